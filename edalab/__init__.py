@@ -1,0 +1,1 @@
+"""A laboratory of event-driven systems: build, break and mend them."""
