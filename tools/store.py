@@ -1,0 +1,126 @@
+"""Write the stored outputs of the notebooks: the one way they come about.
+
+    uv run python tools/store.py                      all notebooks
+    uv run python tools/store.py notebooks/start.ipynb
+    uv run python tools/store.py --check              write nothing; name the cells whose stored outputs differ
+
+Every notebook runs from top to bottom in a fresh kernel. What is written holds nothing of the machine and the moment:
+no timings, no language version, no widget state; ids come from the cells' sources. So running it twice writes the
+same bytes, and a difference in git is a difference in what the lesson shows.
+"""
+
+import argparse
+import copy
+import hashlib
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+ROOT = Path(__file__).resolve().parent.parent
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+KEPT_OF_A_CELL = ("tags", "nbgrader")  # the rest is how one editor showed the cell
+
+
+def notebooks() -> list[Path]:
+    return sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def run(notebook, folder: Path):
+    """The notebook, run in a fresh kernel, as it is to be stored."""
+    fresh = copy.deepcopy(notebook)
+    NotebookClient(
+        fresh,
+        timeout=120,
+        kernel_name="python3",
+        record_timing=False,
+        coalesce_streams=True,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(folder)}},
+    ).execute()
+    return tidy(fresh)
+
+
+def tidy(notebook):
+    """The notebook without what differs between machines, versions and editors."""
+    notebook = copy.deepcopy(notebook)
+    notebook.metadata = nbformat.from_dict(METADATA)
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    seen = {}
+    for cell in notebook.cells:
+        # From the source, not from the position: a cell put in between does not rename all that follow.
+        name = hashlib.sha256(cell.source.encode()).hexdigest()[:8]
+        seen[name] = seen.get(name, 0) + 1
+        cell.id = name if seen[name] == 1 else f"{name}-{seen[name]}"
+        cell.metadata = nbformat.from_dict({key: cell.metadata[key] for key in KEPT_OF_A_CELL if key in cell.metadata})
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in map(_tidy_output, cell.outputs) if output is not None]
+    return notebook
+
+
+def _tidy_output(output):
+    """Without the live view of a widget, which is empty without its kernel; None when nothing else was shown."""
+    if "data" in output:
+        output.data.pop(WIDGET_VIEW, None)
+        if not output.data:
+            return None
+    return output
+
+
+def text(notebook) -> str:
+    return nbformat.writes(notebook) + "\n"
+
+
+def differences(stored, fresh) -> list[str]:
+    """Each cell whose stored form is not what a fresh run gives, in words."""
+    found = []
+    for position, (old, new) in enumerate(zip(stored.cells, fresh.cells, strict=True), start=1):
+        if old != new:
+            first_line = (new.source.strip().splitlines() or ["(empty)"])[0]
+            what = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+            found.append(f"cell {position} ({', '.join(what)}): {first_line[:80]}")
+    if stored.metadata != fresh.metadata:
+        found.append("the notebook's metadata")
+    return found
+
+
+def main(arguments=None) -> int:
+    parser = argparse.ArgumentParser(description="Run the notebooks and write their stored outputs.")
+    parser.add_argument("notebooks", nargs="*", type=Path, help="which (default: all in notebooks/)")
+    parser.add_argument("--check", action="store_true", help="write nothing, exit 1 when a stored notebook differs")
+    options = parser.parse_args(arguments)
+
+    failed = False
+    for path in options.notebooks or notebooks():
+        before = path.read_text(encoding="utf-8")
+        stored = nbformat.reads(before, as_version=4)
+        try:
+            fresh = run(stored, path.resolve().parent)
+        except CellExecutionError as error:
+            print(f"{path.name}: a cell raised; nothing was written\n{error}")
+            failed = True
+            continue
+        after = text(fresh)
+        if after == before:
+            print(f"{path.name}: as stored")
+        elif options.check:
+            failed = True
+            print(f"{path.name}: differs from a fresh run")
+            for difference in differences(stored, fresh) or ["only in how the file is laid out"]:
+                print(f"  {difference}")
+        else:
+            path.write_text(after, encoding="utf-8", newline="\n")
+            print(f"{path.name}: written")
+    if failed and options.check:
+        print("To store what a fresh run gives: uv run python tools/store.py")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
