@@ -1,1 +1,11 @@
-"""A laboratory of event-driven systems: build, break and mend them."""
+"""edalab: build, break and mend event-driven systems in a notebook."""
+
+from .errors import Misuse, PublishFailed, Unanswered
+from .model import Command, Event, Query, System
+from .sim import Fault, Faults, cut, pause, simulate
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Command", "Event", "Fault", "Faults", "Misuse", "PublishFailed", "Query", "System", "Unanswered", "cut", "pause", "simulate",
+]

@@ -1,0 +1,140 @@
+"""A run is what happened, once: every picture, table and verdict is read from it."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from functools import cached_property
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from ..errors import Unknown
+from ..model import System
+from .steps import Failure, Step, steps_of
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    import pandas
+
+
+class Run:
+    """The record of a simulation. `seed` and `faults` make it again; `end` is the time of its last step in ms."""
+
+    def __init__(self, system: System, record: list, world: Any, replay: Callable[[int], Any], seed: int):
+        self.system, self.seed = system, seed
+        self._record, self._world, self._replay = record, world, replay
+
+    @property
+    def services(self) -> list[str]:
+        """The services, in the order declared."""
+        return list(self._world.services)
+
+    @property
+    def end(self) -> int:
+        return self.journal[-1].time if self._record else 0
+
+    @cached_property
+    def journal(self) -> list[Step]:
+        """Every step, in the order they happened."""
+        return steps_of(self._record)
+
+    @cached_property
+    def steps(self) -> "pandas.DataFrame":
+        """A row a step: time (s), service, replica, step, message (its id), type, topic, partition, offset, attempt,
+        correlation, causation, fault, detail. Words that do not apply are "", numbers <NA>."""
+        import pandas
+
+        rows = []
+        for s in self.journal:
+            e = s.envelope
+            message = (e.id, e.type, e.topic) if e else (None, None, None)
+            causes = (e.correlation, e.causation) if e else (None, None)
+            rows.append(
+                (s.time / 1000, s.service, s.replica, s.step, *message, s.partition, s.offset, s.attempt, *causes, s.fault, s.detail)
+            )
+        columns = "time service replica step message type topic partition offset attempt correlation causation fault detail"
+        table = pandas.DataFrame(rows, columns=columns.split())
+        numbers = ["partition", "offset", "attempt"]
+        words = [name for name in table.columns if name not in ("time", "replica", *numbers)]
+        table[words] = table[words].fillna("")
+        return table.astype(dict.fromkeys(numbers, "Int64"))
+
+    @cached_property
+    def digest(self) -> str:
+        """Eight hex digits that are the same wherever the same happened."""
+        digest, written = blake2b(digest_size=4), {}
+        for s in self.journal:
+            e = s.envelope
+            if e is not None and e.id not in written:
+                data = e.data.model_dump_json() if e.data is not None else ""
+                written[e.id] = f"{e.id} {e.type} {e.topic} {e.correlation} {e.causation} {data}"
+            fields = (s.time, s.step, s.service, s.replica, written.get(e.id) if e else "", *s[5:])
+            digest.update(json.dumps(fields).encode())
+        return digest.hexdigest()
+
+    @property
+    def faults(self) -> list:
+        """The faults that struck; each prints as text that can be pasted into `faults=`."""
+        return list(self._world.plan.struck)
+
+    @property
+    def unfired(self) -> list:
+        """The faults that were asked for by name and never happened."""
+        return self._world.plan.unfired()
+
+    @property
+    def failures(self) -> list[Failure]:
+        """The exceptions that handlers raised, each with its `.traceback`."""
+        return list(self._world.failures)
+
+    def rows(self, service: str, sql: str, parameters: tuple = ()) -> list[tuple]:
+        """What a `select` finds in a service's database at the end of the run."""
+        return self._node(service).rows(sql, parameters)
+
+    def database(self, service: str) -> "sqlite3.Connection":
+        """A service's database at the end of the run, for `pandas.read_sql`."""
+        return self._node(service).database.connection
+
+    def at(self, seconds: float) -> Any:
+        """The world as it was at a moment: `.services["payments"].up`, `.state`, `.lag`, `.in_flight`, `.rows(service, sql)`."""
+        return self._replay(seconds)
+
+    def check(self, claim: Any) -> Any:
+        """The verdict of a claim on this run."""
+        return claim.check(self)
+
+    def cloudevents(self) -> str:
+        """Every message that was published, sent or asked, as a CloudEvents 1.0 JSON batch."""
+        seen = {s.envelope.id: s.envelope for s in self.journal if s.step in ("publish", "ask")}
+        return json.dumps([envelope.cloudevent(self.system.name) for envelope in seen.values()], indent=1)
+
+    def _node(self, service: str):
+        if service not in self._world.services:
+            raise Unknown("service", service, self._world.services)
+        return self._world.services[service]
+
+    def _said(self) -> list[str]:
+        """What a reader must not miss."""
+        said = []
+        if self.faults:
+            said.append("struck: " + _listed([str(f) for f in self.faults]))
+        if self.unfired:
+            said.append("never happened: " + _listed([str(f) for f in self.unfired]))
+        raised = Counter((f.service, f.handler, type(f.error).__name__) for f in self.failures)
+        for (service, handler, error), times in raised.items():
+            said.append(f"{service}.{handler} raised {error}" + (f" {times} times" if times > 1 else ""))
+        dead = [f"{s.envelope.type} {s.envelope.id}" for s in self.journal if s.step == "dead_letter"]
+        if dead:
+            said.append(_listed(dead) + " dead-lettered")
+        for name, times in self._world.unheard.items():
+            said.append(f"{times} {name} published to nobody: no service subscribes")
+        return said
+
+    def __repr__(self) -> str:
+        steps = f"{len(self.journal)} steps in {self.end / 1000:g} s"
+        return f"<Run {self.digest} of {self.system.name}, seed {self.seed}: " + "; ".join([steps, *self._said()]) + ">"
+
+
+def _listed(texts: list[str], most: int = 3) -> str:
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more

@@ -1,0 +1,52 @@
+"""A step is one thing that happened: where, when, to which message, and what struck it."""
+
+import traceback
+from typing import NamedTuple
+
+from ..model import Envelope
+
+WIDTH = 9  # values of a step in a record: those of `Step`, service and replica being one
+
+
+class Step(NamedTuple):
+    """One step of a run. `time` is in ms; `attempt` counts every start of handling, from 1."""
+
+    time: int
+    step: str
+    service: str
+    replica: int
+    envelope: Envelope | None
+    partition: int | None
+    offset: int | None
+    attempt: int | None
+    fault: str | None
+    detail: str | None
+
+
+class Failure(NamedTuple):
+    """A handler raised an exception: at `time` (ms), on a message (None: the workload), at an attempt."""
+
+    time: int
+    service: str
+    handler: str
+    message: Envelope | None
+    attempt: int | None
+    error: Exception
+
+    @property
+    def traceback(self) -> str:
+        """The traceback, from the learner's code on."""
+        frames = traceback.extract_tb(self.error.__traceback__)
+        theirs = [f for f in frames if "/edalab/sim/" not in f.filename.replace("\\", "/")] or frames
+        lines = ["Traceback (most recent call last):\n", *traceback.format_list(theirs)]
+        return "".join(lines + traceback.format_exception_only(self.error))
+
+    def __repr__(self) -> str:
+        about = f" on {self.message.type} {self.message.id}, attempt {self.attempt}" if self.message else ""
+        return f"<{self.service}.{self.handler} raised {type(self.error).__name__}: {self.error}{about}>"
+
+
+def steps_of(record: list) -> list[Step]:
+    """A flat record as steps."""
+    columns = [iter(record)] * WIDTH
+    return [Step(time, step, *actor, *rest) for time, step, actor, *rest in zip(*columns, strict=True)]

@@ -1,0 +1,11 @@
+"""What exists: messages, services and the topics and queues between them, as declarations."""
+
+from .determinism import foreign_call
+from .envelope import Envelope, timestamp
+from .messages import Command, Event, Message, Query, message_types, on_the_wire
+from .system import Handler, Queue, Service, System, Tick, Topic
+
+__all__ = [
+    "Command", "Envelope", "Event", "Handler", "Message", "Query", "Queue", "Service", "System", "Tick", "Topic",
+    "foreign_call", "message_types", "on_the_wire", "timestamp",
+]

@@ -1,0 +1,102 @@
+"""A handler's only clock, dice and ids are those of its context: any other would make two equal runs differ."""
+
+import asyncio
+import datetime
+import dis
+import os
+import random
+import secrets
+import threading
+import time
+import types
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+_INSTEAD = {
+    **dict.fromkeys((time.sleep, asyncio.sleep), "await ctx.sleep(seconds)"),
+    **dict.fromkeys((time.time, time.time_ns, time.monotonic, time.perf_counter, time.localtime, time.gmtime), "ctx.now"),
+    **dict.fromkeys((uuid.uuid1, uuid.uuid4, os.urandom), "ctx.new_id()"),
+    **dict.fromkeys((asyncio.gather, asyncio.wait, asyncio.wait_for, asyncio.create_task), "one `await` after the other"),
+    threading.Thread: "another service",
+}
+_CLOCKS = ("now", "utcnow", "today")  # of datetime and date
+
+
+def foreign_call(function: Callable) -> tuple[str, str] | None:
+    """What in the code of `function`, or in the functions beside it that it calls, would differ from run to run:
+    (as written, what to use instead), or None."""
+    return _search(function, set())
+
+
+def _search(function: Callable, seen: set) -> tuple[str, str] | None:
+    while hasattr(function, "func"):  # a partial
+        function = function.func
+    function = getattr(function, "__func__", function)
+    code = getattr(function, "__code__", None)
+    if code is None or code in seen:
+        return None
+    seen.add(code)
+    cells = {}
+    for name, cell in zip(code.co_freevars, function.__closure__ or ()):
+        try:
+            cells[name] = cell.cell_contents
+        except ValueError:  # not bound yet
+            pass
+    names = {**vars(__import__("builtins")), **function.__globals__, **cells}
+    for written, found in _names_used(code, names):
+        instead = _instead(written, found)
+        if instead:
+            return written, instead
+        if isinstance(found, types.FunctionType) and found.__module__ == function.__module__:
+            deeper = _search(found, seen)
+            if deeper:
+                return deeper
+    return None
+
+
+def _names_used(code: types.CodeType, names: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Every global, closure or imported name the code reads, with its attributes: ("time.sleep", <the function>)."""
+    imported: dict[str, Any] = {}
+    written, found, last_import = None, None, None
+    for step in dis.get_instructions(code):
+        operation, name = step.opname, step.argval
+        if operation == "IMPORT_NAME":
+            last_import = _module(name)
+        elif operation == "IMPORT_FROM":
+            imported["\0"] = getattr(last_import, name, None)
+        elif operation.startswith("STORE_") and last_import is not None:
+            imported[name] = imported.pop("\0", last_import)
+        elif operation in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK"):
+            scope = imported if operation.startswith("LOAD_FAST") else {**names, **imported}
+            written, found = (name, scope[name]) if isinstance(name, str) and name in scope else (None, None)
+            if written:
+                yield written, found
+        elif operation in ("LOAD_ATTR", "LOAD_METHOD") and written:
+            if isinstance(found, type) and issubclass(found, datetime.date) and name in _CLOCKS:
+                yield f"{written}.{name}", _CLOCKS
+            written, found = f"{written}.{name}", getattr(found, name, None)
+            yield written, found
+        elif operation not in ("PUSH_NULL", "CACHE", "NOP", "PRECALL", "RESUME"):
+            written, found = None, None
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names_used(constant, names)
+
+
+def _module(name: str) -> Any:
+    return {"time": time, "random": random, "uuid": uuid, "datetime": datetime, "asyncio": asyncio, "os": os,
+            "secrets": secrets, "threading": threading}.get(name)
+
+
+def _instead(written: str, found: Any) -> str | None:
+    if found is _CLOCKS:
+        return "ctx.now"
+    if getattr(found, "__self__", None) is random._inst or found is random.SystemRandom:
+        return "ctx.random"
+    if getattr(found, "__module__", None) == "secrets" and callable(found):
+        return "ctx.random"
+    try:
+        return _INSTEAD.get(found)
+    except TypeError:  # not hashable
+        return None

@@ -1,0 +1,76 @@
+"""An envelope is what the broker sees: a message with its CloudEvents attributes."""
+
+import json
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from .messages import Message
+
+EPOCH = datetime(2026, 1, 1, tzinfo=timezone.utc)  # virtual 0 s
+
+
+class Envelope:
+    """A message on its way: `id`, `type`, `data`, `source` (the service), `subject` (its key), `topic`, `time` (ms),
+    `correlation`, `causation`, `depth` (length of the chain of causes) and, when being handled, `attempt`."""
+
+    __slots__ = ("id", "type", "data", "source", "subject", "topic", "time", "correlation", "causation", "depth", "attempt")
+
+    def __init__(self, id, type, data, source, subject, topic, time, correlation, causation, depth, attempt=None):
+        self.id = id
+        self.type = type
+        self.data = data
+        self.source = source
+        self.subject = subject
+        self.topic = topic
+        self.time = time
+        self.correlation = correlation
+        self.causation = causation
+        self.depth = depth
+        self.attempt = attempt
+
+    def on_attempt(self, attempt: int | None) -> "Envelope":
+        """This envelope as a handler sees it, with the number of the attempt."""
+        fields = [getattr(self, name) for name in self.__slots__[:-1]]
+        return Envelope(*fields, attempt)
+
+    def cloudevent(self, system: str) -> dict[str, Any]:
+        """The message as a CloudEvents 1.0 structured JSON event."""
+        attributes = {
+            "specversion": "1.0",
+            "id": self.id,
+            "source": f"/{system}/{self.source}",
+            "type": self.type,
+            "subject": self.subject,
+            "time": timestamp(self.time),
+            "datacontenttype": "application/json",
+            "dataschema": f"/{system}/{self.type}/{self.data.__declared__.version}",
+            "partitionkey": self.subject,
+            "correlationid": self.correlation,
+            "causationid": self.causation,
+            "data": self.data.model_dump(mode="json"),
+        }
+        return {name: value for name, value in attributes.items() if value is not None}
+
+    def stored(self) -> str:
+        """This envelope as text for a column of an outbox; `ctx.publish` sends the text as the envelope it was."""
+        fields = {name: getattr(self, name) for name in self.__slots__[:-1] if name != "data"}
+        return json.dumps({**fields, "data": self.data.model_dump(mode="json")})
+
+    @classmethod
+    def from_stored(cls, text: str, types: dict[str, type[Message]]) -> "Envelope":
+        """The envelope that `stored` wrote. Raises ValueError for any other text, KeyError for an unknown type."""
+        fields = json.loads(text)
+        if not isinstance(fields, dict) or set(fields) != set(cls.__slots__[:-1]):
+            raise ValueError("not a stored envelope")
+        return cls(**{**fields, "data": types[fields["type"]].model_validate(fields["data"])})
+
+    def __conform__(self, protocol: object) -> str:  # what sqlite3 calls to store an object
+        return self.stored()
+
+    def __repr__(self) -> str:
+        return f"<Envelope {self.id}: {self.data if self.data is not None else self.type}>"
+
+
+def timestamp(milliseconds: int) -> str:
+    """A moment of virtual time in RFC 3339, as CloudEvents wants it."""
+    return (EPOCH + timedelta(milliseconds=milliseconds)).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,117 @@
+"""Messages are facts, requests and questions: typed, immutable, and matched by the name of their type."""
+
+import types
+import typing
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any, ClassVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from ..errors import Misuse
+
+_SCALARS = (str, int, float, bool, bytes, type(None), Decimal, date, datetime, time, timedelta, UUID)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the class keywords of a message say."""
+
+    topic: str | None = None
+    key: str | None = None
+    version: int = 1
+    compensates: str | None = None
+    refuses: str | None = None
+    final: bool = False
+    settles: bool = False
+
+
+class Message(BaseModel):
+    """What services say to each other. Declare an `Event`, a `Command` or a `Query`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    __declared__: ClassVar[Declared] = Declared()
+    __shared__: ClassVar[bool] = True  # no field can be changed in place, so one object may serve every reader
+
+    def __init_subclass__(cls, **keywords: Any) -> None:  # read below, once pydantic knows the fields
+        super().__init_subclass__()
+
+    @classmethod
+    def __pydantic_init_subclass__(
+        cls, topic=None, key=None, version=1, compensates=None, refuses=None, final=False, settles=False, **unknown
+    ) -> None:
+        name = cls.__name__
+        if unknown:
+            known = ", ".join(Declared.__dataclass_fields__)
+            raise Misuse(f"class {name}: no keyword {', '.join(map(repr, unknown))}; keywords: {known}")
+        if topic is not None and (not isinstance(topic, str) or not topic):
+            raise Misuse(f"class {name}: topic= takes the name of a topic or queue, not {topic!r}")
+        if key is not None and key not in cls.model_fields:
+            raise Misuse(f"class {name}: key={key!r} is no field; fields: {', '.join(cls.model_fields) or 'none'}")
+        if not isinstance(version, int) or version < 1:
+            raise Misuse(f"class {name}: version= takes a whole number from 1, not {version!r}")
+        for word, other in (("compensates", compensates), ("refuses", refuses)):
+            if other is not None and not (isinstance(other, type) and issubclass(other, Message)):
+                raise Misuse(f"class {name}: {word}= takes a message class, not {other!r}")
+        names = (other.__name__ if other else None for other in (compensates, refuses))
+        cls.__declared__ = Declared(topic, key, version, *names, bool(final), bool(settles))
+        cls.__shared__ = all(_unchanging(field.annotation) for field in cls.model_fields.values())
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        kind = next(kind for kind in (Event, Command, Query, Message) if isinstance(self, kind))
+        what = {Event: "events are facts: publish a new one", Command: "commands are sent as they are: send a new one"}
+        raise Misuse(f"{type(self).__name__}.{name} cannot be changed; {what.get(kind, 'ask a new question')}")
+
+    def __delattr__(self, name: str) -> None:
+        setattr(self, name, None)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.__repr_str__(', ')})"
+
+    __str__ = __repr__
+
+
+class Event(Message):
+    """A fact, named in the past tense. `topic=` names where it is published, `key=` the field that orders it."""
+
+
+class Command(Message):
+    """A request to one service, named in the imperative. It may be refused."""
+
+
+class Query(Message):
+    """A question to one service. It changes nothing."""
+
+
+def on_the_wire(message: Message) -> Message:
+    """The message as another process would see it: a copy of its own, where a field could be changed in place."""
+    return message if message.__shared__ else message.model_copy(deep=True)
+
+
+def message_types() -> dict[str, type[Message]]:
+    """Every message class there is, by name; of two with one name, the one declared last."""
+    found: dict[str, type[Message]] = {}
+    ahead = [Event, Command, Query]
+    while ahead:
+        for cls in ahead.pop(0).__subclasses__():
+            found[cls.__name__] = cls
+            ahead.append(cls)
+    return found
+
+
+def _unchanging(annotation: Any) -> bool:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return all(map(_unchanging, arguments))
+    if origin in (tuple, frozenset):
+        return all(_unchanging(a) for a in arguments if a is not Ellipsis)
+    if origin is typing.Literal:
+        return True
+    if origin is typing.Annotated:
+        return _unchanging(arguments[0])
+    if not isinstance(annotation, type):
+        return False
+    return issubclass(annotation, (*_SCALARS, Enum)) or (issubclass(annotation, Message) and annotation.__shared__)

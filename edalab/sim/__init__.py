@@ -1,0 +1,7 @@
+"""What happens: a system in virtual time, with faults at the points that its patterns are about."""
+
+from .faults import ACTIONS, Fault, Faults, Window, cut, pause, points
+from .simulate import simulate
+from .world import World
+
+__all__ = ["ACTIONS", "Fault", "Faults", "Window", "World", "cut", "pause", "points", "simulate"]

@@ -1,0 +1,239 @@
+"""What a handler awaits: a pause, a message handed to the broker, a question asked."""
+
+from collections.abc import Generator
+from copy import deepcopy
+from typing import Any
+
+from pydantic_core import PydanticSerializationError, to_json
+
+from ..errors import PublishFailed, Unanswered
+from ..model import Command, Envelope
+from .clock import DELAY, DELIVER, DUPLICATE, PUBLISH, milliseconds, varied
+
+
+class Killed(BaseException):
+    """Unwinds the handler of a replica that has crashed. Never seen by a learner's `except Exception`."""
+
+
+class Call:
+    """Something that takes time: made by a method of the context, begun when it is awaited."""
+
+    __slots__ = ("ctx", "earlier")
+    waits = True  # must not be awaited inside a transaction
+
+    def __init__(self, ctx):
+        if ctx._dead:
+            raise Killed
+        self.ctx = ctx
+        self.earlier = ctx._unawaited
+        ctx._unawaited = self
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        ctx = self.ctx
+        if ctx._dead:
+            raise Killed
+        if ctx._unawaited is self:
+            ctx._unawaited = self.earlier
+        else:
+            self._forget(ctx._unawaited)
+        if ctx._transaction is None:
+            return (yield self)
+        if self.waits:
+            raise ctx._refuse(f"awaits {self} inside a transaction, which locks the database meanwhile; end the `with` first")
+        return self.begin()
+
+    def _forget(self, later: "Call | None") -> None:
+        while later is not None and later.earlier is not self:
+            later = later.earlier
+        if later is not None:
+            later.earlier = self.earlier
+
+
+class Sleep(Call):
+    """`ctx.sleep`."""
+
+    __slots__ = ("milliseconds",)
+
+    def __init__(self, ctx, milliseconds: int):
+        super().__init__(ctx)
+        self.milliseconds = milliseconds
+
+    def begin(self) -> None:
+        world = self.ctx._world
+        world.at(world.now + self.milliseconds, self.ctx._resume, None)
+
+    def __repr__(self) -> str:
+        return "ctx.sleep(...)"
+
+
+class Publish(Call):
+    """`ctx.publish` and `ctx.send`: the broker has the message, and the publisher its confirmation, PUBLISH later.
+    Inside a transaction the publisher does not wait."""
+
+    __slots__ = ("message", "after", "envelope", "channel", "resumes")
+    waits = False
+
+    def __init__(self, ctx, message, after: int):
+        super().__init__(ctx)
+        self.message = message
+        self.after = after
+
+    def begin(self) -> None:
+        ctx = self.ctx
+        world, replica, message = ctx._world, ctx._replica, self.message
+        if message.__class__ is Envelope:
+            self.channel, envelope = world.route(message.data.__class__).channel, message
+        else:
+            route = world.route(message.__class__)
+            self.channel, envelope = route.channel, world.mint(ctx, message, route)
+        self.envelope = envelope
+        self.resumes = ctx._transaction is None
+        takes = PUBLISH if world.exact else varied(PUBLISH, replica.node.jitter)
+        if world.plan:
+            fault = ctx._reach("publish", envelope.type, self.channel.confirms)
+            if fault is not None or replica.node.cut:
+                self._struck(fault, takes)
+                return
+        world.row("publish", replica.actor, envelope, None, None, None, None, None)
+        world.at(world.now + takes, self._arrive, None)
+
+    def _arrive(self, _) -> None:
+        self._append(None)
+        if self.resumes:
+            self.ctx._resume(None)
+
+    def _append(self, _) -> None:
+        if self.after:
+            world = self.ctx._world
+            world.at(world.now + self.after, self.channel.append, self.envelope)
+        else:
+            self.channel.append(self.envelope)
+
+    def _struck(self, fault, takes: int) -> None:
+        ctx = self.ctx
+        world = ctx._world
+        does = fault.do if fault is not None and (fault.do == "crash" or not ctx._replica.node.cut) else "cut"
+        world.row("publish", ctx._replica.actor, self.envelope, None, None, None, does, None)
+        if does == "crash":
+            ctx._crash(fault)
+            return
+        if does in ("fail", "cut"):
+            error = PublishFailed(self.envelope.type, self.channel.name)
+            if not self.resumes:
+                raise error
+            world.at(world.now + takes, ctx._throw, error)
+            return
+        if self.resumes:
+            world.at(world.now + takes, ctx._resume, None)
+        if does == "delay":
+            takes += DELAY if fault.seconds is None else milliseconds(fault.seconds, "delay")
+        if does != "lose":
+            world.at(world.now + takes, self._append, None)
+        if does == "duplicate":
+            world.at(world.now + takes + DUPLICATE, self._append, None)
+
+    def __repr__(self) -> str:
+        data = self.message.data if isinstance(self.message, Envelope) else self.message
+        return f"ctx.{'send' if isinstance(data, Command) else 'publish'}({type(data).__name__}(...))"
+
+
+class Ask(Call):
+    """`ctx.ask`: a question goes to a live replica of the service that answers it, and the answer comes back; or the
+    asker gives up after its time-out. Answering goes on beside other work, as in a server."""
+
+    __slots__ = ("question", "timeout", "envelope", "handler", "open", "timer")
+    publishes = False  # what the handler returns is the answer
+    partition = None
+
+    def __init__(self, ctx, question, timeout: int):
+        super().__init__(ctx)
+        self.question = question
+        self.timeout = timeout
+
+    def begin(self) -> None:
+        ctx = self.ctx
+        world = ctx._world
+        self.handler = world.answerer(self.question)
+        self.envelope = world.mint(ctx, self.question, topic=self.handler.service)
+        self.open = True
+        fault = ctx._reach("ask", self.envelope.type)
+        world.row("ask", ctx._replica.actor, self.envelope, None, None, None, fault and fault.do, None)
+        if fault is not None and fault.do == "crash":
+            ctx._crash(fault)
+            return
+        self.timer = world.timer(self.timeout, self._give_up)
+        if fault is None or fault.do == "delay":
+            world.at(world.now + self._hop(ctx._replica.node, fault), self._arrive, None)
+
+    def _hop(self, node, fault) -> int:
+        takes = DELIVER if node.world.exact else varied(DELIVER, node.jitter)
+        if fault is not None and fault.do == "delay":
+            takes += DELAY if fault.seconds is None else milliseconds(fault.seconds, "delay")
+        return takes
+
+    def _arrive(self, _) -> None:
+        world = self.ctx._world
+        node = world.services[self.handler.service]
+        replica = node.next_up()
+        if replica is None or node.cut or self.ctx._replica.node.cut:
+            why = f"{node.name} was down" if replica is None else f"{(node if node.cut else self.ctx._replica.node).name} was cut off"
+            world.row("lost", (node.name, 1), self.envelope, None, None, None, None, why)
+            return
+        ctx = world.context(replica, self, self.envelope)
+        ctx._attempt = 1
+        replica.running[ctx] = None
+        self._handle(ctx)
+
+    def _handle(self, ctx) -> None:
+        if ctx._dead:
+            return
+        if ctx._replica.paused:
+            ctx._replica.held.append((self._handle, ctx))
+        else:
+            ctx._begin(self.handler)
+
+    def handled(self, ctx, answer: Any) -> None:
+        """The answer goes back."""
+        world, node = ctx._world, ctx._replica.node
+        ctx._replica.running.pop(ctx, None)
+        try:
+            shown = to_json(answer).decode()
+        except (PydanticSerializationError, UnicodeDecodeError):
+            raise ctx._refuse(f"answers {type(answer).__name__}, which no message could carry; answer data") from None
+        fault = ctx._reach("reply", self.envelope.type)
+        does = "crash" if fault is not None and fault.do == "crash" else "cut" if node.cut else fault and fault.do
+        ctx._row("reply", does, shown)
+        if does == "crash":
+            ctx._replica.crash(fault)
+        elif does in (None, "delay"):
+            world.at(world.now + self._hop(node, fault), self._answer, (deepcopy(answer), shown))
+
+    def failed(self, ctx, error: Exception) -> None:
+        """No answer: the asker will give up."""
+        ctx._replica.running.pop(ctx, None)
+        ctx._failure("failure", error)
+
+    def abandoned(self, ctx) -> None:
+        """The replica crashed: no answer."""
+
+    def _answer(self, answer: tuple[Any, str]) -> None:
+        ctx = self.ctx
+        if ctx._dead:
+            return
+        cut = ctx._replica.node.cut
+        detail = "cut off" if cut else "too late" if not self.open else answer[1]
+        ctx._world.row("answer", ctx._replica.actor, self.envelope, None, None, None, "cut" if cut else None, detail)
+        if self.open and not cut:
+            self.open = False
+            self.timer.cancel()
+            ctx._resume(answer[0])
+
+    def _give_up(self, _) -> None:
+        ctx = self.ctx
+        if self.open and not ctx._dead:
+            self.open = False
+            ctx._world.row("timeout", ctx._replica.actor, self.envelope, None, None, None, None, None)
+            ctx._throw(Unanswered(self.handler.service, self.envelope.type, self.timeout / 1000))
+
+    def __repr__(self) -> str:
+        return f"ctx.ask({type(self.question).__name__}(...))"

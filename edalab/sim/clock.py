@@ -1,0 +1,32 @@
+"""Time is whole milliseconds inside and seconds outside; what takes time, and how long, has a name here."""
+
+import math
+from random import Random
+
+from ..errors import Misuse
+
+PUBLISH = 10  # from a publisher to the broker, and its confirmation
+DELIVER = 10  # from the broker to a consumer, and one way of a question or an answer
+RESTART = 1_000  # a crashed replica is up again
+SESSION = 1_000  # a silent replica loses its partitions
+ACK = 5_000  # a queue hands a message out again that was not acknowledged
+RETRY = 100  # before the second attempt; 200 before the third, and so on
+REFETCH = 500  # a dropped delivery of a log is fetched again
+DUPLICATE = 500  # a duplicated publish arrives again
+DELAY = 1_000  # what a `delay` fault adds
+
+_LONGEST = 1e9  # seconds: some thirty years
+
+
+def milliseconds(seconds: float, what: str) -> int:
+    """Seconds as whole milliseconds. Raises Misuse, naming `what`, for anything but a number from 0 to 1e9."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or math.isnan(seconds):
+        raise Misuse(f"{what} takes seconds, a number, not {seconds!r}")
+    if not 0 <= seconds <= _LONGEST:
+        raise Misuse(f"{what} takes seconds from 0 to 1,000,000,000, not {seconds:g}")
+    return round(seconds * 1000)
+
+
+def varied(base: int, dice: Random) -> int:
+    """A latency as it may turn out: from half to three times the named constant, so that races show."""
+    return max(1, round(base * dice.uniform(0.5, 3)))

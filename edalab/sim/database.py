@@ -1,0 +1,125 @@
+"""Each service has a real SQLite database of its own, and a handler works in it through one transaction at a time."""
+
+import sqlite3
+
+from ..errors import Misuse, SaveFailed
+
+_ENDING = (sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_SAVEPOINT)
+
+
+class Database:
+    """A service's database: durable, shared by its replicas, made when first used."""
+
+    def __init__(self, service: str, schema: str):
+        self.service = service
+        self.inserted: set[str] = set()  # tables a statement to insert into was compiled for
+        self._ours = False
+        self.connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        if schema:
+            self.connection.executescript(schema)
+        self.connection.set_authorizer(self._authorize)
+
+    def _authorize(self, action: int, first: str | None, *_) -> int:
+        if action == sqlite3.SQLITE_INSERT and first and not first.startswith("sqlite_"):
+            self.inserted.add(first)
+        return sqlite3.SQLITE_DENY if action in _ENDING and not self._ours else sqlite3.SQLITE_OK
+
+    def transact(self, words: str) -> None:
+        """Begin or end a transaction, as `with` alone may. The words have two blanks: SQLite keeps compiled statements by
+        their text, and one that was allowed here must not be found again by a learner's `commit`."""
+        self._ours = True
+        try:
+            self.connection.execute(words.replace(" ", "  "))
+        finally:
+            self._ours = False
+
+    def tables(self) -> list[str]:
+        """The names of its tables."""
+        rows = self.connection.execute("select name from sqlite_master where type = 'table' order by rowid")
+        return [name for (name,) in rows if not name.startswith("sqlite_")]
+
+    def rows(self, sql: str, parameters: tuple = ()) -> list[tuple]:
+        """What a `select` finds. Raises the error of SQLite with the tables there are."""
+        return self._told(self.connection.execute, sql, parameters).fetchall()
+
+    def _told(self, execute, sql: str, parameters) -> sqlite3.Cursor:
+        try:
+            return execute(sql, parameters)
+        except sqlite3.Error as error:
+            if "not authorized" in str(error):
+                raise Misuse(
+                    f"{self.service}'s database: {sql.split()[0]!r} is not yours to run; `with ctx.database as db:` begins, "
+                    "commits at its end and rolls back on an exception"
+                ) from None
+            known = ", ".join(self.tables()) or "none; give the service a schema="
+            error.add_note(f"{self.service}'s tables: {known}")
+            raise
+
+
+class Transaction:
+    """`with ctx.database as db`: BEGIN IMMEDIATE, then COMMIT at the end (the `save` point, if something was written) or
+    ROLLBACK on an exception."""
+
+    __slots__ = ("_database", "_ctx", "_changes", "_schema")
+
+    def __init__(self, database: Database, ctx):
+        self._database, self._ctx = database, ctx
+
+    def __enter__(self) -> "Transaction":
+        ctx = self._ctx
+        ctx._alive()
+        if ctx._transaction is not None:
+            raise ctx._refuse("opens a transaction inside another; one `with ctx.database` at a time")
+        connection = self._database.connection
+        self._database.transact("begin immediate")
+        self._changes = connection.total_changes
+        self._schema = connection.execute("pragma schema_version").fetchone()
+        ctx._transaction = self
+        return self
+
+    def __exit__(self, kind, error, trace) -> bool:
+        ctx, connection = self._ctx, self._database.connection
+        if ctx._transaction is not self:
+            return False
+        ctx._transaction = None
+        if kind is not None or ctx._dead:
+            self._database.transact("rollback ")
+            return False
+        wrote = (
+            connection.total_changes != self._changes
+            or connection.execute("pragma schema_version").fetchone() != self._schema
+        )
+        fault = ctx._reach_here("save") if wrote else None
+        if fault is None:
+            self._database.transact("commit ")
+            return False
+        self._database.transact("rollback ")
+        if fault.do == "fail":
+            raise SaveFailed(f"{fault}: nothing was saved")
+        ctx._crash(fault)  # raises
+        return False
+
+    def execute(self, sql: str, parameters: object = ()) -> sqlite3.Cursor:
+        """Run one SQL statement in the transaction, as `sqlite3.Connection.execute`."""
+        self._check_open("execute")
+        return self._database._told(self._database.connection.execute, sql, parameters)
+
+    def executemany(self, sql: str, parameters: object) -> sqlite3.Cursor:
+        """Run one SQL statement for each row of parameters, as `sqlite3.Connection.executemany`."""
+        self._check_open("executemany")
+        return self._database._told(self._database.connection.executemany, sql, parameters)
+
+    def _check_open(self, word: str) -> None:
+        self._ctx._alive()
+        if self._ctx._transaction is not self:
+            raise self._ctx._refuse(f"calls database.{word} outside a transaction; write `with ctx.database as db:` around it")
+
+    def _refused(self, *_):
+        raise self._ctx._refuse(
+            "ends or scripts a transaction by hand; `with ctx.database as db:` commits at its end and rolls back on an exception"
+        )
+
+    commit = rollback = executescript = _refused
+
+    def __repr__(self) -> str:
+        return f"<database of {self._database.service}: {', '.join(self._database.tables()) or 'no tables'}>"

@@ -1,0 +1,260 @@
+"""Faults strike at named points, `service.step.Message`: exactly (the n-th time) or at random (at a rate)."""
+
+import re
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from ..errors import Misuse, Unknown
+from ..model import Command, Event, Query, System, message_types
+from .clock import milliseconds
+
+ACTIONS = {  # what can go wrong at each step; where several strike at once, the first of ORDER
+    "publish": ("crash", "fail", "lose", "duplicate", "delay"),
+    "deliver": ("drop", "duplicate", "delay"),
+    "handle": ("crash", "fail"),
+    "save": ("crash", "fail"),
+    "commit": ("crash", "lose"),
+    "ack": ("crash", "lose"),
+    "ask": ("crash", "drop", "delay"),
+    "reply": ("crash", "drop", "delay"),
+}
+ORDER = ("crash", "fail", "lose", "drop", "duplicate", "delay")
+_TEXT = re.compile(r"(\w+) +([\w-]+)\.(\w+)\.(\w+)(?: +#(\d+))?(?: +for +([\d.e+-]+) *s)?")
+_WINDOW = re.compile(r"(pause|cut) +([\w-]+)(?:/(\d+))? +from +([\d.e+-]+) *s? +to +([\d.e+-]+) *s")
+
+
+@dataclass(frozen=True, repr=False)
+class Fault:
+    """One exact fault: `do` it just before the step at the point `at` takes effect, the `nth` time it is reached.
+    `seconds` is how long a delay or the down time after a crash lasts."""
+
+    do: str
+    at: str
+    nth: int = 1
+    seconds: float | None = None
+
+    def __post_init__(self):
+        parts = self.at.split(".") if isinstance(self.at, str) else []
+        if len(parts) != 3:
+            raise Misuse(f"a fault point reads service.step.Message, such as payments.commit.OrderPlaced, not {self.at!r}")
+        if parts[1] not in ACTIONS:
+            raise Unknown("step", parts[1], ACTIONS)
+        if self.do not in ACTIONS[parts[1]]:
+            raise Unknown(f"action at {parts[1]}", self.do, ACTIONS[parts[1]])
+        if isinstance(self.nth, bool) or not isinstance(self.nth, int) or self.nth < 1:
+            raise Misuse(f"{self.do} {self.at}: nth= counts from 1, not {self.nth!r}")
+        if self.seconds is not None:
+            if self.do not in ("delay", "crash"):
+                raise Misuse(f"{self.do} {self.at}: seconds= goes with delay and crash only")
+            milliseconds(self.seconds, f"{self.do} {self.at}: seconds=")
+
+    @property
+    def point(self) -> tuple[str, str, str]:
+        """(service, step, message type)."""
+        return tuple(self.at.split("."))
+
+    def __str__(self) -> str:
+        return f"{self.do} {self.at} #{self.nth}" + (f" for {self.seconds:g} s" if self.seconds is not None else "")
+
+    def __repr__(self) -> str:  # a list of faults prints as it can be pasted into `simulate`
+        return repr(str(self))
+
+
+@dataclass(frozen=True)
+class Faults:
+    """Random faults: the share of all points, from 0 to 1, at which each strikes. `drop` also loses acknowledgements."""
+
+    drop: float = 0
+    duplicate: float = 0
+    delay: float = 0
+    crash: float = 0
+    fail: float = 0
+
+    def __post_init__(self):
+        for name, rate in vars(self).items():
+            if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
+                raise Misuse(f"Faults({name}=) takes a rate from 0 to 1, not {rate!r}")
+
+    def __repr__(self) -> str:
+        return f"Faults({', '.join(f'{name}={rate:g}' for name, rate in vars(self).items() if rate)})"
+
+    def strikes(self, seed: int, point: tuple[str, str, str], action: str, nth: int) -> bool:
+        """Whether this decision falls: it has one fixed number, so a higher rate keeps all that a lower one struck."""
+        rate = self.drop if action == "lose" else getattr(self, action)
+        if not rate:
+            return False
+        text = f"{seed} {'.'.join(point)} {action} {nth}".encode()
+        return int.from_bytes(blake2b(text, digest_size=6).digest(), "big") < rate * (1 << 48)
+
+
+@dataclass(frozen=True, repr=False)
+class Window:
+    """A time in which a replica stands still (`pause`) or a service is cut off from broker and services (`cut`)."""
+
+    do: str
+    service: str
+    start: float
+    end: float
+    replica: int | None = None
+
+    def __post_init__(self):
+        what = f"{self.do}({self.service!r}, {self.start!r}, {self.end!r})"
+        if milliseconds(self.start, what) >= milliseconds(self.end, what):
+            raise Misuse(f"{what} takes a start before its end")
+
+    def __str__(self) -> str:
+        replica = f"/{self.replica}" if self.do == "pause" and self.replica != 1 else ""
+        return f"{self.do} {self.service}{replica} from {self.start:g} s to {self.end:g} s"
+
+    def __repr__(self) -> str:
+        return repr(str(self))
+
+
+def pause(service: str, start: float, end: float, replica: int = 1) -> Window:
+    """One replica stands still from `start` to `end` seconds; after the session time-out its partitions move."""
+    return Window("pause", service, start, end, replica)
+
+
+def cut(service: str, start: float, end: float) -> Window:
+    """A service is cut off from the broker and all others from `start` to `end` seconds; its handlers go on."""
+    return Window("cut", service, start, end)
+
+
+def parse(text: str) -> Fault | Window:
+    """A fault from its text form."""
+    if match := _TEXT.fullmatch(text.strip()):
+        do, service, step, message, nth, seconds = match.groups()
+        return Fault(do, f"{service}.{step}.{message}", int(nth or 1), _number(seconds) if seconds else None)
+    if match := _WINDOW.fullmatch(text.strip()):
+        do, service, replica, start, end = match.groups()
+        if do == "pause":
+            return pause(service, _number(start), _number(end), int(replica or 1))
+        return cut(service, _number(start), _number(end))
+    raise Misuse(
+        f"{text!r} is no fault; write 'crash payments.commit.OrderPlaced #2', "
+        "'delay orders.publish.OrderPlaced #1 for 2 s', 'pause payments from 1 s to 3 s' or 'cut payments from 1 s to 3 s'"
+    )
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise Misuse(f"{text!r} is no number of seconds") from None
+
+
+def points(system: System) -> list[tuple[str, str, str]]:
+    """Every consumer point of the declared handlers and ticks, in the order declared: (service, step, message type)."""
+    found: dict[tuple[str, str, str], None] = {}
+    types = message_types()
+    for service in system.services.values():
+        for handler in service.handlers.values():
+            for step in _consumer_steps(system, handler, types):
+                found[service.name, step, handler.type] = None
+        for tick in service.ticks.values():
+            found[service.name, "handle", tick.name] = None
+            found[service.name, "save", tick.name] = None
+    return list(found)
+
+
+def _consumer_steps(system: System, handler, types: dict) -> tuple[str, ...]:
+    if handler.kind is Query:
+        return "handle", "save", "reply"
+    if handler.kind is Command:
+        return "deliver", "handle", "save", "ack", "reply"
+    topic = types[handler.type].__declared__.topic if handler.type in types else None
+    return "deliver", "handle", "save", "ack" if topic in system.queues else "commit"
+
+
+class Plan:
+    """The faults of one run: which were asked for, how often each point was reached, and what struck."""
+
+    def __init__(self, faults: object, system: System, seed: int):
+        if isinstance(faults, str | Fault | Faults | Window):
+            raise Misuse(f"faults= takes a list: faults=[{faults!r}]")
+        try:
+            given = [parse(f) if isinstance(f, str) else f for f in faults]
+        except TypeError:
+            raise Misuse(f"faults= takes a list of faults, not {faults!r}") from None
+        self.seed = seed
+        self.exact: dict[tuple, dict[int, list[Fault]]] = {}
+        self.rates: list[Faults] = []
+        self.windows: list[Window] = []
+        self.counts: dict[tuple, int] = {}
+        self.struck: list[Fault | Window] = []
+        for fault in given:
+            if isinstance(fault, Fault):
+                _check_point(fault, system)
+                self.exact.setdefault(fault.point, {}).setdefault(fault.nth, []).append(fault)
+            elif isinstance(fault, Faults):
+                self.rates.append(fault)
+            elif isinstance(fault, Window):
+                _check_window(fault, system)
+                self.windows.append(fault)
+            else:
+                raise Misuse(f"faults= takes Fault, its text, Faults, pause and cut, not {fault!r}")
+        self.given = given
+
+    def __bool__(self) -> bool:
+        return bool(self.given)
+
+    def strike(self, service: str, step: str, message: str, confirms: bool = True) -> Fault | None:
+        """What strikes at this point, reached now once more. `confirms`: the topic's, for a publish."""
+        point = service, step, message
+        nth = self.counts[point] = self.counts.get(point, 0) + 1
+        exact = self.exact.get(point)
+        found = list(exact.get(nth, ())) if exact else []
+        if self.rates:
+            found += [
+                Fault(action, ".".join(point), nth)
+                for action in ACTIONS[step]
+                if any(rates.strikes(self.seed, point, action, nth) for rates in self.rates)
+                and not (action == "crash" and service == "client")
+                and not (action == "lose" and step == "publish" and confirms)
+            ]
+        if not found:
+            return None
+        fault = min(found, key=lambda f: ORDER.index(f.do))
+        self.struck.append(fault)
+        return fault
+
+    def unfired(self) -> list[Fault | Window]:
+        """What was asked for by name and did not happen."""
+        left = list(self.struck)
+        missing = []
+        for fault in self.given:
+            if fault in left:
+                left.remove(fault)
+            elif not isinstance(fault, Faults):
+                missing.append(fault)
+        return missing
+
+
+def _check_point(fault: Fault, system: System) -> None:
+    service, step, message = fault.point
+    if service not in system.services and service != "client":
+        raise Unknown("service", service, ["client", *system.services])
+    if service == "client" and fault.do == "crash":
+        raise Misuse(f"{fault}: the client, which plays the outside world, does not crash")
+    if step in ("publish", "ask"):
+        types = message_types()
+        if message not in types:
+            raise Unknown("message", message, types)
+        kinds = (Event, Command) if step == "publish" else (Command, Query)
+        if not issubclass(types[message], kinds):
+            raise Misuse(f"{fault}: {message} is never {'published' if step == 'publish' else 'asked'}")
+        if fault.do == "lose":
+            topic = types[message].__declared__.topic or message
+            if topic not in system.topics or system.topics[topic].confirms:
+                raise Misuse(f"{fault}: a publish is lost silently only in a topic with confirms=False; here it would `fail`")
+    elif fault.point not in (known := points(system)):
+        here = [".".join(p) for p in known if p[0] == service] or [".".join(p) for p in known]
+        raise Unknown("point", fault.at, here)
+
+
+def _check_window(window: Window, system: System) -> None:
+    if window.service not in system.services:
+        raise Unknown("service", window.service, system.services)
+    replicas = system.services[window.service].replicas
+    if window.replica is not None and not 1 <= window.replica <= replicas:
+        raise Misuse(f"{window}: {window.service} has {replicas} replica{'s' if replicas > 1 else ''}, counted from 1")

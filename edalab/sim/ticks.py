@@ -1,0 +1,70 @@
+"""A tick is a function of a service that one of its replicas runs every so many seconds."""
+
+from heapq import heappush
+
+from ..model import Envelope, Tick
+
+MOST_BUSY = 10_000  # ticks that did something when nothing but ticks was left
+
+
+class Ticking:
+    """A tick at run time. It does not keep the run alive, and two of it never overlap."""
+
+    publishes = True
+    partition = None
+
+    def __init__(self, world, tick: Tick):
+        self.world, self.tick = world, tick
+        self.every = max(1, round(tick.seconds * 1000))
+        self.next = self.every
+        self.ran = 0
+        self.running = False
+        self.stamp = -1  # what had happened when it last did nothing
+        self._schedule()
+
+    def _schedule(self) -> None:
+        heappush(self.world.background, (self.next, next(self.world.number), self.fire, self))
+
+    def idle(self) -> bool:
+        """Whether it ran after the last thing that happened, and did nothing."""
+        return self.stamp == self.world.happened()
+
+    def fire(self, _) -> None:
+        self.next += self.every
+        self._schedule()
+        replica = self.world.services[self.tick.service].leader()
+        if replica is None or self.running:
+            return
+        world = self.world
+        self.ran += 1
+        self.before = len(world.record)
+        name, service = self.tick.name, self.tick.service
+        envelope = Envelope(f"{service}.{name}-{self.ran}", name, None, service, None, None, world.now, None, None, 0)
+        ctx = world.context(replica, self, envelope)
+        self.running = True
+        replica.running[ctx] = None
+        ctx._begin(self.tick)
+
+    def handled(self, ctx, _) -> None:
+        ctx._row("done")
+        self._ended(ctx)
+
+    def failed(self, ctx, error: Exception) -> None:
+        ctx._failure("failure", error)
+        self._ended(ctx)
+
+    def abandoned(self, ctx) -> None:
+        self.running = False
+
+    def _ended(self, ctx) -> None:
+        world = self.world
+        self.running = False
+        ctx._replica.running.pop(ctx, None)
+        rows = world.rows_since(self.before)
+        if rows == 2:  # only that it began and ended
+            world.idle_rows += rows
+            self.stamp = world.happened()
+        elif len(world.agenda) == world.cancelled:
+            world.busy_ticks += 1
+            if world.busy_ticks > MOST_BUSY:
+                world.endless(f"the tick {self.tick.service}.{self.tick.name} always has something to do; give `until=`")

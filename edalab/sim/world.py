@@ -1,0 +1,234 @@
+"""The world is one object: its clock, its agenda of actions, its services and channels, and the record of what happened."""
+
+from heapq import heappop, heappush
+from itertools import count
+from typing import Any, NamedTuple
+
+from ..errors import Endless, Misuse, Unknown
+from ..history import WIDTH, Failure
+from ..model import Envelope, Handler, Message, System
+from .channels import channel_for, unhandled
+from .context import Context
+from .faults import Plan, Window
+from .nodes import Node
+from .ticks import Ticking
+
+DEEPEST = 1_000  # messages, each caused by the one before
+MOST_AT_ONCE = 100_000  # actions at one instant
+
+
+class Route(NamedTuple):
+    """Where messages of a class go."""
+
+    channel: Any
+    type: str
+    key: str | None
+    shared: bool
+
+
+class Timer:
+    """An action on the agenda that can be taken back; one taken back no longer keeps the run alive."""
+
+    __slots__ = ("world", "action", "argument", "live")
+
+    def __init__(self, world, action, argument):
+        self.world, self.action, self.argument, self.live = world, action, argument, True
+
+    def cancel(self) -> None:
+        if self.live:
+            self.live = False
+            self.world.cancelled += 1
+
+    def fire(self, _) -> None:
+        self.live = False
+        self.action(self.argument)
+
+
+class Outside:
+    """What the client's context stands on: nobody waits for the end of the workload, and nobody tries again."""
+
+    publishes = False
+    partition = None
+    handled = staticmethod(lambda ctx, result: None)
+
+    @staticmethod
+    def failed(ctx: Context, error: Exception) -> None:
+        ctx._failure("failure", error)
+
+
+class World:
+    """A running system. `run` plays it to its end, or to a moment: then it is the world as it was at that moment."""
+
+    def __init__(self, system: System, seed: int, plan: Plan):
+        self.system, self.seed, self.plan = system, seed, plan
+        self.exact = seed == 0  # latencies are the named constants
+        self.now = 0
+        self.agenda: list[tuple] = []  # (time, number, action, argument)
+        self.background: list[tuple] = []  # ticks and windows to come: they do not keep the run alive
+        self.number = count()
+        self.cancelled = 0
+        self.record: list = []  # flat, WIDTH values a step: a tuple a step would cost twice the memory and time
+        self.failures: list[Failure] = []
+        self.misuse: Misuse | None = None
+        self.types: dict[str, type[Message]] = {}
+        self.routes: dict[type[Message], Route] = {}
+        self.channels: dict[str, Any] = {}
+        self.unheard: dict[str, int] = {}  # events that went to nobody, by type
+        self.client = Node(self, "client", None)
+        self.services = {name: Node(self, name, service) for name, service in system.services.items()}
+        self.ticks = [Ticking(self, tick) for service in system.services.values() for tick in service.ticks.values()]
+        self.idle_rows = self.busy_ticks = 0
+        for window in plan.windows:
+            heappush(self.background, (round(window.start * 1000), next(self.number), self._open, window))
+
+    def begin(self, workload) -> None:
+        """Let the outside world play its part."""
+        ctx = self.context(self.client.replicas[0], Outside)
+        ctx._coroutine = workload(ctx)
+        self.at(0, ctx._resume, None)
+
+    def rows(self, service: str, sql: str, parameters: tuple = ()) -> list[tuple]:
+        """What a `select` finds in a service's database."""
+        if service not in self.services:
+            raise Unknown("service", service, self.services)
+        return self.services[service].rows(sql, parameters)
+
+    # -- time
+
+    def at(self, time: int, action, argument) -> None:
+        """Put an action on the agenda; equal times happen in the order they were put there."""
+        heappush(self.agenda, (time, next(self.number), action, argument))
+
+    def timer(self, after: int, action, argument: Any = None) -> Timer:
+        """An action after so many milliseconds that can be cancelled."""
+        timer = Timer(self, action, argument)
+        heappush(self.agenda, (self.now + after, next(self.number), timer.fire, timer))
+        return timer
+
+    def run(self, until: int | None, max_steps: int) -> None:
+        """Play until nothing is left to do, or to the end of the moment `until`."""
+        agenda, background = self.agenda, self.background
+        until = float("inf") if until is None else until
+        most_values, at_once, played = max_steps * WIDTH, 0, 0
+        while True:
+            if background and (len(agenda) == self.cancelled or background[0] < agenda[0]):
+                left = len(agenda) > self.cancelled
+                if not left and self._only_idle_ticks():
+                    break
+                self.busy_ticks = 0 if left else self.busy_ticks
+                heap = background
+            elif len(agenda) > self.cancelled:
+                heap = agenda
+            else:
+                break
+            if heap[0][0] > until:
+                self.now = until
+                break
+            time, _, action, argument = heappop(heap)
+            if argument.__class__ is Timer and not argument.live:
+                self.cancelled -= 1
+                continue
+            if time != self.now:
+                self.now, at_once = time, 0
+            at_once += 1
+            played += 1
+            action(argument)
+            if at_once > MOST_AT_ONCE:
+                self.endless(f"{self._last()} at {time / 1000:g} s, over {MOST_AT_ONCE:,} actions at one instant")
+            if len(self.record) > most_values or played > 10 * max_steps:
+                self.endless(f"{self._last()}; over max_steps={max_steps:,} steps")
+        if self.misuse:
+            raise self.misuse
+
+    def _only_idle_ticks(self) -> bool:
+        """Whether each tick has run once more, after the last thing that happened, and did nothing."""
+        return all(tick.idle() for tick in self.ticks)
+
+    def rows_since(self, start: int) -> int:
+        """How many steps were recorded since the record was `start` long."""
+        return (len(self.record) - start) // WIDTH
+
+    def happened(self) -> int:
+        """How many steps there are, but for those of ticks that did nothing."""
+        return len(self.record) // WIDTH - self.idle_rows
+
+    def _open(self, window: Window) -> None:
+        node = self.services[window.service]
+        self.plan.struck.append(window)
+        target = node if window.do == "cut" else node.replicas[window.replica - 1]
+        begin, end = (target.begin_cut, target.end_cut) if window.do == "cut" else (target.pause, target.resume)
+        begin()
+        self.at(round(window.end * 1000), end, None)
+
+    # -- the record
+
+    def row(self, step, actor, envelope, partition, offset, attempt, fault, detail) -> None:
+        """Record one step."""
+        self.record += (self.now, step, actor, envelope, partition, offset, attempt, fault, detail)
+
+    # -- messages
+
+    def route(self, cls: type[Message]) -> Route:
+        """Where messages of this class go."""
+        route = self.routes.get(cls)
+        if route is None:
+            declared = cls.__declared__
+            route = Route(channel_for(self, cls), cls.__name__, declared.key, cls.__shared__)
+            self.routes[cls] = route
+            self.types[cls.__name__] = cls
+        return route
+
+    def mint(self, ctx: Context, message: Message, route: Route | None = None, topic: str | None = None) -> Envelope:
+        """A message in a fresh envelope, caused by the message being handled."""
+        cls = message.__class__
+        if topic is None:
+            route = route or self.route(cls)
+            topic, key = route.channel.name, route.key
+        else:
+            key = cls.__declared__.key
+        node = ctx._replica.node
+        node.minted += 1
+        id = f"{node.name}-{node.minted}"
+        if not cls.__shared__:
+            message = message.model_copy(deep=True)
+        subject = None if key is None else str(getattr(message, key))
+        cause = ctx._envelope
+        if cause is None or cause.data is None:  # the client or a tick begins a story
+            return Envelope(id, cls.__name__, message, node.name, subject, topic, self.now, id, None, 0)
+        if cause.depth >= DEEPEST:
+            chain = f"{cause.type} causes {cls.__name__}"
+            self.endless(f"{chain} (in {ctx._where()}), a chain of over {DEEPEST:,} messages, each caused by the one before")
+        return Envelope(
+            id, cls.__name__, message, node.name, subject, topic, self.now, cause.correlation, cause.id, cause.depth + 1
+        )
+
+    def answerer(self, question: Message) -> Handler:
+        """Who answers a query or carries out a command. Raises Unknown where nobody does."""
+        handlers = self.system.handlers(type(question).__name__)
+        if not handlers:
+            raise self.refuse(unhandled(self.system, type(question)))
+        return handlers[0]
+
+    def context(self, replica, source, envelope=None, epoch: int = 0) -> Context:
+        return Context(self, replica, source, envelope, epoch)
+
+    # -- ends
+
+    def refuse(self, misuse: Misuse) -> Misuse:
+        """Keep a misuse, so that it is raised even where a handler swallows it."""
+        self.misuse = self.misuse or misuse
+        return misuse
+
+    def endless(self, what: str) -> None:
+        """Stop a run that would not end."""
+        raise self.refuse(Endless(f"this run does not end: {what}"))
+
+    def _last(self) -> str:
+        for start in range(len(self.record) - WIDTH, -1, -WIDTH):
+            _, step, (service, _), envelope, *_ = self.record[start : start + WIDTH]
+            if envelope is not None:
+                return f"the last step was {service}.{step}.{envelope.type}"
+        return "the workload or a handler waits again and again without doing anything"
+
+    def __repr__(self) -> str:
+        return f"<{self.system.name} at {self.now / 1000:g} s: {', '.join(map(repr, self.services.values()))}>"
