@@ -77,7 +77,7 @@ def jupyter_config(folder, monkeypatch):
     return PyFileConfigLoader("jupyter_lab_config.py", path=str(ROOT / "etc" / "jupyter")).load_config()
 
 
-@pytest.mark.parametrize("started_in", [".", "notebooks", "edalab/model"])
+@pytest.mark.parametrize("started_in", [".", "notebooks", "docs/decisions"])
 def test_jupyter_lab_opens_the_start_page_from_anywhere_in_the_course(started_in, monkeypatch):
     config = jupyter_config(ROOT / started_in, monkeypatch)
     assert Path(config.ServerApp.root_dir) == ROOT

@@ -52,13 +52,18 @@ class Lab:
 
     def run_all(self, page, timeout=120_000):
         """Run > Run All Cells, and wait until the kernel has nothing left to do."""
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        self.choose(page, "Run", "Run All Cells")
         page.wait_for_timeout(500)  # until the first cell is on its way; idle before that means nothing
         self.wait_until_idle(page, timeout)
 
+    def choose(self, page, menu, item):
+        page.get_by_role("menuitem", name=menu, exact=True).click()
+        page.get_by_role("menuitem", name=item, exact=True).click()
+
     def wait_until_idle(self, page, timeout=60_000):
+        # Both: the notebook's own indicator says idle already while its kernel is still on its way.
         page.locator(".jp-NotebookPanel:visible .jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=timeout)
+        page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=timeout)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,11 @@ def test_the_printed_address_opens_the_course_map(lab, page, screenshot):
 
 def test_the_start_page_runs(lab, page, screenshot):
     lab.open(page, "start.ipynb")
+    lab.choose(page, "Edit", "Clear Outputs of All Cells")  # so that what is there afterwards was not there before
+    output = page.locator(".jp-NotebookPanel:visible .jp-CodeCell .jp-OutputArea-output").first
+    output.wait_for(state="detached")
     lab.run_all(page)
+    output.wait_for()
     prompts = page.locator(".jp-NotebookPanel:visible .jp-CodeCell .jp-InputPrompt")
     assert all(text.strip("[]: ").isdigit() for text in prompts.all_inner_texts())
     assert page.locator('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
