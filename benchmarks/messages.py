@@ -42,15 +42,14 @@ def in_simpy(messages: int) -> int:
 
     def orders():
         for number in range(messages):
-            order = {"order_id": number}
+            yield topic.put(OrderPlaced(order_id=number))
             yield environment.timeout(10)  # to the broker, and its confirmation
-            yield topic.put(order)
 
     def payments():
         while True:
             order = yield topic.get()
             yield environment.timeout(10)  # to the consumer
-            handled.append(order["order_id"])
+            handled.append(order.order_id)
             committed[0] += 1
 
     environment.process(orders())

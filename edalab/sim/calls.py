@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from copy import deepcopy
+from heapq import heappush
 from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_json
@@ -13,6 +14,9 @@ from .clock import DELAY, DELIVER, DUPLICATE, PUBLISH, milliseconds, varied
 
 class Killed(BaseException):
     """Unwinds the handler of a replica that has crashed. Never seen by a learner's `except Exception`."""
+
+
+_RAISED = (PublishFailed, Unanswered)
 
 
 class Call:
@@ -37,7 +41,10 @@ class Call:
         else:
             self._forget(ctx._unawaited)
         if ctx._transaction is None:
-            return (yield self)
+            value = yield self
+            if value.__class__ in _RAISED:
+                raise value
+            return value
         if self.waits:
             raise ctx._refuse(f"awaits {self} inside a transaction, which locks the database meanwhile; end the `with` first")
         return self.begin()
@@ -74,31 +81,38 @@ class Publish(Call):
     waits = False
 
     def __init__(self, ctx, message, after: int):
-        super().__init__(ctx)
+        if ctx._dead:
+            raise Killed
+        self.ctx = ctx
+        self.earlier = ctx._unawaited
+        ctx._unawaited = self
         self.message = message
         self.after = after
 
     def begin(self) -> None:
-        ctx = self.ctx
-        world, replica, message = ctx._world, ctx._replica, self.message
+        ctx, message = self.ctx, self.message
+        world, replica = ctx._world, ctx._replica
         if message.__class__ is Envelope:
             self.channel, envelope = world.route(message.data.__class__).channel, message
         else:
-            route = world.route(message.__class__)
-            self.channel, envelope = route.channel, world.mint(ctx, message, route)
+            self.channel, type_name, key = world.route(message.__class__)
+            envelope = world.mint(ctx, message, self.channel.name, type_name, key)
         self.envelope = envelope
         self.resumes = ctx._transaction is None
         takes = PUBLISH if world.exact else varied(PUBLISH, replica.node.jitter)
-        if world.plan:
+        if world.faulty:
             fault = ctx._reach("publish", envelope.type, self.channel.confirms)
             if fault is not None or replica.node.cut:
                 self._struck(fault, takes)
                 return
-        world.row("publish", replica.actor, envelope, None, None, None, None, None)
-        world.at(world.now + takes, self._arrive, None)
+        world.record += (world.now, "publish", replica.actor, envelope, None, None, None, None, None)
+        heappush(world.agenda, (world.now + takes, next(world.number), self._arrive, None))
 
     def _arrive(self, _) -> None:
-        self._append(None)
+        if self.after:
+            self._append(None)
+        else:
+            self.channel.append(self.envelope)
         if self.resumes:
             self.ctx._resume(None)
 
@@ -121,7 +135,7 @@ class Publish(Call):
             error = PublishFailed(self.envelope.type, self.channel.name)
             if not self.resumes:
                 raise error
-            world.at(world.now + takes, ctx._throw, error)
+            world.at(world.now + takes, ctx._resume, error)
             return
         if self.resumes:
             world.at(world.now + takes, ctx._resume, None)
@@ -154,7 +168,8 @@ class Ask(Call):
         ctx = self.ctx
         world = ctx._world
         self.handler = world.answerer(self.question)
-        self.envelope = world.mint(ctx, self.question, topic=self.handler.service)
+        cls = type(self.question)
+        self.envelope = world.mint(ctx, self.question, self.handler.service, cls.__name__, cls.__declared__.key)
         self.open = True
         fault = ctx._reach("ask", self.envelope.type)
         world.row("ask", ctx._replica.actor, self.envelope, None, None, None, fault and fault.do, None)
@@ -179,7 +194,7 @@ class Ask(Call):
             why = f"{node.name} was down" if replica is None else f"{(node if node.cut else self.ctx._replica.node).name} was cut off"
             world.row("lost", (node.name, 1), self.envelope, None, None, None, None, why)
             return
-        ctx = world.context(replica, self, self.envelope)
+        ctx = replica.context(self, self.envelope)
         ctx._attempt = 1
         replica.running[ctx] = None
         self._handle(ctx)
@@ -233,7 +248,7 @@ class Ask(Call):
         if self.open and not ctx._dead:
             self.open = False
             ctx._world.row("timeout", ctx._replica.actor, self.envelope, None, None, None, None, None)
-            ctx._throw(Unanswered(self.handler.service, self.envelope.type, self.timeout / 1000))
+            ctx._resume(Unanswered(self.handler.service, self.envelope.type, self.timeout / 1000))
 
     def __repr__(self) -> str:
         return f"ctx.ask({type(self.question).__name__}(...))"

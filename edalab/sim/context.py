@@ -16,23 +16,27 @@ MOST_ATTEMPTS = 1_000
 class Context:
     """What a handler may do. Times are seconds of virtual time; what has to wait is awaited."""
 
-    __slots__ = (
-        "_world", "_replica", "_envelope", "_attempt", "_source", "_offset", "_epoch", "_item", "_coroutine", "_unawaited",
-        "_transaction", "_dead", "_again", "_returned", "_handler",
-    )  # fmt: skip
+    _attempt = _offset = _item = _handler = None
+    _coroutine = None
+    _transaction = None
+    _unawaited = None  # the last call made and not yet awaited; each knows the one before it
+    _dead = _again = _returned = False
 
     def __init__(self, world, replica, source, envelope=None, epoch=0):
-        self._world, self._replica, self._source, self._envelope, self._epoch = world, replica, source, envelope, epoch
-        self._attempt = self._offset = self._item = self._coroutine = self._transaction = self._handler = None
-        self._unawaited = None  # the last call made and not yet awaited; each knows the one before it
-        self._dead = self._again = self._returned = False
+        self._world = world
+        self._replica = replica
+        self._source = source  # what the message came from, and what hears how its handling ended
+        self._envelope = envelope
+        self._epoch = epoch
 
     # -- what a handler calls
 
     def publish(self, event: Event) -> "Publish":
         """Hand an event (or an envelope made by `ctx.envelope`, or its stored text) to the broker, and wait for its
         confirmation. Raises PublishFailed."""
-        return Publish(self, self._publishable(event, Event, "publish"), 0)
+        if not isinstance(event, Event):
+            event = self._publishable(event, Event, "publish")
+        return Publish(self, event, 0)
 
     def send(self, command: Command, after: float = 0) -> "Publish":
         """Send a command to the queue of the service that handles it, to arrive in `after` seconds: a durable timer.
@@ -59,7 +63,8 @@ class Context:
         self._alive()
         if not isinstance(event, Event | Command):
             raise self._refuse(f"wants an envelope for {_shown(event)}; events and commands have one")
-        return self._world.mint(self, event)
+        channel, type_name, key = self._world.route(type(event))
+        return self._world.mint(self, event, channel.name, type_name, key)
 
     def new_id(self) -> str:
         """An id that no message and no other call has."""
@@ -104,18 +109,20 @@ class Context:
         """Reach the `handle` point, then run the handler on the message of this context."""
         self._handler = handler
         world = self._world
-        if world.plan:
-            fault = self._reach_here("handle")
-            if fault is not None:
-                if fault.do == "crash":
-                    self._replica.crash(fault)
-                else:
-                    self._source.failed(self, HandlerFailed(f"{fault}"))
-                return
-        else:
-            self._row("handle")
+        fault = self._reach_here("handle")
+        if fault is not None:
+            if fault.do == "crash":
+                self._replica.crash(fault)
+            else:
+                self._source.failed(self, HandlerFailed(f"{fault}"))
+            return
         if self._attempt is not None and self._attempt > MOST_ATTEMPTS:
             world.endless(f"{self._envelope.type} {self._envelope.id} came to {self._where()} over {MOST_ATTEMPTS:,} times")
+        self._run(handler)
+
+    def _run(self, handler) -> None:
+        """Run the handler."""
+        self._handler = handler
         data = self._envelope.data
         arguments = () if data is None else (data if data.__shared__ else data.model_copy(deep=True),)
         if handler.takes_ctx:
@@ -134,19 +141,14 @@ class Context:
             self._ended(None, result)
 
     def _resume(self, value: Any) -> None:
-        self._step(self._coroutine.send if self._coroutine else None, value)
-
-    def _throw(self, error: Exception) -> None:
-        self._step(self._coroutine.throw, error)
-
-    def _step(self, go, value: Any) -> None:
+        """Go on with what was awaited: its value, or the PublishFailed or Unanswered that it raises."""
         if self._dead:
             return
         if self._replica.paused:
-            self._replica.held.append((self._step_held, (go, value)))
+            self._replica.held.append((self._resume, value))
             return
         try:
-            call = go(value)
+            call = self._coroutine.send(value)
         except StopIteration as stop:
             self._ended(None, stop.value)
         except Killed:
@@ -164,12 +166,12 @@ class Context:
                     f"awaits {_shown(call)}, which is not of this world; await ctx.sleep, ctx.publish, ctx.send or ctx.ask"
                 )
 
-    def _step_held(self, step: tuple) -> None:
-        self._step(*step)
-
     def _ended(self, error: Exception | None, result: Any = None) -> None:
         """The handler returned or raised; what it returned is published before it counts as handled."""
         if self._dead:
+            return
+        if error is None and result is None and self._unawaited is self._transaction is self._world.misuse is None:
+            self._source.handled(self, None)
             return
         if isinstance(error, Misuse):
             self._world.refuse(error)
@@ -201,8 +203,8 @@ class Context:
 
     def _reach(self, step: str, message: str, confirms: bool = True):
         """What strikes at a point of this service, reached now, or None."""
-        plan = self._world.plan
-        return plan.strike(self._replica.service, step, message, confirms) if plan else None
+        world = self._world
+        return world.plan.strike(self._replica.service, step, message, confirms) if world.faulty else None
 
     def _reach_here(self, step: str):
         """The same for a step of this very handling, with its row."""
@@ -212,7 +214,10 @@ class Context:
 
     def _row(self, step: str, fault: str | None = None, detail: str | None = None) -> None:
         """One step of the handling of this message."""
-        self._world.row(step, self._replica.actor, self._envelope, self._source.partition, self._offset, self._attempt, fault, detail)
+        world, partition = self._world, self._source.partition
+        world.record += (
+            world.now, step, self._replica.actor, self._envelope, partition, self._offset, self._attempt, fault, detail,
+        )  # fmt: skip
 
     def _failure(self, step: str, error: Exception, more: str = "") -> None:
         """The handler raised: what follows is told by `step`."""

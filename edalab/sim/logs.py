@@ -4,7 +4,7 @@ from zlib import crc32
 
 from ..model import Envelope, Topic
 from .clock import DELAY, DELIVER, REFETCH, RETRY, milliseconds
-from .context import MOST_ATTEMPTS
+from .context import MOST_ATTEMPTS, Context
 
 
 class Log:
@@ -55,7 +55,7 @@ class Reader:
     publishes = True  # what a handler returns
     __slots__ = (
         "log", "partition", "node", "records", "position", "committed", "owner", "engaged", "ctx", "epoch", "failures",
-        "attempts", "delivered", "again", "drops",
+        "attempts", "handler", "fetch_time", "again", "drops", "moves",
     )  # fmt: skip
 
     def __init__(self, log: Log, partition: int, node):
@@ -66,6 +66,7 @@ class Reader:
         self.attempts: dict[int, int] = {}  # of offsets that may be handled again
         self.epoch = 0
         node.readers.append(self)
+        self.moves = False  # its owner is to change when the message in hand is done with
         self._reset()
         self.assign_owner()
 
@@ -73,12 +74,8 @@ class Reader:
         self.engaged = False  # a message is being fetched, handled or waited for
         self.ctx = None
         self.failures = self.drops = 0
-        self.delivered = False  # the message at the position has been handed over already
+        self.fetch_time = DELIVER  # 0: the message at the position has been handed over already
         self.again = False  # it shall be handed over once more
-
-    @property
-    def fetch_time(self) -> int:
-        return 0 if self.delivered else DELIVER
 
     def lag(self) -> int:
         return sum(1 for envelope in self.records[self.committed :] if self.node.handler(envelope.type))
@@ -87,10 +84,12 @@ class Reader:
 
     def assign_owner(self) -> None:
         """Partition p belongs to live replica p mod n; what its live owner is handling, it may finish."""
+        self.moves = False
         members = self.node.members()
         target = members[self.partition % len(members)] if members else self.owner
         if target is not self.owner:
             if self.ctx is not None and self.owner.in_session():
+                self.moves = True
                 return
             detail = f"{self.log.name} partition {self.partition} from replica {self.owner.number}"
             self.node.world.row("takeover", target.actor, None, self.partition, self.committed, None, None, detail)
@@ -113,44 +112,40 @@ class Reader:
 
     def wake(self) -> None:
         """Fetch the next message that this group handles, if there is one."""
-        records, handler, position = self.records, self.node.handler, self.position
-        while position < len(records) and not handler(records[position].type):
-            position += 1  # a type that nobody here handles is passed over
-            if self.committed == position - 1:
-                self.committed = position
-        self.position = position
-        if position < len(records) and self.owner.up:
-            self.engaged = True
-            self.owner.offer(self)
+        records = self.records
+        while self.position < len(records):
+            self.handler = self.node.handler(records[self.position].type)
+            if self.handler is not None:
+                if self.owner.up:
+                    self.engaged = True
+                    self.owner.offer(self)
+                return
+            self.position += 1  # a type that nobody here handles is passed over
+            if self.committed == self.position - 1:
+                self.committed = self.position
 
     def assign(self, replica):
         """A context for the next message, fetched by `replica`; None where it is no longer its business."""
         if self.owner is not replica or self.ctx is not None or not self.engaged:
             return None
-        self.ctx = self.log.world.context(replica, self, None, self.epoch)
-        return self.ctx
+        self.ctx = ctx = Context(self.log.world, replica, self, None, self.epoch)
+        return ctx
 
     def deliver(self, ctx) -> None:
         """The message at the position is handed over, and handled."""
-        if ctx._dead:
-            return
-        replica = ctx._replica
-        if replica.paused:
-            replica.held.append((self.deliver, ctx))
-            return
-        if ctx._epoch != self.epoch:
-            replica.release(ctx)
-            return
-        if self.node.cut:
-            self.engaged, self.ctx = False, None
-            replica.release(ctx)
+        world, replica, handler = self.log.world, ctx._replica, self.handler
+        if world.faulty and not self._reaches(ctx, replica):
             return
         offset = ctx._offset = self.position
         ctx._envelope = envelope = self.records[offset]
-        handler = self.node.handler(envelope.type)
-        ctx._attempt = self.attempts.pop(offset, 0) + 1
+        ctx._attempt = attempt = self.attempts.pop(offset, 0) + 1 if self.attempts else 1
         at_most_once = handler.delivery == "at-most-once"
-        if not self.delivered and not self._handed_over(ctx, at_most_once):
+        if self.fetch_time and not world.faulty and not at_most_once:  # nothing can strike: two steps at once
+            where = replica.actor, envelope, self.partition, offset, attempt, None, None
+            world.record += (world.now, "deliver", *where, world.now, "handle", *where)
+            ctx._run(handler)
+            return
+        if self.fetch_time and not self._handed_over(ctx, at_most_once):
             return
         if at_most_once:
             fault = ctx._reach_here("commit")
@@ -161,6 +156,20 @@ class Reader:
             if fault is None:
                 self.committed = offset + 1
         ctx._begin(handler)
+
+    def _reaches(self, ctx, replica) -> bool:
+        """Whether the replica that fetches is still there, still the owner, and within reach."""
+        if ctx._dead:
+            return False
+        if replica.paused:
+            replica.held.append((self.deliver, ctx))
+            return False
+        if ctx._epoch == self.epoch and not self.node.cut:
+            return True
+        if ctx._epoch == self.epoch:
+            self.engaged, self.ctx = False, None
+        replica.release(ctx)
+        return False
 
     def _handed_over(self, ctx, at_most_once: bool) -> bool:
         """The `deliver` step: whether the message reached the consumer, now."""
@@ -184,7 +193,7 @@ class Reader:
                 world.endless(f"{ctx._envelope.type} to {self.node.name} is dropped again and again, over {MOST_ATTEMPTS:,} times")
             world.at(world.now + REFETCH - DELIVER, self._offer_again, self.epoch)
         else:
-            self.delivered = True
+            self.fetch_time = 0
             after = DELAY if fault.seconds is None else milliseconds(fault.seconds, "delay")
             world.at(world.now + after, self._offer_again, self.epoch)
         replica.release(ctx)
@@ -197,11 +206,19 @@ class Reader:
     # -- how it ended
 
     def handled(self, ctx, _) -> None:
+        world = self.log.world
         if ctx._handler.delivery == "at-most-once":
             ctx._row("done")
             self._ended(ctx)
-        else:
+        elif world.faulty:
             self._commit(ctx)
+        else:  # nothing can strike
+            offset = ctx._offset
+            world.record += (
+                world.now, "commit", ctx._replica.actor, ctx._envelope, self.partition, offset, ctx._attempt, None, None,
+            )  # fmt: skip
+            self.committed = offset + 1
+            self._advance(ctx)
 
     def failed(self, ctx, error: Exception) -> None:
         """Retried after a while, blocking the partition; after the last attempt dead-lettered."""
@@ -221,7 +238,7 @@ class Reader:
             after = RETRY * self.failures
             ctx._failure("retry", error, f"; again in {after / 1000:g} s")
             self.attempts[ctx._offset] = ctx._attempt
-            self.ctx, self.delivered = None, True
+            self.ctx, self.fetch_time = None, 0
             world.at(world.now + after, self._offer_again, self.epoch)
             ctx._replica.release(ctx)
 
@@ -250,9 +267,17 @@ class Reader:
             ctx._replica.release(ctx)
 
     def _advance(self, ctx) -> None:
+        self.position = ctx._offset + 1
         if self.again:
             self.attempts[ctx._offset] = ctx._attempt
-        self.position = ctx._offset + (0 if self.again else 1)
-        self._reset()
+            self.position = ctx._offset
+            self.again = False
+        self.engaged = False
+        self.ctx = None
+        self.fetch_time = DELIVER
+        self.failures = self.drops = 0
         ctx._replica.release(ctx)
-        self.assign_owner()
+        if self.moves:
+            self.assign_owner()
+        else:
+            self.wake()

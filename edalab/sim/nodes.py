@@ -2,10 +2,12 @@
 
 from collections import deque
 from dataclasses import replace
+from heapq import heappush
 from random import Random
 
 from ..model import Envelope, Handler, Service
 from .clock import RESTART, SESSION, milliseconds, varied
+from .context import Context
 from .database import Database
 
 
@@ -17,44 +19,50 @@ class Replica:
         self.service = node.name
         self.actor = (node.name, number)
         self.up, self.paused = True, False
+        self.able = True  # up, not paused, not cut off
         self.state: dict = {}
         self.busy = None  # the context of the message it fetches or handles
         self.waiting: deque = deque()  # sources that have a message for it
-        self.running: dict = {}  # contexts in flight, as an ordered set
+        self.running: dict = {}  # contexts of questions and ticks in flight, as an ordered set
         self.held: list[tuple] = []  # what a pause holds back
         self.silent_since: int | None = None
         self.session = None  # the timer of its session
-        self.revival = None  # the timer of its restart
 
     # -- one message at a time
 
     def offer(self, source) -> None:
         """A source has a message: fetch it now, or when this replica is free."""
-        if self.busy is None and self.up and not self.paused and not self.node.cut:
+        if self.busy is None and self.able:
             self._fetch(source)
         elif source not in self.waiting:
             self.waiting.append(source)
 
     def _fetch(self, source) -> None:
-        ctx = source.assign(self)
+        self.busy = ctx = source.assign(self)
         if ctx is None:
-            self.release()
+            self.release(None)
             return
-        self.busy = ctx
-        self.running[ctx] = None
         world = self.node.world
         takes = source.fetch_time
-        world.at(world.now + (takes if world.exact or not takes else varied(takes, self.node.jitter)), source.deliver, ctx)
+        if takes and not world.exact:
+            takes = varied(takes, self.node.jitter)
+        heappush(world.agenda, (world.now + takes, next(world.number), source.deliver, ctx))
 
-    def release(self, ctx=None) -> None:
+    def release(self, ctx: Context | None) -> None:
         """Done with a message: fetch what has waited longest."""
-        if ctx is not None:
-            self.running.pop(ctx, None)
-            if self.busy is not ctx:
-                return
+        if self.busy is not ctx:
+            return
         self.busy = None
-        if self.waiting and self.up and not self.paused and not self.node.cut:
+        if self.waiting and self.able:
             self._fetch(self.waiting.popleft())
+
+    def context(self, source, envelope=None, epoch: int = 0) -> Context:
+        """A context for a message that this replica will handle."""
+        return Context(self.node.world, self, source, envelope, epoch)
+
+    def in_flight(self) -> list[Context]:
+        """What it fetches, handles and answers."""
+        return [*self.running] if self.busy is None else [self.busy, *self.running]
 
     # -- crash and restart
 
@@ -62,8 +70,8 @@ class Replica:
         """Stop dead: what is in flight is gone, with the memory; the database and the broker remember the rest."""
         world = self.node.world
         world.row("crash", self.actor, None, None, None, None, "crash", str(fault))
-        self.up = self.paused = False
-        in_flight = list(self.running)
+        self.up = self.paused = self.able = False
+        in_flight = self.in_flight()
         self.busy, self.state = None, {}
         self.running.clear()
         self.waiting.clear()
@@ -90,7 +98,7 @@ class Replica:
     def pause(self) -> None:
         """Stand still, as in a long garbage collection."""
         if self.up and not self.paused:
-            self.paused = True
+            self.paused, self.able = True, False
             self.node.world.row("pause", self.actor, None, None, None, None, None, None)
             self._fall_silent()
 
@@ -121,15 +129,15 @@ class Replica:
         self.node.assign()
 
     def _speak_again(self) -> None:
-        if not self.up or self.paused or self.node.cut:
+        self.able = self.up and not self.paused and not self.node.cut
+        if not self.able:
             return
         self.silent_since = None
         if self.session is not None:
             self.session.cancel()
             self.session = None
         self.node.assign()
-        if self.busy is None:
-            self.release()
+        self.release(None)
 
     def in_session(self) -> bool:
         """Whether the broker still believes in it."""
@@ -176,7 +184,7 @@ class Node:
     @property
     def in_flight(self) -> list[Envelope]:
         """What its replicas are handling."""
-        return [ctx._envelope for replica in self.replicas for ctx in replica.running if ctx._handler is not None]
+        return [ctx._envelope for replica in self.replicas for ctx in replica.in_flight() if ctx._handler is not None]
 
     @property
     def database(self) -> Database:
@@ -242,6 +250,7 @@ class Node:
         self.cut = True
         self.world.row("cut", (self.name, 1), None, None, None, None, "cut", None)
         for replica in self.replicas:
+            replica.able = False
             replica._fall_silent()
 
     def end_cut(self, _) -> None:

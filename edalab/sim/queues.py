@@ -70,7 +70,7 @@ class WorkQueue:
             if replica.node.handler(item.envelope.type):
                 self.ready.remove(item)
                 self.turn = (self.consumers.index(replica) + 1) % len(self.consumers)
-                ctx = self.world.context(replica, self, item.envelope)
+                ctx = replica.context(self, item.envelope)
                 ctx._item = item
                 return ctx
         return None

@@ -40,7 +40,7 @@ class Ticking:
         self.before = len(world.record)
         name, service = self.tick.name, self.tick.service
         envelope = Envelope(f"{service}.{name}-{self.ran}", name, None, service, None, None, world.now, None, None, 0)
-        ctx = world.context(replica, self, envelope)
+        ctx = replica.context(self, envelope)
         self.running = True
         replica.running[ctx] = None
         ctx._begin(self.tick)

@@ -18,12 +18,11 @@ MOST_AT_ONCE = 100_000  # actions at one instant
 
 
 class Route(NamedTuple):
-    """Where messages of a class go."""
+    """Where messages of a type go, and the field that orders them."""
 
     channel: Any
     type: str
     key: str | None
-    shared: bool
 
 
 class Timer:
@@ -62,6 +61,7 @@ class World:
     def __init__(self, system: System, seed: int, plan: Plan):
         self.system, self.seed, self.plan = system, seed, plan
         self.exact = seed == 0  # latencies are the named constants
+        self.faulty = bool(plan)
         self.now = 0
         self.agenda: list[tuple] = []  # (time, number, action, argument)
         self.background: list[tuple] = []  # ticks and windows to come: they do not keep the run alive
@@ -83,7 +83,7 @@ class World:
 
     def begin(self, workload) -> None:
         """Let the outside world play its part."""
-        ctx = self.context(self.client.replicas[0], Outside)
+        ctx = Context(self, self.client.replicas[0], Outside)
         ctx._coroutine = workload(ctx)
         self.at(0, ctx._resume, None)
 
@@ -107,36 +107,37 @@ class World:
 
     def run(self, until: int | None, max_steps: int) -> None:
         """Play until nothing is left to do, or to the end of the moment `until`."""
-        agenda, background = self.agenda, self.background
+        agenda, background, record = self.agenda, self.background, self.record
         until = float("inf") if until is None else until
-        most_values, at_once, played = max_steps * WIDTH, 0, 0
+        most_values, most_actions, at_once = max_steps * WIDTH, max_steps * 10, 0
         while True:
-            if background and (len(agenda) == self.cancelled or background[0] < agenda[0]):
+            heap = agenda
+            if background:
                 left = len(agenda) > self.cancelled
                 if not left and self._only_idle_ticks():
                     break
-                self.busy_ticks = 0 if left else self.busy_ticks
-                heap = background
-            elif len(agenda) > self.cancelled:
-                heap = agenda
-            else:
+                if not left or background[0] < agenda[0]:
+                    heap = background
+                    self.busy_ticks = 0 if left else self.busy_ticks
+            elif not agenda:
                 break
-            if heap[0][0] > until:
-                self.now = until
-                break
-            time, _, action, argument = heappop(heap)
+            time, number, action, argument = heappop(heap)
             if argument.__class__ is Timer and not argument.live:
                 self.cancelled -= 1
                 continue
             if time != self.now:
-                self.now, at_once = time, 0
-            at_once += 1
-            played += 1
+                if time > until:
+                    self.now = until
+                    break
+                if len(record) > most_values or number > most_actions:
+                    self.endless(f"{self._last()}; over max_steps={max_steps:,} steps")
+                self.now = time
+                at_once = 0
+            else:
+                at_once += 1
+                if at_once > MOST_AT_ONCE:
+                    self.endless(f"{self._last()} at {time / 1000:g} s, over {MOST_AT_ONCE:,} actions at one instant")
             action(argument)
-            if at_once > MOST_AT_ONCE:
-                self.endless(f"{self._last()} at {time / 1000:g} s, over {MOST_AT_ONCE:,} actions at one instant")
-            if len(self.record) > most_values or played > 10 * max_steps:
-                self.endless(f"{self._last()}; over max_steps={max_steps:,} steps")
         if self.misuse:
             raise self.misuse
 
@@ -172,35 +173,26 @@ class World:
         """Where messages of this class go."""
         route = self.routes.get(cls)
         if route is None:
-            declared = cls.__declared__
-            route = Route(channel_for(self, cls), cls.__name__, declared.key, cls.__shared__)
-            self.routes[cls] = route
+            route = self.routes[cls] = Route(channel_for(self, cls), cls.__name__, cls.__declared__.key)
             self.types[cls.__name__] = cls
         return route
 
-    def mint(self, ctx: Context, message: Message, route: Route | None = None, topic: str | None = None) -> Envelope:
+    def mint(self, ctx: Context, message: Message, topic: str, type_name: str, key: str | None) -> Envelope:
         """A message in a fresh envelope, caused by the message being handled."""
-        cls = message.__class__
-        if topic is None:
-            route = route or self.route(cls)
-            topic, key = route.channel.name, route.key
-        else:
-            key = cls.__declared__.key
         node = ctx._replica.node
-        node.minted += 1
-        id = f"{node.name}-{node.minted}"
-        if not cls.__shared__:
-            message = message.model_copy(deep=True)
+        node.minted = number = node.minted + 1
+        id = f"{node.name}-{number}"
         subject = None if key is None else str(getattr(message, key))
+        if not message.__shared__:
+            message = message.model_copy(deep=True)
         cause = ctx._envelope
         if cause is None or cause.data is None:  # the client or a tick begins a story
-            return Envelope(id, cls.__name__, message, node.name, subject, topic, self.now, id, None, 0)
-        if cause.depth >= DEEPEST:
-            chain = f"{cause.type} causes {cls.__name__}"
+            return Envelope(id, type_name, message, node.name, subject, topic, self.now, id, None, 0)
+        depth = cause.depth + 1
+        if depth > DEEPEST:
+            chain = f"{cause.type} causes {type_name}"
             self.endless(f"{chain} (in {ctx._where()}), a chain of over {DEEPEST:,} messages, each caused by the one before")
-        return Envelope(
-            id, cls.__name__, message, node.name, subject, topic, self.now, cause.correlation, cause.id, cause.depth + 1
-        )
+        return Envelope(id, type_name, message, node.name, subject, topic, self.now, cause.correlation, cause.id, depth)
 
     def answerer(self, question: Message) -> Handler:
         """Who answers a query or carries out a command. Raises Unknown where nobody does."""
@@ -208,9 +200,6 @@ class World:
         if not handlers:
             raise self.refuse(unhandled(self.system, type(question)))
         return handlers[0]
-
-    def context(self, replica, source, envelope=None, epoch: int = 0) -> Context:
-        return Context(self, replica, source, envelope, epoch)
 
     # -- ends
 
