@@ -70,6 +70,8 @@ class WorkQueue:
             if replica.node.handler(item.envelope.type):
                 self.ready.remove(item)
                 self.turn = (self.consumers.index(replica) + 1) % len(self.consumers)
+                if self.ready and self not in replica.waiting:  # there is more, for when it is free again
+                    replica.waiting.append(self)
                 ctx = replica.context(self, item.envelope)
                 ctx._item = item
                 return ctx
