@@ -7,7 +7,7 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Unknown
+from ..errors import Misuse, Unknown
 from ..model import System
 from .steps import Failure, Step, steps_of
 
@@ -101,6 +101,9 @@ class Run:
 
     def check(self, claim: Any) -> Any:
         """The verdict of a claim on this run."""
+        if not hasattr(claim, "check"):
+            name = getattr(claim, "__name__", repr(claim))
+            raise Misuse(f'run.check takes a claim, and {name} is none; write @Claim("what should be true") above its function')
         return claim.check(self)
 
     def cloudevents(self) -> str:
