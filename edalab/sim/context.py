@@ -85,6 +85,7 @@ class Context:
     def state(self) -> dict:
         """This replica's memory: gone after a crash."""
         self._need_service("state")
+        self._alive()  # a `finally` of a crashed replica must not reach the memory of the next
         return self._replica.state
 
     @property
@@ -110,14 +111,14 @@ class Context:
         self._handler = handler
         world = self._world
         fault = self._reach_here("handle")
+        if self._attempt is not None and self._attempt > MOST_ATTEMPTS:
+            world.endless(f"{self._envelope.type} {self._envelope.id} came to {self._where()} over {MOST_ATTEMPTS:,} times")
         if fault is not None:
             if fault.do == "crash":
                 self._replica.crash(fault)
             else:
                 self._source.failed(self, HandlerFailed(f"{fault}"))
             return
-        if self._attempt is not None and self._attempt > MOST_ATTEMPTS:
-            world.endless(f"{self._envelope.type} {self._envelope.id} came to {self._where()} over {MOST_ATTEMPTS:,} times")
         self._run(handler)
 
     def _run(self, handler) -> None:

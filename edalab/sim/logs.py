@@ -149,12 +149,14 @@ class Reader:
             return
         if at_most_once:
             fault = ctx._reach_here("commit")
-            if fault is not None and fault.do == "crash":
+            if fault is None:
+                self.committed = offset + 1
+            elif fault.do == "crash":
                 ctx._attempt -= 1
                 replica.crash(fault)
                 return
-            if fault is None:
-                self.committed = offset + 1
+            else:  # not committed: it may come again
+                self.attempts[offset] = attempt
         ctx._begin(handler)
 
     def _reaches(self, ctx, replica) -> bool:

@@ -35,7 +35,9 @@ def simulate(
     faults = list(faults) if isinstance(faults, Iterable) and not isinstance(faults, str) else faults
     frozen = system.frozen()
 
-    def play(until: int | None) -> tuple[World, Run]:
+    last = None if until is None else milliseconds(until, "until=")
+
+    def play(until: int | None) -> tuple[World, Run, Misuse | None]:
         world = World(frozen, seed, Plan(faults, frozen, seed))
         run = Run(frozen, world.record, world, at, seed)
         try:
@@ -43,19 +45,21 @@ def simulate(
             world.run(until, max_steps)
         except Misuse as misuse:
             misuse.run = run
-            raise
-        return world, run
+            return world, run, misuse
+        return world, run, None
 
     def at(seconds: float) -> World:
         """The world as it was, played again to that moment."""
         moment = milliseconds(seconds, "run.at")
-        world, again = play(moment)
+        world, again, _ = play(moment if last is None else min(moment, last))
         record = run._record[: len(world.record)]
         if [type_of(v) for v in record] != [type_of(v) for v in again._record]:
             raise Misuse("this run cannot be played again: a handler keeps something outside of ctx.state and its database")
         return world
 
-    _, run = play(None if until is None else milliseconds(until, "until="))
+    _, run, misuse = play(last)
+    if misuse is not None:
+        raise misuse
     return run
 
 

@@ -3,8 +3,10 @@
 from heapq import heappush
 
 from ..model import Envelope, Tick
+from .context import MOST_ATTEMPTS
 
 MOST_BUSY = 10_000  # ticks that did something when nothing but ticks was left
+MOST_FAILURES = 10  # in a row; after so many there is no waiting for one that succeeds
 
 
 class Ticking:
@@ -19,6 +21,7 @@ class Ticking:
         self.next = self.every
         self.ran = 0
         self.running = False
+        self.failures = 0  # in a row
         self.stamp = -1  # what had happened when it last did nothing
         self._schedule()
 
@@ -46,22 +49,27 @@ class Ticking:
         ctx._begin(self.tick)
 
     def handled(self, ctx, _) -> None:
+        self.failures = 0
         ctx._row("done")
         self._ended(ctx)
 
     def failed(self, ctx, error: Exception) -> None:
+        self.failures += 1
         ctx._failure("failure", error)
         self._ended(ctx)
 
     def abandoned(self, ctx) -> None:
         self.running = False
+        self.failures += 1
+        if self.failures > MOST_ATTEMPTS:
+            self.world.endless(f"the tick {self.tick.service}.{self.tick.name} crashes every time, over {MOST_ATTEMPTS:,} times")
 
     def _ended(self, ctx) -> None:
         world = self.world
         self.running = False
         ctx._replica.running.pop(ctx, None)
         rows = world.rows_since(self.before)
-        if rows == 2:  # only that it began and ended
+        if rows == 2 and not 0 < self.failures < MOST_FAILURES:  # only that it began and ended
             world.idle_rows += rows
             self.stamp = world.happened()
         elif len(world.agenda) == world.cancelled:
