@@ -1,0 +1,87 @@
+"""The time axis of a timeline: stretched where much happens, cut short (and marked so) where nothing does for long.
+
+A lab mixes 10 ms hops with 5 s time-outs. Strictly to scale, all that matters would be one thick line.
+"""
+
+from bisect import bisect_right
+
+from .text import seconds
+
+HOP = 16  # px that a gap between two instants has at least, where there is room
+CUT = 150  # px of a gap that is cut short, at most
+_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 60_000, 300_000, 600_000, 3_600_000)
+
+
+class Axis:
+    """Maps ms to x. `instants` are the times at which something happens, each with the px it needs there by itself."""
+
+    def __init__(self, instants: dict[int, int], left: int, right: int):
+        self.times = sorted(instants)
+        rooms = [instants[time] for time in self.times]
+        self.shrunk = min(1.0, 0.6 * (right - left) / (sum(rooms) or 1))  # how much of what they need the instants get
+        widths, cut, self.scale, self.stretched = _widths(self.times, right - left - sum(rooms) * self.shrunk)
+        self.starts: list[float] = []  # x at which each instant begins
+        self.ends: list[float] = []  # and at which what it needs by itself ends
+        self.cuts: list[tuple[int, int, int, int]] = []  # x from, x to, ms from, ms to
+        x = float(left)
+        for number, time in enumerate(self.times):
+            self.starts.append(x)
+            x += rooms[number] * self.shrunk
+            self.ends.append(x)
+            if number in cut:
+                self.cuts.append((round(x), round(x + widths[number]), time, self.times[number + 1]))
+            x += widths[number] if number < len(widths) else 0
+        self.end = round(x)
+
+    def x(self, time: int, rank: float = 0) -> int:
+        """Where a time stands; `rank` px further on for what comes later in the same instant."""
+        at = bisect_right(self.times, time) - 1
+        if at < 0:
+            return round(self.starts[0])
+        if self.times[at] == time:
+            return round(self.starts[at] + rank * self.shrunk)
+        if at + 1 == len(self.times):
+            return self.end
+        share = (time - self.times[at]) / (self.times[at + 1] - self.times[at])
+        return round(self.ends[at] + share * (self.starts[at + 1] - self.ends[at]))
+
+    def ticks(self) -> list[tuple[int, str]]:
+        """Places for labels, with the words: round times, and where the axis goes on behind a cut."""
+        first, last = self.times[0], self.times[-1]
+        step = next((step for step in _STEPS if step * self.scale >= 70 and (last - first) // step < 200), _STEPS[-1])
+        times = {first, last, *range(-(-first // step) * step, last + 1, step)} if (last - first) // step < 200 else {first, last}
+        for _, _, start, end in self.cuts:
+            times = {time for time in times if not start < time < end} | {start, end}
+        return [(self.x(time), seconds(time)) for time in sorted(times)]
+
+
+def _widths(times: list[int], room: float) -> tuple[list[float], set[int], float, bool]:
+    """The px of each gap; which are cut short; px per ms elsewhere; whether short gaps had to be stretched."""
+    gaps = [later - time for time, later in zip(times, times[1:])]
+    if not gaps:
+        return [], set(), 1.0, False
+    least = min(HOP, 0.6 * room / len(gaps))
+    by_length = sorted(range(len(gaps)), key=lambda number: (-gaps[number], number))
+    cut: set[int] = set()
+    while True:
+        width = max(2.5 * least, min(CUT, 0.4 * room / max(1, len(cut)))) if cut else 0.0
+        scale, short = _scale(sorted(gap for number, gap in enumerate(gaps) if number not in cut), room - width * len(cut), least)
+        longest = by_length[len(cut)] if len(cut) < len(gaps) else None
+        if longest is None or short < len(gaps) / 5 or gaps[longest] * scale < max(1.2 * CUT, 0.16 * room):
+            break  # nothing is squeezed, or no empty time takes much of the picture
+        if gaps[longest] < 4 * max((gap for gap in gaps if 2 * gap < gaps[longest]), default=gaps[longest]):
+            break  # it is not of another order than the rest
+        cut.add(longest)
+    widths = [width if number in cut else max(least, scale * gap) for number, gap in enumerate(gaps)]
+    total = sum(widths)
+    return [width * room / total for width in widths], cut, scale * room / total, short > 0
+
+
+def _scale(gaps: list[int], room: float, least: float) -> tuple[float, int]:
+    """px per ms such that the gaps (shortest first), each at least `least` px, fill the room; and how many were stretched."""
+    left, total = room, sum(gaps)
+    for number, gap in enumerate(gaps):
+        if total and gap * left / total >= least:
+            return left / total, number
+        left, total = max(1.0, left - least), total - gap
+    return (left / gaps[-1] if gaps else 1.0), len(gaps)

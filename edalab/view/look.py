@@ -1,0 +1,133 @@
+"""What each kind of thing looks like: quiet where things are healthy, one strong colour for faults, a shape of its own for each.
+
+Both painters read these tables, so a kind looks the same in a saved figure and in a live panel.
+"""
+
+from typing import NamedTuple
+
+INK, QUIET, LINE, LANE, PAPER = "#1f2933", "#6b7785", "#d5dbe1", "#f5f7f9", "#ffffff"
+WORK, WORK_FILL, MESSAGE = "#0b7a75", "#d3ece9", "#5b7083"
+FAULT, FAULT_FILL = "#c8401a", "#fbe3da"
+CURSOR = "#2563eb"
+FAINT, HATCH = "#8fa0ae", "#eba88f"  # of questions; of hatching
+FONT = "DejaVu Sans"
+
+
+class BoxLook(NamedTuple):
+    fill: str
+    edge: str | None = None
+    width: float = 0
+    dash: tuple[int, int] | None = None
+    radius: int = 0
+    hatch: str | None = None  # "diagonal" or "upright"
+
+
+class StrokeLook(NamedTuple):
+    colour: str
+    width: float = 1.4
+    dash: tuple[int, int] | None = None
+
+
+class LabelLook(NamedTuple):
+    colour: str
+    size: int  # px
+    bold: bool = False
+    ground: str | None = None  # painted behind the words, so that an arrow never runs through them
+
+
+BOXES = {
+    "lane": BoxLook(LANE, radius=5),
+    "break": BoxLook(PAPER),
+    "down": BoxLook(FAULT_FILL, hatch="diagonal"),
+    "pause": BoxLook(FAULT_FILL, hatch="upright"),
+    "cut": BoxLook(FAULT_FILL, FAULT, 1, dash=(2, 3)),
+    "handled": BoxLook(WORK_FILL, WORK, 1.2, radius=3),
+    "struck": BoxLook(FAULT_FILL, FAULT, 1.2, radius=3),
+    "waiting": BoxLook(LINE, radius=2),
+    "saved": BoxLook(INK),
+    "pill": BoxLook(CURSOR, radius=9),
+    "client": BoxLook(PAPER, INK, 1.4, radius=6),
+    "service": BoxLook(WORK_FILL, WORK, 1.4, radius=6),
+    "struck service": BoxLook(FAULT_FILL, FAULT, 1.8, radius=6),
+    "topic": BoxLook(LANE, MESSAGE, 1.2, radius=13),
+    "queue": BoxLook(LANE, MESSAGE, 1.2, dash=(4, 3), radius=4),
+    "dead letters": BoxLook(FAULT_FILL, FAULT, 1.2, dash=(4, 3), radius=4),
+}
+ARROWS = {
+    "message": StrokeLook(MESSAGE),
+    "again": StrokeLook(FAULT, 1.4, dash=(5, 3)),
+    "late": StrokeLook(FAULT),
+    "stopped": StrokeLook(FAULT),
+    "question": StrokeLook(FAINT, 1.1, dash=(2, 2)),
+    "answer": StrokeLook(FAINT, 1.1, dash=(2, 2)),
+    "struck question": StrokeLook(FAULT, 1.1, dash=(2, 2)),
+}
+LINES = {"grid": StrokeLook(LINE, 0.8), "break": StrokeLook(LINE, 1, dash=(3, 2)), "cursor": StrokeLook(CURSOR, 1.4, dash=(3, 3))}
+LABELS = {
+    "lane": LabelLook(INK, 13, True),
+    "replica": LabelLook(QUIET, 10),
+    "axis": LabelLook(QUIET, 10),
+    "handled": LabelLook(WORK, 11, True, LANE),
+    "struck": LabelLook(FAULT, 11, True, LANE),
+    "on span": LabelLook(FAULT, 11, True, FAULT_FILL),
+    "remark": LabelLook(INK, 11, False, LANE),
+    "caption": LabelLook(QUIET, 11),
+    "pill": LabelLook(PAPER, 11, True),
+    "node": LabelLook(INK, 12, True),
+    "channel": LabelLook(INK, 11),
+    "count": LabelLook(MESSAGE, 11, True, PAPER),
+    "struck count": LabelLook(FAULT, 11, True, PAPER),
+    "question": LabelLook(QUIET, 11, False, PAPER),
+}
+
+# Outlines around (0, 0): filled polygons where True, else strokes.
+_RING = ((5, 0), (4, 3), (3, 4), (0, 5), (-3, 4), (-4, 3), (-5, 0), (-4, -3), (-3, -4), (0, -5), (3, -4), (4, -3), (5, 0))
+_DOT = ((3, 0), (2, 2), (0, 3), (-2, 2), (-3, 0), (-2, -2), (0, -3), (2, -2), (3, 0))
+SHAPES = {
+    "cross": (False, (((-5, -5), (5, 5)), ((-5, 5), (5, -5)))),
+    "small cross": (False, (((-4, -4), (4, 4)), ((-4, 4), (4, -4)))),
+    "triangle": (True, (((-6, 5), (6, 5), (0, -6), (-6, 5)),)),
+    "hourglass": (True, (((-5, -6), (5, -6), (-5, 6), (5, 6), (-5, -6)),)),
+    "square": (True, (((-5, -5), (5, -5), (5, 5), (-5, 5), (-5, -5)),)),
+    "no entry": (False, (_RING, ((-3, 0), (3, 0)))),
+    "struck ring": (False, (_RING, ((-4, 4), (4, -4)))),
+    "ring": (False, (_DOT,)),
+    "dot": (True, (_DOT,)),
+    "diamond": (True, (((0, -5), (5, 0), (0, 5), (-5, 0), (0, -5)),)),
+    "handover": (True, (((-5, -6), (6, 0), (-5, 6), (-5, -6)),)),
+    "two dots": (True, (tuple((x - 3, y) for x, y in _DOT), tuple((x + 5, y) for x, y in _DOT))),
+}
+MARKS = {  # kind -> (shape, colour)
+    "crash": ("cross", FAULT), "stopped": ("small cross", FAULT), "failed": ("triangle", FAULT), "no answer": ("hourglass", FAULT),
+    "dead letter": ("square", FAULT), "refused": ("no entry", FAULT), "lost": ("struck ring", FAULT), "doubled": ("two dots", FAULT),
+    "published": ("dot", MESSAGE), "unheard": ("ring", MESSAGE), "note": ("diamond", INK), "takeover": ("handover", INK),
+}  # fmt: skip
+
+
+def hatching(hatch: str, x: int, y: int, w: int, h: int) -> list[tuple[int, int, int, int]]:
+    """The strokes of a hatched box, as (x1, y1, x2, y2) inside it: drawn by hand, as painters hatch differently."""
+    if hatch == "upright":
+        return [(at, y, at, y + h) for at in range(x + 4, x + w, 6)]
+    strokes = []
+    for start in range(x - h + 4, x + w, 7):  # each stroke rises to the right by h over h
+        left, right = max(start, x), min(start + h, x + w)
+        if right > left:
+            strokes.append((left, y + h - (left - start), right, y + h - (right - start)))
+    return strokes
+
+
+def palette() -> list[tuple[int, int, int]]:
+    """The colours of a PNG: each ink and each ground as it is, and the shades at the edges of ink on a ground.
+    With at most 256 a picture takes a third of the bytes, in a notebook and in its history."""
+    inks = [_rgb(colour) for colour in (INK, QUIET, WORK, MESSAGE, FAULT, CURSOR, FAINT, HATCH)]
+    grounds = [_rgb(colour) for colour in (PAPER, LANE, FAULT_FILL, WORK_FILL)]
+    shades = [tuple((a * (8 - part) + b * part) // 8 for a, b in zip(ground, ink))
+              for ground in grounds for ink in inks for part in range(2, 8)]  # fmt: skip
+    pure = [*grounds, *inks, _rgb(LINE)]
+    # A shade too near to a pure colour would take its place: Pillow finds the nearest colour only roughly.
+    shades = [shade for shade in shades if all(sum(abs(a - b) for a, b in zip(shade, colour)) > 24 for colour in pure)]
+    return list(dict.fromkeys([*pure, *shades]))[:256]
+
+
+def _rgb(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)

@@ -1,0 +1,51 @@
+"""What a view returns: a picture that shows itself as PNG and says what it shows in one line of text."""
+
+from functools import cached_property
+from pathlib import Path
+
+from . import svg
+from .scene import Scene
+
+
+class Picture:
+    """A scene, ready to be shown: PNG in a notebook, an SVG string for a panel, a matplotlib figure for a paper."""
+
+    def __init__(self, scene: Scene):
+        self.scene = scene
+
+    def svg(self) -> str:
+        """The picture as an SVG string, with tool-tips."""
+        return svg.paint(self.scene)
+
+    def figure(self, ax=None):
+        """The picture as a matplotlib Figure, or drawn into the axes given."""
+        from . import mpl
+
+        return mpl.paint(self.scene, ax)
+
+    def png(self) -> bytes:
+        """The picture as the bytes of a PNG, sharp on fine screens too."""
+        return self._png
+
+    @cached_property
+    def _png(self) -> bytes:
+        from . import mpl
+
+        return mpl.png(self.scene)
+
+    def save(self, path: str | Path) -> None:
+        """Write the picture to a file; its name's ending says as what: .svg, .png, or what else matplotlib can write (.pdf)."""
+        path = Path(path)
+        if path.suffix == ".svg":
+            path.write_text(self.svg(), encoding="utf-8")
+        elif path.suffix == ".png":
+            path.write_bytes(self.png())
+        else:
+            self.figure().savefig(path)
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        shown = {"width": self.scene.width, "height": self.scene.height, "alt": self.scene.alt}
+        return {"image/png": self.png(), "text/plain": repr(self)}, {"image/png": shown}
+
+    def __repr__(self) -> str:
+        return self.scene.digest
