@@ -4,7 +4,7 @@ import json
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from .messages import Message
+from .messages import Message, on_the_wire
 
 EPOCH = datetime(2026, 1, 1, tzinfo=timezone.utc)  # virtual 0 s
 
@@ -28,10 +28,12 @@ class Envelope:
         self.depth = depth
         self.attempt = attempt
 
-    def on_attempt(self, attempt: int | None) -> "Envelope":
-        """This envelope as a handler sees it, with the number of the attempt."""
-        fields = [getattr(self, name) for name in self.__slots__[:-1]]
-        return Envelope(*fields, attempt)
+    def copied(self, attempt: int | None = None) -> "Envelope":
+        """This envelope as a handler sees it, with the number of the attempt: what it changes in it stays its own."""
+        copy = Envelope(*[getattr(self, name) for name in self.__slots__[:-1]], attempt)
+        if copy.data is not None:
+            copy.data = on_the_wire(copy.data)
+        return copy
 
     def cloudevent(self, system: str) -> dict[str, Any]:
         """The message as a CloudEvents 1.0 structured JSON event."""

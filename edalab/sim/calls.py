@@ -93,20 +93,26 @@ class Publish(Call):
         ctx, message = self.ctx, self.message
         world, replica = ctx._world, ctx._replica
         if message.__class__ is Envelope:
-            self.channel, envelope = world.route(message.data.__class__).channel, message
+            self.channel, envelope = world.route(message.data.__class__).channel, message.copied()
         else:
             self.channel, type_name, key = world.route(message.__class__)
             envelope = world.mint(ctx, message, self.channel.name, type_name, key)
         self.envelope = envelope
         self.resumes = ctx._transaction is None
-        takes = PUBLISH if world.exact else varied(PUBLISH, replica.node.jitter)
+        takes = PUBLISH if world.exact else self._varied(replica)
         if world.faulty:
-            fault = ctx._reach("publish", envelope.type, self.channel.confirms)
+            fault = ctx._reach("publish", envelope.type, self.channel.confirms, replica.node.cut)
             if fault is not None or replica.node.cut:
                 self._struck(fault, takes)
                 return
         world.record += (world.now, "publish", replica.actor, envelope, None, None, None, None, None)
         heappush(world.agenda, (world.now + takes, next(world.number), self._arrive, None))
+
+    def _varied(self, replica) -> int:
+        """A connection keeps its order: what is published later arrives no earlier."""
+        now = self.ctx._world.now
+        replica.sent = max(replica.sent, now + varied(PUBLISH, replica.node.jitter))
+        return replica.sent - now
 
     def _arrive(self, _) -> None:
         if self.after:
@@ -126,7 +132,7 @@ class Publish(Call):
     def _struck(self, fault, takes: int) -> None:
         ctx = self.ctx
         world = ctx._world
-        does = fault.do if fault is not None and (fault.do == "crash" or not ctx._replica.node.cut) else "cut"
+        does = fault.do if fault is not None else "cut"
         world.row("publish", ctx._replica.actor, self.envelope, None, None, None, does, None)
         if does == "crash":
             ctx._crash(fault)
@@ -215,8 +221,8 @@ class Ask(Call):
             shown = to_json(answer).decode()
         except (PydanticSerializationError, UnicodeDecodeError):
             raise ctx._refuse(f"answers {type(answer).__name__}, which no message could carry; answer data") from None
-        fault = ctx._reach("reply", self.envelope.type)
-        does = "crash" if fault is not None and fault.do == "crash" else "cut" if node.cut else fault and fault.do
+        fault = ctx._reach("reply", self.envelope.type, vain=node.cut)
+        does = fault.do if fault is not None else "cut" if node.cut else None
         ctx._row("reply", does, shown)
         if does == "crash":
             ctx._replica.crash(fault)

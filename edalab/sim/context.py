@@ -99,7 +99,7 @@ class Context:
     def message(self) -> Envelope:
         """The envelope of the message being handled, with its `attempt`."""
         self._need_service("message")
-        return self._envelope.on_attempt(self._attempt)
+        return self._envelope.copied(self._attempt)
 
     def __repr__(self) -> str:
         return f"<context of {self._where()} at {self.now:g} s>"
@@ -202,10 +202,10 @@ class Context:
         for message in messages:
             await (self.send(message) if isinstance(message, Command) else self.publish(message))
 
-    def _reach(self, step: str, message: str, confirms: bool = True):
+    def _reach(self, step: str, message: str, confirms: bool = True, vain: bool = False):
         """What strikes at a point of this service, reached now, or None."""
         world = self._world
-        return world.plan.strike(self._replica.service, step, message, confirms) if world.faulty else None
+        return world.plan.strike(self._replica.service, step, message, confirms, vain) if world.faulty else None
 
     def _reach_here(self, step: str):
         """The same for a step of this very handling, with its row."""

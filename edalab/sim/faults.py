@@ -198,8 +198,9 @@ class Plan:
     def __bool__(self) -> bool:
         return bool(self.given)
 
-    def strike(self, service: str, step: str, message: str, confirms: bool = True) -> Fault | None:
-        """What strikes at this point, reached now once more. `confirms`: the topic's, for a publish."""
+    def strike(self, service: str, step: str, message: str, confirms: bool = True, vain: bool = False) -> Fault | None:
+        """What strikes at this point, reached now once more. `confirms`: the topic's, for a publish. `vain`: the step will
+        have no effect anyway (cut off, fenced), so that nothing but a crash can strike."""
         point = service, step, message
         nth = self.counts[point] = self.counts.get(point, 0) + 1
         exact = self.exact.get(point)
@@ -212,6 +213,8 @@ class Plan:
                 and not (action == "crash" and service == "client")
                 and not (action == "lose" and step == "publish" and confirms)
             ]
+        if vain:
+            found = [fault for fault in found if fault.do == "crash"]
         if not found:
             return None
         fault = min(found, key=lambda f: ORDER.index(f.do))

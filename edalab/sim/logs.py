@@ -248,12 +248,12 @@ class Reader:
         """The replica crashed: the replica rewinds its readers."""
 
     def _commit(self, ctx) -> None:
-        fault = ctx._reach("commit", ctx._envelope.type)
-        crashes = fault is not None and fault.do == "crash"
         fenced = ctx._epoch != self.epoch
-        does = "crash" if crashes else "fenced" if fenced else "cut" if self.node.cut else fault and fault.do
+        vain = "fenced" if fenced else "cut" if self.node.cut else None
+        fault = ctx._reach("commit", ctx._envelope.type, vain=vain is not None)
+        does = fault.do if fault is not None else vain
         ctx._row("commit", does, "refused: its partition has a new owner" if does == "fenced" else None)
-        if crashes:
+        if does == "crash":
             ctx._replica.crash(fault)
             return
         if does is None:

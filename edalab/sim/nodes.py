@@ -27,6 +27,8 @@ class Replica:
         self.held: list[tuple] = []  # what a pause holds back
         self.silent_since: int | None = None
         self.session = None  # the timer of its session
+        self.paused_until = 0
+        self.sent = 0  # when the last message that it published arrives
 
     # -- one message at a time
 
@@ -95,16 +97,20 @@ class Replica:
 
     # -- pause and cut
 
-    def pause(self) -> None:
-        """Stand still, as in a long garbage collection."""
-        if self.up and not self.paused:
+    def pause(self, until: int) -> bool:
+        """Stand still, as in a long garbage collection. What is down cannot."""
+        if not self.up:
+            return False
+        self.paused_until = max(self.paused_until, until)
+        if not self.paused:
             self.paused, self.able = True, False
             self.node.world.row("pause", self.actor, None, None, None, None, None, None)
             self._fall_silent()
+        return True
 
     def resume(self, _) -> None:
         """Go on, not knowing that time has passed."""
-        if not self.paused:
+        if not self.paused or self.node.world.now < self.paused_until:
             return
         self.paused = False
         self.node.world.row("resume", self.actor, None, None, None, None, None, None)
@@ -129,15 +135,19 @@ class Replica:
         self.node.assign()
 
     def _speak_again(self) -> None:
+        if self.is_heard():
+            self.node.assign()
+            self.release(None)
+
+    def is_heard(self) -> bool:
+        """Whether the broker hears of it, which renews its session."""
         self.able = self.up and not self.paused and not self.node.cut
-        if not self.able:
-            return
-        self.silent_since = None
-        if self.session is not None:
-            self.session.cancel()
-            self.session = None
-        self.node.assign()
-        self.release(None)
+        if self.able:
+            self.silent_since = None
+            if self.session is not None:
+                self.session.cancel()
+                self.session = None
+        return self.able
 
     def in_session(self) -> bool:
         """Whether the broker still believes in it."""
@@ -158,6 +168,7 @@ class Node:
         self._handlers: dict[str, Handler | None] = {}
         self.minted = 0  # ids given out; a crash does not take them back
         self.cut = False
+        self.cut_until = 0
         self.replicas = [Replica(self, n + 1) for n in range(declaration.replicas if declaration else 1)]
         self.readers: list = []  # its positions in the logs
         self.queues: list = []  # the queues it consumes
@@ -179,7 +190,7 @@ class Node:
     @property
     def lag(self) -> int:
         """Messages in logs and queues that it has not yet committed or acknowledged."""
-        return sum(reader.lag() for reader in self.readers) + sum(queue.lag() for queue in self.queues)
+        return sum(reader.lag() for reader in self.readers) + sum(queue.lag(self) for queue in self.queues)
 
     @property
     def in_flight(self) -> list[Envelope]:
@@ -245,19 +256,27 @@ class Node:
         for queue in self.queues:
             queue.offer()
 
-    def begin_cut(self) -> None:
+    def begin_cut(self, until: int) -> bool:
         """Cut off from the broker and all services: handlers go on, and nothing they say is heard."""
+        self.cut_until = max(self.cut_until, until)
+        if self.cut:
+            return True
         self.cut = True
         self.world.row("cut", (self.name, 1), None, None, None, None, "cut", None)
         for replica in self.replicas:
             replica.able = False
             replica._fall_silent()
+        return True
 
     def end_cut(self, _) -> None:
+        if self.world.now < self.cut_until:
+            return
         self.cut = False
         self.world.row("heal", (self.name, 1), None, None, None, None, None, None)
-        for replica in self.replicas:
-            replica._speak_again()
+        heard = [replica for replica in self.replicas if replica.is_heard()]
+        self.assign()  # once all are back: what they held they keep
+        for replica in heard:
+            replica.release(None)
 
     def __repr__(self) -> str:
         return f"<{self.name}: {'up' if self.up else 'down'}, lag {self.lag}, {len(self.in_flight)} in flight>"

@@ -34,8 +34,8 @@ class WorkQueue:
         self.heard: dict[str, bool] = {}
         self.turn = 0
 
-    def lag(self) -> int:
-        return len(self.open)
+    def lag(self, node) -> int:
+        return sum(1 for item in self.open if node.handler(item.envelope.type))
 
     def append(self, envelope: Envelope) -> None:
         """A message joins the queue."""
@@ -88,10 +88,7 @@ class WorkQueue:
         if ctx._dead:
             return
         replica, item = ctx._replica, ctx._item
-        if replica.paused:
-            replica.held.append((self.deliver, ctx))
-            return
-        if replica.node.cut:
+        if item.done or not replica.able:  # acknowledged meanwhile, or out of reach: another may have it
             replica.release(ctx)
             self._back(item)
             return
@@ -163,11 +160,11 @@ class WorkQueue:
 
     def _acked(self, ctx) -> bool:
         """The `ack` step: whether the replica survived it."""
-        fault = ctx._reach("ack", ctx._envelope.type)
-        crashes = fault is not None and fault.do == "crash"
-        does = "crash" if crashes else "cut" if ctx._replica.node.cut else fault and fault.do
+        cut = ctx._replica.node.cut
+        fault = ctx._reach("ack", ctx._envelope.type, vain=cut)
+        does = fault.do if fault is not None else "cut" if cut else None
         ctx._row("ack", does)
-        if crashes:
+        if does == "crash":
             ctx._replica.crash(fault)
             return False
         if does is None:

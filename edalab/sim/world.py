@@ -154,12 +154,12 @@ class World:
         return len(self.record) // WIDTH - self.idle_rows
 
     def _open(self, window: Window) -> None:
-        node = self.services[window.service]
-        self.plan.struck.append(window)
+        node, until = self.services[window.service], round(window.end * 1000)
         target = node if window.do == "cut" else node.replicas[window.replica - 1]
         begin, end = (target.begin_cut, target.end_cut) if window.do == "cut" else (target.pause, target.resume)
-        begin()
-        self.at(round(window.end * 1000), end, None)
+        if begin(until):
+            self.plan.struck.append(window)
+            self.at(until, end, None)
 
     # -- the record
 
