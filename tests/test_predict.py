@@ -1,0 +1,93 @@
+"""A prediction is kept, and afterwards stands beside the fact."""
+
+import pytest
+
+from edalab import Misuse
+from edalab.practice import predict
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+QUESTION = "How often is o2 charged?"
+CHOICES = ["once", "twice", "never"]
+
+
+@pytest.fixture(autouse=True)
+def nothing_chosen():
+    from edalab.practice.predict import _chosen
+
+    _chosen.clear()
+
+
+def test_a_notebook_that_runs_by_itself_uses_the_default():
+    prediction = predict(QUESTION, CHOICES, "once")
+    assert prediction.value == "once" and not prediction.made
+    assert repr(prediction) == "<Prediction 'How often is o2 charged?': once, by default>"
+    assert repr(prediction.against("twice")) == "Predicted by default: once. It was: twice."
+
+
+def test_what_is_shown_gives_nothing_away():
+    bundle = predict(QUESTION, CHOICES, "once")._repr_mimebundle_()
+    assert bundle["text/plain"] == "How often is o2 charged?\n  ○ once\n  ○ twice\n  ○ never"
+    assert bundle[WIDGET_VIEW]["model_id"]
+
+
+def test_a_choice_made_in_the_notebook_is_the_value():
+    prediction = predict(QUESTION, CHOICES, "once")
+    prediction._control_shown()
+    assert prediction._control.index is None
+    prediction._control.index = 1  # what a click does
+    assert prediction.value == "twice" and prediction.made
+    assert prediction._repr_mimebundle_()["text/plain"].splitlines()[2] == "  ● twice"
+    assert repr(prediction.against(2)) == "You predicted: twice. It was: 2."
+
+
+def test_a_choice_outlives_the_cell_run_again():
+    predict(QUESTION, CHOICES, "once").value = "never"
+    again = predict(QUESTION, CHOICES, "once")
+    again._control_shown()
+    assert again.value == "never" and again._control.value == "never"
+
+
+def test_a_choice_that_is_no_longer_offered_is_forgotten():
+    predict(QUESTION, CHOICES, "once").value = "never"
+    assert predict(QUESTION, ["once", "twice"], "twice").value == "twice"
+
+
+def test_choosing_the_default_is_a_choice():
+    prediction = predict(QUESTION, CHOICES, "once")
+    prediction.value = "once"
+    assert repr(prediction.against("once")) == "You predicted: once. It was: once."
+
+
+def test_a_number_of_a_range():
+    prediction = predict("How many questions?", range(0, 21, 5), 10)
+    assert prediction._repr_mimebundle_()["text/plain"] == "How many questions?\n  0 … 20"
+    prediction._control.value = 15
+    assert prediction.value == 15
+    assert prediction._repr_mimebundle_()["text/plain"] == "How many questions?\n  0 … 20: 15"
+
+
+def test_learners_words_are_escaped():
+    prediction = predict("<script>alert(1)</script>?", ["<b>", "&"], "&")
+    shown = prediction._control_shown().children[0].value + prediction.against("<script>")._repr_html_()
+    assert "<script>" not in shown and "&lt;script&gt;" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("", CHOICES, "once"), "begins with a question"),
+        ((QUESTION, CHOICES, "thrice"), "no choice 'thrice'; choices: once, twice, never"),
+        ((QUESTION, "once", "once"), "a list of different answers or a range"),
+        ((QUESTION, ["once"], "once"), "a list of different answers or a range"),
+        ((QUESTION, ["once", "once"], "once"), "a list of different answers or a range"),
+        ((QUESTION, range(3), 3), "no choice 3; choices: 0, 1, 2"),
+    ],
+)
+def test_mistakes(arguments, said):
+    with pytest.raises(Misuse, match=said):
+        predict(*arguments)
+
+
+def test_a_wrong_choice_by_hand_says_what_there_is():
+    with pytest.raises(Misuse, match="no choice 'thrice'"):
+        predict(QUESTION, CHOICES, "once").value = "thrice"
