@@ -11,6 +11,7 @@ import time
 import types
 import uuid
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 _INSTEAD = {
@@ -23,6 +24,7 @@ _INSTEAD = {
 _CLOCKS = ("now", "utcnow", "today")  # of datetime and date
 
 
+@lru_cache(maxsize=256)  # a workload is looked at once, not in each of a thousand runs
 def foreign_call(function: Callable) -> tuple[str, str] | None:
     """What in the code of `function`, or in the functions beside it that it calls, would differ from run to run:
     (as written, what to use instead), or None."""
