@@ -20,7 +20,7 @@ def test_the_start_page_runs(lab, page, screenshot):
     output = page.locator(".jp-NotebookPanel:visible .jp-CodeCell .jp-OutputArea-output").first
     output.wait_for(state="detached")
     lab.run_all(page)
-    output.wait_for()
+    output.wait_for(state="attached")
     prompts = page.locator(".jp-NotebookPanel:visible .jp-CodeCell .jp-InputPrompt")
     assert all(text.strip("[]: ").isdigit() for text in prompts.all_inner_texts())
     assert page.locator('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
