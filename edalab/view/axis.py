@@ -49,7 +49,11 @@ class Axis:
         """Places for labels, with the words: round times, and where the axis goes on behind a cut."""
         first, last = self.times[0], self.times[-1]
         step = next((step for step in _STEPS if step * self.scale >= 70 and (last - first) // step < 200), _STEPS[-1])
-        times = {first, last, *range(-(-first // step) * step, last + 1, step)} if (last - first) // step < 200 else {first, last}
+        times = (
+            {first, last, *range(-(-first // step) * step, last + 1, step)}
+            if (last - first) // step < 200
+            else {first, last}
+        )
         for _, _, start, end in self.cuts:
             times = {time for time in times if not start < time < end} | {start, end}
         return [(self.x(time), seconds(time)) for time in sorted(times)]
@@ -65,7 +69,9 @@ def _widths(times: list[int], room: float) -> tuple[list[float], set[int], float
     cut: set[int] = set()
     while True:
         width = max(2.5 * least, min(CUT, 0.4 * room / max(1, len(cut)))) if cut else 0.0
-        scale, short = _scale(sorted(gap for number, gap in enumerate(gaps) if number not in cut), room - width * len(cut), least)
+        scale, short = _scale(
+            sorted(gap for number, gap in enumerate(gaps) if number not in cut), room - width * len(cut), least
+        )
         longest = by_length[len(cut)] if len(cut) < len(gaps) else None
         if longest is None or short < len(gaps) / 5 or gaps[longest] * scale < max(1.2 * CUT, 0.16 * room):
             break  # nothing is squeezed, or no empty time takes much of the picture

@@ -51,6 +51,7 @@ BOXES = {
     "struck service": BoxLook(FAULT_FILL, FAULT, 1.8, radius=6),
     "topic": BoxLook(LANE, MESSAGE, 1.2, radius=13),
     "queue": BoxLook(LANE, MESSAGE, 1.2, dash=(4, 3), radius=4),
+    "question": BoxLook(PAPER, FAINT, 1, dash=(2, 2), radius=12),
     "dead letters": BoxLook(FAULT_FILL, FAULT, 1.2, dash=(4, 3), radius=4),
 }
 ARROWS = {
@@ -62,7 +63,11 @@ ARROWS = {
     "answer": StrokeLook(FAINT, 1.1, dash=(2, 2)),
     "struck question": StrokeLook(FAULT, 1.1, dash=(2, 2)),
 }
-LINES = {"grid": StrokeLook(LINE, 0.8), "break": StrokeLook(LINE, 1, dash=(3, 2)), "cursor": StrokeLook(CURSOR, 1.4, dash=(3, 3))}
+LINES = {
+    "grid": StrokeLook(LINE, 0.8),
+    "break": StrokeLook(LINE, 1, dash=(3, 2)),
+    "cursor": StrokeLook(CURSOR, 1.4, dash=(3, 3)),
+}
 LABELS = {
     "lane": LabelLook(INK, 13, True),
     "replica": LabelLook(QUIET, 10),
@@ -75,13 +80,27 @@ LABELS = {
     "pill": LabelLook(PAPER, 11, True),
     "node": LabelLook(INK, 12, True),
     "channel": LabelLook(INK, 11),
+    "detail": LabelLook(QUIET, 10),
     "count": LabelLook(MESSAGE, 11, True, PAPER),
     "struck count": LabelLook(FAULT, 11, True, PAPER),
-    "question": LabelLook(QUIET, 11, False, PAPER),
 }
 
 # Outlines around (0, 0): filled polygons where True, else strokes.
-_RING = ((5, 0), (4, 3), (3, 4), (0, 5), (-3, 4), (-4, 3), (-5, 0), (-4, -3), (-3, -4), (0, -5), (3, -4), (4, -3), (5, 0))
+_RING = (
+    (5, 0),
+    (4, 3),
+    (3, 4),
+    (0, 5),
+    (-3, 4),
+    (-4, 3),
+    (-5, 0),
+    (-4, -3),
+    (-3, -4),
+    (0, -5),
+    (3, -4),
+    (4, -3),
+    (5, 0),
+)
 _DOT = ((3, 0), (2, 2), (0, 3), (-2, 2), (-3, 0), (-2, -2), (0, -3), (2, -2), (3, 0))
 SHAPES = {
     "cross": (False, (((-5, -5), (5, 5)), ((-5, 5), (5, -5)))),

@@ -33,7 +33,9 @@ def paint(scene: Scene, ax=None):
         ax.set(xlim=(0, scene.width), ylim=(scene.height, 0), aspect="equal")
         ax.set_axis_off()
         box, (width, height) = ax.get_position(original=True), figure.get_size_inches()
-        painter = _Painter(ax, ax.transData, min(box.width * width / scene.width, box.height * height / scene.height) * DPI)
+        painter = _Painter(
+            ax, ax.transData, min(box.width * width / scene.width, box.height * height / scene.height) * DPI
+        )
     painter.paint(scene)
     return figure
 
@@ -82,7 +84,9 @@ class _Painter:
         artist.set(zorder=self.layer, transform=self.place)
         self.host.add_artist(artist)
 
-    def paths(self, paths, fill: str = "none", edge: str = "none", width=0.0, dash=None, alpha: float | None = None) -> None:
+    def paths(
+        self, paths, fill: str = "none", edge: str = "none", width=0.0, dash=None, alpha: float | None = None
+    ) -> None:
         """Outlines, filled or drawn; `width` in px, or one for each path."""
         from matplotlib.collections import PathCollection
 
@@ -91,7 +95,9 @@ class _Painter:
         widths = [w * self.points for w in width] if isinstance(width, list) else width * self.points
         unit = width[0] if isinstance(width, list) else width
         style = (0, tuple(length / unit for length in dash)) if dash else "solid"  # dashes count in line widths
-        self.add(PathCollection(paths, facecolors=fill, edgecolors=edge, linewidths=widths, linestyles=[style], alpha=alpha))
+        self.add(
+            PathCollection(paths, facecolors=fill, edgecolors=edge, linewidths=widths, linestyles=[style], alpha=alpha)
+        )
 
     def strokes(self, lines, colour: str, width: float, dash=None) -> None:
         from matplotlib.path import Path

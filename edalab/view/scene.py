@@ -114,7 +114,16 @@ class Scene:
     axis: object = None
 
     def items(self) -> Iterator[Box | Line | Arrow | Mark | Label]:
-        for layer in (self.lanes, self.lines, self.spans, self.arrows, self.bars, self.labels, self.marks, self.cursor or ()):
+        for layer in (
+            self.lanes,
+            self.lines,
+            self.spans,
+            self.arrows,
+            self.bars,
+            self.labels,
+            self.marks,
+            self.cursor or (),
+        ):
             yield from layer
 
     def hash(self) -> str:

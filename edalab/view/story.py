@@ -138,14 +138,18 @@ class Story:
             return
         envelope = row.envelope
         point = self._point(row, "send", self._worker(row), tip=named(envelope))
-        sent = self._sent[envelope.id] = Passage("question" if row.step == "ask" else "message", point, None, named(envelope))
+        sent = self._sent[envelope.id] = Passage(
+            "question" if row.step == "ask" else "message", point, None, named(envelope)
+        )
         if row.fault == "duplicate":
             point.what, point.words = "doubled", "published twice"
         elif row.fault == "delay":
             self._late.add(("", envelope.id))
         elif row.fault:
             asked = "question " if row.step == "ask" else ""
-            self._stopped(sent, "failed" if row.fault == "fail" else "stopped", asked + _ENDINGS.get(row.fault, row.fault))
+            self._stopped(
+                sent, "failed" if row.fault == "fail" else "stopped", asked + _ENDINGS.get(row.fault, row.fault)
+            )
 
     def deliver(self, row) -> None:
         key = row.service, row.envelope.id
@@ -165,7 +169,9 @@ class Story:
 
     def handle(self, row) -> None:
         envelope = row.envelope
-        handling = Handling(row.service, row.replica, clean(envelope.type, 60), envelope.subject, envelope.id, row.attempt, row.time)
+        handling = Handling(
+            row.service, row.replica, clean(envelope.type, 60), envelope.subject, envelope.id, row.attempt, row.time
+        )
         self.handlings.append(handling)
         self._open.setdefault((row.service, row.replica), []).append(handling)
         key = row.service, envelope.id
@@ -174,14 +180,18 @@ class Story:
         before, self._last[key] = self._last.get(key), handling
         if again or late:
             handling.struck = True
-            handling.words = f"attempt {row.attempt}" if (row.attempt or 1) > 1 else "delivered again" if again else "late"
+            handling.words = (
+                f"attempt {row.attempt}" if (row.attempt or 1) > 1 else "delivered again" if again else "late"
+            )
         if sent := self._sent.get(envelope.id):
             source = sent.source
             if before and before.replica == row.replica and before.inner and before.inner[-1].what == "failed":
                 source = before.inner[-1]  # a retry comes from the failure before it
             sent.target = handling
             kind = "again" if again else "late" if late and sent.kind == "message" else sent.kind
-            tip = f"{sent.tip} to {row.service}, {seconds(source.time)} to {seconds(row.time)}" + (f", {handling.words}" if again else "")
+            tip = f"{sent.tip} to {row.service}, {seconds(source.time)} to {seconds(row.time)}" + (
+                f", {handling.words}" if again else ""
+            )
             self.passages.append(Passage(kind, source, handling, tip))
         if row.fault == "crash":
             self._doom[row.service, row.replica] = "crash before handling"
@@ -204,7 +214,12 @@ class Story:
             return
         if row.fault:
             refused = row.fault == "fenced"
-            self._point(row, "refused" if refused else "stopped", handling, "late commit refused" if refused else f"{row.step} lost")
+            self._point(
+                row,
+                "refused" if refused else "stopped",
+                handling,
+                "late commit refused" if refused else f"{row.step} lost",
+            )
         self._close(handling, row.time, bool(row.fault))
 
     def reply(self, row) -> None:
@@ -227,7 +242,9 @@ class Story:
 
     def timeout(self, row) -> None:
         sent = self._sent.get(row.envelope.id)
-        point = self._heard(row, "no answer", "no answer" + (f" after {seconds(row.time - sent.source.time)}" if sent else ""))
+        point = self._heard(
+            row, "no answer", "no answer" + (f" after {seconds(row.time - sent.source.time)}" if sent else "")
+        )
         if point.handling:
             point.handling.struck = True
 
@@ -271,7 +288,9 @@ class Story:
         point = self._point(row, "lost", handling, "lost" + (f": {clean(row.detail, 60)}" if row.detail else ""))
         if not handling and sent and not isinstance(sent.target, Handling):
             sent.target = point
-            self.passages.append(Passage("struck question" if sent.kind == "question" else "stopped", sent.source, point, sent.tip))
+            self.passages.append(
+                Passage("struck question" if sent.kind == "question" else "stopped", sent.source, point, sent.tip)
+            )
         self._close(handling, row.time, True)
 
     # -- the life of a service
@@ -305,8 +324,10 @@ class Story:
 
 
 def named(envelope) -> str:
-    """"OrderPlaced client-2 (o2)": a message as tool-tips name it."""
-    return clean(f"{envelope.type} {envelope.id}" + (f" ({envelope.subject})" if envelope.subject is not None else ""), 120)
+    """ "OrderPlaced client-2 (o2)": a message as tool-tips name it."""
+    return clean(
+        f"{envelope.type} {envelope.id}" + (f" ({envelope.subject})" if envelope.subject is not None else ""), 120
+    )
 
 
 _TELL = {

@@ -57,8 +57,12 @@ def _boxes(boxes: list[Box]) -> list[str]:
         for box in group:
             parts.append(_titled(f'<rect x="{box.x}" y="{box.y}" width="{box.w}" height="{box.h}"{rounding}', box.tip))
             if look.hatch:
-                strokes = "".join(f"M{a} {b}L{c} {d}" for a, b, c, d in hatching(look.hatch, box.x, box.y, box.w, box.h))
-                parts.append(f'<path d="{strokes}" fill="none" stroke="{HATCH}" stroke-width="0.8" pointer-events="none"/>')
+                strokes = "".join(
+                    f"M{a} {b}L{c} {d}" for a, b, c, d in hatching(look.hatch, box.x, box.y, box.w, box.h)
+                )
+                parts.append(
+                    f'<path d="{strokes}" fill="none" stroke="{HATCH}" stroke-width="0.8" pointer-events="none"/>'
+                )
         parts.append("</g>")
     return parts
 

@@ -5,15 +5,78 @@ from functools import lru_cache
 
 # Advance widths of DejaVu Sans in hundredths of the font size, rounded up: {width: characters}.
 _NORMAL = {
-    28: "'ijl", 30: "IJ", 32: " ,.·’‘", 34: "/:;\\|", 36: "f", 37: "-", 40: "()[]t", 41: "!", 42: "r", 46: '"', 50: "*_`–", 52: "“”",
-    53: "sz", 54: "?", 55: "c", 56: "L", 58: "Fk", 60: "vxy", 61: "P", 62: "TYaeo", 64: "$0123456789ESbdghnpqu{}", 66: "K",
-    69: "ABVXZ", 70: "CR", 74: "U", 75: "N", 76: "H", 78: "&DG", 79: "OQ", 82: "w", 84: "#+<=>^~×→≥≤✓✗", 87: "M", 96: "%", 98: "m",
-    99: "W", 100: "@…—",
+    28: "'ijl",
+    30: "IJ",
+    32: " ,.·’‘",
+    34: "/:;\\|",
+    36: "f",
+    37: "-",
+    40: "()[]t",
+    41: "!",
+    42: "r",
+    46: '"',
+    50: "*_`–",
+    52: "“”",
+    53: "sz",
+    54: "?",
+    55: "c",
+    56: "L",
+    58: "Fk",
+    60: "vxy",
+    61: "P",
+    62: "TYaeo",
+    64: "$0123456789ESbdghnpqu{}",
+    66: "K",
+    69: "ABVXZ",
+    70: "CR",
+    74: "U",
+    75: "N",
+    76: "H",
+    78: "&DG",
+    79: "OQ",
+    82: "w",
+    84: "#+<=>^~×→≥≤✓✗",
+    87: "M",
+    96: "%",
+    98: "m",
+    99: "W",
+    100: "@…—",
 }
 _BOLD = {
-    31: "'", 35: " ijl", 37: "/\\|", 38: ",.IJ·’‘", 40: ":;", 42: "-", 44: "f", 46: "!()[]", 48: "t", 50: "_`r–", 53: '"*', 59: "?z",
-    60: "cs", 64: "L", 65: "x", 66: "vy“”", 67: "k", 68: "ae", 69: "EFTo", 70: "$0123456789", 72: "bdghnpqu{}", 73: "SYZ", 74: "CP",
-    77: "B", 78: "AKRVX", 82: "U", 83: "G", 84: "#+<=>DHN^~×→≥≤✓✗", 86: "OQ", 88: "&", 93: "w", 100: "@M…—", 101: "%", 105: "m",
+    31: "'",
+    35: " ijl",
+    37: "/\\|",
+    38: ",.IJ·’‘",
+    40: ":;",
+    42: "-",
+    44: "f",
+    46: "!()[]",
+    48: "t",
+    50: "_`r–",
+    53: '"*',
+    59: "?z",
+    60: "cs",
+    64: "L",
+    65: "x",
+    66: "vy“”",
+    67: "k",
+    68: "ae",
+    69: "EFTo",
+    70: "$0123456789",
+    72: "bdghnpqu{}",
+    73: "SYZ",
+    74: "CP",
+    77: "B",
+    78: "AKRVX",
+    82: "U",
+    83: "G",
+    84: "#+<=>DHN^~×→≥≤✓✗",
+    86: "OQ",
+    88: "&",
+    93: "w",
+    100: "@M…—",
+    101: "%",
+    105: "m",
     111: "W",
 }
 _WIDTHS = tuple({char: width for width, chars in table.items() for char in chars} for table in (_NORMAL, _BOLD))
@@ -21,7 +84,9 @@ _WIDEST = 140  # for characters not in the tables: no emoji is wider
 
 # Never shown: controls, halves of surrogate pairs, marks that turn the direction of the text around it.
 _HIDDEN = {code: " " for code in [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029]}
-_HIDDEN |= {code: None for code in [0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF]}
+_HIDDEN |= {
+    code: None for code in [0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF]
+}
 _HIDDEN |= {code: "\N{REPLACEMENT CHARACTER}" for code in [*range(0xD800, 0xE000), 0xFFFE, 0xFFFF]}
 
 
@@ -72,5 +137,16 @@ def seconds(ms: int) -> str:
 
 
 def counted(n: int, one: str, many: str | None = None) -> str:
-    """"1 message", "2 messages"."""
+    """ "1 message", "2 messages"."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def wrapped(words: list[str], glue: str, room: int, size: int = 11) -> list[str]:
+    """The words in lines of at most `room` pixels."""
+    lines: list[str] = []
+    for word in words:
+        if lines and text_width(lines[-1] + glue + word, size) <= room:
+            lines[-1] += glue + word
+        else:
+            lines.append(shorten(word, room, size))
+    return [line for line in lines if line]

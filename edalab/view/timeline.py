@@ -8,10 +8,12 @@ from .layout import Layout
 from .picture import Picture
 from .scene import Box, Label, Line, Scene
 from .story import Story, named
-from .text import clean, counted, seconds, shorten, text_width
+from .text import clean, counted, seconds, text_width, wrapped
 
 MOST = 40  # handlings that one picture holds without being asked for more
-LIFE = frozenset({"crash", "restart", "takeover", "pause", "resume", "cut", "heal"})  # steps of a service, not of a message
+LIFE = frozenset(
+    {"crash", "restart", "takeover", "pause", "resume", "cut", "heal"}
+)  # steps of a service, not of a message
 _GRAVE = {"dead_letter": 0, "lost": 1, "failure": 2, "timeout": 3}
 _LEGEND = (  # kinds of items, and what a reader may need told about them
     ("handled struck", "bar: handling"), ("saved", "tick: saved"), ("message", "arrow: published to handled"), ("again", "dashed: delivered again"),
@@ -69,7 +71,9 @@ def _chosen(run, correlation, start, end):
     if correlation is not None:
         rows = _story(journal, journal, correlation)
         if not rows:
-            known = dict.fromkeys(row.envelope.correlation for row in journal if row.envelope and row.envelope.correlation)
+            known = dict.fromkeys(
+                row.envelope.correlation for row in journal if row.envelope and row.envelope.correlation
+            )
             raise Unknown("correlation", correlation, known)
         return rows, _named(rows), True
     idle = _idle_ticks(journal)
@@ -123,10 +127,18 @@ def _idle_ticks(journal) -> set[int]:
 
 def _caption(run, rows, about: str) -> str:
     hidden = len(run.journal) - len(rows)
-    said = f"Shown: {about or 'everything'}; {hidden:,} of {counted(len(run.journal), 'step')} hidden." if hidden else ""
+    said = (
+        f"Shown: {about or 'everything'}; {hidden:,} of {counted(len(run.journal), 'step')} hidden." if hidden else ""
+    )
     struck = [str(fault) for fault in run.faults]
     if struck:
-        said += (" " if said else "") + "Struck: " + "; ".join(struck[:3]) + (f" and {len(struck) - 3:,} more" if len(struck) > 3 else "") + "."
+        said += (
+            (" " if said else "")
+            + "Struck: "
+            + "; ".join(struck[:3])
+            + (f" and {len(struck) - 3:,} more" if len(struck) > 3 else "")
+            + "."
+        )
     return clean(said, 400)
 
 
@@ -135,20 +147,12 @@ def _captions(scene: Scene, layout: Layout, caption: str) -> int:
     legend = [words for names, words in _LEGEND if kinds & set(names.split())]
     legend += ["time stretched where much happens"] if layout.axis.stretched else []
     y = layout.bottom + 36
-    for line in _wrapped(caption.split(" "), " ", layout.right - layout.left) + _wrapped(legend, " · ", layout.right - layout.left):
+    for line in wrapped(caption.split(" "), " ", layout.right - layout.left) + wrapped(
+        legend, " · ", layout.right - layout.left
+    ):
         scene.labels.append(Label(layout.left, y, line, "caption"))
         y += 16
     return y - 8
-
-
-def _wrapped(words: list[str], glue: str, room: int) -> list[str]:
-    lines: list[str] = []
-    for word in words:
-        if lines and text_width(lines[-1] + glue + word, 11) <= room:
-            lines[-1] += glue + word
-        else:
-            lines.append(shorten(word, room, 11))
-    return [line for line in lines if line]
 
 
 def _cursor(layout: Layout, time: int):
@@ -156,19 +160,29 @@ def _cursor(layout: Layout, time: int):
     text = seconds(time)
     half = text_width(text, 11, True) // 2 + 8
     middle = max(half, min(layout.scene.width - half, x))
-    return Line(x, 20, x, layout.bottom, "cursor"), Box(middle - half, 3, 2 * half, 18, "pill"), Label(middle, 12, text, "pill", "middle")
+    return (
+        Line(x, 20, x, layout.bottom, "cursor"),
+        Box(middle - half, 3, 2 * half, 18, "pill"),
+        Label(middle, 12, text, "pill", "middle"),
+    )
 
 
 def _say(scene: Scene, run, rows, story: Story, window, lanes, struck) -> None:
     """What the picture shows, in one line and for those who cannot see it."""
     again = sum(passage.kind == "again" for passage in story.passages)
     wrong = Counter(point.what for point in struck)
-    parts = [counted(len(lanes), "lane"), counted(len(story.handlings), "handling"), counted(len(story.passages), "arrow")]
+    parts = [
+        counted(len(lanes), "lane"),
+        counted(len(story.handlings), "handling"),
+        counted(len(story.passages), "arrow"),
+    ]
     parts += [counted(number, *_WRONG[what]) for what, number in sorted(wrong.items())]
     parts += [f"{again} delivered again"] if again else []
     of = f"{len(rows):,} of {counted(len(run.journal), 'step')}"
     at = f" at {scene.cursor[2].text}" if scene.cursor else ""
-    scene.shows = f"timeline of {run.system.name}{at}: {', '.join(parts)}; {of}; {seconds(window[0])} to {seconds(window[1])}"
+    scene.shows = (
+        f"timeline of {run.system.name}{at}: {', '.join(parts)}; {of}; {seconds(window[0])} to {seconds(window[1])}"
+    )
     trouble = "; ".join(f"{point.service}: {point.words} at {seconds(point.time)}" for point in struck[:8])
     scene.alt = clean(f"Timeline of {run.system.name} from {seconds(window[0])} to {seconds(window[1])}. Lanes: {', '.join(lanes)}. "
                       f"{counted(len(story.handlings), 'handling')}. {trouble + '.' if trouble else 'Nothing went wrong.'}", 600)  # fmt: skip
