@@ -67,7 +67,7 @@ class World:
         self.background: list[tuple] = []  # ticks and windows to come: they do not keep the run alive
         self.number = count()
         self.cancelled = 0
-        self.record: list = []  # flat, WIDTH values a step: a tuple a step would cost twice the memory and time
+        self.record: list = []  # flat, WIDTH values a step: a tuple a step costs half as much memory again, and twice the time
         self.failures: list[Failure] = []
         self.misuse: Misuse | None = None
         self.types: dict[str, type[Message]] = {}
