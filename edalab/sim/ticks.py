@@ -40,7 +40,8 @@ class Ticking:
             return
         world = self.world
         self.ran += 1
-        self.before = len(world.record)
+        self.before = world.happened()
+        world.tick_rows += 1
         name, service = self.tick.name, self.tick.service
         envelope = Envelope(f"{service}.{name}-{self.ran}", name, None, service, None, None, world.now, None, None, 0)
         ctx = replica.context(self, envelope)
@@ -68,10 +69,9 @@ class Ticking:
         world = self.world
         self.running = False
         ctx._replica.running.pop(ctx, None)
-        rows = world.rows_since(self.before)
-        if rows == 2 and not 0 < self.failures < MOST_FAILURES:  # only that it began and ended
-            world.idle_rows += rows
-            self.stamp = world.happened()
+        world.tick_rows += 1
+        if world.happened() == self.before and not 0 < self.failures < MOST_FAILURES:
+            self.stamp = self.before
         elif len(world.agenda) == world.cancelled:
             world.busy_ticks += 1
             if world.busy_ticks > MOST_BUSY:

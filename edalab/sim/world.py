@@ -77,7 +77,7 @@ class World:
         self.client = Node(self, "client", None)
         self.services = {name: Node(self, name, service) for name, service in system.services.items()}
         self.ticks = [Ticking(self, tick) for service in system.services.values() for tick in service.ticks.values()]
-        self.idle_rows = self.busy_ticks = 0
+        self.tick_rows = self.busy_ticks = 0
         for window in plan.windows:
             heappush(self.background, (round(window.start * 1000), next(self.number), self._open, window))
 
@@ -145,13 +145,9 @@ class World:
         """Whether each tick has run once more, after the last thing that happened, and did nothing."""
         return all(tick.idle() for tick in self.ticks)
 
-    def rows_since(self, start: int) -> int:
-        """How many steps were recorded since the record was `start` long."""
-        return (len(self.record) - start) // WIDTH
-
     def happened(self) -> int:
-        """How many steps there are, but for those of ticks that did nothing."""
-        return len(self.record) // WIDTH - self.idle_rows
+        """How many steps there are, but for those that say that a tick began or ended."""
+        return len(self.record) // WIDTH - self.tick_rows
 
     def _open(self, window: Window) -> None:
         node, until = self.services[window.service], round(window.end * 1000)
