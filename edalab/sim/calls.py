@@ -47,6 +47,8 @@ class Call:
             return value
         if self.waits:
             raise ctx._refuse(f"awaits {self} inside a transaction, which locks the database meanwhile; end the `with` first")
+        if len(ctx._world.record) > ctx._world.budget.values:  # here the run's loop has no say
+            ctx._world.budget.look()
         return self.begin()
 
     def _forget(self, later: "Call | None") -> None:

@@ -6,11 +6,10 @@ from typing import Any
 from ..errors import HandlerFailed, Misuse
 from ..history import Failure
 from ..model import Command, Envelope, Event, Message, Query
+from .budget import MOST_ATTEMPTS
 from .calls import Ask, Call, Killed, Publish, Sleep
 from .clock import milliseconds
 from .database import Transaction
-
-MOST_ATTEMPTS = 1_000
 
 
 class Context:
@@ -56,6 +55,7 @@ class Context:
     def note(self, text: str) -> None:
         """Leave a remark on the timeline."""
         self._alive()
+        self._replica.node.notes += 1
         self._world.row("note", self._replica.actor, self._envelope, None, self._offset, self._attempt, None, str(text))
 
     def envelope(self, event: Event | Command) -> Envelope:

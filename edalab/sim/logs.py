@@ -3,8 +3,9 @@
 from zlib import crc32
 
 from ..model import Envelope, Topic
+from .budget import MOST_ATTEMPTS
 from .clock import DELAY, DELIVER, REFETCH, RETRY, milliseconds
-from .context import MOST_ATTEMPTS, Context
+from .context import Context
 
 
 class Log:

@@ -166,7 +166,9 @@ class Node:
         self.schema = declaration.schema if declaration else ""
         self._declared = declaration.handlers if declaration else {}
         self._handlers: dict[str, Handler | None] = {}
+        self.ticks = tuple(declaration.ticks) if declaration else ()
         self.minted = 0  # ids given out; a crash does not take them back
+        self.notes = 0
         self.cut = False
         self.cut_until = 0
         self.replicas = [Replica(self, n + 1) for n in range(declaration.replicas if declaration else 1)]
@@ -195,7 +197,11 @@ class Node:
     @property
     def in_flight(self) -> list[Envelope]:
         """What its replicas are handling."""
-        return [ctx._envelope for replica in self.replicas for ctx in replica.in_flight() if ctx._handler is not None]
+        return [ctx._envelope for ctx in self.handling()]
+
+    def handling(self) -> list[Context]:
+        """The contexts of what it is handling."""
+        return [ctx for replica in self.replicas for ctx in replica.in_flight() if ctx._handler is not None]
 
     @property
     def database(self) -> Database:

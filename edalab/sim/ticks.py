@@ -3,9 +3,8 @@
 from heapq import heappush
 
 from ..model import Envelope, Tick
-from .context import MOST_ATTEMPTS
+from .budget import MOST_ATTEMPTS, MOST_BUSY_TICKS
 
-MOST_BUSY = 10_000  # ticks that did something when nothing but ticks was left
 MOST_FAILURES = 10  # in a row; after so many there is no waiting for one that succeeds
 
 
@@ -74,5 +73,5 @@ class Ticking:
             self.stamp = self.before
         elif len(world.agenda) == world.cancelled:
             world.busy_ticks += 1
-            if world.busy_ticks > MOST_BUSY:
+            if world.busy_ticks > MOST_BUSY_TICKS:
                 world.endless(f"the tick {self.tick.service}.{self.tick.name} always has something to do; give `until=`")

@@ -7,14 +7,12 @@ from typing import Any, NamedTuple
 from ..errors import Endless, Misuse, Unknown
 from ..history import WIDTH, Failure
 from ..model import Envelope, Handler, Message, System
+from .budget import DEEPEST, MOST_AT_ONCE, Budget
 from .channels import channel_for, unhandled
 from .context import Context
 from .faults import Plan, Window
 from .nodes import Node
 from .ticks import Ticking
-
-DEEPEST = 1_000  # messages, each caused by the one before
-MOST_AT_ONCE = 100_000  # actions at one instant
 
 
 class Route(NamedTuple):
@@ -78,12 +76,14 @@ class World:
         self.services = {name: Node(self, name, service) for name, service in system.services.items()}
         self.ticks = [Ticking(self, tick) for service in system.services.values() for tick in service.ticks.values()]
         self.tick_rows = self.busy_ticks = 0
+        self.workload: Context | None = None
+        self.budget: Budget | None = None
         for window in plan.windows:
             heappush(self.background, (round(window.start * 1000), next(self.number), self._open, window))
 
     def begin(self, workload) -> None:
         """Let the outside world play its part."""
-        ctx = Context(self, self.client.replicas[0], Outside)
+        self.workload = ctx = Context(self, self.client.replicas[0], Outside)
         ctx._coroutine = workload(ctx)
         self.at(0, ctx._resume, None)
 
@@ -109,7 +109,8 @@ class World:
         """Play until nothing is left to do, or to the end of the moment `until`."""
         agenda, background, record = self.agenda, self.background, self.record
         until = float("inf") if until is None else until
-        most_values, most_actions, at_once = max_steps * WIDTH, max_steps * 10, 0
+        budget, at_once = Budget(self, max_steps), 0
+        self.budget = budget
         while True:
             heap = agenda
             if background:
@@ -129,14 +130,14 @@ class World:
                 if time > until:
                     self.now = until
                     break
-                if len(record) > most_values or number > most_actions:
-                    self.endless(f"{self._last()}; over max_steps={max_steps:,} steps")
+                if len(record) > budget.values or number > budget.actions:
+                    budget.look()
                 self.now = time
                 at_once = 0
             else:
                 at_once += 1
                 if at_once > MOST_AT_ONCE:
-                    self.endless(f"{self._last()} at {time / 1000:g} s, over {MOST_AT_ONCE:,} actions at one instant")
+                    self.endless(f"{budget.running()} for no time, over {MOST_AT_ONCE:,} actions at {time / 1000:g} s; sleep, or let the loop end")
             action(argument)
         if self.misuse:
             raise self.misuse
@@ -207,13 +208,6 @@ class World:
     def endless(self, what: str) -> None:
         """Stop a run that would not end."""
         raise self.refuse(Endless(f"this run does not end: {what}"))
-
-    def _last(self) -> str:
-        for start in range(len(self.record) - WIDTH, -1, -WIDTH):
-            _, step, (service, _), envelope, *_ = self.record[start : start + WIDTH]
-            if envelope is not None:
-                return f"the last step was {service}.{step}.{envelope.type}"
-        return "the workload or a handler waits again and again without doing anything"
 
     def __repr__(self) -> str:
         return f"<{self.system.name} at {self.now / 1000:g} s: {', '.join(map(repr, self.services.values()))}>"
