@@ -241,7 +241,7 @@ class Ask(Call):
 
     def _answer(self, answer: tuple[Any, str]) -> None:
         ctx = self.ctx
-        if ctx._dead:
+        if ctx._dead or not ctx._replica.up:
             return
         cut = ctx._replica.node.cut
         detail = "cut off" if cut else "too late" if not self.open else answer[1]

@@ -275,7 +275,7 @@ class Node:
         return True
 
     def end_cut(self, _) -> None:
-        if self.world.now < self.cut_until:
+        if not self.cut or self.world.now < self.cut_until:
             return
         self.cut = False
         self.world.row("heal", (self.name, 1), None, None, None, None, None, None)
