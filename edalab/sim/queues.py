@@ -174,9 +174,10 @@ class WorkQueue:
     def failed(self, ctx, error: Exception) -> None:
         """Given back, to be handed out again after a while; after the last attempt dead-lettered."""
         item = ctx._item
-        if ctx._handler.delivery == "at-most-once":
+        at_most_once = ctx._handler.delivery == "at-most-once"
+        if at_most_once and item.done:
             ctx._failure("lost", error)
-        elif item.done or item.attempt != ctx._attempt or ctx._replica.node.cut:
+        elif at_most_once or item.done or item.attempt != ctx._attempt or ctx._replica.node.cut:
             ctx._failure("failure", error, "; its message is handed out by time-out")
         elif item.attempt >= self._limit(item):
             ctx._failure("dead_letter", error, f"; to {self.name}.dlq")
