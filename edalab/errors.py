@@ -1,8 +1,31 @@
 """Every error a learner can meet: each names the thing, lists what exists and says what to do."""
 
+import re
 import sqlite3
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+
+def shown(thing: object, most: int = 80) -> str:
+    """A thing in an error message or a repr: on one line, without addresses and not too long."""
+    text = thing if isinstance(thing, str) else thing.__name__ if isinstance(thing, type) else repr(thing)
+    if re.search(r" at 0x[0-9A-Fa-f]+>$", text):
+        name = getattr(thing, "__name__", "")
+        text = f"a {type(thing).__name__}" + (f" ({name})" if name else "")
+    text = " ".join(without_addresses(text[: 4 * most]).split())
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def without_addresses(text: str) -> str:
+    """Text of the learner's that may name an object by its address, which differs from run to run."""
+    return re.sub(r" at 0x[0-9A-Fa-f]+", "", text) if " at 0x" in text else text
+
+
+def listed(names: Iterable[object], most: int = 12) -> str:
+    """The first of some names, and how many more there are."""
+    names = [str(name) for name in names]
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return (", ".join(names[:most]) or "none") + more
 
 
 class Misuse(Exception):
@@ -12,15 +35,17 @@ class Misuse(Exception):
 
 
 class Unknown(Misuse, LookupError):
-    """A name that does not exist: the message lists those that do."""
+    """A name that does not exist: the message lists those that do, of many the near ones first."""
 
-    def __init__(self, kind: str, name: object, known: Iterable[str]):
+    def __init__(self, kind: str, name: object, known: Iterable[str], where: str = ""):
         known = list(known)
+        near = get_close_matches(str(name)[:200], known, n=3)
+        if len(known) > 12:
+            known = near + [other for other in known if other not in near]
         plural = kind[:-1] + "ies" if kind.endswith("y") else kind + "s"
-        listed = ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "") if known else "none"
-        near = get_close_matches(str(name), known, n=1)
         hint = f". Did you mean {near[0]!r}?" if near else ""
-        super().__init__(f"no {kind} {name!r}; {plural}: {listed}{hint}")
+        called = repr(shown(name)) if isinstance(name, str) else shown(name)
+        super().__init__(f"no {kind} {called}{where}; {plural}{where}: {listed(known)}{hint}")
 
 
 class Endless(Misuse):

@@ -5,7 +5,7 @@ import datetime
 import dis
 import os
 import random
-import secrets
+import sys
 import threading
 import time
 import types
@@ -14,20 +14,33 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
-_INSTEAD = {
-    **dict.fromkeys((time.sleep, asyncio.sleep), "await ctx.sleep(seconds)"),
-    **dict.fromkeys((time.time, time.time_ns, time.monotonic, time.perf_counter, time.localtime, time.gmtime), "ctx.now"),
-    **dict.fromkeys((uuid.uuid1, uuid.uuid4, os.urandom), "ctx.new_id()"),
-    **dict.fromkeys((asyncio.gather, asyncio.wait, asyncio.wait_for, asyncio.create_task), "one `await` after the other"),
-    threading.Thread: "another service",
-}
+_DIFFERS = "which would make every run differ; use"
+_WAITS = "which waits in real time, not in the run's; use"
+_CLOCK, _DICE = f"{_DIFFERS} ctx.now", f"{_DIFFERS} ctx.random"
+_LOOP = "which needs asyncio's loop, and the lab has its own; use await ctx.sleep(seconds), or one `await` after the other"
 _CLOCKS = ("now", "utcnow", "today")  # of datetime and date
+_INSTEAD = {
+    **dict.fromkeys((time.sleep, asyncio.sleep), f"{_WAITS} await ctx.sleep(seconds)"),
+    **dict.fromkeys((time.time, time.time_ns, time.monotonic, time.monotonic_ns, time.perf_counter, time.perf_counter_ns), _CLOCK),
+    **dict.fromkeys((time.localtime, time.gmtime, time.ctime, time.process_time, time.strftime), _CLOCK),
+    **dict.fromkeys((uuid.uuid1, uuid.uuid4, os.urandom), f"{_DIFFERS} ctx.new_id()"),
+    threading.Thread: f"{_DIFFERS} another service",
+    hash: f"{_DIFFERS} zlib.crc32(text.encode())",  # that of a str differs from one process to the next
+    id: f"{_DIFFERS} ctx.new_id()",
+    input: f"{_WAITS} a message that the workload publishes",
+}
+
+
+def foreign_call(function: Callable) -> tuple[str, str] | None:
+    """What in the code of `function`, or in the functions beside it that it calls, would differ from run to run:
+    (as written, what is wrong with it and what to use instead), or None."""
+    if _looked_at(function) is None:
+        return None
+    return _search(function, set())  # anew: what it calls may have been mended since
 
 
 @lru_cache(maxsize=256)  # a workload is looked at once, not in each of a thousand runs
-def foreign_call(function: Callable) -> tuple[str, str] | None:
-    """What in the code of `function`, or in the functions beside it that it calls, would differ from run to run:
-    (as written, what to use instead), or None."""
+def _looked_at(function: Callable) -> tuple[str, str] | None:
     return _search(function, set())
 
 
@@ -87,17 +100,22 @@ def _names_used(code: types.CodeType, names: dict[str, Any]) -> Iterator[tuple[s
 
 
 def _module(name: str) -> Any:
-    return {"time": time, "random": random, "uuid": uuid, "datetime": datetime, "asyncio": asyncio, "os": os,
-            "secrets": secrets, "threading": threading}.get(name)
+    return sys.modules.get(name)  # one that nobody has imported yet is not imported for this
 
 
 def _instead(written: str, found: Any) -> str | None:
     if found is _CLOCKS:
-        return "ctx.now"
-    if getattr(found, "__self__", None) is random._inst or found is random.SystemRandom:
-        return "ctx.random"
-    if getattr(found, "__module__", None) == "secrets" and callable(found):
-        return "ctx.random"
+        return _CLOCK
+    owner = getattr(found, "__self__", None)
+    if owner is random._inst or found is random.SystemRandom:
+        return _DICE
+    if callable(found):
+        home = str(getattr(found, "__module__", None) or type(owner).__module__)
+        if home == "secrets" or home.startswith("numpy.random"):
+            return _DICE
+        exception = isinstance(found, type) and issubclass(found, BaseException)
+        if home.split(".")[0] in ("asyncio", "_asyncio") and not exception and found is not asyncio.sleep:
+            return _LOOP
     try:
         return _INSTEAD.get(found)
     except TypeError:  # not hashable

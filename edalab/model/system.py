@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..errors import Misuse, Unknown
+from ..errors import Misuse, Unknown, shown
 from .determinism import foreign_call
 from .messages import Command, Event, Message, Query
 
@@ -72,24 +72,24 @@ class Service:
         self.handlers: dict[tuple[str, str], Handler] = {}  # by (type, function name)
         self.ticks: dict[str, Tick] = {}
 
-    def on(self, event: type[Event], *, delivery: str = "at-least-once", max_attempts: int = 3) -> Callable:
+    def on(self, event: type[Event] | None = None, *, delivery: str = "at-least-once", max_attempts: int = 3) -> Callable:
         """Decorate the handler of an event: `async def` or `def`, taking (event) or (event, ctx). What it returns (a
         message or a list of them) is published before the offset is committed."""
         return self._handler(Event, event, delivery, max_attempts)
 
-    def handles(self, command: type[Command], *, delivery: str = "at-least-once", max_attempts: int = 3) -> Callable:
+    def handles(self, command: type[Command] | None = None, *, delivery: str = "at-least-once", max_attempts: int = 3) -> Callable:
         """Decorate the handler of a command, of which there is one in a system. Where the command was asked, what it
         returns goes to the asker."""
         return self._handler(Command, command, delivery, max_attempts)
 
-    def answers(self, query: type[Query]) -> Callable:
+    def answers(self, query: type[Query] | None = None) -> Callable:
         """Decorate the function that answers a query, of which there is one in a system."""
         return self._handler(Query, query, "at-least-once", 1)
 
-    def every(self, seconds: float) -> Callable:
+    def every(self, seconds: float | None = None) -> Callable:
         """Decorate a function, taking () or (ctx), that one replica runs every so many seconds of virtual time."""
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0.001 <= seconds <= 1e9:
-            raise Misuse(f"{self.name}.every takes seconds of at least 0.001, not {seconds!r}")
+            raise Misuse(f"{self.name}.every takes seconds of at least 0.001, not {shown(seconds)}; write @{self.name}.every(1)")
 
         def declare(function: Callable) -> Callable:
             takes, is_async = self._inspected(function, 0)
@@ -102,12 +102,14 @@ class Service:
     def _handler(self, kind: type[Message], message: type[Message], delivery: str, max_attempts: int) -> Callable:
         word = f"{self.name}.{_WORD[kind]}"
         if not (isinstance(message, type) and issubclass(message, Message)):
-            hint = f"write @{word}(OrderPlaced)" if callable(message) else "pass the class"
-            raise Misuse(f"{word} takes a message class, not {message!r}; {hint}")
+            name = type(message).__name__ if isinstance(message, Message) else "OrderPlaced"
+            raise Misuse(f"{word} takes a message class, not {shown(message)}; write @{word}({name})")
+        if message in (*_WORD, Message):
+            raise Misuse(f"{word} takes a class of your own, not {message.__name__} itself; declare class OrderPlaced(Event)")
         if not issubclass(message, kind):
             right = next((_WORD[k] for k in _WORD if issubclass(message, k)), None)
             a = "an" if kind is Event else "a"
-            raise Misuse(f"{message.__name__} is not {a} {kind.__name__}; use @{self.name}.{right}({message.__name__})")
+            raise Misuse(f"{word}: {message.__name__} is not {a} {kind.__name__}; use @{self.name}.{right}({message.__name__})")
         if delivery not in DELIVERIES:
             raise Unknown("delivery", delivery, DELIVERIES)
         if not isinstance(max_attempts, int) or isinstance(max_attempts, bool) or max_attempts < 1:
@@ -129,21 +131,25 @@ class Service:
     def _inspected(self, function: Callable, needed: int) -> tuple[bool, bool]:
         """Whether a handler takes ctx and whether it is a coroutine function; raises Misuse for what cannot be one."""
         if not callable(function) or isinstance(function, type) or not hasattr(function, "__name__"):
-            raise Misuse(f"a handler of {self.name} is a function, not {function!r}")
+            raise Misuse(f"a handler of {self.name} is a function, not {shown(function)}; write `def` or `async def` below the @")
         where = f"{self.name}.{function.__name__}"
+        if function.__name__ == "<lambda>":  # two of them for one message would replace each other
+            raise Misuse(f"a handler of {self.name} is a lambda, which has no name; write `def charge(event):` below the @")
         if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
             raise Misuse(f"{where} has a `yield`: a handler publishes with `await ctx.publish(...)` or returns messages")
-        parameters = [
-            p for p in inspect.signature(function).parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        ]
+        signature = inspect.signature(function)
+        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        parameters = [p for p in signature.parameters.values() if p.kind in positional]
         required = [p for p in parameters if p.default is p.empty]
-        if len(parameters) < needed or len(required) > needed + 1:
+        stray = [p for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
+        context_first = needed and parameters and parameters[0].name == "ctx"
+        if len(parameters) < needed or len(required) > needed + 1 or stray or context_first:
             shape = "(event) or (event, ctx)" if needed else "() or (ctx)"
-            raise Misuse(f"{where} takes ({', '.join(p.name for p in parameters)}); a handler takes {shape}")
+            raise Misuse(f"{where} takes {signature}; a handler takes {shape}, in this order")
         takes_ctx = len(required) == needed + 1 or any(p.name == "ctx" for p in parameters[needed:])
         foreign = foreign_call(function)
         if foreign:
-            raise Misuse(f"{where} uses {foreign[0]}, which would make every run differ; use {foreign[1]}")
+            raise Misuse(f"{where} uses {foreign[0]}, {foreign[1]}")
         return takes_ctx, inspect.iscoroutinefunction(function)
 
     def __repr__(self) -> str:
@@ -210,7 +216,8 @@ class System:
             if (other.service, other.name) != (service, function):
                 raise Misuse(
                     f"{type_name} already goes to {other.service}.{other.name}, and a {kind.__name__.lower()} has one "
-                    f"handler; to replace it keep its name, or make the system anew (run its cells from the top)"
+                    f"handler; to replace {other.service}.{other.name} keep its service and name, or make the system anew (run its "
+                    "cells from the top)"
                 )
 
     def __repr__(self) -> str:
@@ -219,13 +226,13 @@ class System:
 
 def _name(kind: str, name: object) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise Misuse(f"a {kind}'s name is a word of letters, digits, - and _, not {name!r}")
+        raise Misuse(f"a {kind}'s name is one word of a-z, 0-9, - and _ that begins with a letter, not {shown(name) or repr(name)}")
     return name
 
 
 def _whole(what: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000:
-        raise Misuse(f"{what} takes a whole number from 1 to 1000, not {value!r}")
+        raise Misuse(f"{what} takes a whole number from 1 to 1000, not {shown(value)}")
 
 
 def _try_schema(service: str, schema: str | None) -> None:
@@ -235,6 +242,6 @@ def _try_schema(service: str, schema: str | None) -> None:
     try:
         trial.executescript(schema)
     except (sqlite3.Error, sqlite3.Warning, TypeError, ValueError) as error:
-        raise Misuse(f"the schema of {service} is no SQL that SQLite can run: {error}") from None
+        raise Misuse(f"the schema of {service} is no SQL that SQLite can run ({error}): {shown(schema)}") from None
     finally:
         trial.close()

@@ -3,8 +3,8 @@
 import inspect
 from collections.abc import Callable, Iterable
 
-from ..errors import Misuse, Unknown
-from ..history import Run
+from ..errors import Misuse, shown
+from ..history import WIDTH, Run
 from ..model import System, foreign_call
 from .clock import milliseconds
 from .faults import Plan
@@ -26,11 +26,12 @@ def simulate(
     Faults, pause and cut; `until` (seconds) ends the run earlier. A handler's exception is part of the run; misuse is
     raised, with the record so far as its `.run`."""
     if not isinstance(system, System):
-        raise Misuse(f"simulate takes a System first, not {type(system).__name__}")
+        kind = "a workload: the two are swapped" if isinstance(workload, System) else shown(system)
+        raise Misuse(f"simulate takes a System first, not {kind}; write simulate(shop, three_orders) after shop = System('shop')")
     if isinstance(seed, bool) or not isinstance(seed, int):
-        raise Misuse(f"seed= takes a whole number, not {seed!r}")
+        raise Misuse(f"seed= takes a whole number, not {shown(seed)}")
     if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
-        raise Misuse(f"max_steps= takes a whole number from 1, not {max_steps!r}")
+        raise Misuse(f"max_steps= takes a whole number from 1, not {shown(max_steps)}")
     _check_workload(workload)
     faults = list(faults) if isinstance(faults, Iterable) and not isinstance(faults, str) else faults
     frozen = system.frozen()
@@ -52,9 +53,7 @@ def simulate(
         """The world as it was, played again to that moment."""
         moment = milliseconds(seconds, "run.at")
         world, again, _ = play(moment if last is None else min(moment, last))
-        record = run._record[: len(world.record)]
-        if [type_of(v) for v in record] != [type_of(v) for v in again._record]:
-            raise Misuse("this run cannot be played again: a handler keeps something outside of ctx.state and its database")
+        _check_same(run._record, again._record)
         return world
 
     _, run, misuse = play(last)
@@ -63,14 +62,22 @@ def simulate(
     return run
 
 
-def type_of(value: object) -> object:
-    """A value of the record as it compares between two plays."""
-    return getattr(value, "id", value)
+def _check_same(first: list, again: list) -> None:
+    """Whether a run played again, to some moment, did the same."""
+    for at, (one, other) in enumerate(zip(first, again)):
+        if one != other and getattr(one, "id", one) != getattr(other, "id", other):
+            at -= at % WIDTH
+            time, step, (service, _), envelope = first[at : at + 4]
+            what = f"{service}.{step}" + (f".{envelope.type} of {envelope.id}" if envelope else "")
+            raise Misuse(
+                f"this run cannot be played again, {what} at {time / 1000:g} s differs: a handler keeps something outside of "
+                "ctx.state and its database, or uses a clock, dice or ids other than ctx.now, ctx.random and ctx.new_id()"
+            )
 
 
 def _check_workload(workload: object) -> None:
     if not callable(workload):
-        kind = "a coroutine already begun: pass the function, without ()" if inspect.iscoroutine(workload) else repr(workload)
+        kind = "a coroutine already begun: pass the function, without ()" if inspect.iscoroutine(workload) else shown(workload)
         if inspect.iscoroutine(workload):
             workload.close()
         raise Misuse(f"a workload is a function `async def {getattr(workload, '__name__', 'orders')}(ctx)`, not {kind}")
@@ -79,11 +86,14 @@ def _check_workload(workload: object) -> None:
     while hasattr(function, "func"):
         function = function.func
     if not inspect.iscoroutinefunction(function) and not inspect.iscoroutinefunction(getattr(function, "__call__", None)):
-        raise Misuse(f"the workload {name} is no coroutine; write `async def {name}(ctx):`")
+        if inspect.isasyncgenfunction(function):
+            raise Misuse(f"the workload {name} has a `yield`: it publishes with `await ctx.publish(...)`")
+        raise Misuse(f"the workload {name} is no coroutine; write `async def {name.strip('<>')}(ctx):`")
     try:
         inspect.signature(workload).bind(None)
     except TypeError:
-        raise Misuse(f"the workload takes the context alone: `async def {name}(ctx):`") from None
+        takes = inspect.signature(workload)
+        raise Misuse(f"the workload {name} takes {takes}, and a workload takes the context alone: `async def {name}(ctx):`") from None
     foreign = foreign_call(function)
     if foreign:
-        raise Misuse(f"the workload {name} uses {foreign[0]}, which would make every run differ; use {foreign[1]}")
+        raise Misuse(f"the workload {name} uses {foreign[0]}, {foreign[1]}")
