@@ -1,0 +1,5 @@
+"""Panels of widgets: a skin over functions that a lesson has called by hand first."""
+
+from .laboratory import Laboratory
+
+__all__ = ["Laboratory"]

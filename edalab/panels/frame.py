@@ -1,0 +1,21 @@
+"""How a panel is laid out: knobs at the left, and at the right verdicts, pictures, time and code."""
+
+import ipywidgets
+
+from . import sheets
+
+
+def frame(knobs: dict[str, list], above: list, moments: list, code: ipywidgets.Widget) -> ipywidgets.Widget:
+    """Groups of knobs under their headings; `above` the row that moves through time; the line of code below it."""
+    left = []
+    for heading, widgets in knobs.items():
+        if widgets:
+            left += [ipywidgets.HTML(sheets.heading(heading), layout={"margin": "0 2px"}), *widgets]
+    right = [*above, ipywidgets.HBox(moments, layout={"align_items": "center"}), code]
+    columns = [
+        ipywidgets.VBox(left, layout={"flex": "0 0 210px", "width": "210px"}),
+        ipywidgets.VBox(right, layout={"flex": "1 1 0", "min_width": "0", "padding": "0 0 0 8px", "overflow": "hidden"}),
+    ]
+    panel = ipywidgets.HBox(columns)
+    panel.add_class("edalab-panel")
+    return ipywidgets.VBox([ipywidgets.HTML(sheets.STYLE, layout={"display": "none"}), panel])

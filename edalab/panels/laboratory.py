@@ -1,0 +1,209 @@
+"""The laboratory: turn a knob, and the run is played again, drawn, judged, and written down as the line that plays it."""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import ipywidgets
+
+from .. import view
+from ..errors import Misuse
+from ..history import Run
+from ..model import System
+from ..proof import Claim, Verdict
+from ..sim import Fault, Faults, simulate
+from . import sheets
+from .code import Summary, claims_of, line, makers
+from .frame import frame
+from .knobs import RATES, STYLE, ExactFault, Moments, lesson_knob, rate, reached
+from .still import still
+
+WIDTH = 624  # px of a picture: what the notebook beside JupyterLab's side bar leaves at 1280
+TABS = ("Timeline", "Flow", "State", "Tables")
+
+
+class Laboratory:
+    """A panel over `simulate`: `system` and `workload` as it takes them, or functions of the `knobs` that make them;
+    `knobs={"dedup": ["none", "by id"], "subscribers": (1, 8)}` are keywords of these functions, with values to choose from or
+    the lowest and highest.
+
+    Every widget is an attribute that works without a browser: `lab.drop.value = 0.5`, `lab.seed`, `lab.point`, `lab.action`,
+    `lab.nth`, `lab.cursor` (seconds), `lab.back.click()`, `lab.forward.click()`, `lab.tabs.selected_index`, and each knob by its
+    name. What came of it: `lab.run`, `lab.verdicts`, `lab.error`, `lab.code`, `lab.summary()`."""
+
+    def __init__(
+        self,
+        system: System | Callable[..., System],
+        workload: Callable,
+        claims: Iterable[Claim] = (),
+        knobs: Mapping[str, list | tuple] | None = None,
+    ):
+        caller = sys._getframe(1)
+        knobs = dict(knobs or {})
+        self._system, self._workload = both = makers(system, workload, knobs, {**caller.f_globals, **caller.f_locals})
+        self.claims = claims_of(claims)
+        self.run: Run | None = None
+        self.verdicts: list[Verdict] = []
+        self.error = self._raised = ""
+        self._made, self._calm, self._reached = None, Counter(), Counter()
+        self._settling = True
+        self._exact = ExactFault(self._play)
+        self.point, self.action, self.nth = self._exact.point, self._exact.action, self._exact.nth
+        self.seed = ipywidgets.IntSlider(0, min=0, max=99, description="seed", style=STYLE, layout={"width": "auto"})
+        for name in RATES:
+            setattr(self, name, rate(name))
+        # No readout: where two runs have as many moments, the slider in the browser goes on to show that of the first.
+        self.cursor = Moments(options=[("0 s", 0.0)], readout=False, layout={"flex": "1 1 auto", "width": "auto"})
+        self._when = ipywidgets.Label(layout={"width": "64px"})
+        self.back = ipywidgets.Button(description="◀ step", layout={"width": "72px"}, tooltip="to the moment before")
+        self.forward = ipywidgets.Button(description="step ▶", layout={"width": "72px"}, tooltip="to the moment after")
+        self.tabs = ipywidgets.Tab([ipywidgets.HTML() for _ in TABS], titles=TABS, selected_index=0)
+        self.knobs: dict[str, ipywidgets.Widget] = {}
+        for name, spec in knobs.items():
+            if not name.isidentifier() or hasattr(self, name):
+                raise Misuse(f"a knob cannot be called {name!r}: the panel has one of its own; choose another keyword")
+            self.knobs[name] = lesson_knob(name, spec, both)
+        for name, knob in self.knobs.items():
+            setattr(self, name, knob)
+        self._chips, self._said, self._hint, self._code = (ipywidgets.HTML(layout={"margin": "0"}) for _ in range(4))
+        left = {
+            "exact fault": [self.point, ipywidgets.HBox([self.action, self.nth]), self._hint],
+            "random faults": [getattr(self, name) for name in RATES],
+            "this lesson": [*self.knobs.values()],
+            "timing": [self.seed],
+        }
+        moments = [self.back, self.cursor, self._when, self.forward]
+        self._panel = frame(left, [self._chips, self._said, self.tabs], moments, self._code)
+        for widget in (self.seed, *(getattr(self, name) for name in RATES), *self.knobs.values()):
+            widget.observe(self._play, "value")
+        self.cursor.observe(self._draw, "value")
+        self.tabs.observe(self._draw, "selected_index")
+        self.back.on_click(lambda _: self.cursor.move(-1))
+        self.forward.on_click(lambda _: self.cursor.move(1))
+        self._settling = False
+        self._play()
+
+    # -- what is on the screen, in code
+
+    @property
+    def faults(self) -> list[Fault | Faults]:
+        """What is asked for, as `simulate` takes it: the exact fault and the rates."""
+        rates = {name: round(getattr(self, name).value, 4) for name in RATES if getattr(self, name).value}
+        exact = self._exact.fault
+        return ([exact] if exact else []) + ([Faults(**rates)] if rates else [])
+
+    @property
+    def code(self) -> str:
+        """The line that makes the run on the screen again."""
+        values = self._values()
+        came_of_it = f"raises {self._raised}" if self._raised else f"digest {self.run.digest}"
+        return line(self._system.code(values), self._workload.code(values), self.seed.value, self.faults, came_of_it)
+
+    def summary(self) -> Summary:
+        """The settings, the verdicts and the digest as text, the same wherever the same is on the screen."""
+        return Summary("\n".join([self.code, *map(str, self.verdicts), *([self.error] if self.error else [])]))
+
+    # -- playing
+
+    def _values(self) -> dict[str, Any]:
+        return {name: knob.value for name, knob in self.knobs.items()}
+
+    def _play(self, _: Any = None) -> None:
+        """Some knob was turned."""
+        if self._settling:
+            return
+        self._settling, self.error, self._raised, self.verdicts = True, "", "", []
+        values = self._values()
+        try:
+            system, workload = self._system.make(values), self._workload.make(values)
+            self._meet(system, workload)
+            self.run = simulate(system, workload, seed=self.seed.value, faults=self.faults)
+            self.verdicts = [verdict for claim in self.claims if (verdict := self._judged(claim)) is not None]
+        except Exception as error:  # a learner's code ran: what it raises is to be read on the panel, not in a log
+            self._raised = type(error).__name__
+            self.error = str(error) if isinstance(error, Misuse) else f"{self._raised}: {error}"
+            self.run = getattr(error, "run", None) or self.run
+        finally:
+            self._settling = False  # also when the learner interrupts a long run
+        if self.run is not None:
+            self._show_run()
+        self._chips.value = sheets.chips(self.verdicts)
+        self._said.value = sheets.error(self.error)
+        self._code.value = sheets.code(self.code)
+        self._hint.value = self._about_the_point()
+
+    def _show_run(self) -> None:
+        with self.cursor.hold_sync():  # the picture is what is waited for: it goes to the browser first
+            self._reached, self._settling = reached(self.run), True
+            self.cursor.offer(self._timeline(WIDTH).scene.times)
+            self._settling = False
+            self._draw()
+        self._exact.offer([*self._calm, *self._reached])
+
+    def _meet(self, system: System, workload: Callable) -> None:
+        """Another system has other points; where it publishes and asks is seen when nothing goes wrong."""
+        made = system, getattr(system, "revision", 0), workload
+        if made != self._made:
+            try:
+                calm = simulate(system, workload)
+            except Misuse as misuse:
+                calm = misuse.run
+                if calm is None:
+                    raise
+            self._exact.forget_if_gone(calm.system)
+            self._made, self._calm = made, reached(calm)
+
+    def _judged(self, claim: Claim) -> Verdict | None:
+        try:
+            return self.run.check(claim)
+        except Misuse as misuse:
+            self.error = str(misuse)
+            return None
+
+    def _about_the_point(self) -> str:
+        fault = self._exact.fault
+        if fault is None:
+            return ""
+        times = self._reached.get(fault.point, 0)
+        often = "not reached" if not times else "reached once" if times == 1 else f"reached {times:,} times"
+        gone = self.run is not None and fault in self.run.unfired
+        return sheets.hint(f"{'Never happened: ' if gone else ''}{fault.at} was {often} in this run.", gone)
+
+    # -- showing
+
+    def _draw(self, _: Any = None) -> None:
+        """Draw what the visible tab shows, at the cursor."""
+        if self._settling or self.run is None:
+            return
+        number, seconds = self.tabs.selected_index or 0, self.cursor.value
+        try:
+            drawn = self._drawn(TABS[number], seconds)
+        except Exception as error:
+            drawn = sheets.error(f"{type(error).__name__}: {error}")
+        self.tabs.children[number].value = drawn
+        self._when.value = f"{seconds:g} s"
+        self.tabs.set_title(TABS.index("State"), f"State at {seconds:g} s")
+
+    def _drawn(self, tab: str, seconds: float) -> str:
+        if tab == "Timeline":
+            return f'<div class="edalab-picture">{self._timeline(WIDTH).svg()}</div>'
+        if tab == "Flow":
+            return f'<div class="edalab-flow">{view.flow(self.run).svg()}</div>'
+        if tab == "State":
+            nodes = [*self.run.at(seconds).services.values()]
+            return sheets.sheet(sheets.states(nodes), sheets.steps_at(self.run, seconds), sheets.databases(nodes))
+        return sheets.sheet(sheets.steps(self.run, seconds), sheets.databases(map(self.run._node, self.run.services)))
+
+    def _timeline(self, width: int) -> view.Picture:
+        return view.timeline(self.run, cursor=self.cursor.value, width=width)
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        shown, about = self._panel._repr_mimebundle_() | {"text/plain": self.summary()}, {}
+        if self.run is not None:
+            picture, about = still(self._timeline(900), self.verdicts, self.error, self.code)._repr_mimebundle_()
+            shown["image/png"] = picture["image/png"]
+        return shown, about
+
+    def __repr__(self) -> str:
+        return f"<Laboratory: {' '.join(self.code.split())}>"

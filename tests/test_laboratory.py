@@ -1,0 +1,380 @@
+"""The panel is a skin: each knob is a keyword, what it shows is the run, and the line it gives makes that run again."""
+
+import base64
+import itertools
+import re
+
+import pytest
+
+from edalab import Claim, Command, Event, Misuse, Query, System, simulate
+from edalab.panels import Laboratory
+from edalab.panels.knobs import RATES
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+DOUBLE = "payments.commit.InventoryReserved"
+
+
+class OrderPlaced(Event, topic="orders", key="order_id"):
+    order_id: str
+
+
+class InventoryReserved(Event, key="order_id"):
+    order_id: str
+
+
+class PaymentCharged(Event, topic="payments", key="order_id"):
+    order_id: str
+
+
+class SendMail(Command):
+    order_id: str
+
+
+class Price(Query):
+    order_id: str
+
+
+def shop(dedup="none", replicas=1):
+    shop = System("shop")
+    shop.topic("payments", confirms=False)
+    inventory = shop.service("inventory", schema="create table stock (order_id text)")
+    payments = shop.service("payments", replicas=replicas, schema="create table charges (order_id text); create table seen (id text)")
+    mail = shop.service("mail")
+
+    @inventory.on(OrderPlaced)
+    async def reserve(event, ctx):
+        with ctx.database as db:
+            db.execute("insert into stock values (?)", (event.order_id,))
+        await ctx.publish(InventoryReserved(order_id=event.order_id))
+
+    @payments.on(InventoryReserved)
+    async def charge(event, ctx):
+        await ctx.ask(Price(order_id=event.order_id))
+        with ctx.database as db:
+            if dedup == "by id" and db.execute("select 1 from seen where id = ?", (ctx.message.id,)).fetchone():
+                return
+            db.execute("insert into seen values (?)", (ctx.message.id,))
+            db.execute("insert into charges values (?)", (event.order_id,))
+        await ctx.publish(PaymentCharged(order_id=event.order_id))
+        await ctx.send(SendMail(order_id=event.order_id))
+
+    @inventory.answers(Price)
+    def price(query):
+        return 10
+
+    @mail.handles(SendMail)
+    def send(command, ctx):
+        ctx.state["sent"] = ctx.state.get("sent", 0) + 1
+
+    return shop
+
+
+async def three_orders(ctx):
+    for number in (1, 2, 3):
+        await ctx.publish(OrderPlaced(order_id=f"o{number}"))
+        await ctx.sleep(0.2)
+
+
+def some_orders(orders=2):
+    async def play(ctx):
+        for number in range(orders):
+            await ctx.publish(OrderPlaced(order_id=f"o{number}"))
+
+    return play
+
+
+@Claim("each order is charged once", about=PaymentCharged)
+def charged_once(run):
+    for order, n in run.rows("payments", "select order_id, count(*) n from charges group by 1 having n > 1"):
+        yield f"{order} was charged {n} times"
+
+
+@pytest.fixture
+def lab():
+    return Laboratory(shop, three_orders, claims=[charged_once], knobs={"dedup": ["none", "by id"], "replicas": (1, 3)})
+
+
+def pasted(lab):
+    names = {"simulate": simulate, **globals()}
+    from edalab import Faults
+
+    exec(lab.code, names | {"Faults": Faults}, names)
+    return names["run"]
+
+
+def visible(lab):
+    return lab.tabs.children[lab.tabs.selected_index].value
+
+
+def test_the_first_run_is_the_calm_one(lab):
+    assert lab.run.digest == simulate(shop(), three_orders).digest and lab.run.faults == []
+    assert lab.code == f'run = simulate(shop(dedup="none", replicas=1), three_orders, seed=0)  # digest {lab.run.digest}'
+    assert repr(lab.summary()) == f"{lab.code}\n✓ holds: each order is charged once"
+    assert repr(lab) == f"<Laboratory: {lab.code.replace('  #', ' #')}>"
+
+
+def test_an_exact_fault_breaks_the_claim_and_a_knob_mends_it(lab):
+    lab.point.value, lab.action.value, lab.nth.value = DOUBLE, "crash", 2
+    assert [str(fault) for fault in lab.run.faults] == [f"crash {DOUBLE} #2"]
+    assert lab.verdicts[0].cause == "o2 was charged 2 times" and "✗" in lab._chips.value
+    lab.dedup.value = "by id"
+    assert [verdict.outcome for verdict in lab.verdicts] == ["holds"]
+    lab.point.value = ""
+    assert lab.run.faults == [] and lab.action.disabled
+
+
+def test_the_line_makes_the_same_run_again(lab):
+    assert pasted(lab).digest == lab.run.digest
+    lab.seed.value, lab.drop.value, lab.delay.value, lab.dedup.value, lab.replicas.value = 7, 0.15, 0.3, "by id", 2
+    lab.point.value, lab.nth.value = DOUBLE, 2
+    assert lab.code.count("\n") >= 1 and f"# digest {lab.run.digest}" in lab.code
+    again = pasted(lab)
+    assert again.digest == lab.run.digest and again.faults == lab.run.faults and again.faults
+
+
+def test_every_point_and_action_on_offer_can_be_played_and_pasted(lab):
+    tried = set()
+    for _, at in list(lab.point.options)[1:]:
+        lab.point.value = at
+        for action in lab.action.options:
+            lab.action.value = action
+            assert lab.error == "" and pasted(lab).digest == lab.run.digest, lab.code
+            assert lab.run.faults or lab.run.unfired
+            tried.add((at, action))
+    points = {at for at, _ in tried}
+    assert {"client.publish.OrderPlaced", "payments.ask.Price", "payments.publish.SendMail", "inventory.reply.Price", "mail.ack.SendMail"} <= points
+    assert ("payments.publish.PaymentCharged", "lose") in tried  # its topic does not confirm
+    assert ("inventory.publish.InventoryReserved", "lose") not in tried
+    assert ("client.publish.OrderPlaced", "crash") not in tried
+    assert len(tried) > 50
+
+
+def test_a_point_that_was_not_reached_is_said(lab):
+    lab.point.value, lab.nth.value = DOUBLE, 99
+    assert "Never happened" in lab._hint.value and "struck" in lab._hint.value and lab.run.unfired
+    lab.nth.value = 1
+    assert "reached 4 times" in lab._hint.value
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_every_rate_goes_to_its_ends(lab, name):
+    knob = getattr(lab, name)
+    calm = lab.run.digest
+    for rate in (0.5, 1.0):
+        knob.value = rate
+        assert f"Faults({name}={rate:g})" in lab.code and visible(lab).count("<svg") == 1
+        if not lab.error:
+            assert pasted(lab).digest == lab.run.digest
+        else:
+            assert "does not end" in lab.error and lab.run.faults and "raises Endless" in lab.code and "does not end" in lab._said.value
+            with pytest.raises(Misuse, match="does not end"):
+                pasted(lab)
+    knob.value = 0.0
+    assert lab.run.digest == calm and lab.error == "" == lab._said.value
+
+
+def test_every_other_knob_goes_to_its_ends(lab):
+    for seed, replicas, dedup in itertools.product((lab.seed.min, lab.seed.max), (1, 3), ("none", "by id")):
+        lab.seed.value, lab.replicas.value, lab.dedup.value = seed, replicas, dedup
+        assert pasted(lab).digest == lab.run.digest and lab.run.seed == seed
+
+
+def test_steps_back_and_forward_go_from_moment_to_moment(lab):
+    moments = sorted({step.time / 1000 for step in lab.run.journal})
+    assert lab.cursor.value == moments[-1]
+    for moment in reversed(moments[:-1]):
+        lab.back.click()
+        assert lab.cursor.value == moment
+    lab.back.click()
+    assert lab.cursor.value == 0.0 and ">0 s<" in visible(lab)
+    for moment in moments[1:]:
+        lab.forward.click()
+        assert lab.cursor.value == moment
+    lab.forward.click()
+    assert lab.cursor.value == moments[-1]
+
+
+def test_the_cursor_takes_any_time_and_stays_there_in_another_run(lab):
+    lab.cursor.value = 0.2107
+    moment = lab.cursor.value
+    assert moment == max(step.time / 1000 for step in lab.run.journal if step.time <= 210.7)
+    lab.dedup.value = "by id"
+    assert lab.cursor.value == moment
+    lab.cursor.value = -1
+    assert lab.cursor.value == 0.0
+
+
+def test_only_the_visible_tab_is_drawn_and_it_follows_the_cursor(lab):
+    timeline, flow, state, tables = lab.tabs.children
+    assert "<svg" in timeline.value and flow.value == state.value == tables.value == ""
+    lab.tabs.selected_index = 1
+    assert "<svg" in flow.value
+    before = timeline.value
+    lab.back.click()
+    assert timeline.value == before
+    lab.tabs.selected_index = 2
+    lab.cursor.value = 0
+    assert "<b>inventory.stock</b>: 0 rows" in state.value and lab.tabs.get_title(2) == "State at 0 s"
+    lab.cursor.value = 9
+    assert "<b>inventory.stock</b>: 3 rows" in state.value and "&#x27;sent&#x27;: 3" in state.value
+    lab.tabs.selected_index = 3
+    assert f"{len(lab.run.journal)} steps" in tables.value and "<b>payments.charges</b>: 3 rows" in tables.value
+    lab.point.value = DOUBLE
+    assert "<b>payments.charges</b>: 4 rows" in tables.value and 'class="struck"' in tables.value
+
+
+def test_what_is_down_or_in_flight_is_in_the_state(lab):
+    lab.tabs.selected_index, lab.point.value = 2, DOUBLE
+    crash = next(step.time for step in lab.run.journal if step.step == "crash") / 1000
+    lab.cursor.value = crash
+    assert "down" in visible(lab) and '<tr class="struck"><td>payments' in visible(lab)
+    assert "crash" in visible(lab)[visible(lab).index("At this moment") :]
+
+
+def test_long_tables_are_shortened():
+    lab = Laboratory(shop, some_orders, knobs={"orders": (1, 200)})
+    lab.orders.value, lab.tabs.selected_index = 200, 3
+    assert "100 shown" in visible(lab) and len(visible(lab)) < 200_000
+    assert re.search(r"[\d,]+ steps, [\d,]+ to [\d,]+ shown", visible(lab))
+
+
+def test_a_workload_may_be_made_from_knobs_and_a_system_may_be_given():
+    bookshop = shop()
+    lab = Laboratory(bookshop, some_orders, knobs={"orders": (1, 5)})
+    assert lab.code.startswith("run = simulate(bookshop, some_orders(orders=2), seed=0)")
+    lab.orders.value = 5
+    assert len(lab.run.rows("payments", "select * from charges")) == 5
+
+
+def test_knobs_of_all_kinds():
+    def rates(share=0.25, quick=False, other="b"):
+        return shop()
+
+    lab = Laboratory(rates, three_orders, knobs={"share": (0.0, 1.0), "quick": [True, False], "other": ("a", "b", "c")})
+    assert lab.code.startswith('run = simulate(rates(share=0.25, quick=False, other="b"), three_orders, seed=0)')
+
+
+def test_a_point_that_another_system_lacks_is_forgotten():
+    def maybe(audited=True):
+        system = shop()
+        if audited:
+
+            @system.service("audit").on(PaymentCharged)
+            def write_down(event):
+                pass
+
+        return system
+
+    lab = Laboratory(maybe, three_orders, knobs={"audited": [True, False]})
+    lab.point.value = "audit.commit.PaymentCharged"
+    assert lab.run.faults
+    lab.audited.value = False
+    assert lab.point.value == "" and lab.error == "" and "audit" not in str(lab.point.options)
+
+
+# -- what is shown
+
+
+def test_it_shows_a_live_panel_and_where_no_kernel_runs_a_picture(lab):
+    data, about = lab._repr_mimebundle_()
+    assert data[WIDGET_VIEW]["model_id"] and data["text/plain"] == str(lab.summary())
+    png = data["image/png"] if isinstance(data["image/png"], bytes) else base64.b64decode(data["image/png"])
+    assert png.startswith(b"\x89PNG") and about["image/png"]["width"] > 0
+    assert lab._repr_mimebundle_()[0]["image/png"] == data["image/png"]
+
+
+def test_learners_text_is_escaped_everywhere():
+    evil = "<script>alert('x')</script>"
+
+    class Said(Event, topic="words"):
+        text: str
+
+    system = System("words")
+    listener = system.service("listener", schema=f'create table "{evil}" ("{evil}" text)')
+
+    @listener.on(Said)
+    def hear(event, ctx):
+        ctx.note(evil)
+        ctx.state[evil] = evil
+        with ctx.database as db:
+            db.execute(f'insert into "{evil}" values (?)', (event.text * 400,))
+        raise ValueError(evil)
+
+    async def speak(ctx):
+        await ctx.publish(Said(text=evil + "\U0001f600\"'&"))
+
+    claims = [Claim(evil)(lambda run: [evil]), Claim(f"{evil} raises")(lambda run: {}[evil])]
+    lab = Laboratory(system, speak, claims=claims)
+    for tab in range(4):
+        lab.tabs.selected_index = tab
+        assert "<script" not in visible(lab) and len(visible(lab)) < 60_000
+    for html in (lab._chips, lab._said, lab._code, lab._hint):
+        assert "<script" not in html.value
+    assert "&lt;script&gt;" in lab._chips.value and "&lt;script&gt;" in lab._said.value
+    assert lab._repr_mimebundle_()[0]["image/png"]
+
+
+def test_a_claim_that_raises_is_told_beside_the_others(lab):
+    lab = Laboratory(shop, three_orders, claims=[Claim("x")(lambda run: 1 / 0), charged_once])
+    assert "the claim 'x' cannot be checked" in lab.error and len(lab.verdicts) == 1
+    assert f"# digest {lab.run.digest}" in lab.code and "cannot be checked" in str(lab.summary())
+
+
+def test_misuse_in_a_handler_is_told_and_the_run_so_far_is_drawn():
+    def broken(step="sleep"):
+        system = shop()
+        other = system.service("other")
+
+        @other.on(PaymentCharged)
+        async def wait(event, ctx):
+            ctx.sleep(1) if step == "forget" else await ctx.sleep(1)
+
+        return system
+
+    lab = Laboratory(broken, three_orders, knobs={"step": ["sleep", "forget"]})
+    assert lab.error == ""
+    lab.step.value = "forget"
+    assert "forgot to await" in lab.error and lab._said.value and "<svg" in visible(lab)
+    assert 0 < len(lab.run.journal) and lab.verdicts == []
+    lab.step.value = "sleep"
+    assert lab.error == ""
+
+
+def test_a_system_that_cannot_be_made_is_told():
+    def late(services=1):
+        system = System("shop")
+        return system.service("a b") if services > 1 else system
+
+    async def nothing(ctx):
+        await ctx.sleep(1)
+
+    lab = Laboratory(late, nothing, knobs={"services": (1, 2)})
+    assert lab.error == ""
+    lab.services.value = 2
+    assert "a service's name is" in lab.error and "raises Misuse" in lab.code
+    assert Laboratory(lambda: 1 / 0, nothing).error == "ZeroDivisionError: division by zero"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (dict(system=42), "a system, or a function that makes one from knobs, not 42"),
+        (dict(workload="orders"), "takes a workload"),
+        (dict(claims=[shop]), "takes claims, and shop is none"),
+        (dict(knobs={"dedupe": ["none"]}), "'dedupe'; .*dedup, replicas. Did you mean 'dedup'"),
+        (dict(knobs={"dedup": "none"}), "takes a list of values or"),
+        (dict(knobs={"dedup": []}), "takes a list of values or"),
+        (dict(knobs={"replicas": (3, 1)}), "from a lower to a higher number"),
+        (dict(system=lambda drop: shop(), knobs={"drop": [1]}), "cannot be called 'drop'"),
+        (dict(system=lambda size: shop()), "needs size, and there is no such knob"),
+    ],
+)
+def test_mistakes_in_making_a_laboratory(arguments, said):
+    with pytest.raises(Misuse, match=said):
+        Laboratory(**{"system": shop, "workload": three_orders, **arguments})
+
+
+@pytest.mark.parametrize("name", ["point", "action", "dedup"])
+def test_a_value_that_is_not_on_offer_says_what_is(lab, name):
+    with pytest.raises(Misuse, match="no choice 'nowhere'; choices: "):
+        getattr(lab, name).value = "nowhere"
