@@ -9,11 +9,12 @@ from .clock import ACK, DELAY, DELIVER, RETRY, milliseconds
 class Item:
     """A message in a queue: how often it was handed out, and whether it is done with."""
 
-    __slots__ = ("envelope", "attempt", "timer", "delayed", "done", "actor")
+    __slots__ = ("envelope", "attempt", "timer", "delayed", "done", "actor", "holder")
 
     def __init__(self, envelope: Envelope, attempt: int = 0):
         self.envelope, self.attempt = envelope, attempt
         self.timer = self.actor = None
+        self.holder = None  # the context that has it, until its time is up
         self.delayed = self.done = False
 
 
@@ -117,6 +118,7 @@ class WorkQueue:
         if does == "drop":
             replica.release(ctx)
             return
+        item.holder = ctx
         ctx._again = does == "duplicate"
         if at_most_once and not self._acked(ctx):
             return
@@ -131,6 +133,7 @@ class WorkQueue:
         item, attempt = handed_out
         if item.done or item.attempt != attempt:
             return
+        item.holder = None
         if attempt < self._limit(item):
             self._back(item)
             return
@@ -177,7 +180,7 @@ class WorkQueue:
         at_most_once = ctx._handler.delivery == "at-most-once"
         if at_most_once and item.done:
             ctx._failure("lost", error)
-        elif at_most_once or item.done or item.attempt != ctx._attempt or ctx._replica.node.cut:
+        elif at_most_once or item.done or item.holder is not ctx or ctx._replica.node.cut:
             ctx._failure("failure", error, "; its message is handed out by time-out")
         elif item.attempt >= self._limit(item):
             ctx._failure("dead_letter", error, f"; to {self.name}.dlq")
@@ -186,6 +189,7 @@ class WorkQueue:
             after = RETRY * item.attempt
             ctx._failure("retry", error, f"; again in {after / 1000:g} s")
             item.timer.cancel()
+            item.holder = None
             self.world.at(self.world.now + after - DELIVER, self._back, item)
         self._release(ctx)
 
