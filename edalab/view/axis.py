@@ -84,7 +84,7 @@ def _widths(times: list[int], room: float) -> tuple[list[float], set[int], float
 
 
 def _scale(gaps: list[int], room: float, least: float) -> tuple[float, int]:
-    """px per ms such that the gaps (shortest first), each at least `least` px, fill the room; and how many were stretched."""
+    """px per ms such that the gaps (shortest first), of `least` px at least, fill the room; how many were stretched."""
     left, total = room, sum(gaps)
     for number, gap in enumerate(gaps):
         if total and gap * left / total >= least:

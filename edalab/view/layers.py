@@ -1,4 +1,4 @@
-"""Boxes and arrows in layers, in the order in which messages first reach them: the same design always gives the same places.
+"""Boxes in layers, in the order in which messages first reach them: the same design always gives the same places.
 
 An arrow over several layers passes each of them at a place of its own, so that it runs through no box.
 """
@@ -22,8 +22,8 @@ class Node:
 
 
 def place(nodes: list[Node], edges: list[tuple[Node, Node]], gaps: dict[int, int], upright: bool) -> list[list[Node]]:
-    """Give each node its `along` and `across` (from 0), and return for each edge the nodes it runs by. `gaps` are the px
-    wanted behind each layer; `upright` says that the layers lie below each other."""
+    """Give each node its `along` and `across` (from 0), and return for each edge the nodes it runs by. `gaps` are the
+    px wanted behind each layer; `upright` says that the layers lie below each other."""
     layers: list[list[Node]] = [[] for _ in range(max(node.layer for node in nodes) + 1)]
     for node in nodes:
         layers[node.layer].append(node)
@@ -37,8 +37,10 @@ def place(nodes: list[Node], edges: list[tuple[Node, Node]], gaps: dict[int, int
         down = sweep % 2 == 0
         for layer in layers if down else reversed(layers):
             place_of = {node: number for other in layers for number, node in enumerate(other)}
-            middle = {node: _mean([place_of[n] / max(1, len(layers[n.layer]) - 1) for n in (node.before if down else node.after)],
-                                  (place_of[node] + 0.5) / len(layer)) for node in layer}  # fmt: skip
+            middle = {}
+            for node in layer:
+                beside = [place_of[n] / max(1, len(layers[n.layer]) - 1) for n in (node.before if down else node.after)]
+                middle[node] = _mean(beside, (place_of[node] + 0.5) / len(layer))
             layer.sort(key=middle.__getitem__)
     _set_across(layers, upright)
     at = 0
@@ -90,7 +92,7 @@ def _set_across(layers: list[list[Node]], upright: bool) -> None:
 
 
 def _pulling(node: Node, down: bool) -> list[Node]:
-    """The neighbours that a node is to be near: those on one side, and boxes rather than passing arrows: chains stay straight."""
+    """The neighbours to be near: those on one side, boxes rather than passing arrows, so that chains are straight."""
     neighbours = (node.before or node.after) if down else (node.after or node.before)
     return [other for other in neighbours if other.w] or neighbours
 

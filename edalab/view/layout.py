@@ -1,13 +1,13 @@
 """Where the items of a story stand: lanes and their rows, bars, words that find room, arrows that find a way.
 
-x is settled first, then rows, then ways, then words; y comes last, when it is known how many lines of words a row needs.
+x is settled first, then rows, ways and words; y comes last, when it is known how many lines of words a row needs.
 """
 
 from .axis import Axis
 from .rows import BAR, LINE, Row
 from .scene import Box, Label, Line, Mark, Scene
 from .story import Handling, Point, Story
-from .text import seconds, shorten, text_width
+from .text import clean, seconds, shorten, text_width
 from .ways import TRACK, arrow, route
 from .words import place_words
 
@@ -70,7 +70,7 @@ class Layout:
         self.axis = Axis(instants, self.left + 10, self.right - max(40, min(150, words - 10)))
         for handling in self.story.handlings:
             end_x = self.axis.x(end if handling.end is None else handling.end)
-            rank, handling.x = handling.x, self.axis.x(handling.start, handling.x)
+            handling.x = self.axis.x(handling.start, handling.x)
             least = max(4, int(LEAST * self.axis.shrunk) - 2)
             handling.w = max(least, end_x - handling.x)
             right = handling.x + handling.w
@@ -188,7 +188,7 @@ class Layout:
             if point.what == "send":
                 scene.marks.append(Mark(point.x, self.row(point).y, "published", point.tip))
         for row, level, x, text, kind in self.words:
-            on_span = level == 0 and any(start <= x <= end for start, end in row.spans)
+            on_span = kind == "struck" and not level and any(start <= x <= end for start, end in row.spans)
             offset = 0 if not level else (BAR // 2 + LINE * abs(level) - LINE // 2) * (-1 if level > 0 else 1)
             scene.labels.append(Label(x, row.y + offset, text, "on span" if on_span else kind))
 
@@ -210,9 +210,7 @@ class Layout:
 def told(handling: Handling) -> str:
     """A handling in words, for its tool-tip."""
     until = seconds(handling.end) if handling.end is not None else "unfinished"
-    subject = f" ({handling.subject})" if handling.subject else ""
-    more = [point.words for point in handling.inner if point.words] + ([handling.words] if handling.words else [])
     who = handling.service + (f" replica {handling.replica}" if handling.replica > 1 else "")
-    return f"{who}: {handling.type} {handling.id}{subject}, {seconds(handling.start)} to {until}" + "".join(
-        f", {words}" for words in more
-    )
+    what = f"{handling.type} {handling.id}" + (f" ({handling.subject})" if handling.subject else "")
+    more = [handling.words, *(point.words for point in handling.inner)]
+    return clean(", ".join([f"{who}: {what}", f"{seconds(handling.start)} to {until}", *filter(None, more)]), 300)

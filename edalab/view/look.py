@@ -1,4 +1,4 @@
-"""What each kind of thing looks like: quiet where things are healthy, one strong colour for faults, a shape of its own for each.
+"""What each kind of thing looks like: quiet where all is well, one strong colour for faults, a shape for each kind.
 
 Both painters read these tables, so a kind looks the same in a saved figure and in a live panel.
 """
@@ -117,9 +117,10 @@ SHAPES = {
     "two dots": (True, (tuple((x - 3, y) for x, y in _DOT), tuple((x + 5, y) for x, y in _DOT))),
 }
 MARKS = {  # kind -> (shape, colour)
-    "crash": ("cross", FAULT), "stopped": ("small cross", FAULT), "failed": ("triangle", FAULT), "no answer": ("hourglass", FAULT),
-    "dead letter": ("square", FAULT), "refused": ("no entry", FAULT), "lost": ("struck ring", FAULT), "doubled": ("two dots", FAULT),
-    "published": ("dot", MESSAGE), "unheard": ("ring", MESSAGE), "note": ("diamond", INK), "takeover": ("handover", INK),
+    "crash": ("cross", FAULT), "stopped": ("small cross", FAULT), "failed": ("triangle", FAULT),
+    "no answer": ("hourglass", FAULT), "dead letter": ("square", FAULT), "refused": ("no entry", FAULT),
+    "lost": ("struck ring", FAULT), "doubled": ("two dots", FAULT), "published": ("dot", MESSAGE),
+    "unheard": ("ring", MESSAGE), "note": ("diamond", INK), "takeover": ("handover", INK),
 }  # fmt: skip
 
 

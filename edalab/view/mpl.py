@@ -1,4 +1,4 @@
-"""A scene painted by matplotlib, for saved outputs and papers: one collection per kind, no pyplot, no tight bounding box.
+"""A scene painted by matplotlib, for saved outputs and papers: one collection per kind, and no pyplot.
 
 Words are drawn as outlines, each letter made once: matplotlib's own text takes longer than all the rest of a picture.
 """

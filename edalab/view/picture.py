@@ -34,7 +34,7 @@ class Picture:
         return mpl.png(self.scene)
 
     def save(self, path: str | Path) -> None:
-        """Write the picture to a file; its name's ending says as what: .svg, .png, or what else matplotlib can write (.pdf)."""
+        """Write the picture to a file, as what its name ends in: .svg, .png, or what else matplotlib can write."""
         path = Path(path)
         if path.suffix == ".svg":
             path.write_text(self.svg(), encoding="utf-8")

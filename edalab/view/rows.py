@@ -1,4 +1,4 @@
-"""A row is one line of bars of a lane, and what stands on it, above it and below it: found again quickly, so nothing overlaps."""
+"""A row is one line of bars of a lane, with what stands on it, above it and below it: so nothing overlaps."""
 
 BAR, LINE = 18, 15  # px: height of a bar, of a line of words
 

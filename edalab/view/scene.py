@@ -1,4 +1,4 @@
-"""A scene is a picture before it is painted: plain items at places on a sheet of paper, in pixels from its top left corner.
+"""A scene is a picture before it is painted: plain items on a sheet of paper, in pixels from its top left corner.
 
 Everything is decided here, down to the last shortened word, so the two painters have nothing left to differ about.
 """
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from .look import LABELS, SHAPES, MARKS
+from .look import LABELS, MARKS, SHAPES
 from .text import clean, text_width
 
 
@@ -43,7 +43,8 @@ class Line:
 
 @dataclass(slots=True)
 class Arrow:
-    """A message under way. `points` are x, y of a start and then of three more for each cubic curve; `head` is r, l, u, d or none."""
+    """A message under way. `points` are x, y of a start and of three more for each cubic curve; `head` is r, l, u, d or
+    none."""
 
     points: tuple[int, ...]
     kind: str
@@ -94,9 +95,8 @@ class Label:
 
 @dataclass
 class Scene:
-    """What a picture shows, in the order in which it is painted. `shows` says it in one line, `alt` to those who cannot see it.
-
-    `times` are the instants shown (ms) and `axis` maps them to x, where the picture has time in it."""
+    """What a picture shows, in the order in which it is painted. `shows` says it in one line, `alt` to those who cannot
+    see it. Where the picture has time in it, `times` are the instants shown (ms) and `axis` maps them to x."""
 
     width: int
     height: int

@@ -72,7 +72,7 @@ class Span:
 
 
 class Story:
-    """Rows of a journal, in order, told as handlings, passages, points and spans. `whole`: nothing after them was left out."""
+    """Rows of a journal, in order, told as handlings, passages, points, spans. `whole`: none after them is missing."""
 
     def __init__(self, rows, whole: bool = True):
         self.handlings: list[Handling] = []
@@ -169,9 +169,9 @@ class Story:
 
     def handle(self, row) -> None:
         envelope = row.envelope
-        handling = Handling(
-            row.service, row.replica, clean(envelope.type, 60), envelope.subject, envelope.id, row.attempt, row.time
-        )
+        subject = None if envelope.subject is None else clean(envelope.subject, 60)
+        about = clean(envelope.type, 60), subject, envelope.id
+        handling = Handling(row.service, row.replica, *about, row.attempt, row.time)
         self.handlings.append(handling)
         self._open.setdefault((row.service, row.replica), []).append(handling)
         key = row.service, envelope.id
@@ -331,9 +331,10 @@ def named(envelope) -> str:
 
 
 _TELL = {
-    "publish": Story.publish, "ask": Story.publish, "deliver": Story.deliver, "handle": Story.handle, "save": Story.save,
-    "commit": Story.settle, "ack": Story.settle, "reply": Story.reply, "answer": Story.answer, "timeout": Story.timeout,
-    "done": Story.done, "retry": Story.failure, "failure": Story.failure, "dead_letter": Story.dead_letter, "lost": Story.lost,
-    "crash": Story.crash, "restart": Story.finish, "takeover": Story.takeover, "pause": Story.begin, "resume": Story.finish,
-    "cut": Story.begin, "heal": Story.finish, "note": Story.note,
+    "publish": Story.publish, "ask": Story.publish, "deliver": Story.deliver, "handle": Story.handle,
+    "save": Story.save, "commit": Story.settle, "ack": Story.settle, "reply": Story.reply, "answer": Story.answer,
+    "timeout": Story.timeout, "done": Story.done, "retry": Story.failure, "failure": Story.failure,
+    "dead_letter": Story.dead_letter, "lost": Story.lost, "crash": Story.crash, "restart": Story.finish,
+    "takeover": Story.takeover, "pause": Story.begin, "resume": Story.finish, "cut": Story.begin,
+    "heal": Story.finish, "note": Story.note,
 }  # fmt: skip

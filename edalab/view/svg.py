@@ -22,8 +22,8 @@ def paint(scene: Scene) -> str:
     """The scene as one self-contained `<svg>` element: no ids, no style sheet, nothing that could clash on a page."""
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {scene.width} {scene.height}" width="{scene.width}" '
-        f'height="{scene.height}" style="max-width:100%;height:auto;background:#fff" role="img" aria-label="{escape(scene.alt)}" '
-        f'font-family="{FONT}, Verdana, sans-serif">'
+        f'height="{scene.height}" style="max-width:100%;height:auto;background:#fff" role="img" '
+        f'font-family="{FONT}, Verdana, sans-serif" aria-label="{escape(scene.alt)}">'
     ]
     parts += _boxes(scene.lanes)
     parts += _lines(scene.lines)
@@ -114,7 +114,7 @@ def _labels(labels: list[Label]) -> list[str]:
         parts.append(f'<g fill="{look.colour}" font-size="{look.size}"{weight}>')
         for label in group:
             anchor = f' text-anchor="{label.anchor}"' if label.anchor != "start" else ""
-            # The words keep the room measured for them where another font must stand in; odd characters have been measured too wide.
+            # The words keep their room where another font must stand in; odd characters were measured too wide.
             length = f' textLength="{label.width()}"' if label.text.isascii() else ""
             tip = f"<title>{escape(label.tip)}</title>" if label.tip else ""
             parts.append(f'<text x="{label.x}" y="{label.y + look.size * 36 // 100}"{length}{anchor}>'

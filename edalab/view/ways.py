@@ -1,4 +1,4 @@
-"""Which way the arrows of a timeline go: straight where nothing stands between, else along the gap between two lanes."""
+"""Which way the arrows of a timeline go: straight where nothing stands between, else along the gap between lanes."""
 
 from .rows import BAR, Row
 from .scene import Arrow, Mark

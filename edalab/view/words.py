@@ -39,7 +39,7 @@ def place_words(plan) -> None:
 
 
 def _said_already(plan, point: Point) -> bool:
-    """Whether its words would only repeat those of its neighbour: an error after its cause, the same error once more."""
+    """Whether its words would only repeat others: an error after its cause, the same error once more."""
     handling = point.handling
     if point.what != "failed" or handling is None:
         return False
@@ -57,6 +57,8 @@ def _say_mark(plan, point: Point, row: Row, kind: str) -> None:
     places = [(0, beside + 11, "start")]
     places += [(-1, x - 5, "start"), (-1, x, "middle"), (-1, x + 6, "end")]
     places += [(level, x + shift, anchor) for level in (1, 2, -2, 3) for shift, anchor in ((-5, "start"), (6, "end"))]
+    if point.what == "takeover":
+        places = [place for place in places if -2 < place[0] < 2]  # there can be many, and they are no trouble
     _try(plan, row, kind, [shorten(point.words, 300, 11, True)], places)
 
 

@@ -1,0 +1,102 @@
+"""Scenes for the tests of pictures, and what can be wrong with one: items outside of it, words that overlap."""
+
+from hypothesis import strategies as st
+
+from edalab.view.look import ARROWS, BOXES, LABELS, LINES, MARKS
+from edalab.view.scene import Arrow, Box, Label, Line, Mark, Scene
+
+NASTY = [
+    '<script>alert("1")</script>', "quotes \" ' & ampersand", "$x^2$ is no formula", "party 🎉👩‍👩‍👧 \U0001fae8",
+    "日本語 مرحبا", "a\nb\tc\x00\x1b[31m", "half \ud83c of a pair", "turned \u202e round", "é ß Ω → ×", "W" * 10_000, "]]><!--", "",
+]  # fmt: skip
+
+
+def everything(text: str = "words") -> Scene:
+    """A scene with an item of every kind."""
+    scene = Scene(900, 700, shows="everything", alt=f"everything, {text}")
+    scene.lanes = [Box(100, 10 + 40 * n, 700, 34, "lane", text) for n in range(3)]
+    scene.lines = [
+        Line(110 + 30 * n, 10, 110 + 30 * n, 600, kind, text) for n, kind in enumerate(LINES) if kind != "cursor"
+    ]
+    kinds = [kind for kind in BOXES if kind not in ("lane", "pill")]
+    scene.spans = [Box(110 + 40 * n, 150, 30, 18, kind, text) for n, kind in enumerate(kinds)]
+    scene.bars = [Box(110 + 40 * n, 180, 30, 18, kind, text) for n, kind in enumerate(kinds)]
+    paths = [
+        (110, 220, 110, 260, 130, 260, 150, 260),
+        (110, 220, 110, 240, 110, 240, 120, 240, 130, 240, 130, 250, 130, 260),
+    ]
+    for n, kind in enumerate(ARROWS):
+        for m, head in enumerate(["r", "l", "u", "d", ""]):
+            points = tuple(v + (60 * n if i % 2 == 0 else 10 * m) for i, v in enumerate(paths[m % 2]))
+            scene.arrows.append(Arrow(points, kind, head, text, 2.5 * (m == 0)))
+    scene.marks = [Mark(120 + 40 * n, 350, kind, text) for n, kind in enumerate(MARKS)]
+    scene.labels = [
+        Label(450, 380 + 16 * n, text[:40], kind, ("start", "middle", "end")[n % 3], text)
+        for n, kind in enumerate(LABELS)
+        if kind != "pill"
+    ]
+    scene.cursor = (
+        Line(500, 20, 500, 600, "cursor", text),
+        Box(470, 2, 60, 18, "pill", text),
+        Label(500, 11, "3 s", "pill", "middle", text),
+    )
+    return scene
+
+
+def scenes() -> st.SearchStrategy[Scene]:
+    """Scenes of boxes, arrows, marks and words anywhere on a sheet of paper."""
+    x, y = st.integers(20, 800), st.integers(20, 500)
+    words = st.text(max_size=30) | st.sampled_from(NASTY)
+    box = st.builds(Box, x, y, st.integers(1, 90), st.integers(1, 40), st.sampled_from(list(BOXES)), words)
+    points = st.integers(1, 3).flatmap(lambda n: st.lists(st.tuples(x, y), min_size=3 * n + 1, max_size=3 * n + 1))
+    arrow = st.builds(
+        lambda p, kind, head, tip: Arrow(tuple(v for point in p for v in point), kind, head, tip),
+        points,
+        st.sampled_from(list(ARROWS)),
+        st.sampled_from(["r", "l", "u", "d", ""]),
+        words,
+    )
+    mark = st.builds(Mark, x, y, st.sampled_from(list(MARKS)), words)
+    label = st.builds(
+        Label,
+        st.integers(300, 500),
+        y,
+        words.map(lambda text: text[:20]),
+        st.sampled_from(list(LABELS)),
+        st.sampled_from(["start", "middle", "end"]),
+        words,
+    )
+    lists = {"bars": box, "spans": box, "arrows": arrow, "marks": mark, "labels": label}
+    return st.builds(
+        Scene,
+        st.just(900),
+        st.just(560),
+        words,
+        words,
+        **{name: st.lists(item, max_size=8) for name, item in lists.items()},
+    )
+
+
+def flaws(scene: Scene) -> list[str]:
+    return outside(scene) + overlaps(scene)
+
+
+def outside(scene: Scene) -> list[str]:
+    found = []
+    for item in scene.items():
+        left, top, right, bottom = item.extent()
+        if left < 0 or top < 0 or right > scene.width or bottom > scene.height:
+            found.append(f"{item} is not within {scene.width} x {scene.height}")
+    return found
+
+
+def overlaps(scene: Scene) -> list[str]:
+    """Words on words, and words on marks."""
+    placed = [(label.extent(), label.text) for label in scene.labels]
+    marks = [(mark.extent(), mark.kind) for mark in scene.marks]
+    return [
+        f"{one!r} {a} and {other!r} {b} overlap"
+        for number, (a, one) in enumerate(placed)
+        for b, other in placed[:number] + marks
+        if a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+    ]

@@ -1,0 +1,128 @@
+"""Flow graphs: what they count, and how they stand on paper."""
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scenes import flaws
+from systems import story
+from test_timeline import customers, shop
+
+from edalab import Event, Misuse, System, simulate
+from edalab.view import flow
+
+
+def test_the_graph_counts_messages_by_type():
+    graph = flow(simulate(shop(), customers(3))).graph
+    assert set(graph.nodes) == {"client", "orders", "payments", "topic Placed", "queue payments.commands", "topic Paid"}
+    assert graph.edges["client", "topic Placed"] == {
+        "kind": "publish",
+        "count": 3,
+        "types": {"Placed": 3},
+        "faults": {},
+    }
+    assert graph.edges["topic Placed", "orders"]["kind"] == "deliver"
+    assert graph.edges["payments", "orders"] == {"kind": "ask", "count": 3, "types": {"Price": 3}, "faults": {}}
+    assert not list(graph.successors("topic Paid"))
+
+
+def test_faults_are_counted_on_the_edge_where_they_struck():
+    faults = ["crash orders.commit.Placed #3", "drop payments.ask.Price #2"]
+    picture = flow(simulate(shop(broken="o2"), customers(3), faults=faults))
+    graph = picture.graph
+    assert graph.nodes["orders"]["crashes"] == 1
+    assert graph.edges["topic Placed", "orders"]["faults"] == {"again": 1}
+    assert graph.edges["payments", "orders"]["faults"] == {"unanswered": 1}
+    assert graph.edges["payments", "dead letters payments.commands.dlq"]["count"] == 2  # o2 was taken twice
+    assert {"stopped", "struck question"} <= {arrow.kind for arrow in picture.scene.arrows}
+    assert any(box.kind == "struck service" for box in picture.scene.bars)
+    assert "1 unanswered" in repr(picture) and "1 crash" in repr(picture) and "2 dead letters" in repr(picture)
+
+
+def test_counts_stand_beside_their_arrows():
+    texts = [label.text for label in flow(simulate(shop(), customers(3))).scene.labels]
+    assert texts.count("×3") == 6
+
+
+def chain(length: int) -> System:
+    system = System("chain")
+    stages = [
+        type(f"Stage{n}Done", (Event,), {"__annotations__": {"n": int}, "__module__": __name__})
+        for n in range(length + 1)
+    ]
+    for number in range(length):
+        following = stages[number + 1]
+
+        def hand_on(event, *, following=following):
+            return following(n=event.n)
+
+        system.service(f"stage{number}").on(stages[number])(hand_on)
+    system.first = stages[0]
+    return system
+
+
+def star(subscribers: int) -> System:
+    system = System("star")
+
+    class Rang(Event):
+        n: int
+
+    for number in range(subscribers):
+
+        @system.service(f"listener{number}").on(Rang)
+        def listen(event):
+            pass
+
+    system.first = Rang
+    return system
+
+
+@pytest.mark.parametrize("make", [chain, star])
+@pytest.mark.parametrize("services", range(1, 9))
+def test_from_one_to_eight_services_nothing_overlaps_and_boxes_stand_apart(make, services):
+    system = make(services)
+
+    async def once(ctx):
+        await ctx.publish(system.first(n=1))
+
+    scene = flow(simulate(system, once)).scene
+    assert not flaws(scene) and scene.width <= 900
+    for number, one in enumerate(scene.bars):
+        for other in scene.bars[:number]:
+            a, b = one.extent(), other.extent()
+            assert not (a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]), (one, other)
+
+
+def test_a_chain_stands_straight():
+    async def once(ctx):
+        await ctx.publish(system.first(n=1))
+
+    system = chain(5)
+    assert len({box.x * 2 + box.w for box in flow(simulate(system, once)).scene.bars}) <= 2  # halves of odd widths
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([0, 1, 3, 10]))
+def test_graphs_of_any_system_have_no_flaws(number, faults):
+    system, workload, seed, plan = story(Random(number), faults)
+    try:
+        run = simulate(system, workload, seed=seed, faults=plan, max_steps=5_000)
+    except Misuse as error:
+        run = error.run
+    picture = flow(run)
+    assert not flaws(picture.scene)
+    assert set(picture.graph.nodes) >= set(run.services)
+    assert sum(count for *_, count in picture.graph.edges.data("count")) == sum(
+        row.step in ("publish", "ask")
+        and row.fault != "crash"
+        or row.step == "dead_letter"
+        or row.step == "handle"
+        and row.envelope.data is not None
+        and row.envelope.id not in asked(run)
+        for row in run.journal
+    )
+
+
+def asked(run) -> set[str]:
+    return {row.envelope.id for row in run.journal if row.step == "ask"}

@@ -1,0 +1,383 @@
+"""Timelines: stories written by hand, runs of the real simulator, and whole systems at random."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scenes import NASTY, flaws
+from systems import story
+
+from edalab import Command, Event, Misuse, Query, System, cut, pause, simulate
+from edalab.errors import Unknown
+from edalab.history import Step
+from edalab.view import timeline
+
+
+class Letter(SimpleNamespace):
+    """An envelope by hand."""
+
+    def __init__(self, id, type="OrderPlaced", cause=None, story="client-1", subject=None, data=1):
+        super().__init__(
+            id=id, type=type, causation=cause, correlation=story, subject=subject, data=data, topic="orders"
+        )
+
+
+def told(*rows, services=("orders", "payments"), faults=()):
+    """A run as timelines see it, from rows (ms, step, service, envelope, more)."""
+    steps = []
+    for time, step, service, envelope, *more in rows:
+        fields = {"replica": 1, "partition": None, "offset": None, "attempt": None, "fault": None, "detail": None} | (
+            more[0] if more else {}
+        )
+        steps.append(Step(time=time, step=step, service=service, envelope=envelope, **fields))
+    system = SimpleNamespace(name="shop")
+    end = steps[-1].time if steps else 0
+    return SimpleNamespace(journal=steps, services=list(services), end=end, faults=list(faults), system=system)
+
+
+def words(picture) -> list[str]:
+    return [label.text for label in picture.scene.labels if label.kind not in ("axis", "lane", "caption")]
+
+
+def kinds(items) -> list[str]:
+    return [item.kind for item in items]
+
+
+A, B = Letter("client-1", subject="o1"), Letter("orders-1", "Paid", "client-1", subject="o1")
+HEALTHY = [
+    (0, "publish", "client", A),
+    (20, "handle", "orders", A, {"attempt": 1}),
+    (120, "save", "orders", A),
+    (120, "publish", "orders", B),
+    (130, "commit", "orders", A),
+    (140, "handle", "payments", B, {"attempt": 1}),
+    (140, "commit", "payments", B),
+]
+
+
+def test_a_healthy_story_is_quiet():
+    picture = timeline(told(*HEALTHY))
+    scene = picture.scene
+    assert kinds(scene.arrows) == ["message", "message"] and kinds(scene.marks) == ["published"]
+    assert kinds(scene.bars) == ["handled", "saved", "handled"]
+    assert words(picture) == ["OrderPlaced o1", "Paid o1"]
+    assert "Nothing went wrong" in scene.alt
+    assert repr(picture).startswith("timeline of shop: 3 lanes, 2 handlings, 2 arrows; 7 of 7 steps; 0 s to 0.14 s; ")
+
+
+def test_a_crash_says_before_which_step_and_what_comes_again():
+    picture = timeline(
+        told(
+            *HEALTHY[:4],
+            (130, "commit", "orders", A, {"fault": "crash"}),
+            (130, "crash", "orders", None, {"fault": "crash"}),
+            (1130, "restart", "orders", None),
+            (1150, "handle", "orders", A, {"attempt": 2}),
+            (1160, "commit", "orders", A),
+            faults=["crash orders.commit.OrderPlaced #1"],
+        )
+    )
+    assert {"crash before commit", "OrderPlaced: attempt 2"} <= set(words(picture))
+    assert "crash" in kinds(picture.scene.marks) and "again" in kinds(picture.scene.arrows)
+    assert kinds(picture.scene.spans) == ["down"]
+    assert any("Struck: crash orders.commit.OrderPlaced #1." in label.text for label in picture.scene.labels)
+
+
+def test_a_question_goes_there_and_back_and_the_one_unanswered_says_how_long_it_waited():
+    asked, again = Letter("client-1", "GetUser"), Letter("client-2", "GetUser", story="client-2")
+    picture = timeline(
+        told(
+            (0, "ask", "client", asked),
+            (10, "handle", "orders", asked, {"attempt": 1}),
+            (10, "reply", "orders", asked, {"detail": "1"}),
+            (20, "answer", "client", asked, {"detail": "1"}),
+            (30, "ask", "client", again, {"fault": "drop"}),
+            (1030, "timeout", "client", again),
+        )
+    )
+    assert kinds(picture.scene.arrows) == ["question", "answer", "struck question"]
+    assert {"no answer after 1 s", "question dropped"} <= set(words(picture))
+    assert kinds(picture.scene.spans) == ["waiting", "waiting"]
+
+
+def test_a_late_answer_is_told():
+    asked = Letter("client-1", "GetUser")
+    picture = timeline(
+        told(
+            (0, "ask", "client", asked),
+            (10, "handle", "orders", asked, {"attempt": 1}),
+            (1000, "timeout", "client", asked),
+            (1500, "reply", "orders", asked),
+            (1510, "answer", "client", asked, {"detail": "too late"}),
+        )
+    )
+    assert {"no answer after 1 s", "answer too late"} <= set(words(picture))
+
+
+def test_retries_end_in_a_dead_letter():
+    rows = [(0, "publish", "client", A)]
+    for attempt, time in enumerate((20, 120, 320), start=1):
+        rows += [(time, "handle", "orders", A, {"attempt": attempt})]
+        step = "retry" if attempt < 3 else "dead_letter"
+        rows += [(time, step, "orders", A, {"attempt": attempt, "detail": "ValueError: no card; again in 0.1 s"})]
+    picture = timeline(told(*rows))
+    assert {"ValueError: no card", "OrderPlaced: attempt 2", "dead-lettered after 3 attempts"} <= set(words(picture))
+    assert words(picture).count("ValueError: no card") == 1, "said once, not at every attempt"
+
+
+@pytest.mark.parametrize(
+    ("rows", "said", "mark"),
+    [
+        ([(20, "deliver", "orders", A, {"fault": "drop"})], "dropped", "stopped"),
+        (
+            [(20, "handle", "orders", A), (20, "lost", "orders", A, {"detail": "ValueError: x"})],
+            "lost: ValueError: x",
+            "lost",
+        ),
+        (
+            [(20, "handle", "orders", A), (20, "commit", "orders", A, {"fault": "fenced"})],
+            "late commit refused",
+            "refused",
+        ),
+        ([(20, "handle", "orders", A), (20, "ack", "orders", A, {"fault": "lose"})], "ack lost", "stopped"),
+        (
+            [(20, "handle", "orders", A), (20, "failure", "orders", A, {"detail": "KeyError: 1"})],
+            "KeyError: 1",
+            "failed",
+        ),
+        (
+            [(20, "takeover", "orders", None, {"detail": "orders partition 1 from replica 2"})],
+            "takes over orders partition 1",
+            "takeover",
+        ),
+        ([(20, "note", "orders", A, {"detail": "seen twice"})], "seen twice", "note"),
+    ],
+)
+def test_what_happened_has_words_and_a_shape_of_its_own(rows, said, mark):
+    picture = timeline(told((0, "publish", "client", A), *rows))
+    assert said in words(picture) and mark in kinds(picture.scene.marks)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("fail", "not confirmed"),
+        ("lose", "lost silently"),
+        ("cut", "cut off"),
+        ("duplicate", "published twice"),
+        (None, "reached nobody"),
+    ],
+)
+def test_a_message_that_does_not_leave_ends_in_a_stub(fault, said):
+    assert said in words(timeline(told((0, "publish", "client", A, {"fault": fault}))))
+
+
+def test_a_pause_and_a_cut_are_spans_that_say_how_long():
+    rows = [
+        (100, "pause", "orders", None),
+        (200, "cut", "payments", None),
+        (900, "resume", "orders", None),
+        (1700, "heal", "payments", None),
+    ]
+    picture = timeline(told(*HEALTHY[:1], *rows))
+    assert kinds(picture.scene.spans) == ["pause", "cut"]
+    assert {"stands still for 0.8 s", "cut off for 1.5 s"} <= set(words(picture))
+
+
+def test_handlings_that_overlap_stand_below_each_other():
+    letters = [Letter(f"client-{n}") for n in range(4)]
+    rows = [(n, "handle", "orders", letter) for n, letter in enumerate(letters)]
+    rows += [(300 + n, "commit", "orders", letter) for n, letter in enumerate(letters)]
+    assert len({bar.y for bar in timeline(told(*rows)).scene.bars}) == 4
+
+
+def test_handlings_at_one_instant_stand_beside_each_other():
+    letters = [Letter(f"client-{n}") for n in range(6)]
+    rows = [(20, step, "orders", letter) for letter in letters for step in ("handle", "commit")]
+    bars = timeline(told((0, "publish", "client", letters[0]), *rows)).scene.bars
+    assert len({bar.y for bar in bars}) == 1 and len({bar.x for bar in bars}) == 6
+
+
+def test_long_waiting_is_cut_short_and_marked_so():
+    late = [
+        (9_140, "publish", "orders", Letter("orders-2", cause=None)),
+        (9_160, "handle", "payments", Letter("orders-2")),
+        (9_170, "done", "payments", Letter("orders-2")),
+    ]
+    scene = timeline(told(*HEALTHY, *late)).scene
+    assert scene.axis.x(9_140) - scene.axis.x(140) < 200 < scene.axis.x(140) - scene.axis.x(0)
+    assert "break" in kinds(scene.lines)
+    assert any("double line: time cut short" in label.text for label in scene.labels)
+    xs = [scene.axis.x(ms) for ms in range(0, 9_200, 7)]
+    assert xs == sorted(xs)
+
+
+def test_the_cursor_stands_at_its_time_and_changes_nothing_else():
+    plain, marked = timeline(told(*HEALTHY)), timeline(told(*HEALTHY), cursor=0.12)
+    line, _, label = marked.scene.cursor
+    assert (line.x1, label.text) == (marked.scene.axis.x(120), "0.12 s")
+    assert [bar.x for bar in plain.scene.bars] == [bar.x for bar in marked.scene.bars]
+    assert plain.scene.digest != marked.scene.digest
+    assert not flaws(timeline(told(*HEALTHY), cursor=99).scene)
+
+
+def test_an_empty_run_is_an_empty_picture():
+    assert "0 handlings" in repr(timeline(told()))
+    assert timeline(told()).png()
+
+
+class Placed(Event, key="order"):
+    order: str
+
+
+class Paid(Event, key="order"):
+    order: str
+
+
+class Pay(Command, key="order"):
+    order: str
+
+
+class Price(Query):
+    order: str
+
+
+def shop(replicas=1, broken=""):
+    system = System("shop")
+    orders, payments = (
+        system.service("orders", schema="create table o (id text)"),
+        system.service("payments", replicas=replicas),
+    )
+
+    @orders.on(Placed)
+    async def take(event, ctx):
+        with ctx.database as db:
+            db.execute("insert into o values (?)", (event.order,))
+        await ctx.send(Pay(order=event.order))
+
+    @orders.answers(Price)
+    def price(question):
+        return 9
+
+    @payments.handles(Pay)
+    async def pay(command, ctx):
+        if command.order == broken:
+            raise ValueError("no such card")
+        await ctx.ask(Price(order=command.order))
+        await ctx.sleep(0.05)
+        return Paid(order=command.order)
+
+    return system
+
+
+def customers(number):
+    async def buy(ctx):
+        for n in range(number):
+            await ctx.publish(Placed(order=f"o{n}"))
+            await ctx.sleep(0.1)
+
+    return buy
+
+
+def test_a_large_run_shows_the_story_that_went_worst_and_says_what_it_hides():
+    run = simulate(shop(broken="o30"), customers(100), faults=["drop orders.deliver.Placed #3"])
+    picture = timeline(run)
+    assert "dead-lettered after 3 attempts" in words(picture)
+    hidden = len(run.journal) - int(repr(picture).split("; ")[1].split(" of ")[0].replace(",", ""))
+    caption = " ".join(label.text for label in picture.scene.labels if label.kind == "caption")
+    assert f"{hidden:,} of {len(run.journal):,} steps hidden" in caption and "the story of Placed client-" in caption
+    assert not flaws(picture.scene)
+
+
+def test_one_story_can_be_asked_for_and_an_unknown_one_is_refused_with_those_that_exist():
+    run = simulate(shop(), customers(3))
+    picture = timeline(run, "client-2")
+    assert {text.split()[-1] for text in words(picture) if text.startswith(("Placed", "Pay"))} <= {
+        "o1",
+        "Placed",
+        "Pay",
+    }
+    with pytest.raises(Unknown, match="no correlation 'client-99'; correlations: client-"):
+        timeline(run, "client-99")
+
+
+def test_a_stretch_of_time_shows_that_only_and_at_most_what_can_be_read():
+    run = simulate(shop(), customers(200))
+    picture = timeline(run, start=1.0, end=1.5)
+    assert picture.scene.times[0] >= 1000 and picture.scene.times[-1] <= 1500
+    assert "300 handlings" in repr(timeline(run, start=0, end=100))
+
+
+def test_a_service_that_is_down_before_the_part_shown_is_shown_down():
+    run = simulate(shop(), customers(3), faults=["crash orders.handle.Placed #1"])
+    assert "down" in kinds(timeline(run, start=0.5, end=0.9).scene.spans)
+
+
+@pytest.mark.parametrize("replicas", [1, 3])
+@pytest.mark.parametrize(
+    "faults", [[], [pause("payments", 0.1, 3.0)], [cut("orders", 0.05, 1.5)], ["crash payments.ask.Price #1"]]
+)
+def test_pictures_of_real_runs_have_no_flaws(faults, replicas):
+    run = simulate(shop(replicas), customers(6), faults=faults)
+    for options in ({}, {"cursor": 0.3}, {"width": 700}, {"start": 0.2, "end": 0.6}):
+        assert not flaws(timeline(run, **options).scene)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([0, 1, 3, 10]))
+def test_pictures_of_any_system_have_no_flaws(number, faults):
+    system, workload, seed, plan = story(Random(number), faults)
+    try:
+        run = simulate(system, workload, seed=seed, faults=plan, max_steps=5_000)
+    except Misuse as error:
+        run = error.run
+    for options in ({}, {"cursor": 0.5}, {"start": 0.1, "end": 2.0}):
+        picture = timeline(run, **options)
+        assert not flaws(picture.scene)
+        assert len(repr(picture)) < 500
+
+
+@pytest.mark.parametrize("text", NASTY, ids=range(len(NASTY)))
+def test_odd_text_in_events_is_shortened_and_escaped(text):
+    letter = Letter("client-1", subject=text)
+    picture = timeline(
+        told(
+            (0, "publish", "client", letter),
+            (20, "handle", "orders", letter),
+            (20, "note", "orders", letter, {"detail": text}),
+            (30, "retry", "orders", letter, {"detail": f"ValueError: {text}"}),
+        )
+    )
+    assert not flaws(picture.scene)
+    assert "<script" not in picture.svg() and len(picture.svg()) < 20_000
+    assert picture.png() and len(repr(picture)) < 500
+
+
+def test_what_is_shown_is_the_same_under_every_hash_seed():
+    code = """
+from test_timeline import customers, shop, simulate, timeline
+from edalab.view import flow
+run = simulate(shop(2), customers(9), seed=3, faults=["crash payments.ask.Price #2", "drop orders.deliver.Placed #3"])
+print(timeline(run), flow(run), timeline(run).svg(), flow(run).svg())
+"""
+    here, seen = Path(__file__).parent, set()
+    for seed in ("0", "1", "4711"):
+        path = os.pathsep.join([str(here), str(here.parent)])
+        env = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"}
+        seen.add(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env=env).stdout)
+    assert len(seen) == 1 and len(seen.pop()) > 5_000
+
+
+def test_the_digest_changes_when_what_is_shown_changes():
+    digests = [repr(timeline(told(*HEALTHY)))]
+    digests.append(repr(timeline(told(*HEALTHY[:-1], (141, "commit", "payments", B)))))
+    digests.append(repr(timeline(told(*HEALTHY, (150, "note", "payments", B, {"detail": "done"})))))
+    digests.append(repr(timeline(told(*HEALTHY), cursor=0.01)))
+    assert len(set(digests)) == 4
+    assert digests[0] == repr(timeline(told(*HEALTHY), width=700)), "only what is shown counts, not where it stands"
