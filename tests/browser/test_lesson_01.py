@@ -1,0 +1,82 @@
+"""Lesson 01 as a learner meets it: opened in JupyterLab, run, broken by hand, stepped through, and looked at."""
+
+import re
+
+import pytest
+
+LESSON = "01-event-notification.ipynb"
+
+
+@pytest.fixture
+def panel(lab, page):
+    """The lesson's panel, after all cells have run."""
+    lab.open(page, LESSON)
+    lab.run_all(page)
+    panel = page.locator(".jp-NotebookPanel:visible .edalab-panel")
+    page.locator(".jp-NotebookPanel:visible .jp-WindowedPanel-outer").hover()
+    for _ in range(100):  # JupyterLab keeps only those cells on the page that are near the window
+        if panel.count():
+            break
+        page.mouse.wheel(0, -500)
+        page.wait_for_timeout(50)
+    panel.scroll_into_view_if_needed()
+    return panel
+
+
+def slide(panel, name, steps):
+    """Move a slider by the keyboard, as a hand would: one step after the other."""
+    handle = panel.locator(f".widget-slider:has(label:text-is('{name}')) .noUi-handle")
+    handle.focus()
+    for _ in range(abs(steps)):
+        handle.press("ArrowRight" if steps > 0 else "ArrowLeft")
+
+
+def chip(panel, words):
+    return panel.locator(".edalab-chip", has_text=words)
+
+
+def test_a_learner_breaks_the_lesson_by_hand_and_steps_back(page, panel, screenshot):
+    picture, code = panel.locator(".edalab-picture svg"), panel.locator(".edalab-code")
+    address = chip(panel, "the greeting goes to the address given at registration")
+    greeted = chip(panel, "everybody who registered is greeted")
+    screenshot("lesson-01-panel")
+    assert address.inner_text().startswith("✓") and greeted.inner_text().startswith("✓")
+
+    # a fault slider: the timeline changes
+    calm = picture.inner_html()
+    slide(panel, "delay", 8)
+    page.wait_for_function("text => document.querySelector('.edalab-code').innerText.includes(text)", arg="Faults(delay=0.4)")
+    assert picture.inner_html() != calm
+    address.filter(has_text="✗").wait_for()
+    screenshot("lesson-01-delay")
+    slide(panel, "delay", -8)
+    page.wait_for_function("text => !document.querySelector('.edalab-code').innerText.includes(text)", arg="Faults(")
+    address.filter(has_text="✓").wait_for()
+    assert picture.inner_html() == calm
+
+    # an exact fault: the verdict turns, and turns back where the design is mended
+    panel.locator("select").nth(0).select_option(label="mail · deliver UserRegistered")
+    panel.locator("select").nth(1).select_option(label="delay")
+    address.filter(has_text="✗").wait_for()
+    assert "delay mail.deliver.UserRegistered #1" in code.inner_text()
+    screenshot("lesson-01-exact-fault")
+    panel.locator(".widget-dropdown:has(label:text-is('asking')) select").select_option(label="as of the event")
+    address.filter(has_text="✓").wait_for()
+
+    # the time cursor
+    state = panel.get_by_role("tab", name=re.compile("^State at"))
+    last = state.inner_text()
+    with_cursor = picture.inner_html()
+    panel.get_by_role("button", name="◀ step").click()
+    page.wait_for_function("said => ![...document.querySelectorAll('.lm-TabBar-tab')].some(t => t.innerText == said)", arg=last)
+    assert picture.inner_html() != with_cursor
+    screenshot("lesson-01-stepped-back")
+    panel.get_by_role("button", name="step ▶").click()
+    page.wait_for_function("said => [...document.querySelectorAll('.lm-TabBar-tab')].some(t => t.innerText == said)", arg=last)
+
+    # the other tabs
+    for name in ("Flow", "State", "Tables"):
+        panel.get_by_role("tab", name=re.compile(f"^{name}")).click()
+        page.wait_for_timeout(300)
+        screenshot(f"lesson-01-{name.lower()}")
+        assert panel.locator(".jupyter-widget-tab svg:visible, .jupyter-widget-tab table:visible").count()
