@@ -200,6 +200,9 @@ def test_the_cursor_takes_any_time_and_stays_there_in_another_run(lab):
     assert moment == max(step.time / 1000 for step in lab.run.journal if step.time <= 210.7)
     lab.dedup.value = "by id"
     assert lab.cursor.value == moment
+    for rate in (0.3, 0.6, 0.9, 0.3, 0.0):  # in between, other moments are nearest
+        lab.delay.value = rate
+    assert lab.cursor.value == moment
     lab.cursor.value = -1
     assert lab.cursor.value == 0.0
 
@@ -281,6 +284,17 @@ def test_it_shows_a_live_panel_and_where_no_kernel_runs_a_picture(lab):
     png = data["image/png"] if isinstance(data["image/png"], bytes) else base64.b64decode(data["image/png"])
     assert png.startswith(b"\x89PNG") and about["image/png"]["width"] > 0
     assert lab._repr_mimebundle_()[0]["image/png"] == data["image/png"]
+
+
+def test_a_still_picture_says_the_verdicts_and_the_code_inside_its_edges(lab):
+    lab.drop.value, lab.point.value = 0.1, DOUBLE
+    scene = lab.picture().scene
+    said = [label.text for label in scene.labels]
+    assert any(text.startswith("✗ each order is charged once: o1 was charged 2 times") for text in said)
+    assert all(text.strip() in said for text in lab.code.splitlines())
+    for item in scene.items():
+        left, top, right, bottom = item.extent()
+        assert 0 <= left <= right <= scene.width and 0 <= top <= bottom <= scene.height, item
 
 
 def test_learners_text_is_escaped_everywhere():

@@ -1,11 +1,12 @@
 """Knobs are keywords one can turn: of a lesson's own functions, of `Faults`, and the words of one exact fault."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import ipywidgets
-from traitlets import validate
+from traitlets import observe, validate
 
 from ..errors import Misuse, Unknown
 from ..history import Run
@@ -31,20 +32,26 @@ class Choice(ipywidgets.Dropdown):
 class Moments(ipywidgets.SelectionSlider):
     """A slider over the moments at which something happened, in seconds; any other time is taken to the last one before it."""
 
+    _wanted = math.inf
+
     @validate("value")
     def _validate_value(self, proposal: Any) -> Any:
         seconds = proposal.value
         return max((m for m in self._options_values if m <= seconds), default=self._options_values[0])
 
+    @observe("value")
+    def _want(self, change: Any) -> None:
+        self._wanted = math.inf if change.new == self._options_values[-1] else change.new
+
     def offer(self, times: list[int]) -> None:
-        """Take on the moments (ms) of another run, and stay where it was, or at the end."""
+        """Take on the moments (ms) of another run, and stay where one last moved it, or at the end."""
         moments = [time / 1000 for time in times] or [0.0]
-        if list(self._options_values) == moments:
-            return
-        was, at_end = self.value, self.index == len(self._options_values) - 1
-        with self.hold_sync():
-            self.options = [(f"{moment:g} s", moment) for moment in moments]
-            self.value = moments[-1] if at_end else was
+        wanted = self._wanted
+        if list(self._options_values) != moments:
+            with self.hold_sync():
+                self.options = [(f"{moment:g} s", moment) for moment in moments]
+                self.value = wanted
+            self._wanted = wanted  # not the moment found near it: else it would creep back from run to run
 
     def move(self, by: int) -> None:
         """To a moment later or earlier, as far as there are any."""

@@ -30,7 +30,7 @@ class Laboratory:
 
     Every widget is an attribute that works without a browser: `lab.drop.value = 0.5`, `lab.seed`, `lab.point`, `lab.action`,
     `lab.nth`, `lab.cursor` (seconds), `lab.back.click()`, `lab.forward.click()`, `lab.tabs.selected_index`, and each knob by its
-    name. What came of it: `lab.run`, `lab.verdicts`, `lab.error`, `lab.code`, `lab.summary()`."""
+    name. What came of it: `lab.run`, `lab.verdicts`, `lab.error`, `lab.code`, `lab.summary()`, `lab.picture()`."""
 
     def __init__(
         self,
@@ -103,6 +103,10 @@ class Laboratory:
     def summary(self) -> Summary:
         """The settings, the verdicts and the digest as text, the same wherever the same is on the screen."""
         return Summary("\n".join([self.code, *map(str, self.verdicts), *([self.error] if self.error else [])]))
+
+    def picture(self) -> view.Picture:
+        """What is on the screen as one still picture: the timeline, the verdicts, the line of code."""
+        return still(self._timeline(900), self.verdicts, self.error, self.code)
 
     # -- playing
 
@@ -201,7 +205,7 @@ class Laboratory:
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
         shown, about = self._panel._repr_mimebundle_() | {"text/plain": self.summary()}, {}
         if self.run is not None:
-            picture, about = still(self._timeline(900), self.verdicts, self.error, self.code)._repr_mimebundle_()
+            picture, about = self.picture()._repr_mimebundle_()
             shown["image/png"] = picture["image/png"]
         return shown, about
 
