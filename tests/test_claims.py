@@ -249,7 +249,8 @@ def test_checking_leaves_the_run_as_it_was():
 @pytest.mark.parametrize(
     ("function", "said"),
     [
-        (lambda run: run.rows("payments", "select * from charge"), "no such table: charge; tables of payments: charges, refunds, settings"),
+        (lambda run: run.rows("payments", "select * from charge"), "no such table: charge; tables of payments: charges"),
+        (lambda run: run.database("payments").execute("select * from charge"), "tables of payments: charges, refunds, settings"),
         (lambda run: run.rows("payments", "selct 1"), "syntax error"),
         (lambda run: run.rows("payment", "select 1"), "no service 'payment'; services: payments. Did you mean 'payments'"),
         (lambda run: run.steps["servce"], "raised KeyError: 'servce'; the columns of run.steps: time, service"),

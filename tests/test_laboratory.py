@@ -11,26 +11,26 @@ from edalab.panels import Laboratory
 from edalab.panels.knobs import RATES
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-DOUBLE = "payments.commit.InventoryReserved"
+DOUBLE = "payments.commit.ShelfReserved"
 
 
-class OrderPlaced(Event, topic="orders", key="order_id"):
+class OrderTaken(Event, topic="orders", key="order_id"):
     order_id: str
 
 
-class InventoryReserved(Event, key="order_id"):
+class ShelfReserved(Event, key="order_id"):
     order_id: str
 
 
-class PaymentCharged(Event, topic="payments", key="order_id"):
+class CardCharged(Event, topic="payments", key="order_id"):
     order_id: str
 
 
-class SendMail(Command):
+class PostMail(Command):
     order_id: str
 
 
-class Price(Query):
+class PriceOf(Query):
     order_id: str
 
 
@@ -41,28 +41,28 @@ def shop(dedup="none", replicas=1):
     payments = shop.service("payments", replicas=replicas, schema="create table charges (order_id text); create table seen (id text)")
     mail = shop.service("mail")
 
-    @inventory.on(OrderPlaced)
+    @inventory.on(OrderTaken)
     async def reserve(event, ctx):
         with ctx.database as db:
             db.execute("insert into stock values (?)", (event.order_id,))
-        await ctx.publish(InventoryReserved(order_id=event.order_id))
+        await ctx.publish(ShelfReserved(order_id=event.order_id))
 
-    @payments.on(InventoryReserved)
+    @payments.on(ShelfReserved)
     async def charge(event, ctx):
-        await ctx.ask(Price(order_id=event.order_id))
+        await ctx.ask(PriceOf(order_id=event.order_id))
         with ctx.database as db:
             if dedup == "by id" and db.execute("select 1 from seen where id = ?", (ctx.message.id,)).fetchone():
                 return
             db.execute("insert into seen values (?)", (ctx.message.id,))
             db.execute("insert into charges values (?)", (event.order_id,))
-        await ctx.publish(PaymentCharged(order_id=event.order_id))
-        await ctx.send(SendMail(order_id=event.order_id))
+        await ctx.publish(CardCharged(order_id=event.order_id))
+        await ctx.send(PostMail(order_id=event.order_id))
 
-    @inventory.answers(Price)
+    @inventory.answers(PriceOf)
     def price(query):
         return 10
 
-    @mail.handles(SendMail)
+    @mail.handles(PostMail)
     def send(command, ctx):
         ctx.state["sent"] = ctx.state.get("sent", 0) + 1
 
@@ -71,19 +71,19 @@ def shop(dedup="none", replicas=1):
 
 async def three_orders(ctx):
     for number in (1, 2, 3):
-        await ctx.publish(OrderPlaced(order_id=f"o{number}"))
+        await ctx.publish(OrderTaken(order_id=f"o{number}"))
         await ctx.sleep(0.2)
 
 
 def some_orders(orders=2):
     async def play(ctx):
         for number in range(orders):
-            await ctx.publish(OrderPlaced(order_id=f"o{number}"))
+            await ctx.publish(OrderTaken(order_id=f"o{number}"))
 
     return play
 
 
-@Claim("each order is charged once", about=PaymentCharged)
+@Claim("each order is charged once", about=CardCharged)
 def charged_once(run):
     for order, n in run.rows("payments", "select order_id, count(*) n from charges group by 1 having n > 1"):
         yield f"{order} was charged {n} times"
@@ -142,10 +142,10 @@ def test_every_point_and_action_on_offer_can_be_played_and_pasted(lab):
             assert lab.run.faults or lab.run.unfired
             tried.add((at, action))
     points = {at for at, _ in tried}
-    assert {"client.publish.OrderPlaced", "payments.ask.Price", "payments.publish.SendMail", "inventory.reply.Price", "mail.ack.SendMail"} <= points
-    assert ("payments.publish.PaymentCharged", "lose") in tried  # its topic does not confirm
-    assert ("inventory.publish.InventoryReserved", "lose") not in tried
-    assert ("client.publish.OrderPlaced", "crash") not in tried
+    assert {"client.publish.OrderTaken", "payments.ask.PriceOf", "payments.publish.PostMail", "inventory.reply.PriceOf", "mail.ack.PostMail"} <= points
+    assert ("payments.publish.CardCharged", "lose") in tried  # its topic does not confirm
+    assert ("inventory.publish.ShelfReserved", "lose") not in tried
+    assert ("client.publish.OrderTaken", "crash") not in tried
     assert len(tried) > 50
 
 
@@ -262,14 +262,14 @@ def test_a_point_that_another_system_lacks_is_forgotten():
         system = shop()
         if audited:
 
-            @system.service("audit").on(PaymentCharged)
+            @system.service("audit").on(CardCharged)
             def write_down(event):
                 pass
 
         return system
 
     lab = Laboratory(maybe, three_orders, knobs={"audited": [True, False]})
-    lab.point.value = "audit.commit.PaymentCharged"
+    lab.point.value = "audit.commit.CardCharged"
     assert lab.run.faults
     lab.audited.value = False
     assert lab.point.value == "" and lab.error == "" and "audit" not in str(lab.point.options)
@@ -339,7 +339,7 @@ def test_misuse_in_a_handler_is_told_and_the_run_so_far_is_drawn():
         system = shop()
         other = system.service("other")
 
-        @other.on(PaymentCharged)
+        @other.on(CardCharged)
         async def wait(event, ctx):
             ctx.sleep(1) if step == "forget" else await ctx.sleep(1)
 

@@ -87,9 +87,9 @@ class Reading:
         """What exists, for a claim that asked for something else."""
         if isinstance(error, KeyError) and self._steps:
             return "; the columns of run.steps: " + ", ".join(self._run.steps.columns)
-        if isinstance(error, sqlite3.Error) or type(error).__name__ == "DatabaseError":  # pandas has one of its own
+        if (isinstance(error, sqlite3.Error) or type(error).__name__ == "DatabaseError") and "tables of" not in str(error):
             listed = [f"{name}: {', '.join(database.tables()) or 'none'}" for database, name in self._databases.items()]
-            return f"; tables of {'; of '.join(listed)}" if listed else ""
+            return f"; tables of {'; of '.join(listed)}" if listed else ""  # pandas has an error of its own, without them
         return ""
 
 
