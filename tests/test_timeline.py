@@ -36,7 +36,7 @@ def told(*rows, services=("orders", "payments"), faults=()):
             more[0] if more else {}
         )
         steps.append(Step(time=time, step=step, service=service, envelope=envelope, **fields))
-    system = SimpleNamespace(name="shop")
+    system = SimpleNamespace(name="shop", services={})
     end = steps[-1].time if steps else 0
     return SimpleNamespace(journal=steps, services=list(services), end=end, faults=list(faults), system=system)
 
@@ -305,6 +305,12 @@ def test_one_story_can_be_asked_for_and_an_unknown_one_is_refused_with_those_tha
     }
     with pytest.raises(Unknown, match="no correlation 'client-99'; correlations: client-"):
         timeline(run, "client-99")
+
+
+def test_what_was_on_its_way_when_the_run_ended_is_not_said_to_have_reached_nobody():
+    said = words(timeline(simulate(shop(), customers(3), until=0.215)))
+    assert "not handled yet" in said and said.count("reached nobody") == 1  # nobody subscribes to Paid
+    assert "reached nobody" in words(timeline(simulate(shop(), customers(1))))
 
 
 def test_a_stretch_of_time_shows_that_only_and_at_most_what_can_be_read():

@@ -14,7 +14,7 @@ _SAID = {"lose": "lost", "fail": "failed", "drop": "dropped", "delay": "late", "
 
 class Flow(Picture):
     """A picture with a `graph`: a networkx.DiGraph of services and the client by name, and of channels as "topic
-    orders" or "queue emails". Its edges have `kind` (publish, deliver, ask, dead letter), `count`, `types` and `faults`."""
+    orders" or "queue emails". Edges have `kind` (publish, deliver, ask, dead letter), `count`, `types` and `faults`."""
 
     def __init__(self, scene: Scene, traffic: "Traffic"):
         super().__init__(scene)

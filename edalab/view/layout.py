@@ -188,7 +188,8 @@ class Layout:
             if point.what == "send":
                 scene.marks.append(Mark(point.x, self.row(point).y, "published", point.tip))
         for row, level, x, text, kind in self.words:
-            on_span = kind == "struck" and not level and any(start <= x <= end for start, end in row.spans)
+            until = x + text_width(text, 11, True)
+            on_span = kind == "struck" and not level and any(start <= x and until <= end for start, end in row.spans)
             offset = 0 if not level else (BAR // 2 + LINE * abs(level) - LINE // 2) * (-1 if level > 0 else 1)
             scene.labels.append(Label(x, row.y + offset, text, "on span" if on_span else kind))
 

@@ -9,6 +9,7 @@ INK, QUIET, LINE, LANE, PAPER = "#1f2933", "#6b7785", "#d5dbe1", "#f5f7f9", "#ff
 WORK, WORK_FILL, MESSAGE = "#0b7a75", "#d3ece9", "#5b7083"
 FAULT, FAULT_FILL = "#c8401a", "#fbe3da"
 CURSOR = "#2563eb"
+SURVIVED = "#7ab5b2"  # what went well, many times over
 FAINT, HATCH = "#8fa0ae", "#eba88f"  # of questions; of hatching
 FONT = "DejaVu Sans"
 
@@ -52,6 +53,7 @@ BOXES = {
     "topic": BoxLook(LANE, MESSAGE, 1.2, radius=13),
     "queue": BoxLook(LANE, MESSAGE, 1.2, dash=(4, 3), radius=4),
     "question": BoxLook(PAPER, FAINT, 1, dash=(2, 2), radius=12),
+    "broken": BoxLook(FAULT, radius=2),
     "dead letters": BoxLook(FAULT_FILL, FAULT, 1.2, dash=(4, 3), radius=4),
 }
 ARROWS = {
@@ -79,6 +81,8 @@ LABELS = {
     "caption": LabelLook(QUIET, 11),
     "pill": LabelLook(PAPER, 11, True),
     "node": LabelLook(INK, 12, True),
+    "title": LabelLook(INK, 14, True),
+    "in broken": LabelLook(PAPER, 9, True),
     "channel": LabelLook(INK, 11),
     "detail": LabelLook(QUIET, 10),
     "count": LabelLook(MESSAGE, 11, True, PAPER),
@@ -120,7 +124,7 @@ MARKS = {  # kind -> (shape, colour)
     "crash": ("cross", FAULT), "stopped": ("small cross", FAULT), "failed": ("triangle", FAULT),
     "no answer": ("hourglass", FAULT), "dead letter": ("square", FAULT), "refused": ("no entry", FAULT),
     "lost": ("struck ring", FAULT), "doubled": ("two dots", FAULT), "published": ("dot", MESSAGE),
-    "unheard": ("ring", MESSAGE), "note": ("diamond", INK), "takeover": ("handover", INK),
+    "survived": ("dot", SURVIVED), "untested": ("ring", FAINT), "unheard": ("ring", MESSAGE), "note": ("diamond", INK), "takeover": ("handover", INK),
 }  # fmt: skip
 
 

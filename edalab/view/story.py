@@ -72,9 +72,10 @@ class Span:
 
 
 class Story:
-    """Rows of a journal, in order, told as handlings, passages, points, spans. `whole`: none after them is missing."""
+    """Rows of a journal, in order, told as handlings, passages, points, spans. `whole`: none after them is missing;
+    `handled`: the types of messages that have handlers."""
 
-    def __init__(self, rows, whole: bool = True):
+    def __init__(self, rows, whole: bool = True, handled: frozenset[str] = frozenset()):
         self.handlings: list[Handling] = []
         self.passages: list[Passage] = []
         self.points: list[Point] = []
@@ -92,7 +93,8 @@ class Story:
         if whole:
             for sent in self._sent.values():
                 if not sent.target and not sent.stop and sent.kind == "message":
-                    self._stopped(sent, "unheard", "reached nobody")
+                    heard = sent.tip.split(" ")[0] in handled  # its type: somebody would have handled it
+                    self._stopped(sent, "unheard", "not handled yet" if heard else "reached nobody")
         for told in self._told.values():
             if whole or told.stop:
                 self._stopped(told, "stopped", "answer lost" if told.stop else "answer too late")
@@ -134,7 +136,7 @@ class Story:
 
     def publish(self, row) -> None:
         if row.fault == "crash":
-            self._doom[row.service, row.replica] = f"crash before {row.step}"
+            self._doom[row.service, row.replica] = _before(row.step)
             return
         envelope = row.envelope
         point = self._point(row, "send", self._worker(row), tip=named(envelope))
@@ -163,7 +165,7 @@ class Story:
         elif row.fault == "delay":
             self._late.add(key)
         elif row.fault == "crash":
-            self._doom[row.service, row.replica] = "crash before delivery"
+            self._doom[row.service, row.replica] = _before(row.step)
         if sent and not sent.target:
             sent.target = sent.source  # on its way to somebody: not unheard
 
@@ -194,14 +196,14 @@ class Story:
             )
             self.passages.append(Passage(kind, source, handling, tip))
         if row.fault == "crash":
-            self._doom[row.service, row.replica] = "crash before handling"
+            self._doom[row.service, row.replica] = _before(row.step)
         elif row.fault:
             self._point(row, "failed", handling, f"{row.fault} before handling")
 
     def save(self, row) -> None:
         handling = self._handling(row)
         if row.fault == "crash":
-            self._doom[row.service, row.replica] = "crash before save"
+            self._doom[row.service, row.replica] = _before(row.step)
         elif row.fault:
             self._point(row, "failed", handling, f"{row.fault} at save")
         elif handling:
@@ -210,7 +212,7 @@ class Story:
     def settle(self, row) -> None:  # a commit or an ack
         handling = self._handling(row)
         if row.fault == "crash":
-            self._doom[row.service, row.replica] = f"crash before {row.step}"
+            self._doom[row.service, row.replica] = _before(row.step)
             return
         if row.fault:
             refused = row.fault == "fenced"
@@ -225,7 +227,7 @@ class Story:
     def reply(self, row) -> None:
         handling = self._handling(row)
         if row.fault == "crash":
-            self._doom[row.service, row.replica] = "crash before reply"
+            self._doom[row.service, row.replica] = _before(row.step)
             return
         tip = f"answer to {named(row.envelope)}" + (f": {clean(row.detail, 120)}" if row.detail else "")
         told = self._told[row.envelope.id] = Passage("answer", self._point(row, "send", handling), None, tip)
@@ -298,7 +300,12 @@ class Story:
     def crash(self, row) -> None:
         key = row.service, row.replica
         victims = self._open.pop(key, [])
-        self._point(row, "crash", victims[-1] if victims else None, self._doom.pop(key, "crash"))
+        words = self._doom.pop(key, "")
+        if (
+            not words and (row.detail or "").count(".") >= 2
+        ):  # struck in another story: "crash payments.commit.OrderPlaced #1"
+            words = _before(row.detail.split(".")[1])
+        self._point(row, "crash", victims[-1] if victims else None, words or "crash")
         for handling in victims:
             handling.end, handling.struck = row.time, True
         self.begin(row, "down")
@@ -321,6 +328,10 @@ class Story:
 
     def note(self, row) -> None:
         self._point(row, "note", self._worker(row), clean(row.detail or "", 120))
+
+
+def _before(step: str) -> str:
+    return "crash before " + {"handle": "handling", "deliver": "delivery"}.get(step, step)
 
 
 def named(envelope) -> str:

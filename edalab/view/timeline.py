@@ -36,7 +36,8 @@ def timeline(
     `start` and `end` (seconds) show that part only; `cursor` (seconds) marks a moment. A run of more than 40 handlings
     shows the story that went worst, unless told otherwise. What is hidden is said below the picture."""
     choice = choose(run, correlation, start, end)
-    story = Story(choice.rows, choice.whole)
+    services = run.system.services.values()
+    story = Story(choice.rows, choice.whole, frozenset(type_ for service in services for type_, _ in service.handlers))
     told = {row.service for row in choice.rows}
     # Where all is shown, a lane on which nothing happened says something too.
     everyone = choice.first == 0 and choice.last >= run.end and not choice.one_story
@@ -55,11 +56,12 @@ def timeline(
 def _caption(run, choice: Choice) -> str:
     steps, hidden = len(run.journal), len(run.journal) - len(choice.rows)
     said = f"Shown: {choice.about or 'everything'}; {hidden:,} of {counted(steps, 'step')} hidden. " if hidden else ""
-    faults = run.faults
-    more = f" and {len(faults) - 3:,} more" if len(faults) > 3 else ""
-    return clean(
-        said + ("Struck: " + "; ".join(str(fault) for fault in faults[:3]) + more + "." if faults else ""), 400
-    )
+    faults = [str(fault) for fault in run.faults]
+    if len(faults) > 3 and choice.one_story:
+        said += f"In the whole run {len(faults):,} faults struck."
+    elif faults:
+        said += "Struck: " + "; ".join(faults[:3]) + (f" and {len(faults) - 3:,} more" if len(faults) > 3 else "") + "."
+    return clean(said, 400)
 
 
 def _captions(scene: Scene, layout: Layout, caption: str) -> int:

@@ -22,7 +22,7 @@ def place_words(plan) -> None:
     for passage in plan.story.passages:
         if passage.words and plan.row(passage.source).lane >= 0:
             x = passage.source.x
-            places = ((-1, x + 26, "start"), (-1, x - 4, "end"), (-2, x, "start"), (1, x, "start"))
+            places = ((-1, x + 26, "start"), (-1, x - 7, "end"), (1, x + 4, "end"), (-2, x, "start"), (1, x, "start"))
             _try(
                 plan,
                 plan.row(passage.source),
