@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import ipywidgets
-from traitlets import observe, validate
+from traitlets import validate
 
 from ..errors import Misuse, Unknown
 from ..history import Run
@@ -29,33 +29,48 @@ class Choice(ipywidgets.Dropdown):
         return proposal.value
 
 
-class Moments(ipywidgets.SelectionSlider):
-    """A slider over the moments at which something happened, in seconds; any other time is taken to the last one before it."""
+class Moments:
+    """A slider from moment to moment at which something happened. `.value` is the time in seconds; any other time is taken to
+    the last moment before it. (An IntSlider: a SelectionSlider in the browser keeps the range of its first options.)"""
 
-    _wanted = math.inf
+    def __init__(self, changed: Callable[[], None]):
+        self.slider = ipywidgets.IntSlider(0, min=0, max=1, readout=False, layout={"flex": "1 1 auto", "width": "auto"})
+        self.times = [0.0]
+        self._changed, self._wanted, self._settling = changed, math.inf, False
+        self.slider.observe(self._moved, "value")
 
-    @validate("value")
-    def _validate_value(self, proposal: Any) -> Any:
-        seconds = proposal.value
-        return max((m for m in self._options_values if m <= seconds), default=self._options_values[0])
+    @property
+    def index(self) -> int:
+        return min(self.slider.value, len(self.times) - 1)
 
-    @observe("value")
-    def _want(self, change: Any) -> None:
-        self._wanted = math.inf if change.new == self._options_values[-1] else change.new
+    @property
+    def value(self) -> float:
+        return self.times[self.index]
 
-    def offer(self, times: list[int]) -> None:
-        """Take on the moments (ms) of another run, and stay where one last moved it, or at the end."""
-        moments = [time / 1000 for time in times] or [0.0]
-        wanted = self._wanted
-        if list(self._options_values) != moments:
-            with self.hold_sync():
-                self.options = [(f"{moment:g} s", moment) for moment in moments]
-                self.value = wanted
-            self._wanted = wanted  # not the moment found near it: else it would creep back from run to run
+    @value.setter
+    def value(self, seconds: float) -> None:
+        self.slider.value = self._find(seconds)
 
     def move(self, by: int) -> None:
         """To a moment later or earlier, as far as there are any."""
-        self.index = min(max(self.index + by, 0), len(self._options_values) - 1)
+        self.slider.value = min(max(self.index + by, 0), len(self.times) - 1)
+
+    def offer(self, times: list[int]) -> None:
+        """Take on the moments (ms) of another run, and stay where one last moved it, or at the end: not at the moment found
+        near that, else it would creep back from run to run."""
+        self.times = [time / 1000 for time in times] or [0.0]
+        self._settling = True
+        self.slider.max = max(1, len(self.times) - 1)  # sent by itself: together with a value beyond it, the browser clips that
+        self.slider.value = self._find(self._wanted)
+        self._settling = False
+
+    def _find(self, seconds: float) -> int:
+        return max(0, sum(time <= seconds for time in self.times) - 1)
+
+    def _moved(self, _: Any) -> None:
+        if not self._settling:
+            self._wanted = math.inf if self.index == len(self.times) - 1 else self.value
+            self._changed()
 
 
 def lesson_knob(name: str, spec: Any, both: tuple[Maker, Maker]) -> ipywidgets.Widget:

@@ -53,8 +53,7 @@ class Laboratory:
         self.seed = ipywidgets.IntSlider(0, min=0, max=99, description="seed", style=STYLE, layout={"width": "auto"})
         for name in RATES:
             setattr(self, name, rate(name))
-        # No readout: where two runs have as many moments, the slider in the browser goes on to show that of the first.
-        self.cursor = Moments(options=[("0 s", 0.0)], readout=False, layout={"flex": "1 1 auto", "width": "auto"})
+        self.cursor = Moments(self._draw)
         self._when = ipywidgets.Label(layout={"width": "64px"})
         self.back = ipywidgets.Button(description="◀ step", layout={"width": "72px"}, tooltip="to the moment before")
         self.forward = ipywidgets.Button(description="step ▶", layout={"width": "72px"}, tooltip="to the moment after")
@@ -73,11 +72,10 @@ class Laboratory:
             "this lesson": [*self.knobs.values()],
             "timing": [self.seed],
         }
-        moments = [self.back, self.cursor, self._when, self.forward]
+        moments = [self.back, self.cursor.slider, self._when, self.forward]
         self._panel = frame(left, [self._chips, self._said, self.tabs], moments, self._code)
         for widget in (self.seed, *(getattr(self, name) for name in RATES), *self.knobs.values()):
             widget.observe(self._play, "value")
-        self.cursor.observe(self._draw, "value")
         self.tabs.observe(self._draw, "selected_index")
         self.back.on_click(lambda _: self.cursor.move(-1))
         self.forward.on_click(lambda _: self.cursor.move(1))
@@ -138,11 +136,9 @@ class Laboratory:
         self._hint.value = self._about_the_point()
 
     def _show_run(self) -> None:
-        with self.cursor.hold_sync():  # the picture is what is waited for: it goes to the browser first
-            self._reached, self._settling = reached(self.run), True
-            self.cursor.offer(self._timeline(WIDTH).scene.times)
-            self._settling = False
-            self._draw()
+        self._reached = reached(self.run)
+        self.cursor.offer(self._timeline(WIDTH).scene.times)
+        self._draw()
         self._exact.offer([*self._calm, *self._reached])
 
     def _meet(self, system: System, workload: Callable) -> None:
