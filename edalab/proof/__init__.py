@@ -1,5 +1,6 @@
-"""Is it right? Claims about runs, and the evidence against them."""
+"""Is it right? Claims about runs, the evidence against them, and every fault tried."""
 
 from .claims import Claim, Verdict
+from .explore import Exploration, Schedule, explore
 
-__all__ = ["Claim", "Verdict"]
+__all__ = ["Claim", "Exploration", "Schedule", "Verdict", "explore"]

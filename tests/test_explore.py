@@ -1,0 +1,171 @@
+"""Every fault tried: what is found, in which order, and what is said of it."""
+
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+import pytest
+
+from edalab import Claim, Event, Fault, Misuse, System, simulate
+from edalab.proof import explore
+from edalab.sim import possible
+
+
+class OrderPlaced(Event, topic="orders", key="order_id"):
+    order_id: str
+
+
+class PaymentCharged(Event, topic="payments", key="order_id"):
+    order_id: str
+
+
+def shop(dedup=False):
+    shop = System("shop")
+    payments = shop.service("payments", schema="create table charges (order_id text)")
+
+    @payments.on(OrderPlaced)
+    async def charge(event, ctx):
+        with ctx.database as db:
+            known = db.execute("select 1 from charges where order_id = ?", (event.order_id,)).fetchone()
+            if not (dedup and known):
+                db.execute("insert into charges values (?)", (event.order_id,))
+        await ctx.publish(PaymentCharged(order_id=event.order_id))
+
+    return shop
+
+
+async def two_orders(ctx):
+    for order_id in ("o1", "o2"):
+        await ctx.publish(OrderPlaced(order_id=order_id))
+
+
+@Claim("each order is charged once", about=OrderPlaced)
+def charged_once(run):
+    return run.rows("payments", "select order_id, count(*) from charges group by 1 having count(*) > 1")
+
+
+@Claim("each order is charged", about=OrderPlaced)
+def charged(run):
+    have = run.rows("payments", "select order_id from charges")
+    return [order for order in (("o1",), ("o2",)) if order not in have]
+
+
+def test_every_single_fault_is_tried_once_and_the_client_is_spared_but_for_duplicate_and_delay():
+    result = explore(shop(), two_orders, [charged_once])
+    plans = [schedule.faults for schedule in result.schedules]
+    assert plans[0] == () and len(set(plans)) == len(plans)
+    assert [plan[0] for plan in plans[1:]] == possible(simulate(shop(), two_orders))
+    assert {f.do for (f,) in plans[1:] if f.point[0] == "client"} == {"duplicate", "delay"}
+    assert result.coverage == "every single fault; timing of seed 0 only; no pauses or cuts"
+
+
+def test_every_fault_that_is_tried_strikes():
+    result = explore(shop(), two_orders, [charged_once], faults=2)
+    for schedule in result.schedules[:: max(1, len(result.schedules) // 150)]:
+        assert not result.run(schedule).unfired, schedule
+
+
+def test_a_redelivery_and_a_double_publish_charge_twice_and_the_smallest_run_says_why():
+    result = explore(shop(), two_orders, [charged_once, charged])
+    assert result.outcome(charged_once) == "broken" and result.outcome(charged) == "holds"
+    smallest = result.smallest(charged_once)
+    assert len(smallest.faults) == 1 and smallest.check(charged_once).outcome == "broken"
+    broken = {str(fault) for schedule in result.broken(charged_once) for fault in schedule.faults}
+    assert {"crash payments.commit.OrderPlaced #1", "crash payments.publish.PaymentCharged #2"} <= broken
+    assert "✗ each order is charged once: broken in" in repr(result) and "✓ each order is charged: holds" in repr(result)
+
+
+def test_with_dedup_the_same_system_survives_every_pair_of_faults():
+    result = explore(shop(dedup=True), two_orders, [charged_once, charged], faults=2)
+    assert [result.outcome(claim) for claim in (charged_once, charged)] == ["holds", "holds"]
+    assert result.smallest(charged_once) is None
+    assert "every single fault; every pair" in result.coverage
+
+
+def test_pairs_include_the_points_that_a_fault_opens():
+    result = explore(shop(), two_orders, [charged_once], faults=2)
+    opened = (Fault("crash", "payments.commit.OrderPlaced", 2), Fault("crash", "payments.commit.OrderPlaced", 3))
+    assert opened in [schedule.faults for schedule in result.schedules]  # without a fault it is reached twice
+
+
+@pytest.mark.parametrize("pool", [ThreadPoolExecutor, ProcessPoolExecutor])
+def test_the_result_is_the_same_whatever_the_executor(pool):
+    here = explore(shop(), two_orders, [charged_once, charged])
+    with pool(2) as executor:
+        there = explore(shop(), two_orders, [charged_once, charged], executor=executor)
+    assert there.schedules == here.schedules and repr(there) == repr(here)
+
+
+def test_a_budget_ends_the_search_and_says_what_is_missing():
+    result = explore(shop(), two_orders, [charged_once], faults=2, budget=50)
+    assert len(result.schedules) == 51  # and the run without a fault
+    assert "every single fault" in result.coverage and "pairs" in result.coverage and " of " in result.coverage
+
+
+def test_two_equal_runs_that_differ_are_told_with_the_step():
+    seen = []
+    system = System("shop")
+
+    @system.service("payments").on(OrderPlaced)
+    async def charge(event, ctx):
+        seen.append(event)
+        ctx.note(f"{len(seen)} seen")
+
+    with pytest.raises(Misuse, match=r"two equal runs differ at step \d+, payments.note"):
+        explore(system, two_orders, [charged_once])
+
+
+def test_interrupting_keeps_what_was_found():
+    runs = []
+
+    @Claim("the learner is patient")
+    def patient(run):
+        runs.append(run)
+        if len(runs) > 20:
+            raise KeyboardInterrupt
+        return run.rows("payments", "select 1 from charges where 0")
+
+    result = explore(shop(), two_orders, [patient])
+    assert len(result.schedules) == 20 and result.coverage.endswith("interrupted")
+
+
+def test_a_claim_that_tested_nothing_is_not_exercised():
+    async def nothing(ctx):
+        await ctx.sleep(1)
+
+    result = explore(shop(), nothing, [charged_once])
+    assert result.outcome(charged_once) == "not exercised" and "– each order is charged once" in repr(result)
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ({"claims": []}, "at least one claim"),
+        ({"claims": [lambda run: None]}, "make one with @Claim"),
+        ({"claims": [charged], "faults": -1}, "faults="),
+        ({"claims": [charged], "budget": 0}, "budget="),
+        ({"claims": [charged], "seeds": []}, "at least one seed"),
+    ],
+)
+def test_bad_arguments_are_told(arguments, words):
+    with pytest.raises(Misuse, match=words):
+        explore(shop(), two_orders, **arguments)
+
+
+def test_a_claim_that_raises_under_a_fault_keeps_what_was_found():
+    @Claim("o1 is charged first")
+    def first(run):
+        return [] if run.rows("payments", "select * from charges")[0] == ("o1",) else ["no"]
+
+    system = System("shop")
+    payments = system.service("payments", schema="create table charges (order_id text)")
+
+    @payments.on(OrderPlaced, delivery="at-most-once")
+    def charge(event, ctx):
+        with ctx.database as db:
+            db.execute("insert into charges values (?)", (event.order_id,))
+
+    async def one(ctx):
+        await ctx.publish(OrderPlaced(order_id="o1"))
+
+    with pytest.raises(Misuse, match="o1 is charged first") as raised:
+        explore(system, one, [first])
+    assert raised.value.result.schedules
