@@ -1,0 +1,207 @@
+"""What holds of every run: of generated systems, workloads and fault plans, and of a fixed sweep that reaches every fault."""
+
+from collections import Counter, defaultdict
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ledger import Ledger, check_faults, visits
+from systems import story
+
+from edalab import Fault, Faults, cut, pause, simulate
+from edalab.errors import Endless
+from edalab.sim import ACTIONS, points
+
+SWEEP = 2000  # stories
+LEAST = 100  # times that each thing is reached by the sweep
+SMALL = 2000  # steps: longer runs are not played again
+
+dice = st.randoms(use_true_random=False)
+often = settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_search_of_handlers_for_foreign_calls():
+    """It takes half the time of all that is done here, and the deeds of these handlers are known."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("edalab.model.system.foreign_call", lambda function: None)
+        yield
+
+
+def run_of(tale):
+    """The run of a story; one that a crash loop keeps from its end is as good up to there."""
+    try:
+        return simulate(tale.system, tale.workload, seed=tale.seed, faults=tale.faults)
+    except Endless as endless:
+        return endless.run
+
+
+def ended(run) -> bool:
+    return not run._world.misuse
+
+
+def check(tale):
+    run = run_of(tale)
+    if ended(run):
+        Ledger(run).check_end()
+        check_faults(run, tale.faults)
+    return run
+
+
+@often
+@given(dice)
+def test_nothing_vanishes_and_order_holds(dice):
+    check(story(dice))
+
+
+@often
+@given(dice)
+def test_equal_input_gives_equal_digests(dice):
+    tale = story(dice)
+    run = run_of(tale)
+    if ended(run):
+        assert run_of(tale).digest == run.digest
+
+
+@often
+@given(dice)
+def test_a_plan_in_which_nothing_strikes_changes_nothing(dice):
+    tale = story(dice, faults=0)
+    calm = run_of(tale)
+    late = pause(list(tale.system.services)[0], 1e6, 2e6)
+    unreached = [Fault(do, ".".join(point), 10_000) for point in points(tale.system) for do in ACTIONS[point[1]]]
+    watched = run_of(tale._replace(faults=[Faults(), late, *unreached]))
+    assert watched.digest == calm.digest
+    assert watched.unfired == [late, *unreached] and watched.faults == []
+
+
+@often
+@given(dice, st.floats(0, 1))
+def test_the_world_at_a_moment_is_as_the_record_tells(dice, share):
+    tale = story(dice)
+    run = run_of(tale)
+    if len(run.journal) < SMALL:
+        moment = round(run.end * share)
+        Ledger(run, run.at(moment / 1000), moment).check_state()
+        end = run.at(run.end / 1000 + 1)
+        for service in run.services:
+            assert end.rows(service, "select * from saves") == run.rows(service, "select * from saves")
+
+
+@often
+@given(dice, st.floats(0, 10))
+def test_a_run_that_is_ended_earlier_is_the_beginning_of_the_longer_one(dice, seconds):
+    tale = story(dice)
+    run = run_of(tale)
+    if len(run.journal) < SMALL:
+        shorter = simulate(tale.system, tale.workload, seed=tale.seed, faults=tale.faults, until=seconds)
+        assert list(map(plain, shorter.journal)) == [plain(s) for s in run.journal if s.time <= round(seconds * 1000)]
+        Ledger(shorter, until=round(seconds * 1000)).check_state()
+
+
+def plain(step):
+    return step._replace(envelope=step.envelope and step.envelope.id)
+
+
+# -- random faults
+
+rates = st.floats(0, 1)
+names = st.sampled_from(["drop", "duplicate", "delay", "crash", "fail"])
+
+
+@given(names, rates, rates, st.integers(0, 9), st.integers(1, 10**6), st.sampled_from(sorted(ACTIONS)))
+def test_what_strikes_at_a_lower_rate_strikes_at_a_higher_one(name, one, other, seed, nth, step):
+    low, high = (Faults(**{name: rate}) for rate in sorted((one, other)))
+    action = "lose" if name == "drop" and step in ("commit", "ack") else name
+    point = "anna", step, "Sown"
+    assert not low.strikes(seed, point, action, nth) or high.strikes(seed, point, action, nth)
+
+
+def test_a_rate_is_the_share_of_points_that_it_strikes():
+    points = [("anna", "handle", f"Sown{n}") for n in range(20)]
+    struck = sum(Faults(fail=0.3).strikes(1, point, "fail", nth) for point in points for nth in range(1, 501))
+    assert 0.28 < struck / 10_000 < 0.32
+    assert all(Faults(fail=1).strikes(1, point, "fail", 1) for point in points)
+
+
+@often
+@given(dice, names, rates, rates)
+def test_raising_one_rate_keeps_every_decision_that_struck(dice, name, one, other):
+    tale = story(dice, faults=0)
+    one, other = sorted((one / 5, other / 5))
+    low, high = (run_of(tale._replace(faults=[Faults(**{"delay": 0.05, name: rate})])) for rate in (one, other))
+    order = ["crash", "fail", "lose", "drop", "duplicate", "delay"]
+    after = visits(high)
+    for point, rows in visits(low).items():
+        for before, now in zip(rows, after[point]):  # as often as both runs reached it
+            if before.fault in order and now.fault not in ("cut", "fenced"):
+                assert now.fault is not None and order.index(now.fault) <= order.index(before.fault), (before, now)
+
+
+# -- the sweep: a fixed lot of stories, of which a table shows what they reached
+
+
+def reached(run, counts: Counter) -> None:
+    for row in run.journal:
+        if row.step in ACTIONS and row.fault is not None:
+            counts[row.step, row.fault] += 1
+        elif row.step in ("pause", "cut", "takeover"):
+            counts[row.step, ""] += 1
+
+
+def wanted() -> list[tuple[str, str]]:
+    exact = [(step, action) for step, actions in ACTIONS.items() for action in actions]
+    cut_off = [(step, "cut") for step in ("publish", "commit", "ack", "reply")]
+    return [*exact, *cut_off, ("commit", "fenced"), ("pause", ""), ("cut", ""), ("takeover", "")]
+
+
+def aimed(dice: Random, counts: Counter):
+    """A story with faults aimed at what happens in it, first at those that were reached least so far."""
+    tale = story(dice, faults=1)
+    ways = ways_to_reach(run_of(tale), dice)
+    faults = []
+    for what in sorted(ways, key=lambda what: counts[what])[:4]:
+        faults.append(dice.choice(ways[what])())
+    return tale._replace(faults=[*tale.faults, *faults])
+
+
+def ways_to_reach(run, dice: Random) -> dict[tuple[str, str], list]:
+    """For each thing that can be reached in a run: functions that make a fault that may reach it."""
+    ways, begun = defaultdict(list), {}
+    for (service, step, message), rows in visits(run).items():
+        for action in ACTIONS[step]:
+            kept = (step, action) == ("publish", "lose") and message != "Weighed"  # its topic confirms
+            if not kept and not (action == "crash" and service == "client"):
+                at, most = f"{service}.{step}.{message}", len(rows)
+                ways[step, action].append(lambda do=action, at=at, most=most: Fault(do, at, dice.randint(1, most)))
+    for row in run.journal:
+        key = row.service, row.replica, row.envelope and row.envelope.id, row.attempt
+        if row.step == "handle":
+            begun[key] = row.time
+        elif (row.step, "cut") in wanted() and begun.get(key, row.time) < row.time:  # a handling that takes time
+            start, end = (begun[key] + row.time) / 2000, row.time / 1000 + 2
+            ways[row.step, "cut"].append(lambda row=row, start=start, end=end: cut(row.service, start, end))
+            if row.step == "commit" and run.system.services[row.service].replicas > 1:
+                ways["commit", "fenced"].append(lambda r=row, start=start: pause(r.service, start, start + 4, r.replica))
+    return ways
+
+
+def test_every_fault_is_reached_a_hundred_times_and_the_books_balance(record_property):
+    counts, steps, endless = Counter(), 0, 0
+    for number in range(SWEEP):
+        dice = Random(number)
+        tale = aimed(dice, counts) if number % 3 else story(dice)
+        try:
+            run = check(tale)
+        except AssertionError as error:
+            raise AssertionError(f"story {number}, {tale.faults}: {error}") from error
+        steps += len(run.journal)
+        endless += not ended(run)
+        reached(run, counts)
+    lines = [f"{SWEEP:,} stories, {steps:,} steps, {endless} stopped in a crash loop; how often each thing was reached:"]
+    lines += [f"  {step:9} {action:10} {counts[step, action]:7,}" for step, action in wanted()]
+    record_property("table", "\n".join(lines))
+    print(*lines, sep="\n")
+    assert not [what for what in wanted() if counts[what] < LEAST]
+    assert endless < SWEEP / 100
