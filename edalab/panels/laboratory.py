@@ -54,7 +54,7 @@ class Laboratory:
         for name in RATES:
             setattr(self, name, rate(name))
         self.cursor = Moments(self._draw)
-        self._when = ipywidgets.Label(layout={"width": "64px"})
+        self._when = ipywidgets.Label(layout={"width": "60px", "margin": "0 2px 0 12px"})
         self.back = ipywidgets.Button(description="◀ step", layout={"width": "72px"}, tooltip="to the moment before")
         self.forward = ipywidgets.Button(description="step ▶", layout={"width": "72px"}, tooltip="to the moment after")
         self.tabs = ipywidgets.Tab([ipywidgets.HTML() for _ in TABS], titles=TABS, selected_index=0)
