@@ -8,10 +8,15 @@ from difflib import get_close_matches
 
 def shown(thing: object, most: int = 80) -> str:
     """A thing in an error message or a repr: on one line, without addresses and not too long."""
-    text = thing if isinstance(thing, str) else thing.__name__ if isinstance(thing, type) else repr(thing)
+    text = thing.__name__ if isinstance(thing, type) else repr(thing)
     if re.search(r" at 0x[0-9A-Fa-f]+>$", text):
-        name = getattr(thing, "__name__", "")
-        text = f"a {type(thing).__name__}" + (f" ({name})" if name else "")
+        kind, name = type(thing).__name__, getattr(thing, "__name__", "")
+        text = f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}" + (f" ({name})" if name else "")
+    return shortened(text, most)
+
+
+def shortened(text: str, most: int = 80) -> str:
+    """Text of the learner's in an error message or a repr."""
     text = " ".join(without_addresses(text[: 4 * most]).split())
     return text if len(text) <= most else text[: most - 3] + "..."
 
@@ -44,8 +49,7 @@ class Unknown(Misuse, LookupError):
             known = near + [other for other in known if other not in near]
         plural = kind[:-1] + "ies" if kind.endswith("y") else kind + "s"
         hint = f". Did you mean {near[0]!r}?" if near else ""
-        called = repr(shown(name)) if isinstance(name, str) else shown(name)
-        super().__init__(f"no {kind} {called}{where}; {plural}{where}: {listed(known)}{hint}")
+        super().__init__(f"no {kind} {shown(name)}{where}; {plural}{where}: {listed(known)}{hint}")
 
 
 class Endless(Misuse):

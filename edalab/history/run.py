@@ -7,7 +7,7 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Misuse, Unknown
+from ..errors import Misuse, Unknown, listed
 from ..model import System
 from .steps import Failure, Step, steps_of
 
@@ -92,8 +92,8 @@ class Run:
         return self._node(service).rows(sql, parameters)
 
     def database(self, service: str) -> "sqlite3.Connection":
-        """A service's database at the end of the run, for `pandas.read_sql`."""
-        return self._node(service).database.connection
+        """A service's database at the end of the run, for `pandas.read_sql`; it cannot be written to."""
+        return self._node(service).database.readable()
 
     def at(self, seconds: float) -> Any:
         """The world as it was at a moment: `.services["payments"].up`, `.state`, `.lag`, `.in_flight`, `.rows(service, sql)`."""
@@ -120,24 +120,21 @@ class Run:
         """What a reader must not miss."""
         said = []
         if self.faults:
-            said.append("struck: " + _listed([str(f) for f in self.faults]))
+            said.append("struck: " + listed(self.faults, 3))
         if self.unfired:
-            said.append("never happened: " + _listed([str(f) for f in self.unfired]))
+            said.append("never happened: " + listed(self.unfired, 3))
         raised = Counter((f.service, f.handler, type(f.error).__name__) for f in self.failures)
-        for (service, handler, error), times in raised.items():
-            said.append(f"{service}.{handler} raised {error}" + (f" {times} times" if times > 1 else ""))
+        told = [f"{service}.{handler} raised {error}" + (f" {n} times" if n > 1 else "") for (service, handler, error), n in raised.items()]
+        if told:
+            said.append(listed(told, 3))
         dead = [f"{s.envelope.type} {s.envelope.id}" for s in self.journal if s.step == "dead_letter"]
         if dead:
-            said.append(_listed(dead) + " dead-lettered")
-        for name, times in self._world.unheard.items():
-            said.append(f"{times} {name} published to nobody: no service subscribes")
+            said.append(listed(dead, 3) + " dead-lettered")
+        unheard = [f"{times} {name}" for name, times in self._world.unheard.items()]
+        if unheard:
+            said.append(listed(unheard, 3) + " published to nobody: no service subscribes")
         return said
 
     def __repr__(self) -> str:
         steps = f"{len(self.journal)} steps in {self.end / 1000:g} s"
         return f"<Run {self.digest} of {self.system.name}, seed {self.seed}: " + "; ".join([steps, *self._said()]) + ">"
-
-
-def _listed(texts: list[str], most: int = 3) -> str:
-    more = f" and {len(texts) - most} more" if len(texts) > most else ""
-    return ", ".join(texts[:most]) + more

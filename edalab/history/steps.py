@@ -3,6 +3,7 @@
 import traceback
 from typing import NamedTuple
 
+from ..errors import shortened
 from ..model import Envelope
 
 WIDTH = 9  # values of a step in a record: those of `Step`, service and replica being one
@@ -43,7 +44,7 @@ class Failure(NamedTuple):
 
     def __repr__(self) -> str:
         about = f" on {self.message.type} {self.message.id}, attempt {self.attempt}" if self.message else ""
-        return f"<{self.service}.{self.handler} raised {type(self.error).__name__}: {self.error}{about}>"
+        return f"<{self.service}.{self.handler} raised {type(self.error).__name__}: {shortened(str(self.error), 200)}{about}>"
 
 
 def steps_of(record: list) -> list[Step]:

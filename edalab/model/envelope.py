@@ -64,7 +64,7 @@ class Envelope:
         fields = json.loads(text)
         if not isinstance(fields, dict) or set(fields) != set(cls.__slots__[:-1]):
             raise ValueError("not a stored envelope")
-        return cls(**{**fields, "data": types[fields["type"]].model_validate(fields["data"])})
+        return cls(**{**fields, "data": types[fields["type"]].model_validate_json(json.dumps(fields["data"]))})
 
     def __conform__(self, protocol: object) -> str:  # what sqlite3 calls to store an object
         return self.stored()

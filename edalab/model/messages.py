@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from ..errors import Misuse
+from ..errors import Misuse, shown
 
 _SCALARS = (str, int, float, bool, bytes, type(None), Decimal, date, datetime, time, timedelta, UUID)
 
@@ -32,9 +32,17 @@ class Declared:
 class Message(BaseModel):
     """What services say to each other. Declare an `Event`, a `Command` or a `Query`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
     __declared__: ClassVar[Declared] = Declared()
     __shared__: ClassVar[bool] = True  # no field can be changed in place, so one object may serve every reader
+
+    def __init__(self, /, *values: Any, **data: Any) -> None:
+        if values:
+            names = ", ".join(f"{name}=..." for name in type(self).model_fields)
+            raise Misuse(f"{type(self).__name__} takes its fields by name: {type(self).__name__}({names})")
+        self.__pydantic_validator__.validate_python(data, self_instance=self)
+
+    __init__.__pydantic_base_init__ = True  # pydantic may construct without calling it
 
     def __init_subclass__(cls, **keywords: Any) -> None:  # read below, once pydantic knows the fields
         super().__init_subclass__()
@@ -48,14 +56,17 @@ class Message(BaseModel):
             known = ", ".join(Declared.__dataclass_fields__)
             raise Misuse(f"class {name}: no keyword {', '.join(map(repr, unknown))}; keywords: {known}")
         if topic is not None and (not isinstance(topic, str) or not topic):
-            raise Misuse(f"class {name}: topic= takes the name of a topic or queue, not {topic!r}")
-        if key is not None and key not in cls.model_fields:
-            raise Misuse(f"class {name}: key={key!r} is no field; fields: {', '.join(cls.model_fields) or 'none'}")
+            raise Misuse(f"class {name}: topic= takes the name of a topic or queue, not {shown(topic)}; write topic='orders'")
+        if key is not None and (not isinstance(key, str) or key not in cls.model_fields):
+            raise Misuse(f"class {name}: key={shown(key)} is no field; fields: {', '.join(cls.model_fields) or 'none'}")
         if not isinstance(version, int) or version < 1:
-            raise Misuse(f"class {name}: version= takes a whole number from 1, not {version!r}")
+            raise Misuse(f"class {name}: version= takes a whole number from 1, not {shown(version)}")
+        for field, info in cls.model_fields.items():
+            if _has_set(info.annotation):
+                raise Misuse(f"class {name}: the field {field} is a set, whose order differs from run to run; use a list or a tuple")
         for word, other in (("compensates", compensates), ("refuses", refuses)):
             if other is not None and not (isinstance(other, type) and issubclass(other, Message)):
-                raise Misuse(f"class {name}: {word}= takes a message class, not {other!r}")
+                raise Misuse(f"class {name}: {word}= takes a message class, not {shown(other)}; declare that class first and name it without quotes")
         names = (other.__name__ if other else None for other in (compensates, refuses))
         cls.__declared__ = Declared(topic, key, version, *names, bool(final), bool(settles))
         cls.__shared__ = all(_unchanging(field.annotation) for field in cls.model_fields.values())
@@ -64,6 +75,15 @@ class Message(BaseModel):
         kind = next(kind for kind in (Event, Command, Query, Message) if isinstance(self, kind))
         what = {Event: "events are facts: publish a new one", Command: "commands are sent as they are: send a new one"}
         raise Misuse(f"{type(self).__name__}.{name} cannot be changed; {what.get(kind, 'ask a new question')}")
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if name.startswith("_"):
+                raise
+            fields = ", ".join(type(self).model_fields) or "none"
+            raise AttributeError(f"{type(self).__name__} has no {name!r}; fields: {fields}") from None
 
     def __delattr__(self, name: str) -> None:
         setattr(self, name, None)
@@ -100,6 +120,10 @@ def message_types() -> dict[str, type[Message]]:
             found[cls.__name__] = cls
             ahead.append(cls)
     return found
+
+
+def _has_set(annotation: Any) -> bool:
+    return (typing.get_origin(annotation) or annotation) in (set, frozenset) or any(map(_has_set, typing.get_args(annotation)))
 
 
 def _unchanging(annotation: Any) -> bool:

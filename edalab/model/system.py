@@ -226,7 +226,7 @@ class System:
 
 def _name(kind: str, name: object) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise Misuse(f"a {kind}'s name is one word of a-z, 0-9, - and _ that begins with a letter, not {shown(name) or repr(name)}")
+        raise Misuse(f"a {kind}'s name is one word of a-z, 0-9, - and _ that begins with a letter, not {shown(name)}")
     return name
 
 

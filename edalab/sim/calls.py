@@ -5,9 +5,9 @@ from copy import deepcopy
 from heapq import heappush
 from typing import Any
 
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import to_json
 
-from ..errors import PublishFailed, Unanswered
+from ..errors import PublishFailed, Unanswered, shown
 from ..model import Command, Envelope
 from .clock import DELAY, DELIVER, DUPLICATE, PUBLISH, milliseconds, varied
 
@@ -27,15 +27,18 @@ class Call:
 
     def __init__(self, ctx):
         if ctx._dead:
-            raise Killed
+            ctx._alive()
         self.ctx = ctx
-        self.earlier = ctx._unawaited
+        self.earlier = earlier = ctx._unawaited
         ctx._unawaited = self
+        if earlier is not None:
+            ctx._check_unawaited(self)
 
     def __await__(self) -> Generator[Any, Any, Any]:
         ctx = self.ctx
         if ctx._dead:
-            raise Killed
+            ctx._alive()
+            yield
         if ctx._unawaited is self:
             ctx._unawaited = self.earlier
         else:
@@ -84,10 +87,12 @@ class Publish(Call):
 
     def __init__(self, ctx, message, after: int):
         if ctx._dead:
-            raise Killed
+            ctx._alive()
         self.ctx = ctx
-        self.earlier = ctx._unawaited
+        self.earlier = earlier = ctx._unawaited
         ctx._unawaited = self
+        if earlier is not None:
+            ctx._check_unawaited(self)
         self.message = message
         self.after = after
 
@@ -220,16 +225,19 @@ class Ask(Call):
         world, node = ctx._world, ctx._replica.node
         ctx._replica.running.pop(ctx, None)
         try:
-            shown = to_json(answer).decode()
-        except (PydanticSerializationError, UnicodeDecodeError):
-            raise ctx._refuse(f"answers {type(answer).__name__}, which no message could carry; answer data") from None
+            answer = deepcopy(answer)
+            told = to_json(answer).decode()
+        except Exception:  # of the learner's own classes, too
+            raise ctx._refuse(f"answers {shown(answer)}, which no message could carry; answer data: numbers, texts, lists") from None
+        if isinstance(answer, set | frozenset):
+            raise ctx._refuse(f"answers a {type(answer).__name__}, whose order differs from run to run; answer sorted(...)")
         fault = ctx._reach("reply", self.envelope.type, vain=node.cut)
         does = fault.do if fault is not None else "cut" if node.cut else None
-        ctx._row("reply", does, shown)
+        ctx._row("reply", does, told)
         if does == "crash":
             ctx._replica.crash(fault)
         elif does in (None, "delay"):
-            world.at(world.now + self._hop(node, fault), self._answer, (deepcopy(answer), shown))
+            world.at(world.now + self._hop(node, fault), self._answer, (answer, told))
 
     def failed(self, ctx, error: Exception) -> None:
         """No answer: the asker will give up."""

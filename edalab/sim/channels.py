@@ -1,6 +1,6 @@
 """Where messages of a class go: events to a log or a declared queue, commands to the queue of the service that handles them."""
 
-from ..errors import Misuse, Unknown
+from ..errors import Misuse, Unknown, listed
 from ..model import Command, Message, Query, Queue, Topic
 from .logs import Log
 from .queues import WorkQueue
@@ -29,7 +29,7 @@ def unhandled(system, cls: type[Message]) -> Misuse:
     kind, word = (Command, "handles") if issubclass(cls, Command) else (Query, "answers")
     taken = [h.type for s in system.services.values() for h in s.handlers.values() if h.kind is kind]
     name = cls.__name__
-    return Misuse(f"no service {word} {name}; declare one with @service.{word}({name}). Those there are: {', '.join(taken) or 'none'}")
+    return Misuse(f"no service {word} {name}; declare one with @service.{word}({name}). What services {'handle' if kind is Command else 'answer'}: {listed(taken)}")
 
 
 def _kept(world, name: str, make):

@@ -3,7 +3,7 @@
 import math
 from random import Random
 
-from ..errors import Misuse
+from ..errors import Misuse, shown
 
 PUBLISH = 10  # from a publisher to the broker, and its confirmation
 DELIVER = 10  # from the broker to a consumer, and one way of a question or an answer
@@ -21,7 +21,7 @@ _LONGEST = 1e9  # seconds: some thirty years
 def milliseconds(seconds: float, what: str) -> int:
     """Seconds as whole milliseconds. Raises Misuse, naming `what`, for anything but a number from 0 to 1e9."""
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or math.isnan(seconds):
-        raise Misuse(f"{what} takes seconds, a number, not {seconds!r}")
+        raise Misuse(f"{what} takes seconds, a number, not {shown(seconds)}")
     if not 0 <= seconds <= _LONGEST:
         raise Misuse(f"{what} takes seconds from 0 to 1,000,000,000, not {seconds:g}")
     return round(seconds * 1000)

@@ -1,15 +1,27 @@
 """The context is all that a handler knows of the world: it publishes, asks, waits and saves through it."""
 
+import sys
+from inspect import iscoroutine
 from random import Random
 from typing import Any
 
-from ..errors import HandlerFailed, Misuse
+from ..errors import HandlerFailed, Misuse, shortened, shown, without_addresses
 from ..history import Failure
 from ..model import Command, Envelope, Event, Message, Query
 from .budget import MOST_ATTEMPTS
 from .calls import Ask, Call, Killed, Publish, Sleep
 from .clock import milliseconds
 from .database import Transaction
+
+MOST_UNAWAITED = 1_000  # calls of one handling at a time
+MOST_LIVES = 100
+
+
+def _without(cls: type, name: str) -> str:
+    """What to say to who reads or sets what a context or a transaction does not have."""
+    there = [word for word in vars(cls) if not word.startswith("_")] if cls is Context else ["execute", "executemany"]
+    what = "ctx" if cls is Context else "a transaction"
+    return f"{what}.{name} cannot be set" if name in there else f"{what} has no {name!r}; it has {', '.join(there)}"
 
 
 class Context:
@@ -20,6 +32,7 @@ class Context:
     _transaction = None
     _unawaited = None  # the last call made and not yet awaited; each knows the one before it
     _dead = _again = _returned = False
+    _lives = 0  # times that it went on after its end
 
     def __init__(self, world, replica, source, envelope=None, epoch=0):
         self._world = world
@@ -45,7 +58,8 @@ class Context:
     def ask(self, question: Query | Command, timeout: float = 1.0) -> "Ask":
         """Ask a service and wait for its answer, at most `timeout` seconds. Raises Unanswered."""
         if not isinstance(question, Query | Command):
-            raise self._refuse(f"asks {_shown(question)}; a query or a command can be asked, an event is published")
+            hint = f"make one: {shown(question)}(...)" if isinstance(question, type) else "an event is published"
+            raise self._refuse(f"asks {shown(question)}; a query or a command can be asked, {hint}")
         return Ask(self, question, milliseconds(timeout, "ask(timeout=)"))
 
     def sleep(self, seconds: float) -> "Sleep":
@@ -56,13 +70,13 @@ class Context:
         """Leave a remark on the timeline."""
         self._alive()
         self._replica.node.notes += 1
-        self._world.row("note", self._replica.actor, self._envelope, None, self._offset, self._attempt, None, str(text))
+        self._world.row("note", self._replica.actor, self._envelope, None, self._offset, self._attempt, None, without_addresses(str(text)))
 
     def envelope(self, event: Event | Command) -> Envelope:
         """The event in an envelope, its id and correlation fixed: what an outbox stores."""
         self._alive()
         if not isinstance(event, Event | Command):
-            raise self._refuse(f"wants an envelope for {_shown(event)}; events and commands have one")
+            raise self._refuse(f"wants an envelope for {shown(event)}; events and commands have one")
         channel, type_name, key = self._world.route(type(event))
         return self._world.mint(self, event, channel.name, type_name, key)
 
@@ -136,6 +150,8 @@ class Context:
             result = handler.function(*arguments)
         except Killed:
             return
+        except SystemExit:
+            raise self._exits() from None
         except Exception as error:
             self._ended(error)
         else:
@@ -154,17 +170,24 @@ class Context:
             self._ended(None, stop.value)
         except Killed:
             pass
+        except SystemExit:
+            raise self._exits() from None
         except Exception as error:
             self._ended(error)
         else:
             if self._dead or self._world.misuse:  # killed or refused, and swallowed by a bare `except`
                 self._close()
-            elif isinstance(call, Call):
+                if self._world.misuse:
+                    raise self._world.misuse
+            elif getattr(call, "ctx", None) is self:
                 call.begin()
             else:
                 self._close()
+                if isinstance(call, Call):
+                    raise self._refuse(f"awaits {call} of another message's ctx; use the ctx that came with this message")
                 raise self._refuse(
-                    f"awaits {_shown(call)}, which is not of this world; await ctx.sleep, ctx.publish, ctx.send or ctx.ask"
+                    f"awaits {shown(call)}, which is not of this world (is it asyncio's?); await ctx.sleep, ctx.publish, "
+                    "ctx.send, ctx.ask or an `async def` of your own that does"
                 )
 
     def _ended(self, error: Exception | None, result: Any = None) -> None:
@@ -179,18 +202,26 @@ class Context:
         if self._world.misuse:
             raise self._world.misuse
         if self._unawaited is not None:
-            call = self._unawaited
-            if self._handler is not None and not self._handler.is_async:
-                raise self._refuse(f"is a plain `def` and cannot await {call}; return the message, or write `async def`")
-            raise self._refuse(f"forgot to await: `await {call}`")
+            raise self._forgot(self._unawaited)
         if self._transaction is not None:
             raise self._refuse("ended inside a transaction; write `with ctx.database as db:`")
+        if iscoroutine(result):
+            result.close()
+            raise self._refuse(f"returned a coroutine that nobody awaits: write `return await {result.__name__}(...)`")
+        if isinstance(error, AttributeError) and isinstance(error.obj, Context | Transaction):
+            error.args = (_without(type(error.obj), error.name),)
+        if isinstance(error, RuntimeError) and "event loop" in str(error):
+            raise self._refuse(
+                f"needs asyncio's event loop ({shortened(str(error))}), and the lab has its own; await ctx.sleep, ctx.publish, ctx.send "
+                "or ctx.ask"
+            )
         if error is None and result is not None and not self._returned and self._source.publishes:
             self._returned = True
             messages = result if isinstance(result, list | tuple) else [result]
             for message in messages:
                 if not isinstance(message, Event | Command):
-                    raise self._refuse(f"returned {_shown(message)}; a handler returns None, a message or a list of them")
+                    asked = "; what goes to the asker is returned where it is asked" if getattr(self._handler, "kind", None) is Command else ""
+                    raise self._refuse(f"returned {shown(message)}; a handler returns None, a message or a list of them{asked}")
             self._coroutine = self._publish_all(messages)
             self._resume(None)
         elif error is None:
@@ -224,7 +255,7 @@ class Context:
         """The handler raised: what follows is told by `step`."""
         name = self._handler.name if self._handler else self._coroutine.__name__
         self._world.failures.append(Failure(self._world.now, self._replica.service, name, self._envelope, self._attempt, error))
-        self._row(step, None, f"{type(error).__name__}: {error}{more}")
+        self._row(step, None, f"{type(error).__name__}: {without_addresses(str(error))}{more}")
 
     def _crash(self, fault) -> None:
         """The fault kills this replica, in the middle of this handler where that is what runs now."""
@@ -234,18 +265,50 @@ class Context:
 
     def _kill(self) -> None:
         self._dead = True
-        if self._coroutine is not None and not self._coroutine.cr_running:
+        if self._coroutine is None or not self._coroutine.cr_running:
             self._close()
+            if self._transaction is not None:
+                self._transaction.__exit__(Killed, None, None)
 
     def _close(self) -> None:
+        coroutine = self._coroutine
+        for _ in range(MOST_LIVES):
+            if coroutine is None or coroutine.cr_frame is None:
+                return
+            try:
+                coroutine.close()
+            except (Exception, Killed):
+                pass  # a learner's `finally` may complain: the process it ran in is gone
+        self._refuse("goes on when its replica has crashed, as a bare `except:` keeps it alive; write `except Exception:`")
+        told, sys.unraisablehook = sys.unraisablehook, lambda _: None
         try:
-            self._coroutine.close()
-        except (Exception, Killed):
-            pass  # a learner's `finally` may complain: the process it ran in is gone
+            coroutine = self._coroutine = None  # Python would say once more that it cannot be closed
+        finally:
+            sys.unraisablehook = told
 
     def _alive(self) -> None:
+        """Unwinds a handler whose replica has crashed. One that swallows even that in a loop gets no further than its next
+        `await`."""
         if self._dead:
-            raise Killed
+            self._lives += 1
+            if self._lives < MOST_LIVES:
+                raise Killed
+
+    def _forgot(self, call: Call) -> Misuse:
+        if self._handler is not None and not self._handler.is_async:
+            return self._refuse(f"is a plain `def` and cannot await {call}; return the message, or write `async def`")
+        return self._refuse(f"forgot to await: `await {call}`")
+
+    def _check_unawaited(self, call: Call) -> None:
+        """A loop that never awaits would fill the memory."""
+        number = 0
+        while call is not None:
+            call, number = call.earlier, number + 1
+        if number > MOST_UNAWAITED:
+            raise self._forgot(self._unawaited)
+
+    def _exits(self) -> Misuse:
+        return self._refuse("calls sys.exit(), exit() or quit(), which would end the notebook; `return`, or raise an exception")
 
     def _need_service(self, what: str) -> None:
         if self._replica.service == "client":
@@ -261,24 +324,22 @@ class Context:
     def _publishable(self, message, kind, word: str):
         if isinstance(message, kind):
             return message
+        does = "publishes" if word == "publish" else "sends"
         if isinstance(message, str):
             try:
                 return Envelope.from_stored(message, self._world.types)
             except (ValueError, KeyError, TypeError):
-                raise self._refuse(f"{word}es a text that no ctx.envelope made: {_shown(message)}".replace("sendes", "sends")) from None
+                raise self._refuse(f"{does} {shown(message)}, a text that no ctx.envelope made; {word} a message: OrderPlaced(...)") from None
         if isinstance(message, Envelope):
             return message
         right = {Event: "await ctx.publish", Command: "await ctx.send", Query: "await ctx.ask"}
         hint = next((f"{right[k]}({type(message).__name__}(...))" for k in right if isinstance(message, k)), None)
         if isinstance(message, type) and issubclass(message, Message):
             hint = f"make one: {message.__name__}(...)"
-        does = "publishes" if word == "publish" else "sends"
-        raise self._refuse(f"{does} {_shown(message)}, which is no {kind.__name__.lower()}; {hint or 'declare a class of its own'}")
-
-
-def _shown(thing: object) -> str:
-    """A thing in an error message, without addresses and not too long."""
-    text = thing.__name__ if isinstance(thing, type) else repr(thing)
-    if " at 0x" in text:
-        text = f"a {type(thing).__name__}"
-    return text if len(text) <= 80 else text[:77] + "..."
+        elif isinstance(message, list | tuple):
+            hint = f"{word} one after the other"
+        elif message is None:
+            hint = "was a `return` forgotten where it is made?"
+        else:
+            hint = f"declare a class for it: class SomethingHappened({kind.__name__})" if hint is None else f"write `{hint}`"
+        raise self._refuse(f"{does} {shown(message)}, which is no {kind.__name__.lower()}; {hint}")

@@ -3,7 +3,7 @@
 import sqlite3
 from functools import lru_cache
 
-from ..errors import Misuse, SaveFailed
+from ..errors import Misuse, SaveFailed, listed, shown
 
 _SHAPING = {*range(sqlite3.SQLITE_CREATE_INDEX, sqlite3.SQLITE_CREATE_VIEW + 1), sqlite3.SQLITE_ALTER_TABLE}
 _SHAPING |= set(range(sqlite3.SQLITE_DROP_INDEX, sqlite3.SQLITE_DROP_VIEW + 1))
@@ -44,9 +44,19 @@ class Database:
         rows = self.connection.execute("select name from sqlite_master where type = 'table' order by rowid")
         return [name for (name,) in rows if not name.startswith("sqlite_")]
 
+    def readable(self) -> sqlite3.Connection:
+        """The connection, no longer to be written to: whoever looks at a run must not change it."""
+        self.connection.execute("pragma query_only = on")
+        return self.connection
+
     def rows(self, sql: str, parameters: tuple = ()) -> list[tuple]:
         """What a `select` finds. Raises the error of SQLite with the tables there are."""
-        return self._told(self.connection.execute, sql, parameters).fetchall()
+        try:
+            return self._told(self.readable().execute, sql, parameters).fetchall()
+        except sqlite3.OperationalError as error:
+            if "readonly" not in str(error):
+                raise
+            raise Misuse(f"rows only reads, and {shown(sql)} would change {self.service}'s database; give it a select") from None
 
     def _told(self, execute, sql: str, parameters) -> sqlite3.Cursor:
         try:
@@ -57,9 +67,21 @@ class Database:
                     f"{self.service}'s database: {sql.split()[0]!r} is not yours to run; `with ctx.database as db:` begins, "
                     "commits at its end and rolls back on an exception"
                 ) from None
-            known = ", ".join(self.tables()) or "none; give the service a schema="
-            error.add_note(f"{self.service}'s tables: {known}")
+            error.args = (f"{error}{self._hint(error, parameters)}", *error.args[1:])
             raise
+
+    def _hint(self, error: sqlite3.Error, parameters: object) -> str:
+        """What there is, or what to do, where SQLite's own words do not say it."""
+        if isinstance(error, sqlite3.IntegrityError):
+            return ""
+        if isinstance(parameters, str):
+            return f" The parameters are a tuple: ({parameters!r},)"
+        if "is not supported" in str(error):
+            return "; store its fields, or str() of it"
+        if "bindings" in str(error):
+            return ""
+        names = [f"{name}({', '.join(row[1] for row in self.connection.execute(f'pragma table_info({name!r})'))})" for name in self.tables()]
+        return f"; tables of {self.service}: {listed(names) if names else 'none, give the service a schema='}"
 
 
 @lru_cache(maxsize=64)
@@ -102,7 +124,11 @@ class Transaction:
         wrote = self._database.shaped or connection.total_changes != self._changes
         fault = ctx._reach_here("save") if wrote else None
         if fault is None:
-            self._database.transact("commit ")
+            try:
+                self._database.transact("commit ")
+            except sqlite3.Error:  # a deferred constraint
+                self._database.transact("rollback ")
+                raise
             return False
         self._database.transact("rollback ")
         if fault.do == "fail":
@@ -131,6 +157,11 @@ class Transaction:
         )
 
     commit = rollback = executescript = _refused
+
+    def _by_with(self, *_):
+        raise self._ctx._refuse("opens the database in another way; write `with ctx.database as db:`")
+
+    __call__ = __aenter__ = __aexit__ = __await__ = _by_with
 
     def __repr__(self) -> str:
         return f"<database of {self._database.service}: {', '.join(self._database.tables()) or 'no tables'}>"

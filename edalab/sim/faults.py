@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from ..errors import Misuse, Unknown
+from ..errors import Misuse, Unknown, listed, shown
 from ..model import Command, Event, Query, System, message_types
 from .clock import milliseconds
 
@@ -29,20 +29,23 @@ class Fault:
     `seconds` is how long a delay or the down time after a crash lasts."""
 
     do: str
-    at: str
+    at: str = ""
     nth: int = 1
     seconds: float | None = None
 
     def __post_init__(self):
         parts = self.at.split(".") if isinstance(self.at, str) else []
         if len(parts) != 3:
-            raise Misuse(f"a fault point reads service.step.Message, such as payments.commit.OrderPlaced, not {self.at!r}")
+            if isinstance(self.do, str) and "." in self.do:
+                hint = f"put the text {self.do!r} into faults= as it is" if " " in self.do else "the action comes first"
+                raise Misuse(f"Fault takes an action and a point, Fault('crash', at='payments.commit.OrderPlaced'); {hint}")
+            raise Misuse(f"a fault point reads service.step.Message, such as payments.commit.OrderPlaced, not {shown(self.at)}")
         if parts[1] not in ACTIONS:
             raise Unknown("step", parts[1], ACTIONS)
         if self.do not in ACTIONS[parts[1]]:
-            raise Unknown(f"action at {parts[1]}", self.do, ACTIONS[parts[1]])
+            raise Unknown("action", self.do, ACTIONS[parts[1]], f" at {parts[1]}")
         if isinstance(self.nth, bool) or not isinstance(self.nth, int) or self.nth < 1:
-            raise Misuse(f"{self.do} {self.at}: nth= counts from 1, not {self.nth!r}")
+            raise Misuse(f"{self.do} {self.at}: nth= counts from 1 in whole numbers, not {shown(self.nth)}")
         if self.seconds is not None:
             if self.do not in ("delay", "crash"):
                 raise Misuse(f"{self.do} {self.at}: seconds= goes with delay and crash only")
@@ -73,7 +76,7 @@ class Faults:
     def __post_init__(self):
         for name, rate in vars(self).items():
             if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
-                raise Misuse(f"Faults({name}=) takes a rate from 0 to 1, not {rate!r}")
+                raise Misuse(f"Faults({name}=) takes a rate from 0 to 1 (0.1 is one in ten), not {shown(rate)}")
 
     def __repr__(self) -> str:
         return f"Faults({', '.join(f'{name}={rate:g}' for name, rate in vars(self).items() if rate)})"
@@ -98,7 +101,11 @@ class Window:
     replica: int | None = None
 
     def __post_init__(self):
-        what = f"{self.do}({self.service!r}, {self.start!r}, {self.end!r})"
+        if not isinstance(self.service, str):
+            raise Misuse(f"{self.do} takes the name of a service, such as 'payments', not {shown(self.service)}")
+        if self.replica is not None and (isinstance(self.replica, bool) or not isinstance(self.replica, int)):
+            raise Misuse(f"{self.do} {self.service}: replica= takes a number from 1, not {shown(self.replica)}")
+        what = f"{self.do}({self.service!r}, {shown(self.start)}, {shown(self.end)})"
         if milliseconds(self.start, what) >= milliseconds(self.end, what):
             raise Misuse(f"{what} takes a start before its end")
 
@@ -131,7 +138,7 @@ def parse(text: str) -> Fault | Window:
             return pause(service, _number(start), _number(end), int(replica or 1))
         return cut(service, _number(start), _number(end))
     raise Misuse(
-        f"{text!r} is no fault; write 'crash payments.commit.OrderPlaced #2', "
+        f"{shown(text)} is no fault; write 'crash payments.commit.OrderPlaced #2', "
         "'delay orders.publish.OrderPlaced #1 for 2 s', 'pause payments from 1 s to 3 s' or 'cut payments from 1 s to 3 s'"
     )
 
@@ -140,7 +147,7 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise Misuse(f"{text!r} is no number of seconds") from None
+        raise Misuse(f"{text!r} is no number of seconds; write for 2 s, or from 1 s to 3 s") from None
 
 
 def points(system: System) -> list[tuple[str, str, str]]:
@@ -171,11 +178,11 @@ class Plan:
 
     def __init__(self, faults: object, system: System, seed: int):
         if isinstance(faults, str | Fault | Faults | Window):
-            raise Misuse(f"faults= takes a list: faults=[{faults!r}]")
+            raise Misuse(f"faults= takes a list: faults=[{shown(faults)}]")
         try:
             given = [parse(f) if isinstance(f, str) else f for f in faults]
         except TypeError:
-            raise Misuse(f"faults= takes a list of faults, not {faults!r}") from None
+            raise Misuse(f"faults= takes a list of faults, not {shown(faults)}; faults=[] for none") from None
         self.seed = seed
         self.exact: dict[tuple, dict[int, list[Fault]]] = {}
         self.rates: list[Faults] = []
@@ -192,7 +199,7 @@ class Plan:
                 _check_window(fault, system)
                 self.windows.append(fault)
             else:
-                raise Misuse(f"faults= takes Fault, its text, Faults, pause and cut, not {fault!r}")
+                raise Misuse(f"faults= takes Fault, its text, Faults, pause and cut, not {shown(fault)}")
         self.given = given
 
     def __bool__(self) -> bool:
@@ -238,24 +245,32 @@ def _check_point(fault: Fault, system: System) -> None:
     if service not in system.services and service != "client":
         raise Unknown("service", service, ["client", *system.services])
     if service == "client" and fault.do == "crash":
-        raise Misuse(f"{fault}: the client, which plays the outside world, does not crash")
+        raise Misuse(
+            f"{fault}: the client, which plays the outside world, does not crash; crash one of {listed(system.services)}"
+        )
     if step in ("publish", "ask"):
         types = message_types()
         if message not in types:
             raise Unknown("message", message, types)
         kinds = (Event, Command) if step == "publish" else (Command, Query)
         if not issubclass(types[message], kinds):
-            raise Misuse(f"{fault}: {message} is never {'published' if step == 'publish' else 'asked'}")
+            raise Misuse(f"{fault}: {message} is {_a(types[message])}, which is never {'published' if step == 'publish' else 'asked'}")
         if fault.do == "lose":
             topic = types[message].__declared__.topic or message
             if topic not in system.topics or system.topics[topic].confirms:
-                raise Misuse(f"{fault}: a publish is lost silently only in a topic with confirms=False; here it would `fail`")
+                raise Misuse(f"{fault}: a publish is lost silently only in a topic declared with confirms=False; here it can `fail`")
     elif fault.point not in (known := points(system)):
         here = [".".join(p) for p in known if p[0] == service] or [".".join(p) for p in known]
         raise Unknown("point", fault.at, here)
 
 
+def _a(cls: type) -> str:
+    return next(f"{'an' if kind is Event else 'a'} {kind.__name__.lower()}" for kind in (Event, Command, Query) if issubclass(cls, kind))
+
+
 def _check_window(window: Window, system: System) -> None:
+    if window.service == "client":
+        raise Misuse(f"{window}: the client, which plays the outside world, stands for many; {window.do} one of {listed(system.services)}")
     if window.service not in system.services:
         raise Unknown("service", window.service, system.services)
     replicas = system.services[window.service].replicas

@@ -8,6 +8,7 @@ from ..history import WIDTH, Run
 from ..model import System, foreign_call
 from .clock import milliseconds
 from .faults import Plan
+from .forgotten import watch
 from .world import World
 
 
@@ -27,6 +28,7 @@ def simulate(
     raised, with the record so far as its `.run`."""
     if not isinstance(system, System):
         kind = "a workload: the two are swapped" if isinstance(workload, System) else shown(system)
+        kind = f"the class {kind}" if isinstance(system, type) else kind
         raise Misuse(f"simulate takes a System first, not {kind}; write simulate(shop, three_orders) after shop = System('shop')")
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise Misuse(f"seed= takes a whole number, not {shown(seed)}")
@@ -35,6 +37,7 @@ def simulate(
     _check_workload(workload)
     faults = list(faults) if isinstance(faults, Iterable) and not isinstance(faults, str) else faults
     frozen = system.frozen()
+    watch()
 
     last = None if until is None else milliseconds(until, "until=")
 
@@ -44,9 +47,14 @@ def simulate(
         try:
             world.begin(workload)
             world.run(until, max_steps)
-        except Misuse as misuse:
-            misuse.run = run
-            return world, run, misuse
+        except BaseException as error:  # who interrupts the kernel finds the record so far, too
+            error.run = run
+            world.stop()
+            if not isinstance(error, Misuse):
+                raise
+            return world, run, error
+        if until is not None:
+            world.stop()
         return world, run, None
 
     def at(seconds: float) -> World:

@@ -4,7 +4,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any, NamedTuple
 
-from ..errors import Endless, Misuse, Unknown
+from ..errors import Endless, Misuse, Unknown, shown
 from ..history import WIDTH, Failure
 from ..model import Envelope, Handler, Message, System
 from .budget import DEEPEST, MOST_AT_ONCE, Budget
@@ -53,6 +53,13 @@ class Outside:
         ctx._failure("failure", error)
 
 
+class Nodes(dict):
+    """Services by name."""
+
+    def __missing__(self, name: str) -> Node:
+        raise Unknown("service", name, self)
+
+
 class World:
     """A running system. `run` plays it to its end, or to a moment: then it is the world as it was at that moment."""
 
@@ -73,7 +80,7 @@ class World:
         self.channels: dict[str, Any] = {}
         self.unheard: dict[str, int] = {}  # events that went to nobody, by type
         self.client = Node(self, "client", None)
-        self.services = {name: Node(self, name, service) for name, service in system.services.items()}
+        self.services = Nodes((name, Node(self, name, service)) for name, service in system.services.items())
         self.ticks = [Ticking(self, tick) for service in system.services.values() for tick in service.ticks.values()]
         self.tick_rows = self.busy_ticks = 0
         self.workload: Context | None = None
@@ -89,8 +96,6 @@ class World:
 
     def rows(self, service: str, sql: str, parameters: tuple = ()) -> list[tuple]:
         """What a `select` finds in a service's database."""
-        if service not in self.services:
-            raise Unknown("service", service, self.services)
         return self.services[service].rows(sql, parameters)
 
     # -- time
@@ -181,7 +186,7 @@ class World:
         id = f"{node.name}-{number}"
         subject = None if key is None else str(getattr(message, key))
         if not message.__shared__:
-            message = message.model_copy(deep=True)
+            message = self._carried(ctx, message)
         cause = ctx._envelope
         if cause is None or cause.data is None:  # the client or a tick begins a story
             return Envelope(id, type_name, message, node.name, subject, topic, self.now, id, None, 0)
@@ -191,6 +196,15 @@ class World:
             self.endless(f"{chain} (in {ctx._where()}), a chain of over {DEEPEST:,} messages, each caused by the one before")
         return Envelope(id, type_name, message, node.name, subject, topic, self.now, cause.correlation, cause.id, depth)
 
+    def _carried(self, ctx: Context, message: Message) -> Message:
+        """A copy of a message that could be changed in place, and whose fields may hold anything."""
+        try:
+            copy = message.model_copy(deep=True)
+            copy.model_dump_json()
+        except Exception:  # of the learner's own classes, too
+            raise ctx._refuse(f"sends off {shown(message)}, which no wire could carry; give its fields data: numbers, texts, lists") from None
+        return copy
+
     def answerer(self, question: Message) -> Handler:
         """Who answers a query or carries out a command. Raises Unknown where nobody does."""
         handlers = self.system.handlers(type(question).__name__)
@@ -199,6 +213,15 @@ class World:
         return handlers[0]
 
     # -- ends
+
+    def stop(self) -> None:
+        """Nothing goes on: what waits is closed, and an open transaction rolled back."""
+        for node in (self.client, *self.services.values()):
+            for replica in node.replicas:
+                for ctx in replica.in_flight():
+                    ctx._kill()
+        if self.workload is not None:
+            self.workload._kill()
 
     def refuse(self, misuse: Misuse) -> Misuse:
         """Keep a misuse, so that it is raised even where a handler swallows it."""
