@@ -1,0 +1,142 @@
+"""A work queue hands each message to one free replica until it is acknowledged."""
+
+from postoffice import SCHEMA, Carry, Handed, Posted, keep, kept, office, play, told
+
+from edalab import System, cut, pause
+
+
+def counter(replicas: int = 1, seconds: float = 0, max_attempts: int = 3, **options):
+    """A service `desk` that takes what is handed over the counter, a declared queue."""
+    system = System("town")
+    system.queue("counter", max_attempts=max_attempts)
+    desk = system.service("desk", replicas=replicas, schema=SCHEMA)
+
+    @desk.on(Handed, **options)
+    async def take(event, ctx):
+        if event.n < 0:
+            raise ValueError("nothing there")
+        if seconds:
+            await ctx.sleep(seconds)
+        keep(ctx, event.n)
+
+    return system
+
+
+def test_an_event_of_a_declared_queue_reaches_one_consumer_only():
+    system = counter()
+
+    @system.service("window", schema=SCHEMA).on(Handed)
+    def also_take(event, ctx):
+        keep(ctx, event.n)
+
+    run = play(system, *[Handed(n=n) for n in range(6)])
+    assert kept(run, "desk") == [0, 2, 4] and kept(run, "window") == [1, 3, 5]  # they take turns
+
+
+def test_all_that_was_sent_while_a_replica_was_busy_is_handled():
+    run = play(counter(seconds=1), *[Handed(n=n) for n in range(5)])
+    assert kept(run, "desk") == [0, 1, 2, 3, 4]
+    assert run.at(100).services["desk"].lag == 0
+
+
+def test_all_that_was_sent_while_a_replica_was_down_is_handled():
+    run = play(counter(), *[Handed(n=n) for n in range(5)], faults=["crash desk.handle.Handed for 2 s"])
+    assert sorted(kept(run, "desk")) == [0, 1, 2, 3, 4]
+
+
+def test_replicas_work_in_parallel():
+    run = play(counter(replicas=3, seconds=1), *[Handed(n=n) for n in range(3)])
+    assert told(run, "handle") == ["20 desk.handle Handed/1", "30 desk-2.handle Handed/1", "40 desk-3.handle Handed/1"]
+
+
+def test_a_command_goes_to_the_queue_of_its_service():
+    system = office()
+
+    @system.services["post"].handles(Carry)
+    def carry(command, ctx):
+        keep(ctx, command.n)
+
+    run = play(system, Carry(n=1), Carry(n=2))
+    assert kept(run) == [1, 2]
+    assert {s.envelope.topic for s in run.journal} == {"post.commands"}
+
+
+def test_a_handler_that_takes_longer_than_the_ack_time_out_gets_company():
+    run = play(counter(replicas=2, seconds=7), Handed(n=1))
+    assert told(run, "deliver", "ack") == [
+        "20 desk.deliver Handed/1", "5030 desk-2.deliver Handed/2", "7020 desk.ack Handed/1", "12030 desk-2.ack Handed/2",
+    ]  # fmt: skip
+    assert kept(run, "desk") == [1, 1]
+
+
+def test_a_failing_handler_gives_its_message_back_and_it_is_dead_lettered_in_the_end():
+    run = play(counter(), Handed(n=-1), Handed(n=2))
+    assert told(run, "deliver", "retry", "dead_letter", "ack") == [
+        "20 desk.deliver Handed/1", "20 desk.retry Handed/1", "30 desk.deliver Handed/1", "30 desk.ack Handed/1",
+        "120 desk.deliver Handed/2", "120 desk.retry Handed/2", "320 desk.deliver Handed/3", "320 desk.dead_letter Handed/3",
+    ]  # fmt: skip
+
+
+def test_crashes_count_as_attempts_and_dead_letter():
+    run = play(counter(max_attempts=2), Handed(n=1), faults=["crash desk.handle.Handed #1", "crash desk.handle.Handed #2"])
+    assert told(run, "deliver", "dead_letter") == [
+        "20 desk.deliver Handed/1", "5030 desk.deliver Handed/2", "10030 desk.dead_letter Handed/2",
+    ]  # fmt: skip
+    assert run.at(11).services["desk"].lag == 0
+
+
+def test_a_message_given_back_after_its_time_out_is_not_handed_out_twice():
+    system = System("town")
+    system.queue("counter", max_attempts=4)
+
+    @system.service("desk", replicas=2, schema=SCHEMA).on(Handed)
+    async def take(event, ctx):
+        await ctx.sleep(6)
+        if ctx.message.attempt == 1:
+            raise ValueError("too slow")
+
+    run = play(system, Handed(n=1))
+    assert told(run, "deliver", "failure") == [
+        "20 desk.deliver Handed/1", "5030 desk-2.deliver Handed/2", "6020 desk.failure Handed/1", "10040 desk.deliver Handed/3",
+    ]  # fmt: skip
+
+
+def test_at_most_once_acknowledges_before_handling():
+    run = play(counter(delivery="at-most-once"), Handed(n=-1), Handed(n=2))
+    assert told(run, "ack", "handle", "lost", "done") == [
+        "20 desk.ack Handed/1", "20 desk.handle Handed/1", "20 desk.lost Handed/1",
+        "30 desk.ack Handed/1", "30 desk.handle Handed/1", "30 desk.done Handed/1",
+    ]  # fmt: skip
+
+
+def test_at_most_once_a_lost_ack_brings_the_message_again_and_nothing_is_told_as_lost():
+    run = play(counter(delivery="at-most-once"), Handed(n=-1), faults=["lose desk.ack.Handed"])
+    assert told(run, "handle", "failure", "lost") == [
+        "20 desk.handle Handed/1", "20 desk.failure Handed/1", "5030 desk.handle Handed/2", "5030 desk.lost Handed/2",
+    ]  # fmt: skip
+
+
+def test_a_message_on_its_way_to_a_replica_that_stands_still_goes_to_another():
+    run = play(counter(replicas=2), Handed(n=1), faults=[pause("desk", 0.015, 9)])
+    assert told(run, "deliver", "ack") == ["30 desk-2.deliver Handed/1", "30 desk-2.ack Handed/1"]
+
+
+def test_an_ack_that_is_cut_off_is_lost_and_the_message_comes_again():
+    run = play(counter(seconds=0.1), Handed(n=1), faults=[cut("desk", 0.1, 1)])
+    assert told(run, "ack", "deliver") == [
+        "20 desk.deliver Handed/1", "120 desk.ack Handed/1 cut", "5030 desk.deliver Handed/2", "5130 desk.ack Handed/2",
+    ]  # fmt: skip
+
+
+def test_lag_counts_what_a_service_handles_of_a_queue_that_it_shares():
+    class Wrapped(Posted, topic="counter"): ...
+
+    system = counter(seconds=1)
+
+    @system.service("window").on(Wrapped)
+    async def unwrap(event, ctx):
+        await ctx.sleep(9)
+
+    run = play(system, Handed(n=1), Wrapped(), Wrapped())
+    services = run.at(0.5).services
+    assert (services["desk"].lag, services["window"].lag) == (1, 2)
