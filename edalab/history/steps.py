@@ -1,11 +1,13 @@
 """A step is one thing that happened: where, when, to which message, and what struck it."""
 
 import traceback
+from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import shortened
 from ..model import Envelope
 
+_OURS = str(Path(__file__).parents[1])
 WIDTH = 9  # values of a step in a record: those of `Step`, service and replica being one
 
 
@@ -38,7 +40,7 @@ class Failure(NamedTuple):
     def traceback(self) -> str:
         """The traceback, from the learner's code on."""
         frames = traceback.extract_tb(self.error.__traceback__)
-        theirs = [f for f in frames if "/edalab/sim/" not in f.filename.replace("\\", "/")] or frames
+        theirs = [f for f in frames if not f.filename.startswith(_OURS)] or frames
         lines = ["Traceback (most recent call last):\n", *traceback.format_list(theirs)]
         return "".join(lines + traceback.format_exception_only(self.error))
 

@@ -1,6 +1,5 @@
 """Time is whole milliseconds inside and seconds outside; what takes time, and how long, has a name here."""
 
-import math
 from random import Random
 
 from ..errors import Misuse, shown
@@ -20,10 +19,10 @@ _LONGEST = 1e9  # seconds: some thirty years
 
 def milliseconds(seconds: float, what: str) -> int:
     """Seconds as whole milliseconds. Raises Misuse, naming `what`, for anything but a number from 0 to 1e9."""
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or math.isnan(seconds):
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds != seconds:
         raise Misuse(f"{what} takes seconds, a number, not {shown(seconds)}")
     if not 0 <= seconds <= _LONGEST:
-        raise Misuse(f"{what} takes seconds from 0 to 1,000,000,000, not {seconds:g}")
+        raise Misuse(f"{what} takes seconds from 0 to 1,000,000,000, not {shown(seconds, 20)}")
     return round(seconds * 1000)
 
 

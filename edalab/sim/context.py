@@ -1,5 +1,6 @@
 """The context is all that a handler knows of the world: it publishes, asks, waits and saves through it."""
 
+import re
 import sys
 from inspect import iscoroutine
 from random import Random
@@ -17,11 +18,16 @@ MOST_UNAWAITED = 1_000  # calls of one handling at a time
 MOST_LIVES = 100
 
 
-def _without(cls: type, name: str) -> str:
-    """What to say to who reads or sets what a context or a transaction does not have."""
-    there = [word for word in vars(cls) if not word.startswith("_")] if cls is Context else ["execute", "executemany"]
-    what = "ctx" if cls is Context else "a transaction"
-    return f"{what}.{name} cannot be set" if name in there else f"{what} has no {name!r}; it has {', '.join(there)}"
+def _explain(error: AttributeError) -> None:
+    """Say in the learner's words what a context or a transaction does not have. Here, and not in a `__getattr__`, which
+    would make every other attribute slower."""
+    if isinstance(error.obj, Context):
+        there = ", ".join(word for word in vars(Context) if not word.startswith("_"))
+        error.args = (f"ctx has no {error.name!r}; it has {there}",)
+    elif isinstance(error.obj, Transaction):
+        error.args = (f"a transaction has no {error.name!r}; it has execute, executemany",)
+    elif read_only := re.match(r"property '(\w+)' of 'Context' object has no setter", str(error)):
+        error.args = (f"ctx.{read_only[1]} cannot be set; keep things in ctx.state['name'] or in ctx.database",)
 
 
 class Context:
@@ -208,8 +214,8 @@ class Context:
         if iscoroutine(result):
             result.close()
             raise self._refuse(f"returned a coroutine that nobody awaits: write `return await {result.__name__}(...)`")
-        if isinstance(error, AttributeError) and isinstance(error.obj, Context | Transaction):
-            error.args = (_without(type(error.obj), error.name),)
+        if isinstance(error, AttributeError):
+            _explain(error)
         if isinstance(error, RuntimeError) and "event loop" in str(error):
             raise self._refuse(
                 f"needs asyncio's event loop ({shortened(str(error))}), and the lab has its own; await ctx.sleep, ctx.publish, ctx.send "
