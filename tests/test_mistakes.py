@@ -1,5 +1,5 @@
-"""What a learner can get wrong: each mistake gets one clear sentence that names the thing, lists what exists or says what
-to do, and what was computed before it is kept."""
+"""What a learner can get wrong: each mistake gets one clear sentence that names the thing, lists what exists or says
+what to do, and what was computed before it is kept."""
 
 import asyncio
 import datetime
@@ -160,7 +160,9 @@ def test_wrong_fields_are_refused_in_pydantics_words(fields, words):
 
 
 def test_fields_are_given_by_name():
-    refused(lambda: OrderPlaced("o1", 2.0), "OrderPlaced takes its fields by name: OrderPlaced(order_id=..., total=...)")
+    refused(
+        lambda: OrderPlaced("o1", 2.0), "OrderPlaced takes its fields by name: OrderPlaced(order_id=..., total=...)"
+    )
 
 
 def test_a_field_that_a_message_does_not_have_is_told_with_those_it_has():
@@ -184,7 +186,12 @@ def test_a_field_that_a_message_does_not_have_is_told_with_those_it_has():
     ],
 )
 def test_a_class_keyword_that_is_wrong(keywords, annotation, words):
-    refused(lambda: type(Event)("Wrong", (Event,), {"__annotations__": {"order_id": annotation}, "__module__": __name__}, **keywords), *words)
+    refused(
+        lambda: type(Event)(
+            "Wrong", (Event,), {"__annotations__": {"order_id": annotation}, "__module__": __name__}, **keywords
+        ),
+        *words,
+    )
 
 
 # -- declarations
@@ -220,9 +227,15 @@ def bare(event):
     ("declare", "words"),
     [
         (lambda pay: pay.on(), ["payments.on takes a message class", "write @payments.on(OrderPlaced)"]),
-        (lambda pay: pay.on(bare), ["payments.on takes a message class, not a function (bare)", "@payments.on(OrderPlaced)"]),
+        (
+            lambda pay: pay.on(bare),
+            ["payments.on takes a message class, not a function (bare)", "@payments.on(OrderPlaced)"],
+        ),
         (lambda pay: pay.on("orders"), ["payments.on takes a message class, not 'orders'"]),
-        (lambda pay: pay.on(PLACED), ["a message class, not OrderPlaced(order_id='o1'", "write @payments.on(OrderPlaced)"]),
+        (
+            lambda pay: pay.on(PLACED),
+            ["a message class, not OrderPlaced(order_id='o1'", "write @payments.on(OrderPlaced)"],
+        ),
         (lambda pay: pay.on(Event), ["of your own, not Event itself"]),
         (lambda pay: pay.on(Charge), ["Charge is not an Event; use @payments.handles(Charge)"]),
         (lambda pay: pay.on(Stock), ["Stock is not an Event; use @payments.answers(Stock)"]),
@@ -291,14 +304,23 @@ def test_two_handlers_for_one_command():
         pass
 
     for service in shop.services.values():
-        mistake = refused(lambda: service.handles(Charge)(take), "Charge already goes to payments.charge", "one handler", "make the system anew")
+        mistake = refused(
+            lambda: service.handles(Charge)(take),
+            "Charge already goes to payments.charge",
+            "one handler",
+            "make the system anew",
+        )
         assert mistake.run is None
 
 
 def test_two_answers_to_one_query():
     shop = make_shop()
     shop.services["stock"].answers(Stock)(bare)
-    refused(lambda: shop.services["payments"].answers(Stock)(bare), "Stock already goes to stock.bare", "a query has one handler")
+    refused(
+        lambda: shop.services["payments"].answers(Stock)(bare),
+        "Stock already goes to stock.bare",
+        "a query has one handler",
+    )
 
 
 # -- clocks, dice and ids: told when the handler is declared
@@ -417,7 +439,12 @@ def test_a_hidden_clock_is_told_when_the_run_is_played_again():
         ctx.note(str(watch.now()))
 
     run = play(charge)
-    refused(lambda: run.at(1), "cannot be played again", "payments.note.OrderPlaced of client-1 at 0.02 s differs", "ctx.now")
+    refused(
+        lambda: run.at(1),
+        "cannot be played again",
+        "payments.note.OrderPlaced of client-1 at 0.02 s differs",
+        "ctx.now",
+    )
 
 
 def test_a_hidden_asyncio_sleep_is_told_at_once():
@@ -532,7 +559,9 @@ def test_a_forgotten_await_in_the_workload():
         await ctx.publish(PLACED)
         ctx.publish(PLACED)
 
-    refused_in_a_run(None, "the workload forgot to await: `await ctx.publish(OrderPlaced(...))`", workload=work, steps=["publish"])
+    refused_in_a_run(
+        None, "the workload forgot to await: `await ctx.publish(OrderPlaced(...))`", workload=work, steps=["publish"]
+    )
 
 
 def test_python_still_warns_of_a_coroutine_that_is_no_handlers():
@@ -547,7 +576,11 @@ def test_python_still_warns_of_a_coroutine_that_is_no_handlers():
 @pytest.mark.parametrize(
     ("word", "thing", "words"),
     [
-        ("publish", Charge(order_id="1"), ["publishes Charge(order_id='1'), which is no event", "`await ctx.send(Charge(...))`"]),
+        (
+            "publish",
+            Charge(order_id="1"),
+            ["publishes Charge(order_id='1'), which is no event", "`await ctx.send(Charge(...))`"],
+        ),
         ("publish", Stock(sku="1"), ["which is no event", "`await ctx.ask(Stock(...))`"]),
         ("send", PLACED, ["sends OrderPlaced", "which is no command", "`await ctx.publish(OrderPlaced(...))`"]),
         ("send", Stock(sku="1"), ["which is no command", "`await ctx.ask(Stock(...))`"]),
@@ -620,7 +653,7 @@ def test_a_command_that_returns_data_and_is_sent():
     async def work(ctx):
         await ctx.send(Charge(order_id="1"))
 
-    refused(lambda: simulate(shop, work), "stock.take returned {'ok': True}", "to the asker")
+    refused(lambda: simulate(shop, work), "stock.take returned {'ok': True}", "data only to who asks for it")
 
 
 def test_a_tick_that_returns_no_message():
@@ -639,7 +672,16 @@ class Level:
 
 @pytest.mark.parametrize(
     "answer",
-    [object(), Level, lambda: 1, [Level()], sqlite3.connect(":memory:").execute("select 1"), (i for i in "ab"), b"\xff", {"a", "b"}],
+    [
+        object(),
+        Level,
+        lambda: 1,
+        [Level()],
+        sqlite3.connect(":memory:").execute("select 1"),
+        (i for i in "ab"),
+        b"\xff",
+        {"a", "b"},
+    ],
     ids=["an object", "a class", "a function", "a list of objects", "a cursor", "a generator", "bytes", "a set"],
 )
 def test_an_answer_that_is_not_data(answer):
@@ -773,7 +815,9 @@ def test_a_bare_except_does_not_keep_a_crashed_replica_alive(capfd):
         await ctx.ask(Stock(sku="a"))
 
     faults = ["crash payments.reply.Stock"]
-    refused_in_a_run(charge, "payments.charge goes on", "`except Exception:`", shop=shop, workload=work, faults=faults, until=9)
+    refused_in_a_run(
+        charge, "payments.charge goes on", "`except Exception:`", shop=shop, workload=work, faults=faults, until=9
+    )
     assert capfd.readouterr().err == ""
 
 
@@ -801,7 +845,9 @@ def test_a_context_kept_for_later():
         await ctx.sleep(1)
         await kept[0].publish(PLACED)
 
-    refused_in_a_run(charge, "the workload awaits ctx.publish(OrderPlaced(...)) of another message's ctx", workload=work)
+    refused_in_a_run(
+        charge, "the workload awaits ctx.publish(OrderPlaced(...)) of another message's ctx", workload=work
+    )
 
 
 def test_names_that_a_handler_deletes_or_rebinds_are_its_own():
@@ -832,7 +878,11 @@ def in_a_transaction(sql, *parameters):
 @pytest.mark.parametrize(
     ("sql", "parameters", "words"),
     [
-        ("insert into charge values (1, 2)", (), ["no such table: charge", "tables of payments: charges(order_id, total)"]),
+        (
+            "insert into charge values (1, 2)",
+            (),
+            ["no such table: charge", "tables of payments: charges(order_id, total)"],
+        ),
         ("select totl from charges", (), ["no such column: totl", "charges(order_id, total)"]),
         ("selct 1", (), ['near "selct": syntax error']),
         ("insert into charges values (?, ?)", (("o1",),), ["uses 2, and there are 1 supplied"]),
@@ -882,7 +932,9 @@ def test_a_transaction_ended_by_hand(act):
             db.execute("insert into charges values ('o1', 1)")
             act(db)
 
-    mistake = refused_in_a_run(charge, "payments", "`with ctx.database as db:`", "commits at its end", "rolls back on an exception")
+    mistake = refused_in_a_run(
+        charge, "payments", "`with ctx.database as db:`", "commits at its end", "rolls back on an exception"
+    )
     assert mistake.run.rows("payments", "select * from charges") == []
 
 
@@ -995,9 +1047,18 @@ def test_a_time_that_is_none(seconds):
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ("crash payment.commit.OrderPlaced", ["no service 'payment'", "client, payments, stock", "Did you mean 'payments'"]),
-        ("crash payments.comit.OrderPlaced", ["no step 'comit'", "publish, deliver, handle, save", "Did you mean 'commit'"]),
-        ("crash payments.commit.OrderPlacd", ["no point 'payments.commit.OrderPlacd'", "Did you mean 'payments.commit.OrderPlaced'"]),
+        (
+            "crash payment.commit.OrderPlaced",
+            ["no service 'payment'", "client, payments, stock", "Did you mean 'payments'"],
+        ),
+        (
+            "crash payments.comit.OrderPlaced",
+            ["no step 'comit'", "publish, deliver, handle, save", "Did you mean 'commit'"],
+        ),
+        (
+            "crash payments.commit.OrderPlacd",
+            ["no point 'payments.commit.OrderPlacd'", "Did you mean 'payments.commit.OrderPlaced'"],
+        ),
         ("fail payments.publish.Chargd", ["no message 'Chargd'", "Did you mean 'Charged'"]),
         ("drop payments.commit.OrderPlaced", ["no action 'drop' at commit; actions at commit: crash, lose"]),
         ("crash payments.ack.OrderPlaced", ["no point 'payments.ack.OrderPlaced'", "payments.commit.OrderPlaced"]),
@@ -1029,13 +1090,19 @@ def test_a_fault_that_cannot_be(fault, words):
         (lambda: Fault("crash", at=OrderPlaced), ["service.step.Message", "not OrderPlaced"]),
         (lambda: Fault("delay", at="payments.commit.OrderPlaced"), ["no action 'delay' at commit", "crash, lose"]),
         (lambda: Fault("crash", at="payments.commit.OrderPlaced", nth=0), ["nth= counts from 1", "not 0"]),
-        (lambda: Fault("lose", at="payments.commit.OrderPlaced", seconds=1), ["seconds= goes with delay and crash only"]),
+        (
+            lambda: Fault("lose", at="payments.commit.OrderPlaced", seconds=1),
+            ["seconds= goes with delay and crash only"],
+        ),
         (lambda: Faults(drop=1.5), ["Faults(drop=)", "from 0 to 1", "not 1.5"]),
         (lambda: Faults(crash=-0.1), ["Faults(crash=)", "not -0.1"]),
         (lambda: Faults(delay="10%"), ["Faults(delay=)", "not '10%'"]),
         (lambda: Faults(fail=float("nan")), ["Faults(fail=)", "not nan"]),
         (lambda: pause("payments", 3, 1), ["pause('payments', 3, 1)", "a start before its end"]),
-        (lambda: pause(make_shop().services["payments"], 1, 3), ["pause takes the name of a service", "<Service payments"]),
+        (
+            lambda: pause(make_shop().services["payments"], 1, 3),
+            ["pause takes the name of a service", "<Service payments"],
+        ),
         (lambda: pause("payments", 1, 3, replica="a"), ["replica= takes a number from 1, not 'a'"]),
         (lambda: play(faults=[pause("payments", 1, 3, replica=2)]), ["payments has 1 replica, counted from 1"]),
         (lambda: play(faults=[cut("payment", 1, 3)]), ["no service 'payment'", "payments, stock"]),
@@ -1077,15 +1144,27 @@ async def a_generator(ctx):
     [
         (lambda shop: simulate(shop, None), ["a workload is a function `async def orders(ctx)`, not None"]),
         (lambda shop: simulate(shop, orders(None)), ["pass the function, without ()"]),
-        (lambda shop: simulate(shop, no_coroutine), ["the workload no_coroutine is no coroutine", "`async def no_coroutine(ctx):`"]),
+        (
+            lambda shop: simulate(shop, no_coroutine),
+            ["the workload no_coroutine is no coroutine", "`async def no_coroutine(ctx):`"],
+        ),
         (lambda shop: simulate(shop, no_context), ["no_context takes ()", "`async def no_context(ctx):`"]),
         (lambda shop: simulate(shop, two_parameters), ["two_parameters takes (ctx, number)", "the context alone"]),
         (lambda shop: simulate(shop, a_generator), ["a_generator has a `yield`", "await ctx.publish"]),
         (lambda shop: simulate(shop, lambda ctx: ctx.publish(PLACED)), ["is no coroutine", "async def"]),
         (lambda shop: simulate(shop, PLACED), ["a workload is a function", "not OrderPlaced(order_id='o1'"]),
-        (lambda shop: simulate(orders, shop), ["simulate takes a System first", "swapped", "simulate(shop, three_orders)"]),
-        (lambda shop: simulate(System, orders), ["simulate takes a System first, not the class System", "System('shop')"]),
-        (lambda shop: simulate(shop.services["payments"], orders), ["not <Service payments", "simulate(shop, three_orders)"]),
+        (
+            lambda shop: simulate(orders, shop),
+            ["simulate takes a System first", "swapped", "simulate(shop, three_orders)"],
+        ),
+        (
+            lambda shop: simulate(System, orders),
+            ["simulate takes a System first, not the class System", "System('shop')"],
+        ),
+        (
+            lambda shop: simulate(shop.services["payments"], orders),
+            ["not <Service payments", "simulate(shop, three_orders)"],
+        ),
         (lambda shop: simulate(shop, orders, seed=1.5), ["seed= takes a whole number, not 1.5"]),
         (lambda shop: simulate(shop, orders, max_steps=0), ["max_steps= takes a whole number from 1, not 0"]),
     ],
@@ -1102,15 +1181,35 @@ def test_a_simulation_started_wrongly(start, words):
 @pytest.mark.parametrize(
     ("read", "error", "words"),
     [
-        (lambda run: run.rows("payment", "select 1"), Unknown, ["no service 'payment'; services: payments, stock", "Did you mean 'payments'?"]),
+        (
+            lambda run: run.rows("payment", "select 1"),
+            Unknown,
+            ["no service 'payment'; services: payments, stock", "Did you mean 'payments'?"],
+        ),
         (lambda run: run.rows("client", "select 1"), Unknown, ["no service 'client'; services: payments, stock"]),
         (lambda run: run.rows("select 1", "payments"), Unknown, ["no service 'select 1'; services: payments, stock"]),
         (lambda run: run.database("payment"), Unknown, ["no service 'payment'"]),
-        (lambda run: run.at(1).rows("payment", "select 1"), Unknown, ["no service 'payment'; services: payments, stock"]),
+        (
+            lambda run: run.at(1).rows("payment", "select 1"),
+            Unknown,
+            ["no service 'payment'; services: payments, stock"],
+        ),
         (lambda run: run.at(1).services["payment"], Unknown, ["no service 'payment'; services: payments, stock"]),
-        (lambda run: run.rows("payments", "select * from charge"), sqlite3.OperationalError, ["no such table: charge", "charges(order_id, total)"]),
-        (lambda run: run.at(1).rows("payments", "select 1 from charge"), sqlite3.OperationalError, ["tables of payments: charges(order_id, total)"]),
-        (lambda run: run.rows("payments", "delete from charges"), Misuse, ["rows only reads", "'delete from charges'", "a select"]),
+        (
+            lambda run: run.rows("payments", "select * from charge"),
+            sqlite3.OperationalError,
+            ["no such table: charge", "charges(order_id, total)"],
+        ),
+        (
+            lambda run: run.at(1).rows("payments", "select 1 from charge"),
+            sqlite3.OperationalError,
+            ["tables of payments: charges(order_id, total)"],
+        ),
+        (
+            lambda run: run.rows("payments", "delete from charges"),
+            Misuse,
+            ["rows only reads", "'delete from charges'", "a select"],
+        ),
         (lambda run: run.rows("stock", "select * from charges"), sqlite3.OperationalError, ["tables of stock: none"]),
     ],
 )
@@ -1191,14 +1290,26 @@ async def never_ends(ctx):
     [
         ({"handler": again, "max_attempts": 10**9}, ["OrderPlaced client-1 came to payments.again over 1,000 times"]),
         ({"handler": bare, "faults": [Faults(drop=1)]}, ["OrderPlaced to payments is dropped again and again"]),
-        ({"handler": bare, "faults": [Faults(crash=1)]}, ["OrderPlaced client-1 came to payments.bare over 1,000 times"]),
-        ({"handler": bare, "faults": [Faults(duplicate=1)]}, ["OrderPlaced client-1 came to payments.bare over 1,000 times"]),
+        (
+            {"handler": bare, "faults": [Faults(crash=1)]},
+            ["OrderPlaced client-1 came to payments.bare over 1,000 times"],
+        ),
+        (
+            {"handler": bare, "faults": [Faults(duplicate=1)]},
+            ["OrderPlaced client-1 came to payments.bare over 1,000 times"],
+        ),
         ({"handler": pong}, ["OrderPlaced causes OrderPlaced (in payments.pong)", "over 1,000 messages"]),
         ({"handler": ping, "pong": pong}, ["causes", "OrderPlaced", "Charged", "over 1,000 messages"]),
         ({"handler": pings_twice, "pong": pong}, ["client-1 set off over 50,000 messages", "OrderPlaced, Charged"]),
-        ({"handler": publishes_forever}, ["payments.publishes_forever goes on and on with one OrderPlaced (client-1)", "Charged"]),
+        (
+            {"handler": publishes_forever},
+            ["payments.publishes_forever goes on and on with one OrderPlaced (client-1)", "Charged"],
+        ),
         ({"handler": publishes_forever, "pong": bare}, ["payments.publishes_forever goes on and on", "over 10,000"]),
-        ({"handler": publishes_forever_in_a_transaction}, ["payments.publishes_forever_in_a_transaction goes on and on"]),
+        (
+            {"handler": publishes_forever_in_a_transaction},
+            ["payments.publishes_forever_in_a_transaction goes on and on"],
+        ),
         ({"handler": waits_for_no_time}, ["payments.waits_for_no_time waits for no time", "at 0.02 s"]),
         ({"handler": waits_forever}, ["payments.waits_forever waits again and again", "nothing happens"]),
         ({"handler": asks_forever}, ["payments.asks_forever goes on and on", "Stock"]),
@@ -1229,7 +1340,9 @@ def test_a_run_that_would_not_end_is_stopped_and_says_what_kept_going(what, word
 
     began = time.process_time()
     keywords = {name: what[name] for name in ("faults", "max_steps") if name in what}
-    mistake = refused(lambda: simulate(shop, what.get("workload", orders), **keywords), "this run does not end", *words, error=Endless)
+    mistake = refused(
+        lambda: simulate(shop, what.get("workload", orders), **keywords), "this run does not end", *words, error=Endless
+    )
     assert time.process_time() - began < 3
     assert mistake.run.end >= 0 and len(mistake.run._record) < 9 * 700_000
 
@@ -1293,16 +1406,18 @@ def test_a_handler_declared_again_is_replaced():
 def test_a_message_class_declared_again_still_reaches_its_handlers():
     shop = make_shop()
     shop.services["payments"].on(OrderPlaced)(bare)
-    again = type(Event)("OrderPlaced", (Event,), {"__annotations__": {"order_id": str}, "__module__": __name__}, topic="orders", key="order_id")
+    again = type(Event)(
+        "OrderPlaced",
+        (Event,),
+        {"__annotations__": {"order_id": str}, "__module__": __name__},
+        topic="orders",
+        key="order_id",
+    )
 
     async def work(ctx):
         await ctx.publish(again(order_id="o1"))
 
-    try:
-        run = simulate(shop, work)
-        assert [s.step for s in run.journal] == ["publish", "deliver", "handle", "commit"]
-    finally:
-        del again, work
+    assert [s.step for s in simulate(shop, work).journal] == ["publish", "deliver", "handle", "commit"]
 
 
 def test_a_service_and_a_topic_declared_again_are_changed_and_keep_their_handlers():

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import pandas
 
 
+_RAISED = ("retry", "dead_letter", "lost", "failure")  # steps whose detail may be the text of an exception
+
+
 class Run:
     """The record of a simulation. `seed` and `faults` make it again; `end` is the time of its last step in ms."""
 
@@ -68,7 +71,10 @@ class Run:
             if e is not None and e.id not in written:
                 data = e.data.model_dump_json() if e.data is not None else ""
                 written[e.id] = f"{e.id} {e.type} {e.topic} {e.correlation} {e.causation} {data}"
-            fields = (s.time, s.step, s.service, s.replica, written.get(e.id) if e else "", *s[5:])
+            detail = s.detail
+            if detail and s.step in _RAISED:  # Python's own words differ from version to version: the exception's name does not
+                detail = detail.partition(":")[0]
+            fields = (s.time, s.step, s.service, s.replica, written.get(e.id) if e else "", *s[5:-1], detail)
             digest.update(json.dumps(fields).encode())
         return digest.hexdigest()
 
@@ -124,7 +130,10 @@ class Run:
         if self.unfired:
             said.append("never happened: " + listed(self.unfired, 3))
         raised = Counter((f.service, f.handler, type(f.error).__name__) for f in self.failures)
-        told = [f"{service}.{handler} raised {error}" + (f" {n} times" if n > 1 else "") for (service, handler, error), n in raised.items()]
+        told = [
+            f"{service}.{handler} raised {error}" + (f" {times} times" if times > 1 else "")
+            for (service, handler, error), times in raised.items()
+        ]
         if told:
             said.append(listed(told, 3))
         dead = [f"{s.envelope.type} {s.envelope.id}" for s in self.journal if s.step == "dead_letter"]

@@ -21,8 +21,8 @@ _LOOP = "which needs asyncio's loop, and the lab has its own; use await ctx.slee
 _CLOCKS = ("now", "utcnow", "today")  # of datetime and date
 _INSTEAD = {
     **dict.fromkeys((time.sleep, asyncio.sleep), f"{_WAITS} await ctx.sleep(seconds)"),
-    **dict.fromkeys((time.time, time.time_ns, time.monotonic, time.monotonic_ns, time.perf_counter, time.perf_counter_ns), _CLOCK),
-    **dict.fromkeys((time.localtime, time.gmtime, time.ctime, time.process_time, time.strftime), _CLOCK),
+    **dict.fromkeys((time.time, time.monotonic, time.perf_counter, time.process_time, time.localtime, time.gmtime), _CLOCK),
+    **dict.fromkeys((time.time_ns, time.monotonic_ns, time.perf_counter_ns, time.ctime, time.strftime), _CLOCK),
     **dict.fromkeys((uuid.uuid1, uuid.uuid4, os.urandom), f"{_DIFFERS} ctx.new_id()"),
     threading.Thread: f"{_DIFFERS} another service",
     hash: f"{_DIFFERS} zlib.crc32(text.encode())",  # that of a str differs from one process to the next

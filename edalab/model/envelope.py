@@ -42,14 +42,14 @@ class Envelope:
             "id": self.id,
             "source": f"/{system}/{self.source}",
             "type": self.type,
-            "subject": self.subject,
+            "subject": self.subject or None,  # not empty, says the spec
             "time": timestamp(self.time),
             "datacontenttype": "application/json",
-            "dataschema": f"/{system}/{self.type}/{self.data.__declared__.version}",
-            "partitionkey": self.subject,
+            "dataschema": f"urn:edalab:{system}:{self.type}:{self.data.__declared__.version}",
+            "partitionkey": self.subject or None,
             "correlationid": self.correlation,
             "causationid": self.causation,
-            "data": self.data.model_dump(mode="json"),
+            "data": json.loads(self.data.model_dump_json()),
         }
         return {name: value for name, value in attributes.items() if value is not None}
 

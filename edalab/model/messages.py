@@ -63,10 +63,12 @@ class Message(BaseModel):
             raise Misuse(f"class {name}: version= takes a whole number from 1, not {shown(version)}")
         for field, info in cls.model_fields.items():
             if _has_set(info.annotation):
-                raise Misuse(f"class {name}: the field {field} is a set, whose order differs from run to run; use a list or a tuple")
+                what = f"the field {field} is a set, whose order differs from run to run; use a list or a tuple"
+                raise Misuse(f"class {name}: {what}")
         for word, other in (("compensates", compensates), ("refuses", refuses)):
             if other is not None and not (isinstance(other, type) and issubclass(other, Message)):
-                raise Misuse(f"class {name}: {word}= takes a message class, not {shown(other)}; declare that class first and name it without quotes")
+                what = f"{word}= takes a message class, not {shown(other)}; declare that first and name it without quotes"
+                raise Misuse(f"class {name}: {what}")
         names = (other.__name__ if other else None for other in (compensates, refuses))
         cls.__declared__ = Declared(topic, key, version, *names, bool(final), bool(settles))
         cls.__shared__ = all(_unchanging(field.annotation) for field in cls.model_fields.values())

@@ -89,7 +89,8 @@ class Service:
     def every(self, seconds: float | None = None) -> Callable:
         """Decorate a function, taking () or (ctx), that one replica runs every so many seconds of virtual time."""
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0.001 <= seconds <= 1e9:
-            raise Misuse(f"{self.name}.every takes seconds of at least 0.001, not {shown(seconds)}; write @{self.name}.every(1)")
+            word = f"{self.name}.every"
+            raise Misuse(f"{word} takes seconds of at least 0.001, not {shown(seconds)}; write @{word}(1)")
 
         def declare(function: Callable) -> Callable:
             takes, is_async = self._inspected(function, 0)
@@ -131,7 +132,8 @@ class Service:
     def _inspected(self, function: Callable, needed: int) -> tuple[bool, bool]:
         """Whether a handler takes ctx and whether it is a coroutine function; raises Misuse for what cannot be one."""
         if not callable(function) or isinstance(function, type) or not hasattr(function, "__name__"):
-            raise Misuse(f"a handler of {self.name} is a function, not {shown(function)}; write `def` or `async def` below the @")
+            what = f"a handler of {self.name} is a function, not {shown(function)}"
+            raise Misuse(f"{what}; write `def` or `async def` below the @")
         where = f"{self.name}.{function.__name__}"
         if function.__name__ == "<lambda>":  # two of them for one message would replace each other
             raise Misuse(f"a handler of {self.name} is a lambda, which has no name; write `def charge(event):` below the @")
@@ -216,8 +218,8 @@ class System:
             if (other.service, other.name) != (service, function):
                 raise Misuse(
                     f"{type_name} already goes to {other.service}.{other.name}, and a {kind.__name__.lower()} has one "
-                    f"handler; to replace {other.service}.{other.name} keep its service and name, or make the system anew (run its "
-                    "cells from the top)"
+                    f"handler; to replace {other.service}.{other.name} keep its service and name, or make the system anew "
+                    "(run its cells from the top)"
                 )
 
     def __repr__(self) -> str:

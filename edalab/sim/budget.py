@@ -23,7 +23,9 @@ class Budget:
         self.world, self.max_steps = world, max_steps
         self.values, self.actions = min(_LOOK, max_steps) * WIDTH, _LOOK
         share = max(1, max_steps / MAX_STEPS)
-        self.by_handling, self.by_story, self.by_workload = (int(n * share) for n in (BY_HANDLING, BY_STORY, BY_WORKLOAD))
+        self.by_handling, self.by_story, self.by_workload = (
+            int(n * share) for n in (BY_HANDLING, BY_STORY, BY_WORKLOAD)
+        )
         self.happened, self.quiet_since = -1, 0
         self.counted = 0  # how much of the record is in these:
         self.handlings: Counter = Counter()  # (service, id of the message it handles): messages and notes
@@ -54,7 +56,9 @@ class Budget:
         if world.happened() != self.happened:
             self.happened, self.quiet_since = world.happened(), actions
         elif actions - self.quiet_since > MOST_WAITS:
-            world.endless(f"{self.running()} again and again, over {MOST_WAITS:,} times, and nothing happens; let the loop end")
+            world.endless(
+                f"{self.running()} again and again, over {MOST_WAITS:,} times, and nothing happens; let the loop end"
+            )
 
     def _look_for_messages(self) -> None:
         record, start = self.world.record, self.counted
@@ -71,11 +75,15 @@ class Budget:
                 self._endless_handling(service, id)
         for service, node in self.world.services.items():
             if self.handlings[service, None] > self.by_story and node.ticks:
-                what = f"{service}.{' and '.join(node.ticks)} always has something to do, over {self.by_story:,} messages"
+                what = (
+                    f"{service}.{' and '.join(node.ticks)} always has something to do, over {self.by_story:,} messages"
+                )
                 self.world.endless(f"the tick {what}; let it find nothing to do, or give `until=`")
         for id, number in self.stories.most_common(1):
             if number > self.by_story:
-                types = ", ".join(dict.fromkeys(e.type for e in record[3::WIDTH] if e is not None and e.correlation == id))
+                types = ", ".join(
+                    dict.fromkeys(e.type for e in record[3::WIDTH] if e is not None and e.correlation == id)
+                )
                 self.world.endless(
                     f"{id} set off over {self.by_story:,} messages, each caused by another ({types}); find the handler that "
                     "publishes what leads back to it"
@@ -86,12 +94,20 @@ class Budget:
         handled = next(e for e in record[3::WIDTH] if e is not None and e.id == id)
         handler = self.world.services[service].handler(handled.type)
         name = f"{service}.{handler.name}" if handler else service
-        said = [e for step, e in zip(record[1::WIDTH], record[3::WIDTH]) if step in ("publish", "ask") and e.causation == id]
+        said = [
+            e for step, e in zip(record[1::WIDTH], record[3::WIDTH]) if step in ("publish", "ask") and e.causation == id
+        ]
         what = f", the last {said[-1].type} {said[-1].id}" if said else ""
         self.world.endless(
             f"{name} goes on and on with one {handled.type} ({id}), over {self.by_handling:,} messages and notes{what}; "
             "let its loop end"
         )
+
+    def stand_still(self) -> None:
+        """Time does not pass."""
+        world = self.world
+        what = f"{self.running()} for no time, over {MOST_AT_ONCE:,} actions at {world.now / 1000:g} s"
+        world.endless(f"{what}; sleep, or let the loop end")
 
     def last_step(self) -> str:
         """The last step of a message, for an error that knows no better."""

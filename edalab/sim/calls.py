@@ -228,7 +228,8 @@ class Ask(Call):
             answer = deepcopy(answer)
             told = to_json(answer).decode()
         except Exception:  # of the learner's own classes, too
-            raise ctx._refuse(f"answers {shown(answer)}, which no message could carry; answer data: numbers, texts, lists") from None
+            what = f"answers {shown(answer)}, which no message could carry; answer data: numbers, texts, lists"
+            raise ctx._refuse(what) from None
         if isinstance(answer, set | frozenset):
             raise ctx._refuse(f"answers a {type(answer).__name__}, whose order differs from run to run; answer sorted(...)")
         fault = ctx._reach("reply", self.envelope.type, vain=node.cut)

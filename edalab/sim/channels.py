@@ -29,7 +29,10 @@ def unhandled(system, cls: type[Message]) -> Misuse:
     kind, word = (Command, "handles") if issubclass(cls, Command) else (Query, "answers")
     taken = [h.type for s in system.services.values() for h in s.handlers.values() if h.kind is kind]
     name = cls.__name__
-    return Misuse(f"no service {word} {name}; declare one with @service.{word}({name}). What services {'handle' if kind is Command else 'answer'}: {listed(taken)}")
+    return Misuse(
+        f"no service {word} {name}; declare one with @service.{word}({name}). "
+        f"What services {word.removesuffix('s')}: {listed(taken)}"
+    )
 
 
 def _kept(world, name: str, make):

@@ -76,7 +76,8 @@ class Context:
         """Leave a remark on the timeline."""
         self._alive()
         self._replica.node.notes += 1
-        self._world.row("note", self._replica.actor, self._envelope, None, self._offset, self._attempt, None, without_addresses(str(text)))
+        text = without_addresses(str(text))
+        self._world.row("note", self._replica.actor, self._envelope, None, self._offset, self._attempt, None, text)
 
     def envelope(self, event: Event | Command) -> Envelope:
         """The event in an envelope, its id and correlation fixed: what an outbox stores."""
@@ -218,16 +219,18 @@ class Context:
             _explain(error)
         if isinstance(error, RuntimeError) and "event loop" in str(error):
             raise self._refuse(
-                f"needs asyncio's event loop ({shortened(str(error))}), and the lab has its own; await ctx.sleep, ctx.publish, ctx.send "
-                "or ctx.ask"
+                f"needs asyncio's event loop ({shortened(str(error))}), and the lab has its own; await ctx.sleep, "
+                "ctx.publish, ctx.send or ctx.ask"
             )
         if error is None and result is not None and not self._returned and self._source.publishes:
             self._returned = True
             messages = result if isinstance(result, list | tuple) else [result]
             for message in messages:
                 if not isinstance(message, Event | Command):
-                    asked = "; what goes to the asker is returned where it is asked" if getattr(self._handler, "kind", None) is Command else ""
-                    raise self._refuse(f"returned {shown(message)}; a handler returns None, a message or a list of them{asked}")
+                    what = f"returned {shown(message)}; a handler returns None, a message or a list of them"
+                    if getattr(self._handler, "kind", None) is Command:
+                        what += ", and data only to who asks for it"
+                    raise self._refuse(what)
             self._coroutine = self._publish_all(messages)
             self._resume(None)
         elif error is None:
@@ -335,7 +338,8 @@ class Context:
             try:
                 return Envelope.from_stored(message, self._world.types)
             except (ValueError, KeyError, TypeError):
-                raise self._refuse(f"{does} {shown(message)}, a text that no ctx.envelope made; {word} a message: OrderPlaced(...)") from None
+                what = f"{does} {shown(message)}, a text that no ctx.envelope made; {word} a message: OrderPlaced(...)"
+                raise self._refuse(what) from None
         if isinstance(message, Envelope):
             return message
         right = {Event: "await ctx.publish", Command: "await ctx.send", Query: "await ctx.ask"}

@@ -56,7 +56,8 @@ class Database:
         except sqlite3.OperationalError as error:
             if "readonly" not in str(error):
                 raise
-            raise Misuse(f"rows only reads, and {shown(sql)} would change {self.service}'s database; give it a select") from None
+            what = f"rows only reads, and {shown(sql)} would change {self.service}'s database; give it a select"
+            raise Misuse(what) from None
 
     def _told(self, execute, sql: str, parameters) -> sqlite3.Cursor:
         try:
@@ -80,8 +81,11 @@ class Database:
             return "; store its fields, or str() of it"
         if "bindings" in str(error):
             return ""
-        names = [f"{name}({', '.join(row[1] for row in self.connection.execute(f'pragma table_info({name!r})'))})" for name in self.tables()]
-        return f"; tables of {self.service}: {listed(names) if names else 'none, give the service a schema='}"
+        tables = [f"{name}({', '.join(self._columns(name))})" for name in self.tables()]
+        return f"; tables of {self.service}: {listed(tables) if tables else 'none, give the service a schema='}"
+
+    def _columns(self, table: str) -> list[str]:
+        return [name for (name,) in self.connection.execute("select name from pragma_table_info(?)", (table,))]
 
 
 @lru_cache(maxsize=64)

@@ -254,23 +254,27 @@ def _check_point(fault: Fault, system: System) -> None:
             raise Unknown("message", message, types)
         kinds = (Event, Command) if step == "publish" else (Command, Query)
         if not issubclass(types[message], kinds):
-            raise Misuse(f"{fault}: {message} is {_a(types[message])}, which is never {'published' if step == 'publish' else 'asked'}")
+            never = "published" if step == "publish" else "asked"
+            raise Misuse(f"{fault}: {message} is {_a(types[message])}, which is never {never}")
         if fault.do == "lose":
             topic = types[message].__declared__.topic or message
             if topic not in system.topics or system.topics[topic].confirms:
-                raise Misuse(f"{fault}: a publish is lost silently only in a topic declared with confirms=False; here it can `fail`")
+                lost = "a publish is lost silently only in a topic declared with confirms=False; here it can `fail`"
+                raise Misuse(f"{fault}: {lost}")
     elif fault.point not in (known := points(system)):
         here = [".".join(p) for p in known if p[0] == service] or [".".join(p) for p in known]
         raise Unknown("point", fault.at, here)
 
 
 def _a(cls: type) -> str:
-    return next(f"{'an' if kind is Event else 'a'} {kind.__name__.lower()}" for kind in (Event, Command, Query) if issubclass(cls, kind))
+    return "an event" if issubclass(cls, Event) else "a command" if issubclass(cls, Command) else "a query"
 
 
 def _check_window(window: Window, system: System) -> None:
     if window.service == "client":
-        raise Misuse(f"{window}: the client, which plays the outside world, stands for many; {window.do} one of {listed(system.services)}")
+        raise Misuse(
+            f"{window}: the client plays the outside world, which stands for many; {window.do} one of {listed(system.services)}"
+        )
     if window.service not in system.services:
         raise Unknown("service", window.service, system.services)
     replicas = system.services[window.service].replicas

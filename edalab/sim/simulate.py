@@ -29,7 +29,8 @@ def simulate(
     if not isinstance(system, System):
         kind = "a workload: the two are swapped" if isinstance(workload, System) else shown(system)
         kind = f"the class {kind}" if isinstance(system, type) else kind
-        raise Misuse(f"simulate takes a System first, not {kind}; write simulate(shop, three_orders) after shop = System('shop')")
+        example = "write simulate(shop, three_orders) after shop = System('shop')"
+        raise Misuse(f"simulate takes a System first, not {kind}; {example}")
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise Misuse(f"seed= takes a whole number, not {shown(seed)}")
     if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
@@ -101,7 +102,8 @@ def _check_workload(workload: object) -> None:
         inspect.signature(workload).bind(None)
     except TypeError:
         takes = inspect.signature(workload)
-        raise Misuse(f"the workload {name} takes {takes}, and a workload takes the context alone: `async def {name}(ctx):`") from None
+        what = f"the workload {name} takes {takes}, and a workload takes the context alone: `async def {name}(ctx):`"
+        raise Misuse(what) from None
     foreign = foreign_call(function)
     if foreign:
         raise Misuse(f"the workload {name} uses {foreign[0]}, {foreign[1]}")

@@ -142,7 +142,7 @@ class World:
             else:
                 at_once += 1
                 if at_once > MOST_AT_ONCE:
-                    self.endless(f"{budget.running()} for no time, over {MOST_AT_ONCE:,} actions at {time / 1000:g} s; sleep, or let the loop end")
+                    budget.stand_still()
             action(argument)
         if self.misuse:
             raise self.misuse
@@ -202,7 +202,8 @@ class World:
             copy = message.model_copy(deep=True)
             copy.model_dump_json()
         except Exception:  # of the learner's own classes, too
-            raise ctx._refuse(f"sends off {shown(message)}, which no wire could carry; give its fields data: numbers, texts, lists") from None
+            what = f"sends off {shown(message)}, which no wire could carry; give its fields data: numbers, texts, lists"
+            raise ctx._refuse(what) from None
         return copy
 
     def answerer(self, question: Message) -> Handler:
