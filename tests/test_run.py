@@ -1,0 +1,195 @@
+"""A run is what happened: its digest, its steps, its databases, its past, and what its repr must not hide."""
+
+import json
+from datetime import datetime, timezone
+
+import pytest
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
+from postoffice import Carry, Posted, Shouted, Stamped, Weigh, keep, kept, office, play
+
+from edalab import Event, Misuse, System, simulate
+
+BROKEN = ["crash post.commit.Posted #1", "lose post.commit.Posted #9"]
+
+
+def test_equal_input_gives_an_equal_digest_and_any_difference_another():
+    digests = [
+        play(office(), Posted(n=1)).digest,
+        play(office(), Posted(n=2)).digest,
+        play(office(), Posted(n=1), seed=1).digest,
+        play(office(partitions=2), Posted(n=1)).digest,
+        play(office(), Posted(n=1), faults=["crash post.commit.Posted"]).digest,
+        play(office(), Posted(n=1), faults=["delay post.deliver.Posted for 2 s"]).digest,
+    ]
+    assert len(set(digests)) == 6
+    assert play(office(), Posted(n=1)).digest == digests[0]
+    assert all(len(digest) == 8 and int(digest, 16) >= 0 for digest in digests)
+
+
+def test_the_words_of_an_exception_do_not_change_the_digest_and_its_name_does():
+    def failing(error):
+        system = System("town")
+
+        @system.service("post").on(Posted)
+        def stamp(event):
+            raise error
+
+        return play(system, Posted()).digest
+
+    assert failing(ValueError("this")) == failing(ValueError("that")) != failing(KeyError("this"))
+
+
+def test_the_steps_are_a_table_with_a_row_a_step():
+    run = play(office(), Posted(to="ann"), faults=["crash post.commit.Posted"])
+    steps = run.steps
+    assert len(steps) == len(run.journal)
+    assert list(steps.columns[:5]) == ["time", "service", "replica", "step", "message"]
+    commits = steps[steps.step == "commit"]
+    assert list(commits.fault) == ["crash", ""] and list(commits.attempt) == [1, 2] and list(commits.offset) == [0, 0]
+    assert list(commits.time) == [0.03, 1.05] and set(commits.correlation) == {"client-1"}
+    assert steps.groupby("step").size()["save"] == 2
+
+
+def test_rows_and_database_are_those_of_the_end():
+    import pandas
+
+    run = play(office(), Posted(n=1), Posted(n=2))
+    assert run.rows("post", "select n from letters where n > ?", (1,)) == [(2,)]
+    assert list(pandas.read_sql("select n from letters", run.database("post")).n) == [1, 2]
+    assert run.services == ["post"] and run.system.name == "town"
+
+
+def test_the_world_at_a_moment():
+    run = play(office(seconds=1), Posted(n=1), Posted(n=2))
+    before, during, after = run.at(0), run.at(0.5), run.at(99)
+    assert before.services["post"].lag == 0 and before.services["post"].in_flight == []
+    post = during.services["post"]
+    assert post.up and post.lag == 2 and [e.id for e in post.in_flight] == ["client-1"]
+    assert during.rows("post", "select * from letters") == [] and after.rows("post", "select n from letters") == [(1,), (2,)]
+    assert after.services["post"].lag == 0 and repr(after.services["post"]) == "<post: up, lag 0, 0 in flight>"
+
+
+def test_the_world_at_a_moment_sees_what_is_down_and_what_is_remembered():
+    system = office()
+
+    @system.services["post"].on(Posted)
+    async def stamp(event, ctx):
+        ctx.state["last"] = event.n
+        await ctx.sleep(0.1)
+
+    run = play(system, Posted(n=4), faults=["crash post.commit.Posted"])
+    assert run.at(0.1).services["post"].state == {"last": 4}
+    assert not run.at(0.5).services["post"].up and run.at(0.5).services["post"].state == {}
+    assert run.at(1.12).services["post"].up
+
+
+def test_looking_at_the_past_changes_nothing():
+    run = play(office(), Posted(n=1), faults=BROKEN)
+    digest, told = run.digest, repr(run)
+    world = run.at(0.02)
+    world.services["post"].state["x"] = 1
+    assert (run.digest, repr(run)) == (digest, told) and kept(run) == [1, 1]
+
+
+def test_the_past_of_a_run_with_an_end_stops_there():
+    run = play(office(), Posted(n=1), until=0.02)
+    assert run.at(5).now == 20
+
+
+def test_a_handler_that_remembers_outside_of_its_context_is_told():
+    seen = []
+    system = System("town")
+
+    @system.service("post").on(Posted)
+    def stamp(event, ctx):
+        seen.append(event)
+        ctx.note(f"{len(seen)}")
+        return [Stamped()] * (len(seen) % 2)
+
+    run = play(system, Posted())
+    with pytest.raises(Misuse, match="cannot be played again"):
+        run.at(1)
+
+
+def test_the_repr_says_what_struck_what_did_not_and_what_failed():
+    system = office()
+
+    @system.services["post"].on(Shouted)
+    def hear(event):
+        raise NameError("who")
+
+    text = repr(play(system, Posted(), Shouted(), faults=BROKEN))
+    for words in (
+        "of town, seed 0", "struck: crash post.commit.Posted #1", "never happened: lose post.commit.Posted #9",
+        "post.hear raised NameError 3 times", "Shouted client-2 dead-lettered", "2 Stamped published to nobody",
+    ):  # fmt: skip
+        assert words in text, text
+    assert "\n" not in text and " at 0x" not in text
+
+
+def test_a_failure_has_a_traceback_from_the_learners_code_on():
+    system = System("town")
+
+    @system.service("post").on(Posted)
+    async def stamp(event, ctx):
+        await ctx.sleep(1)
+        raise ValueError("torn")
+
+    failure = play(system, Posted()).failures[0]
+    assert 'raise ValueError("torn")' in failure.traceback and "edalab/sim" not in failure.traceback
+    assert repr(failure) == "<post.stamp raised ValueError: torn on Posted client-1, attempt 1>"
+
+
+def batch(run) -> list[CloudEvent]:
+    return [JSONFormat().read(CloudEvent, json.dumps(event)) for event in json.loads(run.cloudevents())]
+
+
+def test_the_cloudevents_batch_is_read_by_the_sdk():
+    first, second = batch(play(office(), Posted(to="ann", n=3)))
+    assert (first.get_id(), first.get_source(), first.get_type(), first.get_subject()) == ("client-1", "/town/client", "Posted", "ann")
+    assert first.get_time() == datetime(2026, 1, 1, tzinfo=timezone.utc) and first.get_specversion() == "1.0"
+    assert first.get_data() == {"to": "ann", "n": 3} and first.get_datacontenttype() == "application/json"
+    assert second.get_time().microsecond == 20_000
+    assert (second.get_extension("partitionkey"), second.get_extension("correlationid")) == ("ann", "client-1")
+    assert second.get_extension("causationid") == "client-1" and first.get_extension("causationid") is None
+    assert second.get_dataschema() == "urn:edalab:town:Stamped:1"
+
+
+def test_each_message_is_in_the_batch_once_and_ticks_are_not():
+    system = office()
+
+    @system.services["post"].every(1)
+    def tick():
+        pass
+
+    @system.services["post"].answers(Weigh)
+    def weigh(query):
+        return 1
+
+    @system.services["post"].handles(Carry)
+    def carry(command, ctx):
+        keep(ctx, command.n)
+
+    run = play(system, Posted(), Weigh(), Carry(), faults=["duplicate client.publish.Posted"])
+    assert sorted(event.get_id() for event in batch(run)) == ["client-1", "client-2", "client-3", "post-1", "post-2"]
+
+
+def test_awkward_data_is_still_json_that_the_sdk_reads():
+    class Odd(Event, key="name"):
+        name: str
+        weight: float
+        when: datetime
+
+    odd = Odd(name="", weight=float("nan"), when=datetime(2026, 1, 1, tzinfo=timezone.utc))
+    run = simulate(System("town"), publishing(odd, Shouted()))
+    assert "NaN" not in run.cloudevents()
+    assert batch(run)[0].get_subject() is None and batch(run)[1].get_subject() is None
+
+
+def publishing(*events):
+    async def publish(ctx):
+        for event in events:
+            await ctx.publish(event)
+
+    return publish
