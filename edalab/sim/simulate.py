@@ -24,7 +24,8 @@ def simulate(
     """Run a workload (`async def three_orders(ctx)`, the service `client`) against a system until nothing is left to do.
 
     `seed` varies the latencies (0: the named constants) and the dice; `faults` is a list of any mix of Fault, its text,
-    Faults, pause and cut; `until` (seconds) ends the run earlier. A handler's exception is part of the run; misuse is
+    Faults, pause and cut; `until` (seconds) ends the run earlier; `max_steps` is its budget (see budget.py): what goes
+    on and on is stopped by the error Endless, which names it. A handler's exception is part of the run; misuse is
     raised, with the record so far as its `.run`."""
     if not isinstance(system, System):
         kind = "a workload: the two are swapped" if isinstance(workload, System) else shown(system)
