@@ -208,7 +208,7 @@ def test_the_cursor_takes_any_time_and_stays_there_in_another_run(lab):
 
 
 def test_only_the_visible_tab_is_drawn_and_it_follows_the_cursor(lab):
-    timeline, flow, state, tables = lab.tabs.children
+    timeline, flow, state, tables, _ = lab.tabs.children
     assert "<svg" in timeline.value and flow.value == state.value == tables.value == ""
     lab.tabs.selected_index = 1
     assert "<svg" in flow.value
@@ -392,3 +392,21 @@ def test_mistakes_in_making_a_laboratory(arguments, said):
 def test_a_value_that_is_not_on_offer_says_what_is(lab, name):
     with pytest.raises(Misuse, match="no choice 'nowhere'; choices: "):
         getattr(lab, name).value = "nowhere"
+
+
+def test_every_fault_is_tried_when_its_tab_is_looked_at_and_one_picked_is_asked_for(lab):
+    assert lab.every_fault.result is None
+    lab.tabs.selected_index = 4
+    assert "of" in lab.tabs.get_title(4) and "<svg" in lab.every_fault.marks.picture
+    number, broken = next((n, s) for n, s in enumerate(lab.every_fault._schedules) if "broken" in s.outcomes)
+    lab.every_fault.marks.picked = number
+    assert lab.tabs.selected_index == 0 and lab.faults == list(broken.faults)
+    assert [verdict.outcome for verdict in lab.verdicts] == list(broken.outcomes)
+
+
+def test_the_matrix_follows_a_knob(lab):
+    lab.tabs.selected_index = 4
+    before = lab.every_fault.marks.picture
+    knob = next(iter(lab.knobs.values()))
+    knob.value = next(value for _, value in knob.options if value != knob.value)
+    assert lab.every_fault.marks.picture != before

@@ -16,7 +16,7 @@ from ..sim.faults import Plan
 from .code import Maker
 
 RATES = ("drop", "duplicate", "delay", "crash", "fail")
-STYLE = {"description_width": "66px"}
+STYLE = {"description_width": "76px"}
 
 
 class Choice(ipywidgets.Dropdown):
@@ -114,6 +114,17 @@ class ExactFault:
     @property
     def fault(self) -> Fault | None:
         return Fault(self.action.value, self.point.value, self.nth.value) if self.point.value and self.action.value else None
+
+    def choose(self, fault: Fault) -> None:
+        """Ask for this fault, in one turn."""
+        self._settling = True
+        if fault.point not in [tuple(value.split(".")) for _, value in self.point.options if value]:
+            self.offer([fault.point])
+        self.point.value = fault.at
+        self._set_actions()
+        self.action.value, self.nth.value = fault.do, fault.nth
+        self._settling = False
+        self._changed(None)
 
     def forget_if_gone(self, system: System) -> None:
         """Ask for nothing any more that another system does not have."""

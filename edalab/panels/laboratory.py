@@ -11,16 +11,17 @@ from .. import view
 from ..errors import Misuse
 from ..history import Run
 from ..model import System
-from ..proof import Claim, Verdict
+from ..proof import Claim, Schedule, Verdict
 from ..sim import Fault, Faults, simulate
 from . import sheets
 from .code import Summary, claims_of, line, makers
+from .every_fault import EveryFault
 from .frame import frame
 from .knobs import RATES, STYLE, ExactFault, Moments, lesson_knob, rate, reached
 from .still import still
 
 WIDTH = 624  # px of a picture: what the notebook beside JupyterLab's side bar leaves at 1280
-TABS = ("Timeline", "Flow", "State", "Tables")
+TABS = ("Timeline", "Flow", "State", "Tables", "Every fault")
 
 
 class Laboratory:
@@ -57,7 +58,9 @@ class Laboratory:
         self._when = ipywidgets.Label(layout={"width": "60px", "margin": "0 2px 0 12px"})
         self.back = ipywidgets.Button(description="◀ step", layout={"width": "72px"}, tooltip="to the moment before")
         self.forward = ipywidgets.Button(description="step ▶", layout={"width": "72px"}, tooltip="to the moment after")
-        self.tabs = ipywidgets.Tab([ipywidgets.HTML() for _ in TABS], titles=TABS, selected_index=0)
+        self.every_fault = EveryFault(self.claims, self._choose, WIDTH) if self.claims else None
+        sheets_of = [ipywidgets.HTML() for _ in TABS[:-1]] + ([self.every_fault.widget] if self.every_fault else [])
+        self.tabs = ipywidgets.Tab(sheets_of, titles=TABS[: len(sheets_of)], selected_index=0)
         self.knobs: dict[str, ipywidgets.Widget] = {}
         for name, spec in knobs.items():
             if not name.isidentifier() or hasattr(self, name):
@@ -177,6 +180,11 @@ class Laboratory:
         if self._settling or self.run is None:
             return
         number, seconds = self.tabs.selected_index or 0, self.cursor.value
+        if TABS[number] == "Every fault":
+            system, _, workload = self._made
+            self.every_fault.show(system, workload, self.seed.value)
+            self.tabs.set_title(number, self.every_fault.title)
+            return
         try:
             drawn = self._drawn(TABS[number], seconds)
         except Exception as error:
@@ -194,6 +202,15 @@ class Laboratory:
             nodes = [*self.run.at(seconds).services.values()]
             return sheets.sheet(sheets.states(nodes), sheets.steps_at(self.run, seconds), sheets.databases(nodes))
         return sheets.sheet(sheets.steps(self.run, seconds), sheets.databases(map(self.run._node, self.run.services)))
+
+    def _choose(self, schedule: Schedule) -> None:
+        """A run of the matrix was picked: ask for its fault, and look at it."""
+        self._settling = True
+        for name in RATES:
+            getattr(self, name).value = 0
+        self._settling = False
+        self._exact.choose(schedule.faults[0])
+        self.tabs.selected_index = 0
 
     def _timeline(self, width: int) -> view.Picture:
         return view.timeline(self.run, cursor=self.cursor.value, width=width)
