@@ -1,4 +1,4 @@
-"""Tables that tests record are shown at the end of every test run, so that they can be read where only its log is kept."""
+"""Tables that tests record are shown at the end of a test run, to be read where only its log is kept."""
 
 
 def pytest_terminal_summary(terminalreporter):

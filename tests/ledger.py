@@ -1,5 +1,5 @@
-"""An accountant of a run: reads the record from its beginning, holds each step against the rules and at the end the books
-against the world. It shares no code with the simulator."""
+"""An accountant of a run: reads the record from its beginning, holds each step against the rules, and at the end the
+books against the world. It shares no code with the simulator."""
 
 from collections import Counter, defaultdict
 from zlib import crc32
@@ -47,6 +47,8 @@ class Ledger:
         self.published = defaultdict(Counter)  # topic: how many records of each id
         self.handed_out = {}  # the last delivery of an item: id: row
         self.doubled = set()  # ids that exist more than once
+        self.first_time = Counter()  # deliveries of items in queues that were not delivered before, by id
+        self.owed = {}  # deliveries that a duplicate promised, by id
         self.closed = {}  # ids in queues that are done with: why
         self.given_back = set()  # ids that a failure, a delay or a dead replica gave back
         self.asked = {}  # questions without an answer: id: row
@@ -96,7 +98,9 @@ class Ledger:
         if position:
             self.expect(position, row)
             position.attempts[row.offset] += 1
-            assert row.attempt == position.attempts[row.offset], f"attempts counted {position.attempts[row.offset]}: {row}"
+            assert row.attempt == position.attempts[row.offset], (
+                f"attempts counted {position.attempts[row.offset]}: {row}"
+            )
         elif row.envelope.id in self.questions:
             assert row.attempt == 1
         elif row.envelope.data is not None:
@@ -152,7 +156,9 @@ class Ledger:
             position.fate[row.offset] = "dead_letter"
         else:
             most = self.most_attempts(row)
-            assert row.attempt == most or row.attempt > most and row.envelope.id in self.doubled, f"too early or late: {row}"
+            assert row.attempt == most or row.attempt > most and row.envelope.id in self.doubled, (
+                f"too early or late: {row}"
+            )
             self.close(row)
 
     def read_retry(self, row):
@@ -163,7 +169,9 @@ class Ledger:
         topic = row.detail.split()[0]
         position = self.at(row.service, topic, row.partition)
         skip = lambda offset: self.skip(row.service, topic, row.partition, offset)  # noqa: E731
-        assert skip(row.offset) == skip(position.committed), f"not from the committed offset {position.committed}: {row}"
+        assert skip(row.offset) == skip(position.committed), (
+            f"not from the committed offset {position.committed}: {row}"
+        )
         assert f"from replica {position.owner}" in row.detail
         position.owner = row.replica
         position.rewind()
@@ -175,6 +183,8 @@ class Ledger:
         self.remembered[actor] = 0
         for bar in [bar for bar in self.bars if bar[:2] == actor]:
             del self.bars[bar]
+        for id in [id for id, row in self.owed.items() if (row.service, row.replica) == actor]:
+            del self.owed[id]
         for (service, _, _), position in self.positions.items():
             if (service, position.owner) == actor:
                 position.rewind()
@@ -218,8 +228,11 @@ class Ledger:
 
     def deliver_item(self, row):
         id, before = row.envelope.id, self.handed_out.get(row.envelope.id)
+        self.owed.pop(id, None)
         if row.fault == "duplicate":
             self.doubled.add(id)
+            self.owed[id] = row
+        self.first_time[id] += row.attempt == 1
         if id not in self.doubled:
             assert id not in self.closed, f"handed out again after {self.closed.get(id)}: {row}"
             expected = 1 if before is None else before.attempt + (before.fault != "delay")
@@ -349,9 +362,13 @@ class Ledger:
     def check_queue(self, name: str, queue):
         still_open = Counter(item.envelope.id for item in queue.open)
         for item in queue.open:
-            assert not any(self.handles(s, item.envelope.type) for s in self.system.services), f"{item.envelope} was left in {name}"
-        for id in self.published[name]:
+            assert not any(self.handles(s, item.envelope.type) for s in self.system.services), (
+                f"{item.envelope} was left in {name}"
+            )
+        for id, number in self.published[name].items():
             assert (id in self.closed) != (id in still_open), id
+            assert self.first_time[id] == number * (id in self.closed), f"{id}: {number} published"
+            assert id not in self.owed, f"not delivered again: {self.owed[id]}"
 
 
 def visits(run) -> dict[tuple, list]:
@@ -364,7 +381,7 @@ def visits(run) -> dict[tuple, list]:
 
 
 def check_faults(run, given: list):
-    """What struck is in run.faults, what did not in run.unfired, nothing in both; and random faults follow their dice."""
+    """What struck is in run.faults, what did not in run.unfired, nothing in both; random faults follow their dice."""
     points = visits(run)
     told = Counter()
     for point, rows in points.items():
@@ -382,7 +399,9 @@ def check_faults(run, given: list):
     fired = asked - unfired
     assert fired <= Counter(str(f) for f in run.faults), "neither struck nor unfired"
     for text in unfired:
-        assert asked[text] - unfired[text] == Counter(str(f) for f in run.faults)[text] or text not in map(str, run.faults)
+        assert asked[text] - unfired[text] == Counter(str(f) for f in run.faults)[text] or text not in map(
+            str, run.faults
+        )
     order = ["crash", "fail", "lose", "drop", "duplicate", "delay"]
     for rates in (f for f in given if isinstance(f, Faults)):
         for point, rows in points.items():

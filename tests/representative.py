@@ -1,4 +1,4 @@
-"""Runs that between them use everything; `python tests/representative.py > tests/digests.json` writes their digests anew."""
+"""Runs that between them use everything: `python tests/representative.py > tests/digests.json` writes their digests."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Whole systems at random, from one dice: services, topics, queues, questions, timers, ticks, a workload and its faults."""
+"""Whole systems at random, from one dice: services, topics, queues, questions, timers, ticks, a workload, faults."""
 
 from random import Random
 from typing import NamedTuple

@@ -40,7 +40,13 @@ def notes(run) -> list[str]:
 
 def test_a_question_takes_ten_milliseconds_each_way():
     run = simulate(scales(), asking(Weigh(n=5)))
-    assert told(run) == ["0 client.ask Weigh", "10 scale.handle Weigh/1", "10 scale.reply Weigh/1", "20 client.answer Weigh", "20 client.note"]
+    assert told(run) == [
+        "0 client.ask Weigh",
+        "10 scale.handle Weigh/1",
+        "10 scale.reply Weigh/1",
+        "20 client.answer Weigh",
+        "20 client.note",
+    ]
     assert notes(run) == ["{'grams': 5}"]
 
 
@@ -58,7 +64,10 @@ def test_the_asker_gives_up_and_the_error_names_service_message_and_wait():
 
 def test_a_late_answer_is_recorded_and_changes_nothing():
     run = simulate(scales(seconds=2), asking(Weigh(n=1), Weigh(n=2), timeout=1.5))
-    assert [(s.time, s.envelope.data.n, s.detail) for s in run.journal if s.step == "answer"] == [(2020, 1, "too late"), (3520, 2, "too late")]
+    assert [(s.time, s.envelope.data.n, s.detail) for s in run.journal if s.step == "answer"] == [
+        (2020, 1, "too late"),
+        (3520, 2, "too late"),
+    ]
     assert [s.time for s in run.journal if s.step == "timeout"] == [1500, 3000]
 
 
@@ -117,7 +126,11 @@ def test_who_is_cut_off_is_not_asked_and_does_not_answer(start, why):
 
 def test_a_replica_that_stands_still_answers_when_it_goes_on():
     run = simulate(scales(), asking(Weigh()), faults=[pause("scale", 0.005, 2)])
-    assert told(run, "timeout", "handle", "answer") == ["1000 client.timeout Weigh", "2000 scale.handle Weigh/1", "2010 client.answer Weigh"]
+    assert told(run, "timeout", "handle", "answer") == [
+        "1000 client.timeout Weigh",
+        "2000 scale.handle Weigh/1",
+        "2010 client.answer Weigh",
+    ]
 
 
 def test_a_failing_answerer_gives_no_answer_and_is_not_asked_again():
@@ -128,7 +141,11 @@ def test_a_failing_answerer_gives_no_answer_and_is_not_asked_again():
         raise ValueError("broken")
 
     run = simulate(system, asking(Weigh()))
-    assert told(run, "handle", "failure", "timeout") == ["10 scale.handle Weigh/1", "10 scale.failure Weigh/1", "1000 client.timeout Weigh"]
+    assert told(run, "handle", "failure", "timeout") == [
+        "10 scale.handle Weigh/1",
+        "10 scale.failure Weigh/1",
+        "1000 client.timeout Weigh",
+    ]
     assert repr(run.failures[0]).startswith("<scale.weigh raised ValueError: broken on Weigh client-1, attempt 1>")
 
 

@@ -82,7 +82,11 @@ def test_the_schema_runs_once_per_run_and_not_at_a_restart():
     def stamp(event, ctx):
         keep(ctx, 1)
 
-    run = play(post(stamp, "create table letters (n); insert into letters values (0)"), Posted(), faults=["crash post.commit.Posted"])
+    run = play(
+        post(stamp, "create table letters (n); insert into letters values (0)"),
+        Posted(),
+        faults=["crash post.commit.Posted"],
+    )
     assert kept(run) == [0, 1, 1]
 
 

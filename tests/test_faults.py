@@ -55,12 +55,21 @@ ON_A_LOG = {
     "delay client.publish.Posted": ([1], ["0 client.publish Posted delay", "1020 post.deliver Posted/1"]),
     "delay client.publish.Posted for 3 s": ([1], ["0 client.publish Posted delay", "3020 post.deliver Posted/1"]),
     # the same id at an offset of its own: a first attempt
-    "duplicate client.publish.Posted": ([1, 1], ["30 post.commit Posted/1", "520 post.deliver Posted/1", "530 post.commit Posted/1"]),
+    "duplicate client.publish.Posted": (
+        [1, 1],
+        ["30 post.commit Posted/1", "520 post.deliver Posted/1", "530 post.commit Posted/1"],
+    ),
     # fetched again, the same attempt
-    "drop post.deliver.Posted": ([1], ["20 post.deliver Posted/1 drop", "520 post.deliver Posted/1", "530 post.commit Posted/1"]),
+    "drop post.deliver.Posted": (
+        [1],
+        ["20 post.deliver Posted/1 drop", "520 post.deliver Posted/1", "530 post.commit Posted/1"],
+    ),
     "delay post.deliver.Posted": ([1], ["20 post.deliver Posted/1 delay", "1020 post.handle Posted/1"]),
     # the same offset: a second attempt
-    "duplicate post.deliver.Posted": ([1, 1], ["30 post.commit Posted/1", "40 post.deliver Posted/2", "50 post.commit Posted/2"]),
+    "duplicate post.deliver.Posted": (
+        [1, 1],
+        ["30 post.commit Posted/1", "40 post.deliver Posted/2", "50 post.commit Posted/2"],
+    ),
     "crash post.handle.Posted": ([1], ["20 post.handle Posted/1 crash", *CRASH, *AGAIN]),
     "crash post.handle.Posted for 5 s": ([1], ["20 post.crash", "5020 post.restart", "5030 post.handle Posted/2"]),
     "fail post.handle.Posted": ([1], ["20 post.handle Posted/1 fail", *RETRY]),
@@ -70,9 +79,18 @@ ON_A_LOG = {
     "lose post.commit.Posted": ([1], ["20 post.save Posted/1", "30 post.commit Posted/1 lose"]),
 }
 ON_A_QUEUE = {
-    "drop desk.deliver.Handed": ([1], ["20 desk.deliver Handed/1 drop", "5030 desk.deliver Handed/2", "5030 desk.ack Handed/2"]),
-    "delay desk.deliver.Handed": ([1], ["20 desk.deliver Handed/1 delay", "1020 desk.handle Handed/1", "1020 desk.ack Handed/1"]),
-    "duplicate desk.deliver.Handed": ([1, 1], ["20 desk.ack Handed/1", "30 desk.deliver Handed/2", "30 desk.ack Handed/2"]),
+    "drop desk.deliver.Handed": (
+        [1],
+        ["20 desk.deliver Handed/1 drop", "5030 desk.deliver Handed/2", "5030 desk.ack Handed/2"],
+    ),
+    "delay desk.deliver.Handed": (
+        [1],
+        ["20 desk.deliver Handed/1 delay", "1020 desk.handle Handed/1", "1020 desk.ack Handed/1"],
+    ),
+    "duplicate desk.deliver.Handed": (
+        [1, 1],
+        ["20 desk.ack Handed/1", "30 desk.deliver Handed/2", "30 desk.ack Handed/2"],
+    ),
     "crash desk.handle.Handed": ([1], ["20 desk.crash", "1020 desk.restart", "5030 desk.handle Handed/2"]),
     "fail desk.handle.Handed": ([1], ["20 desk.retry Handed/1", "120 desk.deliver Handed/2", "120 desk.ack Handed/2"]),
     "crash desk.ack.Handed": ([1, 1], ["20 desk.ack Handed/1 crash", "20 desk.crash", "5030 desk.deliver Handed/2"]),
@@ -82,7 +100,10 @@ GIVEN_UP = ["1000 client.timeout Weigh", "1000 client.note"]
 ON_A_QUESTION = {
     "drop client.ask.Weigh": ([], ["0 client.ask Weigh drop", *GIVEN_UP]),
     "delay client.ask.Weigh": ([0], [*GIVEN_UP, "1010 scale.handle Weigh/1", "1020 client.answer Weigh"]),
-    "drop scale.reply.Weigh": ([0], ["10 scale.save Weigh/1", "10 scale.reply Weigh/1 drop", *GIVEN_UP]),  # the effect has happened
+    "drop scale.reply.Weigh": (
+        [0],
+        ["10 scale.save Weigh/1", "10 scale.reply Weigh/1 drop", *GIVEN_UP],
+    ),  # the effect has happened
     "delay scale.reply.Weigh": ([0], ["10 scale.reply Weigh/1 delay", *GIVEN_UP, "1020 client.answer Weigh"]),
     "delay scale.reply.Weigh for 0.5 s": ([0], ["520 client.answer Weigh", "520 client.note"]),
     "crash scale.reply.Weigh": ([0], ["10 scale.reply Weigh/1 crash", "10 scale.crash", *GIVEN_UP]),
@@ -115,7 +136,11 @@ def test_on_a_question(fault):
 
 def test_a_message_is_lost_silently_only_where_the_topic_does_not_confirm():
     run = play(town(), Shouted(n=1), Shouted(n=2), faults=["lose client.publish.Shouted"])
-    assert told(run, "publish", "deliver") == ["0 client.publish Shouted lose", "10 client.publish Shouted", "30 desk.deliver Shouted/1"]
+    assert told(run, "publish", "deliver") == [
+        "0 client.publish Shouted lose",
+        "10 client.publish Shouted",
+        "30 desk.deliver Shouted/1",
+    ]
     with pytest.raises(Misuse, match="confirms=False"):
         play(town(), Posted(), faults=["lose client.publish.Posted"])
 
@@ -136,7 +161,8 @@ def test_a_publish_made_twice_by_two_attempts_has_two_ids():
 def test_nth_counts_every_time_the_point_is_reached_also_by_other_attempts_and_when_another_fault_struck():
     run = play(office(), Posted(n=1), Posted(n=2), faults=["fail post.handle.Posted #1", "fail post.handle.Posted #2"])
     assert told(run, "handle") == [
-        "20 post.handle Posted/1 fail", "120 post.handle Posted/2 fail", "320 post.handle Posted/3", "340 post.handle Posted/1",
+        "20 post.handle Posted/1 fail", "120 post.handle Posted/2 fail",
+        "320 post.handle Posted/3", "340 post.handle Posted/1",
     ]  # fmt: skip
 
 
@@ -154,7 +180,10 @@ def test_a_fault_asked_for_twice_strikes_once():
 
 def test_what_was_not_reached_is_unfired_and_said():
     run = play(office(), Posted(), faults=["crash post.commit.Posted #7", pause("post", 900, 901)])
-    assert run.faults == [] and [str(f) for f in run.unfired] == ["crash post.commit.Posted #7", "pause post from 900 s to 901 s"]
+    assert run.faults == [] and [str(f) for f in run.unfired] == [
+        "crash post.commit.Posted #7",
+        "pause post from 900 s to 901 s",
+    ]
     assert "never happened: crash post.commit.Posted #7" in repr(run)
 
 

@@ -108,7 +108,9 @@ def test_at_most_once_loses_what_a_crash_or_a_drop_strikes(fault):
 
 
 def test_at_most_once_a_commit_that_did_not_happen_lets_the_message_come_again_as_a_second_attempt():
-    run = play(office(delivery="at-most-once"), Posted(n=1), faults=["lose post.commit.Posted", "crash post.save.Posted"])
+    run = play(
+        office(delivery="at-most-once"), Posted(n=1), faults=["lose post.commit.Posted", "crash post.save.Posted"]
+    )
     assert told(run, "handle") == ["20 post.handle Posted/1", "1030 post.handle Posted/2"]
 
 
@@ -135,7 +137,15 @@ def test_two_functions_for_one_message_run_one_after_the_other_in_one_handling()
         return Shouted()
 
     run = play(system, Posted())
-    assert [s.step for s in run.journal if s.service == "post"] == ["deliver", "handle", "save", "note", "publish", "publish", "commit"]
+    assert [s.step for s in run.journal if s.service == "post"] == [
+        "deliver",
+        "handle",
+        "save",
+        "note",
+        "publish",
+        "publish",
+        "commit",
+    ]
 
 
 def test_two_publishes_in_one_transaction_stay_in_order_under_every_seed():
@@ -154,7 +164,13 @@ def test_two_publishes_in_one_transaction_stay_in_order_under_every_seed():
 
     for seed in range(20):
         run = play(system, Shouted(), seed=seed)
-        assert [s.envelope.data.n for s in run.journal if (s.service, s.step) == ("archive", "handle")] == [0, 1, 2, 3, 4]
+        assert [s.envelope.data.n for s in run.journal if (s.service, s.step) == ("archive", "handle")] == [
+            0,
+            1,
+            2,
+            3,
+            4,
+        ]
 
 
 def test_nothing_recorded_changes_when_a_handler_changes_its_copy():

@@ -110,7 +110,9 @@ def test_partitions_move_after_the_session_time_out_and_come_back():
 
 
 def test_what_is_being_handled_moves_when_it_has_ended():
-    run = play(remembering(2), Posted(to="ann"), Posted(to="ann"), every=3, faults=["crash post.handle.Posted #1 for 3.06 s"])
+    run = play(
+        remembering(2), Posted(to="ann"), Posted(to="ann"), every=3, faults=["crash post.handle.Posted #1 for 3.06 s"]
+    )
     back = next(s for s in run.journal if s.step == "takeover" and s.replica == 2)
     ended = [s.time for s in run.journal if s.step == "commit" and s.time <= back.time]
     assert not any(s.fault == "fenced" for s in run.journal) and back.time in ended
@@ -158,7 +160,10 @@ def test_one_that_is_cut_off_goes_on_and_nothing_of_it_is_heard():
 
 def test_publishes_of_one_that_is_cut_off_fail():
     run = play(office(seconds=0.1, max_attempts=9), Posted(), faults=[cut("post", 0.1, 0.3)])
-    assert told(run, "publish", "retry", service="post")[:2] == ["120 post.publish Stamped cut", "130 post.retry Posted/1"]
+    assert told(run, "publish", "retry", service="post")[:2] == [
+        "120 post.publish Stamped cut",
+        "130 post.retry Posted/1",
+    ]
     assert run.failures[0].error.topic == "stamps"
 
 
@@ -170,4 +175,8 @@ def test_a_healed_service_keeps_what_its_replicas_held():
 
 def test_ids_are_counted_per_service_and_survive_a_crash():
     run = play(office(), Posted(), Posted(), faults=["crash post.commit.Posted #1"])
-    assert [s.envelope.id for s in run.journal if s.step == "publish" and s.service == "post"] == ["post-1", "post-2", "post-3"]
+    assert [s.envelope.id for s in run.journal if s.step == "publish" and s.service == "post"] == [
+        "post-1",
+        "post-2",
+        "post-3",
+    ]

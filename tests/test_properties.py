@@ -1,4 +1,4 @@
-"""What holds of every run: of generated systems, workloads and fault plans, and of a fixed sweep that reaches every fault."""
+"""What holds of every run: of generated systems and fault plans, and of a fixed sweep that reaches every fault."""
 
 from collections import Counter, defaultdict
 from random import Random
@@ -18,7 +18,9 @@ LEAST = 100  # times that each thing is reached by the sweep
 SMALL = 2000  # steps: longer runs are not played again
 
 dice = st.randoms(use_true_random=False)
-often = settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+often = settings(
+    max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -183,7 +185,9 @@ def ways_to_reach(run, dice: Random) -> dict[tuple[str, str], list]:
             start, end = (begun[key] + row.time) / 2000, row.time / 1000 + 2
             ways[row.step, "cut"].append(lambda row=row, start=start, end=end: cut(row.service, start, end))
             if row.step == "commit" and run.system.services[row.service].replicas > 1:
-                ways["commit", "fenced"].append(lambda r=row, start=start: pause(r.service, start, start + 4, r.replica))
+                ways["commit", "fenced"].append(
+                    lambda r=row, start=start: pause(r.service, start, start + 4, r.replica)
+                )
     return ways
 
 
@@ -199,7 +203,9 @@ def test_every_fault_is_reached_a_hundred_times_and_the_books_balance(record_pro
         steps += len(run.journal)
         endless += not ended(run)
         reached(run, counts)
-    lines = [f"{SWEEP:,} stories, {steps:,} steps, {endless} stopped in a crash loop; how often each thing was reached:"]
+    lines = [
+        f"{SWEEP:,} stories, {steps:,} steps, {endless} stopped in a crash loop; how often each thing was reached:"
+    ]
     lines += [f"  {step:9} {action:10} {counts[step, action]:7,}" for step, action in wanted()]
     record_property("table", "\n".join(lines))
     print(*lines, sep="\n")

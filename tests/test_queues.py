@@ -64,7 +64,8 @@ def test_a_command_goes_to_the_queue_of_its_service():
 def test_a_handler_that_takes_longer_than_the_ack_time_out_gets_company():
     run = play(counter(replicas=2, seconds=7), Handed(n=1))
     assert told(run, "deliver", "ack") == [
-        "20 desk.deliver Handed/1", "5030 desk-2.deliver Handed/2", "7020 desk.ack Handed/1", "12030 desk-2.ack Handed/2",
+        "20 desk.deliver Handed/1", "5030 desk-2.deliver Handed/2", "7020 desk.ack Handed/1",
+        "12030 desk-2.ack Handed/2",
     ]  # fmt: skip
     assert kept(run, "desk") == [1, 1]
 
@@ -73,12 +74,15 @@ def test_a_failing_handler_gives_its_message_back_and_it_is_dead_lettered_in_the
     run = play(counter(), Handed(n=-1), Handed(n=2))
     assert told(run, "deliver", "retry", "dead_letter", "ack") == [
         "20 desk.deliver Handed/1", "20 desk.retry Handed/1", "30 desk.deliver Handed/1", "30 desk.ack Handed/1",
-        "120 desk.deliver Handed/2", "120 desk.retry Handed/2", "320 desk.deliver Handed/3", "320 desk.dead_letter Handed/3",
+        "120 desk.deliver Handed/2", "120 desk.retry Handed/2", "320 desk.deliver Handed/3",
+        "320 desk.dead_letter Handed/3",
     ]  # fmt: skip
 
 
 def test_crashes_count_as_attempts_and_dead_letter():
-    run = play(counter(max_attempts=2), Handed(n=1), faults=["crash desk.handle.Handed #1", "crash desk.handle.Handed #2"])
+    run = play(
+        counter(max_attempts=2), Handed(n=1), faults=["crash desk.handle.Handed #1", "crash desk.handle.Handed #2"]
+    )
     assert told(run, "deliver", "dead_letter") == [
         "20 desk.deliver Handed/1", "5030 desk.deliver Handed/2", "10030 desk.dead_letter Handed/2",
     ]  # fmt: skip
@@ -97,7 +101,8 @@ def test_a_message_given_back_after_its_time_out_is_not_handed_out_twice():
 
     run = play(system, Handed(n=1))
     assert told(run, "deliver", "failure") == [
-        "20 desk.deliver Handed/1", "5030 desk-2.deliver Handed/2", "6020 desk.failure Handed/1", "10040 desk.deliver Handed/3",
+        "20 desk.deliver Handed/1", "5030 desk-2.deliver Handed/2", "6020 desk.failure Handed/1",
+        "10040 desk.deliver Handed/3",
     ]  # fmt: skip
 
 

@@ -66,7 +66,10 @@ def test_the_world_at_a_moment():
     assert before.services["post"].lag == 0 and before.services["post"].in_flight == []
     post = during.services["post"]
     assert post.up and post.lag == 2 and [e.id for e in post.in_flight] == ["client-1"]
-    assert during.rows("post", "select * from letters") == [] and after.rows("post", "select n from letters") == [(1,), (2,)]
+    assert during.rows("post", "select * from letters") == [] and after.rows("post", "select n from letters") == [
+        (1,),
+        (2,),
+    ]
     assert after.services["post"].lag == 0 and repr(after.services["post"]) == "<post: up, lag 0, 0 in flight>"
 
 
@@ -147,7 +150,12 @@ def batch(run) -> list[CloudEvent]:
 
 def test_the_cloudevents_batch_is_read_by_the_sdk():
     first, second = batch(play(office(), Posted(to="ann", n=3)))
-    assert (first.get_id(), first.get_source(), first.get_type(), first.get_subject()) == ("client-1", "/town/client", "Posted", "ann")
+    assert (first.get_id(), first.get_source(), first.get_type(), first.get_subject()) == (
+        "client-1",
+        "/town/client",
+        "Posted",
+        "ann",
+    )
     assert first.get_time() == datetime(2026, 1, 1, tzinfo=timezone.utc) and first.get_specversion() == "1.0"
     assert first.get_data() == {"to": "ann", "n": 3} and first.get_datacontenttype() == "application/json"
     assert second.get_time().microsecond == 20_000

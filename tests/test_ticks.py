@@ -43,11 +43,17 @@ def test_a_run_ends_when_each_tick_has_run_once_more_and_did_nothing():
 def test_an_outbox_sends_the_same_envelope_again_after_a_crash():
     run = play(with_an_outbox(), Posted(n=1), faults=["crash post.save.relay"])
     sent = [(s.envelope.id, s.envelope.correlation, s.envelope.causation) for s in run.journal if s.step == "publish"]
-    assert sent == [("client-1", "client-1", None), ("post-1", "client-1", "client-1"), ("post-1", "client-1", "client-1")]
+    assert sent == [
+        ("client-1", "client-1", None),
+        ("post-1", "client-1", "client-1"),
+        ("post-1", "client-1", "client-1"),
+    ]
     assert kept(run, "archive") == [1, 1]
 
 
-@pytest.mark.parametrize("fault", ["crash post.handle.relay", "fail post.handle.relay", "fail post.publish.Stamped", "fail post.save.relay"])
+@pytest.mark.parametrize(
+    "fault", ["crash post.handle.relay", "fail post.handle.relay", "fail post.publish.Stamped", "fail post.save.relay"]
+)
 def test_a_tick_that_was_struck_is_tried_again(fault):
     run = play(with_an_outbox(), Posted(n=1), faults=[fault])
     assert set(kept(run, "archive")) == {1} and run.rows("post", "select * from outbox") == []
@@ -99,7 +105,12 @@ def test_two_runs_of_a_tick_never_overlap():
         await ctx.sleep(2.5)
 
     run = play(system, Posted(), every=7)
-    assert told(run, "handle", "done")[:4] == ["1000 post.handle tick", "3500 post.done tick", "4000 post.handle tick", "6500 post.done tick"]
+    assert told(run, "handle", "done")[:4] == [
+        "1000 post.handle tick",
+        "3500 post.done tick",
+        "4000 post.handle tick",
+        "6500 post.done tick",
+    ]
 
 
 def test_a_tick_runs_on_the_first_replica_that_is_up_and_does_not_stand_still():
@@ -110,7 +121,12 @@ def test_a_tick_runs_on_the_first_replica_that_is_up_and_does_not_stand_still():
         pass
 
     run = play(system, Posted(), every=4, faults=[pause("post", 1.5, 2.5), "crash post.handle.tick #3"])
-    assert [(s.time, s.replica) for s in run.journal if s.step == "handle"][:4] == [(1000, 1), (2000, 2), (3000, 1), (4000, 2)]
+    assert [(s.time, s.replica) for s in run.journal if s.step == "handle"][:4] == [
+        (1000, 1),
+        (2000, 2),
+        (3000, 1),
+        (4000, 2),
+    ]
 
 
 def test_a_story_begins_with_what_a_tick_publishes():
