@@ -78,7 +78,7 @@ def kept(run, service: str = "post") -> list[int]:
 
 
 def told(run, *steps: str, service: str | None = None) -> list[str]:
-    """The record, or some of its steps, as lines: `20 post.handle Posted/1 crash` (time, step, message/attempt, fault)."""
+    """The record or some of its steps, as lines `20 post.handle Posted/1 crash`: time, step, message/attempt, fault."""
     lines = []
     for s in run.journal:
         if (not steps or s.step in steps) and service in (None, s.service):
