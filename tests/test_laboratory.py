@@ -397,7 +397,7 @@ def test_a_value_that_is_not_on_offer_says_what_is(lab, name):
 def test_every_fault_is_tried_when_its_tab_is_looked_at_and_one_picked_is_asked_for(lab):
     assert lab.every_fault.result is None
     lab.tabs.selected_index = 4
-    assert "of" in lab.tabs.get_title(4) and "<svg" in lab.every_fault.marks.picture
+    assert "✗" in lab.tabs.get_title(4) and "<svg" in lab.every_fault.marks.picture
     number, broken = next((n, s) for n, s in enumerate(lab.every_fault._schedules) if "broken" in s.outcomes)
     lab.every_fault.marks.picked = number
     assert lab.tabs.selected_index == 0 and lab.faults == list(broken.faults)

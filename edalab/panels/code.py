@@ -73,7 +73,7 @@ def claims_of(claims: Any) -> list[Claim]:
 
 
 def line(system: str, workload: str, seed: int, faults: Iterable[Fault | Faults], came_of_it: str) -> str:
-    """The call of `simulate`, in one line where it fits; what came of it is a remark at the end of the first."""
+    """The call of `simulate`, in one line where it fits; what came of it is a remark at the end."""
     begin = f"run = simulate({system}, {workload}, seed={seed}"
     words = [literal(str(fault)) if isinstance(fault, Fault) else repr(fault) for fault in faults]
     listed = ", ".join(words)
@@ -82,7 +82,7 @@ def line(system: str, workload: str, seed: int, faults: Iterable[Fault | Faults]
         return whole
     if len(listed) > LINE - 25:
         listed = f",\n{' ' * 23}".join(words)
-    return f"{begin},  # {came_of_it}\n{' ' * 15}faults=[{listed}])"
+    return f"{begin},\n{' ' * 15}faults=[{listed}])  # {came_of_it}"
 
 
 def literal(value: Any) -> str:

@@ -80,12 +80,12 @@ class EveryFault:
 
     @property
     def title(self) -> str:
-        """What the tab is called: how many of the faults tried break a claim."""
+        """What the tab is called, with how many of the faults tried break a claim."""
         if self.result is None:
             return "Every fault"
         singles = [schedule for schedule in self.result.schedules if schedule.faults]
         broken = sum("broken" in schedule.outcomes or bool(schedule.endless) for schedule in singles)
-        return f"Every fault ({broken:,} of {len(singles):,} break)"
+        return f"Every fault: {broken:,} ✗"
 
     def _pick(self, number: int) -> None:
         if not self._settling and 0 <= number < len(self._schedules):

@@ -43,7 +43,7 @@ def matrix(result: Exploration, width: int = _WIDTH) -> Matrix:
     step = (width - first) // max(1, len(columns))
     scene.labels.append(Label(2, 12, _title(result, singles), "title"))
     for number, column in enumerate(columns):
-        scene.labels.append(Label(first + step * number, 38, " / ".join(column), "node"))
+        scene.labels.append(Label(first + step * number, 38, "/".join(column), "node"))
     y = 54
     for service, group in _by_service(result, singles):
         scene.lines.append(Line(2, y, width - 2, y, "grid"))

@@ -5,10 +5,12 @@ from .rows import Row
 from .story import Handling, Point
 from .text import shorten, text_width
 
+_SIDE_BY_SIDE = 30  # px between equal marks
+
 
 def place_words(plan) -> None:
     """What went wrong speaks first; what is healthy is said where there is room left; the rest is in the tool-tips."""
-    marks = [(point, row) for point, row in plan.marks if point.words and not _said_already(plan, point)]
+    marks = _together([(point, row) for point, row in plan.marks if point.words and not _said_already(plan, point)])
     for handling in plan.story.handlings:
         if handling.struck:
             _say_bar(plan, handling, "struck")
@@ -16,9 +18,9 @@ def place_words(plan) -> None:
         if span.words and span.service in plan.lane_of and plan.within(span):
             x, row = span.x + 6, plan.rows[span.service, span.replica][0]
             _try(plan, row, "struck", [span.words], [(level, x, "start") for level in (0, 1, -1, 2)])
-    for point, row in marks:
+    for point, row, words in marks:
         if point.what not in ("takeover", "note"):
-            _say_mark(plan, point, row, "struck")
+            _say_mark(plan, point, row, words, "struck")
     for passage in plan.story.passages:
         if passage.words and plan.row(passage.source).lane >= 0:
             x = passage.source.x
@@ -30,12 +32,30 @@ def place_words(plan) -> None:
                 [passage.words],
                 places,
             )
-    for point, row in marks:
+    for point, row, words in marks:
         if point.what in ("takeover", "note"):
-            _say_mark(plan, point, row, "remark")
+            _say_mark(plan, point, row, words, "remark")
     for handling in plan.story.handlings:
         if not handling.struck:
             _say_bar(plan, handling, "handled")
+
+
+def _together(marks: list[tuple[Point, Row]]) -> list[tuple[Point, Row, str]]:
+    """Marks with their words; of equal ones side by side, all outside of a handling, the last speaks for all: "3× lost"."""
+    told: list[tuple[Point, Row, str]] = []
+    times: list[int] = []
+    latest: dict[tuple, int] = {}
+    for point, row in marks:
+        key = id(row), point.what, point.words
+        number = latest.get(key)
+        if point.handling is None and number is not None and abs(point.x - told[number][0].x) <= _SIDE_BY_SIDE:
+            times[number] += 1
+            told[number] = point, row, f"{times[number]}× {point.words}"
+            continue
+        latest[key] = len(told)
+        told.append((point, row, point.words))
+        times.append(1)
+    return told
 
 
 def _said_already(plan, point: Point) -> bool:
@@ -49,7 +69,7 @@ def _said_already(plan, point: Point) -> bool:
     return again or any(other.what in ("no answer", "dead letter") for other in handling.inner)
 
 
-def _say_mark(plan, point: Point, row: Row, kind: str) -> None:
+def _say_mark(plan, point: Point, row: Row, words: str, kind: str) -> None:
     x, handling = point.x, point.handling
     beside = x
     if handling:  # words beside it begin behind its handling and what else is marked there
@@ -59,7 +79,7 @@ def _say_mark(plan, point: Point, row: Row, kind: str) -> None:
     places += [(level, x + shift, anchor) for level in (1, 2, -2, 3) for shift, anchor in ((-5, "start"), (6, "end"))]
     if point.what == "takeover":
         places = [place for place in places if -2 < place[0] < 2]  # there can be many, and they are no trouble
-    _try(plan, row, kind, [shorten(point.words, 300, 11, True)], places)
+    _try(plan, row, kind, [shorten(words, 300, 11, True)], places)
 
 
 def _say_bar(plan, handling: Handling, kind: str) -> None:
