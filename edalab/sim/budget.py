@@ -10,9 +10,8 @@ MOST_ATTEMPTS = 1_000  # at one message
 MOST_AT_ONCE = 100_000  # actions at one instant
 MOST_WAITS = 100_000  # actions, ticks apart, while nothing happens
 MOST_BUSY_TICKS = 10_000  # ticks that did something when nothing but ticks was left
-BY_HANDLING = 10_000  # messages and notes; this and the next two grow with `max_steps`
+BY_HANDLING = 10_000  # messages and notes; this and the next grow with `max_steps`
 BY_STORY = 50_000  # messages with one beginning; or by the ticks of one service
-BY_WORKLOAD = 100_000  # messages and notes
 _LOOK = 20_000  # steps or actions between two looks, so that a look costs nothing in the run's hot loop
 
 
@@ -23,9 +22,8 @@ class Budget:
         self.world, self.max_steps = world, max_steps
         self.values, self.actions = min(_LOOK, max_steps) * WIDTH, _LOOK
         share = max(1, max_steps / MAX_STEPS)
-        self.by_handling, self.by_story, self.by_workload = (
-            int(n * share) for n in (BY_HANDLING, BY_STORY, BY_WORKLOAD)
-        )
+        self.by_workload = max_steps // 10  # messages and notes
+        self.by_handling, self.by_story = int(BY_HANDLING * share), int(BY_STORY * share)
         self.happened, self.quiet_since = -1, 0
         self.counted = 0  # how much of the record is in these:
         self.handlings: Counter = Counter()  # (service, id of the message it handles): messages and notes

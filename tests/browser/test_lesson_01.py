@@ -59,7 +59,7 @@ def test_a_learner_breaks_the_lesson_by_hand_and_steps_back(page, panel, screens
     panel.locator("select").nth(1).select_option(label="delay")
     address.filter(has_text="✗").wait_for()
     assert "delay mail.deliver.UserRegistered #1" in code.inner_text()
-    screenshot("lesson-01-exact-fault")
+    panel.screenshot(path=screenshot("lesson-01-exact-fault").with_name("laboratory.png"))
     panel.locator(".widget-dropdown:has(label:text-is('asking')) select").select_option(label="patiently, as of the event")
     address.filter(has_text="✓").wait_for()
 
