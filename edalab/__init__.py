@@ -3,11 +3,12 @@
 from .errors import Misuse, PublishFailed, Unanswered
 from .model import Command, Event, Query, System
 from .proof import Claim, explore
+from .proof import ready as claims
 from .sim import Fault, Faults, cut, pause, simulate
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Claim", "Command", "Event", "Fault", "Faults", "Misuse", "PublishFailed", "Query", "System", "Unanswered", "cut", "explore",
+    "Claim", "Command", "Event", "Fault", "Faults", "Misuse", "PublishFailed", "Query", "System", "Unanswered", "claims", "cut", "explore",
     "pause", "simulate",
 ]

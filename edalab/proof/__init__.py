@@ -2,5 +2,6 @@
 
 from .claims import Claim, Verdict
 from .explore import Exploration, Schedule, explore
+from .ready import Evidence
 
-__all__ = ["Claim", "Exploration", "Schedule", "Verdict", "explore"]
+__all__ = ["Claim", "Evidence", "Exploration", "Schedule", "Verdict", "explore"]

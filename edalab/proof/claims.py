@@ -39,6 +39,8 @@ class Claim:
     """Decorates a function of a run that returns the evidence against `sentence`: a list of rows, a DataFrame, a dict, or
     what it yields; nothing where there is none. `about=` is the message without which the claim is not exercised."""
 
+    endless = False  # whether it judges runs, too, that did not end by themselves
+
     def __init__(self, sentence: str, *, about: type[Message] | None = None):
         if not isinstance(sentence, str) or not sentence.strip():
             raise Misuse(f'a claim begins with its sentence: write @Claim("each order is charged once"), not {_shown(sentence)}')

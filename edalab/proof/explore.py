@@ -190,7 +190,7 @@ def _play(system, workload, claims, faults: tuple[Fault, ...], seed: int, later:
         if faults:
             misuse.args = (f"{misuse} (under faults={list(faults)})",)
         raise
-    outcomes = ("not exercised",) * len(claims) if endless else tuple(claim.check(run).outcome for claim in claims)
+    outcomes = tuple("not exercised" if endless and not claim.endless else claim.check(run).outcome for claim in claims)
     after = faults[-1] if faults else None
     next_faults = possible(run, after) if later and not endless else []
     return _Played(Schedule(faults, seed, outcomes, endless), next_faults)

@@ -1,0 +1,205 @@
+"""A run read as handlings: who handled which message, what it saved and published meanwhile, how it ended, and which of
+several messages tell one and the same fact. Read once a run, from the record alone; the ready claims are decided from it."""
+
+from collections.abc import Iterable
+from functools import cached_property
+
+from ..history import Run, Step
+from ..model import Envelope
+
+UNSENT = ("crash", "fail", "cut")  # a publish that these strike put nothing into the world, and its publisher knows
+_NOT_SENT = (*UNSENT, "lose", "drop")
+_FINISHED = ("commit", "ack", "reply", "done")
+_ENDS = frozenset((*_FINISHED, "retry", "dead_letter", "lost", "failure"))
+_TIME_OUT = "not acknowledged"  # a queue gives a message up while its handler may still run
+
+
+class Handling:
+    """One start of a handler. Steps are told by their numbers in the journal: `first` and `last` (None: it never ended),
+    the `saves` that took effect, the messages it `sent`, and all that it saved, published and asked, in order, `inside`."""
+
+    __slots__ = ("service", "replica", "envelope", "first", "last", "ending", "saves", "sent", "inside")
+
+    def __init__(self, service: str, replica: int, envelope: Envelope, first: int):
+        self.service, self.replica, self.envelope, self.first = service, replica, envelope, first
+        self.last = self.ending = None
+        self.saves, self.sent, self.inside = [], [], []
+
+    @property
+    def finished(self) -> bool:
+        """Whether the handler did all it had to."""
+        return self.ending in _FINISHED
+
+    def __repr__(self) -> str:
+        return f"<{self.service} handles {self.envelope.type} {self.envelope.id}: {self.ending or 'under way'}>"
+
+
+class Handlings:
+    """All handlings of a run, in the order they began."""
+
+    @classmethod
+    def of(cls, run: Run) -> "Handlings":
+        """Those of a run, which several claims share."""
+        try:
+            return run._handlings
+        except AttributeError:
+            run._handlings = found = cls(run)
+            return found
+
+    def __init__(self, run: Run):
+        self.run, self.system, self.journal = run, run.system, run.journal
+        self.all: list[Handling] = []
+        self.said: list[int] = []  # every publish and ask, whatever struck it
+        self.within: dict[int, Handling | None] = {}  # the handling in which it was said
+        self.given_up: dict[tuple[str, str], int] = {}  # (service, id of a message) dead-lettered or lost
+        self.unanswered: set[str] = set()
+        at_work: dict[tuple[str, int], dict[str, Handling]] = {}
+        for number, (_, step, service, replica, envelope, _, _, _, fault, detail) in enumerate(self.journal):
+            if step == "handle":
+                handling = Handling(service, replica, envelope, number)
+                self.all.append(handling)
+                at_work.setdefault((service, replica), {})[envelope.id] = handling
+            elif step == "publish" or step == "ask":
+                here = at_work.get((service, replica))
+                handling = _speaker(here, envelope) if here else None
+                self.said.append(number)
+                self.within[number] = handling
+                if handling is not None:
+                    handling.inside.append(number)
+                    if step == "publish" and fault not in _NOT_SENT:
+                        handling.sent.append(number)
+            elif step == "save":
+                handling = at_work.get((service, replica), {}).get(envelope.id)
+                if handling is not None:
+                    handling.inside.append(number)
+                    if fault is None:
+                        handling.saves.append(number)
+            elif step in _ENDS:
+                if step == "dead_letter" or step == "lost":
+                    self.given_up[service, envelope.id] = number
+                    if detail and detail.startswith(_TIME_OUT):
+                        continue
+                here = at_work.get((service, replica))
+                handling = here.pop(envelope.id, None) if here else None
+                if handling is not None:
+                    handling.last, handling.ending = number, step
+            elif step == "crash":
+                for handling in at_work.pop((service, replica), {}).values():
+                    handling.last, handling.ending = number, step
+            elif step == "timeout":
+                self.unanswered.add(envelope.id)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run ended by itself: nothing was left to do."""
+        world = self.run._world
+        return world.misuse is None and len(world.agenda) <= world.cancelled
+
+    def of_type(self, name: str) -> list[Handling]:
+        """The handlings of messages of a type."""
+        return [handling for handling in self.all if handling.envelope.type == name]
+
+    def steps(self, name: str, word: str = "publish", unsent: Iterable[str] = UNSENT) -> list[int]:
+        """Where messages of a type were published (or asked), but for those that `unsent` struck."""
+        journal = self.journal
+        return [n for n in self.said if journal[n].envelope.type == name and journal[n].step == word and journal[n].fault not in unsent]
+
+    # -- the same fact
+
+    @cached_property
+    def fact(self) -> dict[str, str]:
+        """The id of every message that was said -> the id of the first one that told the same fact. A message tells the
+        same as an earlier one where it is the earlier one again (same id), or where its producer ran twice: same source,
+        cause, type and data (but for the moment of publishing). What one handling says twice is two facts, unless it asks
+        again because it got no answer; what two ticks say is two facts, unless the first was interrupted."""
+        told: dict[str, str] = {}
+        groups: dict[tuple, list[tuple]] = {}
+        for number in self.said:
+            step, envelope = self.journal[number], self.journal[number].envelope
+            id, cause = envelope.id, envelope.causation
+            if id in told:
+                continue
+            told[id] = id
+            home = self.within[number]
+            if cause is None:  # the client or a tick begins a story
+                if home is None and not self.unanswered:
+                    continue
+                cause = home and home.envelope.type
+            elif home is not None and home.envelope.id != cause:
+                home = None  # told by an outbox
+            through = step.fault not in UNSENT and id not in self.unanswered
+            group = groups.setdefault((envelope.source, told.get(cause, cause), envelope.type), [])
+            if group:
+                same = [other for other in group if _again(home, other[1]) and _says_the_same(other[0], envelope)]
+                facts = list(dict.fromkeys(told[other.id] for other, _, _ in same))
+                by_one = home is not None or envelope.source == "client"
+                place = sum(1 for _, where, went in same if where is home and went) if by_one else 0
+                if place < len(facts):
+                    told[id] = facts[place]
+            group.append((envelope, home, through))
+        return told
+
+    # -- effects
+
+    def twice(self, handlings: list[Handling]) -> tuple[Handling, int, Handling, int] | None:
+        """Two of these handlings that did the same: both changed the service's database, or both sent off the same fact;
+        with the steps that prove it."""
+        savers = [handling for handling in handlings if handling.saves]
+        for later in savers[1:]:
+            for save in later.saves:
+                if self.changed(save):
+                    return savers[0], savers[0].saves[0], later, save
+        sent: dict[str, tuple[Handling, int]] = {}
+        for handling in handlings:
+            for number in handling.sent:
+                first, before = sent.setdefault(self.fact[self.journal[number].envelope.id], (handling, number))
+                if first is not handling:
+                    return first, before, handling, number
+        return None
+
+    def changed(self, save: int) -> bool:
+        """Whether a transaction that was saved left the database other than it was: writing the same again does not."""
+        time, service = self.journal[save].time, self.journal[save].service
+        saves = [n for n, s in enumerate(self.journal) if s.step == "save" and s.service == service and s.fault is None]
+        if any(self.journal[n].time == time for n in saves if n != save):
+            return True  # two in one millisecond cannot be told apart
+        before = self._tables(self.run.at(max(0, time - 1) / 1000), service)
+        after = self.run._world if save == saves[-1] else self.run.at(time / 1000)
+        return before != self._tables(after, service)
+
+    @staticmethod
+    def _tables(world, service: str) -> dict[str, list[tuple]]:
+        node = world.services[service]
+        return {name: node.rows('select * from "{}"'.format(name.replace('"', '""'))) for name in node.database.tables()}
+
+    # -- words
+
+    def when(self, number: int) -> str:
+        return f"at {self.journal[number].time / 1000:g} s"
+
+    def evidence(self, numbers: Iterable[int]) -> tuple[Step, ...]:
+        return tuple(self.journal[number] for number in sorted(set(numbers)))
+
+
+def _speaker(at_work: dict[str, Handling], envelope: Envelope) -> Handling:
+    """Of the handlings at work in a replica, the one that says this: that of the message's cause, or else a tick."""
+    if envelope.causation in at_work:
+        return at_work[envelope.causation]
+    here = list(at_work.values())
+    return next((handling for handling in reversed(here) if handling.envelope.data is None), here[-1])
+
+
+def _again(home: Handling | None, earlier: Handling | None) -> bool:
+    """Whether one handling may repeat what another said."""
+    a_tick = home is not None and earlier is not None and home.envelope.data is None and home is not earlier
+    return not a_tick or earlier.ending in ("crash", "failure")
+
+
+def _says_the_same(one: Envelope, other: Envelope) -> bool:
+    return one.data == other.data or _lasting(one) == _lasting(other)
+
+
+def _lasting(envelope: Envelope) -> dict:
+    """The data but for what only says when it was published."""
+    moment = envelope.time / 1000
+    return {name: value for name, value in vars(envelope.data).items() if not (value.__class__ is float and value == moment)}

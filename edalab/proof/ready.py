@@ -1,0 +1,153 @@
+"""Claims that are ready: each is the sentence that one named anomaly contradicts, decided from the record of a run."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ..errors import Misuse, Unknown, shown
+from ..history import Run, Step
+from ..model import Command, Event, Message, Query, Service
+from .claims import Claim, Verdict
+from .deliveries import lost, out_of_order, tried_again, twice
+from .gaps import dual_write_gap, stale_read
+from .handlings import Handlings
+from .sagas import badly_compensated, stuck, vocabulary
+
+__all__ = [
+    "compensated_once", "handled_once", "in_order_per_key", "no_dual_write_gap", "no_event_lost", "no_poison_loop",
+    "no_stale_read", "projection_matches", "saga_settled",
+]  # fmt: skip
+
+
+class Evidence(NamedTuple):
+    """What proves that a claim is broken: one sentence, and the steps it speaks of."""
+
+    sentence: str
+    steps: tuple[Step, ...]
+
+    def __repr__(self) -> str:
+        return f"<Evidence: {self.sentence}>"
+
+
+class Ready(Claim):
+    """A claim that `decide` decides from the handlings of a run: it yields (sentence, numbers of steps) for all that
+    contradicts the claim, or says in words why nothing tested it. `endless`: it judges runs that did not end, too."""
+
+    def __init__(self, sentence: str, decide: Callable, *arguments: Any, endless: bool = False):
+        super().__init__(sentence)
+        self.function, self.arguments, self.endless = decide, arguments, endless
+
+    def check(self, run: Run) -> Verdict:
+        """The verdict on a run."""
+        handlings = Handlings.of(run)
+        found = self.function(handlings, *self.arguments)
+        if isinstance(found, str):
+            return Verdict(self.sentence, "not exercised", [], found)
+        evidence = [Evidence(sentence, handlings.evidence(numbers)) for sentence, numbers in found]
+        more = f", and {len(evidence) - 1:,} more" if len(evidence) > 1 else ""
+        return Verdict(self.sentence, "broken" if evidence else "holds", evidence, evidence[0].sentence + more if evidence else "")
+
+
+def no_event_lost(message: type[Message]) -> Claim:
+    """Every service that subscribes to an event finished handling each one that was published. Lost is what the broker
+    lost, what was dead-lettered or given up, and what a crash took where it is delivered at most once. (A command: the
+    service that handles it.)"""
+    name = _named("no_event_lost", message, (Event, Command))
+    return Ready(f"no {name} is lost", lost, name)
+
+
+def handled_once(message: type[Message]) -> Claim:
+    """No service does twice what one fact asks for: of two handlings of it, at most one changes the service's database,
+    and at most one publishes the same. Two messages are one fact where the id is the same, or where their producer ran
+    twice: same source, cause and data. (One handling that saves in two transactions, the second of them after a crash,
+    counts as two.)"""
+    name = _named("handled_once", message, (Event, Command))
+    return Ready(f"each {name} is handled once", twice, name)
+
+
+def in_order_per_key(event: type[Event]) -> Claim:
+    """What events of one key do (transactions that change something, messages) is done in the order they were published
+    in, in each service. A late one that is recognised and ignored does nothing."""
+    name = _named("in_order_per_key", event, (Event, Command), key=True)
+    return Ready(f"{name} of one {event.__declared__.key} take effect in the order published", out_of_order, name)
+
+
+def no_stale_read(query: type[Query]) -> Claim:
+    """No query is answered by a service that has not handled an event about its key which was published before the
+    question: an event it subscribes to, or one of a service that it had asked about that key before, and not since."""
+    name = _named("no_stale_read", query, (Query,), key=True)
+    return Ready(f"no answer to {name} is older than an event published before the question", stale_read, name)
+
+
+def no_dual_write_gap(service: str | Service) -> Claim:
+    """What a handling saves and what it publishes go together: where one was done and a fault or an exception kept it
+    from the other, the other was done later."""
+    name = service.name if isinstance(service, Service) else service
+    if not isinstance(name, str):
+        raise Misuse(f"no_dual_write_gap takes the name of a service, such as 'orders', not {shown(service)}")
+    return Ready(f"{name} neither saves without publishing nor publishes without saving", dual_write_gap, name)
+
+
+def saga_settled() -> Claim:
+    """Every saga ends: by a message declared with settles=True, or with all its steps compensated. The messages of one
+    correlation are a saga; `compensates=`, `refuses=`, `final=` and `settles=` of their classes say what is what."""
+    return Ready("every saga is settled or wholly compensated", stuck, vocabulary("saga_settled"))
+
+
+def compensated_once() -> Claim:
+    """Where a saga is refused or fails, each of its steps that was done is compensated, once; and no other is."""
+    return Ready("what a failed saga did is compensated, once", badly_compensated, vocabulary("compensated_once"))
+
+
+def projection_matches(service: str, sql: str, source: str | Callable, source_sql: str | None = None) -> Claim:
+    """At the end of a run a `select` in one service finds the rows, in whatever order, that a `select` in another service
+    finds; or those that `source`, a function of the run, returns."""
+    if callable(source) == isinstance(source_sql, str) or not (isinstance(service, str) and isinstance(sql, str)):
+        raise Misuse(
+            "projection_matches takes a service and a select, and what they should match: projection_matches('reports', "
+            "'select …', 'orders', 'select …'), or a function of the run in place of the last two"
+        )
+    other = f"what {getattr(source, '__name__', 'the function')} finds" if callable(source) else f"{source_sql!r} in {source}"
+    return Claim(f"{sql!r} in {service} matches {other}")(_Drift(service, sql, source, source_sql))
+
+
+class _Drift:
+    """The rows that only one side has."""
+
+    def __init__(self, service, sql, source, source_sql):
+        self.service, self.sql, self.source, self.source_sql = service, sql, source, source_sql
+
+    def __call__(self, run: Run) -> list[str]:
+        have = [tuple(row) for row in run.rows(self.service, self.sql)]
+        wanted = [tuple(row) for row in (self.source(run) if self.source_sql is None else run.rows(self.source, self.source_sql))]
+        missing = list(wanted)
+        surplus = [row for row in have if row not in missing or missing.remove(row)]
+        where = "the other side" if self.source_sql is None else self.source
+        return [f"{_row(row)} is missing in {self.service}, {where} has it" for row in missing] + [
+            f"{_row(row)} is in {self.service}, {where} has no such row" for row in surplus
+        ]
+
+
+def no_poison_loop(attempts: int = 10) -> Claim:
+    """No message is tried more than `attempts` times, and none keeps the run from ending."""
+    if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
+        raise Misuse(f"no_poison_loop: attempts= takes a whole number from 1, not {shown(attempts)}")
+    return Ready(f"no message is tried more than {attempts} times or goes round for ever", tried_again, attempts, endless=True)
+
+
+def _named(claim: str, message: Any, kinds: tuple[type[Message], ...], key: bool = False) -> str:
+    words = " or ".join(("an " if kind is Event else "a ") + kind.__name__.lower() for kind in kinds)
+    if not (isinstance(message, type) and issubclass(message, kinds)) or message in kinds:
+        raise Misuse(f"{claim} takes the class of {words}, not {shown(message)}")
+    if key and message.__declared__.key is None:
+        raise Misuse(f"{claim}({message.__name__}): which of them belong together? Declare class {message.__name__}(..., key='…')")
+    return message.__name__
+
+
+def _row(row: tuple) -> str:
+    return repr(row[0]) if len(row) == 1 else repr(row)
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    raise AttributeError(str(Unknown("ready claim", name, __all__)))
