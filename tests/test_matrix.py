@@ -3,7 +3,7 @@
 import pytest
 from test_explore import OrderPlaced, charged, charged_once, shop, two_orders
 
-from edalab import Event, System, explore
+from edalab import Claim, Event, System, explore
 from edalab.view import matrix
 
 
@@ -69,13 +69,24 @@ def test_marks_and_words_stay_in_the_picture_and_apart(number, width):
     assert picture.png().startswith(b"\x89PNG") and "<svg" in picture.svg()
 
 
+def test_what_does_not_fit_into_a_cell_is_counted():
+    seen = []
+
+    @Claim("every other run is fine")
+    def every_other(run):
+        seen.append(run.digest)
+        return ["no"] * (len(seen) % 2)
+
+    picture = matrix(explore(shop(), orders(12), [every_other]))
+    assert any(label.text.startswith("+") for label in picture.scene.labels)
+    assert all(item.extent()[2] <= picture.scene.width + 1 for item in picture.scene.items())
+
+
 def test_a_system_of_six_services_is_drawn_whole():
     system, first = chain(6)
 
     async def one(ctx):
         await ctx.publish(first(name="x"))
-
-    from edalab import Claim
 
     @Claim("the last hears of it")
     def heard(run):

@@ -56,7 +56,7 @@ def matrix(result: Exploration, width: int = _WIDTH) -> Matrix:
                 cells += _cell(scene, result, in_cell, first + step * number, y - 7, step - 8)
         y += 6
     scene.lines.append(Line(2, y, width - 2, y, "grid"))
-    y = _legend(scene, result, y + 16, width, any(len(s.said) for s in cells))
+    y = _legend(scene, result, y + 16, width)
     scene.height = y
     broken = [f"{claim.sentence} {len(result.broken(claim))}" for claim in result.claims if result.broken(claim)]
     scene.shows = (
@@ -106,12 +106,16 @@ def _cell(scene: Scene, result: Exploration, schedules: list[Schedule], x: int, 
     runs = [list(group) for _, group in groupby(said, key=lambda pair: pair[1])]
     if sum(_mark_width(word) for _, word in said) <= room and len(said) <= _MOST:
         runs = [[pair] for pair in said]
-    cells = []
-    for run in runs:
+    cells, end = [], x + room
+    for number, run in enumerate(runs):
         schedule, word = run[0]
         times = f"×{len(run)}" if len(run) > 1 else ""
         wide = _mark_width(word)
-        if x + wide > room + x or not wide:
+        rest = f"+{sum(map(len, runs[number:]))}"
+        last = number == len(runs) - 1
+        if x + wide + (text_width(times, 10) if times else 0) > end - (0 if last else text_width(rest, 11, True) + 6):
+            hides_broken = any(word not in ("", "–") for run in runs[number:] for _, word in run)
+            scene.labels.append(Label(x, y, rest, "struck count" if hides_broken else "detail"))
             break
         tip = _tip(result, schedule, word, len(run))
         if word in ("", "–"):
@@ -138,7 +142,7 @@ def _tip(result: Exploration, schedule: Schedule, word: str, times: int) -> str:
     return clean(f"{schedule.faults[0]}{more}: {what}", 300)
 
 
-def _legend(scene: Scene, result: Exploration, y: int, width: int, _) -> int:
+def _legend(scene: Scene, result: Exploration, y: int, width: int) -> int:
     """What the marks mean, in as many lines as it takes."""
     x = 2
     said = {_said(result, schedule) for schedule in result.schedules}
@@ -156,19 +160,19 @@ def _legend(scene: Scene, result: Exploration, y: int, width: int, _) -> int:
     put(lambda x, y: scene.marks.append(Mark(x + 6, y, "survived")), "survived")
     if "–" in said:
         put(lambda x, y: scene.marks.append(Mark(x + 6, y, "untested")), "nothing tested")
+
+    def key(letter: str):
+        def draw(x: int, y: int) -> None:
+            scene.bars.append(Box(x, y - 7, 14, 14, "broken"))
+            scene.labels.append(Label(x + 7, y, letter, "in broken", "middle"))
+
+        return draw
+
     for number, claim in enumerate(result.claims):
         if result.broken(claim):
-            def key(x, y, letter=LETTERS[number % 26]):
-                scene.bars.append(Box(x, y - 7, 14, 14, "broken"))
-                scene.labels.append(Label(x + 7, y, letter, "in broken", "middle"))
-
-            put(key, f"broken: {claim.sentence}")
+            put(key(LETTERS[number % 26]), f"broken: {claim.sentence}")
     if result.endless:
-        def key(x, y):
-            scene.bars.append(Box(x, y - 7, 14, 14, "broken"))
-            scene.labels.append(Label(x + 7, y, ENDLESS, "in broken", "middle"))
-
-        put(key, "did not end")
+        put(key(ENDLESS), "did not end")
     words = f"a mark for each time a point is passed · {result.coverage}"
     scene.labels.append(Label(2, y + 22, shorten(clean(words), width - 4, 11), "caption"))
     return y + 36
