@@ -133,6 +133,7 @@ class World:
                 continue
             if time != self.now:
                 if time > until:
+                    heappush(heap, (time, number, action, argument))  # still to come: the run did not end by itself
                     self.now = until
                     break
                 if len(record) > budget.values or number > budget.actions:
