@@ -56,10 +56,7 @@ class Exploration:
 
     def run(self, schedule: Schedule) -> Run:
         """The run of a schedule, played again."""
-        try:
-            return simulate(self.system, self.workload, seed=schedule.seed, faults=schedule.faults)
-        except Endless as endless:
-            return endless.run
+        return _recorded(self.system, self.workload, schedule.seed, schedule.faults)[0]
 
     def outcome(self, claim: Claim | str) -> str:
         """ "broken" if any schedule breaks the claim, "not exercised" if none tested it, else "holds"."""
@@ -156,8 +153,16 @@ def explore(
     return result
 
 
+def _recorded(system: System, workload: Callable, seed: int, faults: tuple[Fault, ...]) -> tuple[Run, str]:
+    """A run, and why it did not end, if it did not."""
+    try:
+        return simulate(system, workload, seed=seed, faults=faults), ""
+    except Endless as endless:
+        return endless.run, str(endless)
+
+
 def _refuse_if_two_runs_differ(system: System, workload: Callable, seed: int) -> None:
-    first, second = (simulate(system, workload, seed=seed).journal for _ in range(2))
+    first, second = (_recorded(system, workload, seed, ())[0].journal for _ in range(2))
     for number, (one, other) in enumerate(zip_longest(first, second)):
         if one is None or other is None or _comparable(one) != _comparable(other):
             raise Misuse(
@@ -181,11 +186,8 @@ def _named(step: Step | None) -> str:
 
 def _play(system, workload, claims, faults: tuple[Fault, ...], seed: int, later: bool) -> _Played:
     """One schedule, with what could strike it next if `later`."""
-    endless = ""
     try:
-        run = simulate(system, workload, seed=seed, faults=faults)
-    except Endless as error:
-        run, endless = error.run, str(error)
+        run, endless = _recorded(system, workload, seed, faults)
     except Misuse as misuse:
         if faults:
             misuse.args = (f"{misuse} (under faults={list(faults)})",)

@@ -112,10 +112,12 @@ def stale_read(record: Handlings, name: str) -> Found:
 
 
 def _knows(record: Handlings, answering: Handling, event, published: int) -> bool | None:
-    """Whether a service had heard of an event when it answered; None where it need not."""
+    """Whether a service had heard of an event, or of a newer one of its kind, when it answered; None where it need not."""
     service, end = answering.service, answering.last
     if any(handler.service == service for handler in record.system.handlers(event.type)):
-        heard = [h for h in record.of_type(event.type) if h.service == service and h.envelope.id == event.id]
+        alike = (number for number in record.steps(event.type) if number >= published)
+        newer = {e.id for number in alike if (e := record.journal[number].envelope).subject == event.subject}
+        heard = [h for h in record.of_type(event.type) if h.service == service and h.envelope.id in newer]
         return any(h.saves and h.saves[0] < end or h.finished and h.last < end for h in heard)
     asks = [
         number

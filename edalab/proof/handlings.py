@@ -141,16 +141,16 @@ class Handlings:
 
     # -- effects
 
-    def twice(self, handlings: list[Handling]) -> tuple[Handling, int, Handling, int] | None:
-        """Two of these handlings that did the same: both changed the service's database, or both sent off the same fact;
-        with the steps that prove it."""
+    def twice(self, handlings: list[Handling], sending: bool = True) -> tuple[Handling, int, Handling, int] | None:
+        """Two of these handlings that did the same: both changed the service's database or, where `sending` counts, both
+        sent off the same fact; with the steps that prove it."""
         savers = [handling for handling in handlings if handling.saves]
         for later in savers[1:]:
             for save in later.saves:
                 if self.changed(save):
                     return savers[0], savers[0].saves[0], later, save
         sent: dict[str, tuple[Handling, int]] = {}
-        for handling in handlings:
+        for handling in handlings if sending else ():
             for number in handling.sent:
                 first, before = sent.setdefault(self.fact[self.journal[number].envelope.id], (handling, number))
                 if first is not handling:
@@ -170,7 +170,8 @@ class Handlings:
     @staticmethod
     def _tables(world, service: str) -> dict[str, list[tuple]]:
         node = world.services[service]
-        return {name: node.rows('select * from "{}"'.format(name.replace('"', '""'))) for name in node.database.tables()}
+        quoted = {name: name.replace('"', '""') for name in node.database.tables()}
+        return {name: sorted(node.rows(f'select * from "{text}"'), key=repr) for name, text in quoted.items()}
 
     # -- words
 

@@ -57,6 +57,14 @@ class Saga:
                 return True
         return False
 
+    def tried(self, name: str) -> int:
+        """How many facts of a type were said. What was asked for and is in doubt may be compensated, done or not."""
+        return len({self.record.fact[self.record.journal[number].envelope.id] for number in self.said.get(name, ())})
+
+    def refuses(self, name: str) -> bool:
+        """Whether a message said that this step is refused."""
+        return any(self.words.get(other, (None, None))[1] == name for other in self.said)
+
     @property
     def settled(self) -> bool:
         return any(self.words.get(name, (0, 0, 0, False))[3] for name in self.said)
@@ -158,15 +166,16 @@ def badly_compensated(record: Handlings, words: Vocabulary) -> Found:
             elif done > compensated and (refused or applied) and not final and record.ended:
                 times = f"{done:,} times, compensated {compensated:,} times" if done > 1 else "done and not compensated"
                 found.append((f"in {saga} {name} was {times}, though {why}", numbers))
-            elif compensated > done:
-                times = f"compensated {compensated:,} times and done {done:,} times" if done else "compensated and never done"
+            elif compensated > (tried := 0 if saga.refuses(name) and not done else saga.tried(name)):
+                times = f"compensated {compensated:,} times and done {done:,} times" if tried else "compensated and never done"
                 found.append((f"in {saga} {name} was {times}", numbers))
         found += [piece for name in saga.said if words.get(name, (None,))[0] for piece in _applied_twice(saga, name)]
     return found if tested else "nothing was refused, failed or compensated"
 
 
 def _applied_twice(saga: Saga, name: str) -> Found:
-    """A compensation that two handlings of one fact applied: of its command, or of what its event tells the end of."""
+    """A compensation that two handlings of one fact applied: of its command, or of what its event tells the end of. To say
+    again that it is done is no second one, where it is something that is saved."""
     record = saga.record
     if isinstance(record.journal[saga.said[name][0]].envelope.data, Command):
         ids = {record.journal[number].envelope.id for number in saga.said[name]}
@@ -176,7 +185,7 @@ def _applied_twice(saga: Saga, name: str) -> Found:
             (h.service, record.fact.get(h.envelope.id)) for number in saga.said[name] if (h := record.within[number]) and h.envelope.data is not None
         }
         handlings = [h for h in record.all if (h.service, record.fact.get(h.envelope.id)) in causes]
-    proofs = [record.twice(same) for same in by_fact(record, handlings)]
+    proofs = [record.twice(same, sending=not any(h.saves for h in same)) for same in by_fact(record, handlings)]
     return [
         (f"in {saga} {first.service} applied {name} twice, for {_one(first)} {record.when(one)} and again {record.when(other)}",
          [first.first, one, later.first, other])
