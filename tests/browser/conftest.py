@@ -56,6 +56,18 @@ class Lab:
         page.wait_for_timeout(500)  # until the first cell is on its way; idle before that means nothing
         self.wait_until_idle(page, timeout)
 
+    def panel(self, page):
+        """The panel of the notebook that is open, with its cells run, scrolled into view."""
+        panel = page.locator(".jp-NotebookPanel:visible .edalab-panel")
+        page.locator(".jp-NotebookPanel:visible .jp-WindowedPanel-outer").hover()
+        for _ in range(100):  # JupyterLab keeps only those cells on the page that are near the window
+            if panel.count():
+                break
+            page.mouse.wheel(0, -500)
+            page.wait_for_timeout(50)
+        panel.scroll_into_view_if_needed()
+        return panel
+
     def choose(self, page, menu, item):
         page.get_by_role("menuitem", name=menu, exact=True).click()
         page.get_by_role("menuitem", name=item, exact=True).click()
