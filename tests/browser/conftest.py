@@ -53,7 +53,12 @@ class Lab:
     def run_all(self, page, timeout=120_000):
         """Run > Run All Cells, and wait until the kernel has nothing left to do."""
         self.choose(page, "Run", "Run All Cells")
-        page.wait_for_timeout(500)  # until the first cell is on its way; idle before that means nothing
+        busy = page.locator(".jp-NotebookPanel:visible .jp-Notebook-ExecutionIndicator[data-status=busy]")
+        try:  # until the first cell is on its way: idle before that means nothing
+            busy.wait_for(timeout=3_000)
+        except Exception as error:  # Playwright's own TimeoutError, which is imported where a browser is
+            if type(error).__name__ != "TimeoutError":
+                raise  # else a short notebook is through already
         self.wait_until_idle(page, timeout)
 
     def panel(self, page):
