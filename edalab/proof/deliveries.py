@@ -8,7 +8,7 @@ Found = list[tuple[str, list[int]]] | str  # (a sentence, the steps it speaks of
 
 def lost(record: Handlings, name: str) -> Found:
     """Published, and a service that subscribes never finished with it."""
-    published = record.steps(name)
+    published = record.published(name)
     if not published:
         return f"no {name} was published"
     services = list(dict.fromkeys(handler.service for handler in record.system.handlers(name)))
@@ -83,7 +83,7 @@ def by_fact(record: Handlings, handlings: list[Handling]) -> list[list[Handling]
 def out_of_order(record: Handlings, name: str) -> Found:
     """An older event of a key takes effect after a newer one."""
     place: dict[str, int] = {}  # id -> where it was published first
-    for number in record.steps(name, unsent=(*UNSENT, "lose")):
+    for number in record.published(name, unsent=(*UNSENT, "lose")):
         place.setdefault(record.journal[number].envelope.id, number)
     keys: dict[tuple[str, str], list[Handling]] = {}
     for handling in record.of_type(name):

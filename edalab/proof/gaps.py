@@ -63,7 +63,7 @@ def _steps(record: Handlings, handling: Handling, word: str) -> list[int]:
 def _published_later(record: Handlings, handling: Handling, number: int, name: str) -> bool:
     """Whether the message went out after all: by another attempt, or from an outbox."""
     struck = record.journal[number].envelope if record.journal[number].step == "publish" else None
-    for other in record.steps(name, unsent=(*UNSENT, "lose")):
+    for other in record.published(name, unsent=(*UNSENT, "lose")):
         envelope = record.journal[other].envelope
         if envelope.source != handling.service or other < handling.saves[0]:
             continue
@@ -115,7 +115,7 @@ def _knows(record: Handlings, answering: Handling, event, published: int) -> boo
     """Whether a service had heard of an event, or of a newer one of its kind, when it answered; None where it need not."""
     service, end = answering.service, answering.last
     if any(handler.service == service for handler in record.system.handlers(event.type)):
-        alike = (number for number in record.steps(event.type) if number >= published)
+        alike = (number for number in record.published(event.type) if number >= published)
         newer = {e.id for number in alike if (e := record.journal[number].envelope).subject == event.subject}
         heard = [h for h in record.of_type(event.type) if h.service == service and h.envelope.id in newer]
         return any(h.saves and h.saves[0] < end or h.finished and h.last < end for h in heard)

@@ -4,7 +4,7 @@ several messages tell one and the same fact. Read once a run, from the record al
 from collections.abc import Iterable
 from functools import cached_property
 
-from ..history import Run, Step
+from ..history import WIDTH, Run, Step
 from ..model import Envelope
 
 UNSENT = ("crash", "fail", "cut")  # a publish that these strike put nothing into the world, and its publisher knows
@@ -47,44 +47,57 @@ class Handlings:
             return found
 
     def __init__(self, run: Run):
-        self.run, self.system, self.journal = run, run.system, run.journal
+        self.run, self.system = run, run.system
+        self.journal = vars(run).get("journal") or _Steps(run._record)
         self.all: list[Handling] = []
         self.said: list[int] = []  # every publish and ask, whatever struck it
         self.within: dict[int, Handling | None] = {}  # the handling in which it was said
         self.given_up: dict[tuple[str, str], int] = {}  # (service, id of a message) dead-lettered or lost
         self.unanswered: set[str] = set()
+        self._of_type: dict[str, list[Handling]] = {}
+        self._published: dict[str, list[tuple[int, str | None]]] = {}  # type -> where, and what struck
+        self._read(run._record)
+
+    def _read(self, record: list) -> None:
         at_work: dict[tuple[str, int], dict[str, Handling]] = {}
-        for number, (_, step, service, replica, envelope, _, _, _, fault, detail) in enumerate(self.journal):
+        columns = [iter(record)] * WIDTH
+        for number, (_, step, actor, envelope, _, _, _, fault, detail) in enumerate(zip(*columns, strict=True)):
+            if step == "deliver":
+                continue
+            here = at_work.get(actor)
             if step == "handle":
-                handling = Handling(service, replica, envelope, number)
+                handling = Handling(*actor, envelope, number)
                 self.all.append(handling)
-                at_work.setdefault((service, replica), {})[envelope.id] = handling
+                self._of_type.setdefault(envelope.type, []).append(handling)
+                if here is None:
+                    here = at_work[actor] = {}
+                here[envelope.id] = handling
             elif step == "publish" or step == "ask":
-                here = at_work.get((service, replica))
                 handling = _speaker(here, envelope) if here else None
                 self.said.append(number)
                 self.within[number] = handling
+                if step == "publish":
+                    self._published.setdefault(envelope.type, []).append((number, fault))
                 if handling is not None:
                     handling.inside.append(number)
                     if step == "publish" and fault not in _NOT_SENT:
                         handling.sent.append(number)
             elif step == "save":
-                handling = at_work.get((service, replica), {}).get(envelope.id)
+                handling = here.get(envelope.id) if here else None
                 if handling is not None:
                     handling.inside.append(number)
                     if fault is None:
                         handling.saves.append(number)
             elif step in _ENDS:
                 if step == "dead_letter" or step == "lost":
-                    self.given_up[service, envelope.id] = number
+                    self.given_up[actor[0], envelope.id] = number
                     if detail and detail.startswith(_TIME_OUT):
                         continue
-                here = at_work.get((service, replica))
                 handling = here.pop(envelope.id, None) if here else None
                 if handling is not None:
                     handling.last, handling.ending = number, step
             elif step == "crash":
-                for handling in at_work.pop((service, replica), {}).values():
+                for handling in at_work.pop(actor, {}).values():
                     handling.last, handling.ending = number, step
             elif step == "timeout":
                 self.unanswered.add(envelope.id)
@@ -97,12 +110,11 @@ class Handlings:
 
     def of_type(self, name: str) -> list[Handling]:
         """The handlings of messages of a type."""
-        return [handling for handling in self.all if handling.envelope.type == name]
+        return self._of_type.get(name, [])
 
-    def steps(self, name: str, word: str = "publish", unsent: Iterable[str] = UNSENT) -> list[int]:
-        """Where messages of a type were published (or asked), but for those that `unsent` struck."""
-        journal = self.journal
-        return [n for n in self.said if journal[n].envelope.type == name and journal[n].step == word and journal[n].fault not in unsent]
+    def published(self, name: str, unsent: Iterable[str] = UNSENT) -> list[int]:
+        """Where messages of a type were published, but for those that `unsent` struck."""
+        return [number for number, fault in self._published.get(name, ()) if fault not in unsent]
 
     # -- the same fact
 
@@ -160,7 +172,7 @@ class Handlings:
     def changed(self, save: int) -> bool:
         """Whether a transaction that was saved left the database other than it was: writing the same again does not."""
         time, service = self.journal[save].time, self.journal[save].service
-        saves = [n for n, s in enumerate(self.journal) if s.step == "save" and s.service == service and s.fault is None]
+        saves = [n for n, s in enumerate(self.run.journal) if s.step == "save" and s.service == service and s.fault is None]
         if any(self.journal[n].time == time for n in saves if n != save):
             return True  # two in one millisecond cannot be told apart
         before = self._tables(self.run.at(max(0, time - 1) / 1000), service)
@@ -180,6 +192,20 @@ class Handlings:
 
     def evidence(self, numbers: Iterable[int]) -> tuple[Step, ...]:
         return tuple(self.journal[number] for number in sorted(set(numbers)))
+
+
+class _Steps:
+    """Steps by their number, made when asked for: a claim that holds asks for few."""
+
+    def __init__(self, record: list):
+        self._record = record
+
+    def __getitem__(self, number: int) -> Step:
+        time, step, actor, *rest = self._record[number * WIDTH : number * WIDTH + WIDTH]
+        return Step(time, step, *actor, *rest)
+
+    def __len__(self) -> int:
+        return len(self._record) // WIDTH
 
 
 def _speaker(at_work: dict[str, Handling], envelope: Envelope) -> Handling:
