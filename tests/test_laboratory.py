@@ -410,3 +410,14 @@ def test_the_matrix_follows_a_knob(lab):
     knob = next(iter(lab.knobs.values()))
     knob.value = next(value for _, value in knob.options if value != knob.value)
     assert lab.every_fault.marks.picture != before
+
+
+def test_a_pasted_plan_is_played_beside_the_exact_fault_and_stands_in_the_code(lab):
+    calm = lab.run.digest
+    lab.plan.value = "['crash payments.commit.ShelfReserved #1', Faults(delay=0.1), 'cut payments from 5 s to 6 s']"
+    assert not lab.error and lab.run.digest != calm
+    assert "crash payments.commit.ShelfReserved #1" in lab.code and "Faults(delay=0.1)" in lab.code and "cut payments from" in lab.code
+    lab.plan.value = "crash payments"
+    assert "is no fault" in lab.error and lab.run.digest == calm
+    lab.plan.value = ""
+    assert not lab.error

@@ -75,7 +75,7 @@ def claims_of(claims: Any) -> list[Claim]:
 def line(system: str, workload: str, seed: int, faults: Iterable[Fault | Faults], came_of_it: str) -> str:
     """The call of `simulate`, in one line where it fits; what came of it is a remark at the end."""
     begin = f"run = simulate({system}, {workload}, seed={seed}"
-    words = [literal(str(fault)) if isinstance(fault, Fault) else repr(fault) for fault in faults]
+    words = [repr(fault) if isinstance(fault, Faults) else literal(str(fault)) for fault in faults]
     listed = ", ".join(words)
     whole = begin + (f", faults=[{listed}])" if words else ")") + f"  # {came_of_it}"
     if len(whole) <= LINE or not words:

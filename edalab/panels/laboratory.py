@@ -12,7 +12,7 @@ from ..errors import Misuse
 from ..history import Run
 from ..model import System
 from ..proof import Claim, Schedule, Verdict
-from ..sim import Fault, Faults, simulate
+from ..sim import Fault, Faults, Window, parse_plan, simulate
 from . import sheets
 from .code import Summary, claims_of, line, makers
 from .every_fault import EveryFault
@@ -30,7 +30,7 @@ class Laboratory:
     the lowest and highest.
 
     Every widget is an attribute that works without a browser: `lab.drop.value = 0.5`, `lab.seed`, `lab.point`, `lab.action`,
-    `lab.nth`, `lab.cursor` (seconds), `lab.back.click()`, `lab.forward.click()`, `lab.tabs.selected_index`, and each knob by its
+    `lab.nth`, `lab.plan` (more faults, as text), `lab.cursor` (seconds), `lab.back.click()`, `lab.forward.click()`, `lab.tabs.selected_index`, and each knob by its
     name. What came of it: `lab.run`, `lab.verdicts`, `lab.error`, `lab.code`, `lab.summary()`, `lab.picture()`."""
 
     def __init__(
@@ -51,6 +51,7 @@ class Laboratory:
         self._settling = True
         self._exact = ExactFault(self._play)
         self.point, self.action, self.nth = self._exact.point, self._exact.action, self._exact.nth
+        self.plan = ipywidgets.Text(placeholder="more faults, as text", continuous_update=False, layout={"width": "auto"})
         self.seed = ipywidgets.IntSlider(0, min=0, max=99, description="seed", style=STYLE, layout={"width": "auto"})
         for name in RATES:
             setattr(self, name, rate(name))
@@ -70,14 +71,14 @@ class Laboratory:
             setattr(self, name, knob)
         self._chips, self._said, self._hint, self._code = (ipywidgets.HTML(layout={"margin": "0"}) for _ in range(4))
         left = {
-            "exact fault": [self.point, ipywidgets.HBox([self.action, self.nth]), self._hint],
+            "exact fault": [self.point, ipywidgets.HBox([self.action, self.nth]), self._hint, self.plan],
             "random faults": [getattr(self, name) for name in RATES],
             "this lesson": [*self.knobs.values()],
             "timing": [self.seed],
         }
         moments = [self.back, self.cursor.slider, self._when, self.forward]
         self._panel = frame(left, [self._chips, self._said, self.tabs], moments, self._code)
-        for widget in (self.seed, *(getattr(self, name) for name in RATES), *self.knobs.values()):
+        for widget in (self.seed, self.plan, *(getattr(self, name) for name in RATES), *self.knobs.values()):
             widget.observe(self._play, "value")
         self.tabs.observe(self._draw, "selected_index")
         self.back.on_click(lambda _: self.cursor.move(-1))
@@ -88,11 +89,15 @@ class Laboratory:
     # -- what is on the screen, in code
 
     @property
-    def faults(self) -> list[Fault | Faults]:
-        """What is asked for, as `simulate` takes it: the exact fault and the rates."""
+    def faults(self) -> list[Fault | Faults | Window]:
+        """What is asked for, as `simulate` takes it: the exact fault, the plan pasted, and the rates."""
         rates = {name: round(getattr(self, name).value, 4) for name in RATES if getattr(self, name).value}
         exact = self._exact.fault
-        return ([exact] if exact else []) + ([Faults(**rates)] if rates else [])
+        try:
+            pasted = parse_plan(self.plan.value)
+        except Misuse as misuse:
+            self.error, pasted = str(misuse), []
+        return ([exact] if exact else []) + pasted + ([Faults(**rates)] if rates else [])
 
     @property
     def code(self) -> str:
