@@ -169,3 +169,11 @@ def test_a_claim_that_raises_under_a_fault_keeps_what_was_found():
     with pytest.raises(Misuse, match="o1 is charged first") as raised:
         explore(system, one, [first])
     assert raised.value.result.schedules
+
+
+def test_a_dask_cluster_can_be_the_executor():
+    distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
+    here = explore(shop(), two_orders, [charged_once, charged])
+    with distributed.Client(processes=False, dashboard_address=None, n_workers=1, threads_per_worker=1) as client:
+        there = explore(shop(), two_orders, [charged_once, charged], executor=client.get_executor())
+    assert there.schedules == here.schedules
