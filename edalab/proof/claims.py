@@ -63,7 +63,7 @@ class Claim:
         """The verdict on a run. Raises Misuse, naming this claim, where its function fails or returns no evidence."""
         if self.function is None:
             raise Misuse(f"the claim {self.sentence!r} decides nothing yet; write a function of a run below @Claim(...)")
-        with Reading(run) as reading:
+        with Reading(run, listens=self.about is None) as reading:
             evidence = self._ask(reading, run)
             if evidence is not None and len(evidence):
                 return Verdict(self.sentence, "broken", evidence, _cause(evidence))
