@@ -107,7 +107,7 @@ class Publish(Call):
         self.envelope = envelope
         self.resumes = ctx._transaction is None
         takes = PUBLISH if world.exact else self._varied(replica)
-        if world.faulty:
+        if replica.node.faulty:
             fault = ctx._reach("publish", envelope.type, self.channel.confirms, replica.node.cut)
             if fault is not None or replica.node.cut:
                 self._struck(fault, takes)

@@ -244,8 +244,8 @@ class Context:
 
     def _reach(self, step: str, message: str, confirms: bool = True, vain: bool = False):
         """What strikes at a point of this service, reached now, or None."""
-        world = self._world
-        return world.plan.strike(self._replica.service, step, message, confirms, vain) if world.faulty else None
+        node = self._replica.node
+        return self._world.plan.strike(node.name, step, message, confirms, vain) if node.faulty else None
 
     def _reach_here(self, step: str):
         """The same for a step of this very handling, with its row."""

@@ -202,8 +202,11 @@ class Plan:
                 raise Misuse(f"faults= takes Fault, its text, Faults, pause and cut, not {shown(fault)}")
         self.given = given
 
-    def __bool__(self) -> bool:
-        return bool(self.given)
+    def concerns(self, service: str) -> bool:
+        """Whether anything could strike at this service: all others go on as in a run without faults."""
+        if self.rates or any(window.service == service for window in self.windows):
+            return True
+        return any(point[0] == service for point in self.exact)
 
     def strike(self, service: str, step: str, message: str, confirms: bool = True, vain: bool = False) -> Fault | None:
         """What strikes at this point, reached now once more. `confirms`: the topic's, for a publish. `vain`: the step will

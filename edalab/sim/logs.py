@@ -135,13 +135,13 @@ class Reader:
     def deliver(self, ctx) -> None:
         """The message at the position is handed over, and handled."""
         world, replica, handler = self.log.world, ctx._replica, self.handler
-        if world.faulty and not self._reaches(ctx, replica):
+        if self.node.faulty and not self._reaches(ctx, replica):
             return
         offset = ctx._offset = self.position
         ctx._envelope = envelope = self.records[offset]
         ctx._attempt = attempt = self.attempts.pop(offset, 0) + 1 if self.attempts else 1
         at_most_once = handler.delivery == "at-most-once"
-        if self.fetch_time and not world.faulty and not at_most_once:  # nothing can strike: two steps at once
+        if self.fetch_time and not self.node.faulty and not at_most_once:  # nothing can strike: two steps at once
             where = replica.actor, envelope, self.partition, offset, attempt, None, None
             world.record += (world.now, "deliver", *where, world.now, "handle", *where)
             ctx._run(handler)
@@ -213,7 +213,7 @@ class Reader:
         if ctx._handler.delivery == "at-most-once":
             ctx._row("done")
             self._ended(ctx)
-        elif world.faulty:
+        elif self.node.faulty:
             self._commit(ctx)
         else:  # nothing can strike
             offset = ctx._offset

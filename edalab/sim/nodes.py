@@ -167,6 +167,7 @@ class Node:
         self._declared = declaration.handlers if declaration else {}
         self._handlers: dict[str, Handler | None] = {}
         self.ticks = tuple(declaration.ticks) if declaration else ()
+        self.faulty = world.plan.concerns(name)
         self.minted = 0  # ids given out; a crash does not take them back
         self.notes = 0
         self.cut = False

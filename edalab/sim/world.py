@@ -66,7 +66,6 @@ class World:
     def __init__(self, system: System, seed: int, plan: Plan):
         self.system, self.seed, self.plan = system, seed, plan
         self.exact = seed == 0  # latencies are the named constants
-        self.faulty = bool(plan)
         self.now = 0
         self.agenda: list[tuple] = []  # (time, number, action, argument)
         self.background: list[tuple] = []  # ticks and windows to come: they do not keep the run alive
