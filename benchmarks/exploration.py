@@ -1,6 +1,6 @@
-"""All single-fault schedules of a five-service order flow with three orders, claims checked on each, beside as many plain runs
-(simulated only): `uv run python benchmarks/exploration.py`. Also beside the same faults simulated only, which says what the
-faults themselves make longer, and what the claims cost."""
+"""All single-fault schedules of a five-service order flow with three orders, claims checked on each, beside as many
+plain runs (simulated only): `uv run python benchmarks/exploration.py`. Also beside the same faults simulated only, which says
+what the faults themselves make longer, and what the claims cost."""
 
 import gc
 import sys
@@ -66,8 +66,9 @@ CLAIMS = {
     "the journal": [claims.no_event_lost(OrderPlaced)],
     "both": [all_shipped, claims.no_event_lost(OrderPlaced), claims.handled_once(PaymentCharged)],
     "seven": [
-        all_shipped, claims.no_event_lost(OrderPlaced), claims.handled_once(PaymentCharged), claims.in_order_per_key(OrderPlaced),
-        claims.no_dual_write_gap("stock"), claims.projection_matches("mail", "select * from done", "orders", "select * from done"),
+        all_shipped, claims.no_event_lost(OrderPlaced), claims.handled_once(PaymentCharged),
+        claims.in_order_per_key(OrderPlaced), claims.no_dual_write_gap("stock"),
+        claims.projection_matches("mail", "select * from done", "orders", "select * from done"),
         claims.no_poison_loop(),
     ],
 }  # fmt: skip
@@ -98,7 +99,9 @@ def main() -> None:
     print(f"{len(plans):,} schedules of {steps[0]} to {max(steps)} steps, {rounds} alternating rounds, medians")
     kinds = {"plain runs": plain, "the same faults, simulated only": faulty}
     for name, chosen in CLAIMS.items():
-        kinds[f"explored, claims that read {name}" if name != "seven" else "explored, seven claims"] = lambda chosen=chosen: explore(system, three_orders, chosen)
+        kinds[f"explored, claims that read {name}" if name != "seven" else "explored, seven claims"] = (
+            lambda chosen=chosen: explore(system, three_orders, chosen)
+        )
     took = {name: [] for name in kinds}
     for _ in range(rounds):
         for name, play in kinds.items():
@@ -106,7 +109,10 @@ def main() -> None:
     for name, times in took.items():
         ratios = sorted(a / b for a, b in zip(times, took["plain runs"]))
         each = median(times) / len(plans) * 1e6
-        print(f"{name:36} {median(times) * 1000:7.1f} ms  {each:6.1f} µs each  {median(ratios):5.2f} times plain  ({ratios[0]:.2f} to {ratios[-1]:.2f})")
+        print(
+            f"{name:40} {median(times) * 1000:7.1f} ms  {each:6.1f} µs each  "
+            f"{median(ratios):5.2f} times plain  ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+        )
 
 
 if __name__ == "__main__":

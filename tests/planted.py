@@ -297,7 +297,8 @@ def a_late_older_snapshot_over_a_newer_one(mended):
     @system.service("mail", schema=schema).on(AddressChanged)
     def copy(event, ctx):
         newer = "where excluded.version > version" if mended else ""
-        sql = f"insert into addresses values (?, ?, ?) on conflict do update set address = excluded.address, version = excluded.version {newer}"
+        update = f"do update set address = excluded.address, version = excluded.version {newer}"
+        sql = f"insert into addresses values (?, ?, ?) on conflict {update}"
         with ctx.database as db:
             db.execute(sql, (event.customer, event.address, event.version))
 
@@ -316,7 +317,9 @@ def the_newest_version_is_remembered_in_memory(mended):
             newest = (found[0] if found else 0) if mended else ctx.state.get(event.customer, 0)
             if event.version > newest:
                 ctx.state[event.customer] = event.version
-                db.execute("insert or replace into addresses values (?, ?, ?)", (event.customer, event.address, event.version))
+                db.execute(
+                    "insert or replace into addresses values (?, ?, ?)", (event.customer, event.address, event.version)
+                )
 
     return system
 
@@ -405,8 +408,8 @@ def a_copy_answers_though_it_is_behind(mended):
     def copy(event, ctx):
         with ctx.database as db:
             db.execute(
-                "insert into prices values (?, ?, ?) on conflict do update set price = excluded.price, version = excluded.version "
-                "where excluded.version > version",
+                "insert into prices values (?, ?, ?) on conflict do update "
+                "set price = excluded.price, version = excluded.version where excluded.version > version",
                 (event.sku, event.price, event.version),
             )
 
@@ -427,7 +430,9 @@ def a_copy_answers_though_it_is_behind(mended):
 @planted(claims.no_dual_write_gap("payments"), 1, two_orders)
 def published_after_the_save_without_an_outbox(mended):
     system = told(System("shop"))
-    payments = system.service("payments", schema="create table charges (order_id text); create table outbox (envelope text)")
+    payments = system.service(
+        "payments", schema="create table charges (order_id text); create table outbox (envelope text)"
+    )
 
     @payments.on(OrderPlaced)
     async def charge(event, ctx):
@@ -456,7 +461,9 @@ def published_after_the_save_without_an_outbox(mended):
 @planted(claims.no_dual_write_gap("payments"), 1, two_orders)
 def an_outbox_is_emptied_before_it_is_published(mended):
     system = told(System("shop"))
-    payments = system.service("payments", schema="create table charges (order_id text); create table outbox (envelope text)")
+    payments = system.service(
+        "payments", schema="create table charges (order_id text); create table outbox (envelope text)"
+    )
 
     @payments.on(OrderPlaced)
     def charge(event, ctx):
@@ -530,7 +537,9 @@ def bought(run):
 def dedup_by_payload(mended):
     system = System("box-office")
 
-    @system.service("billing", schema="create table bills (id text primary key, customer text, price int)").on(TicketBought)
+    @system.service("billing", schema="create table bills (id text primary key, customer text, price int)").on(
+        TicketBought
+    )
     def bill(event, ctx):
         id = ctx.message.id if mended else f"{event.customer} {event.price}"
         with ctx.database as db:
@@ -671,11 +680,12 @@ class OrderShipped(Event, topic="shipped", key="order_id", settles=True):
     order_id: str
 
 
-STOCK = "create table reservations (order_id text primary key, released int); create table stock (free int); insert into stock values (10)"
+TEN_IN_STOCK = "create table stock (free int); insert into stock values (10)"
+STOCK = f"create table reservations (order_id text primary key, released int); {TEN_IN_STOCK}"
 
 
 def order_saga(release_twice=False, forget=False, in_memory=False) -> System:
-    """`orders` leads: reserve the stock, take the payment, then ship; or release the stock where the payment is refused."""
+    """`orders` leads: reserve the stock, take the payment, then ship; or release the stock, the payment refused."""
     system = System("shop")
     orders = system.service("orders", schema="create table orders (order_id text primary key)")
 
@@ -718,7 +728,9 @@ def order_saga(release_twice=False, forget=False, in_memory=False) -> System:
     @stock.handles(ReleaseStock)
     def release(command, ctx):
         with ctx.database as db:
-            held = "update reservations set released = 1 where order_id = ?" + ("" if release_twice else " and not released")
+            held = "update reservations set released = 1 where order_id = ?" + (
+                "" if release_twice else " and not released"
+            )
             if db.execute(held, (command.order_id,)).rowcount:
                 db.execute("update stock set free = free + 1")
 
@@ -810,7 +822,10 @@ def a_time_out_that_was_a_late_success(mended):
     @airline.handles(CancelFlight)
     def cancel_flight(command, ctx):
         with ctx.database as db:
-            db.execute("insert into flights values (?, 1) on conflict do update set cancelled = 1 where not cancelled", (command.trip,))
+            db.execute(
+                "insert into flights values (?, 1) on conflict do update set cancelled = 1 where not cancelled",
+                (command.trip,),
+            )
 
     return system
 
@@ -842,7 +857,7 @@ async def one_created(ctx):
 def choreography(frees=True, guarded=True) -> System:
     """Nobody leads: stock is held, the payment is declined, and the stock is freed."""
     system = System("shop")
-    schema = "create table held (order_id text primary key, freed int); create table stock (free int); insert into stock values (10)"
+    schema = f"create table held (order_id text primary key, freed int); {TEN_IN_STOCK}"
     inventory = system.service("inventory", schema=schema)
 
     @inventory.on(OrderCreated)

@@ -1,5 +1,5 @@
-"""The ready claims on known answers: each planted mistake is found at its smallest number of faults, by name, and the smallest
-change that mends it stays green on all single and all paired faults."""
+"""The ready claims on known answers: each planted mistake is found at its smallest number of faults, by name, and the
+smallest change that mends it stays green on all single and all paired faults."""
 
 import os
 import subprocess
@@ -7,7 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from planted import PAIRS, AddressChanged, GetQuote, OrderPlaced, PageViewed, PlaceOrder, TakePayment, one_order, two_orders
+from planted import (
+    PAIRS,
+    AddressChanged,
+    GetQuote,
+    OrderPlaced,
+    PageViewed,
+    PlaceOrder,
+    TakePayment,
+    one_order,
+    two_orders,
+)
 
 from edalab import Command, Event, Misuse, Query, System, Unanswered, claims, explore, simulate
 
@@ -37,9 +47,17 @@ def test_what_is_mended_stays_green_on_all_single_and_all_paired_faults(name):
 
 def test_every_ready_claim_has_a_planted_mistake():
     made = {claim.__name__: claim for claim in map(claims.__dict__.get, claims.__all__)}
-    kinds = {"no_event_lost": "lost", "handled_once": "handled once", "in_order_per_key": "in the order", "no_stale_read": "no answer", "saga_settled":
-             "settled", "no_dual_write_gap": "neither saves", "compensated_once": "compensated, once", "projection_matches": "matches",
-             "no_poison_loop": "tried more than"}  # fmt: skip
+    kinds = {
+        "no_event_lost": "is lost",
+        "handled_once": "is handled once",
+        "in_order_per_key": "in the order published",
+        "no_stale_read": "no answer to",
+        "no_dual_write_gap": "neither saves",
+        "saga_settled": "is settled",
+        "compensated_once": "is compensated, once",
+        "projection_matches": "matches",
+        "no_poison_loop": "is tried more than",
+    }
     assert set(made) == set(kinds)
     sentences = [pair.claim.sentence for pair in PAIRS.values()]
     assert all(any(words in sentence for sentence in sentences) for words in kinds.values()) and len(PAIRS) >= 20
@@ -67,7 +85,9 @@ def test_where_nothing_happens_nothing_was_tested(name):
 def shop(handler=None, **options):
     system = System("shop")
     if handler:
-        system.service("payments", schema="create table charges (order_id text primary key, at real)").on(OrderPlaced, **options)(handler)
+        system.service("payments", schema="create table charges (order_id text primary key, at real)").on(
+            OrderPlaced, **options
+        )(handler)
     return system
 
 
@@ -85,7 +105,9 @@ def test_not_exercised_says_what_was_missing():
         claims.no_dual_write_gap("payments"): "payments did not both save and publish",
         claims.saga_settled(): "no message of a saga was sent",
         claims.compensated_once(): "nothing was refused, failed or compensated",
-        claims.projection_matches("payments", "select * from charges", lambda run: []): "payments.charges never had a row",
+        claims.projection_matches(
+            "payments", "select * from charges", lambda run: []
+        ): "payments.charges never had a row",
         claims.no_poison_loop(): "no message was tried a second time",
     }
     for claim, words in missing.items():
@@ -142,7 +164,11 @@ def test_two_equal_orders_of_the_client_are_two_facts_and_what_one_handling_says
             db.execute("insert into views values (?)", (event.page,))
 
     run = simulate(system, twice_the_same)
-    assert run.check(claims.handled_once(OrderPlaced)).outcome == run.check(claims.handled_once(PageViewed)).outcome == "holds"
+    assert (
+        run.check(claims.handled_once(OrderPlaced)).outcome
+        == run.check(claims.handled_once(PageViewed)).outcome
+        == "holds"
+    )
 
 
 def test_a_producer_that_ran_twice_is_known_though_its_messages_say_when():
@@ -163,6 +189,31 @@ def test_a_producer_that_ran_twice_is_known_though_its_messages_say_when():
     run = simulate(system, one_order, faults=["crash payments.commit.OrderPlaced #1"])
     verdict = run.check(claims.handled_once(Charged))
     assert verdict.outcome == "broken" and "told twice, as payments-1 and payments-2" in verdict.cause
+
+
+def test_a_producer_that_ran_twice_is_known_by_those_it_reaches_in_two_steps():
+    class Charged(Event, key="order_id"):
+        order_id: str
+
+    class MailWanted(Event, key="order_id"):
+        order_id: str
+
+    def charge(event):
+        return Charged(order_id=event.order_id)
+
+    system = shop(charge)
+
+    @system.service("rules").on(Charged)
+    def want_mail(event):
+        return MailWanted(order_id=event.order_id)
+
+    @system.service("mail", schema="create table mails (order_id text)").on(MailWanted)
+    def mail(event, ctx):
+        with ctx.database as db:
+            db.execute("insert into mails values (?)", (event.order_id,))
+
+    run = simulate(system, one_order, faults=["crash payments.commit.OrderPlaced #1"])
+    assert "told twice, as rules-1 and rules-2" in run.check(claims.handled_once(MailWanted)).cause
 
 
 def test_a_tick_that_was_interrupted_and_says_it_again_tells_one_fact():
@@ -273,7 +324,11 @@ def test_two_racing_writers_hold_under_one_timing_and_are_found_under_others():
     one = explore(bank(), two_deposits, [BALANCE], faults=0)
     assert one.outcome(BALANCE) == "holds" and "timing of seed 0 only" in one.coverage
     many = explore(bank(), two_deposits, [BALANCE], faults=0, seeds=range(20))
-    assert many.outcome(BALANCE) == "broken" and many.smallest(BALANCE).seed != 0 and "timings of 20 seeds" in many.coverage
+    assert (
+        many.outcome(BALANCE) == "broken"
+        and many.smallest(BALANCE).seed != 0
+        and "timings of 20 seeds" in many.coverage
+    )
 
 
 SCRIPT = """
@@ -291,7 +346,7 @@ if __name__ == "__main__":
             here = explore(build(False), workload, [claim], seeds=(0, 1))
             there = explore(build(False), workload, [claim], seeds=(0, 1), executor=pool)
             assert here.schedules == there.schedules and repr(here) == repr(there)
-            told += [repr(here), *map(repr, here.schedules), *(here.run(schedule).digest for schedule in here.schedules)]
+            told += [repr(here), *map(repr, here.schedules), *(here.run(s).digest for s in here.schedules)]
             told += [str(here.smallest(claim).check(claim))]
     print(hashlib.sha256("\\n".join(told).encode()).hexdigest())
 """
@@ -303,7 +358,9 @@ def test_the_result_is_the_same_in_order_and_by_processes_under_five_hash_seeds(
     said = set()
     for seed in "01234":
         environment = {**os.environ, "PYTHONHASHSEED": seed}
-        done = subprocess.run([sys.executable, script, TESTS], env=environment, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(
+            [sys.executable, script, TESTS], env=environment, capture_output=True, text=True, timeout=300
+        )
         assert done.returncode == 0, done.stderr
         said.add(done.stdout)
     assert len(said) == 1
@@ -332,21 +389,27 @@ def test_bad_arguments_are_told(make, words):
 
 
 def test_a_ready_claim_that_does_not_exist_is_told_with_those_that_do():
-    with pytest.raises(AttributeError, match="no ready claim 'no_lost_event'; ready claims: .*Did you mean 'no_event_lost'"):
+    with pytest.raises(
+        AttributeError, match="no ready claim 'no_lost_event'; ready claims: .*Did you mean 'no_event_lost'"
+    ):
         claims.no_lost_event
 
 
 def test_two_ready_claims_are_the_same_where_they_claim_the_same():
     assert claims.handled_once(OrderPlaced) == claims.handled_once(OrderPlaced) != claims.handled_once(PlaceOrder)
     result = explore(shop(), idle, [claims.handled_once(OrderPlaced), claims.saga_settled()], faults=0)
-    assert result.outcome(claims.saga_settled()) == result.outcome("each OrderPlaced is handled once") == "not exercised"
+    assert (
+        result.outcome(claims.saga_settled()) == result.outcome("each OrderPlaced is handled once") == "not exercised"
+    )
     assert repr(claims.handled_once(TakePayment)) == "<Claim each TakePayment is handled once>"
 
 
 def test_evidence_reads_as_a_sentence_and_holds_the_steps():
     claim, _, build, workload = PAIRS["dead lettered and forgotten"]
     verdict = explore(build(False), workload, [claim]).smallest(claim).check(claim)
-    assert repr(verdict.evidence[0]).startswith("<Evidence: OrderPlaced client-1, published at 0 s, was dead-lettered by payments")
+    assert repr(verdict.evidence[0]).startswith(
+        "<Evidence: OrderPlaced client-1, published at 0 s, was dead-lettered by payments"
+    )
     assert [step.step for step in verdict.evidence[0].steps] == ["publish", "dead_letter"]
 
 

@@ -1,7 +1,8 @@
-"""What can go wrong with a message between its publisher and its handlers: lost, handled twice, out of order, tried for ever."""
+"""What can go wrong between a publisher and its handlers: lost, handled twice, out of order, tried for ever."""
 
 from ..errors import shortened
-from .handlings import UNSENT, Handling, Handlings
+from .facts import UNSENT
+from .handlings import Handling, Handlings
 
 Found = list[tuple[str, list[int]]] | str  # (a sentence, the steps it speaks of), or why nothing was tested
 
@@ -27,7 +28,9 @@ def lost(record: Handlings, name: str) -> Found:
         if not missing or id in told:
             continue
         told.add(id)
-        again = [other for other, fact in record.fact.items() if fact == record.fact[id]]  # its producer may have run twice
+        again = [
+            other for other, fact in record.fact.items() if fact == record.fact[id]
+        ]  # its producer may have run twice
         for service in missing:
             if not any(service in done.get(other, ()) for other in again):
                 how = _how_lost(record, service, number)
@@ -48,9 +51,15 @@ def _how_lost(record: Handlings, service: str, number: int) -> tuple[str, list[i
         return "never reached the broker, which does not say so", []
     if not record.ended:
         return None  # it may still come
-    crashed = [h for h in record.of_type(envelope.type) if h.envelope.id == envelope.id and h.ending == "crash" and h.service in service.split(" or ")]
+    crashed = [
+        h
+        for h in record.of_type(envelope.type)
+        if h.envelope.id == envelope.id and h.ending == "crash" and h.service in service.split(" or ")
+    ]
     if crashed:
-        return f"was in hand when {service} crashed {record.when(crashed[-1].last)}, and did not come again", [crashed[-1].last]
+        return f"was in hand when {service} crashed {record.when(crashed[-1].last)}, and did not come again", [
+            crashed[-1].last
+        ]
     return f"was never handled by {service}", []
 
 
@@ -62,7 +71,8 @@ def twice(record: Handlings, name: str) -> Found:
     if not any(h.saves or h.sent for h in handlings):
         return f"no handling of {name} saved or published anything"
     return [
-        (f"{first.service} handled {_two(first, later)} twice, {_deed(record, one)} {record.when(one)} and again {record.when(other)}",
+        (f"{first.service} handled {_two(first, later)} twice, {_deed(record, one)} {record.when(one)} "
+         f"and again {record.when(other)}",
          [first.first, one, later.first, other])
         for same in by_fact(record, handlings)
         if (proof := record.twice(same))
@@ -72,11 +82,13 @@ def twice(record: Handlings, name: str) -> Found:
 
 def by_fact(record: Handlings, handlings: list[Handling]) -> list[list[Handling]]:
     """The handlings of each fact that a service handled more than once."""
-    if len({(h.service, h.envelope.id) for h in handlings}) == len(handlings) == len({(h.service, h.envelope.causation) for h in handlings}):
-        return []  # a handling a message, and a message a cause: nothing is there twice
+    if not record.repeats and len({(h.service, h.envelope.id) for h in handlings}) == len(handlings):
+        return []
     groups: dict[tuple[str, str], list[Handling]] = {}
     for handling in handlings:
-        groups.setdefault((handling.service, record.fact.get(handling.envelope.id, handling.envelope.id)), []).append(handling)
+        groups.setdefault((handling.service, record.fact.get(handling.envelope.id, handling.envelope.id)), []).append(
+            handling
+        )
     return [group for group in groups.values() if len(group) > 1]
 
 
@@ -104,8 +116,8 @@ def out_of_order(record: Handlings, name: str) -> Found:
                 elif record.journal[number].step == "publish" or record.changed(number):
                     older, newer = handling.envelope, newest[1].envelope
                     found.append((
-                        f"{service} {_deed(record, number)} for {name} {older.id} of {key} {record.when(number)}, after it had for the "
-                        f"newer {newer.id} {record.when(newest[0])}",
+                        f"{service} {_deed(record, number)} for {name} {older.id} of {key} {record.when(number)}, "
+                        f"after it had for the newer {newer.id} {record.when(newest[0])}",
                         [place[older.id], place[newer.id], newest[0], number],
                     ))  # fmt: skip
                     break
@@ -121,13 +133,16 @@ def tried_again(record: Handlings, most: int) -> Found:
             tries.setdefault((handling.service, handling.envelope.id), []).append(handling)
     worst = [group for group in tries.values() if len(group) > most]
     found = [
-        (f"{group[0].service} was given {_one(group[0])} {len(group):,} times, the last time {record.when(group[-1].first)}",
+        (f"{group[0].service} was given {_one(group[0])} {len(group):,} times, "
+         f"the last time {record.when(group[-1].first)}",
          [group[0].first, group[-1].first])
         for group in worst
     ]  # fmt: skip
     if misuse is not None and not found:
         return [(str(misuse), [len(record.journal) - 1] if record.journal else [])]
-    if not any(len(group) > 1 for group in tries.values()) and not any(h.ending in ("failure", "lost", "dead_letter") for h in record.all):
+    if not any(len(group) > 1 for group in tries.values()) and not any(
+        h.ending in ("failure", "lost", "dead_letter") for h in record.all
+    ):
         return "no message was tried a second time"
     return found
 

@@ -1,9 +1,10 @@
-"""Where two places that should say the same do not: what a service saved and what it published, what it answers and what it
-has been told."""
+"""Where two places that should say the same do not: what a service saved and what it published, what it answers and
+what it has been told."""
 
 from ..model import Event
 from .deliveries import Found, _one
-from .handlings import UNSENT, Handling, Handlings
+from .facts import UNSENT
+from .handlings import Handling, Handlings
 
 
 def dual_write_gap(record: Handlings, service: str) -> Found:
@@ -20,11 +21,22 @@ def dual_write_gap(record: Handlings, service: str) -> Found:
         number, word, name = missed
         if word == "publish" and handling.saves and not _published_later(record, handling, number, name):
             done = handling.saves[0]
-            found.append((f"{service} saved for {_one(handling)} {record.when(done)}, and never published the {name}", [done, number]))
+            found.append(
+                (
+                    f"{service} saved for {_one(handling)} {record.when(done)}, and never published the {name}",
+                    [done, number],
+                )
+            )
         elif word == "save" and handling.sent and not any(h.saves for h in here if _alike(record, h, handling)):
             done = handling.sent[0]
             what = record.journal[done].envelope
-            found.append((f"{service} published {what.type} {what.id} {record.when(done)}, and what belongs to it was never saved", [done, number]))
+            found.append(
+                (
+                    f"{service} published {what.type} {what.id} {record.when(done)}, "
+                    "and what belongs to it was never saved",
+                    [done, number],
+                )
+            )
     return found
 
 
@@ -36,11 +48,15 @@ def _missed(record: Handlings, handling: Handling, here: list[Handling]) -> tupl
     for number in handling.inside:
         step = journal[number]
         struck = step.fault in (*UNSENT, "lose") if step.step == "publish" else step.step == "save" and step.fault
-        if struck and (handling.saves and handling.saves[0] < number if step.step == "publish" else handling.sent and handling.sent[0] < number):
+        if struck and (
+            handling.saves and handling.saves[0] < number
+            if step.step == "publish"
+            else handling.sent and handling.sent[0] < number
+        ):
             return number, step.step, step.envelope.type
     if handling.finished or handling.last is None:
         return None
-    # Nothing was struck but the handling itself: what would have come next is known from one that did the same and went on.
+    # Nothing was struck but the handling itself: one that did the same and went on shows what would have come next.
     begun = [_kind(journal[number]) for number in handling.inside]
     for other in here:
         if other.finished and other.envelope.type == handling.envelope.type and len(other.inside) > len(begun):
@@ -84,10 +100,14 @@ def _alike(record: Handlings, one: Handling, other: Handling) -> bool:
 
 def stale_read(record: Handlings, name: str) -> Found:
     """A query answered without an event about its key that was there before the question."""
-    answered = [h for h in record.of_type(name) if h.ending == "reply" and record.journal[h.last].fault in (None, "delay")]
+    answered = [
+        h for h in record.of_type(name) if h.ending == "reply" and record.journal[h.last].fault in (None, "delay")
+    ]
     if not answered:
         return f"no {name} was answered"
-    asked = {record.journal[number].envelope.id: number for number in record.said if record.journal[number].step == "ask"}
+    asked = {
+        record.journal[number].envelope.id: number for number in record.said if record.journal[number].step == "ask"
+    }
     found, tested = [], False
     for handling in answered:
         key, question = handling.envelope.subject, asked[handling.envelope.id]
@@ -96,7 +116,12 @@ def stale_read(record: Handlings, name: str) -> Found:
                 break
             step = record.journal[number]
             event = step.envelope
-            if step.step != "publish" or event.subject != key or not isinstance(event.data, Event) or event.source == handling.service:
+            if (
+                step.step != "publish"
+                or event.subject != key
+                or not isinstance(event.data, Event)
+                or event.source == handling.service
+            ):
                 continue
             if step.fault in UNSENT or event.topic in record.system.queues:
                 continue
@@ -104,15 +129,15 @@ def stale_read(record: Handlings, name: str) -> Found:
             tested = tested or knows is not None
             if knows is False:
                 found.append((
-                    f"{handling.service} answered {_one(handling)} about {key} {record.when(handling.last)} without {event.type} {event.id}, "
-                    f"published {record.when(number)}",
+                    f"{handling.service} answered {_one(handling)} about {key} {record.when(handling.last)} without "
+                    f"{event.type} {event.id}, published {record.when(number)}",
                     [number, question, handling.first, handling.last],
                 ))  # fmt: skip
     return found if tested else f"no event about the key of a {name} was published before the question"
 
 
 def _knows(record: Handlings, answering: Handling, event, published: int) -> bool | None:
-    """Whether a service had heard of an event, or of a newer one of its kind, when it answered; None where it need not."""
+    """Whether a service, answering, had heard of an event or a newer one of its kind; None where it need not."""
     service, end = answering.service, answering.last
     if any(handler.service == service for handler in record.system.handlers(event.type)):
         alike = (number for number in record.published(event.type) if number >= published)

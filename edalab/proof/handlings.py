@@ -1,13 +1,13 @@
-"""A run read as handlings: who handled which message, what it saved and published meanwhile, how it ended, and which of
-several messages tell one and the same fact. Read once a run, from the record alone; the ready claims are decided from it."""
+"""A run read as handlings: who handled which message, what it saved and published meanwhile, and how it ended. Read
+once a run, from the record alone; the ready claims are decided from it."""
 
 from collections.abc import Iterable
 from functools import cached_property
 
 from ..history import WIDTH, Run, Step
 from ..model import Envelope
+from .facts import UNSENT, may_repeat, same_facts
 
-UNSENT = ("crash", "fail", "cut")  # a publish that these strike put nothing into the world, and its publisher knows
 _NOT_SENT = (*UNSENT, "lose", "drop")
 _FINISHED = ("commit", "ack", "reply", "done")
 _ENDS = frozenset((*_FINISHED, "retry", "dead_letter", "lost", "failure"))
@@ -15,8 +15,8 @@ _TIME_OUT = "not acknowledged"  # a queue gives a message up while its handler m
 
 
 class Handling:
-    """One start of a handler. Steps are told by their numbers in the journal: `first` and `last` (None: it never ended),
-    the `saves` that took effect, the messages it `sent`, and all that it saved, published and asked, in order, `inside`."""
+    """One start of a handler. Steps are told by their numbers in the journal: `first` and `last` (None: it never
+    ended), the `saves` that took effect, the messages it `sent`, and `inside` all that it saved, published, asked."""
 
     __slots__ = ("service", "replica", "envelope", "first", "last", "ending", "saves", "sent", "inside")
 
@@ -119,43 +119,20 @@ class Handlings:
     # -- the same fact
 
     @cached_property
+    def repeats(self) -> bool:
+        """Whether any message may tell what another told before. Where none does, `fact` need not be found."""
+        return may_repeat(self)
+
+    @cached_property
     def fact(self) -> dict[str, str]:
-        """The id of every message that was said -> the id of the first one that told the same fact. A message tells the
-        same as an earlier one where it is the earlier one again (same id), or where its producer ran twice: same source,
-        cause, type and data (but for the moment of publishing). What one handling says twice is two facts, unless it asks
-        again because it got no answer; what two ticks say is two facts, unless the first was interrupted."""
-        told: dict[str, str] = {}
-        groups: dict[tuple, list[tuple]] = {}
-        for number in self.said:
-            step, envelope = self.journal[number], self.journal[number].envelope
-            id, cause = envelope.id, envelope.causation
-            if id in told:
-                continue
-            told[id] = id
-            home = self.within[number]
-            if cause is None:  # the client or a tick begins a story
-                if home is None and not self.unanswered:
-                    continue
-                cause = home and home.envelope.type
-            elif home is not None and home.envelope.id != cause:
-                home = None  # told by an outbox
-            through = step.fault not in UNSENT and id not in self.unanswered
-            group = groups.setdefault((envelope.source, told.get(cause, cause), envelope.type), [])
-            if group:
-                same = [other for other in group if _again(home, other[1]) and _says_the_same(other[0], envelope)]
-                facts = list(dict.fromkeys(told[other.id] for other, _, _ in same))
-                by_one = home is not None or envelope.source == "client"
-                place = sum(1 for _, where, went in same if where is home and went) if by_one else 0
-                if place < len(facts):
-                    told[id] = facts[place]
-            group.append((envelope, home, through))
-        return told
+        """The id of every message that was said -> the id of the first one that told the same fact."""
+        return same_facts(self)
 
     # -- effects
 
     def twice(self, handlings: list[Handling], sending: bool = True) -> tuple[Handling, int, Handling, int] | None:
-        """Two of these handlings that did the same: both changed the service's database or, where `sending` counts, both
-        sent off the same fact; with the steps that prove it."""
+        """Two of these handlings that did the same: both changed the service's database or, where `sending` counts,
+        both sent off the same fact; with the steps that prove it."""
         savers = [handling for handling in handlings if handling.saves]
         for later in savers[1:]:
             for save in later.saves:
@@ -172,7 +149,9 @@ class Handlings:
     def changed(self, save: int) -> bool:
         """Whether a transaction that was saved left the database other than it was: writing the same again does not."""
         time, service = self.journal[save].time, self.journal[save].service
-        saves = [n for n, s in enumerate(self.run.journal) if s.step == "save" and s.service == service and s.fault is None]
+        saves = [
+            n for n, s in enumerate(self.run.journal) if s.step == "save" and s.service == service and s.fault is None
+        ]
         if any(self.journal[n].time == time for n in saves if n != save):
             return True  # two in one millisecond cannot be told apart
         before = self._tables(self.run.at(max(0, time - 1) / 1000), service)
@@ -214,19 +193,3 @@ def _speaker(at_work: dict[str, Handling], envelope: Envelope) -> Handling:
         return at_work[envelope.causation]
     here = list(at_work.values())
     return next((handling for handling in reversed(here) if handling.envelope.data is None), here[-1])
-
-
-def _again(home: Handling | None, earlier: Handling | None) -> bool:
-    """Whether one handling may repeat what another said."""
-    a_tick = home is not None and earlier is not None and home.envelope.data is None and home is not earlier
-    return not a_tick or earlier.ending in ("crash", "failure")
-
-
-def _says_the_same(one: Envelope, other: Envelope) -> bool:
-    return one.data == other.data or _lasting(one) == _lasting(other)
-
-
-def _lasting(envelope: Envelope) -> dict:
-    """The data but for what only says when it was published."""
-    moment = envelope.time / 1000
-    return {name: value for name, value in vars(envelope.data).items() if not (value.__class__ is float and value == moment)}

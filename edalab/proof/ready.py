@@ -44,7 +44,9 @@ class Ready(Claim):
             return Verdict(self.sentence, "not exercised", [], found)
         evidence = [Evidence(sentence, handlings.evidence(numbers)) for sentence, numbers in found]
         more = f", and {len(evidence) - 1:,} more" if len(evidence) > 1 else ""
-        return Verdict(self.sentence, "broken" if evidence else "holds", evidence, evidence[0].sentence + more if evidence else "")
+        return Verdict(
+            self.sentence, "broken" if evidence else "holds", evidence, evidence[0].sentence + more if evidence else ""
+        )
 
 
 def no_event_lost(message: type[Message]) -> Claim:
@@ -99,14 +101,19 @@ def compensated_once() -> Claim:
 
 
 def projection_matches(service: str, sql: str, source: str | Callable, source_sql: str | None = None) -> Claim:
-    """At the end of a run a `select` in one service finds the rows, in whatever order, that a `select` in another service
-    finds; or those that `source`, a function of the run, returns."""
+    """At the end of a run a `select` in one service finds the rows, in whatever order, that a `select` in another
+    service finds; or those that `source`, a function of the run, returns."""
     if callable(source) == isinstance(source_sql, str) or not (isinstance(service, str) and isinstance(sql, str)):
         raise Misuse(
-            "projection_matches takes a service and a select, and what they should match: projection_matches('reports', "
-            "'select …', 'orders', 'select …'), or a function of the run in place of the last two"
+            "projection_matches takes a service and a select, and what they should match: "
+            "projection_matches('reports', 'select …', 'orders', 'select …'), "
+            "or a function of the run in place of the last two"
         )
-    other = f"what {getattr(source, '__name__', 'the function')} finds" if callable(source) else f"{source_sql!r} in {source}"
+    other = (
+        f"what {getattr(source, '__name__', 'the function')} finds"
+        if callable(source)
+        else f"{source_sql!r} in {source}"
+    )
     return Claim(f"{sql!r} in {service} matches {other}")(_Drift(service, sql, source, source_sql))
 
 
@@ -118,7 +125,10 @@ class _Drift:
 
     def __call__(self, run: Run) -> list[str]:
         have = [tuple(row) for row in run.rows(self.service, self.sql)]
-        wanted = [tuple(row) for row in (self.source(run) if self.source_sql is None else run.rows(self.source, self.source_sql))]
+        wanted = [
+            tuple(row)
+            for row in (self.source(run) if self.source_sql is None else run.rows(self.source, self.source_sql))
+        ]
         missing = list(wanted)
         surplus = [row for row in have if row not in missing or missing.remove(row)]
         where = "the other side" if self.source_sql is None else self.source
@@ -131,7 +141,9 @@ def no_poison_loop(attempts: int = 10) -> Claim:
     """No message is tried more than `attempts` times, and none keeps the run from ending."""
     if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
         raise Misuse(f"no_poison_loop: attempts= takes a whole number from 1, not {shown(attempts)}")
-    return Ready(f"no message is tried more than {attempts} times or goes round for ever", tried_again, attempts, endless=True)
+    return Ready(
+        f"no message is tried more than {attempts} times or goes round for ever", tried_again, attempts, endless=True
+    )
 
 
 def _named(claim: str, message: Any, kinds: tuple[type[Message], ...], key: bool = False) -> str:
@@ -139,7 +151,10 @@ def _named(claim: str, message: Any, kinds: tuple[type[Message], ...], key: bool
     if not (isinstance(message, type) and issubclass(message, kinds)) or message in kinds:
         raise Misuse(f"{claim} takes the class of {words}, not {shown(message)}")
     if key and message.__declared__.key is None:
-        raise Misuse(f"{claim}({message.__name__}): which of them belong together? Declare class {message.__name__}(..., key='…')")
+        raise Misuse(
+            f"{claim}({message.__name__}): which of them belong together? "
+            f"Declare class {message.__name__}(..., key='…')"
+        )
     return message.__name__
 
 

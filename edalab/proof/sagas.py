@@ -1,11 +1,14 @@
-"""Sagas read from the record: what was done, refused, failed and compensated, by what the message classes say of themselves."""
+"""Sagas read from the record, by what message classes say of themselves: what was done, refused and compensated."""
 
 from ..errors import Misuse
 from ..model import Command, message_types
 from .deliveries import Found, _one, by_fact
-from .handlings import UNSENT, Handling, Handlings
+from .facts import UNSENT
+from .handlings import Handling, Handlings
 
-Vocabulary = dict[str, tuple[str | None, str | None, bool, bool]]  # name -> what it compensates, refuses, final, settles
+Vocabulary = dict[
+    str, tuple[str | None, str | None, bool, bool]
+]  # name -> what it compensates, refuses, final, settles
 
 
 def vocabulary(claim: str) -> Vocabulary:
@@ -17,8 +20,8 @@ def vocabulary(claim: str) -> Vocabulary:
             found[name] = d.compensates, d.refuses, d.final, d.settles
     if not found:
         raise Misuse(
-            f"{claim}() finds no message that belongs to a saga; declare the classes first, with compensates=, refuses=, final= or "
-            "settles=: class ReleaseStock(Command, compensates=ReserveStock)"
+            f"{claim}() finds no message that belongs to a saga; declare the classes first, with compensates=, "
+            "refuses=, final= or settles=: class ReleaseStock(Command, compensates=ReserveStock)"
         )
     return found
 
@@ -46,7 +49,12 @@ class Saga:
             ids = {record.journal[number].envelope.id for number in self.said.get(name, ())}
             for handling in record.of_type(name):
                 deeds = handling.saves + handling.sent
-                if deeds and handling.envelope.id in ids and isinstance(handling.envelope.data, Command) and not self._refused(handling):
+                if (
+                    deeds
+                    and handling.envelope.id in ids
+                    and isinstance(handling.envelope.data, Command)
+                    and not self._refused(handling)
+                ):
                     found.setdefault(record.fact[handling.envelope.id], min(deeds))
         return self._done[name]
 
@@ -85,14 +93,18 @@ class Saga:
                 id = record.journal[number].envelope.id
                 for service in record.system.services:
                     end = record.given_up.get((service, id))
-                    if end is not None and not any(h.finished for h in record.of_type(name) if h.service == service and h.envelope.id == id):
+                    if end is not None and not any(
+                        h.finished for h in record.of_type(name) if h.service == service and h.envelope.id == id
+                    ):
                         found.setdefault(name, end)
         return found
 
     def steps(self) -> list[tuple[str, int, int]]:
         """(a step that can be compensated, how often it was done, how often compensated)."""
         names = dict.fromkeys(word[0] for word in self.words.values() if word[0])
-        counted = [(name, len(self.done(name)), sum(len(self.done(c)) for c in self.compensators(name))) for name in names]
+        counted = [
+            (name, len(self.done(name)), sum(len(self.done(c)) for c in self.compensators(name))) for name in names
+        ]
         return [step for step in counted if step[1] or step[2]]
 
     def compensators(self, name: str) -> list[str]:
@@ -144,9 +156,20 @@ def stuck(record: Handlings, words: Vocabulary) -> Found:
         if not final and undone and (refused or any(compensated for _, _, compensated in steps)):
             continue
         open_steps = [name for name, done, compensated in steps if done > compensated]
-        left = f"{' and '.join(open_steps)} not compensated" if open_steps else f"{final} cannot be undone" if final else "nothing was compensated"
+        left = (
+            f"{' and '.join(open_steps)} not compensated"
+            if open_steps
+            else f"{final} cannot be undone"
+            if final
+            else "nothing was compensated"
+        )
         last = record.journal[saga.last].envelope
-        found.append((f"{saga} stopped after {last.type} {last.id}: not settled, and {left}", [saga.first, saga.last, *refused.values()]))
+        found.append(
+            (
+                f"{saga} stopped after {last.type} {last.id}: not settled, and {left}",
+                [saga.first, saga.last, *refused.values()],
+            )
+        )
     return found
 
 
@@ -160,34 +183,47 @@ def badly_compensated(record: Handlings, words: Vocabulary) -> Found:
         tested = tested or bool(refused) or sent
         why = next((f"{name} was refused or failed" for name in refused), "other steps were compensated")
         for name, done, compensated in steps:
-            numbers = [*saga.done(name).values(), *refused.values(), *(n for c in saga.compensators(name) for n in saga.done(c).values())]
+            numbers = [
+                *saga.done(name).values(),
+                *refused.values(),
+                *(n for c in saga.compensators(name) for n in saga.done(c).values()),
+            ]
             if compensated and final:
-                found.append((f"in {saga} {name} was compensated though {final}, which cannot be undone, was done", numbers))
+                found.append(
+                    (f"in {saga} {name} was compensated though {final}, which cannot be undone, was done", numbers)
+                )
             elif done > compensated and (refused or applied) and not final and record.ended:
                 times = f"{done:,} times, compensated {compensated:,} times" if done > 1 else "done and not compensated"
                 found.append((f"in {saga} {name} was {times}, though {why}", numbers))
             elif compensated > (tried := 0 if saga.refuses(name) and not done else saga.tried(name)):
-                times = f"compensated {compensated:,} times and done {done:,} times" if tried else "compensated and never done"
+                times = (
+                    f"compensated {compensated:,} times and done {done:,} times"
+                    if tried
+                    else "compensated and never done"
+                )
                 found.append((f"in {saga} {name} was {times}", numbers))
         found += [piece for name in saga.said if words.get(name, (None,))[0] for piece in _applied_twice(saga, name)]
     return found if tested else "nothing was refused, failed or compensated"
 
 
 def _applied_twice(saga: Saga, name: str) -> Found:
-    """A compensation that two handlings of one fact applied: of its command, or of what its event tells the end of. To say
-    again that it is done is no second one, where it is something that is saved."""
+    """A compensation that two handlings of one fact applied: of its command, or of what its event tells the end of. To
+    say again that it is done is no second one, where it is something that is saved."""
     record = saga.record
     if isinstance(record.journal[saga.said[name][0]].envelope.data, Command):
         ids = {record.journal[number].envelope.id for number in saga.said[name]}
         handlings = [h for h in record.of_type(name) if h.envelope.id in ids]
     else:
         causes = {
-            (h.service, record.fact.get(h.envelope.id)) for number in saga.said[name] if (h := record.within[number]) and h.envelope.data is not None
+            (h.service, record.fact.get(h.envelope.id))
+            for number in saga.said[name]
+            if (h := record.within[number]) and h.envelope.data is not None
         }
         handlings = [h for h in record.all if (h.service, record.fact.get(h.envelope.id)) in causes]
     proofs = [record.twice(same, sending=not any(h.saves for h in same)) for same in by_fact(record, handlings)]
     return [
-        (f"in {saga} {first.service} applied {name} twice, for {_one(first)} {record.when(one)} and again {record.when(other)}",
+        (f"in {saga} {first.service} applied {name} twice, for {_one(first)} {record.when(one)} "
+         f"and again {record.when(other)}",
          [first.first, one, later.first, other])
         for first, one, later, other in filter(None, proofs)
     ]  # fmt: skip
