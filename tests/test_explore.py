@@ -1,5 +1,7 @@
 """Every fault tried: what is found, in which order, and what is said of it."""
 
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
@@ -177,3 +179,46 @@ def test_a_dask_cluster_can_be_the_executor():
     with distributed.Client(processes=False, dashboard_address=None, n_workers=1, threads_per_worker=1) as client:
         there = explore(shop(), two_orders, [charged_once, charged], executor=client.get_executor())
     assert there.schedules == here.schedules
+
+
+def test_a_progress_bar_is_shown_on_request_only(capfd):
+    explore(shop(), two_orders, [charged_once])
+    assert capfd.readouterr().err == ""
+    explore(shop(), two_orders, [charged_once], progress=True)
+    assert "schedules" in capfd.readouterr().err
+
+
+DEFINED_IN_A_NOTEBOOK = """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from edalab import Claim, Event, System, explore
+
+class Greeted(Event):
+    name: str
+
+town = System("town")
+GREETINGS = "create table greetings (name text)"
+
+@town.service("echo", schema=GREETINGS).on(Greeted)
+def answer(event, ctx):
+    with ctx.database as db:
+        db.execute("insert into greetings values (?)", (event.name,))
+
+async def one_greeting(ctx):
+    await ctx.publish(Greeted(name="Ada"))
+
+@Claim("Ada is greeted once")
+def greeted_once(run):
+    return run.rows("echo", "select * from greetings")[1:]
+
+with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+    there = explore(town, one_greeting, [greeted_once], executor=pool)
+here = explore(town, one_greeting, [greeted_once])
+assert there.schedules == here.schedules and here.broken(greeted_once)
+print("the same")
+"""
+
+
+def test_what_a_notebook_defines_travels_to_other_processes():
+    ran = subprocess.run([sys.executable, "-c", DEFINED_IN_A_NOTEBOOK], capture_output=True, text=True, timeout=120)
+    assert ran.stdout == "the same\n", ran.stderr
