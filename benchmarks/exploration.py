@@ -1,6 +1,6 @@
 """All single-fault schedules of a five-service order flow with three orders, claims checked on each, beside as many
-plain runs (simulated only): `uv run python benchmarks/exploration.py`. Also beside the same faults simulated only, which says
-what the faults themselves make longer, and what the claims cost."""
+plain runs (simulated only): `uv run python benchmarks/exploration.py`. Also beside the same faults
+simulated only, which says what the faults themselves make longer, and what the claims cost."""
 
 import gc
 import sys
