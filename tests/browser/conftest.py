@@ -64,12 +64,7 @@ class Lab:
     def panel(self, page):
         """The panel of the notebook that is open, with its cells run, scrolled into view."""
         panel = page.locator(".jp-NotebookPanel:visible .edalab-panel")
-        page.locator(".jp-NotebookPanel:visible .jp-WindowedPanel-outer").hover()
-        for _ in range(100):  # JupyterLab keeps only those cells on the page that are near the window
-            if panel.count():
-                break
-            page.mouse.wheel(0, -500)
-            page.wait_for_timeout(50)
+        panel.wait_for(state="attached", timeout=60_000)
         panel.scroll_into_view_if_needed()
         return panel
 
