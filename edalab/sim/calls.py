@@ -86,13 +86,7 @@ class Publish(Call):
     waits = False
 
     def __init__(self, ctx, message, after: int):
-        if ctx._dead:
-            ctx._alive()
-        self.ctx = ctx
-        self.earlier = earlier = ctx._unawaited
-        ctx._unawaited = self
-        if earlier is not None:
-            ctx._check_unawaited(self)
+        Call.__init__(self, ctx)
         self.message = message
         self.after = after
 
