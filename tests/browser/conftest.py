@@ -41,8 +41,10 @@ class Lab:
 
     def address(self, notebook=None):
         """What a learner opens: the printed address, or a notebook's own."""
-        path = f"lab/tree/notebooks/{notebook}" if notebook else ""
-        return f"{self.url}{path}?token={self.token}"
+        if notebook is None:
+            return f"{self.url}?token={self.token}"
+        # In a workspace of its own: JupyterLab would open again, and maybe in front, what an earlier test had open.
+        return f"{self.url}lab/workspaces/{notebook.removesuffix('.ipynb')}/tree/notebooks/{notebook}?token={self.token}"
 
     def open(self, page, notebook=None):
         """Open a notebook (the start page by itself) and wait until its kernel is ready."""
