@@ -402,6 +402,10 @@ def test_every_fault_is_tried_when_its_tab_is_looked_at_and_one_picked_is_asked_
     lab.every_fault.marks.picked = number
     assert lab.tabs.selected_index == 0 and lab.faults == list(broken.faults)
     assert [verdict.outcome for verdict in lab.verdicts] == list(broken.outcomes)
+    lab.point.value = ""
+    lab.tabs.selected_index = 4
+    lab.every_fault.marks.picked = number  # the same mark once more
+    assert lab.tabs.selected_index == 0 and lab.faults == list(broken.faults)
 
 
 def test_the_matrix_follows_a_knob(lab):

@@ -104,3 +104,9 @@ def test_what_was_not_exercised_is_neither_green_nor_red():
 
     result = explore(shop(), nothing_for_payments, [charged_once])
     assert {cell.said for cell in matrix(result).cells} == {"–"}
+
+
+def test_pairs_are_not_counted_among_the_single_faults():
+    singles, pairs = (matrix(explore(shop(), orders(1), [charged_once, charged], faults=faults)) for faults in (1, 2))
+    assert repr(singles).rsplit(";", 1)[0] == repr(pairs).rsplit(";", 1)[0]
+    assert [cell.said for cell in singles.cells] == [cell.said for cell in pairs.cells]

@@ -29,7 +29,7 @@ class Marks(anywidget.AnyWidget):
       };
       el.addEventListener("mousemove", (event) => { el.style.cursor = at(event) < 0 ? "" : "pointer"; });
       el.addEventListener("click", (event) => {
-        if (at(event) >= 0) { model.set("picked", -1); model.set("picked", at(event)); model.save_changes(); }
+        if (at(event) >= 0) { model.set("picked", at(event)); model.save_changes(); }
       });
       model.on("change:picture", draw);
       draw();
@@ -75,8 +75,8 @@ class EveryFault:
         names = [(_listed(cell), number) for number, cell in enumerate(picture.cells)]
         self._settling = True
         self.choice.options = [("a run to look at …", -1), *sorted(names, key=lambda name: "✗" not in name[0])]
-        self.choice.value = self.marks.picked = -1
         self._settling = False
+        self._forget()
 
     @property
     def title(self) -> str:
@@ -90,6 +90,13 @@ class EveryFault:
     def _pick(self, number: int) -> None:
         if not self._settling and 0 <= number < len(self._schedules):
             self._choose(self._schedules[number])
+            self._forget()
+
+    def _forget(self) -> None:
+        """Nothing is picked: so the same mark can be picked again."""
+        self._settling = True
+        self.choice.value = self.marks.picked = -1
+        self._settling = False
 
 
 def _listed(cell) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from functools import partial
 from itertools import zip_longest
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..errors import Endless, Misuse
 from ..history import Run, Step
@@ -208,8 +208,13 @@ def _played(play: Callable, plans: list, later: bool, executor: Executor | None)
 
     packed = cloudpickle.dumps(play)
     chunks = [plans[start : start + _CHUNK] for start in range(0, len(plans), _CHUNK)]
-    for future in [executor.submit(_play_chunk, packed, chunk, later) for chunk in chunks]:
-        yield from future.result()
+    futures = [executor.submit(_play_chunk, packed, chunk, later) for chunk in chunks]
+    try:
+        for future in futures:
+            yield from future.result()
+    finally:
+        for future in futures:  # an interrupted search leaves no work behind
+            future.cancel()
 
 
 def _play_chunk(packed: bytes, plans: list, later: bool) -> list[_Played]:

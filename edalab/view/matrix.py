@@ -56,12 +56,13 @@ def matrix(result: Exploration, width: int = _WIDTH) -> Matrix:
                 cells += _cell(scene, result, in_cell, first + step * number, y - 7, step - 8)
         y += 6
     scene.lines.append(Line(2, y, width - 2, y, "grid"))
-    y = _legend(scene, result, y + 16, width)
+    broken = {claim.sentence: sum(s.outcomes[n] == "broken" for s in singles) for n, claim in enumerate(result.claims)}
+    y = _legend(scene, result, singles, broken, y + 16, width)
     scene.height = y
-    broken = [f"{claim.sentence} {len(result.broken(claim))}" for claim in result.claims if result.broken(claim)]
+    named = "; ".join(f"{sentence} {times}" for sentence, times in broken.items() if times)
     scene.shows = (
         f"matrix of {result.system.name}: {counted(len(singles), 'single fault')}, "
-        f"{sum(_said(result, s) not in ('', '–') for s in singles)} broken ({'; '.join(broken) or 'none'})"
+        f"{sum(_said(result, s) not in ('', '–') for s in singles)} broken ({named or 'none'})"
     )
     scene.alt = clean(scene.shows, 400)
     return Matrix(scene, cells)
@@ -142,10 +143,10 @@ def _tip(result: Exploration, schedule: Schedule, word: str, times: int) -> str:
     return clean(f"{schedule.faults[0]}{more}: {what}", 300)
 
 
-def _legend(scene: Scene, result: Exploration, y: int, width: int) -> int:
+def _legend(scene: Scene, result: Exploration, singles: list[Schedule], broken: dict[str, int], y: int, width: int) -> int:
     """What the marks mean, in as many lines as it takes."""
     x = 2
-    said = {_said(result, schedule) for schedule in result.schedules}
+    said = {_said(result, schedule) for schedule in singles}
 
     def put(draw, text: str) -> None:
         nonlocal x, y
@@ -168,10 +169,10 @@ def _legend(scene: Scene, result: Exploration, y: int, width: int) -> int:
 
         return draw
 
-    for number, claim in enumerate(result.claims):
-        if result.broken(claim):
-            put(key(LETTERS[number % 26]), f"broken: {claim.sentence}")
-    if result.endless:
+    for number, (sentence, times) in enumerate(broken.items()):
+        if times:
+            put(key(LETTERS[number % 26]), f"broken: {sentence}")
+    if ENDLESS in said:
         put(key(ENDLESS), "did not end")
     words = f"a mark for each time a point is passed · {result.coverage}"
     scene.labels.append(Label(2, y + 22, shorten(clean(words), width - 4, 11), "caption"))
