@@ -72,6 +72,20 @@ class PublishFailed(ConnectionError):
         self.message, self.topic = message, topic
 
 
+class ConcurrencyError(RuntimeError):
+    """Somebody else appended to a stream since it was read: nothing was appended. Read it again and decide again.
+
+    `.stream`, `.expected` and `.actual` version, `.theirs` (what was stored since), `.yours` (what was not)."""
+
+    def __init__(self, stream: str, expected: int, actual: int, theirs: list, yours: list):
+        since = f"; stored since: {listed([f'{fact.version} {fact.said}' for fact in theirs], 3)}" if theirs else ""
+        super().__init__(
+            f"{stream} is at version {actual}, not {expected}{since}; not appended: {listed(yours, 3)}. "
+            "Read the stream again and decide again"
+        )
+        self.stream, self.expected, self.actual, self.theirs, self.yours = stream, expected, actual, theirs, yours
+
+
 class HandlerFailed(RuntimeError):
     """What a handler raises where a `fail` fault strikes it."""
 

@@ -1,6 +1,7 @@
-"""What happened: the steps of a run, and what can be read from them."""
+"""What happened: the steps of a run, what can be read from them, and streams of events that are kept."""
 
 from .run import Run
 from .steps import WIDTH, Failure, Step
+from .store import EventStore
 
-__all__ = ["WIDTH", "Failure", "Run", "Step"]
+__all__ = ["WIDTH", "EventStore", "Failure", "Run", "Step"]

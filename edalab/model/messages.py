@@ -2,7 +2,8 @@
 
 import types
 import typing
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -27,6 +28,7 @@ class Declared:
     refuses: str | None = None
     final: bool = False
     settles: bool = False
+    upcasts: dict[int, Callable[[dict], dict]] = field(default_factory=dict, hash=False)
 
 
 class Message(BaseModel):
@@ -34,6 +36,7 @@ class Message(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
     __declared__: ClassVar[Declared] = Declared()
+    __count__: ClassVar[int] = 0  # classes declared so far: whoever looks them up by name knows when to look again
     __shared__: ClassVar[bool] = True  # no field can be changed in place, so one object may serve every reader
 
     def __init__(self, /, *values: Any, **data: Any) -> None:
@@ -49,7 +52,7 @@ class Message(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(
-        cls, topic=None, key=None, version=1, compensates=None, refuses=None, final=False, settles=False, **unknown
+        cls, topic=None, key=None, version=1, compensates=None, refuses=None, final=False, settles=False, upcasts=None, **unknown
     ) -> None:
         name = cls.__name__
         if unknown:
@@ -61,17 +64,23 @@ class Message(BaseModel):
             raise Misuse(f"class {name}: key={shown(key)} is no field; fields: {', '.join(cls.model_fields) or 'none'}")
         if not isinstance(version, int) or version < 1:
             raise Misuse(f"class {name}: version= takes a whole number from 1, not {shown(version)}")
-        for field, info in cls.model_fields.items():
+        for name_of_field, info in cls.model_fields.items():
             if _has_set(info.annotation):
-                what = f"the field {field} is a set, whose order differs from run to run; use a list or a tuple"
+                what = f"the field {name_of_field} is a set, whose order differs from run to run; use a list or a tuple"
                 raise Misuse(f"class {name}: {what}")
         for word, other in (("compensates", compensates), ("refuses", refuses)):
             if other is not None and not (isinstance(other, type) and issubclass(other, Message)):
                 what = f"{word}= takes a message class, not {shown(other)}; declare that first and name it without quotes"
                 raise Misuse(f"class {name}: {what}")
+        upcasts = {} if upcasts is None else upcasts
+        if not isinstance(upcasts, dict) or not all(old in range(1, version) and callable(f) for old, f in upcasts.items()):
+            older = f"an older version (1 to {version - 1})" if version > 1 else "an older version, and version=1 has none before it"
+            what = f"upcasts= takes a dict from {older} to a function of its data, not {shown(upcasts)}"
+            raise Misuse(f"class {name}: {what}")
         names = (other.__name__ if other else None for other in (compensates, refuses))
-        cls.__declared__ = Declared(topic, key, version, *names, bool(final), bool(settles))
-        cls.__shared__ = all(_unchanging(field.annotation) for field in cls.model_fields.values())
+        cls.__declared__ = Declared(topic, key, version, *names, bool(final), bool(settles), dict(upcasts))
+        cls.__shared__ = all(_unchanging(info.annotation) for info in cls.model_fields.values())
+        Message.__count__ += 1
 
     def __setattr__(self, name: str, value: Any) -> None:
         kind = next(kind for kind in (Event, Command, Query, Message) if isinstance(self, kind))

@@ -152,6 +152,16 @@ class Transaction:
         self._check_open("executemany")
         return self._database._told(self._database.connection.executemany, sql, parameters)
 
+    @property
+    def now(self) -> float:
+        """Seconds since the run began."""
+        return self._ctx.now
+
+    @property
+    def message(self):
+        """The envelope of the message being handled; None in a tick."""
+        return self._ctx._envelope
+
     def _check_open(self, word: str) -> None:
         self._ctx._alive()
         if self._ctx._transaction is not self:

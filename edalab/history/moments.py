@@ -1,0 +1,40 @@
+"""A moment may be written in several ways; inside a store it is whole microseconds since 1970, UTC."""
+
+from datetime import date, datetime, timedelta, timezone
+from numbers import Real
+
+from ..errors import Misuse, shown
+from ..model.envelope import EPOCH
+
+_ZERO = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MICROSECOND = timedelta(microseconds=1)
+_VIRTUAL_ZERO = (EPOCH - _ZERO) // _MICROSECOND
+_WAYS = 'a datetime with a time zone, a date, ISO text such as "2026-03-03T12:00+01:00", or seconds of virtual time'
+
+
+def moment(value: object, what: str, *, bound: bool = False) -> int:
+    """A moment in microseconds since 1970. A date is its first moment (UTC), or its last where it is a `bound`; a number
+    is seconds of virtual time. Raises Misuse, naming `what`, for anything else, and for a time without a zone."""
+    if isinstance(value, str):
+        try:
+            value = date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
+        except ValueError:
+            raise Misuse(f"{what} takes {_WAYS}, not {shown(value)}") from None
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise Misuse(
+                f"{what} {shown(str(value))} has no time zone, and 9 o'clock is another moment in each; "
+                "write datetime(…, tzinfo=timezone.utc), or an offset behind the text: +01:00 or Z"
+            )
+        return (value - _ZERO) // _MICROSECOND
+    if isinstance(value, date):
+        midnight = datetime(value.year, value.month, value.day, tzinfo=timezone.utc)
+        return (midnight - _ZERO + (timedelta(days=1) - _MICROSECOND if bound else timedelta())) // _MICROSECOND
+    if isinstance(value, Real) and not isinstance(value, bool) and abs(value) <= 1e9:  # which NaN is not
+        return _VIRTUAL_ZERO + round(value * 1_000_000)
+    raise Misuse(f"{what} takes {_WAYS}, not {shown(value)}")
+
+
+def as_datetime(microseconds: int) -> datetime:
+    """A stored moment as a datetime, UTC."""
+    return _ZERO + timedelta(microseconds=microseconds)
