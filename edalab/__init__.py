@@ -1,7 +1,7 @@
 """edalab: build, break and mend event-driven systems in a notebook."""
 
 from .errors import ConcurrencyError, Misuse, PublishFailed, Unanswered
-from .history import EventStore
+from .history import EventStore, read_table
 from .model import Command, Event, Query, System
 from .proof import Claim, explore
 from .proof import ready as claims
@@ -10,6 +10,6 @@ from .sim import Fault, Faults, cut, pause, simulate
 __version__ = "0.1.0"
 
 __all__ = [
-    "Claim", "Command", "ConcurrencyError", "Event", "EventStore", "Fault", "Faults", "Misuse", "PublishFailed", "Query", "System", "Unanswered", "claims", "cut", "explore",
-    "pause", "simulate",
+    "Claim", "Command", "ConcurrencyError", "Event", "EventStore", "Fault", "Faults", "Misuse", "PublishFailed", "Query", "System",
+    "Unanswered", "claims", "cut", "explore", "pause", "read_table", "simulate",
 ]

@@ -3,5 +3,6 @@
 from .run import Run
 from .steps import WIDTH, Failure, Step
 from .store import EventStore
+from .table import read_table
 
-__all__ = ["WIDTH", "EventStore", "Failure", "Run", "Step"]
+__all__ = ["WIDTH", "EventStore", "Failure", "Run", "Step", "read_table"]

@@ -1,0 +1,358 @@
+"""Tables of events: what is read is right, what cannot be read comes back, and real input agrees with pandas."""
+
+import sqlite3
+import uuid
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+from zlib import crc32
+
+import pandas
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edalab import Event, Misuse, read_table
+
+PERMITS = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "permit-applications.csv"
+CASE, ACTIVITY, TIME, WHO, TASK = "case:concept:name", "concept:name", "time:timestamp", "org:resource", "concept:instance"
+COLUMNS = {"type": "what", "subject": "who", "time": "when"}
+
+
+def table(*rows, columns=("what", "who", "when"), **more):
+    return pandas.DataFrame(rows, columns=list(columns), **more)
+
+
+def small():
+    return table(
+        ("Opened", "a", "2026-03-01T09:00Z", 0.0), ("Paid", "b", "2026-03-02T09:00Z", 5.5), ("Paid", "a", "2026-03-03T09:00Z", 7.0),
+        columns=("what", "who", "when", "amount"),
+    )
+
+
+def total(amount, fact):
+    return amount + fact.data["amount"]
+
+
+# What a row becomes.
+
+
+def test_each_subject_is_a_stream_and_the_other_columns_are_the_data():
+    store = read_table(small(), **COLUMNS)
+    assert store.streams() == ["a", "b"] and [(e.type, e.data) for e in store.read("a")] == [
+        ("Opened", {"amount": 0.0}), ("Paid", {"amount": 7.0}),
+    ]
+    assert store.state("a", total, 0, until="2026-03-02") == 0 and store.state(None, total, 0) == 12.5
+    assert repr(store) == "<EventStore: 3 events in 2 streams>"
+    assert store.refused.empty and list(store.refused.columns) == ["what", "who", "when", "amount", "reason"]
+
+
+def test_a_class_of_the_name_gives_typed_events_of_the_version_that_a_column_says():
+    class TableDeposit(Event, version=2, upcasts={1: lambda data: {**data, "currency": "EUR"}}):
+        amount: int
+        currency: str
+
+    rows = [("TableDeposit", "a", "2026-03-01", 5.0, None, 1), ("TableDeposit", "a", "2026-03-02", 6.0, "CHF", 2)]
+    frame = table(*rows, columns=("what", "who", "when", "amount", "currency", "schema"))
+    store = read_table(frame, **COLUMNS, version="schema")
+    assert [e.event for e in store.read("a")] == [TableDeposit(amount=5, currency="EUR"), TableDeposit(amount=6, currency="CHF")]
+
+
+def test_cells_become_what_json_can_keep_and_empty_ones_are_left_out():
+    cells = {
+        "text": "é", "whole": 3, "real": 0.5, "endless": float("inf"), "yes": True, "day": date(2026, 3, 1), "exact": Decimal("1.10"),
+        "moment": pandas.Timestamp("2026-03-01T09:00+01:00"), "local": datetime(2026, 3, 1, 9), "wait": timedelta(minutes=1),
+        "month": pandas.Period("2026-03"), "key": uuid.UUID(int=7), "raw": b"\xff", "parts": [1, None, {"a": float("nan")}],
+        "nothing": None, "none": float("nan"), "never": pandas.NaT, "missing": pandas.NA, "blank": " ",
+    }
+    frame = table(("Seen", "a", "2026-03-01T09:00Z")).assign(**{name: pandas.Series([value], dtype=object) for name, value in cells.items()})
+    assert read_table(frame, **COLUMNS).read("a")[0].data == {
+        "text": "é", "whole": 3, "real": 0.5, "endless": "inf", "yes": True, "day": "2026-03-01", "exact": "1.10",
+        "moment": "2026-03-01T09:00:00+01:00", "local": "2026-03-01T09:00:00", "wait": 60.0, "month": "2026-03",
+        "key": "00000000-0000-0000-0000-000000000007", "raw": "_w==", "parts": [1, None, {"a": None}],
+    }
+
+
+@pytest.mark.parametrize("dtype", ["int64", "Int64", "int8", "float32", "Float64", "bool", "boolean", "category", "string", "object"])
+def test_columns_of_every_kind_become_plain_values(dtype):
+    values = [True, False] if dtype in ("bool", "boolean") else ["x", "y"] if dtype in ("category", "string", "object") else [1, 2]
+    frame = table(("S", "a", "2026-03-01"), ("S", "a", "2026-03-02")).assign(value=pandas.Series(values, dtype=dtype))
+    found = [e.data["value"] for e in read_table(frame, **COLUMNS).read("a")]
+    assert found == values and all(type(value) in (int, float, bool, str) for value in found)
+
+
+def test_subjects_that_are_numbers_are_written_without_a_point():
+    frame = table(("S", 7, "2026-03-01"), ("S", None, "2026-03-01"), ("S", 12, "2026-03-01"))
+    store = read_table(frame, **COLUMNS)  # the empty cell makes floats of the column
+    assert frame["who"].dtype == float and store.streams() == ["7", "12"] and len(store.refused) == 1
+
+
+# The two times and the order.
+
+
+def test_unsorted_rows_are_sorted_by_when_they_were_recorded_and_that_is_said():
+    rows = [("S", "a", "2026-03-01", "2026-03-09", 1), ("S", "a", "2026-03-03", "2026-03-03", 2), ("S", "a", "2026-03-02", "2026-03-09", 3)]
+    frame = table(*rows, columns=("what", "who", "when", "known", "n"))
+    by_known, by_when = read_table(frame, **COLUMNS, recorded="known"), read_table(frame, **COLUMNS)
+    assert [e.data["n"] for e in by_known.read("a")] == [2, 1, 3]
+    assert by_known.notes == ["sorted by 'known': 1 row stood below later ones"]
+    assert [e.data.get("n") for e in by_when.read("a")] == [1, 3, 2]
+    assert "sorted by 'when': 1 row stood below later ones" in repr(by_when)
+
+
+def test_rows_of_one_moment_keep_their_order():
+    frame = table(*[("S", "a", "2026-03-01T09:00Z", n) for n in range(50)], columns=("what", "who", "when", "n"))
+    store = read_table(frame, **COLUMNS)
+    assert [e.data["n"] for e in store.read("a")] == list(range(50)) and store.notes == []
+
+
+def test_what_was_recorded_late_is_known_late():
+    frame = small().assign(known=["2026-03-01T09:00Z", "2026-03-02T09:00Z", "2026-03-09T09:00Z"])
+    store = read_table(frame, **COLUMNS, recorded="known")
+    assert store.state("a", total, 0, until="2026-03-05") == 7 and store.state("a", total, 0, until="2026-03-05", as_of="2026-03-05") == 0
+    assert store.read("a")[1].late and "known" not in store.read("a")[1].data
+
+
+def test_several_utc_offsets_are_one_time_line():
+    frame = table(("S", "a", "2026-03-29 01:30:00+01:00"), ("S", "a", "2026-03-29 03:30:00+02:00"), ("S", "a", "2026-03-29T00:45Z"))
+    store = read_table(frame, **COLUMNS)
+    assert [e.happened.isoformat()[11:16] for e in store.read("a")] == ["00:30", "00:45", "01:30"]
+
+
+def test_times_may_be_timestamps_datetimes_dates_and_texts_side_by_side():
+    utc = timezone.utc
+    moments = ["2026-03-01", date(2026, 3, 2), datetime(2026, 3, 3, 9, tzinfo=utc), pandas.Timestamp("2026-03-04T09:00:00.000001234Z")]
+    frame = table(*[("S", "a", None)] * 4).assign(when=pandas.Series(moments, dtype=object))
+    assert [e.happened for e in read_table(frame, **COLUMNS).read("a")] == [
+        datetime(2026, 3, 1, tzinfo=utc), datetime(2026, 3, 2, tzinfo=utc), datetime(2026, 3, 3, 9, tzinfo=utc),
+        datetime(2026, 3, 4, 9, 0, 0, 1, tzinfo=utc),
+    ]
+
+
+def test_the_hour_that_a_clock_shows_twice_is_two_moments():
+    twice = pandas.Series(pandas.to_datetime(["2026-10-25T00:30Z", "2026-10-25T01:30Z"])).dt.tz_convert("Europe/Amsterdam")
+    for moments in (twice, pandas.Series([t.to_pydatetime() for t in twice], dtype=object)):
+        store = read_table(table(*[("S", "a", None)] * 2).assign(when=moments), **COLUMNS)
+        assert [e.happened.hour for e in store.read("a")] == [0, 1]
+
+
+# What cannot be read.
+
+
+def test_rows_that_cannot_be_read_come_back_as_they_were_with_the_reason():
+    rows = [
+        ("S", "a", "2026-03-01T09:00Z", 1), (None, "a", "2026-03-01T09:00Z", 2), ("S", " ", "2026-03-01T09:00Z", 3), ("S", "a", None, 4),
+        ("S", "a", "yesterday", 5), ("S", "a", "2026-03-01 09:00", 6), ("S", "a", 17, 7), ("S", "a", "2026-02-30T09:00Z", 8),
+        ("S", "a", "2026-03-01T09:00Z", object),
+    ]
+    frame = table(*rows, columns=("what", "who", "when", "n"), index=list("stuvwxyza"))
+    store = read_table(frame, **COLUMNS)
+    assert len(store) == 1 and store.read("a")[0].data == {"n": 1}
+    assert store.refused["reason"].to_dict() == {
+        "t": "what is empty", "u": "who is empty", "v": "when is empty",
+        "w": "when 'yesterday' is no time as ISO 8601 writes it, such as 2026-03-03T12:00+01:00",
+        "x": "when '2026-03-01 09:00' has no time zone, as others here have: put its offset behind it, such as +01:00",
+        "y": "when '17' is no time as ISO 8601 writes it, such as 2026-03-03T12:00+01:00",
+        "z": "when '2026-02-30T09:00Z' is no time as ISO 8601 writes it, such as 2026-03-03T12:00+01:00",
+        "a": "n holds object, for which JSON has no form",
+    }
+    pandas.testing.assert_frame_equal(store.refused.drop(columns="reason"), frame.iloc[1:])
+    assert "8 rows refused, see .refused" in repr(store)
+
+
+def test_an_id_is_stored_once_and_its_second_row_names_the_first():
+    rows = [
+        ("S", "a", "2026-03-02", "e1"), ("S", "a", "2026-03-01", "e1"), ("S", "b", "2026-03-03", "e2"), ("S", None, "2026-03-01", "e3"),
+        ("S", "b", "2026-03-04", "e3"), ("S", "b", "2026-03-04", None),
+    ]
+    store = read_table(table(*rows, columns=("what", "who", "when", "id"), index=range(100, 106)), **COLUMNS, id="id")
+    assert [e.id for e in store.read()] == ["e1", "e2", "e3"] and store.read("a")[0].happened.day == 1
+    assert store.refused["reason"].to_dict() == {100: "id 'e1' is that of row 101 already", 103: "who is empty", 105: "id is empty"}
+
+
+def test_rows_that_are_alike_are_all_kept_where_no_column_of_ids_says_that_they_are_one():
+    assert len(read_table(pandas.concat([small(), small()]), **COLUMNS)) == 6
+
+
+def test_a_column_called_reason_is_not_written_over():
+    frame = small().assign(reason=["x", "y", "z"]).assign(who=["a", None, "a"])
+    assert read_table(frame, **COLUMNS).refused.iloc[0][["reason", "reason it was refused"]].tolist() == ["y", "who is empty"]
+
+
+@given(st.lists(st.tuples(*[st.sampled_from(cells) for cells in (
+    ["S", "T", None, ""], ["a", "b", 3, None], ["2026-03-01", "2026-03-02T09:00+02:00", "2026-03-02T09:00", "soon", None, 5],
+    ["2026-03-05", "2026-03-04T09:00Z", None], ["e1", "e2", "e3", 4, None],
+)]), min_size=1, max_size=12))
+@settings(deadline=None, derandomize=True, database=None)
+def test_every_row_is_either_stored_or_comes_back(rows):
+    frame = table(*rows, columns=("what", "who", "when", "known", "id")).assign(row=range(len(rows)))
+    try:
+        store = read_table(frame, **COLUMNS, recorded="known", id="id")
+    except Misuse as told:
+        assert any(word in str(told) for word in ("none of the table's", "no time zone", "are numbers"))
+        return
+    stored, refused = [fact.data["row"] for fact in store.read()], store.refused["row"].tolist()
+    assert sorted(stored + refused) == list(range(len(rows)))
+    assert store.refused["reason"].map(bool).all()
+    moments = [fact.recorded for fact in store.read()]
+    assert moments == sorted(moments)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda f: {"frame": "events.csv"}, "read_table takes a DataFrame, such as pandas.read_csv('events.csv') gives, not 'events.csv'"),
+        (lambda f: {"frame": f.drop(columns="who")}, "no column 'who' for subject= in the table; columns for subject= in the table: what, when"),
+        (lambda f: {"time": "wen"}, "no column 'wen' for time= in the table; columns for time= in the table: what, who, when, amount. Did"),
+        (lambda f: {"subject": ["who"]}, "no column ['who'] for subject= in the table"),
+        (lambda f: {"frame": f.iloc[:0]}, "the table has no rows (columns: what, who, when, amount), so there is nothing to store"),
+        (lambda f: {"frame": pandas.concat([f, f[["amount"]]], axis=1)}, "the table has several columns with the name 'amount'; rename them"),
+        (lambda f: {"frame": f.assign(who=None)}, "none of the table's 3 rows can be read as an event: who is empty (3 rows)"),
+        (lambda f: {"frame": f.assign(when=["2026-03-01 09:00", "x", None])}, "the times in 'when', such as '2026-03-01 09:00', have no time zone"),
+        (lambda f: {"frame": f.assign(when=[1, 2, 3])}, "the times in 'when' are numbers, and what they count is not said; if seconds since 1970:"),
+    ],
+)
+def test_a_table_that_cannot_be_read_at_all_is_told_in_a_sentence(change, says):
+    with pytest.raises(Misuse) as told:
+        read_table(**{"frame": small(), **COLUMNS, **change(small())})
+    assert says in str(told.value)
+
+
+@pytest.mark.parametrize("parsed", [False, True])
+def test_what_is_said_about_times_without_a_zone_mends_them(parsed):
+    frame = small().assign(when=["2026-03-01 09:00", "2026-03-02 09:00", "2026-07-03 09:00"])
+    if parsed:
+        frame["when"] = pandas.to_datetime(frame["when"])
+    with pytest.raises(Misuse) as told:
+        read_table(frame, **COLUMNS)
+    exec(str(told.value).partition("say which it was: ")[2], {"frame": frame, "pandas": pandas})
+    assert [e.happened.hour for e in read_table(frame, **COLUMNS).read()] == [8, 8, 7]
+
+
+def test_what_is_said_about_numbers_mends_them():
+    frame = small().assign(when=[0, 60, 3600])
+    with pytest.raises(Misuse) as told:
+        read_table(frame, **COLUMNS)
+    exec(str(told.value).partition("if seconds since 1970: ")[2], {"frame": frame, "pandas": pandas})
+    assert [e.happened.isoformat()[11:16] for e in read_table(frame, **COLUMNS).read()] == ["00:00", "00:01", "01:00"]
+
+
+# Other formats: whatever pandas reads.
+
+
+def through_csv(frame):
+    return pandas.read_csv(StringIO(frame.to_csv(index=False)))
+
+
+def through_json_lines(frame):
+    return pandas.read_json(StringIO(frame.to_json(orient="records", lines=True, date_format="iso", date_unit="us")), lines=True)
+
+
+def through_sql(frame):
+    connection = sqlite3.connect(":memory:")
+    frame.to_sql("events", connection, index=False)
+    return pandas.read_sql("select * from events", connection)
+
+
+@pytest.mark.parametrize("way", [through_csv, through_json_lines, through_sql])
+@pytest.mark.parametrize("parsed", [False, True])
+def test_a_table_that_was_kept_elsewhere_is_the_same_store(way, parsed):
+    frame = small().assign(note=["a 'quoted' text", None, "été, encore"])
+    if parsed:
+        frame["when"] = pandas.to_datetime(frame["when"])
+    here, there = read_table(frame, **COLUMNS), read_table(way(frame), **COLUMNS)
+    assert [(e.stream, e.type, e.happened, e.data) for e in there.read()] == [(e.stream, e.type, e.happened, e.data) for e in here.read()]
+
+
+# Real input: 8,577 events of 1,434 permit applications, and plain pandas beside.
+
+
+@pytest.fixture(scope="module")
+def permits():
+    if not PERMITS.exists():
+        pytest.skip("the permit applications (../shared/data/permit-applications.csv) are not here")
+    frame = pandas.read_csv(PERMITS)
+    # When the office's computer was told: some days later, for each task another number of hours.
+    late = pandas.to_timedelta([crc32(task.encode()) % 200 for task in frame[TASK]], unit="h")
+    return frame.assign(moment=pandas.to_datetime(frame[TIME], utc=True, format="ISO8601"), told=lambda f: f["moment"] + late)
+
+
+@pytest.fixture(scope="module")
+def office(permits):
+    return read_table(permits.drop(columns="moment"), type=ACTIVITY, subject=CASE, time=TIME, recorded="told", id=TASK)
+
+
+@st.composite
+def moments(draw):
+    """Any moment of the two years; or just when something happened, or was told, or a microsecond beside."""
+    kind, n = draw(st.sampled_from(["any", "moment", "told"])), draw(st.integers(0, 8576))
+    beside = timedelta(microseconds=draw(st.sampled_from([-1, 0, 1])))
+    return kind, n, beside
+
+
+def chosen(permits, drawn):
+    kind, n, beside = drawn
+    if kind == "any":
+        return datetime(2010, 9, 25, tzinfo=timezone.utc) + timedelta(minutes=83 * n)
+    return permits[kind].iloc[n].to_pydatetime(warn=False) + beside
+
+
+def known(permits, until, as_of):
+    """The rows that count, in the order they happened: what the store is asked, in pandas."""
+    rows = permits[(permits["moment"] <= until) & (permits["told"] <= as_of)]
+    return rows.sort_values(["moment", "told"], kind="stable")
+
+
+def journal(done, fact):
+    return [*done, [fact.type, fact.data[WHO]]]
+
+
+real = settings(max_examples=150, deadline=None, derandomize=True, database=None)
+
+
+@given(case=st.integers(0, 1433), until=moments(), as_of=moments())
+@real
+def test_the_state_of_any_case_at_any_time_is_what_pandas_finds(permits, office, case, until, as_of):
+    until, as_of = chosen(permits, until), chosen(permits, as_of)
+    name = permits[CASE].unique()[case]
+    rows = known(permits[permits[CASE] == name], until, as_of)
+    assert office.state(name, journal, [], until=until, as_of=as_of) == rows[[ACTIVITY, WHO]].values.tolist()
+    everything = known(permits[permits[CASE] == name], until, datetime.max.replace(tzinfo=timezone.utc))
+    assert office.state(name, journal, [], until=until) == everything[[ACTIVITY, WHO]].values.tolist()
+
+
+@given(until=moments(), as_of=moments())
+@settings(real, max_examples=12)
+def test_a_read_model_over_all_cases_at_any_time_is_what_pandas_finds(permits, office, until, as_of):
+    until, as_of = chosen(permits, until), chosen(permits, as_of)
+
+    def last(state, fact):
+        state[fact.stream] = (fact.type, fact.data[WHO])
+        return state
+
+    rows = known(permits, until, as_of).groupby(CASE).last()
+    assert office.state(None, last, {}, until=until, as_of=as_of) == dict(
+        zip(rows.index, zip(rows[ACTIVITY], rows[WHO], strict=True), strict=True)
+    )
+
+
+@given(until=moments(), as_of=moments())
+@settings(real, max_examples=12)
+def test_the_table_of_why_is_what_pandas_finds(permits, office, until, as_of):
+    until, as_of = chosen(permits, until), chosen(permits, as_of)
+    rows, table = known(permits, until, as_of), office.table(until=until, as_of=as_of)
+    assert len(table) == len(rows)
+    if len(rows):
+        assert table["type"].value_counts().to_dict() == rows[ACTIVITY].value_counts().to_dict()
+        assert table["happened"].tolist() == rows["moment"].tolist() and table["stream"].tolist() == rows[CASE].tolist()
+        assert table.reindex(columns=["case:group"]).isna().sum().item() == rows["case:group"].isna().sum()
+
+
+def test_nothing_of_the_real_table_is_lost(permits, office):
+    assert len(office) == 8577 and len(office.streams()) == 1434 and office.refused.empty
+    back = pandas.DataFrame([{**e.data, TASK: e.id, CASE: e.stream, ACTIVITY: e.type} for e in office.read()]).set_index(TASK)
+    assert list(back.index) == permits.sort_values("told", kind="stable")[TASK].tolist()
+    assert set(back.columns) == set(permits.columns) - {TASK, TIME, "told", "moment"}
+    before = permits.set_index(TASK).loc[back.index, back.columns]
+    assert back.fillna("").values.tolist() == before.fillna("").values.tolist()
