@@ -13,14 +13,14 @@ NASTY = [
 
 def everything(text: str = "words") -> Scene:
     """A scene with an item of every kind."""
-    scene = Scene(900, 700, shows="everything", alt=f"everything, {text}")
+    scene = Scene(900, 900, shows="everything", alt=f"everything, {text}")
     scene.lanes = [Box(100, 10 + 40 * n, 700, 34, "lane", text) for n in range(3)]
     scene.lines = [
         Line(110 + 30 * n, 10, 110 + 30 * n, 600, kind, text) for n, kind in enumerate(LINES) if kind != "cursor"
     ]
     kinds = [kind for kind in BOXES if kind not in ("lane", "pill")]
-    scene.spans = [Box(110 + 40 * n, 150, 30, 18, kind, text) for n, kind in enumerate(kinds)]
-    scene.bars = [Box(110 + 40 * n, 180, 30, 18, kind, text) for n, kind in enumerate(kinds)]
+    scene.spans = [Box(110 + 26 * n, 150, 22, 18, kind, text) for n, kind in enumerate(kinds)]
+    scene.bars = [Box(110 + 26 * n, 180, 22, 18, kind, text) for n, kind in enumerate(kinds)]
     paths = [
         (110, 220, 110, 260, 130, 260, 150, 260),
         (110, 220, 110, 240, 110, 240, 120, 240, 130, 240, 130, 250, 130, 260),

@@ -1,8 +1,10 @@
-"""Pictures of a run, `timeline` and `flow`, and of many, `matrix`. matplotlib and networkx are imported when they are first needed."""
+"""Pictures of a run, `timeline`, `flow` and `saga_map`, and of many, `matrix`. matplotlib and networkx are imported when they are first needed."""
 
+from .as_of import as_of
 from .flow import flow
 from .matrix import matrix
 from .picture import Picture
+from .saga_map import saga_map
 from .timeline import timeline
 
-__all__ = ["Picture", "flow", "matrix", "timeline"]
+__all__ = ["Picture", "as_of", "flow", "matrix", "saga_map", "timeline"]

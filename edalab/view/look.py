@@ -8,7 +8,10 @@ from typing import NamedTuple
 INK, QUIET, LINE, LANE, PAPER = "#1f2933", "#6b7785", "#d5dbe1", "#f5f7f9", "#ffffff"
 WORK, WORK_FILL, MESSAGE = "#0b7a75", "#d3ece9", "#5b7083"
 FAULT, FAULT_FILL = "#c8401a", "#fbe3da"
+COMPENSATION, COMPENSATION_FILL = "#b7791f", "#faecc8"
+FINAL, FINAL_FILL = "#8b3a7e", "#f4e4f1"
 CURSOR = "#2563eb"
+BELIEVED, WRONG = "#b7791f", "#faecc8"  # of what was believed, and of where it was wrong
 SURVIVED = "#7ab5b2"  # what went well, many times over
 FAINT, HATCH = "#8fa0ae", "#eba88f"  # of questions; of hatching
 FONT = "DejaVu Sans"
@@ -54,7 +57,18 @@ BOXES = {
     "queue": BoxLook(LANE, MESSAGE, 1.2, dash=(4, 3), radius=4),
     "question": BoxLook(PAPER, FAINT, 1, dash=(2, 2), radius=12),
     "broken": BoxLook(FAULT, radius=2),
+    "wrong": BoxLook(WRONG),
+    "unknown": BoxLook(LANE),
     "dead letters": BoxLook(FAULT_FILL, FAULT, 1.2, dash=(4, 3), radius=4),
+    # steps of a saga, in its map and its waterfall
+    "not yet": BoxLook(PAPER, LINE, 1.2, radius=6),
+    "under way": BoxLook(LANE, MESSAGE, 1.2, radius=6),
+    "done": BoxLook(WORK_FILL, WORK, 1.4, radius=6),
+    "undone": BoxLook(PAPER, WORK, 1.2, dash=(4, 3), radius=6),
+    "compensation": BoxLook(COMPENSATION_FILL, COMPENSATION, 1.4, radius=6),
+    "final": BoxLook(FINAL_FILL, FINAL, 1.4, radius=6),
+    "in doubt": BoxLook(PAPER, FAULT, 1.4, dash=(4, 3), radius=6),
+    "failed": BoxLook(FAULT_FILL, FAULT, 1.6, radius=6),
 }
 ARROWS = {
     "message": StrokeLook(MESSAGE),
@@ -64,11 +78,15 @@ ARROWS = {
     "question": StrokeLook(FAINT, 1.1, dash=(2, 2)),
     "answer": StrokeLook(FAINT, 1.1, dash=(2, 2)),
     "struck question": StrokeLook(FAULT, 1.1, dash=(2, 2)),
+    "undo": StrokeLook(COMPENSATION, 1.4, dash=(5, 3)),
+    "not yet": StrokeLook(LINE, 1.2),
 }
 LINES = {
     "grid": StrokeLook(LINE, 0.8),
     "break": StrokeLook(LINE, 1, dash=(3, 2)),
     "cursor": StrokeLook(CURSOR, 1.4, dash=(3, 3)),
+    "was": StrokeLook(WORK, 2.2),
+    "believed": StrokeLook(BELIEVED, 2, dash=(5, 3)),
 }
 LABELS = {
     "lane": LabelLook(INK, 13, True),
@@ -85,8 +103,17 @@ LABELS = {
     "in broken": LabelLook(PAPER, 9, True),
     "channel": LabelLook(INK, 11),
     "detail": LabelLook(QUIET, 10),
+    "late": LabelLook(FAULT, 11, True, PAPER),
+    "fact": LabelLook(INK, 11, False, PAPER),
+    "at cursor": LabelLook(CURSOR, 11, True, PAPER),
     "count": LabelLook(MESSAGE, 11, True, PAPER),
     "struck count": LabelLook(FAULT, 11, True, PAPER),
+    "not yet": LabelLook(FAINT, 11, True),
+    "under way": LabelLook(INK, 11, True),
+    "done": LabelLook(WORK, 11, True),
+    "compensation": LabelLook(COMPENSATION, 11, True),
+    "final": LabelLook(FINAL, 11, True),
+    "failed": LabelLook(FAULT, 11, True),
 }
 
 # Outlines around (0, 0): filled polygons where True, else strokes.
@@ -116,8 +143,10 @@ SHAPES = {
     "struck ring": (False, (_RING, ((-4, 4), (4, -4)))),
     "ring": (False, (_DOT,)),
     "dot": (True, (_DOT,)),
+    "open diamond": (False, (((0, -5), (5, 0), (0, 5), (-5, 0), (0, -5)),)),
     "diamond": (True, (((0, -5), (5, 0), (0, 5), (-5, 0), (0, -5)),)),
     "handover": (True, (((-5, -6), (6, 0), (-5, 6), (-5, -6)),)),
+    "lock": (False, (((-5, 0), (5, 0), (5, 6), (-5, 6), (-5, 0)), ((-3, 0), (-3, -3), (-1, -5), (1, -5), (3, -3), (3, 0)))),
     "two dots": (True, (tuple((x - 3, y) for x, y in _DOT), tuple((x + 5, y) for x, y in _DOT))),
 }
 MARKS = {  # kind -> (shape, colour)
@@ -125,6 +154,8 @@ MARKS = {  # kind -> (shape, colour)
     "no answer": ("hourglass", FAULT), "dead letter": ("square", FAULT), "refused": ("no entry", FAULT),
     "lost": ("struck ring", FAULT), "doubled": ("two dots", FAULT), "published": ("dot", MESSAGE),
     "survived": ("dot", SURVIVED), "untested": ("ring", FAINT), "unheard": ("ring", MESSAGE), "note": ("diamond", INK), "takeover": ("handover", INK),
+    "fact": ("dot", WORK), "blank": ("diamond", PAPER), "learned": ("open diamond", FAULT), "late": ("diamond", FAULT),
+    "final": ("lock", FINAL),
 }  # fmt: skip
 
 
@@ -140,13 +171,19 @@ def hatching(hatch: str, x: int, y: int, w: int, h: int) -> list[tuple[int, int,
     return strokes
 
 
-def palette() -> list[tuple[int, int, int]]:
-    """The colours of a PNG: each ink and each ground as it is, and the shades at the edges of ink on a ground.
+def palette(saga: bool = False) -> list[tuple[int, int, int]]:
+    """The colours of a PNG: each ink and each ground as it is, and the shades at the edges of ink on a ground; those of
+    compensations and of what is final, where it shows a `saga`.
     With at most 256 a picture takes a third of the bytes, in a notebook and in its history."""
     inks = [_rgb(colour) for colour in (INK, QUIET, WORK, MESSAGE, FAULT, CURSOR, FAINT, HATCH)]
     grounds = [_rgb(colour) for colour in (PAPER, LANE, FAULT_FILL, WORK_FILL)]
+    pairs = [(ground, ink) for ground in grounds for ink in inks]
+    if saga:
+        more = [(_rgb(COMPENSATION_FILL), _rgb(COMPENSATION)), (_rgb(FINAL_FILL), _rgb(FINAL))]
+        inks, grounds = inks + [ink for _, ink in more], grounds + [ground for ground, _ in more]
+        pairs = [*more, *((_rgb(PAPER), ink) for _, ink in more), *((ground, _rgb(QUIET)) for ground, _ in more), *pairs]
     shades = [tuple((a * (8 - part) + b * part) // 8 for a, b in zip(ground, ink))
-              for ground in grounds for ink in inks for part in range(2, 8)]  # fmt: skip
+              for ground, ink in pairs for part in range(2, 8)]  # fmt: skip
     pure = [*grounds, *inks, _rgb(LINE)]
     # A shade too near to a pure colour would take its place: Pillow finds the nearest colour only roughly.
     shades = [shade for shade in shades if all(sum(abs(a - b) for a, b in zip(shade, colour)) > 24 for colour in pure)]

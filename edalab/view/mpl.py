@@ -50,7 +50,8 @@ def png(scene: Scene) -> bytes:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     colours = Image.new("P", (1, 1))
-    colours.putpalette([value for colour in palette() for value in colour])
+    saga = any(item.kind in ("compensation", "undo", "final") for item in scene.items())
+    colours.putpalette([value for colour in palette(saga) for value in colour])
     painted = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba(), "raw", "RGBA", 0, 1)
     image = painted.convert("RGB").quantize(palette=colours, dither=Image.Dither.NONE)
     out = BytesIO()
@@ -71,6 +72,7 @@ class _Painter:
         self.boxes(scene.spans)
         self.arrows(scene.arrows)
         self.boxes(scene.bars)
+        self.traces(scene.traces)
         if scene.cursor:
             self.lines(scene.cursor[:1])
         self.labels(scene.labels)
@@ -130,6 +132,10 @@ class _Painter:
             self.paths(paths, edge=look.colour, width=[arrow.width or look.width for arrow in group], dash=look.dash)
             ends = [(arrow.points[-2], arrow.points[-1], _HEADS[arrow.head]) for arrow in group if arrow.head]
             self.polygons([[(x + a, y + b) for a, b in head] for x, y, head in ends], look.colour)
+
+    def traces(self, traces) -> None:
+        for look, group in by_kind(traces, LINES):
+            self.strokes([list(zip(trace.points[::2], trace.points[1::2])) for trace in group], *look)
 
     def marks(self, marks) -> None:
         for (shape, colour), group in by_kind(marks, MARKS):
