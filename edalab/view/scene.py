@@ -58,6 +58,20 @@ class Arrow:
 
 
 @dataclass(slots=True)
+class Trace:
+    """A line from corner to corner: `points` are x, y of each. `text` tells the values in full, to the digest alone."""
+
+    points: tuple[int, ...]
+    kind: str
+    tip: str = ""
+    text: str = ""
+
+    def extent(self) -> tuple[int, int, int, int]:
+        xs, ys = self.points[::2], self.points[1::2]
+        return min(xs), min(ys), max(xs), max(ys)
+
+
+@dataclass(slots=True)
 class Mark:
     """A sign at a point: each kind has its own shape."""
 
@@ -107,19 +121,21 @@ class Scene:
     spans: list[Box] = field(default_factory=list)
     arrows: list[Arrow] = field(default_factory=list)
     bars: list[Box] = field(default_factory=list)
+    traces: list[Trace] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     cursor: tuple[Line, Box, Label] | None = None
     times: list[int] = field(default_factory=list)
     axis: object = None
 
-    def items(self) -> Iterator[Box | Line | Arrow | Mark | Label]:
+    def items(self) -> Iterator[Box | Line | Arrow | Trace | Mark | Label]:
         for layer in (
             self.lanes,
             self.lines,
             self.spans,
             self.arrows,
             self.bars,
+            self.traces,
             self.labels,
             self.marks,
             self.cursor or (),

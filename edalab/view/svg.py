@@ -1,7 +1,7 @@
 """A scene painted as an SVG string: only strings are joined, so a slider can ask for a new one at every move."""
 
 from .look import ARROWS, BOXES, FONT, HATCH, LABELS, LINES, MARKS, SHAPES, hatching
-from .scene import Arrow, Box, Label, Line, Mark, Scene, by_kind
+from .scene import Arrow, Box, Label, Line, Mark, Scene, Trace, by_kind
 
 _HEADS = {"r": "l-8-4v8z", "l": "l8-4v8z", "d": "l-4-8h8z", "u": "l-4 8h8z"}
 _SHAPES = {  # as paths relative to their middle: "m x y" moves there first
@@ -30,6 +30,7 @@ def paint(scene: Scene) -> str:
     parts += _boxes(scene.spans)
     parts += _arrows(scene.arrows)
     parts += _boxes(scene.bars)
+    parts += _traces(scene.traces)
     if scene.cursor:
         parts += _lines(scene.cursor[:1])
     parts += _labels(scene.labels)
@@ -88,6 +89,15 @@ def _arrows(arrows: list[Arrow]) -> list[str]:
             if arrow.head:
                 heads.append(f"M{points[-2]} {points[-1]}{_HEADS[arrow.head]}")
         parts.append(f'</g><path d="{"".join(heads)}" fill="{look.colour}"/>')
+    return parts
+
+
+def _traces(traces: list[Trace]) -> list[str]:
+    parts = []
+    for look, group in by_kind(traces, LINES):
+        parts.append(f'<g fill="none"{_stroke(*look)}>')
+        parts += [_titled(f'<path d="M{" ".join(map(str, trace.points))}"', trace.tip) for trace in group]
+        parts.append("</g>")
     return parts
 
 

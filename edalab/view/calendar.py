@@ -1,0 +1,111 @@
+"""Moments in words, and the round ones for an axis: dates, clock times, or seconds of virtual time, as the data's span asks."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta, timezone
+
+from ..history.moments import as_datetime, moment
+
+_SECOND = 1_000_000  # µs
+_MINUTE, _HOUR, _DAY = 60 * _SECOND, 3600 * _SECOND, 86_400 * _SECOND
+_VIRTUAL = moment(0, "")
+_MONTHS = "January February March April May June July August September October November December".split()
+# Each with about how long it is: the smallest that leaves room between the words is taken.
+_CLOCK = [n * _SECOND for n in (1, 2, 5, 10, 15, 30)] + [n * _MINUTE for n in (1, 2, 5, 10, 15, 30)] + [n * _HOUR for n in (1, 2, 3, 6, 12)]
+_DAYS = {1: range(1, 32), 2: range(1, 31, 2), 5: (1, 5, 10, 15, 20, 25), 10: (1, 10, 20), 15: (1, 15)}
+_YEARS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+
+class Calendar:
+    """How moments (µs since 1970) are said in one picture."""
+
+    def __init__(self, moments: Iterable[int]):
+        moments = sorted(moments)
+        self.virtual = _VIRTUAL <= moments[0] and moments[-1] < _VIRTUAL + _DAY
+        span = moments[-1] - moments[0]
+        self.clock = span < 40 * _DAY and any(at % _DAY for at in moments)
+        self.seconds = span < _HOUR and any(at % _MINUTE for at in moments)
+        first, last = as_datetime(moments[0]), as_datetime(moments[-1])
+        self.one_year, self.one_day = first.year == last.year, first.date() == last.date()
+
+    def words(self, at: int, exactly: bool = False) -> str:
+        """ "12 March", "12 March 14:30", "14:30:05" or "1.5 s"; `exactly` with the clock, where the picture needs none."""
+        if self.virtual:
+            return _seconds(at - _VIRTUAL)
+        when = as_datetime(at)
+        day = f"{when.day} {_MONTHS[when.month - 1]}" + ("" if self.one_year else f" {when.year}")
+        if not (self.clock or exactly):
+            return day
+        clock = _clock(when, self.seconds)
+        return clock if self.one_day and not exactly else f"{day} {clock}"
+
+    def ticks(self, start: int, end: int, room: int) -> Iterator[tuple[int, str]]:
+        """The round moments from start to end, with short words; at least `room` µs apart."""
+        if self.virtual:
+            for at in _round(start - _VIRTUAL, end - _VIRTUAL, _decimal(room)):
+                yield at + _VIRTUAL, _seconds(at)
+            return
+        clock = next((step for step in _CLOCK if step >= room), None)
+        for number, (at, word) in enumerate(_clock_ticks(start, end, clock) if clock else _date_ticks(start, end, room)):
+            when = as_datetime(at)
+            if clock:
+                day = f"{when.day} {_MONTHS[when.month - 1][:3]}"
+                word = f"{day} {word}" if number == 0 and at % _DAY else day if at % _DAY == 0 else word
+            elif number == 0 and not word.isdigit():
+                word = f"{word} {when.year}"
+            yield at, word
+
+
+def end_of_day(at: int) -> int:
+    """The last moment of a moment's day, UTC."""
+    return at - at % _DAY + _DAY - 1
+
+
+def _seconds(µs: int) -> str:
+    return f"{µs / _SECOND:,.6f}".rstrip("0").rstrip(".") + " s"
+
+
+def _clock(when: datetime, seconds: bool) -> str:
+    return f"{when:%H:%M:%S}" if seconds else f"{when:%H:%M}"
+
+
+def _round(start: int, end: int, step: int) -> range:
+    return range(-(-start // step) * step, end + 1, step)
+
+
+def _decimal(room: int) -> int:
+    power = 1
+    while True:
+        for digit in (1, 2, 5):
+            if digit * power >= room:
+                return digit * power
+        power *= 10
+
+
+def _clock_ticks(start: int, end: int, step: int) -> Iterator[tuple[int, str]]:
+    for at in _round(start, end, step):
+        yield at, _clock(as_datetime(at), step < _MINUTE)
+
+
+def _date_ticks(start: int, end: int, room: int) -> Iterator[tuple[int, str]]:
+    """Days, months or years, whichever leave room enough."""
+    first, last = as_datetime(start), as_datetime(end)
+    days = next((days for step, days in _DAYS.items() if step * _DAY >= room), None)
+    months = next((step for step in (1, 2, 3, 6) if step * 28 * _DAY >= room), None)
+    years = next((step for step in _YEARS if step * 365 * _DAY >= room), _YEARS[-1])
+    if days:
+        when = datetime(first.year, first.month, first.day, tzinfo=timezone.utc)
+        while when <= last:
+            if when.day in days and when >= first:
+                yield _at(when), f"{when.day} {_MONTHS[when.month - 1][:3]}"
+            when += timedelta(days=1)
+        return
+    for year in range(first.year, last.year + 1):
+        for month in range(1, 13, months) if months else (1,):
+            when = datetime(year, month, 1, tzinfo=timezone.utc)
+            if first <= when <= last and (months or year % years == 0):
+                name = _MONTHS[month - 1][:3] if months else str(year)
+                yield _at(when), f"{name} {year}" if months and month == 1 else name
+
+
+def _at(when: datetime) -> int:
+    return moment(when, "")
