@@ -761,7 +761,7 @@ def a_compensation_that_is_not_idempotent(mended):
     return order_saga(release_twice=not mended)
 
 
-@planted(claims.compensated_once(), 0, one_without_money)
+@planted(claims.nothing_left_behind(), 0, one_without_money)
 def a_forgotten_compensation(mended):
     return order_saga(forget=not mended)
 
@@ -795,7 +795,7 @@ async def one_trip(ctx):
     await ctx.send(BookTrip(trip="t1"))
 
 
-@planted(claims.compensated_once(), 1, one_trip)
+@planted(claims.nothing_left_behind(), 1, one_trip)
 def a_time_out_that_was_a_late_success(mended):
     system = System("travel")
 

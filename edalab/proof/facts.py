@@ -47,7 +47,7 @@ def same_facts(record: "Handlings") -> dict[str, str]:
         through = step.fault not in UNSENT and id not in record.unanswered
         group = groups.setdefault((envelope.source, told.get(cause, cause), envelope.type), [])
         if group:
-            same = [other for other in group if _again(home, other[1]) and _says_the_same(other[0], envelope)]
+            same = [other for other in group if _again(home, other[1]) and says_the_same(other[0], envelope)]
             facts = list(dict.fromkeys(told[other.id] for other, _, _ in same))
             by_one = home is not None or envelope.source == "client"
             place = sum(1 for _, where, went in same if where is home and went) if by_one else 0
@@ -63,7 +63,8 @@ def _again(home: "Handling | None", earlier: "Handling | None") -> bool:
     return not a_tick or earlier.ending in ("crash", "failure")
 
 
-def _says_the_same(one: Envelope, other: Envelope) -> bool:
+def says_the_same(one: Envelope, other: Envelope) -> bool:
+    """Whether two messages of a type have the same data, but for what only says when they were published."""
     return one.data == other.data or _lasting(one) == _lasting(other)
 
 

@@ -54,6 +54,7 @@ class Handlings:
         self.within: dict[int, Handling | None] = {}  # the handling in which it was said
         self.given_up: dict[tuple[str, str], int] = {}  # (service, id of a message) dead-lettered or lost
         self.unanswered: set[str] = set()
+        self.answered: dict[str, int] = {}  # id of what was asked -> where its asker got the answer in time
         self._of_type: dict[str, list[Handling]] = {}
         self._published: dict[str, list[tuple[int, str | None]]] = {}  # type -> where, and what struck
         self._read(run._record)
@@ -101,6 +102,8 @@ class Handlings:
                     handling.last, handling.ending = number, step
             elif step == "timeout":
                 self.unanswered.add(envelope.id)
+            elif step == "answer" and fault is None and detail != "too late":
+                self.answered[envelope.id] = number
 
     @property
     def ended(self) -> bool:
@@ -128,7 +131,28 @@ class Handlings:
         """The id of every message that was said -> the id of the first one that told the same fact."""
         return same_facts(self)
 
+    # -- messages
+
+    @cached_property
+    def messages(self) -> dict[str, Envelope]:
+        """Every message that was said, by id."""
+        return {(envelope := self.journal[number].envelope).id: envelope for number in self.said}
+
+    @cached_property
+    def by_message(self) -> dict[str, list[Handling]]:
+        """The id of a message -> its handlings."""
+        found: dict[str, list[Handling]] = {}
+        for handling in self.all:
+            found.setdefault(handling.envelope.id, []).append(handling)
+        return found
+
     # -- effects
+
+    @cached_property
+    def keeping(self) -> set[str]:
+        """The services that keep what they do in a database."""
+        kept = {handling.service for handling in self.all if handling.saves}
+        return kept | {name for name, service in self.system.services.items() if service.schema}
 
     def twice(self, handlings: list[Handling], sending: bool = True) -> tuple[Handling, int, Handling, int] | None:
         """Two of these handlings that did the same: both changed the service's database or, where `sending` counts,

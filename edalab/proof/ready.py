@@ -1,20 +1,23 @@
 """Claims that are ready: each is the sentence that one named anomaly contradicts, decided from the record of a run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from math import isclose
 from typing import Any, NamedTuple
 
 from ..errors import Misuse, Unknown, shown
 from ..history import Run, Step
 from ..model import Command, Event, Message, Query, Service
 from .claims import Claim, Verdict
+from .compensations import compensated_twice, left_behind, needlessly_compensated, not_in_reverse, stuck
 from .deliveries import lost, out_of_order, tried_again, twice
 from .gaps import dual_write_gap, stale_read
 from .handlings import Handlings
-from .sagas import badly_compensated, stuck, vocabulary
+from .sagas import vocabulary
 
 __all__ = [
-    "compensated_once", "handled_once", "in_order_per_key", "no_dual_write_gap", "no_event_lost", "no_poison_loop",
-    "no_stale_read", "projection_matches", "saga_settled",
+    "compensated_in_reverse", "compensated_once", "handled_once", "in_order_per_key", "ledger_balanced",
+    "no_dual_write_gap", "no_event_lost", "no_needless_compensation", "no_poison_loop", "no_stale_read",
+    "nothing_left_behind", "projection_matches", "saga_settled",
 ]  # fmt: skip
 
 
@@ -89,15 +92,69 @@ def no_dual_write_gap(service: str | Service) -> Claim:
     return Ready(f"{name} neither saves without publishing nor publishes without saving", dual_write_gap, name)
 
 
-def saga_settled() -> Claim:
-    """Every saga ends: by a message declared with settles=True, or with all its steps compensated. The messages of one
-    correlation are a saga; `compensates=`, `refuses=`, `final=` and `settles=` of their classes say what is what."""
-    return Ready("every saga is settled or wholly compensated", stuck, vocabulary("saga_settled"))
+def saga_settled(begins: type[Message] | None = None) -> Claim:
+    """Every saga ends, in one way: by a message declared with settles=True, or with all its steps compensated. One that
+    settles and takes nothing back has done each step it asked for. `begins` is the message that begins a saga, where one
+    may be forgotten before its first step.
+
+    A saga is what has one correlation, and what a tick or the client begins later about its key; `compensates=`,
+    `refuses=`, `final=` and `settles=` of the message classes say what is what."""
+    name = None if begins is None else _named("saga_settled", begins, (Event, Command))
+    return Ready("every saga is settled or wholly compensated", stuck, vocabulary("saga_settled"), name)
 
 
 def compensated_once() -> Claim:
-    """Where a saga is refused or fails, each of its steps that was done is compensated, once; and no other is."""
-    return Ready("what a failed saga did is compensated, once", badly_compensated, vocabulary("compensated_once"))
+    """No step of a saga is compensated more often than it was done. A compensation that is asked for again, and then
+    changes nothing or goes on where it was left, is no second one."""
+    return Ready("no step of a saga is compensated twice", compensated_twice, vocabulary("compensated_once"))
+
+
+def compensated_in_reverse() -> Claim:
+    """No step is compensated before a step that depends on it: one that was asked for (or, an event, done) by a service
+    that knew by then, from the messages and answers it had got in this saga, that the first was done."""
+    words = vocabulary("compensated_in_reverse")
+    return Ready("a step is compensated after the steps that depend on it", not_in_reverse, words)
+
+
+def no_needless_compensation() -> Claim:
+    """No compensation takes effect for a step that was never asked for, or that was refused and whoever compensates
+    knew; nor in a saga that has done a step declared with final=True. What is in doubt may be compensated, done or not."""
+    words = vocabulary("no_needless_compensation")
+    return Ready("only what was done, and can be undone, is compensated", needlessly_compensated, words)
+
+
+def nothing_left_behind() -> Claim:
+    """A saga that goes back compensates each step that it did. It goes back where a step is refused, another one is
+    compensated, or it settles without asking for any step declared with final=True; unless such a step was done. A
+    compensation that saves nothing, where the step did, is none. What the rows say is for `ledger_balanced`."""
+    words = vocabulary("nothing_left_behind")
+    return Ready("a saga that goes back leaves nothing behind that it did", left_behind, words)
+
+
+def ledger_balanced(ledger: Callable[[Run], Mapping[str, tuple]]) -> Claim:
+    """At the end of a run what `ledger` counts is what it should be. A function of the run that returns for each account
+    what there is and what there should be: {"pens": (free + reserved + shipped, 10), "money": (charged, price * shipped)}."""
+    if not callable(ledger):
+        raise Misuse(f"ledger_balanced takes a function of the run, not {shown(ledger)}: def ledger(run): return {{'pens': (free + sold, 10)}}")
+    return Claim(f"{getattr(ledger, '__name__', 'the ledger')} is balanced")(_Imbalance(ledger))
+
+
+class _Imbalance:
+    """The accounts in which there is not what there should be."""
+
+    def __init__(self, ledger: Callable):
+        self.ledger = ledger
+
+    def __call__(self, run: Run) -> list[str]:
+        accounts = self.ledger(run)
+        if not isinstance(accounts, Mapping) or not all(isinstance(two, tuple | list) and len(two) == 2 for two in accounts.values()):
+            raise Misuse(f"it returned {shown(accounts)}; a ledger returns {{account: (what there is, what there should be)}}")
+        return [f"{name}: {have}, and should be {should}" for name, (have, should) in accounts.items() if not _equal(have, should)]
+
+
+def _equal(have: Any, should: Any) -> bool:
+    have, should = have or 0, should or 0  # the sum of no rows is NULL
+    return have == should or isinstance(have, float | int) and isinstance(should, float | int) and isclose(have, should, abs_tol=1e-9)
 
 
 def projection_matches(service: str, sql: str, source: str | Callable, source_sql: str | None = None) -> Claim:

@@ -1,14 +1,15 @@
-"""Sagas read from the record, by what message classes say of themselves: what was done, refused and compensated."""
+"""Sagas read from the record, by what message classes say of themselves: what was asked for, done, refused, compensated."""
 
 from ..errors import Misuse
-from ..model import Command, message_types
-from .deliveries import Found, _one, by_fact
-from .facts import UNSENT
+from ..model import Command, Envelope, message_types
+from .facts import UNSENT, says_the_same
 from .handlings import Handling, Handlings
 
 Vocabulary = dict[
     str, tuple[str | None, str | None, bool, bool]
 ]  # name -> what it compensates, refuses, final, settles
+_NO_WORD = (None, None, False, False)
+Said = list[int]  # where messages that say the same were said: one that is asked again is no second step
 
 
 def vocabulary(claim: str) -> Vocabulary:
@@ -27,77 +28,204 @@ def vocabulary(claim: str) -> Vocabulary:
 
 
 class Saga:
-    """What happened in one saga."""
+    """What happened in one saga. A step of it is a message that is compensated, refused or final, with its data."""
 
     def __init__(self, record: Handlings, words: Vocabulary):
         self.record, self.words = record, words
-        self.first: int | None = None
-        self.last = 0
+        self.parts = set(words) | {target for word in words.values() for target in word[:2] if target}
+        self.first = self.last = 0
+        self.stories: dict[str, None] = {}  # its correlations, as an ordered set
         self.said: dict[str, list[int]] = {}  # type -> where it was said
-        self._done: dict[str, dict[str, int]] = {}
+        self._times: dict[tuple, list[tuple[Handling, int]]] = {}
+        self._refusals: dict[str, int | None] = {}
 
-    def done(self, name: str) -> dict[str, int]:
-        """The facts of a type that took effect, with the step that shows it: events by being published, commands by a
-        handling that saved or published something, and did not refuse."""
-        if name not in self._done:
-            record = self.record
-            found = self._done[name] = {}
-            for number in self.said.get(name, ()):
-                step = record.journal[number]
-                if not isinstance(step.envelope.data, Command):
-                    found.setdefault(record.fact[step.envelope.id], number)
-            ids = {record.journal[number].envelope.id for number in self.said.get(name, ())}
-            for handling in record.of_type(name):
-                deeds = handling.saves + handling.sent
-                if (
-                    deeds
-                    and handling.envelope.id in ids
-                    and isinstance(handling.envelope.data, Command)
-                    and not self._refused(handling)
-                ):
-                    found.setdefault(record.fact[handling.envelope.id], min(deeds))
-        return self._done[name]
+    def envelope(self, number: int) -> Envelope:
+        """The message that was said there."""
+        return self.record.journal[number].envelope
 
-    def _refused(self, handling: Handling) -> bool:
+    def word(self, name: str) -> tuple[str | None, str | None, bool, bool]:
+        """What a type compensates and refuses, whether it is final, whether it settles."""
+        return self.words.get(name, _NO_WORD)
+
+    def keys(self) -> set[str | None]:
+        """What it is about."""
+        return {self.envelope(number).subject for said in self.said.values() for number in said}
+
+    # -- what was said
+
+    def told(self, name: str) -> list[Said]:
+        """Where messages of a type were said, those together that say the same."""
+        found: list[Said] = []
+        for number in self.said.get(name, ()):
+            envelope = self.envelope(number)
+            for same in found:
+                if says_the_same(self.envelope(same[0]), envelope):
+                    same.append(number)
+                    break
+            else:
+                found.append([number])
+        return found
+
+    def compensators(self, name: str) -> list[str]:
+        return [other for other, word in self.words.items() if word[0] == name]
+
+    def compensations(self, step: Said) -> list[Said]:
+        """The messages that compensate a step."""
+        names = self.compensators(self.envelope(step[0]).type)
+        return [same for name in names for same in self.told(name) if step in self.compensated(same)]
+
+    def compensated(self, undoing: Said) -> list[Said]:
+        """The steps that a message compensates: those of its key; of several, those it agrees with in all they share."""
+        message = self.envelope(undoing[0])
+        steps = self.told(self.words[message.type][0])
+        steps = [step for step in steps if of_one_key(self.envelope(step[0]), message)]
+        agreeing = [step for step in steps if _agree(self.envelope(step[0]), message)] if len(steps) > 1 else []
+        return agreeing or steps
+
+    # -- what was done
+
+    def work(self, number: int) -> list[Handling]:
+        """The handlings that did what a message asks for, or tells of: those of a command; of an event those of its
+        cause, in the service that tells it."""
+        envelope = self.envelope(number)
+        if isinstance(envelope.data, Command):
+            return self.record.by_message.get(envelope.id, [])
+        if envelope.causation is None:
+            home = self.record.within[number]  # a tick
+            return [home] if home else []
+        return [h for h in self.record.by_message.get(envelope.causation, ()) if h.service == envelope.source]
+
+    def saves(self, handling: Handling) -> list[int]:
+        """What was saved in a handling, and for it: by who carried out a command of it that is no step of sagas."""
+        found = list(handling.saves)
         for number in handling.inside:
             step = self.record.journal[number]
-            if step.step == "publish" and self.words.get(step.envelope.type, (None, None))[1] == handling.envelope.type:
-                return True
-        return False
+            if step.step == "save" or step.fault in UNSENT or step.envelope.type in self.parts:
+                continue
+            if isinstance(step.envelope.data, Command):
+                found += [n for h in self.record.by_message.get(step.envelope.id, ()) for n in self.saves(h)]
+        return sorted(found)
 
-    def tried(self, name: str) -> int:
-        """How many facts of a type were said. What was asked for and is in doubt may be compensated, done or not."""
-        return len({self.record.fact[self.record.journal[number].envelope.id] for number in self.said.get(name, ())})
+    def times(self, same: Said) -> list[tuple[Handling, int]]:
+        """Each time that it was done what equal messages ask for or tell of: the handling, and the save that shows it.
+        To change nothing, or to go on where an earlier handling was left, is no further time."""
+        found = self._times.get(tuple(same))
+        if found is None:
+            found = self._times[tuple(same)] = []
+            handlings = {h.first: h for number in same for h in self.work(number)}
+            for _, handling in sorted(handlings.items()):
+                saves = self.saves(handling)
+                if saves and self.refused_at(handling) is None and not any(self._goes_on(h, handling) for h, _ in found):
+                    save = next((n for n in saves if not found or self.record.changed(n)), None)
+                    found += [(handling, save)] if save is not None else []
+        return found
+
+    def _goes_on(self, earlier: Handling, later: Handling) -> bool:
+        """Whether a handling does not begin as an earlier one did, that saved: it skips what has been done."""
+        kinds = [
+            [step.step if step.step == "save" else (step.step, step.envelope.type) for step in map(self.record.journal.__getitem__, h.inside)]
+            for h in (earlier, later)
+        ]  # fmt: skip
+        begun = kinds[0][: kinds[0].index("save") + 1] if "save" in kinds[0] else kinds[0][:1]
+        return kinds[1][: len(begun)] != begun
+
+    def done_at(self, step: Said) -> int | None:
+        """Where it shows first that a step was done: an event when it is said, a command when somebody saves something
+        for it and does not refuse; in a service that keeps nothing, when it is carried out."""
+        if not isinstance(self.envelope(step[0]).data, Command):
+            return step[0]
+        saves = [save for _, save in self.times(step)]
+        return min(saves, default=None) if saves else self._carried_out(step, self.record.keeping)
+
+    def undone_at(self, step: Said) -> int | None:
+        """Where it shows first that a step was compensated. Who saved something for the step must do so for that, too."""
+        savers = {h.service for number in step for h in self.work(number) if self.saves(h)}
+        found = [number for same in self.compensations(step) if (number := self.shown(same, savers)) is not None]
+        return min(found, default=None)
+
+    def shown(self, same: Said, savers: set[str]) -> int | None:
+        """Where it shows first that it was done what equal messages ask for or tell of; by `savers` if they saved."""
+        command = isinstance(self.envelope(same[0]).data, Command)
+        saves = [save for _, save in self.times(same)]
+        if saves:
+            return saves[0] if command else same[0]
+        if command:
+            return self._carried_out(same, savers)
+        return next((n for n in same if self.envelope(n).source not in savers or not self.work(n)), None)
+
+    def _carried_out(self, same: Said, savers: set[str]) -> int | None:
+        for handling in (h for number in same for h in self.work(number)):
+            if handling.finished and handling.service not in savers and self.refused_at(handling) is None:
+                return handling.sent[0] if handling.sent else handling.last
+        return None
+
+    def done(self, name: str) -> dict[str, int]:
+        """What took effect of a type, by the id of its message, with the step that shows it."""
+        found: dict[str, int] = {}
+        for same in self.told(name):
+            command = isinstance(self.envelope(same[0]).data, Command)
+            for handling, save in self.times(same):
+                for number in same:
+                    envelope = self.envelope(number)
+                    if handling.envelope.id in (envelope.id, envelope.causation):
+                        found.setdefault(envelope.id, save if command else number)
+            number = self.done_at(same)
+            if number is not None and not self.times(same):
+                found[self.envelope(same[0]).id] = number
+        return found
+
+    # -- what was refused
+
+    def refused_at(self, handling: Handling) -> int | None:
+        """Where a handling of a command refused it: the answer was False; or it led to the message that says so; or who
+        had asked said so upon its answer."""
+        if handling.ending == "reply" and self.record.journal[handling.last].detail == "false":
+            return handling.last
+        command = handling.envelope
+        if command.id not in self._refusals:
+            said = [n for name in self.said if self.word(name)[1] == command.type for n in self.said[name]]
+            self._refusals[command.id] = min((n for n in said if self._tells_of(n, command)), default=None)
+        return self._refusals[command.id]
+
+    def _tells_of(self, number: int, command: Envelope) -> bool:
+        refusal = self.envelope(number)
+        if not of_one_key(command, refusal):
+            return False
+        answer = self.record.answered.get(command.id)
+        if answer is not None and answer < number and self.record.journal[answer].service == refusal.source:
+            return True
+        while refusal is not None and refusal.causation != command.id:
+            refusal = self.record.messages.get(refusal.causation)
+        return refusal is not None
 
     def refuses(self, name: str) -> bool:
         """Whether a message said that this step is refused."""
-        return any(self.words.get(other, (None, None))[1] == name for other in self.said)
+        return any(self.word(other)[1] == name for other in self.said)
+
+    def refused(self) -> dict[str, int]:
+        """Steps that were refused, and commands that failed for good, with where."""
+        record, found = self.record, {}
+        for name, numbers in self.said.items():
+            refuses = self.word(name)[1]
+            if refuses and not self.done(refuses):
+                found[refuses] = numbers[0]
+            handlings = [h for n in numbers if isinstance(self.envelope(n).data, Command) for h in self.work(n)]
+            ids = {self.envelope(n).id for n in numbers if isinstance(self.envelope(n).data, Command)}
+            ends = [end for (_, id), end in record.given_up.items() if id in ids]
+            if ends and not any(handling.finished for handling in handlings):
+                found.setdefault(name, ends[-1])
+        return found
+
+    # -- how it ended
 
     @property
     def settled(self) -> bool:
-        return any(self.words.get(name, (0, 0, 0, False))[3] for name in self.said)
+        return any(self.word(name)[3] for name in self.said)
 
     @property
     def final(self) -> str | None:
         """A step that was done and cannot be undone."""
         return next((name for name, word in self.words.items() if word[2] and self.done(name)), None)
-
-    def refused(self) -> dict[str, int]:
-        """Steps that were refused or failed for good, with where."""
-        record, found = self.record, {}
-        for name, numbers in self.said.items():
-            refuses = self.words.get(name, (None, None))[1]
-            if refuses and not self.done(refuses):
-                found[refuses] = numbers[0]
-            for number in numbers:
-                id = record.journal[number].envelope.id
-                for service in record.system.services:
-                    end = record.given_up.get((service, id))
-                    if end is not None and not any(
-                        h.finished for h in record.of_type(name) if h.service == service and h.envelope.id == id
-                    ):
-                        found.setdefault(name, end)
-        return found
 
     def steps(self) -> list[tuple[str, int, int]]:
         """(a step that can be compensated, how often it was done, how often compensated)."""
@@ -107,123 +235,64 @@ class Saga:
         ]
         return [step for step in counted if step[1] or step[2]]
 
-    def compensators(self, name: str) -> list[str]:
-        return [other for other, word in self.words.items() if word[0] == name]
-
     def __str__(self) -> str:
-        envelope = self.record.journal[self.first].envelope
+        envelope = self.envelope(self.first)
         about = f" ({envelope.subject})" if envelope.subject is not None else ""
         return f"the saga of {envelope.correlation}{about}"
 
 
-def sagas(record: Handlings, words: Vocabulary) -> list[Saga]:
-    """The sagas of a run. A correlation is one; what a tick begins belongs to the latest saga of its key."""
-    parts = set(words) | {target for word in words.values() for target in word[:2] if target}
-    found: dict[str, Saga] = {}
+def of_one_key(step: Envelope, other: Envelope) -> bool:
+    """Whether a message may speak of a step: the field that is the step's key is the same in it, if it has that field."""
+    key = type(step.data).__declared__.key
+    return key is None or key not in type(other.data).model_fields or str(getattr(other.data, key)) == step.subject
+
+
+def _agree(step: Envelope, other: Envelope) -> bool:
+    mine, its = vars(step.data), vars(other.data)
+    return all(mine[name] == its[name] for name in mine if name in its)
+
+
+def sagas(record: Handlings, words: Vocabulary, begins: str | None = None) -> list[Saga]:
+    """The sagas of a run, in the order they began. A correlation is one; but what begins later about the key of a saga,
+    by a tick or by another message of the client, goes on with it. Each message of the type `begins` begins one."""
+    known = vars(record).setdefault("_sagas", [])
+    for known_words, known_begins, found in known:
+        if known_begins == begins and known_words == words:
+            return found
+    parts = set(words) | {target for word in words.values() for target in word[:2] if target} | {begins}
+    sagas: dict[str, Saga] = {}
     home: dict[str, str] = {}
-    of_key: dict[str, str] = {}
+    of_key: dict[str | None, str] = {}
     for number in record.said:
         step = record.journal[number]
-        envelope = step.envelope
+        envelope, story = step.envelope, step.envelope.correlation
         if envelope.type not in parts or step.fault in UNSENT:
             continue
-        story = envelope.correlation
         if story not in home:
-            by_tick = not story.startswith("client-")
-            home[story] = of_key.get(envelope.subject, story) if by_tick else story
-        if envelope.subject is not None:
-            of_key[envelope.subject] = home[story]
-        saga = found.setdefault(home[story], Saga(record, words))
-        saga.first = number if saga.first is None else saga.first
+            home[story] = _home(record, envelope, home, of_key)
+            if home[story] == story:
+                of_key[envelope.subject] = story
+        of_key.setdefault(envelope.subject, home[story])
+        saga = sagas.get(home[story])
+        if saga is None:
+            saga = sagas[home[story]] = Saga(record, words)
+            saga.first = number
         saga.last = number
+        saga.stories[story] = None
         saga.said.setdefault(envelope.type, []).append(number)
-    return list(found.values())
-
-
-def stuck(record: Handlings, words: Vocabulary) -> Found:
-    """Neither settled nor wholly compensated when nothing is left to do."""
-    found = []
-    begun = sagas(record, words)
-    if not begun:
-        return "no message of a saga was sent"
-    if not record.ended:
-        return "the run was ended before the sagas could end"
-    for saga in begun:
-        if saga.settled:
-            continue
-        steps, refused, final = saga.steps(), saga.refused(), saga.final
-        undone = all(compensated >= done for _, done, compensated in steps)
-        if not final and undone and (refused or any(compensated for _, _, compensated in steps)):
-            continue
-        open_steps = [name for name, done, compensated in steps if done > compensated]
-        left = (
-            f"{' and '.join(open_steps)} not compensated"
-            if open_steps
-            else f"{final} cannot be undone"
-            if final
-            else "nothing was compensated"
-        )
-        last = record.journal[saga.last].envelope
-        found.append(
-            (
-                f"{saga} stopped after {last.type} {last.id}: not settled, and {left}",
-                [saga.first, saga.last, *refused.values()],
-            )
-        )
+    found = list(sagas.values())
+    known.append((words, begins, found))
     return found
 
 
-def badly_compensated(record: Handlings, words: Vocabulary) -> Found:
-    """A compensation missing, applied twice, or of something that was not done or cannot be undone."""
-    found, tested = [], False
-    for saga in sagas(record, words):
-        refused, steps, final = saga.refused(), saga.steps(), saga.final
-        applied = any(compensated for _, _, compensated in steps)
-        sent = any(words.get(name, (None,))[0] for name in saga.said)
-        tested = tested or bool(refused) or sent
-        why = next((f"{name} was refused or failed" for name in refused), "other steps were compensated")
-        for name, done, compensated in steps:
-            numbers = [
-                *saga.done(name).values(),
-                *refused.values(),
-                *(n for c in saga.compensators(name) for n in saga.done(c).values()),
-            ]
-            if compensated and final:
-                found.append(
-                    (f"in {saga} {name} was compensated though {final}, which cannot be undone, was done", numbers)
-                )
-            elif done > compensated and (refused or applied) and not final and record.ended:
-                times = f"{done:,} times, compensated {compensated:,} times" if done > 1 else "done and not compensated"
-                found.append((f"in {saga} {name} was {times}, though {why}", numbers))
-            elif compensated > (tried := 0 if saga.refuses(name) and not done else saga.tried(name)):
-                times = (
-                    f"compensated {compensated:,} times and done {done:,} times"
-                    if tried
-                    else "compensated and never done"
-                )
-                found.append((f"in {saga} {name} was {times}", numbers))
-        found += [piece for name in saga.said if words.get(name, (None,))[0] for piece in _applied_twice(saga, name)]
-    return found if tested else "nothing was refused, failed or compensated"
-
-
-def _applied_twice(saga: Saga, name: str) -> Found:
-    """A compensation that two handlings of one fact applied: of its command, or of what its event tells the end of. To
-    say again that it is done is no second one, where it is something that is saved."""
-    record = saga.record
-    if isinstance(record.journal[saga.said[name][0]].envelope.data, Command):
-        ids = {record.journal[number].envelope.id for number in saga.said[name]}
-        handlings = [h for h in record.of_type(name) if h.envelope.id in ids]
-    else:
-        causes = {
-            (h.service, record.fact.get(h.envelope.id))
-            for number in saga.said[name]
-            if (h := record.within[number]) and h.envelope.data is not None
-        }
-        handlings = [h for h in record.all if (h.service, record.fact.get(h.envelope.id)) in causes]
-    proofs = [record.twice(same, sending=not any(h.saves for h in same)) for same in by_fact(record, handlings)]
-    return [
-        (f"in {saga} {first.service} applied {name} twice, for {_one(first)} {record.when(one)} "
-         f"and again {record.when(other)}",
-         [first.first, one, later.first, other])
-        for first, one, later, other in filter(None, proofs)
-    ]  # fmt: skip
+def _home(record: Handlings, envelope: Envelope, home: dict[str, str], of_key: dict[str | None, str]) -> str:
+    """The story that a new one goes on with, or its own."""
+    story = envelope.correlation
+    earlier = of_key.get(envelope.subject) if envelope.subject is not None else None
+    if record.unanswered and record.fact.get(story, story) in home:
+        return home[record.fact[story]]  # the client asked again
+    if earlier is None:
+        return story
+    root, first = record.messages.get(story), record.messages.get(earlier)
+    likewise = root is not None and first is not None and root.type == first.type and root.source == "client"
+    return story if likewise and not says_the_same(root, first) else earlier

@@ -1,0 +1,222 @@
+"""How sagas end, and what they take back: nothing twice, nothing needlessly, nothing left, and in reverse."""
+
+from ..model import Command
+from .deliveries import Found, _one
+from .handlings import Handlings
+from .knowledge import known
+from .sagas import Said, Saga, Vocabulary, of_one_key, sagas
+
+_NOTHING_BACK = "nothing was refused, failed or compensated"
+
+
+def stuck(record: Handlings, words: Vocabulary, begins: str | None) -> Found:
+    """Neither settled nor wholly compensated when nothing is left to do; or settled in two ways, or in doubt."""
+    begun = [saga for saga in sagas(record, words, begins) if set(saga.said) != {begins} or _accepted(saga, begins)]
+    if not begun:
+        return "no message of a saga was sent"
+    if not record.ended:
+        return "the run was ended before the sagas could end"
+    found = []
+    for saga in begun:
+        if saga.settled:
+            found += _settled_wrongly(saga)
+            continue
+        steps, refused, final = _done(saga), saga.refused(), saga.final
+        left = list(dict.fromkeys(_type(saga, step) for step in steps if saga.undone_at(step) is None))
+        if not final and not left and (refused or _undoings(saga)):
+            continue
+        ways = f"{' and '.join(left)} not compensated" if left else "nothing was compensated"
+        ways = f"{final} cannot be undone" if final and not left else ways
+        last = saga.envelope(saga.last)
+        where = [saga.first, saga.last, *refused.values()]
+        found.append((f"{saga} stopped after {last.type} {last.id}: not settled, and {ways}", where))
+    return found
+
+
+def _settled_wrongly(saga: Saga) -> list[tuple[str, list[int]]]:
+    """In two ways; or as if all were well, though a step that was asked for was never done."""
+    ends: dict[str | None, dict[str, int]] = {}  # key -> type -> where
+    for name, numbers in saga.said.items():
+        for number in numbers if saga.word(name)[3] else ():
+            ends.setdefault(saga.envelope(number).subject, {}).setdefault(name, number)
+    for ways in ends.values():
+        if len(ways) > 1:
+            return [(f"{saga} was settled by {' and by '.join(ways)}", list(ways.values()))]
+    if _undoings(saga) or any(saga.word(name)[1] for name in saga.said):
+        return []
+    name, end = next(iter(next(iter(ends.values())).items()))
+    steps = {target for word in saga.words.values() for target in word[:2]} | _finals(saga)
+    for step in (step for other in saga.said if other in steps for step in saga.told(other)):
+        message = saga.envelope(step[0])
+        if isinstance(message.data, Command) and not _ever_done(saga, message):
+            sentence = f"{saga} was settled by {name}, though {message.type} {message.id} was asked for and never done"
+            return [(sentence, [*step, end])]
+    return []
+
+
+def _ever_done(saga: Saga, message) -> bool:
+    steps = [step for step in saga.told(message.type) if of_one_key(message, saga.envelope(step[0]))]
+    handlings = [h for step in steps for number in step for h in saga.work(number)]
+    return any(h.finished or saga.saves(h) for h in handlings)
+
+
+def compensated_twice(record: Handlings, words: Vocabulary) -> Found:
+    """A step compensated more often than it was done."""
+    found, tested = [], False
+    for saga in sagas(record, words):
+        undoings = _undoings(saga)
+        tested = tested or bool(undoings)
+        groups = {}  # the messages that compensate one step, or that have none; of those of one type, what was done most often
+        for undoing in undoings:
+            steps = saga.compensated(undoing) or [undoing]
+            for step in steps:
+                group = groups.setdefault(step[0], (step, {}))[1]
+                name = _type(saga, undoing)
+                group[name] = max(group.get(name, []), undoing, key=lambda same: len(saga.times(same)))
+        told = set()
+        for step, group in groups.values():
+            times = saga.times(sorted(number for same in group.values() for number in same))
+            done = len(saga.times(step)) if step not in group.values() else 1
+            if len(times) > max(1, done) and times[-1][1] not in told:
+                told.add(times[-1][1])
+                found.append(_twice(saga, next(iter(group)), times))
+    return found if tested else _NOTHING_BACK
+
+
+def _twice(saga: Saga, name: str, times: list) -> tuple[str, list[int]]:
+    (first, one), (later, other) = times[0], times[-1]
+    when = saga.record.when
+    again = f" and again {when(other)}" if first.envelope.id == later.envelope.id else f", and again {when(other)} for {_one(later)}"
+    sentence = f"in {saga} {first.service} applied {name} twice, for {_one(first)} {when(one)}{again}"
+    return sentence, [first.first, one, later.first, other]
+
+
+def needlessly_compensated(record: Handlings, words: Vocabulary) -> Found:
+    """A compensation took effect for what was never asked for or known to be refused, or when there was no way back."""
+    found, tested = [], False
+    for saga in sagas(record, words):
+        undoings, final = _undoings(saga), saga.final
+        tested = tested or bool(undoings or saga.refused())
+        for undoing in undoings:
+            shown = saga.shown(undoing, record.keeping)
+            why = shown is not None and (
+                f"though {final}, which cannot be undone, was done" if final else _needless(saga, undoing, shown)
+            )
+            if why:
+                message = saga.envelope(undoing[0])
+                of = f" of {message.subject}" if message.subject != saga.envelope(saga.first).subject else ""
+                numbers = [undoing[0], shown, *(saga.done(final).values() if final else saga.refused().values())]
+                found.append((f"in {saga} {saga.word(message.type)[0]}{of} was compensated {why}", numbers))
+    return found if tested else _NOTHING_BACK
+
+
+def _needless(saga: Saga, undoing: Said, shown: int) -> str:
+    """Why there was nothing to compensate, or "" where there was, or where that was in doubt."""
+    record, message = saga.record, saga.envelope(undoing[0])
+    name = saga.word(message.type)[0]
+    steps = saga.compensated(undoing)
+    if any(saga.done_at(step) is not None for step in steps):
+        return ""
+    refusals = [n for other in saga.said if saga.word(other)[1] == name for n in saga.said[other]]
+    refusals = [n for n in refusals if of_one_key(message, saga.envelope(n))]
+    refusals += [n for step in steps for number in step for h in saga.work(number) if (n := saga.refused_at(h)) is not None]
+    if known(saga, {number: {"refused"} for number in refusals}, {undoing[0]})[undoing[0]]:
+        return "though it was refused"
+    if steps:
+        return ""
+    handler = saga.work(undoing[0])[:1]
+    earlier = [
+        h for h in record.all
+        if handler and h.service == handler[0].service and h.first < handler[0].first
+        and h.envelope.correlation in saga.stories and h.saves
+    ]  # fmt: skip
+    return "and never done" if isinstance(message.data, Command) or not earlier else ""
+
+
+def left_behind(record: Handlings, words: Vocabulary) -> Found:
+    """A saga went back and did not compensate what it had done."""
+    found, tested = [], False
+    for saga in sagas(record, words):
+        why = _why_back(saga)
+        tested = tested or bool(why)
+        if not why or saga.final or not record.ended:
+            continue
+        for step in _done(saga):
+            if saga.undone_at(step) is None:
+                message, done = saga.envelope(step[0]), saga.done_at(step)
+                of = f" of {message.subject}" if message.subject != saga.envelope(saga.first).subject else ""
+                sentence = f"in {saga} {message.type}{of} was done {record.when(done)} and not compensated, though {why}"
+                found.append((sentence, [step[0], done, *saga.refused().values()]))
+    return found if tested else _NOTHING_BACK
+
+
+def _why_back(saga: Saga) -> str:
+    """Why a saga has to compensate what it did, or ""."""
+    for name in saga.said:
+        refused = saga.word(name)[1]
+        if refused and not saga.done(refused):
+            return f"{refused} was refused"
+    for undoing in _undoings(saga):
+        return f"{_type(saga, undoing)} was {'sent' if isinstance(saga.envelope(undoing[0]).data, Command) else 'published'}"
+    missing = sorted(_finals(saga) - set(saga.said))
+    return f"it ended without {missing[0]}" if saga.settled and missing else ""
+
+
+def not_in_reverse(record: Handlings, words: Vocabulary) -> Found:
+    """A step was compensated before another one that depends on it."""
+    found, tested = [], False
+    for saga in sagas(record, words):
+        undone = [(step, saga.done_at(step), saga.undone_at(step)) for step in _done(saga)]
+        undone = [(step, done, back) for step, done, back in undone if back is not None]
+        if len(undone) < 2:
+            continue
+        begun = {step[0]: _began(saga, step) for step, _, _ in undone}
+        knew = known(saga, {done: {step[0]} for step, done, _ in undone}, set(begun.values()))
+        for base, done, back in undone:
+            for step, later, its_back in undone:
+                if base is step or base[0] not in knew[begun[step[0]]]:
+                    continue
+                tested = True
+                if later < back < its_back:
+                    sentence = (
+                        f"in {saga} {_type(saga, base)} was compensated {record.when(back)}, before {_type(saga, step)}, "
+                        f"which depends on it ({record.when(its_back)})"
+                    )
+                    found.append((sentence, [done, later, back, its_back]))
+    return found if tested else "no two steps of a saga, one of which depends on the other, were compensated"
+
+
+def _began(saga: Saga, step: Said) -> int:
+    """Where a service knew all that made it ask for a step, or do it: where it says so; with an outbox, where it saved that."""
+    number = step[0]
+    envelope, home = saga.envelope(number), saga.record.within[number]
+    if home is not None and home.envelope.data is None and envelope.causation is not None:
+        for handling in saga.record.by_message.get(envelope.causation, ()):
+            if handling.service == envelope.source:
+                return handling.saves[-1] if handling.saves else handling.first
+    return number
+
+
+def _done(saga: Saga) -> list[Said]:
+    """The steps that can be compensated and were done."""
+    names = dict.fromkeys(word[0] for word in saga.words.values() if word[0])
+    return [step for name in names for step in saga.told(name) if saga.done_at(step) is not None]
+
+
+def _undoings(saga: Saga) -> list[Said]:
+    """The compensations that were asked for, or told."""
+    return [same for name in saga.said if saga.word(name)[0] for same in saga.told(name)]
+
+
+def _finals(saga: Saga) -> set[str]:
+    """The types that cannot be undone, of those that this system has."""
+    record = saga.record
+    return {name for name, word in saga.words.items() if word[2] and (record.system.handlers(name) or record.published(name))}
+
+
+def _accepted(saga: Saga, begins: str) -> bool:
+    return any(handling.finished for number in saga.said[begins] for handling in saga.work(number))
+
+
+def _type(saga: Saga, same: Said) -> str:
+    return saga.envelope(same[0]).type
