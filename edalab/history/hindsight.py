@@ -59,11 +59,24 @@ class Hindsight:
 
     def was_at(self, when: Any) -> Any:
         """The value at a moment, in hindsight."""
-        return _at(self.was, when, self.first)
+        return self.at(moment(when, "was_at", bound=True))[0]
 
     def believed_at(self, when: Any) -> Any:
         """The value at a moment, as somebody who asked then was told."""
-        return _at(self.believed, when, self.first)
+        return self.at(moment(when, "believed_at", bound=True))[1]
+
+    def at(self, when: int) -> tuple[Any, Any]:
+        """What it was and what it was believed to be, at a moment in µs since 1970."""
+        found = []
+        for changes in (self.was, self.believed):
+            number = bisect_right(changes, when, key=lambda change: change.at)
+            found.append(changes[number - 1].value if number else self.first)
+        return found[0], found[1]
+
+    def worst(self, start: int, end: int) -> Wrong | None:
+        """Of what was wrong between two moments, that which was so by most, and for longest."""
+        within = [wrong for wrong in self.wrong if wrong.start < end and start < wrong.end]
+        return max(within, key=lambda wrong: (_far(wrong.was, wrong.believed), wrong.end - wrong.start), default=None)
 
     def _course(self, facts: list[StoredEvent], when: Callable[[StoredEvent], int]) -> list[Change]:
         """The values as these facts become part of the state one after the other. A fact that comes late is put into its
@@ -130,6 +143,9 @@ def _points(changes: list[Change]):
     return ((change.at, change.value) for change in changes)
 
 
-def _at(changes: list[Change], when: Any, first: Any) -> Any:
-    number = bisect_right(changes, moment(when, "the moment", bound=True), key=lambda change: change.at)
-    return changes[number - 1].value if number else first
+def _far(one: Any, other: Any) -> float:
+    """How far apart two values are; of any but numbers, whether."""
+    try:
+        return abs(float(one) - float(other))
+    except (TypeError, ValueError):
+        return float(one != other)

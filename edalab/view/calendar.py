@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from ..history.moments import as_datetime, moment
 
 _SECOND = 1_000_000  # µs
-_MINUTE, _HOUR, _DAY = 60 * _SECOND, 3600 * _SECOND, 86_400 * _SECOND
+_MINUTE, _HOUR, DAY = 60 * _SECOND, 3600 * _SECOND, 86_400 * _SECOND
 _VIRTUAL = moment(0, "")
 _MONTHS = "January February March April May June July August September October November December".split()
 # Each with about how long it is: the smallest that leaves room between the words is taken.
@@ -20,19 +20,20 @@ class Calendar:
 
     def __init__(self, moments: Iterable[int]):
         moments = sorted(moments)
-        self.virtual = _VIRTUAL <= moments[0] and moments[-1] < _VIRTUAL + _DAY
+        self.virtual = _VIRTUAL <= moments[0] and moments[-1] < _VIRTUAL + DAY
         span = moments[-1] - moments[0]
-        self.clock = span < 40 * _DAY and any(at % _DAY for at in moments)
+        self.clock = span < 40 * DAY and any(at % DAY for at in moments)
         self.seconds = span < _HOUR and any(at % _MINUTE for at in moments)
-        first, last = as_datetime(moments[0]), as_datetime(moments[-1])
-        self.one_year, self.one_day = first.year == last.year, first.date() == last.date()
+        self.one_year = span < 365 * DAY  # else a day is said with its year
+        self.one_day = as_datetime(moments[0]).date() == as_datetime(moments[-1]).date()
 
     def words(self, at: int, exactly: bool = False) -> str:
         """ "12 March", "12 March 14:30", "14:30:05" or "1.5 s"; `exactly` with the clock, where the picture needs none."""
         if self.virtual:
             return _seconds(at - _VIRTUAL)
         when = as_datetime(at)
-        day = f"{when.day} {_MONTHS[when.month - 1]}" + ("" if self.one_year else f" {when.year}")
+        month = _MONTHS[when.month - 1]
+        day = f"{when.day} {month}" if self.one_year else f"{when.day} {month[:3]} {when.year}"
         if not (self.clock or exactly):
             return day
         clock = _clock(when, self.seconds)
@@ -49,15 +50,10 @@ class Calendar:
             when = as_datetime(at)
             if clock:
                 day = f"{when.day} {_MONTHS[when.month - 1][:3]}"
-                word = f"{day} {word}" if number == 0 and at % _DAY else day if at % _DAY == 0 else word
-            elif number == 0 and not word.isdigit():
+                word = f"{day} {word}" if number == 0 and at % DAY else day if at % DAY == 0 else word
+            elif number == 0 and not word.endswith(str(when.year)):
                 word = f"{word} {when.year}"
             yield at, word
-
-
-def end_of_day(at: int) -> int:
-    """The last moment of a moment's day, UTC."""
-    return at - at % _DAY + _DAY - 1
 
 
 def _seconds(µs: int) -> str:
@@ -89,9 +85,9 @@ def _clock_ticks(start: int, end: int, step: int) -> Iterator[tuple[int, str]]:
 def _date_ticks(start: int, end: int, room: int) -> Iterator[tuple[int, str]]:
     """Days, months or years, whichever leave room enough."""
     first, last = as_datetime(start), as_datetime(end)
-    days = next((days for step, days in _DAYS.items() if step * _DAY >= room), None)
-    months = next((step for step in (1, 2, 3, 6) if step * 28 * _DAY >= room), None)
-    years = next((step for step in _YEARS if step * 365 * _DAY >= room), _YEARS[-1])
+    days = next((days for step, days in _DAYS.items() if step * DAY >= room), None)
+    months = next((step for step in (1, 2, 3, 6) if step * 28 * DAY >= room), None)
+    years = next((step for step in _YEARS if step * 365 * DAY >= room), _YEARS[-1])
     if days:
         when = datetime(first.year, first.month, first.day, tzinfo=timezone.utc)
         while when <= last:

@@ -11,7 +11,7 @@ FAULT, FAULT_FILL = "#c8401a", "#fbe3da"
 COMPENSATION, COMPENSATION_FILL = "#b7791f", "#faecc8"
 FINAL, FINAL_FILL = "#8b3a7e", "#f4e4f1"
 CURSOR = "#2563eb"
-BELIEVED, WRONG = "#b7791f", "#faecc8"  # of what was believed, and of where it was wrong
+BELIEVED, WRONG = COMPENSATION, COMPENSATION_FILL  # of what was believed, and of where it was wrong
 SURVIVED = "#7ab5b2"  # what went well, many times over
 FAINT, HATCH = "#8fa0ae", "#eba88f"  # of questions; of hatching
 FONT = "DejaVu Sans"
@@ -61,14 +61,14 @@ BOXES = {
     "unknown": BoxLook(LANE),
     "dead letters": BoxLook(FAULT_FILL, FAULT, 1.2, dash=(4, 3), radius=4),
     # steps of a saga, in its map and its waterfall
-    "not yet": BoxLook(PAPER, LINE, 1.2, radius=6),
-    "under way": BoxLook(LANE, MESSAGE, 1.2, radius=6),
-    "done": BoxLook(WORK_FILL, WORK, 1.4, radius=6),
-    "undone": BoxLook(PAPER, WORK, 1.2, dash=(4, 3), radius=6),
-    "compensation": BoxLook(COMPENSATION_FILL, COMPENSATION, 1.4, radius=6),
-    "final": BoxLook(FINAL_FILL, FINAL, 1.4, radius=6),
-    "in doubt": BoxLook(PAPER, FAULT, 1.4, dash=(4, 3), radius=6),
-    "failed": BoxLook(FAULT_FILL, FAULT, 1.6, radius=6),
+    "not yet": BoxLook(PAPER, LINE, 1.2, radius=4),
+    "under way": BoxLook(LANE, MESSAGE, 1.2, radius=4),
+    "done": BoxLook(WORK_FILL, WORK, 1.4, radius=4),
+    "undone": BoxLook(PAPER, WORK, 1.2, dash=(4, 3), radius=4),
+    "compensation": BoxLook(COMPENSATION_FILL, COMPENSATION, 1.4, radius=4),
+    "final": BoxLook(FINAL_FILL, FINAL, 1.4, radius=4),
+    "in doubt": BoxLook(PAPER, FAULT, 1.4, dash=(4, 3), radius=4),
+    "failed": BoxLook(FAULT_FILL, FAULT, 1.6, radius=4),
 }
 ARROWS = {
     "message": StrokeLook(MESSAGE),
@@ -85,8 +85,8 @@ LINES = {
     "grid": StrokeLook(LINE, 0.8),
     "break": StrokeLook(LINE, 1, dash=(3, 2)),
     "cursor": StrokeLook(CURSOR, 1.4, dash=(3, 3)),
-    "was": StrokeLook(WORK, 2.2),
     "believed": StrokeLook(BELIEVED, 2, dash=(5, 3)),
+    "was": StrokeLook(WORK, 2.2),  # above: where both agree, one line is seen
 }
 LABELS = {
     "lane": LabelLook(INK, 13, True),
@@ -171,12 +171,15 @@ def hatching(hatch: str, x: int, y: int, w: int, h: int) -> list[tuple[int, int,
     return strokes
 
 
-def palette(saga: bool = False) -> list[tuple[int, int, int]]:
+def palette(saga: bool = False, course: bool = False) -> list[tuple[int, int, int]]:
     """The colours of a PNG: each ink and each ground as it is, and the shades at the edges of ink on a ground; those of
-    compensations and of what is final, where it shows a `saga`.
+    compensations and of what is final, where it shows a `saga`;
+    of what was believed, where it shows the `course` of a state.
     With at most 256 a picture takes a third of the bytes, in a notebook and in its history."""
     inks = [_rgb(colour) for colour in (INK, QUIET, WORK, MESSAGE, FAULT, CURSOR, FAINT, HATCH)]
     grounds = [_rgb(colour) for colour in (PAPER, LANE, FAULT_FILL, WORK_FILL)]
+    if course:
+        grounds[-1], inks = _rgb(WRONG), [*inks, _rgb(BELIEVED)]
     pairs = [(ground, ink) for ground in grounds for ink in inks]
     if saga:
         more = [(_rgb(COMPENSATION_FILL), _rgb(COMPENSATION)), (_rgb(FINAL_FILL), _rgb(FINAL))]

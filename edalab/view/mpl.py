@@ -51,7 +51,7 @@ def png(scene: Scene) -> bytes:
     canvas.draw()
     colours = Image.new("P", (1, 1))
     saga = any(item.kind in ("compensation", "undo", "final") for item in scene.items())
-    colours.putpalette([value for colour in palette(saga) for value in colour])
+    colours.putpalette([value for colour in palette(saga, bool(scene.traces)) for value in colour])
     painted = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba(), "raw", "RGBA", 0, 1)
     image = painted.convert("RGB").quantize(palette=colours, dither=Image.Dither.NONE)
     out = BytesIO()

@@ -33,6 +33,8 @@ class Plane:
         return round(self.left + (self.right - self.left) * (at - self.start) / (self.end - self.start))
 
     def y(self, value: Any) -> int:
+        if value is None:
+            return self.bottom
         place = self.levels.index(value) if self.levels else float(value)
         return round(self.bottom - (self.bottom - self.top) * (place - self.low) / (self.high - self.low))
 

@@ -1,0 +1,145 @@
+"""The events of a state's course: marks where they happened and were recorded, and words for those that matter."""
+
+import re
+from typing import Any, NamedTuple
+
+from ..history.hindsight import Hindsight
+from ..history.stored import StoredEvent
+from .calendar import Calendar
+from .plane import Plane, number, said
+from .room import Room
+from .scene import Mark, Scene
+from .text import clean, counted
+
+NAMED, FEW = 75, 3  # px of width for each event with words; how many have words where not all have marks
+LATE, LATE_NAMED = 20, 3  # late events that are all marked; of more, and with words, those that misled most
+_LATE_MARKED = 8
+_SEEN = 8  # px from when it happened to when it was recorded, for an event to be drawn as late
+_ROOM = 8  # px that each mark of a quiet event needs
+
+
+class Entry(NamedTuple):
+    """An event with the value after it, and by how much that changed (0 where several happened at once)."""
+
+    fact: StoredEvent
+    value: Any
+    step: float
+
+    @property
+    def misled(self) -> float:
+        """By how much, for how long."""
+        return abs(self.step or 1) * (self.fact.recorded_at - self.fact.happened_at)
+
+
+class Marked:
+    """Chooses what to mark and what to name, of the events within a window."""
+
+    def __init__(self, sight: Hindsight, plane: Plane, calendar: Calendar, window: tuple[int, int]):
+        self.sight, self.plane, self.calendar, self.window = sight, plane, calendar, window
+        entries, before = [], sight.first
+        for change in sight.was:
+            step = _step(before, change.value) if len(change.facts) == 1 else 0.0
+            entries += [Entry(fact, change.value, step) for fact in change.facts]
+            before = change.value
+        shown = [entry for entry in entries if self._within(entry.fact.happened_at) or self._within(entry.fact.recorded_at)]
+        late = [plane.x(entry.fact.recorded_at) - plane.x(entry.fact.happened_at) >= _SEEN for entry in shown]
+        self.shown, self.named = len(shown), 0
+        self.late = sorted((entry for entry, is_late in zip(shown, late) if is_late), key=lambda entry: -entry.misled)
+        self.quiet = [entry for entry, is_late in zip(shown, late) if not is_late and self._within(entry.fact.happened_at)]
+        self.quiet.sort(key=lambda entry: -abs(entry.step))
+        self.all_late = len(self.late) <= LATE
+        self.all_quiet = len(self.quiet) * _ROOM <= plane.right - plane.left
+
+    def mark(self, scene: Scene, room: Room) -> None:
+        """A filled mark where an event happened, an open one where a late one was recorded."""
+        for entry in self.quiet if self.all_quiet else ():
+            self._mark_quiet(entry, scene)
+        learned: dict[tuple[int, int], list[str]] = {}
+        for entry in self.late if self.all_late else self.late[:_LATE_MARKED]:
+            if self._within(entry.fact.happened_at):
+                scene.marks.append(Mark(*self._spot(entry), "late", self._tip(entry)))
+            if self._within(entry.fact.recorded_at):
+                learned.setdefault(self._learned(entry), []).append(in_words(entry.fact, entry.step))
+        for (x, y), words in learned.items():
+            tip = clean(f"recorded then: {', '.join(words)}", 300)
+            scene.marks += [Mark(x, y, "blank", tip), Mark(x, y, "learned", tip)]
+        room.taken += [mark.extent() for mark in scene.marks]
+
+    def name(self, room: Room) -> None:
+        """Words for the late events that misled most, then for those that changed most."""
+        self.named = sum(self._name_late(entry, room) for entry in self.late[:LATE_NAMED])
+        most = (self.plane.right - self.plane.left) // NAMED if self.all_quiet else self.named + FEW
+        for entry in self.quiet:
+            if self.named >= most:
+                break
+            if room.put(in_words(entry.fact, entry.step), "fact", *self._spot(entry), anyhow=False):
+                self.named += 1
+                if not self.all_quiet:
+                    self._mark_quiet(entry, room.scene)
+                    room.taken.append(room.scene.marks[-1].extent())
+
+    def captions(self) -> list[str]:
+        """What the marks mean, and how many events have none or no words."""
+        said_ = ["filled: when it happened, open: when it was recorded"] * bool(self.late)
+        if not self.all_late:
+            said_.append(f"{_LATE_MARKED} of {len(self.late):,} late ones marked: those that misled most")
+        if self.named < self.shown:
+            said_.append(f"{self.named} of {counted(self.shown, 'event')} named")
+        return said_
+
+    def _name_late(self, entry: Entry, room: Room) -> bool:
+        """Say a late event where it happened, and go on where it was recorded; or say it all in one place."""
+        fact, calendar = entry.fact, self.calendar
+        words, then, later = in_words(fact, entry.step), calendar.words(fact.happened_at), calendar.words(fact.recorded_at)
+        if then == later:
+            then, later = (calendar.words(at, exactly=True) for at in (fact.happened_at, fact.recorded_at))
+        on = "at" if calendar.virtual or calendar.one_day else "on"
+        here, there = self._within(fact.happened_at), self._within(fact.recorded_at)
+        few = len(self.late) <= LATE_NAMED
+        if few and here and there and (first := room.put(f"{words} {on} {then} …", "late", *self._spot(entry))):
+            if room.put(f"… recorded {on} {later}", "late", *self._learned(entry)):
+                return True
+            room.take_back(first)
+        whole = f"{words} {on} {then}, recorded {on} {later}"
+        spots = [self._spot(entry)] * here + [self._learned(entry)] * there
+        return any(room.put(whole, "late", *spot) is not None for spot in spots)
+
+    def _mark_quiet(self, entry: Entry, scene: Scene) -> None:
+        scene.marks.append(Mark(*self._spot(entry), "fact", self._tip(entry)))
+
+    def _spot(self, entry: Entry) -> tuple[int, int]:
+        return self.plane.x(entry.fact.happened_at), self.plane.y(entry.value)
+
+    def _learned(self, entry: Entry) -> tuple[int, int]:
+        return self.plane.x(entry.fact.recorded_at), self.plane.y(self.sight.at(entry.fact.recorded_at)[1])
+
+    def _within(self, at: int) -> bool:
+        return self.window[0] <= at <= self.window[1]
+
+    def _tip(self, entry: Entry) -> str:
+        fact = entry.fact
+        when = f"happened {self.calendar.words(fact.happened_at)}"
+        when += f", recorded {self.calendar.words(fact.recorded_at)}" if fact.late else ""
+        return clean(f"{fact.stream} {fact.version}: {in_words(fact, entry.step)}, {when}; then {said(entry.value)}", 300)
+
+
+def in_words(fact: StoredEvent, step: float = 0) -> str:
+    """An event in a few words: those of its type, and the number that it is about, which is that by which the state changed
+    (`step`), or its only one."""
+    words = fact.type
+    if words.isidentifier():
+        words = " ".join(re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", words)).lower() or words
+    fields = {name: n for name, n in fact.data.items() if isinstance(n, int | float) and not isinstance(n, bool)}
+    numbers = [n for name, n in fields.items() if not name.lower().endswith("id")]
+    about = [n for n in numbers if step and abs(n) == abs(step)] or (numbers if len(numbers) == 1 else [])
+    if not about:
+        return clean(words, 40)
+    last = words.split(" ")[-1]  # of "money deposited 70" the verb says it all; so would "sent" or "drawn"
+    return clean(f"{last if last[-1:] in 'dnt' else words} {number(about[0])}", 40)
+
+
+def _step(before: Any, after: Any) -> float:
+    """By how much a value changed; of texts, whether."""
+    if isinstance(before, str) or isinstance(after, str) or before is None or after is None:
+        return float(before != after)
+    return float(after - before)
