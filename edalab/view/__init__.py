@@ -2,9 +2,10 @@
 
 from .as_of import as_of
 from .flow import flow
+from .lag import lag
 from .matrix import matrix
 from .picture import Picture
 from .saga_map import saga_map
 from .timeline import timeline
 
-__all__ = ["Picture", "as_of", "flow", "matrix", "saga_map", "timeline"]
+__all__ = ["Picture", "as_of", "flow", "lag", "matrix", "saga_map", "timeline"]

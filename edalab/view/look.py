@@ -85,6 +85,7 @@ LINES = {
     "grid": StrokeLook(LINE, 0.8),
     "break": StrokeLook(LINE, 1, dash=(3, 2)),
     "cursor": StrokeLook(CURSOR, 1.4, dash=(3, 3)),
+    "lag": StrokeLook(WORK, 2),
     "believed": StrokeLook(BELIEVED, 2, dash=(5, 3)),
     "was": StrokeLook(WORK, 2.2),  # above: where both agree, one line is seen
 }

@@ -22,7 +22,8 @@ class Plane:
         if self.levels:
             low, high, ticks = 0, max(1, len(self.levels) - 1), [(n, clean(name, 60)) for n, name in enumerate(self.levels)]
         else:
-            ticks = _round(min(values, default=0), max(values, default=0), height // _APART)
+            whole = all(isinstance(value, int) for value in values)
+            ticks = _round(min(values, default=0), max(values, default=0), max(2, height // _APART), whole)
             low, high = (min([number for number, _ in ticks] + values), max([number for number, _ in ticks] + values))
         self.low, self.high = float(low), float(high)
         self.left = 16 + max(24, *(text_width(shorten(word, _WIDEST, 10), 10) for _, word in ticks))
@@ -75,7 +76,13 @@ class Plane:
                 points.append((x, self.y(value)))
         if points:
             points.append((self.x(end), points[-1][1]))
-        return [Trace(tuple(v for p in _thinned(line) for v in p), kind, said, text) for line in [*traces, points] if len(line) > 1]
+        return [_trace(line, kind, said, text) for line in [*traces, points] if len(line) > 1]
+
+    def line(self, points: Iterable[tuple[int, Any]], kind: str, said: str) -> Trace:
+        """A line from point to point (moment, value)."""
+        points = list(points)
+        text = said + ": " + ", ".join(f"{at} {_said(value)}" for at, value in points)
+        return _trace([(self.x(at), self.y(value)) for at, value in points], kind, said, text)
 
 
 def said(value: Any) -> str:
@@ -93,9 +100,9 @@ def number(value: Any) -> str:
     return f"{value:,.2f}".rstrip("0").rstrip(".") if abs(value) >= 1 else f"{float(value):.3g}"
 
 
-def _round(low: Any, high: Any, most: int) -> list[tuple[Any, str]]:
-    """At most so many round numbers from at or below the lowest to at or above the highest, and their words. A line that
-    comes near 0 is drawn above it: so heights can be compared."""
+def _round(low: Any, high: Any, most: int, whole: bool) -> list[tuple[Any, str]]:
+    """About so many round numbers (`whole` ones) from at or below the lowest to at or above the highest, and their words.
+    What comes near 0 is drawn from 0 on: so heights can be compared."""
     low, high = float(low), float(high)
     if 0 < low <= 0.6 * high:
         low = 0.0
@@ -109,8 +116,13 @@ def _round(low: Any, high: Any, most: int) -> list[tuple[Any, str]]:
     while 10.0 ** (exponent - 1) * most >= high - low:
         exponent -= 1
     size = next(n for n in (0.2, 0.5, 1) if n * 10.0**exponent * most >= high - low) * 10.0**exponent
+    size = max(size, 1.0) if whole else size
     first, last = int(low // size), int(-(-high // size))
     return [(n * size, number(round(n * size, 12))) for n in range(first, last + 1)]
+
+
+def _trace(points: list[tuple[int, int]], kind: str, said: str, text: str) -> Trace:
+    return Trace(tuple(v for point in _thinned(points) for v in point), kind, said, text)
 
 
 def _thinned(points: list[tuple[int, int]]) -> list[tuple[int, int]]:
