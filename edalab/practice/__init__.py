@@ -1,5 +1,7 @@
 """Practice: commit to an answer, then look."""
 
+from .check import Result, check
 from .predict import Prediction, predict
+from .progress import enrol
 
-__all__ = ["Prediction", "predict"]
+__all__ = ["Prediction", "Result", "check", "enrol", "predict"]

@@ -1,0 +1,110 @@
+"""`check(answer, "05.2")`: every fault around the learner's function; a wrong answer is told which anomaly it has."""
+
+from typing import Any
+
+from ..errors import Misuse
+from . import progress
+from .answer import Answer, TooLong
+from .exercise import Anomaly, Exercise, exercise
+
+_GENERAL = {  # hints for what can go wrong in any exercise
+    "raises": (
+        "What does the message say, and which value does that line meet?",
+        "Call your function by itself, in a cell of its own, with one event.",
+        "Every name that it uses must be one of its parameters, made in it, or imported above.",
+    ),
+    "no such function": ("What does check want first?",) * 3,
+    "misuse": ("What does the sentence above say is to be written instead?",) * 3,
+    "does not end": (
+        "What would make your function stop?",
+        "Does each message it publishes lead to another one like it? Does its loop change what it asks for?",
+        "Give a loop a bound, and publish what others need, not what you yourself handle.",
+    ),
+    "nothing happens": (
+        "Did your function do anything that somebody else can see?",
+        "An event that is made is not yet published: is it returned, or handed to ctx.publish?",
+        "Do what the docstring says in every case in which it should be done.",
+    ),
+    "not finished": ("Was it stopped before it could be judged? Run the cell again.",) * 3,
+}
+
+
+class Result:
+    """What became of an answer. `.outcome` is "not attempted", "not yet" or "correct"; `.anomaly`, `.evidence`, `.hint` and
+    `.run` tell what is wrong, `.tried` how much was tried."""
+
+    def __init__(self, id: str, outcome: str, anomaly: Anomaly | None = None, hint: str = "", tried: str = "", printed: str = ""):
+        self.id, self.outcome, self.hint, self.tried, self.printed = id, outcome, hint, tried, printed
+        self.anomaly, self.evidence, self.run = anomaly or ("", "", None)
+
+    @property
+    def correct(self) -> bool:
+        return self.outcome == "correct"
+
+    def picture(self) -> Any:
+        """The timeline of the run that shows what is wrong."""
+        from ..view import timeline
+
+        return None if self.run is None else timeline(self.run)
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        picture = self.picture()
+        shown, about = picture._repr_mimebundle_() if picture is not None else ({}, {})
+        return shown | {"text/plain": str(self)}, about
+
+    def __str__(self) -> str:
+        said = [f"{self.id} {self.outcome}" + (f": {self.anomaly}" if self.anomaly else f": {self.tried}" if self.tried else "")]
+        if self.evidence:
+            said.append(self.evidence)
+        if self.run is not None:
+            faults = ", ".join(map(str, self.run.faults))
+            said.append(f"when: {faults}" if faults else "when nothing goes wrong")
+        if self.hint:
+            said.append(f"Hint: {self.hint}")
+        return "\n".join([*said, self.printed] if self.printed else said)
+
+    def __repr__(self) -> str:
+        return f"<Result {self.id}: {self.outcome}" + (f", {self.anomaly}>" if self.anomaly else ">")
+
+
+def check(answer: Any, id: str) -> Result:
+    """Put a function on trial for an exercise ("05.2"): not attempted, not yet (with the anomaly found, the run that shows
+    it and a hint that grows more plain each time), or correct. It is "not yet" until everything has been tried."""
+    asked = exercise(id)
+    try:
+        function = Answer(answer, asked.takes, asked.names)
+    except Misuse as misuse:
+        return _not_yet(asked, Anomaly("no such function", str(misuse)), "")
+    if not function.attempted:
+        return Result(id, "not attempted", hint="replace `raise NotImplementedError` by your code, and run both cells again")
+    found: Anomaly | str = Anomaly("not finished", "the trial did not come to its end")
+    with function.watched() as printed:
+        try:
+            found = asked.trial(function, progress.variant())
+        except TooLong as endless:
+            found = Anomaly("does not end", str(endless))
+        except KeyboardInterrupt:
+            found = Anomaly("not finished", "interrupted before everything was tried")
+        except Misuse as misuse:
+            found = Anomaly("misuse", str(misuse), misuse.run)
+        except Exception as error:
+            told = function.told(error)
+            found = Anomaly("raises", told) if told else Anomaly("not finished", f"{type(error).__name__}: {error}")
+    said = _said(printed)
+    if isinstance(found, str) and found:
+        progress.keep_outcome(id, "correct", "")
+        return Result(id, "correct", tried=found, printed=said)
+    return _not_yet(asked, found if isinstance(found, Anomaly) else Anomaly("not finished", "the trial said nothing"), said)
+
+
+def _not_yet(asked: Exercise, found: Anomaly, printed: str) -> Result:
+    times = progress.keep_outcome(asked.id, "not yet", found.name, found.run.digest if found.run is not None else "")
+    hints = asked.hints.get(found.name) or _GENERAL[found.name]
+    return Result(asked.id, "not yet", found, hints[min(times, len(hints)) - 1], printed=printed)
+
+
+def _said(printed: Any) -> str:
+    if not printed.length:
+        return ""
+    text = printed.getvalue().rstrip("\n")
+    return f"It printed: {text}" + (f" … ({printed.length:,} characters)" if printed.length > printed.most else "")
