@@ -115,9 +115,9 @@ def test_a_wrong_answer_is_told_its_anomaly_the_run_and_hints_that_grow_plainer(
     results = [check(charge, "05.2") for _ in range(4)]
     assert {result.anomaly for result in results} == {"not told"}
     assert [result.hint for result in results] == ["Who else?", "Publish.", "Return it.", "Return it."]
-    assert [str(f) for f in results[0].run.faults] == ["crash payments.publish.PaymentCharged"]
+    assert [str(f) for f in results[0].run.faults] == ["crash payments.publish.PaymentCharged #1"]
     bundle, _ = results[0]._repr_mimebundle_()
-    assert bundle["image/png"] and "when: crash payments.publish.PaymentCharged" in bundle["text/plain"]
+    assert bundle["image/png"] and "when: crash payments.publish.PaymentCharged #1" in bundle["text/plain"]
 
 
 def test_an_answer_that_does_nothing_does_not_pass():
