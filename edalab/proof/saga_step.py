@@ -11,7 +11,7 @@ from ..errors import shortened
 class Moment(NamedTuple):
     """Something that happened to a step at `time` (ms). `what` is one of: asked, sent, began, done, again (its effect came
     a second time), nothing (handled without effect), answered, no answer, late answer, answer lost, refused, failed,
-    crash, given up, never."""
+    crash, given up, never (came), silent (handled, and nothing said)."""
 
     time: int
     what: str
@@ -35,21 +35,31 @@ class State(NamedTuple):
 
 
 class SagaStep:
-    """A step of a saga. `before` is the step that led to it, `undoes` the one it compensates."""
+    """A step of a saga. `before` is the step that led to it, `undoes` the one it compensates, `names` the types of messages
+    that stand for it: the command, and the events that tell how it ended."""
 
-    def __init__(self, name: str, service: str, event: bool, before: "SagaStep | None", first: int):
-        self.name, self.service, self.event, self.before, self.first = name, service, event, before, first
+    def __init__(self, name: str, service: str, before: "SagaStep | None", first: int):
+        self.name, self.service, self.before, self.first = name, service, before, first
+        self.names: list[str] = []
+        self.event = True  # not a command
         self.undoes: SagaStep | None = None
         self.undone_by: list[SagaStep] = []
         self.final = self.settles = False
+        self.closed = False  # whether to refuse it settles the saga
         self.said: list[int] = []  # where in the record it was asked for, sent or published
         self.refusals: list[int] = []
-        self.outcomes: list[int] = []  # events that tell how a command ended
-        self.timers: list[tuple[int, str]] = []
-        self.cause: str | None = None  # of a step that was never said: what its service handled
-        self.silent: str | None = None  # the event that its service never got done with
+        self.cause: str | None = None  # what its service handled, where it never said the event
+        self.unheard: str | None = None  # the event after which its service said nothing
+        self.timed = False  # whether its time-outs are timers of who sent it
         self.moments: list[Moment] = []
         self.bars: list[Bar] = []
+
+    def also(self, name: str, final: bool = False, settles: bool = False) -> None:
+        """Another type of message stands for it."""
+        if name not in self.names:
+            self.names.append(name)
+        self.final |= final
+        self.settles |= settles
 
     def way(self) -> Iterator["SagaStep"]:
         """This step and those that led to it."""
@@ -57,9 +67,6 @@ class SagaStep:
         while step is not None:
             yield step
             step = step.before
-
-    def caused_by(self, journal) -> str | None:
-        return next(self.causes(journal), None)
 
     def causes(self, journal) -> Iterator[str | None]:
         """The ids of the messages whose handling says this event."""
@@ -90,7 +97,7 @@ class SagaStep:
             return False
         if any(m.what == "refused" and m.time <= time for m in self.moments):
             return False
-        if asks[-1] == "no answer" and self.timers and self.times("done", time):
+        if asks[-1] == "no answer" and self.timed and self.times("done", time):
             return False
         return not any(step.times("done", time) or step.times("nothing", time) for step in self.undone_by)
 
@@ -107,17 +114,16 @@ class SagaStep:
     def state(self, time: int, over: bool = False) -> State:
         """How it stood at a moment (ms); `over` says that nothing can still come."""
         if not self.moments:
-            return State("never done", "never done")
+            return State("never done", "never asked for")
         if not self.begun(time):
             return State("not yet", "")
         done, back, doubt = self.done(time), self.compensated(time), self.doubtful(time)
-        again, late = self.times("again", time), self.late_by(time)
+        again, late = len(self.times("again", time)), self.late_by(time)
         count = Counter(m.what for m in self.moments if m.time <= time)
-        if again or self.undoes and done > max(1, self.undoes.done(time)):
-            times = done + len(again) if again else done
-            return State("done twice", f"done {'twice' if times == 2 else f'{times:,} times'}")
+        if again:
+            return State("done twice", "done twice" if again == 1 and done == 1 else f"done {done + again:,} times")
         if done and back >= done:
-            return State("compensated", "done, undone")
+            return State("compensated", "compensated")
         lateness = f"done {_seconds(late)} after the time-out" if late is not None else ""
         if done and doubt:
             if not count["no answer"]:
@@ -127,10 +133,13 @@ class SagaStep:
             return State("done", lateness or self._effort(time, count) or (f"done {done:,} times" if done > 1 else "done"))
         if count["refused"]:
             return State("refused", "refused")
+        if count["never"] or count["silent"]:
+            return State("failed", f"{'never got' if count['never'] else 'said nothing after'} {self.unheard}")
         if count["given up"]:
-            return State("failed", f"given up after {self.tries(time):,} tries" if self.tries(time) > 1 else "given up")
+            gave = "gave up" if self.unheard else "given up"
+            return State("failed", f"{gave} after {self.tries(time):,} tries" if self.tries(time) > 1 else gave)
         if not doubt and count["no answer"] and any(step.begun(time) for step in self.undone_by):
-            return State("compensated", "never done, undone to be safe")
+            return State("compensated", "compensated to be safe")
         if count["failed"] and (count["failed"] >= count["asked"] or not doubt):
             times = count["failed"]
             return State("failed", "failed" + (f" {times:,} times" if times > 1 else ""))
@@ -140,7 +149,7 @@ class SagaStep:
         if count["nothing"]:
             answer = next(m.words for m in reversed(self.moments) if m.what == "nothing" and m.time <= time)
             if self.undoes:
-                return State("idle", "nothing to undo")
+                return State("idle", "nothing to compensate")
             return State("idle", f"answered {shortened(answer, 24)}" if answer and answer != "null" else "did nothing")
         if over:
             return State("in doubt" if count["asked"] else "failed", "no answer" if count["asked"] else "never finished")

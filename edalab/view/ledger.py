@@ -12,20 +12,24 @@ ROW = 18
 
 class Ledger:
     """Rows of (name, before, now, should be or None), read by a function of a run or of the world at a moment. It
-    returns a dict: {"stock": 10}, or, where it knows, with what should be: {"stock": (9, 10)}."""
+    returns a dict: {"stock": 10}, or, where it knows, with what should be: {"stock": (9, 10)}. Without that, nothing may
+    be left of a saga that `came` to be compensated."""
 
-    def __init__(self, function: Callable[[Any], Mapping], run, before: int, now: int | None, over: bool, restored: bool):
+    def __init__(self, function: Callable[[Any], Mapping], run, before: int, now: int | None, came: str):
         if not callable(function):
             raise Misuse(f'ledger= takes a function of a run that returns a dict such as {{"stock": 10}}, not {shown(function)}')
+        over = came not in ("under way", "not begun")
         self.later = "after" if over else "now"
-        self.over = over
         books = [_read(function, run.at(before / 1000)), _read(function, run if now is None else run.at(now / 1000))]
         names = dict.fromkeys([*books[0], *books[1]])
         self.rows = []
         for name in names:
             was, _ = books[0].get(name, (None, None))
             value, should = books[1].get(name, (None, None))
-            self.rows.append((clean(name, 40), was, value, was if should is None and restored else should))
+            if should is None and (came in ("compensated", "refused") or came == "not undone" and value == was):
+                should = was  # nothing may be left of it
+            self.rows.append((clean(name, 40), was, value, should))
+        self.stays = [came == "not undone" and value != was for _, was, value, _ in self.rows]
         self.right = [over and should is not None and value == should for _, _, value, should in self.rows]
         self.wrong = [over and should is not None and value != should for _, _, value, should in self.rows]
 
@@ -55,8 +59,8 @@ class Ledger:
                 kind = "detail" if line == 0 else "channel"
                 if line and number == 3:
                     kind = "done" if self.right[line - 1] else "failed" if self.wrong[line - 1] else "channel"
-                if line and number == 2 and self.wrong[line - 1]:
-                    kind = "failed"
+                if line and number == 2:
+                    kind = "failed" if self.wrong[line - 1] else "final" if self.stays[line - 1] else "channel"
                 scene.labels.append(Label(x, y, shorten(text, 170, 11, kind not in ("channel", "detail")), kind, anchor))
             x += 14 if number else widths[0] + 14
         return top + 4 + ROW * (len(self.rows) + 1)
@@ -79,4 +83,6 @@ def _read(function: Callable, world: Any) -> dict[str, tuple[Any, Any]]:
 def _said(value: Any) -> str:
     if value is None:
         return "–"
-    return f"{value:,.2f}" if isinstance(value, float) and not value.is_integer() else f"{value:,g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else clean(value, 40)
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    return f"{value:,}" if isinstance(value, int) else clean(value, 40)

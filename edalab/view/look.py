@@ -48,6 +48,16 @@ BOXES = {
     "handled": BoxLook(WORK_FILL, WORK, 1.2, radius=3),
     "struck": BoxLook(FAULT_FILL, FAULT, 1.2, radius=3),
     "waiting": BoxLook(LINE, radius=2),
+    # steps of a saga, in its map and its waterfall
+    "not yet": BoxLook(PAPER, LINE, 1.2, radius=4),
+    "under way": BoxLook(LANE, MESSAGE, 1.2, radius=4),
+    "done": BoxLook(WORK_FILL, WORK, 1.4, radius=4),
+    "undone": BoxLook(PAPER, WORK, 1.2, dash=(4, 3), radius=4),
+    "compensation": BoxLook(COMPENSATION_FILL, COMPENSATION, 1.4, radius=4),
+    "final": BoxLook(FINAL_FILL, FINAL, 1.4, radius=4),
+    "in doubt": BoxLook(PAPER, FAULT, 1.4, dash=(4, 3), radius=4),
+    "failed": BoxLook(FAULT_FILL, FAULT, 1.6, radius=4),
+    "left behind": BoxLook(WORK_FILL, FAULT, 2.2, radius=4),
     "saved": BoxLook(INK),
     "pill": BoxLook(CURSOR, radius=9),
     "client": BoxLook(PAPER, INK, 1.4, radius=6),
@@ -60,15 +70,6 @@ BOXES = {
     "wrong": BoxLook(WRONG),
     "unknown": BoxLook(LANE),
     "dead letters": BoxLook(FAULT_FILL, FAULT, 1.2, dash=(4, 3), radius=4),
-    # steps of a saga, in its map and its waterfall
-    "not yet": BoxLook(PAPER, LINE, 1.2, radius=4),
-    "under way": BoxLook(LANE, MESSAGE, 1.2, radius=4),
-    "done": BoxLook(WORK_FILL, WORK, 1.4, radius=4),
-    "undone": BoxLook(PAPER, WORK, 1.2, dash=(4, 3), radius=4),
-    "compensation": BoxLook(COMPENSATION_FILL, COMPENSATION, 1.4, radius=4),
-    "final": BoxLook(FINAL_FILL, FINAL, 1.4, radius=4),
-    "in doubt": BoxLook(PAPER, FAULT, 1.4, dash=(4, 3), radius=4),
-    "failed": BoxLook(FAULT_FILL, FAULT, 1.6, radius=4),
 }
 ARROWS = {
     "message": StrokeLook(MESSAGE),

@@ -6,8 +6,8 @@ from ..proof.saga_story import SagaStory
 from .scene import Arrow, Box, Label, Mark, Scene
 from .text import clean, seconds, shorten, text_width
 
-MARGIN, BESIDE, BELOW, BETWEEN = 24, 24, 26, 34  # px: at the sides, between boxes, above a compensation, between lines
-WIDEST = 158  # px of a box
+MARGIN, BESIDE, BELOW, BETWEEN = 24, 20, 26, 34  # px: at the sides, between boxes, above a compensation, between lines
+WIDEST = 154  # px of a box
 KINDS = {  # state of a step -> kind of its box and of its name
     "not yet": ("not yet", "not yet"), "under way": ("under way", "under way"), "done": ("done", "done"),
     "done twice": ("failed", "failed"), "late": ("in doubt", "failed"), "refused": ("failed", "failed"),
@@ -31,6 +31,7 @@ class SagaChart:
 
     def __init__(self, scene: Scene, story: SagaStory, states: dict[SagaStep, State], came: Outcome, top: int):
         self.scene, self.story, self.states, self.came = scene, story, states, came
+        self.blamed = [s for s in came.steps if came.word == "stuck" or s in came.left]
         self._places()
         self._sizes()
         self._spots(top)
@@ -39,20 +40,23 @@ class SagaChart:
             self._box(step)
         for step, (name, column) in self.missing.items():
             x, y = self.spot[step, "missing"]
-            scene.bars.append(Box(x, y, self.w, self.h, "in doubt", f"{name} was never asked for: {step.name} is not undone"))
-            self._words(x, y, name, ["missing"], "failed", clean(f"{name}, missing"))
+            scene.bars.append(Box(x, y, self.w, self.h, "in doubt", f"{name} was never asked for: {step.name} is not compensated"))
+            self._words(x, y, name, ["never asked for"], "failed", clean(f"{name}, never asked for"))
+        for step in self.blamed:
+            x, y = self.spot[step]
+            scene.labels.append(Label(x, y - 9, "stuck here" if came.word == "stuck" else "left behind", "failed"))
 
     # -- which line and column
 
     def _places(self) -> None:
         steps = self.story.steps
         led = {step.before for step in steps}
-        parts = self.story._parts
+        parts = self.story.saga.parts
         self.place: dict[SagaStep, tuple[int, int]] = {}  # (column, line: 0 forward, 1 and more below)
         below: dict[int, int] = {}
         ends = [s for s in steps if s.settles and s.event and s.before is not None and (s.before.undoes or self.states_refused(s.before))]
-        sides = [s for s in steps if not s.undoes and s not in led and s is not steps[0] and not s.silent and s.event
-                 and (s.final or not parts & set(self.story.names(s))) and s is not self._last()]  # fmt: skip
+        sides = [s for s in steps if not s.undoes and s not in led and s is not steps[0] and not s.unheard and s.event
+                 and (s.final or not parts & set(s.names)) and s is not self._last()]  # fmt: skip
         column = 0
         for step in steps:
             if step.undoes is None and step not in ends and step not in sides:
@@ -63,13 +67,11 @@ class SagaChart:
         for step in steps:
             if step.undoes is not None:
                 self._put(step, self.place[step.undoes][0], below)
-        if self.came.word in ("stuck", "inconsistent"):
-            for step in [s for s in self.place if s.undoes is None and not s.undone_by]:
-                names = set(self.story.names(step))
-                name = next((n for n, word in self.story.words.items() if word[0] in names), None)
-                if name and step.done(10**15) and self.states[step].name in ("done", "late", "in doubt") and self._turned_back():
-                    self.missing[step] = name, self.place[step][0]
-                    below[self.place[step][0]] = 1
+        for step in self.came.left:
+            if not step.undone_by:
+                name = next(name for name, word in self.story.words.items() if word[0] in step.names)
+                self.missing[step] = name, self.place[step][0]
+                below[self.place[step][0]] = 1
         for step in ends:
             self._put(step, 0, below)
         for step in sides:
@@ -82,9 +84,6 @@ class SagaChart:
 
     def _last(self) -> SagaStep:
         return [step for step in self.story.steps if step.undoes is None][-1]
-
-    def _turned_back(self) -> bool:
-        return any(step.undoes or self.states_refused(step) for step in self.story.steps)
 
     @staticmethod
     def states_refused(step: SagaStep) -> bool:
@@ -113,9 +112,11 @@ class SagaChart:
     def _detail(self, step: SagaStep) -> list[str]:
         state = self.states[step]
         words = state.words if state.name != "not yet" else "not yet"
+        if step in self.came.left and state.name == "done":
+            words = "not compensated"
         if step.final and state.name in ("done", "late"):
             words = "cannot be undone"
-        return [step.service if step.name != step.service else step.silent or "", words]
+        return [step.service if step.name != step.service else step.unheard or "", words]
 
     @staticmethod
     def _lines(words: list[str], one_line: bool) -> list[str]:
@@ -125,7 +126,7 @@ class SagaChart:
     def _spots(self, top: int) -> None:
         self.spot: dict = {}
         self.bands: list[tuple[int, int]] = []  # (y of the forward line, y of its end)
-        y = top
+        y = top + (14 if self.blamed else 0)
         for band in range(-(-self.columns // self.per)):
             inside = {step: place for step, place in self.place.items() if place[0] // self.per == band}
             depth = max([line for _, line in inside.values()] + [1 for _, column in self.missing.values() if column // self.per == band], default=0)
@@ -197,6 +198,8 @@ class SagaChart:
     def _box(self, step: SagaStep) -> None:
         (x, y), state = self.spot[step], self.states[step]
         box, name = kind_of(step, state)
+        if step in self.came.left and box == "done":
+            box, name = "left behind", "failed"
         when = [f"{m.what}{': ' + m.words if m.words else ''} at {seconds(m.time)}" for m in step.moments if state.name != "not yet"]
         tip = clean("; ".join([f"{step.name} ({step.service}): {state.words or state.name}", *when]), 400)
         self.scene.bars.append(Box(x, y, self.w, self.h, box, tip))

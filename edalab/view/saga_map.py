@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import Misuse
 from ..proof.saga_outcome import OUTCOMES, Outcome, outcome
-from ..proof.saga_story import SagaStory, stories, story_of
+from ..proof.saga_story import NONE, SagaStory, stories, story_of
 from .ledger import Ledger
 from .picture import Picture
 from .saga_chart import SagaChart, kind_of
@@ -68,18 +68,22 @@ def saga_map(
     that returns a dict of what the books say, {"stock": 10}, or, with what they should say, {"stock": (9, 10)}."""
     told = stories(run)
     if not told:
-        raise Misuse("this run has no saga: no message was sent whose class says compensates=, refuses=, final= or settles=, or that such a class names")
+        raise Misuse(NONE)
     now = None if cursor is None else round(cursor * 1000)
-    came = {story: outcome(story, now) for story in told}
-    story = story_of(run, correlation) if correlation is not None else min(told, key=lambda one: OUTCOMES.index(came[one].word))
+    several = correlation is None and len(told) > 1
+    if correlation is not None:
+        story = story_of(run, correlation)
+    else:  # as it ended, not as it stood at the cursor: else another one would be drawn from moment to moment
+        story = min(told, key=lambda one: OUTCOMES.index(outcome(one).word))
+    came = outcome(story, now)
     until = run.end if now is None else now
     over = story.ended and until >= story.end
     states = {step: step.state(until, over) for step in story.steps}
     scene, y = Scene(width, 0), 16
-    if correlation is None and len(told) > 1:
-        y = _table(scene, came, story, y)
+    if several:
+        y = _table(scene, {one: outcome(one, now) for one in told}, story, y)
     at = f" at {seconds(until)}" if now is not None else ""
-    title = clean(f"{story.title}{at}: {came[story].sentence}")
+    title = clean(f"{story.title}{at}: {came.sentence}")
     for line in wrapped(title.split(" "), " ", (width - 48) * 4 // 5, 14):
         scene.labels.append(Label(24, y, line, "title"))
         y += 20
@@ -87,20 +91,17 @@ def saga_map(
         step, cause = story.rounds[0]
         scene.labels.append(Label(24, y, shorten(f"goes round in a circle: {cause} leads to {step} again, {counted(len(story.rounds), 'time')}", width - 48, 11, True), "failed"))
         y += 18
-    chart = SagaChart(scene, story, states, came[story], y + 4)
+    chart = SagaChart(scene, story, states, came, y + 4)
     y = chart.bottom + 28
     books = None
     if ledger is not None:
-        alone = len(told) == 1
-        restored = alone and came[story].word in ("compensated", "refused")
-        books = Ledger(ledger, run, max(0, story.start - 1), now, over, restored)
+        alone = came.word if len(told) == 1 or came.word in ("under way", "not begun") else "done"
+        books = Ledger(ledger, run, max(0, story.start - 1), now, alone)
     beside = books is not None and width - books.width >= 360
     right = width - 24 - (books.width if beside else 0)
-    scene.axis = waterfall(scene, story, states, until, y, right)
+    bottom = waterfall(scene, story, states, until, y, right)
     scene.times = story.times
-    rows = sum(bool(step.moments) for step in story.steps)
-    bottom = y + 14 + 20 * rows
-    scene.height = bottom + 24
+    scene.height = _legend(scene, bottom + 30, right) + 4
     if now is not None:
         x = max(scene.axis.x(story.start), min(right, scene.axis.x(now)))
         half = text_width(seconds(now), 11, True) // 2 + 8
@@ -108,10 +109,22 @@ def saga_map(
     if books is not None:
         end = books.draw(scene, right + 24 if beside else 24, y if beside else scene.height + 14)
         scene.height = max(scene.height, end + 16)
-    _say(scene, run, story, states, came[story], books, len(told), at)
-    return SagaMap(scene, story, came[story], states)
+    _say(scene, run, story, states, came, books, len(told), at)
+    return SagaMap(scene, story, came, states)
 
 
+def _legend(scene: Scene, y: int, right: int) -> int:
+    """How to read the rows; return where that ends."""
+    kinds = {item.kind for item in scene.items()}
+    words = [said for kind, said in _LEGEND if kind in kinds] + ["time stretched where much happens"] * scene.axis.stretched
+    for line in wrapped(words, " · ", right - 24, 11):
+        scene.labels.append(Label(24, y, line, "caption"))
+        y += 16
+    return y
+
+
+_LEGEND = (("done", "bar: at work"), ("waiting", "grey line: waited for"), ("saved", "black tick: done"),
+           ("no answer", "hourglass: no answer in time"), ("break", "double line: time cut short"))  # fmt: skip
 _KIND = {"inconsistent": "failed", "stuck": "failed", "in doubt": "in doubt", "under way": "under way", "not undone": "final",
          "compensated": "compensation", "refused": "compensation", "done": "done", "not begun": "not yet"}  # fmt: skip
 

@@ -7,21 +7,23 @@ from .saga_chart import kind_of
 from .scene import Box, Label, Line, Mark, Scene
 from .text import clean, seconds, shorten, text_width
 
-ROW, BAR = 20, 12  # px
+BAR = 12  # px
 _MARKS = {"no answer": "no answer", "failed": "failed", "crash": "crash", "given up": "dead letter", "refused": "refused",
-          "answer lost": "stopped", "again": "doubled", "never": "lost"}  # fmt: skip
+          "answer lost": "stopped", "again": "doubled", "never": "lost", "silent": "stopped"}  # fmt: skip
 _SAID = {"late", "in doubt", "failed", "done twice", "refused", "idle", "never done"}
 
 
-def waterfall(scene: Scene, story: SagaStory, states: dict[SagaStep, State], now: int, top: int, right: int) -> Axis:
-    """Draw the rows into `scene` from `top` down, to the left of `right`; `now` (ms) is as far as is known."""
+def waterfall(scene: Scene, story: SagaStory, states: dict[SagaStep, State], now: int, top: int, right: int) -> int:
+    """Draw the rows into `scene` from `top` down, to the left of `right`; `now` (ms) is as far as is known. Return where
+    they end."""
     steps = [step for step in story.steps if step.moments]
+    row = 20 if len(steps) <= 12 else 16
     left = 24 + max(text_width(_short(step), 11) for step in steps) + 12
     scene.labels.append(Label(24, top, "When", "node"))
     instants = dict.fromkeys(story.times, 0)
     instants |= {bar.end: 0 for step in steps for bar in step.bars if bar.end is not None and bar.end <= story.end}
     axis = Axis(instants, left, right - 30)
-    y0, bottom = top + 12, top + 14 + ROW * len(steps)
+    scene.axis, y0, bottom = axis, top + 12, top + 14 + row * len(steps)
     for start, end, begin, until in axis.cuts:
         for x in ((start + end) // 2 - 3, (start + end) // 2 + 3):
             scene.lines.append(Line(x, y0, x, bottom, "break", f"{seconds(until - begin)} cut short"))
@@ -33,8 +35,8 @@ def waterfall(scene: Scene, story: SagaStory, states: dict[SagaStep, State], now
             scene.labels.append(Label(x, bottom + 11, text, "axis", "middle"))
             edge = x + half
     for number, step in enumerate(steps):
-        _row(scene, axis, step, states[step], now, story.end, y0 + 2 + ROW * number + ROW // 2, left, right)
-    return axis
+        _row(scene, axis, step, states[step], now, story.end, y0 + 2 + row * number + row // 2, left, right)
+    return bottom
 
 
 def _short(step: SagaStep) -> str:
@@ -78,12 +80,15 @@ def _row(scene: Scene, axis: Axis, step: SagaStep, state: State, now: int, last:
             words = f"{step.name}: {moment.what}{' ' + moment.words if moment.words else ''} at {seconds(moment.time)}"
             scene.marks.append(Mark(x, y, _MARKS[moment.what], clean(words)))
             ends.append(x + 7)
-    words = state.words if state.name in _SAID or state.words not in ("", "done", "done, undone") else ""
+    words = state.words if state.name in _SAID or state.words not in ("", "done", "compensated") else ""
     if words and known and state.name != "under way":
         kind = "compensation" if step.undoes and state.name == "done" else "failed" if state.name in _SAID and state.name != "idle" or "time-out" in words else "axis"
         wide = text_width(words, 11 if kind != "axis" else 10, kind != "axis")
-        if max(ends) + 8 + wide <= right:
-            scene.labels.append(Label(max(ends) + 8, y, words, kind))
+        x, line = max(ends) + 8, axis.x(now)
+        if now < last and x - 4 < line < x + wide:
+            x = line + 6  # clear of the cursor
+        if x + wide <= right:
+            scene.labels.append(Label(x, y, words, kind))
         elif min(ends) - 8 - wide >= left:
             scene.labels.append(Label(min(ends) - 8, y, words, kind, "end"))
 

@@ -1,0 +1,136 @@
+"""What happened to one step of a saga, moment by moment, from the record."""
+
+from collections.abc import Iterator
+
+from ..model import Command
+from .facts import UNSENT
+from .handlings import Handling, Handlings
+from .saga_step import Bar, Moment, SagaStep
+from .sagas import Saga
+
+TIMER = 100  # ms: what a service sends itself and hears of later than this was a timer
+_ON_ITS_WAY = {"crash": "crash", "fail": "not confirmed", "cut": "cut off", "lose": "lost on the way", "drop": "lost on the way"}
+
+
+class Answers:
+    """What became of questions and asked commands, by the id of the message; read once a run."""
+
+    def __init__(self, record: Handlings):
+        self._found: dict[str, list[Moment]] = {}
+        for step in record.run.journal:
+            if step.step in ("answer", "timeout", "reply", "lost") and step.envelope is not None and (moment := _heard(step)):
+                self._found.setdefault(step.envelope.id, []).append(moment)
+
+    def of(self, id: str) -> list[Moment]:
+        return self._found.get(id, [])
+
+
+def _heard(step) -> Moment | None:
+    if step.step == "timeout":
+        return Moment(step.time, "no answer", "")
+    if step.step == "answer":
+        late = step.fault or step.detail == "too late"
+        return Moment(step.time, "late answer" if late else "answered", "" if late else step.detail or "")
+    if step.step == "reply":
+        return Moment(step.time, "answer lost", "") if step.fault and step.fault != "delay" else None
+    return Moment(step.time, "failed", step.detail or "lost")
+
+
+def tell(step: SagaStep, saga: Saga, told: list[int], answers: Answers, commands: set[str]) -> None:
+    """Fill in the moments and the bars of a step of a saga, in which `told` was said. An event that was said in the
+    handling of one of `commands`, which are steps, took no time of its own."""
+    record, journal = saga.record, saga.record.journal
+    found = step.moments
+    for number in step.said:
+        said = journal[number]
+        if not step.event:
+            found.append(Moment(said.time, "asked" if said.step == "ask" else "sent", said.service))
+        if said.fault in _ON_ITS_WAY:
+            found.append(Moment(said.time, "crash" if said.fault == "crash" else "failed", _ON_ITS_WAY[said.fault]))
+    ids = dict.fromkeys(journal[number].envelope.id for number in step.said)
+    if step.event:
+        causes = dict.fromkeys(filter(None, step.causes(journal)))
+        handlings = [h for id in causes if id not in commands for h in record.by_message.get(id, ()) if h.service == step.service]
+        given_up = [(step.service, id) for id in causes]
+    else:
+        handlings = [handling for id in ids for handling in record.by_message.get(id, ())]
+        given_up = [(service, id) for id in ids for service in {step.service: 0}]
+        found += [moment for id in ids for moment in answers.of(id)]
+    for handling in handlings:
+        found += _of_handling(step, handling, saga)
+    ends = [record.given_up[key] for key in given_up if key in record.given_up]
+    found += [Moment(journal[n].time, "given up", journal[n].detail or "") for n in ends]
+    done, again = _done(step, saga, handlings)
+    found += [Moment(journal[n].time, "done", "") for n in done] + [Moment(journal[n].time, "again", "") for n in again]
+    found += [Moment(journal[n].time, "refused", journal[n].envelope.type) for n in step.refusals]
+    if step.unheard and not handlings and not ends:
+        found.append(Moment(journal[step.first].time, "never", f"{step.unheard} never came"))
+    if step.unheard and any(handling.finished for handling in handlings):
+        last = next(handling.last for handling in reversed(handlings) if handling.finished)
+        found.append(Moment(journal[last].time, "silent", ""))
+    done_by = min((m.time for m in found if m.what in ("done", "refused", "nothing")), default=None)
+    timers = [] if step.event else _timers(step, saga, told)
+    step.timed = bool(timers)
+    found += [Moment(time, "no answer", name) for time, name in timers if done_by is None or time < done_by]
+    found.sort(key=lambda moment: moment.time)
+    step.bars.sort(key=lambda bar: bar.start)
+
+
+def _of_handling(step: SagaStep, handling: Handling, saga: Saga) -> Iterator[Moment]:
+    journal = saga.record.journal
+    start = journal[handling.first].time
+    end = None if handling.last is None else journal[handling.last].time
+    step.bars.append(Bar(start, end, handling.ending))
+    yield Moment(start, "began", "")
+    if end is None:
+        return
+    detail = journal[handling.last].detail or ""
+    if handling.ending in ("failure", "retry", "dead_letter", "lost"):
+        yield Moment(end, "failed", detail.partition(";")[0])
+    elif handling.ending == "crash":
+        yield Moment(end, "crash", "crash")
+    elif handling.finished and not step.event:
+        refused = saga.refused_at(handling) if step.name in saga.parts else None
+        if refused is not None and not step.refusals:
+            yield Moment(end, "refused", "")
+        elif not handling.inside:
+            yield Moment(end, "nothing", detail if handling.ending == "reply" else "")
+
+
+def _done(step: SagaStep, saga: Saga, handlings: list[Handling]) -> tuple[list[int], list[int]]:
+    """Where it shows that a step was done, and that its effect came again: as the claims have it, for messages that speak
+    of sagas; others are done when they are handled with an effect, or said."""
+    journal, done, again = saga.record.journal, [], []
+    undoable = step.final or step.undoes or step.undone_by or any(map(saga.compensators, step.names))
+    names = [name for name in step.names if name in saga.parts and name in saga.said and saga.word(name)[1] is None]
+    if undoable and names:
+        for same in (same for name in (names[:1] if names[0] == step.names[0] else names) for same in saga.told(name)):
+            number = saga.done_at(same)
+            done += [] if number is None else [number]
+            again += [save for _, save in saga.times(same)[1:]]
+        return sorted(done), sorted(again)
+    if step.unheard or step.refusals:
+        return [], []
+    if step.event:
+        facts = {saga.record.fact[journal[n].envelope.id]: n for n in reversed(step.said) if journal[n].fault not in UNSENT}
+        return sorted(facts.values()), []
+    deeds = [min(h.inside) if h.inside else h.last for h in handlings if h.inside or h.finished]
+    return sorted(deeds)[:1], []
+
+
+def _timers(step: SagaStep, saga: Saga, told: list[int]) -> list[tuple[int, str]]:
+    """What a service had sent itself to be reminded, when it had sent the command of this step and waited for news."""
+    record, journal = saga.record, saga.record.journal
+    senders = {journal[n].service for n in step.said if journal[n].step == "publish"}
+    if not senders:
+        return []
+    found = []
+    for number in told:
+        said, envelope = journal[number], journal[number].envelope
+        if said.service in senders and isinstance(envelope.data, Command) and envelope.type not in saga.parts:
+            handlings = [h for h in record.by_message.get(envelope.id, ()) if h.service == said.service]
+            for handling in handlings[:1]:
+                now = journal[handling.first].time
+                if now - said.time >= TIMER and any(journal[n].time <= said.time for n in step.said):
+                    found.append((now, envelope.type))
+    return found
