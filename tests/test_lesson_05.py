@@ -1,0 +1,143 @@
+"""Lesson 05 says what its runs say: each design of the saga is broken where the text says it is, and the last one nowhere."""
+
+import ast
+import re
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+
+from edalab import claims, explore, simulate
+from edalab.model import Message
+from edalab.proof.handlings import Handlings
+from tools import store
+
+NOTEBOOK = nbformat.read(store.ROOT / "notebooks" / "05-choreographed-saga.ipynb", as_version=4)
+PROSE = "\n".join(cell.source for cell in NOTEBOOK.cells if cell.cell_type == "markdown")
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    """What the cells of the lesson define; what they only show is left out."""
+    found = {}
+    for cell in NOTEBOOK.cells:
+        if cell.cell_type == "code":
+            tree = ast.parse(cell.source)
+            tree.body = [node for node in tree.body if not isinstance(node, ast.Expr)]
+            exec(compile(tree, "lesson 05", "exec"), found)
+    yield SimpleNamespace(**found)
+    for thing in found.values():  # other tests have messages of the same names: those of a lesson end with it
+        if isinstance(thing, type) and issubclass(thing, Message):
+            thing.__name__ += " of lesson 05"
+
+
+def broken(result) -> dict[str, int]:
+    """In how many schedules each claim is broken, of those that are at all."""
+    return {claim.name: len(result.broken(claim)) for claim in result.claims if result.broken(claim)}
+
+
+@pytest.fixture(scope="module")
+def singles(lesson):
+    """Every single fault against each of the designs."""
+    designs = {
+        "naive": lesson.shop_of(lesson.STEPS),
+        "compensating": lesson.shop_of(lesson.MENDED),
+        "noted after": lesson.shop_of(lesson.MENDED, lesson.noted_after, lesson.DONE),
+        "once": lesson.shop_of(lesson.MENDED, lesson.once, lesson.DONE),
+        "outbox": lesson.mended,
+    }
+    return {name: explore(shop, lesson.two_orders, lesson.CLAIMS) for name, shop in designs.items()}
+
+
+def test_a_refused_payment_leaves_stock_behind_without_any_fault(lesson):
+    run = simulate(lesson.shop_of(lesson.STEPS), lesson.two_orders)
+    outcomes = {claim.name: run.check(claim).outcome for claim in lesson.PROMISES}
+    assert outcomes == {
+        "charged_once": "holds", "stock_adds_up": "broken", "paid_is_sent": "holds", "orders_knows": "broken",
+    }  # fmt: skip
+    assert lesson.stock(run) == 5
+    assert run.rows("orders", "select state from orders where order_id = 'order-18'") == [("created",)]
+
+
+def test_the_naive_shop_breaks_its_promises_under_every_fault(singles):
+    every = len(singles["naive"].schedules)
+    found = broken(singles["naive"])
+    assert found["stock_adds_up"] == found["orders_knows"] == every
+    assert 0 < found["charged_once"] < every and "paid_is_sent" not in found
+
+
+def test_compensation_ends_every_order_and_leaves_only_what_is_handled_twice(singles):
+    result = singles["compensating"]
+    found = broken(result)
+    assert "orders_knows" not in found and "every saga is settled or wholly compensated" not in found
+    assert {"charged_once", "stock_adds_up"} < set(found)
+    for schedule in result.schedules:
+        if "broken" in schedule.outcomes:
+            record = Handlings.of(result.run(schedule))
+            facts = [(h.service, record.fact[h.envelope.id]) for h in record.all]
+            assert len(facts) > len(set(facts)), f"{schedule}: no message was handled twice"
+
+
+def test_noted_in_a_transaction_of_its_own_a_charge_is_forgotten_by_a_crash_in_between(singles, lesson):
+    found = singles["noted after"].broken(lesson.charged_once)
+    assert len(found) == 2
+    assert {(fault.do, fault.at) for schedule in found for fault in schedule.faults} == {
+        ("crash", "payments.save.InventoryReserved"), ("fail", "payments.save.InventoryReserved"),
+    }  # fmt: skip
+
+
+def test_once_is_broken_just_where_something_is_to_be_published(singles):
+    result = singles["once"]
+    assert "charged_once" not in broken(result)
+    struck = {schedule.faults[0] for schedule in result.schedules if "broken" in schedule.outcomes}
+    assert {(fault.do, fault.point[1]) for fault in struck} == {("crash", "publish"), ("fail", "publish")}
+    tried = {schedule.faults[0] for schedule in result.schedules[1:]}
+    assert struck == {
+        fault for fault in tried
+        if fault.point[1] == "publish" and fault.point[0] != "client" and fault.do in ("crash", "fail")
+    }  # fmt: skip
+
+
+def test_the_last_design_survives_every_single_fault(singles):
+    assert broken(singles["outbox"]) == {}
+    assert all(singles["outbox"].outcome(claim) == "holds" for claim in singles["outbox"].claims)
+
+
+def test_the_last_design_holds_every_claim_under_all_pairs_of_faults_of_two_orders(lesson):
+    more = [claims.no_needless_compensation(), claims.ledger_balanced(lesson.books), claims.no_dual_write_gap("payments")]
+    result = explore(lesson.mended, lesson.two_orders, [*lesson.CLAIMS, *more], faults=2)
+    assert result.coverage.startswith("every single fault; every pair")
+    assert broken(result) == {} and not result.endless
+    assert all(result.outcome(claim) == "holds" for claim in result.claims)
+    assert [f"{len(result.schedules):,}"] == re.findall(r"([\d,]+) schedules with up to two faults", PROSE)
+
+
+def test_the_bill_is_as_the_text_reads_it(lesson):
+    once_each = {way: [lesson.rows[crash, way] for crash in lesson.CRASHES] for way in lesson.WAYS}
+    assert all((row["charges"], row["parcels"]) == (1, 1) for row in once_each["outbox"])
+    assert any(row["charges"] == 2 for row in once_each["plainly"])
+    assert any((row["charges"], row["parcels"]) == (1, 0) for row in once_each["once"])
+    calm, again, _ = once_each["outbox"]
+    assert again["messages"] - calm["messages"] == 2  # the charge once more, and the parcel down the chain
+
+
+def test_three_failures_leave_the_outbox_full_and_the_parcel_unsent(lesson):
+    assert lesson.refused.rows("payments", "select order_id from outbox where said is not null") == [("order-17",)]
+    assert lesson.refused.check(lesson.paid_is_sent).outcome == "broken"
+    assert [step.envelope.type for step in lesson.refused.journal if step.step == "dead_letter"] == ["InventoryReserved"]
+
+
+def test_a_late_second_copy_saves_nothing_where_it_goes_through_the_outbox(lesson):
+    def saved_late(way):
+        run = simulate(lesson.the_shop("yes", way), lesson.bob_orders, faults=lesson.LATE)
+        return sum(step.step == "save" and step.time > 500 for step in run.journal)
+
+    assert saved_late("plainly") > 0 and saved_late("outbox") == 0
+
+
+def test_the_story_of_an_order_is_that_order_alone(lesson):
+    story = lesson.story(lesson.both, "order-18")
+    assert list(story.message) == [
+        "PlaceOrder", "OrderCreated", "InventoryReserved", "PaymentRefused", "InventoryReleased",
+    ]  # fmt: skip
+    assert list(story["caused by"])[1:] == list(story.id)[:-1]  # each is the reason for the next
