@@ -11,5 +11,13 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Claim", "Command", "ConcurrencyError", "Event", "EventStore", "Fault", "Faults", "Misuse", "PublishFailed", "Query", "System",
-    "Unanswered", "claims", "cut", "explore", "pause", "read_table", "simulate",
+    "Unanswered", "claims", "cut", "explore", "pause", "read_git", "read_table", "simulate",
 ]
+
+
+def __getattr__(name: str):
+    if name == "read_git":  # not before: classes of events are declared with it, which only who reads a repository shall meet
+        from .history.git import read_git
+
+        return read_git
+    raise AttributeError(f"module 'edalab' has no attribute {name!r}")

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from ..errors import Misuse, Unknown, listed, shown
-from .moments import moment
+from .moments import as_datetime, moment
 from .store import EventStore
-from .stored import COLUMNS
 
 if TYPE_CHECKING:
     import pandas
@@ -69,13 +68,11 @@ def read_table(
 
 def filled(facts: Iterable[tuple]) -> EventStore:
     """A store in memory with facts (stream, type, version of its schema, JSON, happened, recorded, id), in the order recorded."""
-    store, versions, rows = EventStore(":memory:"), Counter(), []
-    for position, (stream, type, schema, text, happened, recorded, id) in enumerate(facts, 1):
-        versions[stream] += 1
-        rows.append((position, stream, versions[stream], type, schema, text, happened, recorded, id, None, None))
+    store = EventStore(":memory:")
     with store._transaction():
-        store._make()
-        store.connection.executemany(f"insert into events ({COLUMNS}) values ({', '.join('?' * 11)})", rows)
+        for stream, type, schema, text, happened, recorded, id in facts:
+            row, ids = (type, schema, text), None if id is None else [id]
+            store._add(stream, [row], [], None, as_datetime(happened), as_datetime(recorded), ids)
     return store
 
 
@@ -128,8 +125,8 @@ class _Table:
             naive = values[found.index(_NAIVE)]
             dates = f"frame[{name!r}]" if isinstance(naive, datetime) else f"pandas.to_datetime(frame[{name!r}])"
             raise Misuse(
-                f"the times in {name!r}, such as {shown(str(naive))}, have no time zone, and 9 o'clock is another moment in each; "
-                f"say which it was: frame[{name!r}] = {dates}.dt.tz_localize('Europe/Amsterdam')"
+                f"the times in {name!r}, such as {shown(str(naive))}, have no time zone, and 9 o'clock is another moment in each; say "
+                f"which it was: frame[{name!r}] = {dates}.dt.tz_localize('Europe/Amsterdam')"
             )
         for row, (value, when) in enumerate(zip(values, found, strict=True)):
             if not isinstance(when, int):
@@ -216,7 +213,7 @@ def _plain(value: Any) -> Any:
         return [_plain(part) for part in value]
     if isinstance(value, bytes):
         return urlsafe_b64encode(value).decode()
-    if isinstance(value, Decimal | UUID) or type(value).__name__ in ("Period", "Interval", "datetime64"):  # pandas, unloaded
+    if isinstance(value, Decimal | UUID) or type(value).__name__ in ("Period", "Interval", "datetime64"):
         return str(value)
     if type(value).__module__ == "numpy":
         return _plain(value.tolist())
