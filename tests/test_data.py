@@ -1,5 +1,6 @@
 """The files in data/ are what their page says, and come again to the byte."""
 
+import json
 import os
 import re
 import subprocess
@@ -15,6 +16,12 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
 PAGE = (DATA / "README.md").read_text(encoding="utf-8")
 BANK = {"type": "type", "subject": "account", "time": "happened", "recorded": "recorded", "id": "id", "version": "version"}
+
+
+def explained(name):
+    """The columns that the page explains: the names in the first cells of the rows of a file's first table."""
+    table = PAGE.partition(f"## `{name}`")[2].partition("| --- |")[2].partition("\n\n")[0]
+    return {field for row in table.splitlines()[1:] for field in re.findall(r"`(\w+)`", row.split("|")[1])}
 
 
 def balance(total, fact):
@@ -40,12 +47,21 @@ def test_every_file_has_its_page_and_none_is_large():
     assert all((DATA / name).stat().st_size < 300_000 for name in files)
 
 
+def made(script, seed):
+    """What a script in tools/ would write."""
+    code = f"import sys; sys.path.insert(0, 'tools'); import {script}; sys.stdout.buffer.write({script}.text().encode())"
+    environment = {**os.environ, "PYTHONHASHSEED": seed}
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, check=True, timeout=60).stdout
+
+
+def kept(name):
+    """A file, with the ends of lines that it was committed with: git on Windows may have written others."""
+    return (DATA / name).read_bytes().replace(b"\r\n", b"\n")
+
+
 @pytest.mark.parametrize("seed", ["0", "1"])
 def test_the_bank_comes_again_to_the_byte(seed):
-    code = "import sys; sys.path.insert(0, 'tools'); import make_bank; sys.stdout.buffer.write(make_bank.text().encode())"
-    environment = {**os.environ, "PYTHONHASHSEED": seed}
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, check=True, timeout=60)
-    assert done.stdout == (DATA / "bank-2025.csv").read_bytes()
+    assert made("make_bank", seed) == kept("bank-2025.csv")
 
 
 def test_the_bank_has_the_rows_that_the_page_lists(rows):
@@ -55,7 +71,7 @@ def test_the_bank_has_the_rows_that_the_page_lists(rows):
     assert all(f"`{name}` ({number:,}" in PAGE for name, number in types.items())
     assert list(rows["id"].drop_duplicates()) == [f"tx-{n:04}" for n in range(1, 1981)]
     assert rows["recorded"].is_monotonic_increasing and rows[["happened", "recorded"]].stack().str.startswith("2025-").all()
-    assert set(rows.columns.drop("wait")) <= set(re.findall(r"`(\w+)`[^|\n]* \|", PAGE))
+    assert set(rows.columns.drop("wait")) == explained("bank-2025.csv")
     filled = {"owner": {"AccountOpened"}, "amount": types.keys() - {"AccountOpened"}, "currency": {"MoneyDeposited"}}
     for column, of in {**filled, "corrects": {"DepositCorrected"}}.items():
         assert set(rows.loc[rows[column].notna(), "type"]) == of
@@ -124,3 +140,42 @@ def test_no_account_is_ever_overdrawn_but_in_belief(bank):
     assert bank.state("account-7", balance, 0, until="2025-03-05") == 50
     assert bank.state("account-7", balance, 0, until="2025-03-05", as_of="2025-03-05") == -20
     assert bank.state("account-7", balance, 0) == 190
+
+
+# This project's own history.
+
+
+@pytest.fixture(scope="module")
+def history():
+    rows = pandas.read_json(DATA / "history.jsonl", lines=True)
+    return read_table(rows, type="type", subject="stream", time="happened", recorded="recorded")
+
+
+def test_the_history_comes_again_to_the_byte():
+    until = re.search(r'UNTIL = "(.*)"', (ROOT / "tools" / "make_history.py").read_text(encoding="utf-8"))[1]
+    there = subprocess.run(["git", "merge-base", "--is-ancestor", until, "HEAD"], cwd=ROOT, capture_output=True, timeout=60)
+    if there.returncode or (ROOT / ".git" / "shallow").exists():
+        pytest.skip(f"this folder is no full git clone with the commit {until[:7]} that the file ends with")
+    assert f"commit `{until[:7]}`" in PAGE and made("make_history", "0") == kept("history.jsonl")
+
+
+def test_the_history_has_the_events_that_the_page_lists(history):
+    types = {"CommitMade": 83, "FileAdded": 134, "FileChanged": 242}
+    assert pandas.Series([fact.type for fact in history.read()]).value_counts().to_dict() == types
+    assert all(f"`{name}` ({number})" in PAGE for name, number in types.items())
+    assert repr(history) == "<EventStore: 459 events in 135 streams>" and "459 events in 135 streams" in PAGE
+    assert not any(fact.late for fact in history.read()) and len({fact.recorded.date() for fact in history.read()}) == 1
+    lines = history.state(None, lambda total, fact: total + fact.data.get("added", 0) - fact.data.get("removed", 0), 0)
+    assert lines == 22745 and "134 files of 22,745 lines" in PAGE
+
+
+def test_the_history_s_events_are_those_that_read_git_makes(history):
+    from edalab import read_git  # noqa: F401: it brings the classes
+
+    assert {type(fact.event).__name__ for fact in history.read()} == {"CommitMade", "FileAdded", "FileChanged"}
+
+
+def test_the_history_names_nobody():
+    rows = [json.loads(line) for line in kept("history.jsonl").splitlines()]
+    assert {row["author"] for row in rows} == {"the edalab developers"} and b"@" not in kept("history.jsonl")
+    assert {field for row in rows for field in row} == explained("history.jsonl")

@@ -1,0 +1,36 @@
+"""Make data/history.jsonl: this project's own history, up to a fixed commit, as events. data/README.md says how to read them.
+
+    uv run python tools/make_history.py
+
+Who made a commit is left out: its author is "the edalab developers".
+"""
+
+import json
+import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from edalab import read_git
+
+ROOT = Path(__file__).resolve().parent.parent
+PLACE = ROOT / "data" / "history.jsonl"
+UNTIL = "d3c497dd698dd8a79febbd5b3c8cf976684779ec"
+
+
+def text() -> str:
+    """The file: a line for each event."""
+    with TemporaryDirectory() as folder:
+        subprocess.run(["git", "clone", "--quiet", "--bare", "--shared", ROOT, folder], check=True)
+        subprocess.run(["git", "update-ref", "--no-deref", "HEAD", UNTIL], cwd=folder, check=True)
+        facts = read_git(folder).read()
+    lines = []
+    for fact in facts:
+        times = {name: f"{getattr(fact, name):%Y-%m-%dT%H:%M:%SZ}" for name in ("happened", "recorded")}
+        row = {"stream": fact.stream, "type": fact.type, **times, **fact.data, "author": "the edalab developers"}
+        lines.append(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n")
+    return "".join(lines)
+
+
+if __name__ == "__main__":
+    PLACE.write_text(text(), encoding="utf-8", newline="\n")
+    print(f"{PLACE.name}: {len(text().splitlines())} events")
