@@ -7,7 +7,7 @@ import pytest
 
 from edalab import Claim, Event, System, Unanswered
 from edalab.errors import Unknown
-from edalab.practice import check, enrol, progress
+from edalab.practice import check, enrol, learner
 from edalab.practice.exercise import Exercise, explored
 
 SCHEMA = "create table charges (order_id text primary key, total integer); create table seen (id text)"
@@ -56,7 +56,7 @@ ONE = Exercise(
 @pytest.fixture(autouse=True)
 def one_exercise(monkeypatch, tmp_path):
     monkeypatch.setattr(sys.modules["edalab.practice.check"], "exercise", lambda id: ONE)
-    monkeypatch.setenv(progress.FILE, str(tmp_path / "progress.json"))
+    monkeypatch.setenv(learner.FILE, str(tmp_path / "progress.json"))
     return tmp_path / "progress.json"
 
 
@@ -229,8 +229,8 @@ def test_what_was_correct_once_stays_correct(one_exercise):
 
 
 def test_each_learner_has_a_variant():
-    assert progress.variant() == 1
-    assert enrol("Ada") == f"Ada, variant {progress.variant()}" and progress.variant() != 1
+    assert learner.variant() == 1
+    assert enrol("Ada") == f"Ada, variant {learner.variant()}" and learner.variant() != 1
 
 
 def test_a_damaged_file_is_put_aside(one_exercise):

@@ -1,7 +1,9 @@
 """Practice: commit to an answer, then look."""
 
 from .check import Result, check
+from .classroom import classroom, hand_in
+from .learner import enrol
 from .predict import Prediction, predict
-from .progress import enrol
+from .progress import progress
 
-__all__ = ["Prediction", "Result", "check", "enrol", "predict"]
+__all__ = ["Prediction", "Result", "check", "classroom", "enrol", "hand_in", "predict", "progress"]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..errors import Misuse
-from . import progress
+from . import learner
 from .answer import Answer, TooLong
 from .exercise import Anomaly, Exercise, exercise
 
@@ -80,7 +80,7 @@ def check(answer: Any, id: str) -> Result:
     found: Anomaly | str = Anomaly("not finished", "the trial did not come to its end")
     with function.watched() as printed:
         try:
-            found = asked.trial(function, progress.variant())
+            found = asked.trial(function, learner.variant())
         except TooLong as endless:
             found = Anomaly("does not end", str(endless))
         except KeyboardInterrupt:
@@ -92,13 +92,13 @@ def check(answer: Any, id: str) -> Result:
             found = Anomaly("raises", told) if told else Anomaly("not finished", f"{type(error).__name__}: {error}")
     said = _said(printed)
     if isinstance(found, str) and found:
-        progress.keep_outcome(id, "correct", "")
+        learner.keep_outcome(id, "correct", "")
         return Result(id, "correct", tried=found, printed=said)
     return _not_yet(asked, found if isinstance(found, Anomaly) else Anomaly("not finished", "the trial said nothing"), said)
 
 
 def _not_yet(asked: Exercise, found: Anomaly, printed: str) -> Result:
-    times = progress.keep_outcome(asked.id, "not yet", found.name, found.run.digest if found.run is not None else "")
+    times = learner.keep_outcome(asked.id, "not yet", found.name, found.run.digest if found.run is not None else "")
     hints = asked.hints.get(found.name) or _GENERAL[found.name]
     return Result(asked.id, "not yet", found, hints[min(times, len(hints)) - 1], printed=printed)
 

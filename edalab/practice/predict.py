@@ -4,6 +4,7 @@ from html import escape
 from typing import Any
 
 from ..errors import Misuse, Unknown
+from . import learner
 
 _chosen: dict[str, Any] = {}  # by question: what the learner chose outlives the cell's next run
 
@@ -41,7 +42,9 @@ class Prediction:
             self._control.value = choice
 
     def against(self, fact: Any) -> "Beside":
-        """The prediction and what was found, side by side."""
+        """The prediction and what was found, side by side; one that was made is kept for the learner's progress."""
+        if self.made:
+            learner.keep_prediction(self.question, self.value, fact)
         return Beside("You predicted" if self.made else "Predicted by default", self.value, fact)
 
     @staticmethod

@@ -1,81 +1,53 @@
-"""What a learner has done is kept in a small file beside the notebooks: outcomes, anomalies met, predictions."""
+"""What one learner has done, lesson by lesson, as the start page shows it."""
 
-import json
-import os
-from pathlib import Path
+from html import escape
 from typing import Any
-from zlib import crc32
 
-from ..errors import Misuse, shown
+from ..view.look import QUIET, WORK
+from . import learner
+from .exercise import LESSONS, Exercise, of_lesson
 
-FILE = "EDALAB_PROGRESS"  # the environment variable that names another file; empty, it keeps nothing
-_unkept: dict[str, Any] = {}  # where nothing is kept, what this process knows
-
-
-def variant() -> int:
-    """A number from 1 that differs from learner to learner, and is 1 for one without a name."""
-    return 1 + crc32(kept()["name"].encode()) % 1_000 if kept()["name"] else 1
+_MARKS = {"correct": "●", "not yet": "◐", "": "○"}
 
 
-def enrol(name: str) -> str:
-    """Say who is learning here: exercises then have numbers and timings of your own."""
-    if not isinstance(name, str) or not name.strip():
-        raise Misuse(f"enrol takes a name, a text, not {shown(name)}")
-    now = kept()
-    now["name"] = name.strip()
-    _write(now)
-    return f"{now['name']}, variant {variant()}"
+def progress() -> "Progress":
+    """What has been done: for each exercise ● correct, ◐ begun, ○ open; and how many predictions came true."""
+    return Progress(learner.kept())
 
 
-def keep_outcome(id: str, outcome: str, anomaly: str, digest: str = "") -> int:
-    """Keep what became of an answer; return how often this anomaly was met in this exercise. What was correct once stays so."""
-    now = kept()
-    one = now["exercises"].setdefault(id, {"outcome": "not yet", "tries": 0, "anomalies": {}, "digest": ""})
-    one["tries"] += 1
-    if outcome == "correct":
-        one["outcome"] = outcome
-    if anomaly:
-        one["anomalies"][anomaly] = one["anomalies"].get(anomaly, 0) + 1
-        one["digest"] = digest
-    _write(now)
-    return one["anomalies"].get(anomaly, 0)
+class Progress:
+    """The exercises of each lesson, and what became of them. `.correct` and `.total` count them."""
 
+    def __init__(self, kept: dict[str, Any]):
+        self.name, self.predictions = kept["name"], kept["predictions"]
+        self.lessons: dict[str, list[tuple[Exercise, str]]] = {
+            lesson: [(one, kept["exercises"].get(one.id, {}).get("outcome", "")) for one in of_lesson(lesson)] for lesson in LESSONS
+        }
 
-def keep_prediction(question: str, predicted: Any, fact: Any) -> None:
-    """Keep a prediction that was made, and what turned out."""
-    now = kept()
-    now["predictions"][question] = {"predicted": str(predicted), "fact": str(fact)}
-    _write(now)
+    @property
+    def correct(self) -> int:
+        return sum(outcome == "correct" for done in self.lessons.values() for _, outcome in done)
 
+    @property
+    def total(self) -> int:
+        return sum(map(len, self.lessons.values()))
 
-def kept() -> dict[str, Any]:
-    """All that is kept. A file that cannot be read is put aside, not written over."""
-    path = _path()
-    if path is None:
-        return _unkept or _unkept.update(_empty()) or _unkept
-    if not path.exists():
-        return _empty()
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return {**_empty(), **{key: found[key] for key in _empty() if type(found[key]) is type(_empty()[key])}}
-    except (ValueError, KeyError, TypeError):
-        path.replace(path.with_suffix(".damaged.json"))
-        return _empty()
+    def _head(self) -> str:
+        true = sum(p["predicted"] == p["fact"] for p in self.predictions.values())
+        predicted = f"; {true} of {len(self.predictions)} predictions came true" if self.predictions else ""
+        return (f"{self.name}: " if self.name else "") + f"{self.correct} of {self.total} exercises correct{predicted}"
 
+    def _repr_html_(self) -> str:
+        rows = [f'<div style="font-size:14px;margin-bottom:4px"><b>{escape(self._head())}</b></div>']
+        for lesson, done in self.lessons.items():
+            marks = [
+                f'<span style="color:{WORK if outcome == "correct" else QUIET};margin-right:18px">'
+                f"{_MARKS[outcome]} {escape(one.id)} {escape(one.title)}</span>"
+                for one, outcome in done
+            ]
+            rows.append(f'<div style="padding:1px 0">{"".join(marks)}</div>' if done else "")
+        return "".join(rows)
 
-def _empty() -> dict[str, Any]:
-    return {"edalab": 1, "name": "", "exercises": {}, "predictions": {}}
-
-
-def _path() -> Path | None:
-    where = os.environ.get(FILE, "progress.json")
-    return Path(where) if where else None
-
-
-def _write(now: dict[str, Any]) -> None:
-    path = _path()
-    if path is None:
-        return
-    beside = path.with_suffix(".new")
-    beside.write_text(json.dumps(now, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    beside.replace(path)  # at once: a kernel that dies leaves the old file or the new one
+    def __repr__(self) -> str:
+        lines = [" ".join([lesson, *(_MARKS[outcome] for _, outcome in done)]) for lesson, done in self.lessons.items() if done]
+        return "\n".join([self._head(), *lines])
