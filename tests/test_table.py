@@ -114,10 +114,15 @@ def test_what_was_recorded_late_is_known_late():
     assert store.read("a")[1].late and "known" not in store.read("a")[1].data
 
 
+def test_what_was_recorded_before_it_happened_is_kept_and_said():
+    store = read_table(small().assign(known=["2026-03-01", "2026-03-02T09:00Z", "2026-03-03T09:00Z"]), **COLUMNS, recorded="known")
+    assert len(store) == 3 and store.notes == ["1 row recorded before it happened"]
+
+
 def test_several_utc_offsets_are_one_time_line():
-    frame = table(("S", "a", "2026-03-29 01:30:00+01:00"), ("S", "a", "2026-03-29 03:30:00+02:00"), ("S", "a", "2026-03-29T00:45Z"))
-    store = read_table(frame, **COLUMNS)
-    assert [e.happened.isoformat()[11:16] for e in store.read("a")] == ["00:30", "00:45", "01:30"]
+    times = ["2026-03-29 01:30:00+01:00", "2026-03-29 03:30:00+02:00", "2026-03-29T00:45Z", "2026-03-29 00:50:00 UTC", "20260329T0055+00"]
+    store = read_table(table(*[("S", "a", time) for time in times]), **COLUMNS)
+    assert [e.happened.isoformat()[11:16] for e in store.read("a")] == ["00:30", "00:45", "00:50", "00:55", "01:30"]
 
 
 def test_times_may_be_timestamps_datetimes_dates_and_texts_side_by_side():
@@ -190,7 +195,7 @@ def test_every_row_is_either_stored_or_comes_back(rows):
     try:
         store = read_table(frame, **COLUMNS, recorded="known", id="id")
     except Misuse as told:
-        assert any(word in str(told) for word in ("none of the table's", "no time zone", "are numbers"))
+        assert any(word in str(told) for word in ("none of the table's", "no time zone", "are numbers", "as ISO 8601 does"))
         return
     stored, refused = [fact.data["row"] for fact in store.read()], store.refused["row"].tolist()
     assert sorted(stored + refused) == list(range(len(rows)))
@@ -210,6 +215,7 @@ def test_every_row_is_either_stored_or_comes_back(rows):
         (lambda f: {"frame": pandas.concat([f, f[["amount"]]], axis=1)}, "the table has several columns with the name 'amount'; rename them"),
         (lambda f: {"frame": f.assign(who=None)}, "none of the table's 3 rows can be read as an event: who is empty (3 rows)"),
         (lambda f: {"frame": f.assign(when=["2026-03-01 09:00", "x", None])}, "the times in 'when', such as '2026-03-01 09:00', have no time zone"),
+        (lambda f: {"frame": f.assign(when=["3/4/2026 9:00", None, "x"])}, "such as '3/4/2026 9:00', are not written as ISO 8601 does; parse them"),
         (lambda f: {"frame": f.assign(when=[1, 2, 3])}, "the times in 'when' are numbers, and what they count is not said; if seconds since 1970:"),
     ],
 )
@@ -228,6 +234,14 @@ def test_what_is_said_about_times_without_a_zone_mends_them(parsed):
         read_table(frame, **COLUMNS)
     exec(str(told.value).partition("say which it was: ")[2], {"frame": frame, "pandas": pandas})
     assert [e.happened.hour for e in read_table(frame, **COLUMNS).read()] == [8, 8, 7]
+
+
+def test_what_is_said_about_other_ways_to_write_times_mends_them():
+    frame = small().assign(when=["3/4/2026 9:00", "3/4/2026 9:30", "13/4/2026 9:00"])
+    with pytest.raises(Misuse) as told:
+        read_table(frame, **COLUMNS)
+    exec(str(told.value).partition("for instance: ")[2], {"frame": frame, "pandas": pandas})
+    assert [e.happened.strftime("%d %b %H:%M") for e in read_table(frame, **COLUMNS).read()] == ["03 Apr 07:00", "03 Apr 07:30", "13 Apr 07:00"]
 
 
 def test_what_is_said_about_numbers_mends_them():

@@ -81,9 +81,9 @@ def read_git(path: "str | Path") -> EventStore:
     FileChanged, FileRenamed and FileDeleted; in each, `added` and `removed` count lines, so that a sum of them is the file's
     length, or the repository's. A binary file has no lines. Every commit is a CommitMade in the stream `commits`.
 
-    **Merges.** The files' events follow the branch itself, HEAD and from there each first parent: a merge is one step, with all
-    that it brings. So nothing counts twice, and what files there were, and how long, is at any time a commit of the branch, at
-    the end HEAD's. The merged commits are in `commits`, each with its own author and lines.
+    **Merges.** The files' events follow the branch itself, HEAD and from there each first parent: a merge is one step, by its
+    own author, with all that it brings. So nothing counts twice, and which files there are, and how long, is after each commit what
+    its tree says, in the end HEAD's. The merged commits are in `commits`, each with its own author and lines.
 
     **Times.** `happened` is the author's date, `recorded` the committer's. `as_of=` gives the branch as it was then; `until=`
     what had been written by then. Clocks that went back are set right, since a store learns in one order and a file is not changed

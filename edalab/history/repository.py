@@ -129,9 +129,10 @@ def _objects_of(path: "str | Path") -> Iterator[tuple["_Git", str]]:
         raise Misuse(f"{name} has no commit yet on its current branch; make one with: git commit") from None
     with TemporaryDirectory() as place:
         Path(place, "refs").mkdir()
-        Path(place, "HEAD").write_text("ref: refs/heads/none\n")
-        version = f"[core]\n\trepositoryformatversion = {int(format != 'sha1')}\n\tbare = true\n"
-        Path(place, "config").write_text(version + ("" if format == "sha1" else f"[extensions]\n\tobjectformat = {format}\n"))
+        Path(place, "HEAD").write_bytes(b"ref: refs/heads/none\n")
+        longer = format == "sha256"  # an older git repeats the question
+        config = b"[core]\nbare = true\nrepositoryformatversion = %d\n" % longer
+        Path(place, "config").write_bytes(config + b"[extensions]\nobjectformat = sha256\n" * longer)
         alone = {word: value for word, value in os.environ.items() if not word.startswith("GIT_") or word == "GIT_EXEC_PATH"}
         alone |= {"GIT_DIR": place, "GIT_OBJECT_DIRECTORY": str((folder / objects).resolve())}
         alone |= {"HOME": place, "XDG_CONFIG_HOME": place, "GIT_CONFIG_NOSYSTEM": "1", "GIT_ATTR_NOSYSTEM": "1"}

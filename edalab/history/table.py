@@ -63,6 +63,8 @@ def read_table(
         store.notes.append(f"{_rows(len(table.wrong))} refused, see .refused")
     if moved := sum(earlier > later for later, earlier in _with_latest(known, sorted(order))):
         store.notes.append(f"sorted by {recorded or time!r}: {_rows(moved)} stood below later ones")
+    if early := sum(known[i] < happened[i] for i in order):
+        store.notes.append(f"{_rows(early)} recorded before it happened")
     return store
 
 
@@ -128,6 +130,11 @@ class _Table:
                 f"the times in {name!r}, such as {shown(str(naive))}, have no time zone, and 9 o'clock is another moment in each; say "
                 f"which it was: frame[{name!r}] = {dates}.dt.tz_localize('Europe/Amsterdam')"
             )
+        if present and all(isinstance(value, str) for value in present) and not set(found) - {_EMPTY, _NO_TIME}:
+            raise Misuse(
+                f"the times in {name!r}, such as {shown(present[0])}, are not written as ISO 8601 does; parse them first, for instance: "
+                f"frame[{name!r}] = pandas.to_datetime(frame[{name!r}], dayfirst=True).dt.tz_localize('Europe/Amsterdam')"
+            )
         for row, (value, when) in enumerate(zip(values, found, strict=True)):
             if not isinstance(when, int):
                 self.refuse(row, f"{name} {when}" if value is None else f"{name} {shown(str(value))} {when}")
@@ -177,7 +184,8 @@ def _moment(value: object) -> int | str:
     """In microseconds since 1970, or what is wrong with it."""
     try:
         if isinstance(value, str):
-            value = date.fromisoformat(value.strip()) if len(value.strip()) == 10 else datetime.fromisoformat(value.strip())
+            text = value.strip().replace(" UTC", "Z")
+            value = date.fromisoformat(text) if len(text) == 10 else datetime.fromisoformat(text)
     except ValueError:
         return _NO_TIME
     if isinstance(value, datetime) and value.tzinfo is None:
