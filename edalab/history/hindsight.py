@@ -2,12 +2,12 @@
 
 from bisect import bisect_right, insort
 from collections.abc import Callable
-from copy import deepcopy
+from copy import copy, deepcopy
 from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .moments import moment
-from .past import _check, _folded
 from .stored import StoredEvent
 
 if TYPE_CHECKING:
@@ -34,28 +34,28 @@ class Wrong(NamedTuple):
 
 
 class Hindsight:
-    """`was`: the changes of a state by when they happened, as known now, or at the moment `as_of`. `believed`: those of
-    what `store.state(stream, fold, start, until=t, as_of=t)` said at each moment t until then. `wrong`: where they differ.
-    `value` is what is compared of a state."""
+    """`was`: the changes of a state by when they happened. `believed`: those of what `store.state(stream, fold, start,
+    until=t, as_of=t)` said at each moment t. `wrong`: where they differ. `value` is what is compared of a state."""
 
     def __init__(
-        self,
-        store: "EventStore",
-        stream: str | None,
-        fold: Callable,
-        start: Any = None,
-        as_of: Any = None,
-        value: Callable[[Any], Any] = lambda state: state,
+        self, store: "EventStore", stream: str | None, fold: Callable, start: Any = None, value: Callable = lambda state: state
     ):
-        _check(store, stream, fold)
-        self._fold, self._start, self._value = fold, start, value
+        self._question, self._value = (store, stream, fold, start), value
+        self.facts = sorted(store.read(stream), key=_order)
+        store.state(stream, fold, start, as_of=0 if not self.facts else self.facts[0].happened)  # it refuses what is no fold
         self.first = value(deepcopy(start))  # before any event
-        facts = sorted(store.read(stream, as_of=as_of), key=_happened)
-        self.facts = facts
-        self.was = self._course(facts, lambda fact: fact.happened_at)
-        self.believed = self._course(sorted(facts, key=_believed_at), _believed_at)
-        known = None if as_of is None else moment(as_of, "as_of=", bound=True)
-        self.wrong = list(self._differing(known))
+        self.was = self._course(self.facts, attrgetter("happened_at"))
+        self.believed = self._course(sorted(self.facts, key=_believed_at), _believed_at)
+        self.wrong = self._differing(None)
+
+    def as_known(self, at: int) -> "Hindsight":
+        """The same at a moment (µs since 1970), from which on nothing is believed yet."""
+        less = copy(self)
+        less.facts = [fact for fact in self.facts if fact.recorded_at <= at]
+        less.was = self._course(less.facts, attrgetter("happened_at"))
+        less.believed = [change for change in self.believed if change.at <= at]
+        less.wrong = less._differing(at)
+        return less
 
     def was_at(self, when: Any) -> Any:
         """The value at a moment, in hindsight."""
@@ -69,7 +69,7 @@ class Hindsight:
         """What it was and what it was believed to be, at a moment in µs since 1970."""
         found = []
         for changes in (self.was, self.believed):
-            number = bisect_right(changes, when, key=lambda change: change.at)
+            number = bisect_right(changes, when, key=attrgetter("at"))
             found.append(changes[number - 1].value if number else self.first)
         return found[0], found[1]
 
@@ -81,53 +81,57 @@ class Hindsight:
     def _course(self, facts: list[StoredEvent], when: Callable[[StoredEvent], int]) -> list[Change]:
         """The values as these facts become part of the state one after the other. A fact that comes late is put into its
         place, and what follows it is folded again, from a state kept shortly before: not from the first event on."""
-        known: list[tuple[int, int, StoredEvent]] = []
-        kept, now, changes = [(0, deepcopy(self._start))], deepcopy(self._start), []
+        store, stream, fold, start = self._question
+        known: list[tuple[tuple[int, int], StoredEvent]] = []
+        kept, now, changes = [(0, deepcopy(start))], deepcopy(start), []
         for at, group in groupby(facts, when):
             group = tuple(group)
-            first = len(known)
+            begin = len(known)
             for fact in group:
-                entry = (*_happened(fact), fact)
-                first = min(first, bisect_right(known, entry[:2], key=lambda other: other[:2]))
-                insort(known, entry, key=lambda other: other[:2])
-            done = len(known) - len(group)
-            if first < done:
-                while kept[-1][0] > first:
+                entry = (_order(fact), fact)
+                if known and entry[0] < known[-1][0]:
+                    begin = min(begin, bisect_right(known, entry[0], key=_first))
+                    insort(known, entry, key=_first)
+                else:
+                    known.append(entry)
+            if begin < len(known) - len(group):
+                while kept[-1][0] > begin:
                     kept.pop()
-                done, now = kept[-1][0], _copied(kept[-1][1])
-            for number in range(done, len(known)):
-                now = _folded(now, self._fold, [known[number][2]], self._start)
+                begin, now = kept[-1][0], _copied(kept[-1][1])
+            for number in range(begin, len(known)):
+                now = fold(now, known[number][1])
+                if now is None and start is not None:
+                    store.state(stream, fold, start)  # which says that a fold returns the new state
                 if (number + 1) % _APART == 0:
                     kept.append((number + 1, _copied(now)))
             changes.append(Change(at, self._value(now), group))
         return changes
 
-    def _differing(self, known: int | None):
-        """The stretches in which the two differ, but for the time after `known`."""
-        moments = sorted({change.at for change in (*self.was, *self.believed)})
-        ends = [*moments[1:], known] if known is not None else moments[1:]
-        was, believed = dict(_points(self.was)), dict(_points(self.believed))
+    def _differing(self, known: int | None) -> list[Wrong]:
+        """The stretches in which the two differ, until the last moment or until `known`."""
+        was, believed = ({change.at: change.value for change in changes} for changes in (self.was, self.believed))
+        moments = sorted(was.keys() | believed.keys())
+        if known is not None:
+            moments = [at for at in moments if at < known] + [known]
+        found: list[Wrong] = []
         one = other = self.first
-        open_: Wrong | None = None
-        for start, end in zip(moments, ends):
+        for start, end in zip(moments, moments[1:]):
             one, other = was.get(start, one), believed.get(start, other)
-            end = end if known is None else min(end, known)
-            if one == other or start >= end:
-                if open_:
-                    yield open_
-                open_ = None
-            elif open_ and open_[2:] == (one, other):
-                open_ = open_._replace(end=end)
+            if one == other:
+                continue
+            if found and found[-1].end == start and found[-1][2:] == (one, other):
+                found[-1] = found[-1]._replace(end=end)
             else:
-                if open_:
-                    yield open_
-                open_ = Wrong(start, end, one, other)
-        if open_:
-            yield open_
+                found.append(Wrong(start, end, one, other))
+        return found
 
 
-def _happened(fact: StoredEvent) -> tuple[int, int]:
+def _order(fact: StoredEvent) -> tuple[int, int]:
     return fact.happened_at, fact.position
+
+
+def _first(entry: tuple) -> Any:
+    return entry[0]
 
 
 def _believed_at(fact: StoredEvent) -> int:
@@ -137,10 +141,6 @@ def _believed_at(fact: StoredEvent) -> int:
 
 def _copied(state: Any) -> Any:
     return state if isinstance(state, int | float | str | None) else deepcopy(state)
-
-
-def _points(changes: list[Change]):
-    return ((change.at, change.value) for change in changes)
 
 
 def _far(one: Any, other: Any) -> float:

@@ -1,5 +1,6 @@
 """Panels of widgets: a skin over functions that a lesson has called by hand first."""
 
 from .laboratory import Laboratory
+from .timetravel import TimeTravel
 
-__all__ = ["Laboratory"]
+__all__ = ["Laboratory", "TimeTravel"]

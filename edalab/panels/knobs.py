@@ -55,10 +55,10 @@ class Moments:
         """To a moment later or earlier, as far as there are any."""
         self.slider.value = min(max(self.index + by, 0), len(self.times) - 1)
 
-    def offer(self, times: list[int]) -> None:
-        """Take on the moments (ms) of another run, and stay where one last moved it, or at the end: not at the moment found
+    def offer(self, times: list) -> None:
+        """Take on the moments of another run, and stay where one last moved it, or at the end: not at the moment found
         near that, else it would creep back from run to run."""
-        self.times = [time / 1000 for time in times] or [0.0]
+        self.times = times or [0.0]
         self._settling = True
         self.slider.max = max(1, len(self.times) - 1)  # sent by itself: together with a value beyond it, the browser clips that
         self.slider.value = self._find(self._wanted)
@@ -69,7 +69,7 @@ class Moments:
 
     def _moved(self, _: Any) -> None:
         if not self._settling:
-            self._wanted = math.inf if self.index == len(self.times) - 1 else self.value
+            self._wanted = math.inf if self.index == len(self.times) - 1 else self.times[self.index]
             self._changed()
 
 

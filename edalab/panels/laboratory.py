@@ -145,7 +145,7 @@ class Laboratory:
 
     def _show_run(self) -> None:
         self._reached = reached(self.run)
-        self.cursor.offer(self._timeline(WIDTH).scene.times)
+        self.cursor.offer([time / 1000 for time in self._timeline(WIDTH).scene.times])
         self._draw()
         self._exact.offer([*self._calm, *self._reached])
 

@@ -51,12 +51,11 @@ def as_of(
     `since` and `until` show that part only. What came late is marked where it happened and where it was recorded."""
     if stream is not None and not store.version(stream):
         raise Unknown("stream", stream, store.streams())
-    drawn = _drawn(fold, value)
-    sight = Hindsight(store, stream, fold, start, as_of, drawn)
-    whole = sight if as_of is None else Hindsight(store, stream, fold, start, None, drawn)
+    whole = Hindsight(store, stream, fold, start, _drawn(fold, value))
     if not whole.facts:
         raise Misuse("the store holds no events yet: append some, then draw what they come to")
     known = None if as_of is None else moment(as_of, "as_of=", bound=True)
+    sight = whole if known is None else whole.as_known(known)
     name = getattr(fold, "__name__", "").replace("_", " ").strip()
     about = f"{stream or 'all streams'}, {name if name and name != '<lambda>' else 'state'}"
     return AsOf(_Draft(sight, whole, known, _window(whole.facts, since, until), cursor, width).scene(about), sight)
@@ -146,11 +145,14 @@ class _Draft:
 
     def _areas(self) -> None:
         """Where the two lines differ."""
-        plane = self.plane
+        plane, drawn = self.plane, 0
         for start, end, was, believed in self.sight.wrong:
             if was is None or believed is None or end <= self.window[0] or start >= self.window[1]:
                 continue
             left, right = plane.x(start), plane.x(end)
+            if right <= drawn:
+                continue  # in a column of pixels that others fill
+            drawn = max(right, left + 1)
             top, bottom = sorted((plane.y(was), plane.y(believed)))
             tip = f"{self.calendar.words(start)} to {self.calendar.words(end)}: was {said(was)}, believed {said(believed)}"
             self.drawing.spans.append(Box(left, top, max(1, right - left), bottom - top, "wrong", tip))
@@ -174,7 +176,7 @@ class _Draft:
         """The legend, and what is not shown, below the plane."""
         scene, plane = self.drawing, self.plane
         x, y = plane.left, plane.bottom + 38
-        now = "now" if self.known is None else f"on {self.calendar.words(self.known)}"
+        now = "now" if self.known is None else self.calendar.on(self.known)
         for kind, words in (("was", f"by when it happened, as known {now}"), ("believed", "as it was believed at each moment")):
             if x + 34 + text_width(words, 11) > scene.width:
                 x, y = plane.left, y + 18
@@ -200,7 +202,7 @@ class _Draft:
             parts.append(f"believed {said(believed)} where it was {said(was)} from {words(start)} to {words(end)}")
         else:
             parts.append("never believed otherwise")
-        known = f" as known on {words(self.known)}" if self.known is not None else ""
-        at = f" at {words(self.cursor)} ({self.told})" if self.cursor is not None else ""
+        known = f", as known {self.calendar.on(self.known)}" if self.known is not None else ""
+        at = f"; {self.calendar.on(self.cursor)} {self.told}" if self.cursor is not None else ""
         scene.shows = f"{about}{known}{at}: {'; '.join(parts)}"
         scene.alt = clean(scene.shows, 600)

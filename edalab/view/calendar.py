@@ -34,10 +34,15 @@ class Calendar:
         when = as_datetime(at)
         month = _MONTHS[when.month - 1]
         day = f"{when.day} {month}" if self.one_year else f"{when.day} {month[:3]} {when.year}"
-        if not (self.clock or exactly):
+        if not (self.clock or exactly) or (at + 1) % DAY == 0:  # the end of a day, as a date means it
             return day
         clock = _clock(when, self.seconds)
         return clock if self.one_day and not exactly else f"{day} {clock}"
+
+    def on(self, at: int, exactly: bool = False) -> str:
+        """ "on 12 March", "at 1.5 s"."""
+        words = self.words(at, exactly)
+        return f"{'on' if ' ' in words and not self.virtual else 'at'} {words}"
 
     def ticks(self, start: int, end: int, room: int) -> Iterator[tuple[int, str]]:
         """The round moments from start to end, with short words; at least `room` µs apart."""

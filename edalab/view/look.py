@@ -87,8 +87,8 @@ LINES = {
     "break": StrokeLook(LINE, 1, dash=(3, 2)),
     "cursor": StrokeLook(CURSOR, 1.4, dash=(3, 3)),
     "lag": StrokeLook(WORK, 2),
-    "believed": StrokeLook(BELIEVED, 2, dash=(5, 3)),
-    "was": StrokeLook(WORK, 2.2),  # above: where both agree, one line is seen
+    "believed": StrokeLook(BELIEVED, 1.8, dash=(5, 3)),
+    "was": StrokeLook(WORK, 2.4),  # above: where both agree, one line is seen
 }
 LABELS = {
     "lane": LabelLook(INK, 13, True),

@@ -90,17 +90,16 @@ class Marked:
     def _name_late(self, entry: Entry, room: Room) -> bool:
         """Say a late event where it happened, and go on where it was recorded; or say it all in one place."""
         fact, calendar = entry.fact, self.calendar
-        words, then, later = in_words(fact, entry.step), calendar.words(fact.happened_at), calendar.words(fact.recorded_at)
+        words, then, later = in_words(fact, entry.step), calendar.on(fact.happened_at), calendar.on(fact.recorded_at)
         if then == later:
-            then, later = (calendar.words(at, exactly=True) for at in (fact.happened_at, fact.recorded_at))
-        on = "at" if calendar.virtual or calendar.one_day else "on"
+            then, later = (calendar.on(at, exactly=True) for at in (fact.happened_at, fact.recorded_at))
         here, there = self._within(fact.happened_at), self._within(fact.recorded_at)
         few = len(self.late) <= LATE_NAMED
-        if few and here and there and (first := room.put(f"{words} {on} {then} …", "late", *self._spot(entry))):
-            if room.put(f"… recorded {on} {later}", "late", *self._learned(entry)):
+        if few and here and there and (first := room.put(f"{words} {then} …", "late", *self._spot(entry))):
+            if room.put(f"… recorded {later}", "late", *self._learned(entry)):
                 return True
             room.take_back(first)
-        whole = f"{words} {on} {then}, recorded {on} {later}"
+        whole = f"{words} {then}, recorded {later}"
         spots = [self._spot(entry)] * here + [self._learned(entry)] * there
         return any(room.put(whole, "late", *spot) is not None for spot in spots)
 

@@ -30,7 +30,8 @@ class Plane:
         self.right, self.ticks = width - 16, ticks
 
     def x(self, at: int) -> int:
-        at = min(max(at, self.start), self.end)
+        if not self.start <= at <= self.end:
+            at = self.start if at < self.start else self.end
         return round(self.left + (self.right - self.left) * (at - self.start) / (self.end - self.start))
 
     def y(self, value: Any) -> int:
