@@ -8,8 +8,9 @@ from .handlings import Handling, Handlings
 from .saga_step import Bar, Moment, SagaStep
 from .sagas import Saga
 
+ROUNDS = 50  # a step that was said more often goes round in a circle: to play the run again for each of them tells no more
 TIMER = 100  # ms: what a service sends itself and hears of later than this was a timer
-_ON_ITS_WAY = {"crash": "crash", "fail": "not confirmed", "cut": "cut off", "lose": "lost on the way", "drop": "lost on the way"}
+_ON_ITS_WAY = {"crash": "crash", "fail": "not confirmed", "cut": "cut off", "lose": "on the way", "drop": "on the way"}
 
 
 class Answers:
@@ -33,7 +34,7 @@ def _heard(step) -> Moment | None:
         return Moment(step.time, "late answer" if late else "answered", "" if late else step.detail or "")
     if step.step == "reply":
         return Moment(step.time, "answer lost", "") if step.fault and step.fault != "delay" else None
-    return Moment(step.time, "failed", step.detail or "lost")
+    return Moment(step.time, "lost", step.detail or "")
 
 
 def tell(step: SagaStep, saga: Saga, told: list[int], answers: Answers, commands: set[str]) -> None:
@@ -46,7 +47,8 @@ def tell(step: SagaStep, saga: Saga, told: list[int], answers: Answers, commands
         if not step.event:
             found.append(Moment(said.time, "asked" if said.step == "ask" else "sent", said.service))
         if said.fault in _ON_ITS_WAY:
-            found.append(Moment(said.time, "crash" if said.fault == "crash" else "failed", _ON_ITS_WAY[said.fault]))
+            what = "crash" if said.fault == "crash" else "failed" if said.fault in UNSENT else "lost"
+            found.append(Moment(said.time, what, _ON_ITS_WAY[said.fault]))
     ids = dict.fromkeys(journal[number].envelope.id for number in step.said)
     if step.event:
         causes = dict.fromkeys(filter(None, step.causes(journal)))
@@ -103,7 +105,7 @@ def _done(step: SagaStep, saga: Saga, handlings: list[Handling]) -> tuple[list[i
     journal, done, again = saga.record.journal, [], []
     undoable = step.final or step.undoes or step.undone_by or any(map(saga.compensators, step.names))
     names = [name for name in step.names if name in saga.parts and name in saga.said and saga.word(name)[1] is None]
-    if undoable and names:
+    if undoable and names and len(step.said) <= ROUNDS:
         for same in (same for name in (names[:1] if names[0] == step.names[0] else names) for same in saga.told(name)):
             number = saga.done_at(same)
             done += [] if number is None else [number]

@@ -29,6 +29,9 @@ def outcome(story: SagaStory, time: int | None = None) -> Outcome:
     states = {step: step.state(now, over) for step in steps}
     named = {name: [step for step in steps if states[step].name == name] for name in {s.name for s in states.values()}}
     forward = [step for step in steps if step.undoes is None]
+    if not story.ended and now >= story.end and story.rounds:
+        later, earlier = story.rounds[-1]
+        return Outcome("stuck", f"goes round in a circle, {later.name} leads to {earlier.name} again: {len(story.rounds):,} times")
     if twice := named.get("done twice"):
         return Outcome("inconsistent", f"{_names(twice)} {states[twice[0]].words}", tuple(twice))
     if unfounded := [step for step in steps if step.undoes and step.done(now) and not _tried(step.undoes, now)]:
@@ -43,6 +46,8 @@ def outcome(story: SagaStory, time: int | None = None) -> Outcome:
     doubts = [step for step in named.get("in doubt", []) + named.get("late", []) if step.doubtful(now)]
     back = bool(refused or any(step.undoes or step in forward and step in failed for step in steps))
     why = f"refused at {refused[0].name}" if refused else _failed(failed[0], states) if failed else ""
+    if not why and (missed := [step for step in named.get("compensated", []) if step.times("no answer", now)]):
+        why = f"{missed[0].name} got no answer"
     settled = any(step.settles and step.done(now) or step.closed and step.times("refused", now) for step in steps)
     if not settled and not over:
         return Outcome("under way", _under_way(steps, states, doubts, why, back, len(owed), len(left)))

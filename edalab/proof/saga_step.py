@@ -11,7 +11,7 @@ from ..errors import shortened
 class Moment(NamedTuple):
     """Something that happened to a step at `time` (ms). `what` is one of: asked, sent, began, done, again (its effect came
     a second time), nothing (handled without effect), answered, no answer, late answer, answer lost, refused, failed,
-    crash, given up, never (came), silent (handled, and nothing said)."""
+    lost, crash, given up, never (came), silent (handled, and nothing said)."""
 
     time: int
     what: str
@@ -106,10 +106,11 @@ class SagaStep:
 
     def late_by(self, time: int) -> int | None:
         """How long after a time-out it was done after all (ms)."""
-        done = self.times("done", time)
-        missed = [m for m in self.times("no answer", time) if done and m < done[0]]
-        answered = [m for m in self.times("asked", time) if missed and m >= missed[-1] and m < done[0]]
-        return done[0] - missed[0] if missed and not answered else None
+        done, missed = self.times("done", time), self.times("no answer", time)
+        if not done or not missed or missed[0] > done[0]:
+            return None
+        late = any(bar.start < missed[0] and (bar.end is None or bar.end >= done[0]) for bar in self.bars)
+        return done[0] - missed[0] if late else None
 
     def state(self, time: int, over: bool = False) -> State:
         """How it stood at a moment (ms); `over` says that nothing can still come."""

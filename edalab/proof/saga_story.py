@@ -24,7 +24,7 @@ class SagaStory:
         keyed = next((e for n in said if (e := journal[n].envelope).subject is not None), None)
         self.subject: str | None = keyed and keyed.subject
         self._key = keyed and type(keyed.data).__declared__.key
-        self.rounds: list[tuple[str, str]] = []  # (a step, the later one that led to it again)
+        self.rounds: list[tuple[SagaStep, SagaStep]] = []  # (a later step, the earlier one that it led to again)
         self._steps: list[SagaStep] = []
         self._named: dict[str, SagaStep] = {}  # by the types of messages that stand for them
         self._owner: dict[str, SagaStep | None] = {}  # id of a message -> the step it belongs to
@@ -144,7 +144,7 @@ class SagaStory:
             return step
         cause = self._owner.get(self.record.journal[number].envelope.causation)
         if cause is not None and step in cause.way():
-            self.rounds.append((step.name, cause.name))
+            self.rounds.append((cause, step))
         return step
 
     def _command_of(self, number: int) -> SagaStep | None:
@@ -177,7 +177,7 @@ class SagaStory:
         that went well, and yet the saga never ended, it is the one that handled the last event and said nothing."""
         journal, record = self.record.journal, self.record
         told = {(step.service, id) for step in self._steps if step.event for id in step.causes(journal)}
-        told |= {(journal[n].service, journal[n].envelope.causation) for n in self._said}
+        told |= {(home.service, home.envelope.id) for n in self._said if (home := record.within.get(n))}
         quiet = []
         for number in self._said:
             envelope = journal[number].envelope

@@ -1,10 +1,12 @@
 """The steps of a saga as boxes: forward in lines from left to right, each compensation below what it undoes."""
 
+from collections import Counter
+
 from ..proof.saga_outcome import Outcome
 from ..proof.saga_step import SagaStep, State
 from ..proof.saga_story import SagaStory
 from .scene import Arrow, Box, Label, Mark, Scene
-from .text import clean, seconds, shorten, text_width
+from .text import clean, counted, seconds, shorten, text_width
 
 MARGIN, BESIDE, BELOW, BETWEEN = 24, 20, 26, 34  # px: at the sides, between boxes, above a compensation, between lines
 WIDEST = 154  # px of a box
@@ -31,8 +33,10 @@ class SagaChart:
 
     def __init__(self, scene: Scene, story: SagaStory, states: dict[SagaStep, State], came: Outcome, top: int):
         self.scene, self.story, self.states, self.came = scene, story, states, came
-        self.blamed = [s for s in came.steps if came.word == "stuck" or s in came.left]
+        self.blamed = came.steps if came.word == "stuck" else ()
+        self.tracks: dict[int, int] = {}  # band -> how many arrows run below it
         self._places()
+        self.occupied = [*self.place.values(), *((column, 1) for _, column in self.missing.values())]
         self._sizes()
         self._spots(top)
         self._arrows()
@@ -44,7 +48,7 @@ class SagaChart:
             self._words(x, y, name, ["never asked for"], "failed", clean(f"{name}, never asked for"))
         for step in self.blamed:
             x, y = self.spot[step]
-            scene.labels.append(Label(x, y - 9, "stuck here" if came.word == "stuck" else "left behind", "failed"))
+            scene.labels.append(Label(x, y - 9, "stuck here", "failed"))
 
     # -- which line and column
 
@@ -130,7 +134,7 @@ class SagaChart:
         for band in range(-(-self.columns // self.per)):
             inside = {step: place for step, place in self.place.items() if place[0] // self.per == band}
             depth = max([line for _, line in inside.values()] + [1 for _, column in self.missing.values() if column // self.per == band], default=0)
-            arcs = any(step.before in inside and self._skips(step) for step in inside)
+            arcs = any(step.before in inside and self._skips(step) or step in dict(self.story.rounds) for step in inside)
             y += 12 if arcs else 0
             for step, (column, line) in inside.items():
                 self.spot[step] = MARGIN + (column % self.per) * self.step, y + line * (self.h + BELOW)
@@ -160,6 +164,13 @@ class SagaChart:
             tip = f"{step.before.name} led to {step.name}"
             self.scene.arrows.append(Arrow(rounded(points), kind, head, tip))
 
+        for (later, earlier), times in Counter(self.story.rounds).items():
+            (x1, y1), (x2, y2) = self.spot[later], self.spot[earlier]
+            way = [(x1 + self.w // 2, y1), (x1 + self.w // 2, y1 - 12), (x2 + self.w // 2 - 12, y1 - 12), (x2 + self.w // 2 - 12, y2 - 1)]
+            if y1 == y2:
+                tip = f"{later.name} led to {earlier.name} again, {counted(times, 'time')}"
+                self.scene.arrows.append(Arrow(rounded(way), "again", "d", tip))
+
     def _way(self, source: SagaStep, target: SagaStep) -> tuple[list[tuple[int, int]], str]:
         """The corners of an arrow, and where its head points."""
         (c1, l1), (c2, l2), w, h = self.place[source], self.place[target], self.w, self.h
@@ -175,23 +186,31 @@ class SagaChart:
         if band1 == band2:
             if l1 == l2:
                 low, high = sorted((c1, c2))
-                between = any(low < c < high and line == l1 for c, line in self.place.values())
+                between = any(low < c < high and line == l1 for c, line in self.occupied)
                 if not between:
                     return ([(right1, y1 + h // 2), (x2 - 1, y2 + h // 2)], "r") if c2 > c1 else ([(x1, y1 + h // 2), (right2 + 1, y2 + h // 2)], "l")
                 if l1 == 0:
                     return [(middle1 + 10, y1), (middle1 + 10, y1 - 12), (middle2, y1 - 12), (middle2, y2 - 1)], "d"
-            elif l1 == 0 and c2 < c1 and not any(c2 < c <= c1 and line == l2 for c, line in self.place.values()):
+            elif l1 == 0 and c2 < c1 and not any(c2 < c <= c1 and line == l2 for c, line in self.occupied):
                 return [(middle1, y1 + h), (middle1, y2 + h // 2), (right2 + 1, y2 + h // 2)], "l"
-            elif l1 == 0 and c2 < c1 and not any(c2 < c < c1 and line == l2 for c, line in self.place.values()):
+            elif l1 == 0 and c2 < c1 and not any(c2 < c < c1 and line == l2 for c, line in self.occupied):
                 return [(x1 + 12, y1 + h), (x1 + 12, y1 + h + 10), (x1 - 10, y1 + h + 10), (x1 - 10, y2 + h // 2), (right2 + 1, y2 + h // 2)], "l"
-            track = max(y1, y2) + h + 10
+            track = self._track(band1, max(y1, y2) + h + 10)
             return [(middle1 - 8, y1 + h), (middle1 - 8, track), (middle2 + 8, track), (middle2 + 8, y2 + h + 1)], "u"
         if band2 > band1:
             track = self.bands[band2][0] - BETWEEN // 2 - 5
             return [(right1, y1 + h // 2), (right1 + 10, y1 + h // 2), (right1 + 10, track), (x2 - 12, track), (x2 - 12, y2 + h // 2), (x2 - 1, y2 + h // 2)], "r"
         track = self.bands[band2][1] + BETWEEN // 2 + 5
-        start = [(middle1, y1 + h), (middle1, y1 + h + 10), (12, y1 + h + 10)] if l1 == 0 else [(x1, y1 + h // 2), (12, y1 + h // 2)]
+        start = [(x1, y1 + h // 2), (12, y1 + h // 2)]
+        if any(c // self.per == band1 and c < c1 and line == l1 for c, line in self.occupied):
+            below = self._track(band1, y1 + h + 10)  # others stand in the way to the left
+            start = [(middle1 - 8, y1 + h), (middle1 - 8, below), (12, below)]
         return [*start, (12, track), (right2 + 12, track), (right2 + 12, y2 + h // 2), (right2 + 1, y2 + h // 2)], "l"
+
+    def _track(self, band: int, y: int) -> int:
+        """A line of its own below a band, as far as there is room."""
+        self.tracks[band] = self.tracks.get(band, 0) + 1
+        return y + 4 * ((self.tracks[band] - 1) % 3)
 
     # -- boxes
 

@@ -87,10 +87,6 @@ def saga_map(
     for line in wrapped(title.split(" "), " ", (width - 48) * 4 // 5, 14):
         scene.labels.append(Label(24, y, line, "title"))
         y += 20
-    if story.rounds:
-        step, cause = story.rounds[0]
-        scene.labels.append(Label(24, y, shorten(f"goes round in a circle: {cause} leads to {step} again, {counted(len(story.rounds), 'time')}", width - 48, 11, True), "failed"))
-        y += 18
     chart = SagaChart(scene, story, states, came, y + 4)
     y = chart.bottom + 28
     books = None

@@ -1,15 +1,15 @@
 """When each step of a saga ran: a row a step, in the order they began, with its waits, its time-outs and its failures."""
 
-from ..proof.saga_step import SagaStep, State
+from ..proof.saga_step import Bar, SagaStep, State
 from ..proof.saga_story import SagaStory
 from .axis import Axis
 from .saga_chart import kind_of
 from .scene import Box, Label, Line, Mark, Scene
 from .text import clean, seconds, shorten, text_width
 
-BAR = 12  # px
+BAR, MOST = 12, 60  # px; handlings in a row
 _MARKS = {"no answer": "no answer", "failed": "failed", "crash": "crash", "given up": "dead letter", "refused": "refused",
-          "answer lost": "stopped", "again": "doubled", "never": "lost", "silent": "stopped"}  # fmt: skip
+          "answer lost": "stopped", "lost": "stopped", "again": "doubled", "never": "lost", "silent": "stopped"}  # fmt: skip
 _SAID = {"late", "in doubt", "failed", "done twice", "refused", "idle", "never done"}
 
 
@@ -49,7 +49,7 @@ def _row(scene: Scene, axis: Axis, step: SagaStep, state: State, now: int, last:
     box, name = kind_of(step, state)
     box = "done" if box == "undone" else "failed" if box == "in doubt" and state.name != "late" else box
     asked, ends = None, [axis.x(step.moments[0].time)]
-    for moment in step.moments:
+    for moment in step.moments if len(step.bars) <= MOST else ():
         if moment.what in ("asked", "sent"):
             asked = moment.time if asked is None else asked
         closing = moment.what in ("answered", "no answer") or moment.what == "began" and not any(m.what == "answered" for m in step.moments)
@@ -58,7 +58,7 @@ def _row(scene: Scene, axis: Axis, step: SagaStep, state: State, now: int, last:
             asked = None
     if asked is not None and known:
         _wait(scene, axis, asked, min(last, now), y, step)
-    for bar in step.bars:
+    for bar in _few(step.bars):
         if bar.start <= now:
             end = min(last if bar.end is None else bar.end, now, last)
             x = axis.x(bar.start)
@@ -67,7 +67,7 @@ def _row(scene: Scene, axis: Axis, step: SagaStep, state: State, now: int, last:
             hurt = bar.ending in ("crash", "failure", "retry", "dead_letter") and end == bar.end
             scene.bars.append(Box(x, y - BAR // 2, w, BAR, "failed" if hurt else box, tip))
             ends.append(x + w)
-    for moment in step.moments:
+    for moment in step.moments if len(step.bars) <= MOST else step.moments[-1:]:
         if moment.time > now:
             continue
         x = axis.x(moment.time)
@@ -91,6 +91,11 @@ def _row(scene: Scene, axis: Axis, step: SagaStep, state: State, now: int, last:
             scene.labels.append(Label(x, y, words, kind))
         elif min(ends) - 8 - wide >= left:
             scene.labels.append(Label(min(ends) - 8, y, words, kind, "end"))
+
+
+def _few(bars: list[Bar]) -> list[Bar]:
+    """The bars; of very many one that lasts from the first to the last."""
+    return bars if len(bars) <= MOST else [Bar(bars[0].start, bars[-1].end, "")]
 
 
 def _wait(scene: Scene, axis: Axis, start: int, end: int, y: int, step: SagaStep) -> None:
