@@ -66,7 +66,8 @@ def test_cells_become_what_json_can_keep_and_empty_ones_are_left_out():
         "month": pandas.Period("2026-03"), "key": uuid.UUID(int=7), "raw": b"\xff", "parts": [1, None, {"a": float("nan")}],
         "nothing": None, "none": float("nan"), "never": pandas.NaT, "missing": pandas.NA, "blank": " ",
     }
-    frame = table(("Seen", "a", "2026-03-01T09:00Z")).assign(**{name: pandas.Series([value], dtype=object) for name, value in cells.items()})
+    columns = {name: pandas.Series([value], dtype=object) for name, value in cells.items()}
+    frame = table(("Seen", "a", "2026-03-01T09:00Z")).assign(**columns)
     assert read_table(frame, **COLUMNS).read("a")[0].data == {
         "text": "é", "whole": 3, "real": 0.5, "endless": "inf", "yes": True, "day": "2026-03-01", "exact": "1.10",
         "moment": "2026-03-01T09:00:00+01:00", "local": "2026-03-01T09:00:00", "wait": 60.0, "month": "2026-03",
@@ -92,8 +93,8 @@ def test_subjects_that_are_numbers_are_written_without_a_point():
 
 
 def test_unsorted_rows_are_sorted_by_when_they_were_recorded_and_that_is_said():
-    rows = [("S", "a", "2026-03-01", "2026-03-09", 1), ("S", "a", "2026-03-03", "2026-03-03", 2), ("S", "a", "2026-03-02", "2026-03-09", 3)]
-    frame = table(*rows, columns=("what", "who", "when", "known", "n"))
+    rows = [("2026-03-01", "2026-03-09", 1), ("2026-03-03", "2026-03-03", 2), ("2026-03-02", "2026-03-09", 3)]
+    frame = table(*[("S", "a", *row) for row in rows], columns=("what", "who", "when", "known", "n"))
     by_known, by_when = read_table(frame, **COLUMNS, recorded="known"), read_table(frame, **COLUMNS)
     assert [e.data["n"] for e in by_known.read("a")] == [2, 1, 3]
     assert by_known.notes == ["sorted by 'known': 1 row stood below later ones"]
@@ -110,7 +111,8 @@ def test_rows_of_one_moment_keep_their_order():
 def test_what_was_recorded_late_is_known_late():
     frame = small().assign(known=["2026-03-01T09:00Z", "2026-03-02T09:00Z", "2026-03-09T09:00Z"])
     store = read_table(frame, **COLUMNS, recorded="known")
-    assert store.state("a", total, 0, until="2026-03-05") == 7 and store.state("a", total, 0, until="2026-03-05", as_of="2026-03-05") == 0
+    assert store.state("a", total, 0, until="2026-03-05") == 7
+    assert store.state("a", total, 0, until="2026-03-05", as_of="2026-03-05") == 0
     assert store.read("a")[1].late and "known" not in store.read("a")[1].data
 
 
@@ -120,7 +122,7 @@ def test_what_was_recorded_before_it_happened_is_kept_and_said():
 
 
 def test_several_utc_offsets_are_one_time_line():
-    times = ["2026-03-29 01:30:00+01:00", "2026-03-29 03:30:00+02:00", "2026-03-29T00:45Z", "2026-03-29 00:50:00 UTC", "20260329T0055+00"]
+    times = ["2026-03-29 01:30:00+01:00", "2026-03-29 03:30+02:00", "2026-03-29T00:45Z", "2026-03-29 00:50:00 UTC", "20260329T0055+00"]
     store = read_table(table(*[("S", "a", time) for time in times]), **COLUMNS)
     assert [e.happened.isoformat()[11:16] for e in store.read("a")] == ["00:30", "00:45", "00:50", "00:55", "01:30"]
 
@@ -147,8 +149,9 @@ def test_the_hour_that_a_clock_shows_twice_is_two_moments():
 
 def test_rows_that_cannot_be_read_come_back_as_they_were_with_the_reason():
     rows = [
-        ("S", "a", "2026-03-01T09:00Z", 1), (None, "a", "2026-03-01T09:00Z", 2), ("S", " ", "2026-03-01T09:00Z", 3), ("S", "a", None, 4),
-        ("S", "a", "yesterday", 5), ("S", "a", "2026-03-01 09:00", 6), ("S", "a", 17, 7), ("S", "a", "2026-02-30T09:00Z", 8),
+        ("S", "a", "2026-03-01T09:00Z", 1), (None, "a", "2026-03-01T09:00Z", 2), ("S", " ", "2026-03-01T09:00Z", 3),
+        ("S", "a", None, 4), ("S", "a", "yesterday", 5), ("S", "a", "2026-03-01 09:00", 6), ("S", "a", 17, 7),
+        ("S", "a", "2026-02-30T09:00Z", 8),
         ("S", "a", "2026-03-01T09:00Z", object),
     ]
     frame = table(*rows, columns=("what", "who", "when", "n"), index=list("stuvwxyza"))
@@ -207,16 +210,16 @@ def test_every_row_is_either_stored_or_comes_back(rows):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda f: {"frame": "events.csv"}, "read_table takes a DataFrame, such as pandas.read_csv('events.csv') gives, not 'events.csv'"),
-        (lambda f: {"frame": f.drop(columns="who")}, "no column 'who' for subject= in the table; columns for subject= in the table: what, when"),
-        (lambda f: {"time": "wen"}, "no column 'wen' for time= in the table; columns for time= in the table: what, who, when, amount. Did"),
-        (lambda f: {"subject": ["who"]}, "no column ['who'] for subject= in the table"),
+        (lambda f: {"frame": "events.csv"}, "takes a DataFrame, such as pandas.read_csv('events.csv') gives, not 'events.csv'"),
+        (lambda f: {"frame": f.drop(columns="who")}, "no column 'who' in the table; columns in the table: what, when, amount"),
+        (lambda f: {"time": "wen"}, "no column 'wen' in the table; columns in the table: what, who, when, amount. Did you mean 'when'?"),
+        (lambda f: {"subject": ["who"]}, "no column ['who'] in the table"),
         (lambda f: {"frame": f.iloc[:0]}, "the table has no rows (columns: what, who, when, amount), so there is nothing to store"),
-        (lambda f: {"frame": pandas.concat([f, f[["amount"]]], axis=1)}, "the table has several columns with the name 'amount'; rename them"),
+        (lambda f: {"frame": pandas.concat([f, f[["amount"]]], axis=1)}, "several columns with the name 'amount'; rename them"),
         (lambda f: {"frame": f.assign(who=None)}, "none of the table's 3 rows can be read as an event: who is empty (3 rows)"),
-        (lambda f: {"frame": f.assign(when=["2026-03-01 09:00", "x", None])}, "the times in 'when', such as '2026-03-01 09:00', have no time zone"),
-        (lambda f: {"frame": f.assign(when=["3/4/2026 9:00", None, "x"])}, "such as '3/4/2026 9:00', are not written as ISO 8601 does; parse them"),
-        (lambda f: {"frame": f.assign(when=[1, 2, 3])}, "the times in 'when' are numbers, and what they count is not said; if seconds since 1970:"),
+        (lambda f: {"frame": f.assign(when=["2026-03-01 09:00", "x", None])}, "such as '2026-03-01 09:00', have no time zone"),
+        (lambda f: {"frame": f.assign(when=["3/4/2026 9:00", None, "x"])}, "such as '3/4/2026 9:00', are not written as ISO 8601 does"),
+        (lambda f: {"frame": f.assign(when=[1, 2, 3])}, "the times in 'when' are numbers, and what they count is not said"),
     ],
 )
 def test_a_table_that_cannot_be_read_at_all_is_told_in_a_sentence(change, says):
@@ -241,7 +244,8 @@ def test_what_is_said_about_other_ways_to_write_times_mends_them():
     with pytest.raises(Misuse) as told:
         read_table(frame, **COLUMNS)
     exec(str(told.value).partition("for instance: ")[2], {"frame": frame, "pandas": pandas})
-    assert [e.happened.strftime("%d %b %H:%M") for e in read_table(frame, **COLUMNS).read()] == ["03 Apr 07:00", "03 Apr 07:30", "13 Apr 07:00"]
+    found = [e.happened.strftime("%d.%m. %H:%M") for e in read_table(frame, **COLUMNS).read()]
+    assert found == ["03.04. 07:00", "03.04. 07:30", "13.04. 07:00"]
 
 
 def test_what_is_said_about_numbers_mends_them():
@@ -275,8 +279,8 @@ def test_a_table_that_was_kept_elsewhere_is_the_same_store(way, parsed):
     frame = small().assign(note=["a 'quoted' text", None, "été, encore"])
     if parsed:
         frame["when"] = pandas.to_datetime(frame["when"])
-    here, there = read_table(frame, **COLUMNS), read_table(way(frame), **COLUMNS)
-    assert [(e.stream, e.type, e.happened, e.data) for e in there.read()] == [(e.stream, e.type, e.happened, e.data) for e in here.read()]
+    here, there = [read_table(kept, **COLUMNS).read() for kept in (frame, way(frame))]
+    assert [(e.stream, e.type, e.happened, e.data) for e in there] == [(e.stream, e.type, e.happened, e.data) for e in here]
 
 
 # Real input: 8,577 events of 1,434 permit applications, and plain pandas beside.

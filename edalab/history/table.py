@@ -171,9 +171,9 @@ class _Table:
 
 def _check_columns(frame: "pandas.DataFrame", roles: dict[str, str]) -> None:
     names = list(map(str, frame.columns))
-    for role, name in roles.items():
+    for name in roles.values():
         if name not in list(frame.columns):
-            raise Unknown("column", name, names, f" for {role}= in the table")
+            raise Unknown("column", name, names, " in the table")
     if twice := [name for name, number in Counter(names).items() if number > 1]:
         raise Misuse(f"the table has several columns with the name {listed(map(repr, twice), 3)}; rename them: each becomes a field")
     if frame.empty:
