@@ -30,7 +30,7 @@ KEPT_OF_A_CELL = ("tags", "nbgrader")  # the rest is how one editor showed the c
 
 
 def notebooks() -> list[Path]:
-    return sorted((ROOT / "notebooks").glob("*.ipynb"))
+    return [*sorted((ROOT / "notebooks").glob("*.ipynb")), *sorted((ROOT / "teacher").glob("*.ipynb"))]
 
 
 def run(notebook, folder: Path):
@@ -93,7 +93,7 @@ def differences(stored, fresh) -> list[str]:
 
 def main(arguments=None) -> int:
     parser = argparse.ArgumentParser(description="Run the notebooks and write their stored outputs.")
-    parser.add_argument("notebooks", nargs="*", type=Path, help="which (default: all in notebooks/)")
+    parser.add_argument("notebooks", nargs="*", type=Path, help="which (default: all)")
     parser.add_argument("--check", action="store_true", help="write nothing, exit 1 when a stored notebook differs")
     options = parser.parse_args(arguments)
 
