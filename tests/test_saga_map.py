@@ -53,7 +53,7 @@ CASES = {
         "ended with HireBand in doubt (it was not carried out)", {"HireBand": "in doubt"},
         "drop planners.ask.HireBand", on_timeout="ignore",
     ),
-    "led: a late success": led("done, HireBand 0.31 s after the time-out", {"HireBand": "done"}, slow=1),
+    "led: a late success": led("done, HireBand 0.31 s late", {"HireBand": "done"}, slow=1),
     "led: a late success, left behind": led(
         "ended, but HireBand is not compensated", {"HireBand": "late", "WeddingCalledOff": "done"}, slow=1, on_timeout="ignore"
     ),

@@ -63,6 +63,8 @@ def tell(step: SagaStep, saga: Saga, told: list[int], answers: Answers, commands
     ends = [record.given_up[key] for key in given_up if key in record.given_up]
     found += [Moment(journal[n].time, "given up", journal[n].detail or "") for n in ends]
     done, again = _done(step, saga, handlings)
+    if step.event and not done and not step.refusals and (quiet := [h.last for h in handlings if h.finished]):
+        found.append(Moment(journal[quiet[-1]].time, "silent", ""))
     found += [Moment(journal[n].time, "done", "") for n in done] + [Moment(journal[n].time, "again", "") for n in again]
     found += [Moment(journal[n].time, "refused", journal[n].envelope.type) for n in step.refusals]
     if step.unheard and not handlings and not ends:
@@ -104,6 +106,9 @@ def _done(step: SagaStep, saga: Saga, handlings: list[Handling]) -> tuple[list[i
     of sagas; others are done when they are handled with an effect, or said."""
     journal, done, again = saga.record.journal, [], []
     undoable = step.final or step.undoes or step.undone_by or any(map(saga.compensators, step.names))
+    if not undoable and any(word[1] in step.names for word in saga.words.values()):  # what only can be refused, and leads nobody
+        inside = [journal[n].envelope.data for h in handlings for n in h.inside if journal[n].step != "save"]
+        undoable = not any(isinstance(data, Command) for data in inside)
     names = [name for name in step.names if name in saga.parts and name in saga.said and saga.word(name)[1] is None]
     if undoable and names and len(step.said) <= ROUNDS:
         for same in (same for name in (names[:1] if names[0] == step.names[0] else names) for same in saga.told(name)):

@@ -125,7 +125,7 @@ class SagaStep:
             return State("done twice", "done twice" if again == 1 and done == 1 else f"done {done + again:,} times")
         if done and back >= done:
             return State("compensated", "compensated")
-        lateness = f"done {_seconds(late)} after the time-out" if late is not None else ""
+        lateness = f"done {_seconds(late)} late" if late is not None else ""
         if done and doubt:
             if not count["no answer"]:
                 return State("in doubt" if over else "done", "done, no answer")
@@ -135,7 +135,8 @@ class SagaStep:
         if count["refused"]:
             return State("refused", "refused")
         if count["never"] or count["silent"]:
-            return State("failed", f"{'never got' if count['never'] else 'said nothing after'} {self.unheard}")
+            silent = f"said nothing after {self.unheard}" if self.unheard else "never said"
+            return State("failed", f"never got {self.unheard}" if count["never"] else silent)
         if count["given up"]:
             gave = "gave up" if self.unheard else "given up"
             return State("failed", f"{gave} after {self.tries(time):,} tries" if self.tries(time) > 1 else gave)
@@ -152,6 +153,8 @@ class SagaStep:
             if self.undoes:
                 return State("idle", "nothing to compensate")
             return State("idle", f"answered {shortened(answer, 24)}" if answer and answer != "null" else "did nothing")
+        if count["crash"] and not count["asked"] and [m for m in self.moments if m.time <= time][-1].what == "crash":
+            return State("failed", "crashed")
         if over:
             return State("in doubt" if count["asked"] else "failed", "no answer" if count["asked"] else "never finished")
         at_work = any(bar.start <= time and (bar.end is None or bar.end > time) for bar in self.bars)

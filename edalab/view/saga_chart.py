@@ -76,6 +76,7 @@ class SagaChart:
                 name = next(name for name, word in self.story.words.items() if word[0] in step.names)
                 self.missing[step] = name, self.place[step][0]
                 below[self.place[step][0]] = 1
+        self.ends = ends
         for step in ends:
             self._put(step, 0, below)
         for step in sides:
@@ -219,6 +220,8 @@ class SagaChart:
         box, name = kind_of(step, state)
         if step in self.came.left and box == "done":
             box, name = "left behind", "failed"
+        if step in self.ends and box == "done":
+            box, name = "compensation", "compensation"
         when = [f"{m.what}{': ' + m.words if m.words else ''} at {seconds(m.time)}" for m in step.moments if state.name != "not yet"]
         tip = clean("; ".join([f"{step.name} ({step.service}): {state.words or state.name}", *when]), 400)
         self.scene.bars.append(Box(x, y, self.w, self.h, box, tip))

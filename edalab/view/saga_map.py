@@ -84,7 +84,7 @@ def saga_map(
         y = _table(scene, {one: outcome(one, now) for one in told}, story, y)
     at = f" at {seconds(until)}" if now is not None else ""
     title = clean(f"{story.title}{at}: {came.sentence}")
-    for line in wrapped(title.split(" "), " ", (width - 48) * 4 // 5, 14):
+    for line in wrapped(title.split(" "), " ", (width - 48) * 6 // 7, 14):
         scene.labels.append(Label(24, y, line, "title"))
         y += 20
     chart = SagaChart(scene, story, states, came, y + 4)

@@ -81,8 +81,9 @@ def _row(scene: Scene, axis: Axis, step: SagaStep, state: State, now: int, last:
             scene.marks.append(Mark(x, y, _MARKS[moment.what], clean(words)))
             ends.append(x + 7)
     words = state.words if state.name in _SAID or state.words not in ("", "done", "compensated") else ""
+    words = "" if words.startswith("asked ") else words  # the bars say it
     if words and known and state.name != "under way":
-        kind = "compensation" if step.undoes and state.name == "done" else "failed" if state.name in _SAID and state.name != "idle" or "time-out" in words else "axis"
+        kind = "compensation" if step.undoes and state.name == "done" else "failed" if state.name in _SAID and state.name != "idle" or " late" in words else "axis"
         wide = text_width(words, 11 if kind != "axis" else 10, kind != "axis")
         x, line = max(ends) + 8, axis.x(now)
         if now < last and x - 4 < line < x + wide:
