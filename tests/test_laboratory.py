@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from weddings import choreographed, one_announced, one_wedding, orchestrated
+
 from edalab import Claim, Command, Event, Misuse, Query, System, simulate
 from edalab.panels import Laboratory
 from edalab.panels.knobs import RATES
@@ -425,3 +427,46 @@ def test_a_pasted_plan_is_played_beside_the_exact_fault_and_stands_in_the_code(l
     assert "is no fault" in lab.error and lab.run.digest == calm
     lab.plan.value = ""
     assert not lab.error
+
+
+def booked(world):
+    return {"halls booked": world.rows("halls", "select count(*) from effects where live")[0][0]}
+
+
+def test_a_saga_has_a_tab_that_follows_the_cursor_with_its_ledger():
+    lab = Laboratory(orchestrated(refuse=2), one_wedding, ledger=booked)
+    assert [lab.tabs.get_title(n) for n in range(5)] == ["Timeline", "Flow", "Saga", "State at 0.64 s", "Tables"]
+    lab.tabs.selected_index = 2
+    assert ">Wedding w1 at 0.64 s: refused at OrderCake, compensated<" in visible(lab) and ">0 ✓<" in visible(lab)
+    lab.cursor.value = 0.2
+    assert ">Wedding w1 at 0.15 s: under way, HireBand asked, no answer yet<" in visible(lab)
+    assert ">halls booked<" in visible(lab) and ">now<" in visible(lab) and ">1<" in visible(lab)
+    lab.point.value, lab.action.value = "planners.ask.HireBand", "drop"
+    lab.cursor.value = 1.2
+    assert "under way, HireBand in doubt" in visible(lab)
+
+
+def test_the_tab_of_sagas_comes_and_goes_with_the_system_and_takes_nobody_away_from_where_he_looks():
+    def either(sagas="yes"):
+        return choreographed(2) if sagas == "yes" else shop()
+
+    def play(sagas="yes"):
+        return one_announced if sagas == "yes" else three_orders
+
+    lab = Laboratory(either, play, knobs={"sagas": ["yes", "no"]})
+    lab.tabs.selected_index = 4
+    lab.sagas.value = "no"
+    assert lab.tabs.selected_index == 3 and "<b>payments.charges</b>" in visible(lab)
+    assert len(lab.tabs.children) == 4
+    lab.sagas.value = "yes"
+    assert lab.tabs.selected_index == 4 and "<b>halls.effects</b>" in visible(lab)
+    lab.tabs.selected_index = 2
+    assert ">Wedding w1 at " in visible(lab)
+    lab.sagas.value = "no"
+    assert lab.tabs.selected_index == 0 and "<svg" in visible(lab)
+
+
+def test_a_ledger_that_fails_is_told_on_the_tab():
+    lab = Laboratory(orchestrated(), one_wedding, ledger=lambda world: world.rows("cellar", "select 1"))
+    lab.tabs.selected_index = 2
+    assert "no service &#x27;cellar&#x27;" in visible(lab)

@@ -12,6 +12,7 @@ from ..errors import Misuse
 from ..history import Run
 from ..model import System
 from ..proof import Claim, Schedule, Verdict
+from ..proof.saga_story import speaks_of_sagas
 from ..sim import Fault, Faults, Window, parse_plan, simulate
 from . import sheets
 from .code import Summary, claims_of, line, makers
@@ -21,13 +22,13 @@ from .knobs import RATES, STYLE, ExactFault, Moments, lesson_knob, rate, reached
 from .still import still
 
 WIDTH = 624  # px of a picture: what the notebook beside JupyterLab's side bar leaves at 1280
-TABS = ("Timeline", "Flow", "State", "Tables", "Every fault")
+TABS = ("Timeline", "Flow", "Saga", "State", "Tables", "Every fault")  # Saga where messages speak of sagas
 
 
 class Laboratory:
     """A panel over `simulate`: `system` and `workload` as it takes them, or functions of the `knobs` that make them;
     `knobs={"dedup": ["none", "by id"], "subscribers": (1, 8)}` are keywords of these functions, with values to choose from or
-    the lowest and highest.
+    the lowest and highest; `ledger` is what stands beside a saga, as `saga_map` takes it.
 
     Every widget is an attribute that works without a browser: `lab.drop.value = 0.5`, `lab.seed`, `lab.point`, `lab.action`,
     `lab.nth`, `lab.plan` (more faults, as text), `lab.cursor` (seconds), `lab.back.click()`, `lab.forward.click()`, `lab.tabs.selected_index`, and each knob by its
@@ -39,11 +40,12 @@ class Laboratory:
         workload: Callable,
         claims: Iterable[Claim] = (),
         knobs: Mapping[str, list | tuple] | None = None,
+        ledger: Callable[[Any], Mapping] | None = None,
     ):
         caller = sys._getframe(1)
         knobs = dict(knobs or {})
         self._system, self._workload = both = makers(system, workload, knobs, {**caller.f_globals, **caller.f_locals})
-        self.claims = claims_of(claims)
+        self.claims, self._ledger = claims_of(claims), ledger
         self.run: Run | None = None
         self.verdicts: list[Verdict] = []
         self.error = self._raised = ""
@@ -60,8 +62,10 @@ class Laboratory:
         self.back = ipywidgets.Button(description="◀ step", layout={"width": "72px"}, tooltip="to the moment before")
         self.forward = ipywidgets.Button(description="step ▶", layout={"width": "72px"}, tooltip="to the moment after")
         self.every_fault = EveryFault(self.claims, self._choose, WIDTH) if self.claims else None
-        sheets_of = [ipywidgets.HTML() for _ in TABS[:-1]] + ([self.every_fault.widget] if self.every_fault else [])
-        self.tabs = ipywidgets.Tab(sheets_of, titles=TABS[: len(sheets_of)], selected_index=0)
+        self._sheets = {name: ipywidgets.HTML() for name in TABS[:-1]} | ({TABS[-1]: self.every_fault.widget} if self.every_fault else {})
+        self._shown: list[str] = []  # the names of the tabs
+        self.tabs = ipywidgets.Tab()
+        self._offer_tabs([name for name in self._sheets if name != "Saga"])
         self.knobs: dict[str, ipywidgets.Widget] = {}
         for name, spec in knobs.items():
             if not name.isidentifier() or hasattr(self, name):
@@ -145,9 +149,20 @@ class Laboratory:
 
     def _show_run(self) -> None:
         self._reached = reached(self.run)
+        self._offer_tabs([name for name in self._sheets if name != "Saga" or speaks_of_sagas(self.run)])
         self.cursor.offer([time / 1000 for time in self._timeline(WIDTH).scene.times])
         self._draw()
         self._exact.offer([*self._calm, *self._reached])
+
+    def _offer_tabs(self, names: list[str]) -> None:
+        """Show these tabs, and stay with the one that was looked at, if it is still there."""
+        if names != self._shown:
+            looked_at = self._shown[self.tabs.selected_index or 0] if self._shown else TABS[0]
+            settling, self._settling, self._shown = self._settling, True, names
+            self.tabs.children = [self._sheets[name] for name in names]
+            self.tabs.titles = names
+            self.tabs.selected_index = names.index(looked_at) if looked_at in names else 0
+            self._settling = settling
 
     def _meet(self, system: System, workload: Callable) -> None:
         """Another system has other points; where it publishes and asks is seen when nothing goes wrong."""
@@ -185,24 +200,26 @@ class Laboratory:
         if self._settling or self.run is None:
             return
         number, seconds = self.tabs.selected_index or 0, self.cursor.value
-        if TABS[number] == "Every fault":
+        if self._shown[number] == "Every fault":
             system, _, workload = self._made
             self.every_fault.show(system, workload, self.seed.value)
             self.tabs.set_title(number, self.every_fault.title)
             return
         try:
-            drawn = self._drawn(TABS[number], seconds)
+            drawn = self._drawn(self._shown[number], seconds)
         except Exception as error:
             drawn = sheets.error(f"{type(error).__name__}: {error}")
         self.tabs.children[number].value = drawn
         self._when.value = f"{seconds:g} s"
-        self.tabs.set_title(TABS.index("State"), f"State at {seconds:g} s")
+        self.tabs.set_title(self._shown.index("State"), f"State at {seconds:g} s")
 
     def _drawn(self, tab: str, seconds: float) -> str:
         if tab == "Timeline":
             return f'<div class="edalab-picture">{self._timeline(WIDTH).svg()}</div>'
         if tab == "Flow":
             return f'<div class="edalab-flow">{view.flow(self.run).svg()}</div>'
+        if tab == "Saga":
+            return f'<div class="edalab-picture">{view.saga_map(self.run, ledger=self._ledger, cursor=seconds, width=WIDTH).svg()}</div>'
         if tab == "State":
             nodes = [*self.run.at(seconds).services.values()]
             return sheets.sheet(sheets.states(nodes), sheets.steps_at(self.run, seconds), sheets.databases(nodes))

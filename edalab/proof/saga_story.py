@@ -5,12 +5,12 @@ from functools import cached_property
 
 from ..errors import Misuse, Unknown
 from ..history import Run
-from ..model import Command, Query
+from ..model import Command, Query, System
 from .facts import UNSENT
 from .handlings import Handlings
 from .saga_moments import Answers, tell
 from .saga_step import SagaStep
-from .sagas import Saga, sagas, vocabulary
+from .sagas import Saga, Vocabulary, sagas, vocabulary
 
 
 class SagaStory:
@@ -220,18 +220,17 @@ def stories(run: Run) -> list[SagaStory]:
     return known[1]
 
 
-def _all(record: Handlings, words: dict, said: dict[str, list[int]]) -> list[Saga]:
+def _all(record: Handlings, words: Vocabulary, said: dict[str, list[int]]) -> list[Saga]:
     """The sagas, with those that began as they did and came to nothing before a word of sagas was said."""
     found = list(sagas(record, words))
     at_home = {story for saga in found for story in saga.stories}
     roots = {record.messages[story].type for saga in found for story in saga.stories if story in record.messages}
-    speaks = any(step in words for step, _ in [(name, 0) for service in record.system.services.values() for name, _ in service.handlers])
     keys = {(key, record.messages[next(iter(saga.stories))].type): saga for saga in found for key in saga.keys() if next(iter(saga.stories)) in record.messages}
     for story, numbers in said.items():
         root = record.messages.get(story)
         if story in at_home or root is None or root.source != "client" or isinstance(root.data, Query):
             continue
-        if root.type in roots or not found and speaks:
+        if root.type in roots or not found and _handles(record.system, words):
             if root.subject is not None and (saga := keys.get((root.subject, root.type))):
                 saga.stories[story] = None
                 continue
@@ -240,6 +239,19 @@ def _all(record: Handlings, words: dict, said: dict[str, list[int]]) -> list[Sag
             saga.stories[story] = None
             found.append(saga)
     return found
+
+
+def speaks_of_sagas(run: Run) -> bool:
+    """Whether messages that the system of a run handles, or that were sent in it, say something of sagas."""
+    try:
+        words = vocabulary("saga_map")
+    except Misuse:
+        return False
+    return _handles(run.system, words) or any(e.type in words for e in Handlings.of(run).messages.values())
+
+
+def _handles(system: System, words: Vocabulary) -> bool:
+    return any(name in words for service in system.services.values() for name, _ in service.handlers)
 
 
 def story_of(run: Run, correlation: str) -> SagaStory:
