@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from edalab.view.look import ARROWS, BOXES, LABELS, LINES, MARKS
-from edalab.view.scene import Arrow, Box, Label, Line, Mark, Scene
+from edalab.view.scene import Arrow, Box, Label, Line, Mark, Scene, Trace
 
 NASTY = [
     '<script>alert("1")</script>', "quotes \" ' & ampersand", "$x^2$ is no formula", "party 🎉👩‍👩‍👧 \U0001fae8",
@@ -29,6 +29,7 @@ def everything(text: str = "words") -> Scene:
         for m, head in enumerate(["r", "l", "u", "d", ""]):
             points = tuple(v + (60 * n if i % 2 == 0 else 10 * m) for i, v in enumerate(paths[m % 2]))
             scene.arrows.append(Arrow(points, kind, head, text, 2.5 * (m == 0)))
+    scene.traces = [Trace((110 + 60 * n, 290, 150 + 60 * n, 290, 150 + 60 * n, 310), kind, text, str(n)) for n, kind in enumerate(LINES)]
     scene.marks = [Mark(120 + 40 * n, 350, kind, text) for n, kind in enumerate(MARKS)]
     scene.labels = [
         Label(450, 380 + 16 * n, text[:40], kind, ("start", "middle", "end")[n % 3], text)
@@ -57,6 +58,12 @@ def scenes() -> st.SearchStrategy[Scene]:
         words,
     )
     mark = st.builds(Mark, x, y, st.sampled_from(list(MARKS)), words)
+    trace = st.builds(
+        lambda p, kind, tip: Trace(tuple(v for point in p for v in point), kind, tip),
+        st.lists(st.tuples(x, y), min_size=2, max_size=9),
+        st.sampled_from(list(LINES)),
+        words,
+    )
     label = st.builds(
         Label,
         st.integers(300, 500),
@@ -66,7 +73,7 @@ def scenes() -> st.SearchStrategy[Scene]:
         st.sampled_from(["start", "middle", "end"]),
         words,
     )
-    lists = {"bars": box, "spans": box, "arrows": arrow, "marks": mark, "labels": label}
+    lists = {"bars": box, "spans": box, "arrows": arrow, "traces": trace, "marks": mark, "labels": label}
     return st.builds(
         Scene,
         st.just(900),

@@ -54,6 +54,8 @@ def test_every_item_of_a_scene_is_painted_inside_the_picture():
         assert painted(box.extent()), box
     for line in scene.lines:
         assert painted(line.extent()), line
+    for trace in scene.traces:
+        assert painted(trace.extent()), trace
     for mark in scene.marks:
         left, top, right, bottom = mark.extent()
         assert any(a >= left - 1 and b >= top - 1 and c <= right + 1 and d <= bottom + 1 for a, b, c, d in found), mark

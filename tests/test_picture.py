@@ -10,12 +10,12 @@ def test_a_notebook_gets_a_png_and_one_line_of_text():
     assert set(data) == {"image/png", "text/plain"}
     assert data["image/png"].startswith(b"\x89PNG") and data["text/plain"] == repr(Picture(everything()))
     assert "\n" not in data["text/plain"]
-    assert metadata["image/png"] == {"width": 900, "height": 700, "alt": "everything, words"}
+    assert metadata["image/png"] == {"width": 900, "height": 900, "alt": "everything, words"}
 
 
 def test_the_png_is_sharp_on_fine_screens_and_small():
     png = Picture(everything()).png()
-    assert int.from_bytes(png[16:20]) == 1350 and int.from_bytes(png[20:24]) == 1050
+    assert int.from_bytes(png[16:20]) == 1350 and int.from_bytes(png[20:24]) == 1350
     assert len(png) < 60_000
 
 

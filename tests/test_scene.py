@@ -67,7 +67,7 @@ def test_numbers_are_said_as_people_say_them():
     assert (counted(1, "crash", "crashes"), counted(2_000, "crash", "crashes")) == ("1 crash", "2,000 crashes")
 
 
-@pytest.mark.parametrize("layer", ["lanes", "lines", "spans", "arrows", "bars", "labels", "marks"])
+@pytest.mark.parametrize("layer", ["lanes", "lines", "spans", "arrows", "bars", "traces", "labels", "marks"])
 def test_the_digest_changes_with_every_item_that_is_shown(layer):
     digests = {everything().digest}
     for number in range(len(getattr(everything(), layer))):

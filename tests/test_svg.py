@@ -59,6 +59,8 @@ def test_every_item_of_a_scene_is_painted_inside_the_picture():
     for arrow in scene.arrows:
         assert "M{} {}C{}".format(*arrow.points[:2], " ".join(map(str, arrow.points[2:]))) in paths
     assert paths.count("M") >= len(scene.arrows) + len(scene.marks) + len(scene.lines)
+    for trace in scene.traces:
+        assert f"M{' '.join(map(str, trace.points))}" in paths
     for mark in scene.marks:
         assert f"M{mark.x} {mark.y}m" in paths
     assert sum(1 for _ in root.iter("title")) >= len(boxes) - 1 + len(scene.arrows) + len(scene.marks)

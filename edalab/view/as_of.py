@@ -103,9 +103,11 @@ class _Draft:
         values = [whole.first, *values]
         texts = list(dict.fromkeys(value for value in values if isinstance(value, str)))
         if texts and any(value is not None and not isinstance(value, str) for value in values):
-            raise Misuse(f"some states are numbers and some are texts, such as {shown(texts[0])}; say what to draw: value=lambda state: …")
+            what = f"some states are numbers and some are texts, such as {shown(texts[0])}"
+            raise Misuse(f"{what}; say what to draw: value=lambda state: …")
         if len(texts) > LEVELS:
-            raise Misuse(f"the states are {len(texts)} different texts, too many for a line each; say what to draw: value=lambda state: …")
+            what = f"the states are {len(texts)} different texts, too many for a line each"
+            raise Misuse(f"{what}; say what to draw: value=lambda state: …")
         height = max(60, 34 * (len(texts) - 1)) if texts else HEIGHT
         self.plane = plane = Plane(values, window, 68 if cursor is not None else 50, height, width)
         self.moments = [at for fact in whole.facts for at in (fact.happened_at, fact.recorded_at) if window[0] <= at <= window[1]]

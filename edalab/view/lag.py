@@ -36,7 +36,8 @@ def lag(run: Run, service: str, *, width: int = 900) -> Lag:
     for trouble in backlog.troubles:
         for plane in (top, below):
             scene.spans.append(_span(trouble, plane, run.end, named))
-    for plane, title in ((top, f"{named}: events published and not yet committed"), (below, "age of the oldest of them, in seconds: how stale it is")):
+    titles = f"{named}: events published and not yet committed", "age of the oldest of them, in seconds: how stale it is"
+    for plane, title in zip((top, below), titles):
         plane.draw_grid(scene, calendar, words=plane is below)
         scene.labels.append(Label(2, plane.top - 32, shorten(title, width - 4, 13, True), "lane"))
     scene.traces += top.steps(0, [(_moment(level.time), level.waiting) for level in levels], _moment(end), "lag", "events waiting")

@@ -14,21 +14,25 @@ from .text import clean, counted
 NAMED, FEW = 75, 3  # px of width for each event with words; how many have words where not all have marks
 LATE, LATE_NAMED = 20, 3  # late events that are all marked; of more, and with words, those that misled most
 _LATE_MARKED = 8
-_SEEN = 8  # px from when it happened to when it was recorded, for an event to be drawn as late
+_SEEN = 3  # px from when it happened to when it was recorded, for an event to be drawn as late
 _ROOM = 8  # px that each mark of a quiet event needs
 
 
 class Entry(NamedTuple):
-    """An event with the value after it, and by how much that changed (0 where several happened at once)."""
+    """An event with the value after it, and by how much that changed: None where several happened at once."""
 
     fact: StoredEvent
     value: Any
-    step: float
+    step: float | None
+
+    @property
+    def size(self) -> float:
+        return abs(self.step or 0)
 
     @property
     def misled(self) -> float:
         """By how much, for how long."""
-        return abs(self.step or 1) * (self.fact.recorded_at - self.fact.happened_at)
+        return (self.size or 1) * (self.fact.recorded_at - self.fact.happened_at)
 
 
 class Marked:
@@ -38,7 +42,7 @@ class Marked:
         self.sight, self.plane, self.calendar, self.window = sight, plane, calendar, window
         entries, before = [], sight.first
         for change in sight.was:
-            step = _step(before, change.value) if len(change.facts) == 1 else 0.0
+            step = _step(before, change.value) if len(change.facts) == 1 else None
             entries += [Entry(fact, change.value, step) for fact in change.facts]
             before = change.value
         shown = [entry for entry in entries if self._within(entry.fact.happened_at) or self._within(entry.fact.recorded_at)]
@@ -46,14 +50,13 @@ class Marked:
         self.shown, self.named = len(shown), 0
         self.late = sorted((entry for entry, is_late in zip(shown, late) if is_late), key=lambda entry: -entry.misled)
         self.quiet = [entry for entry, is_late in zip(shown, late) if not is_late and self._within(entry.fact.happened_at)]
-        self.quiet.sort(key=lambda entry: -abs(entry.step))
+        self.quiet.sort(key=lambda entry: -entry.size)
         self.all_late = len(self.late) <= LATE
         self.all_quiet = len(self.quiet) * _ROOM <= plane.right - plane.left
 
     def mark(self, scene: Scene, room: Room) -> None:
         """A filled mark where an event happened, an open one where a late one was recorded."""
-        for entry in self.quiet if self.all_quiet else ():
-            self._mark_quiet(entry, scene)
+        scene.marks += [self._mark(entry) for entry in self.quiet if self.all_quiet]
         learned: dict[tuple[int, int], list[str]] = {}
         for entry in self.late if self.all_late else self.late[:_LATE_MARKED]:
             if self._within(entry.fact.happened_at):
@@ -68,15 +71,20 @@ class Marked:
     def name(self, room: Room) -> None:
         """Words for the late events that misled most, then for those that changed most."""
         self.named = sum(self._name_late(entry, room) for entry in self.late[:LATE_NAMED])
+        typical = self.quiet[len(self.quiet) // 2].size if self.quiet else 0
         most = (self.plane.right - self.plane.left) // NAMED if self.all_quiet else self.named + FEW
         for entry in self.quiet:
-            if self.named >= most:
+            words = in_words(entry.fact, entry.step)
+            if self.named >= most or not self.all_quiet and entry.size <= 1.5 * typical:
                 break
-            if room.put(in_words(entry.fact, entry.step), "fact", *self._spot(entry), anyhow=False):
+            mark = self._mark(entry)
+            if words == entry.value or not self.all_quiet and not room.free(mark.extent()):
+                continue  # its level says it; or words stand there
+            if room.put(words, "fact", *self._spot(entry), anyhow=False):
                 self.named += 1
                 if not self.all_quiet:
-                    self._mark_quiet(entry, room.scene)
-                    room.taken.append(room.scene.marks[-1].extent())
+                    room.scene.marks.append(mark)
+                    room.taken.append(mark.extent())
 
     def captions(self) -> list[str]:
         """What the marks mean, and how many events have none or no words."""
@@ -96,15 +104,15 @@ class Marked:
         here, there = self._within(fact.happened_at), self._within(fact.recorded_at)
         few = len(self.late) <= LATE_NAMED
         if few and here and there and (first := room.put(f"{words} {then} …", "late", *self._spot(entry))):
-            if room.put(f"… recorded {later}", "late", *self._learned(entry)):
+            if room.put(f"… recorded {later}", "late", *self._learned(entry), anyhow=False):
                 return True
             room.take_back(first)
         whole = f"{words} {then}, recorded {later}"
         spots = [self._spot(entry)] * here + [self._learned(entry)] * there
         return any(room.put(whole, "late", *spot) is not None for spot in spots)
 
-    def _mark_quiet(self, entry: Entry, scene: Scene) -> None:
-        scene.marks.append(Mark(*self._spot(entry), "fact", self._tip(entry)))
+    def _mark(self, entry: Entry) -> Mark:
+        return Mark(*self._spot(entry), "fact", self._tip(entry))
 
     def _spot(self, entry: Entry) -> tuple[int, int]:
         return self.plane.x(entry.fact.happened_at), self.plane.y(entry.value)
@@ -122,16 +130,16 @@ class Marked:
         return clean(f"{fact.stream} {fact.version}: {in_words(fact, entry.step)}, {when}; then {said(entry.value)}", 300)
 
 
-def in_words(fact: StoredEvent, step: float = 0) -> str:
+def in_words(fact: StoredEvent, step: float | None = None) -> str:
     """An event in a few words: those of its type, and the number that it is about, which is that by which the state changed
-    (`step`), or its only one."""
+    (`step`), or its only one, but for one that changed nothing."""
     words = fact.type
     if words.isidentifier():
         words = " ".join(re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", words)).lower() or words
     fields = {name: n for name, n in fact.data.items() if isinstance(n, int | float) and not isinstance(n, bool)}
-    numbers = [n for name, n in fields.items() if not name.lower().endswith("id")]
+    numbers = [n for name, n in fields.items() if not name.lower().endswith(("id", "version"))]
     about = [n for n in numbers if step and abs(n) == abs(step)] or (numbers if len(numbers) == 1 else [])
-    if not about:
+    if not about or step == 0:
         return clean(words, 40)
     last = words.split(" ")[-1]  # of "money deposited 70" the verb says it all; so would "sent" or "drawn"
     return clean(f"{last if last[-1:] in 'dnt' else words} {number(about[0])}", 40)

@@ -23,8 +23,9 @@ class Plane:
             low, high, ticks = 0, max(1, len(self.levels) - 1), [(n, clean(name, 60)) for n, name in enumerate(self.levels)]
         else:
             whole = all(isinstance(value, int) for value in values)
-            ticks = _round(min(values, default=0), max(values, default=0), max(2, height // _APART), whole)
-            low, high = (min([number for number, _ in ticks] + values), max([number for number, _ in ticks] + values))
+            low, high = _span([float(value) for value in values] or [0.0])
+            spare, ticks = 0.08 * (high - low), _round(low, high, max(2, height // _APART), whole)
+            low, high = max(ticks[0][0], low - spare), min(ticks[-1][0], high + spare)
         self.low, self.high = float(low), float(high)
         self.left = 16 + max(24, *(text_width(shorten(word, _WIDEST, 10), 10) for _, word in ticks))
         self.right, self.ticks = width - 16, ticks
@@ -43,6 +44,8 @@ class Plane:
     def draw_grid(self, scene: Scene, calendar: Calendar, words: bool = True) -> None:
         """The grid, with the words at its lines; those of time below it, unless another plane below has them."""
         for number, word in self.ticks:
+            if not self.low <= number <= self.high:
+                continue
             y = self.y(self.levels[number] if self.levels else number)
             scene.lines.append(Line(self.left, y, self.right, y, "grid"))
             scene.labels.append(Label(self.left - 8, y, shorten(word, _WIDEST, 10), "axis", "end", word if self.levels else ""))
@@ -101,16 +104,20 @@ def number(value: Any) -> str:
     return f"{value:,.2f}".rstrip("0").rstrip(".") if abs(value) >= 1 else f"{float(value):.3g}"
 
 
-def _round(low: Any, high: Any, most: int, whole: bool) -> list[tuple[Any, str]]:
-    """About so many round numbers (`whole` ones) from at or below the lowest to at or above the highest, and their words.
-    What comes near 0 is drawn from 0 on: so heights can be compared."""
-    low, high = float(low), float(high)
+def _span(values: list[float]) -> tuple[float, float]:
+    """From the lowest value to the highest. What comes near 0 is drawn from 0 on: so heights can be compared."""
+    low, high = min(values), max(values)
     if 0 < low <= 0.6 * high:
         low = 0.0
     if 0.6 * low <= high < 0:
         high = 0.0
     if low == high:
         low, high = (low - 1, high + 1) if low else (0.0, 1.0)
+    return low, high
+
+
+def _round(low: float, high: float, most: int, whole: bool) -> list[tuple[float, str]]:
+    """About so many round numbers (`whole` ones) from at or below the lowest to at or above the highest, and their words."""
     exponent = 0
     while 10.0**exponent * most < high - low:
         exponent += 1

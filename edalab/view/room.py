@@ -28,11 +28,15 @@ class Room:
         for (anchor, dx, dy), clear in places:
             label = Label(x + dx, y + dy, clean(words, 90), kind, anchor)
             box = label.extent()
-            if self._inside(box) and not _crossed(box, self.taken) and not (clear and _crossed(box, self.strokes)):
+            if self._inside(box) and self.free(box) and not (clear and _crossed(box, self.strokes)):
                 self.scene.labels.append(label)
                 self.taken.append(box)
                 return label
         return None
+
+    def free(self, box: Box) -> bool:
+        """Whether no words and no mark stand there."""
+        return not _crossed(box, self.taken)
 
     def take_back(self, label: Label) -> None:
         self.scene.labels.remove(label)

@@ -1,0 +1,199 @@
+"""The picture of what was and what was believed: true to the store, and legible however many events there are."""
+
+import pytest
+from accounts import AccountOpened, MoneyDeposited, MoneyWithdrawn, account_7, balance, year_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scenes import flaws
+
+from edalab import Event, EventStore, Misuse
+from edalab.view import as_of
+from edalab.view.marked import in_words
+from edalab.view.plane import _thinned
+
+
+class OrderPlaced(Event): ...
+
+
+class OrderPaid(Event): ...
+
+
+class OrderCancelled(Event): ...
+
+
+def order():
+    store = EventStore(":memory:")
+    store.append("order-1", [OrderPlaced()], recorded="2026-03-01")
+    store.append("order-1", [OrderPaid()], recorded="2026-03-09")
+    store.append("order-1", [OrderCancelled()], happened="2026-03-06", recorded="2026-03-14")
+    return store
+
+
+def status(before, fact):
+    return "cancelled" if before == "cancelled" else type(fact.event).__name__.removeprefix("Order").lower()
+
+
+def texts(picture, kind):
+    return [label.text for label in picture.scene.labels if label.kind == kind]
+
+
+def marks(picture, kind):
+    return [(mark.x, mark.y) for mark in picture.scene.marks if mark.kind == kind]
+
+
+def test_the_digest_says_what_is_shown():
+    picture = as_of(account_7(), "account-7", balance, 0, cursor="2026-03-22")
+    assert repr(picture).startswith(
+        "account-7, balance; on 22 March was 110, believed 40: 5 events; 1 recorded late; 110 at the end; "
+        "believed 60 where it was 130 from 12 March to 20 March; "
+    )
+    assert repr(picture) == repr(as_of(account_7(), "account-7", balance, 0, cursor="2026-03-22"))
+    assert repr(picture) != repr(as_of(account_7(), "account-7", balance, 0, cursor="2026-03-21"))
+
+
+def test_a_late_event_is_marked_where_it_happened_and_where_it_was_recorded_and_said_in_words():
+    picture = as_of(account_7(), "account-7", balance, 0)
+    plane, (late,), (learned,) = picture.scene.axis, marks(picture, "late"), marks(picture, "learned")
+    assert late[0] < learned[0] and late[1] == plane.y(130) and learned[1] == plane.y(110)
+    assert texts(picture, "late") == ["deposited 70 on 12 March …", "… recorded on 26 March"]
+    assert {"deposited 100", "withdrawn 40", "withdrawn 20"} <= set(texts(picture, "fact"))
+    shaded = [box.tip for box in picture.scene.spans if box.kind == "wrong"]
+    assert shaded == ["12 March to 20 March: was 130, believed 60", "20 March to 26 March: was 110, believed 40"]
+
+
+def test_the_cursor_says_what_was_and_what_was_believed():
+    picture = as_of(account_7(), "account-7", balance, 0, cursor="2026-03-22")
+    assert texts(picture, "at cursor") == ["was 110, believed 40"] and picture.scene.cursor[2].text == "22 March"
+    assert texts(as_of(account_7(), "account-7", balance, 0, cursor="2026-03-27"), "at cursor") == ["was 110"]
+
+
+def test_the_lines_pass_the_values_of_the_store():
+    store = account_7()
+    scene = as_of(store, "account-7", balance, 0).scene
+    for kind in ("was", "believed"):
+        corners = next(list(zip(t.points[::2], t.points[1::2])) for t in scene.traces if t.kind == kind and len(t.points) > 4)
+        for day in range(1, 27):
+            asked = f"2026-03-{day:02}T12:00Z"
+            value = store.state("account-7", balance, 0, until=asked, as_of=asked if kind == "believed" else None)
+            x = scene.axis.x(store.read("account-7")[0].happened_at + round((day - 0.5) * 86_400_000_000))
+            levels = {y for (x1, y), (x2, y2) in zip(corners, corners[1:]) if x1 <= x <= x2 and y == y2}
+            assert levels == {scene.axis.y(value)}, (kind, asked)
+
+
+def test_as_known_at_an_earlier_moment_what_came_later_is_not_there_and_the_picture_keeps_its_measures():
+    store = account_7()
+    now, then = (as_of(store, "account-7", balance, 0, as_of=known, cursor="2026-03-22") for known in (None, "2026-03-24"))
+    assert not marks(then, "late") and texts(then, "at cursor") == ["was 40"]
+    assert [box.tip for box in then.scene.lanes] == ["not known yet"] and now.scene.lanes == []
+    assert [now.scene.axis.y(value) for value in (0, 130)] == [then.scene.axis.y(value) for value in (0, 130)]
+    assert ", as known on 24 March; on 22 March was 40: 4 events; 40 at the end" in repr(then)
+    beyond = as_of(store, "account-7", balance, 0, as_of="2026-03-10", cursor="2026-03-22")
+    assert texts(beyond, "at cursor") == ["60, as far as known"]
+
+
+@pytest.mark.parametrize("width", [624, 900])
+@pytest.mark.parametrize(("events", "late"), [(1, 0), (6, 0.5), (60, 0.05), (60, 0.6), (300, 0.05), (1_000, 0.03), (1_000, 1)])
+def test_words_and_marks_stay_in_the_picture_and_apart(events, late, width):
+    for seed in range(3):
+        store = year_of(events, late, seed)
+        picture = as_of(store, "account-1", balance, 0, cursor="2025-06-01", width=width)
+        assert not flaws(picture.scene), seed
+        assert len(texts(picture, "late")) <= 6 and len(texts(picture, "fact")) <= 12
+    assert picture.png().startswith(b"\x89PNG") and len(picture.svg()) < 150_000
+
+
+def test_of_many_events_it_says_what_is_not_marked_and_not_named():
+    said = " ".join(texts(as_of(year_of(1_000, 0.1), "account-1", balance, 0), "caption"))
+    assert "late ones marked: those that misled most" in said and "of 1,000 events named" in said
+    part = as_of(year_of(60), "account-1", balance, 0, since="2025-03-01", until="2025-03-31")
+    assert "events not shown" in " ".join(texts(part, "caption")) and not flaws(part.scene)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(-3, 9), st.integers(-9, 9)), min_size=1, max_size=12), st.floats(0.001, 1e9))
+def test_any_store_gives_a_picture_without_flaws(told, unit):
+    store, recorded = EventStore(":memory:"), 0
+    for wait, late, amount in told:
+        recorded += wait
+        moments = {"recorded": min(1e9, recorded * unit), "happened": min(1e9, max(-1e9, (recorded - late) * unit))}
+        store.append("a", [MoneyDeposited(amount=amount)], **moments)
+    picture = as_of(store, "a", balance, 0, cursor=min(1e9, recorded * unit / 2))
+    assert not flaws(picture.scene)
+
+
+def test_a_text_has_levels_of_its_own():
+    picture = as_of(order(), "order-1", status, cursor="2026-03-10")
+    assert {"placed", "paid", "cancelled"} <= set(texts(picture, "axis")) and not flaws(picture.scene)
+    assert texts(picture, "at cursor") == ["was cancelled, believed paid"]
+    assert "believed paid where it was cancelled from 9 March to 14 March" in repr(picture)
+
+
+def test_of_other_states_a_value_is_drawn():
+    def counted(state, fact):
+        return {**state, fact.type: state.get(fact.type, 0) + 1}
+
+    picture = as_of(account_7(), "account-7", counted, {}, value=lambda state: state.get("MoneyWithdrawn", 0))
+    assert [change.value for change in picture.hindsight.was] == [0, 0, 1, 1, 2]
+    with pytest.raises(Misuse, match=r"a state of counted is \{\}, and a line is drawn of a number or a text; say what"):
+        as_of(account_7(), "account-7", counted, {})
+    with pytest.raises(Misuse, match=r"value= raised KeyError .* for the state \{\}; it is asked about the state before the first"):
+        as_of(account_7(), "account-7", counted, {}, value=lambda state: state["MoneyWithdrawn"])
+    with pytest.raises(Misuse, match=r"value= returned \[\]"):
+        as_of(account_7(), "account-7", counted, {}, value=lambda state: [])
+
+
+def test_a_yes_and_a_no_are_drawn_and_before_there_is_a_state_there_is_no_line():
+    picture = as_of(account_7(), "account-7", lambda state, fact: balance(0, fact) > 0)
+    assert {"yes", "no"} <= set(texts(picture, "axis"))
+    first = next(trace for trace in picture.scene.traces if trace.kind == "was")
+    assert first.points[0] == picture.scene.axis.x(picture.hindsight.facts[0].happened_at)
+
+
+def test_all_streams_are_one_state():
+    store = account_7()
+    store.append("account-8", [AccountOpened(owner="Ada"), MoneyDeposited(amount=5)], recorded="2026-03-27")
+    assert repr(as_of(store, None, balance, 0)).startswith("all streams, balance: 7 events; 1 recorded late; 115 at the end")
+
+
+def test_what_cannot_be_drawn_is_said():
+    with pytest.raises(Misuse, match="no stream 'account-9'; streams: account-7"):
+        as_of(account_7(), "account-9", balance, 0)
+    with pytest.raises(Misuse, match="holds no events yet"):
+        as_of(EventStore(":memory:"), None, balance, 0)
+    with pytest.raises(Misuse, match="since= must be before until="):
+        as_of(account_7(), "account-7", balance, 0, since="2026-03-20", until="2026-03-10")
+    with pytest.raises(Misuse, match="61 different texts, too many"):
+        as_of(year_of(60), "account-1", lambda state, fact: fact.id, "")
+    with pytest.raises(Misuse, match="some states are numbers and some are texts, such as 'new'"):
+        as_of(account_7(), "account-7", lambda state, fact: fact.version, "new")
+
+
+@pytest.mark.parametrize(
+    ("event", "step", "said"),
+    [
+        (MoneyDeposited(amount=70), 70, "deposited 70"),
+        (MoneyDeposited(amount=7_000), None, "deposited 7,000"),
+        (MoneyDeposited(amount=70), 1, "deposited 70"),
+        (MoneyDeposited(amount=70), 0, "money deposited"),
+        (MoneyWithdrawn(amount=40), -40, "withdrawn 40"),
+        (AccountOpened(owner="Noor"), 0, "account opened"),
+        (OrderPlaced(), None, "order placed"),
+    ],
+)
+def test_an_event_says_itself_in_a_few_words(event, step, said):
+    store = EventStore(":memory:")
+    store.append("a", [event], recorded=0)
+    assert in_words(store.read("a")[0], step) == said
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 30)), min_size=2, max_size=60))
+def test_a_thinned_line_covers_the_same_pixels(points):
+    points.sort(key=lambda point: point[0])
+    steps = [corner for (x1, y1), (x2, y2) in zip(points, points[1:]) for corner in ((x1, y1), (x2, y1), (x2, y2))]
+
+    def covered(corners):
+        pairs = list(zip(corners, corners[1:]))
+        return {(x, y) for (a, b), (c, d) in pairs for x in range(a, c + 1) for y in range(min(b, d), max(b, d) + 1)}
+
+    assert covered(_thinned(steps)) == covered(steps) or len(set(steps)) == 1
+    assert len(_thinned(steps)) <= 4 * len({x for x, _ in steps})

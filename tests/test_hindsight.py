@@ -1,0 +1,106 @@
+"""What was and what was believed are what the store says at every moment, however late its events came."""
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from accounts import MoneyDeposited, MoneyWithdrawn, account_7, balance, year_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edalab import EventStore, Misuse
+from edalab.history import hindsight
+from edalab.history.hindsight import Hindsight
+
+START = datetime(2025, 1, 1, tzinfo=timezone.utc)
+DAYS = range(0, 46)
+
+
+def day(number):
+    return START + timedelta(days=number)
+
+
+def in_a_row(told, fact):
+    """A fold to which the order matters, and which changes what it is given."""
+    told.append((fact.event.amount, fact.version))
+    return told[-7:]
+
+
+@st.composite
+def stores(draw):
+    """A stream of events, some recorded late, some in one go, and now and then one before it happened."""
+    store = EventStore(":memory:")
+    recorded = 10
+    for number in range(draw(st.integers(1, 15))):
+        recorded += draw(st.integers(0, 2))
+        happened = recorded + draw(st.sampled_from([0, 0, 0, 0, -1, -2, -9, 2]))
+        kind = draw(st.sampled_from([MoneyDeposited, MoneyWithdrawn]))
+        store.append("a", [kind(amount=number)], happened=day(happened), recorded=day(recorded))
+    return store
+
+
+@pytest.fixture(autouse=True, scope="module")
+def kept_often():
+    """States are kept every third event instead of every fiftieth: so short streams are long ones."""
+    often, hindsight._APART = hindsight._APART, 3
+    yield
+    hindsight._APART = often
+
+
+@settings(max_examples=50)
+@given(stores())
+def test_both_courses_are_what_the_store_says_at_any_moment(store):
+    for fold, start in ((balance, 0), (in_a_row, [])):
+        sight = Hindsight(store, "a", fold, start, lambda state: str(state))
+        for asked in map(day, DAYS):
+            was, believed = store.state("a", fold, start, until=asked), store.state("a", fold, start, until=asked, as_of=asked)
+            assert (sight.was_at(asked), sight.believed_at(asked)) == (str(was), str(believed))
+
+
+@settings(max_examples=50)
+@given(stores(), st.integers(8, 46))
+def test_as_known_at_a_moment_nothing_recorded_later_counts(store, number):
+    known = day(number)
+    less = Hindsight(store, "a", balance, 0).as_known(int(known.timestamp()) * 1_000_000)
+    for asked in map(day, DAYS):
+        assert less.was_at(asked) == store.state("a", balance, 0, until=asked, as_of=known)
+        if asked <= known:
+            assert less.believed_at(asked) == store.state("a", balance, 0, until=asked, as_of=asked)
+    assert all(wrong.end <= known.timestamp() * 1_000_000 for wrong in less.wrong)
+
+
+@settings(max_examples=50)
+@given(stores())
+def test_wrong_is_where_they_differ(store):
+    sight = Hindsight(store, "a", balance, 0)
+    for asked in map(day, DAYS):
+        at = int(asked.timestamp()) * 1_000_000
+        inside = [wrong for wrong in sight.wrong if wrong.start <= at < wrong.end]
+        differ = sight.was_at(asked) != sight.believed_at(asked)
+        assert [wrong[2:] for wrong in inside] == ([sight.at(at)] if differ else [])
+
+
+def test_the_story_of_account_7():
+    sight = Hindsight(account_7(), "account-7", balance, 0)
+    assert [change.value for change in sight.was] == [0, 100, 60, 130, 110]
+    assert [change.value for change in sight.believed] == [0, 100, 60, 40, 110]
+    assert [wrong[2:] for wrong in sight.wrong] == [(130, 60), (110, 40)]
+
+
+@pytest.mark.parametrize("late", [0, 0.05])
+def test_a_late_event_does_not_fold_all_others_again(late, monkeypatch):
+    monkeypatch.setattr(hindsight, "_APART", 50)
+    store, folded = year_of(1_000, late), []
+
+    def counting(total, fact):
+        folded.append(fact)
+        return balance(total, fact)
+
+    Hindsight(store, "account-1", counting, 0)
+    assert len(folded) < (2_010 if not late else 10_000)
+
+
+def test_the_fold_is_checked_as_the_store_checks_it():
+    with pytest.raises(Misuse, match="a fold is a function"):
+        Hindsight(account_7(), "account-7", "balance", 0)
+    with pytest.raises(Misuse, match="return the new state"):
+        Hindsight(account_7(), "account-7", lambda total, fact: None, 0)
