@@ -1,0 +1,10 @@
+"""`python -m edalab doctor`."""
+
+import sys
+
+from .doctor import doctor
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["doctor"]:
+        sys.exit("there is one command: python -m edalab doctor")
+    sys.exit(1 if doctor() else 0)

@@ -1,0 +1,100 @@
+"""`python -m edalab doctor`: what a learner's machine has, and what to do where something is missing."""
+
+import socket
+import sys
+import tempfile
+import webbrowser
+from collections.abc import Callable, Iterator
+from importlib import metadata, util
+from pathlib import Path
+
+AGAIN = 'in the folder of the course: pip install -e ".[test]", or uv sync'
+_FRONT_ENDS = {"ipywidgets": "@jupyter-widgets/jupyterlab-manager", "anywidget": "anywidget"}
+
+
+def doctor(say: Callable[[str], None] = print) -> int:
+    """Say of each thing that the course needs whether it is there (✓), or (✗) what to do; return how many are not."""
+    missing = 0
+    for ailment in (_python, _packages, _jupyter, _widgets, _loopback, _browser, _writing):
+        for sound, what in ailment():
+            missing += not sound
+            say(f"{'✓' if sound else '✗'} {what}")
+    say("All is well: begin with notebooks/start.ipynb." if not missing else f"{missing} to mend, the first one first.")
+    return missing
+
+
+Found = Iterator[tuple[bool, str]]
+
+
+def _python() -> Found:
+    wanted = metadata.metadata("edalab")["Requires-Python"].removeprefix(">=")
+    has = ".".join(map(str, sys.version_info[:3]))
+    good = sys.version_info[:2] >= tuple(map(int, wanted.split(".")))
+    yield good, f"Python {has}" if good else f"Python {has}: the course needs {wanted} or newer, from python.org or your package manager"
+
+
+def _packages() -> Found:
+    from packaging.requirements import Requirement
+
+    sound = []
+    for text in metadata.requires("edalab") or []:
+        asked = Requirement(text)
+        if asked.marker and not asked.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            has = metadata.version(asked.name)
+        except metadata.PackageNotFoundError:
+            yield False, f"{asked.name} is not installed; {AGAIN}"
+            continue
+        if asked.specifier.contains(has, prereleases=True):
+            sound.append(f"{asked.name} {has}")
+        else:
+            yield False, f"{asked.name} {has} does not fit, {asked.specifier} is needed; {AGAIN}"
+    yield True, ", ".join(sound)
+
+
+def _jupyter() -> Found:
+    if util.find_spec("jupyter_client") is None:
+        yield False, f"Jupyter is not installed; {AGAIN}"
+        return
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    kernels = KernelSpecManager().find_kernel_specs()
+    good = "python3" in kernels
+    yield good, "a Python kernel for notebooks" if good else "no Python kernel: python -m ipykernel install --user"
+
+
+def _widgets() -> Found:
+    from jupyter_core.paths import jupyter_path
+
+    for package, front_end in _FRONT_ENDS.items():
+        good = any((Path(folder) / front_end / "package.json").exists() for folder in jupyter_path("labextensions"))
+        what = f"{package}'s part in the browser"
+        yield good, what if good else f"{what} is missing: install {package} beside jupyterlab; {AGAIN}"
+
+
+def _loopback() -> Found:
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname(), timeout=2):
+            pass
+        yield True, "this computer can be reached by itself (127.0.0.1)"
+    except OSError as error:
+        yield False, f"127.0.0.1 cannot be reached ({error.strerror}): allow Python in your firewall or security program"
+
+
+def _browser() -> Found:
+    try:
+        webbrowser.get()
+        yield True, "a browser to open"
+    except webbrowser.Error:
+        yield True, "no browser that Python can open: copy the address that `jupyter lab` prints into one"
+
+
+def _writing() -> Found:
+    here = Path.cwd()
+    try:
+        with tempfile.TemporaryFile(dir=here):
+            pass
+        yield True, "this folder can be written to: notebooks and progress are kept"
+    except OSError:
+        yield False, f"the folder {here.name!r} cannot be written to: copy the course to a folder of your own"

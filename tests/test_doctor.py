@@ -1,0 +1,82 @@
+"""The doctor says in one line each what a machine has, and what to do where something is missing."""
+
+import socket
+import subprocess
+import sys
+import webbrowser
+from importlib import metadata
+
+import pytest
+
+from edalab.doctor import doctor
+
+
+@pytest.fixture
+def told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def examine() -> list[str]:
+        said: list[str] = []
+        doctor(said.append)
+        return said
+
+    return examine
+
+
+def test_a_machine_that_has_all_is_well(told):
+    said = told()
+    assert all(line.startswith("✓") for line in said[:-1]) and said[-1].startswith("All is well")
+
+
+def test_it_is_one_command():
+    done = subprocess.run([sys.executable, "-m", "edalab", "doctor"], capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 0 and done.stdout.startswith("✓ Python")
+    done = subprocess.run([sys.executable, "-m", "edalab"], capture_output=True, text=True)
+    assert done.returncode == 1 and "python -m edalab doctor" in done.stderr
+
+
+def test_a_package_that_is_missing_or_too_old_is_named_with_what_to_do(told, monkeypatch):
+    version = metadata.version
+
+    def poor(name):
+        if name == "networkx":
+            raise metadata.PackageNotFoundError(name)
+        return "0.1" if name == "pandas" else version(name)
+
+    monkeypatch.setattr(metadata, "version", poor)
+    wrong = [line for line in told() if line.startswith("✗")]
+    assert [line.split()[1] for line in wrong] == ["networkx", "pandas"] and all("pip install" in line for line in wrong)
+
+
+def test_an_old_python_is_told(told, monkeypatch):
+    monkeypatch.setattr(sys, "version_info", (3, 9, 1))
+    assert told()[0].startswith("✗ Python 3.9.1: the course needs 3.")
+
+
+def test_a_loopback_that_is_closed_is_told(told, monkeypatch):
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(socket, "create_server", refused)
+    assert any(line.startswith("✗ 127.0.0.1") and "firewall" in line for line in told())
+
+
+def test_widgets_without_their_part_in_the_browser_are_told(told, monkeypatch, tmp_path):
+    monkeypatch.setattr("jupyter_core.paths.jupyter_path", lambda *_: [str(tmp_path)])
+    assert sum(line.startswith("✗") and "part in the browser" in line for line in told()) == 2
+
+
+def test_no_browser_is_no_reason_to_stop(told, monkeypatch):
+    def none(*_):
+        raise webbrowser.Error("none")
+
+    monkeypatch.setattr(webbrowser, "get", none)
+    assert any("copy the address" in line for line in told()) and told()[-1].startswith("All is well")
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(told, monkeypatch):
+    def denied(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", denied)
+    assert any(line.startswith("✗ the folder") and "copy the course" in line for line in told())
