@@ -129,7 +129,7 @@ def test_three_failures_leave_the_outbox_full_and_the_parcel_unsent(lesson):
 
 def test_a_late_second_copy_saves_nothing_where_it_goes_through_the_outbox(lesson):
     def saved_late(way):
-        run = simulate(lesson.the_shop("yes", way), lesson.bob_orders, faults=lesson.LATE)
+        run = simulate(lesson.the_shop("an event", way), lesson.bob_orders, faults=lesson.LATE)
         return sum(step.step == "save" and step.time > 500 for step in run.journal)
 
     assert saved_late("plainly") > 0 and saved_late("outbox") == 0
