@@ -22,6 +22,12 @@ class Outcome(NamedTuple):
 def outcome(story: SagaStory, time: int | None = None) -> Outcome:
     """What became of a saga until `time` (ms), or in the end."""
     now = story.record.run.end if time is None else time
+    if now not in story.outcomes:
+        story.outcomes[now] = _outcome(story, now)
+    return story.outcomes[now]
+
+
+def _outcome(story: SagaStory, now: int) -> Outcome:
     over = story.ended and now >= story.end
     steps = [step for step in story.steps if step.begun(now)]
     if not steps:

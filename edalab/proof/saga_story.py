@@ -2,6 +2,7 @@
 choreography, where events are the steps, and orchestration, where commands are."""
 
 from functools import cached_property
+from typing import NamedTuple
 
 from ..errors import Misuse, Unknown
 from ..history import Run
@@ -9,7 +10,7 @@ from ..model import Command, Query, System
 from .facts import UNSENT
 from .handlings import Handlings
 from .saga_moments import Answers, tell
-from .saga_step import SagaStep
+from .saga_step import SagaStep, State
 from .sagas import Saga, Vocabulary, sagas, vocabulary
 
 
@@ -24,6 +25,7 @@ class SagaStory:
         keyed = next((e for n in said if (e := journal[n].envelope).subject is not None), None)
         self.subject: str | None = keyed and keyed.subject
         self._key = keyed and type(keyed.data).__declared__.key
+        self.outcomes: dict[int, NamedTuple] = {}  # what `outcome` found, by time
         self.rounds: list[tuple[SagaStep, SagaStep]] = []  # (a later step, the earlier one that it led to again)
         self._steps: list[SagaStep] = []
         self._named: dict[str, SagaStep] = {}  # by the types of messages that stand for them
@@ -61,6 +63,11 @@ class SagaStory:
     def times(self) -> list[int]:
         """The instants (ms) at which something happened in it."""
         return sorted({m.time for step in self.steps for m in step.moments} | {self.start})
+
+    @cached_property
+    def states(self) -> dict[SagaStep, list[State]]:
+        """The states that each step went through."""
+        return {step: list(dict.fromkeys(step.state(m.time) for m in step.moments)) for step in self.steps}
 
     @property
     def end(self) -> int:

@@ -13,9 +13,9 @@ ROW = 18
 class Ledger:
     """Rows of (name, before, now, should be or None), read by a function of a run or of the world at a moment. It
     returns a dict: {"stock": 10}, or, where it knows, with what should be: {"stock": (9, 10)}. Without that, nothing may
-    be left of a saga that `came` to be compensated."""
+    be left of a saga that `came` to be compensated, or will in the `end`."""
 
-    def __init__(self, function: Callable[[Any], Mapping], run, before: int, now: int | None, came: str):
+    def __init__(self, function: Callable[[Any], Mapping], run, before: int, now: int | None, came: str, end: str):
         if not callable(function):
             raise Misuse(f'ledger= takes a function of a run that returns a dict such as {{"stock": 10}}, not {shown(function)}')
         over = came not in ("under way", "not begun")
@@ -29,6 +29,7 @@ class Ledger:
             if should is None and (came in ("compensated", "refused") or came == "not undone" and value == was):
                 should = was  # nothing may be left of it
             self.rows.append((clean(name, 40), was, value, should))
+        self.judged = any(row[3] is not None for row in self.rows) or end in ("compensated", "refused", "not undone")
         self.stays = [came == "not undone" and value != was for _, was, value, _ in self.rows]
         self.right = [over and should is not None and value == should for _, _, value, should in self.rows]
         self.wrong = [over and should is not None and value != should for _, _, value, should in self.rows]
@@ -41,12 +42,12 @@ class Ledger:
         columns = [["", *(row[0] for row in self.rows)]]
         columns.append(["before", *(_said(row[1]) for row in self.rows)])
         columns.append([self.later, *(_said(row[2]) for row in self.rows)])
-        if any(row[3] is not None for row in self.rows):
+        if self.judged:
             columns.append(["should be", *(_said(row[3]) + " ✓" * right + " ✗" * wrong for row, right, wrong in zip(self.rows, self.right, self.wrong))])
         return columns
 
     def _widths(self) -> list[int]:
-        return [max(min(170, text_width(text, 11, True)) for text in column) for column in self._columns()]
+        return [max(44, *(min(170, text_width(text, 11, True)) for text in column)) for column in self._columns()]
 
     def draw(self, scene: Scene, x: int, top: int) -> int:
         """Draw it from x and `top`; return where it ends."""

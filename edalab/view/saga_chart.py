@@ -8,8 +8,8 @@ from ..proof.saga_story import SagaStory
 from .scene import Arrow, Box, Label, Mark, Scene
 from .text import clean, counted, seconds, shorten, text_width
 
-MARGIN, BESIDE, BELOW, BETWEEN = 24, 20, 26, 34  # px: at the sides, between boxes, above a compensation, between lines
-WIDEST = 154  # px of a box
+MARGIN, BESIDE, BELOW, BETWEEN = 24, 18, 26, 34  # px: at the sides, between boxes, above a compensation, between lines
+WIDEST = 152  # px of a box
 KINDS = {  # state of a step -> kind of its box and of its name
     "not yet": ("not yet", "not yet"), "under way": ("under way", "under way"), "done": ("done", "done"),
     "done twice": ("failed", "failed"), "late": ("in doubt", "failed"), "refused": ("failed", "failed"),
@@ -29,11 +29,11 @@ def kind_of(step: SagaStep, state: State) -> tuple[str, str]:
 
 
 class SagaChart:
-    """Places the boxes of a story's steps in `scene`, from `top` down to `bottom`, and draws what led to which."""
+    """Places the boxes of a story's steps in `scene`, from `top` down to `bottom`, and draws what led to which. Places are
+    those of the `end`, so that they do not change from moment to moment."""
 
-    def __init__(self, scene: Scene, story: SagaStory, states: dict[SagaStep, State], came: Outcome, top: int):
-        self.scene, self.story, self.states, self.came = scene, story, states, came
-        self.blamed = came.steps if came.word == "stuck" else ()
+    def __init__(self, scene: Scene, story: SagaStory, states: dict[SagaStep, State], came: Outcome, end: Outcome, moving: bool, top: int):
+        self.scene, self.story, self.states, self.came, self.end, self.moving = scene, story, states, came, end, moving
         self.tracks: dict[int, int] = {}  # band -> how many arrows run below it
         self._places()
         self.occupied = [*self.place.values(), *((column, 1) for _, column in self.missing.values())]
@@ -42,11 +42,11 @@ class SagaChart:
         self._arrows()
         for step in story.steps:
             self._box(step)
-        for step, (name, column) in self.missing.items():
-            x, y = self.spot[step, "missing"]
+        for step in (step for step in self.missing if step in came.left):
+            name, (x, y) = self.missing[step][0], self.spot[step, "missing"]
             scene.bars.append(Box(x, y, self.w, self.h, "in doubt", f"{name} was never asked for: {step.name} is not compensated"))
             self._words(x, y, name, ["never asked for"], "failed", clean(f"{name}, never asked for"))
-        for step in self.blamed:
+        for step in came.steps if came.word == "stuck" else ():
             x, y = self.spot[step]
             scene.labels.append(Label(x, y - 9, "stuck here", "failed"))
 
@@ -71,7 +71,7 @@ class SagaChart:
         for step in steps:
             if step.undoes is not None:
                 self._put(step, self.place[step.undoes][0], below)
-        for step in self.came.left:
+        for step in self.end.left:
             if not step.undone_by:
                 name = next(name for name, word in self.story.words.items() if word[0] in step.names)
                 self.missing[step] = name, self.place[step][0]
@@ -97,41 +97,40 @@ class SagaChart:
     # -- how large, and where
 
     def _sizes(self) -> None:
-        titles = [step.name for step in self.story.steps] + [name for name, _ in self.missing.values()]
+        story = self.story
+        now = {step: self._detail(step, self.states[step], self.came) for step in story.steps}
+        last = story.record.run.end
+        then = [self._detail(step, step.state(last, story.ended), self.end) for step in story.steps]
+        if self.moving:  # there is room for all that will be said of a step
+            then += [self._detail(step, state, self.came) for step in story.steps for state in story.states[step]]
+        titles = [step.name for step in story.steps] + [name for name, _ in self.missing.values()]
         widest = max(text_width(title, 11, True) for title in titles)
-        self.said = {step: self._detail(step) for step in self.story.steps}
-        for one_line in (True, False):
-            lines = [line for words in self.said.values() for line in self._lines(words, one_line)]
-            wide = max([widest, *(text_width(line, 10) for line in lines)]) + 18
-            if wide <= max(widest + 18, 128):
-                break
-        self.one_line = one_line
-        self.w = max(84, min(WIDEST, wide))
-        self.h = 38 if one_line else 50
         room = self.scene.width - 2 * MARGIN
-        most = max(1, (room + BESIDE) // (self.w + BESIDE))
-        bands = -(-self.columns // most)
+        choices = []
+        for one_line in (True, False):
+            lines = [line for words in (*now.values(), *then) for line in _lines(words, one_line)]
+            wide = max(84, min(WIDEST, max([widest, *(text_width(line, 10) for line in lines)]) + 16))
+            bands = -(-self.columns // max(1, (room + BESIDE) // (wide + BESIDE)))
+            choices.append((bands, not one_line, wide))
+        bands, two_lines, self.w = min(choices)
+        self.said = {step: _lines(words, not two_lines) for step, words in now.items()}
+        self.h = 50 if two_lines else 38
         self.per = -(-self.columns // bands)
         self.step = self.w + (min(56, (room - self.per * self.w) // (self.per - 1)) if self.per > 1 else 0)
 
-    def _detail(self, step: SagaStep) -> list[str]:
-        state = self.states[step]
-        words = state.words if state.name != "not yet" else "not yet"
-        if step in self.came.left and state.name == "done":
+    @staticmethod
+    def _detail(step: SagaStep, state: State, came: Outcome) -> list[str]:
+        words = state.words or state.name
+        if step in came.left and state.name == "done":
             words = "not compensated"
         if step.final and state.name in ("done", "late"):
             words = "cannot be undone"
         return [step.service if step.name != step.service else step.unheard or "", words]
 
-    @staticmethod
-    def _lines(words: list[str], one_line: bool) -> list[str]:
-        words = [word for word in words if word]
-        return [" · ".join(words)] if one_line else words
-
     def _spots(self, top: int) -> None:
         self.spot: dict = {}
         self.bands: list[tuple[int, int]] = []  # (y of the forward line, y of its end)
-        y = top + (14 if self.blamed else 0)
+        y = top + (14 if self.end.word == "stuck" else 0)
         for band in range(-(-self.columns // self.per)):
             inside = {step: place for step, place in self.place.items() if place[0] // self.per == band}
             depth = max([line for _, line in inside.values()] + [1 for _, column in self.missing.values() if column // self.per == band], default=0)
@@ -225,17 +224,22 @@ class SagaChart:
         when = [f"{m.what}{': ' + m.words if m.words else ''} at {seconds(m.time)}" for m in step.moments if state.name != "not yet"]
         tip = clean("; ".join([f"{step.name} ({step.service}): {state.words or state.name}", *when]), 400)
         self.scene.bars.append(Box(x, y, self.w, self.h, box, tip))
-        self._words(x, y, step.name, self._lines(self.said[step], self.one_line), name, tip)
+        self._words(x, y, step.name, self.said[step], name, tip)
         mark = "final" if box == "final" else _MARKS.get(state.name)
         if mark:
             self.scene.marks.append(Mark(x + self.w - 9, y, mark, tip))
 
     def _words(self, x: int, y: int, name: str, lines: list[str], kind: str, tip: str) -> None:
-        middle, at = x + self.w // 2, y + (13 if len(lines) == 1 and self.one_line else 13)
+        middle, at = x + self.w // 2, y + 13
         self.scene.labels.append(Label(middle, at, shorten(clean(name), self.w - 8, 11, True), kind, "middle", tip))
         for number, line in enumerate(lines):
             text = shorten(clean(line), self.w - 8, 10)
             self.scene.labels.append(Label(middle, at + 14 + 12 * number, text, "detail", "middle", tip))
+
+
+def _lines(words: list[str], one_line: bool) -> list[str]:
+    words = [word for word in words if word]
+    return [" · ".join(words)] if one_line else words
 
 
 def rounded(points: list[tuple[int, int]], radius: int = 6) -> tuple[int, ...]:

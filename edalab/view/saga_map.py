@@ -75,7 +75,9 @@ def saga_map(
         story = story_of(run, correlation)
     else:  # as it ended, not as it stood at the cursor: else another one would be drawn from moment to moment
         story = min(told, key=lambda one: OUTCOMES.index(outcome(one).word))
-    came = outcome(story, now)
+    came, end = outcome(story, now), outcome(story)
+    # With a cursor, there is room for what will be said at any moment: nothing jumps when it is moved.
+    moments = [] if now is None else story.times
     until = run.end if now is None else now
     over = story.ended and until >= story.end
     states = {step: step.state(until, over) for step in story.steps}
@@ -83,21 +85,21 @@ def saga_map(
     if several:
         y = _table(scene, {one: outcome(one, now) for one in told}, story, y)
     at = f" at {seconds(until)}" if now is not None else ""
-    title = clean(f"{story.title}{at}: {came.sentence}")
-    for line in wrapped(title.split(" "), " ", (width - 48) * 6 // 7, 14):
-        scene.labels.append(Label(24, y, line, "title"))
-        y += 20
-    chart = SagaChart(scene, story, states, came, y + 4)
+    for number, line in enumerate(_title(story, at, came, width)):
+        scene.labels.append(Label(24, y + 20 * number, line, "title"))
+    y += 20 * max(len(_title(story, f" at {seconds(time)}" * (now is not None), one, width))
+                  for time, one in [(until, came), (until, end), *((time, outcome(story, time)) for time in moments)])  # fmt: skip
+    chart = SagaChart(scene, story, states, came, end, now is not None, y + 4)
     y = chart.bottom + 28
     books = None
     if ledger is not None:
-        alone = came.word if len(told) == 1 or came.word in ("under way", "not begun") else "done"
-        books = Ledger(ledger, run, max(0, story.start - 1), now, alone)
+        words = [one.word if len(told) == 1 or one.word in ("under way", "not begun") else "done" for one in (came, end)]
+        books = Ledger(ledger, run, max(0, story.start - 1), now, *words)  # among several it is not this one's alone
     beside = books is not None and width - books.width >= 360
     right = width - 24 - (books.width if beside else 0)
     bottom = waterfall(scene, story, states, until, y, right)
     scene.times = story.times
-    scene.height = _legend(scene, bottom + 30, right) + 4
+    scene.height = _legend(scene, story, bottom + 30, right) + 4
     if now is not None:
         x = max(scene.axis.x(story.start), min(right, scene.axis.x(now)))
         half = text_width(seconds(now), 11, True) // 2 + 8
@@ -109,18 +111,22 @@ def saga_map(
     return SagaMap(scene, story, came, states)
 
 
-def _legend(scene: Scene, y: int, right: int) -> int:
+def _title(story: SagaStory, at: str, came: Outcome, width: int) -> list[str]:
+    return wrapped(clean(f"{story.title}{at}: {came.sentence}").split(" "), " ", (width - 48) * 6 // 7, 14)
+
+
+def _legend(scene: Scene, story: SagaStory, y: int, right: int) -> int:
     """How to read the rows; return where that ends."""
-    kinds = {item.kind for item in scene.items()}
-    words = [said for kind, said in _LEGEND if kind in kinds] + ["time stretched where much happens"] * scene.axis.stretched
+    happened = {moment.what for step in story.steps for moment in step.moments}
+    words = ["bar: at work"] + [words for what, words in _LEGEND if happened & set(what.split(","))]
+    words += ["double line: time cut short"] * bool(scene.axis.cuts) + ["time stretched where much happens"] * scene.axis.stretched
     for line in wrapped(words, " · ", right - 24, 11):
         scene.labels.append(Label(24, y, line, "caption"))
         y += 16
     return y
 
 
-_LEGEND = (("done", "bar: at work"), ("waiting", "grey line: waited for"), ("saved", "black tick: done"),
-           ("no answer", "hourglass: no answer in time"), ("break", "double line: time cut short"))  # fmt: skip
+_LEGEND = (("asked,sent", "grey line: waited for"), ("done", "black tick: done"), ("no answer", "hourglass: no answer in time"))
 _KIND = {"inconsistent": "failed", "stuck": "failed", "in doubt": "in doubt", "under way": "under way", "not undone": "final",
          "compensated": "compensation", "refused": "compensation", "done": "done", "not begun": "not yet"}  # fmt: skip
 

@@ -17,7 +17,7 @@ def waterfall(scene: Scene, story: SagaStory, states: dict[SagaStep, State], now
     """Draw the rows into `scene` from `top` down, to the left of `right`; `now` (ms) is as far as is known. Return where
     they end."""
     steps = [step for step in story.steps if step.moments]
-    row = 20 if len(steps) <= 12 else 16
+    row = 19 if len(steps) <= 12 else 16
     left = 24 + max(text_width(_short(step), 11) for step in steps) + 12
     scene.labels.append(Label(24, top, "When", "node"))
     instants = dict.fromkeys(story.times, 0)
