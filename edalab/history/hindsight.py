@@ -3,6 +3,7 @@
 from bisect import bisect_right, insort
 from collections.abc import Callable
 from copy import copy, deepcopy
+from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +15,14 @@ if TYPE_CHECKING:
     from .store import EventStore
 
 _APART = 50  # events from one kept state to the next
+
+
+class _Fact(StoredEvent):
+    """A fact that keeps its event once made: it is folded again for others that come late."""
+
+    @cached_property
+    def event(self) -> Any:
+        return super().event
 
 
 class Change(NamedTuple):
@@ -41,7 +50,7 @@ class Hindsight:
         self, store: "EventStore", stream: str | None, fold: Callable, start: Any = None, value: Callable = lambda state: state
     ):
         self._question, self._value = (store, stream, fold, start), value
-        self.facts = sorted(store.read(stream), key=_order)
+        self.facts = sorted(map(_Fact._make, store.read(stream)), key=_order)
         store.state(stream, fold, start, as_of=0 if not self.facts else self.facts[0].happened)  # it refuses what is no fold
         self.first = value(deepcopy(start))  # before any event
         self.was = self._course(self.facts, attrgetter("happened_at"))

@@ -99,7 +99,7 @@ class TimeTravel:
         why = self._store.table(*asked, until=until, as_of=known)
         facts = {fact.position: fact for fact in self._store.read(self.stream.value)}
         known = [(facts[position], shown(state, 40)) for position, state in zip(why["position"], why["state"])][-sheets.ROWS :]
-        parts = [f"<div><b>Why</b>: {counted(len(why), 'event')} (<code>store.table</code>)</div>", self._table(known, "then")]
+        parts = [f"<div><b>Why</b>: {counted(len(why), 'event')} (<code>store.table</code>)</div>", self._table(known, "state")]
         if self._learned:
             title = f"<div><b>Learned since</b>: {counted(len(self._learned), 'event')} (<code>store.difference</code>)</div>"
             parts = [title, self._table([(fact, "") for fact in self._learned[: sheets.ROWS]], ""), *parts]
