@@ -170,7 +170,7 @@ class _Draft:
         self.told = f"was {said(was)}" if was == believed else f"was {said(was)}, believed {said(believed)}"
         if self.known is not None and at > self.known:
             self.told = f"{said(was)}, as far as known"
-        self.room.strokes.append(line.extent())
+        self.room.cursor.append(line.extent())
         y = (plane.y(was) + plane.y(believed)) // 2
         self.room.put(self.told, "at cursor", x, y + 11) or self.room.put(self.told, "at cursor", x, plane.top)
 

@@ -61,8 +61,8 @@ class Calendar:
             yield at, word
 
 
-def _seconds(µs: int) -> str:
-    return f"{µs / _SECOND:,.6f}".rstrip("0").rstrip(".") + " s"
+def _seconds(at: int) -> str:
+    return f"{at / _SECOND:,.6f}".rstrip("0").rstrip(".") + " s"
 
 
 def _clock(when: datetime, seconds: bool) -> str:

@@ -15,6 +15,7 @@ class Room:
         self.scene, self.bounds = scene, bounds
         self.taken: list[Box] = []
         self.strokes: list[Box] = []
+        self.cursor: list[Box] = []  # words may run over it sooner than over other lines
 
     def cross(self, trace: Trace) -> None:
         """A line that words had better not run over."""
@@ -24,11 +25,12 @@ class Room:
     def put(self, words: str, kind: str, x: int, y: int, anyhow: bool = True) -> Label | None:
         """Write words beside a point; `anyhow`: a little further away, or over a line, where there is no better place.
         Returns None where there is none at all."""
-        places = [(place, True) for place in (*_NEAR, *_FAR * anyhow)] + [(place, False) for place in (*_NEAR, *_FAR) if anyhow]
-        for (anchor, dx, dy), clear in places:
+        lines, near = self.strokes + self.cursor, _NEAR + _FAR * anyhow
+        tries = [(near, lines), (near, self.strokes), (near * anyhow, [])]
+        for (anchor, dx, dy), crossed in [(place, crossed) for places, crossed in tries for place in places]:
             label = Label(x + dx, y + dy, clean(words, 90), kind, anchor)
             box = label.extent()
-            if self._inside(box) and self.free(box) and not (clear and _crossed(box, self.strokes)):
+            if self._inside(box) and self.free(box) and not _crossed(box, crossed):
                 self.scene.labels.append(label)
                 self.taken.append(box)
                 return label
