@@ -15,24 +15,31 @@ _WAYS = 'a datetime with a time zone, a date, ISO text such as "2026-03-03T12:00
 def moment(value: object, what: str, *, bound: bool = False) -> int:
     """A moment in microseconds since 1970. A date is its first moment (UTC), or its last where it is a `bound`; a number
     is seconds of virtual time. Raises Misuse, naming `what`, for anything else, and for a time without a zone."""
+    if isinstance(value, float | int | Real) and not isinstance(value, bool) and abs(value) <= 1e9:  # which NaN is not
+        return _VIRTUAL_ZERO + int(round(value * 1_000_000))
+    given = value
     if isinstance(value, str):
-        try:
-            value = date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
-        except ValueError:
-            raise Misuse(f"{what} takes {_WAYS}, not {shown(value)}") from None
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
+        value = _read(value)
+    if isinstance(value, datetime) and value == value:  # which NaT, a datetime without a date, is not
+        if value.utcoffset() is None:
             raise Misuse(
-                f"{what} {shown(str(value))} has no time zone, and 9 o'clock is another moment in each; "
+                f"{what} {shown(str(given))} has no time zone, and 9 o'clock is another moment in each; "
                 "write datetime(…, tzinfo=timezone.utc), or an offset behind the text: +01:00 or Z"
             )
         return (value - _ZERO) // _MICROSECOND
-    if isinstance(value, date):
+    if isinstance(value, date) and not isinstance(value, datetime):
         midnight = datetime(value.year, value.month, value.day, tzinfo=timezone.utc)
         return (midnight - _ZERO + (timedelta(days=1) - _MICROSECOND if bound else timedelta())) // _MICROSECOND
-    if isinstance(value, Real) and not isinstance(value, bool) and abs(value) <= 1e9:  # which NaN is not
-        return _VIRTUAL_ZERO + round(value * 1_000_000)
-    raise Misuse(f"{what} takes {_WAYS}, not {shown(value)}")
+    raise Misuse(f"{what} takes {_WAYS}, not {shown(given)}")
+
+
+def _read(text: str) -> date | None:
+    for kind in (date, datetime):
+        try:
+            return kind.fromisoformat(text)
+        except ValueError:
+            pass
+    return None
 
 
 def as_datetime(microseconds: int) -> datetime:

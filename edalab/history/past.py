@@ -1,21 +1,23 @@
 """What was, and what was believed: the state of a stream at any moment, by either time, why, and what changed."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from copy import deepcopy
-from hashlib import blake2b
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import Misuse, shown
-from .moments import as_datetime, moment
-from .stored import COLUMNS, StoredEvent
+from .folds import fingerprint
+from .moments import moment
+from .stored import COLUMNS, StoredEvent, declared
 
 if TYPE_CHECKING:
     import pandas
 
     from .store import EventStore
 
-_FOREVER = 2**63 - 1
+FOREVER = 2**63 - 1
 
 
 class Difference(NamedTuple):
@@ -32,14 +34,62 @@ class Difference(NamedTuple):
         return "\n".join([f"<Difference: {shown(self.before)} became {shown(self.after)}>", *facts])
 
 
+class _Kept(NamedTuple):
+    """A state as it was kept: its last event, how many there are and the last version of them, fingerprints of their classes
+    and the state, both as JSON."""
+
+    happened: int = -FOREVER
+    version: int = 0
+    events: int = 0
+    since: int = 0
+    classes: str = "{}"
+    state: str | None = None
+
+    def begun(self, start: Any) -> Any:
+        return deepcopy(start) if self.state is None else json.loads(self.state)
+
+
+class _Question:
+    """What is asked: which events, in the order they happened, and what of the answer is kept already."""
+
+    def __init__(self, store: "EventStore", stream: str | None, until: Any, as_of: Any):
+        self.store, self.stream = store, stream
+        self.until = FOREVER if until is None else moment(until, "until=", bound=True)
+        self.known = store._known(stream, as_of)  # what comes in while this is answered does not count
+
+    def rows(self, kept: _Kept = _Kept()) -> Iterator[tuple]:
+        """The rows behind what is kept. Of what is known all are there or here: the limit saves looking through what happened
+        later and was not known."""
+        number, scope = ("version", "stream = ?1 and") if self.stream is not None else ("position", "?1 is null and")
+        sql = f"""select {COLUMNS} from stored_events where {scope} (happened, {number}) > (?2, ?3) and happened <= ?4
+            and {number} <= ?5 order by happened, {number} limit ?5 - ?6"""
+        return self.store._rows(sql, (self.stream, kept.happened, kept.version, self.until, self.known, kept.events))
+
+    def facts(self, kept: _Kept = _Kept()) -> list[StoredEvent]:
+        return list(map(StoredEvent._make, self.rows(kept)))
+
+    def kept(self, fold: Callable, start: Any) -> _Kept:
+        """The last snapshot of this fold that ends before the moment asked for and holds just what was known then."""
+        sql = """select happened, version, events, since, classes, state from stored_snapshots where stream = ? and fold = ?
+            and happened <= ? and since <= ? and overtaken > ? order by happened desc, version desc"""
+        if self.store._value("select 1 from stored_snapshots where stream = ? limit 1", self.stream):
+            try:
+                values = self.stream, _name(fold, start), self.until, self.known, self.known
+                for kept in map(_Kept._make, self.store._rows(sql, values)):
+                    if kept.classes == _classes(json.loads(kept.classes)):
+                        return kept
+            except Misuse:  # nobody knows whether it still is the same fold
+                pass
+        return _Kept()
+
+
 def state(store: "EventStore", stream: str | None, fold: Callable, start: Any, until: Any, as_of: Any) -> Any:
     """See EventStore.state."""
     _check(store, stream, fold)
-    kept = _kept(store, stream, fold, start, until, as_of)
-    if kept is None:
-        return _folded(deepcopy(start), fold, _facts(store, stream, until, as_of), start)
-    happened, version, text = kept
-    return _folded(json.loads(text), fold, _facts(store, stream, until, as_of, (happened, version)), start)
+    question = _Question(store, stream, until, as_of)
+    kept = question.kept(fold, start)
+    with closing(question.rows(kept)) as rows:  # where a fold raises, they would keep the file locked
+        return _folded(kept.begun(start), fold, map(StoredEvent._make, rows), start)
 
 
 def snapshot(store: "EventStore", stream: str, fold: Callable, start: Any, until: Any, as_of: Any) -> Any:
@@ -47,33 +97,26 @@ def snapshot(store: "EventStore", stream: str, fold: Callable, start: Any, until
     _check(store, stream, fold)
     if stream is None:
         raise Misuse("a snapshot is that of one stream; give its name")
-    facts = _facts(store, stream, until, as_of)
-    found = _folded(deepcopy(start), fold, facts, start)
-    if not facts:
-        return found
-    try:
-        text = json.dumps(found)
-        lost = json.loads(text) != found
-    except (TypeError, ValueError):
-        lost = True
-    if lost:
-        what = "numbers, texts, lists and dicts with texts as keys"
-        raise Misuse(f"the state {shown(found)} cannot be kept as JSON and read again as it was; build it of {what}")
-    last, since = facts[-1], max(fact.recorded_at for fact in facts)
-    later = "select min(recorded) from events where stream = ? and (happened, version) < (?, ?) and recorded > ?"
-    known = _bound(as_of, "as_of=")
-    overtaken = None if as_of is None else store._value(later, (stream, last.happened_at, last.version, known))
-    kept = (stream, _name(fold, start), last.happened_at, last.version, since, overtaken, text)
-    with store._transaction():
-        store.connection.execute("insert into snapshots values (?, ?, ?, ?, ?, ?, ?)", kept)
+    name, question = _name(fold, start), _Question(store, stream, until, as_of)
+    kept = question.kept(fold, start)
+    facts = question.facts(kept)
+    found = _folded(kept.begun(start), fold, facts, start)
+    if facts:
+        end, since = facts[-1], max(kept.since, *(fact.version for fact in facts))
+        mark = end.happened_at, end.version, kept.events + len(facts), since
+        classes = _classes({*json.loads(kept.classes), *(fact.type for fact in facts)})
+        row = stream, name, *mark, classes, _as_json(found)
+        later = "select min(version) from stored_events where stream = ? and version > ? and (happened, version) < (?, ?)"
+        with store._transaction() as db:
+            overtaken = store._value(later, stream, question.known, *mark[:2]) or FOREVER
+            db.execute("insert into stored_snapshots values (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, overtaken))
     return found
 
 
-def overtake(store: "EventStore", stream: str, happened: int, recorded: int) -> None:
+def overtake(db, stream: str, version: int, happened: int) -> None:
     """An event came that happened before what some snapshots end with: they serve only questions about earlier knowledge."""
-    store.connection.execute(
-        "update snapshots set overtaken = ? where stream = ? and happened > ? and overtaken is null", (recorded, stream, happened)
-    )
+    sql = "update stored_snapshots set overtaken = ? where stream = ? and happened > ? and overtaken > ?"
+    db.execute(sql, (version, stream, happened, version))
 
 
 def table(store: "EventStore", stream, fold: Callable | None, start: Any, until: Any, as_of: Any) -> "pandas.DataFrame":
@@ -81,7 +124,7 @@ def table(store: "EventStore", stream, fold: Callable | None, start: Any, until:
     import pandas
 
     _check(store, stream, fold)
-    facts = _facts(store, stream, until, as_of)
+    facts = _Question(store, stream, until, as_of).facts()
     columns = ["position", "stream", "version", "type", "happened", "recorded"]
     rows = [{name: getattr(fact, name) for name in columns} | fact.data for fact in facts]
     found = pandas.DataFrame(rows, columns=list(dict.fromkeys([*columns, *(name for row in rows for name in row)])))
@@ -96,10 +139,10 @@ def table(store: "EventStore", stream, fold: Callable | None, start: Any, until:
 
 def difference(store: "EventStore", stream, fold: Callable, start: Any, until: Any, as_of: Any) -> Difference:
     """See EventStore.difference."""
-    if not any(isinstance(bound, tuple | list) and len(bound) == 2 for bound in (until, as_of)):
-        raise Misuse("difference takes two moments: until=(the earlier, the later), or as_of=(the earlier, the later)")
-    (first, last), (once, now) = (bound if isinstance(bound, tuple | list) else (bound, bound) for bound in (until, as_of))
-    before, after = _facts(store, stream, first, once), _facts(store, stream, last, now)
+    if not any(isinstance(bound, tuple | list) for bound in (until, as_of)):
+        raise Misuse(_PAIR)
+    (first, last), (once, now) = _pair(until), _pair(as_of)
+    before, after = (_Question(store, stream, *bounds).facts() for bounds in ((first, once), (last, now)))
     then, later = {fact.position for fact in before}, {fact.position for fact in after}
     return Difference(
         state(store, stream, fold, start, first, once),
@@ -109,33 +152,18 @@ def difference(store: "EventStore", stream, fold: Callable, start: Any, until: A
     )
 
 
-def _facts(store: "EventStore", stream: str | None, until: Any, as_of: Any, mark: tuple | None = None) -> list[StoredEvent]:
-    """The events in the order they happened, of all streams or of one, there behind a mark (happened, version)."""
-    where, values = ("1", []) if stream is None else ("stream = ?", [stream])
-    if mark is not None:
-        where, values = where + " and (happened, version) > (?, ?)", [*values, *mark]
-    for column, what, bound in (("happened", "until=", until), ("recorded", "as_of=", as_of)):
-        if bound is not None:
-            where, values = f"{where} and {column} <= ?", [*values, _bound(bound, what)]
-    return store._select(where, values, "happened, position" if stream is None else "happened, version")
+_PAIR = "difference takes two moments: until=(the earlier, the later), or as_of=(the earlier, the later)"
 
 
-def _kept(store: "EventStore", stream: str | None, fold: Callable, start: Any, until: Any, as_of: Any) -> tuple | None:
-    """The last snapshot that ends before the moment asked for and holds just what was known then."""
-    if stream is None or not hasattr(fold, "__code__"):
-        return None
-    sql = """select happened, version, state from snapshots where stream = ? and fold = ? and happened <= ? and since <= ?
-        and (overtaken is null or overtaken > ?) order by happened desc, version desc limit 1"""
-    known = _bound(as_of, "as_of=")
-    values = (stream, _name(fold, start), _bound(until, "until="), known, known)
-    return next(iter(store._rows(sql, values)), None)
+def _pair(bound: Any) -> tuple:
+    if not isinstance(bound, tuple | list):
+        return bound, bound
+    if len(bound) != 2:
+        raise Misuse(f"{_PAIR}, not {shown(bound)}")
+    return tuple(bound)
 
 
-def _bound(value: Any, what: str) -> int:
-    return _FOREVER if value is None else moment(value, what, bound=True)
-
-
-def _folded(now: Any, fold: Callable, facts: list[StoredEvent], start: Any) -> Any:
+def _folded(now: Any, fold: Callable, facts: Iterable[StoredEvent], start: Any) -> Any:
     for fact in facts:
         now = fold(now, fact)
         if now is None and start is not None:
@@ -152,22 +180,30 @@ def _check(store: "EventStore", stream: Any, fold: Any) -> None:
 
 
 def _name(fold: Callable, start: Any) -> str:
-    """A fold as its code stands, with what that uses: a snapshot made by other code is none of its own."""
-    if not hasattr(fold, "__code__"):
+    """A fold as it stands, with what it uses and begins with: a snapshot made by another is none of its own."""
+    if not isinstance(fold, FunctionType):
         raise Misuse(f"a snapshot is kept for a function, known again by its code; {shown(fold)} is none")
-    digest, ahead, seen = blake2b(repr((start, fold.__defaults__)).encode(), digest_size=8), [fold], set()
-    while ahead:
-        thing = ahead.pop()
-        code = getattr(thing, "__code__", thing)
-        if code in seen:
-            continue
-        seen.add(code)
-        digest.update(repr((code.co_code, code.co_names, code.co_varnames)).encode())
-        used = [cell.cell_contents for cell in getattr(thing, "__closure__", None) or ()]
-        used += [thing.__globals__[name] for name in code.co_names if name in getattr(thing, "__globals__", ())]
-        for other in [*used, *code.co_consts]:
-            if hasattr(other, "__code__") or hasattr(other, "co_code"):
-                ahead.append(other)
-            else:
-                digest.update(shown(other).encode())
-    return f"{fold.__name__} {digest.hexdigest()}"
+    return f"{fold.__name__} {fingerprint(fold, start)}"
+
+
+def _classes(types: Iterable[str]) -> str:
+    """The fingerprints of event classes as they are declared now: another class or upcaster may read something else."""
+    return json.dumps({name: fingerprint(declared(name)[0]) for name in sorted(types)})
+
+
+def _as_json(found: Any) -> str:
+    try:
+        if _is_plain(found):
+            return json.dumps(found)
+    except (ValueError, RecursionError):  # it holds itself
+        pass
+    what = "numbers, texts, lists and dicts with texts as keys"
+    raise Misuse(f"the state {shown(found)} cannot be kept as JSON and read again as it was; build it of {what}")
+
+
+def _is_plain(value: Any) -> bool:
+    if type(value) is list:
+        return all(map(_is_plain, value))
+    if type(value) is dict:
+        return all(type(name) is str for name in value) and all(map(_is_plain, value.values()))
+    return type(value) in (str, int, float, bool, type(None))

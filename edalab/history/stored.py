@@ -1,11 +1,14 @@
 """An event as a store keeps it: a fact with its place in a stream and two times, when it happened and when it was recorded."""
 
 import json
+from collections.abc import Callable
 from datetime import datetime
-from functools import cached_property
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ..errors import Misuse, listed, shortened
+from pydantic_core import from_json
+
+from ..errors import Misuse, listed, shortened, shown
 from ..model import Event, message_types
 from ..model.messages import Message
 from .moments import as_datetime
@@ -13,8 +16,11 @@ from .moments import as_datetime
 COLUMNS = "position, stream, version, type, schema, data, happened, recorded, id, correlation, causation"
 
 
-class Row(NamedTuple):
-    """A row of the table `events`. `schema` is the version of the message class, `data` JSON, times are in µs since 1970."""
+class StoredEvent(NamedTuple):
+    """A stored fact: `.event` is the message, `.stream` and `.version` its place, `.position` that among all streams,
+    `.happened` and `.recorded` its two times (UTC); in a simulation `.correlation` and `.causation` say what caused it.
+
+    It is a row of the table: `schema` is the version of the message class, `text` JSON, times are in µs since 1970."""
 
     position: int
     stream: str
@@ -28,49 +34,47 @@ class Row(NamedTuple):
     correlation: str | None
     causation: str | None
 
+    # Neither `event` nor `data` is kept once made: a long list of facts that keeps them takes twice the time to fold.
 
-class StoredEvent(Row):
-    """A stored fact: `.event` is the message, `.stream` and `.version` its place, `.position` that among all streams,
-    `.happened` and `.recorded` its two times (UTC); in a simulation `.correlation` and `.causation` say what caused it."""
-
-    @cached_property
+    @property
     def event(self) -> Event:
         """The message, as its class is declared now. Raises Misuse where no class of its name is declared, where the
         class is of an older version, or where an upcaster is missing."""
-        cls = _class_of(self.type)
+        cls, version, read = declared(self.type)
         if cls is None:
-            known = [name for name, other in message_types().items() if issubclass(other, Event)]
             raise Misuse(
-                f"{self._place} is a {self.type}, and no class of that name is declared; declare class {_identifier(self.type)}(Event), "
-                f"or read its .data; events declared: {listed(known)}"
+                f"{self._place} is a {self.type}, and no event of that name is declared; declare class "
+                f"{self.type if self.type.isidentifier() else '…'}(Event), or read its .data; events declared: {listed(_classes)}"
             )
         try:
-            if self.schema == cls.__declared__.version:
-                return cls.__pydantic_validator__.validate_json(self.text)
-            return cls.__pydantic_validator__.validate_json(json.dumps(self.data))
+            return read(self.text if self.schema == version else json.dumps(self.data))
         except ValueError as error:
             raise Misuse(
-                f"{self._place}: {shortened(self.text)} does not fit class {self.type} of version {cls.__declared__.version}: "
+                f"{self._place}: {shortened(self.text)} does not fit class {self.type} of version {version}: "
                 f"{shortened(str(error).partition('For further')[0], 200)}; where the class has changed since, give it a new version= "
                 "and upcasts="
             ) from None
 
-    @cached_property
+    @property
     def data(self) -> dict[str, Any]:
         """The fields as plain data, upcast where the class is known."""
-        data, cls = json.loads(self.text), _class_of(self.type)
-        if cls is None or self.schema == cls.__declared__.version:
+        data = from_json(self.text)
+        cls, now, _ = declared(self.type)
+        if cls is None or self.schema == now:
             return data
-        now, upcasts = cls.__declared__.version, cls.__declared__.upcasts
+        upcasts = cls.__declared__.upcasts
         if self.schema > now:
-            raise Misuse(f"{self._place} is a {self.type} of version {self.schema}, and the class declared is of version {now}")
+            raise Misuse(
+                f"{self._place} is a {self.type} of version {self.schema}, and the class declared is of version {now}; "
+                f"declare it as it is now: class {self.type}(Event, version={self.schema})"
+            )
         for version in range(self.schema, now):
             if version not in upcasts:
                 raise Misuse(
                     f"{self._place} is a {self.type} of version {self.schema}, and nothing turns version {version} into "
                     f"{version + 1}; declare class {self.type}(Event, version={now}, upcasts={{{version}: function_of_its_data}})"
                 )
-            data = upcasts[version](dict(data))
+            data = upcasts[version](data)
             if not isinstance(data, dict):
                 name = getattr(upcasts[version], "__name__", "the upcaster")
                 raise Misuse(f"{name}, which upcasts {self.type} from version {version}, returned no dict; return its new data")
@@ -99,7 +103,7 @@ class StoredEvent(Row):
     @property
     def said(self) -> str:
         """The event in a few words, whether its class is known or not."""
-        fields = ", ".join(f"{name}={value!r}" for name, value in json.loads(self.text).items())
+        fields = ", ".join(f"{name}={value!r}" for name, value in from_json(self.text).items())
         return shortened(f"{self.type}({fields})")
 
     @property
@@ -111,17 +115,58 @@ class StoredEvent(Row):
         return f"<StoredEvent {self._place}: {self.said}, {when}>"
 
 
-_classes: dict[str, type[Message]] = {}
-_as_of_count = -1
+def as_json(event: Event) -> str:
+    """An event's data as text. Raises Misuse where reading that would give something else."""
+    try:
+        text = event.__pydantic_serializer__.to_json(event).decode()
+        if _is_kept(type(event)):
+            return text
+        again = vars(event.__pydantic_validator__.validate_json(text))
+    except ValueError as error:
+        again, what = {}, shortened(str(error).partition("\n")[0])
+    for name in type(event).model_fields:
+        value = getattr(event, name)
+        if name not in again or again[name] != value:
+            what = f"{name}={shown(value)} would be read as {shown(again[name])}" if name in again else what
+            raise Misuse(f"{shown(event)} cannot be stored as JSON: {what}; give its fields types that JSON keeps")
+    return text
 
 
-def _class_of(name: str) -> type[Message] | None:
-    """The message class of a name, as declared now. To walk through all classes for each event takes too long."""
-    global _classes, _as_of_count
-    if _as_of_count != Message.__count__:
-        _classes, _as_of_count = message_types(), Message.__count__
-    return _classes.get(name)
+@lru_cache  # to read each event again would make a third of what it takes to append it
+def _is_kept(cls: type[Event]) -> bool:
+    """Whether the fields can only hold what JSON gives back as it was."""
+    return _is_plain(cls.__pydantic_core_schema__)
 
 
-def _identifier(name: str) -> str:
-    return name if name.isidentifier() else "…"
+def _is_plain(schema: Any) -> bool:
+    if isinstance(schema, list):
+        return all(map(_is_plain, schema))
+    if not isinstance(schema, dict):
+        return True
+    kind = schema.get("type", "str")
+    plain = kind in _PLAIN if isinstance(kind, str) else True  # a field may have the name `type`
+    return plain and not schema.keys() & _CHANGING and all(map(_is_plain, schema.values()))
+
+
+_PLAIN = "model model-fields model-field default nullable str int float bool none list literal".split()
+_CHANGING = {"serialization", "serialization_exclude", "serialization_alias", "validation_alias"}
+
+
+_classes: dict[str, tuple[type[Event], int, Callable]] = {}
+_counted = -1
+
+
+def declared(name: str) -> tuple[type[Event] | None, int, Callable | None]:
+    """The event class of a name as it is declared now, its version, and what reads its JSON. To look all this up for each
+    event would take half of the time."""
+    global _counted
+    if _counted != Message.__count__:
+        _classes.clear()
+        for other, cls in message_types().items():
+            if issubclass(cls, Event):
+                _classes[other] = cls, cls.__declared__.version, cls.__pydantic_validator__.validate_json
+        _counted = Message.__count__
+    return _classes.get(name, _NONE)
+
+
+_NONE = None, 0, None

@@ -1,0 +1,141 @@
+"""Where an event store lives: three tables in a SQLite database, which itself refuses to change or forget a fact."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from ..errors import Misuse, listed
+from .stored import COLUMNS
+
+LAYOUT = 1  # of the tables below; a file says with which it was written
+_OURS = int.from_bytes(b"edab", "big")  # the application id in a file's header
+
+INSERT = f"insert into stored_events ({COLUMNS}) values ({', '.join('?' for _ in COLUMNS.split(', '))})"
+
+# `insert or replace` would delete without a word to the trigger for that: so an event must be the next in both orders.
+_TABLES = """
+create table stored_events (position integer primary key, stream text not null, version integer not null, type text not null,
+    schema integer not null, data text not null, happened integer not null, recorded integer not null,
+    id text, correlation text, causation text, unique (stream, version))
+; create unique index stored_event_ids on stored_events (id) where id is not null
+; create index stored_events_by_time on stored_events (stream, happened, version)
+; create trigger stored_events_are_added before insert on stored_events
+    when new.position is not (select ifnull(max(position), 0) + 1 from stored_events)
+        or new.version is not (select ifnull(max(version), 0) + 1 from stored_events where stream = new.stream)
+        or exists (select 1 from stored_events where id = new.id)
+    begin select raise(abort, 'events are facts: append a new one'); end
+; create trigger stored_events_are_kept before delete on stored_events
+    begin select raise(abort, 'events are facts, none is deleted: append a new one'); end
+; create trigger stored_events_are_facts before update on stored_events
+    begin select raise(abort, 'events are facts, none is changed: append a new one'); end
+; create table stored_snapshots (stream text, fold text, happened integer, version integer, events integer, since integer,
+    classes text, state text, overtaken integer)
+; create index stored_snapshots_by_time on stored_snapshots (stream, happened, version, fold, since, overtaken)
+; create table stored_checkpoints (name text primary key, position integer not null)
+"""
+
+
+class Transaction:
+    """`with Transaction(connection, name) as db:` one of its own, unless one is open: then it stands or falls with that. What
+    SQLite raises within it is told in our words."""
+
+    __slots__ = ("connection", "name", "own")
+
+    def __init__(self, connection, name: str):
+        self.connection, self.name = connection, name
+
+    def __enter__(self):
+        self.own = isinstance(self.connection, sqlite3.Connection) and not self.connection.in_transaction
+        if not self.own:
+            return self.connection
+        try:
+            self.connection = self.connection.cursor()  # one for all: each execute of a connection makes another
+            return self.connection.execute("begin immediate")
+        except sqlite3.Error as error:
+            raise told(error, self.name) from None
+
+    def __exit__(self, kind, error, trace) -> None:
+        try:
+            if self.own and error is None:
+                self.connection.execute("commit")
+        except sqlite3.Error as refused:
+            error = refused
+        if error is not None and self.own and self.connection.connection.in_transaction:
+            self.connection.execute("rollback")
+        if isinstance(error, sqlite3.Error):
+            raise told(error, self.name) from None
+
+
+def make(db) -> None:
+    """Make the tables, in the transaction that is open. A database with nothing else in it is marked as a store of this layout."""
+    if isinstance(db, sqlite3.Connection | sqlite3.Cursor) and not _tables(db):
+        db.execute(f"pragma application_id = {_OURS}")
+        db.execute(f"pragma user_version = {LAYOUT}")
+    for statement in _TABLES.split("\n;"):
+        db.execute(statement)
+
+
+def opened(place: str | Path) -> sqlite3.Connection:
+    """A connection to a file that is an event store, or will be one."""
+    path = Path(place)
+    if str(place) != ":memory:":
+        if not path.parent.is_dir():
+            raise Misuse(f"no folder {str(path.parent)!r} for the event store {path.name!r}; make it first")
+        if path.is_dir():
+            raise Misuse(f"{str(path)!r} is a folder; an event store is a file")
+    connection = sqlite3.connect(place, isolation_level=None, check_same_thread=False)
+    try:
+        check(connection, path.name)
+        tables = _tables(connection)
+        if tables and "stored_events" not in tables:
+            what = f"is a database of something else (tables: {listed(tables)})"
+            raise Misuse(f"{path.name} {what}; give the event store a file of its own, or pass a sqlite3 connection")
+        if tables and path.stat().st_size % _pragma(connection, "page_size"):  # SQLite looks for whole pages only
+            raise Misuse(f"{path.name} is cut off: its last page is not complete; copy it anew")
+    except sqlite3.Error as error:
+        connection.close()
+        raise told(error, path.name) from None
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def check(connection: sqlite3.Connection, name: str) -> None:
+    """Raises Misuse where a store was written by a newer layout than this one."""
+    layout = _pragma(connection, "user_version")
+    if _pragma(connection, "application_id") == _OURS and layout > LAYOUT:
+        raise Misuse(f"{name} was written by a newer edalab (layout {layout}, this one knows {LAYOUT}); update edalab")
+
+
+def absent(error: sqlite3.Error) -> bool:
+    """Whether the error says that there are no tables of ours yet."""
+    return str(error).startswith("no such table: stored_")
+
+
+def told(error: sqlite3.Error, name: str) -> Misuse:
+    """What SQLite says, in the words of a store."""
+    said = str(error)
+    if "closed" in said:
+        return Misuse(f"{name} was closed; open it again: EventStore(…)")
+    if "locked" in said:
+        return Misuse(
+            f"{name} is locked: another connection is writing to it, or left a transaction open (in another notebook?); "
+            "nothing was changed, try again when it is done"
+        )
+    if "readonly" in said or "not authorized" in said:
+        return Misuse(f"{name} can only be read (a run's database, or a file you may not write to); nothing was changed")
+    if "malformed" in said or "not a database" in said:
+        return Misuse(f"{name} is no event store that can be read: {said}; it was left as it is")
+    if "column" in said:
+        return Misuse(f"{name} has a table of its own where the event store's would be: {said}; rename that table")
+    return Misuse(f"{name}: {said}; nothing was changed")
+
+
+def _tables(db: sqlite3.Connection | sqlite3.Cursor) -> list[str]:
+    return [name for (name,) in db.execute("select name from sqlite_master where type = 'table'")]
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    with closing(connection.execute(f"pragma {name}")) as found:
+        return found.fetchone()[0]
