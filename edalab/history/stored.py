@@ -117,18 +117,24 @@ class StoredEvent(NamedTuple):
 
 def as_json(event: Event) -> str:
     """An event's data as text. Raises Misuse where reading that would give something else."""
+    fix = "give its fields types that JSON keeps: numbers, texts, times, lists"
     try:
         text = event.__pydantic_serializer__.to_json(event).decode()
-        if _is_kept(type(event)):
-            return text
-        again = vars(event.__pydantic_validator__.validate_json(text))
     except ValueError as error:
-        again, what = {}, shortened(str(error).partition("\n")[0])
+        raise Misuse(f"{shown(event)} cannot be stored: {shortened(str(error))}; {fix}") from None
+    if _is_kept(type(event)) and "null" not in text:  # which NaN becomes
+        return text
+    readable = True
+    try:
+        again = vars(event.__pydantic_validator__.validate_json(text))
+    except ValueError:
+        again, readable = from_json(text), False
     for name in type(event).model_fields:
-        value = getattr(event, name)
-        if name not in again or again[name] != value:
-            what = f"{name}={shown(value)} would be read as {shown(again[name])}" if name in again else what
-            raise Misuse(f"{shown(event)} cannot be stored as JSON: {what}; give its fields types that JSON keeps")
+        if name not in again or again[name] != (value := getattr(event, name)):
+            what = f"JSON makes of {name}={shown(value)} {shown(again[name])}" if name in again else f"JSON leaves out {name}"
+            raise Misuse(f"{shown(event)} cannot be stored: {what}; {fix}")
+    if not readable:
+        raise Misuse(f"{shown(event)} cannot be stored: its class does not read its own JSON, {shortened(text)}; {fix}")
     return text
 
 

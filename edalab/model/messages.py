@@ -34,9 +34,7 @@ class Declared:
 class Message(BaseModel):
     """What services say to each other. Declare an `Event`, a `Command` or a `Query`."""
 
-    model_config = ConfigDict(  # what JSON cannot say is kept all the same
-        frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="constants"
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
     __declared__: ClassVar[Declared] = Declared()
     __count__: ClassVar[int] = 0  # classes declared so far: whoever looks them up by name knows when to look again
     __shared__: ClassVar[bool] = True  # no field can be changed in place, so one object may serve every reader
