@@ -1,0 +1,129 @@
+"""Lesson 03 says what its runs say: each step of the mend cures what the text says, and the past is what plain pandas finds."""
+
+import ast
+from types import SimpleNamespace
+
+import nbformat
+import pandas
+import pytest
+
+from edalab import explore, simulate
+from edalab.model import Message
+from tools import store
+
+NOTEBOOK = nbformat.read(store.ROOT / "notebooks" / "03-event-sourcing.ipynb", as_version=4)
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    """What the cells of the lesson define, run where they are; what they only show is left out."""
+    found = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(store.ROOT / "notebooks")
+        for cell in NOTEBOOK.cells:
+            if cell.cell_type == "code":
+                tree = ast.parse(cell.source)
+                tree.body = tree.body[:-1] if isinstance(tree.body[-1], ast.Expr) else tree.body
+                exec(compile(tree, "lesson 03", "exec"), found)
+    yield SimpleNamespace(**found)
+    for thing in found.values():  # other tests have messages of the same names: those of a lesson end with it
+        if isinstance(thing, type) and issubclass(thing, Message):
+            thing.__name__ += " of lesson 03"
+
+
+@pytest.fixture(scope="module")
+def broken(lesson):
+    """The single faults that break each claim, for a design and what is withdrawn."""
+
+    def tried(withdraw, *amounts, **more):
+        result = explore(lesson.bank_with(withdraw), lesson.withdrawals(*amounts), lesson.ALL, **more)
+        assert all(result.outcome(claim) != "not exercised" for claim in lesson.ALL)
+        return {claim: {str(s.faults[0]) for s in result.broken(claim)} for claim in lesson.ALL}
+
+    return tried
+
+
+SLOW = {"delay accounts.ask.CheckFraud #1", "delay fraud.reply.CheckFraud #1"}
+
+
+def test_the_column_loses_an_update_wherever_the_answer_about_ada_is_slow(lesson):
+    balance = "select balance from balances"
+
+    def off(run):
+        return run.rows("accounts", balance)[0][0] != 100 - sum(lesson.paid(run))
+
+    result = explore(lesson.bank, lesson.both_fit, [lesson.once])
+    assert {str(s.faults[0]) for s in result.schedules if s.faults and off(result.run(s))} == SLOW
+    assert lesson.raced.rows("accounts", balance) == [(60,)]
+
+
+def test_appending_loses_nothing_and_decides_on_an_old_balance(lesson, broken):
+    found = broken(lesson.withdraw_by_events, 40, 80)
+    assert found[lesson.adds_up] == set() and found[lesson.covered] == SLOW and found[lesson.once]
+    assert broken(lesson.withdraw_by_events, 40, 20)[lesson.adds_up] == set()
+    assert lesson.left(lesson.kept) == 40 and lesson.left(lesson.overdrawn) == -20
+
+
+def test_the_expected_version_leaves_only_commands_that_come_twice(lesson, broken):
+    found = broken(lesson.withdraw_expecting, 40, 80)
+    assert found[lesson.covered] == set() == found[lesson.adds_up]
+    assert found[lesson.once] and all(at.startswith(("duplicate", "crash accounts.ack", "lose accounts.ack")) for at in found[lesson.once])
+    error = lesson.refused.failures[0].error
+    assert [fact.event.amount for fact in error.theirs] == [80] and [event.amount for event in error.yours] == [40]
+
+
+@pytest.mark.parametrize("amounts", [(40, 20), (40, 80)], ids=["both fit", "one fits"])
+def test_the_last_design_survives_every_single_fault_at_several_timings(lesson, broken, amounts):
+    assert set.union(*broken(lesson.withdraw_once, *amounts, seeds=range(4)).values()) == set()
+
+
+def test_the_last_design_survives_every_pair_of_faults(lesson, broken):
+    assert set.union(*broken(lesson.withdraw_once, 40, 80, faults=2).values()) == set()
+
+
+def test_with_a_second_thought_the_second_withdrawal_is_refused(lesson):
+    assert lesson.left(lesson.refused) == 20
+    notes = [step.detail for step in lesson.refused.journal if step.step == "note"]
+    assert notes == ["refused"]
+
+
+def account(lesson, until, as_of="2025-12-31"):
+    """The balance of account 7, from the table alone."""
+    rows = lesson.table[lesson.table.account == "account-7"].drop_duplicates("id")
+    known = rows[(rows.happened.str[:10] <= until) & (rows.recorded.str[:10] <= as_of)]
+    sign = known.type.map({"MoneyWithdrawn": -1, "AccountOpened": 0}).fillna(1)
+    return int((known.amount.fillna(0) * sign.astype(int)).sum())
+
+
+@pytest.mark.parametrize("until", ["2025-03-03", "2025-03-04", "2025-04-20", "2025-12-31"])
+@pytest.mark.parametrize("as_of", ["2025-03-05", "2025-04-20", "2025-12-31"])
+def test_the_past_of_account_7_is_what_pandas_finds(lesson, until, as_of):
+    told = lesson.year.state("account-7", lesson.balance, 0, until=until, as_of=as_of)
+    assert told == account(lesson, until, as_of)
+
+
+def test_what_was_and_what_was_believed_on_the_days_of_the_text(lesson):
+    assert (lesson.was, lesson.believed) == (130, 60)
+    assert account(lesson, "2025-03-03", "2025-03-03") == 60  # what the bank knew of when it paid out 80
+    assert account(lesson, "2025-03-04", "2025-03-04") == -20 and account(lesson, "2025-03-04") == 50
+    assert account(lesson, "2025-04-20", "2025-04-20") == 550 and account(lesson, "2025-04-20") == 100
+
+
+def test_no_account_was_ever_overdrawn_and_one_was_believed_to_be(lesson):
+    lows = pandas.DataFrame(lesson.lows)
+    assert len(lows) == len(lesson.year.streams()) == 30
+    assert (lows.happened >= 0).all() and list(lows[lows.learned < 0].index) == ["account-7"]
+
+
+def test_a_snapshot_is_begun_from_unless_something_happened_before_it(lesson):
+    assert list(lesson.rows.values()) == [(1000, 1000), (0, 1000), (10, 1010), (1011, 1011)]
+
+
+def test_one_replica_is_never_too_late_and_four_leave_two_people_out(lesson):
+    efforts = {n: lesson.effort(n) for n in (1, 2, 4, 8)}
+    assert efforts[1][1:] == (20, 0, 0, 800)
+    assert [efforts[n][3] for n in (2, 4, 8)] == [0, 2, 2]
+
+
+def test_who_presses_twice_is_paid_twice(lesson):
+    assert lesson.left(simulate(lesson.bank_with(lesson.withdraw_once), lesson.withdrawals(40, 40))) == 20
