@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 import pytest
 from scenes import flaws
-from weddings import COMMANDS, DONE, UNDO, WeddingAnnounced, choreographed, many, one_announced, one_wedding, orchestrated
+from weddings import (
+    COMMANDS, DONE, EFFECTS, UNDO, WORK, PlanWedding, WeddingAnnounced, WeddingCalledOff, WeddingPlanned, choreographed, many,
+    one_announced, one_wedding, orchestrated,
+)  # fmt: skip
 
 from edalab import Command, Misuse, System, explore, simulate
 from edalab import claims as ready
@@ -433,3 +436,100 @@ def test_a_step_is_a_command_and_the_events_that_tell_how_it_ended():
     graph = saga_map(simulate(system, one_announced)).graph
     assert list(graph.edges) == [("WeddingAnnounced", "BookHall"), ("BookHall", "CancelHall")]
     assert graph.nodes["BookHall"]["state"] == "compensated"
+
+
+class RemindMe(Command, key="wedding"):
+    wedding: str
+
+
+def with_timer(slow: bool) -> System:
+    """A planner that sends commands, and a reminder to itself; who is not booked by then is asked again."""
+    system = System("letters")
+    planners = system.service("planners")
+    halls = system.service("halls", schema="create table booked (wedding text primary key)")
+
+    @planners.on(WeddingAnnounced)
+    async def begin(event, ctx):
+        await ctx.send(COMMANDS[0](wedding=event.wedding))
+        await ctx.send(RemindMe(wedding=event.wedding), after=1)
+
+    @planners.handles(RemindMe)
+    async def insist(command, ctx):
+        if not ctx.state.get("booked"):
+            await ctx.send(COMMANDS[0](wedding=command.wedding))
+
+    @planners.on(DONE[0])
+    def end(event, ctx):
+        ctx.state["booked"] = True
+        return WeddingPlanned(wedding=event.wedding)
+
+    @halls.handles(COMMANDS[0])
+    async def book(command, ctx):
+        await ctx.sleep(1.5 if slow else 0.1)
+        with ctx.database as db:
+            db.execute("insert or ignore into booked values (?)", (command.wedding,))
+        return DONE[0](wedding=command.wedding)
+
+    return system
+
+
+def test_a_timer_of_who_sent_a_command_is_a_time_out():
+    late, quick = (saga_map(simulate(with_timer(slow), one_announced)) for slow in (True, False))
+    assert [label.text for label in quick.scene.labels if label.kind == "title"] == ["Wedding w1: done"]
+    assert list(quick.graph.nodes) == ["WeddingAnnounced", "BookHall", "WeddingPlanned"]
+    assert "HallBooked" not in quick.graph and "RemindMe" not in quick.graph
+    assert [label.text for label in late.scene.labels if label.kind == "title"] == ["Wedding w1: done, BookHall 0.49 s late"]
+    assert [mark.tip for mark in late.scene.marks if mark.kind == "no answer"] == ["BookHall: no answer RemindMe at 1.05 s"]
+
+
+def test_a_coordinator_that_goes_on_by_a_tick_tells_one_story():
+    system = System("clockwork")
+    planners = system.service("planners", schema="create table plans (wedding text, step int)")
+
+    @planners.handles(PlanWedding)
+    def plan(command, ctx):
+        with ctx.database as db:
+            db.execute("insert into plans values (?, 0)", (command.wedding,))
+
+    @planners.every(1)
+    async def go_on(ctx):
+        with ctx.database as db:
+            plans = db.execute("select wedding, step from plans where step < 3").fetchall()
+        for wedding, step in plans:
+            command = [*COMMANDS[:2], None][step]
+            if command is None:
+                await ctx.publish(WeddingPlanned(wedding=wedding))
+            else:
+                await ctx.ask(command(wedding=wedding))
+            with ctx.database as db:
+                db.execute("update plans set step = ? where wedding = ?", (step + 1, wedding))
+
+    for number in (0, 1):
+        service = system.service(WORK[number][0], schema=EFFECTS)
+
+        async def do(command, ctx):
+            with ctx.database as db:
+                db.execute("insert or ignore into effects values (?, 1)", (command.wedding,))
+
+        service.handles(COMMANDS[number])(do)
+    picture = saga_map(simulate(system, one_wedding))
+    assert list(picture.graph.edges) == [("PlanWedding", "BookHall"), ("BookHall", "HireBand"), ("HireBand", "WeddingPlanned")]
+    assert picture.outcome == "done" and picture.scene.labels[0].text == "Wedding w1: done"
+    assert [bar for bar in picture.story.steps[-1].bars] == []
+
+
+@pytest.mark.parametrize("answer", [False, "refused", {"state": "refused"}])
+def test_who_does_nothing_and_answers_so_has_refused(answer):
+    system = System("curt")
+
+    @system.service("planners").handles(PlanWedding)
+    async def plan(command, ctx):
+        await ctx.ask(COMMANDS[0](wedding=command.wedding))
+        await ctx.publish(WeddingCalledOff(wedding=command.wedding))
+
+    @system.service("halls", schema=EFFECTS).handles(COMMANDS[0])
+    def book(command):
+        return answer
+
+    picture = saga_map(simulate(system, one_wedding))
+    assert picture.scene.labels[0].text == "Wedding w1: refused at BookHall, nothing to compensate"

@@ -39,7 +39,7 @@ def _heard(step) -> Moment | None:
 
 def tell(step: SagaStep, saga: Saga, told: list[int], answers: Answers, commands: set[str]) -> None:
     """Fill in the moments and the bars of a step of a saga, in which `told` was said. An event that was said in the
-    handling of one of `commands`, which are steps, took no time of its own."""
+    handling of one of its `commands`, such as the end of the saga by its coordinator, took no time of its own."""
     record, journal = saga.record, saga.record.journal
     found = step.moments
     for number in step.said:
@@ -94,11 +94,11 @@ def _of_handling(step: SagaStep, handling: Handling, saga: Saga) -> Iterator[Mom
     elif handling.ending == "crash":
         yield Moment(end, "crash", "crash")
     elif handling.finished and not step.event:
-        refused = saga.refused_at(handling) if step.name in saga.parts else None
-        if refused is not None and not step.refusals:
+        answer = detail if handling.ending == "reply" else ""
+        if not step.refusals and not handling.saves and (answer == "false" or "refuse" in answer.lower()):
             yield Moment(end, "refused", "")
         elif not handling.inside:
-            yield Moment(end, "nothing", detail if handling.ending == "reply" else "")
+            yield Moment(end, "nothing", answer)
 
 
 def _done(step: SagaStep, saga: Saga, handlings: list[Handling]) -> tuple[list[int], list[int]]:

@@ -51,7 +51,7 @@ def _outcome(story: SagaStory, now: int) -> Outcome:
     failed = named.get("failed", [])
     doubts = [step for step in named.get("in doubt", []) + named.get("late", []) if step.doubtful(now)]
     back = bool(refused or any(step.undoes for step in steps) or over and any(step.undoes is None for step in failed))
-    why = f"refused at {refused[0].name}" if refused else _failed(failed[0], states) if failed else ""
+    why = f"refused at {refused[-1].name}" if refused else _failed(failed[0], states) if failed else ""
     if not why and (missed := [step for step in named.get("compensated", []) if step.times("no answer", now)]):
         why = f"{missed[0].name} got no answer"
     settled = any(step.settles and step.done(now) or step.closed and step.times("refused", now) for step in steps)

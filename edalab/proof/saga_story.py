@@ -17,8 +17,9 @@ from .sagas import Saga, Vocabulary, sagas, vocabulary
 class SagaStory:
     """One saga of a run: `steps` in the order they began, `start` and `end` (ms), and what it is about."""
 
-    def __init__(self, saga: Saga, said: list[int], answers: Answers):
+    def __init__(self, saga: Saga, correlations: list[str], said: list[int], answers: Answers):
         self.saga, self.record, self.words = saga, saga.record, saga.words
+        self.correlations = correlations
         self._said, self._answers = said, answers
         journal = self.record.journal
         self.correlation: str = journal[said[0]].envelope.correlation
@@ -50,7 +51,8 @@ class SagaStory:
                 step.undoes = self._named.get(target) or self._never_done(target, step)
                 step.undoes.undone_by.append(step)
         self._hear_silence()
-        commands = {self.record.journal[n].envelope.id for step in self._steps if not step.event for n in step.said}
+        said = [self.record.journal[number].envelope for number in self._said]
+        commands = {envelope.id for envelope in said if isinstance(envelope.data, Command)}
         for step in self._steps:
             tell(step, self.saga, self._said, self._answers, commands)
         return self._steps
@@ -101,7 +103,7 @@ class SagaStory:
             step.refusals.append(number)
             step.cause = step.cause or envelope.causation
             self._owner[envelope.id] = step
-            if not self.saga.word(name)[3] or step is self._command_of(number):
+            if not self.saga.word(name)[3] or step is self._command_of(number) and self._tells_how_it_ended(number):
                 step.closed |= self.saga.word(name)[3]
                 return
         step = self._command_of(number)
@@ -222,29 +224,32 @@ def stories(run: Run) -> list[SagaStory]:
             said.setdefault(record.journal[number].envelope.correlation, []).append(number)
         found = _all(record, words, said)
         answers = Answers(record)
-        told = [SagaStory(saga, sorted(n for story in saga.stories for n in said[story]), answers) for saga in found]
+        told = [SagaStory(saga, ids, sorted(n for id in ids for n in said[id]), answers) for saga, ids in found]
         known = run._stories = words, sorted(told, key=lambda story: story._said[0])
     return known[1]
 
 
-def _all(record: Handlings, words: Vocabulary, said: dict[str, list[int]]) -> list[Saga]:
-    """The sagas, with those that began as they did and came to nothing before a word of sagas was said."""
-    found = list(sagas(record, words))
-    at_home = {story for saga in found for story in saga.stories}
-    roots = {record.messages[story].type for saga in found for story in saga.stories if story in record.messages}
-    keys = {(key, record.messages[next(iter(saga.stories))].type): saga for saga in found for key in saga.keys() if next(iter(saga.stories)) in record.messages}
-    for story, numbers in said.items():
-        root = record.messages.get(story)
-        if story in at_home or root is None or root.source != "client" or isinstance(root.data, Query):
+def _all(record: Handlings, words: Vocabulary, said: dict[str, list[int]]) -> list[tuple[Saga, list[str]]]:
+    """The sagas, each with its correlations; with what the client began about the same key, and with those that began as
+    others did and came to nothing before a word of sagas was said."""
+    found = [(saga, list(saga.stories)) for saga in sagas(record, words)]
+    told = {correlation for _, correlations in found for correlation in correlations}
+    roots = [record.messages.get(correlations[0]) for _, correlations in found]
+    begun_by_client = {root.type for root in roots if root is not None and root.source == "client"}
+    of_key = {key: (root, correlations) for (saga, correlations), root in zip(found, roots) for key in saga.keys() if key is not None}
+    fresh = not found and _handles(record.system, words)
+    for correlation, numbers in said.items():
+        root = record.messages.get(correlation)
+        if correlation in told or root is None or root.source != "client" or isinstance(root.data, Query):
             continue
-        if root.type in roots or not found and _handles(record.system, words):
-            if root.subject is not None and (saga := keys.get((root.subject, root.type))):
-                saga.stories[story] = None
-                continue
+        first, correlations = of_key.get(root.subject, (None, None))
+        if correlations and (first is None or first.source != "client" or first.type == root.type):
+            correlations.append(correlation)
+        elif fresh or root.type in begun_by_client:
             saga = Saga(record, words)
             saga.first = saga.last = numbers[0]
-            saga.stories[story] = None
-            found.append(saga)
+            saga.stories[correlation] = None
+            found.append((saga, [correlation]))
     return found
 
 
@@ -265,7 +270,7 @@ def story_of(run: Run, correlation: str) -> SagaStory:
     """The saga with a correlation id (or, as people call it, of a key: "o2")."""
     told = stories(run)
     for story in told:
-        if correlation in story.saga.stories:
+        if correlation in story.correlations:
             return story
     for story in told:
         if correlation == story.subject:

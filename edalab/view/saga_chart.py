@@ -8,7 +8,7 @@ from ..proof.saga_story import SagaStory
 from .scene import Arrow, Box, Label, Mark, Scene
 from .text import clean, counted, seconds, shorten, text_width
 
-MARGIN, BESIDE, BELOW, BETWEEN = 24, 18, 26, 34  # px: at the sides, between boxes, above a compensation, between lines
+MARGIN, BESIDE, BELOW, BETWEEN = 18, 14, 26, 34  # px: at the sides, between boxes, above a compensation, between lines
 WIDEST = 152  # px of a box
 KINDS = {  # state of a step -> kind of its box and of its name
     "not yet": ("not yet", "not yet"), "under way": ("under way", "under way"), "done": ("done", "done"),
@@ -109,10 +109,11 @@ class SagaChart:
         choices = []
         for one_line in (True, False):
             lines = [line for words in (*now.values(), *then) for line in _lines(words, one_line)]
-            wide = max(84, min(WIDEST, max([widest, *(text_width(line, 10) for line in lines)]) + 16))
+            asked = max([widest, *(text_width(line, 10) for line in lines)]) + 12
+            wide = max(84, min(WIDEST, asked))
             bands = -(-self.columns // max(1, (room + BESIDE) // (wide + BESIDE)))
-            choices.append((bands, not one_line, wide))
-        bands, two_lines, self.w = min(choices)
+            choices.append((asked > WIDEST, bands, not one_line, wide))
+        _, bands, two_lines, self.w = min(choices)
         self.said = {step: _lines(words, not two_lines) for step, words in now.items()}
         self.h = 50 if two_lines else 38
         self.per = -(-self.columns // bands)
@@ -201,11 +202,14 @@ class SagaChart:
             track = self.bands[band2][0] - BETWEEN // 2 - 5
             return [(right1, y1 + h // 2), (right1 + 10, y1 + h // 2), (right1 + 10, track), (x2 - 12, track), (x2 - 12, y2 + h // 2), (x2 - 1, y2 + h // 2)], "r"
         track = self.bands[band2][1] + BETWEEN // 2 + 5
-        start = [(x1, y1 + h // 2), (12, y1 + h // 2)]
-        if any(c // self.per == band1 and c < c1 and line == l1 for c, line in self.occupied):
+        left, right = MARGIN - 15, right2 + 13  # beside the forward arrow between the same two lines
+        start = [(x1, y1 + h // 2), (left, y1 + h // 2)]
+        if l1 == 0:
+            start = [(middle1, y1 + h), (middle1, y1 + h + 10), (left, y1 + h + 10)]
+        elif any(c // self.per == band1 and c < c1 and line == l1 for c, line in self.occupied):
             below = self._track(band1, y1 + h + 10)  # others stand in the way to the left
-            start = [(middle1 - 8, y1 + h), (middle1 - 8, below), (12, below)]
-        return [*start, (12, track), (right2 + 12, track), (right2 + 12, y2 + h // 2), (right2 + 1, y2 + h // 2)], "l"
+            start = [(middle1 - 8, y1 + h), (middle1 - 8, below), (left, below)]
+        return [*start, (left, track), (right, track), (right, y2 + h // 2), (right2 + 1, y2 + h // 2)], "l"
 
     def _track(self, band: int, y: int) -> int:
         """A line of its own below a band, as far as there is room."""
@@ -231,9 +235,9 @@ class SagaChart:
 
     def _words(self, x: int, y: int, name: str, lines: list[str], kind: str, tip: str) -> None:
         middle, at = x + self.w // 2, y + 13
-        self.scene.labels.append(Label(middle, at, shorten(clean(name), self.w - 8, 11, True), kind, "middle", tip))
+        self.scene.labels.append(Label(middle, at, shorten(clean(name), self.w - 6, 11, True), kind, "middle", tip))
         for number, line in enumerate(lines):
-            text = shorten(clean(line), self.w - 8, 10)
+            text = shorten(clean(line), self.w - 6, 10)
             self.scene.labels.append(Label(middle, at + 14 + 12 * number, text, "detail", "middle", tip))
 
 

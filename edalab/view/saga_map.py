@@ -10,7 +10,7 @@ from ..proof.saga_outcome import OUTCOMES, Outcome, outcome
 from ..proof.saga_story import NONE, SagaStory, stories, story_of
 from .ledger import Ledger
 from .picture import Picture
-from .saga_chart import SagaChart, kind_of
+from .saga_chart import MARGIN, SagaChart, kind_of
 from .scene import Box, Label, Line, Scene
 from .text import clean, counted, seconds, shorten, text_width, wrapped
 from .waterfall import waterfall
@@ -86,7 +86,7 @@ def saga_map(
         y = _table(scene, {one: outcome(one, now) for one in told}, story, y)
     at = f" at {seconds(until)}" if now is not None else ""
     for number, line in enumerate(_title(story, at, came, width)):
-        scene.labels.append(Label(24, y + 20 * number, line, "title"))
+        scene.labels.append(Label(MARGIN, y + 20 * number, line, "title"))
     y += 20 * max(len(_title(story, f" at {seconds(time)}" * (now is not None), one, width))
                   for time, one in [(until, came), (until, end), *((time, outcome(story, time)) for time in moments)])  # fmt: skip
     chart = SagaChart(scene, story, states, came, end, now is not None, y + 4)
@@ -96,7 +96,7 @@ def saga_map(
         words = [one.word if len(told) == 1 or one.word in ("under way", "not begun") else "done" for one in (came, end)]
         books = Ledger(ledger, run, max(0, story.start - 1), now, *words)  # among several it is not this one's alone
     beside = books is not None and width - books.width >= 360
-    right = width - 24 - (books.width if beside else 0)
+    right = width - MARGIN - (books.width if beside else 0)
     bottom = waterfall(scene, story, states, until, y, right)
     scene.times = story.times
     scene.height = _legend(scene, story, bottom + 30, right) + 4
@@ -105,14 +105,14 @@ def saga_map(
         half = text_width(seconds(now), 11, True) // 2 + 8
         scene.cursor = Line(x, y + 10, x, bottom, "cursor"), Box(x - half, y - 10, 2 * half, 18, "pill"), Label(x, y - 1, seconds(now), "pill", "middle")
     if books is not None:
-        end = books.draw(scene, right + 24 if beside else 24, y if beside else scene.height + 14)
+        end = books.draw(scene, right + 24 if beside else MARGIN, y if beside else scene.height + 14)
         scene.height = max(scene.height, end + 16)
     _say(scene, run, story, states, came, books, len(told), at)
     return SagaMap(scene, story, came, states)
 
 
 def _title(story: SagaStory, at: str, came: Outcome, width: int) -> list[str]:
-    return wrapped(clean(f"{story.title}{at}: {came.sentence}").split(" "), " ", (width - 48) * 6 // 7, 14)
+    return wrapped(clean(f"{story.title}{at}: {came.sentence}").split(" "), " ", (width - 2 * MARGIN) * 6 // 7, 14)
 
 
 def _legend(scene: Scene, story: SagaStory, y: int, right: int) -> int:
@@ -120,8 +120,8 @@ def _legend(scene: Scene, story: SagaStory, y: int, right: int) -> int:
     happened = {moment.what for step in story.steps for moment in step.moments}
     words = ["bar: at work"] + [words for what, words in _LEGEND if happened & set(what.split(","))]
     words += ["double line: time cut short"] * bool(scene.axis.cuts) + ["time stretched where much happens"] * scene.axis.stretched
-    for line in wrapped(words, " · ", right - 24, 11):
-        scene.labels.append(Label(24, y, line, "caption"))
+    for line in wrapped(words, " · ", right - MARGIN, 11):
+        scene.labels.append(Label(MARGIN, y, line, "caption"))
         y += 16
     return y
 
@@ -133,7 +133,7 @@ _KIND = {"inconsistent": "failed", "stuck": "failed", "in doubt": "in doubt", "u
 
 def _table(scene: Scene, came: dict[SagaStory, Outcome], drawn: SagaStory, y: int) -> int:
     """A line for each outcome: how many sagas, as a bar, and which."""
-    scene.labels.append(Label(24, y, f"{counted(len(came), 'saga')} of this run", "node"))
+    scene.labels.append(Label(MARGIN, y, f"{counted(len(came), 'saga')} of this run", "node"))
     groups: dict[str, list[SagaStory]] = {word: [] for word in OUTCOMES}
     for story, outcome_ in came.items():
         groups[outcome_.word].append(story)
@@ -147,7 +147,7 @@ def _table(scene: Scene, came: dict[SagaStory, Outcome], drawn: SagaStory, y: in
         scene.labels.append(Label(130 + wide, y, f"{len(group):,}", "under way"))
         names = ", ".join(story.subject or story.correlation for story in sorted(group, key=lambda one: one is not drawn)[:40])
         x = 342 + text_width(f"{len(group):,}", 11, True)
-        scene.labels.append(Label(x, y, shorten(clean(names), scene.width - x - 24, 10), "detail"))
+        scene.labels.append(Label(x, y, shorten(clean(names), scene.width - x - MARGIN, 10), "detail"))
         y += 18
     return y + 16
 

@@ -3,7 +3,7 @@
 from ..proof.saga_step import Bar, SagaStep, State
 from ..proof.saga_story import SagaStory
 from .axis import Axis
-from .saga_chart import kind_of
+from .saga_chart import MARGIN, kind_of
 from .scene import Box, Label, Line, Mark, Scene
 from .text import clean, seconds, shorten, text_width
 
@@ -18,8 +18,8 @@ def waterfall(scene: Scene, story: SagaStory, states: dict[SagaStep, State], now
     they end."""
     steps = [step for step in story.steps if step.moments]
     row = 19 if len(steps) <= 12 else 16
-    left = 24 + max(text_width(_short(step), 11) for step in steps) + 12
-    scene.labels.append(Label(24, top, "When", "node"))
+    left = MARGIN + max(text_width(_short(step), 11) for step in steps) + 12
+    scene.labels.append(Label(MARGIN, top, "When", "node"))
     instants = dict.fromkeys(story.times, 0)
     instants |= {bar.end: 0 for step in steps for bar in step.bars if bar.end is not None and bar.end <= story.end}
     axis = Axis(instants, left, right - 30)
@@ -48,16 +48,12 @@ def _row(scene: Scene, axis: Axis, step: SagaStep, state: State, now: int, last:
     scene.labels.append(Label(left - 10, y, _short(step), "channel" if known else "axis", "end", clean(f"{step.name} of {step.service}")))
     box, name = kind_of(step, state)
     box = "done" if box == "undone" else "failed" if box == "in doubt" and state.name != "late" else box
-    asked, ends = None, [axis.x(step.moments[0].time)]
-    for moment in step.moments if len(step.bars) <= MOST else ():
-        if moment.what in ("asked", "sent"):
-            asked = moment.time if asked is None else asked
-        closing = moment.what in ("answered", "no answer") or moment.what == "began" and not any(m.what == "answered" for m in step.moments)
-        if asked is not None and closing:
-            _wait(scene, axis, asked, min(moment.time, now), y, step)
-            asked = None
-    if asked is not None and known:
-        _wait(scene, axis, asked, min(last, now), y, step)
+    ends = [axis.x(step.moments[0].time)]
+    for number, moment in enumerate(step.moments if len(step.bars) <= MOST else ()):
+        if moment.what in ("asked", "sent") and moment.time <= now:
+            until = ("answered", "no answer") if moment.what == "asked" else ("began",)
+            heard = next((later.time for later in step.moments[number:] if later.what in until), last)
+            _wait(scene, axis, moment.time, min(heard, now), y, step)
     for bar in _few(step.bars):
         if bar.start <= now:
             end = min(last if bar.end is None else bar.end, now, last)
