@@ -109,6 +109,7 @@ def test_the_last_design_holds_every_claim_under_all_pairs_of_faults_of_two_orde
     assert result.coverage.startswith("every single fault; every pair")
     assert broken(result) == {} and not result.endless
     assert all(result.outcome(claim) == "holds" for claim in result.claims)
+    assert len(lesson.CLAIMS) == 7 and "none of them breaks any of the seven claims" in PROSE
     assert [f"{len(result.schedules):,}"] == re.findall(r"([\d,]+) schedules with up to two faults", PROSE)
 
 
