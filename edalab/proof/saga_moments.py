@@ -62,10 +62,11 @@ def tell(step: SagaStep, saga: Saga, told: list[int], answers: Answers, commands
         found += _of_handling(step, handling, saga)
     ends = [record.given_up[key] for key in given_up if key in record.given_up]
     found += [Moment(journal[n].time, "given up", journal[n].detail or "") for n in ends]
-    done, again = _done(step, saga, handlings)
+    done, again, undone = _done(step, saga, handlings)
     if step.event and not done and not step.refusals and (quiet := [h.last for h in handlings if h.finished]):
         found.append(Moment(journal[quiet[-1]].time, "silent", ""))
     found += [Moment(journal[n].time, "done", "") for n in done] + [Moment(journal[n].time, "again", "") for n in again]
+    found += [Moment(journal[n].time, "undone", "") for n in undone]
     found += [Moment(journal[n].time, "refused", journal[n].envelope.type) for n in step.refusals]
     if step.unheard and not handlings and not ends:
         found.append(Moment(journal[step.first].time, "never", f"{step.unheard} never came"))
@@ -101,10 +102,10 @@ def _of_handling(step: SagaStep, handling: Handling, saga: Saga) -> Iterator[Mom
             yield Moment(end, "nothing", answer)
 
 
-def _done(step: SagaStep, saga: Saga, handlings: list[Handling]) -> tuple[list[int], list[int]]:
-    """Where it shows that a step was done, and that its effect came again: as the claims have it, for messages that speak
-    of sagas; others are done when they are handled with an effect, or said."""
-    journal, done, again = saga.record.journal, [], []
+def _done(step: SagaStep, saga: Saga, handlings: list[Handling]) -> tuple[list[int], list[int], list[int]]:
+    """Where it shows that a step was done, that its effect came again, and that it was compensated: as the claims have it,
+    for messages that speak of sagas; others are done when they are handled with an effect, or said."""
+    journal, done, again, undone = saga.record.journal, [], [], []
     undoable = step.final or step.undoes or step.undone_by or any(map(saga.compensators, step.names))
     if not undoable and any(word[1] in step.names for word in saga.words.values()):  # what only can be refused, and leads nobody
         inside = [journal[n].envelope.data for h in handlings for n in h.inside if journal[n].step != "save"]
@@ -115,14 +116,15 @@ def _done(step: SagaStep, saga: Saga, handlings: list[Handling]) -> tuple[list[i
             number = saga.done_at(same)
             done += [] if number is None else [number]
             again += [save for _, save in saga.times(same)[1:]]
-        return sorted(done), sorted(again)
+            undone += [] if number is None or (back := saga.undone_at(same)) is None else [back]
+        return sorted(done), sorted(again), sorted(undone)
     if step.unheard or step.refusals:
-        return [], []
+        return [], [], []
     if step.event:
         facts = {saga.record.fact[journal[n].envelope.id]: n for n in reversed(step.said) if journal[n].fault not in UNSENT}
-        return sorted(facts.values()), []
+        return sorted(facts.values()), [], []
     deeds = [min(h.inside) if h.inside else h.last for h in handlings if h.inside or h.finished]
-    return sorted(deeds)[:1], []
+    return sorted(deeds)[:1], [], []
 
 
 def _timers(step: SagaStep, saga: Saga, told: list[int]) -> list[tuple[int, str]]:

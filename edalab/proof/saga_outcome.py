@@ -49,12 +49,15 @@ def _outcome(story: SagaStory, now: int) -> Outcome:
     final = [step for step in steps if step.final and step.done(now)]
     refused = [step for step in forward if states[step].name in ("refused", "idle")]
     failed = named.get("failed", [])
-    doubts = [step for step in named.get("in doubt", []) + named.get("late", []) if step.doubtful(now)]
+    unheard = named.get("in doubt", []) + named.get("late", []) + [step for step in failed if step.times("no answer", now)]
+    doubts = [step for step in unheard if step.doubtful(now)]
     back = bool(refused or any(step.undoes for step in steps) or over and any(step.undoes is None for step in failed))
     why = f"refused at {refused[-1].name}" if refused else _failed(failed[0], states) if failed else ""
     if not why and (missed := [step for step in named.get("compensated", []) if step.times("no answer", now)]):
         why = f"{missed[0].name} got no answer"
     settled = any(step.settles and step.done(now) or step.closed and step.times("refused", now) for step in steps)
+    if len(ends := [step for step in steps if step.settles and step.done(now)]) > 1:
+        return Outcome("inconsistent", f"ended in two ways, {_names(ends)}", tuple(ends))
     if not settled and not over:
         return Outcome("under way", _under_way(steps, states, doubts, why, back, len(owed), len(left)))
     if back and left and not (final and not undone):

@@ -10,7 +10,7 @@ from ..errors import shortened
 
 class Moment(NamedTuple):
     """Something that happened to a step at `time` (ms). `what` is one of: asked, sent, began, done, again (its effect came
-    a second time), nothing (handled without effect), answered, no answer, late answer, answer lost, refused, failed,
+    a second time), undone (compensated), nothing (handled without effect), answered, no answer, late answer, answer lost, refused, failed,
     lost, crash, given up, never (came), silent (handled, and nothing said)."""
 
     time: int
@@ -88,7 +88,9 @@ class SagaStep:
         return len(self.times("done", time))
 
     def compensated(self, time: int) -> int:
-        return sum(step.done(time) for step in self.undone_by)
+        """How often it was compensated, after it was done."""
+        done, undone = self.times("done", time), self.times("undone", time)
+        return len(undone) if not done or undone and max(undone) >= max(done) else 0
 
     def doubtful(self, time: int) -> bool:
         """Whether it was asked for and who asked does not know what became of it."""
@@ -130,6 +132,8 @@ class SagaStep:
             if not count["no answer"]:
                 return State("in doubt" if over else "done", "done, no answer")
             return State("late" if lateness else "in doubt", lateness or "done, but no answer")
+        if done and self.undoes and self.undoes.done(time) and not self.undoes.compensated(time):
+            return State("idle", "changed nothing")
         if done:
             return State("done", lateness or self._effort(time, count) or (f"done {done:,} times" if done > 1 else "done"))
         if count["refused"]:
