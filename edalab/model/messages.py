@@ -37,6 +37,7 @@ class Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
     __declared__: ClassVar[Declared] = Declared()
     __count__: ClassVar[int] = 0  # classes declared so far: whoever looks them up by name knows when to look again
+    __number__: ClassVar[int] = 0  # of this class among them
     __shared__: ClassVar[bool] = True  # no field can be changed in place, so one object may serve every reader
 
     def __init__(self, /, *values: Any, **data: Any) -> None:
@@ -80,7 +81,7 @@ class Message(BaseModel):
         names = (other.__name__ if other else None for other in (compensates, refuses))
         cls.__declared__ = Declared(topic, key, version, *names, bool(final), bool(settles), dict(upcasts))
         cls.__shared__ = all(_unchanging(info.annotation) for info in cls.model_fields.values())
-        Message.__count__ += 1
+        cls.__number__ = Message.__count__ = Message.__count__ + 1
 
     def __setattr__(self, name: str, value: Any) -> None:
         kind = next(kind for kind in (Event, Command, Query, Message) if isinstance(self, kind))
@@ -128,8 +129,9 @@ def message_types() -> dict[str, type[Message]]:
     ahead = [Event, Command, Query]
     while ahead:
         for cls in ahead.pop(0).__subclasses__():
-            found[cls.__name__] = cls
             ahead.append(cls)
+            if cls.__name__ not in found or found[cls.__name__].__number__ < cls.__number__:
+                found[cls.__name__] = cls
     return found
 
 
