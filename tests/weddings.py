@@ -31,7 +31,8 @@ class InvitationsPosted(Event, topic="letters", key="wedding", final=True):
 
 
 def _declare(kind: type, name: str, **words) -> type:
-    return new_class(name, (kind,), {"key": "wedding", **words}, lambda body: body.update(__annotations__={"wedding": str}, __module__=__name__))
+    fields = {"__annotations__": {"wedding": str}, "__module__": __name__}
+    return new_class(name, (kind,), {"key": "wedding", **words}, lambda body: body.update(fields))
 
 
 # (service, what it is asked for, what undoes that, the fact, what tells the refusal, what tells the undoing)

@@ -12,7 +12,7 @@ from ..errors import Misuse
 from ..history import Run
 from ..model import System
 from ..proof import Claim, Schedule, Verdict
-from ..proof.saga_story import speaks_of_sagas
+from ..proof.saga_stories import speaks_of_sagas
 from ..sim import Fault, Faults, Window, parse_plan, simulate
 from . import sheets
 from .code import Summary, claims_of, line, makers

@@ -28,82 +28,112 @@ def outcome(story: SagaStory, time: int | None = None) -> Outcome:
 
 
 def _outcome(story: SagaStory, now: int) -> Outcome:
-    over = story.ended and now >= story.end
-    steps = [step for step in story.steps if step.begun(now)]
-    if not steps:
+    stand = _Standing(story, now)
+    if not stand.steps:
         return Outcome("not begun", "not begun yet")
-    states = {step: step.state(now, over) for step in steps}
-    named = {name: [step for step in steps if states[step].name == name] for name in {s.name for s in states.values()}}
-    forward = [step for step in steps if step.undoes is None]
-    if not story.ended and now >= story.end and story.rounds:
-        later, earlier = story.rounds[-1]
-        return Outcome("stuck", f"goes round in a circle, {later.name} leads to {earlier.name} again: {len(story.rounds):,} times")
-    if twice := named.get("done twice"):
-        return Outcome("inconsistent", f"{_names(twice)} {states[twice[0]].words}", tuple(twice))
-    if unfounded := [step for step in steps if step.undoes and step.done(now) and not _tried(step.undoes, now)]:
-        return Outcome("inconsistent", f"{_names(unfounded)} compensates what was never done", tuple(unfounded))
-    compensable = {word[0] for word in story.words.values() if word[0]}
-    owed = [step for step in forward if step.done(now) and compensable & set(step.names)]
-    left = [step for step in owed if step.done(now) > step.compensated(now)]
-    undone = [step for step in forward if step.compensated(now)]
-    final = [step for step in steps if step.final and step.done(now)]
-    refused = [step for step in forward if states[step].name in ("refused", "idle")]
-    failed = named.get("failed", [])
-    unheard = named.get("in doubt", []) + named.get("late", []) + [step for step in failed if step.times("no answer", now)]
-    doubts = [step for step in unheard if step.doubtful(now)]
-    back = bool(refused or any(step.undoes for step in steps) or over and any(step.undoes is None for step in failed))
-    why = f"refused at {refused[-1].name}" if refused else _failed(failed[0], states) if failed else ""
-    if not why and (missed := [step for step in named.get("compensated", []) if step.times("no answer", now)]):
-        why = f"{missed[0].name} got no answer"
-    settled = any(step.settles and step.done(now) or step.closed and step.times("refused", now) for step in steps)
-    if len(ends := [step for step in steps if step.settles and step.done(now)]) > 1:
-        return Outcome("inconsistent", f"ended in two ways, {_names(ends)}", tuple(ends))
-    if not settled and not over:
-        return Outcome("under way", _under_way(steps, states, doubts, why, back, len(owed), len(left)))
-    if back and left and not (final and not undone):
-        words = f"{_names(left)} {'is' if len(left) == 1 else 'are'} not compensated"
-        if not over:
-            return Outcome("under way", _under_way(steps, states, doubts, why, back, len(owed), len(left)))
-        if settled:
-            return Outcome("inconsistent", f"ended, but {words}", tuple(left), tuple(left))
-        stuck = f"stuck, {words} ({why})" if refused else f"stuck, {', '.join(filter(None, [why, words]))}"
-        return Outcome("stuck", stuck, tuple(failed or left), tuple(left))
-    if over and not settled and (broken := [step for step in failed if not step.undone_by]):
-        return Outcome("stuck", f"stuck, {_failed(broken[0], states)}", tuple(broken))
-    if doubts:
-        truth = "it was carried out" if doubts[0].done(now) else "it was not carried out"
-        how = "ended" if settled else "stuck"
-        return Outcome("in doubt", f"{how} with {_names(doubts)} in doubt ({truth})", tuple(doubts))
-    if back and final:
-        things = "one thing" if len(final) == 1 else f"{len(final)} things"
-        return Outcome("not undone", f"{'compensated' if undone else why or 'ended'}, with {things} that cannot be undone")
-    if back and undone:
-        return Outcome("compensated", f"{why}, compensated" if why else "compensated")
-    if back:
-        return Outcome("refused", f"{why}, nothing to compensate" if why else "nothing to compensate")
-    if settled or not any(word[3] for word in story.words.values()):
-        effort = next((f", {step.name} {states[step].words.removeprefix('done ')}" for step in steps if states[step].words != "done"), "")
-        return Outcome("done", f"done{effort}")
-    last = max(steps, key=lambda step: step.moments[-1].time)
-    return Outcome("stuck", f"stuck after {last.name}", (last,))
+    return stand.wrong() or (stand.under_way() if not stand.settled and not stand.over else stand.ended())
 
 
-def _under_way(steps, states, doubts, why: str, back: bool, owed: int, left: int) -> str:
-    if doubts:
-        return f"under way, {_names(doubts)} in doubt"
-    if back:
-        return ", ".join(filter(None, [why, f"{owed - left} of {owed} compensated" if owed else ""])) or "under way"
-    at_work = [step for step in steps if states[step].name in ("under way", "failed")]
-    return f"under way, {at_work[-1].name} {states[at_work[-1]].words}" if at_work else f"under way, {steps[-1].name} {states[steps[-1]].words}"
+class _Standing:
+    """The steps of a saga at a moment, by how they stand; and the rules that make an outcome of that."""
 
+    def __init__(self, story: SagaStory, now: int):
+        self.story, self.now, self.over = story, now, story.ended and now >= story.end
+        self.steps = steps = [step for step in story.steps if step.begun(now)]
+        self.states = {step: step.state(now, self.over) for step in steps}
+        forward = [step for step in steps if step.undoes is None]
+        compensable = {word[0] for word in story.words.values() if word[0]}
+        self.owed = [step for step in forward if step.done(now) and compensable & set(step.names)]
+        self.left = [step for step in self.owed if step.done(now) > step.compensated(now)]
+        self.undone = [step for step in forward if step.compensated(now)]
+        self.final = [step for step in steps if step.final and step.done(now)]
+        self.refused = [step for step in forward if self.states[step].name in ("refused", "idle")]
+        self.failed = self.those("failed")
+        unheard = [*self.those("in doubt", "late"), *(step for step in self.failed if step.times("no answer", now))]
+        self.doubts = [step for step in unheard if step.doubtful(now)]
+        self.ends = [step for step in steps if step.settles and step.done(now)]
+        self.settled = bool(self.ends) or any(step.closed and step.times("refused", now) for step in steps)
+        given_up = self.over and any(step.undoes is None for step in self.failed)
+        self.back = bool(self.refused or any(step.undoes for step in steps) or given_up)
 
-def _failed(step: SagaStep, states) -> str:
-    return f"{step.name} {states[step].words}"
+    def those(self, *names: str) -> list[SagaStep]:
+        return [step for name in names for step in self.steps if self.states[step].name == name]
 
+    def told(self, step: SagaStep) -> str:
+        return f"{step.name} {self.states[step].words}"
 
-def _tried(step: SagaStep, now: int) -> bool:
-    """Whether there may have been something to compensate: it was done, or asked for and not refused."""
-    return bool(step.done(now)) or step.begun(now) and not step.times("refused", now)
+    @property
+    def why(self) -> str:
+        """Why the saga goes back."""
+        if self.refused:
+            return f"refused at {self.refused[-1].name}"
+        if self.failed:
+            return self.told(self.failed[0])
+        missed = [step for step in self.those("compensated") if step.times("no answer", self.now)]
+        return f"{missed[0].name} got no answer" if missed else ""
+
+    def wrong(self) -> Outcome | None:
+        """What must never be, whatever else may come."""
+        rounds = self.story.rounds
+        if rounds and not self.story.ended and self.now >= self.story.end:
+            later, earlier = rounds[-1]
+            circle = f"goes round in a circle, {later.name} leads to {earlier.name} again: {len(rounds):,} times"
+            return Outcome("stuck", circle)
+        if twice := self.those("done twice"):
+            return Outcome("inconsistent", f"{_names(twice)} {self.states[twice[0]].words}", tuple(twice))
+        unfounded = [step for step in self.steps if step.undoes and step.done(self.now) and not self._tried(step.undoes)]
+        if unfounded:
+            return Outcome("inconsistent", f"{_names(unfounded)} compensates what was never done", tuple(unfounded))
+        if len(self.ends) > 1:
+            return Outcome("inconsistent", f"ended in two ways, {_names(self.ends)}", tuple(self.ends))
+        return None
+
+    def _tried(self, step: SagaStep) -> bool:
+        """Whether there may have been something to compensate: it was done, or asked for and not refused."""
+        return bool(step.done(self.now)) or step.begun(self.now) and not step.times("refused", self.now)
+
+    def under_way(self) -> Outcome:
+        if self.doubts:
+            return Outcome("under way", f"under way, {_names(self.doubts)} in doubt")
+        if self.back:
+            done = f"{len(self.owed) - len(self.left)} of {len(self.owed)} compensated" if self.owed else ""
+            return Outcome("under way", ", ".join(filter(None, [self.why, done])) or "under way")
+        at_work = [step for step in self.steps if self.states[step].name in ("under way", "failed")] or self.steps
+        return Outcome("under way", f"under way, {self.told(at_work[-1])}")
+
+    def ended(self) -> Outcome:
+        """Settled, or nothing more can come."""
+        left, failed, final = self.left, self.failed, self.final
+        if self.back and left and not (final and not self.undone):
+            words = f"{_names(left)} {'is' if len(left) == 1 else 'are'} not compensated"
+            if not self.over:
+                return self.under_way()
+            if self.settled:
+                return Outcome("inconsistent", f"ended, but {words}", tuple(left), tuple(left))
+            told = f"{words} ({self.why})" if self.refused else ", ".join(filter(None, [self.why, words]))
+            return Outcome("stuck", f"stuck, {told}", tuple(failed or left), tuple(left))
+        if not self.settled and (broken := [step for step in failed if not step.undone_by]):
+            return Outcome("stuck", f"stuck, {self.told(broken[0])}", tuple(broken))
+        if self.doubts:
+            truth = "it was carried out" if self.doubts[0].done(self.now) else "it was not carried out"
+            how = "ended" if self.settled else "stuck"
+            return Outcome("in doubt", f"{how} with {_names(self.doubts)} in doubt ({truth})", tuple(self.doubts))
+        if self.back:
+            return self._went_back()
+        if self.settled or not any(word[3] for word in self.story.words.values()):
+            effort = [step for step in self.steps if self.states[step].words != "done"]
+            return Outcome("done", "done" + (f", {self.told(effort[0]).replace(' done ', ' ')}" if effort else ""))
+        last = max(self.steps, key=lambda step: step.moments[-1].time)
+        return Outcome("stuck", f"stuck after {last.name}", (last,))
+
+    def _went_back(self) -> Outcome:
+        if self.final:
+            things = "one thing" if len(self.final) == 1 else f"{len(self.final)} things"
+            how = "compensated" if self.undone else self.why or "ended"
+            return Outcome("not undone", f"{how}, with {things} that cannot be undone")
+        how = "compensated" if self.undone else "nothing to compensate"
+        word = "compensated" if self.undone else "refused"
+        return Outcome(word, ", ".join(filter(None, [self.why, how])))
 
 
 def _names(steps: list[SagaStep]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import Misuse, shown
-from .scene import Label, Line, Scene
+from .scene import Label, Scene
 from .text import clean, shorten, text_width
 
 ROW = 18
@@ -17,7 +17,8 @@ class Ledger:
 
     def __init__(self, function: Callable[[Any], Mapping], run, before: int, now: int | None, came: str, end: str):
         if not callable(function):
-            raise Misuse(f'ledger= takes a function of a run that returns a dict such as {{"stock": 10}}, not {shown(function)}')
+            what = 'ledger= takes a function of a run that returns a dict such as {"stock": 10}'
+            raise Misuse(f"{what}, not {shown(function)}")
         over = came not in ("under way", "not begun")
         self.later = "after" if over else "now"
         books = [_read(function, run.at(before / 1000)), _read(function, run if now is None else run.at(now / 1000))]
@@ -43,7 +44,8 @@ class Ledger:
         columns.append(["before", *(_said(row[1]) for row in self.rows)])
         columns.append([self.later, *(_said(row[2]) for row in self.rows)])
         if self.judged:
-            columns.append(["should be", *(_said(row[3]) + " ✓" * right + " ✗" * wrong for row, right, wrong in zip(self.rows, self.right, self.wrong))])
+            signs = (" ✓" * right + " ✗" * wrong for right, wrong in zip(self.right, self.wrong))
+            columns.append(["should be", *(_said(row[3]) + sign for row, sign in zip(self.rows, signs))])
         return columns
 
     def _widths(self) -> list[int]:
@@ -77,8 +79,10 @@ def _read(function: Callable, world: Any) -> dict[str, tuple[Any, Any]]:
     name = getattr(function, "__name__", "ledger")
     found = function(world)
     if not isinstance(found, Mapping):
-        raise Misuse(f'{name} returned {shown(found)}; a ledger is a dict such as {{"stock": 10}}, or {{"stock": (9, 10)}} where 10 is what should be')
-    return {str(key): value if isinstance(value, tuple) and len(value) == 2 else (value, None) for key, value in found.items()}
+        what = 'a ledger is a dict such as {"stock": 10}, or {"stock": (9, 10)} where 10 is what should be'
+        raise Misuse(f"{name} returned {shown(found)}; {what}")
+    pairs = {str(key): value for key, value in found.items()}
+    return {key: value if isinstance(value, tuple) and len(value) == 2 else (value, None) for key, value in pairs.items()}
 
 
 def _said(value: Any) -> str:

@@ -1,19 +1,23 @@
 """`saga_map(run)`: what became of a saga: what was done, refused, compensated, is in doubt or cannot be undone; and when."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
 from ..errors import Misuse
 from ..proof.saga_outcome import OUTCOMES, Outcome, outcome
-from ..proof.saga_story import NONE, SagaStory, stories, story_of
+from ..proof.saga_stories import NONE, stories, story_of
+from ..proof.saga_story import SagaStory
 from .ledger import Ledger
 from .picture import Picture
-from .saga_chart import MARGIN, SagaChart, kind_of
+from .saga_arrows import MARGIN
+from .saga_chart import SagaChart, kind_of
+from .saga_table import table
 from .scene import Box, Label, Line, Scene
-from .text import clean, counted, seconds, shorten, text_width, wrapped
+from .text import clean, seconds, text_width, wrapped
 from .waterfall import waterfall
+
+FEW = 20  # sagas whose outcomes are known beforehand for every moment of one of them
 
 
 class SagaMap(Picture):
@@ -32,10 +36,13 @@ class SagaMap(Picture):
         graph = networkx.DiGraph(saga=self.story.correlation)
         for step, state in self._states.items():
             times = [m.time / 1000 for m in step.moments]
-            kind = "final" if step.final else "compensation" if step.undoes else "end" if step.settles and step.event else "step"
-            graph.add_node(step.name, service=step.service, kind=kind, state=state.name, words=state.words,
-                           compensates=step.undoes and step.undoes.name, tries=step.tries(10**15),
-                           start=min(times, default=None), end=max(times, default=None))  # fmt: skip
+            end = "end" if step.settles and step.event else "step"
+            kind = "final" if step.final else "compensation" if step.undoes else end
+            graph.add_node(
+                step.name, service=step.service, kind=kind, state=state.name, words=state.words,
+                compensates=step.undoes and step.undoes.name, tries=step.tries(self.story.record.run.end),
+                start=min(times, default=None), end=max(times, default=None),
+            )  # fmt: skip
         for step in self._states:
             if step.before is not None:
                 graph.add_edge(step.before.name, step.name, kind="undo" if step.undoes else "next")
@@ -49,7 +56,8 @@ class SagaMap(Picture):
         rows = []
         for story in stories(self.story.record.run):
             came = outcome(story)
-            rows.append((story.correlation, story.subject, came.word, came.sentence, story.start / 1000, story.end / 1000, len(story.steps)))
+            row = came.word, came.sentence, story.start / 1000, story.end / 1000, len(story.steps)
+            rows.append((story.correlation, story.subject, *row))
         return pandas.DataFrame(rows, columns=["saga", "about", "outcome", "words", "start", "end", "steps"])
 
 
@@ -70,56 +78,73 @@ def saga_map(
     if not told:
         raise Misuse(NONE)
     now = None if cursor is None else round(cursor * 1000)
-    several = correlation is None and len(told) > 1
     if correlation is not None:
         story = story_of(run, correlation)
     else:  # as it ended, not as it stood at the cursor: else another one would be drawn from moment to moment
         story = min(told, key=lambda one: OUTCOMES.index(outcome(one).word))
-    came, end = outcome(story, now), outcome(story)
-    # With a cursor, there is room for what will be said at any moment: nothing jumps when it is moved.
-    moments = [] if now is None else story.times
+    came = outcome(story, now)
     until = run.end if now is None else now
-    over = story.ended and until >= story.end
-    states = {step: step.state(until, over) for step in story.steps}
-    scene, y = Scene(width, 0), 16
-    if several:
-        y = _table(scene, {one: outcome(one, now) for one in told}, story, y)
-    at = f" at {seconds(until)}" if now is not None else ""
-    for number, line in enumerate(_title(story, at, came, width)):
-        scene.labels.append(Label(MARGIN, y + 20 * number, line, "title"))
-    y += 20 * max(len(_title(story, f" at {seconds(time)}" * (now is not None), one, width))
-                  for time, one in [(until, came), (until, end), *((time, outcome(story, time)) for time in moments)])  # fmt: skip
-    chart = SagaChart(scene, story, states, came, end, now is not None, y + 4)
-    y = chart.bottom + 28
-    books = None
-    if ledger is not None:
-        words = [one.word if len(told) == 1 or one.word in ("under way", "not begun") else "done" for one in (came, end)]
-        books = Ledger(ledger, run, max(0, story.start - 1), now, *words)  # among several it is not this one's alone
+    states = {step: step.state(until, story.ended and until >= story.end) for step in story.steps}
+    scene, y = Scene(width, 0, times=story.times), 16
+    if correlation is None and len(told) > 1:
+        moments = story.times if now is not None and len(told) <= FEW else []  # so that nothing jumps
+        lines = max((len({outcome(one, time).word for one in told}) for time in moments), default=0)
+        y = table(scene, {one: outcome(one, now) for one in told}, story, y, lines)
+    y = _headline(scene, story, came, now, y)
+    y = SagaChart(scene, story, states, came, outcome(story), now is not None, y + 4).bottom + 28
+    books = None if ledger is None else Ledger(ledger, run, max(0, story.start - 1), now, *_judged(told, story, now))
     beside = books is not None and width - books.width >= 360
     right = width - MARGIN - (books.width if beside else 0)
     bottom = waterfall(scene, story, states, until, y, right)
-    scene.times = story.times
     scene.height = _legend(scene, story, bottom + 30, right) + 4
     if now is not None:
-        x = max(scene.axis.x(story.start), min(right, scene.axis.x(now)))
-        half = text_width(seconds(now), 11, True) // 2 + 8
-        scene.cursor = Line(x, y + 10, x, bottom, "cursor"), Box(x - half, y - 10, 2 * half, 18, "pill"), Label(x, y - 1, seconds(now), "pill", "middle")
+        scene.cursor = _cursor(scene, story, now, y, bottom, right)
     if books is not None:
-        end = books.draw(scene, right + 24 if beside else MARGIN, y if beside else scene.height + 14)
-        scene.height = max(scene.height, end + 16)
-    _say(scene, run, story, states, came, books, len(told), at)
+        ends = books.draw(scene, right + 24 if beside else MARGIN, y if beside else scene.height + 14)
+        scene.height = max(scene.height, ends + 16)
+    _say(scene, story, states, came, books, len(told), now)
     return SagaMap(scene, story, came, states)
 
 
-def _title(story: SagaStory, at: str, came: Outcome, width: int) -> list[str]:
-    return wrapped(clean(f"{story.title}{at}: {came.sentence}").split(" "), " ", (width - 2 * MARGIN) * 6 // 7, 14)
+def _headline(scene: Scene, story: SagaStory, came: Outcome, now: int | None, y: int) -> int:
+    """What became of the saga; return where that ends. With a cursor there is room for what will be said at any moment:
+    nothing jumps when it is moved."""
+    for number, line in enumerate(_title(story, came, now, scene.width)):
+        scene.labels.append(Label(MARGIN, y + 20 * number, line, "title"))
+    moments = [] if now is None else [(time, outcome(story, time)) for time in story.times]
+    titles = [_title(story, one, time, scene.width) for time, one in [(now, came), (now, outcome(story)), *moments]]
+    return y + 20 * max(map(len, titles))
+
+
+def _title(story: SagaStory, came: Outcome, now: int | None, width: int) -> list[str]:
+    words = clean(f"{story.title}{_at(now)}: {came.sentence}").split(" ")
+    return wrapped(words, " ", (width - 2 * MARGIN) * 6 // 7, 14)
+
+
+def _at(now: int | None) -> str:
+    return "" if now is None else f" at {seconds(now)}"
+
+
+def _judged(told: list[SagaStory], story: SagaStory, now: int | None) -> tuple[str, str]:
+    """What the ledger is to know of the outcome, now and in the end. Of several sagas the books are not one's alone."""
+    if len(told) == 1:
+        return outcome(story, now).word, outcome(story).word
+    return "under way" if any(outcome(one, now).word == "under way" for one in told) else "done", "done"
+
+
+def _cursor(scene: Scene, story: SagaStory, now: int, y: int, bottom: int, right: int) -> tuple[Line, Box, Label]:
+    x = max(scene.axis.x(story.start), min(right, scene.axis.x(now)))
+    half = text_width(seconds(now), 11, True) // 2 + 8
+    pill = Box(x - half, y - 10, 2 * half, 18, "pill")
+    return Line(x, y + 10, x, bottom, "cursor"), pill, Label(x, y - 1, seconds(now), "pill", "middle")
 
 
 def _legend(scene: Scene, story: SagaStory, y: int, right: int) -> int:
     """How to read the rows; return where that ends."""
     happened = {moment.what for step in story.steps for moment in step.moments}
     words = ["bar: at work"] + [words for what, words in _LEGEND if happened & set(what.split(","))]
-    words += ["double line: time cut short"] * bool(scene.axis.cuts) + ["time stretched where much happens"] * scene.axis.stretched
+    words += ["double line: time cut short"] * bool(scene.axis.cuts)
+    words += ["time stretched where much happens"] * scene.axis.stretched
     for line in wrapped(words, " · ", right - MARGIN, 11):
         scene.labels.append(Label(MARGIN, y, line, "caption"))
         y += 16
@@ -127,32 +152,10 @@ def _legend(scene: Scene, story: SagaStory, y: int, right: int) -> int:
 
 
 _LEGEND = (("asked,sent", "grey line: waited for"), ("done", "black tick: done"), ("no answer", "hourglass: no answer in time"))
-_KIND = {"inconsistent": "failed", "stuck": "failed", "in doubt": "in doubt", "under way": "under way", "not undone": "final",
-         "compensated": "compensation", "refused": "compensation", "done": "done", "not begun": "not yet"}  # fmt: skip
 
 
-def _table(scene: Scene, came: dict[SagaStory, Outcome], drawn: SagaStory, y: int) -> int:
-    """A line for each outcome: how many sagas, as a bar, and which."""
-    scene.labels.append(Label(MARGIN, y, f"{counted(len(came), 'saga')} of this run", "node"))
-    groups: dict[str, list[SagaStory]] = {word: [] for word in OUTCOMES}
-    for story, outcome_ in came.items():
-        groups[outcome_.word].append(story)
-    groups = {word: group for word, group in groups.items() if group}
-    most = max(map(len, groups.values()))
-    y += 22
-    for word, group in groups.items():
-        scene.labels.append(Label(112, y, word, "channel", "end"))
-        wide = max(3, len(group) * 200 // most)
-        scene.bars.append(Box(122, y - 6, wide, 12, _KIND[word], f"{counted(len(group), 'saga')} {word}"))
-        scene.labels.append(Label(130 + wide, y, f"{len(group):,}", "under way"))
-        names = ", ".join(story.subject or story.correlation for story in sorted(group, key=lambda one: one is not drawn)[:40])
-        x = 342 + text_width(f"{len(group):,}", 11, True)
-        scene.labels.append(Label(x, y, shorten(clean(names), scene.width - x - MARGIN, 10), "detail"))
-        y += 18
-    return y + 16
-
-
-def _say(scene: Scene, run, story: SagaStory, states, came: Outcome, books: Ledger | None, sagas: int, at: str) -> None:
+def _say(scene: Scene, story: SagaStory, states, came: Outcome, books: Ledger | None, sagas: int, now: int | None) -> None:
+    """What the picture shows, in one line, and for those who cannot see it."""
     by_state: dict[str, list[str]] = {}
     for step, state in states.items():
         said = "cannot be undone" if kind_of(step, state)[0] == "final" else state.name
@@ -160,6 +163,6 @@ def _say(scene: Scene, run, story: SagaStory, states, came: Outcome, books: Ledg
     parts = [f"{name}: {', '.join(steps)}" for name, steps in by_state.items()]
     parts += [books.said()] if books else []
     of = f" (1 of {sagas:,} sagas)" if sagas > 1 else ""
-    scene.shows = clean(f"saga map of {run.system.name}, {story.title}{of}{at}: {came.sentence}; {'; '.join(parts)}", 400)
+    scene.shows = clean(f"saga map of {story.record.system.name}, {story.title}{of}{_at(now)}: {came.sentence}; {'; '.join(parts)}", 400)
     told = ". ".join(f"{step.name}, {step.service}: {state.words or state.name}" for step, state in states.items())
-    scene.alt = clean(f"Saga map. {story.title}{at}: {came.sentence}. {told}.", 900)
+    scene.alt = clean(f"Saga map. {story.title}{_at(now)}: {came.sentence}. {told}.", 900)

@@ -3,39 +3,39 @@
 from ..proof.saga_step import Bar, SagaStep, State
 from ..proof.saga_story import SagaStory
 from .axis import Axis
-from .saga_chart import MARGIN, kind_of
+from .look import LABELS
+from .saga_arrows import MARGIN
+from .saga_chart import kind_of
 from .scene import Box, Label, Line, Mark, Scene
 from .text import clean, seconds, shorten, text_width
 
 BAR, MOST = 12, 60  # px; handlings in a row
-_MARKS = {"no answer": "no answer", "failed": "failed", "crash": "crash", "given up": "dead letter", "refused": "refused",
-          "answer lost": "stopped", "lost": "stopped", "again": "doubled", "never": "lost", "silent": "stopped"}  # fmt: skip
-_SAID = {"late", "in doubt", "failed", "done twice", "refused", "idle", "never done"}
+_MARKS = {
+    "no answer": "no answer", "failed": "failed", "crash": "crash", "given up": "dead letter", "refused": "refused",
+    "answer lost": "stopped", "lost": "stopped", "again": "doubled", "never": "lost", "silent": "stopped",
+}  # fmt: skip
+_GRAVE = {"late", "in doubt", "failed", "done twice", "refused", "never done"}
+_HURT = ("crash", "failure", "retry", "dead_letter")
 
 
 def waterfall(scene: Scene, story: SagaStory, states: dict[SagaStep, State], now: int, top: int, right: int) -> int:
     """Draw the rows into `scene` from `top` down, to the left of `right`; `now` (ms) is as far as is known. Return where
     they end."""
     steps = [step for step in story.steps if step.moments]
-    row = 19 if len(steps) <= 12 else 16
+    height = 19 if len(steps) <= 12 else 16
     left = MARGIN + max(text_width(_short(step), 11) for step in steps) + 12
     scene.labels.append(Label(MARGIN, top, "When", "node"))
-    instants = dict.fromkeys(story.times, 0)
-    instants |= {bar.end: 0 for step in steps for bar in step.bars if bar.end is not None and bar.end <= story.end}
-    axis = Axis(instants, left, right - 30)
-    scene.axis, y0, bottom = axis, top + 12, top + 14 + row * len(steps)
-    for start, end, begin, until in axis.cuts:
-        for x in ((start + end) // 2 - 3, (start + end) // 2 + 3):
-            scene.lines.append(Line(x, y0, x, bottom, "break", f"{seconds(until - begin)} cut short"))
-    edge = -100
-    for x, text in axis.ticks():
-        half = text_width(text, 10) // 2
-        if x - half > edge + 8 and x + half < right:
-            scene.lines.append(Line(x, y0, x, bottom, "grid"))
-            scene.labels.append(Label(x, bottom + 11, text, "axis", "middle"))
-            edge = x + half
+    ends = {bar.end for step in steps for bar in step.bars if bar.end is not None and bar.end <= story.end}
+    scene.axis = axis = Axis(dict.fromkeys([*story.times, *sorted(ends)], 0), left, right - 30)
+    bottom = top + 14 + height * len(steps)
+    _grid(scene, top + 12, bottom, right)
     for number, step in enumerate(steps):
-        _row(scene, axis, step, states[step], now, story.end, y0 + 2 + row * number + row // 2, left, right)
+        y = top + 14 + height * number + height // 2
+        scene.labels.append(
+            Label(left - 10, y, _short(step), "channel" if step.begun(now) else "axis", "end", clean(f"{step.name} of {step.service}"))
+        )
+        if step.begun(now):
+            _Row(scene, step, states[step], y, min(now, story.end)).draw(left, right, axis.x(now) if now < story.end else None)
     return bottom
 
 
@@ -43,59 +43,89 @@ def _short(step: SagaStep) -> str:
     return shorten(clean(step.name), 150, 11)
 
 
-def _row(scene: Scene, axis: Axis, step: SagaStep, state: State, now: int, last: int, y: int, left: int, right: int) -> None:
-    known = step.begun(now)
-    scene.labels.append(Label(left - 10, y, _short(step), "channel" if known else "axis", "end", clean(f"{step.name} of {step.service}")))
-    box, name = kind_of(step, state)
-    box = "done" if box == "undone" else "failed" if box == "in doubt" and state.name != "late" else box
-    ends = [axis.x(step.moments[0].time)]
-    for number, moment in enumerate(step.moments if len(step.bars) <= MOST else ()):
-        if moment.what in ("asked", "sent") and moment.time <= now:
-            until = ("answered", "no answer") if moment.what == "asked" else ("began",)
-            heard = next((later.time for later in step.moments[number:] if later.what in until), last)
-            _wait(scene, axis, moment.time, min(heard, now), y, step)
-    for bar in _few(step.bars):
-        if bar.start <= now:
-            end = min(last if bar.end is None else bar.end, now, last)
-            x = axis.x(bar.start)
-            w = max(5, axis.x(end) - x)
-            tip = f"{step.name}, {seconds(bar.start)} to {seconds(end)}" + (f": {bar.ending}" if bar.ending in ("crash", "failure", "retry") else "")
-            hurt = bar.ending in ("crash", "failure", "retry", "dead_letter") and end == bar.end
-            scene.bars.append(Box(x, y - BAR // 2, w, BAR, "failed" if hurt else box, tip))
-            ends.append(x + w)
-    for moment in step.moments if len(step.bars) <= MOST else step.moments[-1:]:
-        if moment.time > now:
-            continue
-        x = axis.x(moment.time)
-        if moment.what == "done":
-            scene.bars.append(Box(x - 1, y - BAR // 2, 2, BAR, "saved", f"{step.name} done at {seconds(moment.time)}"))
-            if not step.bars:
-                scene.marks.append(Mark(x, y, "published", f"{step.name} published at {seconds(moment.time)}"))
-            ends.append(x + 4)
-        elif moment.what in _MARKS:
-            words = f"{step.name}: {moment.what}{' ' + moment.words if moment.words else ''} at {seconds(moment.time)}"
-            scene.marks.append(Mark(x, y, _MARKS[moment.what], clean(words)))
-            ends.append(x + 7)
-    words = state.words if state.name in _SAID or state.words not in ("", "done", "compensated") else ""
-    words = "" if words.startswith("asked ") else words  # the bars say it
-    if words and known and state.name != "under way":
-        kind = "compensation" if step.undoes and state.name == "done" else "failed" if state.name in _SAID and state.name != "idle" or " late" in words else "axis"
-        wide = text_width(words, 11 if kind != "axis" else 10, kind != "axis")
-        x, line = max(ends) + 8, axis.x(now)
-        if now < last and x - 4 < line < x + wide:
-            x = line + 6  # clear of the cursor
+def _grid(scene: Scene, top: int, bottom: int, right: int) -> None:
+    for start, end, begin, until in scene.axis.cuts:
+        for x in ((start + end) // 2 - 3, (start + end) // 2 + 3):
+            scene.lines.append(Line(x, top, x, bottom, "break", f"{seconds(until - begin)} cut short"))
+    edge = -100
+    for x, text in scene.axis.ticks():
+        half = text_width(text, 10) // 2
+        if x - half > edge + 8 and x + half < right:
+            scene.lines.append(Line(x, top, x, bottom, "grid"))
+            scene.labels.append(Label(x, bottom + 11, text, "axis", "middle"))
+            edge = x + half
+
+
+class _Row:
+    """What one step went through until `now`, from left to right."""
+
+    def __init__(self, scene: Scene, step: SagaStep, state: State, y: int, now: int):
+        self.scene, self.step, self.state, self.y, self.now = scene, step, state, y, now
+        self.x = scene.axis.x
+        self.from_, self.to = [self.x(step.moments[0].time)], [self.x(step.moments[0].time)]
+        many = len(step.bars) > MOST  # then one bar lasts from the first to the last
+        self.bars = [Bar(step.bars[0].start, step.bars[-1].end, "")] if many else step.bars
+        self.moments = [m for m in (step.moments[-1:] if many else step.moments) if m.time <= now]
+
+    def draw(self, left: int, right: int, cursor: int | None) -> None:
+        self._waits()
+        self._bars()
+        self._marks()
+        self._words(left, right, cursor)
+
+    def _took(self, left: int, right: int) -> None:
+        self.from_.append(left)
+        self.to.append(right)
+
+    def _waits(self) -> None:
+        for asked in self.moments:
+            if asked.what in ("asked", "sent"):
+                until = ("answered", "no answer") if asked.what == "asked" else ("began",)
+                heard = [m.time for m in self.step.moments if m.what in until and m.time >= asked.time]
+                end = min([self.now, *heard[:1]])
+                x, tip = self.x(asked.time), f"{self.step.name}: waited for, {seconds(asked.time)} to {seconds(end)}"
+                if end > asked.time:
+                    self.scene.spans.append(Box(x, self.y - 2, max(1, self.x(end) - x), 4, "waiting", tip))
+
+    def _bars(self) -> None:
+        kind = kind_of(self.step, self.state)[0]
+        kind = "done" if kind == "undone" else "failed" if kind == "in doubt" and self.state.name != "late" else kind
+        for bar in self.bars:
+            if bar.start <= self.now:
+                end = self.now if bar.end is None else min(bar.end, self.now)
+                x, wide = self.x(bar.start), max(5, self.x(end) - self.x(bar.start))
+                hurt = bar.ending in _HURT and end == bar.end
+                tip = f"{self.step.name}, {seconds(bar.start)} to {seconds(end)}" + (f": {bar.ending}" if bar.ending in _HURT[:3] else "")
+                self.scene.bars.append(Box(x, self.y - BAR // 2, wide, BAR, "failed" if hurt else kind, tip))
+                self._took(x, x + wide)
+
+    def _marks(self) -> None:
+        name = self.step.name
+        for moment in self.moments:
+            x = self.x(moment.time)
+            if moment.what == "done":
+                tip = f"{name} done at {seconds(moment.time)}"
+                self.scene.bars.append(Box(x - 1, self.y - BAR // 2, 2, BAR, "saved", tip))
+                if not self.step.bars:
+                    self.scene.marks.append(Mark(x, self.y, "published", f"{name} published at {seconds(moment.time)}"))
+                self._took(x, x + 4)
+            elif moment.what in _MARKS:
+                tip = clean(f"{name}: {moment.what}{' ' + moment.words if moment.words else ''} at {seconds(moment.time)}")
+                self.scene.marks.append(Mark(x, self.y, _MARKS[moment.what], tip))
+                self._took(x, x + 7)
+
+    def _words(self, left: int, right: int, cursor: int | None) -> None:
+        """What does not show by itself, behind the row or before it, and clear of the cursor."""
+        state = self.state
+        if state.name == "under way" or state.words in ("done", "compensated") or state.words.startswith("asked "):
+            return
+        grave = state.name in _GRAVE or state.words.endswith(" late")
+        kind = "compensation" if self.step.undoes and state.name == "done" else "failed" if grave else "axis"
+        wide = text_width(state.words, LABELS[kind].size, LABELS[kind].bold)
+        x = max(self.to) + 8
+        if cursor is not None and x - 4 < cursor < x + wide:
+            x = cursor + 6
         if x + wide <= right:
-            scene.labels.append(Label(x, y, words, kind))
-        elif min(ends) - 8 - wide >= left:
-            scene.labels.append(Label(min(ends) - 8, y, words, kind, "end"))
-
-
-def _few(bars: list[Bar]) -> list[Bar]:
-    """The bars; of very many one that lasts from the first to the last."""
-    return bars if len(bars) <= MOST else [Bar(bars[0].start, bars[-1].end, "")]
-
-
-def _wait(scene: Scene, axis: Axis, start: int, end: int, y: int, step: SagaStep) -> None:
-    if end > start:
-        x = axis.x(start)
-        scene.spans.append(Box(x, y - 2, max(1, axis.x(end) - x), 4, "waiting", f"{step.name}: waited for, {seconds(start)} to {seconds(end)}"))
+            self.scene.labels.append(Label(x, self.y, state.words, kind))
+        elif min(self.from_) - 8 - wide >= left:
+            self.scene.labels.append(Label(min(self.from_) - 8, self.y, state.words, kind, "end"))
