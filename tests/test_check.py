@@ -6,8 +6,10 @@ import sys
 import pytest
 
 from edalab import Claim, Event, System, Unanswered
-from edalab.errors import Unknown
+from edalab.errors import Misuse, Unknown
+from edalab.model import declared_in, message_types
 from edalab.practice import check, enrol, learner
+from edalab.practice.answer import Answer
 from edalab.practice.exercise import Exercise, explored
 
 SCHEMA = "create table charges (order_id text primary key, total integer); create table seen (id text)"
@@ -116,8 +118,21 @@ def test_a_wrong_answer_is_told_its_anomaly_the_run_and_hints_that_grow_plainer(
     assert {result.anomaly for result in results} == {"not told"}
     assert [result.hint for result in results] == ["Who else?", "Publish.", "Return it.", "Return it."]
     assert [str(f) for f in results[0].run.faults] == ["crash payments.publish.PaymentCharged #1"]
-    bundle, _ = results[0]._repr_mimebundle_()
-    assert bundle["image/png"] and "when: crash payments.publish.PaymentCharged #1" in bundle["text/plain"]
+
+
+def test_what_is_shown_is_a_text_and_below_it_the_timeline_of_the_failing_run(monkeypatch):
+    def charge(event, ctx):
+        with ctx.database as db:
+            db.execute("insert into charges values (?, ?)", (event.order_id, event.total))
+
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda thing, raw=False: shown.append(thing))
+    check(charge, "05.2")._ipython_display_()
+    text, picture = shown
+    assert text["text/plain"] == "05.2 not yet: not told\norder-1\nwhen nothing goes wrong\nHint: Who else?"
+    assert "<b>not told</b>" in text["text/html"] and picture.png()
+    check(right, "05.2")._ipython_display_()
+    assert len(shown) == 3 and "05.2 correct" in shown[2]["text/plain"]
 
 
 def test_an_answer_that_does_nothing_does_not_pass():
@@ -137,7 +152,7 @@ def test_an_answer_that_raises_is_told_the_line():
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("within", ["sync", "swallowing", "in a helper", "async"])
+@pytest.mark.parametrize("within", ["sync", "swallowing", "swallowing all", "in a helper", "in a helper elsewhere", "async"])
 def test_an_answer_that_loops_for_ever_is_stopped(within):
     def sync(event, ctx):
         while True:
@@ -150,22 +165,122 @@ def test_an_answer_that_loops_for_ever_is_stopped(within):
             except Exception:
                 pass
 
+    def swallowing_all(event, ctx):
+        while True:
+            try:
+                event.nothing + 1
+                break
+            except:  # noqa: E722
+                pass
+
     def in_a_helper(event, ctx):
         _spin()
+
+    def around(function):
+        return lambda event, ctx: function(event, ctx)
+
+    def elsewhere(event, ctx, spin=around(lambda event, ctx: _spin())):
+        spin(event, ctx)
 
     async def awaiting(event, ctx):
         while True:
             await ctx.sleep(0)
 
-    answer = {"sync": sync, "swallowing": swallowing, "in a helper": in_a_helper, "async": awaiting}[within]
+    answers = [sync, swallowing, swallowing_all, in_a_helper, elsewhere, awaiting]
+    answer = dict(zip(["sync", "swallowing", "swallowing all", "in a helper", "in a helper elsewhere", "async"], answers))[within]
     result = check(answer, "05.2")
-    assert (result.outcome, result.anomaly) == ("not yet", "does not end" if within != "async" else "misuse")
+    assert (result.outcome, result.anomaly) == ("not yet", "does not end")
 
 
 def _spin():
     n = 0
     while True:
         n += 1
+
+
+async def patiently(event, ctx):
+    while True:
+        try:
+            await ctx.sleep(1)
+            event.nothing + 1
+            break
+        except:  # noqa: E722
+            pass
+
+
+def test_a_handler_that_waits_for_ever_and_swallows_everything_is_stopped():
+    assert check(patiently, "05.2").anomaly == "does not end"
+
+
+def test_a_function_that_only_returns_a_text_is_an_attempt():
+    def charge(event, ctx):
+        return "charged"
+
+    assert check(charge, "05.2").outcome == "not yet"
+
+
+seen, calls = {}, 0
+
+
+def test_what_a_function_keeps_outside_of_itself_does_not_help_it():
+    def in_a_dict(event, ctx):
+        seen[event.order_id] = True
+        return right(event, ctx)
+
+    def in_a_number(event, ctx):
+        global calls
+        calls += 1
+        return right(event, ctx)
+
+    def in_a_default(event, ctx, known=[]):  # noqa: B006
+        known.append(event.order_id)
+        return right(event, ctx)
+
+    def on_itself(event, ctx):
+        on_itself.known.append(event.order_id)
+        return right(event, ctx)
+
+    on_itself.known = []
+    around = []
+
+    def in_a_closure(event, ctx):
+        around.append(event.order_id)
+        return right(event, ctx)
+
+    def only_when_something_fails(event, ctx):
+        if ctx.message.attempt > 1:
+            seen[event.order_id] = True
+        return right(event, ctx)
+
+    for answer in (in_a_dict, in_a_number, in_a_default, on_itself, in_a_closure, only_when_something_fails):
+        seen.clear()
+        result = check(answer, "05.2")
+        assert (result.outcome, result.anomaly) == ("not yet", "changes what is outside"), answer.__name__
+    assert result.evidence == "only_when_something_fails changed seen, which lies outside of it"
+
+
+def test_reading_what_is_outside_is_no_fault():
+    rates = {"card": 1}
+
+    def charge(event, ctx):
+        return right(event, ctx) if rates["card"] else None
+
+    assert check(charge, "05.2").correct
+
+
+def test_what_differs_from_run_to_run_is_found():
+    class Counter:
+        def __reduce__(self):
+            raise TypeError("this cannot be compared")
+
+        n = 0
+
+    def charge(event, ctx, counter=Counter()):
+        counter.n += 1
+        ctx.note(f"handled for the {counter.n}th time")
+        return right(event, ctx)
+
+    assert check(charge, "05.2").anomaly == "two runs differ"
 
 
 def test_what_is_printed_is_kept_short(capsys):
@@ -201,6 +316,76 @@ def test_the_names_of_the_exercise_are_those_it_came_with():
          "  db.execute('insert into charges values (?, ?) on conflict do nothing', (event.order_id, event.total))\n"
          " assert isinstance(event, OrderPlaced)\n return PaymentCharged(order_id=event.order_id)\n", namespace)  # fmt: skip
     assert check(namespace["charge"], "05.2").correct
+
+
+def test_a_function_that_destroys_what_it_works_with_harms_the_next_check_in_nothing():
+    def drops_the_table(event, ctx):
+        with ctx.database as db:
+            db.execute("drop table charges")
+
+    def deletes_a_class(event, ctx):
+        global PaymentCharged
+        del PaymentCharged
+
+    def changes_the_event(event, ctx):
+        event.total = 0
+
+    found = [check(answer, "05.2") for answer in (drops_the_table, deletes_a_class, changes_the_event)]
+    assert [result.anomaly for result in found] == ["misuse", "changes what is outside", "misuse"]
+    assert "no such table" in found[0].evidence and "events are facts" in found[2].evidence
+    assert check(right, "05.2").correct and PaymentCharged
+
+
+def test_cells_may_be_copied_deleted_and_in_any_order(one_exercise):
+    notebook = {"PaymentCharged": PaymentCharged, "OrderPlaced": OrderPlaced}
+    cell = (
+        "def charge(event, ctx):\n with ctx.database as db:\n"
+        "  db.execute('insert into charges values (?, ?) on conflict do nothing', (event.order_id, event.total))\n"
+        " return PaymentCharged(order_id=event.order_id)\n"
+    )
+    exec(cell, notebook)
+    exec(cell.replace("charge(", "charge_again("), notebook)
+    charge = notebook["charge"]
+    del notebook["charge"], notebook["PaymentCharged"], notebook["OrderPlaced"]
+    assert check(charge, "05.2").correct and check(notebook["charge_again"], "05.2").correct
+    assert list(json.loads(one_exercise.read_text())["exercises"]) == ["05.2"]
+
+
+def test_a_message_class_of_the_notebook_with_the_same_name_changes_nothing():
+    def right_then(event, ctx):
+        return right(event, ctx)
+
+    class PaymentCharged(Event, topic="elsewhere", key="amount"):
+        amount: int
+
+    assert check(right_then, "05.2").correct
+
+
+def test_by_name_an_exercises_class_is_meant_while_it_is_checked_and_the_learners_else():
+    from edalab.practice import lesson_02
+
+    class AddressChanged(Event):
+        customer: str
+
+    theirs, ours = AddressChanged, lesson_02.AddressChanged
+    assert message_types()["AddressChanged"] is theirs
+    with declared_in(lesson_02.__name__):
+        assert message_types()["AddressChanged"] is ours
+    assert message_types()["AddressChanged"] is theirs
+
+
+def test_a_plain_function_may_not_change_what_it_is_given():
+    def total(lines, start):
+        lines.append(start)
+        return sum(lines)
+
+    async def awaiting(lines, start):
+        return sum(lines) + start
+
+    answer = Answer(total, "lines, start", {})
+    with pytest.raises(Misuse, match="total changed its lines"):
+        answer.call([1, 2], 3)
+    assert Answer(awaiting, "lines, start", {}).call([1, 2], 3) == 6
 
 
 def test_nothing_passes_before_all_has_been_tried(monkeypatch, one_exercise):

@@ -2,10 +2,10 @@
 
 from .determinism import foreign_call
 from .envelope import Envelope, timestamp
-from .messages import Command, Event, Message, Query, message_types, on_the_wire
+from .messages import Command, Event, Message, Query, declared_in, message_types, on_the_wire
 from .system import Handler, Queue, Service, System, Tick, Topic
 
 __all__ = [
     "Command", "Envelope", "Event", "Handler", "Message", "Query", "Queue", "Service", "System", "Tick", "Topic",
-    "foreign_call", "message_types", "on_the_wire", "timestamp",
+    "declared_in", "foreign_call", "message_types", "on_the_wire", "timestamp",
 ]

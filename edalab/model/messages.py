@@ -2,7 +2,8 @@
 
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -123,16 +124,38 @@ def on_the_wire(message: Message) -> Message:
     return message if message.__shared__ else message.model_copy(deep=True)
 
 
+@contextmanager
+def declared_in(module: str) -> Iterator[None]:
+    """Within, of message classes with one name the one of this module is meant."""
+    global _meant
+    before, _meant = _meant, module
+    Message.__count__ += 1
+    try:
+        yield
+    finally:
+        _meant = before
+        Message.__count__ += 1
+
+
+_meant = ""
+_PACKAGE = __name__.partition(".")[0]
+
+
 def message_types() -> dict[str, type[Message]]:
-    """Every message class there is, by name; of two with one name, the one declared last."""
+    """Every message class there is, by name; of two with one name, the one declared last. What exercises declare comes
+    before the learner's own while they are checked, and after it otherwise."""
     found: dict[str, type[Message]] = {}
     ahead = [Event, Command, Query]
     while ahead:
         for cls in ahead.pop(0).__subclasses__():
             ahead.append(cls)
-            if cls.__name__ not in found or found[cls.__name__].__number__ < cls.__number__:
+            if cls.__name__ not in found or _precedence(found[cls.__name__]) < _precedence(cls):
                 found[cls.__name__] = cls
     return found
+
+
+def _precedence(cls: type[Message]) -> tuple[bool, bool, int]:
+    return cls.__module__ == _meant, cls.__module__.partition(".")[0] != _PACKAGE, cls.__number__
 
 
 def _has_set(annotation: Any) -> bool:

@@ -2,16 +2,18 @@
 
 import inspect
 import io
+import pickle
 import sys
 import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from itertools import combinations
+from typing import Any
 
 from ..errors import Misuse, shown
 
 IN_ONE_GO = 200_000  # lines of the learner's code without an await or a return
 IN_ALL = 20_000_000
+_AROUND = 1_000  # lines in which to find the one to stop at
 _STUB = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "RETURN_GENERATOR", "POP_TOP", "LOAD_GLOBAL", "RAISE_VARARGS"}
 _STUB |= {"PUSH_NULL", "PRECALL", "CALL", "CACHE", "CALL_INTRINSIC_1", "RERAISE", "STOP_ITERATION_ERROR", "COPY_FREE_VARS"}
 
@@ -32,35 +34,67 @@ class Answer:
                 self.overlay[name] = self._again(thing)
         self.function = self._again(self.given)
         _check_parameters(self.given, takes)
+        self._before = self._outside()
 
     @property
     def attempted(self) -> bool:
         """Whether there is more in it than a docstring and `raise NotImplementedError`, `...` or `pass`."""
         import dis
 
-        code = self.given.__code__
+        code, raises = self.given.__code__, "NotImplementedError"
+        steps = list(dis.get_instructions(code))
+        loaded = [step.argval for step in steps if step.opname in ("LOAD_CONST", "RETURN_CONST")]
+        said = str if raises in code.co_names else ()  # its text; a text that is returned is an answer
         return bool(
-            set(code.co_names) - {"NotImplementedError"}
-            or {step.opname for step in dis.get_instructions(code)} - _STUB
-            or any(not isinstance(constant, str | type(None) | type(...)) for constant in code.co_consts)
+            set(code.co_names) - {raises}
+            or {step.opname for step in steps} - _STUB
+            or any(constant not in (None, ...) and not isinstance(constant, said) for constant in loaded)
         )
+
+    def call(self, *given: Any) -> Any:
+        """What the function, if it is no handler, returns for these values. Raises Misuse where it changes one of them."""
+        before = [_state(value) for value in given]
+        returned = self.function(*given)
+        if inspect.iscoroutine(returned):
+            try:
+                returned.send(None)
+            except StopIteration as done:
+                returned = done.value
+            else:
+                returned.close()
+                raise Misuse(f"{self.name} awaits something, and here nothing goes on meanwhile; write it as a plain def")
+        for name, value, was in zip(inspect.signature(self.given).parameters, given, before):
+            if _state(value) != was:
+                raise Misuse(f"{self.name} changed its {name}, which belongs to others as well; make a new one and return that")
+        return returned
+
+    @property
+    def changed(self) -> str:
+        """What lies outside of the function and is not as it was before, as its code names it; "" if all is."""
+        now = self._outside()
+        return next((name for name in [*self._before, *now] if self._before.get(name) != now.get(name)), "")
 
     @contextmanager
     def watched(self) -> Iterator[io.StringIO]:
         """Stop its code when it runs on and on, and keep what it prints: of `print`, the first thousand characters."""
-        printed, before, lines = _Printed(), sys.gettrace(), IN_ALL
+        printed, before, lines, theirs = _Printed(), sys.gettrace(), IN_ALL, self.given.__globals__
 
         def enter(frame, event, argument):
-            if frame.f_globals is not self.overlay:
+            if frame.f_globals is not self.overlay and frame.f_globals is not theirs:
                 return None
-            left = IN_ONE_GO
+            left, outermost = IN_ONE_GO, sys.maxsize
 
             def count(frame, event, argument):
-                nonlocal left, lines
+                nonlocal left, lines, outermost
                 if event == "line":
                     left, lines = left - 1, lines - 1
                     if left < 0 or lines < 0:
-                        raise TooLong(f"{self.name} ran {IN_ONE_GO if left < 0 else IN_ALL:,} lines and did not come to an end")
+                        # Where the fewest `try` are around: who is stopped within a bare `except:` goes on, and is watched no more.
+                        tries = _tries(frame.f_code, frame.f_lasti)
+                        if min(left, lines) < -_AROUND and tries <= outermost:
+                            most = IN_ONE_GO if left < 0 else IN_ALL
+                            raise TooLong(f"{self.name} ran {most:,} lines and did not come to an end")
+                        outermost = min(outermost, tries)
                 return count
 
             return count
@@ -83,12 +117,33 @@ class Answer:
         said = " ".join(str(error).split())
         return None if line is None else f"{line} raised {type(error).__name__}" + (f": {said[:200]}" if said else "")
 
+    def _outside(self) -> dict[str, object]:
+        """The state of all that its code can reach and that outlives a call: variables, defaults, what hangs on functions."""
+        found, ahead, seen = {}, [self.function], set()
+        while ahead:
+            function = ahead.pop()
+            if function in seen:
+                continue
+            seen.add(function)
+            reached = {f"{function.__name__}.{name}": value for name, value in vars(function).items()}
+            reached |= {f"a default value of {function.__name__}": [function.__defaults__, function.__kwdefaults__]}
+            reached |= {name: self.overlay[name] for name in sorted(_names(function.__code__)) if name in self.overlay}
+            for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+                try:
+                    reached[name] = cell.cell_contents
+                except ValueError:  # not bound yet
+                    pass
+            ahead += [value for value in reached.values() if isinstance(value, types.FunctionType)]
+            found |= {name: _state(value) for name, value in reached.items()}
+        return found
+
     def _again(self, function: types.FunctionType) -> types.FunctionType:
         again = types.FunctionType(
             function.__code__, self.overlay, function.__name__, function.__defaults__, function.__closure__
         )
         again.__kwdefaults__, again.__annotations__ = function.__kwdefaults__, function.__annotations__
         again.__doc__, again.__module__, again.__qualname__ = function.__doc__, function.__module__, function.__qualname__
+        vars(again).update(vars(function))
         return again
 
 
@@ -102,6 +157,30 @@ class _Printed(io.StringIO):
         self.length += len(text)
         super().write(text[: max(0, self.most - self.tell())])
         return len(text)
+
+
+def _tries(code: types.CodeType, offset: int) -> int:
+    """How many handlers of exceptions there are around an instruction."""
+    import dis
+
+    return sum(entry.start <= offset < entry.end for entry in dis.Bytecode(code).exception_entries)
+
+
+def _names(code: types.CodeType) -> set[str]:
+    """The names that a function's code uses, in the functions within it too."""
+    return set(code.co_names).union(*[_names(inner) for inner in code.co_consts if isinstance(inner, types.CodeType)])
+
+
+def _state(value: object) -> object:
+    """What a value holds, to be compared with what it holds later; None where that cannot be told."""
+    if isinstance(value, types.FunctionType | types.ModuleType):
+        return id(value)
+    if isinstance(value, type):
+        return [id(value), {name: _state(held) for name, held in vars(value).items() if not name.startswith("_") and not callable(held)}]
+    try:
+        return pickle.dumps(value)
+    except Exception:  # of the learner's own classes, too
+        return None
 
 
 def _function(given: object) -> types.FunctionType:

@@ -1,15 +1,15 @@
 """An exercise puts a function of the learner's on trial, and has a name and three hints for each way to be wrong."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from ..errors import Unknown, listed
+from ..errors import Endless, Unknown, listed, shown
 from ..history import Run
 from ..model import System
-from ..proof import Claim, explore
-from ..sim import simulate
+from ..proof import Claim
+from ..sim import Fault, possible, simulate
 from .answer import Answer
 
 LESSONS = ("00", "01", "02", "03", "04", "05", "06")
@@ -38,34 +38,76 @@ class Exercise:
 
 
 def explored(
-    build: Callable[[Callable, int], tuple[System, Callable]], claims: dict[str, Claim], faults: int = 1
+    build: Callable[[Callable, int], tuple[System, Callable]],
+    claims: dict[str, Claim],
+    beside: list[list] = (),
 ) -> Callable[[Answer, int], Anomaly | str]:
-    """A trial under every single fault (or pair), in two timings: `build(function, variant)` makes the system and the
-    workload, `claims` are what must hold, by the name of the anomaly that breaks each."""
+    """A trial of a handler under every single fault, in two timings: `build(function, variant)` makes the system and the
+    workload, `claims` are what must hold, by the name of the anomaly that breaks each. `beside` are lists of faults (a
+    long outage, a late event): each is tried by itself, too, and with every single fault that could strike beside it."""
 
     def trial(answer: Answer, variant: int) -> Anomaly | str:
-        schedules = 0
+        tried = 0
         for seed in (0, variant):
             system, workload = build(answer.function, variant)
-            for failure in simulate(system, workload, seed=seed).failures:
-                if told := answer.told(failure.error):
-                    return Anomaly("raises", told)
-            result = explore(system, workload, list(claims.values()), faults=faults, seeds=[seed])
-            if result.interrupted:
-                raise KeyboardInterrupt
-            broken = [(result.broken(claim)[0], name, claim) for name, claim in claims.items() if result.broken(claim)]
-            if broken:
-                schedule, name, claim = min(broken, key=lambda found: len(found[0].faults))
-                run = result.run(schedule)
-                return Anomaly(name, run.check(claim).cause, run)
-            if result.endless:
-                return Anomaly("does not end", result.endless[0].endless, result.run(result.endless[0]))
-            untested = [claim.sentence for claim in claims.values() if result.outcome(claim) != "holds"]
+            untested = dict(claims)
+            try:
+                once, again = (simulate(system, workload, seed=seed) for _ in range(2))
+                for failure in once.failures:
+                    if told := answer.told(failure.error):
+                        return Anomaly("raises", told, once)
+                if once.digest != again.digest:
+                    return Anomaly("two runs differ", "the same, played twice, did not do the same", again)
+                for run in _runs(system, workload, seed, beside):
+                    tried += 1
+                    for name, claim in claims.items():
+                        verdict = claim.check(run)
+                        if verdict.outcome == "broken":
+                            return Anomaly(name, verdict.cause, run)
+                        if verdict.outcome == "holds":
+                            untested.pop(name, None)
+            except Endless as endless:
+                return Anomaly("does not end", str(endless), endless.run)
             if untested:
-                return Anomaly("nothing happens", f"nothing tested whether {listed(untested)}", result.run(result.schedules[0]))
-            schedules += len(result.schedules)
-        what = "every single fault" if faults == 1 else "every pair of faults" if faults == 2 else "no fault"
-        return f"{schedules:,} runs, {what}, in two timings"
+                nothing = listed(claim.sentence for claim in untested.values())
+                return Anomaly("nothing happens", f"nothing tested whether {nothing}", once)
+        also = f", also after {listed([', '.join(map(str, faults)) for faults in beside], 3)}" if beside else ""
+        return f"{tried:,} runs, every single fault{also}, in two timings"
+
+    return trial
+
+
+def _runs(system: System, workload: Callable, seed: int, beside: list[list]) -> Iterator[Run]:
+    """Every run that is to be tried, those with the fewest faults first."""
+    begun = []
+    for plan in ([], *beside):
+        run = simulate(system, workload, seed=seed, faults=plan)
+        yield run
+        begun.append((plan, run))
+    for plan, run in begun:
+        last = run.faults[-1] if run.faults and isinstance(run.faults[-1], Fault) else None
+        for fault in possible(run, last):
+            yield simulate(system, workload, seed=seed, faults=[*plan, fault])
+
+
+def explained(
+    judge: Callable[[Any, int], Anomaly | str], reasons: dict[str, Callable[[int], Anomaly] | None]
+) -> Callable[[Answer, int], Anomaly | str]:
+    """A trial of a function that returns a value and the letter of a reason. `judge(value, variant)` tries the value in
+    runs; `reasons` has what each wrong reason would mean and a run in which it is otherwise, and None for the right one."""
+
+    def trial(answer: Answer, variant: int) -> Anomaly | str:
+        returned = answer.call()
+        if not isinstance(returned, tuple | list) or len(returned) != 2:
+            return Anomaly("no value and reason", f"{answer.name} returned {shown(returned)}")
+        value, letter = returned
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return Anomaly("no value and reason", f"the value is {shown(value)}, which is no number")
+        if letter not in list(reasons):
+            return Anomaly("no value and reason", f"the reason is {shown(letter)}; reasons: {listed(reasons)}")
+        found = judge(value, variant)
+        refuted = reasons[letter]
+        return refuted(variant) if isinstance(found, str) and refuted else found
 
     return trial
 
