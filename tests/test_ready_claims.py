@@ -18,6 +18,7 @@ from planted import (
     one_order,
     two_orders,
 )
+from wrong_sagas import WRONG
 
 from edalab import Command, Event, Misuse, Query, System, Unanswered, claims, explore, simulate
 
@@ -54,12 +55,16 @@ def test_every_ready_claim_has_a_planted_mistake():
         "no_stale_read": "no answer to",
         "no_dual_write_gap": "neither saves",
         "saga_settled": "is settled",
-        "compensated_once": "is compensated, once",
+        "compensated_once": "compensated twice",
+        "compensated_in_reverse": "after the steps that depend on it",
+        "no_needless_compensation": "only what was done",
+        "nothing_left_behind": "leaves nothing behind",
+        "ledger_balanced": "is balanced",
         "projection_matches": "matches",
         "no_poison_loop": "is tried more than",
     }
     assert set(made) == set(kinds)
-    sentences = [pair.claim.sentence for pair in PAIRS.values()]
+    sentences = [known.claim.sentence for known in (*PAIRS.values(), *WRONG.values())]
     assert all(any(words in sentence for sentence in sentences) for words in kinds.values()) and len(PAIRS) >= 20
 
 
@@ -105,6 +110,9 @@ def test_not_exercised_says_what_was_missing():
         claims.no_dual_write_gap("payments"): "payments did not both save and publish",
         claims.saga_settled(): "no message of a saga was sent",
         claims.compensated_once(): "nothing was refused, failed or compensated",
+        claims.nothing_left_behind(): "nothing was refused, failed or compensated",
+        claims.no_needless_compensation(): "nothing was refused, failed or compensated",
+        claims.compensated_in_reverse(): "no two steps of a saga, one of which depends on the other, were compensated",
         claims.projection_matches(
             "payments", "select * from charges", lambda run: []
         ): "payments.charges never had a row",
@@ -379,6 +387,9 @@ def test_the_result_is_the_same_in_order_and_by_processes_under_five_hash_seeds(
         (lambda: claims.in_order_per_key(Deposit), r"Declare class Deposit\(\.\.\., key='…'\)"),
         (lambda: claims.no_dual_write_gap(3), "takes the name of a service"),
         (lambda: claims.projection_matches("reports", "select 1", "orders"), "what they should match"),
+        (lambda: claims.saga_settled("PlaceOrder"), "takes the class of an event or a command, not 'PlaceOrder'"),
+        (lambda: claims.ledger_balanced({"pens": 10}), "ledger_balanced takes a function of the run, not {'pens': 10}"),
+        (lambda: simulate(shop(), idle).check(claims.ledger_balanced(lambda run: 7)), "it returned 7; a ledger returns"),
         (lambda: claims.no_poison_loop(attempts=0), "attempts= takes a whole number"),
         (lambda: simulate(shop(), idle).check(claims.no_dual_write_gap("payment")), "no service 'payment'"),
     ],

@@ -66,6 +66,16 @@ class Envelope:
             raise ValueError("not a stored envelope")
         return cls(**{**fields, "data": types[fields["type"]].model_validate_json(json.dumps(fields["data"]))})
 
+    @classmethod
+    def is_stored(cls, text: str) -> bool:
+        """Whether this is text that `stored` wrote."""
+        if not text.startswith('{"id": '):
+            return False
+        try:
+            return set(json.loads(text)) == set(cls.__slots__[:-1])
+        except ValueError:
+            return False
+
     def __conform__(self, protocol: object) -> str:  # what sqlite3 calls to store an object
         return self.stored()
 

@@ -2,9 +2,11 @@
 
 from ..model import Command
 from .deliveries import Found, _one
+from .facts import says_the_same
 from .handlings import Handlings
 from .knowledge import known
-from .sagas import Said, Saga, Vocabulary, of_one_key, sagas
+from .saga import Said, Saga, Vocabulary, of_one_key
+from .sagas import sagas
 
 _NOTHING_BACK = "nothing was refused, failed or compensated"
 
@@ -21,7 +23,8 @@ def stuck(record: Handlings, words: Vocabulary, begins: str | None) -> Found:
         if saga.settled:
             found += _settled_wrongly(saga)
             continue
-        steps, refused, final = _done(saga), saga.refused(), saga.final
+        steps, final = _done(saga), saga.final
+        refused = {name: number for name, number in saga.refused().items() if name != begins}
         left = list(dict.fromkeys(_type(saga, step) for step in steps if saga.undone_at(step) is None))
         if not final and not left and (refused or _undoings(saga)):
             continue
@@ -49,7 +52,7 @@ def _settled_wrongly(saga: Saga) -> list[tuple[str, list[int]]]:
     for step in (step for other in saga.said if other in steps for step in saga.told(other)):
         message = saga.envelope(step[0])
         if isinstance(message.data, Command) and not _ever_done(saga, message):
-            sentence = f"{saga} was settled by {name}, though {message.type} {message.id} was asked for and never done"
+            sentence = f"{saga} was settled by {name}, though {message.type} {message.id} was asked for and neither done nor compensated"
             return [(sentence, [*step, end])]
     return []
 
@@ -66,27 +69,31 @@ def compensated_twice(record: Handlings, words: Vocabulary) -> Found:
     for saga in sagas(record, words):
         undoings = _undoings(saga)
         tested = tested or bool(undoings)
-        groups = {}  # the messages that compensate one step, or that have none; of those of one type, what was done most often
+        if sum(len(saga.savings(undoing)) for undoing in undoings) < 2:
+            continue
+        of_step: dict[int, tuple[Said, list[Said]]] = {}  # each step, or compensation of none, with its compensations
         for undoing in undoings:
-            steps = saga.compensated(undoing) or [undoing]
-            for step in steps:
-                group = groups.setdefault(step[0], (step, {}))[1]
-                name = _type(saga, undoing)
-                group[name] = max(group.get(name, []), undoing, key=lambda same: len(saga.times(same)))
+            for step in saga.compensated(undoing) or [undoing]:
+                of_step.setdefault(step[0], (step, []))[1].append(undoing)
         told = set()
-        for step, group in groups.values():
-            times = saga.times(sorted(number for same in group.values() for number in same))
-            done = len(saga.times(step)) if step not in group.values() else 1
-            if len(times) > max(1, done) and times[-1][1] not in told:
-                told.add(times[-1][1])
-                found.append(_twice(saga, next(iter(group)), times))
+        for step, its in of_step.values():
+            most: dict[str, Said] = {}  # of each type what was done most often: two that say other things are two deeds
+            for undoing in its:
+                name = _type(saga, undoing)
+                most[name] = max(most.get(name, []), undoing, key=lambda same: len(saga.savings(same)))
+            times = saga.times(sorted(number for same in most.values() for number in same))
+            if len(times) > 1 and times[-1] not in told and (step in its or len(times) > len(saga.times(step))):
+                told.add(times[-1])
+                found.append(_twice(saga, next(iter(most)), times))
     return found if tested else _NOTHING_BACK
 
 
 def _twice(saga: Saga, name: str, times: list) -> tuple[str, list[int]]:
     (first, one), (later, other) = times[0], times[-1]
     when = saga.record.when
-    again = f" and again {when(other)}" if first.envelope.id == later.envelope.id else f", and again {when(other)} for {_one(later)}"
+    again = f" and again {when(other)}"
+    if first.envelope.id != later.envelope.id:
+        again = f",{again} for {_one(later)}"
     sentence = f"in {saga} {first.service} applied {name} twice, for {_one(first)} {when(one)}{again}"
     return sentence, [first.first, one, later.first, other]
 
@@ -105,7 +112,7 @@ def needlessly_compensated(record: Handlings, words: Vocabulary) -> Found:
             if why:
                 message = saga.envelope(undoing[0])
                 of = f" of {message.subject}" if message.subject != saga.envelope(saga.first).subject else ""
-                numbers = [undoing[0], shown, *(saga.done(final).values() if final else saga.refused().values())]
+                numbers = [undoing[0], shown, *(saga.done(final) if final else saga.refused().values())]
                 found.append((f"in {saga} {saga.word(message.type)[0]}{of} was compensated {why}", numbers))
     return found if tested else _NOTHING_BACK
 
@@ -119,7 +126,7 @@ def _needless(saga: Saga, undoing: Said, shown: int) -> str:
         return ""
     refusals = [n for other in saga.said if saga.word(other)[1] == name for n in saga.said[other]]
     refusals = [n for n in refusals if of_one_key(message, saga.envelope(n))]
-    refusals += [n for step in steps for number in step for h in saga.work(number) if (n := saga.refused_at(h)) is not None]
+    refusals += [h.last for step in steps for number in step for h in saga.work(number) if h.finished]  # and did nothing
     if known(saga, {number: {"refused"} for number in refusals}, {undoing[0]})[undoing[0]]:
         return "though it was refused"
     if steps:
@@ -142,12 +149,21 @@ def left_behind(record: Handlings, words: Vocabulary) -> Found:
         if not why or saga.final or not record.ended:
             continue
         for step in _done(saga):
-            if saga.undone_at(step) is None:
-                message, done = saga.envelope(step[0]), saga.done_at(step)
-                of = f" of {message.subject}" if message.subject != saga.envelope(saga.first).subject else ""
+            message, done, undone = saga.envelope(step[0]), saga.done_at(step), saga.undone_at(step)
+            of = f" of {message.subject}" if message.subject != saga.envelope(saga.first).subject else ""
+            if undone is None:
                 sentence = f"in {saga} {message.type}{of} was done {record.when(done)} and not compensated, though {why}"
                 found.append((sentence, [step[0], done, *saga.refused().values()]))
+            elif late := _done_after_its_compensation(saga, step):
+                sentence = f"in {saga} {message.type}{of} was done {record.when(late)}, after it had been compensated"
+                found.append((f"{sentence} {record.when(undone)}", [step[0], undone, late]))
     return found if tested else _NOTHING_BACK
+
+
+def _done_after_its_compensation(saga: Saga, step: Said) -> int | None:
+    undone = [saves[0] for undoing in saga.compensations(step) for _, saves in saga.savings(undoing)]
+    late = [save for _, saves in saga.savings(step) for save in saves if undone and save > max(undone)]
+    return next((save for save in late if saga.changed(save)), None)
 
 
 def _why_back(saga: Saga) -> str:
@@ -187,12 +203,16 @@ def not_in_reverse(record: Handlings, words: Vocabulary) -> Found:
 
 
 def _began(saga: Saga, step: Said) -> int:
-    """Where a service knew all that made it ask for a step, or do it: where it says so; with an outbox, where it saved that."""
-    number = step[0]
-    envelope, home = saga.envelope(number), saga.record.within[number]
-    if home is not None and home.envelope.data is None and envelope.causation is not None:
-        for handling in saga.record.by_message.get(envelope.causation, ()):
-            if handling.service == envelope.source:
+    """Where a service first went to ask for a step, or to tell of it; with an outbox, where it saved that it would."""
+    record, message = saga.record, saga.envelope(step[0])
+    for number in record.said:  # what a fault kept from being said, too
+        other = saga.envelope(number)
+        if other.type == message.type and other.correlation in saga.stories and says_the_same(other, message):
+            break
+    home = record.within[number]
+    if home is not None and home.envelope.data is None and other.causation is not None:
+        for handling in record.by_message.get(other.causation, ()):
+            if handling.service == other.source:
                 return handling.saves[-1] if handling.saves else handling.first
     return number
 
@@ -211,11 +231,14 @@ def _undoings(saga: Saga) -> list[Said]:
 def _finals(saga: Saga) -> set[str]:
     """The types that cannot be undone, of those that this system has."""
     record = saga.record
-    return {name for name, word in saga.words.items() if word[2] and (record.system.handlers(name) or record.published(name))}
+    finals = (name for name, word in saga.words.items() if word[2])
+    return {name for name in finals if record.system.handlers(name) or record.published(name)}
 
 
 def _accepted(saga: Saga, begins: str) -> bool:
-    return any(handling.finished for number in saga.said[begins] for handling in saga.work(number))
+    """Whether a service took up what begins a saga: who asked and got no answer may ask again."""
+    handlings = [h for number in saga.said[begins] for h in saga.record.by_message.get(saga.envelope(number).id, ())]
+    return any(handling.finished or handling.saves or handling.ending == "dead_letter" for handling in handlings)
 
 
 def _type(saga: Saga, same: Said) -> str:

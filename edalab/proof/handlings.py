@@ -1,7 +1,7 @@
 """A run read as handlings: who handled which message, what it saved and published meanwhile, and how it ended. Read
 once a run, from the record alone; the ready claims are decided from it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 
 from ..history import WIDTH, Run, Step
@@ -170,23 +170,25 @@ class Handlings:
                     return first, before, handling, number
         return None
 
-    def changed(self, save: int) -> bool:
-        """Whether a transaction that was saved left the database other than it was: writing the same again does not."""
+    def changed(self, save: int, but_for: Callable[[tuple], bool] | None = None) -> bool:
+        """Whether a transaction that was saved left the database other than it was (`but_for` some rows): writing the same
+        again does not."""
         time, service = self.journal[save].time, self.journal[save].service
         saves = [
             n for n, s in enumerate(self.run.journal) if s.step == "save" and s.service == service and s.fault is None
         ]
-        if any(self.journal[n].time == time for n in saves if n != save):
+        if but_for is None and any(self.journal[n].time == time for n in saves if n != save):
             return True  # two in one millisecond cannot be told apart
-        before = self._tables(self.run.at(max(0, time - 1) / 1000), service)
+        before = self._tables(self.run.at(max(0, time - 1) / 1000), service, but_for)
         after = self.run._world if save == saves[-1] else self.run.at(time / 1000)
-        return before != self._tables(after, service)
+        return before != self._tables(after, service, but_for)
 
     @staticmethod
-    def _tables(world, service: str) -> dict[str, list[tuple]]:
+    def _tables(world, service: str, but_for: Callable[[tuple], bool] | None) -> dict[str, list[tuple]]:
         node = world.services[service]
         quoted = {name: name.replace('"', '""') for name in node.database.tables()}
-        return {name: sorted(node.rows(f'select * from "{text}"'), key=repr) for name, text in quoted.items()}
+        rows = {name: node.rows(f'select * from "{text}"') for name, text in quoted.items()}
+        return {name: sorted((r for r in found if not (but_for and but_for(r))), key=repr) for name, found in rows.items()}
 
     # -- words
 

@@ -4,7 +4,7 @@ by who knew. (Lamport's order, within the messages of one saga.)"""
 from collections.abc import Hashable
 
 from ..history import WIDTH
-from .sagas import Saga
+from .saga import Saga
 
 
 def known(saga: Saga, facts: dict[int, set[Hashable]], moments: set[int]) -> dict[int, frozenset]:

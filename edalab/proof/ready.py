@@ -100,7 +100,8 @@ def saga_settled(begins: type[Message] | None = None) -> Claim:
     A saga is what has one correlation, and what a tick or the client begins later about its key; `compensates=`,
     `refuses=`, `final=` and `settles=` of the message classes say what is what."""
     name = None if begins is None else _named("saga_settled", begins, (Event, Command))
-    return Ready("every saga is settled or wholly compensated", stuck, vocabulary("saga_settled"), name)
+    what = f"every saga that begins with {name}" if name else "every saga"
+    return Ready(f"{what} is settled or wholly compensated", stuck, vocabulary("saga_settled"), name)
 
 
 def compensated_once() -> Claim:
@@ -132,29 +133,35 @@ def nothing_left_behind() -> Claim:
 
 
 def ledger_balanced(ledger: Callable[[Run], Mapping[str, tuple]]) -> Claim:
-    """At the end of a run what `ledger` counts is what it should be. A function of the run that returns for each account
-    what there is and what there should be: {"pens": (free + reserved + shipped, 10), "money": (charged, price * shipped)}."""
+    """At the end of a run `ledger`, a function of the run, finds in each account what should be there. It returns both:
+    {"pens": (free + reserved + shipped, 10), "money": (charged, price * shipped)}; what comes alone is not judged. The
+    same function is the `ledger=` of `saga_map`."""
     if not callable(ledger):
-        raise Misuse(f"ledger_balanced takes a function of the run, not {shown(ledger)}: def ledger(run): return {{'pens': (free + sold, 10)}}")
+        what = "def ledger(run): return {'pens': (free + sold, 10)}"
+        raise Misuse(f"ledger_balanced takes a function of the run, not {shown(ledger)}: {what}")
     return Claim(f"{getattr(ledger, '__name__', 'the ledger')} is balanced")(_Imbalance(ledger))
 
 
 class _Imbalance:
-    """The accounts in which there is not what there should be."""
+    """The accounts in which there is not what should be there."""
 
     def __init__(self, ledger: Callable):
         self.ledger = ledger
 
     def __call__(self, run: Run) -> list[str]:
         accounts = self.ledger(run)
-        if not isinstance(accounts, Mapping) or not all(isinstance(two, tuple | list) and len(two) == 2 for two in accounts.values()):
-            raise Misuse(f"it returned {shown(accounts)}; a ledger returns {{account: (what there is, what there should be)}}")
-        return [f"{name}: {have}, and should be {should}" for name, (have, should) in accounts.items() if not _equal(have, should)]
+        pairs = accounts.items() if isinstance(accounts, Mapping) else ()
+        pairs = {name: pair for name, pair in pairs if isinstance(pair, tuple) and len(pair) == 2}
+        if not pairs:
+            raise Misuse(f"it returned {shown(accounts)}; a ledger returns {{account: (what there is, what should be)}}")
+        wrong = [(name, *pair) for name, pair in pairs.items() if not _equal(*pair)]
+        return [f"{name}: {have}, and should be {should}" for name, have, should in wrong]
 
 
 def _equal(have: Any, should: Any) -> bool:
     have, should = have or 0, should or 0  # the sum of no rows is NULL
-    return have == should or isinstance(have, float | int) and isinstance(should, float | int) and isclose(have, should, abs_tol=1e-9)
+    numbers = isinstance(have, float | int) and isinstance(should, float | int)
+    return isclose(have, should, abs_tol=1e-9) if numbers else have == should
 
 
 def projection_matches(service: str, sql: str, source: str | Callable, source_sql: str | None = None) -> Claim:
