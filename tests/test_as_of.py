@@ -10,6 +10,7 @@ from edalab import Event, EventStore, Misuse
 from edalab.view import as_of
 from edalab.view.marked import in_words
 from edalab.view.plane import _thinned
+from edalab.view.room import _crossed, _far
 
 
 class OrderPlaced(Event): ...
@@ -83,12 +84,54 @@ def test_the_lines_pass_the_values_of_the_store():
 def test_as_known_at_an_earlier_moment_what_came_later_is_not_there_and_the_picture_keeps_its_measures():
     store = account_7()
     now, then = (as_of(store, "account-7", balance, 0, as_of=known, cursor="2026-03-22") for known in (None, "2026-03-24"))
-    assert not marks(then, "late") and texts(then, "at cursor") == ["was 40"]
+    assert not marks(then, "late") and texts(then, "at cursor") == ["40, as known on 24 March"]
     assert [box.tip for box in then.scene.lanes] == ["not known yet"] and now.scene.lanes == []
     assert [now.scene.axis.y(value) for value in (0, 130)] == [then.scene.axis.y(value) for value in (0, 130)]
-    assert ", as known on 24 March; on 22 March was 40: 4 events; 40 at the end" in repr(then)
+    assert ", as known on 24 March; on 22 March 40: 4 events; 40 at the end" in repr(then)
     beyond = as_of(store, "account-7", balance, 0, as_of="2026-03-10", cursor="2026-03-22")
-    assert texts(beyond, "at cursor") == ["60, as far as known"]
+    assert texts(beyond, "at cursor") == ["60, as known on 10 March"]
+
+
+def test_as_known_at_a_moment_nothing_is_said_to_have_been_so():
+    store = account_7()
+    store.append("account-7", [MoneyDeposited(amount=5)], happened="2026-03-14", recorded="2026-04-02")
+    known = as_of(store, "account-7", balance, 0, as_of="2026-03-28", cursor="2026-03-15")
+    said = " ".join([repr(known), *texts(known, "title"), *texts(known, "at cursor"), *(box.tip for box in known.scene.spans)])
+    assert "130, as known on 28 March" in said and "believed 60 at first, 130 later" in said and "was" not in said.split()
+
+
+def test_the_dashed_line_is_explained_where_there_is_one():
+    def explained(**bounds):
+        return any("believed" in words for words in texts(as_of(account_7(), "account-7", balance, 0, **bounds), "caption"))
+
+    assert explained() and explained(as_of="2026-03-28")
+    assert not explained(as_of="2026-03-24") and not explained(until="2026-03-11")
+
+
+def test_a_correction_of_what_happened_at_the_same_moment_is_named_by_what_it_corrected():
+    store = EventStore(":memory:")
+    store.append("a", [MoneyDeposited(amount=100)], recorded="2025-01-01")
+    store.append("a", [MoneyDeposited(amount=500)], recorded="2025-04-14")
+    store.append("a", [MoneyWithdrawn(amount=450)], happened="2025-04-14", recorded="2025-04-24")
+    store.append("a", [MoneyWithdrawn(amount=1)], happened="2025-05-01", recorded="2025-07-01")
+    picture = as_of(store, "a", balance, 0)
+    assert texts(picture, "late")[0].startswith("withdrawn 450 on 14 April") and "deposited 500" in texts(picture, "fact")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_words_stand_nearer_to_their_own_mark_than_to_another_and_late_ones_over_no_line(seed):
+    picture = as_of(year_of(60, 0.1, seed), "account-1", balance, 0)
+    marked = {(mark.x, mark.y) for mark in picture.scene.marks}
+    for label in (label for label in picture.scene.labels if label.kind in ("fact", "late")):
+        x = label.x + (-8 if label.anchor == "start" else 8)
+        own = [point for point in marked if point[0] == x]
+        assert own, label
+        if label.kind == "fact":
+            assert min(_far(point, label.extent()) for point in own) == min(_far(point, label.extent()) for point in marked)
+    late = [label.extent() for label in picture.scene.labels if label.kind == "late"]
+    lines = [list(zip(t.points[::2], t.points[1::2])) for t in picture.scene.traces if t.tip]
+    pieces = [(min(a, c), min(b, d), max(a, c), max(b, d)) for line in lines for (a, b), (c, d) in zip(line, line[1:])]
+    assert not [(box, piece) for box in late for piece in pieces if _crossed(box, [piece])]
 
 
 @pytest.mark.parametrize("width", [624, 900])
@@ -106,7 +149,7 @@ def test_of_many_events_it_says_what_is_not_marked_and_not_named():
     said = " ".join(texts(as_of(year_of(1_000, 0.1), "account-1", balance, 0), "caption"))
     assert "late ones marked: those that misled most" in said and "of 1,000 events named" in said
     part = as_of(year_of(60), "account-1", balance, 0, since="2025-03-01", until="2025-03-31")
-    assert "events not shown" in " ".join(texts(part, "caption")) and not flaws(part.scene)
+    assert "named" not in " ".join(texts(part, "caption")) and not flaws(part.scene)
 
 
 @settings(deadline=None, max_examples=40)

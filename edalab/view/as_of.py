@@ -98,7 +98,7 @@ class _Draft:
     """Lays out one picture. `whole` is what is known now: the picture keeps its measures when `sight` knows less."""
 
     def __init__(self, sight: Hindsight, whole: Hindsight, known: int | None, window: tuple[int, int], cursor: Any, width: int):
-        self.sight, self.known, self.window, self.events = sight, known, window, len(whole.facts)
+        self.sight, self.known, self.window = sight, known, window
         values = [change.value for hindsight in (whole, sight) for change in (*hindsight.was, *hindsight.believed)]
         values = [whole.first, *values]
         texts = list(dict.fromkeys(value for value in values if isinstance(value, str)))
@@ -125,7 +125,8 @@ class _Draft:
 
     def scene(self, about: str) -> Scene:
         scene, plane, sight = self.drawing, self.plane, self.sight
-        title = shorten(clean(f"{about}: what it was, and what it was believed to be"), scene.width - 4, 14, True)
+        what = ": what it was, and what it was believed to be" if self.known is None else self._as_known()
+        title = shorten(clean(about + what), scene.width - 4, 14, True)
         scene.labels.append(Label(2, 14, title, "title"))
         plane.draw_grid(scene, self.calendar)
         if self.end < self.window[1]:
@@ -156,7 +157,7 @@ class _Draft:
                 continue  # in a column of pixels that others fill
             drawn = max(right, left + 1)
             top, bottom = sorted((plane.y(was), plane.y(believed)))
-            tip = f"{self.calendar.words(start)} to {self.calendar.words(end)}: was {said(was)}, believed {said(believed)}"
+            tip = f"{self.calendar.words(start)} to {self.calendar.words(end)}: {self._both(was, believed)}"
             self.drawing.spans.append(Box(left, top, max(1, right - left), bottom - top, "wrong", tip))
 
     def _cursor(self) -> None:
@@ -167,19 +168,29 @@ class _Draft:
         line = Line(x, plane.top - 18, x, plane.bottom, "cursor")
         pill = Box(middle - half, plane.top - 36, 2 * half, 18, "pill")
         self.drawing.cursor = line, pill, Label(middle, plane.top - 27, words, "pill", "middle")
-        self.told = f"was {said(was)}" if was == believed else f"was {said(was)}, believed {said(believed)}"
-        if self.known is not None and at > self.known:
-            self.told = f"{said(was)}, as far as known"
+        self.told = f"was {said(was)}" if was == believed else self._both(was, believed)
+        if self.known is not None:  # what it was, nobody knew for certain then
+            self.told = f"{said(was)}{self._as_known()}"
         self.room.cursor.append(line.extent())
         y = (plane.y(was) + plane.y(believed)) // 2
         self.room.put(self.told, "at cursor", x, y + 11) or self.room.put(self.told, "at cursor", x, plane.top)
+
+    def _as_known(self) -> str:
+        return "" if self.known is None else f", as known {self.calendar.on(self.known)}"
+
+    def _both(self, was: Any, believed: Any) -> str:
+        if self.known is None:
+            return f"was {said(was)}, believed {said(believed)}"
+        return f"believed {said(believed)} at first, {said(was)} later"
 
     def _captions(self, marked: Marked) -> None:
         """The legend, and what is not shown, below the plane."""
         scene, plane = self.drawing, self.plane
         x, y = plane.left, plane.bottom + 38
-        now = "now" if self.known is None else self.calendar.on(self.known)
-        for kind, words in (("was", f"by when it happened, as known {now}"), ("believed", "as it was believed at each moment")):
+        legend = [("was", "by when it happened" + (self._as_known() or ", as known now"))]
+        if any(wrong.start < self.window[1] and self.window[0] < wrong.end for wrong in self.sight.wrong):
+            legend.append(("believed", "at each moment, what was believed at that moment"))
+        for kind, words in legend:
             if x + 34 + text_width(words, 11) > scene.width:
                 x, y = plane.left, y + 18
             scene.traces.append(Trace((x, y, x + 28, y), kind))
@@ -187,8 +198,6 @@ class _Draft:
             x += 34 + text_width(words, 11) + 22
         words = ["shaded: what a report made in between got wrong"] * any(box.kind == "wrong" for box in scene.spans)
         words += marked.captions() + ["grey: not known yet"] * (self.end < self.window[1])
-        if hidden := self.events - marked.shown:
-            words.append(f"{counted(hidden, 'event')} not shown")
         for line in wrapped(words, " · ", plane.right - plane.left):
             y += 18
             scene.labels.append(Label(plane.left, y, line, "caption"))
@@ -201,10 +210,11 @@ class _Draft:
         parts.append(f"{said(sight.at(self.end)[0])} at the end")
         if worst := sight.worst(*self.window):
             start, end, was, believed = worst
-            parts.append(f"believed {said(believed)} where it was {said(was)} from {words(start)} to {words(end)}")
+            both = f"believed {said(believed)} where it was {said(was)}" if self.known is None else self._both(was, believed)
+            parts.append(f"{both} from {words(start)} to {words(end)}")
         else:
             parts.append("never believed otherwise")
-        known = f", as known {self.calendar.on(self.known)}" if self.known is not None else ""
-        at = f"; {self.calendar.on(self.cursor)} {self.told}" if self.cursor is not None else ""
-        scene.shows = f"{about}{known}{at}: {'; '.join(parts)}"
+        told = self.told.removesuffix(self._as_known())
+        at = f"; {self.calendar.on(self.cursor)} {told}" if self.cursor is not None else ""
+        scene.shows = f"{about}{self._as_known()}{at}: {'; '.join(parts)}"
         scene.alt = clean(scene.shows, 600)

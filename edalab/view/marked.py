@@ -1,9 +1,10 @@
 """The events of a state's course: marks where they happened and were recorded, and words for those that matter."""
 
 import re
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ..history.hindsight import Hindsight
+from ..history.hindsight import Change, Hindsight
 from ..history.stored import StoredEvent
 from .calendar import Calendar
 from .plane import Plane, number, said
@@ -40,11 +41,7 @@ class Marked:
 
     def __init__(self, sight: Hindsight, plane: Plane, calendar: Calendar, window: tuple[int, int]):
         self.sight, self.plane, self.calendar, self.window = sight, plane, calendar, window
-        entries, before = [], sight.first
-        for change in sight.was:
-            step = _step(before, change.value) if len(change.facts) == 1 else None
-            entries += [Entry(fact, change.value, step) for fact in change.facts]
-            before = change.value
+        entries = list(_entries(sight))
         shown = [entry for entry in entries if self._within(entry.fact.happened_at) or self._within(entry.fact.recorded_at)]
         late = [plane.x(entry.fact.recorded_at) - plane.x(entry.fact.happened_at) >= _SEEN for entry in shown]
         self.shown, self.named = len(shown), 0
@@ -67,6 +64,7 @@ class Marked:
             tip = clean(f"recorded then: {', '.join(words)}", 300)
             scene.marks += [Mark(x, y, "blank", tip), Mark(x, y, "learned", tip)]
         room.taken += [mark.extent() for mark in scene.marks]
+        room.points += [(mark.x, mark.y) for mark in scene.marks]
 
     def name(self, room: Room) -> None:
         """Words for the late events that misled most, then for those that changed most."""
@@ -91,7 +89,7 @@ class Marked:
         said_ = ["filled: when it happened, open: when it was recorded"] * bool(self.late)
         if not self.all_late:
             said_.append(f"{_LATE_MARKED} of {len(self.late):,} late ones marked: those that misled most")
-        if self.named < self.shown:
+        if not self.all_quiet:
             said_.append(f"{self.named} of {counted(self.shown, 'event')} named")
         return said_
 
@@ -103,13 +101,13 @@ class Marked:
             then, later = (calendar.on(at, exactly=True) for at in (fact.happened_at, fact.recorded_at))
         here, there = self._within(fact.happened_at), self._within(fact.recorded_at)
         few = len(self.late) <= LATE_NAMED
-        if few and here and there and (first := room.put(f"{words} {then} …", "late", *self._spot(entry))):
+        if few and here and there and (first := room.put(f"{words} {then} …", "late", *self._spot(entry), over=False)):
             if room.put(f"… recorded {later}", "late", *self._learned(entry), anyhow=False):
                 return True
             room.take_back(first)
         whole = f"{words} {then}, recorded {later}"
         spots = [self._spot(entry)] * here + [self._learned(entry)] * there
-        return any(room.put(whole, "late", *spot) is not None for spot in spots)
+        return any(room.put(whole, "late", *spot, over=False) is not None for spot in spots)
 
     def _mark(self, entry: Entry) -> Mark:
         return Mark(*self._spot(entry), "fact", self._tip(entry))
@@ -145,8 +143,23 @@ def in_words(fact: StoredEvent, step: float | None = None) -> str:
     return clean(f"{last if last[-1:] in 'dnt' else words} {number(about[0])}", 40)
 
 
-def _step(before: Any, after: Any) -> float:
-    """By how much a value changed; of texts, whether."""
-    if isinstance(before, str) or isinstance(after, str) or before is None or after is None:
-        return float(before != after)
-    return float(after - before)
+def _entries(sight: Hindsight) -> Iterator[Entry]:
+    """Each event with its step. Of several that happened at once only one is not known by itself: a late one changed what was
+    believed when it was recorded, and what is left is the other's."""
+    learned = {change.facts[0].position: step for change, step in _steps(sight.first, sight.believed) if len(change.facts) == 1}
+    for change, step in _steps(sight.first, sight.was):
+        several = len(change.facts) > 1
+        steps = {fact: learned.get(fact.position) if several and fact.late else None for fact in change.facts}
+        unknown = [fact for fact in change.facts if steps[fact] is None]
+        if len(unknown) == 1 and not (several and isinstance(change.value, str)):
+            steps[unknown[0]] = step - sum(known for known in steps.values() if known is not None)
+        yield from (Entry(fact, change.value, steps[fact]) for fact in change.facts)
+
+
+def _steps(before: Any, changes: list[Change]) -> Iterator[tuple[Change, float]]:
+    """Each change, and by how much; of texts, whether."""
+    for change in changes:
+        after = change.value
+        plain = isinstance(before, str) or isinstance(after, str) or before is None or after is None
+        yield change, float(before != after) if plain else float(after - before)
+        before = after
