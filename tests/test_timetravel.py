@@ -99,6 +99,25 @@ def test_another_stream_can_be_chosen_and_one_that_is_not_there_cannot():
     assert every.code.startswith("store.state(None, balance, 0") and every.state == 115
 
 
+def test_streams_are_offered_in_the_order_of_their_numbers():
+    store = EventStore(":memory:")
+    for name in ("account-13", "account-9", "7", "account-", "account"):
+        store.append(name, [MoneyDeposited(amount=1)], recorded=0)
+    assert [name for name, _ in TimeTravel(store, "7", balance, 0).stream.options] == ["7", "account", "account-", "account-9", "account-13"]
+
+
+def test_a_stream_with_more_days_has_sliders_that_know_its_last_day_from_the_beginning():
+    travel = TimeTravel(two_accounts(), "account-8", balance, 0)
+    shorter = travel.until.slider
+    travel.stream.value = "account-7"
+    assert travel.until.slider is not shorter and travel.until.slider in travel.until.row.children
+    assert travel.until.slider.max == len(travel.until.times) - 1 and shorter not in travel.until.row.children
+    travel.until.slider.value = 0
+    assert 'until="2026-03-01"' in travel.code and travel.state == 0
+    travel.until.slider.value = travel.until.slider.max
+    assert travel.state == 110
+
+
 def test_it_calls_the_store_and_the_fold_by_their_names():
     books = account_7()
 
@@ -114,7 +133,8 @@ def test_what_it_shows_is_why_and_what_was_learned_since():
     travel = TimeTravel(account_7(), "account-7", balance, 0)
     travel.until.value, travel.as_of.value = "2026-03-22", "2026-03-24"
     assert "Learned since</b>: 1 event" in travel._why.value and "Why</b>: 4 events" in travel._why.value
-    assert "was 40" in travel._picture.value and "as known now</td><td>110" in travel._states.value
+    assert "40, as known on 24 March" in travel._picture.value and "was 40" not in travel._picture.value
+    assert "as known on 24 March</td><td>40" in travel._states.value and "as known now</td><td>110" in travel._states.value
     assert "as_of=&quot;2026-03-24&quot;" in travel._code.value
 
 

@@ -58,8 +58,18 @@ class Bound(Moments):
             ends = [day * DAY + DAY - 1 for day in range(first, last + 1)]
             moments = sorted({*ends, *(at for at, after in zip(moments, moments[1:]) if at // DAY == after // DAY)})
         self._stops = sorted({bisect_left(moments, at) for at in self._events})
+        self._make_slider(len(moments) - 1)
         self.offer(moments)
         self._say()
+
+    def _make_slider(self, last: int) -> None:
+        """A slider of its own for each range: in the browser the keys End and Page Up keep to the range that one began with."""
+        if last == self.slider.max:
+            return
+        old, self.slider = self.slider, ipywidgets.IntSlider(0, max=max(1, last), readout=False, layout=self.slider.layout)
+        self.slider.observe(self._moved, "value")
+        self.row.children = [self.slider if part is old else part for part in self.row.children]
+        old.close()
 
     def _step(self, by: int) -> None:
         """To the last stop before, or the first one behind."""

@@ -1,5 +1,6 @@
 """Time travel: what the state was then, what we believed it was, why, and what we have learned since."""
 
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -39,7 +40,7 @@ class TimeTravel:
         self._store, self._fold, self._start, self._value = store, fold, start, value
         self.state = self.now = None
         self.error, self._learned = "", []
-        options = [("all streams", None)] * (stream is None) + [(name, name) for name in store.streams()]
+        options = [("all streams", None)] * (stream is None) + [(name, name) for name in sorted(store.streams(), key=_natural)]
         self.stream = Choice(options=options, layout={"width": "auto"})
         self.stream.value = stream
         self.until, self.as_of = Bound("until", "happened by", self._show), Bound("as_of", "as known", self._show)
@@ -94,7 +95,8 @@ class TimeTravel:
         asked, until, known = (self.stream.value, self._fold, self._start), self.until.value, self.as_of.value
         changed = self._store.difference(*asked, until=until, as_of=(known, None))
         self.state, self.now, self._learned = changed.before, changed.after, changed.came
-        states = {"as known then": self.state, "as known now": self.now, "at the end": self._store.state(*asked)}
+        then = f"as known {self._calendar.on(self.as_of.times[self.as_of.index])}"
+        states = {then: self.state, "as known now": self.now, "at the end": self._store.state(*asked)}
         self._states.value = sheets.table(("", ""), [(name, shown(state, 40)) for name, state in states.items()])
         why = self._store.table(*asked, until=until, as_of=known)
         facts = {fact.position: fact for fact in self._store.read(self.stream.value)}
@@ -129,3 +131,8 @@ class TimeTravel:
 
     def __repr__(self) -> str:
         return f"<TimeTravel: {self.code}>"
+
+
+def _natural(name: str) -> list[tuple[bool, int, str]]:
+    """Sorts account-9 before account-13."""
+    return [(word.isdecimal(), int(word) if word.isdecimal() else 0, word) for word in re.split(r"(\d+)", name)]
