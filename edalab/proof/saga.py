@@ -133,9 +133,12 @@ class Saga:
         return record.changed(save, is_note)
 
     def _goes_on(self, earlier: Handling, later: Handling) -> bool:
-        """Whether a handling does not begin as an earlier one did, that saved: it skips what has been done."""
+        """Whether a handling does not begin as an earlier one did, that saved, or has less left to save than one that was
+        kept from it: it skips what has been done."""
         steps = [[self.record.journal[number] for number in handling.inside] for handling in (earlier, later)]
         one, other = [[s.step if s.step == "save" else (s.step, s.envelope.type) for s in said] for said in steps]
+        if not earlier.finished and one.count("save") > other.count("save"):
+            return True
         begun = one[: one.index("save") + 1] if "save" in one else one[:1]
         return other[: len(begun)] != begun
 
