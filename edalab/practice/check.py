@@ -1,5 +1,6 @@
 """`check(answer, "05.2")`: every fault around the learner's function; a wrong answer is told which anomaly it has."""
 
+import re
 from html import escape
 from typing import Any
 
@@ -90,7 +91,8 @@ class Result:
             said.append(f'<div style="color:{QUIET}">{escape(self._when())}</div>')
         if self.hint:
             box = f"background:{LANE};border-left:3px solid {colour};padding:4px 12px;margin:6px 0"
-            said.append(f'<div style="{box}">{escape(self.hint)}</div>')
+            hint = re.sub("`([^`]+)`", r"<code>\1</code>", escape(self.hint))
+            said.append(f'<div style="{box}">{hint}</div>')
         if self.printed:
             said.append(f'<pre style="color:{QUIET}">{escape(self.printed)}</pre>')
         return f'<div style="font-size:14px;line-height:1.5;max-width:900px">{"".join(said)}</div>'

@@ -177,8 +177,8 @@ def does_nothing(event, ctx):
 RIGHT_2 = [look_first, in_two_transactions, keep_a_tombstone, a_table_of_its_own]
 WRONG_2 = {
     "an older event wins": [as_it_comes, in_memory],
-    "the copy does not follow": [first_wins, one_version_for_all, does_nothing],
-    "an address is not forgotten": [never_forgets],
+    "the copy does not follow": [first_wins, does_nothing],
+    "an address is not forgotten": [never_forgets, one_version_for_all],
     "a dead letter": [raises_at_what_is_old],
     "changes what is outside": [in_a_global],
 }
