@@ -1,5 +1,6 @@
 """Where an event store lives: three tables in a SQLite database, which itself refuses to change or forget a fact."""
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +11,8 @@ from .stored import COLUMNS
 LAYOUT = 1  # of the tables below; a file says with which it was written
 _OURS = int.from_bytes(b"edab", "big")  # the application id in a file's header
 
-INSERT = f"insert into stored_events ({COLUMNS}) values ({', '.join('?' for _ in COLUMNS.split(', '))})"
+# `or fail`, and not abort, which sets pages aside for each row of a batch: a sixth of its time. The transaction is rolled back as one.
+INSERT = f"insert or fail into stored_events ({COLUMNS}) values ({', '.join('?' for _ in COLUMNS.split(', '))})"
 
 # `insert or replace` would delete without a word to the trigger for that: so an event must be the next in both orders.
 _TABLES = """
@@ -22,8 +24,8 @@ create table stored_events (position integer primary key, stream text not null, 
 ; create trigger stored_events_are_added before insert on stored_events
     when new.position is not (select ifnull(max(position), 0) + 1 from stored_events)
         or new.version is not (select ifnull(max(version), 0) + 1 from stored_events where stream = new.stream)
-        or exists (select 1 from stored_events where id = new.id)
-    begin select raise(abort, 'events are facts: append a new one'); end
+        or new.id is not null and exists (select 1 from stored_events where id = new.id)
+    begin select raise(fail, 'events are facts: append a new one'); end
 ; create trigger stored_events_are_kept before delete on stored_events
     begin select raise(abort, 'events are facts, none is deleted: append a new one'); end
 ; create trigger stored_events_are_facts before update on stored_events
@@ -77,21 +79,29 @@ def make(db) -> None:
 
 def opened(place: str | Path) -> sqlite3.Connection:
     """A connection to a file that is an event store, or will be one."""
-    path = Path(place)
-    if str(place) != ":memory:":
-        if not path.parent.is_dir():
-            raise Misuse(f"no folder {str(path.parent)!r} for the event store {path.name!r}; make it first")
-        if path.is_dir():
-            raise Misuse(f"{str(path)!r} is a folder; an event store is a file")
-    connection = sqlite3.connect(place, isolation_level=None, check_same_thread=False)
+    path, ways = Path(place), {"isolation_level": None, "check_same_thread": False}
+    if str(place) == ":memory:":
+        return sqlite3.connect(":memory:", **ways)
+    if not path.parent.is_dir():
+        raise Misuse(f"no folder {str(path.parent)!r} for the event store {path.name!r}; make it first")
+    if path.is_dir():
+        raise Misuse(f"{str(path)!r} is a folder; an event store is a file")
+    writable = not path.exists() or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+    uri = path.absolute().as_uri() + ("" if writable else "?immutable=1")
+    connection = sqlite3.connect(uri, uri=True, **ways)
     try:
         check(connection, path.name)
         tables = _tables(connection)
         if tables and "stored_events" not in tables:
             what = f"is a database of something else (tables: {listed(tables)})"
             raise Misuse(f"{path.name} {what}; give the event store a file of its own, or pass a sqlite3 connection")
-        if tables and path.stat().st_size % _pragma(connection, "page_size"):  # SQLite looks for whole pages only
+        if path.stat().st_size % _pragma(connection, "page_size"):  # SQLite looks for whole pages only
             raise Misuse(f"{path.name} is cut off: its last page is not complete; copy it anew")
+        if writable:
+            # A commit waits for the operating system and not for the disk, in a fortieth of the time: a killed process loses
+            # nothing, a power cut may lose the last commits and leaves those before as they are.
+            _pragma(connection, "journal_mode = wal")
+            _pragma(connection, "synchronous = normal")
     except sqlite3.Error as error:
         connection.close()
         raise told(error, path.name) from None
@@ -138,4 +148,4 @@ def _tables(db: sqlite3.Connection | sqlite3.Cursor) -> list[str]:
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:
     with closing(connection.execute(f"pragma {name}")) as found:
-        return found.fetchone()[0]
+        return next(found, (None,))[0]

@@ -13,7 +13,7 @@ from ..model import Command, Event, Message, Query
 from . import past
 from .moments import as_datetime, moment
 from .storage import INSERT, Transaction, absent, check, make, opened, told
-from .stored import COLUMNS, StoredEvent, as_json
+from .stored import COLUMNS, StoredEvent, written
 
 if TYPE_CHECKING:
     import pandas
@@ -63,8 +63,7 @@ class EventStore:
         elsewhere; in one store it never goes back. `happened` (by default: when recorded) is one moment, or a list with one
         for each event. `ids` gives the events' own, each once in a store."""
         events = _checked(stream, events)
-        rows = [(type(event).__name__, event.__declared__.version, as_json(event)) for event in events]
-        return self._add(stream, rows, events, expected_version, happened, recorded, ids)
+        return self._add(stream, list(map(written, events)), events, expected_version, happened, recorded, ids)
 
     def _add(self, stream, rows, events, expected_version, happened, recorded, ids) -> int:
         """Append rows of (type, version of its schema, JSON)."""

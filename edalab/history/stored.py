@@ -115,33 +115,42 @@ class StoredEvent(NamedTuple):
         return f"<StoredEvent {self._place}: {self.said}, {when}>"
 
 
-def as_json(event: Event) -> str:
-    """An event's data as text. Raises Misuse where reading that would give something else."""
-    fix = "give its fields types that JSON keeps: numbers, texts, times, lists"
+def written(event: Event) -> tuple[str, int, str]:
+    """The type of an event, its version, and its data as JSON. Raises Misuse where reading that would give something else."""
+    name, version, to_json, kept = _writer(type(event))
     try:
-        text = event.__pydantic_serializer__.to_json(event).decode()
+        text = to_json(event).decode()
     except ValueError as error:
-        raise Misuse(f"{shown(event)} cannot be stored: {shortened(str(error))}; {fix}") from None
-    if _is_kept(type(event)) and "null" not in text:  # which NaN becomes
-        return text
+        raise _lossy(event, shortened(str(error))) from None
+    if not kept or "null" in text:  # which NaN becomes
+        _check_again(event, text)
+    return name, version, text
+
+
+@lru_cache
+def _writer(cls: type[Event]) -> tuple[str, int, Callable, bool]:
+    """What there is to know of a class, and whether its fields can only hold what JSON gives back as it was: to read each
+    event again would make a third of what it takes to append it."""
+    return cls.__name__, cls.__declared__.version, cls.__pydantic_serializer__.to_json, _is_plain(cls.__pydantic_core_schema__)
+
+
+def _check_again(event: Event, text: str) -> None:
     readable = True
     try:
         again = vars(event.__pydantic_validator__.validate_json(text))
     except ValueError:
         again, readable = from_json(text), False
     for name in type(event).model_fields:
-        if name not in again or again[name] != (value := getattr(event, name)):
-            what = f"JSON makes of {name}={shown(value)} {shown(again[name])}" if name in again else f"JSON leaves out {name}"
-            raise Misuse(f"{shown(event)} cannot be stored: {what}; {fix}")
+        if name not in again:
+            raise _lossy(event, f"JSON leaves out {name}")
+        if again[name] != getattr(event, name):
+            raise _lossy(event, f"JSON makes of {name}={shown(getattr(event, name))} {shown(again[name])}")
     if not readable:
-        raise Misuse(f"{shown(event)} cannot be stored: its class does not read its own JSON, {shortened(text)}; {fix}")
-    return text
+        raise _lossy(event, f"its class does not read its own JSON, {shortened(text)}")
 
 
-@lru_cache  # to read each event again would make a third of what it takes to append it
-def _is_kept(cls: type[Event]) -> bool:
-    """Whether the fields can only hold what JSON gives back as it was."""
-    return _is_plain(cls.__pydantic_core_schema__)
+def _lossy(event: Event, what: str) -> Misuse:
+    return Misuse(f"{shown(event)} cannot be stored: {what}; give its fields types that JSON keeps: numbers, texts, times, lists")
 
 
 def _is_plain(schema: Any) -> bool:
