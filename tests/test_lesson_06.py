@@ -10,6 +10,7 @@ import pytest
 
 from edalab import explore, simulate
 from edalab.model import Message
+from edalab.view import saga_map
 from tools import store
 
 NOTEBOOK = nbformat.read(store.ROOT / "notebooks" / "06-orchestrated-saga.ipynb", as_version=4)
@@ -97,6 +98,12 @@ def test_a_lost_answer_at_the_pivot_sends_the_tea_for_nothing(lesson):
     assert lesson.ada_has(lesson.unpaid) == "tea for nothing"
     assert lesson.unpaid.check(lesson.BACK[-1]).outcome == "broken"
     assert lesson.ada_has(lesson.patient) == "tea, and paid for it"
+
+
+def test_an_order_whose_shipping_was_asked_for_twice_is_drawn_as_one_way_forward(lesson):
+    labels = saga_map(lesson.patient, "order-17").scene.labels  # first the boxes, then the lines below
+    height = {label.text: label.y for label in reversed(labels)}
+    assert height["OrderCompleted"] == height["ShipOrder"] == height["PlaceOrder"]
 
 
 def test_asking_again_mends_all_but_the_end_that_is_told_twice(lesson, singles):

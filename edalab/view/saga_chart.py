@@ -175,8 +175,9 @@ class SagaChart:
 
 
 def _stopped(step: SagaStep) -> bool:
-    """Whether the saga went no further there."""
-    return any(moment.what in ("refused", "given up", "nothing") for moment in step.moments)
+    """Whether the saga went no further there. Who was done and is asked again does nothing, and stops nothing."""
+    told = {moment.what for moment in step.moments}
+    return bool(told & {"refused", "given up"}) or "nothing" in told and "done" not in told
 
 
 def _lines(words: list[str], one_line: bool) -> list[str]:
