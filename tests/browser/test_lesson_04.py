@@ -1,0 +1,42 @@
+"""Lesson 04 in the browser: all cells run, an entry twice and one overtaken go through each projection, and who waits sees their deposit."""
+
+import re
+
+
+def test_only_who_fetches_gaps_survives_both_and_who_says_the_position_sees_their_deposit(lab, page, screenshot):
+    lab.open(page, "04-cqrs.ipynb")
+    lab.run_all(page)
+    panel = lab.panel(page)
+
+    def claim(words, sign):
+        panel.locator(".edalab-chip", has_text=words).filter(has_text=sign).wait_for()
+
+    def choose(knob, value):
+        panel.locator(f".widget-dropdown:has(label:text-is('{knob}')) select").select_option(label=value)
+
+    def second(point, action):
+        panel.locator("select").nth(0).select_option(label=point)
+        panel.locator("select").nth(1).select_option(label=action)
+        nth = panel.locator("input[type=number]").first
+        nth.fill("2")
+        nth.press("Enter")
+
+    claim("no answer is older", "✗")
+    second("balances · commit EntryRecorded", "crash")
+    claim("in balances matches", "✗")
+    claim("in largest matches", "✓")
+    screenshot("lesson-04-twice")
+    choose("checkpoint", "beside")
+    claim("in balances matches", "✓")
+    second("accounts · publish EntryRecorded", "delay")
+    claim("in balances matches", "✗")
+    screenshot("lesson-04-overtaken")
+    choose("checkpoint", "fetches gaps")
+    claim("in balances matches", "✓")
+    claim("no answer is older", "✗")
+    choose("asking", "by position")
+    claim("no answer is older", "✓")
+    screenshot("lesson-04-by-position")
+    panel.get_by_role("tab", name=re.compile("^Every fault")).click()
+    panel.get_by_role("tab", name="Every fault: 0 ✗").wait_for()
+    screenshot("lesson-04-every-fault")
