@@ -126,7 +126,7 @@ def on_the_wire(message: Message) -> Message:
 
 @contextmanager
 def declared_in(module: str) -> Iterator[None]:
-    """Within, of message classes with one name the one of this module is meant."""
+    """Within, of message classes with one name the one of this module is meant, or of one whose name begins with it."""
     global _meant
     before, _meant = _meant, module
     Message.__count__ += 1
@@ -155,7 +155,7 @@ def message_types() -> dict[str, type[Message]]:
 
 
 def _precedence(cls: type[Message]) -> tuple[bool, bool, int]:
-    return cls.__module__ == _meant, cls.__module__.partition(".")[0] != _PACKAGE, cls.__number__
+    return cls.__module__.startswith(_meant or " "), cls.__module__.partition(".")[0] != _PACKAGE, cls.__number__
 
 
 def _has_set(annotation: Any) -> bool:

@@ -41,52 +41,66 @@ def explored(
     build: Callable[[Callable, int], tuple[System, Callable]],
     claims: dict[str, Claim],
     beside: list[list] = (),
+    alone: list[list] = (),
+    only: tuple[str, Callable[[Fault], bool]] = ("", lambda fault: True),
 ) -> Callable[[Answer, int], Anomaly | str]:
-    """A trial of a handler under every single fault, in two timings: `build(function, variant)` makes the system and the
-    workload, `claims` are what must hold, by the name of the anomaly that breaks each. `beside` are lists of faults (a
-    long outage, a late event): each is tried by itself, too, and with every single fault that could strike beside it."""
+    """A trial of a handler under every single fault, in two timings, the second with other values (for answers that were
+    written for the first). `build(function, variant)` makes the system and the workload, or a list of workloads; `claims`
+    are what must hold, by the name of the anomaly that breaks each. `beside` are lists of faults (a late event, an outage):
+    each is tried by itself, too, and with every single fault that could strike beside it; those of `alone` by themselves
+    only. `only` says in words which single faults are left to strike, and tells them."""
 
     def trial(answer: Answer, variant: int) -> Anomaly | str:
         tried = 0
-        for seed in (0, variant):
-            system, workload = build(answer.function, variant)
+        for number, seed in enumerate((0, variant)):
+            system, workloads = build(answer.function, variant + number)
             untested = dict(claims)
             try:
-                once, again = (simulate(system, workload, seed=seed) for _ in range(2))
-                for failure in once.failures:
-                    if told := answer.told(failure.error):
-                        return Anomaly("raises", told, once)
-                if once.digest != again.digest:
-                    return Anomaly("two runs differ", "the same, played twice, did not do the same", again)
-                for run in _runs(system, workload, seed, beside):
-                    tried += 1
-                    for name, claim in claims.items():
-                        verdict = claim.check(run)
-                        if verdict.outcome == "broken":
-                            return Anomaly(name, verdict.cause, run)
-                        if verdict.outcome == "holds":
-                            untested.pop(name, None)
+                for workload in workloads if isinstance(workloads, list) else [workloads]:
+                    once, again = (simulate(system, workload, seed=seed) for _ in range(2))
+                    for failure in once.failures:
+                        if told := answer.told(failure.error):
+                            return Anomaly("raises", told, once)
+                    if once.digest != again.digest:
+                        return Anomaly("two runs differ", "the same, played twice, did not do the same", again)
+                    for run in _runs(system, workload, seed, beside, alone, only[1]):
+                        tried += 1
+                        for name, claim in claims.items():
+                            verdict = claim.check(run)
+                            if verdict.outcome == "broken":
+                                return Anomaly(name, verdict.cause, run)
+                            if verdict.outcome == "holds":
+                                untested.pop(name, None)
             except Endless as endless:
                 return Anomaly("does not end", str(endless), endless.run)
             if untested:
                 nothing = listed(claim.sentence for claim in untested.values())
                 return Anomaly("nothing happens", f"nothing tested whether {nothing}", once)
-        also = f", also after {listed([', '.join(map(str, faults)) for faults in beside], 3)}" if beside else ""
-        return f"{tried:,} runs, every single fault{also}, in two timings"
+        also = "".join(
+            f", {how} {listed([', '.join(map(str, faults)) for faults in plans], 2)}"
+            for how, plans in (("also after", beside), ("and under", alone))
+            if plans
+        )
+        return f"{tried:,} runs, every single fault{' ' * bool(only[0])}{only[0]}{also}, in two timings"
 
     return trial
 
 
-def _runs(system: System, workload: Callable, seed: int, beside: list[list]) -> Iterator[Run]:
+def _runs(
+    system: System, workload: Callable, seed: int, beside: list[list], alone: list[list], only: Callable[[Fault], bool]
+) -> Iterator[Run]:
     """Every run that is to be tried, those with the fewest faults first."""
     begun = []
-    for plan in ([], *beside):
+    for plan in ([], *beside, *alone):
         run = simulate(system, workload, seed=seed, faults=plan)
-        yield run
-        begun.append((plan, run))
+        if run.faults or not plan:  # what never happened is tried without it
+            yield run
+            begun.append((plan, run))
     for plan, run in begun:
+        if plan in list(alone):
+            continue
         last = run.faults[-1] if run.faults and isinstance(run.faults[-1], Fault) else None
-        for fault in possible(run, last):
+        for fault in filter(only, possible(run, last)):
             yield simulate(system, workload, seed=seed, faults=[*plan, fault])
 
 

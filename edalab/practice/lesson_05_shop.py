@@ -1,0 +1,111 @@
+"""The shop of the exercises of lesson 05: `payments` is the learner's, the others are as in the lesson."""
+
+from collections.abc import Callable
+
+from ..model import Command, Event, System
+
+
+class DepositMoney(Command):
+    deposit_id: str
+    customer: str
+    amount: int
+
+
+class OrderEvent(Event):
+    order_id: str
+    customer: str
+    pieces: int
+    total: int
+
+
+class OrderCreated(OrderEvent, topic="orders", key="order_id"): ...
+class InventoryReserved(OrderEvent, topic="inventory", key="order_id"): ...
+class PaymentCharged(OrderEvent, topic="payments", key="order_id"): ...
+class PaymentRefused(OrderEvent, topic="payments", key="order_id", refuses=PaymentCharged): ...
+class OrderShipped(OrderEvent, topic="parcels", key="order_id", final=True, settles=True): ...
+class InventoryReleased(OrderEvent, topic="inventory", key="order_id", compensates=InventoryReserved): ...
+
+
+OUTBOX = "create table outbox (step text, order_id text, said text, primary key (step, order_id));"
+RESERVATIONS = "create table reservations (order_id text primary key, pieces int);"
+PARCELS = "create table parcels (order_id text primary key, pieces int);"
+ACCOUNTS = """create table accounts (customer text primary key, money int check (money >= 0));
+              insert into accounts values ('ada', 100), ('bob', 10);
+              create table charges (order_id text, amount int);
+              create table done (step text, order_id text, primary key (step, order_id));
+              create table deposits (deposit_id text primary key, customer text, amount int);"""
+
+
+def through_the_outbox(work: Callable) -> Callable:
+    """A step that is done once for each order, and said each time that it is asked for, as in the lesson."""
+
+    async def step(event, ctx):
+        note = type(event).__name__, event.order_id
+        with ctx.database as db:
+            found = db.execute("select said from outbox where step = ? and order_id = ?", note).fetchone()
+            said = found[0] if found else ctx.envelope(work(db, event))
+            db.execute("insert or ignore into outbox values (?, ?, ?)", (*note, said))
+        await ctx.publish(said)
+
+    step.__name__ = work.__name__
+    return step
+
+
+def reserve(db, order):
+    db.execute("insert into reservations values (?, ?)", (order.order_id, order.pieces))
+    return InventoryReserved(**dict(order))
+
+
+def release(db, order):
+    db.execute("delete from reservations where order_id = ?", (order.order_id,))
+    return InventoryReleased(**dict(order))
+
+
+def charge_or_refuse(db, order):
+    paid = "update accounts set money = money - ? where customer = ? and money >= ?"
+    if not db.execute(paid, (order.total, order.customer, order.total)).rowcount:
+        return PaymentRefused(**dict(order))
+    db.execute("insert into charges values (?, ?)", (order.order_id, order.total))
+    return PaymentCharged(**dict(order))
+
+
+def ship(db, order):
+    db.execute("insert into parcels values (?, ?)", (order.order_id, order.pieces))
+    return OrderShipped(**dict(order))
+
+
+def deposit(command, ctx):
+    with ctx.database as db:
+        if db.execute("insert or ignore into deposits values (?, ?, ?)", tuple(dict(command).values())).rowcount:
+            new = "update accounts set money = money + ? where customer = ?"
+            db.execute(new, (command.amount, command.customer))
+
+
+def orders_of(variant: int) -> list[OrderCreated]:
+    """Ada has the money for hers; Bob has not for his first, and to the last coin for his second."""
+    wanted = [("ada", 2, 20 + variant % 50), ("bob", 3, 30 + variant), ("bob", 1, 10)]
+    return [
+        OrderCreated(order_id=f"order-{16 + variant + n}", customer=who, pieces=pieces, total=total)
+        for n, (who, pieces, total) in enumerate(wanted)
+    ]
+
+
+def shop_of(charge: Callable, variant: int, attempts: int = 3) -> tuple[System, Callable]:
+    """The lesson's chain without `orders`: three orders, and money for Bob when his has been refused."""
+    shop = System("shop")
+    inventory = shop.service("inventory", schema=RESERVATIONS + OUTBOX)
+    inventory.on(OrderCreated)(through_the_outbox(reserve))
+    inventory.on(PaymentRefused)(through_the_outbox(release))
+    payments = shop.service("payments", schema=ACCOUNTS + OUTBOX)
+    payments.on(InventoryReserved, max_attempts=attempts)(charge)
+    payments.handles(DepositMoney)(deposit)
+    shop.service("shipping", schema=PARCELS + OUTBOX).on(PaymentCharged)(through_the_outbox(ship))
+
+    async def people(ctx):
+        for order in orders_of(variant):
+            await ctx.publish(order)
+            await ctx.sleep(0.05)
+        await ctx.sleep(0.1)
+        await ctx.send(DepositMoney(deposit_id="salary", customer="bob", amount=50 + variant))
+
+    return shop, people
