@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from copy import deepcopy
+from inspect import iscoroutinefunction
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -53,6 +54,7 @@ class _Question:
     """What is asked: which events, in the order they happened, and what of the answer is kept already."""
 
     def __init__(self, store: "EventStore", stream: str | None, until: Any, as_of: Any):
+        check_stream(stream)
         self.store, self.stream = store, stream
         self.until = FOREVER if until is None else moment(until, "until=", bound=True)
         self.known = store._known(stream, as_of)  # what comes in while this is answered does not count
@@ -73,11 +75,13 @@ class _Question:
         sql = """select happened, version, events, since, classes, state from stored_snapshots where stream = ? and fold = ?
             and happened <= ? and since <= ? and overtaken > ? order by happened desc, version desc"""
         if self.store._value("select 1 from stored_snapshots where stream = ? limit 1", self.stream):
+            other: set[str] = set()  # classes that meanwhile are declared in another way
             try:
                 values = self.stream, _name(fold, start), self.until, self.known, self.known
                 for kept in map(_Kept._make, self.store._rows(sql, values)):
-                    if kept.classes == _classes(json.loads(kept.classes)):
+                    if kept.classes not in other and kept.classes == _classes(json.loads(kept.classes)):
                         return kept
+                    other.add(kept.classes)
             except Misuse:  # nobody knows whether it still is the same fold
                 pass
         return _Kept()
@@ -85,7 +89,7 @@ class _Question:
 
 def state(store: "EventStore", stream: str | None, fold: Callable, start: Any, until: Any, as_of: Any) -> Any:
     """See EventStore.state."""
-    _check(store, stream, fold)
+    _check_fold(fold)
     question = _Question(store, stream, until, as_of)
     kept = question.kept(fold, start)
     with closing(question.rows(kept)) as rows:  # where a fold raises, they would keep the file locked
@@ -94,9 +98,8 @@ def state(store: "EventStore", stream: str | None, fold: Callable, start: Any, u
 
 def snapshot(store: "EventStore", stream: str, fold: Callable, start: Any, until: Any, as_of: Any) -> Any:
     """See EventStore.snapshot."""
-    _check(store, stream, fold)
-    if stream is None:
-        raise Misuse("a snapshot is that of one stream; give its name")
+    _check_fold(fold)
+    check_stream(stream, among_all=False)
     name, question = _name(fold, start), _Question(store, stream, until, as_of)
     kept = question.kept(fold, start)
     facts = question.facts(kept)
@@ -123,18 +126,28 @@ def table(store: "EventStore", stream, fold: Callable | None, start: Any, until:
     """See EventStore.table."""
     import pandas
 
-    _check(store, stream, fold)
     facts = _Question(store, stream, until, as_of).facts()
-    columns = ["position", "stream", "version", "type", "happened", "recorded"]
-    rows = [{name: getattr(fact, name) for name in columns} | fact.data for fact in facts]
-    found = pandas.DataFrame(rows, columns=list(dict.fromkeys([*columns, *(name for row in rows for name in row)])))
+    own = ["position", "stream", "version", "type", "happened", "recorded"]
+    found = pandas.DataFrame([[getattr(fact, name) for name in own] for fact in facts], columns=own)
+    data = [fact.data for fact in facts]
+    for name in dict.fromkeys(name for fields in data for name in fields):
+        column = pandas.Series([fields.get(name) for fields in data], dtype=_whole(data, name))
+        found[f"data.{name}" if name in (*own, "state") else name] = column
     if fold is not None:
+        _check_fold(fold)
         now, states = deepcopy(start), []
         for fact in facts:
             now = _folded(now, fold, [fact], start)
             states.append(deepcopy(now))
         found["state"] = states
     return found
+
+
+def _whole(data: list[dict[str, Any]], name: str) -> str | None:
+    """The type of a column of whole numbers that some events do not have: pandas would make fractions of them."""
+    numbers = [fields[name] for fields in data if fields.get(name) is not None]
+    whole = len(numbers) < len(data) and all(type(number) is int and abs(number) < 2**63 for number in numbers)
+    return "Int64" if whole else None
 
 
 def difference(store: "EventStore", stream, fold: Callable, start: Any, until: Any, as_of: Any) -> Difference:
@@ -172,11 +185,16 @@ def _folded(now: Any, fold: Callable, facts: Iterable[StoredEvent], start: Any) 
     return now
 
 
-def _check(store: "EventStore", stream: Any, fold: Any) -> None:
-    if fold is not None and not callable(fold):
-        raise Misuse(f"a fold is a function of a state and a stored event that returns the new state, not {shown(fold)}")
-    if stream is not None and not isinstance(stream, str):
-        raise Misuse(f"a stream has a name, such as 'account-7', or None stands for all of them, not {shown(stream)}")
+def check_stream(stream: Any, among_all: bool = True) -> None:
+    if not (isinstance(stream, str) and stream) and not (among_all and stream is None):
+        all_ = ", or None stands for all of them" if among_all else ""
+        raise Misuse(f"a stream has a name, such as 'account-7'{all_}, not {shown(stream)}")
+
+
+def _check_fold(fold: Any) -> None:
+    if not callable(fold) or iscoroutinefunction(fold):
+        what = "an `async def`" if callable(fold) else shown(fold)
+        raise Misuse(f"a fold is a function of a state and a stored event that returns the new state, not {what}")
 
 
 def _name(fold: Callable, start: Any) -> str:

@@ -98,11 +98,12 @@ class Run:
         return self._node(service).rows(sql, parameters)
 
     def database(self, service: str) -> "sqlite3.Connection":
-        """A service's database at the end of the run, for `pandas.read_sql`; it cannot be written to."""
+        """A service's database at the end of the run, for `pandas.read_sql` or `EventStore`; it cannot be written to."""
         return self._node(service).database.readable()
 
     def at(self, seconds: float) -> Any:
-        """The world as it was at a moment: `.services["payments"].up`, `.state`, `.lag`, `.in_flight`, `.rows(service, sql)`."""
+        """The world as it was at a moment: `.services["payments"].up`, `.state`, `.lag`, `.in_flight`, `.rows(service, sql)`,
+        `.database(service)`."""
         return self._replay(seconds)
 
     def check(self, claim: Any) -> Any:

@@ -12,6 +12,7 @@ from ..errors import ConcurrencyError, Misuse, shown
 from ..model import Command, Event, Message, Query
 from . import past
 from .moments import as_datetime, moment
+from .past import check_stream
 from .storage import INSERT, Transaction, absent, check, make, opened, told
 from .stored import COLUMNS, StoredEvent, written
 
@@ -67,8 +68,8 @@ class EventStore:
 
     def _add(self, stream, rows, events, expected_version, happened, recorded, ids) -> int:
         """Append rows of (type, version of its schema, JSON)."""
-        if expected_version is not None and (isinstance(expected_version, bool) or not isinstance(expected_version, int)):
-            raise Misuse(f"expected_version= takes a version: 0 for a new stream, None for any, not {shown(expected_version)}")
+        if expected_version is not None:
+            _check_number(expected_version, "expected_version= takes a version: 0 for a new stream, None for any")
         recorded = self._recorded(recorded)
         happened = _each(happened, recorded, len(rows))
         ids = None if ids is None else _own(ids, len(rows))
@@ -101,6 +102,8 @@ class EventStore:
         """The events of a stream behind a version, by version; or of all streams behind a position, in the order stored.
 
         `until`: what happened at that moment or before. `as_of`: what was recorded at that moment or before."""
+        check_stream(stream)
+        _check_number(after, "after= takes a version, or without a stream a position")
         number, values = ("position", [after]) if stream is None else ("version", [after, stream])
         where = f"{number} > ?" + ("" if stream is None else " and stream = ?")
         if until is not None:
@@ -119,6 +122,7 @@ class EventStore:
 
     def version(self, stream: str) -> int:
         """The version of a stream: that of its last event, 0 where there is none."""
+        check_stream(stream, among_all=False)
         return self._value("select max(version) from stored_events where stream = ?", stream) or 0
 
     def streams(self) -> list[str]:
@@ -132,7 +136,8 @@ class EventStore:
 
     def follow(self, name: str) -> Iterator[StoredEvent]:
         """The events of all streams that the reader of this name has not seen yet, in the order stored: a catch-up
-        subscription. Its checkpoint moves with each event, in the same transaction as what is done with it."""
+        subscription. Its checkpoint moves past an event when the loop comes back for the next, within the transaction that is
+        open; so what a loop did not finish comes again."""
         while facts := list(self._select("position > ?", [self.checkpoint(name)], "position", 1000)):
             for fact in facts:
                 yield fact
@@ -142,6 +147,8 @@ class EventStore:
 
     def checkpoint(self, name: str) -> int:
         """The position of the last event that a reader has seen, 0 at first."""
+        if not isinstance(name, str) or not name:
+            raise Misuse(f"a reader has a name, such as 'balances', under which its checkpoint is kept, not {shown(name)}")
         return self._value("select position from stored_checkpoints where name = ?", name) or 0
 
     def lag(self, name: str) -> int:
@@ -233,8 +240,11 @@ class EventStore:
         self.close()
 
     def __repr__(self) -> str:
-        streams = self._value("select count(*) from stored_events where version = 1") or 0
-        said = f"{len(self):,} events in {streams:,} stream" + ("" if streams == 1 else "s")
+        try:
+            streams = self._value("select count(*) from stored_events where version = 1") or 0
+            said = f"{len(self):,} events in {streams:,} stream" + ("" if streams == 1 else "s")
+        except Misuse as misuse:
+            said = str(misuse)
         return "<EventStore: " + "; ".join([said, *self.notes]) + ">"
 
 
@@ -251,8 +261,7 @@ def _end(db, stream: str) -> tuple:
 
 
 def _checked(stream: object, events: Any) -> list[Event]:
-    if not isinstance(stream, str) or not stream:
-        raise Misuse(f"a stream has a name, such as 'account-7', not {shown(stream)}")
+    check_stream(stream, among_all=False)
     if type(events) is not list:
         if not isinstance(events, Iterable) or isinstance(events, str | dict | Message):
             raise Misuse(f"append takes a list of events: store.append({stream!r}, [{shown(events)}])")
@@ -264,6 +273,11 @@ def _checked(stream: object, events: Any) -> list[Event]:
             what = f"{shown(event)} is a {kind}, and a store keeps what happened" if kind else f"{shown(event)} is no event"
             raise Misuse(f"{what}; append events: class MoneyDeposited(Event)")
     return events
+
+
+def _check_number(value: Any, what: str) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise Misuse(f"{what}, not {shown(value)}")
 
 
 def _check_clock(recorded: int, last: int | None) -> None:
@@ -285,7 +299,7 @@ def _each(happened: Any, recorded: int, number: int) -> list[int]:
 
 
 def _own(ids: Any, number: int) -> list[str]:
-    ids = [ids] if isinstance(ids, str) else list(ids)
+    ids = list(ids) if isinstance(ids, Iterable) and not isinstance(ids, str) else [ids]
     if len(ids) != number or not all(isinstance(id, str) and id for id in ids):
         raise Misuse(f"ids= takes a list of {number} texts, one for each event, not {shown(ids)}")
     return ids

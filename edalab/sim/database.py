@@ -160,7 +160,8 @@ class Transaction:
     @property
     def message(self):
         """The envelope of the message being handled; None in a tick."""
-        return self._ctx._envelope
+        envelope = self._ctx._envelope
+        return envelope if envelope.data is not None else None
 
     def _check_open(self, word: str) -> None:
         self._ctx._alive()

@@ -2,7 +2,7 @@
 
 from heapq import heappop, heappush
 from itertools import count
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import Endless, Misuse, Unknown, shown
 from ..history import WIDTH, Failure
@@ -13,6 +13,9 @@ from .context import Context
 from .faults import Plan, Window
 from .nodes import Node
 from .ticks import Ticking
+
+if TYPE_CHECKING:
+    import sqlite3
 
 
 class Route(NamedTuple):
@@ -96,6 +99,10 @@ class World:
     def rows(self, service: str, sql: str, parameters: tuple = ()) -> list[tuple]:
         """What a `select` finds in a service's database."""
         return self.services[service].rows(sql, parameters)
+
+    def database(self, service: str) -> "sqlite3.Connection":
+        """A service's database, for `pandas.read_sql` or `EventStore`; it cannot be written to."""
+        return self.services[service].database.readable()
 
     # -- time
 
