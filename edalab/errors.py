@@ -78,7 +78,7 @@ class ConcurrencyError(RuntimeError):
     `.stream`, `.expected` and `.actual` version, `.theirs` (what was stored since), `.yours` (what was not)."""
 
     def __init__(self, stream: str, expected: int, actual: int, theirs: list, yours: list):
-        since = f"; stored since: {listed([f'{fact.version} {fact.said}' for fact in theirs], 3)}" if theirs else ""
+        since = f"; stored since: {listed([f'version {fact.version}: {fact.said}' for fact in theirs], 3)}" if theirs else ""
         super().__init__(
             f"{stream} is at version {actual}, not {expected}{since}; not appended: {listed(yours, 3)}. "
             "Read the stream again and decide again"

@@ -1,5 +1,6 @@
 """A moment may be written in several ways; inside a store it is whole microseconds since 1970, UTC."""
 
+import re
 from datetime import date, datetime, timedelta, timezone
 from numbers import Real
 
@@ -30,7 +31,21 @@ def moment(value: object, what: str, *, bound: bool = False) -> int:
     if isinstance(value, date) and not isinstance(value, datetime):
         midnight = datetime(value.year, value.month, value.day, tzinfo=timezone.utc)
         return (midnight - _ZERO + (timedelta(days=1) - _MICROSECOND if bound else timedelta())) // _MICROSECOND
+    if isinstance(given, str) and re.fullmatch(r"\d{4}(-\d\d)?", given):
+        whole = "month" if "-" in given else "year"
+        raise Misuse(f"{what} takes a moment, and {shown(given)} is a {whole}; say which day: {f'{given}-01-01'[:10]}")
+    if isinstance(given, str) and re.match(r"\d{4}-\d\d-\d\d", given):
+        raise Misuse(f"{what} {shown(given)}: {_why(given)}; a moment is {_WAYS}")
     raise Misuse(f"{what} takes {_WAYS}, not {shown(given)}")
+
+
+def _why(text: str) -> str:
+    """What is wrong with text that begins as a date does."""
+    try:
+        date.fromisoformat(text[:10])
+    except ValueError:
+        return f"there is no {text[:10]} in the calendar"
+    return f"what follows the day, {shown(text[10:])}, is no time"
 
 
 def _read(text: str) -> date | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from pydantic_core import from_json
+from pydantic_core import ValidationError, from_json
 
 from ..errors import Misuse, listed, shortened, shown
 from ..model import Event, message_types
@@ -49,11 +49,7 @@ class StoredEvent(NamedTuple):
         try:
             return read(self.text if self.schema == version else json.dumps(self.data))
         except ValueError as error:
-            raise Misuse(
-                f"{self._place}: {shortened(self.text)} does not fit class {self.type} of version {version}: "
-                f"{shortened(str(error).partition('For further')[0], 200)}; where the class has changed since, give it a new version= "
-                "and upcasts="
-            ) from None
+            raise Misuse(f"{self._place}{_unfit(error, self, version)}") from None
 
     @property
     def data(self) -> dict[str, Any]:
@@ -65,13 +61,13 @@ class StoredEvent(NamedTuple):
         upcasts = cls.__declared__.upcasts
         if self.schema > now:
             raise Misuse(
-                f"{self._place} is a {self.type} of version {self.schema}, and the class declared is of version {now}; "
+                f"{self._place} is a {self.type} in the form of version {self.schema}, and the class declared is version {now}; "
                 f"declare it as it is now: class {self.type}(Event, version={self.schema})"
             )
         for version in range(self.schema, now):
             if version not in upcasts:
                 raise Misuse(
-                    f"{self._place} is a {self.type} of version {self.schema}, and nothing turns version {version} into "
+                    f"{self._place} is a {self.type} in the form of version {self.schema}, and nothing turns version {version} into "
                     f"{version + 1}; declare class {self.type}(Event, version={now}, upcasts={{{version}: function_of_its_data}})"
                 )
             data = upcasts[version](data)
@@ -108,11 +104,35 @@ class StoredEvent(NamedTuple):
 
     @property
     def _place(self) -> str:
-        return f"{self.stream} version {self.version}"
+        """In an error: "version" is said there of the class, and not of the stream."""
+        return f"event {self.version} of {self.stream}"
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or hasattr(type(self), name):
+            return self.__getattribute__(name)  # it is there, and what made it raised: that error again
+        fields = from_json(self.text)
+        where = f"fact.event.{name}" if name in fields else f"its fields are those of fact.event: {listed(fields)}"
+        raise AttributeError(f"a stored event has no {name!r} of its own, but holds your event: {where}", name=name, obj=self)
 
     def __repr__(self) -> str:
         when = f"{self.happened:%Y-%m-%d %H:%M:%S}" + (f", recorded {self.recorded:%Y-%m-%d %H:%M:%S}" if self.late else "")
-        return f"<StoredEvent {self._place}: {self.said}, {when}>"
+        return f"<StoredEvent {self.stream} version {self.version}: {self.said}, {when}>"
+
+
+def _unfit(error: ValueError, fact: StoredEvent, version: int) -> str:
+    """Why the data of an event is none of its class."""
+    found = error.errors() if isinstance(error, ValidationError) else []
+    if found and all(one["type"] == "extra_forbidden" for one in found):
+        fields = listed([".".join(map(str, one["loc"])) for one in found])
+        return (
+            f" has what class {fact.type} has no field for: {fields}; if these are columns of a table, read_table takes such "
+            "as recorded=, id= and version=; else make them fields of the class, or leave them out by a new version= and upcasts="
+        )
+    said = shortened(str(error).partition("For further")[0], 200)
+    return (
+        f": {shortened(fact.text)} does not fit class {fact.type} of version {version}: {said}; where the class has changed since, "
+        "give it a new version= and upcasts="
+    )
 
 
 def written(event: Event) -> tuple[str, int, str]:
