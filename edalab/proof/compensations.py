@@ -205,9 +205,9 @@ def not_in_reverse(record: Handlings, words: Vocabulary) -> Found:
 def _began(saga: Saga, step: Said) -> int:
     """Where a service first went to ask for a step, or to tell of it; with an outbox, where it saved that it would."""
     record, message = saga.record, saga.envelope(step[0])
-    for number in record.said:  # what a fault kept from being said, too
+    for number in saga.numbers():  # what a fault kept from being said, too
         other = saga.envelope(number)
-        if other.type == message.type and other.correlation in saga.stories and says_the_same(other, message):
+        if number in record.within and other.type == message.type and says_the_same(other, message):
             break
     home = record.within[number]
     if home is not None and home.envelope.data is None and other.causation is not None:

@@ -139,6 +139,16 @@ class Handlings:
         return {(envelope := self.journal[number].envelope).id: envelope for number in self.said}
 
     @cached_property
+    def about(self) -> dict[tuple[str, str | None], list[int]]:
+        """("story", a correlation) or ("key", a subject) -> the steps of its messages."""
+        found: dict[tuple[str, str | None], list[int]] = {}
+        for number, envelope in enumerate(self.run._record[3::WIDTH]):
+            if envelope is not None and envelope.data is not None:
+                found.setdefault(("story", envelope.correlation), []).append(number)
+                found.setdefault(("key", envelope.subject), []).append(number)
+        return found
+
+    @cached_property
     def by_message(self) -> dict[str, list[Handling]]:
         """The id of a message -> its handlings."""
         found: dict[str, list[Handling]] = {}

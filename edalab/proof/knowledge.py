@@ -3,7 +3,6 @@ by who knew. (Lamport's order, within the messages of one saga.)"""
 
 from collections.abc import Hashable
 
-from ..history import WIDTH
 from .saga import Saga
 
 
@@ -14,21 +13,18 @@ def known(saga: Saga, facts: dict[int, set[Hashable]], moments: set[int]) -> dic
     knows: dict[str, set[Hashable]] = {}
     sent: dict[str, frozenset] = {}
     replied: dict[str, frozenset] = {}
-    keys = saga.keys() - {None}
-    columns = [iter(saga.record.run._record)] * WIDTH
-    for number, (_, step, actor, envelope, *_) in enumerate(zip(*columns, strict=True)):
-        if envelope is None:
-            continue
-        mine = knows.setdefault(actor[0], set())
-        if step == "handle":
-            mine |= sent.get(envelope.id, frozenset())
-        elif step == "answer":
-            mine |= replied.get(envelope.id, frozenset())
+    for number in sorted({*saga.numbers(), *facts, *moments}):
+        step = saga.record.journal[number]
+        mine, id = knows.setdefault(step.service, set()), step.envelope.id
+        if step.step == "handle":
+            mine |= sent.get(id, frozenset())
+        elif saga.record.answered.get(id) == number:  # not too late
+            mine |= replied.get(id, frozenset())
         if number in moments:
             found[number] = frozenset(mine)
         mine |= facts.get(number, frozenset())
-        if step == "reply":
-            replied[envelope.id] = frozenset(mine)
-        elif step in ("publish", "ask") and (envelope.correlation in saga.stories or envelope.subject in keys):
-            sent.setdefault(envelope.id, frozenset(mine))
+        if step.step in ("publish", "ask"):
+            sent.setdefault(id, frozenset(mine))
+        elif step.step == "reply":
+            replied[id] = frozenset(mine)
     return found

@@ -38,6 +38,11 @@ class Saga:
         """What it is about."""
         return {self.envelope(number).subject for said in self.said.values() for number in said}
 
+    def numbers(self) -> list[int]:
+        """The steps of its messages, and of all that is said about its keys."""
+        places = [("story", story) for story in self.stories] + [("key", key) for key in self.keys() - {None}]
+        return sorted({number for place in places for number in self.record.about.get(place, ())})
+
     # -- what was said
 
     def told(self, name: str) -> list[Said]:
