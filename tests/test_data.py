@@ -27,8 +27,7 @@ def explained(name):
 def balance(total, fact):
     if fact.type == "AccountOpened":
         return total
-    amount = json.loads(fact.text)["amount"]  # as it is written, whatever classes of these names other tests declare
-    return total + (-1 if fact.type == "MoneyWithdrawn" else 1) * amount
+    return total + (-1 if fact.type == "MoneyWithdrawn" else 1) * fact.data["amount"]
 
 
 @pytest.fixture(scope="module")
