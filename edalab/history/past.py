@@ -4,13 +4,13 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from copy import deepcopy
-from inspect import iscoroutinefunction
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import Misuse, shown
+from ..errors import Misuse, Unknown, shown
 from .folds import fingerprint
 from .moments import moment
+from .replay import check_fold, folded
 from .stored import COLUMNS, StoredEvent, declared
 
 if TYPE_CHECKING:
@@ -89,21 +89,21 @@ class _Question:
 
 def state(store: "EventStore", stream: str | None, fold: Callable, start: Any, until: Any, as_of: Any) -> Any:
     """See EventStore.state."""
-    _check_fold(fold)
+    check_fold(fold)
     question = _Question(store, stream, until, as_of)
     kept = question.kept(fold, start)
     with closing(question.rows(kept)) as rows:  # where a fold raises, they would keep the file locked
-        return _folded(kept.begun(start), fold, map(StoredEvent._make, rows), start)
+        return folded(kept.begun(start), fold, map(StoredEvent._make, rows), start)
 
 
 def snapshot(store: "EventStore", stream: str, fold: Callable, start: Any, until: Any, as_of: Any) -> Any:
     """See EventStore.snapshot."""
-    _check_fold(fold)
+    check_fold(fold)
     check_stream(stream, among_all=False)
     name, question = _name(fold, start), _Question(store, stream, until, as_of)
     kept = question.kept(fold, start)
     facts = question.facts(kept)
-    found = _folded(kept.begun(start), fold, facts, start)
+    found = folded(kept.begun(start), fold, facts, start)
     if facts:
         end, since = facts[-1], max(kept.since, *(fact.version for fact in facts))
         mark = end.happened_at, end.version, kept.events + len(facts), since
@@ -126,6 +126,7 @@ def table(store: "EventStore", stream, fold: Callable | None, start: Any, until:
     """See EventStore.table."""
     import pandas
 
+    _check_known(store, stream)
     facts = _Question(store, stream, until, as_of).facts()
     own = ["position", "stream", "version", "type", "happened", "recorded"]
     found = pandas.DataFrame([[getattr(fact, name) for name in own] for fact in facts], columns=own)
@@ -134,10 +135,10 @@ def table(store: "EventStore", stream, fold: Callable | None, start: Any, until:
         column = pandas.Series([fields.get(name) for fields in data], dtype=_whole(data, name))
         found[f"data.{name}" if name in (*own, "state") else name] = column
     if fold is not None:
-        _check_fold(fold)
+        check_fold(fold)
         now, states = deepcopy(start), []
         for fact in facts:
-            now = _folded(now, fold, [fact], start)
+            now = folded(now, fold, [fact], start)
             states.append(deepcopy(now))
         found["state"] = states
     return found
@@ -154,6 +155,7 @@ def difference(store: "EventStore", stream, fold: Callable, start: Any, until: A
     """See EventStore.difference."""
     if not any(isinstance(bound, tuple | list) for bound in (until, as_of)):
         raise Misuse(_PAIR)
+    _check_known(store, stream)
     (first, last), (once, now) = _pair(until), _pair(as_of)
     before, after = (_Question(store, stream, *bounds).facts() for bounds in ((first, once), (last, now)))
     then, later = {fact.position for fact in before}, {fact.position for fact in after}
@@ -176,25 +178,18 @@ def _pair(bound: Any) -> tuple:
     return tuple(bound)
 
 
-def _folded(now: Any, fold: Callable, facts: Iterable[StoredEvent], start: Any) -> Any:
-    for fact in facts:
-        now = fold(now, fact)
-        if now is None and start is not None:
-            name = getattr(fold, "__name__", "the fold")
-            raise Misuse(f"{name} returned None for {fact.stream} version {fact.version}, {fact.said}; return the new state")
-    return now
-
-
 def check_stream(stream: Any, among_all: bool = True) -> None:
     if not (isinstance(stream, str) and stream) and not (among_all and stream is None):
         all_ = ", or None stands for all of them" if among_all else ""
         raise Misuse(f"a stream has a name, such as 'account-7'{all_}, not {shown(stream)}")
 
 
-def _check_fold(fold: Any) -> None:
-    if not callable(fold) or iscoroutinefunction(fold):
-        what = "an `async def`" if callable(fold) else shown(fold)
-        raise Misuse(f"a fold is a function of a state and a stored event that returns the new state, not {what}")
+def _check_known(store: "EventStore", stream: str | None) -> None:
+    """To ask why, or what changed, is to ask about events that are there. `state` is asked before the first of a stream, too:
+    the state to decide on is then the start."""
+    check_stream(stream)
+    if stream is not None and not store.version(stream):
+        raise Unknown("stream", stream, store.streams())
 
 
 def _name(fold: Callable, start: Any) -> str:

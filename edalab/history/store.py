@@ -159,7 +159,8 @@ class EventStore:
 
     def state(self, stream: str | None, fold: Callable, start: Any = None, until: Any = None, as_of: Any = None) -> Any:
         """What the events of a stream (None: of all) come to: `fold(state, fact)` from `start` on, over the stored events in
-        the order they happened. `until`: at that moment; `as_of`: by what was known at that moment."""
+        the order they happened. `until`: at that moment; `as_of`: by what was known at that moment. A stream that nobody has
+        written to yet is at its start."""
         return past.state(self, stream, fold, start, until, as_of)
 
     def snapshot(self, stream: str, fold: Callable, start: Any = None, until: Any = None, as_of: Any = None) -> Any:
