@@ -1,0 +1,120 @@
+"""What must hold in the shop of lesson 06, whatever its coordinator asks for."""
+
+from ..proof import Claim
+from .lesson_06_shop import PlaceOrder
+
+
+def steps_of(run) -> dict[str, list[str]]:
+    """What was carried out for each order that was placed."""
+    found = {s.envelope.subject: [] for s in run.journal if s.step == "publish" and s.envelope.type == "PlaceOrder"}
+    for service in ("inventory", "payments", "shipping"):
+        for order, step in run.rows(service, "select order_id, step from done order by rowid"):
+            found[order].append(step)
+    return found
+
+
+def stands(steps: list[str], step: str, undo: str) -> bool:
+    return step in steps and undo not in steps
+
+
+def ends(run) -> dict[str, str]:
+    """How each order ended, as its coordinator says."""
+    said = [s for s in run.journal if s.step == "publish" and s.envelope.topic == "outcomes" and s.fault not in ("crash", "fail")]
+    return {s.envelope.subject: s.envelope.type for s in said}
+
+
+def in_doubt(run) -> bool:
+    """Whether anything was ever asked for of which the coordinator could not tell what became of it."""
+    return any(s.service == "orders" and (s.step == "timeout" or s.fault in ("crash", "fail")) for s in run.journal)
+
+
+@Claim("every order comes to an end", about=PlaceOrder)
+def every_order_ends(run):
+    ended = ends(run)
+    return [
+        f"{order} has no end; done: {', '.join(steps) or 'nothing'}"
+        for order, steps in steps_of(run).items()
+        if order not in ended
+    ]
+
+
+@Claim("what is shipped is paid for", about=PlaceOrder)
+def paid(run):
+    sent = {order: steps for order, steps in steps_of(run).items() if "ShipOrder" in steps}
+    return [
+        f"{order} is shipped, and the money is not taken"
+        for order, steps in sent.items()
+        if not stands(steps, "ChargePayment", "RefundPayment")
+    ]
+
+
+@Claim("what is shipped is missing in stock", about=PlaceOrder)
+def reserved(run):
+    sent = {order: steps for order, steps in steps_of(run).items() if "ShipOrder" in steps}
+    return [
+        f"{order} is shipped, and is still in stock"
+        for order, steps in sent.items()
+        if not stands(steps, "ReserveInventory", "ReleaseInventory")
+    ]
+
+
+@Claim("what is not shipped is not paid for", about=PlaceOrder)
+def refunded(run):
+    kept = {order: steps for order, steps in steps_of(run).items() if "ShipOrder" not in steps}
+    return [
+        f"{order} is not shipped, and the money is kept"
+        for order, steps in kept.items()
+        if stands(steps, "ChargePayment", "RefundPayment")
+    ]
+
+
+@Claim("what is not shipped is back in stock", about=PlaceOrder)
+def released(run):
+    kept = {order: steps for order, steps in steps_of(run).items() if "ShipOrder" not in steps}
+    return [
+        f"{order} is not shipped, and its tea is set aside"
+        for order, steps in kept.items()
+        if stands(steps, "ReserveInventory", "ReleaseInventory")
+    ]
+
+
+@Claim("what was done last is undone first", about=PlaceOrder)
+def in_reverse(run):
+    order_of = {}
+    for s in run.journal:
+        if s.step == "save" and s.fault is None and s.envelope.type in ("RefundPayment", "ReleaseInventory"):
+            order_of.setdefault(s.envelope.subject, []).append(s.envelope.type)
+    first = {order: list(dict.fromkeys(saved)) for order, saved in order_of.items()}
+    return [
+        f"{order}: the tea went back before the money"
+        for order, saved in first.items()
+        if saved == ["ReleaseInventory", "RefundPayment"]
+    ]
+
+
+@Claim("what was not done is not undone", about=PlaceOrder)
+def nothing_needless(run):
+    pairs = (("ReserveInventory", "ReleaseInventory"), ("ChargePayment", "RefundPayment"))
+    return [
+        f"{order}: {undo}, and there was no {step}"
+        for order, steps in steps_of(run).items()
+        for step, undo in pairs
+        if undo in steps and step not in steps and not in_doubt(run)
+    ]
+
+
+@Claim("the end that is told is the one there was", about=PlaceOrder)
+def told_as_it_was(run):
+    done, told = steps_of(run), ends(run)
+    return [
+        f"{order} {'is' if 'ShipOrder' in done[order] else 'is not'} shipped, and the coordinator says {end}"
+        for order, end in told.items()
+        if (end == "OrderCompleted") != ("ShipOrder" in done[order])
+    ]
+
+
+@Claim("nothing is cancelled that nobody refuses", about=PlaceOrder)
+def not_given_up(run):
+    wanted = {s.envelope.subject: s.envelope.data for s in run.journal if s.step == "publish" and s.envelope.type == "PlaceOrder"}
+    fine = [order for order, data in wanted.items() if data.pieces <= 5 and data.customer == "ada"]
+    return [f"nobody refused {order}" for order in fine if ends(run).get(order) == "OrderCancelled" and not in_doubt(run)]
