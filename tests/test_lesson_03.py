@@ -1,6 +1,7 @@
 """Lesson 03 says what its runs say: each step of the mend cures what the text says, and the past is what plain pandas finds."""
 
 import ast
+import sqlite3
 from types import SimpleNamespace
 
 import nbformat
@@ -52,21 +53,24 @@ def test_the_column_loses_an_update_wherever_the_answer_about_ada_is_slow(lesson
     def off(run):
         return run.rows("accounts", balance)[0][0] != 100 - sum(lesson.paid(run))
 
-    result = explore(lesson.bank, lesson.both_fit, [lesson.once])
+    result = explore(lesson.bank, lesson.both_fit, [lesson.once, lesson.adds_up(lesson.in_column)])
     assert {str(s.faults[0]) for s in result.schedules if s.faults and off(result.run(s))} == SLOW
+    assert {str(s.faults[0]) for s in result.broken(result.claims[1])} == SLOW
+    opened = [step.time for s in result.schedules for step in result.run(s).journal if step.step == "save" and step.envelope.type == "OpenAccount"]
+    assert max(opened) < 8_000  # before the first withdrawal, whatever goes wrong
     assert lesson.raced.rows("accounts", balance) == [(60,)]
 
 
 def test_appending_loses_nothing_and_decides_on_an_old_balance(lesson, broken):
     found = broken(lesson.withdraw_by_events, 40, 80)
-    assert found[lesson.adds_up] == set() and found[lesson.covered] == SLOW and found[lesson.once]
-    assert broken(lesson.withdraw_by_events, 40, 20)[lesson.adds_up] == set()
-    assert lesson.left(lesson.kept) == 40 and lesson.left(lesson.overdrawn) == -20
+    assert found[lesson.ALL[0]] == set() and found[lesson.covered] == SLOW and found[lesson.once]
+    assert broken(lesson.withdraw_by_events, 40, 20)[lesson.ALL[0]] == set()
+    assert lesson.in_stream(lesson.kept) == 40 and lesson.in_stream(lesson.overdrawn) == -20
 
 
 def test_the_expected_version_leaves_only_commands_that_come_twice(lesson, broken):
     found = broken(lesson.withdraw_expecting, 40, 80)
-    assert found[lesson.covered] == set() == found[lesson.adds_up]
+    assert found[lesson.covered] == set() == found[lesson.ALL[0]]
     assert found[lesson.once] and all(at.startswith(("duplicate", "crash accounts.ack", "lose accounts.ack")) for at in found[lesson.once])
     error = lesson.refused.failures[0].error
     assert [fact.event.amount for fact in error.theirs] == [80] and [event.amount for event in error.yours] == [40]
@@ -82,7 +86,7 @@ def test_the_last_design_survives_every_pair_of_faults(lesson, broken):
 
 
 def test_with_a_second_thought_the_second_withdrawal_is_refused(lesson):
-    assert lesson.left(lesson.refused) == 20
+    assert lesson.in_stream(lesson.refused) == 20
     notes = [step.detail for step in lesson.refused.journal if step.step == "note"]
     assert notes == ["refused"]
 
@@ -110,9 +114,28 @@ def test_what_was_and_what_was_believed_on_the_days_of_the_text(lesson):
 
 
 def test_no_account_was_ever_overdrawn_and_one_was_believed_to_be(lesson):
-    lows = pandas.DataFrame(lesson.lows)
-    assert len(lows) == len(lesson.year.streams()) == 30
-    assert (lows.happened >= 0).all() and list(lows[lows.learned < 0].index) == ["account-7"]
+    assert len(lesson.year.streams()) == 30 and (lesson.happened, lesson.learned) == ([], ["account-7"])
+    rows = lesson.table.drop_duplicates("id")
+    amounts = rows.amount.fillna(0).astype(int).where(rows.type != "MoneyWithdrawn", -rows.amount.fillna(0).astype(int))
+    assert set(rows.account[amounts.groupby(rows.account).cumsum() < 0]) == {"account-7"}
+
+
+def test_no_event_is_deleted(lesson):
+    with pytest.raises(sqlite3.Error, match="events are facts, none is deleted: append a new one"):
+        lesson.year.connection.execute("delete from stored_events where type = 'DepositCorrected'")
+    assert "events are facts, none is deleted: append a new one" in " ".join(cell.source for cell in NOTEBOOK.cells)
+
+
+def test_six_rows_came_twice(lesson):
+    assert len(lesson.year.refused) == 6 and lesson.year.refused.reason.str.contains("already").all()
+
+
+def test_the_lines_of_tests_are_what_pandas_finds(lesson):
+    rows = pandas.read_json(store.ROOT / "data" / "history.jsonl", lines=True)
+    tests = rows[rows.stream.str.contains("test")]
+    for hour in lesson.HOURS:
+        until = tests[pandas.to_datetime(tests.happened) <= pandas.Timestamp(hour)]
+        assert lesson.history.state(None, lesson.lines_of_tests, 0, until=hour) == (until.added - until.removed).sum()
 
 
 def test_a_snapshot_is_begun_from_unless_something_happened_before_it(lesson):
@@ -121,9 +144,15 @@ def test_a_snapshot_is_begun_from_unless_something_happened_before_it(lesson):
 
 def test_one_replica_is_never_too_late_and_four_leave_two_people_out(lesson):
     efforts = {n: lesson.effort(n) for n in (1, 2, 4, 8)}
-    assert efforts[1][1:] == (20, 0, 0, 800)
-    assert [efforts[n][3] for n in (2, 4, 8)] == [0, 2, 2]
+    assert efforts[1][1:] == (20, 0, 0, 8.62, 800)
+    assert [efforts[n][3] for n in (2, 4, 8)] == [0, 2, 2] and all(1.8 * 20 <= efforts[n][1] <= 37 for n in (2, 4, 8))
+    assert max(efforts[n][4] for n in (2, 4, 8)) - min(efforts[n][4] for n in (2, 4, 8)) < 0.2
+
+
+def test_no_claim_notices_who_is_not_paid(lesson):
+    run = simulate(lesson.bank_with(lesson.withdraw_once, 4), lesson.crowd)
+    assert lesson.in_stream(run) == 1000 - sum(lesson.paid(run)) == 820 and run.check(lesson.once).outcome == "holds"
 
 
 def test_who_presses_twice_is_paid_twice(lesson):
-    assert lesson.left(simulate(lesson.bank_with(lesson.withdraw_once), lesson.withdrawals(40, 40))) == 20
+    assert lesson.in_stream(simulate(lesson.bank_with(lesson.withdraw_once), lesson.withdrawals(40, 40))) == 20
