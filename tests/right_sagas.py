@@ -38,7 +38,7 @@ def relayed(system: System) -> System:
     """Every service empties its outbox."""
     for service in system.services.values():
 
-        @service.every(0.2)
+        @service.every(0.5)
         async def relay(ctx):
             with ctx.database as db:
                 stored = db.execute("select n, envelope from outbox order by n").fetchall()

@@ -52,8 +52,8 @@ def _settled_wrongly(saga: Saga) -> list[tuple[str, list[int]]]:
     for step in (step for other in saga.said if other in steps for step in saga.told(other)):
         message = saga.envelope(step[0])
         if isinstance(message.data, Command) and not _ever_done(saga, message):
-            sentence = f"{saga} was settled by {name}, though {message.type} {message.id} was asked for and neither done nor compensated"
-            return [(sentence, [*step, end])]
+            what = f"{message.type} {message.id} was asked for and neither done nor compensated"
+            return [(f"{saga} was settled by {name}, though {what}", [*step, end])]
     return []
 
 
@@ -107,7 +107,7 @@ def needlessly_compensated(record: Handlings, words: Vocabulary) -> Found:
         for undoing in undoings:
             shown = saga.shown(undoing, record.keeping)
             why = shown is not None and (
-                f"though {final}, which cannot be undone, was done" if final else _needless(saga, undoing, shown)
+                f"though {final}, which cannot be undone, was done" if final else _needless(saga, undoing)
             )
             if why:
                 message = saga.envelope(undoing[0])
@@ -117,7 +117,7 @@ def needlessly_compensated(record: Handlings, words: Vocabulary) -> Found:
     return found if tested else _NOTHING_BACK
 
 
-def _needless(saga: Saga, undoing: Said, shown: int) -> str:
+def _needless(saga: Saga, undoing: Said) -> str:
     """Why there was nothing to compensate, or "" where there was, or where that was in doubt."""
     record, message = saga.record, saga.envelope(undoing[0])
     name = saga.word(message.type)[0]
@@ -162,7 +162,7 @@ def left_behind(record: Handlings, words: Vocabulary) -> Found:
 
 def _done_after_its_compensation(saga: Saga, step: Said) -> int | None:
     undone = [saves[0] for undoing in saga.compensations(step) for _, saves in saga.savings(undoing)]
-    late = [save for _, saves in saga.savings(step) for save in saves if undone and save > max(undone)]
+    late = [save for _, saves in saga.savings(step) for save in saves if undone and saves[0] > max(undone)]
     return next((save for save in late if saga.changed(save)), None)
 
 
