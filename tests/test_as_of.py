@@ -108,6 +108,17 @@ def test_the_dashed_line_is_explained_where_there_is_one():
     assert not explained(as_of="2026-03-24") and not explained(until="2026-03-11")
 
 
+@pytest.mark.parametrize("width", [624, 900])
+def test_going_through_time_the_picture_keeps_its_height(width):
+    store = account_7()
+    heights = {
+        as_of(store, "account-7", balance, 0, as_of=known, cursor=cursor, width=width).scene.height
+        for known in (None, "2026-03-02", "2026-03-24", "2026-03-26")
+        for cursor in ("2026-03-01", "2026-03-22", "2026-03-26")
+    }
+    assert len(heights) == 1
+
+
 def test_a_correction_of_what_happened_at_the_same_moment_is_named_by_what_it_corrected():
     store = EventStore(":memory:")
     store.append("a", [MoneyDeposited(amount=100)], recorded="2025-01-01")

@@ -97,7 +97,8 @@ class TimeTravel:
         self.state, self.now, self._learned = changed.before, changed.after, changed.came
         then = f"as known {self._calendar.on(self.as_of.times[self.as_of.index])}"
         states = {then: self.state, "as known now": self.now, "at the end": self._store.state(*asked)}
-        self._states.value = sheets.table(("", ""), [(name, shown(state, 40)) for name, state in states.items()])
+        rows = [(name, shown(state, 40)) for name, state in states.items()]
+        self._states.value = sheets.sheet(sheets.table(("", ""), rows))  # in small letters, and a long state can be scrolled to
         why = self._store.table(*asked, until=until, as_of=known)
         facts = {fact.position: fact for fact in self._store.read(self.stream.value)}
         known = [(facts[position], shown(state, 40)) for position, state in zip(why["position"], why["state"])][-sheets.ROWS :]

@@ -98,7 +98,7 @@ class _Draft:
     """Lays out one picture. `whole` is what is known now: the picture keeps its measures when `sight` knows less."""
 
     def __init__(self, sight: Hindsight, whole: Hindsight, known: int | None, window: tuple[int, int], cursor: Any, width: int):
-        self.sight, self.known, self.window = sight, known, window
+        self.sight, self.whole, self.known, self.window = sight, whole, known, window
         values = [change.value for hindsight in (whole, sight) for change in (*hindsight.was, *hindsight.believed)]
         values = [whole.first, *values]
         texts = list(dict.fromkeys(value for value in values if isinstance(value, str)))
@@ -184,24 +184,33 @@ class _Draft:
         return f"believed {said(believed)} at first, {said(was)} later"
 
     def _captions(self, marked: Marked) -> None:
-        """The legend, and what is not shown, below the plane."""
-        scene, plane = self.drawing, self.plane
-        x, y = plane.left, plane.bottom + 38
+        """The legend, and what is not shown, below the plane. It has the height that it needs when all is known: what stands
+        below the picture stays where it is when a learner goes through time."""
+        scene, y = self.drawing, self.plane.bottom + 38
+        rows = self._explained(self.sight, marked, grey=self.end < self.window[1])
+        most = self._explained(self.whole, Marked(self.whole, self.plane, self.calendar, self.window), grey=self.cursor is not None)
+        for number, row in enumerate(rows):
+            for x, kind, words in row:
+                if kind:
+                    scene.traces.append(Trace((x - 34, y + 18 * number, x - 6, y + 18 * number), kind))
+                scene.labels.append(Label(x, y + 18 * number, words, "caption"))
+        scene.height = y + 18 * (max(len(rows), len(most)) - 1) + 12
+
+    def _explained(self, sight: Hindsight, marked: Marked, grey: bool) -> list[list[tuple[int, str, str]]]:
+        """Rows of words: where each stands, and the line that it explains."""
+        left, right = self.plane.left, self.plane.right
+        wrong = [one for one in sight.wrong if one.start < self.window[1] and self.window[0] < one.end]
         legend = [("was", "by when it happened" + (self._as_known() or ", as known now"))]
-        if any(wrong.start < self.window[1] and self.window[0] < wrong.end for wrong in self.sight.wrong):
-            legend.append(("believed", "at each moment, what was believed at that moment"))
+        legend += [("believed", "at each moment, what was believed at that moment")] * bool(wrong)
+        rows, x = [[]], left
         for kind, words in legend:
-            if x + 34 + text_width(words, 11) > scene.width:
-                x, y = plane.left, y + 18
-            scene.traces.append(Trace((x, y, x + 28, y), kind))
-            scene.labels.append(Label(x + 34, y, words, "caption"))
+            if x + 34 + text_width(words, 11) > self.drawing.width:
+                rows, x = [*rows, []], left
+            rows[-1].append((x + 34, kind, words))
             x += 34 + text_width(words, 11) + 22
-        words = ["shaded: what a report made in between got wrong"] * any(box.kind == "wrong" for box in scene.spans)
-        words += marked.captions() + ["grey: not known yet"] * (self.end < self.window[1])
-        for line in wrapped(words, " · ", plane.right - plane.left):
-            y += 18
-            scene.labels.append(Label(plane.left, y, line, "caption"))
-        scene.height = y + 12
+        shaded = any(one.was is not None and one.believed is not None for one in wrong)
+        words = ["shaded: what a report made in between got wrong"] * shaded + marked.captions() + ["grey: not known yet"] * grey
+        return rows + [[(left, "", line)] for line in wrapped(words, " · ", right - left)]
 
     def _say(self, about: str, marked: Marked) -> None:
         """What the picture shows, in one line, and for those who cannot see it."""

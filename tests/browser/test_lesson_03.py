@@ -19,10 +19,26 @@ def test_what_was_believed_is_corrected_by_what_was_learned(lab, page, screensho
     press("as known", "◀", 9)
     shows('until="2025-03-04", as_of="2025-03-04") # -20')
     panel.get_by_text("Learned since").wait_for()
+    panel.locator(".edalab-picture svg", has_text="-20, as known on 4 March").wait_for()
+    panel.get_by_text("as known on 4 March", exact=True).last.wait_for()
     screenshot("lesson-03-believed")
     press("as known", "▶")
     shows('until="2025-03-04", as_of="2025-03-06") # 50')
     screenshot("lesson-03-learned")
+    for row in (0, 1):
+        panel.locator(".noUi-handle").nth(row).press("End")
+    shows('year.state("account-7", balance, 0, until="2025-12-16") # 190')
+    assert panel.locator("select option").all_inner_texts()[:3] == ["account-1", "account-2", "account-3"]
+    panel.locator("select").select_option(label="account-9")
+    panel.locator(".edalab-picture svg", has_text="account-9").wait_for()
+    for row in (0, 1):
+        handle = panel.locator(".noUi-handle").nth(row)
+        handle.press("Home")
+        panel.locator(".edalab-code", has_text='as_of="2025-01' if row else 'until="2025-01').wait_for()
+        handle.press("End")  # it goes to the last day of this account, which had more of them
+        panel.locator(".edalab-code", has_text='until="2025-12-31") # 6044').wait_for()
+    panel.locator(".edalab-picture svg", has_text="corrected -9,720").wait_for()
+    screenshot("lesson-03-account-9")
     panel.locator("select").select_option(label="account-13")
     panel.locator(".edalab-picture svg", has_text="account-13").wait_for()
     panel.locator(".edalab-picture svg", has_text="recorded").wait_for()
