@@ -4,6 +4,8 @@ is told the anomaly it has. The answers are in `answers_<lesson>.py`, the soluti
 import ast
 import importlib
 import re
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -46,17 +48,32 @@ def answer_cell(folder: str, id: str) -> str:
     return source
 
 
-def defined(folder: str, source: str, id: str):
-    """The function that an answer cell defines, among what the notebook's first cell imports."""
+@cache
+def of_the_notebook(lesson: str) -> dict:
+    """What a lesson imports and defines without running anything, its exercises left out."""
     namespace = {"__name__": "notebook"}
-    exec(next(c.source for c in cells(folder, id[:2]) if c.cell_type == "code"), namespace)
+    for cell in cells("notebooks", lesson):
+        if cell.cell_type == "code" and "nbgrader" not in cell.metadata:
+            for node in ast.parse(cell.source).body:
+                if isinstance(node, _DEFINES) and not getattr(node, "decorator_list", ()):
+                    with suppress(NameError):  # of a default that is made by running something
+                        exec(compile(ast.Module([node], []), f"notebook {lesson}", "exec"), namespace)
+    return namespace
+
+
+_DEFINES = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def defined(source: str, id: str):
+    """The function that an answer cell defines, in the notebook."""
+    namespace = dict(of_the_notebook(id[:2]))
     exec(compile(source, f"answer {id}", "exec"), namespace)
     last = [node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)][-1]
     return namespace[last]
 
 
 def solution(id: str):
-    return defined("teacher", answer_cell("teacher", id), id)
+    return defined(answer_cell("teacher", id), id)
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +93,7 @@ def test_there_are_answers_and_hints_enough(id):
 
 @pytest.mark.parametrize("id", IDS)
 def test_the_stub_is_not_attempted(id):
-    stub = defined("notebooks", answer_cell("notebooks", id), id)
+    stub = defined(answer_cell("notebooks", id), id)
     assert stub.__doc__ and check(stub, id).outcome == "not attempted"
 
 
@@ -113,7 +130,7 @@ def test_a_solution_with_a_small_thing_wrong_does_not_pass_or_is_right_as_well(i
     found = {}
     for what, mutant in mutants(re.sub(r" *### (BEGIN|END) SOLUTION\n", "", answer_cell("teacher", id) + "\n")):
         try:
-            answer = defined("teacher", mutant, id)
+            answer = defined(mutant, id)
         except SyntaxError:
             continue
         if check(answer, id).correct:

@@ -1,0 +1,314 @@
+"""Exercises of lesson 00: waiting adds up, telling in place of asking, and writing to one place only."""
+
+from collections.abc import Callable
+
+from ..errors import Unanswered
+from ..history import Run
+from ..model import Command, Event, System
+from ..proof import Claim
+from ..sim import cut, simulate
+from .exercise import Anomaly, Exercise, explained, explored
+
+
+class PlaceOrder(Command):
+    orderId: str
+
+
+class CancelOrder(Command):
+    orderId: str
+
+
+class RefundBill(Command):
+    orderId: str
+
+
+class SendMail(Command):
+    orderId: str
+
+
+class TakePoints(Command):
+    orderId: str
+
+
+class OrderCancelled(Event, topic="orders", key="orderId"):
+    orderId: str
+
+
+ORDERS = "create table orders (orderId text primary key)"
+DONE = "create table done (orderId text primary key)"
+BY_COMMAND = {"billing": RefundBill, "mail": SendMail, "loyalty": TakePoints}
+SUBSCRIBERS = (*BY_COMMAND, "stock")
+NAMES = {kind.__name__: kind for kind in (OrderCancelled, RefundBill, SendMail, TakePoints)}
+
+
+async def work(message, ctx):
+    await ctx.sleep(0.2)
+    with ctx.database as db:
+        db.execute("insert or replace into done values (?)", (message.orderId,))
+
+
+def take_out(event, ctx):
+    with ctx.database as db:
+        db.execute("delete from orders where orderId = ?", (event.orderId,))
+
+
+def shop(cancel: Callable, variant: int) -> tuple[System, Callable]:
+    """Ada cancels an order that is on record, and Bob one that is not. `stock` is new and takes events only."""
+    ours, unknown = f"order-{16 + variant}", f"order-{98 + variant}"
+    system = System("shop")
+    orders = system.service("orders", schema=f"{ORDERS}; insert into orders values ('{ours}'), ('order-1')")
+    orders.handles(CancelOrder)(cancel)
+    for name in SUBSCRIBERS:
+        system.service(name, schema=DONE).on(OrderCancelled)(work)
+    for name, command in BY_COMMAND.items():
+        system.services[name].handles(command)(work)
+
+    async def customers(ctx):
+        for customer, order in (("Ada", ours), ("Bob", unknown)):
+            try:
+                answer = await ctx.ask(CancelOrder(orderId=order), timeout=3)
+                ctx.note(f"{customer} is told: {answer}")
+            except Unanswered:
+                ctx.note(f"{customer} gives up")
+
+    return system, customers
+
+
+def orders_in_trouble(run: Run) -> bool:
+    """Whether a fault struck orders itself."""
+    return any(getattr(fault, "service", "") == "orders" or getattr(fault, "at", "").startswith("orders.") for fault in run.faults)
+
+
+def answers(run: Run) -> dict[str, str]:
+    """What became of each order that somebody wanted to cancel."""
+    asked = [step.envelope.data.orderId for step in run.journal if step.service == "client" and step.step == "ask"]
+    noted = [step.detail for step in run.journal if step.service == "client" and step.step == "note"]
+    return dict(zip(asked, noted))
+
+
+def cancelled(run: Run) -> list[str]:
+    """The orders of which a customer was told that they are cancelled."""
+    return [order for order, said in answers(run).items() if said.endswith(" is told: cancelled")]
+
+
+def first(run: Run) -> str:
+    """The order that was on record in the beginning, and that Ada cancels."""
+    return next(iter(answers(run)))
+
+
+def on_record(run: Run) -> list[str]:
+    return [order for (order,) in run.rows("orders", "select orderId from orders")]
+
+
+def done(run: Run, order: str) -> list[str]:
+    """The services that have done their part for an order."""
+    return [name for name in SUBSCRIBERS if (order,) in run.rows(name, "select orderId from done")]
+
+
+@Claim("customers are answered, whatever happens to the other services", about=CancelOrder)
+def everybody_is_answered(run):
+    right = {order: "cancelled" if order == first(run) else "unknown" for order in answers(run)}
+    wrong = [f"{order}: {said}" for order, said in answers(run).items() if not said.endswith(f" is told: {right[order]}")]
+    return [] if orders_in_trouble(run) else wrong
+
+
+@Claim("whoever needs to know hears of every order that was cancelled", about=CancelOrder)
+def everybody_hears(run):
+    return [
+        f"{order} is cancelled, {name} never heard of it"
+        for order in cancelled(run)
+        for name in SUBSCRIBERS
+        if name not in done(run, order)
+    ]
+
+
+@Claim("an order that was cancelled is no longer on record", about=CancelOrder)
+def off_the_record(run):
+    return [f"{order} is cancelled, and is on record" for order in cancelled(run) if order in on_record(run)]
+
+
+@Claim("nothing else is cancelled", about=CancelOrder)
+def nothing_else(run):
+    others = [order for order in answers(run) if order != first(run)]
+    gone = [] if "order-1" in on_record(run) else ["order-1 is gone, and nobody cancelled it"]
+    return gone + [f"{name} was told of {order}, which never was" for order in others for name in done(run, order)]
+
+
+@Claim("nobody is refunded for an order that stands", about=CancelOrder)
+def no_refund_for_an_order(run):
+    return [f"{first(run)} is refunded, and is on record"] if first(run) in on_record(run) and done(run, first(run)) else []
+
+
+@Claim("an order that is gone is heard of", about=CancelOrder)
+def gone_is_heard_of(run):
+    if first(run) in on_record(run):
+        return []
+    return [f"{first(run)} is gone, {name} never heard of it" for name in SUBSCRIBERS if name not in done(run, first(run))]
+
+
+CLAIMS = {
+    "a customer is not answered": everybody_is_answered,
+    "nobody heard of it": everybody_hears,
+    "still on record": off_the_record,
+    "something else is cancelled": nothing_else,
+    "refunded though it stands": no_refund_for_an_order,
+}
+HINTS = {
+    "a customer is not answered": (
+        "What is the customer waiting for in this run, and is it needed for the answer?",
+        "Every `await ctx.ask(...)` waits for another service. And what does your function return at each of its ends?",
+        'Save, publish and `return "cancelled"`, or `return "unknown"`; ask nobody.',
+    ),
+    "nobody heard of it": (
+        "How were the services to learn of it, all of them?",
+        "One message reaches everybody who subscribes to it, those you do not know included.",
+        "`await ctx.publish(OrderCancelled(...))` before the answer is given; where that fails, there must be no answer.",
+    ),
+    "still on record": (
+        "Where does orders keep its orders, and who takes this one out?",
+        "Change the table orders within `with ctx.database as db:`.",
+        "`delete from orders where orderId = ?`, with command.orderId.",
+    ),
+    "something else is cancelled": (
+        "Which order did the customer name, and is it on record?",
+        "Look into the table before anything else, for this orderId.",
+        '`select 1 from orders where orderId = ?`: where no row is found, `return "unknown"` and do nothing.',
+    ),
+    "refunded though it stands": (
+        "In which order does your function save and publish, and what lies between the two here?",
+        "What is published is out in the world, even if the next line never runs.",
+        "First save, and publish when that is done.",
+    ),
+    "gone, and nobody heard of it": (
+        "What had your function done when this fault struck, and what had it not?",
+        "Two places were to be written, the table and the topic, and one was. To catch an error does not help who has crashed.",
+        "Write to one place only: publish. orders hears its own event as the others do, and takes the order out then.",
+    ),
+}
+
+
+# -- 00.1
+
+class WriteBill(Command):
+    orderId: str
+
+
+class AddPoints(Command):
+    orderId: str
+
+
+WORK = {"billing": WriteBill, "mail": SendMail, "loyalty": AddPoints}
+PATIENCE = 1
+
+
+def in_turn(seconds: float) -> Run:
+    """orders asks three, which work for so long each; Ada waits for PATIENCE seconds."""
+
+    async def slowly(message, ctx):
+        await ctx.sleep(seconds)
+        with ctx.database as db:
+            db.execute("insert or replace into done values (?)", (message.orderId,))
+
+    async def place(command, ctx):
+        for kind in WORK.values():
+            await ctx.ask(kind(orderId=command.orderId))
+        with ctx.database as db:
+            db.execute("insert or replace into orders values (?)", (command.orderId,))
+        return "accepted"
+
+    async def ada(ctx):
+        try:
+            await ctx.ask(PlaceOrder(orderId="17"), timeout=PATIENCE)
+        except Unanswered:
+            ctx.note("Ada gives up")
+
+    system = System("shop")
+    system.service("orders", schema=ORDERS).handles(PlaceOrder)(place)
+    for name, command in WORK.items():
+        system.service(name, schema=DONE).handles(command)(slowly)
+    return simulate(system, ada)
+
+
+def answered(run: Run) -> bool:
+    return not any(step.service == "client" and step.step == "timeout" for step in run.journal)
+
+
+def as_long_as_possible(seconds: float, variant: int) -> Anomaly | str:
+    if not 0 <= seconds <= 60:
+        return Anomaly("too long", f"a service works for some time between nothing and a minute, not for {seconds:g} s")
+    run, longer = in_turn(seconds), round(seconds + 0.01, 3)
+    if not answered(run):
+        return Anomaly("too long", f"three times {seconds:g} s, and Ada has given up before the answer came", run)
+    if answered(in_turn(longer)):
+        return Anomaly("longer is possible", f"with {longer:g} s each she has her answer in time as well", in_turn(longer))
+    return f"{seconds:g} s each, and Ada is answered; {longer:g} s, and she is not"
+
+
+def _moments(run: Run, step: str) -> list[float]:
+    return [s.time / 1000 for s in run.journal if s.service in WORK and s.step == step]
+
+
+def _the_slowest(variant: int) -> Anomaly:
+    run = in_turn(0.3)
+    begun, done = _moments(run, "handle"), _moments(run, "save")
+    said = f"(a) would mean that all three work at once; here mail begins at {begun[1]:g} s, when billing is done, at {done[0]:g} s"
+    return Anomaly("another reason", said, run)
+
+
+def _only_the_work(variant: int) -> Anomaly:
+    work = PATIENCE / 3
+    return Anomaly("another reason", f"(b) would leave {work:.2f} s for each; here they work for {0.33:g} s each, and Ada gives up", in_turn(0.33))
+
+
+def _gives_up_on_each(variant: int) -> Anomaly:
+    run = in_turn(0.31)
+    own = sum(step.service == "orders" and step.step == "timeout" for step in run.journal)
+    return Anomaly("another reason", f"(d) would mean that a question of orders went unanswered; here {own} did, and Ada gives up", run)
+
+
+# -- 00.2 and 00.3
+
+
+def _hearing_itself(cancel: Callable, variant: int) -> tuple[System, Callable]:
+    """orders subscribes to its own event, too."""
+    system, customers = shop(cancel, variant)
+    system.services["orders"].on(OrderCancelled)(take_out)
+    return system, customers
+
+
+NO_MAIL = [[cut("mail", 0, 5)]]
+
+EXERCISES = [
+    Exercise(
+        "00.1",
+        "As long as Ada waits",
+        "",
+        explained(as_long_as_possible, {"a": _the_slowest, "b": _only_the_work, "c": None, "d": _gives_up_on_each}),
+        {
+            "too long": (
+                "At what second would the answer have come in this run, and when did Ada give up?",
+                "In the picture, measure what lies between two bars: who works then?",
+                "Each of the four questions and answers is on its way for 0.02 s. What is left of a second, shared by three?",
+            ),
+            "longer is possible": (
+                "How much of her second is left when Ada has her answer?",
+                "Share what is left among the three.",
+                "Go up in steps of 0.01 until she gives up: the answer is the last value before that.",
+            ),
+            "another reason": (
+                "Does this run agree with your reason?",
+                "Look at the bars and at what lies between them: what does Ada wait for, one after the other?",
+                "She waits for the work of the three and for every message on its way, for they come one after the other.",
+            ),
+        },
+    ),
+    Exercise("00.2", "Tell them", "command, ctx", explored(shop, CLAIMS, alone=NO_MAIL), HINTS, NAMES),
+    Exercise(
+        "00.3",
+        "One place to write to",
+        "command, ctx",
+        explored(_hearing_itself, CLAIMS | {"gone, and nobody heard of it": gone_is_heard_of}, alone=NO_MAIL),
+        HINTS,
+        NAMES,
+    ),
+]

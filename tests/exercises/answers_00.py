@@ -1,0 +1,289 @@
+"""Answers to the exercises of lesson 00 as learners write them: right ones, and wrong ones by the anomaly they have."""
+
+from edalab import PublishFailed, Unanswered
+from edalab.practice.lesson_00 import OrderCancelled, RefundBill, SendMail, TakePoints
+
+# -- 00.1
+
+
+def calculated():
+    on_the_way = 4 * 0.02
+    return int((1 - on_the_way) / 3 * 100) / 100, "c"
+
+
+def a_list():
+    return [0.3, "c"]
+
+
+def with_names():
+    seconds, reason = 3 / 10, "c"
+    return seconds, reason
+
+
+def a_third():
+    return 0.33, "b"
+
+
+def half_a_second():
+    return 0.5, "c"
+
+
+def backwards():
+    return -1, "c"
+
+
+def a_fifth():
+    return 0.2, "c"
+
+
+def wrong_reason_a():
+    return 0.3, "a"
+
+
+def wrong_reason_b():
+    return 0.3, "b"
+
+
+def wrong_reason_d():
+    return 0.3, "d"
+
+
+def the_letter_first():
+    return "c", 0.3
+
+
+RIGHT_1 = [calculated, a_list, with_names]
+WRONG_1 = {
+    "too long": [a_third, half_a_second, backwards],
+    "longer is possible": [a_fifth],
+    "another reason": [wrong_reason_a, wrong_reason_b, wrong_reason_d],
+    "no value and reason": [the_letter_first],
+}
+
+
+# -- 00.2
+
+
+def known(ctx, order):
+    with ctx.database as db:
+        return db.execute("select 1 from orders where orderId = ?", (order,)).fetchone()
+
+
+def take_out(ctx, order):
+    with ctx.database as db:
+        return db.execute("delete from orders where orderId = ?", (order,)).rowcount
+
+
+async def with_helpers(command, ctx):
+    if not known(ctx, command.orderId):
+        return "unknown"
+    take_out(ctx, command.orderId)
+    await ctx.publish(OrderCancelled(orderId=command.orderId))
+    return "cancelled"
+
+
+async def other_names(order, context):
+    number, answer = order.orderId, "unknown"
+    with context.database as db:
+        found = db.execute("delete from orders where orderId = :number returning orderId", {"number": number}).fetchall()
+    if found:
+        await context.publish(OrderCancelled(orderId=number))
+        answer = "cancelled"
+    return answer
+
+
+async def more_than_needed(command, ctx):
+    """Notes, waits, and tells everybody a second time."""
+    ctx.note("somebody cancels")
+    await ctx.sleep(0.1)
+    if take_out(ctx, command.orderId) == 0:
+        return "unknown"
+    for _ in range(2):
+        await ctx.publish(OrderCancelled(**command.model_dump()))
+    return "cancelled"
+
+
+async def tries_to_publish_again(command, ctx):
+    if not take_out(ctx, command.orderId):
+        return "unknown"
+    for _ in range(3):
+        try:
+            await ctx.publish(OrderCancelled(orderId=command.orderId))
+            return "cancelled"
+        except PublishFailed:
+            await ctx.sleep(0.1)
+
+
+async def asks_in_turn(command, ctx):
+    if not take_out(ctx, command.orderId):
+        return "unknown"
+    for kind in (RefundBill, SendMail, TakePoints):
+        await ctx.ask(kind(orderId=command.orderId))
+    await ctx.publish(OrderCancelled(orderId=command.orderId))
+    return "cancelled"
+
+
+async def asks_and_goes_on(command, ctx):
+    """Catches what goes unanswered, and Ada has given up by then."""
+    if not take_out(ctx, command.orderId):
+        return "unknown"
+    for kind in (RefundBill, SendMail, TakePoints):
+        try:
+            await ctx.ask(kind(orderId=command.orderId), timeout=5)
+        except Unanswered:
+            pass
+    await ctx.publish(OrderCancelled(orderId=command.orderId))
+    return "cancelled"
+
+
+async def says_nothing(command, ctx):
+    if take_out(ctx, command.orderId):
+        await ctx.publish(OrderCancelled(orderId=command.orderId))
+
+
+async def sends_commands(command, ctx):
+    if not take_out(ctx, command.orderId):
+        return "unknown"
+    for kind in (RefundBill, SendMail, TakePoints):
+        await ctx.send(kind(orderId=command.orderId))
+    return "cancelled"
+
+
+def only_saves(command, ctx):
+    return "cancelled" if take_out(ctx, command.orderId) else "unknown"
+
+
+async def accepts_what_failed(command, ctx):
+    if not take_out(ctx, command.orderId):
+        return "unknown"
+    try:
+        await ctx.publish(OrderCancelled(orderId=command.orderId))
+    except PublishFailed:
+        ctx.note("never mind")
+    return "cancelled"
+
+
+async def only_publishes(command, ctx):
+    if not known(ctx, command.orderId):
+        return "unknown"
+    await ctx.publish(OrderCancelled(orderId=command.orderId))
+    return "cancelled"
+
+
+async def publishes_first(command, ctx):
+    if not known(ctx, command.orderId):
+        return "unknown"
+    await ctx.publish(OrderCancelled(orderId=command.orderId))
+    take_out(ctx, command.orderId)
+    return "cancelled"
+
+
+async def always_the_same(command, ctx):
+    if command.orderId != "order-17":
+        return "unknown"
+    take_out(ctx, command.orderId)
+    await ctx.publish(OrderCancelled(orderId="order-17"))
+    return "cancelled"
+
+
+async def publishes_what_is_unknown(command, ctx):
+    found = take_out(ctx, command.orderId)
+    await ctx.publish(OrderCancelled(orderId=command.orderId))
+    return "cancelled" if found else "unknown"
+
+
+async def takes_all_out(command, ctx):
+    if not known(ctx, command.orderId):
+        return "unknown"
+    with ctx.database as db:
+        db.execute("delete from orders")
+    await ctx.publish(OrderCancelled(orderId=command.orderId))
+    return "cancelled"
+
+
+def only_says_so(command, ctx):
+    return "cancelled"
+
+
+async def publishes_without_await(command, ctx):
+    take_out(ctx, command.orderId)
+    ctx.publish(OrderCancelled(orderId=command.orderId))
+    return "cancelled"
+
+
+RIGHT_2 = [with_helpers, other_names, more_than_needed, tries_to_publish_again]
+WRONG_2 = {
+    "a customer is not answered": [asks_in_turn, asks_and_goes_on, says_nothing, only_says_so, always_the_same],
+    "nobody heard of it": [sends_commands, only_saves, accepts_what_failed],
+    "still on record": [only_publishes],
+    "something else is cancelled": [publishes_what_is_unknown, takes_all_out],
+    "refunded though it stands": [publishes_first],
+    "misuse": [publishes_without_await],
+}
+
+
+# -- 00.3
+
+
+async def in_few_lines(command, ctx):
+    if known(ctx, command.orderId) is None:
+        return "unknown"
+    return (await ctx.publish(OrderCancelled(orderId=command.orderId))) or "cancelled"
+
+
+async def publish_and_then_take_out(command, ctx):
+    """More than needed: what is published is taken out by hearing it, too."""
+    if not known(ctx, command.orderId):
+        return "unknown"
+    await ctx.publish(OrderCancelled(orderId=command.orderId))
+    take_out(ctx, command.orderId)
+    return "cancelled"
+
+
+async def with_patience(order, context):
+    with context.database as db:
+        orders = [number for (number,) in db.execute("select orderId from orders")]
+    while order.orderId in orders:
+        try:
+            await context.publish(OrderCancelled(orderId=order.orderId))
+        except PublishFailed:
+            await context.sleep(0.2)
+        else:
+            return "cancelled"
+    return "unknown"
+
+
+async def puts_it_back(command, ctx):
+    """Puts back what could not be published: not after a crash."""
+    if not take_out(ctx, command.orderId):
+        return "unknown"
+    try:
+        await ctx.publish(OrderCancelled(orderId=command.orderId))
+    except PublishFailed:
+        with ctx.database as db:
+            db.execute("insert into orders values (?)", (command.orderId,))
+        raise
+    return "cancelled"
+
+
+async def says_so_in_any_case(command, ctx):
+    if not known(ctx, command.orderId):
+        return "unknown"
+    try:
+        await ctx.publish(OrderCancelled(orderId=command.orderId))
+    except PublishFailed:
+        pass
+    return "cancelled"
+
+
+async def does_not_look(command, ctx):
+    await ctx.publish(OrderCancelled(orderId=command.orderId))
+    return "cancelled"
+
+
+RIGHT_3 = [in_few_lines, publish_and_then_take_out, with_patience, only_publishes]
+WRONG_3 = {
+    "gone, and nobody heard of it": [with_helpers, other_names, tries_to_publish_again, puts_it_back, accepts_what_failed],
+    "nobody heard of it": [says_so_in_any_case, only_saves],
+    "a customer is not answered": [does_not_look, asks_in_turn],
+}

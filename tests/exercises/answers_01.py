@@ -1,0 +1,289 @@
+"""Answers to the exercises of lesson 01 as learners write them: right ones, and wrong ones by the anomaly they have."""
+
+from edalab import Unanswered
+from edalab.practice.lesson_01 import GetUser, GetUserAt, WriteLater
+
+# -- 01.1
+
+
+def counted():
+    at, questions, pause = 0, 1, 0.5
+    while at < 30:
+        at, questions, pause = at + 1 + pause, questions + 1, pause * 2
+    return questions, "b"
+
+
+def a_list():
+    return [7.0, "b"]
+
+
+def with_names():
+    questions, reason = 7, "b"
+    return questions, reason
+
+
+def as_in_the_lesson():
+    return 5, "b"
+
+
+def one_too_few():
+    return 6, "b"
+
+
+def one_for_each_second():
+    return 30, "a"
+
+
+def none():
+    return 0, "b"
+
+
+def wrong_reason_a():
+    return 7, "a"
+
+
+def wrong_reason_c():
+    return 7, "c"
+
+
+def wrong_reason_d():
+    return 7, "d"
+
+
+def no_such_reason():
+    return 7, "e"
+
+
+RIGHT_1 = [counted, a_list, with_names]
+WRONG_1 = {
+    "too few questions": [as_in_the_lesson, one_too_few, none],
+    "more than needed": [one_for_each_second],
+    "another reason": [wrong_reason_a, wrong_reason_c, wrong_reason_d],
+    "no value and reason": [no_such_reason],
+}
+
+
+# -- 01.2
+
+
+async def patiently(ctx, question):
+    for pause in (0.5, 1, 2, 4):
+        try:
+            return await ctx.ask(question)
+        except Unanswered:
+            await ctx.sleep(pause)
+    return await ctx.ask(question)
+
+
+def insert_once(ctx, user, email):
+    with ctx.database as db:
+        if not db.execute("select 1 from letters where userId = ?", (user,)).fetchall():
+            db.execute("insert into letters values (?, ?)", (user, email))
+
+
+async def with_the_lessons_helper(event, ctx):
+    user = await patiently(ctx, GetUserAt(userId=event.userId, at=event.timestamp))
+    insert_once(ctx, event.userId, user["email"])
+
+
+async def looks_first(event, ctx):
+    """Asks only if there is no letter yet."""
+    with ctx.database as db:
+        if db.execute("select 1 from letters where userId = ?", (event.userId,)).fetchone():
+            return
+    email = None
+    while email is None:
+        try:
+            email = (await ctx.ask(GetUserAt(userId=event.userId, at=event.timestamp), timeout=0.4))["email"]
+        except TimeoutError:
+            await ctx.sleep(0.4)
+    with ctx.database as db:
+        db.execute("insert into letters values (?, ?)", (event.userId, email))
+
+
+async def one_long_question(registered, context):
+    """More than needed: a table of its own, and a statement that inserts where nothing is."""
+    for timeout in (2, 4, 8):
+        try:
+            answer = await context.ask(GetUserAt(userId=registered.userId, at=registered.timestamp), timeout=timeout)
+        except Unanswered:
+            context.note("again")
+        else:
+            break
+    with context.database as db:
+        db.execute("create table if not exists seen (id text primary key)")
+        new = db.execute("insert or ignore into seen values (?)", (registered.userId,)).rowcount
+        if new:
+            db.execute("insert into letters values (:user, :email)", {"user": registered.userId, "email": answer["email"]})
+
+
+async def asks_once(event, ctx):
+    user = await ctx.ask(GetUserAt(userId=event.userId, at=event.timestamp))
+    insert_once(ctx, event.userId, user["email"])
+
+
+async def gives_up(event, ctx):
+    try:
+        user = await ctx.ask(GetUserAt(userId=event.userId, at=event.timestamp))
+    except Unanswered:
+        return
+    insert_once(ctx, event.userId, user["email"])
+
+
+async def asks_for_now(event, ctx):
+    user = await patiently(ctx, GetUser(userId=event.userId))
+    insert_once(ctx, event.userId, user["email"])
+
+
+async def as_of_now(event, ctx):
+    user = await patiently(ctx, GetUserAt(userId=event.userId, at=ctx.now))
+    insert_once(ctx, event.userId, user["email"])
+
+
+async def does_not_look(event, ctx):
+    user = await patiently(ctx, GetUserAt(userId=event.userId, at=event.timestamp))
+    with ctx.database as db:
+        db.execute("insert into letters values (?, ?)", (event.userId, user["email"]))
+
+
+async def remembers_in_memory(event, ctx):
+    if event.userId in ctx.state:
+        return
+    await does_not_look(event, ctx)
+    ctx.state[event.userId] = True
+
+
+async def remembers_too_early(event, ctx):
+    """Notes that it has written before it has."""
+    with ctx.database as db:
+        db.execute("create table if not exists done (userId text primary key)")
+        if not db.execute("insert or ignore into done values (?)", (event.userId,)).rowcount:
+            return
+    await does_not_look(event, ctx)
+
+
+async def writes_to_nowhere(event, ctx):
+    try:
+        user = await patiently(ctx, GetUserAt(userId=event.userId, at=event.timestamp))
+    except Unanswered:
+        user = {"email": "unknown"}
+    with ctx.database as db:
+        db.execute("insert into letters values (?, ?)", (event.userId, user.get("mail", "unknown")))
+
+
+async def forgets_to_await(event, ctx):
+    user = ctx.ask(GetUserAt(userId=event.userId, at=event.timestamp))
+    insert_once(ctx, event.userId, user["email"])
+
+
+async def always_five_times(event, ctx):
+    for _ in range(5):
+        try:
+            user = await ctx.ask(GetUserAt(userId=event.userId, at=event.timestamp))
+        except Unanswered:
+            await ctx.sleep(1)
+    insert_once(ctx, event.userId, user["email"])
+
+
+RIGHT_2 = [with_the_lessons_helper, looks_first, one_long_question]
+WRONG_2 = {
+    "never written to": [asks_once, gives_up, remembers_too_early],
+    "another moment's address": [asks_for_now, as_of_now, writes_to_nowhere],
+    "written to twice": [does_not_look, remembers_in_memory],
+    "asked in vain": [always_five_times],
+    "misuse": [forgets_to_await],
+}
+
+
+# -- 01.3
+
+
+async def returns_it(message, ctx):
+    """What a handler returns is sent as well."""
+    try:
+        user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp), timeout=4)
+    except Unanswered:
+        return WriteLater(userId=message.userId, timestamp=message.timestamp)
+    insert_once(ctx, message.userId, user["email"])
+
+
+async def twice_and_then_later(message, ctx):
+    question = GetUserAt(userId=message.userId, at=message.timestamp)
+    for _ in range(2):
+        try:
+            user = await ctx.ask(question)
+        except Unanswered:
+            await ctx.sleep(0.5)
+        else:
+            return insert_once(ctx, message.userId, user["email"])
+    await ctx.send(WriteLater(**message.model_dump()), after=10)
+
+
+async def in_one_statement(message, ctx):
+    try:
+        user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp))
+        with ctx.database as db:
+            news = (message.userId, user["email"], message.userId)
+            db.execute("insert into letters select ?, ? where not exists (select 1 from letters where userId = ?)", news)
+    except TimeoutError:
+        await ctx.send(WriteLater(userId=message.userId, timestamp=message.timestamp), after=1)
+
+
+async def asks_for_ever(message, ctx):
+    while True:
+        try:
+            user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp))
+            break
+        except Unanswered:
+            await ctx.sleep(5)
+    insert_once(ctx, message.userId, user["email"])
+
+
+async def only_once_later(message, ctx):
+    """Puts it off, but not a second time."""
+    try:
+        user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp))
+    except Unanswered:
+        if type(message).__name__ == "WriteLater":
+            raise
+        await ctx.send(WriteLater(userId=message.userId, timestamp=message.timestamp), after=20)
+        return
+    insert_once(ctx, message.userId, user["email"])
+
+
+async def as_of_later(message, ctx):
+    try:
+        user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp))
+    except Unanswered:
+        await ctx.send(WriteLater(userId=message.userId, timestamp=ctx.now), after=5)
+        return
+    insert_once(ctx, message.userId, user["email"])
+
+
+async def later_without_looking(message, ctx):
+    try:
+        user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp))
+    except Unanswered:
+        await ctx.send(WriteLater(userId=message.userId, timestamp=message.timestamp), after=5)
+        return
+    with ctx.database as db:
+        db.execute("insert into letters values (?, ?)", (message.userId, user["email"]))
+
+
+async def later_and_goes_on(message, ctx):
+    """Goes on without an answer, and fails."""
+    try:
+        user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp))
+    except Unanswered:
+        await ctx.send(WriteLater(userId=message.userId, timestamp=message.timestamp), after=5)
+    insert_once(ctx, message.userId, user["email"])
+
+
+RIGHT_3 = [returns_it, twice_and_then_later, in_one_statement]
+WRONG_3 = {
+    "never written to": [with_the_lessons_helper, asks_once, gives_up, only_once_later],
+    "others are held up": [asks_for_ever],
+    "another moment's address": [as_of_later],
+    "written to twice": [later_without_looking],
+    "a dead letter": [later_and_goes_on],
+}
