@@ -164,9 +164,11 @@ def _equal(have: Any, should: Any) -> bool:
     return isclose(have, should, abs_tol=1e-9) if numbers else have == should
 
 
-def projection_matches(service: str, sql: str, source: str | Callable, source_sql: str | None = None) -> Claim:
+def projection_matches(
+    service: str, sql: str, source: str | Callable, source_sql: str | None = None, *, sentence: str | None = None
+) -> Claim:
     """At the end of a run a `select` in one service finds the rows, in whatever order, that a `select` in another
-    service finds; or those that `source`, a function of the run, returns."""
+    service finds; or those that `source`, a function of the run, returns. `sentence` says it in words of your own."""
     if callable(source) == isinstance(source_sql, str) or not (isinstance(service, str) and isinstance(sql, str)):
         raise Misuse(
             "projection_matches takes a service and a select, and what they should match: "
@@ -178,7 +180,7 @@ def projection_matches(service: str, sql: str, source: str | Callable, source_sq
         if callable(source)
         else f"{source_sql!r} in {source}"
     )
-    return Claim(f"{sql!r} in {service} matches {other}")(_Drift(service, sql, source, source_sql))
+    return Claim(sentence or f"{sql!r} in {service} matches {other}")(_Drift(service, sql, source, source_sql))
 
 
 class _Drift:
