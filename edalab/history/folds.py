@@ -21,6 +21,7 @@ from ..model.messages import Declared
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...), date, datetime, time, timedelta, Decimal, range)
 _OF_A_CLASS = (*_PLAIN, list, tuple, dict, FunctionType, staticmethod, classmethod, property, cached_property, Declared)
 _UNSAID = {"__module__", "__doc__", "__annotations__", "__firstlineno__", "__static_attributes__", "__dataclass_fields__"}
+_UNSAID |= {"__count__", "__number__", "__shared__"}  # what the lab itself notes in message classes
 _LIBRARIES = (str(Path(__file__).parent.parent), sys.prefix, sys.base_prefix)
 
 
@@ -115,5 +116,5 @@ def _of_a_library(thing: Any) -> bool:
     module = thing if isinstance(thing, ModuleType) else sys.modules.get(thing.__module__ or "")
     if module is None or module.__name__ == "__main__":
         return False
-    path = getattr(module, "__file__", None)
-    return path is None or path.startswith(_LIBRARIES) or "site-packages" in path
+    path = getattr(module, "__file__", None) or ""
+    return module.__name__ in sys.builtin_module_names or path.startswith(_LIBRARIES) or "site-packages" in path

@@ -1,0 +1,192 @@
+"""An event store answers every question as a plain list of facts would, whatever happened to it before."""
+
+import copy
+import sqlite3
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import bookkeeping
+import pytest
+from bookkeeping import Book, Credited, Debited, balance, changed, course, multiplied, seen, told
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from edalab import ConcurrencyError, EventStore, Misuse
+
+STREAMS = st.sampled_from(["account-7", "account-8", "é ' \" -- ☃"])
+ANY = st.one_of(st.none(), STREAMS)
+EVENTS = st.lists(st.builds(Credited, amount=st.integers(-5, 99)) | st.builds(Debited, amount=st.integers(0, 9)), max_size=3)
+MOMENTS = st.integers(-3, 30)  # few, so that many things happen and are recorded at the same
+BOUNDS = st.none() | MOMENTS
+NAMES = st.sampled_from(["balances", "audit"])
+DOUBLED, TRIPLED = multiplied(2), multiplied(3)
+FOLDS = st.sampled_from(
+    [(balance, 0), (balance, 5), (course, {"facts": [], "sum": 0}), (changed, {"facts": []}), (DOUBLED, 1), (TRIPLED, 1)]
+)
+
+
+class Bank(RuleBasedStateMachine):
+    """Two connections to one file, and the book beside them."""
+
+    @initialize()
+    def open(self):
+        self.folder = TemporaryDirectory()
+        self.path = str(Path(self.folder.name, "bank.db"))
+        self.stores = [EventStore(self.path), EventStore(self.path)]
+        self.book, self.now = Book(), 0
+        bookkeeping.RATE["EUR"] = 1
+        DOUBLED.__defaults__ = (0,)
+
+    def teardown(self):
+        for store in getattr(self, "stores", []):
+            store.close()
+        if hasattr(self, "folder"):
+            self.folder.cleanup()
+
+    # -- what changes it
+
+    @rule(stream=STREAMS, events=EVENTS, by=st.sampled_from([0, 1]), wait=st.integers(0, 2), data=st.data())
+    def append(self, stream, events, by, wait, data):
+        self.now = self.now + wait
+        expected = data.draw(st.sampled_from([None, self.book.version(stream)]))
+        happened, given = self.moments(events, data)
+        ids = [f"id-{len(self.book.facts) + n}" for n in range(len(events))] if data.draw(st.booleans()) else None
+        version = self.stores[by].append(stream, events, expected, happened=given, recorded=self.now, ids=ids)
+        self.book.append(stream, events, happened, self.now, ids)
+        assert version == self.book.version(stream)
+
+    def moments(self, events, data):
+        """When they happened: one for each, and as it is given to the store."""
+        way = data.draw(st.sampled_from(["when recorded", "one", "each"]))
+        if way == "each":
+            each = [data.draw(MOMENTS) for _ in events]
+            return each, each
+        one = self.now if way == "when recorded" else data.draw(MOMENTS)
+        return [one] * len(events), None if way == "when recorded" else one
+
+    @rule(stream=STREAMS, events=EVENTS, by=st.sampled_from([0, 1]), expected=st.integers(0, 9))
+    def append_on_an_old_decision(self, stream, events, by, expected):
+        version = self.book.version(stream)
+        if expected == version:
+            return
+        with pytest.raises(ConcurrencyError) as conflict:
+            self.stores[by].append(stream, events, expected, recorded=self.now)
+        error = conflict.value
+        assert (error.stream, error.expected, error.actual, error.yours) == (stream, expected, version, events)
+        assert list(map(seen, error.theirs)) == list(map(told, self.book.read(stream, after=expected)))
+
+    @precondition(lambda self: self.book.facts)
+    @rule(stream=STREAMS, events=EVENTS.filter(len), by=st.sampled_from([0, 1]), data=st.data())
+    def append_what_is_refused(self, stream, events, by, data):
+        taken = [fact.id for fact in self.book.facts if fact.id.startswith("id-")]
+        wrongs = [{"recorded": self.book.last() - 1}, {"recorded": self.now, "ids": ["same"] * len(events)}]
+        wrongs += [{"recorded": self.now, "ids": [*map(str, range(len(events) - 1)), taken[0]]}] if taken else []
+        wrong = data.draw(st.sampled_from(wrongs))
+        if wrong.get("ids") == ["same"]:
+            return
+        with pytest.raises(Misuse):
+            self.stores[by].append(stream, events, **wrong)
+
+    @rule(stream=STREAMS, events=EVENTS, by=st.sampled_from([0, 1]), commit=st.booleans(), fold=FOLDS)
+    def append_in_a_transaction_around_it(self, stream, events, by, commit, fold):
+        store = self.stores[by]
+        store.connection.execute("begin")
+        happened = [self.now - 1] * len(events)
+        store.append(stream, events, happened=self.now - 1, recorded=self.now)
+        before = copy.deepcopy(self.book.facts)
+        self.book.append(stream, events, happened, self.now, None)
+        self.check_state(store, stream, *fold, None, None, keep=True)
+        store.connection.execute("commit" if commit else "rollback")
+        if not commit:
+            self.book.facts = before
+
+    @rule(by=st.sampled_from([0, 1]))
+    def reopen(self, by):
+        self.stores[by].close()
+        self.stores[by] = EventStore(self.path)
+
+    @rule(what=st.sampled_from(["a global", "a default"]))
+    def change_what_a_fold_uses(self, what):
+        if what == "a global":
+            bookkeeping.RATE["EUR"] = 3 - bookkeeping.RATE["EUR"]
+        else:
+            DOUBLED.__defaults__ = (1 - DOUBLED.__defaults__[0],)
+
+    # -- what it is asked
+
+    @rule(stream=ANY, after=st.integers(0, 9), until=BOUNDS, as_of=BOUNDS, by=st.sampled_from([0, 1]))
+    def read(self, stream, after, until, as_of, by):
+        found = self.stores[by].read(stream, after=after, until=until, as_of=as_of)
+        assert list(map(seen, found)) == list(map(told, self.book.read(stream, after, until, as_of)))
+
+    @rule(stream=ANY, fold=FOLDS, until=BOUNDS, as_of=BOUNDS, by=st.sampled_from([0, 1]), keep=st.booleans())
+    def ask_for_the_state(self, stream, fold, until, as_of, by, keep):
+        self.check_state(self.stores[by], stream, *fold, until, as_of, keep)
+
+    @rule(stream=STREAMS, fold=FOLDS, by=st.sampled_from([0, 1]))
+    def ask_for_the_state_at_all_times(self, stream, fold, by):
+        for moment in (None, *range(-2, 20, 3)):
+            for known in (None, *range(0, 15, 2)):
+                self.check_state(self.stores[by], stream, *fold, moment, known, keep=False)
+
+    def check_state(self, store, stream, fold, start, until, as_of, keep):
+        should = self.book.state(stream, fold, copy.deepcopy(start), until, as_of)
+        ask = store.snapshot if keep and stream is not None else store.state
+        assert ask(stream, fold, start, until=until, as_of=as_of) == should
+        assert start in (0, 1, 5, {"facts": [], "sum": 0}, {"facts": []})  # never changed
+
+    @rule(stream=ANY, until=st.tuples(BOUNDS, BOUNDS), as_of=st.tuples(BOUNDS, BOUNDS), fold=FOLDS)
+    def ask_for_the_difference(self, stream, until, as_of, fold):
+        fold, start = fold
+        found = self.stores[0].difference(stream, fold, start, until=until, as_of=as_of)
+        before, after = (self.book.as_happened(stream, *bounds) for bounds in zip(until, as_of))
+        assert list(map(seen, found.came)) == [told(fact) for fact in after if fact not in before]
+        assert list(map(seen, found.went)) == [told(fact) for fact in before if fact not in after]
+        assert found.before == self.book.state(stream, fold, copy.deepcopy(start), until[0], as_of[0])
+        assert found.after == self.book.state(stream, fold, copy.deepcopy(start), until[1], as_of[1])
+
+    @rule(stream=ANY, until=BOUNDS, as_of=BOUNDS)
+    def ask_why(self, stream, until, as_of):
+        rows = self.stores[1].table(stream, course, {"facts": [], "sum": 0}, until=until, as_of=as_of)
+        facts, states = self.book.as_happened(stream, until, as_of), []
+        for number in range(len(facts)):
+            states.append(course(states[-1] if states else {"facts": [], "sum": 0}, facts[number]))
+        assert list(rows["position"]) == [fact.position for fact in facts] and list(rows["state"]) == states
+        assert not facts or list(rows["amount"]) == [fact.event.amount for fact in facts]
+
+    @rule(name=NAMES, by=st.sampled_from([0, 1]), most=st.integers(0, 4), rest=st.booleans())
+    def follow(self, name, by, most, rest):
+        seen_ = self.book.checkpoints.get(name, 0)
+        facts = iter(self.stores[by].follow(name))
+        for _ in range(most):
+            fact = next(facts, None)
+            assert (fact and seen(fact)) == next(map(told, self.book.read(after=seen_)), None)
+            if fact is None:
+                break
+            self.book.checkpoints[name] = seen_  # the one before is done with, this one is not yet
+            seen_ += 1
+        else:
+            if rest:
+                assert list(map(seen, facts)) == list(map(told, self.book.read(after=seen_)))
+                seen_ = len(self.book.facts)
+                self.book.checkpoints[name] = seen_
+            return
+        self.book.checkpoints[name] = seen_
+
+    @invariant()
+    def holds_what_the_book_holds(self):
+        for store in getattr(self, "stores", []):
+            assert len(store) == len(self.book.facts) and store.streams() == self.book.streams()
+            for stream in ("account-7", "account-8", "nobody's"):
+                assert store.version(stream) == self.book.version(stream)
+            for name in ("balances", "audit"):
+                seen_ = self.book.checkpoints.get(name, 0)
+                assert store.checkpoint(name) == seen_ and store.lag(name) == len(store) - seen_
+
+
+Bank.TestCase.settings = settings(
+    max_examples=80, stateful_step_count=40, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
+TestAnEventStoreIsAListOfFacts = Bank.TestCase
