@@ -61,6 +61,7 @@ class Saga:
         return found
 
     def compensators(self, name: str) -> list[str]:
+        """The types of messages that compensate a step of this type."""
         return [other for other, word in self.words.items() if word[0] == name]
 
     def compensations(self, step: Said) -> list[Said]:
@@ -223,6 +224,7 @@ class Saga:
 
     @property
     def settled(self) -> bool:
+        """Whether a message declared with settles=True was said."""
         return any(self.word(name)[3] for name in self.said)
 
     @property
