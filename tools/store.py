@@ -14,6 +14,7 @@ import copy
 import hashlib
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -91,6 +92,18 @@ def differences(stored, fresh) -> list[str]:
     return found
 
 
+def _fresh(path: Path):
+    """The notebook of a file, run; or what a cell raised."""
+    try:
+        return run(nbformat.reads(path.read_text(encoding="utf-8"), as_version=4), path.resolve().parent)
+    except CellExecutionError as error:
+        return error
+
+
+def _named(path: Path) -> str:
+    return "/".join(path.resolve().parts[-2:])
+
+
 def main(arguments=None) -> int:
     parser = argparse.ArgumentParser(description="Run the notebooks and write their stored outputs.")
     parser.add_argument("notebooks", nargs="*", type=Path, help="which (default: all)")
@@ -98,26 +111,27 @@ def main(arguments=None) -> int:
     options = parser.parse_args(arguments)
 
     failed = False
-    for path in options.notebooks or notebooks():
+    paths = options.notebooks or notebooks()
+    with ThreadPoolExecutor(os.cpu_count()) as kernels:  # a kernel is a process of its own
+        fresh_ones = kernels.map(_fresh, paths)
+    for path, fresh in zip(paths, fresh_ones):
         before = path.read_text(encoding="utf-8")
         stored = nbformat.reads(before, as_version=4)
-        try:
-            fresh = run(stored, path.resolve().parent)
-        except CellExecutionError as error:
-            print(f"{path.name}: a cell raised; nothing was written\n{error}")
+        if isinstance(fresh, CellExecutionError):
+            print(f"{_named(path)}: a cell raised; nothing was written\n{fresh}")
             failed = True
             continue
         after = text(fresh)
         if after == before:
-            print(f"{path.name}: as stored")
+            print(f"{_named(path)}: as stored")
         elif options.check:
             failed = True
-            print(f"{path.name}: differs from a fresh run")
+            print(f"{_named(path)}: differs from a fresh run")
             for difference in differences(stored, fresh) or ["only in how the file is laid out"]:
                 print(f"  {difference}")
         else:
             path.write_text(after, encoding="utf-8", newline="\n")
-            print(f"{path.name}: written")
+            print(f"{_named(path)}: written")
     if failed and options.check:
         print("To store what a fresh run gives: uv run python tools/store.py")
     return 1 if failed else 0
