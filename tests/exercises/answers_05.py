@@ -1,0 +1,394 @@
+"""Answers to the exercises of lesson 05 as learners write them: right ones, and wrong ones by the anomaly they have."""
+
+from edalab.practice.lesson_05_shop import InventoryReserved, PaymentCharged, PaymentRefused  # noqa: F401  as in the notebook
+
+# -- 05.1
+
+
+def longer_names():
+    refusals = 5
+    return refusals + 1, "a"
+
+
+def a_list():
+    return [6.0, "a"]
+
+
+async def asynchronous():
+    return max(range(7)), "a"
+
+
+def as_many_as_refusals():
+    return 5, "a"
+
+
+def as_in_the_lesson():
+    return 3, "c"
+
+
+def a_hundred():
+    return 100, "a"
+
+
+def charged_each_time():
+    return 6, "b"
+
+
+def the_broker_gives_in():
+    return 6, "c"
+
+
+def somebody_else():
+    return 6, "d"
+
+
+def half_an_attempt():
+    return 5.5, "a"
+
+
+RIGHT_1 = [longer_names, a_list, asynchronous]
+WRONG_1 = {
+    "paid, and never shipped": [as_many_as_refusals, as_in_the_lesson],
+    "more than needed": [a_hundred],
+    "another reason": [charged_each_time, the_broker_gives_in, somebody_else],
+    "no value and reason": [half_an_attempt],
+}
+
+
+# -- 05.2
+
+FIND = "select 1 from done where order_id = ?"
+
+
+def _pay(db, event):
+    """Charge it if there is the money; say which."""
+    [(money,)] = db.execute("select money from accounts where customer = ?", (event.customer,))
+    if money < event.total:
+        return PaymentRefused(**dict(event))
+    db.execute("update accounts set money = money - ? where customer = ?", (event.total, event.customer))
+    db.execute("insert into charges values (?, ?)", (event.order_id, event.total))
+    return PaymentCharged(**dict(event))
+
+
+def returns_the_message(event, ctx):
+    with ctx.database as db:
+        if db.execute(FIND, (event.order_id,)).fetchone():
+            return None
+        db.execute("insert into done values ('pay', ?)", (event.order_id,))
+        return _pay(db, event)
+
+
+async def note_first(reserved, ctx):
+    """Lets the primary key decide, publishes by itself, and does more than it needs to."""
+    with ctx.database as db:
+        new = db.execute("insert or ignore into done values (?, ?)", ("InventoryReserved", reserved.order_id)).rowcount
+        outcome = _pay(db, reserved) if new else None
+    ctx.note("paid" if isinstance(outcome, PaymentCharged) else "not paid")
+    if outcome is None:
+        return
+    await ctx.sleep(0)
+    await ctx.publish(outcome)
+
+
+def by_the_constraint(event, ctx):
+    """The database says no; the tables are its own."""
+    from sqlite3 import IntegrityError
+
+    with ctx.database as db:
+        db.execute("create table if not exists seen (id text primary key, answer text)")
+        if list(db.execute("select * from seen where id = ?", (event.order_id,))):
+            return []
+        try:
+            db.execute("update accounts set money = money - :total where customer = :customer", event.model_dump())
+            db.execute("insert into charges (order_id, amount) values (:order_id, :total)", event.model_dump())
+            answer = PaymentCharged
+        except IntegrityError:
+            answer = PaymentRefused
+        db.execute("insert into seen values (?, ?)", (event.order_id, answer.__name__))
+    return [answer(order_id=event.order_id, customer=event.customer, pieces=event.pieces, total=event.total)]
+
+
+def _once(work):
+    """The lesson's own way, a function that makes handlers."""
+
+    async def step(event, ctx):
+        note = type(event).__name__, event.order_id
+        with ctx.database as db:
+            if db.execute("select 1 from done where step = ? and order_id = ?", note).fetchone():
+                return
+            said = work(db, event)
+            db.execute("insert into done values (?, ?)", note)
+        if said:
+            await ctx.publish(said)
+
+    return step
+
+
+as_the_lesson_does = _once(_pay)
+
+
+def plainly(event, ctx):
+    with ctx.database as db:
+        return _pay(db, event)
+
+
+def raises_at_the_account(event, ctx):
+    with ctx.database as db:
+        if db.execute(FIND, (event.order_id,)).fetchone():
+            return None
+        db.execute("update accounts set money = money - ? where customer = ?", (event.total, event.customer))
+        db.execute("insert into charges values (?, ?)", (event.order_id, event.total))
+        db.execute("insert into done values ('pay', ?)", (event.order_id,))
+        return PaymentCharged(**event.model_dump())
+
+
+def noted_after(event, ctx):
+    with ctx.database as db:
+        if db.execute(FIND, (event.order_id,)).fetchone():
+            return None
+        said = _pay(db, event)
+    with ctx.database as db:
+        db.execute("insert into done values ('pay', ?)", (event.order_id,))
+    return said
+
+
+def noted_before(event, ctx):
+    with ctx.database as db:
+        if not db.execute("insert or ignore into done values ('pay', ?)", (event.order_id,)).rowcount:
+            return None
+    with ctx.database as db:
+        return _pay(db, event)
+
+
+def in_memory(event, ctx):
+    if event.order_id in ctx.state:
+        return None
+    with ctx.database as db:
+        said = _pay(db, event)
+    ctx.state[event.order_id] = True
+    return said
+
+
+def once_for_each_customer(event, ctx):
+    with ctx.database as db:
+        if db.execute(FIND, (event.customer,)).fetchone():
+            return None
+        db.execute("insert into done values ('pay', ?)", (event.customer,))
+        return _pay(db, event)
+
+
+def forgets_that_it_refused(event, ctx):
+    """Looks into charges alone: when the event of a refused order comes again, there is money."""
+    with ctx.database as db:
+        if db.execute("select 1 from charges where order_id = ?", (event.order_id,)).fetchone():
+            return None
+        return _pay(db, event)
+
+
+def keeps_a_coin(event, ctx):
+    with ctx.database as db:
+        if db.execute(FIND, (event.order_id,)).fetchone():
+            return None
+        db.execute("insert into done values ('pay', ?)", (event.order_id,))
+        [(money,)] = db.execute("select money from accounts where customer = ?", (event.customer,))
+        return _pay(db, event) if money > event.total else PaymentRefused(**dict(event))
+
+
+def refuses_in_silence(event, ctx):
+    with ctx.database as db:
+        if db.execute(FIND, (event.order_id,)).fetchone():
+            return None
+        db.execute("insert into done values ('pay', ?)", (event.order_id,))
+        said = _pay(db, event)
+    return said if isinstance(said, PaymentCharged) else None
+
+
+def charges_in_silence(event, ctx):
+    returned = returns_the_message(event, ctx)
+    return returned if isinstance(returned, PaymentRefused) else None
+
+
+def takes_nothing(event, ctx):
+    with ctx.database as db:
+        if not db.execute("insert or ignore into done values ('pay', ?)", (event.order_id,)).rowcount:
+            return None
+        [(money,)] = db.execute("select money from accounts where customer = ?", (event.customer,))
+        if money < event.total:
+            return PaymentRefused(**dict(event))
+        db.execute("insert into charges values (?, ?)", (event.order_id, event.total))
+        return PaymentCharged(**dict(event))
+
+
+def always_yes(event, ctx):
+    with ctx.database as db:
+        db.execute("insert or ignore into done values ('pay', ?)", (event.order_id,))
+    return PaymentCharged(**dict(event))
+
+
+def tells_the_rest(event, ctx):
+    with ctx.database as db:
+        if not db.execute("insert or ignore into done values ('pay', ?)", (event.order_id,)).rowcount:
+            return None
+        said = _pay(db, event)
+        [(money,)] = db.execute("select money from accounts where customer = ?", (event.customer,))
+    return said.model_copy(update={"total": money})
+
+
+async def says_it_first(event, ctx):
+    """Publishes, and then saves."""
+    with ctx.database as db:
+        if db.execute(FIND, (event.order_id,)).fetchone():
+            return
+        [(money,)] = db.execute("select money from accounts where customer = ?", (event.customer,))
+    await ctx.publish((PaymentCharged if money >= event.total else PaymentRefused)(**dict(event)))
+    with ctx.database as db:
+        db.execute("insert into done values ('pay', ?)", (event.order_id,))
+        _pay(db, event)
+
+
+async def within_the_transaction(event, ctx):
+    """What is published does not wait for the end of the `with`."""
+    with ctx.database as db:
+        if not db.execute("insert or ignore into done values ('pay', ?)", (event.order_id,)).rowcount:
+            return
+        await ctx.publish(_pay(db, event))
+
+
+def for_this_run_only(event, ctx):
+    """Written for what the picture showed."""
+    with ctx.database as db:
+        if not db.execute("insert or ignore into done values ('pay', ?)", (event.order_id,)).rowcount:
+            return None
+        if event.order_id == "order-18":
+            return PaymentRefused(**dict(event))
+        return _pay(db, event)
+
+
+def does_nothing(event, ctx):
+    ctx.note(event.order_id)
+
+
+RIGHT_2 = [returns_the_message, note_first, by_the_constraint, as_the_lesson_does]
+WRONG_2 = {
+    "charged twice": [plainly, noted_after, in_memory],
+    "raises": [raises_at_the_account],
+    "refused, and charged": [forgets_that_it_refused],
+    "refused with money enough": [keeps_a_coin, for_this_run_only],
+    "never released": [refuses_in_silence, once_for_each_customer, does_nothing, noted_before],
+    "paid, and never shipped": [charges_in_silence],
+    "the books do not balance": [takes_nothing],
+    "shipped unpaid": [always_yes, says_it_first, within_the_transaction],
+    "speaks of something else": [tells_the_rest],
+}
+
+
+# -- 05.3
+
+
+async def outbox_of_envelopes(event, ctx):
+    note = type(event).__name__, event.order_id
+    with ctx.database as db:
+        if not db.execute("select 1 from outbox where step = ? and order_id = ?", note).fetchone():
+            db.execute("insert into outbox values (?, ?, ?)", (*note, ctx.envelope(_pay(db, event))))
+        [(said,)] = db.execute("select said from outbox where step = ? and order_id = ?", note)
+    await ctx.publish(said)
+
+
+def says_it_anew(event, ctx):
+    """Keeps what was decided and not what was said: a new event each time, which all receivers take for the first."""
+    with ctx.database as db:
+        if not db.execute(FIND, (event.order_id,)).fetchone():
+            db.execute("insert into done values ('pay', ?)", (event.order_id,))
+            return _pay(db, event)
+        charged = db.execute("select 1 from charges where order_id = ?", (event.order_id,)).fetchone()
+    return (PaymentCharged if charged else PaymentRefused)(**dict(event))
+
+
+async def marks_what_is_said(event, ctx):
+    """More than needed: what was published is marked, and not published again."""
+    with ctx.database as db:
+        db.execute("create table if not exists news (order_id text primary key, kind text, published int)")
+        if db.execute("insert or ignore into news values (?, null, 0)", (event.order_id,)).rowcount:
+            kind = type(_pay(db, event)).__name__
+            db.execute("update news set kind = ? where order_id = ?", (kind, event.order_id))
+        [(kind, published)] = db.execute("select kind, published from news where order_id = ?", (event.order_id,))
+    if not published:
+        message = {"PaymentCharged": PaymentCharged, "PaymentRefused": PaymentRefused}[kind]
+        await ctx.publish(message(**event.model_dump()))
+        with ctx.database as db:
+            db.execute("update news set published = 1 where order_id = ?", (event.order_id,))
+
+
+def says_again_that_it_charged(event, ctx):
+    """… and not that it refused."""
+    with ctx.database as db:
+        if db.execute("select 1 from charges where order_id = ?", (event.order_id,)).fetchone():
+            return PaymentCharged(**dict(event))
+        if db.execute(FIND, (event.order_id,)).fetchone():
+            return None
+        db.execute("insert into done values ('pay', ?)", (event.order_id,))
+        return _pay(db, event)
+
+
+def decides_again(event, ctx):
+    with ctx.database as db:
+        if db.execute("select 1 from charges where order_id = ?", (event.order_id,)).fetchone():
+            return PaymentCharged(**dict(event))
+        return _pay(db, event)
+
+
+async def outbox_in_memory(event, ctx):
+    with ctx.database as db:
+        if not db.execute(FIND, (event.order_id,)).fetchone():
+            db.execute("insert into done values ('pay', ?)", (event.order_id,))
+            ctx.state[event.order_id] = _pay(db, event)
+    if event.order_id in ctx.state:
+        await ctx.publish(ctx.state[event.order_id])
+
+
+async def marks_before_it_says(event, ctx):
+    said = returns_the_message(event, ctx)
+    if said:
+        with ctx.database as db:
+            db.execute("insert into outbox values ('said', ?, ?)", (event.order_id, ctx.envelope(said)))
+        await ctx.publish(said)
+
+
+async def outbox_after_the_charge(event, ctx):
+    """Two transactions, and a crash finds the place between them."""
+    with ctx.database as db:
+        new = db.execute("insert or ignore into done values ('pay', ?)", (event.order_id,)).rowcount
+        said = _pay(db, event) if new else None
+    with ctx.database as db:
+        if said:
+            db.execute("insert into outbox values ('pay', ?, ?)", (event.order_id, ctx.envelope(said)))
+        [(said,)] = db.execute("select said from outbox where order_id = ?", (event.order_id,))
+    await ctx.publish(said)
+
+
+async def whatever_lies_in_the_outbox(event, ctx):
+    with ctx.database as db:
+        if not db.execute("select 1 from outbox where order_id = ?", (event.order_id,)).fetchone():
+            db.execute("insert into outbox values ('pay', ?, ?)", (event.order_id, ctx.envelope(_pay(db, event))))
+        said = db.execute("select said from outbox").fetchone()[0]
+    await ctx.publish(said)
+
+
+def tries_until_it_is_told(event, ctx):
+    """Charges again where it does not know that it has been told."""
+    with ctx.database as db:
+        if db.execute("select 1 from outbox where order_id = ?", (event.order_id,)).fetchone():
+            return None
+        ctx.state["last"] = event.order_id
+        return _pay(db, event)
+
+
+RIGHT_3 = [outbox_of_envelopes, says_it_anew, marks_what_is_said]
+WRONG_3 = {
+    "paid, and never shipped": [returns_the_message, as_the_lesson_does, outbox_in_memory, marks_before_it_says],
+    "never released": [says_again_that_it_charged, whatever_lies_in_the_outbox],
+    "refused, and charged": [decides_again],
+    "shipped unpaid": [says_it_first],
+    "charged twice": [tries_until_it_is_told],
+    "a dead letter": [outbox_after_the_charge],
+}

@@ -1,0 +1,321 @@
+"""Answers to the exercises of lesson 06 as learners write them: right ones, and wrong ones by the anomaly they have."""
+
+# -- 06.1
+
+
+def longer_names():
+    delay, the_rest = 1.0, 0.1
+    return delay + the_rest, "a"
+
+
+def a_list():
+    return [1.1, "a"]
+
+
+async def asynchronous():
+    return 11 / 10, "a"
+
+
+def the_default():
+    return 1.0, "a"
+
+
+def half_a_second():
+    return 0.5, "a"
+
+
+def two_seconds():
+    return 2, "a"
+
+
+def nothing_is_lost():
+    return 1.1, "b"
+
+
+def taken_back():
+    return 1.1, "c"
+
+
+def slower():
+    return 1.1, "d"
+
+
+RIGHT_1 = [longer_names, a_list, asynchronous]
+WRONG_1 = {
+    "taken for a refusal": [the_default, half_a_second],
+    "longer than needed": [two_seconds],
+    "another reason": [nothing_is_lost, taken_back, slower],
+}
+
+
+# -- 06.2
+
+FORWARD = ["ReserveInventory", "ChargePayment", "ShipOrder"]
+BACK = {"ReserveInventory": "ReleaseInventory", "ChargePayment": "RefundPayment"}
+
+
+def by_what_is_done(log):
+    done = [step for step, answer in log if answer == "done"]
+    if not any(answer == "refused" for _, answer in log):
+        return "OrderCompleted" if len(done) == 3 else FORWARD[len(done)]
+    for step in reversed(FORWARD[:2]):
+        if step in done and BACK[step] not in done:
+            return BACK[step]
+    return "OrderCancelled"
+
+
+def as_a_table(log):
+    """The lesson's plan: from the last line alone."""
+    plan = {
+        ("ReserveInventory", "done"): "ChargePayment",
+        ("ReserveInventory", "refused"): "OrderCancelled",
+        ("ChargePayment", "done"): "ShipOrder",
+        ("ChargePayment", "refused"): "ReleaseInventory",
+        ("ShipOrder", "done"): "OrderCompleted",
+        ("ShipOrder", "refused"): "RefundPayment",
+        ("RefundPayment", "done"): "ReleaseInventory",
+        ("ReleaseInventory", "done"): "OrderCancelled",
+    }
+    return plan[log[-1]] if log else "ReserveInventory"
+
+
+async def with_a_stack(lines):
+    """Other names, async, more steps than needed; and it uses up the list that it was given."""
+    undo, refused = [], False
+    while lines:
+        step, answer = lines.pop(0)
+        refused = refused or answer == "refused"
+        if answer == "done" and step in BACK.values():
+            undo.remove(step)
+        elif answer == "done":
+            undo.append(BACK.get(step))
+    if refused:
+        return undo.pop() if undo else "OrderCancelled"
+    return [*FORWARD, "OrderCompleted"][len(undo)]
+
+
+def in_a_match(log):
+    """Sorted, so that its own answer does not hang on the order of the lines; returns what it has as a message's name."""
+    match sorted(step for step, answer in log if answer == "done"), any(a == "refused" for _, a in log):
+        case [], False:
+            return "ReserveInventory"
+        case ["ReserveInventory"], False:
+            return "ChargePayment"
+        case ["ChargePayment", "ReserveInventory"], False:
+            return "ShipOrder"
+        case [_, _, "ShipOrder"], False:
+            return "OrderCompleted"
+        case ["ChargePayment", "ReserveInventory"], True:
+            return "RefundPayment"
+        case ((["ReserveInventory"] | ["ChargePayment", "RefundPayment", "ReserveInventory"]), True):
+            return "ReleaseInventory"
+    return "OrderCancelled"
+
+
+def only_forward(log):
+    return [*FORWARD, "OrderCompleted"][len(log)]
+
+
+def asks_again_what_is_refused(log):
+    done = [step for step, answer in log if answer == "done"]
+    return [*FORWARD, "OrderCompleted"][len(done)]
+
+
+def cancels_and_leaves_it(log):
+    if any(answer == "refused" for _, answer in log):
+        return "OrderCancelled"
+    return only_forward(log)
+
+
+def keeps_the_money(log):
+    if any(answer == "refused" for _, answer in log):
+        done = [step for step, answer in log if answer == "done"]
+        return "ReleaseInventory" if "ReserveInventory" in done and "ReleaseInventory" not in done else "OrderCancelled"
+    return only_forward(log)
+
+
+def keeps_the_tea(log):
+    if any(answer == "refused" for _, answer in log):
+        done = [step for step, answer in log if answer == "done"]
+        return "RefundPayment" if "ChargePayment" in done and "RefundPayment" not in done else "OrderCancelled"
+    return only_forward(log)
+
+
+def first_things_first(log):
+    done = [step for step, answer in log if answer == "done"]
+    if not any(answer == "refused" for _, answer in log):
+        return only_forward(log)
+    return next((BACK[s] for s in FORWARD[:2] if s in done and BACK[s] not in done), "OrderCancelled")
+
+
+def undoes_everything(log):
+    """Also the step that was refused."""
+    asked = [step for step, _ in log]
+    if not any(answer == "refused" for _, answer in log):
+        return only_forward(log)
+    return next((BACK[s] for s in reversed(FORWARD[:2]) if s in asked and BACK[s] not in asked), "OrderCancelled")
+
+
+def ships_first(log):
+    order = ["ReserveInventory", "ShipOrder", "ChargePayment"]
+    done = [step for step, answer in log if answer == "done"]
+    if not any(answer == "refused" for _, answer in log):
+        return [*order, "OrderCompleted"][len(log)]
+    return "ReleaseInventory" if "ReserveInventory" in done and "ReleaseInventory" not in done else "OrderCancelled"
+
+
+def always_completed(log):
+    return by_what_is_done(log).replace("Cancelled", "Completed")
+
+
+def never_begins(log):
+    return "OrderCancelled"
+
+
+def stops_before_the_parcel(log):
+    return "OrderCompleted" if len(log) == 2 and log[1][1] == "done" else by_what_is_done(log)
+
+
+def cancels_what_is_shipped(log):
+    return by_what_is_done(log).replace("Completed", "Cancelled")
+
+
+def skips_the_stock(log):
+    done = [step for step, answer in log if answer == "done"]
+    if not any(answer == "refused" for _, answer in log):
+        return ["ChargePayment", "ShipOrder", "OrderCompleted"][len(log)]
+    return "RefundPayment" if "ChargePayment" in done and "RefundPayment" not in done else "OrderCancelled"
+
+
+def says_nothing(log):
+    if len(log) < 3:
+        print(FORWARD[len(log)])
+
+
+def another_word(log):
+    return [*FORWARD, "done"][len(log)]
+
+
+def as_long_as_all_is_done(log):
+    """Forward while every answer is done, and otherwise back: right as long as there is always an answer."""
+    undo = [BACK[step] for step, answer in log if answer == "done" and step in BACK]
+    if all(answer == "done" for _, answer in log):
+        return [*FORWARD, "OrderCompleted"][len(log)]
+    return next((step for step in reversed(undo) if (step, "done") not in log), "OrderCancelled")
+
+
+RIGHT_2 = [as_long_as_all_is_done, by_what_is_done, as_a_table, with_a_stack, in_a_match]
+WRONG_2 = {
+    "never ends": [asks_again_what_is_refused],
+    "shipped unpaid": [only_forward, ships_first],
+    "never refunded": [keeps_the_money, stops_before_the_parcel],
+    "never released": [cancels_and_leaves_it, keeps_the_tea],
+    "not in reverse": [first_things_first],
+    "undone, and never done": [undoes_everything],
+    "another end is told": [always_completed, cancels_what_is_shipped],
+    "cancelled, and nobody refused": [never_begins],
+    "shipped, and still in stock": [skips_the_stock],
+    "misuse": [says_nothing, another_word],
+}
+
+
+# -- 06.3
+
+
+def asks_again(log):
+    if log and log[-1][1] == "no answer":
+        return log[-1][0]
+    return by_what_is_done([line for line in log if line[1] != "no answer"])
+
+
+def the_table_goes_on(log):
+    if not log:
+        return "ReserveInventory"
+    step, answer = log[-1]
+    return step if answer == "no answer" else as_a_table(log)
+
+
+async def gives_up_before_the_parcel(log):
+    """Two questions without an answer, and it goes back, also what is in doubt; of a parcel it asks until it knows."""
+    known = {}
+    for step, answer in log:
+        known.setdefault(step, []).append(answer)
+    if known.get("ShipOrder", ["?"])[-1] == "done":
+        return "OrderCompleted"
+    back = any(answers[-1] == "refused" for answers in known.values())
+    back = back or any(known.get(step, [])[-2:] == ["no answer"] * 2 for step in BACK)
+    back = back or any(step in known for step in BACK.values())
+    if not back:
+        return next(step for step in FORWARD if known.get(step, ["?"])[-1] != "done")
+    for step, undo in reversed(list(BACK.items())):
+        if known.get(step, ["refused"])[-1] != "refused" and known.get(undo, ["?"])[-1] != "done":
+            return undo
+    return "OrderCancelled"
+
+
+def until_it_is_known(log):
+    """The last answer that there is to each step counts."""
+    answers = dict(log)
+    if "refused" not in answers.values():
+        way = [*FORWARD, "OrderCompleted"]
+    else:
+        way = [BACK[step] for step in ("ChargePayment", "ReserveInventory") if answers.get(step) == "done"]
+        way.append("OrderCancelled")
+    return next(step for step in way if answers.get(step) != "done")
+
+
+def no_answer_is_no(log):
+    return by_what_is_done([(step, "done" if answer == "done" else "refused") for step, answer in log])
+
+
+def no_answer_is_yes(log):
+    done = list(dict.fromkeys(step for step, answer in log if answer != "refused"))
+    return by_what_is_done([(step, "done") for step in done] + [line for line in log if line[1] == "refused"])
+
+
+def undoes_what_is_in_doubt(log):
+    """… also when a parcel may be out."""
+    if not any(answer != "done" for _, answer in log):
+        return only_forward(log)
+    answers = dict(log)
+    for step in ("ChargePayment", "ReserveInventory"):
+        if answers.get(step, "refused") != "refused" and answers.get(BACK[step]) != "done":
+            return BACK[step]
+    return "OrderCancelled"
+
+
+def asks_again_once(log):
+    if len(log) > 1 and log[-1][1] == log[-2][1] == "no answer":
+        return undoes_what_is_in_doubt(log)
+    return asks_again(log)
+
+
+def lets_the_refund_go(log):
+    """A refund that is not answered is taken for one."""
+    return asks_again([("RefundPayment", "done") if line == ("RefundPayment", "no answer") else line for line in log])
+
+
+def starts_again(log):
+    return "ReserveInventory" if log and log[-1][1] == "no answer" else asks_again(log)
+
+
+def waits_for_ever(log):
+    """Counts a step that was not answered and then done as two."""
+    if log and log[-1][1] == "no answer":
+        return log[-1][0]
+    return [*FORWARD, "OrderCompleted"][min(len(log), 3)] if not any(a == "refused" for _, a in log) else by_what_is_done(log)
+
+
+def gives_up_and_leaves_it(log):
+    if log and log[-1][1] == "no answer":
+        return "OrderCancelled"
+    return by_what_is_done(log)
+
+
+RIGHT_3 = [by_what_is_done, asks_again, the_table_goes_on, gives_up_before_the_parcel, until_it_is_known]
+WRONG_3 = {
+    "never ends": [as_a_table, asks_again_what_is_refused],
+    "never released": [as_long_as_all_is_done, no_answer_is_no, gives_up_and_leaves_it],
+    "shipped unpaid": [starts_again, undoes_what_is_in_doubt, asks_again_once, no_answer_is_yes],
+    "never refunded": [lets_the_refund_go, waits_for_ever],
+}
