@@ -65,6 +65,7 @@ def tell(step: SagaStep, saga: Saga, told: list[int], answers: Answers, commands
     done, again, undone = _done(step, saga, handlings)
     if step.event and not done and not step.refusals and (quiet := [h.last for h in handlings if h.finished]):
         found.append(Moment(journal[quiet[-1]].time, "silent", ""))
+        found += [Moment(journal[n].time, "saved", "") for h in handlings for n in h.saves]
     found += [Moment(journal[n].time, "done", "") for n in done] + [Moment(journal[n].time, "again", "") for n in again]
     found += [Moment(journal[n].time, "undone", "") for n in undone]
     found += [Moment(journal[n].time, "refused", journal[n].envelope.type) for n in step.refusals]
@@ -77,7 +78,7 @@ def tell(step: SagaStep, saga: Saga, told: list[int], answers: Answers, commands
     timers = [] if step.event else _timers(step, saga, told)
     step.timed = bool(timers)
     found += [Moment(time, "no answer", name) for time, name in timers if done_by is None or time < done_by]
-    found.sort(key=lambda moment: moment.time)
+    found.sort(key=lambda moment: (moment.time, moment.what != "saved"))  # what came after a save at the same time has the last word
     step.bars.sort(key=lambda bar: bar.start)
 
 

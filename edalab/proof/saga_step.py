@@ -10,7 +10,7 @@ from ..errors import shortened
 
 class Moment(NamedTuple):
     """Something that happened to a step at `time` (ms). `what` is one of: asked, sent, began, done, again (its effect came
-    a second time), undone (compensated), nothing (handled without effect), answered, no answer, late answer, answer lost, refused, failed,
+    a second time), saved (and never said), undone (compensated), nothing (handled without effect), answered, no answer, late answer, answer lost, refused, failed,
     lost, crash, given up, never (came), silent (handled, and nothing said)."""
 
     time: int

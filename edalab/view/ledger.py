@@ -23,17 +23,18 @@ class Ledger:
         self.later = "after" if over else "now"
         books = [_read(function, run.at(before / 1000)), _read(function, run if now is None else run.at(now / 1000))]
         names = dict.fromkeys([*books[0], *books[1]])
-        self.rows = []
+        self.rows, judged = [], False
         for name in names:
             was, _ = books[0].get(name, (None, None))
             value, should = books[1].get(name, (None, None))
             if should is None and (came in ("compensated", "refused") or came == "not undone" and value == was):
                 should = was  # nothing may be left of it
-            self.rows.append((clean(name, 40), was, value, should))
-        self.judged = any(row[3] is not None for row in self.rows) or end in ("compensated", "refused", "not undone")
+            judged |= should is not None
+            self.rows.append((clean(name, 40), was, value, should if over else None))  # on the way, books may say anything
+        self.judged = judged or end in ("compensated", "refused", "not undone")
         self.stays = [came == "not undone" and value != was for _, was, value, _ in self.rows]
-        self.right = [over and should is not None and value == should for _, _, value, should in self.rows]
-        self.wrong = [over and should is not None and value != should for _, _, value, should in self.rows]
+        self.right = [should is not None and value == should for _, _, value, should in self.rows]
+        self.wrong = [should is not None and value != should for _, _, value, should in self.rows]
 
     @property
     def width(self) -> int:

@@ -151,7 +151,12 @@ def _legend(scene: Scene, story: SagaStory, y: int, right: int) -> int:
     return y
 
 
-_LEGEND = (("asked,sent", "grey line: waited for"), ("done", "black tick: done"), ("no answer", "hourglass: no answer in time"))
+_LEGEND = (  # what happened, and what a reader may need told about how it is drawn
+    ("asked,sent", "grey line: waited for"), ("done", "black tick: done"), ("saved", "black tick, never said: saved"),
+    ("crash", "cross: crash"), ("failed", "triangle: failed"), ("given up", "square: dead letter"),
+    ("refused", "barred ring: refused"), ("no answer", "hourglass: no answer in time"),
+    ("lost,answer lost", "small cross: lost on the way"), ("never", "struck ring: never came"), ("again", "two dots: done again"),
+)  # fmt: skip
 
 
 def _say(scene: Scene, story: SagaStory, states, came: Outcome, books: Ledger | None, sagas: int, now: int | None) -> None:

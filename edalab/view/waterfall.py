@@ -12,7 +12,7 @@ from .text import clean, seconds, shorten, text_width
 BAR, MOST = 12, 60  # px; handlings in a row
 _MARKS = {
     "no answer": "no answer", "failed": "failed", "crash": "crash", "given up": "dead letter", "refused": "refused",
-    "answer lost": "stopped", "lost": "stopped", "again": "doubled", "never": "lost", "silent": "stopped",
+    "answer lost": "stopped", "lost": "stopped", "again": "doubled", "never": "lost",
 }  # fmt: skip
 _GRAVE = {"late", "in doubt", "failed", "done twice", "refused", "never done"}
 _HURT = ("crash", "failure", "retry", "dead_letter")
@@ -95,21 +95,23 @@ class _Row:
                 end = self.now if bar.end is None else min(bar.end, self.now)
                 x, wide = self.x(bar.start), max(5, self.x(end) - self.x(bar.start))
                 hurt = bar.ending in _HURT and end == bar.end
+                returned = self.state.name == "failed" and bar.ending not in _HURT  # it did not fail, and said nothing
                 tip = f"{self.step.name}, {seconds(bar.start)} to {seconds(end)}" + (f": {bar.ending}" if bar.ending in _HURT[:3] else "")
-                self.scene.bars.append(Box(x, self.y - BAR // 2, wide, BAR, "failed" if hurt else kind, tip))
+                self.scene.bars.append(Box(x, self.y - BAR // 2, wide, BAR, "failed" if hurt else "under way" if returned else kind, tip))
                 self._took(x, x + wide)
 
     def _marks(self) -> None:
         name = self.step.name
         for moment in self.moments:
             x = self.x(moment.time)
-            if moment.what == "done":
-                tip = f"{name} done at {seconds(moment.time)}"
+            if moment.what in ("done", "saved"):
+                tip = f"{name} {moment.what} at {seconds(moment.time)}"
                 self.scene.bars.append(Box(x - 1, self.y - BAR // 2, 2, BAR, "saved", tip))
                 if not self.step.bars:
                     self.scene.marks.append(Mark(x, self.y, "published", f"{name} published at {seconds(moment.time)}"))
                 self._took(x, x + 4)
             elif moment.what in _MARKS:
+                x += 6 * ("saved" in {m.what for m in self.moments if m.time == moment.time})  # beside its tick
                 tip = clean(f"{name}: {moment.what}{' ' + moment.words if moment.words else ''} at {seconds(moment.time)}")
                 self.scene.marks.append(Mark(x, self.y, _MARKS[moment.what], tip))
                 self._took(x, x + 7)
