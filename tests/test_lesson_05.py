@@ -10,6 +10,7 @@ import pytest
 from edalab import claims, explore, simulate
 from edalab.model import Message
 from edalab.proof.handlings import Handlings
+from edalab.view import saga_map
 from tools import store
 
 NOTEBOOK = nbformat.read(store.ROOT / "notebooks" / "05-choreographed-saga.ipynb", as_version=4)
@@ -98,6 +99,16 @@ def test_once_is_broken_just_where_something_is_to_be_published(singles):
     }  # fmt: skip
 
 
+def test_published_inside_the_transaction_an_order_is_announced_that_is_not_there(lesson):
+    result = explore(lesson.shop_of(lesson.MENDED, lesson.inside, lesson.DONE), lesson.two_orders, lesson.PROMISES)
+    assert set(broken(result)) == {"orders_knows"}
+    run = result.smallest("orders_knows")
+    assert [(fault.do, fault.at) for fault in run.faults] == [("crash", "orders.save.PlaceOrder")]
+    assert run.rows("orders", "select state from orders where order_id = 'order-17'") == [("created",)]
+    handled = [s.envelope.type for s in run.journal if s.step == "handle" and s.service == "orders" and s.envelope.subject == "order-17"]
+    assert handled == ["PlaceOrder", "OrderShipped", "PlaceOrder"]
+
+
 def test_the_last_design_survives_every_single_fault(singles):
     assert broken(singles["outbox"]) == {}
     assert all(singles["outbox"].outcome(claim) == "holds" for claim in singles["outbox"].claims)
@@ -128,12 +139,40 @@ def test_three_failures_leave_the_outbox_full_and_the_parcel_unsent(lesson):
     assert [step.envelope.type for step in lesson.refused.journal if step.step == "dead_letter"] == ["InventoryReserved"]
 
 
+def test_late_and_lost_look_the_same_on_the_map_and_not_in_the_books(lesson):
+    late, lost = (saga_map(run, "order-17", cursor=10) for run in (lesson.waiting, lesson.lost))
+    assert [step.name for step in late.story.steps][:3] == [step.name for step in lost.story.steps]
+    assert {(late.graph.nodes["PaymentCharged"]["state"]), lost.graph.nodes["PaymentCharged"]["state"]} == {"failed"}
+    assert lesson.books(lesson.waiting.at(10))["money"][0] == 0 and lesson.books(lesson.lost.at(10))["money"][0] == 20
+    assert lesson.orders_in(lesson.waiting, "shipping", "parcels") == ["order-17"]
+    assert lesson.orders_in(lesson.lost, "shipping", "parcels") == []
+
+
+def test_the_books_say_of_each_break_what_its_claims_say(lesson):
+    naive, silent = lesson.books(lesson.naive), lesson.books(lesson.silent)
+    assert naive == {"stock": (5, 8), "money": (20, 20), "pieces sent": 2}
+    assert silent == {"stock": (8, 10), "money": (20, 0), "pieces sent": 0}
+    assert lesson.books(lesson.compensated) == {"stock": (8, 8), "money": (20, 20), "pieces sent": 2}
+
+
+def test_tea_is_sold_that_is_not_there_and_no_claim_says_so(lesson):
+    async def too_much(ctx):
+        await ctx.send(lesson.PlaceOrder(order_id="order-19", customer="ada", pieces=12, total=20))
+
+    run = simulate(lesson.mended, too_much)
+    assert lesson.stock(run) < 0
+    assert "broken" not in [run.check(claim).outcome for claim in lesson.CLAIMS]
+
+
 def test_a_late_second_copy_saves_nothing_where_it_goes_through_the_outbox(lesson):
     def saved_late(way):
         run = simulate(lesson.the_shop("an event", way), lesson.bob_orders, faults=lesson.LATE)
         return sum(step.step == "save" and step.time > 500 for step in run.journal)
 
     assert saved_late("plainly") > 0 and saved_late("outbox") == 0
+    echo = simulate(lesson.the_shop("an event", "plainly"), lesson.bob_orders, faults=lesson.LATE)
+    assert [lesson.stock(echo.at(t)) for t in (0.5, 0.55, 0.6)] == [10, 7, 10]
+    assert "broken" not in [echo.check(claim).outcome for claim in lesson.PROMISES]
 
 
 def test_the_story_of_an_order_is_that_order_alone(lesson):
@@ -142,3 +181,10 @@ def test_the_story_of_an_order_is_that_order_alone(lesson):
         "PlaceOrder", "OrderCreated", "InventoryReserved", "PaymentRefused", "InventoryReleased",
     ]  # fmt: skip
     assert list(story["caused by"])[1:] == list(story.id)[:-1]  # each is the reason for the next
+
+
+def test_the_story_lists_what_was_published_alone(lesson):
+    assert list(lesson.story(lesson.silent, "order-17").message) == ["PlaceOrder", "OrderCreated", "InventoryReserved"]
+    assert list(lesson.story(lesson.both, "order-17").message).count("PaymentCharged") == 1
+    with pytest.raises(LookupError, match="nothing was said of 'order-99'"):
+        lesson.story(lesson.both, "order-99")
