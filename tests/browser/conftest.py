@@ -100,6 +100,7 @@ def lab(tmp_path_factory):
         (home / folder_name).mkdir()
     environment = os.environ | {name: str(home / folder_name) for name, folder_name in own.items()}
     environment.pop("JUPYTER_TOKEN", None)
+    environment.pop("EDALAB_PROGRESS", None)  # kept as a learner's is, beside the copies
     log = home / "lab.log"
     with log.open("w") as written:
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--port=0"]

@@ -1,0 +1,62 @@
+"""An exercise in the browser: a wrong answer is typed, the hint and the failing run are read; a right one, and it is correct."""
+
+import json
+
+WRONG = """def keep(event, ctx):
+    if event.version > ctx.state.get(event.customer, 0):
+        with ctx.database as db:
+            if event.address is None:
+                db.execute("delete from addresses where customer = ?", (event.customer,))
+            else:
+                news = (event.customer, event.address, event.version)
+                db.execute("insert or replace into addresses values (?, ?, ?)", news)
+        ctx.state[event.customer] = event.version"""
+RIGHT = """def keep(event, ctx):
+    with ctx.database as db:
+        news = (event.customer, event.address, event.version)
+        db.execute("insert into addresses values (?, ?, ?) on conflict do update set address = excluded.address, "
+                   "version = excluded.version where excluded.version > version", news)"""
+
+
+def cell(page, words):
+    found = page.locator(".jp-NotebookPanel:visible .jp-CodeCell", has_text=words).first
+    found.scroll_into_view_if_needed()
+    return found
+
+
+def write(page, answer, words):
+    editor = cell(page, words).locator(".cm-content")
+    editor.click()
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.insert_text(answer)
+    page.keyboard.press("Shift+Enter")
+
+
+def check(lab, page, words, said):
+    here = cell(page, words)
+    here.locator(".cm-content").click()
+    page.keyboard.press("Shift+Enter")
+    lab.wait_until_idle(page)
+    output = here.locator(".jp-OutputArea")
+    output.get_by_text(said).first.wait_for()
+    return output
+
+
+def test_a_wrong_answer_is_told_what_is_wrong_and_a_right_one_is_correct(lab, page, screenshot):
+    lab.open(page, "02-event-carried-state-transfer.ipynb")
+    lab.run_all(page)
+    check(lab, page, 'check(keep, "02.2")', "02.2 not attempted")
+    screenshot("exercise-not-attempted")
+    write(page, WRONG, "def keep(event, ctx)")
+    output = check(lab, page, 'check(keep, "02.2")', "an older event wins")
+    output.get_by_text("Follow the last arrow to shipping").wait_for()
+    output.get_by_text("crash shipping.handle.AddressChanged #3").first.wait_for()
+    output.locator("img").wait_for()
+    output.evaluate("shown => shown.closest('.jp-CodeCell').scrollIntoView()")
+    screenshot("exercise-not-yet")
+    check(lab, page, 'check(keep, "02.2")', "The event says which version it is.")  # asked again, it becomes plainer
+    write(page, RIGHT, "def keep(event, ctx)")
+    check(lab, page, 'check(keep, "02.2")', "02.2 correct")
+    screenshot("exercise-correct")
+    kept = json.loads((lab.folder / "notebooks" / "progress.json").read_text(encoding="utf-8"))["exercises"]["02.2"]
+    assert kept["outcome"] == "correct" and kept["tries"] == 3 and kept["anomalies"] == {"an older event wins": 2}
