@@ -140,6 +140,10 @@ class Bank(RuleBasedStateMachine):
     @rule(stream=ANY, until=st.tuples(BOUNDS, BOUNDS), as_of=st.tuples(BOUNDS, BOUNDS), fold=FOLDS)
     def ask_for_the_difference(self, stream, until, as_of, fold):
         fold, start = fold
+        if stream is not None and not self.book.version(stream):
+            with pytest.raises(Misuse, match="no stream"):
+                self.stores[0].difference(stream, fold, start, until=until, as_of=as_of)
+            return
         found = self.stores[0].difference(stream, fold, start, until=until, as_of=as_of)
         before, after = (self.book.as_happened(stream, *bounds) for bounds in zip(until, as_of))
         assert list(map(seen, found.came)) == [told(fact) for fact in after if fact not in before]
@@ -149,6 +153,10 @@ class Bank(RuleBasedStateMachine):
 
     @rule(stream=ANY, until=BOUNDS, as_of=BOUNDS)
     def ask_why(self, stream, until, as_of):
+        if stream is not None and not self.book.version(stream):
+            with pytest.raises(Misuse, match="no stream"):
+                self.stores[1].table(stream)
+            return
         rows = self.stores[1].table(stream, course, {"facts": [], "sum": 0}, until=until, as_of=as_of)
         facts, states = self.book.as_happened(stream, until, as_of), []
         for number in range(len(facts)):
