@@ -47,10 +47,10 @@ class Transaction:
         self.connection, self.name = connection, name
 
     def __enter__(self):
-        self.own = isinstance(self.connection, sqlite3.Connection) and not self.connection.in_transaction
-        if not self.own:
-            return self.connection
         try:
+            self.own = isinstance(self.connection, sqlite3.Connection) and not self.connection.in_transaction
+            if not self.own:
+                return self.connection
             self.connection = self.connection.cursor()  # one for all: each execute of a connection makes another
             return self.connection.execute("begin immediate")
         except sqlite3.Error as error:
@@ -137,7 +137,7 @@ def told(error: sqlite3.Error, name: str) -> Misuse:
         return Misuse(f"{name} can only be read (a run's database, or a file you may not write to); nothing was changed")
     if "malformed" in said or "not a database" in said:
         return Misuse(f"{name} is no event store that can be read: {said}; it was left as it is")
-    if "column" in said:
+    if "column" in said or "already exists" in said:
         return Misuse(f"{name} has a table of its own where the event store's would be: {said}; rename that table")
     return Misuse(f"{name}: {said}; nothing was changed")
 

@@ -243,7 +243,7 @@ class EventStore:
     def __repr__(self) -> str:
         try:
             streams = self._value("select count(*) from stored_events where version = 1") or 0
-            said = f"{len(self):,} events in {streams:,} stream" + ("" if streams == 1 else "s")
+            said = " in ".join(f"{n:,} {what}{'' if n == 1 else 's'}" for n, what in ((len(self), "event"), (streams, "stream")))
         except Misuse as misuse:
             said = str(misuse)
         return "<EventStore: " + "; ".join([said, *self.notes]) + ">"
