@@ -1,9 +1,5 @@
 """Tables that tests record are shown at the end of a test run, to be read where only its log is kept."""
 
-import os
-
-os.environ["EDALAB_PROGRESS"] = ""  # what tests and their notebooks do is no learner's progress
-
 
 def pytest_terminal_summary(terminalreporter):
     for outcome in ("passed", "failed"):
