@@ -83,7 +83,7 @@ def _sent(*messages: Command | float) -> Callable:
 
 
 def bank_of(withdraw: Callable, variant: int) -> tuple[System, list[Callable]]:
-    """Two people want what only one of them can have; and twice somebody wants more than there is, shortly before money comes."""
+    """Two people want what only one of them can have, by one coin; and twice somebody wants more than there is, shortly before money comes."""
     bank = System("bank")
     accounts = bank.service("accounts", replicas=2)
     accounts.handles(OpenAccount)(open_account)
@@ -97,7 +97,7 @@ def bank_of(withdraw: Callable, variant: int) -> tuple[System, list[Callable]]:
         3,
         Withdraw(account=ours, amount=40 + odd),
         0.1,
-        Withdraw(account=ours, amount=80),
+        Withdraw(account=ours, amount=61),
         0.1,
         Withdraw(account=theirs, amount=SUSPICIOUS + odd),
     )

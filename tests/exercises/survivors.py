@@ -8,6 +8,10 @@ APART = "neither line looks at what the other does, and both are in one transact
 MONEY = "have = 'select money from accounts where customer = ?'"
 TAKE = "db.execute(take, (event.total, event.customer))"
 CHARGE = "db.execute('insert into charges values (?, ?)', (event.order_id, event.total))"
+ASK = "answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))"
+REFUSE = "decision = WithdrawalRefused(amount=command.amount)"
+PEAKS = "update peaks set balance = balance + ?1, highest = max(highest, balance + ?1) where account = ?2"
+ASKED = "it asks where it need not, and is told the same"
 
 SURVIVORS: dict[str, dict[str, str]] = {
     "01.3": {
@@ -21,6 +25,25 @@ SURVIVORS: dict[str, dict[str, str]] = {
     },
     "02.3": {
         "excluded.version > addresses.version -> excluded.version >= addresses.version": AGAIN,
+    },
+    "03.2": {
+        f"swapped: with ctx.database as db: | {ASK}": "fraud is asked first, and then it is read: as right",
+        f"swapped: {ASK} | {REFUSE}": APART,
+    },
+    "03.3": {
+        f"swapped: if ctx.message.id in [fact.causation for fact in past]: | {ASK}": ASKED,
+        f"swapped: {ASK} | {REFUSE}": APART,
+    },
+    "04.2": {
+        f"swapped: db.execute('{PEAKS}', (event.amount, event.account)) | move(db, 'peaks', event.position)": APART,
+    },
+    "04.3": {
+        "swapped: with ctx.database as db: | entries = [event]": APART,
+        "not: event.position > seen + 1": "it passes over what comes too early, and asks for all when the late one comes, which the relay sends",
+        "GtE: event.position > seen + 1": ASKED,
+        f"swapped: db.execute('{PEAKS}', (entry.amount, entry.account)) | move(db, 'peaks', entry.position)": APART,
+        "'peaks' -> 'peaksx'": "the first `at`: it asks for everything, and counts what is new",
+        "1 -> 0": ASKED,
     },
     "05.2": {
         f"swapped: db.execute('insert into done values (?, ?)', note) | {MONEY}": APART,

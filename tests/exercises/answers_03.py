@@ -1,0 +1,366 @@
+"""Answers to the exercises of lesson 03 as learners write them: right ones, and wrong ones by the anomaly they have."""
+
+from functools import reduce
+
+from edalab import ConcurrencyError, EventStore, Misuse, Unanswered
+from edalab.practice.lesson_03_bank import (  # as in the notebook
+    CheckFraud,
+    MoneyDeposited,
+    MoneyWithdrawn,
+    WithdrawalRefused,
+    balance,
+)
+
+# -- 03.1
+
+
+def longer_names():
+    day_of_may = 3
+    return day_of_may, "b"
+
+
+def a_list():
+    return [3.0, "b"]
+
+
+async def asynchronous():
+    return max(range(4)), "b"
+
+
+def the_day_of_the_deposit():
+    return 1, "a"
+
+
+def the_day_before():
+    return 2, "b"
+
+
+def a_day_later():
+    return 4, "b"
+
+
+def when_it_happened():
+    return 3, "a"
+
+
+def the_deposit_was_changed():
+    return 3, "c"
+
+
+def until_that_day():
+    return 3, "d"
+
+
+def the_whole_date():
+    return "2025-05-03", "b"
+
+
+RIGHT_1 = [longer_names, a_list, asynchronous]
+WRONG_1 = {
+    "not yet known": [the_day_of_the_deposit, the_day_before],
+    "known before": [a_day_later],
+    "another reason": [when_it_happened, the_deposit_was_changed, until_that_day],
+    "no value and reason": [the_whole_date],
+}
+
+
+# -- 03.2
+
+
+async def read_in_one(command, ctx):
+    with ctx.database as db:
+        store = EventStore(db)
+        total, version = store.state(command.account, balance, 0), store.version(command.account)
+    covered = command.amount <= total
+    agreed = covered and (await ctx.ask(CheckFraud(**command.model_dump()), timeout=5))["ok"]
+    event = (MoneyWithdrawn if agreed else WithdrawalRefused)(amount=command.amount)
+    with ctx.database as db:
+        EventStore(db).append(command.account, [event], expected_version=version)
+
+
+async def ask_first(wish, ctx):
+    """Nothing can come in between: it reads and appends in one transaction."""
+    answer = await ctx.ask(CheckFraud(account=wish.account, amount=wish.amount))
+    with ctx.database as db:
+        store = EventStore(db)
+        has = sum(
+            fact.event.amount if isinstance(fact.event, MoneyDeposited) else -fact.event.amount
+            for fact in store.read(wish.account)
+            if isinstance(fact.event, MoneyDeposited | MoneyWithdrawn)
+        )
+        if answer["ok"] and has >= wish.amount:
+            store.append(wish.account, [MoneyWithdrawn(amount=wish.amount)])
+        else:
+            store.append(wish.account, [WithdrawalRefused(amount=wish.amount)])
+
+
+async def again_until_it_fits(command, ctx):
+    """More steps than needed: it asks twice, and decides again by itself."""
+    ok = True
+    for _ in range(2):
+        answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+        ok = ok and answer["ok"]
+    for _ in range(10):
+        with ctx.database as db:
+            past = EventStore(db).read(command.account)
+        await ctx.sleep(0.01)
+        fits = ok and reduce(balance, past, 0) >= command.amount
+        try:
+            _store(ctx, command, fits, len(past))
+        except ConcurrencyError:
+            continue
+        return
+    raise RuntimeError("too many at once")
+
+
+def _store(ctx, command, paid, version):
+    decision = MoneyWithdrawn(amount=command.amount) if paid else WithdrawalRefused(amount=command.amount)
+    with ctx.database as db:
+        EventStore(db).append(command.account, [decision], version)
+
+
+async def any_version(command, ctx):
+    with ctx.database as db:
+        total = EventStore(db).state(command.account, balance, 0)
+    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    _store(ctx, command, answer["ok"] and total >= command.amount, None)
+
+
+async def version_read_late(command, ctx):
+    with ctx.database as db:
+        total = EventStore(db).state(command.account, balance, 0)
+    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    with ctx.database as db:
+        version = EventStore(db).version(command.account)
+    _store(ctx, command, answer["ok"] and total >= command.amount, version)
+
+
+async def all_streams(command, ctx):
+    """The balance of the whole bank."""
+    with ctx.database as db:
+        store = EventStore(db)
+        total, version = store.state(None, balance, 0), store.version(command.account)
+    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    _store(ctx, command, answer["ok"] and total >= command.amount, version)
+
+
+async def refusal_at_any_version(command, ctx):
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    paid = answer["ok"] and reduce(balance, past, 0) >= command.amount
+    _store(ctx, command, paid, len(past) if paid else None)
+
+
+async def not_the_last_coin(command, ctx):
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    _store(ctx, command, answer["ok"] and reduce(balance, past, 0) - command.amount >= 60, len(past))
+
+
+async def asks_and_does_not_listen(command, ctx):
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    _store(ctx, command, reduce(balance, past, 0) >= command.amount, len(past))
+
+
+def never_asks(command, ctx):
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    _store(ctx, command, reduce(balance, past, 0) >= command.amount, len(past))
+
+
+async def silence_is_consent(command, ctx):
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    try:
+        ok = (await ctx.ask(CheckFraud(account=command.account, amount=command.amount)))["ok"]
+    except Unanswered:
+        ok = True
+    _store(ctx, command, ok and reduce(balance, past, 0) >= command.amount, len(past))
+
+
+async def silence_is_refusal(command, ctx):
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    try:
+        ok = (await ctx.ask(CheckFraud(account=command.account, amount=command.amount)))["ok"]
+    except Unanswered:
+        ok = False
+    _store(ctx, command, ok and reduce(balance, past, 0) >= command.amount, len(past))
+
+
+async def gives_up(command, ctx):
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    try:
+        _store(ctx, command, answer["ok"] and reduce(balance, past, 0) >= command.amount, len(past))
+    except ConcurrencyError:
+        return
+
+
+async def refusals_are_not_stored(command, ctx):
+    """As in the lesson."""
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    if reduce(balance, past, 0) < command.amount:
+        return ctx.note("refused")
+    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    _store(ctx, command, answer["ok"], len(past))
+
+
+async def always_a_new_stream(command, ctx):
+    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    with ctx.database as db:
+        total = EventStore(db).state(command.account, balance, 0)
+    _store(ctx, command, answer["ok"] and total >= command.amount, 0)
+
+
+async def pays_what_there_is(command, ctx):
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    amount = min(command.amount, reduce(balance, past, 0))
+    with ctx.database as db:
+        decision = MoneyWithdrawn(amount=amount) if answer["ok"] else WithdrawalRefused(amount=amount)
+        EventStore(db).append(command.account, [decision], len(past))
+
+
+RIGHT_2 = [read_in_one, ask_first, again_until_it_fits]
+WRONG_2 = {
+    "overdrawn": [any_version, version_read_late, all_streams],
+    "refused with money enough": [refusal_at_any_version, not_the_last_coin, silence_is_refusal],
+    "paid unchecked": [asks_and_does_not_listen, never_asks, silence_is_consent],
+    "never decided": [gives_up, refusals_are_not_stored, always_a_new_stream],
+    "not what was asked": [pays_what_there_is],
+}
+
+
+# -- 03.3
+
+
+async def by_causation(command, ctx):
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    if any(fact.causation == ctx.message.id for fact in past):
+        return
+    agreed = reduce(balance, past, 0) >= command.amount
+    if agreed:
+        agreed = (await ctx.ask(CheckFraud(**command.model_dump()), timeout=3))["ok"]
+    _store(ctx, command, agreed, len(past))
+
+
+async def look_last(command, ctx):
+    """Asks fraud each time, and does all else in one transaction."""
+    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    with ctx.database as db:
+        store = EventStore(db)
+        facts = {fact.causation: fact for fact in store.read(command.account)}
+        if ctx.message.id not in facts:
+            enough = answer["ok"] and store.state(command.account, balance, 0) >= command.amount
+            store.append(command.account, [MoneyWithdrawn(amount=command.amount) if enough else WithdrawalRefused(amount=command.amount)])
+        else:
+            ctx.note("decided before")
+
+
+async def an_id_of_its_own(command, ctx):
+    """A store takes an id once."""
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    paid = answer["ok"] and reduce(balance, past, 0) >= command.amount
+    decision = (MoneyWithdrawn if paid else WithdrawalRefused)(amount=command.amount)
+    try:
+        with ctx.database as db:
+            EventStore(db).append(command.account, [decision], len(past), ids=[ctx.message.id])
+    except Misuse:
+        ctx.note("decided before")
+
+
+async def a_table_beside(command, ctx):
+    with ctx.database as db:
+        db.execute("create table if not exists done (command text primary key)")
+        if db.execute("select 1 from done where command = ?", (ctx.message.id,)).fetchone():
+            return
+        past = EventStore(db).read(command.account)
+    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    event = WithdrawalRefused(amount=command.amount)
+    if answer["ok"] and reduce(balance, past, 0) >= command.amount:
+        event = MoneyWithdrawn(amount=command.amount)
+    with ctx.database as db:
+        EventStore(db).append(command.account, [event], expected_version=len(past))
+        db.execute("insert into done values (?)", (ctx.message.id,))
+
+
+async def withdrawals_only(command, ctx):
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    if ctx.message.id in [fact.causation for fact in past if fact.type == "MoneyWithdrawn"]:
+        return
+    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    _store(ctx, command, answer["ok"] and reduce(balance, past, 0) >= command.amount, len(past))
+
+
+async def by_amount(command, ctx):
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    if MoneyWithdrawn(amount=command.amount) in [fact.event for fact in past]:
+        return
+    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    _store(ctx, command, answer["ok"] and reduce(balance, past, 0) >= command.amount, len(past))
+
+
+async def in_memory(command, ctx):
+    done = ctx.state.setdefault("done", set())
+    if ctx.message.id in done:
+        return
+    await read_in_one(command, ctx)
+    done.add(ctx.message.id)
+
+
+async def noted_before(command, ctx):
+    with ctx.database as db:
+        db.execute("create table if not exists done (command text primary key)")
+        if not db.execute("insert or ignore into done values (?)", (ctx.message.id,)).rowcount:
+            return
+    await read_in_one(command, ctx)
+
+
+async def noted_after(command, ctx):
+    with ctx.database as db:
+        db.execute("create table if not exists done (command text primary key)")
+        if db.execute("select 1 from done where command = ?", (ctx.message.id,)).fetchone():
+            return
+    await read_in_one(command, ctx)
+    with ctx.database as db:
+        db.execute("insert or ignore into done values (?)", (ctx.message.id,))
+
+
+async def last_one_only(command, ctx):
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    if past and past[-1].causation == ctx.message.id:
+        return
+    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    _store(ctx, command, answer["ok"] and reduce(balance, past, 0) >= command.amount, len(past))
+
+
+async def once_at_any_version(command, ctx):
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    if ctx.message.id in [fact.causation for fact in past]:
+        return
+    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    _store(ctx, command, answer["ok"] and reduce(balance, past, 0) >= command.amount, None)
+
+
+RIGHT_3 = [by_causation, look_last, an_id_of_its_own, a_table_beside]
+WRONG_3 = {
+    "paid twice": [read_in_one, ask_first, in_memory, noted_after, last_one_only],
+    "refused, and paid": [withdrawals_only],
+    "never decided": [by_amount, noted_before],
+    "overdrawn": [once_at_any_version],
+}

@@ -1,0 +1,358 @@
+"""Answers to the exercises of lesson 04 as learners write them: right ones, and wrong ones by the anomaly they have."""
+
+from edalab import Unanswered
+from edalab.practice.lesson_04_bank import EntriesAfter, EntryRecorded  # as in the notebook
+
+# -- 04.1
+
+
+def longer_names():
+    checkpoint = 3
+    return checkpoint, "a"
+
+
+def a_list():
+    return [3.0, "a"]
+
+
+async def asynchronous():
+    return [0, 100, 70, 80].index(70) + 1, "a"
+
+
+def from_the_beginning():
+    return 0, "d"
+
+
+def one_too_low():
+    return 2, "a"
+
+
+def the_next_one():
+    return 4, "b"
+
+
+def far_ahead():
+    return 100, "a"
+
+
+def right_and_next():
+    return 3, "b"
+
+
+def right_and_all():
+    return 3, "c"
+
+
+def right_and_any_lower():
+    return 3, "d"
+
+
+def no_position():
+    return 3.5, "a"
+
+
+RIGHT_1 = [longer_names, a_list, asynchronous]
+WRONG_1 = {
+    "applied twice": [from_the_beginning, one_too_low],
+    "skipped": [the_next_one, far_ahead],
+    "another reason": [right_and_next, right_and_all, right_and_any_lower],
+    "no value and reason": [no_position],
+}
+
+
+# -- 04.2
+
+
+def _count(db, entry):
+    db.execute(
+        """insert into peaks values (?, ?, max(0, ?)) on conflict (account) do update
+           set balance = balance + excluded.balance, highest = max(highest, balance + excluded.balance)""",
+        (entry.account, entry.amount, entry.amount),
+    )
+
+
+def _seen(db):
+    return db.execute("select ifnull(max(position), 0) from checkpoints where name = 'peaks'").fetchone()[0]
+
+
+def _move(db, position):
+    db.execute("insert or replace into checkpoints values ('peaks', ?)", (position,))
+
+
+def as_in_the_lesson(event, ctx):
+    with ctx.database as db:
+        if event.position > _seen(db):
+            _count(db, event)
+            _move(db, event.position)
+
+
+async def in_python(entry, ctx):
+    """Reads, reckons, writes, and keeps the checkpoint under another name."""
+    await ctx.sleep(0.01)
+    with ctx.database as db:
+        names = dict(db.execute("select name, position from checkpoints"))
+        if entry.position <= names.get("mine", 0):
+            ctx.note("seen before")
+            return
+        row = db.execute("select balance, highest from peaks where account = ?", (entry.account,)).fetchone()
+        balance, highest = row or (0, 0)
+        balance += entry.amount
+        if balance > highest:
+            highest = balance
+        db.execute("delete from peaks where account = ?", (entry.account,))
+        db.execute("insert into peaks values (?, ?, ?)", (entry.account, balance, highest))
+        db.execute("replace into checkpoints values ('mine', ?)", (entry.position,))
+
+
+def every_position(event, ctx):
+    """Remembers each entry, not only the last one."""
+    with ctx.database as db:
+        db.execute("create table if not exists seen (position int primary key)")
+        if db.execute("insert or ignore into seen values (?)", (event.position,)).rowcount == 1:
+            _count(db, event)
+
+
+def one_for_each_account(event, ctx):
+    with ctx.database as db:
+        last = db.execute("select position from checkpoints where name = ?", (event.account,)).fetchone()
+        if last is None or last[0] < event.position:
+            _count(db, event)
+            db.execute("insert or replace into checkpoints values (?, ?)", (event.account, event.position))
+
+
+def without_a_checkpoint(event, ctx):
+    with ctx.database as db:
+        _count(db, event)
+
+
+def checkpoint_after(event, ctx):
+    with ctx.database as db:
+        if event.position <= _seen(db):
+            return
+        _count(db, event)
+    with ctx.database as db:
+        _move(db, event.position)
+
+
+def checkpoint_ahead(event, ctx):
+    with ctx.database as db:
+        if event.position <= _seen(db):
+            return
+        _move(db, event.position)
+    with ctx.database as db:
+        _count(db, event)
+
+
+def checkpoint_in_memory(event, ctx):
+    if event.position > ctx.state.get("seen", 0):
+        with ctx.database as db:
+            _count(db, event)
+        ctx.state["seen"] = event.position
+
+
+def not_the_same_again(event, ctx):
+    """Compares with the last entry only."""
+    with ctx.database as db:
+        if event.position != _seen(db):
+            _count(db, event)
+            _move(db, event.position)
+
+
+def never_looks(event, ctx):
+    with ctx.database as db:
+        _count(db, event)
+        _move(db, event.position)
+
+
+def highest_of_the_entries(event, ctx):
+    with ctx.database as db:
+        if event.position > _seen(db):
+            db.execute(
+                """insert into peaks values (?1, ?2, ?2) on conflict (account) do update
+                   set balance = balance + ?2, highest = max(highest, ?2)""",
+                (event.account, event.amount),
+            )
+            _move(db, event.position)
+
+
+def highest_before(event, ctx):
+    with ctx.database as db:
+        if event.position > _seen(db):
+            db.execute(
+                """insert into peaks values (?1, ?2, ?2) on conflict (account) do update
+                   set balance = balance + ?2, highest = max(highest, balance)""",
+                (event.account, event.amount),
+            )
+            _move(db, event.position)
+
+
+def all_accounts(event, ctx):
+    with ctx.database as db:
+        if event.position > _seen(db):
+            db.execute("insert or ignore into peaks values (?, 0, 0)", (event.account,))
+            db.execute("update peaks set balance = balance + ?1, highest = max(highest, balance + ?1)", (event.amount,))
+            _move(db, event.position)
+
+
+def only_what_is_there(event, ctx):
+    with ctx.database as db:
+        if event.position > _seen(db):
+            db.execute(
+                "update peaks set balance = balance + ?1, highest = max(highest, balance + ?1) where account = ?2",
+                (event.amount, event.account),
+            )
+            _move(db, event.position)
+
+
+def refuses_what_it_has(event, ctx):
+    with ctx.database as db:
+        if event.position <= _seen(db):
+            raise ValueError("seen before")
+        _count(db, event)
+        _move(db, event.position)
+
+
+RIGHT_2 = [as_in_the_lesson, in_python, every_position, one_for_each_account]
+WRONG_2 = {
+    "applied twice": [without_a_checkpoint, checkpoint_after, checkpoint_in_memory, never_looks, not_the_same_again],
+    "skipped": [checkpoint_ahead, only_what_is_there],
+    "drift": [highest_of_the_entries, highest_before, all_accounts],
+    "a dead letter": [refuses_what_it_has],
+}
+
+
+# -- 04.3
+
+
+async def fetching(event, ctx):
+    with ctx.database as db:
+        seen = _seen(db)
+    entries = [event]
+    if event.position > seen + 1:
+        entries = [EntryRecorded(**fields) for fields in await ctx.ask(EntriesAfter(position=seen))]
+    with ctx.database as db:
+        for entry in entries:
+            if entry.position == _seen(db) + 1:
+                _count(db, entry)
+                _move(db, entry.position)
+
+
+async def always_asks(hint, ctx):
+    """Takes the event as a hint that there is something new, and nothing from it."""
+    while True:
+        with ctx.database as db:
+            seen = _seen(db)
+        if hint.position <= seen:
+            return
+        for fields in await ctx.ask(EntriesAfter(position=seen, most=2), timeout=5):
+            with ctx.database as db:
+                entry = EntryRecorded(**fields)
+                if entry.position > _seen(db):
+                    _count(db, entry)
+                    _move(db, entry.position)
+
+
+def puts_it_aside(event, ctx):
+    """Asks nobody: what comes too early waits in a table until what is missing has come."""
+    with ctx.database as db:
+        db.execute("create table if not exists early (position int primary key, account text, amount int)")
+        if event.position > _seen(db):
+            db.execute("insert or ignore into early values (?, ?, ?)", (event.position, event.account, event.amount))
+        while row := db.execute("select * from early where position = ?", (_seen(db) + 1,)).fetchone():
+            entry = EntryRecorded(position=row[0], account=row[1], amount=row[2])
+            _count(db, entry)
+            _move(db, entry.position)
+            db.execute("delete from early where position = ?", (entry.position,))
+
+
+async def from_nothing(event, ctx):
+    """Makes the table anew each time."""
+    everything = [EntryRecorded(**fields) for fields in await ctx.ask(EntriesAfter(position=0))]
+    with ctx.database as db:
+        if everything[-1].position < _seen(db):
+            return
+        db.execute("delete from peaks")
+        for entry in everything:
+            _count(db, entry)
+        _move(db, everything[-1].position)
+
+
+def waits(event, ctx):
+    with ctx.database as db:
+        if event.position > _seen(db) + 1:
+            raise RuntimeError("something is missing")
+        if event.position > _seen(db):
+            _count(db, event)
+            _move(db, event.position)
+
+
+def only_the_next(event, ctx):
+    with ctx.database as db:
+        if event.position == _seen(db) + 1:
+            _count(db, event)
+            _move(db, event.position)
+
+
+async def goes_on_without_an_answer(event, ctx):
+    with ctx.database as db:
+        seen = _seen(db)
+    entries = [event]
+    if event.position > seen + 1:
+        try:
+            entries = [EntryRecorded(**fields) for fields in await ctx.ask(EntriesAfter(position=seen))]
+        except Unanswered:
+            pass
+    with ctx.database as db:
+        for entry in entries:
+            if entry.position > _seen(db):
+                _count(db, entry)
+                _move(db, entry.position)
+
+
+async def fetches_and_counts_itself_too(event, ctx):
+    with ctx.database as db:
+        seen = _seen(db)
+    entries = [event] if event.position > seen else []
+    if event.position > seen + 1:
+        entries = [EntryRecorded(**fields) for fields in await ctx.ask(EntriesAfter(position=seen))] + entries
+    with ctx.database as db:
+        for entry in entries:
+            _count(db, entry)
+            _move(db, entry.position)
+
+
+async def fetches_one(event, ctx):
+    with ctx.database as db:
+        seen = _seen(db)
+    if event.position <= seen:
+        return
+    entries = [event]
+    if event.position > seen + 2:
+        entries = [EntryRecorded(**fields) for fields in await ctx.ask(EntriesAfter(position=seen))]
+    with ctx.database as db:
+        for entry in entries:
+            _count(db, entry)
+            _move(db, entry.position)
+
+
+async def one_transaction_each(event, ctx):
+    """Fetches, and moves the checkpoint at once, before what it fetched is in the table."""
+    with ctx.database as db:
+        seen = _seen(db)
+    if event.position <= seen:
+        return
+    entries = [EntryRecorded(**fields) for fields in await ctx.ask(EntriesAfter(position=seen))]
+    with ctx.database as db:
+        _move(db, entries[-1].position)
+    for entry in entries:
+        with ctx.database as db:
+            _count(db, entry)
+
+
+RIGHT_3 = [fetching, always_asks, puts_it_aside, from_nothing]
+WRONG_3 = {
+    "skipped": [as_in_the_lesson, in_python, only_the_next, goes_on_without_an_answer, fetches_one, one_transaction_each],
+    "overtaken": [every_position, without_a_checkpoint],
+    "applied twice": [fetches_and_counts_itself_too],
+    "a dead letter": [waits],
+}
