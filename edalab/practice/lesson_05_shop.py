@@ -30,7 +30,7 @@ OUTBOX = "create table outbox (step text, order_id text, said text, primary key 
 RESERVATIONS = "create table reservations (order_id text primary key, pieces int);"
 PARCELS = "create table parcels (order_id text primary key, pieces int);"
 ACCOUNTS = """create table accounts (customer text primary key, money int check (money >= 0));
-              insert into accounts values ('ada', 100), ('bob', 10);
+              insert into accounts values ('{rich}', 100), ('{poor}', 10);
               create table charges (order_id text, amount int);
               create table done (step text, order_id text, primary key (step, order_id));
               create table deposits (deposit_id text primary key, customer text, amount int);"""
@@ -81,9 +81,16 @@ def deposit(command, ctx):
             db.execute(new, (command.amount, command.customer))
 
 
+def people_of(variant: int) -> tuple[str, str]:
+    """Who has 100, and who has 10: nobody is to be charged or refused by name."""
+    return ("ada", "bob") if variant % 2 else ("bob", "ada")
+
+
 def orders_of(variant: int) -> list[OrderCreated]:
-    """Ada has the money for hers; Bob has not for his first, and to the last coin for his second."""
-    wanted = [("ada", 2, 20 + variant % 50), ("bob", 3, 30 + variant), ("bob", 1, 10)]
+    """Of the two who order, one has the money; the other has not for the first, and to the last coin for the second."""
+    rich, poor = people_of(variant)
+    small, large = 20 + variant % 10, 40 + variant % 10
+    wanted = [(rich, 2, small), (poor, 3, large), (poor, 1, 10)] if variant % 2 else [(rich, 3, large), (poor, 2, small), (poor, 1, 10)]
     return [
         OrderCreated(order_id=f"order-{16 + variant + n}", customer=who, pieces=pieces, total=total)
         for n, (who, pieces, total) in enumerate(wanted)
@@ -91,12 +98,13 @@ def orders_of(variant: int) -> list[OrderCreated]:
 
 
 def shop_of(charge: Callable, variant: int, attempts: int = 3) -> tuple[System, Callable]:
-    """The lesson's chain without `orders`: three orders, and money for Bob when his has been refused."""
+    """The lesson's chain without `orders`: three orders, and money for who was refused."""
+    rich, poor = people_of(variant)
     shop = System("shop")
     inventory = shop.service("inventory", schema=RESERVATIONS + OUTBOX)
     inventory.on(OrderCreated)(through_the_outbox(reserve))
     inventory.on(PaymentRefused)(through_the_outbox(release))
-    payments = shop.service("payments", schema=ACCOUNTS + OUTBOX)
+    payments = shop.service("payments", schema=ACCOUNTS.format(rich=rich, poor=poor) + OUTBOX)
     payments.on(InventoryReserved, max_attempts=attempts)(charge)
     payments.handles(DepositMoney)(deposit)
     shop.service("shipping", schema=PARCELS + OUTBOX).on(PaymentCharged)(through_the_outbox(ship))
@@ -106,6 +114,6 @@ def shop_of(charge: Callable, variant: int, attempts: int = 3) -> tuple[System, 
             await ctx.publish(order)
             await ctx.sleep(0.05)
         await ctx.sleep(0.1)
-        await ctx.send(DepositMoney(deposit_id="salary", customer="bob", amount=50 + variant))
+        await ctx.send(DepositMoney(deposit_id="salary", customer=poor, amount=90 + variant))
 
     return shop, people

@@ -264,6 +264,23 @@ def for_this_run_only(event, ctx):
         return _pay(db, event)
 
 
+def refuses_bob(event, ctx):
+    """By name and price, as it was in the lesson."""
+    with ctx.database as db:
+        if not db.execute("insert or ignore into done values ('pay', ?)", (event.order_id,)).rowcount:
+            return None
+        if event.customer == "bob" and event.total > 10:
+            return PaymentRefused(**dict(event))
+        return _pay(db, event)
+
+
+def refuses_what_is_dear(event, ctx):
+    with ctx.database as db:
+        if not db.execute("insert or ignore into done values ('pay', ?)", (event.order_id,)).rowcount:
+            return None
+        return PaymentRefused(**dict(event)) if event.total > 35 else _pay(db, event)
+
+
 def does_nothing(event, ctx):
     ctx.note(event.order_id)
 
@@ -273,7 +290,7 @@ WRONG_2 = {
     "charged twice": [plainly, noted_after, in_memory],
     "raises": [raises_at_the_account],
     "refused, and charged": [forgets_that_it_refused],
-    "refused with money enough": [keeps_a_coin, for_this_run_only],
+    "refused with money enough": [keeps_a_coin, for_this_run_only, refuses_bob, refuses_what_is_dear],
     "never released": [refuses_in_silence, once_for_each_customer, does_nothing, noted_before],
     "paid, and never shipped": [charges_in_silence],
     "the books do not balance": [takes_nothing],
