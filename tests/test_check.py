@@ -10,7 +10,7 @@ from edalab.errors import Misuse, Unknown
 from edalab.model import declared_in, message_types
 from edalab.practice import check, enrol, learner
 from edalab.practice.answer import Answer
-from edalab.practice.exercise import Exercise, explored
+from edalab.practice.exercise import Anomaly, Exercise, explained, explored
 
 SCHEMA = "create table charges (order_id text primary key, total integer); create table seen (id text)"
 
@@ -259,6 +259,61 @@ def test_what_a_function_keeps_outside_of_itself_does_not_help_it():
     assert result.evidence == "only_when_something_fails changed seen, which lies outside of it"
 
 
+def test_what_a_function_keeps_in_a_class_of_the_exercise_does_not_help_it():
+    def on_the_class(event, ctx):
+        OrderPlaced.seen = [*getattr(type(event), "seen", []), event.order_id]
+        return right(event, ctx)
+
+    try:
+        assert check(on_the_class, "05.2").anomaly == "changes what is outside"
+    finally:
+        del OrderPlaced.seen
+
+
+def test_whatever_it_raises_it_has_not_passed():
+    class Leaving(BaseException):
+        pass
+
+    def charge(event, ctx):
+        raise Leaving("now")
+
+    result = check(charge, "05.2")
+    assert (result.anomaly, result.evidence) == ("raises", "line 2 of charge raised Leaving: now")
+
+
+def test_a_late_or_long_fault_is_tried_by_itself_and_beside_every_single_one():
+    def charge(event, ctx):
+        if ctx.message.attempt > 2:
+            return None
+        return right(event, ctx)
+
+    again = ["crash payments.publish.PaymentCharged #1"]
+    never = ["crash payments.handle.OrderPlaced #9"]
+    known = {"not charged once": charged_once, "not told": told}
+    tried = {}
+    for name, more in {"single": {}, "beside": {"beside": [again]}, "alone": {"alone": [again]}, "never": {"beside": [never]}}.items():
+        tried[name] = explored(build, known, **more)(Answer(charge, "event, ctx", ONE.names), 1)
+    assert tried["beside"].name == "not told" and [str(f) for f in tried["beside"].run.faults][0] == again[0]
+    assert len(tried["beside"].run.faults) == 2
+    assert tried["alone"].endswith(f"every single fault, and under {again[0]}, in two timings")
+    assert tried["never"] == tried["single"]  # what never happened is not said to have been tried
+
+
+@pytest.mark.parametrize("returned", [None, 3, (3,), (3, "a", "b"), ("3", "a"), (True, "a"), (float("nan"), "a"), (float("inf"), "a"), (3, "e"), (3, None)])
+def test_a_value_and_a_reason_are_a_number_and_a_letter_of_the_list(returned):
+    trial = explained(lambda value, variant: "well", {"a": None, "b": lambda variant: Anomaly("another reason", "no")})
+    assert trial(Answer(lambda: returned, "", {}), 1).name == "no value and reason"
+
+
+def test_a_wrong_reason_is_told_when_the_value_is_right():
+    trial = explained(
+        lambda value, variant: "well" if value == 3 else Anomaly("wrong", str(value)),
+        {"a": None, "b": lambda variant: Anomaly("another reason", "no")},
+    )
+    found = [trial(Answer(lambda answer=answer: answer, "", {}), 1) for answer in ((3, "A"), (3, "b"), (2, "b"))]
+    assert found[0] == "well" and [anomaly.name for anomaly in found[1:]] == ["another reason", "wrong"]
+
+
 def test_reading_what_is_outside_is_no_fault():
     rates = {"card": 1}
 
@@ -305,7 +360,8 @@ def test_what_is_no_function_or_takes_other_parameters_is_told():
 
     said = [check(given, "05.2").evidence for given in (Charge, coroutine(1, 2), None, 3, print, three)]
     assert said[0] == "check takes a function that was written with def, not the class Charge"
-    assert "leave out the parentheses" in said[1] and "not None" in said[2] and "leave out the parentheses" in said[3]
+    assert "in parentheses behind its name" in said[1] and "not None" in said[2] and "in parentheses behind its name" in said[3]
+    assert check("right", "05.2").evidence.endswith("not 'right': leave out the quotes")
     assert said[5].endswith("takes (event, ctx, more), and here it is called with (event, ctx); write def three(event, ctx):")
     assert check(other, "05.2").outcome == "not attempted"  # a handler may leave out ctx
 

@@ -6,7 +6,7 @@ import pickle
 import sys
 import types
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from typing import Any
 
 from ..errors import Misuse, shown
@@ -29,6 +29,7 @@ class Answer:
         self.given = _function(given)
         self.name = self.given.__name__
         self.overlay = {**self.given.__globals__, **names}
+        self.names = names
         for name, thing in self.given.__globals__.items():  # a helper of the learner's sees the same names
             if name not in names and isinstance(thing, types.FunctionType) and thing.__globals__ is self.given.__globals__:
                 self.overlay[name] = self._again(thing)
@@ -99,7 +100,7 @@ class Answer:
 
             return count
 
-        with redirect_stdout(printed), redirect_stderr(printed):
+        with redirect_stdout(printed), redirect_stderr(printed), _nothing_displayed():
             sys.settrace(enter)
             try:
                 yield printed
@@ -119,7 +120,8 @@ class Answer:
 
     def _outside(self) -> dict[str, object]:
         """The state of all that its code can reach and that outlives a call: variables, defaults, what hangs on functions."""
-        found, ahead, seen = {}, [self.function], set()
+        found = {name: _state(self.overlay[name]) for name in self.names if name in self.overlay}
+        ahead, seen = [self.function], set()
         while ahead:
             function = ahead.pop()
             if function in seen:
@@ -145,6 +147,15 @@ class Answer:
         again.__doc__, again.__module__, again.__qualname__ = function.__doc__, function.__module__, function.__qualname__
         vars(again).update(vars(function))
         return again
+
+
+def _nothing_displayed():
+    """In a notebook: what is displayed hundreds of times, once in every run, would bury the result."""
+    if "ipykernel" not in sys.modules:
+        return nullcontext()
+    from IPython.utils.capture import capture_output
+
+    return capture_output(stdout=False, stderr=False)
 
 
 class _Printed(io.StringIO):
@@ -188,12 +199,11 @@ def _function(given: object) -> types.FunctionType:
         return given
     if inspect.iscoroutine(given):
         given.close()
-    if isinstance(given, type):
-        what = f"the class {given.__name__}"
-    elif inspect.iscoroutine(given) or not callable(given):
-        what = f"{shown(given)}, which a call returned: leave out the parentheses behind its name" if given is not None else "None"
-    else:
-        what = shown(given)
+    what = f"the class {given.__name__}" if isinstance(given, type) else shown(given)
+    if isinstance(given, str):
+        what += ": leave out the quotes"
+    elif given is not None and not callable(given):
+        what += ": leave out what stands in parentheses behind its name"
     raise Misuse(f"check takes a function that was written with def, not {what}")
 
 
@@ -206,5 +216,5 @@ def _check_parameters(function: types.FunctionType, takes: str) -> None:
             return
         except TypeError:
             pass
-    has = ", ".join(inspect.signature(function).parameters)
-    raise Misuse(f"{function.__name__} takes ({has}), and here it is called with ({takes}); write def {function.__name__}({takes}):")
+    has = inspect.signature(function)
+    raise Misuse(f"{function.__name__} takes {has}, and here it is called with ({takes}); write def {function.__name__}({takes}):")

@@ -17,7 +17,7 @@ _GENERAL = {  # hints for what can go wrong in any exercise
         "Call your function by itself, in a cell of its own, with one event.",
         "Every name that it uses must be one of its parameters, made in it, or imported above.",
     ),
-    "no such function": ("What does check want first?",) * 3,
+    "no such function": ("What stands first between the parentheses of check, and what does it want there?",) * 3,
     "misuse": ("What does the sentence above say is to be written instead?",) * 3,
     "does not end": (
         "What would make your function stop?",
@@ -126,7 +126,7 @@ def check(answer: Any, id: str) -> Result:
             found = Anomaly("not finished", "interrupted before everything was tried")
         except Misuse as misuse:
             found = Anomaly("misuse", str(misuse), misuse.run)
-        except Exception as error:
+        except BaseException as error:  # whatever it raises, it has not passed
             told = function.told(error)
             found = Anomaly("raises", told) if told else Anomaly("not finished", f"{type(error).__name__}: {error}")
     if function.changed:  # what it remembered there may be why the rest went as it did

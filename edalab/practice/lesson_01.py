@@ -159,7 +159,7 @@ HINTS = {
         "`GetUserAt(userId=event.userId, at=event.timestamp)` asks about the moment of the event, whenever it is answered.",
     ),
     "written to twice": (
-        "Your function ran twice for one event. How could the second time know of the first?",
+        "Your function ran twice for the same user. How could the second time know of the first?",
         "What the first one saved is still there. When must it be looked at so that nothing comes in between?",
         "In one transaction: look into letters, and insert only if there is no letter to this user yet.",
     ),
