@@ -418,6 +418,22 @@ def test_the_matrix_follows_a_knob(lab):
     assert lab.every_fault.marks.picture != before
 
 
+def test_the_number_of_broken_runs_is_not_that_of_another_system(lab):
+    lab.tabs.selected_index = 4
+    assert "✗" in lab.tabs.get_title(4)
+    lab.tabs.selected_index = 0
+    lab.point.value = lab.point.options[1][1]
+    assert "✗" in lab.tabs.get_title(4)  # every fault of this system was tried, whichever strikes now
+    knob = next(iter(lab.knobs.values()))
+    knob.value = next(value for _, value in knob.options if value != knob.value)
+    assert lab.tabs.get_title(4) == "Every fault"
+    lab.tabs.selected_index = 4
+    assert "✗" in lab.tabs.get_title(4)
+    lab.tabs.selected_index = 0
+    lab.seed.value = 7
+    assert lab.tabs.get_title(4) == "Every fault"
+
+
 def test_a_pasted_plan_is_played_beside_the_exact_fault_and_stands_in_the_code(lab):
     calm = lab.run.digest
     lab.plan.value = "['crash payments.commit.ShelfReserved #1', Faults(delay=0.1), 'cut payments from 5 s to 6 s']"

@@ -47,7 +47,8 @@ class EveryFault:
     def __init__(self, claims: list[Claim], choose: Callable[[Schedule], None], width: int):
         self.claims, self._choose, self._width = claims, choose, width
         self.result = None
-        self._made, self._schedules, self._settling = None, [], False
+        self.tried: tuple | None = None  # what was explored
+        self._schedules, self._settling = [], False
         self.marks = Marks()
         self.marks.add_class("edalab-marks")
         self.choice = ipywidgets.Dropdown(options=[("a run to look at …", -1)], layout={"width": "auto"})
@@ -59,9 +60,9 @@ class EveryFault:
     def show(self, system: Any, workload: Any, seed: int) -> None:
         """Try every single fault of this system, unless that is what is on the screen."""
         made = system, getattr(system, "revision", 0), workload, seed
-        if made == self._made:
+        if made == self.tried:
             return
-        self._made, self.said.value = made, ""
+        self.tried, self.said.value = made, ""
         try:
             self.result = explore(system, workload, self.claims, seeds=[seed], budget=BUDGET)
             picture = view.matrix(self.result, self._width)

@@ -5,13 +5,12 @@ import ipywidgets
 from . import sheets
 
 
-def frame(knobs: dict[str, list], above: list, moments: list, code: ipywidgets.Widget) -> ipywidgets.Widget:
-    """Groups of knobs under their headings; `above` the row that moves through time; the line of code below it."""
+def frame(knobs: dict[str, list], right: list) -> ipywidgets.Widget:
+    """Groups of knobs under their headings, and what stands at their right, from the top."""
     left = []
     for heading, widgets in knobs.items():
         if widgets:
             left += [ipywidgets.HTML(sheets.heading(heading), layout={"margin": "0 2px"}), *widgets]
-    right = [*above, ipywidgets.HBox(moments, layout={"align_items": "center"}), code]
     columns = [
         ipywidgets.VBox(left, layout={"flex": "0 0 210px", "width": "210px"}),
         ipywidgets.VBox(right, layout={"flex": "1 1 0", "min_width": "0", "padding": "0 0 0 8px", "overflow": "hidden"}),

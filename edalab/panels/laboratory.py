@@ -80,8 +80,9 @@ class Laboratory:
             "this lesson": [*self.knobs.values()],
             "timing": [self.seed],
         }
-        moments = [self.back, self.cursor.slider, self._when, self.forward]
-        self._panel = frame(left, [self._chips, self._said, self.tabs], moments, self._code)
+        moments = ipywidgets.HBox([self.back, self.cursor.slider, self._when, self.forward], layout={"align_items": "center"})
+        # Above the pictures: they are of different heights, and what one clicks again and again stays in its place.
+        self._panel = frame(left, [self._chips, self._said, moments, self.tabs, self._code])
         for widget in (self.seed, self.plan, *(getattr(self, name) for name in RATES), *self.knobs.values()):
             widget.observe(self._play, "value")
         self.tabs.observe(self._draw, "selected_index")
@@ -150,6 +151,8 @@ class Laboratory:
     def _show_run(self) -> None:
         self._reached = reached(self.run)
         self._offer_tabs([name for name in self._sheets if name != "Saga" or speaks_of_sagas(self.run)])
+        if self.every_fault and self.every_fault.tried != (*self._made, self.seed.value):  # its number is of another system
+            self.tabs.set_title(self._shown.index("Every fault"), "Every fault")
         self.cursor.offer([time / 1000 for time in self._timeline(WIDTH).scene.times])
         self._draw()
         self._exact.offer([*self._calm, *self._reached])

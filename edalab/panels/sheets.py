@@ -17,6 +17,7 @@ STYLE = """<style>
 .edalab-panel .widget-html-content { line-height: 1.35; overflow-wrap: anywhere; }
 .edalab-panel .widget-readout { min-width: 30px; width: auto; margin-left: 8px; }
 .edalab-panel .jupyter-widget-tab > .widget-tab-contents { padding: 6px 4px 2px; overflow: hidden; }
+.edalab-panel .jupyter-widget-tab > .lm-TabBar .lm-TabBar-tab { flex: 0 1 auto; min-width: 56px; }
 .edalab-panel .edalab-flow { text-align: center; }
 .edalab-panel .edalab-picture svg { width: 100%; max-width: 1100px !important; display: block; }
 .edalab-panel .edalab-sheet { max-height: 420px; overflow: auto; font-size: 11.5px; }

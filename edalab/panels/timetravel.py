@@ -46,8 +46,8 @@ class TimeTravel:
         self.until, self.as_of = Bound("until", "happened by", self._show), Bound("as_of", "as known", self._show)
         self._picture, self._states, self._code, self._why = (ipywidgets.HTML(layout={"margin": "0"}) for _ in range(4))
         below = ipywidgets.VBox([self._code, self._why])
-        sliders = [ipywidgets.VBox([self.until.row, self.as_of.row], layout={"flex": "1 1 0"})]
-        self._panel = frame({"stream": [self.stream], "state": [self._states]}, [self._picture], sliders, below)
+        sliders = ipywidgets.VBox([self.until.row, self.as_of.row])
+        self._panel = frame({"stream": [self.stream], "state": [self._states]}, [self._picture, sliders, below])
         self.stream.observe(self._choose, "value")
         self._choose()
 
