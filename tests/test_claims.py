@@ -267,6 +267,11 @@ def test_a_claim_that_raises_is_named(function, said):
     assert caught.value.run is run
 
 
+def test_a_claim_is_not_checked_on_the_world_at_a_moment():
+    with pytest.raises(Misuse, match=r"a claim is checked on a whole run, charged_once.check\(run\), not on <shop at 0.01 s"):
+        charged_once.check(play().at(0.01))
+
+
 def test_an_sql_error_in_pandas_lists_the_tables():
     import pandas
 

@@ -26,6 +26,13 @@ def test_the_texts_may_stand_by_themselves():
     assert parse_plan("") == []
 
 
+def test_several_faults_in_one_text_are_told_apart():
+    two = "crash payments.commit.OrderPlaced, cut orders from 1 s to 2 s"
+    with pytest.raises(Misuse, match="is 2 faults: put ; between them, or write a list with a text for each"):
+        parse_plan(two)
+    assert len(parse_plan(two.replace(",", ";"))) == 2
+
+
 @pytest.mark.parametrize("text", ["[", "[1]", "[print(1)]", "Faults(__import__('os'))", "crash it", "[cut('a')]", "['crash a']"])
 def test_anything_else_is_refused_and_run_by_nobody(text):
     with pytest.raises(Misuse, match="is no (list of faults|fault)"):

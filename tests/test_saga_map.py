@@ -204,6 +204,48 @@ def test_what_is_asked_for_and_not_answered_is_in_doubt_until_it_is_resolved():
     assert "under way, HireBand in doubt" in repr(saga_map(run, cursor=1.16))
 
 
+# -- what was saved and never said
+
+
+def silent() -> System:
+    """Halls are booked and bands hired once; who finds that done says nothing."""
+    system = System("weddings")
+    for number, heard in enumerate((WeddingAnnounced, DONE[0])):
+        worker = system.service(WORK[number][0], schema=EFFECTS)
+
+        def once(event, ctx, said=DONE[number]):
+            with ctx.database as db:
+                if db.execute("select 1 from effects").fetchone():
+                    return
+                db.execute("insert into effects values (?, 1)", (event.wedding,))
+            return said(wedding=event.wedding)
+
+        worker.on(heard)(once)
+    return system
+
+
+def test_a_step_that_was_saved_and_never_said_has_its_tick_and_no_cross_where_it_only_returned():
+    run = simulate(silent(), one_announced, faults=["crash bands.publish.BandHired #1"])
+    scene = saga_map(run).scene
+    ticks = [bar for bar in scene.bars if bar.kind == "saved" and "BandHired" in bar.tip]
+    assert [bar.tip.partition(" at ")[0] for bar in ticks] == ["BandHired saved"]
+    crosses = [mark for mark in scene.marks if mark.tip.startswith("BandHired: ")]
+    assert {mark.kind for mark in crosses} == {"crash"} and crosses[0].x > ticks[0].x + ticks[0].w
+    bars = [bar for bar in scene.bars if bar.tip.startswith("BandHired, ")]
+    assert [bar.kind for bar in sorted(bars, key=lambda bar: bar.x)] == ["failed", "under way"]
+    assert any("black tick, never said: saved" in label.text for label in scene.labels)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_mark_of_the_rows_is_in_the_legend(name):
+    scene = saga_map(CASES[name].run(), width=624).scene
+    top = next(label.y for label in scene.labels if label.text == "When")
+    shapes = {"crash": "cross:", "failed": "triangle:", "dead letter": "square:", "refused": "barred ring:", "no answer": "hourglass:",
+              "stopped": "small cross:", "lost": "struck ring:", "doubled": "two dots:", "published": ""}  # fmt: skip
+    legend = " · ".join(label.text for label in scene.labels if label.kind == "caption")
+    assert {mark.kind for mark in scene.marks if mark.y > top and shapes[mark.kind] not in legend} == set()
+
+
 # -- the ledger
 
 
@@ -235,6 +277,15 @@ def test_the_ledger_follows_the_cursor():
         "before | now | should be", "halls | 3 | 2 | –", "money | 100.00 | 100.00 | –"
     ]  # fmt: skip
     assert written(saga_map(run, ledger=ledger, cursor=0.3))[2] == "money | 100.00 | 70.00 | –"
+
+
+def test_what_the_books_should_say_is_said_when_the_saga_is_over():
+    def judged(world):
+        return {"bands": (world.rows("bands", "select count(*) from effects where live")[0][0], 0)}
+
+    run = CASES["led: refused and compensated"].run()
+    assert written(saga_map(run, ledger=judged, cursor=0.3))[:2] == ["before | now | should be", "bands | 0 | 1 | –"]
+    assert written(saga_map(run, ledger=judged))[:2] == ["before | after | should be", "bands | 0 | 0 | 0 ✓"]
 
 
 @pytest.mark.parametrize("name", CASES)

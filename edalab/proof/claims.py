@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import Misuse
+from ..errors import Misuse, shown
 from ..history import Run, Step
 from ..model import Envelope, Message
 from .reading import Reading
@@ -63,6 +63,8 @@ class Claim:
         """The verdict on a run. Raises Misuse, naming this claim, where its function fails or returns no evidence."""
         if self.function is None:
             raise Misuse(f"the claim {self.sentence!r} decides nothing yet; write a function of a run below @Claim(...)")
+        if not hasattr(run, "journal"):  # such as the world at a moment
+            raise Misuse(f"a claim is checked on a whole run, {self.name}.check(run), not on {shown(run)}")
         with Reading(run, listens=self.about is None) as reading:
             evidence = self._ask(reading, run)
             if evidence is not None and len(evidence):

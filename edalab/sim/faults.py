@@ -137,6 +137,9 @@ def parse(text: str) -> Fault | Window:
         if do == "pause":
             return pause(service, _number(start), _number(end), int(replica or 1))
         return cut(service, _number(start), _number(end))
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) > 1 and all(_TEXT.fullmatch(part) or _WINDOW.fullmatch(part) for part in parts):
+        raise Misuse(f"{shown(text, 60)} is {len(parts)} faults: put ; between them, or write a list with a text for each")
     raise Misuse(
         f"{shown(text)} is no fault; write 'crash payments.commit.OrderPlaced #2', "
         "'delay orders.publish.OrderPlaced #1 for 2 s', 'pause payments from 1 s to 3 s' or 'cut payments from 1 s to 3 s'"

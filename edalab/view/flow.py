@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from .chart import Edge, chart
+from .given import check_run
 from .picture import Picture
 from .scene import Scene
 from .text import clean, counted, shorten
@@ -27,6 +28,7 @@ class Flow(Picture):
 
 def flow(run) -> Flow:
     """A picture of a run as a graph of services, topics and queues; edges are counted and faults are marked."""
+    check_run("flow", run)
     traffic = Traffic(run)
     return Flow(_scene(run, traffic), traffic)
 

@@ -40,6 +40,10 @@ class Ledger:
     def width(self) -> int:
         return 24 + sum(self._widths()) + 14 * len(self._widths())
 
+    @property
+    def height(self) -> int:
+        return 4 + ROW * (len(self.rows) + 1)
+
     def _columns(self) -> list[list[str]]:
         columns = [["", *(row[0] for row in self.rows)]]
         columns.append(["before", *(_said(row[1]) for row in self.rows)])
@@ -67,7 +71,7 @@ class Ledger:
                     kind = "failed" if self.wrong[line - 1] else "final" if self.stays[line - 1] else "channel"
                 scene.labels.append(Label(x, y, shorten(text, 170, 11, kind not in ("channel", "detail")), kind, anchor))
             x += 14 if number else widths[0] + 14
-        return top + 4 + ROW * (len(self.rows) + 1)
+        return top + self.height
 
     def said(self) -> str:
         return "ledger " + ", ".join(

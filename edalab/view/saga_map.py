@@ -8,6 +8,7 @@ from ..errors import Misuse
 from ..proof.saga_outcome import OUTCOMES, Outcome, outcome
 from ..proof.saga_stories import NONE, stories, story_of
 from ..proof.saga_story import SagaStory
+from .given import check_run, check_seconds
 from .ledger import Ledger
 from .picture import Picture
 from .saga_arrows import MARGIN
@@ -74,6 +75,8 @@ def saga_map(
 
     `cursor` (seconds) shows it as it stood at that moment. `ledger` is a function of a run, or of the world at a moment,
     that returns a dict of what the books say, {"stock": 10}, or, with what they should say, {"stock": (9, 10)}."""
+    check_run("saga_map", run, "pass the run, and cursor={}")
+    check_seconds(cursor=cursor)
     told = stories(run)
     if not told:
         raise Misuse(NONE)
@@ -93,10 +96,11 @@ def saga_map(
     y = _headline(scene, story, came, now, y)
     y = SagaChart(scene, story, states, came, outcome(story), now is not None, y + 4).bottom + 28
     books = None if ledger is None else Ledger(ledger, run, max(0, story.start - 1), now, *_judged(told, story, now))
-    beside = books is not None and width - books.width >= 360
+    beside = books is not None and width - books.width >= 320
     right = width - MARGIN - (books.width if beside else 0)
     bottom = waterfall(scene, story, states, until, y, right)
-    scene.height = _legend(scene, story, bottom + 30, right) + 4
+    in_the_way = beside and y + books.height > bottom + 18
+    scene.height = _legend(scene, story, bottom + 30, right if in_the_way else width - MARGIN) + 4
     if now is not None:
         scene.cursor = _cursor(scene, story, now, y, bottom, right)
     if books is not None:

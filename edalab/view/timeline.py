@@ -3,6 +3,7 @@
 from collections import Counter
 
 from .choice import Choice, choose
+from .given import check_run, check_seconds
 from .layout import Layout
 from .picture import Picture
 from .scene import Box, Label, Line, Scene
@@ -35,6 +36,8 @@ def timeline(
 
     `start` and `end` (seconds) show that part only; `cursor` (seconds) marks a moment. A run of more than 40 handlings
     shows the story that went worst, unless told otherwise. What is hidden is said below the picture."""
+    check_run("timeline", run, "pass the run, and cursor={}")
+    check_seconds(cursor=cursor, start=start, end=end)
     choice = choose(run, correlation, start, end)
     services = run.system.services.values()
     story = Story(choice.rows, choice.whole, frozenset(type_ for service in services for type_, _ in service.handlers))
