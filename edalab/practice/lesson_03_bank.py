@@ -88,7 +88,7 @@ def bank_of(withdraw: Callable, variant: int) -> tuple[System, list[Callable]]:
     accounts = bank.service("accounts", replicas=2)
     accounts.handles(OpenAccount)(open_account)
     accounts.handles(Deposit)(deposit)
-    accounts.handles(Withdraw, max_attempts=5)(withdraw)
+    accounts.handles(Withdraw, max_attempts=12)(withdraw)
     bank.service("fraud").answers(CheckFraud)(check)
     ours, theirs, odd = f"account-{7 + variant}", f"account-{9 + variant}", variant % 50
     one_fits = _sent(

@@ -97,7 +97,7 @@ def bank_with(name: str, project: Callable, schema: str) -> System:
         accounts.handles(command)(carry_out)
     accounts.every(0.2)(relay)
     accounts.answers(EntriesAfter)(entries_after)
-    bank.service(name, schema=schema + CHECKPOINTS).on(EntryRecorded, max_attempts=5)(project)
+    bank.service(name, schema=schema + CHECKPOINTS).on(EntryRecorded, max_attempts=12)(project)
     return bank
 
 
