@@ -36,7 +36,9 @@ def moment(value: object, what: str, *, bound: bool = False) -> int:
         raise Misuse(f"{what} takes a moment, and {shown(given)} is a {whole}; say which day: {f'{given}-01-01'[:10]}")
     if isinstance(given, str) and re.match(r"\d{4}-\d\d-\d\d", given):
         raise Misuse(f"{what} {shown(given)}: {_why(given)}; a moment is {_WAYS}")
-    raise Misuse(f"{what} takes {_WAYS}, not {shown(given)}")
+    since_1970 = isinstance(value, Real) and abs(value) > 1e9
+    hint = f"; if these are seconds since 1970: datetime.fromtimestamp({shown(given)}, timezone.utc)" if since_1970 else ""
+    raise Misuse(f"{what} takes {_WAYS}, not {shown(given)}{hint}")
 
 
 def _why(text: str) -> str:
