@@ -1,17 +1,29 @@
 """An event store answers every question as a plain list of facts would, whatever happened to it before."""
 
 import copy
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import bookkeeping
+import pandas
 import pytest
-from bookkeeping import Book, Credited, Debited, balance, changed, course, multiplied, seen, told
+from bookkeeping import Book, Credited, Debited, account, balance, changed, course, multiplied, refused, seen, told
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from edalab import ConcurrencyError, EventStore, Misuse
+from edalab import Command, ConcurrencyError, EventStore, Misuse, Query
+
+
+
+class Withdraw(Command):
+    amount: int
+
+
+class Balance(Query):
+    pass
+
 
 STREAMS = st.sampled_from(["account-7", "é ' \" -- ☃"])
 ANY = st.one_of(st.none(), STREAMS)
@@ -204,3 +216,137 @@ Bank.TestCase.settings = settings(
     max_examples=100, stateful_step_count=30, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 TestAnEventStoreIsAListOfFacts = Bank.TestCase
+
+
+# -- what cannot be appended or asked
+
+
+@pytest.mark.parametrize(
+    ("events", "words"),
+    [
+        (Credited(amount=1), ["append takes a list of events", "store.append('account-7', [Credited(amount=1)])"]),
+        (Withdraw(amount=1), ["append takes a list of events", "[Withdraw(amount=1)]"]),
+        ({"amount": 1}, ["append takes a list of events", "{'amount': 1}"]),
+        ("Credited", ["append takes a list of events", "'Credited'"]),
+        (None, ["append takes a list of events", "[None]"]),
+        (Credited, ["append takes a list of events", "Credited"]),
+        ([Withdraw(amount=1)], ["Withdraw(amount=1) is a command, and a store keeps what happened", "class MoneyDeposited(Event)"]),
+        ([Credited(amount=1), Balance()], ["Balance() is a query"]),
+        ([{"amount": 1}], ["{'amount': 1} is no event"]),
+        ([Credited], ["Credited is no event"]),
+        ([None], ["None is no event"]),
+    ],
+)
+def test_what_is_no_list_of_events_is_not_appended(events, words):
+    store = account(1)
+    refused(lambda: store.append("account-7", events, recorded=5), *words)
+    assert len(store) == 1
+
+
+@pytest.mark.parametrize(
+    ("keywords", "words"),
+    [
+        ({}, ["recorded= is missing", "outside a simulation an event store is told when it learns of a fact"]),
+        ({"recorded": -1}, ["recorded=2025-12-31 23:59:59 is before the last event's, 2026-01-01 00:00:02", "an earlier happened="]),
+        ({"recorded": "2026-03-03T12:00"}, ["recorded= '2026-03-03T12:00' has no time zone"]),
+        ({"recorded": datetime(2026, 3, 3)}, ["recorded=", "has no time zone"]),
+        ({"recorded": float("nan")}, ["recorded= takes a datetime with a time zone", "not nan"]),
+        ({"recorded": pandas.NaT}, ["recorded= takes", "not NaT"]),
+        ({"recorded": [5]}, ["recorded= takes", "not [5]"]),
+        ({"recorded": 5, "happened": "yesterday"}, ["happened= takes", "not 'yesterday'"]),
+        ({"recorded": 5, "happened": datetime(2026, 3, 3)}, ["happened=", "has no time zone"]),
+        ({"recorded": 5, "happened": [1]}, ["happened= has 1 moments for 2 events", "one for each, or one for all"]),
+        ({"recorded": 5, "happened": [1, None]}, ["happened= takes", "not None"]),
+        ({"recorded": 5, "ids": ["a"]}, ["ids= takes a list of 2 texts, one for each event, not ['a']"]),
+        ({"recorded": 5, "ids": "ab"}, ["ids= takes a list of 2 texts", "not ['ab']"]),
+        ({"recorded": 5, "ids": 7}, ["ids= takes a list of 2 texts", "not [7]"]),
+        ({"recorded": 5, "ids": ["a", 7]}, ["ids= takes a list of 2 texts"]),
+        ({"recorded": 5, "ids": ["a", ""]}, ["ids= takes a list of 2 texts"]),
+        ({"recorded": 5, "ids": ["a", "a"]}, ["an event with the id 'a' already, in the events given", "nothing was appended"]),
+        ({"recorded": 5, "ids": ["a", "taken"]}, ["an event with the id 'taken' already, in account-8 version 1"]),
+        ({"recorded": 5, "expected_version": "2"}, ["expected_version= takes a version: 0 for a new stream, None for any, not '2'"]),
+        ({"recorded": 5, "expected_version": 2.0}, ["expected_version= takes a version", "not 2.0"]),
+        ({"recorded": 5, "expected_version": True}, ["expected_version= takes a version", "not True"]),
+        ({"recorded": 5, "expected_version": -1}, ["expected_version= takes a version", "not -1"]),
+    ],
+)
+def test_what_is_said_wrongly_appends_nothing(keywords, words):
+    store = account(1, 2)
+    store.append("account-8", [Credited(amount=3)], recorded=2, ids=["taken"])
+    refused(lambda: store.append("account-7", [Credited(amount=3), Credited(amount=4)], **keywords), *words)
+    assert len(store) == 3 and not store.connection.in_transaction
+    assert store.append("account-7", [Credited(amount=3)], 2, recorded=2) == 3
+
+
+@pytest.mark.parametrize("stream", [None, "", 7, ["account-7"], b"account-7"])
+def test_a_stream_has_a_name(stream):
+    store = account(1)
+    for use in (lambda: store.append(stream, [], recorded=5), lambda: store.version(stream)):
+        refused(use, "a stream has a name, such as 'account-7', not")
+    if stream is not None:
+        refused(lambda: store.read(stream), "a stream has a name, such as 'account-7', or None stands for all of them, not")
+
+
+@pytest.mark.parametrize("after", ["2026-03-03", -1, 1.5, None, True])
+def test_what_comes_after_is_a_number(after):
+    refused(lambda: account(1).read("account-7", after=after), "after= takes a version, or without a stream a position, not")
+
+
+@pytest.mark.parametrize("name", [None, "", 7])
+def test_a_reader_has_a_name(name):
+    store = account(1)
+    for use in (lambda: list(store.follow(name)), lambda: store.checkpoint(name), lambda: store.lag(name)):
+        refused(use, "a reader has a name, such as 'balances'", "not")
+
+
+def test_nothing_to_append_changes_nothing_and_is_checked_all_the_same():
+    store = EventStore(":memory:")
+    assert store.append("account-7", [], 0, recorded=0) == 0 and store.streams() == []
+    store = account(1)
+    assert store.append("account-7", [], recorded=5) == 1 == store.append("account-7", (), 1, recorded=0)
+    with pytest.raises(ConcurrencyError, match="account-7 is at version 1, not 0"):
+        store.append("account-7", [], 0, recorded=5)
+
+
+def test_what_a_conflict_tells():
+    store = account(1, 2, 3, 4, 5, 6)
+    with pytest.raises(ConcurrencyError) as conflict:
+        store.append("account-7", [Credited(amount=9)] * 9, 1, recorded=9)
+    assert str(conflict.value) == (
+        "account-7 is at version 6, not 1; stored since: version 2: Credited(amount=2), version 3: Credited(amount=3), "
+        "version 4: Credited(amount=4) and 2 more; not appended: Credited(amount=9), Credited(amount=9), Credited(amount=9) and 6 more. "
+        "Read the stream again and decide again"
+    )
+    with pytest.raises(ConcurrencyError, match="account-7 is at version 6, not 7; not appended"):
+        store.append("account-7", [Credited(amount=9)], 7, recorded=9)
+
+
+def test_events_from_anything_that_yields_them():
+    store = EventStore(":memory:")
+    assert store.append("account-7", (Credited(amount=n) for n in range(3)), recorded=0, ids=(f"id-{n}" for n in range(3))) == 3
+    assert [fact.id for fact in store.read()] == ["id-0", "id-1", "id-2"]
+
+
+def test_a_reader_sees_an_event_again_that_it_was_not_done_with():
+    store = account(1, 2, 3)
+    for fact in store.follow("balances"):
+        if fact.version == 2:
+            break
+    assert store.checkpoint("balances") == 1 and [fact.version for fact in store.follow("balances")] == [2, 3]
+    assert list(store.follow("balances")) == [] and store.lag("balances") == 0 and store.lag("audit") == 3
+
+
+def test_a_reader_that_appends_follows_what_it_appended():
+    store = account(1)
+    seen_ = []
+    for fact in store.follow("doubling"):
+        seen_.append(fact.event.amount)
+        if fact.event.amount < 8:
+            store.append("account-7", [Credited(amount=2 * fact.event.amount)], recorded=9)
+    assert seen_ == [1, 2, 4, 8]
+
+
+def test_a_long_backlog_is_followed_to_its_end():
+    store = EventStore(":memory:")
+    store.append("account-7", [Credited(amount=1)] * 2500, recorded=0)
+    assert sum(fact.event.amount for fact in store.follow("balances")) == 2500 == store.checkpoint("balances")
