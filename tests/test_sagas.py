@@ -15,7 +15,7 @@ from wrong_sagas import (
     orders,
 )
 
-from edalab import Command, Event, Misuse, Unanswered, claims, simulate
+from edalab import Command, Event, Misuse, System, Unanswered, claims, simulate
 from edalab.proof.handlings import Handlings
 from edalab.proof.knowledge import known
 from edalab.proof.sagas import sagas, vocabulary
@@ -100,6 +100,33 @@ def test_a_saga_that_was_forgotten_before_its_first_step_is_known_by_what_begins
     assert run.check(claims.saga_settled(PlaceOrder)).cause == (
         "the saga of client-1 (o1) stopped after PlaceOrder client-1: not settled, and nothing was compensated, and 1 more"
     )
+
+
+@pytest.mark.parametrize("fault", ["crash", "fail"])
+def test_what_begins_a_saga_and_is_lost_was_sent_for_good_and_may_be_asked_again(fault):
+    def shop(delivery):
+        system = System("shop")
+
+        @system.service("orders").handles(PlaceOrder, delivery=delivery)
+        def place(command, ctx): ...
+
+        return system
+
+    async def sends(ctx):
+        await ctx.send(PlaceOrder(order_id="o1"))
+
+    async def asks(ctx):
+        try:
+            await ctx.ask(PlaceOrder(order_id="o1"), timeout=1)
+        except Unanswered:
+            ctx.note("gives up")
+
+    struck = simulate(shop("at-most-once"), sends, faults=[f"{fault} orders.handle.PlaceOrder #1"])
+    assert struck.check(claims.saga_settled(PlaceOrder)).outcome == "broken"
+    dropped = simulate(shop("at-most-once"), sends, faults=["drop orders.deliver.PlaceOrder #1"])
+    assert dropped.check(claims.saga_settled(PlaceOrder)).outcome == "broken"
+    asked = simulate(shop("at-least-once"), asks, faults=[f"{fault} orders.handle.PlaceOrder #1"])
+    assert asked.check(claims.saga_settled(PlaceOrder)).outcome == "not exercised"
 
 
 # -- what is done, and how often

@@ -236,9 +236,17 @@ def _finals(saga: Saga) -> set[str]:
 
 
 def _accepted(saga: Saga, begins: str) -> bool:
-    """Whether a service took up what begins a saga: who asked and got no answer may ask again."""
-    handlings = [h for number in saga.said[begins] for h in saga.record.by_message.get(saga.envelope(number).id, ())]
-    return any(handling.finished or handling.saves or handling.ending == "dead_letter" for handling in handlings)
+    """Whether a service took up what begins a saga. Who asked and got no answer may ask again; who sent it does not know
+    that it was lost, so that a message which was begun with, or dropped, and never came again counts, too."""
+    record = saga.record
+    for number in saga.said[begins]:
+        id, sent = saga.envelope(number).id, record.journal[number].step == "publish"
+        handlings = record.by_message.get(id, ())
+        if any(h.finished or h.saves or h.ending == "dead_letter" for h in handlings):
+            return True
+        if sent and (handlings or any(lost == id for _, lost in record.given_up)):
+            return True
+    return False
 
 
 def _type(saga: Saga, same: Said) -> str:
