@@ -241,7 +241,7 @@ def test_every_mark_of_the_rows_is_in_the_legend(name):
     scene = saga_map(CASES[name].run(), width=624).scene
     top = next(label.y for label in scene.labels if label.text == "When")
     shapes = {"crash": "cross:", "failed": "triangle:", "dead letter": "square:", "refused": "barred ring:", "no answer": "hourglass:",
-              "stopped": "small cross:", "lost": "struck ring:", "doubled": "two dots:", "published": ""}  # fmt: skip
+              "stopped": "small cross:", "lost": "struck ring:", "doubled": "two dots:", "published": "dot: published"}  # fmt: skip
     legend = " · ".join(label.text for label in scene.labels if label.kind == "caption")
     assert {mark.kind for mark in scene.marks if mark.y > top and shapes[mark.kind] not in legend} == set()
 

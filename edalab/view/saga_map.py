@@ -147,6 +147,7 @@ def _legend(scene: Scene, story: SagaStory, y: int, right: int) -> int:
     """How to read the rows; return where that ends."""
     happened = {moment.what for step in story.steps for moment in step.moments}
     words = ["bar: at work"] + [words for what, words in _LEGEND if happened & set(what.split(","))]
+    words += ["dot: published"] * any(not step.bars and step.times("done", story.end) for step in story.steps)
     words += ["double line: time cut short"] * bool(scene.axis.cuts)
     words += ["time stretched where much happens"] * scene.axis.stretched
     for line in wrapped(words, " · ", right - MARGIN, 11):
