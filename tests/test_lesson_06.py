@@ -63,7 +63,8 @@ def test_in_memory_a_crash_leaves_orders_hanging_a_late_answer_and_a_failed_refu
     assert lesson.ledger(lesson.kept)["money"] == (90 - 80, 90)
     hanging = struck(singles["in memory"], [settled])
     assert {point.split(".")[0] for _, point in hanging} == {"orders"}
-    assert {do for do, _ in hanging} == {"crash", "fail"}
+    assert {do for do, _ in hanging} == {"crash", "fail", "drop"}
+    assert {point for do, point in hanging if do == "drop"} == {"orders.deliver.PlaceOrder"}
     for schedule in broken(singles["in memory"], [balanced, left_behind]):
         [fault] = schedule.faults
         timed_out = any(step.step == "timeout" for step in singles["in memory"].run(schedule).journal)
@@ -151,6 +152,8 @@ def test_the_comparison_is_as_the_text_reads_it(lesson):
         survived, tried = kind["single faults survived"].split(" of ")
         assert survived == tried and kind["storms survived"] == "50 of 50"
     assert int(chain["… with three attempts"].split()[0]) > int(star["… with three attempts"].split()[0])
+    assert lesson.order_19("choreography") == "stock 0 of 8, money 10 of 90, sent 2 of 2"
+    assert lesson.order_19("orchestration") == "stock 8 of 8, money 90 of 90, sent 2 of 2"
     assert (chain["one step more changes"], star["one step more changes"]) == ("inventory, payments", "orders")
     assert chain["orders says of 17"] == "created, shipped"
     assert star["orders says of 17"] == "reserving, charging, shipping, shipped"

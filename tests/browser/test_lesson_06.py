@@ -23,7 +23,7 @@ def test_only_who_asks_again_gets_past_a_lost_answer_at_the_pivot(lab, page, scr
     claim("ledger is balanced", "✗")
     choose("+ asked again")
     claim("ledger is balanced", "✓")
-    claim("the end of an order is told once", "✓")
+    claim("the end of an order is told by one message", "✓")
     screenshot("lesson-06-asked-again")
     panel.get_by_role("tab", name=re.compile("^Every fault")).click()
     panel.get_by_role("tab", name=re.compile(r"^Every fault: \d+ ✗")).wait_for()
