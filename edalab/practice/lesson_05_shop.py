@@ -26,13 +26,13 @@ class OrderShipped(OrderEvent, topic="parcels", key="order_id", final=True, sett
 class InventoryReleased(OrderEvent, topic="inventory", key="order_id", compensates=InventoryReserved): ...
 
 
-OUTBOX = "create table outbox (step text, order_id text, said text, primary key (step, order_id));"
+OUTBOX = "create table outbox (heard text, order_id text, said text, primary key (heard, order_id));"
 RESERVATIONS = "create table reservations (order_id text primary key, pieces int);"
 PARCELS = "create table parcels (order_id text primary key, pieces int);"
 ACCOUNTS = """create table accounts (customer text primary key, money int check (money >= 0));
               insert into accounts values ('{rich}', 100), ('{poor}', 10);
               create table charges (order_id text, amount int);
-              create table done (step text, order_id text, primary key (step, order_id));
+              create table done (heard text, order_id text, primary key (heard, order_id));
               create table deposits (deposit_id text primary key, customer text, amount int);"""
 
 
@@ -42,7 +42,7 @@ def through_the_outbox(work: Callable) -> Callable:
     async def step(event, ctx):
         note = type(event).__name__, event.order_id
         with ctx.database as db:
-            found = db.execute("select said from outbox where step = ? and order_id = ?", note).fetchone()
+            found = db.execute("select said from outbox where heard = ? and order_id = ?", note).fetchone()
             said = found[0] if found else ctx.envelope(work(db, event))
             db.execute("insert or ignore into outbox values (?, ?, ?)", (*note, said))
         await ctx.publish(said)

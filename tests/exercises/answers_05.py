@@ -114,7 +114,7 @@ def _once(work):
     async def step(event, ctx):
         note = type(event).__name__, event.order_id
         with ctx.database as db:
-            if db.execute("select 1 from done where step = ? and order_id = ?", note).fetchone():
+            if db.execute("select 1 from done where heard = ? and order_id = ?", note).fetchone():
                 return
             said = work(db, event)
             db.execute("insert into done values (?, ?)", note)
@@ -305,9 +305,9 @@ WRONG_2 = {
 async def outbox_of_envelopes(event, ctx):
     note = type(event).__name__, event.order_id
     with ctx.database as db:
-        if not db.execute("select 1 from outbox where step = ? and order_id = ?", note).fetchone():
+        if not db.execute("select 1 from outbox where heard = ? and order_id = ?", note).fetchone():
             db.execute("insert into outbox values (?, ?, ?)", (*note, ctx.envelope(_pay(db, event))))
-        [(said,)] = db.execute("select said from outbox where step = ? and order_id = ?", note)
+        [(said,)] = db.execute("select said from outbox where heard = ? and order_id = ?", note)
     await ctx.publish(said)
 
 
