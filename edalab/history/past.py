@@ -62,10 +62,11 @@ class _Question:
     def rows(self, kept: _Kept = _Kept()) -> Iterator[tuple]:
         """The rows behind what is kept. Of what is known all are there or here: the limit saves looking through what happened
         later and was not known."""
-        number, scope = ("version", "stream = ?1 and") if self.stream is not None else ("position", "?1 is null and")
-        sql = f"""select {COLUMNS} from stored_events where {scope} (happened, {number}) > (?2, ?3) and happened <= ?4
-            and {number} <= ?5 order by happened, {number} limit ?5 - ?6"""
-        return self.store._rows(sql, (self.stream, kept.happened, kept.version, self.until, self.known, kept.events))
+        number, scope, values = ("position", "", ()) if self.stream is None else ("version", "stream = ? and", (self.stream,))
+        sql = f"""select {COLUMNS} from stored_events where {scope} (happened, {number}) > (?, ?) and happened <= ?
+            and {number} <= ? order by happened, {number} limit ?"""
+        mark, left = (kept.happened, kept.version), self.known - kept.events
+        return self.store._rows(sql, (*values, *mark, self.until, self.known, left))
 
     def facts(self, kept: _Kept = _Kept()) -> list[StoredEvent]:
         return list(map(StoredEvent._make, self.rows(kept)))

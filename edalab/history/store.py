@@ -19,8 +19,9 @@ from .stored import COLUMNS, StoredEvent, written
 if TYPE_CHECKING:
     import pandas
 
-_END = """select position, recorded, (select ifnull(max(version), 0) from stored_events where stream = ?1),
-    exists (select 1 from stored_snapshots where stream = ?1) from stored_events order by position desc limit 1"""
+_BY_ID = "select stream, version from stored_events where id = ?"
+_END = """select position, recorded, (select ifnull(max(version), 0) from stored_events where stream = ?),
+    exists (select 1 from stored_snapshots where stream = ?) from stored_events order by position desc limit 1"""
 
 
 class EventStore:
@@ -224,9 +225,9 @@ class EventStore:
     def _check_ids(self, ids: list[str]) -> None:
         seen: set[str] = set()
         for id in ids:
-            stored = self._rows("select stream, version from stored_events where id = ?", (id,))
-            where = next((f"{stream} version {version}" for stream, version in stored), "the events given")
-            if id in seen or where != "the events given":
+            places = [f"{stream} version {version}" for stream, version in self._rows(_BY_ID, (id,))]
+            if places or id in seen:
+                where = places[0] if places else "the events given"
                 raise Misuse(f"there is an event with the id {shown(id)} already, in {where}; nothing was appended")
             seen.add(id)
 
@@ -253,7 +254,7 @@ def _end(db, stream: str) -> tuple:
     """Where a next event of this stream goes: the last position and its moment, the stream's version, and whether there are
     snapshots of it. The tables are made where there are none."""
     try:
-        return db.execute(_END, (stream,)).fetchone() or (0, None, 0, False)
+        return db.execute(_END, (stream, stream)).fetchone() or (0, None, 0, False)
     except sqlite3.Error as error:
         if not absent(error):
             raise
