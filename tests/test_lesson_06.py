@@ -28,7 +28,8 @@ def lesson():
             exec(compile(tree, "lesson 06", "exec"), found)
     yield SimpleNamespace(**found)
     for thing in found.values():  # other tests have messages of the same names: those of a lesson end with it
-        if isinstance(thing, type) and issubclass(thing, Message):
+        if isinstance(thing, type) and issubclass(thing, Message) and not thing.__module__.startswith("edalab"):
+            Message.__count__ += 1
             thing.__name__ += " of lesson 06"
 
 
