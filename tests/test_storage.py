@@ -321,6 +321,15 @@ def test_a_closed_store_says_so(tmp_path):
     assert "was closed" in repr(store)
 
 
+def test_a_connection_that_was_given_stays_open():
+    connection = sqlite3.connect(":memory:")
+    with EventStore(connection) as store:
+        store.append("a", [Credited(amount=1)], recorded=1)
+    assert len(EventStore(connection)) == 1
+    connection.close()
+    refused(lambda: EventStore(connection), "the database was closed")
+
+
 def test_a_table_that_only_has_the_name_is_not_written_to():
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.execute("create table stored_events (name text)")

@@ -90,8 +90,7 @@ def opened(place: str | Path) -> sqlite3.Connection:
     uri = path.absolute().as_uri() + ("" if writable else "?immutable=1")
     connection = sqlite3.connect(uri, uri=True, **ways)
     try:
-        check(connection, path.name)
-        tables = _tables(connection)
+        tables = _tables(checked(connection, path.name))
         if tables and "stored_events" not in tables:
             what = f"is a database of something else (tables: {listed(tables)})"
             raise Misuse(f"{path.name} {what}; give the event store a file of its own, or pass a sqlite3 connection")
@@ -111,11 +110,15 @@ def opened(place: str | Path) -> sqlite3.Connection:
     return connection
 
 
-def check(connection: sqlite3.Connection, name: str) -> None:
-    """Raises Misuse where a store was written by a newer layout than this one."""
-    layout = _pragma(connection, "user_version")
-    if _pragma(connection, "application_id") == _OURS and layout > LAYOUT:
+def checked(connection: sqlite3.Connection, name: str) -> sqlite3.Connection:
+    """The connection. Raises Misuse where it cannot be read, or its store was written by a newer layout than this one."""
+    try:
+        owner, layout = (_pragma(connection, what) for what in ("application_id", "user_version"))
+    except sqlite3.Error as error:
+        raise told(error, name) from None
+    if owner == _OURS and layout > LAYOUT:
         raise Misuse(f"{name} was written by a newer edalab (layout {layout}, this one knows {LAYOUT}); update edalab")
+    return connection
 
 
 def absent(error: sqlite3.Error) -> bool:

@@ -13,7 +13,7 @@ from ..model import Command, Event, Message, Query
 from . import past
 from .moments import as_datetime, moment
 from .past import check_stream
-from .storage import INSERT, Transaction, absent, check, make, opened, told
+from .storage import INSERT, Transaction, absent, checked, make, opened, told
 from .stored import COLUMNS, StoredEvent, written
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ class EventStore:
     def __init__(self, place: "str | Path | sqlite3.Connection | Any"):
         self.notes: list[str] = []  # what a reader of a table or a repository has to say
         self.refused: pandas.DataFrame | None = None  # the rows of a table that could not be read, with the reason
-        self._name = "the database"
-        if isinstance(place, str | Path):
-            self.connection, self._name = opened(place), Path(place).name
+        self._file = isinstance(place, str | Path)
+        self._name = Path(place).name if self._file else "the database"
+        if self._file:
+            self.connection = opened(place)
         elif isinstance(place, sqlite3.Connection):
-            self.connection = place
-            check(place, self._name)
+            self.connection = checked(place, self._name)
         elif hasattr(place, "executemany") and hasattr(place, "now"):
             self.connection = place
         else:
@@ -232,8 +232,9 @@ class EventStore:
             seen.add(id)
 
     def close(self) -> None:
-        """Close the file."""
-        self.connection.close()
+        """Close the file. A connection that was given stays open."""
+        if self._file:
+            self.connection.close()
 
     def __enter__(self) -> "EventStore":
         return self
