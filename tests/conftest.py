@@ -1,7 +1,43 @@
-"""Tables that tests record are shown at the end of a test run, to be read where only its log is kept."""
+"""What every file of tests gets: its own messages, and its tables shown at the end of the log."""
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from edalab.model import Message
+
+HERE = str(Path(__file__).parent)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def messages_of_this_file(request):
+    """Files of tests have messages of the same names, and a name means the class declared last: for the tests of a file
+    that is its own, or one of a file that it imports, whatever other files this process ran before."""
+    things = [thing for module in _imported(request.module, {}) for thing in vars(module).values()]
+    own = {thing for thing in things if isinstance(thing, type) and issubclass(thing, Message) and _home(thing)}
+    for cls in sorted(own, key=lambda cls: cls.__number__):
+        cls.__number__ = Message.__count__ = Message.__count__ + 1
+
+
+def _imported(module: ModuleType, seen: dict) -> dict:
+    """This module and all those of the tests that it imports, or imports something from."""
+    if module not in seen:
+        seen[module] = True
+        for other in filter(None, map(_home, vars(module).values())):
+            _imported(other, seen)
+    return seen
+
+
+def _home(thing) -> ModuleType | None:
+    """The module that a thing is or is defined in, if that is one of the tests."""
+    module = thing if isinstance(thing, ModuleType) else sys.modules.get(str(getattr(thing, "__module__", "")))
+    return module if str(getattr(module, "__file__", "")).startswith(HERE) else None
 
 
 def pytest_terminal_summary(terminalreporter):
+    """Tables that tests record, to be read where only the log of a run is kept."""
     for outcome in ("passed", "failed"):
         for report in terminalreporter.stats.get(outcome, []):
             for table in [text for name, text in getattr(report, "user_properties", []) if name == "table"]:

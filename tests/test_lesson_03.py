@@ -1,36 +1,20 @@
 """Lesson 03 says what its runs say: each step of the mend cures what the text says, and the past is what plain pandas finds."""
 
-import ast
 import sqlite3
-from types import SimpleNamespace
 
-import nbformat
+import lessons
 import pandas
 import pytest
 
 from edalab import explore, simulate
-from edalab.model import Message
 from tools import store
 
-NOTEBOOK = nbformat.read(store.ROOT / "notebooks" / "03-event-sourcing.ipynb", as_version=4)
+NAME = "03-event-sourcing"
 
 
 @pytest.fixture(scope="module")
 def lesson():
-    """What the cells of the lesson define, run where they are; what they only show is left out."""
-    found = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(store.ROOT / "notebooks")
-        for cell in NOTEBOOK.cells:
-            if cell.cell_type == "code":
-                tree = ast.parse(cell.source)
-                tree.body = tree.body[:-1] if isinstance(tree.body[-1], ast.Expr) else tree.body
-                exec(compile(tree, "lesson 03", "exec"), found)
-    yield SimpleNamespace(**found)
-    for thing in found.values():  # other tests have messages of the same names: those of a lesson end with it
-        if isinstance(thing, type) and issubclass(thing, Message) and not thing.__module__.startswith("edalab"):
-            Message.__count__ += 1
-            thing.__name__ += " of lesson 03"
+    return lessons.definitions(NAME)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +108,7 @@ def test_no_account_was_ever_overdrawn_and_one_was_believed_to_be(lesson):
 def test_no_event_is_deleted(lesson):
     with pytest.raises(sqlite3.Error, match="events are facts, none is deleted: append a new one"):
         lesson.year.connection.execute("delete from stored_events where type = 'DepositCorrected'")
-    assert "events are facts, none is deleted: append a new one" in " ".join(cell.source for cell in NOTEBOOK.cells)
+    assert "events are facts, none is deleted: append a new one" in lessons.prose(NAME)
 
 
 def test_six_rows_came_twice(lesson):

@@ -1,34 +1,18 @@
 """Lesson 04 says what its runs say: each projection is broken where the text says it is, and the last one nowhere."""
 
-import ast
 import re
-from types import SimpleNamespace
 
-import nbformat
+import lessons
 import pytest
 
 from edalab import EventStore, explore, simulate
-from edalab.model import Message
-from tools import store
 
-NOTEBOOK = nbformat.read(store.ROOT / "notebooks" / "04-cqrs.ipynb", as_version=4)
-PROSE = "\n".join(cell.source for cell in NOTEBOOK.cells if cell.cell_type == "markdown")
+NAME = "04-cqrs"
 
 
 @pytest.fixture(scope="module")
 def lesson():
-    """What the cells of the lesson define; what they only show is left out."""
-    found = {}
-    for cell in NOTEBOOK.cells:
-        if cell.cell_type == "code":
-            tree = ast.parse(cell.source)
-            tree.body = [node for node in tree.body if not isinstance(node, ast.Expr)]
-            exec(compile(tree, "lesson 04", "exec"), found)
-    yield SimpleNamespace(**found)
-    for thing in found.values():  # other tests have messages of the same names: those of a lesson end with it
-        if isinstance(thing, type) and issubclass(thing, Message) and not thing.__module__.startswith("edalab"):
-            Message.__count__ += 1
-            thing.__name__ += " of lesson 04"
+    return lessons.definitions(NAME)
 
 
 def points(result, claim) -> set[tuple[str, str]]:
@@ -91,7 +75,7 @@ def test_who_fetches_what_is_missing_survives_every_pair_of_faults_of_the_whole_
     result = explore(lesson.mended_bank(names=["balances"]), lesson.ada_saves, lesson.DRIFT[:1], faults=2)
     assert result.coverage.startswith("every single fault; every pair")
     assert result.outcome(lesson.DRIFT[0]) == "holds" and not result.endless
-    assert [f"{len(result.schedules):,}"] == re.findall(r"([\d,]+) schedules with up to two faults", PROSE)
+    assert [f"{len(result.schedules):,}"] == re.findall(r"([\d,]+) schedules with up to two faults", lessons.prose(NAME))
 
 
 def test_a_gap_costs_one_question_for_each_read_model(lesson):

@@ -1,36 +1,20 @@
 """Lesson 05 says what its runs say: each design of the saga is broken where the text says it is, and the last one nowhere."""
 
-import ast
 import re
-from types import SimpleNamespace
 
-import nbformat
+import lessons
 import pytest
 
 from edalab import claims, explore, simulate
-from edalab.model import Message
 from edalab.proof.handlings import Handlings
 from edalab.view import saga_map
-from tools import store
 
-NOTEBOOK = nbformat.read(store.ROOT / "notebooks" / "05-choreographed-saga.ipynb", as_version=4)
-PROSE = "\n".join(cell.source for cell in NOTEBOOK.cells if cell.cell_type == "markdown")
+NAME = "05-choreographed-saga"
 
 
 @pytest.fixture(scope="module")
 def lesson():
-    """What the cells of the lesson define; what they only show is left out."""
-    found = {}
-    for cell in NOTEBOOK.cells:
-        if cell.cell_type == "code":
-            tree = ast.parse(cell.source)
-            tree.body = [node for node in tree.body if not isinstance(node, ast.Expr)]
-            exec(compile(tree, "lesson 05", "exec"), found)
-    yield SimpleNamespace(**found)
-    for thing in found.values():  # other tests have messages of the same names: those of a lesson end with it
-        if isinstance(thing, type) and issubclass(thing, Message) and not thing.__module__.startswith("edalab"):
-            Message.__count__ += 1
-            thing.__name__ += " of lesson 05"
+    return lessons.definitions(NAME)
 
 
 def broken(result) -> dict[str, int]:
@@ -121,8 +105,8 @@ def test_the_last_design_holds_every_claim_under_all_pairs_of_faults_of_two_orde
     assert result.coverage.startswith("every single fault; every pair")
     assert broken(result) == {} and not result.endless
     assert all(result.outcome(claim) == "holds" for claim in result.claims)
-    assert len(lesson.CLAIMS) == 7 and "none of them breaks any of the seven claims" in PROSE
-    assert [f"{len(result.schedules):,}"] == re.findall(r"([\d,]+) schedules with up to two faults", PROSE)
+    assert len(lesson.CLAIMS) == 7 and "none of them breaks any of the seven claims" in lessons.prose(NAME)
+    assert [f"{len(result.schedules):,}"] == re.findall(r"([\d,]+) schedules with up to two faults", lessons.prose(NAME))
 
 
 def test_the_bill_is_as_the_text_reads_it(lesson):

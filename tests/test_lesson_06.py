@@ -1,36 +1,20 @@
 """Lesson 06 says what its runs say: each design of the coordinator is broken where the text says it is, and the last one nowhere."""
 
-import ast
 import re
 from concurrent.futures import ProcessPoolExecutor
-from types import SimpleNamespace
 
-import nbformat
+import lessons
 import pytest
 
 from edalab import explore, simulate
-from edalab.model import Message
 from edalab.view import saga_map
-from tools import store
 
-NOTEBOOK = nbformat.read(store.ROOT / "notebooks" / "06-orchestrated-saga.ipynb", as_version=4)
-PROSE = "\n".join(cell.source for cell in NOTEBOOK.cells if cell.cell_type == "markdown")
+NAME = "06-orchestrated-saga"
 
 
 @pytest.fixture(scope="module")
 def lesson():
-    """What the cells of the lesson define; what they only show is left out."""
-    found = {"__name__": "lesson_06"}
-    for cell in NOTEBOOK.cells:
-        if cell.cell_type == "code":
-            tree = ast.parse(cell.source)
-            tree.body = [node for node in tree.body if not isinstance(node, ast.Expr)]
-            exec(compile(tree, "lesson 06", "exec"), found)
-    yield SimpleNamespace(**found)
-    for thing in found.values():  # other tests have messages of the same names: those of a lesson end with it
-        if isinstance(thing, type) and issubclass(thing, Message) and not thing.__module__.startswith("edalab"):
-            Message.__count__ += 1
-            thing.__name__ += " of lesson 06"
+    return lessons.definitions(NAME)
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +115,7 @@ def test_the_coordinator_holds_every_claim_under_all_pairs_of_faults_of_two_orde
     assert result.coverage.startswith("every single fault; every pair")
     assert not broken(result, every) and not result.endless
     assert all(result.outcome(claim) == "holds" for claim in every)
-    assert [f"{len(result.schedules):,}"] == re.findall(r"([\d,]+) schedules with up to two faults", PROSE)
+    assert [f"{len(result.schedules):,}"] == re.findall(r"([\d,]+) schedules with up to two faults", lessons.prose(NAME))
 
 
 def test_whoever_waits_behind_an_order_in_doubt_waits_too(lesson):

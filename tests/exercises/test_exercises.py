@@ -13,10 +13,9 @@ import pytest
 from mutants import mutants
 from survivors import SURVIVORS
 
-from edalab.model.messages import Message
 from edalab.practice import check, learner
 from edalab.practice.check import _GENERAL
-from edalab.practice.exercise import LESSONS, of_lesson
+from edalab.practice.exercise import of_lesson
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = sorted(path.stem.removeprefix("answers_") for path in Path(__file__).parent.glob("answers_*.py"))
@@ -60,17 +59,6 @@ def of_the_notebook(lesson: str) -> dict:
                     with suppress(NameError):  # of a default that is made by running something
                         exec(compile(ast.Module([node], []), f"notebook {lesson}", "exec"), namespace)
     return namespace
-
-
-@pytest.fixture(autouse=True, scope="module")
-def messages_that_end_with_these_tests():
-    """Other tests have messages of the same names."""
-    yield
-    for lesson in LESSONS:
-        for thing in of_the_notebook(lesson).values():
-            if isinstance(thing, type) and issubclass(thing, Message) and thing.__module__ == "notebook":
-                Message.__count__ += 1
-                thing.__name__ += f" of lesson {lesson}"
 
 
 _DEFINES = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
