@@ -1,14 +1,19 @@
-"""What every file of tests gets: its own messages, and its tables shown at the end of the log."""
+"""What every file of tests gets: its own messages, examples that are the same each time, and its tables shown at the end of the log."""
 
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from edalab.model import Message
 
 HERE = str(Path(__file__).parent)
+
+# The same examples every time, and no clock: a machine that is busy fails nothing.
+settings.register_profile("edalab", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("edalab")
 
 
 @pytest.fixture(autouse=True, scope="module")

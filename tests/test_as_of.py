@@ -163,7 +163,7 @@ def test_of_many_events_it_says_what_is_not_marked_and_not_named():
     assert "named" not in " ".join(texts(part, "caption")) and not flaws(part.scene)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(-3, 9), st.integers(-9, 9)), min_size=1, max_size=12), st.floats(0.001, 1e9))
 def test_any_store_gives_a_picture_without_flaws(told, unit):
     store, recorded = EventStore(":memory:"), 0

@@ -102,7 +102,7 @@ def test_a_chain_stands_straight():
     assert len({box.x * 2 + box.w for box in flow(simulate(system, once)).scene.bars}) <= 2  # halves of odd widths
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6), st.sampled_from([0, 1, 3, 10]))
 def test_graphs_of_any_system_have_no_flaws(number, faults):
     system, workload, seed, plan = story(Random(number), faults)

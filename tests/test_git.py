@@ -205,7 +205,7 @@ def written(folder, history):
 
 
 @given(histories())
-@settings(max_examples=50, deadline=None, derandomize=True, database=None)
+@settings(max_examples=50)
 def test_files_and_lines_at_any_commit_are_those_of_its_tree(history):
     with TemporaryDirectory() as folder:
         check(written(Path(folder) / "repository", history))

@@ -77,7 +77,7 @@ POINTS = st.sampled_from(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(POINTS, st.integers(1, 9)), max_size=3), st.integers(1, 2), st.integers(1, 3))
 def test_what_waits_is_what_the_world_says_under_any_faults(faults, replicas, partitions):
     texts = list(dict.fromkeys(f"{point}.StockMoved #{nth}" for point, nth in faults))

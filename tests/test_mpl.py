@@ -78,7 +78,7 @@ def test_words_take_the_room_that_was_measured_for_them():
             assert box.x1 - box.x0 > 0.9 * (right - left)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(scenes())
 def test_any_scene_is_painted_inside_without_a_warning(scene):
     for item in scene.items():

@@ -18,9 +18,7 @@ LEAST = 100  # times that each thing is reached by the sweep
 SMALL = 2000  # steps: longer runs are not played again
 
 dice = st.randoms(use_true_random=False)
-often = settings(
-    max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
-)
+often = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module", autouse=True)

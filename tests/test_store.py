@@ -212,9 +212,7 @@ class Bank(RuleBasedStateMachine):
                 assert store.checkpoint(name) == seen_ and store.lag(name) == len(store) - seen_
 
 
-Bank.TestCase.settings = settings(
-    max_examples=100, stateful_step_count=30, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+Bank.TestCase.settings = settings(max_examples=100, stateful_step_count=30, suppress_health_check=list(HealthCheck))
 TestAnEventStoreIsAListOfFacts = Bank.TestCase
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import pandas
 import pytest
 from bookkeeping import refused
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, field_validator
 
@@ -121,7 +121,6 @@ EVERYTHING = st.builds(
 )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(st.lists(EVERYTHING, max_size=2))
 def test_what_is_read_is_what_was_appended(events):
     store = EventStore(":memory:")

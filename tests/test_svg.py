@@ -66,7 +66,7 @@ def test_every_item_of_a_scene_is_painted_inside_the_picture():
     assert sum(1 for _ in root.iter("title")) >= len(boxes) - 1 + len(scene.arrows) + len(scene.marks)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(scenes())
 def test_any_scene_gives_well_formed_xml_that_stays_inside(scene):
     for item in scene.items():

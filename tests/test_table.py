@@ -192,7 +192,6 @@ def test_a_column_called_reason_is_not_written_over():
     ["S", "T", None, ""], ["a", "b", 3, None], ["2026-03-01", "2026-03-02T09:00+02:00", "2026-03-02T09:00", "soon", None, 5],
     ["2026-03-05", "2026-03-04T09:00Z", None], ["e1", "e2", "e3", 4, None],
 )]), min_size=1, max_size=12))
-@settings(deadline=None, derandomize=True, database=None)
 def test_every_row_is_either_stored_or_comes_back(rows):
     frame = table(*rows, columns=("what", "who", "when", "known", "id")).assign(row=range(len(rows)))
     try:
@@ -326,7 +325,7 @@ def journal(done, fact):
     return [*done, [fact.type, fact.data[WHO]]]
 
 
-real = settings(max_examples=150, deadline=None, derandomize=True, database=None)
+real = settings(max_examples=150)
 
 
 @given(case=st.integers(0, 1433), until=moments(), as_of=moments())

@@ -335,7 +335,7 @@ def test_pictures_of_real_runs_have_no_flaws(faults, replicas):
         assert not flaws(timeline(run, **options).scene)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6), st.sampled_from([0, 1, 3, 10]))
 def test_pictures_of_any_system_have_no_flaws(number, faults):
     system, workload, seed, plan = story(Random(number), faults)

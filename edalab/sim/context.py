@@ -33,19 +33,17 @@ def _explain(error: AttributeError) -> None:
 class Context:
     """What a handler may do. Times are seconds of virtual time; what has to wait is awaited."""
 
-    _attempt = _offset = _item = _handler = None
-    _coroutine = None
-    _transaction = None
-    _unawaited = None  # the last call made and not yet awaited; each knows the one before it
-    _dead = _again = _returned = False
-    _lives = 0  # times that it went on after its end
-
     def __init__(self, world, replica, source, envelope=None, epoch=0):
         self._world = world
         self._replica = replica
         self._source = source  # what the message came from, and what hears how its handling ended
         self._envelope = envelope
         self._epoch = epoch
+        self._attempt = self._offset = self._item = self._handler = None
+        self._coroutine = self._transaction = None
+        self._unawaited = None  # the last call made and not yet awaited; each knows the one before it
+        self._dead = self._again = self._returned = False
+        self._lives = 0  # times that it went on after its end
 
     # -- what a handler calls
 

@@ -1,5 +1,6 @@
 """The world is one object: its clock, its agenda of actions, its services and channels, and the record of what happened."""
 
+from functools import cache
 from heapq import heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -78,7 +79,7 @@ class World:
         self.failures: list[Failure] = []
         self.misuse: Misuse | None = None
         self.types: dict[str, type[Message]] = {}
-        self.routes: dict[type[Message], Route] = {}
+        self.route = cache(self._route)
         self.channels: dict[str, Any] = {}
         self.unheard: dict[str, int] = {}  # events that went to nobody, by type
         self.client = Node(self, "client", None)
@@ -178,13 +179,10 @@ class World:
 
     # -- messages
 
-    def route(self, cls: type[Message]) -> Route:
+    def _route(self, cls: type[Message]) -> Route:
         """Where messages of this class go."""
-        route = self.routes.get(cls)
-        if route is None:
-            route = self.routes[cls] = Route(channel_for(self, cls), cls.__name__, cls.__declared__.key)
-            self.types[cls.__name__] = cls
-        return route
+        self.types[cls.__name__] = cls
+        return Route(channel_for(self, cls), cls.__name__, cls.__declared__.key)
 
     def mint(self, ctx: Context, message: Message, topic: str, type_name: str, key: str | None) -> Envelope:
         """A message in a fresh envelope, caused by the message being handled."""
