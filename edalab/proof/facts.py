@@ -45,7 +45,7 @@ def same_facts(record: "Handlings") -> dict[str, str]:
         elif home is not None and home.envelope.id != cause:
             home = None  # told by an outbox
         through = step.fault not in UNSENT and id not in record.unanswered
-        group = groups.setdefault((envelope.source, told.get(cause, cause), envelope.type), [])
+        group = groups.setdefault((envelope.source, told.get(cause, cause), envelope.type, envelope.subject), [])
         if group:
             same = [other for other in group if _again(home, other[1]) and says_the_same(other[0], envelope)]
             facts = list(dict.fromkeys(told[other.id] for other, _, _ in same))
@@ -65,10 +65,12 @@ def _again(home: "Handling | None", earlier: "Handling | None") -> bool:
 
 def says_the_same(one: Envelope, other: Envelope) -> bool:
     """Whether two messages of a type have the same data, but for what only says when they were published."""
-    return one.data == other.data or _lasting(one) == _lasting(other)
+    theirs = vars(other.data)
+    return all(
+        value == theirs[name] or (_is_moment(value, one) and _is_moment(theirs[name], other))
+        for name, value in vars(one.data).items()
+    )
 
 
-def _lasting(envelope: Envelope) -> dict:
-    """The data but for what only says when it was published."""
-    data, moment = vars(envelope.data), envelope.time / 1000
-    return {name: value for name, value in data.items() if not (value.__class__ is float and value == moment)}
+def _is_moment(value: object, envelope: Envelope) -> bool:
+    return value.__class__ is float and value == envelope.time / 1000
