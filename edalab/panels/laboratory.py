@@ -14,6 +14,7 @@ from ..model import System
 from ..proof import Claim, Schedule, Verdict
 from ..proof.saga_stories import speaks_of_sagas
 from ..sim import Fault, Faults, Window, parse_plan, simulate
+from ..view.choice import choose
 from . import sheets
 from .code import Summary, claims_of, line, makers
 from .every_fault import EveryFault
@@ -153,7 +154,7 @@ class Laboratory:
         self._offer_tabs([name for name in self._sheets if name != "Saga" or speaks_of_sagas(self.run)])
         if self.every_fault and self.every_fault.tried != (*self._made, self.seed.value):  # its number is of another system
             self.tabs.set_title(self._shown.index("Every fault"), "Every fault")
-        self.cursor.offer([time / 1000 for time in self._timeline(WIDTH).scene.times])
+        self.cursor.offer([time / 1000 for time in choose(self.run).times()])
         self._draw()
         self._exact.offer([*self._calm, *self._reached])
 

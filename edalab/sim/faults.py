@@ -83,11 +83,11 @@ class Faults:
 
     def strikes(self, seed: int, point: tuple[str, str, str], action: str, nth: int) -> bool:
         """Whether this decision falls: it has one fixed number, so a higher rate keeps all that a lower one struck."""
-        rate = self.drop if action == "lose" else getattr(self, action)
-        if not rate:
-            return False
         text = f"{seed} {'.'.join(point)} {action} {nth}".encode()
-        return int.from_bytes(blake2b(text, digest_size=6).digest(), "big") < rate * (1 << 48)
+        return int.from_bytes(blake2b(text, digest_size=6).digest(), "big") < self.rate(action) * (1 << 48)
+
+    def rate(self, action: str) -> float:
+        return self.drop if action == "lose" else getattr(self, action)
 
 
 @dataclass(frozen=True, repr=False)
@@ -188,7 +188,7 @@ class Plan:
             raise Misuse(f"faults= takes a list of faults, not {shown(faults)}; faults=[] for none") from None
         self.seed = seed
         self.exact: dict[tuple, dict[int, list[Fault]]] = {}
-        self.rates: list[Faults] = []
+        self.random: dict[str, list[tuple[str, Faults]]] = {}  # by step: the actions that have a rate
         self.windows: list[Window] = []
         self.counts: dict[tuple, int] = {}
         self.struck: list[Fault | Window] = []
@@ -197,7 +197,9 @@ class Plan:
                 _check_point(fault, system)
                 self.exact.setdefault(fault.point, {}).setdefault(fault.nth, []).append(fault)
             elif isinstance(fault, Faults):
-                self.rates.append(fault)
+                for step, actions in ACTIONS.items():
+                    if possible := [(action, fault) for action in actions if fault.rate(action)]:
+                        self.random.setdefault(step, []).extend(possible)
             elif isinstance(fault, Window):
                 _check_window(fault, system)
                 self.windows.append(fault)
@@ -207,7 +209,7 @@ class Plan:
 
     def concerns(self, service: str) -> bool:
         """Whether anything could strike at this service: all others go on as in a run without faults."""
-        if self.rates or any(window.service == service for window in self.windows):
+        if self.random or any(window.service == service for window in self.windows):
             return True
         return any(point[0] == service for point in self.exact)
 
@@ -215,19 +217,18 @@ class Plan:
         """What strikes at this point, reached now once more. `confirms`: the topic's, for a publish. `vain`: the step will
         have no effect anyway (cut off, fenced), so that nothing but a crash can strike."""
         point = service, step, message
-        exact = self.exact.get(point)
-        if exact is None and not self.rates:
+        exact, random = self.exact.get(point), self.random.get(step, ())
+        if exact is None and not random:
             return None
         nth = self.counts[point] = self.counts.get(point, 0) + 1
         found = list(exact.get(nth, ())) if exact else []
-        if self.rates:
-            found += [
-                Fault(action, ".".join(point), nth)
-                for action in ACTIONS[step]
-                if any(rates.strikes(self.seed, point, action, nth) for rates in self.rates)
-                and not (action == "crash" and service == "client")
-                and not (action == "lose" and step == "publish" and confirms)
-            ]
+        found += [
+            Fault(action, ".".join(point), nth)
+            for action, rates in random
+            if rates.strikes(self.seed, point, action, nth)
+            and not (action == "crash" and service == "client")
+            and not (action == "lose" and step == "publish" and confirms)
+        ]
         if vain:
             found = [fault for fault in found if fault.do == "crash"]
         if not found:

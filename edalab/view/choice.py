@@ -25,8 +25,12 @@ class Choice(NamedTuple):
     whole: bool = True
     one_story: bool = False
 
+    def times(self) -> list[int]:
+        """The moments (ms) at which something happened."""
+        return sorted({row.time for row in self.rows if self.first <= row.time <= self.last})
 
-def choose(run, correlation: str | None, start: float | None, end: float | None) -> Choice:
+
+def choose(run, correlation: str | None = None, start: float | None = None, end: float | None = None) -> Choice:
     """The rows of a story, of a stretch of time (s), or of both; else all, or those of the story that went worst."""
     idle = _idle_ticks(run.journal)
     journal = [row for number, row in enumerate(run.journal) if number not in idle] if idle else run.journal

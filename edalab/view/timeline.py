@@ -48,7 +48,7 @@ def timeline(
     scene = Scene(width, 0)
     layout = Layout(story, lanes, (choice.first, choice.last), scene, 24 if cursor is not None else 4)
     scene.axis = layout.axis
-    scene.times = sorted({row.time for row in choice.rows if choice.first <= row.time <= choice.last})
+    scene.times = choice.times()
     scene.height = _captions(scene, layout, _caption(run, choice)) + 6
     if cursor is not None:
         scene.cursor = _cursor(layout, round(cursor * 1000))
