@@ -1,6 +1,6 @@
 """What a handler awaits: a pause, a message handed to the broker, a question asked."""
 
-from collections.abc import Generator
+from collections.abc import Iterator
 from copy import deepcopy
 from heapq import heappush
 from typing import Any
@@ -15,8 +15,6 @@ from .clock import DELAY, DELIVER, DUPLICATE, PUBLISH, milliseconds, varied
 class Killed(BaseException):
     """Unwinds the handler of a replica that has crashed. Never seen by a learner's `except Exception`."""
 
-
-_RAISED = (PublishFailed, Unanswered)
 
 
 class Call:
@@ -34,25 +32,27 @@ class Call:
         if earlier is not None:
             ctx._check_unawaited(self)
 
-    def __await__(self) -> Generator[Any, Any, Any]:
+    def __await__(self) -> Iterator:
         ctx = self.ctx
         if ctx._dead:
             ctx._alive()
-            yield
+            return iter((None,))
         if ctx._unawaited is self:
             ctx._unawaited = self.earlier
         else:
             self._forget(ctx._unawaited)
         if ctx._transaction is None:
-            value = yield self
-            if value.__class__ in _RAISED:
-                raise value
-            return value
+            return self._waiting()
         if self.waits:
             raise ctx._refuse(f"awaits {self} inside a transaction, which locks the database meanwhile; end the `with` first")
         if len(ctx._world.record) > ctx._world.budget.values:  # here the run's loop has no say
             ctx._world.budget.look()
-        return self.begin()
+        self.begin()
+        return iter(())
+
+    def _waiting(self) -> Iterator:
+        """Hands this call to `Context._resume`, which begins it; then nothing, or the answer, is what was awaited."""
+        return iter((self,))
 
     def _forget(self, later: "Call | None") -> None:
         while later is not None and later.earlier is not self:
@@ -170,6 +170,9 @@ class Ask(Call):
         super().__init__(ctx)
         self.question = question
         self.timeout = timeout
+
+    def _waiting(self) -> Iterator:
+        return (yield self)
 
     def begin(self) -> None:
         ctx = self.ctx

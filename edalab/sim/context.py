@@ -6,7 +6,7 @@ from inspect import iscoroutine
 from random import Random
 from typing import Any
 
-from ..errors import HandlerFailed, Misuse, shortened, shown, without_addresses
+from ..errors import HandlerFailed, Misuse, PublishFailed, Unanswered, shortened, shown, without_addresses
 from ..history import Failure
 from ..model import Command, Envelope, Event, Message, Query
 from .budget import MOST_ATTEMPTS
@@ -16,6 +16,7 @@ from .database import Transaction
 
 MOST_UNAWAITED = 1_000  # calls of one handling at a time
 MOST_LIVES = 100
+_RAISED = (PublishFailed, Unanswered)
 
 
 def _explain(error: AttributeError) -> None:
@@ -33,17 +34,19 @@ def _explain(error: AttributeError) -> None:
 class Context:
     """What a handler may do. Times are seconds of virtual time; what has to wait is awaited."""
 
+    _attempt = _offset = _item = _handler = _coroutine = None
+    _again = _returned = False
+    _lives = 0  # times that it went on after its end
+
     def __init__(self, world, replica, source, envelope=None, epoch=0):
         self._world = world
         self._replica = replica
         self._source = source  # what the message came from, and what hears how its handling ended
         self._envelope = envelope
         self._epoch = epoch
-        self._attempt = self._offset = self._item = self._handler = None
-        self._coroutine = self._transaction = None
+        self._transaction = None
         self._unawaited = None  # the last call made and not yet awaited; each knows the one before it
-        self._dead = self._again = self._returned = False
-        self._lives = 0  # times that it went on after its end
+        self._dead = False
 
     # -- what a handler calls
 
@@ -170,7 +173,7 @@ class Context:
             self._replica.held.append((self._resume, value))
             return
         try:
-            call = self._coroutine.send(value)
+            call = self._coroutine.throw(value) if value.__class__ in _RAISED else self._coroutine.send(value)
         except StopIteration as stop:
             self._ended(None, stop.value)
         except Killed:

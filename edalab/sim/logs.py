@@ -142,8 +142,11 @@ class Reader:
         ctx._attempt = attempt = self.attempts.pop(offset, 0) + 1 if self.attempts else 1
         at_most_once = handler.delivery == "at-most-once"
         if self.fetch_time and not self.node.faulty and not at_most_once:  # nothing can strike: two steps at once
-            where = replica.actor, envelope, self.partition, offset, attempt, None, None
-            world.record += (world.now, "deliver", *where, world.now, "handle", *where)
+            now, actor, partition = world.now, replica.actor, self.partition
+            world.record += (
+                now, "deliver", actor, envelope, partition, offset, attempt, None, None,
+                now, "handle", actor, envelope, partition, offset, attempt, None, None,
+            )  # fmt: skip
             ctx._run(handler)
             return
         if self.fetch_time and not self._handed_over(ctx, at_most_once):

@@ -34,12 +34,10 @@ class Replica:
 
     def offer(self, source) -> None:
         """A source has a message: fetch it now, or when this replica is free."""
-        if self.busy is None and self.able:
-            self._fetch(source)
-        elif source not in self.waiting:
-            self.waiting.append(source)
-
-    def _fetch(self, source) -> None:
+        if self.busy is not None or not self.able:
+            if source not in self.waiting:
+                self.waiting.append(source)
+            return
         self.busy = ctx = source.assign(self)
         if ctx is None:
             self.release(None)
@@ -56,7 +54,7 @@ class Replica:
             return
         self.busy = None
         if self.waiting and self.able:
-            self._fetch(self.waiting.popleft())
+            self.offer(self.waiting.popleft())
 
     def context(self, source, envelope=None, epoch: int = 0) -> Context:
         """A context for a message that this replica will handle."""
