@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Misuse, Unknown, listed
 from ..model import System
-from .steps import Failure, Step, steps_of
+from .steps import Failure, Step, rows_of, steps_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -65,18 +65,19 @@ class Run:
     @cached_property
     def digest(self) -> str:
         """Eight hex digits that are the same wherever the same happened."""
-        digest, written, text = blake2b(digest_size=4), {}, cache(json.dumps)
-        for s in self.journal:
-            e = s.envelope
-            if e is not None and e.id not in written:
+        written, quoted = {None: '""'}, cache(json.dumps)
+        lines = []
+        for time, step, (service, replica), e, partition, offset, attempt, fault, detail in rows_of(self._record):
+            id = e and e.id
+            if id not in written:
                 data = e.data.model_dump_json() if e.data is not None else ""
-                written[e.id] = f"{e.id} {e.type} {e.topic} {e.correlation} {e.causation} {data}"
-            detail = s.detail
-            if detail and s.step in _RAISED:  # Python's own words differ from version to version: the exception's name does not
+                written[id] = json.dumps(f"{id} {e.type} {e.topic} {e.correlation} {e.causation} {data}")
+            if detail and step in _RAISED:  # Python's own words differ from version to version: the exception's name does not
                 detail = detail.partition(":")[0]
-            fields = (s.time, s.step, s.service, s.replica, written.get(e.id) if e else "", *s[5:-1], detail)
-            digest.update(f"[{', '.join(map(text, fields))}]".encode())
-        return digest.hexdigest()
+            numbers = ["null" if n is None else str(n) for n in (partition, offset, attempt)]
+            words = str(time), quoted(step), quoted(service), str(replica), written[id], *numbers, quoted(fault), quoted(detail)
+            lines.append(f"[{', '.join(words)}]")
+        return blake2b("".join(lines).encode(), digest_size=4).hexdigest()
 
     @property
     def faults(self) -> list:

@@ -1,6 +1,7 @@
 """A step is one thing that happened: where, when, to which message, and what struck it."""
 
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,7 +50,11 @@ class Failure(NamedTuple):
         return f"<{self.service}.{self.handler} raised {type(self.error).__name__}: {shortened(str(self.error), 200)}{about}>"
 
 
+def rows_of(record: list) -> Iterator[tuple]:
+    """A flat record, WIDTH values at a time."""
+    return zip(*[iter(record)] * WIDTH, strict=True)
+
+
 def steps_of(record: list) -> list[Step]:
     """A flat record as steps."""
-    columns = [iter(record)] * WIDTH
-    return [Step(time, step, *actor, *rest) for time, step, actor, *rest in zip(*columns, strict=True)]
+    return [Step(time, step, *actor, *rest) for time, step, actor, *rest in rows_of(record)]

@@ -123,6 +123,7 @@ class World:
         until = float("inf") if until is None else until
         budget, at_once = Budget(self, max_steps), 0
         self.budget = budget
+        values, actions = budget.values, budget.actions
         while True:
             heap = agenda
             if background:
@@ -143,8 +144,9 @@ class World:
                     heappush(heap, (time, number, action, argument))  # still to come: the run did not end by itself
                     self.now = until
                     break
-                if len(record) > budget.values or number > budget.actions:
+                if len(record) > values or number > actions:
                     budget.look()
+                    values, actions = budget.values, budget.actions
                 self.now = time
                 at_once = 0
             else:
