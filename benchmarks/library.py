@@ -22,8 +22,6 @@ class Account(Aggregate):
 class Aggregates:
     """As its own pages show it: an application saves an aggregate whose methods make events and apply them."""
 
-    name = "faster than aggregates"
-
     def __init__(self, place: str, events: list):
         self.application = Application({"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": place})
         self.account, self.events = Account(), events
@@ -58,8 +56,6 @@ class Withdrawn(DomainEvent):
 
 class Bare(Aggregates):
     """Its event store alone, with events made before and no aggregates."""
-
-    name = "faster than its store"
 
     def __init__(self, place: str, events: list):
         super().__init__(place, events)

@@ -1,11 +1,9 @@
-"""Microseconds an event takes to be appended and replayed, beside plain `sqlite3` that writes and reads the same rows and JSON, and
-beside the library `eventsourcing`, in memory and in a file; then a question about the past of a stream with snapshots, while
-the stream grows: `uv run --with eventsourcing python benchmarks/store.py`."""
+"""An event appended and replayed, beside plain `sqlite3` that writes and reads the same rows and JSON, and beside the library
+`eventsourcing`, in memory and in a file; then a question about the past of a stream with snapshots, while the stream grows."""
 
-import gc
 import json
 import sqlite3
-import sys
+from collections.abc import Iterator
 from functools import partial, reduce
 from pathlib import Path
 from random import Random
@@ -15,9 +13,11 @@ from time import perf_counter
 
 from edalab import Event, EventStore
 
-EVENTS, ROUNDS = 100_000, 5
+from .rows import Row, in_turns, ratios, wall
+
+EVENTS, ROUNDS, BATCH = 100_000, 5, 100
 FEWER = 10  # the library is asked for a tenth of the events: it would take minutes
-FEW_COMMITS = 5  # and for single appends to a file all of them for a fifth
+CURVE = (1_000, 10_000, 100_000, 1_000_000)
 
 
 class MoneyDeposited(Event):
@@ -44,8 +44,6 @@ def movements(number: int) -> list[Event]:
 
 
 class Edalab:
-    name = "edalab"
-
     def __init__(self, place: str, events: list[Event]):
         self.store, self.events = EventStore(place), events
 
@@ -65,8 +63,6 @@ class Edalab:
 
 class Plain:
     """The same rows in the same batches, JSON written and read by the standard library; in a file, the same journal."""
-
-    name = "times plain sqlite3"
 
     def __init__(self, place: str, events: list[Event]):
         self.connection, self.events = sqlite3.connect(place, isolation_level=None), events
@@ -103,37 +99,39 @@ class Plain:
         self.connection.close()
 
 
-def microseconds(side: type, place: str, number: int, batch: int) -> dict[str, float]:
+def microseconds(side: type, place: str, batch: int, number: int) -> dict[str, float]:
     """An event appended in batches, replayed by `read` and `reduce`, and by `state`."""
-    events = movements(number)
+    events, answers = movements(number), []
     with TemporaryDirectory() as folder:
         one = side(place if place == ":memory:" else str(Path(folder, "bank.db")), events)
-        taken, answers = {}, []
-        for what, does in (("append", partial(one.append, batch)), ("replay", one.replay), ("state", one.state)):
-            gc.collect()
-            start = perf_counter()
-            answers.append(does())
-            taken[what] = (perf_counter() - start) / number * 1e6
+        plays = {"append": partial(one.append, batch), "replay": one.replay, "state": one.state}
+        taken = {what: wall(lambda: answers.append(play())) / number * 1e6 for what, play in plays.items()}
         one.close()
     assert answers[1:] == [sum(e.amount if type(e) is MoneyDeposited else -e.amount for e in events)] * 2
     return taken
 
 
-def compare(sides: list[type], number: int) -> None:
-    """How long ours takes, how that compares with plain sqlite3 (twice as long: 2), and how many times as long the library takes."""
-    for place in (":memory:", "file"):
-        print(f"\n{'in memory' if place == ':memory:' else 'in a file':20}{'µs an event':>12}", *(f"{side.name:>24}" for side in sides[1:]))
-        for batch in (1, 10, 100):
-            ours = number // FEW_COMMITS if batch == 1 and place == "file" else number
-            sizes = [ours if side in (Edalab, Plain) else ours // FEWER for side in sides]
-            rounds = [[microseconds(side, place, size, batch) for side, size in zip(sides, sizes)] for _ in range(ROUNDS)]
-            for what in ("append",) if batch < 100 else ("append", "replay", "state"):
-                mine, *others = ([times[n][what] for times in rounds] for n in range(len(sides)))
-                line = [f"{f'append, {batch} at once' if what == 'append' else what:20}{median(mine):12.2f}"]
-                for side, theirs in zip(sides[1:], others):
-                    ratios = sorted(a / b if side is Plain else b / a for a, b in zip(mine, theirs))
-                    line.append(f"{f'{median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})':>24}")
-                print(*line, flush=True)
+def rows(small: bool) -> Iterator[Row]:
+    from .library import Aggregates, Bare
+
+    number, rounds = (EVENTS // 10, 3) if small else (EVENTS, ROUNDS)
+    sides = {"edalab": (Edalab, number), "plain `sqlite3`": (Plain, number)}
+    sides |= {"`eventsourcing`, its aggregates": (Aggregates, number // FEWER), "`eventsourcing`, its bare store": (Bare, number // FEWER)}
+    for place, where in ((":memory:", "in memory"), ("file", "in a file")):
+        for batch in (1, BATCH):
+            fewer = FEWER if batch == 1 and place == "file" else 1  # a commit to a file each
+            plays = {name: partial(microseconds, side, place, batch, size // fewer) for name, (side, size) in sides.items()}
+            took = in_turns(plays, rounds)
+            words = {"append": f"an event appended, {batch} at once"}
+            if batch > 1:
+                words |= {"replay": "an event replayed, `read` and a fold", "state": "an event replayed, `state`"}
+            for what, said in words.items():
+                mine = [taken[what] for taken in took["edalab"]]
+                for name in list(sides)[1:]:
+                    theirs = [taken[what] for taken in took[name]]
+                    most = 2.0 if "sqlite3" in name else 1 / 5 if "aggregates" in name else None
+                    beside = f"{name}: {median(theirs):.1f} µs"
+                    yield Row(f"{said}, {where}", f"{median(mine):.1f} µs", beside, ratios(mine, theirs), most)
 
 
 def grow(store: EventStore, first: int, last: int, dice: Random) -> None:
@@ -158,29 +156,13 @@ def questions(store: EventStore, last: int, dice: Random) -> dict[str, float]:
     return {name: median(each) for name, each in taken.items()}
 
 
-def curve() -> None:
+def curve(small: bool) -> dict[str, list[tuple[int, float]]]:
+    """Milliseconds a question about the past of a stream with a snapshot every 1,000 events, by the number of its events."""
     dice, store, had = Random(0), EventStore(":memory:"), 0
-    print("\nms a question about the past of a stream with a snapshot every 1,000 events, while late ones arrive")
-    print(f"{'events':>12}{'until':>10}{'as_of':>10}{'both':>10}")
-    for number in (1_000, 10_000, 100_000, 1_000_000):
-        grow(store, had, number, dice)
-        had = number
-        print(f"{number:12,}" + "".join(f"{taken:10.2f}" for taken in questions(store, number, dice).values()), flush=True)
-
-
-def main() -> None:
-    number = int(sys.argv[1]) if len(sys.argv) > 1 else EVENTS
-    sides = [Edalab, Plain]
-    try:
-        from library import Aggregates, Bare
-
-        sides += [Aggregates, Bare]
-    except ImportError:
-        print("without the library: uv run --with eventsourcing python benchmarks/store.py")
-    print(f"{number:,} events, {ROUNDS} alternating rounds, medians (and spread)")
-    compare(sides, number)
-    curve()
-
-
-if __name__ == "__main__":
-    main()
+    found: dict[str, list[tuple[int, float]]] = {"until": [], "as_of": [], "both": []}
+    for size in CURVE[:2] if small else CURVE:
+        grow(store, had, size, dice)
+        had = size
+        for name, taken in questions(store, size, dice).items():
+            found[name].append((size, taken))
+    return found
