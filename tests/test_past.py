@@ -259,12 +259,19 @@ def test_a_state_that_json_does_not_give_back_is_not_kept(kept):
     assert store.connection.execute("select count(*) from stored_snapshots").fetchone() == (0,)
 
 
-def test_a_state_that_holds_itself_is_not_kept():
+def test_a_state_that_holds_itself_or_something_twice_is_not_kept():
     def endless(state, fact):
         state.append(state)
         return state
 
-    refused(lambda: account(1).snapshot("account-7", endless, []), "cannot be kept as JSON")
+    def shared(state, fact):
+        """Read again from JSON it would be two lists, and the next event would be in one of them."""
+        state = state or dict.fromkeys(["all", "recent"], [])
+        state["all"].append(fact.version)
+        return state
+
+    for fold, start in ((endless, []), (shared, {})):
+        refused(lambda fold=fold, start=start: account(1).snapshot("account-7", fold, start), "cannot be kept as JSON", "twice")
 
 
 @pytest.mark.parametrize("kept", [None, 3.5, float("inf"), 10**30, "é\n\0", [None, True, [{"a": -0.0}]], {"": {}}])

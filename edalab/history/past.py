@@ -207,17 +207,21 @@ def _classes(types: Iterable[str]) -> str:
 
 def _as_json(found: Any) -> str:
     try:
-        if _is_plain(found):
+        if _is_plain(found, set()):
             return json.dumps(found)
-    except (ValueError, RecursionError):  # it holds itself
+    except (ValueError, RecursionError):  # a number or a nest without end
         pass
-    what = "numbers, texts, lists and dicts with texts as keys"
+    what = "numbers, texts, lists and dicts with texts as keys, none of which is in it twice"
     raise Misuse(f"the state {shown(found)} cannot be kept as JSON and read again as it was; build it of {what}")
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: Any, seen: set[int]) -> bool:
+    if type(value) in (list, dict):
+        if id(value) in seen:  # read again these would be two, of which a fold changes one
+            return False
+        seen.add(id(value))
     if type(value) is list:
-        return all(map(_is_plain, value))
+        return all(_is_plain(part, seen) for part in value)
     if type(value) is dict:
-        return all(type(name) is str for name in value) and all(map(_is_plain, value.values()))
+        return all(type(name) is str and _is_plain(part, seen) for name, part in value.items())
     return type(value) in (str, int, float, bool, type(None))
