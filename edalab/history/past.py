@@ -11,7 +11,7 @@ from ..errors import Misuse, Unknown, shown
 from .folds import fingerprint
 from .moments import moment
 from .replay import check_fold, folded
-from .stored import COLUMNS, StoredEvent, declared
+from .stored import COLUMNS, StoredEvent, declared, is_text
 
 if TYPE_CHECKING:
     import pandas
@@ -180,7 +180,7 @@ def _pair(bound: Any) -> tuple:
 
 
 def check_stream(stream: Any, among_all: bool = True) -> None:
-    if not (isinstance(stream, str) and stream) and not (among_all and stream is None):
+    if not is_text(stream) and not (among_all and stream is None):
         all_ = ", or None stands for all of them" if among_all else ""
         raise Misuse(f"a stream has a name, such as 'account-7'{all_}, not {shown(stream)}")
 

@@ -14,7 +14,7 @@ from . import past
 from .moments import as_datetime, moment
 from .past import check_stream
 from .storage import INSERT, Transaction, absent, checked, make, opened, told
-from .stored import COLUMNS, StoredEvent, written
+from .stored import COLUMNS, StoredEvent, is_text, written
 
 if TYPE_CHECKING:
     import pandas
@@ -148,7 +148,7 @@ class EventStore:
 
     def checkpoint(self, name: str) -> int:
         """The position of the last event that a reader has seen, 0 at first."""
-        if not isinstance(name, str) or not name:
+        if not is_text(name):
             raise Misuse(f"a reader has a name, such as 'balances', under which its checkpoint is kept, not {shown(name)}")
         return self._value("select position from stored_checkpoints where name = ?", name) or 0
 
@@ -303,6 +303,6 @@ def _each(happened: Any, recorded: int, number: int) -> list[int]:
 
 def _own(ids: Any, number: int) -> list[str]:
     ids = list(ids) if isinstance(ids, Iterable) and not isinstance(ids, str) else [ids]
-    if len(ids) != number or not all(isinstance(id, str) and id for id in ids):
+    if len(ids) != number or not all(map(is_text, ids)):
         raise Misuse(f"ids= takes a list of {number} texts, one for each event, not {shown(ids)}")
     return ids

@@ -173,6 +173,14 @@ def _lossy(event: Event, what: str) -> Misuse:
     return Misuse(f"{shown(event)} cannot be stored: {what}; give its fields types that JSON keeps: numbers, texts, times, lists")
 
 
+def is_text(value: Any) -> bool:
+    """Whether it is a text and not empty, and no half of a character in it, which SQLite and JSON cannot keep."""
+    try:
+        return isinstance(value, str) and value.encode() != b""
+    except UnicodeEncodeError:
+        return False
+
+
 def _is_plain(schema: Any) -> bool:
     if isinstance(schema, list):
         return all(map(_is_plain, schema))
