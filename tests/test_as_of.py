@@ -68,6 +68,13 @@ def test_the_cursor_says_what_was_and_what_was_believed():
     assert texts(as_of(account_7(), "account-7", balance, 0, cursor="2026-03-27"), "at cursor") == ["was 110"]
 
 
+def test_a_day_of_another_year_than_all_that_happened_is_said_with_its_year():
+    store = account_7()
+    assert "account-7, balance; on 22 Mar 2030 was 110" in as_of(store, "account-7", balance, 0, cursor="2030-03-22").scene.shows
+    assert "as known on 22 Mar 2020: 0 events" in as_of(store, "account-7", balance, 0, as_of="2020-03-22").scene.shows
+    assert "as known on 31 March: 5 events" in as_of(store, "account-7", balance, 0, as_of="2026-03-31").scene.shows
+
+
 def test_the_lines_pass_the_values_of_the_store():
     store = account_7()
     scene = as_of(store, "account-7", balance, 0).scene

@@ -104,3 +104,14 @@ def test_the_fold_is_checked_as_the_store_checks_it():
         Hindsight(account_7(), "account-7", "balance", 0)
     with pytest.raises(Misuse, match="return the new state"):
         Hindsight(account_7(), "account-7", lambda total, fact: None, 0)
+
+    def of_the_fact(total, fact):
+        match fact:
+            case MoneyDeposited(amount=amount):
+                return total + amount
+        return total
+
+    late = EventStore(":memory:")
+    late.append("account-7", [MoneyDeposited(amount=1)], happened=0, recorded=1)
+    with pytest.raises(Misuse, match="match fact.event"):
+        Hindsight(late, "account-7", of_the_fact, 0)

@@ -51,7 +51,7 @@ class Hindsight:
     ):
         self._question, self._value = (store, stream, fold, start), value
         self.facts = sorted(map(_Fact._make, store.read(stream)), key=_order)
-        store.state(stream, fold, start, as_of=0 if not self.facts else self.facts[0].happened)  # it refuses what is no fold
+        store.state(stream, fold, start, until=self.facts[0].happened if self.facts else 0)  # it refuses what is no fold
         self.first = value(deepcopy(start))  # before any event
         self.was = self._course(self.facts, attrgetter("happened_at"))
         self.believed = self._course(sorted(self.facts, key=_believed_at), _believed_at)

@@ -116,6 +116,8 @@ class _Draft:
         self.drawing = Scene(width, 0, axis=plane)
         self.room = Room(self.drawing, (plane.left + 2, plane.top - 18, width - 2, plane.bottom + 2))
         self.cursor = None if cursor is None else self._stands(moment(cursor, "cursor=", bound=True))
+        said_ = sorted([*(self.moments or window), *(at for at in (known, self.cursor) if at is not None)])
+        self.calendar.one_year = said_[-1] - said_[0] < 365 * DAY  # what was asked for may be far from all that happened
         self.told = ""
 
     def _stands(self, at: int) -> int:
