@@ -120,6 +120,15 @@ def test_what_changes_while_the_fold_stays_is_seen():
     assert fingerprint(there["fold"], 0) != FIRST
 
 
+def test_what_a_fold_counts_on_itself_makes_no_difference():
+    there = made("def fold(total, fact):\n fold.seen += 1\n return total + fold.step\nfold.seen, fold.step = 0, 1")
+    before = fingerprint(there["fold"])
+    there["fold"](0, None)
+    assert there["fold"].seen == 1 and fingerprint(there["fold"]) == before
+    there["fold"].step = 2
+    assert fingerprint(there["fold"]) != before
+
+
 def test_what_it_begins_with_counts_with_its_type():
     starts = [0, 0.0, False, None, "0", [], {}, (), [0], {"a": 1, "b": 2}, {"b": 2, "a": 1}]
     found = [fingerprint(made()["fold"], start) for start in starts]

@@ -63,7 +63,8 @@ def _parts(thing: Any) -> Iterable:
     if kind is FunctionType:
         mark, names, used = _read(thing.__code__)
         held = [cell.cell_contents for cell in thing.__closure__ or () if cell != CellType()]
-        return mark, thing.__defaults__, thing.__kwdefaults__, vars(thing), held, list(_found(names, used, thing.__globals__))
+        given = [pair for pair in vars(thing).items() if pair[0] not in _set_by(thing.__code__)]
+        return mark, thing.__defaults__, thing.__kwdefaults__, given, held, list(_found(names, used, thing.__globals__))
     if isinstance(thing, type):
         fields = getattr(thing, "__pydantic_fields__", {}).items()
         members = [(one.name, one.value) for one in thing] if issubclass(thing, Enum) else []
@@ -95,6 +96,11 @@ def _counts(cls: type, name: str, value: Any) -> bool:
     if name in _UNSAID or name.startswith("__pydantic"):
         return False
     return isinstance(value, _OF_A_CLASS) or not (name.startswith("_") or isinstance(value, _PLACES) or issubclass(cls, Enum))
+
+
+def _set_by(code: CodeType) -> set[str]:
+    """The attributes that code sets: what a function notes on itself, such as how often it was called, is nothing that it uses."""
+    return {one.argval for one in dis.get_instructions(code) if one.opname == "STORE_ATTR"}
 
 
 @lru_cache(maxsize=256)  # most of the time, otherwise
