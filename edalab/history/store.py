@@ -3,16 +3,15 @@
 import gc
 import sqlite3
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConcurrencyError, Misuse, shown
 from ..model import Command, Event, Message, Query
-from . import past
 from .moments import as_datetime, moment
-from .past import check_stream
+from .past import Past, check_stream, overtake
 from .storage import INSERT, Transaction, absent, checked, make, opened, told
 from .stored import COLUMNS, StoredEvent, is_text, written
 
@@ -24,7 +23,7 @@ _END = """select position, recorded, (select ifnull(max(version), 0) from stored
     exists (select 1 from stored_snapshots where stream = ?) from stored_events order by position desc limit 1"""
 
 
-class EventStore:
+class EventStore(Past):
     """Streams of events in a SQLite database: a file (made where there is none), `":memory:"`, a connection, or, in a
     handler, the service's own (`EventStore(db)` inside `with ctx.database as db`), whose transaction it then shares.
 
@@ -92,7 +91,7 @@ class EventStore:
                 ],
             )
             if kept and rows:
-                past.overtake(db, stream, version + 1, min(happened))
+                overtake(db, stream, version + 1, min(happened))
         return version + len(rows)
 
     # -- read
@@ -155,33 +154,6 @@ class EventStore:
     def lag(self, name: str) -> int:
         """How many events a reader has not seen yet."""
         return len(self) - self.checkpoint(name)
-
-    # -- the past
-
-    def state(self, stream: str | None, fold: Callable, start: Any = None, until: Any = None, as_of: Any = None) -> Any:
-        """What the events of a stream (None: of all) come to: `fold(state, fact)` from `start` on, over the stored events in
-        the order they happened. `until`: at that moment; `as_of`: by what was known at that moment. A stream that nobody has
-        written to yet is at its start."""
-        return past.state(self, stream, fold, start, until, as_of)
-
-    def snapshot(self, stream: str, fold: Callable, start: Any = None, until: Any = None, as_of: Any = None) -> Any:
-        """Keep a state, as JSON, and return it: later states begin there instead of at the first event. It never changes
-        an answer: it serves the same fold only, and no question to which an event that came later makes a difference."""
-        return past.snapshot(self, stream, fold, start, until, as_of)
-
-    def table(
-        self, stream: str | None = None, fold: Callable | None = None, start: Any = None, until: Any = None, as_of: Any = None
-    ) -> "pandas.DataFrame":
-        """Why: the events, in the order they happened, as a DataFrame with position, stream, version, type, happened,
-        recorded and the fields of the data; with a fold, the state after each."""
-        return past.table(self, stream, fold, start, until, as_of)
-
-    def difference(
-        self, stream: str | None, fold: Callable, start: Any = None, until: Any = None, as_of: Any = None
-    ) -> "past.Difference":
-        """What differs between two moments, `until` or `as_of` (or both) being a pair of them: the state before and after, and
-        the events that came to it."""
-        return past.difference(self, stream, fold, start, until, as_of)
 
     # -- the database
 
