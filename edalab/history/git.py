@@ -28,49 +28,33 @@ class CommitMade(Event):
     committed: str
 
 
-class FileAdded(Event):
+class FileEvent(Event):
+    """What a commit did to a file, with the lines that it has more and less since; a binary file has none."""
+
+    path: str
+    added: int
+    removed: int
+    binary: bool
+    commit: str
+    author: str
+
+
+class FileAdded(FileEvent):
     """A file came to be."""
 
-    path: str
-    added: int
-    removed: int = 0
-    binary: bool = False
-    commit: str
-    author: str
 
-
-class FileChanged(Event):
+class FileChanged(FileEvent):
     """A file has other lines, or only another mode."""
 
-    path: str
-    added: int
-    removed: int
-    binary: bool = False
-    commit: str
-    author: str
 
-
-class FileRenamed(Event):
+class FileRenamed(FileEvent):
     """A file has another path, and perhaps other lines."""
 
-    path: str
     old_path: str
-    added: int
-    removed: int
-    binary: bool = False
-    commit: str
-    author: str
 
 
-class FileDeleted(Event):
+class FileDeleted(FileEvent):
     """A file is gone, with all its lines."""
-
-    path: str
-    added: int = 0
-    removed: int
-    binary: bool = False
-    commit: str
-    author: str
 
 
 def read_git(path: "str | Path") -> EventStore:
