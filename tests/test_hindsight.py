@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from edalab import EventStore, Misuse
 from edalab.history import hindsight
 from edalab.history.hindsight import Hindsight
+from edalab.history.moments import moment
 
 START = datetime(2025, 1, 1, tzinfo=timezone.utc)
 DAYS = range(0, 46)
@@ -53,18 +54,19 @@ def test_both_courses_are_what_the_store_says_at_any_moment(store):
         sight = Hindsight(store, "a", fold, start, lambda state: str(state))
         for asked in map(day, DAYS):
             was, believed = store.state("a", fold, start, until=asked), store.state("a", fold, start, until=asked, as_of=asked)
-            assert (sight.was_at(asked), sight.believed_at(asked)) == (str(was), str(believed))
+            assert sight.at(moment(asked, "")) == (str(was), str(believed))
 
 
 @settings(max_examples=50)
 @given(stores(), st.integers(8, 46))
 def test_as_known_at_a_moment_nothing_recorded_later_counts(store, number):
     known = day(number)
-    less = Hindsight(store, "a", balance, 0).as_known(int(known.timestamp()) * 1_000_000)
+    less = Hindsight(store, "a", balance, 0).as_known(moment(known, ""))
     for asked in map(day, DAYS):
-        assert less.was_at(asked) == store.state("a", balance, 0, until=asked, as_of=known)
+        was, believed = less.at(moment(asked, ""))
+        assert was == store.state("a", balance, 0, until=asked, as_of=known)
         if asked <= known:
-            assert less.believed_at(asked) == store.state("a", balance, 0, until=asked, as_of=asked)
+            assert believed == store.state("a", balance, 0, until=asked, as_of=asked)
     assert all(wrong.end <= known.timestamp() * 1_000_000 for wrong in less.wrong)
 
 
@@ -73,10 +75,10 @@ def test_as_known_at_a_moment_nothing_recorded_later_counts(store, number):
 def test_wrong_is_where_they_differ(store):
     sight = Hindsight(store, "a", balance, 0)
     for asked in map(day, DAYS):
-        at = int(asked.timestamp()) * 1_000_000
+        at = moment(asked, "")
         inside = [wrong for wrong in sight.wrong if wrong.start <= at < wrong.end]
-        differ = sight.was_at(asked) != sight.believed_at(asked)
-        assert [wrong[2:] for wrong in inside] == ([sight.at(at)] if differ else [])
+        was, believed = sight.at(at)
+        assert [wrong[2:] for wrong in inside] == ([(was, believed)] if was != believed else [])
 
 
 def test_the_story_of_account_7():

@@ -8,7 +8,6 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .moments import moment
 from .stored import StoredEvent
 
 if TYPE_CHECKING:
@@ -65,14 +64,6 @@ class Hindsight:
         less.believed = [change for change in self.believed if change.at <= at]
         less.wrong = less._differing(at)
         return less
-
-    def was_at(self, when: Any) -> Any:
-        """The value at a moment, in hindsight."""
-        return self.at(moment(when, "was_at", bound=True))[0]
-
-    def believed_at(self, when: Any) -> Any:
-        """The value at a moment, as somebody who asked then was told."""
-        return self.at(moment(when, "believed_at", bound=True))[1]
 
     def at(self, when: int) -> tuple[Any, Any]:
         """What it was and what it was believed to be, at a moment in µs since 1970."""

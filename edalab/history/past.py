@@ -128,7 +128,7 @@ class Past:
         recorded and the fields of the data; with a fold, the state after each."""
         import pandas
 
-        _check_known(self, stream)
+        check_known(self, stream)
         facts = _Question(self, stream, until, as_of).facts()
         own = ["position", "stream", "version", "type", "happened", "recorded"]
         found = pandas.DataFrame([[getattr(fact, name) for name in own] for fact in facts], columns=own)
@@ -152,7 +152,7 @@ class Past:
         the events that came to it."""
         if not any(isinstance(bound, tuple | list) for bound in (until, as_of)):
             raise Misuse(_PAIR)
-        _check_known(self, stream)
+        check_known(self, stream)
         (first, last), (once, now) = _pair(until), _pair(as_of)
         before, after = (_Question(self, stream, *bounds).facts() for bounds in ((first, once), (last, now)))
         then, later = {fact.position for fact in before}, {fact.position for fact in after}
@@ -194,7 +194,7 @@ def check_stream(stream: Any, among_all: bool = True) -> None:
         raise Misuse(f"a stream has a name, such as 'account-7'{all_}, not {shown(stream)}")
 
 
-def _check_known(store: "EventStore", stream: str | None) -> None:
+def check_known(store: "EventStore", stream: str | None) -> None:
     """To ask why, or what changed, is to ask about events that are there. `state` is asked before the first of a stream, too:
     the state to decide on is then the start."""
     check_stream(stream)
