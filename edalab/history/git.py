@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections import Counter
 from pathlib import Path
 
+from ..errors import counted
 from ..model import Event
 from .moments import moment
 from .repository import Change, Commit, commits_of
@@ -94,8 +95,8 @@ def read_git(path: "str | Path") -> EventStore:
     )
     late = sum(c.committed is None or moment(c.committed, "committed") != now for c, now in zip(commits, recorded, strict=True))
     store.notes.append(f"up to commit {commits[-1].id[:7]}")
-    store.notes += [f"{_number(n, whose)} out of line, moved" for n, whose in ((late, "commit date"), (early, "author date")) if n]
-    store.notes += [f"{_number(len(submodules), 'submodule')} left out"] if submodules else []
+    store.notes += [f"{counted(n, whose)} out of line, moved" for n, whose in ((late, "commit date"), (early, "author date")) if n]
+    store.notes += [f"{counted(len(submodules), 'submodule')} left out"] if submodules else []
     return store
 
 
@@ -178,7 +179,3 @@ def _in_line(moments: list[int | None]) -> list[int]:
         now = stay.get(place, now)
         found.append(now)
     return found
-
-
-def _number(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("" if number == 1 else "s")

@@ -8,7 +8,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConcurrencyError, Misuse, shown
+from ..errors import ConcurrencyError, Misuse, counted, shown
 from ..model import Command, Event, Message, Query
 from .moments import as_datetime, moment
 from .past import Past, check_stream, overtake
@@ -217,7 +217,7 @@ class EventStore(Past):
     def __repr__(self) -> str:
         try:
             streams = self._value("select count(*) from stored_events where version = 1") or 0
-            said = " in ".join(f"{n:,} {what}{'' if n == 1 else 's'}" for n, what in ((len(self), "event"), (streams, "stream")))
+            said = f"{counted(len(self), 'event')} in {counted(streams, 'stream')}"
         except Misuse as misuse:
             said = str(misuse)
         return "<EventStore: " + "; ".join([said, *self.notes]) + ">"

@@ -12,7 +12,7 @@ from numbers import Number
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from ..errors import Misuse, Unknown, listed, shown
+from ..errors import Misuse, Unknown, counted, listed, shown
 from .moments import as_datetime, moment
 from .store import EventStore
 from .stored import is_text
@@ -62,11 +62,11 @@ def read_table(
     store = filled((streams[i], types[i], schemas[i], data[i], happened[i], known[i], ids[i]) for i in order)
     store.refused = table.refused()
     if table.wrong:
-        store.notes.append(f"{_rows(len(table.wrong))} refused, see .refused")
+        store.notes.append(f"{counted(len(table.wrong), 'row')} refused, see .refused")
     if moved := sum(earlier > later for later, earlier in _with_latest(known, sorted(order))):
-        store.notes.append(f"sorted by {recorded or time!r}: {_rows(moved)} stood below later ones")
+        store.notes.append(f"sorted by {recorded or time!r}: {counted(moved, 'row')} stood below later ones")
     if early := sum(known[i] < happened[i] for i in order):
-        store.notes.append(f"{_rows(early)} recorded before it happened")
+        store.notes.append(f"{counted(early, 'row')} recorded before it happened")
     return store
 
 
@@ -173,8 +173,8 @@ class _Table:
         return self.frame.iloc[rows].assign(**{column: [self.wrong[row] for row in rows]})
 
     def reasons(self) -> str:
-        counted = Counter(self.wrong[row] for row in sorted(self.wrong))
-        return listed([f"{reason} ({_rows(number)})" for reason, number in counted.most_common()], 3)
+        reasons = Counter(self.wrong[row] for row in sorted(self.wrong)).most_common()
+        return listed([f"{reason} ({counted(number, 'row')})" for reason, number in reasons], 3)
 
 
 def _check_columns(frame: "pandas.DataFrame", roles: dict[str, str]) -> None:
@@ -245,7 +245,3 @@ def _with_latest(moments: list[int], rows: list[int]) -> Iterable[tuple[int, int
     for row in rows:
         yield moments[row], latest
         latest = max(latest, moments[row])
-
-
-def _rows(number: int) -> str:
-    return f"{number:,} row" + ("" if number == 1 else "s")
