@@ -1,6 +1,6 @@
 """What was, and what was believed at each moment: two courses of a state, read from the two times of its events."""
 
-from bisect import bisect_right, insort
+from bisect import bisect_right
 from collections.abc import Callable
 from copy import copy, deepcopy
 from functools import cached_property
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .store import EventStore
 
 _APART = 50  # events from one kept state to the next
+_order = attrgetter("happened_at", "position")
 
 
 class _Fact(StoredEvent):
@@ -82,28 +83,25 @@ class Hindsight:
         """The values as these facts become part of the state one after the other. A fact that comes late is put into its
         place, and what follows it is folded again, from a state kept shortly before: not from the first event on."""
         store, stream, fold, start = self._question
-        known: list[tuple[tuple[int, int], StoredEvent]] = []
+        known: list[StoredEvent] = []
         kept, now, changes = [(0, deepcopy(start))], deepcopy(start), []
         for at, group in groupby(facts, when):
             group = tuple(group)
             begin = len(known)
             for fact in group:
-                entry = (_order(fact), fact)
-                if known and entry[0] < known[-1][0]:
-                    begin = min(begin, bisect_right(known, entry[0], key=_first))
-                    insort(known, entry, key=_first)
-                else:
-                    known.append(entry)
+                place = bisect_right(known, _order(fact), key=_order)
+                begin = min(begin, place)
+                known.insert(place, fact)
             if begin < len(known) - len(group):
                 while kept[-1][0] > begin:
                     kept.pop()
-                begin, now = kept[-1][0], _copied(kept[-1][1])
+                begin, now = deepcopy(kept[-1])
             for number in range(begin, len(known)):
-                now = fold(now, known[number][1])
+                now = fold(now, known[number])
                 if now is None and start is not None:
                     store.state(stream, fold, start)  # which says that a fold returns the new state
                 if (number + 1) % _APART == 0:
-                    kept.append((number + 1, _copied(now)))
+                    kept.append((number + 1, deepcopy(now)))
             changes.append(Change(at, self._value(now), group))
         return changes
 
@@ -126,21 +124,9 @@ class Hindsight:
         return found
 
 
-def _order(fact: StoredEvent) -> tuple[int, int]:
-    return fact.happened_at, fact.position
-
-
-def _first(entry: tuple) -> Any:
-    return entry[0]
-
-
 def _believed_at(fact: StoredEvent) -> int:
     """When it became part of what was believed: it had happened, and was known."""
     return max(fact.happened_at, fact.recorded_at)
-
-
-def _copied(state: Any) -> Any:
-    return state if isinstance(state, int | float | str | None) else deepcopy(state)
 
 
 def _far(one: Any, other: Any) -> float:
