@@ -19,7 +19,8 @@ from ..errors import Misuse, shown
 from ..model.messages import Declared
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...), date, datetime, time, timedelta, Decimal, range)
-_OF_A_CLASS = (*_PLAIN, list, tuple, dict, set, frozenset, type, FunctionType, staticmethod, classmethod, property, cached_property, Declared)
+_OF_A_CLASS = (*_PLAIN, list, tuple, dict, set, frozenset, type)
+_OF_A_CLASS += (FunctionType, staticmethod, classmethod, property, cached_property, Declared)
 _UNSAID = {"__module__", "__doc__", "__annotations__", "__firstlineno__", "__static_attributes__", "__dataclass_fields__"}
 _UNSAID |= {"__count__", "__number__", "__shared__"}  # what the lab itself notes in message classes
 _PLACES = (GetSetDescriptorType, MemberDescriptorType)  # where the objects of a class keep their fields
