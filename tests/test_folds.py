@@ -167,6 +167,16 @@ def test_of_a_module_within_a_module_counts_what_is_used_too():
     assert fingerprint(there["fold"]) != before
 
 
+@pytest.mark.parametrize("folder", [f"{sys.prefix}-course", f"{sys.prefix}/src/app", f"{sys.base_prefix}/home/ada"])
+def test_a_module_beside_python_s_own_is_the_learner_s(folder):
+    there = made("def fold(total, fact): return total * rates.euro")
+    there["rates"] = rates = ModuleType("rates")
+    rates.__file__, rates.euro = f"{folder}/rates.py", 1
+    before = fingerprint(there["fold"])
+    rates.euro = 2
+    assert fingerprint(there["fold"]) != before
+
+
 class Lamp(Event):
     on: bool = False
 

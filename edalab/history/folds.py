@@ -1,6 +1,7 @@
 """A fold is the same as long as its code, and all that its code uses, are the same: a snapshot serves no other."""
 
 import dis
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
@@ -9,6 +10,7 @@ from enum import Enum
 from functools import cached_property, lru_cache
 from hashlib import blake2b
 from pathlib import Path
+from sysconfig import get_path
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import Any, get_args
 
@@ -24,7 +26,7 @@ _OF_A_CLASS += (FunctionType, staticmethod, classmethod, property, cached_proper
 _UNSAID = {"__module__", "__doc__", "__annotations__", "__firstlineno__", "__static_attributes__", "__dataclass_fields__"}
 _UNSAID |= {"__count__", "__number__", "__shared__"}  # what the lab itself notes in message classes
 _PLACES = (GetSetDescriptorType, MemberDescriptorType)  # where the objects of a class keep their fields
-_LIBRARIES = (str(Path(__file__).parent.parent), sys.prefix, sys.base_prefix)
+_LIBRARIES = tuple(os.path.join(folder, "") for folder in (Path(__file__).parent.parent, *map(get_path, ("stdlib", "platstdlib"))))
 
 
 def fingerprint(*things: object) -> str:
@@ -131,4 +133,4 @@ def _of_a_library(thing: Any) -> bool:
     if module is None or module.__name__ == "__main__":
         return False
     path = getattr(module, "__file__", None) or ""
-    return module.__name__ in sys.builtin_module_names or path.startswith(_LIBRARIES) or "site-packages" in path
+    return module.__name__ in sys.builtin_module_names or path.startswith(_LIBRARIES) or "site-packages" in path or "dist-packages" in path
