@@ -218,6 +218,10 @@ async def waits(total, fact):
     return total
 
 
+def yields(total, fact):
+    yield total + fact.event.amount
+
+
 @pytest.mark.parametrize(
     ("ask", "words"),
     [
@@ -225,6 +229,7 @@ async def waits(total, fact):
         (lambda s: s.snapshot("account-7", forgets, 0), ["forgets returned None"]),
         (lambda s: s.table("account-7", forgets, 0), ["forgets returned None"]),
         (lambda s: s.state("account-7", waits, 0), ["a fold is a function", "not an `async def`"]),
+        (lambda s: s.state("account-7", yields, 0), ["a fold is a function", "not one with `yield`"]),
         (lambda s: s.state("account-7", 0, balance), ["a fold is a function", "returns the new state", "not 0"]),
         (lambda s: s.table("account-7", "balance"), ["a fold is a function", "not 'balance'"]),
         (lambda s: s.state(7, balance, 0), ["a stream has a name, such as 'account-7', or None", "not 7"]),
