@@ -200,7 +200,8 @@ class EventStore(Past):
             places = [f"{stream} version {version}" for stream, version in self._rows(_BY_ID, (id,))]
             if places or id in seen:
                 where = places[0] if places else "the events given"
-                raise Misuse(f"there is an event with the id {shown(id)} already, in {where}; nothing was appended")
+                what = f"there is an event with the id {shown(id)} already, in {where}; nothing was appended"
+                raise Misuse(f"{what}; where one may come twice, catch Misuse or look for it first")
             seen.add(id)
 
     def close(self) -> None:
