@@ -18,11 +18,15 @@ _order = attrgetter("happened_at", "position")
 
 
 class _Fact(StoredEvent):
-    """A fact that keeps its event once made: it is folded again for others that come late."""
+    """A fact that keeps its event once made, as it is folded again for others that come late; unless a fold could change it."""
 
     @cached_property
-    def event(self) -> Any:
+    def _kept(self) -> Any:
         return super().event
+
+    @property
+    def event(self) -> Any:
+        return self._kept if self._kept.__shared__ else super().event
 
 
 class Change(NamedTuple):
