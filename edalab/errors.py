@@ -33,6 +33,11 @@ def listed(names: Iterable[object], most: int = 12) -> str:
     return (", ".join(names[:most]) or "none") + more
 
 
+def counted(n: int, one: str, many: str | None = None) -> str:
+    """ "1 message", "2 messages"."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
 class Misuse(Exception):
     """The lab was used wrongly. Raised at once; where a run was under way, `.run` holds the record so far."""
 

@@ -68,6 +68,13 @@ def test_the_cursor_says_what_was_and_what_was_believed():
     assert texts(as_of(account_7(), "account-7", balance, 0, cursor="2026-03-27"), "at cursor") == ["was 110"]
 
 
+def test_a_day_of_another_year_than_all_that_happened_is_said_with_its_year():
+    store = account_7()
+    assert "account-7, balance; on 22 Mar 2030 was 110" in as_of(store, "account-7", balance, 0, cursor="2030-03-22").scene.shows
+    assert "as known on 22 Mar 2020: 0 events" in as_of(store, "account-7", balance, 0, as_of="2020-03-22").scene.shows
+    assert "as known on 31 March: 5 events" in as_of(store, "account-7", balance, 0, as_of="2026-03-31").scene.shows
+
+
 def test_the_lines_pass_the_values_of_the_store():
     store = account_7()
     scene = as_of(store, "account-7", balance, 0).scene
@@ -187,7 +194,7 @@ def test_of_other_states_a_value_is_drawn():
         return {**state, fact.type: state.get(fact.type, 0) + 1}
 
     picture = as_of(account_7(), "account-7", counted, {}, value=lambda state: state.get("MoneyWithdrawn", 0))
-    assert [change.value for change in picture.hindsight.was] == [0, 0, 1, 1, 2]
+    assert next(trace for trace in picture.scene.traces if trace.kind == "was").text.endswith(" 2") and "2 at the end" in picture.scene.shows
     with pytest.raises(Misuse, match=r"a state of counted is \{\}, and a line is drawn of a number or a text; say what"):
         as_of(account_7(), "account-7", counted, {})
     with pytest.raises(Misuse, match=r"value= raised KeyError .* for the state \{\}; it is asked about the state before the first"):
@@ -197,10 +204,11 @@ def test_of_other_states_a_value_is_drawn():
 
 
 def test_a_yes_and_a_no_are_drawn_and_before_there_is_a_state_there_is_no_line():
-    picture = as_of(account_7(), "account-7", lambda state, fact: balance(0, fact) > 0)
+    store = account_7()
+    picture = as_of(store, "account-7", lambda state, fact: balance(0, fact) > 0)
     assert {"yes", "no"} <= set(texts(picture, "axis"))
     first = next(trace for trace in picture.scene.traces if trace.kind == "was")
-    assert first.points[0] == picture.scene.axis.x(picture.hindsight.facts[0].happened_at)
+    assert first.points[0] == picture.scene.axis.x(store.read("account-7")[0].happened_at)
 
 
 def test_all_streams_are_one_state():

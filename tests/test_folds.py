@@ -4,9 +4,11 @@ import math
 import subprocess
 import sys
 from collections import Counter
-from enum import Enum
+from dataclasses import dataclass
+from enum import Enum, Flag
 from functools import partial
 from types import ModuleType
+from typing import Protocol
 
 import pytest
 from bookkeeping import refused
@@ -28,12 +30,15 @@ class FoldedPaid(Event, version=2, upcasts={1: lambda data: data | {"currency": 
     def cents(self): return self.amount * 100
 
 class Fees:
-    flat = 3
-    def of(self, amount): return amount // 10
+    flat, free = 3, {"gift"}
+    class Late:
+        flat = 5
+    def of(self, amount): return amount // 10 + self.Late.flat * ("gift" not in self.free)
 
 rates, limits = {"EUR": 1.0}, {"low", "high", 7}
 
-def rate(currency): return rates[currency]
+def rate(currency): return rates[currency] * rate.spread
+rate.spread = 1.5
 
 def make(factor):
     def fold(total, fact, bonus=0, *, less=1):
@@ -83,12 +88,15 @@ def test_another_process_finds_the_same(seed):
         ('{"EUR": 1.0}', '{"EUR": 1.5}'),
         ('{"EUR": 1.0}', '{"EUR": 1}'),
         ('{"low", "high", 7}', '{"low", "high", 8}'),
-        ("rates[currency]", "rates[currency] * 2"),
+        ("rates[currency] *", "rates[currency] * 2 *"),
+        ("rate.spread = 1.5", "rate.spread = 2.5"),
         ("for x in [event.cents]", "for x in [event.amount]"),
         ("x * rate", "x / rate"),
         ("self.amount * 100", "self.amount * 10"),
         ("amount // 10", "amount // 9"),
-        ("flat = 3", "flat = 4"),
+        ("free = 3,", "free = 4,"),
+        ('free = 3, {"gift"}', 'free = 3, {"gift", "cash"}'),
+        ("flat = 5", "flat = 6"),
         ("GOOD = 1", "GOOD = 2"),
         ("upcasts={1: lambda data: data |", "upcasts={1: lambda data:"),
         ('currency: str = "EUR"', 'currency: str = "USD"'),
@@ -110,6 +118,15 @@ def test_what_changes_while_the_fold_stays_is_seen():
     assert fingerprint(there["fold"], 0) == FIRST
     there["sum"] = max  # in the place of Python's own
     assert fingerprint(there["fold"], 0) != FIRST
+
+
+def test_what_a_fold_counts_on_itself_makes_no_difference():
+    there = made("def fold(total, fact):\n fold.seen += 1\n return total + fold.step\nfold.seen, fold.step = 0, 1")
+    before = fingerprint(there["fold"])
+    there["fold"](0, None)
+    assert there["fold"].seen == 1 and fingerprint(there["fold"]) == before
+    there["fold"].step = 2
+    assert fingerprint(there["fold"]) != before
 
 
 def test_what_it_begins_with_counts_with_its_type():
@@ -140,6 +157,26 @@ def test_of_a_module_of_the_learners_counts_what_is_used():
     assert fingerprint(there["fold"]) != before
 
 
+def test_of_a_module_within_a_module_counts_what_is_used_too():
+    mine, mine.rates = ModuleType("mine"), ModuleType("mine.rates")
+    mine.rates.euro, mine.rates.mine, mine.rates.other = 1, mine, object()
+    there = made("def fold(total, fact): return total * mine.rates.euro")
+    there["mine"] = mine
+    before = fingerprint(there["fold"])
+    mine.rates.euro = 2
+    assert fingerprint(there["fold"]) != before
+
+
+@pytest.mark.parametrize("folder", [f"{sys.prefix}-course", f"{sys.prefix}/src/app", f"{sys.base_prefix}/home/ada"])
+def test_a_module_beside_python_s_own_is_the_learner_s(folder):
+    there = made("def fold(total, fact): return total * rates.euro")
+    there["rates"] = rates = ModuleType("rates")
+    rates.__file__, rates.euro = f"{folder}/rates.py", 1
+    before = fingerprint(there["fold"])
+    rates.euro = 2
+    assert fingerprint(there["fold"]) != before
+
+
 class Lamp(Event):
     on: bool = False
 
@@ -148,11 +185,28 @@ class Colour(Enum):
     RED = 1
 
 
-@pytest.mark.parametrize("plain", [Lamp, Colour, Colour.RED, math.floor, Counter, range(3), b"x", {1: {2}}, "\ud800", list[int], int | str])
+class Shop:
+    lamp = Lamp()
+
+
+@dataclass(slots=True)
+class Size:
+    width: int
+
+
+class Seat(Flag):
+    TAKEN = 1
+
+
+class Priced(Protocol):
+    def price(self) -> int: ...
+
+
+@pytest.mark.parametrize("plain", [Lamp, Colour, Colour.RED, Size, Seat, Priced, math.floor, Counter, range(3), b"x", {1: {2}}, "\ud800", list[int], int | str])
 def test_what_is_made_of_plain_things_is_known(plain):
     assert len(fingerprint(plain)) == 16
 
 
-@pytest.mark.parametrize("strange", [object(), partial(max, 1), [].append, iter(()), {"a": Lamp()}, [Counter()]])
+@pytest.mark.parametrize("strange", [object(), partial(max, 1), [].append, iter(()), {"a": Lamp()}, [Counter()], Shop])
 def test_what_may_change_unseen_is_refused(strange):
     refused(lambda: fingerprint(strange), "functions, classes and plain data only", "may change unseen")

@@ -7,9 +7,10 @@ from accounts import MoneyDeposited, MoneyWithdrawn, account_7, balance, year_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edalab import EventStore, Misuse
+from edalab import Event, EventStore, Misuse
 from edalab.history import hindsight
 from edalab.history.hindsight import Hindsight
+from edalab.history.moments import moment
 
 START = datetime(2025, 1, 1, tzinfo=timezone.utc)
 DAYS = range(0, 46)
@@ -53,18 +54,19 @@ def test_both_courses_are_what_the_store_says_at_any_moment(store):
         sight = Hindsight(store, "a", fold, start, lambda state: str(state))
         for asked in map(day, DAYS):
             was, believed = store.state("a", fold, start, until=asked), store.state("a", fold, start, until=asked, as_of=asked)
-            assert (sight.was_at(asked), sight.believed_at(asked)) == (str(was), str(believed))
+            assert sight.at(moment(asked, "")) == (str(was), str(believed))
 
 
 @settings(max_examples=50)
 @given(stores(), st.integers(8, 46))
 def test_as_known_at_a_moment_nothing_recorded_later_counts(store, number):
     known = day(number)
-    less = Hindsight(store, "a", balance, 0).as_known(int(known.timestamp()) * 1_000_000)
+    less = Hindsight(store, "a", balance, 0).as_known(moment(known, ""))
     for asked in map(day, DAYS):
-        assert less.was_at(asked) == store.state("a", balance, 0, until=asked, as_of=known)
+        was, believed = less.at(moment(asked, ""))
+        assert was == store.state("a", balance, 0, until=asked, as_of=known)
         if asked <= known:
-            assert less.believed_at(asked) == store.state("a", balance, 0, until=asked, as_of=asked)
+            assert believed == store.state("a", balance, 0, until=asked, as_of=asked)
     assert all(wrong.end <= known.timestamp() * 1_000_000 for wrong in less.wrong)
 
 
@@ -73,10 +75,34 @@ def test_as_known_at_a_moment_nothing_recorded_later_counts(store, number):
 def test_wrong_is_where_they_differ(store):
     sight = Hindsight(store, "a", balance, 0)
     for asked in map(day, DAYS):
-        at = int(asked.timestamp()) * 1_000_000
+        at = moment(asked, "")
         inside = [wrong for wrong in sight.wrong if wrong.start <= at < wrong.end]
-        differ = sight.was_at(asked) != sight.believed_at(asked)
-        assert [wrong[2:] for wrong in inside] == ([sight.at(at)] if differ else [])
+        was, believed = sight.at(at)
+        assert [wrong[2:] for wrong in inside] == ([(was, believed)] if was != believed else [])
+
+
+class CartOpened(Event):
+    items: list[str]
+
+
+class ItemAdded(Event):
+    item: str
+
+
+def test_a_fold_that_keeps_and_changes_a_list_of_an_event_changes_no_other_course():
+    def cart(state, fact):
+        match fact.event:
+            case CartOpened(items=items):
+                return items
+            case ItemAdded(item=item):
+                state.append(item)
+        return state
+
+    store = EventStore(":memory:")
+    store.append("cart", [CartOpened(items=["a"]), ItemAdded(item="b")], happened=[day(0), day(2)], recorded=day(2))
+    store.append("cart", [ItemAdded(item="c")], happened=day(1), recorded=day(3))
+    sight = Hindsight(store, "cart", cart, [], "".join)
+    assert [change.value for change in sight.was] == ["a", "ac", "acb"] and [change.value for change in sight.believed] == ["ab", "acb"]
 
 
 def test_the_story_of_account_7():
@@ -104,3 +130,14 @@ def test_the_fold_is_checked_as_the_store_checks_it():
         Hindsight(account_7(), "account-7", "balance", 0)
     with pytest.raises(Misuse, match="return the new state"):
         Hindsight(account_7(), "account-7", lambda total, fact: None, 0)
+
+    def of_the_fact(total, fact):
+        match fact:
+            case MoneyDeposited(amount=amount):
+                return total + amount
+        return total
+
+    late = EventStore(":memory:")
+    late.append("account-7", [MoneyDeposited(amount=1)], happened=0, recorded=1)
+    with pytest.raises(Misuse, match="match fact.event"):
+        Hindsight(late, "account-7", of_the_fact, 0)

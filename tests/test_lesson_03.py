@@ -1,6 +1,7 @@
 """Lesson 03 says what its runs say: each step of the mend cures what the text says, and the past is what plain pandas finds."""
 
 import sqlite3
+from collections import Counter
 
 import lessons
 import pandas
@@ -132,6 +133,13 @@ def test_one_replica_is_never_too_late_and_four_leave_two_people_out(lesson):
     assert efforts[1][1:] == (20, 0, 0, 8.62, 800)
     assert [efforts[n][3] for n in (2, 4, 8)] == [0, 2, 2] and all(1.8 * 20 <= efforts[n][1] <= 37 for n in (2, 4, 8))
     assert max(efforts[n][4] for n in (2, 4, 8)) - min(efforts[n][4] for n in (2, 4, 8)) < 0.2
+
+
+@pytest.mark.parametrize("replicas", [2, 4, 8])
+def test_about_half_of_the_crowd_is_decided_two_or_three_times_over(lesson, replicas):
+    run = simulate(lesson.bank_with(lesson.withdraw_once, replicas), lesson.crowd)
+    handled = Counter(s.envelope.id for s in run.journal if s.step == "handle" and s.envelope.type == "Withdraw")
+    assert len(handled) == 20 and {*handled.values()} <= {1, 2, 3} and 8 <= sum(times > 1 for times in handled.values()) <= 12
 
 
 def test_no_claim_notices_who_is_not_paid(lesson):

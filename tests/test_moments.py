@@ -115,6 +115,8 @@ class Nowhere(tzinfo):
         (["2026-03-03"], "not \\['2026-03-03'\\]"),
         ("", "not ''"),
         ("x" * 1000, "not 'xxx.*[.]{3}"),
+        (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))), "outside the years 1 to 9999"),
+        ("9999-12-31T23:59-10:00", "outside the years 1 to 9999"),
     ],
 )
 def test_what_is_no_moment_is_refused(given, words):

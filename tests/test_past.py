@@ -218,6 +218,10 @@ async def waits(total, fact):
     return total
 
 
+def yields(total, fact):
+    yield total + fact.event.amount
+
+
 @pytest.mark.parametrize(
     ("ask", "words"),
     [
@@ -225,6 +229,7 @@ async def waits(total, fact):
         (lambda s: s.snapshot("account-7", forgets, 0), ["forgets returned None"]),
         (lambda s: s.table("account-7", forgets, 0), ["forgets returned None"]),
         (lambda s: s.state("account-7", waits, 0), ["a fold is a function", "not an `async def`"]),
+        (lambda s: s.state("account-7", yields, 0), ["a fold is a function", "not one with `yield`"]),
         (lambda s: s.state("account-7", 0, balance), ["a fold is a function", "returns the new state", "not 0"]),
         (lambda s: s.table("account-7", "balance"), ["a fold is a function", "not 'balance'"]),
         (lambda s: s.state(7, balance, 0), ["a stream has a name, such as 'account-7', or None", "not 7"]),
@@ -259,12 +264,19 @@ def test_a_state_that_json_does_not_give_back_is_not_kept(kept):
     assert store.connection.execute("select count(*) from stored_snapshots").fetchone() == (0,)
 
 
-def test_a_state_that_holds_itself_is_not_kept():
+def test_a_state_that_holds_itself_or_something_twice_is_not_kept():
     def endless(state, fact):
         state.append(state)
         return state
 
-    refused(lambda: account(1).snapshot("account-7", endless, []), "cannot be kept as JSON")
+    def shared(state, fact):
+        """Read again from JSON it would be two lists, and the next event would be in one of them."""
+        state = state or dict.fromkeys(["all", "recent"], [])
+        state["all"].append(fact.version)
+        return state
+
+    for fold, start in ((endless, []), (shared, {})):
+        refused(lambda fold=fold, start=start: account(1).snapshot("account-7", fold, start), "cannot be kept as JSON", "twice")
 
 
 @pytest.mark.parametrize("kept", [None, 3.5, float("inf"), 10**30, "é\n\0", [None, True, [{"a": -0.0}]], {"": {}}])

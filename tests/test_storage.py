@@ -276,6 +276,15 @@ def test_a_file_that_may_only_be_read_can_be_read(tmp_path, monkeypatch):
     assert len(store.read()) == 2
 
 
+def test_who_may_only_read_a_file_sees_what_its_writer_just_stored(tmp_path, monkeypatch):
+    path = tmp_path / "bank.db"
+    writer = account(1, 2, place=path)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert EventStore(path).state("account-7", balance, 0) == 3  # and not nothing: it all is in the file beside it
+    writer.append("account-7", [Credited(amount=3)], recorded=9)
+    assert EventStore(path).state("account-7", balance, 0) == 6
+
+
 def test_a_locked_file_is_told_and_nothing_is_lost(tmp_path):
     one, other = (account(place=tmp_path / "bank.db") for _ in range(2))
     one.append("account-7", [Credited(amount=1)], recorded=0)

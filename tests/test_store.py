@@ -260,6 +260,7 @@ def test_what_is_no_list_of_events_is_not_appended(events, words):
         ({"recorded": 5, "ids": 7}, ["ids= takes a list of 2 texts", "not [7]"]),
         ({"recorded": 5, "ids": ["a", 7]}, ["ids= takes a list of 2 texts"]),
         ({"recorded": 5, "ids": ["a", ""]}, ["ids= takes a list of 2 texts"]),
+        ({"recorded": 5, "ids": ["a", "\ud800"]}, ["ids= takes a list of 2 texts"]),
         ({"recorded": 5, "ids": ["a", "a"]}, ["an event with the id 'a' already, in the events given", "nothing was appended"]),
         ({"recorded": 5, "ids": ["a", "taken"]}, ["an event with the id 'taken' already, in account-8 version 1"]),
         ({"recorded": 5, "expected_version": "2"}, ["expected_version= takes a version: 0 for a new stream, None for any, not '2'"]),
@@ -276,7 +277,7 @@ def test_what_is_said_wrongly_appends_nothing(keywords, words):
     assert store.append("account-7", [Credited(amount=3)], 2, recorded=2) == 3
 
 
-@pytest.mark.parametrize("stream", [None, "", 7, ["account-7"], b"account-7"])
+@pytest.mark.parametrize("stream", [None, "", 7, ["account-7"], b"account-7", "\ud800"])
 def test_a_stream_has_a_name(stream):
     store = account(1)
     for use in (lambda: store.append(stream, [], recorded=5), lambda: store.version(stream)):
@@ -290,7 +291,7 @@ def test_what_comes_after_is_a_number(after):
     refused(lambda: account(1).read("account-7", after=after), "after= takes a version, or without a stream a position, not")
 
 
-@pytest.mark.parametrize("name", [None, "", 7])
+@pytest.mark.parametrize("name", [None, "", 7, "\ud800"])
 def test_a_reader_has_a_name(name):
     store = account(1)
     for use in (lambda: list(store.follow(name)), lambda: store.checkpoint(name), lambda: store.lag(name)):

@@ -183,9 +183,22 @@ class StoredFloat(Event):
     it: float
 
 
+class StoredPlace(Event):
+    city: str
+
+
+class StoredHouse(StoredPlace):
+    number: int
+
+
+class StoredVisit(Event):
+    at: StoredPlace
+
+
 @pytest.mark.parametrize(
     ("event", "words"),
     [
+        (StoredVisit(at=StoredHouse(city="Delft", number=7)), "JSON makes of at=StoredHouse(city='Delft', number=7) StoredPlace(city='Delft')"),
         (StoredFloat(it=float("nan")), "JSON makes of it=nan None"),
         (StoredFloat(it=float("-inf")), "JSON makes of it=-inf None"),
         (StoredAny(it=float("nan")), "JSON makes of it=nan None"),
@@ -207,6 +220,7 @@ def test_what_would_be_read_as_something_else_is_refused_when_it_is_appended(eve
 def test_other_values_of_the_same_classes_are_stored():
     store = EventStore(":memory:")
     events = [StoredFloat(it=1), StoredAny(it=None), StoredAny(it={"a": [1, "null", None, 2.5]}), StoredDouble(it=0)]
+    events.append(StoredVisit(at=StoredPlace(city="Delft")))
     store.append("a", events, recorded=0)
     assert [fact.event for fact in store.read()] == events
 

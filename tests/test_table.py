@@ -152,9 +152,9 @@ def test_rows_that_cannot_be_read_come_back_as_they_were_with_the_reason():
         ("S", "a", "2026-03-01T09:00Z", 1), (None, "a", "2026-03-01T09:00Z", 2), ("S", " ", "2026-03-01T09:00Z", 3),
         ("S", "a", None, 4), ("S", "a", "yesterday", 5), ("S", "a", "2026-03-01 09:00", 6), ("S", "a", 17, 7),
         ("S", "a", "2026-02-30T09:00Z", 8),
-        ("S", "a", "2026-03-01T09:00Z", object),
+        ("S", "a", "2026-03-01T09:00Z", object), ("S", "a", "0001-01-01T09:00+14:00", 9),
     ]
-    frame = table(*rows, columns=("what", "who", "when", "n"), index=list("stuvwxyza"))
+    frame = table(*rows, columns=("what", "who", "when", "n"), index=list("stuvwxyzab"))
     store = read_table(frame, **COLUMNS)
     assert len(store) == 1 and store.read("a")[0].data == {"n": 1}
     assert store.refused["reason"].to_dict() == {
@@ -164,9 +164,26 @@ def test_rows_that_cannot_be_read_come_back_as_they_were_with_the_reason():
         "y": "when '17' is no time as ISO 8601 writes it, such as 2026-03-03T12:00+01:00",
         "z": "when '2026-02-30T09:00Z' is no time as ISO 8601 writes it, such as 2026-03-03T12:00+01:00",
         "a": "n holds object, for which JSON has no form",
+        "b": "when '0001-01-01T09:00+14:00' is in UTC outside the years 1 to 9999",
     }
     pandas.testing.assert_frame_equal(store.refused.drop(columns="reason"), frame.iloc[1:])
-    assert "8 rows refused, see .refused" in repr(store)
+    assert "9 rows refused, see .refused" in repr(store)
+
+
+def test_a_byte_of_another_encoding_loses_no_other_row_and_no_text_that_cannot_be_read_again_is_stored(tmp_path):
+    (tmp_path / "table.csv").write_bytes(
+        b"what,who,when,n\nS,caf\xe9,2026-03-01,1\nS,caf\xc3\xa9,2026-03-01,2\nS,a,2026-03-01,caf\xe9\nS,a,2026-03-01,\xf0\x9f\x8d\x95\n"
+    )
+    store = read_table(pandas.read_csv(tmp_path / "table.csv", encoding_errors="surrogateescape"), **COLUMNS)
+    assert [(e.stream, e.data["n"]) for e in store.read()] == [("caf\u00e9", "2"), ("a", "\U0001f355")]
+    assert store.refused.index.tolist() == [0, 2] and store.refused["reason"].str.contains("no text: read the file with its encoding").all()
+
+
+def test_a_version_is_a_number_that_a_class_can_have():
+    frame = pandas.concat([small()] * 2, ignore_index=True).assign(v=["1", 2.0, None, "0", "1.5", 10**20])
+    store = read_table(frame, **COLUMNS, version="v")
+    assert [e.schema for e in store.read()] == [1, 2, 1] and len(store.refused) == 3
+    assert store.refused["reason"].str.endswith("is no version: a whole number from 1").all()
 
 
 def test_an_id_is_stored_once_and_its_second_row_names_the_first():
@@ -213,6 +230,7 @@ def test_every_row_is_either_stored_or_comes_back(rows):
         (lambda f: {"frame": f.drop(columns="who")}, "no column 'who' in the table; columns in the table: what, when, amount"),
         (lambda f: {"time": "wen"}, "no column 'wen' in the table; columns in the table: what, who, when, amount. Did you mean 'when'?"),
         (lambda f: {"subject": ["who"]}, "no column ['who'] in the table"),
+        (lambda f: {"time": None}, "no column None in the table"),
         (lambda f: {"frame": f.iloc[:0]}, "the table has no rows (columns: what, who, when, amount), so there is nothing to store"),
         (lambda f: {"frame": pandas.concat([f, f[["amount"]]], axis=1)}, "several columns with the name 'amount'; rename them"),
         (lambda f: {"frame": f.assign(who=None)}, "none of the table's 3 rows can be read as an event: who is empty (3 rows)"),

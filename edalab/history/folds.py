@@ -1,6 +1,7 @@
 """A fold is the same as long as its code, and all that its code uses, are the same: a snapshot serves no other."""
 
 import dis
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
@@ -9,7 +10,8 @@ from enum import Enum
 from functools import cached_property, lru_cache
 from hashlib import blake2b
 from pathlib import Path
-from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
+from sysconfig import get_path
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
@@ -19,10 +21,12 @@ from ..errors import Misuse, shown
 from ..model.messages import Declared
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...), date, datetime, time, timedelta, Decimal, range)
-_OF_A_CLASS = (*_PLAIN, list, tuple, dict, FunctionType, staticmethod, classmethod, property, cached_property, Declared)
+_OF_A_CLASS = (*_PLAIN, list, tuple, dict, set, frozenset, type)
+_OF_A_CLASS += (FunctionType, staticmethod, classmethod, property, cached_property, Declared)
 _UNSAID = {"__module__", "__doc__", "__annotations__", "__firstlineno__", "__static_attributes__", "__dataclass_fields__"}
 _UNSAID |= {"__count__", "__number__", "__shared__"}  # what the lab itself notes in message classes
-_LIBRARIES = (str(Path(__file__).parent.parent), sys.prefix, sys.base_prefix)
+_PLACES = (GetSetDescriptorType, MemberDescriptorType)  # where the objects of a class keep their fields
+_LIBRARIES = tuple(os.path.join(folder, "") for folder in (Path(__file__).parent.parent, *map(get_path, ("stdlib", "platstdlib"))))
 
 
 def fingerprint(*things: object) -> str:
@@ -62,12 +66,12 @@ def _parts(thing: Any) -> Iterable:
     if kind is FunctionType:
         mark, names, used = _read(thing.__code__)
         held = [cell.cell_contents for cell in thing.__closure__ or () if cell != CellType()]
-        return mark, thing.__defaults__, thing.__kwdefaults__, held, list(_found(names, used, thing.__globals__))
+        given = [pair for pair in vars(thing).items() if pair[0] not in _set_by(thing.__code__)]
+        return mark, thing.__defaults__, thing.__kwdefaults__, given, held, list(_found(names, used, thing.__globals__))
     if isinstance(thing, type):
-        body = [(name, value) for name, value in vars(thing).items() if isinstance(value, _OF_A_CLASS) and name not in _UNSAID]
         fields = getattr(thing, "__pydantic_fields__", {}).items()
         members = [(one.name, one.value) for one in thing] if issubclass(thing, Enum) else []
-        return thing.__qualname__, thing.__bases__, [pair for pair in body if not pair[0].startswith("__pydantic")], *fields, members
+        return thing.__qualname__, thing.__bases__, [pair for pair in vars(thing).items() if _counts(thing, *pair)], *fields, members
     if kind is FieldInfo:
         default = None if thing.default is PydanticUndefined else thing.default
         return thing.annotation, default, thing.default_factory, repr(thing.metadata), thing.alias
@@ -90,6 +94,18 @@ def _parts(thing: Any) -> Iterable:
     )
 
 
+def _counts(cls: type, name: str, value: Any) -> bool:
+    """Whether something in the body of a class is of the learner's; of what has a public name all is, known or not."""
+    if name in _UNSAID or name.startswith("__pydantic"):
+        return False
+    return isinstance(value, _OF_A_CLASS) or not (name.startswith("_") or isinstance(value, _PLACES) or issubclass(cls, Enum))
+
+
+def _set_by(code: CodeType) -> set[str]:
+    """The attributes that code sets: what a function notes on itself, such as how often it was called, is nothing that it uses."""
+    return {one.argval for one in dis.get_instructions(code) if one.opname == "STORE_ATTR"}
+
+
 @lru_cache(maxsize=256)  # most of the time, otherwise
 def _read(code: CodeType) -> tuple[str, set[str], list[str]]:
     """A fingerprint of code, the names in it, and those of globals; all with those of its inner functions."""
@@ -108,7 +124,7 @@ def _found(names: set[str], used: list[str], there: dict[str, Any]) -> Iterator[
             found = there[name]
             yield name, found
             if isinstance(found, ModuleType) and not _of_a_library(found):
-                yield from ((inner, getattr(found, inner)) for inner in sorted(names) if hasattr(found, inner))
+                yield from _found(names - {name}, sorted(names - {name}), vars(found))
 
 
 def _of_a_library(thing: Any) -> bool:
@@ -117,4 +133,4 @@ def _of_a_library(thing: Any) -> bool:
     if module is None or module.__name__ == "__main__":
         return False
     path = getattr(module, "__file__", None) or ""
-    return module.__name__ in sys.builtin_module_names or path.startswith(_LIBRARIES) or "site-packages" in path
+    return module.__name__ in sys.builtin_module_names or path.startswith(_LIBRARIES) or "site-packages" in path or "dist-packages" in path

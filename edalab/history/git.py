@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections import Counter
 from pathlib import Path
 
+from ..errors import counted
 from ..model import Event
 from .moments import moment
 from .repository import Change, Commit, commits_of
@@ -28,49 +29,33 @@ class CommitMade(Event):
     committed: str
 
 
-class FileAdded(Event):
+class FileEvent(Event):
+    """What a commit did to a file, with the lines that it has more and less since; a binary file has none."""
+
+    path: str
+    added: int
+    removed: int
+    binary: bool
+    commit: str
+    author: str
+
+
+class FileAdded(FileEvent):
     """A file came to be."""
 
-    path: str
-    added: int
-    removed: int = 0
-    binary: bool = False
-    commit: str
-    author: str
 
-
-class FileChanged(Event):
+class FileChanged(FileEvent):
     """A file has other lines, or only another mode."""
 
-    path: str
-    added: int
-    removed: int
-    binary: bool = False
-    commit: str
-    author: str
 
-
-class FileRenamed(Event):
+class FileRenamed(FileEvent):
     """A file has another path, and perhaps other lines."""
 
-    path: str
     old_path: str
-    added: int
-    removed: int
-    binary: bool = False
-    commit: str
-    author: str
 
 
-class FileDeleted(Event):
+class FileDeleted(FileEvent):
     """A file is gone, with all its lines."""
-
-    path: str
-    added: int = 0
-    removed: int
-    binary: bool = False
-    commit: str
-    author: str
 
 
 def read_git(path: "str | Path") -> EventStore:
@@ -110,8 +95,8 @@ def read_git(path: "str | Path") -> EventStore:
     )
     late = sum(c.committed is None or moment(c.committed, "committed") != now for c, now in zip(commits, recorded, strict=True))
     store.notes.append(f"up to commit {commits[-1].id[:7]}")
-    store.notes += [f"{_number(n, whose)} out of line, moved" for n, whose in ((late, "commit date"), (early, "author date")) if n]
-    store.notes += [f"{_number(len(submodules), 'submodule')} left out"] if submodules else []
+    store.notes += [f"{counted(n, whose)} out of line, moved" for n, whose in ((late, "commit date"), (early, "author date")) if n]
+    store.notes += [f"{counted(len(submodules), 'submodule')} left out"] if submodules else []
     return store
 
 
@@ -194,7 +179,3 @@ def _in_line(moments: list[int | None]) -> list[int]:
         now = stay.get(place, now)
         found.append(now)
     return found
-
-
-def _number(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("" if number == 1 else "s")

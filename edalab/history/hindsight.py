@@ -1,6 +1,6 @@
 """What was, and what was believed at each moment: two courses of a state, read from the two times of its events."""
 
-from bisect import bisect_right, insort
+from bisect import bisect_right
 from collections.abc import Callable
 from copy import copy, deepcopy
 from functools import cached_property
@@ -8,21 +8,25 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .moments import moment
 from .stored import StoredEvent
 
 if TYPE_CHECKING:
     from .store import EventStore
 
 _APART = 50  # events from one kept state to the next
+_order = attrgetter("happened_at", "position")
 
 
 class _Fact(StoredEvent):
-    """A fact that keeps its event once made: it is folded again for others that come late."""
+    """A fact that keeps its event once made, as it is folded again for others that come late; unless a fold could change it."""
 
     @cached_property
-    def event(self) -> Any:
+    def _kept(self) -> Any:
         return super().event
+
+    @property
+    def event(self) -> Any:
+        return self._kept if self._kept.__shared__ else super().event
 
 
 class Change(NamedTuple):
@@ -51,7 +55,7 @@ class Hindsight:
     ):
         self._question, self._value = (store, stream, fold, start), value
         self.facts = sorted(map(_Fact._make, store.read(stream)), key=_order)
-        store.state(stream, fold, start, as_of=0 if not self.facts else self.facts[0].happened)  # it refuses what is no fold
+        store.state(stream, fold, start, until=self.facts[0].happened if self.facts else 0)  # it refuses what is no fold
         self.first = value(deepcopy(start))  # before any event
         self.was = self._course(self.facts, attrgetter("happened_at"))
         self.believed = self._course(sorted(self.facts, key=_believed_at), _believed_at)
@@ -65,14 +69,6 @@ class Hindsight:
         less.believed = [change for change in self.believed if change.at <= at]
         less.wrong = less._differing(at)
         return less
-
-    def was_at(self, when: Any) -> Any:
-        """The value at a moment, in hindsight."""
-        return self.at(moment(when, "was_at", bound=True))[0]
-
-    def believed_at(self, when: Any) -> Any:
-        """The value at a moment, as somebody who asked then was told."""
-        return self.at(moment(when, "believed_at", bound=True))[1]
 
     def at(self, when: int) -> tuple[Any, Any]:
         """What it was and what it was believed to be, at a moment in µs since 1970."""
@@ -91,28 +87,25 @@ class Hindsight:
         """The values as these facts become part of the state one after the other. A fact that comes late is put into its
         place, and what follows it is folded again, from a state kept shortly before: not from the first event on."""
         store, stream, fold, start = self._question
-        known: list[tuple[tuple[int, int], StoredEvent]] = []
+        known: list[StoredEvent] = []
         kept, now, changes = [(0, deepcopy(start))], deepcopy(start), []
         for at, group in groupby(facts, when):
             group = tuple(group)
             begin = len(known)
             for fact in group:
-                entry = (_order(fact), fact)
-                if known and entry[0] < known[-1][0]:
-                    begin = min(begin, bisect_right(known, entry[0], key=_first))
-                    insort(known, entry, key=_first)
-                else:
-                    known.append(entry)
+                place = bisect_right(known, _order(fact), key=_order)
+                begin = min(begin, place)
+                known.insert(place, fact)
             if begin < len(known) - len(group):
                 while kept[-1][0] > begin:
                     kept.pop()
-                begin, now = kept[-1][0], _copied(kept[-1][1])
+                begin, now = deepcopy(kept[-1])
             for number in range(begin, len(known)):
-                now = fold(now, known[number][1])
+                now = fold(now, known[number])
                 if now is None and start is not None:
                     store.state(stream, fold, start)  # which says that a fold returns the new state
                 if (number + 1) % _APART == 0:
-                    kept.append((number + 1, _copied(now)))
+                    kept.append((number + 1, deepcopy(now)))
             changes.append(Change(at, self._value(now), group))
         return changes
 
@@ -135,21 +128,9 @@ class Hindsight:
         return found
 
 
-def _order(fact: StoredEvent) -> tuple[int, int]:
-    return fact.happened_at, fact.position
-
-
-def _first(entry: tuple) -> Any:
-    return entry[0]
-
-
 def _believed_at(fact: StoredEvent) -> int:
     """When it became part of what was believed: it had happened, and was known."""
     return max(fact.happened_at, fact.recorded_at)
-
-
-def _copied(state: Any) -> Any:
-    return state if isinstance(state, int | float | str | None) else deepcopy(state)
 
 
 def _far(one: Any, other: Any) -> float:

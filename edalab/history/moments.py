@@ -9,6 +9,7 @@ from ..model.envelope import EPOCH
 
 _ZERO = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
+_FIRST, _LAST = ((end.replace(tzinfo=timezone.utc) - _ZERO) // _MICROSECOND for end in (datetime.min, datetime.max))
 _VIRTUAL_ZERO = (EPOCH - _ZERO) // _MICROSECOND
 _WAYS = 'a datetime with a time zone, a date, ISO text such as "2026-03-03T12:00+01:00", or seconds of virtual time'
 
@@ -27,7 +28,10 @@ def moment(value: object, what: str, *, bound: bool = False) -> int:
                 f"{what} {shown(str(given))} has no time zone, and 9 o'clock is another moment in each; "
                 "write datetime(…, tzinfo=timezone.utc), or an offset behind the text: +01:00 or Z"
             )
-        return (value - _ZERO) // _MICROSECOND
+        found = (value - _ZERO) // _MICROSECOND
+        if not _FIRST <= found <= _LAST:
+            raise Misuse(f"{what} {shown(str(given))} is in UTC, in which moments are kept, outside the years 1 to 9999")
+        return found
     if isinstance(value, date) and not isinstance(value, datetime):
         midnight = datetime(value.year, value.month, value.day, tzinfo=timezone.utc)
         return (midnight - _ZERO + (timedelta(days=1) - _MICROSECOND if bound else timedelta())) // _MICROSECOND

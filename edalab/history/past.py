@@ -11,7 +11,7 @@ from ..errors import Misuse, Unknown, shown
 from .folds import fingerprint
 from .moments import moment
 from .replay import check_fold, folded
-from .stored import COLUMNS, StoredEvent, declared
+from .stored import COLUMNS, StoredEvent, declared, is_text
 
 if TYPE_CHECKING:
     import pandas
@@ -88,33 +88,80 @@ class _Question:
         return _Kept()
 
 
-def state(store: "EventStore", stream: str | None, fold: Callable, start: Any, until: Any, as_of: Any) -> Any:
-    """See EventStore.state."""
-    check_fold(fold)
-    question = _Question(store, stream, until, as_of)
-    kept = question.kept(fold, start)
-    with closing(question.rows(kept)) as rows:  # where a fold raises, they would keep the file locked
-        return folded(kept.begun(start), fold, map(StoredEvent._make, rows), start)
+class Past:
+    """What an event store can be asked about the past."""
 
+    def state(self, stream: str | None, fold: Callable, start: Any = None, until: Any = None, as_of: Any = None) -> Any:
+        """What the events of a stream (None: of all) come to: `fold(state, fact)` from `start` on, over the stored events in
+        the order they happened. `until`: at that moment; `as_of`: by what was known at that moment. A stream that nobody has
+        written to yet is at its start."""
+        check_fold(fold)
+        question = _Question(self, stream, until, as_of)
+        kept = question.kept(fold, start)
+        with closing(question.rows(kept)) as rows:  # where a fold raises, they would keep the file locked
+            return folded(kept.begun(start), fold, map(StoredEvent._make, rows), start)
 
-def snapshot(store: "EventStore", stream: str, fold: Callable, start: Any, until: Any, as_of: Any) -> Any:
-    """See EventStore.snapshot."""
-    check_fold(fold)
-    check_stream(stream, among_all=False)
-    name, question = _name(fold, start), _Question(store, stream, until, as_of)
-    kept = question.kept(fold, start)
-    facts = question.facts(kept)
-    found = folded(kept.begun(start), fold, facts, start)
-    if facts:
-        end, since = facts[-1], max(kept.since, *(fact.version for fact in facts))
-        mark = end.happened_at, end.version, kept.events + len(facts), since
-        classes = _classes({*json.loads(kept.classes), *(fact.type for fact in facts)})
-        row = stream, name, *mark, classes, _as_json(found)
-        later = "select min(version) from stored_events where stream = ? and version > ? and (happened, version) < (?, ?)"
-        with store._transaction() as db:
-            overtaken = store._value(later, stream, question.known, *mark[:2]) or FOREVER
-            db.execute("insert into stored_snapshots values (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, overtaken))
-    return found
+    def snapshot(self, stream: str, fold: Callable, start: Any = None, until: Any = None, as_of: Any = None) -> Any:
+        """Keep a state, as JSON, and return it: later states begin there instead of at the first event. It never changes
+        an answer: it serves the same fold only, and no question to which an event that came later makes a difference."""
+        check_fold(fold)
+        check_stream(stream, among_all=False)
+        name, question = _name(fold, start), _Question(self, stream, until, as_of)
+        kept = question.kept(fold, start)
+        facts = question.facts(kept)
+        found = folded(kept.begun(start), fold, facts, start)
+        if facts:
+            end, since = facts[-1], max(kept.since, *(fact.version for fact in facts))
+            mark = end.happened_at, end.version, kept.events + len(facts), since
+            classes = _classes({*json.loads(kept.classes), *(fact.type for fact in facts)})
+            row = stream, name, *mark, classes, _as_json(found)
+            later = "select min(version) from stored_events where stream = ? and version > ? and (happened, version) < (?, ?)"
+            with self._transaction() as db:
+                overtaken = self._value(later, stream, question.known, *mark[:2]) or FOREVER
+                db.execute("insert into stored_snapshots values (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, overtaken))
+        return found
+
+    def table(
+        self, stream: str | None = None, fold: Callable | None = None, start: Any = None, until: Any = None, as_of: Any = None
+    ) -> "pandas.DataFrame":
+        """Why: the events, in the order they happened, as a DataFrame with position, stream, version, type, happened,
+        recorded and the fields of the data; with a fold, the state after each."""
+        import pandas
+
+        check_known(self, stream)
+        facts = _Question(self, stream, until, as_of).facts()
+        own = ["position", "stream", "version", "type", "happened", "recorded"]
+        found = pandas.DataFrame([[getattr(fact, name) for name in own] for fact in facts], columns=own)
+        data = [fact.data for fact in facts]
+        for name in dict.fromkeys(name for fields in data for name in fields):
+            column = pandas.Series([fields.get(name) for fields in data], dtype=_whole(data, name))
+            found[f"data.{name}" if name in (*own, "state") else name] = column
+        if fold is not None:
+            check_fold(fold)
+            now, states = deepcopy(start), []
+            for fact in facts:
+                now = folded(now, fold, [fact], start)
+                states.append(deepcopy(now))
+            found["state"] = states
+        return found
+
+    def difference(
+        self, stream: str | None, fold: Callable, start: Any = None, until: Any = None, as_of: Any = None
+    ) -> Difference:
+        """What differs between two moments, `until` or `as_of` (or both) being a pair of them: the state before and after, and
+        the events that came to it."""
+        if not any(isinstance(bound, tuple | list) for bound in (until, as_of)):
+            raise Misuse(_PAIR)
+        check_known(self, stream)
+        (first, last), (once, now) = _pair(until), _pair(as_of)
+        before, after = (_Question(self, stream, *bounds).facts() for bounds in ((first, once), (last, now)))
+        then, later = {fact.position for fact in before}, {fact.position for fact in after}
+        return Difference(
+            self.state(stream, fold, start, first, once),
+            self.state(stream, fold, start, last, now),
+            [fact for fact in after if fact.position not in then],
+            [fact for fact in before if fact.position not in later],
+        )
 
 
 def overtake(db, stream: str, version: int, happened: int) -> None:
@@ -123,49 +170,11 @@ def overtake(db, stream: str, version: int, happened: int) -> None:
     db.execute(sql, (version, stream, happened, version))
 
 
-def table(store: "EventStore", stream, fold: Callable | None, start: Any, until: Any, as_of: Any) -> "pandas.DataFrame":
-    """See EventStore.table."""
-    import pandas
-
-    _check_known(store, stream)
-    facts = _Question(store, stream, until, as_of).facts()
-    own = ["position", "stream", "version", "type", "happened", "recorded"]
-    found = pandas.DataFrame([[getattr(fact, name) for name in own] for fact in facts], columns=own)
-    data = [fact.data for fact in facts]
-    for name in dict.fromkeys(name for fields in data for name in fields):
-        column = pandas.Series([fields.get(name) for fields in data], dtype=_whole(data, name))
-        found[f"data.{name}" if name in (*own, "state") else name] = column
-    if fold is not None:
-        check_fold(fold)
-        now, states = deepcopy(start), []
-        for fact in facts:
-            now = folded(now, fold, [fact], start)
-            states.append(deepcopy(now))
-        found["state"] = states
-    return found
-
-
 def _whole(data: list[dict[str, Any]], name: str) -> str | None:
     """The type of a column of whole numbers that some events do not have: pandas would make fractions of them."""
     numbers = [fields[name] for fields in data if fields.get(name) is not None]
     whole = len(numbers) < len(data) and all(type(number) is int and abs(number) < 2**63 for number in numbers)
     return "Int64" if whole else None
-
-
-def difference(store: "EventStore", stream, fold: Callable, start: Any, until: Any, as_of: Any) -> Difference:
-    """See EventStore.difference."""
-    if not any(isinstance(bound, tuple | list) for bound in (until, as_of)):
-        raise Misuse(_PAIR)
-    _check_known(store, stream)
-    (first, last), (once, now) = _pair(until), _pair(as_of)
-    before, after = (_Question(store, stream, *bounds).facts() for bounds in ((first, once), (last, now)))
-    then, later = {fact.position for fact in before}, {fact.position for fact in after}
-    return Difference(
-        state(store, stream, fold, start, first, once),
-        state(store, stream, fold, start, last, now),
-        [fact for fact in after if fact.position not in then],
-        [fact for fact in before if fact.position not in later],
-    )
 
 
 _PAIR = "difference takes two moments: until=(the earlier, the later), or as_of=(the earlier, the later)"
@@ -180,12 +189,12 @@ def _pair(bound: Any) -> tuple:
 
 
 def check_stream(stream: Any, among_all: bool = True) -> None:
-    if not (isinstance(stream, str) and stream) and not (among_all and stream is None):
+    if not is_text(stream) and not (among_all and stream is None):
         all_ = ", or None stands for all of them" if among_all else ""
         raise Misuse(f"a stream has a name, such as 'account-7'{all_}, not {shown(stream)}")
 
 
-def _check_known(store: "EventStore", stream: str | None) -> None:
+def check_known(store: "EventStore", stream: str | None) -> None:
     """To ask why, or what changed, is to ask about events that are there. `state` is asked before the first of a stream, too:
     the state to decide on is then the start."""
     check_stream(stream)
@@ -207,17 +216,21 @@ def _classes(types: Iterable[str]) -> str:
 
 def _as_json(found: Any) -> str:
     try:
-        if _is_plain(found):
+        if _is_plain(found, set()):
             return json.dumps(found)
-    except (ValueError, RecursionError):  # it holds itself
+    except (ValueError, RecursionError):  # a number or a nest without end
         pass
-    what = "numbers, texts, lists and dicts with texts as keys"
+    what = "numbers, texts, lists and dicts with texts as keys, none of which is in it twice"
     raise Misuse(f"the state {shown(found)} cannot be kept as JSON and read again as it was; build it of {what}")
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: Any, seen: set[int]) -> bool:
+    if type(value) in (list, dict):
+        if id(value) in seen:  # read again these would be two, of which a fold changes one
+            return False
+        seen.add(id(value))
     if type(value) is list:
-        return all(map(_is_plain, value))
+        return all(_is_plain(part, seen) for part in value)
     if type(value) is dict:
-        return all(type(name) is str for name in value) and all(map(_is_plain, value.values()))
+        return all(type(name) is str and _is_plain(part, seen) for name, part in value.items())
     return type(value) in (str, int, float, bool, type(None))

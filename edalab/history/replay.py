@@ -2,7 +2,7 @@
 
 import dis
 from collections.abc import Callable, Iterable
-from inspect import iscoroutinefunction
+from inspect import iscoroutinefunction, isgeneratorfunction
 from types import FunctionType
 from typing import Any
 
@@ -15,8 +15,8 @@ _READ = {"event", "data", "type", "text"}  # what of a stored event tells what h
 
 def check_fold(fold: Any) -> None:
     """Raises Misuse for what is no function that could be a fold."""
-    if not callable(fold) or iscoroutinefunction(fold):
-        what = "an `async def`" if callable(fold) else shown(fold)
+    if not callable(fold) or iscoroutinefunction(fold) or isgeneratorfunction(fold):
+        what = shown(fold) if not callable(fold) else "an `async def`" if iscoroutinefunction(fold) else "one with `yield`"
         raise Misuse(f"a fold is a function of a state and a stored event that returns the new state, not {what}")
 
 

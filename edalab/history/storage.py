@@ -87,7 +87,8 @@ def opened(place: str | Path) -> sqlite3.Connection:
     if path.is_dir():
         raise Misuse(f"{str(path)!r} is a folder; an event store is a file")
     writable = not path.exists() or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
-    uri = path.absolute().as_uri() + ("" if writable else "?immutable=1")
+    whole = writable or path.with_name(f"{path.name}-wal").exists()  # which an immutable one is read without
+    uri = path.absolute().as_uri() + ("" if whole else "?immutable=1")
     connection = sqlite3.connect(uri, uri=True, **ways)
     try:
         tables = _tables(checked(connection, path.name))

@@ -3,18 +3,17 @@
 import gc
 import sqlite3
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConcurrencyError, Misuse, shown
+from ..errors import ConcurrencyError, Misuse, counted, shown
 from ..model import Command, Event, Message, Query
-from . import past
 from .moments import as_datetime, moment
-from .past import check_stream
+from .past import Past, check_stream, overtake
 from .storage import INSERT, Transaction, absent, checked, make, opened, told
-from .stored import COLUMNS, StoredEvent, written
+from .stored import COLUMNS, StoredEvent, is_text, written
 
 if TYPE_CHECKING:
     import pandas
@@ -24,7 +23,7 @@ _END = """select position, recorded, (select ifnull(max(version), 0) from stored
     exists (select 1 from stored_snapshots where stream = ?) from stored_events order by position desc limit 1"""
 
 
-class EventStore:
+class EventStore(Past):
     """Streams of events in a SQLite database: a file (made where there is none), `":memory:"`, a connection, or, in a
     handler, the service's own (`EventStore(db)` inside `with ctx.database as db`), whose transaction it then shares.
 
@@ -92,7 +91,7 @@ class EventStore:
                 ],
             )
             if kept and rows:
-                past.overtake(db, stream, version + 1, min(happened))
+                overtake(db, stream, version + 1, min(happened))
         return version + len(rows)
 
     # -- read
@@ -148,40 +147,13 @@ class EventStore:
 
     def checkpoint(self, name: str) -> int:
         """The position of the last event that a reader has seen, 0 at first."""
-        if not isinstance(name, str) or not name:
+        if not is_text(name):
             raise Misuse(f"a reader has a name, such as 'balances', under which its checkpoint is kept, not {shown(name)}")
         return self._value("select position from stored_checkpoints where name = ?", name) or 0
 
     def lag(self, name: str) -> int:
         """How many events a reader has not seen yet."""
         return len(self) - self.checkpoint(name)
-
-    # -- the past
-
-    def state(self, stream: str | None, fold: Callable, start: Any = None, until: Any = None, as_of: Any = None) -> Any:
-        """What the events of a stream (None: of all) come to: `fold(state, fact)` from `start` on, over the stored events in
-        the order they happened. `until`: at that moment; `as_of`: by what was known at that moment. A stream that nobody has
-        written to yet is at its start."""
-        return past.state(self, stream, fold, start, until, as_of)
-
-    def snapshot(self, stream: str, fold: Callable, start: Any = None, until: Any = None, as_of: Any = None) -> Any:
-        """Keep a state, as JSON, and return it: later states begin there instead of at the first event. It never changes
-        an answer: it serves the same fold only, and no question to which an event that came later makes a difference."""
-        return past.snapshot(self, stream, fold, start, until, as_of)
-
-    def table(
-        self, stream: str | None = None, fold: Callable | None = None, start: Any = None, until: Any = None, as_of: Any = None
-    ) -> "pandas.DataFrame":
-        """Why: the events, in the order they happened, as a DataFrame with position, stream, version, type, happened,
-        recorded and the fields of the data; with a fold, the state after each."""
-        return past.table(self, stream, fold, start, until, as_of)
-
-    def difference(
-        self, stream: str | None, fold: Callable, start: Any = None, until: Any = None, as_of: Any = None
-    ) -> "past.Difference":
-        """What differs between two moments, `until` or `as_of` (or both) being a pair of them: the state before and after, and
-        the events that came to it."""
-        return past.difference(self, stream, fold, start, until, as_of)
 
     # -- the database
 
@@ -228,7 +200,8 @@ class EventStore:
             places = [f"{stream} version {version}" for stream, version in self._rows(_BY_ID, (id,))]
             if places or id in seen:
                 where = places[0] if places else "the events given"
-                raise Misuse(f"there is an event with the id {shown(id)} already, in {where}; nothing was appended")
+                what = f"there is an event with the id {shown(id)} already, in {where}; nothing was appended"
+                raise Misuse(f"{what}; where one may come twice, catch Misuse or look for it first")
             seen.add(id)
 
     def close(self) -> None:
@@ -245,7 +218,7 @@ class EventStore:
     def __repr__(self) -> str:
         try:
             streams = self._value("select count(*) from stored_events where version = 1") or 0
-            said = " in ".join(f"{n:,} {what}{'' if n == 1 else 's'}" for n, what in ((len(self), "event"), (streams, "stream")))
+            said = f"{counted(len(self), 'event')} in {counted(streams, 'stream')}"
         except Misuse as misuse:
             said = str(misuse)
         return "<EventStore: " + "; ".join([said, *self.notes]) + ">"
@@ -303,6 +276,6 @@ def _each(happened: Any, recorded: int, number: int) -> list[int]:
 
 def _own(ids: Any, number: int) -> list[str]:
     ids = list(ids) if isinstance(ids, Iterable) and not isinstance(ids, str) else [ids]
-    if len(ids) != number or not all(isinstance(id, str) and id for id in ids):
+    if len(ids) != number or not all(map(is_text, ids)):
         raise Misuse(f"ids= takes a list of {number} texts, one for each event, not {shown(ids)}")
     return ids

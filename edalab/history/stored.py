@@ -151,7 +151,7 @@ def written(event: Event) -> tuple[str, int, str]:
 def _writer(cls: type[Event]) -> tuple[str, int, Callable, bool]:
     """What there is to know of a class, and whether its fields can only hold what JSON gives back as it was: to read each
     event again would make a third of what it takes to append it."""
-    return cls.__name__, cls.__declared__.version, cls.__pydantic_serializer__.to_json, _is_plain(cls.__pydantic_core_schema__)
+    return cls.__name__, cls.__declared__.version, cls.__pydantic_serializer__.to_json, _is_plain(cls.__pydantic_core_schema__, "model")
 
 
 def _check_again(event: Event, text: str) -> None:
@@ -173,17 +173,26 @@ def _lossy(event: Event, what: str) -> Misuse:
     return Misuse(f"{shown(event)} cannot be stored: {what}; give its fields types that JSON keeps: numbers, texts, times, lists")
 
 
-def _is_plain(schema: Any) -> bool:
+def is_text(value: Any) -> bool:
+    """Whether it is a text and not empty, and no half of a character in it, which SQLite and JSON cannot keep."""
+    try:
+        return isinstance(value, str) and value.encode() != b""
+    except UnicodeEncodeError:
+        return False
+
+
+def _is_plain(schema: Any, also: str = "") -> bool:
     if isinstance(schema, list):
         return all(map(_is_plain, schema))
     if not isinstance(schema, dict):
         return True
     kind = schema.get("type", "str")
-    plain = kind in _PLAIN if isinstance(kind, str) else True  # a field may have the name `type`
+    plain = kind in (*_PLAIN, also) if isinstance(kind, str) else True  # a field may have the name `type`
     return plain and not schema.keys() & _CHANGING and all(map(_is_plain, schema.values()))
 
 
-_PLAIN = "model model-fields model-field default nullable str int float bool none list literal".split()
+# Not "model": where one is a field, one of a class of it can be given, whose own fields would be left out.
+_PLAIN = "model-fields model-field default nullable str int float bool none list literal".split()
 _CHANGING = {"serialization", "serialization_exclude", "serialization_alias", "validation_alias"}
 
 

@@ -12,14 +12,16 @@ from numbers import Number
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from ..errors import Misuse, Unknown, listed, shown
+from ..errors import Misuse, Unknown, counted, listed, shown
 from .moments import as_datetime, moment
 from .store import EventStore
+from .stored import is_text
 
 if TYPE_CHECKING:
     import pandas
 
 _EMPTY = "is empty"
+_NO_TEXT = "has a byte in it that is no text: read the file with its encoding, such as encoding='latin-1'"
 _NAIVE = "has no time zone, as others here have: put its offset behind it, such as +01:00"
 _NO_TIME = "is no time as ISO 8601 writes it, such as 2026-03-03T12:00+01:00"
 
@@ -43,8 +45,8 @@ def read_table(
 
     if not isinstance(frame, pandas.DataFrame):
         raise Misuse(f"read_table takes a DataFrame, such as pandas.read_csv('events.csv') gives, not {shown(frame)}")
-    roles = {"type": type, "subject": subject, "time": time, "recorded": recorded, "id": id, "version": version}
-    roles = {role: name for role, name in roles.items() if name is not None}
+    roles = {"type": type, "subject": subject, "time": time}
+    roles |= {role: name for role, name in (("recorded", recorded), ("id", id), ("version", version)) if name is not None}
     _check_columns(frame, roles)
     table = _Table(frame)
     types, streams, happened = table.texts(type), table.texts(subject), table.moments(time)
@@ -60,11 +62,11 @@ def read_table(
     store = filled((streams[i], types[i], schemas[i], data[i], happened[i], known[i], ids[i]) for i in order)
     store.refused = table.refused()
     if table.wrong:
-        store.notes.append(f"{_rows(len(table.wrong))} refused, see .refused")
+        store.notes.append(f"{counted(len(table.wrong), 'row')} refused, see .refused")
     if moved := sum(earlier > later for later, earlier in _with_latest(known, sorted(order))):
-        store.notes.append(f"sorted by {recorded or time!r}: {_rows(moved)} stood below later ones")
+        store.notes.append(f"sorted by {recorded or time!r}: {counted(moved, 'row')} stood below later ones")
     if early := sum(known[i] < happened[i] for i in order):
-        store.notes.append(f"{_rows(early)} recorded before it happened")
+        store.notes.append(f"{counted(early, 'row')} recorded before it happened")
     return store
 
 
@@ -103,13 +105,15 @@ class _Table:
         for row, value in enumerate(found):
             if value is None:
                 self.refuse(row, f"{name} {_EMPTY}")
+            elif not is_text(value):
+                self.refuse(row, f"{name} {shown(value)} {_NO_TEXT}")
         return found
 
     def schemas(self, name: str) -> list[int]:
         found = []
         for row, value in enumerate(self.values(name)):
             text = "1" if value is None else _text(value)
-            if not text.isdecimal() or int(text) < 1:
+            if not text.isdecimal() or not 1 <= int(text) < 2**31:
                 self.refuse(row, f"{name} {shown(value)} is no version: a whole number from 1")
                 text = "1"
             found.append(int(text))
@@ -150,7 +154,11 @@ class _Table:
                         rows[row][str(name)] = value if value.__class__ in (str, int, bool) else _plain(value)
                 except TypeError:
                     self.refuse(row, f"{name} holds {shown(value)}, for which JSON has no form")
-        return [json.dumps(row) for row in rows]
+        texts = [json.dumps(row, ensure_ascii=False) for row in rows]
+        for row, text in enumerate(texts):
+            if not is_text(text):
+                self.refuse(row, f"{shown(text)} {_NO_TEXT}")
+        return texts
 
     def with_ids_once(self, order: list[int], ids: list[str | None], name: str) -> list[int]:
         first: dict[str | None, int] = {}
@@ -165,8 +173,8 @@ class _Table:
         return self.frame.iloc[rows].assign(**{column: [self.wrong[row] for row in rows]})
 
     def reasons(self) -> str:
-        counted = Counter(self.wrong[row] for row in sorted(self.wrong))
-        return listed([f"{reason} ({_rows(number)})" for reason, number in counted.most_common()], 3)
+        reasons = Counter(self.wrong[row] for row in sorted(self.wrong)).most_common()
+        return listed([f"{reason} ({counted(number, 'row')})" for reason, number in reasons], 3)
 
 
 def _check_columns(frame: "pandas.DataFrame", roles: dict[str, str]) -> None:
@@ -192,7 +200,10 @@ def _moment(value: object) -> int | str:
         return _NAIVE
     if hasattr(value, "to_pydatetime"):
         value = value.to_pydatetime(warn=False)
-    return moment(value, "time") if isinstance(value, date) else _NO_TIME
+    try:
+        return moment(value, "time") if isinstance(value, date) else _NO_TIME
+    except Misuse:
+        return "is in UTC outside the years 1 to 9999"
 
 
 def _text(value: object) -> str:
@@ -234,7 +245,3 @@ def _with_latest(moments: list[int], rows: list[int]) -> Iterable[tuple[int, int
     for row in rows:
         yield moments[row], latest
         latest = max(latest, moments[row])
-
-
-def _rows(number: int) -> str:
-    return f"{number:,} row" + ("" if number == 1 else "s")

@@ -6,9 +6,10 @@ from enum import Enum
 from numbers import Real
 from typing import Any
 
-from ..errors import Misuse, Unknown, shown
+from ..errors import Misuse, shown
 from ..history.hindsight import Hindsight
 from ..history.moments import moment
+from ..history.past import check_known
 from ..history.store import EventStore
 from ..history.stored import StoredEvent
 from .calendar import DAY, Calendar
@@ -23,14 +24,6 @@ HEIGHT = 190  # px of the plane
 LEVELS = 12  # texts that a state may be, each on a level of its own
 
 
-class AsOf(Picture):
-    """A picture with its `hindsight`, which tells the values drawn: `.was_at(moment)`, `.believed_at(moment)`, `.wrong`."""
-
-    def __init__(self, scene: Scene, hindsight: Hindsight):
-        super().__init__(scene)
-        self.hindsight = hindsight
-
-
 def as_of(
     store: EventStore,
     stream: str | None,
@@ -43,14 +36,13 @@ def as_of(
     since: Any = None,
     until: Any = None,
     width: int = 900,
-) -> AsOf:
+) -> Picture:
     """A picture of the state of a stream over time (None: of all streams): by when things happened, as known now or at the
     moment `as_of`; and as it was believed at each moment t, which is what `store.state(…, until=t, as_of=t)` says.
 
     A state is a number or a short text; of any other, `value` (a function of the state) is drawn. `cursor` marks a moment,
     `since` and `until` show that part only. What came late is marked where it happened and where it was recorded."""
-    if stream is not None and not store.version(stream):
-        raise Unknown("stream", stream, store.streams())
+    check_known(store, stream)
     whole = Hindsight(store, stream, fold, start, _drawn(fold, value))
     if not whole.facts:
         raise Misuse("the store holds no events yet: append some, then draw what they come to")
@@ -58,7 +50,7 @@ def as_of(
     sight = whole if known is None else whole.as_known(known)
     name = getattr(fold, "__name__", "").replace("_", " ").strip()
     about = f"{stream or 'all streams'}, {name if name and name != '<lambda>' else 'state'}"
-    return AsOf(_Draft(sight, whole, known, _window(whole.facts, since, until), cursor, width).scene(about), sight)
+    return Picture(_Draft(sight, whole, known, _window(whole.facts, since, until), cursor, width).scene(about))
 
 
 def _drawn(fold: Callable, value: Callable | None) -> Callable[[Any], Any]:
@@ -116,6 +108,8 @@ class _Draft:
         self.drawing = Scene(width, 0, axis=plane)
         self.room = Room(self.drawing, (plane.left + 2, plane.top - 18, width - 2, plane.bottom + 2))
         self.cursor = None if cursor is None else self._stands(moment(cursor, "cursor=", bound=True))
+        said_ = sorted([*(self.moments or window), *(at for at in (known, self.cursor) if at is not None)])
+        self.calendar.one_year = said_[-1] - said_[0] < 365 * DAY  # what was asked for may be far from all that happened
         self.told = ""
 
     def _stands(self, at: int) -> int:

@@ -32,8 +32,7 @@ class Calendar:
         if self.virtual:
             return _seconds(at - _VIRTUAL)
         when = as_datetime(at)
-        month = _MONTHS[when.month - 1]
-        day = f"{when.day} {month}" if self.one_year else f"{when.day} {month[:3]} {when.year}"
+        day = f"{when.day} {_MONTHS[when.month - 1]}" if self.one_year else f"{_day(when)} {when.year}"
         if not (self.clock or exactly) or (at + 1) % DAY == 0:  # the end of a day, as a date means it
             return day
         clock = _clock(when, self.seconds)
@@ -51,14 +50,13 @@ class Calendar:
                 yield at + _VIRTUAL, _seconds(at)
             return
         clock = next((step for step in _CLOCK if step >= room), None)
-        for number, (at, word) in enumerate(_clock_ticks(start, end, clock) if clock else _date_ticks(start, end, room)):
-            when = as_datetime(at)
-            if clock:
-                day = f"{when.day} {_MONTHS[when.month - 1][:3]}"
-                word = f"{day} {word}" if number == 0 and at % DAY else day if at % DAY == 0 else word
-            elif number == 0 and not word.endswith(str(when.year)):
-                word = f"{word} {when.year}"
-            yield at, word
+        if clock:
+            for number, at in enumerate(_round(start, end, clock)):
+                day, word = _day(as_datetime(at)), _clock(as_datetime(at), clock < _MINUTE)
+                yield at, day if at % DAY == 0 else word if number else f"{day} {word}"
+            return
+        for number, (when, word) in enumerate(_date_ticks(start, end, room)):
+            yield moment(when, ""), word if number or word.endswith(str(when.year)) else f"{word} {when.year}"
 
 
 def _seconds(at: int) -> str:
@@ -67,6 +65,10 @@ def _seconds(at: int) -> str:
 
 def _clock(when: datetime, seconds: bool) -> str:
     return f"{when:%H:%M:%S}" if seconds else f"{when:%H:%M}"
+
+
+def _day(when: datetime) -> str:
+    return f"{when.day} {_MONTHS[when.month - 1][:3]}"
 
 
 def _round(start: int, end: int, step: int) -> range:
@@ -82,12 +84,7 @@ def _decimal(room: int) -> int:
         power *= 10
 
 
-def _clock_ticks(start: int, end: int, step: int) -> Iterator[tuple[int, str]]:
-    for at in _round(start, end, step):
-        yield at, _clock(as_datetime(at), step < _MINUTE)
-
-
-def _date_ticks(start: int, end: int, room: int) -> Iterator[tuple[int, str]]:
+def _date_ticks(start: int, end: int, room: int) -> Iterator[tuple[datetime, str]]:
     """Days, months or years, whichever leave room enough."""
     first, last = as_datetime(start), as_datetime(end)
     days = next((days for step, days in _DAYS.items() if step * DAY >= room), None)
@@ -97,7 +94,7 @@ def _date_ticks(start: int, end: int, room: int) -> Iterator[tuple[int, str]]:
         when = datetime(first.year, first.month, first.day, tzinfo=timezone.utc)
         while when <= last:
             if when.day in days and when >= first:
-                yield _at(when), f"{when.day} {_MONTHS[when.month - 1][:3]}"
+                yield when, _day(when)
             when += timedelta(days=1)
         return
     for year in range(first.year, last.year + 1):
@@ -105,8 +102,4 @@ def _date_ticks(start: int, end: int, room: int) -> Iterator[tuple[int, str]]:
             when = datetime(year, month, 1, tzinfo=timezone.utc)
             if first <= when <= last and (months or year % years == 0):
                 name = _MONTHS[month - 1][:3] if months else str(year)
-                yield _at(when), f"{name} {year}" if months and month == 1 else name
-
-
-def _at(when: datetime) -> int:
-    return moment(when, "")
+                yield when, f"{name} {year}" if months and month == 1 else name

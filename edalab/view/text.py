@@ -3,6 +3,8 @@
 import unicodedata
 from functools import lru_cache
 
+from ..errors import counted as counted  # the views take all their words from here
+
 # Advance widths of DejaVu Sans in hundredths of the font size, rounded up: {width: characters}.
 _NORMAL = {
     28: "'ijl", 30: "IJ", 32: " ,.·’‘", 34: "/:;\\|", 36: "f", 37: "-", 40: "()[]t", 41: "!", 42: "r", 46: '"',
@@ -71,11 +73,6 @@ def seconds(ms: int) -> str:
     """Milliseconds as the learner knows them: 1500 -> "1.5 s"."""
     whole, rest = divmod(ms, 1000)
     return f"{whole}.{rest:03d}".rstrip("0").rstrip(".") + " s"
-
-
-def counted(n: int, one: str, many: str | None = None) -> str:
-    """ "1 message", "2 messages"."""
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
 def wrapped(words: list[str], glue: str, room: int, size: int = 11) -> list[str]:
