@@ -1,0 +1,115 @@
+"""Measure, print the table, and with --write put it where it is read.
+
+    python -m benchmarks                      everything, some twenty minutes
+    python -m benchmarks messages store       these parts
+    python -m benchmarks --write              also into README.md (between its marks) and benchmarks/curves.png
+    python -m benchmarks --small messages …   a tenth of the size; fails where a ratio is by half worse than in small.json
+    python -m benchmarks --small --write …    what it compares with from now on
+"""
+
+import argparse
+import importlib
+import json
+import platform
+import sys
+from datetime import date
+from pathlib import Path
+
+from .rows import HEAD, Row, number, table
+
+HERE = Path(__file__).parent
+PARTS = ("messages", "exploration", "store", "pictures", "panels", "course")
+SMALL = HERE / "small.json"
+MARKS = "<!-- measured: by python -m benchmarks --write -->", "<!-- end of what was measured -->"
+WORSE = 1.5
+
+
+def machine() -> str:
+    names = [line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
+    cpu = f"{len(names)} cores of {names[0]}" if names else platform.processor() or platform.machine()
+    return f"{date.today().isoformat()}, {platform.system()}, {cpu}, Python {platform.python_version()}"
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+
+
+def measured(parts: list[str], small: bool) -> list[Row]:
+    rows = []
+    for part in parts:
+        for row in importlib.import_module(f".{part}", __package__).rows(small):
+            rows.append(row)
+            print("  ".join(row.cells()), flush=True)
+    return rows
+
+
+def write(rows: list[Row]) -> None:
+    """Into the README, and the curves beside this file."""
+    readme = HERE.parent / "README.md"
+    before, _, rest = readme.read_text(encoding="utf-8").partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    text = "\n".join(["", f"Measured on {machine()}.", "", *table(HEAD, [row.cells() for row in rows]), ""])
+    readme.write_text(before + MARKS[0] + text + MARKS[1] + after, encoding="utf-8")
+
+
+def curves(path: Path, small: bool) -> None:
+    """The cost of a message and of a question about the past, while there are more and more of them."""
+    from matplotlib.figure import Figure
+
+    from . import messages, store
+
+    figure = Figure((10, 3.6), layout="constrained")
+    axes = figure.subplots(1, 2)
+    for ax, found, of, unit in (
+        (axes[0], messages.curve(small), "messages in a run", "µs a message"),
+        (axes[1], store.curve(small), "events in the stream", "ms a question about the past"),
+    ):
+        for name, points in found.items():
+            ax.plot(*zip(*points, strict=True), marker="o", label=name)
+            print(name, *(f"{size:,}: {value:.2f}" for size, value in points), sep="  ", flush=True)
+        ax.set(xscale="log", xlabel=of, ylabel=unit)
+        ax.set_ylim(bottom=0)
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.legend(frameon=False, loc="lower right")
+    figure.savefig(path, dpi=110)
+
+
+def compare(rows: list[Row], keep: bool) -> int:
+    """Whether a ratio has become worse by half; or keep them as what to compare with."""
+    ratios = {f"{row.what} / {row.beside.partition(':')[0]}": round(row.ratio, 4) for row in rows}
+    if keep:
+        SMALL.write_text(json.dumps(ratios, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        return 0
+    known = json.loads(SMALL.read_text(encoding="utf-8"))
+    worse = {name: ratio for name, ratio in ratios.items() if ratio > WORSE * known.get(name, ratio)}
+    for name, ratio in worse.items():
+        print(f"worse by half: {name}: {number(ratio)}, was {number(known[name])}")
+    print(f"{len(ratios)} ratios, {len(worse)} worse by half; not compared before: {len(set(ratios) - set(known))}")
+    return 1 if worse else 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Ratios to peers and limits, measured in one run.")
+    parser.add_argument("parts", nargs="*", help=f"which of {', '.join(PARTS)} (default: all)")
+    parser.add_argument("--small", action="store_true", help="a tenth of the size, compared with small.json")
+    parser.add_argument("--write", action="store_true", help="write the table (with --small: small.json)")
+    options = parser.parse_args()
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"no part {', '.join(sorted(unknown))}; parts: {', '.join(PARTS)}")
+    print(machine(), flush=True)
+    rows = measured(options.parts or list(PARTS), options.small)
+    if options.small:
+        return compare(rows, options.write)
+    missed = [row for row in rows if not row.reached]
+    print(f"{len(rows)} rows, {len(missed)} targets missed", *(f"  {row.what}: {row.ours} beside {row.beside}" for row in missed), sep="\n")
+    if options.write:
+        curves(HERE / "curves.png", options.small)
+        write(rows)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
