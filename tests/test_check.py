@@ -1,8 +1,14 @@
 """`check` puts a function on trial: it finds the anomaly, never lets a wrong answer pass, and survives whatever it is given."""
 
+import itertools
 import json
+import re
+import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 
+import numpy
 import pytest
 
 from edalab import Claim, Event, System, Unanswered
@@ -152,7 +158,11 @@ def test_an_answer_that_raises_is_told_the_line():
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("within", ["sync", "swallowing", "swallowing all", "in a helper", "in a helper elsewhere", "async"])
+WAYS = ["sync", "swallowing", "swallowing all", "in a helper", "in a helper elsewhere", "async", "a generator", "in SQL", "in SQL, row by row"]
+WAYS += ["in SQL, swallowing"]
+
+
+@pytest.mark.parametrize("within", WAYS)
 def test_an_answer_that_loops_for_ever_is_stopped(within):
     def sync(event, ctx):
         while True:
@@ -186,10 +196,52 @@ def test_an_answer_that_loops_for_ever_is_stopped(within):
         while True:
             await ctx.sleep(0)
 
-    answers = [sync, swallowing, swallowing_all, in_a_helper, elsewhere, awaiting]
-    answer = dict(zip(["sync", "swallowing", "swallowing all", "in a helper", "in a helper elsewhere", "async"], answers))[within]
+    def generating(event, ctx):
+        return any(n < 0 for n in itertools.count())
+
+    def in_sql(event, ctx):
+        with ctx.database as db:
+            db.execute(f"{NUMBERS} select count(*) from numbers")
+
+    def row_by_row(event, ctx):
+        with ctx.database as db:
+            return db.execute(f"{NUMBERS} select n from numbers where n < 0").fetchall()
+
+    def in_sql_swallowing(event, ctx):
+        try:
+            with ctx.database as db:
+                db.execute(f"insert into charges {NUMBERS} select n, 1 from numbers")
+        except Exception:
+            pass
+
+    answers = [sync, swallowing, swallowing_all, in_a_helper, elsewhere, awaiting, generating, in_sql, row_by_row, in_sql_swallowing]
+    answer = dict(zip(WAYS, answers))[within]
     result = check(answer, "05.2")
     assert (result.outcome, result.anomaly) == ("not yet", "does not end")
+
+
+NUMBERS = "with recursive numbers(n) as (select 1 union all select n + 1 from numbers)"
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer counts the processor's time here")
+@pytest.mark.parametrize("swallowed", [(), Exception, BaseException])
+def test_one_line_that_never_ends_is_stopped(monkeypatch, swallowed):
+    def charge(event, ctx):
+        try:
+            re.match("(a+)+$", "a" * 60 + "b")
+        except swallowed:
+            return right(event, ctx)
+
+    monkeypatch.setattr(sys.modules["edalab.practice.answer"], "STUCK", 0.1)
+    before = signal.getsignal(signal.SIGVTALRM)
+    result = check(charge, "05.2")
+    assert (result.anomaly, result.evidence) == ("does not end", "line 3 of charge goes on and on")
+    assert signal.getsignal(signal.SIGVTALRM) is before and signal.getitimer(signal.ITIMER_VIRTUAL) == (0, 0)
+
+
+def test_a_check_works_in_a_thread_as_well():
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(check, right, "05.2").result().correct
 
 
 def _spin():
@@ -252,7 +304,28 @@ def test_what_a_function_keeps_outside_of_itself_does_not_help_it():
             seen[event.order_id] = True
         return right(event, ctx)
 
-    for answer in (in_a_dict, in_a_number, in_a_default, on_itself, in_a_closure, only_when_something_fails):
+    class Memory:
+        _known = []
+
+        @classmethod
+        def add(cls, id):
+            seen[id] = True
+
+    def in_a_class(event, ctx):
+        Memory._known.append(event.order_id)
+        return right(event, ctx)
+
+    def by_a_method(event, ctx, memory=Memory()):
+        memory.add(event.order_id)
+        return right(event, ctx)
+
+    def around_it(work):
+        return lambda event, ctx: work(event, ctx)
+
+    several = [in_a_dict, in_a_number, in_a_default, on_itself, in_a_closure, in_a_class, by_a_method]
+    in_a_decorated_one = around_it(in_a_number)
+    in_a_decorated_one.__name__ = "in_a_decorated_one"
+    for answer in (*several, in_a_decorated_one, only_when_something_fails):
         seen.clear()
         result = check(answer, "05.2")
         assert (result.outcome, result.anomaly) == ("not yet", "changes what is outside"), answer.__name__
@@ -303,6 +376,12 @@ def test_a_late_or_long_fault_is_tried_by_itself_and_beside_every_single_one():
 def test_a_value_and_a_reason_are_a_number_and_a_letter_of_the_list(returned):
     trial = explained(lambda value, variant: "well", {"a": None, "b": lambda variant: Anomaly("another reason", "no")})
     assert trial(Answer(lambda: returned, "", {}), 1).name == "no value and reason"
+
+
+@pytest.mark.parametrize("returned", [(3, "a"), [3.0, " A"], (numpy.int64(3), "(a)"), (numpy.float64(3), "a:"), (Fraction(3), "a.")])
+def test_a_number_is_a_number_and_a_letter_a_letter_however_they_are_written(returned):
+    trial = explained(lambda value, variant: "well" if value == 3 else Anomaly("wrong", str(value)), {"a": None})
+    assert trial(Answer(lambda: returned, "", {}), 1) == "well"
 
 
 def test_a_wrong_reason_is_told_when_the_value_is_right():
