@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
 from math import isfinite
+from numbers import Real
 from typing import Any, NamedTuple
 
 from ..errors import ConcurrencyError, Endless, Unknown, listed, shown
@@ -119,9 +120,9 @@ def explained(
         if not isinstance(returned, tuple | list) or len(returned) != 2:
             return Anomaly("no value and reason", f"{answer.name} returned {shown(returned)}")
         value, letter = returned
-        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value):
             return Anomaly("no value and reason", f"the value is {shown(value)}, which is no number")
-        letter = letter.strip().lower() if isinstance(letter, str) else letter
+        letter = letter.strip(" ().:").lower() if isinstance(letter, str) else letter
         if letter not in list(reasons):
             return Anomaly("no value and reason", f"the reason is {shown(letter)}; reasons: {listed(reasons)}")
         found = judge(value, variant)

@@ -1,5 +1,7 @@
 """Exercises of lesson 00: waiting adds up, telling in place of asking, and writing to one place only."""
 
+from math import floor
+
 from ..errors import Unanswered
 from ..history import Run
 from ..model import Command, System
@@ -95,7 +97,7 @@ def answered(run: Run) -> bool:
 def as_long_as_possible(seconds: float, variant: int) -> Anomaly | str:
     if not 0 <= seconds <= 60:
         return Anomaly("too long", f"a service works for some time between nothing and a minute, not for {seconds:g} s")
-    run, longer = in_turn(seconds), round(seconds + 0.01, 3)
+    run, longer = in_turn(seconds), floor(seconds * 100 + 1.001) / 100  # the next hundredth
     if not answered(run):
         return Anomaly("too long", f"three times {seconds:g} s, and Ada has given up before the answer came", run)
     if answered(in_turn(longer)):

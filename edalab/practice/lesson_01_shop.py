@@ -86,14 +86,14 @@ def down(seconds: int) -> list[list[str]]:
 
 
 def two_users(write: Callable, variant: int) -> tuple[System, Callable]:
-    """Two people register; one of them moves half a second later."""
+    """Two people register; one of them moves half a second later. Nobody can guess their addresses."""
     ada, bob = f"ada-{variant}", f"bob-{variant}"
 
     async def users(ctx):
-        await ctx.send(RegisterUser(userId=ada, email=f"{ada}@home"))
-        await ctx.send(RegisterUser(userId=bob, email=f"{bob}@home"))
+        await ctx.send(RegisterUser(userId=ada, email=f"rose{variant * 7 % 97}@home"))
+        await ctx.send(RegisterUser(userId=bob, email=f"fern{variant * 5 % 97}@home"))
         await ctx.sleep(0.5)
-        await ctx.send(ChangeEmail(userId=ada, email=f"{ada}@work"))
+        await ctx.send(ChangeEmail(userId=ada, email=f"rose{variant * 7 % 97}@work"))
 
     return shop(write), users
 
@@ -103,9 +103,9 @@ def or_later(write: Callable, variant: int) -> tuple[System, Callable]:
     ada = f"ada-{variant}"
 
     async def user(ctx):
-        await ctx.send(RegisterUser(userId=ada, email=f"{ada}@home"))
+        await ctx.send(RegisterUser(userId=ada, email=f"rose{variant * 7 % 97}@home"))
         await ctx.sleep(0.5)
-        await ctx.send(ChangeEmail(userId=ada, email=f"{ada}@work"))
+        await ctx.send(ChangeEmail(userId=ada, email=f"rose{variant * 7 % 97}@work"))
 
     system = shop(write)
     system.services["mail"].handles(WriteLater)(write)

@@ -52,10 +52,14 @@ def the_letter_first():
     return "c", 0.3
 
 
+def in_thousandths():
+    return 0.298, "c"
+
+
 RIGHT_1 = [calculated, a_list, with_names]
 WRONG_1 = {
     "too long": [a_third, half_a_second, backwards],
-    "longer is possible": [a_fifth],
+    "longer is possible": [a_fifth, in_thousandths],
     "another reason": [wrong_reason_a, wrong_reason_b, wrong_reason_d],
     "no value and reason": [the_letter_first],
 }

@@ -171,6 +171,11 @@ async def writes_to_nowhere(event, ctx):
         db.execute("insert into letters values (?, ?)", (event.userId, user.get("mail", "unknown")))
 
 
+def guesses(event, ctx):
+    """From what the picture shows."""
+    insert_once(ctx, event.userId, f"{event.userId}@home")
+
+
 async def forgets_to_await(event, ctx):
     user = ctx.ask(GetUserAt(userId=event.userId, at=event.timestamp))
     insert_once(ctx, event.userId, user["email"])
@@ -188,7 +193,7 @@ async def always_five_times(event, ctx):
 RIGHT_2 = [with_the_lessons_helper, looks_first, one_long_question]
 WRONG_2 = {
     "never written to": [asks_once, gives_up, remembers_too_early],
-    "another moment's address": [asks_for_now, as_of_now, writes_to_nowhere],
+    "another moment's address": [asks_for_now, as_of_now, writes_to_nowhere, guesses],
     "written to twice": [does_not_look, remembers_in_memory],
     "asked in vain": [always_five_times],
     "misuse": [forgets_to_await],
