@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy
@@ -124,6 +125,21 @@ def test_a_wrong_answer_is_told_its_anomaly_the_run_and_hints_that_grow_plainer(
     assert {result.anomaly for result in results} == {"not told"}
     assert [result.hint for result in results] == ["Who else?", "Publish.", "Return it.", "Return it."]
     assert [str(f) for f in results[0].run.faults] == ["crash payments.publish.PaymentCharged #1"]
+
+
+def test_what_goes_wrong_by_itself_has_hints_of_its_own(monkeypatch):
+    def silent(event, ctx):
+        _charge(event, ctx)
+
+    def once(event, ctx):
+        with ctx.database as db:
+            if db.execute("select 1 from charges").fetchone():
+                return None
+        return right(event, ctx)
+
+    hints = HINTS | {"not told, by itself": ("Who says it?", "Somebody must.", "You.")}
+    monkeypatch.setattr(sys.modules["edalab.practice.check"], "exercise", lambda id: replace(ONE, hints=hints))
+    assert [check(answer, "05.2").hint for answer in (silent, once, silent)] == ["Who says it?", "Publish.", "You."]
 
 
 def test_what_is_shown_is_a_text_and_below_it_the_timeline_of_the_failing_run(monkeypatch):
@@ -509,24 +525,23 @@ def test_by_name_an_exercises_class_is_meant_while_it_is_checked_and_the_learner
     assert message_types()["AddressChanged"] is theirs
 
 
-def test_a_plain_function_may_not_change_what_it_is_given():
-    def total(lines, start):
-        lines.append(start)
-        return sum(lines)
+def test_a_function_that_returns_a_value_may_be_async_and_has_nothing_to_wait_for():
+    async def three():
+        return 3
 
-    async def awaiting(lines, start):
-        return sum(lines) + start
+    async def waits():
+        await Forever()
 
-    answer = Answer(total, "lines, start", {})
-    with pytest.raises(Misuse, match="total changed its lines"):
-        answer.call([1, 2], 3)
-    assert Answer(awaiting, "lines, start", {}).call([1, 2], 3) == 6
+    class Forever:
+        def __await__(self):
+            yield
+
+    assert Answer(three, "", {}).call() == 3
+    with pytest.raises(Misuse, match="waits awaits something"):
+        Answer(waits, "", {}).call()
 
 
 def test_nothing_passes_before_all_has_been_tried(monkeypatch, one_exercise):
-    class Stopped(Exercise):
-        pass
-
     for error, words in ((KeyboardInterrupt(), "interrupted"), (RuntimeError("a hole"), "RuntimeError: a hole"), (None, "nothing")):
         def trial(answer, variant, error=error):
             if error is not None:

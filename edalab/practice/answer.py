@@ -55,21 +55,16 @@ class Answer:
             or any(constant not in (None, ...) and not isinstance(constant, said) for constant in loaded)
         )
 
-    def call(self, *given: Any) -> Any:
-        """What the function, if it is no handler, returns for these values. Raises Misuse where it changes one of them."""
-        before = [_state(value) for value in given]
-        returned = self.function(*given)
+    def call(self) -> Any:
+        """What the function, if it is no handler, returns."""
+        returned = self.function()
         if inspect.iscoroutine(returned):
             try:
                 returned.send(None)
             except StopIteration as done:
-                returned = done.value
-            else:
-                returned.close()
-                raise Misuse(f"{self.name} awaits something, and here nothing goes on meanwhile; write it as a plain def")
-        for name, value, was in zip(inspect.signature(self.given).parameters, given, before):
-            if _state(value) != was:
-                raise Misuse(f"{self.name} changed its {name}, which belongs to others as well; make a new one and return that")
+                return done.value
+            returned.close()
+            raise Misuse(f"{self.name} awaits something, and here nothing goes on meanwhile; write it as a plain def")
         return returned
 
     @property

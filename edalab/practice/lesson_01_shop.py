@@ -6,6 +6,7 @@ from ..errors import Unanswered
 from ..history import Run
 from ..model import Command, Event, Query, System
 from ..proof import Claim
+from .exercise import nothing_dead
 
 
 class RegisterUser(Command):
@@ -167,15 +168,10 @@ def no_question_in_vain(run):
     return again
 
 
-@Claim("nothing is set aside as a dead letter", about=UserRegistered)
-def nothing_dead(run):
-    return [step for step in run.journal if step.step == "dead_letter"]
-
-
 CLAIMS = {
     "never written to": everybody_is_written_to,
     "another moment's address": address_as_registered,
     "written to twice": nobody_twice,
     "asked in vain": no_question_in_vain,
-    "a dead letter": nothing_dead,
+    "a dead letter": nothing_dead("mail", UserRegistered),
 }

@@ -7,7 +7,7 @@ from ..history import Run
 from ..model import Command, Event, System
 from ..proof import Claim
 from ..sim import possible, simulate
-from .exercise import Anomaly, Exercise, explained, explored
+from .exercise import Anomaly, Exercise, explained, explored, nothing_dead
 
 
 class ChangeAddress(Command):
@@ -95,11 +95,6 @@ def stays_forgotten(run):
     return [f"{who} has left, the copy says {copy[who]} again" for who in copy if who not in owned and older_came_last(run, who)]
 
 
-@Claim("nothing is set aside as a dead letter", about=AddressChanged)
-def nothing_dead(run):
-    return [step for step in run.journal if step.step == "dead_letter"]
-
-
 HINTS = {
     "the copy does not follow": (
         "Which event did shipping handle last, and what did your function do with it?",
@@ -132,7 +127,7 @@ CLAIMS = {
     "an older event wins": never_goes_back,
     "an address is not forgotten": forgets,
     "an address comes back": stays_forgotten,
-    "a dead letter": nothing_dead,
+    "a dead letter": nothing_dead("shipping", AddressChanged),
 }
 NAMES = {"AddressChanged": AddressChanged}
 
@@ -161,7 +156,7 @@ def breaking(seconds: float) -> Run | None:
 
 def long_enough(seconds: float, variant: int) -> Anomaly | str:
     if not 0 <= seconds <= 60:
-        return Anomaly("not long enough", f"Ada corrects herself some time within a minute, not after {seconds:g} s")
+        return Anomaly("no value and reason", f"Ada corrects herself some time within a minute, not after {seconds:g} s")
     found = breaking(seconds)
     if found:
         [at_last] = found.rows("shipping", "select address from addresses")[0]

@@ -90,7 +90,7 @@ def in_doubt(seconds: float, variant: int) -> tuple[Run, str] | None:
 
 def long_enough(seconds: float, variant: int) -> Anomaly | str:
     if not 0.1 <= seconds <= 60:
-        return Anomaly("taken for a refusal", f"time-outs from 0.1 to 60 seconds can be tried, not {seconds:g}")
+        return Anomaly("no value and reason", f"time-outs from 0.1 to 60 seconds can be tried, not {seconds:g}")
     if found := in_doubt(seconds, variant):
         return Anomaly("taken for a refusal", f"after {seconds:g} s without an answer: {found[1]}", found[0])
     shorter = ceil(seconds * 10 - 1.001) / 10  # the tenth before

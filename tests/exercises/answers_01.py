@@ -56,10 +56,10 @@ def no_such_reason():
 
 RIGHT_1 = [counted, a_list, with_names]
 WRONG_1 = {
-    "too few questions": [as_in_the_lesson, one_too_few, none],
+    "too few questions": [as_in_the_lesson, one_too_few],
     "more than needed": [one_for_each_second],
     "another reason": [wrong_reason_a, wrong_reason_c, wrong_reason_d],
-    "no value and reason": [no_such_reason],
+    "no value and reason": [no_such_reason, none],
 }
 
 
