@@ -118,7 +118,7 @@ def test_a_prediction_that_was_made_is_kept_with_the_fact(own_file):
     question.against("twice")
     assert learner.kept()["predictions"] == {}  # nobody predicted
     question.value = "once"
-    question.against("twice")
+    question.against("twice", "2 charges")
     assert learner.kept()["predictions"] == {"How often is it charged?": {"predicted": "once", "fact": "twice"}}
     assert repr(progress()).splitlines()[0].endswith("; 0 of 1 predictions came true")
 

@@ -77,9 +77,10 @@ class Answer:
     def watched(self) -> Iterator[io.StringIO]:
         """Stop its code when it runs on and on, and keep what it prints: of `print`, the first thousand characters."""
         printed, before, lines, at_last_look, stuck = _Printed(), sys.gettrace(), IN_ALL, None, ""
+        overlay, theirs = self.overlay, self.given.__globals__
 
         def enter(frame, event, argument):
-            if not self._has(frame.f_globals):
+            if frame.f_globals is not overlay and frame.f_globals is not theirs:  # not _has(...): for each call of the simulator's
                 return None
             left, outermost = IN_ONE_GO, sys.maxsize
 
