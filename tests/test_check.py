@@ -370,6 +370,16 @@ def test_whatever_it_raises_it_has_not_passed():
     assert (result.anomaly, result.evidence) == ("raises", "line 2 of charge raised Leaving: now")
 
 
+def test_the_second_timing_is_at_another_time_for_answers_that_know_the_first():
+    def charge(event, ctx):
+        return right(event, ctx) if ctx.now < 1 else None
+
+    trial = explored(build, {"not charged once": charged_once}, only=("of none", lambda fault: False))
+    found = trial(Answer(charge, "event, ctx", ONE.names), 1)
+    assert (found.name, found.run.journal[0].time) == ("not charged once", 1100)
+    assert trial(Answer(right, "event, ctx", ONE.names), 1) == "2 runs, every single fault of none, in two timings"
+
+
 def test_a_late_or_long_fault_is_tried_by_itself_and_beside_every_single_one():
     def charge(event, ctx):
         if ctx.message.attempt > 2:

@@ -56,8 +56,8 @@ def explored(
     alone: list[list] = (),
     only: tuple[str, Callable[[Fault], bool]] = ("", lambda fault: True),
 ) -> Callable[[Answer, int], Anomaly | str]:
-    """A trial of a handler under every single fault, in two timings, the second with other values (for answers that were
-    written for the first). `build(function, variant)` makes the system and the workload, or a list of workloads; `claims`
+    """A trial of a handler under every single fault, in two timings, the second with other values and at another time (for
+    answers that were written for the first). `build(function, variant)` makes the system and the workload, or a list of workloads; `claims`
     are what must hold, by the name of the anomaly that breaks each. `beside` are lists of faults (a late event, an outage):
     each is tried by itself, too, and with every single fault that could strike beside it; those of `alone` by themselves
     only. `only` says in words which single faults are left to strike, and tells them."""
@@ -69,6 +69,7 @@ def explored(
             untested = dict(claims)
             try:
                 for workload in workloads if isinstance(workloads, list) else [workloads]:
+                    workload = _after(1 + variant % 7 / 10, workload) if number else workload
                     once, again = (simulate(system, workload, seed=seed) for _ in range(2))
                     for failure in once.failures:
                         came_second = isinstance(failure.error, ConcurrencyError)  # and decides again: as it should be
@@ -99,6 +100,14 @@ def explored(
         return f"{tried:,} runs, every single fault{' ' * bool(only[0])}{only[0]}{also}, in two timings"
 
     return trial
+
+
+def _after(seconds: float, workload: Callable) -> Callable:
+    async def later(ctx):
+        await ctx.sleep(seconds)
+        await workload(ctx)
+
+    return later
 
 
 def _runs(

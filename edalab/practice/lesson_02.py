@@ -221,11 +221,11 @@ def _settled(keep: Callable, variant: int) -> tuple[System, Callable]:
 
 
 def _leaving(keep: Callable, variant: int) -> tuple[System, Callable]:
-    """Ada leaves shortly after she has come and moved; Bob leaves, too, and comes back."""
+    """Ada leaves shortly after she has come and moved; Bob leaves, too, and comes back, and Cleo comes."""
     ada, bob = f"ada-{variant}", f"bob-{variant}"
     ada_leaves = [(0, ada, f"Elm Street {variant}"), (0.1, ada, f"Oak Street {variant}"), (0.1, ada, None)]
     bob_comes_back = [(0.1, bob, None), (2, bob, f"Fir Street {variant}")]
-    return copied(keep, ada_leaves + bob_comes_back, bob)
+    return copied(keep, [*ada_leaves, *bob_comes_back, (0, f"cleo-{variant}", "Ash Street")], bob)
 
 
 EXERCISES = [
