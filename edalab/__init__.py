@@ -1,11 +1,17 @@
 """edalab: build, break and mend event-driven systems in a notebook."""
 
-from .errors import ConcurrencyError, Misuse, PublishFailed, Unanswered
-from .history import EventStore, read_table
-from .model import Command, Event, Query, System
-from .proof import Claim, explore
-from .proof import ready as claims
-from .sim import Fault, Faults, cut, pause, simulate
+import sys
+
+try:
+    from .errors import ConcurrencyError, Misuse, PublishFailed, Unanswered
+    from .history import EventStore, read_table
+    from .model import Command, Event, Query, System
+    from .proof import Claim, explore
+    from .proof import ready as claims
+    from .sim import Fault, Faults, cut, pause, simulate
+except Exception:  # an older Python, or one in which the course is not installed
+    if sys.argv[:2] != ["-m", "doctor"]:  # who is about to say so
+        raise
 
 __version__ = "0.1.0"
 

@@ -1,13 +1,17 @@
-"""`python -m edalab doctor`: what a learner's machine has, and what to do where something is missing."""
+"""`python -m edalab doctor`: what a learner's machine has, and what to do where something is missing. It runs, too, in an
+older Python and where nothing is installed."""
+
+from __future__ import annotations
 
 import socket
 import sys
 import tempfile
 import webbrowser
 from collections.abc import Callable, Iterator
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path
 
+PYTHON = 3, 11
 AGAIN = 'in the folder of the course: pip install -e ".[test]", or uv sync'
 _FRONT_ENDS = {"ipywidgets": "@jupyter-widgets/jupyterlab-manager", "anywidget": "anywidget"}
 
@@ -16,28 +20,29 @@ def doctor(say: Callable[[str], None] = print) -> int:
     """Say of each thing that the course needs whether it is there (✓), or (✗) what to do; return how many are not."""
     missing = 0
     for ailment in (_python, _packages, _jupyter, _widgets, _loopback, _browser, _writing):
-        for sound, what in ailment():
+        try:
+            found = list(ailment())
+        except ImportError as error:
+            found = [(False, f"{error.name or error.args[0]} is not installed in {sys.executable}; {AGAIN}")]
+        for sound, what in found:
             missing += not sound
             say(f"{'✓' if sound else '✗'} {what}")
     say("All is well: begin with notebooks/start.ipynb." if not missing else f"{missing} to mend, the first one first.")
     return missing
 
 
-Found = Iterator[tuple[bool, str]]
-
-
-def _python() -> Found:
-    wanted = metadata.metadata("edalab")["Requires-Python"].removeprefix(">=")
-    has = ".".join(map(str, sys.version_info[:3]))
-    good = sys.version_info[:2] >= tuple(map(int, wanted.split(".")))
+def _python() -> Iterator[tuple[bool, str]]:
+    has, wanted = (".".join(map(str, version)) for version in (sys.version_info[:3], PYTHON))
+    good = sys.version_info[:2] >= PYTHON
     yield good, f"Python {has}" if good else f"Python {has}: the course needs {wanted} or newer, from python.org or your package manager"
 
 
-def _packages() -> Found:
+def _packages() -> Iterator[tuple[bool, str]]:
+    asked_for = metadata.requires("edalab")
     from packaging.requirements import Requirement
 
     sound = []
-    for text in metadata.requires("edalab") or []:
+    for text in asked_for:
         asked = Requirement(text)
         if asked.marker and not asked.marker.evaluate({"extra": ""}):
             continue
@@ -53,10 +58,7 @@ def _packages() -> Found:
     yield True, ", ".join(sound)
 
 
-def _jupyter() -> Found:
-    if util.find_spec("jupyter_client") is None:
-        yield False, f"Jupyter is not installed; {AGAIN}"
-        return
+def _jupyter() -> Iterator[tuple[bool, str]]:
     from jupyter_client.kernelspec import KernelSpecManager
 
     kernels = KernelSpecManager().find_kernel_specs()
@@ -64,7 +66,7 @@ def _jupyter() -> Found:
     yield good, "a Python kernel for notebooks" if good else "no Python kernel: python -m ipykernel install --user"
 
 
-def _widgets() -> Found:
+def _widgets() -> Iterator[tuple[bool, str]]:
     from jupyter_core.paths import jupyter_path
 
     for package, front_end in _FRONT_ENDS.items():
@@ -73,7 +75,7 @@ def _widgets() -> Found:
         yield good, what if good else f"{what} is missing: install {package} beside jupyterlab; {AGAIN}"
 
 
-def _loopback() -> Found:
+def _loopback() -> Iterator[tuple[bool, str]]:
     try:
         with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname(), timeout=2):
             pass
@@ -82,7 +84,7 @@ def _loopback() -> Found:
         yield False, f"127.0.0.1 cannot be reached ({error.strerror}): allow Python in your firewall or security program"
 
 
-def _browser() -> Found:
+def _browser() -> Iterator[tuple[bool, str]]:
     try:
         webbrowser.get()
         yield True, "a browser to open"
@@ -90,7 +92,7 @@ def _browser() -> Found:
         yield True, "no browser that Python can open: copy the address that `jupyter lab` prints into one"
 
 
-def _writing() -> Found:
+def _writing() -> Iterator[tuple[bool, str]]:
     here = Path.cwd()
     try:
         with tempfile.TemporaryFile(dir=here):

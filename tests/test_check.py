@@ -1,8 +1,15 @@
 """`check` puts a function on trial: it finds the anomaly, never lets a wrong answer pass, and survives whatever it is given."""
 
+import itertools
 import json
+import re
+import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from fractions import Fraction
 
+import numpy
 import pytest
 
 from edalab import Claim, Event, System, Unanswered
@@ -120,6 +127,21 @@ def test_a_wrong_answer_is_told_its_anomaly_the_run_and_hints_that_grow_plainer(
     assert [str(f) for f in results[0].run.faults] == ["crash payments.publish.PaymentCharged #1"]
 
 
+def test_what_goes_wrong_by_itself_has_hints_of_its_own(monkeypatch):
+    def silent(event, ctx):
+        _charge(event, ctx)
+
+    def once(event, ctx):
+        with ctx.database as db:
+            if db.execute("select 1 from charges").fetchone():
+                return None
+        return right(event, ctx)
+
+    hints = HINTS | {"not told, by itself": ("Who says it?", "Somebody must.", "You.")}
+    monkeypatch.setattr(sys.modules["edalab.practice.check"], "exercise", lambda id: replace(ONE, hints=hints))
+    assert [check(answer, "05.2").hint for answer in (silent, once, silent)] == ["Who says it?", "Publish.", "You."]
+
+
 def test_what_is_shown_is_a_text_and_below_it_the_timeline_of_the_failing_run(monkeypatch):
     def charge(event, ctx):
         with ctx.database as db:
@@ -152,7 +174,11 @@ def test_an_answer_that_raises_is_told_the_line():
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("within", ["sync", "swallowing", "swallowing all", "in a helper", "in a helper elsewhere", "async"])
+WAYS = ["sync", "swallowing", "swallowing all", "in a helper", "in a helper elsewhere", "async", "a generator", "in SQL", "in SQL, row by row"]
+WAYS += ["in SQL, swallowing"]
+
+
+@pytest.mark.parametrize("within", WAYS)
 def test_an_answer_that_loops_for_ever_is_stopped(within):
     def sync(event, ctx):
         while True:
@@ -186,10 +212,52 @@ def test_an_answer_that_loops_for_ever_is_stopped(within):
         while True:
             await ctx.sleep(0)
 
-    answers = [sync, swallowing, swallowing_all, in_a_helper, elsewhere, awaiting]
-    answer = dict(zip(["sync", "swallowing", "swallowing all", "in a helper", "in a helper elsewhere", "async"], answers))[within]
+    def generating(event, ctx):
+        return any(n < 0 for n in itertools.count())
+
+    def in_sql(event, ctx):
+        with ctx.database as db:
+            db.execute(f"{NUMBERS} select count(*) from numbers")
+
+    def row_by_row(event, ctx):
+        with ctx.database as db:
+            return db.execute(f"{NUMBERS} select n from numbers where n < 0").fetchall()
+
+    def in_sql_swallowing(event, ctx):
+        try:
+            with ctx.database as db:
+                db.execute(f"insert into charges {NUMBERS} select n, 1 from numbers")
+        except Exception:
+            pass
+
+    answers = [sync, swallowing, swallowing_all, in_a_helper, elsewhere, awaiting, generating, in_sql, row_by_row, in_sql_swallowing]
+    answer = dict(zip(WAYS, answers))[within]
     result = check(answer, "05.2")
     assert (result.outcome, result.anomaly) == ("not yet", "does not end")
+
+
+NUMBERS = "with recursive numbers(n) as (select 1 union all select n + 1 from numbers)"
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer counts the processor's time here")
+@pytest.mark.parametrize("swallowed", [(), Exception, BaseException])
+def test_one_line_that_never_ends_is_stopped(monkeypatch, swallowed):
+    def charge(event, ctx):
+        try:
+            re.match("(a+)+$", "a" * 60 + "b")
+        except swallowed:
+            return right(event, ctx)
+
+    monkeypatch.setattr(sys.modules["edalab.practice.answer"], "STUCK", 0.1)
+    before = signal.getsignal(signal.SIGVTALRM)
+    result = check(charge, "05.2")
+    assert (result.anomaly, result.evidence) == ("does not end", "line 3 of charge goes on and on")
+    assert signal.getsignal(signal.SIGVTALRM) is before and signal.getitimer(signal.ITIMER_VIRTUAL) == (0, 0)
+
+
+def test_a_check_works_in_a_thread_as_well():
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(check, right, "05.2").result().correct
 
 
 def _spin():
@@ -252,7 +320,28 @@ def test_what_a_function_keeps_outside_of_itself_does_not_help_it():
             seen[event.order_id] = True
         return right(event, ctx)
 
-    for answer in (in_a_dict, in_a_number, in_a_default, on_itself, in_a_closure, only_when_something_fails):
+    class Memory:
+        _known = []
+
+        @classmethod
+        def add(cls, id):
+            seen[id] = True
+
+    def in_a_class(event, ctx):
+        Memory._known.append(event.order_id)
+        return right(event, ctx)
+
+    def by_a_method(event, ctx, memory=Memory()):
+        memory.add(event.order_id)
+        return right(event, ctx)
+
+    def around_it(work):
+        return lambda event, ctx: work(event, ctx)
+
+    several = [in_a_dict, in_a_number, in_a_default, on_itself, in_a_closure, in_a_class, by_a_method]
+    in_a_decorated_one = around_it(in_a_number)
+    in_a_decorated_one.__name__ = "in_a_decorated_one"
+    for answer in (*several, in_a_decorated_one, only_when_something_fails):
         seen.clear()
         result = check(answer, "05.2")
         assert (result.outcome, result.anomaly) == ("not yet", "changes what is outside"), answer.__name__
@@ -281,6 +370,16 @@ def test_whatever_it_raises_it_has_not_passed():
     assert (result.anomaly, result.evidence) == ("raises", "line 2 of charge raised Leaving: now")
 
 
+def test_the_second_timing_is_at_another_time_for_answers_that_know_the_first():
+    def charge(event, ctx):
+        return right(event, ctx) if ctx.now < 1 else None
+
+    trial = explored(build, {"not charged once": charged_once}, only=("of none", lambda fault: False))
+    found = trial(Answer(charge, "event, ctx", ONE.names), 1)
+    assert (found.name, found.run.journal[0].time) == ("not charged once", 1100)
+    assert trial(Answer(right, "event, ctx", ONE.names), 1) == "2 runs, every single fault of none, in two timings"
+
+
 def test_a_late_or_long_fault_is_tried_by_itself_and_beside_every_single_one():
     def charge(event, ctx):
         if ctx.message.attempt > 2:
@@ -303,6 +402,12 @@ def test_a_late_or_long_fault_is_tried_by_itself_and_beside_every_single_one():
 def test_a_value_and_a_reason_are_a_number_and_a_letter_of_the_list(returned):
     trial = explained(lambda value, variant: "well", {"a": None, "b": lambda variant: Anomaly("another reason", "no")})
     assert trial(Answer(lambda: returned, "", {}), 1).name == "no value and reason"
+
+
+@pytest.mark.parametrize("returned", [(3, "a"), [3.0, " A"], (numpy.int64(3), "(a)"), (numpy.float64(3), "a:"), (Fraction(3), "a.")])
+def test_a_number_is_a_number_and_a_letter_a_letter_however_they_are_written(returned):
+    trial = explained(lambda value, variant: "well" if value == 3 else Anomaly("wrong", str(value)), {"a": None})
+    assert trial(Answer(lambda: returned, "", {}), 1) == "well"
 
 
 def test_a_wrong_reason_is_told_when_the_value_is_right():
@@ -430,24 +535,23 @@ def test_by_name_an_exercises_class_is_meant_while_it_is_checked_and_the_learner
     assert message_types()["AddressChanged"] is theirs
 
 
-def test_a_plain_function_may_not_change_what_it_is_given():
-    def total(lines, start):
-        lines.append(start)
-        return sum(lines)
+def test_a_function_that_returns_a_value_may_be_async_and_has_nothing_to_wait_for():
+    async def three():
+        return 3
 
-    async def awaiting(lines, start):
-        return sum(lines) + start
+    async def waits():
+        await Forever()
 
-    answer = Answer(total, "lines, start", {})
-    with pytest.raises(Misuse, match="total changed its lines"):
-        answer.call([1, 2], 3)
-    assert Answer(awaiting, "lines, start", {}).call([1, 2], 3) == 6
+    class Forever:
+        def __await__(self):
+            yield
+
+    assert Answer(three, "", {}).call() == 3
+    with pytest.raises(Misuse, match="waits awaits something"):
+        Answer(waits, "", {}).call()
 
 
 def test_nothing_passes_before_all_has_been_tried(monkeypatch, one_exercise):
-    class Stopped(Exercise):
-        pass
-
     for error, words in ((KeyboardInterrupt(), "interrupted"), (RuntimeError("a hole"), "RuntimeError: a hole"), (None, "nothing")):
         def trial(answer, variant, error=error):
             if error is not None:

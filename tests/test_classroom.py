@@ -1,6 +1,7 @@
 """A class: what each learner hands in, what the teacher sees, and a learner's own progress."""
 
 import json
+import sys
 
 import pytest
 
@@ -53,6 +54,54 @@ def test_files_that_are_damaged_foreign_or_changed_are_named_and_the_rest_is_sho
     assert "changed after it was handed in" in repr(room)
 
 
+def test_two_of_one_name_are_told_apart_by_their_files(box, own_file):
+    hand_in("Ada", box)
+    (box / "ada.edalab.json").rename(box / "ada.edalab (1).json")  # as a browser does
+    learner.keep_outcome("05.2", "correct", "")
+    hand_in("Ada", box)
+    (box / "Ada_4711").mkdir()  # as a learning platform does
+    hand_in("Bob", box / "Ada_4711")
+    assert classroom(box).outcomes["05.2"].to_dict() == {
+        "Bob": "correct", "Ada (ada.edalab (1).json)": "", "Ada (ada.edalab.json)": "correct",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"edalab": 2}, "another version of the course"),
+        ({"exercises": {"05.2": "correct"}}, "no file that hand_in wrote"),
+        ({"exercises": {"05.2": {"outcome": "not yet", "anomalies": ["charged twice"]}}}, "no file that hand_in wrote"),
+        ({"predictions": {"How often?": "once"}}, "no file that hand_in wrote"),
+    ],
+)
+def test_what_another_version_wrote_is_named(box, changed, why):
+    text = json.dumps(learner.kept() | {"name": "Ada", "variant": 1} | changed, sort_keys=True)
+    (box / "ada.edalab.json").write_text(json.dumps({**json.loads(text), "seal": sys.modules["edalab.practice.classroom"]._seal(text)}))
+    assert repr(classroom(box)).endswith(f"left out: ada.edalab.json: {'it is ' * why.startswith('no')}{why}{' wrote it' * why.startswith('another')}")
+
+
+def test_a_long_name_a_folder_and_the_wrong_file_do_no_harm(box, own_file):
+    handed_in = hand_in("Ångström " * 50, box).read_bytes()
+    (box / "sub.edalab.json").mkdir()
+    own_file.rename(box / "progress.json")
+    (box / "bom.json").write_bytes(b"\xef\xbb\xbf" + handed_in)
+    room = classroom(box)
+    assert len(room.learners) == 2 and [line.partition(":")[0] for line in room.unreadable] == ["progress.json", "sub.edalab.json"]
+
+
+def test_a_progress_that_was_edited_by_hand_is_put_aside(own_file):
+    for exercises in ('{"05.2": 3}', '{"05.2": {"anomalies": 3}}', "[]"):
+        own_file.write_text(f'{{"edalab": 1, "name": "Ada", "exercises": {exercises}, "predictions": {{}}}}')
+        assert progress().correct == 0 and not own_file.exists() and own_file.with_suffix(".damaged.json").exists()
+
+
+def test_a_folder_that_cannot_be_written_to_costs_no_verdict(monkeypatch, tmp_path):
+    monkeypatch.setenv(learner.FILE, str(tmp_path / "nowhere" / "progress.json"))
+    with pytest.warns(UserWarning, match="progress.json cannot be written .*: your progress is not kept"):
+        assert learner.keep_outcome("05.2", "not yet", "charged twice") == 1
+
+
 def test_who_hands_in_without_a_name_or_a_folder_is_told(box):
     with pytest.raises(Misuse, match="who hands this in"):
         hand_in(folder=box)
@@ -69,7 +118,7 @@ def test_a_prediction_that_was_made_is_kept_with_the_fact(own_file):
     question.against("twice")
     assert learner.kept()["predictions"] == {}  # nobody predicted
     question.value = "once"
-    question.against("twice")
+    question.against("twice", "2 charges")
     assert learner.kept()["predictions"] == {"How often is it charged?": {"predicted": "once", "fact": "twice"}}
     assert repr(progress()).splitlines()[0].endswith("; 0 of 1 predictions came true")
 

@@ -1,5 +1,9 @@
 """A prediction is kept, and afterwards stands beside the fact."""
 
+import re
+from pathlib import Path
+
+import nbformat
 import pytest
 
 from edalab import Misuse
@@ -7,6 +11,7 @@ from edalab.practice import predict
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 QUESTION = "How often is o2 charged?"
+ROOT = Path(__file__).resolve().parent.parent
 CHOICES = ["once", "twice", "never"]
 
 
@@ -22,6 +27,20 @@ def test_a_notebook_that_runs_by_itself_uses_the_default():
     assert prediction.value == "once" and not prediction.made
     assert repr(prediction) == "<Prediction 'How often is o2 charged?': once, by default>"
     assert repr(prediction.against("twice")) == "Predicted by default: once. It was: twice."
+
+
+def test_what_was_measured_stands_behind_the_choice_that_it_is():
+    prediction = predict("How many bytes?", ["half", "as many", "twice"], "half")
+    assert repr(prediction.against("as many", "1.14 times")) == "Predicted by default: half. It was: as many (1.14 times)."
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "teacher").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_in_every_lesson_a_prediction_can_come_true(path):
+    outputs = [output for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code" for output in cell.outputs]
+    texts = [output.data["text/plain"] for output in outputs if "text/plain" in output.get("data", {})]
+    [choices] = [re.findall("^  ○ (.+)$", text, re.MULTILINE) for text in texts if "\n  ○ " in text]
+    [fact] = [text.partition("It was: ")[2].removesuffix(".") for text in texts if text.startswith("Predicted by default: ")]
+    assert fact.partition(" (")[0] in choices
 
 
 def test_what_is_shown_gives_nothing_away():

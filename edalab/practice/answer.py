@@ -3,16 +3,19 @@
 import inspect
 import io
 import pickle
+import signal
 import sys
+import threading
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from typing import Any
 
 from ..errors import Misuse, shown
 
 IN_ONE_GO = 200_000  # lines of the learner's code without an await or a return
-IN_ALL = 20_000_000
+IN_ALL = 4_000_000
+STUCK = 5  # seconds of the processor's time: looked at so often, its code should have come further
 _AROUND = 1_000  # lines in which to find the one to stop at
 _STUB = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "RETURN_GENERATOR", "POP_TOP", "LOAD_GLOBAL", "RAISE_VARARGS"}
 _STUB |= {"PUSH_NULL", "PRECALL", "CALL", "CACHE", "CALL_INTRINSIC_1", "RERAISE", "STOP_ITERATION_ERROR", "COPY_FREE_VARS"}
@@ -52,21 +55,16 @@ class Answer:
             or any(constant not in (None, ...) and not isinstance(constant, said) for constant in loaded)
         )
 
-    def call(self, *given: Any) -> Any:
-        """What the function, if it is no handler, returns for these values. Raises Misuse where it changes one of them."""
-        before = [_state(value) for value in given]
-        returned = self.function(*given)
+    def call(self) -> Any:
+        """What the function, if it is no handler, returns."""
+        returned = self.function()
         if inspect.iscoroutine(returned):
             try:
                 returned.send(None)
             except StopIteration as done:
-                returned = done.value
-            else:
-                returned.close()
-                raise Misuse(f"{self.name} awaits something, and here nothing goes on meanwhile; write it as a plain def")
-        for name, value, was in zip(inspect.signature(self.given).parameters, given, before):
-            if _state(value) != was:
-                raise Misuse(f"{self.name} changed its {name}, which belongs to others as well; make a new one and return that")
+                return done.value
+            returned.close()
+            raise Misuse(f"{self.name} awaits something, and here nothing goes on meanwhile; write it as a plain def")
         return returned
 
     @property
@@ -78,10 +76,11 @@ class Answer:
     @contextmanager
     def watched(self) -> Iterator[io.StringIO]:
         """Stop its code when it runs on and on, and keep what it prints: of `print`, the first thousand characters."""
-        printed, before, lines, theirs = _Printed(), sys.gettrace(), IN_ALL, self.given.__globals__
+        printed, before, lines, at_last_look, stuck = _Printed(), sys.gettrace(), IN_ALL, None, ""
+        overlay, theirs = self.overlay, self.given.__globals__
 
         def enter(frame, event, argument):
-            if frame.f_globals is not self.overlay and frame.f_globals is not theirs:
+            if frame.f_globals is not overlay and frame.f_globals is not theirs:  # not _has(...): for each call of the simulator's
                 return None
             left, outermost = IN_ONE_GO, sys.maxsize
 
@@ -94,13 +93,23 @@ class Answer:
                         tries = _tries(frame.f_code, frame.f_lasti)
                         if min(left, lines) < -_AROUND and tries <= outermost:
                             most = IN_ONE_GO if left < 0 else IN_ALL
-                            raise TooLong(f"{self.name} ran {most:,} lines and did not come to an end")
+                            raise TooLong(stuck or f"{self.name} ran {most:,} lines and did not come to an end")
                         outermost = min(outermost, tries)
                 return count
 
             return count
 
-        with redirect_stdout(printed), redirect_stderr(printed), _nothing_displayed():
+        def look(signal, frame):  # where one line never ends, as in a regular expression, or where nobody counts any more
+            nonlocal at_last_look, lines, stuck
+            while frame is not None and not self._has(frame.f_globals):
+                frame = frame.f_back
+            if frame is not None and (lines == at_last_look or sys.gettrace() is not enter):
+                stuck = f"line {frame.f_lineno - frame.f_code.co_firstlineno + 1} of {frame.f_code.co_name} goes on and on"
+                lines = -2 * _AROUND  # who catches this gets no further than the next line
+                raise TooLong(stuck)
+            at_last_look = lines
+
+        with redirect_stdout(printed), redirect_stderr(printed), _nothing_displayed(), _looking(look):
             sys.settrace(enter)
             try:
                 yield printed
@@ -118,6 +127,10 @@ class Answer:
         said = " ".join(str(error).split())
         return None if line is None else f"{line} raised {type(error).__name__}" + (f": {said[:200]}" if said else "")
 
+    def _has(self, names: dict[str, object]) -> bool:
+        """Whether code that runs among these names is the learner's."""
+        return names is self.overlay or names is self.given.__globals__
+
     def _outside(self) -> dict[str, object]:
         """The state of all that its code can reach and that outlives a call: variables, defaults, what hangs on functions."""
         found = {name: _state(self.overlay[name]) for name in self.names if name in self.overlay}
@@ -127,15 +140,17 @@ class Answer:
             if function in seen:
                 continue
             seen.add(function)
+            known = function.__globals__
             reached = {f"{function.__name__}.{name}": value for name, value in vars(function).items()}
-            reached |= {f"a default value of {function.__name__}": [function.__defaults__, function.__kwdefaults__]}
-            reached |= {name: self.overlay[name] for name in sorted(_names(function.__code__)) if name in self.overlay}
+            defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+            reached |= {f"a default value of {function.__name__}": defaults}
+            reached |= {name: known[name] for name in sorted(_names(function.__code__)) if name in known}
             for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
                 try:
                     reached[name] = cell.cell_contents
                 except ValueError:  # not bound yet
                     pass
-            ahead += [value for value in reached.values() if isinstance(value, types.FunctionType)]
+            ahead += [each for value in [*reached.values(), *defaults] for each in _functions(value) if self._has(each.__globals__)]
             found |= {name: _state(value) for name, value in reached.items()}
         return found
 
@@ -177,6 +192,30 @@ def _tries(code: types.CodeType, offset: int) -> int:
     return sum(entry.start <= offset < entry.end for entry in dis.Bytecode(code).exception_entries)
 
 
+@contextmanager
+def _looking(look: Callable) -> Iterator[None]:
+    """Look again and again, where the system and the thread allow it."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGVTALRM, look)
+    signal.setitimer(signal.ITIMER_VIRTUAL, STUCK, STUCK)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def _functions(value: object) -> list[types.FunctionType]:
+    """The functions in a value: itself, or those of its class."""
+    if isinstance(value, types.FunctionType):
+        return [value]
+    cls = value if isinstance(value, type) else type(value)
+    plain = [getattr(held, "__func__", getattr(held, "fget", held)) for held in vars(cls).values()]
+    return [held for held in plain if isinstance(held, types.FunctionType)]
+
+
 def _names(code: types.CodeType) -> set[str]:
     """The names that a function's code uses, in the functions within it too."""
     return set(code.co_names).union(*[_names(inner) for inner in code.co_consts if isinstance(inner, types.CodeType)])
@@ -187,7 +226,7 @@ def _state(value: object) -> object:
     if isinstance(value, types.FunctionType | types.ModuleType):
         return id(value)
     if isinstance(value, type):
-        return [id(value), {name: _state(held) for name, held in vars(value).items() if not name.startswith("_") and not callable(held)}]
+        return [id(value), {name: _state(held) for name, held in vars(value).items() if not name.startswith("__") and not callable(held)}]
     try:
         return pickle.dumps(value)
     except Exception:  # of the learner's own classes, too

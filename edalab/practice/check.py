@@ -140,7 +140,8 @@ def check(answer: Any, id: str) -> Result:
 
 def _not_yet(asked: Exercise, found: Anomaly, printed: str) -> Result:
     times = learner.keep_outcome(asked.id, "not yet", found.name, found.run.digest if found.run is not None else "")
-    hints = asked.hints.get(found.name) or _GENERAL.get(found.name, _GENERAL["misuse"])
+    by_itself = f"{found.name}, by itself" if found.run is not None and not found.run.faults else ""
+    hints = asked.hints.get(by_itself) or asked.hints.get(found.name) or _GENERAL.get(found.name, _GENERAL["misuse"])
     return Result(asked.id, "not yet", found, hints[min(times, len(hints)) - 1], printed=printed)
 
 

@@ -26,33 +26,38 @@ def hand_in(name: str = "", folder: str | Path = ".") -> Path:
     if not Path(folder).is_dir():
         raise Misuse(f"there is no folder {str(folder)!r} to hand in to; make it first, or leave folder= out")
     plain = re.sub(r"\W+", "-", kept["name"].lower()).strip("-") or "learner"
-    path = Path(folder) / f"{plain}.edalab.json"
+    path = Path(folder) / f"{plain[:60]}.edalab.json"
     text = json.dumps(kept | {"variant": learner.variant()}, sort_keys=True, ensure_ascii=False)
     path.write_text(json.dumps({**json.loads(text), "seal": _seal(text)}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 
 
 def classroom(folder: str | Path) -> "Classroom":
-    """Read all that was handed in into a folder, and show the class."""
+    """Read all that was handed in into a folder and those in it, and show the class."""
     folder = Path(folder)
     if not folder.is_dir():
         raise Misuse(f"there is no folder {str(folder)!r}; classroom takes the one that the class handed in to")
-    read, unreadable = [], []
-    for path in sorted(folder.glob("*.edalab.json")):
+    read, unreadable = {}, []
+    for path in sorted(folder.rglob("*.json")):  # whatever a browser or a learning platform has called them
+        where = path.relative_to(folder).as_posix()
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = json.loads(path.read_text(encoding="utf-8-sig"))
             seal = found.pop("seal")
             if seal != _seal(json.dumps(found, sort_keys=True, ensure_ascii=False)):
-                raise ValueError("it was changed after it was handed in")
-            if not all(isinstance(found[key], kind) for key, kind in (("name", str), ("exercises", dict), ("predictions", dict))):
-                raise ValueError("it is no file that hand_in wrote")
-            read.append(found)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            why = str(error) if type(error) is ValueError else "it is no file that hand_in wrote"
-            unreadable.append(f"{path.name}: {why}")
+                unreadable.append(f"{where}: it was changed after it was handed in")
+            elif found["edalab"] != learner.Kept().edalab:
+                unreadable.append(f"{where}: another version of the course wrote it")
+            else:
+                read[where] = learner.Kept(**found).model_dump()
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            unreadable.append(f"{where}: it is no file that hand_in wrote")
     if not read and not unreadable:
         raise Misuse(f"there is no *.edalab.json in {str(folder)!r}; learners make one with hand_in(\"their name\")")
-    return Classroom(read, unreadable)
+    names = Counter(one["name"] for one in read.values())
+    for where, one in read.items():
+        if names[one["name"]] > 1:  # two learners, or one who has handed in twice
+            one["name"] += f" ({where})"
+    return Classroom([*read.values()], unreadable)
 
 
 class Classroom:

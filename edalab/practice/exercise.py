@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
 from math import isfinite
+from numbers import Real
 from typing import Any, NamedTuple
 
 from ..errors import ConcurrencyError, Endless, Unknown, listed, shown
 from ..history import Run
-from ..model import System
+from ..model import Message, System
 from ..proof import Claim
 from ..sim import Fault, possible, simulate
 from .answer import Answer
@@ -28,7 +29,7 @@ class Anomaly(NamedTuple):
 class Exercise:
     """`trial(answer, variant)` returns the first anomaly it finds in the function, or says in words all that it tried.
     `takes` are the parameters of the function (`ctx` may be left out), `names` what it may use, `hints` for each anomaly
-    a question, a pointer and the idea."""
+    a question, a pointer and the idea; those of "…, by itself" where it takes no fault."""
 
     id: str
     title: str
@@ -38,6 +39,16 @@ class Exercise:
     names: dict[str, Any] = field(default_factory=dict)
 
 
+def nothing_dead(service: str, about: type[Message]) -> Claim:
+    """No message is given up by the learner's service."""
+
+    @Claim("nothing is set aside as a dead letter", about=about)
+    def nothing_dead(run):
+        return [step for step in run.journal if (step.service, step.step) == (service, "dead_letter")]
+
+    return nothing_dead
+
+
 def explored(
     build: Callable[[Callable, int], tuple[System, Callable]],
     claims: dict[str, Claim],
@@ -45,8 +56,8 @@ def explored(
     alone: list[list] = (),
     only: tuple[str, Callable[[Fault], bool]] = ("", lambda fault: True),
 ) -> Callable[[Answer, int], Anomaly | str]:
-    """A trial of a handler under every single fault, in two timings, the second with other values (for answers that were
-    written for the first). `build(function, variant)` makes the system and the workload, or a list of workloads; `claims`
+    """A trial of a handler under every single fault, in two timings, the second with other values and at another time (for
+    answers that were written for the first). `build(function, variant)` makes the system and the workload, or a list of workloads; `claims`
     are what must hold, by the name of the anomaly that breaks each. `beside` are lists of faults (a late event, an outage):
     each is tried by itself, too, and with every single fault that could strike beside it; those of `alone` by themselves
     only. `only` says in words which single faults are left to strike, and tells them."""
@@ -58,6 +69,7 @@ def explored(
             untested = dict(claims)
             try:
                 for workload in workloads if isinstance(workloads, list) else [workloads]:
+                    workload = _after(1 + variant % 7 / 10, workload) if number else workload
                     once, again = (simulate(system, workload, seed=seed) for _ in range(2))
                     for failure in once.failures:
                         came_second = isinstance(failure.error, ConcurrencyError)  # and decides again: as it should be
@@ -90,6 +102,14 @@ def explored(
     return trial
 
 
+def _after(seconds: float, workload: Callable) -> Callable:
+    async def later(ctx):
+        await ctx.sleep(seconds)
+        await workload(ctx)
+
+    return later
+
+
 def _runs(
     system: System, workload: Callable, seed: int, beside: list[list], alone: list[list], only: Callable[[Fault], bool]
 ) -> Iterator[Run]:
@@ -119,9 +139,9 @@ def explained(
         if not isinstance(returned, tuple | list) or len(returned) != 2:
             return Anomaly("no value and reason", f"{answer.name} returned {shown(returned)}")
         value, letter = returned
-        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value):
             return Anomaly("no value and reason", f"the value is {shown(value)}, which is no number")
-        letter = letter.strip().lower() if isinstance(letter, str) else letter
+        letter = letter.strip(" ().:").lower() if isinstance(letter, str) else letter
         if letter not in list(reasons):
             return Anomaly("no value and reason", f"the reason is {shown(letter)}; reasons: {listed(reasons)}")
         found = judge(value, variant)
@@ -143,9 +163,4 @@ def exercise(id: str) -> Exercise:
 
 def of_lesson(lesson: str) -> list[Exercise]:
     """The exercises of a lesson."""
-    try:
-        return import_module(f".lesson_{lesson}", __package__).EXERCISES
-    except ModuleNotFoundError as missing:
-        if missing.name != f"{__package__}.lesson_{lesson}":
-            raise
-        return []
+    return import_module(f".lesson_{lesson}", __package__).EXERCISES

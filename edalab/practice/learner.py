@@ -1,15 +1,38 @@
 """What a learner has done is kept in a small file beside the notebooks: outcomes, anomalies met, predictions."""
 
-import json
 import os
+import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zlib import crc32
+
+from pydantic import BaseModel
 
 from ..errors import Misuse, shown
 
 FILE = "EDALAB_PROGRESS"  # the environment variable that names another file; empty, it keeps nothing
 _unkept: dict[str, Any] = {}  # where nothing is kept, what this process knows
+
+
+class _Exercise(BaseModel):
+    outcome: str = "not yet"
+    tries: int = 0
+    anomalies: dict[str, int] = {}
+    digest: str = ""
+
+
+class _Prediction(BaseModel):
+    predicted: str
+    fact: str
+
+
+class Kept(BaseModel):
+    """What stands in the file."""
+
+    edalab: Literal[1] = 1
+    name: str = ""
+    exercises: dict[str, _Exercise] = {}
+    predictions: dict[str, _Prediction] = {}
 
 
 def variant() -> int:
@@ -30,7 +53,7 @@ def enrol(name: str) -> str:
 def keep_outcome(id: str, outcome: str, anomaly: str, digest: str = "") -> int:
     """Keep what became of an answer; return how often this anomaly was met in this exercise. What was correct once stays so."""
     now = kept()
-    one = now["exercises"].setdefault(id, {"outcome": "not yet", "tries": 0, "anomalies": {}, "digest": ""})
+    one = now["exercises"].setdefault(id, _Exercise().model_dump())
     one["tries"] += 1
     if outcome == "correct":
         one["outcome"] = outcome
@@ -52,19 +75,14 @@ def kept() -> dict[str, Any]:
     """All that is kept. A file that cannot be read is put aside, not written over."""
     path = _path()
     if path is None:
-        return _unkept or _unkept.update(_empty()) or _unkept
+        return _unkept or _unkept.update(Kept().model_dump()) or _unkept
     if not path.exists():
-        return _empty()
+        return Kept().model_dump()
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return {**_empty(), **{key: found[key] for key in _empty() if type(found[key]) is type(_empty()[key])}}
-    except (ValueError, KeyError, TypeError):
+        return Kept.model_validate_json(path.read_text(encoding="utf-8-sig")).model_dump()
+    except ValueError:
         path.replace(path.with_suffix(".damaged.json"))
-        return _empty()
-
-
-def _empty() -> dict[str, Any]:
-    return {"edalab": 1, "name": "", "exercises": {}, "predictions": {}}
+        return Kept().model_dump()
 
 
 def _path() -> Path | None:
@@ -77,5 +95,8 @@ def _write(now: dict[str, Any]) -> None:
     if path is None:
         return
     beside = path.with_suffix(".new")
-    beside.write_text(json.dumps(now, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    beside.replace(path)  # at once: a kernel that dies leaves the old file or the new one
+    try:
+        beside.write_text(Kept(**now).model_dump_json(indent=1) + "\n", encoding="utf-8")
+        beside.replace(path)  # at once: a kernel that dies leaves the old file or the new one
+    except OSError as error:  # a verdict is not to be lost with it
+        warnings.warn(f"{path.name} cannot be written ({error.strerror}): your progress is not kept", stacklevel=2)

@@ -1,5 +1,7 @@
 """Exercises of lesson 00: waiting adds up, telling in place of asking, and writing to one place only."""
 
+from math import floor
+
 from ..errors import Unanswered
 from ..history import Run
 from ..model import Command, System
@@ -10,8 +12,13 @@ from .lesson_00_shop import CLAIMS, DONE, NAMES, ORDERS, SendMail, gone_is_heard
 HINTS = {
     "a customer is not answered": (
         "What is the customer waiting for in this run, and is it needed for the answer?",
-        "Every `await ctx.ask(...)` waits for another service. And what does your function return at each of its ends?",
-        'Save, publish and `return "cancelled"`, or `return "unknown"`; ask nobody.',
+        "Every `await ctx.ask(...)` waits for another service.",
+        'Save, publish and `return "cancelled"`; ask nobody.',
+    ),
+    "another answer is given": (
+        "Was this order on record, and what was the customer told?",
+        "What does your function return at each of its ends?",
+        '`return "cancelled"` where there was such an order and `return "unknown"` where there was none.',
     ),
     "nobody heard of it": (
         "How were the services to learn of it, all of them?",
@@ -94,8 +101,8 @@ def answered(run: Run) -> bool:
 
 def as_long_as_possible(seconds: float, variant: int) -> Anomaly | str:
     if not 0 <= seconds <= 60:
-        return Anomaly("too long", f"a service works for some time between nothing and a minute, not for {seconds:g} s")
-    run, longer = in_turn(seconds), round(seconds + 0.01, 3)
+        return Anomaly("no value and reason", f"a service works for some time between nothing and a minute, not for {seconds:g} s")
+    run, longer = in_turn(seconds), floor(seconds * 100 + 1.001) / 100  # the next hundredth
     if not answered(run):
         return Anomaly("too long", f"three times {seconds:g} s, and Ada has given up before the answer came", run)
     if answered(in_turn(longer)):
@@ -122,7 +129,7 @@ def _only_the_work(variant: int) -> Anomaly:
 def _gives_up_on_each(variant: int) -> Anomaly:
     run = in_turn(0.31)
     own = sum(step.service == "orders" and step.step == "timeout" for step in run.journal)
-    return Anomaly("another reason", f"(d) would mean that a question of orders went unanswered; here {own} did, and Ada gives up", run)
+    return Anomaly("another reason", f"(d) would mean that a question of orders went unanswered; here {own or 'none'} did, and Ada gives up", run)
 
 
 # -- 00.2 and 00.3

@@ -108,8 +108,14 @@ def done(run: Run, order: str) -> list[str]:
 
 @Claim("customers are answered, whatever happens to the other services", about=CancelOrder)
 def everybody_is_answered(run):
+    return [] if orders_in_trouble(run) else [f"{order}: {said}" for order, said in answers(run).items() if said.endswith("gives up")]
+
+
+@Claim("customers are told what is so", about=CancelOrder)
+def told_what_is_so(run):
     right = {order: "cancelled" if order == first(run) else "unknown" for order in answers(run)}
-    wrong = [f"{order}: {said}" for order, said in answers(run).items() if not said.endswith(f" is told: {right[order]}")]
+    told = {order: said.partition(" is told: ")[2] for order, said in answers(run).items() if " is told: " in said}
+    wrong = [f"{order}: the customer is told {said or 'nothing'}, not {right[order]}" for order, said in told.items() if said != right[order]]
     return [] if orders_in_trouble(run) else wrong
 
 
@@ -149,6 +155,7 @@ def gone_is_heard_of(run):
 
 CLAIMS = {
     "a customer is not answered": everybody_is_answered,
+    "another answer is given": told_what_is_so,
     "nobody heard of it": everybody_hears,
     "still on record": off_the_record,
     "something else is cancelled": nothing_else,

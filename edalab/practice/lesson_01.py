@@ -81,7 +81,7 @@ def asked(questions: int) -> Run:
 
 def enough(questions: float, variant: int) -> Anomaly | str:
     if questions != int(questions) or not 1 <= questions <= 100:
-        return Anomaly("too few questions", f"it asks once, twice or up to a hundred times, not {questions:g} times")
+        return Anomaly("no value and reason", f"it asks once, twice or up to a hundred times, not {questions:g} times")
     questions = int(questions)
     run = asked(questions)
     last = [step.time for step in run.journal if step.step == "ask"][-1] / 1000

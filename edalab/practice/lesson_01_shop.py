@@ -6,6 +6,7 @@ from ..errors import Unanswered
 from ..history import Run
 from ..model import Command, Event, Query, System
 from ..proof import Claim
+from .exercise import nothing_dead
 
 
 class RegisterUser(Command):
@@ -86,14 +87,14 @@ def down(seconds: int) -> list[list[str]]:
 
 
 def two_users(write: Callable, variant: int) -> tuple[System, Callable]:
-    """Two people register; one of them moves half a second later."""
+    """Two people register; one of them moves half a second later. Nobody can guess their addresses."""
     ada, bob = f"ada-{variant}", f"bob-{variant}"
 
     async def users(ctx):
-        await ctx.send(RegisterUser(userId=ada, email=f"{ada}@home"))
-        await ctx.send(RegisterUser(userId=bob, email=f"{bob}@home"))
+        await ctx.send(RegisterUser(userId=ada, email=f"rose{variant * 7 % 97}@home"))
+        await ctx.send(RegisterUser(userId=bob, email=f"fern{variant * 5 % 97}@home"))
         await ctx.sleep(0.5)
-        await ctx.send(ChangeEmail(userId=ada, email=f"{ada}@work"))
+        await ctx.send(ChangeEmail(userId=ada, email=f"rose{variant * 7 % 97}@work"))
 
     return shop(write), users
 
@@ -103,9 +104,9 @@ def or_later(write: Callable, variant: int) -> tuple[System, Callable]:
     ada = f"ada-{variant}"
 
     async def user(ctx):
-        await ctx.send(RegisterUser(userId=ada, email=f"{ada}@home"))
+        await ctx.send(RegisterUser(userId=ada, email=f"rose{variant * 7 % 97}@home"))
         await ctx.sleep(0.5)
-        await ctx.send(ChangeEmail(userId=ada, email=f"{ada}@work"))
+        await ctx.send(ChangeEmail(userId=ada, email=f"rose{variant * 7 % 97}@work"))
 
     system = shop(write)
     system.services["mail"].handles(WriteLater)(write)
@@ -167,15 +168,10 @@ def no_question_in_vain(run):
     return again
 
 
-@Claim("nothing is set aside as a dead letter", about=UserRegistered)
-def nothing_dead(run):
-    return [step for step in run.journal if step.step == "dead_letter"]
-
-
 CLAIMS = {
     "never written to": everybody_is_written_to,
     "another moment's address": address_as_registered,
     "written to twice": nobody_twice,
     "asked in vain": no_question_in_vain,
-    "a dead letter": nothing_dead,
+    "a dead letter": nothing_dead("mail", UserRegistered),
 }

@@ -1,12 +1,13 @@
 """Exercises of lesson 02: copies that an older event must not overwrite, nor bring back what was to be forgotten."""
 
 from collections.abc import Callable
+from math import ceil
 
 from ..history import Run
 from ..model import Command, Event, System
 from ..proof import Claim
 from ..sim import possible, simulate
-from .exercise import Anomaly, Exercise, explained, explored
+from .exercise import Anomaly, Exercise, explained, explored, nothing_dead
 
 
 class ChangeAddress(Command):
@@ -94,11 +95,6 @@ def stays_forgotten(run):
     return [f"{who} has left, the copy says {copy[who]} again" for who in copy if who not in owned and older_came_last(run, who)]
 
 
-@Claim("nothing is set aside as a dead letter", about=AddressChanged)
-def nothing_dead(run):
-    return [step for step in run.journal if step.step == "dead_letter"]
-
-
 HINTS = {
     "the copy does not follow": (
         "Which event did shipping handle last, and what did your function do with it?",
@@ -131,7 +127,7 @@ CLAIMS = {
     "an older event wins": never_goes_back,
     "an address is not forgotten": forgets,
     "an address comes back": stays_forgotten,
-    "a dead letter": nothing_dead,
+    "a dead letter": nothing_dead("shipping", AddressChanged),
 }
 NAMES = {"AddressChanged": AddressChanged}
 
@@ -160,12 +156,12 @@ def breaking(seconds: float) -> Run | None:
 
 def long_enough(seconds: float, variant: int) -> Anomaly | str:
     if not 0 <= seconds <= 60:
-        return Anomaly("not long enough", f"Ada corrects herself some time within a minute, not after {seconds:g} s")
+        return Anomaly("no value and reason", f"Ada corrects herself some time within a minute, not after {seconds:g} s")
     found = breaking(seconds)
     if found:
         [at_last] = found.rows("shipping", "select address from addresses")[0]
         return Anomaly("not long enough", f"corrected after {seconds:g} s, and the copy says {at_last}", found)
-    shorter = round(seconds - 0.1, 3)
+    shorter = ceil(seconds * 10 - 1.001) / 10  # the tenth before
     if shorter >= 0 and breaking(shorter) is None:
         return Anomaly("longer than needed", f"{shorter:g} s survive every single fault as well")
     return f"every single fault, {seconds:g} s after the first address and {shorter:g} s after"
@@ -217,17 +213,19 @@ ONE = Exercise(
 
 
 def _settled(keep: Callable, variant: int) -> tuple[System, Callable]:
-    """Ada moves; Bob leaves long after anything else."""
+    """Ada moves, and moves again; Bob leaves long after anything else."""
     ada, bob = f"ada-{variant}", f"bob-{variant}"
-    changes = [(0, ada, f"Elm Street {variant}"), (0.3, ada, f"Oak Street {variant}"), (2, bob, None)]
+    streets = [(0, ada, f"Elm Street {variant}"), (0.3, ada, f"Oak Street {variant}"), (0.1, ada, f"Fir Street {variant}")]
+    changes = [*streets, (2, bob, None)]
     return copied(keep, changes, bob)
 
 
 def _leaving(keep: Callable, variant: int) -> tuple[System, Callable]:
-    """Ada leaves shortly after she has come; Bob leaves, too, and comes back."""
+    """Ada leaves shortly after she has come and moved; Bob leaves, too, and comes back, and Cleo comes."""
     ada, bob = f"ada-{variant}", f"bob-{variant}"
-    changes = [(0, ada, f"Elm Street {variant}"), (0.2, ada, None), (0.1, bob, None), (2, bob, f"Oak Street {variant}")]
-    return copied(keep, changes, bob)
+    ada_leaves = [(0, ada, f"Elm Street {variant}"), (0.1, ada, f"Oak Street {variant}"), (0.1, ada, None)]
+    bob_comes_back = [(0.1, bob, None), (2, bob, f"Fir Street {variant}")]
+    return copied(keep, [*ada_leaves, *bob_comes_back, (0, f"cleo-{variant}", "Ash Street")], bob)
 
 
 EXERCISES = [

@@ -39,7 +39,7 @@ HINTS = {
     "refused with money enough": (
         "What was in the account when the refusal was stored?",
         "A refusal is decided on a balance as well, and that may be an old one. Compare with the command's amount exactly, too.",
-        "Refuse where the balance is less than command.amount or fraud said no, and append that with the expected version, too.",
+        "Refuse where the balance is less than command.amount or fraud has said no (silence is no answer), with the expected version, too.",
     ),
     "never decided": (
         "Which way through your function did this command take, and what did it leave in the stream?",

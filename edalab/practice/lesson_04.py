@@ -35,6 +35,13 @@ HINTS = {
         "balance becomes balance + amount, and highest the larger one of itself and the *new* balance, where the account is the entry's.",
     ),
 }
+AGAIN = {
+    "a dead letter": (
+        "What does your function raise, and is it an error that an entry comes twice?",
+        "An entry that is in the table already is nothing to be tried again: twelve attempts later it is there still.",
+        "Return without having changed anything.",
+    )
+}
 LATE = [["delay accounts.publish.EntryRecorded #3"]]
 
 
@@ -136,7 +143,7 @@ EXERCISES = [
         "Each entry once",
         "event, ctx",
         explored(bank.bank_of, claims.CLAIMS, only=("of peaks and on the way there that keeps the order", in_order)),
-        HINTS,
+        HINTS | AGAIN,
         NAMES,
     ),
     Exercise(

@@ -111,7 +111,7 @@ def people(*commands: Command) -> Callable:
 
 
 def bank_of(project: Callable, variant: int) -> tuple[System, Callable]:
-    """Ada's balance is highest in the end, and would be higher still without her withdrawal; Bob has one entry."""
+    """Ada's balance is highest in the end, and would be higher still without her withdrawal; Bob's was higher before his."""
     ada, bob, odd = f"ada-{variant}", f"bob-{variant}", variant % 5
     story = people(
         OpenAccount(account=ada, owner="Ada"),
@@ -119,5 +119,6 @@ def bank_of(project: Callable, variant: int) -> tuple[System, Callable]:
         Withdraw(account=ada, amount=30 + odd),
         Deposit(account=bob, amount=11 + odd),
         Deposit(account=ada, amount=57),
+        Withdraw(account=bob, amount=3),
     )
     return bank_with("peaks", project, PEAKS), story

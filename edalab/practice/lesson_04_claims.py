@@ -5,6 +5,7 @@ from itertools import product
 
 from ..history import EventStore
 from ..proof import Claim
+from .exercise import nothing_dead
 from .lesson_04_bank import EntryRecorded, entry
 
 
@@ -69,11 +70,6 @@ def out_of_order(run) -> bool:
     return seen != sorted(seen)
 
 
-@Claim("nothing is set aside as a dead letter", about=EntryRecorded)
-def nothing_dead(run):
-    return [step for step in run.journal if (step.service, step.step) == ("peaks", "dead_letter")]
-
-
 @Claim("no entry counts twice", about=EntryRecorded)
 def not_twice(run):
     return wrong_rows(run, "twice")
@@ -95,7 +91,7 @@ def no_drift(run):
 
 
 CLAIMS: dict[str, Claim] = {
-    "a dead letter": nothing_dead,
+    "a dead letter": nothing_dead("peaks", EntryRecorded),
     "applied twice": not_twice,
     "skipped": not_skipped,
     "overtaken": in_order,

@@ -1,5 +1,7 @@
 """Exercises of lesson 06: how long to wait, what comes next, and what comes next when nobody answers."""
 
+from math import ceil
+
 from ..history import Run
 from ..sim import possible, simulate
 from . import lesson_06_claims as claims
@@ -88,10 +90,10 @@ def in_doubt(seconds: float, variant: int) -> tuple[Run, str] | None:
 
 def long_enough(seconds: float, variant: int) -> Anomaly | str:
     if not 0.1 <= seconds <= 60:
-        return Anomaly("taken for a refusal", f"time-outs from 0.1 to 60 seconds can be tried, not {seconds:g}")
+        return Anomaly("no value and reason", f"time-outs from 0.1 to 60 seconds can be tried, not {seconds:g}")
     if found := in_doubt(seconds, variant):
         return Anomaly("taken for a refusal", f"after {seconds:g} s without an answer: {found[1]}", found[0])
-    shorter = round(seconds - 0.1, 3)
+    shorter = ceil(seconds * 10 - 1.001) / 10  # the tenth before
     if shorter >= 0.1 and in_doubt(shorter, variant) is None:
         return Anomaly("longer than needed", f"{shorter:g} s wait long enough for everything that is late, too")
     return f"every question and every answer late, with {seconds:g} s and with {shorter:g} s"

@@ -13,10 +13,6 @@ def steps_of(run) -> dict[str, list[str]]:
     return found
 
 
-def stands(steps: list[str], step: str, undo: str) -> bool:
-    return step in steps and undo not in steps
-
-
 def ends(run) -> dict[str, str]:
     """How each order ended, as its coordinator says."""
     said = [s for s in run.journal if s.step == "publish" and s.envelope.topic == "outcomes" and s.fault not in ("crash", "fail")]
@@ -38,44 +34,22 @@ def every_order_ends(run):
     ]
 
 
-@Claim("what is shipped is paid for", about=PlaceOrder)
-def paid(run):
-    sent = {order: steps for order, steps in steps_of(run).items() if "ShipOrder" in steps}
-    return [
-        f"{order} is shipped, and the money is not taken"
-        for order, steps in sent.items()
-        if not stands(steps, "ChargePayment", "RefundPayment")
-    ]
+def goes_with_the_parcel(sentence: str, step: str, undo: str, shipped: bool, wrong: str) -> Claim:
+    """What is shipped has this step behind it, or what is not shipped has it no more."""
+    return Claim(sentence, about=PlaceOrder)(
+        lambda run: [
+            f"{order} {wrong}"
+            for order, steps in steps_of(run).items()
+            if ("ShipOrder" in steps) == shipped and (step in steps and undo not in steps) != shipped
+        ]
+    )
 
 
-@Claim("what is shipped is missing in stock", about=PlaceOrder)
-def reserved(run):
-    sent = {order: steps for order, steps in steps_of(run).items() if "ShipOrder" in steps}
-    return [
-        f"{order} is shipped, and is still in stock"
-        for order, steps in sent.items()
-        if not stands(steps, "ReserveInventory", "ReleaseInventory")
-    ]
-
-
-@Claim("what is not shipped is not paid for", about=PlaceOrder)
-def refunded(run):
-    kept = {order: steps for order, steps in steps_of(run).items() if "ShipOrder" not in steps}
-    return [
-        f"{order} is not shipped, and the money is kept"
-        for order, steps in kept.items()
-        if stands(steps, "ChargePayment", "RefundPayment")
-    ]
-
-
-@Claim("what is not shipped is back in stock", about=PlaceOrder)
-def released(run):
-    kept = {order: steps for order, steps in steps_of(run).items() if "ShipOrder" not in steps}
-    return [
-        f"{order} is not shipped, and its tea is set aside"
-        for order, steps in kept.items()
-        if stands(steps, "ReserveInventory", "ReleaseInventory")
-    ]
+MONEY, TEA = ("ChargePayment", "RefundPayment"), ("ReserveInventory", "ReleaseInventory")
+paid = goes_with_the_parcel("what is shipped is paid for", *MONEY, True, "is shipped, and the money is not taken")
+reserved = goes_with_the_parcel("what is shipped is missing in stock", *TEA, True, "is shipped, and is still in stock")
+refunded = goes_with_the_parcel("what is not shipped is not paid for", *MONEY, False, "is not shipped, and the money is kept")
+released = goes_with_the_parcel("what is not shipped is back in stock", *TEA, False, "is not shipped, and its tea is set aside")
 
 
 @Claim("what was done last is undone first", about=PlaceOrder)
@@ -94,11 +68,10 @@ def in_reverse(run):
 
 @Claim("what was not done is not undone", about=PlaceOrder)
 def nothing_needless(run):
-    pairs = (("ReserveInventory", "ReleaseInventory"), ("ChargePayment", "RefundPayment"))
     return [
         f"{order}: {undo}, and there was no {step}"
         for order, steps in steps_of(run).items()
-        for step, undo in pairs
+        for step, undo in (TEA, MONEY)
         if undo in steps and step not in steps and not in_doubt(run)
     ]
 

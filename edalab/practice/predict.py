@@ -16,7 +16,8 @@ def predict(question: str, choices: list | tuple | range, default: Any) -> "Pred
 
 
 class Prediction:
-    """A question with its choices. `.value` is what was chosen (it can be set), `.against(fact)` puts the fact beside it."""
+    """A question with its choices. `.value` is what was chosen (it can be set), `.against(fact)` puts the fact beside it.
+    Come true it has where the fact is the choice; `exactly` says what was measured."""
 
     def __init__(self, question: str, choices: list | tuple | range, default: Any):
         if not isinstance(question, str) or not question.strip():
@@ -41,11 +42,11 @@ class Prediction:
         if self._control is not None:
             self._control.value = choice
 
-    def against(self, fact: Any) -> "Beside":
+    def against(self, fact: Any, exactly: str = "") -> "Beside":
         """The prediction and what was found, side by side; one that was made is kept for the learner's progress."""
         if self.made:
             learner.keep_prediction(self.question, self.value, fact)
-        return Beside("You predicted" if self.made else "Predicted by default", self.value, fact)
+        return Beside("You predicted" if self.made else "Predicted by default", self.value, f"{fact} ({exactly})" if exactly else fact)
 
     @staticmethod
     def _one_of(choices: Any, choice: Any) -> Any:

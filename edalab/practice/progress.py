@@ -45,9 +45,9 @@ class Progress:
                 f"{_MARKS[outcome]} {escape(one.id)} {escape(one.title)}</span>"
                 for one, outcome in done
             ]
-            rows.append(f'<div style="padding:1px 0">{"".join(marks)}</div>' if done else "")
+            rows.append(f'<div style="padding:1px 0">{"".join(marks)}</div>')
         return "".join(rows)
 
     def __repr__(self) -> str:
-        lines = [" ".join([lesson, *(_MARKS[outcome] for _, outcome in done)]) for lesson, done in self.lessons.items() if done]
+        lines = [" ".join([lesson, *(_MARKS[outcome] for _, outcome in done)]) for lesson, done in self.lessons.items()]
         return "\n".join([self._head(), *lines])

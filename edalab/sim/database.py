@@ -7,6 +7,7 @@ from ..errors import Misuse, SaveFailed, listed, shown
 
 _SHAPING = {*range(sqlite3.SQLITE_CREATE_INDEX, sqlite3.SQLITE_CREATE_VIEW + 1), sqlite3.SQLITE_ALTER_TABLE}
 _SHAPING |= set(range(sqlite3.SQLITE_DROP_INDEX, sqlite3.SQLITE_DROP_VIEW + 1))
+_LOOK, _MOST = 1_000_000, 50  # instructions of SQLite between two looks, and looks in one transaction
 _ENDING = (sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_SAVEPOINT)
 
 
@@ -22,6 +23,8 @@ class Database:
         if schema:
             _made(schema).backup(self.connection)
         self.connection.set_authorizer(self._authorize)
+        self.looks = 0
+        self.connection.set_progress_handler(self._goes_on, _LOOK)
 
     def _authorize(self, action: int, first: str | None, *_) -> int:
         if action == sqlite3.SQLITE_INSERT and first and not first.startswith("sqlite_"):
@@ -29,6 +32,10 @@ class Database:
         elif action in _SHAPING:
             self.shaped = True
         return sqlite3.SQLITE_DENY if action in _ENDING and not self._ours else sqlite3.SQLITE_OK
+
+    def _goes_on(self) -> bool:
+        self.looks += 1
+        return self.looks > _MOST  # interrupts the statement
 
     def transact(self, words: str) -> None:
         """Begin or end a transaction, as `with` alone may. The words have two blanks: SQLite keeps compiled statements by
@@ -48,6 +55,7 @@ class Database:
         """The connection, no longer to be written to: whoever looks at a run must not change it."""
         if not self._only_read:
             self.connection.execute("pragma query_only = on")
+            self.connection.set_progress_handler(None, 0)
             self._only_read = True
         return self.connection
 
@@ -115,7 +123,7 @@ class Transaction:
         connection = self._database.connection
         self._database.transact("begin immediate")
         self._changes = connection.total_changes
-        self._database.shaped = False
+        self._database.shaped, self._database.looks = False, 0
         ctx._transaction = self
         return self
 
@@ -125,7 +133,10 @@ class Transaction:
             return False
         ctx._transaction = None
         if kind is not None or ctx._dead:
-            self._database.transact("rollback ")
+            if connection.in_transaction:  # SQLite itself has rolled back what it interrupted
+                self._database.transact("rollback ")
+            if self._database.looks > _MOST:
+                ctx._world.endless(f"a statement in SQL of {ctx._where()} goes on and on; let it find an end")
             return False
         wrote = self._database.shaped or connection.total_changes != self._changes
         fault = ctx._reach_here("save") if wrote else None

@@ -35,6 +35,7 @@ def solved(page, lab):
     lab.open(page, "start.ipynb")
     found = cell(page, "import progress")
     run(page, lab, found)
+    found.get_by_text("exercises correct").wait_for()  # idle is the kernel; what it said may still be on its way to the page
     said = found.locator(".jp-OutputArea").inner_text()
     return int(re.search(r"(\d+) of \d+ exercises correct", said)[1]), said
 

@@ -52,12 +52,16 @@ def the_letter_first():
     return "c", 0.3
 
 
+def in_thousandths():
+    return 0.298, "c"
+
+
 RIGHT_1 = [calculated, a_list, with_names]
 WRONG_1 = {
-    "too long": [a_third, half_a_second, backwards],
-    "longer is possible": [a_fifth],
+    "too long": [a_third, half_a_second],
+    "longer is possible": [a_fifth, in_thousandths],
     "another reason": [wrong_reason_a, wrong_reason_b, wrong_reason_d],
-    "no value and reason": [the_letter_first],
+    "no value and reason": [the_letter_first, backwards],
 }
 
 
@@ -213,7 +217,8 @@ async def publishes_without_await(command, ctx):
 
 RIGHT_2 = [with_helpers, other_names, more_than_needed, tries_to_publish_again]
 WRONG_2 = {
-    "a customer is not answered": [asks_in_turn, asks_and_goes_on, says_nothing, only_says_so, always_the_same],
+    "a customer is not answered": [asks_in_turn, asks_and_goes_on],
+    "another answer is given": [says_nothing, only_says_so, always_the_same],
     "nobody heard of it": [sends_commands, only_saves, accepts_what_failed],
     "still on record": [only_publishes],
     "something else is cancelled": [publishes_what_is_unknown, takes_all_out],
@@ -285,5 +290,6 @@ RIGHT_3 = [in_few_lines, publish_and_then_take_out, with_patience, only_publishe
 WRONG_3 = {
     "gone, and nobody heard of it": [with_helpers, other_names, tries_to_publish_again, puts_it_back, accepts_what_failed],
     "nobody heard of it": [says_so_in_any_case, only_saves],
-    "a customer is not answered": [does_not_look, asks_in_turn],
+    "a customer is not answered": [asks_in_turn],
+    "another answer is given": [does_not_look, says_nothing],
 }

@@ -186,6 +186,17 @@ def highest_before(event, ctx):
             _move(db, event.position)
 
 
+def highest_is_the_last(event, ctx):
+    with ctx.database as db:
+        if event.position > _seen(db):
+            db.execute(
+                """insert into peaks values (?1, ?2, ?2) on conflict (account) do update
+                   set balance = balance + ?2, highest = balance + ?2""",
+                (event.account, event.amount),
+            )
+            _move(db, event.position)
+
+
 def all_accounts(event, ctx):
     with ctx.database as db:
         if event.position > _seen(db):
@@ -216,7 +227,7 @@ RIGHT_2 = [as_in_the_lesson, in_python, every_position, one_for_each_account]
 WRONG_2 = {
     "applied twice": [without_a_checkpoint, checkpoint_after, checkpoint_in_memory, never_looks, not_the_same_again],
     "skipped": [checkpoint_ahead, only_what_is_there],
-    "drift": [highest_of_the_entries, highest_before, all_accounts],
+    "drift": [highest_of_the_entries, highest_before, highest_is_the_last, all_accounts],
     "a dead letter": [refuses_what_it_has],
 }
 

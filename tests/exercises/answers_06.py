@@ -20,6 +20,10 @@ def the_default():
     return 1.0, "a"
 
 
+def between_two_steps():
+    return 1.15, "a"
+
+
 def half_a_second():
     return 0.5, "a"
 
@@ -43,7 +47,7 @@ def slower():
 RIGHT_1 = [longer_names, a_list, asynchronous]
 WRONG_1 = {
     "taken for a refusal": [the_default, half_a_second],
-    "longer than needed": [two_seconds],
+    "longer than needed": [two_seconds, between_two_steps],
     "another reason": [nothing_is_lost, taken_back, slower],
 }
 

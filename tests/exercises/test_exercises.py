@@ -87,6 +87,7 @@ def test_there_are_answers_and_hints_enough(id):
     assert len(answers(id, "RIGHT")) >= 3 and sum(map(len, wrong.values())) >= 4
     hints = next(exercise for exercise in of_lesson(id[:2]) if exercise.id == id).hints
     assert set(wrong) <= set(hints) | GENERAL
+    assert all(name.removesuffix(", by itself") in hints for name in hints)
     for question, pointer, idea in hints.values():
         assert question.endswith("?") and len({question, pointer, idea}) == 3
 
