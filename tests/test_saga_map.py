@@ -79,6 +79,10 @@ CASES = {
         refuse=2, mail=1,
     ),
     "led: forgotten": led("ended, but BookHall is not compensated", {"BookHall": "done"}, refuse=2, forget=0),
+    "led: compensated in forward order": led(
+        "refused at OrderCake, compensated, but BookHall before HireBand, which depends on it",
+        {"BookHall": "compensated", "CancelHall": "done"}, refuse=2, forward=True,
+    ),
     "led: compensated twice": led("DismissBand and CancelHall done twice", {"CancelHall": "done twice"}, refuse=2, twice=True),
     "led: the coordinator crashed": led("done, BookHall asked twice", {"OrderCake": "done"}, "crash planners.ask.OrderCake"),
     "danced: done": danced("done", {"HallBooked": "done", "WeddingPlanned": "done"}),
@@ -129,6 +133,7 @@ def test_nothing_overlaps_and_no_arrow_runs_through_a_box(name, steps):
         boxes = [box for box in scene.bars if box.h > 30]
         assert len(boxes) > 1
         assert [f"{arrow.tip} crosses {box.tip}" for arrow in scene.arrows for box in boxes if crosses(arrow, box)] == []
+        assert width < 900 or [label.text for label in scene.labels if label.text.endswith("…")] == []
 
 
 def crosses(arrow, box) -> bool:
@@ -201,6 +206,27 @@ def test_what_is_asked_for_and_not_answered_is_in_doubt_until_it_is_resolved():
         ("done", "asked twice"),
     ]
     assert "under way, HireBand in doubt" in repr(saga_map(run, cursor=1.16))
+
+
+def test_where_the_way_back_stops_is_marked_once_and_who_gave_up_is_not_said_to_be_done():
+    deaf = saga_map(danced("", {}, refuse=2, deaf=3).run(6))
+    assert [label.text for label in deaf.scene.labels].count("stuck here") == 1
+    flowers, stuck = (next(label for label in deaf.scene.labels if label.text == text) for text in ("FlowersOrdered", "stuck here"))
+    assert stuck.x < flowers.x < stuck.x + 160 and 0 < flowers.y - stuck.y < 30
+    graph = saga_map(CASES["led: a compensation fails for ever"].run()).graph
+    assert graph.nodes["PlanWedding"]["words"] == "done, then given up" and graph.nodes["PlanWedding"]["tries"] == 3
+
+
+def test_two_arrows_from_one_band_to_the_next_do_not_run_on_top_of_each_other():
+    scene = saga_map(led("", {}, refuse=2, forward=True).run(6)).scene
+    flats = [(kind, y) for kind in ("message", "undo") for arrow in scene.arrows if arrow.kind == kind for y in flat(arrow)]
+    assert {y for kind, y in flats if kind == "message"}.isdisjoint(y for kind, y in flats if kind == "undo")
+
+
+def flat(arrow) -> list[int]:
+    """The heights at which an arrow runs along for long."""
+    points = list(zip(arrow.points[::2], arrow.points[1::2]))
+    return [a[1] for a, b in zip(points, points[1:]) if a[1] == b[1] and abs(a[0] - b[0]) > 300]
 
 
 # -- what was saved and never said

@@ -109,8 +109,7 @@ def _done(step: SagaStep, saga: Saga, handlings: list[Handling]) -> tuple[list[i
     journal, done, again, undone = saga.record.journal, [], [], []
     undoable = step.final or step.undoes or step.undone_by or any(map(saga.compensators, step.names))
     if not undoable and any(word[1] in step.names for word in saga.words.values()):  # what only can be refused, and leads nobody
-        inside = [journal[n].envelope.data for h in handlings for n in h.inside if journal[n].step != "save"]
-        undoable = not any(isinstance(data, Command) for data in inside)
+        undoable = not any(isinstance(said.data, Command) for h in handlings for said in saga.record.said_in(h))
     names = [name for name in step.names if name in saga.parts and name in saga.said and saga.word(name)[1] is None]
     if undoable and names and len(step.said) <= ROUNDS:
         for same in (same for name in (names[:1] if names[0] == step.names[0] else names) for same in saga.told(name)):

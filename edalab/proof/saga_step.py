@@ -54,12 +54,11 @@ class SagaStep:
         self.moments: list[Moment] = []
         self.bars: list[Bar] = []
 
-    def also(self, name: str, final: bool = False, settles: bool = False) -> None:
+    def also(self, name: str, final: bool = False) -> None:
         """Another type of message stands for it."""
         if name not in self.names:
             self.names.append(name)
         self.final |= final
-        self.settles |= settles
 
     def way(self) -> Iterator["SagaStep"]:
         """This step and those that led to it."""
@@ -168,6 +167,8 @@ class SagaStep:
     def _effort(self, time: int, count: Counter) -> str:
         """What it took to get it done, where that was more than one try."""
         first = self.times("done", time)[0]
+        if max(self.times("given up", time), default=0) > first:
+            return "done, then given up"
         tries = sum(bar.start <= first for bar in self.bars)
         if tries > 1 and (count["failed"] or count["crash"]):
             return f"done at try {tries}"
