@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pytest
 from scenes import flaws
 from weddings import (
-    COMMANDS, DONE, EFFECTS, UNDO, WORK, PlanWedding, WeddingAnnounced, WeddingCalledOff, WeddingPlanned, choreographed, many,
+    COMMANDS, DONE, EFFECTS, UNDO, UNDONE, WORK, PlanWedding, WeddingAnnounced, WeddingCalledOff, WeddingPlanned, choreographed, many,
     one_announced, one_wedding, orchestrated,
 )  # fmt: skip
 
@@ -227,6 +227,52 @@ def flat(arrow) -> list[int]:
     """The heights at which an arrow runs along for long."""
     points = list(zip(arrow.points[::2], arrow.points[1::2]))
     return [a[1] for a, b in zip(points, points[1:]) if a[1] == b[1] and abs(a[0] - b[0]) > 300]
+
+
+def test_what_is_compensated_and_was_never_done_is_drawn_as_that():
+    system = System("hasty")
+
+    @system.service("halls", schema=EFFECTS).on(WeddingAnnounced)
+    def cancel(event, ctx):
+        with ctx.database as db:
+            db.execute("insert into effects values (?, 0)", (event.wedding,))
+        return UNDONE[0](wedding=event.wedding)
+
+    picture = saga_map(simulate(system, one_announced))
+    assert picture.scene.labels[0].text == "Wedding w1: HallCancelled compensates what was never done"
+    assert picture.graph.nodes["HallBooked"]["state"] == "never done" and flaws(picture.scene) == []
+
+
+class BeginTask(Command):
+    pass
+
+
+class DoTask(Command):
+    pass
+
+
+class UndoTask(Command, compensates=DoTask):
+    pass
+
+
+def test_a_saga_whose_messages_have_no_key_is_named_by_its_correlation():
+    system = System("keyless")
+
+    @system.service("clerks").handles(BeginTask)
+    async def lead(command, ctx):
+        await ctx.ask(DoTask())
+        await ctx.ask(UndoTask())
+
+    @system.service("workers").handles(DoTask)
+    def do(command): ...
+
+    @system.services["workers"].handles(UndoTask)
+    def undo(command): ...
+
+    async def begin(ctx):
+        await ctx.send(BeginTask())
+
+    assert saga_map(simulate(system, begin)).scene.labels[0].text == "Saga client-1: compensated"
 
 
 # -- what was saved and never said

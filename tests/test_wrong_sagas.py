@@ -2,11 +2,13 @@
 
 import pytest
 from right_sagas import RIGHT
+from scenes import flaws
 from wrong_sagas import CLAIMS, CREATED, ORDERS, WRONG, PlaceOrder, choreographed, orchestrated
 
 from edalab import claims, cut, explore, pause, simulate
 from edalab.proof.saga_outcome import outcome
 from edalab.proof.saga_stories import stories
+from edalab.view import saga_map
 
 BOTH = {"choreographed": (choreographed, CREATED), "orchestrated": (orchestrated, ORDERS)}
 OF_SAGAS = [  # made here, when the messages of all right sagas have been declared
@@ -35,6 +37,8 @@ def test_a_right_saga_of_another_kind_is_not_accused_under_any_single_fault(name
     result = explore(build(), workload, OF_SAGAS, seeds=(1,))  # races show
     assert not any(result.broken(claim) for claim in OF_SAGAS) and not result.endless, result
     assert {word for schedule in result.schedules for word in drawn(result.run(schedule))} <= WELL
+    calm = simulate(build(), workload)
+    assert [flaws(saga_map(calm, story.correlation).scene) for story in stories(calm)] == [[] for _ in stories(calm)]
     assert result.outcome(claims.saga_settled()) == result.outcome(claims.nothing_left_behind()) == "holds"
 
 

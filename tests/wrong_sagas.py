@@ -388,6 +388,17 @@ def goes_on_though_a_step_was_refused():
     return system
 
 
+@wrong(NOTHING_LEFT, 1, ORDERS, BALANCED)
+def does_all_the_same_what_was_taken_back_before_it_came():
+    def release_and_note(db, order_id):
+        if db.execute("update held set held = 0 where order_id = ? and held", (order_id,)).rowcount:
+            db.execute("update stock set free = free + 1")
+        db.execute("insert or ignore into held values (?, 0)", (f"not {order_id}",))
+        return True
+
+    return orchestrated(led(ask=try_once), release=release_and_note)
+
+
 # -- in the wrong order
 
 

@@ -61,8 +61,6 @@ class _Router:
         (x1, y1), (x2, y2), half = start, end, self.h // 2
         if lines == 1:
             return [(x1 + self.w // 2, y1 + self.h), (x2 + self.w // 2, y2 - 1)], "d"
-        if lines == -1:
-            return [(x1 + self.w // 2, y1), (x2 + self.w // 2, y2 + self.h + 1)], "u"
         side = x1 - _TRACK
         return [(x1, y1 + half), (side, y1 + half), (side, y2 + half), (x2 - 1, y2 + half)], "r"
 
