@@ -20,11 +20,11 @@ def stuck(record: Handlings, words: Vocabulary, begins: str | None) -> Found:
         return "the run was ended before the sagas could end"
     found = []
     for saga in begun:
-        if ends := saga.ends():
+        if ends := saga.ends:
             found += _settled_wrongly(saga, ends)
             continue
         steps, final = _done(saga), saga.final
-        refused = {name: number for name, number in (saga.failed() | saga.refused()).items() if name != begins}
+        refused = {name: number for name, number in (saga.failed() | saga.refused).items() if name != begins}
         left = list(dict.fromkeys(_type(saga, step) for step in steps if saga.undone_at(step) is None))
         if not final and not left and (refused or _undoings(saga)):
             continue
@@ -103,7 +103,7 @@ def needlessly_compensated(record: Handlings, words: Vocabulary) -> Found:
     found, tested = [], False
     for saga in sagas(record, words):
         undoings, final = _undoings(saga), saga.final
-        tested = tested or bool(undoings or saga.refused())
+        tested = tested or bool(undoings or saga.refused)
         for undoing in undoings:
             shown = saga.shown(undoing, record.keeping)
             why = shown is not None and (
@@ -112,7 +112,7 @@ def needlessly_compensated(record: Handlings, words: Vocabulary) -> Found:
             if why:
                 message = saga.envelope(undoing[0])
                 of = f" of {message.subject}" if message.subject != saga.envelope(saga.first).subject else ""
-                numbers = [undoing[0], shown, *(saga.done(final) if final else saga.refused().values())]
+                numbers = [undoing[0], shown, *(saga.done(final) if final else saga.refused.values())]
                 found.append((f"in {saga} {saga.word(message.type)[0]}{of} was compensated {why}", numbers))
     return found if tested else _NOTHING_BACK
 
@@ -158,7 +158,7 @@ def left_behind(record: Handlings, words: Vocabulary) -> Found:
             of = f" of {message.subject}" if message.subject != saga.envelope(saga.first).subject else ""
             if undone is None:
                 sentence = f"in {saga} {message.type}{of} was done {record.when(done)} and not compensated, though {why}"
-                found.append((sentence, [step[0], done, *saga.refused().values()]))
+                found.append((sentence, [step[0], done, *saga.refused.values()]))
             elif late := _done_after_its_compensation(saga, step):
                 sentence = f"in {saga} {message.type}{of} was done {record.when(late)}, after it had been compensated"
                 found.append((f"{sentence} {record.when(undone)}", [step[0], undone, late]))
@@ -173,12 +173,12 @@ def _done_after_its_compensation(saga: Saga, step: Said) -> int | None:
 
 def _why_back(saga: Saga) -> str:
     """Why a saga has to compensate what it did, or ""."""
-    for name in saga.refused():
+    for name in saga.refused:
         return f"{name} was refused"
     for undoing in _undoings(saga):
         return f"{_type(saga, undoing)} was {'sent' if isinstance(saga.envelope(undoing[0]).data, Command) else 'published'}"
     missing = sorted(_finals(saga) - set(saga.said))
-    return f"it ended without {missing[0]}" if missing and saga.ends() else ""
+    return f"it ended without {missing[0]}" if missing and saga.ends else ""
 
 
 def not_in_reverse(record: Handlings, words: Vocabulary) -> Found:

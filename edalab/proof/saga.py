@@ -1,13 +1,13 @@
 """One saga read from the record: what was asked for, done, refused and compensated."""
 
+from functools import cached_property
+
 from ..history import WIDTH
 from ..model import Command, Envelope
 from .facts import UNSENT, says_the_same
 from .handlings import Handling, Handlings
 
-Vocabulary = dict[
-    str, tuple[str | None, str | None, bool, bool]
-]  # name -> what it compensates, refuses, final, settles
+Vocabulary = dict[str, tuple[str | None, str | None, bool, bool]]  # name -> what it compensates, refuses, final, settles
 _NO_WORD = (None, None, False, False)
 Said = list[int]  # where messages that say the same were said: one that is asked again is no second step
 
@@ -221,6 +221,7 @@ class Saga:
             refusal = self.record.messages.get(refusal.causation)
         return refusal is not None
 
+    @cached_property
     def refused(self) -> dict[str, int]:
         """Steps that were refused, with where."""
         found = {}
@@ -249,6 +250,7 @@ class Saga:
 
     # -- how it ended
 
+    @cached_property
     def ends(self) -> list[int]:
         """Where messages declared with settles=True were said; not the end of a saga inside this one, which is a step of it."""
         said = [number for name in self.said if self.word(name)[3] for number in self.said[name]]

@@ -42,7 +42,7 @@ class SagaStory:
     def steps(self) -> list[SagaStep]:
         for number in self._said:
             self._hear(number)
-        ends = {self._owner.get(self.saga.envelope(number).id) for number in self.saga.ends()}
+        ends = {self._owner.get(self.saga.envelope(number).id) for number in self.saga.ends}
         for step in list(self._steps):
             step.settles = step in ends
             target = next((word[0] for name in step.names if (word := self.saga.word(name))[0]), None)
