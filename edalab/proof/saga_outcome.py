@@ -6,7 +6,7 @@ from .compensations import compensated_pairs, needless
 from .saga_step import SagaStep
 from .saga_story import SagaStory
 
-# The worst first. "inconsistent": ended, and yet an effect is left behind, came twice, was compensated in the wrong order, or never done.
+# The worst first. "inconsistent": ended, and yet an effect is left behind, came twice, or was compensated in the wrong order or for nothing.
 OUTCOMES = ("inconsistent", "stuck", "in doubt", "under way", "not undone", "compensated", "refused", "done", "not begun")
 
 
