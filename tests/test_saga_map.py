@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pytest
 from scenes import flaws
 from weddings import (
-    COMMANDS, DONE, EFFECTS, UNDO, UNDONE, WORK, PlanWedding, WeddingAnnounced, WeddingCalledOff, WeddingPlanned, choreographed, many,
+    COMMANDS, DONE, EFFECTS, NOT_DONE, UNDO, UNDONE, WORK, PlanWedding, WeddingAnnounced, WeddingCalledOff, WeddingPlanned, choreographed, many,
     one_announced, one_wedding, orchestrated,
 )  # fmt: skip
 
@@ -206,6 +206,9 @@ def test_what_is_asked_for_and_not_answered_is_in_doubt_until_it_is_resolved():
         ("done", "asked twice"),
     ]
     assert "under way, HireBand in doubt" in repr(saga_map(run, cursor=1.16))
+    run = simulate(orchestrated(3), one_wedding, faults=["drop planners.ask.HireBand"])
+    again = saga_map(run, cursor=1.4).graph.nodes["HireBand"]
+    assert (again["state"], again["words"]) == ("in doubt", "no answer, asked again")
 
 
 def test_where_the_way_back_stops_is_marked_once_and_who_gave_up_is_not_said_to_be_done():
@@ -273,6 +276,18 @@ def test_a_saga_whose_messages_have_no_key_is_named_by_its_correlation():
         await ctx.send(BeginTask())
 
     assert saga_map(simulate(system, begin)).scene.labels[0].text == "Saga client-1: compensated"
+
+
+def test_who_tells_of_a_compensation_and_saved_nothing_changed_nothing():
+    system = choreographed(2, refuse=1)
+
+    @system.services["halls"].on(NOT_DONE[1])
+    def undo(event):
+        return UNDONE[0](wedding=event.wedding)
+
+    graph = saga_map(simulate(system, one_announced)).graph
+    assert (graph.nodes["HallCancelled"]["state"], graph.nodes["HallCancelled"]["words"]) == ("idle", "changed nothing")
+    assert graph.nodes["HallBooked"]["state"] == "done"
 
 
 # -- what was saved and never said

@@ -149,8 +149,7 @@ class SagaStep:
             times = count["failed"]
             return State("failed", "failed" + (f" {times:,} times" if times > 1 else ""))
         if count["no answer"] and doubt:
-            asked = count["asked"]
-            return State("in doubt", "no answer" + (f" to {asked:,} asks" if asked > 1 and over else ", asked again" if asked > 1 else ""))
+            return State("in doubt", "no answer, asked again" if count["asked"] > 1 else "no answer")
         if count["nothing"]:
             answer = next(m.words for m in reversed(self.moments) if m.what == "nothing" and m.time <= time)
             if self.undoes:
