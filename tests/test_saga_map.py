@@ -278,6 +278,15 @@ def test_a_saga_whose_messages_have_no_key_is_named_by_its_correlation():
     assert saga_map(simulate(system, begin)).scene.labels[0].text == "Saga client-1: compensated"
 
 
+def test_who_never_got_a_message_is_where_the_saga_stands_still():
+    system = choreographed(3)
+    system.topic("halls-facts", confirms=False)
+    picture = saga_map(simulate(system, one_announced, faults=["lose halls.publish.HallBooked #1"]))
+    assert picture.scene.labels[0].text == "Wedding w1: stuck, bands never got HallBooked, HallBooked is not compensated"
+    assert [mark.tip for mark in picture.scene.marks if mark.kind == "lost"] == ["bands: never HallBooked never came at 0.12 s"]
+    assert flaws(picture.scene) == []
+
+
 def test_who_tells_of_a_compensation_and_saved_nothing_changed_nothing():
     system = choreographed(2, refuse=1)
 
@@ -602,6 +611,8 @@ def test_a_timer_of_who_sent_a_command_is_a_time_out():
     assert "HallBooked" not in quick.graph and "RemindMe" not in quick.graph
     assert [label.text for label in late.scene.labels if label.kind == "title"] == ["Wedding w1: done, BookHall 0.49 s late"]
     assert [mark.tip for mark in late.scene.marks if mark.kind == "no answer"] == ["BookHall: no answer RemindMe at 1.05 s"]
+    waiting = simulate(with_timer(True), one_announced)
+    assert [saga_map(waiting, cursor=t).graph.nodes["BookHall"]["state"] for t in (0.5, 1.3, 1.6)] == ["under way", "in doubt", "done"]
 
 
 def test_a_coordinator_that_goes_on_by_a_tick_tells_one_story():

@@ -98,7 +98,7 @@ class SagaStep:
             return False
         if any(m.what == "refused" and m.time <= time for m in self.moments):
             return False
-        if asks[-1] == "no answer" and self.timed and self.times("done", time):
+        if self.timed and self.times("done", time):
             return False
         return not any(step.times("done", time) or step.times("nothing", time) for step in self.undone_by)
 
