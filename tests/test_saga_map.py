@@ -10,7 +10,7 @@ from weddings import (
     one_announced, one_wedding, orchestrated,
 )  # fmt: skip
 
-from edalab import Command, Misuse, System, explore, simulate
+from edalab import Command, Misuse, Query, System, explore, simulate
 from edalab import claims as ready
 from edalab.proof import sagas
 from edalab.proof.saga_outcome import outcome
@@ -276,6 +276,55 @@ def test_a_saga_whose_messages_have_no_key_is_named_by_its_correlation():
         await ctx.send(BeginTask())
 
     assert saga_map(simulate(system, begin)).scene.labels[0].text == "Saga client-1: compensated"
+
+
+@pytest.mark.parametrize(
+    "name, kinds, words",
+    [
+        (
+            "led: the letters are out",
+            {"PlanWedding": "done", "BookHall": "undone", "PostInvitations": "final", "CancelHall": "compensation",
+             "OrderCake": "failed", "WeddingCalledOff": "compensation"},
+            "cannot be undone",
+        ),
+        ("led: forgotten", {"BookHall": "left behind", "HireBand": "undone", "DismissBand": "compensation"}, "not compensated"),
+    ],
+)  # fmt: skip
+def test_a_box_looks_as_its_step_stands(name, kinds, words):
+    scene = saga_map(CASES[name].run()).scene
+    drawn = {box.tip.partition(" (")[0]: box.kind for box in scene.bars if box.h > 30}
+    assert kinds.items() <= drawn.items()
+    assert any(words in label.text for label in scene.labels if label.kind == "detail")
+
+
+def test_a_saga_that_tells_two_ends_is_inconsistent():
+    system = choreographed(1)
+
+    @system.services["halls"].on(DONE[0])
+    def think_better_of_it(event):
+        return WeddingCalledOff(wedding=event.wedding)
+
+    picture = saga_map(simulate(system, one_announced))
+    assert picture.outcome == "inconsistent"
+    assert picture.scene.labels[0].text == "Wedding w1: ended in two ways, WeddingPlanned and WeddingCalledOff"
+
+
+class IsHallFree(Query, key="wedding"):
+    wedding: str
+
+
+def test_a_question_is_no_step():
+    system = choreographed(1)
+
+    @system.services["halls"].answers(IsHallFree)
+    def is_free(query):
+        return True
+
+    async def look_first(ctx):
+        await ctx.ask(IsHallFree(wedding="w1"))
+        await one_announced(ctx)
+
+    assert list(saga_map(simulate(system, look_first)).graph) == ["WeddingAnnounced", "HallBooked", "WeddingPlanned"]
 
 
 def test_who_never_got_a_message_is_where_the_saga_stands_still():
