@@ -10,8 +10,16 @@ from wrong_sagas import (
     UNDO,
     WORK,
     ChargePayment,
+    InventoryRefused,
+    InventoryReleased,
+    InventoryReserved,
     OrderCancelled,
     OrderCompleted,
+    OrderCreated,
+    OrderShipped,
+    PaymentCharged,
+    PaymentRefunded,
+    PaymentRefused,
     PlaceOrder,
     RefundPayment,
     ReleaseInventory,
@@ -21,6 +29,7 @@ from wrong_sagas import (
     choreographed,
     created,
     insist,
+    lead,
     led,
     orchestrated,
     orders,
@@ -329,9 +338,111 @@ async def impatient(ctx):
             await ctx.sleep(0.05)
 
 
+def all_at_once() -> System:
+    """Choreographed; two services begin at the same time, and one that hears first of the other's refusal does not begin."""
+    system = System("dance")
+    for name, who, done, refused, undone, other in (
+        ("inventory", "rare", InventoryReserved, InventoryRefused, InventoryReleased, PaymentRefused),
+        ("payments", "poor", PaymentCharged, PaymentRefused, PaymentRefunded, InventoryRefused),
+    ):
+        service = system.service(name, schema="create table effects (order_id text primary key, live int)")
+
+        def begin(event, ctx, who=who, done=done, refused=refused):
+            if event.order_id == who:
+                return refused(order_id=event.order_id)
+            with ctx.database as db:
+                db.execute("insert or ignore into effects values (?, 1)", (event.order_id,))
+                [(live,)] = db.execute("select live from effects where order_id = ?", (event.order_id,))
+            return done(order_id=event.order_id) if live else None
+
+        def take_back(event, ctx, undone=undone):
+            with ctx.database as db:
+                db.execute("insert into effects values (?, 0) on conflict do update set live = 0", (event.order_id,))
+            return undone(order_id=event.order_id)
+
+        service.on(OrderCreated)(begin)
+        service.on(other)(take_back)
+    shipping = system.service("shipping", schema="create table heard (order_id text, what text, primary key (order_id, what))")
+
+    def ship(event, ctx):
+        with ctx.database as db:
+            db.execute("insert or ignore into heard values (?, ?)", (event.order_id, type(event).__name__))
+            [(both,)] = db.execute("select count(*) = 2 from heard where order_id = ?", (event.order_id,))
+        return OrderShipped(order_id=event.order_id) if both else None
+
+    for message in (InventoryReserved, PaymentCharged):
+        shipping.on(message)(ship)
+    return system
+
+
+class FetchItem(Command, key="order_id"):
+    order_id: str
+
+
+class WrapItem(Command, key="order_id"):
+    order_id: str
+
+
+class PutItemBack(Command, key="order_id", compensates=FetchItem):
+    order_id: str
+
+
+class UnwrapItem(Command, key="order_id", compensates=WrapItem):
+    order_id: str
+
+
+class ItemReady(Event, topic="items", key="order_id", settles=True):
+    order_id: str
+
+
+class ItemGivenUp(Event, topic="items", key="order_id", settles=True):
+    order_id: str
+
+
+def with_a_saga_inside() -> System:
+    """Orchestrated; the first step is a saga of its own, with a coordinator and an end of its own. It answers False where it
+    had to go back."""
+    system = orchestrated(led(ask=_true_is_done))
+    fetching = system.service("fetching", schema="create table log (order_id text primary key, done int, way text)")
+    system.services["inventory"].handlers.clear()
+    undone_by = {FetchItem: PutItemBack, WrapItem: UnwrapItem}
+
+    @fetching.handles(ReserveInventory, max_attempts=5)
+    async def fetch(command, ctx):
+        end = await lead(command, ctx, list(undone_by), undone_by=undone_by, ends=(ItemReady, ItemGivenUp))
+        await ctx.publish(end)
+        return isinstance(end, ItemReady)
+
+    @fetching.handles(ReleaseInventory, max_attempts=5)
+    async def give_back(command, ctx):
+        for undo in (UnwrapItem, PutItemBack):
+            await insist(ctx, undo(order_id=command.order_id))
+        with ctx.database as db:
+            db.execute("update log set way = 'given back' where order_id = ?", (command.order_id,))
+
+    for step, undo in undone_by.items():
+        service = system.service(step.__name__, schema="create table effects (order_id text primary key, live int)")
+
+        def do(command, ctx):
+            if (command.order_id, type(command)) == ("rare", WrapItem):
+                return "refused"
+            with ctx.database as db:
+                db.execute("insert or ignore into effects values (?, 1)", (command.order_id,))
+            return "done"
+
+        def take_back(command, ctx):
+            with ctx.database as db:
+                db.execute("update effects set live = 0 where order_id = ?", (command.order_id,))
+
+        service.handles(step)(do)
+        service.handles(undo)(take_back)
+    return system
+
+
 RIGHT = {
     "choreographed, refused at other steps": (choreographed, created("poor", "rare")),
     "choreographed, by inbox and outbox": (by_inbox_and_outbox, CREATED),
+    "choreographed, all at once": (all_at_once, created("o1", "poor", "rare")),
     "orchestrated, refused at other steps": (orchestrated, orders("poor", "rare")),
     "orchestrated, taken back when in doubt": (lambda: orchestrated(led(ask=try_once)), ORDERS),
     "orchestrated, by messages": (by_messages, orders("far")),
@@ -339,6 +450,7 @@ RIGHT = {
     "orchestrated, by ticks": (by_ticks, ORDERS),
     "orchestrated, by a bank": (by_a_bank, orders("poor", "far")),
     "orchestrated, of a basket": (of_a_basket, ORDERS),
+    "orchestrated, with a saga inside": (with_a_saga_inside, orders("o1", "far", "rare")),
     "orchestrated, ordered twice": (orchestrated, impatient),
     "orchestrated, cancelled by the customer": (cancelled_by_the_customer, two_thought_better_of),
 }

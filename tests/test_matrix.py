@@ -78,7 +78,10 @@ def test_what_does_not_fit_into_a_cell_is_counted():
         return ["no"] * (len(seen) % 2)
 
     picture = matrix(explore(shop(), orders(12), [every_other]))
-    assert any(label.text.startswith("+") for label in picture.scene.labels)
+    words = [label.text for label in picture.scene.labels]
+    assert any(word.startswith("+") for word in words) and "more than there is room for; in red: not all survived" in words
+    few = [label.text for label in matrix(explore(shop(), orders(1), [charged_once])).scene.labels]
+    assert not [word for word in few if word.startswith(("+", "×", "more than", "alike"))]
     assert all(item.extent()[2] <= picture.scene.width + 1 for item in picture.scene.items())
 
 

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import pytest
 from scenes import flaws
 from weddings import (
-    COMMANDS, DONE, EFFECTS, UNDO, WORK, PlanWedding, WeddingAnnounced, WeddingCalledOff, WeddingPlanned, choreographed, many,
+    COMMANDS, DONE, EFFECTS, NOT_DONE, UNDO, UNDONE, WORK, PlanWedding, WeddingAnnounced, WeddingCalledOff, WeddingPlanned, choreographed, many,
     one_announced, one_wedding, orchestrated,
 )  # fmt: skip
 
-from edalab import Command, Misuse, System, explore, simulate
+from edalab import Command, Misuse, Query, System, explore, simulate
 from edalab import claims as ready
 from edalab.proof import sagas
 from edalab.proof.saga_outcome import outcome
@@ -79,6 +79,10 @@ CASES = {
         refuse=2, mail=1,
     ),
     "led: forgotten": led("ended, but BookHall is not compensated", {"BookHall": "done"}, refuse=2, forget=0),
+    "led: compensated in forward order": led(
+        "refused at OrderCake, compensated, but BookHall before HireBand, which depends on it",
+        {"BookHall": "compensated", "CancelHall": "done"}, refuse=2, forward=True,
+    ),
     "led: compensated twice": led("DismissBand and CancelHall done twice", {"CancelHall": "done twice"}, refuse=2, twice=True),
     "led: the coordinator crashed": led("done, BookHall asked twice", {"OrderCake": "done"}, "crash planners.ask.OrderCake"),
     "danced: done": danced("done", {"HallBooked": "done", "WeddingPlanned": "done"}),
@@ -129,6 +133,7 @@ def test_nothing_overlaps_and_no_arrow_runs_through_a_box(name, steps):
         boxes = [box for box in scene.bars if box.h > 30]
         assert len(boxes) > 1
         assert [f"{arrow.tip} crosses {box.tip}" for arrow in scene.arrows for box in boxes if crosses(arrow, box)] == []
+        assert width < 900 or [label.text for label in scene.labels if label.text.endswith("…")] == []
 
 
 def crosses(arrow, box) -> bool:
@@ -201,6 +206,146 @@ def test_what_is_asked_for_and_not_answered_is_in_doubt_until_it_is_resolved():
         ("done", "asked twice"),
     ]
     assert "under way, HireBand in doubt" in repr(saga_map(run, cursor=1.16))
+    run = simulate(orchestrated(3), one_wedding, faults=["drop planners.ask.HireBand"])
+    again = saga_map(run, cursor=1.4).graph.nodes["HireBand"]
+    assert (again["state"], again["words"]) == ("in doubt", "no answer, asked again")
+
+
+def test_where_the_way_back_stops_is_marked_once_and_who_gave_up_is_not_said_to_be_done():
+    deaf = saga_map(danced("", {}, refuse=2, deaf=3).run(6))
+    assert [label.text for label in deaf.scene.labels].count("stuck here") == 1
+    flowers, stuck = (next(label for label in deaf.scene.labels if label.text == text) for text in ("FlowersOrdered", "stuck here"))
+    assert stuck.x < flowers.x < stuck.x + 160 and 0 < flowers.y - stuck.y < 30
+    graph = saga_map(CASES["led: a compensation fails for ever"].run()).graph
+    assert graph.nodes["PlanWedding"]["words"] == "done, then given up" and graph.nodes["PlanWedding"]["tries"] == 3
+
+
+def test_two_arrows_from_one_band_to_the_next_do_not_run_on_top_of_each_other():
+    scene = saga_map(led("", {}, refuse=2, forward=True).run(6)).scene
+    flats = [(kind, y) for kind in ("message", "undo") for arrow in scene.arrows if arrow.kind == kind for y in flat(arrow)]
+    assert {y for kind, y in flats if kind == "message"}.isdisjoint(y for kind, y in flats if kind == "undo")
+
+
+def flat(arrow) -> list[int]:
+    """The heights at which an arrow runs along for long."""
+    points = list(zip(arrow.points[::2], arrow.points[1::2]))
+    return [a[1] for a, b in zip(points, points[1:]) if a[1] == b[1] and abs(a[0] - b[0]) > 300]
+
+
+def test_what_is_compensated_and_was_never_done_is_drawn_as_that():
+    system = System("hasty")
+
+    @system.service("halls", schema=EFFECTS).on(WeddingAnnounced)
+    def cancel(event, ctx):
+        with ctx.database as db:
+            db.execute("insert into effects values (?, 0)", (event.wedding,))
+        return UNDONE[0](wedding=event.wedding)
+
+    picture = saga_map(simulate(system, one_announced))
+    assert picture.scene.labels[0].text == "Wedding w1: HallCancelled compensates what was never done"
+    assert picture.graph.nodes["HallBooked"]["state"] == "never done" and flaws(picture.scene) == []
+
+
+class BeginTask(Command):
+    pass
+
+
+class DoTask(Command):
+    pass
+
+
+class UndoTask(Command, compensates=DoTask):
+    pass
+
+
+def test_a_saga_whose_messages_have_no_key_is_named_by_its_correlation():
+    system = System("keyless")
+
+    @system.service("clerks").handles(BeginTask)
+    async def lead(command, ctx):
+        await ctx.ask(DoTask())
+        await ctx.ask(UndoTask())
+
+    @system.service("workers").handles(DoTask)
+    def do(command): ...
+
+    @system.services["workers"].handles(UndoTask)
+    def undo(command): ...
+
+    async def begin(ctx):
+        await ctx.send(BeginTask())
+
+    assert saga_map(simulate(system, begin)).scene.labels[0].text == "Saga client-1: compensated"
+
+
+@pytest.mark.parametrize(
+    "name, kinds, words",
+    [
+        (
+            "led: the letters are out",
+            {"PlanWedding": "done", "BookHall": "undone", "PostInvitations": "final", "CancelHall": "compensation",
+             "OrderCake": "failed", "WeddingCalledOff": "compensation"},
+            "cannot be undone",
+        ),
+        ("led: forgotten", {"BookHall": "left behind", "HireBand": "undone", "DismissBand": "compensation"}, "not compensated"),
+    ],
+)  # fmt: skip
+def test_a_box_looks_as_its_step_stands(name, kinds, words):
+    scene = saga_map(CASES[name].run()).scene
+    drawn = {box.tip.partition(" (")[0]: box.kind for box in scene.bars if box.h > 30}
+    assert kinds.items() <= drawn.items()
+    assert any(words in label.text for label in scene.labels if label.kind == "detail")
+
+
+def test_a_saga_that_tells_two_ends_is_inconsistent():
+    system = choreographed(1)
+
+    @system.services["halls"].on(DONE[0])
+    def think_better_of_it(event):
+        return WeddingCalledOff(wedding=event.wedding)
+
+    picture = saga_map(simulate(system, one_announced))
+    assert picture.outcome == "inconsistent"
+    assert picture.scene.labels[0].text == "Wedding w1: ended in two ways, WeddingPlanned and WeddingCalledOff"
+
+
+class IsHallFree(Query, key="wedding"):
+    wedding: str
+
+
+def test_a_question_is_no_step():
+    system = choreographed(1)
+
+    @system.services["halls"].answers(IsHallFree)
+    def is_free(query):
+        return True
+
+    async def look_first(ctx):
+        await ctx.ask(IsHallFree(wedding="w1"))
+        await one_announced(ctx)
+
+    assert list(saga_map(simulate(system, look_first)).graph) == ["WeddingAnnounced", "HallBooked", "WeddingPlanned"]
+
+
+def test_who_never_got_a_message_is_where_the_saga_stands_still():
+    system = choreographed(3)
+    system.topic("halls-facts", confirms=False)
+    picture = saga_map(simulate(system, one_announced, faults=["lose halls.publish.HallBooked #1"]))
+    assert picture.scene.labels[0].text == "Wedding w1: stuck, bands never got HallBooked, HallBooked is not compensated"
+    assert [mark.tip for mark in picture.scene.marks if mark.kind == "lost"] == ["bands: never HallBooked never came at 0.12 s"]
+    assert flaws(picture.scene) == []
+
+
+def test_who_tells_of_a_compensation_and_saved_nothing_changed_nothing():
+    system = choreographed(2, refuse=1)
+
+    @system.services["halls"].on(NOT_DONE[1])
+    def undo(event):
+        return UNDONE[0](wedding=event.wedding)
+
+    graph = saga_map(simulate(system, one_announced)).graph
+    assert (graph.nodes["HallCancelled"]["state"], graph.nodes["HallCancelled"]["words"]) == ("idle", "changed nothing")
+    assert graph.nodes["HallBooked"]["state"] == "done"
 
 
 # -- what was saved and never said
@@ -515,6 +660,8 @@ def test_a_timer_of_who_sent_a_command_is_a_time_out():
     assert "HallBooked" not in quick.graph and "RemindMe" not in quick.graph
     assert [label.text for label in late.scene.labels if label.kind == "title"] == ["Wedding w1: done, BookHall 0.49 s late"]
     assert [mark.tip for mark in late.scene.marks if mark.kind == "no answer"] == ["BookHall: no answer RemindMe at 1.05 s"]
+    waiting = simulate(with_timer(True), one_announced)
+    assert [saga_map(waiting, cursor=t).graph.nodes["BookHall"]["state"] for t in (0.5, 1.3, 1.6)] == ["under way", "in doubt", "done"]
 
 
 def test_a_coordinator_that_goes_on_by_a_tick_tells_one_story():

@@ -2,15 +2,25 @@
 
 import pytest
 from right_sagas import RIGHT
+from scenes import flaws
 from wrong_sagas import CLAIMS, CREATED, ORDERS, WRONG, PlaceOrder, choreographed, orchestrated
 
 from edalab import claims, cut, explore, pause, simulate
+from edalab.proof.saga_outcome import outcome
+from edalab.proof.saga_stories import stories
+from edalab.view import saga_map
 
 BOTH = {"choreographed": (choreographed, CREATED), "orchestrated": (orchestrated, ORDERS)}
 OF_SAGAS = [  # made here, when the messages of all right sagas have been declared
     claims.saga_settled(), claims.saga_settled(PlaceOrder), claims.compensated_once(), claims.compensated_in_reverse(),
     claims.no_needless_compensation(), claims.nothing_left_behind(),
 ]  # fmt: skip
+WELL = {"done", "compensated", "refused"}
+
+
+def drawn(run) -> set[str]:
+    """What became of the sagas of a run, as their pictures have it."""
+    return {outcome(story).word for story in stories(run)}
 
 
 @pytest.mark.parametrize("style", BOTH)
@@ -26,6 +36,9 @@ def test_a_right_saga_of_another_kind_is_not_accused_under_any_single_fault(name
     build, workload = RIGHT[name]
     result = explore(build(), workload, OF_SAGAS, seeds=(1,))  # races show
     assert not any(result.broken(claim) for claim in OF_SAGAS) and not result.endless, result
+    assert {word for schedule in result.schedules for word in drawn(result.run(schedule))} <= WELL
+    calm = simulate(build(), workload)
+    assert [flaws(saga_map(calm, story.correlation).scene) for story in stories(calm)] == [[] for _ in stories(calm)]
     assert result.outcome(claims.saga_settled()) == result.outcome(claims.nothing_left_behind()) == "holds"
 
 
@@ -48,3 +61,5 @@ def test_a_wrong_saga_is_named_by_the_right_claim_in_its_smallest_run(name):
     assert smallest is not None and len(smallest.faults) == faults, result
     assert smallest.check(claim).outcome == "broken"
     assert {other for other in asked if result.broken(other)} == {claim, *also}, result
+    struck = [schedule for other in asked if other in OF_SAGAS for schedule in result.broken(other)]
+    assert not [schedule.faults for schedule in struck if drawn(result.run(schedule)) <= WELL]

@@ -202,7 +202,9 @@ async def try_once(ctx, command):
         return "in doubt"
 
 
-async def lead(command, ctx, steps=STEPS, ask=insist, undo=insist, back=lambda done: done[::-1]):
+async def lead(
+    command, ctx, steps=STEPS, ask=insist, undo=insist, back=lambda done: done[::-1], undone_by=UNDO, ends=(OrderCompleted, OrderCancelled)
+):
     """The coordinator. Its log says how many steps are done, and once it goes back, are or may be."""
     order = {"order_id": command.order_id}
     with ctx.database as db:
@@ -215,10 +217,10 @@ async def lead(command, ctx, steps=STEPS, ask=insist, undo=insist, back=lambda d
         with ctx.database as db:
             db.execute("update log set done = ?, way = ? where order_id = ?", (done, way, command.order_id))
     if way == "on":
-        return OrderCompleted(**order)
-    for step in back([step for step in steps[:done] if step in UNDO]):
-        await undo(ctx, UNDO[step](**order))
-    return OrderCancelled(**order)
+        return ends[0](**order)
+    for step in back([step for step in steps[:done] if step in undone_by]):
+        await undo(ctx, undone_by[step](**order))
+    return ends[1](**order)
 
 
 def led(**otherwise):
@@ -369,6 +371,32 @@ def does_not_know_what_was_taken_back_before_it_came():
         return True
 
     return orchestrated(led(ask=try_once), release=release_what_is_there)
+
+
+@wrong(NOTHING_LEFT, 0, orders("poor"), BALANCED)
+def goes_on_though_a_step_was_refused():
+    async def ask(ctx, command):
+        await insist(ctx, command)
+        return "done"
+
+    system = orchestrated(led(steps=[ReserveInventory, ChargePayment], ask=ask))
+
+    @system.services["payments"].handles(ChargePayment)
+    def charge(command):
+        return False
+
+    return system
+
+
+@wrong(NOTHING_LEFT, 1, ORDERS, BALANCED)
+def does_all_the_same_what_was_taken_back_before_it_came():
+    def release_and_note(db, order_id):
+        if db.execute("update held set held = 0 where order_id = ? and held", (order_id,)).rowcount:
+            db.execute("update stock set free = free + 1")
+        db.execute("insert or ignore into held values (?, 0)", (f"not {order_id}",))
+        return True
+
+    return orchestrated(led(ask=try_once), release=release_and_note)
 
 
 # -- in the wrong order

@@ -3,7 +3,7 @@
 from ..model import Command
 from .deliveries import Found, _one
 from .facts import says_the_same
-from .handlings import Handlings
+from .handlings import Handling, Handlings
 from .knowledge import known
 from .saga import Said, Saga, Vocabulary, of_one_key
 from .sagas import sagas
@@ -20,11 +20,11 @@ def stuck(record: Handlings, words: Vocabulary, begins: str | None) -> Found:
         return "the run was ended before the sagas could end"
     found = []
     for saga in begun:
-        if saga.settled:
-            found += _settled_wrongly(saga)
+        if ends := saga.ends:
+            found += _settled_wrongly(saga, ends)
             continue
         steps, final = _done(saga), saga.final
-        refused = {name: number for name, number in saga.refused().items() if name != begins}
+        refused = {name: number for name, number in (saga.failed() | saga.refused).items() if name != begins}
         left = list(dict.fromkeys(_type(saga, step) for step in steps if saga.undone_at(step) is None))
         if not final and not left and (refused or _undoings(saga)):
             continue
@@ -36,12 +36,12 @@ def stuck(record: Handlings, words: Vocabulary, begins: str | None) -> Found:
     return found
 
 
-def _settled_wrongly(saga: Saga) -> list[tuple[str, list[int]]]:
+def _settled_wrongly(saga: Saga, said: list[int]) -> list[tuple[str, list[int]]]:
     """In two ways; or as if all were well, though a step that was asked for was never done."""
     ends: dict[str | None, dict[str, int]] = {}  # key -> type -> where
-    for name, numbers in saga.said.items():
-        for number in numbers if saga.word(name)[3] else ():
-            ends.setdefault(saga.envelope(number).subject, {}).setdefault(name, number)
+    for number in said:
+        end = saga.envelope(number)
+        ends.setdefault(end.subject, {}).setdefault(end.type, number)
     for ways in ends.values():
         if len(ways) > 1:
             return [(f"{saga} was settled by {' and by '.join(ways)}", list(ways.values()))]
@@ -80,7 +80,7 @@ def compensated_twice(record: Handlings, words: Vocabulary) -> Found:
             most: dict[str, Said] = {}  # of each type what was done most often: two that say other things are two deeds
             for undoing in its:
                 name = _type(saga, undoing)
-                most[name] = max(most.get(name, []), undoing, key=lambda same: len(saga.savings(same)))
+                most[name] = max(most.get(name, undoing), undoing, key=lambda same: len(saga.savings(same)))
             times = saga.times(sorted(number for same in most.values() for number in same))
             if len(times) > 1 and times[-1] not in told and (step in its or len(times) > len(saga.times(step))):
                 told.add(times[-1])
@@ -103,21 +103,21 @@ def needlessly_compensated(record: Handlings, words: Vocabulary) -> Found:
     found, tested = [], False
     for saga in sagas(record, words):
         undoings, final = _undoings(saga), saga.final
-        tested = tested or bool(undoings or saga.refused())
+        tested = tested or bool(undoings or saga.refused)
         for undoing in undoings:
             shown = saga.shown(undoing, record.keeping)
             why = shown is not None and (
-                f"though {final}, which cannot be undone, was done" if final else _needless(saga, undoing)
+                f"though {final}, which cannot be undone, was done" if final else needless(saga, undoing)
             )
             if why:
                 message = saga.envelope(undoing[0])
                 of = f" of {message.subject}" if message.subject != saga.envelope(saga.first).subject else ""
-                numbers = [undoing[0], shown, *(saga.done(final) if final else saga.refused().values())]
+                numbers = [undoing[0], shown, *(saga.done(final) if final else saga.refused.values())]
                 found.append((f"in {saga} {saga.word(message.type)[0]}{of} was compensated {why}", numbers))
     return found if tested else _NOTHING_BACK
 
 
-def _needless(saga: Saga, undoing: Said) -> str:
+def needless(saga: Saga, undoing: Said) -> str:
     """Why there was nothing to compensate, or "" where there was, or where that was in doubt."""
     record, message = saga.record, saga.envelope(undoing[0])
     name = saga.word(message.type)[0]
@@ -131,13 +131,18 @@ def _needless(saga: Saga, undoing: Said) -> str:
         return "though it was refused"
     if steps:
         return ""
-    handler = saga.work(undoing[0])[:1]
-    earlier = [
-        h for h in record.all
-        if handler and h.service == handler[0].service and h.first < handler[0].first
-        and h.envelope.correlation in saga.stories and h.saves
-    ]  # fmt: skip
-    return "and never done" if isinstance(message.data, Command) or not earlier else ""
+    teller = None if isinstance(message.data, Command) else next(iter(saga.work(undoing[0])), None)
+    return "" if teller and _may_do(saga, teller) else "and never done"
+
+
+def _may_do(saga: Saga, teller: Handling) -> bool:
+    """Whether who tells of a compensation had saved something in this saga before, or had something of it still to come."""
+    record, service = saga.record, teller.service
+    before = [h for h in record.all if h.service == service and h.first < teller.first and h.envelope.correlation in saga.stories]
+    through = {teller.envelope.id, *(h.envelope.id for h in before if h.finished)}
+    said = [saga.envelope(n) for n in record.said if n < teller.first]
+    coming = [e for e in said if e.correlation in saga.stories and e.id not in through]
+    return any(h.saves for h in before) or any(h.service == service for e in coming for h in record.system.handlers(e.type))
 
 
 def left_behind(record: Handlings, words: Vocabulary) -> Found:
@@ -153,7 +158,7 @@ def left_behind(record: Handlings, words: Vocabulary) -> Found:
             of = f" of {message.subject}" if message.subject != saga.envelope(saga.first).subject else ""
             if undone is None:
                 sentence = f"in {saga} {message.type}{of} was done {record.when(done)} and not compensated, though {why}"
-                found.append((sentence, [step[0], done, *saga.refused().values()]))
+                found.append((sentence, [step[0], done, *saga.refused.values()]))
             elif late := _done_after_its_compensation(saga, step):
                 sentence = f"in {saga} {message.type}{of} was done {record.when(late)}, after it had been compensated"
                 found.append((f"{sentence} {record.when(undone)}", [step[0], undone, late]))
@@ -168,38 +173,41 @@ def _done_after_its_compensation(saga: Saga, step: Said) -> int | None:
 
 def _why_back(saga: Saga) -> str:
     """Why a saga has to compensate what it did, or ""."""
-    for name in saga.said:
-        refused = saga.word(name)[1]
-        if refused and not saga.done(refused):
-            return f"{refused} was refused"
+    for name in saga.refused:
+        return f"{name} was refused"
     for undoing in _undoings(saga):
         return f"{_type(saga, undoing)} was {'sent' if isinstance(saga.envelope(undoing[0]).data, Command) else 'published'}"
     missing = sorted(_finals(saga) - set(saga.said))
-    return f"it ended without {missing[0]}" if saga.settled and missing else ""
+    return f"it ended without {missing[0]}" if missing and saga.ends else ""
 
 
 def not_in_reverse(record: Handlings, words: Vocabulary) -> Found:
     """A step was compensated before another one that depends on it."""
     found, tested = [], False
     for saga in sagas(record, words):
-        undone = [(step, saga.done_at(step), saga.undone_at(step)) for step in _done(saga)]
-        undone = [(step, done, back) for step, done, back in undone if back is not None]
-        if len(undone) < 2:
-            continue
-        begun = {step[0]: _began(saga, step) for step, _, _ in undone}
-        knew = known(saga, {done: {step[0]} for step, done, _ in undone}, set(begun.values()))
-        for base, done, back in undone:
-            for step, later, its_back in undone:
-                if base is step or base[0] not in knew[begun[step[0]]]:
-                    continue
-                tested = True
-                if later < back < its_back:
-                    sentence = (
-                        f"in {saga} {_type(saga, base)} was compensated {record.when(back)}, before {_type(saga, step)}, "
-                        f"which depends on it ({record.when(its_back)})"
-                    )
-                    found.append((sentence, [done, later, back, its_back]))
+        for base, done, back, step, later, its_back in compensated_pairs(saga):
+            tested = True
+            if later < back < its_back:
+                sentence = (
+                    f"in {saga} {_type(saga, base)} was compensated {record.when(back)}, before {_type(saga, step)}, "
+                    f"which depends on it ({record.when(its_back)})"
+                )
+                found.append((sentence, [done, later, back, its_back]))
     return found if tested else "no two steps of a saga, one of which depends on the other, were compensated"
+
+
+def compensated_pairs(saga: Saga) -> list[tuple[Said, int, int, Said, int, int]]:
+    """Two compensated steps, the second of which depends on the first; each with where it was done and where undone."""
+    undone = [(step, saga.done_at(step), saga.undone_at(step)) for step in _done(saga)]
+    undone = [(step, done, back) for step, done, back in undone if back is not None]
+    if len(undone) < 2:
+        return []
+    begun = {step[0]: _began(saga, step) for step, _, _ in undone}
+    knew = known(saga, {done: {step[0]} for step, done, _ in undone}, set(begun.values()))
+    return [
+        (*base, *later) for base in undone for later in undone
+        if base is not later and base[0][0] in knew[begun[later[0][0]]]
+    ]  # fmt: skip
 
 
 def _began(saga: Saga, step: Said) -> int:

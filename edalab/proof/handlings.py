@@ -156,6 +156,11 @@ class Handlings:
             found.setdefault(handling.envelope.id, []).append(handling)
         return found
 
+    def said_in(self, handling: Handling) -> list[Envelope]:
+        """The messages that it published, sent and asked, whatever struck them."""
+        inside = map(self.journal.__getitem__, handling.inside)
+        return [step.envelope for step in inside if step.step != "save"]
+
     # -- effects
 
     @cached_property

@@ -98,7 +98,8 @@ def saga_settled(begins: type[Message] | None = None) -> Claim:
     may be forgotten before its first step.
 
     A saga is what has one correlation, and what a tick or the client begins later about its key; `compensates=`,
-    `refuses=`, `final=` and `settles=` of the message classes say what is what."""
+    `refuses=`, `final=` and `settles=` of the message classes say what is what. An end that is told in a step which asks
+    for steps of its own is that of a saga inside it."""
     name = None if begins is None else _named("saga_settled", begins, (Event, Command))
     what = f"every saga that begins with {name}" if name else "every saga"
     return Ready(f"{what} is settled or wholly compensated", stuck, vocabulary("saga_settled"), name)
@@ -119,15 +120,17 @@ def compensated_in_reverse() -> Claim:
 
 def no_needless_compensation() -> Claim:
     """No compensation takes effect for a step that was never asked for, or that was refused and whoever compensates
-    knew; nor in a saga that has done a step declared with final=True. What is in doubt may be compensated, done or not."""
+    knew; nor in a saga that has done a step declared with final=True. What is in doubt may be compensated, done or not;
+    so may what is still on its way to the service that tells so."""
     words = vocabulary("no_needless_compensation")
     return Ready("only what was done, and can be undone, is compensated", needlessly_compensated, words)
 
 
 def nothing_left_behind() -> Claim:
-    """A saga that goes back compensates each step that it did. It goes back where a step is refused, another one is
-    compensated, or it settles without asking for any step declared with final=True; unless such a step was done. A
-    compensation that saves nothing, where the step did, is none. What the rows say is for `ledger_balanced`."""
+    """A saga that goes back compensates each step that it did. It goes back where a step is refused (a message says so, or
+    the answer is False), another one is compensated, or it settles without asking for any step declared with final=True;
+    unless such a step was done. A compensation that saves nothing, where the step did, is none. What the rows say is for
+    `ledger_balanced`."""
     words = vocabulary("nothing_left_behind")
     return Ready("a saga that goes back leaves nothing behind that it did", left_behind, words)
 

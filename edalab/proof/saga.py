@@ -1,13 +1,13 @@
 """One saga read from the record: what was asked for, done, refused and compensated."""
 
+from functools import cached_property
+
 from ..history import WIDTH
 from ..model import Command, Envelope
 from .facts import UNSENT, says_the_same
 from .handlings import Handling, Handlings
 
-Vocabulary = dict[
-    str, tuple[str | None, str | None, bool, bool]
-]  # name -> what it compensates, refuses, final, settles
+Vocabulary = dict[str, tuple[str | None, str | None, bool, bool]]  # name -> what it compensates, refuses, final, settles
 _NO_WORD = (None, None, False, False)
 Said = list[int]  # where messages that say the same were said: one that is asked again is no second step
 
@@ -105,10 +105,25 @@ class Saga:
         """The handlings that saved something for equal messages, and did not refuse, with what they saved."""
         found = self._savings.get(tuple(same))
         if found is None:
-            handlings = {h.first: h for number in same for h in self.work(number)}
-            found = [(h, saves) for _, h in sorted(handlings.items()) if (saves := self.saves(h))]
-            found = self._savings[tuple(same)] = [(h, saves) for h, saves in found if self.refused_at(h) is None]
+            handlings = self._at_work(same)
+            agreed = [h for h in handlings if self.refused_at(h) is None]
+            if len(agreed) < len(handlings):  # what a coordinator saved, before it refused at a later attempt, is its log
+                agreed = [h for h in agreed if h.finished or not self._leads(h)]
+            found = self._savings[tuple(same)] = [(h, saves) for h in agreed if (saves := self.saves(h))]
         return found
+
+    def _at_work(self, same: Said) -> list[Handling]:
+        """Their handlings, in order; of an event those that said it, if any did, and those that were kept from going on."""
+        message = self.envelope(same[0])
+        handlings = sorted({h.first: h for number in same for h in self.work(number)}.values(), key=lambda h: h.first)
+        if isinstance(message.data, Command) or len(handlings) < 2:
+            return handlings
+        said = {h.first for h in handlings if any(e.type == message.type for e in self.record.said_in(h))}
+        return [h for h in handlings if not said or h.first in said or not h.finished]
+
+    def _leads(self, handling: Handling) -> bool:
+        """Whether it asks for steps, as a coordinator does."""
+        return any(isinstance(e.data, Command) and e.type in self.parts for e in self.record.said_in(handling))
 
     def times(self, same: Said) -> list[tuple[Handling, int]]:
         """Each time that it was done what equal messages ask for or tell of: the handling, and the save that shows it.
@@ -206,26 +221,45 @@ class Saga:
             refusal = self.record.messages.get(refusal.causation)
         return refusal is not None
 
+    @cached_property
     def refused(self) -> dict[str, int]:
-        """Steps that were refused, and commands that failed for good, with where."""
-        record, found = self.record, {}
+        """Steps that were refused, with where."""
+        found = {}
         for name, numbers in self.said.items():
             refuses = self.word(name)[1]
             if refuses and not self.done(refuses):
                 found[refuses] = numbers[0]
-            handlings = [h for n in numbers if isinstance(self.envelope(n).data, Command) for h in self.work(n)]
-            ids = {self.envelope(n).id for n in numbers if isinstance(self.envelope(n).data, Command)}
-            ends = [end for (_, id), end in record.given_up.items() if id in ids]
-            if ends and not any(handling.finished for handling in handlings):
-                found.setdefault(name, ends[-1])
+            said_no = [at for h in self._handlings(name) if (at := self.refused_at(h)) is not None]
+            if said_no and not self.done(name):
+                found.setdefault(name, said_no[0])
         return found
+
+    def failed(self) -> dict[str, int]:
+        """Commands that failed for good, with where."""
+        found = {}
+        for name, numbers in self.said.items():
+            ids = {self.envelope(n).id for n in numbers if isinstance(self.envelope(n).data, Command)}
+            ends = [end for (_, id), end in self.record.given_up.items() if id in ids]
+            if ends and not any(handling.finished for handling in self._handlings(name)):
+                found[name] = ends[-1]
+        return found
+
+    def _handlings(self, name: str) -> list[Handling]:
+        """Those of the commands of a type."""
+        return [h for n in self.said.get(name, ()) if isinstance(self.envelope(n).data, Command) for h in self.work(n)]
 
     # -- how it ended
 
-    @property
-    def settled(self) -> bool:
-        """Whether a message declared with settles=True was said."""
-        return any(self.word(name)[3] for name in self.said)
+    @cached_property
+    def ends(self) -> list[int]:
+        """Where messages declared with settles=True were said; not the end of a saga inside this one, which is a step of it."""
+        said = [number for name in self.said if self.word(name)[3] for number in self.said[name]]
+        return [n for n in said if not any(self._is_a_saga(h.envelope) for h in self.work(n))]
+
+    def _is_a_saga(self, command: Envelope) -> bool:
+        """Whether a command asks for a step, or for its compensation, that is done in steps itself."""
+        a_step = command.causation is not None and (self.word(command.type)[0] or self.compensators(command.type))
+        return bool(a_step) and any(map(self._leads, self._handlings(command.type)))
 
     @property
     def final(self) -> str | None:

@@ -13,17 +13,15 @@ TIMER = 100  # ms: what a service sends itself and hears of later than this was 
 _ON_ITS_WAY = {"crash": "crash", "fail": "not confirmed", "cut": "cut off", "lose": "on the way", "drop": "on the way"}
 
 
-class Answers:
-    """What became of questions and asked commands, by the id of the message; read once a run."""
+Answers = dict[str, list[Moment]]  # what became of questions and asked commands, by the id of the message
 
-    def __init__(self, record: Handlings):
-        self._found: dict[str, list[Moment]] = {}
-        for step in record.run.journal:
-            if step.step in ("answer", "timeout", "reply", "lost") and step.envelope is not None and (moment := _heard(step)):
-                self._found.setdefault(step.envelope.id, []).append(moment)
 
-    def of(self, id: str) -> list[Moment]:
-        return self._found.get(id, [])
+def answers_of(record: Handlings) -> Answers:
+    found: Answers = {}
+    for step in record.run.journal:
+        if step.step in ("answer", "timeout", "reply", "lost") and step.envelope is not None and (moment := _heard(step)):
+            found.setdefault(step.envelope.id, []).append(moment)
+    return found
 
 
 def _heard(step) -> Moment | None:
@@ -49,18 +47,16 @@ def tell(step: SagaStep, saga: Saga, told: list[int], answers: Answers, commands
         if said.fault in _ON_ITS_WAY:
             what = "crash" if said.fault == "crash" else "failed" if said.fault in UNSENT else "lost"
             found.append(Moment(said.time, what, _ON_ITS_WAY[said.fault]))
-    ids = dict.fromkeys(journal[number].envelope.id for number in step.said)
     if step.event:
-        causes = dict.fromkeys(filter(None, step.causes(journal)))
-        handlings = [h for id in causes if id not in commands for h in record.by_message.get(id, ()) if h.service == step.service]
-        given_up = [(step.service, id) for id in causes]
+        ids = dict.fromkeys(filter(None, step.causes(journal)))
+        handlings = [h for id in ids if id not in commands for h in record.by_message.get(id, ()) if h.service == step.service]
     else:
+        ids = dict.fromkeys(journal[number].envelope.id for number in step.said)
         handlings = [handling for id in ids for handling in record.by_message.get(id, ())]
-        given_up = [(service, id) for id in ids for service in {step.service: 0}]
-        found += [moment for id in ids for moment in answers.of(id)]
+        found += [moment for id in ids for moment in answers.get(id, ())]
     for handling in handlings:
         found += _of_handling(step, handling, saga)
-    ends = [record.given_up[key] for key in given_up if key in record.given_up]
+    ends = [record.given_up[step.service, id] for id in ids if (step.service, id) in record.given_up]
     found += [Moment(journal[n].time, "given up", journal[n].detail or "") for n in ends]
     done, again, undone = _done(step, saga, handlings)
     if step.event and not done and not step.refusals and (quiet := [h.last for h in handlings if h.finished]):
@@ -109,8 +105,7 @@ def _done(step: SagaStep, saga: Saga, handlings: list[Handling]) -> tuple[list[i
     journal, done, again, undone = saga.record.journal, [], [], []
     undoable = step.final or step.undoes or step.undone_by or any(map(saga.compensators, step.names))
     if not undoable and any(word[1] in step.names for word in saga.words.values()):  # what only can be refused, and leads nobody
-        inside = [journal[n].envelope.data for h in handlings for n in h.inside if journal[n].step != "save"]
-        undoable = not any(isinstance(data, Command) for data in inside)
+        undoable = not any(isinstance(said.data, Command) for h in handlings for said in saga.record.said_in(h))
     names = [name for name in step.names if name in saga.parts and name in saga.said and saga.word(name)[1] is None]
     if undoable and names and len(step.said) <= ROUNDS:
         for same in (same for name in (names[:1] if names[0] == step.names[0] else names) for same in saga.told(name)):

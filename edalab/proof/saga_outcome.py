@@ -2,10 +2,11 @@
 
 from typing import NamedTuple
 
+from .compensations import compensated_pairs, needless
 from .saga_step import SagaStep
 from .saga_story import SagaStory
 
-# The worst first. "inconsistent": ended, and yet an effect is left behind, came twice, or was compensated and never done.
+# The worst first. "inconsistent": ended, and yet an effect is left behind, came twice, or was compensated in the wrong order or for nothing.
 OUTCOMES = ("inconsistent", "stuck", "in doubt", "under way", "not undone", "compensated", "refused", "done", "not begun")
 
 
@@ -81,16 +82,16 @@ class _Standing:
             return Outcome("stuck", circle)
         if twice := self.those("done twice"):
             return Outcome("inconsistent", f"{_names(twice)} {self.states[twice[0]].words}", tuple(twice))
-        unfounded = [step for step in self.steps if step.undoes and step.done(self.now) and not self._tried(step.undoes)]
+        unfounded = [step for step in self.steps if step.undoes and step.done(self.now) and self._needless(step)]
         if unfounded:
             return Outcome("inconsistent", f"{_names(unfounded)} compensates what was never done", tuple(unfounded))
         if len(self.ends) > 1:
             return Outcome("inconsistent", f"ended in two ways, {_names(self.ends)}", tuple(self.ends))
         return None
 
-    def _tried(self, step: SagaStep) -> bool:
-        """Whether there may have been something to compensate: it was done, or asked for and not refused."""
-        return bool(step.done(self.now)) or step.begun(self.now) and not step.times("refused", self.now)
+    def _needless(self, step: SagaStep) -> bool:
+        saga = self.story.saga
+        return any(needless(saga, same) for name in step.names if saga.word(name)[0] for same in saga.told(name))
 
     def under_way(self) -> Outcome:
         if self.doubts:
@@ -111,7 +112,7 @@ class _Standing:
             if self.settled:
                 return Outcome("inconsistent", f"ended, but {words}", tuple(left), tuple(left))
             told = f"{words} ({self.why})" if self.refused else ", ".join(filter(None, [self.why, words]))
-            return Outcome("stuck", f"stuck, {told}", tuple(failed or left), tuple(left))
+            return Outcome("stuck", f"stuck, {told}", tuple(failed or left[-1:]), tuple(left))
         if not self.settled and (broken := [step for step in failed if not step.undone_by]):
             return Outcome("stuck", f"stuck, {self.told(broken[0])}", tuple(broken))
         if self.doubts:
@@ -131,9 +132,20 @@ class _Standing:
             things = "one thing" if len(self.final) == 1 else f"{len(self.final)} things"
             how = "compensated" if self.undone else self.why or "ended"
             return Outcome("not undone", f"{how}, with {things} that cannot be undone")
+        if wrong := self._in_wrong_order():
+            order = " before ".join(step.name for step in wrong)
+            return Outcome("inconsistent", f"{self.why}, compensated, but {order}, which depends on it", wrong)
         how = "compensated" if self.undone else "nothing to compensate"
         word = "compensated" if self.undone else "refused"
         return Outcome(word, ", ".join(filter(None, [self.why, how])))
+
+    def _in_wrong_order(self) -> tuple[SagaStep, ...]:
+        """Two steps: one that was compensated before another, which depends on it."""
+        saga, steps = self.story.saga, {name: step for step in self.undone for name in step.names}
+        for base, _, back, step, later, its_back in compensated_pairs(saga) if len(self.undone) > 1 else ():
+            if later < back < its_back:
+                return steps[saga.envelope(base[0]).type], steps[saga.envelope(step[0]).type]
+        return ()
 
 
 def _names(steps: list[SagaStep]) -> str:

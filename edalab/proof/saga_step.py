@@ -54,12 +54,11 @@ class SagaStep:
         self.moments: list[Moment] = []
         self.bars: list[Bar] = []
 
-    def also(self, name: str, final: bool = False, settles: bool = False) -> None:
+    def also(self, name: str, final: bool = False) -> None:
         """Another type of message stands for it."""
         if name not in self.names:
             self.names.append(name)
         self.final |= final
-        self.settles |= settles
 
     def way(self) -> Iterator["SagaStep"]:
         """This step and those that led to it."""
@@ -99,7 +98,7 @@ class SagaStep:
             return False
         if any(m.what == "refused" and m.time <= time for m in self.moments):
             return False
-        if asks[-1] == "no answer" and self.timed and self.times("done", time):
+        if self.timed and self.times("done", time):
             return False
         return not any(step.times("done", time) or step.times("nothing", time) for step in self.undone_by)
 
@@ -150,8 +149,7 @@ class SagaStep:
             times = count["failed"]
             return State("failed", "failed" + (f" {times:,} times" if times > 1 else ""))
         if count["no answer"] and doubt:
-            asked = count["asked"]
-            return State("in doubt", "no answer" + (f" to {asked:,} asks" if asked > 1 and over else ", asked again" if asked > 1 else ""))
+            return State("in doubt", "no answer, asked again" if count["asked"] > 1 else "no answer")
         if count["nothing"]:
             answer = next(m.words for m in reversed(self.moments) if m.what == "nothing" and m.time <= time)
             if self.undoes:
@@ -168,6 +166,8 @@ class SagaStep:
     def _effort(self, time: int, count: Counter) -> str:
         """What it took to get it done, where that was more than one try."""
         first = self.times("done", time)[0]
+        if max(self.times("given up", time), default=0) > first:
+            return "done, then given up"
         tries = sum(bar.start <= first for bar in self.bars)
         if tries > 1 and (count["failed"] or count["crash"]):
             return f"done at try {tries}"

@@ -4,7 +4,7 @@ from ..errors import Misuse, Unknown
 from ..history import Run
 from ..model import Query, System
 from .handlings import Handlings
-from .saga_moments import Answers
+from .saga_moments import answers_of
 from .saga_story import SagaStory
 from .sagas import Saga, Vocabulary, sagas, vocabulary
 
@@ -24,7 +24,7 @@ def stories(run: Run) -> list[SagaStory]:
         for number in record.said:
             said.setdefault(record.journal[number].envelope.correlation, []).append(number)
         found = _all(record, words, said)
-        answers = Answers(record)
+        answers = answers_of(record)
         told = [SagaStory(saga, ids, sorted(n for id in ids for n in said[id]), answers) for saga, ids in found]
         known = run._stories = words, sorted(told, key=lambda story: story._said[0])
     return known[1]

@@ -4,7 +4,7 @@ choreography, where events are the steps, and orchestration, where commands are.
 from functools import cached_property
 from typing import NamedTuple
 
-from ..model import Command, Query
+from ..model import Command, Envelope, Query
 from .facts import UNSENT
 from .saga_moments import Answers, tell
 from .saga_step import SagaStep, State
@@ -42,7 +42,9 @@ class SagaStory:
     def steps(self) -> list[SagaStep]:
         for number in self._said:
             self._hear(number)
+        ends = {self._owner.get(self.saga.envelope(number).id) for number in self.saga.ends}
         for step in list(self._steps):
+            step.settles = step in ends
             target = next((word[0] for name in step.names if (word := self.saga.word(name))[0]), None)
             if target:
                 step.undoes = self._named.get(target) or self._never_done(target, step)
@@ -100,14 +102,14 @@ class SagaStory:
             step.refusals.append(number)
             step.cause = step.cause or envelope.causation
             self._owner[envelope.id] = step
-            if not self.saga.word(name)[3] or step is self._command_of(number) and self._tells_how_it_ended(number):
+            if not self.saga.word(name)[3] or step is self._command_of(number) and self._tells_how_it_ended(step, envelope):
                 step.closed |= self.saga.word(name)[3]
                 return
         step = self._command_of(number)
-        if step is not None and self._tells_how_it_ended(number):
+        if step is not None and self._tells_how_it_ended(step, envelope):
             if step.before is None and len(step.names) == 1 and not self.saga.word(name)[1]:
                 step.name = name  # the client's command, and the fact with which all begins, are one
-            step.also(name, *self.saga.word(name)[2:])
+            step.also(name, self.saga.word(name)[2])
             self._named[name] = step
         else:
             if self.saga.word(name)[3] and self._steps and envelope.causation in self._steps[-1].causes(self.record.journal):
@@ -145,7 +147,7 @@ class SagaStory:
         step = self._named.get(name)
         if step is None:
             step = self._named[name] = SagaStep(name, service, before, number)
-            step.also(name, *self.saga.word(name)[2:])
+            step.also(name, self.saga.word(name)[2])
             self._steps.append(step)
             return step
         cause = self._owner.get(self.record.journal[number].envelope.causation)
@@ -161,16 +163,15 @@ class SagaStory:
             return None
         return step if any(self.record.journal[n].envelope.id == said.envelope.causation for n in step.said) else None
 
-    def _tells_how_it_ended(self, number: int) -> bool:
-        """Whether an event only says how the command ended in whose handling it is said; else it is a step of its own,
-        such as the end of the saga, told by its coordinator."""
-        envelope = self.record.journal[number].envelope
+    def _tells_how_it_ended(self, step: SagaStep, envelope: Envelope) -> bool:
+        """Whether an event only says how a step ended, in whose handling it is said; else it is a step of its own, such as
+        the end of the saga, told by its coordinator."""
         compensates, _, final, settles = self.saga.word(envelope.type)
         if not (compensates or final or settles):
             return True
-        handlings = [h for h in self.record.by_message.get(envelope.causation, ()) if h.service == envelope.source]
-        told = [self.record.journal[n].envelope for h in handlings for n in h.inside if self.record.journal[n].step != "save"]
-        return {type(other.data) for other in told} == {type(envelope.data)}
+        ids = {self.record.journal[number].envelope.id for number in step.said}
+        handlings = [h for id in ids for h in self.record.by_message.get(id, ()) if h.service == envelope.source]
+        return {other.type for h in handlings for other in self.record.said_in(h)} == {envelope.type}
 
     def _never_done(self, name: str, compensation: SagaStep) -> SagaStep:
         step = self._named[name] = SagaStep(name, "?", None, compensation.first)

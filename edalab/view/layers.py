@@ -75,14 +75,10 @@ def _set_across(layers: list[list[Node]], upright: bool) -> None:
             wished = [int(_mean([n.across for n in _pulling(node, sweep % 2 == 0)], node.across)) for node in layer]
             pushed = list(wished)
             for number in range(1, len(layer)):
-                pushed[number] = max(
-                    wished[number], pushed[number - 1] + _apart(layer[number - 1], layer[number], upright)
-                )
+                pushed[number] = max(wished[number], pushed[number - 1] + _apart(layer[number - 1], layer[number], upright))
             pulled = list(wished)
             for number in range(len(layer) - 2, -1, -1):
-                pulled[number] = min(
-                    wished[number], pulled[number + 1] - _apart(layer[number], layer[number + 1], upright)
-                )
+                pulled[number] = min(wished[number], pulled[number + 1] - _apart(layer[number], layer[number + 1], upright))
             for node, one, other in zip(layer, pushed, pulled):
                 node.across = (one + other) // 2
     least = min(node.across - (node.w if upright else node.h) // 2 for layer in layers for node in layer)

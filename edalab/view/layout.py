@@ -156,9 +156,8 @@ class Layout:
             replicas = [key for key in self.rows if key[0] == name]
             if len(replicas) > 1:
                 for key in replicas:
-                    scene.labels.append(
-                        Label(left - 6, self.rows[key][0].y, str(key[1]), "replica", "end", f"replica {key[1]}")
-                    )
+                    y = self.rows[key][0].y
+                    scene.labels.append(Label(left - 6, y, str(key[1]), "replica", "end", f"replica {key[1]}"))
         self._emit_axis()
         for span in self.story.spans:
             rows = self.rows.get((span.service, span.replica))
@@ -169,16 +168,8 @@ class Layout:
                 scene.spans.append(Box(span.x, rows[0].y - half, span.w, 2 * half, span.kind, tip))
         for handling in self.story.handlings:
             row = self.row(handling)
-            scene.bars.append(
-                Box(
-                    handling.x,
-                    row.y - BAR // 2,
-                    handling.w,
-                    BAR,
-                    "struck" if handling.struck else "handled",
-                    told(handling),
-                )
-            )
+            kind = "struck" if handling.struck else "handled"
+            scene.bars.append(Box(handling.x, row.y - BAR // 2, handling.w, BAR, kind, told(handling)))
             for point in handling.inner:
                 if point.what == "save":
                     scene.bars.append(Box(point.x - 1, row.y - BAR // 2, 2, BAR, "saved", point.tip))

@@ -174,6 +174,9 @@ def _legend(scene: Scene, result: Exploration, singles: list[Schedule], broken: 
             put(key(LETTERS[number % 26]), f"broken: {sentence}")
     if ENDLESS in said:
         put(key(ENDLESS), "did not end")
+    for sign, text in (("×2", "alike, one after the other"), ("+2", "more than there is room for; in red: not all survived")):
+        if any(label.text[0] == sign[0] and label.text[1:].isdigit() for label in scene.labels):
+            put(lambda x, y: scene.labels.append(Label(x, y, sign, "detail")), text)
     words = f"a mark for each time a point is passed · {result.coverage}"
     scene.labels.append(Label(2, y + 22, shorten(clean(words), width - 4, 11), "caption"))
     return y + 36

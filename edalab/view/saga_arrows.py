@@ -24,7 +24,7 @@ def arrows(chart: "SagaChart") -> list[Arrow]:
             continue
         back = step.undoes or chart.place[step][1] and step.settles
         kind = "not yet" if chart.states[step].name == "not yet" else "undo" if back else "message"
-        corners, head = router.way(step.before, step)
+        corners, head = router.way(step.before, step, 6 if back else 0)
         found.append(Arrow(rounded(corners), kind, head, f"{step.before.name} led to {step.name}"))
     for (later, earlier), times in Counter(chart.story.rounds).items():
         (x1, y), (x2, y2) = chart.spot[later], chart.spot[earlier]
@@ -42,14 +42,15 @@ class _Router:
         self.chart, self.w, self.h, self.per = chart, chart.w, chart.h, chart.per
         self.tracks: dict[int, int] = {}  # band -> how many arrows run below it
 
-    def way(self, source: SagaStep, target: SagaStep) -> tuple[Corners, str]:
+    def way(self, source: SagaStep, target: SagaStep, aside: int) -> tuple[Corners, str]:
+        """`aside`: px from where another arrow from one band to the next may run."""
         (column, line), (other, its_line) = self.chart.place[source], self.chart.place[target]
         start, end = self.chart.spot[source], self.chart.spot[target]
         if column == other:
             return self._in_a_column(start, end, its_line - line)
         if column // self.per != other // self.per:
             back = other < column
-            return self._to_an_earlier_band(column, line, other, start, end) if back else self._to_a_later_band(other, start, end)
+            return self._to_an_earlier_band(column, line, other, start, end) if back else self._to_a_later_band(other, start, end, aside)
         return self._in_a_band(column, line, other, its_line, start, end)
 
     def _taken(self, line: int, first: int, last: int) -> bool:
@@ -60,8 +61,6 @@ class _Router:
         (x1, y1), (x2, y2), half = start, end, self.h // 2
         if lines == 1:
             return [(x1 + self.w // 2, y1 + self.h), (x2 + self.w // 2, y2 - 1)], "d"
-        if lines == -1:
-            return [(x1 + self.w // 2, y1), (x2 + self.w // 2, y2 + self.h + 1)], "u"
         side = x1 - _TRACK
         return [(x1, y1 + half), (side, y1 + half), (side, y2 + half), (x2 - 1, y2 + half)], "r"
 
@@ -82,10 +81,10 @@ class _Router:
         y = self._track(column // self.per, max(y1, y2) + h + _TRACK)
         return [(middle - 8, y1 + h), (middle - 8, y), (its_middle + 8, y), (its_middle + 8, y2 + h + 1)], "u"
 
-    def _to_a_later_band(self, other: int, start, end) -> tuple[Corners, str]:
+    def _to_a_later_band(self, other: int, start, end, aside: int) -> tuple[Corners, str]:
         (x1, y1), (x2, y2), half = start, end, self.h // 2
-        y, right = self.chart.bands[other // self.per][0] - BETWEEN // 2 - 5, x1 + self.w + 10
-        return [(x1 + self.w, y1 + half), (right, y1 + half), (right, y), (x2 - 12, y), (x2 - 12, y2 + half), (x2 - 1, y2 + half)], "r"
+        y, right, left = self.chart.bands[other // self.per][0] - BETWEEN // 2 - 5 + aside, x1 + self.w + 10 - aside, x2 - 12 + aside
+        return [(x1 + self.w, y1 + half), (right, y1 + half), (right, y), (left, y), (left, y2 + half), (x2 - 1, y2 + half)], "r"
 
     def _to_an_earlier_band(self, column: int, line: int, other: int, start, end) -> tuple[Corners, str]:
         (x1, y1), (x2, y2), half, middle = start, end, self.h // 2, start[0] + self.w // 2

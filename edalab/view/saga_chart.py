@@ -7,7 +7,7 @@ from .saga_arrows import BETWEEN, MARGIN, arrows
 from .scene import Box, Label, Mark, Scene
 from .text import clean, seconds, shorten, text_width
 
-BESIDE, BELOW, WIDEST = 14, 26, 152  # px: between boxes, above a compensation, width of a box
+BESIDE, BELOW, WIDEST = 14, 26, 160  # px: between boxes, above a compensation, width of a box
 KINDS = {  # state of a step -> kind of its box and of its name
     "not yet": ("not yet", "not yet"), "under way": ("under way", "under way"), "done": ("done", "done"),
     "done twice": ("failed", "failed"), "late": ("in doubt", "failed"), "refused": ("failed", "failed"),
@@ -43,9 +43,10 @@ class SagaChart:
             self._box(step)
         for step in (step for step in self.missing if step in came.left):
             name, (x, y) = self.missing[step][0], self.spot[step, "missing"]
-            tip = clean(f"{name} was never asked for: {step.name} is not compensated")
+            never = "never said" if step.event else "never asked for"
+            tip = clean(f"{name} was {never}: {step.name} is not compensated")
             scene.bars.append(Box(x, y, self.w, self.h, "in doubt", tip))
-            self._words(x, y, name, ["never asked for"], "failed", tip)
+            self._words(x, y, name, [never], "failed", tip)
         for step in came.steps if came.word == "stuck" else ():
             x, y = self.spot[step]
             scene.labels.append(Label(x, y - 9, "stuck here", "failed"))
@@ -108,7 +109,7 @@ class SagaChart:
             asked = max([widest, *(text_width(line, 10) for line in lines)]) + 12
             wide = max(84, min(WIDEST, asked))
             bands = -(-self.columns // max(1, (room + BESIDE) // (wide + BESIDE)))
-            choices.append((asked > WIDEST, bands, not one_line, wide))
+            choices.append((max(0, asked - WIDEST), bands, not one_line, wide))  # cut least, then in the fewest bands
         _, bands, two_lines, self.w = min(choices)
         self.said = {step: _lines(words, not two_lines) for step, words in now.items()}
         self.h = 50 if two_lines else 38

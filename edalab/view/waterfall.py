@@ -86,6 +86,7 @@ class _Row:
                 x, tip = self.x(asked.time), f"{self.step.name}: waited for, {seconds(asked.time)} to {seconds(end)}"
                 if end > asked.time:
                     self.scene.spans.append(Box(x, self.y - 2, max(1, self.x(end) - x), 4, "waiting", tip))
+                    self.to.append(self.x(end))
 
     def _bars(self) -> None:
         kind = kind_of(self.step, self.state)[0]
