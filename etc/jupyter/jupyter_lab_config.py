@@ -16,3 +16,15 @@ if course is not None:
     # for the token in the address that it prints (the default, deliberately left as it is).
     c.ServerApp.allow_root = True
     c.ServerApp.ip = "127.0.0.1"
+
+    from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+
+    class AtOnce(ZMQChannelsWebsocketConnection):
+        """Sends small messages at once. By default the system waits for an acknowledgement of the one before, up to 40 ms (Nagle's
+        algorithm and delayed acknowledgements): a panel would follow the hand that much later."""
+
+        def connect(self):
+            self.websocket_handler.set_nodelay(True)
+            return super().connect()
+
+    c.ServerApp.kernel_websocket_connection_class = AtOnce
