@@ -14,17 +14,29 @@ class Row:
         self.taken: dict[tuple[int, int], list[tuple[int, int]]] = {}  # (level, x // 64) -> from x, to x
         self.wires: dict[tuple[int, int], list[tuple[int, int]]] = {}  # level 1 above, -1 below
 
-    def free(self, level: int, left: int, right: int, wires: bool = False) -> bool:
-        side = 1 if level > 0 else -1
+    def free(self, level: int, left: int, right: int) -> bool:
         for cell in range(left >> 6, (right >> 6) + 1):
             for start, end in self.taken.get((level, cell), ()):
                 if start < right and left < end:
                     return False
-            if wires and level:
-                for start, end in self.wires.get((side, cell), ()):
-                    if start < right and left < end:
-                        return False
         return True
+
+    def free_until(self, level: int, left: int, right: int) -> int:
+        """How far from `left` on nothing is in the way, at most to `right`."""
+        for cell in range(left >> 6, (right >> 6) + 1):
+            for start, end in self.taken.get((level, cell), ()):
+                if start < right and left < end:
+                    right = start
+        return right
+
+    def unwired(self, level: int, left: int, right: int) -> bool:
+        """Whether no arrow passes there."""
+        side = 1 if level > 0 else -1
+        return not level or not any(
+            start < right and left < end
+            for cell in range(left >> 6, (right >> 6) + 1)
+            for start, end in self.wires.get((side, cell), ())
+        )
 
     def clear(self, left: int, right: int) -> bool:
         """Whether an arrow can run along the bars' level."""

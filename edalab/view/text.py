@@ -69,6 +69,7 @@ def shorten(text: str, room: int, size: int, bold: bool = False) -> str:
     return text[:low].rstrip(" ,.:;(") + "…" if low >= 4 else ""
 
 
+@lru_cache(4096)
 def seconds(ms: int) -> str:
     """Milliseconds as the learner knows them: 1500 -> "1.5 s"."""
     whole, rest = divmod(ms, 1000)

@@ -96,26 +96,29 @@ def _say_bar(plan, handling: Handling, kind: str) -> None:
 def _try(plan, row: Row, kind: str, texts: list[str], places) -> None:
     """Put the first text that fits at the first place where it does; what is healthy gets out of the way of arrows."""
     look = LABELS[kind]
+    room: dict[str, list[tuple[int, int, int]]] = {}  # where a text fits between other words: level, from x, to x
+    for text in texts:
+        width, room[text] = text_width(text, look.size, look.bold), []
+        for level, x, anchor in places:
+            left = x - {"start": 0, "middle": width // 2, "end": width}[anchor]
+            if left >= plan.left + 4 and left + width <= plan.right - 5 and row.free(level, left - 3, left + width + 3):
+                room[text].append((level, left, left + width))
     tries = [(text, wires) for wires in (True, False) for text in texts]
     if kind == "struck":
         tries = [(text, wires) for text in texts for wires in (True, False)]
     for text, wires in tries:
-        width = text_width(text, look.size, look.bold)
-        for level, x, anchor in places:
-            left = x - {"start": 0, "middle": width // 2, "end": width}[anchor]
-            if (
-                left >= plan.left + 4
-                and left + width <= plan.right - 5
-                and row.free(level, left - 3, left + width + 3, wires)
-            ):
-                return _put(plan, row, level, left, text, kind, width)
+        for level, left, right in room[text]:
+            if not wires or row.unwired(level, left - 3, right + 3):
+                return _put(plan, row, level, left, text, kind, right - left)
     for level, x, anchor in places:  # shortened, at the first place where it says anything
-        for room in (110, 80, 50):
-            if anchor == "start" and x + room < plan.right - 4 and row.free(level, x - 3, x + room):
-                text = shorten(texts[-1], room - 3, look.size, look.bold)
-                if text:
-                    return _put(plan, row, level, x, text, kind, text_width(text, look.size, look.bold))
-                break
+        if anchor == "start":
+            end = min(row.free_until(level, x - 3, x + 110), plan.right - 5)
+            for space in (110, 80, 50):
+                if x + space <= end:
+                    text = shorten(texts[-1], space - 3, look.size, look.bold)
+                    if text:
+                        return _put(plan, row, level, x, text, kind, text_width(text, look.size, look.bold))
+                    break
 
 
 def _put(plan, row: Row, level: int, x: int, text: str, kind: str, width: int) -> None:
