@@ -89,7 +89,7 @@ def test_jupyter_lab_keeps_its_token_and_listens_on_this_computer_only(monkeypat
     config = jupyter_config(ROOT, monkeypatch)
     assert config.ServerApp.ip == "127.0.0.1"
     assert set(config) == {"ServerApp", "LabApp"}  # nothing about IdentityProvider: the token stays as Jupyter has it
-    assert set(config.ServerApp) == {"root_dir", "allow_root", "ip"}
+    assert set(config.ServerApp) == {"root_dir", "allow_root", "ip", "kernel_websocket_connection_class"}
 
 
 def test_outside_the_course_jupyter_lab_is_left_alone(tmp_path, monkeypatch):
