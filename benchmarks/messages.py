@@ -285,8 +285,7 @@ def _several(size: int, messages: int) -> float:
     return median(microseconds(edalab, size) for _ in range(messages // size))
 
 
-def curve(small: bool) -> dict[str, list[tuple[int, float]]]:
+def curve() -> dict[str, list[tuple[int, float]]]:
     """Microseconds a message, by the number of messages in a run."""
-    sizes = CURVE[:2] if small else CURVE
     sides = {"edalab, full record kept": edalab, "SimPy, by hand, no record": in_simpy}
-    return {name: [(size, median(microseconds(play, size) for _ in range(3))) for size in sizes] for name, play in sides.items()}
+    return {name: [(size, median(microseconds(play, size) for _ in range(3))) for size in CURVE] for name, play in sides.items()}

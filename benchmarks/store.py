@@ -156,11 +156,11 @@ def questions(store: EventStore, last: int, dice: Random) -> dict[str, float]:
     return {name: median(each) for name, each in taken.items()}
 
 
-def curve(small: bool) -> dict[str, list[tuple[int, float]]]:
+def curve() -> dict[str, list[tuple[int, float]]]:
     """Milliseconds a question about the past of a stream with a snapshot every 1,000 events, by the number of its events."""
     dice, store, had = Random(0), EventStore(":memory:"), 0
     found: dict[str, list[tuple[int, float]]] = {"until": [], "as_of": [], "both": []}
-    for size in CURVE[:2] if small else CURVE:
+    for size in CURVE:
         grow(store, had, size, dice)
         had = size
         for name, taken in questions(store, size, dice).items():

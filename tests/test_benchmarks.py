@@ -35,13 +35,15 @@ def test_a_row_says_its_median_and_its_spread_and_whether_its_target_is_met():
     assert [number(value) for value in (0.0123, 0.5, 12.34, 1234)] == ["0.012", "0.50", "12.3", "1234"]
 
 
-def test_a_ratio_that_is_worse_by_half_is_named(monkeypatch, tmp_path, capsys):
+def test_a_ratio_that_is_worse_by_half_twice_is_named(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(command, "SMALL", tmp_path / "small.json")
-    assert command.compare([Row("a message", "", "SimPy: 7 µs", [1.0])], keep=True) == 0
+    command.keep([Row("a message", "", "SimPy: 7 µs", [1.0])])
     assert json.loads(command.SMALL.read_text(encoding="utf-8")) == {"a message / SimPy": 1.0}
-    assert command.compare([Row("a message", "", "SimPy: 8 µs", [1.49])], keep=False) == 0
-    assert command.compare([Row("a message", "", "SimPy: 8 µs", [1.51])], keep=False) == 1
-    assert "worse by half: a message / SimPy: 1.51, was 1.00" in capsys.readouterr().out
+    for measured, found in (([1.49], 0), ([1.51, 1.0], 0), ([1.51, 1.6], 1)):
+        left = list(measured)
+        monkeypatch.setattr(command, "measured", lambda parts, small: [Row("a message", "", "SimPy: 8 µs", [left.pop(0)])])
+        assert command.compare(["messages"]) == found and not left
+    assert "worse by half: a message / SimPy: 1.60, was 1.00" in capsys.readouterr().out
 
 
 def test_the_table_is_written_between_its_marks(monkeypatch, tmp_path):
