@@ -21,7 +21,7 @@ def executed(notebooks: list) -> None:
 
 
 def rows(small: bool) -> Iterator[Row]:
-    rounds = 1 if small else 3
+    rounds = 1 if small else 2
     lessons = [nbformat.read(path, as_version=4) for path in sorted((store.ROOT / "notebooks").glob("*.ipynb"))]
     empty = [nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")]) for _ in lessons]
     took = in_turns({"lessons": lambda: wall(lambda: executed(lessons)), "empty": lambda: wall(lambda: executed(empty))}, rounds)

@@ -1,5 +1,6 @@
-"""From a hand to the picture: a slider is moved in JupyterLab, in a real browser, until the new picture is painted; beside a bare
-slider with one HTML widget, whose pictures were drawn before: what JupyterLab, the kernel and the browser take by themselves."""
+"""From a hand to the picture: a slider is moved in JupyterLab, in a real browser, until the new picture is in the page (and painted, at
+a frame of the browser's); beside a bare slider with one HTML widget, whose pictures were drawn before: what JupyterLab, the kernel's
+messages and the browser take by themselves."""
 
 import os
 import re
@@ -138,14 +139,14 @@ def _sliders(lab, browser, arrows: int, most: int, moves: int) -> Iterator[Row]:
         with laptop(browser) as page:
             opened(lab, page, f"{name}-{arrows}", source.format(arrows=arrows))
             page.evaluate(_MOVE, [slider, picture, 5])
-            took[name] = [ms for ms in page.evaluate(_MOVE, [slider, picture, moves]) if ms is not None]
+            took[name] = page.evaluate(_MOVE, [slider, picture, moves])
             drags[name] = [page.evaluate(_DRAG, [slider, picture, DRAG, key]) for key in ("ArrowRight", "ArrowLeft") * 2]
-    floor = median(took["bare"])
-    beside = f"a bare slider and the same picture, drawn before: {floor:.0f} ms"
+    floor = _there(took["bare"])
+    beside = f"a bare slider and the same picture, drawn before: {_said(took['bare'])}"
     for name, words in (("drawn", f"`simulate`, a timeline of all {arrows} arrows"), ("panel", f"the Laboratory, a run of {arrows} arrows")):
-        mine, settled = median(took[name]), median(drags[name])
-        spread = sorted(ms / floor for ms in took[name])
-        yield Row(f"slider to picture: {words}", f"{mine:.0f} ms", beside, spread, None, f"at most {most} ms", mine <= most)
+        mine, settled = _there(took[name]), median(drags[name])
+        spread = sorted(ms / floor for ms, _ in took[name])
+        yield Row(f"slider to picture: {words}", _said(took[name]), beside, spread, None, f"at most {most} ms", mine <= most)
         what = f"settled after a drag of {DRAG} steps: {words}"
         beside_one = f"a bare slider dragged: {median(drags['bare']):.0f} ms"
         spread = sorted(ms / max(1, median(drags["bare"])) for ms in drags[name])
@@ -163,7 +164,16 @@ def _matrix(lab, browser, moves: int) -> Row:
         line = page.evaluate(_MOVE, [SEED, ".jupyter-widget-tab .widget-html-content", moves])
         panel.get_by_role("tab", name=re.compile("^Every fault")).click()
         page.wait_for_timeout(2_000)
-        took = [ms for ms in page.evaluate(_MOVE, [SEED, ".edalab-marks", moves]) if ms is not None]
-    floor, mine = median(filter(None, line)), median(took)
-    beside = f"its timeline: {floor:.0f} ms"
-    return Row("slider to fault matrix, lesson 02", f"{mine:.0f} ms", beside, sorted(ms / floor for ms in took), None, f"at most {MATRIX} ms", mine <= MATRIX)
+        took = page.evaluate(_MOVE, [SEED, ".edalab-marks", moves])
+    floor, mine = _there(line), _there(took)
+    spread, wanted = sorted(ms / floor for ms, _ in took), f"at most {MATRIX} ms"
+    return Row("slider to fault matrix, lesson 02", _said(took), f"its timeline: {_said(line)}", spread, None, wanted, mine <= MATRIX)
+
+
+def _there(took: list) -> float:
+    """The median time until the new picture is in the page; the browser paints it at its next frame."""
+    return median(ms for ms, _ in took)
+
+
+def _said(took: list) -> str:
+    return f"{_there(took):.0f} ms, painted {median(painted for _, painted in took):.0f} ms"
