@@ -71,7 +71,7 @@ def curves(path: Path) -> None:
             ax.plot(*zip(*points, strict=True), marker="o", label=name)
             print(name, *(f"{size:,}: {value:.2f}" for size, value in points), sep="  ", flush=True)
         ax.set(xscale="log", xlabel=of, ylabel=unit)
-        ax.set_ylim(bottom=0)
+        ax.set_ylim(0, 1.15 * max(value for points in found.values() for _, value in points))
         ax.spines[["top", "right"]].set_visible(False)
         ax.legend(frameon=False, loc="lower right")
     figure.savefig(path, dpi=110)
