@@ -4,6 +4,7 @@ A lab mixes 10 ms hops with 5 s time-outs. Strictly to scale, all that matters w
 """
 
 from bisect import bisect_right
+from math import fsum
 
 from .text import seconds
 
@@ -79,7 +80,7 @@ def _widths(times: list[int], room: float) -> tuple[list[float], set[int], float
             break  # it is not of another order than the rest
         cut.add(longest)
     widths = [width if number in cut else max(least, scale * gap) for number, gap in enumerate(gaps)]
-    total = sum(widths)
+    total = fsum(widths)  # not sum(): from Python 3.12 on that rounds in another way
     return [width * room / total for width in widths], cut, scale * room / total, short > 0
 
 

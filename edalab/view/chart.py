@@ -1,6 +1,7 @@
 """Boxes and arrows on paper: from left to right, or, where that gets too wide, from top to bottom."""
 
 from collections import Counter
+from math import fsum
 from typing import NamedTuple
 
 from .layers import Node, place
@@ -168,8 +169,8 @@ class _Chart:
             for part in (8, 9, 7, 10, 6, 11, 5) if alone else (12, 13, 11, 10, 9, 8, 7, 6, 5, 14):
                 t, u = part / 16, 1 - part / 16
                 weights = (u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t)
-                x = round(sum(weight * point[0] for weight, point in zip(weights, curve)))
-                y = round(sum(weight * point[1] for weight, point in zip(weights, curve)))
+                x = round(fsum(weight * point[0] for weight, point in zip(weights, curve)))
+                y = round(fsum(weight * point[1] for weight, point in zip(weights, curve)))
                 label = Label(x + shift, y, edge.text, kind, anchor, edge.tip)
                 left, top, right, bottom = label.extent()
                 crossed = any(a < right + 2 and left - 2 < c and b < bottom and top < d for a, b, c, d in taken)
