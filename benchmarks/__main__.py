@@ -1,9 +1,9 @@
 """Measure, print the table, and with --write put it where it is read.
 
-    python -m benchmarks                      everything, some twenty minutes
+    python -m benchmarks                      everything, some ten minutes
     python -m benchmarks messages store       these parts
     python -m benchmarks --write              also into README.md (between its marks) and benchmarks/curves.png
-    python -m benchmarks --small messages …   a tenth of the size; fails where a ratio is by half worse than in small.json
+    python -m benchmarks --small messages …   in a small size; fails where a ratio is by half worse than in small.json
     python -m benchmarks --small --write …    what it compares with from now on
 """
 
@@ -111,7 +111,7 @@ def compare(parts: list[str]) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Ratios to peers and limits, measured in one run.")
     parser.add_argument("parts", nargs="*", help=f"which of {', '.join(PARTS)} (default: all)")
-    parser.add_argument("--small", action="store_true", help="a tenth of the size, compared with small.json")
+    parser.add_argument("--small", action="store_true", help="in a small size, compared with small.json")
     parser.add_argument("--write", action="store_true", help="write the table (with --small: small.json)")
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
