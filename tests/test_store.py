@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from edalab import Command, ConcurrencyError, EventStore, Misuse, Query
-
+from edalab.history import store
 
 
 class Withdraw(Command):
@@ -44,7 +44,8 @@ class Bank(RuleBasedStateMachine):
     @initialize(fold=FOLDS)
     def open(self, fold):
         self.fold, self.start = fold
-        self.folder = TemporaryDirectory()
+        self.folder, self.many = TemporaryDirectory(), store.MANY
+        store.MANY = 2  # so that three events take two statements
         self.path = str(Path(self.folder.name, "bank.db"))
         self.stores = [EventStore(self.path), EventStore(self.path)]
         self.book, self.now = Book(), 0
@@ -56,6 +57,7 @@ class Bank(RuleBasedStateMachine):
             store.close()
         if hasattr(self, "folder"):
             self.folder.cleanup()
+            store.MANY = self.many
 
     # -- what changes it
 
@@ -324,6 +326,27 @@ def test_events_from_anything_that_yields_them():
     store = EventStore(":memory:")
     assert store.append("account-7", (Credited(amount=n) for n in range(3)), recorded=0, ids=(f"id-{n}" for n in range(3))) == 3
     assert [fact.id for fact in store.read()] == ["id-0", "id-1", "id-2"]
+
+
+@pytest.mark.parametrize("number", [1, 63, 64, 65, 200])
+@pytest.mark.parametrize("apart", [False, True], ids=["at once", "apart"])
+def test_a_batch_of_any_size_is_stored_in_its_order(number, apart):
+    bank, moments = account(1, 2), list(range(number, 0, -1))
+    given = {"happened": moments, "ids": [f"id-{n}" for n in moments]} if apart else {"happened": 5}
+    assert bank.append("account-8", [Credited(amount=n) for n in range(number)], 0, recorded=300, **given) == number
+    found = bank.read("account-8")
+    assert [(fact.position, fact.version, fact.event.amount) for fact in found] == [(n + 3, n + 1, n) for n in range(number)]
+    assert [fact.happened_at for fact in found] == [bookkeeping.ZERO + at * 1_000_000 for at in (moments if apart else [5] * number)]
+    assert [fact.own_id for fact in found] == given.get("ids", [None] * number)
+
+
+def test_a_batch_that_cannot_be_stored_whole_leaves_nothing():
+    bank = account(1)
+    bank.connection.execute(
+        "create trigger full before insert on stored_events when new.version = 150 begin select raise(abort, 'the disk is full'); end"
+    )
+    refused(lambda: bank.append("account-7", [Credited(amount=1)] * 200, 1, recorded=9), "the disk is full", "nothing was changed")
+    assert bank.version("account-7") == 1 == len(bank)
 
 
 def test_a_reader_sees_an_event_again_that_it_was_not_done_with():

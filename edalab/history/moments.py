@@ -17,7 +17,7 @@ _WAYS = 'a datetime with a time zone, a date, ISO text such as "2026-03-03T12:00
 def moment(value: object, what: str, *, bound: bool = False) -> int:
     """A moment in microseconds since 1970. A date is its first moment (UTC), or its last where it is a `bound`; a number
     is seconds of virtual time. Raises Misuse, naming `what`, for anything else, and for a time without a zone."""
-    if isinstance(value, float | int | Real) and not isinstance(value, bool) and abs(value) <= 1e9:  # which NaN is not
+    if isinstance(value, (float, int, Real)) and not isinstance(value, bool) and abs(value) <= 1e9:  # which NaN is not
         return _VIRTUAL_ZERO + int(round(value * 1_000_000))
     given = value
     if isinstance(value, str):

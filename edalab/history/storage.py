@@ -3,18 +3,29 @@
 import os
 import sqlite3
 from contextlib import closing
+from functools import lru_cache
 from pathlib import Path
 
 from ..errors import Misuse, listed
-from .stored import COLUMNS
 
 LAYOUT = 1  # of the tables below; a file says with which it was written
 _OURS = int.from_bytes(b"edab", "big")  # the application id in a file's header
 
-# `or fail`, and not abort, which sets pages aside for each row of a batch: a sixth of its time. The transaction is rolled back as one.
-INSERT = f"insert or fail into stored_events ({COLUMNS}) values ({', '.join('?' for _ in COLUMNS.split(', '))})"
+MANY = 64  # events that one statement stores: for each row of an `executemany` Python takes longer than SQLite
+_INSERT = "insert into stored_events (position, stream, version, recorded, correlation, causation, happened, id, type, schema, data) values "
 
-# `insert or replace` would delete without a word to the trigger for that: so an event must be the next in both orders.
+
+@lru_cache(2 * MANY)
+def insertion(number: int, at_once: bool) -> str:
+    """The statement that stores so many events of a stream, the next in both orders. It takes the position and version of the
+    first and what they share; where all happened at once, that moment; then type, schema and data of each, and before these,
+    where they did not, when it happened and its id."""
+    own = "?7, null, ?, ?, ?" if at_once else "?, ?, ?, ?, ?"
+    return _INSERT + ", ".join(f"(?1 + {row}, ?2, ?3 + {row}, ?4, ?5, ?6, {own})" for row in range(number))
+
+
+# `insert or replace` would delete without a word to the trigger for that: so an event must be the next in both orders. Mostly it
+# is the next of the stream that was written to last, which is seen a sixth quicker.
 _TABLES = """
 create table stored_events (position integer primary key, stream text not null, version integer not null, type text not null,
     schema integer not null, data text not null, happened integer not null, recorded integer not null,
@@ -22,8 +33,10 @@ create table stored_events (position integer primary key, stream text not null, 
 ; create unique index stored_event_ids on stored_events (id) where id is not null
 ; create index stored_events_by_time on stored_events (stream, happened, version)
 ; create trigger stored_events_are_added before insert on stored_events
-    when new.position is not (select ifnull(max(position), 0) + 1 from stored_events)
-        or new.version is not (select ifnull(max(version), 0) + 1 from stored_events where stream = new.stream)
+    when (new.position, new.stream, new.version) is not
+            (select position + 1, stream, version + 1 from stored_events order by position desc limit 1)
+        and (new.position is not (select ifnull(max(position), 0) + 1 from stored_events)
+            or new.version is not (select ifnull(max(version), 0) + 1 from stored_events where stream = new.stream))
         or new.id is not null and exists (select 1 from stored_events where id = new.id)
     begin select raise(fail, 'events are facts: append a new one'); end
 ; create trigger stored_events_are_kept before delete on stored_events

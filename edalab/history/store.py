@@ -4,23 +4,24 @@ import gc
 import sqlite3
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from itertools import repeat
+from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConcurrencyError, Misuse, counted, shown
-from ..model import Command, Event, Message, Query
+from ..model import Event, Message
 from .moments import as_datetime, moment
 from .past import Past, check_stream, overtake
-from .storage import INSERT, Transaction, absent, checked, make, opened, told
+from .storage import MANY, Transaction, absent, checked, insertion, make, opened, told
 from .stored import COLUMNS, StoredEvent, is_text, written
 
 if TYPE_CHECKING:
     import pandas
 
 _BY_ID = "select stream, version from stored_events where id = ?"
-_END = """select position, recorded, (select ifnull(max(version), 0) from stored_events where stream = ?),
-    exists (select 1 from stored_snapshots where stream = ?) from stored_events order by position desc limit 1"""
+_END = """select position, recorded,
+    case stream when ?1 then version else (select ifnull(max(version), 0) from stored_events where stream = ?1) end,
+    exists (select 1 from stored_snapshots where stream = ?1) from stored_events order by position desc limit 1"""
 
 
 class EventStore(Past):
@@ -63,7 +64,8 @@ class EventStore(Past):
         is at another, ConcurrencyError shows both sides. `recorded` is, in a simulation, the service's now, and must be given
         elsewhere; in one store it never goes back. `happened` (by default: when recorded) is one moment, or a list with one
         for each event. `ids` gives the events' own, each once in a store."""
-        events = _checked(stream, events)
+        check_stream(stream, among_all=False)
+        events = _listed(stream, events)
         return self._add(stream, list(map(written, events)), events, expected_version, happened, recorded, ids)
 
     def _add(self, stream, rows, events, expected_version, happened, recorded, ids) -> int:
@@ -73,6 +75,9 @@ class EventStore(Past):
         recorded = self._recorded(recorded)
         happened = _each(happened, recorded, len(rows))
         ids = None if ids is None else _own(ids, len(rows))
+        at_once = ids is None and len(set(happened)) == 1
+        if not at_once:
+            rows = [(when, id, *row) for when, id, row in zip(happened, ids or repeat(None), rows)]
         message = getattr(self.connection, "message", None)
         causes = (message.correlation, message.id) if message is not None else (None, None)
         with self._transaction() as db:
@@ -83,13 +88,11 @@ class EventStore(Past):
             _check_clock(recorded, last)
             if ids:
                 self._check_ids(ids)
-            db.executemany(
-                INSERT,
-                [
-                    (position + number, stream, version + number, *row, when, recorded, id, *causes)
-                    for number, (row, when, id) in enumerate(zip(rows, happened, ids or repeat(None)), 1)
-                ],
-            )
+            shared = recorded, *causes, *(happened[:1] if at_once else ())
+            for first in range(0, len(rows), MANY):
+                part = rows[first : first + MANY]
+                begun = position + first + 1, stream, version + first + 1
+                db.execute(insertion(len(part), at_once), (*begun, *shared, *chain.from_iterable(part)))
             if kept and rows:
                 overtake(db, stream, version + 1, min(happened))
         return version + len(rows)
@@ -228,7 +231,7 @@ def _end(db, stream: str) -> tuple:
     """Where a next event of this stream goes: the last position and its moment, the stream's version, and whether there are
     snapshots of it. The tables are made where there are none."""
     try:
-        return db.execute(_END, (stream, stream)).fetchone() or (0, None, 0, False)
+        return db.execute(_END, (stream,)).fetchone() or (0, None, 0, False)
     except sqlite3.Error as error:
         if not absent(error):
             raise
@@ -236,19 +239,12 @@ def _end(db, stream: str) -> tuple:
     return 0, None, 0, False
 
 
-def _checked(stream: object, events: Any) -> list[Event]:
-    check_stream(stream, among_all=False)
-    if type(events) is not list:
-        if not isinstance(events, Iterable) or isinstance(events, str | dict | Message):
-            raise Misuse(f"append takes a list of events: store.append({stream!r}, [{shown(events)}])")
-        events = list(events)
-    for cls in dict.fromkeys(map(type, events)):
-        if not issubclass(cls, Event):
-            event = next(event for event in events if type(event) is cls)
-            kind = next((kind.__name__.lower() for kind in (Command, Query) if issubclass(cls, kind)), None)
-            what = f"{shown(event)} is a {kind}, and a store keeps what happened" if kind else f"{shown(event)} is no event"
-            raise Misuse(f"{what}; append events: class MoneyDeposited(Event)")
-    return events
+def _listed(stream: str, events: Any) -> list[Event]:
+    if type(events) is list:
+        return events
+    if not isinstance(events, Iterable) or isinstance(events, str | dict | Message):
+        raise Misuse(f"append takes a list of events: store.append({stream!r}, [{shown(events)}])")
+    return list(events)
 
 
 def _check_number(value: Any, what: str) -> None:

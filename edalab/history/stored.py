@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pydantic_core import ValidationError, from_json
 
 from ..errors import Misuse, listed, shortened, shown
-from ..model import Event, message_types
+from ..model import Command, Event, Query, message_types
 from ..model.messages import Message
 from .moments import as_datetime
 
@@ -136,8 +136,12 @@ def _unfit(error: ValueError, fact: StoredEvent, version: int) -> str:
 
 
 def written(event: Event) -> tuple[str, int, str]:
-    """The type of an event, its version, and its data as JSON. Raises Misuse where reading that would give something else."""
-    name, version, to_json, kept = _writer(type(event))
+    """The type of an event, its version, and its data as JSON. Raises Misuse for what is no event, and where reading that would
+    give something else."""
+    writer = _writer(type(event))
+    if writer is None:
+        raise Misuse(f"{_no_event(event)}; append events: class MoneyDeposited(Event)")
+    name, version, to_json, kept = writer
     try:
         text = to_json(event).decode()
     except ValueError as error:
@@ -148,10 +152,17 @@ def written(event: Event) -> tuple[str, int, str]:
 
 
 @lru_cache
-def _writer(cls: type[Event]) -> tuple[str, int, Callable, bool]:
-    """What there is to know of a class, and whether its fields can only hold what JSON gives back as it was: to read each
-    event again would make a third of what it takes to append it."""
-    return cls.__name__, cls.__declared__.version, cls.__pydantic_serializer__.to_json, _is_plain(cls.__pydantic_core_schema__, "model")
+def _writer(cls: type) -> tuple[str, int, Callable, bool] | None:
+    """What there is to know of a class of events, and whether its fields can only hold what JSON gives back as it was: to read
+    each event again would make a third of what it takes to append it."""
+    if issubclass(cls, Event):
+        to_json, plain = cls.__pydantic_serializer__.to_json, _is_plain(cls.__pydantic_core_schema__, "model")
+        return cls.__name__, cls.__declared__.version, to_json, plain
+
+
+def _no_event(given: object) -> str:
+    kind = next((kind.__name__.lower() for kind in (Command, Query) if isinstance(given, kind)), None)
+    return f"{shown(given)} is a {kind}, and a store keeps what happened" if kind else f"{shown(given)} is no event"
 
 
 def _check_again(event: Event, text: str) -> None:
