@@ -60,6 +60,7 @@ class Bound(Moments):
         self._stops = sorted({bisect_left(moments, at) for at in self._events})
         self._make_slider(len(moments) - 1)
         self.offer(moments)
+        self.show()
         self._say()
 
     def _make_slider(self, last: int) -> None:

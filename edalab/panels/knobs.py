@@ -35,13 +35,9 @@ class Moments:
 
     def __init__(self, changed: Callable[[], None]):
         self.slider = ipywidgets.IntSlider(0, min=0, max=1, readout=False, layout={"flex": "1 1 auto", "width": "auto"})
-        self.times = [0.0]
+        self.times, self.index = [0.0], 0
         self._changed, self._wanted, self._settling = changed, math.inf, False
         self.slider.observe(self._moved, "value")
-
-    @property
-    def index(self) -> int:
-        return min(self.slider.value, len(self.times) - 1)
 
     @property
     def value(self) -> float:
@@ -57,11 +53,14 @@ class Moments:
 
     def offer(self, times: list) -> None:
         """Take on the moments of another run, and stay where one last moved it, or at the end: not at the moment found
-        near that, else it would creep back from run to run."""
+        near that, else it would creep back from run to run. The slider follows when it is told to `show` it."""
         self.times = times or [0.0]
+        self.index = self._find(self._wanted)
+
+    def show(self) -> None:
         self._settling = True
         self.slider.max = max(1, len(self.times) - 1)  # sent by itself: together with a value beyond it, the browser clips that
-        self.slider.value = self._find(self._wanted)
+        self.slider.value = self.index
         self._settling = False
 
     def _find(self, seconds: float) -> int:
@@ -69,6 +68,7 @@ class Moments:
 
     def _moved(self, _: Any) -> None:
         if not self._settling:
+            self.index = min(self.slider.value, len(self.times) - 1)
             self._wanted = math.inf if self.index == len(self.times) - 1 else self.times[self.index]
             self._changed()
 

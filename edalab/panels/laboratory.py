@@ -1,6 +1,7 @@
 """The laboratory: turn a knob, and the run is played again, drawn, judged, and written down as the line that plays it."""
 
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -135,27 +136,29 @@ class Laboratory:
             system, workload = self._system.make(values), self._workload.make(values)
             self._meet(system, workload)
             self.run = simulate(system, workload, seed=self.seed.value, faults=self.faults)
-            self.verdicts = [verdict for claim in self.claims if (verdict := self._judged(claim)) is not None]
         except Exception as error:  # a learner's code ran: what it raises is to be read on the panel, not in a log
-            self._raised = type(error).__name__
-            self.error = str(error) if isinstance(error, Misuse) else f"{self._raised}: {error}"
+            self._raised, self.error = type(error).__name__, _told(error)
             self.run = getattr(error, "run", None) or self.run
         finally:
             self._settling = False  # also when the learner interrupts a long run
         if self.run is not None:
             self._show_run()
+        if not self._raised:
+            self.verdicts = [verdict for claim in self.claims if (verdict := self._judged(claim)) is not None]
         self._chips.value = sheets.chips(self.verdicts)
         self._said.value = sheets.error(self.error)
         self._code.value = sheets.code(self.code)
         self._hint.value = self._about_the_point()
 
     def _show_run(self) -> None:
-        self._reached = reached(self.run)
         self._offer_tabs([name for name in self._sheets if name != "Saga" or speaks_of_sagas(self.run)])
         if self.every_fault and self.every_fault.tried != (*self._made, self.seed.value):  # its number is of another system
             self.tabs.set_title(self._shown.index("Every fault"), "Every fault")
         self.cursor.offer([time / 1000 for time in choose(self.run).times()])
         self._draw()
+        time.sleep(0.0005)  # the kernel's thread that sends has its turn now: it would wait 5 ms for this one, an eighth of the time
+        self.cursor.show()  # after the picture, for which somebody waits: a browser takes one message after the other
+        self._reached = reached(self.run)
         self._exact.offer([*self._calm, *self._reached])
 
     def _offer_tabs(self, names: list[str]) -> None:
@@ -184,8 +187,8 @@ class Laboratory:
     def _judged(self, claim: Claim) -> Verdict | None:
         try:
             return self.run.check(claim)
-        except Misuse as misuse:
-            self.error = str(misuse)
+        except Exception as error:
+            self.error = _told(error)
             return None
 
     def _about_the_point(self) -> str:
@@ -250,3 +253,7 @@ class Laboratory:
 
     def __repr__(self) -> str:
         return f"<Laboratory: {' '.join(self.code.split())}>"
+
+
+def _told(error: Exception) -> str:
+    return str(error) if isinstance(error, Misuse) else f"{type(error).__name__}: {error}"

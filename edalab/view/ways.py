@@ -20,9 +20,8 @@ def route(plan, passage: Passage):
         return None
     goal = plan.row(target)
     down = goal.lane > row.lane or goal.lane == row.lane and goal is not row and goal.lane >= row.lane
-    between = [
-        r for rows in plan.rows.values() for r in rows if min(row.lane, goal.lane) < r.lane < max(row.lane, goal.lane)
-    ]
+    first, last = (row.lane, goal.lane) if row.lane <= goal.lane else (goal.lane, row.lane)
+    between = [r for rows in plan.rows.values() for r in rows if first < r.lane < last] if last - first > 1 else []
     x1, x2 = source.x, target.x
     if row is goal and source.handling is not target:
         begin = source.handling.x + source.handling.w + 1 if source.handling else x1 + 5

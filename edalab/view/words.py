@@ -95,13 +95,13 @@ def _say_bar(plan, handling: Handling, kind: str) -> None:
 
 def _try(plan, row: Row, kind: str, texts: list[str], places) -> None:
     """Put the first text that fits at the first place where it does; what is healthy gets out of the way of arrows."""
-    look = LABELS[kind]
+    look, first, last = LABELS[kind], plan.left + 4, plan.right - 5
     room: dict[str, list[tuple[int, int, int]]] = {}  # where a text fits between other words: level, from x, to x
     for text in texts:
         width, room[text] = text_width(text, look.size, look.bold), []
         for level, x, anchor in places:
-            left = x - {"start": 0, "middle": width // 2, "end": width}[anchor]
-            if left >= plan.left + 4 and left + width <= plan.right - 5 and row.free(level, left - 3, left + width + 3):
+            left = x if anchor == "start" else x - width if anchor == "end" else x - width // 2
+            if left >= first and left + width <= last and row.free(level, left - 3, left + width + 3):
                 room[text].append((level, left, left + width))
     tries = [(text, wires) for wires in (True, False) for text in texts]
     if kind == "struck":
@@ -112,7 +112,7 @@ def _try(plan, row: Row, kind: str, texts: list[str], places) -> None:
                 return _put(plan, row, level, left, text, kind, right - left)
     for level, x, anchor in places:  # shortened, at the first place where it says anything
         if anchor == "start":
-            end = min(row.free_until(level, x - 3, x + 110), plan.right - 5)
+            end = min(row.free_until(level, x - 3, x + 110), last)
             for space in (110, 80, 50):
                 if x + space <= end:
                     text = shorten(texts[-1], space - 3, look.size, look.bold)
