@@ -63,7 +63,7 @@ class Claim:
         """The verdict on a run. Raises Misuse, naming this claim, where its function fails or returns no evidence."""
         if self.function is None:
             raise Misuse(f"the claim {self.sentence!r} decides nothing yet; write a function of a run below @Claim(...)")
-        if not hasattr(run, "journal"):  # such as the world at a moment
+        if not isinstance(run, Run | Reading):  # such as the world at a moment
             raise Misuse(f"a claim is checked on a whole run, {self.name}.check(run), not on {shown(run)}")
         with Reading(run, listens=self.about is None) as reading:
             evidence = self._ask(reading, run)
