@@ -16,6 +16,7 @@ from ..proof import Claim, Schedule, Verdict
 from ..proof.saga_stories import speaks_of_sagas
 from ..sim import Fault, Faults, Window, parse_plan, simulate
 from ..view.choice import choose
+from ..view.timeline import draw
 from . import sheets
 from .code import Summary, claims_of, line, makers
 from .every_fault import EveryFault
@@ -154,7 +155,8 @@ class Laboratory:
         self._offer_tabs([name for name in self._sheets if name != "Saga" or speaks_of_sagas(self.run)])
         if self.every_fault and self.every_fault.tried != (*self._made, self.seed.value):  # its number is of another system
             self.tabs.set_title(self._shown.index("Every fault"), "Every fault")
-        self.cursor.offer([time / 1000 for time in choose(self.run).times()])
+        self._choice = choose(self.run)
+        self.cursor.offer([time / 1000 for time in self._choice.times()])
         self._draw()
         time.sleep(0.0005)  # the kernel's thread that sends has its turn now: it would wait 5 ms for this one, an eighth of the time
         self.cursor.show()  # after the picture, for which somebody waits: a browser takes one message after the other
@@ -242,7 +244,7 @@ class Laboratory:
         self.tabs.selected_index = 0
 
     def _timeline(self, width: int) -> view.Picture:
-        return view.timeline(self.run, cursor=self.cursor.value, width=width)
+        return draw(self.run, self._choice, self.cursor.value, width)
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
         shown, about = self._panel._repr_mimebundle_() | {"text/plain": self.summary()}, {}

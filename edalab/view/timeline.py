@@ -38,7 +38,11 @@ def timeline(
     shows the story that went worst, unless told otherwise. What is hidden is said below the picture."""
     check_run("timeline", run, "pass the run, and cursor={}")
     check_seconds(cursor=cursor, start=start, end=end)
-    choice = choose(run, correlation, start, end)
+    return draw(run, choose(run, correlation, start, end), cursor, width)
+
+
+def draw(run, choice: Choice, cursor: float | None, width: int) -> Picture:
+    """The timeline of what was chosen of a run."""
     services = run.system.services.values()
     story = Story(choice.rows, choice.whole, frozenset(type_ for service in services for type_, _ in service.handlers))
     told = {row.service for row in choice.rows}
