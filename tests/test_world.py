@@ -1,5 +1,6 @@
 """Virtual time: whole milliseconds, equal times in the order scheduled, an end when nothing is left to do."""
 
+import gc
 import time
 
 import pytest
@@ -127,3 +128,15 @@ def test_every_error_of_simulate_carries_the_run_so_far():
     run = error.value.run
     assert told(run) == ["0 client.publish Posted"]
     assert run.at(run.end / 1000).now == 0
+
+
+def test_a_run_leaves_the_collection_of_garbage_as_it_was():
+    async def wait(ctx):
+        seen.append(gc.get_threshold())
+        await ctx.sleep(1)
+        raise SystemExit
+
+    seen, before = [], gc.get_threshold()
+    with pytest.raises(Misuse):
+        simulate(office(), wait)
+    assert gc.get_threshold() == before and seen[0][0] == before[0] and seen[0][1:] != before[1:]
