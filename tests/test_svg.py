@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from scenes import NASTY, everything, scenes
 
 from edalab.view import svg
-from edalab.view.scene import Scene
+from edalab.view.scene import Box, Scene
 from edalab.view.text import clean
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
@@ -90,3 +90,9 @@ def test_text_is_escaped_wherever_it_stands(text):
 def test_nothing_in_it_can_clash_with_the_page_around_it():
     text = svg.paint(everything())
     assert " id=" not in text and "<style" not in text and " class=" not in text and "url(" not in text
+
+
+def test_what_has_no_tool_tip_is_one_element_for_a_browser():
+    scene = Scene(100, 100, bars=[*(Box(x, 5, 2, 18, "saved") for x in (10, 20, 30)), Box(40, 5, 2, 18, "saved", "told")])
+    text = svg.paint(scene)
+    assert 'd="M10 5h2v18h-2zM20 5h2v18h-2zM30 5h2v18h-2z"' in text and text.count("<rect") == 1

@@ -65,7 +65,7 @@ def test_a_healthy_story_is_quiet():
     picture = timeline(told(*HEALTHY))
     scene = picture.scene
     assert kinds(scene.arrows) == ["message", "message"] and kinds(scene.marks) == ["published"]
-    assert kinds(scene.bars) == ["handled", "saved", "handled"]
+    assert kinds(scene.bars) == ["handled", "saved", "handled"] and scene.bars[0].tip.endswith(", saved at 0.12 s")
     assert words(picture) == ["OrderPlaced o1", "Paid o1"]
     assert "Nothing went wrong" in scene.alt
     assert repr(picture).startswith("timeline of shop: 3 lanes, 2 handlings, 2 arrows; 7 of 7 steps; 0 s to 0.14 s; ")

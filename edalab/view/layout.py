@@ -172,7 +172,7 @@ class Layout:
             scene.bars.append(Box(handling.x, row.y - BAR // 2, handling.w, BAR, kind, told(handling)))
             for point in handling.inner:
                 if point.what == "save":
-                    scene.bars.append(Box(point.x - 1, row.y - BAR // 2, 2, BAR, "saved", point.tip))
+                    scene.bars.append(Box(point.x - 1, row.y - BAR // 2, 2, BAR, "saved", ""))
         for point, row in self.marks:
             scene.marks.append(Mark(point.x, row.y, point.what, point.tip))
         for point in self.points:
@@ -204,5 +204,6 @@ def told(handling: Handling) -> str:
     until = seconds(handling.end) if handling.end is not None else "unfinished"
     who = handling.service + (f" replica {handling.replica}" if handling.replica > 1 else "")
     what = f"{handling.type} {handling.id}" + (f" ({handling.subject})" if handling.subject else "")
-    more = [handling.words, *(point.words for point in handling.inner)]
+    inner = (f"saved at {seconds(point.time)}" if point.what == "save" else point.words for point in handling.inner)
+    more = [handling.words, *inner]
     return clean(", ".join([f"{who}: {what}", f"{seconds(handling.start)} to {until}", *filter(None, more)]), 300)

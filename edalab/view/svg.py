@@ -55,7 +55,11 @@ def _boxes(boxes: list[Box]) -> list[str]:
     for look, group in by_kind(boxes, BOXES):
         rounding = f' rx="{look.radius}"' if look.radius else ""
         parts.append(f'<g fill="{look.fill}"{_stroke(look.edge, look.width, look.dash) if look.edge else ""}>')
+        silent = []  # without a tool-tip: all in one path, for a browser takes most of its time for elements
         for box in group:
+            if not (box.tip or rounding or look.hatch):
+                silent.append(_outline(box.x, box.y, box.w, box.h))
+                continue
             parts.append(_titled(f'<rect x="{box.x}" y="{box.y}" width="{box.w}" height="{box.h}"{rounding}', box.tip))
             if look.hatch:
                 strokes = "".join(
@@ -64,8 +68,12 @@ def _boxes(boxes: list[Box]) -> list[str]:
                 parts.append(
                     f'<path d="{strokes}" fill="none" stroke="{HATCH}" stroke-width="0.8" pointer-events="none"/>'
                 )
-        parts.append("</g>")
+        parts.append(f'<path d="{"".join(silent)}"/></g>' if silent else "</g>")
     return parts
+
+
+def _outline(x: int, y: int, width: int, height: int) -> str:
+    return f"M{x} {y}h{width}v{height}h{-width}z"
 
 
 def _lines(lines: list[Line]) -> list[str]:
@@ -115,11 +123,9 @@ def _labels(labels: list[Label]) -> list[str]:
     parts = []
     for look, group in by_kind(labels, LABELS):
         if look.ground:
-            parts.append(f'<g fill="{look.ground}" fill-opacity="0.85" pointer-events="none">')
-            for label in group:
-                left, top, right, bottom = label.extent()
-                parts.append(f'<rect x="{left}" y="{top}" width="{right - left}" height="{bottom - top}"/>')
-            parts.append("</g>")
+            extents = (label.extent() for label in group)
+            grounds = "".join(_outline(left, top, right - left, bottom - top) for left, top, right, bottom in extents)
+            parts.append(f'<path d="{grounds}" fill="{look.ground}" fill-opacity="0.85" pointer-events="none"/>')
         weight = ' font-weight="bold"' if look.bold else ""
         parts.append(f'<g fill="{look.colour}" font-size="{look.size}"{weight}>')
         for label in group:
