@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from edalab import Command, ConcurrencyError, EventStore, Misuse, Query
 from edalab.history import store
+from edalab.history.storage import insertion
 
 
 class Withdraw(Command):
@@ -338,6 +339,15 @@ def test_a_batch_of_any_size_is_stored_in_its_order(number, apart):
     assert [(fact.position, fact.version, fact.event.amount) for fact in found] == [(n + 3, n + 1, n) for n in range(number)]
     assert [fact.happened_at for fact in found] == [bookkeeping.ZERO + at * 1_000_000 for at in (moments if apart else [5] * number)]
     assert [fact.own_id for fact in found] == given.get("ids", [None] * number)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("given", [{}, {"happened": 1}, {"ids": ["a", "b", "c"]}], ids=["at once", "one moment", "own ids"])
+def test_to_append_warns_of_nothing(given):  # as Python 3.12.0 to 3.12.3 does of parameters with a number
+    bank = EventStore(":memory:")
+    bank.append("account-7", [Credited(amount=1)], 0, recorded=1)
+    assert bank.append("account-7", [Credited(amount=1)] * 3, 1, recorded=2, **given) == 4
+    assert "?1" not in insertion(1, True) + insertion(3, True) + insertion(3, False)
 
 
 def test_a_batch_that_cannot_be_stored_whole_leaves_nothing():

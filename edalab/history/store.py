@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _BY_ID = "select stream, version from stored_events where id = ?"
 _END = """select position, recorded,
-    case stream when ?1 then version else (select ifnull(max(version), 0) from stored_events where stream = ?1) end,
-    exists (select 1 from stored_snapshots where stream = ?1) from stored_events order by position desc limit 1"""
+    case stream when ? then version else (select ifnull(max(version), 0) from stored_events where stream = ?) end,
+    exists (select 1 from stored_snapshots where stream = ?) from stored_events order by position desc limit 1"""
 
 
 class EventStore(Past):
@@ -231,7 +231,7 @@ def _end(db, stream: str) -> tuple:
     """Where a next event of this stream goes: the last position and its moment, the stream's version, and whether there are
     snapshots of it. The tables are made where there are none."""
     try:
-        return db.execute(_END, (stream,)).fetchone() or (0, None, 0, False)
+        return db.execute(_END, (stream, stream, stream)).fetchone() or (0, None, 0, False)
     except sqlite3.Error as error:
         if not absent(error):
             raise
