@@ -380,6 +380,14 @@ print(timeline(run), flow(run), timeline(run).svg(), flow(run).svg())
     assert len(seen) == 1 and len(seen.pop()) > 5_000
 
 
+@pytest.mark.parametrize("width", [1, 60, 200])
+def test_a_picture_too_narrow_for_what_it_shows_is_drawn(width):
+    for number in range(5):
+        system, workload, seed, plan = story(Random(number), 3)
+        run = simulate(system, workload, seed=seed, faults=plan)
+        assert timeline(run, width=width).svg().rstrip().endswith("</svg>")
+
+
 def test_the_digest_changes_when_what_is_shown_changes():
     digests = [repr(timeline(told(*HEALTHY)))]
     digests.append(repr(timeline(told(*HEALTHY[:-1], (141, "commit", "payments", B)))))

@@ -1,6 +1,7 @@
 """A row is one line of bars of a lane, with what stands on it, above it and below it: so nothing overlaps."""
 
 BAR, LINE = 18, 15  # px: height of a bar, of a line of words
+_MARGIN = 512  # px at the left of a picture: in one that is too narrow, something may stand there
 
 
 class Row:
@@ -43,9 +44,9 @@ class Row:
 
 def _pixels(left: int, right: int) -> int:
     """A bit for each px from `left` to before `right`."""
-    return (1 << max(right, 0)) - (1 << max(left, 0)) if left < right else 0
+    return (1 << max(right + _MARGIN, 0)) - (1 << max(left + _MARGIN, 0)) if left < right else 0
 
 
 def _between(pixels: int, left: int, right: int) -> int:
     """Those from `left` to before `right`, the first in bit 0."""
-    return pixels >> left & ((1 << right - left) - 1) if left < right else 0
+    return pixels >> max(left + _MARGIN, 0) & ((1 << right - left) - 1) if left < right else 0
