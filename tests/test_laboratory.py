@@ -125,6 +125,33 @@ def test_an_exact_fault_breaks_the_claim_and_a_knob_mends_it(lab):
     assert lab.run.faults == [] and lab.action.disabled
 
 
+def test_who_interrupts_a_claim_sees_the_new_run_and_no_old_verdict():
+    @Claim("nobody interrupts")
+    def patient(run):
+        if run.seed:
+            raise KeyboardInterrupt
+
+    lab = Laboratory(shop, three_orders, claims=[charged_once, patient])
+    assert "each order is charged once" in lab._chips.value
+    with pytest.raises(KeyboardInterrupt):
+        lab.seed.value = 1
+    assert lab.run.seed == 1 and lab.verdicts == [] and "each order" not in lab._chips.value
+    assert lab.run.digest in lab._code.value and visible(lab) == f'<div class="edalab-picture">{lab._timeline(624).svg()}</div>'
+    lab.seed.value = 0
+    assert [verdict.outcome for verdict in lab.verdicts][0] == "holds"
+
+
+def test_where_no_run_was_ever_played_there_is_no_picture():
+    def unfinished():
+        raise ValueError("not written yet")
+
+    lab = Laboratory(unfinished, three_orders)
+    assert lab.error == "ValueError: not written yet"
+    with pytest.raises(Misuse, match="no run was played that could be shown: ValueError: not written yet"):
+        lab.picture()
+    assert "image/png" not in lab._repr_mimebundle_()[0]
+
+
 def test_the_line_makes_the_same_run_again(lab):
     assert pasted(lab).digest == lab.run.digest
     lab.seed.value, lab.drop.value, lab.delay.value, lab.dedup.value, lab.replicas.value = 7, 0.15, 0.3, "by id", 2

@@ -120,6 +120,8 @@ class Laboratory:
 
     def picture(self) -> view.Picture:
         """What is on the screen as one still picture: the timeline, the verdicts, the line of code."""
+        if self.run is None:
+            raise Misuse(f"no run was played that could be shown: {self.error}")
         return still(self._timeline(900), self.verdicts, self.error, self.code)
 
     # -- playing
@@ -144,12 +146,14 @@ class Laboratory:
             self._settling = False  # also when the learner interrupts a long run
         if self.run is not None:
             self._show_run()
-        if not self._raised:
-            self.verdicts = [verdict for claim in self.claims if (verdict := self._judged(claim)) is not None]
-        self._chips.value = sheets.chips(self.verdicts)
-        self._said.value = sheets.error(self.error)
-        self._code.value = sheets.code(self.code)
-        self._hint.value = self._about_the_point()
+        try:
+            if not self._raised:
+                self.verdicts = [verdict for claim in self.claims if (verdict := self._judged(claim)) is not None]
+        finally:  # who interrupts a slow claim sees no verdict, and not that of the run before under the picture of this one
+            self._chips.value = sheets.chips(self.verdicts)
+            self._said.value = sheets.error(self.error)
+            self._code.value = sheets.code(self.code)
+            self._hint.value = self._about_the_point()
 
     def _show_run(self) -> None:
         self._offer_tabs([name for name in self._sheets if name != "Saga" or speaks_of_sagas(self.run)])
