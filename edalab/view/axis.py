@@ -21,14 +21,14 @@ class Axis:
         rooms = [instants[time] for time in self.times]
         self.shrunk = min(1.0, 0.6 * (right - left) / (sum(rooms) or 1))  # how much of what they need the instants get
         widths, cut, self.scale, self.stretched = _widths(self.times, right - left - sum(rooms) * self.shrunk)
-        self.starts: list[float] = []  # x at which each instant begins
-        self.ends: list[float] = []  # and at which what it needs by itself ends
+        self.starts: dict[int, float] = {}  # x at which each instant begins
+        self.ends: dict[int, float] = {}  # and at which what it needs by itself ends
         self.cuts: list[tuple[int, int, int, int]] = []  # x from, x to, ms from, ms to
         x = float(left)
         for number, time in enumerate(self.times):
-            self.starts.append(x)
+            self.starts[time] = x
             x += rooms[number] * self.shrunk
-            self.ends.append(x)
+            self.ends[time] = x
             if number in cut:
                 self.cuts.append((round(x), round(x + widths[number]), time, self.times[number + 1]))
             x += widths[number] if number < len(widths) else 0
@@ -36,15 +36,16 @@ class Axis:
 
     def x(self, time: int, rank: float = 0) -> int:
         """Where a time stands; `rank` px further on for what comes later in the same instant."""
-        at = bisect_right(self.times, time) - 1
-        if at < 0:
-            return round(self.starts[0])
-        if self.times[at] == time:
-            return round(self.starts[at] + rank * self.shrunk)
-        if at + 1 == len(self.times):
+        if time in self.starts:
+            return round(self.starts[time] + rank * self.shrunk)
+        if time < self.times[0]:
+            return round(self.starts[self.times[0]])
+        if time > self.times[-1]:
             return self.end
-        share = (time - self.times[at]) / (self.times[at + 1] - self.times[at])
-        return round(self.ends[at] + share * (self.starts[at + 1] - self.ends[at]))
+        at = bisect_right(self.times, time)
+        before, after = self.times[at - 1], self.times[at]
+        share = (time - before) / (after - before)
+        return round(self.ends[before] + share * (self.starts[after] - self.ends[before]))
 
     def ticks(self) -> list[tuple[int, str]]:
         """Places for labels, with the words: round times, and where the axis goes on behind a cut."""

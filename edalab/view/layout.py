@@ -24,6 +24,7 @@ class Layout:
         self.top = top
         self.lane_of = {name: number for number, name in enumerate(services)}
         self.rows: dict[tuple[str, int], list[Row]] = {}
+        self.row_of: dict[Handling, Row] = {}
         self.tracks: list[list[list[tuple[int, int]]]] = [[] for _ in range(len(services) + 1)]
         self.points: list[Point] = [p for p in story.points if window[0] <= p.time <= window[1]]
         self.words: list[tuple[Row, int, int, str, str]] = []
@@ -46,21 +47,21 @@ class Layout:
         instants = {start: 0, end: 0}
         ranks: dict[tuple, int] = {}
 
-        def moment(key: tuple, time: int, room: int) -> int:
-            rank = ranks.get((*key, time), 0)
-            ranks[*key, time] = rank + room
+        def moment(item: Handling | Point, time: int, room: int) -> int:
+            at = item.service, item.replica, time
+            rank = ranks.get(at, 0)
+            ranks[at] = rank + room
             instants[time] = max(instants.get(time, 0), rank + room)
             return rank
 
         for handling in self.story.handlings:
-            key = handling.service, handling.replica
             begin, stop = handling.start, end if handling.end is None else handling.end
-            handling.x = moment(key, begin, LEAST if begin == stop else 0)
+            handling.x = moment(handling, begin, LEAST if begin == stop else 0)
             instants.setdefault(stop, 0)
             for point in handling.inner:
                 instants.setdefault(point.time, 0)
         for point in self.points:
-            point.rank = moment((point.service, point.replica), point.time, 10 if point.what != "hear" else 0)
+            point.rank = moment(point, point.time, 10 if point.what != "hear" else 0)
         for span in self.story.spans:
             for time in (span.start, span.end):
                 if time is not None and start < time < end:
@@ -68,10 +69,10 @@ class Layout:
         last = max(self.story.handlings, key=lambda handling: handling.start, default=None)
         words = text_width(f"{last.type} {last.subject or last.words}", 11, True) if last else 0
         self.axis = Axis(instants, self.left + 10, self.right - max(40, min(150, words - 10)))
+        least = max(4, int(LEAST * self.axis.shrunk) - 2)
         for handling in self.story.handlings:
             end_x = self.axis.x(end if handling.end is None else handling.end)
             handling.x = self.axis.x(handling.start, handling.x)
-            least = max(4, int(LEAST * self.axis.shrunk) - 2)
             handling.w = max(least, end_x - handling.x)
             right = handling.x + handling.w
             for number, point in enumerate(handling.inner):
@@ -107,29 +108,30 @@ class Layout:
             for key in keys:
                 self.rows[key] = [Row(number) for _ in range(max(1, len(stacked.get(key, ()))))]
         for handling in self.story.handlings:
-            self.row(handling).take(0, handling.x - 1, handling.x + handling.w + 1)
+            row = self.row_of[handling] = self.rows[handling.service, handling.replica][handling.row]
+            row.take(0, handling.x - 1, handling.x + handling.w + 1)
         for span in self.story.spans:
             if span.kind != "waiting" and span.service in self.lane_of and self.within(span):
                 self.rows[span.service, span.replica][0].spans.append((span.x, span.x + span.w))
         self.marks: list[tuple[Point, Row]] = []
         inner = [point for handling in self.story.handlings for point in handling.inner]
         for point in [*inner, *self.points]:
-            row = self.row(point)
             if point.what not in ("save", "send", "hear"):
+                row = self.row(point)
                 taken = [other.x for other, its in self.marks if its is row]
                 while any(abs(point.x - x) < 11 for x in taken) and point.x < self.right - 12:
                     point.x += 1
                 self.marks.append((point, row))
                 row.take(0, point.x - 7, point.x + 7)
             elif point.what == "send" and not point.handling:
-                row.take(0, point.x - 4, point.x + 4)
+                self.row(point).take(0, point.x - 4, point.x + 4)
 
     def within(self, span) -> bool:
         return span.start <= self.window[1] and (span.end is None or span.end >= self.window[0])
 
     def row(self, item: Handling | Point) -> Row:
         handling = item if isinstance(item, Handling) else item.handling
-        return self.rows[item.service, item.replica][handling.row if handling else 0]
+        return self.row_of[handling] if handling else self.rows[item.service, item.replica][0]
 
     # -- y
 
@@ -203,7 +205,7 @@ def told(handling: Handling) -> str:
     """A handling in words, for its tool-tip."""
     until = seconds(handling.end) if handling.end is not None else "unfinished"
     who = handling.service + (f" replica {handling.replica}" if handling.replica > 1 else "")
-    what = f"{handling.type} {handling.id}" + (f" ({handling.subject})" if handling.subject else "")
-    inner = (f"saved at {seconds(point.time)}" if point.what == "save" else point.words for point in handling.inner)
-    more = [handling.words, *inner]
-    return clean(", ".join([f"{who}: {what}", f"{seconds(handling.start)} to {until}", *filter(None, more)]), 300)
+    about = f" ({handling.subject})" if handling.subject else ""
+    said = f"{who}: {handling.type} {handling.id}{about}, {seconds(handling.start)} to {until}"
+    inner = [f"saved at {seconds(point.time)}" if point.what == "save" else point.words for point in handling.inner]
+    return clean(", ".join(filter(None, [said, handling.words, *inner])), 300)

@@ -40,9 +40,14 @@ class Point:
     what: str  # "save", "send", "hear", or the kind of a mark
     handling: Handling | None = None
     words: str = ""
-    tip: str = ""
+    said: str = ""  # its tool-tip begins with this, whatever its words become
+    more: str = ""  # and ends with this
     rank: int = 0
     x: int = 0
+
+    @property
+    def tip(self) -> str:
+        return clean(f"{self.said}, {self.service} at {seconds(self.time)}" + (f": {self.more}" if self.more else ""))
 
 
 @dataclass(slots=True, eq=False)
@@ -88,8 +93,8 @@ class Story:
         self._doom: dict[tuple, str] = {}  # (service, replica) -> at which step a crash struck
         self._lasting: dict[tuple, Span] = {}
         for row in rows:
-            if row.step in _TELL:
-                _TELL[row.step](self, row)
+            if tell := _TELL.get(row.step):
+                tell(self, row)
         if whole:
             for sent in self._sent.values():
                 if not sent.target and not sent.stop and sent.kind == "message":
@@ -114,9 +119,8 @@ class Story:
                 return handling
         return at_work[-1] if at_work else None
 
-    def _point(self, row, what: str, handling: Handling | None, words: str = "", tip: str = "") -> Point:
-        tip = clean(f"{words or what}, {row.service} at {seconds(row.time)}" + (f": {tip}" if tip else ""))
-        point = Point(row.service, row.replica, row.time, what, handling, words, tip)
+    def _point(self, row, what: str, handling: Handling | None, words: str = "", more: str = "") -> Point:
+        point = Point(row.service, row.replica, row.time, what, handling, words, words or what, more)
         (self.points if handling is None else handling.inner).append(point)
         return point
 
@@ -138,11 +142,9 @@ class Story:
         if row.fault == "crash":
             self._doom[row.service, row.replica] = _before(row.step)
             return
-        envelope = row.envelope
-        point = self._point(row, "send", self._worker(row), tip=named(envelope))
-        sent = self._sent[envelope.id] = Passage(
-            "question" if row.step == "ask" else "message", point, None, named(envelope)
-        )
+        envelope, name = row.envelope, named(row.envelope)
+        point = self._point(row, "send", self._worker(row), more=name)
+        sent = self._sent[envelope.id] = Passage("question" if row.step == "ask" else "message", point, None, name)
         if row.fault == "duplicate":
             point.what, point.words = "doubled", "published twice"
         elif row.fault == "delay":
@@ -170,30 +172,26 @@ class Story:
             sent.target = sent.source  # on its way to somebody: not unheard
 
     def handle(self, row) -> None:
-        envelope = row.envelope
-        subject = None if envelope.subject is None else clean(envelope.subject, 60)
-        about = clean(envelope.type, 60), subject, envelope.id
-        handling = Handling(row.service, row.replica, *about, row.attempt, row.time)
+        envelope, attempt = row.envelope, row.attempt or 1
+        type_, subject = clean(envelope.type, 60), None if envelope.subject is None else clean(envelope.subject, 60)
+        handling = Handling(row.service, row.replica, type_, subject, envelope.id, row.attempt, row.time)
         self.handlings.append(handling)
         self._open.setdefault((row.service, row.replica), []).append(handling)
         key = row.service, envelope.id
-        again = key in self._last or (row.attempt or 1) > 1
+        again = key in self._last or attempt > 1
         late = not again and (key in self._late or ("", envelope.id) in self._late)
         before, self._last[key] = self._last.get(key), handling
         if again or late:
             handling.struck = True
-            handling.words = (
-                f"attempt {row.attempt}" if (row.attempt or 1) > 1 else "delivered again" if again else "late"
-            )
+            handling.words = f"attempt {attempt}" if attempt > 1 else "delivered again" if again else "late"
         if sent := self._sent.get(envelope.id):
             source = sent.source
             if before and before.replica == row.replica and before.inner and before.inner[-1].what == "failed":
                 source = before.inner[-1]  # a retry comes from the failure before it
             sent.target = handling
             kind = "again" if again else "late" if late and sent.kind == "message" else sent.kind
-            tip = f"{sent.tip} to {row.service}, {seconds(source.time)} to {seconds(row.time)}" + (
-                f", {handling.words}" if again else ""
-            )
+            more = f", {handling.words}" if again else ""
+            tip = f"{sent.tip} to {row.service}, {seconds(source.time)} to {seconds(row.time)}{more}"
             self.passages.append(Passage(kind, source, handling, tip))
         if row.fault == "crash":
             self._doom[row.service, row.replica] = _before(row.step)
@@ -336,9 +334,8 @@ def _before(step: str) -> str:
 
 def named(envelope) -> str:
     """ "OrderPlaced client-2 (o2)": a message as tool-tips name it."""
-    return clean(
-        f"{envelope.type} {envelope.id}" + (f" ({envelope.subject})" if envelope.subject is not None else ""), 120
-    )
+    subject = f" ({envelope.subject})" if envelope.subject is not None else ""
+    return clean(f"{envelope.type} {envelope.id}{subject}", 120)
 
 
 _TELL = {

@@ -46,8 +46,8 @@ def _stroke(colour: str, width: float, dash) -> str:
     return f' stroke="{colour}" stroke-width="{width:g}"' + (f' stroke-dasharray="{dash[0]} {dash[1]}"' if dash else "")
 
 
-def _titled(tag: str, tip: str) -> str:
-    return f"{tag}><title>{escape(tip)}</title></{tag[1 : tag.index(' ')]}>" if tip else f"{tag}/>"
+def _titled(tag: str, attributes: str, tip: str) -> str:
+    return f"<{tag} {attributes}><title>{escape(tip)}</title></{tag}>" if tip else f"<{tag} {attributes}/>"
 
 
 def _boxes(boxes: list[Box]) -> list[str]:
@@ -60,7 +60,7 @@ def _boxes(boxes: list[Box]) -> list[str]:
             if not (box.tip or rounding or look.hatch):
                 silent.append(_outline(box.x, box.y, box.w, box.h))
                 continue
-            parts.append(_titled(f'<rect x="{box.x}" y="{box.y}" width="{box.w}" height="{box.h}"{rounding}', box.tip))
+            parts.append(_titled("rect", f'x="{box.x}" y="{box.y}" width="{box.w}" height="{box.h}"{rounding}', box.tip))
             if look.hatch:
                 strokes = "".join(
                     f"M{a} {b}L{c} {d}" for a, b, c, d in hatching(look.hatch, box.x, box.y, box.w, box.h)
@@ -104,7 +104,7 @@ def _traces(traces: list[Trace]) -> list[str]:
     parts = []
     for look, group in by_kind(traces, LINES):
         parts.append(f'<g fill="none"{_stroke(*look)}>')
-        parts += [_titled(f'<path d="M{" ".join(map(str, trace.points))}"', trace.tip) for trace in group]
+        parts += [_titled("path", f'd="M{" ".join(map(str, trace.points))}"', trace.tip) for trace in group]
         parts.append("</g>")
     return parts
 
@@ -114,7 +114,7 @@ def _marks(marks: list[Mark]) -> list[str]:
     for (shape, colour), group in by_kind(marks, MARKS):
         filled = SHAPES[shape][0]
         parts.append(f'<g fill="{colour}">' if filled else f'<g fill="none" stroke="{colour}" stroke-width="2">')
-        parts += [_titled(f'<path d="M{mark.x} {mark.y}{_SHAPES[shape]}"', mark.tip) for mark in group]
+        parts += [_titled("path", f'd="M{mark.x} {mark.y}{_SHAPES[shape]}"', mark.tip) for mark in group]
         parts.append("</g>")
     return parts
 

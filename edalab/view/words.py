@@ -96,20 +96,19 @@ def _say_bar(plan, handling: Handling, kind: str) -> None:
 def _try(plan, row: Row, kind: str, texts: list[str], places) -> None:
     """Put the first text that fits at the first place where it does; what is healthy gets out of the way of arrows."""
     look, first, last = LABELS[kind], plan.left + 4, plan.right - 5
-    room: dict[str, list[tuple[int, int, int]]] = {}  # where a text fits between other words: level, from x, to x
-    for text in texts:
-        width, room[text] = text_width(text, look.size, look.bold), []
-        for level, x, anchor in places:
+    sizes = [(number, text_width(text, look.size, look.bold)) for number, text in enumerate(texts)][::-1]
+    fits = []  # where which text fits between other words, with how good that is: the least is the best
+    for level, x, anchor in places:
+        for number, width in sizes:  # from the shortest: where it does not fit, no other does
             left = x if anchor == "start" else x - width if anchor == "end" else x - width // 2
-            if left >= first and left + width <= last and row.free(level, left - 3, left + width + 3):
-                room[text].append((level, left, left + width))
-    tries = [(text, wires) for wires in (True, False) for text in texts]
-    if kind == "struck":
-        tries = [(text, wires) for text in texts for wires in (True, False)]
-    for text, wires in tries:
-        for level, left, right in room[text]:
-            if not wires or row.unwired(level, left - 3, right + 3):
-                return _put(plan, row, level, left, text, kind, right - left)
+            if left < first or left + width > last or not row.free(level, left - 3, left + width + 3):
+                break
+            wired = not row.unwired(level, left - 3, left + width + 3)
+            order = (number, wired) if kind == "struck" else (wired, number)
+            fits.append((order, len(fits), level, left, texts[number], width))
+    if fits:
+        _, _, level, left, text, width = min(fits)
+        return _put(plan, row, level, left, text, kind, width)
     for level, x, anchor in places:  # shortened, at the first place where it says anything
         if anchor == "start":
             end = min(row.free_until(level, x - 3, x + 110), last)
