@@ -12,7 +12,6 @@ LAYOUT = 1  # of the tables below; a file says with which it was written
 _OURS = int.from_bytes(b"edab", "big")  # the application id in a file's header
 
 MANY = 64  # events that one statement stores: for each row of an `executemany` Python takes longer than SQLite
-_SHARED = "position, stream, version, recorded, correlation, causation"
 
 
 @lru_cache(2 * MANY)
@@ -20,7 +19,10 @@ def insertion(number: int, at_once: bool) -> str:
     """The statement that stores so many events of a stream, the next in both orders. It takes the position and version of the
     first and what they share; where all happened at once, that moment; then type, schema and data of each, and before these,
     where they did not, when it happened and its id."""
-    shared, own = (f"{_SHARED}, happened", "type, schema, data") if at_once else (_SHARED, "happened, id, type, schema, data")
+    alike, own = "recorded, correlation, causation", "happened, id, type, schema, data"
+    if at_once:
+        alike, own = f"{alike}, happened", "type, schema, data"
+    shared = f"position, stream, version, {alike}"
     marks = ", ".join("?" for _ in own.split(", "))
     rows = ", ".join(f"({row}, {marks})" for row in range(number))
     given = ", ".join("?" for _ in shared.split(", "))
@@ -28,10 +30,9 @@ def insertion(number: int, at_once: bool) -> str:
     if number == 1:
         return f"{insert}values ({given}, {marks})"
     # Said once by name, and not as ?1: of each of these Python 3.12.0 to 3.12.3 warns, which takes longer than to store an event.
-    rest = shared.partition("version, ")[2]
     return (
         f"{insert}with shared ({shared}) as (values ({given})), own (row, {own}) as (values {rows}) "
-        f"select position + row, stream, version + row, {rest}, {own} from shared cross join own"  # in the order of own
+        f"select position + row, stream, version + row, {alike}, {own} from shared cross join own"  # in the order of own
     )
 
 

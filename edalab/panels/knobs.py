@@ -58,6 +58,7 @@ class Moments:
         self.index = self._find(self._wanted)
 
     def show(self) -> None:
+        """Move the slider to where it is."""
         self._settling = True
         self.slider.max = max(1, len(self.times) - 1)  # sent by itself: together with a value beyond it, the browser clips that
         self.slider.value = self.index

@@ -140,7 +140,7 @@ class Laboratory:
             self._meet(system, workload)
             self.run = simulate(system, workload, seed=self.seed.value, faults=self.faults)
         except Exception as error:  # a learner's code ran: what it raises is to be read on the panel, not in a log
-            self._raised, self.error = type(error).__name__, _told(error)
+            self._raised, self.error = type(error).__name__, sheets.told(error)
             self.run = getattr(error, "run", None) or self.run
         finally:
             self._settling = False  # also when the learner interrupts a long run
@@ -194,7 +194,7 @@ class Laboratory:
         try:
             return self.run.check(claim)
         except Exception as error:
-            self.error = _told(error)
+            self.error = sheets.told(error)
             return None
 
     def _about_the_point(self) -> str:
@@ -221,7 +221,7 @@ class Laboratory:
         try:
             drawn = self._drawn(self._shown[number], seconds)
         except Exception as error:
-            drawn = sheets.error(f"{type(error).__name__}: {error}")
+            drawn = sheets.error(sheets.told(error))
         self.tabs.children[number].value = drawn
         self._when.value = f"{seconds:g} s"
         self.tabs.set_title(self._shown.index("State"), f"State at {seconds:g} s")
@@ -259,7 +259,3 @@ class Laboratory:
 
     def __repr__(self) -> str:
         return f"<Laboratory: {' '.join(self.code.split())}>"
-
-
-def _told(error: Exception) -> str:
-    return str(error) if isinstance(error, Misuse) else f"{type(error).__name__}: {error}"

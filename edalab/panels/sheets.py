@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
+from ..errors import Misuse
 from ..history import Run, Step
 from ..proof import Verdict
 from ..proof.claims import SIGNS
@@ -34,6 +35,11 @@ STYLE = """<style>
 .edalab-panel .edalab-code { font: 12px/1.4 "DejaVu Sans Mono", Menlo, Consolas, monospace; white-space: pre-wrap; user-select: all;
   padding: 8px 10px; border-radius: 5px; background: var(--jp-layout-color2, #f5f7f9); }
 </style>""".replace("FAULT", FAULT)
+
+
+def told(error: Exception) -> str:
+    """What an error says: a misuse its sentence, any other its type as well."""
+    return str(error) if isinstance(error, Misuse) else f"{type(error).__name__}: {error}"
 
 
 def chips(verdicts: Iterable[Verdict]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets
 
 from .. import view
-from ..errors import Misuse, shown
+from ..errors import shown
 from ..history import EventStore
 from ..history.stored import StoredEvent
 from ..view.calendar import Calendar
@@ -86,7 +86,7 @@ class TimeTravel:
             self._ask()
             self._picture.value = f'<div class="edalab-picture">{self._drawing(WIDTH).svg()}</div>'
         except Exception as error:  # a learner's fold ran: what it raises is to be read on the panel, not in a log
-            self.error = str(error) if isinstance(error, Misuse) else f"{type(error).__name__}: {error}"
+            self.error = sheets.told(error)
             self._picture.value, self._states.value, self._why.value = sheets.error(self.error), "", ""
         self._code.value = sheets.code(self.code)
 

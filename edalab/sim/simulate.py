@@ -78,7 +78,8 @@ def simulate(
 @contextmanager
 def young_garbage_only() -> Iterator[None]:
     """A record only grows. Looking for garbage among what it keeps, again and again, as Python does by itself, made a message in a
-    run of a million cost 1.8 times as much as in one of a thousand; only what is new is looked through, once."""
+    run of a million cost 1.8 times as much as in one of a thousand; only what is new is looked through, once. What was
+    in use then and becomes garbage in a circle later waits for the end of the run."""
     young, *older = gc.get_threshold()
     gc.set_threshold(young, 1_000_000, 1_000_000)
     try:

@@ -174,7 +174,7 @@ class Layout:
             scene.bars.append(Box(handling.x, row.y - BAR // 2, handling.w, BAR, kind, told(handling)))
             for point in handling.inner:
                 if point.what == "save":
-                    scene.bars.append(Box(point.x - 1, row.y - BAR // 2, 2, BAR, "saved", ""))
+                    scene.bars.append(Box(point.x - 1, row.y - BAR // 2, 2, BAR, "saved"))
         for point, row in self.marks:
             scene.marks.append(Mark(point.x, row.y, point.what, point.tip))
         for point in self.points:
