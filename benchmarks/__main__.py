@@ -1,10 +1,10 @@
 """Measure, print the table, and with --write put it where it is read.
 
-    python -m benchmarks                      everything, some ten minutes
-    python -m benchmarks messages store       these parts
-    python -m benchmarks --write              also into README.md (between its marks) and benchmarks/curves.png
-    python -m benchmarks --small messages …   in a small size; fails where a ratio is by half worse than in small.json
-    python -m benchmarks --small --write …    what it compares with from now on
+python -m benchmarks                      everything, some ten minutes
+python -m benchmarks messages store       these parts
+python -m benchmarks --write              also into README.md (between its marks) and benchmarks/curves.png
+python -m benchmarks --small messages …   in a small size; fails where a ratio is by half worse than in small.json
+python -m benchmarks --small --write …    what it compares with from now on
 """
 
 import argparse
@@ -25,8 +25,14 @@ WORSE = 1.5
 
 
 def machine() -> str:
-    names = [line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
-    cpu = f"{len(names)} cores of {names[0]}" if names else platform.processor() or platform.machine()
+    names = [
+        line.partition(":")[2].strip()
+        for line in _lines("/proc/cpuinfo")
+        if line.startswith("model name")
+    ]
+    cpu = (
+        f"{len(names)} cores of {names[0]}" if names else platform.processor() or platform.machine()
+    )
     return f"{date.today().isoformat()}, {platform.system()}, {cpu}, Python {platform.python_version()}"
 
 
@@ -51,7 +57,9 @@ def write(rows: list[Row]) -> None:
     readme = HERE.parent / "README.md"
     before, _, rest = readme.read_text(encoding="utf-8").partition(MARKS[0])
     _, _, after = rest.partition(MARKS[1])
-    text = "\n".join(["", f"Measured on {machine()}.", "", *table(HEAD, [row.cells() for row in rows]), ""])
+    text = "\n".join(
+        ["", f"Measured on {machine()}.", "", *table(HEAD, [row.cells() for row in rows]), ""]
+    )
     readme.write_text(before + MARKS[0] + text + MARKS[1] + after, encoding="utf-8")
 
 
@@ -85,7 +93,9 @@ def worse(rows: list[Row]) -> dict[str, str]:
     """The rows whose ratio is by half worse than in small.json, in words."""
     known = json.loads(SMALL.read_text(encoding="utf-8"))
     return {
-        name(row): f"worse by half: {name(row)}: {number(row.ratio)}, was {number(known[name(row)])}"
+        name(
+            row
+        ): f"worse by half: {name(row)}: {number(row.ratio)}, was {number(known[name(row)])}"
         for row in rows
         if row.ratio > WORSE * known.get(name(row), row.ratio)
     }
@@ -109,10 +119,16 @@ def compare(parts: list[str]) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Ratios to peers and limits, measured in one run.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Ratios to peers and limits, measured in one run."
+    )
     parser.add_argument("parts", nargs="*", help=f"which of {', '.join(PARTS)} (default: all)")
-    parser.add_argument("--small", action="store_true", help="in a small size, compared with small.json")
-    parser.add_argument("--write", action="store_true", help="write the table (with --small: small.json)")
+    parser.add_argument(
+        "--small", action="store_true", help="in a small size, compared with small.json"
+    )
+    parser.add_argument(
+        "--write", action="store_true", help="write the table (with --small: small.json)"
+    )
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"no part {', '.join(sorted(unknown))}; parts: {', '.join(PARTS)}")
@@ -125,7 +141,11 @@ def main() -> int:
         keep(rows)
         return 0
     missed = [row for row in rows if not row.reached]
-    print(f"{len(rows)} rows, {len(missed)} targets missed", *(f"  {row.what}: {row.ours} beside {row.beside}" for row in missed), sep="\n")
+    print(
+        f"{len(rows)} rows, {len(missed)} targets missed",
+        *(f"  {row.what}: {row.ours} beside {row.beside}" for row in missed),
+        sep="\n",
+    )
     if options.write:
         curves(HERE / "curves.png")
         write(rows)

@@ -76,7 +76,10 @@ MOST = {"a claim that reads rows": 1.3, "a claim that reads the journal": 1.3}
 
 def rows(small: bool) -> Iterator[Row]:
     system = shop()
-    plans = [schedule.faults for schedule in explore(system, three_orders, CLAIMS["seven claims"]).schedules]
+    plans = [
+        schedule.faults
+        for schedule in explore(system, three_orders, CLAIMS["seven claims"]).schedules
+    ]
 
     def plain() -> None:
         for _ in plans:
@@ -87,9 +90,19 @@ def rows(small: bool) -> Iterator[Row]:
             simulate(system, three_orders, faults=faults)
 
     sides = {"plain": plain, "the faults simulated, nothing checked": faulty}
-    sides |= {f"explored, {name}": partial(explore, system, three_orders, chosen) for name, chosen in CLAIMS.items()}
-    took = in_turns({name: partial(seconds, side) for name, side in sides.items()}, 5 if small else ROUNDS)
+    sides |= {
+        f"explored, {name}": partial(explore, system, three_orders, chosen)
+        for name, chosen in CLAIMS.items()
+    }
+    took = in_turns(
+        {name: partial(seconds, side) for name, side in sides.items()}, 5 if small else ROUNDS
+    )
     beside = f"{len(plans):,} plain runs: {median(took['plain']) * 1000:.0f} ms"
     for name in list(sides)[1:]:
-        ours, most = f"{median(took[name]) * 1000:.0f} ms", MOST.get(name.removeprefix("explored, "))
-        yield Row(f"every single fault: {name}", ours, beside, ratios(took[name], took["plain"]), most)
+        ours, most = (
+            f"{median(took[name]) * 1000:.0f} ms",
+            MOST.get(name.removeprefix("explored, ")),
+        )
+        yield Row(
+            f"every single fault: {name}", ours, beside, ratios(took[name], took["plain"]), most
+        )

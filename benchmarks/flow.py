@@ -18,7 +18,10 @@ class LinePacked(Event, topic="packs", key="line"):
 
 def shop() -> System:
     shop = System("shop")
-    stock, packing = shop.service("stock"), shop.service("packing", schema="create table packed (line text)")
+    stock, packing = (
+        shop.service("stock"),
+        shop.service("packing", schema="create table packed (line text)"),
+    )
     shipping = shop.service("shipping", schema="create table shipped (line text)")
 
     @stock.on(OrderPlaced)

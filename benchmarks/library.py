@@ -23,13 +23,19 @@ class Aggregates:
     """As its own pages show it: an application saves an aggregate whose methods make events and apply them."""
 
     def __init__(self, place: str, events: list):
-        self.application = Application({"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": place})
+        self.application = Application(
+            {"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": place}
+        )
         self.account, self.events = Account(), events
 
     def append(self, batch: int) -> None:
         for first in range(0, len(self.events), batch):
             for fact in self.events[first : first + batch]:
-                change = self.account.deposit if type(fact).__name__ == "MoneyDeposited" else self.account.withdraw
+                change = (
+                    self.account.deposit
+                    if type(fact).__name__ == "MoneyDeposited"
+                    else self.account.withdraw
+                )
                 change(fact.amount, fact.currency)
             self.application.save(self.account)
 

@@ -162,7 +162,12 @@ def in_happysim_topic(messages: int) -> int:
         def handle_event(self, event):
             for number in range(messages):
                 order = {"order": OrderPlaced(order_id=number)}
-                yield 0.01, topic.publish_sync(Event(time=self.now, event_type="OrderPlaced", target=topic, context=order))
+                yield (
+                    0.01,
+                    topic.publish_sync(
+                        Event(time=self.now, event_type="OrderPlaced", target=topic, context=order)
+                    ),
+                )
 
     payments, topic = Payments("payments"), Topic("orders")
     topic.subscribe(payments)
@@ -216,12 +221,17 @@ def microseconds(play: Callable[[int], int], messages: int) -> float:
 
 def rows(small: bool) -> Iterator[Row]:
     messages, rounds = (MESSAGES // 5, 5) if small else (MESSAGES, ROUNDS)
-    sides = {"edalab": partial(microseconds, edalab, messages), "heap": partial(microseconds, heap, messages)}
+    sides = {
+        "edalab": partial(microseconds, edalab, messages),
+        "heap": partial(microseconds, heap, messages),
+    }
     for name, (play, _, slower) in PEERS.items():
         try:
             play(100)  # imports, and what Python specializes, are no part of the first round
         except ImportError as error:
-            print(f"left out: {name}: {error.name} is not installed here (happysim wants Python 3.13)")
+            print(
+                f"left out: {name}: {error.name} is not installed here (happysim wants Python 3.13)"
+            )
         else:
             sides[name] = partial(microseconds, play, messages // slower)
     edalab(100), heap(100)
@@ -230,7 +240,9 @@ def rows(small: bool) -> Iterator[Row]:
     for name in list(sides)[2:]:
         most = PEERS[name][1]
         beside = f"{name}: {median(took[name]):.1f} µs"
-        yield Row("a message, full record kept", ours, beside, ratios(took["edalab"], took[name]), most)
+        yield Row(
+            "a message, full record kept", ours, beside, ratios(took["edalab"], took[name]), most
+        )
     beside = f"the limit: a bare heap loop: {median(took['heap']):.1f} µs"
     yield Row("a message, full record kept", ours, beside, ratios(took["edalab"], took["heap"]))
     yield from _of_a_run(messages, rounds)
@@ -255,7 +267,9 @@ def _of_a_run(messages: int, rounds: int) -> Iterator[Row]:
             took[name].append(side())
     for name in ("digest", "steps"):
         ours = f"{median(took[name]) / messages * 1e6:.1f} µs a message"
-        yield Row(f"`run.{name}`, asked for once", ours, "the run itself", ratios(took[name], took["run"]))
+        yield Row(
+            f"`run.{name}`, asked for once", ours, "the run itself", ratios(took[name], took["run"])
+        )
 
 
 def _memory(messages: int) -> Row:
@@ -274,15 +288,30 @@ def _memory(messages: int) -> Row:
     alone = traced(lambda: [OrderPlaced(order_id=number) for number in range(messages)])
     whole = traced(lambda: edalab(messages, kept))
     each = (whole - alone) / messages
-    return Row("the record kept, a message", f"{each:.0f} bytes", "600 bytes beyond the message object", [each / 600], 1.0)
+    return Row(
+        "the record kept, a message",
+        f"{each:.0f} bytes",
+        "600 bytes beyond the message object",
+        [each / 600],
+        1.0,
+    )
 
 
 def _flat(sizes: tuple[int, ...], rounds: int) -> Row:
     """A message in a run of many, beside one in a run of few: the same number of messages, in so many runs."""
     few, many = sizes[0], sizes[-1]
     rounds = min(rounds, 3)
-    took = in_turns({"few": lambda: _several(few, min(many, 20 * few)), "many": lambda: microseconds(edalab, many)}, rounds)
-    ours, beside = f"{median(took['many']):.1f} µs", f"one in a run of {few:,}: {median(took['few']):.1f} µs"
+    took = in_turns(
+        {
+            "few": lambda: _several(few, min(many, 20 * few)),
+            "many": lambda: microseconds(edalab, many),
+        },
+        rounds,
+    )
+    ours, beside = (
+        f"{median(took['many']):.1f} µs",
+        f"one in a run of {few:,}: {median(took['few']):.1f} µs",
+    )
     return Row(f"a message in a run of {many:,}", ours, beside, ratios(took["many"], took["few"]))
 
 
@@ -293,4 +322,7 @@ def _several(size: int, messages: int) -> float:
 def curve() -> dict[str, list[tuple[int, float]]]:
     """Microseconds a message, by the number of messages in a run."""
     sides = {"edalab, full record kept": edalab, "SimPy, by hand, no record": in_simpy}
-    return {name: [(size, median(microseconds(play, size) for _ in range(3))) for size in CURVE] for name, play in sides.items()}
+    return {
+        name: [(size, median(microseconds(play, size) for _ in range(3))) for size in CURVE]
+        for name, play in sides.items()
+    }

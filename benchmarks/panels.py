@@ -140,17 +140,39 @@ def _sliders(lab, browser, arrows: int, most: int, moves: int) -> Iterator[Row]:
             opened(lab, page, f"{name}-{arrows}", source.format(arrows=arrows))
             page.evaluate(_MOVE, [slider, picture, 5])
             took[name] = page.evaluate(_MOVE, [slider, picture, moves])
-            drags[name] = [page.evaluate(_DRAG, [slider, picture, DRAG, key]) for key in ("ArrowRight", "ArrowLeft") * 2]
+            drags[name] = [
+                page.evaluate(_DRAG, [slider, picture, DRAG, key])
+                for key in ("ArrowRight", "ArrowLeft") * 2
+            ]
     floor = _there(took["bare"])
     beside = f"a bare slider and the same picture, drawn before: {_said(took['bare'])}"
-    for name, words in (("drawn", f"`simulate`, a timeline of all {arrows} arrows"), ("panel", f"the Laboratory, a run of {arrows} arrows")):
+    for name, words in (
+        ("drawn", f"`simulate`, a timeline of all {arrows} arrows"),
+        ("panel", f"the Laboratory, a run of {arrows} arrows"),
+    ):
         mine, settled = _there(took[name]), median(drags[name])
         spread = sorted(ms / floor for ms, _ in took[name])
-        yield Row(f"slider to picture: {words}", _said(took[name]), beside, spread, None, f"at most {most} ms", mine <= most)
+        yield Row(
+            f"slider to picture: {words}",
+            _said(took[name]),
+            beside,
+            spread,
+            None,
+            f"at most {most} ms",
+            mine <= most,
+        )
         what = f"settled after a drag of {DRAG} steps: {words}"
         beside_one = f"a bare slider dragged: {median(drags['bare']):.0f} ms"
         spread = sorted(ms / max(1, median(drags["bare"])) for ms in drags[name])
-        yield Row(what, f"{settled:.0f} ms", beside_one, spread, None, f"at most {SETTLED} ms", settled <= SETTLED)
+        yield Row(
+            what,
+            f"{settled:.0f} ms",
+            beside_one,
+            spread,
+            None,
+            f"at most {SETTLED} ms",
+            settled <= SETTLED,
+        )
 
 
 def _matrix(lab, browser, moves: int) -> Row:
@@ -167,7 +189,15 @@ def _matrix(lab, browser, moves: int) -> Row:
         took = page.evaluate(_MOVE, [SEED, ".edalab-marks", moves])
     floor, mine = _there(line), _there(took)
     spread, wanted = sorted(ms / floor for ms, _ in took), f"at most {MATRIX} ms"
-    return Row("slider to fault matrix, lesson 02", _said(took), f"its timeline: {_said(line)}", spread, None, wanted, mine <= MATRIX)
+    return Row(
+        "slider to fault matrix, lesson 02",
+        _said(took),
+        f"its timeline: {_said(line)}",
+        spread,
+        None,
+        wanted,
+        mine <= MATRIX,
+    )
 
 
 def _there(took: list) -> float:

@@ -43,7 +43,9 @@ print(len(picture.scene.arrows), drawn - start, done - drawn, perf_counter() - d
 def _python(code: str) -> str:
     """What code prints in a fresh process that finds compiled what was compiled before, as a learner's does."""
     warm = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=warm).stdout
+    return subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=warm
+    ).stdout
 
 
 def rows(small: bool) -> Iterator[Row]:
@@ -52,10 +54,20 @@ def rows(small: bool) -> Iterator[Row]:
     sides = {name: lambda code=code: wall(lambda: _python(code)) for name, code in
              {"edalab": "import edalab", "pydantic": "import pydantic; pydantic.BaseModel", "nothing": "pass"}.items()}  # fmt: skip
     took = in_turns(sides, rounds)
-    mine, theirs = ([a - b for a, b in zip(took[name], took["nothing"])] for name in ("edalab", "pydantic"))
+    mine, theirs = (
+        [a - b for a, b in zip(took[name], took["nothing"])] for name in ("edalab", "pydantic")
+    )
     beside = f"`import pydantic`, which it needs: {median(theirs) * 1000:.0f} ms"
     wanted = f"at most {IMPORT * 1000:.0f} ms"
-    yield Row("`import edalab`", f"{median(mine) * 1000:.0f} ms", beside, ratios(mine, theirs), None, wanted, median(mine) <= IMPORT)
+    yield Row(
+        "`import edalab`",
+        f"{median(mine) * 1000:.0f} ms",
+        beside,
+        ratios(mine, theirs),
+        None,
+        wanted,
+        median(mine) <= IMPORT,
+    )
 
     drawn = [list(map(float, _python(_FIRST).split())) for _ in range(rounds)]
     assert {arrows for arrows, *_ in drawn} == {300}
@@ -64,4 +76,6 @@ def rows(small: bool) -> Iterator[Row]:
     for name, mine in (("SVG", svg), ("PNG", png)):
         wanted, met = f"at most {FIRST} ms", median(mine) * 1000 <= FIRST
         what = f"first picture of a run, timeline of 300 arrows, {name}"
-        yield Row(what, f"{median(mine) * 1000:.0f} ms", beside, ratios(mine, empty), None, wanted, met)
+        yield Row(
+            what, f"{median(mine) * 1000:.0f} ms", beside, ratios(mine, empty), None, wanted, met
+        )

@@ -29,9 +29,17 @@ class Row(NamedTuple):
 
     def cells(self) -> list[str]:
         low, high = min(self.ratios), max(self.ratios)
-        wanted = ", ".join(filter(None, [f"≤ {number(self.most)}" if self.most else "", self.wanted]))
+        wanted = ", ".join(
+            filter(None, [f"≤ {number(self.most)}" if self.most else "", self.wanted])
+        )
         verdict = "" if not wanted else f"{wanted} {'✓' if self.reached else '✗'}"
-        return [self.what, self.ours, self.beside, f"**{number(self.ratio)}** ({number(low)} to {number(high)})", verdict]
+        return [
+            self.what,
+            self.ours,
+            self.beside,
+            f"**{number(self.ratio)}** ({number(low)} to {number(high)})",
+            verdict,
+        ]
 
 
 HEAD = ["what", "edalab", "beside", "ratio (spread)", "target"]
@@ -39,7 +47,15 @@ HEAD = ["what", "edalab", "beside", "ratio (spread)", "target"]
 
 def number(value: float) -> str:
     """Three digits that matter."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
+    return (
+        f"{value:.0f}"
+        if value >= 100
+        else f"{value:.1f}"
+        if value >= 10
+        else f"{value:.2f}"
+        if value >= 0.1
+        else f"{value:.3f}"
+    )
 
 
 def in_turns(sides: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:

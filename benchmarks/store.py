@@ -40,7 +40,10 @@ def balance(total, fact):
 
 
 def movements(number: int) -> list[Event]:
-    return [(MoneyDeposited if i % 3 else MoneyWithdrawn)(amount=i % 97, currency="EUR") for i in range(number)]
+    return [
+        (MoneyDeposited if i % 3 else MoneyWithdrawn)(amount=i % 97, currency="EUR")
+        for i in range(number)
+    ]
 
 
 class Edalab:
@@ -49,7 +52,9 @@ class Edalab:
 
     def append(self, batch: int) -> None:
         for first in range(0, len(self.events), batch):
-            self.store.append("account-7", self.events[first : first + batch], first, recorded=first)
+            self.store.append(
+                "account-7", self.events[first : first + batch], first, recorded=first
+            )
 
     def replay(self) -> int:
         return reduce(balance, self.store.read("account-7"), 0)
@@ -79,16 +84,32 @@ class Plain:
         for first in range(0, len(self.events), batch):
             now = first * 1_000_000
             rows = [
-                (n, "account-7", n, type(e).__name__, 1, json.dumps(e.__dict__), now, now, None, None, None)
+                (
+                    n,
+                    "account-7",
+                    n,
+                    type(e).__name__,
+                    1,
+                    json.dumps(e.__dict__),
+                    now,
+                    now,
+                    None,
+                    None,
+                    None,
+                )
                 for n, e in enumerate(self.events[first : first + batch], first + 1)
             ]
             execute("begin immediate")
-            self.connection.executemany("insert into events values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self.connection.executemany(
+                "insert into events values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+            )
             execute("commit")
 
     def replay(self) -> int:
         total = 0
-        for kind, text in self.connection.execute("select type, data from events where stream = 'account-7' order by version"):
+        for kind, text in self.connection.execute(
+            "select type, data from events where stream = 'account-7' order by version"
+        ):
             amount = json.loads(text)["amount"]
             total += amount if kind == "MoneyDeposited" else -amount
         return total
@@ -105,9 +126,15 @@ def microseconds(side: type, place: str, batch: int, number: int) -> dict[str, f
     with TemporaryDirectory() as folder:
         one = side(place if place == ":memory:" else str(Path(folder, "bank.db")), events)
         plays = {"append": partial(one.append, batch), "replay": one.replay, "state": one.state}
-        taken = {what: wall(lambda: answers.append(play())) / number * 1e6 for what, play in plays.items()}
+        taken = {
+            what: wall(lambda: answers.append(play())) / number * 1e6
+            for what, play in plays.items()
+        }
         one.close()
-    assert answers[1:] == [sum(e.amount if type(e) is MoneyDeposited else -e.amount for e in events)] * 2
+    assert (
+        answers[1:]
+        == [sum(e.amount if type(e) is MoneyDeposited else -e.amount for e in events)] * 2
+    )
     return taken
 
 
@@ -116,30 +143,56 @@ def rows(small: bool) -> Iterator[Row]:
 
     number, rounds = (EVENTS // 10, 3) if small else (EVENTS, ROUNDS)
     sides = {"edalab": (Edalab, number), "plain `sqlite3`": (Plain, number)}
-    sides |= {"`eventsourcing`, its aggregates": (Aggregates, number // FEWER), "`eventsourcing`, its bare store": (Bare, number // FEWER)}
+    sides |= {
+        "`eventsourcing`, its aggregates": (Aggregates, number // FEWER),
+        "`eventsourcing`, its bare store": (Bare, number // FEWER),
+    }
     for place, where in ((":memory:", "in memory"), ("file", "in a file")):
         for batch in (1, BATCH):
             fewer = FEWER if batch == 1 and place == "file" else 1  # a commit to a file each
-            plays = {name: partial(microseconds, side, place, batch, size // fewer) for name, (side, size) in sides.items()}
+            plays = {
+                name: partial(microseconds, side, place, batch, size // fewer)
+                for name, (side, size) in sides.items()
+            }
             took = in_turns(plays, rounds)
             words = {"append": f"an event appended, {batch} at once"}
             if batch > 1:
-                words |= {"replay": "an event replayed, `read` and a fold", "state": "an event replayed, `state`"}
+                words |= {
+                    "replay": "an event replayed, `read` and a fold",
+                    "state": "an event replayed, `state`",
+                }
             for what, said in words.items():
                 mine = [taken[what] for taken in took["edalab"]]
                 for name in list(sides)[1:]:
                     theirs = [taken[what] for taken in took[name]]
                     most = 2.0 if "sqlite3" in name else 1 / 5 if "aggregates" in name else None
                     beside = f"{name}: {median(theirs):.1f} µs"
-                    yield Row(f"{said}, {where}", f"{median(mine):.1f} µs", beside, ratios(mine, theirs), most)
+                    yield Row(
+                        f"{said}, {where}",
+                        f"{median(mine):.1f} µs",
+                        beside,
+                        ratios(mine, theirs),
+                        most,
+                    )
 
 
 def grow(store: EventStore, first: int, last: int, dice: Random) -> None:
     """An event a second; one in twenty is recorded up to a minute late, one in ten thousand up to three hours. A snapshot every
     1,000 events, of two minutes before."""
     for now in range(first, last, 100):
-        late = [dice.choice([0] * 19 + [dice.randint(1, 60)]) if dice.random() > 1e-4 else dice.randint(60, 10_000) for _ in range(100)]
-        store.append("account-7", movements(100), now, happened=[now + n - by for n, by in enumerate(late)], recorded=now + 100)
+        late = [
+            dice.choice([0] * 19 + [dice.randint(1, 60)])
+            if dice.random() > 1e-4
+            else dice.randint(60, 10_000)
+            for _ in range(100)
+        ]
+        store.append(
+            "account-7",
+            movements(100),
+            now,
+            happened=[now + n - by for n, by in enumerate(late)],
+            recorded=now + 100,
+        )
         if now % 1000 == 900:
             store.snapshot("account-7", balance, 0, until=now - 120)
 
@@ -149,7 +202,11 @@ def questions(store: EventStore, last: int, dice: Random) -> dict[str, float]:
     taken = {"until": [], "as_of": [], "both": []}
     for _ in range(100):
         moment, known = dice.randint(0, last), dice.randint(0, last)
-        for name, bounds in ("until", {"until": moment}), ("as_of", {"as_of": known}), ("both", {"until": moment, "as_of": known}):
+        for name, bounds in (
+            ("until", {"until": moment}),
+            ("as_of", {"as_of": known}),
+            ("both", {"until": moment, "as_of": known}),
+        ):
             start = perf_counter()
             store.state("account-7", balance, 0, **bounds)
             taken[name].append((perf_counter() - start) * 1000)

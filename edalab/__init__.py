@@ -16,13 +16,32 @@ except Exception:  # an older Python, or one in which the course is not installe
 __version__ = "0.1.0"
 
 __all__ = [
-    "Claim", "Command", "ConcurrencyError", "Event", "EventStore", "Fault", "Faults", "Misuse", "PublishFailed", "Query", "System",
-    "Unanswered", "claims", "cut", "explore", "pause", "read_git", "read_table", "simulate",
+    "Claim",
+    "Command",
+    "ConcurrencyError",
+    "Event",
+    "EventStore",
+    "Fault",
+    "Faults",
+    "Misuse",
+    "PublishFailed",
+    "Query",
+    "System",
+    "Unanswered",
+    "claims",
+    "cut",
+    "explore",
+    "pause",
+    "read_git",
+    "read_table",
+    "simulate",
 ]
 
 
 def __getattr__(name: str):
-    if name == "read_git":  # not before: classes of events are declared with it, which only who reads a repository shall meet
+    if (
+        name == "read_git"
+    ):  # not before: classes of events are declared with it, which only who reads a repository shall meet
         from .history.git import read_git
 
         return read_git

@@ -23,18 +23,32 @@ def doctor(say: Callable[[str], None] = print) -> int:
         try:
             found = list(ailment())
         except ImportError as error:
-            found = [(False, f"{error.name or error.args[0]} is not installed in {sys.executable}; {AGAIN}")]
+            found = [
+                (
+                    False,
+                    f"{error.name or error.args[0]} is not installed in {sys.executable}; {AGAIN}",
+                )
+            ]
         for sound, what in found:
             missing += not sound
             say(f"{'✓' if sound else '✗'} {what}")
-    say("All is well: begin with notebooks/start.ipynb." if not missing else f"{missing} to mend, the first one first.")
+    say(
+        "All is well: begin with notebooks/start.ipynb."
+        if not missing
+        else f"{missing} to mend, the first one first."
+    )
     return missing
 
 
 def _python() -> Iterator[tuple[bool, str]]:
     has, wanted = (".".join(map(str, version)) for version in (sys.version_info[:3], PYTHON))
     good = sys.version_info[:2] >= PYTHON
-    yield good, f"Python {has}" if good else f"Python {has}: the course needs {wanted} or newer, from python.org or your package manager"
+    yield (
+        good,
+        f"Python {has}"
+        if good
+        else f"Python {has}: the course needs {wanted} or newer, from python.org or your package manager",
+    )
 
 
 def _packages() -> Iterator[tuple[bool, str]]:
@@ -63,25 +77,42 @@ def _jupyter() -> Iterator[tuple[bool, str]]:
 
     kernels = KernelSpecManager().find_kernel_specs()
     good = "python3" in kernels
-    yield good, "a Python kernel for notebooks" if good else "no Python kernel: python -m ipykernel install --user"
+    yield (
+        good,
+        "a Python kernel for notebooks"
+        if good
+        else "no Python kernel: python -m ipykernel install --user",
+    )
 
 
 def _widgets() -> Iterator[tuple[bool, str]]:
     from jupyter_core.paths import jupyter_path
 
     for package, front_end in _FRONT_ENDS.items():
-        good = any((Path(folder) / front_end / "package.json").exists() for folder in jupyter_path("labextensions"))
+        good = any(
+            (Path(folder) / front_end / "package.json").exists()
+            for folder in jupyter_path("labextensions")
+        )
         what = f"{package}'s part in the browser"
-        yield good, what if good else f"{what} is missing: install {package} beside jupyterlab; {AGAIN}"
+        yield (
+            good,
+            what if good else f"{what} is missing: install {package} beside jupyterlab; {AGAIN}",
+        )
 
 
 def _loopback() -> Iterator[tuple[bool, str]]:
     try:
-        with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname(), timeout=2):
+        with (
+            socket.create_server(("127.0.0.1", 0)) as server,
+            socket.create_connection(server.getsockname(), timeout=2),
+        ):
             pass
         yield True, "this computer can be reached by itself (127.0.0.1)"
     except OSError as error:
-        yield False, f"127.0.0.1 cannot be reached ({error.strerror}): allow Python in your firewall or security program"
+        yield (
+            False,
+            f"127.0.0.1 cannot be reached ({error.strerror}): allow Python in your firewall or security program",
+        )
 
 
 def _browser() -> Iterator[tuple[bool, str]]:
@@ -89,7 +120,10 @@ def _browser() -> Iterator[tuple[bool, str]]:
         webbrowser.get()
         yield True, "a browser to open"
     except webbrowser.Error:
-        yield True, "no browser that Python can open: copy the address that `jupyter lab` prints into one"
+        yield (
+            True,
+            "no browser that Python can open: copy the address that `jupyter lab` prints into one",
+        )
 
 
 def _writing() -> Iterator[tuple[bool, str]]:
@@ -99,4 +133,7 @@ def _writing() -> Iterator[tuple[bool, str]]:
             pass
         yield True, "this folder can be written to: notebooks and progress are kept"
     except OSError:
-        yield False, f"the folder {here.name!r} cannot be written to: copy the course to a folder of your own"
+        yield (
+            False,
+            f"the folder {here.name!r} cannot be written to: copy the course to a folder of your own",
+        )

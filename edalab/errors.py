@@ -83,12 +83,22 @@ class ConcurrencyError(RuntimeError):
     `.stream`, `.expected` and `.actual` version, `.theirs` (what was stored since), `.yours` (what was not)."""
 
     def __init__(self, stream: str, expected: int, actual: int, theirs: list, yours: list):
-        since = f"; stored since: {listed([f'version {fact.version}: {fact.said}' for fact in theirs], 3)}" if theirs else ""
+        since = (
+            f"; stored since: {listed([f'version {fact.version}: {fact.said}' for fact in theirs], 3)}"
+            if theirs
+            else ""
+        )
         super().__init__(
             f"{stream} is at version {actual}, not {expected}{since}; not appended: {listed(yours, 3)}. "
             "Read the stream again and decide again"
         )
-        self.stream, self.expected, self.actual, self.theirs, self.yours = stream, expected, actual, theirs, yours
+        self.stream, self.expected, self.actual, self.theirs, self.yours = (
+            stream,
+            expected,
+            actual,
+            theirs,
+            yours,
+        )
 
 
 class HandlerFailed(RuntimeError):

@@ -34,7 +34,9 @@ def account_7():
     store.append("account-7", [MoneyDeposited(amount=100)], 1, recorded="2026-03-03")
     store.append("account-7", [MoneyWithdrawn(amount=40)], 2, recorded="2026-03-08")
     store.append("account-7", [MoneyWithdrawn(amount=20)], 3, recorded="2026-03-20")
-    store.append("account-7", [MoneyDeposited(amount=70)], 4, happened="2026-03-12", recorded="2026-03-26")
+    store.append(
+        "account-7", [MoneyDeposited(amount=70)], 4, happened="2026-03-12", recorded="2026-03-26"
+    )
     return store
 
 
@@ -45,7 +47,11 @@ def year_of(events, late=0.05, seed=0):
     for _ in range(events):
         happened += timedelta(minutes=int(2 * dice.random() * 365 * 24 * 60 / events))
         kind = MoneyDeposited if dice.random() < 0.5 else MoneyWithdrawn
-        recorded = happened + timedelta(days=int(2 + 60 * dice.random())) if dice.random() < late else happened
+        recorded = (
+            happened + timedelta(days=int(2 + 60 * dice.random()))
+            if dice.random() < late
+            else happened
+        )
         told.append((recorded, happened, kind(amount=10 + 10 * int(40 * dice.random()))))
     for recorded, happened, event in sorted(told, key=lambda entry: entry[0]):
         store.append("account-1", [event], happened=happened, recorded=recorded)

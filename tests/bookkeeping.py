@@ -37,7 +37,10 @@ def balance(total, fact):
 
 def course(state, fact):
     """The whole way there: two orders of the same events come to different states."""
-    return {"facts": [*state["facts"], [fact.stream, fact.version]], "sum": state["sum"] + amount_of(fact)}
+    return {
+        "facts": [*state["facts"], [fact.stream, fact.version]],
+        "sum": state["sum"] + amount_of(fact),
+    }
 
 
 def changed(state, fact):
@@ -86,7 +89,9 @@ class Book:
         ]
 
     def as_happened(self, stream, until=None, as_of=None):
-        return sorted(self.read(stream, 0, until, as_of), key=lambda fact: (fact.happened, fact.position))
+        return sorted(
+            self.read(stream, 0, until, as_of), key=lambda fact: (fact.happened, fact.position)
+        )
 
     def state(self, stream, fold, start, until=None, as_of=None):
         return reduce(fold, self.as_happened(stream, until, as_of), start)
@@ -103,14 +108,37 @@ class Book:
 
 def seen(fact):
     """A stored event as the book has it."""
-    happened, recorded = (fact.happened_at - ZERO) / 1_000_000, (fact.recorded_at - ZERO) / 1_000_000
-    return fact.position, fact.stream, fact.version, fact.type, fact.event, fact.data, happened, recorded, fact.id
+    happened, recorded = (
+        (fact.happened_at - ZERO) / 1_000_000,
+        (fact.recorded_at - ZERO) / 1_000_000,
+    )
+    return (
+        fact.position,
+        fact.stream,
+        fact.version,
+        fact.type,
+        fact.event,
+        fact.data,
+        happened,
+        recorded,
+        fact.id,
+    )
 
 
 def told(fact):
     event = fact.event
     name, data = type(event).__name__, {"amount": event.amount}
-    return fact.position, fact.stream, fact.version, name, event, data, fact.happened, fact.recorded, fact.id
+    return (
+        fact.position,
+        fact.stream,
+        fact.version,
+        name,
+        event,
+        data,
+        fact.happened,
+        fact.recorded,
+        fact.id,
+    )
 
 
 def refused(function, *words, error=Misuse):

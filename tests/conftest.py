@@ -12,7 +12,13 @@ from edalab.model import Message
 HERE = str(Path(__file__).parent)
 
 # The same examples every time, and no clock: a machine that is busy fails nothing.
-settings.register_profile("edalab", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "edalab",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("edalab")
 
 
@@ -21,7 +27,11 @@ def messages_of_this_file(request):
     """Files of tests have messages of the same names, and a name means the class declared last: for the tests of a file
     that is its own, or one of a file that it imports, whatever other files this process ran before."""
     things = [thing for module in _imported(request.module, {}) for thing in vars(module).values()]
-    own = {thing for thing in things if isinstance(thing, type) and issubclass(thing, Message) and _home(thing)}
+    own = {
+        thing
+        for thing in things
+        if isinstance(thing, type) and issubclass(thing, Message) and _home(thing)
+    }
     for cls in sorted(own, key=lambda cls: cls.__number__):
         cls.__number__ = Message.__count__ = Message.__count__ + 1
 
@@ -37,7 +47,11 @@ def _imported(module: ModuleType, seen: dict) -> dict:
 
 def _home(thing) -> ModuleType | None:
     """The module that a thing is or is defined in, if that is one of the tests."""
-    module = thing if isinstance(thing, ModuleType) else sys.modules.get(str(getattr(thing, "__module__", "")))
+    module = (
+        thing
+        if isinstance(thing, ModuleType)
+        else sys.modules.get(str(getattr(thing, "__module__", "")))
+    )
     return module if str(getattr(module, "__file__", "")).startswith(HERE) else None
 
 
@@ -45,6 +59,8 @@ def pytest_terminal_summary(terminalreporter):
     """Tables that tests record, to be read where only the log of a run is kept."""
     for outcome in ("passed", "failed"):
         for report in terminalreporter.stats.get(outcome, []):
-            for table in [text for name, text in getattr(report, "user_properties", []) if name == "table"]:
+            for table in [
+                text for name, text in getattr(report, "user_properties", []) if name == "table"
+            ]:
                 terminalreporter.section(report.nodeid.split("::")[-1])
                 terminalreporter.write_line(table)

@@ -25,9 +25,13 @@ c.ClearSolutions.code_stub = {"python": %r}
 
 def run(course: Path, *words: str) -> str:
     """What a call of this Python says, in the course's folder."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # nbgrader calls its tools by name
+    path = os.pathsep.join(
+        [str(Path(sys.executable).parent), os.environ["PATH"]]
+    )  # nbgrader calls its tools by name
     environment = {**os.environ, "PATH": path, "EDALAB_PROGRESS": "", "JUPYTER_NO_CONFIG": "1"}
-    done = subprocess.run([sys.executable, *words], cwd=course, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, *words], cwd=course, env=environment, capture_output=True, text=True
+    )
     if done.returncode:
         sys.exit(f"{' '.join(words)}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
     return done.stdout
@@ -36,13 +40,20 @@ def run(course: Path, *words: str) -> str:
 def hand_in(course: Path, who: str, lesson: Path, solved: list[str], otherwise: str = "") -> float:
     """A submission that has the teacher's answers to some exercises, and to the others the stub, or what is given instead
     of it; and the points that it should get."""
-    teachers = {id_of(cell): cell for cell in nbformat.read(lesson, as_version=4).cells if id_of(cell)}
+    teachers = {
+        id_of(cell): cell for cell in nbformat.read(lesson, as_version=4).cells if id_of(cell)
+    }
     released = nbformat.read(course / "release" / lesson.stem / lesson.name, as_version=4)
     due = 0.0
     for cell in released.cells:
         exercise = id_of(cell).partition("-")[2]
         if id_of(cell).startswith("answer") and exercise in solved:
-            cell.source = re.sub(r"^\s*### (BEGIN|END) SOLUTION\n", "", teachers[id_of(cell)].source, flags=re.MULTILINE)
+            cell.source = re.sub(
+                r"^\s*### (BEGIN|END) SOLUTION\n",
+                "",
+                teachers[id_of(cell)].source,
+                flags=re.MULTILINE,
+            )
         elif id_of(cell).startswith("answer") and otherwise:
             cell.source = cell.source.replace("raise NotImplementedError()", otherwise)
         if id_of(cell).startswith("check") and exercise in solved:
@@ -72,7 +83,11 @@ def main(arguments: list[str]) -> int:
             source.mkdir(parents=True)
             (source / lesson.name).write_text(lesson.read_text(encoding="utf-8"), encoding="utf-8")
             run(course, "-m", "nbgrader", "generate_assignment", lesson.stem, "--create", "--force")
-            exercises = [id_of(cell).partition("-")[2] for cell in nbformat.read(lesson, as_version=4).cells if id_of(cell).startswith("check")]
+            exercises = [
+                id_of(cell).partition("-")[2]
+                for cell in nbformat.read(lesson, as_version=4).cells
+                if id_of(cell).startswith("check")
+            ]
             due = {
                 "ada": hand_in(course, "ada", lesson, exercises),
                 "bob": hand_in(course, "bob", lesson, exercises[:1], otherwise="return 0"),

@@ -9,7 +9,13 @@ from edalab.sim import ACTIONS
 
 ACK = 5000  # ms: the ack time-out
 ENDS = {"commit", "ack", "reply", "done", "retry", "dead_letter", "lost", "failure"}
-OF_THE_BROKER = {"takeover", "dead_letter", "lost", "cut", "heal"}  # told of a replica that may be down
+OF_THE_BROKER = {
+    "takeover",
+    "dead_letter",
+    "lost",
+    "cut",
+    "heal",
+}  # told of a replica that may be down
 
 
 class Position:
@@ -47,7 +53,9 @@ class Ledger:
         self.published = defaultdict(Counter)  # topic: how many records of each id
         self.handed_out = {}  # the last delivery of an item: id: row
         self.doubled = set()  # ids that exist more than once
-        self.first_time = Counter()  # deliveries of items in queues that were not delivered before, by id
+        self.first_time = (
+            Counter()
+        )  # deliveries of items in queues that were not delivered before, by id
         self.owed = {}  # deliveries that a duplicate promised, by id
         self.closed = {}  # ids in queues that are done with: why
         self.given_back = set()  # ids that a failure, a delay or a dead replica gave back
@@ -74,18 +82,26 @@ class Ledger:
             assert row.service not in self.cut, row
         assert row.step in ACTIONS or row.fault in (None, "crash", "cut", "drop"), row
         if row.envelope is not None and row.envelope.data is not None:
-            assert list(row.envelope.data.tags) in ([row.envelope.data.key], []), f"altered later: {row}"
+            assert list(row.envelope.data.tags) in ([row.envelope.data.key], []), (
+                f"altered later: {row}"
+            )
         getattr(self, "read_" + row.step, lambda row: None)(row)
         if row.step in ("save", "note"):
-            assert row.service == "client" or self.bar(row) in self.bars, f"outside of a handling: {row}"
+            assert row.service == "client" or self.bar(row) in self.bars, (
+                f"outside of a handling: {row}"
+            )
         elif row.step in ENDS and not self.goes_on(row):
             self.bars.pop(self.bar(row), None)
 
     def goes_on(self, row) -> bool:
         """Whether a handling ends later than with this step."""
         at_most_once = row.step in ("commit", "ack") and self.delivery(row) == "at-most-once"
-        dead_in_log = row.step == "dead_letter" and row.partition is not None  # its offset is committed next
-        given_up = row.step == "dead_letter" and row.detail.startswith("not acknowledged")  # by the broker alone
+        dead_in_log = (
+            row.step == "dead_letter" and row.partition is not None
+        )  # its offset is committed next
+        given_up = row.step == "dead_letter" and row.detail.startswith(
+            "not acknowledged"
+        )  # by the broker alone
         return at_most_once or dead_in_log or given_up
 
     def bar(self, row):
@@ -210,7 +226,9 @@ class Ledger:
     def read_note(self, row):
         if row.detail.startswith("seen "):
             self.remembered[row.service, row.replica] += 1
-            assert row.detail == f"seen {self.remembered[row.service, row.replica]}", f"remembered too much: {row}"
+            assert row.detail == f"seen {self.remembered[row.service, row.replica]}", (
+                f"remembered too much: {row}"
+            )
 
     def read_save(self, row):
         if row.fault is None:
@@ -238,7 +256,9 @@ class Ledger:
             expected = 1 if before is None else before.attempt + (before.fault != "delay")
             assert row.attempt == expected, f"attempt {expected} is next: {row}"
             if before is not None and before.fault != "delay":
-                assert id in self.given_back or row.time - before.time >= ACK, f"handed out again too early: {row}"
+                assert id in self.given_back or row.time - before.time >= ACK, (
+                    f"handed out again too early: {row}"
+                )
         self.given_back.discard(id)
         self.handed_out[id] = row
 
@@ -253,7 +273,11 @@ class Ledger:
 
     def most_attempts(self, row) -> int:
         queue = self.system.queues.get(row.envelope.topic)
-        return queue.max_attempts if queue else self.handler(row.service, row.envelope.type).max_attempts
+        return (
+            queue.max_attempts
+            if queue
+            else self.handler(row.service, row.envelope.type).max_attempts
+        )
 
     # -- questions
 
@@ -279,7 +303,9 @@ class Ledger:
     # -- who handles what
 
     def handler(self, service: str, type_name: str):
-        return next(h for h in self.system.services[service].handlers.values() if h.type == type_name)
+        return next(
+            h for h in self.system.services[service].handlers.values() if h.type == type_name
+        )
 
     def delivery(self, row) -> str:
         return self.handler(row.service, row.envelope.type).delivery
@@ -298,7 +324,11 @@ class Ledger:
         return offset
 
     def position(self, row) -> Position | None:
-        return None if row.partition is None else self.at(row.service, row.envelope.topic, row.partition)
+        return (
+            None
+            if row.partition is None
+            else self.at(row.service, row.envelope.topic, row.partition)
+        )
 
     def at(self, service: str, topic: str, partition: int) -> Position:
         first = partition % self.system.services[service].replicas + 1
@@ -322,13 +352,17 @@ class Ledger:
                 position = self.at(name, reader.log.name, reader.partition)
                 where = name, reader.log.name, reader.partition
                 assert reader.owner.number == position.owner, where
-                assert self.skip(*where, reader.committed) == self.skip(*where, position.committed), where
+                assert self.skip(*where, reader.committed) == self.skip(
+                    *where, position.committed
+                ), where
                 lag += sum(self.handles(name, e.type) for e in reader.records[position.committed :])
             for queue in node.queues:
                 lag += sum(self.handles(name, item.envelope.type) for item in queue.open)
             assert node.lag == lag, name
             rows = Counter((name, *row) for row in node.rows("select * from saves"))
-            assert rows == Counter({key: n for key, n in self.saved.items() if key[0] == name}), name
+            assert rows == Counter({key: n for key, n in self.saved.items() if key[0] == name}), (
+                name
+            )
 
     def check_end(self):
         """Where nothing is left to do, nothing has vanished."""
@@ -348,14 +382,21 @@ class Ledger:
         assert found == self.published[topic], topic
         for number, records in enumerate(log.partitions):
             for envelope in records:
-                assert envelope.subject is None or crc32(envelope.subject.encode()) % len(log.partitions) == number
+                assert (
+                    envelope.subject is None
+                    or crc32(envelope.subject.encode()) % len(log.partitions) == number
+                )
             for service in self.system.services:
-                handled = [offset for offset, e in enumerate(records) if self.handles(service, e.type)]
+                handled = [
+                    offset for offset, e in enumerate(records) if self.handles(service, e.type)
+                ]
                 position = self.at(service, topic, number)
                 read = self.skip(service, topic, number, position.next)
                 assert read == len(records), f"{service} did not read {topic} {number} to its end"
                 for offset in handled:
-                    at_most_once = self.handler(service, records[offset].type).delivery == "at-most-once"
+                    at_most_once = (
+                        self.handler(service, records[offset].type).delivery == "at-most-once"
+                    )
                     crashed = at_most_once and offset < position.committed
                     assert position.fate.get(offset) or crashed, f"{service} lost {records[offset]}"
 
@@ -399,15 +440,17 @@ def check_faults(run, given: list):
     fired = asked - unfired
     assert fired <= Counter(str(f) for f in run.faults), "neither struck nor unfired"
     for text in unfired:
-        assert asked[text] - unfired[text] == Counter(str(f) for f in run.faults)[text] or text not in map(
-            str, run.faults
-        )
+        assert asked[text] - unfired[text] == Counter(str(f) for f in run.faults)[
+            text
+        ] or text not in map(str, run.faults)
     order = ["crash", "fail", "lose", "drop", "duplicate", "delay"]
     for rates in (f for f in given if isinstance(f, Faults)):
         for point, rows in points.items():
             for nth, row in enumerate(rows, 1):
                 for do in ACTIONS[row.step]:
-                    kept = do == "lose" and row.step == "publish" and point[2] != "Weighed"  # its topic confirms
+                    kept = (
+                        do == "lose" and row.step == "publish" and point[2] != "Weighed"
+                    )  # its topic confirms
                     impossible = do == "crash" and row.service == "client" or kept
                     vain = row.fault in ("cut", "fenced") and do != "crash"
                     if rates.strikes(run.seed, point, do, nth) and not impossible and not vain:

@@ -62,7 +62,9 @@ CHARGES = "create table charges (id text primary key, order_id text)"
 def told(system: System) -> System:
     """Somebody hears of payments."""
 
-    @system.service("mail", schema="create table mails (order_id text primary key)").on(PaymentCharged)
+    @system.service("mail", schema="create table mails (order_id text primary key)").on(
+        PaymentCharged
+    )
     def write(event, ctx):
         with ctx.database as db:
             db.execute("insert or ignore into mails values (?)", (event.order_id,))
@@ -80,7 +82,12 @@ def a_redelivery_is_charged_again(mended):
     @system.service("payments", schema="create table charges (order_id text)").on(OrderPlaced)
     def charge(event, ctx):
         with ctx.database as db:
-            if mended and db.execute("select 1 from charges where order_id = ?", (event.order_id,)).fetchone():
+            if (
+                mended
+                and db.execute(
+                    "select 1 from charges where order_id = ?", (event.order_id,)
+                ).fetchone()
+            ):
                 return
             db.execute("insert into charges values (?)", (event.order_id,))
 
@@ -200,10 +207,14 @@ async def two_charges(ctx):
 def the_ack_comes_before_the_work(mended):
     system = System("shop")
 
-    @system.service("bank", schema=CHARGES).handles(ChargeCard, delivery="at-least-once" if mended else "at-most-once")
+    @system.service("bank", schema=CHARGES).handles(
+        ChargeCard, delivery="at-least-once" if mended else "at-most-once"
+    )
     def charge(command, ctx):
         with ctx.database as db:
-            db.execute("insert or ignore into charges values (?, ?)", (command.order_id, command.order_id))
+            db.execute(
+                "insert or ignore into charges values (?, ?)", (command.order_id, command.order_id)
+            )
 
     return system
 
@@ -212,10 +223,14 @@ def the_ack_comes_before_the_work(mended):
 def the_offset_is_committed_before_the_work(mended):
     system = System("shop")
 
-    @system.service("payments", schema=CHARGES).on(OrderPlaced, delivery="at-least-once" if mended else "at-most-once")
+    @system.service("payments", schema=CHARGES).on(
+        OrderPlaced, delivery="at-least-once" if mended else "at-most-once"
+    )
     def charge(event, ctx):
         with ctx.database as db:
-            db.execute("insert or ignore into charges values (?, ?)", (event.order_id, event.order_id))
+            db.execute(
+                "insert or ignore into charges values (?, ?)", (event.order_id, event.order_id)
+            )
 
     return system
 
@@ -227,7 +242,9 @@ def dead_lettered_and_forgotten(mended):
     @system.service("payments", schema=CHARGES).on(OrderPlaced, max_attempts=3 if mended else 1)
     def charge(event, ctx):
         with ctx.database as db:
-            db.execute("insert or ignore into charges values (?, ?)", (event.order_id, event.order_id))
+            db.execute(
+                "insert or ignore into charges values (?, ?)", (event.order_id, event.order_id)
+            )
 
     return system
 
@@ -239,7 +256,9 @@ def tried_once_more_and_no_more(mended):
     @system.service("payments", schema=CHARGES).on(OrderPlaced, max_attempts=3 if mended else 2)
     def charge(event, ctx):
         with ctx.database as db:
-            db.execute("insert or ignore into charges values (?, ?)", (event.order_id, event.order_id))
+            db.execute(
+                "insert or ignore into charges values (?, ?)", (event.order_id, event.order_id)
+            )
 
     return system
 
@@ -313,12 +332,15 @@ def the_newest_version_is_remembered_in_memory(mended):
     @system.service("mail", schema=schema).on(AddressChanged)
     def copy(event, ctx):
         with ctx.database as db:
-            found = db.execute("select version from addresses where customer = ?", (event.customer,)).fetchone()
+            found = db.execute(
+                "select version from addresses where customer = ?", (event.customer,)
+            ).fetchone()
             newest = (found[0] if found else 0) if mended else ctx.state.get(event.customer, 0)
             if event.version > newest:
                 ctx.state[event.customer] = event.version
                 db.execute(
-                    "insert or replace into addresses values (?, ?, ?)", (event.customer, event.address, event.version)
+                    "insert or replace into addresses values (?, ?, ?)",
+                    (event.customer, event.address, event.version),
                 )
 
     return system
@@ -355,8 +377,13 @@ def catalog(system: System) -> System:
     @catalog.handles(ChangePrice)
     async def change(command, ctx):
         with ctx.database as db:
-            db.execute("insert or replace into prices values (?, ?, ?)", (command.sku, command.price, command.version))
-        await ctx.publish(PriceChanged(sku=command.sku, price=command.price, version=command.version))
+            db.execute(
+                "insert or replace into prices values (?, ?, ?)",
+                (command.sku, command.price, command.version),
+            )
+        await ctx.publish(
+            PriceChanged(sku=command.sku, price=command.price, version=command.version)
+        )
         return command.version
 
     @catalog.answers(GetPrice)
@@ -402,7 +429,9 @@ async def reads_what_was_written(ctx):
 @planted(claims.no_stale_read(GetQuote), 1, reads_what_was_written)
 def a_copy_answers_though_it_is_behind(mended):
     system = catalog(System("shop"))
-    shop = system.service("shop", schema="create table prices (sku text primary key, price int, version int)")
+    shop = system.service(
+        "shop", schema="create table prices (sku text primary key, price int, version int)"
+    )
 
     @shop.on(PriceChanged)
     def copy(event, ctx):
@@ -416,7 +445,9 @@ def a_copy_answers_though_it_is_behind(mended):
     @shop.answers(GetQuote)
     def quote(query, ctx):
         with ctx.database as db:
-            found = db.execute("select price, version from prices where sku = ?", (query.sku,)).fetchone()
+            found = db.execute(
+                "select price, version from prices where sku = ?", (query.sku,)
+            ).fetchone()
         if mended and (found is None or found[1] < query.version):
             raise LookupError("not there yet: ask again")
         return found
@@ -431,7 +462,8 @@ def a_copy_answers_though_it_is_behind(mended):
 def published_after_the_save_without_an_outbox(mended):
     system = told(System("shop"))
     payments = system.service(
-        "payments", schema="create table charges (order_id text); create table outbox (envelope text)"
+        "payments",
+        schema="create table charges (order_id text); create table outbox (envelope text)",
     )
 
     @payments.on(OrderPlaced)
@@ -462,15 +494,21 @@ def published_after_the_save_without_an_outbox(mended):
 def an_outbox_is_emptied_before_it_is_published(mended):
     system = told(System("shop"))
     payments = system.service(
-        "payments", schema="create table charges (order_id text); create table outbox (envelope text)"
+        "payments",
+        schema="create table charges (order_id text); create table outbox (envelope text)",
     )
 
     @payments.on(OrderPlaced)
     def charge(event, ctx):
         with ctx.database as db:
-            if not db.execute("select 1 from charges where order_id = ?", (event.order_id,)).fetchone():
+            if not db.execute(
+                "select 1 from charges where order_id = ?", (event.order_id,)
+            ).fetchone():
                 db.execute("insert into charges values (?)", (event.order_id,))
-                db.execute("insert into outbox values (?)", (ctx.envelope(PaymentCharged(order_id=event.order_id)),))
+                db.execute(
+                    "insert into outbox values (?)",
+                    (ctx.envelope(PaymentCharged(order_id=event.order_id)),),
+                )
 
     @payments.every(1)
     async def relay(ctx):
@@ -496,7 +534,9 @@ class ShipOrder(Command, key="order_id"):
 def sent_from_a_transaction_that_rolls_back(mended):
     system = System("shop")
 
-    @system.service("orders", schema="create table orders (order_id text primary key)").handles(PlaceOrder)
+    @system.service("orders", schema="create table orders (order_id text primary key)").handles(
+        PlaceOrder
+    )
     async def place(command, ctx):
         with ctx.database as db:
             if not mended:
@@ -507,7 +547,9 @@ def sent_from_a_transaction_that_rolls_back(mended):
         if mended:
             await ctx.send(ShipOrder(order_id=command.order_id))
 
-    @system.service("shipping", schema="create table parcels (order_id text primary key)").handles(ShipOrder)
+    @system.service("shipping", schema="create table parcels (order_id text primary key)").handles(
+        ShipOrder
+    )
     def ship(command, ctx):
         with ctx.database as db:
             db.execute("insert or ignore into parcels values (?)", (command.order_id,))
@@ -530,20 +572,34 @@ async def the_same_twice(ctx):
 
 def bought(run):
     """The tickets that the client bought, by the record."""
-    return [(len({s.envelope.id for s in run.journal if s.step == "publish" and s.service == "client"}),)]
+    return [
+        (
+            len(
+                {
+                    s.envelope.id
+                    for s in run.journal
+                    if s.step == "publish" and s.service == "client"
+                }
+            ),
+        )
+    ]
 
 
-@planted(claims.projection_matches("billing", "select count(*) from bills", bought), 0, the_same_twice)
+@planted(
+    claims.projection_matches("billing", "select count(*) from bills", bought), 0, the_same_twice
+)
 def dedup_by_payload(mended):
     system = System("box-office")
 
-    @system.service("billing", schema="create table bills (id text primary key, customer text, price int)").on(
-        TicketBought
-    )
+    @system.service(
+        "billing", schema="create table bills (id text primary key, customer text, price int)"
+    ).on(TicketBought)
     def bill(event, ctx):
         id = ctx.message.id if mended else f"{event.customer} {event.price}"
         with ctx.database as db:
-            db.execute("insert or ignore into bills values (?, ?, ?)", (id, event.customer, event.price))
+            db.execute(
+                "insert or ignore into bills values (?, ?, ?)", (id, event.customer, event.price)
+            )
 
     return system
 
@@ -563,7 +619,11 @@ VIEWED = "select page, count(*) from views group by page"
 
 def viewed(run):
     """Views by page, by the record."""
-    views = {s.envelope.id for s in run.journal if s.step == "publish" and s.envelope.type == "PageViewed"}
+    views = {
+        s.envelope.id
+        for s in run.journal
+        if s.step == "publish" and s.envelope.type == "PageViewed"
+    }
     return [("home", len(views))]
 
 
@@ -595,9 +655,17 @@ def a_projection_that_applies_twice(mended):
     @system.service("counts", schema=schema).on(PageViewed)
     def count(event, ctx):
         with ctx.database as db:
-            if mended and not db.execute("insert or ignore into seen values (?)", (ctx.message.id,)).rowcount:
+            if (
+                mended
+                and not db.execute(
+                    "insert or ignore into seen values (?)", (ctx.message.id,)
+                ).rowcount
+            ):
                 return
-            db.execute("insert into counts values (?, 1) on conflict do update set n = n + 1", (event.page,))
+            db.execute(
+                "insert into counts values (?, 1) on conflict do update set n = n + 1",
+                (event.page,),
+            )
 
     return system
 
@@ -613,10 +681,16 @@ def a_projection_that_skips(mended):
             if not db.execute("insert or ignore into seen values (?)", (ctx.message.id,)).rowcount:
                 return
             if mended:
-                db.execute("insert into counts values (?, 1) on conflict do update set n = n + 1", (event.page,))
+                db.execute(
+                    "insert into counts values (?, 1) on conflict do update set n = n + 1",
+                    (event.page,),
+                )
         if not mended:
             with ctx.database as db:
-                db.execute("insert into counts values (?, 1) on conflict do update set n = n + 1", (event.page,))
+                db.execute(
+                    "insert into counts values (?, 1) on conflict do update set n = n + 1",
+                    (event.page,),
+                )
 
     return system
 
@@ -625,11 +699,17 @@ class Remind(Command, key="order_id"):
     order_id: str
 
 
-@planted(claims.projection_matches("mail", "select * from reminders", "orders", "select * from orders"), 1, two_orders)
+@planted(
+    claims.projection_matches("mail", "select * from reminders", "orders", "select * from orders"),
+    1,
+    two_orders,
+)
 def a_timer_kept_in_memory(mended):
     system = System("shop")
 
-    @system.service("orders", schema="create table orders (order_id text primary key)").on(OrderPlaced)
+    @system.service("orders", schema="create table orders (order_id text primary key)").on(
+        OrderPlaced
+    )
     async def wait(event, ctx):
         with ctx.database as db:
             if db.execute("select 1 from orders where order_id = ?", (event.order_id,)).fetchone():
@@ -641,7 +721,9 @@ def a_timer_kept_in_memory(mended):
             await ctx.sleep(10)
             await ctx.send(Remind(order_id=event.order_id))
 
-    @system.service("mail", schema="create table reminders (order_id text primary key)").handles(Remind)
+    @system.service("mail", schema="create table reminders (order_id text primary key)").handles(
+        Remind
+    )
     def remind(command, ctx):
         with ctx.database as db:
             db.execute("insert or ignore into reminders values (?)", (command.order_id,))
@@ -704,7 +786,9 @@ def order_saga(release_twice=False, forget=False, in_memory=False) -> System:
             ctx.state[event.order_id]  # only orders that we know
         else:
             with ctx.database as db:
-                db.execute("select * from orders where order_id = ?", (event.order_id,)).fetchone()[0]
+                db.execute("select * from orders where order_id = ?", (event.order_id,)).fetchone()[
+                    0
+                ]
         await ctx.send(TakePayment(order_id=event.order_id))
 
     @orders.on(PaymentTaken)
@@ -721,7 +805,9 @@ def order_saga(release_twice=False, forget=False, in_memory=False) -> System:
     @stock.handles(ReserveStock)
     async def reserve(command, ctx):
         with ctx.database as db:
-            if db.execute("insert or ignore into reservations values (?, 0)", (command.order_id,)).rowcount:
+            if db.execute(
+                "insert or ignore into reservations values (?, 0)", (command.order_id,)
+            ).rowcount:
                 db.execute("update stock set free = free - 1")
         await ctx.publish(StockReserved(order_id=command.order_id))
 
@@ -734,7 +820,9 @@ def order_saga(release_twice=False, forget=False, in_memory=False) -> System:
             if db.execute(held, (command.order_id,)).rowcount:
                 db.execute("update stock set free = free + 1")
 
-    payments = system.service("payments", schema="create table payments (order_id text primary key)")
+    payments = system.service(
+        "payments", schema="create table payments (order_id text primary key)"
+    )
 
     @payments.handles(TakePayment)
     async def take(command, ctx):
@@ -799,7 +887,9 @@ async def one_trip(ctx):
 def a_time_out_that_was_a_late_success(mended):
     system = System("travel")
 
-    @system.service("trips", schema="create table cancelled (trip text primary key)").handles(BookTrip)
+    @system.service("trips", schema="create table cancelled (trip text primary key)").handles(
+        BookTrip
+    )
     async def book(command, ctx):
         try:
             await ctx.ask(BookFlight(trip=command.trip))
@@ -812,7 +902,9 @@ def a_time_out_that_was_a_late_success(mended):
         else:
             await ctx.publish(TripBooked(trip=command.trip))
 
-    airline = system.service("airline", schema="create table flights (trip text primary key, cancelled int)")
+    airline = system.service(
+        "airline", schema="create table flights (trip text primary key, cancelled int)"
+    )
 
     @airline.handles(BookFlight)
     def book_flight(command, ctx):
@@ -877,7 +969,9 @@ def choreography(frees=True, guarded=True) -> System:
         def free(event, ctx):
             with ctx.database as db:
                 guard = " and not freed" if guarded else ""
-                if db.execute(f"update held set freed = 1 where order_id = ?{guard}", (event.order_id,)).rowcount:
+                if db.execute(
+                    f"update held set freed = 1 where order_id = ?{guard}", (event.order_id,)
+                ).rowcount:
                     db.execute("update stock set free = free + 1")
             return StockFreed(order_id=event.order_id)
 

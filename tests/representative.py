@@ -5,7 +5,10 @@ import sys
 from pathlib import Path
 from random import Random
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]  # this runs under any Python, by itself
+sys.path[:0] = [
+    str(Path(__file__).parent),
+    str(Path(__file__).parent.parent),
+]  # this runs under any Python, by itself
 
 from postoffice import Posted, office, play  # noqa: E402
 from systems import story  # noqa: E402
@@ -27,12 +30,24 @@ def digests() -> dict[str, str]:
         "a failing save": busy(faults=["fail post.save.Posted #3"]),
         "a pause": busy(faults=[pause("post", 0.1, 3, replica=2)]),
         "a cut": busy(faults=[cut("post", 0.1, 3)]),
-        "random faults": busy(seed=1, faults=[Faults(drop=0.1, duplicate=0.1, delay=0.1, crash=0.1, fail=0.1)]),
-        "at most once": play(office(delivery="at-most-once"), *LETTERS, seed=2, faults=[Faults(crash=0.2)]),
+        "random faults": busy(
+            seed=1, faults=[Faults(drop=0.1, duplicate=0.1, delay=0.1, crash=0.1, fail=0.1)]
+        ),
+        "at most once": play(
+            office(delivery="at-most-once"), *LETTERS, seed=2, faults=[Faults(crash=0.2)]
+        ),
     }
-    for number in (12, 203, 377, 546, 731):  # whole systems with questions, queues, timers and ticks
+    for number in (
+        12,
+        203,
+        377,
+        546,
+        731,
+    ):  # whole systems with questions, queues, timers and ticks
         tale = story(Random(number))
-        runs[f"story {number}"] = simulate(tale.system, tale.workload, seed=tale.seed, faults=tale.faults)
+        runs[f"story {number}"] = simulate(
+            tale.system, tale.workload, seed=tale.seed, faults=tale.faults
+        )
     return {name: run.digest for name, run in runs.items()}
 
 

@@ -68,7 +68,9 @@ def by_inbox_and_outbox() -> System:
     def join(name, message, word, done, refused):
         def step(event, ctx):
             with ctx.database as db:
-                if not db.execute("insert or ignore into inbox values (?)", (ctx.message.id,)).rowcount:
+                if not db.execute(
+                    "insert or ignore into inbox values (?)", (ctx.message.id,)
+                ).rowcount:
                     return
                 said = done if WORK[word](db, event.order_id) else refused
                 envelope = ctx.envelope(said(order_id=event.order_id))
@@ -120,7 +122,9 @@ def by_messages() -> System:
     """Orchestrated by commands and events alone, with durable timers; the workers remember refusals, and answer by an
     outbox, again each time that they are asked."""
     system = System("shop")
-    leader = system.service("orders", schema="create table log (order_id text primary key, state text)" + OUTBOX)
+    leader = system.service(
+        "orders", schema="create table log (order_id text primary key, state text)" + OUTBOX
+    )
 
     async def say(ctx, state, order_id):
         message = PLAN[state][0](order_id=order_id)
@@ -144,12 +148,16 @@ def by_messages() -> System:
 
     @leader.on(StepDone, max_attempts=5)
     async def go_on(event, ctx):
-        state = state_of(ctx, event.order_id, lambda state: PLAN[state][1] if state == event.step else None)
+        state = state_of(
+            ctx, event.order_id, lambda state: PLAN[state][1] if state == event.step else None
+        )
         await say(ctx, state, event.order_id)
 
     def hear(refusal, step):
         async def turn_back(event, ctx):
-            state = state_of(ctx, event.order_id, lambda state: PLAN[state][2] if state == step else None)
+            state = state_of(
+                ctx, event.order_id, lambda state: PLAN[state][2] if state == step else None
+            )
             await say(ctx, state, event.order_id)
 
         leader.on(refusal, max_attempts=5)(turn_back)
@@ -176,7 +184,9 @@ def by_messages() -> System:
         system.services[name].handles(command, max_attempts=5)(step)
 
     for name, schema in TABLES.items():
-        system.service(name, schema=f"{schema}; create table refusals (order_id text primary key){OUTBOX}")
+        system.service(
+            name, schema=f"{schema}; create table refusals (order_id text primary key){OUTBOX}"
+        )
     for word, (name, command) in ASKED.items():
         work(word, name, command)
     return relayed(system)
@@ -205,10 +215,14 @@ def by_ticks() -> System:
                 await insist(ctx, UNDO[STEPS[done - 1]](**order))
                 done -= 1
             else:
-                await ctx.publish(OrderCompleted(**order) if way == "on" else OrderCancelled(**order))
+                await ctx.publish(
+                    OrderCompleted(**order) if way == "on" else OrderCancelled(**order)
+                )
                 way = "ended"
             with ctx.database as db:
-                db.execute("update log set done = ?, way = ? where order_id = ?", (done, way, order_id))
+                db.execute(
+                    "update log set done = ?, way = ? where order_id = ?", (done, way, order_id)
+                )
 
     return system
 
@@ -263,7 +277,9 @@ class ReleaseItem(Command, key="order_id", compensates=ReserveItem):
 def of_a_basket() -> System:
     """Three equal steps, each for another item; every attempt says which one it is."""
     system = System("shop")
-    inventory = system.service("inventory", schema="create table held (item text primary key, held int)")
+    inventory = system.service(
+        "inventory", schema="create table held (item text primary key, held int)"
+    )
 
     async def insist_on(ctx, **data):
         for attempt in range(1, 9):
@@ -290,13 +306,18 @@ def of_a_basket() -> System:
         if command.item == "far":
             return False
         with ctx.database as db:
-            db.execute("insert or ignore into held values (?, 1)", (command.order_id + command.item,))
+            db.execute(
+                "insert or ignore into held values (?, 1)", (command.order_id + command.item,)
+            )
         return True
 
     @inventory.handles(ReleaseItem)
     def release(command, ctx):
         with ctx.database as db:
-            db.execute("update held set held = 0 where item = ? and held", (command.order_id + command.item,))
+            db.execute(
+                "update held set held = 0 where item = ? and held",
+                (command.order_id + command.item,),
+            )
 
     return system
 
@@ -342,32 +363,53 @@ def all_at_once() -> System:
     """Choreographed; two services begin at the same time, and one that hears first of the other's refusal does not begin."""
     system = System("dance")
     for name, who, done, refused, undone, other in (
-        ("inventory", "rare", InventoryReserved, InventoryRefused, InventoryReleased, PaymentRefused),
+        (
+            "inventory",
+            "rare",
+            InventoryReserved,
+            InventoryRefused,
+            InventoryReleased,
+            PaymentRefused,
+        ),
         ("payments", "poor", PaymentCharged, PaymentRefused, PaymentRefunded, InventoryRefused),
     ):
-        service = system.service(name, schema="create table effects (order_id text primary key, live int)")
+        service = system.service(
+            name, schema="create table effects (order_id text primary key, live int)"
+        )
 
         def begin(event, ctx, who=who, done=done, refused=refused):
             if event.order_id == who:
                 return refused(order_id=event.order_id)
             with ctx.database as db:
                 db.execute("insert or ignore into effects values (?, 1)", (event.order_id,))
-                [(live,)] = db.execute("select live from effects where order_id = ?", (event.order_id,))
+                [(live,)] = db.execute(
+                    "select live from effects where order_id = ?", (event.order_id,)
+                )
             return done(order_id=event.order_id) if live else None
 
         def take_back(event, ctx, undone=undone):
             with ctx.database as db:
-                db.execute("insert into effects values (?, 0) on conflict do update set live = 0", (event.order_id,))
+                db.execute(
+                    "insert into effects values (?, 0) on conflict do update set live = 0",
+                    (event.order_id,),
+                )
             return undone(order_id=event.order_id)
 
         service.on(OrderCreated)(begin)
         service.on(other)(take_back)
-    shipping = system.service("shipping", schema="create table heard (order_id text, what text, primary key (order_id, what))")
+    shipping = system.service(
+        "shipping",
+        schema="create table heard (order_id text, what text, primary key (order_id, what))",
+    )
 
     def ship(event, ctx):
         with ctx.database as db:
-            db.execute("insert or ignore into heard values (?, ?)", (event.order_id, type(event).__name__))
-            [(both,)] = db.execute("select count(*) = 2 from heard where order_id = ?", (event.order_id,))
+            db.execute(
+                "insert or ignore into heard values (?, ?)", (event.order_id, type(event).__name__)
+            )
+            [(both,)] = db.execute(
+                "select count(*) = 2 from heard where order_id = ?", (event.order_id,)
+            )
         return OrderShipped(order_id=event.order_id) if both else None
 
     for message in (InventoryReserved, PaymentCharged):
@@ -403,13 +445,17 @@ def with_a_saga_inside() -> System:
     """Orchestrated; the first step is a saga of its own, with a coordinator and an end of its own. It answers False where it
     had to go back."""
     system = orchestrated(led(ask=_true_is_done))
-    fetching = system.service("fetching", schema="create table log (order_id text primary key, done int, way text)")
+    fetching = system.service(
+        "fetching", schema="create table log (order_id text primary key, done int, way text)"
+    )
     system.services["inventory"].handlers.clear()
     undone_by = {FetchItem: PutItemBack, WrapItem: UnwrapItem}
 
     @fetching.handles(ReserveInventory, max_attempts=5)
     async def fetch(command, ctx):
-        end = await lead(command, ctx, list(undone_by), undone_by=undone_by, ends=(ItemReady, ItemGivenUp))
+        end = await lead(
+            command, ctx, list(undone_by), undone_by=undone_by, ends=(ItemReady, ItemGivenUp)
+        )
         await ctx.publish(end)
         return isinstance(end, ItemReady)
 
@@ -421,7 +467,9 @@ def with_a_saga_inside() -> System:
             db.execute("update log set way = 'given back' where order_id = ?", (command.order_id,))
 
     for step, undo in undone_by.items():
-        service = system.service(step.__name__, schema="create table effects (order_id text primary key, live int)")
+        service = system.service(
+            step.__name__, schema="create table effects (order_id text primary key, live int)"
+        )
 
         def do(command, ctx):
             if (command.order_id, type(command)) == ("rare", WrapItem):

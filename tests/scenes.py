@@ -16,7 +16,9 @@ def everything(text: str = "words") -> Scene:
     scene = Scene(900, 900, shows="everything", alt=f"everything, {text}")
     scene.lanes = [Box(100, 10 + 40 * n, 700, 34, "lane", text) for n in range(3)]
     scene.lines = [
-        Line(110 + 30 * n, 10, 110 + 30 * n, 600, kind, text) for n, kind in enumerate(LINES) if kind != "cursor"
+        Line(110 + 30 * n, 10, 110 + 30 * n, 600, kind, text)
+        for n, kind in enumerate(LINES)
+        if kind != "cursor"
     ]
     kinds = [kind for kind in BOXES if kind not in ("lane", "pill")]
     scene.spans = [Box(110 + 26 * n, 150, 22, 18, kind, text) for n, kind in enumerate(kinds)]
@@ -27,9 +29,14 @@ def everything(text: str = "words") -> Scene:
     ]
     for n, kind in enumerate(ARROWS):
         for m, head in enumerate(["r", "l", "u", "d", ""]):
-            points = tuple(v + (60 * n if i % 2 == 0 else 10 * m) for i, v in enumerate(paths[m % 2]))
+            points = tuple(
+                v + (60 * n if i % 2 == 0 else 10 * m) for i, v in enumerate(paths[m % 2])
+            )
             scene.arrows.append(Arrow(points, kind, head, text, 2.5 * (m == 0)))
-    scene.traces = [Trace((110 + 60 * n, 290, 150 + 60 * n, 290, 150 + 60 * n, 310), kind, text, str(n)) for n, kind in enumerate(LINES)]
+    scene.traces = [
+        Trace((110 + 60 * n, 290, 150 + 60 * n, 290, 150 + 60 * n, 310), kind, text, str(n))
+        for n, kind in enumerate(LINES)
+    ]
     scene.marks = [Mark(120 + 40 * n, 350, kind, text) for n, kind in enumerate(MARKS)]
     scene.labels = [
         Label(450, 380 + 16 * n, text[:40], kind, ("start", "middle", "end")[n % 3], text)
@@ -48,8 +55,12 @@ def scenes() -> st.SearchStrategy[Scene]:
     """Scenes of boxes, arrows, marks and words anywhere on a sheet of paper."""
     x, y = st.integers(20, 800), st.integers(20, 500)
     words = st.text(max_size=30) | st.sampled_from(NASTY)
-    box = st.builds(Box, x, y, st.integers(1, 90), st.integers(1, 40), st.sampled_from(list(BOXES)), words)
-    points = st.integers(1, 3).flatmap(lambda n: st.lists(st.tuples(x, y), min_size=3 * n + 1, max_size=3 * n + 1))
+    box = st.builds(
+        Box, x, y, st.integers(1, 90), st.integers(1, 40), st.sampled_from(list(BOXES)), words
+    )
+    points = st.integers(1, 3).flatmap(
+        lambda n: st.lists(st.tuples(x, y), min_size=3 * n + 1, max_size=3 * n + 1)
+    )
     arrow = st.builds(
         lambda p, kind, head, tip: Arrow(tuple(v for point in p for v in point), kind, head, tip),
         points,
@@ -73,7 +84,14 @@ def scenes() -> st.SearchStrategy[Scene]:
         st.sampled_from(["start", "middle", "end"]),
         words,
     )
-    lists = {"bars": box, "spans": box, "arrows": arrow, "traces": trace, "marks": mark, "labels": label}
+    lists = {
+        "bars": box,
+        "spans": box,
+        "arrows": arrow,
+        "traces": trace,
+        "marks": mark,
+        "labels": label,
+    }
     return st.builds(
         Scene,
         st.just(900),

@@ -3,7 +3,18 @@
 from random import Random
 from typing import NamedTuple
 
-from edalab import Command, Event, Fault, Faults, PublishFailed, Query, System, Unanswered, cut, pause
+from edalab import (
+    Command,
+    Event,
+    Fault,
+    Faults,
+    PublishFailed,
+    Query,
+    System,
+    Unanswered,
+    cut,
+    pause,
+)
 from edalab.sim import ACTIONS, points
 
 
@@ -79,7 +90,9 @@ class Story(NamedTuple):
 def story(dice: Random, faults: int = 3) -> Story:
     """A system, a workload and up to so many faults."""
     system, taken = a_system(dice)
-    return Story(system, a_workload(dice, taken), dice.choice([0, 0, 1, 2, 3]), a_plan(dice, system, faults))
+    return Story(
+        system, a_workload(dice, taken), dice.choice([0, 0, 1, 2, 3]), a_plan(dice, system, faults)
+    )
 
 
 # -- what handlers do: each deed is a function of (message, ctx, ...), and each saving leaves a row that tells of it
@@ -223,13 +236,17 @@ def a_system(dice: Random):
     for cls in EVENTS:
         for service in services:
             if dice.random() < 0.5:
-                decorate = service.on(cls, delivery=a_delivery(dice), max_attempts=dice.randint(1, 4))
+                decorate = service.on(
+                    cls, delivery=a_delivery(dice), max_attempts=dice.randint(1, 4)
+                )
                 decorate(a_handler(dice, f"see_{cls.__name__}".lower(), taken))
                 if dice.random() < 0.1:  # a second function for the same message
                     service.on(cls)(a_handler(dice, f"also_see_{cls.__name__}".lower(), taken))
     for cls, service in owner.items():
         if cls in COMMANDS:
-            decorate = service.handles(cls, delivery=a_delivery(dice), max_attempts=dice.randint(1, 4))
+            decorate = service.handles(
+                cls, delivery=a_delivery(dice), max_attempts=dice.randint(1, 4)
+            )
         else:
             decorate = service.answers(cls)
         decorate(a_handler(dice, f"do_{cls.__name__}".lower(), taken, answers=cls in QUERIES))
@@ -254,7 +271,11 @@ def a_handler(dice: Random, name: str, taken: list, answers: bool = False):
     def result(message):
         if answers:
             return {"n": message.n, "of": [message.key]}
-        return [follow(message, cls, extra) for extra, cls in enumerate(returned)] if message.hops else None
+        return (
+            [follow(message, cls, extra) for extra, cls in enumerate(returned)]
+            if message.hops
+            else None
+        )
 
     async def slowly(message, ctx):
         for deed, *rest_of_it in script:
@@ -280,7 +301,9 @@ def a_deed(dice: Random, taken: list, awaited: bool) -> tuple:
         lambda: (save,),
         lambda: (remember,),
         lambda: (scribble,),
-        lambda: dice.choice([(spoil,), (look,), (stumble, dice.randint(2, 5), dice.random() < 0.3)]),
+        lambda: dice.choice(
+            [(spoil,), (look,), (stumble, dice.randint(2, 5), dice.random() < 0.3)]
+        ),
         lambda: (store, dice.choice(EVENTS)),
     ]
     if awaited:
@@ -301,7 +324,9 @@ def a_workload(dice: Random, taken: list):
     """The outside world says one to eight things."""
     script = []
     for n in range(dice.randint(1, 8)):
-        message = dice.choice(EVENTS + taken)(key=dice.choice("abcd"), n=n, hops=dice.randint(0, 2), tags=[])
+        message = dice.choice(EVENTS + taken)(
+            key=dice.choice("abcd"), n=n, hops=dice.randint(0, 2), tags=[]
+        )
         message = type(message)(**{**message.model_dump(), "tags": [message.key]})
         script.append((message, dice.choice([0, 0, 0.05, 0.7]), dice.choice([0, 0, 2])))
 

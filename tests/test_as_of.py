@@ -31,7 +31,11 @@ def order():
 
 
 def status(before, fact):
-    return "cancelled" if before == "cancelled" else type(fact.event).__name__.removeprefix("Order").lower()
+    return (
+        "cancelled"
+        if before == "cancelled"
+        else type(fact.event).__name__.removeprefix("Order").lower()
+    )
 
 
 def texts(picture, kind):
@@ -54,46 +58,82 @@ def test_the_digest_says_what_is_shown():
 
 def test_a_late_event_is_marked_where_it_happened_and_where_it_was_recorded_and_said_in_words():
     picture = as_of(account_7(), "account-7", balance, 0)
-    plane, (late,), (learned,) = picture.scene.axis, marks(picture, "late"), marks(picture, "learned")
+    plane, (late,), (learned,) = (
+        picture.scene.axis,
+        marks(picture, "late"),
+        marks(picture, "learned"),
+    )
     assert late[0] < learned[0] and late[1] == plane.y(130) and learned[1] == plane.y(110)
     assert texts(picture, "late") == ["deposited 70 on 12 March …", "… recorded on 26 March"]
     assert {"deposited 100", "withdrawn 40", "withdrawn 20"} <= set(texts(picture, "fact"))
     shaded = [box.tip for box in picture.scene.spans if box.kind == "wrong"]
-    assert shaded == ["12 March to 20 March: was 130, believed 60", "20 March to 26 March: was 110, believed 40"]
+    assert shaded == [
+        "12 March to 20 March: was 130, believed 60",
+        "20 March to 26 March: was 110, believed 40",
+    ]
 
 
 def test_the_cursor_says_what_was_and_what_was_believed():
     picture = as_of(account_7(), "account-7", balance, 0, cursor="2026-03-22")
-    assert texts(picture, "at cursor") == ["was 110, believed 40"] and picture.scene.cursor[2].text == "22 March"
-    assert texts(as_of(account_7(), "account-7", balance, 0, cursor="2026-03-27"), "at cursor") == ["was 110"]
+    assert (
+        texts(picture, "at cursor") == ["was 110, believed 40"]
+        and picture.scene.cursor[2].text == "22 March"
+    )
+    assert texts(as_of(account_7(), "account-7", balance, 0, cursor="2026-03-27"), "at cursor") == [
+        "was 110"
+    ]
 
 
 def test_a_day_of_another_year_than_all_that_happened_is_said_with_its_year():
     store = account_7()
-    assert "account-7, balance; on 22 Mar 2030 was 110" in as_of(store, "account-7", balance, 0, cursor="2030-03-22").scene.shows
-    assert "as known on 22 Mar 2020: 0 events" in as_of(store, "account-7", balance, 0, as_of="2020-03-22").scene.shows
-    assert "as known on 31 March: 5 events" in as_of(store, "account-7", balance, 0, as_of="2026-03-31").scene.shows
+    assert (
+        "account-7, balance; on 22 Mar 2030 was 110"
+        in as_of(store, "account-7", balance, 0, cursor="2030-03-22").scene.shows
+    )
+    assert (
+        "as known on 22 Mar 2020: 0 events"
+        in as_of(store, "account-7", balance, 0, as_of="2020-03-22").scene.shows
+    )
+    assert (
+        "as known on 31 March: 5 events"
+        in as_of(store, "account-7", balance, 0, as_of="2026-03-31").scene.shows
+    )
 
 
 def test_the_lines_pass_the_values_of_the_store():
     store = account_7()
     scene = as_of(store, "account-7", balance, 0).scene
     for kind in ("was", "believed"):
-        corners = next(list(zip(t.points[::2], t.points[1::2])) for t in scene.traces if t.kind == kind and len(t.points) > 4)
+        corners = next(
+            list(zip(t.points[::2], t.points[1::2]))
+            for t in scene.traces
+            if t.kind == kind and len(t.points) > 4
+        )
         for day in range(1, 27):
             asked = f"2026-03-{day:02}T12:00Z"
-            value = store.state("account-7", balance, 0, until=asked, as_of=asked if kind == "believed" else None)
-            x = scene.axis.x(store.read("account-7")[0].happened_at + round((day - 0.5) * 86_400_000_000))
-            levels = {y for (x1, y), (x2, y2) in zip(corners, corners[1:]) if x1 <= x <= x2 and y == y2}
+            value = store.state(
+                "account-7", balance, 0, until=asked, as_of=asked if kind == "believed" else None
+            )
+            x = scene.axis.x(
+                store.read("account-7")[0].happened_at + round((day - 0.5) * 86_400_000_000)
+            )
+            levels = {
+                y for (x1, y), (x2, y2) in zip(corners, corners[1:]) if x1 <= x <= x2 and y == y2
+            }
             assert levels == {scene.axis.y(value)}, (kind, asked)
 
 
 def test_as_known_at_an_earlier_moment_what_came_later_is_not_there_and_the_picture_keeps_its_measures():
     store = account_7()
-    now, then = (as_of(store, "account-7", balance, 0, as_of=known, cursor="2026-03-22") for known in (None, "2026-03-24"))
+    now, then = (
+        as_of(store, "account-7", balance, 0, as_of=known, cursor="2026-03-22")
+        for known in (None, "2026-03-24")
+    )
     assert not marks(then, "late") and texts(then, "at cursor") == ["40, as known on 24 March"]
     assert [box.tip for box in then.scene.lanes] == ["not known yet"] and now.scene.lanes == []
-    assert [now.scene.axis.y(value) for value in (0, 130)] == [then.scene.axis.y(value) for value in (0, 130)]
+    assert [now.scene.axis.y(value) for value in (0, 130)] == [
+        then.scene.axis.y(value) for value in (0, 130)
+    ]
     assert ", as known on 24 March; on 22 March 40: 4 events; 40 at the end" in repr(then)
     beyond = as_of(store, "account-7", balance, 0, as_of="2026-03-10", cursor="2026-03-22")
     assert texts(beyond, "at cursor") == ["60, as known on 10 March"]
@@ -101,15 +141,31 @@ def test_as_known_at_an_earlier_moment_what_came_later_is_not_there_and_the_pict
 
 def test_as_known_at_a_moment_nothing_is_said_to_have_been_so():
     store = account_7()
-    store.append("account-7", [MoneyDeposited(amount=5)], happened="2026-03-14", recorded="2026-04-02")
+    store.append(
+        "account-7", [MoneyDeposited(amount=5)], happened="2026-03-14", recorded="2026-04-02"
+    )
     known = as_of(store, "account-7", balance, 0, as_of="2026-03-28", cursor="2026-03-15")
-    said = " ".join([repr(known), *texts(known, "title"), *texts(known, "at cursor"), *(box.tip for box in known.scene.spans)])
-    assert "130, as known on 28 March" in said and "believed 60 at first, 130 later" in said and "was" not in said.split()
+    said = " ".join(
+        [
+            repr(known),
+            *texts(known, "title"),
+            *texts(known, "at cursor"),
+            *(box.tip for box in known.scene.spans),
+        ]
+    )
+    assert (
+        "130, as known on 28 March" in said
+        and "believed 60 at first, 130 later" in said
+        and "was" not in said.split()
+    )
 
 
 def test_the_dashed_line_is_explained_where_there_is_one():
     def explained(**bounds):
-        return any("believed" in words for words in texts(as_of(account_7(), "account-7", balance, 0, **bounds), "caption"))
+        return any(
+            "believed" in words
+            for words in texts(as_of(account_7(), "account-7", balance, 0, **bounds), "caption")
+        )
 
     assert explained() and explained(as_of="2026-03-28")
     assert not explained(as_of="2026-03-24") and not explained(until="2026-03-11")
@@ -133,7 +189,9 @@ def test_a_correction_of_what_happened_at_the_same_moment_is_named_by_what_it_co
     store.append("a", [MoneyWithdrawn(amount=450)], happened="2025-04-14", recorded="2025-04-24")
     store.append("a", [MoneyWithdrawn(amount=1)], happened="2025-05-01", recorded="2025-07-01")
     picture = as_of(store, "a", balance, 0)
-    assert texts(picture, "late")[0].startswith("withdrawn 450 on 14 April") and "deposited 500" in texts(picture, "fact")
+    assert texts(picture, "late")[0].startswith(
+        "withdrawn 450 on 14 April"
+    ) and "deposited 500" in texts(picture, "fact")
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -145,15 +203,24 @@ def test_words_stand_nearer_to_their_own_mark_than_to_another_and_late_ones_over
         own = [point for point in marked if point[0] == x]
         assert own, label
         if label.kind == "fact":
-            assert min(_far(point, label.extent()) for point in own) == min(_far(point, label.extent()) for point in marked)
+            assert min(_far(point, label.extent()) for point in own) == min(
+                _far(point, label.extent()) for point in marked
+            )
     late = [label.extent() for label in picture.scene.labels if label.kind == "late"]
     lines = [list(zip(t.points[::2], t.points[1::2])) for t in picture.scene.traces if t.tip]
-    pieces = [(min(a, c), min(b, d), max(a, c), max(b, d)) for line in lines for (a, b), (c, d) in zip(line, line[1:])]
+    pieces = [
+        (min(a, c), min(b, d), max(a, c), max(b, d))
+        for line in lines
+        for (a, b), (c, d) in zip(line, line[1:])
+    ]
     assert not [(box, piece) for box in late for piece in pieces if _crossed(box, [piece])]
 
 
 @pytest.mark.parametrize("width", [624, 900])
-@pytest.mark.parametrize(("events", "late"), [(1, 0), (6, 0.5), (60, 0.05), (60, 0.6), (300, 0.05), (1_000, 0.03), (1_000, 1)])
+@pytest.mark.parametrize(
+    ("events", "late"),
+    [(1, 0), (6, 0.5), (60, 0.05), (60, 0.6), (300, 0.05), (1_000, 0.03), (1_000, 1)],
+)
 def test_words_and_marks_stay_in_the_picture_and_apart(events, late, width):
     for seed in range(3):
         store = year_of(events, late, seed)
@@ -171,12 +238,22 @@ def test_of_many_events_it_says_what_is_not_marked_and_not_named():
 
 
 @settings(max_examples=40)
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(-3, 9), st.integers(-9, 9)), min_size=1, max_size=12), st.floats(0.001, 1e9))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 5), st.integers(-3, 9), st.integers(-9, 9)),
+        min_size=1,
+        max_size=12,
+    ),
+    st.floats(0.001, 1e9),
+)
 def test_any_store_gives_a_picture_without_flaws(told, unit):
     store, recorded = EventStore(":memory:"), 0
     for wait, late, amount in told:
         recorded += wait
-        moments = {"recorded": min(1e9, recorded * unit), "happened": min(1e9, max(-1e9, (recorded - late) * unit))}
+        moments = {
+            "recorded": min(1e9, recorded * unit),
+            "happened": min(1e9, max(-1e9, (recorded - late) * unit)),
+        }
         store.append("a", [MoneyDeposited(amount=amount)], **moments)
     picture = as_of(store, "a", balance, 0, cursor=min(1e9, recorded * unit / 2))
     assert not flaws(picture.scene)
@@ -184,7 +261,9 @@ def test_any_store_gives_a_picture_without_flaws(told, unit):
 
 def test_a_text_has_levels_of_its_own():
     picture = as_of(order(), "order-1", status, cursor="2026-03-10")
-    assert {"placed", "paid", "cancelled"} <= set(texts(picture, "axis")) and not flaws(picture.scene)
+    assert {"placed", "paid", "cancelled"} <= set(texts(picture, "axis")) and not flaws(
+        picture.scene
+    )
     assert texts(picture, "at cursor") == ["was cancelled, believed paid"]
     assert "believed paid where it was cancelled from 9 March to 14 March" in repr(picture)
 
@@ -193,11 +272,22 @@ def test_of_other_states_a_value_is_drawn():
     def counted(state, fact):
         return {**state, fact.type: state.get(fact.type, 0) + 1}
 
-    picture = as_of(account_7(), "account-7", counted, {}, value=lambda state: state.get("MoneyWithdrawn", 0))
-    assert next(trace for trace in picture.scene.traces if trace.kind == "was").text.endswith(" 2") and "2 at the end" in picture.scene.shows
-    with pytest.raises(Misuse, match=r"a state of counted is \{\}, and a line is drawn of a number or a text; say what"):
+    picture = as_of(
+        account_7(), "account-7", counted, {}, value=lambda state: state.get("MoneyWithdrawn", 0)
+    )
+    assert (
+        next(trace for trace in picture.scene.traces if trace.kind == "was").text.endswith(" 2")
+        and "2 at the end" in picture.scene.shows
+    )
+    with pytest.raises(
+        Misuse,
+        match=r"a state of counted is \{\}, and a line is drawn of a number or a text; say what",
+    ):
         as_of(account_7(), "account-7", counted, {})
-    with pytest.raises(Misuse, match=r"value= raised KeyError .* for the state \{\}; it is asked about the state before the first"):
+    with pytest.raises(
+        Misuse,
+        match=r"value= raised KeyError .* for the state \{\}; it is asked about the state before the first",
+    ):
         as_of(account_7(), "account-7", counted, {}, value=lambda state: state["MoneyWithdrawn"])
     with pytest.raises(Misuse, match=r"value= returned \[\]"):
         as_of(account_7(), "account-7", counted, {}, value=lambda state: [])
@@ -213,8 +303,12 @@ def test_a_yes_and_a_no_are_drawn_and_before_there_is_a_state_there_is_no_line()
 
 def test_all_streams_are_one_state():
     store = account_7()
-    store.append("account-8", [AccountOpened(owner="Ada"), MoneyDeposited(amount=5)], recorded="2026-03-27")
-    assert repr(as_of(store, None, balance, 0)).startswith("all streams, balance: 7 events; 1 recorded late; 115 at the end")
+    store.append(
+        "account-8", [AccountOpened(owner="Ada"), MoneyDeposited(amount=5)], recorded="2026-03-27"
+    )
+    assert repr(as_of(store, None, balance, 0)).startswith(
+        "all streams, balance: 7 events; 1 recorded late; 115 at the end"
+    )
 
 
 def test_what_cannot_be_drawn_is_said():
@@ -251,11 +345,20 @@ def test_an_event_says_itself_in_a_few_words(event, step, said):
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 30)), min_size=2, max_size=60))
 def test_a_thinned_line_covers_the_same_pixels(points):
     points.sort(key=lambda point: point[0])
-    steps = [corner for (x1, y1), (x2, y2) in zip(points, points[1:]) for corner in ((x1, y1), (x2, y1), (x2, y2))]
+    steps = [
+        corner
+        for (x1, y1), (x2, y2) in zip(points, points[1:])
+        for corner in ((x1, y1), (x2, y1), (x2, y2))
+    ]
 
     def covered(corners):
         pairs = list(zip(corners, corners[1:]))
-        return {(x, y) for (a, b), (c, d) in pairs for x in range(a, c + 1) for y in range(min(b, d), max(b, d) + 1)}
+        return {
+            (x, y)
+            for (a, b), (c, d) in pairs
+            for x in range(a, c + 1)
+            for y in range(min(b, d), max(b, d) + 1)
+        }
 
     assert covered(_thinned(steps)) == covered(steps) or len(set(steps)) == 1
     assert len(_thinned(steps)) <= 4 * len({x for x, _ in steps})

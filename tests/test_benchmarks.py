@@ -32,7 +32,12 @@ def test_a_row_says_its_median_and_its_spread_and_whether_its_target_is_met():
     assert row.cells()[3:] == ["**0.95** (0.90 to 1.20)", "≤ 1.00 ✓"]
     assert not Row("a message", "6 µs", "SimPy", [1.01], 1.0).reached
     assert not Row("import", "0.3 s", "pydantic", [2.0], None, "at most 0.25 s", False).reached
-    assert [number(value) for value in (0.0123, 0.5, 12.34, 1234)] == ["0.012", "0.50", "12.3", "1234"]
+    assert [number(value) for value in (0.0123, 0.5, 12.34, 1234)] == [
+        "0.012",
+        "0.50",
+        "12.3",
+        "1234",
+    ]
 
 
 def test_a_ratio_that_is_worse_by_half_twice_is_named(monkeypatch, tmp_path, capsys):
@@ -41,14 +46,20 @@ def test_a_ratio_that_is_worse_by_half_twice_is_named(monkeypatch, tmp_path, cap
     assert json.loads(command.SMALL.read_text(encoding="utf-8")) == {"a message / SimPy": 1.0}
     for measured, found in (([1.49], 0), ([1.51, 1.0], 0), ([1.51, 1.6], 1)):
         left = list(measured)
-        monkeypatch.setattr(command, "measured", lambda parts, small: [Row("a message", "", "SimPy: 8 µs", [left.pop(0)])])
+        monkeypatch.setattr(
+            command,
+            "measured",
+            lambda parts, small: [Row("a message", "", "SimPy: 8 µs", [left.pop(0)])],
+        )
         assert command.compare(["messages"]) == found and not left
     assert "worse by half: a message / SimPy: 1.60, was 1.00" in capsys.readouterr().out
 
 
 def test_the_table_is_written_between_its_marks(monkeypatch, tmp_path):
     readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{command.MARKS[0]}\nold\n{command.MARKS[1]}\nafter\n", encoding="utf-8")
+    readme.write_text(
+        f"before\n{command.MARKS[0]}\nold\n{command.MARKS[1]}\nafter\n", encoding="utf-8"
+    )
     monkeypatch.setattr(command, "HERE", tmp_path / "benchmarks")
     for _ in range(2):
         command.write([Row("a message", "6 µs", "SimPy", [0.9])])

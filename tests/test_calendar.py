@@ -33,20 +33,40 @@ def test_a_day_with_a_clock_is_said_exactly_and_the_end_of_a_day_is_the_day():
     spring = calendar("2026-03-01", "2026-06-12T14:30Z")
     assert spring.words(moment("2026-06-12T14:30Z", "test"), exactly=True) == "12 June 14:30"
     march = calendar("2026-03-01T00:00Z", "2026-03-12T14:30Z")
-    assert march.words(moment("2026-03-12", "test", bound=True)) == "12 March" and march.on(moment("2026-03-12", "")).startswith("on ")
+    assert march.words(moment("2026-03-12", "test", bound=True)) == "12 March" and march.on(
+        moment("2026-03-12", "")
+    ).startswith("on ")
 
 
 @given(st.integers(0, 60 * 365 * DAY), st.floats(3, 17), st.integers(300, 900))
 def test_ticks_are_round_within_the_span_apart_and_some(start, size, width):
     end = start + int(10**size)
     ticks = list(Calendar([start, end]).ticks(start, end, max(1, 70 * (end - start) // width)))
-    assert all(start <= at <= end for at, _ in ticks) and [at for at, _ in ticks] == sorted({at for at, _ in ticks})
+    assert all(start <= at <= end for at, _ in ticks) and [at for at, _ in ticks] == sorted(
+        {at for at, _ in ticks}
+    )
     assert len(ticks) <= width // 70 + 2
     assert all(text_width(word, 10) < 110 for _, word in ticks)
 
 
 def test_the_first_tick_says_the_day_or_the_year():
-    ticks = list(calendar("2026-03-01", "2026-03-30").ticks(moment("2026-03-01", ""), moment("2026-03-30", ""), 3 * DAY))
-    assert [word for _, word in ticks] == ["1 Mar 2026", "5 Mar", "10 Mar", "15 Mar", "20 Mar", "25 Mar"]
+    ticks = list(
+        calendar("2026-03-01", "2026-03-30").ticks(
+            moment("2026-03-01", ""), moment("2026-03-30", ""), 3 * DAY
+        )
+    )
+    assert [word for _, word in ticks] == [
+        "1 Mar 2026",
+        "5 Mar",
+        "10 Mar",
+        "15 Mar",
+        "20 Mar",
+        "25 Mar",
+    ]
     first, last = moment("2026-03-03T22:10Z", ""), moment("2026-03-04T03:00Z", "")
-    assert [word for _, word in Calendar([first, last]).ticks(first, last, 3_600_000_000)][:4] == ["3 Mar 23:00", "4 Mar", "01:00", "02:00"]
+    assert [word for _, word in Calendar([first, last]).ticks(first, last, 3_600_000_000)][:4] == [
+        "3 Mar 23:00",
+        "4 Mar",
+        "01:00",
+        "02:00",
+    ]

@@ -92,7 +92,12 @@ def test_questions_are_answered_side_by_side_and_beside_other_work():
             await ctx.ask(Weigh(n=event.n), timeout=3)
 
     run = simulate(system, two)
-    assert [s.time for s in run.journal if s.step == "handle" and s.envelope.type == "Weigh"] == [40, 40, 1070, 1070]
+    assert [s.time for s in run.journal if s.step == "handle" and s.envelope.type == "Weigh"] == [
+        40,
+        40,
+        1070,
+        1070,
+    ]
 
 
 def test_replicas_that_are_up_take_turns():
@@ -114,14 +119,18 @@ def test_a_question_to_a_service_that_is_down_is_lost():
             await ctx.ask(Weigh(), timeout=0.1)
 
     run = simulate(system, ask, faults=["crash scale.handle.Posted"])
-    assert [(s.step, s.detail) for s in run.journal if s.step == "lost"] == [("lost", "scale was down")]
+    assert [(s.step, s.detail) for s in run.journal if s.step == "lost"] == [
+        ("lost", "scale was down")
+    ]
 
 
 @pytest.mark.parametrize(("start", "why"), [(0, "lost"), (0.015, "answer in vain")])
 def test_who_is_cut_off_is_not_asked_and_does_not_answer(start, why):
     run = simulate(scales(seconds=0.1), asking(Weigh()), faults=[cut("scale", start, 3)])
     assert notes(run) == ["scale did not answer Weigh within 1 s"]
-    assert told(run, "lost", "reply") == (["10 scale.lost Weigh"] if why == "lost" else ["110 scale.reply Weigh/1 cut"])
+    assert told(run, "lost", "reply") == (
+        ["10 scale.lost Weigh"] if why == "lost" else ["110 scale.reply Weigh/1 cut"]
+    )
 
 
 def test_a_replica_that_stands_still_answers_when_it_goes_on():
@@ -146,7 +155,9 @@ def test_a_failing_answerer_gives_no_answer_and_is_not_asked_again():
         "10 scale.failure Weigh/1",
         "1000 client.timeout Weigh",
     ]
-    assert repr(run.failures[0]).startswith("<scale.weigh raised ValueError: broken on Weigh client-1, attempt 1>")
+    assert repr(run.failures[0]).startswith(
+        "<scale.weigh raised ValueError: broken on Weigh client-1, attempt 1>"
+    )
 
 
 def test_an_asker_that_crashed_hears_no_answer():
@@ -204,4 +215,7 @@ def test_a_command_sent_later_arrives_later_whatever_becomes_of_the_sender():
         await ctx.send(Carry(n=event.n), after=5)
 
     run = play(system, Posted(n=1), faults=["crash anna.commit.Posted for 60 s"])
-    assert told(run, "deliver", service="scale") == ["5040 scale.deliver Carry/1", "65060 scale.deliver Carry/1"]
+    assert told(run, "deliver", service="scale") == [
+        "5040 scale.deliver Carry/1",
+        "65060 scale.deliver Carry/1",
+    ]

@@ -19,7 +19,9 @@ from edalab.practice import check, enrol, learner
 from edalab.practice.answer import Answer
 from edalab.practice.exercise import Anomaly, Exercise, explained, explored
 
-SCHEMA = "create table charges (order_id text primary key, total integer); create table seen (id text)"
+SCHEMA = (
+    "create table charges (order_id text primary key, total integer); create table seen (id text)"
+)
 
 
 class OrderPlaced(Event, key="order_id"):
@@ -33,15 +35,31 @@ class PaymentCharged(Event, key="order_id"):
 
 @Claim("each order is charged once")
 def charged_once(run):
-    placed = {s.envelope.data.order_id for s in run.journal if s.step == "publish" and s.envelope.type == "OrderPlaced"}
+    placed = {
+        s.envelope.data.order_id
+        for s in run.journal
+        if s.step == "publish" and s.envelope.type == "OrderPlaced"
+    }
     rows = dict(run.rows("payments", "select order_id, count(*) from charges group by 1"))
-    return [f"{order} was charged {rows.get(order, 0)} times" for order in sorted(placed) if rows.get(order, 0) != 1]
+    return [
+        f"{order} was charged {rows.get(order, 0)} times"
+        for order in sorted(placed)
+        if rows.get(order, 0) != 1
+    ]
 
 
 @Claim("who charged says so", about=OrderPlaced)
 def told(run):
-    said = {s.envelope.data.order_id for s in run.journal if s.step == "publish" and s.envelope.type == "PaymentCharged" and s.fault != "crash"}
-    return [order for (order,) in run.rows("payments", "select order_id from charges") if order not in said]
+    said = {
+        s.envelope.data.order_id
+        for s in run.journal
+        if s.step == "publish" and s.envelope.type == "PaymentCharged" and s.fault != "crash"
+    }
+    return [
+        order
+        for (order,) in run.rows("payments", "select order_id from charges")
+        if order not in said
+    ]
 
 
 def build(charge, variant):
@@ -55,7 +73,10 @@ def build(charge, variant):
     return shop, one_order
 
 
-HINTS = {"not charged once": ("Question?", "Pointer.", "Idea."), "not told": ("Who else?", "Publish.", "Return it.")}
+HINTS = {
+    "not charged once": ("Question?", "Pointer.", "Idea."),
+    "not told": ("Who else?", "Publish.", "Return it."),
+}
 ONE = Exercise(
     "05.2", "Charge", "event, ctx", explored(build, {"not charged once": charged_once, "not told": told}), HINTS,
     {"OrderPlaced": OrderPlaced, "PaymentCharged": PaymentCharged},
@@ -71,7 +92,10 @@ def one_exercise(monkeypatch, tmp_path):
 
 def right(event, ctx):
     with ctx.database as db:
-        db.execute("insert into charges values (?, ?) on conflict do nothing", (event.order_id, event.total))
+        db.execute(
+            "insert into charges values (?, ?) on conflict do nothing",
+            (event.order_id, event.total),
+        )
     return PaymentCharged(order_id=event.order_id)
 
 
@@ -95,7 +119,11 @@ def test_a_stub_is_not_attempted():
 
 def test_a_right_answer_is_correct_and_says_how_much_was_tried(one_exercise):
     result = check(right, "05.2")
-    assert result.correct and str(result).startswith("05.2 correct: ") and "every single fault, in two timings" in str(result)
+    assert (
+        result.correct
+        and str(result).startswith("05.2 correct: ")
+        and "every single fault, in two timings" in str(result)
+    )
     assert json.loads(one_exercise.read_text())["exercises"]["05.2"]["outcome"] == "correct"
 
 
@@ -123,7 +151,12 @@ def test_a_wrong_answer_is_told_its_anomaly_the_run_and_hints_that_grow_plainer(
 
     results = [check(charge, "05.2") for _ in range(4)]
     assert {result.anomaly for result in results} == {"not told"}
-    assert [result.hint for result in results] == ["Who else?", "Publish.", "Return it.", "Return it."]
+    assert [result.hint for result in results] == [
+        "Who else?",
+        "Publish.",
+        "Return it.",
+        "Return it.",
+    ]
     assert [str(f) for f in results[0].run.faults] == ["crash payments.publish.PaymentCharged #1"]
 
 
@@ -138,8 +171,14 @@ def test_what_goes_wrong_by_itself_has_hints_of_its_own(monkeypatch):
         return right(event, ctx)
 
     hints = HINTS | {"not told, by itself": ("Who says it?", "Somebody must.", "You.")}
-    monkeypatch.setattr(sys.modules["edalab.practice.check"], "exercise", lambda id: replace(ONE, hints=hints))
-    assert [check(answer, "05.2").hint for answer in (silent, once, silent)] == ["Who says it?", "Publish.", "You."]
+    monkeypatch.setattr(
+        sys.modules["edalab.practice.check"], "exercise", lambda id: replace(ONE, hints=hints)
+    )
+    assert [check(answer, "05.2").hint for answer in (silent, once, silent)] == [
+        "Who says it?",
+        "Publish.",
+        "You.",
+    ]
 
 
 def test_what_is_shown_is_a_text_and_below_it_the_timeline_of_the_failing_run(monkeypatch):
@@ -151,7 +190,10 @@ def test_what_is_shown_is_a_text_and_below_it_the_timeline_of_the_failing_run(mo
     monkeypatch.setattr("IPython.display.display", lambda thing, raw=False: shown.append(thing))
     check(charge, "05.2")._ipython_display_()
     text, picture = shown
-    assert text["text/plain"] == "05.2 not yet: not told\norder-1\nwhen nothing goes wrong\nHint: Who else?"
+    assert (
+        text["text/plain"]
+        == "05.2 not yet: not told\norder-1\nwhen nothing goes wrong\nHint: Who else?"
+    )
     assert "<b>not told</b>" in text["text/html"] and picture.png()
     check(right, "05.2")._ipython_display_()
     assert len(shown) == 3 and "05.2 correct" in shown[2]["text/plain"]
@@ -174,7 +216,17 @@ def test_an_answer_that_raises_is_told_the_line():
     )  # fmt: skip
 
 
-WAYS = ["sync", "swallowing", "swallowing all", "in a helper", "in a helper elsewhere", "async", "a generator", "in SQL", "in SQL, row by row"]
+WAYS = [
+    "sync",
+    "swallowing",
+    "swallowing all",
+    "in a helper",
+    "in a helper elsewhere",
+    "async",
+    "a generator",
+    "in SQL",
+    "in SQL, row by row",
+]
 WAYS += ["in SQL, swallowing"]
 
 
@@ -230,7 +282,18 @@ def test_an_answer_that_loops_for_ever_is_stopped(within):
         except Exception:
             pass
 
-    answers = [sync, swallowing, swallowing_all, in_a_helper, elsewhere, awaiting, generating, in_sql, row_by_row, in_sql_swallowing]
+    answers = [
+        sync,
+        swallowing,
+        swallowing_all,
+        in_a_helper,
+        elsewhere,
+        awaiting,
+        generating,
+        in_sql,
+        row_by_row,
+        in_sql_swallowing,
+    ]
     answer = dict(zip(WAYS, answers))[within]
     result = check(answer, "05.2")
     assert (result.outcome, result.anomaly) == ("not yet", "does not end")
@@ -239,7 +302,9 @@ def test_an_answer_that_loops_for_ever_is_stopped(within):
 NUMBERS = "with recursive numbers(n) as (select 1 union all select n + 1 from numbers)"
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer counts the processor's time here")
+@pytest.mark.skipif(
+    not hasattr(signal, "setitimer"), reason="no timer counts the processor's time here"
+)
 @pytest.mark.parametrize("swallowed", [(), Exception, BaseException])
 def test_one_line_that_never_ends_is_stopped(monkeypatch, swallowed):
     def charge(event, ctx):
@@ -252,7 +317,9 @@ def test_one_line_that_never_ends_is_stopped(monkeypatch, swallowed):
     before = signal.getsignal(signal.SIGVTALRM)
     result = check(charge, "05.2")
     assert (result.anomaly, result.evidence) == ("does not end", "line 3 of charge goes on and on")
-    assert signal.getsignal(signal.SIGVTALRM) is before and signal.getitimer(signal.ITIMER_VIRTUAL) == (0, 0)
+    assert signal.getsignal(signal.SIGVTALRM) is before and signal.getitimer(
+        signal.ITIMER_VIRTUAL
+    ) == (0, 0)
 
 
 def test_a_check_works_in_a_thread_as_well():
@@ -338,13 +405,23 @@ def test_what_a_function_keeps_outside_of_itself_does_not_help_it():
     def around_it(work):
         return lambda event, ctx: work(event, ctx)
 
-    several = [in_a_dict, in_a_number, in_a_default, on_itself, in_a_closure, in_a_class, by_a_method]
+    several = [
+        in_a_dict,
+        in_a_number,
+        in_a_default,
+        on_itself,
+        in_a_closure,
+        in_a_class,
+        by_a_method,
+    ]
     in_a_decorated_one = around_it(in_a_number)
     in_a_decorated_one.__name__ = "in_a_decorated_one"
     for answer in (*several, in_a_decorated_one, only_when_something_fails):
         seen.clear()
         result = check(answer, "05.2")
-        assert (result.outcome, result.anomaly) == ("not yet", "changes what is outside"), answer.__name__
+        assert (result.outcome, result.anomaly) == ("not yet", "changes what is outside"), (
+            answer.__name__
+        )
     assert result.evidence == "only_when_something_fails changed seen, which lies outside of it"
 
 
@@ -374,10 +451,15 @@ def test_the_second_timing_is_at_another_time_for_answers_that_know_the_first():
     def charge(event, ctx):
         return right(event, ctx) if ctx.now < 1 else None
 
-    trial = explored(build, {"not charged once": charged_once}, only=("of none", lambda fault: False))
+    trial = explored(
+        build, {"not charged once": charged_once}, only=("of none", lambda fault: False)
+    )
     found = trial(Answer(charge, "event, ctx", ONE.names), 1)
     assert (found.name, found.run.journal[0].time) == ("not charged once", 1100)
-    assert trial(Answer(right, "event, ctx", ONE.names), 1) == "2 runs, every single fault of none, in two timings"
+    assert (
+        trial(Answer(right, "event, ctx", ONE.names), 1)
+        == "2 runs, every single fault of none, in two timings"
+    )
 
 
 def test_a_late_or_long_fault_is_tried_by_itself_and_beside_every_single_one():
@@ -390,23 +472,53 @@ def test_a_late_or_long_fault_is_tried_by_itself_and_beside_every_single_one():
     never = ["crash payments.handle.OrderPlaced #9"]
     known = {"not charged once": charged_once, "not told": told}
     tried = {}
-    for name, more in {"single": {}, "beside": {"beside": [again]}, "alone": {"alone": [again]}, "never": {"beside": [never]}}.items():
+    for name, more in {
+        "single": {},
+        "beside": {"beside": [again]},
+        "alone": {"alone": [again]},
+        "never": {"beside": [never]},
+    }.items():
         tried[name] = explored(build, known, **more)(Answer(charge, "event, ctx", ONE.names), 1)
-    assert tried["beside"].name == "not told" and [str(f) for f in tried["beside"].run.faults][0] == again[0]
+    assert (
+        tried["beside"].name == "not told"
+        and [str(f) for f in tried["beside"].run.faults][0] == again[0]
+    )
     assert len(tried["beside"].run.faults) == 2
     assert tried["alone"].endswith(f"every single fault, and under {again[0]}, in two timings")
     assert tried["never"] == tried["single"]  # what never happened is not said to have been tried
 
 
-@pytest.mark.parametrize("returned", [None, 3, (3,), (3, "a", "b"), ("3", "a"), (True, "a"), (float("nan"), "a"), (float("inf"), "a"), (3, "e"), (3, None)])
+@pytest.mark.parametrize(
+    "returned",
+    [
+        None,
+        3,
+        (3,),
+        (3, "a", "b"),
+        ("3", "a"),
+        (True, "a"),
+        (float("nan"), "a"),
+        (float("inf"), "a"),
+        (3, "e"),
+        (3, None),
+    ],
+)
 def test_a_value_and_a_reason_are_a_number_and_a_letter_of_the_list(returned):
-    trial = explained(lambda value, variant: "well", {"a": None, "b": lambda variant: Anomaly("another reason", "no")})
+    trial = explained(
+        lambda value, variant: "well",
+        {"a": None, "b": lambda variant: Anomaly("another reason", "no")},
+    )
     assert trial(Answer(lambda: returned, "", {}), 1).name == "no value and reason"
 
 
-@pytest.mark.parametrize("returned", [(3, "a"), [3.0, " A"], (numpy.int64(3), "(a)"), (numpy.float64(3), "a:"), (Fraction(3), "a.")])
+@pytest.mark.parametrize(
+    "returned",
+    [(3, "a"), [3.0, " A"], (numpy.int64(3), "(a)"), (numpy.float64(3), "a:"), (Fraction(3), "a.")],
+)
 def test_a_number_is_a_number_and_a_letter_a_letter_however_they_are_written(returned):
-    trial = explained(lambda value, variant: "well" if value == 3 else Anomaly("wrong", str(value)), {"a": None})
+    trial = explained(
+        lambda value, variant: "well" if value == 3 else Anomaly("wrong", str(value)), {"a": None}
+    )
     assert trial(Answer(lambda: returned, "", {}), 1) == "well"
 
 
@@ -415,8 +527,14 @@ def test_a_wrong_reason_is_told_when_the_value_is_right():
         lambda value, variant: "well" if value == 3 else Anomaly("wrong", str(value)),
         {"a": None, "b": lambda variant: Anomaly("another reason", "no")},
     )
-    found = [trial(Answer(lambda answer=answer: answer, "", {}), 1) for answer in ((3, "A"), (3, "b"), (2, "b"))]
-    assert found[0] == "well" and [anomaly.name for anomaly in found[1:]] == ["another reason", "wrong"]
+    found = [
+        trial(Answer(lambda answer=answer: answer, "", {}), 1)
+        for answer in ((3, "A"), (3, "b"), (2, "b"))
+    ]
+    assert found[0] == "well" and [anomaly.name for anomaly in found[1:]] == [
+        "another reason",
+        "wrong",
+    ]
 
 
 def test_reading_what_is_outside_is_no_fault():
@@ -463,11 +581,19 @@ def test_what_is_no_function_or_takes_other_parameters_is_told():
 
     def three(event, ctx, more): ...
 
-    said = [check(given, "05.2").evidence for given in (Charge, coroutine(1, 2), None, 3, print, three)]
+    said = [
+        check(given, "05.2").evidence for given in (Charge, coroutine(1, 2), None, 3, print, three)
+    ]
     assert said[0] == "check takes a function that was written with def, not the class Charge"
-    assert "in parentheses behind its name" in said[1] and "not None" in said[2] and "in parentheses behind its name" in said[3]
+    assert (
+        "in parentheses behind its name" in said[1]
+        and "not None" in said[2]
+        and "in parentheses behind its name" in said[3]
+    )
     assert check("right", "05.2").evidence.endswith("not 'right': leave out the quotes")
-    assert said[5].endswith("takes (event, ctx, more), and here it is called with (event, ctx); write def three(event, ctx):")
+    assert said[5].endswith(
+        "takes (event, ctx, more), and here it is called with (event, ctx); write def three(event, ctx):"
+    )
     assert check(other, "05.2").outcome == "not attempted"  # a handler may leave out ctx
 
 
@@ -491,7 +617,9 @@ def test_a_function_that_destroys_what_it_works_with_harms_the_next_check_in_not
     def changes_the_event(event, ctx):
         event.total = 0
 
-    found = [check(answer, "05.2") for answer in (drops_the_table, deletes_a_class, changes_the_event)]
+    found = [
+        check(answer, "05.2") for answer in (drops_the_table, deletes_a_class, changes_the_event)
+    ]
     assert [result.anomaly for result in found] == ["misuse", "changes what is outside", "misuse"]
     assert "no such table" in found[0].evidence and "events are facts" in found[2].evidence
     assert check(right, "05.2").correct and PaymentCharged
@@ -552,14 +680,26 @@ def test_a_function_that_returns_a_value_may_be_async_and_has_nothing_to_wait_fo
 
 
 def test_nothing_passes_before_all_has_been_tried(monkeypatch, one_exercise):
-    for error, words in ((KeyboardInterrupt(), "interrupted"), (RuntimeError("a hole"), "RuntimeError: a hole"), (None, "nothing")):
+    for error, words in (
+        (KeyboardInterrupt(), "interrupted"),
+        (RuntimeError("a hole"), "RuntimeError: a hole"),
+        (None, "nothing"),
+    ):
+
         def trial(answer, variant, error=error):
             if error is not None:
                 raise error
 
-        monkeypatch.setattr(sys.modules["edalab.practice.check"], "exercise", lambda id, trial=trial: Exercise("05.2", "", "event, ctx", trial, {}))
+        monkeypatch.setattr(
+            sys.modules["edalab.practice.check"],
+            "exercise",
+            lambda id, trial=trial: Exercise("05.2", "", "event, ctx", trial, {}),
+        )
         result = check(right, "05.2")
-        assert (result.outcome, result.anomaly) == ("not yet", "not finished") and words in result.evidence
+        assert (result.outcome, result.anomaly) == (
+            "not yet",
+            "not finished",
+        ) and words in result.evidence
     assert json.loads(one_exercise.read_text())["exercises"]["05.2"]["outcome"] == "not yet"
 
 
@@ -570,7 +710,9 @@ def test_what_was_correct_once_stays_correct(one_exercise):
     check(right, "05.2")
     check(wrong, "05.2")
     kept = json.loads(one_exercise.read_text())["exercises"]["05.2"]
-    assert kept["outcome"] == "correct" and kept["tries"] == 2 and kept["anomalies"] == {"raises": 1}
+    assert (
+        kept["outcome"] == "correct" and kept["tries"] == 2 and kept["anomalies"] == {"raises": 1}
+    )
 
 
 def test_each_learner_has_a_variant():

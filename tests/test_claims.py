@@ -94,28 +94,46 @@ def claim(function, **about):
 
 def test_a_claim_holds_where_nothing_speaks_against_it():
     verdict = play().check(charged_once)
-    assert (verdict.outcome, verdict.claim, verdict.evidence, verdict.cause) == ("holds", "each order is charged once", [], "")
+    assert (verdict.outcome, verdict.claim, verdict.evidence, verdict.cause) == (
+        "holds",
+        "each order is charged once",
+        [],
+        "",
+    )
     assert repr(verdict) == "<✓ holds: each order is charged once>" and verdict
 
 
 def test_a_claim_is_broken_by_its_evidence():
     verdict = play(faults=[SINGLE]).check(charged_once)
     assert verdict.outcome == "broken" and verdict.evidence == ["o2 was charged 2 times"]
-    assert repr(verdict) == "<✗ broken: each order is charged once: o2 was charged 2 times>" and not verdict
+    assert (
+        repr(verdict) == "<✗ broken: each order is charged once: o2 was charged 2 times>"
+        and not verdict
+    )
 
 
 def test_a_claim_about_a_message_that_was_never_published_is_not_exercised():
     verdict = play(no_orders).check(charged_once)
-    assert repr(verdict) == "<– not exercised: each order is charged once: no PaymentCharged was published>" and not verdict
+    assert (
+        repr(verdict)
+        == "<– not exercised: each order is charged once: no PaymentCharged was published>"
+        and not verdict
+    )
 
 
 def test_a_message_that_never_left_was_not_published():
     faults = [f"fail payments.publish.PaymentCharged #{n}" for n in range(1, 7)]
-    assert play(faults=faults).check(claim(lambda run: None, about=PaymentCharged)).outcome == "not exercised"
+    assert (
+        play(faults=faults).check(claim(lambda run: None, about=PaymentCharged)).outcome
+        == "not exercised"
+    )
 
 
 def test_evidence_outweighs_that_nothing_was_published():
-    assert play().check(claim(lambda run: ["o1 is missing"], about=PaymentRefunded)).outcome == "broken"
+    assert (
+        play().check(claim(lambda run: ["o1 is missing"], about=PaymentRefunded)).outcome
+        == "broken"
+    )
 
 
 def test_a_question_that_was_asked_exercises_a_claim_about_it():
@@ -144,7 +162,10 @@ def yields(run):
         (lambda run: dict(run.rows("payments", CHARGED_TWICE)), "o2 2"),
         (lambda run: set(run.rows("payments", CHARGED_TWICE)), "o2, 2"),
         (lambda run: map(str, run.rows("payments", CHARGED_TWICE)), "('o2', 2)"),
-        (lambda run: [dict(order=o, n=n) for o, n in run.rows("payments", CHARGED_TWICE)], "order o2, n 2"),
+        (
+            lambda run: [dict(order=o, n=n) for o, n in run.rows("payments", CHARGED_TWICE)],
+            "order o2, n 2",
+        ),
         (pandas_table, "order_id o2, n 2"),
         (lambda run: pandas_table(run)["n"], "0 2"),
         (lambda run: pandas_table(run)["n"].to_numpy(), "2"),
@@ -167,7 +188,9 @@ def test_steps_and_messages_are_told_as_a_learner_knows_them():
     assert crashed.cause == "payments crash at 0.05 s"
     charged = run.check(claim(lambda run: [s.envelope for s in run.journal if s.step == "handle"]))
     assert charged.cause == "OrderPlaced client-1, and 2 more"
-    assert run.check(claim(lambda run: [s for s in run.journal if s.step == "save"])).cause.startswith("payments save OrderPlaced client-1 at")
+    assert run.check(
+        claim(lambda run: [s for s in run.journal if s.step == "save"])
+    ).cause.startswith("payments save OrderPlaced client-1 at")
 
 
 def test_long_and_many_lined_evidence_stays_one_line():
@@ -184,9 +207,27 @@ def test_every_kind_of_nothing_is_no_evidence(nothing):
     assert play().check(claim(nothing_after_looking)).outcome == "holds"
 
 
-@pytest.mark.parametrize("answer", [True, False, 0, 3, 0.5, "o2 charged twice", "", b"x", object(), OrderPlaced(order_id="o1"), print])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        True,
+        False,
+        0,
+        3,
+        0.5,
+        "o2 charged twice",
+        "",
+        b"x",
+        object(),
+        OrderPlaced(order_id="o1"),
+        print,
+    ],
+)
 def test_what_is_no_evidence_is_refused_with_a_sentence(answer):
-    with pytest.raises(Misuse, match="the claim 'it is so' cannot be checked: .* returned .*; return the evidence against"):
+    with pytest.raises(
+        Misuse,
+        match="the claim 'it is so' cannot be checked: .* returned .*; return the evidence against",
+    ):
         play().check(claim(lambda run: answer))
 
 
@@ -203,16 +244,50 @@ def test_an_answer_without_an_address_is_shown():
     ("read", "workload", "untested"),
     [
         (lambda run: run.rows("payments", "select * from charges where 0"), two_orders, ""),
-        (lambda run: run.rows("payments", "select count(*) from charges where 0 having count(*) > 0"), two_orders, ""),
+        (
+            lambda run: run.rows(
+                "payments", "select count(*) from charges where 0 having count(*) > 0"
+            ),
+            two_orders,
+            "",
+        ),
         (lambda run: run.rows("payments", "select order_id from charged where 0"), two_orders, ""),
-        (lambda run: run.rows("payments", "select * from charges"), no_orders, "payments.charges never had a row"),
-        (lambda run: run.rows("payments", "select * from charged"), no_orders, "payments.charges never had a row"),
-        (lambda run: run.rows("payments", "select * from refunds"), two_orders, "payments.refunds never had a row"),
+        (
+            lambda run: run.rows("payments", "select * from charges"),
+            no_orders,
+            "payments.charges never had a row",
+        ),
+        (
+            lambda run: run.rows("payments", "select * from charged"),
+            no_orders,
+            "payments.charges never had a row",
+        ),
+        (
+            lambda run: run.rows("payments", "select * from refunds"),
+            two_orders,
+            "payments.refunds never had a row",
+        ),
         (lambda run: run.rows("payments", "select * from charges, refunds"), two_orders, ""),
-        (lambda run: run.database("payments").execute("select * from refunds"), two_orders, "payments.refunds never had a row"),
-        (lambda run: run.rows("payments", "select * from charges"), orders_then_forget, ""),  # emptied later
-        (lambda run: run.rows("payments", "select * from settings"), orders_then_forget, ""),  # filled by the schema
-        (lambda run: run.at(1.0).rows("payments", "select * from refunds"), two_orders, "payments.refunds never had a row"),
+        (
+            lambda run: run.database("payments").execute("select * from refunds"),
+            two_orders,
+            "payments.refunds never had a row",
+        ),
+        (
+            lambda run: run.rows("payments", "select * from charges"),
+            orders_then_forget,
+            "",
+        ),  # emptied later
+        (
+            lambda run: run.rows("payments", "select * from settings"),
+            orders_then_forget,
+            "",
+        ),  # filled by the schema
+        (
+            lambda run: run.at(1.0).rows("payments", "select * from refunds"),
+            two_orders,
+            "payments.refunds never had a row",
+        ),
         (lambda run: run.at(1.0).rows("payments", "select * from charges where 0"), two_orders, ""),
         (lambda run: [] if run.at(1.0).services["payments"].up else ["down"], two_orders, ""),
         (lambda run: run.steps[run.steps.step == "dead_letter"], two_orders, ""),
@@ -220,7 +295,11 @@ def test_an_answer_without_an_address_is_shown():
         (lambda run: run.failures, two_orders, ""),
         (lambda run: run.failures, no_orders, "nothing happened"),
         (lambda run: [], two_orders, "it read no table and no step of the run"),
-        (lambda run: None if run.seed == 0 else [run.system], two_orders, "it read no table and no step of the run"),
+        (
+            lambda run: None if run.seed == 0 else [run.system],
+            two_orders,
+            "it read no table and no step of the run",
+        ),
     ],
 )
 def test_a_claim_that_looked_where_nothing_ever_was_is_not_exercised(read, workload, untested):
@@ -230,15 +309,25 @@ def test_a_claim_that_looked_where_nothing_ever_was_is_not_exercised(read, workl
 
 def test_a_row_that_was_rolled_back_was_never_there():
     run = play(faults=[f"fail payments.save.OrderPlaced #{n}" for n in range(1, 7)])
-    assert run.check(claim(lambda run: run.rows("payments", "select * from charges"))).outcome == "not exercised"
+    assert (
+        run.check(claim(lambda run: run.rows("payments", "select * from charges"))).outcome
+        == "not exercised"
+    )
 
 
 def test_checking_leaves_the_run_as_it_was():
     run = play()
     before = run.digest
     for _ in range(2):
-        assert run.check(claim(lambda run: run.rows("payments", "select * from charges where 0"))).outcome == "holds"
-    with pytest.raises(Misuse, match="not yours to run"):  # the guard of the transactions is back in its place
+        assert (
+            run.check(
+                claim(lambda run: run.rows("payments", "select * from charges where 0"))
+            ).outcome
+            == "holds"
+        )
+    with pytest.raises(
+        Misuse, match="not yours to run"
+    ):  # the guard of the transactions is back in its place
         run.rows("payments", "commit")
     assert run.digest == before and run.rows("payments", "select count(*) from charges") == [(2,)]
 
@@ -249,11 +338,23 @@ def test_checking_leaves_the_run_as_it_was():
 @pytest.mark.parametrize(
     ("function", "said"),
     [
-        (lambda run: run.rows("payments", "select * from charge"), "no such table: charge; tables of payments: charges"),
-        (lambda run: run.database("payments").execute("select * from charge"), "tables of payments: charges, refunds, settings"),
+        (
+            lambda run: run.rows("payments", "select * from charge"),
+            "no such table: charge; tables of payments: charges",
+        ),
+        (
+            lambda run: run.database("payments").execute("select * from charge"),
+            "tables of payments: charges, refunds, settings",
+        ),
         (lambda run: run.rows("payments", "selct 1"), "syntax error"),
-        (lambda run: run.rows("payment", "select 1"), "no service 'payment'; services: payments. Did you mean 'payments'"),
-        (lambda run: run.steps["servce"], "raised KeyError: 'servce'; the columns of run.steps: time, service"),
+        (
+            lambda run: run.rows("payment", "select 1"),
+            "no service 'payment'; services: payments. Did you mean 'payments'",
+        ),
+        (
+            lambda run: run.steps["servce"],
+            "raised KeyError: 'servce'; the columns of run.steps: time, service",
+        ),
         (lambda run: run.stpes, "raised AttributeError"),
         (lambda run: 1 / 0, "raised ZeroDivisionError: division by zero"),
         (lambda run: (1 / 0 for _ in "a"), "raised ZeroDivisionError"),
@@ -263,20 +364,29 @@ def test_a_claim_that_raises_is_named(function, said):
     run = play()
     with pytest.raises(Misuse) as caught:
         run.check(claim(function))
-    assert str(caught.value).startswith("the claim 'it is so' cannot be checked: ") and said in str(caught.value)
+    assert str(caught.value).startswith("the claim 'it is so' cannot be checked: ") and said in str(
+        caught.value
+    )
     assert caught.value.run is run
 
 
 def test_a_claim_is_not_checked_on_the_world_at_a_moment():
-    with pytest.raises(Misuse, match=r"a claim is checked on a whole run, charged_once.check\(run\), not on <shop at 0.01 s"):
+    with pytest.raises(
+        Misuse,
+        match=r"a claim is checked on a whole run, charged_once.check\(run\), not on <shop at 0.01 s",
+    ):
         charged_once.check(play().at(0.01))
 
 
 def test_an_sql_error_in_pandas_lists_the_tables():
     import pandas
 
-    with pytest.raises(Misuse, match="no such table: charge; tables of payments: charges, refunds, settings"):
-        play().check(claim(lambda run: pandas.read_sql("select * from charge", run.database("payments"))))
+    with pytest.raises(
+        Misuse, match="no such table: charge; tables of payments: charges, refunds, settings"
+    ):
+        play().check(
+            claim(lambda run: pandas.read_sql("select * from charge", run.database("payments")))
+        )
 
 
 async def later(run):
@@ -288,7 +398,10 @@ async def later(run):
     [
         (lambda: Claim(lambda run: []), "begins with its sentence"),
         (lambda: Claim(""), "begins with its sentence"),
-        (lambda: Claim("x", about="PaymentCharged"), "about= takes a message class, not 'PaymentCharged'"),
+        (
+            lambda: Claim("x", about="PaymentCharged"),
+            "about= takes a message class, not 'PaymentCharged'",
+        ),
         (lambda: Claim("x", about=shop), "about= takes a message class, not shop"),
         (lambda: Claim("x")(later), "a plain function of one run: `def later"),
         (lambda: Claim("x")(lambda: []), "a plain function of one run"),
@@ -297,7 +410,10 @@ async def later(run):
         (lambda: Claim("x").check(play()), "decides nothing yet"),
         (lambda: charged_once(play()), "write run.check"),
         (lambda: play().check(yields), "run.check takes a claim, and yields is none; write @Claim"),
-        (lambda: play().check("charged_once"), "run.check takes a claim, and 'charged_once' is none"),
+        (
+            lambda: play().check("charged_once"),
+            "run.check takes a claim, and 'charged_once' is none",
+        ),
     ],
 )
 def test_mistakes_in_declaring_a_claim(declare, said):
@@ -307,6 +423,8 @@ def test_mistakes_in_declaring_a_claim(declare, said):
 
 
 def test_a_claim_of_a_cell_run_again_is_the_same_claim():
-    again = Claim("each order is charged exactly once")(types.FunctionType(yields.__code__, globals(), "charged_once"))
+    again = Claim("each order is charged exactly once")(
+        types.FunctionType(yields.__code__, globals(), "charged_once")
+    )
     assert again == charged_once and {charged_once: 1}[again] == 1 and again != claim(yields)
     assert repr(charged_once) == "<Claim charged_once: each order is charged once>"

@@ -23,21 +23,32 @@ def box(tmp_path):
 
 
 def test_a_class_shows_which_exercise_which_anomaly_and_which_wrong_prediction(box, own_file):
-    for name, outcome, anomaly, predicted in (("Ada", "correct", "", "twice"), ("Émile Zo", "not yet", "charged twice", "once")):
+    for name, outcome, anomaly, predicted in (
+        ("Ada", "correct", "", "twice"),
+        ("Émile Zo", "not yet", "charged twice", "once"),
+    ):
         own_file.unlink(missing_ok=True)
         enrol(name)
         learner.keep_outcome("05.2", "not yet", "charged twice")
         learner.keep_outcome("05.2", outcome, anomaly)
         learner.keep_prediction("How often?", predicted, "twice")
         hand_in(folder=box)
-    assert sorted(path.name for path in box.iterdir()) == ["ada.edalab.json", "émile-zo.edalab.json"]
+    assert sorted(path.name for path in box.iterdir()) == [
+        "ada.edalab.json",
+        "émile-zo.edalab.json",
+    ]
     room = classroom(box)
     assert room.outcomes.to_dict() == {"05.2": {"Ada": "correct", "Émile Zo": "not yet"}}
     assert list(room.anomalies.itertuples(index=False, name=None)) == [
         ("05.2", "charged twice", "Ada", 1), ("05.2", "charged twice", "Émile Zo", 2),
     ]  # fmt: skip
-    assert list(room.predictions.itertuples(index=False, name=None)) == [("How often?", "once", "twice", 1)]
-    assert repr(room) == "2 learners\n05.2: 1 correct, 1 not yet, 0 not begun; most met: charged twice (2)"
+    assert list(room.predictions.itertuples(index=False, name=None)) == [
+        ("How often?", "once", "twice", 1)
+    ]
+    assert (
+        repr(room)
+        == "2 learners\n05.2: 1 correct, 1 not yet, 0 not begun; most met: charged twice (2)"
+    )
     assert "Émile Zo" in room._repr_html_()
 
 
@@ -50,7 +61,11 @@ def test_files_that_are_damaged_foreign_or_changed_are_named_and_the_rest_is_sho
     (box / "foreign.edalab.json").write_text("[]")
     room = classroom(box)
     assert [one["name"] for one in room.learners] == ["Ada"]
-    assert [line.partition(":")[0] for line in room.unreadable] == ["bob.edalab.json", "cut.edalab.json", "foreign.edalab.json"]
+    assert [line.partition(":")[0] for line in room.unreadable] == [
+        "bob.edalab.json",
+        "cut.edalab.json",
+        "foreign.edalab.json",
+    ]
     assert "changed after it was handed in" in repr(room)
 
 
@@ -71,14 +86,23 @@ def test_two_of_one_name_are_told_apart_by_their_files(box, own_file):
     [
         ({"edalab": 2}, "another version of the course"),
         ({"exercises": {"05.2": "correct"}}, "no file that hand_in wrote"),
-        ({"exercises": {"05.2": {"outcome": "not yet", "anomalies": ["charged twice"]}}}, "no file that hand_in wrote"),
+        (
+            {"exercises": {"05.2": {"outcome": "not yet", "anomalies": ["charged twice"]}}},
+            "no file that hand_in wrote",
+        ),
         ({"predictions": {"How often?": "once"}}, "no file that hand_in wrote"),
     ],
 )
 def test_what_another_version_wrote_is_named(box, changed, why):
     text = json.dumps(learner.kept() | {"name": "Ada", "variant": 1} | changed, sort_keys=True)
-    (box / "ada.edalab.json").write_text(json.dumps({**json.loads(text), "seal": sys.modules["edalab.practice.classroom"]._seal(text)}))
-    assert repr(classroom(box)).endswith(f"left out: ada.edalab.json: {'it is ' * why.startswith('no')}{why}{' wrote it' * why.startswith('another')}")
+    (box / "ada.edalab.json").write_text(
+        json.dumps(
+            {**json.loads(text), "seal": sys.modules["edalab.practice.classroom"]._seal(text)}
+        )
+    )
+    assert repr(classroom(box)).endswith(
+        f"left out: ada.edalab.json: {'it is ' * why.startswith('no')}{why}{' wrote it' * why.startswith('another')}"
+    )
 
 
 def test_a_long_name_a_folder_and_the_wrong_file_do_no_harm(box, own_file):
@@ -87,18 +111,29 @@ def test_a_long_name_a_folder_and_the_wrong_file_do_no_harm(box, own_file):
     own_file.rename(box / "progress.json")
     (box / "bom.json").write_bytes(b"\xef\xbb\xbf" + handed_in)
     room = classroom(box)
-    assert len(room.learners) == 2 and [line.partition(":")[0] for line in room.unreadable] == ["progress.json", "sub.edalab.json"]
+    assert len(room.learners) == 2 and [line.partition(":")[0] for line in room.unreadable] == [
+        "progress.json",
+        "sub.edalab.json",
+    ]
 
 
 def test_a_progress_that_was_edited_by_hand_is_put_aside(own_file):
     for exercises in ('{"05.2": 3}', '{"05.2": {"anomalies": 3}}', "[]"):
-        own_file.write_text(f'{{"edalab": 1, "name": "Ada", "exercises": {exercises}, "predictions": {{}}}}')
-        assert progress().correct == 0 and not own_file.exists() and own_file.with_suffix(".damaged.json").exists()
+        own_file.write_text(
+            f'{{"edalab": 1, "name": "Ada", "exercises": {exercises}, "predictions": {{}}}}'
+        )
+        assert (
+            progress().correct == 0
+            and not own_file.exists()
+            and own_file.with_suffix(".damaged.json").exists()
+        )
 
 
 def test_a_folder_that_cannot_be_written_to_costs_no_verdict(monkeypatch, tmp_path):
     monkeypatch.setenv(learner.FILE, str(tmp_path / "nowhere" / "progress.json"))
-    with pytest.warns(UserWarning, match="progress.json cannot be written .*: your progress is not kept"):
+    with pytest.warns(
+        UserWarning, match="progress.json cannot be written .*: your progress is not kept"
+    ):
         assert learner.keep_outcome("05.2", "not yet", "charged twice") == 1
 
 
@@ -119,14 +154,20 @@ def test_a_prediction_that_was_made_is_kept_with_the_fact(own_file):
     assert learner.kept()["predictions"] == {}  # nobody predicted
     question.value = "once"
     question.against("twice", "2 charges")
-    assert learner.kept()["predictions"] == {"How often is it charged?": {"predicted": "once", "fact": "twice"}}
+    assert learner.kept()["predictions"] == {
+        "How often is it charged?": {"predicted": "once", "fact": "twice"}
+    }
     assert repr(progress()).splitlines()[0].endswith("; 0 of 1 predictions came true")
 
 
 def test_progress_shows_each_exercise_that_there_is():
     for one in of_lesson("05")[:1]:
         learner.keep_outcome(one.id, "correct", "")
-        assert progress().correct == 1 and "●" in repr(progress()) and one.id in progress()._repr_html_()
+        assert (
+            progress().correct == 1
+            and "●" in repr(progress())
+            and one.id in progress()._repr_html_()
+        )
     assert progress().total == sum(len(of_lesson(lesson)) for lesson in progress().lessons)
 
 

@@ -34,8 +34,12 @@ def test_hidden_tests_and_what_is_for_teachers_are_left_out():
 
 
 def test_what_nbgrader_needs_to_know_of_a_cell_is_kept():
-    cell = nbformat.v4.new_code_cell(CELL, metadata={"nbgrader": {"grade_id": "answer-05-2"}, "scrolled": True})
-    assert derive.derived(notebook(cell)).cells[0].metadata == {"nbgrader": {"grade_id": "answer-05-2"}}
+    cell = nbformat.v4.new_code_cell(
+        CELL, metadata={"nbgrader": {"grade_id": "answer-05-2"}, "scrolled": True}
+    )
+    assert derive.derived(notebook(cell)).cells[0].metadata == {
+        "nbgrader": {"grade_id": "answer-05-2"}
+    }
 
 
 @pytest.mark.parametrize("path", derive.lessons(), ids=lambda path: path.name)
@@ -55,5 +59,7 @@ def test_no_solution_is_left_in_a_learners_notebook(path):
 
 def test_every_lesson_with_exercises_has_its_source_among_the_teachers():
     for path in store.ROOT.glob("notebooks/[0-9]*.ipynb"):
-        exercises = "\n## Exercises" in "\n" + "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
+        exercises = "\n## Exercises" in "\n" + "\n".join(
+            cell.source for cell in nbformat.read(path, as_version=4).cells
+        )
         assert exercises == (derive.TEACHER / path.name).exists(), path.name

@@ -19,7 +19,9 @@ PYTHONS = [path for path in os.environ.get("EDALAB_PYTHONS", "").split(os.pathse
 
 def digests_of(python: str, hash_seed: str) -> dict[str, str]:
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONIOENCODING": "utf-8"}
-    ran = subprocess.run([python, str(HERE / "representative.py")], env=environment, capture_output=True, text=True)
+    ran = subprocess.run(
+        [python, str(HERE / "representative.py")], env=environment, capture_output=True, text=True
+    )
     assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout)
 

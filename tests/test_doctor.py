@@ -33,10 +33,14 @@ def test_a_machine_that_has_all_is_well(told):
 
 
 def test_it_is_one_command():
-    done = subprocess.run([sys.executable, "-m", "edalab", "doctor"], capture_output=True, text=True, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "edalab", "doctor"], capture_output=True, text=True, encoding="utf-8"
+    )
     assert done.returncode == 0 and done.stdout.startswith("✓ Python")
     poor = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    done = subprocess.run([sys.executable, "-m", "edalab", "doctor"], capture_output=True, text=True, env=poor)
+    done = subprocess.run(
+        [sys.executable, "-m", "edalab", "doctor"], capture_output=True, text=True, env=poor
+    )
     assert done.returncode == 0 and done.stdout.startswith("? Python")
     done = subprocess.run([sys.executable, "-m", "edalab"], capture_output=True, text=True)
     assert done.returncode == 1 and "python -m edalab doctor" in done.stderr
@@ -52,7 +56,9 @@ def test_a_package_that_is_missing_or_too_old_is_named_with_what_to_do(told, mon
 
     monkeypatch.setattr(metadata, "version", poor)
     wrong = [line for line in told() if line.startswith("✗")]
-    assert [line.split()[1] for line in wrong] == ["networkx", "pandas"] and all("pip install" in line for line in wrong)
+    assert [line.split()[1] for line in wrong] == ["networkx", "pandas"] and all(
+        "pip install" in line for line in wrong
+    )
 
 
 def test_an_old_python_is_told(told, monkeypatch):
@@ -65,13 +71,27 @@ def test_a_python_in_which_the_course_is_not_installed_is_told():
     """As who types `python` where another Python than the course's answers: the folder is there, and nothing else."""
     bare = [sys.executable, "-I", "-S", "-c", f"import sys, runpy; sys.path.insert(0, {str(ROOT)!r}); sys.argv = ['-m', 'doctor']\n"
             "runpy.run_module('edalab', run_name='__main__', alter_sys=True)"]  # fmt: skip
-    done = subprocess.run(bare, capture_output=True, text=True, encoding="utf-8", env={"PYTHONUTF8": "1"})
+    done = subprocess.run(
+        bare, capture_output=True, text=True, encoding="utf-8", env={"PYTHONUTF8": "1"}
+    )
     assert done.returncode == 1 and not done.stderr
     wrong = [line for line in done.stdout.splitlines() if line.startswith("✗")]
     assert [line.split()[1] for line in wrong] == ["edalab", "jupyter_client", "jupyter_core"]
-    assert all(f"is not installed in {sys.executable}; in the folder of the course: pip install" in line for line in wrong)
-    done = subprocess.run([*bare[:-1], bare[-1].split(";")[0] + f"; sys.path.insert(0, {str(ROOT)!r}); import edalab"], capture_output=True, text=True)
-    assert "ModuleNotFoundError: No module named 'pydantic'" in done.stderr  # who is not the doctor is told by Python
+    assert all(
+        f"is not installed in {sys.executable}; in the folder of the course: pip install" in line
+        for line in wrong
+    )
+    done = subprocess.run(
+        [
+            *bare[:-1],
+            bare[-1].split(";")[0] + f"; sys.path.insert(0, {str(ROOT)!r}); import edalab",
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert (
+        "ModuleNotFoundError: No module named 'pydantic'" in done.stderr
+    )  # who is not the doctor is told by Python
 
 
 def test_a_loopback_that_is_closed_is_told(told, monkeypatch):
@@ -92,7 +112,9 @@ def test_no_browser_is_no_reason_to_stop(told, monkeypatch):
         raise webbrowser.Error("none")
 
     monkeypatch.setattr(webbrowser, "get", none)
-    assert any("copy the address" in line for line in told()) and told()[-1].startswith("All is well")
+    assert any("copy the address" in line for line in told()) and told()[-1].startswith(
+        "All is well"
+    )
 
 
 def test_a_folder_that_cannot_be_written_to_is_told(told, monkeypatch):

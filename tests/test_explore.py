@@ -26,7 +26,9 @@ def shop(dedup=False):
     @payments.on(OrderPlaced)
     async def charge(event, ctx):
         with ctx.database as db:
-            known = db.execute("select 1 from charges where order_id = ?", (event.order_id,)).fetchone()
+            known = db.execute(
+                "select 1 from charges where order_id = ?", (event.order_id,)
+            ).fetchone()
             if not (dedup and known):
                 db.execute("insert into charges values (?)", (event.order_id,))
         await ctx.publish(PaymentCharged(order_id=event.order_id))
@@ -41,7 +43,9 @@ async def two_orders(ctx):
 
 @Claim("each order is charged once", about=OrderPlaced)
 def charged_once(run):
-    return run.rows("payments", "select order_id, count(*) from charges group by 1 having count(*) > 1")
+    return run.rows(
+        "payments", "select order_id, count(*) from charges group by 1 having count(*) > 1"
+    )
 
 
 @Claim("each order is charged", about=OrderPlaced)
@@ -71,8 +75,13 @@ def test_a_redelivery_and_a_double_publish_charge_twice_and_the_smallest_run_say
     smallest = result.smallest(charged_once)
     assert len(smallest.faults) == 1 and smallest.check(charged_once).outcome == "broken"
     broken = {str(fault) for schedule in result.broken(charged_once) for fault in schedule.faults}
-    assert {"crash payments.commit.OrderPlaced #1", "crash payments.publish.PaymentCharged #2"} <= broken
-    assert "✗ each order is charged once: broken in" in repr(result) and "✓ each order is charged: holds" in repr(result)
+    assert {
+        "crash payments.commit.OrderPlaced #1",
+        "crash payments.publish.PaymentCharged #2",
+    } <= broken
+    assert "✗ each order is charged once: broken in" in repr(
+        result
+    ) and "✓ each order is charged: holds" in repr(result)
 
 
 def test_with_dedup_the_same_system_survives_every_pair_of_faults():
@@ -84,8 +93,13 @@ def test_with_dedup_the_same_system_survives_every_pair_of_faults():
 
 def test_pairs_include_the_points_that_a_fault_opens():
     result = explore(shop(), two_orders, [charged_once], faults=2)
-    opened = (Fault("crash", "payments.commit.OrderPlaced", 2), Fault("crash", "payments.commit.OrderPlaced", 3))
-    assert opened in [schedule.faults for schedule in result.schedules]  # without a fault it is reached twice
+    opened = (
+        Fault("crash", "payments.commit.OrderPlaced", 2),
+        Fault("crash", "payments.commit.OrderPlaced", 3),
+    )
+    assert opened in [
+        schedule.faults for schedule in result.schedules
+    ]  # without a fault it is reached twice
 
 
 @pytest.mark.parametrize("pool", [ThreadPoolExecutor, ProcessPoolExecutor])
@@ -99,7 +113,11 @@ def test_the_result_is_the_same_whatever_the_executor(pool):
 def test_a_budget_ends_the_search_and_says_what_is_missing():
     result = explore(shop(), two_orders, [charged_once], faults=2, budget=50)
     assert len(result.schedules) == 51  # and the run without a fault
-    assert "every single fault" in result.coverage and "pairs" in result.coverage and " of " in result.coverage
+    assert (
+        "every single fault" in result.coverage
+        and "pairs" in result.coverage
+        and " of " in result.coverage
+    )
 
 
 def test_two_equal_runs_that_differ_are_told_with_the_step():
@@ -134,7 +152,9 @@ def test_a_claim_that_tested_nothing_is_not_exercised():
         await ctx.sleep(1)
 
     result = explore(shop(), nothing, [charged_once])
-    assert result.outcome(charged_once) == "not exercised" and "– each order is charged once" in repr(result)
+    assert result.outcome(
+        charged_once
+    ) == "not exercised" and "– each order is charged once" in repr(result)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +196,9 @@ def test_a_claim_that_raises_under_a_fault_keeps_what_was_found():
 def test_a_dask_cluster_can_be_the_executor():
     distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
     here = explore(shop(), two_orders, [charged_once, charged])
-    with distributed.Client(processes=False, dashboard_address=None, n_workers=1, threads_per_worker=1) as client:
+    with distributed.Client(
+        processes=False, dashboard_address=None, n_workers=1, threads_per_worker=1
+    ) as client:
         there = explore(shop(), two_orders, [charged_once, charged], executor=client.get_executor())
     assert there.schedules == here.schedules
 
@@ -220,5 +242,7 @@ print("the same")
 
 
 def test_what_a_notebook_defines_travels_to_other_processes():
-    ran = subprocess.run([sys.executable, "-c", DEFINED_IN_A_NOTEBOOK], capture_output=True, text=True, timeout=120)
+    ran = subprocess.run(
+        [sys.executable, "-c", DEFINED_IN_A_NOTEBOOK], capture_output=True, text=True, timeout=120
+    )
     assert ran.stdout == "the same\n", ran.stderr

@@ -15,7 +15,14 @@ from edalab.view import flow
 
 def test_the_graph_counts_messages_by_type():
     graph = flow(simulate(shop(), customers(3))).graph
-    assert set(graph.nodes) == {"client", "orders", "payments", "topic Placed", "queue payments.commands", "topic Paid"}
+    assert set(graph.nodes) == {
+        "client",
+        "orders",
+        "payments",
+        "topic Placed",
+        "queue payments.commands",
+        "topic Paid",
+    }
     assert graph.edges["client", "topic Placed"] == {
         "kind": "publish",
         "count": 3,
@@ -23,7 +30,12 @@ def test_the_graph_counts_messages_by_type():
         "faults": {},
     }
     assert graph.edges["topic Placed", "orders"]["kind"] == "deliver"
-    assert graph.edges["payments", "orders"] == {"kind": "ask", "count": 3, "types": {"Price": 3}, "faults": {}}
+    assert graph.edges["payments", "orders"] == {
+        "kind": "ask",
+        "count": 3,
+        "types": {"Price": 3},
+        "faults": {},
+    }
     assert not list(graph.successors("topic Paid"))
 
 
@@ -34,10 +46,16 @@ def test_faults_are_counted_on_the_edge_where_they_struck():
     assert graph.nodes["orders"]["crashes"] == 1
     assert graph.edges["topic Placed", "orders"]["faults"] == {"again": 1}
     assert graph.edges["payments", "orders"]["faults"] == {"unanswered": 1}
-    assert graph.edges["payments", "dead letters payments.commands.dlq"]["count"] == 2  # o2 was taken twice
+    assert (
+        graph.edges["payments", "dead letters payments.commands.dlq"]["count"] == 2
+    )  # o2 was taken twice
     assert {"stopped", "struck question"} <= {arrow.kind for arrow in picture.scene.arrows}
     assert any(box.kind == "struck service" for box in picture.scene.bars)
-    assert "1 unanswered" in repr(picture) and "1 crash" in repr(picture) and "2 dead letters" in repr(picture)
+    assert (
+        "1 unanswered" in repr(picture)
+        and "1 crash" in repr(picture)
+        and "2 dead letters" in repr(picture)
+    )
 
 
 def test_counts_stand_beside_their_arrows():
@@ -99,7 +117,9 @@ def test_a_chain_stands_straight():
         await ctx.publish(system.first(n=1))
 
     system = chain(5)
-    assert len({box.x * 2 + box.w for box in flow(simulate(system, once)).scene.bars}) <= 2  # halves of odd widths
+    assert (
+        len({box.x * 2 + box.w for box in flow(simulate(system, once)).scene.bars}) <= 2
+    )  # halves of odd widths
 
 
 @settings(max_examples=60)

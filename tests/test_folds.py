@@ -74,7 +74,13 @@ def test_the_same_declared_again_is_the_same():
 def test_another_process_finds_the_same(seed):
     code = f"from edalab.history.folds import fingerprint\nthere = {{'__name__': '__main__'}}\nexec({FOLD!r}, there)\n"
     code += "print(fingerprint(there['fold'], 0))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONHASHSEED": seed}, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={"PYTHONHASHSEED": seed},
+        timeout=60,
+    )
     assert done.stdout.strip() == FIRST, done.stderr
 
 
@@ -121,7 +127,9 @@ def test_what_changes_while_the_fold_stays_is_seen():
 
 
 def test_what_a_fold_counts_on_itself_makes_no_difference():
-    there = made("def fold(total, fact):\n fold.seen += 1\n return total + fold.step\nfold.seen, fold.step = 0, 1")
+    there = made(
+        "def fold(total, fact):\n fold.seen += 1\n return total + fold.step\nfold.seen, fold.step = 0, 1"
+    )
     before = fingerprint(there["fold"])
     there["fold"](0, None)
     assert there["fold"].seen == 1 and fingerprint(there["fold"]) == before
@@ -137,7 +145,9 @@ def test_what_it_begins_with_counts_with_its_type():
 
 def test_long_data_count_to_their_last_item():
     one, other = list(range(10_000)), [*range(9_999), 0]
-    assert fingerprint(one) != fingerprint(other) and fingerprint(one) == fingerprint(list(range(10_000)))
+    assert fingerprint(one) != fingerprint(other) and fingerprint(one) == fingerprint(
+        list(range(10_000))
+    )
 
 
 def test_a_function_that_calls_itself_and_data_that_hold_themselves_have_an_end():
@@ -167,7 +177,9 @@ def test_of_a_module_within_a_module_counts_what_is_used_too():
     assert fingerprint(there["fold"]) != before
 
 
-@pytest.mark.parametrize("folder", [f"{sys.prefix}-course", f"{sys.prefix}/src/app", f"{sys.base_prefix}/home/ada"])
+@pytest.mark.parametrize(
+    "folder", [f"{sys.prefix}-course", f"{sys.prefix}/src/app", f"{sys.base_prefix}/home/ada"]
+)
 def test_a_module_beside_python_s_own_is_the_learner_s(folder):
     there = made("def fold(total, fact): return total * rates.euro")
     there["rates"] = rates = ModuleType("rates")
@@ -202,11 +214,33 @@ class Priced(Protocol):
     def price(self) -> int: ...
 
 
-@pytest.mark.parametrize("plain", [Lamp, Colour, Colour.RED, Size, Seat, Priced, math.floor, Counter, range(3), b"x", {1: {2}}, "\ud800", list[int], int | str])
+@pytest.mark.parametrize(
+    "plain",
+    [
+        Lamp,
+        Colour,
+        Colour.RED,
+        Size,
+        Seat,
+        Priced,
+        math.floor,
+        Counter,
+        range(3),
+        b"x",
+        {1: {2}},
+        "\ud800",
+        list[int],
+        int | str,
+    ],
+)
 def test_what_is_made_of_plain_things_is_known(plain):
     assert len(fingerprint(plain)) == 16
 
 
-@pytest.mark.parametrize("strange", [object(), partial(max, 1), [].append, iter(()), {"a": Lamp()}, [Counter()], Shop])
+@pytest.mark.parametrize(
+    "strange", [object(), partial(max, 1), [].append, iter(()), {"a": Lamp()}, [Counter()], Shop]
+)
 def test_what_may_change_unseen_is_refused(strange):
-    refused(lambda: fingerprint(strange), "functions, classes and plain data only", "may change unseen")
+    refused(
+        lambda: fingerprint(strange), "functions, classes and plain data only", "may change unseen"
+    )

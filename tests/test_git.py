@@ -16,8 +16,13 @@ from edalab import Misuse, read_git
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 HERE = Path(__file__).resolve().parent.parent
 ENVIRONMENT = {word: value for word, value in os.environ.items() if not word.startswith("GIT_")} | {
-    "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C",
-    "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "a@example.org", "GIT_COMMITTER_NAME": "Bo", "GIT_COMMITTER_EMAIL": "b@example.org",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "LC_ALL": "C",
+    "GIT_AUTHOR_NAME": "Ada",
+    "GIT_AUTHOR_EMAIL": "a@example.org",
+    "GIT_COMMITTER_NAME": "Bo",
+    "GIT_COMMITTER_EMAIL": "b@example.org",
 }
 
 
@@ -30,17 +35,39 @@ class Repository:
         self.git("init", "-q", "-b", "main", *words)
 
     def git(self, *words, given=None, **more):
-        done = subprocess.run(["git", *words], cwd=self.folder, env=ENVIRONMENT | more, input=given, capture_output=True, timeout=60)
+        done = subprocess.run(
+            ["git", *words],
+            cwd=self.folder,
+            env=ENVIRONMENT | more,
+            input=given,
+            capture_output=True,
+            timeout=60,
+        )
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout
 
-    def commit(self, files=(), *, on="main", start=None, merge=(), author="Ada", authored=None, committed=None, title=b"A change"):
+    def commit(
+        self,
+        files=(),
+        *,
+        on="main",
+        start=None,
+        merge=(),
+        author="Ada",
+        authored=None,
+        committed=None,
+        title=b"A change",
+    ):
         """One commit on a branch: `files` maps paths to contents; to None for a deletion, to (mode, contents) for another mode,
         to a str for the new path of a rename. The branch begins at `start`, or where it is."""
         self.days += 1
         dates = [self.days if date is None else date for date in (authored, committed)]
-        authored, committed = [f"{int((START + timedelta(days=date)).timestamp())} +0100" for date in dates]
-        words = [f"commit refs/heads/{on}\nauthor {author} <a@example.org> {authored}\ncommitter Bo <b@example.org> {committed}"]
+        authored, committed = [
+            f"{int((START + timedelta(days=date)).timestamp())} +0100" for date in dates
+        ]
+        words = [
+            f"commit refs/heads/{on}\nauthor {author} <a@example.org> {authored}\ncommitter Bo <b@example.org> {committed}"
+        ]
         stream = words[0].encode() + b"\ndata %d\n%s\n" % (len(title), title)
         start = start or (on if self.has(on) else None)
         stream += f"from {self.at(start)}\n".encode() if start else b""
@@ -56,12 +83,22 @@ class Repository:
                 if mode == "160000":
                     stream += b"M 160000 %s %s\n" % (content, _quoted(path))
                 else:
-                    stream += b"M %s inline %s\ndata %d\n%s\n" % (mode.encode(), _quoted(path), len(content), content)
+                    stream += b"M %s inline %s\ndata %d\n%s\n" % (
+                        mode.encode(),
+                        _quoted(path),
+                        len(content),
+                        content,
+                    )
         self.git("fast-import", "--quiet", "--force", given=stream)
         return self.at(on)
 
     def has(self, branch):
-        done = subprocess.run(["git", "rev-parse", "-q", "--verify", branch], cwd=self.folder, env=ENVIRONMENT, capture_output=True)
+        done = subprocess.run(
+            ["git", "rev-parse", "-q", "--verify", branch],
+            cwd=self.folder,
+            env=ENVIRONMENT,
+            capture_output=True,
+        )
         return done.returncode == 0
 
     def at(self, name):
@@ -78,11 +115,20 @@ class Repository:
             (_, kind, blob), path = entry.split(b"\t", 1)[0].split(), entry.split(b"\t", 1)[1]
             if kind == b"blob":
                 blobs[path.decode(errors="backslashreplace")] = blob
-        out, found = self.git("cat-file", "--batch", given=b"".join(blob + b"\n" for blob in blobs.values())), {}
+        out, found = (
+            self.git(
+                "cat-file", "--batch", given=b"".join(blob + b"\n" for blob in blobs.values())
+            ),
+            {},
+        )
         for path in blobs:
             head, _, rest = out.partition(b"\n")
             content, out = rest[: int(head.split()[2])], rest[int(head.split()[2]) + 1 :]
-            found[path] = 0 if b"\0" in content[:8000] else len(content.split(b"\n")) - (content[-1:] in (b"\n", b""))
+            found[path] = (
+                0
+                if b"\0" in content[:8000]
+                else len(content.split(b"\n")) - (content[-1:] in (b"\n", b""))
+            )
         return found
 
 
@@ -114,7 +160,10 @@ def length(lines, fact):
 
 def steps(store, stream):
     """What happened to a file, in short."""
-    return [(fact.type.removeprefix("File"), fact.event.path, fact.event.added, fact.event.removed) for fact in store.read(stream)]
+    return [
+        (fact.type.removeprefix("File"), fact.event.path, fact.event.added, fact.event.removed)
+        for fact in store.read(stream)
+    ]
 
 
 def commits(store):
@@ -136,7 +185,9 @@ def check(repository):
     branch = repository.branch()
     trees = {commit: repository.files(commit) for commit in branch}
     told = {fact.event.commit: fact for fact in store.read("commits")}
-    assert sorted(told) == sorted(repository.git("rev-list", "HEAD").decode().split()) and len(told) == store.version("commits")
+    assert sorted(told) == sorted(repository.git("rev-list", "HEAD").decode().split()) and len(
+        told
+    ) == store.version("commits")
     state, by_commit = {}, {}
     for fact in store.read():
         state = files(state, fact)
@@ -149,7 +200,9 @@ def check(repository):
         moment = told[commit].recorded
         then = [other for other in branch if told[other].recorded <= moment][-1]
         assert store.state(None, files, {}, as_of=moment) == trees[then]
-        store.state(None, files, {}, until=told[commit].happened)  # whose assertions hold half-way, too
+        store.state(
+            None, files, {}, until=told[commit].happened
+        )  # whose assertions hold half-way, too
     assert all(fact.happened <= fact.recorded for fact in store.read())
     return store
 
@@ -162,11 +215,21 @@ def histories(draw):
     """Commits on up to three branches that touch a few paths, with merges of every kind and clocks that go wrong."""
     paths = st.sampled_from(["a", "b", "src/c d", "é", "commits"])
     lines = st.lists(st.integers(0, 9), max_size=12).map(lambda numbers: text(*numbers))
-    contents = st.one_of(lines, lines, lines.map(lambda t: t[:-1]), lines.map(lambda t: t + b"\0"), lines.map(lambda t: ("100755", t)))
+    contents = st.one_of(
+        lines,
+        lines,
+        lines.map(lambda t: t[:-1]),
+        lines.map(lambda t: t + b"\0"),
+        lines.map(lambda t: ("100755", t)),
+    )
     others = st.sampled_from(["x", "y/z", "a", "b"])  # new paths of renames
-    deeds = st.dictionaries(paths, st.one_of(contents, contents, others, others, st.none()), max_size=4)
+    deeds = st.dictionaries(
+        paths, st.one_of(contents, contents, others, others, st.none()), max_size=4
+    )
     dates = st.one_of(st.none(), st.none(), st.integers(-400, 400))
-    commits = st.tuples(st.sampled_from(["main", "main", "one", "two"]), deeds, st.booleans(), dates, dates)
+    commits = st.tuples(
+        st.sampled_from(["main", "main", "one", "two"]), deeds, st.booleans(), dates, dates
+    )
     return draw(st.lists(commits, min_size=1, max_size=9))
 
 
@@ -182,7 +245,13 @@ def written(folder, history):
         here = {}
         for path, content in deeds.items():
             if isinstance(content, str):  # a rename: of what is there, to what is not
-                if path not in tree or content in tree or content == path or path in here or content in deeds:
+                if (
+                    path not in tree
+                    or content in tree
+                    or content == path
+                    or path in here
+                    or content in deeds
+                ):
                     continue
                 tree[content] = tree.pop(path)
             elif content is None:
@@ -197,7 +266,9 @@ def written(folder, history):
             for path, content in trees[merged[0]].items():
                 if path not in tree and path not in here:
                     tree[path] = here[path] = content
-        repository.commit(here, on=branch, start=start, merge=merged, authored=authored, committed=committed)
+        repository.commit(
+            here, on=branch, start=start, merge=merged, authored=authored, committed=committed
+        )
         trees[branch] = tree
     if "main" not in trees:
         repository.git("symbolic-ref", "HEAD", f"refs/heads/{next(iter(trees))}")
@@ -213,11 +284,16 @@ def test_files_and_lines_at_any_commit_are_those_of_its_tree(history):
 
 def test_this_projects_own_history_ends_with_its_files():
     def git(*words):
-        return subprocess.run(["git", *words], cwd=HERE, env=ENVIRONMENT, capture_output=True, timeout=60)
+        return subprocess.run(
+            ["git", *words], cwd=HERE, env=ENVIRONMENT, capture_output=True, timeout=60
+        )
 
     if git("rev-parse", "--is-shallow-repository").stdout.strip() != b"false":
         pytest.skip("this folder is no full git clone, so there is no history to read")
-    store, held = read_git(HERE / "tests"), git("ls-tree", "-r", "-z", "--name-only", "HEAD").stdout.decode().split("\0")[:-1]
+    store, held = (
+        read_git(HERE / "tests"),
+        git("ls-tree", "-r", "-z", "--name-only", "HEAD").stdout.decode().split("\0")[:-1],
+    )
     assert sorted(store.state(None, files, {})) == sorted(held)
     assert store.version("commits") == int(git("rev-list", "--count", "HEAD").stdout)
 
@@ -228,12 +304,17 @@ def test_this_projects_own_history_ends_with_its_files():
 def test_a_file_goes_on_through_renames_and_changes(repository):
     repository.commit({"old.py": text(*range(20))})
     repository.commit({"old.py": text(*range(20), 99)})
-    repository.commit({"old.py": None, "new.py": text(*range(18), 98, 99)})  # renamed and changed at once
+    repository.commit(
+        {"old.py": None, "new.py": text(*range(18), 98, 99)}
+    )  # renamed and changed at once
     repository.commit({"new.py": "src/newer.py"})
     store = check(repository)
     assert store.streams() == ["commits", "src/newer.py"]
     assert steps(store, "src/newer.py") == [
-        ("Added", "old.py", 20, 0), ("Changed", "old.py", 1, 0), ("Renamed", "new.py", 1, 2), ("Renamed", "src/newer.py", 0, 0),
+        ("Added", "old.py", 20, 0),
+        ("Changed", "old.py", 1, 0),
+        ("Renamed", "new.py", 1, 2),
+        ("Renamed", "src/newer.py", 0, 0),
     ]
     assert store.read("src/newer.py")[2].event.old_path == "old.py"
 
@@ -261,36 +342,93 @@ def test_a_new_file_may_have_the_old_name_of_another(repository):
     repository.commit({"a": "b"})
     repository.commit({"a": text(70, 71)})
     store = check(repository)
-    assert steps(store, "a") == [("Added", "a", 2, 0)] and steps(store, "b")[-1] == ("Renamed", "b", 0, 0)
+    assert steps(store, "a") == [("Added", "a", 2, 0)] and steps(store, "b")[-1] == (
+        "Renamed",
+        "b",
+        0,
+        0,
+    )
 
 
-STRANGE = ["a b", 'say "hi"', "tab\there", "new\nline", ":colon", "-dash", "back\\slash", "été/日本.txt", "🐍", "a" * 40, "commits"]
+STRANGE = [
+    "a b",
+    'say "hi"',
+    "tab\there",
+    "new\nline",
+    ":colon",
+    "-dash",
+    "back\\slash",
+    "été/日本.txt",
+    "🐍",
+    "a" * 40,
+    "commits",
+]
 
 
 def test_names_may_have_anything_in_them(repository):
     repository.commit({name: text(n) for n, name in enumerate(STRANGE)})
     repository.commit({name: text(n, n) for n, name in enumerate(STRANGE)})
-    repository.commit({"a b": "now → here", b"latin-\xe9": text(1)}, author="José Ångström", title="Füße — ok".encode())
+    repository.commit(
+        {"a b": "now → here", b"latin-\xe9": text(1)},
+        author="José Ångström",
+        title="Füße — ok".encode(),
+    )
     store = check(repository)
-    assert set(store.streams()) == {"commits", "./commits", "now → here", "latin-\\xe9", *STRANGE} - {"a b"}
+    assert set(store.streams()) == {
+        "commits",
+        "./commits",
+        "now → here",
+        "latin-\\xe9",
+        *STRANGE,
+    } - {"a b"}
     assert (commits(store)[-1].author, commits(store)[-1].title) == ("José Ångström", "Füße — ok")
 
 
 def test_binary_files_have_no_lines_also_where_they_become_text_and_back(repository):
-    for content in (b"\0\n\n\n", b"\0\n", text(1, 2, 3), text(1, 2) + b"end", b"x\n\0\n", text(4), None):
+    for content in (
+        b"\0\n\n\n",
+        b"\0\n",
+        text(1, 2, 3),
+        text(1, 2) + b"end",
+        b"x\n\0\n",
+        text(4),
+        None,
+    ):
         repository.commit({"image": content, "text": text(repository.days)})
     store = check(repository)
-    assert [step[2:] for step in steps(store, "image")] == [(0, 0), (0, 0), (3, 0), (1, 1), (0, 3), (1, 0), (0, 1)]
-    assert [fact.event.binary for fact in store.read("image")] == [True, True, False, False, True, False, False]
+    assert [step[2:] for step in steps(store, "image")] == [
+        (0, 0),
+        (0, 0),
+        (3, 0),
+        (1, 1),
+        (0, 3),
+        (1, 0),
+        (0, 1),
+    ]
+    assert [fact.event.binary for fact in store.read("image")] == [
+        True,
+        True,
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_modes_links_empty_files_and_files_without_a_last_newline(repository):
-    repository.commit({"run": text(1), "empty": b"", "open": b"one\ntwo", "link": ("120000", b"run")})
+    repository.commit(
+        {"run": text(1), "empty": b"", "open": b"one\ntwo", "link": ("120000", b"run")}
+    )
     repository.commit({"run": ("100755", text(1)), "open": b"one\ntwo\n", "link": text(1, 2)})
     repository.commit({"link": ("120000", b"run"), "empty": None})
     store = check(repository)
     assert steps(store, "run")[1] == ("Changed", "run", 0, 0)
-    assert steps(store, "link") == [("Added", "link", 1, 0), ("Changed", "link", 2, 1), ("Changed", "link", 1, 2)]
+    assert steps(store, "link") == [
+        ("Added", "link", 1, 0),
+        ("Changed", "link", 2, 1),
+        ("Changed", "link", 1, 2),
+    ]
 
 
 def test_a_submodule_is_another_repository_and_no_file(repository):
@@ -301,8 +439,13 @@ def test_a_submodule_is_another_repository_and_no_file(repository):
     repository.commit({"lib": text(5), "a": b"\0"})
     store = check(repository)
     assert steps(store, "a") == [("Added", "a", 2, 0), ("Deleted", "a", 0, 2), ("Added", "a", 0, 0)]
-    assert steps(store, "lib") == [("Added", "lib", 1, 0)] and store.read("b")[-1].type == "FileDeleted"
-    assert "4 submodules left out" in repr(store) and [c.files for c in commits(store) if c.commit == second] == [2]
+    assert (
+        steps(store, "lib") == [("Added", "lib", 1, 0)]
+        and store.read("b")[-1].type == "FileDeleted"
+    )
+    assert "4 submodules left out" in repr(store) and [
+        c.files for c in commits(store) if c.commit == second
+    ] == [2]
 
 
 # Commits and merges.
@@ -315,10 +458,23 @@ def test_a_commit_says_who_made_it_and_how_much_it_changed(repository):
     begin, change = commits(store)
     assert (begin.title, begin.author, begin.parents) == ("Begin", "Ada", ())
     assert (begin.files, begin.lines_added, begin.lines_removed) == (2, 3, 0)
-    assert (change.author, change.parents, change.files, change.lines_added, change.lines_removed) == ("Cleo", (first,), 1, 2, 1)
-    assert (change.authored, change.committed) == ("2026-01-02T13:00:00+01:00", "2026-01-03T01:00:00+01:00")
+    assert (
+        change.author,
+        change.parents,
+        change.files,
+        change.lines_added,
+        change.lines_removed,
+    ) == ("Cleo", (first,), 1, 2, 1)
+    assert (change.authored, change.committed) == (
+        "2026-01-02T13:00:00+01:00",
+        "2026-01-03T01:00:00+01:00",
+    )
     fact = store.read("commits")[1]
-    assert fact.id == change.commit and fact.happened == START + timedelta(days=1.5) and fact.recorded == START + timedelta(days=2)
+    assert (
+        fact.id == change.commit
+        and fact.happened == START + timedelta(days=1.5)
+        and fact.recorded == START + timedelta(days=2)
+    )
 
 
 def test_an_empty_commit_is_a_commit_without_files(repository):
@@ -334,15 +490,23 @@ def test_a_merge_brings_its_lines_once_and_its_commits_keep_their_authors(reposi
     work = repository.commit({"c": text(*range(10, 20))}, on="work", author="Dan")
     repository.commit({"a": text(1, 5)})
     own = text(1, 5, 6)  # beside what it brings, a line
-    merge = repository.commit({"b": text(2, 3, 4), "c": text(*range(10, 20)), "a": own}, merge=["work"])
+    merge = repository.commit(
+        {"b": text(2, 3, 4), "c": text(*range(10, 20)), "a": own}, merge=["work"]
+    )
     store = check(repository)
     assert [(c.author, c.lines_added, len(c.parents)) for c in commits(store)] == [
-        ("Ada", 2, 0), ("Cleo", 2, 1), ("Dan", 10, 1), ("Ada", 1, 1), ("Ada", 0, 2),
+        ("Ada", 2, 0),
+        ("Cleo", 2, 1),
+        ("Dan", 10, 1),
+        ("Ada", 1, 1),
+        ("Ada", 0, 2),
     ]
     assert steps(store, "c") == [("Added", "c", 10, 0)] and store.read("c")[0].event.commit == merge
     assert store.state("b", length, 0) == 3 and steps(store, "a")[-1] == ("Changed", "a", 1, 0)
     assert work in commits(store)[-1].parents
-    recorded = store.read("commits")[2].recorded  # on the branch that Dan worked on, not on this one
+    recorded = store.read("commits")[
+        2
+    ].recorded  # on the branch that Dan worked on, not on this one
     assert set(store.state(None, files, {}, as_of=recorded)) == {"a", "b"}
 
 
@@ -352,7 +516,9 @@ def test_a_history_may_have_several_roots_and_a_merge_several_parents(repository
     repository.commit({"c": text(4, 5, 6)}, on="third")
     repository.commit({"b": text(2, 3), "c": text(4, 5, 6)}, merge=["other", "third"])
     store = check(repository)
-    assert [len(c.parents) for c in commits(store)] == [0, 0, 0, 3] and store.state(None, files, {}) == {"a": 1, "b": 2, "c": 3}
+    assert [len(c.parents) for c in commits(store)] == [0, 0, 0, 3] and store.state(
+        None, files, {}
+    ) == {"a": 1, "b": 2, "c": 3}
 
 
 # Clocks.
@@ -365,14 +531,20 @@ def test_an_author_s_clock_that_goes_back_changes_no_file_before_it_is_there(rep
     repository.commit({"a": "d"}, authored=0)
     store = check(repository)
     assert [fact.happened.day for fact in store.read("d")] == [2, 2, 2]
-    assert store.read("c")[0].happened == START - timedelta(days=200)  # nothing it is built on says otherwise
-    assert commits(store)[1].authored.startswith("2025-03-07") and "2 author dates out of line, moved" in repr(store)
+    assert store.read("c")[0].happened == START - timedelta(
+        days=200
+    )  # nothing it is built on says otherwise
+    assert commits(store)[1].authored.startswith(
+        "2025-03-07"
+    ) and "2 author dates out of line, moved" in repr(store)
 
 
 @pytest.mark.parametrize("wrong", [-1000, 1000])
 def test_one_committer_s_wrong_clock_moves_no_other_commit(repository, wrong):
     for day in range(1, 7):
-        repository.commit({"a": text(*range(day))}, authored=day, committed=wrong if day == 3 else day)
+        repository.commit(
+            {"a": text(*range(day))}, authored=day, committed=wrong if day == 3 else day
+        )
     store = check(repository)
     assert [fact.recorded.day for fact in store.read("a")] == [2, 3, 3, 5, 6, 7]
     assert "1 commit date out of line, moved" in repr(store) and len(commits(store)) == 6
@@ -384,7 +556,13 @@ def test_a_date_that_is_none_is_the_neighbour_s(repository):
     tree = repository.git("rev-parse", "HEAD^{tree}").decode().strip()
     never = 99999999999999999
     raw = f"tree {tree}\nparent {repository.at('HEAD')}\nauthor A <a> {never} +0000\ncommitter B <b> {never} +0000\n\nx\n"
-    made = repository.git("hash-object", "-t", "commit", "-w", "--stdin", "--literally", given=raw.encode()).decode().strip()
+    made = (
+        repository.git(
+            "hash-object", "-t", "commit", "-w", "--stdin", "--literally", given=raw.encode()
+        )
+        .decode()
+        .strip()
+    )
     repository.git("update-ref", "refs/heads/main", made)
     store = read_git(repository.folder)
     assert [fact.recorded for fact in store.read("commits")] == [START + timedelta(days=1)] * 2
@@ -397,23 +575,42 @@ def test_a_date_that_is_none_is_the_neighbour_s(repository):
 @pytest.fixture
 def known(repository):
     repository.commit({"a.txt": text(*range(20)), "b.txt": text(1), "é": text(2)})
-    repository.commit({"a.txt": None, "c.txt": text(*range(19)), ".gitattributes": b"*.txt binary -diff\n"})
+    repository.commit(
+        {"a.txt": None, "c.txt": text(*range(19)), ".gitattributes": b"*.txt binary -diff\n"}
+    )
     return repository
 
 
 def told(folder):
-    return [(fact.stream, fact.type, fact.data, fact.happened, fact.recorded) for fact in read_git(folder).read()]
+    return [
+        (fact.stream, fact.type, fact.data, fact.happened, fact.recorded)
+        for fact in read_git(folder).read()
+    ]
 
 
-def test_configuration_attributes_language_and_a_hook_s_variables_change_nothing(known, tmp_path, monkeypatch):
+def test_configuration_attributes_language_and_a_hook_s_variables_change_nothing(
+    known, tmp_path, monkeypatch
+):
     before = told(known.folder)
-    assert [fact[1] for fact in before] == ["CommitMade", *["FileAdded"] * 3, "CommitMade", "FileAdded", "FileRenamed"]
-    settings = "diff.renames=false diff.renameLimit=1 core.quotePath=true log.showSignature=true log.showRoot=false color.ui=always " \
-        "i18n.logOutputEncoding=latin-1 log.date=relative diff.external=false core.attributesFile=attributes diff.noprefix=true " \
+    assert [fact[1] for fact in before] == [
+        "CommitMade",
+        *["FileAdded"] * 3,
+        "CommitMade",
+        "FileAdded",
+        "FileRenamed",
+    ]
+    settings = (
+        "diff.renames=false diff.renameLimit=1 core.quotePath=true log.showSignature=true log.showRoot=false color.ui=always "
+        "i18n.logOutputEncoding=latin-1 log.date=relative diff.external=false core.attributesFile=attributes diff.noprefix=true "
         "log.mailmap=true diff.orderFile=order diff.algorithm=patience diff.relative=true"
+    )
     home = tmp_path / "home"
     home.mkdir()
-    (home / ".gitconfig").write_text("".join("[{}]\n{} = {}\n".format(*s.replace("=", ".").split(".", 2)) for s in settings.split()))
+    (home / ".gitconfig").write_text(
+        "".join(
+            "[{}]\n{} = {}\n".format(*s.replace("=", ".").split(".", 2)) for s in settings.split()
+        )
+    )
     for setting in settings.split():
         known.git("config", *setting.split("=", 1))
     (known.folder / ".gitattributes").write_text("* binary\n")
@@ -435,7 +632,13 @@ def test_a_folder_inside_a_bare_one_a_worktree_and_a_detached_head_are_read(know
     known.git("clone", "-q", "--bare", str(known.folder), str(tmp_path / "bare"))
     known.git("clone", "-q", "--shared", str(known.folder), str(tmp_path / "shared"))
     known.git("worktree", "add", "-q", "--detach", str(tmp_path / "worktree"))
-    for folder in (known.folder / "deep" / "er", known.folder / ".git", tmp_path / "bare", tmp_path / "shared", tmp_path / "worktree"):
+    for folder in (
+        known.folder / "deep" / "er",
+        known.folder / ".git",
+        tmp_path / "bare",
+        tmp_path / "shared",
+        tmp_path / "worktree",
+    ):
         assert told(folder) == before, folder
 
 
@@ -446,7 +649,9 @@ def test_a_path_may_be_a_text(known, monkeypatch):
 
 def test_a_submodule_s_own_folder_is_read_as_the_repository_it_is(known, tmp_path):
     outer = Repository(tmp_path / "outer")
-    outer.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(known.folder), "lib")
+    outer.git(
+        "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(known.folder), "lib"
+    )
     assert told(outer.folder / "lib") == told(known.folder)
 
 
@@ -468,13 +673,21 @@ def test_what_cannot_be_read_is_told_in_a_sentence(known, tmp_path, monkeypatch)
 
     (tmp_path / "file").write_text("x")
     (tmp_path / "plain").mkdir()
-    assert "'nowhere' does not exist; read_git takes the path of a repository's folder, such as '..'" in says("nowhere")
+    assert (
+        "'nowhere' does not exist; read_git takes the path of a repository's folder, such as '..'"
+        in says("nowhere")
+    )
     assert "is a file; read_git takes the path" in says(tmp_path / "file")
     assert "read_git takes the path of a repository's folder, such as '..', not 7" in says(7)
-    assert "is no git repository, nor in one; give the folder of a clone" in says(tmp_path / "plain")
+    assert "is no git repository, nor in one; give the folder of a clone" in says(
+        tmp_path / "plain"
+    )
     assert "has no commit yet on its current branch" in says(Repository(tmp_path / "empty").folder)
     known.git("clone", "-q", "--depth=1", f"file://{known.folder}", str(tmp_path / "shallow"))
-    assert "is a shallow clone: only the last commits are here; get the others with: git fetch" in says(tmp_path / "shallow")
+    assert (
+        "is a shallow clone: only the last commits are here; get the others with: git fetch"
+        in says(tmp_path / "shallow")
+    )
     known.git("-C", str(tmp_path / "shallow"), "fetch", "-q", "--unshallow")
     assert told(tmp_path / "shallow") == told(known.folder)
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -483,7 +696,14 @@ def test_what_cannot_be_read_is_told_in_a_sentence(known, tmp_path, monkeypatch)
 
 def test_a_clone_that_lacks_objects_is_refused_and_not_read_half(known, tmp_path):
     known.git("config", "uploadpack.allowFilter", "true")
-    known.git("clone", "-q", "--bare", "--filter=blob:none", f"file://{known.folder}", str(tmp_path / "partial"))
+    known.git(
+        "clone",
+        "-q",
+        "--bare",
+        "--filter=blob:none",
+        f"file://{known.folder}",
+        str(tmp_path / "partial"),
+    )
     with pytest.raises(Misuse, match="lacks a part of its files"):
         read_git(tmp_path / "partial")
 
@@ -498,7 +718,11 @@ def test_reading_leaves_the_repository_as_it_was(known):
 
 
 def test_only_who_reads_a_repository_meets_its_events():
-    code = "import edalab; from edalab.model import message_types; print('FileAdded' in message_types());" \
+    code = (
+        "import edalab; from edalab.model import message_types; print('FileAdded' in message_types());"
         "from edalab import read_git; print('FileAdded' in message_types())"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
     assert done.stdout.split() == ["False", "True"]

@@ -20,13 +20,21 @@ def test_the_world_at_a_moment_is_no_run(picture):
 @pytest.mark.parametrize("picture", [timeline, saga_map, flow])
 @pytest.mark.parametrize("thing", [None, "run", RUN.system, simulate])
 def test_anything_else_is_no_run_either(picture, thing):
-    with pytest.raises(Misuse, match=rf"^{picture.__name__} takes a run, such as simulate\(system, workload\), not "):
+    with pytest.raises(
+        Misuse,
+        match=rf"^{picture.__name__} takes a run, such as simulate\(system, workload\), not ",
+    ):
         picture(thing)
 
 
 @pytest.mark.parametrize("seconds", ["10", True, float("nan"), float("inf"), [1]])
 def test_a_moment_is_a_number_of_seconds(seconds):
-    for name, picture in [("cursor", saga_map), ("cursor", timeline), ("start", timeline), ("end", timeline)]:
+    for name, picture in [
+        ("cursor", saga_map),
+        ("cursor", timeline),
+        ("start", timeline),
+        ("end", timeline),
+    ]:
         with pytest.raises(Misuse, match=f"^{name}= takes seconds, a number, not "):
             picture(RUN, **{name: seconds})
     assert saga_map(RUN, cursor=0.1).scene.cursor and saga_map(RUN, cursor=None)

@@ -53,7 +53,10 @@ def test_both_courses_are_what_the_store_says_at_any_moment(store):
     for fold, start in ((balance, 0), (in_a_row, [])):
         sight = Hindsight(store, "a", fold, start, lambda state: str(state))
         for asked in map(day, DAYS):
-            was, believed = store.state("a", fold, start, until=asked), store.state("a", fold, start, until=asked, as_of=asked)
+            was, believed = (
+                store.state("a", fold, start, until=asked),
+                store.state("a", fold, start, until=asked, as_of=asked),
+            )
             assert sight.at(moment(asked, "")) == (str(was), str(believed))
 
 
@@ -99,10 +102,17 @@ def test_a_fold_that_keeps_and_changes_a_list_of_an_event_changes_no_other_cours
         return state
 
     store = EventStore(":memory:")
-    store.append("cart", [CartOpened(items=["a"]), ItemAdded(item="b")], happened=[day(0), day(2)], recorded=day(2))
+    store.append(
+        "cart",
+        [CartOpened(items=["a"]), ItemAdded(item="b")],
+        happened=[day(0), day(2)],
+        recorded=day(2),
+    )
     store.append("cart", [ItemAdded(item="c")], happened=day(1), recorded=day(3))
     sight = Hindsight(store, "cart", cart, [], "".join)
-    assert [change.value for change in sight.was] == ["a", "ac", "acb"] and [change.value for change in sight.believed] == ["ab", "acb"]
+    assert [change.value for change in sight.was] == ["a", "ac", "acb"] and [
+        change.value for change in sight.believed
+    ] == ["ab", "acb"]
 
 
 def test_the_story_of_account_7():

@@ -40,7 +40,11 @@ def shop(dedup="none", replicas=1):
     shop = System("shop")
     shop.topic("payments", confirms=False)
     inventory = shop.service("inventory", schema="create table stock (order_id text)")
-    payments = shop.service("payments", replicas=replicas, schema="create table charges (order_id text); create table seen (id text)")
+    payments = shop.service(
+        "payments",
+        replicas=replicas,
+        schema="create table charges (order_id text); create table seen (id text)",
+    )
     mail = shop.service("mail")
 
     @inventory.on(OrderTaken)
@@ -53,7 +57,10 @@ def shop(dedup="none", replicas=1):
     async def charge(event, ctx):
         await ctx.ask(PriceOf(order_id=event.order_id))
         with ctx.database as db:
-            if dedup == "by id" and db.execute("select 1 from seen where id = ?", (ctx.message.id,)).fetchone():
+            if (
+                dedup == "by id"
+                and db.execute("select 1 from seen where id = ?", (ctx.message.id,)).fetchone()
+            ):
                 return
             db.execute("insert into seen values (?)", (ctx.message.id,))
             db.execute("insert into charges values (?)", (event.order_id,))
@@ -87,13 +94,20 @@ def some_orders(orders=2):
 
 @Claim("each order is charged once", about=CardCharged)
 def charged_once(run):
-    for order, n in run.rows("payments", "select order_id, count(*) n from charges group by 1 having n > 1"):
+    for order, n in run.rows(
+        "payments", "select order_id, count(*) n from charges group by 1 having n > 1"
+    ):
         yield f"{order} was charged {n} times"
 
 
 @pytest.fixture
 def lab():
-    return Laboratory(shop, three_orders, claims=[charged_once], knobs={"dedup": ["none", "by id"], "replicas": (1, 3)})
+    return Laboratory(
+        shop,
+        three_orders,
+        claims=[charged_once],
+        knobs={"dedup": ["none", "by id"], "replicas": (1, 3)},
+    )
 
 
 def pasted(lab):
@@ -110,7 +124,10 @@ def visible(lab):
 
 def test_the_first_run_is_the_calm_one(lab):
     assert lab.run.digest == simulate(shop(), three_orders).digest and lab.run.faults == []
-    assert lab.code == f'run = simulate(shop(dedup="none", replicas=1), three_orders, seed=0)  # digest {lab.run.digest}'
+    assert (
+        lab.code
+        == f'run = simulate(shop(dedup="none", replicas=1), three_orders, seed=0)  # digest {lab.run.digest}'
+    )
     assert repr(lab.summary()) == f"{lab.code}\n✓ holds: each order is charged once"
     assert repr(lab) == f"<Laboratory: {lab.code.replace('  #', ' #')}>"
 
@@ -136,7 +153,10 @@ def test_who_interrupts_a_claim_sees_the_new_run_and_no_old_verdict():
     with pytest.raises(KeyboardInterrupt):
         lab.seed.value = 1
     assert lab.run.seed == 1 and lab.verdicts == [] and "each order" not in lab._chips.value
-    assert lab.run.digest in lab._code.value and visible(lab) == f'<div class="edalab-picture">{lab._timeline(624).svg()}</div>'
+    assert (
+        lab.run.digest in lab._code.value
+        and visible(lab) == f'<div class="edalab-picture">{lab._timeline(624).svg()}</div>'
+    )
     lab.seed.value = 0
     assert [verdict.outcome for verdict in lab.verdicts][0] == "holds"
 
@@ -147,14 +167,22 @@ def test_where_no_run_was_ever_played_there_is_no_picture():
 
     lab = Laboratory(unfinished, three_orders)
     assert lab.error == "ValueError: not written yet"
-    with pytest.raises(Misuse, match="no run was played that could be shown: ValueError: not written yet"):
+    with pytest.raises(
+        Misuse, match="no run was played that could be shown: ValueError: not written yet"
+    ):
         lab.picture()
     assert "image/png" not in lab._repr_mimebundle_()[0]
 
 
 def test_the_line_makes_the_same_run_again(lab):
     assert pasted(lab).digest == lab.run.digest
-    lab.seed.value, lab.drop.value, lab.delay.value, lab.dedup.value, lab.replicas.value = 7, 0.15, 0.3, "by id", 2
+    lab.seed.value, lab.drop.value, lab.delay.value, lab.dedup.value, lab.replicas.value = (
+        7,
+        0.15,
+        0.3,
+        "by id",
+        2,
+    )
     lab.point.value, lab.nth.value = DOUBLE, 2
     assert lab.code.count("\n") >= 1 and f"# digest {lab.run.digest}" in lab.code
     again = pasted(lab)
@@ -171,7 +199,13 @@ def test_every_point_and_action_on_offer_can_be_played_and_pasted(lab):
             assert lab.run.faults or lab.run.unfired
             tried.add((at, action))
     points = {at for at, _ in tried}
-    assert {"client.publish.OrderTaken", "payments.ask.PriceOf", "payments.publish.PostMail", "inventory.reply.PriceOf", "mail.ack.PostMail"} <= points
+    assert {
+        "client.publish.OrderTaken",
+        "payments.ask.PriceOf",
+        "payments.publish.PostMail",
+        "inventory.reply.PriceOf",
+        "mail.ack.PostMail",
+    } <= points
     assert ("payments.publish.CardCharged", "lose") in tried  # its topic does not confirm
     assert ("inventory.publish.ShelfReserved", "lose") not in tried
     assert ("client.publish.OrderTaken", "crash") not in tried
@@ -195,7 +229,12 @@ def test_every_rate_goes_to_its_ends(lab, name):
         if not lab.error:
             assert pasted(lab).digest == lab.run.digest
         else:
-            assert "does not end" in lab.error and lab.run.faults and "raises Endless" in lab.code and "does not end" in lab._said.value
+            assert (
+                "does not end" in lab.error
+                and lab.run.faults
+                and "raises Endless" in lab.code
+                and "does not end" in lab._said.value
+            )
             with pytest.raises(Misuse, match="does not end"):
                 pasted(lab)
     knob.value = 0.0
@@ -203,7 +242,9 @@ def test_every_rate_goes_to_its_ends(lab, name):
 
 
 def test_every_other_knob_goes_to_its_ends(lab):
-    for seed, replicas, dedup in itertools.product((lab.seed.min, lab.seed.max), (1, 3), ("none", "by id")):
+    for seed, replicas, dedup in itertools.product(
+        (lab.seed.min, lab.seed.max), (1, 3), ("none", "by id")
+    ):
         lab.seed.value, lab.replicas.value, lab.dedup.value = seed, replicas, dedup
         assert pasted(lab).digest == lab.run.digest and lab.run.seed == seed
 
@@ -246,11 +287,16 @@ def test_only_the_visible_tab_is_drawn_and_it_follows_the_cursor(lab):
     assert timeline.value == before
     lab.tabs.selected_index = 2
     lab.cursor.value = 0
-    assert "<b>inventory.stock</b>: 0 rows" in state.value and lab.tabs.get_title(2) == "State at 0 s"
+    assert (
+        "<b>inventory.stock</b>: 0 rows" in state.value and lab.tabs.get_title(2) == "State at 0 s"
+    )
     lab.cursor.value = 9
     assert "<b>inventory.stock</b>: 3 rows" in state.value and "&#x27;sent&#x27;: 3" in state.value
     lab.tabs.selected_index = 3
-    assert f"{len(lab.run.journal)} steps" in tables.value and "<b>payments.charges</b>: 3 rows" in tables.value
+    assert (
+        f"{len(lab.run.journal)} steps" in tables.value
+        and "<b>payments.charges</b>: 3 rows" in tables.value
+    )
     lab.point.value = DOUBLE
     assert "<b>payments.charges</b>: 4 rows" in tables.value and 'class="struck"' in tables.value
 
@@ -282,8 +328,14 @@ def test_knobs_of_all_kinds():
     def rates(share=0.25, quick=False, other="b"):
         return shop()
 
-    lab = Laboratory(rates, three_orders, knobs={"share": (0.0, 1.0), "quick": [True, False], "other": ("a", "b", "c")})
-    assert lab.code.startswith('run = simulate(rates(share=0.25, quick=False, other="b"), three_orders, seed=0)')
+    lab = Laboratory(
+        rates,
+        three_orders,
+        knobs={"share": (0.0, 1.0), "quick": [True, False], "other": ("a", "b", "c")},
+    )
+    assert lab.code.startswith(
+        'run = simulate(rates(share=0.25, quick=False, other="b"), three_orders, seed=0)'
+    )
 
 
 def test_a_point_that_another_system_lacks_is_forgotten():
@@ -310,7 +362,11 @@ def test_a_point_that_another_system_lacks_is_forgotten():
 def test_it_shows_a_live_panel_and_where_no_kernel_runs_a_picture(lab):
     data, about = lab._repr_mimebundle_()
     assert data[WIDGET_VIEW]["model_id"] and data["text/plain"] == str(lab.summary())
-    png = data["image/png"] if isinstance(data["image/png"], bytes) else base64.b64decode(data["image/png"])
+    png = (
+        data["image/png"]
+        if isinstance(data["image/png"], bytes)
+        else base64.b64decode(data["image/png"])
+    )
     assert png.startswith(b"\x89PNG") and about["image/png"]["width"] > 0
     assert lab._repr_mimebundle_()[0]["image/png"] == data["image/png"]
 
@@ -319,7 +375,9 @@ def test_a_still_picture_says_the_verdicts_and_the_code_inside_its_edges(lab):
     lab.drop.value, lab.point.value = 0.1, DOUBLE
     scene = lab.picture().scene
     said = [label.text for label in scene.labels]
-    assert any(text.startswith("✗ each order is charged once: o1 was charged 2 times") for text in said)
+    assert any(
+        text.startswith("✗ each order is charged once: o1 was charged 2 times") for text in said
+    )
     assert all(text.strip() in said for text in lab.code.splitlines())
     for item in scene.items():
         left, top, right, bottom = item.extent()
@@ -427,7 +485,9 @@ def test_every_fault_is_tried_when_its_tab_is_looked_at_and_one_picked_is_asked_
     assert lab.every_fault.result is None
     lab.tabs.selected_index = 4
     assert "✗" in lab.tabs.get_title(4) and "<svg" in lab.every_fault.marks.picture
-    number, broken = next((n, s) for n, s in enumerate(lab.every_fault._schedules) if "broken" in s.outcomes)
+    number, broken = next(
+        (n, s) for n, s in enumerate(lab.every_fault._schedules) if "broken" in s.outcomes
+    )
     lab.every_fault.marks.picked = number
     assert lab.tabs.selected_index == 0 and lab.faults == list(broken.faults)
     assert [verdict.outcome for verdict in lab.verdicts] == list(broken.outcomes)
@@ -450,7 +510,9 @@ def test_the_number_of_broken_runs_is_not_that_of_another_system(lab):
     assert "✗" in lab.tabs.get_title(4)
     lab.tabs.selected_index = 0
     lab.point.value = lab.point.options[1][1]
-    assert "✗" in lab.tabs.get_title(4)  # every fault of this system was tried, whichever strikes now
+    assert "✗" in lab.tabs.get_title(
+        4
+    )  # every fault of this system was tried, whichever strikes now
     knob = next(iter(lab.knobs.values()))
     knob.value = next(value for _, value in knob.options if value != knob.value)
     assert lab.tabs.get_title(4) == "Every fault"
@@ -465,7 +527,11 @@ def test_a_pasted_plan_is_played_beside_the_exact_fault_and_stands_in_the_code(l
     calm = lab.run.digest
     lab.plan.value = "['crash payments.commit.ShelfReserved #1', Faults(delay=0.1), 'cut payments from 5 s to 6 s']"
     assert not lab.error and lab.run.digest != calm
-    assert "crash payments.commit.ShelfReserved #1" in lab.code and "Faults(delay=0.1)" in lab.code and "cut payments from" in lab.code
+    assert (
+        "crash payments.commit.ShelfReserved #1" in lab.code
+        and "Faults(delay=0.1)" in lab.code
+        and "cut payments from" in lab.code
+    )
     lab.plan.value = "crash payments"
     assert "is no fault" in lab.error and lab.run.digest == calm
     lab.plan.value = ""
@@ -478,9 +544,17 @@ def booked(world):
 
 def test_a_saga_has_a_tab_that_follows_the_cursor_with_its_ledger():
     lab = Laboratory(orchestrated(refuse=2), one_wedding, ledger=booked)
-    assert [lab.tabs.get_title(n) for n in range(5)] == ["Timeline", "Flow", "Saga", "State at 0.64 s", "Tables"]
+    assert [lab.tabs.get_title(n) for n in range(5)] == [
+        "Timeline",
+        "Flow",
+        "Saga",
+        "State at 0.64 s",
+        "Tables",
+    ]
     lab.tabs.selected_index = 2
-    assert ">Wedding w1 at 0.64 s: refused at OrderCake, compensated<" in visible(lab) and ">0 ✓<" in visible(lab)
+    assert ">Wedding w1 at 0.64 s: refused at OrderCake, compensated<" in visible(
+        lab
+    ) and ">0 ✓<" in visible(lab)
     lab.cursor.value = 0.2
     assert ">Wedding w1 at 0.15 s: under way, HireBand asked, no answer yet<" in visible(lab)
     assert ">halls booked<" in visible(lab) and ">now<" in visible(lab) and ">1<" in visible(lab)
@@ -510,6 +584,8 @@ def test_the_tab_of_sagas_comes_and_goes_with_the_system_and_takes_nobody_away_f
 
 
 def test_a_ledger_that_fails_is_told_on_the_tab():
-    lab = Laboratory(orchestrated(), one_wedding, ledger=lambda world: world.rows("cellar", "select 1"))
+    lab = Laboratory(
+        orchestrated(), one_wedding, ledger=lambda world: world.rows("cellar", "select 1")
+    )
     lab.tabs.selected_index = 2
     assert "no service &#x27;cellar&#x27;" in visible(lab)

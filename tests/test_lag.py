@@ -73,32 +73,49 @@ def assert_as_the_world_counts(run, service):
 
 
 POINTS = st.sampled_from(
-    ["crash view.handle", "crash view.save", "crash view.commit", "lose view.commit", "fail view.handle", "drop view.deliver"]
+    [
+        "crash view.handle",
+        "crash view.save",
+        "crash view.commit",
+        "lose view.commit",
+        "fail view.handle",
+        "drop view.deliver",
+    ]
 )
 
 
 @settings(max_examples=25)
-@given(st.lists(st.tuples(POINTS, st.integers(1, 9)), max_size=3), st.integers(1, 2), st.integers(1, 3))
+@given(
+    st.lists(st.tuples(POINTS, st.integers(1, 9)), max_size=3), st.integers(1, 2), st.integers(1, 3)
+)
 def test_what_waits_is_what_the_world_says_under_any_faults(faults, replicas, partitions):
     texts = list(dict.fromkeys(f"{point}.StockMoved #{nth}" for point, nth in faults))
     assert_as_the_world_counts(simulate(shelves(replicas, partitions), moves, faults=texts), "view")
 
 
-@pytest.mark.parametrize("fault", [cut("view", 0.3, 1), pause("view", 0.3, 1.9), pause("view", 0.3, 0.6)])
+@pytest.mark.parametrize(
+    "fault", [cut("view", 0.3, 1), pause("view", 0.3, 1.9), pause("view", 0.3, 0.6)]
+)
 @pytest.mark.parametrize("replicas", [1, 2])
 def test_also_when_it_is_cut_off_or_stands_still(fault, replicas):
     assert_as_the_world_counts(simulate(shelves(replicas, 2), moves, faults=[fault]), "view")
 
 
 def test_of_a_queue_what_is_not_acknowledged_waits():
-    for faults in ([], ["fail printer.handle.LabelWanted #1", "fail printer.handle.LabelWanted #2"], ["lose printer.ack.LabelWanted #1"]):
+    for faults in (
+        [],
+        ["fail printer.handle.LabelWanted #1", "fail printer.handle.LabelWanted #2"],
+        ["lose printer.ack.LabelWanted #1"],
+    ):
         run = simulate(shelves(), moves, faults=faults)
         assert Backlog(run, "printer").most.waiting >= 1
         assert_as_the_world_counts(run, "printer")
 
 
 def test_at_most_once_waits_only_until_it_was_handed_over():
-    run = simulate(shelves(delivery="at-most-once"), moves, faults=["fail view.handle.StockMoved #2"])
+    run = simulate(
+        shelves(delivery="at-most-once"), moves, faults=["fail view.handle.StockMoved #2"]
+    )
     assert_as_the_world_counts(run, "view")
     assert Backlog(run, "view").levels[-1].waiting == 0
 
@@ -112,10 +129,16 @@ def test_age_counts_from_when_the_oldest_was_published():
     run = simulate(shelves(), moves, faults=["crash view.commit.StockMoved #1"])
     backlog = Backlog(run, "view")
     crash = next(step.time for step in run.journal if step.step == "crash")
-    first = next(step.time for step in run.journal if step.step == "commit" and step.fault is None and step.envelope.type == "StockMoved")
+    first = next(
+        step.time
+        for step in run.journal
+        if step.step == "commit" and step.fault is None and step.envelope.type == "StockMoved"
+    )
     before = [level for level in backlog.levels if level.time < first][-1]
     assert first > crash and before.since == 0 and backlog.oldest[1] >= first - before.since
-    assert backlog.most.waiting == 10 and [trouble[:2] for trouble in backlog.troubles] == [("down", 1)]
+    assert backlog.most.waiting == 10 and [trouble[:2] for trouble in backlog.troubles] == [
+        ("down", 1)
+    ]
 
 
 def test_the_picture_says_the_peak_and_what_befell_the_service():
@@ -130,13 +153,21 @@ def test_the_picture_says_the_peak_and_what_befell_the_service():
 
 @pytest.mark.parametrize("width", [624, 900])
 @pytest.mark.parametrize(
-    "faults", [[], ["crash view.commit.StockMoved #1"], [pause("view", 0.3, 1.9), "crash view.save.StockMoved #6"], [cut("view", 0, 1)]]
+    "faults",
+    [
+        [],
+        ["crash view.commit.StockMoved #1"],
+        [pause("view", 0.3, 1.9), "crash view.save.StockMoved #6"],
+        [cut("view", 0, 1)],
+    ],
 )
 def test_the_picture_is_legible_and_the_same_each_time(faults, width):
     run = simulate(shelves(2, 2), moves, faults=faults)
     picture = lag(run, "view", width=width)
     assert not flaws(picture.scene) and repr(picture) == repr(lag(run, "view", width=width))
-    assert {box.kind for box in picture.scene.spans} == {trouble.kind for trouble in picture.backlog.troubles}
+    assert {box.kind for box in picture.scene.spans} == {
+        trouble.kind for trouble in picture.backlog.troubles
+    }
     assert picture.png().startswith(b"\x89PNG") and "<svg" in picture.svg()
 
 

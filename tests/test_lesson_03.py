@@ -23,7 +23,9 @@ def broken(lesson):
     """The single faults that break each claim, for a design and what is withdrawn."""
 
     def tried(withdraw, *amounts, **more):
-        result = explore(lesson.bank_with(withdraw), lesson.withdrawals(*amounts), lesson.ALL, **more)
+        result = explore(
+            lesson.bank_with(withdraw), lesson.withdrawals(*amounts), lesson.ALL, **more
+        )
         assert all(result.outcome(claim) != "not exercised" for claim in lesson.ALL)
         return {claim: {str(s.faults[0]) for s in result.broken(claim)} for claim in lesson.ALL}
 
@@ -42,7 +44,12 @@ def test_the_column_loses_an_update_wherever_the_answer_about_ada_is_slow(lesson
     result = explore(lesson.bank, lesson.both_fit, [lesson.once, lesson.adds_up(lesson.in_column)])
     assert {str(s.faults[0]) for s in result.schedules if s.faults and off(result.run(s))} == SLOW
     assert {str(s.faults[0]) for s in result.broken(result.claims[1])} == SLOW
-    opened = [step.time for s in result.schedules for step in result.run(s).journal if step.step == "save" and step.envelope.type == "OpenAccount"]
+    opened = [
+        step.time
+        for s in result.schedules
+        for step in result.run(s).journal
+        if step.step == "save" and step.envelope.type == "OpenAccount"
+    ]
     assert max(opened) < 8_000  # before the first withdrawal, whatever goes wrong
     assert lesson.raced.rows("accounts", balance) == [(60,)]
 
@@ -57,9 +64,14 @@ def test_appending_loses_nothing_and_decides_on_an_old_balance(lesson, broken):
 def test_the_expected_version_leaves_only_commands_that_come_twice(lesson, broken):
     found = broken(lesson.withdraw_expecting, 40, 80)
     assert found[lesson.covered] == set() == found[lesson.ALL[0]]
-    assert found[lesson.once] and all(at.startswith(("duplicate", "crash accounts.ack", "lose accounts.ack")) for at in found[lesson.once])
+    assert found[lesson.once] and all(
+        at.startswith(("duplicate", "crash accounts.ack", "lose accounts.ack"))
+        for at in found[lesson.once]
+    )
     error = lesson.refused.failures[0].error
-    assert [fact.event.amount for fact in error.theirs] == [80] and [event.amount for event in error.yours] == [40]
+    assert [fact.event.amount for fact in error.theirs] == [80] and [
+        event.amount for event in error.yours
+    ] == [40]
 
 
 @pytest.mark.parametrize("amounts", [(40, 20), (40, 80)], ids=["both fit", "one fits"])
@@ -94,15 +106,28 @@ def test_the_past_of_account_7_is_what_pandas_finds(lesson, until, as_of):
 
 def test_what_was_and_what_was_believed_on_the_days_of_the_text(lesson):
     assert (lesson.was, lesson.believed) == (130, 60)
-    assert account(lesson, "2025-03-03", "2025-03-03") == 60  # what the bank knew of when it paid out 80
-    assert account(lesson, "2025-03-04", "2025-03-04") == -20 and account(lesson, "2025-03-04") == 50
-    assert account(lesson, "2025-04-20", "2025-04-20") == 550 and account(lesson, "2025-04-20") == 100
+    assert (
+        account(lesson, "2025-03-03", "2025-03-03") == 60
+    )  # what the bank knew of when it paid out 80
+    assert (
+        account(lesson, "2025-03-04", "2025-03-04") == -20 and account(lesson, "2025-03-04") == 50
+    )
+    assert (
+        account(lesson, "2025-04-20", "2025-04-20") == 550 and account(lesson, "2025-04-20") == 100
+    )
 
 
 def test_no_account_was_ever_overdrawn_and_one_was_believed_to_be(lesson):
-    assert len(lesson.year.streams()) == 30 and (lesson.happened, lesson.learned) == ([], ["account-7"])
+    assert len(lesson.year.streams()) == 30 and (lesson.happened, lesson.learned) == (
+        [],
+        ["account-7"],
+    )
     rows = lesson.table.drop_duplicates("id")
-    amounts = rows.amount.fillna(0).astype(int).where(rows.type != "MoneyWithdrawn", -rows.amount.fillna(0).astype(int))
+    amounts = (
+        rows.amount.fillna(0)
+        .astype(int)
+        .where(rows.type != "MoneyWithdrawn", -rows.amount.fillna(0).astype(int))
+    )
     assert set(rows.account[amounts.groupby(rows.account).cumsum() < 0]) == {"account-7"}
 
 
@@ -113,7 +138,9 @@ def test_no_event_is_deleted(lesson):
 
 
 def test_six_rows_came_twice(lesson):
-    assert len(lesson.year.refused) == 6 and lesson.year.refused.reason.str.contains("already").all()
+    assert (
+        len(lesson.year.refused) == 6 and lesson.year.refused.reason.str.contains("already").all()
+    )
 
 
 def test_the_lines_of_tests_are_what_pandas_finds(lesson):
@@ -121,7 +148,10 @@ def test_the_lines_of_tests_are_what_pandas_finds(lesson):
     tests = rows[rows.stream.str.contains("test")]
     for hour in lesson.HOURS:
         until = tests[pandas.to_datetime(tests.happened) <= pandas.Timestamp(hour)]
-        assert lesson.history.state(None, lesson.lines_of_tests, 0, until=hour) == (until.added - until.removed).sum()
+        assert (
+            lesson.history.state(None, lesson.lines_of_tests, 0, until=hour)
+            == (until.added - until.removed).sum()
+        )
 
 
 def test_a_snapshot_is_begun_from_unless_something_happened_before_it(lesson):
@@ -131,21 +161,37 @@ def test_a_snapshot_is_begun_from_unless_something_happened_before_it(lesson):
 def test_one_replica_is_never_too_late_and_four_leave_two_people_out(lesson):
     efforts = {n: lesson.effort(n) for n in (1, 2, 4, 8)}
     assert efforts[1][1:] == (20, 0, 0, 8.62, 800)
-    assert [efforts[n][3] for n in (2, 4, 8)] == [0, 2, 2] and all(1.8 * 20 <= efforts[n][1] <= 37 for n in (2, 4, 8))
+    assert [efforts[n][3] for n in (2, 4, 8)] == [0, 2, 2] and all(
+        1.8 * 20 <= efforts[n][1] <= 37 for n in (2, 4, 8)
+    )
     assert max(efforts[n][4] for n in (2, 4, 8)) - min(efforts[n][4] for n in (2, 4, 8)) < 0.2
 
 
 @pytest.mark.parametrize("replicas", [2, 4, 8])
 def test_about_half_of_the_crowd_is_decided_two_or_three_times_over(lesson, replicas):
     run = simulate(lesson.bank_with(lesson.withdraw_once, replicas), lesson.crowd)
-    handled = Counter(s.envelope.id for s in run.journal if s.step == "handle" and s.envelope.type == "Withdraw")
-    assert len(handled) == 20 and {*handled.values()} <= {1, 2, 3} and 8 <= sum(times > 1 for times in handled.values()) <= 12
+    handled = Counter(
+        s.envelope.id for s in run.journal if s.step == "handle" and s.envelope.type == "Withdraw"
+    )
+    assert (
+        len(handled) == 20
+        and {*handled.values()} <= {1, 2, 3}
+        and 8 <= sum(times > 1 for times in handled.values()) <= 12
+    )
 
 
 def test_no_claim_notices_who_is_not_paid(lesson):
     run = simulate(lesson.bank_with(lesson.withdraw_once, 4), lesson.crowd)
-    assert lesson.in_stream(run) == 1000 - sum(lesson.paid(run)) == 820 and run.check(lesson.once).outcome == "holds"
+    assert (
+        lesson.in_stream(run) == 1000 - sum(lesson.paid(run)) == 820
+        and run.check(lesson.once).outcome == "holds"
+    )
 
 
 def test_who_presses_twice_is_paid_twice(lesson):
-    assert lesson.in_stream(simulate(lesson.bank_with(lesson.withdraw_once), lesson.withdrawals(40, 40))) == 20
+    assert (
+        lesson.in_stream(
+            simulate(lesson.bank_with(lesson.withdraw_once), lesson.withdrawals(40, 40))
+        )
+        == 20
+    )

@@ -24,12 +24,21 @@ def test_to_fold_costs_more_with_every_event_and_to_look_up_does_not(lesson):
     folded, rows = lesson.folded, lesson.rows_read
     assert 3 < folded[40] / folded[20] < 4 and rows[40] / rows[20] < 2.1
     last = lesson.answers(simulate(lesson.two_models, lesson.audited(40)))[-2:]
-    assert [answer["read"] for _, _, answer in last] == [1, 2]  # one row for Ada, one for each customer
+    assert [answer["read"] for _, _, answer in last] == [
+        1,
+        2,
+    ]  # one row for Ada, one for each customer
 
 
 def test_both_models_answer_the_same_when_all_is_quiet(lesson):
-    one, split = (lesson.answers(simulate(bank, lesson.audited(6))) for bank in (lesson.one_model, lesson.two_models))
-    known = [[{name: value for name, value in answer.items() if name != "read"} for _, _, answer in told] for told in (one, split)]
+    one, split = (
+        lesson.answers(simulate(bank, lesson.audited(6)))
+        for bank in (lesson.one_model, lesson.two_models)
+    )
+    known = [
+        [{name: value for name, value in answer.items() if name != "read"} for _, _, answer in told]
+        for told in (one, split)
+    ]
     assert known[0] == known[1]
 
 
@@ -39,7 +48,11 @@ def test_a_sum_is_wrong_wherever_an_entry_is_handled_twice_and_a_maximum_nowhere
     assert result.broken(tops) == [] and len(result.broken(sums)) > 0
     for schedule in result.schedules:
         run = result.run(schedule)
-        saved = [s.envelope.data for s in run.journal if (s.service, s.step, s.fault) == ("balances", "save", None)]
+        saved = [
+            s.envelope.data
+            for s in run.journal
+            if (s.service, s.step, s.fault) == ("balances", "save", None)
+        ]
         positions = [entry.position for entry in saved if entry.amount]
         assert (schedule in result.broken(sums)) == (len(set(positions)) < len(positions)), schedule
 
@@ -48,21 +61,36 @@ def test_a_checkpoint_saved_ahead_skips_what_a_crash_comes_between(lesson):
     result = explore(lesson.bank_of(lesson.checkpoint_ahead), lesson.ada_saves, lesson.DRIFT)
     for claim, service in zip(lesson.DRIFT, ("balances", "largest")):
         found = points(result, claim)
-        assert found == {(do, f"{service}.save.EntryRecorded") for do in ("crash", "fail")} | {("delay", "accounts.publish.EntryRecorded")}
+        assert found == {(do, f"{service}.save.EntryRecorded") for do in ("crash", "fail")} | {
+            ("delay", "accounts.publish.EntryRecorded")
+        }
 
 
 def test_a_checkpoint_beside_the_table_leaves_only_what_is_overtaken(lesson):
     result = explore(lesson.bank_of(lesson.checkpoint_beside), lesson.ada_saves, lesson.DRIFT)
-    broken = {fault for schedule in result.schedules if "broken" in schedule.outcomes for fault in schedule.faults}
-    assert {(fault.do, fault.at) for fault in broken} == {("delay", "accounts.publish.EntryRecorded")}
+    broken = {
+        fault
+        for schedule in result.schedules
+        if "broken" in schedule.outcomes
+        for fault in schedule.faults
+    }
+    assert {(fault.do, fault.at) for fault in broken} == {
+        ("delay", "accounts.publish.EntryRecorded")
+    }
     assert len(broken) == 2  # two cells in one row
     naive = simulate(lesson.two_models, lesson.ada_saves, faults=lesson.LATE)
     assert naive.check(lesson.DRIFT[0]).outcome == "holds"  # the naive one survives it
 
 
 def test_who_waits_for_what_is_behind_it_dead_letters_everything_after_the_gap(lesson):
-    dead = {(s.service, s.envelope.data.position) for s in lesson.stuck.journal if s.step == "dead_letter"}
-    assert dead == {(service, position) for service in ("balances", "largest") for position in (3, 4)}
+    dead = {
+        (s.service, s.envelope.data.position)
+        for s in lesson.stuck.journal
+        if s.step == "dead_letter"
+    }
+    assert dead == {
+        (service, position) for service in ("balances", "largest") for position in (3, 4)
+    }
     assert lesson.stuck.check(lesson.DRIFT[0]).outcome == "broken"
 
 
@@ -72,15 +100,22 @@ def test_who_fetches_what_is_missing_survives_every_single_fault_also_under_othe
 
 
 def test_who_fetches_what_is_missing_survives_every_pair_of_faults_of_the_whole_story(lesson):
-    result = explore(lesson.mended_bank(names=["balances"]), lesson.ada_saves, lesson.DRIFT[:1], faults=2)
+    result = explore(
+        lesson.mended_bank(names=["balances"]), lesson.ada_saves, lesson.DRIFT[:1], faults=2
+    )
     assert result.coverage.startswith("every single fault; every pair")
     assert result.outcome(lesson.DRIFT[0]) == "holds" and not result.endless
-    assert [f"{len(result.schedules):,}"] == re.findall(r"([\d,]+) schedules with up to two faults", lessons.prose(NAME))
+    assert [f"{len(result.schedules):,}"] == re.findall(
+        r"([\d,]+) schedules with up to two faults", lessons.prose(NAME)
+    )
 
 
 def test_a_gap_costs_one_question_for_each_read_model(lesson):
     run = simulate(lesson.mended_bank(), lesson.ada_saves, faults=lesson.LATE)
-    assert sorted(s.service for s in run.journal if s.step == "ask" and s.service != "client") == ["balances", "largest"]
+    assert sorted(s.service for s in run.journal if s.step == "ask" and s.service != "client") == [
+        "balances",
+        "largest",
+    ]
 
 
 def test_who_asks_at_once_misses_their_own_deposit_and_who_says_the_position_never_does(lesson):
@@ -88,17 +123,46 @@ def test_who_asks_at_once_misses_their_own_deposit_and_who_says_the_position_nev
     assert lesson.answers(lesson.patient)[-1][2] == {"balance": 100, "position": 2}
     late = [told[-1][0] for told in map(lesson.answers, (lesson.impatient, lesson.patient))]
     assert late[1] - late[0] == pytest.approx(0.2)  # a fifth of a second
-    result = explore(lesson.mended_bank(lesson.look_when_there), lesson.by_position, [lesson.never_back], seeds=range(3))
+    result = explore(
+        lesson.mended_bank(lesson.look_when_there),
+        lesson.by_position,
+        [lesson.never_back],
+        seeds=range(3),
+    )
     assert result.outcome(lesson.never_back) == "holds"
 
 
 def test_emptied_in_place_an_account_is_gone_until_the_next_entry(lesson):
-    assert list(lesson.seen(lesson.emptied).loc["balance"].fillna(0)) == [10, 20, 30, 0, 0, 0, 40, 40, 40, 40]
+    assert list(lesson.seen(lesson.emptied).loc["balance"].fillna(0)) == [
+        10,
+        20,
+        30,
+        0,
+        0,
+        0,
+        40,
+        40,
+        40,
+        40,
+    ]
     assert lesson.emptied.check(lesson.never_back).outcome == "broken"
 
 
-def test_rebuilt_beside_the_live_one_no_answer_is_missing_wrong_or_older_under_any_single_fault(lesson):
-    assert list(lesson.seen(lesson.switched).loc["balance"]) == [10, 20, 30, 30, 30, 30, 40, 40, 40, 40]
+def test_rebuilt_beside_the_live_one_no_answer_is_missing_wrong_or_older_under_any_single_fault(
+    lesson,
+):
+    assert list(lesson.seen(lesson.switched).loc["balance"]) == [
+        10,
+        20,
+        30,
+        30,
+        30,
+        30,
+        40,
+        40,
+        40,
+        40,
+    ]
     claims = [lesson.never_back, lesson.true_then, lesson.DRIFT[0]]
     result = explore(lesson.beside, lesson.rebuilding, claims)
     assert all(result.outcome(claim) == "holds" for claim in claims) and not result.endless
@@ -122,16 +186,22 @@ def test_what_was_wrong_is_right_again_after_a_rebuild(lesson):
 
 def test_a_last_entry_given_up_is_missing_until_the_next_one(lesson):
     ended, went_on = (
-        simulate(lesson.mended_bank(), story, faults=lesson.THRICE) for story in (lesson.ada_saves, lesson.one_more)
+        simulate(lesson.mended_bank(), story, faults=lesson.THRICE)
+        for story in (lesson.ada_saves, lesson.one_more)
     )
     assert [s.envelope.data.position for s in ended.journal if s.step == "dead_letter"] == [4]
-    assert (ended.check(lesson.DRIFT[0]).outcome, went_on.check(lesson.DRIFT[0]).outcome) == ("broken", "holds")
+    assert (ended.check(lesson.DRIFT[0]).outcome, went_on.check(lesson.DRIFT[0]).outcome) == (
+        "broken",
+        "holds",
+    )
 
 
 def test_a_late_entry_makes_who_asks_by_position_wait_and_who_asks_at_once_not(lesson):
     def waited(asking):
         run = simulate(lesson.the_bank("fetches gaps"), lesson.saving(asking), faults=lesson.SLOW)
-        asked = {s.step: s.time for s in run.journal if s.envelope and s.envelope.type == "WhatBalance"}
+        asked = {
+            s.step: s.time for s in run.journal if s.envelope and s.envelope.type == "WhatBalance"
+        }
         return asked["answer"] - asked["ask"], run.check(lesson.never_back).outcome
 
     assert waited("at once") == (20, "broken")

@@ -19,7 +19,9 @@ def lesson():
 
 def broken(result) -> dict[str, int]:
     """In how many schedules each claim is broken, of those that are at all."""
-    return {claim.name: len(result.broken(claim)) for claim in result.claims if result.broken(claim)}
+    return {
+        claim.name: len(result.broken(claim)) for claim in result.claims if result.broken(claim)
+    }
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,9 @@ def test_a_refused_payment_leaves_stock_behind_without_any_fault(lesson):
         "charged_once": "holds", "stock_adds_up": "broken", "paid_is_sent": "holds", "orders_knows": "broken",
     }  # fmt: skip
     assert lesson.stock(run) == 5
-    assert run.rows("orders", "select state from orders where order_id = 'order-18'") == [("created",)]
+    assert run.rows("orders", "select state from orders where order_id = 'order-18'") == [
+        ("created",)
+    ]
 
 
 def test_the_naive_shop_breaks_its_promises_under_every_fault(singles):
@@ -55,7 +59,9 @@ def test_the_naive_shop_breaks_its_promises_under_every_fault(singles):
 def test_compensation_ends_every_order_and_leaves_only_what_is_handled_twice(singles):
     result = singles["compensating"]
     found = broken(result)
-    assert "orders_knows" not in found and "every saga is settled or wholly compensated" not in found
+    assert (
+        "orders_knows" not in found and "every saga is settled or wholly compensated" not in found
+    )
     assert {"charged_once", "stock_adds_up"} < set(found)
     for schedule in result.schedules:
         if "broken" in schedule.outcomes:
@@ -64,7 +70,9 @@ def test_compensation_ends_every_order_and_leaves_only_what_is_handled_twice(sin
             assert len(facts) > len(set(facts)), f"{schedule}: no message was handled twice"
 
 
-def test_noted_in_a_transaction_of_its_own_a_charge_is_forgotten_by_a_crash_in_between(singles, lesson):
+def test_noted_in_a_transaction_of_its_own_a_charge_is_forgotten_by_a_crash_in_between(
+    singles, lesson
+):
     found = singles["noted after"].broken(lesson.charged_once)
     assert len(found) == 2
     assert {(fault.do, fault.at) for schedule in found for fault in schedule.faults} == {
@@ -76,7 +84,10 @@ def test_once_is_broken_just_where_something_is_to_be_published(singles):
     result = singles["once"]
     assert "charged_once" not in broken(result)
     struck = {schedule.faults[0] for schedule in result.schedules if "broken" in schedule.outcomes}
-    assert {(fault.do, fault.point[1]) for fault in struck} == {("crash", "publish"), ("fail", "publish")}
+    assert {(fault.do, fault.point[1]) for fault in struck} == {
+        ("crash", "publish"),
+        ("fail", "publish"),
+    }
     tried = {schedule.faults[0] for schedule in result.schedules[1:]}
     assert struck == {
         fault for fault in tried
@@ -85,12 +96,22 @@ def test_once_is_broken_just_where_something_is_to_be_published(singles):
 
 
 def test_published_inside_the_transaction_an_order_is_announced_that_is_not_there(lesson):
-    result = explore(lesson.shop_of(lesson.MENDED, lesson.inside, lesson.DONE), lesson.two_orders, lesson.PROMISES)
+    result = explore(
+        lesson.shop_of(lesson.MENDED, lesson.inside, lesson.DONE),
+        lesson.two_orders,
+        lesson.PROMISES,
+    )
     assert set(broken(result)) == {"orders_knows"}
     run = result.smallest("orders_knows")
     assert [(fault.do, fault.at) for fault in run.faults] == [("crash", "orders.save.PlaceOrder")]
-    assert run.rows("orders", "select state from orders where order_id = 'order-17'") == [("created",)]
-    handled = [s.envelope.type for s in run.journal if s.step == "handle" and s.service == "orders" and s.envelope.subject == "order-17"]
+    assert run.rows("orders", "select state from orders where order_id = 'order-17'") == [
+        ("created",)
+    ]
+    handled = [
+        s.envelope.type
+        for s in run.journal
+        if s.step == "handle" and s.service == "orders" and s.envelope.subject == "order-17"
+    ]
     assert handled == ["PlaceOrder", "OrderShipped", "PlaceOrder"]
 
 
@@ -100,13 +121,21 @@ def test_the_last_design_survives_every_single_fault(singles):
 
 
 def test_the_last_design_holds_every_claim_under_all_pairs_of_faults_of_two_orders(lesson):
-    more = [claims.no_needless_compensation(), claims.ledger_balanced(lesson.books), claims.no_dual_write_gap("payments")]
+    more = [
+        claims.no_needless_compensation(),
+        claims.ledger_balanced(lesson.books),
+        claims.no_dual_write_gap("payments"),
+    ]
     result = explore(lesson.mended, lesson.two_orders, [*lesson.CLAIMS, *more], faults=2)
     assert result.coverage.startswith("every single fault; every pair")
     assert broken(result) == {} and not result.endless
     assert all(result.outcome(claim) == "holds" for claim in result.claims)
-    assert len(lesson.CLAIMS) == 7 and "none of them breaks any of the seven claims" in lessons.prose(NAME)
-    assert [f"{len(result.schedules):,}"] == re.findall(r"([\d,]+) schedules with up to two faults", lessons.prose(NAME))
+    assert len(
+        lesson.CLAIMS
+    ) == 7 and "none of them breaks any of the seven claims" in lessons.prose(NAME)
+    assert [f"{len(result.schedules):,}"] == re.findall(
+        r"([\d,]+) schedules with up to two faults", lessons.prose(NAME)
+    )
 
 
 def test_the_bill_is_as_the_text_reads_it(lesson):
@@ -115,20 +144,32 @@ def test_the_bill_is_as_the_text_reads_it(lesson):
     assert any(row["charges"] == 2 for row in once_each["plainly"])
     assert any((row["charges"], row["parcels"]) == (1, 0) for row in once_each["once"])
     calm, again, _ = once_each["outbox"]
-    assert again["messages"] - calm["messages"] == 2  # the charge once more, and the parcel down the chain
+    assert (
+        again["messages"] - calm["messages"] == 2
+    )  # the charge once more, and the parcel down the chain
 
 
 def test_three_failures_leave_the_outbox_full_and_the_parcel_unsent(lesson):
-    assert lesson.refused.rows("payments", "select order_id from outbox where said is not null") == [("order-17",)]
+    assert lesson.refused.rows(
+        "payments", "select order_id from outbox where said is not null"
+    ) == [("order-17",)]
     assert lesson.refused.check(lesson.paid_is_sent).outcome == "broken"
-    assert [step.envelope.type for step in lesson.refused.journal if step.step == "dead_letter"] == ["InventoryReserved"]
+    assert [
+        step.envelope.type for step in lesson.refused.journal if step.step == "dead_letter"
+    ] == ["InventoryReserved"]
 
 
 def test_late_and_lost_look_the_same_on_the_map_and_not_in_the_books(lesson):
     late, lost = (saga_map(run, "order-17", cursor=10) for run in (lesson.waiting, lesson.lost))
     assert [step.name for step in late.story.steps][:3] == [step.name for step in lost.story.steps]
-    assert {(late.graph.nodes["PaymentCharged"]["state"]), lost.graph.nodes["PaymentCharged"]["state"]} == {"failed"}
-    assert lesson.books(lesson.waiting.at(10))["money"][0] == 0 and lesson.books(lesson.lost.at(10))["money"][0] == 20
+    assert {
+        (late.graph.nodes["PaymentCharged"]["state"]),
+        lost.graph.nodes["PaymentCharged"]["state"],
+    } == {"failed"}
+    assert (
+        lesson.books(lesson.waiting.at(10))["money"][0] == 0
+        and lesson.books(lesson.lost.at(10))["money"][0] == 20
+    )
     assert lesson.orders_in(lesson.waiting, "shipping", "parcels") == ["order-17"]
     assert lesson.orders_in(lesson.lost, "shipping", "parcels") == []
 
@@ -137,7 +178,11 @@ def test_the_books_say_of_each_break_what_its_claims_say(lesson):
     naive, silent = lesson.books(lesson.naive), lesson.books(lesson.silent)
     assert naive == {"stock": (5, 8), "money": (20, 20), "pieces sent": 2}
     assert silent == {"stock": (8, 10), "money": (20, 0), "pieces sent": 0}
-    assert lesson.books(lesson.compensated) == {"stock": (8, 8), "money": (20, 20), "pieces sent": 2}
+    assert lesson.books(lesson.compensated) == {
+        "stock": (8, 8),
+        "money": (20, 20),
+        "pieces sent": 2,
+    }
 
 
 def test_tea_is_sold_that_is_not_there_and_no_claim_says_so(lesson):
@@ -169,7 +214,11 @@ def test_the_story_of_an_order_is_that_order_alone(lesson):
 
 
 def test_the_story_lists_what_was_published_alone(lesson):
-    assert list(lesson.story(lesson.silent, "order-17").message) == ["PlaceOrder", "OrderCreated", "InventoryReserved"]
+    assert list(lesson.story(lesson.silent, "order-17").message) == [
+        "PlaceOrder",
+        "OrderCreated",
+        "InventoryReserved",
+    ]
     assert list(lesson.story(lesson.both, "order-17").message).count("PaymentCharged") == 1
     with pytest.raises(LookupError, match="nothing was said of 'order-99'"):
         lesson.story(lesson.both, "order-99")

@@ -21,17 +21,28 @@ def lesson():
 def singles(lesson):
     """Every single fault against each of the designs."""
     promises = [*lesson.CLAIMS, lesson.told_once]
-    return {name: explore(shop, lesson.two_orders, promises) for name, shop in lesson.DESIGNS.items()}
+    return {
+        name: explore(shop, lesson.two_orders, promises) for name, shop in lesson.DESIGNS.items()
+    }
 
 
 def struck(result, claims) -> set[tuple[str, str]]:
     """The faults, (action, point), under which any of these claims is broken."""
-    return {(fault.do, fault.at) for claim in claims for schedule in result.broken(claim) for fault in schedule.faults}
+    return {
+        (fault.do, fault.at)
+        for claim in claims
+        for schedule in result.broken(claim)
+        for fault in schedule.faults
+    }
 
 
 def broken(result, claims) -> list:
     """The schedules that break any of these claims."""
-    return list({schedule.faults: schedule for claim in claims for schedule in result.broken(claim)}.values())
+    return list(
+        {
+            schedule.faults: schedule for claim in claims for schedule in result.broken(claim)
+        }.values()
+    )
 
 
 def test_without_a_fault_one_order_is_shipped_and_the_other_taken_back(lesson):
@@ -41,9 +52,15 @@ def test_without_a_fault_one_order_is_shipped_and_the_other_taken_back(lesson):
         assert lesson.ledger(run) == {"stock": (8, 8), "money": (90, 90), "sent": (2, 2)}
 
 
-def test_in_memory_a_crash_leaves_orders_hanging_a_late_answer_and_a_failed_refund_leave_something_behind(lesson, singles):
+def test_in_memory_a_crash_leaves_orders_hanging_a_late_answer_and_a_failed_refund_leave_something_behind(
+    lesson, singles
+):
     balanced, settled, left_behind = lesson.CLAIMS
-    assert [lesson.crashed.check(claim).outcome for claim in lesson.CLAIMS] == ["broken", "broken", "holds"]
+    assert [lesson.crashed.check(claim).outcome for claim in lesson.CLAIMS] == [
+        "broken",
+        "broken",
+        "holds",
+    ]
     assert lesson.ada_has(lesson.late) == "a bill and no tea"
     assert lesson.ledger(lesson.kept)["money"] == (90 - 80, 90)
     hanging = struck(singles["in memory"], [settled])
@@ -52,21 +69,34 @@ def test_in_memory_a_crash_leaves_orders_hanging_a_late_answer_and_a_failed_refu
     assert {point for do, point in hanging if do == "drop"} == {"orders.deliver.PlaceOrder"}
     for schedule in broken(singles["in memory"], [balanced, left_behind]):
         [fault] = schedule.faults
-        timed_out = any(step.step == "timeout" for step in singles["in memory"].run(schedule).journal)
+        timed_out = any(
+            step.step == "timeout" for step in singles["in memory"].run(schedule).journal
+        )
         assert timed_out or (fault.do, fault.point[0]) == ("crash", "orders")
 
 
-def test_the_log_leaves_no_order_hanging_and_asks_twice_where_it_could_not_be_written(lesson, singles):
+def test_the_log_leaves_no_order_hanging_and_asks_twice_where_it_could_not_be_written(
+    lesson, singles
+):
     balanced, settled, _ = lesson.CLAIMS
     assert singles["saga log"].outcome(settled) == "holds"
     again = {("crash", "orders.save.Continue"), ("fail", "orders.save.Continue")}
     assert again <= struck(singles["saga log"], [balanced])
-    assert lesson.twice.rows("payments", "select money from accounts where customer = 'ada'") == [(100 - 2 * 20,)]
-    assert not {at for do, at in struck(singles["saga log"], lesson.CLAIMS) - again if at.startswith("orders.") and do == "crash"}
+    assert lesson.twice.rows("payments", "select money from accounts where customer = 'ada'") == [
+        (100 - 2 * 20,)
+    ]
+    assert not {
+        at
+        for do, at in struck(singles["saga log"], lesson.CLAIMS) - again
+        if at.startswith("orders.") and do == "crash"
+    }
 
 
 def test_the_log_says_where_an_order_is_while_nobody_is_at_work_on_it(lesson):
-    said = {t: dict(lesson.logged.at(t).rows("orders", "select order_id, state from sagas"))["order-17"] for t in (0.07, 3, 6)}
+    said = {
+        t: dict(lesson.logged.at(t).rows("orders", "select order_id, state from sagas"))["order-17"]
+        for t in (0.07, 3, 6)
+    }
     assert said == {0.07: "charging", 3: "shipping", 6: "shipped"}
 
 
@@ -87,7 +117,9 @@ def test_a_lost_answer_at_the_pivot_sends_the_tea_for_nothing(lesson):
 
 
 def test_an_order_whose_shipping_was_asked_for_twice_is_drawn_as_one_way_forward(lesson):
-    labels = saga_map(lesson.patient, "order-17").scene.labels  # first the boxes, then the lines below
+    labels = saga_map(
+        lesson.patient, "order-17"
+    ).scene.labels  # first the boxes, then the lines below
     height = {label.text: label.y for label in reversed(labels)}
     assert height["OrderCompleted"] == height["ShipOrder"] == height["PlaceOrder"]
 
@@ -98,7 +130,11 @@ def test_asking_again_mends_all_but_the_end_that_is_told_twice(lesson, singles):
     assert lesson.again.check(lesson.told_once).outcome == "broken"
     for schedule in result.broken(lesson.told_once):
         run = result.run(schedule)
-        orders = [step.envelope.data.order_id for step in run.journal if step.step == "handle" and step.envelope.type == "Continue"]
+        orders = [
+            step.envelope.data.order_id
+            for step in run.journal
+            if step.step == "handle" and step.envelope.type == "Continue"
+        ]
         assert len(orders) > len(set(orders)), schedule
 
 
@@ -115,7 +151,9 @@ def test_the_coordinator_holds_every_claim_under_all_pairs_of_faults_of_two_orde
     assert result.coverage.startswith("every single fault; every pair")
     assert not broken(result, every) and not result.endless
     assert all(result.outcome(claim) == "holds" for claim in every)
-    assert [f"{len(result.schedules):,}"] == re.findall(r"([\d,]+) schedules with up to two faults", lessons.prose(NAME))
+    assert [f"{len(result.schedules):,}"] == re.findall(
+        r"([\d,]+) schedules with up to two faults", lessons.prose(NAME)
+    )
 
 
 def test_whoever_waits_behind_an_order_in_doubt_waits_too(lesson):
@@ -126,7 +164,9 @@ def test_whoever_waits_behind_an_order_in_doubt_waits_too(lesson):
 
 def test_with_two_replicas_one_that_stood_still_tells_the_end_again(lesson):
     run = simulate(lesson.doubled, lesson.two_orders, faults=lesson.PAUSED)
-    assert [run.check(claim).outcome for claim in (*lesson.CLAIMS, lesson.told_once)] == ["holds"] * 3 + ["broken"]
+    assert [run.check(claim).outcome for claim in (*lesson.CLAIMS, lesson.told_once)] == [
+        "holds"
+    ] * 3 + ["broken"]
 
 
 def test_the_comparison_is_as_the_text_reads_it(lesson):
@@ -136,10 +176,15 @@ def test_the_comparison_is_as_the_text_reads_it(lesson):
     for kind in (chain, star):
         survived, tried = kind["single faults survived"].split(" of ")
         assert survived == tried and kind["storms survived"] == "50 of 50"
-    assert int(chain["… with three attempts"].split()[0]) > int(star["… with three attempts"].split()[0])
+    assert int(chain["… with three attempts"].split()[0]) > int(
+        star["… with three attempts"].split()[0]
+    )
     assert lesson.order_19("choreography") == "stock 0 of 8, money 10 of 90, sent 2 of 2"
     assert lesson.order_19("orchestration") == "stock 8 of 8, money 90 of 90, sent 2 of 2"
-    assert (chain["one step more changes"], star["one step more changes"]) == ("inventory, payments", "orders")
+    assert (chain["one step more changes"], star["one step more changes"]) == (
+        "inventory, payments",
+        "orders",
+    )
     assert chain["orders says of 17"] == "created, shipped"
     assert star["orders says of 17"] == "reserving, charging, shipping, shipped"
 

@@ -35,7 +35,9 @@ def test_what_a_handler_returns_is_published_before_the_commit():
 def test_the_key_chooses_the_partition_by_crc32():
     run = play(office(partitions=3), *[Posted(to=to) for to in ("ann", "ben", "cyd", "ann")])
     handled = [(s.envelope.subject, s.partition) for s in run.journal if s.step == "handle"]
-    assert sorted(handled) == sorted((to, crc32(to.encode()) % 3) for to in ("ann", "ben", "cyd", "ann"))
+    assert sorted(handled) == sorted(
+        (to, crc32(to.encode()) % 3) for to in ("ann", "ben", "cyd", "ann")
+    )
 
 
 def test_without_a_key_partitions_take_turns():
@@ -57,7 +59,10 @@ def test_a_topic_that_nobody_declared_has_one_partition():
 
 
 def test_replicas_share_the_partitions_and_each_handles_one_message_at_a_time():
-    run = play(office(replicas=2, partitions=2, seconds=1), *[Posted(to=to, n=n) for n, to in enumerate("abcd")])
+    run = play(
+        office(replicas=2, partitions=2, seconds=1),
+        *[Posted(to=to, n=n) for n, to in enumerate("abcd")],
+    )
     handled = [(s.replica, s.partition, s.time) for s in run.journal if s.step == "handle"]
     assert {(replica, partition) for replica, partition, _ in handled} == {(1, 0), (2, 1)}
     for replica in (1, 2):
@@ -94,14 +99,21 @@ def test_crashes_never_dead_letter_on_a_log_and_count_as_attempts():
 
 
 def test_at_most_once_commits_before_handling_and_a_failure_is_lost():
-    run = play(office(delivery="at-most-once"), Posted(n=1), Posted(n=2), faults=["fail post.handle.Posted #1"])
+    run = play(
+        office(delivery="at-most-once"),
+        Posted(n=1),
+        Posted(n=2),
+        faults=["fail post.handle.Posted #1"],
+    )
     assert told(run, "commit", "handle", "lost", "done", service="post")[:3] == [
         "20 post.commit Posted/1", "20 post.handle Posted/1 fail", "20 post.lost Posted/1",
     ]  # fmt: skip
     assert kept(run) == [2]
 
 
-@pytest.mark.parametrize("fault", ["crash post.handle.Posted", "crash post.save.Posted", "drop post.deliver.Posted"])
+@pytest.mark.parametrize(
+    "fault", ["crash post.handle.Posted", "crash post.save.Posted", "drop post.deliver.Posted"]
+)
 def test_at_most_once_loses_what_a_crash_or_a_drop_strikes(fault):
     run = play(office(delivery="at-most-once"), Posted(n=1), Posted(n=2), faults=[fault])
     assert kept(run) == [2]
@@ -109,7 +121,9 @@ def test_at_most_once_loses_what_a_crash_or_a_drop_strikes(fault):
 
 def test_at_most_once_a_commit_that_did_not_happen_lets_the_message_come_again_as_a_second_attempt():
     run = play(
-        office(delivery="at-most-once"), Posted(n=1), faults=["lose post.commit.Posted", "crash post.save.Posted"]
+        office(delivery="at-most-once"),
+        Posted(n=1),
+        faults=["lose post.commit.Posted", "crash post.save.Posted"],
     )
     assert told(run, "handle") == ["20 post.handle Posted/1", "1030 post.handle Posted/2"]
 
@@ -164,7 +178,9 @@ def test_two_publishes_in_one_transaction_stay_in_order_under_every_seed():
 
     for seed in range(20):
         run = play(system, Shouted(), seed=seed)
-        assert [s.envelope.data.n for s in run.journal if (s.service, s.step) == ("archive", "handle")] == [
+        assert [
+            s.envelope.data.n for s in run.journal if (s.service, s.step) == ("archive", "handle")
+        ] == [
             0,
             1,
             2,
@@ -197,6 +213,8 @@ def test_nothing_recorded_changes_when_a_handler_changes_its_copy():
     mine = Listed(names=["a"])
     run = play(system, mine)
     mine.names.append("later")
-    assert [s.envelope.data.names for s in run.journal if s.envelope.type == "Listed"] == [["a"]] * 8
+    assert [s.envelope.data.names for s in run.journal if s.envelope.type == "Listed"] == [
+        ["a"]
+    ] * 8
     assert [s.envelope.data.names for s in run.journal if s.envelope.type == "Listed2"] == [["b"]]
     assert next(s.detail for s in run.journal if s.step == "note") == "['a']"

@@ -14,7 +14,14 @@ class Passed(Event, topic="passed", key="name"):
 def chain(services):
     """Services that pass a message on, one to the next."""
     system = System("chain")
-    kinds = [type(f"PassedTo{number}", (Event,), {"__annotations__": {"name": str}, "__module__": __name__}) for number in range(services)]
+    kinds = [
+        type(
+            f"PassedTo{number}",
+            (Event,),
+            {"__annotations__": {"name": str}, "__module__": __name__},
+        )
+        for number in range(services)
+    ]
     for number in range(services):
         service = system.service(f"service-number-{number}", schema="create table seen (name text)")
 
@@ -31,17 +38,27 @@ def chain(services):
 def test_every_schedule_has_its_mark_in_its_row_and_column():
     result = explore(shop(), two_orders, [charged_once, charged])
     picture = matrix(result)
-    assert [cell.schedule for cell in picture.cells] and {cell.schedule for cell in picture.cells} == set(result.schedules[1:])
+    assert [cell.schedule for cell in picture.cells] and {
+        cell.schedule for cell in picture.cells
+    } == set(result.schedules[1:])
     rows = {}
     for cell in picture.cells:
-        assert rows.setdefault(cell.y, cell.schedule.faults[0].point) == cell.schedule.faults[0].point
+        assert (
+            rows.setdefault(cell.y, cell.schedule.faults[0].point) == cell.schedule.faults[0].point
+        )
     broken = [cell for cell in picture.cells if cell.said]
-    assert {cell.schedule for cell in broken} == set(result.broken(charged_once)) and {cell.said for cell in broken} == {"A"}
-    assert "2 single faults" not in repr(picture) and f"{len(result.schedules) - 1} single faults" in repr(picture)
+    assert {cell.schedule for cell in broken} == set(result.broken(charged_once)) and {
+        cell.said for cell in broken
+    } == {"A"}
+    assert "2 single faults" not in repr(
+        picture
+    ) and f"{len(result.schedules) - 1} single faults" in repr(picture)
 
 
 def test_the_digest_says_what_is_shown_and_changes_with_it():
-    naive, mended = (matrix(explore(shop(dedup=dedup), two_orders, [charged_once])) for dedup in (False, True))
+    naive, mended = (
+        matrix(explore(shop(dedup=dedup), two_orders, [charged_once])) for dedup in (False, True)
+    )
     assert "0 broken (none)" in repr(mended) and repr(naive) != repr(mended)
     assert repr(naive) == repr(matrix(explore(shop(), two_orders, [charged_once])))
 
@@ -60,7 +77,9 @@ def test_marks_and_words_stay_in_the_picture_and_apart(number, width):
     picture = matrix(explore(shop(), orders(number), [charged_once, charged]), width)
     for item in picture.scene.items():
         left, top, right, bottom = item.extent()
-        assert -6 <= left and right <= width + 1 and -2 <= top and bottom <= picture.scene.height, item
+        assert -6 <= left and right <= width + 1 and -2 <= top and bottom <= picture.scene.height, (
+            item
+        )
     labels = [item for item in picture.scene.labels if item.kind != "in broken"]
     for number, one in enumerate(labels):
         for other in labels[number + 1 :]:
@@ -79,7 +98,10 @@ def test_what_does_not_fit_into_a_cell_is_counted():
 
     picture = matrix(explore(shop(), orders(12), [every_other]))
     words = [label.text for label in picture.scene.labels]
-    assert any(word.startswith("+") for word in words) and "more than there is room for; in red: not all survived" in words
+    assert (
+        any(word.startswith("+") for word in words)
+        and "more than there is room for; in red: not all survived" in words
+    )
     few = [label.text for label in matrix(explore(shop(), orders(1), [charged_once])).scene.labels]
     assert not [word for word in few if word.startswith(("+", "×", "more than", "alike"))]
     assert all(item.extent()[2] <= picture.scene.width + 1 for item in picture.scene.items())
@@ -110,6 +132,9 @@ def test_what_was_not_exercised_is_neither_green_nor_red():
 
 
 def test_pairs_are_not_counted_among_the_single_faults():
-    singles, pairs = (matrix(explore(shop(), orders(1), [charged_once, charged], faults=faults)) for faults in (1, 2))
+    singles, pairs = (
+        matrix(explore(shop(), orders(1), [charged_once, charged], faults=faults))
+        for faults in (1, 2)
+    )
     assert repr(singles).rsplit(";", 1)[0] == repr(pairs).rsplit(";", 1)[0]
     assert [cell.said for cell in singles.cells] == [cell.said for cell in pairs.cells]

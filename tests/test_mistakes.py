@@ -14,7 +14,20 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from edalab import Command, Event, Fault, Faults, Misuse, PublishFailed, Query, System, Unanswered, cut, pause, simulate
+from edalab import (
+    Command,
+    Event,
+    Fault,
+    Faults,
+    Misuse,
+    PublishFailed,
+    Query,
+    System,
+    Unanswered,
+    cut,
+    pause,
+    simulate,
+)
 from edalab.errors import Endless, Unknown
 from edalab.view import timeline
 
@@ -84,7 +97,9 @@ def refused(function, *words, error=Misuse):
     return caught.value
 
 
-def refused_in_a_run(handler, *words, steps=("publish", "deliver", "handle"), error=Misuse, **keywords):
+def refused_in_a_run(
+    handler, *words, steps=("publish", "deliver", "handle"), error=Misuse, **keywords
+):
     """The handler stops the run; the error has the record so far, and that can be drawn."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -102,7 +117,9 @@ def failed(handler, *words, error=Exception, **keywords):
     failure = run.failures[0]
     assert isinstance(failure.error, error)
     tell(failure.error, *words)
-    assert "Traceback" in failure.traceback and "edalab/" not in failure.traceback.replace("\\", "/")
+    assert "Traceback" in failure.traceback and "edalab/" not in failure.traceback.replace(
+        "\\", "/"
+    )
     assert "dead_letter" in [s.step for s in run.journal] or failure.service == "client"
     return run
 
@@ -111,7 +128,12 @@ def failed(handler, *words, error=Exception, **keywords):
 
 
 def test_an_event_is_not_changed():
-    refused(lambda: setattr(PLACED, "total", 3), "OrderPlaced.total", "events are facts", "publish a new one")
+    refused(
+        lambda: setattr(PLACED, "total", 3),
+        "OrderPlaced.total",
+        "events are facts",
+        "publish a new one",
+    )
     refused(lambda: delattr(PLACED, "total"), "OrderPlaced.total cannot be changed")
     refused(lambda: setattr(Charge(order_id="1"), "order_id", 3), "send a new one")
     refused(lambda: setattr(Stock(sku="1"), "sku", 3), "ask a new question")
@@ -140,7 +162,11 @@ def test_an_item_added_to_an_events_list_is_seen_by_no_other_reader():
         seen.append(event.items)
 
     run = simulate(shop, work)
-    assert seen == [[]] and charged.items == [] and '"items":[]' in run.cloudevents().replace(" ", "").replace("\n", "")
+    assert (
+        seen == [[]]
+        and charged.items == []
+        and '"items":[]' in run.cloudevents().replace(" ", "").replace("\n", "")
+    )
 
 
 @pytest.mark.parametrize(
@@ -161,7 +187,8 @@ def test_wrong_fields_are_refused_in_pydantics_words(fields, words):
 
 def test_fields_are_given_by_name():
     refused(
-        lambda: OrderPlaced("o1", 2.0), "OrderPlaced takes its fields by name: OrderPlaced(order_id=..., total=...)"
+        lambda: OrderPlaced("o1", 2.0),
+        "OrderPlaced takes its fields by name: OrderPlaced(order_id=..., total=...)",
     )
 
 
@@ -175,12 +202,20 @@ def test_a_field_that_a_message_does_not_have_is_told_with_those_it_has():
 @pytest.mark.parametrize(
     ("keywords", "annotation", "words"),
     [
-        ({"topik": "x"}, str, ["class Wrong", "'topik'", "keywords: topic, key, version, compensates"]),
+        (
+            {"topik": "x"},
+            str,
+            ["class Wrong", "'topik'", "keywords: topic, key, version, compensates"],
+        ),
         ({"key": "orderid"}, str, ["class Wrong", "key='orderid' is no field; fields: order_id"]),
         ({"key": ["order_id"]}, str, ["key=['order_id'] is no field", "fields: order_id"]),
         ({"topic": 3}, str, ["class Wrong", "topic= takes the name of a topic", "not 3"]),
         ({"version": 0}, str, ["class Wrong", "version=", "from 1", "not 0"]),
-        ({"refuses": "Charge"}, str, ["class Wrong", "refuses= takes a message class, not 'Charge'"]),
+        (
+            {"refuses": "Charge"},
+            str,
+            ["class Wrong", "refuses= takes a message class, not 'Charge'"],
+        ),
         ({}, set[str], ["class Wrong", "order_id is a set", "use a list or a tuple"]),
         ({}, dict[str, frozenset[int]] | None, ["class Wrong", "order_id is a set"]),
     ],
@@ -188,7 +223,10 @@ def test_a_field_that_a_message_does_not_have_is_told_with_those_it_has():
 def test_a_class_keyword_that_is_wrong(keywords, annotation, words):
     refused(
         lambda: type(Event)(
-            "Wrong", (Event,), {"__annotations__": {"order_id": annotation}, "__module__": __name__}, **keywords
+            "Wrong",
+            (Event,),
+            {"__annotations__": {"order_id": annotation}, "__module__": __name__},
+            **keywords,
         ),
         *words,
     )
@@ -201,17 +239,26 @@ def test_a_class_keyword_that_is_wrong(keywords, annotation, words):
     ("declare", "words"),
     [
         (lambda shop: shop.service("my payments"), ["service's name", "one word", "'my payments'"]),
-        (lambda shop: shop.service("client"), ["'client'", "the outside world", "choose another name"]),
+        (
+            lambda shop: shop.service("client"),
+            ["'client'", "the outside world", "choose another name"],
+        ),
         (lambda shop: shop.service(""), ["service's name", "not ''"]),
         (lambda shop: shop.service(3), ["service's name", "not 3"]),
         (lambda shop: System("my shop"), ["system's name", "'my shop'"]),
         (lambda shop: shop.topic("my orders"), ["topic's name", "'my orders'"]),
         (lambda shop: shop.queue("a.b"), ["queue's name", "'a.b'"]),
-        (lambda shop: shop.service("x", replicas=0), ["service 'x'", "replicas=", "from 1", "not 0"]),
+        (
+            lambda shop: shop.service("x", replicas=0),
+            ["service 'x'", "replicas=", "from 1", "not 0"],
+        ),
         (lambda shop: shop.service("x", replicas=1.5), ["replicas=", "whole number", "not 1.5"]),
         (lambda shop: shop.topic("x", partitions=-1), ["topic 'x'", "partitions=", "not -1"]),
         (lambda shop: shop.queue("x", max_attempts="3"), ["queue 'x'", "max_attempts=", "not '3'"]),
-        (lambda shop: shop.service("x", schema="create tabel a (b)"), ["schema of x", 'near "tabel"', "syntax error"]),
+        (
+            lambda shop: shop.service("x", schema="create tabel a (b)"),
+            ["schema of x", 'near "tabel"', "syntax error"],
+        ),
         (lambda shop: shop.service("x", schema=["a"]), ["schema of x", "must be str, not list"]),
     ],
 )
@@ -226,10 +273,16 @@ def bare(event):
 @pytest.mark.parametrize(
     ("declare", "words"),
     [
-        (lambda pay: pay.on(), ["payments.on takes a message class", "write @payments.on(OrderPlaced)"]),
+        (
+            lambda pay: pay.on(),
+            ["payments.on takes a message class", "write @payments.on(OrderPlaced)"],
+        ),
         (
             lambda pay: pay.on(bare),
-            ["payments.on takes a message class, not a function (bare)", "@payments.on(OrderPlaced)"],
+            [
+                "payments.on takes a message class, not a function (bare)",
+                "@payments.on(OrderPlaced)",
+            ],
         ),
         (lambda pay: pay.on("orders"), ["payments.on takes a message class, not 'orders'"]),
         (
@@ -239,15 +292,36 @@ def bare(event):
         (lambda pay: pay.on(Event), ["of your own, not Event itself"]),
         (lambda pay: pay.on(Charge), ["Charge is not an Event; use @payments.handles(Charge)"]),
         (lambda pay: pay.on(Stock), ["Stock is not an Event; use @payments.answers(Stock)"]),
-        (lambda pay: pay.handles(OrderPlaced), ["OrderPlaced is not a Command; use @payments.on(OrderPlaced)"]),
+        (
+            lambda pay: pay.handles(OrderPlaced),
+            ["OrderPlaced is not a Command; use @payments.on(OrderPlaced)"],
+        ),
         (lambda pay: pay.answers(Charge), ["Charge is not a Query; use @payments.handles(Charge)"]),
-        (lambda pay: pay.on(OrderPlaced, delivery="exactly-once"), ["'exactly-once'", "at-least-once, at-most-once"]),
-        (lambda pay: pay.on(OrderPlaced, max_attempts=0), ["payments.on", "max_attempts=", "from 1", "not 0"]),
-        (lambda pay: pay.every(), ["payments.every takes seconds", "not None", "@payments.every(1)"]),
-        (lambda pay: pay.every(bare), ["payments.every takes seconds", "a function (bare)", "@payments.every(1)"]),
+        (
+            lambda pay: pay.on(OrderPlaced, delivery="exactly-once"),
+            ["'exactly-once'", "at-least-once, at-most-once"],
+        ),
+        (
+            lambda pay: pay.on(OrderPlaced, max_attempts=0),
+            ["payments.on", "max_attempts=", "from 1", "not 0"],
+        ),
+        (
+            lambda pay: pay.every(),
+            ["payments.every takes seconds", "not None", "@payments.every(1)"],
+        ),
+        (
+            lambda pay: pay.every(bare),
+            ["payments.every takes seconds", "a function (bare)", "@payments.every(1)"],
+        ),
         (lambda pay: pay.every(0), ["payments.every takes seconds of at least 0.001, not 0"]),
-        (lambda pay: pay.on(OrderPlaced)(lambda event: None), ["a lambda", "write `def charge(event):`"]),
-        (lambda pay: pay.on(OrderPlaced)(Charged), ["a handler of payments is a function, not Charged"]),
+        (
+            lambda pay: pay.on(OrderPlaced)(lambda event: None),
+            ["a lambda", "write `def charge(event):`"],
+        ),
+        (
+            lambda pay: pay.on(OrderPlaced)(Charged),
+            ["a handler of payments is a function, not Charged"],
+        ),
     ],
 )
 def test_a_handler_declared_for_the_wrong_thing(declare, words):
@@ -283,7 +357,10 @@ def context_by_keyword(event, *, ctx):
     [
         (generator, ["payments.generator has a `yield`", "await ctx.publish(...)"]),
         (no_parameters, ["payments.no_parameters takes ()", "(event) or (event, ctx)"]),
-        (three_parameters, ["payments.three_parameters takes (event, ctx, db)", "(event) or (event, ctx)"]),
+        (
+            three_parameters,
+            ["payments.three_parameters takes (event, ctx, db)", "(event) or (event, ctx)"],
+        ),
         (only_context, ["payments.only_context takes (ctx)", "(event) or (event, ctx)"]),
         (context_first, ["payments.context_first takes (ctx, event)", "in this order"]),
         (context_by_keyword, ["payments.context_by_keyword takes (event, *, ctx)"]),
@@ -461,7 +538,12 @@ def test_it_is_told_where_a_loop_runs_too_as_in_a_notebook():
     async def cell():
         play(charge)
 
-    refused(lambda: asyncio.run(cell()), "payments.charge awaits <Future", "not of this world", "ctx.sleep")
+    refused(
+        lambda: asyncio.run(cell()),
+        "payments.charge awaits <Future",
+        "not of this world",
+        "ctx.sleep",
+    )
 
 
 def test_a_foreign_awaitable_is_told_at_once():
@@ -560,7 +642,10 @@ def test_a_forgotten_await_in_the_workload():
         ctx.publish(PLACED)
 
     refused_in_a_run(
-        None, "the workload forgot to await: `await ctx.publish(OrderPlaced(...))`", workload=work, steps=["publish"]
+        None,
+        "the workload forgot to await: `await ctx.publish(OrderPlaced(...))`",
+        workload=work,
+        steps=["publish"],
     )
 
 
@@ -582,17 +667,37 @@ def test_python_still_warns_of_a_coroutine_that_is_no_handlers():
             ["publishes Charge(order_id='1'), which is no event", "`await ctx.send(Charge(...))`"],
         ),
         ("publish", Stock(sku="1"), ["which is no event", "`await ctx.ask(Stock(...))`"]),
-        ("send", PLACED, ["sends OrderPlaced", "which is no command", "`await ctx.publish(OrderPlaced(...))`"]),
+        (
+            "send",
+            PLACED,
+            ["sends OrderPlaced", "which is no command", "`await ctx.publish(OrderPlaced(...))`"],
+        ),
         ("send", Stock(sku="1"), ["which is no command", "`await ctx.ask(Stock(...))`"]),
-        ("ask", PLACED, ["asks OrderPlaced", "a query or a command can be asked, an event is published"]),
+        (
+            "ask",
+            PLACED,
+            ["asks OrderPlaced", "a query or a command can be asked, an event is published"],
+        ),
         ("ask", Stock, ["asks Stock", "make one: Stock(...)"]),
-        ("publish", OrderPlaced, ["publishes OrderPlaced, which is no event", "make one: OrderPlaced(...)"]),
-        ("publish", {"order_id": "1"}, ["publishes {'order_id': '1'}", "declare a class", "(Event)"]),
+        (
+            "publish",
+            OrderPlaced,
+            ["publishes OrderPlaced, which is no event", "make one: OrderPlaced(...)"],
+        ),
+        (
+            "publish",
+            {"order_id": "1"},
+            ["publishes {'order_id': '1'}", "declare a class", "(Event)"],
+        ),
         ("publish", "OrderPlaced", ["publishes 'OrderPlaced'", "publish a message"]),
         ("publish", None, ["publishes None", "`return` forgotten"]),
         ("publish", [PLACED], ["publishes [OrderPlaced", "one after the other"]),
         ("publish", "x" * 10_000, ["publishes 'xxx", "..."]),
-        ("envelope", Stock(sku="1"), ["wants an envelope for Stock", "events and commands have one"]),
+        (
+            "envelope",
+            Stock(sku="1"),
+            ["wants an envelope for Stock", "events and commands have one"],
+        ),
     ],
 )
 def test_the_wrong_thing_published_sent_or_asked(word, thing, words):
@@ -603,7 +708,9 @@ def test_the_wrong_thing_published_sent_or_asked(word, thing, words):
     refused_in_a_run(None, "the workload", *words, workload=work, steps=["publish"])
 
 
-@pytest.mark.parametrize("thing", [Charge(order_id="1"), Stock(sku="1")], ids=["a command", "a query"])
+@pytest.mark.parametrize(
+    "thing", [Charge(order_id="1"), Stock(sku="1")], ids=["a command", "a query"]
+)
 def test_what_nobody_takes_is_an_error_even_where_it_is_swallowed(thing):
     shop = make_shop()
     shop.services["stock"].handles(Ship)(bare)
@@ -617,12 +724,16 @@ def test_what_nobody_takes_is_an_error_even_where_it_is_swallowed(thing):
 
     word, taken = ("handles", "Ship") if isinstance(thing, Command) else ("answers", "Price")
     name = type(thing).__name__
-    refused_in_a_run(charge, f"no service {word} {name}", f"@service.{word}({name})", f": {taken}", shop=shop)
+    refused_in_a_run(
+        charge, f"no service {word} {name}", f"@service.{word}({name})", f": {taken}", shop=shop
+    )
 
 
 def test_a_message_published_to_nobody_is_said_and_no_error():
     run = play()
-    assert "1 OrderPlaced published to nobody: no service subscribes" in repr(run) and not run.failures
+    assert (
+        "1 OrderPlaced published to nobody: no service subscribes" in repr(run) and not run.failures
+    )
 
 
 @pytest.mark.parametrize(
@@ -653,7 +764,11 @@ def test_a_command_that_returns_data_and_is_sent():
     async def work(ctx):
         await ctx.send(Charge(order_id="1"))
 
-    refused(lambda: simulate(shop, work), "stock.take returned {'ok': True}", "data only to who asks for it")
+    refused(
+        lambda: simulate(shop, work),
+        "stock.take returned {'ok': True}",
+        "data only to who asks for it",
+    )
 
 
 def test_a_tick_that_returns_no_message():
@@ -682,7 +797,16 @@ class Level:
         b"\xff",
         {"a", "b"},
     ],
-    ids=["an object", "a class", "a function", "a list of objects", "a cursor", "a generator", "bytes", "a set"],
+    ids=[
+        "an object",
+        "a class",
+        "a function",
+        "a list of objects",
+        "a cursor",
+        "a generator",
+        "bytes",
+        "a set",
+    ],
 )
 def test_an_answer_that_is_not_data(answer):
     shop = make_shop()
@@ -694,7 +818,9 @@ def test_an_answer_that_is_not_data(answer):
     async def work(ctx):
         await ctx.ask(Stock(sku="a"))
 
-    refused_in_a_run(None, "stock.level answers", "answer", shop=shop, workload=work, steps=["ask", "handle"])
+    refused_in_a_run(
+        None, "stock.level answers", "answer", shop=shop, workload=work, steps=["ask", "handle"]
+    )
 
 
 def test_a_field_that_no_wire_can_carry():
@@ -705,7 +831,15 @@ def test_a_field_that_no_wire_can_carry():
         await ctx.publish(PLACED)
         await ctx.publish(Shown(what=lambda: 1))
 
-    refused_in_a_run(None, "the workload", "Shown", "no wire could carry", "data", workload=work, steps=["publish"])
+    refused_in_a_run(
+        None,
+        "the workload",
+        "Shown",
+        "no wire could carry",
+        "data",
+        workload=work,
+        steps=["publish"],
+    )
 
 
 # -- handlers that fail
@@ -716,8 +850,13 @@ def test_a_handler_that_raises_is_part_of_the_run():
         raise ValueError("no money")
 
     run = failed(charge, "no money", error=ValueError)
-    assert "payments.charge raised ValueError 3 times; OrderPlaced client-1 dead-lettered" in repr(run)
-    assert repr(run.failures[0]) == "<payments.charge raised ValueError: no money on OrderPlaced client-1, attempt 1>"
+    assert "payments.charge raised ValueError 3 times; OrderPlaced client-1 dead-lettered" in repr(
+        run
+    )
+    assert (
+        repr(run.failures[0])
+        == "<payments.charge raised ValueError: no money on OrderPlaced client-1, attempt 1>"
+    )
     assert 'raise ValueError("no money")' in run.failures[0].traceback
 
 
@@ -763,7 +902,9 @@ def test_a_workload_that_raises_keeps_what_was_done():
     assert run.journal[0].step == "publish" and "client.work raised KeyError" in repr(run)
 
 
-@pytest.mark.parametrize("leave", [sys.exit, lambda: exec("exit(1)", {"exit": sys.exit})], ids=["sys.exit", "exit"])
+@pytest.mark.parametrize(
+    "leave", [sys.exit, lambda: exec("exit(1)", {"exit": sys.exit})], ids=["sys.exit", "exit"]
+)
 def test_a_handler_that_would_end_the_notebook(leave):
     def charge(event):
         leave()
@@ -816,7 +957,13 @@ def test_a_bare_except_does_not_keep_a_crashed_replica_alive(capfd):
 
     faults = ["crash payments.reply.Stock"]
     refused_in_a_run(
-        charge, "payments.charge goes on", "`except Exception:`", shop=shop, workload=work, faults=faults, until=9
+        charge,
+        "payments.charge goes on",
+        "`except Exception:`",
+        shop=shop,
+        workload=work,
+        faults=faults,
+        until=9,
     )
     assert capfd.readouterr().err == ""
 
@@ -846,7 +993,9 @@ def test_a_context_kept_for_later():
         await kept[0].publish(PLACED)
 
     refused_in_a_run(
-        charge, "the workload awaits ctx.publish(OrderPlaced(...)) of another message's ctx", workload=work
+        charge,
+        "the workload awaits ctx.publish(OrderPlaced(...)) of another message's ctx",
+        workload=work,
     )
 
 
@@ -886,8 +1035,16 @@ def in_a_transaction(sql, *parameters):
         ("select totl from charges", (), ["no such column: totl", "charges(order_id, total)"]),
         ("selct 1", (), ['near "selct": syntax error']),
         ("insert into charges values (?, ?)", (("o1",),), ["uses 2, and there are 1 supplied"]),
-        ("insert into charges values (?, 1)", ("o11",), ["uses 1, and there are 3 supplied", "a tuple: ('o11',)"]),
-        ("insert into charges values (?, 1)", ((PLACED,),), ["'OrderPlaced' is not supported", "store its fields"]),
+        (
+            "insert into charges values (?, 1)",
+            ("o11",),
+            ["uses 1, and there are 3 supplied", "a tuple: ('o11',)"],
+        ),
+        (
+            "insert into charges values (?, 1)",
+            ((PLACED,),),
+            ["'OrderPlaced' is not supported", "store its fields"],
+        ),
     ],
 )
 def test_sql_that_sqlite_refuses(sql, parameters, words):
@@ -902,7 +1059,12 @@ def test_tables_are_not_missed_where_there_are_none():
         with ctx.database as db:
             db.execute("insert into counts values (1)")
 
-    tell(simulate(shop, orders).failures[0].error, "no such table: counts", "tables of stock: none", "schema=")
+    tell(
+        simulate(shop, orders).failures[0].error,
+        "no such table: counts",
+        "tables of stock: none",
+        "schema=",
+    )
 
 
 def commits(db):
@@ -933,7 +1095,11 @@ def test_a_transaction_ended_by_hand(act):
             act(db)
 
     mistake = refused_in_a_run(
-        charge, "payments", "`with ctx.database as db:`", "commits at its end", "rolls back on an exception"
+        charge,
+        "payments",
+        "`with ctx.database as db:`",
+        "commits at its end",
+        "rolls back on an exception",
     )
     assert mistake.run.rows("payments", "select * from charges") == []
 
@@ -1000,7 +1166,9 @@ def test_a_transaction_has_no_cursor():
         with ctx.database as db:
             db.cursor()
 
-    failed(charge, "a transaction has no 'cursor'; it has execute, executemany", error=AttributeError)
+    failed(
+        charge, "a transaction has no 'cursor'; it has execute, executemany", error=AttributeError
+    )
 
 
 @pytest.mark.parametrize("name", ["database", "state", "message"])
@@ -1009,13 +1177,17 @@ def test_the_workload_has_no_memory_of_its_own(name):
         await ctx.publish(PLACED)
         getattr(ctx, name)
 
-    refused_in_a_run(None, f"the workload uses ctx.{name}", "ask a service", workload=work, steps=["publish"])
+    refused_in_a_run(
+        None, f"the workload uses ctx.{name}", "ask a service", workload=work, steps=["publish"]
+    )
 
 
 # -- numbers
 
 
-@pytest.mark.parametrize("seconds", [-1, 1e12, float("inf"), float("nan"), "1", None, True, 10**400])
+@pytest.mark.parametrize(
+    "seconds", [-1, 1e12, float("inf"), float("nan"), "1", None, True, 10**400]
+)
 def test_a_time_that_is_none(seconds):
     async def sleeps(event, ctx):
         await ctx.sleep(seconds)
@@ -1038,7 +1210,10 @@ def test_a_time_that_is_none(seconds):
     refused(lambda: pause("payments", seconds, 2e9), "takes seconds")
     if seconds is not None:
         refused(lambda: play(until=seconds), "until= takes seconds")
-        refused(lambda: Fault("crash", at="payments.commit.OrderPlaced", seconds=seconds), "seconds= takes seconds")
+        refused(
+            lambda: Fault("crash", at="payments.commit.OrderPlaced", seconds=seconds),
+            "seconds= takes seconds",
+        )
 
 
 # -- faults
@@ -1060,10 +1235,19 @@ def test_a_time_that_is_none(seconds):
             ["no point 'payments.commit.OrderPlacd'", "Did you mean 'payments.commit.OrderPlaced'"],
         ),
         ("fail payments.publish.Chargd", ["no message 'Chargd'", "Did you mean 'Charged'"]),
-        ("drop payments.commit.OrderPlaced", ["no action 'drop' at commit; actions at commit: crash, lose"]),
-        ("crash payments.ack.OrderPlaced", ["no point 'payments.ack.OrderPlaced'", "payments.commit.OrderPlaced"]),
+        (
+            "drop payments.commit.OrderPlaced",
+            ["no action 'drop' at commit; actions at commit: crash, lose"],
+        ),
+        (
+            "crash payments.ack.OrderPlaced",
+            ["no point 'payments.ack.OrderPlaced'", "payments.commit.OrderPlaced"],
+        ),
         ("crash payments.commit.OrderPlaced #0", ["nth= counts from 1", "not 0"]),
-        ("crash payments commit OrderPlaced", ["is no fault; write 'crash payments.commit.OrderPlaced #2'"]),
+        (
+            "crash payments commit OrderPlaced",
+            ["is no fault; write 'crash payments.commit.OrderPlaced #2'"],
+        ),
         ("", ["'' is no fault; write"]),
         ("?" * 10_000, ["is no fault; write"]),
         ("crash client.publish.OrderPlaced", ["the client", "does not crash", "payments, stock"]),
@@ -1084,12 +1268,24 @@ def test_a_fault_that_cannot_be(fault, words):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Fault("crash payments.commit.OrderPlaced"), ["put the text", "into faults= as it is"]),
+        (
+            lambda: Fault("crash payments.commit.OrderPlaced"),
+            ["put the text", "into faults= as it is"],
+        ),
         (lambda: Fault("payments.commit.OrderPlaced", "crash"), ["the action comes first"]),
-        (lambda: Fault("crash", at="payments.commit"), ["service.step.Message", "not 'payments.commit'"]),
+        (
+            lambda: Fault("crash", at="payments.commit"),
+            ["service.step.Message", "not 'payments.commit'"],
+        ),
         (lambda: Fault("crash", at=OrderPlaced), ["service.step.Message", "not OrderPlaced"]),
-        (lambda: Fault("delay", at="payments.commit.OrderPlaced"), ["no action 'delay' at commit", "crash, lose"]),
-        (lambda: Fault("crash", at="payments.commit.OrderPlaced", nth=0), ["nth= counts from 1", "not 0"]),
+        (
+            lambda: Fault("delay", at="payments.commit.OrderPlaced"),
+            ["no action 'delay' at commit", "crash, lose"],
+        ),
+        (
+            lambda: Fault("crash", at="payments.commit.OrderPlaced", nth=0),
+            ["nth= counts from 1", "not 0"],
+        ),
         (
             lambda: Fault("lose", at="payments.commit.OrderPlaced", seconds=1),
             ["seconds= goes with delay and crash only"],
@@ -1104,9 +1300,15 @@ def test_a_fault_that_cannot_be(fault, words):
             ["pause takes the name of a service", "<Service payments"],
         ),
         (lambda: pause("payments", 1, 3, replica="a"), ["replica= takes a number from 1, not 'a'"]),
-        (lambda: play(faults=[pause("payments", 1, 3, replica=2)]), ["payments has 1 replica, counted from 1"]),
+        (
+            lambda: play(faults=[pause("payments", 1, 3, replica=2)]),
+            ["payments has 1 replica, counted from 1"],
+        ),
         (lambda: play(faults=[cut("payment", 1, 3)]), ["no service 'payment'", "payments, stock"]),
-        (lambda: play(faults="crash payments.commit.OrderPlaced"), ["faults=['crash payments.commit.OrderPlaced']"]),
+        (
+            lambda: play(faults="crash payments.commit.OrderPlaced"),
+            ["faults=['crash payments.commit.OrderPlaced']"],
+        ),
         (lambda: play(faults=Faults(drop=0.1)), ["faults=[Faults(drop=0.1)]"]),
         (lambda: play(faults=None), ["faults= takes a list", "faults=[] for none"]),
     ],
@@ -1142,17 +1344,35 @@ async def a_generator(ctx):
 @pytest.mark.parametrize(
     ("start", "words"),
     [
-        (lambda shop: simulate(shop, None), ["a workload is a function `async def orders(ctx)`, not None"]),
+        (
+            lambda shop: simulate(shop, None),
+            ["a workload is a function `async def orders(ctx)`, not None"],
+        ),
         (lambda shop: simulate(shop, orders(None)), ["pass the function, without ()"]),
         (
             lambda shop: simulate(shop, no_coroutine),
             ["the workload no_coroutine is no coroutine", "`async def no_coroutine(ctx):`"],
         ),
-        (lambda shop: simulate(shop, no_context), ["no_context takes ()", "`async def no_context(ctx):`"]),
-        (lambda shop: simulate(shop, two_parameters), ["two_parameters takes (ctx, number)", "the context alone"]),
-        (lambda shop: simulate(shop, a_generator), ["a_generator has a `yield`", "await ctx.publish"]),
-        (lambda shop: simulate(shop, lambda ctx: ctx.publish(PLACED)), ["is no coroutine", "async def"]),
-        (lambda shop: simulate(shop, PLACED), ["a workload is a function", "not OrderPlaced(order_id='o1'"]),
+        (
+            lambda shop: simulate(shop, no_context),
+            ["no_context takes ()", "`async def no_context(ctx):`"],
+        ),
+        (
+            lambda shop: simulate(shop, two_parameters),
+            ["two_parameters takes (ctx, number)", "the context alone"],
+        ),
+        (
+            lambda shop: simulate(shop, a_generator),
+            ["a_generator has a `yield`", "await ctx.publish"],
+        ),
+        (
+            lambda shop: simulate(shop, lambda ctx: ctx.publish(PLACED)),
+            ["is no coroutine", "async def"],
+        ),
+        (
+            lambda shop: simulate(shop, PLACED),
+            ["a workload is a function", "not OrderPlaced(order_id='o1'"],
+        ),
         (
             lambda shop: simulate(orders, shop),
             ["simulate takes a System first", "swapped", "simulate(shop, three_orders)"],
@@ -1166,7 +1386,10 @@ async def a_generator(ctx):
             ["not <Service payments", "simulate(shop, three_orders)"],
         ),
         (lambda shop: simulate(shop, orders, seed=1.5), ["seed= takes a whole number, not 1.5"]),
-        (lambda shop: simulate(shop, orders, max_steps=0), ["max_steps= takes a whole number from 1, not 0"]),
+        (
+            lambda shop: simulate(shop, orders, max_steps=0),
+            ["max_steps= takes a whole number from 1, not 0"],
+        ),
     ],
 )
 def test_a_simulation_started_wrongly(start, words):
@@ -1186,15 +1409,27 @@ def test_a_simulation_started_wrongly(start, words):
             Unknown,
             ["no service 'payment'; services: payments, stock", "Did you mean 'payments'?"],
         ),
-        (lambda run: run.rows("client", "select 1"), Unknown, ["no service 'client'; services: payments, stock"]),
-        (lambda run: run.rows("select 1", "payments"), Unknown, ["no service 'select 1'; services: payments, stock"]),
+        (
+            lambda run: run.rows("client", "select 1"),
+            Unknown,
+            ["no service 'client'; services: payments, stock"],
+        ),
+        (
+            lambda run: run.rows("select 1", "payments"),
+            Unknown,
+            ["no service 'select 1'; services: payments, stock"],
+        ),
         (lambda run: run.database("payment"), Unknown, ["no service 'payment'"]),
         (
             lambda run: run.at(1).rows("payment", "select 1"),
             Unknown,
             ["no service 'payment'; services: payments, stock"],
         ),
-        (lambda run: run.at(1).services["payment"], Unknown, ["no service 'payment'; services: payments, stock"]),
+        (
+            lambda run: run.at(1).services["payment"],
+            Unknown,
+            ["no service 'payment'; services: payments, stock"],
+        ),
         (
             lambda run: run.rows("payments", "select * from charge"),
             sqlite3.OperationalError,
@@ -1210,7 +1445,11 @@ def test_a_simulation_started_wrongly(start, words):
             Misuse,
             ["rows only reads", "'delete from charges'", "a select"],
         ),
-        (lambda run: run.rows("stock", "select * from charges"), sqlite3.OperationalError, ["tables of stock: none"]),
+        (
+            lambda run: run.rows("stock", "select * from charges"),
+            sqlite3.OperationalError,
+            ["tables of stock: none"],
+        ),
     ],
 )
 def test_a_run_read_wrongly(read, error, words):
@@ -1288,8 +1527,14 @@ async def never_ends(ctx):
 @pytest.mark.parametrize(
     ("what", "words"),
     [
-        ({"handler": again, "max_attempts": 10**9}, ["OrderPlaced client-1 came to payments.again over 1,000 times"]),
-        ({"handler": bare, "faults": [Faults(drop=1)]}, ["OrderPlaced to payments is dropped again and again"]),
+        (
+            {"handler": again, "max_attempts": 10**9},
+            ["OrderPlaced client-1 came to payments.again over 1,000 times"],
+        ),
+        (
+            {"handler": bare, "faults": [Faults(drop=1)]},
+            ["OrderPlaced to payments is dropped again and again"],
+        ),
         (
             {"handler": bare, "faults": [Faults(crash=1)]},
             ["OrderPlaced client-1 came to payments.bare over 1,000 times"],
@@ -1298,40 +1543,76 @@ async def never_ends(ctx):
             {"handler": bare, "faults": [Faults(duplicate=1)]},
             ["OrderPlaced client-1 came to payments.bare over 1,000 times"],
         ),
-        ({"handler": pong}, ["OrderPlaced causes OrderPlaced (in payments.pong)", "over 1,000 messages"]),
-        ({"handler": ping, "pong": pong}, ["causes", "OrderPlaced", "Charged", "over 1,000 messages"]),
-        ({"handler": pings_twice, "pong": pong}, ["client-1 set off over 50,000 messages", "OrderPlaced, Charged"]),
+        (
+            {"handler": pong},
+            ["OrderPlaced causes OrderPlaced (in payments.pong)", "over 1,000 messages"],
+        ),
+        (
+            {"handler": ping, "pong": pong},
+            ["causes", "OrderPlaced", "Charged", "over 1,000 messages"],
+        ),
+        (
+            {"handler": pings_twice, "pong": pong},
+            ["client-1 set off over 50,000 messages", "OrderPlaced, Charged"],
+        ),
         (
             {"handler": publishes_forever},
-            ["payments.publishes_forever goes on and on with one OrderPlaced (client-1)", "Charged"],
+            [
+                "payments.publishes_forever goes on and on with one OrderPlaced (client-1)",
+                "Charged",
+            ],
         ),
-        ({"handler": publishes_forever, "pong": bare}, ["payments.publishes_forever goes on and on", "over 10,000"]),
+        (
+            {"handler": publishes_forever, "pong": bare},
+            ["payments.publishes_forever goes on and on", "over 10,000"],
+        ),
         (
             {"handler": publishes_forever_in_a_transaction},
             ["payments.publishes_forever_in_a_transaction goes on and on"],
         ),
-        ({"handler": waits_for_no_time}, ["payments.waits_for_no_time waits for no time", "at 0.02 s"]),
-        ({"handler": waits_forever}, ["payments.waits_forever waits again and again", "nothing happens"]),
+        (
+            {"handler": waits_for_no_time},
+            ["payments.waits_for_no_time waits for no time", "at 0.02 s"],
+        ),
+        (
+            {"handler": waits_forever},
+            ["payments.waits_forever waits again and again", "nothing happens"],
+        ),
         ({"handler": asks_forever}, ["payments.asks_forever goes on and on", "Stock"]),
         ({"handler": notes_forever}, ["payments.notes_forever goes on and on", "notes"]),
-        ({"handler": bare, "workload": never_ends, "max_steps": 1_000_000}, ["the workload goes on and on", "until=", "max_steps="]),
-        ({"tick": lambda ctx: ctx.note("x")}, ["the tick stock.look always has something to do", "until="]),
+        (
+            {"handler": bare, "workload": never_ends, "max_steps": 1_000_000},
+            ["the workload goes on and on", "until=", "max_steps="],
+        ),
+        (
+            {"tick": lambda ctx: ctx.note("x")},
+            ["the tick stock.look always has something to do", "until="],
+        ),
         ({"tick": publishes_forever}, ["stock.look"]),
         ({"tick": waits_forever}, ["stock.look waits again and again"]),
-        ({"workload": two_orders, "handler": bare, "max_steps": 3}, ["over max_steps=3 steps", "larger max_steps="]),
+        (
+            {"workload": two_orders, "handler": bare, "max_steps": 3},
+            ["over max_steps=3 steps", "larger max_steps="],
+        ),
     ],
 )
 def test_a_run_that_would_not_end_is_stopped_and_says_what_kept_going(what, words):
     shop = make_shop()
     if "handler" in what:
-        shop.services["payments"].on(OrderPlaced, max_attempts=what.get("max_attempts", 3))(what["handler"])
+        shop.services["payments"].on(OrderPlaced, max_attempts=what.get("max_attempts", 3))(
+            what["handler"]
+        )
     if "pong" in what:
         shop.services["stock"].on(Charged)(what["pong"])
     if "tick" in what:
 
         @shop.services["stock"].every(1)
         async def look(ctx):
-            done = what["tick"](ctx) if what["tick"].__code__.co_argcount == 1 else what["tick"](None, ctx)
+            done = (
+                what["tick"](ctx)
+                if what["tick"].__code__.co_argcount == 1
+                else what["tick"](None, ctx)
+            )
             await done if done is not None else None
 
     @shop.services["stock"].answers(Stock)
@@ -1341,7 +1622,10 @@ def test_a_run_that_would_not_end_is_stopped_and_says_what_kept_going(what, word
     began = time.process_time()
     keywords = {name: what[name] for name in ("faults", "max_steps") if name in what}
     mistake = refused(
-        lambda: simulate(shop, what.get("workload", orders), **keywords), "this run does not end", *words, error=Endless
+        lambda: simulate(shop, what.get("workload", orders), **keywords),
+        "this run does not end",
+        *words,
+        error=Endless,
     )
     assert time.process_time() - began < 3
     assert mistake.run.end >= 0 and len(mistake.run._record) < 9 * 700_000
@@ -1358,7 +1642,11 @@ def test_a_tick_whose_work_always_makes_work_is_stopped():
     async def charge(event, ctx):
         await ctx.sleep(0.001)
 
-    refused(lambda: simulate(shop, orders), "the tick stock.look always has something to do", error=Endless)
+    refused(
+        lambda: simulate(shop, orders),
+        "the tick stock.look always has something to do",
+        error=Endless,
+    )
 
 
 def test_a_long_quiet_time_with_a_tick_is_no_endless_run():
@@ -1380,7 +1668,11 @@ def test_a_larger_budget_lets_a_long_workload_through():
             ctx.note("x")
             await ctx.sleep(0.001)
 
-    refused(lambda: play(workload=work, max_steps=1_000_000), "the workload goes on and on", error=Endless)
+    refused(
+        lambda: play(workload=work, max_steps=1_000_000),
+        "the workload goes on and on",
+        error=Endless,
+    )
     assert len(play(workload=work).journal) == 101_000
 
 
@@ -1417,7 +1709,12 @@ def test_a_message_class_declared_again_still_reaches_its_handlers():
     async def work(ctx):
         await ctx.publish(again(order_id="o1"))
 
-    assert [s.step for s in simulate(shop, work).journal] == ["publish", "deliver", "handle", "commit"]
+    assert [s.step for s in simulate(shop, work).journal] == [
+        "publish",
+        "deliver",
+        "handle",
+        "commit",
+    ]
 
 
 def test_a_service_and_a_topic_declared_again_are_changed_and_keep_their_handlers():
@@ -1428,15 +1725,25 @@ def test_a_service_and_a_topic_declared_again_are_changed_and_keep_their_handler
     shop.topic("orders", partitions=7)
     changed = simulate(shop, orders)
     assert [s.step for s in changed.journal] == [s.step for s in kept.journal]
-    assert len(changed.at(1).services["payments"].replicas) == 2 and len(kept.at(1).services["payments"].replicas) == 1
-    assert changed.system.topics["orders"].partitions == 7 and kept.system.topics["orders"].partitions == 2
+    assert (
+        len(changed.at(1).services["payments"].replicas) == 2
+        and len(kept.at(1).services["payments"].replicas) == 1
+    )
+    assert (
+        changed.system.topics["orders"].partitions == 7
+        and kept.system.topics["orders"].partitions == 2
+    )
 
 
 def test_simulating_twice_gives_the_same_run():
     shop = make_shop()
-    shop.services["payments"].on(OrderPlaced)(in_a_transaction("insert into charges values ('o1', 1)"))
+    shop.services["payments"].on(OrderPlaced)(
+        in_a_transaction("insert into charges values ('o1', 1)")
+    )
     first, second = simulate(shop, orders), simulate(shop, orders)
-    assert first.digest == second.digest and second.rows("payments", "select count(*) from charges") == [(1,)]
+    assert first.digest == second.digest and second.rows(
+        "payments", "select count(*) from charges"
+    ) == [(1,)]
 
 
 # -- texts
@@ -1456,7 +1763,9 @@ def test_nasty_and_long_texts_stay_out_of_errors_and_reprs():
     run = play(charge, work)
     for thing in (run, run.failures[0], run.at(1)):
         assert len(repr(thing)) < 500 and "\n" not in repr(thing)
-    assert run.journal[0].envelope.data.order_id == NASTY and any(s.detail == NASTY for s in run.journal)
+    assert run.journal[0].envelope.data.order_id == NASTY and any(
+        s.detail == NASTY for s in run.journal
+    )
     svg = timeline(run).svg()
     assert "<script" not in svg and len(svg) < 200_000
     assert "\n" not in repr(timeline(run))
@@ -1486,7 +1795,9 @@ def test_the_repr_of_a_run_is_one_short_line_whatever_failed():
             await ctx.publish(OrderPlaced(order_id=str(number)))
             await ctx.publish(Charged(order_id=str(number)))
 
-    run = simulate(shop, work, faults=[f"crash payments1.commit.OrderPlaced #{n}" for n in range(1, 100)])
+    run = simulate(
+        shop, work, faults=[f"crash payments1.commit.OrderPlaced #{n}" for n in range(1, 100)]
+    )
     assert len(run.failures) > 1_000
     assert len(repr(run)) < 700 and "\n" not in repr(run) and " at 0x" not in repr(run)
     assert "and 37 more" in repr(run) and "25 Charged published to nobody" in repr(run)

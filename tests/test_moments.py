@@ -23,7 +23,10 @@ from edalab.history.moments import as_datetime, moment
         ("2025-03-03T25:00Z", "what follows the day, 'T25:00Z', is no time"),
         ("2025-03", "'2025-03' is a month; say which day: 2025-03-01"),
         ("2025", "'2025' is a year; say which day: 2025-01-01"),
-        ("yesterday", "until= takes a datetime with a time zone, a date, ISO text .* not 'yesterday'"),
+        (
+            "yesterday",
+            "until= takes a datetime with a time zone, a date, ISO text .* not 'yesterday'",
+        ),
         ("2025-03-03T12:00", "has no time zone, and 9 o'clock is another moment in each"),
     ],
 )
@@ -34,7 +37,9 @@ def test_what_is_no_moment_is_told_with_the_reason(given, said):
 
 def test_a_date_is_its_beginning_and_as_a_bound_its_end():
     assert f"{as_datetime(moment('2025-03-03', ''))}" == "2025-03-03 00:00:00+00:00"
-    assert f"{as_datetime(moment('2025-03-03', '', bound=True))}" == "2025-03-03 23:59:59.999999+00:00"
+    assert (
+        f"{as_datetime(moment('2025-03-03', '', bound=True))}" == "2025-03-03 23:59:59.999999+00:00"
+    )
 
 
 NOON = 1_772_535_600_000_000  # 3 March 2026, 11:00 UTC, in microseconds since 1970
@@ -61,7 +66,10 @@ def test_a_moment_is_the_same_however_it_is_written(given):
     for bound in (False, True):
         found = moment(given, "recorded=", bound=bound)
         assert found == NOON and type(found) is int
-    assert as_datetime(NOON) == datetime(2026, 3, 3, 11, tzinfo=timezone.utc) and as_datetime(NOON).tzinfo is timezone.utc
+    assert (
+        as_datetime(NOON) == datetime(2026, 3, 3, 11, tzinfo=timezone.utc)
+        and as_datetime(NOON).tzinfo is timezone.utc
+    )
 
 
 @pytest.mark.parametrize("given", [date(2026, 3, 3), "2026-03-03", "20260303", "2026-W10-2"])
@@ -73,7 +81,9 @@ def test_a_day_is_that_of_utc(given):
 @for_all(st.datetimes(timezones=st.timezones()), st.datetimes(timezones=st.timezones()))
 def test_every_datetime_comes_back_and_keeps_its_place(one, other):
     first, second = moment(one, ""), moment(other, "")
-    assert as_datetime(first) == one.astimezone(timezone.utc) and (first < second) == (as_datetime(first) < as_datetime(second))
+    assert as_datetime(first) == one.astimezone(timezone.utc) and (first < second) == (
+        as_datetime(first) < as_datetime(second)
+    )
     assert moment(one.astimezone(timezone.utc).isoformat(), "") == first
 
 
@@ -84,7 +94,10 @@ def test_a_day_as_a_bound_ends_just_before_the_next(day):
 
 @for_all(st.floats(-1e9, 1e9))
 def test_virtual_seconds_are_kept_to_the_microsecond(seconds):
-    assert abs((moment(seconds, "") - moment(0, "")) / 1e6 - seconds) <= 1e-6 and as_datetime(moment(0, "")).year == 2026
+    assert (
+        abs((moment(seconds, "") - moment(0, "")) / 1e6 - seconds) <= 1e-6
+        and as_datetime(moment(0, "")).year == 2026
+    )
 
 
 class Nowhere(tzinfo):
@@ -100,12 +113,18 @@ class Nowhere(tzinfo):
         (datetime(2026, 3, 3, 9), "'2026-03-03 09:00:00' has no time zone, and 9 o'clock"),
         (datetime(2026, 3, 3, 9, tzinfo=Nowhere()), "has no time zone"),
         (pandas.Timestamp("2026-03-03 09:00"), "has no time zone"),
-        ("2026-03-03 09:00", "'2026-03-03 09:00' has no time zone, .* or an offset behind the text: .01:00 or Z"),
+        (
+            "2026-03-03 09:00",
+            "'2026-03-03 09:00' has no time zone, .* or an offset behind the text: .01:00 or Z",
+        ),
         (pandas.NaT, "recorded= takes a datetime with a time zone, .* not NaT"),
         (pandas.NA, "not <NA>"),
         (float("nan"), "not nan"),
         (float("inf"), "not inf"),
-        (1_772_535_600, r"not 1772535600; if these are seconds since 1970: datetime.fromtimestamp\(1772535600, timezone.utc\)"),
+        (
+            1_772_535_600,
+            r"not 1772535600; if these are seconds since 1970: datetime.fromtimestamp\(1772535600, timezone.utc\)",
+        ),
         (True, "not True"),
         (None, "not None"),
         (b"2026-03-03", "not b'2026-03-03'"),
@@ -122,4 +141,8 @@ class Nowhere(tzinfo):
 def test_what_is_no_moment_is_refused(given, words):
     with pytest.raises(Misuse, match=words) as told:
         moment(given, "recorded=")
-    assert str(told.value).startswith("recorded=") and "\n" not in str(told.value) and len(str(told.value)) < 300
+    assert (
+        str(told.value).startswith("recorded=")
+        and "\n" not in str(told.value)
+        and len(str(told.value)) < 300
+    )

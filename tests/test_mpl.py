@@ -39,7 +39,12 @@ def assert_all_inside(scene: Scene) -> None:
     figure = drawn(scene)
     assert tuple(figure.bbox.size) == (scene.width, scene.height)
     for artist, (left, top, right, bottom) in extents(figure):
-        assert -0.5 <= left and -0.5 <= top and right <= scene.width + 0.5 and bottom <= scene.height + 0.5, artist
+        assert (
+            -0.5 <= left
+            and -0.5 <= top
+            and right <= scene.width + 0.5
+            and bottom <= scene.height + 0.5
+        ), artist
 
 
 def test_every_item_of_a_scene_is_painted_inside_the_picture():
@@ -58,7 +63,10 @@ def test_every_item_of_a_scene_is_painted_inside_the_picture():
         assert painted(trace.extent()), trace
     for mark in scene.marks:
         left, top, right, bottom = mark.extent()
-        assert any(a >= left - 1 and b >= top - 1 and c <= right + 1 and d <= bottom + 1 for a, b, c, d in found), mark
+        assert any(
+            a >= left - 1 and b >= top - 1 and c <= right + 1 and d <= bottom + 1
+            for a, b, c, d in found
+        ), mark
     starts = {
         (round(p.vertices[0][0]), round(p.vertices[0][1]))
         for a in drawn(scene).findobj(lambda a: hasattr(a, "get_paths"))
@@ -74,7 +82,12 @@ def test_words_take_the_room_that_was_measured_for_them():
             label = Label(400, 50, "OrderPlaced: attempt 2, é×…", kind, anchor)
             left, top, right, bottom = label.extent()
             box = mpl._outline(label, look).get_extents()
-            assert left - 1 <= box.x0 and box.x1 <= right + 1 and top - 2 <= box.y0 and box.y1 <= bottom + 2
+            assert (
+                left - 1 <= box.x0
+                and box.x1 <= right + 1
+                and top - 2 <= box.y0
+                and box.y1 <= bottom + 2
+            )
             assert box.x1 - box.x0 > 0.9 * (right - left)
 
 

@@ -111,7 +111,11 @@ def test_partitions_move_after_the_session_time_out_and_come_back():
 
 def test_what_is_being_handled_moves_when_it_has_ended():
     run = play(
-        remembering(2), Posted(to="ann"), Posted(to="ann"), every=3, faults=["crash post.handle.Posted #1 for 3.06 s"]
+        remembering(2),
+        Posted(to="ann"),
+        Posted(to="ann"),
+        every=3,
+        faults=["crash post.handle.Posted #1 for 3.06 s"],
     )
     back = next(s for s in run.journal if s.step == "takeover" and s.replica == 2)
     ended = [s.time for s in run.journal if s.step == "commit" and s.time <= back.time]
@@ -119,7 +123,12 @@ def test_what_is_being_handled_moves_when_it_has_ended():
 
 
 def test_a_late_commit_of_an_old_owner_is_fenced_and_changes_nothing():
-    run = play(remembering(2), Posted(to="ann", n=1), Posted(to="ann", n=2), faults=[pause("post", 0.05, 5, replica=2)])
+    run = play(
+        remembering(2),
+        Posted(to="ann", n=1),
+        Posted(to="ann", n=2),
+        faults=[pause("post", 0.05, 5, replica=2)],
+    )
     assert told(run, "pause", "takeover", "handle", "commit", "resume") == [
         "20 post-2.handle Posted/1", "50 post-2.pause", "1050 post.takeover", "1060 post.handle Posted/2",
         "1160 post.commit Posted/2", "1170 post.handle Posted/1", "1270 post.commit Posted/1", "5000 post-2.resume",
@@ -146,7 +155,9 @@ def test_what_is_down_cannot_stand_still():
 
 
 def test_cuts_that_overlap_are_one_long_cut():
-    run = play(remembering(), Posted(), faults=[cut("post", 0.05, 2), cut("post", 1, 4), cut("post", 1, 4)])
+    run = play(
+        remembering(), Posted(), faults=[cut("post", 0.05, 2), cut("post", 1, 4), cut("post", 1, 4)]
+    )
     assert told(run, "cut", "heal") == ["50 post.cut", "4000 post.heal"] and not run.unfired
 
 

@@ -23,9 +23,20 @@ NOTEBOOKS = store.notebooks()
 WEAKENING_TAGS = re.compile(r"nbval|raises-exception|skip-execution", re.IGNORECASE)
 WEAKENING_COMMENTS = re.compile(r"NBVAL_|PYTEST_VALIDATE")
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
-HERE = [str(place) for place in (ROOT, Path.home(), Path(tempfile.gettempdir())) if len(place.parts) > 1]
+HERE = [
+    str(place) for place in (ROOT, Path.home(), Path(tempfile.gettempdir())) if len(place.parts) > 1
+]
 MACHINE_PATH = re.compile(
-    "|".join([r"/home/", r"/Users/", r"\b[A-Z]:\\\w", r"site-packages", r"ipykernel_\d", *map(re.escape, HERE)])
+    "|".join(
+        [
+            r"/home/",
+            r"/Users/",
+            r"\b[A-Z]:\\\w",
+            r"site-packages",
+            r"ipykernel_\d",
+            *map(re.escape, HERE),
+        ]
+    )
 )
 # What shows differently from run to run, or nothing at all to a test (strict nbval, executors, graders).
 UNSTABLE = {
@@ -53,7 +64,9 @@ def complaints(notebook) -> list[str]:
         count += 1
         said = [*in_source(cell), *in_outputs(cell)]
         if cell.execution_count != count:
-            said.append(f"its execution count is {cell.execution_count}, not {count}: it was not run in order")
+            said.append(
+                f"its execution count is {cell.execution_count}, not {count}: it was not run in order"
+            )
         found += [f"cell {position}: {sentence}" for sentence in said]
     return found
 
@@ -166,7 +179,9 @@ def test_links_to_files_of_the_course_lead_somewhere(path):
 
 
 def one_cell(source="1", outputs=(), count=1, **metadata):
-    cell = nbformat.v4.new_code_cell(source, outputs=list(outputs), execution_count=count, metadata=metadata)
+    cell = nbformat.v4.new_code_cell(
+        source, outputs=list(outputs), execution_count=count, metadata=metadata
+    )
     return nbformat.v4.new_notebook(cells=[cell])
 
 
@@ -175,7 +190,9 @@ def printed(text, name="stdout"):
 
 
 def shown(**data):
-    return nbformat.v4.new_output("display_data", data={kind.replace("__", "/"): value for kind, value in data.items()})
+    return nbformat.v4.new_output(
+        "display_data", data={kind.replace("__", "/"): value for kind, value in data.items()}
+    )
 
 
 @pytest.mark.parametrize(
@@ -202,8 +219,16 @@ def shown(**data):
         (one_cell(outputs=[printed("C:\\course\\orders.csv")]), "one machine"),
         (one_cell(outputs=[printed("{'b', 'a'}\n")]), "set"),
         (one_cell(outputs=[printed("careful", name="stderr")]), "stderr"),
-        (one_cell(outputs=[nbformat.v4.new_output("error", ename="KeyError", evalue="")]), "raised KeyError"),
-        (one_cell(outputs=[nbformat.v4.new_output("display_data", data={store.WIDGET_VIEW: {}})]), "widget"),
+        (
+            one_cell(outputs=[nbformat.v4.new_output("error", ename="KeyError", evalue="")]),
+            "raised KeyError",
+        ),
+        (
+            one_cell(
+                outputs=[nbformat.v4.new_output("display_data", data={store.WIDGET_VIEW: {}})]
+            ),
+            "widget",
+        ),
     ],
 )
 def test_hygiene_finds(notebook, complaint):
@@ -211,12 +236,17 @@ def test_hygiene_finds(notebook, complaint):
 
 
 def test_hygiene_lets_a_good_cell_pass():
-    good = one_cell("await run()  # ; this is a comment", [printed("{'a': 1} 7f3a91c2"), shown(image__png="/home/0x1234567")])
+    good = one_cell(
+        "await run()  # ; this is a comment",
+        [printed("{'a': 1} 7f3a91c2"), shown(image__png="/home/0x1234567")],
+    )
     assert complaints(good) == []
 
 
 def test_tidying_keeps_what_is_shown_and_drops_live_widgets():
-    picture = nbformat.v4.new_output("display_data", data={store.WIDGET_VIEW: {}, "text/plain": "panel"})
+    picture = nbformat.v4.new_output(
+        "display_data", data={store.WIDGET_VIEW: {}, "text/plain": "panel"}
+    )
     widget = nbformat.v4.new_output("display_data", data={store.WIDGET_VIEW: {}})
     notebook = one_cell("panel", [picture, widget], scrolled=True, tags=["wide"])
     notebook.metadata["widgets"] = {"state": {}}

@@ -55,13 +55,21 @@ def test_what_was_and_what_was_believed():
     assert store.state("account-7", balance, 0, until="2026-03-15") == 130
     assert store.state("account-7", balance, 0, until="2026-03-15", as_of="2026-03-22") == 60
     assert store.state("account-7", balance, 0, as_of="2026-03-22") == 40
-    assert store.state("account-7", balance, 0, until="2026-03-02") == store.state("nobody", balance, 0) == 0
+    assert (
+        store.state("account-7", balance, 0, until="2026-03-02")
+        == store.state("nobody", balance, 0)
+        == 0
+    )
 
 
 def test_both_bounds_are_within():
     store = account(1, 10, 100)
-    assert [store.state("account-7", balance, 0, until=second) for second in (0.999999, 1, 1.000001)] == [1, 11, 11]
-    assert [store.state("account-7", balance, 0, as_of=second) for second in (0.999999, 1, 1.000001)] == [1, 11, 11]
+    assert [
+        store.state("account-7", balance, 0, until=second) for second in (0.999999, 1, 1.000001)
+    ] == [1, 11, 11]
+    assert [
+        store.state("account-7", balance, 0, as_of=second) for second in (0.999999, 1, 1.000001)
+    ] == [1, 11, 11]
 
 
 def test_of_what_happened_at_one_moment_the_first_stored_comes_first():
@@ -88,7 +96,9 @@ def test_a_snapshot_begins_where_the_last_one_ended():
     steps = Calls(store).of
     first = steps(lambda: store.snapshot("account-7", balance, 0, until=479))
     assert steps(lambda: store.snapshot("account-7", balance, 0)) * 3 < first
-    assert steps(lambda: store.snapshot("account-7", balance, 0)) * 3 < first  # nothing new: nothing is kept
+    assert (
+        steps(lambda: store.snapshot("account-7", balance, 0)) * 3 < first
+    )  # nothing new: nothing is kept
     assert store.connection.execute("select count(*) from stored_snapshots").fetchone() == (2,)
 
 
@@ -99,7 +109,9 @@ def test_a_question_takes_the_same_however_long_the_stream_while_late_events_arr
         for now in range(first, last, 10):
             late = [0, 0, 7, 0, 3, 0, 0, 9, 0, 0] if now % 500 else [60] * 10
             happened = [now + n - by for n, by in enumerate(late)]
-            store.append("account-7", [Credited(amount=1)] * 10, now, happened=happened, recorded=now + 10)
+            store.append(
+                "account-7", [Credited(amount=1)] * 10, now, happened=happened, recorded=now + 10
+            )
             if now % 100 == 90:
                 store.snapshot("account-7", balance, 0, until=now - 80)
 
@@ -109,7 +121,10 @@ def test_a_question_takes_the_same_however_long_the_stream_while_late_events_arr
             for moment in range(1, 20)
             for names in (["until"], ["as_of"], ["until", "as_of"])
         ] + [{"until": last * a / 5, "as_of": last * b / 5} for a in range(6) for b in range(6)]
-        return max(Calls(store).of(lambda bounds=bounds: store.state("account-7", balance, 0, **bounds)) for bounds in questions)
+        return max(
+            Calls(store).of(lambda bounds=bounds: store.state("account-7", balance, 0, **bounds))
+            for bounds in questions
+        )
 
     grow(0, 1_000)
     few = most(1_000)
@@ -133,7 +148,13 @@ store.connection.set_progress_handler(lambda: steps.append(1), 10)
 print(store.state("a", total, 0), len(steps))
 """
     told = [
-        subprocess.run([sys.executable, "-c", program, tmp_path / "a.db"], capture_output=True, text=True, check=True, timeout=60).stdout
+        subprocess.run(
+            [sys.executable, "-c", program, tmp_path / "a.db"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
         for _ in range(2)
     ]
     assert all(line.startswith("500 ") and int(line.split()[1]) < 50 for line in told), told
@@ -186,10 +207,18 @@ def test_a_fold_of_a_method_is_replayed_and_cannot_be_kept():
 
     counted, store = Counted(), account(1, 2, 3)
     assert store.state("account-7", counted.fold, 0) == 12
-    refused(lambda: store.snapshot("account-7", counted.fold, 0), "a snapshot is kept for a function", "is none")
+    refused(
+        lambda: store.snapshot("account-7", counted.fold, 0),
+        "a snapshot is kept for a function",
+        "is none",
+    )
     strange = object()
     uses = lambda total, fact: total + (strange is not None)  # noqa: E731
-    refused(lambda: store.snapshot("account-7", uses, 0), "functions, classes and plain data only", "may change unseen")
+    refused(
+        lambda: store.snapshot("account-7", uses, 0),
+        "functions, classes and plain data only",
+        "may change unseen",
+    )
     store.snapshot("account-7", balance, 0)
     assert store.state("account-7", uses, 0) == 3
 
@@ -204,7 +233,10 @@ def test_a_fold_that_changes_what_it_begins_with_changes_a_copy():
     store = account(1, 2)
     for _ in range(2):
         assert store.state("account-7", changing, start) == {"amounts": [1, 2]}
-        assert list(store.table("account-7", changing, start)["state"]) == [{"amounts": [1]}, {"amounts": [1, 2]}]
+        assert list(store.table("account-7", changing, start)["state"]) == [
+            {"amounts": [1]},
+            {"amounts": [1, 2]},
+        ]
         assert store.snapshot("account-7", changing, start) == {"amounts": [1, 2]}
         store.state("account-7", changing, start)["amounts"].clear()
     assert start == {"amounts": []} and store.state("nobody", changing, start) is not start
@@ -225,22 +257,50 @@ def yields(total, fact):
 @pytest.mark.parametrize(
     ("ask", "words"),
     [
-        (lambda s: s.state("account-7", forgets, 0), ["forgets returned None for event 1 of account-7", "Credited(amount=1)", "return the new"]),
+        (
+            lambda s: s.state("account-7", forgets, 0),
+            [
+                "forgets returned None for event 1 of account-7",
+                "Credited(amount=1)",
+                "return the new",
+            ],
+        ),
         (lambda s: s.snapshot("account-7", forgets, 0), ["forgets returned None"]),
         (lambda s: s.table("account-7", forgets, 0), ["forgets returned None"]),
         (lambda s: s.state("account-7", waits, 0), ["a fold is a function", "not an `async def`"]),
-        (lambda s: s.state("account-7", yields, 0), ["a fold is a function", "not one with `yield`"]),
-        (lambda s: s.state("account-7", 0, balance), ["a fold is a function", "returns the new state", "not 0"]),
+        (
+            lambda s: s.state("account-7", yields, 0),
+            ["a fold is a function", "not one with `yield`"],
+        ),
+        (
+            lambda s: s.state("account-7", 0, balance),
+            ["a fold is a function", "returns the new state", "not 0"],
+        ),
         (lambda s: s.table("account-7", "balance"), ["a fold is a function", "not 'balance'"]),
-        (lambda s: s.state(7, balance, 0), ["a stream has a name, such as 'account-7', or None", "not 7"]),
+        (
+            lambda s: s.state(7, balance, 0),
+            ["a stream has a name, such as 'account-7', or None", "not 7"],
+        ),
         (lambda s: s.state("", balance, 0), ["a stream has a name", "not ''"]),
         (lambda s: s.table(7), ["a stream has a name", "not 7"]),
         (lambda s: s.snapshot(None, balance, 0), ["a stream has a name", "not None"]),
-        (lambda s: s.difference("account-7", balance, 0), ["two moments", "until=(the earlier, the later)", "as_of="]),
+        (
+            lambda s: s.difference("account-7", balance, 0),
+            ["two moments", "until=(the earlier, the later)", "as_of="],
+        ),
         (lambda s: s.difference("account-7", balance, 0, until=3), ["two moments"]),
-        (lambda s: s.difference("account-7", balance, 0, until=(1, 2, 3)), ["two moments", "not (1, 2, 3)"]),
-        (lambda s: s.state("account-7", balance, 0, until="3 March"), ["until= takes a datetime with a time zone", "'3 March'"]),
-        (lambda s: s.state("account-7", balance, 0, as_of=datetime(2026, 3, 3)), ["as_of=", "has no time zone"]),
+        (
+            lambda s: s.difference("account-7", balance, 0, until=(1, 2, 3)),
+            ["two moments", "not (1, 2, 3)"],
+        ),
+        (
+            lambda s: s.state("account-7", balance, 0, until="3 March"),
+            ["until= takes a datetime with a time zone", "'3 March'"],
+        ),
+        (
+            lambda s: s.state("account-7", balance, 0, as_of=datetime(2026, 3, 3)),
+            ["as_of=", "has no time zone"],
+        ),
     ],
 )
 def test_what_cannot_be_asked(ask, words):
@@ -250,14 +310,29 @@ def test_what_cannot_be_asked(ask, words):
 
 
 @pytest.mark.parametrize(
-    "kept", [(1, 2), {1: 2}, {1, 2}, Counter("a"), [Credited(amount=1)], datetime(2026, 1, 1, tzinfo=timezone.utc), {"a": [(1,)]}, b"x"]
+    "kept",
+    [
+        (1, 2),
+        {1: 2},
+        {1, 2},
+        Counter("a"),
+        [Credited(amount=1)],
+        datetime(2026, 1, 1, tzinfo=timezone.utc),
+        {"a": [(1,)]},
+        b"x",
+    ],
 )
 def test_a_state_that_json_does_not_give_back_is_not_kept(kept):
     store = account(1, 2, 3)
     fold = lambda state, fact: state  # noqa: E731
     assert store.state("account-7", fold, kept) == kept
     try:
-        refused(lambda: store.snapshot("account-7", fold, kept), "the state", "cannot be kept as JSON", "lists and dicts")
+        refused(
+            lambda: store.snapshot("account-7", fold, kept),
+            "the state",
+            "cannot be kept as JSON",
+            "lists and dicts",
+        )
     except AssertionError:
         refused(lambda: store.snapshot("account-7", fold, kept), "plain data only")
     assert not store.connection.in_transaction
@@ -276,10 +351,16 @@ def test_a_state_that_holds_itself_or_something_twice_is_not_kept():
         return state
 
     for fold, start in ((endless, []), (shared, {})):
-        refused(lambda fold=fold, start=start: account(1).snapshot("account-7", fold, start), "cannot be kept as JSON", "twice")
+        refused(
+            lambda fold=fold, start=start: account(1).snapshot("account-7", fold, start),
+            "cannot be kept as JSON",
+            "twice",
+        )
 
 
-@pytest.mark.parametrize("kept", [None, 3.5, float("inf"), 10**30, "é\n\0", [None, True, [{"a": -0.0}]], {"": {}}])
+@pytest.mark.parametrize(
+    "kept", [None, 3.5, float("inf"), 10**30, "é\n\0", [None, True, [{"a": -0.0}]], {"": {}}]
+)
 def test_other_states_come_back_as_they_were(kept):
     store = account(1, 2, 3)
     fold = lambda state, fact: kept  # noqa: E731
@@ -290,11 +371,32 @@ def test_other_states_come_back_as_they_were(kept):
 
 def test_the_table_says_why():
     rows = the_bank().table("account-7", balance, 0)
-    assert list(rows) == ["position", "stream", "version", "type", "happened", "recorded", "amount", "state"]
+    assert list(rows) == [
+        "position",
+        "stream",
+        "version",
+        "type",
+        "happened",
+        "recorded",
+        "amount",
+        "state",
+    ]
     assert list(rows["state"]) == [100, 60, 130, 110] and list(rows["version"]) == [1, 2, 4, 3]
-    assert str(rows["happened"].dtype) == "datetime64[us, UTC]" and str(rows["recorded"].max()) == "2026-03-26 00:00:00+00:00"
-    assert list(the_bank().table("account-7", until="2026-03-10", as_of="2026-03-05")["amount"]) == [100]
-    assert list(EventStore(":memory:").table()) == ["position", "stream", "version", "type", "happened", "recorded"]
+    assert (
+        str(rows["happened"].dtype) == "datetime64[us, UTC]"
+        and str(rows["recorded"].max()) == "2026-03-26 00:00:00+00:00"
+    )
+    assert list(
+        the_bank().table("account-7", until="2026-03-10", as_of="2026-03-05")["amount"]
+    ) == [100]
+    assert list(EventStore(":memory:").table()) == [
+        "position",
+        "stream",
+        "version",
+        "type",
+        "happened",
+        "recorded",
+    ]
 
 
 def test_a_table_keeps_fields_that_are_called_as_its_own_columns():
@@ -306,7 +408,9 @@ def test_a_table_keeps_fields_that_are_called_as_its_own_columns():
     store = EventStore(":memory:")
     store.append("a", [Awkward(version="v", state="s", happened="h")], recorded=0)
     rows = store.table("a", lambda number, fact: number + 1, 0)
-    assert rows.loc[0, ["version", "state", "data.version", "data.state", "data.happened"]].to_list() == [1, 1, "v", "s", "h"]
+    assert rows.loc[
+        0, ["version", "state", "data.version", "data.state", "data.happened"]
+    ].to_list() == [1, 1, "v", "s", "h"]
 
 
 def test_a_table_keeps_whole_numbers_whole_where_some_events_have_none():
@@ -317,18 +421,34 @@ def test_a_table_keeps_whole_numbers_whole_where_some_events_have_none():
         grams: float
 
     store = EventStore(":memory:")
-    store.append("a", [Credited(amount=2**62 + 1), Named(name="x"), Weighed(grams=1), Credited(amount=3)], recorded=0)
+    store.append(
+        "a",
+        [Credited(amount=2**62 + 1), Named(name="x"), Weighed(grams=1), Credited(amount=3)],
+        recorded=0,
+    )
     rows = store.table()
     assert rows["amount"].to_list()[::3] == [2**62 + 1, 3] and str(rows["amount"].dtype) == "Int64"
-    assert str(rows["grams"].dtype) == "float64" and rows["amount"].isna().to_list() == [False, True, True, False]
+    assert str(rows["grams"].dtype) == "float64" and rows["amount"].isna().to_list() == [
+        False,
+        True,
+        True,
+        False,
+    ]
     store.append("a", [Credited(amount=10**30)], recorded=0)
     assert store.table()["amount"].to_list()[-1] == 10**30
 
 
 def test_a_difference_shows_what_came_and_what_went():
     store = the_bank()
-    found = store.difference("account-7", balance, 0, until="2026-03-22", as_of=("2026-03-22", "2026-03-27"))
-    assert (found.before, found.after, [fact.version for fact in found.came], found.went) == (40, 110, [4], [])
+    found = store.difference(
+        "account-7", balance, 0, until="2026-03-22", as_of=("2026-03-22", "2026-03-27")
+    )
+    assert (found.before, found.after, [fact.version for fact in found.came], found.went) == (
+        40,
+        110,
+        [4],
+        [],
+    )
     said = repr(found).splitlines()
     assert said[0] == "<Difference: 40 became 110>"
     assert said[1:] == [
@@ -336,7 +456,9 @@ def test_a_difference_shows_what_came_and_what_went():
     ]
     back = store.difference("account-7", balance, 0, until=("2026-03-22", "2026-03-07"))
     assert [fact.version for fact in back.went] == [2, 4, 3] and back.came == []
-    both = store.difference(None, balance, 0, until=("2026-03-07", "2026-03-22"), as_of=["2026-03-07", "2026-03-22"])
+    both = store.difference(
+        None, balance, 0, until=("2026-03-07", "2026-03-22"), as_of=["2026-03-07", "2026-03-22"]
+    )
     assert [fact.version for fact in both.came] == [2, 3] and (both.before, both.after) == (100, 40)
 
 
@@ -344,4 +466,8 @@ def test_a_fold_over_all_streams_is_that_of_reading_them_all():
     store = account(1, 2)
     store.append("account-8", [Credited(amount=5)], happened=0, recorded=3)
     assert store.state(None, balance, 0) == reduce(balance, store.read(), 0) == 8
-    assert store.state(None, lambda found, fact: [*found, fact.stream], []) == ["account-7", "account-8", "account-7"]
+    assert store.state(None, lambda found, fact: [*found, fact.stream], []) == [
+        "account-7",
+        "account-8",
+        "account-7",
+    ]

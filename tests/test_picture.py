@@ -8,7 +8,9 @@ from edalab.view import Picture, svg
 def test_a_notebook_gets_a_png_and_one_line_of_text():
     data, metadata = Picture(everything())._repr_mimebundle_()
     assert set(data) == {"image/png", "text/plain"}
-    assert data["image/png"].startswith(b"\x89PNG") and data["text/plain"] == repr(Picture(everything()))
+    assert data["image/png"].startswith(b"\x89PNG") and data["text/plain"] == repr(
+        Picture(everything())
+    )
     assert "\n" not in data["text/plain"]
     assert metadata["image/png"] == {"width": 900, "height": 900, "alt": "everything, words"}
 
@@ -23,6 +25,10 @@ def test_it_saves_itself_as_its_name_says(tmp_path):
     picture = Picture(everything())
     for name in ("p.svg", "p.png", "p.pdf"):
         picture.save(tmp_path / name)
-    assert (tmp_path / "p.svg").read_text(encoding="utf-8") == svg.paint(picture.scene) == picture.svg()
+    assert (
+        (tmp_path / "p.svg").read_text(encoding="utf-8")
+        == svg.paint(picture.scene)
+        == picture.svg()
+    )
     assert (tmp_path / "p.png").read_bytes() == picture.png()
     assert (tmp_path / "p.pdf").read_bytes().startswith(b"%PDF")

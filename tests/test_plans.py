@@ -21,19 +21,31 @@ def test_what_a_list_of_faults_prints_is_read_back():
 
 def test_the_texts_may_stand_by_themselves():
     texts = [str(fault) for fault in PLAN if not isinstance(fault, Faults)]
-    assert parse_plan("; ".join(texts)) == parse_plan("\n".join(texts)) == [f for f in PLAN if not isinstance(f, Faults)]
-    assert parse_plan("Faults(drop=0.5), pause('payments', 1, 2)") == [Faults(drop=0.5), pause("payments", 1, 2)]
+    assert (
+        parse_plan("; ".join(texts))
+        == parse_plan("\n".join(texts))
+        == [f for f in PLAN if not isinstance(f, Faults)]
+    )
+    assert parse_plan("Faults(drop=0.5), pause('payments', 1, 2)") == [
+        Faults(drop=0.5),
+        pause("payments", 1, 2),
+    ]
     assert parse_plan("") == []
 
 
 def test_several_faults_in_one_text_are_told_apart():
     two = "crash payments.commit.OrderPlaced, cut orders from 1 s to 2 s"
-    with pytest.raises(Misuse, match="is 2 faults: put ; between them, or write a list with a text for each"):
+    with pytest.raises(
+        Misuse, match="is 2 faults: put ; between them, or write a list with a text for each"
+    ):
         parse_plan(two)
     assert len(parse_plan(two.replace(",", ";"))) == 2
 
 
-@pytest.mark.parametrize("text", ["[", "[1]", "[print(1)]", "Faults(__import__('os'))", "crash it", "[cut('a')]", "['crash a']"])
+@pytest.mark.parametrize(
+    "text",
+    ["[", "[1]", "[print(1)]", "Faults(__import__('os'))", "crash it", "[cut('a')]", "['crash a']"],
+)
 def test_anything_else_is_refused_and_run_by_nobody(text):
     with pytest.raises(Misuse, match="is no (list of faults|fault)"):
         parse_plan(text)

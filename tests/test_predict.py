@@ -31,15 +31,31 @@ def test_a_notebook_that_runs_by_itself_uses_the_default():
 
 def test_what_was_measured_stands_behind_the_choice_that_it_is():
     prediction = predict("How many bytes?", ["half", "as many", "twice"], "half")
-    assert repr(prediction.against("as many", "1.14 times")) == "Predicted by default: half. It was: as many (1.14 times)."
+    assert (
+        repr(prediction.against("as many", "1.14 times"))
+        == "Predicted by default: half. It was: as many (1.14 times)."
+    )
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "teacher").glob("*.ipynb")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "teacher").glob("*.ipynb")), ids=lambda path: path.stem
+)
 def test_in_every_lesson_a_prediction_can_come_true(path):
-    outputs = [output for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code" for output in cell.outputs]
-    texts = [output.data["text/plain"] for output in outputs if "text/plain" in output.get("data", {})]
+    outputs = [
+        output
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+    ]
+    texts = [
+        output.data["text/plain"] for output in outputs if "text/plain" in output.get("data", {})
+    ]
     [choices] = [re.findall("^  ○ (.+)$", text, re.MULTILINE) for text in texts if "\n  ○ " in text]
-    [fact] = [text.partition("It was: ")[2].removesuffix(".") for text in texts if text.startswith("Predicted by default: ")]
+    [fact] = [
+        text.partition("It was: ")[2].removesuffix(".")
+        for text in texts
+        if text.startswith("Predicted by default: ")
+    ]
     assert fact.partition(" (")[0] in choices
 
 
@@ -87,7 +103,9 @@ def test_a_number_of_a_range():
 
 def test_learners_words_are_escaped():
     prediction = predict("<script>alert(1)</script>?", ["<b>", "&"], "&")
-    shown = prediction._control_shown().children[0].value + prediction.against("<script>")._repr_html_()
+    shown = (
+        prediction._control_shown().children[0].value + prediction.against("<script>")._repr_html_()
+    )
     assert "<script>" not in shown and "&lt;script&gt;" in shown
 
 

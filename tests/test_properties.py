@@ -70,7 +70,11 @@ def test_a_plan_in_which_nothing_strikes_changes_nothing(dice):
     tale = story(dice, faults=0)
     calm = run_of(tale)
     late = pause(list(tale.system.services)[0], 1e6, 2e6)
-    unreached = [Fault(do, ".".join(point), 10_000) for point in points(tale.system) for do in ACTIONS[point[1]]]
+    unreached = [
+        Fault(do, ".".join(point), 10_000)
+        for point in points(tale.system)
+        for do in ACTIONS[point[1]]
+    ]
     watched = run_of(tale._replace(faults=[Faults(), late, *unreached]))
     assert watched.digest == calm.digest
     assert watched.unfired == [late, *unreached] and watched.faults == []
@@ -86,7 +90,9 @@ def test_the_world_at_a_moment_is_as_the_record_tells(dice, share):
         Ledger(run, run.at(moment / 1000), moment).check_state()
         end = run.at(run.end / 1000 + 1)
         for service in run.services:
-            assert end.rows(service, "select * from saves") == run.rows(service, "select * from saves")
+            assert end.rows(service, "select * from saves") == run.rows(
+                service, "select * from saves"
+            )
 
 
 @often
@@ -95,8 +101,12 @@ def test_a_run_that_is_ended_earlier_is_the_beginning_of_the_longer_one(dice, se
     tale = story(dice)
     run = run_of(tale)
     if len(run.journal) < SMALL:
-        shorter = simulate(tale.system, tale.workload, seed=tale.seed, faults=tale.faults, until=seconds)
-        assert list(map(plain, shorter.journal)) == [plain(s) for s in run.journal if s.time <= round(seconds * 1000)]
+        shorter = simulate(
+            tale.system, tale.workload, seed=tale.seed, faults=tale.faults, until=seconds
+        )
+        assert list(map(plain, shorter.journal)) == [
+            plain(s) for s in run.journal if s.time <= round(seconds * 1000)
+        ]
         Ledger(shorter, until=round(seconds * 1000)).check_state()
 
 
@@ -110,7 +120,9 @@ rates = st.floats(0, 1)
 names = st.sampled_from(["drop", "duplicate", "delay", "crash", "fail"])
 
 
-@given(names, rates, rates, st.integers(0, 9), st.integers(1, 10**6), st.sampled_from(sorted(ACTIONS)))
+@given(
+    names, rates, rates, st.integers(0, 9), st.integers(1, 10**6), st.sampled_from(sorted(ACTIONS))
+)
 def test_what_strikes_at_a_lower_rate_strikes_at_a_higher_one(name, one, other, seed, nth, step):
     low, high = (Faults(**{name: rate}) for rate in sorted((one, other)))
     action = "lose" if name == "drop" and step in ("commit", "ack") else name
@@ -120,7 +132,9 @@ def test_what_strikes_at_a_lower_rate_strikes_at_a_higher_one(name, one, other, 
 
 def test_a_rate_is_the_share_of_points_that_it_strikes():
     points = [("anna", "handle", f"Sown{n}") for n in range(20)]
-    struck = sum(Faults(fail=0.3).strikes(1, point, "fail", nth) for point in points for nth in range(1, 501))
+    struck = sum(
+        Faults(fail=0.3).strikes(1, point, "fail", nth) for point in points for nth in range(1, 501)
+    )
     assert 0.28 < struck / 10_000 < 0.32
     assert all(Faults(fail=1).strikes(1, point, "fail", 1) for point in points)
 
@@ -130,13 +144,18 @@ def test_a_rate_is_the_share_of_points_that_it_strikes():
 def test_raising_one_rate_keeps_every_decision_that_struck(dice, name, one, other):
     tale = story(dice, faults=0)
     one, other = sorted((one / 5, other / 5))
-    low, high = (run_of(tale._replace(faults=[Faults(**{"delay": 0.05, name: rate})])) for rate in (one, other))
+    low, high = (
+        run_of(tale._replace(faults=[Faults(**{"delay": 0.05, name: rate})]))
+        for rate in (one, other)
+    )
     order = ["crash", "fail", "lose", "drop", "duplicate", "delay"]
     after = visits(high)
     for point, rows in visits(low).items():
         for before, now in zip(rows, after[point]):  # as often as both runs reached it
             if before.fault in order and now.fault not in ("cut", "fenced"):
-                assert now.fault is not None and order.index(now.fault) <= order.index(before.fault), (before, now)
+                assert now.fault is not None and order.index(now.fault) <= order.index(
+                    before.fault
+                ), (before, now)
 
 
 # -- the sweep: a fixed lot of stories, of which a table shows what they reached
@@ -171,17 +190,26 @@ def ways_to_reach(run, dice: Random) -> dict[tuple[str, str], list]:
     ways, begun = defaultdict(list), {}
     for (service, step, message), rows in visits(run).items():
         for action in ACTIONS[step]:
-            kept = (step, action) == ("publish", "lose") and message != "Weighed"  # its topic confirms
+            kept = (step, action) == (
+                "publish",
+                "lose",
+            ) and message != "Weighed"  # its topic confirms
             if not kept and not (action == "crash" and service == "client"):
                 at, most = f"{service}.{step}.{message}", len(rows)
-                ways[step, action].append(lambda do=action, at=at, most=most: Fault(do, at, dice.randint(1, most)))
+                ways[step, action].append(
+                    lambda do=action, at=at, most=most: Fault(do, at, dice.randint(1, most))
+                )
     for row in run.journal:
         key = row.service, row.replica, row.envelope and row.envelope.id, row.attempt
         if row.step == "handle":
             begun[key] = row.time
-        elif (row.step, "cut") in wanted() and begun.get(key, row.time) < row.time:  # a handling that takes time
+        elif (row.step, "cut") in wanted() and begun.get(
+            key, row.time
+        ) < row.time:  # a handling that takes time
             start, end = (begun[key] + row.time) / 2000, row.time / 1000 + 2
-            ways[row.step, "cut"].append(lambda row=row, start=start, end=end: cut(row.service, start, end))
+            ways[row.step, "cut"].append(
+                lambda row=row, start=start, end=end: cut(row.service, start, end)
+            )
             if row.step == "commit" and run.system.services[row.service].replicas > 1:
                 ways["commit", "fenced"].append(
                     lambda r=row, start=start: pause(r.service, start, start + 4, r.replica)

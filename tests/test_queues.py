@@ -40,13 +40,19 @@ def test_all_that_was_sent_while_a_replica_was_busy_is_handled():
 
 
 def test_all_that_was_sent_while_a_replica_was_down_is_handled():
-    run = play(counter(), *[Handed(n=n) for n in range(5)], faults=["crash desk.handle.Handed for 2 s"])
+    run = play(
+        counter(), *[Handed(n=n) for n in range(5)], faults=["crash desk.handle.Handed for 2 s"]
+    )
     assert sorted(kept(run, "desk")) == [0, 1, 2, 3, 4]
 
 
 def test_replicas_work_in_parallel():
     run = play(counter(replicas=3, seconds=1), *[Handed(n=n) for n in range(3)])
-    assert told(run, "handle") == ["20 desk.handle Handed/1", "30 desk-2.handle Handed/1", "40 desk-3.handle Handed/1"]
+    assert told(run, "handle") == [
+        "20 desk.handle Handed/1",
+        "30 desk-2.handle Handed/1",
+        "40 desk-3.handle Handed/1",
+    ]
 
 
 def test_a_command_goes_to_the_queue_of_its_service():
@@ -81,7 +87,9 @@ def test_a_failing_handler_gives_its_message_back_and_it_is_dead_lettered_in_the
 
 def test_crashes_count_as_attempts_and_dead_letter():
     run = play(
-        counter(max_attempts=2), Handed(n=1), faults=["crash desk.handle.Handed #1", "crash desk.handle.Handed #2"]
+        counter(max_attempts=2),
+        Handed(n=1),
+        faults=["crash desk.handle.Handed #1", "crash desk.handle.Handed #2"],
     )
     assert told(run, "deliver", "dead_letter") == [
         "20 desk.deliver Handed/1", "5030 desk.deliver Handed/2", "10030 desk.dead_letter Handed/2",

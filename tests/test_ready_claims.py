@@ -31,11 +31,17 @@ def test_a_planted_mistake_is_found_at_the_smallest_number_of_faults(name):
     result = explore(build(False), workload, [claim], faults=faults)
     smallest = result.smallest(claim)
     assert smallest is not None, result
-    assert [len(schedule.faults) for schedule in result.broken(claim)][0] == len(smallest.faults) == faults
+    assert (
+        [len(schedule.faults) for schedule in result.broken(claim)][0]
+        == len(smallest.faults)
+        == faults
+    )
     verdict = smallest.check(claim)
     assert verdict.outcome == "broken" and len(verdict.evidence) and "\n" not in verdict.cause
     if type(claim) is not claims.Claim:
-        assert all(piece.steps for piece in verdict.evidence) and verdict.cause.startswith(verdict.evidence[0].sentence)
+        assert all(piece.steps for piece in verdict.evidence) and verdict.cause.startswith(
+            verdict.evidence[0].sentence
+        )
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -65,7 +71,10 @@ def test_every_ready_claim_has_a_planted_mistake():
     }
     assert set(made) == set(kinds)
     sentences = [known.claim.sentence for known in (*PAIRS.values(), *WRONG.values())]
-    assert all(any(words in sentence for sentence in sentences) for words in kinds.values()) and len(PAIRS) >= 20
+    assert (
+        all(any(words in sentence for sentence in sentences) for words in kinds.values())
+        and len(PAIRS) >= 20
+    )
 
 
 # -- not exercised
@@ -90,9 +99,9 @@ def test_where_nothing_happens_nothing_was_tested(name):
 def shop(handler=None, **options):
     system = System("shop")
     if handler:
-        system.service("payments", schema="create table charges (order_id text primary key, at real)").on(
-            OrderPlaced, **options
-        )(handler)
+        system.service(
+            "payments", schema="create table charges (order_id text primary key, at real)"
+        ).on(OrderPlaced, **options)(handler)
     return system
 
 
@@ -120,7 +129,10 @@ def test_not_exercised_says_what_was_missing():
     }
     for claim, words in missing.items():
         assert (run.check(claim).outcome, run.check(claim).cause) == ("not exercised", words)
-    assert nobody.check(claims.no_event_lost(OrderPlaced)).cause == "no service subscribes to OrderPlaced"
+    assert (
+        nobody.check(claims.no_event_lost(OrderPlaced)).cause
+        == "no service subscribes to OrderPlaced"
+    )
     assert nobody.check(claims.handled_once(OrderPlaced)).cause == "no OrderPlaced was handled"
 
 
@@ -196,7 +208,9 @@ def test_a_producer_that_ran_twice_is_known_though_its_messages_say_when():
 
     run = simulate(system, one_order, faults=["crash payments.commit.OrderPlaced #1"])
     verdict = run.check(claims.handled_once(Charged))
-    assert verdict.outcome == "broken" and "told twice, as payments-1 and payments-2" in verdict.cause
+    assert (
+        verdict.outcome == "broken" and "told twice, as payments-1 and payments-2" in verdict.cause
+    )
 
 
 def test_a_producer_that_ran_twice_is_known_by_those_it_reaches_in_two_steps():
@@ -267,7 +281,10 @@ def test_a_save_that_no_publish_followed_is_a_gap_where_other_handlings_of_its_k
         await ctx.publish(PageViewed(visitor=event.order_id, page="receipt"))
 
     verdict = simulate(shop(charge), two_orders).check(claims.no_dual_write_gap("payments"))
-    assert verdict.cause == "payments saved for OrderPlaced client-2 at 0.04 s, and never published the PageViewed"
+    assert (
+        verdict.cause
+        == "payments saved for OrderPlaced client-2 at 0.04 s, and never published the PageViewed"
+    )
 
 
 def test_a_run_that_does_not_end_is_judged_by_the_claim_about_loops_alone():
@@ -294,7 +311,9 @@ class SetBalance(Command):
 def bank() -> System:
     """Two tellers read the balance, add and write it back; the second begins when the first is long done, at seed 0."""
     system = System("bank")
-    accounts = system.service("accounts", schema="create table account (balance int); insert into account values (0)")
+    accounts = system.service(
+        "accounts", schema="create table account (balance int); insert into account values (0)"
+    )
 
     @accounts.answers(GetBalance)
     def balance(query, ctx):
@@ -322,7 +341,15 @@ async def two_deposits(ctx):
 
 def deposited(run):
     """What was deposited, by the record."""
-    return [(sum(s.envelope.data.amount for s in run.journal if s.step == "publish" and s.envelope.type == "Deposit"),)]
+    return [
+        (
+            sum(
+                s.envelope.data.amount
+                for s in run.journal
+                if s.step == "publish" and s.envelope.type == "Deposit"
+            ),
+        )
+    ]
 
 
 BALANCE = claims.projection_matches("accounts", "select balance from account", deposited)
@@ -367,7 +394,11 @@ def test_the_result_is_the_same_in_order_and_by_processes_under_five_hash_seeds(
     for seed in "01234":
         environment = {**os.environ, "PYTHONHASHSEED": seed}
         done = subprocess.run(
-            [sys.executable, script, TESTS], env=environment, capture_output=True, text=True, timeout=300
+            [sys.executable, script, TESTS],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
         )
         assert done.returncode == 0, done.stderr
         said.add(done.stdout)
@@ -380,18 +411,39 @@ def test_the_result_is_the_same_in_order_and_by_processes_under_five_hash_seeds(
 @pytest.mark.parametrize(
     "make, words",
     [
-        (lambda: claims.no_event_lost("OrderPlaced"), "takes the class of an event or a command, not 'OrderPlaced'"),
+        (
+            lambda: claims.no_event_lost("OrderPlaced"),
+            "takes the class of an event or a command, not 'OrderPlaced'",
+        ),
         (lambda: claims.no_event_lost(Event), "not Event"),
-        (lambda: claims.handled_once(GetQuote), "takes the class of an event or a command, not GetQuote"),
+        (
+            lambda: claims.handled_once(GetQuote),
+            "takes the class of an event or a command, not GetQuote",
+        ),
         (lambda: claims.no_stale_read(OrderPlaced), "takes the class of a query, not OrderPlaced"),
         (lambda: claims.in_order_per_key(Deposit), r"Declare class Deposit\(\.\.\., key='…'\)"),
         (lambda: claims.no_dual_write_gap(3), "takes the name of a service"),
-        (lambda: claims.projection_matches("reports", "select 1", "orders"), "what they should match"),
-        (lambda: claims.saga_settled("PlaceOrder"), "takes the class of an event or a command, not 'PlaceOrder'"),
-        (lambda: claims.ledger_balanced({"pens": 10}), "ledger_balanced takes a function of the run, not {'pens': 10}"),
-        (lambda: simulate(shop(), idle).check(claims.ledger_balanced(lambda run: 7)), "it returned 7; a ledger returns"),
+        (
+            lambda: claims.projection_matches("reports", "select 1", "orders"),
+            "what they should match",
+        ),
+        (
+            lambda: claims.saga_settled("PlaceOrder"),
+            "takes the class of an event or a command, not 'PlaceOrder'",
+        ),
+        (
+            lambda: claims.ledger_balanced({"pens": 10}),
+            "ledger_balanced takes a function of the run, not {'pens': 10}",
+        ),
+        (
+            lambda: simulate(shop(), idle).check(claims.ledger_balanced(lambda run: 7)),
+            "it returned 7; a ledger returns",
+        ),
         (lambda: claims.no_poison_loop(attempts=0), "attempts= takes a whole number"),
-        (lambda: simulate(shop(), idle).check(claims.no_dual_write_gap("payment")), "no service 'payment'"),
+        (
+            lambda: simulate(shop(), idle).check(claims.no_dual_write_gap("payment")),
+            "no service 'payment'",
+        ),
     ],
 )
 def test_bad_arguments_are_told(make, words):
@@ -401,16 +453,25 @@ def test_bad_arguments_are_told(make, words):
 
 def test_a_ready_claim_that_does_not_exist_is_told_with_those_that_do():
     with pytest.raises(
-        AttributeError, match="no ready claim 'no_lost_event'; ready claims: .*Did you mean 'no_event_lost'"
+        AttributeError,
+        match="no ready claim 'no_lost_event'; ready claims: .*Did you mean 'no_event_lost'",
     ):
         claims.no_lost_event
 
 
 def test_two_ready_claims_are_the_same_where_they_claim_the_same():
-    assert claims.handled_once(OrderPlaced) == claims.handled_once(OrderPlaced) != claims.handled_once(PlaceOrder)
-    result = explore(shop(), idle, [claims.handled_once(OrderPlaced), claims.saga_settled()], faults=0)
     assert (
-        result.outcome(claims.saga_settled()) == result.outcome("each OrderPlaced is handled once") == "not exercised"
+        claims.handled_once(OrderPlaced)
+        == claims.handled_once(OrderPlaced)
+        != claims.handled_once(PlaceOrder)
+    )
+    result = explore(
+        shop(), idle, [claims.handled_once(OrderPlaced), claims.saga_settled()], faults=0
+    )
+    assert (
+        result.outcome(claims.saga_settled())
+        == result.outcome("each OrderPlaced is handled once")
+        == "not exercised"
     )
     assert repr(claims.handled_once(TakePayment)) == "<Claim each TakePayment is handled once>"
 

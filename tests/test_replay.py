@@ -40,7 +40,9 @@ def by_isinstance(total, fact):
 
 @pytest.mark.parametrize("fold", [of_the_fact, by_isinstance])
 def test_a_fold_that_compares_the_stored_event_itself_is_told_where_its_event_is(fold):
-    with pytest.raises(Misuse, match=rf"{fold.__name__} compares the stored event itself .* match fact\.event"):
+    with pytest.raises(
+        Misuse, match=rf"{fold.__name__} compares the stored event itself .* match fact\.event"
+    ):
         account().state("account-7", fold, 0)
     with pytest.raises(Misuse, match=r"match fact\.event"):
         account().table("account-7", fold, 0)
@@ -48,17 +50,30 @@ def test_a_fold_that_compares_the_stored_event_itself_is_told_where_its_event_is
 
 def test_a_fold_that_names_a_class_and_reads_the_fact_is_left_alone_where_nothing_changes():
     def typed(total, fact):
-        return total + 1 if isinstance(fact.event, ReplayOpened) and fact.event.owner == "Ada" else total
+        return (
+            total + 1
+            if isinstance(fact.event, ReplayOpened) and fact.event.owner == "Ada"
+            else total
+        )
 
     def by_name(total, fact):
-        return total + 1 if fact.type == ReplayDeposit.__name__ and isinstance(total, float) else total
+        return (
+            total + 1 if fact.type == ReplayDeposit.__name__ and isinstance(total, float) else total
+        )
 
     def number(total, fact):
         return total + 1
 
     store = account()
-    assert [store.state("account-7", fold, 0) for fold in (typed, by_name, number, balance)] == [0, 0, 2, 70]
-    assert store.state("account-8", of_the_fact, 0) == 0  # no event came by, and there is nothing to say
+    assert [store.state("account-7", fold, 0) for fold in (typed, by_name, number, balance)] == [
+        0,
+        0,
+        2,
+        70,
+    ]
+    assert (
+        store.state("account-8", of_the_fact, 0) == 0
+    )  # no event came by, and there is nothing to say
 
 
 def test_a_state_first_and_then_the_stored_event():
@@ -68,9 +83,14 @@ def test_a_state_first_and_then_the_stored_event():
                 return total + amount
         return total
 
-    with pytest.raises(Misuse, match=r"swapped asks the state 0 for \.event; a fold takes the state first .*\(state, fact\)"):
+    with pytest.raises(
+        Misuse,
+        match=r"swapped asks the state 0 for \.event; a fold takes the state first .*\(state, fact\)",
+    ):
         account().state("account-7", swapped, 0)
-    with pytest.raises(Misuse, match="last returned a stored event as the new state; a fold takes the state first"):
+    with pytest.raises(
+        Misuse, match="last returned a stored event as the new state; a fold takes the state first"
+    ):
         account().state("account-7", last, 0)
 
 
@@ -79,9 +99,15 @@ def last(fact, total):
 
 
 def test_a_missing_start_is_said():
-    with pytest.raises(Misuse, match=r"balance cannot begin with None \(unsupported operand .*: the start is missing; .*balance, 0\)"):
+    with pytest.raises(
+        Misuse,
+        match=r"balance cannot begin with None \(unsupported operand .*: the start is missing; .*balance, 0\)",
+    ):
         account().state("account-7", balance)
-    assert account().state("account-7", lambda seen, fact: [*(seen or []), fact.type]) == ["ReplayOpened", "ReplayDeposit"]
+    assert account().state("account-7", lambda seen, fact: [*(seen or []), fact.type]) == [
+        "ReplayOpened",
+        "ReplayDeposit",
+    ]
 
 
 def test_what_a_fold_raises_for_reasons_of_its_own_is_raised_as_it_is():
@@ -93,8 +119,15 @@ def test_what_a_fold_raises_for_reasons_of_its_own_is_raised_as_it_is():
 
 def test_why_and_what_changed_are_asked_of_streams_that_are_there():
     store = account()
-    for ask in (store.table, lambda name: store.difference(name, balance, 0, until=("2026-01-01", "2026-02-01"))):
-        with pytest.raises(Unknown, match="no stream 'account 7'; streams: account-7. Did you mean 'account-7'"):
+    for ask in (
+        store.table,
+        lambda name: store.difference(name, balance, 0, until=("2026-01-01", "2026-02-01")),
+    ):
+        with pytest.raises(
+            Unknown, match="no stream 'account 7'; streams: account-7. Did you mean 'account-7'"
+        ):
             ask("account 7")
-    assert store.state("account-8", balance, 0) == 0 and store.read("account-8") == []  # to decide on a new stream
+    assert (
+        store.state("account-8", balance, 0) == 0 and store.read("account-8") == []
+    )  # to decide on a new stream
     assert len(store.table()) == len(EventStore(":memory:").table()) + 2

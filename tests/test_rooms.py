@@ -13,7 +13,10 @@ FLOORS = [{"errors"}, {"model"}, {"history"}, {"sim"}, {"proof"}, {"view"}, {"pa
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # `edalab/__init__.py` gathers what lessons import; the pictures and the panel are imported by name, they are heavy.
 FLOOR["__init__"] = FLOOR["proof"] + 0.5
-FLOOR |= {"doctor": FLOOR["errors"], "__main__": len(FLOORS)}  # the doctor needs nothing, for it finds out what is missing
+FLOOR |= {
+    "doctor": FLOOR["errors"],
+    "__main__": len(FLOORS),
+}  # the doctor needs nothing, for it finds out what is missing
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -31,7 +34,11 @@ def rooms_imported(path: Path, source: str):
         elif isinstance(node, ast.ImportFrom):
             stem = inside[: len(inside) - node.level + 1] if node.level else []
             module = [*stem, *(node.module.split(".") if node.module else [])]
-            targets = [[*module, alias.name] for alias in node.names] if module == ["edalab"] else [module]
+            targets = (
+                [[*module, alias.name] for alias in node.names]
+                if module == ["edalab"]
+                else [module]
+            )
         for target in targets:
             if target[0] == "edalab":
                 yield node.lineno, target[1] if len(target) > 1 else "__init__"
@@ -64,7 +71,11 @@ def test_arrows_point_downwards(path):
         ("sim/kernel.py", "import edalab.panels", True),
         ("sim/kernel.py", "def f():\n    from edalab import simulate", True),
         ("sim/kernel.py", "from .. import view", True),
-        ("sim/kernel.py", "from ..history import Step\nfrom . import logs\nfrom ..errors import Misuse", False),
+        (
+            "sim/kernel.py",
+            "from ..history import Step\nfrom . import logs\nfrom ..errors import Misuse",
+            False,
+        ),
         ("panels/laboratory.py", "from ..practice import predict", True),
         ("panels/laboratory.py", "from ..view import timeline\nimport edalab.sim", False),
         ("__init__.py", "from .proof import Claim\nfrom .sim import simulate", False),
@@ -79,5 +90,7 @@ def test_an_arrow_upwards_is_found(home, source, up):
 def test_importing_edalab_loads_nothing_heavy():
     heavy = {"matplotlib", "ipywidgets", "pandas", "numpy", "networkx", "IPython"}
     code = f"import sys, edalab; print(*sorted({heavy!r} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
     assert done.stdout.split() == []

@@ -46,7 +46,11 @@ def test_the_steps_are_a_table_with_a_row_a_step():
     assert len(steps) == len(run.journal)
     assert list(steps.columns[:5]) == ["time", "service", "replica", "step", "message"]
     commits = steps[steps.step == "commit"]
-    assert list(commits.fault) == ["crash", ""] and list(commits.attempt) == [1, 2] and list(commits.offset) == [0, 0]
+    assert (
+        list(commits.fault) == ["crash", ""]
+        and list(commits.attempt) == [1, 2]
+        and list(commits.offset) == [0, 0]
+    )
     assert list(commits.time) == [0.03, 1.05] and set(commits.correlation) == {"client-1"}
     assert steps.groupby("step").size()["save"] == 2
 
@@ -66,11 +70,16 @@ def test_the_world_at_a_moment():
     assert before.services["post"].lag == 0 and before.services["post"].in_flight == []
     post = during.services["post"]
     assert post.up and post.lag == 2 and [e.id for e in post.in_flight] == ["client-1"]
-    assert during.rows("post", "select * from letters") == [] and after.rows("post", "select n from letters") == [
+    assert during.rows("post", "select * from letters") == [] and after.rows(
+        "post", "select n from letters"
+    ) == [
         (1,),
         (2,),
     ]
-    assert after.services["post"].lag == 0 and repr(after.services["post"]) == "<post: up, lag 0, 0 in flight>"
+    assert (
+        after.services["post"].lag == 0
+        and repr(after.services["post"]) == "<post: up, lag 0, 0 in flight>"
+    )
 
 
 def test_the_world_at_a_moment_sees_what_is_down_and_what_is_remembered():
@@ -145,7 +154,9 @@ def test_a_failure_has_a_traceback_from_the_learners_code_on():
 
 
 def batch(run) -> list[CloudEvent]:
-    return [JSONFormat().read(CloudEvent, json.dumps(event)) for event in json.loads(run.cloudevents())]
+    return [
+        JSONFormat().read(CloudEvent, json.dumps(event)) for event in json.loads(run.cloudevents())
+    ]
 
 
 def test_the_cloudevents_batch_is_read_by_the_sdk():
@@ -156,11 +167,23 @@ def test_the_cloudevents_batch_is_read_by_the_sdk():
         "Posted",
         "ann",
     )
-    assert first.get_time() == datetime(2026, 1, 1, tzinfo=timezone.utc) and first.get_specversion() == "1.0"
-    assert first.get_data() == {"to": "ann", "n": 3} and first.get_datacontenttype() == "application/json"
+    assert (
+        first.get_time() == datetime(2026, 1, 1, tzinfo=timezone.utc)
+        and first.get_specversion() == "1.0"
+    )
+    assert (
+        first.get_data() == {"to": "ann", "n": 3}
+        and first.get_datacontenttype() == "application/json"
+    )
     assert second.get_time().microsecond == 20_000
-    assert (second.get_extension("partitionkey"), second.get_extension("correlationid")) == ("ann", "client-1")
-    assert second.get_extension("causationid") == "client-1" and first.get_extension("causationid") is None
+    assert (second.get_extension("partitionkey"), second.get_extension("correlationid")) == (
+        "ann",
+        "client-1",
+    )
+    assert (
+        second.get_extension("causationid") == "client-1"
+        and first.get_extension("causationid") is None
+    )
     assert second.get_dataschema() == "urn:edalab:town:Stamped:1"
 
 
@@ -180,7 +203,13 @@ def test_each_message_is_in_the_batch_once_and_ticks_are_not():
         keep(ctx, command.n)
 
     run = play(system, Posted(), Weigh(), Carry(), faults=["duplicate client.publish.Posted"])
-    assert sorted(event.get_id() for event in batch(run)) == ["client-1", "client-2", "client-3", "post-1", "post-2"]
+    assert sorted(event.get_id() for event in batch(run)) == [
+        "client-1",
+        "client-2",
+        "client-3",
+        "post-1",
+        "post-2",
+    ]
 
 
 def test_awkward_data_is_still_json_that_the_sdk_reads():

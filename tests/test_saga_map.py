@@ -128,12 +128,21 @@ def test_the_headline_says_what_became_of_the_saga(name):
 def test_nothing_overlaps_and_no_arrow_runs_through_a_box(name, steps):
     run = CASES[name].run(steps)
     for width in (900, 624):
-        scene = saga_map(run, width=width, ledger=lambda world: {"halls": 0, "money": (1.5, 2.5)}).scene
+        scene = saga_map(
+            run, width=width, ledger=lambda world: {"halls": 0, "money": (1.5, 2.5)}
+        ).scene
         assert flaws(scene) == []
         boxes = [box for box in scene.bars if box.h > 30]
         assert len(boxes) > 1
-        assert [f"{arrow.tip} crosses {box.tip}" for arrow in scene.arrows for box in boxes if crosses(arrow, box)] == []
-        assert width < 900 or [label.text for label in scene.labels if label.text.endswith("…")] == []
+        assert [
+            f"{arrow.tip} crosses {box.tip}"
+            for arrow in scene.arrows
+            for box in boxes
+            if crosses(arrow, box)
+        ] == []
+        assert (
+            width < 900 or [label.text for label in scene.labels if label.text.endswith("…")] == []
+        )
 
 
 def crosses(arrow, box) -> bool:
@@ -143,7 +152,10 @@ def crosses(arrow, box) -> bool:
         for part in range(1, 20):
             t, u = part / 20, 1 - part / 20
             weights = (u**3, 3 * u * u * t, 3 * u * t * t, t**3)
-            x, y = (sum(weight * point[axis] for weight, point in zip(weights, curve)) for axis in (0, 1))
+            x, y = (
+                sum(weight * point[axis] for weight, point in zip(weights, curve))
+                for axis in (0, 1)
+            )
             if box.x + 2 < x < box.x + box.w - 2 and box.y + 2 < y < box.y + box.h - 2:
                 return True
     return False
@@ -159,12 +171,18 @@ def test_the_graph_leads_forward_to_the_refusal_and_back_in_reverse(build):
     back = [steps[-1], *undone]
     assert all(graph.edges[pair]["kind"] == "undo" for pair in zip(back, back[1:]))
     assert [graph.nodes[name]["compensates"] for name in undone] == steps[-2:0:-1]
-    assert graph.nodes[steps[1]]["service"] == "halls" and graph.nodes[undone[-1]]["start"] > graph.nodes[undone[0]]["end"] - 0.1
+    assert (
+        graph.nodes[steps[1]]["service"] == "halls"
+        and graph.nodes[undone[-1]]["start"] > graph.nodes[undone[0]]["end"] - 0.1
+    )
 
 
 def test_the_cursor_shows_the_saga_as_it_stood():
     run = CASES["led: a compensation failed and was tried again"].run()
-    said = {cursor: saga_map(run, cursor=cursor).scene.labels[0].text for cursor in (0, 0.1, 0.55, 1, 60)}
+    said = {
+        cursor: saga_map(run, cursor=cursor).scene.labels[0].text
+        for cursor in (0, 0.1, 0.55, 1, 60)
+    }
     assert said == {
         0: "Wedding w1 at 0 s: under way, PlanWedding sent",
         0.1: "Wedding w1 at 0.1 s: under way, BookHall asked, no answer yet",
@@ -193,12 +211,16 @@ def test_nothing_that_comes_after_the_cursor_is_drawn_and_the_end_is_the_end(nam
         assert all(mark.x <= line.x1 for mark in marks) and all(bar.x <= line.x1 for bar in bars)
         assert flaws(picture.scene) == []
     last = saga_map(run, cursor=run.end / 1000)
-    assert last.outcome == saga_map(run).outcome and dict(last.graph.nodes(data=True)) == dict(saga_map(run).graph.nodes(data=True))
+    assert last.outcome == saga_map(run).outcome and dict(last.graph.nodes(data=True)) == dict(
+        saga_map(run).graph.nodes(data=True)
+    )
 
 
 def test_what_is_asked_for_and_not_answered_is_in_doubt_until_it_is_resolved():
     run = CASES["led: an answer lost, asked again"].run()
-    states = [saga_map(run, cursor=cursor).graph.nodes["HireBand"] for cursor in (0.2, 0.5, 1.16, 2)]
+    states = [
+        saga_map(run, cursor=cursor).graph.nodes["HireBand"] for cursor in (0.2, 0.5, 1.16, 2)
+    ]
     assert [(state["state"], state["words"]) for state in states] == [
         ("under way", "asked, no answer yet"),
         ("done", "done, no answer"),
@@ -214,16 +236,30 @@ def test_what_is_asked_for_and_not_answered_is_in_doubt_until_it_is_resolved():
 def test_where_the_way_back_stops_is_marked_once_and_who_gave_up_is_not_said_to_be_done():
     deaf = saga_map(danced("", {}, refuse=2, deaf=3).run(6))
     assert [label.text for label in deaf.scene.labels].count("stuck here") == 1
-    flowers, stuck = (next(label for label in deaf.scene.labels if label.text == text) for text in ("FlowersOrdered", "stuck here"))
+    flowers, stuck = (
+        next(label for label in deaf.scene.labels if label.text == text)
+        for text in ("FlowersOrdered", "stuck here")
+    )
     assert stuck.x < flowers.x < stuck.x + 160 and 0 < flowers.y - stuck.y < 30
     graph = saga_map(CASES["led: a compensation fails for ever"].run()).graph
-    assert graph.nodes["PlanWedding"]["words"] == "done, then given up" and graph.nodes["PlanWedding"]["tries"] == 3
+    assert (
+        graph.nodes["PlanWedding"]["words"] == "done, then given up"
+        and graph.nodes["PlanWedding"]["tries"] == 3
+    )
 
 
 def test_two_arrows_from_one_band_to_the_next_do_not_run_on_top_of_each_other():
     scene = saga_map(led("", {}, refuse=2, forward=True).run(6)).scene
-    flats = [(kind, y) for kind in ("message", "undo") for arrow in scene.arrows if arrow.kind == kind for y in flat(arrow)]
-    assert {y for kind, y in flats if kind == "message"}.isdisjoint(y for kind, y in flats if kind == "undo")
+    flats = [
+        (kind, y)
+        for kind in ("message", "undo")
+        for arrow in scene.arrows
+        if arrow.kind == kind
+        for y in flat(arrow)
+    ]
+    assert {y for kind, y in flats if kind == "message"}.isdisjoint(
+        y for kind, y in flats if kind == "undo"
+    )
 
 
 def flat(arrow) -> list[int]:
@@ -242,7 +278,9 @@ def test_what_is_compensated_and_was_never_done_is_drawn_as_that():
         return UNDONE[0](wedding=event.wedding)
 
     picture = saga_map(simulate(system, one_announced))
-    assert picture.scene.labels[0].text == "Wedding w1: HallCancelled compensates what was never done"
+    assert (
+        picture.scene.labels[0].text == "Wedding w1: HallCancelled compensates what was never done"
+    )
     assert picture.graph.nodes["HallBooked"]["state"] == "never done" and flaws(picture.scene) == []
 
 
@@ -306,7 +344,10 @@ def test_a_saga_that_tells_two_ends_is_inconsistent():
 
     picture = saga_map(simulate(system, one_announced))
     assert picture.outcome == "inconsistent"
-    assert picture.scene.labels[0].text == "Wedding w1: ended in two ways, WeddingPlanned and WeddingCalledOff"
+    assert (
+        picture.scene.labels[0].text
+        == "Wedding w1: ended in two ways, WeddingPlanned and WeddingCalledOff"
+    )
 
 
 class IsHallFree(Query, key="wedding"):
@@ -324,15 +365,24 @@ def test_a_question_is_no_step():
         await ctx.ask(IsHallFree(wedding="w1"))
         await one_announced(ctx)
 
-    assert list(saga_map(simulate(system, look_first)).graph) == ["WeddingAnnounced", "HallBooked", "WeddingPlanned"]
+    assert list(saga_map(simulate(system, look_first)).graph) == [
+        "WeddingAnnounced",
+        "HallBooked",
+        "WeddingPlanned",
+    ]
 
 
 def test_who_never_got_a_message_is_where_the_saga_stands_still():
     system = choreographed(3)
     system.topic("halls-facts", confirms=False)
     picture = saga_map(simulate(system, one_announced, faults=["lose halls.publish.HallBooked #1"]))
-    assert picture.scene.labels[0].text == "Wedding w1: stuck, bands never got HallBooked, HallBooked is not compensated"
-    assert [mark.tip for mark in picture.scene.marks if mark.kind == "lost"] == ["bands: never HallBooked never came at 0.12 s"]
+    assert (
+        picture.scene.labels[0].text
+        == "Wedding w1: stuck, bands never got HallBooked, HallBooked is not compensated"
+    )
+    assert [mark.tip for mark in picture.scene.marks if mark.kind == "lost"] == [
+        "bands: never HallBooked never came at 0.12 s"
+    ]
     assert flaws(picture.scene) == []
 
 
@@ -344,7 +394,10 @@ def test_who_tells_of_a_compensation_and_saved_nothing_changed_nothing():
         return UNDONE[0](wedding=event.wedding)
 
     graph = saga_map(simulate(system, one_announced)).graph
-    assert (graph.nodes["HallCancelled"]["state"], graph.nodes["HallCancelled"]["words"]) == ("idle", "changed nothing")
+    assert (graph.nodes["HallCancelled"]["state"], graph.nodes["HallCancelled"]["words"]) == (
+        "idle",
+        "changed nothing",
+    )
     assert graph.nodes["HallBooked"]["state"] == "done"
 
 
@@ -387,14 +440,19 @@ def test_every_mark_of_the_rows_is_in_the_legend(name):
     shapes = {"crash": "cross:", "failed": "triangle:", "dead letter": "square:", "refused": "barred ring:", "no answer": "hourglass:",
               "stopped": "small cross:", "lost": "struck ring:", "doubled": "two dots:", "published": "dot: published"}  # fmt: skip
     legend = " · ".join(label.text for label in scene.labels if label.kind == "caption")
-    assert {mark.kind for mark in scene.marks if mark.y > top and shapes[mark.kind] not in legend} == set()
+    assert {
+        mark.kind for mark in scene.marks if mark.y > top and shapes[mark.kind] not in legend
+    } == set()
 
 
 # -- the ledger
 
 
 def ledger(world):
-    halls, bands = (world.rows(service, "select count(*) from effects where live")[0][0] for service in ("halls", "bands"))
+    halls, bands = (
+        world.rows(service, "select count(*) from effects where live")[0][0]
+        for service in ("halls", "bands")
+    )
     return {"halls": 3 - halls, "money": 100.0 - 30 * bands}
 
 
@@ -410,9 +468,17 @@ def written(picture) -> list[str]:
 
 def test_the_ledger_shows_what_the_books_said_before_and_after_and_should_say():
     compensated = saga_map(CASES["led: refused and compensated"].run(), ledger=ledger)
-    assert written(compensated) == ["before | after | should be", "halls | 3 | 3 | 3 ✓", "money | 100.00 | 100.00 | 100.00 ✓"]
+    assert written(compensated) == [
+        "before | after | should be",
+        "halls | 3 | 3 | 3 ✓",
+        "money | 100.00 | 100.00 | 100.00 ✓",
+    ]
     assert "ledger halls 3, money 100.00" in repr(compensated)
-    assert written(saga_map(CASES["led: done"].run(), ledger=ledger)) == ["before | after", "halls | 3 | 2", "money | 100.00 | 70.00"]
+    assert written(saga_map(CASES["led: done"].run(), ledger=ledger)) == [
+        "before | after",
+        "halls | 3 | 2",
+        "money | 100.00 | 70.00",
+    ]
 
 
 def test_the_ledger_follows_the_cursor():
@@ -428,8 +494,14 @@ def test_what_the_books_should_say_is_said_when_the_saga_is_over():
         return {"bands": (world.rows("bands", "select count(*) from effects where live")[0][0], 0)}
 
     run = CASES["led: refused and compensated"].run()
-    assert written(saga_map(run, ledger=judged, cursor=0.3))[:2] == ["before | now | should be", "bands | 0 | 1 | –"]
-    assert written(saga_map(run, ledger=judged))[:2] == ["before | after | should be", "bands | 0 | 0 | 0 ✓"]
+    assert written(saga_map(run, ledger=judged, cursor=0.3))[:2] == [
+        "before | now | should be",
+        "bands | 0 | 1 | –",
+    ]
+    assert written(saga_map(run, ledger=judged))[:2] == [
+        "before | after | should be",
+        "bands | 0 | 0 | 0 ✓",
+    ]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -443,9 +515,14 @@ def test_nothing_jumps_where_there_are_several_sagas():
 
 def assert_nothing_jumps(run, width):
     story = saga_map(run).story
-    scenes = [saga_map(run, ledger=ledger, cursor=time / 1000, width=width).scene for time in story.times]
+    scenes = [
+        saga_map(run, ledger=ledger, cursor=time / 1000, width=width).scene for time in story.times
+    ]
     names = {step.name for step in story.steps}
-    places = {tuple((label.text, label.x, label.y) for label in scene.labels if label.text in names) for scene in scenes}
+    places = {
+        tuple((label.text, label.x, label.y) for label in scene.labels if label.text in names)
+        for scene in scenes
+    }
     assert len(places) == 1 and len({scene.height for scene in scenes}) == 1
 
 
@@ -458,11 +535,22 @@ def test_five_hundred_sagas_are_a_table_and_the_worst_of_them_drawn_at_once():
     picture = saga_map(run)
     words = [label.text for label in picture.scene.labels]
     assert words[0] == "500 sagas of this run" and words[1] == "inconsistent" and "done" in words
-    assert f"{picture.story.title} (1 of 500 sagas)" in repr(picture) and picture.outcome == "inconsistent"
+    assert (
+        f"{picture.story.title} (1 of 500 sagas)" in repr(picture)
+        and picture.outcome == "inconsistent"
+    )
     assert flaws(picture.scene) == [] and picture.scene.height < 600
     counts = picture.outcomes.outcome.value_counts()
     assert counts.sum() == 500 and counts["done"] > 490 and counts["inconsistent"] >= 1
-    assert list(picture.outcomes.columns) == ["saga", "about", "outcome", "words", "start", "end", "steps"]
+    assert list(picture.outcomes.columns) == [
+        "saga",
+        "about",
+        "outcome",
+        "words",
+        "start",
+        "end",
+        "steps",
+    ]
 
 
 def test_one_of_many_is_shown_by_its_correlation_or_its_key():
@@ -472,7 +560,11 @@ def test_one_of_many_is_shown_by_its_correlation_or_its_key():
 
 
 def test_a_saga_that_came_to_nothing_before_a_word_of_sagas_was_said_is_one_too():
-    run = simulate(choreographed(3), many(2), faults=[f"fail halls.handle.WeddingAnnounced #{n}" for n in (1, 2, 3)])
+    run = simulate(
+        choreographed(3),
+        many(2),
+        faults=[f"fail halls.handle.WeddingAnnounced #{n}" for n in (1, 2, 3)],
+    )
     assert list(saga_map(run).outcomes.words) == ["stuck, halls gave up after 3 tries", "done"]
 
 
@@ -494,7 +586,10 @@ def test_a_run_without_a_saga_is_told_so():
         await ctx.send(AskTheWay())
 
     run = simulate(system, ask)
-    with pytest.raises(Misuse, match="this run has no saga: no message was sent that says compensates=, refuses=, final="):
+    with pytest.raises(
+        Misuse,
+        match="this run has no saga: no message was sent that says compensates=, refuses=, final=",
+    ):
         saga_map(run)
     with pytest.raises(Misuse, match="this run has no saga"):
         saga_map(run, "client-1")
@@ -502,13 +597,19 @@ def test_a_run_without_a_saga_is_told_so():
 
 def test_where_no_class_speaks_of_sagas_it_is_said_how_to_declare_one(monkeypatch):
     monkeypatch.setattr(sagas, "message_types", dict)
-    with pytest.raises(Misuse, match=r"saga_map\(\) finds no message that belongs to a saga; declare the classes first"):
+    with pytest.raises(
+        Misuse,
+        match=r"saga_map\(\) finds no message that belongs to a saga; declare the classes first",
+    ):
         saga_map(CASES["led: done"].run())
 
 
 def test_an_unknown_saga_lists_those_there_are():
     run = simulate(choreographed(3), many(3))
-    with pytest.raises(Misuse, match="no saga 'client-9'; sagas: client-1, client-2, client-3. Did you mean 'client-"):
+    with pytest.raises(
+        Misuse,
+        match="no saga 'client-9'; sagas: client-1, client-2, client-3. Did you mean 'client-",
+    ):
         saga_map(run, "client-9")
     with pytest.raises(Misuse, match="no saga 'w9'; sagas: w1, w2, w3"):
         saga_map(run, "w9")
@@ -516,7 +617,10 @@ def test_an_unknown_saga_lists_those_there_are():
 
 def going_round(times: int | None) -> System:
     system = System("round")
-    halls, bands = system.service("halls", schema="create table asked (n int)"), system.service("bands")
+    halls, bands = (
+        system.service("halls", schema="create table asked (n int)"),
+        system.service("bands"),
+    )
 
     @halls.on(WeddingAnnounced)
     def book(event):
@@ -540,9 +644,17 @@ def test_a_saga_that_goes_round_and_round_is_no_endless_picture():
     with pytest.raises(Misuse) as stopped:
         simulate(going_round(None), one_announced)
     picture = saga_map(stopped.value.run)
-    assert picture.scene.labels[0].text == "Wedding w1: goes round in a circle, BandHired leads to HallBooked again: 499 times"
-    assert list(picture.graph.edges) == [("WeddingAnnounced", "HallBooked"), ("HallBooked", "BandHired")]
-    assert [arrow.tip for arrow in picture.scene.arrows if arrow.kind == "again"] == ["BandHired led to HallBooked again, 499 times"]
+    assert (
+        picture.scene.labels[0].text
+        == "Wedding w1: goes round in a circle, BandHired leads to HallBooked again: 499 times"
+    )
+    assert list(picture.graph.edges) == [
+        ("WeddingAnnounced", "HallBooked"),
+        ("HallBooked", "BandHired"),
+    ]
+    assert [arrow.tip for arrow in picture.scene.arrows if arrow.kind == "again"] == [
+        "BandHired led to HallBooked again, 499 times"
+    ]
     assert flaws(picture.scene) == []
     assert len(list(picture.scene.items())) < 100
     assert flaws(saga_map(simulate(going_round(3), one_announced)).scene) == []
@@ -553,7 +665,10 @@ def test_messages_that_cause_each_other_do_no_harm():
 
     @system.service("halls").on(WeddingAnnounced)
     async def book(event, ctx):
-        one, other = ctx.envelope(DONE[0](wedding=event.wedding)), ctx.envelope(DONE[1](wedding=event.wedding))
+        one, other = (
+            ctx.envelope(DONE[0](wedding=event.wedding)),
+            ctx.envelope(DONE[1](wedding=event.wedding)),
+        )
         one.causation, other.causation = other.id, one.id
         await ctx.publish(one)
         await ctx.publish(other)
@@ -583,10 +698,17 @@ def test_under_every_single_fault_nothing_is_drawn_as_well_that_a_claim_calls_br
         run = simulate(system, workload, faults=schedule.faults)
         word = outcome(stories(run)[0]).word
         assert saga_map(run).outcome == word
-        assert not (word in WELL and "broken" in schedule.outcomes), (schedule.faults, schedule.outcomes)
+        assert not (word in WELL and "broken" in schedule.outcomes), (
+            schedule.faults,
+            schedule.outcomes,
+        )
         assert not (word == "stuck" and schedule.outcomes[0] == "holds"), schedule.faults
         words.add(word)
-    assert words <= WELL if name in ("led", "led, refused", "led, giving up", "danced", "danced, refused") else not words <= WELL
+    assert (
+        words <= WELL
+        if name in ("led", "led, refused", "led, giving up", "danced", "danced, refused")
+        else not words <= WELL
+    )
 
 
 def test_a_step_is_a_command_and_the_events_that_tell_how_it_ended():
@@ -655,13 +777,21 @@ def with_timer(slow: bool) -> System:
 
 def test_a_timer_of_who_sent_a_command_is_a_time_out():
     late, quick = (saga_map(simulate(with_timer(slow), one_announced)) for slow in (True, False))
-    assert [label.text for label in quick.scene.labels if label.kind == "title"] == ["Wedding w1: done"]
+    assert [label.text for label in quick.scene.labels if label.kind == "title"] == [
+        "Wedding w1: done"
+    ]
     assert list(quick.graph.nodes) == ["WeddingAnnounced", "BookHall", "WeddingPlanned"]
     assert "HallBooked" not in quick.graph and "RemindMe" not in quick.graph
-    assert [label.text for label in late.scene.labels if label.kind == "title"] == ["Wedding w1: done, BookHall 0.49 s late"]
-    assert [mark.tip for mark in late.scene.marks if mark.kind == "no answer"] == ["BookHall: no answer RemindMe at 1.05 s"]
+    assert [label.text for label in late.scene.labels if label.kind == "title"] == [
+        "Wedding w1: done, BookHall 0.49 s late"
+    ]
+    assert [mark.tip for mark in late.scene.marks if mark.kind == "no answer"] == [
+        "BookHall: no answer RemindMe at 1.05 s"
+    ]
     waiting = simulate(with_timer(True), one_announced)
-    assert [saga_map(waiting, cursor=t).graph.nodes["BookHall"]["state"] for t in (0.5, 1.3, 1.6)] == ["under way", "in doubt", "done"]
+    assert [
+        saga_map(waiting, cursor=t).graph.nodes["BookHall"]["state"] for t in (0.5, 1.3, 1.6)
+    ] == ["under way", "in doubt", "done"]
 
 
 def test_a_coordinator_that_goes_on_by_a_tick_tells_one_story():
@@ -695,7 +825,11 @@ def test_a_coordinator_that_goes_on_by_a_tick_tells_one_story():
 
         service.handles(COMMANDS[number])(do)
     picture = saga_map(simulate(system, one_wedding))
-    assert list(picture.graph.edges) == [("PlanWedding", "BookHall"), ("BookHall", "HireBand"), ("HireBand", "WeddingPlanned")]
+    assert list(picture.graph.edges) == [
+        ("PlanWedding", "BookHall"),
+        ("BookHall", "HireBand"),
+        ("HireBand", "WeddingPlanned"),
+    ]
     assert picture.outcome == "done" and picture.scene.labels[0].text == "Wedding w1: done"
     assert [bar for bar in picture.story.steps[-1].bars] == []
 

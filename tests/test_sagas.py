@@ -143,7 +143,11 @@ def test_a_step_that_its_service_does_again_is_done_twice():
     def charge_again(db, order_id):
         return charge(db, order_id) and db.execute("update charges set amount = amount + 20")
 
-    run = simulate(orchestrated(charge=charge_again), orders("o1"), faults=["drop payments.reply.ChargePayment #1"])
+    run = simulate(
+        orchestrated(charge=charge_again),
+        orders("o1"),
+        faults=["drop payments.reply.ChargePayment #1"],
+    )
     [saga] = sagas_of(run)
     assert len(saga.times(saga.told("ChargePayment")[0])) == 2
 
@@ -158,10 +162,16 @@ def test_a_compensation_in_two_transactions_that_a_crash_parts_is_done_once():
     @system.services["payments"].handles(RefundPayment)
     async def refund(command, ctx):
         with ctx.database as db:
-            db.execute("update charges set amount = 1 where amount = 20 and order_id = ?", (command.order_id,))
+            db.execute(
+                "update charges set amount = 1 where amount = 20 and order_id = ?",
+                (command.order_id,),
+            )
         await ctx.publish(RefundBegun(order_id=command.order_id))
         with ctx.database as db:
-            db.execute("update charges set amount = 0 where amount = 1 and order_id = ?", (command.order_id,))
+            db.execute(
+                "update charges set amount = 0 where amount = 1 and order_id = ?",
+                (command.order_id,),
+            )
         return "done"
 
     for fault in ("crash payments.publish.RefundBegun #1", "crash payments.save.RefundPayment #2"):
@@ -181,7 +191,9 @@ def test_a_service_knows_what_it_heard_of_and_what_led_to_that():
 
 
 def test_the_evidence_against_the_order_of_compensations_names_both_steps_and_moments():
-    verdict = simulate(orchestrated(led(back=lambda done: done)), orders("far")).check(claims.compensated_in_reverse())
+    verdict = simulate(orchestrated(led(back=lambda done: done)), orders("far")).check(
+        claims.compensated_in_reverse()
+    )
     assert verdict.cause == (
         "in the saga of client-1 (far) ReserveInventory was compensated at 0.09 s, before ChargePayment, "
         "which depends on it (at 0.11 s)"
@@ -194,10 +206,16 @@ def test_the_evidence_against_the_order_of_compensations_names_both_steps_and_mo
 def test_a_saga_that_says_two_ends_is_settled_wrongly_and_one_that_says_one_end_twice_is_not():
     async def place(command, ctx):
         end = OrderCompleted(order_id=command.order_id)
-        return [end, OrderCancelled(order_id=command.order_id) if command.order_id == "far" else end]
+        return [
+            end,
+            OrderCancelled(order_id=command.order_id) if command.order_id == "far" else end,
+        ]
 
     verdict = simulate(orchestrated(place), ORDERS).check(claims.saga_settled())
-    assert verdict.cause == "the saga of client-2 (far) was settled by OrderCompleted and by OrderCancelled"
+    assert (
+        verdict.cause
+        == "the saga of client-2 (far) was settled by OrderCompleted and by OrderCancelled"
+    )
 
 
 def test_what_is_in_doubt_may_be_taken_back_and_what_was_never_asked_for_may_not():

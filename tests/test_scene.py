@@ -16,7 +16,11 @@ def test_a_scene_says_what_is_wrong_with_it():
     scene = Scene(
         100,
         100,
-        labels=[Label(10, 10, "one", "handled"), Label(12, 12, "two", "handled"), Label(90, 50, "three", "handled")],
+        labels=[
+            Label(10, 10, "one", "handled"),
+            Label(12, 12, "two", "handled"),
+            Label(90, 50, "three", "handled"),
+        ],
     )
     assert len(flaws(scene)) == 2
 
@@ -27,11 +31,15 @@ def test_words_are_never_wider_than_measured():
 
     text = "".join(map(chr, range(32, 127))) + "…·×→éÖßΩжא日"
     for bold in (False, True):
-        font = FT2Font(findfont(FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")))
+        font = FT2Font(
+            findfont(FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal"))
+        )
         font.set_size(100, 72)
         for char in text:
             if ord(char) in font.get_charmap():
-                width = font.load_char(ord(char), flags=LoadFlags.NO_HINTING).linearHoriAdvance / 65536
+                width = (
+                    font.load_char(ord(char), flags=LoadFlags.NO_HINTING).linearHoriAdvance / 65536
+                )
                 assert width <= text_width(char, 100, bold) + 0.01, char
 
 
@@ -63,11 +71,22 @@ def test_words_wrap_into_lines_that_fit():
 
 
 def test_numbers_are_said_as_people_say_them():
-    assert [seconds(ms) for ms in (0, 5, 20, 1500, 60_000)] == ["0 s", "0.005 s", "0.02 s", "1.5 s", "60 s"]
-    assert (counted(1, "crash", "crashes"), counted(2_000, "crash", "crashes")) == ("1 crash", "2,000 crashes")
+    assert [seconds(ms) for ms in (0, 5, 20, 1500, 60_000)] == [
+        "0 s",
+        "0.005 s",
+        "0.02 s",
+        "1.5 s",
+        "60 s",
+    ]
+    assert (counted(1, "crash", "crashes"), counted(2_000, "crash", "crashes")) == (
+        "1 crash",
+        "2,000 crashes",
+    )
 
 
-@pytest.mark.parametrize("layer", ["lanes", "lines", "spans", "arrows", "bars", "traces", "labels", "marks"])
+@pytest.mark.parametrize(
+    "layer", ["lanes", "lines", "spans", "arrows", "bars", "traces", "labels", "marks"]
+)
 def test_the_digest_changes_with_every_item_that_is_shown(layer):
     digests = {everything().digest}
     for number in range(len(getattr(everything(), layer))):

@@ -19,14 +19,22 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 NEEDED = [
     Requirement(line)
-    for line in [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["test"]]
+    for line in [
+        *PROJECT["project"]["dependencies"],
+        *PROJECT["project"]["optional-dependencies"]["test"],
+    ]
 ]
-PINS = {canonicalize_name(pin.name): pin for pin in map(Requirement, PROJECT["tool"]["uv"]["constraint-dependencies"])}
+PINS = {
+    canonicalize_name(pin.name): pin
+    for pin in map(Requirement, PROJECT["tool"]["uv"]["constraint-dependencies"])
+}
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 
 
 def tracked() -> list[str]:
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
     if listed.returncode:
         pytest.skip("this folder is no git clone, so there is no list of tracked files to look at")
     return listed.stdout.splitlines()
@@ -63,7 +71,9 @@ def test_nothing_tracked_names_a_package_host_or_this_machines_python():
 
 @pytest.mark.parametrize("workflow_python", ["3.11", "3.12", "3.13"])
 def test_the_workflow_runs_on_every_supported_system_and_python(workflow_python):
-    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    workflow = yaml.safe_load(
+        (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    )
     matrix = workflow["jobs"]["pinned"]["strategy"]["matrix"]
     assert workflow_python in matrix["python"]
     assert {system.split("-")[0] for system in matrix["os"]} == {"ubuntu", "macos", "windows"}
@@ -74,7 +84,9 @@ def test_the_workflow_runs_on_every_supported_system_and_python(workflow_python)
 
 def jupyter_config(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    return PyFileConfigLoader("jupyter_lab_config.py", path=str(ROOT / "etc" / "jupyter")).load_config()
+    return PyFileConfigLoader(
+        "jupyter_lab_config.py", path=str(ROOT / "etc" / "jupyter")
+    ).load_config()
 
 
 @pytest.mark.parametrize("started_in", [".", "notebooks", "docs/decisions"])
@@ -88,8 +100,16 @@ def test_jupyter_lab_opens_the_start_page_from_anywhere_in_the_course(started_in
 def test_jupyter_lab_keeps_its_token_and_listens_on_this_computer_only(monkeypatch):
     config = jupyter_config(ROOT, monkeypatch)
     assert config.ServerApp.ip == "127.0.0.1"
-    assert set(config) == {"ServerApp", "LabApp"}  # nothing about IdentityProvider: the token stays as Jupyter has it
-    assert set(config.ServerApp) == {"root_dir", "allow_root", "ip", "kernel_websocket_connection_class"}
+    assert set(config) == {
+        "ServerApp",
+        "LabApp",
+    }  # nothing about IdentityProvider: the token stays as Jupyter has it
+    assert set(config.ServerApp) == {
+        "root_dir",
+        "allow_root",
+        "ip",
+        "kernel_websocket_connection_class",
+    }
 
 
 def test_outside_the_course_jupyter_lab_is_left_alone(tmp_path, monkeypatch):
@@ -101,15 +121,22 @@ def test_the_environment_holds_the_configuration_as_it_stands_here():
     for shipped in (ROOT / "etc" / "jupyter").rglob("*.*"):
         copy = installed / shipped.relative_to(ROOT / "etc" / "jupyter")
         if shipped.is_file():
-            assert copy.read_bytes() == shipped.read_bytes(), f"install anew: {copy.name} is older than the repository's"
+            assert copy.read_bytes() == shipped.read_bytes(), (
+                f"install anew: {copy.name} is older than the repository's"
+            )
 
 
 def test_jupyterlab_fetches_no_news():
-    from jupyterlab_server.settings_utils import _get_overrides  # what JupyterLab itself asks at its start
+    from jupyterlab_server.settings_utils import (
+        _get_overrides,
+    )  # what JupyterLab itself asks at its start
 
     overrides, error = _get_overrides("")
     assert not error
-    assert overrides["@jupyterlab/apputils-extension:notification"] == {"fetchNews": "false", "checkForUpdates": False}
+    assert overrides["@jupyterlab/apputils-extension:notification"] == {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+    }
     shipped = ROOT / "etc/jupyter/labconfig/default_setting_overrides.d/edalab.json"
     assert json.loads(shipped.read_text(encoding="utf-8")).items() <= overrides.items()
 

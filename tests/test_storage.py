@@ -24,13 +24,34 @@ CHANGES = [
     ("update or replace stored_events set position = 1 where position = 2", "none is changed"),
     ("delete from stored_events", "none is deleted"),
     ("delete from stored_events where position = 3", "none is deleted"),
-    ("insert or replace into stored_events select * from stored_events where position = 1", "append a new one"),
-    ("replace into stored_events select 4, stream, 1, type, schema, '{}', 0, 9, null, null, null from stored_events", "append a new one"),
-    ("replace into stored_events select 1, 'b', 1, type, schema, '{}', 0, 9, null, null, null from stored_events", "append a new one"),
-    ("replace into stored_events select 4, 'b', 1, type, schema, '{}', 0, 9, 'mine', null, null from stored_events", "append a new one"),
-    ("insert or ignore into stored_events select * from stored_events where position = 1", "append a new one"),
-    ("insert into stored_events select 9, 'b', 1, type, schema, data, 0, 9, null, null, null from stored_events", "append a new one"),
-    ("insert into stored_events select 4, 'b', 2, type, schema, data, 0, 9, null, null, null from stored_events", "append a new one"),
+    (
+        "insert or replace into stored_events select * from stored_events where position = 1",
+        "append a new one",
+    ),
+    (
+        "replace into stored_events select 4, stream, 1, type, schema, '{}', 0, 9, null, null, null from stored_events",
+        "append a new one",
+    ),
+    (
+        "replace into stored_events select 1, 'b', 1, type, schema, '{}', 0, 9, null, null, null from stored_events",
+        "append a new one",
+    ),
+    (
+        "replace into stored_events select 4, 'b', 1, type, schema, '{}', 0, 9, 'mine', null, null from stored_events",
+        "append a new one",
+    ),
+    (
+        "insert or ignore into stored_events select * from stored_events where position = 1",
+        "append a new one",
+    ),
+    (
+        "insert into stored_events select 9, 'b', 1, type, schema, data, 0, 9, null, null, null from stored_events",
+        "append a new one",
+    ),
+    (
+        "insert into stored_events select 4, 'b', 2, type, schema, data, 0, 9, null, null, null from stored_events",
+        "append a new one",
+    ),
     (
         "insert into stored_events select * from stored_events where true on conflict (position) do update set data = '{}'",
         "append a new one",
@@ -39,12 +60,16 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("sql", "words"), CHANGES)
-@pytest.mark.parametrize("way", ["its own connection", "another one", "one that fires triggers again"])
+@pytest.mark.parametrize(
+    "way", ["its own connection", "another one", "one that fires triggers again"]
+)
 def test_the_database_refuses_to_change_or_forget_a_fact(tmp_path, sql, words, way):
     store = account(1, 2, place=tmp_path / "bank.db")
     store.append("account-7", [Debited(amount=1)], recorded=9, ids=["mine"])
     before = store.connection.execute("select * from stored_events").fetchall()
-    connection = store.connection if way == "its own connection" else sqlite3.connect(tmp_path / "bank.db")
+    connection = (
+        store.connection if way == "its own connection" else sqlite3.connect(tmp_path / "bank.db")
+    )
     if way == "one that fires triggers again":
         connection.execute("pragma recursive_triggers = on")
     with pytest.raises(sqlite3.IntegrityError, match=words):
@@ -83,7 +108,10 @@ def test_two_connections_see_each_others_events_and_do_not_overwrite(tmp_path):
     one.append("account-7", [Credited(amount=100)], 0, recorded=0)
     assert other.version("account-7") == 1
     other.append("account-7", [Debited(amount=80)], 1, recorded=1)
-    with pytest.raises(ConcurrencyError, match="is at version 2, not 1; stored since: .*Debited.*; not appended: Debited"):
+    with pytest.raises(
+        ConcurrencyError,
+        match="is at version 2, not 1; stored since: .*Debited.*; not appended: Debited",
+    ):
         one.append("account-7", [Debited(amount=50)], 1, recorded=1)
     assert other.state("account-7", balance, 0) == one.state("account-7", balance, 0) == 20
 
@@ -101,7 +129,9 @@ def test_tables_that_were_rolled_back_are_made_again(tmp_path):
     store.connection.execute("begin")
     store.append("account-7", [Credited(amount=1)], recorded=0)
     store.connection.execute("rollback")
-    assert store.read() == [] and store.append("account-7", [Credited(amount=1)], 0, recorded=0) == 1
+    assert (
+        store.read() == [] and store.append("account-7", [Credited(amount=1)], 0, recorded=0) == 1
+    )
 
 
 def test_a_connection_of_the_learners_own_is_used_as_it_is(tmp_path):
@@ -157,7 +187,9 @@ while True:
 def test_a_process_killed_in_mid_append_leaves_nothing_half_written(tmp_path):
     dice, path, done, kills = Random(0), tmp_path / "bank.db", 0, 0
     for _ in range(25):
-        writer = subprocess.Popen([sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE, text=True)
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE, text=True
+        )
         writer.stdout.readline()
         time.sleep(dice.random() * 0.05)
         os.kill(writer.pid, signal.SIGKILL)
@@ -169,13 +201,20 @@ def test_a_process_killed_in_mid_append_leaves_nothing_half_written(tmp_path):
             continue
         with EventStore(path) as store:
             facts = store.read("account-7")
-            assert len(facts) % 7 == 0 and len(facts) // 7 >= done  # whole batches, and none that was said to be there is lost
-            assert [(fact.data["batch"], fact.data["of"]) for fact in facts] == [divmod(n, 7) for n in range(len(facts))]
+            assert (
+                len(facts) % 7 == 0 and len(facts) // 7 >= done
+            )  # whole batches, and none that was said to be there is lost
+            assert [(fact.data["batch"], fact.data["of"]) for fact in facts] == [
+                divmod(n, 7) for n in range(len(facts))
+            ]
             assert store.connection.execute("pragma integrity_check").fetchone() == ("ok",)
             done = len(facts) // 7
     assert kills > 10 and done > kills
     with EventStore(path) as store:
-        assert store.append("account-7", [Credited(amount=1)], done * 7, recorded=10**6) == done * 7 + 1
+        assert (
+            store.append("account-7", [Credited(amount=1)], done * 7, recorded=10**6)
+            == done * 7 + 1
+        )
 
 
 # -- what is no store
@@ -217,16 +256,38 @@ def damaged(path):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (foreign, ["bank.db is a database of something else (tables: cats)", "a file of its own", "or pass a sqlite3 connection"]),
-        (newer, ["bank.db was written by a newer edalab (layout 2, this one knows 1)", "update edalab"]),
-        (lambda path: path.write_text("amount,currency\n" * 500), ["bank.db is no event store that can be read", "left as it is"]),
+        (
+            foreign,
+            [
+                "bank.db is a database of something else (tables: cats)",
+                "a file of its own",
+                "or pass a sqlite3 connection",
+            ],
+        ),
+        (
+            newer,
+            ["bank.db was written by a newer edalab (layout 2, this one knows 1)", "update edalab"],
+        ),
+        (
+            lambda path: path.write_text("amount,currency\n" * 500),
+            ["bank.db is no event store that can be read", "left as it is"],
+        ),
         (lambda path: path.write_bytes(b"\0\1\2"), ["bank.db", "no event store that can be read"]),
         (lambda path: path.mkdir(), ["is a folder; an event store is a file"]),
         (cut_at(0.001), ["bank.db is no event store that can be read"]),
         (cut_at(0.5), ["bank.db is no event store that can be read"]),
         (cut_at(0.9999), ["bank.db is cut off", "its last page is not complete"]),
     ],
-    ids=["foreign", "newer", "a text", "bytes", "a folder", "cut off at the beginning", "cut off at half", "cut off near its end"],
+    ids=[
+        "foreign",
+        "newer",
+        "a text",
+        "bytes",
+        "a folder",
+        "cut off at the beginning",
+        "cut off at half",
+        "cut off near its end",
+    ],
 )
 def test_a_file_that_is_no_store_is_told_and_left_as_it_is(tmp_path, make, words):
     path = tmp_path / "bank.db"
@@ -248,16 +309,29 @@ def test_a_file_cut_off_anywhere_is_never_read_as_if_it_were_whole(tmp_path):
 def test_pages_that_were_overwritten_are_told_when_they_are_read(tmp_path):
     path = tmp_path / "bank.db"
     damaged(path)
-    refused(lambda: EventStore(path).read(), "bank.db is no event store that can be read", "malformed")
+    refused(
+        lambda: EventStore(path).read(), "bank.db is no event store that can be read", "malformed"
+    )
 
 
 def test_a_folder_that_is_not_there(tmp_path):
-    refused(lambda: EventStore(tmp_path / "no" / "bank.db"), "no folder", "for the event store 'bank.db'", "make it first")
+    refused(
+        lambda: EventStore(tmp_path / "no" / "bank.db"),
+        "no folder",
+        "for the event store 'bank.db'",
+        "make it first",
+    )
 
 
-@pytest.mark.parametrize("place", [None, 7, b"bank.db", ["bank.db"], sqlite3.connect(":memory:").cursor(), EventStore])
+@pytest.mark.parametrize(
+    "place", [None, 7, b"bank.db", ["bank.db"], sqlite3.connect(":memory:").cursor(), EventStore]
+)
 def test_a_place_that_is_none(place):
-    refused(lambda: EventStore(place), "EventStore takes the path of a file, ':memory:', a sqlite3 connection", "with ctx.database as db")
+    refused(
+        lambda: EventStore(place),
+        "EventStore takes the path of a file, ':memory:', a sqlite3 connection",
+        "with ctx.database as db",
+    )
 
 
 def test_a_file_that_may_only_be_read_can_be_read(tmp_path, monkeypatch):
@@ -280,7 +354,9 @@ def test_who_may_only_read_a_file_sees_what_its_writer_just_stored(tmp_path, mon
     path = tmp_path / "bank.db"
     writer = account(1, 2, place=path)
     monkeypatch.setattr(os, "access", lambda *_: False)
-    assert EventStore(path).state("account-7", balance, 0) == 3  # and not nothing: it all is in the file beside it
+    assert (
+        EventStore(path).state("account-7", balance, 0) == 3
+    )  # and not nothing: it all is in the file beside it
     writer.append("account-7", [Credited(amount=3)], recorded=9)
     assert EventStore(path).state("account-7", balance, 0) == 6
 
@@ -291,7 +367,9 @@ def test_a_locked_file_is_told_and_nothing_is_lost(tmp_path):
     one.connection.execute("begin immediate")
     other.connection.execute("pragma busy_timeout = 10")
     write = lambda: other.append("account-7", [Credited(amount=2)], recorded=1)  # noqa: E731
-    refused(write, "bank.db is locked: another connection is writing to it", "try again when it is done")
+    refused(
+        write, "bank.db is locked: another connection is writing to it", "try again when it is done"
+    )
     assert len(other.read()) == 1 and not other.connection.in_transaction
     one.connection.execute("rollback")
     assert write() == 2
@@ -316,7 +394,10 @@ def test_a_commit_that_fails_is_rolled_back():
     store = EventStore(connection)
     store.append("account-7", [Credited(amount=1)], recorded=0)
     connection.full = True
-    refused(lambda: store.append("account-7", [Credited(amount=2)], recorded=1), "database or disk is full; nothing was changed")
+    refused(
+        lambda: store.append("account-7", [Credited(amount=2)], recorded=1),
+        "database or disk is full; nothing was changed",
+    )
     assert not connection.in_transaction and len(store) == 1
     connection.full = False
     assert store.append("account-7", [Credited(amount=2)], recorded=1) == 2
@@ -325,7 +406,12 @@ def test_a_commit_that_fails_is_rolled_back():
 def test_a_closed_store_says_so(tmp_path):
     store = account(1, place=tmp_path / "bank.db")
     store.close()
-    for use in (lambda: store.read(), lambda: len(store), lambda: store.append("a", [Credited(amount=1)], recorded=1), lambda: [*store.follow("x")]):
+    for use in (
+        lambda: store.read(),
+        lambda: len(store),
+        lambda: store.append("a", [Credited(amount=1)], recorded=1),
+        lambda: [*store.follow("x")],
+    ):
         refused(use, "bank.db was closed; open it again")
     assert "was closed" in repr(store)
 
@@ -345,7 +431,10 @@ def test_a_table_that_only_has_the_name_is_not_written_to():
     store = EventStore(connection)
     for use in (lambda: store.read(), lambda: store.append("a", [Credited(amount=1)], recorded=1)):
         refused(use, "has a table of its own where the event store's would be", "rename that table")
-    assert connection.execute("select count(*) from stored_events").fetchone() == (0,) and not connection.in_transaction
+    assert (
+        connection.execute("select count(*) from stored_events").fetchone() == (0,)
+        and not connection.in_transaction
+    )
 
 
 def test_the_columns_are_those_of_the_table():

@@ -4,7 +4,17 @@ fall together, under every single fault."""
 import pytest
 from bookkeeping import Credited, balance, refused
 
-from edalab import Claim, Command, ConcurrencyError, EventStore, Misuse, Query, System, explore, simulate
+from edalab import (
+    Claim,
+    Command,
+    ConcurrencyError,
+    EventStore,
+    Misuse,
+    Query,
+    System,
+    explore,
+    simulate,
+)
 
 
 class Credit(Command):
@@ -35,7 +45,9 @@ def keep(ctx, amount):
 def project(ctx):
     with ctx.database as db:
         for fact in EventStore(db).follow("totals"):
-            db.execute("update totals set total = total + ?, events = events + 1", (fact.event.amount,))
+            db.execute(
+                "update totals set total = total + ?, events = events + 1", (fact.event.amount,)
+            )
 
 
 def a_bank(credit=keep, tick=None, replicas=1):
@@ -62,7 +74,11 @@ def store_of(run) -> EventStore:
 @Claim("what is appended and what is written beside it are the same", about=Credit)
 def together(run):
     written = run.rows("accounts", "select message, version from ledger order by version")
-    stored = [(fact.causation, fact.version) for fact in store_of(run).read("account-7") if fact.version % 2 == 0]
+    stored = [
+        (fact.causation, fact.version)
+        for fact in store_of(run).read("account-7")
+        if fact.version % 2 == 0
+    ]
     return [] if written == stored else [f"{written} beside {stored}"]
 
 
@@ -70,7 +86,11 @@ def together(run):
 def once(run):
     [(total, events)] = run.rows("accounts", "select total, events from totals")
     store = store_of(run)
-    return [] if (total, events) == (store.state("account-7", balance, 0), len(store)) else [f"{events} of {len(store)}"]
+    return (
+        []
+        if (total, events) == (store.state("account-7", balance, 0), len(store))
+        else [f"{events} of {len(store)}"]
+    )
 
 
 @Claim("the reader has seen everything in the end", about=Credit)
@@ -81,7 +101,11 @@ def caught_up(run):
 @pytest.mark.parametrize("replicas", [1, 2])
 def test_appending_and_the_rest_of_the_transaction_stand_or_fall_together(replicas):
     result = explore(a_bank(replicas=replicas), three, claims=[together])
-    assert len(result.schedules) > 20 and not result.broken(together) and not any(s.endless for s in result.schedules)
+    assert (
+        len(result.schedules) > 20
+        and not result.broken(together)
+        and not any(s.endless for s in result.schedules)
+    )
     assert any("save" in str(schedule.faults) for schedule in result.schedules)
 
 
@@ -98,8 +122,16 @@ def test_two_transactions_do_not():
 def test_a_reader_catches_up_and_goes_on_across_every_crash_and_applies_nothing_twice():
     result = explore(a_bank(tick=project), three, claims=[once, caught_up])
     struck = {str(fault) for schedule in result.schedules for fault in schedule.faults}
-    assert {"crash accounts.save.look", "crash accounts.handle.look", "crash accounts.save.Credit"} <= {one.partition(" #")[0] for one in struck}
-    assert not result.broken(once) and not result.broken(caught_up) and not any(s.endless for s in result.schedules)
+    assert {
+        "crash accounts.save.look",
+        "crash accounts.handle.look",
+        "crash accounts.save.Credit",
+    } <= {one.partition(" #")[0] for one in struck}
+    assert (
+        not result.broken(once)
+        and not result.broken(caught_up)
+        and not any(s.endless for s in result.schedules)
+    )
 
 
 def test_a_checkpoint_in_another_transaction_than_the_read_model_applies_twice_or_never():
@@ -107,7 +139,9 @@ def test_a_checkpoint_in_another_transaction_than_the_read_model_applies_twice_o
         with ctx.database as db:
             store = EventStore(db)
             for fact in store.read(after=store.checkpoint("totals")):
-                db.execute("update totals set total = total + ?, events = events + 1", (fact.event.amount,))
+                db.execute(
+                    "update totals set total = total + ?, events = events + 1", (fact.event.amount,)
+                )
         with ctx.database as db:
             list(EventStore(db).follow("totals"))
 
@@ -116,7 +150,9 @@ def test_a_checkpoint_in_another_transaction_than_the_read_model_applies_twice_o
             facts = list(EventStore(db).follow("totals"))
         with ctx.database as db:
             for fact in facts:
-                db.execute("update totals set total = total + ?, events = events + 1", (fact.event.amount,))
+                db.execute(
+                    "update totals set total = total + ?, events = events + 1", (fact.event.amount,)
+                )
 
     for tick in (first_the_model, first_the_checkpoint):
         result = explore(a_bank(tick=tick), three, claims=[once, caught_up])
@@ -125,7 +161,11 @@ def test_a_checkpoint_in_another_transaction_than_the_read_model_applies_twice_o
 
 def test_a_tick_that_finds_nothing_to_follow_does_nothing_and_the_run_ends():
     run = simulate(a_bank(tick=project), three)
-    looks = [s for s in run.journal if s.envelope is not None and s.envelope.type == "look" and s.step == "save"]
+    looks = [
+        s
+        for s in run.journal
+        if s.envelope is not None and s.envelope.type == "look" and s.step == "save"
+    ]
     assert 0 < len(looks) <= 3 and run.end < 4000
 
     async def nothing(ctx):
@@ -167,7 +207,9 @@ def test_a_conflict_is_a_failure_that_is_tried_again_with_what_is_there_by_then(
             version = EventStore(db).version("account-7")
         await ctx.ask(Check(), timeout=5)
         with ctx.database as db:
-            EventStore(db).append("account-7", [Credited(amount=command.amount)], expected_version=version)
+            EventStore(db).append(
+                "account-7", [Credited(amount=command.amount)], expected_version=version
+            )
 
     async def two(ctx):
         await ctx.send(Credit(amount=1))
@@ -175,7 +217,10 @@ def test_a_conflict_is_a_failure_that_is_tried_again_with_what_is_there_by_then(
 
     run = simulate(bank, two)
     [failure] = run.failures
-    assert isinstance(failure.error, ConcurrencyError) and store_of(run).state("account-7", balance, 0) == 11
+    assert (
+        isinstance(failure.error, ConcurrencyError)
+        and store_of(run).state("account-7", balance, 0) == 11
+    )
 
 
 def always(query):
@@ -190,7 +235,9 @@ def test_an_exception_after_appending_takes_the_event_back():
                 raise ValueError("no")
 
     run = simulate(a_bank(fails), three)
-    assert len(run.failures) == 3 and [fact.data["amount"] for fact in store_of(run).read("account-7")] == [1, 10, 100]
+    assert len(run.failures) == 3 and [
+        fact.data["amount"] for fact in store_of(run).read("account-7")
+    ] == [1, 10, 100]
 
 
 # -- looking at a run
@@ -206,22 +253,41 @@ def test_the_store_of_a_run_is_read_and_not_written():
     ):
         with pytest.raises(Exception, match="can only be read|readonly"):
             write()
-    refused(lambda: store.append("account-7", [Credited(amount=1)], recorded=100), "can only be read (a run's database")
-    assert store.state("account-7", balance, 0) == 222 and len(store.table("account-7", balance, 0)) == 6
+    refused(
+        lambda: store.append("account-7", [Credited(amount=1)], recorded=100),
+        "can only be read (a run's database",
+    )
+    assert (
+        store.state("account-7", balance, 0) == 222
+        and len(store.table("account-7", balance, 0)) == 6
+    )
     assert list(store.follow("totals")) == [] and store.lag("nobody") == 6
     refused(lambda: list(store.follow("nobody")), "can only be read")
 
 
 def test_the_store_as_it_was_at_a_moment_of_the_run():
     run = simulate(a_bank(tick=project), three, faults=["crash accounts.save.Credit #2"])
-    saved = [s.time / 1000 for s in run.journal if s.step == "save" and s.fault is None and s.envelope.type == "Credit"]
+    saved = [
+        s.time / 1000
+        for s in run.journal
+        if s.step == "save" and s.fault is None and s.envelope.type == "Credit"
+    ]
     before = EventStore(run.at(saved[0] - 0.001).database("accounts"))
-    assert repr(before) == "<EventStore: 0 events in 0 streams>" and before.read() == [] and before.lag("totals") == 0
+    assert (
+        repr(before) == "<EventStore: 0 events in 0 streams>"
+        and before.read() == []
+        and before.lag("totals") == 0
+    )
     for number, second in enumerate(saved, 1):
         store = EventStore(run.at(second).database("accounts"))
         assert store.version("account-7") == 2 * number
-        assert store.state("account-7", balance, 0) == store_of(run).state("account-7", balance, 0, as_of=second)
-        refused(lambda store=store: store.append("account-7", [Credited(amount=1)], recorded=100), "can only be read")
+        assert store.state("account-7", balance, 0) == store_of(run).state(
+            "account-7", balance, 0, as_of=second
+        )
+        refused(
+            lambda store=store: store.append("account-7", [Credited(amount=1)], recorded=100),
+            "can only be read",
+        )
 
 
 # -- mistakes
@@ -233,8 +299,17 @@ def in_a_handler(use, *words):
 
 
 def test_a_store_is_opened_with_the_transaction():
-    in_a_handler(lambda ctx, amount: EventStore(ctx), "EventStore takes", "`with ctx.database as db`", "not <context of accounts.on_credit")
-    in_a_handler(lambda ctx, amount: EventStore(ctx.database).read(), "outside a transaction", "write `with ctx.database as db:`")
+    in_a_handler(
+        lambda ctx, amount: EventStore(ctx),
+        "EventStore takes",
+        "`with ctx.database as db`",
+        "not <context of accounts.on_credit",
+    )
+    in_a_handler(
+        lambda ctx, amount: EventStore(ctx.database).read(),
+        "outside a transaction",
+        "write `with ctx.database as db:`",
+    )
 
 
 def test_a_store_does_not_outlive_its_transaction():
@@ -260,7 +335,11 @@ def test_a_command_is_no_fact():
         with ctx.database as db:
             EventStore(db).append("account-7", [Credit(amount=amount)])
 
-    in_a_handler(stores_the_command, "Credit(amount=1) is a command, and a store keeps what happened", "class MoneyDeposited(Event)")
+    in_a_handler(
+        stores_the_command,
+        "Credit(amount=1) is a command, and a store keeps what happened",
+        "class MoneyDeposited(Event)",
+    )
 
 
 def test_a_mistake_in_the_midst_of_a_transaction_takes_it_back():
@@ -283,7 +362,11 @@ def test_a_table_of_the_services_own_that_only_has_the_name_is_told():
         with ctx.database as db:
             EventStore(db).append("account-7", [Credited(amount=1)])
 
-    refused(lambda: simulate(bank, three), "has a table of its own where the event store's would be", "rename that table")
+    refused(
+        lambda: simulate(bank, three),
+        "has a table of its own where the event store's would be",
+        "rename that table",
+    )
 
 
 def test_a_misuse_that_is_caught_lets_the_handler_go_on():
@@ -295,4 +378,6 @@ def test_a_misuse_that_is_caught_lets_the_handler_go_on():
             except Misuse:
                 store.append("account-7", [Credited(amount=0)])
 
-    assert [fact.data["amount"] for fact in store_of(simulate(a_bank(careful), three)).read("account-7")] == [1, 0, 0]
+    assert [
+        fact.data["amount"] for fact in store_of(simulate(a_bank(careful), three)).read("account-7")
+    ] == [1, 0, 0]

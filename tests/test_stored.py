@@ -30,11 +30,15 @@ def deposits(*amounts):
 
 def test_a_field_of_the_event_is_looked_for_in_the_event():
     [fact] = deposits(70).read("account-7")
-    with pytest.raises(AttributeError, match=r"no 'amount' of its own, but holds your event: fact\.event\.amount"):
+    with pytest.raises(
+        AttributeError, match=r"no 'amount' of its own, but holds your event: fact\.event\.amount"
+    ):
         fact.amount  # noqa: B018
     with pytest.raises(AttributeError, match=r"its fields are those of fact\.event: amount"):
         fact.owner  # noqa: B018
-    assert not hasattr(fact, "owner") and copy.deepcopy(fact) == fact == pickle.loads(pickle.dumps(fact))
+    assert not hasattr(fact, "owner") and copy.deepcopy(fact) == fact == pickle.loads(
+        pickle.dumps(fact)
+    )
 
 
 def test_what_an_upcaster_raises_is_not_taken_for_a_missing_field():
@@ -52,19 +56,43 @@ def test_what_an_upcaster_raises_is_not_taken_for_a_missing_field():
 
 
 def test_columns_that_are_no_fields_are_named_and_read_table_takes_some():
-    frame = pandas.DataFrame({"what": ["StoredDeposit"], "who": ["a"], "when": ["2025-01-01"], "amount": [1], "known": ["2025-01-02"]})
+    frame = pandas.DataFrame(
+        {
+            "what": ["StoredDeposit"],
+            "who": ["a"],
+            "when": ["2025-01-01"],
+            "amount": [1],
+            "known": ["2025-01-02"],
+        }
+    )
     store = read_table(frame, type="what", subject="who", time="when")
-    with pytest.raises(Misuse, match=r"^event 1 of a has what class StoredDeposit has no field for: known; .* read_table takes .*recorded="):
+    with pytest.raises(
+        Misuse,
+        match=r"^event 1 of a has what class StoredDeposit has no field for: known; .* read_table takes .*recorded=",
+    ):
         store.read("a")[0].event  # noqa: B018
     again = read_table(frame, type="what", subject="who", time="when", recorded="known")
     assert again.read("a")[0].event == StoredDeposit(amount=1)
     frame["amount"] = "much"
-    with pytest.raises(Misuse, match=r"does not fit class StoredDeposit of version 1: .*; where the class has changed since"):
-        read_table(frame, type="what", subject="who", time="when", recorded="known").read("a")[0].event  # noqa: B018
+    with pytest.raises(
+        Misuse,
+        match=r"does not fit class StoredDeposit of version 1: .*; where the class has changed since",
+    ):
+        read_table(frame, type="what", subject="who", time="when", recorded="known").read("a")[
+            0
+        ].event  # noqa: B018
 
 
 def test_the_version_of_a_class_and_the_number_of_an_event_are_told_apart():
-    frame = pandas.DataFrame({"what": ["StoredDeposit"], "who": ["a"], "when": ["2025-01-01"], "amount": [1], "form": [2]})
+    frame = pandas.DataFrame(
+        {
+            "what": ["StoredDeposit"],
+            "who": ["a"],
+            "when": ["2025-01-01"],
+            "amount": [1],
+            "form": [2],
+        }
+    )
     store = read_table(frame, type="what", subject="who", time="when", version="form")
     said = "^event 1 of a is a StoredDeposit in the form of version 2, and the class declared is version 1; declare it"
     with pytest.raises(Misuse, match=said):
@@ -73,7 +101,10 @@ def test_the_version_of_a_class_and_the_number_of_an_event_are_told_apart():
 
 def test_what_was_stored_since_is_told_by_its_version():
     store = deposits(70, 80)
-    with pytest.raises(ConcurrencyError, match=r"stored since: version 2: StoredDeposit\(amount=80\); not appended: "):
+    with pytest.raises(
+        ConcurrencyError,
+        match=r"stored since: version 2: StoredDeposit\(amount=80\); not appended: ",
+    ):
         store.append("account-7", [StoredDeposit(amount=1)], expected_version=1, recorded=0)
 
 
@@ -138,21 +169,41 @@ def test_an_event_is_read_anew_each_time():
     [fact] = store.read("a")
     fact.event.tags.append("mine")
     fact.data["tags"].append("mine")
-    assert fact.event == StoredPart(name="x", tags=["y"]) and fact.data == {"name": "x", "tags": ["y"]} and fact == store.read("a")[0]
+    assert (
+        fact.event == StoredPart(name="x", tags=["y"])
+        and fact.data == {"name": "x", "tags": ["y"]}
+        and fact == store.read("a")[0]
+    )
 
 
 def test_what_a_stored_event_says():
     store = EventStore(":memory:")
-    store.append("account-7", [StoredDeposit(amount=1)], happened="2026-03-12", recorded="2026-03-26T12:00Z")
+    store.append(
+        "account-7", [StoredDeposit(amount=1)], happened="2026-03-12", recorded="2026-03-26T12:00Z"
+    )
     store.append("account-7", [StoredDeposit(amount=2)], recorded="2026-03-27", ids=["mine"])
     late, other = store.read()
     assert repr(late) == (
         "<StoredEvent account-7 version 1: StoredDeposit(amount=1), 2026-03-12 00:00:00, recorded 2026-03-26 12:00:00>"
     )
-    assert repr(other) == "<StoredEvent account-7 version 2: StoredDeposit(amount=2), 2026-03-27 00:00:00>"
-    assert (late.id, late.late, late.position) == ("account-7-1", True, 1) and (other.id, other.late) == ("mine", False)
-    assert late.happened == datetime(2026, 3, 12, tzinfo=timezone.utc) and late.recorded.tzinfo is timezone.utc
-    assert (late.type, late.data, late.correlation, late.causation) == ("StoredDeposit", {"amount": 1}, None, None)
+    assert (
+        repr(other)
+        == "<StoredEvent account-7 version 2: StoredDeposit(amount=2), 2026-03-27 00:00:00>"
+    )
+    assert (late.id, late.late, late.position) == ("account-7-1", True, 1) and (
+        other.id,
+        other.late,
+    ) == ("mine", False)
+    assert (
+        late.happened == datetime(2026, 3, 12, tzinfo=timezone.utc)
+        and late.recorded.tzinfo is timezone.utc
+    )
+    assert (late.type, late.data, late.correlation, late.causation) == (
+        "StoredDeposit",
+        {"amount": 1},
+        None,
+        None,
+    )
     assert len(repr(store.read()[0])) < 200 and hash(late) != hash(other)
 
 
@@ -198,7 +249,10 @@ class StoredVisit(Event):
 @pytest.mark.parametrize(
     ("event", "words"),
     [
-        (StoredVisit(at=StoredHouse(city="Delft", number=7)), "JSON makes of at=StoredHouse(city='Delft', number=7) StoredPlace(city='Delft')"),
+        (
+            StoredVisit(at=StoredHouse(city="Delft", number=7)),
+            "JSON makes of at=StoredHouse(city='Delft', number=7) StoredPlace(city='Delft')",
+        ),
         (StoredFloat(it=float("nan")), "JSON makes of it=nan None"),
         (StoredFloat(it=float("-inf")), "JSON makes of it=-inf None"),
         (StoredAny(it=float("nan")), "JSON makes of it=nan None"),
@@ -213,13 +267,23 @@ class StoredVisit(Event):
 )
 def test_what_would_be_read_as_something_else_is_refused_when_it_is_appended(event, words):
     store = deposits(1)
-    said = refused(lambda: store.append("a", [StoredDeposit(amount=1), event], recorded=0), "cannot be stored", words, "types that JSON keeps")
+    said = refused(
+        lambda: store.append("a", [StoredDeposit(amount=1), event], recorded=0),
+        "cannot be stored",
+        words,
+        "types that JSON keeps",
+    )
     assert str(said).startswith(type(event).__name__) and len(store) == 1
 
 
 def test_other_values_of_the_same_classes_are_stored():
     store = EventStore(":memory:")
-    events = [StoredFloat(it=1), StoredAny(it=None), StoredAny(it={"a": [1, "null", None, 2.5]}), StoredDouble(it=0)]
+    events = [
+        StoredFloat(it=1),
+        StoredAny(it=None),
+        StoredAny(it={"a": [1, "null", None, 2.5]}),
+        StoredDouble(it=0),
+    ]
     events.append(StoredVisit(at=StoredPlace(city="Delft")))
     store.append("a", events, recorded=0)
     assert [fact.event for fact in store.read()] == events
@@ -248,7 +312,11 @@ def test_upcasters_follow_one_another_and_leave_the_row_as_it_is():
         "class StoredChanging(Event, version=3, upcasts={"
         "1: lambda data: {'cents': data['euros'] * 100}, 2: lambda data: data | {'currency': 'EUR'}}):\n cents: int\n currency: str"
     )
-    old, middle, new = kept_as('{"euros":3}'), kept_as('{"cents":5}', 2), kept_as('{"cents":7,"currency":"USD"}', 3)
+    old, middle, new = (
+        kept_as('{"euros":3}'),
+        kept_as('{"cents":5}', 2),
+        kept_as('{"cents":7,"currency":"USD"}', 3),
+    )
     assert [fact.event.cents for fact in (old, middle, new)] == [300, 5, 7]
     assert [fact.data["currency"] for fact in (old, middle, new)] == ["EUR", "EUR", "USD"]
     assert old.text == '{"euros":3}' and old.said == "StoredChanging(euros=3)" and old.schema == 1
@@ -266,8 +334,16 @@ def test_an_upcaster_may_change_the_data_that_it_is_given():
 @pytest.mark.parametrize(
     ("source", "schema", "words"),
     [
-        ("class StoredNever(Event):\n amount: int", 2, ["in the form of version 2", "declared is version 1", "(Event, version=2)"]),
-        ("class StoredNever(Event, version=2):\n amount: int", 1, ["version 1", "nothing turns version 1 into 2", "upcasts={1: "]),
+        (
+            "class StoredNever(Event):\n amount: int",
+            2,
+            ["in the form of version 2", "declared is version 1", "(Event, version=2)"],
+        ),
+        (
+            "class StoredNever(Event, version=2):\n amount: int",
+            1,
+            ["version 1", "nothing turns version 1 into 2", "upcasts={1: "],
+        ),
         (
             "class StoredNever(Event, version=3, upcasts={1: dict}):\n amount: int",
             1,
@@ -276,18 +352,40 @@ def test_an_upcaster_may_change_the_data_that_it_is_given():
         (
             "def forgets(data):\n data | {'x': 1}\nclass StoredNever(Event, version=2, upcasts={1: forgets}):\n amount: int",
             1,
-            ["forgets, which upcasts StoredNever from version 1, returned no dict", "return its new data"],
+            [
+                "forgets, which upcasts StoredNever from version 1, returned no dict",
+                "return its new data",
+            ],
         ),
-        ("class StoredNever(Event):\n amount: list[int]", 1, ["does not fit class StoredNever of version 1", "valid array", "upcasts="]),
-        ("class StoredNever(Event):\n amount: int\n more: str", 1, ["does not fit", "more", "Field required", "a new version="]),
+        (
+            "class StoredNever(Event):\n amount: list[int]",
+            1,
+            ["does not fit class StoredNever of version 1", "valid array", "upcasts="],
+        ),
+        (
+            "class StoredNever(Event):\n amount: int\n more: str",
+            1,
+            ["does not fit", "more", "Field required", "a new version="],
+        ),
     ],
-    ids=["an older class", "no upcaster", "a gap", "returns nothing", "another type", "a new field"],
+    ids=[
+        "an older class",
+        "no upcaster",
+        "a gap",
+        "returns nothing",
+        "another type",
+        "a new field",
+    ],
 )
 def test_data_that_their_class_does_not_read_are_told_and_stay(source, schema, words):
     declare(source)
     fact = kept_as('{"amount":3}', schema, "StoredNever")
     refused(lambda: fact.event, *words)
-    assert fact.text == '{"amount":3}' and fact.said == "StoredNever(amount=3)" and "StoredNever(amount=3)" in repr(fact)
+    assert (
+        fact.text == '{"amount":3}'
+        and fact.said == "StoredNever(amount=3)"
+        and "StoredNever(amount=3)" in repr(fact)
+    )
     declare("class StoredNever(Event, version=2, upcasts={1: lambda data: data}):\n amount: int")
     assert fact.event.amount == 3  # once the class is right
 
@@ -296,7 +394,12 @@ def test_an_event_that_nobody_declared_is_told():
     declare("class StoredOnlyAsked(Command):\n amount: int")
     for name in ("StoredUnheardOf", "StoredOnlyAsked"):
         fact = kept_as('{"amount":3}', 1, name)
-        words = [f"event 1 of a is a {name}", "no event of that name is declared", f"class {name}(Event)", "or read its .data"]
+        words = [
+            f"event 1 of a is a {name}",
+            "no event of that name is declared",
+            f"class {name}(Event)",
+            "or read its .data",
+        ]
         refused(lambda fact=fact: fact.event, *words)
         assert fact.data == {"amount": 3}
 
@@ -304,4 +407,9 @@ def test_an_event_that_nobody_declared_is_told():
 def test_data_without_a_class_can_be_read_as_data():
     fact = kept_as('{"amount":3,"tags":[]}', 1, "a type that is no name")
     assert fact.data == {"amount": 3, "tags": []}
-    refused(lambda: fact.event, "is a a type that is no name", "declare class …(Event)", "or read its .data")
+    refused(
+        lambda: fact.event,
+        "is a a type that is no name",
+        "declare class …(Event)",
+        "or read its .data",
+    )

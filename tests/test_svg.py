@@ -48,7 +48,10 @@ def test_every_item_of_a_scene_is_painted_inside_the_picture():
     assert_all_inside(scene)
     root = painted(scene)
     boxes = [*scene.lanes, *scene.spans, *scene.bars, scene.cursor[1]]
-    rects = {tuple(int(rect.get(name)) for name in ("x", "y", "width", "height")) for rect in root.iter("rect")}
+    rects = {
+        tuple(int(rect.get(name)) for name in ("x", "y", "width", "height"))
+        for rect in root.iter("rect")
+    }
     assert {(box.x, box.y, box.w, box.h) for box in boxes} <= rects
     texts = {
         (int(text.get("x")), "".join(t for t in [text.text or "", *(c.tail or "" for c in text)]))
@@ -63,7 +66,9 @@ def test_every_item_of_a_scene_is_painted_inside_the_picture():
         assert f"M{' '.join(map(str, trace.points))}" in paths
     for mark in scene.marks:
         assert f"M{mark.x} {mark.y}m" in paths
-    assert sum(1 for _ in root.iter("title")) >= len(boxes) - 1 + len(scene.arrows) + len(scene.marks)
+    assert sum(1 for _ in root.iter("title")) >= len(boxes) - 1 + len(scene.arrows) + len(
+        scene.marks
+    )
 
 
 @settings(max_examples=100)
@@ -89,10 +94,19 @@ def test_text_is_escaped_wherever_it_stands(text):
 
 def test_nothing_in_it_can_clash_with_the_page_around_it():
     text = svg.paint(everything())
-    assert " id=" not in text and "<style" not in text and " class=" not in text and "url(" not in text
+    assert (
+        " id=" not in text and "<style" not in text and " class=" not in text and "url(" not in text
+    )
 
 
 def test_what_has_no_tool_tip_is_one_element_for_a_browser():
-    scene = Scene(100, 100, bars=[*(Box(x, 5, 2, 18, "saved") for x in (10, 20, 30)), Box(40, 5, 2, 18, "saved", "told")])
+    scene = Scene(
+        100,
+        100,
+        bars=[
+            *(Box(x, 5, 2, 18, "saved") for x in (10, 20, 30)),
+            Box(40, 5, 2, 18, "saved", "told"),
+        ],
+    )
     text = svg.paint(scene)
     assert 'd="M10 5h2v18h-2zM20 5h2v18h-2zM30 5h2v18h-2z"' in text and text.count("<rect") == 1

@@ -15,8 +15,16 @@ from hypothesis import strategies as st
 
 from edalab import Event, Misuse, read_table
 
-PERMITS = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "permit-applications.csv"
-CASE, ACTIVITY, TIME, WHO, TASK = "case:concept:name", "concept:name", "time:timestamp", "org:resource", "concept:instance"
+PERMITS = (
+    Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "permit-applications.csv"
+)
+CASE, ACTIVITY, TIME, WHO, TASK = (
+    "case:concept:name",
+    "concept:name",
+    "time:timestamp",
+    "org:resource",
+    "concept:instance",
+)
 COLUMNS = {"type": "what", "subject": "who", "time": "when"}
 
 
@@ -26,7 +34,9 @@ def table(*rows, columns=("what", "who", "when"), **more):
 
 def small():
     return table(
-        ("Opened", "a", "2026-03-01T09:00Z", 0.0), ("Paid", "b", "2026-03-02T09:00Z", 5.5), ("Paid", "a", "2026-03-03T09:00Z", 7.0),
+        ("Opened", "a", "2026-03-01T09:00Z", 0.0),
+        ("Paid", "b", "2026-03-02T09:00Z", 5.5),
+        ("Paid", "a", "2026-03-03T09:00Z", 7.0),
         columns=("what", "who", "when", "amount"),
     )
 
@@ -41,11 +51,20 @@ def total(amount, fact):
 def test_each_subject_is_a_stream_and_the_other_columns_are_the_data():
     store = read_table(small(), **COLUMNS)
     assert store.streams() == ["a", "b"] and [(e.type, e.data) for e in store.read("a")] == [
-        ("Opened", {"amount": 0.0}), ("Paid", {"amount": 7.0}),
+        ("Opened", {"amount": 0.0}),
+        ("Paid", {"amount": 7.0}),
     ]
-    assert store.state("a", total, 0, until="2026-03-02") == 0 and store.state(None, total, 0) == 12.5
+    assert (
+        store.state("a", total, 0, until="2026-03-02") == 0 and store.state(None, total, 0) == 12.5
+    )
     assert repr(store) == "<EventStore: 3 events in 2 streams>"
-    assert store.refused.empty and list(store.refused.columns) == ["what", "who", "when", "amount", "reason"]
+    assert store.refused.empty and list(store.refused.columns) == [
+        "what",
+        "who",
+        "when",
+        "amount",
+        "reason",
+    ]
 
 
 def test_a_class_of_the_name_gives_typed_events_of_the_version_that_a_column_says():
@@ -53,32 +72,86 @@ def test_a_class_of_the_name_gives_typed_events_of_the_version_that_a_column_say
         amount: int
         currency: str
 
-    rows = [("TableDeposit", "a", "2026-03-01", 5.0, None, 1), ("TableDeposit", "a", "2026-03-02", 6.0, "CHF", 2)]
+    rows = [
+        ("TableDeposit", "a", "2026-03-01", 5.0, None, 1),
+        ("TableDeposit", "a", "2026-03-02", 6.0, "CHF", 2),
+    ]
     frame = table(*rows, columns=("what", "who", "when", "amount", "currency", "schema"))
     store = read_table(frame, **COLUMNS, version="schema")
-    assert [e.event for e in store.read("a")] == [TableDeposit(amount=5, currency="EUR"), TableDeposit(amount=6, currency="CHF")]
+    assert [e.event for e in store.read("a")] == [
+        TableDeposit(amount=5, currency="EUR"),
+        TableDeposit(amount=6, currency="CHF"),
+    ]
 
 
 def test_cells_become_what_json_can_keep_and_empty_ones_are_left_out():
     cells = {
-        "text": "é", "whole": 3, "real": 0.5, "endless": float("inf"), "yes": True, "day": date(2026, 3, 1), "exact": Decimal("1.10"),
-        "moment": pandas.Timestamp("2026-03-01T09:00+01:00"), "local": datetime(2026, 3, 1, 9), "wait": timedelta(minutes=1),
-        "month": pandas.Period("2026-03"), "key": uuid.UUID(int=7), "raw": b"\xff", "parts": [1, None, {"a": float("nan")}],
-        "nothing": None, "none": float("nan"), "never": pandas.NaT, "missing": pandas.NA, "blank": " ",
+        "text": "é",
+        "whole": 3,
+        "real": 0.5,
+        "endless": float("inf"),
+        "yes": True,
+        "day": date(2026, 3, 1),
+        "exact": Decimal("1.10"),
+        "moment": pandas.Timestamp("2026-03-01T09:00+01:00"),
+        "local": datetime(2026, 3, 1, 9),
+        "wait": timedelta(minutes=1),
+        "month": pandas.Period("2026-03"),
+        "key": uuid.UUID(int=7),
+        "raw": b"\xff",
+        "parts": [1, None, {"a": float("nan")}],
+        "nothing": None,
+        "none": float("nan"),
+        "never": pandas.NaT,
+        "missing": pandas.NA,
+        "blank": " ",
     }
     columns = {name: pandas.Series([value], dtype=object) for name, value in cells.items()}
     frame = table(("Seen", "a", "2026-03-01T09:00Z")).assign(**columns)
     assert read_table(frame, **COLUMNS).read("a")[0].data == {
-        "text": "é", "whole": 3, "real": 0.5, "endless": "inf", "yes": True, "day": "2026-03-01", "exact": "1.10",
-        "moment": "2026-03-01T09:00:00+01:00", "local": "2026-03-01T09:00:00", "wait": 60.0, "month": "2026-03",
-        "key": "00000000-0000-0000-0000-000000000007", "raw": "_w==", "parts": [1, None, {"a": None}],
+        "text": "é",
+        "whole": 3,
+        "real": 0.5,
+        "endless": "inf",
+        "yes": True,
+        "day": "2026-03-01",
+        "exact": "1.10",
+        "moment": "2026-03-01T09:00:00+01:00",
+        "local": "2026-03-01T09:00:00",
+        "wait": 60.0,
+        "month": "2026-03",
+        "key": "00000000-0000-0000-0000-000000000007",
+        "raw": "_w==",
+        "parts": [1, None, {"a": None}],
     }
 
 
-@pytest.mark.parametrize("dtype", ["int64", "Int64", "int8", "float32", "Float64", "bool", "boolean", "category", "string", "object"])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        "int64",
+        "Int64",
+        "int8",
+        "float32",
+        "Float64",
+        "bool",
+        "boolean",
+        "category",
+        "string",
+        "object",
+    ],
+)
 def test_columns_of_every_kind_become_plain_values(dtype):
-    values = [True, False] if dtype in ("bool", "boolean") else ["x", "y"] if dtype in ("category", "string", "object") else [1, 2]
-    frame = table(("S", "a", "2026-03-01"), ("S", "a", "2026-03-02")).assign(value=pandas.Series(values, dtype=dtype))
+    values = (
+        [True, False]
+        if dtype in ("bool", "boolean")
+        else ["x", "y"]
+        if dtype in ("category", "string", "object")
+        else [1, 2]
+    )
+    frame = table(("S", "a", "2026-03-01"), ("S", "a", "2026-03-02")).assign(
+        value=pandas.Series(values, dtype=dtype)
+    )
     found = [e.data["value"] for e in read_table(frame, **COLUMNS).read("a")]
     assert found == values and all(type(value) in (int, float, bool, str) for value in found)
 
@@ -86,15 +159,23 @@ def test_columns_of_every_kind_become_plain_values(dtype):
 def test_subjects_that_are_numbers_are_written_without_a_point():
     frame = table(("S", 7, "2026-03-01"), ("S", None, "2026-03-01"), ("S", 12, "2026-03-01"))
     store = read_table(frame, **COLUMNS)  # the empty cell makes floats of the column
-    assert frame["who"].dtype == float and store.streams() == ["7", "12"] and len(store.refused) == 1
+    assert (
+        frame["who"].dtype == float and store.streams() == ["7", "12"] and len(store.refused) == 1
+    )
 
 
 # The two times and the order.
 
 
 def test_unsorted_rows_are_sorted_by_when_they_were_recorded_and_that_is_said():
-    rows = [("2026-03-01", "2026-03-09", 1), ("2026-03-03", "2026-03-03", 2), ("2026-03-02", "2026-03-09", 3)]
-    frame = table(*[("S", "a", *row) for row in rows], columns=("what", "who", "when", "known", "n"))
+    rows = [
+        ("2026-03-01", "2026-03-09", 1),
+        ("2026-03-03", "2026-03-03", 2),
+        ("2026-03-02", "2026-03-09", 3),
+    ]
+    frame = table(
+        *[("S", "a", *row) for row in rows], columns=("what", "who", "when", "known", "n")
+    )
     by_known, by_when = read_table(frame, **COLUMNS, recorded="known"), read_table(frame, **COLUMNS)
     assert [e.data["n"] for e in by_known.read("a")] == [2, 1, 3]
     assert by_known.notes == ["sorted by 'known': 1 row stood below later ones"]
@@ -103,7 +184,10 @@ def test_unsorted_rows_are_sorted_by_when_they_were_recorded_and_that_is_said():
 
 
 def test_rows_of_one_moment_keep_their_order():
-    frame = table(*[("S", "a", "2026-03-01T09:00Z", n) for n in range(50)], columns=("what", "who", "when", "n"))
+    frame = table(
+        *[("S", "a", "2026-03-01T09:00Z", n) for n in range(50)],
+        columns=("what", "who", "when", "n"),
+    )
     store = read_table(frame, **COLUMNS)
     assert [e.data["n"] for e in store.read("a")] == list(range(50)) and store.notes == []
 
@@ -117,28 +201,53 @@ def test_what_was_recorded_late_is_known_late():
 
 
 def test_what_was_recorded_before_it_happened_is_kept_and_said():
-    store = read_table(small().assign(known=["2026-03-01", "2026-03-02T09:00Z", "2026-03-03T09:00Z"]), **COLUMNS, recorded="known")
+    store = read_table(
+        small().assign(known=["2026-03-01", "2026-03-02T09:00Z", "2026-03-03T09:00Z"]),
+        **COLUMNS,
+        recorded="known",
+    )
     assert len(store) == 3 and store.notes == ["1 row recorded before it happened"]
 
 
 def test_several_utc_offsets_are_one_time_line():
-    times = ["2026-03-29 01:30:00+01:00", "2026-03-29 03:30+02:00", "2026-03-29T00:45Z", "2026-03-29 00:50:00 UTC", "20260329T0055+00"]
+    times = [
+        "2026-03-29 01:30:00+01:00",
+        "2026-03-29 03:30+02:00",
+        "2026-03-29T00:45Z",
+        "2026-03-29 00:50:00 UTC",
+        "20260329T0055+00",
+    ]
     store = read_table(table(*[("S", "a", time) for time in times]), **COLUMNS)
-    assert [e.happened.isoformat()[11:16] for e in store.read("a")] == ["00:30", "00:45", "00:50", "00:55", "01:30"]
+    assert [e.happened.isoformat()[11:16] for e in store.read("a")] == [
+        "00:30",
+        "00:45",
+        "00:50",
+        "00:55",
+        "01:30",
+    ]
 
 
 def test_times_may_be_timestamps_datetimes_dates_and_texts_side_by_side():
     utc = timezone.utc
-    moments = ["2026-03-01", date(2026, 3, 2), datetime(2026, 3, 3, 9, tzinfo=utc), pandas.Timestamp("2026-03-04T09:00:00.000001234Z")]
+    moments = [
+        "2026-03-01",
+        date(2026, 3, 2),
+        datetime(2026, 3, 3, 9, tzinfo=utc),
+        pandas.Timestamp("2026-03-04T09:00:00.000001234Z"),
+    ]
     frame = table(*[("S", "a", None)] * 4).assign(when=pandas.Series(moments, dtype=object))
     assert [e.happened for e in read_table(frame, **COLUMNS).read("a")] == [
-        datetime(2026, 3, 1, tzinfo=utc), datetime(2026, 3, 2, tzinfo=utc), datetime(2026, 3, 3, 9, tzinfo=utc),
+        datetime(2026, 3, 1, tzinfo=utc),
+        datetime(2026, 3, 2, tzinfo=utc),
+        datetime(2026, 3, 3, 9, tzinfo=utc),
         datetime(2026, 3, 4, 9, 0, 0, 1, tzinfo=utc),
     ]
 
 
 def test_the_hour_that_a_clock_shows_twice_is_two_moments():
-    twice = pandas.Series(pandas.to_datetime(["2026-10-25T00:30Z", "2026-10-25T01:30Z"])).dt.tz_convert("Europe/Amsterdam")
+    twice = pandas.Series(
+        pandas.to_datetime(["2026-10-25T00:30Z", "2026-10-25T01:30Z"])
+    ).dt.tz_convert("Europe/Amsterdam")
     for moments in (twice, pandas.Series([t.to_pydatetime() for t in twice], dtype=object)):
         store = read_table(table(*[("S", "a", None)] * 2).assign(when=moments), **COLUMNS)
         assert [e.happened.hour for e in store.read("a")] == [0, 1]
@@ -149,16 +258,24 @@ def test_the_hour_that_a_clock_shows_twice_is_two_moments():
 
 def test_rows_that_cannot_be_read_come_back_as_they_were_with_the_reason():
     rows = [
-        ("S", "a", "2026-03-01T09:00Z", 1), (None, "a", "2026-03-01T09:00Z", 2), ("S", " ", "2026-03-01T09:00Z", 3),
-        ("S", "a", None, 4), ("S", "a", "yesterday", 5), ("S", "a", "2026-03-01 09:00", 6), ("S", "a", 17, 7),
+        ("S", "a", "2026-03-01T09:00Z", 1),
+        (None, "a", "2026-03-01T09:00Z", 2),
+        ("S", " ", "2026-03-01T09:00Z", 3),
+        ("S", "a", None, 4),
+        ("S", "a", "yesterday", 5),
+        ("S", "a", "2026-03-01 09:00", 6),
+        ("S", "a", 17, 7),
         ("S", "a", "2026-02-30T09:00Z", 8),
-        ("S", "a", "2026-03-01T09:00Z", object), ("S", "a", "0001-01-01T09:00+14:00", 9),
+        ("S", "a", "2026-03-01T09:00Z", object),
+        ("S", "a", "0001-01-01T09:00+14:00", 9),
     ]
     frame = table(*rows, columns=("what", "who", "when", "n"), index=list("stuvwxyzab"))
     store = read_table(frame, **COLUMNS)
     assert len(store) == 1 and store.read("a")[0].data == {"n": 1}
     assert store.refused["reason"].to_dict() == {
-        "t": "what is empty", "u": "who is empty", "v": "when is empty",
+        "t": "what is empty",
+        "u": "who is empty",
+        "v": "when is empty",
         "w": "when 'yesterday' is no time as ISO 8601 writes it, such as 2026-03-03T12:00+01:00",
         "x": "when '2026-03-01 09:00' has no time zone, as others here have: put its offset behind it, such as +01:00",
         "y": "when '17' is no time as ISO 8601 writes it, such as 2026-03-03T12:00+01:00",
@@ -170,17 +287,29 @@ def test_rows_that_cannot_be_read_come_back_as_they_were_with_the_reason():
     assert "9 rows refused, see .refused" in repr(store)
 
 
-def test_a_byte_of_another_encoding_loses_no_other_row_and_no_text_that_cannot_be_read_again_is_stored(tmp_path):
+def test_a_byte_of_another_encoding_loses_no_other_row_and_no_text_that_cannot_be_read_again_is_stored(
+    tmp_path,
+):
     (tmp_path / "table.csv").write_bytes(
         b"what,who,when,n\nS,caf\xe9,2026-03-01,1\nS,caf\xc3\xa9,2026-03-01,2\nS,a,2026-03-01,caf\xe9\nS,a,2026-03-01,\xf0\x9f\x8d\x95\n"
     )
-    store = read_table(pandas.read_csv(tmp_path / "table.csv", encoding_errors="surrogateescape"), **COLUMNS)
-    assert [(e.stream, e.data["n"]) for e in store.read()] == [("caf\u00e9", "2"), ("a", "\U0001f355")]
-    assert store.refused.index.tolist() == [0, 2] and store.refused["reason"].str.contains("no text: read the file with its encoding").all()
+    store = read_table(
+        pandas.read_csv(tmp_path / "table.csv", encoding_errors="surrogateescape"), **COLUMNS
+    )
+    assert [(e.stream, e.data["n"]) for e in store.read()] == [
+        ("caf\u00e9", "2"),
+        ("a", "\U0001f355"),
+    ]
+    assert (
+        store.refused.index.tolist() == [0, 2]
+        and store.refused["reason"].str.contains("no text: read the file with its encoding").all()
+    )
 
 
 def test_a_version_is_a_number_that_a_class_can_have():
-    frame = pandas.concat([small()] * 2, ignore_index=True).assign(v=["1", 2.0, None, "0", "1.5", 10**20])
+    frame = pandas.concat([small()] * 2, ignore_index=True).assign(
+        v=["1", 2.0, None, "0", "1.5", 10**20]
+    )
     store = read_table(frame, **COLUMNS, version="v")
     assert [e.schema for e in store.read()] == [1, 2, 1] and len(store.refused) == 3
     assert store.refused["reason"].str.endswith("is no version: a whole number from 1").all()
@@ -188,12 +317,26 @@ def test_a_version_is_a_number_that_a_class_can_have():
 
 def test_an_id_is_stored_once_and_its_second_row_names_the_first():
     rows = [
-        ("S", "a", "2026-03-02", "e1"), ("S", "a", "2026-03-01", "e1"), ("S", "b", "2026-03-03", "e2"), ("S", None, "2026-03-01", "e3"),
-        ("S", "b", "2026-03-04", "e3"), ("S", "b", "2026-03-04", None),
+        ("S", "a", "2026-03-02", "e1"),
+        ("S", "a", "2026-03-01", "e1"),
+        ("S", "b", "2026-03-03", "e2"),
+        ("S", None, "2026-03-01", "e3"),
+        ("S", "b", "2026-03-04", "e3"),
+        ("S", "b", "2026-03-04", None),
     ]
-    store = read_table(table(*rows, columns=("what", "who", "when", "id"), index=range(100, 106)), **COLUMNS, id="id")
-    assert [e.id for e in store.read()] == ["e1", "e2", "e3"] and store.read("a")[0].happened.day == 1
-    assert store.refused["reason"].to_dict() == {100: "id 'e1' is that of row 101 already", 103: "who is empty", 105: "id is empty"}
+    store = read_table(
+        table(*rows, columns=("what", "who", "when", "id"), index=range(100, 106)),
+        **COLUMNS,
+        id="id",
+    )
+    assert [e.id for e in store.read()] == ["e1", "e2", "e3"] and store.read("a")[
+        0
+    ].happened.day == 1
+    assert store.refused["reason"].to_dict() == {
+        100: "id 'e1' is that of row 101 already",
+        103: "who is empty",
+        105: "id is empty",
+    }
 
 
 def test_rows_that_are_alike_are_all_kept_where_no_column_of_ids_says_that_they_are_one():
@@ -202,19 +345,40 @@ def test_rows_that_are_alike_are_all_kept_where_no_column_of_ids_says_that_they_
 
 def test_a_column_called_reason_is_not_written_over():
     frame = small().assign(reason=["x", "y", "z"]).assign(who=["a", None, "a"])
-    assert read_table(frame, **COLUMNS).refused.iloc[0][["reason", "reason it was refused"]].tolist() == ["y", "who is empty"]
+    assert read_table(frame, **COLUMNS).refused.iloc[0][
+        ["reason", "reason it was refused"]
+    ].tolist() == ["y", "who is empty"]
 
 
-@given(st.lists(st.tuples(*[st.sampled_from(cells) for cells in (
-    ["S", "T", None, ""], ["a", "b", 3, None], ["2026-03-01", "2026-03-02T09:00+02:00", "2026-03-02T09:00", "soon", None, 5],
-    ["2026-03-05", "2026-03-04T09:00Z", None], ["e1", "e2", "e3", 4, None],
-)]), min_size=1, max_size=12))
+@given(
+    st.lists(
+        st.tuples(
+            *[
+                st.sampled_from(cells)
+                for cells in (
+                    ["S", "T", None, ""],
+                    ["a", "b", 3, None],
+                    ["2026-03-01", "2026-03-02T09:00+02:00", "2026-03-02T09:00", "soon", None, 5],
+                    ["2026-03-05", "2026-03-04T09:00Z", None],
+                    ["e1", "e2", "e3", 4, None],
+                )
+            ]
+        ),
+        min_size=1,
+        max_size=12,
+    )
+)
 def test_every_row_is_either_stored_or_comes_back(rows):
-    frame = table(*rows, columns=("what", "who", "when", "known", "id")).assign(row=range(len(rows)))
+    frame = table(*rows, columns=("what", "who", "when", "known", "id")).assign(
+        row=range(len(rows))
+    )
     try:
         store = read_table(frame, **COLUMNS, recorded="known", id="id")
     except Misuse as told:
-        assert any(word in str(told) for word in ("none of the table's", "no time zone", "are numbers", "as ISO 8601 does"))
+        assert any(
+            word in str(told)
+            for word in ("none of the table's", "no time zone", "are numbers", "as ISO 8601 does")
+        )
         return
     stored, refused = [fact.data["row"] for fact in store.read()], store.refused["row"].tolist()
     assert sorted(stored + refused) == list(range(len(rows)))
@@ -226,17 +390,44 @@ def test_every_row_is_either_stored_or_comes_back(rows):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda f: {"frame": "events.csv"}, "takes a DataFrame, such as pandas.read_csv('events.csv') gives, not 'events.csv'"),
-        (lambda f: {"frame": f.drop(columns="who")}, "no column 'who' in the table; columns in the table: what, when, amount"),
-        (lambda f: {"time": "wen"}, "no column 'wen' in the table; columns in the table: what, who, when, amount. Did you mean 'when'?"),
+        (
+            lambda f: {"frame": "events.csv"},
+            "takes a DataFrame, such as pandas.read_csv('events.csv') gives, not 'events.csv'",
+        ),
+        (
+            lambda f: {"frame": f.drop(columns="who")},
+            "no column 'who' in the table; columns in the table: what, when, amount",
+        ),
+        (
+            lambda f: {"time": "wen"},
+            "no column 'wen' in the table; columns in the table: what, who, when, amount. Did you mean 'when'?",
+        ),
         (lambda f: {"subject": ["who"]}, "no column ['who'] in the table"),
         (lambda f: {"time": None}, "no column None in the table"),
-        (lambda f: {"frame": f.iloc[:0]}, "the table has no rows (columns: what, who, when, amount), so there is nothing to store"),
-        (lambda f: {"frame": pandas.concat([f, f[["amount"]]], axis=1)}, "several columns with the name 'amount'; rename them"),
-        (lambda f: {"frame": f.assign(who=None)}, "none of the table's 3 rows can be read as an event: who is empty (3 rows)"),
-        (lambda f: {"frame": f.assign(when=["2026-03-01 09:00", "x", None])}, "such as '2026-03-01 09:00', have no time zone"),
-        (lambda f: {"frame": f.assign(when=["3/4/2026 9:00", None, "x"])}, "such as '3/4/2026 9:00', are not written as ISO 8601 does"),
-        (lambda f: {"frame": f.assign(when=[1, 2, 3])}, "the times in 'when' are numbers, and what they count is not said"),
+        (
+            lambda f: {"frame": f.iloc[:0]},
+            "the table has no rows (columns: what, who, when, amount), so there is nothing to store",
+        ),
+        (
+            lambda f: {"frame": pandas.concat([f, f[["amount"]]], axis=1)},
+            "several columns with the name 'amount'; rename them",
+        ),
+        (
+            lambda f: {"frame": f.assign(who=None)},
+            "none of the table's 3 rows can be read as an event: who is empty (3 rows)",
+        ),
+        (
+            lambda f: {"frame": f.assign(when=["2026-03-01 09:00", "x", None])},
+            "such as '2026-03-01 09:00', have no time zone",
+        ),
+        (
+            lambda f: {"frame": f.assign(when=["3/4/2026 9:00", None, "x"])},
+            "such as '3/4/2026 9:00', are not written as ISO 8601 does",
+        ),
+        (
+            lambda f: {"frame": f.assign(when=[1, 2, 3])},
+            "the times in 'when' are numbers, and what they count is not said",
+        ),
     ],
 )
 def test_a_table_that_cannot_be_read_at_all_is_told_in_a_sentence(change, says):
@@ -269,8 +460,14 @@ def test_what_is_said_about_numbers_mends_them():
     frame = small().assign(when=[0, 60, 3600])
     with pytest.raises(Misuse) as told:
         read_table(frame, **COLUMNS)
-    exec(str(told.value).partition("if seconds since 1970: ")[2], {"frame": frame, "pandas": pandas})
-    assert [e.happened.isoformat()[11:16] for e in read_table(frame, **COLUMNS).read()] == ["00:00", "00:01", "01:00"]
+    exec(
+        str(told.value).partition("if seconds since 1970: ")[2], {"frame": frame, "pandas": pandas}
+    )
+    assert [e.happened.isoformat()[11:16] for e in read_table(frame, **COLUMNS).read()] == [
+        "00:00",
+        "00:01",
+        "01:00",
+    ]
 
 
 # Other formats: whatever pandas reads.
@@ -281,7 +478,10 @@ def through_csv(frame):
 
 
 def through_json_lines(frame):
-    return pandas.read_json(StringIO(frame.to_json(orient="records", lines=True, date_format="iso", date_unit="us")), lines=True)
+    return pandas.read_json(
+        StringIO(frame.to_json(orient="records", lines=True, date_format="iso", date_unit="us")),
+        lines=True,
+    )
 
 
 def through_sql(frame):
@@ -297,7 +497,9 @@ def test_a_table_that_was_kept_elsewhere_is_the_same_store(way, parsed):
     if parsed:
         frame["when"] = pandas.to_datetime(frame["when"])
     here, there = [read_table(kept, **COLUMNS).read() for kept in (frame, way(frame))]
-    assert [(e.stream, e.type, e.happened, e.data) for e in there] == [(e.stream, e.type, e.happened, e.data) for e in here]
+    assert [(e.stream, e.type, e.happened, e.data) for e in there] == [
+        (e.stream, e.type, e.happened, e.data) for e in here
+    ]
 
 
 # Real input: 8,577 events of 1,434 permit applications, and plain pandas beside.
@@ -310,12 +512,22 @@ def permits():
     frame = pandas.read_csv(PERMITS)
     # When the office's computer was told: some days later, for each task another number of hours.
     late = pandas.to_timedelta([crc32(task.encode()) % 200 for task in frame[TASK]], unit="h")
-    return frame.assign(moment=pandas.to_datetime(frame[TIME], utc=True, format="ISO8601"), told=lambda f: f["moment"] + late)
+    return frame.assign(
+        moment=pandas.to_datetime(frame[TIME], utc=True, format="ISO8601"),
+        told=lambda f: f["moment"] + late,
+    )
 
 
 @pytest.fixture(scope="module")
 def office(permits):
-    return read_table(permits.drop(columns="moment"), type=ACTIVITY, subject=CASE, time=TIME, recorded="told", id=TASK)
+    return read_table(
+        permits.drop(columns="moment"),
+        type=ACTIVITY,
+        subject=CASE,
+        time=TIME,
+        recorded="told",
+        id=TASK,
+    )
 
 
 @st.composite
@@ -348,18 +560,29 @@ real = settings(max_examples=150)
 
 @given(case=st.integers(0, 1433), until=moments(), as_of=moments())
 @real
-def test_the_state_of_any_case_at_any_time_is_what_pandas_finds(permits, office, case, until, as_of):
+def test_the_state_of_any_case_at_any_time_is_what_pandas_finds(
+    permits, office, case, until, as_of
+):
     until, as_of = chosen(permits, until), chosen(permits, as_of)
     name = permits[CASE].unique()[case]
     rows = known(permits[permits[CASE] == name], until, as_of)
-    assert office.state(name, journal, [], until=until, as_of=as_of) == rows[[ACTIVITY, WHO]].values.tolist()
-    everything = known(permits[permits[CASE] == name], until, datetime.max.replace(tzinfo=timezone.utc))
-    assert office.state(name, journal, [], until=until) == everything[[ACTIVITY, WHO]].values.tolist()
+    assert (
+        office.state(name, journal, [], until=until, as_of=as_of)
+        == rows[[ACTIVITY, WHO]].values.tolist()
+    )
+    everything = known(
+        permits[permits[CASE] == name], until, datetime.max.replace(tzinfo=timezone.utc)
+    )
+    assert (
+        office.state(name, journal, [], until=until) == everything[[ACTIVITY, WHO]].values.tolist()
+    )
 
 
 @given(until=moments(), as_of=moments())
 @settings(real, max_examples=12)
-def test_a_read_model_over_all_cases_at_any_time_is_what_pandas_finds(permits, office, until, as_of):
+def test_a_read_model_over_all_cases_at_any_time_is_what_pandas_finds(
+    permits, office, until, as_of
+):
     until, as_of = chosen(permits, until), chosen(permits, as_of)
 
     def last(state, fact):
@@ -380,13 +603,21 @@ def test_the_table_of_why_is_what_pandas_finds(permits, office, until, as_of):
     assert len(table) == len(rows)
     if len(rows):
         assert table["type"].value_counts().to_dict() == rows[ACTIVITY].value_counts().to_dict()
-        assert table["happened"].tolist() == rows["moment"].tolist() and table["stream"].tolist() == rows[CASE].tolist()
-        assert table.reindex(columns=["case:group"]).isna().sum().item() == rows["case:group"].isna().sum()
+        assert (
+            table["happened"].tolist() == rows["moment"].tolist()
+            and table["stream"].tolist() == rows[CASE].tolist()
+        )
+        assert (
+            table.reindex(columns=["case:group"]).isna().sum().item()
+            == rows["case:group"].isna().sum()
+        )
 
 
 def test_nothing_of_the_real_table_is_lost(permits, office):
     assert len(office) == 8577 and len(office.streams()) == 1434 and office.refused.empty
-    back = pandas.DataFrame([{**e.data, TASK: e.id, CASE: e.stream, ACTIVITY: e.type} for e in office.read()]).set_index(TASK)
+    back = pandas.DataFrame(
+        [{**e.data, TASK: e.id, CASE: e.stream, ACTIVITY: e.type} for e in office.read()]
+    ).set_index(TASK)
     assert list(back.index) == permits.sort_values("told", kind="stable")[TASK].tolist()
     assert set(back.columns) == set(permits.columns) - {TASK, TIME, "told", "moment"}
     before = permits.set_index(TASK).loc[back.index, back.columns]

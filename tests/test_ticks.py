@@ -42,7 +42,11 @@ def test_a_run_ends_when_each_tick_has_run_once_more_and_did_nothing():
 
 def test_an_outbox_sends_the_same_envelope_again_after_a_crash():
     run = play(with_an_outbox(), Posted(n=1), faults=["crash post.save.relay"])
-    sent = [(s.envelope.id, s.envelope.correlation, s.envelope.causation) for s in run.journal if s.step == "publish"]
+    sent = [
+        (s.envelope.id, s.envelope.correlation, s.envelope.causation)
+        for s in run.journal
+        if s.step == "publish"
+    ]
     assert sent == [
         ("client-1", "client-1", None),
         ("post-1", "client-1", "client-1"),
@@ -52,7 +56,13 @@ def test_an_outbox_sends_the_same_envelope_again_after_a_crash():
 
 
 @pytest.mark.parametrize(
-    "fault", ["crash post.handle.relay", "fail post.handle.relay", "fail post.publish.Stamped", "fail post.save.relay"]
+    "fault",
+    [
+        "crash post.handle.relay",
+        "fail post.handle.relay",
+        "fail post.publish.Stamped",
+        "fail post.save.relay",
+    ],
 )
 def test_a_tick_that_was_struck_is_tried_again(fault):
     run = play(with_an_outbox(), Posted(n=1), faults=[fault])
@@ -120,7 +130,9 @@ def test_a_tick_runs_on_the_first_replica_that_is_up_and_does_not_stand_still():
     def tick():
         pass
 
-    run = play(system, Posted(), every=4, faults=[pause("post", 1.5, 2.5), "crash post.handle.tick #3"])
+    run = play(
+        system, Posted(), every=4, faults=[pause("post", 1.5, 2.5), "crash post.handle.tick #3"]
+    )
     assert [(s.time, s.replica) for s in run.journal if s.step == "handle"][:4] == [
         (1000, 1),
         (2000, 2),

@@ -24,7 +24,13 @@ class Letter(SimpleNamespace):
 
     def __init__(self, id, type="OrderPlaced", cause=None, story="client-1", subject=None, data=1):
         super().__init__(
-            id=id, type=type, causation=cause, correlation=story, subject=subject, data=data, topic="orders"
+            id=id,
+            type=type,
+            causation=cause,
+            correlation=story,
+            subject=subject,
+            data=data,
+            topic="orders",
         )
 
 
@@ -32,17 +38,28 @@ def told(*rows, services=("orders", "payments"), faults=()):
     """A run as timelines see it, from rows (ms, step, service, envelope, more)."""
     steps = []
     for time, step, service, envelope, *more in rows:
-        fields = {"replica": 1, "partition": None, "offset": None, "attempt": None, "fault": None, "detail": None} | (
-            more[0] if more else {}
-        )
+        fields = {
+            "replica": 1,
+            "partition": None,
+            "offset": None,
+            "attempt": None,
+            "fault": None,
+            "detail": None,
+        } | (more[0] if more else {})
         steps.append(Step(time=time, step=step, service=service, envelope=envelope, **fields))
     system = SimpleNamespace(name="shop", services={})
     end = steps[-1].time if steps else 0
-    return SimpleNamespace(journal=steps, services=list(services), end=end, faults=list(faults), system=system)
+    return SimpleNamespace(
+        journal=steps, services=list(services), end=end, faults=list(faults), system=system
+    )
 
 
 def words(picture) -> list[str]:
-    return [label.text for label in picture.scene.labels if label.kind not in ("axis", "lane", "caption")]
+    return [
+        label.text
+        for label in picture.scene.labels
+        if label.kind not in ("axis", "lane", "caption")
+    ]
 
 
 def kinds(items) -> list[str]:
@@ -65,10 +82,14 @@ def test_a_healthy_story_is_quiet():
     picture = timeline(told(*HEALTHY))
     scene = picture.scene
     assert kinds(scene.arrows) == ["message", "message"] and kinds(scene.marks) == ["published"]
-    assert kinds(scene.bars) == ["handled", "saved", "handled"] and scene.bars[0].tip.endswith(", saved at 0.12 s")
+    assert kinds(scene.bars) == ["handled", "saved", "handled"] and scene.bars[0].tip.endswith(
+        ", saved at 0.12 s"
+    )
     assert words(picture) == ["OrderPlaced o1", "Paid o1"]
     assert "Nothing went wrong" in scene.alt
-    assert repr(picture).startswith("timeline of shop: 3 lanes, 2 handlings, 2 arrows; 7 of 7 steps; 0 s to 0.14 s; ")
+    assert repr(picture).startswith(
+        "timeline of shop: 3 lanes, 2 handlings, 2 arrows; 7 of 7 steps; 0 s to 0.14 s; "
+    )
 
 
 def test_a_crash_says_before_which_step_and_what_comes_again():
@@ -86,7 +107,10 @@ def test_a_crash_says_before_which_step_and_what_comes_again():
     assert {"crash before commit", "OrderPlaced: attempt 2"} <= set(words(picture))
     assert "crash" in kinds(picture.scene.marks) and "again" in kinds(picture.scene.arrows)
     assert kinds(picture.scene.spans) == ["down"]
-    assert any("Struck: crash orders.commit.OrderPlaced #1." in label.text for label in picture.scene.labels)
+    assert any(
+        "Struck: crash orders.commit.OrderPlaced #1." in label.text
+        for label in picture.scene.labels
+    )
 
 
 def test_a_question_goes_there_and_back_and_the_one_unanswered_says_how_long_it_waited():
@@ -125,9 +149,21 @@ def test_retries_end_in_a_dead_letter():
     for attempt, time in enumerate((20, 120, 320), start=1):
         rows += [(time, "handle", "orders", A, {"attempt": attempt})]
         step = "retry" if attempt < 3 else "dead_letter"
-        rows += [(time, step, "orders", A, {"attempt": attempt, "detail": "ValueError: no card; again in 0.1 s"})]
+        rows += [
+            (
+                time,
+                step,
+                "orders",
+                A,
+                {"attempt": attempt, "detail": "ValueError: no card; again in 0.1 s"},
+            )
+        ]
     picture = timeline(told(*rows))
-    assert {"ValueError: no card", "OrderPlaced: attempt 2", "dead-lettered after 3 attempts"} <= set(words(picture))
+    assert {
+        "ValueError: no card",
+        "OrderPlaced: attempt 2",
+        "dead-lettered after 3 attempts",
+    } <= set(words(picture))
     assert words(picture).count("ValueError: no card") == 1, "said once, not at every attempt"
 
 
@@ -145,7 +181,11 @@ def test_retries_end_in_a_dead_letter():
             "late commit refused",
             "refused",
         ),
-        ([(20, "handle", "orders", A), (20, "ack", "orders", A, {"fault": "lose"})], "ack lost", "stopped"),
+        (
+            [(20, "handle", "orders", A), (20, "ack", "orders", A, {"fault": "lose"})],
+            "ack lost",
+            "stopped",
+        ),
         (
             [(20, "handle", "orders", A), (20, "failure", "orders", A, {"detail": "KeyError: 1"})],
             "KeyError: 1",
@@ -291,7 +331,10 @@ def test_a_large_run_shows_the_story_that_went_worst_and_says_what_it_hides():
     assert "dead-lettered after 3 attempts" in words(picture)
     hidden = len(run.journal) - int(repr(picture).split("; ")[1].split(" of ")[0].replace(",", ""))
     caption = " ".join(label.text for label in picture.scene.labels if label.kind == "caption")
-    assert f"{hidden:,} of {len(run.journal):,} steps hidden" in caption and "the story of Placed client-" in caption
+    assert (
+        f"{hidden:,} of {len(run.journal):,} steps hidden" in caption
+        and "the story of Placed client-" in caption
+    )
     assert not flaws(picture.scene)
 
 
@@ -309,7 +352,9 @@ def test_one_story_can_be_asked_for_and_an_unknown_one_is_refused_with_those_tha
 
 def test_what_was_on_its_way_when_the_run_ended_is_not_said_to_have_reached_nobody():
     said = words(timeline(simulate(shop(), customers(3), until=0.225)))
-    assert said.count("not handled yet") == 1 and said.count("reached nobody") == 2  # nobody subscribes to Paid
+    assert (
+        said.count("not handled yet") == 1 and said.count("reached nobody") == 2
+    )  # nobody subscribes to Paid
     assert "reached nobody" in words(timeline(simulate(shop(), customers(1))))
 
 
@@ -327,7 +372,13 @@ def test_a_service_that_is_down_before_the_part_shown_is_shown_down():
 
 @pytest.mark.parametrize("replicas", [1, 3])
 @pytest.mark.parametrize(
-    "faults", [[], [pause("payments", 0.1, 3.0)], [cut("orders", 0.05, 1.5)], ["crash payments.ask.Price #1"]]
+    "faults",
+    [
+        [],
+        [pause("payments", 0.1, 3.0)],
+        [cut("orders", 0.05, 1.5)],
+        ["crash payments.ask.Price #1"],
+    ],
 )
 def test_pictures_of_real_runs_have_no_flaws(faults, replicas):
     run = simulate(shop(replicas), customers(6), faults=faults)
@@ -375,8 +426,17 @@ print(timeline(run), flow(run), timeline(run).svg(), flow(run).svg())
     here, seen = Path(__file__).parent, set()
     for seed in ("0", "1", "4711"):
         path = os.pathsep.join([str(here), str(here.parent)])
-        env = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"}
-        seen.add(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env=env).stdout)
+        env = {
+            **os.environ,
+            "PYTHONHASHSEED": seed,
+            "PYTHONPATH": path,
+            "PYTHONIOENCODING": "utf-8",
+        }
+        seen.add(
+            subprocess.run(
+                [sys.executable, "-c", code], capture_output=True, check=True, env=env
+            ).stdout
+        )
     assert len(seen) == 1 and len(seen.pop()) > 5_000
 
 
@@ -394,4 +454,6 @@ def test_the_digest_changes_when_what_is_shown_changes():
     digests.append(repr(timeline(told(*HEALTHY, (150, "note", "payments", B, {"detail": "done"})))))
     digests.append(repr(timeline(told(*HEALTHY), cursor=0.01)))
     assert len(set(digests)) == 4
-    assert digests[0] == repr(timeline(told(*HEALTHY), width=700)), "only what is shown counts, not where it stands"
+    assert digests[0] == repr(timeline(told(*HEALTHY), width=700)), (
+        "only what is shown counts, not where it stands"
+    )

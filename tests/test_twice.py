@@ -25,17 +25,22 @@ def runs(notebook, order) -> list[list[list]]:
     twice = copy.deepcopy(notebook)
     twice.cells = [copy.deepcopy(cells[number]) for number in where]
     ran = store.run(twice, store.ROOT / "notebooks").cells
-    return [[seen(ran[at]) for at, n in enumerate(where) if n == number] for number in range(len(cells))]
+    return [
+        [seen(ran[at]) for at, n in enumerate(where) if n == number] for number in range(len(cells))
+    ]
 
 
 def seen(cell) -> list:
     """What a cell shows, in a form that compares: text as it is, pictures by their bytes."""
     return [
-        (output.output_type, output.get("text") or sorted(output.get("data", {}).items())) for output in cell.outputs
+        (output.output_type, output.get("text") or sorted(output.get("data", {}).items()))
+        for output in cell.outputs
     ]
 
 
-@pytest.mark.parametrize("order", [each_cell_twice, all_cells_then_all_again], ids=lambda order: order.__name__)
+@pytest.mark.parametrize(
+    "order", [each_cell_twice, all_cells_then_all_again], ids=lambda order: order.__name__
+)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_a_cell_run_again_shows_the_same(path, order):
     notebook = nbformat.read(path, as_version=4)
@@ -46,6 +51,8 @@ def test_a_cell_run_again_shows_the_same(path, order):
 
 def test_a_cell_that_counts_its_runs_is_found():
     sources = ["seen = globals().get('seen', 0) + 1", "seen"]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in sources]
+    )
     first, second = runs(notebook, all_cells_then_all_again)[1]
     assert first != second

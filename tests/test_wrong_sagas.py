@@ -38,18 +38,28 @@ def test_a_right_saga_of_another_kind_is_not_accused_under_any_single_fault(name
     assert not any(result.broken(claim) for claim in OF_SAGAS) and not result.endless, result
     assert {word for schedule in result.schedules for word in drawn(result.run(schedule))} <= WELL
     calm = simulate(build(), workload)
-    assert [flaws(saga_map(calm, story.correlation).scene) for story in stories(calm)] == [[] for _ in stories(calm)]
-    assert result.outcome(claims.saga_settled()) == result.outcome(claims.nothing_left_behind()) == "holds"
+    assert [flaws(saga_map(calm, story.correlation).scene) for story in stories(calm)] == [
+        [] for _ in stories(calm)
+    ]
+    assert (
+        result.outcome(claims.saga_settled())
+        == result.outcome(claims.nothing_left_behind())
+        == "holds"
+    )
 
 
 @pytest.mark.parametrize("name", RIGHT)
-def test_a_right_saga_of_another_kind_is_not_accused_where_services_are_cut_off_or_stand_still(name):
+def test_a_right_saga_of_another_kind_is_not_accused_where_services_are_cut_off_or_stand_still(
+    name,
+):
     build, workload = RIGHT[name]
     for window in (cut, pause):
         for service in build().services:
             for start, end in ((0.03, 1.5), (0.08, 3), (0.2, 0.9)):
                 run = simulate(build(), workload, faults=[window(service, start, end)])
-                assert not [verdict for verdict in map(run.check, OF_SAGAS) if verdict.outcome == "broken"], run
+                assert not [
+                    verdict for verdict in map(run.check, OF_SAGAS) if verdict.outcome == "broken"
+                ], run
 
 
 @pytest.mark.parametrize("name", WRONG)

@@ -52,10 +52,18 @@ WORK = [
 ]  # fmt: skip
 COMMANDS = [_declare(Command, work[1]) for work in WORK]
 UNDO = [_declare(Command, work[2], compensates=did) for work, did in zip(WORK, COMMANDS)]
-REFUSED = [_declare(Event, f"{work[1]}Refused", refuses=did, topic="refusals") for work, did in zip(WORK, COMMANDS)]
+REFUSED = [
+    _declare(Event, f"{work[1]}Refused", refuses=did, topic="refusals")
+    for work, did in zip(WORK, COMMANDS)
+]
 DONE = [_declare(Event, work[3], topic=f"{work[0]}-facts") for work in WORK]
-NOT_DONE = [_declare(Event, work[4], refuses=did, topic=f"{work[0]}-facts") for work, did in zip(WORK, DONE)]
-UNDONE = [_declare(Event, work[5], compensates=did, topic=f"{work[0]}-facts") for work, did in zip(WORK, DONE)]
+NOT_DONE = [
+    _declare(Event, work[4], refuses=did, topic=f"{work[0]}-facts") for work, did in zip(WORK, DONE)
+]
+UNDONE = [
+    _declare(Event, work[5], compensates=did, topic=f"{work[0]}-facts")
+    for work, did in zip(WORK, DONE)
+]
 EFFECTS = "create table effects (wedding text primary key, live int)"
 
 
@@ -106,13 +114,24 @@ def orchestrated(steps=3, *, refuse=None, slow=None, on_timeout="ask again", und
         for number in (done if forward else done[::-1]) if refused else ():
             for _ in range((1 + twice) * (number != forget)):
                 await insist(ctx, UNDO[number](wedding=command.wedding))
-        await ctx.publish((WeddingCalledOff if refused else WeddingPlanned)(wedding=command.wedding))
+        await ctx.publish(
+            (WeddingCalledOff if refused else WeddingPlanned)(wedding=command.wedding)
+        )
 
     for number in range(steps):
-        _worker(system, number, refuse == number, slow == number, undo_fails if number == 0 else 0, twice)
+        _worker(
+            system,
+            number,
+            refuse == number,
+            slow == number,
+            undo_fails if number == 0 else 0,
+            twice,
+        )
     if mail is not None:
 
-        @system.service("mail", schema="create table posted (wedding text primary key)").handles(PostInvitations)
+        @system.service("mail", schema="create table posted (wedding text primary key)").handles(
+            PostInvitations
+        )
         def post(command, ctx):
             with ctx.database as db:
                 db.execute("insert or ignore into posted values (?)", (command.wedding,))
@@ -120,7 +139,9 @@ def orchestrated(steps=3, *, refuse=None, slow=None, on_timeout="ask again", und
     return system
 
 
-def _worker(system: System, number: int, refuses: bool, slow: bool, undo_fails: int, twice: bool) -> None:
+def _worker(
+    system: System, number: int, refuses: bool, slow: bool, undo_fails: int, twice: bool
+) -> None:
     service = system.service(WORK[number][0], schema=EFFECTS)
 
     async def do(command, ctx):
@@ -138,23 +159,38 @@ def _worker(system: System, number: int, refuses: bool, slow: bool, undo_fails: 
         if tries <= undo_fails:
             raise Busy("nobody picks up the phone")
         with ctx.database as db:
-            sql = "update effects set live = live - 1 where wedding = ?" + ("" if twice else " and live")
+            sql = "update effects set live = live - 1 where wedding = ?" + (
+                "" if twice else " and live"
+            )
             db.execute(sql, (command.wedding,))
 
     service.handles(COMMANDS[number])(do)
     service.handles(UNDO[number])(undo)
 
 
-def choreographed(steps=3, *, refuse=None, undo_fails=0, deaf=None, dies=None, mail=False, guarded=True) -> System:
+def choreographed(
+    steps=3, *, refuse=None, undo_fails=0, deaf=None, dies=None, mail=False, guarded=True
+) -> System:
     """Each service goes on when it hears of the step before, and undoes its own when it hears that the next one was refused
     or undone; but for the one that is `deaf` to that. `dies` raises whenever it is its turn; unless `guarded`, what is
     handled again is done again."""
     system = System("dance")
     for number in range(steps):
-        _dancer(system, number, steps, refuse == number, deaf == number, dies == number, undo_fails if number == 0 else 0, guarded)
+        _dancer(
+            system,
+            number,
+            steps,
+            refuse == number,
+            deaf == number,
+            dies == number,
+            undo_fails if number == 0 else 0,
+            guarded,
+        )
     if mail:
 
-        @system.service("mail", schema="create table posted (wedding text primary key)").on(WeddingAnnounced)
+        @system.service("mail", schema="create table posted (wedding text primary key)").on(
+            WeddingAnnounced
+        )
         def post(event, ctx):
             with ctx.database as db:
                 db.execute("insert or ignore into posted values (?)", (event.wedding,))
@@ -163,7 +199,16 @@ def choreographed(steps=3, *, refuse=None, undo_fails=0, deaf=None, dies=None, m
     return system
 
 
-def _dancer(system: System, number: int, steps: int, refuses: bool, deaf: bool, dies: bool, undo_fails: int, guarded: bool) -> None:
+def _dancer(
+    system: System,
+    number: int,
+    steps: int,
+    refuses: bool,
+    deaf: bool,
+    dies: bool,
+    undo_fails: int,
+    guarded: bool,
+) -> None:
     service = system.service(WORK[number][0], schema=EFFECTS)
 
     async def do(event, ctx):
@@ -174,7 +219,9 @@ def _dancer(system: System, number: int, steps: int, refuses: bool, deaf: bool, 
             return NOT_DONE[number](wedding=event.wedding)
         with ctx.database as db:
             again = "nothing" if guarded else "update set live = live + 1"
-            db.execute(f"insert into effects values (?, 1) on conflict do {again}", (event.wedding,))
+            db.execute(
+                f"insert into effects values (?, 1) on conflict do {again}", (event.wedding,)
+            )
         said = [DONE[number](wedding=event.wedding)]
         return said + [WeddingPlanned(wedding=event.wedding)] * (number == steps - 1)
 

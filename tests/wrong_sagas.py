@@ -103,7 +103,9 @@ def release(db, order_id):
     if db.execute("update held set held = 0 where order_id = ? and held", (order_id,)).rowcount:
         db.execute("update stock set free = free + 1")
     else:
-        db.execute("insert or ignore into held values (?, 0)", (order_id,))  # should it still come: too late
+        db.execute(
+            "insert or ignore into held values (?, 0)", (order_id,)
+        )  # should it still come: too late
     return True
 
 
@@ -136,7 +138,11 @@ def books(run):
     held = run.rows("inventory", "select order_id from held where held order by 1")
     [(charged,)] = run.rows("payments", "select sum(amount) from charges")
     sent = run.rows("shipping", "select order_id from parcels order by 1")
-    return {"pens": (free + len(sent), 10), "reserved": (held, sent), "money": (charged, 20 * len(sent))}
+    return {
+        "pens": (free + len(sent), 10),
+        "reserved": (held, sent),
+        "money": (charged, 20 * len(sent)),
+    }
 
 
 # -- choreographed: each service goes on when it hears of the one before
@@ -203,19 +209,30 @@ async def try_once(ctx, command):
 
 
 async def lead(
-    command, ctx, steps=STEPS, ask=insist, undo=insist, back=lambda done: done[::-1], undone_by=UNDO, ends=(OrderCompleted, OrderCancelled)
+    command,
+    ctx,
+    steps=STEPS,
+    ask=insist,
+    undo=insist,
+    back=lambda done: done[::-1],
+    undone_by=UNDO,
+    ends=(OrderCompleted, OrderCancelled),
 ):
     """The coordinator. Its log says how many steps are done, and once it goes back, are or may be."""
     order = {"order_id": command.order_id}
     with ctx.database as db:
         db.execute("insert or ignore into log values (?, 0, 'on')", (command.order_id,))
-        [(done, way)] = db.execute("select done, way from log where order_id = ?", (command.order_id,))
+        [(done, way)] = db.execute(
+            "select done, way from log where order_id = ?", (command.order_id,)
+        )
     while way == "on" and done < len(steps):
         answer = await ask(ctx, steps[done](**order))
         way = "on" if answer == "done" else "back"
         done += answer != "refused"
         with ctx.database as db:
-            db.execute("update log set done = ?, way = ? where order_id = ?", (done, way, command.order_id))
+            db.execute(
+                "update log set done = ?, way = ? where order_id = ?", (done, way, command.order_id)
+            )
     if way == "on":
         return ends[0](**order)
     for step in back([step for step in steps[:done] if step in undone_by]):
@@ -234,7 +251,9 @@ def led(**otherwise):
 
 def orchestrated(place=led(), delivery="at-least-once", **changes) -> System:
     system = System("shop")
-    orders = system.service("orders", schema="create table log (order_id text primary key, done int, way text)")
+    orders = system.service(
+        "orders", schema="create table log (order_id text primary key, done int, way text)"
+    )
     orders.handles(PlaceOrder, delivery=delivery, max_attempts=5)(place)
     for name, schema in TABLES.items():
         system.service(name, schema=schema)
@@ -285,8 +304,16 @@ class Wrong(NamedTuple):
     build: Callable[[], System]
 
 
-SETTLED, ONCE, REVERSE = claims.saga_settled(), claims.compensated_once(), claims.compensated_in_reverse()
-NEEDED, NOTHING_LEFT, BALANCED = claims.no_needless_compensation(), claims.nothing_left_behind(), claims.ledger_balanced(books)
+SETTLED, ONCE, REVERSE = (
+    claims.saga_settled(),
+    claims.compensated_once(),
+    claims.compensated_in_reverse(),
+)
+NEEDED, NOTHING_LEFT, BALANCED = (
+    claims.no_needless_compensation(),
+    claims.nothing_left_behind(),
+    claims.ledger_balanced(books),
+)
 CLAIMS = [SETTLED, ONCE, REVERSE, NEEDED, NOTHING_LEFT, BALANCED]
 WRONG: dict[str, Wrong] = {}
 
@@ -331,12 +358,16 @@ def compensates_for_two_reasons():
 
 @wrong(NOTHING_LEFT, 0, ORDERS, BALANCED)
 def forgets_one_step():
-    return orchestrated(led(back=lambda done: [step for step in done if step is not ReserveInventory]))
+    return orchestrated(
+        led(back=lambda done: [step for step in done if step is not ReserveInventory])
+    )
 
 
 @wrong(SETTLED, 0, CREATED, NOTHING_LEFT, BALANCED)
 def nobody_listens_to_the_refund():
-    return choreographed({key: does for key, does in DANCE.items() if key[1] is not PaymentRefunded})
+    return choreographed(
+        {key: does for key, does in DANCE.items() if key[1] is not PaymentRefunded}
+    )
 
 
 @wrong(NOTHING_LEFT, 1, ORDERS, BALANCED)
@@ -410,7 +441,9 @@ def compensates_in_forward_order():
 @wrong(REVERSE, 0, CREATED)
 def compensates_everywhere_at_once():
     at_once = {key: does for key, does in DANCE.items() if key[1] is not PaymentRefunded}
-    return choreographed(at_once | {("inventory", ShipmentRefused): ("release", InventoryReleased, None)})
+    return choreographed(
+        at_once | {("inventory", ShipmentRefused): ("release", InventoryReleased, None)}
+    )
 
 
 # -- takes silence for an answer
@@ -451,7 +484,10 @@ def takes_a_time_out_for_a_success_and_ships_unpaid():
 @wrong(claims.handled_once(ChargePayment), 1, ORDERS, BALANCED)
 def takes_a_time_out_for_a_failure_and_charges_twice():
     def charge_again(db, order_id):
-        return db.execute("insert into charges values (?, 20) on conflict do update set amount = amount + 20", (order_id,))
+        return db.execute(
+            "insert into charges values (?, 20) on conflict do update set amount = amount + 20",
+            (order_id,),
+        )
 
     return orchestrated(charge=charge_again)
 
@@ -462,7 +498,10 @@ def takes_a_time_out_for_a_failure_and_charges_twice():
 @wrong(NEEDED, 0, ORDERS, NOTHING_LEFT, BALANCED)
 def releases_the_stock_of_another_order():
     async def mistake(ctx, command):
-        return await insist(ctx, ReleaseInventory(order_id="o1") if isinstance(command, ReleaseInventory) else command)
+        return await insist(
+            ctx,
+            ReleaseInventory(order_id="o1") if isinstance(command, ReleaseInventory) else command,
+        )
 
     return orchestrated(led(undo=mistake))
 
@@ -470,7 +509,9 @@ def releases_the_stock_of_another_order():
 @wrong(BALANCED, 0, ORDERS, ONCE)
 def releases_whatever_stock_comes_first():
     def release_first(db, order_id):
-        if db.execute("update held set held = 0 where rowid = (select min(rowid) from held where held)").rowcount:
+        if db.execute(
+            "update held set held = 0 where rowid = (select min(rowid) from held where held)"
+        ).rowcount:
             db.execute("update stock set free = free + 1")
         return True
 
@@ -487,7 +528,9 @@ def takes_back_what_was_refused():
 
 @wrong(NEEDED, 0, created("o1", "rare"))
 def takes_back_what_it_refused_itself():
-    return choreographed(DANCE | {("inventory", InventoryRefused): ("release", InventoryReleased, None)})
+    return choreographed(
+        DANCE | {("inventory", InventoryRefused): ("release", InventoryReleased, None)}
+    )
 
 
 @wrong(NEEDED, 1, ORDERS, BALANCED)

@@ -49,10 +49,14 @@ class Lab:
     def run_all(self, page, timeout=120_000):
         """Run > Run All Cells, and wait until the kernel has nothing left to do."""
         self.choose(page, "Run", "Run All Cells")
-        busy = page.locator(".jp-NotebookPanel:visible .jp-Notebook-ExecutionIndicator[data-status=busy]")
+        busy = page.locator(
+            ".jp-NotebookPanel:visible .jp-Notebook-ExecutionIndicator[data-status=busy]"
+        )
         try:  # until the first cell is on its way: idle before that means nothing
             busy.wait_for(timeout=3_000)
-        except Exception as error:  # Playwright's own TimeoutError, which is imported where a browser is
+        except (
+            Exception
+        ) as error:  # Playwright's own TimeoutError, which is imported where a browser is
             if type(error).__name__ != "TimeoutError":
                 raise  # else a short notebook is through already
         self.wait_until_idle(page, timeout)
@@ -70,7 +74,9 @@ class Lab:
 
     def wait_until_idle(self, page, timeout=60_000):
         # Both: the notebook's own indicator says idle already while its kernel is still on its way.
-        page.locator(".jp-NotebookPanel:visible .jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=timeout)
+        page.locator(
+            ".jp-NotebookPanel:visible .jp-Notebook-ExecutionIndicator[data-status=idle]"
+        ).wait_for(timeout=timeout)
         page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=timeout)
 
 
@@ -88,7 +94,9 @@ def jupyterlab() -> Iterator[Lab]:
     with TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         home, folder = Path(scratch, "jupyter"), Path(scratch, "course")
         for name in ("notebooks", "data"):
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+            shutil.copytree(
+                ROOT / name, folder / name, ignore=shutil.ignore_patterns(".ipynb_checkpoints")
+            )
         for name in own.values():
             (home / name).mkdir(parents=True)
         environment = os.environ | {name: str(home / place) for name, place in own.items()}
@@ -97,7 +105,9 @@ def jupyterlab() -> Iterator[Lab]:
         log = home / "lab.log"
         with log.open("w") as written:
             command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--port=0"]
-            server = subprocess.Popen(command, cwd=folder, env=environment, stdout=written, stderr=subprocess.STDOUT)
+            server = subprocess.Popen(
+                command, cwd=folder, env=environment, stdout=written, stderr=subprocess.STDOUT
+            )
         try:
             info = _wait_for(home / "runtime", server, log)
             yield Lab(info["url"], info["token"], folder)
@@ -120,7 +130,9 @@ def _wait_for(runtime: Path, server, log: Path) -> dict:
         if server.poll() is not None:
             break
         time.sleep(0.1)
-    raise RuntimeError("JupyterLab did not start:\n" + log.read_text(encoding="utf-8", errors="replace")[-3000:])
+    raise RuntimeError(
+        "JupyterLab did not start:\n" + log.read_text(encoding="utf-8", errors="replace")[-3000:]
+    )
 
 
 @contextmanager
@@ -133,7 +145,9 @@ def chromium() -> Iterator:
         if path is None and Path(playwright.chromium.executable_path).exists():
             path = playwright.chromium.executable_path
         if path is None:
-            raise LookupError("no browser found: install Chromium or Google Chrome, or run 'playwright install chromium'")
+            raise LookupError(
+                "no browser found: install Chromium or Google Chrome, or run 'playwright install chromium'"
+            )
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()

@@ -20,8 +20,12 @@ from tools import store  # noqa: E402
 
 TEACHER, LEARNER = store.ROOT / "teacher", store.ROOT / "notebooks"
 STUB = "# YOUR CODE HERE\nraise NotImplementedError()"  # what nbgrader puts there
-SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION\n.*?### END SOLUTION[ \t]*\n?", re.DOTALL | re.MULTILINE)
-HIDDEN = re.compile(r"^[ \t]*### BEGIN HIDDEN TESTS\n.*?### END HIDDEN TESTS[ \t]*\n?", re.DOTALL | re.MULTILINE)
+SOLUTION = re.compile(
+    r"^([ \t]*)### BEGIN SOLUTION\n.*?### END SOLUTION[ \t]*\n?", re.DOTALL | re.MULTILINE
+)
+HIDDEN = re.compile(
+    r"^[ \t]*### BEGIN HIDDEN TESTS\n.*?### END HIDDEN TESTS[ \t]*\n?", re.DOTALL | re.MULTILINE
+)
 
 
 def lessons() -> list[Path]:
@@ -31,14 +35,18 @@ def lessons() -> list[Path]:
 
 def source(text: str) -> str:
     """A cell's source as the learner gets it."""
-    text = SOLUTION.sub(lambda found: "".join(f"{found[1]}{line}\n" for line in STUB.splitlines()), text)
+    text = SOLUTION.sub(
+        lambda found: "".join(f"{found[1]}{line}\n" for line in STUB.splitlines()), text
+    )
     return HIDDEN.sub("", text).rstrip("\n")
 
 
 def derived(teachers):
     """The learner's notebook, without outputs."""
     notebook = copy.deepcopy(teachers)
-    notebook.cells = [cell for cell in notebook.cells if "teacher" not in cell.metadata.get("tags", [])]
+    notebook.cells = [
+        cell for cell in notebook.cells if "teacher" not in cell.metadata.get("tags", [])
+    ]
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.source, cell.outputs, cell.execution_count = source(cell.source), [], None

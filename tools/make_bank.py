@@ -13,7 +13,18 @@ from pathlib import Path
 from random import Random
 
 PLACE = Path(__file__).resolve().parent.parent / "data" / "bank-2025.csv"
-COLUMNS = ["id", "account", "type", "version", "happened", "recorded", "owner", "amount", "currency", "corrects"]
+COLUMNS = [
+    "id",
+    "account",
+    "type",
+    "version",
+    "happened",
+    "recorded",
+    "owner",
+    "amount",
+    "currency",
+    "corrects",
+]
 OWNERS = (
     "Ada Bram Chidi Dana Emre Fatou Noor Goran Hana Ivo Jun Kofi Lena Malik Nadia Otis Pia Quinn Rosa Sami "
     "Tess Umar Vera Wout Xenia Yann Zoe Aron Bela Cleo"
@@ -24,6 +35,7 @@ LATE, CORRECTED, TWICE = 39, 7, 5  # and one of each in account 7
 
 def account_7() -> list[dict]:
     """An account whose events fit on a page, each irregularity among them once."""
+
     def at(month, day, hour, minute=0):
         return datetime(2025, month, day, hour, minute)
 
@@ -52,13 +64,17 @@ def account(owner: str, dice: Random) -> list[dict]:
     facts = [fact("AccountOpened", moment(day, dice), owner=owner)]
     wages, payday = 10 * (80 + below(dice, 150)), 24 + below(dice, 4)
     balance = 50 * (2 + below(dice, 10))
-    facts.append(fact("MoneyDeposited", facts[0]["happened"] + timedelta(minutes=5), amount=balance))
+    facts.append(
+        fact("MoneyDeposited", facts[0]["happened"] + timedelta(minutes=5), amount=balance)
+    )
     while (day := day + timedelta(days=1)).year == 2025:
         if day.day == payday:
             facts.append(fact("MoneyDeposited", moment(day, dice), amount=wages))
             balance += wages
         elif below(dice, 100) < 2:
-            facts.append(fact("MoneyDeposited", moment(day, dice), amount=5 * (1 + below(dice, 40))))
+            facts.append(
+                fact("MoneyDeposited", moment(day, dice), amount=5 * (1 + below(dice, 40)))
+            )
             balance += facts[-1]["amount"]
         elif below(dice, 100) < 15 and balance >= 20:
             amount = 5 + below(dice, min(balance, wages // 3) - 5)
@@ -69,7 +85,9 @@ def account(owner: str, dice: Random) -> list[dict]:
 
 def spoil(facts: list[dict], dice: Random) -> None:
     """Late arrivals, corrections and duplicates, each of another event."""
-    moves = [f for f in facts if f["type"] != "AccountOpened" and f["happened"] < datetime(2025, 12, 15)]
+    moves = [
+        f for f in facts if f["type"] != "AccountOpened" and f["happened"] < datetime(2025, 12, 15)
+    ]
     for f in taken(moves, LATE, dice):
         f["recorded"] = moment(f["happened"] + timedelta(days=1 + below(dice, 9)), dice)
     for f in taken(moves, TWICE, dice):
@@ -77,7 +95,9 @@ def spoil(facts: list[dict], dice: Random) -> None:
     for f in taken([f for f in moves if f["type"] == "MoneyDeposited"], CORRECTED, dice):
         meant, f["amount"] = f["amount"], 10 * f["amount"]  # a nought too many
         found = moment(f["happened"] + timedelta(days=2 + below(dice, 12)), dice)
-        facts.append({**f, "type": "DepositCorrected", "recorded": found, "amount": meant - f["amount"]})
+        facts.append(
+            {**f, "type": "DepositCorrected", "recorded": found, "amount": meant - f["amount"]}
+        )
 
 
 def fact(type: str, happened: datetime, recorded: datetime | None = None, **data) -> dict:
@@ -122,7 +142,9 @@ def text() -> str:
             f["currency"] = "EUR"
         if f["type"] == "DepositCorrected":
             f["corrects"] = ids[f["account"], "MoneyDeposited", f["happened"]]
-        file.writerow({**f, **{name: f[name].isoformat() + "Z" for name in ("happened", "recorded")}})
+        file.writerow(
+            {**f, **{name: f[name].isoformat() + "Z" for name in ("happened", "recorded")}}
+        )
     return written.getvalue()
 
 

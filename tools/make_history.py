@@ -25,8 +25,16 @@ def text() -> str:
         facts = read_git(folder).read()
     lines = []
     for fact in facts:
-        times = {name: f"{getattr(fact, name):%Y-%m-%dT%H:%M:%SZ}" for name in ("happened", "recorded")}
-        row = {"stream": fact.stream, "type": fact.type, **times, **fact.data, "author": "the edalab developers"}
+        times = {
+            name: f"{getattr(fact, name):%Y-%m-%dT%H:%M:%SZ}" for name in ("happened", "recorded")
+        }
+        row = {
+            "stream": fact.stream,
+            "type": fact.type,
+            **times,
+            **fact.data,
+            "author": "the edalab developers",
+        }
         lines.append(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n")
     return "".join(lines)
 

@@ -31,7 +31,10 @@ KEPT_OF_A_CELL = ("tags", "nbgrader")  # the rest is how one editor showed the c
 
 
 def notebooks() -> list[Path]:
-    return [*sorted((ROOT / "notebooks").glob("*.ipynb")), *sorted((ROOT / "teacher").glob("*.ipynb"))]
+    return [
+        *sorted((ROOT / "notebooks").glob("*.ipynb")),
+        *sorted((ROOT / "teacher").glob("*.ipynb")),
+    ]
 
 
 def run(notebook, folder: Path):
@@ -60,9 +63,13 @@ def tidy(notebook):
         name = hashlib.sha256(cell.source.encode()).hexdigest()[:8]
         seen[name] = seen.get(name, 0) + 1
         cell.id = name if seen[name] == 1 else f"{name}-{seen[name]}"
-        cell.metadata = nbformat.from_dict({key: cell.metadata[key] for key in KEPT_OF_A_CELL if key in cell.metadata})
+        cell.metadata = nbformat.from_dict(
+            {key: cell.metadata[key] for key in KEPT_OF_A_CELL if key in cell.metadata}
+        )
         if cell.cell_type == "code":
-            cell.outputs = [output for output in map(_tidy_output, cell.outputs) if output is not None]
+            cell.outputs = [
+                output for output in map(_tidy_output, cell.outputs) if output is not None
+            ]
     return notebook
 
 
@@ -95,7 +102,9 @@ def differences(stored, fresh) -> list[str]:
 def _fresh(path: Path):
     """The notebook of a file, run; or what a cell raised."""
     try:
-        return run(nbformat.reads(path.read_text(encoding="utf-8"), as_version=4), path.resolve().parent)
+        return run(
+            nbformat.reads(path.read_text(encoding="utf-8"), as_version=4), path.resolve().parent
+        )
     except CellExecutionError as error:
         return error
 
@@ -105,9 +114,13 @@ def _named(path: Path) -> str:
 
 
 def main(arguments=None) -> int:
-    parser = argparse.ArgumentParser(description="Run the notebooks and write their stored outputs.")
+    parser = argparse.ArgumentParser(
+        description="Run the notebooks and write their stored outputs."
+    )
     parser.add_argument("notebooks", nargs="*", type=Path, help="which (default: all)")
-    parser.add_argument("--check", action="store_true", help="write nothing, exit 1 when a stored notebook differs")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing, exit 1 when a stored notebook differs"
+    )
     options = parser.parse_args(arguments)
 
     failed = False

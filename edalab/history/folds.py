@@ -11,7 +11,15 @@ from functools import cached_property, lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from sysconfig import get_path
-from types import BuiltinFunctionType, CellType, CodeType, FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    CellType,
+    CodeType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    ModuleType,
+)
 from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
@@ -20,13 +28,41 @@ from pydantic_core import PydanticUndefined
 from ..errors import Misuse, shown
 from ..model.messages import Declared
 
-_PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...), date, datetime, time, timedelta, Decimal, range)
+_PLAIN = (
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    type(None),
+    type(...),
+    date,
+    datetime,
+    time,
+    timedelta,
+    Decimal,
+    range,
+)
 _OF_A_CLASS = (*_PLAIN, list, tuple, dict, set, frozenset, type)
 _OF_A_CLASS += (FunctionType, staticmethod, classmethod, property, cached_property, Declared)
-_UNSAID = {"__module__", "__doc__", "__annotations__", "__firstlineno__", "__static_attributes__", "__dataclass_fields__"}
+_UNSAID = {
+    "__module__",
+    "__doc__",
+    "__annotations__",
+    "__firstlineno__",
+    "__static_attributes__",
+    "__dataclass_fields__",
+}
 _UNSAID |= {"__count__", "__number__", "__shared__"}  # what the lab itself notes in message classes
-_PLACES = (GetSetDescriptorType, MemberDescriptorType)  # where the objects of a class keep their fields
-_LIBRARIES = tuple(os.path.join(folder, "") for folder in (Path(__file__).parent.parent, *map(get_path, ("stdlib", "platstdlib"))))
+_PLACES = (
+    GetSetDescriptorType,
+    MemberDescriptorType,
+)  # where the objects of a class keep their fields
+_LIBRARIES = tuple(
+    os.path.join(folder, "")
+    for folder in (Path(__file__).parent.parent, *map(get_path, ("stdlib", "platstdlib")))
+)
 
 
 def fingerprint(*things: object) -> str:
@@ -61,17 +97,32 @@ def _parts(thing: Any) -> Iterable:
         return thing.items()
     if kind in (set, frozenset) and all(type(each) in _PLAIN for each in thing):
         return sorted(map(repr, thing))
-    if isinstance(thing, FunctionType | type | BuiltinFunctionType | ModuleType) and _of_a_library(thing):
+    if isinstance(thing, FunctionType | type | BuiltinFunctionType | ModuleType) and _of_a_library(
+        thing
+    ):
         return getattr(thing, "__module__", ""), getattr(thing, "__qualname__", thing.__name__)
     if kind is FunctionType:
         mark, names, used = _read(thing.__code__)
         held = [cell.cell_contents for cell in thing.__closure__ or () if cell != CellType()]
         given = [pair for pair in vars(thing).items() if pair[0] not in _set_by(thing.__code__)]
-        return mark, thing.__defaults__, thing.__kwdefaults__, given, held, list(_found(names, used, thing.__globals__))
+        return (
+            mark,
+            thing.__defaults__,
+            thing.__kwdefaults__,
+            given,
+            held,
+            list(_found(names, used, thing.__globals__)),
+        )
     if isinstance(thing, type):
         fields = getattr(thing, "__pydantic_fields__", {}).items()
         members = [(one.name, one.value) for one in thing] if issubclass(thing, Enum) else []
-        return thing.__qualname__, thing.__bases__, [pair for pair in vars(thing).items() if _counts(thing, *pair)], *fields, members
+        return (
+            thing.__qualname__,
+            thing.__bases__,
+            [pair for pair in vars(thing).items() if _counts(thing, *pair)],
+            *fields,
+            members,
+        )
     if kind is FieldInfo:
         default = None if thing.default is PydanticUndefined else thing.default
         return thing.annotation, default, thing.default_factory, repr(thing.metadata), thing.alias
@@ -98,7 +149,9 @@ def _counts(cls: type, name: str, value: Any) -> bool:
     """Whether something in the body of a class is of the learner's; of what has a public name all is, known or not."""
     if name in _UNSAID or name.startswith("__pydantic"):
         return False
-    return isinstance(value, _OF_A_CLASS) or not (name.startswith("_") or isinstance(value, _PLACES) or issubclass(cls, Enum))
+    return isinstance(value, _OF_A_CLASS) or not (
+        name.startswith("_") or isinstance(value, _PLACES) or issubclass(cls, Enum)
+    )
 
 
 def _set_by(code: CodeType) -> set[str]:
@@ -111,10 +164,32 @@ def _read(code: CodeType) -> tuple[str, set[str], list[str]]:
     """A fingerprint of code, the names in it, and those of globals; all with those of its inner functions."""
     inner = [_read(const) for const in code.co_consts if isinstance(const, CodeType)]
     consts = [const for const in code.co_consts if not isinstance(const, CodeType)]
-    kinds = code.co_flags, code.co_argcount, code.co_kwonlyargcount, code.co_varnames, code.co_cellvars, code.co_freevars
-    mark = fingerprint(code.co_code, code.co_exceptiontable, code.co_names, *kinds, consts, [mark for mark, *_ in inner])
-    used = {one.argval for one in dis.get_instructions(code) if "GLOBAL" in one.opname or one.opname == "LOAD_NAME"}
-    return mark, {*code.co_names}.union(*(names for _, names, _ in inner)), sorted(used.union(*(more for *_, more in inner)))
+    kinds = (
+        code.co_flags,
+        code.co_argcount,
+        code.co_kwonlyargcount,
+        code.co_varnames,
+        code.co_cellvars,
+        code.co_freevars,
+    )
+    mark = fingerprint(
+        code.co_code,
+        code.co_exceptiontable,
+        code.co_names,
+        *kinds,
+        consts,
+        [mark for mark, *_ in inner],
+    )
+    used = {
+        one.argval
+        for one in dis.get_instructions(code)
+        if "GLOBAL" in one.opname or one.opname == "LOAD_NAME"
+    }
+    return (
+        mark,
+        {*code.co_names}.union(*(names for _, names, _ in inner)),
+        sorted(used.union(*(more for *_, more in inner))),
+    )
 
 
 def _found(names: set[str], used: list[str], there: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -133,4 +208,9 @@ def _of_a_library(thing: Any) -> bool:
     if module is None or module.__name__ == "__main__":
         return False
     path = getattr(module, "__file__", None) or ""
-    return module.__name__ in sys.builtin_module_names or path.startswith(_LIBRARIES) or "site-packages" in path or "dist-packages" in path
+    return (
+        module.__name__ in sys.builtin_module_names
+        or path.startswith(_LIBRARIES)
+        or "site-packages" in path
+        or "dist-packages" in path
+    )

@@ -76,7 +76,9 @@ def read_git(path: "str | Path") -> EventStore:
     that of the last change to the same files, and not after `recorded`. CommitMade has the dates as they were; `.notes` say how
     many were moved."""
     commits, submodules = commits_of(path)
-    recorded = _in_line([None if c.committed is None else moment(c.committed, "committed") for c in commits])
+    recorded = _in_line(
+        [None if c.committed is None else moment(c.committed, "committed") for c in commits]
+    )
     branch, files, facts, early = _branch(commits), _Files(), [], 0
     touched: dict[str, int] = {}  # when a path last changed
     for commit, now in zip(commits, recorded, strict=True):
@@ -90,12 +92,27 @@ def read_git(path: "str | Path") -> EventStore:
         facts += [(*files.fact(change, commit), happened, now, None) for change in changes]
     names = files.names()
     store = filled(
-        (COMMITS if number is None else names[number], type(event).__name__, 1, event.model_dump_json(), happened, now, id)
+        (
+            COMMITS if number is None else names[number],
+            type(event).__name__,
+            1,
+            event.model_dump_json(),
+            happened,
+            now,
+            id,
+        )
         for number, event, happened, now, id in facts
     )
-    late = sum(c.committed is None or moment(c.committed, "committed") != now for c, now in zip(commits, recorded, strict=True))
+    late = sum(
+        c.committed is None or moment(c.committed, "committed") != now
+        for c, now in zip(commits, recorded, strict=True)
+    )
     store.notes.append(f"up to commit {commits[-1].id[:7]}")
-    store.notes += [f"{counted(n, whose)} out of line, moved" for n, whose in ((late, "commit date"), (early, "author date")) if n]
+    store.notes += [
+        f"{counted(n, whose)} out of line, moved"
+        for n, whose in ((late, "commit date"), (early, "author date"))
+        if n
+    ]
     store.notes += [f"{counted(len(submodules), 'submodule')} left out"] if submodules else []
     return store
 
@@ -113,9 +130,19 @@ class _Files:
         """What happened to which file."""
         number = self._number(change)
         self.last[number] = (change.path, commit.id)
-        added, removed = (change.added, change.removed) if change.added is not None else (change.lines or 0, self.lines[number])
+        added, removed = (
+            (change.added, change.removed)
+            if change.added is not None
+            else (change.lines or 0, self.lines[number])
+        )
         self.lines[number] += added - removed
-        data = {"path": change.path, "added": added, "removed": removed, "commit": commit.id, "author": commit.author}
+        data = {
+            "path": change.path,
+            "added": added,
+            "removed": removed,
+            "commit": commit.id,
+            "author": commit.author,
+        }
         data["binary"] = change.added is None and change.lines is None
         if change.status == "R":
             return number, FileRenamed(old_path=change.old_path, **data)
@@ -139,7 +166,10 @@ class _Files:
     def names(self) -> list[str]:
         """A name for each stream: its last path, unless that came to be another's."""
         owners = {path: number for path, number in [*self.gone.items(), *self.there.items()]}
-        own = [path if owners.get(path) == number else f"{path} until {end[:7]}" for number, (path, end) in enumerate(self.last)]
+        own = [
+            path if owners.get(path) == number else f"{path} until {end[:7]}"
+            for number, (path, end) in enumerate(self.last)
+        ]
         return [f"./{name}" if name == COMMITS else name for name in own]
 
 
@@ -155,10 +185,22 @@ def _branch(commits: list[Commit]) -> set[str]:
 
 def _made(c: Commit) -> CommitMade:
     own = c.changes if len(c.parents) < 2 else []
-    files, added, removed = len(own), sum(change.added or 0 for change in own), sum(change.removed for change in own)
+    files, added, removed = (
+        len(own),
+        sum(change.added or 0 for change in own),
+        sum(change.removed for change in own),
+    )
     dates = ["" if date is None else date.isoformat() for date in (c.authored, c.committed)]
-    counts = {"files": files, "lines_added": added, "lines_removed": removed, "authored": dates[0], "committed": dates[1]}
-    return CommitMade(commit=c.id, author=c.author, title=c.title, parents=tuple(c.parents), **counts)
+    counts = {
+        "files": files,
+        "lines_added": added,
+        "lines_removed": removed,
+        "authored": dates[0],
+        "committed": dates[1],
+    }
+    return CommitMade(
+        commit=c.id, author=c.author, title=c.title, parents=tuple(c.parents), **counts
+    )
 
 
 def _in_line(moments: list[int | None]) -> list[int]:

@@ -51,11 +51,18 @@ class Hindsight:
     until=t, as_of=t)` said at each moment t. `wrong`: where they differ. `value` is what is compared of a state."""
 
     def __init__(
-        self, store: "EventStore", stream: str | None, fold: Callable, start: Any = None, value: Callable = lambda state: state
+        self,
+        store: "EventStore",
+        stream: str | None,
+        fold: Callable,
+        start: Any = None,
+        value: Callable = lambda state: state,
     ):
         self._question, self._value = (store, stream, fold, start), value
         self.facts = sorted(map(_Fact._make, store.read(stream)), key=_order)
-        store.state(stream, fold, start, until=self.facts[0].happened if self.facts else 0)  # it refuses what is no fold
+        store.state(
+            stream, fold, start, until=self.facts[0].happened if self.facts else 0
+        )  # it refuses what is no fold
         self.first = value(deepcopy(start))  # before any event
         self.was = self._course(self.facts, attrgetter("happened_at"))
         self.believed = self._course(sorted(self.facts, key=_believed_at), _believed_at)
@@ -81,7 +88,11 @@ class Hindsight:
     def worst(self, start: int, end: int) -> Wrong | None:
         """Of what was wrong between two moments, that which was so by most, and for longest."""
         within = [wrong for wrong in self.wrong if wrong.start < end and start < wrong.end]
-        return max(within, key=lambda wrong: (_far(wrong.was, wrong.believed), wrong.end - wrong.start), default=None)
+        return max(
+            within,
+            key=lambda wrong: (_far(wrong.was, wrong.believed), wrong.end - wrong.start),
+            default=None,
+        )
 
     def _course(self, facts: list[StoredEvent], when: Callable[[StoredEvent], int]) -> list[Change]:
         """The values as these facts become part of the state one after the other. A fact that comes late is put into its
@@ -111,7 +122,9 @@ class Hindsight:
 
     def _differing(self, known: int | None) -> list[Wrong]:
         """The stretches in which the two differ, until the last moment or until `known`."""
-        was, believed = ({change.at: change.value for change in changes} for changes in (self.was, self.believed))
+        was, believed = (
+            {change.at: change.value for change in changes} for changes in (self.was, self.believed)
+        )
         moments = sorted(was.keys() | believed.keys())
         if known is not None:
             moments = [at for at in moments if at < known] + [known]

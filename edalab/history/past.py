@@ -57,12 +57,18 @@ class _Question:
         check_stream(stream)
         self.store, self.stream = store, stream
         self.until = FOREVER if until is None else moment(until, "until=", bound=True)
-        self.known = store._known(stream, as_of)  # what comes in while this is answered does not count
+        self.known = store._known(
+            stream, as_of
+        )  # what comes in while this is answered does not count
 
     def rows(self, kept: _Kept = _Kept()) -> Iterator[tuple]:
         """The rows behind what is kept. Of what is known all are there or here: the limit saves looking through what happened
         later and was not known."""
-        number, scope, values = ("position", "", ()) if self.stream is None else ("version", "stream = ? and", (self.stream,))
+        number, scope, values = (
+            ("position", "", ())
+            if self.stream is None
+            else ("version", "stream = ? and", (self.stream,))
+        )
         sql = f"""select {COLUMNS} from stored_events where {scope} (happened, {number}) > (?, ?) and happened <= ?
             and {number} <= ? order by happened, {number} limit ?"""
         mark, left = (kept.happened, kept.version), self.known - kept.events
@@ -75,12 +81,16 @@ class _Question:
         """The last snapshot of this fold that ends before the moment asked for and holds just what was known then."""
         sql = """select happened, version, events, since, classes, state from stored_snapshots where stream = ? and fold = ?
             and happened <= ? and since <= ? and overtaken > ? order by happened desc, version desc"""
-        if self.store._value("select 1 from stored_snapshots where stream = ? limit 1", self.stream):
+        if self.store._value(
+            "select 1 from stored_snapshots where stream = ? limit 1", self.stream
+        ):
             other: set[str] = set()  # classes that meanwhile are declared in another way
             try:
                 values = self.stream, _name(fold, start), self.until, self.known, self.known
                 for kept in map(_Kept._make, self.store._rows(sql, values)):
-                    if kept.classes not in other and kept.classes == _classes(json.loads(kept.classes)):
+                    if kept.classes not in other and kept.classes == _classes(
+                        json.loads(kept.classes)
+                    ):
                         return kept
                     other.add(kept.classes)
             except Misuse:  # nobody knows whether it still is the same fold
@@ -91,17 +101,28 @@ class _Question:
 class Past:
     """What an event store can be asked about the past."""
 
-    def state(self, stream: str | None, fold: Callable, start: Any = None, until: Any = None, as_of: Any = None) -> Any:
+    def state(
+        self,
+        stream: str | None,
+        fold: Callable,
+        start: Any = None,
+        until: Any = None,
+        as_of: Any = None,
+    ) -> Any:
         """What the events of a stream (None: of all) come to: `fold(state, fact)` from `start` on, over the stored events in
         the order they happened. `until`: at that moment; `as_of`: by what was known at that moment. A stream that nobody has
         written to yet is at its start."""
         check_fold(fold)
         question = _Question(self, stream, until, as_of)
         kept = question.kept(fold, start)
-        with closing(question.rows(kept)) as rows:  # where a fold raises, they would keep the file locked
+        with closing(
+            question.rows(kept)
+        ) as rows:  # where a fold raises, they would keep the file locked
             return folded(kept.begun(start), fold, map(StoredEvent._make, rows), start)
 
-    def snapshot(self, stream: str, fold: Callable, start: Any = None, until: Any = None, as_of: Any = None) -> Any:
+    def snapshot(
+        self, stream: str, fold: Callable, start: Any = None, until: Any = None, as_of: Any = None
+    ) -> Any:
         """Keep a state, as JSON, and return it: later states begin there instead of at the first event. It never changes
         an answer: it serves the same fold only, and no question to which an event that came later makes a difference."""
         check_fold(fold)
@@ -118,11 +139,19 @@ class Past:
             later = "select min(version) from stored_events where stream = ? and version > ? and (happened, version) < (?, ?)"
             with self._transaction() as db:
                 overtaken = self._value(later, stream, question.known, *mark[:2]) or FOREVER
-                db.execute("insert into stored_snapshots values (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, overtaken))
+                db.execute(
+                    "insert into stored_snapshots values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (*row, overtaken),
+                )
         return found
 
     def table(
-        self, stream: str | None = None, fold: Callable | None = None, start: Any = None, until: Any = None, as_of: Any = None
+        self,
+        stream: str | None = None,
+        fold: Callable | None = None,
+        start: Any = None,
+        until: Any = None,
+        as_of: Any = None,
     ) -> "pandas.DataFrame":
         """Why: the events, in the order they happened, as a DataFrame with position, stream, version, type, happened,
         recorded and the fields of the data; with a fold, the state after each."""
@@ -131,7 +160,9 @@ class Past:
         check_known(self, stream)
         facts = _Question(self, stream, until, as_of).facts()
         own = ["position", "stream", "version", "type", "happened", "recorded"]
-        found = pandas.DataFrame([[getattr(fact, name) for name in own] for fact in facts], columns=own)
+        found = pandas.DataFrame(
+            [[getattr(fact, name) for name in own] for fact in facts], columns=own
+        )
         data = [fact.data for fact in facts]
         for name in dict.fromkeys(name for fields in data for name in fields):
             column = pandas.Series([fields.get(name) for fields in data], dtype=_whole(data, name))
@@ -146,7 +177,12 @@ class Past:
         return found
 
     def difference(
-        self, stream: str | None, fold: Callable, start: Any = None, until: Any = None, as_of: Any = None
+        self,
+        stream: str | None,
+        fold: Callable,
+        start: Any = None,
+        until: Any = None,
+        as_of: Any = None,
     ) -> Difference:
         """What differs between two moments, `until` or `as_of` (or both) being a pair of them: the state before and after, and
         the events that came to it."""
@@ -154,7 +190,9 @@ class Past:
             raise Misuse(_PAIR)
         check_known(self, stream)
         (first, last), (once, now) = _pair(until), _pair(as_of)
-        before, after = (_Question(self, stream, *bounds).facts() for bounds in ((first, once), (last, now)))
+        before, after = (
+            _Question(self, stream, *bounds).facts() for bounds in ((first, once), (last, now))
+        )
         then, later = {fact.position for fact in before}, {fact.position for fact in after}
         return Difference(
             self.state(stream, fold, start, first, once),
@@ -173,7 +211,9 @@ def overtake(db, stream: str, version: int, happened: int) -> None:
 def _whole(data: list[dict[str, Any]], name: str) -> str | None:
     """The type of a column of whole numbers that some events do not have: pandas would make fractions of them."""
     numbers = [fields[name] for fields in data if fields.get(name) is not None]
-    whole = len(numbers) < len(data) and all(type(number) is int and abs(number) < 2**63 for number in numbers)
+    whole = len(numbers) < len(data) and all(
+        type(number) is int and abs(number) < 2**63 for number in numbers
+    )
     return "Int64" if whole else None
 
 
@@ -205,7 +245,9 @@ def check_known(store: "EventStore", stream: str | None) -> None:
 def _name(fold: Callable, start: Any) -> str:
     """A fold as it stands, with what it uses and begins with: a snapshot made by another is none of its own."""
     if not isinstance(fold, FunctionType):
-        raise Misuse(f"a snapshot is kept for a function, known again by its code; {shown(fold)} is none")
+        raise Misuse(
+            f"a snapshot is kept for a function, known again by its code; {shown(fold)} is none"
+        )
     return f"{fold.__name__} {fingerprint(fold, start)}"
 
 
@@ -221,7 +263,9 @@ def _as_json(found: Any) -> str:
     except (ValueError, RecursionError):  # a number or a nest without end
         pass
     what = "numbers, texts, lists and dicts with texts as keys, none of which is in it twice"
-    raise Misuse(f"the state {shown(found)} cannot be kept as JSON and read again as it was; build it of {what}")
+    raise Misuse(
+        f"the state {shown(found)} cannot be kept as JSON and read again as it was; build it of {what}"
+    )
 
 
 def _is_plain(value: Any, seen: set[int]) -> bool:

@@ -17,13 +17,20 @@ if TYPE_CHECKING:
     import pandas
 
 
-_RAISED = ("retry", "dead_letter", "lost", "failure")  # steps whose detail may be the text of an exception
+_RAISED = (
+    "retry",
+    "dead_letter",
+    "lost",
+    "failure",
+)  # steps whose detail may be the text of an exception
 
 
 class Run:
     """The record of a simulation. `seed` and `faults` make it again; `end` is the time of its last step in ms."""
 
-    def __init__(self, system: System, record: list, world: Any, replay: Callable[[int], Any], seed: int):
+    def __init__(
+        self, system: System, record: list, world: Any, replay: Callable[[int], Any], seed: int
+    ):
         self.system, self.seed = system, seed
         self._record, self._world, self._replay = record, world, replay
 
@@ -53,7 +60,19 @@ class Run:
             message = (e.id, e.type, e.topic) if e else (None, None, None)
             causes = (e.correlation, e.causation) if e else (None, None)
             rows.append(
-                (s.time / 1000, s.service, s.replica, s.step, *message, s.partition, s.offset, s.attempt, *causes, s.fault, s.detail)
+                (
+                    s.time / 1000,
+                    s.service,
+                    s.replica,
+                    s.step,
+                    *message,
+                    s.partition,
+                    s.offset,
+                    s.attempt,
+                    *causes,
+                    s.fault,
+                    s.detail,
+                )
             )
         columns = "time service replica step message type topic partition offset attempt correlation causation fault detail"
         table = pandas.DataFrame(rows, columns=columns.split())
@@ -67,15 +86,30 @@ class Run:
         """Eight hex digits that are the same wherever the same happened."""
         written, quoted = {None: '""'}, cache(json.dumps)
         lines = []
-        for time, step, (service, replica), e, partition, offset, attempt, fault, detail in rows_of(self._record):
+        for time, step, (service, replica), e, partition, offset, attempt, fault, detail in rows_of(
+            self._record
+        ):
             id = e and e.id
             if id not in written:
                 data = e.data.model_dump_json() if e.data is not None else ""
-                written[id] = json.dumps(f"{id} {e.type} {e.topic} {e.correlation} {e.causation} {data}")
-            if detail and step in _RAISED:  # Python's own words differ from version to version: the exception's name does not
+                written[id] = json.dumps(
+                    f"{id} {e.type} {e.topic} {e.correlation} {e.causation} {data}"
+                )
+            if (
+                detail and step in _RAISED
+            ):  # Python's own words differ from version to version: the exception's name does not
                 detail = detail.partition(":")[0]
             numbers = ["null" if n is None else str(n) for n in (partition, offset, attempt)]
-            words = str(time), quoted(step), quoted(service), str(replica), written[id], *numbers, quoted(fault), quoted(detail)
+            words = (
+                str(time),
+                quoted(step),
+                quoted(service),
+                str(replica),
+                written[id],
+                *numbers,
+                quoted(fault),
+                quoted(detail),
+            )
             lines.append(f"[{', '.join(words)}]")
         return blake2b("".join(lines).encode(), digest_size=4).hexdigest()
 
@@ -111,13 +145,17 @@ class Run:
         """The verdict of a claim on this run."""
         if not hasattr(claim, "check"):
             name = getattr(claim, "__name__", repr(claim))
-            raise Misuse(f'run.check takes a claim, and {name} is none; write @Claim("what should be true") above its function')
+            raise Misuse(
+                f'run.check takes a claim, and {name} is none; write @Claim("what should be true") above its function'
+            )
         return claim.check(self)
 
     def cloudevents(self) -> str:
         """Every message that was published, sent or asked, as a CloudEvents 1.0 JSON batch."""
         seen = {s.envelope.id: s.envelope for s in self.journal if s.step in ("publish", "ask")}
-        return json.dumps([envelope.cloudevent(self.system.name) for envelope in seen.values()], indent=1)
+        return json.dumps(
+            [envelope.cloudevent(self.system.name) for envelope in seen.values()], indent=1
+        )
 
     def _node(self, service: str):
         if service not in self._world.services:
@@ -138,7 +176,9 @@ class Run:
         ]
         if told:
             said.append(listed(told, 3))
-        dead = [f"{s.envelope.type} {s.envelope.id}" for s in self.journal if s.step == "dead_letter"]
+        dead = [
+            f"{s.envelope.type} {s.envelope.id}" for s in self.journal if s.step == "dead_letter"
+        ]
         if dead:
             said.append(listed(dead, 3) + " dead-lettered")
         unheard = [f"{times} {name}" for name, times in self._world.unheard.items()]
@@ -148,4 +188,8 @@ class Run:
 
     def __repr__(self) -> str:
         steps = f"{len(self.journal)} steps in {self.end / 1000:g} s"
-        return f"<Run {self.digest} of {self.system.name}, seed {self.seed}: " + "; ".join([steps, *self._said()]) + ">"
+        return (
+            f"<Run {self.digest} of {self.system.name}, seed {self.seed}: "
+            + "; ".join([steps, *self._said()])
+            + ">"
+        )

@@ -46,7 +46,11 @@ class Failure(NamedTuple):
         return "".join(lines + traceback.format_exception_only(self.error))
 
     def __repr__(self) -> str:
-        about = f" on {self.message.type} {self.message.id}, attempt {self.attempt}" if self.message else ""
+        about = (
+            f" on {self.message.type} {self.message.id}, attempt {self.attempt}"
+            if self.message
+            else ""
+        )
         return f"<{self.service}.{self.handler} raised {type(self.error).__name__}: {shortened(str(self.error), 200)}{about}>"
 
 

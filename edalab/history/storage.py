@@ -73,10 +73,15 @@ class Transaction:
 
     def __enter__(self):
         try:
-            self.own = isinstance(self.connection, sqlite3.Connection) and not self.connection.in_transaction
+            self.own = (
+                isinstance(self.connection, sqlite3.Connection)
+                and not self.connection.in_transaction
+            )
             if not self.own:
                 return self.connection
-            self.connection = self.connection.cursor()  # one for all: each execute of a connection makes another
+            self.connection = (
+                self.connection.cursor()
+            )  # one for all: each execute of a connection makes another
             return self.connection.execute("begin immediate")
         except sqlite3.Error as error:
             raise told(error, self.name) from None
@@ -108,19 +113,27 @@ def opened(place: str | Path) -> sqlite3.Connection:
     if str(place) == ":memory:":
         return sqlite3.connect(":memory:", **ways)
     if not path.parent.is_dir():
-        raise Misuse(f"no folder {str(path.parent)!r} for the event store {path.name!r}; make it first")
+        raise Misuse(
+            f"no folder {str(path.parent)!r} for the event store {path.name!r}; make it first"
+        )
     if path.is_dir():
         raise Misuse(f"{str(path)!r} is a folder; an event store is a file")
     writable = not path.exists() or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
-    whole = writable or path.with_name(f"{path.name}-wal").exists()  # which an immutable one is read without
+    whole = (
+        writable or path.with_name(f"{path.name}-wal").exists()
+    )  # which an immutable one is read without
     uri = path.absolute().as_uri() + ("" if whole else "?immutable=1")
     connection = sqlite3.connect(uri, uri=True, **ways)
     try:
         tables = _tables(checked(connection, path.name))
         if tables and "stored_events" not in tables:
             what = f"is a database of something else (tables: {listed(tables)})"
-            raise Misuse(f"{path.name} {what}; give the event store a file of its own, or pass a sqlite3 connection")
-        if path.stat().st_size % _pragma(connection, "page_size"):  # SQLite looks for whole pages only
+            raise Misuse(
+                f"{path.name} {what}; give the event store a file of its own, or pass a sqlite3 connection"
+            )
+        if path.stat().st_size % _pragma(
+            connection, "page_size"
+        ):  # SQLite looks for whole pages only
             raise Misuse(f"{path.name} is cut off: its last page is not complete; copy it anew")
         if writable:
             # A commit waits for the operating system and not for the disk, in a fortieth of the time: a killed process loses
@@ -143,7 +156,9 @@ def checked(connection: sqlite3.Connection, name: str) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise told(error, name) from None
     if owner == _OURS and layout > LAYOUT:
-        raise Misuse(f"{name} was written by a newer edalab (layout {layout}, this one knows {LAYOUT}); update edalab")
+        raise Misuse(
+            f"{name} was written by a newer edalab (layout {layout}, this one knows {LAYOUT}); update edalab"
+        )
     return connection
 
 
@@ -163,11 +178,15 @@ def told(error: sqlite3.Error, name: str) -> Misuse:
             "nothing was changed, try again when it is done"
         )
     if "readonly" in said or "not authorized" in said:
-        return Misuse(f"{name} can only be read (a run's database, or a file you may not write to); nothing was changed")
+        return Misuse(
+            f"{name} can only be read (a run's database, or a file you may not write to); nothing was changed"
+        )
     if "malformed" in said or "not a database" in said:
         return Misuse(f"{name} is no event store that can be read: {said}; it was left as it is")
     if "column" in said or "already exists" in said:
-        return Misuse(f"{name} has a table of its own where the event store's would be: {said}; rename that table")
+        return Misuse(
+            f"{name} has a table of its own where the event store's would be: {said}; rename that table"
+        )
     return Misuse(f"{name}: {said}; nothing was changed")
 
 

@@ -33,7 +33,9 @@ class EventStore(Past):
 
     def __init__(self, place: "str | Path | sqlite3.Connection | Any"):
         self.notes: list[str] = []  # what a reader of a table or a repository has to say
-        self.refused: pandas.DataFrame | None = None  # the rows of a table that could not be read, with the reason
+        self.refused: pandas.DataFrame | None = (
+            None  # the rows of a table that could not be read, with the reason
+        )
         self._file = isinstance(place, str | Path)
         self._name = Path(place).name if self._file else "the database"
         if self._file:
@@ -66,12 +68,17 @@ class EventStore(Past):
         for each event. `ids` gives the events' own, each once in a store."""
         check_stream(stream, among_all=False)
         events = _listed(stream, events)
-        return self._add(stream, list(map(written, events)), events, expected_version, happened, recorded, ids)
+        return self._add(
+            stream, list(map(written, events)), events, expected_version, happened, recorded, ids
+        )
 
     def _add(self, stream, rows, events, expected_version, happened, recorded, ids) -> int:
         """Append rows of (type, version of its schema, JSON)."""
         if expected_version is not None:
-            _check_number(expected_version, "expected_version= takes a version: 0 for a new stream, None for any")
+            _check_number(
+                expected_version,
+                "expected_version= takes a version: 0 for a new stream, None for any",
+            )
         recorded = self._recorded(recorded)
         happened = _each(happened, recorded, len(rows))
         ids = None if ids is None else _own(ids, len(rows))
@@ -83,7 +90,9 @@ class EventStore(Past):
         with self._transaction() as db:
             position, last, version, kept = _end(db, stream)
             if expected_version is not None and expected_version != version:
-                theirs = self.read(stream, after=expected_version) if expected_version < version else []
+                theirs = (
+                    self.read(stream, after=expected_version) if expected_version < version else []
+                )
                 raise ConcurrencyError(stream, expected_version, version, theirs, events)
             _check_clock(recorded, last)
             if ids:
@@ -92,7 +101,9 @@ class EventStore(Past):
             for first in range(0, len(rows), MANY):
                 part = rows[first : first + MANY]
                 begun = position + first + 1, stream, version + first + 1
-                db.execute(insertion(len(part), at_once), (*begun, *shared, *chain.from_iterable(part)))
+                db.execute(
+                    insertion(len(part), at_once), (*begun, *shared, *chain.from_iterable(part))
+                )
             if kept and rows:
                 overtake(db, stream, version + 1, min(happened))
         return version + len(rows)
@@ -130,7 +141,12 @@ class EventStore(Past):
 
     def streams(self) -> list[str]:
         """The names of the streams, in the order they began."""
-        return [name for (name,) in self._rows("select stream from stored_events where version = 1 order by position")]
+        return [
+            name
+            for (name,) in self._rows(
+                "select stream from stored_events where version = 1 order by position"
+            )
+        ]
 
     def __len__(self) -> int:
         return self._value("select max(position) from stored_events") or 0
@@ -141,7 +157,9 @@ class EventStore(Past):
         """The events of all streams that the reader of this name has not seen yet, in the order stored: a catch-up
         subscription. Its checkpoint moves past an event when the loop comes back for the next, within the transaction that is
         open; so what a loop did not finish comes again."""
-        while facts := list(self._select("position > ?", [self.checkpoint(name)], "position", 1000)):
+        while facts := list(
+            self._select("position > ?", [self.checkpoint(name)], "position", 1000)
+        ):
             for fact in facts:
                 yield fact
                 move = "insert into stored_checkpoints values (?, ?) on conflict (name) do update set position = excluded.position"
@@ -151,7 +169,9 @@ class EventStore(Past):
     def checkpoint(self, name: str) -> int:
         """The position of the last event that a reader has seen, 0 at first."""
         if not is_text(name):
-            raise Misuse(f"a reader has a name, such as 'balances', under which its checkpoint is kept, not {shown(name)}")
+            raise Misuse(
+                f"a reader has a name, such as 'balances', under which its checkpoint is kept, not {shown(name)}"
+            )
         return self._value("select position from stored_checkpoints where name = ?", name) or 0
 
     def lag(self, name: str) -> int:
@@ -175,7 +195,9 @@ class EventStore(Past):
         for (value,) in self._rows(sql, values):
             return value
 
-    def _select(self, where: str, values: list, order: str, most: int = -1) -> Iterator[StoredEvent]:
+    def _select(
+        self, where: str, values: list, order: str, most: int = -1
+    ) -> Iterator[StoredEvent]:
         sql = f"select {COLUMNS} from stored_events where {where} order by {order} limit {most}"
         return map(StoredEvent._make, self._rows(sql, values))
 
@@ -185,22 +207,30 @@ class EventStore(Past):
         last = len(self) if stream is None else self.version(stream)
         if as_of is None:
             return last
-        where, values = ("position = ?", ()) if stream is None else ("version = ? and stream = ?", (stream,))
+        where, values = (
+            ("position = ?", ()) if stream is None else ("version = ? and stream = ?", (stream,))
+        )
         sql = f"select recorded from stored_events where {where}"
         bound = moment(as_of, "as_of=", bound=True)
-        return bisect_right(range(1, last + 1), bound, key=lambda number: self._value(sql, number, *values))
+        return bisect_right(
+            range(1, last + 1), bound, key=lambda number: self._value(sql, number, *values)
+        )
 
     def _recorded(self, recorded: Any) -> int:
         if recorded is None:
             recorded = getattr(self.connection, "now", None)
             if recorded is None:
-                raise Misuse("recorded= is missing: outside a simulation an event store is told when it learns of a fact")
+                raise Misuse(
+                    "recorded= is missing: outside a simulation an event store is told when it learns of a fact"
+                )
         return moment(recorded, "recorded=")
 
     def _check_ids(self, ids: list[str]) -> None:
         seen: set[str] = set()
         for id in ids:
-            places = [f"{stream} version {version}" for stream, version in self._rows(_BY_ID, (id,))]
+            places = [
+                f"{stream} version {version}" for stream, version in self._rows(_BY_ID, (id,))
+            ]
             if places or id in seen:
                 where = places[0] if places else "the events given"
                 what = f"there is an event with the id {shown(id)} already, in {where}; nothing was appended"
@@ -266,7 +296,9 @@ def _each(happened: Any, recorded: int, number: int) -> list[int]:
     if not isinstance(happened, list | tuple):
         return [moment(happened, "happened=")] * number
     if len(happened) != number:
-        raise Misuse(f"happened= has {len(happened)} moments for {number} events; give one for each, or one for all")
+        raise Misuse(
+            f"happened= has {len(happened)} moments for {number} events; give one for each, or one for all"
+        )
     return [moment(when, "happened=") for when in happened]
 
 

@@ -13,7 +13,9 @@ from ..model import Command, Event, Query, message_types
 from ..model.messages import Message
 from .moments import as_datetime
 
-COLUMNS = "position, stream, version, type, schema, data, happened, recorded, id, correlation, causation"
+COLUMNS = (
+    "position, stream, version, type, schema, data, happened, recorded, id, correlation, causation"
+)
 
 
 class StoredEvent(NamedTuple):
@@ -73,7 +75,9 @@ class StoredEvent(NamedTuple):
             data = upcasts[version](data)
             if not isinstance(data, dict):
                 name = getattr(upcasts[version], "__name__", "the upcaster")
-                raise Misuse(f"{name}, which upcasts {self.type} from version {version}, returned no dict; return its new data")
+                raise Misuse(
+                    f"{name}, which upcasts {self.type} from version {version}, returned no dict; return its new data"
+                )
         return data
 
     @property
@@ -109,13 +113,25 @@ class StoredEvent(NamedTuple):
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or hasattr(type(self), name):
-            return self.__getattribute__(name)  # it is there, and what made it raised: that error again
+            return self.__getattribute__(
+                name
+            )  # it is there, and what made it raised: that error again
         fields = from_json(self.text)
-        where = f"fact.event.{name}" if name in fields else f"its fields are those of fact.event: {listed(fields)}"
-        raise AttributeError(f"a stored event has no {name!r} of its own, but holds your event: {where}", name=name, obj=self)
+        where = (
+            f"fact.event.{name}"
+            if name in fields
+            else f"its fields are those of fact.event: {listed(fields)}"
+        )
+        raise AttributeError(
+            f"a stored event has no {name!r} of its own, but holds your event: {where}",
+            name=name,
+            obj=self,
+        )
 
     def __repr__(self) -> str:
-        when = f"{self.happened:%Y-%m-%d %H:%M:%S}" + (f", recorded {self.recorded:%Y-%m-%d %H:%M:%S}" if self.late else "")
+        when = f"{self.happened:%Y-%m-%d %H:%M:%S}" + (
+            f", recorded {self.recorded:%Y-%m-%d %H:%M:%S}" if self.late else ""
+        )
         return f"<StoredEvent {self.stream} version {self.version}: {self.said}, {when}>"
 
 
@@ -156,13 +172,22 @@ def _writer(cls: type) -> tuple[str, int, Callable, bool] | None:
     """What there is to know of a class of events, and whether its fields can only hold what JSON gives back as it was: to read
     each event again would make a third of what it takes to append it."""
     if issubclass(cls, Event):
-        to_json, plain = cls.__pydantic_serializer__.to_json, _is_plain(cls.__pydantic_core_schema__, "model")
+        to_json, plain = (
+            cls.__pydantic_serializer__.to_json,
+            _is_plain(cls.__pydantic_core_schema__, "model"),
+        )
         return cls.__name__, cls.__declared__.version, to_json, plain
 
 
 def _no_event(given: object) -> str:
-    kind = next((kind.__name__.lower() for kind in (Command, Query) if isinstance(given, kind)), None)
-    return f"{shown(given)} is a {kind}, and a store keeps what happened" if kind else f"{shown(given)} is no event"
+    kind = next(
+        (kind.__name__.lower() for kind in (Command, Query) if isinstance(given, kind)), None
+    )
+    return (
+        f"{shown(given)} is a {kind}, and a store keeps what happened"
+        if kind
+        else f"{shown(given)} is no event"
+    )
 
 
 def _check_again(event: Event, text: str) -> None:
@@ -175,13 +200,17 @@ def _check_again(event: Event, text: str) -> None:
         if name not in again:
             raise _lossy(event, f"JSON leaves out {name}")
         if again[name] != getattr(event, name):
-            raise _lossy(event, f"JSON makes of {name}={shown(getattr(event, name))} {shown(again[name])}")
+            raise _lossy(
+                event, f"JSON makes of {name}={shown(getattr(event, name))} {shown(again[name])}"
+            )
     if not readable:
         raise _lossy(event, f"its class does not read its own JSON, {shortened(text)}")
 
 
 def _lossy(event: Event, what: str) -> Misuse:
-    return Misuse(f"{shown(event)} cannot be stored: {what}; give its fields types that JSON keeps: numbers, texts, times, lists")
+    return Misuse(
+        f"{shown(event)} cannot be stored: {what}; give its fields types that JSON keeps: numbers, texts, times, lists"
+    )
 
 
 def is_text(value: Any) -> bool:
@@ -198,7 +227,9 @@ def _is_plain(schema: Any, also: str = "") -> bool:
     if not isinstance(schema, dict):
         return True
     kind = schema.get("type", "str")
-    plain = kind in (*_PLAIN, also) if isinstance(kind, str) else True  # a field may have the name `type`
+    plain = (
+        kind in (*_PLAIN, also) if isinstance(kind, str) else True
+    )  # a field may have the name `type`
     return plain and not schema.keys() & _CHANGING and all(map(_is_plain, schema.values()))
 
 
@@ -219,7 +250,11 @@ def declared(name: str) -> tuple[type[Event] | None, int, Callable | None]:
         _classes.clear()
         for other, cls in message_types().items():
             if issubclass(cls, Event):
-                _classes[other] = cls, cls.__declared__.version, cls.__pydantic_validator__.validate_json
+                _classes[other] = (
+                    cls,
+                    cls.__declared__.version,
+                    cls.__pydantic_validator__.validate_json,
+                )
         _counted = Message.__count__
     return _classes.get(name, _NONE)
 

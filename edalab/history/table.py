@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     import pandas
 
 _EMPTY = "is empty"
-_NO_TEXT = "has a byte in it that is no text: read the file with its encoding, such as encoding='latin-1'"
+_NO_TEXT = (
+    "has a byte in it that is no text: read the file with its encoding, such as encoding='latin-1'"
+)
 _NAIVE = "has no time zone, as others here have: put its offset behind it, such as +01:00"
 _NO_TIME = "is no time as ISO 8601 writes it, such as 2026-03-03T12:00+01:00"
 
@@ -44,9 +46,15 @@ def read_table(
     import pandas
 
     if not isinstance(frame, pandas.DataFrame):
-        raise Misuse(f"read_table takes a DataFrame, such as pandas.read_csv('events.csv') gives, not {shown(frame)}")
+        raise Misuse(
+            f"read_table takes a DataFrame, such as pandas.read_csv('events.csv') gives, not {shown(frame)}"
+        )
     roles = {"type": type, "subject": subject, "time": time}
-    roles |= {role: name for role, name in (("recorded", recorded), ("id", id), ("version", version)) if name is not None}
+    roles |= {
+        role: name
+        for role, name in (("recorded", recorded), ("id", id), ("version", version))
+        if name is not None
+    }
     _check_columns(frame, roles)
     table = _Table(frame)
     types, streams, happened = table.texts(type), table.texts(subject), table.moments(time)
@@ -58,13 +66,19 @@ def read_table(
     if id is not None:
         order = table.with_ids_once(order, ids, id)
     if not order:
-        raise Misuse(f"none of the table's {len(frame):,} rows can be read as an event: {table.reasons()}")
-    store = filled((streams[i], types[i], schemas[i], data[i], happened[i], known[i], ids[i]) for i in order)
+        raise Misuse(
+            f"none of the table's {len(frame):,} rows can be read as an event: {table.reasons()}"
+        )
+    store = filled(
+        (streams[i], types[i], schemas[i], data[i], happened[i], known[i], ids[i]) for i in order
+    )
     store.refused = table.refused()
     if table.wrong:
         store.notes.append(f"{counted(len(table.wrong), 'row')} refused, see .refused")
     if moved := sum(earlier > later for later, earlier in _with_latest(known, sorted(order))):
-        store.notes.append(f"sorted by {recorded or time!r}: {counted(moved, 'row')} stood below later ones")
+        store.notes.append(
+            f"sorted by {recorded or time!r}: {counted(moved, 'row')} stood below later ones"
+        )
     if early := sum(known[i] < happened[i] for i in order):
         store.notes.append(f"{counted(early, 'row')} recorded before it happened")
     return store
@@ -91,7 +105,10 @@ class _Table:
         """The cells of a column, None where one is empty."""
         column = self.frame[name]
         cells = zip(column.tolist(), column.isna().tolist(), strict=True)
-        return [None if empty or (isinstance(value, str) and not value.strip()) else value for value, empty in cells]
+        return [
+            None if empty or (isinstance(value, str) and not value.strip()) else value
+            for value, empty in cells
+        ]
 
     def good(self) -> list[int]:
         return [row for row in range(len(self.frame)) if row not in self.wrong]
@@ -125,23 +142,35 @@ class _Table:
         present = [value for value in values if value is not None]
         if present and all(isinstance(value, Number) for value in present):
             fix = f"frame[{name!r}] = pandas.to_datetime(frame[{name!r}], unit='s', utc=True)"
-            raise Misuse(f"the times in {name!r} are numbers, and what they count is not said; if seconds since 1970: {fix}")
+            raise Misuse(
+                f"the times in {name!r} are numbers, and what they count is not said; if seconds since 1970: {fix}"
+            )
         found = [_EMPTY if value is None else _moment(value) for value in values]
         if _NAIVE in found and not any(isinstance(when, int) for when in found):
             naive = values[found.index(_NAIVE)]
-            dates = f"frame[{name!r}]" if isinstance(naive, datetime) else f"pandas.to_datetime(frame[{name!r}])"
+            dates = (
+                f"frame[{name!r}]"
+                if isinstance(naive, datetime)
+                else f"pandas.to_datetime(frame[{name!r}])"
+            )
             raise Misuse(
                 f"the times in {name!r}, such as {shown(str(naive))}, have no time zone, and 9 o'clock is another moment in each; say "
                 f"which it was: frame[{name!r}] = {dates}.dt.tz_localize('Europe/Amsterdam')"
             )
-        if present and all(isinstance(value, str) for value in present) and not set(found) - {_EMPTY, _NO_TIME}:
+        if (
+            present
+            and all(isinstance(value, str) for value in present)
+            and not set(found) - {_EMPTY, _NO_TIME}
+        ):
             raise Misuse(
                 f"the times in {name!r}, such as {shown(present[0])}, are not written as ISO 8601 does; parse them first, for instance: "
                 f"frame[{name!r}] = pandas.to_datetime(frame[{name!r}], dayfirst=True).dt.tz_localize('Europe/Amsterdam')"
             )
         for row, (value, when) in enumerate(zip(values, found, strict=True)):
             if not isinstance(when, int):
-                self.refuse(row, f"{name} {when}" if value is None else f"{name} {shown(str(value))} {when}")
+                self.refuse(
+                    row, f"{name} {when}" if value is None else f"{name} {shown(str(value))} {when}"
+                )
         return found
 
     def data(self, names: list) -> list[str]:
@@ -151,7 +180,9 @@ class _Table:
             for row, value in enumerate(self.values(name)):
                 try:
                     if value is not None:
-                        rows[row][str(name)] = value if value.__class__ in (str, int, bool) else _plain(value)
+                        rows[row][str(name)] = (
+                            value if value.__class__ in (str, int, bool) else _plain(value)
+                        )
                 except TypeError:
                     self.refuse(row, f"{name} holds {shown(value)}, for which JSON has no form")
         texts = [json.dumps(row, ensure_ascii=False) for row in rows]
@@ -164,7 +195,10 @@ class _Table:
         first: dict[str | None, int] = {}
         for row in order:
             if first.setdefault(ids[row], row) != row:
-                self.refuse(row, f"{name} {shown(ids[row])} is that of row {shown(self.frame.index[first[ids[row]]])} already")
+                self.refuse(
+                    row,
+                    f"{name} {shown(ids[row])} is that of row {shown(self.frame.index[first[ids[row]]])} already",
+                )
         return [row for row in order if row not in self.wrong]
 
     def refused(self) -> "pandas.DataFrame":
@@ -183,9 +217,13 @@ def _check_columns(frame: "pandas.DataFrame", roles: dict[str, str]) -> None:
         if name not in list(frame.columns):
             raise Unknown("column", name, names, " in the table")
     if twice := [name for name, number in Counter(names).items() if number > 1]:
-        raise Misuse(f"the table has several columns with the name {listed(map(repr, twice), 3)}; rename them: each becomes a field")
+        raise Misuse(
+            f"the table has several columns with the name {listed(map(repr, twice), 3)}; rename them: each becomes a field"
+        )
     if frame.empty:
-        raise Misuse(f"the table has no rows (columns: {listed(names)}), so there is nothing to store")
+        raise Misuse(
+            f"the table has no rows (columns: {listed(names)}), so there is nothing to store"
+        )
 
 
 def _moment(value: object) -> int | str:
@@ -232,7 +270,11 @@ def _plain(value: Any) -> Any:
         return [_plain(part) for part in value]
     if isinstance(value, bytes):
         return urlsafe_b64encode(value).decode()
-    if isinstance(value, Decimal | UUID) or type(value).__name__ in ("Period", "Interval", "datetime64"):
+    if isinstance(value, Decimal | UUID) or type(value).__name__ in (
+        "Period",
+        "Interval",
+        "datetime64",
+    ):
         return str(value)
     if type(value).__module__ == "numpy":
         return _plain(value.tolist())

@@ -6,6 +6,20 @@ from .messages import Command, Event, Message, Query, declared_in, message_types
 from .system import Handler, Queue, Service, System, Tick, Topic
 
 __all__ = [
-    "Command", "Envelope", "Event", "Handler", "Message", "Query", "Queue", "Service", "System", "Tick", "Topic",
-    "declared_in", "foreign_call", "message_types", "on_the_wire", "timestamp",
+    "Command",
+    "Envelope",
+    "Event",
+    "Handler",
+    "Message",
+    "Query",
+    "Queue",
+    "Service",
+    "System",
+    "Tick",
+    "Topic",
+    "declared_in",
+    "foreign_call",
+    "message_types",
+    "on_the_wire",
+    "timestamp",
 ]

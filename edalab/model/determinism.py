@@ -21,8 +21,20 @@ _CLOCKS = ("now", "utcnow", "today")  # of datetime and date
 _SLEEP = f"{_WAITS} await ctx.sleep(seconds)"
 _INSTEAD = {
     time.sleep: _SLEEP,
-    **dict.fromkeys((time.time, time.monotonic, time.perf_counter, time.process_time, time.localtime, time.gmtime), _CLOCK),
-    **dict.fromkeys((time.time_ns, time.monotonic_ns, time.perf_counter_ns, time.ctime, time.strftime), _CLOCK),
+    **dict.fromkeys(
+        (
+            time.time,
+            time.monotonic,
+            time.perf_counter,
+            time.process_time,
+            time.localtime,
+            time.gmtime,
+        ),
+        _CLOCK,
+    ),
+    **dict.fromkeys(
+        (time.time_ns, time.monotonic_ns, time.perf_counter_ns, time.ctime, time.strftime), _CLOCK
+    ),
     **dict.fromkeys((uuid.uuid1, uuid.uuid4, os.urandom), f"{_DIFFERS} ctx.new_id()"),
     threading.Thread: f"{_DIFFERS} another service",
     hash: f"{_DIFFERS} zlib.crc32(text.encode())",  # that of a str differs from one process to the next
@@ -82,9 +94,18 @@ def _names_used(code: types.CodeType, names: dict[str, Any]) -> Iterator[tuple[s
             imported["\0"] = getattr(last_import, name, None)
         elif operation.startswith("STORE_") and last_import is not None:
             imported[name] = imported.pop("\0", last_import)
-        elif operation in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK"):
+        elif operation in (
+            "LOAD_GLOBAL",
+            "LOAD_NAME",
+            "LOAD_DEREF",
+            "LOAD_FAST",
+            "LOAD_FAST_BORROW",
+            "LOAD_FAST_CHECK",
+        ):
             scope = imported if operation.startswith("LOAD_FAST") else {**names, **imported}
-            written, found = (name, scope[name]) if isinstance(name, str) and name in scope else (None, None)
+            written, found = (
+                (name, scope[name]) if isinstance(name, str) and name in scope else (None, None)
+            )
             if written:
                 yield written, found
         elif operation in ("LOAD_ATTR", "LOAD_METHOD") and written:
@@ -114,7 +135,9 @@ def _instead(written: str, found: Any) -> str | None:
         if home == "secrets" or home.startswith("numpy.random"):
             return _DICE
         exception = isinstance(found, type) and issubclass(found, BaseException)
-        if home.split(".")[0] in ("asyncio", "_asyncio") and not exception:  # known by name: to import it takes a tenth of our import
+        if (
+            home.split(".")[0] in ("asyncio", "_asyncio") and not exception
+        ):  # known by name: to import it takes a tenth of our import
             return _SLEEP if getattr(found, "__name__", "") == "sleep" else _LOOP
     try:
         return _INSTEAD.get(found)

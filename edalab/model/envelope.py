@@ -13,9 +13,34 @@ class Envelope:
     """A message on its way: `id`, `type`, `data`, `source` (the service), `subject` (its key), `topic`, `time` (ms),
     `correlation`, `causation`, `depth` (length of the chain of causes) and, when being handled, `attempt`."""
 
-    __slots__ = ("id", "type", "data", "source", "subject", "topic", "time", "correlation", "causation", "depth", "attempt")
+    __slots__ = (
+        "id",
+        "type",
+        "data",
+        "source",
+        "subject",
+        "topic",
+        "time",
+        "correlation",
+        "causation",
+        "depth",
+        "attempt",
+    )
 
-    def __init__(self, id, type, data, source, subject, topic, time, correlation, causation, depth, attempt=None):
+    def __init__(
+        self,
+        id,
+        type,
+        data,
+        source,
+        subject,
+        topic,
+        time,
+        correlation,
+        causation,
+        depth,
+        attempt=None,
+    ):
         self.id = id
         self.type = type
         self.data = data
@@ -64,7 +89,12 @@ class Envelope:
         fields = json.loads(text)
         if not isinstance(fields, dict) or set(fields) != set(cls.__slots__[:-1]):
             raise ValueError("not a stored envelope")
-        return cls(**{**fields, "data": types[fields["type"]].model_validate_json(json.dumps(fields["data"]))})
+        return cls(
+            **{
+                **fields,
+                "data": types[fields["type"]].model_validate_json(json.dumps(fields["data"])),
+            }
+        )
 
     @classmethod
     def is_stored(cls, text: str) -> bool:
@@ -85,4 +115,8 @@ class Envelope:
 
 def timestamp(milliseconds: int) -> str:
     """A moment of virtual time in RFC 3339, as CloudEvents wants it."""
-    return (EPOCH + timedelta(milliseconds=milliseconds)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        (EPOCH + timedelta(milliseconds=milliseconds))
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )

@@ -72,12 +72,24 @@ class Service:
         self.handlers: dict[tuple[str, str], Handler] = {}  # by (type, function name)
         self.ticks: dict[str, Tick] = {}
 
-    def on(self, event: type[Event] | None = None, *, delivery: str = "at-least-once", max_attempts: int = 3) -> Callable:
+    def on(
+        self,
+        event: type[Event] | None = None,
+        *,
+        delivery: str = "at-least-once",
+        max_attempts: int = 3,
+    ) -> Callable:
         """Decorate the handler of an event: `async def` or `def`, taking (event) or (event, ctx). What it returns (a
         message or a list of them) is published before the offset is committed."""
         return self._handler(Event, event, delivery, max_attempts)
 
-    def handles(self, command: type[Command] | None = None, *, delivery: str = "at-least-once", max_attempts: int = 3) -> Callable:
+    def handles(
+        self,
+        command: type[Command] | None = None,
+        *,
+        delivery: str = "at-least-once",
+        max_attempts: int = 3,
+    ) -> Callable:
         """Decorate the handler of a command, of which there is one in a system. Where the command was asked, what it
         returns goes to the asker."""
         return self._handler(Command, command, delivery, max_attempts)
@@ -88,29 +100,45 @@ class Service:
 
     def every(self, seconds: float | None = None) -> Callable:
         """Decorate a function, taking () or (ctx), that one replica runs every so many seconds of virtual time."""
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0.001 <= seconds <= 1e9:
+        if (
+            isinstance(seconds, bool)
+            or not isinstance(seconds, int | float)
+            or not 0.001 <= seconds <= 1e9
+        ):
             word = f"{self.name}.every"
-            raise Misuse(f"{word} takes seconds of at least 0.001, not {shown(seconds)}; write @{word}(1)")
+            raise Misuse(
+                f"{word} takes seconds of at least 0.001, not {shown(seconds)}; write @{word}(1)"
+            )
 
         def declare(function: Callable) -> Callable:
             takes, is_async = self._inspected(function, 0)
-            self.ticks[function.__name__] = Tick(self.name, function.__name__, function, seconds, takes, is_async)
+            self.ticks[function.__name__] = Tick(
+                self.name, function.__name__, function, seconds, takes, is_async
+            )
             self.system.revision += 1
             return function
 
         return declare
 
-    def _handler(self, kind: type[Message], message: type[Message], delivery: str, max_attempts: int) -> Callable:
+    def _handler(
+        self, kind: type[Message], message: type[Message], delivery: str, max_attempts: int
+    ) -> Callable:
         word = f"{self.name}.{_WORD[kind]}"
         if not (isinstance(message, type) and issubclass(message, Message)):
             name = type(message).__name__ if isinstance(message, Message) else "OrderPlaced"
-            raise Misuse(f"{word} takes a message class, not {shown(message)}; write @{word}({name})")
+            raise Misuse(
+                f"{word} takes a message class, not {shown(message)}; write @{word}({name})"
+            )
         if message in (*_WORD, Message):
-            raise Misuse(f"{word} takes a class of your own, not {message.__name__} itself; declare class OrderPlaced(Event)")
+            raise Misuse(
+                f"{word} takes a class of your own, not {message.__name__} itself; declare class OrderPlaced(Event)"
+            )
         if not issubclass(message, kind):
             right = next((_WORD[k] for k in _WORD if issubclass(message, k)), None)
             a = "an" if kind is Event else "a"
-            raise Misuse(f"{word}: {message.__name__} is not {a} {kind.__name__}; use @{self.name}.{right}({message.__name__})")
+            raise Misuse(
+                f"{word}: {message.__name__} is not {a} {kind.__name__}; use @{self.name}.{right}({message.__name__})"
+            )
         if delivery not in DELIVERIES:
             raise Unknown("delivery", delivery, DELIVERIES)
         if not isinstance(max_attempts, int) or isinstance(max_attempts, bool) or max_attempts < 1:
@@ -131,19 +159,31 @@ class Service:
 
     def _inspected(self, function: Callable, needed: int) -> tuple[bool, bool]:
         """Whether a handler takes ctx and whether it is a coroutine function; raises Misuse for what cannot be one."""
-        if not callable(function) or isinstance(function, type) or not hasattr(function, "__name__"):
+        if (
+            not callable(function)
+            or isinstance(function, type)
+            or not hasattr(function, "__name__")
+        ):
             what = f"a handler of {self.name} is a function, not {shown(function)}"
             raise Misuse(f"{what}; write `def` or `async def` below the @")
         where = f"{self.name}.{function.__name__}"
         if function.__name__ == "<lambda>":  # two of them for one message would replace each other
-            raise Misuse(f"a handler of {self.name} is a lambda, which has no name; write `def charge(event):` below the @")
+            raise Misuse(
+                f"a handler of {self.name} is a lambda, which has no name; write `def charge(event):` below the @"
+            )
         if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
-            raise Misuse(f"{where} has a `yield`: a handler publishes with `await ctx.publish(...)` or returns messages")
+            raise Misuse(
+                f"{where} has a `yield`: a handler publishes with `await ctx.publish(...)` or returns messages"
+            )
         signature = inspect.signature(function)
         positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         parameters = [p for p in signature.parameters.values() if p.kind in positional]
         required = [p for p in parameters if p.default is p.empty]
-        stray = [p for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
+        stray = [
+            p
+            for p in signature.parameters.values()
+            if p.kind is p.KEYWORD_ONLY and p.default is p.empty
+        ]
         context_first = needed and parameters and parameters[0].name == "ctx"
         if len(parameters) < needed or len(required) > needed + 1 or stray or context_first:
             shape = "(event) or (event, ctx)" if needed else "() or (ctx)"
@@ -155,7 +195,9 @@ class Service:
         return takes_ctx, inspect.iscoroutinefunction(function)
 
     def __repr__(self) -> str:
-        names = [f"{h.name}({h.type})" for h in self.handlers.values()] + [f"{t.name}()" for t in self.ticks.values()]
+        names = [f"{h.name}({h.type})" for h in self.handlers.values()] + [
+            f"{t.name}()" for t in self.ticks.values()
+        ]
         return f"<Service {self.name}: {', '.join(names) or 'no handlers'}>"
 
 
@@ -191,7 +233,9 @@ class System:
         database, once per run."""
         _whole(f"service {name!r}: replicas=", replicas)
         if _name("service", name) == "client":
-            raise Misuse("the service 'client' is the outside world, played by the workload; choose another name")
+            raise Misuse(
+                "the service 'client' is the outside world, played by the workload; choose another name"
+            )
         _try_schema(name, schema)
         service = self.services.setdefault(name, Service(self, name))
         service.replicas, service.schema = replicas, schema or ""
@@ -200,20 +244,31 @@ class System:
 
     def handlers(self, type_name: str) -> list[Handler]:
         """Who handles a type of message, in the order declared."""
-        return [h for s in self.services.values() for (handled, _), h in s.handlers.items() if handled == type_name]
+        return [
+            h
+            for s in self.services.values()
+            for (handled, _), h in s.handlers.items()
+            if handled == type_name
+        ]
 
     def frozen(self) -> "System":
         """The system as it is declared now; what is declared later does not change it."""
         if self._frozen is None or self._frozen.revision != self.revision:
             copy = self._frozen = System(self.name)
-            copy.revision, copy.topics, copy.queues = self.revision, dict(self.topics), dict(self.queues)
+            copy.revision, copy.topics, copy.queues = (
+                self.revision,
+                dict(self.topics),
+                dict(self.queues),
+            )
             for name, service in self.services.items():
                 twin = copy.services[name] = Service(copy, name)
                 twin.replicas, twin.schema = service.replicas, service.schema
                 twin.handlers, twin.ticks = dict(service.handlers), dict(service.ticks)
         return self._frozen
 
-    def _refuse_second(self, service: str, function: str, type_name: str, kind: type[Message]) -> None:
+    def _refuse_second(
+        self, service: str, function: str, type_name: str, kind: type[Message]
+    ) -> None:
         for other in self.handlers(type_name):
             if (other.service, other.name) != (service, function):
                 raise Misuse(
@@ -228,7 +283,9 @@ class System:
 
 def _name(kind: str, name: object) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise Misuse(f"a {kind}'s name is one word of a-z, 0-9, - and _ that begins with a letter, not {shown(name)}")
+        raise Misuse(
+            f"a {kind}'s name is one word of a-z, 0-9, - and _ that begins with a letter, not {shown(name)}"
+        )
     return name
 
 
@@ -244,6 +301,8 @@ def _try_schema(service: str, schema: str | None) -> None:
     try:
         trial.executescript(schema)
     except (sqlite3.Error, sqlite3.Warning, TypeError, ValueError) as error:
-        raise Misuse(f"the schema of {service} is no SQL that SQLite can run ({error}): {shown(schema)}") from None
+        raise Misuse(
+            f"the schema of {service} is no SQL that SQLite can run ({error}): {shown(schema)}"
+        ) from None
     finally:
         trial.close()

@@ -22,11 +22,21 @@ class Bound(Moments):
         self.keyword, self._then = keyword, changed
         self.calendar, self._events, self._stops = Calendar([0]), [0], [0]
         self._said = ipywidgets.Label(layout={"width": "136px", "margin": "0 0 0 8px"})
-        self.back = ipywidgets.Button(description="◀", tooltip="to the event before", layout={"width": "36px"})
-        self.forward = ipywidgets.Button(description="▶", tooltip="to the event after", layout={"width": "36px"})
+        self.back = ipywidgets.Button(
+            description="◀", tooltip="to the event before", layout={"width": "36px"}
+        )
+        self.forward = ipywidgets.Button(
+            description="▶", tooltip="to the event after", layout={"width": "36px"}
+        )
         self.back.on_click(lambda _: self._step(-1))
         self.forward.on_click(lambda _: self._step(1))
-        parts = [ipywidgets.Label(words, layout={"width": "92px"}), self.back, self.slider, self.forward, self._said]
+        parts = [
+            ipywidgets.Label(words, layout={"width": "92px"}),
+            self.back,
+            self.slider,
+            self.forward,
+            self._said,
+        ]
         self.row = ipywidgets.HBox(parts, layout={"align_items": "center"})
 
     @property
@@ -56,7 +66,12 @@ class Bound(Moments):
         if not calendar.virtual and 1 < last - first < _DAYS:
             # Days, and what else happened before the last event of a day.
             ends = [day * DAY + DAY - 1 for day in range(first, last + 1)]
-            moments = sorted({*ends, *(at for at, after in zip(moments, moments[1:]) if at // DAY == after // DAY)})
+            moments = sorted(
+                {
+                    *ends,
+                    *(at for at, after in zip(moments, moments[1:]) if at // DAY == after // DAY),
+                }
+            )
         self._stops = sorted({bisect_left(moments, at) for at in self._events})
         self._make_slider(len(moments) - 1)
         self.offer(moments)
@@ -67,7 +82,10 @@ class Bound(Moments):
         """A slider of its own for each range: in the browser the keys End and Page Up keep to the range that one began with."""
         if last == self.slider.max:
             return
-        old, self.slider = self.slider, ipywidgets.IntSlider(0, max=max(1, last), readout=False, layout=self.slider.layout)
+        old, self.slider = (
+            self.slider,
+            ipywidgets.IntSlider(0, max=max(1, last), readout=False, layout=self.slider.layout),
+        )
         self.slider.observe(self._moved, "value")
         self.row.children = [self.slider if part is old else part for part in self.row.children]
         old.close()
@@ -83,4 +101,6 @@ class Bound(Moments):
         self._then()
 
     def _say(self) -> None:
-        self._said.value = self.calendar.words(self.times[self.index]) + (" (now)" if self.keyword == "as_of" and self.now else "")
+        self._said.value = self.calendar.words(self.times[self.index]) + (
+            " (now)" if self.keyword == "as_of" and self.now else ""
+        )

@@ -18,7 +18,9 @@ class Maker:
 
     def __init__(self, thing: Any, ready: bool, variables: Mapping[str, Any]):
         self.thing, self.ready = thing, ready
-        named = [name for name, value in variables.items() if value is thing and not name.startswith("_")]
+        named = [
+            name for name, value in variables.items() if value is thing and not name.startswith("_")
+        ]
         self.name = named[0] if named else getattr(thing, "__name__", getattr(thing, "name", "?"))
         self.parameters = {} if ready else inspect.signature(thing).parameters
         self._made: tuple[dict, Any] = ({}, None)
@@ -43,18 +45,32 @@ class Maker:
         return f"{self.name}({', '.join(f'{name}={literal(value)}' for name, value in self.takes(values).items())})"
 
 
-def makers(system: Any, workload: Any, knobs: Mapping[str, Any], variables: Mapping[str, Any]) -> tuple[Maker, Maker]:
+def makers(
+    system: Any, workload: Any, knobs: Mapping[str, Any], variables: Mapping[str, Any]
+) -> tuple[Maker, Maker]:
     """System and workload, with the knobs that each takes. Raises Misuse for a knob nobody takes and a keyword nobody sets."""
     if not isinstance(system, System) and not callable(system):
-        raise Misuse(f"Laboratory takes a system, or a function that makes one from knobs, not {system!r}")
+        raise Misuse(
+            f"Laboratory takes a system, or a function that makes one from knobs, not {system!r}"
+        )
     if not callable(workload):
-        raise Misuse(f"Laboratory takes a workload, `async def three_orders(ctx)`, or a function that makes one, not {workload!r}")
-    plays = inspect.iscoroutinefunction(workload) or inspect.iscoroutinefunction(getattr(workload, "__call__", None))
+        raise Misuse(
+            f"Laboratory takes a workload, `async def three_orders(ctx)`, or a function that makes one, not {workload!r}"
+        )
+    plays = inspect.iscoroutinefunction(workload) or inspect.iscoroutinefunction(
+        getattr(workload, "__call__", None)
+    )
     both = Maker(system, isinstance(system, System), variables), Maker(workload, plays, variables)
     for maker in both:
         for name, parameter in maker.parameters.items():
-            if parameter.default is parameter.empty and parameter.kind.name.endswith("KEYWORD") and name not in knobs:
-                raise Misuse(f"{maker.name} needs {name}, and there is no such knob; give Laboratory(knobs={{{name!r}: [...]}})")
+            if (
+                parameter.default is parameter.empty
+                and parameter.kind.name.endswith("KEYWORD")
+                and name not in knobs
+            ):
+                raise Misuse(
+                    f"{maker.name} needs {name}, and there is no such knob; give Laboratory(knobs={{{name!r}: [...]}})"
+                )
     for name in knobs:
         if not any(name in maker.parameters for maker in both):
             known = [parameter for maker in both for parameter in maker.parameters]
@@ -68,11 +84,15 @@ def claims_of(claims: Any) -> list[Claim]:
     for claim in claims:
         if not isinstance(claim, Claim):
             name = getattr(claim, "__name__", repr(claim))
-            raise Misuse(f'Laboratory(claims=[...]) takes claims, and {name} is none; write @Claim("...") above its function')
+            raise Misuse(
+                f'Laboratory(claims=[...]) takes claims, and {name} is none; write @Claim("...") above its function'
+            )
     return claims
 
 
-def line(system: str, workload: str, seed: int, faults: Iterable[Fault | Faults], came_of_it: str) -> str:
+def line(
+    system: str, workload: str, seed: int, faults: Iterable[Fault | Faults], came_of_it: str
+) -> str:
     """The call of `simulate`, in one line where it fits; what came of it is a remark at the end."""
     begin = f"run = simulate({system}, {workload}, seed={seed}"
     words = [repr(fault) if isinstance(fault, Faults) else literal(str(fault)) for fault in faults]
@@ -86,7 +106,11 @@ def line(system: str, workload: str, seed: int, faults: Iterable[Fault | Faults]
 
 
 def literal(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else getattr(value, "__name__", repr(value))
+    return (
+        json.dumps(value, ensure_ascii=False)
+        if isinstance(value, str)
+        else getattr(value, "__name__", repr(value))
+    )
 
 
 class Summary(str):

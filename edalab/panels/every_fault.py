@@ -51,7 +51,9 @@ class EveryFault:
         self._schedules, self._settling = [], False
         self.marks = Marks()
         self.marks.add_class("edalab-marks")
-        self.choice = ipywidgets.Dropdown(options=[("a run to look at …", -1)], layout={"width": "auto"})
+        self.choice = ipywidgets.Dropdown(
+            options=[("a run to look at …", -1)], layout={"width": "auto"}
+        )
         self.said = ipywidgets.HTML()
         self.widget = ipywidgets.VBox([self.marks, self.choice, self.said])
         self.marks.observe(lambda change: self._pick(change.new), "picked")
@@ -68,14 +70,21 @@ class EveryFault:
             picture = view.matrix(self.result, self._width)
         except Misuse as misuse:
             self.result, self._schedules = None, []
-            self.marks.cells, self.marks.picture, self.said.value = [], "", sheets.error(str(misuse))
+            self.marks.cells, self.marks.picture, self.said.value = (
+                [],
+                "",
+                sheets.error(str(misuse)),
+            )
             return
         self._schedules = [cell.schedule for cell in picture.cells]
         self.marks.cells = [[cell.x, cell.y, cell.w, 15] for cell in picture.cells]
         self.marks.picture = picture.svg()
         names = [(_listed(cell), number) for number, cell in enumerate(picture.cells)]
         self._settling = True
-        self.choice.options = [("a run to look at …", -1), *sorted(names, key=lambda name: "✗" not in name[0])]
+        self.choice.options = [
+            ("a run to look at …", -1),
+            *sorted(names, key=lambda name: "✗" not in name[0]),
+        ]
         self._settling = False
         self._forget()
 
@@ -85,7 +94,9 @@ class EveryFault:
         if self.result is None:
             return "Every fault"
         singles = [schedule for schedule in self.result.schedules if schedule.faults]
-        broken = sum("broken" in schedule.outcomes or bool(schedule.endless) for schedule in singles)
+        broken = sum(
+            "broken" in schedule.outcomes or bool(schedule.endless) for schedule in singles
+        )
         return f"Every fault: {broken:,} ✗"
 
     def _pick(self, number: int) -> None:

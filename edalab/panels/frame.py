@@ -13,7 +13,15 @@ def frame(knobs: dict[str, list], right: list) -> ipywidgets.Widget:
             left += [ipywidgets.HTML(sheets.heading(heading), layout={"margin": "0 2px"}), *widgets]
     columns = [
         ipywidgets.VBox(left, layout={"flex": "0 0 210px", "width": "210px"}),
-        ipywidgets.VBox(right, layout={"flex": "1 1 0", "min_width": "0", "padding": "0 0 0 8px", "overflow": "hidden"}),
+        ipywidgets.VBox(
+            right,
+            layout={
+                "flex": "1 1 0",
+                "min_width": "0",
+                "padding": "0 0 0 8px",
+                "overflow": "hidden",
+            },
+        ),
     ]
     panel = ipywidgets.HBox(columns)
     panel.add_class("edalab-panel")

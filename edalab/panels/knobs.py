@@ -25,7 +25,11 @@ class Choice(ipywidgets.Dropdown):
     @validate("value")
     def _validate_value(self, proposal: Any) -> Any:
         if proposal.value is not None and proposal.value not in self._options_values:
-            raise Unknown("choice", proposal.value, [str(value) for value in self._options_values if value != ""])
+            raise Unknown(
+                "choice",
+                proposal.value,
+                [str(value) for value in self._options_values if value != ""],
+            )
         return proposal.value
 
 
@@ -34,7 +38,9 @@ class Moments:
     the last moment before it. (An IntSlider: a SelectionSlider in the browser keeps the range of its first options.)"""
 
     def __init__(self, changed: Callable[[], None]):
-        self.slider = ipywidgets.IntSlider(0, min=0, max=1, readout=False, layout={"flex": "1 1 auto", "width": "auto"})
+        self.slider = ipywidgets.IntSlider(
+            0, min=0, max=1, readout=False, layout={"flex": "1 1 auto", "width": "auto"}
+        )
         self.times, self.index = [0.0], 0
         self._changed, self._wanted, self._settling = changed, math.inf, False
         self.slider.observe(self._moved, "value")
@@ -60,7 +66,9 @@ class Moments:
     def show(self) -> None:
         """Move the slider to where it is."""
         self._settling = True
-        self.slider.max = max(1, len(self.times) - 1)  # sent by itself: together with a value beyond it, the browser clips that
+        self.slider.max = max(
+            1, len(self.times) - 1
+        )  # sent by itself: together with a value beyond it, the browser clips that
         self.slider.value = self.index
         self._settling = False
 
@@ -79,14 +87,20 @@ def lesson_knob(name: str, spec: Any, both: tuple[Maker, Maker]) -> ipywidgets.W
     defaults = [maker.parameters[name].default for maker in both if name in maker.parameters]
     default = defaults[0]
     common = {"description": name, "style": STYLE, "layout": {"width": "auto"}}
-    if isinstance(spec, tuple) and len(spec) == 2 and all(isinstance(n, int | float) and not isinstance(n, bool) for n in spec):
+    if (
+        isinstance(spec, tuple)
+        and len(spec) == 2
+        and all(isinstance(n, int | float) and not isinstance(n, bool) for n in spec)
+    ):
         low, high = spec
         if not low < high:
             raise Misuse(f"the knob {name} goes from a lower to a higher number, not {spec!r}")
         number = isinstance(default, int | float) and low <= default <= high
         if isinstance(low, int) and isinstance(high, int):
             return ipywidgets.IntSlider(default if number else low, min=low, max=high, **common)
-        return ipywidgets.FloatSlider(default if number else low, min=low, max=high, step=(high - low) / 20, **common)
+        return ipywidgets.FloatSlider(
+            default if number else low, min=low, max=high, step=(high - low) / 20, **common
+        )
     if not isinstance(spec, list | tuple) or not spec:
         raise Misuse(f"the knob {name} takes a list of values or (lowest, highest), not {spec!r}")
     options = [(getattr(value, "__name__", str(value)), value) for value in spec]
@@ -95,7 +109,16 @@ def lesson_knob(name: str, spec: Any, both: tuple[Maker, Maker]) -> ipywidgets.W
 
 def rate(name: str) -> ipywidgets.FloatSlider:
     """A slider for the rate of a random fault."""
-    return ipywidgets.FloatSlider(0, min=0, max=1, step=0.05, readout_format=".2f", description=name, style=STYLE, layout={"width": "auto"})
+    return ipywidgets.FloatSlider(
+        0,
+        min=0,
+        max=1,
+        step=0.05,
+        readout_format=".2f",
+        description=name,
+        style=STYLE,
+        layout={"width": "auto"},
+    )
 
 
 class ExactFault:
@@ -104,7 +127,11 @@ class ExactFault:
     def __init__(self, changed: Callable[[Any], None]):
         wide = {"width": "auto"}
         self.point = Choice(options=[("at no point", "")], layout=wide)
-        self.action = Choice(options=[("", "")], layout={"flex": "1 1 0", "width": "auto", "min_width": "0"}, disabled=True)
+        self.action = Choice(
+            options=[("", "")],
+            layout={"flex": "1 1 0", "width": "auto", "min_width": "0"},
+            disabled=True,
+        )
         self.nth = ipywidgets.BoundedIntText(1, min=1, max=9999, description="nth", disabled=True,
                                              style={"description_width": "26px"}, layout={"width": "88px"})  # fmt: skip
         self._changed, self._settling, self._system = changed, False, None
@@ -114,7 +141,11 @@ class ExactFault:
 
     @property
     def fault(self) -> Fault | None:
-        return Fault(self.action.value, self.point.value, self.nth.value) if self.point.value and self.action.value else None
+        return (
+            Fault(self.action.value, self.point.value, self.nth.value)
+            if self.point.value and self.action.value
+            else None
+        )
 
     def choose(self, fault: Fault) -> None:
         """Ask for this fault, in one turn."""
@@ -139,8 +170,14 @@ class ExactFault:
         chosen = [tuple(self.point.value.split("."))] if self.point.value else []
         sent = [point for point in met if point[1] in ("publish", "ask")]
         ranks = {name: rank for rank, name in enumerate(["client", *self._system.services])}
-        found = sorted(dict.fromkeys([*points(self._system), *sent, *chosen]), key=lambda point: ranks[point[0]])
-        options = [(f"{service} · {step} {message}", f"{service}.{step}.{message}") for service, step, message in found]
+        found = sorted(
+            dict.fromkeys([*points(self._system), *sent, *chosen]),
+            key=lambda point: ranks[point[0]],
+        )
+        options = [
+            (f"{service} · {step} {message}", f"{service}.{step}.{message}")
+            for service, step, message in found
+        ]
         options.insert(0, ("at no point", ""))
         if list(self.point.options) != options:
             was, self._settling = self.point.value, True
@@ -183,4 +220,8 @@ class ExactFault:
 
 def reached(run: Run) -> Counter:
     """How often each point was reached."""
-    return Counter((s.service, s.step, s.envelope.type) for s in run.journal if s.envelope is not None and s.step in ACTIONS)
+    return Counter(
+        (s.service, s.step, s.envelope.type)
+        for s in run.journal
+        if s.envelope is not None and s.step in ACTIONS
+    )

@@ -25,7 +25,14 @@ from .knobs import RATES, STYLE, ExactFault, Moments, lesson_knob, rate, reached
 from .still import still
 
 WIDTH = 624  # px of a picture: what the notebook beside JupyterLab's side bar leaves at 1280
-TABS = ("Timeline", "Flow", "Saga", "State", "Tables", "Every fault")  # Saga where messages speak of sagas
+TABS = (
+    "Timeline",
+    "Flow",
+    "Saga",
+    "State",
+    "Tables",
+    "Every fault",
+)  # Saga where messages speak of sagas
 
 
 class Laboratory:
@@ -47,7 +54,9 @@ class Laboratory:
     ):
         caller = sys._getframe(1)
         knobs = dict(knobs or {})
-        self._system, self._workload = both = makers(system, workload, knobs, {**caller.f_globals, **caller.f_locals})
+        self._system, self._workload = both = makers(
+            system, workload, knobs, {**caller.f_globals, **caller.f_locals}
+        )
         self.claims, self._ledger = claims_of(claims), ledger
         self.run: Run | None = None
         self.verdicts: list[Verdict] = []
@@ -56,37 +65,64 @@ class Laboratory:
         self._settling = True
         self._exact = ExactFault(self._play)
         self.point, self.action, self.nth = self._exact.point, self._exact.action, self._exact.nth
-        self.plan = ipywidgets.Text(placeholder="more faults, as text", continuous_update=False, layout={"width": "auto"})
-        self.seed = ipywidgets.IntSlider(0, min=0, max=99, description="seed", style=STYLE, layout={"width": "auto"})
+        self.plan = ipywidgets.Text(
+            placeholder="more faults, as text", continuous_update=False, layout={"width": "auto"}
+        )
+        self.seed = ipywidgets.IntSlider(
+            0, min=0, max=99, description="seed", style=STYLE, layout={"width": "auto"}
+        )
         for name in RATES:
             setattr(self, name, rate(name))
         self.cursor = Moments(self._draw)
         self._when = ipywidgets.Label(layout={"width": "60px", "margin": "0 2px 0 12px"})
-        self.back = ipywidgets.Button(description="◀ step", layout={"width": "72px"}, tooltip="to the moment before")
-        self.forward = ipywidgets.Button(description="step ▶", layout={"width": "72px"}, tooltip="to the moment after")
+        self.back = ipywidgets.Button(
+            description="◀ step", layout={"width": "72px"}, tooltip="to the moment before"
+        )
+        self.forward = ipywidgets.Button(
+            description="step ▶", layout={"width": "72px"}, tooltip="to the moment after"
+        )
         self.every_fault = EveryFault(self.claims, self._choose, WIDTH) if self.claims else None
-        self._sheets = {name: ipywidgets.HTML() for name in TABS[:-1]} | ({TABS[-1]: self.every_fault.widget} if self.every_fault else {})
+        self._sheets = {name: ipywidgets.HTML() for name in TABS[:-1]} | (
+            {TABS[-1]: self.every_fault.widget} if self.every_fault else {}
+        )
         self._shown: list[str] = []  # the names of the tabs
         self.tabs = ipywidgets.Tab()
         self._offer_tabs([name for name in self._sheets if name != "Saga"])
         self.knobs: dict[str, ipywidgets.Widget] = {}
         for name, spec in knobs.items():
             if not name.isidentifier() or hasattr(self, name):
-                raise Misuse(f"a knob cannot be called {name!r}: the panel has one of its own; choose another keyword")
+                raise Misuse(
+                    f"a knob cannot be called {name!r}: the panel has one of its own; choose another keyword"
+                )
             self.knobs[name] = lesson_knob(name, spec, both)
         for name, knob in self.knobs.items():
             setattr(self, name, knob)
-        self._chips, self._said, self._hint, self._code = (ipywidgets.HTML(layout={"margin": "0"}) for _ in range(4))
+        self._chips, self._said, self._hint, self._code = (
+            ipywidgets.HTML(layout={"margin": "0"}) for _ in range(4)
+        )
         left = {
-            "exact fault": [self.point, ipywidgets.HBox([self.action, self.nth]), self._hint, self.plan],
+            "exact fault": [
+                self.point,
+                ipywidgets.HBox([self.action, self.nth]),
+                self._hint,
+                self.plan,
+            ],
             "random faults": [getattr(self, name) for name in RATES],
             "this lesson": [*self.knobs.values()],
             "timing": [self.seed],
         }
-        moments = ipywidgets.HBox([self.back, self.cursor.slider, self._when, self.forward], layout={"align_items": "center"})
+        moments = ipywidgets.HBox(
+            [self.back, self.cursor.slider, self._when, self.forward],
+            layout={"align_items": "center"},
+        )
         # Above the pictures: they are of different heights, and what one clicks again and again stays in its place.
         self._panel = frame(left, [self._chips, self._said, moments, self.tabs, self._code])
-        for widget in (self.seed, self.plan, *(getattr(self, name) for name in RATES), *self.knobs.values()):
+        for widget in (
+            self.seed,
+            self.plan,
+            *(getattr(self, name) for name in RATES),
+            *self.knobs.values(),
+        ):
             widget.observe(self._play, "value")
         self.tabs.observe(self._draw, "selected_index")
         self.back.on_click(lambda _: self.cursor.move(-1))
@@ -99,7 +135,9 @@ class Laboratory:
     @property
     def faults(self) -> list[Fault | Faults | Window]:
         """What is asked for, as `simulate` takes it: the exact fault, the plan pasted, and the rates."""
-        rates = {name: round(getattr(self, name).value, 4) for name in RATES if getattr(self, name).value}
+        rates = {
+            name: round(getattr(self, name).value, 4) for name in RATES if getattr(self, name).value
+        }
         exact = self._exact.fault
         try:
             pasted = parse_plan(self.plan.value)
@@ -112,11 +150,19 @@ class Laboratory:
         """The line that makes the run on the screen again."""
         values = self._values()
         came_of_it = f"raises {self._raised}" if self._raised else f"digest {self.run.digest}"
-        return line(self._system.code(values), self._workload.code(values), self.seed.value, self.faults, came_of_it)
+        return line(
+            self._system.code(values),
+            self._workload.code(values),
+            self.seed.value,
+            self.faults,
+            came_of_it,
+        )
 
     def summary(self) -> Summary:
         """The settings, the verdicts and the digest as text, the same wherever the same is on the screen."""
-        return Summary("\n".join([self.code, *map(str, self.verdicts), *([self.error] if self.error else [])]))
+        return Summary(
+            "\n".join([self.code, *map(str, self.verdicts), *([self.error] if self.error else [])])
+        )
 
     def picture(self) -> view.Picture:
         """What is on the screen as one still picture: the timeline, the verdicts, the line of code."""
@@ -139,7 +185,9 @@ class Laboratory:
             system, workload = self._system.make(values), self._workload.make(values)
             self._meet(system, workload)
             self.run = simulate(system, workload, seed=self.seed.value, faults=self.faults)
-        except Exception as error:  # a learner's code ran: what it raises is to be read on the panel, not in a log
+        except (
+            Exception
+        ) as error:  # a learner's code ran: what it raises is to be read on the panel, not in a log
             self._raised, self.error = type(error).__name__, sheets.told(error)
             self.run = getattr(error, "run", None) or self.run
         finally:
@@ -148,7 +196,9 @@ class Laboratory:
             self._show_run()
         try:
             if not self._raised:
-                self.verdicts = [verdict for claim in self.claims if (verdict := self._judged(claim)) is not None]
+                self.verdicts = [
+                    verdict for claim in self.claims if (verdict := self._judged(claim)) is not None
+                ]
         finally:  # who interrupts a slow claim sees no verdict, and not that of the run before under the picture of this one
             self._chips.value = sheets.chips(self.verdicts)
             self._said.value = sheets.error(self.error)
@@ -156,13 +206,20 @@ class Laboratory:
             self._hint.value = self._about_the_point()
 
     def _show_run(self) -> None:
-        self._offer_tabs([name for name in self._sheets if name != "Saga" or speaks_of_sagas(self.run)])
-        if self.every_fault and self.every_fault.tried != (*self._made, self.seed.value):  # its number is of another system
+        self._offer_tabs(
+            [name for name in self._sheets if name != "Saga" or speaks_of_sagas(self.run)]
+        )
+        if self.every_fault and self.every_fault.tried != (
+            *self._made,
+            self.seed.value,
+        ):  # its number is of another system
             self.tabs.set_title(self._shown.index("Every fault"), "Every fault")
         self._choice = choose(self.run)
         self.cursor.offer([time / 1000 for time in self._choice.times()])
         self._draw()
-        time.sleep(0.0005)  # the kernel's thread that sends has its turn now: it would wait 5 ms for this one, an eighth of the time
+        time.sleep(
+            0.0005
+        )  # the kernel's thread that sends has its turn now: it would wait 5 ms for this one, an eighth of the time
         self.cursor.show()  # after the picture, for which somebody waits: a browser takes one message after the other
         self._reached = reached(self.run)
         self._exact.offer([*self._calm, *self._reached])
@@ -202,9 +259,17 @@ class Laboratory:
         if fault is None:
             return ""
         times = self._reached.get(fault.point, 0)
-        often = "not reached" if not times else "reached once" if times == 1 else f"reached {times:,} times"
+        often = (
+            "not reached"
+            if not times
+            else "reached once"
+            if times == 1
+            else f"reached {times:,} times"
+        )
         gone = self.run is not None and fault in self.run.unfired
-        return sheets.hint(f"{'Never happened: ' if gone else ''}{fault.at} was {often} in this run.", gone)
+        return sheets.hint(
+            f"{'Never happened: ' if gone else ''}{fault.at} was {often} in this run.", gone
+        )
 
     # -- showing
 
@@ -235,8 +300,13 @@ class Laboratory:
             return f'<div class="edalab-picture">{view.saga_map(self.run, ledger=self._ledger, cursor=seconds, width=WIDTH).svg()}</div>'
         if tab == "State":
             nodes = [*self.run.at(seconds).services.values()]
-            return sheets.sheet(sheets.states(nodes), sheets.steps_at(self.run, seconds), sheets.databases(nodes))
-        return sheets.sheet(sheets.steps(self.run, seconds), sheets.databases(map(self.run._node, self.run.services)))
+            return sheets.sheet(
+                sheets.states(nodes), sheets.steps_at(self.run, seconds), sheets.databases(nodes)
+            )
+        return sheets.sheet(
+            sheets.steps(self.run, seconds),
+            sheets.databases(map(self.run._node, self.run.services)),
+        )
 
     def _choose(self, schedule: Schedule) -> None:
         """A run of the matrix was picked: ask for its fault, and look at it."""

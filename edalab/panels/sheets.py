@@ -12,7 +12,11 @@ from ..view.look import FAULT, FAULT_FILL, LANE, QUIET, WORK, WORK_FILL
 from ..view.text import clean, counted
 
 ROWS = 100  # of a table that a panel shows
-_COLOURS = {"holds": (WORK, WORK_FILL), "broken": (FAULT, FAULT_FILL), "not exercised": (QUIET, LANE)}
+_COLOURS = {
+    "holds": (WORK, WORK_FILL),
+    "broken": (FAULT, FAULT_FILL),
+    "not exercised": (QUIET, LANE),
+}
 
 STYLE = """<style>
 .edalab-panel .widget-html-content { line-height: 1.35; overflow-wrap: anywhere; }
@@ -48,10 +52,14 @@ def chips(verdicts: Iterable[Verdict]) -> str:
     for verdict in verdicts:
         colour, ground = _COLOURS[verdict.outcome]
         cause = "not exercised" if verdict.outcome == "not exercised" else clean(verdict.cause, 90)
-        words = f"{SIGNS[verdict.outcome]} {clean(verdict.claim, 90)}" + (f": {cause}" if cause else "")
+        words = f"{SIGNS[verdict.outcome]} {clean(verdict.claim, 90)}" + (
+            f": {cause}" if cause else ""
+        )
         weight = "bold" if verdict.outcome == "broken" else "normal"
         style = f"color:{colour};background:{ground};font-weight:{weight}"
-        shown.append(f'<span class="edalab-chip" style="{style}" title="{escape(str(verdict))}">{escape(words)}</span>')
+        shown.append(
+            f'<span class="edalab-chip" style="{style}" title="{escape(str(verdict))}">{escape(words)}</span>'
+        )
     return "".join(shown)
 
 
@@ -60,7 +68,11 @@ def heading(text: str) -> str:
 
 
 def hint(text: str, struck: bool = False) -> str:
-    return f'<div class="edalab-hint {"struck" if struck else "edalab-quiet"}">{escape(text).replace(".", ".<wbr>")}</div>' if text else ""
+    return (
+        f'<div class="edalab-hint {"struck" if struck else "edalab-quiet"}">{escape(text).replace(".", ".<wbr>")}</div>'
+        if text
+        else ""
+    )
 
 
 def error(sentence: str) -> str:
@@ -78,7 +90,9 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[Any]], kinds: Iterable
     body = []
     for row in rows:
         kind = next(kinds, "")
-        cells = "".join(f"<td>{escape(clean('' if value is None else value, 80))}</td>" for value in row)
+        cells = "".join(
+            f"<td>{escape(clean('' if value is None else value, 80))}</td>" for value in row
+        )
         body.append(f'<tr class="{kind}">{cells}</tr>' if kind else f"<tr>{cells}</tr>")
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
 
@@ -89,7 +103,9 @@ def steps(run: Run, seconds: float) -> str:
     last = sum(step.time <= now for step in journal)
     first = max(0, min(last - ROWS // 2, len(journal) - ROWS))
     shown = journal[first : first + ROWS]
-    title = counted(len(journal), "step") + (f", {first + 1:,} to {first + len(shown):,} shown" if len(shown) < len(journal) else "")
+    title = counted(len(journal), "step") + (
+        f", {first + 1:,} to {first + len(shown):,} shown" if len(shown) < len(journal) else ""
+    )
     return f"<div>{title} (<code>run.steps</code>)</div>" + _steps(shown, now)
 
 
@@ -102,14 +118,30 @@ def steps_at(run: Run, seconds: float) -> str:
 
 def _steps(shown: list[Step], now: int | None = None) -> str:
     columns = "time service step type message fault attempt partition offset detail".split()
-    kinds = [" ".join(filter(None, ("now" if s.time == now else "", "struck" if s.fault else ""))) for s in shown]
+    kinds = [
+        " ".join(filter(None, ("now" if s.time == now else "", "struck" if s.fault else "")))
+        for s in shown
+    ]
     return table(columns, map(_cells, shown), kinds)
 
 
 def _cells(step: Step) -> tuple:
-    envelope, service = step.envelope, f"{step.service} {step.replica}" if step.replica > 1 else step.service
+    envelope, service = (
+        step.envelope,
+        f"{step.service} {step.replica}" if step.replica > 1 else step.service,
+    )
     message = (envelope.type, envelope.id) if envelope else ("", "")
-    return (f"{step.time / 1000:g}", service, step.step, *message, step.fault, step.attempt, step.partition, step.offset, step.detail)
+    return (
+        f"{step.time / 1000:g}",
+        service,
+        step.step,
+        *message,
+        step.fault,
+        step.attempt,
+        step.partition,
+        step.offset,
+        step.detail,
+    )
 
 
 def sheet(*parts: str) -> str:
@@ -126,7 +158,11 @@ def databases(nodes: Iterable) -> str:
             cursor = database.connection.execute(f'select * from "{quoted}" limit {ROWS}')
             columns = [column[0] for column in cursor.description]
             rows = cursor.fetchall()
-            total = len(rows) if len(rows) < ROWS else database.rows(f'select count(*) from "{quoted}"')[0][0]
+            total = (
+                len(rows)
+                if len(rows) < ROWS
+                else database.rows(f'select count(*) from "{quoted}"')[0][0]
+            )
             more = counted(total, "row") + (f", {ROWS} shown" if total > ROWS else "")
             named = f"<b>{escape(name)}.{escape(clean(title, 40))}</b>: {more}"
             shown.append(f"<div>{named}{table(columns, rows) if rows else ''}</div>")
@@ -138,8 +174,16 @@ def states(nodes: Iterable) -> str:
     rows, kinds = [], []
     for node in nodes:
         down = [f"replica {replica.number} down" for replica in node.replicas if not replica.up]
-        paused = [f"replica {replica.number} stands still" for replica in node.replicas if replica.up and replica.paused]
-        said = [*(down if len(node.replicas) > 1 else down and ["down"]), *paused, *(["cut off"] if node.cut else [])]
+        paused = [
+            f"replica {replica.number} stands still"
+            for replica in node.replicas
+            if replica.up and replica.paused
+        ]
+        said = [
+            *(down if len(node.replicas) > 1 else down and ["down"]),
+            *paused,
+            *(["cut off"] if node.cut else []),
+        ]
         flying = ", ".join(f"{envelope.type} {envelope.id}" for envelope in node.in_flight)
         memory = "; ".join(clean(replica.state, 120) for replica in node.replicas if replica.state)
         rows.append((node.name, ", ".join(said) or "up", node.lag, flying or "–", memory or "–"))

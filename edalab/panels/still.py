@@ -14,7 +14,10 @@ _LINE, _LEFT = 18, 16  # px
 def still(picture: Picture, verdicts: list[Verdict], error: str, code: str) -> Picture:
     """The picture, made higher for the lines below it."""
     scene = picture.scene
-    lines = [(f"{SIGNS[v.outcome]} {v.claim}" + (f": {v.cause}" if v.cause else ""), _KINDS[v.outcome]) for v in verdicts]
+    lines = [
+        (f"{SIGNS[v.outcome]} {v.claim}" + (f": {v.cause}" if v.cause else ""), _KINDS[v.outcome])
+        for v in verdicts
+    ]
     lines += [(error, "on span")] if error else []
     lines += [(line, "channel") for line in code.splitlines()]
     y = scene.height + _LINE
@@ -22,7 +25,11 @@ def still(picture: Picture, verdicts: list[Verdict], error: str, code: str) -> P
         x = _LEFT + (32 if text.startswith(" ") else 0)  # a line of code goes on
         look = LABELS[kind]
         shown = clean(text, 300).strip()
-        scene.labels.append(Label(x, y, shorten(shown, scene.width - x - _LEFT, look.size, look.bold), kind, tip=shown))
+        scene.labels.append(
+            Label(
+                x, y, shorten(shown, scene.width - x - _LEFT, look.size, look.bold), kind, tip=shown
+            )
+        )
         y += _LINE
     scene.height = y
     return Picture(scene)

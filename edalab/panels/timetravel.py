@@ -32,22 +32,41 @@ class TimeTravel:
     What came of it: `travel.state`, `travel.now` (the same, as known now), `travel.code`, `travel.error`, `travel.summary()`,
     `travel.picture()`."""
 
-    def __init__(self, store: EventStore, stream: str | None, fold: Callable, start: Any = None, *, value: Callable | None = None):
+    def __init__(
+        self,
+        store: EventStore,
+        stream: str | None,
+        fold: Callable,
+        start: Any = None,
+        *,
+        value: Callable | None = None,
+    ):
         caller = sys._getframe(1)
         variables = {**caller.f_globals, **caller.f_locals}
-        named = [name for name, thing in variables.items() if thing is store and not name.startswith("_")]
+        named = [
+            name for name, thing in variables.items() if thing is store and not name.startswith("_")
+        ]
         self._name = named[0] if named else "store"
         self._store, self._fold, self._start, self._value = store, fold, start, value
         self.state = self.now = None
         self.error, self._learned = "", []
-        options = [("all streams", None)] * (stream is None) + [(name, name) for name in sorted(store.streams(), key=_natural)]
+        options = [("all streams", None)] * (stream is None) + [
+            (name, name) for name in sorted(store.streams(), key=_natural)
+        ]
         self.stream = Choice(options=options, layout={"width": "auto"})
         self.stream.value = stream
-        self.until, self.as_of = Bound("until", "happened by", self._show), Bound("as_of", "as known", self._show)
-        self._picture, self._states, self._code, self._why = (ipywidgets.HTML(layout={"margin": "0"}) for _ in range(4))
+        self.until, self.as_of = (
+            Bound("until", "happened by", self._show),
+            Bound("as_of", "as known", self._show),
+        )
+        self._picture, self._states, self._code, self._why = (
+            ipywidgets.HTML(layout={"margin": "0"}) for _ in range(4)
+        )
         below = ipywidgets.VBox([self._code, self._why])
         sliders = ipywidgets.VBox([self.until.row, self.as_of.row])
-        self._panel = frame({"stream": [self.stream], "state": [self._states]}, [self._picture, sliders, below])
+        self._panel = frame(
+            {"stream": [self.stream], "state": [self._states]}, [self._picture, sliders, below]
+        )
         self.stream.observe(self._choose, "value")
         self._choose()
 
@@ -64,7 +83,9 @@ class TimeTravel:
         """What was asked and found, as text: the same wherever the same is on the screen."""
         learned = "; ".join(f"{in_words(fact)}, happened {when}, recorded {then}"
                             for fact in self._learned for when, then in [self._times(fact)])  # fmt: skip
-        since = f"as known now: {shown(self.now)}" + (f"; learned since: {learned}" if learned else "")
+        since = f"as known now: {shown(self.now)}" + (
+            f"; learned since: {learned}" if learned else ""
+        )
         return Summary(f"{self.code}\n{self.error or since}")
 
     def picture(self, width: int = 900) -> view.Picture:
@@ -74,7 +95,10 @@ class TimeTravel:
     def _choose(self, _: Any = None) -> None:
         """Another stream has other moments."""
         facts = self._store.read(self.stream.value)
-        happened, recorded = [fact.happened_at for fact in facts], [fact.recorded_at for fact in facts]
+        happened, recorded = (
+            [fact.happened_at for fact in facts],
+            [fact.recorded_at for fact in facts],
+        )
         self._calendar = Calendar([*happened, *recorded] or [0])
         self.until.offer_events(happened, recorded, self._calendar)
         self.as_of.offer_events(recorded, happened, self._calendar)
@@ -85,27 +109,53 @@ class TimeTravel:
         try:
             self._ask()
             self._picture.value = f'<div class="edalab-picture">{self._drawing(WIDTH).svg()}</div>'
-        except Exception as error:  # a learner's fold ran: what it raises is to be read on the panel, not in a log
+        except (
+            Exception
+        ) as error:  # a learner's fold ran: what it raises is to be read on the panel, not in a log
             self.error = sheets.told(error)
-            self._picture.value, self._states.value, self._why.value = sheets.error(self.error), "", ""
+            self._picture.value, self._states.value, self._why.value = (
+                sheets.error(self.error),
+                "",
+                "",
+            )
         self._code.value = sheets.code(self.code)
 
     def _ask(self) -> None:
         """The state then and now, and why."""
-        asked, until, known = (self.stream.value, self._fold, self._start), self.until.value, self.as_of.value
+        asked, until, known = (
+            (self.stream.value, self._fold, self._start),
+            self.until.value,
+            self.as_of.value,
+        )
         changed = self._store.difference(*asked, until=until, as_of=(known, None))
         self.state, self.now, self._learned = changed.before, changed.after, changed.came
         then = f"as known {self._calendar.on(self.as_of.times[self.as_of.index])}"
-        states = {then: self.state, "as known now": self.now, "at the end": self._store.state(*asked)}
+        states = {
+            then: self.state,
+            "as known now": self.now,
+            "at the end": self._store.state(*asked),
+        }
         rows = [(name, shown(state, 40)) for name, state in states.items()]
-        self._states.value = sheets.sheet(sheets.table(("", ""), rows))  # in small letters, and a long state can be scrolled to
+        self._states.value = sheets.sheet(
+            sheets.table(("", ""), rows)
+        )  # in small letters, and a long state can be scrolled to
         why = self._store.table(*asked, until=until, as_of=known)
         facts = {fact.position: fact for fact in self._store.read(self.stream.value)}
-        known = [(facts[position], shown(state, 40)) for position, state in zip(why["position"], why["state"])][-sheets.ROWS :]
-        parts = [f"<div><b>Why</b>: {counted(len(why), 'event')} (<code>store.table</code>)</div>", self._table(known, "state")]
+        known = [
+            (facts[position], shown(state, 40))
+            for position, state in zip(why["position"], why["state"])
+        ][-sheets.ROWS :]
+        parts = [
+            f"<div><b>Why</b>: {counted(len(why), 'event')} (<code>store.table</code>)</div>",
+            self._table(known, "state"),
+        ]
         if self._learned:
             title = f"<div><b>Learned since</b>: {counted(len(self._learned), 'event')} (<code>store.difference</code>)</div>"
-            parts = [title, self._table([(fact, "") for fact in self._learned[: sheets.ROWS]], ""), *parts]
+            parts = [
+                title,
+                self._table([(fact, "") for fact in self._learned[: sheets.ROWS]], ""),
+                *parts,
+            ]
         self._why.value = sheets.sheet(*parts)
 
     def _table(self, facts: list[tuple[StoredEvent, str]], last: str) -> str:
@@ -121,7 +171,9 @@ class TimeTravel:
     def _drawing(self, width: int) -> view.Picture:
         known = None if self.as_of.now else self.as_of.value
         asked = self._store, self.stream.value, self._fold, self._start
-        return view.as_of(*asked, value=self._value, cursor=self.until.value, as_of=known, width=width)
+        return view.as_of(
+            *asked, value=self._value, cursor=self.until.value, as_of=known, width=width
+        )
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
         bundle, about = self._panel._repr_mimebundle_() | {"text/plain": self.summary()}, {}
@@ -136,4 +188,7 @@ class TimeTravel:
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:
     """Sorts account-9 before account-13."""
-    return [(word.isdecimal(), int(word) if word.isdecimal() else 0, word) for word in re.split(r"(\d+)", name)]
+    return [
+        (word.isdecimal(), int(word) if word.isdecimal() else 0, word)
+        for word in re.split(r"(\d+)", name)
+    ]

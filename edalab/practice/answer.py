@@ -17,8 +17,27 @@ IN_ONE_GO = 200_000  # lines of the learner's code without an await or a return
 IN_ALL = 4_000_000
 STUCK = 5  # seconds of the processor's time: looked at so often, its code should have come further
 _AROUND = 1_000  # lines in which to find the one to stop at
-_STUB = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "RETURN_GENERATOR", "POP_TOP", "LOAD_GLOBAL", "RAISE_VARARGS"}
-_STUB |= {"PUSH_NULL", "PRECALL", "CALL", "CACHE", "CALL_INTRINSIC_1", "RERAISE", "STOP_ITERATION_ERROR", "COPY_FREE_VARS"}
+_STUB = {
+    "RESUME",
+    "NOP",
+    "LOAD_CONST",
+    "RETURN_VALUE",
+    "RETURN_CONST",
+    "RETURN_GENERATOR",
+    "POP_TOP",
+    "LOAD_GLOBAL",
+    "RAISE_VARARGS",
+}
+_STUB |= {
+    "PUSH_NULL",
+    "PRECALL",
+    "CALL",
+    "CACHE",
+    "CALL_INTRINSIC_1",
+    "RERAISE",
+    "STOP_ITERATION_ERROR",
+    "COPY_FREE_VARS",
+}
 
 
 class TooLong(BaseException):  # no `except Exception` of the learner's may stop it
@@ -33,8 +52,15 @@ class Answer:
         self.name = self.given.__name__
         self.overlay = {**self.given.__globals__, **names}
         self.names = names
-        for name, thing in self.given.__globals__.items():  # a helper of the learner's sees the same names
-            if name not in names and isinstance(thing, types.FunctionType) and thing.__globals__ is self.given.__globals__:
+        for (
+            name,
+            thing,
+        ) in self.given.__globals__.items():  # a helper of the learner's sees the same names
+            if (
+                name not in names
+                and isinstance(thing, types.FunctionType)
+                and thing.__globals__ is self.given.__globals__
+            ):
                 self.overlay[name] = self._again(thing)
         self.function = self._again(self.given)
         _check_parameters(self.given, takes)
@@ -48,11 +74,16 @@ class Answer:
         code, raises = self.given.__code__, "NotImplementedError"
         steps = list(dis.get_instructions(code))
         loaded = [step.argval for step in steps if step.opname in ("LOAD_CONST", "RETURN_CONST")]
-        said = str if raises in code.co_names else ()  # its text; a text that is returned is an answer
+        said = (
+            str if raises in code.co_names else ()
+        )  # its text; a text that is returned is an answer
         return bool(
             set(code.co_names) - {raises}
             or {step.opname for step in steps} - _STUB
-            or any(constant not in (None, ...) and not isinstance(constant, said) for constant in loaded)
+            or any(
+                constant not in (None, ...) and not isinstance(constant, said)
+                for constant in loaded
+            )
         )
 
     def call(self) -> Any:
@@ -64,14 +95,18 @@ class Answer:
             except StopIteration as done:
                 return done.value
             returned.close()
-            raise Misuse(f"{self.name} awaits something, and here nothing goes on meanwhile; write it as a plain def")
+            raise Misuse(
+                f"{self.name} awaits something, and here nothing goes on meanwhile; write it as a plain def"
+            )
         return returned
 
     @property
     def changed(self) -> str:
         """What lies outside of the function and is not as it was before, as its code names it; "" if all is."""
         now = self._outside()
-        return next((name for name in [*self._before, *now] if self._before.get(name) != now.get(name)), "")
+        return next(
+            (name for name in [*self._before, *now] if self._before.get(name) != now.get(name)), ""
+        )
 
     @contextmanager
     def watched(self) -> Iterator[io.StringIO]:
@@ -80,7 +115,9 @@ class Answer:
         overlay, theirs = self.overlay, self.given.__globals__
 
         def enter(frame, event, argument):
-            if frame.f_globals is not overlay and frame.f_globals is not theirs:  # not _has(...): for each call of the simulator's
+            if (
+                frame.f_globals is not overlay and frame.f_globals is not theirs
+            ):  # not _has(...): for each call of the simulator's
                 return None
             left, outermost = IN_ONE_GO, sys.maxsize
 
@@ -93,13 +130,18 @@ class Answer:
                         tries = _tries(frame.f_code, frame.f_lasti)
                         if min(left, lines) < -_AROUND and tries <= outermost:
                             most = IN_ONE_GO if left < 0 else IN_ALL
-                            raise TooLong(stuck or f"{self.name} ran {most:,} lines and did not come to an end")
+                            raise TooLong(
+                                stuck
+                                or f"{self.name} ran {most:,} lines and did not come to an end"
+                            )
                         outermost = min(outermost, tries)
                 return count
 
             return count
 
-        def look(signal, frame):  # where one line never ends, as in a regular expression, or where nobody counts any more
+        def look(
+            signal, frame
+        ):  # where one line never ends, as in a regular expression, or where nobody counts any more
             nonlocal at_last_look, lines, stuck
             while frame is not None and not self._has(frame.f_globals):
                 frame = frame.f_back
@@ -109,7 +151,12 @@ class Answer:
                 raise TooLong(stuck)
             at_last_look = lines
 
-        with redirect_stdout(printed), redirect_stderr(printed), _nothing_displayed(), _looking(look):
+        with (
+            redirect_stdout(printed),
+            redirect_stderr(printed),
+            _nothing_displayed(),
+            _looking(look),
+        ):
             sys.settrace(enter)
             try:
                 yield printed
@@ -125,7 +172,11 @@ class Answer:
                 line = f"line {trace.tb_lineno - code.co_firstlineno + 1} of {code.co_name}"
             trace = trace.tb_next
         said = " ".join(str(error).split())
-        return None if line is None else f"{line} raised {type(error).__name__}" + (f": {said[:200]}" if said else "")
+        return (
+            None
+            if line is None
+            else f"{line} raised {type(error).__name__}" + (f": {said[:200]}" if said else "")
+        )
 
     def _has(self, names: dict[str, object]) -> bool:
         """Whether code that runs among these names is the learner's."""
@@ -141,25 +192,45 @@ class Answer:
                 continue
             seen.add(function)
             known = function.__globals__
-            reached = {f"{function.__name__}.{name}": value for name, value in vars(function).items()}
+            reached = {
+                f"{function.__name__}.{name}": value for name, value in vars(function).items()
+            }
             defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
             reached |= {f"a default value of {function.__name__}": defaults}
-            reached |= {name: known[name] for name in sorted(_names(function.__code__)) if name in known}
+            reached |= {
+                name: known[name] for name in sorted(_names(function.__code__)) if name in known
+            }
             for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
                 try:
                     reached[name] = cell.cell_contents
                 except ValueError:  # not bound yet
                     pass
-            ahead += [each for value in [*reached.values(), *defaults] for each in _functions(value) if self._has(each.__globals__)]
+            ahead += [
+                each
+                for value in [*reached.values(), *defaults]
+                for each in _functions(value)
+                if self._has(each.__globals__)
+            ]
             found |= {name: _state(value) for name, value in reached.items()}
         return found
 
     def _again(self, function: types.FunctionType) -> types.FunctionType:
         again = types.FunctionType(
-            function.__code__, self.overlay, function.__name__, function.__defaults__, function.__closure__
+            function.__code__,
+            self.overlay,
+            function.__name__,
+            function.__defaults__,
+            function.__closure__,
         )
-        again.__kwdefaults__, again.__annotations__ = function.__kwdefaults__, function.__annotations__
-        again.__doc__, again.__module__, again.__qualname__ = function.__doc__, function.__module__, function.__qualname__
+        again.__kwdefaults__, again.__annotations__ = (
+            function.__kwdefaults__,
+            function.__annotations__,
+        )
+        again.__doc__, again.__module__, again.__qualname__ = (
+            function.__doc__,
+            function.__module__,
+            function.__qualname__,
+        )
         vars(again).update(vars(function))
         return again
 
@@ -195,7 +266,10 @@ def _tries(code: types.CodeType, offset: int) -> int:
 @contextmanager
 def _looking(look: Callable) -> Iterator[None]:
     """Look again and again, where the system and the thread allow it."""
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+    if (
+        not hasattr(signal, "setitimer")
+        or threading.current_thread() is not threading.main_thread()
+    ):
         yield
         return
     before = signal.signal(signal.SIGVTALRM, look)
@@ -218,7 +292,9 @@ def _functions(value: object) -> list[types.FunctionType]:
 
 def _names(code: types.CodeType) -> set[str]:
     """The names that a function's code uses, in the functions within it too."""
-    return set(code.co_names).union(*[_names(inner) for inner in code.co_consts if isinstance(inner, types.CodeType)])
+    return set(code.co_names).union(
+        *[_names(inner) for inner in code.co_consts if isinstance(inner, types.CodeType)]
+    )
 
 
 def _state(value: object) -> object:
@@ -226,7 +302,14 @@ def _state(value: object) -> object:
     if isinstance(value, types.FunctionType | types.ModuleType):
         return id(value)
     if isinstance(value, type):
-        return [id(value), {name: _state(held) for name, held in vars(value).items() if not name.startswith("__") and not callable(held)}]
+        return [
+            id(value),
+            {
+                name: _state(held)
+                for name, held in vars(value).items()
+                if not name.startswith("__") and not callable(held)
+            },
+        ]
     try:
         return pickle.dumps(value)
     except Exception:  # of the learner's own classes, too
@@ -256,4 +339,6 @@ def _check_parameters(function: types.FunctionType, takes: str) -> None:
         except TypeError:
             pass
     has = inspect.signature(function)
-    raise Misuse(f"{function.__name__} takes {has}, and here it is called with ({takes}); write def {function.__name__}({takes}):")
+    raise Misuse(
+        f"{function.__name__} takes {has}, and here it is called with ({takes}); write def {function.__name__}({takes}):"
+    )

@@ -17,7 +17,10 @@ _GENERAL = {  # hints for what can go wrong in any exercise
         "Call your function by itself, in a cell of its own, with one event.",
         "Every name that it uses must be one of its parameters, made in it, or imported above.",
     ),
-    "no such function": ("What stands first between the parentheses of check, and what does it want there?",) * 3,
+    "no such function": (
+        "What stands first between the parentheses of check, and what does it want there?",
+    )
+    * 3,
     "misuse": ("What does the sentence above say is to be written instead?",) * 3,
     "does not end": (
         "What would make your function stop?",
@@ -52,8 +55,22 @@ class Result:
     """What became of an answer. `.outcome` is "not attempted", "not yet" or "correct"; `.anomaly`, `.evidence`, `.hint` and
     `.run` tell what is wrong, `.tried` how much was tried."""
 
-    def __init__(self, id: str, outcome: str, anomaly: Anomaly | None = None, hint: str = "", tried: str = "", printed: str = ""):
-        self.id, self.outcome, self.hint, self.tried, self.printed = id, outcome, hint, tried, printed
+    def __init__(
+        self,
+        id: str,
+        outcome: str,
+        anomaly: Anomaly | None = None,
+        hint: str = "",
+        tried: str = "",
+        printed: str = "",
+    ):
+        self.id, self.outcome, self.hint, self.tried, self.printed = (
+            id,
+            outcome,
+            hint,
+            tried,
+            printed,
+        )
         self.anomaly, self.evidence, self.run = anomaly or ("", "", None)
 
     @property
@@ -71,7 +88,9 @@ class Result:
 
         display({"text/html": self._html(), "text/plain": str(self)}, raw=True)
         picture = self.picture()
-        if picture is not None:  # by itself: of two forms of one thing a notebook would show the picture alone
+        if (
+            picture is not None
+        ):  # by itself: of two forms of one thing a notebook would show the picture alone
             display(picture)
 
     def _head(self) -> str:
@@ -79,11 +98,19 @@ class Result:
 
     def _when(self) -> str:
         faults = ", ".join(map(str, self.run.faults)) if self.run is not None else ""
-        return f"when: {faults}" if faults else "when nothing goes wrong" if self.run is not None else ""
+        return (
+            f"when: {faults}"
+            if faults
+            else "when nothing goes wrong"
+            if self.run is not None
+            else ""
+        )
 
     def _html(self) -> str:
         colour = {"correct": WORK, "not yet": FAULT}.get(self.outcome, QUIET)
-        head = f'<b style="color:{colour}">{self.id} {self.outcome}</b>' + (f": <b>{escape(self._head())}</b>" if self._head() else "")
+        head = f'<b style="color:{colour}">{self.id} {self.outcome}</b>' + (
+            f": <b>{escape(self._head())}</b>" if self._head() else ""
+        )
         said = [f"<div>{head}</div>"]
         if self.evidence:
             said.append(f"<div>{escape(self.evidence)}</div>")
@@ -98,12 +125,18 @@ class Result:
         return f'<div style="font-size:14px;line-height:1.5;max-width:900px">{"".join(said)}</div>'
 
     def __str__(self) -> str:
-        said = [f"{self.id} {self.outcome}" + (f": {self._head()}" if self._head() else ""), self.evidence, self._when()]
+        said = [
+            f"{self.id} {self.outcome}" + (f": {self._head()}" if self._head() else ""),
+            self.evidence,
+            self._when(),
+        ]
         said += [f"Hint: {self.hint}" if self.hint else "", self.printed]
         return "\n".join(line for line in said if line)
 
     def __repr__(self) -> str:
-        return f"<Result {self.id}: {self.outcome}" + (f", {self.anomaly}>" if self.anomaly else ">")
+        return f"<Result {self.id}: {self.outcome}" + (
+            f", {self.anomaly}>" if self.anomaly else ">"
+        )
 
 
 def check(answer: Any, id: str) -> Result:
@@ -115,7 +148,11 @@ def check(answer: Any, id: str) -> Result:
     except Misuse as misuse:
         return _not_yet(asked, Anomaly("no such function", str(misuse)), "")
     if not function.attempted:
-        return Result(id, "not attempted", hint="replace `raise NotImplementedError` by your code, and run both cells again")
+        return Result(
+            id,
+            "not attempted",
+            hint="replace `raise NotImplementedError` by your code, and run both cells again",
+        )
     found: Anomaly | str = Anomaly("not finished", "the trial did not come to its end")
     with declared_in(f"{__package__}.lesson_{asked.id[:2]}"), function.watched() as printed:
         try:
@@ -128,20 +165,37 @@ def check(answer: Any, id: str) -> Result:
             found = Anomaly("misuse", str(misuse), misuse.run)
         except BaseException as error:  # whatever it raises, it has not passed
             told = function.told(error)
-            found = Anomaly("raises", told) if told else Anomaly("not finished", f"{type(error).__name__}: {error}")
+            found = (
+                Anomaly("raises", told)
+                if told
+                else Anomaly("not finished", f"{type(error).__name__}: {error}")
+            )
     if function.changed:  # what it remembered there may be why the rest went as it did
-        found = Anomaly("changes what is outside", f"{function.name} changed {function.changed}, which lies outside of it")
+        found = Anomaly(
+            "changes what is outside",
+            f"{function.name} changed {function.changed}, which lies outside of it",
+        )
     said = _said(printed)
     if isinstance(found, str) and found:
         learner.keep_outcome(id, "correct", "")
         return Result(id, "correct", tried=found, printed=said)
-    return _not_yet(asked, found if isinstance(found, Anomaly) else Anomaly("not finished", "the trial said nothing"), said)
+    return _not_yet(
+        asked,
+        found if isinstance(found, Anomaly) else Anomaly("not finished", "the trial said nothing"),
+        said,
+    )
 
 
 def _not_yet(asked: Exercise, found: Anomaly, printed: str) -> Result:
-    times = learner.keep_outcome(asked.id, "not yet", found.name, found.run.digest if found.run is not None else "")
+    times = learner.keep_outcome(
+        asked.id, "not yet", found.name, found.run.digest if found.run is not None else ""
+    )
     by_itself = f"{found.name}, by itself" if found.run is not None and not found.run.faults else ""
-    hints = asked.hints.get(by_itself) or asked.hints.get(found.name) or _GENERAL.get(found.name, _GENERAL["misuse"])
+    hints = (
+        asked.hints.get(by_itself)
+        or asked.hints.get(found.name)
+        or _GENERAL.get(found.name, _GENERAL["misuse"])
+    )
     return Result(asked.id, "not yet", found, hints[min(times, len(hints)) - 1], printed=printed)
 
 
@@ -149,4 +203,6 @@ def _said(printed: Any) -> str:
     if not printed.length:
         return ""
     text = printed.getvalue().rstrip("\n")
-    return f"It printed: {text}" + (f" … ({printed.length:,} characters)" if printed.length > printed.most else "")
+    return f"It printed: {text}" + (
+        f" … ({printed.length:,} characters)" if printed.length > printed.most else ""
+    )

@@ -24,11 +24,16 @@ def hand_in(name: str = "", folder: str | Path = ".") -> Path:
     if not kept["name"]:
         raise Misuse('who hands this in? hand_in("Ada Lovelace")')
     if not Path(folder).is_dir():
-        raise Misuse(f"there is no folder {str(folder)!r} to hand in to; make it first, or leave folder= out")
+        raise Misuse(
+            f"there is no folder {str(folder)!r} to hand in to; make it first, or leave folder= out"
+        )
     plain = re.sub(r"\W+", "-", kept["name"].lower()).strip("-") or "learner"
     path = Path(folder) / f"{plain[:60]}.edalab.json"
     text = json.dumps(kept | {"variant": learner.variant()}, sort_keys=True, ensure_ascii=False)
-    path.write_text(json.dumps({**json.loads(text), "seal": _seal(text)}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps({**json.loads(text), "seal": _seal(text)}, indent=1, ensure_ascii=False) + "\n",
+        encoding="utf-8",
+    )
     return path
 
 
@@ -36,9 +41,13 @@ def classroom(folder: str | Path) -> "Classroom":
     """Read all that was handed in into a folder and those in it, and show the class."""
     folder = Path(folder)
     if not folder.is_dir():
-        raise Misuse(f"there is no folder {str(folder)!r}; classroom takes the one that the class handed in to")
+        raise Misuse(
+            f"there is no folder {str(folder)!r}; classroom takes the one that the class handed in to"
+        )
     read, unreadable = {}, []
-    for path in sorted(folder.rglob("*.json")):  # whatever a browser or a learning platform has called them
+    for path in sorted(
+        folder.rglob("*.json")
+    ):  # whatever a browser or a learning platform has called them
         where = path.relative_to(folder).as_posix()
         try:
             found = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -52,7 +61,9 @@ def classroom(folder: str | Path) -> "Classroom":
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             unreadable.append(f"{where}: it is no file that hand_in wrote")
     if not read and not unreadable:
-        raise Misuse(f"there is no *.edalab.json in {str(folder)!r}; learners make one with hand_in(\"their name\")")
+        raise Misuse(
+            f'there is no *.edalab.json in {str(folder)!r}; learners make one with hand_in("their name")'
+        )
     names = Counter(one["name"] for one in read.values())
     for where, one in read.items():
         if names[one["name"]] > 1:  # two learners, or one who has handed in twice
@@ -72,7 +83,9 @@ class Classroom:
         import pandas
 
         ids = sorted({id for one in self.learners for id in one["exercises"]})
-        rows = [[one["exercises"].get(id, {}).get("outcome", "") for id in ids] for one in self.learners]
+        rows = [
+            [one["exercises"].get(id, {}).get("outcome", "") for id in ids] for one in self.learners
+        ]
         return pandas.DataFrame(rows, index=[one["name"] for one in self.learners], columns=ids)
 
     @cached_property
@@ -97,7 +110,10 @@ class Classroom:
             for question, said in one["predictions"].items():
                 if said["predicted"] != said["fact"]:
                     wrong[question, said["predicted"], said["fact"]] += 1
-        rows = [(*key, times) for key, times in sorted(wrong.items(), key=lambda item: (-item[1], item[0]))]
+        rows = [
+            (*key, times)
+            for key, times in sorted(wrong.items(), key=lambda item: (-item[1], item[0]))
+        ]
         return pandas.DataFrame(rows, columns=["question", "predicted", "was", "learners"])
 
     def _head(self) -> list[str]:
@@ -106,11 +122,17 @@ class Classroom:
             done = Counter(self.outcomes[id])
             met = Counter(self.anomalies[self.anomalies.exercise == id].anomaly)
             most = f"; most met: {met.most_common(1)[0][0]} ({max(met.values())})" if met else ""
-            said.append(f"{id}: {done['correct']} correct, {done['not yet']} not yet, {done['']} not begun{most}")
+            said.append(
+                f"{id}: {done['correct']} correct, {done['not yet']} not yet, {done['']} not begun{most}"
+            )
         return said + ([f"left out: {listed(self.unreadable)}"] if self.unreadable else [])
 
     def _repr_html_(self) -> str:
-        tables = [table._repr_html_() for table in (self.outcomes, self.anomalies, self.predictions) if len(table)]
+        tables = [
+            table._repr_html_()
+            for table in (self.outcomes, self.anomalies, self.predictions)
+            if len(table)
+        ]
         return "".join([*(f"<div>{escape(line)}</div>" for line in self._head()), *tables])
 
     def __repr__(self) -> str:

@@ -44,7 +44,9 @@ def nothing_dead(service: str, about: type[Message]) -> Claim:
 
     @Claim("nothing is set aside as a dead letter", about=about)
     def nothing_dead(run):
-        return [step for step in run.journal if (step.service, step.step) == (service, "dead_letter")]
+        return [
+            step for step in run.journal if (step.service, step.step) == (service, "dead_letter")
+        ]
 
     return nothing_dead
 
@@ -72,11 +74,15 @@ def explored(
                     workload = _after(1 + variant % 7 / 10, workload) if number else workload
                     once, again = (simulate(system, workload, seed=seed) for _ in range(2))
                     for failure in once.failures:
-                        came_second = isinstance(failure.error, ConcurrencyError)  # and decides again: as it should be
+                        came_second = isinstance(
+                            failure.error, ConcurrencyError
+                        )  # and decides again: as it should be
                         if not came_second and (told := answer.told(failure.error)):
                             return Anomaly("raises", told, once)
                     if once.digest != again.digest:
-                        return Anomaly("two runs differ", "the same, played twice, did not do the same", again)
+                        return Anomaly(
+                            "two runs differ", "the same, played twice, did not do the same", again
+                        )
                     for run in _runs(system, workload, seed, beside, alone, only[1]):
                         tried += 1
                         struck.update(map(str, run.faults))
@@ -111,7 +117,12 @@ def _after(seconds: float, workload: Callable) -> Callable:
 
 
 def _runs(
-    system: System, workload: Callable, seed: int, beside: list[list], alone: list[list], only: Callable[[Fault], bool]
+    system: System,
+    workload: Callable,
+    seed: int,
+    beside: list[list],
+    alone: list[list],
+    only: Callable[[Fault], bool],
 ) -> Iterator[Run]:
     """Every run that is to be tried, those with the fewest faults first."""
     begun = []
@@ -140,10 +151,14 @@ def explained(
             return Anomaly("no value and reason", f"{answer.name} returned {shown(returned)}")
         value, letter = returned
         if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value):
-            return Anomaly("no value and reason", f"the value is {shown(value)}, which is no number")
+            return Anomaly(
+                "no value and reason", f"the value is {shown(value)}, which is no number"
+            )
         letter = letter.strip(" ().:").lower() if isinstance(letter, str) else letter
         if letter not in list(reasons):
-            return Anomaly("no value and reason", f"the reason is {shown(letter)}; reasons: {listed(reasons)}")
+            return Anomaly(
+                "no value and reason", f"the reason is {shown(letter)}; reasons: {listed(reasons)}"
+            )
         found = judge(value, variant)
         refuted = reasons[letter]
         return refuted(variant) if isinstance(found, str) and refuted else found
@@ -154,7 +169,11 @@ def explained(
 def exercise(id: str) -> Exercise:
     """The exercise of an id such as "05.2"."""
     lesson = str(id).partition(".")[0]
-    known = of_lesson(lesson) if lesson in LESSONS else [e for lesson in LESSONS for e in of_lesson(lesson)]
+    known = (
+        of_lesson(lesson)
+        if lesson in LESSONS
+        else [e for lesson in LESSONS for e in of_lesson(lesson)]
+    )
     for one in known:
         if one.id == id:
             return one

@@ -10,7 +10,9 @@ from pydantic import BaseModel
 
 from ..errors import Misuse, shown
 
-FILE = "EDALAB_PROGRESS"  # the environment variable that names another file; empty, it keeps nothing
+FILE = (
+    "EDALAB_PROGRESS"  # the environment variable that names another file; empty, it keeps nothing
+)
 _unkept: dict[str, Any] = {}  # where nothing is kept, what this process knows
 
 
@@ -61,7 +63,9 @@ def keep_outcome(id: str, outcome: str, anomaly: str, digest: str = "") -> int:
         one["anomalies"][anomaly] = one["anomalies"].get(anomaly, 0) + 1
         one["digest"] = digest
     _write(now)
-    return one["anomalies"].get(anomaly, 0) if _path() is not None else 1  # else a cell run twice would say two things
+    return (
+        one["anomalies"].get(anomaly, 0) if _path() is not None else 1
+    )  # else a cell run twice would say two things
 
 
 def keep_prediction(question: str, predicted: Any, fact: Any) -> None:
@@ -99,4 +103,7 @@ def _write(now: dict[str, Any]) -> None:
         beside.write_text(Kept(**now).model_dump_json(indent=1) + "\n", encoding="utf-8")
         beside.replace(path)  # at once: a kernel that dies leaves the old file or the new one
     except OSError as error:  # a verdict is not to be lost with it
-        warnings.warn(f"{path.name} cannot be written ({error.strerror}): your progress is not kept", stacklevel=2)
+        warnings.warn(
+            f"{path.name} cannot be written ({error.strerror}): your progress is not kept",
+            stacklevel=2,
+        )

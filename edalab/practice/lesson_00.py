@@ -7,7 +7,16 @@ from ..history import Run
 from ..model import Command, System
 from ..sim import cut, simulate
 from .exercise import Anomaly, Exercise, explained, explored
-from .lesson_00_shop import CLAIMS, DONE, NAMES, ORDERS, SendMail, gone_is_heard_of, hearing_itself, shop
+from .lesson_00_shop import (
+    CLAIMS,
+    DONE,
+    NAMES,
+    ORDERS,
+    SendMail,
+    gone_is_heard_of,
+    hearing_itself,
+    shop,
+)
 
 HINTS = {
     "a customer is not answered": (
@@ -101,12 +110,23 @@ def answered(run: Run) -> bool:
 
 def as_long_as_possible(seconds: float, variant: int) -> Anomaly | str:
     if not 0 <= seconds <= 60:
-        return Anomaly("no value and reason", f"a service works for some time between nothing and a minute, not for {seconds:g} s")
+        return Anomaly(
+            "no value and reason",
+            f"a service works for some time between nothing and a minute, not for {seconds:g} s",
+        )
     run, longer = in_turn(seconds), floor(seconds * 100 + 1.001) / 100  # the next hundredth
     if not answered(run):
-        return Anomaly("too long", f"three times {seconds:g} s, and Ada has given up before the answer came", run)
+        return Anomaly(
+            "too long",
+            f"three times {seconds:g} s, and Ada has given up before the answer came",
+            run,
+        )
     if answered(in_turn(longer)):
-        return Anomaly("longer is possible", f"with {longer:g} s each she has her answer in time as well", in_turn(longer))
+        return Anomaly(
+            "longer is possible",
+            f"with {longer:g} s each she has her answer in time as well",
+            in_turn(longer),
+        )
     return f"{seconds:g} s each, and Ada is answered; {longer:g} s, and she is not"
 
 
@@ -123,13 +143,21 @@ def _the_slowest(variant: int) -> Anomaly:
 
 def _only_the_work(variant: int) -> Anomaly:
     work = PATIENCE / 3
-    return Anomaly("another reason", f"(b) would leave {work:.2f} s for each; here they work for {0.33:g} s each, and Ada gives up", in_turn(0.33))
+    return Anomaly(
+        "another reason",
+        f"(b) would leave {work:.2f} s for each; here they work for {0.33:g} s each, and Ada gives up",
+        in_turn(0.33),
+    )
 
 
 def _gives_up_on_each(variant: int) -> Anomaly:
     run = in_turn(0.31)
     own = sum(step.service == "orders" and step.step == "timeout" for step in run.journal)
-    return Anomaly("another reason", f"(d) would mean that a question of orders went unanswered; here {own or 'none'} did, and Ada gives up", run)
+    return Anomaly(
+        "another reason",
+        f"(d) would mean that a question of orders went unanswered; here {own or 'none'} did, and Ada gives up",
+        run,
+    )
 
 
 # -- 00.2 and 00.3
@@ -142,7 +170,10 @@ EXERCISES = [
         "00.1",
         "As long as Ada waits",
         "",
-        explained(as_long_as_possible, {"a": _the_slowest, "b": _only_the_work, "c": None, "d": _gives_up_on_each}),
+        explained(
+            as_long_as_possible,
+            {"a": _the_slowest, "b": _only_the_work, "c": None, "d": _gives_up_on_each},
+        ),
         {
             "too long": (
                 "At what second would the answer have come in this run, and when did Ada give up?",
@@ -161,12 +192,18 @@ EXERCISES = [
             ),
         },
     ),
-    Exercise("00.2", "Tell them", "command, ctx", explored(shop, CLAIMS, alone=NO_MAIL), HINTS, NAMES),
+    Exercise(
+        "00.2", "Tell them", "command, ctx", explored(shop, CLAIMS, alone=NO_MAIL), HINTS, NAMES
+    ),
     Exercise(
         "00.3",
         "One place to write to",
         "command, ctx",
-        explored(hearing_itself, CLAIMS | {"gone, and nobody heard of it": gone_is_heard_of}, alone=NO_MAIL),
+        explored(
+            hearing_itself,
+            CLAIMS | {"gone, and nobody heard of it": gone_is_heard_of},
+            alone=NO_MAIL,
+        ),
         HINTS,
         NAMES,
     ),

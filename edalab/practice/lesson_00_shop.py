@@ -50,7 +50,9 @@ def shop(cancel: Callable, variant: int) -> tuple[System, Callable]:
     """Ada cancels an order that is on record, and Bob one that is not. `stock` is new and takes events only."""
     ours, unknown = f"order-{16 + variant}", f"order-{98 + variant}"
     system = System("shop")
-    orders = system.service("orders", schema=f"{ORDERS}; insert into orders values ('{ours}'), ('order-1')")
+    orders = system.service(
+        "orders", schema=f"{ORDERS}; insert into orders values ('{ours}'), ('order-1')"
+    )
     orders.handles(CancelOrder)(cancel)
     for name in SUBSCRIBERS:
         system.service(name, schema=DONE).on(OrderCancelled)(work)
@@ -77,13 +79,22 @@ def hearing_itself(cancel: Callable, variant: int) -> tuple[System, Callable]:
 
 def orders_in_trouble(run: Run) -> bool:
     """Whether a fault struck orders itself."""
-    return any(getattr(fault, "service", "") == "orders" or getattr(fault, "at", "").startswith("orders.") for fault in run.faults)
+    return any(
+        getattr(fault, "service", "") == "orders" or getattr(fault, "at", "").startswith("orders.")
+        for fault in run.faults
+    )
 
 
 def answers(run: Run) -> dict[str, str]:
     """What became of each order that somebody wanted to cancel."""
-    asked = [step.envelope.data.orderId for step in run.journal if step.service == "client" and step.step == "ask"]
-    noted = [step.detail for step in run.journal if step.service == "client" and step.step == "note"]
+    asked = [
+        step.envelope.data.orderId
+        for step in run.journal
+        if step.service == "client" and step.step == "ask"
+    ]
+    noted = [
+        step.detail for step in run.journal if step.service == "client" and step.step == "note"
+    ]
     return dict(zip(asked, noted))
 
 
@@ -108,14 +119,28 @@ def done(run: Run, order: str) -> list[str]:
 
 @Claim("customers are answered, whatever happens to the other services", about=CancelOrder)
 def everybody_is_answered(run):
-    return [] if orders_in_trouble(run) else [f"{order}: {said}" for order, said in answers(run).items() if said.endswith("gives up")]
+    return (
+        []
+        if orders_in_trouble(run)
+        else [
+            f"{order}: {said}" for order, said in answers(run).items() if said.endswith("gives up")
+        ]
+    )
 
 
 @Claim("customers are told what is so", about=CancelOrder)
 def told_what_is_so(run):
     right = {order: "cancelled" if order == first(run) else "unknown" for order in answers(run)}
-    told = {order: said.partition(" is told: ")[2] for order, said in answers(run).items() if " is told: " in said}
-    wrong = [f"{order}: the customer is told {said or 'nothing'}, not {right[order]}" for order, said in told.items() if said != right[order]]
+    told = {
+        order: said.partition(" is told: ")[2]
+        for order, said in answers(run).items()
+        if " is told: " in said
+    }
+    wrong = [
+        f"{order}: the customer is told {said or 'nothing'}, not {right[order]}"
+        for order, said in told.items()
+        if said != right[order]
+    ]
     return [] if orders_in_trouble(run) else wrong
 
 
@@ -131,26 +156,42 @@ def everybody_hears(run):
 
 @Claim("an order that was cancelled is no longer on record", about=CancelOrder)
 def off_the_record(run):
-    return [f"{order} is cancelled, and is on record" for order in cancelled(run) if order in on_record(run)]
+    return [
+        f"{order} is cancelled, and is on record"
+        for order in cancelled(run)
+        if order in on_record(run)
+    ]
 
 
 @Claim("nothing else is cancelled", about=CancelOrder)
 def nothing_else(run):
     others = [order for order in answers(run) if order != first(run)]
     gone = [] if "order-1" in on_record(run) else ["order-1 is gone, and nobody cancelled it"]
-    return gone + [f"{name} was told of {order}, which never was" for order in others for name in done(run, order)]
+    return gone + [
+        f"{name} was told of {order}, which never was"
+        for order in others
+        for name in done(run, order)
+    ]
 
 
 @Claim("nobody is refunded for an order that stands", about=CancelOrder)
 def no_refund_for_an_order(run):
-    return [f"{first(run)} is refunded, and is on record"] if first(run) in on_record(run) and done(run, first(run)) else []
+    return (
+        [f"{first(run)} is refunded, and is on record"]
+        if first(run) in on_record(run) and done(run, first(run))
+        else []
+    )
 
 
 @Claim("an order that is gone is heard of", about=CancelOrder)
 def gone_is_heard_of(run):
     if first(run) in on_record(run):
         return []
-    return [f"{first(run)} is gone, {name} never heard of it" for name in SUBSCRIBERS if name not in done(run, first(run))]
+    return [
+        f"{first(run)} is gone, {name} never heard of it"
+        for name in SUBSCRIBERS
+        if name not in done(run, first(run))
+    ]
 
 
 CLAIMS = {

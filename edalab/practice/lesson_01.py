@@ -76,19 +76,32 @@ def asked(questions: int) -> Run:
     async def ada(ctx):
         await ctx.send(RegisterUser(userId="ada", email="ada@home"))
 
-    return simulate(shop(write, max_attempts=1), ada, faults=[f"crash accounts.handle.GetUser #1 for {OUTAGE} s"])
+    return simulate(
+        shop(write, max_attempts=1),
+        ada,
+        faults=[f"crash accounts.handle.GetUser #1 for {OUTAGE} s"],
+    )
 
 
 def enough(questions: float, variant: int) -> Anomaly | str:
     if questions != int(questions) or not 1 <= questions <= 100:
-        return Anomaly("no value and reason", f"it asks once, twice or up to a hundred times, not {questions:g} times")
+        return Anomaly(
+            "no value and reason",
+            f"it asks once, twice or up to a hundred times, not {questions:g} times",
+        )
     questions = int(questions)
     run = asked(questions)
     last = [step.time for step in run.journal if step.step == "ask"][-1] / 1000
     if run.check(everybody_is_written_to).outcome == "broken":
-        return Anomaly("too few questions", f"the last of {questions} is asked at {last:g} s, and accounts is down for {OUTAGE} s", run)
+        return Anomaly(
+            "too few questions",
+            f"the last of {questions} is asked at {last:g} s, and accounts is down for {OUTAGE} s",
+            run,
+        )
     if questions > 1 and asked(questions - 1).check(everybody_is_written_to):
-        return Anomaly("more than needed", f"{questions - 1} questions are enough", asked(questions - 1))
+        return Anomaly(
+            "more than needed", f"{questions - 1} questions are enough", asked(questions - 1)
+        )
     return f"{questions} questions, the last one at {last:g} s; {questions - 1} are too few"
 
 
@@ -101,12 +114,20 @@ def _kept_for_later(variant: int) -> Anomaly:
     run = asked(7)
     answered = sum(step.step == "answer" for step in run.journal)
     times = sum(step.step == "ask" for step in run.journal)
-    return Anomaly("another reason", f"(c) would mean that all {times} are answered in the end; {answered} was", run)
+    return Anomaly(
+        "another reason",
+        f"(c) would mean that all {times} are answered in the end; {answered} was",
+        run,
+    )
 
 
 def _delivered_again(variant: int) -> Anomaly:
     times = sum(step.service == "mail" and step.step == "handle" for step in asked(7).journal)
-    return Anomaly("another reason", f"(d) would mean that mail begins more than once; here it began {times} time", asked(7))
+    return Anomaly(
+        "another reason",
+        f"(d) would mean that mail begins more than once; here it began {times} time",
+        asked(7),
+    )
 
 
 # -- 01.2 and 01.3
@@ -116,7 +137,9 @@ EXERCISES = [
         "01.1",
         "Questions enough",
         "",
-        explained(enough, {"a": _one_a_second, "b": None, "c": _kept_for_later, "d": _delivered_again}),
+        explained(
+            enough, {"a": _one_a_second, "b": None, "c": _kept_for_later, "d": _delivered_again}
+        ),
         {
             "too few questions": (
                 "When is the last question asked, and when is accounts up again?",
@@ -135,7 +158,14 @@ EXERCISES = [
             ),
         },
     ),
-    Exercise("01.2", "The letter that is due", "event, ctx", explored(two_users, CLAIMS, down(5)), HINTS, NAMES),
+    Exercise(
+        "01.2",
+        "The letter that is due",
+        "event, ctx",
+        explored(two_users, CLAIMS, down(5)),
+        HINTS,
+        NAMES,
+    ),
     Exercise(
         "01.3",
         "Write later",

@@ -83,7 +83,9 @@ def shop(write: Callable, max_attempts: int = 3) -> System:
 
 def down(seconds: int) -> list[list[str]]:
     """`accounts` is down for so long when it is first asked, in one way or the other."""
-    return [[f"crash accounts.handle.{query} #1 for {seconds} s"] for query in ("GetUserAt", "GetUser")]
+    return [
+        [f"crash accounts.handle.{query} #1 for {seconds} s"] for query in ("GetUserAt", "GetUser")
+    ]
 
 
 def two_users(write: Callable, variant: int) -> tuple[System, Callable]:
@@ -131,13 +133,21 @@ def everybody_is_written_to(run):
 @Claim("every letter goes to the address that was registered", about=UserRegistered)
 def address_as_registered(run):
     due = registered(run)
-    return [f"{user} registered {due.get(user)}, the letter went to {email}" for user, email in letters(run) if due.get(user) != email]
+    return [
+        f"{user} registered {due.get(user)}, the letter went to {email}"
+        for user, email in letters(run)
+        if due.get(user) != email
+    ]
 
 
 @Claim("nobody is written to twice", about=UserRegistered)
 def nobody_twice(run):
     users = [user for user, _ in letters(run)]
-    return [f"{user} got {users.count(user)} letters" for user in registered(run) if users.count(user) > 1]
+    return [
+        f"{user} got {users.count(user)} letters"
+        for user in registered(run)
+        if users.count(user) > 1
+    ]
 
 
 @Claim(f"no message is handled for longer than {HANDLING} s", about=UserRegistered)
@@ -147,10 +157,16 @@ def nobody_is_held_up(run):
         key = step.service, step.envelope and step.envelope.id
         if step.step == "handle":
             begun[key] = step.time
-        elif step.service == "mail" and step.step in ("commit", "ack", "retry", "dead_letter") and key in begun:
+        elif (
+            step.service == "mail"
+            and step.step in ("commit", "ack", "retry", "dead_letter")
+            and key in begun
+        ):
             took = (step.time - begun.pop(key)) / 1000
             if took > HANDLING:
-                long.append(f"mail was busy with {step.envelope.type} {step.envelope.id} for {took:g} s")
+                long.append(
+                    f"mail was busy with {step.envelope.type} {step.envelope.id} for {took:g} s"
+                )
     return long
 
 
@@ -164,7 +180,9 @@ def no_question_in_vain(run):
             elif step.step == "answer" and step.detail != "too late":
                 answered.add(step.envelope.causation)
             elif step.step == "ask" and step.envelope.causation in answered:
-                again.append(f"mail asked {step.envelope.data} again at {step.time / 1000:g} s, after it was answered")
+                again.append(
+                    f"mail asked {step.envelope.data} again at {step.time / 1000:g} s, after it was answered"
+                )
     return again
 
 

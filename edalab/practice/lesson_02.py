@@ -35,12 +35,16 @@ async def change_address(command, ctx):
     await ctx.publish(change)
 
 
-def copied(keep: Callable, changes: list[tuple[float, str, str | None]], known: str = "") -> tuple[System, Callable]:
+def copied(
+    keep: Callable, changes: list[tuple[float, str, str | None]], known: str = ""
+) -> tuple[System, Callable]:
     """`customers` owns addresses, `shipping` keeps copies; changes are made after so many seconds each. One customer may be
     known to both from the beginning."""
     shop = System("shop")
     row = f"; insert into {{}} values ('{known}', 'Ash Street', 1)" if known else ""
-    shop.service("customers", schema=OWNED + row.format("customers")).handles(ChangeAddress)(change_address)
+    shop.service("customers", schema=OWNED + row.format("customers")).handles(ChangeAddress)(
+        change_address
+    )
     shop.service("shipping", schema=COPY + row.format("addresses")).on(AddressChanged)(keep)
 
     async def people(ctx):
@@ -54,7 +58,9 @@ def copied(keep: Callable, changes: list[tuple[float, str, str | None]], known: 
 def both(run: Run) -> tuple[dict[str, str], dict[str, str]]:
     """The addresses that `customers` owns, and those that `shipping` has."""
     known = "select customer, address from {} where address is not null"
-    return dict(run.rows("customers", known.format("customers"))), dict(run.rows("shipping", known.format("addresses")))
+    return dict(run.rows("customers", known.format("customers"))), dict(
+        run.rows("shipping", known.format("addresses"))
+    )
 
 
 def older_came_last(run: Run, customer: str) -> bool:
@@ -86,13 +92,21 @@ def never_goes_back(run):
 @Claim("shipping has no address of somebody who has left", about=AddressChanged)
 def forgets(run):
     owned, copy = both(run)
-    return [f"{who} has left, the copy says {copy[who]}" for who in copy if who not in owned and not older_came_last(run, who)]
+    return [
+        f"{who} has left, the copy says {copy[who]}"
+        for who in copy
+        if who not in owned and not older_came_last(run, who)
+    ]
 
 
 @Claim("what was forgotten does not come back", about=AddressChanged)
 def stays_forgotten(run):
     owned, copy = both(run)
-    return [f"{who} has left, the copy says {copy[who]} again" for who in copy if who not in owned and older_came_last(run, who)]
+    return [
+        f"{who} has left, the copy says {copy[who]} again"
+        for who in copy
+        if who not in owned and older_came_last(run, who)
+    ]
 
 
 HINTS = {
@@ -137,12 +151,18 @@ NAMES = {"AddressChanged": AddressChanged}
 
 def as_it_comes(event, ctx):
     with ctx.database as db:
-        db.execute("insert or replace into addresses values (?, ?, ?)", (event.customer, event.address, event.version))
+        db.execute(
+            "insert or replace into addresses values (?, ?, ?)",
+            (event.customer, event.address, event.version),
+        )
 
 
 def corrected_after(seconds: float, faults: list) -> Run:
     """Ada says where she lives, corrects herself after so many seconds, and shipping writes down what comes."""
-    return simulate(*copied(as_it_comes, [(0, "ada", "Elm Street"), (seconds, "ada", "Oak Street")]), faults=faults)
+    return simulate(
+        *copied(as_it_comes, [(0, "ada", "Elm Street"), (seconds, "ada", "Oak Street")]),
+        faults=faults,
+    )
 
 
 def breaking(seconds: float) -> Run | None:
@@ -156,11 +176,16 @@ def breaking(seconds: float) -> Run | None:
 
 def long_enough(seconds: float, variant: int) -> Anomaly | str:
     if not 0 <= seconds <= 60:
-        return Anomaly("no value and reason", f"Ada corrects herself some time within a minute, not after {seconds:g} s")
+        return Anomaly(
+            "no value and reason",
+            f"Ada corrects herself some time within a minute, not after {seconds:g} s",
+        )
     found = breaking(seconds)
     if found:
         [at_last] = found.rows("shipping", "select address from addresses")[0]
-        return Anomaly("not long enough", f"corrected after {seconds:g} s, and the copy says {at_last}", found)
+        return Anomaly(
+            "not long enough", f"corrected after {seconds:g} s, and the copy says {at_last}", found
+        )
     shorter = ceil(seconds * 10 - 1.001) / 10  # the tenth before
     if shorter >= 0 and breaking(shorter) is None:
         return Anomaly("longer than needed", f"{shorter:g} s survive every single fault as well")
@@ -169,26 +194,44 @@ def long_enough(seconds: float, variant: int) -> Anomaly | str:
 
 def _order_kept(variant: int) -> Anomaly:
     run = corrected_after(0.3, LATE)
-    return Anomaly("another reason", "(a) would mean that the correction is handled last; here it was published last and handled first", run)
+    return Anomaly(
+        "another reason",
+        "(a) would mean that the correction is handled last; here it was published last and handled first",
+        run,
+    )
 
 
 def _saving_takes_long(variant: int) -> Anomaly:
     run = corrected_after(1, [])
-    said = next(step.time for step in run.journal if step.service == "customers" and step.step == "publish")
-    saved = next(step.time for step in run.journal if step.service == "shipping" and step.step == "save")
-    return Anomaly("another reason", f"(c) would take a second; here an address is saved {saved - said} ms after it was published", run)
+    said = next(
+        step.time for step in run.journal if step.service == "customers" and step.step == "publish"
+    )
+    saved = next(
+        step.time for step in run.journal if step.service == "shipping" and step.step == "save"
+    )
+    return Anomaly(
+        "another reason",
+        f"(c) would take a second; here an address is saved {saved - said} ms after it was published",
+        run,
+    )
 
 
 def _versions_compared(variant: int) -> Anomaly:
     run = corrected_after(0.3, LATE)
-    return Anomaly("another reason", "(d) would leave version 2 in the copy; here version 1 was saved over it", run)
+    return Anomaly(
+        "another reason",
+        "(d) would leave version 2 in the copy; here version 1 was saved over it",
+        run,
+    )
 
 
 ONE = Exercise(
     "02.1",
     "A correction that comes late enough",
     "",
-    explained(long_enough, {"a": _order_kept, "b": None, "c": _saving_takes_long, "d": _versions_compared}),
+    explained(
+        long_enough, {"a": _order_kept, "b": None, "c": _saving_takes_long, "d": _versions_compared}
+    ),
     {
         "not long enough": (
             "Which event did shipping handle last in this run, and when had it been published?",
@@ -215,7 +258,11 @@ ONE = Exercise(
 def _settled(keep: Callable, variant: int) -> tuple[System, Callable]:
     """Ada moves, and moves again; Bob leaves long after anything else."""
     ada, bob = f"ada-{variant}", f"bob-{variant}"
-    streets = [(0, ada, f"Elm Street {variant}"), (0.3, ada, f"Oak Street {variant}"), (0.1, ada, f"Fir Street {variant}")]
+    streets = [
+        (0, ada, f"Elm Street {variant}"),
+        (0.3, ada, f"Oak Street {variant}"),
+        (0.1, ada, f"Fir Street {variant}"),
+    ]
     changes = [*streets, (2, bob, None)]
     return copied(keep, changes, bob)
 
@@ -223,13 +270,31 @@ def _settled(keep: Callable, variant: int) -> tuple[System, Callable]:
 def _leaving(keep: Callable, variant: int) -> tuple[System, Callable]:
     """Ada leaves shortly after she has come and moved; Bob leaves, too, and comes back, and Cleo comes."""
     ada, bob = f"ada-{variant}", f"bob-{variant}"
-    ada_leaves = [(0, ada, f"Elm Street {variant}"), (0.1, ada, f"Oak Street {variant}"), (0.1, ada, None)]
+    ada_leaves = [
+        (0, ada, f"Elm Street {variant}"),
+        (0.1, ada, f"Oak Street {variant}"),
+        (0.1, ada, None),
+    ]
     bob_comes_back = [(0.1, bob, None), (2, bob, f"Fir Street {variant}")]
     return copied(keep, [*ada_leaves, *bob_comes_back, (0, f"cleo-{variant}", "Ash Street")], bob)
 
 
 EXERCISES = [
     ONE,
-    Exercise("02.2", "A copy that goes with the time", "event, ctx", explored(_settled, CLAIMS, [LATE]), HINTS, NAMES),
-    Exercise("02.3", "What was forgotten stays forgotten", "event, ctx", explored(_leaving, CLAIMS, [LATE]), HINTS, NAMES),
+    Exercise(
+        "02.2",
+        "A copy that goes with the time",
+        "event, ctx",
+        explored(_settled, CLAIMS, [LATE]),
+        HINTS,
+        NAMES,
+    ),
+    Exercise(
+        "02.3",
+        "What was forgotten stays forgotten",
+        "event, ctx",
+        explored(_leaving, CLAIMS, [LATE]),
+        HINTS,
+        NAMES,
+    ),
 ]

@@ -7,7 +7,15 @@ from . import lesson_03_bank as bank
 from . import lesson_03_claims as claims
 from .exercise import Anomaly, Exercise, explained, explored
 
-OURS = "AccountOpened", "MoneyDeposited", "MoneyWithdrawn", "WithdrawalRefused", "CheckFraud", "Withdraw", "balance"
+OURS = (
+    "AccountOpened",
+    "MoneyDeposited",
+    "MoneyWithdrawn",
+    "WithdrawalRefused",
+    "CheckFraud",
+    "Withdraw",
+    "balance",
+)
 NAMES = {name: getattr(bank, name) for name in OURS}
 NAMES |= {"EventStore": EventStore, "ConcurrencyError": ConcurrencyError, "Unanswered": Unanswered}
 HINTS = {
@@ -73,35 +81,53 @@ def said(until: str, as_of: str | None) -> int:
     """What a report says that account 9 had on a day, by what was known on another."""
     store = EventStore(":memory:")
     for kind, amount, happened, recorded in ACCOUNT_9:
-        store.append("account-9", [NAMES[kind](amount=amount)], happened=happened, recorded=recorded)
+        store.append(
+            "account-9", [NAMES[kind](amount=amount)], happened=happened, recorded=recorded
+        )
     return store.state("account-9", bank.balance, 0, until=until, as_of=as_of)
 
 
 def known(day: float, variant: int) -> Anomaly | str:
     if day != int(day) or not 1 <= day <= 31:
-        return Anomaly("no value and reason", f"the value is {day:g}; the days of May are whole numbers from 1 to 31")
+        return Anomaly(
+            "no value and reason",
+            f"the value is {day:g}; the days of May are whole numbers from 1 to 31",
+        )
     day = int(day)
     was, told = said("2025-04-26", None), said("2025-04-26", f"2025-05-{day:02}")
     if told != was:
-        return Anomaly("not yet known", f"on {day} May the report on 26 April says {told}; it was {was}")
+        return Anomaly(
+            "not yet known", f"on {day} May the report on 26 April says {told}; it was {was}"
+        )
     if day > 1 and said("2025-04-26", f"2025-05-{day - 1:02}") == was:
-        return Anomaly("known before", f"on {day - 1} May the report on 26 April says {was} as well")
+        return Anomaly(
+            "known before", f"on {day - 1} May the report on 26 April says {was} as well"
+        )
     return f"the report on 26 April, as of {day - 1} and of {day} May"
 
 
 def _as_happened(variant: int) -> Anomaly:
     told = said("2025-04-26", "2025-04-30")
-    return Anomaly("another reason", f"(a) would make the report of 30 April right; it says {told}, and it was {said('2025-04-26', None)}")
+    return Anomaly(
+        "another reason",
+        f"(a) would make the report of 30 April right; it says {told}, and it was {said('2025-04-26', None)}",
+    )
 
 
 def _changed(variant: int) -> Anomaly:
     told = said("2025-04-26", "2025-05-02")
-    return Anomaly("another reason", f"(c) would leave nothing of the old amount; but ask today what was known on 2 May, and it is {told}")
+    return Anomaly(
+        "another reason",
+        f"(c) would leave nothing of the old amount; but ask today what was known on 2 May, and it is {told}",
+    )
 
 
 def _until_later(variant: int) -> Anomaly:
     told, was = said("2025-05-05", "2025-05-02"), said("2025-05-05", None)
-    return Anomaly("another reason", f"(d) would make until=5 May, as of 2 May, right; that says {told}, and it was {was}")
+    return Anomaly(
+        "another reason",
+        f"(d) would make until=5 May, as of 2 May, right; that says {told}, and it was {was}",
+    )
 
 
 EXERCISES = [
@@ -140,7 +166,9 @@ EXERCISES = [
         "03.3",
         "Decide once",
         "command, ctx",
-        explored(bank.bank_of, claims.CLAIMS, only=("of a withdrawal and of fraud's answer", withdrawal)),
+        explored(
+            bank.bank_of, claims.CLAIMS, only=("of a withdrawal and of fraud's answer", withdrawal)
+        ),
         HINTS,
         NAMES,
     ),

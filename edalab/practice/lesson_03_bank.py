@@ -59,7 +59,9 @@ def open_account(command, ctx):
     with ctx.database as db:
         store = EventStore(db)
         if store.version(command.account) == 0:
-            store.append(command.account, [AccountOpened(owner="Ada"), MoneyDeposited(amount=command.amount)])
+            store.append(
+                command.account, [AccountOpened(owner="Ada"), MoneyDeposited(amount=command.amount)]
+            )
 
 
 def deposit(command, ctx):

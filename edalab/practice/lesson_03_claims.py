@@ -38,22 +38,35 @@ def as_asked(run):
     wanted, wrong = asked_for(run), []
     for fact in decided(run, *DECISIONS):
         command = wanted[fact.causation].data if fact.causation in wanted else None
-        if command is None or (fact.stream, fact.data["amount"]) != (command.account, command.amount):
-            wrong.append(f"{fact.said} in {fact.stream}, because of {command or 'nothing that anybody wanted'}")
+        if command is None or (fact.stream, fact.data["amount"]) != (
+            command.account,
+            command.amount,
+        ):
+            wrong.append(
+                f"{fact.said} in {fact.stream}, because of {command or 'nothing that anybody wanted'}"
+            )
     return wrong
 
 
 @Claim("nobody is paid twice for one command", about=Withdraw)
 def paid_once(run):
     causes = [fact.causation for fact in decided(run, "MoneyWithdrawn")]
-    return [f"{command.data} is paid {causes.count(id)} times" for id, command in asked_for(run).items() if causes.count(id) > 1]
+    return [
+        f"{command.data} is paid {causes.count(id)} times"
+        for id, command in asked_for(run).items()
+        if causes.count(id) > 1
+    ]
 
 
 @Claim("what was refused is not paid", about=Withdraw)
 def stays_refused(run):
     refused = {fact.causation for fact in decided(run, "WithdrawalRefused")}
     paid = decided(run, "MoneyWithdrawn")
-    return [f"{fact.said} in {fact.stream}, of a command that was refused" for fact in paid if fact.causation in refused]
+    return [
+        f"{fact.said} in {fact.stream}, of a command that was refused"
+        for fact in paid
+        if fact.causation in refused
+    ]
 
 
 @Claim("nothing is paid before fraud has agreed", about=Withdraw)
@@ -91,7 +104,11 @@ def not_turned_away(run):
 @Claim("each command is paid or refused", about=Withdraw)
 def all_decided(run):
     causes = {fact.causation for fact in decided(run, *DECISIONS)}
-    return [f"{command.data} is neither paid nor refused" for id, command in asked_for(run).items() if id not in causes]
+    return [
+        f"{command.data} is neither paid nor refused"
+        for id, command in asked_for(run).items()
+        if id not in causes
+    ]
 
 
 CLAIMS = {

@@ -7,7 +7,9 @@ from . import lesson_04_bank as bank
 from . import lesson_04_claims as claims
 from .exercise import Anomaly, Exercise, explained, explored
 
-NAMES = {name: getattr(bank, name) for name in ("EntryRecorded", "EntriesAfter", "at", "move")} | {"Unanswered": Unanswered}
+NAMES = {name: getattr(bank, name) for name in ("EntryRecorded", "EntriesAfter", "at", "move")} | {
+    "Unanswered": Unanswered
+}
 HINTS = {
     "a dead letter": (
         "What does your function raise, and what would have to happen for the next attempt to succeed?",
@@ -46,11 +48,17 @@ LATE = [["delay accounts.publish.EntryRecorded #3"]]
 
 
 def in_order(fault: Fault) -> bool:
-    return fault.at.startswith("peaks.") or str(fault).startswith("duplicate accounts.publish.EntryRecorded")
+    return fault.at.startswith("peaks.") or str(fault).startswith(
+        "duplicate accounts.publish.EntryRecorded"
+    )
 
 
 def at_peaks(fault: Fault) -> bool:
-    return in_order(fault) or fault.at == "accounts.reply.EntriesAfter" or str(fault).startswith("delay accounts.publish.EntryRecorded")
+    return (
+        in_order(fault)
+        or fault.at == "accounts.reply.EntriesAfter"
+        or str(fault).startswith("delay accounts.publish.EntryRecorded")
+    )
 
 
 # -- 04.1
@@ -71,11 +79,17 @@ async def project(event, ctx):
         seen = bank.at(db, "balances")
     entries = [event]
     if event.position > seen + 1:
-        entries = [bank.EntryRecorded(**fields) for fields in await ctx.ask(bank.EntriesAfter(position=seen))]
+        entries = [
+            bank.EntryRecorded(**fields)
+            for fields in await ctx.ask(bank.EntriesAfter(position=seen))
+        ]
     with ctx.database as db:
         for entry in entries:
             if entry.position == bank.at(db, "balances") + 1:
-                db.execute("update balances set balance = balance + ? where account = ?", (entry.amount, entry.account))
+                db.execute(
+                    "update balances set balance = balance + ? where account = ?",
+                    (entry.amount, entry.account),
+                )
                 bank.move(db, "balances", entry.position)
 
 
@@ -89,29 +103,51 @@ def restored(checkpoint: int, faults: list) -> Run:
 
 def goes_on(checkpoint: float, variant: int) -> Anomaly | str:
     if checkpoint != int(checkpoint) or not 0 <= checkpoint <= 1000:
-        return Anomaly("no value and reason", f"the value is {checkpoint:g}; a checkpoint is a position, or 0")
+        return Anomaly(
+            "no value and reason", f"the value is {checkpoint:g}; a checkpoint is a position, or 0"
+        )
     first = restored(int(checkpoint), [])
-    tried = [first] + [restored(int(checkpoint), [fault]) for fault in possible(first) if fault.at.startswith("balances.")]
+    tried = [first] + [
+        restored(int(checkpoint), [fault])
+        for fault in possible(first)
+        if fault.at.startswith("balances.")
+    ]
     for run in tried:
         [(balance,)] = run.rows("balances", "select balance from balances")
         if balance != 80:
             name = "skipped" if balance == 70 else "applied twice"  # nothing was added
-            return Anomaly(name, f"from checkpoint {checkpoint:g} on, ada comes to {balance}, should have 80", run)
+            return Anomaly(
+                name,
+                f"from checkpoint {checkpoint:g} on, ada comes to {balance}, should have 80",
+                run,
+            )
     return f"{len(tried)} runs from checkpoint {checkpoint:g} on, every single fault of balances"
 
 
 def _the_next(variant: int) -> Anomaly:
-    return Anomaly("another reason", "(b) would make it 4; from there on the entry 4 is taken for an old one, and ada stays at 70", restored(4, []))
+    return Anomaly(
+        "another reason",
+        "(b) would make it 4; from there on the entry 4 is taken for an old one, and ada stays at 70",
+        restored(4, []),
+    )
 
 
 def _all_there_are(variant: int) -> Anomaly:
-    return Anomaly("another reason", "(c) would make it 4, too: the store has that many; and the table has not seen the last of them", restored(4, []))
+    return Anomaly(
+        "another reason",
+        "(c) would make it 4, too: the store has that many; and the table has not seen the last of them",
+        restored(4, []),
+    )
 
 
 def _lower_does(variant: int) -> Anomaly:
     run = restored(0, [])
     [(balance,)] = run.rows("balances", "select balance from balances")
-    return Anomaly("another reason", f"(d) would let 0 do as well; here it does, and ada comes to {balance}, should have 80", run)
+    return Anomaly(
+        "another reason",
+        f"(d) would let 0 do as well; here it does, and ada comes to {balance}, should have 80",
+        run,
+    )
 
 
 EXERCISES = [
@@ -142,7 +178,11 @@ EXERCISES = [
         "04.2",
         "Each entry once",
         "event, ctx",
-        explored(bank.bank_of, claims.CLAIMS, only=("of peaks and on the way there that keeps the order", in_order)),
+        explored(
+            bank.bank_of,
+            claims.CLAIMS,
+            only=("of peaks and on the way there that keeps the order", in_order),
+        ),
         HINTS | AGAIN,
         NAMES,
     ),
@@ -150,7 +190,12 @@ EXERCISES = [
         "04.3",
         "None too early",
         "event, ctx",
-        explored(bank.bank_of, claims.CLAIMS, LATE, only=("of peaks, on the way there and back", at_peaks)),
+        explored(
+            bank.bank_of,
+            claims.CLAIMS,
+            LATE,
+            only=("of peaks, on the way there and back", at_peaks),
+        ),
         HINTS,
         NAMES,
     ),

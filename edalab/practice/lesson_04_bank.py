@@ -50,7 +50,9 @@ PEAKS = "create table peaks (account text primary key, balance int, highest int)
 
 
 def at(db, name):
-    [(position,)] = db.execute("select ifnull(max(position), 0) from checkpoints where name = ?", (name,))
+    [(position,)] = db.execute(
+        "select ifnull(max(position), 0) from checkpoints where name = ?", (name,)
+    )
     return position
 
 
@@ -60,7 +62,9 @@ def move(db, name, position):
 
 def entry(fact):
     sign = -1 if fact.type == "MoneyWithdrawn" else 1
-    return EntryRecorded(position=fact.position, account=fact.stream, amount=sign * fact.data.get("amount", 0))
+    return EntryRecorded(
+        position=fact.position, account=fact.stream, amount=sign * fact.data.get("amount", 0)
+    )
 
 
 def carry_out(command, ctx):
@@ -86,7 +90,10 @@ async def relay(ctx):
 
 def entries_after(query, ctx):
     with ctx.database as db:
-        return [entry(fact).model_dump() for fact in EventStore(db).read(after=query.position)[: query.most]]
+        return [
+            entry(fact).model_dump()
+            for fact in EventStore(db).read(after=query.position)[: query.most]
+        ]
 
 
 def bank_with(name: str, project: Callable, schema: str) -> System:

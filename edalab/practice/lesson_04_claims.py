@@ -25,7 +25,10 @@ def after_each(total_and_top: tuple[int, int], amount: int) -> tuple[int, int]:
 def wrong_rows(run, kind: str) -> list[str]:
     """Rows of `peaks` that do not say what the entries come to, for this reason: an entry counts twice or not at all, they
     count in another order, or as something else."""
-    rows = {account: row for account, *row in run.rows("peaks", "select account, balance, highest from peaks")}
+    rows = {
+        account: row
+        for account, *row in run.rows("peaks", "select account, balance, highest from peaks")
+    }
     wrong = []
     for account, amounts in recorded(run).items():
         should, row = reduce(after_each, amounts, (0, 0)), rows.pop(account, None)
@@ -46,14 +49,22 @@ def _why(amounts: list[int], row: list | None, should: tuple[int, int]) -> tuple
     """How often each entry must have been counted to come to this balance: with as little wrong as possible."""
     if row is None:
         return "skipped", "none of its entries counts"
-    counts = [times for times in product(range(4), repeat=len(amounts)) if _sum(times, amounts) == row[0]]
-    times = min(counts, key=lambda times: sum(abs(n - 1) for n, amount in zip(times, amounts) if amount), default=None)
+    counts = [
+        times for times in product(range(4), repeat=len(amounts)) if _sum(times, amounts) == row[0]
+    ]
+    times = min(
+        counts,
+        key=lambda times: sum(abs(n - 1) for n, amount in zip(times, amounts) if amount),
+        default=None,
+    )
     if times is None:
         return "drift", "no entries come to that"
     off = [(amount, n) for amount, n in zip(amounts, times) if amount and n != 1]
     if not off:
         return "order", "each entry counts once"
-    said = ", ".join(f"{amount} counts {n} times" if n else f"{amount} does not count" for amount, n in off)
+    said = ", ".join(
+        f"{amount} counts {n} times" if n else f"{amount} does not count" for amount, n in off
+    )
     return ("skipped" if any(n == 0 for _, n in off) else "twice"), said
 
 
@@ -65,7 +76,10 @@ def out_of_order(run) -> bool:
     """Whether `peaks` was handed an entry after a later one for the first time."""
     seen: list[int] = []
     for step in run.journal:
-        if (step.service, step.step) == ("peaks", "handle") and step.envelope.data.position not in seen:
+        if (step.service, step.step) == (
+            "peaks",
+            "handle",
+        ) and step.envelope.data.position not in seen:
             seen.append(step.envelope.data.position)
     return seen != sorted(seen)
 

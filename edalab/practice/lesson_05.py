@@ -92,11 +92,16 @@ def at_payments(fault: Fault) -> bool:
 
 
 def redelivery(fault: Fault) -> bool:
-    return at_payments(fault) and not (fault.at.startswith("payments.publish") and fault.do in ("crash", "fail"))
+    return at_payments(fault) and not (
+        fault.at.startswith("payments.publish") and fault.do in ("crash", "fail")
+    )
 
 
 AT_PAYMENTS = "at payments and on the way there", at_payments
-REDELIVERY = "at payments and on the way there, but for those that keep it from publishing", redelivery
+REDELIVERY = (
+    "at payments and on the way there, but for those that keep it from publishing",
+    redelivery,
+)
 
 
 # -- 05.1
@@ -105,16 +110,28 @@ REDELIVERY = "at payments and on the way there, but for those that keep it from 
 def refused_by_the_broker(attempts: int, variant: int) -> Run:
     """The lesson's last design; the broker refuses the first PaymentCharged five times in a row."""
     faults = [f"fail payments.publish.PaymentCharged #{n}" for n in range(1, 6)]
-    return simulate(*shop_of(through_the_outbox(charge_or_refuse), variant, attempts), faults=faults)
+    return simulate(
+        *shop_of(through_the_outbox(charge_or_refuse), variant, attempts), faults=faults
+    )
 
 
 def enough(attempts: float, variant: int) -> Anomaly | str:
     if attempts != int(attempts) or not 1 <= attempts <= 100:
-        return Anomaly("no value and reason", f"the value is {attempts:g}; attempts are whole numbers from 1 to 100")
+        return Anomaly(
+            "no value and reason",
+            f"the value is {attempts:g}; attempts are whole numbers from 1 to 100",
+        )
     run = refused_by_the_broker(int(attempts), variant)
     if lost := run.check(claims.paid_is_sent).cause:
-        return Anomaly("paid, and never shipped", f"after {attempts:g} attempts it is a dead letter: {lost}", run)
-    if attempts > 1 and not refused_by_the_broker(int(attempts) - 1, variant).check(claims.paid_is_sent).cause:
+        return Anomaly(
+            "paid, and never shipped",
+            f"after {attempts:g} attempts it is a dead letter: {lost}",
+            run,
+        )
+    if (
+        attempts > 1
+        and not refused_by_the_broker(int(attempts) - 1, variant).check(claims.paid_is_sent).cause
+    ):
         return Anomaly("more than needed", f"{attempts - 1:g} attempts survive it as well", run)
     return f"the same five refusals, with {attempts:g} attempts and with {attempts - 1:g}"
 
@@ -122,17 +139,29 @@ def enough(attempts: float, variant: int) -> Anomaly | str:
 def _charged_once(variant: int) -> Anomaly:
     run = refused_by_the_broker(6, variant)
     times = claims.charged(run)[orders_of(variant)[0].order_id]
-    return Anomaly("another reason", f"(b) would leave more than one charge; here is {times}, made by the first attempt", run)
+    return Anomaly(
+        "another reason",
+        f"(b) would leave more than one charge; here is {times}, made by the first attempt",
+        run,
+    )
 
 
 def _no_giving_in(variant: int) -> Anomaly:
     run = refused_by_the_broker(5, variant)
-    return Anomaly("another reason", "(c) would let five attempts do; here five were refused, and there was no sixth", run)
+    return Anomaly(
+        "another reason",
+        "(c) would let five attempts do; here five were refused, and there was no sixth",
+        run,
+    )
 
 
 def _nobody_else(variant: int) -> Anomaly:
     run = refused_by_the_broker(5, variant)
-    return Anomaly("another reason", "(d) would publish it some time later; here it lies in the outbox until the end", run)
+    return Anomaly(
+        "another reason",
+        "(d) would publish it some time later; here it lies in the outbox until the end",
+        run,
+    )
 
 
 EXERCISES = [
@@ -159,6 +188,20 @@ EXERCISES = [
             ),
         },
     ),
-    Exercise("05.2", "Charge or refuse, once", "event, ctx", explored(shop_of, CLAIMS, only=REDELIVERY), HINTS, NAMES),
-    Exercise("05.3", "Never left unsaid", "event, ctx", explored(shop_of, CLAIMS, only=AT_PAYMENTS), HINTS, NAMES),
+    Exercise(
+        "05.2",
+        "Charge or refuse, once",
+        "event, ctx",
+        explored(shop_of, CLAIMS, only=REDELIVERY),
+        HINTS,
+        NAMES,
+    ),
+    Exercise(
+        "05.3",
+        "Never left unsaid",
+        "event, ctx",
+        explored(shop_of, CLAIMS, only=AT_PAYMENTS),
+        HINTS,
+        NAMES,
+    ),
 ]

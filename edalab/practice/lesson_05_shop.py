@@ -19,14 +19,28 @@ class OrderEvent(Event):
 
 
 class OrderCreated(OrderEvent, topic="orders", key="order_id"): ...
+
+
 class InventoryReserved(OrderEvent, topic="inventory", key="order_id"): ...
+
+
 class PaymentCharged(OrderEvent, topic="payments", key="order_id"): ...
+
+
 class PaymentRefused(OrderEvent, topic="payments", key="order_id", refuses=PaymentCharged): ...
+
+
 class OrderShipped(OrderEvent, topic="parcels", key="order_id", final=True, settles=True): ...
-class InventoryReleased(OrderEvent, topic="inventory", key="order_id", compensates=InventoryReserved): ...
 
 
-OUTBOX = "create table outbox (heard text, order_id text, said text, primary key (heard, order_id));"
+class InventoryReleased(
+    OrderEvent, topic="inventory", key="order_id", compensates=InventoryReserved
+): ...
+
+
+OUTBOX = (
+    "create table outbox (heard text, order_id text, said text, primary key (heard, order_id));"
+)
 RESERVATIONS = "create table reservations (order_id text primary key, pieces int);"
 PARCELS = "create table parcels (order_id text primary key, pieces int);"
 ACCOUNTS = """create table accounts (customer text primary key, money int check (money >= 0));
@@ -42,7 +56,9 @@ def through_the_outbox(work: Callable) -> Callable:
     async def step(event, ctx):
         note = type(event).__name__, event.order_id
         with ctx.database as db:
-            found = db.execute("select said from outbox where heard = ? and order_id = ?", note).fetchone()
+            found = db.execute(
+                "select said from outbox where heard = ? and order_id = ?", note
+            ).fetchone()
             said = found[0] if found else ctx.envelope(work(db, event))
             db.execute("insert or ignore into outbox values (?, ?, ?)", (*note, said))
         await ctx.publish(said)
@@ -76,7 +92,9 @@ def ship(db, order):
 
 def deposit(command, ctx):
     with ctx.database as db:
-        if db.execute("insert or ignore into deposits values (?, ?, ?)", tuple(dict(command).values())).rowcount:
+        if db.execute(
+            "insert or ignore into deposits values (?, ?, ?)", tuple(dict(command).values())
+        ).rowcount:
             new = "update accounts set money = money + ? where customer = ?"
             db.execute(new, (command.amount, command.customer))
 
@@ -90,7 +108,11 @@ def orders_of(variant: int) -> list[OrderCreated]:
     """Of the two who order, one has the money; the other has not for the first, and to the last coin for the second."""
     rich, poor = people_of(variant)
     small, large = 20 + variant % 10, 40 + variant % 10
-    wanted = [(rich, 2, small), (poor, 3, large), (poor, 1, 10)] if variant % 2 else [(rich, 3, large), (poor, 2, small), (poor, 1, 10)]
+    wanted = (
+        [(rich, 2, small), (poor, 3, large), (poor, 1, 10)]
+        if variant % 2
+        else [(rich, 3, large), (poor, 2, small), (poor, 1, 10)]
+    )
     return [
         OrderCreated(order_id=f"order-{16 + variant + n}", customer=who, pieces=pieces, total=total)
         for n, (who, pieces, total) in enumerate(wanted)

@@ -90,43 +90,68 @@ def in_doubt(seconds: float, variant: int) -> tuple[Run, str] | None:
 
 def long_enough(seconds: float, variant: int) -> Anomaly | str:
     if not 0.1 <= seconds <= 60:
-        return Anomaly("no value and reason", f"time-outs from 0.1 to 60 seconds can be tried, not {seconds:g}")
+        return Anomaly(
+            "no value and reason", f"time-outs from 0.1 to 60 seconds can be tried, not {seconds:g}"
+        )
     if found := in_doubt(seconds, variant):
-        return Anomaly("taken for a refusal", f"after {seconds:g} s without an answer: {found[1]}", found[0])
+        return Anomaly(
+            "taken for a refusal", f"after {seconds:g} s without an answer: {found[1]}", found[0]
+        )
     shorter = ceil(seconds * 10 - 1.001) / 10  # the tenth before
     if shorter >= 0.1 and in_doubt(shorter, variant) is None:
-        return Anomaly("longer than needed", f"{shorter:g} s wait long enough for everything that is late, too")
+        return Anomaly(
+            "longer than needed", f"{shorter:g} s wait long enough for everything that is late, too"
+        )
     return f"every question and every answer late, with {seconds:g} s and with {shorter:g} s"
 
 
 def _lost_is_lost(variant: int) -> Anomaly:
     run = delayed(1.1, variant, ["drop payments.reply.ChargePayment #1"])
-    return Anomaly("another reason", f"(b) would survive an answer that is lost; here {run.check(claims.refunded).cause}", run)
+    return Anomaly(
+        "another reason",
+        f"(b) would survive an answer that is lost; here {run.check(claims.refunded).cause}",
+        run,
+    )
 
 
 def _nobody_takes_back(variant: int) -> Anomaly:
     run = delayed(0.5, variant, ["delay payments.reply.ChargePayment #1"])
-    return Anomaly("another reason", f"(c) would leave no charge behind; here {run.check(claims.refunded).cause}", run)
+    return Anomaly(
+        "another reason",
+        f"(c) would leave no charge behind; here {run.check(claims.refunded).cause}",
+        run,
+    )
 
 
 def _no_slower(variant: int) -> Anomaly:
     run = delayed(60, variant, [])
     last = run.journal[-1].time / 1000
-    return Anomaly("another reason", f"(d) would make this order wait for a minute at each step; here it ends at {last:g} s", run)
+    return Anomaly(
+        "another reason",
+        f"(d) would make this order wait for a minute at each step; here it ends at {last:g} s",
+        run,
+    )
 
 
 # -- 06.2 and 06.3
 
 
 def _answered(next_step, variant: int):
-    return shop_of(led_by(next_step, in_doubt=False)), [placed(order) for order in orders_of(variant)]
+    return shop_of(led_by(next_step, in_doubt=False)), [
+        placed(order) for order in orders_of(variant)
+    ]
 
 
 def _unanswered(next_step, variant: int):
-    return shop_of(led_by(next_step, in_doubt=True)), [placed(order) for order in orders_of(variant)]
+    return shop_of(led_by(next_step, in_doubt=True)), [
+        placed(order) for order in orders_of(variant)
+    ]
 
 
-CRASHES = "that crashes the coordinator", lambda fault: fault.at.startswith("orders.") and fault.do == "crash"
+CRASHES = (
+    "that crashes the coordinator",
+    lambda fault: fault.at.startswith("orders.") and fault.do == "crash",
+)
 DOUBTS = (
     "that may leave a question without an answer",
     lambda fault: CRASHES[1](fault) or fault.at.split(".")[1] in ("ask", "reply"),
@@ -143,7 +168,9 @@ EXERCISES = [
         "06.1",
         "Long enough to wait",
         "",
-        explained(long_enough, {"a": None, "b": _lost_is_lost, "c": _nobody_takes_back, "d": _no_slower}),
+        explained(
+            long_enough, {"a": None, "b": _lost_is_lost, "c": _nobody_takes_back, "d": _no_slower}
+        ),
         {
             "taken for a refusal": (
                 "When did the service answer, and when did the coordinator stop waiting?",
@@ -162,6 +189,15 @@ EXERCISES = [
             ),
         },
     ),
-    Exercise("06.2", "What comes next", "log", explored(_answered, CLAIMS, only=CRASHES), HINTS, NAMES),
-    Exercise("06.3", "When nobody answers", "log", explored(_unanswered, CLAIMS, alone=AWAY, only=DOUBTS), HINTS, NAMES),
+    Exercise(
+        "06.2", "What comes next", "log", explored(_answered, CLAIMS, only=CRASHES), HINTS, NAMES
+    ),
+    Exercise(
+        "06.3",
+        "When nobody answers",
+        "log",
+        explored(_unanswered, CLAIMS, alone=AWAY, only=DOUBTS),
+        HINTS,
+        NAMES,
+    ),
 ]

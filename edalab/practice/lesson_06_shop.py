@@ -16,10 +16,20 @@ class Order(Command):
 
 
 class PlaceOrder(Order, key="order_id"): ...
+
+
 class ReserveInventory(Order, key="order_id"): ...
+
+
 class ChargePayment(Order, key="order_id"): ...
+
+
 class ShipOrder(Order, key="order_id", final=True): ...
+
+
 class RefundPayment(Order, key="order_id", compensates=ChargePayment): ...
+
+
 class ReleaseInventory(Order, key="order_id", compensates=ReserveInventory): ...
 
 
@@ -63,12 +73,20 @@ MOST = 20  # questions about one order
 
 def carried_out(sql: str, command: type) -> Callable:
     """A step that is done once for each order, and not at all when it has been undone before it came."""
-    undone_by, undoes = UNDO.get(command), next((step for step, undo in UNDO.items() if undo is command), None)
+    undone_by, undoes = (
+        UNDO.get(command),
+        next((step for step, undo in UNDO.items() if undo is command), None),
+    )
 
     def step(asked, ctx):
         try:
             with ctx.database as db:
-                noted = {name for (name,) in db.execute("select step from done where order_id = ?", (asked.order_id,))}
+                noted = {
+                    name
+                    for (name,) in db.execute(
+                        "select step from done where order_id = ?", (asked.order_id,)
+                    )
+                }
                 if command.__name__ in noted:
                     return "done"
                 if undone_by and undone_by.__name__ in noted:
@@ -113,12 +131,17 @@ def in_memory(timeout: float) -> Callable[[System], None]:
             return OrderCancelled(order_id=order.order_id)
         return OrderCompleted(order_id=order.order_id)
 
-    return lambda shop: shop.service("orders").handles(PlaceOrder, delivery="at-most-once")(ask_in_turn)
+    return lambda shop: shop.service("orders").handles(PlaceOrder, delivery="at-most-once")(
+        ask_in_turn
+    )
 
 
 def begin(order, ctx):
     with ctx.database as db:
-        db.execute("insert or ignore into sagas (order_id, placed) values (?, ?)", (order.order_id, order.model_dump_json()))
+        db.execute(
+            "insert or ignore into sagas (order_id, placed) values (?, ?)",
+            (order.order_id, order.model_dump_json()),
+        )
     return Continue(order_id=order.order_id)
 
 
@@ -131,7 +154,12 @@ def led_by(next_step: Callable, in_doubt: bool) -> Callable[[System], None]:
         while True:
             with ctx.database as db:
                 [(placed,)] = db.execute("select placed from sagas where order_id = ?", (order_id,))
-                log = list(db.execute("select step, answer from log where order_id = ? order by number", (order_id,)))
+                log = list(
+                    db.execute(
+                        "select step, answer from log where order_id = ? order by number",
+                        (order_id,),
+                    )
+                )
             if len(log) >= MOST:
                 ctx.note("asked too often")
                 return
@@ -141,7 +169,10 @@ def led_by(next_step: Callable, in_doubt: bool) -> Callable[[System], None]:
                 break
             with ctx.database as db:
                 if in_doubt:
-                    db.execute("insert into log (order_id, step, answer) values (?, ?, 'no answer')", (order_id, step))
+                    db.execute(
+                        "insert into log (order_id, step, answer) values (?, ?, 'no answer')",
+                        (order_id, step),
+                    )
             try:
                 answer = await ctx.ask(COMMANDS[step](**dict(Order.model_validate_json(placed))))
             except Unanswered:
@@ -150,12 +181,19 @@ def led_by(next_step: Callable, in_doubt: bool) -> Callable[[System], None]:
             with ctx.database as db:
                 if in_doubt:
                     last = "(select max(number) from log where order_id = ?)"
-                    db.execute(f"update log set answer = ? where number = {last}", (answer, order_id))
+                    db.execute(
+                        f"update log set answer = ? where number = {last}", (answer, order_id)
+                    )
                 else:
-                    db.execute("insert into log (order_id, step, answer) values (?, ?, ?)", (order_id, step, answer))
+                    db.execute(
+                        "insert into log (order_id, step, answer) values (?, ?, ?)",
+                        (order_id, step, answer),
+                    )
         with ctx.database as db:
             news = ctx.envelope(ENDS[step](order_id=order_id))
-            db.execute("update sagas set news = ifnull(news, ?) where order_id = ?", (news, order_id))
+            db.execute(
+                "update sagas set news = ifnull(news, ?) where order_id = ?", (news, order_id)
+            )
             [(news,)] = db.execute("select news from sagas where order_id = ?", (order_id,))
         await ctx.publish(news)
 
@@ -172,14 +210,21 @@ def _name(returned: object, function: Callable) -> str:
     name = getattr(returned, "__name__", returned)
     if isinstance(name, str) and name in (COMMANDS | ENDS):
         return name
-    raise Misuse(f"{function.__name__} returned {shown(returned)}; it returns {listed(COMMANDS | ENDS)}")
+    raise Misuse(
+        f"{function.__name__} returned {shown(returned)}; it returns {listed(COMMANDS | ENDS)}"
+    )
 
 
 def orders_of(variant: int) -> list[PlaceOrder]:
     """One that nobody refuses, and one for each service that does."""
     wanted = [("ada", 2, 20), ("bob", 3, 30), ("ada", 8, 80), ("ada", 11, 90)]
     return [
-        PlaceOrder(order_id=f"order-{16 + variant + number}", customer=who, pieces=pieces, total=total + variant % 10)
+        PlaceOrder(
+            order_id=f"order-{16 + variant + number}",
+            customer=who,
+            pieces=pieces,
+            total=total + variant % 10,
+        )
         for number, (who, pieces, total) in enumerate(wanted)
     ]
 

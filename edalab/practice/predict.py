@@ -22,9 +22,19 @@ class Prediction:
     def __init__(self, question: str, choices: list | tuple | range, default: Any):
         if not isinstance(question, str) or not question.strip():
             raise Misuse(f"predict begins with a question, not {question!r}")
-        if not isinstance(choices, list | tuple | range) or len(choices) < 2 or len({str(c) for c in choices}) < len(choices):
-            raise Misuse(f"predict({question!r}): choices is a list of different answers or a range, not {choices!r}")
-        self.question, self.choices, self.default = question, choices, self._one_of(choices, default)
+        if (
+            not isinstance(choices, list | tuple | range)
+            or len(choices) < 2
+            or len({str(c) for c in choices}) < len(choices)
+        ):
+            raise Misuse(
+                f"predict({question!r}): choices is a list of different answers or a range, not {choices!r}"
+            )
+        self.question, self.choices, self.default = (
+            question,
+            choices,
+            self._one_of(choices, default),
+        )
         self._control = None
 
     @property
@@ -46,7 +56,11 @@ class Prediction:
         """The prediction and what was found, side by side; one that was made is kept for the learner's progress."""
         if self.made:
             learner.keep_prediction(self.question, self.value, fact)
-        return Beside("You predicted" if self.made else "Predicted by default", self.value, f"{fact} ({exactly})" if exactly else fact)
+        return Beside(
+            "You predicted" if self.made else "Predicted by default",
+            self.value,
+            f"{fact} ({exactly})" if exactly else fact,
+        )
 
     @staticmethod
     def _one_of(choices: Any, choice: Any) -> Any:
@@ -63,7 +77,9 @@ class Prediction:
             if isinstance(self.choices, range):
                 low, high, step = min(self.choices), max(self.choices), abs(self.choices.step)
                 layout = {"width": "420px"}
-                self._control = ipywidgets.IntSlider(self.value, min=low, max=high, step=step, layout=layout)
+                self._control = ipywidgets.IntSlider(
+                    self.value, min=low, max=high, step=step, layout=layout
+                )
             else:
                 options = [(str(choice), choice) for choice in self.choices]
                 self._control = ipywidgets.RadioButtons(options=options, value=value, layout=layout)
@@ -80,8 +96,15 @@ class Prediction:
 
     def _text(self) -> str:
         if isinstance(self.choices, range):
-            return f"{self.question}\n  {min(self.choices)} … {max(self.choices)}" + (f": {self.value}" if self.made else "")
-        return "\n".join([self.question, *(f"  {'●' if self.made and c == self.value else '○'} {c}" for c in self.choices)])
+            return f"{self.question}\n  {min(self.choices)} … {max(self.choices)}" + (
+                f": {self.value}" if self.made else ""
+            )
+        return "\n".join(
+            [
+                self.question,
+                *(f"  {'●' if self.made and c == self.value else '○'} {c}" for c in self.choices),
+            ]
+        )
 
     def __repr__(self) -> str:
         return f"<Prediction {self.question!r}: {self.value}{'' if self.made else ', by default'}>"

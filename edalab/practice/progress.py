@@ -21,7 +21,11 @@ class Progress:
     def __init__(self, kept: dict[str, Any]):
         self.name, self.predictions = kept["name"], kept["predictions"]
         self.lessons: dict[str, list[tuple[Exercise, str]]] = {
-            lesson: [(one, kept["exercises"].get(one.id, {}).get("outcome", "")) for one in of_lesson(lesson)] for lesson in LESSONS
+            lesson: [
+                (one, kept["exercises"].get(one.id, {}).get("outcome", ""))
+                for one in of_lesson(lesson)
+            ]
+            for lesson in LESSONS
         }
 
     @property
@@ -34,11 +38,17 @@ class Progress:
 
     def _head(self) -> str:
         true = sum(p["predicted"] == p["fact"] for p in self.predictions.values())
-        predicted = f"; {true} of {len(self.predictions)} predictions came true" if self.predictions else ""
-        return (f"{self.name}: " if self.name else "") + f"{self.correct} of {self.total} exercises correct{predicted}"
+        predicted = (
+            f"; {true} of {len(self.predictions)} predictions came true" if self.predictions else ""
+        )
+        return (
+            f"{self.name}: " if self.name else ""
+        ) + f"{self.correct} of {self.total} exercises correct{predicted}"
 
     def _repr_html_(self) -> str:
-        rows = [f'<div style="font-size:14px;margin-bottom:4px"><b>{escape(self._head())}</b></div>']
+        rows = [
+            f'<div style="font-size:14px;margin-bottom:4px"><b>{escape(self._head())}</b></div>'
+        ]
         for lesson, done in self.lessons.items():
             marks = [
                 f'<span style="color:{WORK if outcome == "correct" else QUIET};margin-right:18px">'
@@ -49,5 +59,8 @@ class Progress:
         return "".join(rows)
 
     def __repr__(self) -> str:
-        lines = [" ".join([lesson, *(_MARKS[outcome] for _, outcome in done)]) for lesson, done in self.lessons.items()]
+        lines = [
+            " ".join([lesson, *(_MARKS[outcome] for _, outcome in done)])
+            for lesson, done in self.lessons.items()
+        ]
         return "\n".join([self._head(), *lines])

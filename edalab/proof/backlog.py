@@ -38,13 +38,19 @@ class Backlog:
         self.run, self.service = run, service
         self.types = {type_ for type_, kind in _kinds(run, service) if kind is Event}
         if not self.types:
-            others = [name for name in run.services if any(kind is Event for _, kind in _kinds(run, name))]
+            others = [
+                name for name in run.services if any(kind is Event for _, kind in _kinds(run, name))
+            ]
             what = "which have events published to them and not yet committed"
-            raise Misuse(f"{service} subscribes to no event, and a backlog is that of services {what}: {listed(others)}")
+            raise Misuse(
+                f"{service} subscribes to no event, and a backlog is that of services {what}: {listed(others)}"
+            )
         self.levels = [Level(0, 0, None)]
         self.troubles: list[Trouble] = []
         self._waiting: dict[str, int] = {}  # id -> when it was published; the oldest first
-        self._uncommitted: dict[tuple, list[tuple[int, str]]] = {}  # a commit that was lost is part of a later one
+        self._uncommitted: dict[
+            tuple, list[tuple[int, str]]
+        ] = {}  # a commit that was lost is part of a later one
         under_way: dict[tuple[str, int], int] = {}
         for step in run.journal:
             if step.envelope is not None and step.envelope.type in self.types:
@@ -66,7 +72,11 @@ class Backlog:
     def oldest(self) -> tuple[int, int]:
         """When the oldest waiting event was oldest, and how old (both in ms)."""
         ends = [*(level.time for level in self.levels[1:]), self.run.end]
-        ages = [(end, end - level.since) for level, end in zip(self.levels, ends) if level.since is not None]
+        ages = [
+            (end, end - level.since)
+            for level, end in zip(self.levels, ends)
+            if level.since is not None
+        ]
         return max(ages, key=lambda age: age[1], default=(0, 0))
 
     def _follow(self, step) -> None:
@@ -82,7 +92,13 @@ class Backlog:
             for _, id in [entry for entry in handled if entry[0] <= step.offset]:
                 self._waiting.pop(id, None)
             self._uncommitted[place] = [entry for entry in handled if entry[0] > step.offset]
-        elif step.step == "ack" and step.fault is None or step.step == "lost" and mine or self._given_up(step):
+        elif (
+            step.step == "ack"
+            and step.fault is None
+            or step.step == "lost"
+            and mine
+            or self._given_up(step)
+        ):
             self._waiting.pop(envelope.id, None)
         since = next(iter(self._waiting.values()), None)
         if (len(self._waiting), since) != self.levels[-1][1:]:
@@ -96,4 +112,6 @@ class Backlog:
 
 
 def _kinds(run: Run, service: str) -> list[tuple[str, type]]:
-    return [(handler.type, handler.kind) for handler in run.system.services[service].handlers.values()]
+    return [
+        (handler.type, handler.kind) for handler in run.system.services[service].handlers.values()
+    ]

@@ -12,7 +12,11 @@ from ..model import Envelope, Message
 from .reading import Reading
 
 SIGNS = {"holds": "✓", "broken": "✗", "not exercised": "–"}
-_UNPUBLISHED = ("crash", "fail", "cut")  # a publish or ask that these strike put nothing into the world
+_UNPUBLISHED = (
+    "crash",
+    "fail",
+    "cut",
+)  # a publish or ask that these strike put nothing into the world
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -29,7 +33,9 @@ class Verdict:
         return self.outcome == "holds"
 
     def __str__(self) -> str:
-        return f"{SIGNS[self.outcome]} {self.outcome}: {self.claim}" + (f": {self.cause}" if self.cause else "")
+        return f"{SIGNS[self.outcome]} {self.outcome}: {self.claim}" + (
+            f": {self.cause}" if self.cause else ""
+        )
 
     def __repr__(self) -> str:
         return f"<{self}>"
@@ -43,9 +49,13 @@ class Claim:
 
     def __init__(self, sentence: str, *, about: type[Message] | None = None):
         if not isinstance(sentence, str) or not sentence.strip():
-            raise Misuse(f'a claim begins with its sentence: write @Claim("each order is charged once"), not {_shown(sentence)}')
+            raise Misuse(
+                f'a claim begins with its sentence: write @Claim("each order is charged once"), not {_shown(sentence)}'
+            )
         if about is not None and not (isinstance(about, type) and issubclass(about, Message)):
-            raise Misuse(f"the claim {sentence!r}: about= takes a message class, not {_shown(about)}")
+            raise Misuse(
+                f"the claim {sentence!r}: about= takes a message class, not {_shown(about)}"
+            )
         self.sentence = _one_line(sentence)
         self.about = about.__name__ if about else None
         self.name, self.function = self.sentence, None
@@ -62,9 +72,13 @@ class Claim:
     def check(self, run: Run) -> Verdict:
         """The verdict on a run. Raises Misuse, naming this claim, where its function fails or returns no evidence."""
         if self.function is None:
-            raise Misuse(f"the claim {self.sentence!r} decides nothing yet; write a function of a run below @Claim(...)")
+            raise Misuse(
+                f"the claim {self.sentence!r} decides nothing yet; write a function of a run below @Claim(...)"
+            )
         if not isinstance(run, Run | Reading):  # such as the world at a moment
-            raise Misuse(f"a claim is checked on a whole run, {self.name}.check(run), not on {shown(run)}")
+            raise Misuse(
+                f"a claim is checked on a whole run, {self.name}.check(run), not on {shown(run)}"
+            )
         with Reading(run, listens=self.about is None) as reading:
             evidence = self._ask(reading, run)
             if evidence is not None and len(evidence):
@@ -78,13 +92,19 @@ class Claim:
             if isinstance(returned, Iterator):
                 returned = list(returned)  # what a generator raises, it raises here
         except Exception as error:
-            said = _one_line(f"{self.name} raised {type(error).__name__}: {error}") + reading.known(error)
+            said = _one_line(f"{self.name} raised {type(error).__name__}: {error}") + reading.known(
+                error
+            )
             refused = Misuse(f"the claim {self.sentence!r} cannot be checked: {said}")
             refused.run = run
             raise refused from error
         if isinstance(returned, Set):
             return sorted(returned, key=repr)  # a set of words has another order in every process
-        if returned is None or isinstance(returned, list | tuple | Mapping) or getattr(returned, "ndim", 0):  # pandas, numpy
+        if (
+            returned is None
+            or isinstance(returned, list | tuple | Mapping)
+            or getattr(returned, "ndim", 0)
+        ):  # pandas, numpy
             return returned
         if inspect.iscoroutine(returned):
             returned.close()
@@ -95,7 +115,11 @@ class Claim:
 
     def _unpublished(self, run: Run) -> str:
         for step in run.journal:
-            if step.step in ("publish", "ask") and step.envelope.type == self.about and step.fault not in _UNPUBLISHED:
+            if (
+                step.step in ("publish", "ask")
+                and step.envelope.type == self.about
+                and step.fault not in _UNPUBLISHED
+            ):
                 return ""
         return f"no {self.about} was published"
 
@@ -107,17 +131,29 @@ class Claim:
         return hash(self.name)
 
     def __repr__(self) -> str:
-        return f"<Claim {self.name}: {self.sentence}>" if self.name != self.sentence else f"<Claim {self.sentence}>"
+        return (
+            f"<Claim {self.name}: {self.sentence}>"
+            if self.name != self.sentence
+            else f"<Claim {self.sentence}>"
+        )
 
 
 def _refuse_unfit(function: Any, sentence: str) -> None:
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
-        raise Misuse(f"the claim {sentence!r} is decided by a function of a run, not by {_shown(function)}") from None
-    needed = [p for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        raise Misuse(
+            f"the claim {sentence!r} is decided by a function of a run, not by {_shown(function)}"
+        ) from None
+    needed = [
+        p
+        for p in parameters
+        if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
     if len(needed) != 1 or inspect.iscoroutinefunction(function):
-        raise Misuse(f"the claim {sentence!r} is decided by a plain function of one run: `def {function.__name__}(run):`")
+        raise Misuse(
+            f"the claim {sentence!r} is decided by a plain function of one run: `def {function.__name__}(run):`"
+        )
 
 
 def _cause(evidence: Any) -> str:
@@ -155,5 +191,9 @@ def _one_line(text: str, most: int = 200) -> str:
 
 
 def _shown(thing: object) -> str:
-    text = repr(thing) if not callable(thing) else f"{getattr(thing, '__name__', type(thing).__name__)}"
+    text = (
+        repr(thing)
+        if not callable(thing)
+        else f"{getattr(thing, '__name__', type(thing).__name__)}"
+    )
     return _one_line(text if " at 0x" not in text else f"a {type(thing).__name__}", 80)

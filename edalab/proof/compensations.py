@@ -13,7 +13,11 @@ _NOTHING_BACK = "nothing was refused, failed or compensated"
 
 def stuck(record: Handlings, words: Vocabulary, begins: str | None) -> Found:
     """Neither settled nor wholly compensated when nothing is left to do; or settled in two ways, or in doubt."""
-    begun = [saga for saga in sagas(record, words, begins) if set(saga.said) != {begins} or _accepted(saga, begins)]
+    begun = [
+        saga
+        for saga in sagas(record, words, begins)
+        if set(saga.said) != {begins} or _accepted(saga, begins)
+    ]
     if not begun:
         return "no message of a saga was sent"
     if not record.ended:
@@ -24,15 +28,23 @@ def stuck(record: Handlings, words: Vocabulary, begins: str | None) -> Found:
             found += _settled_wrongly(saga, ends)
             continue
         steps, final = _done(saga), saga.final
-        refused = {name: number for name, number in (saga.failed() | saga.refused).items() if name != begins}
-        left = list(dict.fromkeys(_type(saga, step) for step in steps if saga.undone_at(step) is None))
+        refused = {
+            name: number
+            for name, number in (saga.failed() | saga.refused).items()
+            if name != begins
+        }
+        left = list(
+            dict.fromkeys(_type(saga, step) for step in steps if saga.undone_at(step) is None)
+        )
         if not final and not left and (refused or _undoings(saga)):
             continue
         ways = f"{' and '.join(left)} not compensated" if left else "nothing was compensated"
         ways = f"{final} cannot be undone" if final and not left else ways
         last = saga.envelope(saga.last)
         where = [saga.first, saga.last, *refused.values()]
-        found.append((f"{saga} stopped after {last.type} {last.id}: not settled, and {ways}", where))
+        found.append(
+            (f"{saga} stopped after {last.type} {last.id}: not settled, and {ways}", where)
+        )
     return found
 
 
@@ -58,7 +70,9 @@ def _settled_wrongly(saga: Saga, said: list[int]) -> list[tuple[str, list[int]]]
 
 
 def _ever_done(saga: Saga, message) -> bool:
-    steps = [step for step in saga.told(message.type) if of_one_key(message, saga.envelope(step[0]))]
+    steps = [
+        step for step in saga.told(message.type) if of_one_key(message, saga.envelope(step[0]))
+    ]
     handlings = [h for step in steps for number in step for h in saga.work(number)]
     return any(h.finished or saga.saves(h) for h in handlings)
 
@@ -71,18 +85,28 @@ def compensated_twice(record: Handlings, words: Vocabulary) -> Found:
         tested = tested or bool(undoings)
         if sum(len(saga.savings(undoing)) for undoing in undoings) < 2:
             continue
-        of_step: dict[int, tuple[Said, list[Said]]] = {}  # each step, or compensation of none, with its compensations
+        of_step: dict[
+            int, tuple[Said, list[Said]]
+        ] = {}  # each step, or compensation of none, with its compensations
         for undoing in undoings:
             for step in saga.compensated(undoing) or [undoing]:
                 of_step.setdefault(step[0], (step, []))[1].append(undoing)
         told = set()
         for step, its in of_step.values():
-            most: dict[str, Said] = {}  # of each type what was done most often: two that say other things are two deeds
+            most: dict[
+                str, Said
+            ] = {}  # of each type what was done most often: two that say other things are two deeds
             for undoing in its:
                 name = _type(saga, undoing)
-                most[name] = max(most.get(name, undoing), undoing, key=lambda same: len(saga.savings(same)))
+                most[name] = max(
+                    most.get(name, undoing), undoing, key=lambda same: len(saga.savings(same))
+                )
             times = saga.times(sorted(number for same in most.values() for number in same))
-            if len(times) > 1 and times[-1] not in told and (step in its or len(times) > len(saga.times(step))):
+            if (
+                len(times) > 1
+                and times[-1] not in told
+                and (step in its or len(times) > len(saga.times(step)))
+            ):
                 told.add(times[-1])
                 found.append(_twice(saga, next(iter(most)), times))
     return found if tested else _NOTHING_BACK
@@ -94,7 +118,9 @@ def _twice(saga: Saga, name: str, times: list) -> tuple[str, list[int]]:
     again = f" and again {when(other)}"
     if first.envelope.id != later.envelope.id:
         again = f",{again} for {_one(later)}"
-    sentence = f"in {saga} {first.service} applied {name} twice, for {_one(first)} {when(one)}{again}"
+    sentence = (
+        f"in {saga} {first.service} applied {name} twice, for {_one(first)} {when(one)}{again}"
+    )
     return sentence, [first.first, one, later.first, other]
 
 
@@ -107,13 +133,25 @@ def needlessly_compensated(record: Handlings, words: Vocabulary) -> Found:
         for undoing in undoings:
             shown = saga.shown(undoing, record.keeping)
             why = shown is not None and (
-                f"though {final}, which cannot be undone, was done" if final else needless(saga, undoing)
+                f"though {final}, which cannot be undone, was done"
+                if final
+                else needless(saga, undoing)
             )
             if why:
                 message = saga.envelope(undoing[0])
-                of = f" of {message.subject}" if message.subject != saga.envelope(saga.first).subject else ""
-                numbers = [undoing[0], shown, *(saga.done(final) if final else saga.refused.values())]
-                found.append((f"in {saga} {saga.word(message.type)[0]}{of} was compensated {why}", numbers))
+                of = (
+                    f" of {message.subject}"
+                    if message.subject != saga.envelope(saga.first).subject
+                    else ""
+                )
+                numbers = [
+                    undoing[0],
+                    shown,
+                    *(saga.done(final) if final else saga.refused.values()),
+                ]
+                found.append(
+                    (f"in {saga} {saga.word(message.type)[0]}{of} was compensated {why}", numbers)
+                )
     return found if tested else _NOTHING_BACK
 
 
@@ -126,7 +164,9 @@ def needless(saga: Saga, undoing: Said) -> str:
         return ""
     refusals = [n for other in saga.said if saga.word(other)[1] == name for n in saga.said[other]]
     refusals = [n for n in refusals if of_one_key(message, saga.envelope(n))]
-    refusals += [h.last for step in steps for number in step for h in saga.work(number) if h.finished]  # and did nothing
+    refusals += [
+        h.last for step in steps for number in step for h in saga.work(number) if h.finished
+    ]  # and did nothing
     if known(saga, {number: {"refused"} for number in refusals}, {undoing[0]})[undoing[0]]:
         return "though it was refused"
     if steps:
@@ -138,11 +178,19 @@ def needless(saga: Saga, undoing: Said) -> str:
 def _may_do(saga: Saga, teller: Handling) -> bool:
     """Whether who tells of a compensation had saved something in this saga before, or had something of it still to come."""
     record, service = saga.record, teller.service
-    before = [h for h in record.all if h.service == service and h.first < teller.first and h.envelope.correlation in saga.stories]
+    before = [
+        h
+        for h in record.all
+        if h.service == service
+        and h.first < teller.first
+        and h.envelope.correlation in saga.stories
+    ]
     through = {teller.envelope.id, *(h.envelope.id for h in before if h.finished)}
     said = [saga.envelope(n) for n in record.said if n < teller.first]
     coming = [e for e in said if e.correlation in saga.stories and e.id not in through]
-    return any(h.saves for h in before) or any(h.service == service for e in coming for h in record.system.handlers(e.type))
+    return any(h.saves for h in before) or any(
+        h.service == service for e in coming for h in record.system.handlers(e.type)
+    )
 
 
 def left_behind(record: Handlings, words: Vocabulary) -> Found:
@@ -155,7 +203,11 @@ def left_behind(record: Handlings, words: Vocabulary) -> Found:
             continue
         for step in _done(saga):
             message, done, undone = saga.envelope(step[0]), saga.done_at(step), saga.undone_at(step)
-            of = f" of {message.subject}" if message.subject != saga.envelope(saga.first).subject else ""
+            of = (
+                f" of {message.subject}"
+                if message.subject != saga.envelope(saga.first).subject
+                else ""
+            )
             if undone is None:
                 sentence = f"in {saga} {message.type}{of} was done {record.when(done)} and not compensated, though {why}"
                 found.append((sentence, [step[0], done, *saga.refused.values()]))
@@ -166,8 +218,15 @@ def left_behind(record: Handlings, words: Vocabulary) -> Found:
 
 
 def _done_after_its_compensation(saga: Saga, step: Said) -> int | None:
-    undone = [saves[0] for undoing in saga.compensations(step) for _, saves in saga.savings(undoing)]
-    late = [save for _, saves in saga.savings(step) for save in saves if undone and saves[0] > max(undone)]
+    undone = [
+        saves[0] for undoing in saga.compensations(step) for _, saves in saga.savings(undoing)
+    ]
+    late = [
+        save
+        for _, saves in saga.savings(step)
+        for save in saves
+        if undone and saves[0] > max(undone)
+    ]
     return next((save for save in late if saga.changed(save)), None)
 
 
@@ -193,7 +252,11 @@ def not_in_reverse(record: Handlings, words: Vocabulary) -> Found:
                     f"which depends on it ({record.when(its_back)})"
                 )
                 found.append((sentence, [done, later, back, its_back]))
-    return found if tested else "no two steps of a saga, one of which depends on the other, were compensated"
+    return (
+        found
+        if tested
+        else "no two steps of a saga, one of which depends on the other, were compensated"
+    )
 
 
 def compensated_pairs(saga: Saga) -> list[tuple[Said, int, int, Said, int, int]]:

@@ -4,7 +4,9 @@ from ..errors import shortened
 from .facts import UNSENT
 from .handlings import Handling, Handlings
 
-Found = list[tuple[str, list[int]]] | str  # (a sentence, the steps it speaks of), or why nothing was tested
+Found = (
+    list[tuple[str, list[int]]] | str
+)  # (a sentence, the steps it speaks of), or why nothing was tested
 
 
 def lost(record: Handlings, name: str) -> Found:
@@ -20,7 +22,9 @@ def lost(record: Handlings, name: str) -> Found:
     done: dict[str, set[str]] = {}  # id -> the services that finished with it
     for handling in record.of_type(name):
         if handling.finished:
-            done.setdefault(handling.envelope.id, set()).add(services[0] if " " in services[0] else handling.service)
+            done.setdefault(handling.envelope.id, set()).add(
+                services[0] if " " in services[0] else handling.service
+            )
     found, told = [], set()
     for number in published:
         id = record.journal[number].envelope.id
@@ -46,7 +50,9 @@ def _how_lost(record: Handlings, service: str, number: int) -> tuple[str, list[i
         if end is not None:
             step = record.journal[end]
             did = "dead-lettered" if step.step == "dead_letter" else "lost"
-            return f"was {did} by {name} {record.when(end)} ({shortened(step.detail or '', 60)})", [end]
+            return f"was {did} by {name} {record.when(end)} ({shortened(step.detail or '', 60)})", [
+                end
+            ]
     if record.journal[number].fault == "lose":
         return "never reached the broker, which does not say so", []
     if not record.ended:
@@ -54,12 +60,15 @@ def _how_lost(record: Handlings, service: str, number: int) -> tuple[str, list[i
     crashed = [
         h
         for h in record.of_type(envelope.type)
-        if h.envelope.id == envelope.id and h.ending == "crash" and h.service in service.split(" or ")
+        if h.envelope.id == envelope.id
+        and h.ending == "crash"
+        and h.service in service.split(" or ")
     ]
     if crashed:
-        return f"was in hand when {service} crashed {record.when(crashed[-1].last)}, and did not come again", [
-            crashed[-1].last
-        ]
+        return (
+            f"was in hand when {service} crashed {record.when(crashed[-1].last)}, and did not come again",
+            [crashed[-1].last],
+        )
     return f"was never handled by {service}", []
 
 
@@ -82,13 +91,15 @@ def twice(record: Handlings, name: str) -> Found:
 
 def by_fact(record: Handlings, handlings: list[Handling]) -> list[list[Handling]]:
     """The handlings of each fact that a service handled more than once."""
-    if not record.repeats and len({(h.service, h.envelope.id) for h in handlings}) == len(handlings):
+    if not record.repeats and len({(h.service, h.envelope.id) for h in handlings}) == len(
+        handlings
+    ):
         return []
     groups: dict[tuple[str, str], list[Handling]] = {}
     for handling in handlings:
-        groups.setdefault((handling.service, record.fact.get(handling.envelope.id, handling.envelope.id)), []).append(
-            handling
-        )
+        groups.setdefault(
+            (handling.service, record.fact.get(handling.envelope.id, handling.envelope.id)), []
+        ).append(handling)
     return [group for group in groups.values() if len(group) > 1]
 
 
@@ -108,7 +119,10 @@ def out_of_order(record: Handlings, name: str) -> Found:
         return f"no handling of {name} saved or published anything"
     found = []
     for (service, key), group in several.items():
-        for deeds in ([(n, h) for h in group for n in h.saves], [(n, h) for h in group for n in h.sent]):
+        for deeds in (
+            [(n, h) for h in group for n in h.saves],
+            [(n, h) for h in group for n in h.sent],
+        ):
             newest = None
             for number, handling in sorted(deeds, key=lambda deed: deed[0]):
                 if newest is None or place[handling.envelope.id] >= place[newest[1].envelope.id]:
@@ -158,7 +172,11 @@ def _one(handling: Handling) -> str:
 
 def _two(first: Handling, later: Handling) -> str:
     one, other = first.envelope, later.envelope
-    return _one(first) if one.id == other.id else f"one {one.type} (told twice, as {one.id} and {other.id})"
+    return (
+        _one(first)
+        if one.id == other.id
+        else f"one {one.type} (told twice, as {one.id} and {other.id})"
+    )
 
 
 def _deed(record: Handlings, number: int) -> str:

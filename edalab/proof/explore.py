@@ -38,10 +38,25 @@ class _Played(NamedTuple):
 class Exploration:
     """What was tried and found. `schedules` are in the order tried, fewest faults first."""
 
-    def __init__(self, system: System, workload: Callable, claims: list[Claim], faults: int, seeds: tuple[int, ...]):
-        self.system, self.workload, self.claims, self.faults, self.seeds = system, workload, claims, faults, seeds
+    def __init__(
+        self,
+        system: System,
+        workload: Callable,
+        claims: list[Claim],
+        faults: int,
+        seeds: tuple[int, ...],
+    ):
+        self.system, self.workload, self.claims, self.faults, self.seeds = (
+            system,
+            workload,
+            claims,
+            faults,
+            seeds,
+        )
         self.schedules: list[Schedule] = []
-        self.possible: list[int] = []  # how many schedules there are with 1, 2, … faults, as far as known
+        self.possible: list[
+            int
+        ] = []  # how many schedules there are with 1, 2, … faults, as far as known
         self.interrupted = False
 
     def broken(self, claim: Claim | str) -> list[Schedule]:
@@ -62,7 +77,9 @@ class Exploration:
         """ "broken" if any schedule breaks the claim, "not exercised" if none tested it, else "holds"."""
         number = self._number(claim)
         outcomes = {schedule.outcomes[number] for schedule in self.schedules}
-        return next((outcome for outcome in ("broken", "holds") if outcome in outcomes), "not exercised")
+        return next(
+            (outcome for outcome in ("broken", "holds") if outcome in outcomes), "not exercised"
+        )
 
     @property
     def endless(self) -> list[Schedule]:
@@ -75,13 +92,25 @@ class Exploration:
         said = []
         for number, there_are in enumerate(self.possible, 1):
             tried = sum(len(schedule.faults) == number for schedule in self.schedules)
-            one, many = ("single fault", "single faults") if number == 1 else ("pair", "pairs") if number == 2 else ("", "")
+            one, many = (
+                ("single fault", "single faults")
+                if number == 1
+                else ("pair", "pairs")
+                if number == 2
+                else ("", "")
+            )
             one, many = one or f"set of {number} faults", many or f"sets of {number} faults"
-            said.append(f"every {one}" if tried == there_are else f"{tried:,} of {there_are:,} {many}")
+            said.append(
+                f"every {one}" if tried == there_are else f"{tried:,} of {there_are:,} {many}"
+            )
         missing = self.faults - len(self.possible)
         if missing:
             said.append("no more faults at once")
-        seeds = f"timing of seed {self.seeds[0]} only" if len(self.seeds) == 1 else f"timings of {len(self.seeds)} seeds"
+        seeds = (
+            f"timing of seed {self.seeds[0]} only"
+            if len(self.seeds) == 1
+            else f"timings of {len(self.seeds)} seeds"
+        )
         said += [seeds, "no pauses or cuts"]
         return "; ".join(said) + ("; interrupted" if self.interrupted else "")
 
@@ -90,7 +119,9 @@ class Exploration:
             if claim in (known, known.sentence, known.name):
                 return number
         listed = "; ".join(known.sentence for known in self.claims)
-        raise Misuse(f"the claim {getattr(claim, 'sentence', claim)!r} was not explored; claims: {listed}")
+        raise Misuse(
+            f"the claim {getattr(claim, 'sentence', claim)!r} was not explored; claims: {listed}"
+        )
 
     def __repr__(self) -> str:
         said = []
@@ -100,9 +131,13 @@ class Exploration:
                 faults = ", ".join(map(str, broken[0].faults)) or "no fault at all"
                 said.append(f"✗ {claim.sentence}: broken in {len(broken):,}, smallest: {faults}")
             else:
-                said.append(f"{'✓' if self.outcome(claim) == 'holds' else '–'} {claim.sentence}: {self.outcome(claim)}")
+                said.append(
+                    f"{'✓' if self.outcome(claim) == 'holds' else '–'} {claim.sentence}: {self.outcome(claim)}"
+                )
         if self.endless:
-            said.append(f"{len(self.endless):,} did not end, smallest: {', '.join(map(str, self.endless[0].faults))}")
+            said.append(
+                f"{len(self.endless):,} did not end, smallest: {', '.join(map(str, self.endless[0].faults))}"
+            )
         return f"<{len(self.schedules):,} schedules of {self.system.name} ({self.coverage}): {'; '.join(said)}>"
 
 
@@ -126,7 +161,9 @@ def explore(
     claims = [claims] if isinstance(claims, Claim) else list(claims)
     seeds = tuple(seeds)
     _check(claims, faults, seeds, budget)
-    result = Exploration(system.frozen() if isinstance(system, System) else system, workload, claims, faults, seeds)
+    result = Exploration(
+        system.frozen() if isinstance(system, System) else system, workload, claims, faults, seeds
+    )
     play = partial(_play, result.system, workload, claims)
     try:
         for seed in seeds:
@@ -135,10 +172,14 @@ def explore(
         result.schedules += [played.schedule for played in level]
         left = budget
         for number in range(1, faults + 1):
-            plans = [((*p.schedule.faults, fault), p.schedule.seed) for p in level for fault in p.later]
+            plans = [
+                ((*p.schedule.faults, fault), p.schedule.seed) for p in level for fault in p.later
+            ]
             result.possible.append(len(plans))
             level = []
-            for played in _bar(_played(play, plans[:left], number < faults, executor), len(plans[:left]), progress):
+            for played in _bar(
+                _played(play, plans[:left], number < faults, executor), len(plans[:left]), progress
+            ):
                 result.schedules.append(played.schedule)
                 level.append(played)
             if left is not None:
@@ -153,7 +194,9 @@ def explore(
     return result
 
 
-def _recorded(system: System, workload: Callable, seed: int, faults: tuple[Fault, ...]) -> tuple[Run, str]:
+def _recorded(
+    system: System, workload: Callable, seed: int, faults: tuple[Fault, ...]
+) -> tuple[Run, str]:
     """A run, and why it did not end, if it did not."""
     try:
         return simulate(system, workload, seed=seed, faults=faults), ""
@@ -192,13 +235,18 @@ def _play(system, workload, claims, faults: tuple[Fault, ...], seed: int, later:
         if faults:
             misuse.args = (f"{misuse} (under faults={list(faults)})",)
         raise
-    outcomes = tuple("not exercised" if endless and not claim.endless else claim.check(run).outcome for claim in claims)
+    outcomes = tuple(
+        "not exercised" if endless and not claim.endless else claim.check(run).outcome
+        for claim in claims
+    )
     after = faults[-1] if faults else None
     next_faults = possible(run, after) if later and not endless else []
     return _Played(Schedule(faults, seed, outcomes, endless), next_faults)
 
 
-def _played(play: Callable, plans: list, later: bool, executor: Executor | None) -> Iterator[_Played]:
+def _played(
+    play: Callable, plans: list, later: bool, executor: Executor | None
+) -> Iterator[_Played]:
     """Play the plans, in order, here or by an executor."""
     if executor is None:
         for faults, seed in plans:
@@ -234,10 +282,14 @@ def _bar(played: Iterator[_Played], total: int, progress: bool) -> Iterable[_Pla
 
 def _check(claims: list, faults: int, seeds: tuple, budget: int | None) -> None:
     if not claims or not all(isinstance(claim, Claim) for claim in claims):
-        raise Misuse("explore takes claims=[...], a list of at least one claim; make one with @Claim(\"each order is charged once\")")
+        raise Misuse(
+            'explore takes claims=[...], a list of at least one claim; make one with @Claim("each order is charged once")'
+        )
     if isinstance(faults, bool) or not isinstance(faults, int) or faults < 0:
         raise Misuse(f"faults= says how many strike at once, a whole number from 0, not {faults!r}")
     if not seeds:
         raise Misuse("seeds= takes at least one seed, such as seeds=range(10)")
-    if budget is not None and (isinstance(budget, bool) or not isinstance(budget, int) or budget < 1):
+    if budget is not None and (
+        isinstance(budget, bool) or not isinstance(budget, int) or budget < 1
+    ):
         raise Misuse(f"budget= takes a whole number of schedules from 1, not {budget!r}")

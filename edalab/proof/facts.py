@@ -8,7 +8,11 @@ from ..model import Envelope
 if TYPE_CHECKING:
     from .handlings import Handling, Handlings
 
-UNSENT = ("crash", "fail", "cut")  # a publish that these strike put nothing into the world, and its publisher knows
+UNSENT = (
+    "crash",
+    "fail",
+    "cut",
+)  # a publish that these strike put nothing into the world, and its publisher knows
 
 
 def may_repeat(record: "Handlings") -> bool:
@@ -45,9 +49,15 @@ def same_facts(record: "Handlings") -> dict[str, str]:
         elif home is not None and home.envelope.id != cause:
             home = None  # told by an outbox
         through = step.fault not in UNSENT and id not in record.unanswered
-        group = groups.setdefault((envelope.source, told.get(cause, cause), envelope.type, envelope.subject), [])
+        group = groups.setdefault(
+            (envelope.source, told.get(cause, cause), envelope.type, envelope.subject), []
+        )
         if group:
-            same = [other for other in group if _again(home, other[1]) and says_the_same(other[0], envelope)]
+            same = [
+                other
+                for other in group
+                if _again(home, other[1]) and says_the_same(other[0], envelope)
+            ]
             facts = list(dict.fromkeys(told[other.id] for other, _, _ in same))
             by_one = home is not None or envelope.source == "client"
             place = sum(1 for _, where, went in same if where is home and went) if by_one else 0
@@ -59,7 +69,12 @@ def same_facts(record: "Handlings") -> dict[str, str]:
 
 def _again(home: "Handling | None", earlier: "Handling | None") -> bool:
     """Whether one handling may repeat what another said."""
-    a_tick = home is not None and earlier is not None and home.envelope.data is None and home is not earlier
+    a_tick = (
+        home is not None
+        and earlier is not None
+        and home.envelope.data is None
+        and home is not earlier
+    )
     return not a_tick or earlier.ending in ("crash", "failure")
 
 

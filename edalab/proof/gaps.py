@@ -19,7 +19,11 @@ def dual_write_gap(record: Handlings, service: str) -> Found:
         if missed is None:
             continue
         number, word, name = missed
-        if word == "publish" and handling.saves and not _published_later(record, handling, number, name):
+        if (
+            word == "publish"
+            and handling.saves
+            and not _published_later(record, handling, number, name)
+        ):
             done = handling.saves[0]
             found.append(
                 (
@@ -27,7 +31,11 @@ def dual_write_gap(record: Handlings, service: str) -> Found:
                     [done, number],
                 )
             )
-        elif word == "save" and handling.sent and not any(h.saves for h in here if _alike(record, h, handling)):
+        elif (
+            word == "save"
+            and handling.sent
+            and not any(h.saves for h in here if _alike(record, h, handling))
+        ):
             done = handling.sent[0]
             what = record.journal[done].envelope
             found.append(
@@ -40,14 +48,20 @@ def dual_write_gap(record: Handlings, service: str) -> Found:
     return found
 
 
-def _missed(record: Handlings, handling: Handling, here: list[Handling]) -> tuple[int, str, str] | None:
+def _missed(
+    record: Handlings, handling: Handling, here: list[Handling]
+) -> tuple[int, str, str] | None:
     """What a fault or an exception kept a handling from: (where, "publish" or "save", the message)."""
     if not handling.inside:
         return None
     journal = record.journal
     for number in handling.inside:
         step = journal[number]
-        struck = step.fault in (*UNSENT, "lose") if step.step == "publish" else step.step == "save" and step.fault
+        struck = (
+            step.fault in (*UNSENT, "lose")
+            if step.step == "publish"
+            else step.step == "save" and step.fault
+        )
         if struck and (
             handling.saves and handling.saves[0] < number
             if step.step == "publish"
@@ -59,7 +73,11 @@ def _missed(record: Handlings, handling: Handling, here: list[Handling]) -> tupl
     # Nothing was struck but the handling itself: one that did the same and went on shows what would have come next.
     begun = [_kind(journal[number]) for number in handling.inside]
     for other in here:
-        if other.finished and other.envelope.type == handling.envelope.type and len(other.inside) > len(begun):
+        if (
+            other.finished
+            and other.envelope.type == handling.envelope.type
+            and len(other.inside) > len(begun)
+        ):
             kinds = [_kind(journal[number]) for number in other.inside]
             if kinds[: len(begun)] == begun:
                 for word, name in kinds[len(begun) :]:
@@ -95,18 +113,24 @@ def _alike(record: Handlings, one: Handling, other: Handling) -> bool:
     """Whether two handlings are of one fact, or two runs of one tick."""
     if other.envelope.data is None:
         return one.envelope.type == other.envelope.type
-    return record.fact.get(one.envelope.id, one.envelope.id) == record.fact.get(other.envelope.id, other.envelope.id)
+    return record.fact.get(one.envelope.id, one.envelope.id) == record.fact.get(
+        other.envelope.id, other.envelope.id
+    )
 
 
 def stale_read(record: Handlings, name: str) -> Found:
     """A query answered without an event about its key that was there before the question."""
     answered = [
-        h for h in record.of_type(name) if h.ending == "reply" and record.journal[h.last].fault in (None, "delay")
+        h
+        for h in record.of_type(name)
+        if h.ending == "reply" and record.journal[h.last].fault in (None, "delay")
     ]
     if not answered:
         return f"no {name} was answered"
     asked = {
-        record.journal[number].envelope.id: number for number in record.said if record.journal[number].step == "ask"
+        record.journal[number].envelope.id: number
+        for number in record.said
+        if record.journal[number].step == "ask"
     }
     found, tested = [], False
     for handling in answered:
@@ -133,7 +157,9 @@ def stale_read(record: Handlings, name: str) -> Found:
                     f"{event.type} {event.id}, published {record.when(number)}",
                     [number, question, handling.first, handling.last],
                 ))  # fmt: skip
-    return found if tested else f"no event about the key of a {name} was published before the question"
+    return (
+        found if tested else f"no event about the key of a {name} was published before the question"
+    )
 
 
 def _knows(record: Handlings, answering: Handling, event, published: int) -> bool | None:
@@ -141,15 +167,22 @@ def _knows(record: Handlings, answering: Handling, event, published: int) -> boo
     service, end = answering.service, answering.last
     if any(handler.service == service for handler in record.system.handlers(event.type)):
         alike = (number for number in record.published(event.type) if number >= published)
-        newer = {e.id for number in alike if (e := record.journal[number].envelope).subject == event.subject}
-        heard = [h for h in record.of_type(event.type) if h.service == service and h.envelope.id in newer]
+        newer = {
+            e.id
+            for number in alike
+            if (e := record.journal[number].envelope).subject == event.subject
+        }
+        heard = [
+            h for h in record.of_type(event.type) if h.service == service and h.envelope.id in newer
+        ]
         return any(h.saves and h.saves[0] < end or h.finished and h.last < end for h in heard)
     asks = [
         number
         for number in record.said
         if number < end
         and (step := record.journal[number]).step == "ask"
-        and (step.service, step.envelope.topic, step.envelope.subject) == (service, event.source, event.subject)
+        and (step.service, step.envelope.topic, step.envelope.subject)
+        == (service, event.source, event.subject)
         and step.envelope.id not in record.unanswered
     ]
     return asks[-1] > published if asks else None  # what it remembers of an earlier answer is older

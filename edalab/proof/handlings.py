@@ -18,7 +18,17 @@ class Handling:
     """One start of a handler. Steps are told by their numbers in the journal: `first` and `last` (None: it never
     ended), the `saves` that took effect, the messages it `sent`, and `inside` all that it saved, published, asked."""
 
-    __slots__ = ("service", "replica", "envelope", "first", "last", "ending", "saves", "sent", "inside")
+    __slots__ = (
+        "service",
+        "replica",
+        "envelope",
+        "first",
+        "last",
+        "ending",
+        "saves",
+        "sent",
+        "inside",
+    )
 
     def __init__(self, service: str, replica: int, envelope: Envelope, first: int):
         self.service, self.replica, self.envelope, self.first = service, replica, envelope, first
@@ -52,17 +62,25 @@ class Handlings:
         self.all: list[Handling] = []
         self.said: list[int] = []  # every publish and ask, whatever struck it
         self.within: dict[int, Handling | None] = {}  # the handling in which it was said
-        self.given_up: dict[tuple[str, str], int] = {}  # (service, id of a message) dead-lettered or lost
+        self.given_up: dict[
+            tuple[str, str], int
+        ] = {}  # (service, id of a message) dead-lettered or lost
         self.unanswered: set[str] = set()
-        self.answered: dict[str, int] = {}  # id of what was asked -> where its asker got the answer in time
+        self.answered: dict[
+            str, int
+        ] = {}  # id of what was asked -> where its asker got the answer in time
         self._of_type: dict[str, list[Handling]] = {}
-        self._published: dict[str, list[tuple[int, str | None]]] = {}  # type -> where, and what struck
+        self._published: dict[
+            str, list[tuple[int, str | None]]
+        ] = {}  # type -> where, and what struck
         self._read(run._record)
 
     def _read(self, record: list) -> None:
         at_work: dict[tuple[str, int], dict[str, Handling]] = {}
         columns = [iter(record)] * WIDTH
-        for number, (_, step, actor, envelope, _, _, _, fault, detail) in enumerate(zip(*columns, strict=True)):
+        for number, (_, step, actor, envelope, _, _, _, fault, detail) in enumerate(
+            zip(*columns, strict=True)
+        ):
             if step == "deliver":
                 continue
             here = at_work.get(actor)
@@ -169,7 +187,9 @@ class Handlings:
         kept = {handling.service for handling in self.all if handling.saves}
         return kept | {name for name, service in self.system.services.items() if service.schema}
 
-    def twice(self, handlings: list[Handling], sending: bool = True) -> tuple[Handling, int, Handling, int] | None:
+    def twice(
+        self, handlings: list[Handling], sending: bool = True
+    ) -> tuple[Handling, int, Handling, int] | None:
         """Two of these handlings that did the same: both changed the service's database or, where `sending` counts,
         both sent off the same fact; with the steps that prove it."""
         savers = [handling for handling in handlings if handling.saves]
@@ -180,7 +200,9 @@ class Handlings:
         sent: dict[str, tuple[Handling, int]] = {}
         for handling in handlings if sending else ():
             for number in handling.sent:
-                first, before = sent.setdefault(self.fact[self.journal[number].envelope.id], (handling, number))
+                first, before = sent.setdefault(
+                    self.fact[self.journal[number].envelope.id], (handling, number)
+                )
                 if first is not handling:
                     return first, before, handling, number
         return None
@@ -190,7 +212,9 @@ class Handlings:
         again does not."""
         time, service = self.journal[save].time, self.journal[save].service
         saves = [
-            n for n, s in enumerate(self.run.journal) if s.step == "save" and s.service == service and s.fault is None
+            n
+            for n, s in enumerate(self.run.journal)
+            if s.step == "save" and s.service == service and s.fault is None
         ]
         if but_for is None and any(self.journal[n].time == time for n in saves if n != save):
             return True  # two in one millisecond cannot be told apart
@@ -199,11 +223,16 @@ class Handlings:
         return before != self._tables(after, service, but_for)
 
     @staticmethod
-    def _tables(world, service: str, but_for: Callable[[tuple], bool] | None) -> dict[str, list[tuple]]:
+    def _tables(
+        world, service: str, but_for: Callable[[tuple], bool] | None
+    ) -> dict[str, list[tuple]]:
         node = world.services[service]
         quoted = {name: name.replace('"', '""') for name in node.database.tables()}
         rows = {name: node.rows(f'select * from "{text}"') for name, text in quoted.items()}
-        return {name: sorted((r for r in found if not (but_for and but_for(r))), key=repr) for name, found in rows.items()}
+        return {
+            name: sorted((r for r in found if not (but_for and but_for(r))), key=repr)
+            for name, found in rows.items()
+        }
 
     # -- words
 
@@ -233,4 +262,6 @@ def _speaker(at_work: dict[str, Handling], envelope: Envelope) -> Handling:
     if envelope.causation in at_work:
         return at_work[envelope.causation]
     here = list(at_work.values())
-    return next((handling for handling in reversed(here) if handling.envelope.data is None), here[-1])
+    return next(
+        (handling for handling in reversed(here) if handling.envelope.data is None), here[-1]
+    )

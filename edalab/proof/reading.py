@@ -6,7 +6,9 @@ from typing import Any
 from ..history import Run
 from ..sim.database import Database
 
-_OF_STEPS = frozenset({"journal", "steps", "failures", "faults", "unfired", "end", "digest", "cloudevents"})  # made from steps
+_OF_STEPS = frozenset(
+    {"journal", "steps", "failures", "faults", "unfired", "end", "digest", "cloudevents"}
+)  # made from steps
 
 
 class Reading:
@@ -15,7 +17,9 @@ class Reading:
 
     def __init__(self, run: Run, listens: bool = True):
         self._run, self._listens = run, listens
-        self._steps = self._past = False  # whether steps, or the world at some moment, were looked at
+        self._steps = self._past = (
+            False  # whether steps, or the world at some moment, were looked at
+        )
         self._tables: dict[tuple[str, str], None] = {}  # (service, table) in the order first read
         self._databases: dict[Database, str] = {}
 
@@ -91,23 +95,32 @@ class Reading:
         if _has_a_row(Database(service, node.schema), table):
             return True
         # Emptied since: something was inserted, and a transaction of the service committed.
-        saved = any(s.step == "save" and s.service == service and s.fault is None for s in self._run.journal)
+        saved = any(
+            s.step == "save" and s.service == service and s.fault is None for s in self._run.journal
+        )
         return saved and table in node.database.inserted
 
     def known(self, error: Exception) -> str:
         """What exists, for a claim that asked for something else."""
         if isinstance(error, KeyError) and self._steps:
             return "; the columns of run.steps: " + ", ".join(self._run.steps.columns)
-        if (isinstance(error, sqlite3.Error) or type(error).__name__ == "DatabaseError") and "tables of" not in str(error):
-            listed = [f"{name}: {', '.join(database.tables()) or 'none'}" for database, name in self._databases.items()]
-            return f"; tables of {'; of '.join(listed)}" if listed else ""  # pandas has an error of its own, without them
+        if (
+            isinstance(error, sqlite3.Error) or type(error).__name__ == "DatabaseError"
+        ) and "tables of" not in str(error):
+            listed = [
+                f"{name}: {', '.join(database.tables()) or 'none'}"
+                for database, name in self._databases.items()
+            ]
+            return (
+                f"; tables of {'; of '.join(listed)}" if listed else ""
+            )  # pandas has an error of its own, without them
         return ""
 
 
 def _has_a_row(database: Database, table: str) -> bool | None:
     """Whether a table has a row; None for what is no table, such as a view. In one statement: it is asked of every run."""
     quoted = table.replace('"', '""')
-    sql = f'select exists (select 1 from "{quoted}") from sqlite_master where type = \'table\' and name = ? collate nocase'
+    sql = f"select exists (select 1 from \"{quoted}\") from sqlite_master where type = 'table' and name = ? collate nocase"
     try:
         found = database.readable().execute(sql, (table,)).fetchone()
     except sqlite3.OperationalError:  # a name that only the statement knew

@@ -8,7 +8,13 @@ from ..errors import Misuse, Unknown, shown
 from ..history import Run, Step
 from ..model import Command, Event, Message, Query, Service
 from .claims import Claim, Verdict
-from .compensations import compensated_twice, left_behind, needlessly_compensated, not_in_reverse, stuck
+from .compensations import (
+    compensated_twice,
+    left_behind,
+    needlessly_compensated,
+    not_in_reverse,
+    stuck,
+)
 from .deliveries import lost, out_of_order, tried_again, twice
 from .gaps import dual_write_gap, stale_read
 from .handlings import Handlings
@@ -48,7 +54,10 @@ class Ready(Claim):
         evidence = [Evidence(sentence, handlings.evidence(numbers)) for sentence, numbers in found]
         more = f", and {len(evidence) - 1:,} more" if len(evidence) > 1 else ""
         return Verdict(
-            self.sentence, "broken" if evidence else "holds", evidence, evidence[0].sentence + more if evidence else ""
+            self.sentence,
+            "broken" if evidence else "holds",
+            evidence,
+            evidence[0].sentence + more if evidence else "",
         )
 
 
@@ -73,14 +82,22 @@ def in_order_per_key(event: type[Event]) -> Claim:
     """What events of one key do (transactions that change something, messages) is done in the order they were published
     in, in each service. A late one that is recognised and ignored does nothing."""
     name = _named("in_order_per_key", event, (Event, Command), key=True)
-    return Ready(f"{name} of one {event.__declared__.key} take effect in the order published", out_of_order, name)
+    return Ready(
+        f"{name} of one {event.__declared__.key} take effect in the order published",
+        out_of_order,
+        name,
+    )
 
 
 def no_stale_read(query: type[Query]) -> Claim:
     """No query is answered by a service that has not handled an event about its key which was published before the
     question: an event it subscribes to, or one of a service that it had asked about that key before, and not since."""
     name = _named("no_stale_read", query, (Query,), key=True)
-    return Ready(f"no answer to {name} is older than an event published before the question", stale_read, name)
+    return Ready(
+        f"no answer to {name} is older than an event published before the question",
+        stale_read,
+        name,
+    )
 
 
 def no_dual_write_gap(service: str | Service) -> Claim:
@@ -88,8 +105,14 @@ def no_dual_write_gap(service: str | Service) -> Claim:
     from the other, the other was done later."""
     name = service.name if isinstance(service, Service) else service
     if not isinstance(name, str):
-        raise Misuse(f"no_dual_write_gap takes the name of a service, such as 'orders', not {shown(service)}")
-    return Ready(f"{name} neither saves without publishing nor publishes without saving", dual_write_gap, name)
+        raise Misuse(
+            f"no_dual_write_gap takes the name of a service, such as 'orders', not {shown(service)}"
+        )
+    return Ready(
+        f"{name} neither saves without publishing nor publishes without saving",
+        dual_write_gap,
+        name,
+    )
 
 
 def saga_settled(begins: type[Message] | None = None) -> Claim:
@@ -102,13 +125,17 @@ def saga_settled(begins: type[Message] | None = None) -> Claim:
     for steps of its own is that of a saga inside it."""
     name = None if begins is None else _named("saga_settled", begins, (Event, Command))
     what = f"every saga that begins with {name}" if name else "every saga"
-    return Ready(f"{what} is settled or wholly compensated", stuck, vocabulary("saga_settled"), name)
+    return Ready(
+        f"{what} is settled or wholly compensated", stuck, vocabulary("saga_settled"), name
+    )
 
 
 def compensated_once() -> Claim:
     """No step of a saga is compensated more often than it was done. A compensation that is asked for again, and then
     changes nothing or goes on where it was left, is no second one."""
-    return Ready("no step of a saga is compensated twice", compensated_twice, vocabulary("compensated_once"))
+    return Ready(
+        "no step of a saga is compensated twice", compensated_twice, vocabulary("compensated_once")
+    )
 
 
 def compensated_in_reverse() -> Claim:
@@ -123,7 +150,9 @@ def no_needless_compensation() -> Claim:
     knew; nor in a saga that has done a step declared with final=True. What is in doubt may be compensated, done or not;
     so may what is still on its way to the service that tells so."""
     words = vocabulary("no_needless_compensation")
-    return Ready("only what was done, and can be undone, is compensated", needlessly_compensated, words)
+    return Ready(
+        "only what was done, and can be undone, is compensated", needlessly_compensated, words
+    )
 
 
 def nothing_left_behind() -> Claim:
@@ -156,7 +185,9 @@ class _Imbalance:
         pairs = accounts.items() if isinstance(accounts, Mapping) else ()
         pairs = {name: pair for name, pair in pairs if isinstance(pair, tuple) and len(pair) == 2}
         if not pairs:
-            raise Misuse(f"it returned {shown(accounts)}; a ledger returns {{account: (what there is, what should be)}}")
+            raise Misuse(
+                f"it returned {shown(accounts)}; a ledger returns {{account: (what there is, what should be)}}"
+            )
         wrong = [(name, *pair) for name, pair in pairs.items() if not _equal(*pair)]
         return [f"{name}: {have}, and should be {should}" for name, have, should in wrong]
 
@@ -168,11 +199,18 @@ def _equal(have: Any, should: Any) -> bool:
 
 
 def projection_matches(
-    service: str, sql: str, source: str | Callable, source_sql: str | None = None, *, sentence: str | None = None
+    service: str,
+    sql: str,
+    source: str | Callable,
+    source_sql: str | None = None,
+    *,
+    sentence: str | None = None,
 ) -> Claim:
     """At the end of a run a `select` in one service finds the rows, in whatever order, that a `select` in another
     service finds; or those that `source`, a function of the run, returns. `sentence` says it in words of your own."""
-    if callable(source) == isinstance(source_sql, str) or not (isinstance(service, str) and isinstance(sql, str)):
+    if callable(source) == isinstance(source_sql, str) or not (
+        isinstance(service, str) and isinstance(sql, str)
+    ):
         raise Misuse(
             "projection_matches takes a service and a select, and what they should match: "
             "projection_matches('reports', 'select …', 'orders', 'select …'), "
@@ -183,7 +221,9 @@ def projection_matches(
         if callable(source)
         else f"{source_sql!r} in {source}"
     )
-    return Claim(sentence or f"{sql!r} in {service} matches {other}")(_Drift(service, sql, source, source_sql))
+    return Claim(sentence or f"{sql!r} in {service} matches {other}")(
+        _Drift(service, sql, source, source_sql)
+    )
 
 
 class _Drift:
@@ -196,7 +236,11 @@ class _Drift:
         have = [tuple(row) for row in run.rows(self.service, self.sql)]
         wanted = [
             tuple(row)
-            for row in (self.source(run) if self.source_sql is None else run.rows(self.source, self.source_sql))
+            for row in (
+                self.source(run)
+                if self.source_sql is None
+                else run.rows(self.source, self.source_sql)
+            )
         ]
         missing = list(wanted)
         surplus = [row for row in have if row not in missing or missing.remove(row)]
@@ -209,14 +253,21 @@ class _Drift:
 def no_poison_loop(attempts: int = 10) -> Claim:
     """No message is tried more than `attempts` times, and none keeps the run from ending."""
     if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
-        raise Misuse(f"no_poison_loop: attempts= takes a whole number from 1, not {shown(attempts)}")
+        raise Misuse(
+            f"no_poison_loop: attempts= takes a whole number from 1, not {shown(attempts)}"
+        )
     return Ready(
-        f"no message is tried more than {attempts} times or goes round for ever", tried_again, attempts, endless=True
+        f"no message is tried more than {attempts} times or goes round for ever",
+        tried_again,
+        attempts,
+        endless=True,
     )
 
 
 def _named(claim: str, message: Any, kinds: tuple[type[Message], ...], key: bool = False) -> str:
-    words = " or ".join(("an " if kind is Event else "a ") + kind.__name__.lower() for kind in kinds)
+    words = " or ".join(
+        ("an " if kind is Event else "a ") + kind.__name__.lower() for kind in kinds
+    )
     if not (isinstance(message, type) and issubclass(message, kinds)) or message in kinds:
         raise Misuse(f"{claim} takes the class of {words}, not {shown(message)}")
     if key and message.__declared__.key is None:

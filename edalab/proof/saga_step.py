@@ -93,24 +93,35 @@ class SagaStep:
 
     def doubtful(self, time: int) -> bool:
         """Whether it was asked for and who asked does not know what became of it."""
-        asks = [m.what for m in self.moments if m.time <= time and m.what in ("asked", "answered", "no answer", "sent")]
+        asks = [
+            m.what
+            for m in self.moments
+            if m.time <= time and m.what in ("asked", "answered", "no answer", "sent")
+        ]
         if not asks or asks[-1] in ("answered", "sent"):
             return False
         if any(m.what == "refused" and m.time <= time for m in self.moments):
             return False
         if self.timed and self.times("done", time):
             return False
-        return not any(step.times("done", time) or step.times("nothing", time) for step in self.undone_by)
+        return not any(
+            step.times("done", time) or step.times("nothing", time) for step in self.undone_by
+        )
 
     def tries(self, time: int) -> int:
-        return max(len(self.times("asked", time)) + len(self.times("sent", time)), sum(bar.start <= time for bar in self.bars))
+        return max(
+            len(self.times("asked", time)) + len(self.times("sent", time)),
+            sum(bar.start <= time for bar in self.bars),
+        )
 
     def late_by(self, time: int) -> int | None:
         """How long after a time-out it was done after all (ms)."""
         done, missed = self.times("done", time), self.times("no answer", time)
         if not done or not missed or missed[0] > done[0]:
             return None
-        late = any(bar.start < missed[0] and (bar.end is None or bar.end >= done[0]) for bar in self.bars)
+        late = any(
+            bar.start < missed[0] and (bar.end is None or bar.end >= done[0]) for bar in self.bars
+        )
         return done[0] - missed[0] if late else None
 
     def state(self, time: int, over: bool = False) -> State:
@@ -123,7 +134,10 @@ class SagaStep:
         again, late = len(self.times("again", time)), self.late_by(time)
         count = Counter(m.what for m in self.moments if m.time <= time)
         if again:
-            return State("done twice", "done twice" if again == 1 and done == 1 else f"done {done + again:,} times")
+            return State(
+                "done twice",
+                "done twice" if again == 1 and done == 1 else f"done {done + again:,} times",
+            )
         if done and back >= done:
             return State("compensated", "compensated")
         lateness = f"done {_seconds(late)} late" if late is not None else ""
@@ -134,7 +148,12 @@ class SagaStep:
         if done and self.undoes and self.undoes.done(time) and not self.undoes.compensated(time):
             return State("idle", "changed nothing")
         if done:
-            return State("done", lateness or self._effort(time, count) or (f"done {done:,} times" if done > 1 else "done"))
+            return State(
+                "done",
+                lateness
+                or self._effort(time, count)
+                or (f"done {done:,} times" if done > 1 else "done"),
+            )
         if count["refused"]:
             return State("refused", "refused")
         if count["never"] or count["silent"]:
@@ -142,25 +161,48 @@ class SagaStep:
             return State("failed", f"never got {self.unheard}" if count["never"] else silent)
         if count["given up"]:
             gave = "gave up" if self.unheard else "given up"
-            return State("failed", f"{gave} after {self.tries(time):,} tries" if self.tries(time) > 1 else gave)
+            return State(
+                "failed",
+                f"{gave} after {self.tries(time):,} tries" if self.tries(time) > 1 else gave,
+            )
         if not doubt and count["no answer"] and any(step.begun(time) for step in self.undone_by):
             return State("compensated", "compensated to be safe")
         if count["failed"] and (count["failed"] >= count["asked"] or not doubt):
             times = count["failed"]
             return State("failed", "failed" + (f" {times:,} times" if times > 1 else ""))
         if count["no answer"] and doubt:
-            return State("in doubt", "no answer, asked again" if count["asked"] > 1 else "no answer")
+            return State(
+                "in doubt", "no answer, asked again" if count["asked"] > 1 else "no answer"
+            )
         if count["nothing"]:
-            answer = next(m.words for m in reversed(self.moments) if m.what == "nothing" and m.time <= time)
+            answer = next(
+                m.words for m in reversed(self.moments) if m.what == "nothing" and m.time <= time
+            )
             if self.undoes:
                 return State("idle", "nothing to compensate")
-            return State("idle", f"answered {shortened(answer, 24)}" if answer and answer != "null" else "did nothing")
-        if count["crash"] and not count["asked"] and [m for m in self.moments if m.time <= time][-1].what == "crash":
+            return State(
+                "idle",
+                f"answered {shortened(answer, 24)}"
+                if answer and answer != "null"
+                else "did nothing",
+            )
+        if (
+            count["crash"]
+            and not count["asked"]
+            and [m for m in self.moments if m.time <= time][-1].what == "crash"
+        ):
             return State("failed", "crashed")
         if over:
-            return State("in doubt" if count["asked"] else "failed", "no answer" if count["asked"] else "never finished")
-        at_work = any(bar.start <= time and (bar.end is None or bar.end > time) for bar in self.bars)
-        waiting = "asked, no answer yet" if count["asked"] else "sent" if count["sent"] else "under way"
+            return State(
+                "in doubt" if count["asked"] else "failed",
+                "no answer" if count["asked"] else "never finished",
+            )
+        at_work = any(
+            bar.start <= time and (bar.end is None or bar.end > time) for bar in self.bars
+        )
+        waiting = (
+            "asked, no answer yet" if count["asked"] else "sent" if count["sent"] else "under way"
+        )
         return State("under way", "at work" if at_work and not count["asked"] else waiting)
 
     def _effort(self, time: int, count: Counter) -> str:

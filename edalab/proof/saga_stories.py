@@ -25,12 +25,17 @@ def stories(run: Run) -> list[SagaStory]:
             said.setdefault(record.journal[number].envelope.correlation, []).append(number)
         found = _all(record, words, said)
         answers = answers_of(record)
-        told = [SagaStory(saga, ids, sorted(n for id in ids for n in said[id]), answers) for saga, ids in found]
+        told = [
+            SagaStory(saga, ids, sorted(n for id in ids for n in said[id]), answers)
+            for saga, ids in found
+        ]
         known = run._stories = words, sorted(told, key=lambda story: story._said[0])
     return known[1]
 
 
-def _all(record: Handlings, words: Vocabulary, said: dict[str, list[int]]) -> list[tuple[Saga, list[str]]]:
+def _all(
+    record: Handlings, words: Vocabulary, said: dict[str, list[int]]
+) -> list[tuple[Saga, list[str]]]:
     """The sagas, each with its correlations; with what the client began about the same key, and with those that began as
     others did and came to nothing before a word of sagas was said."""
     found = [(saga, list(saga.stories)) for saga in sagas(record, words)]
@@ -38,12 +43,20 @@ def _all(record: Handlings, words: Vocabulary, said: dict[str, list[int]]) -> li
     roots = [record.messages.get(correlations[0]) for _, correlations in found]
     begun_by_client = {root.type for root in roots if root is not None and root.source == "client"}
     of_key = {
-        key: (root, ids) for (saga, ids), root in zip(found, roots, strict=True) for key in saga.keys() if key is not None
+        key: (root, ids)
+        for (saga, ids), root in zip(found, roots, strict=True)
+        for key in saga.keys()
+        if key is not None
     }
     fresh = not found and _handles(record.system, words)
     for correlation, numbers in said.items():
         root = record.messages.get(correlation)
-        if correlation in told or root is None or root.source != "client" or isinstance(root.data, Query):
+        if (
+            correlation in told
+            or root is None
+            or root.source != "client"
+            or isinstance(root.data, Query)
+        ):
             continue
         first, correlations = of_key.get(root.subject, (None, None))
         if correlations and (first is None or first.source != "client" or first.type == root.type):
@@ -62,11 +75,15 @@ def speaks_of_sagas(run: Run) -> bool:
         words = vocabulary("saga_map")
     except Misuse:
         return False
-    return _handles(run.system, words) or any(e.type in words for e in Handlings.of(run).messages.values())
+    return _handles(run.system, words) or any(
+        e.type in words for e in Handlings.of(run).messages.values()
+    )
 
 
 def _handles(system: System, words: Vocabulary) -> bool:
-    return any(name in words for service in system.services.values() for name, _ in service.handlers)
+    return any(
+        name in words for service in system.services.values() for name, _ in service.handlers
+    )
 
 
 def story_of(run: Run, correlation: str) -> SagaStory:
@@ -81,4 +98,8 @@ def story_of(run: Run, correlation: str) -> SagaStory:
     if not told:
         raise Misuse(NONE)
     by_id = str(correlation).startswith(told[0].correlation.partition("-")[0])
-    raise Unknown("saga", correlation, [story.correlation if by_id else story.subject or story.correlation for story in told])
+    raise Unknown(
+        "saga",
+        correlation,
+        [story.correlation if by_id else story.subject or story.correlation for story in told],
+    )

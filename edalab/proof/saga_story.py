@@ -24,11 +24,15 @@ class SagaStory:
         self.subject: str | None = keyed and keyed.subject
         self._key = keyed and type(keyed.data).__declared__.key
         self.outcomes: dict[int, NamedTuple] = {}  # what `outcome` found, by time
-        self.rounds: list[tuple[SagaStep, SagaStep]] = []  # (a later step, the earlier one that it led to again)
+        self.rounds: list[
+            tuple[SagaStep, SagaStep]
+        ] = []  # (a later step, the earlier one that it led to again)
         self._steps: list[SagaStep] = []
         self._named: dict[str, SagaStep] = {}  # by the types of messages that stand for them
         self._owner: dict[str, SagaStep | None] = {}  # id of a message -> the step it belongs to
-        self._awaited: dict[tuple, SagaStep] = {}  # (service, cause) -> the step that its handler asked for last
+        self._awaited: dict[
+            tuple, SagaStep
+        ] = {}  # (service, cause) -> the step that its handler asked for last
 
     @property
     def title(self) -> str:
@@ -36,7 +40,11 @@ class SagaStory:
         if self.subject is None:
             return f"Saga {self.correlation}"
         noun = self._key.removesuffix("_id").replace("_", " ").strip()
-        return self.subject if self.subject.startswith(noun) else f"{noun[:1].upper()}{noun[1:]} {self.subject}"
+        return (
+            self.subject
+            if self.subject.startswith(noun)
+            else f"{noun[:1].upper()}{noun[1:]} {self.subject}"
+        )
 
     @cached_property
     def steps(self) -> list[SagaStep]:
@@ -45,7 +53,9 @@ class SagaStory:
         ends = {self._owner.get(self.saga.envelope(number).id) for number in self.saga.ends}
         for step in list(self._steps):
             step.settles = step in ends
-            target = next((word[0] for name in step.names if (word := self.saga.word(name))[0]), None)
+            target = next(
+                (word[0] for name in step.names if (word := self.saga.word(name))[0]), None
+            )
             if target:
                 step.undoes = self._named.get(target) or self._never_done(target, step)
                 step.undoes.undone_by.append(step)
@@ -68,7 +78,10 @@ class SagaStory:
     @cached_property
     def states(self) -> dict[SagaStep, list[State]]:
         """The states that each step went through."""
-        return {step: list(dict.fromkeys(step.state(m.time) for m in step.moments)) for step in self.steps}
+        return {
+            step: list(dict.fromkeys(step.state(m.time) for m in step.moments))
+            for step in self.steps
+        }
 
     @property
     def end(self) -> int:
@@ -102,18 +115,30 @@ class SagaStory:
             step.refusals.append(number)
             step.cause = step.cause or envelope.causation
             self._owner[envelope.id] = step
-            if not self.saga.word(name)[3] or step is self._command_of(number) and self._tells_how_it_ended(step, envelope):
+            if (
+                not self.saga.word(name)[3]
+                or step is self._command_of(number)
+                and self._tells_how_it_ended(step, envelope)
+            ):
                 step.closed |= self.saga.word(name)[3]
                 return
         step = self._command_of(number)
         if step is not None and self._tells_how_it_ended(step, envelope):
             if step.before is None and len(step.names) == 1 and not self.saga.word(name)[1]:
-                step.name = name  # the client's command, and the fact with which all begins, are one
+                step.name = (
+                    name  # the client's command, and the fact with which all begins, are one
+                )
             step.also(name, self.saga.word(name)[2])
             self._named[name] = step
         else:
-            if self.saga.word(name)[3] and self._steps and envelope.causation in self._steps[-1].causes(self.record.journal):
-                before = self._steps[-1]  # one handler tells of its own step, and then that it was the last one
+            if (
+                self.saga.word(name)[3]
+                and self._steps
+                and envelope.causation in self._steps[-1].causes(self.record.journal)
+            ):
+                before = self._steps[
+                    -1
+                ]  # one handler tells of its own step, and then that it was the last one
             step = self._step(name, said.service, before, number)
             step.said.append(number)
         self._owner[envelope.id] = step
@@ -128,14 +153,18 @@ class SagaStory:
 
     def _cause(self, number: int) -> str | None:
         home = self.record.within.get(number)
-        return self.record.journal[number].envelope.causation or (home.envelope.id if home else None)
+        return self.record.journal[number].envelope.causation or (
+            home.envelope.id if home else None
+        )
 
     def _hear_command(self, number: int, before: SagaStep | None) -> SagaStep | None:
         said = self.record.journal[number]
         name = said.envelope.type
         takers = [handler.service for handler in self.record.system.handlers(name)]
         if said.service in takers and name not in self.saga.parts:
-            return before  # a service reminds itself: no step, but what it leads to follows `before`
+            return (
+                before  # a service reminds itself: no step, but what it leads to follows `before`
+            )
         step = self._step(name, takers[0] if takers else said.envelope.topic, before, number)
         step.event = False
         step.said.append(number)
@@ -161,7 +190,11 @@ class SagaStory:
         step = self._owner.get(said.envelope.causation)
         if step is None or step.event or step.service != said.service:
             return None
-        return step if any(self.record.journal[n].envelope.id == said.envelope.causation for n in step.said) else None
+        return (
+            step
+            if any(self.record.journal[n].envelope.id == said.envelope.causation for n in step.said)
+            else None
+        )
 
     def _tells_how_it_ended(self, step: SagaStep, envelope: Envelope) -> bool:
         """Whether an event only says how a step ended, in whose handling it is said; else it is a step of its own, such as
@@ -170,8 +203,15 @@ class SagaStory:
         if not (compensates or final or settles):
             return True
         ids = {self.record.journal[number].envelope.id for number in step.said}
-        handlings = [h for id in ids for h in self.record.by_message.get(id, ()) if h.service == envelope.source]
-        return {other.type for h in handlings for other in self.record.said_in(h)} == {envelope.type}
+        handlings = [
+            h
+            for id in ids
+            for h in self.record.by_message.get(id, ())
+            if h.service == envelope.source
+        ]
+        return {other.type for h in handlings for other in self.record.said_in(h)} == {
+            envelope.type
+        }
 
     def _never_done(self, name: str, compensation: SagaStep) -> SagaStep:
         step = self._named[name] = SagaStep(name, "?", None, compensation.first)
@@ -183,25 +223,43 @@ class SagaStory:
         """A service that never got done with an event of this saga, and so said nothing, is where it stands still. If all
         that went well, and yet the saga never ended, it is the one that handled the last event and said nothing."""
         journal, record = self.record.journal, self.record
-        told = {(step.service, id) for step in self._steps if step.event for id in step.causes(journal)}
-        told |= {(home.service, home.envelope.id) for n in self._said if (home := record.within.get(n))}
+        told = {
+            (step.service, id) for step in self._steps if step.event for id in step.causes(journal)
+        }
+        told |= {
+            (home.service, home.envelope.id) for n in self._said if (home := record.within.get(n))
+        }
         quiet = []
         for number in self._said:
             envelope = journal[number].envelope
             if isinstance(envelope.data, Command | Query) or journal[number].fault in UNSENT:
                 continue
-            for service in dict.fromkeys(handler.service for handler in record.system.handlers(envelope.type)):
-                again = [other for other in self._owner if record.fact[other] == record.fact[envelope.id]]
+            for service in dict.fromkeys(
+                handler.service for handler in record.system.handlers(envelope.type)
+            ):
+                again = [
+                    other for other in self._owner if record.fact[other] == record.fact[envelope.id]
+                ]
                 if any((service, other) in told for other in again):
                     continue
                 told.add((service, envelope.id))
-                handlings = [h for other in again for h in record.by_message.get(other, ()) if h.service == service]
+                handlings = [
+                    h
+                    for other in again
+                    for h in record.by_message.get(other, ())
+                    if h.service == service
+                ]
                 if any(handling.finished for handling in handlings):
                     quiet.append((service, number))
                 elif (service, envelope.id) in record.given_up or self.ended:
                     self._stands_still(service, number)
         turned_back = any(step.undoes or step.refusals or step.unheard for step in self._steps)
-        if quiet and self.ended and not turned_back and not any(step.settles for step in self._steps):
+        if (
+            quiet
+            and self.ended
+            and not turned_back
+            and not any(step.settles for step in self._steps)
+        ):
             self._stands_still(*quiet[-1])
 
     def _stands_still(self, service: str, number: int) -> None:

@@ -29,7 +29,9 @@ def sagas(record: Handlings, words: Vocabulary, begins: str | None = None) -> li
     for known_words, known_begins, found in known:
         if known_begins == begins and known_words == words:
             return found
-    parts = set(words) | {target for word in words.values() for target in word[:2] if target} | {begins}
+    parts = (
+        set(words) | {target for word in words.values() for target in word[:2] if target} | {begins}
+    )
     sagas: dict[str, Saga] = {}
     home: dict[str, str] = {}
     of_key: dict[str | None, str] = {}
@@ -55,7 +57,9 @@ def sagas(record: Handlings, words: Vocabulary, begins: str | None = None) -> li
     return found
 
 
-def _home(record: Handlings, envelope: Envelope, home: dict[str, str], of_key: dict[str | None, str]) -> str:
+def _home(
+    record: Handlings, envelope: Envelope, home: dict[str, str], of_key: dict[str | None, str]
+) -> str:
     """The story that a new one goes on with, or its own."""
     story = envelope.correlation
     earlier = of_key.get(envelope.subject) if envelope.subject is not None else None
@@ -64,5 +68,10 @@ def _home(record: Handlings, envelope: Envelope, home: dict[str, str], of_key: d
     if earlier is None:
         return story
     root, first = record.messages.get(story), record.messages.get(earlier)
-    likewise = root is not None and first is not None and root.type == first.type and root.source == "client"
+    likewise = (
+        root is not None
+        and first is not None
+        and root.type == first.type
+        and root.source == "client"
+    )
     return story if likewise and not says_the_same(root, first) else earlier

@@ -6,4 +6,16 @@ from .possible import possible
 from .simulate import simulate
 from .world import World
 
-__all__ = ["ACTIONS", "Fault", "Faults", "Window", "World", "cut", "parse_plan", "pause", "points", "possible", "simulate"]
+__all__ = [
+    "ACTIONS",
+    "Fault",
+    "Faults",
+    "Window",
+    "World",
+    "cut",
+    "parse_plan",
+    "pause",
+    "points",
+    "possible",
+    "simulate",
+]

@@ -12,7 +12,9 @@ MOST_WAITS = 100_000  # actions, ticks apart, while nothing happens
 MOST_BUSY_TICKS = 10_000  # ticks that did something when nothing but ticks was left
 BY_HANDLING = 10_000  # messages and notes; this and the next grow with `max_steps`
 BY_STORY = 50_000  # messages with one beginning; or by the ticks of one service
-_LOOK = 20_000  # steps or actions between two looks, so that a look costs nothing in the run's hot loop
+_LOOK = (
+    20_000  # steps or actions between two looks, so that a look costs nothing in the run's hot loop
+)
 
 
 class Budget:
@@ -26,7 +28,9 @@ class Budget:
         self.by_handling, self.by_story = int(BY_HANDLING * share), int(BY_STORY * share)
         self.happened, self.quiet_since = -1, 0
         self.counted = 0  # how much of the record is in these:
-        self.handlings: Counter = Counter()  # (service, id of the message it handles): messages and notes
+        self.handlings: Counter = (
+            Counter()
+        )  # (service, id of the message it handles): messages and notes
         self.stories: Counter = Counter()  # correlation: messages
 
     def look(self) -> None:
@@ -37,7 +41,9 @@ class Budget:
             more = "give `until=`, or a larger max_steps= if that is meant"
             world.endless(f"{self.last_step()}; over max_steps={self.max_steps:,} steps; {more}")
         self._look_for_waits(actions)
-        said = [(node.minted + node.notes, node) for node in (world.client, *world.services.values())]
+        said = [
+            (node.minted + node.notes, node) for node in (world.client, *world.services.values())
+        ]
         if said[0][0] > self.by_workload:
             world.endless(
                 f"the workload goes on and on, over {self.by_workload:,} messages and notes; let its loop end, "
@@ -61,7 +67,12 @@ class Budget:
     def _look_for_messages(self) -> None:
         record, start = self.world.record, self.counted
         self.counted = len(record)
-        rows = zip(record[start + 1 :: WIDTH], record[start + 2 :: WIDTH], record[start + 3 :: WIDTH], strict=True)
+        rows = zip(
+            record[start + 1 :: WIDTH],
+            record[start + 2 :: WIDTH],
+            record[start + 3 :: WIDTH],
+            strict=True,
+        )
         for step, (service, _), envelope in rows:
             if step in ("publish", "ask"):
                 self.handlings[service, envelope.causation] += 1
@@ -73,14 +84,14 @@ class Budget:
                 self._endless_handling(service, id)
         for service, node in self.world.services.items():
             if self.handlings[service, None] > self.by_story and node.ticks:
-                what = (
-                    f"{service}.{' and '.join(node.ticks)} always has something to do, over {self.by_story:,} messages"
-                )
+                what = f"{service}.{' and '.join(node.ticks)} always has something to do, over {self.by_story:,} messages"
                 self.world.endless(f"the tick {what}; let it find nothing to do, or give `until=`")
         for id, number in self.stories.most_common(1):
             if number > self.by_story:
                 types = ", ".join(
-                    dict.fromkeys(e.type for e in record[3::WIDTH] if e is not None and e.correlation == id)
+                    dict.fromkeys(
+                        e.type for e in record[3::WIDTH] if e is not None and e.correlation == id
+                    )
                 )
                 self.world.endless(
                     f"{id} set off over {self.by_story:,} messages, each caused by another ({types}); find the handler that "
@@ -93,7 +104,9 @@ class Budget:
         handler = self.world.services[service].handler(handled.type)
         name = f"{service}.{handler.name}" if handler else service
         said = [
-            e for step, e in zip(record[1::WIDTH], record[3::WIDTH]) if step in ("publish", "ask") and e.causation == id
+            e
+            for step, e in zip(record[1::WIDTH], record[3::WIDTH])
+            if step in ("publish", "ask") and e.causation == id
         ]
         what = f", the last {said[-1].type} {said[-1].id}" if said else ""
         self.world.endless(
@@ -104,7 +117,9 @@ class Budget:
     def stand_still(self) -> None:
         """Time does not pass."""
         world = self.world
-        what = f"{self.running()} for no time, over {MOST_AT_ONCE:,} actions at {world.now / 1000:g} s"
+        what = (
+            f"{self.running()} for no time, over {MOST_AT_ONCE:,} actions at {world.now / 1000:g} s"
+        )
         world.endless(f"{what}; sleep, or let the loop end")
 
     def last_step(self) -> str:

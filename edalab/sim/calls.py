@@ -16,7 +16,6 @@ class Killed(BaseException):
     """Unwinds the handler of a replica that has crashed. Never seen by a learner's `except Exception`."""
 
 
-
 class Call:
     """Something that takes time: made by a method of the context, begun when it is awaited."""
 
@@ -44,7 +43,9 @@ class Call:
         if ctx._transaction is None:
             return self._waiting()
         if self.waits:
-            raise ctx._refuse(f"awaits {self} inside a transaction, which locks the database meanwhile; end the `with` first")
+            raise ctx._refuse(
+                f"awaits {self} inside a transaction, which locks the database meanwhile; end the `with` first"
+            )
         if len(ctx._world.record) > ctx._world.budget.values:  # here the run's loop has no say
             ctx._world.budget.look()
         self.begin()
@@ -106,7 +107,17 @@ class Publish(Call):
             if fault is not None or replica.node.cut:
                 self._struck(fault, takes)
                 return
-        world.record += (world.now, "publish", replica.actor, envelope, None, None, None, None, None)
+        world.record += (
+            world.now,
+            "publish",
+            replica.actor,
+            envelope,
+            None,
+            None,
+            None,
+            None,
+            None,
+        )
         heappush(world.agenda, (world.now + takes, next(world.number), self._arrive, None))
 
     def _varied(self, replica) -> int:
@@ -155,7 +166,9 @@ class Publish(Call):
 
     def __repr__(self) -> str:
         data = self.message.data if isinstance(self.message, Envelope) else self.message
-        return f"ctx.{'send' if isinstance(data, Command) else 'publish'}({type(data).__name__}(...))"
+        return (
+            f"ctx.{'send' if isinstance(data, Command) else 'publish'}({type(data).__name__}(...))"
+        )
 
 
 class Ask(Call):
@@ -179,10 +192,14 @@ class Ask(Call):
         world = ctx._world
         self.handler = world.answerer(self.question)
         cls = type(self.question)
-        self.envelope = world.mint(ctx, self.question, self.handler.service, cls.__name__, cls.__declared__.key)
+        self.envelope = world.mint(
+            ctx, self.question, self.handler.service, cls.__name__, cls.__declared__.key
+        )
         self.open = True
         fault = ctx._reach("ask", self.envelope.type)
-        world.row("ask", ctx._replica.actor, self.envelope, None, None, None, fault and fault.do, None)
+        world.row(
+            "ask", ctx._replica.actor, self.envelope, None, None, None, fault and fault.do, None
+        )
         if fault is not None and fault.do == "crash":
             ctx._crash(fault)
             return
@@ -201,7 +218,11 @@ class Ask(Call):
         node = world.services[self.handler.service]
         replica = node.next_up()
         if replica is None or node.cut or self.ctx._replica.node.cut:
-            why = f"{node.name} was down" if replica is None else f"{(node if node.cut else self.ctx._replica.node).name} was cut off"
+            why = (
+                f"{node.name} was down"
+                if replica is None
+                else f"{(node if node.cut else self.ctx._replica.node).name} was cut off"
+            )
             world.row("lost", (node.name, 1), self.envelope, None, None, None, None, why)
             return
         ctx = replica.context(self, self.envelope)
@@ -228,7 +249,9 @@ class Ask(Call):
             what = f"answers {shown(answer)}, which no message could carry; answer data: numbers, texts, lists"
             raise ctx._refuse(what) from None
         if isinstance(answer, set | frozenset):
-            raise ctx._refuse(f"answers a {type(answer).__name__}, whose order differs from run to run; answer sorted(...)")
+            raise ctx._refuse(
+                f"answers a {type(answer).__name__}, whose order differs from run to run; answer sorted(...)"
+            )
         fault = ctx._reach("reply", self.envelope.type, vain=node.cut)
         does = fault.do if fault is not None else "cut" if node.cut else None
         ctx._row("reply", does, told)
@@ -251,7 +274,16 @@ class Ask(Call):
             return
         cut = ctx._replica.node.cut
         detail = "cut off" if cut else "too late" if not self.open else answer[1]
-        ctx._world.row("answer", ctx._replica.actor, self.envelope, None, None, None, "cut" if cut else None, detail)
+        ctx._world.row(
+            "answer",
+            ctx._replica.actor,
+            self.envelope,
+            None,
+            None,
+            None,
+            "cut" if cut else None,
+            detail,
+        )
         if self.open and not cut:
             self.open = False
             self.timer.cancel()
@@ -261,7 +293,9 @@ class Ask(Call):
         ctx = self.ctx
         if self.open and not ctx._dead:
             self.open = False
-            ctx._world.row("timeout", ctx._replica.actor, self.envelope, None, None, None, None, None)
+            ctx._world.row(
+                "timeout", ctx._replica.actor, self.envelope, None, None, None, None, None
+            )
             ctx._resume(Unanswered(self.handler.service, self.envelope.type, self.timeout / 1000))
 
     def __repr__(self) -> str:

@@ -14,7 +14,9 @@ def channel_for(world, cls: type[Message]):
         if not handlers:
             raise world.refuse(unhandled(system, cls))
         if topic is None:
-            return _kept(world, f"{handlers[0].service}.commands", lambda name: WorkQueue(world, name, None))
+            return _kept(
+                world, f"{handlers[0].service}.commands", lambda name: WorkQueue(world, name, None)
+            )
         if topic not in system.queues:
             raise world.refuse(Unknown("queue", topic, system.queues))
     name = topic or cls.__name__
@@ -27,7 +29,9 @@ def channel_for(world, cls: type[Message]):
 def unhandled(system, cls: type[Message]) -> Misuse:
     """The error for a command or query that no service takes: it lists those that are taken."""
     kind, word = (Command, "handles") if issubclass(cls, Command) else (Query, "answers")
-    taken = [h.type for s in system.services.values() for h in s.handlers.values() if h.kind is kind]
+    taken = [
+        h.type for s in system.services.values() for h in s.handlers.values() if h.kind is kind
+    ]
     name = cls.__name__
     return Misuse(
         f"no service {word} {name}; declare one with @service.{word}({name}). "

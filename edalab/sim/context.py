@@ -6,7 +6,15 @@ from inspect import iscoroutine
 from random import Random
 from typing import Any
 
-from ..errors import HandlerFailed, Misuse, PublishFailed, Unanswered, shortened, shown, without_addresses
+from ..errors import (
+    HandlerFailed,
+    Misuse,
+    PublishFailed,
+    Unanswered,
+    shortened,
+    shown,
+    without_addresses,
+)
 from ..history import Failure
 from ..model import Command, Envelope, Event, Message, Query
 from .budget import MOST_ATTEMPTS
@@ -28,7 +36,9 @@ def _explain(error: AttributeError) -> None:
     elif isinstance(error.obj, Transaction):
         error.args = (f"a transaction has no {error.name!r}; it has execute, executemany",)
     elif read_only := re.match(r"property '(\w+)' of 'Context' object has no setter", str(error)):
-        error.args = (f"ctx.{read_only[1]} cannot be set; keep things in ctx.state['name'] or in ctx.database",)
+        error.args = (
+            f"ctx.{read_only[1]} cannot be set; keep things in ctx.state['name'] or in ctx.database",
+        )
 
 
 class Context:
@@ -45,7 +55,9 @@ class Context:
         self._envelope = envelope
         self._epoch = epoch
         self._transaction = None
-        self._unawaited = None  # the last call made and not yet awaited; each knows the one before it
+        self._unawaited = (
+            None  # the last call made and not yet awaited; each knows the one before it
+        )
         self._dead = False
 
     # -- what a handler calls
@@ -60,12 +72,18 @@ class Context:
     def send(self, command: Command, after: float = 0) -> "Publish":
         """Send a command to the queue of the service that handles it, to arrive in `after` seconds: a durable timer.
         Raises PublishFailed."""
-        return Publish(self, self._publishable(command, Command, "send"), milliseconds(after, "send(after=)"))
+        return Publish(
+            self, self._publishable(command, Command, "send"), milliseconds(after, "send(after=)")
+        )
 
     def ask(self, question: Query | Command, timeout: float = 1.0) -> "Ask":
         """Ask a service and wait for its answer, at most `timeout` seconds. Raises Unanswered."""
         if not isinstance(question, Query | Command):
-            hint = f"make one: {shown(question)}(...)" if isinstance(question, type) else "an event is published"
+            hint = (
+                f"make one: {shown(question)}(...)"
+                if isinstance(question, type)
+                else "an event is published"
+            )
             raise self._refuse(f"asks {shown(question)}; a query or a command can be asked, {hint}")
         return Ask(self, question, milliseconds(timeout, "ask(timeout=)"))
 
@@ -78,13 +96,24 @@ class Context:
         self._alive()
         self._replica.node.notes += 1
         text = without_addresses(str(text))
-        self._world.row("note", self._replica.actor, self._envelope, None, self._offset, self._attempt, None, text)
+        self._world.row(
+            "note",
+            self._replica.actor,
+            self._envelope,
+            None,
+            self._offset,
+            self._attempt,
+            None,
+            text,
+        )
 
     def envelope(self, event: Event | Command) -> Envelope:
         """The event in an envelope, its id and correlation fixed: what an outbox stores."""
         self._alive()
         if not isinstance(event, Event | Command):
-            raise self._refuse(f"wants an envelope for {shown(event)}; events and commands have one")
+            raise self._refuse(
+                f"wants an envelope for {shown(event)}; events and commands have one"
+            )
         channel, type_name, key = self._world.route(type(event))
         return self._world.mint(self, event, channel.name, type_name, key)
 
@@ -134,7 +163,9 @@ class Context:
         world = self._world
         fault = self._reach_here("handle")
         if self._attempt is not None and self._attempt > MOST_ATTEMPTS:
-            world.endless(f"{self._envelope.type} {self._envelope.id} came to {self._where()} over {MOST_ATTEMPTS:,} times")
+            world.endless(
+                f"{self._envelope.type} {self._envelope.id} came to {self._where()} over {MOST_ATTEMPTS:,} times"
+            )
         if fault is not None:
             if fault.do == "crash":
                 self._replica.crash(fault)
@@ -147,7 +178,9 @@ class Context:
         """Run the handler."""
         self._handler = handler
         data = self._envelope.data
-        arguments = () if data is None else (data if data.__shared__ else data.model_copy(deep=True),)
+        arguments = (
+            () if data is None else (data if data.__shared__ else data.model_copy(deep=True),)
+        )
         if handler.takes_ctx:
             arguments += (self,)
         if handler.is_async:
@@ -173,7 +206,11 @@ class Context:
             self._replica.held.append((self._resume, value))
             return
         try:
-            call = self._coroutine.throw(value) if value.__class__ in _RAISED else self._coroutine.send(value)
+            call = (
+                self._coroutine.throw(value)
+                if value.__class__ in _RAISED
+                else self._coroutine.send(value)
+            )
         except StopIteration as stop:
             self._ended(None, stop.value)
         except Killed:
@@ -183,7 +220,9 @@ class Context:
         except Exception as error:
             self._ended(error)
         else:
-            if self._dead or self._world.misuse:  # killed or refused, and swallowed by a bare `except`
+            if (
+                self._dead or self._world.misuse
+            ):  # killed or refused, and swallowed by a bare `except`
                 self._close()
                 if self._world.misuse:
                     raise self._world.misuse
@@ -192,7 +231,9 @@ class Context:
             else:
                 self._close()
                 if isinstance(call, Call):
-                    raise self._refuse(f"awaits {call} of another message's ctx; use the ctx that came with this message")
+                    raise self._refuse(
+                        f"awaits {call} of another message's ctx; use the ctx that came with this message"
+                    )
                 raise self._refuse(
                     f"awaits {shown(call)}, which is not of this world (is it asyncio's?); await ctx.sleep, ctx.publish, "
                     "ctx.send, ctx.ask or an `async def` of your own that does"
@@ -202,7 +243,11 @@ class Context:
         """The handler returned or raised; what it returned is published before it counts as handled."""
         if self._dead:
             return
-        if error is None and result is None and self._unawaited is self._transaction is self._world.misuse is None:
+        if (
+            error is None
+            and result is None
+            and self._unawaited is self._transaction is self._world.misuse is None
+        ):
             self._source.handled(self, None)
             return
         if isinstance(error, Misuse):
@@ -215,7 +260,9 @@ class Context:
             raise self._refuse("ended inside a transaction; write `with ctx.database as db:`")
         if iscoroutine(result):
             result.close()
-            raise self._refuse(f"returned a coroutine that nobody awaits: write `return await {result.__name__}(...)`")
+            raise self._refuse(
+                f"returned a coroutine that nobody awaits: write `return await {result.__name__}(...)`"
+            )
         if isinstance(error, AttributeError):
             _explain(error)
         if isinstance(error, RuntimeError) and "event loop" in str(error):
@@ -246,7 +293,11 @@ class Context:
     def _reach(self, step: str, message: str, confirms: bool = True, vain: bool = False):
         """What strikes at a point of this service, reached now, or None."""
         node = self._replica.node
-        return self._world.plan.strike(node.name, step, message, confirms, vain) if node.faulty else None
+        return (
+            self._world.plan.strike(node.name, step, message, confirms, vain)
+            if node.faulty
+            else None
+        )
 
     def _reach_here(self, step: str):
         """The same for a step of this very handling, with its row."""
@@ -264,7 +315,11 @@ class Context:
     def _failure(self, step: str, error: Exception, more: str = "") -> None:
         """The handler raised: what follows is told by `step`."""
         name = self._handler.name if self._handler else self._coroutine.__name__
-        self._world.failures.append(Failure(self._world.now, self._replica.service, name, self._envelope, self._attempt, error))
+        self._world.failures.append(
+            Failure(
+                self._world.now, self._replica.service, name, self._envelope, self._attempt, error
+            )
+        )
         self._row(step, None, f"{type(error).__name__}: {without_addresses(str(error))}{more}")
 
     def _crash(self, fault) -> None:
@@ -289,10 +344,14 @@ class Context:
                 coroutine.close()
             except (Exception, Killed):
                 pass  # a learner's `finally` may complain: the process it ran in is gone
-        self._refuse("goes on when its replica has crashed, as a bare `except:` keeps it alive; write `except Exception:`")
+        self._refuse(
+            "goes on when its replica has crashed, as a bare `except:` keeps it alive; write `except Exception:`"
+        )
         told, sys.unraisablehook = sys.unraisablehook, lambda _: None
         try:
-            coroutine = self._coroutine = None  # Python would say once more that it cannot be closed
+            coroutine = self._coroutine = (
+                None  # Python would say once more that it cannot be closed
+            )
         finally:
             sys.unraisablehook = told
 
@@ -306,7 +365,9 @@ class Context:
 
     def _forgot(self, call: Call) -> Misuse:
         if self._handler is not None and not self._handler.is_async:
-            return self._refuse(f"is a plain `def` and cannot await {call}; return the message, or write `async def`")
+            return self._refuse(
+                f"is a plain `def` and cannot await {call}; return the message, or write `async def`"
+            )
         return self._refuse(f"forgot to await: `await {call}`")
 
     def _check_unawaited(self, call: Call) -> None:
@@ -318,7 +379,9 @@ class Context:
             raise self._forgot(self._unawaited)
 
     def _exits(self) -> Misuse:
-        return self._refuse("calls sys.exit(), exit() or quit(), which would end the notebook; `return`, or raise an exception")
+        return self._refuse(
+            "calls sys.exit(), exit() or quit(), which would end the notebook; `return`, or raise an exception"
+        )
 
     def _need_service(self, what: str) -> None:
         if self._replica.service == "client":
@@ -344,7 +407,10 @@ class Context:
         if isinstance(message, Envelope):
             return message
         right = {Event: "await ctx.publish", Command: "await ctx.send", Query: "await ctx.ask"}
-        hint = next((f"{right[k]}({type(message).__name__}(...))" for k in right if isinstance(message, k)), None)
+        hint = next(
+            (f"{right[k]}({type(message).__name__}(...))" for k in right if isinstance(message, k)),
+            None,
+        )
         if isinstance(message, type) and issubclass(message, Message):
             hint = f"make one: {message.__name__}(...)"
         elif isinstance(message, list | tuple):
@@ -352,5 +418,9 @@ class Context:
         elif message is None:
             hint = "was a `return` forgotten where it is made?"
         else:
-            hint = f"declare a class for it: class SomethingHappened({kind.__name__})" if hint is None else f"write `{hint}`"
+            hint = (
+                f"declare a class for it: class SomethingHappened({kind.__name__})"
+                if hint is None
+                else f"write `{hint}`"
+            )
         raise self._refuse(f"{does} {shown(message)}, which is no {kind.__name__.lower()}; {hint}")

@@ -5,9 +5,15 @@ from functools import lru_cache
 
 from ..errors import Misuse, SaveFailed, listed, shown
 
-_SHAPING = {*range(sqlite3.SQLITE_CREATE_INDEX, sqlite3.SQLITE_CREATE_VIEW + 1), sqlite3.SQLITE_ALTER_TABLE}
+_SHAPING = {
+    *range(sqlite3.SQLITE_CREATE_INDEX, sqlite3.SQLITE_CREATE_VIEW + 1),
+    sqlite3.SQLITE_ALTER_TABLE,
+}
 _SHAPING |= set(range(sqlite3.SQLITE_DROP_INDEX, sqlite3.SQLITE_DROP_VIEW + 1))
-_LOOK, _MOST = 1_000_000, 50  # instructions of SQLite between two looks, and looks in one transaction
+_LOOK, _MOST = (
+    1_000_000,
+    50,
+)  # instructions of SQLite between two looks, and looks in one transaction
 _ENDING = (sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_SAVEPOINT)
 
 
@@ -48,7 +54,9 @@ class Database:
 
     def tables(self) -> list[str]:
         """The names of its tables."""
-        rows = self.connection.execute("select name from sqlite_master where type = 'table' order by rowid")
+        rows = self.connection.execute(
+            "select name from sqlite_master where type = 'table' order by rowid"
+        )
         return [name for (name,) in rows if not name.startswith("sqlite_")]
 
     def readable(self) -> sqlite3.Connection:
@@ -95,7 +103,12 @@ class Database:
         return f"; tables of {self.service}: {listed(tables) if tables else 'none, give the service a schema='}"
 
     def _columns(self, table: str) -> list[str]:
-        return [name for (name,) in self.connection.execute("select name from pragma_table_info(?)", (table,))]
+        return [
+            name
+            for (name,) in self.connection.execute(
+                "select name from pragma_table_info(?)", (table,)
+            )
+        ]
 
 
 @lru_cache(maxsize=64)
@@ -119,7 +132,9 @@ class Transaction:
         ctx = self._ctx
         ctx._alive()
         if ctx._transaction is not None:
-            raise ctx._refuse("opens a transaction inside another; one `with ctx.database` at a time")
+            raise ctx._refuse(
+                "opens a transaction inside another; one `with ctx.database` at a time"
+            )
         connection = self._database.connection
         self._database.transact("begin immediate")
         self._changes = connection.total_changes
@@ -136,7 +151,9 @@ class Transaction:
             if connection.in_transaction:  # SQLite itself has rolled back what it interrupted
                 self._database.transact("rollback ")
             if self._database.looks > _MOST:
-                ctx._world.endless(f"a statement in SQL of {ctx._where()} goes on and on; let it find an end")
+                ctx._world.endless(
+                    f"a statement in SQL of {ctx._where()} goes on and on; let it find an end"
+                )
             return False
         wrote = self._database.shaped or connection.total_changes != self._changes
         fault = ctx._reach_here("save") if wrote else None
@@ -177,7 +194,9 @@ class Transaction:
     def _check_open(self, word: str) -> None:
         self._ctx._alive()
         if self._ctx._transaction is not self:
-            raise self._ctx._refuse(f"calls database.{word} outside a transaction; write `with ctx.database as db:` around it")
+            raise self._ctx._refuse(
+                f"calls database.{word} outside a transaction; write `with ctx.database as db:` around it"
+            )
 
     def _refused(self, *_):
         raise self._ctx._refuse(
@@ -187,7 +206,9 @@ class Transaction:
     commit = rollback = executescript = _refused
 
     def _by_with(self, *_):
-        raise self._ctx._refuse("opens the database in another way; write `with ctx.database as db:`")
+        raise self._ctx._refuse(
+            "opens the database in another way; write `with ctx.database as db:`"
+        )
 
     __call__ = __aenter__ = __aexit__ = __await__ = _by_with
 

@@ -37,15 +37,25 @@ class Fault:
         parts = self.at.split(".") if isinstance(self.at, str) else []
         if len(parts) != 3:
             if isinstance(self.do, str) and "." in self.do:
-                hint = f"put the text {self.do!r} into faults= as it is" if " " in self.do else "the action comes first"
-                raise Misuse(f"Fault takes an action and a point, Fault('crash', at='payments.commit.OrderPlaced'); {hint}")
-            raise Misuse(f"a fault point reads service.step.Message, such as payments.commit.OrderPlaced, not {shown(self.at)}")
+                hint = (
+                    f"put the text {self.do!r} into faults= as it is"
+                    if " " in self.do
+                    else "the action comes first"
+                )
+                raise Misuse(
+                    f"Fault takes an action and a point, Fault('crash', at='payments.commit.OrderPlaced'); {hint}"
+                )
+            raise Misuse(
+                f"a fault point reads service.step.Message, such as payments.commit.OrderPlaced, not {shown(self.at)}"
+            )
         if parts[1] not in ACTIONS:
             raise Unknown("step", parts[1], ACTIONS)
         if self.do not in ACTIONS[parts[1]]:
             raise Unknown("action", self.do, ACTIONS[parts[1]], f" at {parts[1]}")
         if isinstance(self.nth, bool) or not isinstance(self.nth, int) or self.nth < 1:
-            raise Misuse(f"{self.do} {self.at}: nth= counts from 1 in whole numbers, not {shown(self.nth)}")
+            raise Misuse(
+                f"{self.do} {self.at}: nth= counts from 1 in whole numbers, not {shown(self.nth)}"
+            )
         if self.seconds is not None:
             if self.do not in ("delay", "crash"):
                 raise Misuse(f"{self.do} {self.at}: seconds= goes with delay and crash only")
@@ -57,7 +67,9 @@ class Fault:
         return tuple(self.at.split("."))
 
     def __str__(self) -> str:
-        return f"{self.do} {self.at} #{self.nth}" + (f" for {self.seconds:g} s" if self.seconds is not None else "")
+        return f"{self.do} {self.at} #{self.nth}" + (
+            f" for {self.seconds:g} s" if self.seconds is not None else ""
+        )
 
     def __repr__(self) -> str:  # a list of faults prints as it can be pasted into `simulate`
         return repr(str(self))
@@ -76,15 +88,21 @@ class Faults:
     def __post_init__(self):
         for name, rate in vars(self).items():
             if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
-                raise Misuse(f"Faults({name}=) takes a rate from 0 to 1 (0.1 is one in ten), not {shown(rate)}")
+                raise Misuse(
+                    f"Faults({name}=) takes a rate from 0 to 1 (0.1 is one in ten), not {shown(rate)}"
+                )
 
     def __repr__(self) -> str:
-        return f"Faults({', '.join(f'{name}={rate:g}' for name, rate in vars(self).items() if rate)})"
+        return (
+            f"Faults({', '.join(f'{name}={rate:g}' for name, rate in vars(self).items() if rate)})"
+        )
 
     def strikes(self, seed: int, point: tuple[str, str, str], action: str, nth: int) -> bool:
         """Whether this decision falls: it has one fixed number, so a higher rate keeps all that a lower one struck."""
         text = f"{seed} {'.'.join(point)} {action} {nth}".encode()
-        return int.from_bytes(blake2b(text, digest_size=6).digest(), "big") < self.rate(action) * (1 << 48)
+        return int.from_bytes(blake2b(text, digest_size=6).digest(), "big") < self.rate(action) * (
+            1 << 48
+        )
 
     def rate(self, action: str) -> float:
         return self.drop if action == "lose" else getattr(self, action)
@@ -102,9 +120,15 @@ class Window:
 
     def __post_init__(self):
         if not isinstance(self.service, str):
-            raise Misuse(f"{self.do} takes the name of a service, such as 'payments', not {shown(self.service)}")
-        if self.replica is not None and (isinstance(self.replica, bool) or not isinstance(self.replica, int)):
-            raise Misuse(f"{self.do} {self.service}: replica= takes a number from 1, not {shown(self.replica)}")
+            raise Misuse(
+                f"{self.do} takes the name of a service, such as 'payments', not {shown(self.service)}"
+            )
+        if self.replica is not None and (
+            isinstance(self.replica, bool) or not isinstance(self.replica, int)
+        ):
+            raise Misuse(
+                f"{self.do} {self.service}: replica= takes a number from 1, not {shown(self.replica)}"
+            )
         what = f"{self.do}({self.service!r}, {shown(self.start)}, {shown(self.end)})"
         if milliseconds(self.start, what) >= milliseconds(self.end, what):
             raise Misuse(f"{what} takes a start before its end")
@@ -131,7 +155,9 @@ def parse(text: str) -> Fault | Window:
     """A fault from its text form."""
     if match := _TEXT.fullmatch(text.strip()):
         do, service, step, message, nth, seconds = match.groups()
-        return Fault(do, f"{service}.{step}.{message}", int(nth or 1), _number(seconds) if seconds else None)
+        return Fault(
+            do, f"{service}.{step}.{message}", int(nth or 1), _number(seconds) if seconds else None
+        )
     if match := _WINDOW.fullmatch(text.strip()):
         do, service, replica, start, end = match.groups()
         if do == "pause":
@@ -139,7 +165,9 @@ def parse(text: str) -> Fault | Window:
         return cut(service, _number(start), _number(end))
     parts = [part.strip() for part in text.split(",")]
     if len(parts) > 1 and all(_TEXT.fullmatch(part) or _WINDOW.fullmatch(part) for part in parts):
-        raise Misuse(f"{shown(text, 60)} is {len(parts)} faults: put ; between them, or write a list with a text for each")
+        raise Misuse(
+            f"{shown(text, 60)} is {len(parts)} faults: put ; between them, or write a list with a text for each"
+        )
     raise Misuse(
         f"{shown(text)} is no fault; write 'crash payments.commit.OrderPlaced #2', "
         "'delay orders.publish.OrderPlaced #1 for 2 s', 'pause payments from 1 s to 3 s' or 'cut payments from 1 s to 3 s'"
@@ -150,7 +178,9 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise Misuse(f"{text!r} is no number of seconds; write for 2 s, or from 1 s to 3 s") from None
+        raise Misuse(
+            f"{text!r} is no number of seconds; write for 2 s, or from 1 s to 3 s"
+        ) from None
 
 
 def points(system: System) -> list[tuple[str, str, str]]:
@@ -185,10 +215,14 @@ class Plan:
         try:
             given = [parse(f) if isinstance(f, str) else f for f in faults]
         except TypeError:
-            raise Misuse(f"faults= takes a list of faults, not {shown(faults)}; faults=[] for none") from None
+            raise Misuse(
+                f"faults= takes a list of faults, not {shown(faults)}; faults=[] for none"
+            ) from None
         self.seed = seed
         self.exact: dict[tuple, dict[int, list[Fault]]] = {}
-        self.random: dict[str, list[tuple[str, Faults]]] = {}  # by step: the actions that have a rate
+        self.random: dict[
+            str, list[tuple[str, Faults]]
+        ] = {}  # by step: the actions that have a rate
         self.windows: list[Window] = []
         self.counts: dict[tuple, int] = {}
         self.struck: list[Fault | Window] = []
@@ -204,7 +238,9 @@ class Plan:
                 _check_window(fault, system)
                 self.windows.append(fault)
             else:
-                raise Misuse(f"faults= takes Fault, its text, Faults, pause and cut, not {shown(fault)}")
+                raise Misuse(
+                    f"faults= takes Fault, its text, Faults, pause and cut, not {shown(fault)}"
+                )
         self.given = given
 
     def concerns(self, service: str) -> bool:
@@ -213,7 +249,9 @@ class Plan:
             return True
         return any(point[0] == service for point in self.exact)
 
-    def strike(self, service: str, step: str, message: str, confirms: bool = True, vain: bool = False) -> Fault | None:
+    def strike(
+        self, service: str, step: str, message: str, confirms: bool = True, vain: bool = False
+    ) -> Fault | None:
         """What strikes at this point, reached now once more. `confirms`: the topic's, for a publish. `vain`: the step will
         have no effect anyway (cut off, fenced), so that nothing but a crash can strike."""
         point = service, step, message
@@ -282,14 +320,22 @@ def _is_point(system: System, service: str, step: str, message: str) -> bool:
     if declared is None:
         return False
     types = message_types() if system.queues and step in ("ack", "commit") else {}
-    handlers = (handler for (handled, _), handler in declared.handlers.items() if handled == message)
+    handlers = (
+        handler for (handled, _), handler in declared.handlers.items() if handled == message
+    )
     return any(step in _consumer_steps(system, handler, types) for handler in handlers) or (
         step in ("handle", "save") and any(tick.name == message for tick in declared.ticks.values())
     )
 
 
 def _a(cls: type) -> str:
-    return "an event" if issubclass(cls, Event) else "a command" if issubclass(cls, Command) else "a query"
+    return (
+        "an event"
+        if issubclass(cls, Event)
+        else "a command"
+        if issubclass(cls, Command)
+        else "a query"
+    )
 
 
 def _check_window(window: Window, system: System) -> None:
@@ -301,4 +347,6 @@ def _check_window(window: Window, system: System) -> None:
         raise Unknown("service", window.service, system.services)
     replicas = system.services[window.service].replicas
     if window.replica is not None and not 1 <= window.replica <= replicas:
-        raise Misuse(f"{window}: {window.service} has {replicas} replica{'s' if replicas > 1 else ''}, counted from 1")
+        raise Misuse(
+            f"{window}: {window.service} has {replicas} replica{'s' if replicas > 1 else ''}, counted from 1"
+        )

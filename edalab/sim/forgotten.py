@@ -6,7 +6,10 @@ from types import CoroutineType
 
 from .context import Context
 
-_RUNNING = (Context._resume.__code__, Context._run.__code__)  # the frames below which a learner's code runs
+_RUNNING = (
+    Context._resume.__code__,
+    Context._run.__code__,
+)  # the frames below which a learner's code runs
 _warned = None  # what Python did about it
 
 
@@ -24,7 +27,11 @@ def _dropped(coroutine: CoroutineType) -> None:
         frame = frame.f_back
     ctx = frame and frame.f_locals["self"]
     arguments = coroutine.cr_frame.f_locals.values() if coroutine.cr_frame else ()
-    left_over = any(isinstance(a, Context) and a._world is not ctx._world for a in arguments) if ctx else True
+    left_over = (
+        any(isinstance(a, Context) and a._world is not ctx._world for a in arguments)
+        if ctx
+        else True
+    )
     if left_over:  # not of a run, or of an earlier one and collected only now
         _warned(coroutine)
     else:

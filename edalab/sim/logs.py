@@ -79,7 +79,9 @@ class Reader:
         self.again = False  # it shall be handed over once more
 
     def lag(self) -> int:
-        return sum(1 for envelope in self.records[self.committed :] if self.node.handler(envelope.type))
+        return sum(
+            1 for envelope in self.records[self.committed :] if self.node.handler(envelope.type)
+        )
 
     # -- ownership
 
@@ -93,7 +95,9 @@ class Reader:
                 self.moves = True
                 return
             detail = f"{self.log.name} partition {self.partition} from replica {self.owner.number}"
-            self.node.world.row("takeover", target.actor, None, self.partition, self.committed, None, None, detail)
+            self.node.world.row(
+                "takeover", target.actor, None, self.partition, self.committed, None, None, detail
+            )
             if self in self.owner.waiting:
                 self.owner.waiting.remove(self)
             self.owner = target
@@ -141,7 +145,9 @@ class Reader:
         ctx._envelope = envelope = self.records[offset]
         ctx._attempt = attempt = self.attempts.pop(offset, 0) + 1 if self.attempts else 1
         at_most_once = handler.delivery == "at-most-once"
-        if self.fetch_time and not self.node.faulty and not at_most_once:  # nothing can strike: two steps at once
+        if (
+            self.fetch_time and not self.node.faulty and not at_most_once
+        ):  # nothing can strike: two steps at once
             now, actor, partition = world.now, replica.actor, self.partition
             world.record += (
                 now, "deliver", actor, envelope, partition, offset, attempt, None, None,
@@ -196,7 +202,9 @@ class Reader:
         if fault.do == "drop":
             self.drops += 1
             if self.drops > MOST_ATTEMPTS:
-                world.endless(f"{ctx._envelope.type} to {self.node.name} is dropped again and again, over {MOST_ATTEMPTS:,} times")
+                world.endless(
+                    f"{ctx._envelope.type} to {self.node.name} is dropped again and again, over {MOST_ATTEMPTS:,} times"
+                )
             world.at(world.now + REFETCH - DELIVER, self._offer_again, self.epoch)
         else:
             self.fetch_time = 0
@@ -256,7 +264,9 @@ class Reader:
         vain = "fenced" if fenced else "cut" if self.node.cut else None
         fault = ctx._reach("commit", ctx._envelope.type, vain=vain is not None)
         does = fault.do if fault is not None else vain
-        ctx._row("commit", does, "refused: its partition has a new owner" if does == "fenced" else None)
+        ctx._row(
+            "commit", does, "refused: its partition has a new owner" if does == "fenced" else None
+        )
         if does == "crash":
             ctx._replica.crash(fault)
             return

@@ -126,7 +126,9 @@ class Replica:
             self.silent_since = world.now
         if self.session is not None:
             self.session.cancel()
-        self.session = world.timer(SESSION - min(SESSION, world.now - self.silent_since), self._expired)
+        self.session = world.timer(
+            SESSION - min(SESSION, world.now - self.silent_since), self._expired
+        )
 
     def _expired(self, _) -> None:
         self.session = None
@@ -170,7 +172,9 @@ class Node:
         self.notes = 0
         self.cut = False
         self.cut_until = 0
-        self.replicas = [Replica(self, n + 1) for n in range(declaration.replicas if declaration else 1)]
+        self.replicas = [
+            Replica(self, n + 1) for n in range(declaration.replicas if declaration else 1)
+        ]
         self.readers: list = []  # its positions in the logs
         self.queues: list = []  # the queues it consumes
         self.turn = 0
@@ -191,7 +195,9 @@ class Node:
     @property
     def lag(self) -> int:
         """Messages in logs and queues that it has not yet committed or acknowledged."""
-        return sum(reader.lag() for reader in self.readers) + sum(queue.lag(self) for queue in self.queues)
+        return sum(reader.lag() for reader in self.readers) + sum(
+            queue.lag(self) for queue in self.queues
+        )
 
     @property
     def in_flight(self) -> list[Envelope]:
@@ -200,7 +206,12 @@ class Node:
 
     def handling(self) -> list[Context]:
         """The contexts of what it is handling."""
-        return [ctx for replica in self.replicas for ctx in replica.in_flight() if ctx._handler is not None]
+        return [
+            ctx
+            for replica in self.replicas
+            for ctx in replica.in_flight()
+            if ctx._handler is not None
+        ]
 
     @property
     def database(self) -> Database:
@@ -227,7 +238,9 @@ class Node:
             return self._handlers[type_name]
         except KeyError:
             handlers = [h for (handled, _), h in self._declared.items() if handled == type_name]
-            self._handlers[type_name] = handler = handlers[0] if len(handlers) == 1 else _in_turn(handlers)
+            self._handlers[type_name] = handler = (
+                handlers[0] if len(handlers) == 1 else _in_turn(handlers)
+            )
             return handler
 
     def new_id(self) -> str:
@@ -287,8 +300,6 @@ class Node:
         return f"<{self.name}: {'up' if self.up else 'down'}, lag {self.lag}, {len(self.in_flight)} in flight>"
 
 
-
-
 def _in_turn(handlers: list[Handler]) -> Handler | None:
     """One handler that runs several, and returns what all of them return."""
     if not handlers:
@@ -299,7 +310,9 @@ def _in_turn(handlers: list[Handler]) -> Handler | None:
         for handler in handlers:
             result = handler.function(event, ctx) if handler.takes_ctx else handler.function(event)
             result = await result if handler.is_async else result
-            messages += result if isinstance(result, list | tuple) else [] if result is None else [result]
+            messages += (
+                result if isinstance(result, list | tuple) else [] if result is None else [result]
+            )
         return messages
 
     names = " and ".join(handler.name for handler in handlers)

@@ -27,5 +27,7 @@ def parse_plan(text: str) -> list[Fault | Faults | Window]:
 def _read(part: ast.expr) -> Fault | Faults | Window:
     if isinstance(part, ast.Call):
         values = [ast.literal_eval(value) for value in part.args]
-        return _CALLS[part.func.id](*values, **{word.arg: ast.literal_eval(word.value) for word in part.keywords})
+        return _CALLS[part.func.id](
+            *values, **{word.arg: ast.literal_eval(word.value) for word in part.keywords}
+        )
     return parse(ast.literal_eval(part))

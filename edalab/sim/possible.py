@@ -3,7 +3,10 @@
 from ..history import WIDTH, Run
 from .faults import ACTIONS, Fault
 
-_OF_CLIENT = ("duplicate", "delay")  # people do press twice; the rest of the outside world is not ours to break
+_OF_CLIENT = (
+    "duplicate",
+    "delay",
+)  # people do press twice; the rest of the outside world is not ours to break
 
 
 def possible(run: Run, after: Fault | None = None) -> list[Fault]:
@@ -30,5 +33,9 @@ def _actions(run: Run, service: str, step: str, envelope) -> tuple[str, ...]:
         return tuple(action for action in ACTIONS[step] if action in _OF_CLIENT)
     if step == "publish":
         topic = run.system.topics.get(envelope.topic)
-        return tuple(action for action in ACTIONS[step] if action != "lose" or topic is not None and not topic.confirms)
+        return tuple(
+            action
+            for action in ACTIONS[step]
+            if action != "lose" or topic is not None and not topic.confirms
+        )
     return ACTIONS[step]

@@ -71,7 +71,9 @@ class WorkQueue:
             if replica.node.handler(item.envelope.type):
                 self.ready.remove(item)
                 self.turn = (self.consumers.index(replica) + 1) % len(self.consumers)
-                if self.ready and self not in replica.waiting:  # there is more, for when it is free again
+                if (
+                    self.ready and self not in replica.waiting
+                ):  # there is more, for when it is free again
                     replica.waiting.append(self)
                 ctx = replica.context(self, item.envelope)
                 ctx._item = item
@@ -89,7 +91,9 @@ class WorkQueue:
         if ctx._dead:
             return
         replica, item = ctx._replica, ctx._item
-        if item.done or not replica.able:  # acknowledged meanwhile, or out of reach: another may have it
+        if (
+            item.done or not replica.able
+        ):  # acknowledged meanwhile, or out of reach: another may have it
             replica.release(ctx)
             self._back(item)
             return
@@ -106,7 +110,11 @@ class WorkQueue:
             item.attempt -= 1
             item.delayed = True
             after = DELAY if fault.seconds is None else milliseconds(fault.seconds, "delay")
-            self.world.at(self.world.now + after - DELIVER if after > DELIVER else self.world.now, self._back, item)
+            self.world.at(
+                self.world.now + after - DELIVER if after > DELIVER else self.world.now,
+                self._back,
+                item,
+            )
             replica.release(ctx)
             return
         if does == "drop" and at_most_once:
@@ -142,7 +150,10 @@ class WorkQueue:
         self._done(item)
 
     def _limit(self, item: Item) -> int:
-        return self.max_attempts or self.world.services[item.actor[0]].handler(item.envelope.type).max_attempts
+        return (
+            self.max_attempts
+            or self.world.services[item.actor[0]].handler(item.envelope.type).max_attempts
+        )
 
     def _done(self, item: Item) -> None:
         item.done = True
@@ -195,7 +206,9 @@ class WorkQueue:
 
     def _release(self, ctx) -> None:
         ctx._replica.release(ctx)
-        if ctx._again:  # the broker hands the same message out once more, whatever became of the first
+        if (
+            ctx._again
+        ):  # the broker hands the same message out once more, whatever became of the first
             again = Item(ctx._envelope, ctx._item.attempt)
             self.open[again] = None
             self._back(again)

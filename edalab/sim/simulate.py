@@ -39,7 +39,9 @@ def simulate(
     if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
         raise Misuse(f"max_steps= takes a whole number from 1, not {shown(max_steps)}")
     _check_workload(workload)
-    faults = list(faults) if isinstance(faults, Iterable) and not isinstance(faults, str) else faults
+    faults = (
+        list(faults) if isinstance(faults, Iterable) and not isinstance(faults, str) else faults
+    )
     frozen = system.frozen()
     watch()
 
@@ -103,18 +105,30 @@ def _check_same(first: list, again: list) -> None:
 
 def _check_workload(workload: object) -> None:
     if not callable(workload):
-        kind = "a coroutine already begun: pass the function, without ()" if inspect.iscoroutine(workload) else shown(workload)
+        kind = (
+            "a coroutine already begun: pass the function, without ()"
+            if inspect.iscoroutine(workload)
+            else shown(workload)
+        )
         if inspect.iscoroutine(workload):
             workload.close()
-        raise Misuse(f"a workload is a function `async def {getattr(workload, '__name__', 'orders')}(ctx)`, not {kind}")
+        raise Misuse(
+            f"a workload is a function `async def {getattr(workload, '__name__', 'orders')}(ctx)`, not {kind}"
+        )
     name = getattr(workload, "__name__", "workload")
     function = workload
     while hasattr(function, "func"):
         function = function.func
-    if not inspect.iscoroutinefunction(function) and not inspect.iscoroutinefunction(getattr(function, "__call__", None)):
+    if not inspect.iscoroutinefunction(function) and not inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)
+    ):
         if inspect.isasyncgenfunction(function):
-            raise Misuse(f"the workload {name} has a `yield`: it publishes with `await ctx.publish(...)`")
-        raise Misuse(f"the workload {name} is no coroutine; write `async def {name.strip('<>')}(ctx):`")
+            raise Misuse(
+                f"the workload {name} has a `yield`: it publishes with `await ctx.publish(...)`"
+            )
+        raise Misuse(
+            f"the workload {name} is no coroutine; write `async def {name.strip('<>')}(ctx):`"
+        )
     try:
         inspect.signature(workload).bind(None)
     except TypeError:

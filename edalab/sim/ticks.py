@@ -42,7 +42,18 @@ class Ticking:
         self.before = world.happened()
         world.tick_rows += 1
         name, service = self.tick.name, self.tick.service
-        envelope = Envelope(f"{service}.{name}-{self.ran}", name, None, service, None, None, world.now, None, None, 0)
+        envelope = Envelope(
+            f"{service}.{name}-{self.ran}",
+            name,
+            None,
+            service,
+            None,
+            None,
+            world.now,
+            None,
+            None,
+            0,
+        )
         ctx = replica.context(self, envelope)
         self.running = True
         replica.running[ctx] = None
@@ -62,7 +73,9 @@ class Ticking:
         self.running = False
         self.failures += 1
         if self.failures > MOST_ATTEMPTS:
-            self.world.endless(f"the tick {self.tick.service}.{self.tick.name} crashes every time, over {MOST_ATTEMPTS:,} times")
+            self.world.endless(
+                f"the tick {self.tick.service}.{self.tick.name} crashes every time, over {MOST_ATTEMPTS:,} times"
+            )
 
     def _ended(self, ctx) -> None:
         world = self.world
@@ -74,4 +87,6 @@ class Ticking:
         elif len(world.agenda) == world.cancelled:
             world.busy_ticks += 1
             if world.busy_ticks > MOST_BUSY_TICKS:
-                world.endless(f"the tick {self.tick.service}.{self.tick.name} always has something to do; give `until=`")
+                world.endless(
+                    f"the tick {self.tick.service}.{self.tick.name} always has something to do; give `until=`"
+                )

@@ -72,7 +72,9 @@ class World:
         self.exact = seed == 0  # latencies are the named constants
         self.now = 0
         self.agenda: list[tuple] = []  # (time, number, action, argument)
-        self.background: list[tuple] = []  # ticks and windows to come: they do not keep the run alive
+        self.background: list[
+            tuple
+        ] = []  # ticks and windows to come: they do not keep the run alive
         self.number = count()
         self.cancelled = 0
         self.record: list = []  # flat, WIDTH values a step: a tuple a step costs half as much memory again, and twice the time
@@ -83,13 +85,21 @@ class World:
         self.channels: dict[str, Any] = {}
         self.unheard: dict[str, int] = {}  # events that went to nobody, by type
         self.client = Node(self, "client", None)
-        self.services = Nodes((name, Node(self, name, service)) for name, service in system.services.items())
-        self.ticks = [Ticking(self, tick) for service in system.services.values() for tick in service.ticks.values()]
+        self.services = Nodes(
+            (name, Node(self, name, service)) for name, service in system.services.items()
+        )
+        self.ticks = [
+            Ticking(self, tick)
+            for service in system.services.values()
+            for tick in service.ticks.values()
+        ]
         self.tick_rows = self.busy_ticks = 0
         self.workload: Context | None = None
         self.budget: Budget | None = None
         for window in plan.windows:
-            heappush(self.background, (round(window.start * 1000), next(self.number), self._open, window))
+            heappush(
+                self.background, (round(window.start * 1000), next(self.number), self._open, window)
+            )
 
     def begin(self, workload) -> None:
         """Let the outside world play its part."""
@@ -141,7 +151,9 @@ class World:
                 continue
             if time != self.now:
                 if time > until:
-                    heappush(heap, (time, number, action, argument))  # still to come: the run did not end by itself
+                    heappush(
+                        heap, (time, number, action, argument)
+                    )  # still to come: the run did not end by itself
                     self.now = until
                     break
                 if len(record) > values or number > actions:
@@ -168,7 +180,11 @@ class World:
     def _open(self, window: Window) -> None:
         node, until = self.services[window.service], round(window.end * 1000)
         target = node if window.do == "cut" else node.replicas[window.replica - 1]
-        begin, end = (target.begin_cut, target.end_cut) if window.do == "cut" else (target.pause, target.resume)
+        begin, end = (
+            (target.begin_cut, target.end_cut)
+            if window.do == "cut"
+            else (target.pause, target.resume)
+        )
         if begin(until):
             self.plan.struck.append(window)
             self.at(until, end, None)
@@ -186,7 +202,9 @@ class World:
         self.types[cls.__name__] = cls
         return Route(channel_for(self, cls), cls.__name__, cls.__declared__.key)
 
-    def mint(self, ctx: Context, message: Message, topic: str, type_name: str, key: str | None) -> Envelope:
+    def mint(
+        self, ctx: Context, message: Message, topic: str, type_name: str, key: str | None
+    ) -> Envelope:
         """A message in a fresh envelope, caused by the message being handled."""
         node = ctx._replica.node
         node.minted = number = node.minted + 1
@@ -196,12 +214,27 @@ class World:
             message = self._carried(ctx, message)
         cause = ctx._envelope
         if cause is None or cause.data is None:  # the client or a tick begins a story
-            return Envelope(id, type_name, message, node.name, subject, topic, self.now, id, None, 0)
+            return Envelope(
+                id, type_name, message, node.name, subject, topic, self.now, id, None, 0
+            )
         depth = cause.depth + 1
         if depth > DEEPEST:
             chain = f"{cause.type} causes {type_name}"
-            self.endless(f"{chain} (in {ctx._where()}), a chain of over {DEEPEST:,} messages, each caused by the one before")
-        return Envelope(id, type_name, message, node.name, subject, topic, self.now, cause.correlation, cause.id, depth)
+            self.endless(
+                f"{chain} (in {ctx._where()}), a chain of over {DEEPEST:,} messages, each caused by the one before"
+            )
+        return Envelope(
+            id,
+            type_name,
+            message,
+            node.name,
+            subject,
+            topic,
+            self.now,
+            cause.correlation,
+            cause.id,
+            depth,
+        )
 
     def _carried(self, ctx: Context, message: Message) -> Message:
         """A copy of a message that could be changed in place, and whose fields may hold anything."""

@@ -50,7 +50,9 @@ def as_of(
     sight = whole if known is None else whole.as_known(known)
     name = getattr(fold, "__name__", "").replace("_", " ").strip()
     about = f"{stream or 'all streams'}, {name if name and name != '<lambda>' else 'state'}"
-    return Picture(_Draft(sight, whole, known, _window(whole.facts, since, until), cursor, width).scene(about))
+    return Picture(
+        _Draft(sight, whole, known, _window(whole.facts, since, until), cursor, width).scene(about)
+    )
 
 
 def _drawn(fold: Callable, value: Callable | None) -> Callable[[Any], Any]:
@@ -62,14 +64,27 @@ def _drawn(fold: Callable, value: Callable | None) -> Callable[[Any], Any]:
             plain = state if value is None else value(state)
         except Exception as error:
             what = f"value= raised {type(error).__name__} ({error}) for the state {shown(state)}"
-            raise Misuse(f"{what}; it is asked about the state before the first event, too") from None
+            raise Misuse(
+                f"{what}; it is asked about the state before the first event, too"
+            ) from None
         plain = plain.value if isinstance(plain, Enum) else plain
         if isinstance(plain, bool):
             return "yes" if plain else "no"
-        if plain is None or isinstance(plain, str) or isinstance(plain, Real | Decimal) and abs(plain) < 1e300:
+        if (
+            plain is None
+            or isinstance(plain, str)
+            or isinstance(plain, Real | Decimal)
+            and abs(plain) < 1e300
+        ):
             return plain
-        what = f"a state of {name} is {shown(state)}" if value is None else f"value= returned {shown(plain)}"
-        raise Misuse(f"{what}, and a line is drawn of a number or a text; say what to draw of it: value=lambda state: …")
+        what = (
+            f"a state of {name} is {shown(state)}"
+            if value is None
+            else f"value= returned {shown(plain)}"
+        )
+        raise Misuse(
+            f"{what}, and a line is drawn of a number or a text; say what to draw of it: value=lambda state: …"
+        )
 
     return drawn
 
@@ -89,9 +104,21 @@ def _window(facts: list[StoredEvent], since: Any, until: Any) -> tuple[int, int]
 class _Draft:
     """Lays out one picture. `whole` is what is known now: the picture keeps its measures when `sight` knows less."""
 
-    def __init__(self, sight: Hindsight, whole: Hindsight, known: int | None, window: tuple[int, int], cursor: Any, width: int):
+    def __init__(
+        self,
+        sight: Hindsight,
+        whole: Hindsight,
+        known: int | None,
+        window: tuple[int, int],
+        cursor: Any,
+        width: int,
+    ):
         self.sight, self.whole, self.known, self.window = sight, whole, known, window
-        values = [change.value for hindsight in (whole, sight) for change in (*hindsight.was, *hindsight.believed)]
+        values = [
+            change.value
+            for hindsight in (whole, sight)
+            for change in (*hindsight.was, *hindsight.believed)
+        ]
         values = [whole.first, *values]
         texts = list(dict.fromkeys(value for value in values if isinstance(value, str)))
         if texts and any(value is not None and not isinstance(value, str) for value in values):
@@ -102,14 +129,27 @@ class _Draft:
             raise Misuse(f"{what}; say what to draw: value=lambda state: …")
         height = max(60, 34 * (len(texts) - 1)) if texts else HEIGHT
         self.plane = plane = Plane(values, window, 68 if cursor is not None else 50, height, width)
-        self.moments = [at for fact in whole.facts for at in (fact.happened_at, fact.recorded_at) if window[0] <= at <= window[1]]
+        self.moments = [
+            at
+            for fact in whole.facts
+            for at in (fact.happened_at, fact.recorded_at)
+            if window[0] <= at <= window[1]
+        ]
         self.calendar = Calendar(self.moments or window)
         self.end = window[1] if known is None else min(max(known, window[0]), window[1])
         self.drawing = Scene(width, 0, axis=plane)
-        self.room = Room(self.drawing, (plane.left + 2, plane.top - 18, width - 2, plane.bottom + 2))
-        self.cursor = None if cursor is None else self._stands(moment(cursor, "cursor=", bound=True))
-        said_ = sorted([*(self.moments or window), *(at for at in (known, self.cursor) if at is not None)])
-        self.calendar.one_year = said_[-1] - said_[0] < 365 * DAY  # what was asked for may be far from all that happened
+        self.room = Room(
+            self.drawing, (plane.left + 2, plane.top - 18, width - 2, plane.bottom + 2)
+        )
+        self.cursor = (
+            None if cursor is None else self._stands(moment(cursor, "cursor=", bound=True))
+        )
+        said_ = sorted(
+            [*(self.moments or window), *(at for at in (known, self.cursor) if at is not None)]
+        )
+        self.calendar.one_year = (
+            said_[-1] - said_[0] < 365 * DAY
+        )  # what was asked for may be far from all that happened
         self.told = ""
 
     def _stands(self, at: int) -> int:
@@ -119,16 +159,34 @@ class _Draft:
 
     def scene(self, about: str) -> Scene:
         scene, plane, sight = self.drawing, self.plane, self.sight
-        what = ": what it was, and what it was believed to be" if self.known is None else self._as_known()
+        what = (
+            ": what it was, and what it was believed to be"
+            if self.known is None
+            else self._as_known()
+        )
         title = shorten(clean(about + what), scene.width - 4, 14, True)
         scene.labels.append(Label(2, 14, title, "title"))
         plane.draw_grid(scene, self.calendar)
         if self.end < self.window[1]:
             x = plane.x(self.end)
-            scene.lanes.append(Box(x, plane.top - 10, plane.right - x, plane.bottom - plane.top + 10, "unknown", "not known yet"))
+            scene.lanes.append(
+                Box(
+                    x,
+                    plane.top - 10,
+                    plane.right - x,
+                    plane.bottom - plane.top + 10,
+                    "unknown",
+                    "not known yet",
+                )
+            )
         self._areas()
-        for kind, name, changes in (("was", "by when it happened", sight.was), ("believed", "as it was believed", sight.believed)):
-            scene.traces += plane.steps(sight.first, [(change.at, change.value) for change in changes], self.end, kind, name)
+        for kind, name, changes in (
+            ("was", "by when it happened", sight.was),
+            ("believed", "as it was believed", sight.believed),
+        ):
+            scene.traces += plane.steps(
+                sight.first, [(change.at, change.value) for change in changes], self.end, kind, name
+            )
         for trace in scene.traces:
             self.room.cross(trace)
         marked = Marked(sight, plane, self.calendar, self.window)
@@ -152,7 +210,9 @@ class _Draft:
             drawn = max(right, left + 1)
             top, bottom = sorted((plane.y(was), plane.y(believed)))
             tip = f"{self.calendar.words(start)} to {self.calendar.words(end)}: {self._both(was, believed)}"
-            self.drawing.spans.append(Box(left, top, max(1, right - left), bottom - top, "wrong", tip))
+            self.drawing.spans.append(
+                Box(left, top, max(1, right - left), bottom - top, "wrong", tip)
+            )
 
     def _cursor(self) -> None:
         plane, words, at = self.plane, self.calendar.words(self.cursor), self.cursor
@@ -167,7 +227,9 @@ class _Draft:
             self.told = f"{said(was)}{self._as_known()}"
         self.room.cursor.append(line.extent())
         y = (plane.y(was) + plane.y(believed)) // 2
-        self.room.put(self.told, "at cursor", x, y + 11) or self.room.put(self.told, "at cursor", x, plane.top)
+        self.room.put(self.told, "at cursor", x, y + 11) or self.room.put(
+            self.told, "at cursor", x, plane.top
+        )
 
     def _as_known(self) -> str:
         return "" if self.known is None else f", as known {self.calendar.on(self.known)}"
@@ -182,18 +244,28 @@ class _Draft:
         below the picture stays where it is when a learner goes through time."""
         scene, y = self.drawing, self.plane.bottom + 38
         rows = self._explained(self.sight, marked, grey=self.end < self.window[1])
-        most = self._explained(self.whole, Marked(self.whole, self.plane, self.calendar, self.window), grey=self.cursor is not None)
+        most = self._explained(
+            self.whole,
+            Marked(self.whole, self.plane, self.calendar, self.window),
+            grey=self.cursor is not None,
+        )
         for number, row in enumerate(rows):
             for x, kind, words in row:
                 if kind:
-                    scene.traces.append(Trace((x - 34, y + 18 * number, x - 6, y + 18 * number), kind))
+                    scene.traces.append(
+                        Trace((x - 34, y + 18 * number, x - 6, y + 18 * number), kind)
+                    )
                 scene.labels.append(Label(x, y + 18 * number, words, "caption"))
         scene.height = y + 18 * (max(len(rows), len(most)) - 1) + 12
 
-    def _explained(self, sight: Hindsight, marked: Marked, grey: bool) -> list[list[tuple[int, str, str]]]:
+    def _explained(
+        self, sight: Hindsight, marked: Marked, grey: bool
+    ) -> list[list[tuple[int, str, str]]]:
         """Rows of words: where each stands, and the line that it explains."""
         left, right = self.plane.left, self.plane.right
-        wrong = [one for one in sight.wrong if one.start < self.window[1] and self.window[0] < one.end]
+        wrong = [
+            one for one in sight.wrong if one.start < self.window[1] and self.window[0] < one.end
+        ]
         legend = [("was", "by when it happened" + (self._as_known() or ", as known now"))]
         legend += [("believed", "at each moment, what was believed at that moment")] * bool(wrong)
         rows, x = [[]], left
@@ -203,17 +275,28 @@ class _Draft:
             rows[-1].append((x + 34, kind, words))
             x += 34 + text_width(words, 11) + 22
         shaded = any(one.was is not None and one.believed is not None for one in wrong)
-        words = ["shaded: what a report made in between got wrong"] * shaded + marked.captions() + ["grey: not known yet"] * grey
+        words = (
+            ["shaded: what a report made in between got wrong"] * shaded
+            + marked.captions()
+            + ["grey: not known yet"] * grey
+        )
         return rows + [[(left, "", line)] for line in wrapped(words, " · ", right - left)]
 
     def _say(self, about: str, marked: Marked) -> None:
         """What the picture shows, in one line, and for those who cannot see it."""
         scene, sight, words = self.drawing, self.sight, self.calendar.words
-        parts = [counted(marked.shown, "event"), *([f"{len(marked.late)} recorded late"] if marked.late else [])]
+        parts = [
+            counted(marked.shown, "event"),
+            *([f"{len(marked.late)} recorded late"] if marked.late else []),
+        ]
         parts.append(f"{said(sight.at(self.end)[0])} at the end")
         if worst := sight.worst(*self.window):
             start, end, was, believed = worst
-            both = f"believed {said(believed)} where it was {said(was)}" if self.known is None else self._both(was, believed)
+            both = (
+                f"believed {said(believed)} where it was {said(was)}"
+                if self.known is None
+                else self._both(was, believed)
+            )
             parts.append(f"{both} from {words(start)} to {words(end)}")
         else:
             parts.append("never believed otherwise")

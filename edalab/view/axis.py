@@ -10,7 +10,26 @@ from .text import seconds
 
 HOP = 16  # px that a gap between two instants has at least, where there is room
 CUT = 150  # px of a gap that is cut short, at most
-_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 60_000, 300_000, 600_000, 3_600_000)
+_STEPS = (
+    1,
+    2,
+    5,
+    10,
+    20,
+    50,
+    100,
+    200,
+    500,
+    1000,
+    2000,
+    5000,
+    10_000,
+    20_000,
+    60_000,
+    300_000,
+    600_000,
+    3_600_000,
+)
 
 
 class Axis:
@@ -19,8 +38,12 @@ class Axis:
     def __init__(self, instants: dict[int, int], left: int, right: int):
         self.times = sorted(instants)
         rooms = [instants[time] for time in self.times]
-        self.shrunk = min(1.0, 0.6 * (right - left) / (sum(rooms) or 1))  # how much of what they need the instants get
-        widths, cut, self.scale, self.stretched = _widths(self.times, right - left - sum(rooms) * self.shrunk)
+        self.shrunk = min(
+            1.0, 0.6 * (right - left) / (sum(rooms) or 1)
+        )  # how much of what they need the instants get
+        widths, cut, self.scale, self.stretched = _widths(
+            self.times, right - left - sum(rooms) * self.shrunk
+        )
         self.starts: dict[int, float] = {}  # x at which each instant begins
         self.ends: dict[int, float] = {}  # and at which what it needs by itself ends
         self.cuts: list[tuple[int, int, int, int]] = []  # x from, x to, ms from, ms to
@@ -30,7 +53,9 @@ class Axis:
             x += rooms[number] * self.shrunk
             self.ends[time] = x
             if number in cut:
-                self.cuts.append((round(x), round(x + widths[number]), time, self.times[number + 1]))
+                self.cuts.append(
+                    (round(x), round(x + widths[number]), time, self.times[number + 1])
+                )
             x += widths[number] if number < len(widths) else 0
         self.end = round(x)
 
@@ -50,7 +75,10 @@ class Axis:
     def ticks(self) -> list[tuple[int, str]]:
         """Places for labels, with the words: round times, and where the axis goes on behind a cut."""
         first, last = self.times[0], self.times[-1]
-        step = next((step for step in _STEPS if step * self.scale >= 70 and (last - first) // step < 200), _STEPS[-1])
+        step = next(
+            (step for step in _STEPS if step * self.scale >= 70 and (last - first) // step < 200),
+            _STEPS[-1],
+        )
         times = (
             {first, last, *range(-(-first // step) * step, last + 1, step)}
             if (last - first) // step < 200
@@ -72,15 +100,25 @@ def _widths(times: list[int], room: float) -> tuple[list[float], set[int], float
     while True:
         width = max(2.5 * least, min(CUT, 0.4 * room / max(1, len(cut)))) if cut else 0.0
         scale, short = _scale(
-            sorted(gap for number, gap in enumerate(gaps) if number not in cut), room - width * len(cut), least
+            sorted(gap for number, gap in enumerate(gaps) if number not in cut),
+            room - width * len(cut),
+            least,
         )
         longest = by_length[len(cut)] if len(cut) < len(gaps) else None
-        if longest is None or short < len(gaps) / 5 or gaps[longest] * scale < max(1.2 * CUT, 0.16 * room):
+        if (
+            longest is None
+            or short < len(gaps) / 5
+            or gaps[longest] * scale < max(1.2 * CUT, 0.16 * room)
+        ):
             break  # nothing is squeezed, or no empty time takes much of the picture
-        if gaps[longest] < 4 * max((gap for gap in gaps if 2 * gap < gaps[longest]), default=gaps[longest]):
+        if gaps[longest] < 4 * max(
+            (gap for gap in gaps if 2 * gap < gaps[longest]), default=gaps[longest]
+        ):
             break  # it is not of another order than the rest
         cut.add(longest)
-    widths = [width if number in cut else max(least, scale * gap) for number, gap in enumerate(gaps)]
+    widths = [
+        width if number in cut else max(least, scale * gap) for number, gap in enumerate(gaps)
+    ]
     total = fsum(widths)  # not sum(): from Python 3.12 on that rounds in another way
     return [width * room / total for width in widths], cut, scale * room / total, short > 0
 

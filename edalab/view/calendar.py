@@ -8,10 +8,22 @@ from ..history.moments import as_datetime, moment
 _SECOND = 1_000_000  # µs
 _MINUTE, _HOUR, DAY = 60 * _SECOND, 3600 * _SECOND, 86_400 * _SECOND
 _VIRTUAL = moment(0, "")
-_MONTHS = "January February March April May June July August September October November December".split()
+_MONTHS = (
+    "January February March April May June July August September October November December".split()
+)
 # Each with about how long it is: the smallest that leaves room between the words is taken.
-_CLOCK = [n * _SECOND for n in (1, 2, 5, 10, 15, 30)] + [n * _MINUTE for n in (1, 2, 5, 10, 15, 30)] + [n * _HOUR for n in (1, 2, 3, 6, 12)]
-_DAYS = {1: range(1, 32), 2: range(1, 31, 2), 5: (1, 5, 10, 15, 20, 25), 10: (1, 10, 20), 15: (1, 15)}
+_CLOCK = (
+    [n * _SECOND for n in (1, 2, 5, 10, 15, 30)]
+    + [n * _MINUTE for n in (1, 2, 5, 10, 15, 30)]
+    + [n * _HOUR for n in (1, 2, 3, 6, 12)]
+)
+_DAYS = {
+    1: range(1, 32),
+    2: range(1, 31, 2),
+    5: (1, 5, 10, 15, 20, 25),
+    10: (1, 10, 20),
+    15: (1, 15),
+}
 _YEARS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
@@ -32,8 +44,14 @@ class Calendar:
         if self.virtual:
             return _seconds(at - _VIRTUAL)
         when = as_datetime(at)
-        day = f"{when.day} {_MONTHS[when.month - 1]}" if self.one_year else f"{_day(when)} {when.year}"
-        if not (self.clock or exactly) or (at + 1) % DAY == 0:  # the end of a day, as a date means it
+        day = (
+            f"{when.day} {_MONTHS[when.month - 1]}"
+            if self.one_year
+            else f"{_day(when)} {when.year}"
+        )
+        if (
+            not (self.clock or exactly) or (at + 1) % DAY == 0
+        ):  # the end of a day, as a date means it
             return day
         clock = _clock(when, self.seconds)
         return clock if self.one_day and not exactly else f"{day} {clock}"
@@ -56,7 +74,10 @@ class Calendar:
                 yield at, day if at % DAY == 0 else word if number else f"{day} {word}"
             return
         for number, (when, word) in enumerate(_date_ticks(start, end, room)):
-            yield moment(when, ""), word if number or word.endswith(str(when.year)) else f"{word} {when.year}"
+            yield (
+                moment(when, ""),
+                word if number or word.endswith(str(when.year)) else f"{word} {when.year}",
+            )
 
 
 def _seconds(at: int) -> str:

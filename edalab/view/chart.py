@@ -36,7 +36,10 @@ def chart(boxes: dict[str, tuple[str, list[str]]], edges: list[Edge], services: 
     words = {}
     for name, (kind, lines) in boxes.items():
         look = LABELS["node" if kind in _NODES else "channel"]
-        words[name] = [shorten(lines[0], 150, look.size, look.bold), *(shorten(line, 150, 10) for line in lines[1:])]
+        words[name] = [
+            shorten(lines[0], 150, look.size, look.bold),
+            *(shorten(line, 150, 10) for line in lines[1:]),
+        ]
     gaps: dict[int, int] = {}
     for edge in edges:
         low, high = sorted((depth[edge.source], depth[edge.target]))
@@ -45,15 +48,23 @@ def chart(boxes: dict[str, tuple[str, list[str]]], edges: list[Edge], services: 
     for upright in (False, True):
         nodes = {name: Node(depth[name], *_size(boxes[name][0], words[name])) for name in boxes}
         ends = [(nodes[edge.source], nodes[edge.target]) for edge in edges]
-        ways = place(list(nodes.values()), ends, dict.fromkeys(gaps, 36) if upright else gaps, upright)
-        if max(node.along + (node.h if upright else node.w) // 2 for node in nodes.values()) <= WIDEST - 2 * MARGIN:
+        ways = place(
+            list(nodes.values()), ends, dict.fromkeys(gaps, 36) if upright else gaps, upright
+        )
+        if (
+            max(node.along + (node.h if upright else node.w) // 2 for node in nodes.values())
+            <= WIDEST - 2 * MARGIN
+        ):
             break
     return _Chart(boxes, edges, words, nodes, ways, upright).scene
 
 
 def _size(kind: str, words: list[str]) -> tuple[int, int]:
     look = LABELS["node" if kind in _NODES else "channel"]
-    widths = [text_width(words[0], look.size, look.bold), *(text_width(word, 10) for word in words[1:])]
+    widths = [
+        text_width(words[0], look.size, look.bold),
+        *(text_width(word, 10) for word in words[1:]),
+    ]
     return max(30, *widths) + 22, (30 if look.bold else 24) + 13 * (len(words) - 1)
 
 
@@ -63,7 +74,9 @@ def _depths(boxes, edges: list[Edge], services: list[str]) -> dict[str, int]:
     for edge in edges:
         reached.setdefault(edge.source, []).append(edge.target)
     into = {edge.target for edge in edges}
-    first = ["client"] * ("client" in reached) + [name for name in services if name in reached and name not in into]
+    first = ["client"] * ("client" in reached) + [
+        name for name in services if name in reached and name not in into
+    ]
     depth: dict[str, int] = {}
     for start in [*first, *(name for name in services if name in reached)]:
         if start not in depth:
@@ -86,25 +99,45 @@ def _depths(boxes, edges: list[Edge], services: list[str]) -> dict[str, int]:
 class _Chart:
     """Draws placed nodes and ways into a scene."""
 
-    def __init__(self, boxes, edges: list[Edge], words, nodes: dict[str, Node], ways: list[list[Node]], upright: bool):
+    def __init__(
+        self,
+        boxes,
+        edges: list[Edge],
+        words,
+        nodes: dict[str, Node],
+        ways: list[list[Node]],
+        upright: bool,
+    ):
         self.upright = upright
         every = [node for way in ways for node in way] + list(nodes.values())
         across = max(node.across + (node.w if upright else node.h) // 2 for node in every)
         along = max(node.along + (node.h if upright else node.w) // 2 for node in every)
-        side = max([MARGIN, *(text_width(edge.text, 11, True) // 2 for edge in edges)]) if upright else MARGIN
+        side = (
+            max([MARGIN, *(text_width(edge.text, 11, True) // 2 for edge in edges)])
+            if upright
+            else MARGIN
+        )
         wide = across if upright else along
-        self.scene = scene = Scene(max(NARROWEST, wide + 2 * side), (along if upright else across) + 2 * MARGIN)
+        self.scene = scene = Scene(
+            max(NARROWEST, wide + 2 * side), (along if upright else across) + 2 * MARGIN
+        )
         self.left = (scene.width - wide) // 2
         for name, node in nodes.items():
             self._box(name, *boxes[name], words[name], node)
         self._arrows(edges, ways)
         kinds = {item.kind for item in scene.items()}
-        for line in wrapped([said for kind, said in _LEGEND if kind in kinds], " · ", scene.width - 2 * MARGIN):
+        for line in wrapped(
+            [said for kind, said in _LEGEND if kind in kinds], " · ", scene.width - 2 * MARGIN
+        ):
             scene.labels.append(Label(MARGIN, scene.height + 2, line, "caption"))
             scene.height += 16
 
     def spot(self, across: int, along: int) -> tuple[int, int]:
-        return (across + self.left, along + MARGIN) if self.upright else (along + self.left, across + MARGIN)
+        return (
+            (across + self.left, along + MARGIN)
+            if self.upright
+            else (along + self.left, across + MARGIN)
+        )
 
     def _box(self, name: str, kind: str, lines: list[str], words: list[str], node: Node) -> None:
         x, y = self.spot(node.across, node.along)
@@ -119,9 +152,18 @@ class _Chart:
         counts = [edge.count for edge in edges if edge.kind == "message"] or [0]
         spread, ports, curves = max(counts) - min(counts), self._ports(ways), []
         for number, (edge, way) in enumerate(zip(edges, ways)):
-            points = [self.spot(*point) for point in self._hops(way, ports[number, way[0]], ports[number, way[-1]])]
+            points = [
+                self.spot(*point)
+                for point in self._hops(way, ports[number, way[0]], ports[number, way[-1]])
+            ]
             forward = way[-1].layer > way[-2].layer
-            head = "" if edge.target.startswith("question ") else "ud"[forward] if self.upright else "lr"[forward]
+            head = (
+                ""
+                if edge.target.startswith("question ")
+                else "ud"[forward]
+                if self.upright
+                else "lr"[forward]
+            )
             heavy = spread and edge.kind == "message"
             width = round(1.2 + 1.8 * (edge.count - min(counts)) / spread, 1) if heavy else 0
             flat = tuple(value for point in points for value in point)
@@ -165,7 +207,13 @@ class _Chart:
     def _say(self, edge: Edge, curve: list[tuple[int, int]], alone: bool, taken: list) -> None:
         """Put the words of an edge on its curve where there is room, or beside it; else its tool-tip says them."""
         kind = "struck count" if edge.kind in ("stopped", "struck question") else "count"
-        for anchor, shift in (("middle", 0), ("start", 8), ("end", -8), ("start", 18), ("end", -18)):
+        for anchor, shift in (
+            ("middle", 0),
+            ("start", 8),
+            ("end", -8),
+            ("start", 18),
+            ("end", -18),
+        ):
             for part in (8, 9, 7, 10, 6, 11, 5) if alone else (12, 13, 11, 10, 9, 8, 7, 6, 5, 14):
                 t, u = part / 16, 1 - part / 16
                 weights = (u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t)
@@ -173,7 +221,10 @@ class _Chart:
                 y = round(fsum(weight * point[1] for weight, point in zip(weights, curve)))
                 label = Label(x + shift, y, edge.text, kind, anchor, edge.tip)
                 left, top, right, bottom = label.extent()
-                crossed = any(a < right + 2 and left - 2 < c and b < bottom and top < d for a, b, c, d in taken)
+                crossed = any(
+                    a < right + 2 and left - 2 < c and b < bottom and top < d
+                    for a, b, c, d in taken
+                )
                 if left >= 2 and right <= self.scene.width - 2 and not crossed:
                     taken.append((left, top, right, bottom))
                     self.scene.labels.append(label)

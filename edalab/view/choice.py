@@ -30,10 +30,16 @@ class Choice(NamedTuple):
         return sorted({row.time for row in self.rows if self.first <= row.time <= self.last})
 
 
-def choose(run, correlation: str | None = None, start: float | None = None, end: float | None = None) -> Choice:
+def choose(
+    run, correlation: str | None = None, start: float | None = None, end: float | None = None
+) -> Choice:
     """The rows of a story, of a stretch of time (s), or of both; else all, or those of the story that went worst."""
     idle = _idle_ticks(run.journal)
-    journal = [row for number, row in enumerate(run.journal) if number not in idle] if idle else run.journal
+    journal = (
+        [row for number, row in enumerate(run.journal) if number not in idle]
+        if idle
+        else run.journal
+    )
     rows, about = journal, "all but ticks that did nothing" if idle else ""
     if correlation is not None:
         rows, about = _story(journal, correlation), f"the story of {correlation}"
@@ -45,12 +51,18 @@ def choose(run, correlation: str | None = None, start: float | None = None, end:
         first, last = round((start or 0) * 1000), run.end if end is None else round(end * 1000)
         # What became of services before still shows: they may be down.
         rows = [row for row in rows if row.time <= last and (row.time >= first or row.step in LIFE)]
-        about = ", ".join(filter(None, [about if correlation else "", f"{seconds(first)} to {seconds(last)}"]))
-        return _first_handlings(Choice(rows, about, first, max(first, last), last >= run.end, correlation is not None))
+        about = ", ".join(
+            filter(None, [about if correlation else "", f"{seconds(first)} to {seconds(last)}"])
+        )
+        return _first_handlings(
+            Choice(rows, about, first, max(first, last), last >= run.end, correlation is not None)
+        )
     if correlation is None and _handlings(rows) > MOST:
         return _worst(rows)
     times = [row.time for row in rows if row.envelope or correlation is None] or [0]
-    return _first_handlings(Choice(rows, about, min(times), max(times), True, correlation is not None))
+    return _first_handlings(
+        Choice(rows, about, min(times), max(times), True, correlation is not None)
+    )
 
 
 def _handlings(rows) -> int:
@@ -64,7 +76,9 @@ def _first_handlings(choice: Choice) -> Choice:
         return choice
     rows = choice.rows[: starts[LARGEST]]
     about = f"{choice.about}{', ' if choice.about else ''}the first {LARGEST} handlings"
-    return Choice(rows, about, choice.first, max(choice.first, rows[-1].time), False, choice.one_story)
+    return Choice(
+        rows, about, choice.first, max(choice.first, rows[-1].time), False, choice.one_story
+    )
 
 
 def _worst(journal: list) -> Choice:
@@ -74,7 +88,10 @@ def _worst(journal: list) -> Choice:
     row = journal[min(troubles)[1] if troubles else 0]
     if row.step == "crash":  # the step before it was the one that was struck
         before = reversed(journal[: journal.index(row)])
-        row = next((other for other in before if other.fault == "crash" and other.service == row.service), row)
+        row = next(
+            (other for other in before if other.fault == "crash" and other.service == row.service),
+            row,
+        )
     rows, about = journal, f"what happened around {seconds(row.time)}"
     if row.envelope and row.envelope.correlation:
         rows = _story(journal, row.envelope.correlation)
@@ -112,5 +129,9 @@ def _idle_ticks(journal: list) -> set[int]:
             continue
         if envelope.data is None:
             began.setdefault(envelope.id, []).append(number)
-    pairs = [places for places in began.values() if len(places) == 2 and journal[places[1]].step == "done"]
+    pairs = [
+        places
+        for places in began.values()
+        if len(places) == 2 and journal[places[1]].step == "done"
+    ]
     return {number for one, other in pairs if other == one + 1 for number in (one, other)}

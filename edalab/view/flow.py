@@ -10,7 +10,13 @@ from .picture import Picture
 from .scene import Scene
 from .text import clean, counted, shorten
 
-_SAID = {"lose": "lost", "fail": "failed", "drop": "dropped", "delay": "late", "duplicate": "doubled"}
+_SAID = {
+    "lose": "lost",
+    "fail": "failed",
+    "drop": "dropped",
+    "delay": "late",
+    "duplicate": "doubled",
+}
 
 
 class Flow(Picture):
@@ -52,7 +58,9 @@ class Link:
         return ", ".join(f"{number:,} {name}" for name, number in self.faults.items())
 
     def label(self) -> str:
-        return f"×{self.count:,}" + (shorten(f" · {self.wrong}", 130, 11, True) if self.faults else "")
+        return f"×{self.count:,}" + (
+            shorten(f" · {self.wrong}", 130, 11, True) if self.faults else ""
+        )
 
     def tip(self) -> str:
         types = ", ".join(f"{number:,} {name}" for name, number in self.types.items())
@@ -77,7 +85,9 @@ class Traffic:
             elif envelope is None or envelope.data is None:
                 continue
             elif row.step == "ask" and row.fault != "crash":
-                link = self._asked[envelope.id] = self._link(row.service, envelope.topic, "ask", envelope.type)
+                link = self._asked[envelope.id] = self._link(
+                    row.service, envelope.topic, "ask", envelope.type
+                )
                 link.types[envelope.type] += 1
             elif row.step == "timeout" and envelope.id in self._asked:
                 self._asked[envelope.id].faults["unanswered"] += 1
@@ -86,7 +96,10 @@ class Traffic:
                 link.types[envelope.type] += 1
                 if row.fault:
                     link.faults[_SAID.get(row.fault, row.fault)] += 1
-            elif row.step in ("deliver", "handle", "lost", "dead_letter") and envelope.id not in self._asked:
+            elif (
+                row.step in ("deliver", "handle", "lost", "dead_letter")
+                and envelope.id not in self._asked
+            ):
                 self._consumed(row, envelope)
 
     def _consumed(self, row, envelope) -> None:
@@ -107,7 +120,11 @@ class Traffic:
 
     def _channel(self, name: str) -> str:
         system = self.run.system
-        kind = "queue" if name in system.queues or name.endswith(".commands") and name not in system.topics else "topic"
+        kind = (
+            "queue"
+            if name in system.queues or name.endswith(".commands") and name not in system.topics
+            else "topic"
+        )
         self.channels[f"{kind} {name}"] = kind
         return f"{kind} {name}"
 
@@ -119,7 +136,9 @@ class Traffic:
 
         graph = networkx.DiGraph(name=self.run.system.name)
         for name in self.nodes():
-            graph.add_node(name, kind=self.channels.get(name, "client" if name == "client" else "service"))
+            graph.add_node(
+                name, kind=self.channels.get(name, "client" if name == "client" else "service")
+            )
         for name, crashes in self.crashes.items():
             graph.nodes[name]["crashes"] = crashes
         for link in self.links.values():
@@ -148,7 +167,10 @@ def _scene(run, traffic: Traffic) -> Scene:
         elif crashes := traffic.crashes[name]:
             boxes[name] = "struck service", [name, counted(crashes, "crash", "crashes")]
         else:
-            boxes[name] = "client" if name == "client" else "service", [name] if touching else [name, "no messages"]
+            boxes[name] = (
+                "client" if name == "client" else "service",
+                [name] if touching else [name, "no messages"],
+            )
     edges: dict[tuple[str, str], Edge] = {}
     for link in links:
         source, target = link.source, link.target
@@ -157,21 +179,31 @@ def _scene(run, traffic: Traffic) -> Scene:
             kind = "struck question" if link.faults else "question"
             target = f"question {link.target} {next(iter(link.types))}"
             boxes[target] = "question", list(link.types)
-            edges[target, link.target] = Edge(target, link.target, "question", "", f"{target} is answered", 0)
+            edges[target, link.target] = Edge(
+                target, link.target, "question", "", f"{target} is answered", 0
+            )
         out = link.kind == "deliver"
-        edges[source, target] = Edge(source, target, kind, link.label(), link.tip(), link.count, out)
+        edges[source, target] = Edge(
+            source, target, kind, link.label(), link.tip(), link.count, out
+        )
     scene = chart(boxes, list(edges.values()), run.services)
     count = Counter()
     for link in links:
         count[link.kind] += link.count
     faults = sum((link.faults for link in links), Counter())
     said = [counted(len(run.services), "service"), counted(len(traffic.channels), "channel")]
-    said += [f"{count['publish']:,} published", f"{count['deliver']:,} handled", f"{count['ask']:,} asked"]
+    said += [
+        f"{count['publish']:,} published",
+        f"{count['deliver']:,} handled",
+        f"{count['ask']:,} asked",
+    ]
     said += [f"{number:,} {name}" for name, number in sorted(faults.items())]
     said += [counted(count["dead letter"], "dead letter")] if count["dead letter"] else []
     said += [counted(traffic.crashes.total(), "crash", "crashes")] if traffic.crashes else []
     scene.shows = f"flow of {run.system.name}: {', '.join(said)}"
-    scene.alt = clean(f"Flow of {run.system.name}. " + " ".join(f"{link.tip()}." for link in links), 800)
+    scene.alt = clean(
+        f"Flow of {run.system.name}. " + " ".join(f"{link.tip()}." for link in links), 800
+    )
     return scene
 
 

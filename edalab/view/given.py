@@ -12,13 +12,19 @@ def check_run(picture: str, given: Any, instead: str = "pass the run") -> None:
     """Refuse what is no run; of the world at a moment (`run.at(10)`), say what to do `instead`."""
     if isinstance(given, World):
         moment = f"{given.now / 1000:g}"
-        raise Misuse(f"{picture} takes a run, and this is the world as it was at {moment} s: {instead.format(moment)}")
+        raise Misuse(
+            f"{picture} takes a run, and this is the world as it was at {moment} s: {instead.format(moment)}"
+        )
     if not hasattr(given, "journal"):
-        raise Misuse(f"{picture} takes a run, such as simulate(system, workload), not {shown(given)}")
+        raise Misuse(
+            f"{picture} takes a run, such as simulate(system, workload), not {shown(given)}"
+        )
 
 
 def check_seconds(**given: Any) -> None:
     """Refuse what is no number of seconds."""
     for name, seconds in given.items():
-        if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, Real) or not isfinite(seconds)):
+        if seconds is not None and (
+            isinstance(seconds, bool) or not isinstance(seconds, Real) or not isfinite(seconds)
+        ):
             raise Misuse(f"{name}= takes seconds, a number, not {shown(seconds)}")

@@ -36,29 +36,53 @@ def lag(run: Run, service: str, *, width: int = 900) -> Lag:
     for trouble in backlog.troubles:
         for plane in (top, below):
             scene.spans.append(_span(trouble, plane, run.end, named))
-    titles = f"{named}: events published and not yet committed", "age of the oldest of them, in seconds: how stale it is"
+    titles = (
+        f"{named}: events published and not yet committed",
+        "age of the oldest of them, in seconds: how stale it is",
+    )
     for plane, title in zip((top, below), titles):
         plane.draw_grid(scene, calendar, words=plane is below)
         scene.labels.append(Label(2, plane.top - 32, shorten(title, width - 4, 13, True), "lane"))
-    scene.traces += top.steps(0, [(_moment(level.time), level.waiting) for level in levels], _moment(end), "lag", "events waiting")
+    scene.traces += top.steps(
+        0,
+        [(_moment(level.time), level.waiting) for level in levels],
+        _moment(end),
+        "lag",
+        "events waiting",
+    )
     scene.traces.append(below.line(_ages(backlog), "lag", "age of the oldest, s"))
-    rooms = [Room(scene, (plane.left + 2, plane.top - 18, width - 2, plane.bottom + 14)) for plane in (top, below)]
+    rooms = [
+        Room(scene, (plane.left + 2, plane.top - 18, width - 2, plane.bottom + 14))
+        for plane in (top, below)
+    ]
     for room, trace in zip(rooms, scene.traces):
         room.cross(trace)
     peaks = []
     if most.waiting:
-        peaks = [f"at most {counted(most.waiting, 'event')}, at {seconds(most.time)}", f"at most {age / 1000:g} s old, at {seconds(aged)}"]
-        for room, plane, time, value, words in zip(rooms, (top, below), (most.time, aged), (most.waiting, age / 1000), peaks):
+        peaks = [
+            f"at most {counted(most.waiting, 'event')}, at {seconds(most.time)}",
+            f"at most {age / 1000:g} s old, at {seconds(aged)}",
+        ]
+        for room, plane, time, value, words in zip(
+            rooms, (top, below), (most.time, aged), (most.waiting, age / 1000), peaks
+        ):
             scene.marks.append(Mark(plane.x(_moment(time)), plane.y(value), "fact", words))
             room.taken.append(scene.marks[-1].extent())
             room.put(words, "handled", plane.x(_moment(time)), plane.y(value))
     for trouble, box in zip(backlog.troubles, scene.spans[::2]):
-        replica = f"replica {trouble.replica} " if run.system.services[service].replicas > 1 and trouble.kind != "cut" else ""
+        replica = (
+            f"replica {trouble.replica} "
+            if run.system.services[service].replicas > 1 and trouble.kind != "cut"
+            else ""
+        )
         rooms[0].put(f"{replica}{_WORDS[trouble.kind]}", "on span", box.x - 4, top.top + 9)
     scene.height = below.bottom + 28
     left = levels[-1].waiting
     parts = [*(peaks or ["never behind"]), f"{left:,} left at the end"]
-    parts += [f"{_WORDS[trouble.kind]} from {seconds(trouble.start)}{_until(trouble)}" for trouble in backlog.troubles[:4]]
+    parts += [
+        f"{_WORDS[trouble.kind]} from {seconds(trouble.start)}{_until(trouble)}"
+        for trouble in backlog.troubles[:4]
+    ]
     scene.shows = f"lag of {named} in {run.system.name}: {'; '.join(parts)}"
     scene.alt = clean(scene.shows, 600)
     return Lag(scene, backlog)
@@ -70,15 +94,22 @@ def _ages(backlog: Backlog) -> list[tuple[int, float]]:
     ends = [*(level.time for level in levels[1:]), max(backlog.run.end, 1)]
     for level, end in zip(levels, ends):
         for time in (level.time, end):
-            corners.append((_moment(time), 0 if level.since is None else (time - level.since) / 1000))
+            corners.append(
+                (_moment(time), 0 if level.since is None else (time - level.since) / 1000)
+            )
     return corners
 
 
 def _span(trouble: Trouble, plane: Plane, end: int, service: str) -> Box:
-    left, right = plane.x(_moment(trouble.start)), plane.x(_moment(end if trouble.end is None else trouble.end))
+    left, right = (
+        plane.x(_moment(trouble.start)),
+        plane.x(_moment(end if trouble.end is None else trouble.end)),
+    )
     replica = f" replica {trouble.replica}" if trouble.replica > 1 else ""
     tip = f"{service}{replica} {_WORDS[trouble.kind]}, {seconds(trouble.start)}{_until(trouble)}"
-    return Box(left, plane.top - 10, max(2, right - left), plane.bottom - plane.top + 10, trouble.kind, tip)
+    return Box(
+        left, plane.top - 10, max(2, right - left), plane.bottom - plane.top + 10, trouble.kind, tip
+    )
 
 
 def _until(trouble: Trouble) -> str:

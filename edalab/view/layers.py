@@ -21,7 +21,9 @@ class Node:
     across: int = 0
 
 
-def place(nodes: list[Node], edges: list[tuple[Node, Node]], gaps: dict[int, int], upright: bool) -> list[list[Node]]:
+def place(
+    nodes: list[Node], edges: list[tuple[Node, Node]], gaps: dict[int, int], upright: bool
+) -> list[list[Node]]:
     """Give each node its `along` and `across` (from 0), and return for each edge the nodes it runs by. `gaps` are the
     px wanted behind each layer; `upright` says that the layers lie below each other."""
     layers: list[list[Node]] = [[] for _ in range(max(node.layer for node in nodes) + 1)]
@@ -39,7 +41,10 @@ def place(nodes: list[Node], edges: list[tuple[Node, Node]], gaps: dict[int, int
             place_of = {node: number for other in layers for number, node in enumerate(other)}
             middle = {}
             for node in layer:
-                beside = [place_of[n] / max(1, len(layers[n.layer]) - 1) for n in (node.before if down else node.after)]
+                beside = [
+                    place_of[n] / max(1, len(layers[n.layer]) - 1)
+                    for n in (node.before if down else node.after)
+                ]
                 middle[node] = _mean(beside, (place_of[node] + 0.5) / len(layer))
             layer.sort(key=middle.__getitem__)
     _set_across(layers, upright)
@@ -72,16 +77,27 @@ def _set_across(layers: list[list[Node]], upright: bool) -> None:
             node.across -= at // 2
     for sweep in range(7):
         for layer in layers if sweep % 2 == 0 else reversed(layers):
-            wished = [int(_mean([n.across for n in _pulling(node, sweep % 2 == 0)], node.across)) for node in layer]
+            wished = [
+                int(_mean([n.across for n in _pulling(node, sweep % 2 == 0)], node.across))
+                for node in layer
+            ]
             pushed = list(wished)
             for number in range(1, len(layer)):
-                pushed[number] = max(wished[number], pushed[number - 1] + _apart(layer[number - 1], layer[number], upright))
+                pushed[number] = max(
+                    wished[number],
+                    pushed[number - 1] + _apart(layer[number - 1], layer[number], upright),
+                )
             pulled = list(wished)
             for number in range(len(layer) - 2, -1, -1):
-                pulled[number] = min(wished[number], pulled[number + 1] - _apart(layer[number], layer[number + 1], upright))
+                pulled[number] = min(
+                    wished[number],
+                    pulled[number + 1] - _apart(layer[number], layer[number + 1], upright),
+                )
             for node, one, other in zip(layer, pushed, pulled):
                 node.across = (one + other) // 2
-    least = min(node.across - (node.w if upright else node.h) // 2 for layer in layers for node in layer)
+    least = min(
+        node.across - (node.w if upright else node.h) // 2 for layer in layers for node in layer
+    )
     for layer in layers:
         for node in layer:
             node.across -= least

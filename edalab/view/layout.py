@@ -17,9 +17,13 @@ LEAST, GAP = 16, 10  # px: least width of a bar, between lanes
 class Layout:
     """Lays a story out into `scene`, between the names of the lanes at the left and the scene's right edge."""
 
-    def __init__(self, story: Story, services: list[str], window: tuple[int, int], scene: Scene, top: int):
+    def __init__(
+        self, story: Story, services: list[str], window: tuple[int, int], scene: Scene, top: int
+    ):
         self.story, self.scene, self.services, self.window = story, scene, services, window
-        widest = max([text_width(shorten(name, 130, 13, True), 13, True) for name in services], default=40)
+        widest = max(
+            [text_width(shorten(name, 130, 13, True), 13, True) for name in services], default=40
+        )
         self.left, self.right = widest + 36, scene.width - 12
         self.top = top
         self.lane_of = {name: number for number, name in enumerate(services)}
@@ -78,7 +82,9 @@ class Layout:
             for number, point in enumerate(handling.inner):
                 at_end = point.what not in ("save", "send", "hear", "note", "doubled", "no answer")
                 late = right - (0 if at_end else 4 * (len(handling.inner) - number))
-                point.x = max(min(self.axis.x(point.time), late), min(handling.x + 3 * (number + 1), right))
+                point.x = max(
+                    min(self.axis.x(point.time), late), min(handling.x + 3 * (number + 1), right)
+                )
                 if at_end and point.time == handling.end:
                     point.x = right
         for point in self.points:
@@ -108,7 +114,9 @@ class Layout:
             for key in keys:
                 self.rows[key] = [Row(number) for _ in range(max(1, len(stacked.get(key, ()))))]
         for handling in self.story.handlings:
-            row = self.row_of[handling] = self.rows[handling.service, handling.replica][handling.row]
+            row = self.row_of[handling] = self.rows[handling.service, handling.replica][
+                handling.row
+            ]
             row.take(0, handling.x - 1, handling.x + handling.w + 1)
         for span in self.story.spans:
             if span.kind != "waiting" and span.service in self.lane_of and self.within(span):
@@ -154,12 +162,16 @@ class Layout:
         scene, left, right = self.scene, self.left, self.right
         for name, (y, height) in zip(self.services, self.boxes):
             scene.lanes.append(Box(left, y, right - left, height, "lane", name))
-            scene.labels.append(Label(left - 22, y + height // 2, shorten(name, 130, 13, True), "lane", "end", name))
+            scene.labels.append(
+                Label(left - 22, y + height // 2, shorten(name, 130, 13, True), "lane", "end", name)
+            )
             replicas = [key for key in self.rows if key[0] == name]
             if len(replicas) > 1:
                 for key in replicas:
                     y = self.rows[key][0].y
-                    scene.labels.append(Label(left - 6, y, str(key[1]), "replica", "end", f"replica {key[1]}"))
+                    scene.labels.append(
+                        Label(left - 6, y, str(key[1]), "replica", "end", f"replica {key[1]}")
+                    )
         self._emit_axis()
         for span in self.story.spans:
             rows = self.rows.get((span.service, span.replica))
@@ -171,7 +183,9 @@ class Layout:
         for handling in self.story.handlings:
             row = self.row(handling)
             kind = "struck" if handling.struck else "handled"
-            scene.bars.append(Box(handling.x, row.y - BAR // 2, handling.w, BAR, kind, told(handling)))
+            scene.bars.append(
+                Box(handling.x, row.y - BAR // 2, handling.w, BAR, kind, told(handling))
+            )
             for point in handling.inner:
                 if point.what == "save":
                     scene.bars.append(Box(point.x - 1, row.y - BAR // 2, 2, BAR, "saved"))
@@ -182,8 +196,16 @@ class Layout:
                 scene.marks.append(Mark(point.x, self.row(point).y, "published", point.tip))
         for row, level, x, text, kind in self.words:
             until = x + text_width(text, 11, True)
-            on_span = kind == "struck" and not level and any(start <= x and until <= end for start, end in row.spans)
-            offset = 0 if not level else (BAR // 2 + LINE * abs(level) - LINE // 2) * (-1 if level > 0 else 1)
+            on_span = (
+                kind == "struck"
+                and not level
+                and any(start <= x and until <= end for start, end in row.spans)
+            )
+            offset = (
+                0
+                if not level
+                else (BAR // 2 + LINE * abs(level) - LINE // 2) * (-1 if level > 0 else 1)
+            )
             scene.labels.append(Label(x, row.y + offset, text, "on span" if on_span else kind))
 
     def _emit_axis(self) -> None:
@@ -191,7 +213,9 @@ class Layout:
         for start, end, begin, until in self.axis.cuts:
             middle = (start + end) // 2
             for x in (middle - 3, middle + 3):
-                scene.lines.append(Line(x, top, x, self.bottom, "break", f"{seconds(until - begin)} cut short"))
+                scene.lines.append(
+                    Line(x, top, x, self.bottom, "break", f"{seconds(until - begin)} cut short")
+                )
         last = -100
         for x, text in self.axis.ticks():
             width = text_width(text, 10)
@@ -207,5 +231,8 @@ def told(handling: Handling) -> str:
     who = handling.service + (f" replica {handling.replica}" if handling.replica > 1 else "")
     about = f" ({handling.subject})" if handling.subject else ""
     said = f"{who}: {handling.type} {handling.id}{about}, {seconds(handling.start)} to {until}"
-    inner = [f"saved at {seconds(point.time)}" if point.what == "save" else point.words for point in handling.inner]
+    inner = [
+        f"saved at {seconds(point.time)}" if point.what == "save" else point.words
+        for point in handling.inner
+    ]
     return clean(", ".join(filter(None, [said, handling.words, *inner])), 300)

@@ -15,22 +15,37 @@ class Ledger:
     returns a dict: {"stock": 10}, or, where it knows, with what should be: {"stock": (9, 10)}. Without that, nothing may
     be left of a saga that `came` to be compensated, or will in the `end`."""
 
-    def __init__(self, function: Callable[[Any], Mapping], run, before: int, now: int | None, came: str, end: str):
+    def __init__(
+        self,
+        function: Callable[[Any], Mapping],
+        run,
+        before: int,
+        now: int | None,
+        came: str,
+        end: str,
+    ):
         if not callable(function):
             what = 'ledger= takes a function of a run that returns a dict such as {"stock": 10}'
             raise Misuse(f"{what}, not {shown(function)}")
         over = came not in ("under way", "not begun")
         self.later = "after" if over else "now"
-        books = [_read(function, run.at(before / 1000)), _read(function, run if now is None else run.at(now / 1000))]
+        books = [
+            _read(function, run.at(before / 1000)),
+            _read(function, run if now is None else run.at(now / 1000)),
+        ]
         names = dict.fromkeys([*books[0], *books[1]])
         self.rows, judged = [], False
         for name in names:
             was, _ = books[0].get(name, (None, None))
             value, should = books[1].get(name, (None, None))
-            if should is None and (came in ("compensated", "refused") or came == "not undone" and value == was):
+            if should is None and (
+                came in ("compensated", "refused") or came == "not undone" and value == was
+            ):
                 should = was  # nothing may be left of it
             judged |= should is not None
-            self.rows.append((clean(name, 40), was, value, should if over else None))  # on the way, books may say anything
+            self.rows.append(
+                (clean(name, 40), was, value, should if over else None)
+            )  # on the way, books may say anything
         self.judged = judged or end in ("compensated", "refused", "not undone")
         self.stays = [came == "not undone" and value != was for _, was, value, _ in self.rows]
         self.right = [should is not None and value == should for _, _, value, should in self.rows]
@@ -50,11 +65,16 @@ class Ledger:
         columns.append([self.later, *(_said(row[2]) for row in self.rows)])
         if self.judged:
             signs = (" ✓" * right + " ✗" * wrong for right, wrong in zip(self.right, self.wrong))
-            columns.append(["should be", *(_said(row[3]) + sign for row, sign in zip(self.rows, signs))])
+            columns.append(
+                ["should be", *(_said(row[3]) + sign for row, sign in zip(self.rows, signs))]
+            )
         return columns
 
     def _widths(self) -> list[int]:
-        return [max(44, *(min(170, text_width(text, 11, True)) for text in column)) for column in self._columns()]
+        return [
+            max(44, *(min(170, text_width(text, 11, True)) for text in column))
+            for column in self._columns()
+        ]
 
     def draw(self, scene: Scene, x: int, top: int) -> int:
         """Draw it from x and `top`; return where it ends."""
@@ -66,10 +86,30 @@ class Ledger:
                 y, anchor = top + 4 + ROW * (line + 1), "end" if number else "start"
                 kind = "detail" if line == 0 else "channel"
                 if line and number == 3:
-                    kind = "done" if self.right[line - 1] else "failed" if self.wrong[line - 1] else "channel"
+                    kind = (
+                        "done"
+                        if self.right[line - 1]
+                        else "failed"
+                        if self.wrong[line - 1]
+                        else "channel"
+                    )
                 if line and number == 2:
-                    kind = "failed" if self.wrong[line - 1] else "final" if self.stays[line - 1] else "channel"
-                scene.labels.append(Label(x, y, shorten(text, 170, 11, kind not in ("channel", "detail")), kind, anchor))
+                    kind = (
+                        "failed"
+                        if self.wrong[line - 1]
+                        else "final"
+                        if self.stays[line - 1]
+                        else "channel"
+                    )
+                scene.labels.append(
+                    Label(
+                        x,
+                        y,
+                        shorten(text, 170, 11, kind not in ("channel", "detail")),
+                        kind,
+                        anchor,
+                    )
+                )
             x += 14 if number else widths[0] + 14
         return top + self.height
 
@@ -87,7 +127,10 @@ def _read(function: Callable, world: Any) -> dict[str, tuple[Any, Any]]:
         what = 'a ledger is a dict such as {"stock": 10}, or {"stock": (9, 10)} where 10 is what should be'
         raise Misuse(f"{name} returned {shown(found)}; {what}")
     pairs = {str(key): value for key, value in found.items()}
-    return {key: value if isinstance(value, tuple) and len(value) == 2 else (value, None) for key, value in pairs.items()}
+    return {
+        key: value if isinstance(value, tuple) and len(value) == 2 else (value, None)
+        for key, value in pairs.items()
+    }
 
 
 def _said(value: Any) -> str:

@@ -148,7 +148,13 @@ SHAPES = {
     "open diamond": (False, (((0, -5), (5, 0), (0, 5), (-5, 0), (0, -5)),)),
     "diamond": (True, (((0, -5), (5, 0), (0, 5), (-5, 0), (0, -5)),)),
     "handover": (True, (((-5, -6), (6, 0), (-5, 6), (-5, -6)),)),
-    "lock": (False, (((-5, 0), (5, 0), (5, 6), (-5, 6), (-5, 0)), ((-3, 0), (-3, -3), (-1, -5), (1, -5), (3, -3), (3, 0)))),
+    "lock": (
+        False,
+        (
+            ((-5, 0), (5, 0), (5, 6), (-5, 6), (-5, 0)),
+            ((-3, 0), (-3, -3), (-1, -5), (1, -5), (3, -3), (3, 0)),
+        ),
+    ),
     "two dots": (True, (tuple((x - 3, y) for x, y in _DOT), tuple((x + 5, y) for x, y in _DOT))),
 }
 MARKS = {  # kind -> (shape, colour)
@@ -186,12 +192,21 @@ def palette(saga: bool = False, course: bool = False) -> list[tuple[int, int, in
     if saga:
         more = [(_rgb(COMPENSATION_FILL), _rgb(COMPENSATION)), (_rgb(FINAL_FILL), _rgb(FINAL))]
         inks, grounds = inks + [ink for _, ink in more], grounds + [ground for ground, _ in more]
-        pairs = [*more, *((_rgb(PAPER), ink) for _, ink in more), *((ground, _rgb(QUIET)) for ground, _ in more), *pairs]
+        pairs = [
+            *more,
+            *((_rgb(PAPER), ink) for _, ink in more),
+            *((ground, _rgb(QUIET)) for ground, _ in more),
+            *pairs,
+        ]
     shades = [tuple((a * (8 - part) + b * part) // 8 for a, b in zip(ground, ink))
               for ground, ink in pairs for part in range(2, 8)]  # fmt: skip
     pure = [*grounds, *inks, _rgb(LINE)]
     # A shade too near to a pure colour would take its place: Pillow finds the nearest colour only roughly.
-    shades = [shade for shade in shades if all(sum(abs(a - b) for a, b in zip(shade, colour)) > 24 for colour in pure)]
+    shades = [
+        shade
+        for shade in shades
+        if all(sum(abs(a - b) for a, b in zip(shade, colour)) > 24 for colour in pure)
+    ]
     return list(dict.fromkeys([*pure, *shades]))[:256]
 
 

@@ -35,10 +35,16 @@ class Matrix(Picture):
 
 def matrix(result: Exploration, width: int = _WIDTH) -> Matrix:
     """A picture of what `explore` found: a mark for each time a point was passed and each action that could strike there."""
-    singles = [schedule for schedule in result.schedules if len(schedule.faults) == 1 and schedule.seed == result.seeds[0]]
+    singles = [
+        schedule
+        for schedule in result.schedules
+        if len(schedule.faults) == 1 and schedule.seed == result.seeds[0]
+    ]
     scene, cells = Scene(width, 0), []
     columns = [column for column in COLUMNS if any(s.faults[0].do in column for s in singles)]
-    left = 2 + max([60, *(text_width(service, 12, True) for service in result.system.services)]) + 16
+    left = (
+        2 + max([60, *(text_width(service, 12, True) for service in result.system.services)]) + 16
+    )
     first = left + max([100, *(text_width(_row_name(s), 11) for s in singles)]) + 24
     step = (width - first) // max(1, len(columns))
     scene.labels.append(Label(2, 12, _title(result, singles), "title"))
@@ -56,7 +62,10 @@ def matrix(result: Exploration, width: int = _WIDTH) -> Matrix:
                 cells += _cell(scene, result, in_cell, first + step * number, y - 7, step - 8)
         y += 6
     scene.lines.append(Line(2, y, width - 2, y, "grid"))
-    broken = {claim.sentence: sum(s.outcomes[n] == "broken" for s in singles) for n, claim in enumerate(result.claims)}
+    broken = {
+        claim.sentence: sum(s.outcomes[n] == "broken" for s in singles)
+        for n, claim in enumerate(result.claims)
+    }
     y = _legend(scene, result, singles, broken, y + 16, width)
     scene.height = y
     named = "; ".join(f"{sentence} {times}" for sentence, times in broken.items() if times)
@@ -70,8 +79,16 @@ def matrix(result: Exploration, width: int = _WIDTH) -> Matrix:
 
 def _title(result: Exploration, singles: list[Schedule]) -> str:
     broken = sum(_said(result, schedule) not in ("", "–") for schedule in singles)
-    breaks = "none breaks a claim" if not broken else f"{broken:,} break{'s' if broken == 1 else ''} a claim"
-    tried = "every single fault" if result.coverage.startswith("every single fault") else "single faults"
+    breaks = (
+        "none breaks a claim"
+        if not broken
+        else f"{broken:,} break{'s' if broken == 1 else ''} a claim"
+    )
+    tried = (
+        "every single fault"
+        if result.coverage.startswith("every single fault")
+        else "single faults"
+    )
     return f"{tried[0].upper()}{tried[1:]}: {counted(len(singles), 'run')}, {breaks}"
 
 
@@ -80,7 +97,9 @@ def _row_name(schedule: Schedule) -> str:
     return shorten(f"{step} {message}", 230, 11)
 
 
-def _by_service(result: Exploration, singles: list[Schedule]) -> Iterator[tuple[str, list[tuple[str, list[Schedule]]]]]:
+def _by_service(
+    result: Exploration, singles: list[Schedule]
+) -> Iterator[tuple[str, list[tuple[str, list[Schedule]]]]]:
     """The client, then the services as declared; their points in the order of the story."""
     for service in ("client", *result.system.services):
         rows: dict[tuple, list[Schedule]] = {}
@@ -93,7 +112,9 @@ def _by_service(result: Exploration, singles: list[Schedule]) -> Iterator[tuple[
 
 def _said(result: Exploration, schedule: Schedule) -> str:
     """ "" where all was survived, "–" where nothing was tested, else the letters of the broken claims."""
-    letters = "".join(LETTERS[n % 26] for n, outcome in enumerate(schedule.outcomes) if outcome == "broken")
+    letters = "".join(
+        LETTERS[n % 26] for n, outcome in enumerate(schedule.outcomes) if outcome == "broken"
+    )
     if schedule.endless:
         return ENDLESS
     if not letters and all(outcome == "not exercised" for outcome in schedule.outcomes):
@@ -101,7 +122,9 @@ def _said(result: Exploration, schedule: Schedule) -> str:
     return letters
 
 
-def _cell(scene: Scene, result: Exploration, schedules: list[Schedule], x: int, y: int, room: int) -> list[Cell]:
+def _cell(
+    scene: Scene, result: Exploration, schedules: list[Schedule], x: int, y: int, room: int
+) -> list[Cell]:
     """The marks of one point and column: one for each time the point was passed, or for a run of equal ones."""
     said = [(schedule, _said(result, schedule)) for schedule in schedules]
     runs = [list(group) for _, group in groupby(said, key=lambda pair: pair[1])]
@@ -114,7 +137,9 @@ def _cell(scene: Scene, result: Exploration, schedules: list[Schedule], x: int, 
         wide = _mark_width(word)
         rest = f"+{sum(map(len, runs[number:]))}"
         last = number == len(runs) - 1
-        if x + wide + (text_width(times, 10) if times else 0) > end - (0 if last else text_width(rest, 11, True) + 6):
+        if x + wide + (text_width(times, 10) if times else 0) > end - (
+            0 if last else text_width(rest, 11, True) + 6
+        ):
             hides_broken = any(word not in ("", "–") for run in runs[number:] for _, word in run)
             scene.labels.append(Label(x, y, rest, "struck count" if hides_broken else "detail"))
             break
@@ -137,13 +162,28 @@ def _mark_width(word: str) -> int:
 
 
 def _tip(result: Exploration, schedule: Schedule, word: str, times: int) -> str:
-    broken = [claim.sentence for claim, outcome in zip(result.claims, schedule.outcomes) if outcome == "broken"]
-    what = schedule.endless or ("; ".join(f"✗ {sentence}" for sentence in broken)) or ("not exercised" if word == "–" else "survived")
+    broken = [
+        claim.sentence
+        for claim, outcome in zip(result.claims, schedule.outcomes)
+        if outcome == "broken"
+    ]
+    what = (
+        schedule.endless
+        or ("; ".join(f"✗ {sentence}" for sentence in broken))
+        or ("not exercised" if word == "–" else "survived")
+    )
     more = f" and {times - 1} more like it" if times > 1 else ""
     return clean(f"{schedule.faults[0]}{more}: {what}", 300)
 
 
-def _legend(scene: Scene, result: Exploration, singles: list[Schedule], broken: dict[str, int], y: int, width: int) -> int:
+def _legend(
+    scene: Scene,
+    result: Exploration,
+    singles: list[Schedule],
+    broken: dict[str, int],
+    y: int,
+    width: int,
+) -> int:
     """What the marks mean, in as many lines as it takes."""
     x = 2
     said = {_said(result, schedule) for schedule in singles}
@@ -174,7 +214,10 @@ def _legend(scene: Scene, result: Exploration, singles: list[Schedule], broken: 
             put(key(LETTERS[number % 26]), f"broken: {sentence}")
     if ENDLESS in said:
         put(key(ENDLESS), "did not end")
-    for sign, text in (("×2", "alike, one after the other"), ("+2", "more than there is room for; in red: not all survived")):
+    for sign, text in (
+        ("×2", "alike, one after the other"),
+        ("+2", "more than there is room for; in red: not all survived"),
+    ):
         if any(label.text[0] == sign[0] and label.text[1:].isdigit() for label in scene.labels):
             put(lambda x, y: scene.labels.append(Label(x, y, sign, "detail")), text)
     words = f"a mark for each time a point is passed · {result.coverage}"

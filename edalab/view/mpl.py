@@ -26,7 +26,10 @@ def paint(scene: Scene, ax=None):
 
     if ax is None:  # straight on the figure: axes would cost a sixth of the time and show nothing
         figure = Figure(figsize=(scene.width / DPI, scene.height / DPI), dpi=DPI, facecolor=PAPER)
-        place = Affine2D().scale(1 / scene.width, -1 / scene.height).translate(0, 1) + figure.transFigure
+        place = (
+            Affine2D().scale(1 / scene.width, -1 / scene.height).translate(0, 1)
+            + figure.transFigure
+        )
         painter = _Painter(figure, place, 1.0)
     else:
         figure = ax.figure
@@ -34,7 +37,9 @@ def paint(scene: Scene, ax=None):
         ax.set_axis_off()
         box, (width, height) = ax.get_position(original=True), figure.get_size_inches()
         painter = _Painter(
-            ax, ax.transData, min(box.width * width / scene.width, box.height * height / scene.height) * DPI
+            ax,
+            ax.transData,
+            min(box.width * width / scene.width, box.height * height / scene.height) * DPI,
         )
     painter.paint(scene)
     return figure
@@ -52,7 +57,9 @@ def png(scene: Scene) -> bytes:
     colours = Image.new("P", (1, 1))
     saga = any(item.kind in ("compensation", "undo", "final") for item in scene.items())
     colours.putpalette([value for colour in palette(saga, bool(scene.traces)) for value in colour])
-    painted = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba(), "raw", "RGBA", 0, 1)
+    painted = Image.frombuffer(
+        "RGBA", canvas.get_width_height(), canvas.buffer_rgba(), "raw", "RGBA", 0, 1
+    )
     image = painted.convert("RGB").quantize(palette=colours, dither=Image.Dither.NONE)
     out = BytesIO()
     image.save(out, format="png", compress_level=6)
@@ -87,18 +94,35 @@ class _Painter:
         self.host.add_artist(artist)
 
     def paths(
-        self, paths, fill: str = "none", edge: str = "none", width=0.0, dash=None, alpha: float | None = None
+        self,
+        paths,
+        fill: str = "none",
+        edge: str = "none",
+        width=0.0,
+        dash=None,
+        alpha: float | None = None,
     ) -> None:
         """Outlines, filled or drawn; `width` in px, or one for each path."""
         from matplotlib.collections import PathCollection
 
         if not paths:
             return
-        widths = [w * self.points for w in width] if isinstance(width, list) else width * self.points
+        widths = (
+            [w * self.points for w in width] if isinstance(width, list) else width * self.points
+        )
         unit = width[0] if isinstance(width, list) else width
-        style = (0, tuple(length / unit for length in dash)) if dash else "solid"  # dashes count in line widths
+        style = (
+            (0, tuple(length / unit for length in dash)) if dash else "solid"
+        )  # dashes count in line widths
         self.add(
-            PathCollection(paths, facecolors=fill, edgecolors=edge, linewidths=widths, linestyles=[style], alpha=alpha)
+            PathCollection(
+                paths,
+                facecolors=fill,
+                edgecolors=edge,
+                linewidths=widths,
+                linestyles=[style],
+                alpha=alpha,
+            )
         )
 
     def strokes(self, lines, colour: str, width: float, dash=None) -> None:
@@ -113,10 +137,17 @@ class _Painter:
 
     def boxes(self, boxes) -> None:
         for look, group in by_kind(boxes, BOXES):
-            paths = [_rounded(box.x, box.y, box.w, box.h, min(look.radius, box.w // 2, box.h // 2)) for box in group]
+            paths = [
+                _rounded(box.x, box.y, box.w, box.h, min(look.radius, box.w // 2, box.h // 2))
+                for box in group
+            ]
             self.paths(paths, look.fill, look.edge or "none", look.width, look.dash)
             if look.hatch:
-                lines = [line for box in group for line in hatching(look.hatch, box.x, box.y, box.w, box.h)]
+                lines = [
+                    line
+                    for box in group
+                    for line in hatching(look.hatch, box.x, box.y, box.w, box.h)
+                ]
                 self.strokes([((a, b), (c, d)) for a, b, c, d in lines], HATCH, 0.8)
 
     def lines(self, lines) -> None:
@@ -128,19 +159,34 @@ class _Painter:
 
         for look, group in by_kind(arrows, ARROWS):
             curves = [list(zip(arrow.points[::2], arrow.points[1::2])) for arrow in group]
-            paths = [Path(points, [Path.MOVETO] + [Path.CURVE4] * (len(points) - 1)) for points in curves]
-            self.paths(paths, edge=look.colour, width=[arrow.width or look.width for arrow in group], dash=look.dash)
-            ends = [(arrow.points[-2], arrow.points[-1], _HEADS[arrow.head]) for arrow in group if arrow.head]
+            paths = [
+                Path(points, [Path.MOVETO] + [Path.CURVE4] * (len(points) - 1)) for points in curves
+            ]
+            self.paths(
+                paths,
+                edge=look.colour,
+                width=[arrow.width or look.width for arrow in group],
+                dash=look.dash,
+            )
+            ends = [
+                (arrow.points[-2], arrow.points[-1], _HEADS[arrow.head])
+                for arrow in group
+                if arrow.head
+            ]
             self.polygons([[(x + a, y + b) for a, b in head] for x, y, head in ends], look.colour)
 
     def traces(self, traces) -> None:
         for look, group in by_kind(traces, LINES):
-            self.strokes([list(zip(trace.points[::2], trace.points[1::2])) for trace in group], *look)
+            self.strokes(
+                [list(zip(trace.points[::2], trace.points[1::2])) for trace in group], *look
+            )
 
     def marks(self, marks) -> None:
         for (shape, colour), group in by_kind(marks, MARKS):
             filled, outline = SHAPES[shape]
-            lines = [[(mark.x + x, mark.y + y) for x, y in line] for mark in group for line in outline]
+            lines = [
+                [(mark.x + x, mark.y + y) for x, y in line] for mark in group for line in outline
+            ]
             if filled:
                 self.polygons(lines, colour)
             else:
@@ -150,8 +196,12 @@ class _Painter:
         for look, group in by_kind(labels, LABELS):
             if look.ground:
                 extents = [label.extent() for label in group]
-                self.polygons([((a, b), (c, b), (c, d), (a, d)) for a, b, c, d in extents], look.ground, 0.85)
-            self.paths([path for label in group if (path := _outline(label, look))], fill=look.colour)
+                self.polygons(
+                    [((a, b), (c, b), (c, d), (a, d)) for a, b, c, d in extents], look.ground, 0.85
+                )
+            self.paths(
+                [path for label in group if (path := _outline(label, look))], fill=look.colour
+            )
 
 
 def _rounded(x: int, y: int, w: int, h: int, r: int):
@@ -201,6 +251,8 @@ def _letter(char: str, bold: bool):
     from matplotlib.ft2font import LoadFlags
 
     font, known = _font(bold)
-    glyph = font.load_char(ord(char) if ord(char) in known else ord("□"), flags=LoadFlags.NO_HINTING)
+    glyph = font.load_char(
+        ord(char) if ord(char) in known else ord("□"), flags=LoadFlags.NO_HINTING
+    )
     points, codes = font.get_path()
     return numpy.asarray(points) / (1000, -1000), codes, glyph.linearHoriAdvance / 65_536_000

@@ -14,13 +14,19 @@ _WIDEST = 120  # px of the name of a level
 class Plane:
     """Maps moments (µs) and values to pixels. Values are numbers, or texts, each of which has a level of its own."""
 
-    def __init__(self, values: Iterable[Any], window: tuple[int, int], top: int, height: int, width: int):
+    def __init__(
+        self, values: Iterable[Any], window: tuple[int, int], top: int, height: int, width: int
+    ):
         values = [value for value in dict.fromkeys(values) if value is not None]
         self.levels = [value for value in values if isinstance(value, str)]
         self.start, self.end = window
         self.top, self.bottom = top, top + height
         if self.levels:
-            low, high, ticks = 0, max(1, len(self.levels) - 1), [(n, clean(name, 60)) for n, name in enumerate(self.levels)]
+            low, high, ticks = (
+                0,
+                max(1, len(self.levels) - 1),
+                [(n, clean(name, 60)) for n, name in enumerate(self.levels)],
+            )
         else:
             whole = all(isinstance(value, int) for value in values)
             low, high = _span([float(value) for value in values] or [0.0])
@@ -33,13 +39,17 @@ class Plane:
     def x(self, at: int) -> int:
         if not self.start <= at <= self.end:
             at = self.start if at < self.start else self.end
-        return round(self.left + (self.right - self.left) * (at - self.start) / (self.end - self.start))
+        return round(
+            self.left + (self.right - self.left) * (at - self.start) / (self.end - self.start)
+        )
 
     def y(self, value: Any) -> int:
         if value is None:
             return self.bottom
         place = self.levels.index(value) if self.levels else float(value)
-        return round(self.bottom - (self.bottom - self.top) * (place - self.low) / (self.high - self.low))
+        return round(
+            self.bottom - (self.bottom - self.top) * (place - self.low) / (self.high - self.low)
+        )
 
     def draw_grid(self, scene: Scene, calendar: Calendar, words: bool = True) -> None:
         """The grid, with the words at its lines; those of time below it, unless another plane below has them."""
@@ -48,7 +58,16 @@ class Plane:
                 continue
             y = self.y(self.levels[number] if self.levels else number)
             scene.lines.append(Line(self.left, y, self.right, y, "grid"))
-            scene.labels.append(Label(self.left - 8, y, shorten(word, _WIDEST, 10), "axis", "end", word if self.levels else ""))
+            scene.labels.append(
+                Label(
+                    self.left - 8,
+                    y,
+                    shorten(word, _WIDEST, 10),
+                    "axis",
+                    "end",
+                    word if self.levels else "",
+                )
+            )
         room = round(_LEAST * (self.end - self.start) / (self.right - self.left))
         last = -100
         for at, word in calendar.ticks(self.start, self.end, max(1, room)):
@@ -56,17 +75,25 @@ class Plane:
             if x - half > last + 8 and x + half <= scene.width - 2:
                 scene.lines.append(Line(x, self.top - 10, x, self.bottom, "grid"))
                 if words:
-                    scene.labels.append(Label(max(x, half + 2), self.bottom + 14, word, "axis", "middle"))
+                    scene.labels.append(
+                        Label(max(x, half + 2), self.bottom + 14, word, "axis", "middle")
+                    )
                 last = x + half
 
-    def steps(self, first: Any, changes: Iterable[tuple[int, Any]], end: int, kind: str, said: str) -> list[Trace]:
+    def steps(
+        self, first: Any, changes: Iterable[tuple[int, Any]], end: int, kind: str, said: str
+    ) -> list[Trace]:
         """A line that goes from step to step until `end`; where the value is None there is none. What falls into one
         column of pixels is drawn as one upright line."""
         within = [(at, value) for at, value in changes if at <= end]
         for at, value in within:
             if at <= self.start:
                 first = value
-        text = said + ": " + ", ".join([_said(first), *(f"{at} {_said(value)}" for at, value in within)])
+        text = (
+            said
+            + ": "
+            + ", ".join([_said(first), *(f"{at} {_said(value)}" for at, value in within)])
+        )
         traces, points = [], [] if first is None else [(self.left, self.y(first))]
         for at, value in within:
             if at <= self.start:
@@ -91,7 +118,13 @@ class Plane:
 
 def said(value: Any) -> str:
     """A value in words."""
-    return "none yet" if value is None else clean(value, 60) if isinstance(value, str) else number(value)
+    return (
+        "none yet"
+        if value is None
+        else clean(value, 60)
+        if isinstance(value, str)
+        else number(value)
+    )
 
 
 _said = said
@@ -123,7 +156,9 @@ def _round(low: float, high: float, most: int, whole: bool) -> list[tuple[float,
         exponent += 1
     while 10.0 ** (exponent - 1) * most >= high - low:
         exponent -= 1
-    size = next(n for n in (0.2, 0.5, 1) if n * 10.0**exponent * most >= high - low) * 10.0**exponent
+    size = (
+        next(n for n in (0.2, 0.5, 1) if n * 10.0**exponent * most >= high - low) * 10.0**exponent
+    )
     size = max(size, 1.0) if whole else size
     first, last = int(low // size), int(-(-high // size))
     return [(n * size, number(round(n * size, 12))) for n in range(first, last + 1)]

@@ -17,22 +17,41 @@ class Room:
         self.taken: list[Box] = []
         self.strokes: list[Box] = []
         self.cursor: list[Box] = []  # words may run over it sooner than over other lines
-        self.points: list[tuple[int, int]] = []  # words may not stand nearer to one of these than to their own
+        self.points: list[
+            tuple[int, int]
+        ] = []  # words may not stand nearer to one of these than to their own
 
     def cross(self, trace: Trace) -> None:
         """A line that words had better not run over."""
         corners = list(zip(trace.points[::2], trace.points[1::2]))
-        self.strokes += [(min(a, c), min(b, d), max(a, c), max(b, d)) for (a, b), (c, d) in zip(corners, corners[1:])]
+        self.strokes += [
+            (min(a, c), min(b, d), max(a, c), max(b, d))
+            for (a, b), (c, d) in zip(corners, corners[1:])
+        ]
 
-    def put(self, words: str, kind: str, x: int, y: int, anyhow: bool = True, over: bool = True) -> Label | None:
+    def put(
+        self, words: str, kind: str, x: int, y: int, anyhow: bool = True, over: bool = True
+    ) -> Label | None:
         """Write words beside a point; `anyhow`: further away, or, if they may, over a line, where there is no better place.
         Returns None where there is none at all."""
         lines, near = self.strokes + self.cursor, _NEAR + _FAR
-        tries = [(near, lines), (near, self.strokes), (_FARTHER * anyhow, self.strokes), (near * (anyhow and over), [])]
-        for (anchor, dx, dy), crossed in [(place, crossed) for places, crossed in tries for place in places]:
+        tries = [
+            (near, lines),
+            (near, self.strokes),
+            (_FARTHER * anyhow, self.strokes),
+            (near * (anyhow and over), []),
+        ]
+        for (anchor, dx, dy), crossed in [
+            (place, crossed) for places, crossed in tries for place in places
+        ]:
             label = Label(x + dx, y + dy, clean(words, 90), kind, anchor)
             box = label.extent()
-            if self._inside(box) and self.free(box) and not _crossed(box, crossed) and (anyhow or self._is_near((x, y), box)):
+            if (
+                self._inside(box)
+                and self.free(box)
+                and not _crossed(box, crossed)
+                and (anyhow or self._is_near((x, y), box))
+            ):
                 self.scene.labels.append(label)
                 self.taken.append(box)
                 return label
@@ -56,7 +75,9 @@ class Room:
 
 def _crossed(box: Box, others: list[Box]) -> bool:
     left, top, right, bottom = box
-    return any(left - 2 <= c and a <= right + 2 and top <= d and b <= bottom for a, b, c, d in others)
+    return any(
+        left - 2 <= c and a <= right + 2 and top <= d and b <= bottom for a, b, c, d in others
+    )
 
 
 def _far(point: tuple[int, int], box: Box) -> int:

@@ -30,7 +30,9 @@ class Row:
 
     def clear(self, left: int, right: int) -> bool:
         """Whether an arrow can run along the bars' level."""
-        return self.free(0, left, right) and not any(start < right and left < end for start, end in self.spans)
+        return self.free(0, left, right) and not any(
+            start < right and left < end for start, end in self.spans
+        )
 
     def take(self, level: int, left: int, right: int) -> None:
         self.above, self.below = max(self.above, level), max(self.below, -level)

@@ -31,7 +31,9 @@ def arrows(chart: "SagaChart") -> list[Arrow]:
         if y == y2:
             x1, x2, above = x1 + chart.w // 2, x2 + chart.w // 2 - 12, y - 12
             tip = f"{later.name} led to {earlier.name} again, {counted(times, 'time')}"
-            found.append(Arrow(rounded([(x1, y), (x1, above), (x2, above), (x2, y - 1)]), "again", "d", tip))
+            found.append(
+                Arrow(rounded([(x1, y), (x1, above), (x2, above), (x2, y - 1)]), "again", "d", tip)
+            )
     return found
 
 
@@ -50,7 +52,11 @@ class _Router:
             return self._in_a_column(start, end, its_line - line)
         if column // self.per != other // self.per:
             back = other < column
-            return self._to_an_earlier_band(column, line, other, start, end) if back else self._to_a_later_band(other, start, end, aside)
+            return (
+                self._to_an_earlier_band(column, line, other, start, end)
+                if back
+                else self._to_a_later_band(other, start, end, aside)
+            )
         return self._in_a_band(column, line, other, its_line, start, end)
 
     def _taken(self, line: int, first: int, last: int) -> bool:
@@ -64,36 +70,82 @@ class _Router:
         side = x1 - _TRACK
         return [(x1, y1 + half), (side, y1 + half), (side, y2 + half), (x2 - 1, y2 + half)], "r"
 
-    def _in_a_band(self, column: int, line: int, other: int, its_line: int, start, end) -> tuple[Corners, str]:
+    def _in_a_band(
+        self, column: int, line: int, other: int, its_line: int, start, end
+    ) -> tuple[Corners, str]:
         (x1, y1), (x2, y2), w, h, half = start, end, self.w, self.h, self.h // 2
         middle, its_middle, its_right = x1 + w // 2, x2 + w // 2, x2 + w
         if line == its_line:
             if not self._taken(line, min(column, other) + 1, max(column, other) - 1):
                 straight = [(x1 + w, y1 + half), (x2 - 1, y2 + half)], "r"
-                return straight if other > column else ([(x1, y1 + half), (its_right + 1, y2 + half)], "l")
+                return (
+                    straight
+                    if other > column
+                    else ([(x1, y1 + half), (its_right + 1, y2 + half)], "l")
+                )
             if line == 0:
-                return [(middle + 10, y1), (middle + 10, y1 - 12), (its_middle, y1 - 12), (its_middle, y2 - 1)], "d"
+                return [
+                    (middle + 10, y1),
+                    (middle + 10, y1 - 12),
+                    (its_middle, y1 - 12),
+                    (its_middle, y2 - 1),
+                ], "d"
         elif line == 0 and other < column and not self._taken(its_line, other + 1, column):
             return [(middle, y1 + h), (middle, y2 + half), (its_right + 1, y2 + half)], "l"
-        elif line == 0 and other < column and not self._taken(its_line, other + 1, column - 1):  # past what stands below it
+        elif (
+            line == 0 and other < column and not self._taken(its_line, other + 1, column - 1)
+        ):  # past what stands below it
             x, y, side = x1 + 12, y1 + h + _TRACK, x1 - _TRACK
-            return [(x, y1 + h), (x, y), (side, y), (side, y2 + half), (its_right + 1, y2 + half)], "l"
+            return [
+                (x, y1 + h),
+                (x, y),
+                (side, y),
+                (side, y2 + half),
+                (its_right + 1, y2 + half),
+            ], "l"
         y = self._track(column // self.per, max(y1, y2) + h + _TRACK)
-        return [(middle - 8, y1 + h), (middle - 8, y), (its_middle + 8, y), (its_middle + 8, y2 + h + 1)], "u"
+        return [
+            (middle - 8, y1 + h),
+            (middle - 8, y),
+            (its_middle + 8, y),
+            (its_middle + 8, y2 + h + 1),
+        ], "u"
 
     def _to_a_later_band(self, other: int, start, end, aside: int) -> tuple[Corners, str]:
         (x1, y1), (x2, y2), half = start, end, self.h // 2
-        y, right, left = self.chart.bands[other // self.per][0] - BETWEEN // 2 - 5 + aside, x1 + self.w + 10 - aside, x2 - 12 + aside
-        return [(x1 + self.w, y1 + half), (right, y1 + half), (right, y), (left, y), (left, y2 + half), (x2 - 1, y2 + half)], "r"
+        y, right, left = (
+            self.chart.bands[other // self.per][0] - BETWEEN // 2 - 5 + aside,
+            x1 + self.w + 10 - aside,
+            x2 - 12 + aside,
+        )
+        return [
+            (x1 + self.w, y1 + half),
+            (right, y1 + half),
+            (right, y),
+            (left, y),
+            (left, y2 + half),
+            (x2 - 1, y2 + half),
+        ], "r"
 
-    def _to_an_earlier_band(self, column: int, line: int, other: int, start, end) -> tuple[Corners, str]:
+    def _to_an_earlier_band(
+        self, column: int, line: int, other: int, start, end
+    ) -> tuple[Corners, str]:
         (x1, y1), (x2, y2), half, middle = start, end, self.h // 2, start[0] + self.w // 2
         y = self.chart.bands[other // self.per][1] + BETWEEN // 2 + 5
-        left, right = MARGIN - 15, x2 + self.w + 13  # beside the forward arrow between the same two bands
+        left, right = (
+            MARGIN - 15,
+            x2 + self.w + 13,
+        )  # beside the forward arrow between the same two bands
         way = [(x1, y1 + half), (left, y1 + half)]
         if line == 0:
-            way = [(middle, y1 + self.h), (middle, y1 + self.h + _TRACK), (left, y1 + self.h + _TRACK)]
-        elif self._taken(line, column - column % self.per, column - 1):  # others stand in the way to the left
+            way = [
+                (middle, y1 + self.h),
+                (middle, y1 + self.h + _TRACK),
+                (left, y1 + self.h + _TRACK),
+            ]
+        elif self._taken(
+            line, column - column % self.per, column - 1
+        ):  # others stand in the way to the left
             below = self._track(column // self.per, y1 + self.h + _TRACK)
             way = [(middle - 8, y1 + self.h), (middle - 8, below), (left, below)]
         return [*way, (left, y), (right, y), (right, y2 + half), (x2 + self.w + 1, y2 + half)], "l"

@@ -14,7 +14,13 @@ KINDS = {  # state of a step -> kind of its box and of its name
     "in doubt": ("in doubt", "failed"), "failed": ("failed", "failed"), "idle": ("under way", "under way"),
     "compensated": ("undone", "done"), "never done": ("in doubt", "failed"),
 }  # fmt: skip
-_MARKS = {"late": "no answer", "in doubt": "no answer", "refused": "refused", "failed": "failed", "done twice": "doubled"}
+_MARKS = {
+    "late": "no answer",
+    "in doubt": "no answer",
+    "refused": "refused",
+    "failed": "failed",
+    "done twice": "doubled",
+}
 
 
 def kind_of(step: SagaStep, state: State) -> tuple[str, str]:
@@ -31,11 +37,28 @@ class SagaChart:
     those of the `end`, so that they do not change from moment to moment."""
 
     def __init__(
-        self, scene: Scene, story: SagaStory, states: dict[SagaStep, State], came: Outcome, end: Outcome, moving: bool, top: int
+        self,
+        scene: Scene,
+        story: SagaStory,
+        states: dict[SagaStep, State],
+        came: Outcome,
+        end: Outcome,
+        moving: bool,
+        top: int,
     ):
-        self.scene, self.story, self.states, self.came, self.end, self.moving = scene, story, states, came, end, moving
+        self.scene, self.story, self.states, self.came, self.end, self.moving = (
+            scene,
+            story,
+            states,
+            came,
+            end,
+            moving,
+        )
         self._places()
-        self.occupied = [*self.place.values(), *((column, 1) for _, column in self.missing.values())]
+        self.occupied = [
+            *self.place.values(),
+            *((column, 1) for _, column in self.missing.values()),
+        ]
         self._sizes()
         self._spots(top)
         scene.arrows += arrows(self)
@@ -58,19 +81,32 @@ class SagaChart:
         steps, words = self.story.steps, self.story.words
         self.place: dict[SagaStep, tuple[int, int]] = {}
         self._below: dict[int, int] = {}  # column -> how many stand there
-        self.ends = [s for s in steps if s.settles and s.event and s.before and (s.before.undoes or _stopped(s.before))]
+        self.ends = [
+            s
+            for s in steps
+            if s.settles and s.event and s.before and (s.before.undoes or _stopped(s.before))
+        ]
         sides = self._sides()
-        forward = [step for step in steps if step.undoes is None and step not in self.ends and step not in sides]
+        forward = [
+            step
+            for step in steps
+            if step.undoes is None and step not in self.ends and step not in sides
+        ]
         self.place |= {step: (column, 0) for column, step in enumerate(forward)}
         self.columns = max(1, len(forward))
         for step in steps:
             if step.undoes is not None:
                 self._put(step, self.place[step.undoes][0])
-        self.missing: dict[SagaStep, tuple[str, int]] = {}  # a step left behind -> the name of its compensation, column
+        self.missing: dict[
+            SagaStep, tuple[str, int]
+        ] = {}  # a step left behind -> the name of its compensation, column
         for step in self.end.left:
             if not step.undone_by:
                 column = self.place[step][0]
-                self.missing[step] = next(name for name, word in words.items() if word[0] in step.names), column
+                self.missing[step] = (
+                    next(name for name, word in words.items() if word[0] in step.names),
+                    column,
+                )
                 self._below[column] = 1
         for step in self.ends:
             self._put(step, 0)
@@ -83,8 +119,14 @@ class SagaChart:
         steps, parts = self.story.steps, self.story.saga.parts
         led = {step.before for step in steps}
         last = [step for step in steps if step.undoes is None][-1]
-        on_the_way = [step for step in steps if step.undoes or step in led or step.unheard or not step.event]
-        found = [step for step in steps[1:] if step not in on_the_way and step is not last and step not in self.ends]
+        on_the_way = [
+            step for step in steps if step.undoes or step in led or step.unheard or not step.event
+        ]
+        found = [
+            step
+            for step in steps[1:]
+            if step not in on_the_way and step is not last and step not in self.ends
+        ]
         return [step for step in found if step.final or not parts & set(step.names)]
 
     def _put(self, step: SagaStep, column: int) -> None:
@@ -99,7 +141,11 @@ class SagaChart:
         last = story.record.run.end
         then = [self._detail(step, step.state(last, story.ended), self.end) for step in story.steps]
         if self.moving:  # there is room for all that will be said of a step
-            then += [self._detail(step, state, self.came) for step in story.steps for state in story.states[step]]
+            then += [
+                self._detail(step, state, self.came)
+                for step in story.steps
+                for state in story.states[step]
+            ]
         titles = [step.name for step in story.steps] + [name for name, _ in self.missing.values()]
         widest = max(text_width(title, 11, True) for title in titles)
         room = self.scene.width - 2 * MARGIN
@@ -109,12 +155,16 @@ class SagaChart:
             asked = max([widest, *(text_width(line, 10) for line in lines)]) + 12
             wide = max(84, min(WIDEST, asked))
             bands = -(-self.columns // max(1, (room + BESIDE) // (wide + BESIDE)))
-            choices.append((max(0, asked - WIDEST), bands, not one_line, wide))  # cut least, then in the fewest bands
+            choices.append(
+                (max(0, asked - WIDEST), bands, not one_line, wide)
+            )  # cut least, then in the fewest bands
         _, bands, two_lines, self.w = min(choices)
         self.said = {step: _lines(words, not two_lines) for step, words in now.items()}
         self.h = 50 if two_lines else 38
         self.per = -(-self.columns // bands)
-        self.step = self.w + (min(56, (room - self.per * self.w) // (self.per - 1)) if self.per > 1 else 0)
+        self.step = self.w + (
+            min(56, (room - self.per * self.w) // (self.per - 1)) if self.per > 1 else 0
+        )
 
     @staticmethod
     def _detail(step: SagaStep, state: State, came: Outcome) -> list[str]:
@@ -130,19 +180,38 @@ class SagaChart:
         self.bands: list[tuple[int, int]] = []  # (y of the forward line, y of its end)
         y = top + (14 if self.end.word == "stuck" else 0)
         for band in range(-(-self.columns // self.per)):
-            inside = {step: place for step, place in self.place.items() if place[0] // self.per == band}
-            missing = {step: column for step, (_, column) in self.missing.items() if column // self.per == band}
+            inside = {
+                step: place for step, place in self.place.items() if place[0] // self.per == band
+            }
+            missing = {
+                step: column
+                for step, (_, column) in self.missing.items()
+                if column // self.per == band
+            }
             depth = max([line for _, line in inside.values()] + [1 for _ in missing], default=0)
-            arcs = any(step.before in inside and self._skips(step) or step in dict(self.story.rounds) for step in inside)
+            arcs = any(
+                step.before in inside and self._skips(step) or step in dict(self.story.rounds)
+                for step in inside
+            )
             y += 12 if arcs else 0
             for step, (column, line) in inside.items():
-                self.spot[step] = MARGIN + (column % self.per) * self.step, y + line * (self.h + BELOW)
+                self.spot[step] = (
+                    MARGIN + (column % self.per) * self.step,
+                    y + line * (self.h + BELOW),
+                )
             for step, column in missing.items():
-                self.spot[step, "missing"] = MARGIN + (column % self.per) * self.step, y + self.h + BELOW
+                self.spot[step, "missing"] = (
+                    MARGIN + (column % self.per) * self.step,
+                    y + self.h + BELOW,
+                )
             end = y + self.h + depth * (self.h + BELOW)
             self.bands.append((y, end))
             y = end + BETWEEN
-        self.bottom = y - BETWEEN + (10 if self.missing or any(line for _, line in self.place.values()) else 0)
+        self.bottom = (
+            y
+            - BETWEEN
+            + (10 if self.missing or any(line for _, line in self.place.values()) else 0)
+        )
 
     def _skips(self, step: SagaStep) -> bool:
         """Whether it stands in the forward line, and not beside the step that led to it."""
@@ -160,7 +229,9 @@ class SagaChart:
             box, name = "compensation", "compensation"
         told = step.moments if state.name != "not yet" else ()
         when = [f"{m.what}{': ' + m.words if m.words else ''} at {seconds(m.time)}" for m in told]
-        tip = clean("; ".join([f"{step.name} ({step.service}): {state.words or state.name}", *when]), 400)
+        tip = clean(
+            "; ".join([f"{step.name} ({step.service}): {state.words or state.name}", *when]), 400
+        )
         self.scene.bars.append(Box(x, y, self.w, self.h, box, tip))
         self._words(x, y, step.name, self.said[step], name, tip)
         mark = "final" if box == "final" else _MARKS.get(state.name)
@@ -169,10 +240,14 @@ class SagaChart:
 
     def _words(self, x: int, y: int, name: str, lines: list[str], kind: str, tip: str) -> None:
         middle, at = x + self.w // 2, y + 13
-        self.scene.labels.append(Label(middle, at, shorten(clean(name), self.w - 6, 11, True), kind, "middle", tip))
+        self.scene.labels.append(
+            Label(middle, at, shorten(clean(name), self.w - 6, 11, True), kind, "middle", tip)
+        )
         for number, line in enumerate(lines):
             text = shorten(clean(line), self.w - 6, 10)
-            self.scene.labels.append(Label(middle, at + 14 + 12 * number, text, "detail", "middle", tip))
+            self.scene.labels.append(
+                Label(middle, at + 14 + 12 * number, text, "detail", "middle", tip)
+            )
 
 
 def _stopped(step: SagaStep) -> bool:

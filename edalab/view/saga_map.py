@@ -59,7 +59,9 @@ class SagaMap(Picture):
             came = outcome(story)
             row = came.word, came.sentence, story.start / 1000, story.end / 1000, len(story.steps)
             rows.append((story.correlation, story.subject, *row))
-        return pandas.DataFrame(rows, columns=["saga", "about", "outcome", "words", "start", "end", "steps"])
+        return pandas.DataFrame(
+            rows, columns=["saga", "about", "outcome", "words", "start", "end", "steps"]
+        )
 
 
 def saga_map(
@@ -90,12 +92,18 @@ def saga_map(
     states = {step: step.state(until, story.ended and until >= story.end) for step in story.steps}
     scene, y = Scene(width, 0, times=story.times), 16
     if correlation is None and len(told) > 1:
-        moments = story.times if now is not None and len(told) <= FEW else []  # so that nothing jumps
+        moments = (
+            story.times if now is not None and len(told) <= FEW else []
+        )  # so that nothing jumps
         lines = max((len({outcome(one, time).word for one in told}) for time in moments), default=0)
         y = table(scene, {one: outcome(one, now) for one in told}, story, y, lines)
     y = _headline(scene, story, came, now, y)
     y = SagaChart(scene, story, states, came, outcome(story), now is not None, y + 4).bottom + 28
-    books = None if ledger is None else Ledger(ledger, run, max(0, story.start - 1), now, *_judged(told, story, now))
+    books = (
+        None
+        if ledger is None
+        else Ledger(ledger, run, max(0, story.start - 1), now, *_judged(told, story, now))
+    )
     beside = books is not None and width - books.width >= 320
     right = width - MARGIN - (books.width if beside else 0)
     bottom = waterfall(scene, story, states, until, y, right)
@@ -104,7 +112,9 @@ def saga_map(
     if now is not None:
         scene.cursor = _cursor(scene, story, now, y, bottom, right)
     if books is not None:
-        ends = books.draw(scene, right + 24 if beside else MARGIN, y if beside else scene.height + 14)
+        ends = books.draw(
+            scene, right + 24 if beside else MARGIN, y if beside else scene.height + 14
+        )
         scene.height = max(scene.height, ends + 16)
     _say(scene, story, states, came, books, len(told), now)
     return SagaMap(scene, story, came, states)
@@ -116,7 +126,10 @@ def _headline(scene: Scene, story: SagaStory, came: Outcome, now: int | None, y:
     for number, line in enumerate(_title(story, came, now, scene.width)):
         scene.labels.append(Label(MARGIN, y + 20 * number, line, "title"))
     moments = [] if now is None else [(time, outcome(story, time)) for time in story.times]
-    titles = [_title(story, one, time, scene.width) for time, one in [(now, came), (now, outcome(story)), *moments]]
+    titles = [
+        _title(story, one, time, scene.width)
+        for time, one in [(now, came), (now, outcome(story)), *moments]
+    ]
     return y + 20 * max(map(len, titles))
 
 
@@ -133,21 +146,31 @@ def _judged(told: list[SagaStory], story: SagaStory, now: int | None) -> tuple[s
     """What the ledger is to know of the outcome, now and in the end. Of several sagas the books are not one's alone."""
     if len(told) == 1:
         return outcome(story, now).word, outcome(story).word
-    return "under way" if any(outcome(one, now).word == "under way" for one in told) else "done", "done"
+    return "under way" if any(
+        outcome(one, now).word == "under way" for one in told
+    ) else "done", "done"
 
 
-def _cursor(scene: Scene, story: SagaStory, now: int, y: int, bottom: int, right: int) -> tuple[Line, Box, Label]:
+def _cursor(
+    scene: Scene, story: SagaStory, now: int, y: int, bottom: int, right: int
+) -> tuple[Line, Box, Label]:
     x = max(scene.axis.x(story.start), min(right, scene.axis.x(now)))
     half = text_width(seconds(now), 11, True) // 2 + 8
     pill = Box(x - half, y - 10, 2 * half, 18, "pill")
-    return Line(x, y + 10, x, bottom, "cursor"), pill, Label(x, y - 1, seconds(now), "pill", "middle")
+    return (
+        Line(x, y + 10, x, bottom, "cursor"),
+        pill,
+        Label(x, y - 1, seconds(now), "pill", "middle"),
+    )
 
 
 def _legend(scene: Scene, story: SagaStory, y: int, right: int) -> int:
     """How to read the rows; return where that ends."""
     happened = {moment.what for step in story.steps for moment in step.moments}
     words = ["bar: at work"] + [words for what, words in _LEGEND if happened & set(what.split(","))]
-    words += ["dot: published"] * any(not step.bars and step.times("done", story.end) for step in story.steps)
+    words += ["dot: published"] * any(
+        not step.bars and step.times("done", story.end) for step in story.steps
+    )
     words += ["double line: time cut short"] * bool(scene.axis.cuts)
     words += ["time stretched where much happens"] * scene.axis.stretched
     for line in wrapped(words, " · ", right - MARGIN, 11):
@@ -164,7 +187,15 @@ _LEGEND = (  # what happened, and what a reader may need told about how it is dr
 )  # fmt: skip
 
 
-def _say(scene: Scene, story: SagaStory, states, came: Outcome, books: Ledger | None, sagas: int, now: int | None) -> None:
+def _say(
+    scene: Scene,
+    story: SagaStory,
+    states,
+    came: Outcome,
+    books: Ledger | None,
+    sagas: int,
+    now: int | None,
+) -> None:
     """What the picture shows, in one line, and for those who cannot see it."""
     by_state: dict[str, list[str]] = {}
     for step, state in states.items():
@@ -173,6 +204,12 @@ def _say(scene: Scene, story: SagaStory, states, came: Outcome, books: Ledger | 
     parts = [f"{name}: {', '.join(steps)}" for name, steps in by_state.items()]
     parts += [books.said()] if books else []
     of = f" (1 of {sagas:,} sagas)" if sagas > 1 else ""
-    scene.shows = clean(f"saga map of {story.record.system.name}, {story.title}{of}{_at(now)}: {came.sentence}; {'; '.join(parts)}", 400)
-    told = ". ".join(f"{step.name}, {step.service}: {state.words or state.name}" for step, state in states.items())
+    scene.shows = clean(
+        f"saga map of {story.record.system.name}, {story.title}{of}{_at(now)}: {came.sentence}; {'; '.join(parts)}",
+        400,
+    )
+    told = ". ".join(
+        f"{step.name}, {step.service}: {state.words or state.name}"
+        for step, state in states.items()
+    )
     scene.alt = clean(f"Saga map. {story.title}{_at(now)}: {came.sentence}. {told}.", 900)

@@ -38,7 +38,12 @@ class Line:
     tip: str = ""
 
     def extent(self) -> tuple[int, int, int, int]:
-        return min(self.x1, self.x2), min(self.y1, self.y2), max(self.x1, self.x2), max(self.y1, self.y2)
+        return (
+            min(self.x1, self.x2),
+            min(self.y1, self.y2),
+            max(self.x1, self.x2),
+            max(self.y1, self.y2),
+        )
 
 
 @dataclass(slots=True)
@@ -144,7 +149,10 @@ class Scene:
 
     def hash(self) -> str:
         """Eight characters that change when what is shown changes; where exactly an item stands does not count."""
-        said = [f"{type(item).__name__}|{item.kind}|{item.tip}|{getattr(item, 'text', '')}" for item in self.items()]
+        said = [
+            f"{type(item).__name__}|{item.kind}|{item.tip}|{getattr(item, 'text', '')}"
+            for item in self.items()
+        ]
         return sha256("\n".join(said).encode()).hexdigest()[:8]
 
     @property

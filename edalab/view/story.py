@@ -47,7 +47,10 @@ class Point:
 
     @property
     def tip(self) -> str:
-        return clean(f"{self.said}, {self.service} at {seconds(self.time)}" + (f": {self.more}" if self.more else ""))
+        return clean(
+            f"{self.said}, {self.service} at {seconds(self.time)}"
+            + (f": {self.more}" if self.more else "")
+        )
 
 
 @dataclass(slots=True, eq=False)
@@ -86,7 +89,9 @@ class Story:
         self.points: list[Point] = []
         self.spans: list[Span] = []
         self._open: dict[tuple, list[Handling]] = {}  # (service, replica) -> handlings under way
-        self._sent: dict[str, Passage] = {}  # id -> how it left; its target says whether it reached anybody
+        self._sent: dict[
+            str, Passage
+        ] = {}  # id -> how it left; its target says whether it reached anybody
         self._told: dict[str, Passage] = {}  # id of a question -> the answer under way
         self._last: dict[tuple, Handling | None] = {}  # (service, id) -> its handling before
         self._late: set[tuple] = set()
@@ -98,7 +103,9 @@ class Story:
         if whole:
             for sent in self._sent.values():
                 if not sent.target and not sent.stop and sent.kind == "message":
-                    heard = sent.tip.split(" ")[0] in handled  # its type: somebody would have handled it
+                    heard = (
+                        sent.tip.split(" ")[0] in handled
+                    )  # its type: somebody would have handled it
                     self._stopped(sent, "unheard", "not handled yet" if heard else "reached nobody")
         for told in self._told.values():
             if whole or told.stop:
@@ -115,12 +122,21 @@ class Story:
         at_work = self._open.get((row.service, row.replica), ())
         cause = row.envelope.causation if row.envelope else None
         for handling in reversed(at_work):
-            if handling.id == cause or row.step == "note" and row.envelope and handling.id == row.envelope.id:
+            if (
+                handling.id == cause
+                or row.step == "note"
+                and row.envelope
+                and handling.id == row.envelope.id
+            ):
                 return handling
         return at_work[-1] if at_work else None
 
-    def _point(self, row, what: str, handling: Handling | None, words: str = "", more: str = "") -> Point:
-        point = Point(row.service, row.replica, row.time, what, handling, words, words or what, more)
+    def _point(
+        self, row, what: str, handling: Handling | None, words: str = "", more: str = ""
+    ) -> Point:
+        point = Point(
+            row.service, row.replica, row.time, what, handling, words, words or what, more
+        )
         (self.points if handling is None else handling.inner).append(point)
         return point
 
@@ -144,7 +160,9 @@ class Story:
             return
         envelope, name = row.envelope, named(row.envelope)
         point = self._point(row, "send", self._worker(row), more=name)
-        sent = self._sent[envelope.id] = Passage("question" if row.step == "ask" else "message", point, None, name)
+        sent = self._sent[envelope.id] = Passage(
+            "question" if row.step == "ask" else "message", point, None, name
+        )
         if row.fault == "duplicate":
             point.what, point.words = "doubled", "published twice"
         elif row.fault == "delay":
@@ -152,17 +170,23 @@ class Story:
         elif row.fault:
             asked = "question " if row.step == "ask" else ""
             self._stopped(
-                sent, "failed" if row.fault == "fail" else "stopped", asked + _ENDINGS.get(row.fault, row.fault)
+                sent,
+                "failed" if row.fault == "fail" else "stopped",
+                asked + _ENDINGS.get(row.fault, row.fault),
             )
 
     def deliver(self, row) -> None:
         key = row.service, row.envelope.id
         sent = self._sent.get(row.envelope.id)
         if row.fault in ("drop", "cut", "lose"):
-            point = self._point(row, "stopped", None, "dropped" if row.fault == "drop" else "not delivered")
+            point = self._point(
+                row, "stopped", None, "dropped" if row.fault == "drop" else "not delivered"
+            )
             if sent:
                 sent.target = point
-                self.passages.append(Passage("stopped", sent.source, point, f"{sent.tip}, {point.words}"))
+                self.passages.append(
+                    Passage("stopped", sent.source, point, f"{sent.tip}, {point.words}")
+                )
             self._last.setdefault(key, None)
         elif row.fault == "delay":
             self._late.add(key)
@@ -173,8 +197,13 @@ class Story:
 
     def handle(self, row) -> None:
         envelope, attempt = row.envelope, row.attempt or 1
-        type_, subject = clean(envelope.type, 60), None if envelope.subject is None else clean(envelope.subject, 60)
-        handling = Handling(row.service, row.replica, type_, subject, envelope.id, row.attempt, row.time)
+        type_, subject = (
+            clean(envelope.type, 60),
+            None if envelope.subject is None else clean(envelope.subject, 60),
+        )
+        handling = Handling(
+            row.service, row.replica, type_, subject, envelope.id, row.attempt, row.time
+        )
         self.handlings.append(handling)
         self._open.setdefault((row.service, row.replica), []).append(handling)
         key = row.service, envelope.id
@@ -183,15 +212,24 @@ class Story:
         before, self._last[key] = self._last.get(key), handling
         if again or late:
             handling.struck = True
-            handling.words = f"attempt {attempt}" if attempt > 1 else "delivered again" if again else "late"
+            handling.words = (
+                f"attempt {attempt}" if attempt > 1 else "delivered again" if again else "late"
+            )
         if sent := self._sent.get(envelope.id):
             source = sent.source
-            if before and before.replica == row.replica and before.inner and before.inner[-1].what == "failed":
+            if (
+                before
+                and before.replica == row.replica
+                and before.inner
+                and before.inner[-1].what == "failed"
+            ):
                 source = before.inner[-1]  # a retry comes from the failure before it
             sent.target = handling
             kind = "again" if again else "late" if late and sent.kind == "message" else sent.kind
             more = f", {handling.words}" if again else ""
-            tip = f"{sent.tip} to {row.service}, {seconds(source.time)} to {seconds(row.time)}{more}"
+            tip = (
+                f"{sent.tip} to {row.service}, {seconds(source.time)} to {seconds(row.time)}{more}"
+            )
             self.passages.append(Passage(kind, source, handling, tip))
         if row.fault == "crash":
             self._doom[row.service, row.replica] = _before(row.step)
@@ -227,14 +265,24 @@ class Story:
         if row.fault == "crash":
             self._doom[row.service, row.replica] = _before(row.step)
             return
-        tip = f"answer to {named(row.envelope)}" + (f": {clean(row.detail, 120)}" if row.detail else "")
-        told = self._told[row.envelope.id] = Passage("answer", self._point(row, "send", handling), None, tip)
+        tip = f"answer to {named(row.envelope)}" + (
+            f": {clean(row.detail, 120)}" if row.detail else ""
+        )
+        told = self._told[row.envelope.id] = Passage(
+            "answer", self._point(row, "send", handling), None, tip
+        )
         told.stop = "stopped" if row.fault in ("drop", "cut", "lose") else ""
         self._close(handling, row.time, bool(told.stop))
 
     def answer(self, row) -> None:
-        missed = "answer cut off" if row.fault else "answer too late" if row.detail == "too late" else ""
-        point = self._point(row, "stopped", self._worker(row), missed) if missed else self._heard(row, "hear")
+        missed = (
+            "answer cut off" if row.fault else "answer too late" if row.detail == "too late" else ""
+        )
+        point = (
+            self._point(row, "stopped", self._worker(row), missed)
+            if missed
+            else self._heard(row, "hear")
+        )
         if told := self._told.pop(row.envelope.id, None):
             told.target = point
             told.kind = "struck question" if missed else "answer"
@@ -243,7 +291,9 @@ class Story:
     def timeout(self, row) -> None:
         sent = self._sent.get(row.envelope.id)
         point = self._heard(
-            row, "no answer", "no answer" + (f" after {seconds(row.time - sent.source.time)}" if sent else "")
+            row,
+            "no answer",
+            "no answer" + (f" after {seconds(row.time - sent.source.time)}" if sent else ""),
         )
         if point.handling:
             point.handling.struck = True
@@ -252,7 +302,9 @@ class Story:
         """The asker goes on, with an answer or without."""
         sent = self._sent.get(row.envelope.id)
         handling = sent.source.handling if sent else self._worker(row)
-        point = self._point(row, what, handling if handling and handling.end is None else None, words)
+        point = self._point(
+            row, what, handling if handling and handling.end is None else None, words
+        )
         if sent and not point.handling:
             self.spans.append(Span(row.service, row.replica, sent.source.time, row.time, "waiting"))
         return point
@@ -282,14 +334,23 @@ class Story:
     def lost(self, row) -> None:
         handling = self._handling(row) if row.envelope else None
         sent = self._sent.get(row.envelope.id) if row.envelope else None
-        if row.fault == "drop" and sent and isinstance(sent.target, Point):  # told already by its deliver step
+        if (
+            row.fault == "drop" and sent and isinstance(sent.target, Point)
+        ):  # told already by its deliver step
             sent.target.what, sent.target.words = "lost", "dropped and lost"
             return
-        point = self._point(row, "lost", handling, "lost" + (f": {clean(row.detail, 60)}" if row.detail else ""))
+        point = self._point(
+            row, "lost", handling, "lost" + (f": {clean(row.detail, 60)}" if row.detail else "")
+        )
         if not handling and sent and not isinstance(sent.target, Handling):
             sent.target = point
             self.passages.append(
-                Passage("struck question" if sent.kind == "question" else "stopped", sent.source, point, sent.tip)
+                Passage(
+                    "struck question" if sent.kind == "question" else "stopped",
+                    sent.source,
+                    point,
+                    sent.tip,
+                )
             )
         self._close(handling, row.time, True)
 
@@ -310,7 +371,9 @@ class Story:
 
     def begin(self, row, kind: str = "") -> None:
         kind = kind or row.step
-        span = self._lasting[row.service, row.replica, kind] = Span(row.service, row.replica, row.time, None, kind)
+        span = self._lasting[row.service, row.replica, kind] = Span(
+            row.service, row.replica, row.time, None, kind
+        )
         span.words = {"pause": "stands still", "cut": "cut off"}.get(kind, "")
         self.spans.append(span)
 
@@ -322,7 +385,9 @@ class Story:
 
     def takeover(self, row) -> None:
         what, _, giver = clean(row.detail or "").partition(" from ")
-        self._point(row, "takeover", None, f"takes over {what}".strip(), f"from {giver}" if giver else "")
+        self._point(
+            row, "takeover", None, f"takes over {what}".strip(), f"from {giver}" if giver else ""
+        )
 
     def note(self, row) -> None:
         self._point(row, "note", self._worker(row), clean(row.detail or "", 120))

@@ -14,7 +14,12 @@ _SHAPES = {  # as paths relative to their middle: "m x y" moves there first
 def escape(text: str) -> str:
     """Text that is safe between tags and inside quotes."""
     if "&" in text or "<" in text or ">" in text or '"' in text:
-        text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+        text = (
+            text.replace("&", "&amp;")
+            .replace("<", "&lt;")
+            .replace(">", "&gt;")
+            .replace('"', "&quot;")
+        )
     return text
 
 
@@ -43,27 +48,42 @@ def paint(scene: Scene) -> str:
 
 
 def _stroke(colour: str, width: float, dash) -> str:
-    return f' stroke="{colour}" stroke-width="{width:g}"' + (f' stroke-dasharray="{dash[0]} {dash[1]}"' if dash else "")
+    return f' stroke="{colour}" stroke-width="{width:g}"' + (
+        f' stroke-dasharray="{dash[0]} {dash[1]}"' if dash else ""
+    )
 
 
 def _titled(tag: str, attributes: str, tip: str) -> str:
-    return f"<{tag} {attributes}><title>{escape(tip)}</title></{tag}>" if tip else f"<{tag} {attributes}/>"
+    return (
+        f"<{tag} {attributes}><title>{escape(tip)}</title></{tag}>"
+        if tip
+        else f"<{tag} {attributes}/>"
+    )
 
 
 def _boxes(boxes: list[Box]) -> list[str]:
     parts = []
     for look, group in by_kind(boxes, BOXES):
         rounding = f' rx="{look.radius}"' if look.radius else ""
-        parts.append(f'<g fill="{look.fill}"{_stroke(look.edge, look.width, look.dash) if look.edge else ""}>')
+        parts.append(
+            f'<g fill="{look.fill}"{_stroke(look.edge, look.width, look.dash) if look.edge else ""}>'
+        )
         silent = []  # without a tool-tip: all in one path, for a browser takes most of its time for elements
         for box in group:
             if not (box.tip or rounding or look.hatch):
                 silent.append(_outline(box.x, box.y, box.w, box.h))
                 continue
-            parts.append(_titled("rect", f'x="{box.x}" y="{box.y}" width="{box.w}" height="{box.h}"{rounding}', box.tip))
+            parts.append(
+                _titled(
+                    "rect",
+                    f'x="{box.x}" y="{box.y}" width="{box.w}" height="{box.h}"{rounding}',
+                    box.tip,
+                )
+            )
             if look.hatch:
                 strokes = "".join(
-                    f"M{a} {b}L{c} {d}" for a, b, c, d in hatching(look.hatch, box.x, box.y, box.w, box.h)
+                    f"M{a} {b}L{c} {d}"
+                    for a, b, c, d in hatching(look.hatch, box.x, box.y, box.w, box.h)
                 )
                 parts.append(
                     f'<path d="{strokes}" fill="none" stroke="{HATCH}" stroke-width="0.8" pointer-events="none"/>'
@@ -104,7 +124,10 @@ def _traces(traces: list[Trace]) -> list[str]:
     parts = []
     for look, group in by_kind(traces, LINES):
         parts.append(f'<g fill="none"{_stroke(*look)}>')
-        parts += [_titled("path", f'd="M{" ".join(map(str, trace.points))}"', trace.tip) for trace in group]
+        parts += [
+            _titled("path", f'd="M{" ".join(map(str, trace.points))}"', trace.tip)
+            for trace in group
+        ]
         parts.append("</g>")
     return parts
 
@@ -113,8 +136,14 @@ def _marks(marks: list[Mark]) -> list[str]:
     parts = []
     for (shape, colour), group in by_kind(marks, MARKS):
         filled = SHAPES[shape][0]
-        parts.append(f'<g fill="{colour}">' if filled else f'<g fill="none" stroke="{colour}" stroke-width="2">')
-        parts += [_titled("path", f'd="M{mark.x} {mark.y}{_SHAPES[shape]}"', mark.tip) for mark in group]
+        parts.append(
+            f'<g fill="{colour}">'
+            if filled
+            else f'<g fill="none" stroke="{colour}" stroke-width="2">'
+        )
+        parts += [
+            _titled("path", f'd="M{mark.x} {mark.y}{_SHAPES[shape]}"', mark.tip) for mark in group
+        ]
         parts.append("</g>")
     return parts
 
@@ -124,8 +153,13 @@ def _labels(labels: list[Label]) -> list[str]:
     for look, group in by_kind(labels, LABELS):
         if look.ground:
             extents = (label.extent() for label in group)
-            grounds = "".join(_outline(left, top, right - left, bottom - top) for left, top, right, bottom in extents)
-            parts.append(f'<path d="{grounds}" fill="{look.ground}" fill-opacity="0.85" pointer-events="none"/>')
+            grounds = "".join(
+                _outline(left, top, right - left, bottom - top)
+                for left, top, right, bottom in extents
+            )
+            parts.append(
+                f'<path d="{grounds}" fill="{look.ground}" fill-opacity="0.85" pointer-events="none"/>'
+            )
         weight = ' font-weight="bold"' if look.bold else ""
         parts.append(f'<g fill="{look.colour}" font-size="{look.size}"{weight}>')
         for label in group:

@@ -18,13 +18,22 @@ _BOLD = {
     72: "bdghnpqu{}", 73: "SYZ", 74: "CP", 77: "B", 78: "AKRVX", 82: "U", 83: "G", 84: "#+<=>DHN^~×→≥≤✓✗", 86: "OQ",
     88: "&", 93: "w", 100: "@M…—", 101: "%", 105: "m", 111: "W",
 }  # fmt: skip
-_WIDTHS = tuple({char: width for width, chars in table.items() for char in chars} for table in (_NORMAL, _BOLD))
+_WIDTHS = tuple(
+    {char: width for width, chars in table.items() for char in chars} for table in (_NORMAL, _BOLD)
+)
 _WIDEST = 140  # for characters not in the tables: no emoji is wider
 
 # Never shown: controls, halves of surrogate pairs, marks that turn the direction of the text around it.
 _HIDDEN = {code: " " for code in [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029]}
 _HIDDEN |= {
-    code: None for code in [0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF]
+    code: None
+    for code in [
+        0xAD,
+        *range(0x200B, 0x2010),
+        *range(0x202A, 0x202F),
+        *range(0x2060, 0x2070),
+        0xFEFF,
+    ]
 }
 _HIDDEN |= {code: "\N{REPLACEMENT CHARACTER}" for code in [*range(0xD800, 0xE000), 0xFFFE, 0xFFFF]}
 

@@ -18,24 +18,40 @@ _GRAVE = {"late", "in doubt", "failed", "done twice", "refused", "never done"}
 _HURT = ("crash", "failure", "retry", "dead_letter")
 
 
-def waterfall(scene: Scene, story: SagaStory, states: dict[SagaStep, State], now: int, top: int, right: int) -> int:
+def waterfall(
+    scene: Scene, story: SagaStory, states: dict[SagaStep, State], now: int, top: int, right: int
+) -> int:
     """Draw the rows into `scene` from `top` down, to the left of `right`; `now` (ms) is as far as is known. Return where
     they end."""
     steps = [step for step in story.steps if step.moments]
     height = 19 if len(steps) <= 12 else 16
     left = MARGIN + max(text_width(_short(step), 11) for step in steps) + 12
     scene.labels.append(Label(MARGIN, top, "When", "node"))
-    ends = {bar.end for step in steps for bar in step.bars if bar.end is not None and bar.end <= story.end}
+    ends = {
+        bar.end
+        for step in steps
+        for bar in step.bars
+        if bar.end is not None and bar.end <= story.end
+    }
     scene.axis = axis = Axis(dict.fromkeys([*story.times, *sorted(ends)], 0), left, right - 30)
     bottom = top + 14 + height * len(steps)
     _grid(scene, top + 12, bottom, right)
     for number, step in enumerate(steps):
         y = top + 14 + height * number + height // 2
         scene.labels.append(
-            Label(left - 10, y, _short(step), "channel" if step.begun(now) else "axis", "end", clean(f"{step.name} of {step.service}"))
+            Label(
+                left - 10,
+                y,
+                _short(step),
+                "channel" if step.begun(now) else "axis",
+                "end",
+                clean(f"{step.name} of {step.service}"),
+            )
         )
         if step.begun(now):
-            _Row(scene, step, states[step], y, min(now, story.end)).draw(left, right, axis.x(now) if now < story.end else None)
+            _Row(scene, step, states[step], y, min(now, story.end)).draw(
+                left, right, axis.x(now) if now < story.end else None
+            )
     return bottom
 
 
@@ -46,7 +62,9 @@ def _short(step: SagaStep) -> str:
 def _grid(scene: Scene, top: int, bottom: int, right: int) -> None:
     for start, end, begin, until in scene.axis.cuts:
         for x in ((start + end) // 2 - 3, (start + end) // 2 + 3):
-            scene.lines.append(Line(x, top, x, bottom, "break", f"{seconds(until - begin)} cut short"))
+            scene.lines.append(
+                Line(x, top, x, bottom, "break", f"{seconds(until - begin)} cut short")
+            )
     edge = -100
     for x, text in scene.axis.ticks():
         half = text_width(text, 10) // 2
@@ -81,24 +99,50 @@ class _Row:
         for asked in self.moments:
             if asked.what in ("asked", "sent"):
                 until = ("answered", "no answer") if asked.what == "asked" else ("began",)
-                heard = [m.time for m in self.step.moments if m.what in until and m.time >= asked.time]
+                heard = [
+                    m.time for m in self.step.moments if m.what in until and m.time >= asked.time
+                ]
                 end = min([self.now, *heard[:1]])
-                x, tip = self.x(asked.time), f"{self.step.name}: waited for, {seconds(asked.time)} to {seconds(end)}"
+                x, tip = (
+                    self.x(asked.time),
+                    f"{self.step.name}: waited for, {seconds(asked.time)} to {seconds(end)}",
+                )
                 if end > asked.time:
-                    self.scene.spans.append(Box(x, self.y - 2, max(1, self.x(end) - x), 4, "waiting", tip))
+                    self.scene.spans.append(
+                        Box(x, self.y - 2, max(1, self.x(end) - x), 4, "waiting", tip)
+                    )
                     self.to.append(self.x(end))
 
     def _bars(self) -> None:
         kind = kind_of(self.step, self.state)[0]
-        kind = "done" if kind == "undone" else "failed" if kind == "in doubt" and self.state.name != "late" else kind
+        kind = (
+            "done"
+            if kind == "undone"
+            else "failed"
+            if kind == "in doubt" and self.state.name != "late"
+            else kind
+        )
         for bar in self.bars:
             if bar.start <= self.now:
                 end = self.now if bar.end is None else min(bar.end, self.now)
                 x, wide = self.x(bar.start), max(5, self.x(end) - self.x(bar.start))
                 hurt = bar.ending in _HURT and end == bar.end
-                returned = self.state.name == "failed" and bar.ending not in _HURT  # it did not fail, and said nothing
-                tip = f"{self.step.name}, {seconds(bar.start)} to {seconds(end)}" + (f": {bar.ending}" if bar.ending in _HURT[:3] else "")
-                self.scene.bars.append(Box(x, self.y - BAR // 2, wide, BAR, "failed" if hurt else "under way" if returned else kind, tip))
+                returned = (
+                    self.state.name == "failed" and bar.ending not in _HURT
+                )  # it did not fail, and said nothing
+                tip = f"{self.step.name}, {seconds(bar.start)} to {seconds(end)}" + (
+                    f": {bar.ending}" if bar.ending in _HURT[:3] else ""
+                )
+                self.scene.bars.append(
+                    Box(
+                        x,
+                        self.y - BAR // 2,
+                        wide,
+                        BAR,
+                        "failed" if hurt else "under way" if returned else kind,
+                        tip,
+                    )
+                )
                 self._took(x, x + wide)
 
     def _marks(self) -> None:
@@ -109,21 +153,37 @@ class _Row:
                 tip = f"{name} {moment.what} at {seconds(moment.time)}"
                 self.scene.bars.append(Box(x - 1, self.y - BAR // 2, 2, BAR, "saved", tip))
                 if not self.step.bars:
-                    self.scene.marks.append(Mark(x, self.y, "published", f"{name} published at {seconds(moment.time)}"))
+                    self.scene.marks.append(
+                        Mark(x, self.y, "published", f"{name} published at {seconds(moment.time)}")
+                    )
                 self._took(x, x + 4)
             elif moment.what in _MARKS:
-                x += 6 * ("saved" in {m.what for m in self.moments if m.time == moment.time})  # beside its tick
-                tip = clean(f"{name}: {moment.what}{' ' + moment.words if moment.words else ''} at {seconds(moment.time)}")
+                x += 6 * (
+                    "saved" in {m.what for m in self.moments if m.time == moment.time}
+                )  # beside its tick
+                tip = clean(
+                    f"{name}: {moment.what}{' ' + moment.words if moment.words else ''} at {seconds(moment.time)}"
+                )
                 self.scene.marks.append(Mark(x, self.y, _MARKS[moment.what], tip))
                 self._took(x, x + 7)
 
     def _words(self, left: int, right: int, cursor: int | None) -> None:
         """What does not show by itself, behind the row or before it, and clear of the cursor."""
         state = self.state
-        if state.name == "under way" or state.words in ("done", "compensated") or state.words.startswith("asked "):
+        if (
+            state.name == "under way"
+            or state.words in ("done", "compensated")
+            or state.words.startswith("asked ")
+        ):
             return
         grave = state.name in _GRAVE or state.words.endswith(" late")
-        kind = "compensation" if self.step.undoes and state.name == "done" else "failed" if grave else "axis"
+        kind = (
+            "compensation"
+            if self.step.undoes and state.name == "done"
+            else "failed"
+            if grave
+            else "axis"
+        )
         wide = text_width(state.words, LABELS[kind].size, LABELS[kind].bold)
         x = max(self.to) + 8
         if cursor is not None and x - 4 < cursor < x + wide:

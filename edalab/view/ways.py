@@ -16,12 +16,20 @@ def route(plan, passage: Passage):
     if passage.stop or target is None:
         row.take(-1, source.x - 2, source.x + 23)
         return "stub", source.x, row, source.x + 16, row, 1, 0
-    if target.service not in plan.lane_of or (isinstance(target, Point) and target.time < plan.window[0]):
+    if target.service not in plan.lane_of or (
+        isinstance(target, Point) and target.time < plan.window[0]
+    ):
         return None
     goal = plan.row(target)
-    down = goal.lane > row.lane or goal.lane == row.lane and goal is not row and goal.lane >= row.lane
+    down = (
+        goal.lane > row.lane or goal.lane == row.lane and goal is not row and goal.lane >= row.lane
+    )
     first, last = (row.lane, goal.lane) if row.lane <= goal.lane else (goal.lane, row.lane)
-    between = [r for rows in plan.rows.values() for r in rows if first < r.lane < last] if last - first > 1 else []
+    between = (
+        [r for rows in plan.rows.values() for r in rows if first < r.lane < last]
+        if last - first > 1
+        else []
+    )
     x1, x2 = source.x, target.x
     if row is goal and source.handling is not target:
         begin = source.handling.x + source.handling.w + 1 if source.handling else x1 + 5
@@ -71,7 +79,9 @@ def _track(plan, gap: int, left: int, right: int) -> int:
     return len(tracks) - 1
 
 
-def arrow(plan, passage: Passage, way: str, x1: int, row: Row, x2: int, goal: Row, side: int, track: int) -> Arrow:
+def arrow(
+    plan, passage: Passage, way: str, x1: int, row: Row, x2: int, goal: Row, side: int, track: int
+) -> Arrow:
     half = BAR // 2
     y1 = row.y + (half * side if passage.source.handling else 4 * side)
     y2 = goal.y
@@ -83,11 +93,18 @@ def arrow(plan, passage: Passage, way: str, x1: int, row: Row, x2: int, goal: Ro
     if way == "straight":
         return Arrow((x1, y2, x1, y2, x2, y2, x2, y2), kind, "r", tip)
     if way == "drop":
-        end = y2 - side * (half if not isinstance(passage.target, Point) or passage.target.handling else 6)
+        end = y2 - side * (
+            half if not isinstance(passage.target, Point) or passage.target.handling else 6
+        )
         middle = (y1 + end) // 2
         return Arrow((x1, y1, x1, middle, x2, middle, x2, end), kind, "d" if side > 0 else "u", tip)
     if way == "curve":
-        return Arrow((x1, y1, x1, y1 + (y2 - y1) * 9 // 10, x1 + min(10, (x2 - x1) // 3), y2, x2, y2), kind, "r", tip)
+        return Arrow(
+            (x1, y1, x1, y1 + (y2 - y1) * 9 // 10, x1 + min(10, (x2 - x1) // 3), y2, x2, y2),
+            kind,
+            "r",
+            tip,
+        )
     start, height = plan.boxes[goal.lane]
     gap = start - 5 - TRACK * track if side > 0 else start + height + 5 + TRACK * track
     up = gap < row.y
@@ -95,9 +112,40 @@ def arrow(plan, passage: Passage, way: str, x1: int, row: Row, x2: int, goal: Ro
     bend = 6 if up else -6  # from the trunk into the gap
     points = [x1, y1, x1, y1, x1, gap + bend, x1, gap + bend, x1, gap, x1, gap, x1 + 6, gap]
     enter = x2 - 12 if way == "over" else x2
-    points += [x1 + 6, gap, enter - 6, gap, enter - 6, gap, enter, gap, enter, gap, enter, gap + 6 * side]
+    points += [
+        x1 + 6,
+        gap,
+        enter - 6,
+        gap,
+        enter - 6,
+        gap,
+        enter,
+        gap,
+        enter,
+        gap,
+        enter,
+        gap + 6 * side,
+    ]
     if way == "over":
-        points += [enter, gap + 6 * side, enter, y2 - 8 * side, enter, y2 - 8 * side, enter, y2, enter + 4, y2, x2, y2]
+        points += [
+            enter,
+            gap + 6 * side,
+            enter,
+            y2 - 8 * side,
+            enter,
+            y2 - 8 * side,
+            enter,
+            y2,
+            enter + 4,
+            y2,
+            x2,
+            y2,
+        ]
         return Arrow(tuple(points), kind, "r", tip)
     end = y2 - half * side
-    return Arrow((*points, enter, gap + 6 * side, enter, end, enter, end), kind, "d" if side > 0 else "u", tip)
+    return Arrow(
+        (*points, enter, gap + 6 * side, enter, end, enter, end),
+        kind,
+        "d" if side > 0 else "u",
+        tip,
+    )

@@ -7,7 +7,14 @@ Elsewhere than in the course's folder it changes nothing, and what is said on th
 from pathlib import Path
 
 here = Path.cwd()
-course = next((folder for folder in (here, *here.parents) if (folder / "notebooks" / "start.ipynb").is_file()), None)
+course = next(
+    (
+        folder
+        for folder in (here, *here.parents)
+        if (folder / "notebooks" / "start.ipynb").is_file()
+    ),
+    None,
+)
 if course is not None:
     c = get_config()  # noqa: F821  (Jupyter puts it into this file's namespace)
     c.ServerApp.root_dir = str(course)

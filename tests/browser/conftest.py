@@ -27,7 +27,9 @@ def browser():
         with chromium() as browser:
             yield browser
     except LookupError as error:
-        (pytest.fail if os.environ.get("EDALAB_BROWSER_REQUIRED") == "1" else pytest.skip)(str(error))
+        (pytest.fail if os.environ.get("EDALAB_BROWSER_REQUIRED") == "1" else pytest.skip)(
+            str(error)
+        )
 
 
 @pytest.fixture

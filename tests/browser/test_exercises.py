@@ -54,9 +54,17 @@ def test_a_wrong_answer_is_told_what_is_wrong_and_a_right_one_is_correct(lab, pa
     output.locator("img").wait_for()
     output.evaluate("shown => shown.closest('.jp-CodeCell').scrollIntoView()")
     screenshot("exercise-not-yet")
-    check(lab, page, 'check(keep, "02.2")', "The event says which version it is.")  # asked again, it becomes plainer
+    check(
+        lab, page, 'check(keep, "02.2")', "The event says which version it is."
+    )  # asked again, it becomes plainer
     write(page, RIGHT, "def keep(event, ctx)")
     check(lab, page, 'check(keep, "02.2")', "02.2 correct")
     screenshot("exercise-correct")
-    kept = json.loads((lab.folder / "notebooks" / "progress.json").read_text(encoding="utf-8"))["exercises"]["02.2"]
-    assert kept["outcome"] == "correct" and kept["tries"] == 3 and kept["anomalies"] == {"an older event wins": 2}
+    kept = json.loads((lab.folder / "notebooks" / "progress.json").read_text(encoding="utf-8"))[
+        "exercises"
+    ]["02.2"]
+    assert (
+        kept["outcome"] == "correct"
+        and kept["tries"] == 3
+        and kept["anomalies"] == {"an older event wins": 2}
+    )

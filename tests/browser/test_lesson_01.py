@@ -53,7 +53,9 @@ def test_a_learner_breaks_the_lesson_by_hand_and_steps_back(page, panel, screens
     code.filter(has_text="delay mail.deliver.UserRegistered #1").wait_for()
     address.filter(has_text="✗").wait_for()
     panel.screenshot(path=screenshot("lesson-01-exact-fault").with_name("laboratory.png"))
-    panel.locator(".widget-dropdown:has(label:text-is('asking')) select").select_option(label="patiently, as of the event")
+    panel.locator(".widget-dropdown:has(label:text-is('asking')) select").select_option(
+        label="patiently, as of the event"
+    )
     address.filter(has_text="✓").wait_for()
 
     # the time cursor
@@ -61,27 +63,39 @@ def test_a_learner_breaks_the_lesson_by_hand_and_steps_back(page, panel, screens
     last = state.inner_text()
     with_cursor = picture.inner_html()
     panel.get_by_role("button", name="◀ step").click()
-    page.wait_for_function("said => ![...document.querySelectorAll('.lm-TabBar-tab')].some(t => t.innerText == said)", arg=last)
+    page.wait_for_function(
+        "said => ![...document.querySelectorAll('.lm-TabBar-tab')].some(t => t.innerText == said)",
+        arg=last,
+    )
     assert picture.inner_html() != with_cursor
     screenshot("lesson-01-stepped-back")
     panel.get_by_role("button", name="step ▶").click()
-    page.wait_for_function("said => [...document.querySelectorAll('.lm-TabBar-tab')].some(t => t.innerText == said)", arg=last)
+    page.wait_for_function(
+        "said => [...document.querySelectorAll('.lm-TabBar-tab')].some(t => t.innerText == said)",
+        arg=last,
+    )
 
     # the other tabs
     for name in ("Flow", "State", "Tables"):
         panel.get_by_role("tab", name=re.compile(f"^{name}")).click()
         page.wait_for_timeout(300)
         screenshot(f"lesson-01-{name.lower()}")
-        assert panel.locator(".jupyter-widget-tab svg:visible, .jupyter-widget-tab table:visible").count()
+        assert panel.locator(
+            ".jupyter-widget-tab svg:visible, .jupyter-widget-tab table:visible"
+        ).count()
 
     # every fault: a click on a red mark asks for that fault and shows its run
-    panel.locator(".widget-dropdown:has(label:text-is('asking')) select").select_option(label="once")
+    panel.locator(".widget-dropdown:has(label:text-is('asking')) select").select_option(
+        label="once"
+    )
     panel.get_by_role("tab", name=re.compile("^Every fault")).click()
     matrix = panel.locator(".edalab-marks svg")
     matrix.wait_for()
     panel.get_by_role("tab", name=re.compile(r"^Every fault: \d+ ✗")).wait_for()
     screenshot("lesson-01-every-fault")
-    matrix.locator("title", has_text="crash mail.save.UserRegistered #1").first.locator("..").click(force=True)  # its letter lies over it
+    matrix.locator("title", has_text="crash mail.save.UserRegistered #1").first.locator("..").click(
+        force=True
+    )  # its letter lies over it
     code.filter(has_text="crash mail.save.UserRegistered #1").wait_for()
     address.filter(has_text="✗").wait_for()
     picture.wait_for()

@@ -8,7 +8,9 @@ def test_what_was_believed_is_corrected_by_what_was_learned(lab, page, screensho
 
     def press(row, button, times=1):
         for _ in range(times):
-            panel.get_by_role("button", name=button).nth(("happened by", "as known").index(row)).click()
+            panel.get_by_role("button", name=button).nth(
+                ("happened by", "as known").index(row)
+            ).click()
 
     def shows(code):
         panel.locator(".edalab-code", has_text=code).wait_for()
@@ -28,13 +30,19 @@ def test_what_was_believed_is_corrected_by_what_was_learned(lab, page, screensho
     for row in (0, 1):
         panel.locator(".noUi-handle").nth(row).press("End")
     shows('year.state("account-7", balance, 0, until="2025-12-16") # 190')
-    assert panel.locator("select option").all_inner_texts()[:3] == ["account-1", "account-2", "account-3"]
+    assert panel.locator("select option").all_inner_texts()[:3] == [
+        "account-1",
+        "account-2",
+        "account-3",
+    ]
     panel.locator("select").select_option(label="account-9")
     panel.locator(".edalab-picture svg", has_text="account-9").wait_for()
     for row in (0, 1):
         handle = panel.locator(".noUi-handle").nth(row)
         handle.press("Home")
-        panel.locator(".edalab-code", has_text='as_of="2025-01' if row else 'until="2025-01').wait_for()
+        panel.locator(
+            ".edalab-code", has_text='as_of="2025-01' if row else 'until="2025-01'
+        ).wait_for()
         handle.press("End")  # it goes to the last day of this account, which had more of them
         panel.locator(".edalab-code", has_text='until="2025-12-31") # 6044').wait_for()
     panel.locator(".edalab-picture svg", has_text="corrected -9,720").wait_for()

@@ -3,7 +3,9 @@
 import re
 
 
-def test_only_who_fetches_gaps_survives_both_and_who_says_the_position_sees_their_deposit(lab, page, screenshot):
+def test_only_who_fetches_gaps_survives_both_and_who_says_the_position_sees_their_deposit(
+    lab, page, screenshot
+):
     lab.open(page, "04-cqrs.ipynb")
     lab.run_all(page)
     panel = lab.panel(page)
@@ -12,7 +14,9 @@ def test_only_who_fetches_gaps_survives_both_and_who_says_the_position_sees_thei
         panel.locator(".edalab-chip", has_text=words).filter(has_text=sign).wait_for()
 
     def choose(knob, value):
-        panel.locator(f".widget-dropdown:has(label:text-is('{knob}')) select").select_option(label=value)
+        panel.locator(f".widget-dropdown:has(label:text-is('{knob}')) select").select_option(
+            label=value
+        )
 
     def second(point, action):
         panel.locator("select").nth(0).select_option(label=point)

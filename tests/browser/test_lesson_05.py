@@ -12,7 +12,9 @@ def test_only_the_outbox_survives_both_crashes(lab, page, screenshot):
         panel.locator(".edalab-chip", has_text=words).filter(has_text=sign).wait_for()
 
     def choose(knob, value):
-        panel.locator(f".widget-dropdown:has(label:text-is('{knob}')) select").select_option(label=value)
+        panel.locator(f".widget-dropdown:has(label:text-is('{knob}')) select").select_option(
+            label=value
+        )
 
     def crash(point):
         panel.locator("select").nth(0).select_option(label=point)

@@ -12,7 +12,9 @@ def test_only_who_asks_again_gets_past_a_lost_answer_at_the_pivot(lab, page, scr
         panel.locator(".edalab-chip", has_text=words).filter(has_text=sign).wait_for()
 
     def choose(design):
-        panel.locator(".widget-dropdown:has(label:text-is('design')) select").select_option(label=design)
+        panel.locator(".widget-dropdown:has(label:text-is('design')) select").select_option(
+            label=design
+        )
 
     panel.locator("select").nth(0).select_option(label="shipping · reply ShipOrder")
     panel.locator("select").nth(1).select_option(label="drop")

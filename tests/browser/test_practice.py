@@ -2,7 +2,7 @@
 
 import re
 
-SAVED_TWICE = '''def charge_order(event, ctx):
+SAVED_TWICE = """def charge_order(event, ctx):
     with ctx.database as db:
         if db.execute("select 1 from done where order_id = ?", (event.order_id,)).fetchone():
             return
@@ -11,7 +11,7 @@ SAVED_TWICE = '''def charge_order(event, ctx):
             db.execute("update accounts set money = money - ? where customer = ?", (event.total, event.customer))
             db.execute("insert into charges values (?, ?)", (event.order_id, event.total))
 {then}        db.execute("insert into done values ('charge', ?)", (event.order_id,))
-    return (PaymentCharged if money >= event.total else PaymentRefused)(**event.model_dump())'''
+    return (PaymentCharged if money >= event.total else PaymentRefused)(**event.model_dump())"""
 WRONG = SAVED_TWICE.format(then="    with ctx.database as db:\n")
 RIGHT = SAVED_TWICE.format(then="")
 CELLS = ".jp-NotebookPanel:visible .jp-CodeCell"
@@ -35,7 +35,9 @@ def solved(page, lab):
     lab.open(page, "start.ipynb")
     found = cell(page, "import progress")
     run(page, lab, found)
-    found.get_by_text("exercises correct").wait_for()  # idle is the kernel; what it said may still be on its way to the page
+    found.get_by_text(
+        "exercises correct"
+    ).wait_for()  # idle is the kernel; what it said may still be on its way to the page
     said = found.locator(".jp-OutputArea").inner_text()
     return int(re.search(r"(\d+) of \d+ exercises correct", said)[1]), said
 
@@ -53,7 +55,9 @@ def answer(page, lab, written):
     return asked.locator(".jp-OutputArea")
 
 
-def test_a_wrong_answer_gets_a_hint_a_right_one_is_correct_and_the_start_page_knows(lab, page, screenshot):
+def test_a_wrong_answer_gets_a_hint_a_right_one_is_correct_and_the_start_page_knows(
+    lab, page, screenshot
+):
     before, said = solved(page, lab)
     assert "○ 05.2" in said
     lab.open(page, "05-choreographed-saga.ipynb")

@@ -89,7 +89,9 @@ async def with_helpers(command, ctx):
 async def other_names(order, context):
     number, answer = order.orderId, "unknown"
     with context.database as db:
-        found = db.execute("delete from orders where orderId = :number returning orderId", {"number": number}).fetchall()
+        found = db.execute(
+            "delete from orders where orderId = :number returning orderId", {"number": number}
+        ).fetchall()
     if found:
         await context.publish(OrderCancelled(orderId=number))
         answer = "cancelled"
@@ -288,7 +290,13 @@ async def does_not_look(command, ctx):
 
 RIGHT_3 = [in_few_lines, publish_and_then_take_out, with_patience, only_publishes]
 WRONG_3 = {
-    "gone, and nobody heard of it": [with_helpers, other_names, tries_to_publish_again, puts_it_back, accepts_what_failed],
+    "gone, and nobody heard of it": [
+        with_helpers,
+        other_names,
+        tries_to_publish_again,
+        puts_it_back,
+        accepts_what_failed,
+    ],
     "nobody heard of it": [says_so_in_any_case, only_saves],
     "a customer is not answered": [asks_in_turn],
     "another answer is given": [does_not_look, says_nothing],

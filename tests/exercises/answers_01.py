@@ -94,7 +94,9 @@ async def looks_first(event, ctx):
     email = None
     while email is None:
         try:
-            email = (await ctx.ask(GetUserAt(userId=event.userId, at=event.timestamp), timeout=0.4))["email"]
+            email = (
+                await ctx.ask(GetUserAt(userId=event.userId, at=event.timestamp), timeout=0.4)
+            )["email"]
         except TimeoutError:
             await ctx.sleep(0.4)
     with ctx.database as db:
@@ -105,7 +107,9 @@ async def one_long_question(registered, context):
     """More than needed: a table of its own, and a statement that inserts where nothing is."""
     for timeout in (2, 4, 8):
         try:
-            answer = await context.ask(GetUserAt(userId=registered.userId, at=registered.timestamp), timeout=timeout)
+            answer = await context.ask(
+                GetUserAt(userId=registered.userId, at=registered.timestamp), timeout=timeout
+            )
         except Unanswered:
             context.note("again")
         else:
@@ -114,7 +118,10 @@ async def one_long_question(registered, context):
         db.execute("create table if not exists seen (id text primary key)")
         new = db.execute("insert or ignore into seen values (?)", (registered.userId,)).rowcount
         if new:
-            db.execute("insert into letters values (:user, :email)", {"user": registered.userId, "email": answer["email"]})
+            db.execute(
+                "insert into letters values (:user, :email)",
+                {"user": registered.userId, "email": answer["email"]},
+            )
 
 
 async def asks_once(event, ctx):
@@ -229,7 +236,10 @@ async def in_one_statement(message, ctx):
         user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp))
         with ctx.database as db:
             news = (message.userId, user["email"], message.userId)
-            db.execute("insert into letters select ?, ? where not exists (select 1 from letters where userId = ?)", news)
+            db.execute(
+                "insert into letters select ?, ? where not exists (select 1 from letters where userId = ?)",
+                news,
+            )
     except TimeoutError:
         await ctx.send(WriteLater(userId=message.userId, timestamp=message.timestamp), after=1)
 

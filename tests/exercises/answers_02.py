@@ -71,12 +71,17 @@ WRONG_1 = {
 def look_first(event, ctx):
     """Reads the row, decides in Python, writes."""
     with ctx.database as db:
-        known = db.execute("select version from addresses where customer = ?", (event.customer,)).fetchone()
+        known = db.execute(
+            "select version from addresses where customer = ?", (event.customer,)
+        ).fetchone()
         if known and known[0] >= event.version:
             return
         db.execute("delete from addresses where customer = ?", (event.customer,))
         if event.address is not None:
-            db.execute("insert into addresses values (?, ?, ?)", (event.customer, event.address, event.version))
+            db.execute(
+                "insert into addresses values (?, ?, ?)",
+                (event.customer, event.address, event.version),
+            )
 
 
 async def in_two_transactions(change, ctx):
@@ -89,23 +94,34 @@ async def in_two_transactions(change, ctx):
     await ctx.sleep(0)
     with ctx.database as db:
         if change.address is None:
-            db.execute("delete from addresses where customer = :customer", {"customer": change.customer})
+            db.execute(
+                "delete from addresses where customer = :customer", {"customer": change.customer}
+            )
         else:
-            db.execute("replace into addresses values (:customer, :address, :version)", change.model_dump())
+            db.execute(
+                "replace into addresses values (:customer, :address, :version)", change.model_dump()
+            )
 
 
 def keep_a_tombstone(event, ctx):
     """The answer of 02.3 is one of 02.2 as well."""
     with ctx.database as db:
-        known = db.execute("select max(version) from addresses where customer = ?", (event.customer,)).fetchone()[0]
+        known = db.execute(
+            "select max(version) from addresses where customer = ?", (event.customer,)
+        ).fetchone()[0]
         if event.version > (known or 0):
-            db.execute("insert or replace into addresses values (?, ?, ?)", (event.customer, event.address, event.version))
+            db.execute(
+                "insert or replace into addresses values (?, ?, ?)",
+                (event.customer, event.address, event.version),
+            )
 
 
 def a_table_of_its_own(event, ctx):
     with ctx.database as db:
         db.execute("create table if not exists seen (customer text primary key, version integer)")
-        seen = db.execute("select version from seen where customer = ?", (event.customer,)).fetchone() or (0,)
+        seen = db.execute(
+            "select version from seen where customer = ?", (event.customer,)
+        ).fetchone() or (0,)
         if event.version <= seen[0]:
             return
         db.execute("insert or replace into seen values (?, ?)", (event.customer, event.version))
@@ -116,7 +132,10 @@ def a_table_of_its_own(event, ctx):
 
 
 def _write(db, event):
-    db.execute("insert or replace into addresses values (?, ?, ?)", (event.customer, event.address, event.version))
+    db.execute(
+        "insert or replace into addresses values (?, ?, ?)",
+        (event.customer, event.address, event.version),
+    )
 
 
 def as_it_comes(event, ctx):
@@ -165,7 +184,9 @@ def never_forgets(event, ctx):
 
 def raises_at_what_is_old(event, ctx):
     with ctx.database as db:
-        known = db.execute("select version from addresses where customer = ?", (event.customer,)).fetchone()
+        known = db.execute(
+            "select version from addresses where customer = ?", (event.customer,)
+        ).fetchone()
     if known and known[0] > event.version:
         raise ValueError("too old")
     as_it_comes(event, ctx)
@@ -211,7 +232,9 @@ def one_statement(event, ctx):
 
 async def with_update(event, ctx):
     with ctx.database as db:
-        db.execute("insert into addresses values (?, null, 0) on conflict do nothing", (event.customer,))
+        db.execute(
+            "insert into addresses values (?, null, 0) on conflict do nothing", (event.customer,)
+        )
         db.execute(
             "update addresses set address = ?, version = ? where customer = ? and version < ?",
             (event.address, event.version, event.customer, event.version),
@@ -220,7 +243,9 @@ async def with_update(event, ctx):
 
 def once_left_never_back(event, ctx):
     with ctx.database as db:
-        known = db.execute("select address, version from addresses where customer = ?", (event.customer,)).fetchone()
+        known = db.execute(
+            "select address, version from addresses where customer = ?", (event.customer,)
+        ).fetchone()
         if known and (known[0] is None or known[1] >= event.version):
             return
         _write(db, event)
@@ -234,7 +259,9 @@ def tombstone_in_memory(event, ctx):
 
 def only_the_first_comes_late(event, ctx):
     with ctx.database as db:
-        known = db.execute("select 1 from addresses where customer = ?", (event.customer,)).fetchone()
+        known = db.execute(
+            "select 1 from addresses where customer = ?", (event.customer,)
+        ).fetchone()
         if event.version > 1 or not known:
             _write(db, event)
 
@@ -250,20 +277,30 @@ def forgets_only_in_time(event, ctx):
     """Leaves the row of who has left as it is, and only marks the version."""
     with ctx.database as db:
         if event.address is None:
-            db.execute("update addresses set version = ? where customer = ?", (event.version, event.customer))
+            db.execute(
+                "update addresses set version = ? where customer = ?",
+                (event.version, event.customer),
+            )
         else:
             one_row(db, event)
 
 
 def one_row(db, event):
-    known = db.execute("select version from addresses where customer = ?", (event.customer,)).fetchone() or (0,)
+    known = db.execute(
+        "select version from addresses where customer = ?", (event.customer,)
+    ).fetchone() or (0,)
     if event.version > known[0]:
         _write(db, event)
 
 
 RIGHT_3 = [keep_a_tombstone, a_table_of_its_own, one_statement, with_update]
 WRONG_3 = {
-    "an address comes back": [look_first, in_two_transactions, tombstone_in_memory, only_the_first_comes_late],
+    "an address comes back": [
+        look_first,
+        in_two_transactions,
+        tombstone_in_memory,
+        only_the_first_comes_late,
+    ],
     "the copy does not follow": [once_left_never_back, by_the_clock, does_nothing],
     "an address is not forgotten": [forgets_only_in_time],
 }

@@ -114,7 +114,9 @@ async def again_until_it_fits(command, ctx):
 
 
 def _store(ctx, command, paid, version):
-    decision = MoneyWithdrawn(amount=command.amount) if paid else WithdrawalRefused(amount=command.amount)
+    decision = (
+        MoneyWithdrawn(amount=command.amount) if paid else WithdrawalRefused(amount=command.amount)
+    )
     with ctx.database as db:
         EventStore(db).append(command.account, [decision], version)
 
@@ -156,7 +158,9 @@ async def not_the_last_coin(command, ctx):
     with ctx.database as db:
         past = EventStore(db).read(command.account)
     answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
-    _store(ctx, command, answer["ok"] and reduce(balance, past, 0) - command.amount >= 60, len(past))
+    _store(
+        ctx, command, answer["ok"] and reduce(balance, past, 0) - command.amount >= 60, len(past)
+    )
 
 
 async def asks_and_does_not_listen(command, ctx):
@@ -225,7 +229,9 @@ async def pays_what_there_is(command, ctx):
     answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
     amount = min(command.amount, reduce(balance, past, 0))
     with ctx.database as db:
-        decision = MoneyWithdrawn(amount=amount) if answer["ok"] else WithdrawalRefused(amount=amount)
+        decision = (
+            MoneyWithdrawn(amount=amount) if answer["ok"] else WithdrawalRefused(amount=amount)
+        )
         EventStore(db).append(command.account, [decision], len(past))
 
 
@@ -261,7 +267,14 @@ async def look_last(command, ctx):
         facts = {fact.causation: fact for fact in store.read(command.account)}
         if ctx.message.id not in facts:
             enough = answer["ok"] and store.state(command.account, balance, 0) >= command.amount
-            store.append(command.account, [MoneyWithdrawn(amount=command.amount) if enough else WithdrawalRefused(amount=command.amount)])
+            store.append(
+                command.account,
+                [
+                    MoneyWithdrawn(amount=command.amount)
+                    if enough
+                    else WithdrawalRefused(amount=command.amount)
+                ],
+            )
         else:
             ctx.note("decided before")
 

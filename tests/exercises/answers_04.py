@@ -72,7 +72,9 @@ def _count(db, entry):
 
 
 def _seen(db):
-    return db.execute("select ifnull(max(position), 0) from checkpoints where name = 'peaks'").fetchone()[0]
+    return db.execute(
+        "select ifnull(max(position), 0) from checkpoints where name = 'peaks'"
+    ).fetchone()[0]
 
 
 def _move(db, position):
@@ -94,7 +96,9 @@ async def in_python(entry, ctx):
         if entry.position <= names.get("mine", 0):
             ctx.note("seen before")
             return
-        row = db.execute("select balance, highest from peaks where account = ?", (entry.account,)).fetchone()
+        row = db.execute(
+            "select balance, highest from peaks where account = ?", (entry.account,)
+        ).fetchone()
         balance, highest = row or (0, 0)
         balance += entry.amount
         if balance > highest:
@@ -114,10 +118,14 @@ def every_position(event, ctx):
 
 def one_for_each_account(event, ctx):
     with ctx.database as db:
-        last = db.execute("select position from checkpoints where name = ?", (event.account,)).fetchone()
+        last = db.execute(
+            "select position from checkpoints where name = ?", (event.account,)
+        ).fetchone()
         if last is None or last[0] < event.position:
             _count(db, event)
-            db.execute("insert or replace into checkpoints values (?, ?)", (event.account, event.position))
+            db.execute(
+                "insert or replace into checkpoints values (?, ?)", (event.account, event.position)
+            )
 
 
 def without_a_checkpoint(event, ctx):
@@ -201,7 +209,10 @@ def all_accounts(event, ctx):
     with ctx.database as db:
         if event.position > _seen(db):
             db.execute("insert or ignore into peaks values (?, 0, 0)", (event.account,))
-            db.execute("update peaks set balance = balance + ?1, highest = max(highest, balance + ?1)", (event.amount,))
+            db.execute(
+                "update peaks set balance = balance + ?1, highest = max(highest, balance + ?1)",
+                (event.amount,),
+            )
             _move(db, event.position)
 
 
@@ -225,7 +236,13 @@ def refuses_what_it_has(event, ctx):
 
 RIGHT_2 = [as_in_the_lesson, in_python, every_position, one_for_each_account]
 WRONG_2 = {
-    "applied twice": [without_a_checkpoint, checkpoint_after, checkpoint_in_memory, never_looks, not_the_same_again],
+    "applied twice": [
+        without_a_checkpoint,
+        checkpoint_after,
+        checkpoint_in_memory,
+        never_looks,
+        not_the_same_again,
+    ],
     "skipped": [checkpoint_ahead, only_what_is_there],
     "drift": [highest_of_the_entries, highest_before, highest_is_the_last, all_accounts],
     "a dead letter": [refuses_what_it_has],
@@ -266,10 +283,17 @@ async def always_asks(hint, ctx):
 def puts_it_aside(event, ctx):
     """Asks nobody: what comes too early waits in a table until what is missing has come."""
     with ctx.database as db:
-        db.execute("create table if not exists early (position int primary key, account text, amount int)")
+        db.execute(
+            "create table if not exists early (position int primary key, account text, amount int)"
+        )
         if event.position > _seen(db):
-            db.execute("insert or ignore into early values (?, ?, ?)", (event.position, event.account, event.amount))
-        while row := db.execute("select * from early where position = ?", (_seen(db) + 1,)).fetchone():
+            db.execute(
+                "insert or ignore into early values (?, ?, ?)",
+                (event.position, event.account, event.amount),
+            )
+        while row := db.execute(
+            "select * from early where position = ?", (_seen(db) + 1,)
+        ).fetchone():
             entry = EntryRecorded(position=row[0], account=row[1], amount=row[2])
             _count(db, entry)
             _move(db, entry.position)
@@ -310,7 +334,9 @@ async def goes_on_without_an_answer(event, ctx):
     entries = [event]
     if event.position > seen + 1:
         try:
-            entries = [EntryRecorded(**fields) for fields in await ctx.ask(EntriesAfter(position=seen))]
+            entries = [
+                EntryRecorded(**fields) for fields in await ctx.ask(EntriesAfter(position=seen))
+            ]
         except Unanswered:
             pass
     with ctx.database as db:
@@ -325,7 +351,9 @@ async def fetches_and_counts_itself_too(event, ctx):
         seen = _seen(db)
     entries = [event] if event.position > seen else []
     if event.position > seen + 1:
-        entries = [EntryRecorded(**fields) for fields in await ctx.ask(EntriesAfter(position=seen))] + entries
+        entries = [
+            EntryRecorded(**fields) for fields in await ctx.ask(EntriesAfter(position=seen))
+        ] + entries
     with ctx.database as db:
         for entry in entries:
             _count(db, entry)
@@ -362,7 +390,14 @@ async def one_transaction_each(event, ctx):
 
 RIGHT_3 = [fetching, always_asks, puts_it_aside, from_nothing]
 WRONG_3 = {
-    "skipped": [as_in_the_lesson, in_python, only_the_next, goes_on_without_an_answer, fetches_one, one_transaction_each],
+    "skipped": [
+        as_in_the_lesson,
+        in_python,
+        only_the_next,
+        goes_on_without_an_answer,
+        fetches_one,
+        one_transaction_each,
+    ],
     "overtaken": [every_position, without_a_checkpoint],
     "applied twice": [fetches_and_counts_itself_too],
     "a dead letter": [waits],

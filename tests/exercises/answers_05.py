@@ -65,7 +65,9 @@ def _pay(db, event):
     [(money,)] = db.execute("select money from accounts where customer = ?", (event.customer,))
     if money < event.total:
         return PaymentRefused(**dict(event))
-    db.execute("update accounts set money = money - ? where customer = ?", (event.total, event.customer))
+    db.execute(
+        "update accounts set money = money - ? where customer = ?", (event.total, event.customer)
+    )
     db.execute("insert into charges values (?, ?)", (event.order_id, event.total))
     return PaymentCharged(**dict(event))
 
@@ -81,7 +83,9 @@ def returns_the_message(event, ctx):
 async def note_first(reserved, ctx):
     """Lets the primary key decide, publishes by itself, and does more than it needs to."""
     with ctx.database as db:
-        new = db.execute("insert or ignore into done values (?, ?)", ("InventoryReserved", reserved.order_id)).rowcount
+        new = db.execute(
+            "insert or ignore into done values (?, ?)", ("InventoryReserved", reserved.order_id)
+        ).rowcount
         outcome = _pay(db, reserved) if new else None
     ctx.note("paid" if isinstance(outcome, PaymentCharged) else "not paid")
     if outcome is None:
@@ -99,13 +103,23 @@ def by_the_constraint(event, ctx):
         if list(db.execute("select * from seen where id = ?", (event.order_id,))):
             return []
         try:
-            db.execute("update accounts set money = money - :total where customer = :customer", event.model_dump())
-            db.execute("insert into charges (order_id, amount) values (:order_id, :total)", event.model_dump())
+            db.execute(
+                "update accounts set money = money - :total where customer = :customer",
+                event.model_dump(),
+            )
+            db.execute(
+                "insert into charges (order_id, amount) values (:order_id, :total)",
+                event.model_dump(),
+            )
             answer = PaymentCharged
         except IntegrityError:
             answer = PaymentRefused
         db.execute("insert into seen values (?, ?)", (event.order_id, answer.__name__))
-    return [answer(order_id=event.order_id, customer=event.customer, pieces=event.pieces, total=event.total)]
+    return [
+        answer(
+            order_id=event.order_id, customer=event.customer, pieces=event.pieces, total=event.total
+        )
+    ]
 
 
 def _once(work):
@@ -136,7 +150,10 @@ def raises_at_the_account(event, ctx):
     with ctx.database as db:
         if db.execute(FIND, (event.order_id,)).fetchone():
             return None
-        db.execute("update accounts set money = money - ? where customer = ?", (event.total, event.customer))
+        db.execute(
+            "update accounts set money = money - ? where customer = ?",
+            (event.total, event.customer),
+        )
         db.execute("insert into charges values (?, ?)", (event.order_id, event.total))
         db.execute("insert into done values ('pay', ?)", (event.order_id,))
         return PaymentCharged(**event.model_dump())
@@ -154,7 +171,9 @@ def noted_after(event, ctx):
 
 def noted_before(event, ctx):
     with ctx.database as db:
-        if not db.execute("insert or ignore into done values ('pay', ?)", (event.order_id,)).rowcount:
+        if not db.execute(
+            "insert or ignore into done values ('pay', ?)", (event.order_id,)
+        ).rowcount:
             return None
     with ctx.database as db:
         return _pay(db, event)
@@ -210,7 +229,9 @@ def charges_in_silence(event, ctx):
 
 def takes_nothing(event, ctx):
     with ctx.database as db:
-        if not db.execute("insert or ignore into done values ('pay', ?)", (event.order_id,)).rowcount:
+        if not db.execute(
+            "insert or ignore into done values ('pay', ?)", (event.order_id,)
+        ).rowcount:
             return None
         [(money,)] = db.execute("select money from accounts where customer = ?", (event.customer,))
         if money < event.total:
@@ -227,7 +248,9 @@ def always_yes(event, ctx):
 
 def tells_the_rest(event, ctx):
     with ctx.database as db:
-        if not db.execute("insert or ignore into done values ('pay', ?)", (event.order_id,)).rowcount:
+        if not db.execute(
+            "insert or ignore into done values ('pay', ?)", (event.order_id,)
+        ).rowcount:
             return None
         said = _pay(db, event)
         [(money,)] = db.execute("select money from accounts where customer = ?", (event.customer,))
@@ -249,7 +272,9 @@ async def says_it_first(event, ctx):
 async def within_the_transaction(event, ctx):
     """What is published does not wait for the end of the `with`."""
     with ctx.database as db:
-        if not db.execute("insert or ignore into done values ('pay', ?)", (event.order_id,)).rowcount:
+        if not db.execute(
+            "insert or ignore into done values ('pay', ?)", (event.order_id,)
+        ).rowcount:
             return
         await ctx.publish(_pay(db, event))
 
@@ -257,7 +282,9 @@ async def within_the_transaction(event, ctx):
 def for_this_run_only(event, ctx):
     """Written for what the picture showed."""
     with ctx.database as db:
-        if not db.execute("insert or ignore into done values ('pay', ?)", (event.order_id,)).rowcount:
+        if not db.execute(
+            "insert or ignore into done values ('pay', ?)", (event.order_id,)
+        ).rowcount:
             return None
         if event.order_id == "order-18":
             return PaymentRefused(**dict(event))
@@ -267,7 +294,9 @@ def for_this_run_only(event, ctx):
 def refuses_bob(event, ctx):
     """By name and price, as it was in the lesson."""
     with ctx.database as db:
-        if not db.execute("insert or ignore into done values ('pay', ?)", (event.order_id,)).rowcount:
+        if not db.execute(
+            "insert or ignore into done values ('pay', ?)", (event.order_id,)
+        ).rowcount:
             return None
         if event.customer == "bob" and event.total > 10:
             return PaymentRefused(**dict(event))
@@ -276,7 +305,9 @@ def refuses_bob(event, ctx):
 
 def refuses_what_is_dear(event, ctx):
     with ctx.database as db:
-        if not db.execute("insert or ignore into done values ('pay', ?)", (event.order_id,)).rowcount:
+        if not db.execute(
+            "insert or ignore into done values ('pay', ?)", (event.order_id,)
+        ).rowcount:
             return None
         return PaymentRefused(**dict(event)) if event.total > 35 else _pay(db, event)
 
@@ -290,7 +321,12 @@ WRONG_2 = {
     "charged twice": [plainly, noted_after, in_memory],
     "raises": [raises_at_the_account],
     "refused, and charged": [forgets_that_it_refused],
-    "refused with money enough": [keeps_a_coin, for_this_run_only, refuses_bob, refuses_what_is_dear],
+    "refused with money enough": [
+        keeps_a_coin,
+        for_this_run_only,
+        refuses_bob,
+        refuses_what_is_dear,
+    ],
     "never released": [refuses_in_silence, once_for_each_customer, does_nothing, noted_before],
     "paid, and never shipped": [charges_in_silence],
     "the books do not balance": [takes_nothing],
@@ -306,7 +342,9 @@ async def outbox_of_envelopes(event, ctx):
     note = type(event).__name__, event.order_id
     with ctx.database as db:
         if not db.execute("select 1 from outbox where heard = ? and order_id = ?", note).fetchone():
-            db.execute("insert into outbox values (?, ?, ?)", (*note, ctx.envelope(_pay(db, event))))
+            db.execute(
+                "insert into outbox values (?, ?, ?)", (*note, ctx.envelope(_pay(db, event)))
+            )
         [(said,)] = db.execute("select said from outbox where heard = ? and order_id = ?", note)
     await ctx.publish(said)
 
@@ -317,18 +355,24 @@ def says_it_anew(event, ctx):
         if not db.execute(FIND, (event.order_id,)).fetchone():
             db.execute("insert into done values ('pay', ?)", (event.order_id,))
             return _pay(db, event)
-        charged = db.execute("select 1 from charges where order_id = ?", (event.order_id,)).fetchone()
+        charged = db.execute(
+            "select 1 from charges where order_id = ?", (event.order_id,)
+        ).fetchone()
     return (PaymentCharged if charged else PaymentRefused)(**dict(event))
 
 
 async def marks_what_is_said(event, ctx):
     """More than needed: what was published is marked, and not published again."""
     with ctx.database as db:
-        db.execute("create table if not exists news (order_id text primary key, kind text, published int)")
+        db.execute(
+            "create table if not exists news (order_id text primary key, kind text, published int)"
+        )
         if db.execute("insert or ignore into news values (?, null, 0)", (event.order_id,)).rowcount:
             kind = type(_pay(db, event)).__name__
             db.execute("update news set kind = ? where order_id = ?", (kind, event.order_id))
-        [(kind, published)] = db.execute("select kind, published from news where order_id = ?", (event.order_id,))
+        [(kind, published)] = db.execute(
+            "select kind, published from news where order_id = ?", (event.order_id,)
+        )
     if not published:
         message = {"PaymentCharged": PaymentCharged, "PaymentRefused": PaymentRefused}[kind]
         await ctx.publish(message(**event.model_dump()))
@@ -367,7 +411,9 @@ async def marks_before_it_says(event, ctx):
     said = returns_the_message(event, ctx)
     if said:
         with ctx.database as db:
-            db.execute("insert into outbox values ('said', ?, ?)", (event.order_id, ctx.envelope(said)))
+            db.execute(
+                "insert into outbox values ('said', ?, ?)", (event.order_id, ctx.envelope(said))
+            )
         await ctx.publish(said)
 
 
@@ -378,7 +424,9 @@ async def outbox_after_the_charge(event, ctx):
         said = _pay(db, event) if new else None
     with ctx.database as db:
         if said:
-            db.execute("insert into outbox values ('pay', ?, ?)", (event.order_id, ctx.envelope(said)))
+            db.execute(
+                "insert into outbox values ('pay', ?, ?)", (event.order_id, ctx.envelope(said))
+            )
         [(said,)] = db.execute("select said from outbox where order_id = ?", (event.order_id,))
     await ctx.publish(said)
 
@@ -386,7 +434,10 @@ async def outbox_after_the_charge(event, ctx):
 async def whatever_lies_in_the_outbox(event, ctx):
     with ctx.database as db:
         if not db.execute("select 1 from outbox where order_id = ?", (event.order_id,)).fetchone():
-            db.execute("insert into outbox values ('pay', ?, ?)", (event.order_id, ctx.envelope(_pay(db, event))))
+            db.execute(
+                "insert into outbox values ('pay', ?, ?)",
+                (event.order_id, ctx.envelope(_pay(db, event))),
+            )
         said = db.execute("select said from outbox").fetchone()[0]
     await ctx.publish(said)
 
@@ -402,7 +453,12 @@ def tries_until_it_is_told(event, ctx):
 
 RIGHT_3 = [outbox_of_envelopes, says_it_anew, marks_what_is_said]
 WRONG_3 = {
-    "paid, and never shipped": [returns_the_message, as_the_lesson_does, outbox_in_memory, marks_before_it_says],
+    "paid, and never shipped": [
+        returns_the_message,
+        as_the_lesson_does,
+        outbox_in_memory,
+        marks_before_it_says,
+    ],
     "never released": [says_again_that_it_charged, whatever_lies_in_the_outbox],
     "refused, and charged": [decides_again],
     "shipped unpaid": [says_it_first],

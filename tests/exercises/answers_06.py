@@ -100,7 +100,10 @@ async def with_a_stack(lines):
 
 def in_a_match(log):
     """Sorted, so that its own answer does not hang on the order of the lines; returns what it has as a message's name."""
-    match sorted(step for step, answer in log if answer == "done"), any(a == "refused" for _, a in log):
+    match (
+        sorted(step for step, answer in log if answer == "done"),
+        any(a == "refused" for _, a in log),
+    ):
         case [], False:
             return "ReserveInventory"
         case ["ReserveInventory"], False:
@@ -111,7 +114,10 @@ def in_a_match(log):
             return "OrderCompleted"
         case ["ChargePayment", "ReserveInventory"], True:
             return "RefundPayment"
-        case ((["ReserveInventory"] | ["ChargePayment", "RefundPayment", "ReserveInventory"]), True):
+        case (
+            (["ReserveInventory"] | ["ChargePayment", "RefundPayment", "ReserveInventory"]),
+            True,
+        ):
             return "ReleaseInventory"
     return "OrderCancelled"
 
@@ -134,14 +140,22 @@ def cancels_and_leaves_it(log):
 def keeps_the_money(log):
     if any(answer == "refused" for _, answer in log):
         done = [step for step, answer in log if answer == "done"]
-        return "ReleaseInventory" if "ReserveInventory" in done and "ReleaseInventory" not in done else "OrderCancelled"
+        return (
+            "ReleaseInventory"
+            if "ReserveInventory" in done and "ReleaseInventory" not in done
+            else "OrderCancelled"
+        )
     return only_forward(log)
 
 
 def keeps_the_tea(log):
     if any(answer == "refused" for _, answer in log):
         done = [step for step, answer in log if answer == "done"]
-        return "RefundPayment" if "ChargePayment" in done and "RefundPayment" not in done else "OrderCancelled"
+        return (
+            "RefundPayment"
+            if "ChargePayment" in done and "RefundPayment" not in done
+            else "OrderCancelled"
+        )
     return only_forward(log)
 
 
@@ -149,7 +163,9 @@ def first_things_first(log):
     done = [step for step, answer in log if answer == "done"]
     if not any(answer == "refused" for _, answer in log):
         return only_forward(log)
-    return next((BACK[s] for s in FORWARD[:2] if s in done and BACK[s] not in done), "OrderCancelled")
+    return next(
+        (BACK[s] for s in FORWARD[:2] if s in done and BACK[s] not in done), "OrderCancelled"
+    )
 
 
 def undoes_everything(log):
@@ -157,7 +173,10 @@ def undoes_everything(log):
     asked = [step for step, _ in log]
     if not any(answer == "refused" for _, answer in log):
         return only_forward(log)
-    return next((BACK[s] for s in reversed(FORWARD[:2]) if s in asked and BACK[s] not in asked), "OrderCancelled")
+    return next(
+        (BACK[s] for s in reversed(FORWARD[:2]) if s in asked and BACK[s] not in asked),
+        "OrderCancelled",
+    )
 
 
 def ships_first(log):
@@ -165,7 +184,11 @@ def ships_first(log):
     done = [step for step, answer in log if answer == "done"]
     if not any(answer == "refused" for _, answer in log):
         return [*order, "OrderCompleted"][len(log)]
-    return "ReleaseInventory" if "ReserveInventory" in done and "ReleaseInventory" not in done else "OrderCancelled"
+    return (
+        "ReleaseInventory"
+        if "ReserveInventory" in done and "ReleaseInventory" not in done
+        else "OrderCancelled"
+    )
 
 
 def always_completed(log):
@@ -188,7 +211,11 @@ def skips_the_stock(log):
     done = [step for step, answer in log if answer == "done"]
     if not any(answer == "refused" for _, answer in log):
         return ["ChargePayment", "ShipOrder", "OrderCompleted"][len(log)]
-    return "RefundPayment" if "ChargePayment" in done and "RefundPayment" not in done else "OrderCancelled"
+    return (
+        "RefundPayment"
+        if "ChargePayment" in done and "RefundPayment" not in done
+        else "OrderCancelled"
+    )
 
 
 def says_nothing(log):
@@ -263,18 +290,26 @@ def until_it_is_known(log):
     if "refused" not in answers.values():
         way = [*FORWARD, "OrderCompleted"]
     else:
-        way = [BACK[step] for step in ("ChargePayment", "ReserveInventory") if answers.get(step) == "done"]
+        way = [
+            BACK[step]
+            for step in ("ChargePayment", "ReserveInventory")
+            if answers.get(step) == "done"
+        ]
         way.append("OrderCancelled")
     return next(step for step in way if answers.get(step) != "done")
 
 
 def no_answer_is_no(log):
-    return by_what_is_done([(step, "done" if answer == "done" else "refused") for step, answer in log])
+    return by_what_is_done(
+        [(step, "done" if answer == "done" else "refused") for step, answer in log]
+    )
 
 
 def no_answer_is_yes(log):
     done = list(dict.fromkeys(step for step, answer in log if answer != "refused"))
-    return by_what_is_done([(step, "done") for step in done] + [line for line in log if line[1] == "refused"])
+    return by_what_is_done(
+        [(step, "done") for step in done] + [line for line in log if line[1] == "refused"]
+    )
 
 
 def undoes_what_is_in_doubt(log):
@@ -296,7 +331,12 @@ def asks_again_once(log):
 
 def lets_the_refund_go(log):
     """A refund that is not answered is taken for one."""
-    return asks_again([("RefundPayment", "done") if line == ("RefundPayment", "no answer") else line for line in log])
+    return asks_again(
+        [
+            ("RefundPayment", "done") if line == ("RefundPayment", "no answer") else line
+            for line in log
+        ]
+    )
 
 
 def starts_again(log):
@@ -307,7 +347,11 @@ def waits_for_ever(log):
     """Counts a step that was not answered and then done as two."""
     if log and log[-1][1] == "no answer":
         return log[-1][0]
-    return [*FORWARD, "OrderCompleted"][min(len(log), 3)] if not any(a == "refused" for _, a in log) else by_what_is_done(log)
+    return (
+        [*FORWARD, "OrderCompleted"][min(len(log), 3)]
+        if not any(a == "refused" for _, a in log)
+        else by_what_is_done(log)
+    )
 
 
 def gives_up_and_leaves_it(log):
@@ -316,7 +360,13 @@ def gives_up_and_leaves_it(log):
     return by_what_is_done(log)
 
 
-RIGHT_3 = [by_what_is_done, asks_again, the_table_goes_on, gives_up_before_the_parcel, until_it_is_known]
+RIGHT_3 = [
+    by_what_is_done,
+    asks_again,
+    the_table_goes_on,
+    gives_up_before_the_parcel,
+    until_it_is_known,
+]
 WRONG_3 = {
     "never ends": [as_a_table, asks_again_what_is_refused],
     "never released": [as_long_as_all_is_done, no_answer_is_no, gives_up_and_leaves_it],

@@ -5,7 +5,12 @@ import copy
 import re
 from collections.abc import Iterator
 
-COMPARED = {ast.Gt: (ast.GtE, ast.Lt), ast.Lt: (ast.LtE, ast.Gt), ast.GtE: (ast.Gt, ast.Lt), ast.LtE: (ast.Lt, ast.Gt)}
+COMPARED = {
+    ast.Gt: (ast.GtE, ast.Lt),
+    ast.Lt: (ast.LtE, ast.Gt),
+    ast.GtE: (ast.Gt, ast.Lt),
+    ast.LtE: (ast.Lt, ast.Gt),
+}
 IN_SQL = [  # what is changed in a statement, wherever it stands
     (r" where .*", ""),
     (r" on conflict.*", ""),
@@ -40,18 +45,29 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, object]]:
     for field in ("body", "orelse", "handlers", "finalbody"):
         lines = getattr(node, field, None)
         if isinstance(lines, list) and not isinstance(node, ast.Module):
-            first = 1 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node) else 0
+            first = (
+                1
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+                and ast.get_docstring(node)
+                else 0
+            )
             for at in range(first, len(lines)):
                 yield f"without: {_said(lines[at])}", lambda n, f=field, at=at: _drop(n, f, at)
                 if at + 1 < len(lines):
-                    yield f"swapped: {_said(lines[at])} | {_said(lines[at + 1])}", lambda n, f=field, at=at: _swap(n, f, at)
+                    yield (
+                        f"swapped: {_said(lines[at])} | {_said(lines[at + 1])}",
+                        lambda n, f=field, at=at: _swap(n, f, at),
+                    )
     if isinstance(node, ast.If | ast.While | ast.IfExp):
         yield f"not: {_said(node.test)}", _negate
     if isinstance(node, ast.BoolOp):
         yield f"and/or: {_said(node)}", _and_or
     if isinstance(node, ast.Compare):
         for other in COMPARED.get(type(node.ops[0]), ()):
-            yield f"{other.__name__}: {_said(node)}", lambda n, other=other: n.ops.__setitem__(0, other())
+            yield (
+                f"{other.__name__}: {_said(node)}",
+                lambda n, other=other: n.ops.__setitem__(0, other()),
+            )
     if isinstance(node, ast.Constant):
         for what, value in _other_constants(node.value):
             yield what, lambda n, value=value: setattr(n, "value", value)
@@ -67,7 +83,10 @@ def _other_constants(value: object) -> Iterator[tuple[str, object]]:
         plain = " ".join(value.split())
         for pattern, instead in IN_SQL:
             for found in re.finditer(pattern, plain):
-                around = re.search(r"(\S+)?$", plain[: found.start()])[0], re.match(r"\S*", plain[found.end() :])[0]
+                around = (
+                    re.search(r"(\S+)?$", plain[: found.start()])[0],
+                    re.match(r"\S*", plain[found.end() :])[0],
+                )
                 what = f"{found[0].join(around)} -> {instead.join(around)}".strip()
                 yield what, plain[: found.start()] + instead + plain[found.end() :]
     elif isinstance(value, str) and len(value) == 1:

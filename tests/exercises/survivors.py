@@ -4,7 +4,9 @@ AGAIN = "the same version is the same event: to write it again changes nothing"
 
 SOON = "the exercise does not say when: sooner or later is as right"
 
-APART = "neither line looks at what the other does, and both are in one transaction or change nothing"
+APART = (
+    "neither line looks at what the other does, and both are in one transaction or change nothing"
+)
 MONEY = "have = 'select money from accounts where customer = ?'"
 TAKE = "db.execute(take, (event.total, event.customer))"
 CHARGE = "db.execute('insert into charges values (?, ?)', (event.order_id, event.total))"

@@ -18,7 +18,9 @@ from edalab.practice.check import _GENERAL
 from edalab.practice.exercise import of_lesson
 
 ROOT = Path(__file__).resolve().parents[2]
-LESSONS = sorted(path.stem.removeprefix("answers_") for path in Path(__file__).parent.glob("answers_*.py"))
+LESSONS = sorted(
+    path.stem.removeprefix("answers_") for path in Path(__file__).parent.glob("answers_*.py")
+)
 IDS = [exercise.id for lesson in LESSONS for exercise in of_lesson(lesson)]
 GENERAL = set(_GENERAL)
 
@@ -27,7 +29,11 @@ def answers(id: str, kind: str):
     return getattr(importlib.import_module(f"answers_{id[:2]}"), f"{kind}_{id[-1]}")
 
 
-RIGHT = [pytest.param(id, answer, id=f"{id}-{answer.__name__}") for id in IDS for answer in answers(id, "RIGHT")]
+RIGHT = [
+    pytest.param(id, answer, id=f"{id}-{answer.__name__}")
+    for id in IDS
+    for answer in answers(id, "RIGHT")
+]
 WRONG = [
     pytest.param(id, anomaly, answer, id=f"{id}-{answer.__name__}")
     for id in IDS
@@ -44,7 +50,11 @@ def cells(folder: str, lesson: str) -> list:
 def answer_cell(folder: str, id: str) -> str:
     """The source of an exercise's answer cell."""
     grade_id = f"answer-{id.replace('.', '-')}"
-    [source] = [c.source for c in cells(folder, id[:2]) if c.metadata.get("nbgrader", {}).get("grade_id") == grade_id]
+    [source] = [
+        c.source
+        for c in cells(folder, id[:2])
+        if c.metadata.get("nbgrader", {}).get("grade_id") == grade_id
+    ]
     return source
 
 
@@ -57,7 +67,9 @@ def of_the_notebook(lesson: str) -> dict:
             for node in ast.parse(cell.source).body:
                 if isinstance(node, _DEFINES) and not getattr(node, "decorator_list", ()):
                     with suppress(NameError):  # of a default that is made by running something
-                        exec(compile(ast.Module([node], []), f"notebook {lesson}", "exec"), namespace)
+                        exec(
+                            compile(ast.Module([node], []), f"notebook {lesson}", "exec"), namespace
+                        )
     return namespace
 
 
@@ -68,7 +80,11 @@ def defined(source: str, id: str):
     """The function that an answer cell defines, in the notebook."""
     namespace = dict(of_the_notebook(id[:2]))
     exec(compile(source, f"answer {id}", "exec"), namespace)
-    last = [node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)][-1]
+    last = [
+        node.name
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ][-1]
     return namespace[last]
 
 
@@ -123,13 +139,17 @@ def test_a_wrong_answer_is_told_what_is_wrong_with_it(id, anomaly, answer):
 @pytest.mark.parametrize("id", [id for id in IDS if id.endswith(".3")])
 def test_the_third_exercise_breaks_the_solution_of_the_second(id):
     result = check(solution(id.replace(".3", ".2")), id)
-    assert result.outcome == "not yet" and result.anomaly not in GENERAL and result.run.faults, result
+    assert result.outcome == "not yet" and result.anomaly not in GENERAL and result.run.faults, (
+        result
+    )
 
 
 @pytest.mark.parametrize("id", IDS)
 def test_a_solution_with_a_small_thing_wrong_does_not_pass_or_is_right_as_well(id):
     found = {}
-    for what, mutant in mutants(re.sub(r" *### (BEGIN|END) SOLUTION\n", "", answer_cell("teacher", id) + "\n")):
+    for what, mutant in mutants(
+        re.sub(r" *### (BEGIN|END) SOLUTION\n", "", answer_cell("teacher", id) + "\n")
+    ):
         try:
             answer = defined(mutant, id)
         except SyntaxError:
