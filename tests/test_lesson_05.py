@@ -6,7 +6,7 @@ import lessons
 import pytest
 
 from edalab import claims, explore, simulate
-from edalab.proof.handlings import Handlings
+from edalab.trace.handlings import Handlings
 from edalab.view import saga_map
 
 NAME = "05-choreographed-saga"

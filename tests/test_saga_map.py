@@ -6,15 +6,29 @@ from typing import NamedTuple
 import pytest
 from scenes import flaws
 from weddings import (
-    COMMANDS, DONE, EFFECTS, NOT_DONE, UNDO, UNDONE, WORK, PlanWedding, WeddingAnnounced, WeddingCalledOff, WeddingPlanned, choreographed, many,
-    one_announced, one_wedding, orchestrated,
+    COMMANDS,
+    DONE,
+    EFFECTS,
+    NOT_DONE,
+    UNDO,
+    UNDONE,
+    WORK,
+    PlanWedding,
+    WeddingAnnounced,
+    WeddingCalledOff,
+    WeddingPlanned,
+    choreographed,
+    many,
+    one_announced,
+    one_wedding,
+    orchestrated,
 )  # fmt: skip
 
 from edalab import Command, Misuse, Query, System, explore, simulate
 from edalab import claims as ready
-from edalab.proof import sagas
-from edalab.proof.saga_outcome import outcome
-from edalab.proof.saga_stories import stories
+from edalab.claims import sagas
+from edalab.claims.saga_outcome import outcome
+from edalab.claims.saga_stories import stories
 from edalab.view import saga_map
 
 

@@ -16,9 +16,9 @@ from wrong_sagas import (
 )
 
 from edalab import Command, Event, Misuse, System, Unanswered, claims, simulate
-from edalab.proof.handlings import Handlings
-from edalab.proof.knowledge import known
-from edalab.proof.sagas import sagas, vocabulary
+from edalab.claims.causality import known
+from edalab.claims.sagas import sagas, vocabulary
+from edalab.trace.handlings import Handlings
 
 
 def sagas_of(run, begins=None):

@@ -1,6 +1,6 @@
 """Panels of widgets: a skin over functions that a lesson has called by hand first."""
 
 from .laboratory import Laboratory
-from .timetravel import TimeTravel
+from .time_travel import TimeTravel
 
 __all__ = ["Laboratory", "TimeTravel"]

@@ -15,12 +15,12 @@ from ..errors import (
     shown,
     without_addresses,
 )
-from ..history import Failure
 from ..model import Command, Envelope, Event, Message, Query
-from .budget import MOST_ATTEMPTS
 from .calls import Ask, Call, Killed, Publish, Sleep
 from .clock import milliseconds
 from .database import Transaction
+from .limits import MOST_ATTEMPTS
+from .steps import Failure
 
 MOST_UNAWAITED = 1_000  # calls of one handling at a time
 MOST_LIVES = 100

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from ..errors import Misuse, shown
-from ..history import WIDTH, Run
 from ..model import System, foreign_call
 from .clock import milliseconds
 from .faults import Plan
 from .forgotten import watch
+from .run import Run
+from .steps import WIDTH
 from .world import World
 
 

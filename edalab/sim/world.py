@@ -6,13 +6,13 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import Endless, Misuse, Unknown, shown
-from ..history import WIDTH, Failure
 from ..model import Envelope, Handler, Message, System
-from .budget import DEEPEST, MOST_AT_ONCE, Budget
 from .channels import channel_for, unhandled
 from .context import Context
 from .faults import Plan, Window
-from .nodes import Node
+from .limits import DEEPEST, MOST_AT_ONCE, Budget
+from .replicas import Node
+from .steps import WIDTH, Failure
 from .ticks import Ticking
 
 if TYPE_CHECKING:

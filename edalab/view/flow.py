@@ -4,11 +4,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ..text import clean, counted, shorten
 from .chart import Edge, chart
 from .given import check_run
 from .picture import Picture
 from .scene import Scene
-from .text import clean, counted, shorten
 
 _SAID = {
     "lose": "lost",

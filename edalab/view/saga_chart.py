@@ -1,11 +1,11 @@
 """The steps of a saga as boxes: forward in lines from left to right, each compensation below what it undoes."""
 
-from ..proof.saga_outcome import Outcome
-from ..proof.saga_step import SagaStep, State
-from ..proof.saga_story import SagaStory
+from ..claims.saga_outcome import Outcome
+from ..claims.saga_step import SagaStep, State
+from ..claims.saga_story import SagaStory
+from ..text import clean, seconds, shorten, text_width
 from .saga_arrows import BETWEEN, MARGIN, arrows
 from .scene import Box, Label, Mark, Scene
-from .text import clean, seconds, shorten, text_width
 
 BESIDE, BELOW, WIDEST = 14, 26, 160  # px: between boxes, above a compensation, width of a box
 KINDS = {  # state of a step -> kind of its box and of its name

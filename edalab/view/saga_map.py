@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
+from ..claims.saga_outcome import OUTCOMES, Outcome, outcome
+from ..claims.saga_stories import NONE, stories, story_of
+from ..claims.saga_story import SagaStory
 from ..errors import Misuse
-from ..proof.saga_outcome import OUTCOMES, Outcome, outcome
-from ..proof.saga_stories import NONE, stories, story_of
-from ..proof.saga_story import SagaStory
+from ..text import clean, seconds, text_width, wrapped
 from .given import check_run, check_seconds
 from .ledger import Ledger
 from .picture import Picture
@@ -15,7 +16,6 @@ from .saga_arrows import MARGIN
 from .saga_chart import SagaChart, kind_of
 from .saga_table import table
 from .scene import Box, Label, Line, Scene
-from .text import clean, seconds, text_width, wrapped
 from .waterfall import waterfall
 
 FEW = 20  # sagas whose outcomes are known beforehand for every moment of one of them

@@ -1,0 +1,77 @@
+"""The sagas of a run, told by what message classes say of themselves and by whose story a message belongs to."""
+
+from ..errors import Misuse
+from ..model import Envelope, message_types
+from ..trace.handlings import Handlings
+from ..trace.identity import UNSENT, says_the_same
+from .saga import Saga, Vocabulary
+
+
+def vocabulary(claim: str) -> Vocabulary:
+    """The message classes that speak of sagas, as declared now: plain data, so that it travels with the claim."""
+    found = {}
+    for name, cls in message_types().items():
+        d = cls.__declared__
+        if d.compensates or d.refuses or d.final or d.settles:
+            found[name] = d.compensates, d.refuses, d.final, d.settles
+    if not found:
+        raise Misuse(
+            f"{claim}() finds no message that belongs to a saga; declare the classes first, with compensates=, "
+            "refuses=, final= or settles=: class ReleaseStock(Command, compensates=ReserveStock)"
+        )
+    return found
+
+
+def sagas(record: Handlings, words: Vocabulary, begins: str | None = None) -> list[Saga]:
+    """The sagas of a run, in the order they began. A correlation is one; but what begins later about the key of a saga,
+    by a tick or by another message of the client, goes on with it. Each message of the type `begins` begins one."""
+    known = vars(record).setdefault("_sagas", [])
+    for known_words, known_begins, found in known:
+        if known_begins == begins and known_words == words:
+            return found
+    parts = (
+        set(words) | {target for word in words.values() for target in word[:2] if target} | {begins}
+    )
+    sagas: dict[str, Saga] = {}
+    home: dict[str, str] = {}
+    of_key: dict[str | None, str] = {}
+    for number in record.said:
+        step = record.journal[number]
+        envelope, story = step.envelope, step.envelope.correlation
+        if envelope.type not in parts or step.fault in UNSENT:
+            continue
+        if story not in home:
+            home[story] = _home(record, envelope, home, of_key)
+            if home[story] == story:
+                of_key[envelope.subject] = story
+        of_key.setdefault(envelope.subject, home[story])
+        saga = sagas.get(home[story])
+        if saga is None:
+            saga = sagas[home[story]] = Saga(record, words)
+            saga.first = number
+        saga.last = number
+        saga.stories[story] = None
+        saga.said.setdefault(envelope.type, []).append(number)
+    found = list(sagas.values())
+    known.append((words, begins, found))
+    return found
+
+
+def _home(
+    record: Handlings, envelope: Envelope, home: dict[str, str], of_key: dict[str | None, str]
+) -> str:
+    """The story that a new one goes on with, or its own."""
+    story = envelope.correlation
+    earlier = of_key.get(envelope.subject) if envelope.subject is not None else None
+    if record.unanswered and record.fact.get(story, story) in home:
+        return home[record.fact[story]]  # the client asked again
+    if earlier is None:
+        return story
+    root, first = record.messages.get(story), record.messages.get(earlier)
+    likewise = (
+        root is not None
+        and first is not None
+        and root.type == first.type
+        and root.source == "client"
+    )
+    return story if likewise and not says_the_same(root, first) else earlier
