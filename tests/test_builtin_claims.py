@@ -20,7 +20,18 @@ from planted import (
 )
 from wrong_sagas import WRONG
 
-from edalab import Command, Event, Misuse, Query, System, Unanswered, claims, explore, simulate
+from edalab import (
+    Claim,
+    Command,
+    Event,
+    Misuse,
+    Query,
+    System,
+    Unanswered,
+    claims,
+    explore,
+    simulate,
+)
 
 TESTS = Path(__file__).parent
 
@@ -38,7 +49,7 @@ def test_a_planted_mistake_is_found_at_the_smallest_number_of_faults(name):
     )
     verdict = smallest.check(claim)
     assert verdict.outcome == "broken" and len(verdict.evidence) and "\n" not in verdict.cause
-    if type(claim) is not claims.Claim:
+    if type(claim) is not Claim:
         assert all(piece.steps for piece in verdict.evidence) and verdict.cause.startswith(
             verdict.evidence[0].sentence
         )
