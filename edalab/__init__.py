@@ -6,7 +6,7 @@ try:
     from . import claims
     from .claims.claim import Claim
     from .claims.explore import explore
-    from .errors import ConcurrencyError, Misuse, PublishFailed, Unanswered
+    from .errors import ConcurrencyError, Misuse, PublishFailed, Refused, Unanswered
     from .model import Command, Event, Query, System
     from .sim import Fault, Faults, cut, pause, simulate
     from .store import EventStore, read_table
@@ -27,6 +27,7 @@ __all__ = [
     "Misuse",
     "PublishFailed",
     "Query",
+    "Refused",
     "System",
     "Unanswered",
     "claims",

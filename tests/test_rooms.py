@@ -28,7 +28,7 @@ FLOOR["__main__"] = len(FLOORS)
 # What is read in an evening: one message from `publish` to the verdict and to the picture.
 CORE_ROOMS = {"errors", "text", "model", "sim"}
 CORE_FILES = {
-    *("__init__", "trace.__init__", "trace.handlings", "trace.identity"),
+    *("__init__", "trace.__init__", "trace.spans", "trace.identity"),
     *(
         "claims.__init__",
         "claims.claim",

@@ -18,11 +18,11 @@ from wrong_sagas import (
 from edalab import Command, Event, Misuse, System, Unanswered, claims, simulate
 from edalab.claims.causality import known
 from edalab.claims.sagas import sagas, vocabulary
-from edalab.trace.handlings import Handlings
+from edalab.trace.spans import Trace
 
 
 def sagas_of(run, begins=None):
-    return sagas(Handlings.of(run), vocabulary("saga_settled"), begins)
+    return sagas(Trace.of(run), vocabulary("saga_settled"), begins)
 
 
 def messages(saga, name):

@@ -1,4 +1,4 @@
-"""Claims that are ready: each is the sentence that one named anomaly contradicts, decided from the record of a run."""
+"""Claims that are ready: each is the sentence that one named anomaly contradicts, decided from the trace of a run."""
 
 from collections.abc import Callable, Mapping
 from math import isclose
@@ -8,7 +8,7 @@ from ..errors import Misuse, shown
 from ..model import Command, Event, Message, Query, Service
 from ..sim.run import Run
 from ..sim.steps import Step
-from ..trace.handlings import Handlings
+from ..trace.spans import Trace
 from .claim import Claim, Verdict
 from .compensations import (
     compensated_twice,
@@ -33,20 +33,28 @@ class Evidence(NamedTuple):
 
 
 class Ready(Claim):
-    """A claim that `decide` decides from the handlings of a run: it yields (sentence, numbers of steps) for all that
-    contradicts the claim, or says in words why nothing tested it. `endless`: it judges runs that did not end, too."""
+    """A claim that `decide` decides from the trace of a run: it yields (sentence, numbers of steps) for all that
+    contradicts the claim, or says in words why nothing tested it."""
 
-    def __init__(self, sentence: str, decide: Callable, *arguments: Any, endless: bool = False):
+    def __init__(
+        self,
+        sentence: str,
+        decide: Callable,
+        *arguments: Any,
+        endless: bool = False,
+        reads_changes: bool = False,
+    ):
         super().__init__(sentence)
-        self.function, self.arguments, self.endless = decide, arguments, endless
+        self.function, self.arguments = decide, arguments
+        self.endless, self.reads_changes = endless, reads_changes
 
     def check(self, run: Run) -> Verdict:
         """The verdict on a run."""
-        handlings = Handlings.of(run)
-        found = self.function(handlings, *self.arguments)
+        trace = Trace.of(run)
+        found = self.function(trace, *self.arguments)
         if isinstance(found, str):
             return Verdict(self.sentence, "not exercised", [], found)
-        evidence = [Evidence(sentence, handlings.evidence(numbers)) for sentence, numbers in found]
+        evidence = [Evidence(sentence, trace.evidence(numbers)) for sentence, numbers in found]
         more = f", and {len(evidence) - 1:,} more" if len(evidence) > 1 else ""
         return Verdict(
             self.sentence,
@@ -70,7 +78,7 @@ def handled_once(message: type[Message]) -> Claim:
     twice: same source, cause and data. (One handling that saves in two transactions, the second of them after a crash,
     counts as two.)"""
     name = _named("handled_once", message, (Event, Command))
-    return Ready(f"each {name} is handled once", twice, name)
+    return Ready(f"each {name} is handled once", twice, name, reads_changes=True)
 
 
 def in_order_per_key(event: type[Event]) -> Claim:
@@ -81,6 +89,7 @@ def in_order_per_key(event: type[Event]) -> Claim:
         f"{name} of one {event.__declared__.key} take effect in the order published",
         out_of_order,
         name,
+        reads_changes=True,
     )
 
 
@@ -129,7 +138,10 @@ def compensated_once() -> Claim:
     """No step of a saga is compensated more often than it was done. A compensation that is asked for again, and then
     changes nothing or goes on where it was left, is no second one."""
     return Ready(
-        "no step of a saga is compensated twice", compensated_twice, vocabulary("compensated_once")
+        "no step of a saga is compensated twice",
+        compensated_twice,
+        vocabulary("compensated_once"),
+        reads_changes=True,
     )
 
 
@@ -156,7 +168,12 @@ def nothing_left_behind() -> Claim:
     unless such a step was done. A compensation that saves nothing, where the step did, is none. What the rows say is for
     `ledger_balanced`."""
     words = vocabulary("nothing_left_behind")
-    return Ready("a saga that goes back leaves nothing behind that it did", left_behind, words)
+    return Ready(
+        "a saga that goes back leaves nothing behind that it did",
+        left_behind,
+        words,
+        reads_changes=True,
+    )
 
 
 def ledger_balanced(ledger: Callable[[Run], Mapping[str, tuple]]) -> Claim:

@@ -14,11 +14,11 @@ def known(saga: Saga, facts: dict[int, set[Hashable]], moments: set[int]) -> dic
     sent: dict[str, frozenset] = {}
     replied: dict[str, frozenset] = {}
     for number in sorted({*saga.numbers(), *facts, *moments}):
-        step = saga.record.journal[number]
+        step = saga.trace.journal[number]
         mine, id = knows.setdefault(step.service, set()), step.envelope.id
         if step.step == "handle":
             mine |= sent.get(id, frozenset())
-        elif saga.record.answered.get(id) == number:  # not too late
+        elif saga.trace.answered.get(id) == number:  # not too late
             mine |= replied.get(id, frozenset())
         if number in moments:
             found[number] = frozenset(mine)

@@ -47,6 +47,7 @@ class Claim:
     what it yields; nothing where there is none. `about=` is the message without which the claim is not exercised."""
 
     endless = False  # whether it judges runs, too, that did not end by themselves
+    reads_changes = False  # whether it asks which rows a commit changed
 
     def __init__(self, sentence: str, *, about: type[Message] | None = None):
         if not isinstance(sentence, str) or not sentence.strip():

@@ -1,8 +1,8 @@
 """How sagas end, and what they take back: nothing twice, nothing needlessly, nothing left, and in reverse."""
 
 from ..model import Command
-from ..trace.handlings import Handling, Handlings
 from ..trace.identity import says_the_same
+from ..trace.spans import Span, Trace
 from .causality import known
 from .delivery import Found, _one
 from .saga import Saga, Said, Vocabulary, of_one_key
@@ -11,16 +11,16 @@ from .sagas import sagas
 _NOTHING_BACK = "nothing was refused, failed or compensated"
 
 
-def stuck(record: Handlings, words: Vocabulary, begins: str | None) -> Found:
+def stuck(trace: Trace, words: Vocabulary, begins: str | None) -> Found:
     """Neither settled nor wholly compensated when nothing is left to do; or settled in two ways, or in doubt."""
     begun = [
         saga
-        for saga in sagas(record, words, begins)
+        for saga in sagas(trace, words, begins)
         if set(saga.said) != {begins} or _accepted(saga, begins)
     ]
     if not begun:
         return "no message of a saga was sent"
-    if not record.ended:
+    if not trace.ended:
         return "the run was ended before the sagas could end"
     found = []
     for saga in begun:
@@ -74,13 +74,13 @@ def _ever_done(saga: Saga, message) -> bool:
         step for step in saga.told(message.type) if of_one_key(message, saga.envelope(step[0]))
     ]
     handlings = [h for step in steps for number in step for h in saga.work(number)]
-    return any(h.finished or saga.saves(h) for h in handlings)
+    return any(h.finished or saga.commits(h) for h in handlings)
 
 
-def compensated_twice(record: Handlings, words: Vocabulary) -> Found:
+def compensated_twice(trace: Trace, words: Vocabulary) -> Found:
     """A step compensated more often than it was done."""
     found, tested = [], False
-    for saga in sagas(record, words):
+    for saga in sagas(trace, words):
         undoings = _undoings(saga)
         tested = tested or bool(undoings)
         if sum(len(saga.savings(undoing)) for undoing in undoings) < 2:
@@ -114,7 +114,7 @@ def compensated_twice(record: Handlings, words: Vocabulary) -> Found:
 
 def _twice(saga: Saga, name: str, times: list) -> tuple[str, list[int]]:
     (first, one), (later, other) = times[0], times[-1]
-    when = saga.record.when
+    when = saga.trace.when
     again = f" and again {when(other)}"
     if first.envelope.id != later.envelope.id:
         again = f",{again} for {_one(later)}"
@@ -124,14 +124,14 @@ def _twice(saga: Saga, name: str, times: list) -> tuple[str, list[int]]:
     return sentence, [first.first, one, later.first, other]
 
 
-def needlessly_compensated(record: Handlings, words: Vocabulary) -> Found:
+def needlessly_compensated(trace: Trace, words: Vocabulary) -> Found:
     """A compensation took effect for what was never asked for or known to be refused, or when there was no way back."""
     found, tested = [], False
-    for saga in sagas(record, words):
+    for saga in sagas(trace, words):
         undoings, final = _undoings(saga), saga.final
         tested = tested or bool(undoings or saga.refused)
         for undoing in undoings:
-            shown = saga.shown(undoing, record.keeping)
+            shown = saga.shown(undoing, trace.stateful)
             why = shown is not None and (
                 f"though {final}, which cannot be undone, was done"
                 if final
@@ -157,7 +157,7 @@ def needlessly_compensated(record: Handlings, words: Vocabulary) -> Found:
 
 def needless(saga: Saga, undoing: Said) -> str:
     """Why there was nothing to compensate, or "" where there was, or where that was in doubt."""
-    record, message = saga.record, saga.envelope(undoing[0])
+    trace, message = saga.trace, saga.envelope(undoing[0])
     name = saga.word(message.type)[0]
     steps = saga.compensated(undoing)
     if any(saga.done_at(step) is not None for step in steps):
@@ -175,31 +175,31 @@ def needless(saga: Saga, undoing: Said) -> str:
     return "" if teller and _may_do(saga, teller) else "and never done"
 
 
-def _may_do(saga: Saga, teller: Handling) -> bool:
+def _may_do(saga: Saga, teller: Span) -> bool:
     """Whether who tells of a compensation had saved something in this saga before, or had something of it still to come."""
-    record, service = saga.record, teller.service
+    trace, service = saga.trace, teller.service
     before = [
         h
-        for h in record.all
+        for h in trace.spans
         if h.service == service
         and h.first < teller.first
         and h.envelope.correlation in saga.stories
     ]
     through = {teller.envelope.id, *(h.envelope.id for h in before if h.finished)}
-    said = [saga.envelope(n) for n in record.said if n < teller.first]
+    said = [saga.envelope(n) for n in trace.sends if n < teller.first]
     coming = [e for e in said if e.correlation in saga.stories and e.id not in through]
-    return any(h.saves for h in before) or any(
-        h.service == service for e in coming for h in record.system.handlers(e.type)
+    return any(h.commits for h in before) or any(
+        h.service == service for e in coming for h in trace.system.handlers(e.type)
     )
 
 
-def left_behind(record: Handlings, words: Vocabulary) -> Found:
+def left_behind(trace: Trace, words: Vocabulary) -> Found:
     """A saga went back and did not compensate what it had done."""
     found, tested = [], False
-    for saga in sagas(record, words):
+    for saga in sagas(trace, words):
         why = _why_back(saga)
         tested = tested or bool(why)
-        if not why or saga.final or not record.ended:
+        if not why or saga.final or not trace.ended:
             continue
         for step in _done(saga):
             message, done, undone = saga.envelope(step[0]), saga.done_at(step), saga.undone_at(step)
@@ -209,11 +209,11 @@ def left_behind(record: Handlings, words: Vocabulary) -> Found:
                 else ""
             )
             if undone is None:
-                sentence = f"in {saga} {message.type}{of} was done {record.when(done)} and not compensated, though {why}"
+                sentence = f"in {saga} {message.type}{of} was done {trace.when(done)} and not compensated, though {why}"
                 found.append((sentence, [step[0], done, *saga.refused.values()]))
             elif late := _done_after_its_compensation(saga, step):
-                sentence = f"in {saga} {message.type}{of} was done {record.when(late)}, after it had been compensated"
-                found.append((f"{sentence} {record.when(undone)}", [step[0], undone, late]))
+                sentence = f"in {saga} {message.type}{of} was done {trace.when(late)}, after it had been compensated"
+                found.append((f"{sentence} {trace.when(undone)}", [step[0], undone, late]))
     return found if tested else _NOTHING_BACK
 
 
@@ -240,16 +240,16 @@ def _why_back(saga: Saga) -> str:
     return f"it ended without {missing[0]}" if missing and saga.ends else ""
 
 
-def not_in_reverse(record: Handlings, words: Vocabulary) -> Found:
+def not_in_reverse(trace: Trace, words: Vocabulary) -> Found:
     """A step was compensated before another one that depends on it."""
     found, tested = [], False
-    for saga in sagas(record, words):
+    for saga in sagas(trace, words):
         for base, done, back, step, later, its_back in compensated_pairs(saga):
             tested = True
             if later < back < its_back:
                 sentence = (
-                    f"in {saga} {_type(saga, base)} was compensated {record.when(back)}, before {_type(saga, step)}, "
-                    f"which depends on it ({record.when(its_back)})"
+                    f"in {saga} {_type(saga, base)} was compensated {trace.when(back)}, before {_type(saga, step)}, "
+                    f"which depends on it ({trace.when(its_back)})"
                 )
                 found.append((sentence, [done, later, back, its_back]))
     return (
@@ -275,16 +275,16 @@ def compensated_pairs(saga: Saga) -> list[tuple[Said, int, int, Said, int, int]]
 
 def _began(saga: Saga, step: Said) -> int:
     """Where a service first went to ask for a step, or to tell of it; with an outbox, where it saved that it would."""
-    record, message = saga.record, saga.envelope(step[0])
+    trace, message = saga.trace, saga.envelope(step[0])
     for number in saga.numbers():  # what a fault kept from being said, too
         other = saga.envelope(number)
-        if number in record.within and other.type == message.type and says_the_same(other, message):
+        if number in trace.span_of and other.type == message.type and says_the_same(other, message):
             break
-    home = record.within[number]
+    home = trace.span_of[number]
     if home is not None and home.envelope.data is None and other.causation is not None:
-        for handling in record.by_message.get(other.causation, ()):
+        for handling in trace.by_message.get(other.causation, ()):
             if handling.service == other.source:
-                return handling.saves[-1] if handling.saves else handling.first
+                return handling.commits[-1] if handling.commits else handling.first
     return number
 
 
@@ -301,21 +301,21 @@ def _undoings(saga: Saga) -> list[Said]:
 
 def _finals(saga: Saga) -> set[str]:
     """The types that cannot be undone, of those that this system has."""
-    record = saga.record
+    trace = saga.trace
     finals = (name for name, word in saga.words.items() if word[2])
-    return {name for name in finals if record.system.handlers(name) or record.published(name)}
+    return {name for name in finals if trace.system.handlers(name) or trace.published(name)}
 
 
 def _accepted(saga: Saga, begins: str) -> bool:
     """Whether a service took up what begins a saga. Who asked and got no answer may ask again; who sent it does not know
     that it was lost, so that a message which was begun with, or dropped, and never came again counts, too."""
-    record = saga.record
+    trace = saga.trace
     for number in saga.said[begins]:
-        id, sent = saga.envelope(number).id, record.journal[number].step == "publish"
-        handlings = record.by_message.get(id, ())
-        if any(h.finished or h.saves or h.ending == "dead_letter" for h in handlings):
+        id, sent = saga.envelope(number).id, trace.journal[number].step == "publish"
+        handlings = trace.by_message.get(id, ())
+        if any(h.finished or h.commits or h.ended_by == "dead_letter" for h in handlings):
             return True
-        if sent and (handlings or any(lost == id for _, lost in record.given_up)):
+        if sent and (handlings or any(lost == id for _, lost in trace.given_up)):
             return True
     return False
 

@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 from ..errors import Endless, Misuse
 from ..model import System
-from ..sim import Fault, possible, simulate
+from ..sim import Fault, possible
 from ..sim.run import Run
+from ..sim.simulate import check_system_and_workload
+from ..sim.simulate import play as play_run
 from ..sim.steps import Step
 from .claim import Claim
 
@@ -162,9 +164,8 @@ def explore(
     claims = [claims] if isinstance(claims, Claim) else list(claims)
     seeds = tuple(seeds)
     _check(claims, faults, seeds, budget)
-    result = Exploration(
-        system.frozen() if isinstance(system, System) else system, workload, claims, faults, seeds
-    )
+    check_system_and_workload(system, workload)
+    result = Exploration(system.frozen(), workload, claims, faults, seeds)
     play = partial(_play, result.system, workload, claims)
     try:
         for seed in seeds:
@@ -196,11 +197,15 @@ def explore(
 
 
 def _recorded(
-    system: System, workload: Callable, seed: int, faults: tuple[Fault, ...]
+    system: System,
+    workload: Callable,
+    seed: int,
+    faults: tuple[Fault, ...],
+    keeps_changes: bool = False,
 ) -> tuple[Run, str]:
     """A run, and why it did not end, if it did not."""
     try:
-        return simulate(system, workload, seed=seed, faults=faults), ""
+        return play_run(system, workload, seed, list(faults), keeps_changes=keeps_changes), ""
     except Endless as endless:
         return endless.run, str(endless)
 
@@ -230,8 +235,9 @@ def _named(step: Step | None) -> str:
 
 def _play(system, workload, claims, faults: tuple[Fault, ...], seed: int, later: bool) -> _Played:
     """One schedule, with what could strike it next if `later`."""
+    keeps_changes = any(claim.reads_changes for claim in claims)
     try:
-        run, endless = _recorded(system, workload, seed, faults)
+        run, endless = _recorded(system, workload, seed, faults, keeps_changes)
     except Misuse as misuse:
         if faults:
             misuse.args = (f"{misuse} (under faults={list(faults)})",)

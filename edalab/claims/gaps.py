@@ -2,45 +2,45 @@
 what it has been told."""
 
 from ..model import Event
-from ..trace.handlings import Handling, Handlings
 from ..trace.identity import UNSENT
+from ..trace.spans import Span, Trace
 from .delivery import Found, _one
 
 
-def dual_write_gap(record: Handlings, service: str) -> Found:
+def dual_write_gap(trace: Trace, service: str) -> Found:
     """One of saving and publishing was done and the other kept from it, for good."""
-    record.run._node(service)  # raises Unknown
-    here = [handling for handling in record.all if handling.service == service]
-    if not any(h.saves for h in here) or not any(_steps(record, h, "publish") for h in here):
+    trace.run._node(service)  # raises Unknown
+    here = [handling for handling in trace.spans if handling.service == service]
+    if not any(h.commits for h in here) or not any(_steps(trace, h, "publish") for h in here):
         return f"{service} did not both save and publish"
     found = []
     for handling in here:
-        missed = _missed(record, handling, here)
+        missed = _missed(trace, handling, here)
         if missed is None:
             continue
         number, word, name = missed
         if (
             word == "publish"
-            and handling.saves
-            and not _published_later(record, handling, number, name)
+            and handling.commits
+            and not _published_later(trace, handling, number, name)
         ):
-            done = handling.saves[0]
+            done = handling.commits[0]
             found.append(
                 (
-                    f"{service} saved for {_one(handling)} {record.when(done)}, and never published the {name}",
+                    f"{service} saved for {_one(handling)} {trace.when(done)}, and never published the {name}",
                     [done, number],
                 )
             )
         elif (
             word == "save"
             and handling.sent
-            and not any(h.saves for h in here if _alike(record, h, handling))
+            and not any(h.commits for h in here if _alike(trace, h, handling))
         ):
             done = handling.sent[0]
-            what = record.journal[done].envelope
+            what = trace.journal[done].envelope
             found.append(
                 (
-                    f"{service} published {what.type} {what.id} {record.when(done)}, "
+                    f"{service} published {what.type} {what.id} {trace.when(done)}, "
                     "and what belongs to it was never saved",
                     [done, number],
                 )
@@ -48,14 +48,12 @@ def dual_write_gap(record: Handlings, service: str) -> Found:
     return found
 
 
-def _missed(
-    record: Handlings, handling: Handling, here: list[Handling]
-) -> tuple[int, str, str] | None:
+def _missed(trace: Trace, handling: Span, here: list[Span]) -> tuple[int, str, str] | None:
     """What a fault or an exception kept a handling from: (where, "publish" or "save", the message)."""
-    if not handling.inside:
+    if not handling.events:
         return None
-    journal = record.journal
-    for number in handling.inside:
+    journal = trace.journal
+    for number in handling.events:
         step = journal[number]
         struck = (
             step.fault in (*UNSENT, "lose")
@@ -63,7 +61,7 @@ def _missed(
             else step.step == "save" and step.fault
         )
         if struck and (
-            handling.saves and handling.saves[0] < number
+            handling.commits and handling.commits[0] < number
             if step.step == "publish"
             else handling.sent and handling.sent[0] < number
         ):
@@ -71,17 +69,17 @@ def _missed(
     if handling.finished or handling.last is None:
         return None
     # Nothing was struck but the handling itself: one that did the same and went on shows what would have come next.
-    begun = [_kind(journal[number]) for number in handling.inside]
+    begun = [_kind(journal[number]) for number in handling.events]
     for other in here:
         if (
             other.finished
             and other.envelope.type == handling.envelope.type
-            and len(other.inside) > len(begun)
+            and len(other.events) > len(begun)
         ):
-            kinds = [_kind(journal[number]) for number in other.inside]
+            kinds = [_kind(journal[number]) for number in other.events]
             if kinds[: len(begun)] == begun:
                 for word, name in kinds[len(begun) :]:
-                    if word == ("publish" if handling.saves else "save"):
+                    if word == ("publish" if handling.commits else "save"):
                         return handling.last, word, name
     return None
 
@@ -90,55 +88,57 @@ def _kind(step) -> tuple[str, str]:
     return step.step, step.envelope.type
 
 
-def _steps(record: Handlings, handling: Handling, word: str) -> list[int]:
-    return [number for number in handling.inside if record.journal[number].step == word]
+def _steps(trace: Trace, handling: Span, word: str) -> list[int]:
+    return [number for number in handling.events if trace.journal[number].step == word]
 
 
-def _published_later(record: Handlings, handling: Handling, number: int, name: str) -> bool:
+def _published_later(trace: Trace, handling: Span, number: int, name: str) -> bool:
     """Whether the message went out after all: by another attempt, or from an outbox."""
-    struck = record.journal[number].envelope if record.journal[number].step == "publish" else None
-    for other in record.published(name, unsent=(*UNSENT, "lose")):
-        envelope = record.journal[other].envelope
-        if envelope.source != handling.service or other < handling.saves[0]:
+    struck = trace.journal[number].envelope if trace.journal[number].step == "publish" else None
+    for other in trace.published(name, unsent=(*UNSENT, "lose")):
+        envelope = trace.journal[other].envelope
+        if envelope.source != handling.service or other < handling.commits[0]:
             continue
         if struck is None:
-            if record.fact.get(envelope.causation) == record.fact.get(handling.envelope.id, ""):
+            if trace.logical_id.get(envelope.causation) == trace.logical_id.get(
+                handling.envelope.id, ""
+            ):
                 return True
-        elif record.fact[envelope.id] == record.fact[struck.id]:
+        elif trace.logical_id[envelope.id] == trace.logical_id[struck.id]:
             return True
     return False
 
 
-def _alike(record: Handlings, one: Handling, other: Handling) -> bool:
+def _alike(trace: Trace, one: Span, other: Span) -> bool:
     """Whether two handlings are of one fact, or two runs of one tick."""
     if other.envelope.data is None:
         return one.envelope.type == other.envelope.type
-    return record.fact.get(one.envelope.id, one.envelope.id) == record.fact.get(
+    return trace.logical_id.get(one.envelope.id, one.envelope.id) == trace.logical_id.get(
         other.envelope.id, other.envelope.id
     )
 
 
-def stale_read(record: Handlings, name: str) -> Found:
+def stale_read(trace: Trace, name: str) -> Found:
     """A query answered without an event about its key that was there before the question."""
     answered = [
         h
-        for h in record.of_type(name)
-        if h.ending == "reply" and record.journal[h.last].fault in (None, "delay")
+        for h in trace.spans_of(name)
+        if h.ended_by == "reply" and trace.journal[h.last].fault in (None, "delay")
     ]
     if not answered:
         return f"no {name} was answered"
     asked = {
-        record.journal[number].envelope.id: number
-        for number in record.said
-        if record.journal[number].step == "ask"
+        trace.journal[number].envelope.id: number
+        for number in trace.sends
+        if trace.journal[number].step == "ask"
     }
     found, tested = [], False
     for handling in answered:
         key, question = handling.envelope.subject, asked[handling.envelope.id]
-        for number in record.said:
+        for number in trace.sends:
             if number > question:
                 break
-            step = record.journal[number]
+            step = trace.journal[number]
             event = step.envelope
             if (
                 step.step != "publish"
@@ -147,14 +147,14 @@ def stale_read(record: Handlings, name: str) -> Found:
                 or event.source == handling.service
             ):
                 continue
-            if step.fault in UNSENT or event.topic in record.system.queues:
+            if step.fault in UNSENT or event.topic in trace.system.queues:
                 continue
-            knows = _knows(record, handling, event, number)
+            knows = _knows(trace, handling, event, number)
             tested = tested or knows is not None
             if knows is False:
                 found.append((
-                    f"{handling.service} answered {_one(handling)} about {key} {record.when(handling.last)} without "
-                    f"{event.type} {event.id}, published {record.when(number)}",
+                    f"{handling.service} answered {_one(handling)} about {key} {trace.when(handling.last)} without "
+                    f"{event.type} {event.id}, published {trace.when(number)}",
                     [number, question, handling.first, handling.last],
                 ))  # fmt: skip
     return (
@@ -162,27 +162,27 @@ def stale_read(record: Handlings, name: str) -> Found:
     )
 
 
-def _knows(record: Handlings, answering: Handling, event, published: int) -> bool | None:
+def _knows(trace: Trace, answering: Span, event, published: int) -> bool | None:
     """Whether a service, answering, had heard of an event or a newer one of its kind; None where it need not."""
     service, end = answering.service, answering.last
-    if any(handler.service == service for handler in record.system.handlers(event.type)):
-        alike = (number for number in record.published(event.type) if number >= published)
+    if any(handler.service == service for handler in trace.system.handlers(event.type)):
+        alike = (number for number in trace.published(event.type) if number >= published)
         newer = {
             e.id
             for number in alike
-            if (e := record.journal[number].envelope).subject == event.subject
+            if (e := trace.journal[number].envelope).subject == event.subject
         }
         heard = [
-            h for h in record.of_type(event.type) if h.service == service and h.envelope.id in newer
+            h for h in trace.spans_of(event.type) if h.service == service and h.envelope.id in newer
         ]
-        return any(h.saves and h.saves[0] < end or h.finished and h.last < end for h in heard)
+        return any(h.commits and h.commits[0] < end or h.finished and h.last < end for h in heard)
     asks = [
         number
-        for number in record.said
+        for number in trace.sends
         if number < end
-        and (step := record.journal[number]).step == "ask"
+        and (step := trace.journal[number]).step == "ask"
         and (step.service, step.envelope.topic, step.envelope.subject)
         == (service, event.source, event.subject)
-        and step.envelope.id not in record.unanswered
+        and step.envelope.id not in trace.unanswered
     ]
     return asks[-1] > published if asks else None  # what it remembers of an earlier answer is older

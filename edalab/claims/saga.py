@@ -1,11 +1,11 @@
-"""One saga read from the record: what was asked for, done, refused and compensated."""
+"""One saga read from the trace: what was asked for, done, refused and compensated."""
 
 from functools import cached_property
 
 from ..model import Command, Envelope
 from ..sim.steps import WIDTH
-from ..trace.handlings import Handling, Handlings
 from ..trace.identity import UNSENT, says_the_same
+from ..trace.spans import Span, Trace
 
 Vocabulary = dict[
     str, tuple[str | None, str | None, bool, bool]
@@ -19,8 +19,8 @@ Said = list[
 class Saga:
     """What happened in one saga. A step of it is a message that is compensated, refused or final, with its data."""
 
-    def __init__(self, record: Handlings, words: Vocabulary):
-        self.record, self.words = record, words
+    def __init__(self, trace: Trace, words: Vocabulary):
+        self.trace, self.words = trace, words
         self.parts = set(words) | {
             target for word in words.values() for target in word[:2] if target
         }
@@ -28,13 +28,13 @@ class Saga:
         self.stories: dict[str, None] = {}  # its correlations, as an ordered set
         self.said: dict[str, list[int]] = {}  # type -> where it was said
         self._told: dict[str, list[Said]] = {}
-        self._savings: dict[tuple, list[tuple[Handling, list[int]]]] = {}
-        self._times: dict[tuple, list[tuple[Handling, int]]] = {}
+        self._savings: dict[tuple, list[tuple[Span, list[int]]]] = {}
+        self._times: dict[tuple, list[tuple[Span, int]]] = {}
         self._refusals: dict[str, int | None] = {}
 
     def envelope(self, number: int) -> Envelope:
         """The message that was said there."""
-        return self.record.run._record[number * WIDTH + 3]
+        return self.trace.run._record[number * WIDTH + 3]
 
     def word(self, name: str) -> tuple[str | None, str | None, bool, bool]:
         """What a type compensates and refuses, whether it is final, whether it settles."""
@@ -49,7 +49,7 @@ class Saga:
         places = [("story", story) for story in self.stories] + [
             ("key", key) for key in self.keys() - {None}
         ]
-        return sorted({number for place in places for number in self.record.about.get(place, ())})
+        return sorted({number for place in places for number in self.trace.about.get(place, ())})
 
     # -- what was said
 
@@ -93,37 +93,37 @@ class Saga:
 
     # -- what was done
 
-    def work(self, number: int) -> list[Handling]:
+    def work(self, number: int) -> list[Span]:
         """The handlings that did what a message asks for, or tells of: those of a command; of an event those of its
         cause, in the service that tells it."""
         envelope = self.envelope(number)
         if isinstance(envelope.data, Command):
-            return self.record.by_message.get(envelope.id, [])
+            return self.trace.by_message.get(envelope.id, [])
         if envelope.causation is None:
-            home = self.record.within[number]  # a tick
+            home = self.trace.span_of[number]  # a tick
             return [home] if home else []
         return [
             h
-            for h in self.record.by_message.get(envelope.causation, ())
+            for h in self.trace.by_message.get(envelope.causation, ())
             if h.service == envelope.source
         ]
 
-    def saves(self, handling: Handling) -> list[int]:
+    def commits(self, handling: Span) -> list[int]:
         """What was saved in a handling, and for it: by who carried out a command of it that is no step of sagas."""
-        found = list(handling.saves)
-        for number in handling.inside:
-            step = self.record.journal[number]
+        found = list(handling.commits)
+        for number in handling.events:
+            step = self.trace.journal[number]
             if step.step == "save" or step.fault in UNSENT or step.envelope.type in self.parts:
                 continue
             if isinstance(step.envelope.data, Command):
                 found += [
                     n
-                    for h in self.record.by_message.get(step.envelope.id, ())
-                    for n in self.saves(h)
+                    for h in self.trace.by_message.get(step.envelope.id, ())
+                    for n in self.commits(h)
                 ]
         return sorted(found)
 
-    def savings(self, same: Said) -> list[tuple[Handling, list[int]]]:
+    def savings(self, same: Said) -> list[tuple[Span, list[int]]]:
         """The handlings that saved something for equal messages, and did not refuse, with what they saved."""
         found = self._savings.get(tuple(same))
         if found is None:
@@ -134,11 +134,11 @@ class Saga:
             ):  # what a coordinator saved, before it refused at a later attempt, is its log
                 agreed = [h for h in agreed if h.finished or not self._leads(h)]
             found = self._savings[tuple(same)] = [
-                (h, saves) for h in agreed if (saves := self.saves(h))
+                (h, saves) for h in agreed if (saves := self.commits(h))
             ]
         return found
 
-    def _at_work(self, same: Said) -> list[Handling]:
+    def _at_work(self, same: Said) -> list[Span]:
         """Their handlings, in order; of an event those that said it, if any did, and those that were kept from going on."""
         message = self.envelope(same[0])
         handlings = sorted(
@@ -150,18 +150,18 @@ class Saga:
         said = {
             h.first
             for h in handlings
-            if any(e.type == message.type for e in self.record.said_in(h))
+            if any(e.type == message.type for e in self.trace.messages_of(h))
         }
         return [h for h in handlings if not said or h.first in said or not h.finished]
 
-    def _leads(self, handling: Handling) -> bool:
+    def _leads(self, handling: Span) -> bool:
         """Whether it asks for steps, as a coordinator does."""
         return any(
             isinstance(e.data, Command) and e.type in self.parts
-            for e in self.record.said_in(handling)
+            for e in self.trace.messages_of(handling)
         )
 
-    def times(self, same: Said) -> list[tuple[Handling, int]]:
+    def times(self, same: Said) -> list[tuple[Span, int]]:
         """Each time that it was done what equal messages ask for or tell of: the handling, and the save that shows it.
         To change nothing, or to go on where an earlier handling was left, is no further time."""
         found = self._times.get(tuple(same))
@@ -174,34 +174,25 @@ class Saga:
         return found
 
     def changed(self, save: int) -> bool:
-        """Whether what was saved changed more than the notes of its service: what messages came (an inbox) and what messages
-        are to be sent (an outbox). Not known, and so no, where another handling saved in the same millisecond."""
-        record, time, service = (
-            self.record,
-            self.record.journal[save].time,
-            self.record.journal[save].service,
-        )
-        others = (h for h in record.all if h.service == service and save not in h.saves)
-        if any(record.journal[n].time == time for h in others for n in h.saves):
-            return False
-        words = {
-            word for message in record.messages.values() for word in (message.id, message.type)
-        }
+        """Whether a commit changed more than the notes of its service: which messages came (an inbox) and which are to be
+        sent (an outbox)."""
+        trace, time = self.trace, self.trace.journal[save].time
+        words = {word for message in trace.messages.values() for word in (message.id, message.type)}
 
         def is_note(row: tuple) -> bool:
             if any(isinstance(value, str) and Envelope.is_stored(value) for value in row):
                 return True
-            return any(v in record.messages for v in row) and all(
+            return any(v in trace.messages for v in row) and all(
                 v in words or v in (time, time / 1000) for v in row
             )
 
-        return record.changed(save, is_note)
+        return not all(map(is_note, trace.changed(save)))
 
-    def _goes_on(self, earlier: Handling, later: Handling) -> bool:
+    def _goes_on(self, earlier: Span, later: Span) -> bool:
         """Whether a handling does not begin as an earlier one did, that saved, or has less left to save than one that was
         kept from it: it skips what has been done."""
         steps = [
-            [self.record.journal[number] for number in handling.inside]
+            [self.trace.journal[number] for number in handling.events]
             for handling in (earlier, later)
         ]
         one, other = [
@@ -219,11 +210,11 @@ class Saga:
         if not isinstance(self.envelope(step[0]).data, Command):
             return step[0]
         saves = [saves[0] for _, saves in self.savings(step)]
-        return min(saves) if saves else self._carried_out(step, self.record.keeping)
+        return min(saves) if saves else self._carried_out(step, self.trace.stateful)
 
     def undone_at(self, step: Said) -> int | None:
         """Where it shows first that a step was compensated. Who saved something for the step must do so for that, too."""
-        savers = {h.service for number in step for h in self.work(number) if self.saves(h)}
+        savers = {h.service for number in step for h in self.work(number) if self.commits(h)}
         found = [
             number
             for same in self.compensations(step)
@@ -259,10 +250,10 @@ class Saga:
 
     # -- what was refused
 
-    def refused_at(self, handling: Handling) -> int | None:
+    def refused_at(self, handling: Span) -> int | None:
         """Where a handling of a command refused it: the answer was False; or it led to the message that says so; or who
         had asked said so upon its answer."""
-        if handling.ending == "reply" and self.record.journal[handling.last].detail == "false":
+        if handling.ended_by == "reply" and self.trace.journal[handling.last].detail == "false":
             return handling.last
         command = handling.envelope
         if command.id not in self._refusals:
@@ -281,15 +272,15 @@ class Saga:
         refusal = self.envelope(number)
         if not of_one_key(command, refusal):
             return False
-        answer = self.record.answered.get(command.id)
+        answer = self.trace.answered.get(command.id)
         if (
             answer is not None
             and answer < number
-            and self.record.journal[answer].service == refusal.source
+            and self.trace.journal[answer].service == refusal.source
         ):
             return True
         while refusal is not None and refusal.causation != command.id:
-            refusal = self.record.messages.get(refusal.causation)
+            refusal = self.trace.messages.get(refusal.causation)
         return refusal is not None
 
     @cached_property
@@ -300,7 +291,7 @@ class Saga:
             refuses = self.word(name)[1]
             if refuses and not self.done(refuses):
                 found[refuses] = numbers[0]
-            said_no = [at for h in self._handlings(name) if (at := self.refused_at(h)) is not None]
+            said_no = [at for h in self._spans(name) if (at := self.refused_at(h)) is not None]
             if said_no and not self.done(name):
                 found.setdefault(name, said_no[0])
         return found
@@ -312,12 +303,12 @@ class Saga:
             ids = {
                 self.envelope(n).id for n in numbers if isinstance(self.envelope(n).data, Command)
             }
-            ends = [end for (_, id), end in self.record.given_up.items() if id in ids]
-            if ends and not any(handling.finished for handling in self._handlings(name)):
+            ends = [end for (_, id), end in self.trace.given_up.items() if id in ids]
+            if ends and not any(handling.finished for handling in self._spans(name)):
                 found[name] = ends[-1]
         return found
 
-    def _handlings(self, name: str) -> list[Handling]:
+    def _spans(self, name: str) -> list[Span]:
         """Those of the commands of a type."""
         return [
             h
@@ -339,7 +330,7 @@ class Saga:
         a_step = command.causation is not None and (
             self.word(command.type)[0] or self.compensators(command.type)
         )
-        return bool(a_step) and any(map(self._leads, self._handlings(command.type)))
+        return bool(a_step) and any(map(self._leads, self._trace(command.type)))
 
     @property
     def final(self) -> str | None:

@@ -1,10 +1,10 @@
-"""What happened to one step of a saga, moment by moment, from the record."""
+"""What happened to one step of a saga, moment by moment, from the trace."""
 
 from collections.abc import Iterator
 
 from ..model import Command
-from ..trace.handlings import Handling, Handlings
 from ..trace.identity import UNSENT
+from ..trace.spans import Span, Trace
 from .saga_step import Bar, Moment, SagaStep
 from .sagas import Saga
 
@@ -24,9 +24,9 @@ Answers = dict[
 ]  # what became of questions and asked commands, by the id of the message
 
 
-def answers_of(record: Handlings) -> Answers:
+def answers_of(trace: Trace) -> Answers:
     found: Answers = {}
-    for step in record.run.journal:
+    for step in trace.run.journal:
         if (
             step.step in ("answer", "timeout", "reply", "lost")
             and step.envelope is not None
@@ -54,7 +54,7 @@ def _heard(step) -> Moment | None:
 def tell(step: SagaStep, saga: Saga, told: list[int], answers: Answers, commands: set[str]) -> None:
     """Fill in the moments and the bars of a step of a saga, in which `told` was said. An event that was said in the
     handling of one of its `commands`, such as the end of the saga by its coordinator, took no time of its own."""
-    record, journal = saga.record, saga.record.journal
+    trace, journal = saga.trace, saga.trace.journal
     found = step.moments
     for number in step.said:
         said = journal[number]
@@ -71,18 +71,16 @@ def tell(step: SagaStep, saga: Saga, told: list[int], answers: Answers, commands
             h
             for id in ids
             if id not in commands
-            for h in record.by_message.get(id, ())
+            for h in trace.by_message.get(id, ())
             if h.service == step.service
         ]
     else:
         ids = dict.fromkeys(journal[number].envelope.id for number in step.said)
-        handlings = [handling for id in ids for handling in record.by_message.get(id, ())]
+        handlings = [handling for id in ids for handling in trace.by_message.get(id, ())]
         found += [moment for id in ids for moment in answers.get(id, ())]
     for handling in handlings:
         found += _of_handling(step, handling, saga)
-    ends = [
-        record.given_up[step.service, id] for id in ids if (step.service, id) in record.given_up
-    ]
+    ends = [trace.given_up[step.service, id] for id in ids if (step.service, id) in trace.given_up]
     found += [Moment(journal[n].time, "given up", journal[n].detail or "") for n in ends]
     done, again, undone = _done(step, saga, handlings)
     if (
@@ -92,7 +90,7 @@ def tell(step: SagaStep, saga: Saga, told: list[int], answers: Answers, commands
         and (quiet := [h.last for h in handlings if h.finished])
     ):
         found.append(Moment(journal[quiet[-1]].time, "silent", ""))
-        found += [Moment(journal[n].time, "saved", "") for h in handlings for n in h.saves]
+        found += [Moment(journal[n].time, "saved", "") for h in handlings for n in h.commits]
     found += [Moment(journal[n].time, "done", "") for n in done] + [
         Moment(journal[n].time, "again", "") for n in again
     ]
@@ -117,37 +115,37 @@ def tell(step: SagaStep, saga: Saga, told: list[int], answers: Answers, commands
     step.bars.sort(key=lambda bar: bar.start)
 
 
-def _of_handling(step: SagaStep, handling: Handling, saga: Saga) -> Iterator[Moment]:
-    journal = saga.record.journal
+def _of_handling(step: SagaStep, handling: Span, saga: Saga) -> Iterator[Moment]:
+    journal = saga.trace.journal
     start = journal[handling.first].time
     end = None if handling.last is None else journal[handling.last].time
-    step.bars.append(Bar(start, end, handling.ending))
+    step.bars.append(Bar(start, end, handling.ended_by))
     yield Moment(start, "began", "")
     if end is None:
         return
     detail = journal[handling.last].detail or ""
-    if handling.ending in ("failure", "retry", "dead_letter", "lost"):
+    if handling.ended_by in ("failure", "retry", "dead_letter", "lost"):
         yield Moment(end, "failed", detail.partition(";")[0])
-    elif handling.ending == "crash":
+    elif handling.ended_by == "crash":
         yield Moment(end, "crash", "crash")
     elif handling.finished and not step.event:
-        answer = detail if handling.ending == "reply" else ""
+        answer = detail if handling.ended_by == "reply" else ""
         if (
             not step.refusals
-            and not handling.saves
+            and not handling.commits
             and (answer == "false" or "refuse" in answer.lower())
         ):
             yield Moment(end, "refused", "")
-        elif not handling.inside:
+        elif not handling.events:
             yield Moment(end, "nothing", answer)
 
 
 def _done(
-    step: SagaStep, saga: Saga, handlings: list[Handling]
+    step: SagaStep, saga: Saga, handlings: list[Span]
 ) -> tuple[list[int], list[int], list[int]]:
     """Where it shows that a step was done, that its effect came again, and that it was compensated: as the claims have it,
     for messages that speak of sagas; others are done when they are handled with an effect, or said."""
-    journal, done, again, undone = saga.record.journal, [], [], []
+    journal, done, again, undone = saga.trace.journal, [], [], []
     undoable = (
         step.final or step.undoes or step.undone_by or any(map(saga.compensators, step.names))
     )
@@ -155,7 +153,7 @@ def _done(
         word[1] in step.names for word in saga.words.values()
     ):  # what only can be refused, and leads nobody
         undoable = not any(
-            isinstance(said.data, Command) for h in handlings for said in saga.record.said_in(h)
+            isinstance(said.data, Command) for h in handlings for said in saga.trace.messages_of(h)
         )
     names = [
         name
@@ -177,18 +175,18 @@ def _done(
         return [], [], []
     if step.event:
         facts = {
-            saga.record.fact[journal[n].envelope.id]: n
+            saga.trace.logical_id[journal[n].envelope.id]: n
             for n in reversed(step.said)
             if journal[n].fault not in UNSENT
         }
         return sorted(facts.values()), [], []
-    deeds = [min(h.inside) if h.inside else h.last for h in handlings if h.inside or h.finished]
+    deeds = [min(h.events) if h.events else h.last for h in handlings if h.events or h.finished]
     return sorted(deeds)[:1], [], []
 
 
 def _timers(step: SagaStep, saga: Saga, told: list[int]) -> list[tuple[int, str]]:
     """What a service had sent itself to be reminded, when it had sent the command of this step and waited for news."""
-    record, journal = saga.record, saga.record.journal
+    trace, journal = saga.trace, saga.trace.journal
     senders = {journal[n].service for n in step.said if journal[n].step == "publish"}
     if not senders:
         return []
@@ -201,7 +199,7 @@ def _timers(step: SagaStep, saga: Saga, told: list[int]) -> list[tuple[int, str]
             and envelope.type not in saga.parts
         ):
             handlings = [
-                h for h in record.by_message.get(envelope.id, ()) if h.service == said.service
+                h for h in trace.by_message.get(envelope.id, ()) if h.service == said.service
             ]
             for handling in handlings[:1]:
                 now = journal[handling.first].time

@@ -46,7 +46,7 @@ class SagaStep:
         self.undone_by: list[SagaStep] = []
         self.final = self.settles = False
         self.closed = False  # whether to refuse it settles the saga
-        self.said: list[int] = []  # where in the record it was asked for, sent or published
+        self.said: list[int] = []  # where in the trace it was asked for, sent or published
         self.refusals: list[int] = []
         self.cause: str | None = None  # what its service handled, where it never said the event
         self.unheard: str | None = None  # the event after which its service said nothing

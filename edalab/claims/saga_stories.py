@@ -3,7 +3,7 @@
 from ..errors import Misuse, Unknown
 from ..model import Query, System
 from ..sim.run import Run
-from ..trace.handlings import Handlings
+from ..trace.spans import Trace
 from .saga_moments import answers_of
 from .saga_story import SagaStory
 from .sagas import Saga, Vocabulary, sagas, vocabulary
@@ -19,12 +19,12 @@ def stories(run: Run) -> list[SagaStory]:
     words = vocabulary("saga_map")
     known = vars(run).get("_stories")
     if known is None or known[0] != words:
-        record = Handlings.of(run)
+        trace = Trace.of(run)
         said: dict[str, list[int]] = {}
-        for number in record.said:
-            said.setdefault(record.journal[number].envelope.correlation, []).append(number)
-        found = _all(record, words, said)
-        answers = answers_of(record)
+        for number in trace.sends:
+            said.setdefault(trace.journal[number].envelope.correlation, []).append(number)
+        found = _all(trace, words, said)
+        answers = answers_of(trace)
         told = [
             SagaStory(saga, ids, sorted(n for id in ids for n in said[id]), answers)
             for saga, ids in found
@@ -34,13 +34,13 @@ def stories(run: Run) -> list[SagaStory]:
 
 
 def _all(
-    record: Handlings, words: Vocabulary, said: dict[str, list[int]]
+    trace: Trace, words: Vocabulary, said: dict[str, list[int]]
 ) -> list[tuple[Saga, list[str]]]:
     """The sagas, each with its correlations; with what the client began about the same key, and with those that began as
     others did and came to nothing before a word of sagas was said."""
-    found = [(saga, list(saga.stories)) for saga in sagas(record, words)]
+    found = [(saga, list(saga.stories)) for saga in sagas(trace, words)]
     told = {correlation for _, correlations in found for correlation in correlations}
-    roots = [record.messages.get(correlations[0]) for _, correlations in found]
+    roots = [trace.messages.get(correlations[0]) for _, correlations in found]
     begun_by_client = {root.type for root in roots if root is not None and root.source == "client"}
     of_key = {
         key: (root, ids)
@@ -48,9 +48,9 @@ def _all(
         for key in saga.keys()
         if key is not None
     }
-    fresh = not found and _handles(record.system, words)
+    fresh = not found and _handles(trace.system, words)
     for correlation, numbers in said.items():
-        root = record.messages.get(correlation)
+        root = trace.messages.get(correlation)
         if (
             correlation in told
             or root is None
@@ -62,7 +62,7 @@ def _all(
         if correlations and (first is None or first.source != "client" or first.type == root.type):
             correlations.append(correlation)
         elif fresh or root.type in begun_by_client:
-            saga = Saga(record, words)
+            saga = Saga(trace, words)
             saga.first = saga.last = numbers[0]
             saga.stories[correlation] = None
             found.append((saga, [correlation]))
@@ -76,7 +76,7 @@ def speaks_of_sagas(run: Run) -> bool:
     except Misuse:
         return False
     return _handles(run.system, words) or any(
-        e.type in words for e in Handlings.of(run).messages.values()
+        e.type in words for e in Trace.of(run).messages.values()
     )
 
 

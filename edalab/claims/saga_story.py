@@ -1,4 +1,4 @@
-"""The story of a saga, told from the record alone: its steps in the order they began, and what led to which. The same for
+"""The story of a saga, told from the trace alone: its steps in the order they began, and what led to which. The same for
 choreography, where events are the steps, and orchestration, where commands are."""
 
 from functools import cached_property
@@ -15,10 +15,10 @@ class SagaStory:
     """One saga of a run: `steps` in the order they began, `start` and `end` (ms), and what it is about."""
 
     def __init__(self, saga: Saga, correlations: list[str], said: list[int], answers: Answers):
-        self.saga, self.record, self.words = saga, saga.record, saga.words
+        self.saga, self.trace, self.words = saga, saga.trace, saga.words
         self.correlations = correlations
         self._said, self._answers = said, answers
-        journal = self.record.journal
+        journal = self.trace.journal
         self.correlation: str = journal[said[0]].envelope.correlation
         keyed = next((e for n in said if (e := journal[n].envelope).subject is not None), None)
         self.subject: str | None = keyed and keyed.subject
@@ -60,7 +60,7 @@ class SagaStory:
                 step.undoes = self._named.get(target) or self._never_done(target, step)
                 step.undoes.undone_by.append(step)
         self._hear_silence()
-        said = [self.record.journal[number].envelope for number in self._said]
+        said = [self.trace.journal[number].envelope for number in self._said]
         commands = {envelope.id for envelope in said if isinstance(envelope.data, Command)}
         for step in self._steps:
             tell(step, self.saga, self._said, self._answers, commands)
@@ -68,7 +68,7 @@ class SagaStory:
 
     @property
     def start(self) -> int:
-        return self.record.journal[self._said[0]].time
+        return self.trace.journal[self._said[0]].time
 
     @cached_property
     def times(self) -> list[int]:
@@ -90,7 +90,7 @@ class SagaStory:
     @property
     def ended(self) -> bool:
         """Whether the run ended by itself, so that nothing of it can still come."""
-        return self.record.ended
+        return self.trace.ended
 
     def __repr__(self) -> str:
         return f"<saga {self.correlation}: {', '.join(step.name for step in self.steps)}>"
@@ -98,7 +98,7 @@ class SagaStory:
     # -- which step a message belongs to
 
     def _hear(self, number: int) -> None:
-        said = self.record.journal[number]
+        said = self.trace.journal[number]
         envelope, name = said.envelope, said.envelope.type
         if isinstance(envelope.data, Query):
             return
@@ -134,7 +134,7 @@ class SagaStory:
             if (
                 self.saga.word(name)[3]
                 and self._steps
-                and envelope.causation in self._steps[-1].causes(self.record.journal)
+                and envelope.causation in self._steps[-1].causes(self.trace.journal)
             ):
                 before = self._steps[
                     -1
@@ -145,22 +145,20 @@ class SagaStory:
 
     def _before(self, number: int) -> SagaStep | None:
         """What led to a message: what its handler asked for just before, or else what it handles."""
-        said, cause = self.record.journal[number], self._cause(number)
+        said, cause = self.trace.journal[number], self._cause(number)
         before = self._awaited.get((said.service, cause)) or self._owner.get(cause)
         if before is None and self._steps:
             return self._steps[-1]  # a tick or the client went on: after what was last begun
         return before
 
     def _cause(self, number: int) -> str | None:
-        home = self.record.within.get(number)
-        return self.record.journal[number].envelope.causation or (
-            home.envelope.id if home else None
-        )
+        home = self.trace.span_of.get(number)
+        return self.trace.journal[number].envelope.causation or (home.envelope.id if home else None)
 
     def _hear_command(self, number: int, before: SagaStep | None) -> SagaStep | None:
-        said = self.record.journal[number]
+        said = self.trace.journal[number]
         name = said.envelope.type
-        takers = [handler.service for handler in self.record.system.handlers(name)]
+        takers = [handler.service for handler in self.trace.system.handlers(name)]
         if said.service in takers and name not in self.saga.parts:
             return (
                 before  # a service reminds itself: no step, but what it leads to follows `before`
@@ -179,20 +177,20 @@ class SagaStory:
             step.also(name, self.saga.word(name)[2])
             self._steps.append(step)
             return step
-        cause = self._owner.get(self.record.journal[number].envelope.causation)
+        cause = self._owner.get(self.trace.journal[number].envelope.causation)
         if cause is not None and step in cause.way():
             self.rounds.append((cause, step))
         return step
 
     def _command_of(self, number: int) -> SagaStep | None:
         """The step whose command is being handled where an event is said."""
-        said = self.record.journal[number]
+        said = self.trace.journal[number]
         step = self._owner.get(said.envelope.causation)
         if step is None or step.event or step.service != said.service:
             return None
         return (
             step
-            if any(self.record.journal[n].envelope.id == said.envelope.causation for n in step.said)
+            if any(self.trace.journal[n].envelope.id == said.envelope.causation for n in step.said)
             else None
         )
 
@@ -202,14 +200,14 @@ class SagaStory:
         compensates, _, final, settles = self.saga.word(envelope.type)
         if not (compensates or final or settles):
             return True
-        ids = {self.record.journal[number].envelope.id for number in step.said}
+        ids = {self.trace.journal[number].envelope.id for number in step.said}
         handlings = [
             h
             for id in ids
-            for h in self.record.by_message.get(id, ())
+            for h in self.trace.by_message.get(id, ())
             if h.service == envelope.source
         ]
-        return {other.type for h in handlings for other in self.record.said_in(h)} == {
+        return {other.type for h in handlings for other in self.trace.messages_of(h)} == {
             envelope.type
         }
 
@@ -222,12 +220,12 @@ class SagaStory:
     def _hear_silence(self) -> None:
         """A service that never got done with an event of this saga, and so said nothing, is where it stands still. If all
         that went well, and yet the saga never ended, it is the one that handled the last event and said nothing."""
-        journal, record = self.record.journal, self.record
+        journal, trace = self.trace.journal, self.trace
         told = {
             (step.service, id) for step in self._steps if step.event for id in step.causes(journal)
         }
         told |= {
-            (home.service, home.envelope.id) for n in self._said if (home := record.within.get(n))
+            (home.service, home.envelope.id) for n in self._said if (home := trace.span_of.get(n))
         }
         quiet = []
         for number in self._said:
@@ -235,10 +233,12 @@ class SagaStory:
             if isinstance(envelope.data, Command | Query) or journal[number].fault in UNSENT:
                 continue
             for service in dict.fromkeys(
-                handler.service for handler in record.system.handlers(envelope.type)
+                handler.service for handler in trace.system.handlers(envelope.type)
             ):
                 again = [
-                    other for other in self._owner if record.fact[other] == record.fact[envelope.id]
+                    other
+                    for other in self._owner
+                    if trace.logical_id[other] == trace.logical_id[envelope.id]
                 ]
                 if any((service, other) in told for other in again):
                     continue
@@ -246,12 +246,12 @@ class SagaStory:
                 handlings = [
                     h
                     for other in again
-                    for h in record.by_message.get(other, ())
+                    for h in trace.by_message.get(other, ())
                     if h.service == service
                 ]
                 if any(handling.finished for handling in handlings):
                     quiet.append((service, number))
-                elif (service, envelope.id) in record.given_up or self.ended:
+                elif (service, envelope.id) in trace.given_up or self.ended:
                     self._stands_still(service, number)
         turned_back = any(step.undoes or step.refusals or step.unheard for step in self._steps)
         if (
@@ -263,7 +263,7 @@ class SagaStory:
             self._stands_still(*quiet[-1])
 
     def _stands_still(self, service: str, number: int) -> None:
-        envelope = self.record.journal[number].envelope
+        envelope = self.trace.journal[number].envelope
         step = SagaStep(service, service, self._owner.get(envelope.id), number)
         step.cause, step.unheard = envelope.id, envelope.type
         self._steps.append(step)

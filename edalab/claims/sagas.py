@@ -2,8 +2,8 @@
 
 from ..errors import Misuse
 from ..model import Envelope, message_types
-from ..trace.handlings import Handlings
 from ..trace.identity import UNSENT, says_the_same
+from ..trace.spans import Trace
 from .saga import Saga, Vocabulary
 
 
@@ -22,10 +22,10 @@ def vocabulary(claim: str) -> Vocabulary:
     return found
 
 
-def sagas(record: Handlings, words: Vocabulary, begins: str | None = None) -> list[Saga]:
+def sagas(trace: Trace, words: Vocabulary, begins: str | None = None) -> list[Saga]:
     """The sagas of a run, in the order they began. A correlation is one; but what begins later about the key of a saga,
     by a tick or by another message of the client, goes on with it. Each message of the type `begins` begins one."""
-    known = vars(record).setdefault("_sagas", [])
+    known = vars(trace).setdefault("_sagas", [])
     for known_words, known_begins, found in known:
         if known_begins == begins and known_words == words:
             return found
@@ -35,19 +35,19 @@ def sagas(record: Handlings, words: Vocabulary, begins: str | None = None) -> li
     sagas: dict[str, Saga] = {}
     home: dict[str, str] = {}
     of_key: dict[str | None, str] = {}
-    for number in record.said:
-        step = record.journal[number]
+    for number in trace.sends:
+        step = trace.journal[number]
         envelope, story = step.envelope, step.envelope.correlation
         if envelope.type not in parts or step.fault in UNSENT:
             continue
         if story not in home:
-            home[story] = _home(record, envelope, home, of_key)
+            home[story] = _home(trace, envelope, home, of_key)
             if home[story] == story:
                 of_key[envelope.subject] = story
         of_key.setdefault(envelope.subject, home[story])
         saga = sagas.get(home[story])
         if saga is None:
-            saga = sagas[home[story]] = Saga(record, words)
+            saga = sagas[home[story]] = Saga(trace, words)
             saga.first = number
         saga.last = number
         saga.stories[story] = None
@@ -58,16 +58,16 @@ def sagas(record: Handlings, words: Vocabulary, begins: str | None = None) -> li
 
 
 def _home(
-    record: Handlings, envelope: Envelope, home: dict[str, str], of_key: dict[str | None, str]
+    trace: Trace, envelope: Envelope, home: dict[str, str], of_key: dict[str | None, str]
 ) -> str:
     """The story that a new one goes on with, or its own."""
     story = envelope.correlation
     earlier = of_key.get(envelope.subject) if envelope.subject is not None else None
-    if record.unanswered and record.fact.get(story, story) in home:
-        return home[record.fact[story]]  # the client asked again
+    if trace.unanswered and trace.logical_id.get(story, story) in home:
+        return home[trace.logical_id[story]]  # the client asked again
     if earlier is None:
         return story
-    root, first = record.messages.get(story), record.messages.get(earlier)
+    root, first = trace.messages.get(story), trace.messages.get(earlier)
     likewise = (
         root is not None
         and first is not None

@@ -217,6 +217,8 @@ class Node:
     def database(self) -> Database:
         if self._database is None:
             self._database = Database(self.name, self.schema)
+            if self.world.changes is not None:
+                self._database.keep_contents()
         return self._database
 
     @property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Misuse, Unknown, listed
 from ..model import System
+from .clock import milliseconds
 from .steps import Failure, Step, rows_of, steps_of
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Run:
     """The record of a simulation. `seed` and `faults` make it again; `end` is the time of its last step in ms."""
 
     def __init__(
-        self, system: System, record: list, world: Any, replay: Callable[[int], Any], seed: int
+        self, system: System, record: list, world: Any, replay: Callable[..., Any], seed: int
     ):
         self.system, self.seed = system, seed
         self._record, self._world, self._replay = record, world, replay
@@ -139,7 +140,14 @@ class Run:
     def at(self, seconds: float) -> Any:
         """The world as it was at a moment: `.services["payments"].up`, `.state`, `.lag`, `.in_flight`, `.rows(service, sql)`,
         `.database(service)`."""
-        return self._replay(seconds)
+        return self._replay(milliseconds(seconds, "run.at"))
+
+    @cached_property
+    def changes(self) -> dict[int, dict[str, list[tuple]]]:
+        """The number of a save in the journal -> table -> the rows that it added or removed. Played again to be known
+        where the run did not note it."""
+        noted = self._world.changes
+        return self._replay(None, keeps_changes=True).changes if noted is None else noted
 
     def check(self, claim: Any) -> Any:
         """The verdict of a claim on this run."""

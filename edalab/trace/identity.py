@@ -6,7 +6,7 @@ from ..model import Envelope
 from ..sim.steps import WIDTH
 
 if TYPE_CHECKING:
-    from .handlings import Handling, Handlings
+    from .spans import Span, Trace
 
 UNSENT = (
     "crash",
@@ -15,40 +15,40 @@ UNSENT = (
 )  # a publish that these strike put nothing into the world, and its publisher knows
 
 
-def may_repeat(record: "Handlings") -> bool:
+def may_repeat(trace: "Trace") -> bool:
     """Whether any message may tell what another told before: a quick look, for the many runs where none does."""
-    told, values = set(), record.run._record
-    for number in record.said:
+    told, values = set(), trace.run._record
+    for number in trace.sends:
         envelope = values[number * WIDTH + 3]
         cause = envelope.source, envelope.causation, envelope.type
         if cause in told:
             return True
         if cause[:2] != ("client", None):
             told.add(cause)
-    return bool(record.unanswered)
+    return bool(trace.unanswered)
 
 
-def same_facts(record: "Handlings") -> dict[str, str]:
+def logical_message_ids(trace: "Trace") -> dict[str, str]:
     """The id of every message that was said -> the id of the first one that told the same fact. A message tells the
     same as an earlier one where it is the earlier one again (same id), or where its producer ran twice: same source,
     cause, type and data (but for the moment of publishing). What one handling says twice is two facts, unless it asks
     again because it got no answer; what two ticks say is two facts, unless the first was interrupted."""
     told: dict[str, str] = {}
     groups: dict[tuple, list[tuple]] = {}
-    for number in record.said:
-        step, envelope = record.journal[number], record.journal[number].envelope
+    for number in trace.sends:
+        step, envelope = trace.journal[number], trace.journal[number].envelope
         id, cause = envelope.id, envelope.causation
         if id in told:
             continue
         told[id] = id
-        home = record.within[number]
+        home = trace.span_of[number]
         if cause is None:  # the client or a tick begins a story
-            if home is None and not record.unanswered:
+            if home is None and not trace.unanswered:
                 continue
             cause = home and home.envelope.type
         elif home is not None and home.envelope.id != cause:
             home = None  # told by an outbox
-        through = step.fault not in UNSENT and id not in record.unanswered
+        through = step.fault not in UNSENT and id not in trace.unanswered
         group = groups.setdefault(
             (envelope.source, told.get(cause, cause), envelope.type, envelope.subject), []
         )
@@ -67,7 +67,7 @@ def same_facts(record: "Handlings") -> dict[str, str]:
     return told
 
 
-def _again(home: "Handling | None", earlier: "Handling | None") -> bool:
+def _again(home: "Span | None", earlier: "Span | None") -> bool:
     """Whether one handling may repeat what another said."""
     a_tick = (
         home is not None
@@ -75,7 +75,7 @@ def _again(home: "Handling | None", earlier: "Handling | None") -> bool:
         and home.envelope.data is None
         and home is not earlier
     )
-    return not a_tick or earlier.ending in ("crash", "failure")
+    return not a_tick or earlier.ended_by in ("crash", "failure")
 
 
 def says_the_same(one: Envelope, other: Envelope) -> bool:
