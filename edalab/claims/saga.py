@@ -330,7 +330,7 @@ class Saga:
         a_step = command.causation is not None and (
             self.word(command.type)[0] or self.compensators(command.type)
         )
-        return bool(a_step) and any(map(self._leads, self._trace(command.type)))
+        return bool(a_step) and any(map(self._leads, self._spans(command.type)))
 
     @property
     def final(self) -> str | None:
