@@ -17,12 +17,12 @@ from wrong_sagas import (
 
 from edalab import Command, Event, Misuse, System, Unanswered, claims, simulate
 from edalab.claims.causality import known
-from edalab.claims.sagas import sagas, vocabulary
+from edalab.claims.sagas import sagas
 from edalab.trace.spans import Trace
 
 
 def sagas_of(run, begins=None):
-    return sagas(Trace.of(run), vocabulary("saga_settled"), begins)
+    return sagas(Trace.of(run), begins)
 
 
 def messages(saga, name):

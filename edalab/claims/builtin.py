@@ -19,7 +19,6 @@ from .compensations import (
 )
 from .delivery import lost, out_of_order, tried_again, twice
 from .gaps import dual_write_gap, stale_read
-from .sagas import vocabulary
 
 
 class Evidence(NamedTuple):
@@ -129,9 +128,7 @@ def saga_settled(begins: type[Message] | None = None) -> Claim:
     for steps of its own is that of a saga inside it."""
     name = None if begins is None else _named("saga_settled", begins, (Event, Command))
     what = f"every saga that begins with {name}" if name else "every saga"
-    return Ready(
-        f"{what} is settled or wholly compensated", stuck, vocabulary("saga_settled"), name
-    )
+    return Ready(f"{what} is settled or wholly compensated", stuck, name)
 
 
 def compensated_once() -> Claim:
@@ -140,7 +137,6 @@ def compensated_once() -> Claim:
     return Ready(
         "no step of a saga is compensated twice",
         compensated_twice,
-        vocabulary("compensated_once"),
         reads_changes=True,
     )
 
@@ -148,30 +144,24 @@ def compensated_once() -> Claim:
 def compensated_in_reverse() -> Claim:
     """No step is compensated before a step that depends on it: one that was asked for (or, an event, done) by a service
     that knew by then, from the messages and answers it had got in this saga, that the first was done."""
-    words = vocabulary("compensated_in_reverse")
-    return Ready("a step is compensated after the steps that depend on it", not_in_reverse, words)
+    return Ready("a step is compensated after the steps that depend on it", not_in_reverse)
 
 
 def no_needless_compensation() -> Claim:
     """No compensation takes effect for a step that was never asked for, or that was refused and whoever compensates
     knew; nor in a saga that has done a step declared with final=True. What is in doubt may be compensated, done or not;
     so may what is still on its way to the service that tells so."""
-    words = vocabulary("no_needless_compensation")
-    return Ready(
-        "only what was done, and can be undone, is compensated", needlessly_compensated, words
-    )
+    return Ready("only what was done, and can be undone, is compensated", needlessly_compensated)
 
 
 def nothing_left_behind() -> Claim:
     """A saga that goes back compensates each step that it did. It goes back where a step is refused (a message says so, or
-    the answer is False), another one is compensated, or it settles without asking for any step declared with final=True;
+    the answer is Refused), another one is compensated, or it settles without asking for any step declared with final=True;
     unless such a step was done. A compensation that saves nothing, where the step did, is none. What the rows say is for
     `ledger_balanced`."""
-    words = vocabulary("nothing_left_behind")
     return Ready(
         "a saga that goes back leaves nothing behind that it did",
         left_behind,
-        words,
         reads_changes=True,
     )
 

@@ -5,17 +5,21 @@ from ..trace.identity import says_the_same
 from ..trace.spans import Span, Trace
 from .causality import known
 from .delivery import Found, _one
-from .saga import Saga, Said, Vocabulary, of_one_key
+from .saga import Saga, Said, of_one_key
 from .sagas import sagas
 
-_NOTHING_BACK = "nothing was refused, failed or compensated"
+
+def _nothing_back(trace: Trace) -> str:
+    """Why nothing tested a claim about compensations."""
+    refused = any(saga.refused for saga in sagas(trace))
+    return "nothing was compensated" if refused else "nothing was refused, failed or compensated"
 
 
-def stuck(trace: Trace, words: Vocabulary, begins: str | None) -> Found:
+def stuck(trace: Trace, begins: str | None) -> Found:
     """Neither settled nor wholly compensated when nothing is left to do; or settled in two ways, or in doubt."""
     begun = [
         saga
-        for saga in sagas(trace, words, begins)
+        for saga in sagas(trace, begins)
         if set(saga.said) != {begins} or _accepted(saga, begins)
     ]
     if not begun:
@@ -77,10 +81,10 @@ def _ever_done(saga: Saga, message) -> bool:
     return any(h.finished or saga.commits(h) for h in handlings)
 
 
-def compensated_twice(trace: Trace, words: Vocabulary) -> Found:
+def compensated_twice(trace: Trace) -> Found:
     """A step compensated more often than it was done."""
     found, tested = [], False
-    for saga in sagas(trace, words):
+    for saga in sagas(trace):
         undoings = _undoings(saga)
         tested = tested or bool(undoings)
         if sum(len(saga.savings(undoing)) for undoing in undoings) < 2:
@@ -109,7 +113,7 @@ def compensated_twice(trace: Trace, words: Vocabulary) -> Found:
             ):
                 told.add(times[-1])
                 found.append(_twice(saga, next(iter(most)), times))
-    return found if tested else _NOTHING_BACK
+    return found if tested else _nothing_back(trace)
 
 
 def _twice(saga: Saga, name: str, times: list) -> tuple[str, list[int]]:
@@ -124,10 +128,10 @@ def _twice(saga: Saga, name: str, times: list) -> tuple[str, list[int]]:
     return sentence, [first.first, one, later.first, other]
 
 
-def needlessly_compensated(trace: Trace, words: Vocabulary) -> Found:
+def needlessly_compensated(trace: Trace) -> Found:
     """A compensation took effect for what was never asked for or known to be refused, or when there was no way back."""
     found, tested = [], False
-    for saga in sagas(trace, words):
+    for saga in sagas(trace):
         undoings, final = _undoings(saga), saga.final
         tested = tested or bool(undoings or saga.refused)
         for undoing in undoings:
@@ -152,12 +156,12 @@ def needlessly_compensated(trace: Trace, words: Vocabulary) -> Found:
                 found.append(
                     (f"in {saga} {saga.word(message.type)[0]}{of} was compensated {why}", numbers)
                 )
-    return found if tested else _NOTHING_BACK
+    return found if tested else _nothing_back(trace)
 
 
 def needless(saga: Saga, undoing: Said) -> str:
     """Why there was nothing to compensate, or "" where there was, or where that was in doubt."""
-    trace, message = saga.trace, saga.envelope(undoing[0])
+    message = saga.envelope(undoing[0])
     name = saga.word(message.type)[0]
     steps = saga.compensated(undoing)
     if any(saga.done_at(step) is not None for step in steps):
@@ -193,10 +197,10 @@ def _may_do(saga: Saga, teller: Span) -> bool:
     )
 
 
-def left_behind(trace: Trace, words: Vocabulary) -> Found:
+def left_behind(trace: Trace) -> Found:
     """A saga went back and did not compensate what it had done."""
     found, tested = [], False
-    for saga in sagas(trace, words):
+    for saga in sagas(trace):
         why = _why_back(saga)
         tested = tested or bool(why)
         if not why or saga.final or not trace.ended:
@@ -214,7 +218,7 @@ def left_behind(trace: Trace, words: Vocabulary) -> Found:
             elif late := _done_after_its_compensation(saga, step):
                 sentence = f"in {saga} {message.type}{of} was done {trace.when(late)}, after it had been compensated"
                 found.append((f"{sentence} {trace.when(undone)}", [step[0], undone, late]))
-    return found if tested else _NOTHING_BACK
+    return found if tested else _nothing_back(trace)
 
 
 def _done_after_its_compensation(saga: Saga, step: Said) -> int | None:
@@ -240,10 +244,10 @@ def _why_back(saga: Saga) -> str:
     return f"it ended without {missing[0]}" if missing and saga.ends else ""
 
 
-def not_in_reverse(trace: Trace, words: Vocabulary) -> Found:
+def not_in_reverse(trace: Trace) -> Found:
     """A step was compensated before another one that depends on it."""
     found, tested = [], False
-    for saga in sagas(trace, words):
+    for saga in sagas(trace):
         for base, done, back, step, later, its_back in compensated_pairs(saga):
             tested = True
             if later < back < its_back:

@@ -3,14 +3,12 @@
 from functools import cached_property
 
 from ..model import Command, Envelope
+from ..model.messages import SagaRole
 from ..sim.steps import WIDTH
 from ..trace.identity import UNSENT, says_the_same
 from ..trace.spans import Span, Trace
 
-Vocabulary = dict[
-    str, tuple[str | None, str | None, bool, bool]
-]  # name -> what it compensates, refuses, final, settles
-_NO_WORD = (None, None, False, False)
+_NO_ROLE = SagaRole(None, None, False, False)
 Said = list[
     int
 ]  # where messages that say the same were said: one that is asked again is no second step
@@ -19,8 +17,9 @@ Said = list[
 class Saga:
     """What happened in one saga. A step of it is a message that is compensated, refused or final, with its data."""
 
-    def __init__(self, trace: Trace, words: Vocabulary):
-        self.trace, self.words = trace, words
+    def __init__(self, trace: Trace):
+        self.trace, self.words = trace, trace.system.saga_roles
+        words = self.words
         self.parts = set(words) | {
             target for word in words.values() for target in word[:2] if target
         }
@@ -36,9 +35,9 @@ class Saga:
         """The message that was said there."""
         return self.trace.run._record[number * WIDTH + 3]
 
-    def word(self, name: str) -> tuple[str | None, str | None, bool, bool]:
+    def word(self, name: str) -> SagaRole:
         """What a type compensates and refuses, whether it is final, whether it settles."""
-        return self.words.get(name, _NO_WORD)
+        return self.words.get(name, _NO_ROLE)
 
     def keys(self) -> set[str | None]:
         """What it is about."""
@@ -251,9 +250,9 @@ class Saga:
     # -- what was refused
 
     def refused_at(self, handling: Span) -> int | None:
-        """Where a handling of a command refused it: the answer was False; or it led to the message that says so; or who
-        had asked said so upon its answer."""
-        if handling.ended_by == "reply" and self.trace.journal[handling.last].detail == "false":
+        """Where a command was refused: by the span itself, or by the message that it led to, or that its asker published
+        upon the answer, whose class says `refuses=`."""
+        if handling.refused is not None:
             return handling.last
         command = handling.envelope
         if command.id not in self._refusals:

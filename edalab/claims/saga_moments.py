@@ -129,15 +129,10 @@ def _of_handling(step: SagaStep, handling: Span, saga: Saga) -> Iterator[Moment]
     elif handling.ended_by == "crash":
         yield Moment(end, "crash", "crash")
     elif handling.finished and not step.event:
-        answer = detail if handling.ended_by == "reply" else ""
-        if (
-            not step.refusals
-            and not handling.commits
-            and (answer == "false" or "refuse" in answer.lower())
-        ):
-            yield Moment(end, "refused", "")
+        if handling.refused is not None:
+            yield Moment(end, "refused", handling.refused)
         elif not handling.events:
-            yield Moment(end, "nothing", answer)
+            yield Moment(end, "nothing", detail if handling.ended_by == "reply" else "")
 
 
 def _done(
@@ -180,7 +175,8 @@ def _done(
             if journal[n].fault not in UNSENT
         }
         return sorted(facts.values()), [], []
-    deeds = [min(h.events) if h.events else h.last for h in handlings if h.events or h.finished]
+    agreed = [h for h in handlings if h.refused is None]
+    deeds = [min(h.events) if h.events else h.last for h in agreed if h.events or h.finished]
     return sorted(deeds)[:1], [], []
 
 

@@ -32,7 +32,7 @@ class Outcome(NamedTuple):
 
 def outcome(story: SagaStory, time: int | None = None) -> Outcome:
     """What became of a saga until `time` (ms), or in the end."""
-    now = story.record.run.end if time is None else time
+    now = story.trace.run.end if time is None else time
     if now not in story.outcomes:
         story.outcomes[now] = _outcome(story, now)
     return story.outcomes[now]

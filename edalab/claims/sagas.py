@@ -1,34 +1,18 @@
 """The sagas of a run, told by what message classes say of themselves and by whose story a message belongs to."""
 
-from ..errors import Misuse
-from ..model import Envelope, message_types
+from ..model import Envelope
 from ..trace.identity import UNSENT, says_the_same
 from ..trace.spans import Trace
-from .saga import Saga, Vocabulary
+from .saga import Saga
 
 
-def vocabulary(claim: str) -> Vocabulary:
-    """The message classes that speak of sagas, as declared now: plain data, so that it travels with the claim."""
-    found = {}
-    for name, cls in message_types().items():
-        d = cls.__declared__
-        if d.compensates or d.refuses or d.final or d.settles:
-            found[name] = d.compensates, d.refuses, d.final, d.settles
-    if not found:
-        raise Misuse(
-            f"{claim}() finds no message that belongs to a saga; declare the classes first, with compensates=, "
-            "refuses=, final= or settles=: class ReleaseStock(Command, compensates=ReserveStock)"
-        )
-    return found
-
-
-def sagas(trace: Trace, words: Vocabulary, begins: str | None = None) -> list[Saga]:
+def sagas(trace: Trace, begins: str | None = None) -> list[Saga]:
     """The sagas of a run, in the order they began. A correlation is one; but what begins later about the key of a saga,
     by a tick or by another message of the client, goes on with it. Each message of the type `begins` begins one."""
-    known = vars(trace).setdefault("_sagas", [])
-    for known_words, known_begins, found in known:
-        if known_begins == begins and known_words == words:
-            return found
+    known = vars(trace).setdefault("_sagas", {})
+    if begins in known:
+        return known[begins]
+    words = trace.system.saga_roles
     parts = (
         set(words) | {target for word in words.values() for target in word[:2] if target} | {begins}
     )
@@ -47,14 +31,13 @@ def sagas(trace: Trace, words: Vocabulary, begins: str | None = None) -> list[Sa
         of_key.setdefault(envelope.subject, home[story])
         saga = sagas.get(home[story])
         if saga is None:
-            saga = sagas[home[story]] = Saga(trace, words)
+            saga = sagas[home[story]] = Saga(trace)
             saga.first = number
         saga.last = number
         saga.stories[story] = None
         saga.said.setdefault(envelope.type, []).append(number)
-    found = list(sagas.values())
-    known.append((words, begins, found))
-    return found
+    known[begins] = list(sagas.values())
+    return known[begins]
 
 
 def _home(

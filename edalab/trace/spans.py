@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import NamedTuple
 
+from ..errors import Refused
 from ..model import Envelope
 from ..sim.run import Run
 from ..sim.steps import WIDTH, Step
@@ -32,14 +33,18 @@ class Span:
 
     `first` and `last` are the steps at which it began and ended (`last` is None while it is under way), `ended_by` is
     the kind of the last. `events` are the saves, publishes and asks in it, in order; `commits` are those saves that took
-    effect, `sent` those publishes that reached the broker."""
+    effect, `sent` those publishes that reached the broker. `refused` is the reason where it refused a command."""
 
-    __slots__ = ("service", "replica", "envelope", "first", "last", "ended_by", "commits", "sent", "events")  # fmt: skip
+    __slots__ = (
+        *("service", "replica", "envelope", "first", "last", "ended_by", "refused"),
+        *("commits", "sent", "events"),
+    )
 
     def __init__(self, service: str, replica: int, envelope: Envelope, first: int):
         self.service, self.replica, self.envelope, self.first = service, replica, envelope, first
         self.last: int | None = None
         self.ended_by: str | None = None
+        self.refused: str | None = None
         self.commits: list[int] = []
         self.sent: list[int] = []
         self.events: list[int] = []
@@ -122,6 +127,8 @@ class Trace:
                 span = here.pop(envelope.id, None) if here else None
                 if span is not None:
                     span.last, span.ended_by = number, step
+                    if detail and step in _FINISHED:
+                        span.refused = Refused.noted(detail)
             elif step == "crash":
                 for span in open_spans.pop(actor, {}).values():
                     span.last, span.ended_by = number, step

@@ -138,7 +138,7 @@ class SagaChart:
     def _sizes(self) -> None:
         story = self.story
         now = {step: self._detail(step, self.states[step], self.came) for step in story.steps}
-        last = story.record.run.end
+        last = story.trace.run.end
         then = [self._detail(step, step.state(last, story.ended), self.end) for step in story.steps]
         if self.moving:  # there is room for all that will be said of a step
             then += [

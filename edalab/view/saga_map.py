@@ -41,7 +41,7 @@ class SagaMap(Picture):
             kind = "final" if step.final else "compensation" if step.undoes else end
             graph.add_node(
                 step.name, service=step.service, kind=kind, state=state.name, words=state.words,
-                compensates=step.undoes and step.undoes.name, tries=step.tries(self.story.record.run.end),
+                compensates=step.undoes and step.undoes.name, tries=step.tries(self.story.trace.run.end),
                 start=min(times, default=None), end=max(times, default=None),
             )  # fmt: skip
         for step in self._states:
@@ -55,7 +55,7 @@ class SagaMap(Picture):
         import pandas
 
         rows = []
-        for story in stories(self.story.record.run):
+        for story in stories(self.story.trace.run):
             came = outcome(story)
             row = came.word, came.sentence, story.start / 1000, story.end / 1000, len(story.steps)
             rows.append((story.correlation, story.subject, *row))
@@ -205,7 +205,7 @@ def _say(
     parts += [books.said()] if books else []
     of = f" (1 of {sagas:,} sagas)" if sagas > 1 else ""
     scene.shows = clean(
-        f"saga map of {story.record.system.name}, {story.title}{of}{_at(now)}: {came.sentence}; {'; '.join(parts)}",
+        f"saga map of {story.trace.system.name}, {story.title}{of}{_at(now)}: {came.sentence}; {'; '.join(parts)}",
         400,
     )
     told = ". ".join(
