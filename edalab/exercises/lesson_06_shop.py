@@ -4,7 +4,7 @@ from collections.abc import Callable
 from inspect import isawaitable
 from sqlite3 import IntegrityError
 
-from ..errors import Misuse, Unanswered, listed, shown
+from ..errors import Misuse, Refused, Unanswered, listed, shown
 from ..model import Command, Event, System
 
 
@@ -90,12 +90,12 @@ def carried_out(sql: str, command: type) -> Callable:
                 if command.__name__ in noted:
                     return "done"
                 if undone_by and undone_by.__name__ in noted:
-                    return "refused"
+                    return Refused("it was undone before it came")
                 db.execute("insert into done values (?, ?)", (asked.order_id, command.__name__))
                 if undoes is None or undoes.__name__ in noted:
                     db.execute(sql, dict(asked))
-        except IntegrityError:
-            return "refused"
+        except IntegrityError as error:
+            return Refused(str(error))
         return "done"
 
     return step
@@ -118,7 +118,7 @@ def in_memory(timeout: float) -> Callable[[System], None]:
         try:
             return await ctx.ask(step(**dict(order)), timeout=timeout)
         except Unanswered:
-            return "refused"
+            return None
 
     async def ask_in_turn(order, ctx):
         done = []
@@ -178,6 +178,7 @@ def led_by(next_step: Callable, in_doubt: bool) -> Callable[[System], None]:
             except Unanswered:
                 await ctx.send(command, after=1)
                 return
+            answer = "refused" if isinstance(answer, Refused) else answer
             with ctx.database as db:
                 if in_doubt:
                     last = "(select max(number) from log where order_id = ?)"
