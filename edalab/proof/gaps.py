@@ -136,7 +136,7 @@ def stale_read(record: Handlings, name: str) -> Found:
     for handling in answered:
         key, question = handling.envelope.subject, asked[handling.envelope.id]
         for number in record.said:
-            if number > question:
+            if number > question or key is None:
                 break
             step = record.journal[number]
             event = step.envelope

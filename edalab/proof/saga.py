@@ -4,6 +4,7 @@ from functools import cached_property
 
 from ..history import WIDTH
 from ..model import Command, Envelope
+from ..model.messages import key_of
 from .facts import UNSENT, says_the_same
 from .handlings import Handling, Handlings
 
@@ -360,7 +361,7 @@ def of_one_key(step: Envelope, other: Envelope) -> bool:
     return (
         key is None
         or key not in type(other.data).model_fields
-        or str(getattr(other.data, key)) == step.subject
+        or key_of(other.data, key) == step.subject
     )
 
 
