@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import pandas
 
 _BY_ID = "select stream, version from stored_events where id = ?"
-_MOVE = """insert into stored_checkpoints select ?, ? where ? is (select ifnull(max(position), 0) from stored_checkpoints
-    where name = ?) on conflict (name) do update set position = excluded.position"""
+_MOVE = "update stored_checkpoints set position = ? where name = ? and position = ?"
+_BEGIN = "insert or ignore into stored_checkpoints values (?, ?)"
 _END = """select position, recorded,
     case stream when ? then version else (select ifnull(max(version), 0) from stored_events where stream = ?) end,
     exists (select 1 from stored_snapshots where stream = ?) from stored_events order by position desc limit 1"""
@@ -165,7 +165,10 @@ class EventStore(Past):
             for fact in facts:
                 yield fact
                 with self._transaction() as db:
-                    if not db.execute(_MOVE, (name, fact.position, seen, name)).rowcount:
+                    moved = db.execute(_MOVE, (fact.position, name, seen)).rowcount
+                    if not moved and not seen:
+                        moved = db.execute(_BEGIN, (name, fact.position)).rowcount
+                    if not moved:
                         raise Misuse(
                             f"the checkpoint of {name!r} is at {self.checkpoint(name)}, and this loop left it at {seen}: "
                             "another loop follows under that name, or what this one did was rolled back; give each a name of its "

@@ -60,8 +60,9 @@ class Message(BaseModel):
         0  # classes declared so far: whoever looks them up by name knows when to look again
     )
     __number__: ClassVar[int] = 0  # of this class among them
+    __plain__: ClassVar[bool] = True  # JSON says of its fields what they are
     __shared__: ClassVar[bool] = (
-        True  # no field can be changed in place or hold what JSON cannot: one object serves every reader
+        True  # and none can be changed in place, so one object may serve every reader
     )
 
     def __init__(self, /, *values: Any, **data: Any) -> None:
@@ -76,7 +77,8 @@ class Message(BaseModel):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> Any:
-        cls.__shared__, schema = of_the_wire(handler(source), handler.resolve_ref_schema)
+        found = of_the_wire(handler(source), handler.resolve_ref_schema)
+        cls.__plain__, cls.__shared__, schema = found
         return schema
 
     def __init_subclass__(
@@ -188,7 +190,7 @@ def on_the_wire(message: Message) -> Message:
 def key_of(message: Message, field: str | None) -> str | None:
     """What JSON says of the field that orders and partitions a message, as text; None where it has none, or says null."""
     value = None if field is None else getattr(message, field)
-    if value is None or (message.__shared__ and value.__class__ in (str, int)):
+    if value is None or (message.__plain__ and value.__class__ in (str, int)):
         return value if value is None else str(value)
     value = message.model_dump(mode="json", include={field}).get(field)
     return value if value is None or isinstance(value, str) else to_json(value).decode()

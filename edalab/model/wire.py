@@ -1,6 +1,7 @@
 """What goes on the wire is JSON in UTF-8: a message that it cannot carry is refused when it is made."""
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,12 +16,12 @@ def unfit(value: Any, field: str | None = None) -> str:
     """Why a value (of a message: one field) cannot go on the wire, and what to do; "" where it can."""
     only = None if field is None else {field}
     try:
-        to_json(value, include=only)
-        # Once more as plain data: of a field's type pydantic writes null for NaN, and another character for half of one.
+        if not _DOUBTFUL.search(to_json(value, include=only)):
+            return ""
+        # Once more as plain data: of a field's type pydantic writes null for NaN, and U+FFFD for half of a character.
         plain = _ANYTHING.dump_python(value, include=only, warnings=False)
         text = to_json(plain, bytes_mode="base64", fallback=str)
-        if b"NaN" in text or b"Infinity" in text:
-            json.loads(text, parse_constant=_no_number)
+        json.loads(text, parse_constant=_no_number)
     except Exception as error:  # of the learner's own classes, too
         if "surrogates" in str(error):
             return "it holds half of a character, which no UTF-8 text can; leave it out"
@@ -46,15 +47,16 @@ def _no_number(word: str) -> None:
 
 
 _ANYTHING = TypeAdapter(Any)
+_DOUBTFUL = re.compile(b"null|NaN|Infinity|\xef\xbf\xbd")
 _BASE64 = core_schema.plain_serializer_function_ser_schema(  # pydantic's own is that for URLs
     lambda value: b64encode(value).decode() if isinstance(value, bytes) else value,
     when_used="json",
 )
 
 
-def of_the_wire(schema: dict, resolve: Callable[[dict], dict]) -> tuple[bool, dict]:
-    """Whether a message of this schema can be shared, as nothing in it can be changed; and the schema, which checks each
-    message where the types of its fields let in what cannot go on the wire."""
+def of_the_wire(schema: dict, resolve: Callable[[dict], dict]) -> tuple[bool, bool, dict]:
+    """Whether the types of a message's fields let in only what goes on the wire as it is; whether also nobody can change
+    it; and its schema, which checks each message where they let in more."""
     model = resolve(schema)
     parts = list(_parts(model))
     trust = min(_trust(part, model, resolve) for part in parts) if model["type"] == "model" else 0
@@ -63,7 +65,7 @@ def of_the_wire(schema: dict, resolve: Callable[[dict], dict]) -> tuple[bool, di
             part.setdefault("serialization", _BASE64)
     if not trust:
         schema = core_schema.with_info_after_validator_function(_checked, schema)
-    return trust == _SHARED, schema
+    return trust > 0, trust == _SHARED, schema
 
 
 def _checked(message: BaseModel, info: ValidationInfo) -> BaseModel:
