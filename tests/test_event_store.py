@@ -535,6 +535,30 @@ def test_a_reader_sees_an_event_again_that_it_was_not_done_with():
     )
 
 
+def test_of_two_loops_under_one_name_the_second_is_refused_and_no_event_comes_again():
+    store = account(1, 2, 3, 4, 5)
+    one, other = store.follow("balances"), store.follow("balances")
+    assert next(other).version == 1 and [next(one).version for _ in range(4)] == [1, 2, 3, 4]
+    refused(
+        lambda: next(other),
+        "the checkpoint of 'balances' is at 3",
+        "this loop left it at 0",
+        "another loop follows under that name",
+    )
+    assert next(one).version == 5 and store.checkpoint("balances") == 4
+    assert [fact.version for fact in store.follow("balances")] == [5]
+
+
+def test_a_loop_that_goes_on_after_its_transaction_was_rolled_back_is_refused():
+    store = account(1, 2, 3)
+    facts = store.follow("balances")
+    store.connection.execute("begin")
+    assert [next(facts).version for _ in range(2)] == [1, 2]
+    store.connection.execute("rollback")
+    refused(lambda: next(facts), "is at 0", "left it at 1", "was rolled back", "follow anew")
+    assert [fact.version for fact in store.follow("balances")] == [1, 2, 3]
+
+
 def test_a_reader_that_appends_follows_what_it_appended():
     store = account(1)
     seen_ = []

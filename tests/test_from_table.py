@@ -121,7 +121,7 @@ def test_cells_become_what_json_can_keep_and_empty_ones_are_left_out():
         "wait": 60.0,
         "month": "2026-03",
         "key": "00000000-0000-0000-0000-000000000007",
-        "raw": "_w==",
+        "raw": "/w==",
         "parts": [1, None, {"a": None}],
     }
 

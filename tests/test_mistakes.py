@@ -209,7 +209,9 @@ def test_a_field_that_a_message_does_not_have_is_told_with_those_it_has():
         ),
         ({"key": "orderid"}, str, ["class Wrong", "key='orderid' is no field; fields: order_id"]),
         ({"key": ["order_id"]}, str, ["key=['order_id'] is no field", "fields: order_id"]),
-        ({"topic": 3}, str, ["class Wrong", "topic= takes the name of a topic", "not 3"]),
+        ({"topic": 3}, str, ["class Wrong: topic= takes words", "such as 'orders'", "not 3"]),
+        ({"topic": "my orders"}, str, ["class Wrong: topic= takes words", "not 'my orders'"]),
+        ({"topic": "orders.dlq"}, str, ["class Wrong: topic= 'orders.dlq'", "write 'orders'"]),
         ({"version": 0}, str, ["class Wrong", "version=", "from 1", "not 0"]),
         (
             {"refuses": "Charge"},
@@ -246,8 +248,12 @@ def test_a_class_keyword_that_is_wrong(keywords, annotation, words):
         (lambda shop: shop.service(""), ["service's name", "not ''"]),
         (lambda shop: shop.service(3), ["service's name", "not 3"]),
         (lambda shop: System("my shop"), ["system's name", "'my shop'"]),
-        (lambda shop: shop.topic("my orders"), ["topic's name", "'my orders'"]),
-        (lambda shop: shop.queue("a.b"), ["queue's name", "'a.b'"]),
+        (lambda shop: shop.topic("my orders"), ["shop.topic takes words", "'my orders'"]),
+        (lambda shop: shop.queue("a..b"), ["shop.queue takes words", "'a..b'"]),
+        (lambda shop: shop.topic("a.dlq"), ["shop.topic 'a.dlq' ends in .dlq", "dead letters"]),
+        (lambda shop: shop.queue("a.dlq"), ["shop.queue 'a.dlq' ends in .dlq", "write 'a'"]),
+        (lambda shop: shop.queue("a.commands"), ["ends in .commands", "the commands of a service"]),
+        (lambda shop: shop.service("a.b"), ["service's name", "one word", "'a.b'"]),
         (
             lambda shop: shop.service("x", replicas=0),
             ["service 'x'", "replicas=", "from 1", "not 0"],
@@ -833,10 +839,8 @@ def test_a_field_that_no_wire_can_carry():
 
     refused_in_a_run(
         None,
-        "the workload",
-        "Shown",
-        "no wire could carry",
-        "data",
+        "Shown.what=a function (<lambda>) cannot go on the wire",
+        "give it what JSON has",
         workload=work,
         steps=["publish"],
     )

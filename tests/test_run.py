@@ -1,11 +1,15 @@
 """A run is what happened: its digest, its steps, its databases, its past, and what its repr must not hide."""
 
 import json
+import re
+from base64 import b64decode
 from datetime import datetime, timezone
 
 import pytest
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
+from hypothesis import example, given
+from hypothesis import strategies as st
 from postoffice import Carry, Posted, Shouted, Stamped, Weigh, keep, kept, office, play
 
 from edalab import Event, Misuse, System, simulate
@@ -218,10 +222,51 @@ def test_awkward_data_is_still_json_that_the_sdk_reads():
         weight: float
         when: datetime
 
-    odd = Odd(name="", weight=float("nan"), when=datetime(2026, 1, 1, tzinfo=timezone.utc))
+    odd = Odd(name="", weight=1e300, when=datetime(2026, 1, 1, tzinfo=timezone.utc))
     run = simulate(System("town"), publishing(odd, Shouted()))
-    assert "NaN" not in run.cloudevents()
     assert batch(run)[0].get_subject() is None and batch(run)[1].get_subject() is None
+
+
+ATTRIBUTES = {
+    "specversion": r"1\.0",
+    "id": r".+",
+    "source": r"/[A-Za-z0-9_-]+/[A-Za-z0-9_-]+",  # a reference to a URI
+    "type": r".+",
+    "subject": r".+",
+    "time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z",  # RFC 3339
+    "datacontenttype": r"application/json",
+    "dataschema": r"urn:[a-z]+:([A-Za-z0-9_.~:-]|%[0-9A-F]{2})+",  # a URI
+    "partitionkey": r".+",
+    "correlationid": r".+",
+    "causationid": r".+",
+}
+DISALLOWED = re.compile(r"[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef]")
+
+
+class Größe(Event, topic="sizes", key="wer"):
+    wer: str
+    Maß: bytes = b"\xfb\xff\xfe"
+
+
+@given(st.text())
+@example("a\nb")
+@example("\ufffe")
+@example("\U0010ffff")
+@example("")
+def test_whatever_the_key_each_attribute_is_what_cloudevents_1_0_allows(key):
+    run = simulate(System("town-hall_2"), publishing(Größe(wer=key), Größe(wer=key)))
+    for told in json.loads(run.cloudevents()):
+        assert {"data"} | told.keys() <= {"data"} | ATTRIBUTES.keys()
+        assert ("subject" in told) == ("partitionkey" in told) == (key != "")
+        for name, value in told.items():
+            if name == "data":
+                assert value["wer"] == key and b64decode(value["Maß"]) == b"\xfb\xff\xfe"
+            else:
+                assert re.fullmatch(ATTRIBUTES[name], value, re.DOTALL), (name, value)
+                assert not DISALLOWED.search(value) and not any(
+                    ord(letter) & 0xFFFE == 0xFFFE for letter in value
+                )
+    assert [event.get_data()["wer"] for event in batch(run)] == [key, key]
 
 
 def publishing(*events):

@@ -13,6 +13,7 @@ import pytest
 from bookkeeping import Credited, Debited, account, balance, refused
 
 from edalab import ConcurrencyError, EventStore
+from edalab.store.schema import without_host
 from edalab.store.stored_event import COLUMNS
 
 # -- facts stay
@@ -440,3 +441,24 @@ def test_a_table_that_only_has_the_name_is_not_written_to():
 def test_the_columns_are_those_of_the_table():
     names = [row[1] for row in account(1).connection.execute("pragma table_info(stored_events)")]
     assert ", ".join(names) == COLUMNS
+
+
+@pytest.mark.parametrize(
+    ("uri", "taken"),
+    [
+        ("file:///home/ada/my%20events.db", "file:///home/ada/my%20events.db"),
+        ("file:///C:/ada/events.db", "file:///C:/ada/events.db"),
+        ("file://school/share/my%20events.db", "file:////school/share/my%20events.db"),
+    ],
+)
+def test_a_file_on_a_network_share_is_opened_by_its_path_as_sqlite_knows_no_host(uri, taken):
+    assert without_host(uri) == taken
+
+
+def test_sqlite_takes_the_uri_of_a_network_share_for_a_path(tmp_path):
+    path = tmp_path / "my events.db"
+    EventStore(path).append("account-7", [Credited(amount=1)], recorded=0)
+    shared = without_host(path.as_uri().replace("file:///", "file://", 1))
+    assert shared.startswith("file:////")  # which is /…, with one stroke more
+    connection = sqlite3.connect(shared, uri=True)
+    assert connection.execute("select count(*) from stored_events").fetchone() == (1,)

@@ -136,7 +136,7 @@ def stale_read(trace: Trace, name: str) -> Found:
     for handling in answered:
         key, question = handling.envelope.subject, asked[handling.envelope.id]
         for number in trace.sends:
-            if number > question:
+            if number > question or key is None:
                 break
             step = trace.journal[number]
             event = step.envelope

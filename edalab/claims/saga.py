@@ -3,7 +3,7 @@
 from functools import cached_property
 
 from ..model import Command, Envelope
-from ..model.messages import SagaRole
+from ..model.messages import SagaRole, key_of
 from ..sim.steps import WIDTH
 from ..trace.identity import UNSENT, says_the_same
 from ..trace.spans import Span, Trace
@@ -350,7 +350,7 @@ def of_one_key(step: Envelope, other: Envelope) -> bool:
     return (
         key is None
         or key not in type(other.data).model_fields
-        or str(getattr(other.data, key)) == step.subject
+        or key_of(other.data, key) == step.subject
     )
 
 

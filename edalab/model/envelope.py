@@ -1,12 +1,21 @@
 """An envelope is what the broker sees: a message with its CloudEvents attributes."""
 
 import json
+import re
 from datetime import datetime, timedelta, timezone
 from typing import Any
+from urllib.parse import quote
+
+from pydantic_core import from_json, to_json
 
 from .messages import Message, on_the_wire
 
 EPOCH = datetime(2026, 1, 1, tzinfo=timezone.utc)  # virtual 0 s
+# Control characters and noncharacters, of which an attribute of a CloudEvent has none.
+_DISALLOWED = re.compile(
+    "[\0-\x1f\x7f-\x9f\ufdd0-\ufdef%s]"
+    % "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
+)
 
 
 class Envelope:
@@ -66,12 +75,12 @@ class Envelope:
             "specversion": "1.0",
             "id": self.id,
             "source": f"/{system}/{self.source}",
-            "type": self.type,
-            "subject": self.subject or None,  # not empty, says the spec
+            "type": _attribute(self.type),
+            "subject": _attribute(self.subject),
             "time": timestamp(self.time),
             "datacontenttype": "application/json",
-            "dataschema": f"urn:edalab:{system}:{self.type}:{self.data.__declared__.version}",
-            "partitionkey": self.subject or None,
+            "dataschema": f"urn:edalab:{system}:{quote(self.type, '')}:{self.data.__declared__.version}",
+            "partitionkey": _attribute(self.subject),
             "correlationid": self.correlation,
             "causationid": self.causation,
             "data": json.loads(self.data.model_dump_json()),
@@ -86,15 +95,11 @@ class Envelope:
     @classmethod
     def from_stored(cls, text: str, types: dict[str, type[Message]]) -> "Envelope":
         """The envelope that `stored` wrote. Raises ValueError for any other text, KeyError for an unknown type."""
-        fields = json.loads(text)
+        fields = from_json(text, allow_inf_nan=False)
         if not isinstance(fields, dict) or set(fields) != set(cls.__slots__[:-1]):
             raise ValueError("not a stored envelope")
-        return cls(
-            **{
-                **fields,
-                "data": types[fields["type"]].model_validate_json(json.dumps(fields["data"])),
-            }
-        )
+        data = types[fields["type"]].model_validate_json(to_json(fields["data"]))
+        return cls(**{**fields, "data": data})
 
     @classmethod
     def is_stored(cls, text: str) -> bool:
@@ -111,6 +116,11 @@ class Envelope:
 
     def __repr__(self) -> str:
         return f"<Envelope {self.id}: {self.data if self.data is not None else self.type}>"
+
+
+def _attribute(text: str | None) -> str | None:
+    """A text as an attribute of a CloudEvent: not empty, and what may not stand in it percent-encoded."""
+    return _DISALLOWED.sub(lambda found: quote(found[0]), text) if text else None
 
 
 def timestamp(milliseconds: int) -> str:

@@ -1,34 +1,32 @@
 """Messages are facts, requests and questions: typed, immutable, and matched by the name of their type."""
 
-import types
+import re
 import typing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from enum import Enum
 from typing import Any, ClassVar, NamedTuple
-from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic_core import to_json
 
 from ..errors import Misuse, shown
+from .wire import of_the_wire
 
-_SCALARS = (
-    str,
-    int,
-    float,
-    bool,
-    bytes,
-    type(None),
-    Decimal,
-    date,
-    datetime,
-    time,
-    timedelta,
-    UUID,
-)
+_CHANNEL = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
+_TAKEN = {".dlq": "dead letters", ".commands": "the commands of a service"}
+
+
+def channel_name(kind: str, name: Any) -> str:
+    """The name of a topic or queue. Raises Misuse for what cannot be one."""
+    if not isinstance(name, str) or not _CHANNEL.fullmatch(name):
+        what = "words of a-z, 0-9, - and _ with dots between them, beginning with a letter"
+        raise Misuse(f"{kind} takes {what}, such as 'orders' or 'shop.orders', not {shown(name)}")
+    for ending, what in _TAKEN.items():
+        if name.endswith(ending):
+            other = name.removesuffix(ending)
+            raise Misuse(f"{kind} {name!r} ends in {ending}, where {what} go; write {other!r}")
+    return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +47,21 @@ class Message(BaseModel):
     """What services say to each other. Declare an `Event`, a `Command` or a `Query`."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64"
+        frozen=True,
+        extra="forbid",
+        ser_json_bytes="base64",
+        val_json_bytes="base64",
+        allow_inf_nan=False,
+        str_min_length=0,  # a text of any length, but looked through for half a character
     )
     __declared__: ClassVar[Declared] = Declared()
     __count__: ClassVar[int] = (
         0  # classes declared so far: whoever looks them up by name knows when to look again
     )
     __number__: ClassVar[int] = 0  # of this class among them
+    __plain__: ClassVar[bool] = True  # JSON says of its fields what they are
     __shared__: ClassVar[bool] = (
-        True  # no field can be changed in place, so one object may serve every reader
+        True  # and none can be changed in place, so one object may serve every reader
     )
 
     def __init__(self, /, *values: Any, **data: Any) -> None:
@@ -69,6 +73,12 @@ class Message(BaseModel):
         self.__pydantic_validator__.validate_python(data, self_instance=self)
 
     __init__.__pydantic_base_init__ = True  # pydantic may construct without calling it
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        found = of_the_wire(handler(source), handler.resolve_ref_schema)
+        cls.__plain__, cls.__shared__, schema = found
+        return schema
 
     def __init_subclass__(
         cls, **keywords: Any
@@ -94,10 +104,8 @@ class Message(BaseModel):
             raise Misuse(
                 f"class {name}: no keyword {', '.join(map(repr, unknown))}; keywords: {known}"
             )
-        if topic is not None and (not isinstance(topic, str) or not topic):
-            raise Misuse(
-                f"class {name}: topic= takes the name of a topic or queue, not {shown(topic)}; write topic='orders'"
-            )
+        if topic is not None:
+            channel_name(f"class {name}: topic=", topic)
         if key is not None and (not isinstance(key, str) or key not in cls.model_fields):
             raise Misuse(
                 f"class {name}: key={shown(key)} is no field; fields: {', '.join(cls.model_fields) or 'none'}"
@@ -129,7 +137,6 @@ class Message(BaseModel):
         cls.__declared__ = Declared(
             topic, key, version, *names, bool(final), bool(settles), dict(upcasts)
         )
-        cls.__shared__ = all(_unchanging(info.annotation) for info in cls.model_fields.values())
         cls.__number__ = Message.__count__ = Message.__count__ + 1
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -177,6 +184,15 @@ class Query(Message):
 def on_the_wire(message: Message) -> Message:
     """The message as another process would see it: a copy of its own, where a field could be changed in place."""
     return message if message.__shared__ else message.model_copy(deep=True)
+
+
+def key_of(message: Message, field: str | None) -> str | None:
+    """What JSON says of the field that orders and partitions a message, as text; None where it has none, or says null."""
+    value = None if field is None else getattr(message, field)
+    if value is None or (message.__plain__ and value.__class__ in (str, int)):
+        return value if value is None else str(value)
+    value = message.model_dump(mode="json", include={field}).get(field)
+    return value if value is None or isinstance(value, str) else to_json(value).decode()
 
 
 @contextmanager
@@ -238,21 +254,4 @@ def _precedence(cls: type[Message]) -> tuple[bool, bool, int]:
 def _has_set(annotation: Any) -> bool:
     return (typing.get_origin(annotation) or annotation) in (set, frozenset) or any(
         map(_has_set, typing.get_args(annotation))
-    )
-
-
-def _unchanging(annotation: Any) -> bool:
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin in (typing.Union, types.UnionType):
-        return all(map(_unchanging, arguments))
-    if origin in (tuple, frozenset):
-        return all(_unchanging(a) for a in arguments if a is not Ellipsis)
-    if origin is typing.Literal:
-        return True
-    if origin is typing.Annotated:
-        return _unchanging(arguments[0])
-    if not isinstance(annotation, type):
-        return False
-    return issubclass(annotation, (*_SCALARS, Enum)) or (
-        issubclass(annotation, Message) and annotation.__shared__
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..errors import Misuse, Unknown, shown
 from .determinism import foreign_call
-from .messages import Command, Event, Message, Query, SagaRole, saga_roles
+from .messages import Command, Event, Message, Query, SagaRole, channel_name, saga_roles
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _WORD = {Event: "on", Command: "handles", Query: "answers"}
@@ -216,7 +216,7 @@ class System:
     def topic(self, name: str, *, partitions: int = 1, confirms: bool = True) -> Topic:
         """Declare a log with `partitions`; with `confirms=False` the broker does not say whether it has a message."""
         _whole(f"topic {name!r}: partitions=", partitions)
-        self.queues.pop(_name("topic", name), None)
+        self.queues.pop(channel_name(f"{self.name}.topic", name), None)
         self.topics[name] = Topic(name, partitions, bool(confirms))
         self.revision += 1
         return self.topics[name]
@@ -224,7 +224,7 @@ class System:
     def queue(self, name: str, *, max_attempts: int = 3) -> Queue:
         """Declare a work queue whose messages are dead-lettered after `max_attempts`."""
         _whole(f"queue {name!r}: max_attempts=", max_attempts)
-        self.topics.pop(_name("queue", name), None)
+        self.topics.pop(channel_name(f"{self.name}.queue", name), None)
         self.queues[name] = Queue(name, max_attempts)
         self.revision += 1
         return self.queues[name]

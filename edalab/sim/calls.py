@@ -7,8 +7,9 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from ..errors import PublishFailed, Refused, Unanswered, shown
+from ..errors import PublishFailed, Refused, Unanswered, shortened, shown
 from ..model import Command, Envelope
+from ..model.wire import unfit
 from .clock import DELAY, DELIVER, DUPLICATE, PUBLISH, milliseconds, varied
 
 
@@ -148,8 +149,8 @@ class Publish(Call):
         if message.__class__ is Envelope:
             self.channel, envelope = world.route(message.data.__class__).channel, message.copied()
         else:
-            self.channel, type_name, key = world.route(message.__class__)
-            envelope = world.mint(ctx, message, self.channel.name, type_name, key)
+            self.channel, type_name = world.route(message.__class__)
+            envelope = world.mint(ctx, message, self.channel.name, type_name)
         self.envelope = envelope
         self.resumes = ctx._transaction is None
         takes = PUBLISH if world.exact else self._varied(replica)
@@ -242,9 +243,8 @@ class Ask(Call):
         ctx = self.ctx
         world = ctx._world
         self.handler = world.answerer(self.question)
-        cls = type(self.question)
         self.envelope = world.mint(
-            ctx, self.question, self.handler.service, cls.__name__, cls.__declared__.key
+            ctx, self.question, self.handler.service, type(self.question).__name__
         )
         self.open = True
         fault = ctx._reach("ask", self.envelope.type)
@@ -294,11 +294,16 @@ class Ask(Call):
         world, node = ctx._world, ctx._replica.node
         ctx._replica.running.pop(ctx, None)
         try:
-            answer = deepcopy(answer)
-            told = answer.note if isinstance(answer, Refused) else to_json(answer).decode()
-        except Exception:  # of the learner's own classes, too
-            what = f"answers {shown(answer)}, which no message could carry; answer data: numbers, texts, lists"
-            raise ctx._refuse(what) from None
+            if isinstance(answer, Refused):
+                answer, why, told = deepcopy(answer), "", answer.note
+            else:
+                answer, why = deepcopy(answer), unfit(answer)
+        except Exception as error:  # of the learner's own classes, too
+            why = shortened(str(error))
+        if why:
+            raise ctx._refuse(f"answers {shown(answer)}, which no message could carry: {why}")
+        if not isinstance(answer, Refused):
+            told = to_json(answer).decode()
         if isinstance(answer, set | frozenset):
             raise ctx._refuse(
                 f"answers a {type(answer).__name__}, whose order differs from run to run; answer sorted(...)"

@@ -6,6 +6,8 @@ from inspect import iscoroutine
 from random import Random
 from typing import Any
 
+from pydantic import ValidationError
+
 from ..errors import (
     HandlerFailed,
     Misuse,
@@ -138,8 +140,8 @@ class Context:
             raise self._refuse(
                 f"wants an envelope for {shown(event)}; events and commands have one"
             )
-        channel, type_name, key = self._world.route(type(event))
-        return self._world.mint(self, event, channel.name, type_name, key)
+        channel, type_name = self._world.route(type(event))
+        return self._world.mint(self, event, channel.name, type_name)
 
     def new_id(self) -> str:
         """An id that no message and no other call has."""
@@ -438,6 +440,13 @@ class Context:
         if isinstance(message, str):
             try:
                 return Envelope.from_stored(message, self._world.types)
+            except ValidationError as error:
+                found = error.errors()[0]
+                where, why = ".".join(map(str, found["loc"])), found["msg"]
+                what = (
+                    f"{does} {shown(message)}, whose data its class does not read ({where}: {why})"
+                )
+                raise self._refuse(f"{what}; let it read what it writes") from error
             except (ValueError, KeyError, TypeError):
                 what = f"{does} {shown(message)}, a text that no ctx.envelope made; {word} a message: OrderPlaced(...)"
                 raise self._refuse(what) from None

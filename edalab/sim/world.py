@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import Endless, Misuse, Unknown, shown
 from ..model import Envelope, Handler, Message, System
+from ..model.messages import key_of, on_the_wire
+from ..model.wire import unfit_field
 from .channels import channel_for, unhandled
 from .context import Context
 from .faults import Plan, Window
@@ -22,11 +24,10 @@ if TYPE_CHECKING:
 
 
 class Route(NamedTuple):
-    """Where messages of a type go, and the field that orders them."""
+    """Where messages of a type go."""
 
     channel: Any
     type: str
-    key: str | None
 
 
 class Timer:
@@ -208,18 +209,16 @@ class World:
     def _route(self, cls: type[Message]) -> Route:
         """Where messages of this class go."""
         self.types[cls.__name__] = cls
-        return Route(channel_for(self, cls), cls.__name__, cls.__declared__.key)
+        return Route(channel_for(self, cls), cls.__name__)
 
-    def mint(
-        self, ctx: Context, message: Message, topic: str, type_name: str, key: str | None
-    ) -> Envelope:
+    def mint(self, ctx: Context, message: Message, topic: str, type_name: str) -> Envelope:
         """A message in a fresh envelope, caused by the message being handled."""
         node = ctx._replica.node
         node.minted = number = node.minted + 1
         id = f"{node.name}-{number}"
-        subject = None if key is None else str(getattr(message, key))
         if not message.__shared__:
             message = self._carried(ctx, message)
+        subject = key_of(message, message.__declared__.key)
         cause = ctx._envelope
         if cause is None or cause.data is None:  # the client or a tick begins a story
             return Envelope(
@@ -245,13 +244,13 @@ class World:
         )
 
     def _carried(self, ctx: Context, message: Message) -> Message:
-        """A copy of a message that could be changed in place, and whose fields may hold anything."""
+        """A copy of a message that could be changed in place, and may have been since it was made."""
         try:
-            copy = message.model_copy(deep=True)
-            copy.model_dump_json()
-        except Exception:  # of the learner's own classes, too
-            what = f"sends off {shown(message)}, which no wire could carry; give its fields data: numbers, texts, lists"
-            raise ctx._refuse(what) from None
+            copy, wrong = on_the_wire(message), unfit_field(message)
+        except Exception as error:  # of the learner's own classes, too
+            wrong = f"{shown(message)} cannot be copied: {error}"
+        if wrong:
+            raise ctx._refuse(f"sends off what it has changed since it was made: {wrong}") from None
         return copy
 
     def answerer(self, question: Message) -> Handler:

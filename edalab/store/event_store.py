@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas
 
 _BY_ID = "select stream, version from stored_events where id = ?"
+_MOVE = "update stored_checkpoints set position = ? where name = ? and position = ?"
+_BEGIN = "insert or ignore into stored_checkpoints values (?, ?)"
 _END = """select position, recorded,
     case stream when ? then version else (select ifnull(max(version), 0) from stored_events where stream = ?) end,
     exists (select 1 from stored_snapshots where stream = ?) from stored_events order by position desc limit 1"""
@@ -156,15 +158,23 @@ class EventStore(Past):
     def follow(self, name: str) -> Iterator[StoredEvent]:
         """The events of all streams that the reader of this name has not seen yet, in the order stored: a catch-up
         subscription. Its checkpoint moves past an event when the loop comes back for the next, within the transaction that is
-        open; so what a loop did not finish comes again."""
-        while facts := list(
-            self._select("position > ?", [self.checkpoint(name)], "position", 1000)
-        ):
+        open; so what a loop did not finish comes again. Raises Misuse where somebody else has moved the checkpoint meanwhile:
+        of several loops under one name only one goes on."""
+        seen = self.checkpoint(name)
+        while facts := list(self._select("position > ?", [seen], "position", 1000)):
             for fact in facts:
                 yield fact
-                move = "insert into stored_checkpoints values (?, ?) on conflict (name) do update set position = excluded.position"
                 with self._transaction() as db:
-                    db.execute(move, (name, fact.position))
+                    moved = db.execute(_MOVE, (fact.position, name, seen)).rowcount
+                    if not moved and not seen:
+                        moved = db.execute(_BEGIN, (name, fact.position)).rowcount
+                    if not moved:
+                        raise Misuse(
+                            f"the checkpoint of {name!r} is at {self.checkpoint(name)}, and this loop left it at {seen}: "
+                            "another loop follows under that name, or what this one did was rolled back; give each a name of its "
+                            "own, and follow anew after a rollback"
+                        )
+                seen = fact.position
 
     def checkpoint(self, name: str) -> int:
         """The position of the last event that a reader has seen, 0 at first."""

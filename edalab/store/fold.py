@@ -54,7 +54,12 @@ _UNSAID = {
     "__static_attributes__",
     "__dataclass_fields__",
 }
-_UNSAID |= {"__count__", "__number__", "__shared__"}  # what the lab itself notes in message classes
+_UNSAID |= {
+    "__count__",
+    "__number__",
+    "__plain__",
+    "__shared__",
+}  # what the lab itself notes in message classes
 _PLACES = (
     GetSetDescriptorType,
     MemberDescriptorType,

@@ -1,7 +1,7 @@
 """Any table of events becomes a store: one stream for each subject, and what cannot be read comes back with the reason."""
 
 import json
-from base64 import urlsafe_b64encode
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
@@ -269,7 +269,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(part) for part in value]
     if isinstance(value, bytes):
-        return urlsafe_b64encode(value).decode()
+        return b64encode(value).decode()
     if isinstance(value, Decimal | UUID) or type(value).__name__ in (
         "Period",
         "Interval",

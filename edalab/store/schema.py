@@ -122,7 +122,7 @@ def opened(place: str | Path) -> sqlite3.Connection:
     whole = (
         writable or path.with_name(f"{path.name}-wal").exists()
     )  # which an immutable one is read without
-    uri = path.absolute().as_uri() + ("" if whole else "?immutable=1")
+    uri = without_host(path.absolute().as_uri()) + ("" if whole else "?immutable=1")
     connection = sqlite3.connect(uri, uri=True, **ways)
     try:
         tables = _tables(checked(connection, path.name))
@@ -147,6 +147,11 @@ def opened(place: str | Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def without_host(uri: str) -> str:
+    """The URI of a file as SQLite takes it: a network share of Windows, of which Python makes a host, is a path there."""
+    return uri if uri.startswith("file:///") else uri.replace("file://", "file:////", 1)
 
 
 def checked(connection: sqlite3.Connection, name: str) -> sqlite3.Connection:

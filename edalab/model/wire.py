@@ -1,0 +1,120 @@
+"""What goes on the wire is JSON in UTF-8: a message that it cannot carry is refused when it is made."""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter, ValidationInfo
+from pydantic_core import core_schema, to_json
+
+from ..errors import Misuse, shortened, shown
+
+
+def unfit(value: Any, field: str | None = None) -> str:
+    """Why a value (of a message: one field) cannot go on the wire, and what to do; "" where it can."""
+    only = None if field is None else {field}
+    try:
+        if not _DOUBTFUL.search(to_json(value, include=only)):
+            return ""
+        # Once more as plain data: of a field's type pydantic writes null for NaN, and U+FFFD for half of a character.
+        plain = _ANYTHING.dump_python(value, include=only, warnings=False)
+        text = to_json(plain, bytes_mode="base64", fallback=str)
+        json.loads(text, parse_constant=_no_number)
+    except Exception as error:  # of the learner's own classes, too
+        if "surrogates" in str(error):
+            return "it holds half of a character, which no UTF-8 text can; leave it out"
+        why = shortened(str(error).removeprefix("Error serializing to JSON: "))
+        return f"{why}; give it what JSON has: numbers, texts, lists, dicts, None"
+    return ""
+
+
+def unfit_field(message: BaseModel) -> str:
+    """Which field of a message cannot go on the wire, and why; "" where all can."""
+    why = unfit(message)
+    if not why:
+        return ""
+    for name in type(message).model_fields:
+        if its := unfit(message, name):
+            value = shown(getattr(message, name))
+            return f"{type(message).__name__}.{name}={value} cannot go on the wire: {its}"
+    return f"{shown(message)} cannot go on the wire: {why}"
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"JSON has no {word}")
+
+
+_ANYTHING = TypeAdapter(Any)
+_DOUBTFUL = re.compile(b"null|NaN|Infinity|\xef\xbf\xbd")
+_BASE64 = core_schema.plain_serializer_function_ser_schema(  # pydantic's own is that for URLs
+    lambda value: b64encode(value).decode() if isinstance(value, bytes) else value,
+    when_used="json",
+)
+
+
+def of_the_wire(schema: dict, resolve: Callable[[dict], dict]) -> tuple[bool, bool, dict]:
+    """Whether the types of a message's fields let in only what goes on the wire as it is; whether also nobody can change
+    it; and its schema, which checks each message where they let in more."""
+    model = resolve(schema)
+    parts = list(_parts(model))
+    trust = min(_trust(part, model, resolve) for part in parts) if model["type"] == "model" else 0
+    for part in parts:
+        if part["type"] == "bytes":
+            part.setdefault("serialization", _BASE64)
+    if not trust:
+        schema = core_schema.with_info_after_validator_function(_checked, schema)
+    return trust > 0, trust == _SHARED, schema
+
+
+def _checked(message: BaseModel, info: ValidationInfo) -> BaseModel:
+    if info.mode != "json" and (wrong := unfit_field(message)):
+        raise Misuse(wrong)
+    return message
+
+
+def _parts(schema: Any) -> Iterator[dict]:
+    """A schema of pydantic's and all those within it."""
+    if isinstance(schema, dict):
+        yield schema
+        inner = [schema[name] for name in _INNER if name in schema]
+        inner += schema.get("fields", {}).values()
+    else:
+        inner = schema
+    for part in inner:
+        if isinstance(part, dict | list | tuple):
+            yield from _parts(part)
+
+
+_INNER = "schema choices items_schema keys_schema values_schema".split()
+_FIXED = "str int float bool none bytes decimal date datetime time timedelta uuid".split()
+_FIXED += "nullable union tuple model-field model-fields".split()
+_SURE, _SHARED = 1, 2  # JSON can carry what a part of a schema lets in; and nobody can change it
+
+
+def _trust(part: dict, whole: dict, resolve: Callable[[dict], dict]) -> int:
+    if part["type"] == "definition-ref":
+        try:
+            part = resolve(part)
+        except LookupError:  # not known yet
+            return 0
+    kind, config = part["type"], part.get("config", {})
+    if "serialization" in part or part.get("allow_inf_nan") or part.get("computed_fields"):
+        return 0
+    if kind == "model" and part is whole:
+        ours = config.get("allow_inf_nan") is False and "str_min_length" in config
+        closed = config.get("extra_fields_behavior") == "forbid" and "post_init" not in part
+        return _SHARED if ours and closed else 0
+    if kind == "model":
+        return {True: _SHARED, False: _SURE}.get(getattr(part["cls"], "__shared__", None), 0)
+    if kind == "default":
+        factory, given = part.get("default_factory", list), part.get("default")
+        if factory not in (list, dict) or unfit(given):
+            return 0
+        return _SURE if given.__hash__ is None else _SHARED
+    if kind in ("literal", "enum"):
+        return 0 if any(map(unfit, part.get("expected") or part["members"])) else _SHARED
+    if kind in ("list", "dict"):
+        return _SURE
+    return _SHARED if kind in _FIXED else 0
