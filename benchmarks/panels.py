@@ -134,7 +134,7 @@ def _sliders(lab, browser, arrows: int, most: int, moves: int) -> Iterator[Row]:
     for name, source, slider, picture in (
         ("bare", _BARE, 0, ".widget-html-content"),
         ("drawn", _DRAWN, 0, ".widget-html-content"),
-        ("panel", _PANEL, SEED, ".jupyter-widget-tab .widget-html-content"),
+        ("panel", _PANEL, SEED, ".jupyter-widget-tab .widget-html-content:has(.edalab-picture)"),
     ):
         with laptop(browser) as page:
             opened(lab, page, f"{name}-{arrows}", source.format(arrows=arrows))

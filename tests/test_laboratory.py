@@ -3,13 +3,15 @@
 import base64
 import itertools
 import re
+from functools import partial
 
 import pytest
 from weddings import choreographed, one_announced, one_wedding, orchestrated
 
-from edalab import Claim, Command, Event, Misuse, Query, System, simulate
+from edalab import Claim, Command, Event, Fault, Misuse, Query, System, explore, simulate
 from edalab.panels import Laboratory
 from edalab.panels.controls import RATES
+from edalab.view import timeline
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 DOUBLE = "payments.commit.ShelfReserved"
@@ -118,7 +120,13 @@ def pasted(lab):
 
 
 def visible(lab):
-    return lab.tabs.children[lab.tabs.selected_index].value
+    return lab._sheets[lab._shown[lab.tabs.selected_index]].value
+
+
+def in_notebook(monkeypatch, **things):
+    """Give things names, as an assignment in a cell does."""
+    for name, thing in things.items():
+        monkeypatch.setitem(globals(), name, thing)
 
 
 def test_the_first_run_is_the_calm_one(lab):
@@ -135,6 +143,7 @@ def test_an_exact_fault_breaks_the_claim_and_a_knob_mends_it(lab):
     lab.point.value, lab.action.value, lab.nth.value = DOUBLE, "crash", 2
     assert [str(fault) for fault in lab.run.faults] == [f"crash {DOUBLE} #2"]
     assert lab.verdicts[0].cause == "o2 was charged 2 times" and "✗" in lab._chips.value
+    assert "✗ each order is charged once: o2 was charged 2 times" in lab._said.value
     lab.dedup.value = "by id"
     assert [verdict.outcome for verdict in lab.verdicts] == ["holds"]
     lab.point.value = ""
@@ -148,10 +157,10 @@ def test_who_interrupts_a_claim_sees_the_new_run_and_no_old_verdict():
             raise KeyboardInterrupt
 
     lab = Laboratory(shop, three_orders, claims=[charged_once, patient])
-    assert "each order is charged once" in lab._chips.value
+    assert "✓" in lab._chips.value
     with pytest.raises(KeyboardInterrupt):
         lab.seed.value = 1
-    assert lab.run.seed == 1 and lab.verdicts == [] and "each order" not in lab._chips.value
+    assert lab.run.seed == 1 and lab.verdicts == [] and "✓" not in lab._chips.value
     assert (
         lab.run.digest in lab._code.value
         and visible(lab) == f'<div class="edalab-picture">{lab._timeline(624).svg()}</div>'
@@ -277,7 +286,9 @@ def test_the_cursor_takes_any_time_and_stays_there_in_another_run(lab):
 
 
 def test_only_the_visible_tab_is_drawn_and_it_follows_the_cursor(lab):
-    timeline, flow, state, tables, _ = lab.tabs.children
+    timeline, flow, state, tables = (
+        lab._sheets[name] for name in ("Timeline", "Flow", "State", "Tables")
+    )
     assert "<svg" in timeline.value and flow.value == state.value == tables.value == ""
     lab.tabs.selected_index = 1
     assert "<svg" in flow.value
@@ -315,18 +326,20 @@ def test_long_tables_are_shortened():
     assert re.search(r"[\d,]+ steps, [\d,]+ to [\d,]+ shown", visible(lab))
 
 
-def test_a_workload_may_be_made_from_knobs_and_a_system_may_be_given():
+def test_a_workload_may_be_made_from_knobs_and_a_system_may_be_given(monkeypatch):
     bookshop = shop()
+    in_notebook(monkeypatch, bookshop=bookshop)
     lab = Laboratory(bookshop, some_orders, knobs={"orders": (1, 5)})
     assert lab.code.startswith("run = simulate(bookshop, some_orders(orders=2), seed=0)")
     lab.orders.value = 5
     assert len(lab.run.rows("payments", "select * from charges")) == 5
 
 
-def test_knobs_of_all_kinds():
+def test_knobs_of_all_kinds(monkeypatch):
     def rates(share=0.25, quick=False, other="b"):
         return shop()
 
+    in_notebook(monkeypatch, rates=rates)
     lab = Laboratory(
         rates,
         three_orders,
@@ -395,6 +408,7 @@ def test_learners_text_is_escaped_everywhere():
     @listener.on(Said)
     def hear(event, ctx):
         ctx.note(evil)
+        print(evil)
         ctx.state[evil] = evil
         with ctx.database as db:
             db.execute(f'insert into "{evil}" values (?)', (event.text * 400,))
@@ -411,6 +425,7 @@ def test_learners_text_is_escaped_everywhere():
     for html in (lab._chips, lab._said, lab._code, lab._hint):
         assert "<script" not in html.value
     assert "&lt;script&gt;" in lab._chips.value and "&lt;script&gt;" in lab._said.value
+    assert lab.printed == f"{evil}\n{evil}\n{evil}"  # three attempts
     assert lab._repr_mimebundle_()[0]["image/png"]
 
 
@@ -465,6 +480,11 @@ def test_a_system_that_cannot_be_made_is_told():
         (dict(knobs={"dedup": "none"}), "takes a list of values or"),
         (dict(knobs={"dedup": []}), "takes a list of values or"),
         (dict(knobs={"replicas": (3, 1)}), "from a lower to a higher number"),
+        (dict(knobs={"replicas": (1, float("inf"))}), "from a lower to a higher number"),
+        (
+            dict(workload=lambda ctx: None),
+            r"takes ctx and is no coroutine; a workload is `async def",
+        ),
         (dict(system=lambda drop: shop(), knobs={"drop": [1]}), "cannot be called 'drop'"),
         (dict(system=lambda size: shop()), "needs size, and there is no such knob"),
     ],
@@ -588,3 +608,259 @@ def test_a_ledger_that_fails_is_told_on_the_tab():
     )
     lab.tabs.selected_index = 2
     assert "no service &#x27;cellar&#x27;" in visible(lab)
+
+
+# -- what the learner's code prints
+
+
+def chatty(dedup="none"):
+    system = shop(dedup)
+    audit = system.service("audit")
+
+    @audit.on(CardCharged)
+    def write_down(event):
+        print("charged", event.order_id)
+
+    return system
+
+
+@Claim("the audit talks")
+def talks(run):
+    print("checked", len(run.rows("payments", "select * from charges")))
+
+
+def test_what_handlers_and_claims_print_is_on_the_panel_with_the_run_that_printed_it(capsys):
+    lab = Laboratory(chatty, three_orders, claims=[talks], knobs={"dedup": ["none", "by id"]})
+    calm = "charged o1\ncharged o2\ncharged o3\nchecked 3"
+    assert lab.printed == calm and f">{calm}</pre>" in lab._said.value
+    lab.point.value = DOUBLE
+    assert lab.printed.count("charged o1") == 2 and "checked 4" in lab._said.value
+    lab.tabs.selected_index = 2  # the state at a moment plays the run again
+    lab.back.click()
+    lab.tabs.selected_index = 4  # and the matrix plays it a hundred times
+    assert lab.every_fault.result and lab.printed.count("charged") == 4
+    lab.point.value = ""
+    assert lab.printed == calm
+    assert capsys.readouterr().out == ""
+
+
+def test_what_is_printed_is_bounded():
+    def loud(times=1):
+        system = System("loud")
+
+        @system.service("mail").on(OrderTaken)
+        def hear(event):
+            for _ in range(times):
+                print("<b>" + "x" * 500 + "\ud800")
+
+        return system
+
+    lab = Laboratory(loud, three_orders, knobs={"times": (1, 1000)})
+    assert "&lt;b&gt;x" in lab._said.value and "characters" not in lab.printed
+    lab.times.value = 1000
+    assert len(lab._said.value) < 10_000 and "… (1,515,000 characters)" in lab.printed
+
+
+def test_simulate_prints_and_explore_does_not(capsys):
+    run = simulate(chatty(), three_orders)
+    assert capsys.readouterr().out == "charged o1\ncharged o2\ncharged o3\n"
+    run.at(0.3)
+    result = explore(chatty(), three_orders, [charged_once])
+    assert capsys.readouterr().out == ""
+    result.smallest(charged_once)  # one run, asked for
+    assert "charged o1" in capsys.readouterr().out
+
+
+# -- nothing that one clicks moves
+
+
+def test_a_chip_is_as_wide_for_any_verdict_and_there_where_a_run_fails():
+    def broken(step="none"):
+        return 1 / 0 if step == "fail" else shop()
+
+    lab = Laboratory(broken, three_orders, [charged_once], knobs={"step": ["none", "fail"]})
+
+    def words():
+        return re.sub("<[^>]*>", "", lab._chips.value)
+
+    seen = [words()]
+    lab.point.value = DOUBLE
+    seen.append(words())
+    lab.step.value = "fail"
+    seen.append(words())
+    assert seen == [f"{sign}each order is charged once" for sign in "✓✗?"]
+    assert lab.error == "ZeroDivisionError: division by zero. The run before is still on the screen"
+    assert lab.code.endswith("# raises ZeroDivisionError")
+
+
+NONSENSE = [
+    "crash", "crash payments", "crash payments.comit.ShelfReserved", "crash nobody.commit.ShelfReserved",
+    "crash payments.commit.ShelfReserved #0", "crash payments.commit.ShelfReserved #" + "9" * 5_000,
+    "delay payments.deliver.ShelfReserved for 1e999 s", "cut payments from 5 s to 1 s", "pause payments/" + "9" * 5_000,
+    "[", "[" + "-" * 100_000 + "1", "['x']", "[1]", "Faults(drop=2)", "Faults(nope=1)", "Fault()", "cut()", "f()",
+    "<script>", "\ud800", "x" * 100_000, "Fault('crash', 'payments.commit.ShelfReserved', 10**400)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NONSENSE, ids=lambda text: text[:30])
+def test_nonsense_as_a_fault_is_told_in_a_sentence_and_the_panel_goes_on(lab, text):
+    calm = lab.run.digest
+    lab.plan.value = text
+    assert lab.error and len(lab.error) < 600 and "<script" not in lab._said.value
+    assert lab.run.digest == calm and "<svg" in visible(lab)
+    lab.plan.value = ""
+    assert not lab.error and lab.run.digest == calm
+
+
+@pytest.mark.parametrize("field", ["correlation", "start", "end"])
+@pytest.mark.parametrize(
+    "text", ["x", "nan", "inf", "-1", "1e300", "0,2", "\ud800", "<script>", "x" * 100_000]
+)
+def test_nonsense_as_a_part_of_the_run_is_told_and_all_is_shown(lab, field, text):
+    before, code = visible(lab), lab.code
+    getattr(lab, field).value = text
+    assert lab.error and len(lab.error) < 300 and "<script" not in lab._said.value
+    assert visible(lab) == before and lab.code == code
+    getattr(lab, field).value = " "
+    assert not lab.error
+
+
+@pytest.mark.parametrize("returned", [None, 42, "shop"])
+def test_a_function_of_knobs_that_makes_no_system_is_told(returned):
+    lab = Laboratory(lambda: returned, three_orders)
+    assert lab.error.startswith(
+        "<lambda> returned nothing; end it with a return"
+        if returned is None
+        else f"simulate takes a System first, not {returned!r}"
+    )
+    lab = Laboratory(shop, lambda: returned)
+    assert "<lambda> returned nothing" in lab.error or "a workload is a function" in lab.error
+
+
+# -- one story of many
+
+
+def test_a_story_is_chosen_by_key_by_id_and_by_time():
+    lab = Laboratory(shop, some_orders, knobs={"orders": (1, 200)})
+    lab.orders.value = 200
+    assert "shows another" in visible(lab) and "o0" in lab.correlation.options
+    worst = visible(lab)
+    for wanted in ("o150", "client-151"):
+        lab.correlation.value = wanted
+        assert "(o150)" in visible(lab) and lab.code.endswith(
+            f'\ntimeline(run, correlation="{wanted}")'
+        )
+    lab.correlation.value, lab.start.value, lab.end.value = "", "0.05", "0.2"
+    assert lab.code.endswith("\ntimeline(run, start=0.05, end=0.2)")
+    assert 0.05 <= lab.cursor.times[0] and lab.cursor.times[-1] <= 0.2
+    lab.orders.value, lab.correlation.value = 5, "o150"
+    assert lab.error.startswith("no story 'o150'; stories: o0") and "timeline" not in lab.code
+    lab.orders.value = 200
+    assert not lab.error
+    lab.correlation.value = lab.start.value = lab.end.value = ""
+    assert visible(lab) == worst
+
+
+def test_the_story_that_is_chosen_is_the_saga_that_is_shown():
+    lab = Laboratory(orchestrated(refuse=2), one_wedding)
+    lab.tabs.selected_index, lab.correlation.value = 2, "w1"
+    assert ">Wedding w1 at " in visible(lab)
+
+
+def test_a_picked_mark_brings_the_cursor_to_the_moment_the_fault_strikes_and_asks_for_nothing_else(
+    lab,
+):
+    lab.tabs.selected_index = 4
+    schedules = lab.every_fault._schedules
+    for number in range(0, len(schedules), 7):
+        lab.plan.value, lab.delay.value, lab.start.value = f"delay {DOUBLE} #9", 0.5, "0.1"
+        lab.every_fault.marks.picked = number
+        (fault,) = schedules[number].faults
+        row = next(row for row in lab.run.journal if row.fault == fault.do)
+        assert lab.faults == lab.run.faults == [fault] and not lab.start.value
+        assert lab.cursor.value == row.time / 1000 and lab.tabs.selected_index == 0
+        lab.tabs.selected_index = 4
+
+
+def test_a_picked_mark_of_a_long_run_shows_the_story_that_the_fault_struck():
+    def failing():
+        system = shop()
+
+        @system.service("audit").on(OrderTaken)
+        def refuse(event):
+            if event.order_id == "o3":
+                raise ValueError("not this one")
+
+        return system
+
+    lab = Laboratory(failing, some_orders(12), claims=[charged_once])
+    lab.tabs.selected_index = 4
+    fault = Fault("delay", "payments.deliver.ShelfReserved", 10)
+    lab._choose(lab.every_fault.result.schedules[0]._replace(faults=(fault,)))
+    struck = next(row for row in lab.run.journal if row.fault == "delay")
+    assert "the story of OrderTaken client-4 (o3)" in timeline(lab.run).svg()  # by itself
+    assert lab.correlation.value == struck.envelope.correlation == "client-10"
+    assert struck in lab._choice.rows and lab.cursor.value == struck.time / 1000
+
+
+# -- the line, pasted where the panel was made
+
+
+@pytest.mark.parametrize(
+    ("made", "first", "begin"),
+    [
+        (
+            "shop(), some_orders(2)",
+            "system = shop(); workload = some_orders(2)",
+            "system, workload",
+        ),
+        ("shop, some_orders(2)", "workload = some_orders(2)", "shop(), workload"),
+        ("lambda: shop(), three_orders", "system = shop", "system(), three_orders"),
+        (
+            "partial(shop, 'by id'), three_orders",
+            "system = partial(shop, 'by id')",
+            "system(), three_orders",
+        ),
+        ("shop, three_orders", "", "shop(), three_orders"),
+    ],
+)
+def test_the_line_reproduces_the_run_where_it_is_pasted_or_says_what_to_name(made, first, begin):
+    names = {
+        "shop": shop,
+        "some_orders": some_orders,
+        "three_orders": three_orders,
+        "partial": partial,
+    }
+    exec(f"from edalab.panels import Laboratory\nlab = Laboratory({made})", names)
+    lab = names["lab"]
+    lab.delay.value, lab.start.value = 0.3, "0"
+    code = lab.code
+    assert f"run = simulate({begin}, seed=0" in code
+    wanted = ", ".join(f"{part.split(' = ')[0]} = …" for part in first.split("; ") if part)
+    assert (f"# First name what you gave to Laboratory: {wanted}\n" in code) == bool(wanted)
+    exec(first, names)  # follow the advice
+    exec(code, names)
+    assert names["run"].digest == lab.run.digest
+
+
+def test_a_value_of_a_knob_that_cannot_be_written_down_is_named(monkeypatch):
+    def made(way):
+        return shop()
+
+    def quickly(): ...
+
+    in_notebook(monkeypatch, made=made, quickly=quickly)
+    lab = Laboratory(made, three_orders, knobs={"way": [quickly, object()]})
+    assert lab.code.startswith("run = simulate(made(way=quickly), ")
+    lab.way.value = lab.way.options[1][1]
+    assert lab.code.startswith(
+        "# First name what you gave to Laboratory: way = …\nrun = simulate(made(way=way), "
+    )
+
+
+def test_another_function_of_the_same_name_is_not_taken_for_the_one_on_the_screen(monkeypatch):
+    in_notebook(monkeypatch, mine=lambda: shop())
+    lab = Laboratory(mine, three_orders)  # noqa: F821
+    assert lab.code.startswith("run = simulate(mine(), ")
+    in_notebook(monkeypatch, mine=lambda: shop("by id"))
+    assert lab.code.startswith("# First name what you gave to Laboratory: system = …\n")

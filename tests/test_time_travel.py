@@ -20,8 +20,15 @@ def two_accounts():
     return store
 
 
-def test_two_sliders_ask_the_store():
-    store = account_7()
+def in_notebook(monkeypatch, **things):
+    """Give things names, as an assignment in a cell does; return the first."""
+    for name, thing in things.items():
+        monkeypatch.setitem(globals(), name, thing)
+    return next(iter(things.values()))
+
+
+def test_two_sliders_ask_the_store(monkeypatch):
+    store = in_notebook(monkeypatch, store=account_7())
     travel = TimeTravel(store, "account-7", balance, 0)
     assert (travel.state, travel.now) == (110, 110) and travel.as_of.now
     travel.until.value, travel.as_of.value = "2026-03-22", "2026-03-24"
@@ -101,16 +108,18 @@ def in_seconds():
     return store
 
 
-def test_virtual_time_is_in_seconds():
-    travel = TimeTravel(in_seconds(), "a", balance, 0)
+def test_virtual_time_is_in_seconds(monkeypatch):
+    store = in_notebook(monkeypatch, store=in_seconds())
+    travel = TimeTravel(store, "a", balance, 0)
     travel.until.value, travel.as_of.value = 2, 3.5
     assert travel.code == 'store.state("a", balance, 0, until=1.25, as_of=3.0)  # 12'
     with pytest.raises(Misuse, match=r"until.value takes a datetime"):
         travel.until.value = "yesterday"
 
 
-def test_another_stream_can_be_chosen_and_one_that_is_not_there_cannot():
-    travel = TimeTravel(two_accounts(), "account-7", balance, 0)
+def test_another_stream_can_be_chosen_and_one_that_is_not_there_cannot(monkeypatch):
+    store = in_notebook(monkeypatch, store=two_accounts())
+    travel = TimeTravel(store, "account-7", balance, 0)
     travel.until.value = "2026-03-10"
     travel.stream.value = "account-8"
     assert (
@@ -123,7 +132,7 @@ def test_another_stream_can_be_chosen_and_one_that_is_not_there_cannot():
         travel.stream.value = "account-9"
     with pytest.raises(Misuse, match="no choice 'account-9'"):
         TimeTravel(two_accounts(), "account-9", balance, 0)
-    every = TimeTravel(two_accounts(), None, balance, 0)
+    every = TimeTravel(store, None, balance, 0)
     assert every.code.startswith("store.state(None, balance, 0") and every.state == 115
 
 
@@ -155,12 +164,13 @@ def test_a_stream_with_more_days_has_sliders_that_know_its_last_day_from_the_beg
     assert travel.state == 110
 
 
-def test_it_calls_the_store_and_the_fold_by_their_names():
+def test_it_calls_the_store_and_the_fold_by_their_names(monkeypatch):
     books = account_7()
 
     def how_much(state, fact):
         return {"total": balance(state.get("total", 0), fact)}
 
+    in_notebook(monkeypatch, books=books, how_much=how_much)
     travel = TimeTravel(books, "account-7", how_much, {}, value=lambda state: state.get("total", 0))
     assert (
         travel.code
@@ -187,8 +197,9 @@ def test_what_it_shows_is_why_and_what_was_learned_since():
     assert "as_of=&quot;2026-03-24&quot;" in travel._code.value
 
 
-def test_in_a_saved_notebook_it_is_a_picture_and_text():
-    travel = TimeTravel(account_7(), "account-7", balance, 0)
+def test_in_a_saved_notebook_it_is_a_picture_and_text(monkeypatch):
+    store = in_notebook(monkeypatch, store=account_7())
+    travel = TimeTravel(store, "account-7", balance, 0)
     data, about = travel._repr_mimebundle_()
     assert (
         data["image/png"].startswith(b"\x89PNG")
@@ -223,3 +234,51 @@ def test_a_bound_over_very_many_days_goes_from_event_to_event():
         store.append("a", [MoneyDeposited(amount=1)], recorded=moment)
     travel = TimeTravel(store, "a", balance, 0)
     assert isinstance(travel.until, Bound) and len(travel.until.times) == 3
+
+
+def test_what_a_fold_prints_is_read_on_the_panel_once(capsys):
+    def chatty(state, fact):
+        print(f"{type(fact).__name__} <b>")
+        return balance(state, fact)
+
+    travel = TimeTravel(account_7(), "account-7", chatty, 0)
+    travel.until.value = "2026-03-03"
+    printed = travel._why.value.partition("<pre")[2].partition("</pre>")[0]
+    assert printed.count("&lt;b&gt;") == len(account_7().read("account-7", until="2026-03-03"))
+    assert capsys.readouterr().out == ""
+
+
+def test_the_line_says_what_has_no_name_where_the_panel_was_made():
+    names = {"account_7": account_7, "balance": balance}
+    exec("from edalab.panels import TimeTravel", names)
+    exec(
+        "t = TimeTravel(account_7(), 'account-7', lambda state, fact: balance(state, fact), 0)",
+        names,
+    )
+    code = names["t"].code
+    assert code.startswith(
+        "# First name what you gave to TimeTravel: store = …, fold = …\nstore.state("
+    )
+    exec("store, fold = account_7(), balance", names)  # follow the advice
+    assert eval(code.splitlines()[1], names) == names["t"].state == 110
+
+
+@pytest.mark.parametrize("bound", ["until", "as_of"])
+@pytest.mark.parametrize(
+    "value", ["", "yesterday", "2026-13-01", None, [], float("nan"), True, "\ud800", "x" * 9_999]
+)
+def test_nonsense_as_a_moment_is_refused_in_a_sentence_and_nothing_moves(bound, value):
+    travel = TimeTravel(account_7(), "account-7", balance, 0)
+    before = travel.summary()
+    with pytest.raises(Misuse, match=f"{bound}.value "):
+        getattr(travel, bound).value = value
+    assert travel.summary() == before
+    for far in ("0001-01-01", "9999-12-31"):
+        getattr(travel, bound).value = far
+        assert not travel.error
+
+
+def test_the_sliders_stand_above_the_picture_whose_height_changes():
+    travel = TimeTravel(account_7(), "account-7", balance, 0)
+    right = travel._panel.children[1].children[-1].children[1].children
+    assert right[0].children == (travel.until.row, travel.as_of.row) and right[1] is travel._picture

@@ -346,8 +346,44 @@ def test_one_story_can_be_asked_for_and_an_unknown_one_is_refused_with_those_tha
         "Placed",
         "Pay",
     }
-    with pytest.raises(Unknown, match="no correlation 'client-99'; correlations: client-"):
+    with pytest.raises(Unknown, match="no story 'client-99'; stories: .*client-"):
         timeline(run, "client-99")
+
+
+def test_a_story_can_be_asked_for_by_a_key():
+    run = simulate(shop(), customers(60))
+    picture = timeline(run, "o41")
+    assert picture.scene.shows == timeline(run, "client-42").scene.shows
+    assert "OrderPlaced" not in repr(picture) and any(" o41" in text for text in words(picture))
+    with pytest.raises(Unknown, match="no story 'o99'; stories: o9, .*Did you mean 'o9'"):
+        timeline(run, "o99")
+
+
+def test_all_stories_of_a_key_are_shown_together():
+    async def twice(ctx):
+        await ctx.publish(Placed(order="o1"))
+        await ctx.publish(Placed(order="o2"))
+        await ctx.publish(Placed(order="o1"))
+
+    picture = timeline(simulate(shop(), twice), "o1")
+    caption = " ".join(label.text for label in picture.scene.labels if label.kind == "caption")
+    assert "Shown: the 2 stories of o1; " in caption and "correlation= shows another" in caption
+    assert not any(" o2" in text for text in words(picture))
+
+
+def test_a_stretch_of_time_in_which_nothing_can_be_is_refused():
+    run = simulate(shop(), customers(3))
+    for given, said in [
+        ({"start": 0.2, "end": 0.1}, "start=0.2 is later than end=0.1; give an earlier one"),
+        ({"start": 100}, "start=100 is later than the run ends, at 0.34 s"),
+        ({"start": 100, "end": 200}, "start=100 is later than the run ends, at 0.34 s"),
+        ({"start": -1}, "start= takes seconds from 0"),
+        ({"end": -1}, "end= takes seconds from 0"),
+        ({"end": 1e300}, "end= takes seconds from 0"),
+    ]:
+        with pytest.raises(Misuse, match=said):
+            timeline(run, **given)
+    assert timeline(run, start=0.34) and timeline(run, start=0, end=0)
 
 
 def test_what_was_on_its_way_when_the_run_ended_is_not_said_to_have_reached_nobody():
@@ -394,7 +430,7 @@ def test_pictures_of_any_system_have_no_flaws(number, faults):
         run = simulate(system, workload, seed=seed, faults=plan, max_steps=5_000)
     except Misuse as error:
         run = error.run
-    for options in ({}, {"cursor": 0.5}, {"start": 0.1, "end": 2.0}):
+    for options in ({}, {"cursor": 0.5}, {"start": min(0.1, run.end / 1000), "end": 2.0}):
         picture = timeline(run, **options)
         assert not flaws(picture.scene)
         assert len(repr(picture)) < 500

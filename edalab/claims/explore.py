@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..errors import Endless, Misuse
 from ..model import System
-from ..sim import Fault, possible
+from ..sim import Fault, possible, quiet
 from ..sim.run import Run
 from ..sim.simulate import check_system_and_workload
 from ..sim.simulate import play as play_run
@@ -144,6 +144,7 @@ class Exploration:
         return f"<{len(self.schedules):,} schedules of {self.system.name} ({self.coverage}): {'; '.join(said)}>"
 
 
+@quiet()
 def explore(
     system: System,
     workload: Callable,
@@ -159,8 +160,9 @@ def explore(
     earlier fault makes possible, and check the claims on each run.
 
     `seeds` repeats it under other timings, `budget` ends it after so many schedules, `executor` is any of
-    `concurrent.futures` (the result is the same), `progress` shows a bar. Interrupting it keeps what was found. Raises
-    Misuse where two equal runs differ."""
+    `concurrent.futures` (the result is the same), `progress` shows a bar. Interrupting it keeps what was found. What
+    handlers print is not shown; `result.run(schedule)` prints what that run does. Raises Misuse where two equal runs
+    differ."""
     claims = [claims] if isinstance(claims, Claim) else list(claims)
     seeds = tuple(seeds)
     _check(claims, faults, seeds, budget)

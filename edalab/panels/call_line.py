@@ -1,5 +1,6 @@
 """The same in code: the line that makes the run on the screen, with the functions and keywords of the lesson."""
 
+import ast
 import inspect
 import json
 from collections.abc import Iterable, Mapping
@@ -8,20 +9,51 @@ from typing import Any
 from ..claims.claim import Claim
 from ..errors import Misuse, Unknown
 from ..model import System
-from ..sim import Fault, Faults
+from ..sim import Fault, Faults, simulate
+from ..view import timeline
 
 LINE = 82  # characters that fit below a picture
+_CALLS = (("edalab", simulate), ("edalab", Faults), ("edalab.view", timeline))
+
+
+class Names:
+    """What things are called in the notebook that made a panel; `missing` have no name there."""
+
+    def __init__(self, variables: Mapping[str, Any], panel: str):
+        self.variables, self.panel, self.missing = variables, panel, []
+
+    def of(self, thing: Any, otherwise: str) -> str:
+        """Plain data as it is written, all else by its name, or by one it has to be given first."""
+        text = json.dumps(thing, ensure_ascii=False) if isinstance(thing, str) else repr(thing)
+        try:
+            if ast.literal_eval(text) == thing:
+                return text
+        except (ValueError, SyntaxError):
+            pass
+        for name, value in self.variables.items():
+            if value is thing and not name.startswith("_"):
+                return name
+        self.missing.append(otherwise)
+        return otherwise
+
+    def whole(self, code: str) -> str:
+        """The code below what it needs first: imports, and a remark on names to be given."""
+        lines = [
+            f"from {module} import {call.__name__}"
+            for module, call in _CALLS
+            if f"{call.__name__}(" in code and self.variables.get(call.__name__) is not call
+        ]
+        if given := ", ".join(f"{name} = …" for name in dict.fromkeys(self.missing)):
+            lines.append(f"# First name what you gave to {self.panel}: {given}")
+        return "\n".join([*lines, code])
 
 
 class Maker:
     """A system or a workload, or the function of knobs that makes one; and what it is called where the panel was made."""
 
-    def __init__(self, thing: Any, ready: bool, variables: Mapping[str, Any]):
-        self.thing, self.ready = thing, ready
-        named = [
-            name for name, value in variables.items() if value is thing and not name.startswith("_")
-        ]
-        self.name = named[0] if named else getattr(thing, "__name__", getattr(thing, "name", "?"))
+    def __init__(self, thing: Any, ready: bool, otherwise: str):
+        self.thing, self.ready, self.otherwise = thing, ready, otherwise
+        self.name = getattr(thing, "__name__", otherwise)
         self.parameters = {} if ready else inspect.signature(thing).parameters
         self._made: tuple[dict, Any] = ({}, None)
 
@@ -36,18 +68,20 @@ class Maker:
         taken = self.takes(values)
         if self._made[1] is None or self._made[0] != taken:
             self._made = taken, self.thing(**taken)
+            if self._made[1] is None:
+                raise Misuse(f"{self.name} returned nothing; end it with a return")
         return self._made[1]
 
-    def code(self, values: Mapping[str, Any]) -> str:
+    def code(self, values: Mapping[str, Any], names: Names) -> str:
         """The expression that makes it."""
+        name = names.of(self.thing, self.otherwise)
         if self.ready:
-            return self.name
-        return f"{self.name}({', '.join(f'{name}={literal(value)}' for name, value in self.takes(values).items())})"
+            return name
+        taken = self.takes(values).items()
+        return f"{name}({', '.join(f'{knob}={names.of(value, knob)}' for knob, value in taken)})"
 
 
-def makers(
-    system: Any, workload: Any, knobs: Mapping[str, Any], variables: Mapping[str, Any]
-) -> tuple[Maker, Maker]:
+def makers(system: Any, workload: Any, knobs: Mapping[str, Any]) -> tuple[Maker, Maker]:
     """System and workload, with the knobs that each takes. Raises Misuse for a knob nobody takes and a keyword nobody sets."""
     if not isinstance(system, System) and not callable(system):
         raise Misuse(
@@ -60,8 +94,13 @@ def makers(
     plays = inspect.iscoroutinefunction(workload) or inspect.iscoroutinefunction(
         getattr(workload, "__call__", None)
     )
-    both = Maker(system, isinstance(system, System), variables), Maker(workload, plays, variables)
+    both = Maker(system, isinstance(system, System), "system"), Maker(workload, plays, "workload")
     for maker in both:
+        if "ctx" in maker.parameters:
+            raise Misuse(
+                f"{maker.name} takes ctx and is no coroutine; "
+                f"a workload is `async def {maker.name.strip('<>')}(ctx):`"
+            )
         for name, parameter in maker.parameters.items():
             if (
                 parameter.default is parameter.empty
@@ -91,26 +130,18 @@ def claims_of(claims: Any) -> list[Claim]:
 
 
 def line(
-    system: str, workload: str, seed: int, faults: Iterable[Fault | Faults], came_of_it: str
+    system: str, workload: str, seed: int, faults: Iterable[Fault | Faults], outcome: str
 ) -> str:
-    """The call of `simulate`, in one line where it fits; what came of it is a remark at the end."""
+    """The call of `simulate`, in one line where it fits; its outcome is a remark at the end."""
     begin = f"run = simulate({system}, {workload}, seed={seed}"
-    words = [repr(fault) if isinstance(fault, Faults) else literal(str(fault)) for fault in faults]
+    words = [repr(fault) if isinstance(fault, Faults) else f'"{fault}"' for fault in faults]
     listed = ", ".join(words)
-    whole = begin + (f", faults=[{listed}])" if words else ")") + f"  # {came_of_it}"
+    whole = begin + (f", faults=[{listed}])" if words else ")") + f"  # {outcome}"
     if len(whole) <= LINE or not words:
         return whole
     if len(listed) > LINE - 25:
         listed = f",\n{' ' * 23}".join(words)
-    return f"{begin},\n{' ' * 15}faults=[{listed}])  # {came_of_it}"
-
-
-def literal(value: Any) -> str:
-    return (
-        json.dumps(value, ensure_ascii=False)
-        if isinstance(value, str)
-        else getattr(value, "__name__", repr(value))
-    )
+    return f"{begin},\n{' ' * 15}faults=[{listed}])  # {outcome}"
 
 
 class Summary(str):

@@ -93,7 +93,7 @@ def lesson_knob(name: str, spec: Any, both: tuple[Maker, Maker]) -> ipywidgets.W
         and all(isinstance(n, int | float) and not isinstance(n, bool) for n in spec)
     ):
         low, high = spec
-        if not low < high:
+        if not -math.inf < low < high < math.inf:
             raise Misuse(f"the knob {name} goes from a lower to a higher number, not {spec!r}")
         number = isinstance(default, int | float) and low <= default <= high
         if isinstance(low, int) and isinstance(high, int):
@@ -125,13 +125,9 @@ class ExactFault:
     """The point, the action and the count of one exact fault, offered as the system has them."""
 
     def __init__(self, changed: Callable[[Any], None]):
-        wide = {"width": "auto"}
-        self.point = Choice(options=[("at no point", "")], layout=wide)
-        self.action = Choice(
-            options=[("", "")],
-            layout={"flex": "1 1 0", "width": "auto", "min_width": "0"},
-            disabled=True,
-        )
+        # As wide as its longest point: a point that is cut cannot be told from its neighbours.
+        self.point = Choice(options=[("at no point", "")], layout={"width": "max-content"})
+        self.action = Choice(options=[("", "")], layout={"width": "104px"}, disabled=True)
         self.nth = ipywidgets.BoundedIntText(1, min=1, max=9999, description="nth", disabled=True,
                                              style={"description_width": "26px"}, layout={"width": "88px"})  # fmt: skip
         self._changed, self._settling, self._system = changed, False, None

@@ -56,7 +56,7 @@ class EveryFault:
             options=[("a run to look at …", -1)], layout={"width": "auto"}
         )
         self.said = ipywidgets.HTML()
-        self.widget = ipywidgets.VBox([self.marks, self.choice, self.said])
+        self.widget = ipywidgets.VBox([self.said, self.marks, self.choice])
         self.marks.observe(lambda change: self._pick(change.new), "picked")
         self.choice.observe(lambda change: self._pick(change.new), "value")
 

@@ -1,12 +1,12 @@
-"""How a panel is laid out: knobs at the left, and at the right verdicts, pictures, time and code."""
+"""How a panel is laid out: knobs above and at the left; at the right verdicts, time, pictures, code."""
 
 import ipywidgets
 
 from . import html
 
 
-def frame(knobs: dict[str, list], right: list) -> ipywidgets.Widget:
-    """Groups of knobs under their headings, and what stands at their right, from the top."""
+def frame(knobs: dict[str, list], right: list, top: list = ()) -> ipywidgets.Widget:
+    """Groups of knobs with headings, what stands at their right, and what stands above both."""
     left = []
     for heading, widgets in knobs.items():
         if widgets:
@@ -23,6 +23,6 @@ def frame(knobs: dict[str, list], right: list) -> ipywidgets.Widget:
             },
         ),
     ]
-    panel = ipywidgets.HBox(columns)
+    panel = ipywidgets.VBox([*top, ipywidgets.HBox(columns)])
     panel.add_class("edalab-panel")
     return ipywidgets.VBox([ipywidgets.HTML(html.STYLE, layout={"display": "none"}), panel])

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-from ..claims.claim import SIGNS, Verdict
+from ..claims.claim import SIGNS, Claim, Verdict
 from ..errors import Misuse
+from ..sim import Printed
 from ..sim.run import Run
 from ..sim.steps import Step
 from ..text import clean, counted
@@ -34,8 +35,11 @@ STYLE = """<style>
 .edalab-panel tr.now td { background: #dbe7fd; color: #1f2933; }
 .edalab-panel tr.struck td, .edalab-panel .struck { color: FAULT; }
 .edalab-panel .edalab-heading { font-size: 11px; font-weight: bold; letter-spacing: .08em; margin-top: 4px; }
-.edalab-panel .edalab-hint { font-size: 11px; }
+.edalab-panel .edalab-hint { font-size: 11px; line-height: 16px; }
+.edalab-panel .edalab-printed { font: 12px/1.4 "DejaVu Sans Mono", Menlo, Consolas, monospace; white-space: pre-wrap;
+  max-height: 7em; overflow: auto; margin: 0; padding: 2px 8px; border-left: 3px solid var(--jp-border-color2, #e0e0e0); }
 .edalab-panel .edalab-chip { display: inline-block; border-radius: 5px; padding: 3px 10px; margin: 0 6px 4px 0; font-size: 13px; }
+.edalab-panel .edalab-chip b { display: inline-block; width: 1.2em; }
 .edalab-panel .edalab-code { font: 12px/1.4 "DejaVu Sans Mono", Menlo, Consolas, monospace; white-space: pre-wrap; user-select: all;
   padding: 8px 10px; border-radius: 5px; background: var(--jp-layout-color2, #f5f7f9); }
 </style>""".replace("FAULT", FAULT)
@@ -46,21 +50,37 @@ def told(error: Exception) -> str:
     return str(error) if isinstance(error, Misuse) else f"{type(error).__name__}: {error}"
 
 
-def chips(verdicts: Iterable[Verdict]) -> str:
-    """A chip a verdict: its sign, its claim and, where there is one, its cause."""
-    shown = []
-    for verdict in verdicts:
-        colour, ground = _COLOURS[verdict.outcome]
-        cause = "not exercised" if verdict.outcome == "not exercised" else clean(verdict.cause, 90)
-        words = f"{SIGNS[verdict.outcome]} {clean(verdict.claim, 90)}" + (
-            f": {cause}" if cause else ""
-        )
-        weight = "bold" if verdict.outcome == "broken" else "normal"
-        style = f"color:{colour};background:{ground};font-weight:{weight}"
+def chips(claims: Iterable[Claim], verdicts: Iterable[Verdict]) -> str:
+    """A chip a claim, as wide for any verdict: what one clicks below them stays in its place."""
+    found, shown = {verdict.claim: verdict for verdict in verdicts}, []
+    for claim in claims:
+        outcome, sign, tip = "not exercised", "?", "not judged"
+        if (verdict := found.get(claim.sentence)) is not None:
+            outcome, sign, tip = verdict.outcome, SIGNS[verdict.outcome], str(verdict)
+        colour, ground = _COLOURS[outcome]
         shown.append(
-            f'<span class="edalab-chip" style="{style}" title="{escape(str(verdict))}">{escape(words)}</span>'
+            f'<span class="edalab-chip" style="color:{colour};background:{ground}" title="{escape(tip)}">'
+            f"<b>{sign}</b>{escape(clean(claim.sentence, 90))}</span>"
         )
     return "".join(shown)
+
+
+def said(sentence: str, verdicts: Iterable[Verdict], printed: Printed) -> str:
+    """What went wrong, why claims are broken, and what the learner's code printed."""
+    shown = [error(sentence)]
+    for verdict in verdicts:
+        if verdict.outcome != "holds":
+            kind = "struck" if verdict.outcome == "broken" else "edalab-quiet"
+            why = clean(verdict.cause, 200) or verdict.outcome
+            words = f"{SIGNS[verdict.outcome]} {clean(verdict.claim, 90)}: {why}"
+            shown.append(f'<div class="{kind}">{escape(words)}</div>')
+    return "".join(shown) + in_full(printed)
+
+
+def in_full(printed: Printed) -> str:
+    """What was printed, in its lines."""
+    text = escape(str(printed))
+    return f'<pre class="edalab-printed" title="printed">{text}</pre>' if text else ""
 
 
 def heading(text: str) -> str:

@@ -14,17 +14,19 @@ from ..claims.explore import Schedule
 from ..claims.saga_stories import speaks_of_sagas
 from ..errors import Misuse
 from ..model import System
-from ..sim import Fault, Faults, Window, parse_plan, simulate
+from ..sim import Fault, Faults, Printed, Window, parse_plan, printing, quiet, simulate
 from ..sim.run import Run
-from ..view.excerpt import choose
+from ..view.excerpt import choose, story_names
+from ..view.given import check_seconds
 from ..view.timeline import draw
 from . import html
-from .call_line import Summary, claims_of, line, makers
+from .call_line import Names, Summary, claims_of, line, makers
 from .controls import RATES, STYLE, ExactFault, Moments, lesson_knob, rate, reached
 from .fault_picker import EveryFault
 from .frame import frame
 from .still import still
 
+SUGGESTED = 300  # stories in the list of those that can be asked for
 WIDTH = 624  # px of a picture: what the notebook beside JupyterLab's side bar leaves at 1280
 TABS = (
     "Timeline",
@@ -43,7 +45,9 @@ class Laboratory:
 
     Every widget is an attribute that works without a browser: `lab.drop.value = 0.5`, `lab.seed`, `lab.point`, `lab.action`,
     `lab.nth`, `lab.plan` (more faults, as text), `lab.cursor` (seconds), `lab.back.click()`, `lab.forward.click()`, `lab.tabs.selected_index`, and each knob by its
-    name. What came of it: `lab.run`, `lab.verdicts`, `lab.error`, `lab.code`, `lab.summary()`, `lab.picture()`."""
+    name; `lab.correlation`, `lab.start` and `lab.end` (text) are what `timeline` takes. What there is
+    to see: `lab.run`, `lab.verdicts`, `lab.error`, `lab.printed` (by handlers and claims), `lab.code`,
+    `lab.summary()`, `lab.picture()`."""
 
     def __init__(
         self,
@@ -53,21 +57,35 @@ class Laboratory:
         knobs: Mapping[str, list | tuple] | None = None,
         ledger: Callable[[Any], Mapping] | None = None,
     ):
-        caller = sys._getframe(1)
+        self._notebook = sys._getframe(1).f_globals
         knobs = dict(knobs or {})
-        self._system, self._workload = both = makers(
-            system, workload, knobs, {**caller.f_globals, **caller.f_locals}
-        )
+        self._system, self._workload = both = makers(system, workload, knobs)
         self.claims, self._ledger = claims_of(claims), ledger
         self.run: Run | None = None
         self.verdicts: list[Verdict] = []
         self.error = self._raised = ""
+        self._printed, self._part = Printed(), {}
         self._made, self._calm, self._reached = None, Counter(), Counter()
         self._settling = True
         self._exact = ExactFault(self._play)
         self.point, self.action, self.nth = self._exact.point, self._exact.action, self._exact.nth
         self.plan = ipywidgets.Text(
-            placeholder="more faults, as text", continuous_update=False, layout={"width": "auto"}
+            placeholder="more faults, as text",
+            continuous_update=False,
+            layout={"flex": "1 1 120px", "width": "auto"},
+        )
+        self.correlation = ipywidgets.Combobox(
+            placeholder="key or correlation id", continuous_update=False, layout={"width": "auto"}
+        )
+        self.start, self.end = (
+            ipywidgets.Text(
+                description=name,
+                placeholder="s",
+                continuous_update=False,
+                style={"description_width": "initial"},
+                layout={"flex": "1 1 0", "width": "auto", "min_width": "0"},
+            )
+            for name in ("start", "end")
         )
         self.seed = ipywidgets.IntSlider(
             0, min=0, max=99, description="seed", style=STYLE, layout={"width": "auto"}
@@ -86,6 +104,11 @@ class Laboratory:
         self._sheets = {name: ipywidgets.HTML() for name in TABS[:-1]} | (
             {TABS[-1]: self.every_fault.widget} if self.every_fault else {}
         )
+        self._said = ipywidgets.HTML()
+        # Below the tabs: it has a line or ten, and what one clicks stays in its place.
+        self._pages = {
+            name: ipywidgets.VBox([self._said, sheet]) for name, sheet in self._sheets.items()
+        }
         self._shown: list[str] = []  # the names of the tabs
         self.tabs = ipywidgets.Tab()
         self._offer_tabs([name for name in self._sheets if name != "Saga"])
@@ -98,29 +121,32 @@ class Laboratory:
             self.knobs[name] = lesson_knob(name, spec, both)
         for name, knob in self.knobs.items():
             setattr(self, name, knob)
-        self._chips, self._said, self._hint, self._code = (
-            ipywidgets.HTML(layout={"margin": "0"}) for _ in range(4)
+        self._chips, self._code = (ipywidgets.HTML(layout={"margin": "0"}) for _ in range(2))
+        self._hint = ipywidgets.HTML(layout={"margin": "0 0 4px 2px", "height": "16px"})
+        heading = ipywidgets.HTML(html.heading("exact fault"), layout={"margin": "0 8px 0 2px"})
+        exact = ipywidgets.HBox(
+            [heading, self.point, self.action, self.nth, self.plan],
+            layout={"flex_flow": "row wrap", "align_items": "center"},
         )
         left = {
-            "exact fault": [
-                self.point,
-                ipywidgets.HBox([self.action, self.nth]),
-                self._hint,
-                self.plan,
-            ],
             "random faults": [getattr(self, name) for name in RATES],
             "this lesson": [*self.knobs.values()],
             "timing": [self.seed],
+            "story": [self.correlation, ipywidgets.HBox([self.start, self.end])],
         }
         moments = ipywidgets.HBox(
             [self.back, self.cursor.slider, self._when, self.forward],
             layout={"align_items": "center"},
         )
-        # Above the pictures: they are of different heights, and what one clicks again and again stays in its place.
-        self._panel = frame(left, [self._chips, self._said, moments, self.tabs, self._code])
+        self._panel = frame(
+            left, [self._chips, moments, self.tabs, self._code], [exact, self._hint]
+        )
         for widget in (
             self.seed,
             self.plan,
+            self.correlation,
+            self.start,
+            self.end,
             *(getattr(self, name) for name in RATES),
             *self.knobs.values(),
         ):
@@ -148,16 +174,22 @@ class Laboratory:
 
     @property
     def code(self) -> str:
-        """The line that makes the run on the screen again."""
-        values = self._values()
-        came_of_it = f"raises {self._raised}" if self._raised else f"digest {self.run.digest}"
-        return line(
-            self._system.code(values),
-            self._workload.code(values),
+        """The line that makes the run on the screen again, and the one that draws a part of it."""
+        values, names = self._values(), Names(self._notebook, "Laboratory")
+        said = line(
+            self._system.code(values, names),
+            self._workload.code(values, names),
             self.seed.value,
             self.faults,
-            came_of_it,
+            f"raises {self._raised}" if self._raised else f"digest {self.run.digest}",
         )
+        part = ", ".join(f"{name}={names.of(value, name)}" for name, value in self._part.items())
+        return names.whole(said + (f"\ntimeline(run, {part})" if part else ""))
+
+    @property
+    def printed(self) -> str:
+        """What the learner's code printed in the run on the screen, as far as it is kept."""
+        return str(self._printed)
 
     def summary(self) -> Summary:
         """The settings, the verdicts and the digest as text, the same wherever the same is on the screen."""
@@ -181,28 +213,32 @@ class Laboratory:
         if self._settling:
             return
         self._settling, self.error, self._raised, self.verdicts = True, "", "", []
-        values = self._values()
+        values, self._printed = self._values(), Printed()
         try:
-            system, workload = self._system.make(values), self._workload.make(values)
-            self._meet(system, workload)
-            self.run = simulate(system, workload, seed=self.seed.value, faults=self.faults)
+            with printing(self._printed):
+                system, workload = self._system.make(values), self._workload.make(values)
+                self._meet(system, workload)
+                self.run = simulate(system, workload, seed=self.seed.value, faults=self.faults)
         except (
             Exception
         ) as error:  # a learner's code ran: what it raises is to be read on the panel, not in a log
             self._raised, self.error = type(error).__name__, html.told(error)
-            self.run = getattr(error, "run", None) or self.run
+            if getattr(error, "run", None) is not None:
+                self.run = error.run
+            elif self.run is not None:
+                self.error += ". The run before is still on the screen"
         finally:
             self._settling = False  # also when the learner interrupts a long run
         if self.run is not None:
             self._show_run()
         try:
             if not self._raised:
-                self.verdicts = [
-                    verdict for claim in self.claims if (verdict := self._judged(claim)) is not None
-                ]
+                with printing(self._printed):
+                    found = map(self._judged, self.claims)
+                    self.verdicts = [verdict for verdict in found if verdict is not None]
         finally:  # who interrupts a slow claim sees no verdict, and not that of the run before under the picture of this one
-            self._chips.value = html.chips(self.verdicts)
-            self._said.value = html.error(self.error)
+            self._chips.value = html.chips(self.claims, self.verdicts)
+            self._said.value = html.said(self.error, self.verdicts, self._printed)
             self._code.value = html.code(self.code)
             self._hint.value = self._about_the_point()
 
@@ -215,7 +251,7 @@ class Laboratory:
             self.seed.value,
         ):  # its number is of another system
             self.tabs.set_title(self._shown.index("Every fault"), "Every fault")
-        self._choice = choose(self.run)
+        self._choose_part()
         self.cursor.offer([time / 1000 for time in self._choice.times()])
         self._draw()
         time.sleep(
@@ -225,12 +261,31 @@ class Laboratory:
         self._reached = reached(self.run)
         self._exact.offer([*self._calm, *self._reached])
 
+    def _choose_part(self) -> None:
+        """The story, the stretch of time or both that are asked for; else what `timeline` shows by itself."""
+        self.correlation.options = story_names(self.run.journal)[:SUGGESTED]
+        self._part = {}
+        if wanted := self.correlation.value.strip():
+            self._part["correlation"] = wanted
+        for name in ("start", "end"):
+            if text := getattr(self, name).value.strip():
+                try:
+                    self._part[name] = float(text)
+                except ValueError:
+                    self._part[name] = text
+        try:
+            check_seconds(**{name: self._part.get(name) for name in ("start", "end")})
+            self._choice = choose(self.run, **self._part)
+        except Misuse as misuse:
+            self.error, self._part = self.error or str(misuse), {}
+            self._choice = choose(self.run)
+
     def _offer_tabs(self, names: list[str]) -> None:
         """Show these tabs, and stay with the one that was looked at, if it is still there."""
         if names != self._shown:
             looked_at = self._shown[self.tabs.selected_index or 0] if self._shown else TABS[0]
             settling, self._settling, self._shown = self._settling, True, names
-            self.tabs.children = [self._sheets[name] for name in names]
+            self.tabs.children = [self._pages[name] for name in names]
             self.tabs.titles = names
             self.tabs.selected_index = names.index(looked_at) if looked_at in names else 0
             self._settling = settling
@@ -240,7 +295,8 @@ class Laboratory:
         made = system, getattr(system, "revision", 0), workload
         if made != self._made:
             try:
-                calm = simulate(system, workload)
+                with quiet():
+                    calm = simulate(system, workload)
             except Misuse as misuse:
                 calm = misuse.run
                 if calm is None:
@@ -285,10 +341,11 @@ class Laboratory:
             self.tabs.set_title(number, self.every_fault.title)
             return
         try:
-            drawn = self._drawn(self._shown[number], seconds)
+            with quiet():
+                drawn = self._drawn(self._shown[number], seconds)
         except Exception as error:
             drawn = html.error(html.told(error))
-        self.tabs.children[number].value = drawn
+        self._sheets[self._shown[number]].value = drawn
         self._when.value = f"{seconds:g} s"
         self.tabs.set_title(self._shown.index("State"), f"State at {seconds:g} s")
 
@@ -298,7 +355,11 @@ class Laboratory:
         if tab == "Flow":
             return f'<div class="edalab-flow">{view.flow(self.run).svg()}</div>'
         if tab == "Saga":
-            return f'<div class="edalab-picture">{view.saga_map(self.run, ledger=self._ledger, cursor=seconds, width=WIDTH).svg()}</div>'
+            wanted = self._part.get("correlation")
+            drawn = view.saga_map(
+                self.run, wanted, ledger=self._ledger, cursor=seconds, width=WIDTH
+            )
+            return f'<div class="edalab-picture">{drawn.svg()}</div>'
         if tab == "State":
             nodes = [*self.run.at(seconds).services.values()]
             return html.sheet(
@@ -310,12 +371,26 @@ class Laboratory:
         )
 
     def _choose(self, schedule: Schedule) -> None:
-        """A run of the matrix was picked: ask for its fault, and look at it."""
+        """A run of the matrix was picked: ask for its fault and nothing else, and look at the moment it strikes."""
         self._settling = True
         for name in RATES:
             getattr(self, name).value = 0
+        for text in (self.plan, self.correlation, self.start, self.end):
+            text.value = ""
         self._settling = False
-        self._exact.choose(schedule.faults[0])
+        fault = schedule.faults[0]
+        self._exact.choose(fault)
+        struck = [
+            row
+            for row in self.run.journal
+            if row.fault == fault.do
+            and row.envelope
+            and (row.service, row.step, row.envelope.type) == fault.point
+        ]
+        if struck:
+            if struck[0] not in self._choice.rows:  # of a long run another story is shown
+                self.correlation.value = struck[0].envelope.correlation or ""
+            self.cursor.value = struck[0].time / 1000
         self.tabs.selected_index = 0
 
     def _timeline(self, width: int) -> view.Picture:

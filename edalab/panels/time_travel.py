@@ -9,13 +9,14 @@ import ipywidgets
 
 from .. import view
 from ..errors import shown
+from ..sim import Printed, printing, quiet
 from ..store.event_store import EventStore
 from ..store.stored_event import StoredEvent
 from ..text import counted
 from ..view.calendar import Calendar
 from ..view.marked import in_words
 from . import html
-from .call_line import Summary, literal
+from .call_line import Names, Summary
 from .controls import Choice
 from .frame import frame
 from .still import still
@@ -41,12 +42,7 @@ class TimeTravel:
         *,
         value: Callable | None = None,
     ):
-        caller = sys._getframe(1)
-        variables = {**caller.f_globals, **caller.f_locals}
-        named = [
-            name for name, thing in variables.items() if thing is store and not name.startswith("_")
-        ]
-        self._name = named[0] if named else "store"
+        self._notebook = sys._getframe(1).f_globals
         self._store, self._fold, self._start, self._value = store, fold, start, value
         self.state = self.now = None
         self.error, self._learned = "", []
@@ -65,7 +61,7 @@ class TimeTravel:
         below = ipywidgets.VBox([self._code, self._why])
         sliders = ipywidgets.VBox([self.until.row, self.as_of.row])
         self._panel = frame(
-            {"stream": [self.stream], "state": [self._states]}, [self._picture, sliders, below]
+            {"stream": [self.stream], "state": [self._states]}, [sliders, self._picture, below]
         )
         self.stream.observe(self._choose, "value")
         self._choose()
@@ -73,11 +69,14 @@ class TimeTravel:
     @property
     def code(self) -> str:
         """The line that asks for the state on the screen."""
-        words = [literal(self.stream.value), getattr(self._fold, "__name__", "fold")]
-        words += [repr(self._start)] if self._start is not None else []
-        words += [f"until={literal(self.until.value)}"]
-        words += [] if self.as_of.now else [f"as_of={literal(self.as_of.value)}"]
-        return f"{self._name}.state({', '.join(words)})  # {shown(self.state) if not self.error else 'refused'}"
+        names = Names(self._notebook, "TimeTravel")
+        store = names.of(self._store, "store")
+        words = [names.of(self.stream.value, "stream"), names.of(self._fold, "fold")]
+        words += [names.of(self._start, "start")] if self._start is not None else []
+        words += [f"until={names.of(self.until.value, 'until')}"]
+        words += [] if self.as_of.now else [f"as_of={names.of(self.as_of.value, 'as_of')}"]
+        found = shown(self.state) if not self.error else "refused"
+        return names.whole(f"{store}.state({', '.join(words)})  # {found}")
 
     def summary(self) -> Summary:
         """What was asked and found, as text: the same wherever the same is on the screen."""
@@ -107,8 +106,10 @@ class TimeTravel:
     def _show(self) -> None:
         self.error, self.state, self.now, self._learned = "", None, None, []
         try:
-            self._ask()
-            self._picture.value = f'<div class="edalab-picture">{self._drawing(WIDTH).svg()}</div>'
+            with quiet():
+                self._ask()
+                drawn = self._drawing(WIDTH).svg()
+            self._picture.value = f'<div class="edalab-picture">{drawn}</div>'
         except (
             Exception
         ) as error:  # a learner's fold ran: what it raises is to be read on the panel, not in a log
@@ -139,7 +140,9 @@ class TimeTravel:
         self._states.value = html.sheet(
             html.table(("", ""), rows)
         )  # in small letters, and a long state can be scrolled to
-        why = self._store.table(*asked, until=until, as_of=known)
+        printed = Printed()
+        with printing(printed):  # of all the times that the fold is asked, in this one
+            why = self._store.table(*asked, until=until, as_of=known)
         facts = {fact.position: fact for fact in self._store.read(self.stream.value)}
         known = [
             (facts[position], shown(state, 40))
@@ -156,7 +159,7 @@ class TimeTravel:
                 self._table([(fact, "") for fact in self._learned[: html.ROWS]], ""),
                 *parts,
             ]
-        self._why.value = html.sheet(*parts)
+        self._why.value = html.in_full(printed) + html.sheet(*parts)
 
     def _table(self, facts: list[tuple[StoredEvent, str]], last: str) -> str:
         several = self.stream.value is None
@@ -183,7 +186,7 @@ class TimeTravel:
         return bundle, about
 
     def __repr__(self) -> str:
-        return f"<TimeTravel: {self.code}>"
+        return f"<TimeTravel: {self.code.splitlines()[-1]}>"
 
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:

@@ -1,17 +1,17 @@
 """The learner's function as an exercise plays it: by its own code, among names that no other cell can have changed."""
 
 import inspect
-import io
 import pickle
 import signal
 import sys
 import threading
 import types
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from ..errors import Misuse, shown
+from ..sim import Printed, printing
 
 IN_ONE_GO = 200_000  # lines of the learner's code without an await or a return
 IN_ALL = 4_000_000
@@ -109,9 +109,15 @@ class Answer:
         )
 
     @contextmanager
-    def watched(self) -> Iterator[io.StringIO]:
+    def watched(self) -> Iterator[Printed]:
         """Stop its code when it runs on and on, and keep what it prints: of `print`, the first thousand characters."""
-        printed, before, lines, at_last_look, stuck = _Printed(), sys.gettrace(), IN_ALL, None, ""
+        printed, before, lines, at_last_look, stuck = (
+            Printed(1_000),
+            sys.gettrace(),
+            IN_ALL,
+            None,
+            "",
+        )
         overlay, theirs = self.overlay, self.given.__globals__
 
         def enter(frame, event, argument):
@@ -152,8 +158,7 @@ class Answer:
             at_last_look = lines
 
         with (
-            redirect_stdout(printed),
-            redirect_stderr(printed),
+            printing(printed),
             _nothing_displayed(),
             _looking(look),
         ):
@@ -242,18 +247,6 @@ def _nothing_displayed():
     from IPython.utils.capture import capture_output
 
     return capture_output(stdout=False, stderr=False)
-
-
-class _Printed(io.StringIO):
-    """What was printed: the beginning, and how much it was."""
-
-    most = 1_000
-    length = 0
-
-    def write(self, text: str) -> int:
-        self.length += len(text)
-        super().write(text[: max(0, self.most - self.tell())])
-        return len(text)
 
 
 def _tries(code: types.CodeType, offset: int) -> int:

@@ -175,7 +175,7 @@ def check(answer: Any, id: str) -> Result:
             "changes what is outside",
             f"{function.name} changed {function.changed}, which lies outside of it",
         )
-    said = _said(printed)
+    said = f"It printed: {printed}" if printed.length else ""
     if isinstance(found, str) and found:
         learner.keep_outcome(id, "correct", "")
         return Result(id, "correct", tried=found, printed=said)
@@ -197,12 +197,3 @@ def _not_yet(asked: Exercise, found: Anomaly, printed: str) -> Result:
         or _GENERAL.get(found.name, _GENERAL["misuse"])
     )
     return Result(asked.id, "not yet", found, hints[min(times, len(hints)) - 1], printed=printed)
-
-
-def _said(printed: Any) -> str:
-    if not printed.length:
-        return ""
-    text = printed.getvalue().rstrip("\n")
-    return f"It printed: {text}" + (
-        f" … ({printed.length:,} characters)" if printed.length > printed.most else ""
-    )

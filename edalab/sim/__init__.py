@@ -3,6 +3,7 @@
 from .faults import ACTIONS, Fault, Faults, Window, cut, pause, points
 from .plans import parse_plan
 from .possible import possible
+from .printed import Printed, printing, quiet
 from .simulate import simulate
 from .world import World
 
@@ -10,6 +11,7 @@ __all__ = [
     "ACTIONS",
     "Fault",
     "Faults",
+    "Printed",
     "Window",
     "World",
     "cut",
@@ -17,5 +19,7 @@ __all__ = [
     "pause",
     "points",
     "possible",
+    "printing",
+    "quiet",
     "simulate",
 ]

@@ -19,8 +19,10 @@ ACTIONS = {  # what can go wrong at each step; where several strike at once, the
     "reply": ("crash", "drop", "delay"),
 }
 ORDER = ("crash", "fail", "lose", "drop", "duplicate", "delay")
-_TEXT = re.compile(r"(\w+) +([\w-]+)\.(\w+)\.(\w+)(?: +#(\d+))?(?: +for +([\d.e+-]+) *s)?")
-_WINDOW = re.compile(r"(pause|cut) +([\w-]+)(?:/(\d+))? +from +([\d.e+-]+) *s? +to +([\d.e+-]+) *s")
+_TEXT = re.compile(r"(\w+) +([\w-]+)\.(\w+)\.(\w+)(?: +#(\d{1,9}))?(?: +for +([\d.e+-]+) *s)?")
+_WINDOW = re.compile(
+    r"(pause|cut) +([\w-]+)(?:/(\d{1,9}))? +from +([\d.e+-]+) *s? +to +([\d.e+-]+) *s"
+)
 
 
 @dataclass(frozen=True, repr=False)

@@ -2,7 +2,7 @@
 
 import ast
 
-from ..errors import Misuse
+from ..errors import Misuse, shown
 from .faults import Fault, Faults, Window, cut, parse, pause
 
 _CALLS = {"Fault": Fault, "Faults": Faults, "cut": cut, "pause": pause}
@@ -17,9 +17,17 @@ def parse_plan(text: str) -> list[Fault | Faults | Window]:
         written = ast.parse(text.rstrip(","), mode="eval").body
         parts = written.elts if isinstance(written, ast.List | ast.Tuple) else [written]
         return [_read(part) for part in parts]
-    except (SyntaxError, ValueError, KeyError, AttributeError, TypeError):
+    except (
+        SyntaxError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        TypeError,
+        RecursionError,
+        MemoryError,
+    ):
         raise Misuse(
-            f"{text!r} is no list of faults; write ['crash payments.commit.OrderPlaced #2', Faults(delay=0.1)], "
+            f"{shown(text)} is no list of faults; write ['crash payments.commit.OrderPlaced #2', Faults(delay=0.1)], "
             "or the texts with ; between them"
         ) from None
 

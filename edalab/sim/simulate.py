@@ -10,6 +10,7 @@ from ..model import System, foreign_call
 from .clock import milliseconds
 from .faults import Plan
 from .forgotten import watch
+from .printed import quiet
 from .run import Run
 from .steps import WIDTH
 from .world import World
@@ -73,9 +74,10 @@ def play(
         return world, run, None
 
     def again(until: int | None, keeps_changes: bool = False) -> World:
-        """The world as it was at a moment, or at the end (None), played again."""
+        """The world as it was at a moment, or at the end (None), played again; it prints nothing a second time."""
         ends = [time for time in (until, last) if time is not None]
-        world, repeated, _ = once(min(ends, default=None), keeps_changes)
+        with quiet():
+            world, repeated, _ = once(min(ends, default=None), keeps_changes)
         _check_same(run._record, repeated._record)
         return world
 

@@ -3,7 +3,8 @@
 from bisect import bisect_left
 from typing import NamedTuple
 
-from ..errors import Unknown
+from ..errors import Misuse, Unknown
+from ..sim.clock import milliseconds
 from ..text import seconds
 from .story import named
 
@@ -34,6 +35,11 @@ def choose(
     run, correlation: str | None = None, start: float | None = None, end: float | None = None
 ) -> Choice:
     """The rows of a story, of a stretch of time (s), or of both; else all, or those of the story that went worst."""
+    first = milliseconds(float(start or 0), "start=")
+    last = run.end if end is None else milliseconds(float(end), "end=")
+    if first > min(last, run.end):
+        before = f"end={end:g}" if last < run.end else f"the run ends, at {run.end / 1000:g} s"
+        raise Misuse(f"start={start or 0:g} is later than {before}; give an earlier one")
     idle = _idle_ticks(run.journal)
     journal = (
         [row for number, row in enumerate(run.journal) if number not in idle]
@@ -42,20 +48,17 @@ def choose(
     )
     rows, about = journal, "all but ticks that did nothing" if idle else ""
     if correlation is not None:
-        rows, about = _story(journal, correlation), f"the story of {correlation}"
-        if not rows:
-            known = dict.fromkeys(row.envelope.correlation for row in journal if row.envelope)
-            raise Unknown("correlation", correlation, filter(None, known))
-        about = _named(rows)
+        ids = _correlations(journal, str(correlation))
+        rows = _story(journal, ids)
+        about = _named(rows) if len(ids) == 1 else f"the {len(ids)} stories of {correlation}"
     if start is not None or end is not None:
-        first, last = round((start or 0) * 1000), run.end if end is None else round(end * 1000)
         # What became of services before still shows: they may be down.
         rows = [row for row in rows if row.time <= last and (row.time >= first or row.step in LIFE)]
         about = ", ".join(
             filter(None, [about if correlation else "", f"{seconds(first)} to {seconds(last)}"])
         )
         return _first_handlings(
-            Choice(rows, about, first, max(first, last), last >= run.end, correlation is not None)
+            Choice(rows, about, first, last, last >= run.end, correlation is not None)
         )
     if correlation is None and _handlings(rows) > MOST:
         return _worst(rows)
@@ -94,7 +97,7 @@ def _worst(journal: list) -> Choice:
         )
     rows, about = journal, f"what happened around {seconds(row.time)}"
     if row.envelope and row.envelope.correlation:
-        rows = _story(journal, row.envelope.correlation)
+        rows = _story(journal, {row.envelope.correlation})
         about = _named(rows)
     starts = [number for number, other in enumerate(rows) if other.step == "handle"]
     whole = len(starts) <= MOST
@@ -108,11 +111,29 @@ def _worst(journal: list) -> Choice:
     return Choice(rows, about, min(times), max(times), whole, rows is not journal)
 
 
-def _story(journal: list, correlation: str) -> list:
-    """The rows of one story, and what its services went through meanwhile."""
-    own = [row for row in journal if row.envelope and row.envelope.correlation == correlation]
-    told, last = {row.service for row in own}, own[-1].time if own else -1
-    return [row for row in journal if row.envelope and row.envelope.correlation == correlation
+def story_names(journal: list) -> list[str]:
+    """What a story can be asked for by: the keys of the messages, then the correlation ids."""
+    envelopes = [row.envelope for row in journal if row.envelope]
+    names = [*(e.subject for e in envelopes), *(e.correlation for e in envelopes)]
+    return [*filter(None, dict.fromkeys(names))]
+
+
+def _correlations(journal: list, wanted: str) -> set[str]:
+    """The correlation id that is wanted, or those of all messages with that key."""
+    envelopes = [row.envelope for row in journal if row.envelope]
+    if any(envelope.correlation == wanted for envelope in envelopes):
+        return {wanted}
+    found = {envelope.correlation for envelope in envelopes if envelope.subject == wanted}
+    if not found:
+        raise Unknown("story", wanted, story_names(journal))
+    return found
+
+
+def _story(journal: list, ids: set[str]) -> list:
+    """The rows with these correlation ids, and what their services went through meanwhile."""
+    own = [row for row in journal if row.envelope and row.envelope.correlation in ids]
+    told, last = {row.service for row in own}, own[-1].time
+    return [row for row in journal if row.envelope and row.envelope.correlation in ids
             or row.step in LIFE and row.service in told and row.time <= last]  # fmt: skip
 
 

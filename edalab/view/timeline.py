@@ -32,7 +32,7 @@ def timeline(
     end: float | None = None,
     width: int = 900,
 ) -> Picture:
-    """A picture of a run, or of one story in it: the messages that share a `correlation` id.
+    """A picture of a run, or of one story in it: the messages of a `correlation` id, or of a key, such as "o2".
 
     `start` and `end` (seconds) show that part only; `cursor` (seconds) marks a moment. A run of more than 40 handlings
     shows the story that went worst, unless told otherwise. What is hidden is said below the picture."""
@@ -78,7 +78,8 @@ def draw(run, choice: Choice, cursor: float | None, width: int) -> Picture:
 def _caption(run, choice: Choice) -> str:
     steps, hidden = len(run.journal), len(run.journal) - len(choice.rows)
     said = (
-        f"Shown: {choice.about or 'everything'}; {hidden:,} of {counted(steps, 'step')} hidden. "
+        f"Shown: {choice.about or 'everything'}; {hidden:,} of {counted(steps, 'step')} hidden"
+        f"{'; correlation= shows another' if choice.one_story else ''}. "
         if hidden
         else ""
     )

@@ -1,0 +1,39 @@
+"""What code of learners prints while it is played: kept as far as somebody wants to read it, or not at all."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+
+
+class Printed(io.StringIO):
+    """The beginning of what was printed, up to `most` characters, and the `length` of all of it."""
+
+    def __init__(self, most: int = 4_000):
+        super().__init__()
+        self.most, self.length = most, 0
+
+    def write(self, text: str) -> int:
+        self.length += len(text)
+        super().write(text[: max(0, self.most - self.tell())])
+        return len(text)
+
+    def __str__(self) -> str:
+        more = f" … ({self.length:,} characters)" if self.length > self.most else ""
+        text = (
+            self.getvalue().encode("utf-8", "replace").decode()
+        )  # half a character cannot be sent
+        return text.rstrip("\n") + more
+
+
+@contextmanager
+def printing(printed: Printed) -> Iterator[None]:
+    """Keep what is printed meanwhile, warnings too, instead of showing it."""
+    with redirect_stdout(printed), redirect_stderr(printed):
+        yield
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Show nothing of what is printed meanwhile: a run played again, or for the hundredth time. A progress bar shows."""
+    with redirect_stdout(Printed(0)):
+        yield
