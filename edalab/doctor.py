@@ -3,6 +3,7 @@ older Python and where nothing is installed."""
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 import tempfile
@@ -74,6 +75,7 @@ def _packages() -> Iterator[tuple[bool, str]]:
 
 def _jupyter() -> Iterator[tuple[bool, str]]:
     from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_core import paths
 
     kernels = KernelSpecManager().find_kernel_specs()
     good = "python3" in kernels
@@ -83,6 +85,13 @@ def _jupyter() -> Iterator[tuple[bool, str]]:
         if good
         else "no Python kernel: python -m ipykernel install --user",
     )
+    for variable in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
+        place = Path(getattr(paths, variable.lower())())
+        if not _writable(place):
+            yield (
+                False,
+                f"Jupyter cannot write to {place}: set the environment variable {variable} to a folder of your own",
+            )
 
 
 def _widgets() -> Iterator[tuple[bool, str]]:
@@ -128,12 +137,21 @@ def _browser() -> Iterator[tuple[bool, str]]:
 
 def _writing() -> Iterator[tuple[bool, str]]:
     here = Path.cwd()
-    try:
-        with tempfile.TemporaryFile(dir=here):
-            pass
-        yield True, "this folder can be written to: notebooks and progress are kept"
-    except OSError:
-        yield (
+    yield (
+        (True, "this folder can be written to: notebooks and progress are kept")
+        if _writable(here)
+        else (
             False,
             f"the folder {here.name!r} cannot be written to: copy the course to a folder of your own",
         )
+    )
+
+
+def _writable(place: Path) -> bool:
+    """Whether a file can be made in a folder or, where there is none yet, in the nearest above it."""
+    there = next(filter(os.path.lexists, (place, *place.parents)), place)
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            return True
+    except OSError:
+        return False

@@ -1,5 +1,6 @@
 """What every file of tests gets: its own messages, examples that are the same each time, and its tables shown at the end of the log."""
 
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -9,7 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from edalab.model import Message
 
-HERE = str(Path(__file__).parent)
+HERE = os.path.join(Path(__file__).parent, "")
 
 # The same examples every time, and no clock: a machine that is busy fails nothing.
 settings.register_profile(

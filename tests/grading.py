@@ -15,6 +15,7 @@ import nbformat
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from tools import derive  # noqa: E402
+from tools.home import own_home  # noqa: E402
 
 CONFIG = """c = get_config()
 c.CourseDirectory.course_id = "edalab"
@@ -30,7 +31,12 @@ def run(course: Path, *words: str) -> str:
     )  # nbgrader calls its tools by name
     environment = {**os.environ, "PATH": path, "EDALAB_PROGRESS": "", "JUPYTER_NO_CONFIG": "1"}
     done = subprocess.run(
-        [sys.executable, *words], cwd=course, env=environment, capture_output=True, text=True
+        [sys.executable, *words],
+        cwd=course,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
     )
     if done.returncode:
         sys.exit(f"{' '.join(words)}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
@@ -61,10 +67,6 @@ def hand_in(course: Path, who: str, lesson: Path, solved: list[str], otherwise: 
     where = course / "submitted" / who / lesson.stem
     where.mkdir(parents=True)
     nbformat.write(released, where / lesson.name)
-    data = course / "autograded" / who / "data"  # which lessons read as ../data
-    if not data.exists():
-        data.parent.mkdir(parents=True, exist_ok=True)
-        data.symlink_to(ROOT / "data")
     return due
 
 
@@ -77,7 +79,8 @@ def main(arguments: list[str]) -> int:
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
         course = Path(folder)
-        (course / "nbgrader_config.py").write_text(CONFIG % derive.STUB)
+        os.environ |= own_home(course / "home")
+        (course / "nbgrader_config.py").write_text(CONFIG % derive.STUB, encoding="utf-8")
         for lesson in lessons:
             source = course / "source" / lesson.stem
             source.mkdir(parents=True)

@@ -4,7 +4,6 @@ import ast
 from types import SimpleNamespace
 
 import nbformat
-import pytest
 
 from tools import store
 
@@ -18,13 +17,11 @@ def prose(name: str) -> str:
 
 
 def definitions(name: str) -> SimpleNamespace:
-    """The names that a lesson's cells give to things, run where the lesson runs; what a cell shows at its end is left out."""
+    """The names that a lesson's cells give to things; what a cell shows at its end is left out."""
     found = {"__name__": f"lesson {name}"}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(store.ROOT / "notebooks")
-        for cell in read(name).cells:
-            if cell.cell_type == "code":
-                tree = ast.parse(cell.source)
-                tree.body = tree.body[:-1] if isinstance(tree.body[-1], ast.Expr) else tree.body
-                exec(compile(tree, f"lesson {name}", "exec"), found)
+    for cell in read(name).cells:
+        if cell.cell_type == "code":
+            tree = ast.parse(cell.source)
+            tree.body = tree.body[:-1] if isinstance(tree.body[-1], ast.Expr) else tree.body
+            exec(compile(tree, f"lesson {name}", "exec"), found)
     return SimpleNamespace(**found)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -134,6 +135,17 @@ def test_a_folder_that_cannot_be_written_to_costs_no_verdict(monkeypatch, tmp_pa
     with pytest.warns(
         UserWarning, match="progress.json cannot be written .*: your progress is not kept"
     ):
+        assert learner.keep_outcome("05.2", "not yet", "charged twice") == 1
+
+
+def test_a_file_that_may_not_be_read_costs_no_verdict(monkeypatch, own_file):
+    def denied(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    own_file.write_text("{}", encoding="utf-8")
+    for word in ("read_text", "write_text", "replace"):
+        monkeypatch.setattr(Path, word, denied)
+    with pytest.warns(UserWarning, match="cannot be written .Permission denied.: your progress"):
         assert learner.keep_outcome("05.2", "not yet", "charged twice") == 1
 
 

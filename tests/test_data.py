@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 import pandas
 import pytest
 
-from edalab import Event, read_table
+from edalab import Event, Misuse, read_table
+from edalab.practice import data_file
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
@@ -64,6 +66,42 @@ def test_every_file_has_its_page_and_none_is_large():
     files = {path.name for path in DATA.iterdir()} - {"README.md"}
     assert files == set(re.findall(r"^## `(.*)`$", PAGE, re.MULTILINE))
     assert all((DATA / name).stat().st_size < 300_000 for name in files)
+
+
+@pytest.mark.parametrize("place", [ROOT, ROOT / "notebooks", Path.home(), Path("/"), "elsewhere"])
+def test_a_lesson_finds_its_data_wherever_it_runs(place, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path if place == "elsewhere" or not os.access(place, os.X_OK) else place)
+    assert data_file("bank-2025.csv") == DATA / "bank-2025.csv"
+
+
+def test_the_nearest_data_are_taken(tmp_path, monkeypatch):
+    mine = tmp_path / "Kurs" / "data" / "bank-2025.csv"
+    for folder in (mine.parent, tmp_path / "Kurs" / "notebooks" / "deep"):
+        folder.mkdir(parents=True)
+    mine.write_text("mine", encoding="utf-8")
+    monkeypatch.chdir(tmp_path / "Kurs" / "notebooks" / "deep")
+    assert data_file("bank-2025.csv") == mine
+    assert data_file("history.jsonl") == DATA / "history.jsonl"
+
+
+@pytest.mark.parametrize("name", ["bank.csv", "data/bank-2025.csv", "Bank-2025.csv"])
+def test_data_that_there_are_not_are_told_with_those_that_there_are(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Misuse, match=r"Did you mean 'bank-2025.csv'\?"):
+        data_file(name)
+
+
+def test_without_the_course_s_data_it_says_what_to_do(tmp_path, monkeypatch):
+    """As where pip has installed a copy of the package, and the notebook runs outside of a clone."""
+    monkeypatch.setattr("edalab.practice.data.COURSE", tmp_path)
+    folder = tmp_path / "Übungen von Ada"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    with pytest.raises(Misuse, match="copy the clone's folder data/") as told:
+        data_file("bank-2025.csv")
+    assert "Übungen von Ada" in str(told.value) and "\n" not in str(told.value)
+    shutil.copytree(DATA, folder / "data")
+    assert data_file("bank-2025.csv") == folder / "data" / "bank-2025.csv"
 
 
 def made(script, seed):

@@ -13,14 +13,17 @@ import pytest
 from representative import digests
 
 HERE = Path(__file__).parent
-EXPECTED = json.loads((HERE / "digests.json").read_text())
-PYTHONS = [path for path in os.environ.get("EDALAB_PYTHONS", "").split(os.pathsep) if path]
+EXPECTED = json.loads((HERE / "digests.json").read_text(encoding="utf-8"))
+PYTHONS = [sys.executable, *filter(None, os.environ.get("EDALAB_PYTHONS", "").split(os.pathsep))]
 
 
 def digests_of(python: str, hash_seed: str) -> dict[str, str]:
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONIOENCODING": "utf-8"}
     ran = subprocess.run(
-        [python, str(HERE / "representative.py")], env=environment, capture_output=True, text=True
+        [python, str(HERE / "representative.py")],
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
     )
     assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout)

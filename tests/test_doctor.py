@@ -1,6 +1,7 @@
 """The doctor says in one line each what a machine has, and what to do where something is missing."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -33,8 +34,9 @@ def test_a_machine_that_has_all_is_well(told):
 
 
 def test_it_is_one_command():
+    able = {**os.environ, "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(
-        [sys.executable, "-m", "edalab", "doctor"], capture_output=True, text=True, encoding="utf-8"
+        [sys.executable, "-m", "edalab", "doctor"], capture_output=True, encoding="utf-8", env=able
     )
     assert done.returncode == 0 and done.stdout.startswith("✓ Python")
     poor = {**os.environ, "PYTHONIOENCODING": "ascii"}
@@ -123,3 +125,18 @@ def test_a_folder_that_cannot_be_written_to_is_told(told, monkeypatch):
 
     monkeypatch.setattr("tempfile.TemporaryFile", denied)
     assert any(line.startswith("✗ the folder") and "copy the course" in line for line in told())
+
+
+def test_a_home_that_jupyter_cannot_write_to_is_told_until_the_advice_is_followed(
+    told, monkeypatch, tmp_path
+):
+    no_folder = tmp_path / "home"
+    no_folder.write_text("", encoding="utf-8")
+    variables = [f"JUPYTER_{name}_DIR" for name in ("CONFIG", "DATA", "RUNTIME")]
+    for variable in variables:
+        monkeypatch.setenv(variable, str(no_folder / "a" / "b"))
+    for left in (variables, variables[1:], variables[2:], []):
+        wrong = [line for line in told() if line.startswith("✗ Jupyter cannot write")]
+        assert re.findall(r"variable (\w+) to a folder of your own", "\n".join(wrong)) == left
+        for variable in left[:1]:
+            monkeypatch.setenv(variable, str(tmp_path / "made when it is needed"))

@@ -1,5 +1,6 @@
 """Every fault tried: what is found, in which order, and what is said of it."""
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -193,14 +194,19 @@ def test_a_claim_that_raises_under_a_fault_keeps_what_was_found():
     assert raised.value.result.schedules
 
 
-def test_a_dask_cluster_can_be_the_executor():
-    distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
-    here = explore(shop(), two_orders, [charged_once, charged])
-    with distributed.Client(
-        processes=False, dashboard_address=None, n_workers=1, threads_per_worker=1
-    ) as client:
-        there = explore(shop(), two_orders, [charged_once, charged], executor=client.get_executor())
-    assert there.schedules == here.schedules
+def test_a_dask_cluster_of_two_processes_can_be_the_executor():
+    from distributed import Client, LocalCluster  # half a second, for this test alone
+
+    here = explore(shop(), two_orders, [charged_once, charged], faults=2)
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        executor = client.get_executor()
+        there = explore(shop(), two_orders, [charged_once, charged], faults=2, executor=executor)
+        processes = set(client.run(os.getpid).values())
+    assert there.schedules == here.schedules and len(there.schedules) > 128
+    assert len(processes) == 2 and os.getpid() not in processes
 
 
 def test_a_progress_bar_is_shown_on_request_only(capfd):

@@ -34,7 +34,7 @@ MACHINE_PATH = re.compile(
             r"\b[A-Z]:\\\w",
             r"site-packages",
             r"ipykernel_\d",
-            *map(re.escape, HERE),
+            *(rf"(?<![\w.]){re.escape(place)}(?![\w-])" for place in HERE),
         ]
     )
 )
@@ -82,6 +82,8 @@ def in_source(cell):
         yield "a comment for nbval weakens the test"
     if MACHINE_PATH.search(cell.source):
         yield f"its source names a place on one machine: {MACHINE_PATH.search(cell.source).group()}"
+    if found := re.search(r"""["']\.\.?/""", cell.source):
+        yield f"its source names a place beside the notebook ({found.group()}), which may run elsewhere; use data_file"
     try:
         flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         tree = compile(cell.source, "cell", "exec", flags)
@@ -214,6 +216,7 @@ def shown(**data):
         (one_cell("table.style"), "style"),
         (one_cell("display(1, display_id='x')"), "display_id"),
         (one_cell("open('/home/ada/orders.csv')"), "one machine"),
+        (one_cell("open('../data/orders.csv')"), "use data_file"),
         (one_cell(outputs=[printed("<A object at 0x7f3a91c2aa00>")]), "memory address"),
         (one_cell(outputs=[shown(text__html="<b>0x7f3a91c2aa00</b>")]), "memory address"),
         (one_cell(outputs=[printed("C:\\course\\orders.csv")]), "one machine"),

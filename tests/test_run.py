@@ -1,9 +1,14 @@
 """A run is what happened: its digest, its steps, its databases, its past, and what its repr must not hide."""
 
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from base64 import b64decode
 from datetime import datetime, timezone
+from pathlib import Path
 
 import pytest
 from cloudevents.core.formats.json import JSONFormat
@@ -12,6 +17,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from postoffice import Carry, Posted, Shouted, Stamped, Weigh, keep, kept, office, play
 
+import edalab
 from edalab import Event, Misuse, System, simulate
 
 BROKEN = ["crash post.commit.Posted #1", "lose post.commit.Posted #9"]
@@ -153,8 +159,42 @@ def test_a_failure_has_a_traceback_from_the_learners_code_on():
         raise ValueError("torn")
 
     failure = play(system, Posted()).failures[0]
-    assert 'raise ValueError("torn")' in failure.traceback and "edalab/sim" not in failure.traceback
+    assert 'raise ValueError("torn")' in failure.traceback
     assert repr(failure) == "<post.stamp raised ValueError: torn on Posted client-1, attempt 1>"
+
+
+TORN = """
+from edalab import Event, System, simulate
+
+class Posted(Event): pass
+
+system = System("town")
+
+@system.service("post").on(Posted)
+def stamp(event):
+    raise ValueError("torn")
+
+async def one(ctx):
+    await ctx.publish(Posted())
+
+print(simulate(system, one).failures[0].traceback)
+"""
+
+
+def test_a_traceback_has_no_file_of_the_package_and_every_file_of_the_learners(tmp_path):
+    """Wherever both lie: here side by side, in folders of one name and then some."""
+    course = tmp_path / "edalab"
+    shutil.copytree(Path(edalab.__file__).parent, course / "edalab")
+    script = course / "edalab für Ada" / "edalab" / "shop.py"
+    script.parent.mkdir(parents=True)
+    script.write_text(TORN, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(course)}
+    said = subprocess.run(
+        [sys.executable, script], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    assert [line for line in said.splitlines() if line.startswith("  File ")] == [
+        f'  File "{script}", line 10, in stamp'
+    ]
 
 
 def batch(run) -> list[CloudEvent]:

@@ -1,6 +1,7 @@
 """The ways to set up and start the course are what the README says they are."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -19,10 +20,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 NEEDED = [
     Requirement(line)
-    for line in [
-        *PROJECT["project"]["dependencies"],
-        *PROJECT["project"]["optional-dependencies"]["test"],
-    ]
+    for lines in (
+        PROJECT["project"]["dependencies"],
+        *PROJECT["project"]["optional-dependencies"].values(),
+    )
+    for line in lines
+    if not line.startswith("edalab[")
 ]
 PINS = {
     canonicalize_name(pin.name): pin
@@ -77,6 +80,36 @@ def test_the_workflow_runs_on_every_supported_system_and_python(workflow_python)
     matrix = workflow["jobs"]["pinned"]["strategy"]["matrix"]
     assert workflow_python in matrix["python"]
     assert {system.split("-")[0] for system in matrix["os"]} == {"ubuntu", "macos", "windows"}
+
+
+SKIPPED = """
+import pytest
+pytest.importorskip("json")
+
+@pytest.mark.parametrize("nothing", [])
+def test_an_empty_set(nothing): pass
+
+@pytest.mark.skipif(True, reason="no timer counts the processor's time here")
+def test_what_cannot_run(): pass
+
+def test_what_was_not_installed(): pytest.importorskip("what_nobody_installs")
+"""
+
+
+@pytest.mark.parametrize(
+    ("nothing_skipped", "counts"),
+    [("1", "1 failed, 1 skipped, 2 errors"), ("", "4 skipped")],
+)
+def test_in_ci_a_test_that_could_run_is_not_skipped(tmp_path, nothing_skipped, counts):
+    (tmp_path / "test_some.py").write_text(SKIPPED, encoding="utf-8")
+    missing = 'import pytest; pytest.importorskip("what_nobody_installs")'
+    (tmp_path / "test_whole_file.py").write_text(missing, encoding="utf-8")
+    places = {"PYTHONPATH": str(ROOT), "EDALAB_NOTHING_SKIPPED": nothing_skipped}
+    command = [sys.executable, *"-m pytest -q -p conftest --continue-on-collection-errors".split()]
+    said = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | places, capture_output=True, encoding="utf-8"
+    ).stdout
+    assert said.splitlines()[-1].startswith(counts), said
 
 
 # How `jupyter lab` opens the course.

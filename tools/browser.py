@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from .home import own_home
+
 ROOT = Path(__file__).resolve().parent.parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = [
@@ -83,33 +85,23 @@ class Lab:
 @contextmanager
 def jupyterlab() -> Iterator[Lab]:
     """JupyterLab as `jupyter lab` starts it in the course's folder, but for the port and the browser it would open."""
-    own = {
-        "JUPYTER_CONFIG_DIR": "config",
-        "JUPYTER_DATA_DIR": "data",
-        "JUPYTER_RUNTIME_DIR": "runtime",
-        "JUPYTERLAB_SETTINGS_DIR": "settings",
-        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
-        "IPYTHONDIR": "ipython",
-    }
     with TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         home, folder = Path(scratch, "jupyter"), Path(scratch, "course")
         for name in ("notebooks", "data"):
             shutil.copytree(
                 ROOT / name, folder / name, ignore=shutil.ignore_patterns(".ipynb_checkpoints")
             )
-        for name in own.values():
-            (home / name).mkdir(parents=True)
-        environment = os.environ | {name: str(home / place) for name, place in own.items()}
+        environment = os.environ | own_home(home)
         environment.pop("JUPYTER_TOKEN", None)
         environment.pop("EDALAB_PROGRESS", None)  # kept as a learner's is, beside the copies
         log = home / "lab.log"
-        with log.open("w") as written:
+        with log.open("wb") as written:
             command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--port=0"]
             server = subprocess.Popen(
                 command, cwd=folder, env=environment, stdout=written, stderr=subprocess.STDOUT
             )
         try:
-            info = _wait_for(home / "runtime", server, log)
+            info = _wait_for(Path(environment["JUPYTER_RUNTIME_DIR"]), server, log)
             yield Lab(info["url"], info["token"], folder)
         finally:
             server.terminate()

@@ -16,12 +16,16 @@ import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+from tools.home import own_home  # noqa: E402
+
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -125,8 +129,10 @@ def main(arguments=None) -> int:
 
     failed = False
     paths = options.notebooks or notebooks()
-    with ThreadPoolExecutor(os.cpu_count()) as kernels:  # a kernel is a process of its own
-        fresh_ones = kernels.map(_fresh, paths)
+    with TemporaryDirectory(ignore_cleanup_errors=True) as home:
+        os.environ |= own_home(home)
+        with ThreadPoolExecutor(os.cpu_count()) as kernels:  # a kernel is a process of its own
+            fresh_ones = list(kernels.map(_fresh, paths))
     for path, fresh in zip(paths, fresh_ones):
         before = path.read_text(encoding="utf-8")
         stored = nbformat.reads(before, as_version=4)

@@ -2,8 +2,19 @@
 
 from .check import Result, check
 from .classroom import classroom, hand_in
+from .data import data_file
 from .learner import enrol
 from .predict import Prediction, predict
 from .progress import progress
 
-__all__ = ["Prediction", "Result", "check", "classroom", "enrol", "hand_in", "predict", "progress"]
+__all__ = [
+    "Prediction",
+    "Result",
+    "check",
+    "classroom",
+    "data_file",
+    "enrol",
+    "hand_in",
+    "predict",
+    "progress",
+]

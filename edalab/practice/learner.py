@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 from zlib import crc32
@@ -80,13 +81,14 @@ def kept() -> dict[str, Any]:
     path = _path()
     if path is None:
         return _unkept or _unkept.update(Kept().model_dump()) or _unkept
-    if not path.exists():
-        return Kept().model_dump()
     try:
         return Kept.model_validate_json(path.read_text(encoding="utf-8-sig")).model_dump()
-    except ValueError:
-        path.replace(path.with_suffix(".damaged.json"))
-        return Kept().model_dump()
+    except (ValueError, PermissionError):
+        with suppress(OSError):  # where nothing may be written: `_write` says so
+            path.replace(path.with_suffix(".damaged.json"))
+    except OSError:
+        pass  # there is none yet
+    return Kept().model_dump()
 
 
 def _path() -> Path | None:

@@ -1,5 +1,6 @@
 """A step is one thing that happened: where, when, to which message, and what struck it."""
 
+import os
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import NamedTuple
 from ..errors import shortened
 from ..model import Envelope
 
-_OURS = str(Path(__file__).parents[1])
+_OURS = os.path.join(Path(__file__).parents[1], "")  # no folder beside it whose name begins so
 WIDTH = 9  # values of a step in a record: those of `Step`, service and replica being one
 
 
