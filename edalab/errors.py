@@ -1,9 +1,12 @@
 """Every error a learner can meet: each names the thing, lists what exists and says what to do."""
 
+import os
 import re
 import sqlite3
 from collections.abc import Iterable
 from difflib import get_close_matches
+from sysconfig import get_path
+from types import CodeType
 
 
 def shown(thing: object, most: int = 80) -> str:
@@ -26,6 +29,35 @@ def without_addresses(text: str) -> str:
     return re.sub(r" at 0x[0-9A-Fa-f]+", "", text) if " at 0x" in text else text
 
 
+_OURS = os.path.join(os.path.dirname(__file__), "")
+_LIBRARIES = tuple({os.path.join(get_path(name), "") for name in ("stdlib", "platstdlib")})
+
+
+def is_of_a_library(path: str) -> bool:
+    """Whether a file with code is ours, Python's or a library's, and not the learner's."""
+    return (
+        path.startswith((_OURS, "<frozen", *_LIBRARIES))
+        or "site-packages" in path
+        or "dist-packages" in path
+    )
+
+
+def line_raised(error: BaseException) -> str:
+    """The last line of the learner's on the way to an exception; "" where there is none."""
+    found, trace = "", error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if not is_of_a_library(code.co_filename) and code.co_name[0] != "<":
+            found = line_of(code, trace.tb_lineno)
+        trace = trace.tb_next
+    return found
+
+
+def line_of(code: CodeType, line: int) -> str:
+    """A line of the learner's code, counted from the first of its function."""
+    return f"line {line - code.co_firstlineno + 1} of {code.co_name}"
+
+
 def listed(names: Iterable[object], most: int = 12) -> str:
     """The first of some names, and how many more there are."""
     names = [str(name) for name in names]
@@ -33,9 +65,25 @@ def listed(names: Iterable[object], most: int = 12) -> str:
     return (", ".join(names[:most]) or "none") + more
 
 
+def choices(name: object, known: Iterable[str]) -> str:
+    """The names that exist, of many the near ones first, and the nearest to one that does not."""
+    known = list(known)
+    near = get_close_matches(str(name)[:200], known, n=3)
+    if len(known) > 12:
+        known = near + [other for other in known if other not in near]
+    return listed(known) + (f". Did you mean {near[0]!r}?" if near else "")
+
+
 def counted(n: int, one: str, many: str | None = None) -> str:
     """ "1 message", "2 messages"."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+class Text(str):
+    """Text of several lines that a notebook shows as it is, without quotes."""
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 class Misuse(Exception):
@@ -43,22 +91,35 @@ class Misuse(Exception):
 
     run = None
 
+    def __reduce__(self) -> tuple:
+        """What comes back of a worker process: the sentence, and no run, which stays where it was played."""
+        return _again, (type(self), str(self))
+
+
+def _again(kind: type[Misuse], sentence: str) -> Misuse:
+    again = kind.__new__(kind)
+    again.args = (sentence,)
+    return again
+
 
 class Unknown(Misuse, LookupError):
     """A name that does not exist: the message lists those that do, of many the near ones first."""
 
     def __init__(self, kind: str, name: object, known: Iterable[str], where: str = ""):
-        known = list(known)
-        near = get_close_matches(str(name)[:200], known, n=3)
-        if len(known) > 12:
-            known = near + [other for other in known if other not in near]
         plural = kind[:-1] + "ies" if kind.endswith("y") else kind + "s"
-        hint = f". Did you mean {near[0]!r}?" if near else ""
-        super().__init__(f"no {kind} {shown(name)}{where}; {plural}{where}: {listed(known)}{hint}")
+        super().__init__(f"no {kind} {shown(name)}{where}; {plural}{where}: {choices(name, known)}")
+
+
+class InvalidMessage(ValueError):
+    """Data that a message class does not take; pydantic's own error is the `__cause__`. In a handler it is a failure."""
 
 
 class Endless(Misuse):
     """The run would not have ended: a budget stopped it, and the message names what kept going."""
+
+
+class Hung(Endless):
+    """A call of the learner's code went on and on, without an await: it was stopped, and the message names the line."""
 
 
 class Unanswered(TimeoutError):

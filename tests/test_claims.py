@@ -409,7 +409,10 @@ async def later(run):
         (lambda: Claim("x")("charges"), "not by 'charges'"),
         (lambda: Claim("x").check(play()), "decides nothing yet"),
         (lambda: charged_once(play()), "write run.check"),
-        (lambda: play().check(yields), "run.check takes a claim, and yields is none; write @Claim"),
+        (
+            lambda: play().check(yields),
+            "run.check takes a claim, and a function (yields) is none; write @Claim",
+        ),
         (
             lambda: play().check("charged_once"),
             "run.check takes a claim, and 'charged_once' is none",

@@ -162,10 +162,14 @@ def test_a_claim_that_tested_nothing_is_not_exercised():
     "arguments, words",
     [
         ({"claims": []}, "at least one claim"),
-        ({"claims": [lambda run: None]}, "make one with @Claim"),
+        ({"claims": [lambda run: None]}, "and a function .* is none; write @Claim"),
+        ({"claims": two_orders}, r"and a function \(two_orders\) is none; write @Claim"),
+        ({"claims": None}, "and None is none"),
         ({"claims": [charged], "faults": -1}, "faults="),
         ({"claims": [charged], "budget": 0}, "budget="),
         ({"claims": [charged], "seeds": []}, "at least one seed"),
+        ({"claims": [charged], "seeds": 3}, "at least one seed, .* not 3"),
+        ({"claims": [charged], "executor": 2}, "executor of concurrent.futures, .* not 2"),
     ],
 )
 def test_bad_arguments_are_told(arguments, words):

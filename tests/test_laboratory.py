@@ -174,7 +174,7 @@ def test_where_no_run_was_ever_played_there_is_no_picture():
         raise ValueError("not written yet")
 
     lab = Laboratory(unfinished, three_orders)
-    assert lab.error == "ValueError: not written yet"
+    assert lab.error == "ValueError: not written yet (line 2 of unfinished)"
     with pytest.raises(
         Misuse, match="no run was played that could be shown: ValueError: not written yet"
     ):
@@ -475,7 +475,7 @@ def test_a_system_that_cannot_be_made_is_told():
     [
         (dict(system=42), "a system, or a function that makes one from knobs, not 42"),
         (dict(workload="orders"), "takes a workload"),
-        (dict(claims=[shop]), "takes claims, and shop is none"),
+        (dict(claims=[shop]), "a list of claims, and a function .shop. is none"),
         (dict(knobs={"dedupe": ["none"]}), "'dedupe'; .*dedup, replicas. Did you mean 'dedup'"),
         (dict(knobs={"dedup": "none"}), "takes a list of values or"),
         (dict(knobs={"dedup": []}), "takes a list of values or"),

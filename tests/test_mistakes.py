@@ -3,21 +3,30 @@ what to do, and what was computed before it is kept."""
 
 import asyncio
 import datetime
+import itertools
+import json
 import os
+import pickle
 import random
+import re
+import signal
 import sqlite3
 import sys
+import threading
 import time
 import uuid
 import warnings
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from pydantic import ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 import edalab
 from edalab import (
+    Claim,
     Command,
     Event,
     Fault,
@@ -28,10 +37,12 @@ from edalab import (
     System,
     Unanswered,
     cut,
+    explore,
     pause,
     simulate,
+    stuck,
 )
-from edalab.errors import Endless, Unknown
+from edalab.errors import Endless, Hung, InvalidMessage, Unknown
 from edalab.view import timeline
 
 OURS = os.path.join(Path(edalab.__file__).parent, "")  # in the path of each file of the package
@@ -172,20 +183,78 @@ def test_an_item_added_to_an_events_list_is_seen_by_no_other_reader():
     )
 
 
+class Sold(Event):
+    order: OrderPlaced | None = None
+    weight: int | str = 1
+    size: int = Field(1, lt=5)
+    colour: Literal["red", "green", "blue"] = "red"
+
+    @field_validator("colour")
+    @classmethod
+    def in_stock(cls, colour):
+        if colour == "blue":
+            raise ValueError("we are out of blue")
+        return colour
+
+
 @pytest.mark.parametrize(
-    ("fields", "words"),
+    ("make", "sentence"),
     [
-        ({"order_id": 3}, ["OrderPlaced", "order_id", "valid string"]),
-        ({"order_id": "o1", "total": "much"}, ["OrderPlaced", "total", "valid number"]),
-        ({}, ["OrderPlaced", "order_id", "Field required"]),
-        ({"order_id": "o1", "totl": 3}, ["OrderPlaced", "totl", "not permitted"]),
+        (
+            lambda: OrderPlaced(orderid="o1"),
+            "OrderPlaced has no field 'orderid'; fields: order_id, total. Did you mean 'order_id'?",
+        ),
+        (
+            lambda: OrderPlaced(order_id="o1", colour=3),
+            "OrderPlaced has no field 'colour'; fields: order_id, total",
+        ),
+        (lambda: OrderPlaced(), "OrderPlaced needs order_id"),
+        (lambda: OrderPlaced(order_id=3), "OrderPlaced.order_id should be a valid string, not 3"),
+        (
+            lambda: OrderPlaced(order_id="o1", total="much"),
+            "OrderPlaced.total should be a valid number, not 'much'",
+        ),
+        (lambda: Charge(id=3), "Charge has no field 'id'; fields: order_id; Charge needs order_id"),
+        (lambda: Stock(sku=None), "Stock.sku should be a valid string, not None"),
+        (
+            lambda: Sold(weight=[1]),
+            "Sold.weight should be a valid integer or a valid string, not [1]",
+        ),
+        (lambda: Sold(size=5), "Sold.size should be less than 5, not 5"),
+        (lambda: Sold(colour="x"), "Sold.colour should be 'red', 'green' or 'blue', not 'x'"),
+        (lambda: Sold(colour="blue"), "Sold.colour: we are out of blue"),
+        (
+            lambda: Sold(order={"id": 1}),
+            "Sold.order has no field 'id'; Sold.order needs order_id",
+        ),
+        (
+            lambda: Charged(order_id="1", items=["a", 2]),
+            "Charged.items.1 should be a valid string, not 2",
+        ),
+        (
+            lambda: PLACED.model_copy(update={"totl": 3}),
+            "OrderPlaced has no field 'totl'; fields: order_id, total. Did you mean 'total'?",
+        ),
+        (lambda: OrderPlaced.model_validate({}), "OrderPlaced needs order_id"),
+        (lambda: OrderPlaced.model_validate_json("{}"), "OrderPlaced needs order_id"),
     ],
-    ids=["a number for a text", "a text for a number", "a missing field", "an unknown field"],
 )
-def test_wrong_fields_are_refused_in_pydantics_words(fields, words):
-    with pytest.raises(ValidationError) as caught:
-        OrderPlaced(**fields)
-    assert all(word in str(caught.value) for word in words)
+def test_wrong_fields_are_refused_in_a_sentence_with_pydantics_error_behind_it(make, sentence):
+    mistake = refused(make, error=InvalidMessage)
+    assert str(mistake) == sentence and isinstance(mistake.__cause__, ValidationError)
+
+
+def test_an_event_is_copied_with_another_value():
+    assert PLACED.model_copy(update={"total": 2}) == OrderPlaced(order_id="o1", total=2.0)
+    assert PLACED.model_copy() == PLACED.model_copy(deep=True) == PLACED
+
+
+def test_wrong_fields_in_a_handler_are_a_failure_of_that_handler_and_do_not_end_the_run():
+    def charge(event):
+        return Charged(orderid=event.order_id)
+
+    run = failed(charge, "Charged has no field 'orderid'", "Did you mean", error=InvalidMessage)
+    assert [s.step for s in run.journal].count("retry") == 2
 
 
 def test_fields_are_given_by_name():
@@ -199,7 +268,8 @@ def test_a_field_that_a_message_does_not_have_is_told_with_those_it_has():
     def charge(event):
         return Charged(order_id=event.orderid)
 
-    failed(charge, "OrderPlaced has no 'orderid'; fields: order_id, total", error=AttributeError)
+    words = "OrderPlaced has no 'orderid'; fields: order_id, total. Did you mean 'order_id'?"
+    failed(charge, words, error=AttributeError)
 
 
 @pytest.mark.parametrize(
@@ -906,7 +976,59 @@ def test_a_workload_that_raises_keeps_what_was_done():
         raise KeyError("o2")
 
     run = failed(None, "o2", error=KeyError, workload=work)
-    assert run.journal[0].step == "publish" and "client.work raised KeyError" in repr(run)
+    assert run.journal[0].step == "publish"
+    assert "the workload work raised KeyError (line 3 of work): 'o2'" in repr(run)
+
+
+def test_a_name_that_nobody_knows_is_told_with_its_line_in_every_place():
+    async def charge(event, ctx):
+        await ctx.sleep(0.1)
+        return chargd(event)  # noqa: F821
+
+    def in_a_helper(event):
+        return json.loads(event.order_id)
+
+    async def work(ctx):
+        await ctx.publish(PLACED)
+        await ctx.publish(ordr)  # noqa: F821
+
+    run = play(charge, work)
+    said = "payments.charge raised NameError 3 times (line 3 of charge)"
+    ended = "the workload work raised NameError (line 3 of work): name 'ordr' is not defined"
+    assert f"{ended}, {said} (see run.failures[0].traceback)" in repr(run)
+    assert [f.line for f in run.failures] == ["line 3 of work"] + ["line 3 of charge"] * 3
+    for failure, code in zip(run.failures, ["publish(ordr)", "chargd(event)"]):
+        assert code in failure.traceback
+    details = {s.step: s.detail for s in run.journal if s.detail}
+    assert details["retry"].startswith(
+        "NameError (line 3 of charge): name 'chargd' is not defined;"
+    )
+    svg = timeline(run).svg()
+    words = "NameError (line 3 of charge): name 'chargd' is not defined"
+    assert "NameError (line 3 of work): name" in svg and words in svg
+    assert play(in_a_helper).failures[0].line == "line 2 of in_a_helper"
+
+
+def test_the_digest_does_not_know_the_line():
+    def charge(event):
+        raise ValueError
+
+    def charge_later(event):
+        assert event
+        raise ValueError
+
+    charge_later.__name__ = "charge"
+    assert play(charge).digest == play(charge_later).digest
+
+
+def test_what_the_world_does_to_a_handler_needs_no_line():
+    async def charge(event, ctx):
+        await ctx.publish(Charged(order_id="o1"))
+
+    faults = ["fail payments.publish.Charged", "fail payments.handle.OrderPlaced #2"]
+    run = play(charge, faults=faults)
+    assert [f.name for f in run.failures] == ["PublishFailed", "HandlerFailed"]
+    assert "traceback" not in repr(run)
 
 
 @pytest.mark.parametrize(
@@ -1683,6 +1805,194 @@ def test_a_larger_budget_lets_a_long_workload_through():
     assert len(play(workload=work).journal) == 101_000
 
 
+# -- code that goes on and on without an await
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """The limit is short, for a test."""
+    monkeypatch.setattr(stuck, "SECONDS", 0.2)
+    monkeypatch.setattr(stuck, "LOOK", 0.1)
+
+
+def _impatient():
+    stuck.SECONDS, stuck.LOOK = 0.2, 0.1
+
+
+def spins(event):
+    while True:
+        pass
+
+
+async def spins_at_last(event, ctx):
+    await ctx.sleep(1)
+    for _ in "once":
+        while ctx.now:
+            bare(event)
+            bare(event)
+
+
+def spins_and_swallows(event):
+    while True:
+        try:
+            bare(event)
+        except:  # noqa: E722
+            pass
+
+
+def spins_and_raises_another(event):
+    try:
+        spins(event)
+    except BaseException:
+        raise ValueError("another") from None
+
+
+def spins_at_its_end(event):
+    try:
+        raise ValueError
+    finally:
+        for _ in itertools.count():
+            bare(event)
+
+
+def spins_in_an_expression(event):
+    return any(n < 0 for n in itertools.count())
+
+
+def spins_in_one_line(event):
+    for _ in "once":
+        re.match("(a+)+$", "a" * 60 + "b")
+
+
+async def a_workload_that_spins(ctx):
+    while True:
+        bare(ctx)
+
+
+def in_the_main_thread(function):
+    return function()
+
+
+def in_another_thread(function):
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(function).result()
+
+
+@pytest.mark.skipif(sys.platform == "emscripten", reason="neither signals nor threads")
+@pytest.mark.parametrize("where", [in_the_main_thread, in_another_thread])
+@pytest.mark.parametrize(
+    ("handler", "line"),
+    [
+        (spins, "payments.spins goes on and on without an await: line 2 of spins, for over 0.2 s"),
+        (spins_at_last, "line 4 of spins_at_last,"),
+        (spins_and_swallows, "line 2 of spins_and_swallows,"),
+        (spins_and_raises_another, "line 2 of spins,"),
+        (spins_at_its_end, "line 5 of spins_at_its_end,"),
+        (spins_in_an_expression, "line 2 of spins_in_an_expression,"),
+        (spins_in_one_line, "line 3 of spins_in_one_line,"),
+        (None, "the workload goes on and on without an await: line 2 of a_workload_that_spins,"),
+    ],
+)
+def test_code_that_goes_on_and_on_is_stopped_with_its_line(impatient, where, handler, line):
+    if handler is spins_in_one_line and where is in_another_thread:
+        pytest.skip("one line in C is stopped by a signal only, and those go to the main thread")
+    workload = orders if handler else a_workload_that_spins
+    steps = ["publish", "deliver", "handle"] if handler else []
+    where(
+        lambda: refused_in_a_run(
+            handler,
+            "this run does not end",
+            line,
+            "let its loop end",
+            error=Hung,
+            workload=workload,
+            steps=steps,
+        )
+    )
+
+
+def test_a_tick_that_goes_on_and_on_is_stopped(impatient):
+    shop = make_shop()
+
+    @shop.services["stock"].every(1)
+    def look():
+        while True:
+            pass
+
+    refused(lambda: simulate(shop, orders), "stock.look goes on and on", "of look", error=Hung)
+
+
+def test_a_claim_that_goes_on_and_on_is_stopped(impatient):
+    @Claim("each order is charged once")
+    def charged_once(run):
+        while True:
+            yield from run.rows("stock", "select 1 where false")
+
+    run = play(bare)
+    words = "'each order is charged once' cannot be checked: charged_once goes on and on: line 3 of"
+    for judge in (run.check, lambda claim: explore(run.system, orders, [claim])):
+        refused(lambda: judge(charged_once), words, "for over 1.2 s", error=Hung)
+
+
+def spins_the_second_time(event, ctx):
+    while ctx.message.attempt > 1:
+        pass
+
+
+@pytest.mark.parametrize("workers", [None, ThreadPoolExecutor, ProcessPoolExecutor])
+def test_an_exploration_ends_at_the_first_run_that_goes_on_and_on(impatient, workers):
+    shop = make_shop()
+    shop.services["payments"].on(OrderPlaced)(spins_the_second_time)
+    told = Claim("told")(lambda run: [])
+    pool = nullcontext() if workers is None else workers(1, initializer=_impatient)
+    with pool as executor:
+        mistake = refused(
+            lambda: explore(shop, orders, [told], executor=executor),
+            "payments.spins_the_second_time goes on and on",
+            "line 2 of spins_the_second_time",
+            "(under faults=['duplicate payments.deliver.OrderPlaced #1'])",
+            error=Hung,
+        )
+    assert len(mistake.result.schedules) >= 1
+
+
+def test_a_long_run_of_short_calls_is_not_stopped(impatient):
+    def works(event):
+        assert sum(n for n in range(100_000))
+
+    async def work(ctx):
+        for _ in range(200):
+            await ctx.publish(PLACED)
+
+    began = time.process_time()
+    assert len(play(works, work).journal) == 800
+    assert time.process_time() - began > 2 * stuck.SECONDS
+
+
+def test_who_interrupts_a_loop_finds_the_run_so_far():
+    threading.Timer(0.3, lambda: signal.raise_signal(signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        play(spins)
+    assert [s.step for s in caught.value.run.journal] == ["publish", "deliver", "handle"]
+
+
+def test_notes_without_end_and_without_an_await_do_not_fill_the_memory():
+    def charge(event, ctx):
+        while True:
+            ctx.note("still here")
+
+    mistake = refused(
+        lambda: play(charge), "payments.charge goes on and on with one OrderPlaced", error=Endless
+    )
+    assert len(mistake.run.journal) < 30_000
+
+
+def test_an_error_comes_back_of_a_worker_process_as_it_was():
+    for error in (Unknown("service", "payment", ["payments"]), Endless("on and on"), Misuse("x")):
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), str(again), again.run) == (type(error), str(error), None)
+
+
 # -- cells run again
 
 
@@ -1702,26 +2012,70 @@ def test_a_handler_declared_again_is_replaced():
     kept.at(1)  # plays the system as it was: another one would be told
 
 
-def test_a_message_class_declared_again_still_reaches_its_handlers():
+def declared_again(cls, **fields):
+    """A class of this name, as a cell that is run again declares it."""
+    body = {"__annotations__": fields, "__module__": __name__}
+    return type(Event)(cls.__name__, cls.__bases__, body, topic=cls.__declared__.topic)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_message_class_declared_again_reaches_its_handlers_and_other_fields_are_told(same):
     shop = make_shop()
     shop.services["payments"].on(OrderPlaced)(bare)
-    again = type(Event)(
-        "OrderPlaced",
-        (Event,),
-        {"__annotations__": {"order_id": str}, "__module__": __name__},
-        topic="orders",
-        key="order_id",
+    anew = declared_again(
+        OrderPlaced, order_id=str, **({"total": float} if same else {"pay": int | None})
     )
 
     async def work(ctx):
-        await ctx.publish(again(order_id="o1"))
+        for _ in range(2):
+            await ctx.publish(anew(order_id="o1", **({"total": 1} if same else {"pay": 1})))
 
-    assert [s.step for s in simulate(shop, work).journal] == [
-        "publish",
-        "deliver",
-        "handle",
-        "commit",
-    ]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run = simulate(shop, work)
+    assert [s.step for s in run.journal].count("commit") == 2
+    said = [str(warning.message) for warning in caught]
+    assert (
+        said == []
+        if same
+        else said
+        == [
+            "the class OrderPlaced was declared again: payments.bare was declared for one with the fields "
+            "order_id: str, total: float, and gets one with order_id: str, pay: int | None; "
+            "run the cell of payments.bare again, and those that make one"
+        ]
+    )
+    assert same or caught[0].filename == __file__
+
+    shop.services["payments"].on(anew)(bare)  # what the warning says to do
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        simulate(shop, work)
+
+
+def test_a_query_class_declared_again_with_other_fields_is_told():
+    shop = make_shop()
+    shop.services["stock"].answers(Stock)(bare)
+    anew = declared_again(Stock, article=str)
+
+    async def work(ctx):
+        await ctx.ask(anew(article="a"))
+
+    with pytest.warns(UserWarning, match="Stock was declared again: stock.bare"):
+        simulate(shop, work)
+
+
+def test_a_service_is_looked_up_by_its_name_and_declared_anew_by_a_keyword():
+    shop = make_shop()
+    mail = shop.service("mail", replicas=3, schema="create table sent (id text)")
+    mail.on(OrderPlaced)(bare)
+    revision = shop.revision
+    assert shop.service("mail") is mail and shop.revision == revision
+    assert (mail.replicas, mail.schema) == (3, "create table sent (id text)")
+    assert shop.service("mail", replicas=2) is mail
+    assert (mail.replicas, mail.schema) == (2, "") and mail.handlers
+    assert shop.service("mail", schema="create table sent (id text)").replicas == 1
+    assert (shop.service("new").replicas, shop.services["new"].schema) == (1, "")
 
 
 def test_a_service_and_a_topic_declared_again_are_changed_and_keep_their_handlers():

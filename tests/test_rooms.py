@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "edalab"
 # From the ground up; rooms on one floor do not know each other.
 FLOORS = [
     {"errors"},
-    {"text"},
+    {"text", "stuck"},
     {"model"},
     {"sim", "store"},
     {"trace"},
@@ -26,7 +26,7 @@ FLOOR["__init__"] = FLOOR["claims"] + 0.5
 FLOOR["doctor"] = FLOOR["errors"]  # it needs nothing, for it finds out what is missing
 FLOOR["__main__"] = len(FLOORS)
 # What is read in an evening: one message from `publish` to the verdict and to the picture.
-CORE_ROOMS = {"errors", "text", "model", "sim"}
+CORE_ROOMS = {"errors", "text", "stuck", "model", "sim"}
 CORE_FILES = {
     *("__init__", "trace.__init__", "trace.spans", "trace.identity"),
     *(

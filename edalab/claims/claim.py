@@ -2,14 +2,15 @@
 `not exercised`: a claim never holds for want of trying."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import Misuse, shown
+from ..errors import Hung, Misuse, shown
 from ..model import Envelope, Message
 from ..sim.run import Run
 from ..sim.steps import Step
+from ..stuck import watched
 from .observed_run import Reading
 
 SIGNS = {"holds": "✓", "broken": "✗", "not exercised": "–"}
@@ -90,9 +91,13 @@ class Claim:
 
     def _ask(self, reading: Reading, run: Run) -> Any:
         try:
-            returned = self.function(reading)
-            if isinstance(returned, Iterator):
-                returned = list(returned)  # what a generator raises, it raises here
+            with watched(f"the claim {self.sentence!r} cannot be checked: {self.name}", patience=6):
+                returned = self.function(reading)
+                if isinstance(returned, Iterator):
+                    returned = list(returned)  # what a generator raises, it raises here
+        except Hung as hung:
+            hung.run = run
+            raise
         except Exception as error:
             said = _one_line(f"{self.name} raised {type(error).__name__}: {error}") + reading.known(
                 error
@@ -138,6 +143,17 @@ class Claim:
             if self.name != self.sentence
             else f"<Claim {self.sentence}>"
         )
+
+
+def claims_of(given: Any, taker: str) -> list[Claim]:
+    """One claim or several, as a list. Raises Misuse for what is none."""
+    several = isinstance(given, Iterable) and not isinstance(given, str | Message)
+    claims = list(given) if several else [given]
+    for claim in claims:
+        if not isinstance(claim, Claim):
+            what = f"{taker} takes claims=[...], a list of claims, and {shown(claim)} is none"
+            raise Misuse(f'{what}; write @Claim("each order is charged once") above its function')
+    return claims
 
 
 def _refuse_unfit(function: Any, sentence: str) -> None:

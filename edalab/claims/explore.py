@@ -5,16 +5,16 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from functools import partial
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ..errors import Endless, Misuse
+from ..errors import Endless, Hung, Misuse, shown
 from ..model import System
 from ..sim import Fault, possible, quiet
 from ..sim.run import Run
 from ..sim.simulate import check_system_and_workload
 from ..sim.simulate import play as play_run
 from ..sim.steps import Step
-from .claim import Claim
+from .claim import Claim, claims_of
 
 _CHUNK = 64  # schedules handed to an executor at once
 
@@ -74,6 +74,8 @@ class Exploration:
 
     def run(self, schedule: Schedule) -> Run:
         """The run of a schedule, played again."""
+        if not isinstance(schedule, Schedule):
+            raise Misuse(f".run takes one of the .schedules, not {shown(schedule)}")
         return _recorded(self.system, self.workload, schedule.seed, schedule.faults)[0]
 
     def outcome(self, claim: Claim | str) -> str:
@@ -122,9 +124,8 @@ class Exploration:
             if claim in (known, known.sentence, known.name):
                 return number
         listed = "; ".join(known.sentence for known in self.claims)
-        raise Misuse(
-            f"the claim {getattr(claim, 'sentence', claim)!r} was not explored; claims: {listed}"
-        )
+        name = shown(getattr(claim, "sentence", claim))
+        raise Misuse(f"the claim {name} was not explored; claims: {listed}")
 
     def __repr__(self) -> str:
         said = []
@@ -163,9 +164,9 @@ def explore(
     `concurrent.futures` (the result is the same), `progress` shows a bar. Interrupting it keeps what was found. What
     handlers print is not shown; `result.run(schedule)` prints what that run does. Raises Misuse where two equal runs
     differ."""
-    claims = [claims] if isinstance(claims, Claim) else list(claims)
-    seeds = tuple(seeds)
-    _check(claims, faults, seeds, budget)
+    claims = claims_of(claims, "explore")
+    seeds = tuple(seeds) if isinstance(seeds, Iterable) else seeds
+    _check(claims, faults, seeds, budget, executor)
     check_system_and_workload(system, workload)
     result = Exploration(system.frozen(), workload, claims, faults, seeds)
     play = partial(_play, result.system, workload, claims)
@@ -208,6 +209,8 @@ def _recorded(
     """A run, and why it did not end, if it did not."""
     try:
         return play_run(system, workload, seed, list(faults), keeps_changes=keeps_changes), ""
+    except Hung:  # not tried once more under each fault: every time takes as long
+        raise
     except Endless as endless:
         return endless.run, str(endless)
 
@@ -289,16 +292,20 @@ def _bar(played: Iterator[_Played], total: int, progress: bool) -> Iterable[_Pla
     return tqdm(played, total=total, unit=" schedules")
 
 
-def _check(claims: list, faults: int, seeds: tuple, budget: int | None) -> None:
-    if not claims or not all(isinstance(claim, Claim) for claim in claims):
-        raise Misuse(
-            'explore takes claims=[...], a list of at least one claim; make one with @Claim("each order is charged once")'
-        )
+def _check(claims: list, faults: int, seeds: Any, budget: int | None, executor: Any) -> None:
+    if not claims:
+        what = "explore takes claims=[...], a list of at least one claim"
+        raise Misuse(f'{what}; make one with @Claim("each order is charged once")')
     if isinstance(faults, bool) or not isinstance(faults, int) or faults < 0:
-        raise Misuse(f"faults= says how many strike at once, a whole number from 0, not {faults!r}")
-    if not seeds:
-        raise Misuse("seeds= takes at least one seed, such as seeds=range(10)")
+        what = "faults= says how many strike at once, a whole number from 0"
+        raise Misuse(f"{what}, not {shown(faults)}")
+    if not isinstance(seeds, tuple) or not seeds:
+        what = "seeds= takes at least one seed, such as seeds=range(10)"
+        raise Misuse(f"{what}, not {shown(seeds)}")
     if budget is not None and (
         isinstance(budget, bool) or not isinstance(budget, int) or budget < 1
     ):
-        raise Misuse(f"budget= takes a whole number of schedules from 1, not {budget!r}")
+        raise Misuse(f"budget= takes a whole number of schedules from 1, not {shown(budget)}")
+    if executor is not None and not hasattr(executor, "submit"):
+        what = "executor= takes an executor of concurrent.futures, such as ProcessPoolExecutor()"
+        raise Misuse(f"{what}, not {shown(executor)}")

@@ -2,15 +2,15 @@
 
 import re
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
 from pydantic_core import to_json
 
-from ..errors import Misuse, shown
+from ..errors import InvalidMessage, Misuse, choices, shortened, shown
 from .wire import of_the_wire
 
 _CHANNEL = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
@@ -70,7 +70,10 @@ class Message(BaseModel):
             raise Misuse(
                 f"{type(self).__name__} takes its fields by name: {type(self).__name__}({names})"
             )
-        self.__pydantic_validator__.validate_python(data, self_instance=self)
+        try:
+            self.__pydantic_validator__.validate_python(data, self_instance=self)
+        except ValidationError as error:
+            raise _invalid(type(self), error) from error
 
     __init__.__pydantic_base_init__ = True  # pydantic may construct without calling it
 
@@ -139,6 +142,25 @@ class Message(BaseModel):
         )
         cls.__number__ = Message.__count__ = Message.__count__ + 1
 
+    @classmethod
+    def model_validate(cls, *data: Any, **options: Any) -> Self:
+        try:
+            return super().model_validate(*data, **options)
+        except ValidationError as error:
+            raise _invalid(cls, error) from error
+
+    @classmethod
+    def model_validate_json(cls, *data: Any, **options: Any) -> Self:
+        try:
+            return super().model_validate_json(*data, **options)
+        except ValidationError as error:
+            raise _invalid(cls, error) from error
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, with other values for some fields: they are checked, as those of any new message."""
+        copy = super().model_copy(deep=deep)
+        return type(self)(**{**dict(copy), **update}) if update else copy
+
     def __setattr__(self, name: str, value: Any) -> None:
         kind = next(kind for kind in (Event, Command, Query, Message) if isinstance(self, kind))
         what = {
@@ -155,7 +177,7 @@ class Message(BaseModel):
         except AttributeError:
             if name.startswith("_"):
                 raise
-            fields = ", ".join(type(self).model_fields) or "none"
+            fields = choices(name, type(self).model_fields)
             raise AttributeError(
                 f"{type(self).__name__} has no {name!r}; fields: {fields}"
             ) from None
@@ -179,6 +201,42 @@ class Command(Message):
 
 class Query(Message):
     """A question to one service. It changes nothing."""
+
+
+def _invalid(cls: type[Message], error: ValidationError) -> InvalidMessage:
+    """What is wrong with the data of a message, in a sentence."""
+    unknown, missing, wrong = [], [], {}
+    for one in error.errors(include_url=False, include_context=False):
+        path, kind = [cls.__name__, *map(str, one["loc"])], one["type"]
+        if kind in ("extra_forbidden", "missing"):
+            (missing if kind == "missing" else unknown).append((".".join(path[:-1]), path[-1]))
+        else:  # several about one value are those of the types that a field may have
+            wrong.setdefault((*path[:2], id(one["input"])), []).append((path, one))
+    said = [f"{where} has no field {name!r}" for where, name in unknown]
+    if unknown and unknown[0][0] == cls.__name__:
+        said[0] += f"; fields: {choices(unknown[0][1], cls.model_fields)}"
+    said += [
+        f"{where} needs {name}"
+        for where, name in missing
+        if not any(f"Did you mean {name!r}?" in text for text in said)
+    ]
+    for errors in wrong.values():
+        path, one = errors[0]
+        words = " or ".join(dict.fromkeys(_words(other["msg"]) for _, other in errors))
+        words = words.replace(" or should be ", " or ")
+        where = ".".join(path[:2] if len(errors) > 1 else path)
+        value = f", not {shown(one['input'])}"
+        if words.startswith("should "):
+            said.append(f"{where} {words}{value}")
+        else:
+            said.append(words if words.startswith(where) else f"{where}: {words}")
+    return InvalidMessage(shortened("; ".join(said), 400))
+
+
+def _words(message: str) -> str:
+    """What pydantic says of a value, to go on behind the name of its field."""
+    message = re.sub("^(Value error|Assertion failed), |, (unable|input) .*", "", message)
+    return re.sub(r"^[A-Z][\w ]*? (?=should )", "", message)
 
 
 def on_the_wire(message: Message) -> Message:
@@ -210,6 +268,17 @@ def declared_in(module: str) -> Iterator[None]:
 
 _meant = ""
 _PACKAGE = __name__.partition(".")[0]
+
+
+def fields_of(cls: type[Message]) -> tuple[str, ...]:
+    """The fields of a message class with their types, as they are written."""
+    types = {name: info.annotation for name, info in cls.model_fields.items()}
+    plain = {
+        name: isinstance(kind, type) and not typing.get_args(kind) for name, kind in types.items()
+    }
+    return tuple(
+        f"{name}: {kind.__name__ if plain[name] else kind}" for name, kind in types.items()
+    )
 
 
 def message_types() -> dict[str, type[Message]]:

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 
 from ..errors import Misuse, Unknown, shown
 from .determinism import foreign_call
-from .messages import Command, Event, Message, Query, SagaRole, channel_name, saga_roles
+from .messages import (
+    Command,
+    Event,
+    Message,
+    Query,
+    SagaRole,
+    channel_name,
+    fields_of,
+    saga_roles,
+)
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _WORD = {Event: "on", Command: "handles", Query: "answers"}
@@ -46,6 +55,7 @@ class Handler:
     is_async: bool
     delivery: str = "at-least-once"
     max_attempts: int = 3
+    fields: tuple[str, ...] = ()  # of the class that it was declared with
 
     def __repr__(self) -> str:
         return f"<Handler {self.service}.{self.name} of {self.type}>"
@@ -142,15 +152,18 @@ class Service:
         if delivery not in DELIVERIES:
             raise Unknown("delivery", delivery, DELIVERIES)
         if not isinstance(max_attempts, int) or isinstance(max_attempts, bool) or max_attempts < 1:
-            raise Misuse(f"{word}: max_attempts= takes a whole number from 1, not {max_attempts!r}")
+            raise Misuse(
+                f"{word}: max_attempts= takes a whole number from 1, not {shown(max_attempts)}"
+            )
 
         def declare(function: Callable) -> Callable:
             takes, is_async = self._inspected(function, 1)
             type_name, name = message.__name__, function.__name__
             if kind is not Event:
                 self.system._refuse_second(self.name, name, type_name, kind)
+            how = takes, is_async, delivery, max_attempts, fields_of(message)
             self.handlers[type_name, name] = Handler(
-                self.name, name, function, type_name, kind, takes, is_async, delivery, max_attempts
+                self.name, name, function, type_name, kind, *how
             )
             self.system.revision += 1
             return function
@@ -229,9 +242,14 @@ class System:
         self.revision += 1
         return self.queues[name]
 
-    def service(self, name: str, *, replicas: int = 1, schema: str = "") -> Service:
-        """Declare a service, or change the one of that name (it keeps its handlers). `schema` is the SQL that makes its
-        database, once per run."""
+    def service(
+        self, name: str, *, replicas: int | None = None, schema: str | None = None
+    ) -> Service:
+        """Declare a service (of one replica, without a schema), or look up the one of that name. With keywords that is
+        declared anew, whole, and keeps its handlers. `schema` is the SQL that makes its database, once per run."""
+        if replicas is schema is None and isinstance(name, str) and name in self.services:
+            return self.services[name]
+        replicas = 1 if replicas is None else replicas
         _whole(f"service {name!r}: replicas=", replicas)
         if _name("service", name) == "client":
             raise Misuse(

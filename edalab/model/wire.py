@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationInfo
 from pydantic_core import core_schema, to_json
 
-from ..errors import Misuse, shortened, shown
+from ..errors import InvalidMessage, shortened, shown
 
 
 def unfit(value: Any, field: str | None = None) -> str:
@@ -70,7 +70,7 @@ def of_the_wire(schema: dict, resolve: Callable[[dict], dict]) -> tuple[bool, bo
 
 def _checked(message: BaseModel, info: ValidationInfo) -> BaseModel:
     if info.mode != "json" and (wrong := unfit_field(message)):
-        raise Misuse(wrong)
+        raise InvalidMessage(wrong)
     return message
 
 

@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..claims.claim import Claim
-from ..errors import Misuse, Unknown
+from ..errors import Misuse, Unknown, shown
 from ..model import System
 from ..sim import Fault, Faults, simulate
+from ..stuck import watched
 from ..view import timeline
 
 LINE = 82  # characters that fit below a picture
@@ -67,7 +67,8 @@ class Maker:
             return self.thing
         taken = self.takes(values)
         if self._made[1] is None or self._made[0] != taken:
-            self._made = taken, self.thing(**taken)
+            with watched(self.name):
+                self._made = taken, self.thing(**taken)
             if self._made[1] is None:
                 raise Misuse(f"{self.name} returned nothing; end it with a return")
         return self._made[1]
@@ -85,11 +86,11 @@ def makers(system: Any, workload: Any, knobs: Mapping[str, Any]) -> tuple[Maker,
     """System and workload, with the knobs that each takes. Raises Misuse for a knob nobody takes and a keyword nobody sets."""
     if not isinstance(system, System) and not callable(system):
         raise Misuse(
-            f"Laboratory takes a system, or a function that makes one from knobs, not {system!r}"
+            f"Laboratory takes a system, or a function that makes one from knobs, not {shown(system)}"
         )
     if not callable(workload):
         raise Misuse(
-            f"Laboratory takes a workload, `async def three_orders(ctx)`, or a function that makes one, not {workload!r}"
+            f"Laboratory takes a workload, `async def three_orders(ctx)`, or a function that makes one, not {shown(workload)}"
         )
     plays = inspect.iscoroutinefunction(workload) or inspect.iscoroutinefunction(
         getattr(workload, "__call__", None)
@@ -117,18 +118,6 @@ def makers(system: Any, workload: Any, knobs: Mapping[str, Any]) -> tuple[Maker,
     return both
 
 
-def claims_of(claims: Any) -> list[Claim]:
-    """One claim or several, as a list. Raises Misuse for what is none."""
-    claims = [claims] if isinstance(claims, Claim) else list(claims)
-    for claim in claims:
-        if not isinstance(claim, Claim):
-            name = getattr(claim, "__name__", repr(claim))
-            raise Misuse(
-                f'Laboratory(claims=[...]) takes claims, and {name} is none; write @Claim("...") above its function'
-            )
-    return claims
-
-
 def line(
     system: str, workload: str, seed: int, faults: Iterable[Fault | Faults], outcome: str
 ) -> str:
@@ -142,10 +131,3 @@ def line(
     if len(listed) > LINE - 25:
         listed = f",\n{' ' * 23}".join(words)
     return f"{begin},\n{' ' * 15}faults=[{listed}])  # {outcome}"
-
-
-class Summary(str):
-    """Text that a notebook shows as it is, without quotes."""
-
-    def __repr__(self) -> str:
-        return str(self)

@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets
 from traitlets import validate
 
-from ..errors import Misuse, Unknown
+from ..errors import Misuse, Unknown, shown
 from ..model import System
 from ..sim import ACTIONS, Fault, points
 from ..sim.faults import Plan
@@ -94,7 +94,7 @@ def lesson_knob(name: str, spec: Any, both: tuple[Maker, Maker]) -> ipywidgets.W
     ):
         low, high = spec
         if not -math.inf < low < high < math.inf:
-            raise Misuse(f"the knob {name} goes from a lower to a higher number, not {spec!r}")
+            raise Misuse(f"the knob {name} goes from a lower to a higher number, not {shown(spec)}")
         number = isinstance(default, int | float) and low <= default <= high
         if isinstance(low, int) and isinstance(high, int):
             return ipywidgets.IntSlider(default if number else low, min=low, max=high, **common)
@@ -102,7 +102,9 @@ def lesson_knob(name: str, spec: Any, both: tuple[Maker, Maker]) -> ipywidgets.W
             default if number else low, min=low, max=high, step=(high - low) / 20, **common
         )
     if not isinstance(spec, list | tuple) or not spec:
-        raise Misuse(f"the knob {name} takes a list of values or (lowest, highest), not {spec!r}")
+        raise Misuse(
+            f"the knob {name} takes a list of values or (lowest, highest), not {shown(spec)}"
+        )
     options = [(getattr(value, "__name__", str(value)), value) for value in spec]
     return Choice(options=options, value=default if default in spec else spec[0], **common)
 

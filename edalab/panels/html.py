@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from ..claims.claim import SIGNS, Claim, Verdict
-from ..errors import Misuse
+from ..errors import Misuse, line_raised
 from ..sim import Printed
 from ..sim.run import Run
 from ..sim.steps import Step
@@ -46,8 +46,12 @@ STYLE = """<style>
 
 
 def told(error: Exception) -> str:
-    """What an error says: a misuse its sentence, any other its type as well."""
-    return str(error) if isinstance(error, Misuse) else f"{type(error).__name__}: {error}"
+    """What an error says: a misuse its sentence, any other its type as well; and the line of the learner's that raised it."""
+    misuse = isinstance(error, Misuse)
+    cause = error.__cause__ if misuse else error
+    line = line_raised(cause) if cause is not None else ""
+    said = str(error) if misuse else f"{type(error).__name__}: {error}"
+    return said + (f" ({line})" if line else "")
 
 
 def chips(claims: Iterable[Claim], verdicts: Iterable[Verdict]) -> str:

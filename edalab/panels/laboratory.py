@@ -9,10 +9,10 @@ from typing import Any
 import ipywidgets
 
 from .. import view
-from ..claims.claim import Claim, Verdict
+from ..claims.claim import Claim, Verdict, claims_of
 from ..claims.explore import Schedule
 from ..claims.saga_stories import speaks_of_sagas
-from ..errors import Misuse
+from ..errors import Misuse, Text, shown
 from ..model import System
 from ..sim import Fault, Faults, Printed, Window, parse_plan, printing, quiet, simulate
 from ..sim.run import Run
@@ -20,7 +20,7 @@ from ..view.excerpt import choose, story_names
 from ..view.given import check_seconds
 from ..view.timeline import draw
 from . import html
-from .call_line import Names, Summary, claims_of, line, makers
+from .call_line import Names, line, makers
 from .controls import RATES, STYLE, ExactFault, Moments, lesson_knob, rate, reached
 from .fault_picker import EveryFault
 from .frame import frame
@@ -58,9 +58,12 @@ class Laboratory:
         ledger: Callable[[Any], Mapping] | None = None,
     ):
         self._notebook = sys._getframe(1).f_globals
+        if not isinstance(knobs or {}, Mapping):
+            what = 'knobs= takes a dict such as {"dedup": ["none", "by id"], "subscribers": (1, 8)}'
+            raise Misuse(f"{what}, not {shown(knobs)}")
         knobs = dict(knobs or {})
         self._system, self._workload = both = makers(system, workload, knobs)
-        self.claims, self._ledger = claims_of(claims), ledger
+        self.claims, self._ledger = claims_of(claims, "Laboratory"), ledger
         self.run: Run | None = None
         self.verdicts: list[Verdict] = []
         self.error = self._raised = ""
@@ -191,9 +194,9 @@ class Laboratory:
         """What the learner's code printed in the run on the screen, as far as it is kept."""
         return str(self._printed)
 
-    def summary(self) -> Summary:
+    def summary(self) -> Text:
         """The settings, the verdicts and the digest as text, the same wherever the same is on the screen."""
-        return Summary(
+        return Text(
             "\n".join([self.code, *map(str, self.verdicts), *([self.error] if self.error else [])])
         )
 

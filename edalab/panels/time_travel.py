@@ -8,15 +8,17 @@ from typing import Any
 import ipywidgets
 
 from .. import view
-from ..errors import shown
+from ..errors import Text, shown
 from ..sim import Printed, printing, quiet
 from ..store.event_store import EventStore
 from ..store.stored_event import StoredEvent
+from ..stuck import watched
 from ..text import counted
 from ..view.calendar import Calendar
+from ..view.given import STORE, check_is
 from ..view.marked import in_words
 from . import html
-from .call_line import Names, Summary
+from .call_line import Names
 from .controls import Choice
 from .frame import frame
 from .still import still
@@ -42,6 +44,7 @@ class TimeTravel:
         *,
         value: Callable | None = None,
     ):
+        check_is("TimeTravel", EventStore, STORE, store)
         self._notebook = sys._getframe(1).f_globals
         self._store, self._fold, self._start, self._value = store, fold, start, value
         self.state = self.now = None
@@ -78,14 +81,14 @@ class TimeTravel:
         found = shown(self.state) if not self.error else "refused"
         return names.whole(f"{store}.state({', '.join(words)})  # {found}")
 
-    def summary(self) -> Summary:
+    def summary(self) -> Text:
         """What was asked and found, as text: the same wherever the same is on the screen."""
         learned = "; ".join(f"{in_words(fact)}, happened {when}, recorded {then}"
                             for fact in self._learned for when, then in [self._times(fact)])  # fmt: skip
         since = f"as known now: {shown(self.now)}" + (
             f"; learned since: {learned}" if learned else ""
         )
-        return Summary(f"{self.code}\n{self.error or since}")
+        return Text(f"{self.code}\n{self.error or since}")
 
     def picture(self, width: int = 900) -> view.Picture:
         """What is on the screen as one still picture."""
@@ -106,7 +109,7 @@ class TimeTravel:
     def _show(self) -> None:
         self.error, self.state, self.now, self._learned = "", None, None, []
         try:
-            with quiet():
+            with quiet(), watched(getattr(self._fold, "__name__", "the fold"), patience=6):
                 self._ask()
                 drawn = self._drawing(WIDTH).svg()
             self._picture.value = f'<div class="edalab-picture">{drawn}</div>'

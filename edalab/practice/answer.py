@@ -2,20 +2,18 @@
 
 import inspect
 import pickle
-import signal
 import sys
-import threading
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from ..errors import Misuse, shown
+from ..errors import Misuse, line_of, shown
 from ..sim import Printed, printing
+from ..stuck import TooLong, tries
 
 IN_ONE_GO = 200_000  # lines of the learner's code without an await or a return
 IN_ALL = 4_000_000
-STUCK = 5  # seconds of the processor's time: looked at so often, its code should have come further
 _AROUND = 1_000  # lines in which to find the one to stop at
 _STUB = {
     "RESUME",
@@ -38,10 +36,6 @@ _STUB |= {
     "STOP_ITERATION_ERROR",
     "COPY_FREE_VARS",
 }
-
-
-class TooLong(BaseException):  # no `except Exception` of the learner's may stop it
-    """The learner's code ran on and on."""
 
 
 class Answer:
@@ -111,13 +105,7 @@ class Answer:
     @contextmanager
     def watched(self) -> Iterator[Printed]:
         """Stop its code when it runs on and on, and keep what it prints: of `print`, the first thousand characters."""
-        printed, before, lines, at_last_look, stuck = (
-            Printed(1_000),
-            sys.gettrace(),
-            IN_ALL,
-            None,
-            "",
-        )
+        printed, before, lines = Printed(1_000), sys.gettrace(), IN_ALL
         overlay, theirs = self.overlay, self.given.__globals__
 
         def enter(frame, event, argument):
@@ -132,36 +120,19 @@ class Answer:
                 if event == "line":
                     left, lines = left - 1, lines - 1
                     if left < 0 or lines < 0:
-                        # Where the fewest `try` are around: who is stopped within a bare `except:` goes on, and is watched no more.
-                        tries = _tries(frame.f_code, frame.f_lasti)
-                        if min(left, lines) < -_AROUND and tries <= outermost:
+                        # Where the fewest `try` are around: who is stopped within a bare `except:` goes on, and is counted no more.
+                        around = tries(frame)
+                        if min(left, lines) < -_AROUND and around <= outermost:
                             most = IN_ONE_GO if left < 0 else IN_ALL
                             raise TooLong(
-                                stuck
-                                or f"{self.name} ran {most:,} lines and did not come to an end"
+                                f"{self.name} ran {most:,} lines and did not come to an end"
                             )
-                        outermost = min(outermost, tries)
+                        outermost = min(outermost, around)
                 return count
 
             return count
 
-        def look(
-            signal, frame
-        ):  # where one line never ends, as in a regular expression, or where nobody counts any more
-            nonlocal at_last_look, lines, stuck
-            while frame is not None and not self._has(frame.f_globals):
-                frame = frame.f_back
-            if frame is not None and (lines == at_last_look or sys.gettrace() is not enter):
-                stuck = f"line {frame.f_lineno - frame.f_code.co_firstlineno + 1} of {frame.f_code.co_name} goes on and on"
-                lines = -2 * _AROUND  # who catches this gets no further than the next line
-                raise TooLong(stuck)
-            at_last_look = lines
-
-        with (
-            printing(printed),
-            _nothing_displayed(),
-            _looking(look),
-        ):
+        with printing(printed), _nothing_displayed():
             sys.settrace(enter)
             try:
                 yield printed
@@ -173,8 +144,7 @@ class Answer:
         line, trace = None, error.__traceback__
         while trace is not None:
             if trace.tb_frame.f_globals is self.overlay:
-                code = trace.tb_frame.f_code
-                line = f"line {trace.tb_lineno - code.co_firstlineno + 1} of {code.co_name}"
+                line = line_of(trace.tb_frame.f_code, trace.tb_lineno)
             trace = trace.tb_next
         said = " ".join(str(error).split())
         return (
@@ -247,31 +217,6 @@ def _nothing_displayed():
     from IPython.utils.capture import capture_output
 
     return capture_output(stdout=False, stderr=False)
-
-
-def _tries(code: types.CodeType, offset: int) -> int:
-    """How many handlers of exceptions there are around an instruction."""
-    import dis
-
-    return sum(entry.start <= offset < entry.end for entry in dis.Bytecode(code).exception_entries)
-
-
-@contextmanager
-def _looking(look: Callable) -> Iterator[None]:
-    """Look again and again, where the system and the thread allow it."""
-    if (
-        not hasattr(signal, "setitimer")
-        or threading.current_thread() is not threading.main_thread()
-    ):
-        yield
-        return
-    before = signal.signal(signal.SIGVTALRM, look)
-    signal.setitimer(signal.ITIMER_VIRTUAL, STUCK, STUCK)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
 
 
 def _functions(value: object) -> list[types.FunctionType]:

@@ -4,11 +4,12 @@ import re
 from html import escape
 from typing import Any
 
-from ..errors import Misuse
+from ..errors import Endless, Misuse
 from ..model import declared_in
+from ..stuck import TooLong, watched
 from ..view.theme import FAULT, LANE, QUIET, WORK
 from . import learner
-from .answer import Answer, TooLong
+from .answer import Answer
 from .exercise import Anomaly, Exercise, exercise
 
 _GENERAL = {  # hints for what can go wrong in any exercise
@@ -156,9 +157,10 @@ def check(answer: Any, id: str) -> Result:
     found: Anomaly | str = Anomaly("not finished", "the trial did not come to its end")
     with declared_in(f"edalab.exercises.lesson_{asked.id[:2]}"), function.watched() as printed:
         try:
-            found = asked.trial(function, learner.variant())
-        except TooLong as endless:
-            found = Anomaly("does not end", str(endless))
+            with watched(function.name):
+                found = asked.trial(function, learner.variant())
+        except (TooLong, Endless) as endless:
+            found = Anomaly("does not end", str(endless), getattr(endless, "run", None))
         except KeyboardInterrupt:
             found = Anomaly("not finished", "interrupted before everything was tried")
         except Misuse as misuse:

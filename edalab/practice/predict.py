@@ -3,7 +3,7 @@
 from html import escape
 from typing import Any
 
-from ..errors import Misuse, Unknown
+from ..errors import Misuse, Unknown, shown
 from . import learner
 
 _chosen: dict[str, Any] = {}  # by question: what the learner chose outlives the cell's next run
@@ -21,14 +21,14 @@ class Prediction:
 
     def __init__(self, question: str, choices: list | tuple | range, default: Any):
         if not isinstance(question, str) or not question.strip():
-            raise Misuse(f"predict begins with a question, not {question!r}")
+            raise Misuse(f"predict begins with a question, not {shown(question)}")
         if (
             not isinstance(choices, list | tuple | range)
             or len(choices) < 2
             or len({str(c) for c in choices}) < len(choices)
         ):
             raise Misuse(
-                f"predict({question!r}): choices is a list of different answers or a range, not {choices!r}"
+                f"predict({question!r}): choices is a list of different answers or a range, not {shown(choices)}"
             )
         self.question, self.choices, self.default = (
             question,

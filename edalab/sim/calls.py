@@ -242,7 +242,7 @@ class Ask(Call):
     def begin(self) -> None:
         ctx = self.ctx
         world = ctx._world
-        self.handler = world.answerer(self.question)
+        self.handler = world.answerer(type(self.question))
         self.envelope = world.mint(
             ctx, self.question, self.handler.service, type(self.question).__name__
         )

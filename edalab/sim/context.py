@@ -26,6 +26,7 @@ from .limits import MOST_ATTEMPTS
 from .steps import Failure
 
 MOST_UNAWAITED = 1_000  # calls of one handling at a time
+LOOK_AT_NOTES = 20_000  # of one service
 MOST_LIVES = 100
 _RAISED = (PublishFailed, Unanswered)
 
@@ -120,7 +121,10 @@ class Context:
     def note(self, text: str) -> None:
         """Leave a remark on the timeline."""
         self._alive()
-        self._replica.node.notes += 1
+        node = self._replica.node
+        node.notes += 1
+        if node.notes % LOOK_AT_NOTES == 0:  # a loop that never awaits would fill the memory
+            self._world.budget.look_at_steps()
         text = without_addresses(str(text))
         self._world.row(
             "note",
@@ -354,12 +358,10 @@ class Context:
     def _failure(self, step: str, error: Exception, more: str = "") -> None:
         """The handler raised: what follows is told by `step`."""
         name = self._handler.name if self._handler else self._coroutine.__name__
-        self._world.failures.append(
-            Failure(
-                self._world.now, self._replica.service, name, self._envelope, self._attempt, error
-            )
-        )
-        self._row(step, None, f"{type(error).__name__}: {without_addresses(str(error))}{more}")
+        where = self._world.now, self._replica.service, name
+        failure = Failure(*where, self._envelope, self._attempt, error)
+        self._world.failures.append(failure)
+        self._row(step, None, f"{failure.name}: {without_addresses(str(error))}{more}")
 
     def _crash(self, fault) -> None:
         """The fault kills this replica, in the middle of this handler where that is what runs now."""

@@ -93,6 +93,8 @@ class Database:
 
     def rows(self, sql: str, parameters: tuple = ()) -> list[tuple]:
         """What a `select` finds. Raises the error of SQLite with the tables there are."""
+        if not isinstance(sql, str):
+            raise Misuse(f"rows takes a select as a text, not {shown(sql)}")
         try:
             return self._told(self.readable().execute, sql, parameters).fetchall()
         except sqlite3.OperationalError as error:

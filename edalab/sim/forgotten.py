@@ -2,7 +2,7 @@
 
 import sys
 import warnings
-from types import CoroutineType
+from types import CoroutineType, FrameType
 
 from .context import Context
 
@@ -21,11 +21,15 @@ def watch() -> None:
         _warned, warnings._warn_unawaited_coroutine = hook, _dropped
 
 
-def _dropped(coroutine: CoroutineType) -> None:
-    frame = sys._getframe(1)
+def at_work(frame: FrameType | None) -> Context | None:
+    """The context of the handler whose code runs in this frame, or in one that it calls."""
     while frame is not None and frame.f_code not in _RUNNING:
         frame = frame.f_back
-    ctx = frame and frame.f_locals["self"]
+    return frame and frame.f_locals["self"]
+
+
+def _dropped(coroutine: CoroutineType) -> None:
+    ctx = at_work(sys._getframe(1))
     arguments = coroutine.cr_frame.f_locals.values() if coroutine.cr_frame else ()
     left_over = (
         any(isinstance(a, Context) and a._world is not ctx._world for a in arguments)

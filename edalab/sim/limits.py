@@ -35,12 +35,18 @@ class Budget:
 
     def look(self) -> None:
         """Raise Endless if something goes on and on."""
+        actions = next(self.world.number)
+        self.look_at_steps()
+        self._look_for_waits(actions)
+        self.values = min(len(self.world.record) + _LOOK * WIDTH, self.max_steps * WIDTH)
+        self.actions = actions + _LOOK
+
+    def look_at_steps(self) -> None:
+        """The same for the record alone, which can grow within one action."""
         world = self.world
-        actions = next(world.number)
         if len(world.record) > self.max_steps * WIDTH:
             more = "give `until=`, or a larger max_steps= if that is meant"
             world.endless(f"{self.last_step()}; over max_steps={self.max_steps:,} steps; {more}")
-        self._look_for_waits(actions)
         said = [
             (node.minted + node.notes, node) for node in (world.client, *world.services.values())
         ]
@@ -51,8 +57,6 @@ class Budget:
             )
         if any(number > self.by_handling for number, _ in said[1:]):
             self._look_for_messages()
-        self.values = min(len(world.record) + _LOOK * WIDTH, self.max_steps * WIDTH)
-        self.actions = actions + _LOOK
 
     def _look_for_waits(self, actions: int) -> None:
         world = self.world

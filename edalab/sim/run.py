@@ -7,7 +7,7 @@ from functools import cache, cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Misuse, Unknown, listed
+from ..errors import Misuse, Unknown, listed, shortened, shown
 from ..model import System
 from .clock import milliseconds
 from .steps import Failure, Step, rows_of, steps_of
@@ -99,7 +99,7 @@ class Run:
             if (
                 detail and step in _RAISED
             ):  # Python's own words differ from version to version: the exception's name does not
-                detail = detail.partition(":")[0]
+                detail = detail.partition(":")[0].partition(" (line ")[0]
             numbers = ["null" if n is None else str(n) for n in (partition, offset, attempt)]
             words = (
                 str(time),
@@ -151,11 +151,9 @@ class Run:
 
     def check(self, claim: Any) -> Any:
         """The verdict of a claim on this run."""
-        if not hasattr(claim, "check"):
-            name = getattr(claim, "__name__", repr(claim))
-            raise Misuse(
-                f'run.check takes a claim, and {name} is none; write @Claim("what should be true") above its function'
-            )
+        if not hasattr(claim, "sentence"):
+            what = f"run.check takes a claim, and {shown(claim)} is none"
+            raise Misuse(f'{what}; write @Claim("what should be true") above its function')
         return claim.check(self)
 
     def cloudevents(self) -> str:
@@ -166,7 +164,7 @@ class Run:
         )
 
     def _node(self, service: str):
-        if service not in self._world.services:
+        if not isinstance(service, str) or service not in self._world.services:
             raise Unknown("service", service, self._world.services)
         return self._world.services[service]
 
@@ -177,13 +175,26 @@ class Run:
             said.append("struck: " + listed(self.faults, 3))
         if self.unfired:
             said.append("never happened: " + listed(self.unfired, 3))
-        raised = Counter((f.service, f.handler, type(f.error).__name__) for f in self.failures)
-        told = [
-            f"{service}.{handler} raised {error}" + (f" {times} times" if times > 1 else "")
-            for (service, handler, error), times in raised.items()
+        ended = [
+            f"the workload {f.handler} raised {f.name}: {shortened(str(f.error))}"
+            for f in self.failures
+            if f.service == "client"
+        ]
+        raised = Counter(
+            (f.service, f.handler, type(f.error).__name__, f.line)
+            for f in self.failures
+            if f.service != "client"
+        )
+        told = ended + [
+            f"{service}.{handler} raised {error}"
+            + (f" {times} times" if times > 1 else "")
+            + (f" ({line})" if line else "")
+            for (service, handler, error, line), times in raised.items()
         ]
         if told:
-            said.append(listed(told, 3))
+            at = next((n for n, failure in enumerate(self.failures) if failure.line), None)
+            why = "" if at is None else f" (see run.failures[{at}].traceback)"
+            said.append(listed(told, 3) + why)
         dead = [
             f"{s.envelope.type} {s.envelope.id}" for s in self.journal if s.step == "dead_letter"
         ]

@@ -2,6 +2,7 @@
 
 import gc
 import inspect
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
@@ -29,7 +30,8 @@ def simulate(
 
     `seed` varies the latencies (0: the named constants) and the dice; `faults` is a list of any mix of Fault, its text,
     Faults, pause and cut; `until` (seconds) ends the run earlier; `max_steps` is its budget (see budget.py): what goes
-    on and on is stopped by the error Endless, which names it. A handler's exception is part of the run; misuse is
+    on and on is stopped by the error Endless, which names it; so is a handler that takes over 10 s of the processor's time
+    without an await (see stuck.py). A handler's exception is part of the run; misuse is
     raised, with the record so far as its `.run`."""
     check_system_and_workload(system, workload)
     if isinstance(seed, bool) or not isinstance(seed, int):
@@ -60,17 +62,21 @@ def play(
         world = World(system, seed, Plan(faults, system, seed), keeps_changes)
         run = Run(system, world.record, world, again, seed)
         try:
-            world.begin(workload)
-            with young_garbage_only():
-                world.run(until, max_steps)
+            with world.watched():
+                try:
+                    world.begin(workload)
+                    with young_garbage_only():
+                        world.run(until, max_steps)
+                except BaseException:
+                    world.stop()
+                    raise
+                if until is not None:
+                    world.stop()
         except BaseException as error:  # who interrupts the kernel finds the record so far, too
             error.run = run
-            world.stop()
             if not isinstance(error, Misuse):
                 raise
             return world, run, error
-        if until is not None:
-            world.stop()
         return world, run, None
 
     def again(until: int | None, keeps_changes: bool = False) -> World:
@@ -81,7 +87,9 @@ def play(
         _check_same(run._record, repeated._record)
         return world
 
-    _, run, misuse = once(last, keeps_changes)
+    world, run, misuse = once(last, keeps_changes)
+    for text in dict.fromkeys(world.warnings):
+        warnings.warn(text, stacklevel=3)
     if misuse is not None:
         raise misuse
     return run

@@ -6,9 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import shortened
+from ..errors import (
+    ConcurrencyError,
+    HandlerFailed,
+    PublishFailed,
+    SaveFailed,
+    Text,
+    Unanswered,
+    line_raised,
+    shortened,
+)
 from ..model import Envelope
 
+_OF_THE_WORLD = (ConcurrencyError, HandlerFailed, PublishFailed, SaveFailed, Unanswered)
 _OURS = os.path.join(Path(__file__).parents[1], "")  # no folder beside it whose name begins so
 WIDTH = 9  # values of a step in a record: those of `Step`, service and replica being one
 
@@ -39,12 +49,22 @@ class Failure(NamedTuple):
     error: Exception
 
     @property
-    def traceback(self) -> str:
+    def line(self) -> str:
+        """The line of the learner's that raised it, such as "line 3 of charge"; "" for what the world does to a handler."""
+        return "" if isinstance(self.error, _OF_THE_WORLD) else line_raised(self.error)
+
+    @property
+    def name(self) -> str:
+        """The exception's name, with the line: "NameError (line 3 of charge)"."""
+        return type(self.error).__name__ + (f" ({self.line})" if self.line else "")
+
+    @property
+    def traceback(self) -> Text:
         """The traceback, from the learner's code on."""
         frames = traceback.extract_tb(self.error.__traceback__)
         theirs = [f for f in frames if not f.filename.startswith(_OURS)] or frames
         lines = ["Traceback (most recent call last):\n", *traceback.format_list(theirs)]
-        return "".join(lines + traceback.format_exception_only(self.error))
+        return Text("".join(lines + traceback.format_exception_only(self.error)))
 
     def __repr__(self) -> str:
         about = (
@@ -52,7 +72,7 @@ class Failure(NamedTuple):
             if self.message
             else ""
         )
-        return f"<{self.service}.{self.handler} raised {type(self.error).__name__}: {shortened(str(self.error), 200)}{about}>"
+        return f"<{self.service}.{self.handler} raised {self.name}: {shortened(str(self.error), 200)}{about}>"
 
 
 def rows_of(record: list) -> Iterator[tuple]:

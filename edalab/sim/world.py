@@ -3,15 +3,18 @@
 from functools import cache
 from heapq import heappop, heappush
 from itertools import count
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import Endless, Misuse, Unknown, shown
+from ..errors import Endless, Hung, Misuse, Unknown, shown
 from ..model import Envelope, Handler, Message, System
-from ..model.messages import key_of, on_the_wire
+from ..model.messages import fields_of, key_of, on_the_wire
 from ..model.wire import unfit_field
+from ..stuck import Watched
 from .channels import channel_for, unhandled
 from .context import Context
 from .faults import Plan, Window
+from .forgotten import at_work
 from .limits import DEEPEST, MOST_AT_ONCE, Budget
 from .replicas import Node
 from .steps import WIDTH, Failure
@@ -86,7 +89,8 @@ class World:
         self.changes: dict[int, dict[str, list[tuple]]] | None = {} if keeps_changes else None
         self.misuse: Misuse | None = None
         self.types: dict[str, type[Message]] = {}
-        self.route = cache(self._route)
+        self.warnings: list[str] = []
+        self.route, self.answerer = cache(self._route), cache(self._answerer)
         self.channels: dict[str, Any] = {}
         self.unheard: dict[str, int] = {}  # events that went to nobody, by type
         self.client = Node(self, "client", None)
@@ -209,7 +213,20 @@ class World:
     def _route(self, cls: type[Message]) -> Route:
         """Where messages of this class go."""
         self.types[cls.__name__] = cls
+        self._compare(cls)
         return Route(channel_for(self, cls), cls.__name__)
+
+    def _compare(self, cls: type[Message]) -> None:
+        """Note who handles a class that has other fields than the one it was declared with."""
+        name, now = cls.__name__, fields_of(cls)
+        for handler in self.system.handlers(name):
+            if handler.fields != now:
+                who = f"{handler.service}.{handler.name}"
+                there, here = (", ".join(fields) or "none" for fields in (handler.fields, now))
+                self.warnings.append(
+                    f"the class {name} was declared again: {who} was declared for one with the fields {there}, and gets "
+                    f"one with {here}; run the cell of {who} again, and those that make one"
+                )
 
     def mint(self, ctx: Context, message: Message, topic: str, type_name: str) -> Envelope:
         """A message in a fresh envelope, caused by the message being handled."""
@@ -253,11 +270,12 @@ class World:
             raise ctx._refuse(f"sends off what it has changed since it was made: {wrong}") from None
         return copy
 
-    def answerer(self, question: Message) -> Handler:
+    def _answerer(self, cls: type[Message]) -> Handler:
         """Who answers a query or carries out a command. Raises Unknown where nobody does."""
-        handlers = self.system.handlers(type(question).__name__)
+        handlers = self.system.handlers(cls.__name__)
         if not handlers:
-            raise self.refuse(unhandled(self.system, type(question)))
+            raise self.refuse(unhandled(self.system, cls))
+        self._compare(cls)
         return handlers[0]
 
     # -- ends
@@ -280,5 +298,22 @@ class World:
         """Stop a run that would not end."""
         raise self.refuse(Endless(f"this run does not end: {what}"))
 
+    def watched(self) -> Watched:
+        """Within it, a handler that neither ends nor awaits is stopped."""
+        return Watched(self._hung, _action)
+
+    def _hung(self, frame: FrameType, line: str) -> Misuse:
+        ctx = at_work(frame)
+        who = ctx._where() if ctx else "what a handler does at its end"
+        what = f"{who} goes on and on without an await: {line}; let its loop end"
+        return self.refuse(Hung(f"this run does not end: {what}"))
+
     def __repr__(self) -> str:
         return f"<{self.system.name} at {self.now / 1000:g} s: {', '.join(map(repr, self.services.values()))}>"
+
+
+def _action(frame: FrameType | None) -> int | None:
+    """The number of the action in which a frame runs: read there, as to note it would cost something in every action."""
+    while frame is not None and frame.f_code is not World.run.__code__:
+        frame = frame.f_back
+    return frame and frame.f_locals.get("number")

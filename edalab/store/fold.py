@@ -1,7 +1,6 @@
 """A fold is the same as long as its code, and all that its code uses, are the same: a snapshot serves no other."""
 
 import dis
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
@@ -9,8 +8,6 @@ from decimal import Decimal
 from enum import Enum
 from functools import cached_property, lru_cache
 from hashlib import blake2b
-from pathlib import Path
-from sysconfig import get_path
 from types import (
     BuiltinFunctionType,
     CellType,
@@ -25,7 +22,7 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from ..errors import Misuse, shown
+from ..errors import Misuse, is_of_a_library, shown
 from ..model.messages import Declared
 
 _PLAIN = (
@@ -64,10 +61,6 @@ _PLACES = (
     GetSetDescriptorType,
     MemberDescriptorType,
 )  # where the objects of a class keep their fields
-_LIBRARIES = tuple(
-    os.path.join(folder, "")
-    for folder in (Path(__file__).parent.parent, *map(get_path, ("stdlib", "platstdlib")))
-)
 
 
 def fingerprint(*things: object) -> str:
@@ -213,9 +206,4 @@ def _of_a_library(thing: Any) -> bool:
     if module is None or module.__name__ == "__main__":
         return False
     path = getattr(module, "__file__", None) or ""
-    return (
-        module.__name__ in sys.builtin_module_names
-        or path.startswith(_LIBRARIES)
-        or "site-packages" in path
-        or "dist-packages" in path
-    )
+    return module.__name__ in sys.builtin_module_names or is_of_a_library(path)

@@ -14,6 +14,7 @@ from ..store.stored_event import StoredEvent
 from ..store.temporal import check_known
 from ..text import clean, counted, shorten, text_width, wrapped
 from .calendar import DAY, Calendar
+from .given import STORE, check_is
 from .labels import Room
 from .marked import Marked
 from .picture import Picture
@@ -42,6 +43,9 @@ def as_of(
 
     A state is a number or a short text; of any other, `value` (a function of the state) is drawn. `cursor` marks a moment,
     `since` and `until` show that part only. What came late is marked where it happened and where it was recorded."""
+    check_is("as_of", EventStore, STORE, store)
+    if value is not None and not callable(value):
+        raise Misuse(f"value= takes a function of the state, not {shown(value)}")
     check_known(store, stream)
     whole = Hindsight(store, stream, fold, start, _drawn(fold, value))
     if not whole.facts:

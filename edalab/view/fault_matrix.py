@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ..claims.explore import Exploration, Schedule
 from ..text import clean, counted, shorten, text_width
+from .given import check_is
 from .picture import Picture
 from .scene import Box, Label, Line, Mark, Scene
 
@@ -35,6 +36,8 @@ class Matrix(Picture):
 
 def matrix(result: Exploration, width: int = _WIDTH) -> Matrix:
     """A picture of what `explore` found: a mark for each time a point was passed and each action that could strike there."""
+    found = "what explore found, such as explore(system, workload, claims)"
+    check_is("matrix", Exploration, found, result)
     singles = [
         schedule
         for schedule in result.schedules
@@ -218,7 +221,7 @@ def _legend(
         ("×2", "alike, one after the other"),
         ("+2", "more than there is room for; in red: not all survived"),
     ):
-        if any(label.text[0] == sign[0] and label.text[1:].isdigit() for label in scene.labels):
+        if any(label.text[:1] == sign[0] and label.text[1:].isdigit() for label in scene.labels):
             put(lambda x, y: scene.labels.append(Label(x, y, sign, "detail")), text)
     words = f"a mark for each time a point is passed · {result.coverage}"
     scene.labels.append(Label(2, y + 22, shorten(clean(words), width - 4, 11), "caption"))

@@ -21,6 +21,15 @@ def check_run(picture: str, given: Any, instead: str = "pass the run") -> None:
         )
 
 
+def check_is(picture: str, kind: type, what: str, given: Any) -> None:
+    """Refuse what is not of a kind; `what` says in words what is taken."""
+    if not isinstance(given, kind):
+        raise Misuse(f"{picture} takes {what}, not {shown(given)}")
+
+
+STORE = 'an event store, such as EventStore("shop.db")'
+
+
 def check_seconds(**given: Any) -> None:
     """Refuse what is no number of seconds."""
     for name, seconds in given.items():

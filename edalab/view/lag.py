@@ -5,6 +5,7 @@ from ..store.instants import moment
 from ..text import clean, counted, seconds, shorten
 from ..trace.backlog import Backlog, Trouble
 from .calendar import Calendar
+from .given import check_run
 from .labels import Room
 from .picture import Picture
 from .plane import Plane
@@ -25,6 +26,7 @@ class Lag(Picture):
 def lag(run: Run, service: str, *, width: int = 900) -> Lag:
     """A picture of how far a service is behind, over time: the events published to it that it has not yet committed, and how
     old the oldest of them is (its staleness); with the times in which the service was down, stood still or was cut off."""
+    check_run("lag", run)
     backlog = Backlog(run, service)
     scene, end = Scene(width, 0), max(run.end, 1)
     levels, most, (aged, age) = backlog.levels, backlog.most, backlog.oldest

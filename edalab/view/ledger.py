@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import Misuse, shown
+from ..stuck import watched
 from ..text import clean, shorten, text_width
 from .scene import Label, Scene
 
@@ -122,7 +123,8 @@ class Ledger:
 
 def _read(function: Callable, world: Any) -> dict[str, tuple[Any, Any]]:
     name = getattr(function, "__name__", "ledger")
-    found = function(world)
+    with watched(name, patience=6):
+        found = function(world)
     if not isinstance(found, Mapping):
         what = 'a ledger is a dict such as {"stock": 10}, or {"stock": (9, 10)} where 10 is what should be'
         raise Misuse(f"{name} returned {shown(found)}; {what}")

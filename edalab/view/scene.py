@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from ..errors import Misuse, shown
 from ..text import clean, text_width
 from .theme import LABELS, MARKS, SHAPES
 
@@ -132,6 +133,10 @@ class Scene:
     cursor: tuple[Line, Box, Label] | None = None
     times: list[int] = field(default_factory=list)
     axis: object = None
+
+    def __post_init__(self):
+        if isinstance(self.width, bool) or not isinstance(self.width, int) or self.width < 1:
+            raise Misuse(f"width= takes pixels, a whole number from 1, not {shown(self.width)}")
 
     def items(self) -> Iterator[Box | Line | Arrow | Trace | Mark | Label]:
         for layer in (

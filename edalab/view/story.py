@@ -49,7 +49,8 @@ class Point:
     def tip(self) -> str:
         return clean(
             f"{self.said}, {self.service} at {seconds(self.time)}"
-            + (f": {self.more}" if self.more else "")
+            + (f": {self.more}" if self.more else ""),
+            400,
         )
 
 
@@ -320,7 +321,8 @@ class Story:
             error, _, then = (row.detail or "failed").rpartition("; ")
             if not then.startswith(("again in", "to ", "its ")):  # what the broker does next
                 error, then = row.detail or "failed", ""
-            self._point(row, "failed", handling, clean(error, 60), then)
+            whole = [error] * (clean(error, 60) != error) + [then] * bool(then)
+            self._point(row, "failed", handling, clean(error, 60), "; ".join(whole))
         self._close(handling, row.time, True)
 
     def dead_letter(self, row) -> None:

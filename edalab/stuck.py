@@ -1,0 +1,203 @@
+"""A call of the learner's code that neither ends nor awaits is stopped, and the error names the line that goes on.
+
+Nothing is counted: now and then a look finds the same call still at work. In the main thread a timer of the processor's
+time looks; in other threads, and on Windows, a thread of its own does. WebAssembly has neither, and nothing is stopped there.
+Nor is a single call of C that never comes back, such as `sum(itertools.count())`."""
+
+import dis
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from types import CodeType, FrameType
+
+from .errors import Hung, is_of_a_library, line_of
+
+SECONDS = 10  # of the processor's time, for one call: a handler takes a millisecond
+LOOK = 1.0  # seconds between two looks
+_SOON = 0.01  # and between those at a call that has gone on for so long
+_LOOKS = 20  # in which to find the loop, and the place in it with the fewest `try` around
+
+
+class TooLong(BaseException):  # no `except Exception` of the learner's may stop it
+    """The learner's code goes on and on."""
+
+
+class Watched:
+    """Within it, a call that takes over `SECONDS` (`patience` times as long) is stopped by an error that `refuse` makes
+    of the frame and of words: "line 3 of charge, for over 10 s …". `call` says which call a frame belongs to, if there are many."""
+
+    def __init__(
+        self,
+        refuse: Callable[[FrameType, str], Exception],
+        call: Callable[[FrameType], object] = lambda frame: None,
+        patience: int = 1,
+    ):
+        self.refuse, self.call, self.patience = refuse, call, patience
+        self.error: Exception | None = None
+        self.at_work: object = self  # the call that the last look found: none so far
+
+    def __enter__(self) -> "Watched":
+        self.below = id(sys._getframe(1))  # the learner's frames are those above this one
+        self.thread = threading.get_ident()
+        running = _running.setdefault(self.thread, [])
+        running.append(self)
+        if len(running) == 1:
+            _begin_to_look()
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
+        running = _running[self.thread]
+        running.pop()
+        if running:
+            running[-1].at_work = running[-1]  # it begins anew: this was no time of its own
+        else:
+            del _running[self.thread]
+            _cease_to_look()
+        if self.error is not None and (kind is None or issubclass(kind, Exception | TooLong)):
+            raise self.error from None
+
+    def look(self, frame: FrameType) -> bool:
+        """Whether the call is to be stopped here."""
+        call, now = self.call(frame), time.process_time()
+        if call != self.at_work:
+            self.at_work, self.since, self.looks, self.loops = call, now, 0, []
+        if now - self.since <= SECONDS * self.patience:
+            return False
+        theirs, around = [], 0
+        while frame is not None and id(frame) != self.below:
+            if not is_of_a_library(frame.f_code.co_filename):
+                theirs.append(frame)
+                around += tries(frame)
+            frame = frame.f_back
+        if not theirs:
+            return False
+        place = theirs[0], theirs[0].f_lasti
+        loops = [loop for frame in theirs for loop in _loops(frame)]  # innermost first
+        if self.looks == 0:
+            self.fewest, self.loops, self.place = around, loops, place
+        self.looks += 1
+        self.fewest = min(self.fewest, around)
+        self.loops = [loop for loop in self.loops if loop in loops]
+        self.place = self.place if self.place == place and not _jumps(*place) else None
+        if self.looks < _LOOKS or around > self.fewest:
+            return False
+        if self.error is None:
+            self.error = self.refuse(theirs[0], self._line(theirs))
+        self.loops, self.place = [], None
+        return True
+
+    def _line(self, theirs: list[FrameType]) -> str:
+        """The first line of the loop that goes on; where one line alone does, as a regular expression may, that line."""
+        frame, line = theirs[0], theirs[0].f_lineno
+        if self.loops and not self.place:
+            frame, line = self.loops[0]
+        while frame.f_code.co_name[0] == "<" and frame.f_back in theirs:
+            frame, line = frame.f_back, frame.f_back.f_lineno
+        seconds = SECONDS * self.patience
+        return f"{line_of(frame.f_code, line)}, for over {seconds:g} s of the processor's time"
+
+
+def watched(what: str, patience: int = 1) -> Watched:
+    """Within it, `what` the learner wrote, such as a claim, is stopped where it goes on and on."""
+    say = f"{what} goes on and on: "
+    return Watched(lambda _, line: Hung(f"{say}{line}; let its loop end"), patience=patience)
+
+
+_running: dict[int, list[Watched]] = {}  # by thread, the innermost last
+_looker: threading.Thread | None = None
+
+
+def _uses_timer() -> bool:
+    main = threading.current_thread() is threading.main_thread()
+    return main and hasattr(signal, "setitimer")
+
+
+def _begin_to_look() -> None:
+    global _looker
+    if sys.platform == "emscripten":
+        return
+    if _uses_timer():
+        if signal.getsignal(signal.SIGVTALRM) is not _look_here:
+            signal.signal(signal.SIGVTALRM, _look_here)
+        signal.setitimer(signal.ITIMER_VIRTUAL, LOOK, LOOK)
+    elif _looker is None or not _looker.is_alive():
+        _looker = threading.Thread(target=_look_at_others, daemon=True, name="edalab looks")
+        _looker.start()
+
+
+def _cease_to_look() -> None:
+    if sys.platform != "emscripten" and _uses_timer():
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+
+def _look_here(_: int, frame: FrameType | None) -> None:
+    """In the main thread, by its timer."""
+    running = _running.get(threading.get_ident())
+    if not running or frame is None:
+        return
+    watched = running[-1]
+    stop = watched.look(frame)
+    signal.setitimer(signal.ITIMER_VIRTUAL, _pause(watched), LOOK)
+    if stop:
+        raise TooLong
+
+
+def _look_at_others() -> None:
+    """In a thread of its own, for the other threads."""
+    import ctypes
+
+    global _looker
+    pause, main = LOOK, threading.main_thread().ident if hasattr(signal, "setitimer") else None
+    while True:
+        time.sleep(pause)
+        if not _running.keys() - {main}:
+            _looker = None  # who begins from here on starts another one
+            if not _running.keys() - {main}:
+                return
+            _looker = threading.current_thread()
+        pause, frames = LOOK, sys._current_frames()
+        for thread, running in list(_running.items()):
+            if thread == main or thread not in frames or not running:
+                continue
+            if running[-1].look(frames[thread]):
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(thread), ctypes.py_object(TooLong)
+                )
+            pause = min(pause, _pause(running[-1]))
+
+
+def _pause(watched: Watched) -> float:
+    return _SOON if watched.looks else LOOK
+
+
+def tries(frame: FrameType) -> int:
+    """How many handlers of exceptions there are around the instruction."""
+    at = frame.f_lasti
+    return sum(
+        entry.start <= at < entry.end for entry in dis.Bytecode(frame.f_code).exception_entries
+    )
+
+
+def _jumps(frame: FrameType, at: int) -> bool:
+    return any(step.offset == at and "JUMP" in step.opname for step in _steps(frame.f_code))
+
+
+def _loops(frame: FrameType) -> list[tuple[FrameType, int]]:
+    """The loops around the instruction, each with its first line, the innermost first."""
+    found, lines = [], []
+    for step in _steps(frame.f_code):
+        if step.positions is not None and step.positions.lineno is not None:
+            lines.append((step.offset, step.positions.lineno))
+        if "JUMP_BACKWARD" in step.opname and step.argval <= frame.f_lasti <= step.offset:
+            first = min(line for offset, line in lines if offset >= step.argval)
+            if (frame, first) not in found:
+                found.append((frame, first))
+    return found
+
+
+@lru_cache(maxsize=64)
+def _steps(code: CodeType) -> list[dis.Instruction]:
+    return list(dis.get_instructions(code))
