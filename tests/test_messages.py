@@ -258,7 +258,9 @@ def test_what_validation_does_not_see_is_refused_all_the_same():
         limit: float = Field(allow_inf_nan=True)
 
     for make in (Defaulted, lambda: Doubtful(limit=1), lambda: Allowed(limit=nan)):
-        with pytest.raises(Misuse, match="limit=(inf|nan) cannot go on the wire: JSON has no"):
+        with pytest.raises(
+            InvalidMessage, match="limit=(inf|nan) cannot go on the wire: JSON has no"
+        ):
             make()
     assert Defaulted(limit=5).limit == 5
 
@@ -358,7 +360,9 @@ def test_the_row_of_an_outbox_is_sent_as_it_was_and_one_that_cannot_be_read_says
     for old, new in (("null", '"\\ud83d"'), ("0.5", "NaN"), ('"Kept"', '"Kepd"'), ("}", "")):
         with pytest.raises(Misuse, match=no_envelope):
             work(Kept(who=None, rest=[0.5]), lambda text, old=old, new=new: text.replace(old, new))
-    with pytest.raises(Misuse, match=r"whose data its class does not read \(n: .*more than 2\)"):
+    with pytest.raises(
+        Misuse, match=r"whose data its class does not read \(Picky.n: more than 2\)"
+    ):
         work(Picky(n=2))
 
 

@@ -299,7 +299,8 @@ def _check(claims: list, faults: int, seeds: Any, budget: int | None, executor: 
     if isinstance(faults, bool) or not isinstance(faults, int) or faults < 0:
         what = "faults= says how many strike at once, a whole number from 0"
         raise Misuse(f"{what}, not {shown(faults)}")
-    if not isinstance(seeds, tuple) or not seeds:
+    whole = isinstance(seeds, tuple) and all(type(seed) is int for seed in seeds)
+    if not whole or not seeds:
         what = "seeds= takes at least one seed, such as seeds=range(10)"
         raise Misuse(f"{what}, not {shown(seeds)}")
     if budget is not None and (

@@ -6,10 +6,9 @@ from inspect import iscoroutine
 from random import Random
 from typing import Any
 
-from pydantic import ValidationError
-
 from ..errors import (
     HandlerFailed,
+    InvalidMessage,
     Misuse,
     PublishFailed,
     Refused,
@@ -442,12 +441,8 @@ class Context:
         if isinstance(message, str):
             try:
                 return Envelope.from_stored(message, self._world.types)
-            except ValidationError as error:
-                found = error.errors()[0]
-                where, why = ".".join(map(str, found["loc"])), found["msg"]
-                what = (
-                    f"{does} {shown(message)}, whose data its class does not read ({where}: {why})"
-                )
+            except InvalidMessage as error:
+                what = f"{does} {shown(message)}, whose data its class does not read ({error})"
                 raise self._refuse(f"{what}; let it read what it writes") from error
             except (ValueError, KeyError, TypeError):
                 what = f"{does} {shown(message)}, a text that no ctx.envelope made; {word} a message: OrderPlaced(...)"
