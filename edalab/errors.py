@@ -105,9 +105,13 @@ def _again(kind: type[Misuse], sentence: str) -> Misuse:
 class Unknown(Misuse, LookupError):
     """A name that does not exist: the message lists those that do, of many the near ones first."""
 
-    def __init__(self, kind: str, name: object, known: Iterable[str], where: str = ""):
+    def __init__(
+        self, kind: str, name: object, known: Iterable[str], where: str = "", more: str = ""
+    ):
         plural = kind[:-1] + "ies" if kind.endswith("y") else kind + "s"
-        super().__init__(f"no {kind} {shown(name)}{where}; {plural}{where}: {choices(name, known)}")
+        there = choices(name, known)
+        hint = "" if "Did you mean" in there else more
+        super().__init__(f"no {kind} {shown(name)}{where}; {plural}{where}: {there}{hint}")
 
 
 class InvalidMessage(ValueError):

@@ -331,6 +331,8 @@ def test_what_cannot_be_drawn_is_said():
         (MoneyDeposited(amount=7_000), None, "deposited 7,000"),
         (MoneyDeposited(amount=70), 1, "deposited 70"),
         (MoneyDeposited(amount=70), 0, "money deposited"),
+        (MoneyDeposited(amount=0), 1, "money deposited"),
+        (MoneyDeposited(amount=0), None, "money deposited"),
         (MoneyWithdrawn(amount=40), -40, "withdrawn 40"),
         (AccountOpened(owner="Noor"), 0, "account opened"),
         (OrderPlaced(), None, "order placed"),

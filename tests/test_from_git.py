@@ -551,11 +551,11 @@ def test_one_committer_s_wrong_clock_moves_no_other_commit(repository, wrong):
     assert commits(store)[2].committed[:4] == str((START + timedelta(days=wrong)).year)
 
 
-def test_a_date_that_is_none_is_the_neighbour_s(repository):
+@pytest.mark.parametrize("never", ["99999999999999999 +0000", "253402318799 -0500"])
+def test_a_date_that_is_none_is_the_neighbour_s(repository, never):
     repository.commit({"a": text(1)})
     tree = repository.git("rev-parse", "HEAD^{tree}").decode().strip()
-    never = 99999999999999999
-    raw = f"tree {tree}\nparent {repository.at('HEAD')}\nauthor A <a> {never} +0000\ncommitter B <b> {never} +0000\n\nx\n"
+    raw = f"tree {tree}\nparent {repository.at('HEAD')}\nauthor A <a> {never}\ncommitter B <b> {never}\n\nx\n"
     made = (
         repository.git(
             "hash-object", "-t", "commit", "-w", "--stdin", "--literally", given=raw.encode()
@@ -682,7 +682,10 @@ def test_what_cannot_be_read_is_told_in_a_sentence(known, tmp_path, monkeypatch)
     assert "is no git repository, nor in one; give the folder of a clone" in says(
         tmp_path / "plain"
     )
-    assert "has no commit yet on its current branch" in says(Repository(tmp_path / "empty").folder)
+    empty = Repository(tmp_path / "empty")
+    assert "has no commit yet on its current branch" in says(empty.folder)
+    empty.git(*says(empty.folder).partition("with: git ")[2].split())
+    assert len(read_git(empty.folder)) == 1
     known.git("clone", "-q", "--depth=1", f"file://{known.folder}", str(tmp_path / "shallow"))
     assert (
         "is a shallow clone: only the last commits are here; get the others with: git fetch"

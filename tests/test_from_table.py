@@ -2,6 +2,7 @@
 
 import sqlite3
 import uuid
+import warnings
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from io import StringIO
@@ -277,7 +278,7 @@ def test_rows_that_cannot_be_read_come_back_as_they_were_with_the_reason():
         "u": "who is empty",
         "v": "when is empty",
         "w": "when 'yesterday' is no time as ISO 8601 writes it, such as 2026-03-03T12:00+01:00",
-        "x": "when '2026-03-01 09:00' has no time zone, as others here have: put its offset behind it, such as +01:00",
+        "x": "when '2026-03-01 09:00' has no time zone: put its offset behind it, such as +01:00",
         "y": "when '17' is no time as ISO 8601 writes it, such as 2026-03-03T12:00+01:00",
         "z": "when '2026-02-30T09:00Z' is no time as ISO 8601 writes it, such as 2026-03-03T12:00+01:00",
         "a": "n holds object, for which JSON has no form",
@@ -436,38 +437,293 @@ def test_a_table_that_cannot_be_read_at_all_is_told_in_a_sentence(change, says):
     assert says in str(told.value)
 
 
+# What an error says to do, done as it is written.
+
+
+def followed(frame, **roles):
+    """The store once each statement that an error gives has been carried out, and these."""
+    said = []
+    for _ in range(3):
+        try:
+            return read_table(frame, **{**COLUMNS, **roles}), said
+        except Misuse as told:
+            said.append(str(told))
+            names = {"frame": frame.copy(), "pandas": pandas}
+            with warnings.catch_warnings(action="ignore"):
+                exec("frame" + said[-1].partition(": frame")[2], names)
+            frame = names["frame"]
+    raise AssertionError(said)
+
+
+def at(*when, dtype=object):
+    return table(*[("S", "a", None)] * len(when)).assign(when=pandas.Series(when, dtype=dtype))
+
+
+def days(store):
+    return [fact.happened.strftime("%d.%m.%y %H:%M") for fact in store.read()]
+
+
+NAIVE = ["2026-03-01 09:00", "2026-03-02 09:00", "2026-07-03 09:00"]
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        list,
+        pandas.to_datetime,
+        lambda times: pandas.Series(times, dtype="category"),
+        lambda times: pandas.Series(pandas.to_datetime(times).to_pydatetime(), dtype=object),
+        lambda times: pandas.PeriodIndex(times, freq="h"),
+    ],
+)
+def test_what_is_said_about_times_without_a_zone_mends_them(kept):
+    store, said = followed(small().assign(when=kept(NAIVE)))
+    assert days(store) == ["01.03.26 08:00", "02.03.26 08:00", "03.07.26 07:00"]
+    assert len(said) == 1 and "have no time zone, and 9 o'clock is another moment" in said[0]
+
+
 @pytest.mark.parametrize("parsed", [False, True])
-def test_what_is_said_about_times_without_a_zone_mends_them(parsed):
-    frame = small().assign(when=["2026-03-01 09:00", "2026-03-02 09:00", "2026-07-03 09:00"])
-    if parsed:
-        frame["when"] = pandas.to_datetime(frame["when"])
-    with pytest.raises(Misuse) as told:
-        read_table(frame, **COLUMNS)
-    exec(str(told.value).partition("say which it was: ")[2], {"frame": frame, "pandas": pandas})
-    assert [e.happened.hour for e in read_table(frame, **COLUMNS).read()] == [8, 8, 7]
+def test_an_hour_that_a_clock_skips_or_shows_twice_is_refused_and_the_other_rows_are_read(parsed):
+    frame = at(*NAIVE, "2026-03-29 02:30", "2026-10-25 02:30")
+    frame["when"] = pandas.to_datetime(frame["when"]) if parsed else frame["when"]
+    store, said = followed(frame)
+    assert "ambiguous=" in said[0] and "nonexistent=" in said[0] and len(store) == 3
+    assert store.refused["reason"].str.contains("has no time zone: put its offset behind").all()
 
 
-def test_what_is_said_about_other_ways_to_write_times_mends_them():
-    frame = small().assign(when=["3/4/2026 9:00", "3/4/2026 9:30", "13/4/2026 9:00"])
-    with pytest.raises(Misuse) as told:
-        read_table(frame, **COLUMNS)
-    exec(str(told.value).partition("for instance: ")[2], {"frame": frame, "pandas": pandas})
-    found = [e.happened.strftime("%d.%m. %H:%M") for e in read_table(frame, **COLUMNS).read()]
-    assert found == ["03.04. 07:00", "03.04. 07:30", "13.04. 07:00"]
-
-
-def test_what_is_said_about_numbers_mends_them():
-    frame = small().assign(when=[0, 60, 3600])
-    with pytest.raises(Misuse) as told:
-        read_table(frame, **COLUMNS)
-    exec(
-        str(told.value).partition("if seconds since 1970: ")[2], {"frame": frame, "pandas": pandas}
-    )
-    assert [e.happened.isoformat()[11:16] for e in read_table(frame, **COLUMNS).read()] == [
-        "00:00",
-        "00:01",
-        "01:00",
+def test_a_cell_that_a_statement_cannot_read_stays_and_its_row_alone_is_refused():
+    store, _ = followed(at(*NAIVE, "31/12/2025", None))
+    assert len(store) == 3 and store.refused["when"].tolist()[0] == "31/12/2025"
+    assert store.refused["reason"].tolist() == [
+        "when '31/12/2025' is no time as ISO 8601 writes it, such as 2026-03-03T12:00+01:00",
+        "when is empty",
     ]
+
+
+def test_times_are_never_taken_for_utc_because_a_clock_showed_them_twice():
+    with pytest.raises(Misuse, match="has no time zone: put its offset behind it") as told:
+        read_table(at("2026-10-25 02:30", "2026-10-25 02:40"), **COLUMNS)
+    assert "utc=True" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("times", "read"),
+    [
+        (["3/4/2026 9:00", "13/4/2026 9:00"], ["03.04.26 07:00", "13.04.26 07:00"]),
+        (["12/31/2025 9:00", "1/2/2026 9:00"], ["31.12.25 08:00", "02.01.26 08:00"]),
+        (["1/2/2026 9:00", "12/31/2025 9:00", "12/30/2025 9:00"], None),
+        (["3/4/2026 9:00 +0200", "13/4/2026 9:00 +0100"], ["03.04.26 07:00", "13.04.26 08:00"]),
+        (["Tue, 03 Mar 2026 09:00:00 GMT"] * 2, ["03.03.26 09:00"] * 2),
+    ],
+)
+def test_what_is_said_about_other_ways_to_write_times_mends_them(times, read):
+    store, said = followed(at(*times))
+    assert "are not written as ISO 8601 does" in said[0] and store.refused.empty
+    assert read in (None, days(store)) and len(store) == len(times)
+
+
+@pytest.mark.parametrize(
+    ("times", "dtype", "unit"),
+    [
+        ([1772528400, 1772532000], "int64", "seconds since 1970"),
+        ([1772528400, 1772532000], "Int64", "seconds since 1970"),
+        (["1772528400", "1772532000"], object, "seconds since 1970"),
+        ([Decimal("1772528400.0"), Decimal("1772532000.0")], object, "seconds since 1970"),
+        ([1772528400000, 1772532000000], "int64", "milliseconds since 1970"),
+        ([1772528400000, 1772532000000], "float64", "milliseconds since 1970"),
+        ([1772528400000000, 1772532000000000], "int64", "microseconds since 1970"),
+        ([1772528400000000000, 1772532000000000000], "float64", "nanoseconds since 1970"),
+        ([46084 + 10 / 24, 46084 + 11 / 24], "float64", "days of a spreadsheet"),
+    ],
+)
+def test_what_is_said_about_numbers_names_their_unit_and_mends_them(times, dtype, unit):
+    store, said = followed(at(*times, dtype=dtype))
+    assert f"are numbers, and what they count is not said; if {unit}: " in said[0]
+    assert days(store) == ["03.03.26 09:00", "03.03.26 10:00"]
+
+
+@pytest.mark.parametrize(
+    ("times", "unit", "read"),
+    [
+        ([20260303, 20260304, 20261399], "days such as 20260303", 2),
+        ([2025, 2026], "years", 2),
+        ([0, 60, 3600], "seconds since 1970", 3),
+        ([1772528400000, 1772532000000, 7], "milliseconds since 1970", 3),
+    ],
+)
+def test_numbers_that_may_be_days_or_little_are_told_apart_by_the_years_they_give(
+    times, unit, read
+):
+    store, said = followed(at(*times, dtype="int64"))
+    assert f"if {unit}: " in said[0] and len(store) == read
+
+
+def test_a_row_with_a_column_for_each_moment_is_made_one_for_each_event():
+    columns = ("ticket", "hours", "created", "closed")
+    rows = [("t1", 2, "2026-01-01", "2026-02-01"), ("t2", 0, "2026-01-02", None)]
+    frame = table(*rows, columns=columns)
+    store, said = followed(frame, type="type", subject="ticket", time="moment")
+    assert said[0].startswith("no column 'type' in the table; ") and "created, closed" in said[0]
+    assert [(e.stream, e.type, e.data) for e in store.read()] == [
+        ("t1", "created", {"hours": 2}),
+        ("t2", "created", {"hours": 0}),
+        ("t1", "closed", {"hours": 2}),
+    ]
+    with pytest.raises(Misuse, match="take type='status' and time='happened' of: frame = frame.m"):
+        read_table(frame, type="status", subject="ticket", time="created")
+
+
+@pytest.mark.parametrize("type", ["ticket opened", "T02 paid", "3d print", "class", "été, encore"])
+def test_the_name_of_a_class_is_said_for_a_type_that_can_be_none(type):
+    frame = small().assign(what=type)
+    with pytest.raises(Misuse, match="cannot be the name of a class; rename it") as told:
+        read_table(frame, **COLUMNS).read()[0].event  # noqa: B018
+    column = frame["what"]
+    code = str(told.value).partition("in the table, ")[2].partition(", or read")[0]
+    frame["what"] = eval(code, {"column": column})
+    fact = read_table(frame, **COLUMNS).read()[0]
+    exec(f"class {fact.type}(Event):\n amount: float", {"Event": Event, "__name__": "lesson"})
+    assert fact.event.amount == 0.0
+
+
+def test_columns_that_no_field_can_be_are_renamed_or_left_out_as_is_said():
+    class TableWorked(Event):
+        time_spent: int
+
+    columns = {"time spent": 3, "2nd": 1, "_by": "Ada", "time_spent": 4}
+    frame = table(("TableWorked", "a", "2026-03-01")).assign(**columns)
+    with pytest.raises(Misuse, match="what class TableWorked has no field for") as told:
+        read_table(frame, **COLUMNS).read()[0].event  # noqa: B018
+    names = {"frame": frame}
+    exec("frame" + str(told.value).rpartition(": frame")[2], names)
+    assert read_table(names["frame"], **COLUMNS).read()[0].event.time_spent == 4
+    renamed = str(told.value).partition("can be: ")[2].partition(", and make")[0]
+    exec(renamed, {"frame": frame.drop(columns="time_spent")})
+    assert "'2nd': 'field_2nd', '_by': 'by'" in renamed and "'time spent': 'time_spent'" in renamed
+
+
+# Numbers that are not what was written.
+
+
+LONG = """what,who,when,id,n
+S,1234567890123456789,2026-01-01,1234567890123456789,1
+S,,2026-01-02,,
+S,1234567890123456788,2026-01-03,1234567890123456788,1234567890123456788
+S,12,2026-01-04,12,12
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "roles", "rows"),
+    [
+        ("who", COLUMNS, [0, 1, 2]),
+        ("id", {**COLUMNS, "subject": "what", "id": "id"}, [0, 1, 2]),
+        ("n", {**COLUMNS, "subject": "what"}, [2]),
+    ],
+)
+def test_a_long_number_that_pandas_rounded_is_refused_and_read_as_text_as_is_said(
+    name, roles, rows
+):
+    texts = {other: str for other in ("who", "id", "n") if other != name}
+    refused = read_table(pandas.read_csv(StringIO(LONG), dtype=texts), **roles).refused
+    assert refused.index.tolist() == rows
+    why, hint = refused["reason"].loc[2].split(", with dtype=")
+    assert why == f"{name} '1.2345678901234568e+18' may be another number, rounded: " + (
+        "read the column as text"
+    )
+    store = read_table(pandas.read_csv(StringIO(LONG), dtype=texts | eval(hint)), **roles)
+    found = [[fact.stream, fact.id, *fact.data.values()] for fact in store.read()]
+    assert "1234567890123456788" in found[-2] and 2 not in store.refused.index
+
+
+def test_seven_and_007_are_one_among_numbers_and_that_is_said():
+    text = "what,who,when\nS,7,2026-01-01\nS,007,2026-01-02\n"
+    store = read_table(pandas.read_csv(StringIO(text)), **COLUMNS)
+    assert store.streams() == ["7"] and store.notes == [
+        "'who' was read as numbers, where 007 and 7 are one: dtype={'who': str} keeps them apart"
+    ]
+    store = read_table(pandas.read_csv(StringIO(text), dtype={"who": str}), **COLUMNS)
+    assert store.streams() == ["7", "007"] and store.notes == []
+
+
+def test_large_measures_and_whole_numbers_of_other_kinds_are_kept():
+    numbers = {"half": [0.5, 2.0**60], "exact": pandas.array([2**60 + 1, None], dtype="Int64")}
+    frame = at("2026-03-01", "2026-03-02").assign(**numbers)
+    assert [fact.data for fact in read_table(frame, **COLUMNS).read()] == [
+        {"half": 0.5, "exact": 2**60 + 1},
+        {"half": 2.0**60},
+    ]
+
+
+@pytest.mark.parametrize("hours", [["1", "2", "three", None], [1, 2.5, "three", None]])
+def test_one_word_in_a_column_of_numbers_is_said_and_can_be_left_out(hours):
+    frame = at(*["2026-03-01"] * 4).assign(hours=pandas.Series(hours, dtype=object))
+    (note,) = read_table(frame, **COLUMNS).notes
+    assert note.startswith("'hours' is text, as 'three' in row 2 is no number; ")
+    names = {"frame": frame, "pandas": pandas}
+    exec(note.partition("of the others: ")[2], names)
+    store = read_table(names["frame"], **COLUMNS)
+    assert store.state("a", lambda sum, fact: sum + fact.data.get("hours", 0), 0) >= 3
+    assert store.notes == []
+
+
+@pytest.mark.parametrize("names", [["north", "12"], ["12", "7"], ["a", "b"]])
+def test_texts_and_codes_are_no_column_of_numbers_with_a_word(names):
+    frame = at(*["2026-03-01"] * 2).assign(name=names)
+    assert read_table(frame, **COLUMNS).notes == []
+
+
+# A cell that breaks loses its row alone.
+
+
+@pytest.mark.parametrize("column", ["when", "seen"])
+@pytest.mark.parametrize("unit", ["s", "ms"])
+def test_an_epoch_in_the_wrong_unit_loses_its_row_and_no_other(column, unit):
+    frame = at("2026-03-01", "2026-03-02").assign(seen="2026-03-01")
+    moments = pandas.Series([1772528400, 1772528400000]).astype("datetime64[s]")
+    frame[column] = moments.dt.as_unit(unit).dt.tz_localize("UTC")
+    store = read_table(frame, **COLUMNS)
+    assert len(store) == 1 and store.refused.index.tolist() == [1]
+    (why,) = store.refused["reason"]
+    assert why.startswith(f"{column} '5") and why.endswith("outside the years 1 to 9999")
+
+
+def test_a_list_in_itself_loses_its_row_and_no_other():
+    circle = []
+    circle.append(circle)
+    frame = at(*["2026-03-01"] * 3)
+    frame["x"] = pandas.Series([circle, {"b", "a"}, {"b", 1}], dtype=object)
+    store = read_table(frame, **COLUMNS)
+    assert [fact.data for fact in store.read()] == [{"x": ["a", "b"]}]
+    assert store.refused["reason"].str.contains("for which JSON has no form").all()
+
+
+@pytest.mark.parametrize("parsed", [False, True])
+def test_rows_less_than_a_microsecond_apart_keep_their_order(parsed):
+    times = [f"2026-03-01T09:00:00.00000{tail}Z" for tail in ("1800", "1000", "12", "0999")]
+    frame = at(*times).assign(n=[3, 1, 2, 0])
+    if parsed:
+        frame["when"] = pandas.to_datetime(frame["when"], format="ISO8601")
+    store = read_table(frame, **COLUMNS)
+    assert [fact.data["n"] for fact in store.read()] == [0, 1, 2, 3]
+    assert [fact.happened.microsecond for fact in store.read()] == [0, 1, 1, 1]
+
+
+def test_an_offset_may_stand_apart_and_a_zone_be_named_behind_it():
+    times = ["2026-03-01 09:00:00 +0100", "2026-03-01T09:00+01:00[Europe/Amsterdam]", "20260301"]
+    store = read_table(at(*times), **COLUMNS)
+    assert days(store) == ["01.03.26 00:00", "01.03.26 08:00", "01.03.26 08:00"]
+
+
+def test_columns_kept_by_arrow_are_read_as_others_are():
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    frame = pandas.read_csv(StringIO(LONG), dtype_backend="pyarrow").assign(n=[1.5, None, 2, 3])
+    frame["n"] = frame["n"].astype("double[pyarrow]")
+    store = read_table(frame, **COLUMNS, id="id")
+    assert store.streams() == ["1234567890123456789", "1234567890123456788", "12"]
+    assert [fact.data for fact in store.read()] == [{"n": 1.5}, {"n": 2.0}, {"n": 3.0}]
+    frame["when"] = frame["when"].astype("timestamp[ns][pyarrow]")
+    assert len(followed(frame)[0]) == 3
 
 
 # Other formats: whatever pandas reads.

@@ -4,6 +4,8 @@ import pytest
 
 from edalab import Event, EventStore, Misuse
 from edalab.errors import Unknown
+from edalab.panels.html import told
+from edalab.store.bitemporal import Hindsight
 
 
 class ReplayOpened(Event):
@@ -12,6 +14,10 @@ class ReplayOpened(Event):
 
 class ReplayDeposit(Event):
     amount: int
+
+
+class ReplayWord(Event):
+    amount: str
 
 
 def account():
@@ -110,11 +116,49 @@ def test_a_missing_start_is_said():
     ]
 
 
-def test_what_a_fold_raises_for_reasons_of_its_own_is_raised_as_it_is():
-    with pytest.raises(TypeError, match="unsupported operand"):
-        account().state("account-7", lambda total, fact: total + None, 0)
-    with pytest.raises(AttributeError, match="'int' object has no attribute 'amount'"):
-        account().state("account-7", lambda total, fact: total.amount, 0)
+def names(total, fact):
+    return total + None
+
+
+@pytest.mark.parametrize(
+    ("fold", "error"),
+    [
+        (names, TypeError),
+        (lambda total, fact: total.amount, AttributeError),
+        (lambda total, fact: total + fact.data["hours"], KeyError),
+        (lambda total, fact: 1 / total, ZeroDivisionError),
+    ],
+)
+def test_what_a_fold_raises_for_reasons_of_its_own_is_raised_as_it_is_and_names_the_event(
+    fold, error
+):
+    store = account()
+    for ask in (
+        lambda: store.state("account-7", fold, 0),
+        lambda: store.state(None, fold, 0),
+        lambda: store.table("account-7", fold, 0),
+        lambda: Hindsight(store, "account-7", fold, 0),
+    ):
+        with pytest.raises(error) as raised:
+            ask()
+        (note,) = raised.value.__notes__
+        assert note == (
+            f"{fold.__name__} raised this for event 1 of account-7, at position 1 of the store: "
+            "ReplayOpened(owner='Noor')"
+        )
+
+
+def test_a_fold_that_fails_later_names_that_event_and_the_panel_says_it():
+    def fold(total, fact):
+        return total + fact.data.get("amount", 0)
+
+    store = account()
+    store.append("account-7", [ReplayWord(amount="three")], recorded=1)
+    with pytest.raises(TypeError) as raised:
+        Hindsight(store, "account-7", fold, 0)
+    said = "fold raised this for event 3 of account-7, at position 3 of the store: "
+    assert raised.value.__notes__ == [f"{said}ReplayWord(amount='three')"]
+    assert told(raised.value).endswith(f"and 'str'; {said}ReplayWord(amount='three')")
 
 
 def test_why_and_what_changed_are_asked_of_streams_that_are_there():

@@ -413,12 +413,38 @@ def test_an_event_that_nobody_declared_is_told():
         assert fact.data == {"amount": 3}
 
 
+def test_events_of_the_package_are_none_of_those_that_a_learner_declared():
+    fact = kept_as('{"amount":3}', 1, "StoredUnheardOf")
+    with pytest.raises(Misuse) as told:
+        fact.event  # noqa: B018
+    assert "StoredDeposit" in str(told.value) and "FileAdded" not in str(told.value)
+
+
+def test_a_fold_passes_over_what_it_leaves_out_by_its_type():
+    frame = pandas.DataFrame({"what": ["StoredDeposit", "left out"], "who": "a", "amount": 5})
+    store = read_table(frame.assign(when="2025-01-01"), type="what", subject="who", time="when")
+
+    def fold(total, fact):
+        return total + fact.event.amount if fact.type == "StoredDeposit" else total
+
+    with pytest.raises(Misuse, match="a fold passes over events by fact.type, before it asks"):
+        store.state("a", lambda total, fact: total + fact.event.amount, 0)
+    assert store.state("a", fold, 0) == 5
+
+
+def test_a_field_that_a_cell_leaves_empty_needs_a_default():
+    frame = pandas.DataFrame({"what": ["StoredDeposit"], "who": "a", "amount": None})
+    store = read_table(frame.assign(when="2025-01-01"), type="what", subject="who", time="when")
+    with pytest.raises(Misuse, match="give a field that may be empty a default; where the class"):
+        store.read("a")[0].event  # noqa: B018
+
+
 def test_data_without_a_class_can_be_read_as_data():
     fact = kept_as('{"amount":3,"tags":[]}', 1, "a type that is no name")
     assert fact.data == {"amount": 3, "tags": []}
     refused(
         lambda: fact.event,
-        "is a a type that is no name",
-        "declare class …(Event)",
+        "is 'a type that is no name', which cannot be the name of a class",
+        "column.astype(str).replace('a type that is no name', 'ATypeThatIsNoName')",
         "or read its .data",
     )

@@ -46,11 +46,13 @@ STYLE = """<style>
 
 
 def told(error: Exception) -> str:
-    """What an error says: a misuse its sentence, any other its type as well; and the line of the learner's that raised it."""
+    """What an error says: a misuse its sentence, any other its type and its notes as well; and the line of the learner's
+    that raised it."""
     misuse = isinstance(error, Misuse)
     cause = error.__cause__ if misuse else error
     line = line_raised(cause) if cause is not None else ""
-    said = str(error) if misuse else f"{type(error).__name__}: {error}"
+    notes = "".join(f"; {note}" for note in getattr(error, "__notes__", []))
+    said = str(error) if misuse else f"{type(error).__name__}: {error}{notes}"
     return said + (f" ({line})" if line else "")
 
 

@@ -8,6 +8,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .replay import name_event
 from .stored_event import StoredEvent
 
 if TYPE_CHECKING:
@@ -112,7 +113,11 @@ class Hindsight:
                     kept.pop()
                 begin, now = deepcopy(kept[-1])
             for number in range(begin, len(known)):
-                now = fold(now, known[number])
+                try:
+                    now = fold(now, known[number])
+                except Exception as error:
+                    name_event(error, fold, known[number])
+                    raise
                 if now is None and start is not None:
                     store.state(stream, fold, start)  # which says that a fold returns the new state
                 if (number + 1) % _APART == 0:

@@ -1,21 +1,23 @@
-"""Any table of events becomes a store: one stream for each subject, and what cannot be read comes back with the reason."""
+"""Any table of events becomes a store: one stream for each subject, and what cannot be read comes
+back with the reason."""
 
-import json
+import re
+import warnings
 from base64 import b64encode
-from collections import Counter
-from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from enum import Enum
-from math import isinf, isnan
-from numbers import Number
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
+from itertools import accumulate, count
+from math import isfinite
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+
+from pydantic_core import to_json, to_jsonable_python
 
 from ..errors import Misuse, Unknown, counted, listed, shown
 from .event_store import EventStore
-from .instants import as_datetime, moment
-from .stored_event import is_text
+from .instants import moment
+from .schema import make
+from .stored_event import COLUMNS, is_text
 
 if TYPE_CHECKING:
     import pandas
@@ -24,8 +26,35 @@ _EMPTY = "is empty"
 _NO_TEXT = (
     "has a byte in it that is no text: read the file with its encoding, such as encoding='latin-1'"
 )
-_NAIVE = "has no time zone, as others here have: put its offset behind it, such as +01:00"
+_NAIVE = "has no time zone: put its offset behind it, such as +01:00"
 _NO_TIME = "is no time as ISO 8601 writes it, such as 2026-03-03T12:00+01:00"
+_ROUNDED = "may be another number, rounded: read the column as text, with dtype={{{!r}: str}}"
+_OUTSIDE = "is in UTC outside the years 1 to 9999"
+_BESIDE = re.compile(r" (?=[+-]\d\d:?\d\d$)|\[[^]]+\]$")  # as git writes it, and Java
+_OFFSET = re.compile(r":\d\d.*([+-]\d\d:?\d\d|Z|UTC|GMT)\)?$")
+_NANOSECONDS = re.compile(r"[.,]\d{6}(\d{1,3})")
+_DATE = r"\d[-/.]\d\d?[-/.]\d"
+
+# Ways to make moments of a column, and what an error says of the times that need one.
+_ZONE = ".dt.tz_localize('Europe/Amsterdam', ambiguous='NaT', nonexistent='NaT')"
+_READ = "pandas.to_datetime({}, errors='coerce', "
+_DIGITS = _READ.format("{}.astype('Int64').astype(str)")
+_NAMELESS = "have no time zone, and 9 o'clock is another moment in each; say which it was"
+_OTHER = ", such as {}, are not written as ISO 8601 does; parse them first, for instance"
+_TEXTS = {f"{_READ}format='ISO8601'){_ZONE}": f", such as {{}}, {_NAMELESS}"}
+_TEXTS |= {f"{_READ}dayfirst={first}){_ZONE}": _OTHER for first in (True, False)}
+_ZONED_TEXTS = {f"{_READ}dayfirst={first}, utc=True)": _OTHER for first in (True, False)}
+_COUNTS = {
+    f"{_READ}unit='D', origin='1899-12-30').dt.round('s'){_ZONE}": "days of a spreadsheet",
+    f"{_DIGITS}format='%Y%m%d'){_ZONE}": "days such as 20260303",
+    f"{_DIGITS}format='%Y'){_ZONE}": "years",
+    f"{_READ}unit='s', utc=True)": "seconds since 1970",
+    f"{_READ}unit='ms', utc=True)": "milliseconds since 1970",
+    f"{_READ}unit='us', utc=True)": "microseconds since 1970",
+    f"{_READ}unit='ns', utc=True)": "nanoseconds since 1970",
+}
+_NUMBERS = " are numbers, and what they count is not said; if "
+_COUNTS = {way: _NUMBERS + what for way, what in _COUNTS.items()}
 
 
 def read_table(
@@ -37,32 +66,36 @@ def read_table(
     id: str | None = None,
     version: str | None = None,
 ) -> EventStore:
-    """A table of events, a row each, as a store in memory. `type`, `subject` and `time` name the columns that say what
-    happened, to whom or what (a stream each), and when; all columns that are named nowhere become the data.
+    """A table of events, a row each, as a store in memory. `type`, `subject` and `time` name the
+    columns that say what happened, to whom or what (a stream each), and when; all columns that are
+    named nowhere become the data.
 
-    `recorded` names the column of when it was recorded (by default it is `time`), `id` that of the events' own ids, `version`
-    that of the version of their data's schema (by default 1). Rows are taken in the order they were recorded, rows of one
-    moment as they stand. Rows that cannot be read are in the store's `.refused`, as they were, with the reason."""
+    `recorded` names the column of when it was recorded (by default it is `time`), `id` that of the
+    events' own ids, `version` that of the version of their data's schema (by default 1). Rows are
+    taken in the order they were recorded, rows of one moment as they stand. Rows that cannot be
+    read are in the store's `.refused`, as they were, with the reason.
+
+    A row with several moments, such as created and closed, is several events: `frame.melt` makes a
+    row of each. Read ids as text, `pandas.read_csv(…, dtype={"account": str})`: among numbers 007
+    is 7, and pandas rounds long ones where a cell is empty."""
     import pandas
 
     if not isinstance(frame, pandas.DataFrame):
         raise Misuse(
-            f"read_table takes a DataFrame, such as pandas.read_csv('events.csv') gives, not {shown(frame)}"
+            "read_table takes a DataFrame, such as pandas.read_csv('events.csv') gives, not "
+            + shown(frame)
         )
-    roles = {"type": type, "subject": subject, "time": time}
-    roles |= {
-        role: name
-        for role, name in (("recorded", recorded), ("id", id), ("version", version))
-        if name is not None
-    }
+    roles = [type, subject, time, *(name for name in (recorded, id, version) if name is not None)]
     _check_columns(frame, roles)
     table = _Table(frame)
-    types, streams, happened = table.texts(type), table.texts(subject), table.moments(time)
+    types, streams = table.read(type, _text), table.read(subject, _text)
+    happened = table.moments(time)
     known = happened if recorded is None or recorded == time else table.moments(recorded)
-    ids = [None] * len(frame) if id is None else table.texts(id)
-    schemas = [1] * len(frame) if version is None else table.schemas(version)
-    data = table.data([name for name in frame.columns if name not in roles.values()])
-    order = sorted(table.good(), key=known.__getitem__)
+    ids = [None] * len(frame) if id is None else table.read(id, _text)
+    schemas = [1] * len(frame) if version is None else table.read(version, _schema)
+    data = table.data([name for name in frame.columns if name not in roles])
+    order = [row for row in range(len(frame)) if row not in table.wrong]
+    order.sort(key=known.__getitem__)
     if id is not None:
         order = table.with_ids_once(order, ids, id)
     if not order:
@@ -70,27 +103,37 @@ def read_table(
             f"none of the table's {len(frame):,} rows can be read as an event: {table.reasons()}"
         )
     store = filled(
-        (streams[i], types[i], schemas[i], data[i], happened[i], known[i], ids[i]) for i in order
+        (streams[i], types[i], schemas[i], data[i], happened[i] // 1000, known[i] // 1000, ids[i])
+        for i in order
     )
     store.refused = table.refused()
-    if table.wrong:
-        store.notes.append(f"{counted(len(table.wrong), 'row')} refused, see .refused")
-    if moved := sum(earlier > later for later, earlier in _with_latest(known, sorted(order))):
-        store.notes.append(
-            f"sorted by {recorded or time!r}: {counted(moved, 'row')} stood below later ones"
-        )
-    if early := sum(known[i] < happened[i] for i in order):
-        store.notes.append(f"{counted(early, 'row')} recorded before it happened")
+    stood = [known[row] for row in sorted(order)]
+    moved = sum(map(int.__lt__, stood, accumulate(stood, max)))
+    early = sum(known[row] < happened[row] for row in order)
+    store.notes += [f"{counted(len(table.wrong), 'row')} refused, see .refused"] * bool(table.wrong)
+    store.notes += [
+        f"sorted by {recorded or time!r}: {counted(moved, 'row')} stood below later ones"
+    ] * bool(moved)
+    store.notes += [f"{counted(early, 'row')} recorded before it happened"] * bool(early)
+    if frame[subject].dtype.kind in "iuf":
+        apart = f"dtype={{{subject!r}: str}} keeps them apart"
+        store.notes.append(f"{subject!r} was read as numbers, where 007 and 7 are one: {apart}")
+    store.notes += table.notes
     return store
 
 
 def filled(facts: Iterable[tuple]) -> EventStore:
-    """A store in memory with facts (stream, type, version of its schema, JSON, happened, recorded, id), in the order recorded."""
-    store = EventStore(":memory:")
-    with store._transaction():
-        for stream, type, schema, text, happened, recorded, id in facts:
-            row, ids = (type, schema, text), None if id is None else [id]
-            store._add(stream, [row], [], None, as_datetime(happened), as_datetime(recorded), ids)
+    """A store in memory with facts (stream, type, version of its schema, JSON, happened, recorded,
+    id), in the order recorded."""
+    store, versions = EventStore(":memory:"), defaultdict(count)
+    rows = (
+        (position, stream, next(versions[stream]) + 1, *fact, None, None)
+        for position, (stream, *fact) in enumerate(facts, 1)
+    )
+    with store._transaction() as db:
+        make(db)
+        marks = ", ".join("?" for _ in COLUMNS.split(", "))
+        db.executemany(f"insert into stored_events ({COLUMNS}) values ({marks})", rows)
     return store
 
 
@@ -100,105 +143,113 @@ class _Table:
     def __init__(self, frame: "pandas.DataFrame"):
         self.frame = frame
         self.wrong: dict[int, str] = {}  # the first reason against each row, by its place
+        self.notes: list[str] = []
 
-    def values(self, name: object) -> list:
-        """The cells of a column, None where one is empty."""
+    def values(self, name: object, rounded: bool = False) -> list:
+        """The cells of a column, None where one is empty, or where it must be refused: a time that
+        Python does not have, or a whole number that may be `rounded`."""
         column = self.frame[name]
-        cells = zip(column.tolist(), column.isna().tolist(), strict=True)
+        empty, why = column.isna(), ""
+        if column.dtype.kind == "M":
+            bad, why = ~(column.dt.year.between(1, 9999) | empty), _OUTSIDE
+        elif column.dtype.kind == "f" and not rounded:
+            number = column.astype(float)
+            exact = 2**24 if str(column.dtype).lower() == "float32" else 2**53
+            bad = number.abs().between(exact, float("inf"), "left")
+            why = _ROUNDED.format(name) if (number % 1).fillna(0).eq(0).all() else ""
+        for row in bad.to_numpy(bool).nonzero()[0].tolist() if why else ():
+            self.refuse(row, f"{name} {_written(column, row)} {why}")
+        column, empty = (column.mask(bad), empty | bad) if why and bad.any() else (column, empty)
         return [
-            None if empty or (isinstance(value, str) and not value.strip()) else value
-            for value, empty in cells
+            None if nothing or (isinstance(cell, str) and not cell.strip()) else cell
+            for cell, nothing in zip(column.tolist(), empty.tolist(), strict=True)
         ]
 
-    def good(self) -> list[int]:
-        return [row for row in range(len(self.frame)) if row not in self.wrong]
+    def read(self, name: object, cell: Callable) -> list:
+        """A column as `cell` reads each: with a ValueError it says why a row is refused."""
+        found = []
+        for row, value in enumerate(self.values(name, rounded=cell is _moment)):
+            try:
+                found.append(cell(value))
+            except ValueError as why:
+                found.append(None)
+                self.refuse(row, f"{name} {why}")
+        return found
 
     def refuse(self, row: int, why: str) -> None:
         self.wrong.setdefault(row, why)
 
-    def texts(self, name: str) -> list[str | None]:
-        """A column of names, as text; a whole number is written without a point."""
-        found = [None if v is None else _text(v) for v in self.values(name)]
-        for row, value in enumerate(found):
-            if value is None:
-                self.refuse(row, f"{name} {_EMPTY}")
-            elif not is_text(value):
-                self.refuse(row, f"{name} {shown(value)} {_NO_TEXT}")
-        return found
-
-    def schemas(self, name: str) -> list[int]:
-        found = []
-        for row, value in enumerate(self.values(name)):
-            text = "1" if value is None else _text(value)
-            if not text.isdecimal() or not 1 <= int(text) < 2**31:
-                self.refuse(row, f"{name} {shown(value)} is no version: a whole number from 1")
-                text = "1"
-            found.append(int(text))
-        return found
-
     def moments(self, name: str) -> list[int | None]:
-        """A column of times, as moments. Raises Misuse where none of them has a time zone or all are numbers."""
-        values = self.values(name)
-        present = [value for value in values if value is not None]
-        if present and all(isinstance(value, Number) for value in present):
-            fix = f"frame[{name!r}] = pandas.to_datetime(frame[{name!r}], unit='s', utc=True)"
-            raise Misuse(
-                f"the times in {name!r} are numbers, and what they count is not said; if seconds since 1970: {fix}"
-            )
-        found = [_EMPTY if value is None else _moment(value) for value in values]
-        if _NAIVE in found and not any(isinstance(when, int) for when in found):
-            naive = values[found.index(_NAIVE)]
-            dates = (
-                f"frame[{name!r}]"
-                if isinstance(naive, datetime)
-                else f"pandas.to_datetime(frame[{name!r}])"
-            )
-            raise Misuse(
-                f"the times in {name!r}, such as {shown(str(naive))}, have no time zone, and 9 o'clock is another moment in each; say "
-                f"which it was: frame[{name!r}] = {dates}.dt.tz_localize('Europe/Amsterdam')"
-            )
-        if (
-            present
-            and all(isinstance(value, str) for value in present)
-            and not set(found) - {_EMPTY, _NO_TIME}
-        ):
-            raise Misuse(
-                f"the times in {name!r}, such as {shown(present[0])}, are not written as ISO 8601 does; parse them first, for instance: "
-                f"frame[{name!r}] = pandas.to_datetime(frame[{name!r}], dayfirst=True).dt.tz_localize('Europe/Amsterdam')"
-            )
-        for row, (value, when) in enumerate(zip(values, found, strict=True)):
-            if not isinstance(when, int):
-                self.refuse(
-                    row, f"{name} {when}" if value is None else f"{name} {shown(str(value))} {when}"
-                )
+        """A column of times in ns since 1970, so that rows keep their order. Raises Misuse where
+        most are none and a statement makes moments of some: it has been followed before."""
+        found, column = self.read(name, _moment), f"frame[{name!r}]"
+        values = self.values(name, rounded=True) if None in found else []
+        lost = [row for row, cell in enumerate(values) if cell is not None and found[row] is None]
+        if len(lost) <= len(found) - found.count(None):
+            return found
+        cells = [values[row] for row in lost]
+        ways, other, years = _TEXTS, f"{column}.astype(str)", (1,)
+        if 2 * sum(_numbers(cells)) > len(cells):
+            numbers = f"pandas.to_numeric({column}, errors='coerce')"
+            ways, other, years = _COUNTS, numbers, (1990, 1970)
+        elif 2 * sum(bool(_OFFSET.search(str(cell))) for cell in cells) > len(cells):
+            ways = _ZONED_TEXTS
+        for since in years:
+            fixes = {way.format(of): what for way, what in ways.items() for of in (column, other)}
+            read = {fix: self._followed(fix, lost, since) for fix in fixes}
+            if rows := read[best := max(read, key=lambda fix: len(read[fix]))]:
+                what = fixes[best].format(_written(self.frame[name], rows[0]))
+                rest = f".astype(object).fillna({column})" * (len(rows) < len(lost))
+                raise Misuse(f"the times in {name!r}{what}: {column} = {best}{rest}")
         return found
+
+    def _followed(self, fix: str, lost: list[int], since: int) -> list[int]:
+        """The rows in which a statement makes moments, of years that may be meant, of lost cells."""
+        import pandas
+
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                years = eval(fix, {"frame": self.frame, "pandas": pandas}).dt.year
+        except (ArithmeticError, AttributeError, RuntimeError, TypeError, ValueError):
+            return []
+        made = years.between(since, 2100).tolist()
+        return [row for row in lost if made[row]]
 
     def data(self, names: list) -> list[str]:
         """The rest of each row as JSON, empty cells left out."""
-        rows = [{} for _ in range(len(self.frame))]
-        for name in names:
-            for row, value in enumerate(self.values(name)):
-                try:
-                    if value is not None:
-                        rows[row][str(name)] = (
-                            value if value.__class__ in (str, int, bool) else _plain(value)
-                        )
-                except TypeError:
-                    self.refuse(row, f"{name} holds {shown(value)}, for which JSON has no form")
-        texts = [json.dumps(row, ensure_ascii=False) for row in rows]
-        for row, text in enumerate(texts):
-            if not is_text(text):
-                self.refuse(row, f"{shown(text)} {_NO_TEXT}")
+        columns = [self.read(name, _plain) for name in names]
+        for name, column in zip(names, columns, strict=True):
+            self._note_words(name, column)
+        rows = zip(*columns, strict=True) if columns else [()] * len(self.frame)
+        names, texts = list(map(str, names)), []
+        for row, cells in enumerate(rows):
+            fields = {name: cell for name, cell in zip(names, cells) if cell is not None}
+            try:
+                texts.append(to_json(fields, inf_nan_mode="null").decode())
+            except ValueError:  # half of a character
+                texts.append("")
+                self.refuse(row, f"{shown(fields)} {_NO_TEXT}")
         return texts
+
+    def _note_words(self, name: object, cells: list) -> None:
+        """One word in a column of numbers makes texts of them all."""
+        if self.frame[name].dtype.kind not in "OU":
+            return
+        numbers = _numbers(cells)
+        words = [row for row, cell in enumerate(cells) if cell is not None and not numbers[row]]
+        if 0 < len(words) < sum(numbers):
+            word, row = shown(cells[words[0]]), shown(self.frame.index[words[0]])
+            fix = f"frame[{name!r}] = pandas.to_numeric(frame[{name!r}], errors='coerce')"
+            self.notes.append(
+                f"{name!r} is text, as {word} in row {row} is no number; to make numbers of the others: {fix}"
+            )
 
     def with_ids_once(self, order: list[int], ids: list[str | None], name: str) -> list[int]:
         first: dict[str | None, int] = {}
         for row in order:
             if first.setdefault(ids[row], row) != row:
-                self.refuse(
-                    row,
-                    f"{name} {shown(ids[row])} is that of row {shown(self.frame.index[first[ids[row]]])} already",
-                )
+                other = shown(self.frame.index[first[ids[row]]])
+                self.refuse(row, f"{name} {shown(ids[row])} is that of row {other} already")
         return [row for row in order if row not in self.wrong]
 
     def refused(self) -> "pandas.DataFrame":
@@ -211,14 +262,15 @@ class _Table:
         return listed([f"{reason} ({counted(number, 'row')})" for reason, number in reasons], 3)
 
 
-def _check_columns(frame: "pandas.DataFrame", roles: dict[str, str]) -> None:
+def _check_columns(frame: "pandas.DataFrame", roles: list) -> None:
     names = list(map(str, frame.columns))
-    for name in roles.values():
+    for name in roles:
         if name not in list(frame.columns):
-            raise Unknown("column", name, names, " in the table")
+            raise Unknown("column", name, names, " in the table", _melted(frame, *roles[:3]))
     if twice := [name for name, number in Counter(names).items() if number > 1]:
         raise Misuse(
-            f"the table has several columns with the name {listed(map(repr, twice), 3)}; rename them: each becomes a field"
+            f"the table has several columns with the name {listed(map(repr, twice), 3)}; "
+            "rename them: each becomes a field"
         )
     if frame.empty:
         raise Misuse(
@@ -226,64 +278,91 @@ def _check_columns(frame: "pandas.DataFrame", roles: dict[str, str]) -> None:
         )
 
 
-def _moment(value: object) -> int | str:
-    """In microseconds since 1970, or what is wrong with it."""
+def _melted(frame: "pandas.DataFrame", type: str, subject: str, time: str) -> str:
+    """How to make an event of each moment, where the rows have several and no type."""
+    columns = {name: column.dropna().astype(str) for name, column in frame.items()}
+    times = [name for name in columns if columns[name].str.contains(_DATE).mean() > 0.5]
+    if type in columns or len(times) < 2:
+        return ""
+    value = "happened" if time in columns else time
+    melt = f"id_vars={[name for name in columns if name not in times]!r}, var_name={type!r}"
+    return (
+        f"; if a row is an event for each time ({listed(times)}), take type={type!r} and time={value!r} "
+        f"of: frame = frame.melt({melt}, value_name={value!r}).dropna(subset={value!r})"
+    )
+
+
+def _numbers(cells: list) -> list[bool]:
+    """Which cells are numbers, or texts that read as one."""
+    import pandas
+
+    found = pandas.to_numeric(pandas.Series(cells, dtype=object), errors="coerce")
+    return found.notna().tolist()
+
+
+def _written(column: "pandas.Series", row: int) -> str:
+    return shown(column.iloc[[row]].astype(str).iloc[0])
+
+
+def _moment(cell: Any) -> int:
+    """In nanoseconds since 1970."""
+    if cell is None:
+        raise ValueError(_EMPTY)
+    value, beyond = cell, 0
     try:
-        if isinstance(value, str):
-            text = value.strip().replace(" UTC", "Z")
-            value = date.fromisoformat(text) if len(text) == 10 else datetime.fromisoformat(text)
+        if isinstance(cell, str):
+            text = _BESIDE.sub("", cell.strip().replace(" UTC", "Z"))
+            value = date.fromisoformat(text) if len(text) <= 10 else datetime.fromisoformat(text)
+            if len(text) > 26 and (digits := _NANOSECONDS.search(text)):
+                beyond = int(digits[1].ljust(3, "0"))
+        elif hasattr(cell, "to_pydatetime"):
+            value, beyond = cell.to_pydatetime(warn=False), cell.nanosecond
+        if isinstance(value, date) and getattr(value, "tzinfo", True):
+            return moment(value, "time") * 1000 + beyond
+        why = _NAIVE if isinstance(value, datetime) else _NO_TIME
     except ValueError:
-        return _NO_TIME
-    if isinstance(value, datetime) and value.tzinfo is None:
-        return _NAIVE
-    if hasattr(value, "to_pydatetime"):
-        value = value.to_pydatetime(warn=False)
-    try:
-        return moment(value, "time") if isinstance(value, date) else _NO_TIME
+        why = _NO_TIME
     except Misuse:
-        return "is in UTC outside the years 1 to 9999"
+        why = _OUTSIDE
+    raise ValueError(f"{shown(str(cell))} {why}")
 
 
-def _text(value: object) -> str:
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))  # a column of whole numbers with an empty cell
-    return str(value).strip()
+def _text(cell: Any) -> str:
+    """A name as text; a whole number is written without a point."""
+    if cell is None:
+        raise ValueError(_EMPTY)
+    whole = isinstance(cell, float) and cell.is_integer()  # in a column with an empty cell
+    text = str(int(cell) if whole else cell).strip()
+    if not is_text(text):
+        raise ValueError(f"{shown(text)} {_NO_TEXT}")
+    return text
 
 
-def _plain(value: Any) -> Any:
-    """A cell as JSON can keep it. Raises TypeError where it cannot."""
-    if isinstance(value, Enum):
-        return _plain(value.value)
-    if type(value).__name__ in ("NaTType", "NAType"):
-        return None
-    if value is None or isinstance(value, bool | str | int):
-        return value
-    if isinstance(value, float):
-        return None if isnan(value) else str(value) if isinf(value) else float(value)
-    if isinstance(value, date | time):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, dict):
-        return {str(name): _plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    if isinstance(value, bytes):
-        return b64encode(value).decode()
-    if isinstance(value, Decimal | UUID) or type(value).__name__ in (
-        "Period",
-        "Interval",
-        "datetime64",
-    ):
-        return str(value)
-    if type(value).__module__ == "numpy":
-        return _plain(value.tolist())
-    raise TypeError(value)
+def _schema(cell: Any) -> int:
+    text = "1" if cell is None else _text(cell)
+    if text.isdecimal() and len(text) < 10 and int(text):
+        return int(text)
+    raise ValueError(f"{shown(cell)} is no version: a whole number from 1")
 
 
-def _with_latest(moments: list[int], rows: list[int]) -> Iterable[tuple[int, int]]:
-    """Each row's moment, with the latest of the rows above."""
-    latest = moments[rows[0]]
-    for row in rows:
-        yield moments[row], latest
-        latest = max(latest, moments[row])
+def _plain(cell: Any) -> Any:
+    """A cell as JSON can keep it."""
+    if cell is None or cell.__class__ in (str, int, bool):
+        return cell
+    if isinstance(cell, float):
+        return float(cell) if isfinite(cell) else str(cell)
+    if isinstance(cell, date):
+        return cell.isoformat()
+    if isinstance(cell, bytes):  # in the alphabet that any decoder reads
+        return b64encode(cell).decode()
+    try:
+        plain = sorted(cell) if isinstance(cell, set | frozenset) else cell
+        modes = {"timedelta_mode": "float", "bytes_mode": "base64"}
+        return to_jsonable_python(plain, fallback=_of_a_library, **modes)
+    except (AttributeError, TypeError, ValueError):
+        raise ValueError(f"holds {shown(cell)}, for which JSON has no form") from None
+
+
+def _of_a_library(value: Any) -> Any:
+    """What is neither Python's nor pydantic's, of pandas and numpy."""
+    return str(value) if type(value).__module__.startswith("pandas") else value.tolist()

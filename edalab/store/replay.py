@@ -38,9 +38,10 @@ def folded(now: Any, fold: Callable, facts: Iterable[StoredEvent], start: Any) -
                 raise Misuse(
                     f"{_name(fold)} returned None for event {fact.version} of {fact.stream}, {fact.said}; return the new state"
                 )
-    except (TypeError, AttributeError) as error:
+    except Exception as error:
         if fact is not None:
             _explain(error, now, fold, start)
+            name_event(error, fold, fact)
         raise
     if isinstance(now, StoredEvent):
         raise Misuse(
@@ -55,8 +56,19 @@ def folded(now: Any, fold: Callable, facts: Iterable[StoredEvent], start: Any) -
 _ORDER = "a fold takes the state first and then the stored event"
 
 
+def name_event(error: Exception, fold: Callable, fact: StoredEvent) -> None:
+    """Say beneath an error of a fold at which event it came up."""
+    if not isinstance(error, Misuse):
+        error.add_note(
+            f"{_name(fold)} raised this for event {fact.version} of {fact.stream}, at position "
+            f"{fact.position} of the store: {fact.said}"
+        )
+
+
 def _explain(error: Exception, now: Any, fold: Callable, start: Any) -> None:
     """Raises Misuse where the state is not what the fold expects, for a reason we know."""
+    if not isinstance(error, TypeError | AttributeError):
+        return
     if now is None and start is None:
         what = f"{_name(fold)} cannot begin with None ({error}): the start is missing"
         raise Misuse(

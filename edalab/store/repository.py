@@ -182,7 +182,7 @@ def _objects_of(path: "str | Path") -> Iterator[tuple["_Git", str]]:
         head = theirs("rev-parse", "--verify", "HEAD^{commit}").decode().strip()
     except Misuse:
         raise Misuse(
-            f"{name} has no commit yet on its current branch; make one with: git commit"
+            f"{name} has no commit yet on its current branch; make one with: git commit --allow-empty -m Begin"
         ) from None
     with TemporaryDirectory() as place:
         Path(place, "refs").mkdir()
@@ -266,8 +266,7 @@ def _date(raw: str) -> datetime | None:
     try:
         seconds, offset = raw.split()
         minutes = int(offset[0] + "1") * (int(offset[1:-2]) * 60 + int(offset[-2:]))
-        return datetime.fromtimestamp(0, timezone(timedelta(minutes=minutes))) + timedelta(
-            seconds=int(seconds)
-        )
+        utc = datetime.fromtimestamp(0, timezone.utc) + timedelta(seconds=int(seconds))
+        return utc.astimezone(timezone(timedelta(minutes=minutes)))
     except (ValueError, OverflowError):
         return None

@@ -1,9 +1,11 @@
 """An event as a store keeps it: a fact with its place in a stream and two times, when it happened and when it was recorded."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
+from keyword import iskeyword
 from typing import Any, NamedTuple
 
 from pydantic_core import ValidationError, from_json
@@ -44,10 +46,7 @@ class StoredEvent(NamedTuple):
         class is of an older version, or where an upcaster is missing."""
         cls, version, read = declared(self.type)
         if cls is None:
-            raise Misuse(
-                f"{self._place} is a {self.type}, and no event of that name is declared; declare class "
-                f"{self.type if self.type.isidentifier() else '…'}(Event), or read its .data; events declared: {listed(_classes)}"
-            )
+            raise Misuse(f"{self._place} is {_undeclared(self.type)}")
         try:
             return read(self.text if self.schema == version else json.dumps(self.data))
         except ValueError as error:
@@ -135,19 +134,53 @@ class StoredEvent(NamedTuple):
         return f"<StoredEvent {self.stream} version {self.version}: {self.said}, {when}>"
 
 
+def _undeclared(type: str) -> str:
+    """What to do about an event whose class is not there."""
+    name = _as_name(type, "Event")
+    theirs = [other for other, (cls, *_) in _classes.items() if not _of_edalab(cls)]
+    what = (
+        f"a {type}, and no event of that name is declared; declare class {type}(Event), or read its "
+        f".data; events declared: {listed(theirs)}"
+        if name == type
+        else f"{shown(type)}, which cannot be the name of a class; rename it in the table, "
+        f"column.astype(str).replace({type!r}, {name!r}), or read its .data"
+    )
+    return f"{what}; a fold passes over events by fact.type, before it asks for fact.event"
+
+
+def _of_edalab(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
+def _as_name(text: str, first: str, between: str = "") -> str:
+    """A text as the name of a class, or with something between its words that of a field."""
+    if text.isidentifier() and not iskeyword(text) and text[0] != "_":
+        return text
+    words = re.findall(r"[^\W_]+", text)
+    name = between.join(words if between else (word[0].upper() + word[1:] for word in words))
+    return name if name.isidentifier() and not iskeyword(name) else first + name
+
+
 def _unfit(error: ValueError, fact: StoredEvent, version: int) -> str:
     """Why the data of an event is none of its class."""
     found = error.errors() if isinstance(error, ValidationError) else []
+    names = [".".join(map(str, one["loc"])) for one in found]
     if found and all(one["type"] == "extra_forbidden" for one in found):
-        fields = listed([".".join(map(str, one["loc"])) for one in found])
+        renamed = {name: _as_name(name, "field_", "_") for name in names}
+        renamed = {name: other for name, other in renamed.items() if name != other}
+        fields = f"rename those that no field can be: frame = frame.rename(columns={renamed}), and "
         return (
-            f" has what class {fact.type} has no field for: {fields}; if these are columns of a table, read_table takes such "
-            "as recorded=, id= and version=; else make them fields of the class, or leave them out by a new version= and upcasts="
+            f" has what class {fact.type} has no field for: {listed(names)}; if these are columns "
+            "of a table, read_table takes such as recorded=, id= and version=; else "
+            f"{fields * bool(renamed)}make them fields of the class, or leave them out: "
+            f"frame = frame.drop(columns={names})"
         )
     said = shortened(str(error).partition("For further")[0], 200)
+    empty = "give a field that may be empty a default; "
     return (
-        f": {shortened(fact.text)} does not fit class {fact.type} of version {version}: {said}; where the class has changed since, "
-        "give it a new version= and upcasts="
+        f": {shortened(fact.text)} does not fit class {fact.type} of version {version}: {said}; "
+        f"{empty * any(one['type'] == 'missing' for one in found)}where the class has changed "
+        "since, give it a new version= and upcasts="
     )
 
 

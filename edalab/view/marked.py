@@ -170,14 +170,14 @@ class Marked:
 
 def in_words(fact: StoredEvent, step: float | None = None) -> str:
     """An event in a few words: those of its type, and the number that it is about, which is that by which the state changed
-    (`step`), or its only one, but for one that changed nothing."""
+    (`step`), or its only one that is not 0, but for one that changed nothing."""
     words = fact.type
     if words.isidentifier():
         words = " ".join(re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", words)).lower() or words
     fields = {
         name: n
         for name, n in fact.data.items()
-        if isinstance(n, int | float) and not isinstance(n, bool)
+        if isinstance(n, int | float) and not isinstance(n, bool) and n
     }
     numbers = [n for name, n in fields.items() if not name.lower().endswith(("id", "version"))]
     about = [n for n in numbers if step and abs(n) == abs(step)] or (
