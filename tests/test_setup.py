@@ -136,6 +136,7 @@ def test_jupyter_lab_keeps_its_token_and_listens_on_this_computer_only(monkeypat
     assert set(config) == {
         "ServerApp",
         "LabApp",
+        "ContentsManager",
     }  # nothing about IdentityProvider: the token stays as Jupyter has it
     assert set(config.ServerApp) == {
         "root_dir",

@@ -10,7 +10,7 @@ from ..sim import Printed
 from ..sim.run import Run
 from ..sim.steps import Step
 from ..text import clean, counted
-from ..view.theme import FAULT, FAULT_FILL, LANE, QUIET, WORK, WORK_FILL
+from ..view.theme import CURSOR, FAULT, FAULT_FILL, INK, LANE, QUIET, WORK, WORK_FILL, tinted
 
 ROWS = 100  # of a table that a panel shows
 _COLOURS = {
@@ -32,8 +32,8 @@ STYLE = """<style>
 .edalab-panel th, .edalab-panel td { text-align: left; padding: 1px 6px 1px 4px; vertical-align: top; white-space: nowrap;
   border-bottom: 1px solid var(--jp-border-color2, #e0e0e0); }
 .edalab-panel th, .edalab-panel .edalab-quiet { color: var(--jp-ui-font-color2, #6b7785); font-weight: normal; }
-.edalab-panel tr.now td { background: #dbe7fd; color: #1f2933; }
-.edalab-panel tr.struck td, .edalab-panel .struck { color: FAULT; }
+.edalab-panel tr.now td { background: color-mix(in srgb, CURSOR 15%, transparent); }
+.edalab-panel .struck { color: STRUCK; }
 .edalab-panel .edalab-heading { font-size: 11px; font-weight: bold; letter-spacing: .08em; margin-top: 4px; }
 .edalab-panel .edalab-hint { font-size: 11px; line-height: 16px; }
 .edalab-panel .edalab-printed { font: 12px/1.4 "DejaVu Sans Mono", Menlo, Consolas, monospace; white-space: pre-wrap;
@@ -41,8 +41,8 @@ STYLE = """<style>
 .edalab-panel .edalab-chip { display: inline-block; border-radius: 5px; padding: 3px 10px; margin: 0 6px 4px 0; font-size: 13px; }
 .edalab-panel .edalab-chip b { display: inline-block; width: 1.2em; }
 .edalab-panel .edalab-code { font: 12px/1.4 "DejaVu Sans Mono", Menlo, Consolas, monospace; white-space: pre-wrap; user-select: all;
-  padding: 8px 10px; border-radius: 5px; background: var(--jp-layout-color2, #f5f7f9); }
-</style>""".replace("FAULT", FAULT)
+  padding: 8px 10px; border-radius: 5px; background: var(--jp-layout-color2, #f5f7f9); color: var(--jp-ui-font-color1, #1f2933); }
+</style>""".replace("STRUCK", tinted(FAULT)).replace("CURSOR", CURSOR)
 
 
 def told(error: Exception) -> str:
@@ -64,8 +64,9 @@ def chips(claims: Iterable[Claim], verdicts: Iterable[Verdict]) -> str:
         if (verdict := found.get(claim.sentence)) is not None:
             outcome, sign, tip = verdict.outcome, SIGNS[verdict.outcome], str(verdict)
         colour, ground = _COLOURS[outcome]
+        style = f"color:{INK};background:{ground};border-left:4px solid {colour}"
         shown.append(
-            f'<span class="edalab-chip" style="color:{colour};background:{ground}" title="{escape(tip)}">'
+            f'<span class="edalab-chip" style="{style}" title="{escape(tip)}">'
             f"<b>{sign}</b>{escape(clean(claim.sentence, 90))}</span>"
         )
     return "".join(shown)

@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import Endless, Misuse
 from ..model import declared_in
 from ..stuck import TooLong, watched
-from ..view.theme import FAULT, LANE, QUIET, WORK
+from ..view.theme import FAULT, QUIET, WORK, tinted
 from . import learner
 from .answer import Answer
 from .exercise import Anomaly, Exercise, exercise
@@ -109,20 +109,20 @@ class Result:
 
     def _html(self) -> str:
         colour = {"correct": WORK, "not yet": FAULT}.get(self.outcome, QUIET)
-        head = f'<b style="color:{colour}">{self.id} {self.outcome}</b>' + (
+        head = f'<b style="color:{tinted(colour)}">{self.id} {self.outcome}</b>' + (
             f": <b>{escape(self._head())}</b>" if self._head() else ""
         )
         said = [f"<div>{head}</div>"]
         if self.evidence:
             said.append(f"<div>{escape(self.evidence)}</div>")
         if self._when():
-            said.append(f'<div style="color:{QUIET}">{escape(self._when())}</div>')
+            said.append(f'<div style="color:{tinted(QUIET)}">{escape(self._when())}</div>')
         if self.hint:
-            box = f"background:{LANE};border-left:3px solid {colour};padding:4px 12px;margin:6px 0"
+            box = f"border-left:3px solid {colour};padding:4px 12px;margin:6px 0"
             hint = re.sub("`([^`]+)`", r"<code>\1</code>", escape(self.hint))
             said.append(f'<div style="{box}">{hint}</div>')
         if self.printed:
-            said.append(f'<pre style="color:{QUIET}">{escape(self.printed)}</pre>')
+            said.append(f'<pre style="color:{tinted(QUIET)}">{escape(self.printed)}</pre>')
         return f'<div style="font-size:14px;line-height:1.5;max-width:900px">{"".join(said)}</div>'
 
     def __str__(self) -> str:

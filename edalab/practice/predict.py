@@ -4,6 +4,7 @@ from html import escape
 from typing import Any
 
 from ..errors import Misuse, Unknown, shown
+from ..view.theme import FAINT, QUIET, WORK, tinted
 from . import learner
 
 _chosen: dict[str, Any] = {}  # by question: what the learner chose outlives the cell's next run
@@ -117,9 +118,10 @@ class Beside:
         self.said, self.predicted, self.fact = said, str(predicted), str(fact)
 
     def _repr_html_(self) -> str:
-        cell = '<div style="border-left:3px solid {};padding:2px 14px"><div style="color:#6b7785">{}</div><b>{}</b></div>'
-        predicted = cell.format("#8fa0ae", escape(self.said), escape(self.predicted))
-        fact = cell.format("#0b7a75", "It was", escape(self.fact))
+        cell = '<div style="border-left:3px solid {};padding:2px 14px"><div style="color:{}">{}</div><b>{}</b></div>'
+        quiet = tinted(QUIET)
+        predicted = cell.format(FAINT, quiet, escape(self.said), escape(self.predicted))
+        fact = cell.format(WORK, quiet, "It was", escape(self.fact))
         return f'<div style="display:flex;gap:24px;font-size:14px">{predicted}{fact}</div>'
 
     def __repr__(self) -> str:

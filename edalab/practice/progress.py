@@ -3,7 +3,7 @@
 from html import escape
 from typing import Any
 
-from ..view.theme import QUIET, WORK
+from ..view.theme import QUIET, WORK, tinted
 from . import learner
 from .exercise import LESSONS, Exercise, of_lesson
 
@@ -51,7 +51,7 @@ class Progress:
         ]
         for lesson, done in self.lessons.items():
             marks = [
-                f'<span style="color:{WORK if outcome == "correct" else QUIET};margin-right:18px">'
+                f'<span style="color:{tinted(WORK if outcome == "correct" else QUIET)};margin-right:18px">'
                 f"{_MARKS[outcome]} {escape(one.id)} {escape(one.title)}</span>"
                 for one, outcome in done
             ]

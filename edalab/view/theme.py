@@ -17,6 +17,12 @@ FAINT, HATCH = "#8fa0ae", "#eba88f"  # of questions; of hatching
 FONT = "DejaVu Sans"
 
 
+def tinted(colour: str) -> str:
+    """The CSS colour of words, mixed with that of the words around them: so a light page and a dark
+    page can both show it."""
+    return f"color-mix(in srgb, {colour} 60%, currentcolor)"
+
+
 class BoxLook(NamedTuple):
     fill: str
     edge: str | None = None

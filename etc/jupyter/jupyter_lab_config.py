@@ -35,3 +35,20 @@ if course is not None:
             return super().connect()
 
     c.ServerApp.kernel_websocket_connection_class = AtOnce
+
+    VIEW, STATE = (f"application/vnd.jupyter.widget-{what}+json" for what in ("view", "state"))
+
+    def keep_pictures(model, **_):
+        """Saves no view of a widget that is not saved with it: once its kernel is gone, JupyterLab
+        shows an error for such a view, and not the picture that is saved beside it."""
+        if model["type"] != "notebook":
+            return
+        notebook = model["content"]
+        saved = notebook["metadata"].get("widgets", {}).get(STATE, {}).get("state", {})
+        for cell in notebook.get("cells", []):
+            for output in cell.get("outputs", []):
+                data = output.get("data", {})
+                if len(data) > 1 and data.get(VIEW, {}).get("model_id") not in saved:
+                    data.pop(VIEW, None)
+
+    c.ContentsManager.pre_save_hook = keep_pictures
