@@ -35,8 +35,8 @@ def test_a_class_shows_which_exercise_which_anomaly_and_which_wrong_prediction(b
         learner.keep_prediction("How often?", predicted, "twice")
         hand_in(folder=box)
     assert sorted(path.name for path in box.iterdir()) == [
-        "ada.edalab.json",
-        "émile-zo.edalab.json",
+        f"ada-{learner.variant('Ada')}.edalab.json",
+        f"émile-zo-{learner.variant('Émile Zo')}.edalab.json",
     ]
     room = classroom(box)
     assert room.outcomes.to_dict() == {"05.2": {"Ada": "correct", "Émile Zo": "not yet"}}
@@ -53,69 +53,148 @@ def test_a_class_shows_which_exercise_which_anomaly_and_which_wrong_prediction(b
     assert "Émile Zo" in room._repr_html_()
 
 
-def test_files_that_are_damaged_foreign_or_changed_are_named_and_the_rest_is_shown(box):
-    hand_in("Ada", box)
-    changed = json.loads((box / "ada.edalab.json").read_text(encoding="utf-8"))
-    changed["name"] = "Bob"
-    (box / "bob.edalab.json").write_text(json.dumps(changed))
-    (box / "cut.edalab.json").write_text("{")
-    (box / "foreign.edalab.json").write_text("[]")
+def test_each_file_that_is_no_hand_in_is_told_why_and_what_to_do(box, own_file):
+    handed_in = hand_in("Ada", box).read_text(encoding="utf-8")
+    enrol("Ada")
+    others = {
+        "changed.json": handed_in.replace('"Ada"', '"Bob"'),
+        "course.json": '{"course": "chemistry"}',
+        "cut.json": handed_in[:-20],
+        "deep.json": "[" * 100_000,
+        "empty.json": " \n",
+        "latin.json": handed_in.replace("Ada", "Zoë").encode("latin-1"),
+        "list.json": "[]",
+        "newer.json": handed_in.replace('"edalab": 1', '"edalab": 2'),
+        "progress.json": own_file.read_bytes(),
+        "surrogate.json": handed_in.replace('"Ada"', '"\\ud800"'),
+        "twisted.json": _sealed(
+            {"exercises": {"05.2": {"outcome": "not yet", "anomalies": ["x"]}}}
+        ),
+    }
+    for name, content in others.items():
+        (box / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     room = classroom(box)
     assert [one["name"] for one in room.learners] == ["Ada"]
-    assert [line.partition(":")[0] for line in room.unreadable] == [
-        "bob.edalab.json",
-        "cut.edalab.json",
-        "foreign.edalab.json",
-    ]
-    assert "changed after it was handed in" in repr(room)
+    assert dict(line.split(": it is ") for line in room.unreadable if ": it is " in line) == {
+        "cut.json": "damaged; ask for it again, or for a new one from hand_in",
+        "deep.json": "damaged; ask for it again, or for a new one from hand_in",
+        "empty.json": "empty; ask for it again, or for a new one from hand_in",
+        "latin.json": "damaged; ask for it again, or for a new one from hand_in",
+        "progress.json": "a learner's progress.json; ask for the file that hand_in makes of it",
+    }
+    rest = dict(line.split(": ", 1) for line in room.unreadable if ": it is " not in line)
+    changed = "it was changed after it was handed in; ask for a new one from hand_in"
+    foreign = "it has nothing to do with this course; take it out of the folder"
+    newer = rest.pop("newer.json")
+    assert rest == {
+        "changed.json": changed,
+        "course.json": foreign,
+        "list.json": foreign,
+        "surrogate.json": changed,
+        "twisted.json": changed,
+    }
+    assert newer.startswith("another version of the course wrote it; install the same one")
+    assert all(f"left out: {line}" in repr(room) for line in room.unreadable)
+
+
+def _sealed(changed: dict) -> str:
+    text = json.dumps(learner.Kept().model_dump() | changed, sort_keys=True)
+    seal = sys.modules["edalab.practice.classroom"]._seal(text)
+    return json.dumps({**json.loads(text), "seal": seal})
+
+
+def test_hand_ins_are_found_however_they_were_saved_and_wherever(box):
+    handed_in = hand_in("Ada", box).read_text(encoding="utf-8")
+    (box / "of a class" / "4711_Ada").mkdir(parents=True)  # as a learning platform does
+    (box / "of a class" / "4711_Ada" / "ada.edalab (1).JSON").write_bytes(handed_in.encode())
+    (box / "folder.edalab.json").mkdir()
+    (box / "folder.edalab.json" / "bom.json").write_bytes(b"\xef\xbb\xbf" + handed_in.encode())
+    (box / "ada.edalab.json.txt").write_text(handed_in, encoding="utf-16")  # as an editor does
+    for hidden in ("._ada.edalab.json", ".ipynb_checkpoints/ada-checkpoint.json"):
+        (box / hidden).parent.mkdir(exist_ok=True)
+        (box / hidden).write_bytes(b"\0\5\x16\7")
+    room = classroom(box)
+    assert len(room.learners) == 4 and not room.unreadable
+
+
+def test_forty_files_of_which_most_cannot_be_read_are_shown_in_a_few_lines(box):
+    hand_in("Ada", box)
+    for number in range(40):
+        (box / f"{number:02}.json").write_text("")
+    room = classroom(box)
+    assert len(room.unreadable) == 40 and len(repr(room).splitlines()) == 14
+    assert repr(room).endswith("left out: 28 more, in .unreadable")
 
 
 def test_two_of_one_name_are_told_apart_by_their_files(box, own_file):
-    hand_in("Ada", box)
-    (box / "ada.edalab.json").rename(box / "ada.edalab (1).json")  # as a browser does
+    first = hand_in("Ada", box)
+    first.rename(box / "ada.edalab (1).json")  # as a browser does
     learner.keep_outcome("05.2", "correct", "")
-    hand_in("Ada", box)
-    (box / "Ada_4711").mkdir()  # as a learning platform does
+    (box / "Ada_4711").mkdir()
     hand_in("Bob", box / "Ada_4711")
+    hand_in("ADA", box)
     assert classroom(box).outcomes["05.2"].to_dict() == {
-        "Bob": "correct", "Ada (ada.edalab (1).json)": "", "Ada (ada.edalab.json)": "correct",
+        "Bob": "correct", "Ada (ada.edalab (1).json)": "", f"ADA ({first.name})": "correct",
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("changed", "why"),
-    [
-        ({"edalab": 2}, "another version of the course"),
-        ({"exercises": {"05.2": "correct"}}, "no file that hand_in wrote"),
-        (
-            {"exercises": {"05.2": {"outcome": "not yet", "anomalies": ["charged twice"]}}},
-            "no file that hand_in wrote",
-        ),
-        ({"predictions": {"How often?": "once"}}, "no file that hand_in wrote"),
-    ],
-)
-def test_what_another_version_wrote_is_named(box, changed, why):
-    text = json.dumps(learner.kept() | {"name": "Ada", "variant": 1} | changed, sort_keys=True)
-    (box / "ada.edalab.json").write_text(
-        json.dumps(
-            {**json.loads(text), "seal": sys.modules["edalab.practice.classroom"]._seal(text)}
-        )
-    )
-    assert repr(classroom(box)).endswith(
-        f"left out: ada.edalab.json: {'it is ' * why.startswith('no')}{why}{' wrote it' * why.startswith('another')}"
-    )
+def test_every_name_has_a_file_of_its_own(box):
+    names = [
+        "Ada", "Ada!", "Ada 🦊", "Ada 🐻", "Ada Lovelace", "Ada  King", "🦊", "CON", "nul", "../Ada", "C:\\Ada",
+        "Émile", "Emile", "Ångström " * 50, "𠀀" * 100, "山田 太郎", "山田 花子", "O'Neill", "Nul.",
+    ]  # fmt: skip
+    files = [hand_in(name, box) for name in names]
+    assert len({file.name.lower() for file in files}) == len(names) == len(list(box.iterdir()))
+    for file in files:
+        assert file.parent == box and len(file.name.encode()) < 255
+        assert file.name.split(".")[0].lower() not in {"con", "nul", "aux", "prn", "com1", "lpt1"}
+    assert sorted(classroom(box).outcomes.index) == sorted(" ".join(name.split()) for name in names)
 
 
-def test_a_long_name_a_folder_and_the_wrong_file_do_no_harm(box, own_file):
-    handed_in = hand_in("Ångström " * 50, box).read_bytes()
-    (box / "sub.edalab.json").mkdir()
-    own_file.rename(box / "progress.json")
-    (box / "bom.json").write_bytes(b"\xef\xbb\xbf" + handed_in)
+def test_a_name_is_the_same_in_whatever_way_it_is_typed(own_file):
+    ways = ("Émile Zo", "E\u0301mile Zo", " Émile\u00a0 Zo\n", "émile ZO")
+    assert len({learner.variant(name) for name in ways}) == 1
+    assert enrol(ways[2]) == f"Émile Zo, variant {learner.variant(ways[0])}"
+    with pytest.raises(Misuse, match="enrol takes your name"):
+        enrol(" ")
+    with pytest.raises(Misuse, match="a name is a text, not 7"):
+        enrol(7)
+
+
+def test_learners_hardly_ever_share_a_variant_and_nobody_has_that_of_no_name():
+    names = [f"{first} {last}" for first in "Ada Bob Cleo Émile 山田".split() for last in range(18)]
+    assert len({learner.variant(name) for name in names}) == 90
+    assert learner.variant("") == 1 not in {learner.variant(name) for name in names}
+
+
+def test_the_class_shows_with_whose_figures_an_answer_was_correct(box, own_file):
+    learner.keep_outcome("05.1", "correct", "")  # before enrolling
+    enrol("Ada")
+    learner.keep_outcome("05.2", "correct", "")
+    learner.keep_outcome("05.3", "not yet", "charged twice")
+    with pytest.raises(Misuse, match=r"enrolled as 'Ada'. Leave the name out, or enrol\('Ada L'\)"):
+        hand_in("Ada L", box)
+    ada, renamed = learner.variant("Ada"), learner.variant("Ada L")
+    again = "check these again, with your own figures: 05.1, 05.2"
+    assert enrol("Ada L") == f"Ada L, variant {renamed}; {again}"
+    hand_in(folder=box)
     room = classroom(box)
-    assert len(room.learners) == 2 and [line.partition(":")[0] for line in room.unreadable] == [
-        "progress.json",
-        "sub.edalab.json",
-    ]
+    assert room.variants.loc["Ada L"].to_dict() == {
+        "own": renamed, "05.1": 1, "05.2": ada, "05.3": "",
+    }  # fmt: skip
+    assert "correct with somebody else's figures: Ada L 05.2\n" in repr(room) + "\n"
+    learner.keep_outcome("05.2", "correct", "")
+    hand_in("ada l", box)
+    assert classroom(box).variants.loc["ada l", "05.2"] == renamed
+    assert "somebody else" not in repr(classroom(box))
+
+
+def test_handing_in_with_a_name_changes_nobodys_figures(box, own_file, monkeypatch):
+    for where in (str(own_file), ""):  # where nothing is kept, too
+        monkeypatch.setenv(learner.FILE, where)
+        hand_in("Ada", box)
+        assert learner.variant() == 1
+    learner._unkept.clear()
 
 
 def test_a_progress_that_was_edited_by_hand_is_put_aside(own_file):
@@ -123,11 +202,9 @@ def test_a_progress_that_was_edited_by_hand_is_put_aside(own_file):
         own_file.write_text(
             f'{{"edalab": 1, "name": "Ada", "exercises": {exercises}, "predictions": {{}}}}'
         )
-        assert (
-            progress().correct == 0
-            and not own_file.exists()
-            and own_file.with_suffix(".damaged.json").exists()
-        )
+        with pytest.warns(UserWarning, match="now called progress.damaged.json, and your progress"):
+            assert progress().correct == 0
+        assert not own_file.exists() and own_file.with_suffix(".damaged.json").exists()
 
 
 def test_a_folder_that_cannot_be_written_to_costs_no_verdict(monkeypatch, tmp_path):

@@ -689,7 +689,10 @@ def test_a_chip_is_as_wide_for_any_verdict_and_there_where_a_run_fails():
     lab.step.value = "fail"
     seen.append(words())
     assert seen == [f"{sign}each order is charged once" for sign in "✓✗?"]
-    assert lab.error == "ZeroDivisionError: division by zero (line 2 of broken). The run before is still on the screen"
+    assert (
+        lab.error
+        == "ZeroDivisionError: division by zero (line 2 of broken). The run before is still on the screen"
+    )
     assert lab.code.endswith("# raises ZeroDivisionError")
 
 

@@ -73,11 +73,15 @@ class AddPoints(Command):
 
 
 WORK = {"billing": WriteBill, "mail": SendMail, "loyalty": AddPoints}
-PATIENCE = 1
 
 
-def in_turn(seconds: float) -> Run:
-    """orders asks three, which work for so long each; Ada waits for PATIENCE seconds."""
+def patience(variant: int) -> float:
+    """How many seconds Ada waits; a third of it, less the messages' way, is never a whole hundredth."""
+    return round(1 + 0.03 * ((variant - 1) % 60), 2)
+
+
+def in_turn(seconds: float, variant: int) -> Run:
+    """orders asks three, which work for so long each; Ada waits as long as she has patience."""
 
     async def slowly(message, ctx):
         await ctx.sleep(seconds)
@@ -93,7 +97,7 @@ def in_turn(seconds: float) -> Run:
 
     async def ada(ctx):
         try:
-            await ctx.ask(PlaceOrder(orderId="17"), timeout=PATIENCE)
+            await ctx.ask(PlaceOrder(orderId="17"), timeout=patience(variant))
         except Unanswered:
             ctx.note("Ada gives up")
 
@@ -109,55 +113,40 @@ def answered(run: Run) -> bool:
 
 
 def as_long_as_possible(seconds: float, variant: int) -> Anomaly | str:
-    if not 0 <= seconds <= 60:
-        return Anomaly(
-            "no value and reason",
-            f"a service works for some time between nothing and a minute, not for {seconds:g} s",
-        )
-    run, longer = in_turn(seconds), floor(seconds * 100 + 1.001) / 100  # the next hundredth
+    run, longer = (
+        in_turn(seconds, variant),
+        floor(seconds * 100 + 1.001) / 100,
+    )  # the next hundredth
     if not answered(run):
-        return Anomaly(
-            "too long",
-            f"three times {seconds:g} s, and Ada has given up before the answer came",
-            run,
-        )
-    if answered(in_turn(longer)):
-        return Anomaly(
-            "longer is possible",
-            f"with {longer:g} s each she has her answer in time as well",
-            in_turn(longer),
-        )
+        told = f"three times {seconds:g} s, and Ada has given up before the answer came"
+        return Anomaly("too long", told, run)
+    if answered(in_turn(longer, variant)):
+        told = f"with {longer:g} s each she has her answer in time as well"
+        return Anomaly("longer is possible", told, in_turn(longer, variant))
     return f"{seconds:g} s each, and Ada is answered; {longer:g} s, and she is not"
 
 
-def _moments(run: Run, step: str) -> list[float]:
-    return [s.time / 1000 for s in run.journal if s.service in WORK and s.step == step]
-
-
-def _the_slowest(variant: int) -> Anomaly:
-    run = in_turn(0.3)
-    begun, done = _moments(run, "handle"), _moments(run, "save")
-    said = f"(a) would mean that all three work at once; here mail begins at {begun[1]:g} s, when billing is done, at {done[0]:g} s"
-    return Anomaly("another reason", said, run)
-
-
-def _only_the_work(variant: int) -> Anomaly:
-    work = PATIENCE / 3
-    return Anomaly(
-        "another reason",
-        f"(b) would leave {work:.2f} s for each; here they work for {0.33:g} s each, and Ada gives up",
-        in_turn(0.33),
+def _the_slowest(seconds: float, variant: int) -> tuple[str, Run]:
+    run = in_turn(seconds, variant)
+    begun, done = (
+        [s.time / 1000 for s in run.journal if s.service in WORK and s.step == step]
+        for step in ("handle", "save")
     )
+    told = f"here mail begins at {begun[1]:g} s, when billing is done, at {done[0]:g} s"
+    return f"(a) would mean that all three work at once; {told}", run
 
 
-def _gives_up_on_each(variant: int) -> Anomaly:
-    run = in_turn(0.31)
+def _only_the_work(seconds: float, variant: int) -> tuple[str, Run]:
+    third = floor(patience(variant) / 3 * 100) / 100
+    told = f"(b) would leave {third:g} s for each; here they work for so long, and Ada gives up"
+    return told, in_turn(third, variant)
+
+
+def _gives_up_on_each(seconds: float, variant: int) -> tuple[str, Run]:
+    run = in_turn(seconds + 0.01, variant)
     own = sum(step.service == "orders" and step.step == "timeout" for step in run.journal)
-    return Anomaly(
-        "another reason",
-        f"(d) would mean that a question of orders went unanswered; here {own or 'none'} did, and Ada gives up",
-        run,
-    )
+    told = f"here {own or 'none'} did, and Ada gives up"
+    return f"(d) would mean that a question of orders went unanswered; {told}", run
 
 
 # -- 00.2 and 00.3
@@ -166,22 +155,21 @@ def _gives_up_on_each(variant: int) -> Anomaly:
 NO_MAIL = [[cut("mail", 0, 5)]]
 
 EXERCISES = [
-    Exercise(
+    explained(
         "00.1",
         "As long as Ada waits",
-        "",
-        explained(
-            as_long_as_possible,
-            {"a": _the_slowest, "b": _only_the_work, "c": None, "d": _gives_up_on_each},
-        ),
+        ("a number of seconds", (0, 60)),
+        lambda variant: {"patience": patience(variant)},
+        as_long_as_possible,
+        {"a": _the_slowest, "b": _only_the_work, "c": None, "d": _gives_up_on_each},
         {
             "too long": (
                 "At what second would the answer have come in this run, and when did Ada give up?",
                 "In the picture, measure what lies between two bars: who works then?",
-                "Each of the four questions and answers is on its way for 0.02 s. What is left of a second, shared by three?",
+                "Each of the four questions and answers is on its way for 0.02 s. What is left of Ada's patience, shared by three?",
             ),
             "longer is possible": (
-                "How much of her second is left when Ada has her answer?",
+                "How much of her patience is left when Ada has her answer?",
                 "Share what is left among the three.",
                 "Go up in steps of 0.01 until she gives up: the answer is the last value before that.",
             ),

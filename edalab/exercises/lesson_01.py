@@ -55,11 +55,16 @@ HINTS = {
 
 # -- 01.1
 
-OUTAGE = 30
+
+def outage(variant: int) -> int:
+    """For how many seconds accounts is down: so many that 4 to 12 questions are enough."""
+    enough = 4 + (variant + 2) % 9
+    wide = 2 ** (enough - 3) + 1  # seconds in which as many are enough
+    return enough - 3 + wide + (9 + variant // 9) % wide
 
 
-def asked(questions: int) -> Run:
-    """A letter for which mail asks so many times at most, in a single attempt, while accounts is down for OUTAGE seconds."""
+def asked(questions: int, variant: int) -> Run:
+    """A letter for which mail asks at most so many times, in one attempt, while accounts is down."""
 
     async def write(event, ctx):
         for number in range(questions):
@@ -76,70 +81,50 @@ def asked(questions: int) -> Run:
     async def ada(ctx):
         await ctx.send(RegisterUser(userId="ada", email="ada@home"))
 
-    return simulate(
-        shop(write, max_attempts=1),
-        ada,
-        faults=[f"crash accounts.handle.GetUser #1 for {OUTAGE} s"],
-    )
+    down_for = [f"crash accounts.handle.GetUser #1 for {outage(variant)} s"]
+    return simulate(shop(write, max_attempts=1), ada, faults=down_for)
 
 
-def enough(questions: float, variant: int) -> Anomaly | str:
-    if questions != int(questions) or not 1 <= questions <= 100:
-        return Anomaly(
-            "no value and reason",
-            f"it asks once, twice or up to a hundred times, not {questions:g} times",
-        )
-    questions = int(questions)
-    run = asked(questions)
+def enough(questions: int, variant: int) -> Anomaly | str:
+    run = asked(questions, variant)
     last = [step.time for step in run.journal if step.step == "ask"][-1] / 1000
     if run.check(everybody_is_written_to).outcome == "broken":
-        return Anomaly(
-            "too few questions",
-            f"the last of {questions} is asked at {last:g} s, and accounts is down for {OUTAGE} s",
-            run,
-        )
-    if questions > 1 and asked(questions - 1).check(everybody_is_written_to):
-        return Anomaly(
-            "more than needed", f"{questions - 1} questions are enough", asked(questions - 1)
-        )
+        told = f"is asked at {last:g} s, and accounts is down for {outage(variant)} s"
+        return Anomaly("too few questions", f"the last of {questions} {told}", run)
+    fewer = asked(questions - 1, variant)
+    if questions > 1 and fewer.check(everybody_is_written_to):
+        return Anomaly("more than needed", f"{questions - 1} questions are enough", fewer)
     return f"{questions} questions, the last one at {last:g} s; {questions - 1} are too few"
 
 
-def _one_a_second(variant: int) -> Anomaly:
-    said = f"(a) would mean {OUTAGE} questions; here 7 reach an answer"
-    return Anomaly("another reason", said, asked(7))
+def _one_a_second(questions: int, variant: int) -> tuple[str, Run]:
+    told = f"(a) would mean {outage(variant)} questions; here {questions} reach an answer"
+    return told, asked(questions, variant)
 
 
-def _kept_for_later(variant: int) -> Anomaly:
-    run = asked(7)
+def _kept_for_later(questions: int, variant: int) -> tuple[str, Run]:
+    run = asked(questions, variant)
     answered = sum(step.step == "answer" for step in run.journal)
     times = sum(step.step == "ask" for step in run.journal)
-    return Anomaly(
-        "another reason",
-        f"(c) would mean that all {times} are answered in the end; {answered} was",
-        run,
-    )
+    return f"(c) would mean that all {times} are answered in the end; {answered} was", run
 
 
-def _delivered_again(variant: int) -> Anomaly:
-    times = sum(step.service == "mail" and step.step == "handle" for step in asked(7).journal)
-    return Anomaly(
-        "another reason",
-        f"(d) would mean that mail begins more than once; here it began {times} time",
-        asked(7),
-    )
+def _delivered_again(questions: int, variant: int) -> tuple[str, Run]:
+    run = asked(questions, variant)
+    times = sum(step.service == "mail" and step.step == "handle" for step in run.journal)
+    return f"(d) would mean that mail begins more than once; here it began {times} time", run
 
 
 # -- 01.2 and 01.3
 
 EXERCISES = [
-    Exercise(
+    explained(
         "01.1",
         "Questions enough",
-        "",
-        explained(
-            enough, {"a": _one_a_second, "b": None, "c": _kept_for_later, "d": _delivered_again}
-        ),
+        ("a whole number of questions", range(1, 101)),
+        lambda variant: {"outage": outage(variant)},
+        enough,
+        {"a": _one_a_second, "b": None, "c": _kept_for_later, "d": _delivered_again},
         {
             "too few questions": (
                 "When is the last question asked, and when is accounts up again?",

@@ -1,5 +1,7 @@
 """Exercises of lesson 03: what was known on which day, withdrawals that decide on what there is, and each of them once."""
 
+from datetime import date, timedelta
+
 from ..errors import ConcurrencyError, Unanswered
 from ..practice.exercise import Anomaly, Exercise, explained, explored
 from ..sim import Fault
@@ -67,80 +69,77 @@ def withdrawal(fault: Fault) -> bool:
 
 # -- 03.1
 
-EARLIER = "2025-04-24T07:27:13Z"
-ACCOUNT_9 = [  # type, amount, happened, recorded; what came before 26 April in one sum
-    ("MoneyDeposited", 2920, EARLIER, EARLIER),
-    ("MoneyDeposited", 300, "2025-04-26T10:35:05Z", "2025-04-26T10:35:05Z"),
-    ("MoneyWithdrawn", 123, "2025-04-27T09:55:50Z", "2025-04-27T09:55:50Z"),
-    ("MoneyDeposited", -270, "2025-04-26T10:35:05Z", "2025-05-03T18:46:32Z"),  # the correction
-    ("MoneyWithdrawn", 166, "2025-05-13T17:56:29Z", "2025-05-13T17:56:29Z"),
+CORRECTED = [  # in data/bank-2025.csv: whose deposit, of which day, when that was recorded,
+    # what there was at the end of that day, and what was believed until then
+    ("account-9", "2025-04-26", "2025-05-03", 2950, 3220),
+    ("account-9", "2025-05-24", "2025-06-04", 3143, 12863),
+    ("account-25", "2025-05-24", "2025-06-05", 2044, 20404),
+    ("account-25", "2025-09-24", "2025-09-29", 3892, 22252),
+    ("account-1", "2025-09-30", "2025-10-08", 3677, 5477),
+    ("account-13", "2025-11-24", "2025-11-30", 4212, 13212),
+    ("account-10", "2025-04-11", "2025-04-24", 2509, 3949),
 ]
 
 
-def said(until: str, as_of: str | None) -> int:
-    """What a report says that account 9 had on a day, by what was known on another."""
-    store = EventStore(":memory:")
-    for kind, amount, happened, recorded in ACCOUNT_9:
-        store.append(
-            "account-9", [NAMES[kind](amount=amount)], happened=happened, recorded=recorded
-        )
-    return store.state("account-9", bank.balance, 0, until=until, as_of=as_of)
+def corrected(variant: int) -> tuple[str, date, date, int, int]:
+    account, day, recorded, was, told = CORRECTED[(variant - 1) % len(CORRECTED)]
+    return account, date.fromisoformat(day), date.fromisoformat(recorded), was, told
 
 
-def known(day: float, variant: int) -> Anomaly | str:
-    if day != int(day) or not 1 <= day <= 31:
-        return Anomaly(
-            "no value and reason",
-            f"the value is {day:g}; the days of May are whole numbers from 1 to 31",
-        )
-    day = int(day)
-    was, told = said("2025-04-26", None), said("2025-04-26", f"2025-05-{day:02}")
-    if told != was:
-        return Anomaly(
-            "not yet known", f"on {day} May the report on 26 April says {told}; it was {was}"
-        )
-    if day > 1 and said("2025-04-26", f"2025-05-{day - 1:02}") == was:
-        return Anomaly(
-            "known before", f"on {day - 1} May the report on 26 April says {was} as well"
-        )
-    return f"the report on 26 April, as of {day - 1} and of {day} May"
+def which(variant: int) -> dict[str, str]:
+    account, day, recorded, *_ = corrected(variant)
+    return {"account": account, "day": f"{day}", "month": f"{recorded:%B}"}
 
 
-def _as_happened(variant: int) -> Anomaly:
-    told = said("2025-04-26", "2025-04-30")
-    return Anomaly(
-        "another reason",
-        f"(a) would make the report of 30 April right; it says {told}, and it was {said('2025-04-26', None)}",
-    )
+def known(number: int, variant: int) -> Anomaly | str:
+    _, day, recorded, was, told = corrected(variant)
+    eve, of_month = recorded - timedelta(1), f"{recorded:%B}"
+    if number < recorded.day:
+        known = f"the report on {_said(day)} says {told}; it was {was}"
+        if recorded.replace(day=number) < day:
+            known = f"{_said(day)} is still to come"
+        return Anomaly("not yet known", f"on {number} {of_month} {known}")
+    if number > recorded.day:
+        told = f"on {number - 1} {of_month} the report on {_said(day)} says {was} as well"
+        return Anomaly("known before", told)
+    return f"the report on {_said(day)}, as of {eve.day} and of {_said(recorded)}"
 
 
-def _changed(variant: int) -> Anomaly:
-    told = said("2025-04-26", "2025-05-02")
-    return Anomaly(
-        "another reason",
-        f"(c) would leave nothing of the old amount; but ask today what was known on 2 May, and it is {told}",
-    )
+def _said(day: date) -> str:
+    return f"{day.day} {day:%B}"
 
 
-def _until_later(variant: int) -> Anomaly:
-    told, was = said("2025-05-05", "2025-05-02"), said("2025-05-05", None)
-    return Anomaly(
-        "another reason",
-        f"(d) would make until=5 May, as of 2 May, right; that says {told}, and it was {was}",
-    )
+def _as_happened(number: int, variant: int) -> tuple[str, None]:
+    _, day, _, was, told = corrected(variant)
+    report = f"the report of {_said(day)} itself"
+    return f"(a) would make {report} right; it says {told}, and it was {was}", None
+
+
+def _changed(number: int, variant: int) -> tuple[str, None]:
+    _, _, recorded, _, told = corrected(variant)
+    asked = f"ask today what was known on {_said(recorded - timedelta(1))}"
+    return f"(c) would leave nothing of the old amount; but {asked}, and it is {told}", None
+
+
+def _until_later(number: int, variant: int) -> tuple[str, None]:
+    recorded = corrected(variant)[2]
+    report = f"until={_said(recorded)}, as of {_said(recorded - timedelta(1))}"
+    return f"(d) would make {report}, right; but that report has the wrong amount, too", None
 
 
 EXERCISES = [
-    Exercise(
+    explained(
         "03.1",
         "Known on which day",
-        "",
-        explained(known, {"a": _as_happened, "b": None, "c": _changed, "d": _until_later}),
+        ("a day of the month, a whole number", range(1, 32)),
+        which,
+        known,
+        {"a": _as_happened, "b": None, "c": _changed, "d": _until_later},
         {
             "not yet known": (
-                "What does account 9 get wrong on that day, and what had been recorded by then?",
-                'Look at the end of `year.table("account-9", balance, 0, until="2025-04-30")`: which event happened on the 26th and was recorded later?',
-                "Keep until at 26 April, and move as_of from day to day until the state is that without as_of.",
+                "What does the report get wrong on that day, and what had been recorded by then?",
+                "Look at the end of `year.table(account, balance, 0, until=day)`: which event happened on that day and was recorded later?",
+                "Keep until at the day of your figures, and move as_of from day to day until the state is that without as_of.",
             ),
             "known before": (
                 "What does the report say that was written the day before?",

@@ -63,14 +63,18 @@ def at_peaks(fault: Fault) -> bool:
 
 # -- 04.1
 
-BACKUP = """create table balances (account text primary key, balance int);
-            insert into balances values ('ada', 70);"""
-STORY = bank.people(
-    bank.OpenAccount(account="ada", owner="Ada"),
-    bank.Deposit(account="ada", amount=100),
-    bank.Withdraw(account="ada", amount=30),
-    bank.Deposit(account="ada", amount=10),
-)
+
+def entries(variant: int) -> tuple[list[int], int]:
+    """The amounts of Ada's entries, and how many are in the backup; no two balances are equal."""
+    number, odd = (variant - 1) % 7, (variant - 1) // 7 % 10
+    amounts = [0, 100 + 3 * odd] + [-30 - odd, 10 + odd] * 4
+    kept = (3, 2, 4, 5, 6, 7, 8)[number]
+    return amounts[: max(4, kept + 1 + odd % 2)], kept
+
+
+def backup(variant: int) -> dict:
+    amounts, kept = entries(variant)
+    return {"amounts": amounts, "backup": sum(amounts[:kept])}
 
 
 async def project(event, ctx):
@@ -93,78 +97,76 @@ async def project(event, ctx):
                 bank.move(db, "balances", entry.position)
 
 
-def restored(checkpoint: int, faults: list) -> Run:
+def restored(checkpoint: int, variant: int, faults: list = ()) -> Run:
     """`balances` begins with the table of the backup and this checkpoint; all entries are published once more."""
-    system = bank.bank_with("balances", project, "")
+    amounts, kept = entries(variant)
+    table = f"""create table balances (account text primary key, balance int);
+                insert into balances values ('ada', {sum(amounts[:kept])});"""
     checkpoints = f"{bank.CHECKPOINTS} insert into checkpoints values ('balances', {checkpoint});"
-    system.service("balances", schema=BACKUP + checkpoints)
-    return simulate(system, STORY, faults=faults)
-
-
-def goes_on(checkpoint: float, variant: int) -> Anomaly | str:
-    if checkpoint != int(checkpoint) or not 0 <= checkpoint <= 1000:
-        return Anomaly(
-            "no value and reason", f"the value is {checkpoint:g}; a checkpoint is a position, or 0"
-        )
-    first = restored(int(checkpoint), [])
-    tried = [first] + [
-        restored(int(checkpoint), [fault])
-        for fault in possible(first)
-        if fault.at.startswith("balances.")
+    system = bank.bank_with("balances", project, "")
+    system.service("balances", schema=table + checkpoints)
+    story = [bank.OpenAccount(account="ada", owner="Ada")] + [
+        bank.Deposit(account="ada", amount=amount)
+        if amount > 0
+        else bank.Withdraw(account="ada", amount=-amount)
+        for amount in amounts[1:]
     ]
+    return simulate(system, bank.people(*story), faults=list(faults))
+
+
+def goes_on(checkpoint: int, variant: int) -> Anomaly | str:
+    amounts, kept = entries(variant)
+    first = restored(checkpoint, variant)
+    faults = [fault for fault in possible(first) if fault.at.startswith("balances.")]
+    tried = [first, *(restored(checkpoint, variant, [fault]) for fault in faults)]
     for run in tried:
-        [(balance,)] = run.rows("balances", "select balance from balances")
-        if balance != 80:
-            name = "skipped" if balance == 70 else "applied twice"  # nothing was added
-            return Anomaly(
-                name,
-                f"from checkpoint {checkpoint:g} on, ada comes to {balance}, should have 80",
-                run,
-            )
-    return f"{len(tried)} runs from checkpoint {checkpoint:g} on, every single fault of balances"
+        if told := _off(run, amounts):
+            name = "skipped" if checkpoint > kept else "applied twice"
+            return Anomaly(name, f"from checkpoint {checkpoint} on, {told}", run)
+    return f"{len(tried)} runs from checkpoint {checkpoint} on, every single fault of balances"
 
 
-def _the_next(variant: int) -> Anomaly:
-    return Anomaly(
-        "another reason",
-        "(b) would make it 4; from there on the entry 4 is taken for an old one, and ada stays at 70",
-        restored(4, []),
-    )
-
-
-def _all_there_are(variant: int) -> Anomaly:
-    return Anomaly(
-        "another reason",
-        "(c) would make it 4, too: the store has that many; and the table has not seen the last of them",
-        restored(4, []),
-    )
-
-
-def _lower_does(variant: int) -> Anomaly:
-    run = restored(0, [])
+def _off(run: Run, amounts: list[int]) -> str:
     [(balance,)] = run.rows("balances", "select balance from balances")
-    return Anomaly(
-        "another reason",
-        f"(d) would let 0 do as well; here it does, and ada comes to {balance}, should have 80",
-        run,
-    )
+    right = balance == sum(amounts)
+    return "" if right else f"ada comes to {balance}, should have {sum(amounts)}"
+
+
+def _the_next(checkpoint: int, variant: int) -> tuple[str, Run]:
+    run, entry = restored(checkpoint + 1, variant), checkpoint + 1
+    told = f"from there on that entry is taken for an old one, and {_off(run, entries(variant)[0])}"
+    return f"(b) would make it {entry}; {told}", run
+
+
+def _all_there_are(checkpoint: int, variant: int) -> tuple[str, Run]:
+    amounts = entries(variant)[0]
+    told = "the store has that many, and the table has not seen the last of them"
+    return f"(c) would make it {len(amounts)}; {told}", restored(len(amounts), variant)
+
+
+def _lower_does(checkpoint: int, variant: int) -> tuple[str, Run]:
+    run = restored(0, variant)
+    told = f"here it does not, and {_off(run, entries(variant)[0])}"
+    return f"(d) would let 0 do as well; {told}", run
 
 
 EXERCISES = [
-    Exercise(
+    explained(
         "04.1",
         "The checkpoint of a backup",
-        "",
-        explained(goes_on, {"a": None, "b": _the_next, "c": _all_there_are, "d": _lower_does}),
+        ("a position, a whole number", range(1001)),
+        backup,
+        goes_on,
+        {"a": None, "b": _the_next, "c": _all_there_are, "d": _lower_does},
         {
             "applied twice": (
                 "Which entries are in the table of the backup already, and which are added to it here?",
-                "Write down what Ada has after each of her four entries, and find the 70.",
-                "All entries up to the one that makes it 70 are in the table: the checkpoint is the position of that one.",
+                "Write down what Ada has after each of her entries, and find what the backup says.",
+                "All entries up to the one that makes it that much are in the table: the checkpoint is the position of that one.",
             ),
             "skipped": (
                 "Which entry is neither in the table of the backup nor added to it here?",
-                "Write down what Ada has after each of her four entries, and find the 70. What comes behind it has to be counted.",
+                "Write down what Ada has after each of her entries, and find what the backup says. What comes behind it has to be counted.",
                 "The first entry behind the checkpoint is the next to be counted: the checkpoint is the position before.",
             ),
             "another reason": (

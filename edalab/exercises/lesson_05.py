@@ -107,69 +107,58 @@ REDELIVERY = (
 # -- 05.1
 
 
+def refusals(variant: int) -> int:
+    """How many times in a row the broker refuses the first PaymentCharged: from 4 to 20."""
+    return 4 + variant % 17
+
+
 def refused_by_the_broker(attempts: int, variant: int) -> Run:
-    """The lesson's last design; the broker refuses the first PaymentCharged five times in a row."""
-    faults = [f"fail payments.publish.PaymentCharged #{n}" for n in range(1, 6)]
+    """The lesson's last design, and a broker that refuses."""
+    faults = [f"fail payments.publish.PaymentCharged #{n}" for n in range(1, refusals(variant) + 1)]
     return simulate(
         *shop_of(through_the_outbox(charge_or_refuse), variant, attempts), faults=faults
     )
 
 
-def enough(attempts: float, variant: int) -> Anomaly | str:
-    if attempts != int(attempts) or not 1 <= attempts <= 100:
-        return Anomaly(
-            "no value and reason",
-            f"the value is {attempts:g}; attempts are whole numbers from 1 to 100",
-        )
-    run = refused_by_the_broker(int(attempts), variant)
+def enough(attempts: int, variant: int) -> Anomaly | str:
+    run = refused_by_the_broker(attempts, variant)
     if lost := run.check(claims.paid_is_sent).cause:
-        return Anomaly(
-            "paid, and never shipped",
-            f"after {attempts:g} attempts it is a dead letter: {lost}",
-            run,
-        )
-    if (
-        attempts > 1
-        and not refused_by_the_broker(int(attempts) - 1, variant).check(claims.paid_is_sent).cause
-    ):
-        return Anomaly("more than needed", f"{attempts - 1:g} attempts survive it as well", run)
-    return f"the same five refusals, with {attempts:g} attempts and with {attempts - 1:g}"
+        told = f"after {attempts} attempts it is a dead letter: {lost}"
+        return Anomaly("paid, and never shipped", told, run)
+    fewer = refused_by_the_broker(max(1, attempts - 1), variant)
+    if attempts > 1 and not fewer.check(claims.paid_is_sent).cause:
+        return Anomaly("more than needed", f"{attempts - 1} attempts survive it as well", run)
+    return (
+        f"the same {refusals(variant)} refusals, with {attempts} attempts and with {attempts - 1}"
+    )
 
 
-def _charged_once(variant: int) -> Anomaly:
-    run = refused_by_the_broker(6, variant)
+def _charged_once(attempts: int, variant: int) -> tuple[str, Run]:
+    run = refused_by_the_broker(attempts, variant)
     times = claims.charged(run)[orders_of(variant)[0].order_id]
-    return Anomaly(
-        "another reason",
-        f"(b) would leave more than one charge; here is {times}, made by the first attempt",
-        run,
-    )
+    told = f"here is {times}, made by the first attempt"
+    return f"(b) would leave more than one charge; {told}", run
 
 
-def _no_giving_in(variant: int) -> Anomaly:
-    run = refused_by_the_broker(5, variant)
-    return Anomaly(
-        "another reason",
-        "(c) would let five attempts do; here five were refused, and there was no sixth",
-        run,
-    )
+def _no_giving_in(attempts: int, variant: int) -> tuple[str, Run]:
+    told = f"here all {attempts - 1} were refused, and there was no other"
+    run = refused_by_the_broker(attempts - 1, variant)
+    return f"(c) would let {attempts - 1} attempts do; {told}", run
 
 
-def _nobody_else(variant: int) -> Anomaly:
-    run = refused_by_the_broker(5, variant)
-    return Anomaly(
-        "another reason",
-        "(d) would publish it some time later; here it lies in the outbox until the end",
-        run,
-    )
+def _nobody_else(attempts: int, variant: int) -> tuple[str, Run]:
+    told = "(d) would publish it some time later; here it lies in the outbox until the end"
+    return told, refused_by_the_broker(attempts - 1, variant)
 
 
 EXERCISES = [
-    Exercise(
+    explained(
         "05.1",
         "Attempts enough",
-        "",
-        explained(enough, {"a": None, "b": _charged_once, "c": _no_giving_in, "d": _nobody_else}),
+        ("a whole number of attempts", range(1, 101)),
+        lambda variant: {"refusals": refusals(variant)},
+        enough,
+        {"a": None, "b": _charged_once, "c": _no_giving_in, "d": _nobody_else},
         {
             "paid, and never shipped": (
                 "How often was the event of this order handed to payments, and what came of the last time?",

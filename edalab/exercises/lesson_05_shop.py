@@ -136,6 +136,6 @@ def shop_of(charge: Callable, variant: int, attempts: int = 3) -> tuple[System, 
             await ctx.publish(order)
             await ctx.sleep(0.05)
         await ctx.sleep(0.1)
-        await ctx.send(DepositMoney(deposit_id="salary", customer=poor, amount=90 + variant))
+        await ctx.send(DepositMoney(deposit_id="salary", customer=poor, amount=90 + variant % 10))
 
     return shop, people

@@ -1,6 +1,6 @@
 """Practice: commit to an answer, then look."""
 
-from .check import Result, check
+from .check import Result, check, figures
 from .classroom import classroom, hand_in
 from .data import data_file
 from .learner import enrol
@@ -14,6 +14,7 @@ __all__ = [
     "classroom",
     "data_file",
     "enrol",
+    "figures",
     "hand_in",
     "predict",
     "progress",

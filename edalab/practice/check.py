@@ -140,6 +140,11 @@ class Result:
         )
 
 
+def figures(id: str, name: str = "") -> dict[str, Any]:
+    """The figures in an exercise's question: yours once you have enrolled, or another learner's."""
+    return exercise(id).figures(learner.variant(name or None))
+
+
 def check(answer: Any, id: str) -> Result:
     """Put a function on trial for an exercise ("05.2"): not attempted, not yet (with the anomaly found, the run that shows
     it and a hint that grows more plain each time), or correct. It is "not yet" until everything has been tried."""

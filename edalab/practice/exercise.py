@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..claims.claim import Claim
 from ..errors import ConcurrencyError, Endless, Unknown, listed, shown
-from ..model import Message, System
+from ..model import Message, System, declared_in
 from ..sim import Fault, possible, simulate
 from ..sim.run import Run
 from .answer import Answer
@@ -37,6 +37,7 @@ class Exercise:
     trial: Callable[[Answer, int], Anomaly | str]
     hints: dict[str, tuple[str, str, str]]
     names: dict[str, Any] = field(default_factory=dict)
+    figures: Callable[[int], dict[str, Any]] = lambda variant: {}  # in the question, by variant
 
 
 def nothing_dead(service: str, about: type[Message]) -> Claim:
@@ -140,13 +141,23 @@ def _runs(
 
 
 def explained(
-    judge: Callable[[Any, int], Anomaly | str], reasons: dict[str, Callable[[int], Anomaly] | None]
-) -> Callable[[Answer, int], Anomaly | str]:
-    """A trial of a function that returns a value and the letter of a reason. `judge(value, variant)` tries the value in
-    runs; `reasons` has what each wrong reason would mean and a run in which it is otherwise, and None for the right one."""
+    id: str,
+    title: str,
+    value: tuple[str, range | tuple[float, float]],
+    figures: Callable[[int], dict[str, Any]],
+    judge: Callable[[Any, int], Anomaly | str],
+    reasons: dict[str, Callable[[Any, int], tuple] | None],
+    hints: dict[str, tuple[str, str, str]],
+) -> Exercise:
+    """An exercise that asks for a value and the letter of a reason. `value` describes the value and
+    gives its range, `figures(variant)` are those in the question, `judge(value, variant)` tries the
+    value in runs. In `reasons` the right one is None. A wrong one is a function of the value, which
+    has been found right by then, and the variant: it returns the evidence against it and a run."""
+    what, among = value
 
     def trial(answer: Answer, variant: int) -> Anomaly | str:
-        returned = answer.call()
+        with declared_in(""):  # a learner who simulates in it means the messages of the notebook
+            returned = answer.call()
         if not isinstance(returned, tuple | list) or len(returned) != 2:
             return Anomaly("no value and reason", f"{answer.name} returned {shown(returned)}")
         value, letter = returned
@@ -154,16 +165,22 @@ def explained(
             return Anomaly(
                 "no value and reason", f"the value is {shown(value)}, which is no number"
             )
+        value, whole = float(value), isinstance(among, range)
+        if value not in among if whole else not among[0] <= value <= among[1]:
+            evidence = f"the value is {value:g}; it is {what} from {among[0]} to {among[-1]}"
+            return Anomaly("no value and reason", evidence)
         letter = letter.strip(" ().:").lower() if isinstance(letter, str) else letter
         if letter not in list(reasons):
             return Anomaly(
                 "no value and reason", f"the reason is {shown(letter)}; reasons: {listed(reasons)}"
             )
-        found = judge(value, variant)
-        refuted = reasons[letter]
-        return refuted(variant) if isinstance(found, str) and refuted else found
+        value = int(value) if whole else value
+        found, refuted = judge(value, variant), reasons[letter]
+        if isinstance(found, str) and refuted:
+            return Anomaly("another reason", *refuted(value, variant))
+        return found
 
-    return trial
+    return Exercise(id, title, "", trial, hints, figures=figures)
 
 
 def exercise(id: str) -> Exercise:

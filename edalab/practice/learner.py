@@ -1,6 +1,7 @@
 """What a learner has done is kept in a small file beside the notebooks: outcomes, anomalies met, predictions."""
 
 import os
+import unicodedata
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +10,7 @@ from zlib import crc32
 
 from pydantic import BaseModel
 
-from ..errors import Misuse, shown
+from ..errors import Misuse, listed, shown
 
 FILE = (
     "EDALAB_PROGRESS"  # the environment variable that names another file; empty, it keeps nothing
@@ -22,6 +23,7 @@ class _Exercise(BaseModel):
     tries: int = 0
     anomalies: dict[str, int] = {}
     digest: str = ""
+    variant: int = 0  # that of the correct answer
 
 
 class _Prediction(BaseModel):
@@ -38,19 +40,30 @@ class Kept(BaseModel):
     predictions: dict[str, _Prediction] = {}
 
 
-def variant() -> int:
-    """A number from 1 that differs from learner to learner, and is 1 for one without a name."""
-    return 1 + crc32(kept()["name"].encode()) % 1_000 if kept()["name"] else 1
+def variant(name: str | None = None) -> int:
+    """The number that a learner's own figures are made from: it follows from the name, and is 1 without one."""
+    name = one_name(kept()["name"] if name is None else name)
+    return 2 + crc32(name.casefold().encode()) % 99_990 if name else 1
+
+
+def one_name(name: str) -> str:
+    """A name as it is kept: one text for all the ways in which a keyboard can write an umlaut or a space."""
+    if not isinstance(name, str):
+        raise Misuse(f"a name is a text, not {shown(name)}")
+    return " ".join(unicodedata.normalize("NFC", name).split())
 
 
 def enrol(name: str) -> str:
     """Say who is learning here: exercises then have numbers and timings of your own."""
-    if not isinstance(name, str) or not name.strip():
-        raise Misuse(f"enrol takes a name, a text, not {shown(name)}")
-    now = kept()
-    now["name"] = name.strip()
+    now, name = kept(), one_name(name)
+    if not name:
+        raise Misuse('enrol takes your name: enrol("Ada Lovelace")')
+    now["name"] = name
     _write(now)
-    return f"{now['name']}, variant {variant()}"
+    done = now["exercises"].items()
+    old = [id for id, one in done if one["variant"] not in (0, variant(name))]
+    again = f"; check these again, with your own figures: {listed(sorted(old))}" if old else ""
+    return f"{name}, variant {variant(name)}{again}"
 
 
 def keep_outcome(id: str, outcome: str, anomaly: str, digest: str = "") -> int:
@@ -59,7 +72,7 @@ def keep_outcome(id: str, outcome: str, anomaly: str, digest: str = "") -> int:
     one = now["exercises"].setdefault(id, _Exercise().model_dump())
     one["tries"] += 1
     if outcome == "correct":
-        one["outcome"] = outcome
+        one["outcome"], one["variant"] = outcome, variant(now["name"])
     if anomaly:
         one["anomalies"][anomaly] = one["anomalies"].get(anomaly, 0) + 1
         one["digest"] = digest
@@ -77,7 +90,7 @@ def keep_prediction(question: str, predicted: Any, fact: Any) -> None:
 
 
 def kept() -> dict[str, Any]:
-    """All that is kept. A file that cannot be read is put aside, not written over."""
+    """All that is kept. A file that cannot be read is put aside, not written over, and a warning says so."""
     path = _path()
     if path is None:
         return _unkept or _unkept.update(Kept().model_dump()) or _unkept
@@ -85,7 +98,11 @@ def kept() -> dict[str, Any]:
         return Kept.model_validate_json(path.read_text(encoding="utf-8-sig")).model_dump()
     except (ValueError, PermissionError):
         with suppress(OSError):  # where nothing may be written: `_write` says so
-            path.replace(path.with_suffix(".damaged.json"))
+            aside = path.replace(path.with_suffix(".damaged.json"))
+            warnings.warn(
+                f"{path.name} cannot be read: it is now called {aside.name}, and your progress begins anew",
+                stacklevel=2,
+            )
     except OSError:
         pass  # there is none yet
     return Kept().model_dump()

@@ -15,7 +15,14 @@ REFUSE = "decision = WithdrawalRefused(amount=command.amount)"
 PEAKS = "update peaks set balance = balance + ?1, highest = max(highest, balance + ?1) where account = ?2"
 ASKED = "it asks where it need not, and is told the same"
 
+COARSE = "a second more or less: the outages of this class end far enough from a question"
+
 SURVIVORS: dict[str, dict[str, str]] = {
+    "01.1": {
+        "LtE: asked_at < figures('01.1')['outage']": "questions are asked at half seconds",
+        "1 -> 2": COARSE,
+        "0 -> -1": COARSE,
+    },
     "01.3": {
         "5 -> 6": SOON,
         "5 -> 4": SOON,
@@ -27,6 +34,15 @@ SURVIVORS: dict[str, dict[str, str]] = {
     },
     "02.3": {
         "excluded.version > addresses.version -> excluded.version >= addresses.version": AGAIN,
+    },
+    "03.1": {
+        "swapped: mine = figures('03.1') | def report(as_of=None):": APART,
+        "swapped: def report(as_of=None): | days = [f'{day:%Y-%m-%d}' for day in "
+        "pd.date_range(mine['day'], periods=31)]": APART,
+        "0 -> 1": "a balance that begins elsewhere: both reports have it",
+        "0 -> -1": "a balance that begins elsewhere: both reports have it",
+        "31 -> 32": "a day more than is looked at",
+        "31 -> 30": "a day fewer, and still enough",
     },
     "03.2": {
         f"swapped: with ctx.database as db: | {ASK}": "fraud is asked first, and then it is read: as right",
@@ -57,6 +73,9 @@ SURVIVORS: dict[str, dict[str, str]] = {
         f"swapped: {TAKE} | {CHARGE}": APART,
         f"swapped: {CHARGE} | outcome = PaymentCharged(**event.model_dump())": APART,
         "0 -> -1": "what is found or made has one part: its first is its last",
+    },
+    "06.1": {
+        "1 -> 2": "rounded to hundredths",
     },
     "06.3": {
         "swapped: last = dict(log) | way = ['ReserveInventory', 'ChargePayment', 'ShipOrder', 'OrderCompleted']": APART,

@@ -3,19 +3,27 @@ is told the anomaly it has. The answers are in `answers_<lesson>.py`, the soluti
 
 import ast
 import importlib
+import inspect
 import re
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
+import pandas
 import pytest
 from mutants import mutants
 from survivors import SURVIVORS
 
-from edalab.practice import check, learner
+from edalab import read_table
+from edalab.exercises.lesson_03 import CORRECTED
+from edalab.exercises.lesson_06_shop import orders_of
+from edalab.model import declared_in
+from edalab.practice import check, enrol, figures, learner
+from edalab.practice.answer import Answer
 from edalab.practice.check import _GENERAL
-from edalab.practice.exercise import of_lesson
+from edalab.practice.exercise import Anomaly, exercise, of_lesson
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = sorted(
@@ -23,6 +31,8 @@ LESSONS = sorted(
 )
 IDS = [exercise.id for lesson in LESSONS for exercise in of_lesson(lesson)]
 GENERAL = set(_GENERAL)
+CLASS = ["Ada Lovelace", "Ada King", "Bob", "Cleo", "Émile Zo", "山田 太郎", "🦊", "Dana O'Neill"]
+CLASS += ["Eve", "Finn", "Gül", "Hana"]
 
 
 def answers(id: str, kind: str):
@@ -70,6 +80,12 @@ def of_the_notebook(lesson: str) -> dict:
                         exec(
                             compile(ast.Module([node], []), f"notebook {lesson}", "exec"), namespace
                         )
+    if lesson == "03":
+        namespace["year"] = read_table(
+            pandas.read_csv(ROOT / "data" / "bank-2025.csv", dtype={"amount": "Int64"}),
+            type="type", subject="account", time="happened", recorded="recorded", id="id",
+            version="version",
+        )  # fmt: skip
     return namespace
 
 
@@ -95,6 +111,7 @@ def solution(id: str):
 @pytest.fixture(autouse=True)
 def kept(monkeypatch, tmp_path):
     monkeypatch.setenv(learner.FILE, str(tmp_path / "progress.json"))
+    of_the_notebook.cache_clear()  # so that this test's lesson declares its messages last
 
 
 @pytest.mark.parametrize("id", IDS)
@@ -154,8 +171,121 @@ def test_a_solution_with_a_small_thing_wrong_does_not_pass_or_is_right_as_well(i
             answer = defined(mutant, id)
         except SyntaxError:
             continue
-        if check(answer, id).correct:
+        if check(answer, id).correct and (id[3] != "1" or correct_for(CLASS, mutant, id)):
             found[what] = mutant
     unlisted = {what: mutant for what, mutant in found.items() if what not in SURVIVORS.get(id, {})}
     assert not unlisted, "\n\n".join(f"{what}\n{mutant}" for what, mutant in unlisted.items())
     assert set(SURVIVORS.get(id, {})) <= set(found), "these do not pass any more"
+
+
+def correct_for(names: list[str], source: str, id: str) -> bool:
+    """Whether an answer is correct with the figures of each of these learners."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in names:
+            patched.setattr(learner, "kept", learner.Kept(name=name).model_dump)
+            if not check(defined(source, id), id).correct:
+                return False
+    return True
+
+
+def test_without_a_name_the_figures_are_those_of_the_stored_notebooks():
+    found = {id: figures(id) for id in IDS if id.endswith(".1")}
+    assert found == {
+        "00.1": {"patience": 1},
+        "01.1": {"outage": 30},
+        "02.1": {"late": 1},
+        "03.1": {"account": "account-9", "day": "2025-04-26", "month": "May"},
+        "04.1": {"amounts": [0, 100, -30, 10], "backup": 70},
+        "05.1": {"refusals": 5},
+        "06.1": {"late": 1},
+    }
+
+
+def test_figures_follow_from_the_name_alone_and_the_teacher_sees_those_of_a_learner():
+    assert learner.variant("Ada Lovelace") == 74433
+    before = {id: figures(id, "Ada Lovelace") for id in IDS}
+    enrol("Ada Lovelace")
+    assert before == {id: figures(id) for id in IDS}
+
+
+@pytest.mark.parametrize("id", [id for id in IDS if id.endswith(".1")])
+def test_an_answer_copied_from_a_neighbour_fails_and_one_that_is_worked_out_passes(id):
+    right = {}
+    for name in CLASS:
+        enrol(name)
+        right[name] = solution(id)()
+    assert len({str(figures(id, name)) for name in CLASS}) >= 5 <= len(set(right.values()))
+    for name, neighbour in zip(CLASS[::3], CLASS[1::3]):
+        enrol(name)
+        result = check(solution(id), id)
+        assert result.correct, (name, result)
+
+        def copied(answer=right[neighbour]):
+            return answer
+
+        result = check(copied, id)
+        assert result.correct == (right[neighbour] == right[name]), (name, result)
+        step = 1 if isinstance(right[name][0], int) else 0.1
+        off = abs(right[neighbour][0] - right[name][0])
+        if off > step + 0.01:  # else the right one may be named as the next to be tried
+            numbers = re.findall(r"\d+(?:\.\d+)?", f"{result.evidence} {result.hint}")
+            assert f"{right[name][0]:g}" not in numbers, (name, right[name], result)
+
+
+@pytest.mark.parametrize("id", [id for id in IDS if id[3] != "1" and id[:2] != "06"])
+def test_a_handler_made_for_the_data_of_a_neighbour_fails(id):
+    neighbours = data_of(id, CLASS[1])
+    assert isinstance(tried(id, CLASS[0], knowing(neighbours)), Anomaly)
+
+
+def test_what_comes_next_in_a_saga_is_asked_about_orders_of_ones_own():
+    """The function of 06.2 and 06.3 sees a log without figures: a table of logs is right for all."""
+    orders = {name: orders_of(learner.variant(name)) for name in CLASS}
+    ids = [order.order_id for placed in orders.values() for order in placed]
+    assert len(set(ids)) == len(ids) == 4 * len(CLASS)
+    assert len({order.total for placed in orders.values() for order in placed}) > 12
+
+
+def tried(id: str, name: str, around) -> Anomaly | str:
+    """What a learner's trial finds in the teacher's solution with something put around it."""
+    asked = exercise(id)
+    function = around(Answer(solution(id), asked.takes, asked.names).function)
+    with declared_in(f"edalab.practice.lesson_{id[:2]}"):
+        given = SimpleNamespace(function=function, told=lambda error: None)
+        return asked.trial(given, learner.variant(name))
+
+
+def knowing(data: set):
+    """A handler that does something about these ids, names and amounts only."""
+    return lambda function: wrapped(function, lambda message: leaves(message) <= data)
+
+
+def data_of(id: str, name: str) -> set:
+    """All ids, names and amounts in the messages that a learner's function is called with."""
+    seen = set()
+    found = tried(id, name, lambda f: wrapped(f, lambda m: seen.update(leaves(m)) or True))
+    assert isinstance(found, str)
+    return seen
+
+
+def leaves(message) -> set:
+    return {value for value in dict(message).values() if not isinstance(value, float)}
+
+
+def wrapped(function, fits):
+    async def around(message, ctx):
+        if fits(message):
+            returned = function(message, ctx)
+            return await returned if inspect.isawaitable(returned) else returned
+
+    return around
+
+
+def test_the_corrected_deposits_of_03_1_are_those_of_the_data():
+    names = of_the_notebook("03")
+    for account, day, recorded, was, believed in CORRECTED:
+        first = pandas.Timestamp(recorded)
+        for as_of, total in ((first, was), (first - pandas.Timedelta(days=1), believed)):
+            known = f"{as_of:%Y-%m-%d}"
+            found = names["year"].state(account, names["balance"], 0, until=day, as_of=known)
+            assert found == total
