@@ -5,6 +5,7 @@ time looks; in other threads, and on Windows, a thread of its own does. WebAssem
 Nor is a single call of C that never comes back, such as `sum(itertools.count())`."""
 
 import dis
+import os
 import signal
 import sys
 import threading
@@ -108,20 +109,28 @@ def watched(what: str, patience: int = 1) -> Watched:
 
 _running: dict[int, list[Watched]] = {}  # by thread, the innermost last
 _looker: threading.Thread | None = None
+if hasattr(os, "register_at_fork"):  # a worker process begins with nothing that runs, and no timer
+    os.register_at_fork(after_in_child=_running.clear)
 
 
-def _uses_timer() -> bool:
-    main = threading.current_thread() is threading.main_thread()
+_installed = (
+    False  # the handler of the signal, which stays: to ask for it takes as long as all the rest
+)
+
+
+def _has_timer() -> bool:
+    main = threading.main_thread().ident == threading.get_ident()
     return main and hasattr(signal, "setitimer")
 
 
 def _begin_to_look() -> None:
-    global _looker
+    global _looker, _installed
     if sys.platform == "emscripten":
         return
-    if _uses_timer():
-        if signal.getsignal(signal.SIGVTALRM) is not _look_here:
+    if _has_timer():
+        if not _installed:
             signal.signal(signal.SIGVTALRM, _look_here)
+            _installed = True
         signal.setitimer(signal.ITIMER_VIRTUAL, LOOK, LOOK)
     elif _looker is None or not _looker.is_alive():
         _looker = threading.Thread(target=_look_at_others, daemon=True, name="edalab looks")
@@ -129,7 +138,7 @@ def _begin_to_look() -> None:
 
 
 def _cease_to_look() -> None:
-    if sys.platform != "emscripten" and _uses_timer():
+    if sys.platform != "emscripten" and _has_timer():
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 

@@ -156,7 +156,7 @@ def test_a_failing_answerer_gives_no_answer_and_is_not_asked_again():
         "1000 client.timeout Weigh",
     ]
     assert repr(run.failures[0]).startswith(
-        "<scale.weigh raised ValueError (line 3 of weigh): broken on Weigh client-1, attempt 1>"
+        "<scale.weigh raised ValueError (line 3): broken on Weigh client-1, attempt 1>"
     )
 
 

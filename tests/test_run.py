@@ -161,7 +161,7 @@ def test_a_failure_has_a_traceback_from_the_learners_code_on():
     failure = play(system, Posted()).failures[0]
     assert 'raise ValueError("torn")' in failure.traceback
     assert str(failure.traceback) == repr(failure.traceback)  # a notebook shows its lines as lines
-    said = "<post.stamp raised ValueError (line 4 of stamp): torn on Posted client-1, attempt 1>"
+    said = "<post.stamp raised ValueError (line 4): torn on Posted client-1, attempt 1>"
     assert repr(failure) == said
 
 

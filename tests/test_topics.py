@@ -87,7 +87,7 @@ def test_a_failing_handler_blocks_its_partition_then_its_message_is_dead_lettere
         "330 post.handle Posted/1", "330 post.commit Posted/1",
     ]  # fmt: skip
     dead = next(s for s in run.journal if s.step == "dead_letter")
-    assert dead.detail == "ValueError (line 4 of stamp): no stamp; to letters.dlq"
+    assert dead.detail == "ValueError (line 4): no stamp; to letters.dlq"
     assert "Posted client-1 dead-lettered" in repr(run)
 
 

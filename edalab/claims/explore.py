@@ -14,6 +14,7 @@ from ..sim.run import Run
 from ..sim.simulate import check_system_and_workload
 from ..sim.simulate import play as play_run
 from ..sim.steps import Step
+from ..stuck import watched
 from .claim import Claim, claims_of
 
 _CHUNK = 64  # schedules handed to an executor at once
@@ -171,26 +172,31 @@ def explore(
     result = Exploration(system.frozen(), workload, claims, faults, seeds)
     play = partial(_play, result.system, workload, claims)
     try:
-        for seed in seeds:
-            _refuse_if_two_runs_differ(result.system, workload, seed)
-        level = [play((), seed, faults > 0) for seed in seeds]
-        result.schedules += [played.schedule for played in level]
-        left = budget
-        for number in range(1, faults + 1):
-            plans = [
-                ((*p.schedule.faults, fault), p.schedule.seed) for p in level for fault in p.later
-            ]
-            result.possible.append(len(plans))
-            level = []
-            for played in _bar(
-                _played(play, plans[:left], number < faults, executor), len(plans[:left]), progress
-            ):
-                result.schedules.append(played.schedule)
-                level.append(played)
-            if left is not None:
-                left -= len(level)
-                if len(level) < len(plans):
-                    break
+        with watched("the exploration"):  # so that not each run has to set the timer
+            for seed in seeds:
+                _refuse_if_two_runs_differ(result.system, workload, seed)
+            level = [play((), seed, faults > 0) for seed in seeds]
+            result.schedules += [played.schedule for played in level]
+            left = budget
+            for number in range(1, faults + 1):
+                plans = [
+                    ((*p.schedule.faults, fault), p.schedule.seed)
+                    for p in level
+                    for fault in p.later
+                ]
+                result.possible.append(len(plans))
+                level = []
+                for played in _bar(
+                    _played(play, plans[:left], number < faults, executor),
+                    len(plans[:left]),
+                    progress,
+                ):
+                    result.schedules.append(played.schedule)
+                    level.append(played)
+                if left is not None:
+                    left -= len(level)
+                    if len(level) < len(plans):
+                        break
     except KeyboardInterrupt:
         result.interrupted = True
     except Misuse as misuse:
@@ -281,7 +287,8 @@ def _play_chunk(packed: bytes, plans: list, later: bool) -> list[_Played]:
     import pickle
 
     play = pickle.loads(packed)
-    return [play(faults, seed, later) for faults, seed in plans]
+    with watched("the exploration"):
+        return [play(faults, seed, later) for faults, seed in plans]
 
 
 def _bar(played: Iterator[_Played], total: int, progress: bool) -> Iterable[_Played]:

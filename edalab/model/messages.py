@@ -270,15 +270,21 @@ _meant = ""
 _PACKAGE = __name__.partition(".")[0]
 
 
-def fields_of(cls: type[Message]) -> tuple[str, ...]:
-    """The fields of a message class with their types, as they are written."""
+def fields_of(cls: type[Message]) -> dict[str, str]:
+    """The fields of a message class, and their types as they are written."""
     types = {name: info.annotation for name, info in cls.model_fields.items()}
-    plain = {
-        name: isinstance(kind, type) and not typing.get_args(kind) for name, kind in types.items()
+    plain = [name for name, kind in types.items() if isinstance(kind, type)]
+    return {
+        name: kind.__name__ if name in plain and not typing.get_args(kind) else str(kind)
+        for name, kind in types.items()
     }
-    return tuple(
-        f"{name}: {kind.__name__ if plain[name] else kind}" for name, kind in types.items()
-    )
+
+
+def fits(known: type[Message], cls: type[Message]) -> bool:
+    """Whether who knows a message class can read another one: it has the same fields, or more that have a default."""
+    was, now = fields_of(known), fields_of(cls)
+    more = [name for name in now if name not in was]
+    return was.items() <= now.items() and not any(cls.model_fields[n].is_required() for n in more)
 
 
 def message_types() -> dict[str, type[Message]]:

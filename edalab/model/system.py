@@ -8,16 +8,7 @@ from dataclasses import dataclass
 
 from ..errors import Misuse, Unknown, shown
 from .determinism import foreign_call
-from .messages import (
-    Command,
-    Event,
-    Message,
-    Query,
-    SagaRole,
-    channel_name,
-    fields_of,
-    saga_roles,
-)
+from .messages import Command, Event, Message, Query, SagaRole, channel_name, saga_roles
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _WORD = {Event: "on", Command: "handles", Query: "answers"}
@@ -55,7 +46,7 @@ class Handler:
     is_async: bool
     delivery: str = "at-least-once"
     max_attempts: int = 3
-    fields: tuple[str, ...] = ()  # of the class that it was declared with
+    message: type[Message] = Message  # the class that it was declared with
 
     def __repr__(self) -> str:
         return f"<Handler {self.service}.{self.name} of {self.type}>"
@@ -161,7 +152,7 @@ class Service:
             type_name, name = message.__name__, function.__name__
             if kind is not Event:
                 self.system._refuse_second(self.name, name, type_name, kind)
-            how = takes, is_async, delivery, max_attempts, fields_of(message)
+            how = takes, is_async, delivery, max_attempts, message
             self.handlers[type_name, name] = Handler(
                 self.name, name, function, type_name, kind, *how
             )

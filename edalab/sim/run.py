@@ -175,26 +175,13 @@ class Run:
             said.append("struck: " + listed(self.faults, 3))
         if self.unfired:
             said.append("never happened: " + listed(self.unfired, 3))
-        ended = [
-            f"the workload {f.handler} raised {f.name}: {shortened(str(f.error))}"
-            for f in self.failures
-            if f.service == "client"
-        ]
-        raised = Counter(
-            (f.service, f.handler, type(f.error).__name__, f.line)
-            for f in self.failures
-            if f.service != "client"
-        )
-        told = ended + [
-            f"{service}.{handler} raised {error}"
-            + (f" {times} times" if times > 1 else "")
-            + (f" ({line})" if line else "")
-            for (service, handler, error, line), times in raised.items()
+        raised = Counter((f.service, f.handler, type(f.error).__name__) for f in self.failures)
+        told = [
+            f"{service}.{handler} raised {error}" + (f" {times} times" if times > 1 else "")
+            for (service, handler, error), times in raised.items()
         ]
         if told:
-            at = next((n for n, failure in enumerate(self.failures) if failure.line), None)
-            why = "" if at is None else f" (see run.failures[{at}].traceback)"
-            said.append(listed(told, 3) + why)
+            said.append(listed(told, 3))
         dead = [
             f"{s.envelope.type} {s.envelope.id}" for s in self.journal if s.step == "dead_letter"
         ]
@@ -203,6 +190,11 @@ class Run:
         unheard = [f"{times} {name}" for name, times in self._world.unheard.items()]
         if unheard:
             said.append(listed(unheard, 3) + " published to nobody: no service subscribes")
+        at = next((n for n, failure in enumerate(self.failures) if failure.line), None)
+        if at is not None:
+            first = self.failures[at]
+            why = f"{type(first.error).__name__} in {first.line}: {shortened(str(first.error))}"
+            said.append(f"{why}, see run.failures[{at}].traceback")
         return said
 
     def __repr__(self) -> str:

@@ -55,8 +55,9 @@ class Failure(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The exception's name, with the line: "NameError (line 3 of charge)"."""
-        return type(self.error).__name__ + (f" ({self.line})" if self.line else "")
+        """The exception's name, with the line: "NameError (line 3)", or "NameError (line 2 of a_helper)"."""
+        line = self.line.removesuffix(f" of {self.handler}")
+        return type(self.error).__name__ + (f" ({line})" if line else "")
 
     @property
     def traceback(self) -> Text:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import Endless, Hung, Misuse, Unknown, shown
 from ..model import Envelope, Handler, Message, System
-from ..model.messages import fields_of, key_of, on_the_wire
+from ..model.messages import fields_of, fits, key_of, on_the_wire
 from ..model.wire import unfit_field
 from ..stuck import Watched
 from .channels import channel_for, unhandled
@@ -218,14 +218,16 @@ class World:
 
     def _compare(self, cls: type[Message]) -> None:
         """Note who handles a class that has other fields than the one it was declared with."""
-        name, now = cls.__name__, fields_of(cls)
-        for handler in self.system.handlers(name):
-            if handler.fields != now:
+        for handler in self.system.handlers(cls.__name__):
+            if handler.message is not cls and not fits(handler.message, cls):
                 who = f"{handler.service}.{handler.name}"
-                there, here = (", ".join(fields) or "none" for fields in (handler.fields, now))
+                there, here = (
+                    ", ".join(f"{name}: {kind}" for name, kind in fields_of(one).items()) or "none"
+                    for one in (handler.message, cls)
+                )
                 self.warnings.append(
-                    f"the class {name} was declared again: {who} was declared for one with the fields {there}, and gets "
-                    f"one with {here}; run the cell of {who} again, and those that make one"
+                    f"the class {cls.__name__} was declared again: {who} was declared for one with the fields {there}, and "
+                    f"gets one with {here}; run the cell of {who} again, and those that make one"
                 )
 
     def mint(self, ctx: Context, message: Message, topic: str, type_name: str) -> Envelope:

@@ -321,8 +321,8 @@ class Story:
             error, _, then = (row.detail or "failed").rpartition("; ")
             if not then.startswith(("again in", "to ", "its ")):  # what the broker does next
                 error, then = row.detail or "failed", ""
-            whole = [error] * (clean(error, 60) != error) + [then] * bool(then)
-            self._point(row, "failed", handling, clean(error, 60), "; ".join(whole))
+            whole = [error] * (clean(error, 80) != error) + [then] * bool(then)
+            self._point(row, "failed", handling, clean(error, 80), "; ".join(whole))
         self._close(handling, row.time, True)
 
     def dead_letter(self, row) -> None:
