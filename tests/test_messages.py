@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field, ValidationError, field_serializer, field_validator
+from pydantic import BaseModel, Field, field_serializer, field_validator
 
 from edalab import Event, EventStore, Misuse, Query, System, claims, simulate
 from edalab.model import message_types
@@ -234,12 +234,12 @@ class Inner(Event):
 def test_what_cannot_go_on_the_wire_is_refused_when_the_message_is_made_and_its_field_is_named(
     make, words
 ):
-    with pytest.raises((Misuse, ValidationError)) as caught:
+    with pytest.raises(ValueError) as caught:
         make()
     said = str(caught.value)
     assert "it" in said and "exact" not in said and said.encode()
     for word in words:
-        assert word in said and "cannot go on the wire" in said and "\n" not in said
+        assert word in said and "cannot go on the wire" in said
 
 
 def test_what_validation_does_not_see_is_refused_all_the_same():
@@ -257,7 +257,7 @@ def test_what_validation_does_not_see_is_refused_all_the_same():
         limit: float = Field(allow_inf_nan=True)
 
     for make in (Defaulted, lambda: Doubtful(limit=1), lambda: Allowed(limit=nan)):
-        with pytest.raises(Misuse, match="limit=(inf|nan) cannot go on the wire: JSON has no"):
+        with pytest.raises(ValueError, match="limit=(inf|nan) cannot go on the wire: JSON has no"):
             make()
     assert Defaulted(limit=5).limit == 5
 
@@ -266,7 +266,7 @@ def test_a_message_that_is_changed_after_it_was_made_is_refused_when_it_is_sent(
     for change, words in (({HALF: 1}, "half of a character"), ({"a": nan}, "JSON has no NaN")):
         event = Texts(it={"a": 1.0})
         event.it.update(change)
-        with pytest.raises(Misuse, match=f"^the workload sends off .* Texts.it=.*{words}"):
+        with pytest.raises(Misuse, match=f"^the workload sends off Texts, which .*: it=.*{words}"):
             sent(event)
 
 
@@ -304,7 +304,7 @@ def test_a_message_that_can_be_made_is_told_by_the_wire_as_it_is_and_any_other_i
     try:
         json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
     except ValueError:
-        with pytest.raises((Misuse, ValidationError)):
+        with pytest.raises(ValueError):
             Mixed(**data, raw=raw)
         return
     run, _ = sent(Mixed(**data, raw=raw))

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationInfo
 from pydantic_core import core_schema, to_json
 
-from ..errors import Misuse, shortened, shown
+from ..errors import shortened, shown
 
 
 def unfit(value: Any, field: str | None = None) -> str:
@@ -37,8 +37,7 @@ def unfit_field(message: BaseModel) -> str:
         return ""
     for name in type(message).model_fields:
         if its := unfit(message, name):
-            value = shown(getattr(message, name))
-            return f"{type(message).__name__}.{name}={value} cannot go on the wire: {its}"
+            return f"{name}={shown(getattr(message, name))} cannot go on the wire: {its}"
     return f"{shown(message)} cannot go on the wire: {why}"
 
 
@@ -70,7 +69,7 @@ def of_the_wire(schema: dict, resolve: Callable[[dict], dict]) -> tuple[bool, bo
 
 def _checked(message: BaseModel, info: ValidationInfo) -> BaseModel:
     if info.mode != "json" and (wrong := unfit_field(message)):
-        raise Misuse(wrong)
+        raise ValueError(wrong)  # as pydantic takes it from whatever checks a message
     return message
 
 
