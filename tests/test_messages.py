@@ -126,6 +126,10 @@ def test_the_type_of_a_key_may_be_any():
         def lower(self, it):
             return None if it == "nobody" else it and it.lower()
 
+    class Secret(Event, key="it"):
+        it: str = Field(exclude=True)
+
+    assert sent(Secret(it="ada"))[1][0].subject is None
     _, declared = sent(*[Declared(it=it) for it in (None, Colour.RED, Size.BIG, UUID(int=1), 5)])
     assert [e.subject for e in declared] == [None, "red", "big", str(UUID(int=1)), "5"]
     _, told = sent(*[Told(it=it) for it in ("RED", "nobody", None)])
@@ -324,6 +328,13 @@ def test_bytes_are_base64_as_any_decoder_reads_it_and_older_texts_are_read_too()
     scanned = Scanned(page=b"\xfb\xff", parts=[b"\xff", "ÿ"])
     assert scanned.model_dump_json() == '{"page":"+/8=","parts":["/w==","ÿ"]}'
     assert scanned.model_dump()["page"] == b"\xfb\xff" and sent(scanned)[1][0].subject == "+/8="
+
+    class Kept(Event):
+        first: Scanned
+        other: bytes | None = None
+
+    both = Kept(first=Scanned(page=b"\xff"), other=b"\xff")
+    assert both.model_dump_json() == '{"first":{"page":"/w==","parts":[]},"other":"/w=="}'
     for text in ("+/8=", "-_8="):
         assert Scanned.model_validate_json(f'{{"page":"{text}"}}').page == b"\xfb\xff"
 

@@ -89,6 +89,8 @@ def _parts(schema: Any) -> Iterator[dict]:
 _INNER = "schema choices items_schema keys_schema values_schema".split()
 _FIXED = "str int float bool none bytes decimal date datetime time timedelta uuid".split()
 _FIXED += "nullable union tuple model-field model-fields".split()
+# What makes JSON say something else of a field, or lets in more than its type does.
+_BEYOND = "serialization_exclude computed_fields allow_inf_nan post_init".split()
 _SURE, _SHARED = 1, 2  # JSON can carry what a part of a schema lets in; and nobody can change it
 
 
@@ -99,12 +101,11 @@ def _trust(part: dict, whole: dict, resolve: Callable[[dict], dict]) -> int:
         except LookupError:  # not known yet
             return 0
     kind, config = part["type"], part.get("config", {})
-    if "serialization" in part or part.get("allow_inf_nan") or part.get("computed_fields"):
+    if any(map(part.get, _BEYOND)) or part.get("serialization", _BASE64) != _BASE64:
         return 0
     if kind == "model" and part is whole:
         ours = config.get("allow_inf_nan") is False and "str_min_length" in config
-        closed = config.get("extra_fields_behavior") == "forbid" and "post_init" not in part
-        return _SHARED if ours and closed else 0
+        return _SHARED if ours and config.get("extra_fields_behavior") == "forbid" else 0
     if kind == "model":
         return {True: _SHARED, False: _SURE}.get(getattr(part["cls"], "__shared__", None), 0)
     if kind == "default":
