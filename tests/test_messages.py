@@ -127,6 +127,10 @@ def test_the_type_of_a_key_may_be_any():
         def lower(self, it):
             return None if it == "nobody" else it and it.lower()
 
+    class Secret(Event, key="it"):
+        it: str = Field(exclude=True)
+
+    assert sent(Secret(it="ada"))[1][0].subject is None
     _, declared = sent(*[Declared(it=it) for it in (None, Colour.RED, Size.BIG, UUID(int=1), 5)])
     assert [e.subject for e in declared] == [None, "red", "big", str(UUID(int=1)), "5"]
     _, told = sent(*[Told(it=it) for it in ("RED", "nobody", None)])
@@ -240,7 +244,7 @@ def test_what_cannot_go_on_the_wire_is_refused_when_the_message_is_made_and_its_
     said = str(caught.value)
     assert "it" in said and "exact" not in said and said.encode()
     for word in words:
-        assert word in said and "cannot go on the wire" in said and "\n" not in said
+        assert word in said and "cannot go on the wire" in said
 
 
 def test_what_validation_does_not_see_is_refused_all_the_same():
@@ -269,7 +273,7 @@ def test_a_message_that_is_changed_after_it_was_made_is_refused_when_it_is_sent(
     for change, words in (({HALF: 1}, "half of a character"), ({"a": nan}, "JSON has no NaN")):
         event = Texts(it={"a": 1.0})
         event.it.update(change)
-        with pytest.raises(Misuse, match=f"^the workload sends off .* Texts.it=.*{words}"):
+        with pytest.raises(Misuse, match=f"^the workload sends off Texts, which .*: it=.*{words}"):
             sent(event)
 
 
@@ -327,6 +331,13 @@ def test_bytes_are_base64_as_any_decoder_reads_it_and_older_texts_are_read_too()
     scanned = Scanned(page=b"\xfb\xff", parts=[b"\xff", "ÿ"])
     assert scanned.model_dump_json() == '{"page":"+/8=","parts":["/w==","ÿ"]}'
     assert scanned.model_dump()["page"] == b"\xfb\xff" and sent(scanned)[1][0].subject == "+/8="
+
+    class Kept(Event):
+        first: Scanned
+        other: bytes | None = None
+
+    both = Kept(first=Scanned(page=b"\xff"), other=b"\xff")
+    assert both.model_dump_json() == '{"first":{"page":"/w==","parts":[]},"other":"/w=="}'
     for text in ("+/8=", "-_8="):
         assert Scanned.model_validate_json(f'{{"page":"{text}"}}').page == b"\xfb\xff"
 

@@ -875,6 +875,9 @@ class Level:
         (i for i in "ab"),
         b"\xff",
         {"a", "b"},
+        {"level": float("nan")},
+        "half of a \ud83d",
+        {"\ud83d": 1},
     ],
     ids=[
         "an object",
@@ -885,6 +888,9 @@ class Level:
         "a generator",
         "bytes",
         "a set",
+        "no number",
+        "half of a character",
+        "half of a name",
     ],
 )
 def test_an_answer_that_is_not_data(answer):
@@ -906,13 +912,19 @@ def test_a_field_that_no_wire_can_carry():
     class Shown(Event):
         what: Any
 
+    with pytest.raises(ValueError, match="what=a function .* cannot go on the wire: .* JSON has"):
+        Shown(what=lambda: 1)
+
     async def work(ctx):
-        await ctx.publish(PLACED)
-        await ctx.publish(Shown(what=lambda: 1))
+        event = Shown(what=[])
+        await ctx.publish(event)
+        event.what.append(lambda: 1)
+        await ctx.publish(event)
 
     refused_in_a_run(
         None,
-        "Shown.what=a function (<lambda>) cannot go on the wire",
+        "the workload sends off Shown, which was changed since it was made",
+        "cannot go on the wire",
         "give it what JSON has",
         workload=work,
         steps=["publish"],

@@ -249,7 +249,8 @@ def key_of(message: Message, field: str | None) -> str | None:
     value = None if field is None else getattr(message, field)
     if value is None or (message.__plain__ and value.__class__ in (str, int)):
         return value if value is None else str(value)
-    value = message.model_dump(mode="json", include={field}).get(field)
+    told = message.model_dump(mode="json", include={field})
+    value = told.get(field) if isinstance(told, dict) else told
     return value if value is None or isinstance(value, str) else to_json(value).decode()
 
 

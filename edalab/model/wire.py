@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationInfo
 from pydantic_core import core_schema, to_json
 
-from ..errors import InvalidMessage, shortened, shown
+from ..errors import shortened, shown
 
 
 def unfit(value: Any, field: str | None = None) -> str:
@@ -37,8 +37,7 @@ def unfit_field(message: BaseModel) -> str:
         return ""
     for name in type(message).model_fields:
         if its := unfit(message, name):
-            value = shown(getattr(message, name))
-            return f"{type(message).__name__}.{name}={value} cannot go on the wire: {its}"
+            return f"{name}={shown(getattr(message, name))} cannot go on the wire: {its}"
     return f"{shown(message)} cannot go on the wire: {why}"
 
 
@@ -70,7 +69,7 @@ def of_the_wire(schema: dict, resolve: Callable[[dict], dict]) -> tuple[bool, bo
 
 def _checked(message: BaseModel, info: ValidationInfo) -> BaseModel:
     if info.mode != "json" and (wrong := unfit_field(message)):
-        raise InvalidMessage(wrong)
+        raise ValueError(wrong)  # pydantic takes it from whatever checks a message
     return message
 
 
@@ -90,6 +89,8 @@ def _parts(schema: Any) -> Iterator[dict]:
 _INNER = "schema choices items_schema keys_schema values_schema".split()
 _FIXED = "str int float bool none bytes decimal date datetime time timedelta uuid".split()
 _FIXED += "nullable union tuple model-field model-fields".split()
+# What makes JSON say something else of a field, or lets in more than its type does.
+_BEYOND = "serialization_exclude computed_fields allow_inf_nan post_init".split()
 _SURE, _SHARED = 1, 2  # JSON can carry what a part of a schema lets in; and nobody can change it
 
 
@@ -100,12 +101,11 @@ def _trust(part: dict, whole: dict, resolve: Callable[[dict], dict]) -> int:
         except LookupError:  # not known yet
             return 0
     kind, config = part["type"], part.get("config", {})
-    if "serialization" in part or part.get("allow_inf_nan") or part.get("computed_fields"):
+    if any(map(part.get, _BEYOND)) or part.get("serialization", _BASE64) != _BASE64:
         return 0
     if kind == "model" and part is whole:
         ours = config.get("allow_inf_nan") is False and "str_min_length" in config
-        closed = config.get("extra_fields_behavior") == "forbid" and "post_init" not in part
-        return _SHARED if ours and closed else 0
+        return _SHARED if ours and config.get("extra_fields_behavior") == "forbid" else 0
     if kind == "model":
         return {True: _SHARED, False: _SURE}.get(getattr(part["cls"], "__shared__", None), 0)
     if kind == "default":

@@ -269,7 +269,10 @@ class World:
         except Exception as error:  # of the learner's own classes, too
             wrong = f"{shown(message)} cannot be copied: {error}"
         if wrong:
-            raise ctx._refuse(f"sends off what it has changed since it was made: {wrong}") from None
+            what = (
+                f"sends off {type(message).__name__}, which was changed since it was made: {wrong}"
+            )
+            raise ctx._refuse(what) from None
         return copy
 
     def _answerer(self, cls: type[Message]) -> Handler:
