@@ -15,9 +15,10 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from .rows import HEAD, Row, number, table
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))  # from another folder: python …/benchmarks
+from benchmarks.rows import HEAD, Row, number, table  # noqa: E402
 
-HERE = Path(__file__).parent
 PARTS = ("messages", "exploration", "store", "pictures", "panels", "course")
 SMALL = HERE / "small.json"
 MARKS = "<!-- measured: by python -m benchmarks --write -->", "<!-- end of what was measured -->"
@@ -56,7 +57,7 @@ def _lines(path: str) -> list[str]:
 def measured(parts: list[str], small: bool) -> list[Row]:
     rows = []
     for part in parts:
-        for row in importlib.import_module(f".{part}", __package__).rows(small):
+        for row in importlib.import_module(f"benchmarks.{part}").rows(small):
             rows.append(row)
             print("  ".join(row.cells()), flush=True)
     return rows
@@ -80,7 +81,7 @@ def curves(path: Path) -> None:
     """The cost of a message and of a question about the past, while there are more and more of them."""
     from matplotlib.figure import Figure
 
-    from . import messages, store
+    from benchmarks import messages, store
 
     figure = Figure((10, 3.6), layout="constrained")
     axes = figure.subplots(1, 2)

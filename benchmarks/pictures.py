@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from statistics import median
 
 from .rows import Row, in_turns, ratios, wall
@@ -43,8 +44,14 @@ print(len(picture.scene.arrows), drawn - start, done - drawn, perf_counter() - d
 def _python(code: str) -> str:
     """What code prints in a fresh process that finds compiled what was compiled before, as a learner's does."""
     warm = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    course = Path(__file__).parents[1]  # `_FIRST` imports this folder
     return subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=warm
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=warm,
+        cwd=course,
     ).stdout
 
 

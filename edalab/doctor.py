@@ -70,7 +70,7 @@ def _packages() -> Iterator[tuple[bool, str]]:
             sound.append(f"{asked.name} {has}")
         else:
             yield False, f"{asked.name} {has} does not fit, {asked.specifier} is needed; {AGAIN}"
-    yield True, ", ".join(sound)
+    yield True, ", ".join(dict.fromkeys(sound))  # an editable install asks for one twice
 
 
 def _jupyter() -> Iterator[tuple[bool, str]]:
@@ -142,7 +142,7 @@ def _writing() -> Iterator[tuple[bool, str]]:
         if _writable(here)
         else (
             False,
-            f"the folder {here.name!r} cannot be written to: copy the course to a folder of your own",
+            f"the folder {str(here)!r} cannot be written to: copy the course to a folder of your own",
         )
     )
 

@@ -84,7 +84,7 @@ def test_the_nearest_data_are_taken(tmp_path, monkeypatch):
     assert data_file("history.jsonl") == DATA / "history.jsonl"
 
 
-@pytest.mark.parametrize("name", ["bank.csv", "data/bank-2025.csv", "Bank-2025.csv"])
+@pytest.mark.parametrize("name", ["bank.csv", "data/bank-2025.csv", Path("bank-2025")])
 def test_data_that_there_are_not_are_told_with_those_that_there_are(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Misuse, match=r"Did you mean 'bank-2025.csv'\?"):

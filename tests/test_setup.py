@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 import tomllib
 from pathlib import Path
 
@@ -110,6 +111,11 @@ def test_in_ci_a_test_that_could_run_is_not_skipped(tmp_path, nothing_skipped, c
         command, cwd=tmp_path, env=os.environ | places, capture_output=True, encoding="utf-8"
     ).stdout
     assert said.splitlines()[-1].startswith(counts), said
+
+
+def test_no_pth_file_names_the_clone_which_python_reads_in_the_encoding_of_the_locale():
+    for path in Path(sysconfig.get_path("purelib")).glob("*.pth"):
+        assert os.fsencode(ROOT) not in path.read_bytes(), path.name
 
 
 # How `jupyter lab` opens the course.

@@ -86,7 +86,7 @@ class Lab:
 def jupyterlab() -> Iterator[Lab]:
     """JupyterLab as `jupyter lab` starts it in the course's folder, but for the port and the browser it would open."""
     with TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
-        home, folder = Path(scratch, "jupyter"), Path(scratch, "course")
+        home, folder = Path(scratch, "jupyter"), Path(scratch, "Kurs für Ada")
         for name in ("notebooks", "data"):
             shutil.copytree(
                 ROOT / name, folder / name, ignore=shutil.ignore_patterns(".ipynb_checkpoints")

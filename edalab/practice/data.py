@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from ..errors import Misuse, Unknown, shown
+from ..errors import Misuse, Unknown
 
 COURSE = Path(__file__).parents[2]  # with a copy of the package alone, somewhere else
 
@@ -11,13 +11,14 @@ COURSE = Path(__file__).parents[2]  # with a copy of the package alone, somewher
 def data_file(name: str) -> Path:
     """The path of a file in `data/`: in the folder where the notebook runs or the nearest above it, else beside the package."""
     here = Path.cwd()
-    for folder in (here, *here.parents, COURSE):
-        path = folder / "data" / str(name)
-        if os.path.isfile(path):  # which is False, too, where we may not look
-            return path
-    if os.path.isfile(COURSE / "data" / "README.md"):
-        raise Unknown("data file", name, sorted(path.name for path in (COURSE / "data").iterdir()))
+    folders = [folder / "data" for folder in (here, *here.parents, COURSE)]
+    for folder in folders:
+        if os.path.isfile(folder / str(name)):  # which is False, too, where we may not look
+            return folder / str(name)
+    for folder in folders:
+        if os.path.isfile(folder / "README.md"):
+            raise Unknown("data file", name, sorted(os.listdir(folder)))
     raise Misuse(
-        f"data/{name} is not in {shown(str(here))} or a folder above it, nor beside the installed edalab: "
+        f"data/{name} is not in {str(here)!r} or a folder above it, nor beside the installed edalab: "
         "start Jupyter in your clone of the course, or copy the clone's folder data/ to where you are"
     )
