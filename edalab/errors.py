@@ -2,7 +2,8 @@
 
 import re
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -55,6 +56,20 @@ class Unknown(Misuse, LookupError):
         plural = kind[:-1] + "ies" if kind.endswith("y") else kind + "s"
         hint = f". Did you mean {near[0]!r}?" if near else ""
         super().__init__(f"no {kind} {shown(name)}{where}; {plural}{where}: {listed(known)}{hint}")
+
+
+class NotInstalled(Misuse, ImportError):
+    """A library of the extra `course` is missing: the message names it and the command that installs it."""
+
+
+@contextmanager
+def needed_for(what: str) -> Iterator[None]:
+    """Import a library of the extra `course`: `with needed_for("run.steps"): import pandas`."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        library = (error.name or str(error)).partition(".")[0]
+        raise NotInstalled(f'{what} needs {library}: pip install "edalab[course]"') from None
 
 
 class Endless(Misuse):

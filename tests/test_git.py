@@ -693,6 +693,14 @@ def test_what_cannot_be_read_is_told_in_a_sentence(known, tmp_path, monkeypatch)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "git is not installed, or not on the PATH" in says(known.folder)
 
+    def none(*_, **__):
+        raise OSError(138, "emscripten does not support processes.")
+
+    monkeypatch.setattr("subprocess.run", none)
+    assert "git cannot be started here (emscripten does not support processes.)" in says(
+        known.folder
+    )
+
 
 def test_a_clone_that_lacks_objects_is_refused_and_not_read_half(known, tmp_path):
     known.git("config", "uploadpack.allowFilter", "true")

@@ -12,7 +12,7 @@ from numbers import Number
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from ..errors import Misuse, Unknown, counted, listed, shown
+from ..errors import Misuse, Unknown, counted, listed, needed_for, shown
 from .moments import as_datetime, moment
 from .store import EventStore
 from .stored import is_text
@@ -43,7 +43,8 @@ def read_table(
     `recorded` names the column of when it was recorded (by default it is `time`), `id` that of the events' own ids, `version`
     that of the version of their data's schema (by default 1). Rows are taken in the order they were recorded, rows of one
     moment as they stand. Rows that cannot be read are in the store's `.refused`, as they were, with the reason."""
-    import pandas
+    with needed_for("read_table"):
+        import pandas
 
     if not isinstance(frame, pandas.DataFrame):
         raise Misuse(

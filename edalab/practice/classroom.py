@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import Misuse, listed
+from ..errors import Misuse, listed, needed_for
 from . import learner
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ class Classroom:
 
     @cached_property
     def outcomes(self) -> "pandas.DataFrame":
-        import pandas
+        with needed_for("classroom"):
+            import pandas
 
         ids = sorted({id for one in self.learners for id in one["exercises"]})
         rows = [
@@ -90,7 +91,8 @@ class Classroom:
 
     @cached_property
     def anomalies(self) -> "pandas.DataFrame":
-        import pandas
+        with needed_for("classroom"):
+            import pandas
 
         rows = [
             (id, anomaly, one["name"], times)
@@ -103,7 +105,8 @@ class Classroom:
 
     @cached_property
     def predictions(self) -> "pandas.DataFrame":
-        import pandas
+        with needed_for("classroom"):
+            import pandas
 
         wrong: Counter = Counter()
         for one in self.learners:

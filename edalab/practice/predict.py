@@ -3,7 +3,7 @@
 from html import escape
 from typing import Any
 
-from ..errors import Misuse, Unknown
+from ..errors import Misuse, Unknown, needed_for
 from . import learner
 
 _chosen: dict[str, Any] = {}  # by question: what the learner chose outlives the cell's next run
@@ -70,7 +70,8 @@ class Prediction:
 
     def _control_shown(self) -> Any:
         """The widget, made when first shown."""
-        import ipywidgets
+        with needed_for("a prediction that can be clicked"):
+            import ipywidgets
 
         if self._control is None:
             layout, value = {"width": "max-content"}, self.value if self.made else None
