@@ -6,7 +6,6 @@ from benchmarks import __main__ as command
 from benchmarks import messages
 from benchmarks.flow import in_arrows
 from benchmarks.rows import Row, in_turns, number
-
 from edalab import simulate
 from edalab.view import timeline
 

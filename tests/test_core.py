@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,11 +19,13 @@ import pytest
 import representative
 from packaging.requirements import Requirement
 
+from edalab.errors import NotInstalled, needed_for
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CORE = [Requirement(line).name for line in PROJECT["project"]["dependencies"]]
-COURSE = [Requirement(l).name for l in PROJECT["project"]["optional-dependencies"]["course"]]
+COURSE = [Requirement(line).name for line in PROJECT["project"]["optional-dependencies"]["course"]]
 EXPECTED = json.loads((HERE / "digests.json").read_text(encoding="utf-8"))
 # Python in WebAssembly, from npm, and the platform of the wheels that fit it.
 PYODIDE = "314.0.7"
@@ -179,6 +182,20 @@ print(*sorted(data), *about)
 """
     shown = process(sys.executable, without("matplotlib", "PIL") + code).split()
     assert shown[-3:] == ["image/svg+xml", "text/plain", "image/svg+xml"] and len(shown) == 4
+
+
+def test_a_module_of_our_own_that_is_missing_is_not_taken_for_a_library():
+    with pytest.raises(ModuleNotFoundError, match="^No module named 'edalab.nowhere'$"):
+        with_needed_for("edalab.nowhere")
+    with pytest.raises(
+        NotInstalled, match=r'^a panel needs nowhere: pip install "edalab\[course\]"$'
+    ):
+        with_needed_for("nowhere.at.all")
+
+
+def with_needed_for(library: str) -> None:
+    with needed_for("a panel"):
+        import_module(library)
 
 
 GUARDED = {  # files that are imported only where another file has found the library, or by a program that brings it

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edalab import Misuse, read_git
 
-START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+START = datetime(2026, 1, 1, tzinfo=UTC)
 HERE = Path(__file__).resolve().parent.parent
 ENVIRONMENT = {word: value for word, value in os.environ.items() if not word.startswith("GIT_")} | {
     "GIT_CONFIG_GLOBAL": os.devnull,

@@ -5,7 +5,6 @@ import itertools
 import re
 
 import pytest
-
 from weddings import choreographed, one_announced, one_wedding, orchestrated
 
 from edalab import Claim, Command, Event, Misuse, Query, System, simulate
@@ -436,7 +435,7 @@ def test_misuse_in_a_handler_is_told_and_the_run_so_far_is_drawn():
     assert lab.error == ""
     lab.step.value = "forget"
     assert "forgot to await" in lab.error and lab._said.value and "<svg" in visible(lab)
-    assert 0 < len(lab.run.journal) and lab.verdicts == []
+    assert len(lab.run.journal) > 0 and lab.verdicts == []
     lab.step.value = "sleep"
     assert lab.error == ""
 

@@ -1,7 +1,7 @@
 """A run is what happened: its digest, its steps, its databases, its past, and what its repr must not hide."""
 
 import json
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 from cloudevents.core.formats.json import JSONFormat
@@ -167,10 +167,7 @@ def test_the_cloudevents_batch_is_read_by_the_sdk():
         "Posted",
         "ann",
     )
-    assert (
-        first.get_time() == datetime(2026, 1, 1, tzinfo=timezone.utc)
-        and first.get_specversion() == "1.0"
-    )
+    assert first.get_time() == datetime(2026, 1, 1, tzinfo=UTC) and first.get_specversion() == "1.0"
     assert (
         first.get_data() == {"to": "ann", "n": 3}
         and first.get_datacontenttype() == "application/json"
@@ -218,7 +215,7 @@ def test_awkward_data_is_still_json_that_the_sdk_reads():
         weight: float
         when: datetime
 
-    odd = Odd(name="", weight=float("nan"), when=datetime(2026, 1, 1, tzinfo=timezone.utc))
+    odd = Odd(name="", weight=float("nan"), when=datetime(2026, 1, 1, tzinfo=UTC))
     run = simulate(System("town"), publishing(odd, Shouted()))
     assert "NaN" not in run.cloudevents()
     assert batch(run)[0].get_subject() is None and batch(run)[1].get_subject() is None

@@ -2,7 +2,7 @@
 
 import sqlite3
 import uuid
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -228,7 +228,7 @@ def test_several_utc_offsets_are_one_time_line():
 
 
 def test_times_may_be_timestamps_datetimes_dates_and_texts_side_by_side():
-    utc = timezone.utc
+    utc = UTC
     moments = [
         "2026-03-01",
         date(2026, 3, 2),
@@ -541,7 +541,7 @@ def moments(draw):
 def chosen(permits, drawn):
     kind, n, beside = drawn
     if kind == "any":
-        return datetime(2010, 9, 25, tzinfo=timezone.utc) + timedelta(minutes=83 * n)
+        return datetime(2010, 9, 25, tzinfo=UTC) + timedelta(minutes=83 * n)
     return permits[kind].iloc[n].to_pydatetime(warn=False) + beside
 
 
@@ -570,9 +570,7 @@ def test_the_state_of_any_case_at_any_time_is_what_pandas_finds(
         office.state(name, journal, [], until=until, as_of=as_of)
         == rows[[ACTIVITY, WHO]].values.tolist()
     )
-    everything = known(
-        permits[permits[CASE] == name], until, datetime.max.replace(tzinfo=timezone.utc)
-    )
+    everything = known(permits[permits[CASE] == name], until, datetime.max.replace(tzinfo=UTC))
     assert (
         office.state(name, journal, [], until=until) == everything[[ACTIVITY, WHO]].values.tolist()
     )

@@ -2,7 +2,6 @@
 
 from edalab.practice.lesson_02 import AddressChanged  # noqa: F401  the notebook has it, too
 
-
 # -- 02.1
 
 
