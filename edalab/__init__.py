@@ -3,12 +3,13 @@
 import sys
 
 try:
-    from .errors import ConcurrencyError, Misuse, PublishFailed, Unanswered
-    from .history import EventStore, read_table
+    from . import claims
+    from .claims.claim import Claim
+    from .claims.explore import explore
+    from .errors import ConcurrencyError, Misuse, PublishFailed, Refused, Unanswered
     from .model import Command, Event, Query, System
-    from .proof import Claim, explore
-    from .proof import ready as claims
     from .sim import Fault, Faults, cut, pause, simulate
+    from .store import EventStore, read_table
 except Exception:  # an older Python, or one in which the course is not installed
     if sys.argv[:2] != ["-m", "doctor"]:  # who is about to say so
         raise
@@ -26,6 +27,7 @@ __all__ = [
     "Misuse",
     "PublishFailed",
     "Query",
+    "Refused",
     "System",
     "Unanswered",
     "claims",
@@ -42,7 +44,7 @@ def __getattr__(name: str):
     if (
         name == "read_git"
     ):  # not before: classes of events are declared with it, which only who reads a repository shall meet
-        from .history.git import read_git
+        from .store.from_git import read_git
 
         return read_git
     raise AttributeError(f"module 'edalab' has no attribute {name!r}")

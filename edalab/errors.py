@@ -86,6 +86,41 @@ class Unanswered(TimeoutError):
         self.service, self.message, self.seconds = service, message, seconds
 
 
+class Refused(Exception):
+    """How a service says no to a command: return it, or raise it, with the reason.
+
+    The asker gets it as the answer and finds the reason in `.reason`. It is false, so `if not answer:` finds a refusal
+    too. Raised inside `with ctx.database as db:` it rolls back; returned, what was saved stays saved. A refused command
+    was handled: it is acknowledged, and not tried again.
+
+        if money < command.total:
+            return Refused("not enough money")
+    """
+
+    _NOTE = "refused: "  # how a step's detail begins; an answer is JSON, which begins otherwise
+
+    def __init__(self, reason: str):
+        if not isinstance(reason, str) or not reason.strip():
+            raise Misuse(
+                f"Refused takes the reason in words, Refused('not enough money'), not {shown(reason)}"
+            )
+        super().__init__(reason)
+        self.reason = reason
+
+    def __bool__(self) -> bool:
+        return False
+
+    @property
+    def note(self) -> str:
+        """What the record's step says."""
+        return self._NOTE + without_addresses(self.reason)
+
+    @classmethod
+    def noted(cls, detail: str | None) -> str | None:
+        """The reason, where a step's detail notes a refusal."""
+        return detail.removeprefix(cls._NOTE) if detail and detail.startswith(cls._NOTE) else None
+
+
 class PublishFailed(ConnectionError):
     """The broker did not confirm a message: it is not in the topic, and the publisher must decide what to do."""
 

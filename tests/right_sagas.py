@@ -37,7 +37,7 @@ from wrong_sagas import (
     try_once,
 )
 
-from edalab import Command, Event, System, Unanswered
+from edalab import Command, Event, Refused, System, Unanswered
 
 OUTBOX = "; create table outbox (n integer primary key, envelope text)"
 INBOX = "; create table inbox (id text primary key)"
@@ -236,7 +236,7 @@ class RefundCard(Command, key="order_id"):
 
 
 def by_a_bank() -> System:
-    """Orchestrated; `payments` keeps nothing itself, and answers False where the bank does."""
+    """Orchestrated; `payments` keeps nothing itself, and refuses where the bank does."""
     system = orchestrated(led(ask=_true_is_done))
     system.service("bank", schema=TABLES["payments"])
     system.services["payments"].handlers.clear()
@@ -247,7 +247,7 @@ def by_a_bank() -> System:
 
         def carry_out(command, ctx):
             with ctx.database as db:
-                return work(db, command.order_id)
+                return work(db, command.order_id) or Refused("it cannot be had")
 
         step.__name__ = carry_out.__name__ = word
         system.services["payments"].handles(command)(step)
@@ -260,7 +260,7 @@ def by_a_bank() -> System:
 
 async def _true_is_done(ctx, command):
     answer = await insist(ctx, command)
-    return {True: "done", False: "refused"}.get(answer, answer)
+    return "done" if answer is True else answer
 
 
 class ReserveItem(Command, key="order_id"):
@@ -304,7 +304,7 @@ def of_a_basket() -> System:
     @inventory.handles(ReserveItem)
     def reserve(command, ctx):
         if command.item == "far":
-            return False
+            return Refused("sold out")
         with ctx.database as db:
             db.execute(
                 "insert or ignore into held values (?, 1)", (command.order_id + command.item,)
@@ -442,7 +442,7 @@ class ItemGivenUp(Event, topic="items", key="order_id", settles=True):
 
 
 def with_a_saga_inside() -> System:
-    """Orchestrated; the first step is a saga of its own, with a coordinator and an end of its own. It answers False where it
+    """Orchestrated; the first step is a saga of its own, with a coordinator and an end of its own. It refuses where it
     had to go back."""
     system = orchestrated(led(ask=_true_is_done))
     fetching = system.service(
@@ -457,7 +457,7 @@ def with_a_saga_inside() -> System:
             command, ctx, list(undone_by), undone_by=undone_by, ends=(ItemReady, ItemGivenUp)
         )
         await ctx.publish(end)
-        return isinstance(end, ItemReady)
+        return isinstance(end, ItemReady) or Refused("an item cannot be had")
 
     @fetching.handles(ReleaseInventory, max_attempts=5)
     async def give_back(command, ctx):
@@ -473,7 +473,7 @@ def with_a_saga_inside() -> System:
 
         def do(command, ctx):
             if (command.order_id, type(command)) == ("rare", WrapItem):
-                return "refused"
+                return Refused("no paper")
             with ctx.database as db:
                 db.execute("insert or ignore into effects values (?, 1)", (command.order_id,))
             return "done"

@@ -2,8 +2,8 @@
 
 from hypothesis import strategies as st
 
-from edalab.view.look import ARROWS, BOXES, LABELS, LINES, MARKS
 from edalab.view.scene import Arrow, Box, Label, Line, Mark, Scene, Trace
+from edalab.view.theme import ARROWS, BOXES, LABELS, LINES, MARKS
 
 NASTY = [
     '<script>alert("1")</script>', "quotes \" ' & ampersand", "$x^2$ is no formula", "party 🎉👩‍👩‍👧 \U0001fae8",

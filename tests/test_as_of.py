@@ -10,9 +10,9 @@ from scenes import flaws
 
 from edalab import Event, EventStore, Misuse
 from edalab.view import as_of
+from edalab.view.labels import _crossed, _far
 from edalab.view.marked import in_words
 from edalab.view.plane import _thinned
-from edalab.view.room import _crossed, _far
 
 
 class OrderPlaced(Event): ...

@@ -1,6 +1,7 @@
 """The benchmarks' table says what was measured, and a ratio that has got worse by half is found. (How fast things are is no test.)"""
 
 import json
+from pathlib import Path
 
 from benchmarks import __main__ as command
 from benchmarks import messages
@@ -54,17 +55,34 @@ def test_a_ratio_that_is_worse_by_half_twice_is_named(monkeypatch, tmp_path, cap
     assert "worse by half: a message / SimPy: 1.60, was 1.00" in capsys.readouterr().out
 
 
-def test_the_table_is_written_between_its_marks(monkeypatch, tmp_path):
-    readme = tmp_path / "README.md"
-    readme.write_text(
-        f"before\n{command.MARKS[0]}\nold\n{command.MARKS[1]}\nafter\n", encoding="utf-8"
-    )
+def test_the_tables_are_written_between_their_marks(monkeypatch, tmp_path):
+    pages = [tmp_path / "benchmarks" / "README.md", tmp_path / "README.md"]
+    pages[0].parent.mkdir()
+    for page in pages:
+        text = f"before\n{command.MARKS[0]}\nold\n{command.MARKS[1]}\nafter\n"
+        page.write_text(text, encoding="utf-8")
     monkeypatch.setattr(command, "HERE", tmp_path / "benchmarks")
+    monkeypatch.setattr(command, "FOR_NEWCOMERS", {"a message / SimPy"})
     for _ in range(2):
-        command.write([Row("a message", "6 µs", "SimPy", [0.9])])
-    text = readme.read_text(encoding="utf-8")
-    assert text.startswith("before\n") and text.endswith("\nafter\n") and "old" not in text
-    assert text.count("| a message | 6 µs | SimPy | **0.90** (0.90 to 0.90) |  |") == 1
+        command.write([Row("a message", "6 µs", "SimPy", [0.9]), Row("else", "1 µs", "it", [1.0])])
+    for page, elses in zip(pages, (1, 0), strict=True):
+        text = page.read_text(encoding="utf-8")
+        assert text.startswith("before\n") and text.endswith("\nafter\n") and "old" not in text
+        assert text.count("| a message | 6 µs | SimPy | **0.90** (0.90 to 0.90) |  |") == 1
+        assert text.count("| else |") == elses
+
+
+def test_the_readme_shows_the_rows_that_are_for_newcomers():
+    root = Path(command.HERE).parent
+    rows = [
+        line.split(" | ")
+        for line in (root / "README.md").read_text(encoding="utf-8").splitlines()
+        if " | **" in line
+    ]
+    shown = {
+        f"{what.removeprefix('| ')} / {beside.partition(':')[0]}" for what, _, beside, *_ in rows
+    }
+    assert shown == command.FOR_NEWCOMERS and len(shown) <= 8
 
 
 def test_what_ci_compares_is_kept():

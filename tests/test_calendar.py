@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edalab.history.moments import moment
+from edalab.store.instants import moment
+from edalab.text import text_width
 from edalab.view.calendar import Calendar
-from edalab.view.text import text_width
 
 DAY = 86_400_000_000
 

@@ -651,7 +651,7 @@ def test_a_message_class_of_the_notebook_with_the_same_name_changes_nothing():
 
 
 def test_by_name_an_exercises_class_is_meant_while_it_is_checked_and_the_learners_else():
-    from edalab.practice import lesson_02
+    from edalab.exercises import lesson_02
 
     class AddressChanged(Event):
         customer: str

@@ -200,7 +200,7 @@ def with_needed_for(library: str) -> None:
 
 GUARDED = {  # files that are imported only where another file has found the library, or by a program that brings it
     "panels/": "panels/__init__.py",
-    "view/mpl.py": "view/picture.py",
+    "view/png.py": "view/picture.py",
     "doctor.py": "itself: it finds out what is missing",
 }
 

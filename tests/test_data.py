@@ -256,7 +256,6 @@ def test_the_history_has_the_events_that_the_page_lists(history):
 
 
 def test_the_history_s_events_are_those_that_read_git_makes(history):
-    from edalab import read_git  # noqa: F401 (it brings the classes)
 
     assert {type(fact.event).__name__ for fact in history.read()} == {
         "CommitMade",

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import pytest
 
 from edalab import Claim, Event, Fault, Misuse, System, simulate
-from edalab.proof import explore
+from edalab.claims.explore import explore
 from edalab.sim import possible
 
 

@@ -9,7 +9,7 @@ from weddings import choreographed, one_announced, one_wedding, orchestrated
 
 from edalab import Claim, Command, Event, Misuse, Query, System, simulate
 from edalab.panels import Laboratory
-from edalab.panels.knobs import RATES
+from edalab.panels.controls import RATES
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 DOUBLE = "payments.commit.ShelfReserved"

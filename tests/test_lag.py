@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scenes import flaws
 
 from edalab import Command, Event, Misuse, System, cut, pause, simulate
-from edalab.proof.backlog import Backlog
+from edalab.trace.backlog import Backlog
 from edalab.view import lag
 
 

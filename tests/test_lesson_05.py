@@ -6,7 +6,7 @@ import lessons
 import pytest
 
 from edalab import claims, explore, simulate
-from edalab.proof.handlings import Handlings
+from edalab.trace.spans import Trace
 from edalab.view import saga_map
 
 NAME = "05-choreographed-saga"
@@ -65,8 +65,8 @@ def test_compensation_ends_every_order_and_leaves_only_what_is_handled_twice(sin
     assert {"charged_once", "stock_adds_up"} < set(found)
     for schedule in result.schedules:
         if "broken" in schedule.outcomes:
-            record = Handlings.of(result.run(schedule))
-            facts = [(h.service, record.fact[h.envelope.id]) for h in record.all]
+            trace = Trace.of(result.run(schedule))
+            facts = [(h.service, trace.logical_id[h.envelope.id]) for h in trace.spans]
             assert len(facts) > len(set(facts)), f"{schedule}: no message was handled twice"
 
 

@@ -25,11 +25,11 @@ from weddings import (
     orchestrated,
 )  # fmt: skip
 
-from edalab import Command, Misuse, Query, System, explore, simulate
+from edalab import Command, Misuse, Query, Refused, System, explore, simulate
 from edalab import claims as ready
-from edalab.proof import sagas
-from edalab.proof.saga_outcome import outcome
-from edalab.proof.saga_stories import stories
+from edalab.claims.saga_outcome import outcome
+from edalab.claims.saga_stories import stories
+from edalab.model import Message
 from edalab.view import saga_map
 
 
@@ -611,7 +611,8 @@ def test_a_run_without_a_saga_is_told_so():
 
 
 def test_where_no_class_speaks_of_sagas_it_is_said_how_to_declare_one(monkeypatch):
-    monkeypatch.setattr(sagas, "message_types", dict)
+    monkeypatch.setattr("edalab.model.system.saga_roles", dict)
+    monkeypatch.setattr(Message, "__count__", 0)
     with pytest.raises(
         Misuse,
         match=r"saga_map\(\) finds no message that belongs to a saga; declare the classes first",
@@ -849,8 +850,7 @@ def test_a_coordinator_that_goes_on_by_a_tick_tells_one_story():
     assert list(picture.story.steps[-1].bars) == []
 
 
-@pytest.mark.parametrize("answer", [False, "refused", {"state": "refused"}])
-def test_who_does_nothing_and_answers_so_has_refused(answer):
+def test_a_refusal_is_drawn_as_one():
     system = System("curt")
 
     @system.service("planners").handles(PlanWedding)
@@ -860,7 +860,7 @@ def test_who_does_nothing_and_answers_so_has_refused(answer):
 
     @system.service("halls", schema=EFFECTS).handles(COMMANDS[0])
     def book(command):
-        return answer
+        return Refused("fully booked")
 
     picture = saga_map(simulate(system, one_wedding))
     assert picture.scene.labels[0].text == "Wedding w1: refused at BookHall, nothing to compensate"

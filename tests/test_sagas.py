@@ -16,13 +16,13 @@ from wrong_sagas import (
 )
 
 from edalab import Command, Event, Misuse, System, Unanswered, claims, simulate
-from edalab.proof.handlings import Handlings
-from edalab.proof.knowledge import known
-from edalab.proof.sagas import sagas, vocabulary
+from edalab.claims.causality import known
+from edalab.claims.sagas import sagas
+from edalab.trace.spans import Trace
 
 
 def sagas_of(run, begins=None):
-    return sagas(Handlings.of(run), vocabulary("saga_settled"), begins)
+    return sagas(Trace.of(run), begins)
 
 
 def messages(saga, name):

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scenes import NASTY, everything, flaws
 
-from edalab.view.look import LABELS, hatching, palette
+from edalab.text import clean, counted, seconds, shorten, text_width, wrapped
 from edalab.view.scene import Label, Scene
-from edalab.view.text import clean, counted, seconds, shorten, text_width, wrapped
+from edalab.view.theme import LABELS, hatching, palette
 
 
 def test_a_scene_says_what_is_wrong_with_it():

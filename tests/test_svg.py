@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from scenes import NASTY, everything, scenes
 
+from edalab.text import clean
 from edalab.view import svg
 from edalab.view.scene import Box, Scene
-from edalab.view.text import clean
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 

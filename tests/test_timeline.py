@@ -15,7 +15,7 @@ from systems import story
 
 from edalab import Command, Event, Misuse, Query, System, cut, pause, simulate
 from edalab.errors import Unknown
-from edalab.history import Step
+from edalab.sim.steps import Step
 from edalab.view import timeline
 
 

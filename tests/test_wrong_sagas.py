@@ -6,8 +6,8 @@ from scenes import flaws
 from wrong_sagas import CLAIMS, CREATED, ORDERS, WRONG, PlaceOrder, choreographed, orchestrated
 
 from edalab import claims, cut, explore, pause, simulate
-from edalab.proof.saga_outcome import outcome
-from edalab.proof.saga_stories import stories
+from edalab.claims.saga_outcome import outcome
+from edalab.claims.saga_stories import stories
 from edalab.view import saga_map
 
 BOTH = {"choreographed": (choreographed, CREATED), "orchestrated": (orchestrated, ORDERS)}

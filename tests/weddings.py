@@ -3,7 +3,7 @@ found nowhere else: what a class says of sagas is known by its name.)"""
 
 from types import new_class
 
-from edalab import Command, Event, System, Unanswered
+from edalab import Command, Event, Refused, System, Unanswered
 
 
 class PlanWedding(Command, key="wedding"):
@@ -108,7 +108,7 @@ def orchestrated(steps=3, *, refuse=None, slow=None, on_timeout="ask again", und
                 await insist(ctx, PostInvitations(wedding=command.wedding))
             answer = await ask(ctx, COMMANDS[number](wedding=command.wedding))
             refused = answer != "done"
-            if answer == "refused":
+            if isinstance(answer, Refused):
                 await ctx.publish(REFUSED[number](wedding=command.wedding))
             elif answer == "done" or on_timeout == "compensate":
                 done.append(number)
@@ -151,7 +151,7 @@ def _worker(
         tries = ctx.state["asked"] = ctx.state.get("asked", 0) + 1
         await ctx.sleep(1.3 if slow and tries == 1 else 0.1)
         if refuses:
-            return "refused"
+            return Refused("no date is free")
         with ctx.database as db:
             db.execute("insert or ignore into effects values (?, 1)", (command.wedding,))
         return "done"

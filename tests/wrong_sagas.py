@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from edalab import Claim, Command, Event, PublishFailed, System, Unanswered, claims
+from edalab import Claim, Command, Event, PublishFailed, Refused, System, Unanswered, claims
 from edalab.errors import SaveFailed
 
 # -- the messages
@@ -228,7 +228,7 @@ async def lead(
     while way == "on" and done < len(steps):
         answer = await ask(ctx, steps[done](**order))
         way = "on" if answer == "done" else "back"
-        done += answer != "refused"
+        done += not isinstance(answer, Refused)
         with ctx.database as db:
             db.execute(
                 "update log set done = ?, way = ? where order_id = ?", (done, way, command.order_id)
@@ -267,7 +267,7 @@ def orchestrated(place=led(), delivery="at-least-once", **changes) -> System:
 def _asked(work):
     def step(command, ctx):
         with ctx.database as db:
-            return "done" if work(db, command.order_id) else "refused"
+            return "done" if work(db, command.order_id) else Refused("it cannot be had")
 
     return step
 
@@ -414,7 +414,7 @@ def goes_on_though_a_step_was_refused():
 
     @system.services["payments"].handles(ChargePayment)
     def charge(command):
-        return False
+        return Refused("no money")
 
     return system
 
@@ -463,17 +463,17 @@ def silence_means(answer, step):
 
 @wrong(NEEDED, 1, ORDERS, BALANCED)
 def takes_a_time_out_for_a_failure_and_ships_unpaid():
-    return orchestrated(led(ask=silence_means("refused", ShipOrder)))
+    return orchestrated(led(ask=silence_means(Refused("no answer"), ShipOrder)))
 
 
 @wrong(NOTHING_LEFT, 1, ORDERS, BALANCED)
 def takes_a_time_out_for_a_failure_and_keeps_the_money():
-    return orchestrated(led(ask=silence_means("refused", ChargePayment)))
+    return orchestrated(led(ask=silence_means(Refused("no answer"), ChargePayment)))
 
 
 @wrong(NOTHING_LEFT, 1, ORDERS, SETTLED, BALANCED)
 def takes_the_first_time_out_for_a_failure_and_keeps_the_stock():
-    return orchestrated(led(ask=silence_means("refused", ReserveInventory)))
+    return orchestrated(led(ask=silence_means(Refused("no answer"), ReserveInventory)))
 
 
 @wrong(SETTLED, 1, ORDERS, BALANCED)
@@ -536,7 +536,7 @@ def takes_back_what_it_refused_itself():
 @wrong(NEEDED, 1, ORDERS, BALANCED)
 def goes_back_after_the_final_step():
     steps = [*STEPS, TellCustomer]
-    system = orchestrated(led(steps=steps, ask=silence_means("refused", TellCustomer)))
+    system = orchestrated(led(steps=steps, ask=silence_means(Refused("no answer"), TellCustomer)))
 
     @system.service("mail").handles(TellCustomer)
     def tell(command):

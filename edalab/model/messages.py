@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -207,6 +207,24 @@ def message_types() -> dict[str, type[Message]]:
             if cls.__name__ not in found or _precedence(found[cls.__name__]) < _precedence(cls):
                 found[cls.__name__] = cls
     return found
+
+
+class SagaRole(NamedTuple):
+    """What a message class says of sagas; the first two are names of types."""
+
+    compensates: str | None
+    refuses: str | None
+    final: bool
+    settles: bool
+
+
+def saga_roles() -> dict[str, SagaRole]:
+    """The message classes that say something of sagas, by name, as they are declared now."""
+    declared = {name: cls.__declared__ for name, cls in message_types().items()}
+    roles = {
+        name: SagaRole(d.compensates, d.refuses, d.final, d.settles) for name, d in declared.items()
+    }
+    return {name: role for name, role in roles.items() if any(role)}
 
 
 def _precedence(cls: type[Message]) -> tuple[bool, bool, int]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..errors import Misuse, Unknown, shown
 from .determinism import foreign_call
-from .messages import Command, Event, Message, Query
+from .messages import Command, Event, Message, Query, SagaRole, saga_roles
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _WORD = {Event: "on", Command: "handles", Query: "answers"}
@@ -211,6 +211,7 @@ class System:
         self.services: dict[str, Service] = {}
         self.revision = 0  # counts declarations
         self._frozen: System | None = None
+        self.saga_roles: dict[str, SagaRole] | None = None  # of a frozen system
 
     def topic(self, name: str, *, partitions: int = 1, confirms: bool = True) -> Topic:
         """Declare a log with `partitions`; with `confirms=False` the broker does not say whether it has a message."""
@@ -252,11 +253,15 @@ class System:
         ]
 
     def frozen(self) -> "System":
-        """The system as it is declared now; what is declared later does not change it."""
-        if self._frozen is None or self._frozen.revision != self.revision:
+        """The system as it is declared now, and what message classes say of sagas now; what is declared later does not
+        change it."""
+        if self.saga_roles is not None:
+            return self
+        if self._frozen is None or self._frozen.revision != (self.revision, Message.__count__):
             copy = self._frozen = System(self.name)
+            copy.saga_roles = saga_roles()
             copy.revision, copy.topics, copy.queues = (
-                self.revision,
+                (self.revision, Message.__count__),
                 dict(self.topics),
                 dict(self.queues),
             )

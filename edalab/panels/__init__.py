@@ -4,6 +4,6 @@ from ..errors import needed_for
 
 with needed_for("a panel such as Laboratory"):
     from .laboratory import Laboratory
-    from .timetravel import TimeTravel
+    from .time_travel import TimeTravel
 
 __all__ = ["Laboratory", "TimeTravel"]

@@ -2,7 +2,7 @@
 
 import ipywidgets
 
-from . import sheets
+from . import html
 
 
 def frame(knobs: dict[str, list], right: list) -> ipywidgets.Widget:
@@ -10,7 +10,7 @@ def frame(knobs: dict[str, list], right: list) -> ipywidgets.Widget:
     left = []
     for heading, widgets in knobs.items():
         if widgets:
-            left += [ipywidgets.HTML(sheets.heading(heading), layout={"margin": "0 2px"}), *widgets]
+            left += [ipywidgets.HTML(html.heading(heading), layout={"margin": "0 2px"}), *widgets]
     columns = [
         ipywidgets.VBox(left, layout={"flex": "0 0 210px", "width": "210px"}),
         ipywidgets.VBox(
@@ -25,4 +25,4 @@ def frame(knobs: dict[str, list], right: list) -> ipywidgets.Widget:
     ]
     panel = ipywidgets.HBox(columns)
     panel.add_class("edalab-panel")
-    return ipywidgets.VBox([ipywidgets.HTML(sheets.STYLE, layout={"display": "none"}), panel])
+    return ipywidgets.VBox([ipywidgets.HTML(html.STYLE, layout={"display": "none"}), panel])

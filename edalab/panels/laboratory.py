@@ -9,19 +9,20 @@ from typing import Any
 import ipywidgets
 
 from .. import view
+from ..claims.claim import Claim, Verdict
+from ..claims.explore import Schedule
+from ..claims.saga_stories import speaks_of_sagas
 from ..errors import Misuse
-from ..history import Run
 from ..model import System
-from ..proof import Claim, Schedule, Verdict
-from ..proof.saga_stories import speaks_of_sagas
 from ..sim import Fault, Faults, Window, parse_plan, simulate
-from ..view.choice import choose
+from ..sim.run import Run
+from ..view.excerpt import choose
 from ..view.timeline import draw
-from . import sheets
-from .code import Summary, claims_of, line, makers
-from .every_fault import EveryFault
+from . import html
+from .call_line import Summary, claims_of, line, makers
+from .controls import RATES, STYLE, ExactFault, Moments, lesson_knob, rate, reached
+from .fault_picker import EveryFault
 from .frame import frame
-from .knobs import RATES, STYLE, ExactFault, Moments, lesson_knob, rate, reached
 from .still import still
 
 WIDTH = 624  # px of a picture: what the notebook beside JupyterLab's side bar leaves at 1280
@@ -188,7 +189,7 @@ class Laboratory:
         except (
             Exception
         ) as error:  # a learner's code ran: what it raises is to be read on the panel, not in a log
-            self._raised, self.error = type(error).__name__, sheets.told(error)
+            self._raised, self.error = type(error).__name__, html.told(error)
             self.run = getattr(error, "run", None) or self.run
         finally:
             self._settling = False  # also when the learner interrupts a long run
@@ -200,9 +201,9 @@ class Laboratory:
                     verdict for claim in self.claims if (verdict := self._judged(claim)) is not None
                 ]
         finally:  # who interrupts a slow claim sees no verdict, and not that of the run before under the picture of this one
-            self._chips.value = sheets.chips(self.verdicts)
-            self._said.value = sheets.error(self.error)
-            self._code.value = sheets.code(self.code)
+            self._chips.value = html.chips(self.verdicts)
+            self._said.value = html.error(self.error)
+            self._code.value = html.code(self.code)
             self._hint.value = self._about_the_point()
 
     def _show_run(self) -> None:
@@ -251,7 +252,7 @@ class Laboratory:
         try:
             return self.run.check(claim)
         except Exception as error:
-            self.error = sheets.told(error)
+            self.error = html.told(error)
             return None
 
     def _about_the_point(self) -> str:
@@ -267,7 +268,7 @@ class Laboratory:
             else f"reached {times:,} times"
         )
         gone = self.run is not None and fault in self.run.unfired
-        return sheets.hint(
+        return html.hint(
             f"{'Never happened: ' if gone else ''}{fault.at} was {often} in this run.", gone
         )
 
@@ -286,7 +287,7 @@ class Laboratory:
         try:
             drawn = self._drawn(self._shown[number], seconds)
         except Exception as error:
-            drawn = sheets.error(sheets.told(error))
+            drawn = html.error(html.told(error))
         self.tabs.children[number].value = drawn
         self._when.value = f"{seconds:g} s"
         self.tabs.set_title(self._shown.index("State"), f"State at {seconds:g} s")
@@ -300,12 +301,12 @@ class Laboratory:
             return f'<div class="edalab-picture">{view.saga_map(self.run, ledger=self._ledger, cursor=seconds, width=WIDTH).svg()}</div>'
         if tab == "State":
             nodes = [*self.run.at(seconds).services.values()]
-            return sheets.sheet(
-                sheets.states(nodes), sheets.steps_at(self.run, seconds), sheets.databases(nodes)
+            return html.sheet(
+                html.states(nodes), html.steps_at(self.run, seconds), html.databases(nodes)
             )
-        return sheets.sheet(
-            sheets.steps(self.run, seconds),
-            sheets.databases(map(self.run._node, self.run.services)),
+        return html.sheet(
+            html.steps(self.run, seconds),
+            html.databases(map(self.run._node, self.run.services)),
         )
 
     def _choose(self, schedule: Schedule) -> None:

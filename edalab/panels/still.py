@@ -1,11 +1,10 @@
 """A panel where no kernel runs: its timeline, with verdicts and code written below it, as one picture."""
 
-from ..proof import Verdict
-from ..proof.claims import SIGNS
+from ..claims.claim import SIGNS, Verdict
+from ..text import clean, shorten
 from ..view import Picture
-from ..view.look import LABELS
 from ..view.scene import Label
-from ..view.text import clean, shorten
+from ..view.theme import LABELS
 
 _KINDS = {"holds": "handled", "broken": "on span", "not exercised": "caption"}
 _LINE, _LEFT = 18, 16  # px

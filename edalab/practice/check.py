@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import Misuse
 from ..model import declared_in
-from ..view.look import FAULT, LANE, QUIET, WORK
+from ..view.theme import FAULT, LANE, QUIET, WORK
 from . import learner
 from .answer import Answer, TooLong
 from .exercise import Anomaly, Exercise, exercise
@@ -154,7 +154,7 @@ def check(answer: Any, id: str) -> Result:
             hint="replace `raise NotImplementedError` by your code, and run both cells again",
         )
     found: Anomaly | str = Anomaly("not finished", "the trial did not come to its end")
-    with declared_in(f"{__package__}.lesson_{asked.id[:2]}"), function.watched() as printed:
+    with declared_in(f"edalab.exercises.lesson_{asked.id[:2]}"), function.watched() as printed:
         try:
             found = asked.trial(function, learner.variant())
         except TooLong as endless:

@@ -7,11 +7,11 @@ from math import isfinite
 from numbers import Real
 from typing import Any, NamedTuple
 
+from ..claims.claim import Claim
 from ..errors import ConcurrencyError, Endless, Unknown, listed, shown
-from ..history import Run
 from ..model import Message, System
-from ..proof import Claim
 from ..sim import Fault, possible, simulate
+from ..sim.run import Run
 from .answer import Answer
 
 LESSONS = ("00", "01", "02", "03", "04", "05", "06")
@@ -182,4 +182,4 @@ def exercise(id: str) -> Exercise:
 
 def of_lesson(lesson: str) -> list[Exercise]:
     """The exercises of a lesson."""
-    return import_module(f".lesson_{lesson}", __package__).EXERCISES
+    return import_module(f"edalab.exercises.lesson_{lesson}").EXERCISES

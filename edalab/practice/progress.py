@@ -3,7 +3,7 @@
 from html import escape
 from typing import Any
 
-from ..view.look import QUIET, WORK
+from ..view.theme import QUIET, WORK
 from . import learner
 from .exercise import LESSONS, Exercise, of_lesson
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from ..errors import PublishFailed, Unanswered, shown
+from ..errors import PublishFailed, Refused, Unanswered, shown
 from ..model import Command, Envelope
 from .clock import DELAY, DELIVER, DUPLICATE, PUBLISH, milliseconds, varied
 
@@ -36,10 +36,7 @@ class Call:
         if ctx._dead:
             ctx._alive()
             return iter((None,))
-        if ctx._unawaited is self:
-            ctx._unawaited = self.earlier
-        else:
-            self._forget(ctx._unawaited)
+        self._forget()
         if ctx._transaction is None:
             return self._waiting()
         if self.waits:
@@ -55,7 +52,12 @@ class Call:
         """Hands this call to `Context._resume`, which begins it; then nothing, or the answer, is what was awaited."""
         return iter((self,))
 
-    def _forget(self, later: "Call | None") -> None:
+    def _forget(self) -> None:
+        """No longer among the calls that nobody awaits."""
+        later = self.ctx._unawaited
+        if later is self:
+            self.ctx._unawaited = self.earlier
+            return
         while later is not None and later.earlier is not self:
             later = later.earlier
         if later is not None:
@@ -77,6 +79,55 @@ class Sleep(Call):
 
     def __repr__(self) -> str:
         return "ctx.sleep(...)"
+
+
+class All(Call):
+    """`ctx.all`: several calls at once. Their answers come in the order of the calls, each an answer or the exception."""
+
+    __slots__ = ("calls", "answers", "missing")
+
+    def __init__(self, ctx, calls: tuple):
+        super().__init__(ctx)
+        for call in calls:
+            call._forget()
+        self.calls = calls
+
+    def _waiting(self) -> Iterator:
+        return (yield self)
+
+    def begin(self) -> None:
+        ctx = self.ctx
+        self.answers, self.missing = [None] * len(self.calls), len(self.calls)
+        if not self.calls:
+            ctx._world.at(ctx._world.now, ctx._resume, [])
+        for place, call in enumerate(self.calls):
+            if ctx._dead:  # a fault at an earlier one crashed the replica
+                return
+            call.ctx = Branch(self, place)
+            call.begin()
+
+    def arrived(self, place: int, answer: Any) -> None:
+        """One call has its answer; after the last the handler goes on."""
+        self.answers[place] = answer
+        self.missing -= 1
+        if not self.missing:
+            self.ctx._resume(self.answers)
+
+    def __repr__(self) -> str:
+        return f"ctx.all({', '.join(map(repr, self.calls))})"
+
+
+class Branch:
+    """The context of one of several calls at once: that of the handler, except that its answer goes to `ctx.all`."""
+
+    def __init__(self, whole: All, place: int):
+        self._whole, self._place = whole, place
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._whole.ctx, name)
+
+    def _resume(self, answer: Any) -> None:
+        self._whole.arrived(self._place, answer)
 
 
 class Publish(Call):
@@ -244,7 +295,7 @@ class Ask(Call):
         ctx._replica.running.pop(ctx, None)
         try:
             answer = deepcopy(answer)
-            told = to_json(answer).decode()
+            told = answer.note if isinstance(answer, Refused) else to_json(answer).decode()
         except Exception:  # of the learner's own classes, too
             what = f"answers {shown(answer)}, which no message could carry; answer data: numbers, texts, lists"
             raise ctx._refuse(what) from None

@@ -10,17 +10,18 @@ from ..errors import (
     HandlerFailed,
     Misuse,
     PublishFailed,
+    Refused,
     Unanswered,
     shortened,
     shown,
     without_addresses,
 )
-from ..history import Failure
 from ..model import Command, Envelope, Event, Message, Query
-from .budget import MOST_ATTEMPTS
-from .calls import Ask, Call, Killed, Publish, Sleep
+from .calls import All, Ask, Call, Killed, Publish, Sleep
 from .clock import milliseconds
 from .database import Transaction
+from .limits import MOST_ATTEMPTS
+from .steps import Failure
 
 MOST_UNAWAITED = 1_000  # calls of one handling at a time
 MOST_LIVES = 100
@@ -90,6 +91,29 @@ class Context:
     def sleep(self, seconds: float) -> "Sleep":
         """Let `seconds` pass."""
         return Sleep(self, milliseconds(seconds, "sleep"))
+
+    def all(self, *calls: "Call") -> "All":
+        """Wait for several asks, publishes and sleeps at once: `a, b = await ctx.all(ctx.ask(x), ctx.ask(y))`.
+
+        Each answer is what awaiting that call alone would give, or the exception that it would raise. One that fails
+        does not stop the others. Publishes that are under way at once may overtake each other."""
+        for number, call in enumerate(calls):
+            if not isinstance(call, Call):
+                if iscoroutine(call):
+                    call.close()
+                hint = (
+                    "ctx.all(*calls)"
+                    if isinstance(call, list | tuple)
+                    else "ctx.all(ctx.ask(a), ctx.ask(b))"
+                )
+                raise self._refuse(
+                    f"gives ctx.all {shown(call)}, and it takes calls that are not yet awaited; write `await {hint}`"
+                )
+            if call.ctx is not self or call in calls[:number]:
+                raise self._refuse(
+                    f"gives ctx.all {call}, which is awaited already; make a new call"
+                )
+        return All(self, calls)
 
     def note(self, text: str) -> None:
         """Leave a remark on the timeline."""
@@ -250,6 +274,8 @@ class Context:
         ):
             self._source.handled(self, None)
             return
+        if isinstance(error, Refused):
+            error, result = None, error
         if isinstance(error, Misuse):
             self._world.refuse(error)
         if self._world.misuse:
@@ -270,6 +296,10 @@ class Context:
                 f"needs asyncio's event loop ({shortened(str(error))}), and the lab has its own; await ctx.sleep, "
                 "ctx.publish, ctx.send or ctx.ask"
             )
+        if isinstance(result, Refused):
+            self._check_may_refuse(result)
+            self._source.handled(self, result)
+            return
         if error is None and result is not None and not self._returned and self._source.publishes:
             self._returned = True
             messages = result if isinstance(result, list | tuple) else [result]
@@ -285,6 +315,13 @@ class Context:
             self._source.handled(self, result)
         else:
             self._source.failed(self, error)
+
+    def _check_may_refuse(self, refused: Refused) -> None:
+        if getattr(self._handler, "kind", Event) is Event:
+            raise self._refuse(
+                f"refuses ({refused.reason}), and only a command or a query can be refused: "
+                "publish an event that says so, its class declared with refuses="
+            )
 
     async def _publish_all(self, messages) -> None:
         for message in messages:

@@ -1,6 +1,7 @@
 """Each service has a real SQLite database of its own, and a handler works in it through one transaction at a time."""
 
 import sqlite3
+from collections import Counter
 from functools import lru_cache
 
 from ..errors import Misuse, SaveFailed, listed, shown
@@ -21,13 +22,15 @@ class Database:
     """A service's database: durable, shared by its replicas, made when first used."""
 
     def __init__(self, service: str, schema: str):
-        self.service = service
+        self.service, self.schema = service, schema
         self.inserted: set[str] = set()  # tables a statement to insert into was compiled for
         self.shaped = False  # a table was made, changed or dropped since the transaction began
         self._ours = self._only_read = False
         self.connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         if schema:
             _made(schema).backup(self.connection)
+        self.contents: dict[str, list[tuple]] = {}  # as they were when `changes` was last asked
+        self._selects: dict[str, str] | None = None
         self.connection.set_authorizer(self._authorize)
         self.looks = 0
         self.connection.set_progress_handler(self._goes_on, _LOOK)
@@ -58,6 +61,27 @@ class Database:
             "select name from sqlite_master where type = 'table' order by rowid"
         )
         return [name for (name,) in rows if not name.startswith("sqlite_")]
+
+    def changes(self) -> dict[str, list[tuple]]:
+        """The rows that are new or gone since this was last asked, by table. Only where something changed."""
+        before, self.contents = self.contents, self.read()
+        found = {}
+        for table, new in self.contents.items():
+            if rows := _difference(before.pop(table, []), new):
+                found[table] = rows
+        return found | {table: rows for table, rows in before.items() if rows}  # of dropped tables
+
+    def keep_contents(self) -> None:
+        """Remember the rows that there are before the first transaction."""
+        self.contents = dict(_initial_contents(self.schema))
+
+    def read(self) -> dict[str, list[tuple]]:
+        """All rows, by table."""
+        if self._selects is None or self.shaped:
+            quoted = {table: table.replace('"', '""') for table in self.tables()}
+            self._selects = {table: f'select * from "{name}"' for table, name in quoted.items()}
+        execute = self.connection.execute
+        return {table: execute(sql).fetchall() for table, sql in self._selects.items()}
 
     def readable(self) -> sqlite3.Connection:
         """The connection, no longer to be written to: whoever looks at a run must not change it."""
@@ -119,6 +143,20 @@ def _made(schema: str) -> sqlite3.Connection:
     return template
 
 
+def _difference(old: list[tuple], new: list[tuple]) -> list[tuple]:
+    """The rows that only one of two tables has, whatever their order."""
+    if new[: len(old)] == old:  # most often rows were added, or none was
+        return new[len(old) :]
+    before, after = Counter(old), Counter(new)
+    return [*(before - after).elements(), *(after - before).elements()]
+
+
+@lru_cache(maxsize=64)
+def _initial_contents(schema: str) -> dict[str, list[tuple]]:
+    """The rows that a schema itself inserts, by table."""
+    return Database("", schema).read()
+
+
 class Transaction:
     """`with ctx.database as db`: BEGIN IMMEDIATE, then COMMIT at the end (the `save` point, if something was written) or
     ROLLBACK on an exception."""
@@ -163,6 +201,8 @@ class Transaction:
             except sqlite3.Error:  # a deferred constraint
                 self._database.transact("rollback ")
                 raise
+            if ctx._world.changes is not None and wrote:
+                ctx._world.keep_changes(self._database)
             return False
         self._database.transact("rollback ")
         if fault.do == "fail":

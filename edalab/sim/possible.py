@@ -1,7 +1,8 @@
 """What could go wrong in a run: a fault for every point it reached and every action the point's step has."""
 
-from ..history import WIDTH, Run
 from .faults import ACTIONS, Fault
+from .run import Run
+from .steps import WIDTH
 
 _OF_CLIENT = (
     "duplicate",

@@ -2,6 +2,7 @@
 
 from collections import deque
 
+from ..errors import Refused
 from ..model import Envelope
 from .clock import ACK, DELAY, DELIVER, RETRY, milliseconds
 
@@ -165,19 +166,20 @@ class WorkQueue:
 
     # -- how it ended
 
-    def handled(self, ctx, _) -> None:
+    def handled(self, ctx, result) -> None:
+        note = result.note if isinstance(result, Refused) else None
         if ctx._handler.delivery == "at-most-once":
-            ctx._row("done")
-        elif not self._acked(ctx):
+            ctx._row("done", None, note)
+        elif not self._acked(ctx, note):
             return
         self._release(ctx)
 
-    def _acked(self, ctx) -> bool:
+    def _acked(self, ctx, note: str | None = None) -> bool:
         """The `ack` step: whether the replica survived it."""
         cut = ctx._replica.node.cut
         fault = ctx._reach("ack", ctx._envelope.type, vain=cut)
         does = fault.do if fault is not None else "cut" if cut else None
-        ctx._row("ack", does)
+        ctx._row("ack", does, note)
         if does == "crash":
             ctx._replica.crash(fault)
             return False

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from ..errors import Misuse, shown
-from ..history import WIDTH, Run
 from ..model import System, foreign_call
 from .clock import milliseconds
 from .faults import Plan
 from .forgotten import watch
+from .run import Run
+from .steps import WIDTH
 from .world import World
 
 
@@ -29,27 +30,34 @@ def simulate(
     Faults, pause and cut; `until` (seconds) ends the run earlier; `max_steps` is its budget (see budget.py): what goes
     on and on is stopped by the error Endless, which names it. A handler's exception is part of the run; misuse is
     raised, with the record so far as its `.run`."""
-    if not isinstance(system, System):
-        kind = "a workload: the two are swapped" if isinstance(workload, System) else shown(system)
-        kind = f"the class {kind}" if isinstance(system, type) else kind
-        example = "write simulate(shop, three_orders) after shop = System('shop')"
-        raise Misuse(f"simulate takes a System first, not {kind}; {example}")
+    check_system_and_workload(system, workload)
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise Misuse(f"seed= takes a whole number, not {shown(seed)}")
     if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
         raise Misuse(f"max_steps= takes a whole number from 1, not {shown(max_steps)}")
-    _check_workload(workload)
     faults = (
         list(faults) if isinstance(faults, Iterable) and not isinstance(faults, str) else faults
     )
-    frozen = system.frozen()
+    last = None if until is None else milliseconds(until, "until=")
+    return play(system.frozen(), workload, seed, faults, last, max_steps)
+
+
+def play(
+    system: System,
+    workload: Callable,
+    seed: int,
+    faults: Iterable,
+    last: int | None = None,
+    max_steps: int = 10_000_000,
+    keeps_changes: bool = False,
+) -> Run:
+    """`simulate` with what it has checked: a frozen system, `last` in ms. `keeps_changes` notes the rows that each save
+    changed."""
     watch()
 
-    last = None if until is None else milliseconds(until, "until=")
-
-    def play(until: int | None) -> tuple[World, Run, Misuse | None]:
-        world = World(frozen, seed, Plan(faults, frozen, seed))
-        run = Run(frozen, world.record, world, at, seed)
+    def once(until: int | None, keeps_changes: bool) -> tuple[World, Run, Misuse | None]:
+        world = World(system, seed, Plan(faults, system, seed), keeps_changes)
+        run = Run(system, world.record, world, again, seed)
         try:
             world.begin(workload)
             with young_garbage_only():
@@ -64,14 +72,14 @@ def simulate(
             world.stop()
         return world, run, None
 
-    def at(seconds: float) -> World:
-        """The world as it was, played again to that moment."""
-        moment = milliseconds(seconds, "run.at")
-        world, again, _ = play(moment if last is None else min(moment, last))
-        _check_same(run._record, again._record)
+    def again(until: int | None, keeps_changes: bool = False) -> World:
+        """The world as it was at a moment, or at the end (None), played again."""
+        ends = [time for time in (until, last) if time is not None]
+        world, repeated, _ = once(min(ends, default=None), keeps_changes)
+        _check_same(run._record, repeated._record)
         return world
 
-    _, run, misuse = play(last)
+    _, run, misuse = once(last, keeps_changes)
     if misuse is not None:
         raise misuse
     return run
@@ -101,6 +109,16 @@ def _check_same(first: list, again: list) -> None:
                 f"this run cannot be played again, {what} at {time / 1000:g} s differs: a handler keeps something outside of "
                 "ctx.state and its database, or uses a clock, dice or ids other than ctx.now, ctx.random and ctx.new_id()"
             )
+
+
+def check_system_and_workload(system: object, workload: object) -> None:
+    """Raise Misuse where either is something else."""
+    if not isinstance(system, System):
+        kind = "a workload: the two are swapped" if isinstance(workload, System) else shown(system)
+        kind = f"the class {kind}" if isinstance(system, type) else kind
+        example = "write simulate(shop, three_orders) after shop = System('shop')"
+        raise Misuse(f"simulate takes a System first, not {kind}; {example}")
+    _check_workload(workload)
 
 
 def _check_workload(workload: object) -> None:

@@ -3,7 +3,7 @@
 from heapq import heappush
 
 from ..model import Envelope, Tick
-from .budget import MOST_ATTEMPTS, MOST_BUSY_TICKS
+from .limits import MOST_ATTEMPTS, MOST_BUSY_TICKS
 
 MOST_FAILURES = 10  # in a row; after so many there is no waiting for one that succeeds
 

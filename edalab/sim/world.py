@@ -6,17 +6,19 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import Endless, Misuse, Unknown, shown
-from ..history import WIDTH, Failure
 from ..model import Envelope, Handler, Message, System
-from .budget import DEEPEST, MOST_AT_ONCE, Budget
 from .channels import channel_for, unhandled
 from .context import Context
 from .faults import Plan, Window
-from .nodes import Node
+from .limits import DEEPEST, MOST_AT_ONCE, Budget
+from .replicas import Node
+from .steps import WIDTH, Failure
 from .ticks import Ticking
 
 if TYPE_CHECKING:
     import sqlite3
+
+    from .database import Database
 
 
 class Route(NamedTuple):
@@ -67,7 +69,7 @@ class Nodes(dict):
 class World:
     """A running system. `run` plays it to its end, or to a moment: then it is the world as it was at that moment."""
 
-    def __init__(self, system: System, seed: int, plan: Plan):
+    def __init__(self, system: System, seed: int, plan: Plan, keeps_changes: bool = False):
         self.system, self.seed, self.plan = system, seed, plan
         self.exact = seed == 0  # latencies are the named constants
         self.now = 0
@@ -79,6 +81,8 @@ class World:
         self.cancelled = 0
         self.record: list = []  # flat, WIDTH values a step: a tuple a step costs half as much memory again, and twice the time
         self.failures: list[Failure] = []
+        # The number of a save -> table -> the rows that it added or removed; None where nobody asks.
+        self.changes: dict[int, dict[str, list[tuple]]] | None = {} if keeps_changes else None
         self.misuse: Misuse | None = None
         self.types: dict[str, type[Message]] = {}
         self.route = cache(self._route)
@@ -194,6 +198,10 @@ class World:
     def row(self, step, actor, envelope, partition, offset, attempt, fault, detail) -> None:
         """Record one step."""
         self.record += (self.now, step, actor, envelope, partition, offset, attempt, fault, detail)
+
+    def keep_changes(self, database: "Database") -> None:
+        """Note which rows the last step recorded, a save, added or removed."""
+        self.changes[len(self.record) // WIDTH - 1] = database.changes()
 
     # -- messages
 

@@ -1,9 +1,9 @@
 """Pictures of a run, `timeline`, `flow` and `saga_map`, and of many, `matrix`. matplotlib and networkx are imported when they are first needed."""
 
 from .as_of import as_of
+from .fault_matrix import matrix
 from .flow import flow
 from .lag import lag
-from .matrix import matrix
 from .picture import Picture
 from .saga_map import saga_map
 from .timeline import timeline

@@ -7,18 +7,18 @@ from numbers import Real
 from typing import Any
 
 from ..errors import Misuse, shown
-from ..history.hindsight import Hindsight
-from ..history.moments import moment
-from ..history.past import check_known
-from ..history.store import EventStore
-from ..history.stored import StoredEvent
+from ..store.bitemporal import Hindsight
+from ..store.event_store import EventStore
+from ..store.instants import moment
+from ..store.stored_event import StoredEvent
+from ..store.temporal import check_known
+from ..text import clean, counted, shorten, text_width, wrapped
 from .calendar import DAY, Calendar
+from .labels import Room
 from .marked import Marked
 from .picture import Picture
 from .plane import Plane, said
-from .room import Room
 from .scene import Box, Label, Line, Scene, Trace
-from .text import clean, counted, shorten, text_width, wrapped
 
 HEIGHT = 190  # px of the plane
 LEVELS = 12  # texts that a state may be, each on a level of its own

@@ -6,7 +6,7 @@ A lab mixes 10 ms hops with 5 s time-outs. Strictly to scale, all that matters w
 from bisect import bisect_right
 from math import fsum
 
-from .text import seconds
+from ..text import seconds
 
 HOP = 16  # px that a gap between two instants has at least, where there is room
 CUT = 150  # px of a gap that is cut short, at most

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 
-from ..history.moments import as_datetime, moment
+from ..store.instants import as_datetime, moment
 
 _SECOND = 1_000_000  # µs
 _MINUTE, _HOUR, DAY = 60 * _SECOND, 3600 * _SECOND, 86_400 * _SECOND

@@ -4,10 +4,10 @@ from collections import Counter
 from math import fsum
 from typing import NamedTuple
 
+from ..text import clean, shorten, text_width, wrapped
 from .layers import Node, place
-from .look import LABELS
 from .scene import Arrow, Box, Label, Scene
-from .text import clean, shorten, text_width, wrapped
+from .theme import LABELS
 
 MARGIN, NARROWEST, WIDEST = 16, 420, 900  # px
 _NODES = ("client", "service", "struck service")

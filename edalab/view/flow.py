@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..errors import needed_for
+from ..text import clean, counted, shorten
 from .chart import Edge, chart
 from .given import check_run
 from .picture import Picture
 from .scene import Scene
-from .text import clean, counted, shorten
 
 _SAID = {
     "lose": "lost",

@@ -1,14 +1,14 @@
 """`lag(run, service)`: how many published events a service has not yet committed, and how old the oldest of them is."""
 
-from ..history import Run
-from ..history.moments import moment
-from ..proof.backlog import Backlog, Trouble
+from ..sim.run import Run
+from ..store.instants import moment
+from ..text import clean, counted, seconds, shorten
+from ..trace.backlog import Backlog, Trouble
 from .calendar import Calendar
+from .labels import Room
 from .picture import Picture
 from .plane import Plane
-from .room import Room
 from .scene import Box, Label, Mark, Scene
-from .text import clean, counted, seconds, shorten
 
 HEIGHT, _BELOW = 84, 44  # px of a plane; from one to the title of the next
 _WORDS = {"down": "down", "pause": "standing still", "cut": "cut off"}

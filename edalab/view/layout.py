@@ -3,12 +3,12 @@
 x is settled first, then rows, ways and words; y comes last, when it is known how many lines of words a row needs.
 """
 
+from ..text import clean, seconds, shorten, text_width
+from .arrows import TRACK, arrow, route
 from .axis import Axis
 from .rows import BAR, LINE, Row
 from .scene import Box, Label, Line, Mark, Scene
 from .story import Handling, Point, Story
-from .text import clean, seconds, shorten, text_width
-from .ways import TRACK, arrow, route
 from .words import place_words
 
 LEAST, GAP = 16, 10  # px: least width of a bar, between lanes

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import Misuse, shown
+from ..text import clean, shorten, text_width
 from .scene import Label, Scene
-from .text import clean, shorten, text_width
 
 ROW = 18
 

@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ..history.hindsight import Change, Hindsight
-from ..history.stored import StoredEvent
+from ..store.bitemporal import Change, Hindsight
+from ..store.stored_event import StoredEvent
+from ..text import clean, counted
 from .calendar import Calendar
+from .labels import Room
 from .plane import Plane, number, said
-from .room import Room
 from .scene import Mark, Scene
-from .text import clean, counted
 
 NAMED, FEW = (
     75,

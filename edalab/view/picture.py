@@ -21,10 +21,10 @@ class Picture:
 
     def figure(self, ax=None):
         """The picture as a matplotlib Figure, or drawn into the axes given."""
-        from . import mpl
+        from . import png
 
         with needed_for("a picture as a figure"):
-            return mpl.paint(self.scene, ax)
+            return png.paint(self.scene, ax)
 
     def png(self) -> bytes:
         """The picture as the bytes of a PNG, sharp on fine screens too."""
@@ -32,10 +32,10 @@ class Picture:
 
     @cached_property
     def _png(self) -> bytes:
-        from . import mpl
+        from . import png
 
         with needed_for("a picture as PNG"):
-            return mpl.png(self.scene)
+            return png.png(self.scene)
 
     def save(self, path: str | Path) -> None:
         """Write the picture to a file, as what its name ends in: .svg, .png, or what else matplotlib can write."""

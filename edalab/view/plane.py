@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
+from ..text import clean, shorten, text_width
 from .calendar import Calendar
 from .scene import Label, Line, Scene, Trace
-from .text import clean, shorten, text_width
 
 _LEAST, _APART = 70, 34  # px from one tick to the next: along time, along values
 _WIDEST = 120  # px of the name of a level

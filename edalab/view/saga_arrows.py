@@ -3,9 +3,9 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from ..proof.saga_step import SagaStep
+from ..claims.saga_step import SagaStep
+from ..text import counted
 from .scene import Arrow
-from .text import counted
 
 if TYPE_CHECKING:
     from .saga_chart import SagaChart

@@ -1,11 +1,11 @@
 """The steps of a saga as boxes: forward in lines from left to right, each compensation below what it undoes."""
 
-from ..proof.saga_outcome import Outcome
-from ..proof.saga_step import SagaStep, State
-from ..proof.saga_story import SagaStory
+from ..claims.saga_outcome import Outcome
+from ..claims.saga_step import SagaStep, State
+from ..claims.saga_story import SagaStory
+from ..text import clean, seconds, shorten, text_width
 from .saga_arrows import BETWEEN, MARGIN, arrows
 from .scene import Box, Label, Mark, Scene
-from .text import clean, seconds, shorten, text_width
 
 BESIDE, BELOW, WIDEST = 14, 26, 160  # px: between boxes, above a compensation, width of a box
 KINDS = {  # state of a step -> kind of its box and of its name
@@ -138,7 +138,7 @@ class SagaChart:
     def _sizes(self) -> None:
         story = self.story
         now = {step: self._detail(step, self.states[step], self.came) for step in story.steps}
-        last = story.record.run.end
+        last = story.trace.run.end
         then = [self._detail(step, step.state(last, story.ended), self.end) for step in story.steps]
         if self.moving:  # there is room for all that will be said of a step
             then += [

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
+from ..claims.saga_outcome import OUTCOMES, Outcome, outcome
+from ..claims.saga_stories import NONE, stories, story_of
+from ..claims.saga_story import SagaStory
 from ..errors import Misuse, needed_for
-from ..proof.saga_outcome import OUTCOMES, Outcome, outcome
-from ..proof.saga_stories import NONE, stories, story_of
-from ..proof.saga_story import SagaStory
+from ..text import clean, seconds, text_width, wrapped
 from .given import check_run, check_seconds
 from .ledger import Ledger
 from .picture import Picture
@@ -15,7 +16,6 @@ from .saga_arrows import MARGIN
 from .saga_chart import SagaChart, kind_of
 from .saga_table import table
 from .scene import Box, Label, Line, Scene
-from .text import clean, seconds, text_width, wrapped
 from .waterfall import waterfall
 
 FEW = 20  # sagas whose outcomes are known beforehand for every moment of one of them
@@ -42,7 +42,7 @@ class SagaMap(Picture):
             kind = "final" if step.final else "compensation" if step.undoes else end
             graph.add_node(
                 step.name, service=step.service, kind=kind, state=state.name, words=state.words,
-                compensates=step.undoes and step.undoes.name, tries=step.tries(self.story.record.run.end),
+                compensates=step.undoes and step.undoes.name, tries=step.tries(self.story.trace.run.end),
                 start=min(times, default=None), end=max(times, default=None),
             )  # fmt: skip
         for step in self._states:
@@ -57,7 +57,7 @@ class SagaMap(Picture):
             import pandas
 
         rows = []
-        for story in stories(self.story.record.run):
+        for story in stories(self.story.trace.run):
             came = outcome(story)
             row = came.word, came.sentence, story.start / 1000, story.end / 1000, len(story.steps)
             rows.append((story.correlation, story.subject, *row))
@@ -207,7 +207,7 @@ def _say(
     parts += [books.said()] if books else []
     of = f" (1 of {sagas:,} sagas)" if sagas > 1 else ""
     scene.shows = clean(
-        f"saga map of {story.record.system.name}, {story.title}{of}{_at(now)}: {came.sentence}; {'; '.join(parts)}",
+        f"saga map of {story.trace.system.name}, {story.title}{of}{_at(now)}: {came.sentence}; {'; '.join(parts)}",
         400,
     )
     told = ". ".join(

@@ -1,10 +1,10 @@
 """Many sagas: a line for each outcome, the worst first."""
 
-from ..proof.saga_outcome import OUTCOMES, Outcome
-from ..proof.saga_story import SagaStory
+from ..claims.saga_outcome import OUTCOMES, Outcome
+from ..claims.saga_story import SagaStory
+from ..text import clean, counted, shorten, text_width
 from .saga_arrows import MARGIN
 from .scene import Box, Label, Scene
-from .text import clean, counted, shorten, text_width
 
 _KIND = {"inconsistent": "failed", "stuck": "failed", "in doubt": "in doubt", "under way": "under way", "not undone": "final",
          "compensated": "compensation", "refused": "compensation", "done": "done", "not begun": "not yet"}  # fmt: skip

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from .look import LABELS, MARKS, SHAPES
-from .text import clean, text_width
+from ..text import clean, text_width
+from .theme import LABELS, MARKS, SHAPES
 
 
 @dataclass(slots=True)

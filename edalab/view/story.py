@@ -5,7 +5,7 @@ Times only, no places: `timeline` decides where things stand.
 
 from dataclasses import dataclass, field
 
-from .text import clean, counted, seconds
+from ..text import clean, counted, seconds
 
 _ENDINGS = {"drop": "dropped", "cut": "cut off", "lose": "lost silently", "fail": "not confirmed"}
 

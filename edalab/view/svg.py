@@ -1,7 +1,7 @@
 """A scene painted as an SVG string: only strings are joined, so a slider can ask for a new one at every move."""
 
-from .look import ARROWS, BOXES, FONT, HATCH, LABELS, LINES, MARKS, SHAPES, hatching
 from .scene import Arrow, Box, Label, Line, Mark, Scene, Trace, by_kind
+from .theme import ARROWS, BOXES, FONT, HATCH, LABELS, LINES, MARKS, SHAPES, hatching
 
 _HEADS = {"r": "l-8-4v8z", "l": "l8-4v8z", "d": "l-4-8h8z", "u": "l-4 8h8z"}
 _SHAPES = {  # as paths relative to their middle: "m x y" moves there first

@@ -2,13 +2,13 @@
 
 from collections import Counter
 
-from .choice import Choice, choose
+from ..text import clean, counted, seconds, text_width, wrapped
+from .excerpt import Choice, choose
 from .given import check_run, check_seconds
 from .layout import Layout
 from .picture import Picture
 from .scene import Box, Label, Line, Scene
 from .story import Story
-from .text import clean, counted, seconds, text_width, wrapped
 
 _LEGEND = (  # kinds of items, and what a reader may need told about them
     ("handled struck", "bar: handling"), ("saved", "tick: saved"), ("message", "arrow: published to handled"),

@@ -1,13 +1,13 @@
 """When each step of a saga ran: a row a step, in the order they began, with its waits, its time-outs and its failures."""
 
-from ..proof.saga_step import Bar, SagaStep, State
-from ..proof.saga_story import SagaStory
+from ..claims.saga_step import Bar, SagaStep, State
+from ..claims.saga_story import SagaStory
+from ..text import clean, seconds, shorten, text_width
 from .axis import Axis
-from .look import LABELS
 from .saga_arrows import MARGIN
 from .saga_chart import kind_of
 from .scene import Box, Label, Line, Mark, Scene
-from .text import clean, seconds, shorten, text_width
+from .theme import LABELS
 
 BAR, MOST = 12, 60  # px; handlings in a row
 _MARKS = {

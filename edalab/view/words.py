@@ -1,9 +1,9 @@
 """Where the words of a timeline stand: what went wrong speaks first, what is healthy where room is left."""
 
-from .look import LABELS
+from ..text import shorten, text_width
 from .rows import Row
 from .story import Handling, Point
-from .text import shorten, text_width
+from .theme import LABELS
 
 _SIDE_BY_SIDE = 30  # px between equal marks
 

@@ -1,7 +1,7 @@
 """Answers to the exercises of lesson 00 as learners write them: right ones, and wrong ones by the anomaly they have."""
 
 from edalab import PublishFailed, Unanswered
-from edalab.practice.lesson_00_shop import OrderCancelled, RefundBill, SendMail, TakePoints
+from edalab.exercises.lesson_00_shop import OrderCancelled, RefundBill, SendMail, TakePoints
 
 # -- 00.1
 

@@ -1,7 +1,7 @@
 """Answers to the exercises of lesson 01 as learners write them: right ones, and wrong ones by the anomaly they have."""
 
 from edalab import Unanswered
-from edalab.practice.lesson_01_shop import GetUser, GetUserAt, WriteLater
+from edalab.exercises.lesson_01_shop import GetUser, GetUserAt, WriteLater
 
 # -- 01.1
 

@@ -1,6 +1,6 @@
 """Answers to the exercises of lesson 02 as learners write them: right ones, and wrong ones by the anomaly they have."""
 
-from edalab.practice.lesson_02 import AddressChanged  # noqa: F401  the notebook has it, too
+from edalab.exercises.lesson_02 import AddressChanged  # noqa: F401  the notebook has it, too
 
 # -- 02.1
 

@@ -3,7 +3,7 @@
 from functools import reduce
 
 from edalab import ConcurrencyError, EventStore, Misuse, Unanswered
-from edalab.practice.lesson_03_bank import (  # as in the notebook
+from edalab.exercises.lesson_03_bank import (
     CheckFraud,
     MoneyDeposited,
     MoneyWithdrawn,

@@ -1,0 +1,48 @@
+"""Claims that are ready to use: each is the sentence that one named anomaly contradicts.
+
+`claims.handled_once(OrderPlaced)` makes one; `run.check(…)` or `explore(…, claims=[…])` asks it.
+Write one of your own with `edalab.Claim`.
+"""
+
+from ..errors import Unknown
+from .builtin import (
+    compensated_in_reverse,
+    compensated_once,
+    handled_once,
+    in_order_per_key,
+    ledger_balanced,
+    no_dual_write_gap,
+    no_event_lost,
+    no_needless_compensation,
+    no_poison_loop,
+    no_stale_read,
+    nothing_left_behind,
+    projection_matches,
+    saga_settled,
+)
+
+__all__ = [
+    "compensated_in_reverse",
+    "compensated_once",
+    "handled_once",
+    "in_order_per_key",
+    "ledger_balanced",
+    "no_dual_write_gap",
+    "no_event_lost",
+    "no_needless_compensation",
+    "no_poison_loop",
+    "no_stale_read",
+    "nothing_left_behind",
+    "projection_matches",
+    "saga_settled",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+def __getattr__(name: str):
+    if name.startswith("__"):
+        raise AttributeError(name)
+    raise AttributeError(str(Unknown("ready claim", name, __all__)))

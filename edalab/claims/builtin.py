@@ -1,0 +1,284 @@
+"""Claims that are ready: each is the sentence that one named anomaly contradicts, decided from the trace of a run."""
+
+from collections.abc import Callable, Mapping
+from math import isclose
+from typing import Any, NamedTuple
+
+from ..errors import Misuse, shown
+from ..model import Command, Event, Message, Query, Service
+from ..sim.run import Run
+from ..sim.steps import Step
+from ..trace.spans import Trace
+from .claim import Claim, Verdict
+from .compensations import (
+    compensated_twice,
+    left_behind,
+    needlessly_compensated,
+    not_in_reverse,
+    stuck,
+)
+from .delivery import lost, out_of_order, tried_again, twice
+from .gaps import dual_write_gap, stale_read
+
+
+class Evidence(NamedTuple):
+    """What proves that a claim is broken: one sentence, and the steps it speaks of."""
+
+    sentence: str
+    steps: tuple[Step, ...]
+
+    def __repr__(self) -> str:
+        return f"<Evidence: {self.sentence}>"
+
+
+class Ready(Claim):
+    """A claim that `decide` decides from the trace of a run: it yields (sentence, numbers of steps) for all that
+    contradicts the claim, or says in words why nothing tested it."""
+
+    def __init__(
+        self,
+        sentence: str,
+        decide: Callable,
+        *arguments: Any,
+        endless: bool = False,
+        reads_changes: bool = False,
+    ):
+        super().__init__(sentence)
+        self.function, self.arguments = decide, arguments
+        self.endless, self.reads_changes = endless, reads_changes
+
+    def check(self, run: Run) -> Verdict:
+        """The verdict on a run."""
+        trace = Trace.of(run)
+        found = self.function(trace, *self.arguments)
+        if isinstance(found, str):
+            return Verdict(self.sentence, "not exercised", [], found)
+        evidence = [Evidence(sentence, trace.evidence(numbers)) for sentence, numbers in found]
+        more = f", and {len(evidence) - 1:,} more" if len(evidence) > 1 else ""
+        return Verdict(
+            self.sentence,
+            "broken" if evidence else "holds",
+            evidence,
+            evidence[0].sentence + more if evidence else "",
+        )
+
+
+def no_event_lost(message: type[Message]) -> Claim:
+    """Every service that subscribes to an event finished handling each one that was published. Lost is what the broker
+    lost, what was dead-lettered or given up, and what a crash took where it is delivered at most once. (A command: the
+    service that handles it.)"""
+    name = _named("no_event_lost", message, (Event, Command))
+    return Ready(f"no {name} is lost", lost, name)
+
+
+def handled_once(message: type[Message]) -> Claim:
+    """No service does twice what one fact asks for: of two handlings of it, at most one changes the service's database,
+    and at most one publishes the same. Two messages are one fact where the id is the same, or where their producer ran
+    twice: same source, cause and data. (One handling that saves in two transactions, the second of them after a crash,
+    counts as two.)"""
+    name = _named("handled_once", message, (Event, Command))
+    return Ready(f"each {name} is handled once", twice, name, reads_changes=True)
+
+
+def in_order_per_key(event: type[Event]) -> Claim:
+    """What events of one key do (transactions that change something, messages) is done in the order they were published
+    in, in each service. A late one that is recognised and ignored does nothing."""
+    name = _named("in_order_per_key", event, (Event, Command), key=True)
+    return Ready(
+        f"{name} of one {event.__declared__.key} take effect in the order published",
+        out_of_order,
+        name,
+        reads_changes=True,
+    )
+
+
+def no_stale_read(query: type[Query]) -> Claim:
+    """No query is answered by a service that has not handled an event about its key which was published before the
+    question: an event it subscribes to, or one of a service that it had asked about that key before, and not since."""
+    name = _named("no_stale_read", query, (Query,), key=True)
+    return Ready(
+        f"no answer to {name} is older than an event published before the question",
+        stale_read,
+        name,
+    )
+
+
+def no_dual_write_gap(service: str | Service) -> Claim:
+    """What a handling saves and what it publishes go together: where one was done and a fault or an exception kept it
+    from the other, the other was done later."""
+    name = service.name if isinstance(service, Service) else service
+    if not isinstance(name, str):
+        raise Misuse(
+            f"no_dual_write_gap takes the name of a service, such as 'orders', not {shown(service)}"
+        )
+    return Ready(
+        f"{name} neither saves without publishing nor publishes without saving",
+        dual_write_gap,
+        name,
+    )
+
+
+def saga_settled(begins: type[Message] | None = None) -> Claim:
+    """Every saga ends, in one way: by a message declared with settles=True, or with all its steps compensated. One that
+    settles and takes nothing back has done each step it asked for. `begins` is the message that begins a saga, where one
+    may be forgotten before its first step.
+
+    A saga is what has one correlation, and what a tick or the client begins later about its key; `compensates=`,
+    `refuses=`, `final=` and `settles=` of the message classes say what is what. An end that is told in a step which asks
+    for steps of its own is that of a saga inside it."""
+    name = None if begins is None else _named("saga_settled", begins, (Event, Command))
+    what = f"every saga that begins with {name}" if name else "every saga"
+    return Ready(f"{what} is settled or wholly compensated", stuck, name)
+
+
+def compensated_once() -> Claim:
+    """No step of a saga is compensated more often than it was done. A compensation that is asked for again, and then
+    changes nothing or goes on where it was left, is no second one."""
+    return Ready(
+        "no step of a saga is compensated twice",
+        compensated_twice,
+        reads_changes=True,
+    )
+
+
+def compensated_in_reverse() -> Claim:
+    """No step is compensated before a step that depends on it: one that was asked for (or, an event, done) by a service
+    that knew by then, from the messages and answers it had got in this saga, that the first was done."""
+    return Ready("a step is compensated after the steps that depend on it", not_in_reverse)
+
+
+def no_needless_compensation() -> Claim:
+    """No compensation takes effect for a step that was never asked for, or that was refused and whoever compensates
+    knew; nor in a saga that has done a step declared with final=True. What is in doubt may be compensated, done or not;
+    so may what is still on its way to the service that tells so."""
+    return Ready("only what was done, and can be undone, is compensated", needlessly_compensated)
+
+
+def nothing_left_behind() -> Claim:
+    """A saga that goes back compensates each step that it did. It goes back where a step is refused (a message says so, or
+    the answer is Refused), another one is compensated, or it settles without asking for any step declared with final=True;
+    unless such a step was done. A compensation that saves nothing, where the step did, is none. What the rows say is for
+    `ledger_balanced`."""
+    return Ready(
+        "a saga that goes back leaves nothing behind that it did",
+        left_behind,
+        reads_changes=True,
+    )
+
+
+def ledger_balanced(ledger: Callable[[Run], Mapping[str, tuple]]) -> Claim:
+    """At the end of a run `ledger`, a function of the run, finds in each account what should be there. It returns both:
+    {"pens": (free + reserved + shipped, 10), "money": (charged, price * shipped)}; what comes alone is not judged. The
+    same function is the `ledger=` of `saga_map`."""
+    if not callable(ledger):
+        what = "def ledger(run): return {'pens': (free + sold, 10)}"
+        raise Misuse(f"ledger_balanced takes a function of the run, not {shown(ledger)}: {what}")
+    return Claim(f"{getattr(ledger, '__name__', 'the ledger')} is balanced")(_Imbalance(ledger))
+
+
+class _Imbalance:
+    """The accounts in which there is not what should be there."""
+
+    def __init__(self, ledger: Callable):
+        self.ledger = ledger
+
+    def __call__(self, run: Run) -> list[str]:
+        accounts = self.ledger(run)
+        pairs = accounts.items() if isinstance(accounts, Mapping) else ()
+        pairs = {name: pair for name, pair in pairs if isinstance(pair, tuple) and len(pair) == 2}
+        if not pairs:
+            raise Misuse(
+                f"it returned {shown(accounts)}; a ledger returns {{account: (what there is, what should be)}}"
+            )
+        wrong = [(name, *pair) for name, pair in pairs.items() if not _equal(*pair)]
+        return [f"{name}: {have}, and should be {should}" for name, have, should in wrong]
+
+
+def _equal(have: Any, should: Any) -> bool:
+    have, should = have or 0, should or 0  # the sum of no rows is NULL
+    numbers = isinstance(have, float | int) and isinstance(should, float | int)
+    return isclose(have, should, abs_tol=1e-9) if numbers else have == should
+
+
+def projection_matches(
+    service: str,
+    sql: str,
+    source: str | Callable,
+    source_sql: str | None = None,
+    *,
+    sentence: str | None = None,
+) -> Claim:
+    """At the end of a run a `select` in one service finds the rows, in whatever order, that a `select` in another
+    service finds; or those that `source`, a function of the run, returns. `sentence` says it in words of your own."""
+    if callable(source) == isinstance(source_sql, str) or not (
+        isinstance(service, str) and isinstance(sql, str)
+    ):
+        raise Misuse(
+            "projection_matches takes a service and a select, and what they should match: "
+            "projection_matches('reports', 'select …', 'orders', 'select …'), "
+            "or a function of the run in place of the last two"
+        )
+    other = (
+        f"what {getattr(source, '__name__', 'the function')} finds"
+        if callable(source)
+        else f"{source_sql!r} in {source}"
+    )
+    return Claim(sentence or f"{sql!r} in {service} matches {other}")(
+        _Drift(service, sql, source, source_sql)
+    )
+
+
+class _Drift:
+    """The rows that only one side has."""
+
+    def __init__(self, service, sql, source, source_sql):
+        self.service, self.sql, self.source, self.source_sql = service, sql, source, source_sql
+
+    def __call__(self, run: Run) -> list[str]:
+        have = [tuple(row) for row in run.rows(self.service, self.sql)]
+        wanted = [
+            tuple(row)
+            for row in (
+                self.source(run)
+                if self.source_sql is None
+                else run.rows(self.source, self.source_sql)
+            )
+        ]
+        missing = list(wanted)
+        surplus = [row for row in have if row not in missing or missing.remove(row)]
+        where = "the other side" if self.source_sql is None else self.source
+        return [f"{_row(row)} is missing in {self.service}, {where} has it" for row in missing] + [
+            f"{_row(row)} is in {self.service}, {where} has no such row" for row in surplus
+        ]
+
+
+def no_poison_loop(attempts: int = 10) -> Claim:
+    """No message is tried more than `attempts` times, and none keeps the run from ending."""
+    if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
+        raise Misuse(
+            f"no_poison_loop: attempts= takes a whole number from 1, not {shown(attempts)}"
+        )
+    return Ready(
+        f"no message is tried more than {attempts} times or goes round for ever",
+        tried_again,
+        attempts,
+        endless=True,
+    )
+
+
+def _named(claim: str, message: Any, kinds: tuple[type[Message], ...], key: bool = False) -> str:
+    words = " or ".join(
+        ("an " if kind is Event else "a ") + kind.__name__.lower() for kind in kinds
+    )
+    if not (isinstance(message, type) and issubclass(message, kinds)) or message in kinds:
+        raise Misuse(f"{claim} takes the class of {words}, not {shown(message)}")
+    if key and message.__declared__.key is None:
+        raise Misuse(
+            f"{claim}({message.__name__}): which of them belong together? "
+            f"Declare class {message.__name__}(..., key='…')"
+        )
+    return message.__name__
+
+
+def _row(row: tuple) -> str:
+    return repr(row[0]) if len(row) == 1 else repr(row)

@@ -1,0 +1,182 @@
+"""What can go wrong between a publisher and its handlers: lost, handled twice, out of order, tried for ever."""
+
+from ..errors import shortened
+from ..trace.identity import UNSENT
+from ..trace.spans import Span, Trace
+
+Found = (
+    list[tuple[str, list[int]]] | str
+)  # (a sentence, the steps it speaks of), or why nothing was tested
+
+
+def lost(trace: Trace, name: str) -> Found:
+    """Published, and a service that subscribes never finished with it."""
+    published = trace.published(name)
+    if not published:
+        return f"no {name} was published"
+    services = list(dict.fromkeys(handler.service for handler in trace.system.handlers(name)))
+    if not services:
+        return f"no service subscribes to {name}"
+    if trace.journal[published[0]].envelope.topic in trace.system.queues:
+        services = [" or ".join(services)]  # whoever gets it
+    done: dict[str, set[str]] = {}  # id -> the services that finished with it
+    for handling in trace.spans_of(name):
+        if handling.finished:
+            done.setdefault(handling.envelope.id, set()).add(
+                services[0] if " " in services[0] else handling.service
+            )
+    found, told = [], set()
+    for number in published:
+        id = trace.journal[number].envelope.id
+        missing = [service for service in services if service not in done.get(id, ())]
+        if not missing or id in told:
+            continue
+        told.add(id)
+        again = [
+            other for other, fact in trace.logical_id.items() if fact == trace.logical_id[id]
+        ]  # its producer may have run twice
+        for service in missing:
+            if not any(service in done.get(other, ()) for other in again):
+                how = _how_lost(trace, service, number)
+                if how:
+                    found.append((f"{_message(trace, number)} {how[0]}", [number, *how[1]]))
+    return found
+
+
+def _how_lost(trace: Trace, service: str, number: int) -> tuple[str, list[int]] | None:
+    envelope = trace.journal[number].envelope
+    for name in service.split(" or "):
+        end = trace.given_up.get((name, envelope.id))
+        if end is not None:
+            step = trace.journal[end]
+            did = "dead-lettered" if step.step == "dead_letter" else "lost"
+            return f"was {did} by {name} {trace.when(end)} ({shortened(step.detail or '', 60)})", [
+                end
+            ]
+    if trace.journal[number].fault == "lose":
+        return "never reached the broker, which does not say so", []
+    if not trace.ended:
+        return None  # it may still come
+    crashed = [
+        h
+        for h in trace.spans_of(envelope.type)
+        if h.envelope.id == envelope.id
+        and h.ended_by == "crash"
+        and h.service in service.split(" or ")
+    ]
+    if crashed:
+        return (
+            f"was in hand when {service} crashed {trace.when(crashed[-1].last)}, and did not come again",
+            [crashed[-1].last],
+        )
+    return f"was never handled by {service}", []
+
+
+def twice(trace: Trace, name: str) -> Found:
+    """Two handlings of one fact in one service, each with an effect."""
+    handlings = trace.spans_of(name)
+    if not handlings:
+        return f"no {name} was handled"
+    if not any(h.commits or h.sent for h in handlings):
+        return f"no handling of {name} saved or published anything"
+    return [
+        (f"{first.service} handled {_two(first, later)} twice, {_deed(trace, one)} {trace.when(one)} "
+         f"and again {trace.when(other)}",
+         [first.first, one, later.first, other])
+        for same in by_fact(trace, handlings)
+        if (proof := trace.duplicate_effect(same))
+        for first, one, later, other in [proof]
+    ]  # fmt: skip
+
+
+def by_fact(trace: Trace, handlings: list[Span]) -> list[list[Span]]:
+    """The handlings of each fact that a service handled more than once."""
+    if not trace.repeats and len({(h.service, h.envelope.id) for h in handlings}) == len(handlings):
+        return []
+    groups: dict[tuple[str, str], list[Span]] = {}
+    for handling in handlings:
+        groups.setdefault(
+            (handling.service, trace.logical_id.get(handling.envelope.id, handling.envelope.id)), []
+        ).append(handling)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def out_of_order(trace: Trace, name: str) -> Found:
+    """An older event of a key takes effect after a newer one."""
+    place: dict[str, int] = {}  # id -> where it was published first
+    for number in trace.published(name, unsent=(*UNSENT, "lose")):
+        place.setdefault(trace.journal[number].envelope.id, number)
+    keys: dict[tuple[str, str], list[Span]] = {}
+    for handling in trace.spans_of(name):
+        if handling.envelope.subject is not None and handling.envelope.id in place:
+            keys.setdefault((handling.service, handling.envelope.subject), []).append(handling)
+    several = {key: group for key, group in keys.items() if len({h.envelope.id for h in group}) > 1}
+    if not several:
+        return f"no service handled two {name} of one key"
+    if not any(h.commits or h.sent for group in several.values() for h in group):
+        return f"no handling of {name} saved or published anything"
+    found = []
+    for (service, key), group in several.items():
+        for deeds in (
+            [(n, h) for h in group for n in h.commits],
+            [(n, h) for h in group for n in h.sent],
+        ):
+            newest = None
+            for number, handling in sorted(deeds, key=lambda deed: deed[0]):
+                if newest is None or place[handling.envelope.id] >= place[newest[1].envelope.id]:
+                    newest = number, handling
+                elif trace.journal[number].step == "publish" or trace.changed(number):
+                    older, newer = handling.envelope, newest[1].envelope
+                    found.append((
+                        f"{service} {_deed(trace, number)} for {name} {older.id} of {key} {trace.when(number)}, "
+                        f"after it had for the newer {newer.id} {trace.when(newest[0])}",
+                        [place[older.id], place[newer.id], newest[0], number],
+                    ))  # fmt: skip
+                    break
+    return found
+
+
+def tried_again(trace: Trace, most: int) -> Found:
+    """Tried more than `most` times, or never done with."""
+    misuse = trace.run._world.misuse
+    tries: dict[tuple[str, str], list[Span]] = {}
+    for handling in trace.spans:
+        if handling.envelope.data is not None:
+            tries.setdefault((handling.service, handling.envelope.id), []).append(handling)
+    worst = [group for group in tries.values() if len(group) > most]
+    found = [
+        (f"{group[0].service} was given {_one(group[0])} {len(group):,} times, "
+         f"the last time {trace.when(group[-1].first)}",
+         [group[0].first, group[-1].first])
+        for group in worst
+    ]  # fmt: skip
+    if misuse is not None and not found:
+        return [(str(misuse), [len(trace.journal) - 1] if trace.journal else [])]
+    if not any(len(group) > 1 for group in tries.values()) and not any(
+        h.ended_by in ("failure", "lost", "dead_letter") for h in trace.spans
+    ):
+        return "no message was tried a second time"
+    return found
+
+
+def _message(trace: Trace, number: int) -> str:
+    envelope = trace.journal[number].envelope
+    return f"{envelope.type} {envelope.id}, published {trace.when(number)},"
+
+
+def _one(handling: Span) -> str:
+    return f"{handling.envelope.type} {handling.envelope.id}"
+
+
+def _two(first: Span, later: Span) -> str:
+    one, other = first.envelope, later.envelope
+    return (
+        _one(first)
+        if one.id == other.id
+        else f"one {one.type} (told twice, as {one.id} and {other.id})"
+    )
+
+
+def _deed(trace: Trace, number: int) -> str:
+    step = trace.journal[number]
+    return "saved" if step.step == "save" else f"published {step.envelope.type}"

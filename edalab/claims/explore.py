@@ -1,0 +1,305 @@
+"""Every fault tried: a run for each that could strike, and what each claim says of it. The first that breaks a claim is the
+smallest."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
+from functools import partial
+from itertools import zip_longest
+from typing import NamedTuple
+
+from ..errors import Endless, Misuse
+from ..model import System
+from ..sim import Fault, possible
+from ..sim.run import Run
+from ..sim.simulate import check_system_and_workload
+from ..sim.simulate import play as play_run
+from ..sim.steps import Step
+from .claim import Claim
+
+_CHUNK = 64  # schedules handed to an executor at once
+
+
+class Schedule(NamedTuple):
+    """One run that was tried: its faults and seed, the outcome of each claim, and why it did not end, if it did not."""
+
+    faults: tuple[Fault, ...]
+    seed: int
+    outcomes: tuple[str, ...]
+    endless: str = ""
+
+    def __repr__(self) -> str:
+        return f"<Schedule {list(self.faults)}, seed {self.seed}: {', '.join(self.outcomes)}>"
+
+
+class _Played(NamedTuple):
+    """What comes back of a schedule: with `later`, the faults that could strike it next."""
+
+    schedule: Schedule
+    later: list[Fault]
+
+
+class Exploration:
+    """What was tried and found. `schedules` are in the order tried, fewest faults first."""
+
+    def __init__(
+        self,
+        system: System,
+        workload: Callable,
+        claims: list[Claim],
+        faults: int,
+        seeds: tuple[int, ...],
+    ):
+        self.system, self.workload, self.claims, self.faults, self.seeds = (
+            system,
+            workload,
+            claims,
+            faults,
+            seeds,
+        )
+        self.schedules: list[Schedule] = []
+        self.possible: list[
+            int
+        ] = []  # how many schedules there are with 1, 2, … faults, as far as known
+        self.interrupted = False
+
+    def broken(self, claim: Claim | str) -> list[Schedule]:
+        """The schedules that break a claim, smallest first."""
+        number = self._number(claim)
+        return [schedule for schedule in self.schedules if schedule.outcomes[number] == "broken"]
+
+    def smallest(self, claim: Claim | str) -> Run | None:
+        """The smallest failing run (its `.faults` say why), or None where nothing that was tried breaks the claim."""
+        broken = self.broken(claim)
+        return self.run(broken[0]) if broken else None
+
+    def run(self, schedule: Schedule) -> Run:
+        """The run of a schedule, played again."""
+        return _recorded(self.system, self.workload, schedule.seed, schedule.faults)[0]
+
+    def outcome(self, claim: Claim | str) -> str:
+        """ "broken" if any schedule breaks the claim, "not exercised" if none tested it, else "holds"."""
+        number = self._number(claim)
+        outcomes = {schedule.outcomes[number] for schedule in self.schedules}
+        return next(
+            (outcome for outcome in ("broken", "holds") if outcome in outcomes), "not exercised"
+        )
+
+    @property
+    def endless(self) -> list[Schedule]:
+        """The schedules that did not end by themselves."""
+        return [schedule for schedule in self.schedules if schedule.endless]
+
+    @property
+    def coverage(self) -> str:
+        """What was tried, and what was not varied, in words."""
+        said = []
+        for number, there_are in enumerate(self.possible, 1):
+            tried = sum(len(schedule.faults) == number for schedule in self.schedules)
+            one, many = (
+                ("single fault", "single faults")
+                if number == 1
+                else ("pair", "pairs")
+                if number == 2
+                else ("", "")
+            )
+            one, many = one or f"set of {number} faults", many or f"sets of {number} faults"
+            said.append(
+                f"every {one}" if tried == there_are else f"{tried:,} of {there_are:,} {many}"
+            )
+        missing = self.faults - len(self.possible)
+        if missing:
+            said.append("no more faults at once")
+        seeds = (
+            f"timing of seed {self.seeds[0]} only"
+            if len(self.seeds) == 1
+            else f"timings of {len(self.seeds)} seeds"
+        )
+        said += [seeds, "no pauses or cuts"]
+        return "; ".join(said) + ("; interrupted" if self.interrupted else "")
+
+    def _number(self, claim: Claim | str) -> int:
+        for number, known in enumerate(self.claims):
+            if claim in (known, known.sentence, known.name):
+                return number
+        listed = "; ".join(known.sentence for known in self.claims)
+        raise Misuse(
+            f"the claim {getattr(claim, 'sentence', claim)!r} was not explored; claims: {listed}"
+        )
+
+    def __repr__(self) -> str:
+        said = []
+        for claim in self.claims:
+            broken = self.broken(claim)
+            if broken:
+                faults = ", ".join(map(str, broken[0].faults)) or "no fault at all"
+                said.append(f"✗ {claim.sentence}: broken in {len(broken):,}, smallest: {faults}")
+            else:
+                said.append(
+                    f"{'✓' if self.outcome(claim) == 'holds' else '–'} {claim.sentence}: {self.outcome(claim)}"
+                )
+        if self.endless:
+            said.append(
+                f"{len(self.endless):,} did not end, smallest: {', '.join(map(str, self.endless[0].faults))}"
+            )
+        return f"<{len(self.schedules):,} schedules of {self.system.name} ({self.coverage}): {'; '.join(said)}>"
+
+
+def explore(
+    system: System,
+    workload: Callable,
+    claims: Iterable[Claim],
+    *,
+    faults: int = 1,
+    seeds: Iterable[int] = (0,),
+    budget: int | None = None,
+    executor: Executor | None = None,
+    progress: bool = False,
+) -> Exploration:
+    """Run a workload under every single fault that could strike it (`faults=2`: every pair too), those included that an
+    earlier fault makes possible, and check the claims on each run.
+
+    `seeds` repeats it under other timings, `budget` ends it after so many schedules, `executor` is any of
+    `concurrent.futures` (the result is the same), `progress` shows a bar. Interrupting it keeps what was found. Raises
+    Misuse where two equal runs differ."""
+    claims = [claims] if isinstance(claims, Claim) else list(claims)
+    seeds = tuple(seeds)
+    _check(claims, faults, seeds, budget)
+    check_system_and_workload(system, workload)
+    result = Exploration(system.frozen(), workload, claims, faults, seeds)
+    play = partial(_play, result.system, workload, claims)
+    try:
+        for seed in seeds:
+            _refuse_if_two_runs_differ(result.system, workload, seed)
+        level = [play((), seed, faults > 0) for seed in seeds]
+        result.schedules += [played.schedule for played in level]
+        left = budget
+        for number in range(1, faults + 1):
+            plans = [
+                ((*p.schedule.faults, fault), p.schedule.seed) for p in level for fault in p.later
+            ]
+            result.possible.append(len(plans))
+            level = []
+            for played in _bar(
+                _played(play, plans[:left], number < faults, executor), len(plans[:left]), progress
+            ):
+                result.schedules.append(played.schedule)
+                level.append(played)
+            if left is not None:
+                left -= len(level)
+                if len(level) < len(plans):
+                    break
+    except KeyboardInterrupt:
+        result.interrupted = True
+    except Misuse as misuse:
+        misuse.result = result
+        raise
+    return result
+
+
+def _recorded(
+    system: System,
+    workload: Callable,
+    seed: int,
+    faults: tuple[Fault, ...],
+    keeps_changes: bool = False,
+) -> tuple[Run, str]:
+    """A run, and why it did not end, if it did not."""
+    try:
+        return play_run(system, workload, seed, list(faults), keeps_changes=keeps_changes), ""
+    except Endless as endless:
+        return endless.run, str(endless)
+
+
+def _refuse_if_two_runs_differ(system: System, workload: Callable, seed: int) -> None:
+    first, second = (_recorded(system, workload, seed, ())[0].journal for _ in range(2))
+    for number, (one, other) in enumerate(zip_longest(first, second)):
+        if one is None or other is None or _comparable(one) != _comparable(other):
+            raise Misuse(
+                f"two equal runs differ at step {number}, {_named(one)} and {_named(other)}: a handler or the workload uses "
+                "something that is not of its run; keep what it needs in ctx.state or its database, and use ctx.random and ctx.now"
+            )
+
+
+def _comparable(step: Step) -> tuple:
+    envelope = step.envelope
+    return (*step[:4], envelope and (envelope.id, envelope.type, envelope.data), *step[5:])
+
+
+def _named(step: Step | None) -> str:
+    if step is None:
+        return "nothing more"
+    message = f".{step.envelope.type}" if step.envelope else ""
+    data = f" ({step.envelope.data})" if step.envelope and step.envelope.data is not None else ""
+    return f"{step.service}.{step.step}{message} at {step.time / 1000:g} s{data}"
+
+
+def _play(system, workload, claims, faults: tuple[Fault, ...], seed: int, later: bool) -> _Played:
+    """One schedule, with what could strike it next if `later`."""
+    keeps_changes = any(claim.reads_changes for claim in claims)
+    try:
+        run, endless = _recorded(system, workload, seed, faults, keeps_changes)
+    except Misuse as misuse:
+        if faults:
+            misuse.args = (f"{misuse} (under faults={list(faults)})",)
+        raise
+    outcomes = tuple(
+        "not exercised" if endless and not claim.endless else claim.check(run).outcome
+        for claim in claims
+    )
+    after = faults[-1] if faults else None
+    next_faults = possible(run, after) if later and not endless else []
+    return _Played(Schedule(faults, seed, outcomes, endless), next_faults)
+
+
+def _played(
+    play: Callable, plans: list, later: bool, executor: Executor | None
+) -> Iterator[_Played]:
+    """Play the plans, in order, here or by an executor."""
+    if executor is None:
+        for faults, seed in plans:
+            yield play(faults, seed, later)
+        return
+    import cloudpickle  # what is defined in a notebook travels by value
+
+    packed = cloudpickle.dumps(play)
+    chunks = [plans[start : start + _CHUNK] for start in range(0, len(plans), _CHUNK)]
+    futures = [executor.submit(_play_chunk, packed, chunk, later) for chunk in chunks]
+    try:
+        for future in futures:
+            yield from future.result()
+    finally:
+        for future in futures:  # an interrupted search leaves no work behind
+            future.cancel()
+
+
+def _play_chunk(packed: bytes, plans: list, later: bool) -> list[_Played]:
+    import pickle
+
+    play = pickle.loads(packed)
+    return [play(faults, seed, later) for faults, seed in plans]
+
+
+def _bar(played: Iterator[_Played], total: int, progress: bool) -> Iterable[_Played]:
+    if not progress:
+        return played
+    from tqdm.auto import tqdm
+
+    class Bar(tqdm):
+        monitor_interval = 0  # no thread beside the run: WebAssembly has none
+
+    return Bar(played, total=total, unit=" schedules")
+
+
+def _check(claims: list, faults: int, seeds: tuple, budget: int | None) -> None:
+    if not claims or not all(isinstance(claim, Claim) for claim in claims):
+        raise Misuse(
+            'explore takes claims=[...], a list of at least one claim; make one with @Claim("each order is charged once")'
+        )
+    if isinstance(faults, bool) or not isinstance(faults, int) or faults < 0:
+        raise Misuse(f"faults= says how many strike at once, a whole number from 0, not {faults!r}")
+    if not seeds:
+        raise Misuse("seeds= takes at least one seed, such as seeds=range(10)")
+    if budget is not None and (
+        isinstance(budget, bool) or not isinstance(budget, int) or budget < 1
+    ):
+        raise Misuse(f"budget= takes a whole number of schedules from 1, not {budget!r}")

@@ -1,0 +1,210 @@
+"""Exercises of lesson 00: waiting adds up, telling in place of asking, and writing to one place only."""
+
+from math import floor
+
+from ..errors import Unanswered
+from ..model import Command, System
+from ..practice.exercise import Anomaly, Exercise, explained, explored
+from ..sim import cut, simulate
+from ..sim.run import Run
+from .lesson_00_shop import (
+    CLAIMS,
+    DONE,
+    NAMES,
+    ORDERS,
+    SendMail,
+    gone_is_heard_of,
+    hearing_itself,
+    shop,
+)
+
+HINTS = {
+    "a customer is not answered": (
+        "What is the customer waiting for in this run, and is it needed for the answer?",
+        "Every `await ctx.ask(...)` waits for another service.",
+        'Save, publish and `return "cancelled"`; ask nobody.',
+    ),
+    "another answer is given": (
+        "Was this order on record, and what was the customer told?",
+        "What does your function return at each of its ends?",
+        '`return "cancelled"` where there was such an order and `return "unknown"` where there was none.',
+    ),
+    "nobody heard of it": (
+        "How were the services to learn of it, all of them?",
+        "One message reaches everybody who subscribes to it, those you do not know included.",
+        "`await ctx.publish(OrderCancelled(...))` before the answer is given; where that fails, there must be no answer.",
+    ),
+    "still on record": (
+        "Where does orders keep its orders, and who takes this one out?",
+        "Change the table orders within `with ctx.database as db:`.",
+        "`delete from orders where orderId = ?`, with command.orderId.",
+    ),
+    "something else is cancelled": (
+        "Which order did the customer name, and is it on record?",
+        "Look into the table before anything else, for this orderId.",
+        '`select 1 from orders where orderId = ?`: where no row is found, `return "unknown"` and do nothing.',
+    ),
+    "refunded though it stands": (
+        "In which order does your function save and publish, and what lies between the two here?",
+        "What is published is out in the world, even if the next line never runs.",
+        "First save, and publish when that is done.",
+    ),
+    "gone, and nobody heard of it": (
+        "What had your function done when this fault struck, and what had it not?",
+        "Two places were to be written, the table and the topic, and one was. To catch an error does not help who has crashed.",
+        "Write to one place only: publish. orders hears its own event as the others do, and takes the order out then.",
+    ),
+}
+
+
+# -- 00.1
+
+
+class PlaceOrder(Command):
+    orderId: str
+
+
+class WriteBill(Command):
+    orderId: str
+
+
+class AddPoints(Command):
+    orderId: str
+
+
+WORK = {"billing": WriteBill, "mail": SendMail, "loyalty": AddPoints}
+PATIENCE = 1
+
+
+def in_turn(seconds: float) -> Run:
+    """orders asks three, which work for so long each; Ada waits for PATIENCE seconds."""
+
+    async def slowly(message, ctx):
+        await ctx.sleep(seconds)
+        with ctx.database as db:
+            db.execute("insert or replace into done values (?)", (message.orderId,))
+
+    async def place(command, ctx):
+        for kind in WORK.values():
+            await ctx.ask(kind(orderId=command.orderId))
+        with ctx.database as db:
+            db.execute("insert or replace into orders values (?)", (command.orderId,))
+        return "accepted"
+
+    async def ada(ctx):
+        try:
+            await ctx.ask(PlaceOrder(orderId="17"), timeout=PATIENCE)
+        except Unanswered:
+            ctx.note("Ada gives up")
+
+    system = System("shop")
+    system.service("orders", schema=ORDERS).handles(PlaceOrder)(place)
+    for name, command in WORK.items():
+        system.service(name, schema=DONE).handles(command)(slowly)
+    return simulate(system, ada)
+
+
+def answered(run: Run) -> bool:
+    return not any(step.service == "client" and step.step == "timeout" for step in run.journal)
+
+
+def as_long_as_possible(seconds: float, variant: int) -> Anomaly | str:
+    if not 0 <= seconds <= 60:
+        return Anomaly(
+            "no value and reason",
+            f"a service works for some time between nothing and a minute, not for {seconds:g} s",
+        )
+    run, longer = in_turn(seconds), floor(seconds * 100 + 1.001) / 100  # the next hundredth
+    if not answered(run):
+        return Anomaly(
+            "too long",
+            f"three times {seconds:g} s, and Ada has given up before the answer came",
+            run,
+        )
+    if answered(in_turn(longer)):
+        return Anomaly(
+            "longer is possible",
+            f"with {longer:g} s each she has her answer in time as well",
+            in_turn(longer),
+        )
+    return f"{seconds:g} s each, and Ada is answered; {longer:g} s, and she is not"
+
+
+def _moments(run: Run, step: str) -> list[float]:
+    return [s.time / 1000 for s in run.journal if s.service in WORK and s.step == step]
+
+
+def _the_slowest(variant: int) -> Anomaly:
+    run = in_turn(0.3)
+    begun, done = _moments(run, "handle"), _moments(run, "save")
+    said = f"(a) would mean that all three work at once; here mail begins at {begun[1]:g} s, when billing is done, at {done[0]:g} s"
+    return Anomaly("another reason", said, run)
+
+
+def _only_the_work(variant: int) -> Anomaly:
+    work = PATIENCE / 3
+    return Anomaly(
+        "another reason",
+        f"(b) would leave {work:.2f} s for each; here they work for {0.33:g} s each, and Ada gives up",
+        in_turn(0.33),
+    )
+
+
+def _gives_up_on_each(variant: int) -> Anomaly:
+    run = in_turn(0.31)
+    own = sum(step.service == "orders" and step.step == "timeout" for step in run.journal)
+    return Anomaly(
+        "another reason",
+        f"(d) would mean that a question of orders went unanswered; here {own or 'none'} did, and Ada gives up",
+        run,
+    )
+
+
+# -- 00.2 and 00.3
+
+
+NO_MAIL = [[cut("mail", 0, 5)]]
+
+EXERCISES = [
+    Exercise(
+        "00.1",
+        "As long as Ada waits",
+        "",
+        explained(
+            as_long_as_possible,
+            {"a": _the_slowest, "b": _only_the_work, "c": None, "d": _gives_up_on_each},
+        ),
+        {
+            "too long": (
+                "At what second would the answer have come in this run, and when did Ada give up?",
+                "In the picture, measure what lies between two bars: who works then?",
+                "Each of the four questions and answers is on its way for 0.02 s. What is left of a second, shared by three?",
+            ),
+            "longer is possible": (
+                "How much of her second is left when Ada has her answer?",
+                "Share what is left among the three.",
+                "Go up in steps of 0.01 until she gives up: the answer is the last value before that.",
+            ),
+            "another reason": (
+                "Does this run agree with your reason?",
+                "Look at the bars and at what lies between them: what does Ada wait for, one after the other?",
+                "She waits for the work of the three and for every message on its way, for they come one after the other.",
+            ),
+        },
+    ),
+    Exercise(
+        "00.2", "Tell them", "command, ctx", explored(shop, CLAIMS, alone=NO_MAIL), HINTS, NAMES
+    ),
+    Exercise(
+        "00.3",
+        "One place to write to",
+        "command, ctx",
+        explored(
+            hearing_itself,
+            CLAIMS | {"gone, and nobody heard of it": gone_is_heard_of},
+            alone=NO_MAIL,
+        ),
+        HINTS,
+        NAMES,
+    ),
+]

@@ -1,0 +1,195 @@
+"""The shop of lesson 01's exercises: accounts owns the users, and mail asks it for their addresses."""
+
+from collections.abc import Callable
+
+from ..claims.claim import Claim
+from ..errors import Unanswered
+from ..model import Command, Event, Query, System
+from ..practice.exercise import nothing_dead
+from ..sim.run import Run
+
+
+class RegisterUser(Command):
+    userId: str
+    email: str
+
+
+class ChangeEmail(Command):
+    userId: str
+    email: str
+
+
+class UserRegistered(Event, topic="users", key="userId"):
+    userId: str
+    timestamp: float
+
+
+class WriteLater(Command):
+    userId: str
+    timestamp: float
+
+
+class GetUser(Query):
+    userId: str
+
+
+class GetUserAt(Query):
+    userId: str
+    at: float
+
+
+USERS = "create table users (userId text, email text, since real)"
+LETTERS = "create table letters (userId text, email text)"
+HANDLING = 5  # seconds that the handling of one message may take
+NAMES = {"GetUser": GetUser, "GetUserAt": GetUserAt, "Unanswered": Unanswered}
+
+
+async def register(command, ctx):
+    with ctx.database as db:
+        db.execute("insert into users values (?, ?, ?)", (command.userId, command.email, ctx.now))
+    await ctx.publish(UserRegistered(userId=command.userId, timestamp=ctx.now))
+
+
+def change_email(command, ctx):
+    with ctx.database as db:
+        db.execute("insert into users values (?, ?, ?)", (command.userId, command.email, ctx.now))
+
+
+def get_user(query, ctx):
+    return _user(ctx, query.userId, ctx.now)
+
+
+def get_user_at(query, ctx):
+    return _user(ctx, query.userId, query.at)
+
+
+def _user(ctx, user: str, moment: float) -> dict[str, str]:
+    with ctx.database as db:
+        since = "select email from users where userId = ? and since <= ? order by since desc"
+        return {"email": db.execute(since, (user, moment)).fetchone()[0]}
+
+
+def shop(write: Callable, max_attempts: int = 3) -> System:
+    """`accounts` owns the users and keeps their past; `mail` writes to those who register."""
+    system = System("shop")
+    accounts = system.service("accounts", schema=USERS)
+    accounts.handles(RegisterUser)(register)
+    accounts.handles(ChangeEmail)(change_email)
+    accounts.answers(GetUser)(get_user)
+    accounts.answers(GetUserAt)(get_user_at)
+    system.service("mail", schema=LETTERS).on(UserRegistered, max_attempts=max_attempts)(write)
+    return system
+
+
+def down(seconds: int) -> list[list[str]]:
+    """`accounts` is down for so long when it is first asked, in one way or the other."""
+    return [
+        [f"crash accounts.handle.{query} #1 for {seconds} s"] for query in ("GetUserAt", "GetUser")
+    ]
+
+
+def two_users(write: Callable, variant: int) -> tuple[System, Callable]:
+    """Two people register; one of them moves half a second later. Nobody can guess their addresses."""
+    ada, bob = f"ada-{variant}", f"bob-{variant}"
+
+    async def users(ctx):
+        await ctx.send(RegisterUser(userId=ada, email=f"rose{variant * 7 % 97}@home"))
+        await ctx.send(RegisterUser(userId=bob, email=f"fern{variant * 5 % 97}@home"))
+        await ctx.sleep(0.5)
+        await ctx.send(ChangeEmail(userId=ada, email=f"rose{variant * 7 % 97}@work"))
+
+    return shop(write), users
+
+
+def or_later(write: Callable, variant: int) -> tuple[System, Callable]:
+    """One user, and a second way to the same function."""
+    ada = f"ada-{variant}"
+
+    async def user(ctx):
+        await ctx.send(RegisterUser(userId=ada, email=f"rose{variant * 7 % 97}@home"))
+        await ctx.sleep(0.5)
+        await ctx.send(ChangeEmail(userId=ada, email=f"rose{variant * 7 % 97}@work"))
+
+    system = shop(write)
+    system.services["mail"].handles(WriteLater)(write)
+    return system, user
+
+
+def registered(run: Run) -> dict[str, str]:
+    """Everybody who registered, and the address that was registered."""
+    return dict(run.rows("accounts", "select userId, email from users where email like '%@home'"))
+
+
+def letters(run: Run) -> list[tuple[str, str]]:
+    return run.rows("mail", "select userId, email from letters")
+
+
+@Claim("everybody who registered is written to", about=UserRegistered)
+def everybody_is_written_to(run):
+    written = {user for user, _ in letters(run)}
+    return [f"nobody wrote to {user}" for user in registered(run) if user not in written]
+
+
+@Claim("every letter goes to the address that was registered", about=UserRegistered)
+def address_as_registered(run):
+    due = registered(run)
+    return [
+        f"{user} registered {due.get(user)}, the letter went to {email}"
+        for user, email in letters(run)
+        if due.get(user) != email
+    ]
+
+
+@Claim("nobody is written to twice", about=UserRegistered)
+def nobody_twice(run):
+    users = [user for user, _ in letters(run)]
+    return [
+        f"{user} got {users.count(user)} letters"
+        for user in registered(run)
+        if users.count(user) > 1
+    ]
+
+
+@Claim(f"no message is handled for longer than {HANDLING} s", about=UserRegistered)
+def nobody_is_held_up(run):
+    begun, long = {}, []
+    for step in run.journal:
+        key = step.service, step.envelope and step.envelope.id
+        if step.step == "handle":
+            begun[key] = step.time
+        elif (
+            step.service == "mail"
+            and step.step in ("commit", "ack", "retry", "dead_letter")
+            and key in begun
+        ):
+            took = (step.time - begun.pop(key)) / 1000
+            if took > HANDLING:
+                long.append(
+                    f"mail was busy with {step.envelope.type} {step.envelope.id} for {took:g} s"
+                )
+    return long
+
+
+@Claim("whoever has an answer asks no more", about=UserRegistered)
+def no_question_in_vain(run):
+    answered, again = set(), []
+    for step in run.journal:
+        if step.service == "mail" and step.envelope is not None:
+            if step.step == "handle":
+                answered.discard(step.envelope.id)
+            elif step.step == "answer" and step.detail != "too late":
+                answered.add(step.envelope.causation)
+            elif step.step == "ask" and step.envelope.causation in answered:
+                again.append(
+                    f"mail asked {step.envelope.data} again at {step.time / 1000:g} s, after it was answered"
+                )
+    return again
+
+
+CLAIMS = {
+    "never written to": everybody_is_written_to,
+    "another moment's address": address_as_registered,
+    "written to twice": nobody_twice,
+    "asked in vain": no_question_in_vain,
+    "a dead letter": nothing_dead("mail", UserRegistered),
+}

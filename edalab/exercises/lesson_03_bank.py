@@ -1,0 +1,120 @@
+"""The bank of the exercises of lesson 03: `withdraw` is the learner's, the others are as in the lesson, but for `fraud`,
+which takes its time and does not agree to everything."""
+
+from collections.abc import Callable
+
+from ..model import Command, Event, Query, System
+from ..store.event_store import EventStore
+
+
+class OpenAccount(Command):
+    account: str
+    amount: int
+
+
+class Deposit(Command):
+    account: str
+    amount: int
+
+
+class Withdraw(Command):
+    account: str
+    amount: int
+
+
+class CheckFraud(Query):
+    account: str
+    amount: int
+
+
+class AccountOpened(Event):
+    owner: str
+
+
+class MoneyDeposited(Event):
+    amount: int
+
+
+class MoneyWithdrawn(Event):
+    amount: int
+
+
+class WithdrawalRefused(Event):
+    amount: int
+
+
+SUSPICIOUS = 1000  # from this amount on `fraud` says no
+
+
+def balance(total, fact):
+    match fact.event:
+        case MoneyDeposited(amount=amount):
+            return total + amount
+        case MoneyWithdrawn(amount=amount):
+            return total - amount
+    return total
+
+
+def open_account(command, ctx):
+    with ctx.database as db:
+        store = EventStore(db)
+        if store.version(command.account) == 0:
+            store.append(
+                command.account, [AccountOpened(owner="Ada"), MoneyDeposited(amount=command.amount)]
+            )
+
+
+def deposit(command, ctx):
+    with ctx.database as db:
+        store = EventStore(db)
+        if ctx.message.id not in [fact.causation for fact in store.read(command.account)]:
+            store.append(command.account, [MoneyDeposited(amount=command.amount)])
+
+
+async def check(query, ctx):
+    await ctx.sleep(0.3)
+    return {"ok": query.amount < SUSPICIOUS}
+
+
+def _sent(*messages: Command | float) -> Callable:
+    async def people(ctx):
+        for message in messages:
+            await (ctx.send(message) if isinstance(message, Command) else ctx.sleep(message))
+
+    return people
+
+
+def bank_of(withdraw: Callable, variant: int) -> tuple[System, list[Callable]]:
+    """Two people want what only one of them can have, by one coin; and twice somebody wants more than there is, shortly before money comes."""
+    bank = System("bank")
+    accounts = bank.service("accounts", replicas=2)
+    accounts.handles(OpenAccount)(open_account)
+    accounts.handles(Deposit)(deposit)
+    accounts.handles(Withdraw, max_attempts=12)(withdraw)
+    bank.service("fraud").answers(CheckFraud)(check)
+    ours, theirs, odd = f"account-{7 + variant}", f"account-{9 + variant}", variant % 50
+    one_fits = _sent(
+        OpenAccount(account=ours, amount=100 + odd),
+        OpenAccount(account=theirs, amount=3 * SUSPICIOUS),
+        3,
+        Withdraw(account=ours, amount=40 + odd),
+        0.1,
+        Withdraw(account=ours, amount=61),
+        0.1,
+        Withdraw(account=theirs, amount=SUSPICIOUS + odd),
+    )
+    too_early = _sent(
+        OpenAccount(account=ours, amount=50),
+        3,
+        Withdraw(account=ours, amount=80 + odd),
+        0.2,
+        Deposit(account=ours, amount=70 + odd),
+        1.5,
+        Withdraw(account=ours, amount=500),
+        0.6,
+        Deposit(account=ours, amount=500),
+        1.5,
+        Withdraw(account=ours, amount=20),
+        Withdraw(account=ours, amount=20),
+    )
+    return bank, [one_fits, too_early]

@@ -1,0 +1,131 @@
+"""The bank of the exercises of lesson 04: `accounts` writes and publishes entries as in the lesson, the projection of `peaks`
+is the learner's."""
+
+from collections.abc import Callable
+
+from ..model import Command, Event, Query, System
+from ..store.event_store import EventStore
+
+
+class OpenAccount(Command, key="account"):
+    account: str
+    owner: str
+
+
+class Deposit(Command, key="account"):
+    account: str
+    amount: int
+
+
+class Withdraw(Command, key="account"):
+    account: str
+    amount: int
+
+
+class AccountOpened(Event):
+    owner: str
+
+
+class MoneyDeposited(Event):
+    amount: int
+
+
+class MoneyWithdrawn(Event):
+    amount: int
+
+
+class EntryRecorded(Event, topic="entries"):
+    position: int
+    account: str
+    amount: int
+
+
+class EntriesAfter(Query):
+    position: int
+    most: int = 1000
+
+
+CHECKPOINTS = "create table checkpoints (name text primary key, position int);"
+PEAKS = "create table peaks (account text primary key, balance int, highest int);"
+
+
+def at(db, name):
+    [(position,)] = db.execute(
+        "select ifnull(max(position), 0) from checkpoints where name = ?", (name,)
+    )
+    return position
+
+
+def move(db, name, position):
+    db.execute("insert or replace into checkpoints values (?, ?)", (name, position))
+
+
+def entry(fact):
+    sign = -1 if fact.type == "MoneyWithdrawn" else 1
+    return EntryRecorded(
+        position=fact.position, account=fact.stream, amount=sign * fact.data.get("amount", 0)
+    )
+
+
+def carry_out(command, ctx):
+    """Each command once; the exercises see to it that what is withdrawn is there."""
+    match command:
+        case OpenAccount(owner=owner):
+            event = AccountOpened(owner=owner)
+        case Deposit(amount=amount):
+            event = MoneyDeposited(amount=amount)
+        case Withdraw(amount=amount):
+            event = MoneyWithdrawn(amount=amount)
+    with ctx.database as db:
+        store = EventStore(db)
+        if ctx.message.id not in [fact.causation for fact in store.read()]:
+            store.append(command.account, [event])
+
+
+async def relay(ctx):
+    with ctx.database as db:
+        for fact in EventStore(db).follow("relay"):
+            await ctx.publish(entry(fact))
+
+
+def entries_after(query, ctx):
+    with ctx.database as db:
+        return [
+            entry(fact).model_dump()
+            for fact in EventStore(db).read(after=query.position)[: query.most]
+        ]
+
+
+def bank_with(name: str, project: Callable, schema: str) -> System:
+    """`accounts`, and a read model of this name."""
+    bank = System("bank")
+    accounts = bank.service("accounts")
+    for command in (OpenAccount, Deposit, Withdraw):
+        accounts.handles(command)(carry_out)
+    accounts.every(0.2)(relay)
+    accounts.answers(EntriesAfter)(entries_after)
+    bank.service(name, schema=schema + CHECKPOINTS).on(EntryRecorded, max_attempts=12)(project)
+    return bank
+
+
+def people(*commands: Command) -> Callable:
+    async def workload(ctx):
+        for command in commands:
+            await ctx.send(command)
+            await ctx.sleep(0.3)
+
+    return workload
+
+
+def bank_of(project: Callable, variant: int) -> tuple[System, Callable]:
+    """Ada's balance is highest in the end, and would be higher still without her withdrawal; Bob's was higher before his."""
+    ada, bob, odd = f"ada-{variant}", f"bob-{variant}", variant % 5
+    story = people(
+        OpenAccount(account=ada, owner="Ada"),
+        Deposit(account=ada, amount=100 + odd),
+        Withdraw(account=ada, amount=30 + odd),
+        Deposit(account=bob, amount=11 + odd),
+        Deposit(account=ada, amount=57),
+        Withdraw(account=bob, amount=3),
+    )
+    return bank_with("peaks", project, PEAKS), story

@@ -1,0 +1,237 @@
+"""The shop of the exercises of lesson 06: the coordinator asks the learner's function what comes next."""
+
+from collections.abc import Callable
+from inspect import isawaitable
+from sqlite3 import IntegrityError
+
+from ..errors import Misuse, Refused, Unanswered, listed, shown
+from ..model import Command, Event, System
+
+
+class Order(Command):
+    order_id: str
+    customer: str
+    pieces: int
+    total: int
+
+
+class PlaceOrder(Order, key="order_id"): ...
+
+
+class ReserveInventory(Order, key="order_id"): ...
+
+
+class ChargePayment(Order, key="order_id"): ...
+
+
+class ShipOrder(Order, key="order_id", final=True): ...
+
+
+class RefundPayment(Order, key="order_id", compensates=ChargePayment): ...
+
+
+class ReleaseInventory(Order, key="order_id", compensates=ReserveInventory): ...
+
+
+class OrderCompleted(Event, topic="outcomes", key="order_id", settles=True):
+    order_id: str
+
+
+class OrderCancelled(Event, topic="outcomes", key="order_id", settles=True, refuses=PlaceOrder):
+    order_id: str
+
+
+class Continue(Command, key="order_id"):
+    order_id: str
+
+
+STEPS = {
+    "inventory": {
+        ReserveInventory: "update stock set pieces = pieces - :pieces",
+        ReleaseInventory: "update stock set pieces = pieces + :pieces",
+    },
+    "payments": {
+        ChargePayment: "update accounts set money = money - :total where customer = :customer",
+        RefundPayment: "update accounts set money = money + :total where customer = :customer",
+    },
+    "shipping": {ShipOrder: "insert into parcels values (:order_id, :pieces)"},
+}
+UNDO = {ReserveInventory: ReleaseInventory, ChargePayment: RefundPayment}
+COMMANDS = {command.__name__: command for steps in STEPS.values() for command in steps}
+ENDS = {"OrderCompleted": OrderCompleted, "OrderCancelled": OrderCancelled}
+TABLES = {
+    "inventory": "create table stock (pieces int check (pieces >= 0)); insert into stock values (10);",
+    "payments": """create table accounts (customer text, money int check (money >= 0));
+                   insert into accounts values ('ada', 100), ('bob', 10);""",
+    "shipping": "create table parcels (order_id text, pieces int check (pieces <= 5));",
+}
+DONE = "create table done (order_id text, step text, primary key (order_id, step));"
+SAGAS = """create table sagas (order_id text primary key, placed text, news text);
+           create table log (number integer primary key, order_id text, step text, answer text);"""
+MOST = 20  # questions about one order
+
+
+def carried_out(sql: str, command: type) -> Callable:
+    """A step that is done once for each order, and not at all when it has been undone before it came."""
+    undone_by, undoes = (
+        UNDO.get(command),
+        next((step for step, undo in UNDO.items() if undo is command), None),
+    )
+
+    def step(asked, ctx):
+        try:
+            with ctx.database as db:
+                noted = {
+                    name
+                    for (name,) in db.execute(
+                        "select step from done where order_id = ?", (asked.order_id,)
+                    )
+                }
+                if command.__name__ in noted:
+                    return "done"
+                if undone_by and undone_by.__name__ in noted:
+                    return Refused("it was undone before it came")
+                db.execute("insert into done values (?, ?)", (asked.order_id, command.__name__))
+                if undoes is None or undoes.__name__ in noted:
+                    db.execute(sql, dict(asked))
+        except IntegrityError as error:
+            return Refused(str(error))
+        return "done"
+
+    return step
+
+
+def shop_of(coordinator: Callable[[System], None]) -> System:
+    shop = System("shop")
+    coordinator(shop)
+    for name, steps in STEPS.items():
+        service = shop.service(name, schema=TABLES[name] + DONE)
+        for command, sql in steps.items():
+            service.handles(command)(carried_out(sql, command))
+    return shop
+
+
+def in_memory(timeout: float) -> Callable[[System], None]:
+    """The first coordinator of the lesson, which takes no answer for a refusal."""
+
+    async def ask(ctx, step, order):
+        try:
+            return await ctx.ask(step(**dict(order)), timeout=timeout)
+        except Unanswered:
+            return None
+
+    async def ask_in_turn(order, ctx):
+        done = []
+        for step in (ReserveInventory, ChargePayment, ShipOrder):
+            if await ask(ctx, step, order) == "done":
+                done.append(step)
+                continue
+            for step in reversed(done):
+                await ask(ctx, UNDO[step], order)
+            return OrderCancelled(order_id=order.order_id)
+        return OrderCompleted(order_id=order.order_id)
+
+    return lambda shop: shop.service("orders").handles(PlaceOrder, delivery="at-most-once")(
+        ask_in_turn
+    )
+
+
+def begin(order, ctx):
+    with ctx.database as db:
+        db.execute(
+            "insert or ignore into sagas (order_id, placed) values (?, ?)",
+            (order.order_id, order.model_dump_json()),
+        )
+    return Continue(order_id=order.order_id)
+
+
+def led_by(next_step: Callable, in_doubt: bool) -> Callable[[System], None]:
+    """A coordinator with a saga log: `next_step(log)` says what to ask for, or the end. Where it is `in_doubt`, each step is
+    in the log before it is asked for, as "no answer" until there is one; else it asks by itself until there is."""
+
+    async def follow_the_log(command, ctx):
+        order_id = command.order_id
+        while True:
+            with ctx.database as db:
+                [(placed,)] = db.execute("select placed from sagas where order_id = ?", (order_id,))
+                log = list(
+                    db.execute(
+                        "select step, answer from log where order_id = ? order by number",
+                        (order_id,),
+                    )
+                )
+            if len(log) >= MOST:
+                ctx.note("asked too often")
+                return
+            step = next_step(list(log))
+            step = _name(await step if isawaitable(step) else step, next_step)
+            if step in ENDS:
+                break
+            with ctx.database as db:
+                if in_doubt:
+                    db.execute(
+                        "insert into log (order_id, step, answer) values (?, ?, 'no answer')",
+                        (order_id, step),
+                    )
+            try:
+                answer = await ctx.ask(COMMANDS[step](**dict(Order.model_validate_json(placed))))
+            except Unanswered:
+                await ctx.send(command, after=1)
+                return
+            answer = "refused" if isinstance(answer, Refused) else answer
+            with ctx.database as db:
+                if in_doubt:
+                    last = "(select max(number) from log where order_id = ?)"
+                    db.execute(
+                        f"update log set answer = ? where number = {last}", (answer, order_id)
+                    )
+                else:
+                    db.execute(
+                        "insert into log (order_id, step, answer) values (?, ?, ?)",
+                        (order_id, step, answer),
+                    )
+        with ctx.database as db:
+            news = ctx.envelope(ENDS[step](order_id=order_id))
+            db.execute(
+                "update sagas set news = ifnull(news, ?) where order_id = ?", (news, order_id)
+            )
+            [(news,)] = db.execute("select news from sagas where order_id = ?", (order_id,))
+        await ctx.publish(news)
+
+    def coordinator(shop):
+        orders = shop.service("orders", schema=SAGAS)
+        orders.handles(PlaceOrder, max_attempts=10)(begin)
+        orders.handles(Continue, max_attempts=10)(follow_the_log)
+
+    return coordinator
+
+
+def _name(returned: object, function: Callable) -> str:
+    """What the learner's function returned, as text; a message class is as good."""
+    name = getattr(returned, "__name__", returned)
+    if isinstance(name, str) and name in (COMMANDS | ENDS):
+        return name
+    raise Misuse(
+        f"{function.__name__} returned {shown(returned)}; it returns {listed(COMMANDS | ENDS)}"
+    )
+
+
+def orders_of(variant: int) -> list[PlaceOrder]:
+    """One that nobody refuses, and one for each service that does."""
+    wanted = [("ada", 2, 20), ("bob", 3, 30), ("ada", 8, 80), ("ada", 11, 90)]
+    return [
+        PlaceOrder(
+            order_id=f"order-{16 + variant + number}",
+            customer=who,
+            pieces=pieces,
+            total=total + variant % 10,
+        )
+        for number, (who, pieces, total) in enumerate(wanted)
+    ]
+
+
+def placed(order: PlaceOrder) -> Callable:
+    async def one_order(ctx):
+        await ctx.send(order)
+
+    return one_order

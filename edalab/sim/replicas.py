@@ -1,0 +1,321 @@
+"""A node is a service at run time: replicas that crash, pause and come back, over one durable database."""
+
+from collections import deque
+from dataclasses import replace
+from heapq import heappush
+from random import Random
+
+from ..model import Envelope, Handler, Service
+from .clock import RESTART, SESSION, milliseconds, varied
+from .context import Context
+from .database import Database
+
+
+class Replica:
+    """One process of a service: it handles one message at a time, and a crash takes all that is in flight in it."""
+
+    def __init__(self, node: "Node", number: int):
+        self.node, self.number = node, number
+        self.service = node.name
+        self.actor = (node.name, number)
+        self.up, self.paused = True, False
+        self.able = True  # up, not paused, not cut off
+        self.state: dict = {}
+        self.busy = None  # the context of the message it fetches or handles
+        self.waiting: deque = deque()  # sources that have a message for it
+        self.running: dict = {}  # contexts of questions and ticks in flight, as an ordered set
+        self.held: list[tuple] = []  # what a pause holds back
+        self.silent_since: int | None = None
+        self.session = None  # the timer of its session
+        self.paused_until = 0
+        self.sent = 0  # when the last message that it published arrives
+
+    # -- one message at a time
+
+    def offer(self, source) -> None:
+        """A source has a message: fetch it now, or when this replica is free."""
+        if self.busy is not None or not self.able:
+            if source not in self.waiting:
+                self.waiting.append(source)
+            return
+        self.busy = ctx = source.assign(self)
+        if ctx is None:
+            self.release(None)
+            return
+        world = self.node.world
+        takes = source.fetch_time
+        if takes and not world.exact:
+            takes = varied(takes, self.node.jitter)
+        heappush(world.agenda, (world.now + takes, next(world.number), source.deliver, ctx))
+
+    def release(self, ctx: Context | None) -> None:
+        """Done with a message: fetch what has waited longest."""
+        if self.busy is not ctx:
+            return
+        self.busy = None
+        if self.waiting and self.able:
+            self.offer(self.waiting.popleft())
+
+    def context(self, source, envelope=None, epoch: int = 0) -> Context:
+        """A context for a message that this replica will handle."""
+        return Context(self.node.world, self, source, envelope, epoch)
+
+    def in_flight(self) -> list[Context]:
+        """What it fetches, handles and answers."""
+        return [*self.running] if self.busy is None else [self.busy, *self.running]
+
+    # -- crash and restart
+
+    def crash(self, fault) -> None:
+        """Stop dead: what is in flight is gone, with the memory; the database and the broker remember the rest."""
+        world = self.node.world
+        world.row("crash", self.actor, None, None, None, None, "crash", str(fault))
+        self.up = self.paused = self.able = False
+        in_flight = self.in_flight()
+        self.busy, self.state = None, {}
+        self.running.clear()
+        self.waiting.clear()
+        self.held.clear()
+        for ctx in in_flight:
+            ctx._kill()
+            ctx._source.abandoned(ctx)
+        for reader in self.node.readers:
+            if reader.owner is self:
+                reader.rewind()
+        down = milliseconds(fault.seconds, "crash") if fault.seconds is not None else RESTART
+        if fault.seconds is None and not world.exact:
+            down = varied(RESTART, self.node.jitter)
+        world.at(world.now + down, self._restart, None)
+        self._fall_silent()
+
+    def _restart(self, _) -> None:
+        self.up = True
+        self.node.world.row("restart", self.actor, None, None, None, None, None, None)
+        self._speak_again()
+
+    # -- pause and cut
+
+    def pause(self, until: int) -> bool:
+        """Stand still, as in a long garbage collection. What is down cannot."""
+        if not self.up:
+            return False
+        self.paused_until = max(self.paused_until, until)
+        if not self.paused:
+            self.paused, self.able = True, False
+            self.node.world.row("pause", self.actor, None, None, None, None, None, None)
+            self._fall_silent()
+        return True
+
+    def resume(self, _) -> None:
+        """Go on, not knowing that time has passed."""
+        if not self.paused or self.node.world.now < self.paused_until:
+            return
+        self.paused = False
+        self.node.world.row("resume", self.actor, None, None, None, None, None, None)
+        held, self.held = self.held, []
+        for number, (action, argument) in enumerate(held):
+            if self.paused:  # paused again by what went on
+                self.held += held[number:]
+                return
+            action(argument)
+        self._speak_again()
+
+    def _fall_silent(self) -> None:
+        world = self.node.world
+        if self.silent_since is None:
+            self.silent_since = world.now
+        if self.session is not None:
+            self.session.cancel()
+        self.session = world.timer(
+            SESSION - min(SESSION, world.now - self.silent_since), self._expired
+        )
+
+    def _expired(self, _) -> None:
+        self.session = None
+        self.node.assign()
+
+    def _speak_again(self) -> None:
+        if self.is_heard():
+            self.node.assign()
+            self.release(None)
+
+    def is_heard(self) -> bool:
+        """Whether the broker hears of it, which renews its session."""
+        self.able = self.up and not self.paused and not self.node.cut
+        if self.able:
+            self.silent_since = None
+            if self.session is not None:
+                self.session.cancel()
+                self.session = None
+        return self.able
+
+    def in_session(self) -> bool:
+        """Whether the broker still believes in it."""
+        return self.silent_since is None or self.node.world.now - self.silent_since < SESSION
+
+    def __repr__(self) -> str:
+        state = "paused" if self.paused else "up" if self.up else "down"
+        return f"<replica {self.number} of {self.service}: {state}>"
+
+
+class Node:
+    """A service as it stands: `.up`, `.state`, `.lag`, `.in_flight`, `.rows(sql)`."""
+
+    def __init__(self, world, name: str, declaration: Service | None):
+        self.world, self.name = world, name
+        self.schema = declaration.schema if declaration else ""
+        self._declared = declaration.handlers if declaration else {}
+        self._handlers: dict[str, Handler | None] = {}
+        self.ticks = tuple(declaration.ticks) if declaration else ()
+        self.faulty = world.plan.concerns(name)
+        self.minted = 0  # ids given out; a crash does not take them back
+        self.notes = 0
+        self.cut = False
+        self.cut_until = 0
+        self.replicas = [
+            Replica(self, n + 1) for n in range(declaration.replicas if declaration else 1)
+        ]
+        self.readers: list = []  # its positions in the logs
+        self.queues: list = []  # the queues it consumes
+        self.turn = 0
+        self._database: Database | None = None
+        self._dice: Random | None = None
+        self._jitter: Random | None = None
+
+    @property
+    def up(self) -> bool:
+        """Whether any replica is up."""
+        return any(replica.up for replica in self.replicas)
+
+    @property
+    def state(self) -> dict:
+        """The memory of the first replica; that of the others is `.replicas[1].state` and so on."""
+        return self.replicas[0].state
+
+    @property
+    def lag(self) -> int:
+        """Messages in logs and queues that it has not yet committed or acknowledged."""
+        return sum(reader.lag() for reader in self.readers) + sum(
+            queue.lag(self) for queue in self.queues
+        )
+
+    @property
+    def in_flight(self) -> list[Envelope]:
+        """What its replicas are handling."""
+        return [ctx._envelope for ctx in self.handling()]
+
+    def handling(self) -> list[Context]:
+        """The contexts of what it is handling."""
+        return [
+            ctx
+            for replica in self.replicas
+            for ctx in replica.in_flight()
+            if ctx._handler is not None
+        ]
+
+    @property
+    def database(self) -> Database:
+        if self._database is None:
+            self._database = Database(self.name, self.schema)
+            if self.world.changes is not None:
+                self._database.keep_contents()
+        return self._database
+
+    @property
+    def dice(self) -> Random:
+        """What `ctx.random` throws: a service more changes no throw of another."""
+        if self._dice is None:
+            self._dice = Random(f"{self.world.seed}/{self.name}")
+        return self._dice
+
+    @property
+    def jitter(self) -> Random:
+        if self._jitter is None:
+            self._jitter = Random(f"{self.world.seed}/{self.name}/latency")
+        return self._jitter
+
+    def handler(self, type_name: str) -> Handler | None:
+        """Who handles a type here; several functions do it one after the other."""
+        try:
+            return self._handlers[type_name]
+        except KeyError:
+            handlers = [h for (handled, _), h in self._declared.items() if handled == type_name]
+            self._handlers[type_name] = handler = (
+                handlers[0] if len(handlers) == 1 else _in_turn(handlers)
+            )
+            return handler
+
+    def new_id(self) -> str:
+        self.minted += 1
+        return f"{self.name}-{self.minted}"
+
+    def rows(self, sql: str, parameters: tuple = ()) -> list[tuple]:
+        """What a `select` finds in its database."""
+        return self.database.rows(sql, parameters)
+
+    def next_up(self) -> Replica | None:
+        """The replica that a question goes to: those that are up take turns."""
+        up = [replica for replica in self.replicas if replica.up]
+        if not up:
+            return None
+        self.turn += 1
+        return up[self.turn % len(up) - 1]
+
+    def leader(self) -> Replica | None:
+        """The replica that ticks run on: the first that is up and does not stand still."""
+        return next((r for r in self.replicas if r.up and not r.paused), None)
+
+    def members(self) -> list[Replica]:
+        """The replicas the broker believes in."""
+        return [replica for replica in self.replicas if replica.in_session()]
+
+    def assign(self) -> None:
+        """Give partition p to live replica p mod n. One that is being handled moves when that has ended."""
+        for reader in self.readers:
+            reader.assign_owner()
+        for queue in self.queues:
+            queue.offer()
+
+    def begin_cut(self, until: int) -> bool:
+        """Cut off from the broker and all services: handlers go on, and nothing they say is heard."""
+        self.cut_until = max(self.cut_until, until)
+        if self.cut:
+            return True
+        self.cut = True
+        self.world.row("cut", (self.name, 1), None, None, None, None, "cut", None)
+        for replica in self.replicas:
+            replica.able = False
+            replica._fall_silent()
+        return True
+
+    def end_cut(self, _) -> None:
+        if not self.cut or self.world.now < self.cut_until:
+            return
+        self.cut = False
+        self.world.row("heal", (self.name, 1), None, None, None, None, None, None)
+        heard = [replica for replica in self.replicas if replica.is_heard()]
+        self.assign()  # once all are back: what they held they keep
+        for replica in heard:
+            replica.release(None)
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {'up' if self.up else 'down'}, lag {self.lag}, {len(self.in_flight)} in flight>"
+
+
+def _in_turn(handlers: list[Handler]) -> Handler | None:
+    """One handler that runs several, and returns what all of them return."""
+    if not handlers:
+        return None
+
+    async def all_of_them(event, ctx):
+        messages = []
+        for handler in handlers:
+            result = handler.function(event, ctx) if handler.takes_ctx else handler.function(event)
+            result = await result if handler.is_async else result
+            messages += (
+                result if isinstance(result, list | tuple) else [] if result is None else [result]
+            )
+        return messages
+
+    names = " and ".join(handler.name for handler in handlers)
+    return replace(handlers[0], name=names, function=all_of_them, takes_ctx=True, is_async=True)

@@ -1,0 +1,262 @@
+"""An event as a store keeps it: a fact with its place in a stream and two times, when it happened and when it was recorded."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from pydantic_core import ValidationError, from_json
+
+from ..errors import Misuse, listed, shortened, shown
+from ..model import Command, Event, Query, message_types
+from ..model.messages import Message
+from .instants import as_datetime
+
+COLUMNS = (
+    "position, stream, version, type, schema, data, happened, recorded, id, correlation, causation"
+)
+
+
+class StoredEvent(NamedTuple):
+    """A stored fact: `.event` is the message, `.stream` and `.version` its place, `.position` that among all streams,
+    `.happened` and `.recorded` its two times (UTC); in a simulation `.correlation` and `.causation` say what caused it.
+
+    It is a row of the table: `schema` is the version of the message class, `text` JSON, times are in µs since 1970."""
+
+    position: int
+    stream: str
+    version: int
+    type: str
+    schema: int
+    text: str
+    happened_at: int
+    recorded_at: int
+    own_id: str | None
+    correlation: str | None
+    causation: str | None
+
+    # Neither `event` nor `data` is kept once made: a long list of facts that keeps them takes twice the time to fold.
+
+    @property
+    def event(self) -> Event:
+        """The message, as its class is declared now. Raises Misuse where no class of its name is declared, where the
+        class is of an older version, or where an upcaster is missing."""
+        cls, version, read = declared(self.type)
+        if cls is None:
+            raise Misuse(
+                f"{self._place} is a {self.type}, and no event of that name is declared; declare class "
+                f"{self.type if self.type.isidentifier() else '…'}(Event), or read its .data; events declared: {listed(_classes)}"
+            )
+        try:
+            return read(self.text if self.schema == version else json.dumps(self.data))
+        except ValueError as error:
+            raise Misuse(f"{self._place}{_unfit(error, self, version)}") from None
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The fields as plain data, upcast where the class is known."""
+        data = from_json(self.text)
+        cls, now, _ = declared(self.type)
+        if cls is None or self.schema == now:
+            return data
+        upcasts = cls.__declared__.upcasts
+        if self.schema > now:
+            raise Misuse(
+                f"{self._place} is a {self.type} in the form of version {self.schema}, and the class declared is version {now}; "
+                f"declare it as it is now: class {self.type}(Event, version={self.schema})"
+            )
+        for version in range(self.schema, now):
+            if version not in upcasts:
+                raise Misuse(
+                    f"{self._place} is a {self.type} in the form of version {self.schema}, and nothing turns version {version} into "
+                    f"{version + 1}; declare class {self.type}(Event, version={now}, upcasts={{{version}: function_of_its_data}})"
+                )
+            data = upcasts[version](data)
+            if not isinstance(data, dict):
+                name = getattr(upcasts[version], "__name__", "the upcaster")
+                raise Misuse(
+                    f"{name}, which upcasts {self.type} from version {version}, returned no dict; return its new data"
+                )
+        return data
+
+    @property
+    def happened(self) -> datetime:
+        """When it happened."""
+        return as_datetime(self.happened_at)
+
+    @property
+    def recorded(self) -> datetime:
+        """When the store was told."""
+        return as_datetime(self.recorded_at)
+
+    @property
+    def late(self) -> bool:
+        """Whether it was recorded later than it happened."""
+        return self.recorded_at > self.happened_at
+
+    @property
+    def id(self) -> str:
+        """Its own id, or else `<stream>-<version>`."""
+        return self.own_id or f"{self.stream}-{self.version}"
+
+    @property
+    def said(self) -> str:
+        """The event in a few words, whether its class is known or not."""
+        fields = ", ".join(f"{name}={value!r}" for name, value in from_json(self.text).items())
+        return shortened(f"{self.type}({fields})")
+
+    @property
+    def _place(self) -> str:
+        """In an error: "version" is said there of the class, and not of the stream."""
+        return f"event {self.version} of {self.stream}"
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or hasattr(type(self), name):
+            return self.__getattribute__(
+                name
+            )  # it is there, and what made it raised: that error again
+        fields = from_json(self.text)
+        where = (
+            f"fact.event.{name}"
+            if name in fields
+            else f"its fields are those of fact.event: {listed(fields)}"
+        )
+        raise AttributeError(
+            f"a stored event has no {name!r} of its own, but holds your event: {where}",
+            name=name,
+            obj=self,
+        )
+
+    def __repr__(self) -> str:
+        when = f"{self.happened:%Y-%m-%d %H:%M:%S}" + (
+            f", recorded {self.recorded:%Y-%m-%d %H:%M:%S}" if self.late else ""
+        )
+        return f"<StoredEvent {self.stream} version {self.version}: {self.said}, {when}>"
+
+
+def _unfit(error: ValueError, fact: StoredEvent, version: int) -> str:
+    """Why the data of an event is none of its class."""
+    found = error.errors() if isinstance(error, ValidationError) else []
+    if found and all(one["type"] == "extra_forbidden" for one in found):
+        fields = listed([".".join(map(str, one["loc"])) for one in found])
+        return (
+            f" has what class {fact.type} has no field for: {fields}; if these are columns of a table, read_table takes such "
+            "as recorded=, id= and version=; else make them fields of the class, or leave them out by a new version= and upcasts="
+        )
+    said = shortened(str(error).partition("For further")[0], 200)
+    return (
+        f": {shortened(fact.text)} does not fit class {fact.type} of version {version}: {said}; where the class has changed since, "
+        "give it a new version= and upcasts="
+    )
+
+
+def written(event: Event) -> tuple[str, int, str]:
+    """The type of an event, its version, and its data as JSON. Raises Misuse for what is no event, and where reading that would
+    give something else."""
+    writer = _writer(type(event))
+    if writer is None:
+        raise Misuse(f"{_no_event(event)}; append events: class MoneyDeposited(Event)")
+    name, version, to_json, kept = writer
+    try:
+        text = to_json(event).decode()
+    except ValueError as error:
+        raise _lossy(event, shortened(str(error))) from None
+    if not kept or "null" in text:  # which NaN becomes
+        _check_again(event, text)
+    return name, version, text
+
+
+@lru_cache
+def _writer(cls: type) -> tuple[str, int, Callable, bool] | None:
+    """What there is to know of a class of events, and whether its fields can only hold what JSON gives back as it was: to read
+    each event again would make a third of what it takes to append it."""
+    if issubclass(cls, Event):
+        to_json, plain = (
+            cls.__pydantic_serializer__.to_json,
+            _is_plain(cls.__pydantic_core_schema__, "model"),
+        )
+        return cls.__name__, cls.__declared__.version, to_json, plain
+
+
+def _no_event(given: object) -> str:
+    kind = next(
+        (kind.__name__.lower() for kind in (Command, Query) if isinstance(given, kind)), None
+    )
+    return (
+        f"{shown(given)} is a {kind}, and a store keeps what happened"
+        if kind
+        else f"{shown(given)} is no event"
+    )
+
+
+def _check_again(event: Event, text: str) -> None:
+    readable = True
+    try:
+        again = vars(event.__pydantic_validator__.validate_json(text))
+    except ValueError:
+        again, readable = from_json(text), False
+    for name in type(event).model_fields:
+        if name not in again:
+            raise _lossy(event, f"JSON leaves out {name}")
+        if again[name] != getattr(event, name):
+            raise _lossy(
+                event, f"JSON makes of {name}={shown(getattr(event, name))} {shown(again[name])}"
+            )
+    if not readable:
+        raise _lossy(event, f"its class does not read its own JSON, {shortened(text)}")
+
+
+def _lossy(event: Event, what: str) -> Misuse:
+    return Misuse(
+        f"{shown(event)} cannot be stored: {what}; give its fields types that JSON keeps: numbers, texts, times, lists"
+    )
+
+
+def is_text(value: Any) -> bool:
+    """Whether it is a text and not empty, and no half of a character in it, which SQLite and JSON cannot keep."""
+    try:
+        return isinstance(value, str) and value.encode() != b""
+    except UnicodeEncodeError:
+        return False
+
+
+def _is_plain(schema: Any, also: str = "") -> bool:
+    if isinstance(schema, list):
+        return all(map(_is_plain, schema))
+    if not isinstance(schema, dict):
+        return True
+    kind = schema.get("type", "str")
+    plain = (
+        kind in (*_PLAIN, also) if isinstance(kind, str) else True
+    )  # a field may have the name `type`
+    return plain and not schema.keys() & _CHANGING and all(map(_is_plain, schema.values()))
+
+
+# Not "model": where one is a field, one of a class of it can be given, whose own fields would be left out.
+_PLAIN = "model-fields model-field default nullable str int float bool none list literal".split()
+_CHANGING = {"serialization", "serialization_exclude", "serialization_alias", "validation_alias"}
+
+
+_classes: dict[str, tuple[type[Event], int, Callable]] = {}
+_counted = -1
+
+
+def declared(name: str) -> tuple[type[Event] | None, int, Callable | None]:
+    """The event class of a name as it is declared now, its version, and what reads its JSON. To look all this up for each
+    event would take half of the time."""
+    global _counted
+    if _counted != Message.__count__:
+        _classes.clear()
+        for other, cls in message_types().items():
+            if issubclass(cls, Event):
+                _classes[other] = (
+                    cls,
+                    cls.__declared__.version,
+                    cls.__pydantic_validator__.validate_json,
+                )
+        _counted = Message.__count__
+    return _classes.get(name, _NONE)
+
+
+_NONE = None, 0, None

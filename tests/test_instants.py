@@ -1,0 +1,148 @@
+"""A moment that cannot be read says what is wrong with it."""
+
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from decimal import Decimal
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+import numpy
+import pandas
+import pytest
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+
+from edalab import Misuse
+from edalab.store.instants import as_datetime, moment
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("2025-02-30", "until= '2025-02-30': there is no 2025-02-30 in the calendar"),
+        ("2025-02-30T12:00Z", "there is no 2025-02-30 in the calendar"),
+        ("2025-03-03T25:00Z", "what follows the day, 'T25:00Z', is no time"),
+        ("2025-03", "'2025-03' is a month; say which day: 2025-03-01"),
+        ("2025", "'2025' is a year; say which day: 2025-01-01"),
+        (
+            "yesterday",
+            "until= takes a datetime with a time zone, a date, ISO text .* not 'yesterday'",
+        ),
+        ("2025-03-03T12:00", "has no time zone, and 9 o'clock is another moment in each"),
+    ],
+)
+def test_what_is_no_moment_is_told_with_the_reason(given, said):
+    with pytest.raises(Misuse, match=said):
+        moment(given, "until=")
+
+
+def test_a_date_is_its_beginning_and_as_a_bound_its_end():
+    assert f"{as_datetime(moment('2025-03-03', ''))}" == "2025-03-03 00:00:00+00:00"
+    assert (
+        f"{as_datetime(moment('2025-03-03', '', bound=True))}" == "2025-03-03 23:59:59.999999+00:00"
+    )
+
+
+NOON = 1_772_535_600_000_000  # 3 March 2026, 11:00 UTC, in microseconds since 1970
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        datetime(2026, 3, 3, 11, tzinfo=UTC),
+        datetime(2026, 3, 3, 12, tzinfo=timezone(timedelta(hours=1))),
+        datetime(2026, 3, 3, 12, tzinfo=ZoneInfo("Europe/Amsterdam")),
+        pandas.Timestamp("2026-03-03 12:00", tz="Europe/Amsterdam"),
+        "2026-03-03T12:00+01:00",
+        "2026-03-03 11:00Z",
+        "2026-03-03T11:00:00.000000Z",
+        61 * 86_400 + 39_600,
+        float(61 * 86_400 + 39_600),
+        numpy.int64(61 * 86_400 + 39_600),
+        numpy.float64(61 * 86_400 + 39_600),
+        Fraction(61 * 86_400 + 39_600),
+    ],
+)
+def test_a_moment_is_the_same_however_it_is_written(given):
+    for bound in (False, True):
+        found = moment(given, "recorded=", bound=bound)
+        assert found == NOON and type(found) is int
+    assert (
+        as_datetime(NOON) == datetime(2026, 3, 3, 11, tzinfo=UTC)
+        and as_datetime(NOON).tzinfo is UTC
+    )
+
+
+@pytest.mark.parametrize("given", [date(2026, 3, 3), "2026-03-03", "20260303", "2026-W10-2"])
+def test_a_day_is_that_of_utc(given):
+    assert moment(given, "") == NOON - 11 * 3_600_000_000
+    assert moment(given, "", bound=True) == NOON + 13 * 3_600_000_000 - 1
+
+
+@for_all(st.datetimes(timezones=st.timezones()), st.datetimes(timezones=st.timezones()))
+def test_every_datetime_comes_back_and_keeps_its_place(one, other):
+    first, second = moment(one, ""), moment(other, "")
+    assert as_datetime(first) == one.astimezone(UTC) and (first < second) == (
+        as_datetime(first) < as_datetime(second)
+    )
+    assert moment(one.astimezone(UTC).isoformat(), "") == first
+
+
+@for_all(st.dates())
+def test_a_day_as_a_bound_ends_just_before_the_next(day):
+    assert moment(day, "", bound=True) - moment(day, "") == 86_400_000_000 - 1
+
+
+@for_all(st.floats(-1e9, 1e9))
+def test_virtual_seconds_are_kept_to_the_microsecond(seconds):
+    assert (
+        abs((moment(seconds, "") - moment(0, "")) / 1e6 - seconds) <= 1e-6
+        and as_datetime(moment(0, "")).year == 2026
+    )
+
+
+class Nowhere(tzinfo):
+    """A time zone that does not say how far from UTC it is."""
+
+    def utcoffset(self, when):
+        return None
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (datetime(2026, 3, 3, 9), "'2026-03-03 09:00:00' has no time zone, and 9 o'clock"),
+        (datetime(2026, 3, 3, 9, tzinfo=Nowhere()), "has no time zone"),
+        (pandas.Timestamp("2026-03-03 09:00"), "has no time zone"),
+        (
+            "2026-03-03 09:00",
+            "'2026-03-03 09:00' has no time zone, .* or an offset behind the text: .01:00 or Z",
+        ),
+        (pandas.NaT, "recorded= takes a datetime with a time zone, .* not NaT"),
+        (pandas.NA, "not <NA>"),
+        (float("nan"), "not nan"),
+        (float("inf"), "not inf"),
+        (
+            1_772_535_600,
+            r"not 1772535600; if these are seconds since 1970: datetime.fromtimestamp\(1772535600, timezone.utc\)",
+        ),
+        (True, "not True"),
+        (None, "not None"),
+        (b"2026-03-03", "not b'2026-03-03'"),
+        (Decimal(3), r"not Decimal\('3'\)"),
+        (timedelta(1), "not datetime.timedelta"),
+        (numpy.datetime64("2026-03-03"), "not .*datetime64"),
+        (["2026-03-03"], "not \\['2026-03-03'\\]"),
+        ("", "not ''"),
+        ("x" * 1000, "not 'xxx.*[.]{3}"),
+        (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))), "outside the years 1 to 9999"),
+        ("9999-12-31T23:59-10:00", "outside the years 1 to 9999"),
+    ],
+)
+def test_what_is_no_moment_is_refused(given, words):
+    with pytest.raises(Misuse, match=words) as told:
+        moment(given, "recorded=")
+    assert (
+        str(told.value).startswith("recorded=")
+        and "\n" not in str(told.value)
+        and len(str(told.value)) < 300
+    )

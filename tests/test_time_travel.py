@@ -1,0 +1,225 @@
+"""The panel over `store.state`: works by `.value`, shows what the store says, and gives the line that asks it."""
+
+import pytest
+from accounts import AccountOpened, MoneyDeposited, account_7, balance, year_of
+
+from edalab import EventStore, Misuse
+from edalab.panels import TimeTravel
+from edalab.panels.time_slider import Bound
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def two_accounts():
+    store = account_7()
+    store.append(
+        "account-8",
+        [AccountOpened(owner="Ada"), MoneyDeposited(amount=5)],
+        recorded="2026-04-02T10:00Z",
+    )
+    return store
+
+
+def test_two_sliders_ask_the_store():
+    store = account_7()
+    travel = TimeTravel(store, "account-7", balance, 0)
+    assert (travel.state, travel.now) == (110, 110) and travel.as_of.now
+    travel.until.value, travel.as_of.value = "2026-03-22", "2026-03-24"
+    assert (travel.state, travel.now) == (40, 110)
+    assert (
+        travel.code
+        == 'store.state("account-7", balance, 0, until="2026-03-22", as_of="2026-03-24")  # 40'
+    )
+    assert travel.summary() == (
+        travel.code
+        + "\nas known now: 110; learned since: deposited 70, happened 12 March, recorded 26 March"
+    )
+    assert repr(travel) == f"<TimeTravel: {travel.code}>" and repr(travel.summary()) == str(
+        travel.summary()
+    )
+
+
+def test_the_line_of_code_gives_what_is_on_the_screen_wherever_the_sliders_are():
+    for store in (account_7(), year_of(60), in_seconds(), year_of(3)):
+        stream = store.streams()[0]
+        travel = TimeTravel(store, stream, balance, 0)
+        positions = range(0, len(travel.until.times), len(travel.until.times) // 6 + 1)
+        for until in positions:
+            for known in positions:
+                travel.until.slider.value, travel.as_of.slider.value = until, known
+                assert eval(travel.code, {"store": store, "balance": balance}) == travel.state, (
+                    travel.code
+                )
+
+
+def test_buttons_go_from_event_to_event_and_stay_at_the_ends():
+    travel = TimeTravel(account_7(), "account-7", balance, 0)
+    seen = []
+    for _ in range(6):
+        travel.until.back.click()
+        seen.append((travel.until.value, travel.state))
+    assert seen == [
+        ("2026-03-20", 110),
+        ("2026-03-12", 130),
+        ("2026-03-08", 60),
+        ("2026-03-03", 100),
+        ("2026-03-01", 0),
+        ("2026-03-01", 0),
+    ]
+    travel.until.value = "2026-03-10"
+    travel.until.forward.click()
+    assert travel.until.value == "2026-03-12"
+    travel.as_of.back.click()
+    assert (travel.as_of.value, travel.state, travel.now) == ("2026-03-20", 60, 130)
+    travel.as_of.forward.click()
+    assert travel.as_of.now and "as_of" not in travel.code
+
+
+def test_the_slider_goes_over_days_and_over_what_else_happened_on_one():
+    store = EventStore(":memory:")
+    for moment in ("2026-03-01T09:00Z", "2026-03-01T12:00Z", "2026-03-04T09:00Z"):
+        store.append("a", [MoneyDeposited(amount=1)], recorded=moment)
+    travel = TimeTravel(store, "a", balance, 0)
+    values = []
+    for position in range(len(travel.until.times)):
+        travel.until.slider.value = position
+        values.append((travel.until.value, travel.state))
+    assert values == [
+        ("2026-03-01T09:00:00Z", 1),
+        ("2026-03-01", 2),
+        ("2026-03-02", 2),
+        ("2026-03-03", 2),
+        ("2026-03-04", 3),
+    ]
+
+
+def in_seconds():
+    store = EventStore(":memory:")
+    store.append("a", [MoneyDeposited(amount=5)], recorded=0.5)
+    store.append("a", [MoneyDeposited(amount=7)], happened=1.25, recorded=3)
+    store.append("a", [MoneyDeposited(amount=1)], recorded=4)
+    return store
+
+
+def test_virtual_time_is_in_seconds():
+    travel = TimeTravel(in_seconds(), "a", balance, 0)
+    travel.until.value, travel.as_of.value = 2, 3.5
+    assert travel.code == 'store.state("a", balance, 0, until=1.25, as_of=3.0)  # 12'
+    with pytest.raises(Misuse, match=r"until.value takes a datetime"):
+        travel.until.value = "yesterday"
+
+
+def test_another_stream_can_be_chosen_and_one_that_is_not_there_cannot():
+    travel = TimeTravel(two_accounts(), "account-7", balance, 0)
+    travel.until.value = "2026-03-10"
+    travel.stream.value = "account-8"
+    assert (
+        travel.code.startswith('store.state("account-8", balance, 0, until="2026-0')
+        and not travel.error
+    )
+    travel.until.value = "2026-05-01"
+    assert travel.state == 5
+    with pytest.raises(Misuse, match="no choice 'account-9'; choices: account-7, account-8"):
+        travel.stream.value = "account-9"
+    with pytest.raises(Misuse, match="no choice 'account-9'"):
+        TimeTravel(two_accounts(), "account-9", balance, 0)
+    every = TimeTravel(two_accounts(), None, balance, 0)
+    assert every.code.startswith("store.state(None, balance, 0") and every.state == 115
+
+
+def test_streams_are_offered_in_the_order_of_their_numbers():
+    store = EventStore(":memory:")
+    for name in ("account-13", "account-9", "7", "account-", "account"):
+        store.append(name, [MoneyDeposited(amount=1)], recorded=0)
+    assert [name for name, _ in TimeTravel(store, "7", balance, 0).stream.options] == [
+        "7",
+        "account",
+        "account-",
+        "account-9",
+        "account-13",
+    ]
+
+
+def test_a_stream_with_more_days_has_sliders_that_know_its_last_day_from_the_beginning():
+    travel = TimeTravel(two_accounts(), "account-8", balance, 0)
+    shorter = travel.until.slider
+    travel.stream.value = "account-7"
+    assert travel.until.slider is not shorter and travel.until.slider in travel.until.row.children
+    assert (
+        travel.until.slider.max == len(travel.until.times) - 1
+        and shorter not in travel.until.row.children
+    )
+    travel.until.slider.value = 0
+    assert 'until="2026-03-01"' in travel.code and travel.state == 0
+    travel.until.slider.value = travel.until.slider.max
+    assert travel.state == 110
+
+
+def test_it_calls_the_store_and_the_fold_by_their_names():
+    books = account_7()
+
+    def how_much(state, fact):
+        return {"total": balance(state.get("total", 0), fact)}
+
+    travel = TimeTravel(books, "account-7", how_much, {}, value=lambda state: state.get("total", 0))
+    assert (
+        travel.code
+        == 'books.state("account-7", how_much, {}, until="2026-03-26")  # {\'total\': 110}'
+    )
+    assert not travel.error and "how much" in repr(travel.picture())
+
+
+def test_what_it_shows_is_why_and_what_was_learned_since():
+    travel = TimeTravel(account_7(), "account-7", balance, 0)
+    travel.until.value, travel.as_of.value = "2026-03-22", "2026-03-24"
+    assert (
+        "Learned since</b>: 1 event" in travel._why.value
+        and "Why</b>: 4 events" in travel._why.value
+    )
+    assert (
+        "40, as known on 24 March" in travel._picture.value
+        and "was 40" not in travel._picture.value
+    )
+    assert (
+        "as known on 24 March</td><td>40" in travel._states.value
+        and "as known now</td><td>110" in travel._states.value
+    )
+    assert "as_of=&quot;2026-03-24&quot;" in travel._code.value
+
+
+def test_in_a_saved_notebook_it_is_a_picture_and_text():
+    travel = TimeTravel(account_7(), "account-7", balance, 0)
+    data, about = travel._repr_mimebundle_()
+    assert (
+        data["image/png"].startswith(b"\x89PNG")
+        and data["text/plain"] == travel.summary()
+        and WIDGET_VIEW in data
+    )
+    assert about["image/png"]["width"] == 900
+    assert travel.code in [label.text for label in travel.picture().scene.labels]
+
+
+def test_what_a_fold_raises_is_read_on_the_panel():
+    travel = TimeTravel(account_7(), "account-7", lambda state, fact: state / 0, 0)
+    assert (
+        "division by zero" in travel.error
+        and "division by zero" in travel._picture.value
+        and "division" in travel.summary()
+    )
+    assert (
+        WIDGET_VIEW in travel._repr_mimebundle_()[0]
+        and "image/png" not in travel._repr_mimebundle_()[0]
+    )
+
+
+def test_an_empty_store_is_said():
+    travel = TimeTravel(EventStore(":memory:"), None, balance, 0)
+    assert "holds no events yet" in travel.error
+
+
+def test_a_bound_over_very_many_days_goes_from_event_to_event():
+    store = EventStore(":memory:")
+    for moment in ("1990-01-01", "2010-05-05", "2026-03-04"):
+        store.append("a", [MoneyDeposited(amount=1)], recorded=moment)
+    travel = TimeTravel(store, "a", balance, 0)
+    assert isinstance(travel.until, Bound) and len(travel.until.times) == 3
