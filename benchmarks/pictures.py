@@ -62,7 +62,8 @@ def rows(small: bool) -> Iterator[Row]:
              {"edalab": "import edalab", "pydantic": "import pydantic; pydantic.BaseModel", "nothing": "pass"}.items()}  # fmt: skip
     took = in_turns(sides, rounds)
     mine, theirs = (
-        [a - b for a, b in zip(took[name], took["nothing"])] for name in ("edalab", "pydantic")
+        [a - b for a, b in zip(took[name], took["nothing"], strict=True)]
+        for name in ("edalab", "pydantic")
     )
     beside = f"`import pydantic`, which it needs: {median(theirs) * 1000:.0f} ms"
     wanted = f"at most {IMPORT * 1000:.0f} ms"

@@ -4,6 +4,7 @@ older Python and where nothing is installed."""
 from __future__ import annotations
 
 import os
+import re
 import socket
 import sys
 import tempfile
@@ -21,16 +22,7 @@ def doctor(say: Callable[[str], None] = print) -> int:
     """Say of each thing that the course needs whether it is there (✓), or (✗) what to do; return how many are not."""
     missing = 0
     for ailment in (_python, _packages, _jupyter, _widgets, _loopback, _browser, _writing):
-        try:
-            found = list(ailment())
-        except ImportError as error:
-            found = [
-                (
-                    False,
-                    f"{error.name or error.args[0]} is not installed in {sys.executable}; {AGAIN}",
-                )
-            ]
-        for sound, what in found:
+        for sound, what in _examined(ailment):
             missing += not sound
             say(f"{'✓' if sound else '✗'} {what}")
     say(
@@ -39,6 +31,14 @@ def doctor(say: Callable[[str], None] = print) -> int:
         else f"{missing} to mend, the first one first."
     )
     return missing
+
+
+def _examined(ailment: Callable[[], Iterator[tuple[bool, str]]]) -> Iterator[tuple[bool, str]]:
+    try:
+        yield from ailment()
+    except ImportError as error:
+        lacks = error.name or error.args[0]
+        yield False, f"{lacks} is not installed in {sys.executable}; {AGAIN}"
 
 
 def _python() -> Iterator[tuple[bool, str]]:
@@ -53,19 +53,19 @@ def _python() -> Iterator[tuple[bool, str]]:
 
 
 def _packages() -> Iterator[tuple[bool, str]]:
-    asked_for = metadata.requires("edalab")
-    from packaging.requirements import Requirement
-
-    sound = []
-    for text in asked_for:
-        asked = Requirement(text)
-        if asked.marker and not asked.marker.evaluate({"extra": ""}):
+    installed, sound = {}, []
+    for text in metadata.requires("edalab"):
+        name, extra = re.match(r"[\w.-]+", text)[0], re.search(r"extra == ['\"]([\w-]+)", text)
+        if extra and extra[1] != "course":
             continue
         try:
-            has = metadata.version(asked.name)
+            installed[text] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            yield False, f"{asked.name} is not installed; {AGAIN}"
-            continue
+            yield False, f"{name} is not installed; {AGAIN}"
+    from packaging.requirements import Requirement  # after the rest: the core alone lacks it
+
+    for text, has in installed.items():
+        asked = Requirement(text)
         if asked.specifier.contains(has, prereleases=True):
             sound.append(f"{asked.name} {has}")
         else:

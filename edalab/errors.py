@@ -3,7 +3,8 @@
 import os
 import re
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from sysconfig import get_path
 from types import CodeType
@@ -116,6 +117,22 @@ class Unknown(Misuse, LookupError):
 
 class InvalidMessage(ValueError):
     """Data that a message class does not take; pydantic's own error is the `__cause__`. In a handler it is a failure."""
+
+
+class NotInstalled(Misuse, ImportError):
+    """A library of the extra `course` is missing: the message names it and the command that installs it."""
+
+
+@contextmanager
+def needed_for(what: str) -> Iterator[None]:
+    """Import a library of the extra `course`: `with needed_for("run.steps"): import pandas`."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
+        if library in ("", "edalab"):  # a mistake of ours, or of a library: it keeps its own words
+            raise
+        raise NotInstalled(f'{what} needs {library}: pip install "edalab[course]"') from None
 
 
 class Endless(Misuse):

@@ -1,6 +1,6 @@
 """Accounts for the tests of pictures and panels: one whose story can be told, and any number made by dice."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 from edalab import Event, EventStore
@@ -43,7 +43,7 @@ def account_7():
 def year_of(events, late=0.05, seed=0):
     """A year with so many events, some of which were recorded days or weeks after they happened."""
     dice, store, told = Random(seed), EventStore(":memory:"), []
-    happened = datetime(2025, 1, 1, 9, tzinfo=timezone.utc)
+    happened = datetime(2025, 1, 1, 9, tzinfo=UTC)
     for _ in range(events):
         happened += timedelta(minutes=int(2 * dice.random() * 365 * 24 * 60 / events))
         kind = MoneyDeposited if dice.random() < 0.5 else MoneyWithdrawn

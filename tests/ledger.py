@@ -172,9 +172,9 @@ class Ledger:
             position.fate[row.offset] = "dead_letter"
         else:
             most = self.most_attempts(row)
-            assert row.attempt == most or row.attempt > most and row.envelope.id in self.doubled, (
-                f"too early or late: {row}"
-            )
+            assert row.attempt == most or (
+                row.attempt > most and row.envelope.id in self.doubled
+            ), f"too early or late: {row}"
             self.close(row)
 
     def read_retry(self, row):
@@ -451,7 +451,7 @@ def check_faults(run, given: list):
                     kept = (
                         do == "lose" and row.step == "publish" and point[2] != "Weighed"
                     )  # its topic confirms
-                    impossible = do == "crash" and row.service == "client" or kept
+                    impossible = (do == "crash" and row.service == "client") or kept
                     vain = row.fault in ("cut", "fenced") and do != "crash"
                     if rates.strikes(run.seed, point, do, nth) and not impossible and not vain:
                         assert order.index(row.fault) <= order.index(do), (point, nth, do, row)

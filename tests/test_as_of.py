@@ -1,5 +1,7 @@
 """The picture of what was and what was believed: true to the store, and legible however many events there are."""
 
+import itertools
+
 import pytest
 from accounts import AccountOpened, MoneyDeposited, MoneyWithdrawn, account_7, balance, year_of
 from hypothesis import given, settings
@@ -105,7 +107,7 @@ def test_the_lines_pass_the_values_of_the_store():
     scene = as_of(store, "account-7", balance, 0).scene
     for kind in ("was", "believed"):
         corners = next(
-            list(zip(t.points[::2], t.points[1::2]))
+            list(zip(t.points[::2], t.points[1::2], strict=True))
             for t in scene.traces
             if t.kind == kind and len(t.points) > 4
         )
@@ -118,7 +120,7 @@ def test_the_lines_pass_the_values_of_the_store():
                 store.read("account-7")[0].happened_at + round((day - 0.5) * 86_400_000_000)
             )
             levels = {
-                y for (x1, y), (x2, y2) in zip(corners, corners[1:]) if x1 <= x <= x2 and y == y2
+                y for (x1, y), (x2, y2) in itertools.pairwise(corners) if x1 <= x <= x2 and y == y2
             }
             assert levels == {scene.axis.y(value)}, (kind, asked)
 
@@ -207,11 +209,13 @@ def test_words_stand_nearer_to_their_own_mark_than_to_another_and_late_ones_over
                 _far(point, label.extent()) for point in marked
             )
     late = [label.extent() for label in picture.scene.labels if label.kind == "late"]
-    lines = [list(zip(t.points[::2], t.points[1::2])) for t in picture.scene.traces if t.tip]
+    lines = [
+        list(zip(t.points[::2], t.points[1::2], strict=True)) for t in picture.scene.traces if t.tip
+    ]
     pieces = [
         (min(a, c), min(b, d), max(a, c), max(b, d))
         for line in lines
-        for (a, b), (c, d) in zip(line, line[1:])
+        for (a, b), (c, d) in itertools.pairwise(line)
     ]
     assert not [(box, piece) for box in late for piece in pieces if _crossed(box, [piece])]
 
@@ -349,12 +353,12 @@ def test_a_thinned_line_covers_the_same_pixels(points):
     points.sort(key=lambda point: point[0])
     steps = [
         corner
-        for (x1, y1), (x2, y2) in zip(points, points[1:])
+        for (x1, y1), (x2, y2) in itertools.pairwise(points)
         for corner in ((x1, y1), (x2, y1), (x2, y2))
     ]
 
     def covered(corners):
-        pairs = list(zip(corners, corners[1:]))
+        pairs = list(itertools.pairwise(corners))
         return {
             (x, y)
             for (a, b), (c, d) in pairs

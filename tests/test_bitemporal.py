@@ -1,6 +1,6 @@
 """What was and what was believed are what the store says at every moment, however late its events came."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from accounts import MoneyDeposited, MoneyWithdrawn, account_7, balance, year_of
@@ -12,8 +12,8 @@ from edalab.store import bitemporal
 from edalab.store.bitemporal import Hindsight
 from edalab.store.instants import moment
 
-START = datetime(2025, 1, 1, tzinfo=timezone.utc)
-DAYS = range(0, 46)
+START = datetime(2025, 1, 1, tzinfo=UTC)
+DAYS = range(46)
 
 
 def day(number):

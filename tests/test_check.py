@@ -297,7 +297,7 @@ def test_an_answer_that_loops_for_ever_is_stopped(within, monkeypatch):
         row_by_row,
         in_sql_swallowing,
     ]
-    answer = dict(zip(WAYS, answers))[within]
+    answer = dict(zip(WAYS, answers, strict=True))[within]
     result = check(answer, "05.2")
     assert (result.outcome, result.anomaly) == ("not yet", "does not end")
 

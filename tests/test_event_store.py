@@ -224,7 +224,9 @@ class Bank(RuleBasedStateMachine):
                 self.stores[0].difference(stream, fold, start, until=until, as_of=as_of)
             return
         found = self.stores[0].difference(stream, fold, start, until=until, as_of=as_of)
-        before, after = (self.book.as_happened(stream, *bounds) for bounds in zip(until, as_of))
+        before, after = (
+            self.book.as_happened(stream, *bounds) for bounds in zip(until, as_of, strict=True)
+        )
         assert list(map(seen, found.came)) == [told(fact) for fact in after if fact not in before]
         assert list(map(seen, found.went)) == [told(fact) for fact in before if fact not in after]
         assert found.before == self.book.state(

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
@@ -216,7 +217,9 @@ def test_a_dask_cluster_of_two_processes_can_be_the_executor():
 def test_a_progress_bar_is_shown_on_request_only(capfd):
     explore(shop(), two_orders, [charged_once])
     assert capfd.readouterr().err == ""
+    before = threading.active_count()
     explore(shop(), two_orders, [charged_once], progress=True)
+    assert threading.active_count() == before  # where there are none, it would warn of that
     assert "schedules" in capfd.readouterr().err
 
 

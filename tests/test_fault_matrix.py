@@ -77,7 +77,7 @@ def test_marks_and_words_stay_in_the_picture_and_apart(number, width):
     picture = matrix(explore(shop(), orders(number), [charged_once, charged]), width)
     for item in picture.scene.items():
         left, top, right, bottom = item.extent()
-        assert -6 <= left and right <= width + 1 and -2 <= top and bottom <= picture.scene.height, (
+        assert left >= -6 and right <= width + 1 and top >= -2 and bottom <= picture.scene.height, (
             item
         )
     labels = [item for item in picture.scene.labels if item.kind != "in broken"]

@@ -134,12 +134,13 @@ def test_graphs_of_any_system_have_no_flaws(number, faults):
     assert not flaws(picture.scene)
     assert set(picture.graph.nodes) >= set(run.services)
     assert sum(count for *_, count in picture.graph.edges.data("count")) == sum(
-        row.step in ("publish", "ask")
-        and row.fault != "crash"
+        (row.step in ("publish", "ask") and row.fault != "crash")
         or row.step == "dead_letter"
-        or row.step == "handle"
-        and row.envelope.data is not None
-        and row.envelope.id not in asked(run)
+        or (
+            row.step == "handle"
+            and row.envelope.data is not None
+            and row.envelope.id not in asked(run)
+        )
         for row in run.journal
     )
 

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edalab import Misuse, read_git
 
-START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+START = datetime(2026, 1, 1, tzinfo=UTC)
 HERE = Path(__file__).resolve().parent.parent
 ENVIRONMENT = {word: value for word, value in os.environ.items() if not word.startswith("GIT_")} | {
     "GIT_CONFIG_GLOBAL": os.devnull,
@@ -695,6 +695,14 @@ def test_what_cannot_be_read_is_told_in_a_sentence(known, tmp_path, monkeypatch)
     assert told(tmp_path / "shallow") == told(known.folder)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "git is not installed, or not on the PATH" in says(known.folder)
+
+    def none(*_, **__):
+        raise OSError(138, "emscripten does not support processes.")
+
+    monkeypatch.setattr("subprocess.run", none)
+    assert "git cannot be started here (emscripten does not support processes.)" in says(
+        known.folder
+    )
 
 
 def test_a_clone_that_lacks_objects_is_refused_and_not_read_half(known, tmp_path):

@@ -3,7 +3,7 @@
 import sqlite3
 import uuid
 import warnings
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -229,7 +229,7 @@ def test_several_utc_offsets_are_one_time_line():
 
 
 def test_times_may_be_timestamps_datetimes_dates_and_texts_side_by_side():
-    utc = timezone.utc
+    utc = UTC
     moments = [
         "2026-03-01",
         date(2026, 3, 2),
@@ -577,7 +577,7 @@ def test_a_row_with_a_column_for_each_moment_is_made_one_for_each_event():
 def test_the_name_of_a_class_is_said_for_a_type_that_can_be_none(type):
     frame = small().assign(what=type)
     with pytest.raises(Misuse, match="cannot be the name of a class; rename it") as told:
-        read_table(frame, **COLUMNS).read()[0].event  # noqa: B018
+        read_table(frame, **COLUMNS).read()[0].event
     column = frame["what"]
     code = str(told.value).partition("in the table, ")[2].partition(", or read")[0]
     frame["what"] = eval(code, {"column": column})
@@ -593,7 +593,7 @@ def test_columns_that_no_field_can_be_are_renamed_or_left_out_as_is_said():
     columns = {"time spent": 3, "2nd": 1, "_by": "Ada", "time_spent": 4}
     frame = table(("TableWorked", "a", "2026-03-01")).assign(**columns)
     with pytest.raises(Misuse, match="what class TableWorked has no field for") as told:
-        read_table(frame, **COLUMNS).read()[0].event  # noqa: B018
+        read_table(frame, **COLUMNS).read()[0].event
     names = {"frame": frame}
     exec("frame" + str(told.value).rpartition(": frame")[2], names)
     assert read_table(names["frame"], **COLUMNS).read()[0].event.time_spent == 4
@@ -797,7 +797,7 @@ def moments(draw):
 def chosen(permits, drawn):
     kind, n, beside = drawn
     if kind == "any":
-        return datetime(2010, 9, 25, tzinfo=timezone.utc) + timedelta(minutes=83 * n)
+        return datetime(2010, 9, 25, tzinfo=UTC) + timedelta(minutes=83 * n)
     return permits[kind].iloc[n].to_pydatetime(warn=False) + beside
 
 
@@ -826,9 +826,7 @@ def test_the_state_of_any_case_at_any_time_is_what_pandas_finds(
         office.state(name, journal, [], until=until, as_of=as_of)
         == rows[[ACTIVITY, WHO]].values.tolist()
     )
-    everything = known(
-        permits[permits[CASE] == name], until, datetime.max.replace(tzinfo=timezone.utc)
-    )
+    everything = known(permits[permits[CASE] == name], until, datetime.max.replace(tzinfo=UTC))
     assert (
         office.state(name, journal, [], until=until) == everything[[ACTIVITY, WHO]].values.tolist()
     )

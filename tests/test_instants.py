@@ -1,6 +1,6 @@
 """A moment that cannot be read says what is wrong with it."""
 
-from datetime import date, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from fractions import Fraction
 from zoneinfo import ZoneInfo
@@ -48,7 +48,7 @@ NOON = 1_772_535_600_000_000  # 3 March 2026, 11:00 UTC, in microseconds since 1
 @pytest.mark.parametrize(
     "given",
     [
-        datetime(2026, 3, 3, 11, tzinfo=timezone.utc),
+        datetime(2026, 3, 3, 11, tzinfo=UTC),
         datetime(2026, 3, 3, 12, tzinfo=timezone(timedelta(hours=1))),
         datetime(2026, 3, 3, 12, tzinfo=ZoneInfo("Europe/Amsterdam")),
         pandas.Timestamp("2026-03-03 12:00", tz="Europe/Amsterdam"),
@@ -67,8 +67,8 @@ def test_a_moment_is_the_same_however_it_is_written(given):
         found = moment(given, "recorded=", bound=bound)
         assert found == NOON and type(found) is int
     assert (
-        as_datetime(NOON) == datetime(2026, 3, 3, 11, tzinfo=timezone.utc)
-        and as_datetime(NOON).tzinfo is timezone.utc
+        as_datetime(NOON) == datetime(2026, 3, 3, 11, tzinfo=UTC)
+        and as_datetime(NOON).tzinfo is UTC
     )
 
 
@@ -81,10 +81,10 @@ def test_a_day_is_that_of_utc(given):
 @for_all(st.datetimes(timezones=st.timezones()), st.datetimes(timezones=st.timezones()))
 def test_every_datetime_comes_back_and_keeps_its_place(one, other):
     first, second = moment(one, ""), moment(other, "")
-    assert as_datetime(first) == one.astimezone(timezone.utc) and (first < second) == (
+    assert as_datetime(first) == one.astimezone(UTC) and (first < second) == (
         as_datetime(first) < as_datetime(second)
     )
-    assert moment(one.astimezone(timezone.utc).isoformat(), "") == first
+    assert moment(one.astimezone(UTC).isoformat(), "") == first
 
 
 @for_all(st.dates())

@@ -450,7 +450,7 @@ def test_misuse_in_a_handler_is_told_and_the_run_so_far_is_drawn():
     assert lab.error == ""
     lab.step.value = "forget"
     assert "forgot to await" in lab.error and lab._said.value and "<svg" in visible(lab)
-    assert 0 < len(lab.run.journal) and lab.verdicts == []
+    assert len(lab.run.journal) > 0 and lab.verdicts == []
     lab.step.value = "sleep"
     assert lab.error == ""
 
@@ -755,7 +755,7 @@ def test_a_story_is_chosen_by_key_by_id_and_by_time():
         )
     lab.correlation.value, lab.start.value, lab.end.value = "", "0.05", "0.2"
     assert lab.code.endswith("\ntimeline(run, start=0.05, end=0.2)")
-    assert 0.05 <= lab.cursor.times[0] and lab.cursor.times[-1] <= 0.2
+    assert lab.cursor.times[0] >= 0.05 and lab.cursor.times[-1] <= 0.2
     lab.orders.value, lab.correlation.value = 5, "o150"
     assert lab.error.startswith("no story 'o150'; stories: o0") and "timeline" not in lab.code
     lab.orders.value = 200

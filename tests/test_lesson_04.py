@@ -59,7 +59,7 @@ def test_a_sum_is_wrong_wherever_an_entry_is_handled_twice_and_a_maximum_nowhere
 
 def test_a_checkpoint_saved_ahead_skips_what_a_crash_comes_between(lesson):
     result = explore(lesson.bank_of(lesson.checkpoint_ahead), lesson.ada_saves, lesson.DRIFT)
-    for claim, service in zip(lesson.DRIFT, ("balances", "largest")):
+    for claim, service in zip(lesson.DRIFT, ("balances", "largest"), strict=True):
         found = points(result, claim)
         assert found == {(do, f"{service}.save.EntryRecorded") for do in ("crash", "fail")} | {
             ("delay", "accounts.publish.EntryRecorded")

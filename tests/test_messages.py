@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
 from math import inf, nan
@@ -95,7 +95,7 @@ def nothing(event):
         (UUID(int=7), "00000000-0000-0000-0000-000000000007"),
         (Decimal("1.50"), "1.50"),
         (date(2026, 1, 1), "2026-01-01"),
-        (datetime(2026, 1, 1, tzinfo=timezone.utc), "2026-01-01T00:00:00Z"),
+        (datetime(2026, 1, 1, tzinfo=UTC), "2026-01-01T00:00:00Z"),
         (time(9), "09:00:00"),
         (timedelta(days=1), "P1D"),
         ([1, "a"], '[1,"a"]'),

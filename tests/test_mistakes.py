@@ -1010,7 +1010,7 @@ def test_a_name_that_nobody_knows_is_told_with_its_line_in_every_place():
     why = "NameError in line 3 of work: name 'ordr' is not defined, see run.failures[0].traceback>"
     assert said in repr(run) and repr(run).endswith(why)
     assert [f.line for f in run.failures] == ["line 3 of work"] + ["line 3 of charge"] * 3
-    for failure, code in zip(run.failures, ["publish(ordr)", "chargd(event)"]):
+    for failure, code in zip(run.failures, ["publish(ordr)", "chargd(event)"], strict=False):
         assert code in failure.traceback
     details = {s.step: s.detail for s in run.journal if s.detail}
     assert details["retry"].startswith("NameError (line 3): name 'chargd' is not defined;")

@@ -40,8 +40,8 @@ def assert_all_inside(scene: Scene) -> None:
     assert tuple(figure.bbox.size) == (scene.width, scene.height)
     for artist, (left, top, right, bottom) in extents(figure):
         assert (
-            -0.5 <= left
-            and -0.5 <= top
+            left >= -0.5
+            and top >= -0.5
             and right <= scene.width + 0.5
             and bottom <= scene.height + 0.5
         ), artist
@@ -53,7 +53,9 @@ def test_every_item_of_a_scene_is_painted_inside_the_picture():
     found = [box for _, box in extents(drawn(scene))]
 
     def painted(wanted, within=1.0):
-        return any(all(abs(a - b) <= within for a, b in zip(box, wanted)) for box in found)
+        return any(
+            all(abs(a - b) <= within for a, b in zip(box, wanted, strict=True)) for box in found
+        )
 
     for box in [*scene.lanes, *scene.spans, *scene.bars, scene.cursor[1]]:
         assert painted(box.extent()), box

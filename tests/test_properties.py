@@ -151,7 +151,9 @@ def test_raising_one_rate_keeps_every_decision_that_struck(dice, name, one, othe
     order = ["crash", "fail", "lose", "drop", "duplicate", "delay"]
     after = visits(high)
     for point, rows in visits(low).items():
-        for before, now in zip(rows, after[point]):  # as often as both runs reached it
+        for before, now in zip(
+            rows, after[point], strict=False
+        ):  # as often as both runs reached it
             if before.fault in order and now.fault not in ("cut", "fenced"):
                 assert now.fault is not None and order.index(now.fault) <= order.index(
                     before.fault

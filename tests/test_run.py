@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from base64 import b64decode
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -213,10 +213,7 @@ def test_the_cloudevents_batch_is_read_by_the_sdk():
         "Posted",
         "ann",
     )
-    assert (
-        first.get_time() == datetime(2026, 1, 1, tzinfo=timezone.utc)
-        and first.get_specversion() == "1.0"
-    )
+    assert first.get_time() == datetime(2026, 1, 1, tzinfo=UTC) and first.get_specversion() == "1.0"
     assert (
         first.get_data() == {"to": "ann", "n": 3}
         and first.get_datacontenttype() == "application/json"
@@ -264,7 +261,7 @@ def test_awkward_data_is_still_json_that_the_sdk_reads():
         weight: float
         when: datetime
 
-    odd = Odd(name="", weight=1e300, when=datetime(2026, 1, 1, tzinfo=timezone.utc))
+    odd = Odd(name="", weight=1e300, when=datetime(2026, 1, 1, tzinfo=UTC))
     run = simulate(System("town"), publishing(odd, Shouted()))
     assert batch(run)[0].get_subject() is None and batch(run)[1].get_subject() is None
 

@@ -1,5 +1,6 @@
 """saga_map: what became of a saga, in words and as a graph, for both styles; the ledger; many at once; what is no saga."""
 
+import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -160,14 +161,14 @@ def test_nothing_overlaps_and_no_arrow_runs_through_a_box(name, steps):
 
 
 def crosses(arrow, box) -> bool:
-    points = list(zip(arrow.points[::2], arrow.points[1::2]))
+    points = list(zip(arrow.points[::2], arrow.points[1::2], strict=True))
     for number in range(0, len(points) - 1, 3):
         curve = points[number : number + 4]
         for part in range(1, 20):
             t, u = part / 20, 1 - part / 20
             weights = (u**3, 3 * u * u * t, 3 * u * t * t, t**3)
             x, y = (
-                sum(weight * point[axis] for weight, point in zip(weights, curve))
+                sum(weight * point[axis] for weight, point in zip(weights, curve, strict=True))
                 for axis in (0, 1)
             )
             if box.x + 2 < x < box.x + box.w - 2 and box.y + 2 < y < box.y + box.h - 2:
@@ -181,9 +182,9 @@ def test_the_graph_leads_forward_to_the_refusal_and_back_in_reverse(build):
     steps = [name for name, kind in graph.nodes(data="kind") if kind == "step"]
     undone = [name for name, kind in graph.nodes(data="kind") if kind == "compensation"]
     assert len(steps) == 13 and len(undone) == 11
-    assert all(graph.edges[pair]["kind"] == "next" for pair in zip(steps, steps[1:]))
+    assert all(graph.edges[pair]["kind"] == "next" for pair in itertools.pairwise(steps))
     back = [steps[-1], *undone]
-    assert all(graph.edges[pair]["kind"] == "undo" for pair in zip(back, back[1:]))
+    assert all(graph.edges[pair]["kind"] == "undo" for pair in itertools.pairwise(back))
     assert [graph.nodes[name]["compensates"] for name in undone] == steps[-2:0:-1]
     assert (
         graph.nodes[steps[1]]["service"] == "halls"
@@ -278,8 +279,8 @@ def test_two_arrows_from_one_band_to_the_next_do_not_run_on_top_of_each_other():
 
 def flat(arrow) -> list[int]:
     """The heights at which an arrow runs along for long."""
-    points = list(zip(arrow.points[::2], arrow.points[1::2]))
-    return [a[1] for a, b in zip(points, points[1:]) if a[1] == b[1] and abs(a[0] - b[0]) > 300]
+    points = list(zip(arrow.points[::2], arrow.points[1::2], strict=True))
+    return [a[1] for a, b in itertools.pairwise(points) if a[1] == b[1] and abs(a[0] - b[0]) > 300]
 
 
 def test_what_is_compensated_and_was_never_done_is_drawn_as_that():
@@ -846,7 +847,7 @@ def test_a_coordinator_that_goes_on_by_a_tick_tells_one_story():
         ("HireBand", "WeddingPlanned"),
     ]
     assert picture.outcome == "done" and picture.scene.labels[0].text == "Wedding w1: done"
-    assert [bar for bar in picture.story.steps[-1].bars] == []
+    assert list(picture.story.steps[-1].bars) == []
 
 
 def test_a_refusal_is_drawn_as_one():

@@ -19,14 +19,12 @@ from traitlets.config.loader import PyFileConfigLoader
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+EXTRAS = PROJECT["project"]["optional-dependencies"]
 NEEDED = [
-    Requirement(line)
-    for lines in (
-        PROJECT["project"]["dependencies"],
-        *PROJECT["project"]["optional-dependencies"].values(),
-    )
-    for line in lines
-    if not line.startswith("edalab[")
+    needed
+    for lines in (PROJECT["project"]["dependencies"], *EXTRAS.values())
+    for needed in map(Requirement, lines)
+    if needed.name != "edalab"
 ]
 PINS = {
     canonicalize_name(pin.name): pin
@@ -67,6 +65,13 @@ def test_what_is_needed_is_pinned_to_a_version_that_will_do(needed):
     pin = PINS[canonicalize_name(needed.name)]
     [exact] = pin.specifier
     assert exact.operator == "==" and needed.specifier.contains(exact.version)
+
+
+def test_the_core_needs_three_packages_and_the_tests_bring_the_course_along():
+    core = {Requirement(line).name for line in PROJECT["project"]["dependencies"]}
+    assert core == {"pydantic", "cloudpickle", "tqdm"}
+    assert "edalab[course]" in EXTRAS["test"]  # by pip and conda, which install .[test]
+    assert PROJECT["dependency-groups"]["dev"] == ["edalab[test,lint]"]  # by uv
 
 
 def test_nothing_tracked_names_a_package_host_or_this_machines_python():

@@ -2,7 +2,7 @@
 
 import copy
 import pickle
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Literal
@@ -33,9 +33,9 @@ def test_a_field_of_the_event_is_looked_for_in_the_event():
     with pytest.raises(
         AttributeError, match=r"no 'amount' of its own, but holds your event: fact\.event\.amount"
     ):
-        fact.amount  # noqa: B018
+        fact.amount
     with pytest.raises(AttributeError, match=r"its fields are those of fact\.event: amount"):
-        fact.owner  # noqa: B018
+        fact.owner
     assert not hasattr(fact, "owner") and copy.deepcopy(fact) == fact == pickle.loads(
         pickle.dumps(fact)
     )
@@ -48,11 +48,11 @@ def test_what_an_upcaster_raises_is_not_taken_for_a_missing_field():
     store = EventStore(":memory:")
     store.append("a", [StoredFee(amount=1)], recorded=0)
 
-    class StoredFee(Event, version=2, upcasts={1: lambda data: data.amounts}):  # noqa: F811
+    class StoredFee(Event, version=2, upcasts={1: lambda data: data.amounts}):
         amount: int
 
     with pytest.raises(AttributeError, match="'dict' object has no attribute 'amounts'"):
-        store.read("a")[0].event  # noqa: B018
+        store.read("a")[0].event
 
 
 def test_columns_that_are_no_fields_are_named_and_read_table_takes_some():
@@ -70,7 +70,7 @@ def test_columns_that_are_no_fields_are_named_and_read_table_takes_some():
         Misuse,
         match=r"^event 1 of a has what class StoredDeposit has no field for: known; .* read_table takes .*recorded=",
     ):
-        store.read("a")[0].event  # noqa: B018
+        store.read("a")[0].event
     again = read_table(frame, type="what", subject="who", time="when", recorded="known")
     assert again.read("a")[0].event == StoredDeposit(amount=1)
     frame["amount"] = "much"
@@ -80,7 +80,7 @@ def test_columns_that_are_no_fields_are_named_and_read_table_takes_some():
     ):
         read_table(frame, type="what", subject="who", time="when", recorded="known").read("a")[
             0
-        ].event  # noqa: B018
+        ].event
 
 
 def test_the_version_of_a_class_and_the_number_of_an_event_are_told_apart():
@@ -96,7 +96,7 @@ def test_the_version_of_a_class_and_the_number_of_an_event_are_told_apart():
     store = read_table(frame, type="what", subject="who", time="when", version="form")
     said = "^event 1 of a is a StoredDeposit in the form of version 2, and the class declared is version 1; declare it"
     with pytest.raises(Misuse, match=said):
-        store.read("a")[0].event  # noqa: B018
+        store.read("a")[0].event
 
 
 def test_what_was_stored_since_is_told_by_its_version():
@@ -194,10 +194,7 @@ def test_what_a_stored_event_says():
         other.id,
         other.late,
     ) == ("mine", False)
-    assert (
-        late.happened == datetime(2026, 3, 12, tzinfo=timezone.utc)
-        and late.recorded.tzinfo is timezone.utc
-    )
+    assert late.happened == datetime(2026, 3, 12, tzinfo=UTC) and late.recorded.tzinfo is UTC
     assert (late.type, late.data, late.correlation, late.causation) == (
         "StoredDeposit",
         {"amount": 1},
@@ -416,7 +413,7 @@ def test_an_event_that_nobody_declared_is_told():
 def test_events_of_the_package_are_none_of_those_that_a_learner_declared():
     fact = kept_as('{"amount":3}', 1, "StoredUnheardOf")
     with pytest.raises(Misuse) as told:
-        fact.event  # noqa: B018
+        fact.event
     assert "StoredDeposit" in str(told.value) and "FileAdded" not in str(told.value)
 
 
@@ -436,7 +433,7 @@ def test_a_field_that_a_cell_leaves_empty_needs_a_default():
     frame = pandas.DataFrame({"what": ["StoredDeposit"], "who": "a", "amount": None})
     store = read_table(frame.assign(when="2025-01-01"), type="what", subject="who", time="when")
     with pytest.raises(Misuse, match="give a field that may be empty a default; where the class"):
-        store.read("a")[0].event  # noqa: B018
+        store.read("a")[0].event
 
 
 def test_data_without_a_class_can_be_read_as_data():

@@ -31,7 +31,7 @@ def spots(element: ElementTree.Element) -> list[tuple[float, float]]:
         "[a-z]", element.get("d").replace("z", "")
     ):  # heads and marks are relative
         numbers = [float(n) for n in NUMBER.findall(element.get("d"))]
-        return list(zip(numbers[::2], numbers[1::2]))
+        return list(zip(numbers[::2], numbers[1::2], strict=True))
     return []
 
 

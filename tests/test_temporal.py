@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import reduce
 
 import pytest
@@ -87,7 +87,7 @@ def test_a_snapshot_serves_every_later_question_of_the_same_fold():
     before = [steps(lambda: ask()), steps(lambda: ask(until=990)), steps(lambda: ask(as_of=990))]
     assert store.snapshot("account-7", balance, 0, until=949) == 950
     after = [steps(lambda: ask()), steps(lambda: ask(until=990)), steps(lambda: ask(as_of=990))]
-    assert all(less * 5 < more for less, more in zip(after, before)), (before, after)
+    assert all(less * 5 < more for less, more in zip(after, before, strict=True)), (before, after)
     assert [ask(), ask(until=990), ask(as_of=990)] == [1000, 991, 991]
 
 
@@ -117,7 +117,7 @@ def test_a_question_takes_the_same_however_long_the_stream_while_late_events_arr
 
     def most(last):
         questions = [
-            {name: moment * last / 20 for name in names}
+            dict.fromkeys(names, moment * last / 20)
             for moment in range(1, 20)
             for names in (["until"], ["as_of"], ["until", "as_of"])
         ] + [{"until": last * a / 5, "as_of": last * b / 5} for a in range(6) for b in range(6)]
@@ -168,7 +168,7 @@ def test_a_fold_that_was_written_anew_does_not_get_the_answer_of_the_old_one():
 
     assert store.snapshot("account-7", total, 0) == store.state("account-7", total, 0) == 6
 
-    def total(sum, fact):  # noqa: F811
+    def total(sum, fact):
         return sum + 2 * fact.event.amount
 
     assert store.state("account-7", total, 0) == 12 and store.state("account-7", total, 1) == 13
@@ -185,13 +185,13 @@ def test_a_class_declared_in_another_way_makes_another_state():
     store.snapshot("a", told, [])
     plain = store.state("a", told, [])
 
-    class Rated(Event, version=2, upcasts={1: lambda data: data | {"rate": 2}}):  # noqa: F811
+    class Rated(Event, version=2, upcasts={1: lambda data: data | {"rate": 2}}):
         amount: int
         rate: int
 
     assert store.state("a", told, []) == [{"amount": 1, "rate": 2}] != plain
 
-    class Rated(Event, version=2, upcasts={1: lambda data: data | {"rate": 3}}):  # noqa: F811
+    class Rated(Event, version=2, upcasts={1: lambda data: data | {"rate": 3}}):
         amount: int
         rate: int
 
@@ -317,7 +317,7 @@ def test_what_cannot_be_asked(ask, words):
         {1, 2},
         Counter("a"),
         [Credited(amount=1)],
-        datetime(2026, 1, 1, tzinfo=timezone.utc),
+        datetime(2026, 1, 1, tzinfo=UTC),
         {"a": [(1,)]},
         b"x",
     ],
@@ -346,7 +346,7 @@ def test_a_state_that_holds_itself_or_something_twice_is_not_kept():
 
     def shared(state, fact):
         """Read again from JSON it would be two lists, and the next event would be in one of them."""
-        state = state or dict.fromkeys(["all", "recent"], [])
+        state = state or dict.fromkeys(["all", "recent"], [])  # noqa: RUF024
         state["all"].append(fact.version)
         return state
 

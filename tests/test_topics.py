@@ -1,5 +1,6 @@
 """A topic is a log: kept, in order per key, read by every group from positions of its own."""
 
+import itertools
 from zlib import crc32
 
 import pytest
@@ -67,7 +68,7 @@ def test_replicas_share_the_partitions_and_each_handles_one_message_at_a_time():
     assert {(replica, partition) for replica, partition, _ in handled} == {(1, 0), (2, 1)}
     for replica in (1, 2):
         times = [time for r, _, time in handled if r == replica]
-        assert all(later - earlier >= 1000 for earlier, later in zip(times, times[1:]))
+        assert all(later - earlier >= 1000 for earlier, later in itertools.pairwise(times))
 
 
 def test_a_failing_handler_blocks_its_partition_then_its_message_is_dead_lettered():

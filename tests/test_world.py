@@ -1,6 +1,7 @@
 """Virtual time: whole milliseconds, equal times in the order scheduled, an end when nothing is left to do."""
 
 import gc
+import itertools
 import time
 
 import pytest
@@ -45,7 +46,7 @@ def test_seconds_are_rounded_to_whole_milliseconds():
 def test_at_seed_0_latencies_are_the_named_constants_and_another_seed_varies_them():
     runs = {seed: play(office(), *[Posted(n=n) for n in range(5)], seed=seed) for seed in range(4)}
     waits = {
-        seed: [b.time - a.time for a, b in zip(run.journal, run.journal[1:]) if b.time > a.time]
+        seed: [b.time - a.time for a, b in itertools.pairwise(run.journal) if b.time > a.time]
         for seed, run in runs.items()
     }
     assert set(waits[0]) == {10}

@@ -51,18 +51,21 @@ WORK = [
     ("registry", "GetLicence", "ReturnLicence", "LicenceGranted", "LicenceDenied", "LicenceReturned"),
 ]  # fmt: skip
 COMMANDS = [_declare(Command, work[1]) for work in WORK]
-UNDO = [_declare(Command, work[2], compensates=did) for work, did in zip(WORK, COMMANDS)]
+UNDO = [
+    _declare(Command, work[2], compensates=did) for work, did in zip(WORK, COMMANDS, strict=True)
+]
 REFUSED = [
     _declare(Event, f"{work[1]}Refused", refuses=did, topic="refusals")
-    for work, did in zip(WORK, COMMANDS)
+    for work, did in zip(WORK, COMMANDS, strict=True)
 ]
 DONE = [_declare(Event, work[3], topic=f"{work[0]}-facts") for work in WORK]
 NOT_DONE = [
-    _declare(Event, work[4], refuses=did, topic=f"{work[0]}-facts") for work, did in zip(WORK, DONE)
+    _declare(Event, work[4], refuses=did, topic=f"{work[0]}-facts")
+    for work, did in zip(WORK, DONE, strict=True)
 ]
 UNDONE = [
     _declare(Event, work[5], compensates=did, topic=f"{work[0]}-facts")
-    for work, did in zip(WORK, DONE)
+    for work, did in zip(WORK, DONE, strict=True)
 ]
 EFFECTS = "create table effects (wedding text primary key, live int)"
 

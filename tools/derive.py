@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tools import store  # noqa: E402
+from tools import store
 
 TEACHER, LEARNER = store.ROOT / "teacher", store.ROOT / "notebooks"
 STUB = "# YOUR CODE HERE\nraise NotImplementedError()"  # what nbgrader puts there

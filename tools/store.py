@@ -133,7 +133,7 @@ def main(arguments=None) -> int:
         os.environ |= own_home(home)
         with ThreadPoolExecutor(os.cpu_count()) as kernels:  # a kernel is a process of its own
             fresh_ones = list(kernels.map(_fresh, paths))
-    for path, fresh in zip(paths, fresh_ones):
+    for path, fresh in zip(paths, fresh_ones, strict=True):
         before = path.read_text(encoding="utf-8")
         stored = nbformat.reads(before, as_version=4)
         if isinstance(fresh, CellExecutionError):

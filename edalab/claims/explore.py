@@ -296,7 +296,10 @@ def _bar(played: Iterator[_Played], total: int, progress: bool) -> Iterable[_Pla
         return played
     from tqdm.auto import tqdm
 
-    return tqdm(played, total=total, unit=" schedules")
+    class Bar(tqdm):
+        monitor_interval = 0  # no thread beside the run: WebAssembly has none
+
+    return Bar(played, total=total, unit=" schedules")
 
 
 def _check(claims: list, faults: int, seeds: Any, budget: int | None, executor: Any) -> None:

@@ -1,6 +1,9 @@
 """Panels of widgets: a skin over functions that a lesson has called by hand first."""
 
-from .laboratory import Laboratory
-from .time_travel import TimeTravel
+from ..errors import needed_for
+
+with needed_for("a panel such as Laboratory"):
+    from .laboratory import Laboratory
+    from .time_travel import TimeTravel
 
 __all__ = ["Laboratory", "TimeTravel"]

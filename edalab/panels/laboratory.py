@@ -403,7 +403,7 @@ class Laboratory:
         shown, about = self._panel._repr_mimebundle_() | {"text/plain": self.summary()}, {}
         if self.run is not None:
             picture, about = self.picture()._repr_mimebundle_()
-            shown["image/png"] = picture["image/png"]
+            shown = picture | shown
         return shown, about
 
     def __repr__(self) -> str:

@@ -185,7 +185,7 @@ class TimeTravel:
         bundle, about = self._panel._repr_mimebundle_() | {"text/plain": self.summary()}, {}
         if not self.error:
             picture, about = self.picture()._repr_mimebundle_()
-            bundle["image/png"] = picture["image/png"]
+            bundle = picture | bundle
         return bundle, about
 
     def __repr__(self) -> str:

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import Misuse, counted, listed
+from ..errors import Misuse, counted, listed, needed_for
 from . import learner
 
 if TYPE_CHECKING:
@@ -92,7 +92,8 @@ class Classroom:
         return found
 
     def _each(self, field: str) -> "pandas.DataFrame":
-        import pandas
+        with needed_for("classroom"):
+            import pandas
 
         ids = sorted({id for one in self.learners for id in one["exercises"]})
         done = [one["exercises"] for one in self.learners]
@@ -101,7 +102,8 @@ class Classroom:
 
     @cached_property
     def anomalies(self) -> "pandas.DataFrame":
-        import pandas
+        with needed_for("classroom"):
+            import pandas
 
         rows = [
             (id, anomaly, one["name"], times)
@@ -114,7 +116,8 @@ class Classroom:
 
     @cached_property
     def predictions(self) -> "pandas.DataFrame":
-        import pandas
+        with needed_for("classroom"):
+            import pandas
 
         wrong: Counter = Counter()
         for one in self.learners:

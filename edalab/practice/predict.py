@@ -3,7 +3,7 @@
 from html import escape
 from typing import Any
 
-from ..errors import Misuse, Unknown, shown
+from ..errors import Misuse, Unknown, needed_for, shown
 from ..view.theme import FAINT, QUIET, WORK, tinted
 from . import learner
 
@@ -71,7 +71,8 @@ class Prediction:
 
     def _control_shown(self) -> Any:
         """The widget, made when first shown."""
-        import ipywidgets
+        with needed_for("a prediction that can be clicked"):
+            import ipywidgets
 
         if self._control is None:
             layout, value = {"width": "max-content"}, self.value if self.made else None

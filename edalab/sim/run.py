@@ -7,7 +7,7 @@ from functools import cache, cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Misuse, Unknown, listed, shortened, shown
+from ..errors import Misuse, Unknown, listed, needed_for, shortened, shown
 from ..model import System
 from .clock import milliseconds
 from .steps import Failure, Step, rows_of, steps_of
@@ -53,7 +53,8 @@ class Run:
     def steps(self) -> "pandas.DataFrame":
         """A row a step: time (s), service, replica, step, message (its id), type, topic, partition, offset, attempt,
         correlation, causation, fault, detail. Words that do not apply are "", numbers <NA>."""
-        import pandas
+        with needed_for("run.steps"):
+            import pandas
 
         rows = []
         for s in self.journal:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json, to_jsonable_python
 
-from ..errors import Misuse, Unknown, counted, listed, shown
+from ..errors import Misuse, Unknown, counted, listed, needed_for, shown
 from .event_store import EventStore
 from .instants import moment
 from .schema import make
@@ -78,7 +78,8 @@ def read_table(
     A row with several moments, such as created and closed, is several events: `frame.melt` makes a
     row of each. Read ids as text, `pandas.read_csv(…, dtype={"account": str})`: among numbers 007
     is 7, and pandas rounds long ones where a cell is empty."""
-    import pandas
+    with needed_for("read_table"):
+        import pandas
 
     if not isinstance(frame, pandas.DataFrame):
         raise Misuse(

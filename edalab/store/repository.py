@@ -227,6 +227,9 @@ class _Git:
             raise Misuse(
                 "git is not installed, or not on the PATH; install it from https://git-scm.com"
             ) from None
+        except OSError as error:  # in WebAssembly
+            why = "read_git works where Python can start other programs"
+            raise Misuse(f"git cannot be started here ({error.strerror}): {why}") from None
         if done.returncode:
             said = " ".join(done.stderr.decode(errors="replace").split())
             lacks = (

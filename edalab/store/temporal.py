@@ -7,7 +7,7 @@ from copy import deepcopy
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import Misuse, Unknown, shown
+from ..errors import Misuse, Unknown, needed_for, shown
 from .fold import fingerprint
 from .instants import moment
 from .replay import check_fold, folded
@@ -155,7 +155,8 @@ class Past:
     ) -> "pandas.DataFrame":
         """Why: the events, in the order they happened, as a DataFrame with position, stream, version, type, happened,
         recorded and the fields of the data; with a fold, the state after each."""
-        import pandas
+        with needed_for("EventStore.table"):
+            import pandas
 
         check_known(self, stream)
         facts = _Question(self, stream, until, as_of).facts()

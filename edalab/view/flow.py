@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ..errors import needed_for
 from ..text import clean, counted, shorten
 from .chart import Edge, chart
 from .given import check_run
@@ -132,7 +133,8 @@ class Traffic:
         return self.links.setdefault((source, target, kind, type_), Link(source, target, kind))
 
     def graph(self):
-        import networkx
+        with needed_for("flow(run).graph"):
+            import networkx
 
         graph = networkx.DiGraph(name=self.run.system.name)
         for name in self.nodes():

@@ -7,7 +7,7 @@ from typing import Any
 from ..claims.saga_outcome import OUTCOMES, Outcome, outcome
 from ..claims.saga_stories import NONE, stories, story_of
 from ..claims.saga_story import SagaStory
-from ..errors import Misuse
+from ..errors import Misuse, needed_for
 from ..text import clean, seconds, text_width, wrapped
 from .given import check_run, check_seconds
 from .ledger import Ledger
@@ -32,7 +32,8 @@ class SagaMap(Picture):
     @cached_property
     def graph(self):
         """The steps by name, with service, kind, state, words, start, end (s), tries; an edge from what led to what."""
-        import networkx
+        with needed_for("saga_map(run).graph"):
+            import networkx
 
         graph = networkx.DiGraph(saga=self.story.correlation)
         for step, state in self._states.items():
@@ -52,7 +53,8 @@ class SagaMap(Picture):
     @property
     def outcomes(self):
         """A row a saga of the run: saga (its correlation), about, outcome, words, start, end (s), steps."""
-        import pandas
+        with needed_for("saga_map(run).outcomes"):
+            import pandas
 
         rows = []
         for story in stories(self.story.trace.run):

@@ -215,7 +215,7 @@ def test_an_answer_copied_from_a_neighbour_fails_and_one_that_is_worked_out_pass
         enrol(name)
         right[name] = solution(id)()
     assert len({str(figures(id, name)) for name in CLASS}) >= 5 <= len(set(right.values()))
-    for name, neighbour in zip(CLASS[::3], CLASS[1::3]):
+    for name, neighbour in zip(CLASS[::3], CLASS[1::3], strict=False):
         enrol(name)
         result = check(solution(id), id)
         assert result.correct, (name, result)
