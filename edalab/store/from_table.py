@@ -159,7 +159,7 @@ class _Table:
             bad = number.abs().between(exact, float("inf"), "left")
             why = _ROUNDED.format(name) if (number % 1).fillna(0).eq(0).all() else ""
         for row in bad.to_numpy(bool).nonzero()[0].tolist() if why else ():
-            self.refuse(row, f"{name} {_written(column, row)} {why}")
+            self.refuse(row, f"{name} {_written(column.iloc[row])} {why}")
         column, empty = (column.mask(bad), empty | bad) if why and bad.any() else (column, empty)
         return [
             None if nothing or (isinstance(cell, str) and not cell.strip()) else cell
@@ -186,6 +186,7 @@ class _Table:
         found, column = self.read(name, _moment), f"frame[{name!r}]"
         values = self.values(name, rounded=True) if None in found else []
         lost = [row for row, cell in enumerate(values) if cell is not None and found[row] is None]
+        lost = [row for row in lost if not getattr(values[row], "tzinfo", None)]
         if len(lost) <= len(found) - found.count(None):
             return found
         cells = [values[row] for row in lost]
@@ -193,13 +194,15 @@ class _Table:
         if 2 * sum(_numbers(cells)) > len(cells):
             numbers = f"pandas.to_numeric({column}, errors='coerce')"
             ways, other, years = _COUNTS, numbers, (1990, 1970)
-        elif 2 * sum(bool(_OFFSET.search(str(cell))) for cell in cells) > len(cells):
+        elif 2 * sum(isinstance(cell, str) and bool(_OFFSET.search(cell)) for cell in cells) > len(
+            cells
+        ):
             ways = _ZONED_TEXTS
         for since in years:
             fixes = {way.format(of): what for way, what in ways.items() for of in (column, other)}
             read = {fix: self._followed(fix, lost, since) for fix in fixes}
             if rows := read[best := max(read, key=lambda fix: len(read[fix]))]:
-                what = fixes[best].format(_written(self.frame[name], rows[0]))
+                what = fixes[best].format(_written(self.frame[name].iloc[rows[0]]))
                 rest = f".astype(object).fillna({column})" * (len(rows) < len(lost))
                 raise Misuse(f"the times in {name!r}{what}: {column} = {best}{rest}")
         return found
@@ -267,7 +270,9 @@ def _check_columns(frame: "pandas.DataFrame", roles: list) -> None:
     names = list(map(str, frame.columns))
     for name in roles:
         if name not in list(frame.columns):
-            raise Unknown("column", name, names, " in the table", _melted(frame, *roles[:3]))
+            raise Unknown(
+                "column", name, names, " in the table", _melted(frame, roles[0], roles[2])
+            )
     if twice := [name for name, number in Counter(names).items() if number > 1]:
         raise Misuse(
             f"the table has several columns with the name {listed(map(repr, twice), 3)}; "
@@ -279,17 +284,19 @@ def _check_columns(frame: "pandas.DataFrame", roles: list) -> None:
         )
 
 
-def _melted(frame: "pandas.DataFrame", type: str, subject: str, time: str) -> str:
+def _melted(frame: "pandas.DataFrame", type: object, time: object) -> str:
     """How to make an event of each moment, where the rows have several and no type."""
-    columns = {name: column.dropna().astype(str) for name, column in frame.items()}
-    times = [name for name in columns if columns[name].str.contains(_DATE).mean() > 0.5]
+    columns = list(frame.columns)
+    texts = [column.dropna().astype(str) for _, column in frame.items()]
+    times = [name for name, text in zip(columns, texts) if text.str.contains(_DATE).mean() > 0.5]
     if type in columns or len(times) < 2:
         return ""
-    value = "happened" if time in columns else time
-    melt = f"id_vars={[name for name in columns if name not in times]!r}, var_name={type!r}"
+    others, what = [name for name in columns if name not in times], type or "type"
+    when = next(name for name in (time, "happened", "moment") if name and name not in columns)
+    melt = f"id_vars={others!r}, var_name={what!r}, value_name={when!r}"
     return (
-        f"; if a row is an event for each time ({listed(times)}), take type={type!r} and time={value!r} "
-        f"of: frame = frame.melt({melt}, value_name={value!r}).dropna(subset={value!r})"
+        f"; if a row is an event for each time ({listed(times)}), take type={what!r} and "
+        f"time={when!r} of: frame = frame.melt({melt}).dropna(subset={when!r})"
     )
 
 
@@ -301,8 +308,11 @@ def _numbers(cells: list) -> list[bool]:
     return found.notna().tolist()
 
 
-def _written(column: "pandas.Series", row: int) -> str:
-    return shown(column.iloc[[row]].astype(str).iloc[0])
+def _written(cell: Any) -> str:
+    try:
+        return shown(str(cell))
+    except NotImplementedError:  # pandas', of a time that Python does not have
+        return f"'{cell.year}-{cell.month:02}-{cell.day:02}'"
 
 
 def _moment(cell: Any) -> int:
@@ -325,7 +335,7 @@ def _moment(cell: Any) -> int:
         why = _NO_TIME
     except Misuse:
         why = _OUTSIDE
-    raise ValueError(f"{shown(str(cell))} {why}")
+    raise ValueError(f"{_written(cell)} {why}")
 
 
 def _text(cell: Any) -> str:
@@ -352,16 +362,17 @@ def _plain(cell: Any) -> Any:
         return cell
     if isinstance(cell, float):
         return float(cell) if isfinite(cell) else str(cell)
-    if isinstance(cell, date):
-        return cell.isoformat()
     if isinstance(cell, bytes):  # in the alphabet that any decoder reads
         return b64encode(cell).decode()
     try:
+        if isinstance(cell, date):
+            return cell.isoformat()
         plain = sorted(cell) if isinstance(cell, set | frozenset) else cell
         modes = {"timedelta_mode": "float", "bytes_mode": "base64"}
         return to_jsonable_python(plain, fallback=_of_a_library, **modes)
-    except (AttributeError, TypeError, ValueError):
-        raise ValueError(f"holds {shown(cell)}, for which JSON has no form") from None
+    except (AttributeError, NotImplementedError, TypeError, ValueError):
+        what = _written(cell) if isinstance(cell, date) else shown(cell)
+        raise ValueError(f"holds {what}, for which JSON has no form") from None
 
 
 def _of_a_library(value: Any) -> Any:
