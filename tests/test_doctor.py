@@ -92,7 +92,7 @@ def test_a_python_in_which_the_course_is_not_installed_is_told():
         text=True,
     )
     assert (
-        "ModuleNotFoundError: No module named 'pydantic'" in done.stderr
+        "ModuleNotFoundError: No module named 'pydantic" in done.stderr
     )  # who is not the doctor is told by Python
 
 
