@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
 
-from edalab import Claim, Event, Fault, Misuse, System, simulate
+from edalab import Claim, Event, Fault, Misuse, System, claims, simulate
 from edalab.claims.explore import explore
 from edalab.sim import possible
 
@@ -164,6 +164,10 @@ def test_a_claim_that_tested_nothing_is_not_exercised():
     [
         ({"claims": []}, "at least one claim"),
         ({"claims": [lambda run: None]}, "and a function .* is none; write @Claim"),
+        (
+            {"claims": claims.handled_once},
+            r"is none: handled_once makes one; write claims\.handled_once\(",
+        ),
         ({"claims": two_orders}, r"and a function \(two_orders\) is none; write @Claim"),
         ({"claims": None}, "and None is none"),
         ({"claims": [charged], "faults": -1}, "faults="),

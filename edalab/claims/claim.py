@@ -152,6 +152,9 @@ def claims_of(given: Any, taker: str) -> list[Claim]:
     for claim in claims:
         if not isinstance(claim, Claim):
             what = f"{taker} takes claims=[...], a list of claims, and {shown(claim)} is none"
+            name = getattr(claim, "__name__", "")
+            if getattr(claim, "__module__", "") == "edalab.claims.builtin":
+                raise Misuse(f"{what}: {name} makes one; write claims.{name}(...)")
             raise Misuse(f'{what}; write @Claim("each order is charged once") above its function')
     return claims
 

@@ -192,15 +192,22 @@ class Message(BaseModel):
 
 
 class Event(Message):
-    """A fact, named in the past tense. `topic=` names where it is published, `key=` the field that orders it."""
+    """A fact, named in the past tense. Declare one as a class with typed fields; its data cannot be changed.
+
+        class OrderPlaced(Event, topic="orders", key="order_id"):
+            order_id: str
+
+    `topic` is where it is published (default: the name of the class), `key` the field that orders and partitions it.
+    For sagas, `compensates` and `refuses` name another message class, `final=True` says that the step cannot be undone
+    and `settles=True` that it ends the saga. `version` and `upcasts` are for an event store."""
 
 
 class Command(Message):
-    """A request to one service, named in the imperative. It may be refused."""
+    """A request to one service, named in the imperative. The service may refuse it by `Refused`. See `Event`."""
 
 
 class Query(Message):
-    """A question to one service. It changes nothing."""
+    """A question to one service. It changes nothing. See `Event`."""
 
 
 def _invalid(cls: type[Message], error: ValidationError) -> InvalidMessage:

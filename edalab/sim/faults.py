@@ -28,7 +28,12 @@ _WINDOW = re.compile(
 @dataclass(frozen=True, repr=False)
 class Fault:
     """One exact fault: `do` it just before the step at the point `at` takes effect, the `nth` time it is reached.
-    `seconds` is how long a delay or the down time after a crash lasts."""
+
+        Fault("crash", at="payments.commit.OrderPlaced")     # or its text, "crash payments.commit.OrderPlaced #1"
+
+    A point reads service.step.Message. What can go wrong at each step: publish: crash, fail, lose, duplicate, delay;
+    deliver: drop, duplicate, delay; handle and save: crash, fail; commit and ack: crash, lose; ask and reply: crash,
+    drop, delay. `seconds` is how long a delay or the down time after a crash lasts."""
 
     do: str
     at: str = ""

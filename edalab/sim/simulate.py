@@ -26,13 +26,20 @@ def simulate(
     until: float | None = None,
     max_steps: int = 10_000_000,
 ) -> Run:
-    """Run a workload (`async def three_orders(ctx)`, the service `client`) against a system until nothing is left to do.
+    """Run a workload against a system, in virtual time, until nothing is left to do; return the record.
 
-    `seed` varies the latencies (0: the named constants) and the dice; `faults` is a list of any mix of Fault, its text,
-    Faults, pause and cut; `until` (seconds) ends the run earlier; `max_steps` is its budget (see budget.py): what goes
-    on and on is stopped by the error Endless, which names it; so is a handler that takes over 10 s of the processor's time
-    without an await (see stuck.py). A handler's exception is part of the run; misuse is
-    raised, with the record so far as its `.run`."""
+        run = simulate(shop, three_orders, faults=["crash payments.commit.OrderPlaced #2"])
+
+    The workload, `async def three_orders(ctx)`, plays the outside world: the service `client`.
+
+    seed: varies latencies and dice; with 0, latencies are exact.
+    faults: a list of any mix of `Fault`, its text, `Faults`, `pause` and `cut`.
+    until: ends the run earlier, in seconds of virtual time.
+    max_steps: a run of more steps is stopped by the error Endless, which names what goes on and on. A handler that
+        takes over 10 s of the processor's time without an await is stopped, too.
+
+    An exception in a handler is part of the run (`run.failures`). Misuse of the laboratory is raised at once; the error's
+    `.run` holds the record so far."""
     check_system_and_workload(system, workload)
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise Misuse(f"seed= takes a whole number, not {shown(seed)}")
