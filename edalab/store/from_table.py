@@ -190,13 +190,12 @@ class _Table:
         if len(lost) <= len(found) - found.count(None):
             return found
         cells = [values[row] for row in lost]
+        zoned = [cell for cell in cells if isinstance(cell, str) and _OFFSET.search(cell)]
         ways, other, years = _TEXTS, f"{column}.astype(str)", (1,)
         if 2 * sum(_numbers(cells)) > len(cells):
-            numbers = f"pandas.to_numeric({column}, errors='coerce')"
-            ways, other, years = _COUNTS, numbers, (1990, 1970)
-        elif 2 * sum(isinstance(cell, str) and bool(_OFFSET.search(cell)) for cell in cells) > len(
-            cells
-        ):
+            other, years = f"pandas.to_numeric({column}, errors='coerce')", (1990, 1970)
+            ways = _COUNTS
+        elif 2 * len(zoned) > len(cells):
             ways = _ZONED_TEXTS
         for since in years:
             fixes = {way.format(of): what for way, what in ways.items() for of in (column, other)}
