@@ -164,7 +164,7 @@ class Refused(Exception):
 
     _NOTE = "refused: "  # how a step's detail begins; an answer is JSON, which begins otherwise
 
-    def __init__(self, reason: str):
+    def __init__(self, reason: str | None = None):
         if not isinstance(reason, str) or not reason.strip():
             raise Misuse(
                 f"Refused takes the reason in words, Refused('not enough money'), not {shown(reason)}"

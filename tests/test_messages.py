@@ -395,3 +395,11 @@ def test_a_topic_may_have_dots_wherever_it_is_named():
 
     run = simulate(system, work)
     assert {s.partition for s in run.journal if s.step == "handle"} == {0, 1, 2}
+
+
+def test_a_topic_and_a_queue_are_looked_up_by_their_names_and_declared_anew_by_keywords():
+    system = System("shop")
+    topic, queue = system.topic("orders", partitions=3), system.queue("mails", max_attempts=5)
+    assert system.topic("orders") is topic and system.queue("mails") is queue
+    assert system.topic("orders", confirms=False).partitions == 1
+    assert system.queue("orders").max_attempts == 3 and "orders" not in system.topics

@@ -124,6 +124,19 @@ def test_the_workload_cannot_refuse():
         simulate(shop(returns), client)
 
 
+def test_the_class_itself_is_no_refusal():
+    def returned(command, ctx):
+        return Refused
+
+    def raised(command, ctx):
+        raise Refused
+
+    with pytest.raises(Misuse, match="returned the class Refused; give the reason"):
+        asked(returned)
+    with pytest.raises(Misuse, match="takes the reason in words"):
+        asked(raised)
+
+
 @pytest.mark.parametrize("reason", [None, "", 3, ["no"]])
 def test_a_refusal_has_a_reason_in_words(reason):
     with pytest.raises(Misuse, match="takes the reason in words"):

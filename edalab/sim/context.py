@@ -301,6 +301,10 @@ class Context:
                 f"needs asyncio's event loop ({shortened(str(error))}), and the lab has its own; await ctx.sleep, "
                 "ctx.publish, ctx.send or ctx.ask"
             )
+        if result is Refused:
+            raise self._refuse(
+                "returned the class Refused; give the reason: Refused('not enough money')"
+            )
         if isinstance(result, Refused):
             self._check_may_refuse(result)
             self._source.handled(self, result)
