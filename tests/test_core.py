@@ -16,7 +16,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-import representative
 from packaging.requirements import Requirement
 
 from edalab.errors import NotInstalled, needed_for
@@ -33,6 +32,11 @@ WHEELS = (
     "--python-version 3.14 --implementation cp --abi cp314 --platform pyemscripten_2026_0_wasm32"
 )
 ALL = "import json, representative as r; print(json.dumps([r.digests(), r.explorations()]))"
+
+
+def explored_here() -> dict[str, str]:
+    """In a process of its own: here, classes of other tests may have the names of those that are explored."""
+    return json.loads(process(sys.executable, ALL, cwd=HERE))[1]
 
 
 # -- what requires a library says so
@@ -162,7 +166,8 @@ doctor()
 """
     told = process(sys.executable, without(*COURSE, "packaging") + hidden, cwd=tmp_path)
     wrong = [line.split()[1] for line in told.splitlines() if line.startswith("✗")]
-    assert wrong == [*sorted(COURSE), "packaging"]
+    # An editable install requires `editables` by itself, too.
+    assert {*wrong} == {*COURSE, "packaging"} and wrong[-1] == "packaging"
 
 
 PANELS = {
@@ -277,7 +282,7 @@ def test_installed_without_the_course_it_simulates_explores_and_draws_the_same(t
     # Away from the sources, so that it is the installed edalab that they import.
     tests = shutil.copytree(HERE, tmp_path / "tests", ignore=shutil.ignore_patterns("__pycache__"))
     digests, explorations = json.loads(process(python, ALL, cwd=tests))
-    assert digests == EXPECTED and explorations == representative.explorations()
+    assert digests == EXPECTED and explorations == explored_here()
     told = process(python, ASK, cwd=tests)
     assert {name: json.loads(told)[name].partition(":")[0] for name in NEEDS} == NEEDS
     packages = process(
@@ -333,4 +338,4 @@ sys.path[:0] = ["/cache/{site.name}", "/course", "/course/tests"]
     ran = subprocess.run([node, *map(str, words)], capture_output=True, encoding="utf-8")
     assert ran.returncode == 0, ran.stderr
     digests, explorations = json.loads(ran.stdout)
-    assert digests == EXPECTED and explorations == representative.explorations()
+    assert digests == EXPECTED and explorations == explored_here()

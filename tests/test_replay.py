@@ -158,7 +158,8 @@ def test_a_fold_that_fails_later_names_that_event_and_the_panel_says_it():
         Hindsight(store, "account-7", fold, 0)
     said = "fold raised this for event 3 of account-7, at position 3 of the store: "
     assert raised.value.__notes__ == [f"{said}ReplayWord(amount='three')"]
-    assert told(raised.value).endswith(f"and 'str'; {said}ReplayWord(amount='three')")
+    words = f"and 'str'; {said}ReplayWord(amount='three') (line 2 of fold)"
+    assert told(raised.value).endswith(words)
 
 
 def test_why_and_what_changed_are_asked_of_streams_that_are_there():

@@ -208,7 +208,8 @@ class _Table:
 
     def _followed(self, fix: str, lost: list[int], since: int) -> list[int]:
         """The rows in which a statement makes moments, of years that may be meant, of lost cells."""
-        import pandas
+        with needed_for("read_table"):
+            import pandas
 
         try:
             with warnings.catch_warnings(action="ignore"):
@@ -301,7 +302,8 @@ def _melted(frame: "pandas.DataFrame", type: object, time: object) -> str:
 
 def _numbers(cells: list) -> list[bool]:
     """Which cells are numbers, or texts that read as one."""
-    import pandas
+    with needed_for("read_table"):
+        import pandas
 
     found = pandas.to_numeric(pandas.Series(cells, dtype=object), errors="coerce")
     return found.notna().tolist()

@@ -250,7 +250,7 @@ def tried(id: str, name: str, around) -> Anomaly | str:
     """What a learner's trial finds in the teacher's solution with something put around it."""
     asked = exercise(id)
     function = around(Answer(solution(id), asked.takes, asked.names).function)
-    with declared_in(f"edalab.practice.lesson_{id[:2]}"):
+    with declared_in(f"edalab.exercises.lesson_{id[:2]}"):
         given = SimpleNamespace(function=function, told=lambda error: None)
         return asked.trial(given, learner.variant(name))
 
