@@ -75,26 +75,23 @@ class Watched:
             frame = frame.f_back
         if not theirs:
             return False
-        place = theirs[0], theirs[0].f_lasti
         loops = [loop for frame in theirs for loop in _loops(frame)]  # innermost first
         if self.looks == 0:
-            self.fewest, self.loops, self.place = around, loops, place
+            self.fewest, self.loops = around, loops
         self.looks += 1
         self.fewest = min(self.fewest, around)
         self.loops = [loop for loop in self.loops if loop in loops]
-        self.place = self.place if self.place == place and not _jumps(*place) else None
         if self.looks < _LOOKS or around > self.fewest:
             return False
         if self.error is None:
             self.error = self.refuse(theirs[0], self._line(theirs))
-        self.loops, self.place = [], None
+        self.loops = []
         return True
 
     def _line(self, theirs: list[FrameType]) -> str:
-        """The first line of the loop that goes on; where one line alone does, as a regular expression may, that line."""
-        frame, line = theirs[0], theirs[0].f_lineno
-        if self.loops and not self.place:
-            frame, line = self.loops[0]
+        """The first line of the innermost loop that each look found; where there is none, as with a regular expression, the
+        line itself."""
+        frame, line = self.loops[0] if self.loops else (theirs[0], theirs[0].f_lineno)
         while frame.f_code.co_name[0] == "<" and frame.f_back in theirs:
             frame, line = frame.f_back, frame.f_back.f_lineno
         seconds = SECONDS * self.patience
@@ -190,17 +187,14 @@ def tries(frame: FrameType) -> int:
     )
 
 
-def _jumps(frame: FrameType, at: int) -> bool:
-    return any(step.offset == at and "JUMP" in step.opname for step in _steps(frame.f_code))
-
-
 def _loops(frame: FrameType) -> list[tuple[FrameType, int]]:
     """The loops around the instruction, each with its first line, the innermost first."""
     found, lines = [], []
     for step in _steps(frame.f_code):
         if step.positions is not None and step.positions.lineno is not None:
             lines.append((step.offset, step.positions.lineno))
-        if "JUMP_BACKWARD" in step.opname and step.argval <= frame.f_lasti <= step.offset:
+        back = "JUMP_BACKWARD" in step.opname and "NO_INTERRUPT" not in step.opname  # an await
+        if back and step.argval <= frame.f_lasti <= step.offset:
             first = min(line for offset, line in lines if offset >= step.argval)
             if (frame, first) not in found:
                 found.append((frame, first))

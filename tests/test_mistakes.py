@@ -23,12 +23,14 @@ from typing import Any, Literal
 
 import pytest
 from pydantic import Field, ValidationError, field_validator
+from weddings import choreographed, one_announced
 
 import edalab
 from edalab import (
     Claim,
     Command,
     Event,
+    EventStore,
     Fault,
     Faults,
     Misuse,
@@ -1871,8 +1873,8 @@ def spins_in_an_expression(event):
 
 
 def spins_in_one_line(event):
-    for _ in "once":
-        re.match("(a+)+$", "a" * 60 + "b")
+    assert event
+    re.match("(a+)+$", "a" * 60 + "b")
 
 
 async def a_workload_that_spins(ctx):
@@ -1947,12 +1949,40 @@ def test_a_claim_that_goes_on_and_on_is_stopped(impatient):
                 yield "stock"
 
     run = play(bare)
-    words = "'each order is charged once' cannot be checked: charged_once goes on and on: line"
-    for judge in (
-        run.check,
-        lambda claim: explore(run.system, orders, [claim]),
-    ):  # the loop's, or that of its call
-        refused(lambda: judge(charged_once), words, "of charged_once, for over 1.2 s", error=Hung)
+    words = "'each order is charged once' cannot be checked: charged_once goes on and on: line 3 of"
+    for judge in (run.check, lambda claim: explore(run.system, orders, [claim])):
+        refused(lambda: judge(charged_once), words, "for over 1.2 s", error=Hung)
+
+
+def test_a_function_of_a_panel_that_goes_on_and_on_is_stopped_and_the_panel_says_so(impatient):
+    from edalab.panels import Laboratory, TimeTravel
+    from edalab.view import saga_map
+
+    def made(size):
+        while size > 1:
+            pass
+        return make_shop()
+
+    lab = Laboratory(made, orders, knobs={"size": [1, 2]})
+    assert lab.error == ""
+    lab.size.value = 2
+    assert lab.error.startswith("made goes on and on: line 2 of made, for over 0.2 s")
+
+    def fold(state, fact):
+        while True:
+            pass
+
+    store = EventStore(":memory:")
+    store.append("o1", [PLACED], recorded="2026-01-02")
+    error = TimeTravel(store, "o1", fold, 0).error
+    assert error.startswith("fold goes on and on: line 2 of fold, for over 1.2 s")
+
+    def ledger(run):
+        while True:
+            pass
+
+    run = simulate(choreographed(2), one_announced)
+    refused(lambda: saga_map(run, ledger=ledger), "ledger goes on and on: line 2", error=Hung)
 
 
 def spins_the_second_time(event, ctx):

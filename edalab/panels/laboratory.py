@@ -12,7 +12,7 @@ from .. import view
 from ..claims.claim import Claim, Verdict, claims_of
 from ..claims.explore import Schedule
 from ..claims.saga_stories import speaks_of_sagas
-from ..errors import Misuse, Text, shown
+from ..errors import Hung, Misuse, Text, shown
 from ..model import System
 from ..sim import Fault, Faults, Printed, Window, parse_plan, printing, quiet, simulate
 from ..sim.run import Run
@@ -302,7 +302,7 @@ class Laboratory:
                     calm = simulate(system, workload)
             except Misuse as misuse:
                 calm = misuse.run
-                if calm is None:
+                if calm is None or isinstance(misuse, Hung):  # not waited for a second time
                     raise
             self._exact.forget_if_gone(calm.system)
             self._made, self._calm = made, reached(calm)
