@@ -41,7 +41,7 @@ CORE_FILES = {
     *("view.story", "view.layout", "view.rows", "view.words"),
 }
 # Lines at 100 columns, of today. They may fall; a rise needs a reason, and most often a better place.
-LINES = {"core": 8990, "library": 19607, "exercises": 2950}
+LINES = {"core": 8987, "library": 19608, "exercises": 2950}
 LONGEST = 320
 TOO_LONG = {
     "claims.compensations": 328,

@@ -411,10 +411,10 @@ def test_an_event_that_nobody_declared_is_told():
 
 
 def test_events_of_the_package_are_none_of_those_that_a_learner_declared():
-    fact = kept_as('{"amount":3}', 1, "StoredUnheardOf")
+    fact = kept_as('{"amount":3}', 1, "StoredDeposits")
     with pytest.raises(Misuse) as told:
         fact.event
-    assert "events declared: " in str(told.value) and "FileAdded" not in str(told.value)
+    assert "Did you mean 'StoredDeposit'?" in str(told.value) and "FileAdded" not in str(told.value)
 
 
 def test_a_fold_passes_over_what_it_leaves_out_by_its_type():

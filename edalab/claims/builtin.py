@@ -31,7 +31,7 @@ class Evidence(NamedTuple):
         return f"<Evidence: {self.sentence}>"
 
 
-class Ready(Claim):
+class BuiltinClaim(Claim):
     """A claim that `decide` decides from the trace of a run: it yields (sentence, numbers of steps) for all that
     contradicts the claim, or says in words why nothing tested it."""
 
@@ -68,7 +68,7 @@ def no_event_lost(message: type[Message]) -> Claim:
     lost, what was dead-lettered or given up, and what a crash took where it is delivered at most once. (A command: the
     service that handles it.)"""
     name = _named("no_event_lost", message, (Event, Command))
-    return Ready(f"no {name} is lost", lost, name)
+    return BuiltinClaim(f"no {name} is lost", lost, name)
 
 
 def handled_once(message: type[Message]) -> Claim:
@@ -77,14 +77,14 @@ def handled_once(message: type[Message]) -> Claim:
     twice: same source, cause and data. (One handling that saves in two transactions, the second of them after a crash,
     counts as two.)"""
     name = _named("handled_once", message, (Event, Command))
-    return Ready(f"each {name} is handled once", twice, name, reads_changes=True)
+    return BuiltinClaim(f"each {name} is handled once", twice, name, reads_changes=True)
 
 
 def in_order_per_key(event: type[Event]) -> Claim:
     """What events of one key do (transactions that change something, messages) is done in the order they were published
     in, in each service. A late one that is recognised and ignored does nothing."""
     name = _named("in_order_per_key", event, (Event, Command), key=True)
-    return Ready(
+    return BuiltinClaim(
         f"{name} of one {event.__declared__.key} take effect in the order published",
         out_of_order,
         name,
@@ -96,7 +96,7 @@ def no_stale_read(query: type[Query]) -> Claim:
     """No query is answered by a service that has not handled an event about its key which was published before the
     question: an event it subscribes to, or one of a service that it had asked about that key before, and not since."""
     name = _named("no_stale_read", query, (Query,), key=True)
-    return Ready(
+    return BuiltinClaim(
         f"no answer to {name} is older than an event published before the question",
         stale_read,
         name,
@@ -111,7 +111,7 @@ def no_dual_write_gap(service: str | Service) -> Claim:
         raise Misuse(
             f"no_dual_write_gap takes the name of a service, such as 'orders', not {shown(service)}"
         )
-    return Ready(
+    return BuiltinClaim(
         f"{name} neither saves without publishing nor publishes without saving",
         dual_write_gap,
         name,
@@ -128,13 +128,13 @@ def saga_settled(begins: type[Message] | None = None) -> Claim:
     for steps of its own is that of a saga inside it."""
     name = None if begins is None else _named("saga_settled", begins, (Event, Command))
     what = f"every saga that begins with {name}" if name else "every saga"
-    return Ready(f"{what} is settled or wholly compensated", stuck, name)
+    return BuiltinClaim(f"{what} is settled or wholly compensated", stuck, name)
 
 
 def compensated_once() -> Claim:
     """No step of a saga is compensated more often than it was done. A compensation that is asked for again, and then
     changes nothing or goes on where it was left, is no second one."""
-    return Ready(
+    return BuiltinClaim(
         "no step of a saga is compensated twice",
         compensated_twice,
         reads_changes=True,
@@ -144,14 +144,16 @@ def compensated_once() -> Claim:
 def compensated_in_reverse() -> Claim:
     """No step is compensated before a step that depends on it: one that was asked for (or, an event, done) by a service
     that knew by then, from the messages and answers it had got in this saga, that the first was done."""
-    return Ready("a step is compensated after the steps that depend on it", not_in_reverse)
+    return BuiltinClaim("a step is compensated after the steps that depend on it", not_in_reverse)
 
 
 def no_needless_compensation() -> Claim:
     """No compensation takes effect for a step that was never asked for, or that was refused and whoever compensates
     knew; nor in a saga that has done a step declared with final=True. What is in doubt may be compensated, done or not;
     so may what is still on its way to the service that tells so."""
-    return Ready("only what was done, and can be undone, is compensated", needlessly_compensated)
+    return BuiltinClaim(
+        "only what was done, and can be undone, is compensated", needlessly_compensated
+    )
 
 
 def nothing_left_behind() -> Claim:
@@ -159,7 +161,7 @@ def nothing_left_behind() -> Claim:
     the answer is Refused), another one is compensated, or it settles without asking for any step declared with final=True;
     unless such a step was done. A compensation that saves nothing, where the step did, is none. What the rows say is for
     `ledger_balanced`."""
-    return Ready(
+    return BuiltinClaim(
         "a saga that goes back leaves nothing behind that it did",
         left_behind,
         reads_changes=True,
@@ -258,7 +260,7 @@ def no_poison_loop(attempts: int = 10) -> Claim:
         raise Misuse(
             f"no_poison_loop: attempts= takes a whole number from 1, not {shown(attempts)}"
         )
-    return Ready(
+    return BuiltinClaim(
         f"no message is tried more than {attempts} times or goes round for ever",
         tried_again,
         attempts,

@@ -1,4 +1,7 @@
-"""A run as a claim sees it: the same trace, and a memory of what was read. Who looked only where nothing ever was, tested nothing."""
+"""A run as a claim sees it: the same record, and a memory of what was read.
+
+A claim that looked only at tables that never had a row has tested nothing.
+"""
 
 import sqlite3
 from typing import Any

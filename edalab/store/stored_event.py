@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from pydantic_core import ValidationError, from_json
 
-from ..errors import Misuse, listed, shortened, shown
+from ..errors import Misuse, choices, listed, shortened, shown
 from ..model import Command, Event, Query, message_types
 from ..model.messages import Message
 from .instants import as_datetime
@@ -138,14 +138,16 @@ def _undeclared(type: str) -> str:
     """What to do about an event whose class is not there."""
     name = _as_name(type, "Event")
     theirs = [other for other, (cls, *_) in _classes.items() if not _of_edalab(cls)]
-    what = (
-        f"a {type}, and no event of that name is declared; declare class {type}(Event), or read its "
-        f".data; events declared: {listed(theirs)}"
-        if name == type
-        else f"{shown(type)}, which cannot be the name of a class; rename it in the table, "
-        f"column.astype(str).replace({type!r}, {name!r}), or read its .data"
+    passed = "a fold passes over events by fact.type, before it asks for fact.event"
+    if name != type:
+        return (
+            f"{shown(type)}, which cannot be the name of a class; rename it in the table, "
+            f"column.astype(str).replace({type!r}, {name!r}), or read its .data; {passed}"
+        )
+    return (
+        f"a {type}, and no event of that name is declared; declare class {type}(Event), or read its .data; "
+        f"{passed}; events declared: {choices(type, theirs)}"
     )
-    return f"{what}; a fold passes over events by fact.type, before it asks for fact.event"
 
 
 def _of_edalab(cls: type) -> bool:

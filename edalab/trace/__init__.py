@@ -1,1 +1,1 @@
-"""How a run's trace is read: what was handled, what was sent, what was down."""
+"""How a run's record is read: what was handled, and what became of messages."""

@@ -1,4 +1,4 @@
-"""A backlog: the events that were published to a service and that it has not yet committed, over time. Read from the trace
+"""A backlog: the events that were published to a service and that it has not yet committed, over time. Read from the record
 alone."""
 
 from typing import NamedTuple

@@ -203,16 +203,16 @@ class Trace:
         """The rows that a commit added to a table or removed from one. To write the same row again changes nothing."""
         return [row for rows in self.run.changes[commit].values() for row in rows]
 
-    def duplicate_effect(self, spans: list[Span], sending: bool = True) -> Duplicate | None:
-        """Two of these spans with the same effect: both changed the service's database or, where `sending` counts, both
-        sent the same logical message."""
+    def duplicate_effect(self, spans: list[Span]) -> Duplicate | None:
+        """Two of these spans with the same effect: both changed the service's database, or both sent the same logical
+        message."""
         committed = [span for span in spans if span.commits]
         for later in committed[1:]:
             for commit in later.commits:
                 if self.changed(commit):
                     return Duplicate(committed[0], committed[0].commits[0], later, commit)
         sent: dict[str, tuple[Span, int]] = {}
-        for span in spans if sending else ():
+        for span in spans:
             for number in span.sent:
                 message = self.logical_id[self.journal[number].envelope.id]
                 first, before = sent.setdefault(message, (span, number))
