@@ -325,8 +325,10 @@ def kept(name: str, *command: str) -> Path:
 
 def test_in_webassembly_it_simulates_explores_and_draws_the_same():
     node = shutil.which("node") or missing("node is not installed")
-    npm = f"npm install pyodide@{PYODIDE} --ignore-scripts --prefer-offline --fetch-retries 1 --prefix"
-    pyodide = kept(f"pyodide-{PYODIDE}", *npm.split()) / "node_modules/pyodide/pyodide.mjs"
+    npm = f"npm install pyodide@{PYODIDE} --ignore-scripts --prefer-offline --fetch-retries 1"
+    own = ["--cache", str(ROOT / ".cache/npm")]  # without a home, npm has no place for its own
+    pyodide = kept(f"pyodide-{PYODIDE}", *npm.split(), *own, "--prefix")
+    pyodide = pyodide / "node_modules/pyodide/pyodide.mjs"
     needed = pins(*CORE)
     pip = [sys.executable, *"-m pip install --retries 1 --no-compile --only-binary=:all:".split()]
     site = kept("wheels " + " ".join(needed), *pip, *WHEELS.split(), *needed, "--target")
