@@ -247,6 +247,26 @@ def test_what_cannot_go_on_the_wire_is_refused_when_the_message_is_made_and_its_
         assert word in said and "cannot go on the wire" in said
 
 
+def test_half_a_character_in_a_typed_field_is_named_with_its_place():
+    class Typed(Event):
+        one: str = ""
+        many: list[str] = []
+        named: dict[str, str] = {}
+
+    for data, place in [
+        ({"one": HALF}, "Typed.one"),
+        ({"many": ["a", HALF]}, "Typed.many.1"),
+        ({"named": {"a": HALF}}, "Typed.named.a"),
+        ({"named": {HALF: "a"}}, "a key of Typed.named"),
+    ]:
+        with pytest.raises(InvalidMessage) as caught:
+            Typed(**data)
+        assert str(caught.value).startswith(f"{place} holds half of a character")
+    with pytest.raises(InvalidMessage) as caught:
+        Typed(named={3: "a"})
+    assert str(caught.value) == "a key of Typed.named should be a valid string, not 3"
+
+
 def test_what_validation_does_not_see_is_refused_all_the_same():
     class Defaulted(Event):
         limit: float = inf
@@ -338,6 +358,8 @@ def test_bytes_are_base64_as_any_decoder_reads_it_and_older_texts_are_read_too()
 
     both = Kept(first=Scanned(page=b"\xff"), other=b"\xff")
     assert both.model_dump_json() == '{"first":{"page":"/w==","parts":[]},"other":"/w=="}'
+    anything = Anything(it=[{"raw": b"\xfb\xff"}, (b"\xff",)])
+    assert '[{"raw":"+/8="},["/w=="]]' in anything.model_dump_json()
     for text in ("+/8=", "-_8="):
         assert Scanned.model_validate_json(f'{{"page":"{text}"}}').page == b"\xfb\xff"
 

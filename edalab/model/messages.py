@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationErro
 from pydantic_core import to_json
 
 from ..errors import InvalidMessage, Misuse, choices, shortened, shown
-from .wire import of_the_wire
+from .wire import HALF_CHARACTER, of_the_wire
 
 _CHANNEL = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 _TAKEN = {".dlq": "dead letters", ".commands": "the commands of a service"}
@@ -229,19 +229,29 @@ def _invalid(cls: type[Message], error: ValidationError) -> InvalidMessage:
     ]
     for errors in wrong.values():
         path, one = errors[0]
-        words = " or ".join(dict.fromkeys(_words(other["msg"]) for _, other in errors))
+        words = " or ".join(dict.fromkeys(_words(other) for _, other in errors))
         words = words.replace(" or should be ", " or ")
         where = ".".join(path[:2] if len(errors) > 1 else path)
+        if path[-1] == "[key]":
+            where = f"a key of {'.'.join(path[:-2])}"
         value = f", not {shown(one['input'])}"
         if words.startswith("should "):
             said.append(f"{where} {words}{value}")
+        elif words == HALF_CHARACTER:
+            said.append(f"{where} {words}")
         else:
             said.append(words if words.startswith(where) else f"{where}: {words}")
     return InvalidMessage(shortened("; ".join(said), 400))
 
 
-def _words(message: str) -> str:
-    """What pydantic says of a value, to go on behind the name of its field."""
+def _words(error: Any) -> str:
+    """What one error of pydantic's says of a value, to go on behind the name of its field."""
+    if isinstance(error["input"], str) and not error["input"].isprintable():
+        try:
+            error["input"].encode()
+        except UnicodeEncodeError:
+            return HALF_CHARACTER
+    message = error["msg"]
     message = re.sub("^(Value error|Assertion failed), |, (unable|input) .*", "", message)
     return re.sub(r"^[A-Z][\w ]*? (?=should )", "", message)
 

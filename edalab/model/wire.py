@@ -12,6 +12,9 @@ from pydantic_core import core_schema, to_json
 from ..errors import shortened, shown
 
 
+HALF_CHARACTER = "holds half of a character, which no UTF-8 text can; leave it out"
+
+
 def unfit(value: Any, field: str | None = None) -> str:
     """Why a value (of a message: one field) cannot go on the wire, and what to do; "" where it can."""
     only = None if field is None else {field}
@@ -24,7 +27,7 @@ def unfit(value: Any, field: str | None = None) -> str:
         json.loads(text, parse_constant=_no_number)
     except Exception as error:  # of the learner's own classes, too
         if "surrogates" in str(error):
-            return "it holds half of a character, which no UTF-8 text can; leave it out"
+            return f"it {HALF_CHARACTER}"
         why = shortened(str(error).removeprefix("Error serializing to JSON: "))
         return f"{why}; give it what JSON has: numbers, texts, lists, dicts, None"
     return ""
@@ -47,10 +50,20 @@ def _no_number(word: str) -> None:
 
 _ANYTHING = TypeAdapter(Any)
 _DOUBTFUL = re.compile(b"null|NaN|Infinity|\xef\xbf\xbd")
-_BASE64 = core_schema.plain_serializer_function_ser_schema(  # pydantic's own is that for URLs
-    lambda value: b64encode(value).decode() if isinstance(value, bytes) else value,
-    when_used="json",
-)
+
+
+def _with_base64(value: Any) -> Any:
+    """A value whose bytes, wherever they stand in it, are standard base64; pydantic's own is that for URLs."""
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
+    if isinstance(value, dict):
+        return {key: _with_base64(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_base64(part) for part in value]
+    return value
+
+
+_BASE64 = core_schema.plain_serializer_function_ser_schema(_with_base64, when_used="json")
 
 
 def of_the_wire(schema: dict, resolve: Callable[[dict], dict]) -> tuple[bool, bool, dict]:
@@ -60,7 +73,7 @@ def of_the_wire(schema: dict, resolve: Callable[[dict], dict]) -> tuple[bool, bo
     parts = list(_parts(model))
     trust = min(_trust(part, model, resolve) for part in parts) if model["type"] == "model" else 0
     for part in parts:
-        if part["type"] == "bytes":
+        if part["type"] in ("bytes", "any"):
             part.setdefault("serialization", _BASE64)
     if not trust:
         schema = core_schema.with_info_after_validator_function(_checked, schema)
