@@ -49,7 +49,6 @@ TOO_LONG = {
     "claims.saga": 359,
     "model.messages": 340,
     "model.system": 333,
-    "panels.laboratory": 410,
     "sim.calls": 358,
     "sim.context": 473,
     "sim.faults": 359,

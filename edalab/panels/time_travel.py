@@ -20,8 +20,7 @@ from ..view.marked import in_words
 from . import html
 from .call_line import Names
 from .controls import Choice
-from .frame import frame
-from .still import still
+from .frame import frame, mimebundle, still
 from .time_slider import Bound
 
 WIDTH = 624  # px of the picture: as in the laboratory
@@ -182,11 +181,8 @@ class TimeTravel:
         )
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
-        bundle, about = self._panel._repr_mimebundle_() | {"text/plain": self.summary()}, {}
-        if not self.error:
-            picture, about = self.picture()._repr_mimebundle_()
-            bundle = picture | bundle
-        return bundle, about
+        picture = None if self.error else self.picture()
+        return mimebundle(self._panel, self.summary(), picture)
 
     def __repr__(self) -> str:
         return f"<TimeTravel: {self.code.splitlines()[-1]}>"
