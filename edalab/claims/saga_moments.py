@@ -6,7 +6,7 @@ from ..model import Command
 from ..trace.identity import UNSENT
 from ..trace.spans import Span, Trace
 from .saga_step import Bar, Moment, SagaStep
-from .sagas import Saga
+from ..trace.saga import Saga
 
 ROUNDS = 50  # a step that was said more often goes round in a circle: to play the run again for each of them tells no more
 TIMER = 100  # ms: what a service sends itself and hears of later than this was a timer
@@ -145,7 +145,7 @@ def _done(
         step.final or step.undoes or step.undone_by or any(map(saga.compensators, step.names))
     )
     if not undoable and any(
-        word[1] in step.names for word in saga.words.values()
+        word[1] in step.names for word in saga.roles.values()
     ):  # what only can be refused, and leads nobody
         undoable = not any(
             isinstance(said.data, Command) for h in handlings for said in saga.trace.messages_of(h)
@@ -153,18 +153,20 @@ def _done(
     names = [
         name
         for name in step.names
-        if name in saga.parts and name in saga.said and saga.word(name)[1] is None
+        if name in saga.types and name in saga.sent and saga.role(name)[1] is None
     ]
     if undoable and names and len(step.said) <= ROUNDS:
         for same in (
             same
             for name in (names[:1] if names[0] == step.names[0] else names)
-            for same in saga.told(name)
+            for same in saga.occurrences(name)
         ):
             number = saga.done_at(same)
             done += [] if number is None else [number]
-            again += [save for _, save in saga.times(same)[1:]]
-            undone += [] if number is None or (back := saga.undone_at(same)) is None else [back]
+            again += [save for _, save in saga.effects(same)[1:]]
+            undone += (
+                [] if number is None or (back := saga.compensated_at(same)) is None else [back]
+            )
         return sorted(done), sorted(again), sorted(undone)
     if step.unheard or step.refusals:
         return [], [], []
@@ -192,7 +194,7 @@ def _timers(step: SagaStep, saga: Saga, told: list[int]) -> list[tuple[int, str]
         if (
             said.service in senders
             and isinstance(envelope.data, Command)
-            and envelope.type not in saga.parts
+            and envelope.type not in saga.types
         ):
             handlings = [
                 h for h in trace.by_message.get(envelope.id, ()) if h.service == said.service

@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from .compensations import compensated_pairs, needless
+from ..trace.causality import dependent_compensations as compensated_pairs
+from .sagas import why_needless as needless
 from .saga_step import SagaStep
 from .saga_story import SagaStory
 
@@ -123,8 +124,8 @@ class _Standing:
         return any(
             needless(saga, same)
             for name in step.names
-            if saga.word(name)[0]
-            for same in saga.told(name)
+            if saga.role(name)[0]
+            for same in saga.occurrences(name)
         )
 
     def under_way(self) -> Outcome:

@@ -6,7 +6,8 @@ from ..sim.run import Run
 from ..trace.spans import Trace
 from .saga_moments import answers_of
 from .saga_story import SagaStory
-from .sagas import Saga, sagas
+from ..trace.saga import Saga
+from ..trace.saga_index import sagas
 
 NONE = (
     "this run has no saga: no message was sent that says compensates=, refuses=, final= or settles= where its class is "
@@ -40,7 +41,7 @@ def stories(run: Run) -> list[SagaStory]:
 def _all(trace: Trace, said: dict[str, list[int]]) -> list[tuple[Saga, list[str]]]:
     """The sagas, each with its correlations; with what the client began about the same key, and with those that began as
     others did and came to nothing before a word of sagas was said."""
-    found = [(saga, list(saga.stories)) for saga in sagas(trace)]
+    found = [(saga, list(saga.correlations)) for saga in sagas(trace)]
     told = {correlation for _, correlations in found for correlation in correlations}
     roots = [trace.messages.get(correlations[0]) for _, correlations in found]
     begun_by_client = {root.type for root in roots if root is not None and root.source == "client"}
@@ -66,7 +67,7 @@ def _all(trace: Trace, said: dict[str, list[int]]) -> list[tuple[Saga, list[str]
         elif fresh or root.type in begun_by_client:
             saga = Saga(trace)
             saga.first = saga.last = numbers[0]
-            saga.stories[correlation] = None
+            saga.correlations[correlation] = None
             found.append((saga, [correlation]))
     return found
 

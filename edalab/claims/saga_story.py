@@ -8,14 +8,14 @@ from ..model import Command, Envelope, Query
 from ..trace.identity import UNSENT
 from .saga_moments import Answers, tell
 from .saga_step import SagaStep, State
-from .sagas import Saga
+from ..trace.saga import Saga
 
 
 class SagaStory:
     """One saga of a run: `steps` in the order they began, `start` and `end` (ms), and what it is about."""
 
     def __init__(self, saga: Saga, correlations: list[str], said: list[int], answers: Answers):
-        self.saga, self.trace, self.words = saga, saga.trace, saga.words
+        self.saga, self.trace, self.words = saga, saga.trace, saga.roles
         self.correlations = correlations
         self._said, self._answers = said, answers
         journal = self.trace.journal
@@ -54,7 +54,7 @@ class SagaStory:
         for step in list(self._steps):
             step.settles = step in ends
             target = next(
-                (word[0] for name in step.names if (word := self.saga.word(name))[0]), None
+                (word[0] for name in step.names if (word := self.saga.role(name))[0]), None
             )
             if target:
                 step.undoes = self._named.get(target) or self._never_done(target, step)
@@ -110,29 +110,29 @@ class SagaStory:
         if isinstance(envelope.data, Command):
             self._owner[envelope.id] = self._hear_command(number, before)
             return
-        if refuses := self.saga.word(name)[1]:
+        if refuses := self.saga.role(name)[1]:
             step = self._named.get(refuses) or self._step(refuses, said.service, before, number)
             step.refusals.append(number)
             step.cause = step.cause or envelope.causation
             self._owner[envelope.id] = step
             if (
-                not self.saga.word(name)[3]
+                not self.saga.role(name)[3]
                 or step is self._command_of(number)
                 and self._tells_how_it_ended(step, envelope)
             ):
-                step.closed |= self.saga.word(name)[3]
+                step.closed |= self.saga.role(name)[3]
                 return
         step = self._command_of(number)
         if step is not None and self._tells_how_it_ended(step, envelope):
-            if step.before is None and len(step.names) == 1 and not self.saga.word(name)[1]:
+            if step.before is None and len(step.names) == 1 and not self.saga.role(name)[1]:
                 step.name = (
                     name  # the client's command, and the fact with which all begins, are one
                 )
-            step.also(name, self.saga.word(name)[2])
+            step.also(name, self.saga.role(name)[2])
             self._named[name] = step
         else:
             if (
-                self.saga.word(name)[3]
+                self.saga.role(name)[3]
                 and self._steps
                 and envelope.causation in self._steps[-1].causes(self.trace.journal)
             ):
@@ -159,7 +159,7 @@ class SagaStory:
         said = self.trace.journal[number]
         name = said.envelope.type
         takers = [handler.service for handler in self.trace.system.handlers(name)]
-        if said.service in takers and name not in self.saga.parts:
+        if said.service in takers and name not in self.saga.types:
             return (
                 before  # a service reminds itself: no step, but what it leads to follows `before`
             )
@@ -174,7 +174,7 @@ class SagaStory:
         step = self._named.get(name)
         if step is None:
             step = self._named[name] = SagaStep(name, service, before, number)
-            step.also(name, self.saga.word(name)[2])
+            step.also(name, self.saga.role(name)[2])
             self._steps.append(step)
             return step
         cause = self._owner.get(self.trace.journal[number].envelope.causation)
@@ -197,7 +197,7 @@ class SagaStory:
     def _tells_how_it_ended(self, step: SagaStep, envelope: Envelope) -> bool:
         """Whether an event only says how a step ended, in whose handling it is said; else it is a step of its own, such as
         the end of the saga, told by its coordinator."""
-        compensates, _, final, settles = self.saga.word(envelope.type)
+        compensates, _, final, settles = self.saga.role(envelope.type)
         if not (compensates or final or settles):
             return True
         ids = {self.trace.journal[number].envelope.id for number in step.said}

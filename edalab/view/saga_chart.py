@@ -116,7 +116,7 @@ class SagaChart:
 
     def _sides(self) -> list[SagaStep]:
         """Events that led to nothing more and are no step of the way, such as a letter that was sent."""
-        steps, parts = self.story.steps, self.story.saga.parts
+        steps, parts = self.story.steps, self.story.saga.types
         led = {step.before for step in steps}
         last = [step for step in steps if step.undoes is None][-1]
         on_the_way = [
