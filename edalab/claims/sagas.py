@@ -278,14 +278,18 @@ def why_back(saga: Saga) -> str:
     return f"it ended without {missing[0]}" if missing and saga.ends else ""
 
 
+def disordered(pairs: list[tuple]) -> list[tuple]:
+    """Those of the `dependent_compensations` of which the first step was compensated before the second."""
+    return [pair for pair in pairs if pair[4] < pair[2] < pair[5]]
+
+
 def find_disordered(saga: Saga, pairs: list[tuple]) -> Findings:
-    """The steps that were compensated before one that depends on them; `pairs` are the `dependent_compensations`."""
+    """The steps that were compensated before one that depends on them."""
     found, when = [], saga.trace.when
-    for base, done, back, step, later, its_back in pairs:
-        if later < back < its_back:
-            depends = f"{_type(saga, step)}, which depends on it ({when(its_back)})"
-            first = f"in {saga} {_type(saga, base)} was compensated {when(back)}"
-            found.append((f"{first}, before {depends}", [done, later, back, its_back]))
+    for base, done, back, step, later, its_back in disordered(pairs):
+        depends = f"{_type(saga, step)}, which depends on it ({when(its_back)})"
+        first = f"in {saga} {_type(saga, base)} was compensated {when(back)}"
+        found.append((f"{first}, before {depends}", [done, later, back, its_back]))
     return found
 
 

@@ -11,7 +11,7 @@ import ipywidgets
 from .. import view
 from ..claims.claim import Claim, Verdict, claims_of
 from ..claims.explore import Schedule
-from ..claims.saga_stories import speaks_of_sagas
+from ..trace.saga_stories import has_sagas
 from ..errors import Hung, Misuse, Text, shown
 from ..model import System
 from ..sim import Fault, Faults, Printed, Window, parse_plan, printing, quiet, simulate
@@ -246,9 +246,7 @@ class Laboratory:
             self._hint.value = self._about_the_point()
 
     def _show_run(self) -> None:
-        self._offer_tabs(
-            [name for name in self._sheets if name != "Saga" or speaks_of_sagas(self.run)]
-        )
+        self._offer_tabs([name for name in self._sheets if name != "Saga" or has_sagas(self.run)])
         if self.every_fault and self.every_fault.tried != (
             *self._made,
             self.seed.value,

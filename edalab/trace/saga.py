@@ -109,7 +109,7 @@ class Saga:
 
     def commits_in(self, span: Span) -> list[int]:
         """The commits of a span, and of the spans of commands that it asked for and that are no steps of sagas."""
-        commits = list(span.commits)
+        commits = [number for number in span.commits if self.trace.changed(number)]
         for number in span.events:
             step = self.trace.journal[number]
             if step.step == "save" or step.fault in UNSENT or step.envelope.type in self.types:

@@ -83,3 +83,11 @@ def _home(trace: Trace, envelope: Envelope, home: dict[str, str], of_key: dict) 
     if root is None or first is None or root.type != first.type or root.source != "client":
         return earlier
     return earlier if says_the_same(root, first) else correlation
+
+
+def saga_of(trace: Trace, correlations: list[str]) -> Saga:
+    """The saga with one of some correlations; an empty one where no message with a role was sent yet."""
+    for saga in sagas(trace):
+        if not saga.correlations.keys().isdisjoint(correlations):
+            return saga
+    return Saga(trace)
