@@ -8,7 +8,7 @@ import ipywidgets
 from .. import view
 from ..claims.claim import Claim
 from ..claims.explore import Schedule
-from ..claims.saga_stories import speaks_of_sagas
+from ..trace.saga_stories import has_sagas
 from ..model import System
 from ..sim import quiet
 from ..sim.run import Run
@@ -62,7 +62,7 @@ class Tabs(Settling):
 
         The number of broken runs in a title goes if it is not that of what was simulated.
         """
-        sagas = speaks_of_sagas(run)
+        sagas = has_sagas(run)
         self._offer([name for name in self._pages if name != SAGA or sagas])
         if self.every_fault and self.every_fault.tried != simulated:
             self.widget.set_title(self.names.index(EVERY_FAULT), EVERY_FAULT)
