@@ -52,9 +52,7 @@ TOO_LONG = {
     "panels.laboratory": 410,
     "sim.calls": 358,
     "sim.context": 473,
-    "sim.faults": 359,
     "sim.replicas": 321,
-    "sim.world": 324,
     "store.from_table": 381,
     "view.story": 415,
 }  # of today; part them

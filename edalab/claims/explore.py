@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..errors import Endless, Hung, Misuse, shown
 from ..model import System
-from ..sim import Fault, possible, quiet
+from ..sim import Fault, enumerate_faults, quiet
 from ..sim.run import Run
 from ..sim.simulate import check_system_and_workload
 from ..sim.simulate import play as play_run
@@ -258,7 +258,7 @@ def _play(system, workload, claims, faults: tuple[Fault, ...], seed: int, later:
         for claim in claims
     )
     after = faults[-1] if faults else None
-    next_faults = possible(run, after) if later and not endless else []
+    next_faults = enumerate_faults(run, after) if later and not endless else []
     return _Played(Schedule(faults, seed, outcomes, endless), next_faults)
 
 

@@ -10,8 +10,7 @@ from traitlets import validate
 
 from ..errors import Misuse, Unknown, shown
 from ..model import System
-from ..sim import ACTIONS, Fault, points
-from ..sim.faults import Plan
+from ..sim import ACTIONS, Fault, actions_at, points
 from ..sim.run import Run
 from .call_line import Maker
 
@@ -184,16 +183,9 @@ class ExactFault:
                 self.point.value = was
             self._settling = False
 
-    def _actions(self, at: str) -> list[str]:
-        """What can go wrong at a point: as `simulate` would have it."""
-        possible = []
-        for action in ACTIONS[at.split(".")[1]]:
-            try:
-                Plan([Fault(action, at)], self._system, 0)
-            except Misuse:
-                continue
-            possible.append(action)
-        return possible
+    def _actions(self, at: str) -> tuple[str, ...]:
+        """The actions that may strike at a point."""
+        return actions_at(self._system, tuple(at.split(".")))
 
     def _choose(self, change: Any) -> None:
         if not self._settling:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ..claims.claim import Claim
 from ..errors import ConcurrencyError, Endless, Unknown, listed, shown
 from ..model import Message, System, declared_in
-from ..sim import Fault, possible, simulate
+from ..sim import Fault, enumerate_faults, simulate
 from ..sim.run import Run
 from .answer import Answer
 
@@ -136,7 +136,7 @@ def _runs(
         if plan in list(alone):
             continue
         last = run.faults[-1] if run.faults and isinstance(run.faults[-1], Fault) else None
-        for fault in filter(only, possible(run, last)):
+        for fault in filter(only, enumerate_faults(run, last)):
             yield simulate(system, workload, seed=seed, faults=[*plan, fault])
 
 

@@ -155,7 +155,7 @@ class Publish(Call):
         self.resumes = ctx._transaction is None
         takes = PUBLISH if world.exact else self._varied(replica)
         if replica.node.faulty:
-            fault = ctx._reach("publish", envelope.type, self.channel.confirms, replica.node.cut)
+            fault = ctx._reach("publish", envelope.type, replica.node.cut)
             if fault is not None or replica.node.cut:
                 self._struck(fault, takes)
                 return
@@ -308,7 +308,7 @@ class Ask(Call):
             raise ctx._refuse(
                 f"answers a {type(answer).__name__}, whose order differs from run to run; answer sorted(...)"
             )
-        fault = ctx._reach("reply", self.envelope.type, vain=node.cut)
+        fault = ctx._reach("reply", self.envelope.type, ineffective=node.cut)
         does = fault.do if fault is not None else "cut" if node.cut else None
         ctx._row("reply", does, told)
         if does == "crash":

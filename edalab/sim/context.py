@@ -336,13 +336,11 @@ class Context:
         for message in messages:
             await (self.send(message) if isinstance(message, Command) else self.publish(message))
 
-    def _reach(self, step: str, message: str, confirms: bool = True, vain: bool = False):
+    def _reach(self, step: str, message: str, ineffective: bool = False):
         """What strikes at a point of this service, reached now, or None."""
         node = self._replica.node
         return (
-            self._world.plan.strike(node.name, step, message, confirms, vain)
-            if node.faulty
-            else None
+            self._world.plan.strike(node.name, step, message, ineffective) if node.faulty else None
         )
 
     def _reach_here(self, step: str):

@@ -177,7 +177,7 @@ class WorkQueue:
     def _acked(self, ctx, note: str | None = None) -> bool:
         """The `ack` step: whether the replica survived it."""
         cut = ctx._replica.node.cut
-        fault = ctx._reach("ack", ctx._envelope.type, vain=cut)
+        fault = ctx._reach("ack", ctx._envelope.type, ineffective=cut)
         does = fault.do if fault is not None else "cut" if cut else None
         ctx._row("ack", does, note)
         if does == "crash":

@@ -261,9 +261,9 @@ class Reader:
 
     def _commit(self, ctx) -> None:
         fenced = ctx._epoch != self.epoch
-        vain = "fenced" if fenced else "cut" if self.node.cut else None
-        fault = ctx._reach("commit", ctx._envelope.type, vain=vain is not None)
-        does = fault.do if fault is not None else vain
+        ineffective = "fenced" if fenced else "cut" if self.node.cut else None
+        fault = ctx._reach("commit", ctx._envelope.type, ineffective=ineffective is not None)
+        does = fault.do if fault is not None else ineffective
         ctx._row(
             "commit", does, "refused: its partition has a new owner" if does == "fenced" else None
         )

@@ -13,8 +13,9 @@ from ..model.wire import unfit_field
 from ..stuck import Watched
 from .channels import channel_for, unhandled
 from .context import Context
-from .faults import Plan, Window
+from .faults import Window
 from .forgotten import at_work
+from .plan import Plan
 from .limits import DEEPEST, MOST_AT_ONCE, Budget
 from .replicas import Node
 from .steps import WIDTH, Failure
@@ -78,9 +79,7 @@ class World:
         self.exact = seed == 0  # latencies are the named constants
         self.now = 0
         self.agenda: list[tuple] = []  # (time, number, action, argument)
-        self.background: list[
-            tuple
-        ] = []  # ticks and windows to come: they do not keep the run alive
+        self.background: list[tuple] = []  # ticks and windows, which do not keep the run alive
         self.number = count()
         self.cancelled = 0
         self.record: list = []  # flat, WIDTH values a step: a tuple a step costs half as much memory again, and twice the time
@@ -238,29 +237,17 @@ class World:
         if not message.__shared__:
             message = self._carried(ctx, message)
         subject = key_of(message, message.__declared__.key)
-        cause = ctx._envelope
-        if cause is None or cause.data is None:  # the client or a tick begins a story
-            return Envelope(
-                id, type_name, message, node.name, subject, topic, self.now, id, None, 0
-            )
-        depth = cause.depth + 1
-        if depth > DEEPEST:
-            chain = f"{cause.type} causes {type_name}"
-            self.endless(
-                f"{chain} (in {ctx._where()}), a chain of over {DEEPEST:,} messages, each caused by the one before"
-            )
+        cause, correlation, causation, depth = ctx._envelope, id, None, 0
+        if cause is not None and cause.data is not None:  # else the client or a tick begins a story
+            correlation, causation, depth = cause.correlation, cause.id, cause.depth + 1
+            if depth > DEEPEST:
+                chain = f"{cause.type} causes {type_name}"
+                self.endless(
+                    f"{chain} (in {ctx._where()}), a chain of over {DEEPEST:,} messages, each caused by the one before"
+                )
         return Envelope(
-            id,
-            type_name,
-            message,
-            node.name,
-            subject,
-            topic,
-            self.now,
-            cause.correlation,
-            cause.id,
-            depth,
-        )
+            id, type_name, message, node.name, subject, topic, self.now, correlation, causation, depth
+        )  # fmt: skip
 
     def _carried(self, ctx: Context, message: Message) -> Message:
         """A copy of a message that could be changed in place, and may have been since it was made."""
