@@ -51,8 +51,6 @@ TOO_LONG = {
     "model.system": 333,
     "panels.laboratory": 410,
     "sim.calls": 358,
-    "sim.context": 473,
-    "sim.replicas": 321,
     "store.from_table": 381,
     "view.story": 415,
 }  # of today; part them

@@ -1,5 +1,6 @@
 """What happens: a system in virtual time, with faults at the points that its patterns are about."""
 
+from .context import Context
 from .faults import ACTIONS, Fault, Faults, Window, cut, pause
 from .plan import parse_plan
 from .points import actions_at, enumerate_faults, points
@@ -9,6 +10,7 @@ from .world import World
 
 __all__ = [
     "ACTIONS",
+    "Context",
     "Fault",
     "Faults",
     "Printed",

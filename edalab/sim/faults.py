@@ -79,6 +79,10 @@ class Fault:
         """(service, step, message type)."""
         return tuple(self.at.split("."))
 
+    def lasts(self, default: int) -> int:
+        """How long it lasts, in ms; `default` where it does not say."""
+        return default if self.seconds is None else milliseconds(self.seconds, self.do)
+
     def __str__(self) -> str:
         return f"{self.do} {self.at} #{self.nth}" + (
             f" for {self.seconds:g} s" if self.seconds is not None else ""
