@@ -48,10 +48,6 @@ TOO_LONG = {
     "model.messages": 340,
     "model.system": 333,
     "sim.calls": 358,
-    "sim.context": 473,
-    "sim.faults": 359,
-    "sim.replicas": 321,
-    "sim.world": 324,
     "store.from_table": 381,
     "view.story": 415,
 }  # of today; part them

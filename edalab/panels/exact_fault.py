@@ -6,10 +6,8 @@ from typing import Any
 
 import ipywidgets
 
-from ..errors import Misuse
 from ..model import System
-from ..sim import ACTIONS, Fault, points
-from ..sim.faults import Plan
+from ..sim import ACTIONS, Fault, actions_at, points
 from ..sim.run import Run
 from . import html
 from .controls import Choice, Settling
@@ -81,16 +79,9 @@ class ExactFault(Settling):
         text = f"{fault.at} was {often if times else 'not reached'} in this run."
         return html.hint(f"Never happened: {text}" if unfired else text, unfired)
 
-    def _actions(self, at: str) -> list[str]:
-        """The actions that `simulate` accepts at a point."""
-        accepted = []
-        for action in ACTIONS[at.split(".")[1]]:
-            try:
-                Plan([Fault(action, at)], self._system, 0)
-            except Misuse:
-                continue
-            accepted.append(action)
-        return accepted
+    def _actions(self, at: str) -> tuple[str, ...]:
+        """The actions that may strike at a point."""
+        return actions_at(self._system, tuple(at.split(".")))
 
     def _offer_actions(self) -> None:
         options = self._actions(self.point.value) if self.point.value else [""]

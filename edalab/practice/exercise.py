@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ..claims.claim import Claim
 from ..errors import ConcurrencyError, Endless, Unknown, listed, shown
 from ..model import Message, System, declared_in
-from ..sim import Fault, Faults, Window, possible, simulate
+from ..sim import Fault, Faults, Window, enumerate_faults, simulate
 from ..sim.run import Run
 from .answer import Answer
 
@@ -190,7 +190,7 @@ def _runs(
                 begun.append((plan, run))
     for plan, run in begun:
         last = run.faults[-1] if run.faults and isinstance(run.faults[-1], Fault) else None
-        for fault in filter(allowed, possible(run, last)):
+        for fault in filter(allowed, enumerate_faults(run, last)):
             yield simulate(system, workload, seed=seed, faults=[*plan, fault])
 
 
