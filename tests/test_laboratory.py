@@ -228,6 +228,13 @@ def test_a_point_that_was_not_reached_is_said(lab):
     assert "reached 4 times" in lab._hint.value
 
 
+def test_a_fault_typed_that_never_happens_is_named(lab):
+    lab.plan.value = f"crash {DOUBLE} #9999"
+    assert "Never happened: crash" in lab._hint.value and "#9999" in lab._hint.value
+    lab.plan.value = f"crash {DOUBLE} #1"
+    assert "Never happened" not in lab._hint.value
+
+
 @pytest.mark.parametrize("name", RATES)
 def test_every_rate_goes_to_its_ends(lab, name):
     knob = getattr(lab, name)

@@ -6,6 +6,7 @@ from typing import Any
 
 import ipywidgets
 
+from ..errors import listed
 from ..model import System
 from ..sim import ACTIONS, Fault, actions_at, points
 from ..sim.run import Run
@@ -69,15 +70,15 @@ class ExactFault(Settling):
                 self.point.value = at
 
     def hint(self, run: Run | None, reached: Counter[Point]) -> str:
-        """How often the run reached the point, as HTML; "" if no fault is asked for."""
-        fault = self.fault
-        if fault is None:
-            return ""
-        times = reached[fault.point]
-        often = f"reached {times:,} times" if times > 1 else "reached once"
-        unfired = run is not None and fault in run.unfired
-        text = f"{fault.at} was {often if times else 'not reached'} in this run."
-        return html.hint(f"Never happened: {text}" if unfired else text, unfired)
+        """Which faults never happened, and how often the run reached the point chosen, as HTML."""
+        fault, unfired, words = self.fault, run.unfired if run is not None else [], []
+        if unfired:
+            words.append(f"Never happened: {listed(unfired, 3)}.")
+        if fault is not None:
+            times = reached[fault.point]
+            often = f"reached {times:,} times" if times > 1 else "reached once"
+            words.append(f"{fault.at} was {often if times else 'not reached'} in this run.")
+        return html.hint(" ".join(words), bool(unfired))
 
     def _actions(self, at: str) -> tuple[str, ...]:
         """The actions that may strike at a point."""
