@@ -2,7 +2,8 @@
 
 from .determinism import foreign_call
 from .envelope import Envelope, timestamp
-from .messages import Command, Event, Message, Query, declared_in, message_types, on_the_wire
+from .messages import Command, Event, Message, Query, on_the_wire
+from .registry import declared_in, message_types
 from .system import Handler, Queue, Service, System, Tick, Topic
 
 __all__ = [

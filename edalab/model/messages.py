@@ -2,10 +2,9 @@
 
 import re
 import typing
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
 from pydantic_core import to_json
@@ -271,23 +270,6 @@ def key_of(message: Message, field: str | None) -> str | None:
     return value if value is None or isinstance(value, str) else to_json(value).decode()
 
 
-@contextmanager
-def declared_in(module: str) -> Iterator[None]:
-    """Within, of message classes with one name the one of this module is meant, or of one whose name begins with it."""
-    global _meant
-    before, _meant = _meant, module
-    Message.__count__ += 1
-    try:
-        yield
-    finally:
-        _meant = before
-        Message.__count__ += 1
-
-
-_meant = ""
-_PACKAGE = __name__.partition(".")[0]
-
-
 def fields_of(cls: type[Message]) -> dict[str, str]:
     """The fields of a message class, and their types as they are written."""
     types = {name: info.annotation for name, info in cls.model_fields.items()}
@@ -303,45 +285,6 @@ def fits(known: type[Message], cls: type[Message]) -> bool:
     was, now = fields_of(known), fields_of(cls)
     more = [name for name in now if name not in was]
     return was.items() <= now.items() and not any(cls.model_fields[n].is_required() for n in more)
-
-
-def message_types() -> dict[str, type[Message]]:
-    """Every message class there is, by name; of two with one name, the one declared last. What exercises declare comes
-    before the learner's own while they are checked, and after it otherwise."""
-    found: dict[str, type[Message]] = {}
-    ahead = [Event, Command, Query]
-    while ahead:
-        for cls in ahead.pop(0).__subclasses__():
-            ahead.append(cls)
-            if cls.__name__ not in found or _precedence(found[cls.__name__]) < _precedence(cls):
-                found[cls.__name__] = cls
-    return found
-
-
-class SagaRole(NamedTuple):
-    """What a message class says of sagas; the first two are names of types."""
-
-    compensates: str | None
-    refuses: str | None
-    final: bool
-    settles: bool
-
-
-def saga_roles() -> dict[str, SagaRole]:
-    """The message classes that say something of sagas, by name, as they are declared now."""
-    declared = {name: cls.__declared__ for name, cls in message_types().items()}
-    roles = {
-        name: SagaRole(d.compensates, d.refuses, d.final, d.settles) for name, d in declared.items()
-    }
-    return {name: role for name, role in roles.items() if any(role)}
-
-
-def _precedence(cls: type[Message]) -> tuple[bool, bool, int]:
-    return (
-        cls.__module__.startswith(_meant or " "),
-        cls.__module__.partition(".")[0] != _PACKAGE,
-        cls.__number__,
-    )
 
 
 def _has_set(annotation: Any) -> bool:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from ..errors import Misuse, Unknown, shown
 from .determinism import foreign_call
-from .messages import Command, Event, Message, Query, SagaRole, channel_name, saga_roles
+from .messages import Command, Event, Message, Query, channel_name
+from .registry import SagaRole, saga_roles
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _WORD = {Event: "on", Command: "handles", Query: "answers"}

@@ -6,7 +6,7 @@ Claims and pictures both ask here. What classes compensate, refuse and settle is
 from functools import cached_property
 
 from ..model import Command, Envelope
-from ..model.messages import SagaRole
+from ..model.registry import SagaRole
 from ..sim.steps import WIDTH
 from .identity import UNSENT, says_the_same
 from .saga_effects import agree, changes_state, continues, is_refusal, of_one_key, saga_types

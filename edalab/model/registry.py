@@ -1,0 +1,63 @@
+"""Which message classes there are, and what each says of sagas."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from .messages import Command, Event, Message, Query
+
+_meant = ""
+_PACKAGE = __name__.partition(".")[0]
+
+
+@contextmanager
+def declared_in(module: str) -> Iterator[None]:
+    """Within it, a name that several message classes share means the class declared in this module, or in one whose
+    name begins with it."""
+    global _meant
+    before, _meant = _meant, module
+    Message.__count__ += 1
+    try:
+        yield
+    finally:
+        _meant = before
+        Message.__count__ += 1
+
+
+def message_types() -> dict[str, type[Message]]:
+    """Every message class, by name. If two share a name, it means the one declared last. Classes of an exercise come
+    first while that exercise is checked; otherwise the learner's own do."""
+    found: dict[str, type[Message]] = {}
+    ahead = [Event, Command, Query]
+    while ahead:
+        for cls in ahead.pop(0).__subclasses__():
+            ahead.append(cls)
+            if cls.__name__ not in found or _precedence(found[cls.__name__]) < _precedence(cls):
+                found[cls.__name__] = cls
+    return found
+
+
+class SagaRole(NamedTuple):
+    """What a message class declares about sagas; the first two fields name other message classes."""
+
+    compensates: str | None
+    refuses: str | None
+    final: bool
+    settles: bool
+
+
+def saga_roles() -> dict[str, SagaRole]:
+    """The roles in sagas of the message classes declared so far, by class name; classes without a role are left out."""
+    declared = {name: cls.__declared__ for name, cls in message_types().items()}
+    roles = {
+        name: SagaRole(d.compensates, d.refuses, d.final, d.settles) for name, d in declared.items()
+    }
+    return {name: role for name, role in roles.items() if any(role)}
+
+
+def _precedence(cls: type[Message]) -> tuple[bool, bool, int]:
+    return (
+        cls.__module__.startswith(_meant or " "),
+        cls.__module__.partition(".")[0] != _PACKAGE,
+        cls.__number__,
+    )
