@@ -1,4 +1,4 @@
-"""Exercises of lesson 00: waiting adds up, telling in place of asking, and writing to one place only."""
+"""Exercises of lesson 00: waiting that adds up, an event in place of questions, one place to write to."""
 
 from math import floor
 
@@ -76,12 +76,12 @@ WORK = {"billing": WriteBill, "mail": SendMail, "loyalty": AddPoints}
 
 
 def patience(variant: int) -> float:
-    """How many seconds Ada waits; a third of it, less the messages' way, is never a whole hundredth."""
+    """How many seconds Ada waits. Less the time of the messages, a third is never a whole hundredth."""
     return round(1 + 0.03 * ((variant - 1) % 60), 2)
 
 
 def in_turn(seconds: float, variant: int) -> Run:
-    """orders asks three, which work for so long each; Ada waits as long as she has patience."""
+    """A run in which `orders` asks three services, each of which works for so many seconds."""
 
     async def slowly(message, ctx):
         await ctx.sleep(seconds)
@@ -113,16 +113,14 @@ def answered(run: Run) -> bool:
 
 
 def as_long_as_possible(seconds: float, variant: int) -> Anomaly | str:
-    run, longer = (
-        in_turn(seconds, variant),
-        floor(seconds * 100 + 1.001) / 100,
-    )  # the next hundredth
+    run = in_turn(seconds, variant)
+    longer = floor(seconds * 100 + 1.001) / 100  # the next hundredth
     if not answered(run):
-        told = f"three times {seconds:g} s, and Ada has given up before the answer came"
-        return Anomaly("too long", told, run)
+        evidence = f"three times {seconds:g} s, and Ada has given up before the answer came"
+        return Anomaly("too long", evidence, run)
     if answered(in_turn(longer, variant)):
-        told = f"with {longer:g} s each she has her answer in time as well"
-        return Anomaly("longer is possible", told, in_turn(longer, variant))
+        evidence = f"with {longer:g} s each she has her answer in time as well"
+        return Anomaly("longer is possible", evidence, in_turn(longer, variant))
     return f"{seconds:g} s each, and Ada is answered; {longer:g} s, and she is not"
 
 
@@ -132,27 +130,30 @@ def _the_slowest(seconds: float, variant: int) -> tuple[str, Run]:
         [s.time / 1000 for s in run.journal if s.service in WORK and s.step == step]
         for step in ("handle", "save")
     )
-    told = f"here mail begins at {begun[1]:g} s, when billing is done, at {done[0]:g} s"
-    return f"(a) would mean that all three work at once; {told}", run
+    evidence = f"here mail begins at {begun[1]:g} s, when billing is done, at {done[0]:g} s"
+    return f"(a) would mean that all three work at once; {evidence}", run
 
 
 def _only_the_work(seconds: float, variant: int) -> tuple[str, Run]:
     third = floor(patience(variant) / 3 * 100) / 100
-    told = f"(b) would leave {third:g} s for each; here they work for so long, and Ada gives up"
-    return told, in_turn(third, variant)
+    evidence = f"(b) would leave {third:g} s for each; here they work for so long, and Ada gives up"
+    return evidence, in_turn(third, variant)
 
 
 def _gives_up_on_each(seconds: float, variant: int) -> tuple[str, Run]:
     run = in_turn(seconds + 0.01, variant)
     own = sum(step.service == "orders" and step.step == "timeout" for step in run.journal)
-    told = f"here {own or 'none'} did, and Ada gives up"
-    return f"(d) would mean that a question of orders went unanswered; {told}", run
+    evidence = f"here {own or 'none'} did, and Ada gives up"
+    return f"(d) would mean that a question of orders went unanswered; {evidence}", run
 
 
 # -- 00.2 and 00.3
 
 
 NO_MAIL = [[cut("mail", 0, 5)]]
+IN_ONE_PLACE = CLAIMS | {"gone, and nobody heard of it": gone_is_heard_of}
+TELL = explored(shop, CLAIMS, alone=NO_MAIL)
+WRITE_ONCE = explored(hearing_itself, IN_ONE_PLACE, alone=NO_MAIL)
 
 EXERCISES = [
     explained(
@@ -180,19 +181,6 @@ EXERCISES = [
             ),
         },
     ),
-    Exercise(
-        "00.2", "Tell them", "command, ctx", explored(shop, CLAIMS, alone=NO_MAIL), HINTS, NAMES
-    ),
-    Exercise(
-        "00.3",
-        "One place to write to",
-        "command, ctx",
-        explored(
-            hearing_itself,
-            CLAIMS | {"gone, and nobody heard of it": gone_is_heard_of},
-            alone=NO_MAIL,
-        ),
-        HINTS,
-        NAMES,
-    ),
+    Exercise("00.2", "Tell them", "command, ctx", TELL, HINTS, NAMES),
+    Exercise("00.3", "One place to write to", "command, ctx", WRITE_ONCE, HINTS, NAMES),
 ]

@@ -1,4 +1,4 @@
-"""The shop of lesson 00's exercises: an order is cancelled, and four services have to know of it."""
+"""The shop of lesson 00's exercises: an order is cancelled, and four services must learn of it."""
 
 from collections.abc import Callable
 
@@ -47,13 +47,11 @@ def take_out(event, ctx):
 
 
 def shop(cancel: Callable, variant: int) -> tuple[System, Callable]:
-    """Ada cancels an order that is on record, and Bob one that is not. `stock` is new and takes events only."""
+    """Ada cancels an order that is on record, and Bob one that is not. `stock` is new: it takes events only."""
     ours, unknown = f"order-{16 + variant}", f"order-{98 + variant}"
     system = System("shop")
-    orders = system.service(
-        "orders", schema=f"{ORDERS}; insert into orders values ('{ours}'), ('order-1')"
-    )
-    orders.handles(CancelOrder)(cancel)
+    on_record = f"insert into orders values ('{ours}'), ('order-1')"
+    system.service("orders", schema=f"{ORDERS}; {on_record}").handles(CancelOrder)(cancel)
     for name in SUBSCRIBERS:
         system.service(name, schema=DONE).on(OrderCancelled)(work)
     for name, command in BY_COMMAND.items():
@@ -86,25 +84,21 @@ def orders_in_trouble(run: Run) -> bool:
 
 
 def answers(run: Run) -> dict[str, str]:
-    """What became of each order that somebody wanted to cancel."""
-    asked = [
-        step.envelope.data.orderId
-        for step in run.journal
-        if step.service == "client" and step.step == "ask"
-    ]
-    noted = [
-        step.detail for step in run.journal if step.service == "client" and step.step == "note"
-    ]
-    return dict(zip(asked, noted))
+    """For each order that a customer wanted to cancel, what the customer noted about the answer."""
+    client = [step for step in run.journal if step.service == "client"]
+    asked = [step.envelope for step in client if step.step == "ask"]
+    orders = [envelope.data.orderId for envelope in asked if envelope]
+    notes = [step.detail or "" for step in client if step.step == "note"]
+    return dict(zip(orders, notes, strict=False))  # a run that was stopped has fewer notes
 
 
 def cancelled(run: Run) -> list[str]:
-    """The orders of which a customer was told that they are cancelled."""
-    return [order for order, said in answers(run).items() if said.endswith(" is told: cancelled")]
+    """The orders whose customer got the answer that they are cancelled."""
+    return [order for order, note in answers(run).items() if note.endswith(" is told: cancelled")]
 
 
 def first(run: Run) -> str:
-    """The order that was on record in the beginning, and that Ada cancels."""
+    """The order that Ada cancels, which was on record at the beginning."""
     return next(iter(answers(run)))
 
 
@@ -119,29 +113,21 @@ def done(run: Run, order: str) -> list[str]:
 
 @Claim("customers are answered, whatever happens to the other services", about=CancelOrder)
 def everybody_is_answered(run):
-    return (
-        []
-        if orders_in_trouble(run)
-        else [
-            f"{order}: {said}" for order, said in answers(run).items() if said.endswith("gives up")
-        ]
-    )
+    if orders_in_trouble(run):
+        return []
+    notes = answers(run).items()
+    return [f"{order}: {note}" for order, note in notes if note.endswith("gives up")]
 
 
 @Claim("customers are told what is so", about=CancelOrder)
-def told_what_is_so(run):
-    right = {order: "cancelled" if order == first(run) else "unknown" for order in answers(run)}
-    told = {
-        order: said.partition(" is told: ")[2]
-        for order, said in answers(run).items()
-        if " is told: " in said
-    }
-    wrong = [
-        f"{order}: the customer is told {said or 'nothing'}, not {right[order]}"
-        for order, said in told.items()
-        if said != right[order]
-    ]
-    return [] if orders_in_trouble(run) else wrong
+def answered_rightly(run):
+    wrong = []
+    for order, note in answers(run).items():
+        right = "cancelled" if order == first(run) else "unknown"
+        _, answered, answer = note.partition(" is told: ")
+        if answered and answer != right and not orders_in_trouble(run):
+            wrong.append(f"{order}: the customer is told {answer or 'nothing'}, not {right}")
+    return wrong
 
 
 @Claim("whoever needs to know hears of every order that was cancelled", about=CancelOrder)
@@ -165,22 +151,17 @@ def off_the_record(run):
 
 @Claim("nothing else is cancelled", about=CancelOrder)
 def nothing_else(run):
-    others = [order for order in answers(run) if order != first(run)]
-    gone = [] if "order-1" in on_record(run) else ["order-1 is gone, and nobody cancelled it"]
-    return gone + [
-        f"{name} was told of {order}, which never was"
-        for order in others
-        for name in done(run, order)
-    ]
+    wrong = [] if "order-1" in on_record(run) else ["order-1 is gone, and nobody cancelled it"]
+    for order in answers(run):
+        if order != first(run):
+            wrong += [f"{name} was told of {order}, which never was" for name in done(run, order)]
+    return wrong
 
 
 @Claim("nobody is refunded for an order that stands", about=CancelOrder)
 def no_refund_for_an_order(run):
-    return (
-        [f"{first(run)} is refunded, and is on record"]
-        if first(run) in on_record(run) and done(run, first(run))
-        else []
-    )
+    refunded = first(run) in on_record(run) and done(run, first(run))
+    return [f"{first(run)} is refunded, and is on record"] if refunded else []
 
 
 @Claim("an order that is gone is heard of", about=CancelOrder)
@@ -196,7 +177,7 @@ def gone_is_heard_of(run):
 
 CLAIMS = {
     "a customer is not answered": everybody_is_answered,
-    "another answer is given": told_what_is_so,
+    "another answer is given": answered_rightly,
     "nobody heard of it": everybody_hears,
     "still on record": off_the_record,
     "something else is cancelled": nothing_else,

@@ -1,4 +1,4 @@
-"""Exercises of lesson 01: asking back patiently, about the moment of the event, and without holding up everybody else."""
+"""Exercises of lesson 01: asking back with patience, about the time of the event, holding up nobody."""
 
 from ..errors import Unanswered
 from ..practice.exercise import Anomaly, Exercise, explained, explored
@@ -23,7 +23,7 @@ HINTS = {
     "never written to": (
         "What became of the event in this run, and how often had your function asked by then?",
         "A time-out says *not yet*. Compare how long your function goes on asking with how long accounts is down.",
-        "Catch Unanswered and ask again later; who gives up must leave the question to somebody: to a later attempt, or a later message.",
+        "Catch Unanswered and ask again later. If your function gives up, a later attempt or a later message has to ask.",
     ),
     "another moment's address": (
         "Which address did accounts have when the event was made, and which when it answered?",
@@ -42,8 +42,8 @@ HINTS = {
     ),
     "a dead letter": (
         "What does your function raise, and had it done its work by then?",
-        "A message that fails three times is set aside, and somebody has to look after it. The same happens if its rest runs on.",
-        "Where the message is put off, `return`: nothing behind that line has what it needs.",
+        "A message that fails three times is set aside, and somebody has to look after it. Does your function go on without an answer?",
+        "Where you put the message off, `return`: no line after that has what it needs.",
     ),
     "others are held up": (
         "While your function waits, who handles the events behind this one?",
@@ -57,14 +57,14 @@ HINTS = {
 
 
 def outage(variant: int) -> int:
-    """For how many seconds accounts is down: so many that 4 to 12 questions are enough."""
+    """For how many seconds `accounts` is down: 4 to 12 questions outlast it."""
     enough = 4 + (variant + 2) % 9
     wide = 2 ** (enough - 3) + 1  # seconds in which as many are enough
     return enough - 3 + wide + (9 + variant // 9) % wide
 
 
 def asked(questions: int, variant: int) -> Run:
-    """A letter for which mail asks at most so many times, in one attempt, while accounts is down."""
+    """A run in which `mail` asks at most so many times, in one attempt, while `accounts` is down."""
 
     async def write(event, ctx):
         for number in range(questions):
@@ -89,8 +89,8 @@ def enough(questions: int, variant: int) -> Anomaly | str:
     run = asked(questions, variant)
     last = [step.time for step in run.journal if step.step == "ask"][-1] / 1000
     if run.check(everybody_is_written_to).outcome == "broken":
-        told = f"is asked at {last:g} s, and accounts is down for {outage(variant)} s"
-        return Anomaly("too few questions", f"the last of {questions} {told}", run)
+        evidence = f"is asked at {last:g} s, and accounts is down for {outage(variant)} s"
+        return Anomaly("too few questions", f"the last of {questions} {evidence}", run)
     fewer = asked(questions - 1, variant)
     if questions > 1 and fewer.check(everybody_is_written_to):
         return Anomaly("more than needed", f"{questions - 1} questions are enough", fewer)
@@ -98,8 +98,8 @@ def enough(questions: int, variant: int) -> Anomaly | str:
 
 
 def _one_a_second(questions: int, variant: int) -> tuple[str, Run]:
-    told = f"(a) would mean {outage(variant)} questions; here {questions} reach an answer"
-    return told, asked(questions, variant)
+    evidence = f"(a) would mean {outage(variant)} questions; here {questions} reach an answer"
+    return evidence, asked(questions, variant)
 
 
 def _kept_for_later(questions: int, variant: int) -> tuple[str, Run]:
@@ -116,6 +116,11 @@ def _delivered_again(questions: int, variant: int) -> tuple[str, Run]:
 
 
 # -- 01.2 and 01.3
+
+NOT_HELD_UP = CLAIMS | {"others are held up": nobody_is_held_up}
+LETTER = explored(two_users, CLAIMS, down(5))
+LATER = explored(or_later, NOT_HELD_UP, down(2), down(60))
+OR_LATER = NAMES | {"WriteLater": WriteLater}
 
 EXERCISES = [
     explained(
@@ -143,20 +148,6 @@ EXERCISES = [
             ),
         },
     ),
-    Exercise(
-        "01.2",
-        "The letter that is due",
-        "event, ctx",
-        explored(two_users, CLAIMS, down(5)),
-        HINTS,
-        NAMES,
-    ),
-    Exercise(
-        "01.3",
-        "Write later",
-        "message, ctx",
-        explored(or_later, CLAIMS | {"others are held up": nobody_is_held_up}, down(2), down(60)),
-        HINTS,
-        NAMES | {"WriteLater": WriteLater},
-    ),
+    Exercise("01.2", "The letter that is due", "event, ctx", LETTER, HINTS, NAMES),
+    Exercise("01.3", "Write later", "message, ctx", LATER, HINTS, OR_LATER),
 ]

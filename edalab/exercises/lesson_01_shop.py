@@ -82,41 +82,38 @@ def shop(write: Callable, max_attempts: int = 3) -> System:
 
 
 def down(seconds: int) -> list[list[str]]:
-    """`accounts` is down for so long when it is first asked, in one way or the other."""
-    return [
-        [f"crash accounts.handle.{query} #1 for {seconds} s"] for query in ("GetUserAt", "GetUser")
-    ]
+    """Plans in which `accounts` is down for so long from the first query, of one kind or the other."""
+    queries = "GetUserAt", "GetUser"
+    return [[f"crash accounts.handle.{query} #1 for {seconds} s"] for query in queries]
+
+
+def registering(variant: int, *others: RegisterUser) -> Callable:
+    ada, address = f"ada-{variant}", f"rose{variant * 7 % 97}"
+
+    async def users(ctx):
+        for registration in (RegisterUser(userId=ada, email=f"{address}@home"), *others):
+            await ctx.send(registration)
+        await ctx.sleep(0.5)
+        await ctx.send(ChangeEmail(userId=ada, email=f"{address}@work"))
+
+    return users
 
 
 def two_users(write: Callable, variant: int) -> tuple[System, Callable]:
-    """Two people register; one of them moves half a second later. Nobody can guess their addresses."""
-    ada, bob = f"ada-{variant}", f"bob-{variant}"
-
-    async def users(ctx):
-        await ctx.send(RegisterUser(userId=ada, email=f"rose{variant * 7 % 97}@home"))
-        await ctx.send(RegisterUser(userId=bob, email=f"fern{variant * 5 % 97}@home"))
-        await ctx.sleep(0.5)
-        await ctx.send(ChangeEmail(userId=ada, email=f"rose{variant * 7 % 97}@work"))
-
-    return shop(write), users
+    """Two people register, and Ada moves half a second later. Nobody can guess their addresses."""
+    bob = RegisterUser(userId=f"bob-{variant}", email=f"fern{variant * 5 % 97}@home")
+    return shop(write), registering(variant, bob)
 
 
 def or_later(write: Callable, variant: int) -> tuple[System, Callable]:
-    """One user, and a second way to the same function."""
-    ada = f"ada-{variant}"
-
-    async def user(ctx):
-        await ctx.send(RegisterUser(userId=ada, email=f"rose{variant * 7 % 97}@home"))
-        await ctx.sleep(0.5)
-        await ctx.send(ChangeEmail(userId=ada, email=f"rose{variant * 7 % 97}@work"))
-
+    """The same with one user; `mail` handles WriteLater by the same function, too."""
     system = shop(write)
     system.services["mail"].handles(WriteLater)(write)
-    return system, user
+    return system, registering(variant)
 
 
 def registered(run: Run) -> dict[str, str]:
-    """Everybody who registered, and the address that was registered."""
+    """The registered users with the addresses that they registered."""
     return dict(run.rows("accounts", "select userId, email from users where email like '%@home'"))
 
 
@@ -154,19 +151,15 @@ def nobody_twice(run):
 def nobody_is_held_up(run):
     begun, long = {}, []
     for step in run.journal:
-        key = step.service, step.envelope and step.envelope.id
+        if step.service != "mail" or step.envelope is None:
+            continue
+        message = step.envelope
         if step.step == "handle":
-            begun[key] = step.time
-        elif (
-            step.service == "mail"
-            and step.step in ("commit", "ack", "retry", "dead_letter")
-            and key in begun
-        ):
-            took = (step.time - begun.pop(key)) / 1000
+            begun[message.id] = step.time
+        elif step.step in ("commit", "ack", "retry", "dead_letter") and message.id in begun:
+            took = (step.time - begun.pop(message.id)) / 1000
             if took > HANDLING:
-                long.append(
-                    f"mail was busy with {step.envelope.type} {step.envelope.id} for {took:g} s"
-                )
+                long.append(f"mail was busy with {message.type} {message.id} for {took:g} s")
     return long
 
 
@@ -180,9 +173,8 @@ def no_question_in_vain(run):
             elif step.step == "answer" and step.detail != "too late":
                 answered.add(step.envelope.causation)
             elif step.step == "ask" and step.envelope.causation in answered:
-                again.append(
-                    f"mail asked {step.envelope.data} again at {step.time / 1000:g} s, after it was answered"
-                )
+                asked = f"mail asked {step.envelope.data} again at {step.time / 1000:g} s"
+                again.append(f"{asked}, after it was answered")
     return again
 
 

@@ -1,6 +1,6 @@
-"""Exercises of lesson 02: copies that an older event must not overwrite, nor bring back what was to be forgotten."""
+"""Exercises of lesson 02: copies that a late, older event neither overwrites nor brings back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import ceil
 
@@ -37,15 +37,17 @@ async def change_address(command, ctx):
 
 
 def copied(
-    keep: Callable, changes: list[tuple[float, str, str | None]], known: str = ""
+    keep: Callable, changes: Sequence[tuple[float, str, str | None]], known: str = ""
 ) -> tuple[System, Callable]:
-    """`customers` owns addresses, `shipping` keeps copies; changes are made after so many seconds each. One customer may be
-    known to both from the beginning."""
+    """`customers` owns addresses, and `shipping` keeps copies by the function `keep`.
+
+    Each of the `changes` is seconds to wait, a customer and an address. Both services may already know one
+    customer.
+    """
     shop = System("shop")
     row = f"; insert into {{}} values ('{known}', 'Ash Street', 1)" if known else ""
-    shop.service("customers", schema=OWNED + row.format("customers")).handles(ChangeAddress)(
-        change_address
-    )
+    customers = shop.service("customers", schema=OWNED + row.format("customers"))
+    customers.handles(ChangeAddress)(change_address)
     shop.service("shipping", schema=COPY + row.format("addresses")).on(AddressChanged)(keep)
 
     async def people(ctx):
@@ -59,15 +61,15 @@ def copied(
 def both(run: Run) -> tuple[dict[str, str], dict[str, str]]:
     """The addresses that `customers` owns, and those that `shipping` has."""
     known = "select customer, address from {} where address is not null"
-    return dict(run.rows("customers", known.format("customers"))), dict(
-        run.rows("shipping", known.format("addresses"))
-    )
+    owned = run.rows("customers", known.format("customers"))
+    return dict(owned), dict(run.rows("shipping", known.format("addresses")))
 
 
 def older_came_last(run: Run, customer: str) -> bool:
-    """Whether `shipping` was handed an event of a customer after one with a higher version."""
-    found = [s.envelope.data for s in run.journal if s.service == "shipping" and s.step == "handle"]
-    versions = [event.version for event in found if event.customer == customer]
+    """Whether the last event of a customer that `shipping` handled was not the newest."""
+    steps = [s for s in run.journal if (s.service, s.step) == ("shipping", "handle")]
+    events = [step.envelope.data for step in steps if step.envelope]
+    versions = [event.version for event in events if event.customer == customer]
     return bool(versions) and versions[-1] < max(versions)
 
 
@@ -113,7 +115,7 @@ def stays_forgotten(run):
 HINTS = {
     "the copy does not follow": (
         "Which event did shipping handle last, and what did your function do with it?",
-        "Call your function in your mind with version 1 and then with version 2, of one customer and of two.",
+        "Go through your function in your mind, with version 1 and then version 2, of one customer and of two.",
         "Write the row whenever the event's version is higher than the one in the row of this customer, or there is no row.",
     ),
     "an older event wins": (
@@ -133,7 +135,7 @@ HINTS = {
     ),
     "a dead letter": (
         "What does your function raise, and is it an error that an old event comes?",
-        "A late event is nothing to be tried again: three attempts later it is as late.",
+        "Another attempt does not help: three attempts later the event is just as late.",
         "Return without having changed anything.",
     ),
 }
@@ -152,10 +154,8 @@ NAMES = {"AddressChanged": AddressChanged}
 
 def as_it_comes(event, ctx):
     with ctx.database as db:
-        db.execute(
-            "insert or replace into addresses values (?, ?, ?)",
-            (event.customer, event.address, event.version),
-        )
+        row = event.customer, event.address, event.version
+        db.execute("insert or replace into addresses values (?, ?, ?)", row)
 
 
 def late(variant: int) -> float:
@@ -164,11 +164,9 @@ def late(variant: int) -> float:
 
 
 def corrected_after(seconds: float, faults: list) -> Run:
-    """Ada says where she lives, corrects herself after so many seconds, and shipping writes down what comes."""
-    return simulate(
-        *copied(as_it_comes, [(0, "ada", "Elm Street"), (seconds, "ada", "Oak Street")]),
-        faults=faults,
-    )
+    """A run in which Ada corrects her address after so many seconds; `shipping` keeps what comes last."""
+    changes = [(0, "ada", "Elm Street"), (seconds, "ada", "Oak Street")]
+    return simulate(*copied(as_it_comes, changes), faults=faults)
 
 
 def breaking(seconds: float, variant: int) -> Run | None:
@@ -183,11 +181,10 @@ def breaking(seconds: float, variant: int) -> Run | None:
 
 
 def long_enough(seconds: float, variant: int) -> Anomaly | str:
-    found = breaking(seconds, variant)
-    if found:
-        [at_last] = found.rows("shipping", "select address from addresses")[0]
-        told = f"corrected after {seconds:g} s, and the copy says {at_last}"
-        return Anomaly("not long enough", told, found)
+    if run := breaking(seconds, variant):
+        [(at_last,)] = run.rows("shipping", "select address from addresses")
+        evidence = f"corrected after {seconds:g} s, and the copy says {at_last}"
+        return Anomaly("not long enough", evidence, run)
     shorter = ceil(seconds * 10 - 1.001) / 10  # the tenth before
     if shorter >= 0 and breaking(shorter, variant) is None:
         return Anomaly("longer than needed", f"{shorter:g} s survive every single fault as well")
@@ -195,21 +192,23 @@ def long_enough(seconds: float, variant: int) -> Anomaly | str:
 
 
 def _order_kept(seconds: float, variant: int) -> tuple[str, Run]:
-    told = "here it was published last and handled first"
-    return f"(a) would mean that the correction is handled last; {told}", corrected_after(0.3, LATE)
+    evidence = "here it was published last and handled first"
+    return f"(a) would mean that the correction is handled last; {evidence}", corrected_after(
+        0.3, LATE
+    )
 
 
 def _saving_takes_long(seconds: float, variant: int) -> tuple[str, Run]:
     run = corrected_after(seconds, [])
     ends = (("customers", "publish"), ("shipping", "save"))
-    said, saved = (next(s.time for s in run.journal if (s.service, s.step) == end) for end in ends)
-    told = f"here an address is saved {saved - said} ms after it was published"
-    return f"(c) would take {seconds:g} s; {told}", run
+    begun, saved = (next(s.time for s in run.journal if (s.service, s.step) == end) for end in ends)
+    evidence = f"here an address is saved {saved - begun} ms after it was published"
+    return f"(c) would take {seconds:g} s; {evidence}", run
 
 
 def _versions_compared(seconds: float, variant: int) -> tuple[str, Run]:
-    told = "(d) would leave version 2 in the copy; here version 1 was saved over it"
-    return told, corrected_after(0.3, LATE)
+    evidence = "(d) would leave version 2 in the copy; here version 1 was saved over it"
+    return evidence, corrected_after(0.3, LATE)
 
 
 ONE = explained(
@@ -245,43 +244,24 @@ ONE = explained(
 def _settled(keep: Callable, variant: int) -> tuple[System, Callable]:
     """Ada moves, and moves again; Bob leaves long after anything else."""
     ada, bob = f"ada-{variant}", f"bob-{variant}"
-    streets = [
-        (0, ada, f"Elm Street {variant}"),
-        (0.3, ada, f"Oak Street {variant}"),
-        (0.1, ada, f"Fir Street {variant}"),
-    ]
-    changes = [*streets, (2, bob, None)]
-    return copied(keep, changes, bob)
+    streets = [(0, "Elm"), (0.3, "Oak"), (0.1, "Fir")]
+    changes = [(wait, ada, f"{street} Street {variant}") for wait, street in streets]
+    return copied(keep, [*changes, (2, bob, None)], bob)
 
 
 def _leaving(keep: Callable, variant: int) -> tuple[System, Callable]:
-    """Ada leaves shortly after she has come and moved; Bob leaves, too, and comes back, and Cleo comes."""
+    """Ada comes, moves and leaves within a moment; Bob leaves and comes back, and Cleo comes."""
     ada, bob = f"ada-{variant}", f"bob-{variant}"
-    ada_leaves = [
-        (0, ada, f"Elm Street {variant}"),
-        (0.1, ada, f"Oak Street {variant}"),
-        (0.1, ada, None),
-    ]
+    ada_moves = [(0, ada, f"Elm Street {variant}"), (0.1, ada, f"Oak Street {variant}")]
+    ada_leaves = [*ada_moves, (0.1, ada, None)]
     bob_comes_back = [(0.1, bob, None), (2, bob, f"Fir Street {variant}")]
     return copied(keep, [*ada_leaves, *bob_comes_back, (0, f"cleo-{variant}", "Ash Street")], bob)
 
 
+KEEP = explored(_settled, CLAIMS, [LATE])
+FORGET = explored(_leaving, CLAIMS, [LATE])
 EXERCISES = [
     ONE,
-    Exercise(
-        "02.2",
-        "A copy that goes with the time",
-        "event, ctx",
-        explored(_settled, CLAIMS, [LATE]),
-        HINTS,
-        NAMES,
-    ),
-    Exercise(
-        "02.3",
-        "What was forgotten stays forgotten",
-        "event, ctx",
-        explored(_leaving, CLAIMS, [LATE]),
-        HINTS,
-        NAMES,
-    ),
+    Exercise("02.2", "A copy that goes with the time", "event, ctx", KEEP, HINTS, NAMES),
+    Exercise("02.3", "What was forgotten stays forgotten", "event, ctx", FORGET, HINTS, NAMES),
 ]

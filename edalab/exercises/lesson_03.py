@@ -1,4 +1,4 @@
-"""Exercises of lesson 03: what was known on which day, withdrawals that decide on what there is, and each of them once."""
+"""Exercises of lesson 03: what was known on which day, and withdrawals decided rightly, and once."""
 
 from datetime import date, timedelta
 
@@ -9,16 +9,8 @@ from ..store.event_store import EventStore
 from . import lesson_03_bank as bank
 from . import lesson_03_claims as claims
 
-OURS = (
-    "AccountOpened",
-    "MoneyDeposited",
-    "MoneyWithdrawn",
-    "WithdrawalRefused",
-    "CheckFraud",
-    "Withdraw",
-    "balance",
-)
-NAMES = {name: getattr(bank, name) for name in OURS}
+OURS = "AccountOpened MoneyDeposited MoneyWithdrawn WithdrawalRefused CheckFraud Withdraw balance"
+NAMES = {name: getattr(bank, name) for name in OURS.split()}
 NAMES |= {"EventStore": EventStore, "ConcurrencyError": ConcurrencyError, "Unanswered": Unanswered}
 HINTS = {
     "not what was asked": (
@@ -67,10 +59,15 @@ def withdrawal(fault: Fault) -> bool:
     return fault.at.endswith((".Withdraw", "reply.CheckFraud"))
 
 
+RIGHTLY = explored(bank.bank_of, claims.CLAIMS, only=("that makes something late", late))
+OF_WITHDRAWALS = "of a withdrawal and of fraud's answer", withdrawal
+ONCE = explored(bank.bank_of, claims.CLAIMS, only=OF_WITHDRAWALS)
+
+
 # -- 03.1
 
-CORRECTED = [  # in data/bank-2025.csv: whose deposit, of which day, when that was recorded,
-    # what there was at the end of that day, and what was believed until then
+CORRECTED = [  # in data/bank-2025.csv: an account, the day of a deposit, the day it was recorded,
+    # the balance at the end of the former, and the balance that was believed until the latter
     ("account-9", "2025-04-26", "2025-05-03", 2950, 3220),
     ("account-9", "2025-05-24", "2025-06-04", 3143, 12863),
     ("account-25", "2025-05-24", "2025-06-05", 2044, 20404),
@@ -82,8 +79,8 @@ CORRECTED = [  # in data/bank-2025.csv: whose deposit, of which day, when that w
 
 
 def corrected(variant: int) -> tuple[str, date, date, int, int]:
-    account, day, recorded, was, told = CORRECTED[(variant - 1) % len(CORRECTED)]
-    return account, date.fromisoformat(day), date.fromisoformat(recorded), was, told
+    account, day, recorded, was, believed = CORRECTED[(variant - 1) % len(CORRECTED)]
+    return account, date.fromisoformat(day), date.fromisoformat(recorded), was, believed
 
 
 def which(variant: int) -> dict[str, str]:
@@ -92,38 +89,38 @@ def which(variant: int) -> dict[str, str]:
 
 
 def known(number: int, variant: int) -> Anomaly | str:
-    _, day, recorded, was, told = corrected(variant)
+    _, day, recorded, was, believed = corrected(variant)
     eve, of_month = recorded - timedelta(1), f"{recorded:%B}"
     if number < recorded.day:
-        known = f"the report on {_said(day)} says {told}; it was {was}"
+        known = f"the report on {_day(day)} says {believed}; it was {was}"
         if recorded.replace(day=number) < day:
-            known = f"{_said(day)} is still to come"
+            known = f"{_day(day)} is still to come"
         return Anomaly("not yet known", f"on {number} {of_month} {known}")
     if number > recorded.day:
-        told = f"on {number - 1} {of_month} the report on {_said(day)} says {was} as well"
-        return Anomaly("known before", told)
-    return f"the report on {_said(day)}, as of {eve.day} and of {_said(recorded)}"
+        evidence = f"on {number - 1} {of_month} the report on {_day(day)} says {was} as well"
+        return Anomaly("known before", evidence)
+    return f"the report on {_day(day)}, as of {eve.day} and of {_day(recorded)}"
 
 
-def _said(day: date) -> str:
+def _day(day: date) -> str:
     return f"{day.day} {day:%B}"
 
 
 def _as_happened(number: int, variant: int) -> tuple[str, None]:
-    _, day, _, was, told = corrected(variant)
-    report = f"the report of {_said(day)} itself"
-    return f"(a) would make {report} right; it says {told}, and it was {was}", None
+    _, day, _, was, believed = corrected(variant)
+    report = f"the report of {_day(day)} itself"
+    return f"(a) would make {report} right; it says {believed}, and it was {was}", None
 
 
 def _changed(number: int, variant: int) -> tuple[str, None]:
-    _, _, recorded, _, told = corrected(variant)
-    asked = f"ask today what was known on {_said(recorded - timedelta(1))}"
-    return f"(c) would leave nothing of the old amount; but {asked}, and it is {told}", None
+    _, _, recorded, _, believed = corrected(variant)
+    asked = f"ask today what was known on {_day(recorded - timedelta(1))}"
+    return f"(c) would leave nothing of the old amount; but {asked}, and it is {believed}", None
 
 
 def _until_later(number: int, variant: int) -> tuple[str, None]:
     recorded = corrected(variant)[2]
-    report = f"until={_said(recorded)}, as of {_said(recorded - timedelta(1))}"
+    report = f"until={_day(recorded)}, as of {_day(recorded - timedelta(1))}"
     return f"(d) would make {report}, right; but that report has the wrong amount, too", None
 
 
@@ -153,22 +150,6 @@ EXERCISES = [
             ),
         },
     ),
-    Exercise(
-        "03.2",
-        "Decide on what there is",
-        "command, ctx",
-        explored(bank.bank_of, claims.CLAIMS, only=("that makes something late", late)),
-        HINTS,
-        NAMES,
-    ),
-    Exercise(
-        "03.3",
-        "Decide once",
-        "command, ctx",
-        explored(
-            bank.bank_of, claims.CLAIMS, only=("of a withdrawal and of fraud's answer", withdrawal)
-        ),
-        HINTS,
-        NAMES,
-    ),
+    Exercise("03.2", "Decide on what there is", "command, ctx", RIGHTLY, HINTS, NAMES),
+    Exercise("03.3", "Decide once", "command, ctx", ONCE, HINTS, NAMES),
 ]

@@ -1,5 +1,4 @@
-"""The bank of the exercises of lesson 03: `withdraw` is the learner's, the others are as in the lesson, but for `fraud`,
-which takes its time and does not agree to everything."""
+"""The bank of lesson 03's exercises. `withdraw` is the learner's; `fraud` takes its time, and may say no."""
 
 from collections.abc import Callable
 
@@ -85,7 +84,8 @@ def _sent(*messages: Command | float) -> Callable:
 
 
 def bank_of(withdraw: Callable, variant: int) -> tuple[System, list[Callable]]:
-    """Two people want what only one of them can have, by one coin; and twice somebody wants more than there is, shortly before money comes."""
+    """Two workloads: two withdrawals of which the account covers one, short by one coin; and, twice, a
+    withdrawal of more than there is, shortly before a deposit."""
     bank = System("bank")
     accounts = bank.service("accounts", replicas=2)
     accounts.handles(OpenAccount)(open_account)

@@ -1,4 +1,4 @@
-"""What must hold in the bank of lesson 03, whatever happens to `accounts`."""
+"""The claims of lesson 03's exercises, on what `accounts` decides."""
 
 from collections.abc import Iterator
 
@@ -14,13 +14,13 @@ DECISIONS = "MoneyWithdrawn", "WithdrawalRefused"
 
 
 def asked_for(run) -> dict[str, Envelope]:
-    """What people wanted to withdraw, by the command's id."""
+    """The commands to withdraw, by id."""
     sent = [step.envelope for step in run.journal if step.step == "publish"]
     return {envelope.id: envelope for envelope in sent if envelope.type == "Withdraw"}
 
 
 def replayed(run) -> Iterator[tuple[StoredEvent, int]]:
-    """Every event that is stored, with the balance of its account before it."""
+    """Every stored event, with the balance of its account before it."""
     totals: dict[str, int] = {}
     for fact in EventStore(run.database("accounts")).read():
         before = totals.get(fact.stream, 0)
@@ -38,13 +38,10 @@ def as_asked(run):
     wanted, wrong = asked_for(run), []
     for fact in decided(run, *DECISIONS):
         command = wanted[fact.causation].data if fact.causation in wanted else None
-        if command is None or (fact.stream, fact.data["amount"]) != (
-            command.account,
-            command.amount,
-        ):
-            wrong.append(
-                f"{fact.said} in {fact.stream}, because of {command or 'nothing that anybody wanted'}"
-            )
+        asked = (command.account, command.amount) if command else None
+        if asked != (fact.stream, fact.data["amount"]):
+            cause = command or "nothing that anybody wanted"
+            wrong.append(f"{fact.said} in {fact.stream}, because of {cause}")
     return wrong
 
 

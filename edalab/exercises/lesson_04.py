@@ -1,15 +1,17 @@
-"""Exercises of lesson 04: the checkpoint that a table needs, a projection that counts each entry once, and none too early."""
+"""Exercises of lesson 04: a table's checkpoint, and a projection that counts each entry once, in order."""
+
+from collections.abc import Sequence
 
 from ..errors import Unanswered
+from ..model import Command
 from ..practice.exercise import Anomaly, Exercise, explained, explored
 from ..sim import Fault, enumerate_faults, simulate
 from ..sim.run import Run
 from . import lesson_04_bank as bank
 from . import lesson_04_claims as claims
 
-NAMES = {name: getattr(bank, name) for name in ("EntryRecorded", "EntriesAfter", "at", "move")} | {
-    "Unanswered": Unanswered
-}
+NAMES = {name: getattr(bank, name) for name in ("EntryRecorded", "EntriesAfter", "at", "move")}
+NAMES |= {"Unanswered": Unanswered}
 HINTS = {
     "a dead letter": (
         "What does your function raise, and what would have to happen for the next attempt to succeed?",
@@ -40,7 +42,7 @@ HINTS = {
 AGAIN = {
     "a dead letter": (
         "What does your function raise, and is it an error that an entry comes twice?",
-        "An entry that is in the table already is nothing to be tried again: twelve attempts later it is there still.",
+        "Another attempt does not help: twelve attempts later the entry is still in the table.",
         "Return without having changed anything.",
     )
 }
@@ -54,25 +56,28 @@ def in_order(fault: Fault) -> bool:
 
 
 def at_peaks(fault: Fault) -> bool:
-    return (
-        in_order(fault)
-        or fault.at == "accounts.reply.EntriesAfter"
-        or str(fault).startswith("delay accounts.publish.EntryRecorded")
-    )
+    late = str(fault).startswith("delay accounts.publish.EntryRecorded")
+    return in_order(fault) or late or fault.at == "accounts.reply.EntriesAfter"
+
+
+IN_ORDER = "of peaks and on the way there that keeps the order", in_order
+AT_PEAKS = "of peaks, on the way there and back", at_peaks
+ONCE = explored(bank.bank_of, claims.CLAIMS, only=IN_ORDER)
+NONE_TOO_EARLY = explored(bank.bank_of, claims.CLAIMS, LATE, only=AT_PEAKS)
 
 
 # -- 04.1
 
 
 def entries(variant: int) -> tuple[list[int], int]:
-    """The amounts of Ada's entries, and how many are in the backup; no two balances are equal."""
+    """The amounts of Ada's entries, and how many of them the backup has; no two balances are equal."""
     number, odd = (variant - 1) % 7, (variant - 1) // 7 % 10
     amounts = [0, 100 + 3 * odd] + [-30 - odd, 10 + odd] * 4
     kept = (3, 2, 4, 5, 6, 7, 8)[number]
     return amounts[: max(4, kept + 1 + odd % 2)], kept
 
 
-def backup(variant: int) -> dict:
+def backup(variant: int) -> dict[str, object]:
     amounts, kept = entries(variant)
     return {"amounts": amounts, "backup": sum(amounts[:kept])}
 
@@ -83,34 +88,28 @@ async def project(event, ctx):
         seen = bank.at(db, "balances")
     entries = [event]
     if event.position > seen + 1:
-        entries = [
-            bank.EntryRecorded(**fields)
-            for fields in await ctx.ask(bank.EntriesAfter(position=seen))
-        ]
+        missed = await ctx.ask(bank.EntriesAfter(position=seen))
+        entries = [bank.EntryRecorded(**fields) for fields in missed]
+    count = "update balances set balance = balance + ? where account = ?"
     with ctx.database as db:
         for entry in entries:
             if entry.position == bank.at(db, "balances") + 1:
-                db.execute(
-                    "update balances set balance = balance + ? where account = ?",
-                    (entry.amount, entry.account),
-                )
+                db.execute(count, (entry.amount, entry.account))
                 bank.move(db, "balances", entry.position)
 
 
-def restored(checkpoint: int, variant: int, faults: list = ()) -> Run:
-    """`balances` begins with the table of the backup and this checkpoint; all entries are published once more."""
+def restored(checkpoint: int, variant: int, faults: Sequence = ()) -> Run:
+    """A run in which `balances` begins with the backup and a checkpoint; all entries are published again."""
     amounts, kept = entries(variant)
     table = f"""create table balances (account text primary key, balance int);
                 insert into balances values ('ada', {sum(amounts[:kept])});"""
     checkpoints = f"{bank.CHECKPOINTS} insert into checkpoints values ('balances', {checkpoint});"
     system = bank.bank_with("balances", project, "")
     system.service("balances", schema=table + checkpoints)
-    story = [bank.OpenAccount(account="ada", owner="Ada")] + [
-        bank.Deposit(account="ada", amount=amount)
-        if amount > 0
-        else bank.Withdraw(account="ada", amount=-amount)
-        for amount in amounts[1:]
-    ]
+    story: list[Command] = [bank.OpenAccount(account="ada", owner="Ada")]
+    for amount in amounts[1:]:
+        kind = bank.Deposit if amount > 0 else bank.Withdraw
+        story.append(kind(account="ada", amount=abs(amount)))
     return simulate(system, bank.people(*story), faults=list(faults))
 
 
@@ -120,9 +119,9 @@ def goes_on(checkpoint: int, variant: int) -> Anomaly | str:
     faults = [fault for fault in enumerate_faults(first) if fault.at.startswith("balances.")]
     tried = [first, *(restored(checkpoint, variant, [fault]) for fault in faults)]
     for run in tried:
-        if told := _off(run, amounts):
+        if evidence := _off(run, amounts):
             name = "skipped" if checkpoint > kept else "applied twice"
-            return Anomaly(name, f"from checkpoint {checkpoint} on, {told}", run)
+            return Anomaly(name, f"from checkpoint {checkpoint} on, {evidence}", run)
     return f"{len(tried)} runs from checkpoint {checkpoint} on, every single fault of balances"
 
 
@@ -134,20 +133,22 @@ def _off(run: Run, amounts: list[int]) -> str:
 
 def _the_next(checkpoint: int, variant: int) -> tuple[str, Run]:
     run, entry = restored(checkpoint + 1, variant), checkpoint + 1
-    told = f"from there on that entry is taken for an old one, and {_off(run, entries(variant)[0])}"
-    return f"(b) would make it {entry}; {told}", run
+    evidence = (
+        f"from there on that entry is taken for an old one, and {_off(run, entries(variant)[0])}"
+    )
+    return f"(b) would make it {entry}; {evidence}", run
 
 
 def _all_there_are(checkpoint: int, variant: int) -> tuple[str, Run]:
     amounts = entries(variant)[0]
-    told = "the store has that many, and the table has not seen the last of them"
-    return f"(c) would make it {len(amounts)}; {told}", restored(len(amounts), variant)
+    evidence = "the store has that many, and the table has not seen the last of them"
+    return f"(c) would make it {len(amounts)}; {evidence}", restored(len(amounts), variant)
 
 
 def _lower_does(checkpoint: int, variant: int) -> tuple[str, Run]:
     run = restored(0, variant)
-    told = f"here it does not, and {_off(run, entries(variant)[0])}"
-    return f"(d) would let 0 do as well; {told}", run
+    evidence = f"here it does not, and {_off(run, entries(variant)[0])}"
+    return f"(d) would let 0 do as well; {evidence}", run
 
 
 EXERCISES = [
@@ -176,29 +177,6 @@ EXERCISES = [
             ),
         },
     ),
-    Exercise(
-        "04.2",
-        "Each entry once",
-        "event, ctx",
-        explored(
-            bank.bank_of,
-            claims.CLAIMS,
-            only=("of peaks and on the way there that keeps the order", in_order),
-        ),
-        HINTS | AGAIN,
-        NAMES,
-    ),
-    Exercise(
-        "04.3",
-        "None too early",
-        "event, ctx",
-        explored(
-            bank.bank_of,
-            claims.CLAIMS,
-            LATE,
-            only=("of peaks, on the way there and back", at_peaks),
-        ),
-        HINTS,
-        NAMES,
-    ),
+    Exercise("04.2", "Each entry once", "event, ctx", ONCE, HINTS | AGAIN, NAMES),
+    Exercise("04.3", "None too early", "event, ctx", NONE_TOO_EARLY, HINTS, NAMES),
 ]

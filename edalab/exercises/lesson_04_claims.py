@@ -1,4 +1,4 @@
-"""What must hold for the read model of the exercises of lesson 04, and how often each entry was counted where it does not."""
+"""The claims of lesson 04's exercises, and how often each entry was counted if one is broken."""
 
 from functools import reduce
 from itertools import product
@@ -11,10 +11,10 @@ from .lesson_04_bank import EntryRecorded, entry
 
 def recorded(run) -> dict[str, list[int]]:
     """The amounts of each account's entries, in order."""
-    found: dict[str, list[int]] = {}
+    amounts: dict[str, list[int]] = {}
     for fact in EventStore(run.database("accounts")).read():
-        found.setdefault(fact.stream, []).append(entry(fact).amount)
-    return found
+        amounts.setdefault(fact.stream, []).append(entry(fact).amount)
+    return amounts
 
 
 def after_each(total_and_top: tuple[int, int], amount: int) -> tuple[int, int]:
@@ -23,8 +23,8 @@ def after_each(total_and_top: tuple[int, int], amount: int) -> tuple[int, int]:
 
 
 def wrong_rows(run, kind: str) -> list[str]:
-    """Rows of `peaks` that do not say what the entries come to, for this reason: an entry counts twice or not at all, they
-    count in another order, or as something else."""
+    """Rows of `peaks` that are not the sum of the entries, for one reason: an entry counts "twice", is
+    "skipped", counts out of "order", or as something else ("drift")."""
     rows = {
         account: row
         for account, *row in run.rows("peaks", "select account, balance, highest from peaks")
@@ -33,55 +33,51 @@ def wrong_rows(run, kind: str) -> list[str]:
     for account, amounts in recorded(run).items():
         should, row = reduce(after_each, amounts, (0, 0)), rows.pop(account, None)
         if row is None or tuple(row) != should:
-            found, what = _why(amounts, row, should)
-            if found == kind:
-                wrong.append(f"{account} has {_said(row)}, should have {_said(should)}: {what}")
+            reason, what = _why(amounts, row, should)
+            if reason == kind:
+                wrong.append(
+                    f"{account} has {_in_words(row)}, should have {_in_words(should)}: {what}"
+                )
     if kind == "drift":
         wrong += [f"there is a row of {account}, and no such account" for account in rows]
     return wrong
 
 
-def _said(row) -> str:
+def _in_words(row) -> str:
     return "no row" if row is None else f"{row[0]} and at most {row[1]}"
 
 
 def _why(amounts: list[int], row: list | None, should: tuple[int, int]) -> tuple[str, str]:
-    """How often each entry must have been counted to come to this balance: with as little wrong as possible."""
+    """What is wrong with a row, and how often each entry counts in it: as few wrongly as possible."""
     if row is None:
         return "skipped", "none of its entries counts"
-    counts = [
-        times for times in product(range(4), repeat=len(amounts)) if _sum(times, amounts) == row[0]
-    ]
-    times = min(
-        counts,
-        key=lambda times: sum(abs(n - 1) for n, amount in zip(times, amounts) if amount),
-        default=None,
-    )
+    counts = product(range(4), repeat=len(amounts))
+    fitting = [times for times in counts if _sum(times, amounts) == row[0]]
+    times = min(fitting, key=lambda times: _wrong(times, amounts), default=None)
     if times is None:
         return "drift", "no entries come to that"
-    off = [(amount, n) for amount, n in zip(amounts, times) if amount and n != 1]
+    off = [(amount, n) for amount, n in zip(amounts, times, strict=True) if amount and n != 1]
     if not off:
         return "order", "each entry counts once"
-    said = ", ".join(
+    evidence = ", ".join(
         f"{amount} counts {n} times" if n else f"{amount} does not count" for amount, n in off
     )
-    return ("skipped" if any(n == 0 for _, n in off) else "twice"), said
+    return ("skipped" if any(n == 0 for _, n in off) else "twice"), evidence
 
 
-def _sum(times: tuple, amounts: list[int]) -> int:
-    return sum(n * amount for n, amount in zip(times, amounts))
+def _sum(times: tuple[int, ...], amounts: list[int]) -> int:
+    return sum(n * amount for n, amount in zip(times, amounts, strict=True))
+
+
+def _wrong(times: tuple[int, ...], amounts: list[int]) -> int:
+    return sum(abs(n - 1) for n, amount in zip(times, amounts, strict=True) if amount)
 
 
 def out_of_order(run) -> bool:
-    """Whether `peaks` was handed an entry after a later one for the first time."""
-    seen: list[int] = []
-    for step in run.journal:
-        if (step.service, step.step) == (
-            "peaks",
-            "handle",
-        ) and step.envelope.data.position not in seen:
-            seen.append(step.envelope.data.position)
-    return seen != sorted(seen)
+    """Whether `peaks` first handled some entry after a later one."""
+    handled = [s.envelope for s in run.journal if (s.service, s.step) == ("peaks", "handle")]
+    first = list(dict.fromkeys(envelope.data.position for envelope in handled))
+    return first != sorted(first)
 
 
 @Claim("no entry counts twice", about=EntryRecorded)

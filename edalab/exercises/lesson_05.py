@@ -1,4 +1,4 @@
-"""Exercises of lesson 05: a payment that is made or refused once, and that is never left unsaid."""
+"""Exercises of lesson 05: a payment that is made or refused once, and always announced."""
 
 from ..practice.exercise import Anomaly, Exercise, explained, explored, nothing_dead
 from ..sim import Fault, simulate
@@ -28,8 +28,8 @@ CLAIMS = {
 HINTS = {
     "a dead letter": (
         "What does your function raise, and does another attempt help?",
-        "That somebody has not enough money is an answer, and whoever asked waits for it.",
-        "Look at the account before you charge it, and say PaymentRefused where there is too little.",
+        "That a customer lacks the money is an outcome, too, and inventory waits for it.",
+        "Look at the account before you charge it, and publish PaymentRefused where there is too little.",
     ),
     "charged twice": (
         "How often did payments handle the event of this order, and how could it have known the second time?",
@@ -53,18 +53,18 @@ HINTS = {
     ),
     "refused, and charged": (
         "What did payments say of this order the first time, and what has happened to the account since?",
-        "Of an order that was charged there is a trace. Is there one of an order that was refused?",
+        "An order that was charged leaves a trace. Does one that was refused?",
         "Note the refusal as well, in the same table, and look there before you look at the account.",
     ),
     "never released": (
         "What did payments do when the event came for the second time?",
-        "inventory releases what it has set aside when it hears PaymentRefused. Who remembers that it has not been said yet?",
-        "Keep what is to be said in the same transaction, `ctx.envelope(...)` in outbox, and publish it each time, found or new.",
+        "inventory releases what it has set aside when it gets PaymentRefused. Who remembers that it is not published yet?",
+        "Save the event in the same transaction, `ctx.envelope(...)` in outbox, and publish it at each attempt, whether you find it there or make it.",
     ),
     "paid, and never shipped": (
         "What did payments do when the event came for the second time?",
-        "The charge is saved, and so is the note that it is done. Who remembers what has not been said yet?",
-        "Keep what is to be said in the same transaction, `ctx.envelope(...)` in outbox, and publish it each time, found or new.",
+        "The charge is saved, and so is the note that it is done. Who remembers what is not published yet?",
+        "Save the event in the same transaction, `ctx.envelope(...)` in outbox, and publish it at each attempt, whether you find it there or make it.",
     ),
     "refused with money enough": (
         "How much was in the account, and how much did this order cost?",
@@ -74,13 +74,13 @@ HINTS = {
 }
 HINTS |= {
     "never released, by itself": (
-        "What does inventory wait for, and what was said of this order?",
-        "Each order is either charged or refused, and both are said. Is there a way through your function without either, for each order?",
-        "Where money < event.total, note it and publish PaymentRefused. Note each order by itself, and only with the work.",
+        "What does inventory wait for, and what was published about this order?",
+        "Each order is either charged or refused, and both are published. For which order does your function do neither?",
+        "Where money < event.total, note it and publish PaymentRefused. Keep a note for each order, saved together with its work.",
     ),
     "paid, and never shipped, by itself": (
         "What does shipping wait for?",
-        "The row in charges is seen by payments alone. Is there a way through your function that charges and says nothing?",
+        "Only payments sees the row in charges. Can your function charge and publish nothing?",
         "After the transaction in which the order was charged, publish PaymentCharged, or return it.",
     ),
 }
@@ -92,16 +92,14 @@ def at_payments(fault: Fault) -> bool:
 
 
 def redelivery(fault: Fault) -> bool:
-    return at_payments(fault) and not (
-        fault.at.startswith("payments.publish") and fault.do in ("crash", "fail")
-    )
+    silences = fault.at.startswith("payments.publish") and fault.do in ("crash", "fail")
+    return at_payments(fault) and not silences
 
 
-AT_PAYMENTS = "at payments and on the way there", at_payments
-REDELIVERY = (
-    "at payments and on the way there, but for those that keep it from publishing",
-    redelivery,
-)
+THERE = "at payments and on the way there"
+REDELIVERED = f"{THERE}, but for those that keep it from publishing", redelivery
+ONCE = explored(shop_of, CLAIMS, only=REDELIVERED)
+ANNOUNCED = explored(shop_of, CLAIMS, only=(THERE, at_payments))
 
 
 # -- 05.1
@@ -113,42 +111,40 @@ def refusals(variant: int) -> int:
 
 
 def refused_by_the_broker(attempts: int, variant: int) -> Run:
-    """The lesson's last design, and a broker that refuses."""
-    faults = [f"fail payments.publish.PaymentCharged #{n}" for n in range(1, refusals(variant) + 1)]
-    return simulate(
-        *shop_of(through_the_outbox(charge_or_refuse), variant, attempts), faults=faults
-    )
+    """A run of the lesson's last design with a broker that refuses."""
+    faults = [f"fail payments.publish.PaymentCharged #{n + 1}" for n in range(refusals(variant))]
+    shop, people = shop_of(through_the_outbox(charge_or_refuse), variant, attempts)
+    return simulate(shop, people, faults=faults)
 
 
 def enough(attempts: int, variant: int) -> Anomaly | str:
     run = refused_by_the_broker(attempts, variant)
     if lost := run.check(claims.paid_is_sent).cause:
-        told = f"after {attempts} attempts it is a dead letter: {lost}"
-        return Anomaly("paid, and never shipped", told, run)
+        evidence = f"after {attempts} attempts it is a dead letter: {lost}"
+        return Anomaly("paid, and never shipped", evidence, run)
     fewer = refused_by_the_broker(max(1, attempts - 1), variant)
     if attempts > 1 and not fewer.check(claims.paid_is_sent).cause:
         return Anomaly("more than needed", f"{attempts - 1} attempts survive it as well", run)
-    return (
-        f"the same {refusals(variant)} refusals, with {attempts} attempts and with {attempts - 1}"
-    )
+    both = f"with {attempts} attempts and with {attempts - 1}"
+    return f"the same {refusals(variant)} refusals, {both}"
 
 
 def _charged_once(attempts: int, variant: int) -> tuple[str, Run]:
     run = refused_by_the_broker(attempts, variant)
     times = claims.charged(run)[orders_of(variant)[0].order_id]
-    told = f"here is {times}, made by the first attempt"
-    return f"(b) would leave more than one charge; {told}", run
+    evidence = f"here is {times}, made by the first attempt"
+    return f"(b) would leave more than one charge; {evidence}", run
 
 
 def _no_giving_in(attempts: int, variant: int) -> tuple[str, Run]:
-    told = f"here all {attempts - 1} were refused, and there was no other"
+    evidence = f"here all {attempts - 1} were refused, and there was no other"
     run = refused_by_the_broker(attempts - 1, variant)
-    return f"(c) would let {attempts - 1} attempts do; {told}", run
+    return f"(c) would let {attempts - 1} attempts do; {evidence}", run
 
 
 def _nobody_else(attempts: int, variant: int) -> tuple[str, Run]:
-    told = "(d) would publish it some time later; here it lies in the outbox until the end"
-    return told, refused_by_the_broker(attempts - 1, variant)
+    evidence = "(d) would publish it some time later; here it lies in the outbox until the end"
+    return evidence, refused_by_the_broker(attempts - 1, variant)
 
 
 EXERCISES = [
@@ -177,20 +173,6 @@ EXERCISES = [
             ),
         },
     ),
-    Exercise(
-        "05.2",
-        "Charge or refuse, once",
-        "event, ctx",
-        explored(shop_of, CLAIMS, only=REDELIVERY),
-        HINTS,
-        NAMES,
-    ),
-    Exercise(
-        "05.3",
-        "Never left unsaid",
-        "event, ctx",
-        explored(shop_of, CLAIMS, only=AT_PAYMENTS),
-        HINTS,
-        NAMES,
-    ),
+    Exercise("05.2", "Charge or refuse, once", "event, ctx", ONCE, HINTS, NAMES),
+    Exercise("05.3", "Never left unsaid", "event, ctx", ANNOUNCED, HINTS, NAMES),
 ]

@@ -9,10 +9,9 @@ from .lesson_05_shop import InventoryReserved, OrderEvent
 
 def orders(run) -> dict[str, OrderEvent]:
     """The orders that have reached `payments`."""
-    heard = [s for s in run.journal if (s.service, s.step) == ("payments", "handle")]
-    return {
-        s.envelope.subject: s.envelope.data for s in heard if s.envelope.type == "InventoryReserved"
-    }
+    steps = [s for s in run.journal if (s.service, s.step) == ("payments", "handle")]
+    envelopes = [step.envelope for step in steps if step.envelope.type == "InventoryReserved"]
+    return {envelope.subject: envelope.data for envelope in envelopes}
 
 
 def charged(run) -> dict[str, int]:
@@ -21,13 +20,12 @@ def charged(run) -> dict[str, int]:
 
 
 def in_table(run, service: str, table: str) -> list[str]:
-    return [
-        order for (order,) in run.rows(service, f"select order_id from {table} order by order_id")
-    ]
+    rows = run.rows(service, f"select order_id from {table} order by order_id")
+    return [order for (order,) in rows]
 
 
 def had(run) -> dict[str, int]:
-    """What was in each account in the beginning."""
+    """The money in each account at the beginning."""
     before = sqlite3.connect(":memory:")
     before.executescript(run.system.services["payments"].schema)
     return dict(before.execute("select customer, money from accounts").fetchall())
@@ -35,36 +33,25 @@ def had(run) -> dict[str, int]:
 
 @Claim("nobody pays twice", about=InventoryReserved)
 def charged_once(run):
-    return [
-        f"{order} is charged {times} times" for order, times in charged(run).items() if times > 1
-    ]
+    counts = charged(run).items()
+    return [f"{order} is charged {times} times" for order, times in counts if times > 1]
 
 
 @Claim("money and charges agree", about=InventoryReserved)
 def balanced(run):
     known, wrong = orders(run), []
     for order, amount in run.rows("payments", "select order_id, amount from charges"):
-        if order not in known or amount != known[order].total:
-            wrong.append(
-                f"{amount} is charged for {order}, which costs {known[order].total if order in known else 'nothing'}"
-            )
+        cost = known[order].total if order in known else "nothing"
+        if amount != cost:
+            wrong.append(f"{amount} is charged for {order}, which costs {cost}")
+    paid = [known[order] for order in charged(run) if order in known]
+    in_account = "select money from accounts where customer = ?"
+    deposited = "select ifnull(sum(amount), 0) from deposits where customer = ?"
     for who, first in had(run).items():
-        money = sum(
-            run.rows("payments", "select money from accounts where customer = ?", (who,)), ()
-        )
-        [(came,)] = run.rows(
-            "payments", "select ifnull(sum(amount), 0) from deposits where customer = ?", (who,)
-        )
-        should = (
-            first
-            + came
-            - sum(
-                known[order].total
-                for order in charged(run)
-                if order in known and known[order].customer == who
-            )
-        )
-        if money != (should,):
+        money = [row[0] for row in run.rows("payments", in_account, (who,))]
+        [(added,)] = run.rows("payments", deposited, (who,))
+        should = first + added - sum(order.total for order in paid if order.customer == who)
+        if money != [should]:
             wrong.append(f"{who} has {listed(money)}, and should have {should}")
     return wrong
 
@@ -72,16 +59,14 @@ def balanced(run):
 @Claim("payments speaks of the order that it heard of", about=InventoryReserved)
 def says_what_it_heard(run):
     known, wrong = orders(run), []
-    for said in [s.envelope for s in run.journal if (s.service, s.step) == ("payments", "publish")]:
-        heard = dict(
-            known.get(getattr(said.data, "order_id", None)) or {"order_id": "no such order"}
-        )
-        told = dict(said.data)
-        wrong += [
-            f"{said.type} says {name} {told.get(name)}; it was {heard[name]}"
-            for name in heard
-            if told.get(name) != heard[name]
-        ]
+    for step in run.journal:
+        if (step.service, step.step) == ("payments", "publish"):
+            published = dict(step.envelope.data)
+            order = known.get(str(published.get("order_id")))
+            for name, value in dict(order or {"order_id": "no such order"}).items():
+                if published.get(name) != value:
+                    says = f"{step.envelope.type} says {name} {published.get(name)}"
+                    wrong.append(f"{says}; it was {value}")
     return wrong
 
 
@@ -92,16 +77,13 @@ def paid_before(run):
         for order in in_table(run, "shipping", "parcels")
         if order not in charged(run)
     ]
-    if any(
-        (s.service, s.step) == ("payments", "save") and s.fault for s in run.journal
-    ):  # else it cannot be: at(...) takes its time
-        for s in run.journal:
-            if (s.service, s.step) == ("shipping", "save") and s.envelope.subject not in charged(
-                run.at(s.time / 1000)
-            ):
-                wrong.append(
-                    f"{s.envelope.subject} was shipped at {s.time / 1000:g} s, and not charged by then"
-                )
+    saves = [s for s in run.journal if s.step == "save"]
+    # It takes a fault at this save; and run.at(...) takes its time.
+    if any(save.service == "payments" and save.fault for save in saves):
+        for save in saves:
+            order, seconds = save.envelope.subject, save.time / 1000
+            if save.service == "shipping" and order not in charged(run.at(seconds)):
+                wrong.append(f"{order} was shipped at {seconds:g} s, and not charged by then")
     return wrong
 
 

@@ -1,4 +1,4 @@
-"""The shop of the exercises of lesson 05: `payments` is the learner's, the others are as in the lesson."""
+"""The shop of lesson 05's exercises: `payments` is the learner's, the others are as in the lesson."""
 
 from collections.abc import Callable
 
@@ -51,17 +51,16 @@ ACCOUNTS = """create table accounts (customer text primary key, money int check 
 
 
 def through_the_outbox(work: Callable) -> Callable:
-    """A step that is done once for each order, and said each time that it is asked for, as in the lesson."""
+    """A step that is done once for each order, and announced at each delivery, as in the lesson."""
 
     async def step(event, ctx):
         note = type(event).__name__, event.order_id
         with ctx.database as db:
-            found = db.execute(
-                "select said from outbox where heard = ? and order_id = ?", note
-            ).fetchone()
-            said = found[0] if found else ctx.envelope(work(db, event))
-            db.execute("insert or ignore into outbox values (?, ?, ?)", (*note, said))
-        await ctx.publish(said)
+            before = "select said from outbox where heard = ? and order_id = ?"
+            row = db.execute(before, note).fetchone()
+            news = row[0] if row else ctx.envelope(work(db, event))
+            db.execute("insert or ignore into outbox values (?, ?, ?)", (*note, news))
+        await ctx.publish(news)
 
     step.__name__ = work.__name__
     return step
@@ -91,28 +90,25 @@ def ship(db, order):
 
 
 def deposit(command, ctx):
+    insert = "insert or ignore into deposits values (?, ?, ?)"
+    update = "update accounts set money = money + ? where customer = ?"
     with ctx.database as db:
-        if db.execute(
-            "insert or ignore into deposits values (?, ?, ?)", tuple(dict(command).values())
-        ).rowcount:
-            new = "update accounts set money = money + ? where customer = ?"
-            db.execute(new, (command.amount, command.customer))
+        if db.execute(insert, tuple(dict(command).values())).rowcount:
+            db.execute(update, (command.amount, command.customer))
 
 
 def people_of(variant: int) -> tuple[str, str]:
-    """Who has 100, and who has 10: nobody is to be charged or refused by name."""
+    """Who has 100 and who has 10; it changes, so that no answer can charge or refuse by name."""
     return ("ada", "bob") if variant % 2 else ("bob", "ada")
 
 
 def orders_of(variant: int) -> list[OrderCreated]:
-    """Of the two who order, one has the money; the other has not for the first, and to the last coin for the second."""
+    """One customer has the money; the other lacks it for one order, and has it to the last coin for another."""
     rich, poor = people_of(variant)
     small, large = 20 + variant % 10, 40 + variant % 10
-    wanted = (
-        [(rich, 2, small), (poor, 3, large), (poor, 1, 10)]
-        if variant % 2
-        else [(rich, 3, large), (poor, 2, small), (poor, 1, 10)]
-    )
+    wanted = [(rich, 3, large), (poor, 2, small), (poor, 1, 10)]
+    if variant % 2:
+        wanted = [(rich, 2, small), (poor, 3, large), (poor, 1, 10)]
     return [
         OrderCreated(order_id=f"order-{16 + variant + n}", customer=who, pieces=pieces, total=total)
         for n, (who, pieces, total) in enumerate(wanted)
@@ -120,7 +116,7 @@ def orders_of(variant: int) -> list[OrderCreated]:
 
 
 def shop_of(charge: Callable, variant: int, attempts: int = 3) -> tuple[System, Callable]:
-    """The lesson's chain without `orders`: three orders, and money for who was refused."""
+    """The lesson's chain without `orders`: three orders, and then money for the one who was refused."""
     rich, poor = people_of(variant)
     shop = System("shop")
     inventory = shop.service("inventory", schema=RESERVATIONS + OUTBOX)

@@ -1,10 +1,13 @@
-"""Exercises of lesson 06: how long to wait, what comes next, and what comes next when nobody answers."""
+"""Exercises of lesson 06: how long to wait for an answer, the next step, and the step after no answer."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from math import ceil
 
+from ..model import System
 from ..practice.exercise import Anomaly, Exercise, explained, explored
-from ..sim import enumerate_faults, simulate
+from ..sim import Fault, enumerate_faults, simulate
 from ..sim.run import Run
 from . import lesson_06_claims as claims
 from .lesson_06_shop import COMMANDS, ENDS, UNDO, in_memory, led_by, orders_of, placed, shop_of
@@ -17,7 +20,7 @@ CLAIMS = {
     "never released": claims.released,
     "not in reverse": claims.in_reverse,
     "undone, and never done": claims.nothing_needless,
-    "another end is told": claims.told_as_it_was,
+    "another end is told": claims.announced_rightly,
     "cancelled, and nobody refused": claims.not_given_up,
 }
 HINTS = {
@@ -78,14 +81,14 @@ def late(variant: int) -> float:
     return 1 + (variant - 1) % 30 / 10
 
 
-def delayed(seconds: float, variant: int, faults: list = ()) -> Run:
-    """An order that nobody refuses, and the lesson's first coordinator, which waits so long for each answer."""
+def delayed(seconds: float, variant: int, faults: Sequence = ()) -> Run:
+    """A run of the lesson's first coordinator, with that time-out, on an order that nobody refuses."""
     story = placed(orders_of(variant)[0])
     return simulate(shop_of(in_memory(seconds)), story, faults=list(faults))
 
 
 def in_doubt(seconds: float, variant: int) -> tuple[Run, str] | None:
-    """The first run in which a single message is late, and something is left behind; with what it is."""
+    """The first run in which one late message leaves something behind, and what that is."""
     for fault in enumerate_faults(delayed(seconds, variant)):
         if fault.do == "delay" and fault.at.split(".")[1] in ("ask", "reply"):
             run = delayed(seconds, variant, [replace(fault, seconds=late(variant))])
@@ -96,20 +99,21 @@ def in_doubt(seconds: float, variant: int) -> tuple[Run, str] | None:
 
 
 def long_enough(seconds: float, variant: int) -> Anomaly | str:
-    if found := in_doubt(seconds, variant):
-        told = f"after {seconds:g} s without an answer: {found[1]}"
-        return Anomaly("taken for a refusal", told, found[0])
+    if left_behind := in_doubt(seconds, variant):
+        run, cause = left_behind
+        evidence = f"after {seconds:g} s without an answer: {cause}"
+        return Anomaly("taken for a refusal", evidence, run)
     shorter = ceil(seconds * 10 - 1.001) / 10  # the tenth before
     if shorter >= 0.1 and in_doubt(shorter, variant) is None:
-        told = f"{shorter:g} s wait long enough for everything that is late, too"
-        return Anomaly("longer than needed", told)
+        evidence = f"{shorter:g} s wait long enough for everything that is late, too"
+        return Anomaly("longer than needed", evidence)
     return f"every question and every answer late, with {seconds:g} s and with {shorter:g} s"
 
 
 def _lost_is_lost(seconds: float, variant: int) -> tuple[str, Run]:
     run = delayed(seconds, variant, ["drop payments.reply.ChargePayment #1"])
-    told = f"here {run.check(claims.refunded).cause}"
-    return f"(b) would survive an answer that is lost; {told}", run
+    evidence = f"here {run.check(claims.refunded).cause}"
+    return f"(b) would survive an answer that is lost; {evidence}", run
 
 
 def _nobody_takes_back(seconds: float, variant: int) -> tuple[str, Run]:
@@ -119,38 +123,34 @@ def _nobody_takes_back(seconds: float, variant: int) -> tuple[str, Run]:
 
 def _no_slower(seconds: float, variant: int) -> tuple[str, Run]:
     run = delayed(60, variant)
-    told = f"here it ends at {run.journal[-1].time / 1000:g} s"
-    return f"(d) would make this order wait for a minute at each step; {told}", run
+    evidence = f"here it ends at {run.journal[-1].time / 1000:g} s"
+    return f"(d) would make this order wait for a minute at each step; {evidence}", run
 
 
 # -- 06.2 and 06.3
 
 
-def _answered(next_step, variant: int):
-    return shop_of(led_by(next_step, in_doubt=False)), [
-        placed(order) for order in orders_of(variant)
-    ]
+def _shop(next_step: Callable, variant: int, in_doubt: bool) -> tuple[System, list[Callable]]:
+    return shop_of(led_by(next_step, in_doubt)), [placed(order) for order in orders_of(variant)]
 
 
-def _unanswered(next_step, variant: int):
-    return shop_of(led_by(next_step, in_doubt=True)), [
-        placed(order) for order in orders_of(variant)
-    ]
+def _crash(fault: Fault) -> bool:
+    return fault.at.startswith("orders.") and fault.do == "crash"
 
 
-CRASHES = (
-    "that crashes the coordinator",
-    lambda fault: fault.at.startswith("orders.") and fault.do == "crash",
-)
-DOUBTS = (
-    "that may leave a question without an answer",
-    lambda fault: CRASHES[1](fault) or fault.at.split(".")[1] in ("ask", "reply"),
-)
+def _doubt(fault: Fault) -> bool:
+    return _crash(fault) or fault.at.split(".")[1] in ("ask", "reply")
+
+
 AWAY = [  # asking once more is not enough
     ["crash payments.handle.ChargePayment #1 for 5 s"],
     ["crash shipping.handle.ShipOrder #1 for 5 s"],
     ["crash payments.reply.RefundPayment #1 for 5 s"],
 ]
+CRASHES = "that crashes the coordinator", _crash
+DOUBTS = "that may leave a question without an answer", _doubt
+NEXT = explored(partial(_shop, in_doubt=False), CLAIMS, only=CRASHES)
+UNANSWERED = explored(partial(_shop, in_doubt=True), CLAIMS, alone=AWAY, only=DOUBTS)
 
 
 EXERCISES = [
@@ -179,15 +179,6 @@ EXERCISES = [
             ),
         },
     ),
-    Exercise(
-        "06.2", "What comes next", "log", explored(_answered, CLAIMS, only=CRASHES), HINTS, NAMES
-    ),
-    Exercise(
-        "06.3",
-        "When nobody answers",
-        "log",
-        explored(_unanswered, CLAIMS, alone=AWAY, only=DOUBTS),
-        HINTS,
-        NAMES,
-    ),
+    Exercise("06.2", "What comes next", "log", NEXT, HINTS, NAMES),
+    Exercise("06.3", "When nobody answers", "log", UNANSWERED, HINTS, NAMES),
 ]

@@ -1,36 +1,33 @@
-"""What must hold in the shop of lesson 06, whatever its coordinator asks for."""
+"""The claims of lesson 06's exercises, on what the coordinator asks for."""
 
 from ..claims.claim import Claim
 from .lesson_06_shop import PlaceOrder
 
 
+def orders_of(run) -> dict[str, PlaceOrder]:
+    """The orders that were placed."""
+    sent = [s.envelope for s in run.journal if s.step == "publish"]
+    return {envelope.subject: envelope.data for envelope in sent if envelope.type == "PlaceOrder"}
+
+
 def steps_of(run) -> dict[str, list[str]]:
-    """What was carried out for each order that was placed."""
-    found = {
-        s.envelope.subject: []
-        for s in run.journal
-        if s.step == "publish" and s.envelope.type == "PlaceOrder"
-    }
+    """The steps that were carried out for each order."""
+    steps: dict[str, list[str]] = {order: [] for order in orders_of(run)}
     for service in ("inventory", "payments", "shipping"):
         for order, step in run.rows(service, "select order_id, step from done order by rowid"):
-            found[order].append(step)
-    return found
+            steps[order].append(step)
+    return steps
 
 
 def ends(run) -> dict[str, str]:
-    """How each order ended, as its coordinator says."""
-    said = [
-        s
-        for s in run.journal
-        if s.step == "publish"
-        and s.envelope.topic == "outcomes"
-        and s.fault not in ("crash", "fail")
-    ]
-    return {s.envelope.subject: s.envelope.type for s in said}
+    """The end of each order that the coordinator published."""
+    sent = [s for s in run.journal if s.step == "publish" and s.fault not in ("crash", "fail")]
+    envelopes = [step.envelope for step in sent if step.envelope.topic == "outcomes"]
+    return {envelope.subject: envelope.type for envelope in envelopes}
 
 
 def in_doubt(run) -> bool:
-    """Whether anything was ever asked for of which the coordinator could not tell what became of it."""
+    """Whether the coordinator ever could not know what became of a step."""
     return any(
         s.service == "orders" and (s.step == "timeout" or s.fault in ("crash", "fail"))
         for s in run.journal
@@ -48,7 +45,7 @@ def every_order_ends(run):
 
 
 def goes_with_the_parcel(sentence: str, step: str, undo: str, shipped: bool, wrong: str) -> Claim:
-    """What is shipped has this step behind it, or what is not shipped has it no more."""
+    """The claim that a shipped order has this step done, or, if not `shipped`, that another has it undone."""
     return Claim(sentence, about=PlaceOrder)(
         lambda run: [
             f"{order} {wrong}"
@@ -76,19 +73,15 @@ released = goes_with_the_parcel(
 
 @Claim("what was done last is undone first", about=PlaceOrder)
 def in_reverse(run):
-    order_of = {}
-    for s in run.journal:
-        if (
-            s.step == "save"
-            and s.fault is None
-            and s.envelope.type in ("RefundPayment", "ReleaseInventory")
-        ):
-            order_of.setdefault(s.envelope.subject, []).append(s.envelope.type)
-    first = {order: list(dict.fromkeys(saved)) for order, saved in order_of.items()}
+    undone: dict[str, list[str]] = {}
+    for save in [s for s in run.journal if s.step == "save" and s.fault is None]:
+        order, step = save.envelope.subject, save.envelope.type
+        if step in ("RefundPayment", "ReleaseInventory") and step not in undone.get(order, []):
+            undone.setdefault(order, []).append(step)
     return [
         f"{order}: the tea went back before the money"
-        for order, saved in first.items()
-        if saved == ["ReleaseInventory", "RefundPayment"]
+        for order, steps in undone.items()
+        if steps == ["ReleaseInventory", "RefundPayment"]
     ]
 
 
@@ -103,25 +96,21 @@ def nothing_needless(run):
 
 
 @Claim("the end that is told is the one there was", about=PlaceOrder)
-def told_as_it_was(run):
-    done, told = steps_of(run), ends(run)
-    return [
-        f"{order} {'is' if 'ShipOrder' in done[order] else 'is not'} shipped, and the coordinator says {end}"
-        for order, end in told.items()
-        if (end == "OrderCompleted") != ("ShipOrder" in done[order])
-    ]
+def announced_rightly(run):
+    wrong, done = [], steps_of(run)
+    for order, end in ends(run).items():
+        shipped = "ShipOrder" in done[order]
+        if shipped != (end == "OrderCompleted"):
+            is_it = "is" if shipped else "is not"
+            wrong.append(f"{order} {is_it} shipped, and the coordinator says {end}")
+    return wrong
 
 
 @Claim("nothing is cancelled that nobody refuses", about=PlaceOrder)
 def not_given_up(run):
-    wanted = {
-        s.envelope.subject: s.envelope.data
-        for s in run.journal
-        if s.step == "publish" and s.envelope.type == "PlaceOrder"
-    }
-    fine = [order for order, data in wanted.items() if data.pieces <= 5 and data.customer == "ada"]
+    ended = {} if in_doubt(run) else ends(run)
     return [
         f"nobody refused {order}"
-        for order in fine
-        if ends(run).get(order) == "OrderCancelled" and not in_doubt(run)
+        for order, data in orders_of(run).items()
+        if data.pieces <= 5 and data.customer == "ada" and ended.get(order) == "OrderCancelled"
     ]

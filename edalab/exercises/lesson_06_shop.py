@@ -1,4 +1,4 @@
-"""The shop of the exercises of lesson 06: the coordinator asks the learner's function what comes next."""
+"""The shop of lesson 06's exercises: its coordinator asks the learner's function for the next step."""
 
 from collections.abc import Callable
 from inspect import isawaitable
@@ -56,7 +56,10 @@ STEPS = {
     },
     "shipping": {ShipOrder: "insert into parcels values (:order_id, :pieces)"},
 }
-UNDO = {ReserveInventory: ReleaseInventory, ChargePayment: RefundPayment}
+UNDO: dict[type[Order], type[Order]] = {
+    ReserveInventory: ReleaseInventory,
+    ChargePayment: RefundPayment,
+}
 COMMANDS = {command.__name__: command for steps in STEPS.values() for command in steps}
 ENDS = {"OrderCompleted": OrderCompleted, "OrderCancelled": OrderCancelled}
 TABLES = {
@@ -72,26 +75,20 @@ MOST = 20  # questions about one order
 
 
 def carried_out(sql: str, command: type) -> Callable:
-    """A step that is done once for each order, and not at all when it has been undone before it came."""
-    undone_by, undoes = (
-        UNDO.get(command),
-        next((step for step, undo in UNDO.items() if undo is command), None),
-    )
+    """A handler that carries out a step once for each order, and refuses it if it was undone before."""
+    undone_by = UNDO.get(command)
+    undoes = next((step for step, undo in UNDO.items() if undo is command), None)
 
     def step(asked, ctx):
+        name, done = command.__name__, "select step from done where order_id = ?"
         try:
             with ctx.database as db:
-                noted = {
-                    name
-                    for (name,) in db.execute(
-                        "select step from done where order_id = ?", (asked.order_id,)
-                    )
-                }
-                if command.__name__ in noted:
+                noted = {row[0] for row in db.execute(done, (asked.order_id,))}
+                if name in noted:
                     return "done"
                 if undone_by and undone_by.__name__ in noted:
                     return Refused("it was undone before it came")
-                db.execute("insert into done values (?, ?)", (asked.order_id, command.__name__))
+                db.execute("insert into done values (?, ?)", (asked.order_id, name))
                 if undoes is None or undoes.__name__ in noted:
                     db.execute(sql, dict(asked))
         except IntegrityError as error:
@@ -112,7 +109,7 @@ def shop_of(coordinator: Callable[[System], None]) -> System:
 
 
 def in_memory(timeout: float) -> Callable[[System], None]:
-    """The first coordinator of the lesson, which takes no answer for a refusal."""
+    """The lesson's first coordinator, which takes silence for a refusal."""
 
     async def ask(ctx, step, order):
         try:
@@ -131,35 +128,34 @@ def in_memory(timeout: float) -> Callable[[System], None]:
             return OrderCancelled(order_id=order.order_id)
         return OrderCompleted(order_id=order.order_id)
 
-    return lambda shop: shop.service("orders").handles(PlaceOrder, delivery="at-most-once")(
-        ask_in_turn
-    )
+    def coordinator(shop):
+        shop.service("orders").handles(PlaceOrder, delivery="at-most-once")(ask_in_turn)
+
+    return coordinator
 
 
 def begin(order, ctx):
+    insert = "insert or ignore into sagas (order_id, placed) values (?, ?)"
     with ctx.database as db:
-        db.execute(
-            "insert or ignore into sagas (order_id, placed) values (?, ?)",
-            (order.order_id, order.model_dump_json()),
-        )
+        db.execute(insert, (order.order_id, order.model_dump_json()))
     return Continue(order_id=order.order_id)
 
 
 def led_by(next_step: Callable, in_doubt: bool) -> Callable[[System], None]:
-    """A coordinator with a saga log: `next_step(log)` says what to ask for, or the end. Where it is `in_doubt`, each step is
-    in the log before it is asked for, as "no answer" until there is one; else it asks by itself until there is."""
+    """A coordinator with a saga log: `next_step(log)` returns the step to ask for, or the end.
+
+    With `in_doubt`, a step is in the log before it is asked for, as "no answer" until there is one. Without,
+    only answered steps are, and the coordinator asks again by itself.
+    """
 
     async def follow_the_log(command, ctx):
         order_id = command.order_id
+        placed_as = "select placed from sagas where order_id = ?"
+        answers = "select step, answer from log where order_id = ? order by number"
         while True:
             with ctx.database as db:
-                [(placed,)] = db.execute("select placed from sagas where order_id = ?", (order_id,))
-                log = list(
-                    db.execute(
-                        "select step, answer from log where order_id = ? order by number",
-                        (order_id,),
-                    )
-                )
+                [(placed,)] = db.execute(placed_as, (order_id,))
+                log = list(db.execute(answers, (order_id,)))
             if len(log) >= MOST:
                 ctx.note("asked too often")
                 return
@@ -167,12 +163,10 @@ def led_by(next_step: Callable, in_doubt: bool) -> Callable[[System], None]:
             step = _name(await step if isawaitable(step) else step, next_step)
             if step in ENDS:
                 break
+            insert = "insert into log (order_id, step, answer) values (?, ?, ?)"
             with ctx.database as db:
                 if in_doubt:
-                    db.execute(
-                        "insert into log (order_id, step, answer) values (?, ?, 'no answer')",
-                        (order_id, step),
-                    )
+                    db.execute(insert, (order_id, step, "no answer"))
             try:
                 answer = await ctx.ask(COMMANDS[step](**dict(Order.model_validate_json(placed))))
             except Unanswered:
@@ -182,19 +176,14 @@ def led_by(next_step: Callable, in_doubt: bool) -> Callable[[System], None]:
             with ctx.database as db:
                 if in_doubt:
                     last = "(select max(number) from log where order_id = ?)"
-                    db.execute(
-                        f"update log set answer = ? where number = {last}", (answer, order_id)
-                    )
+                    update = f"update log set answer = ? where number = {last}"
+                    db.execute(update, (answer, order_id))
                 else:
-                    db.execute(
-                        "insert into log (order_id, step, answer) values (?, ?, ?)",
-                        (order_id, step, answer),
-                    )
+                    db.execute(insert, (order_id, step, answer))
         with ctx.database as db:
             news = ctx.envelope(ENDS[step](order_id=order_id))
-            db.execute(
-                "update sagas set news = ifnull(news, ?) where order_id = ?", (news, order_id)
-            )
+            update = "update sagas set news = ifnull(news, ?) where order_id = ?"
+            db.execute(update, (news, order_id))
             [(news,)] = db.execute("select news from sagas where order_id = ?", (order_id,))
         await ctx.publish(news)
 
@@ -207,27 +196,22 @@ def led_by(next_step: Callable, in_doubt: bool) -> Callable[[System], None]:
 
 
 def _name(returned: object, function: Callable) -> str:
-    """What the learner's function returned, as text; a message class is as good."""
+    """The name of the step that the learner's function returned, as text or as a class."""
     name = getattr(returned, "__name__", returned)
     if isinstance(name, str) and name in (COMMANDS | ENDS):
         return name
-    raise Misuse(
-        f"{function.__name__} returned {shown(returned)}; it returns {listed(COMMANDS | ENDS)}"
-    )
+    expected = listed(COMMANDS | ENDS)
+    raise Misuse(f"{function.__name__} returned {shown(returned)}; it returns {expected}")
 
 
 def orders_of(variant: int) -> list[PlaceOrder]:
-    """One that nobody refuses, and one for each service that does."""
+    """An order that nobody refuses, and one for each service that refuses it."""
     wanted = [("ada", 2, 20), ("bob", 3, 30), ("ada", 8, 80), ("ada", 11, 90)]
-    return [
-        PlaceOrder(
-            order_id=f"order-{16 + variant + number}",
-            customer=who,
-            pieces=pieces,
-            total=total + variant % 10,
-        )
-        for number, (who, pieces, total) in enumerate(wanted)
-    ]
+    orders = []
+    for number, (who, pieces, price) in enumerate(wanted):
+        id, total = f"order-{16 + variant + number}", price + variant % 10
+        orders.append(PlaceOrder(order_id=id, customer=who, pieces=pieces, total=total))
+    return orders
 
 
 def placed(order: PlaceOrder) -> Callable:

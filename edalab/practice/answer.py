@@ -5,8 +5,8 @@ import inspect
 import pickle
 import sys
 import types
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
 from ..errors import Misuse, line_of, shown
@@ -67,9 +67,8 @@ class Answer:
             except StopIteration as done:
                 return done.value
             returned.close()
-            raise Misuse(
-                f"{self.name} awaits something, but nothing else goes on here; write it as a plain def"
-            )
+            why = "awaits something, but nothing else goes on here; write it as a plain def"
+            raise Misuse(f"{self.name} {why}")
         return returned
 
     @property
@@ -81,19 +80,18 @@ class Answer:
         )
 
     @contextmanager
-    def watched(self) -> Iterator[Printed]:
+    def watched(self) -> Generator[Printed]:
         """Within it, code of the learner's that runs too many lines is stopped by TooLong, and the
         first thousand characters that it prints are kept."""
         printed, before, lines = Printed(1_000), sys.gettrace(), IN_ALL
         overlay, theirs = self.globals, self.given.__globals__
 
-        def enter(frame, event, argument):
-            # Not _is_theirs(...): this runs for each call of the simulator's.
+        def enter(frame: types.FrameType, event: str, argument: Any) -> Any:
             if frame.f_globals is not overlay and frame.f_globals is not theirs:
                 return None
             left, outermost = IN_ONE_GO, sys.maxsize
 
-            def count(frame, event, argument):
+            def count(frame: types.FrameType, event: str, argument: Any) -> Any:
                 nonlocal left, lines, outermost
                 if event == "line":
                     left, lines = left - 1, lines - 1
@@ -130,16 +128,11 @@ class Answer:
         message = " ".join(str(error).split())[:200]
         return f"{line} raised {type(error).__name__}" + (f": {message}" if message else "")
 
-    def _is_theirs(self, function: types.FunctionType) -> bool:
-        return function.__globals__ is self.globals or (
-            function.__globals__ is self.given.__globals__
-        )
-
     def _outside(self) -> dict[str, object]:
         """The state of all that the code can reach and that outlives a call, by name: variables,
         default values, and what is kept on functions."""
         state = {name: _state(self.globals[name]) for name in self.names if name in self.globals}
-        ahead, seen = [self.function], set()
+        ahead, seen, theirs = [self.function], set(), self.given.__globals__
         while ahead:
             function = ahead.pop()
             if function in seen:
@@ -147,22 +140,17 @@ class Answer:
             seen.add(function)
             reached = _reached(function)
             state |= {name: _state(value) for name, value in reached.items()}
-            ahead += [
-                each
-                for value in [*reached.values(), *_defaults(function)]
-                for each in _functions(value)
-                if self._is_theirs(each)
-            ]
+            for value in [*reached.values(), *_defaults(function)]:
+                for each in _functions(value):
+                    if each.__globals__ is self.globals or each.__globals__ is theirs:
+                        ahead.append(each)
         return state
 
     def _copied(self, function: types.FunctionType) -> types.FunctionType:
         """The function, among the exercise's globals."""
+        code, defaults = function.__code__, function.__defaults__
         copy = types.FunctionType(
-            function.__code__,
-            self.globals,
-            function.__name__,
-            function.__defaults__,
-            function.__closure__,
+            code, self.globals, function.__name__, defaults, function.__closure__
         )
         for name in "__kwdefaults__ __annotations__ __doc__ __module__ __qualname__".split():
             setattr(copy, name, getattr(function, name))
@@ -192,10 +180,8 @@ def _reached(function: types.FunctionType) -> dict[str, object]:
     known = function.__globals__
     reached |= {name: known[name] for name in sorted(_names(function.__code__)) if name in known}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        try:
+        with suppress(ValueError):  # a variable that is not bound yet
             reached[name] = cell.cell_contents
-        except ValueError:  # not bound yet
-            pass
     return reached
 
 
@@ -253,7 +239,6 @@ def _check_parameters(function: types.FunctionType, takes: str) -> None:
             return
         except TypeError:
             pass
-    raise Misuse(
-        f"{function.__name__} takes {has}, and here it is called with ({takes}); "
-        f"write def {function.__name__}({takes}):"
-    )
+    name = function.__name__
+    mend = f"here it is called with ({takes}); write def {name}({takes}):"
+    raise Misuse(f"{name} takes {has}, and {mend}")

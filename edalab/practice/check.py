@@ -11,45 +11,7 @@ from ..view.picture import Picture
 from ..view.theme import FAULT, QUIET, WORK, tinted
 from . import learner
 from .answer import Answer
-from .exercise import Anomaly, Exercise, all_exercises, exercise
-
-_GENERAL = {  # hints for anomalies that any exercise can have
-    "raises": (
-        "What does the message say, and which value does that line meet?",
-        "Call your function by itself, in a cell of its own, with one event.",
-        "Every name that it uses must be one of its parameters, made in it, or imported above.",
-    ),
-    "no such function": ("Which function does the exercise ask for, and what did you give check?",)
-    * 3,
-    "misuse": ("The sentence above says what went wrong. What does it tell you to write instead?",)
-    * 3,
-    "does not end": (
-        "What would make your function stop?",
-        "Does each message it publishes lead to another one like it? Does its loop ever change its own condition?",
-        "Give a loop a bound, and do not publish what your function itself handles.",
-    ),
-    "nothing happens": (
-        "Did your function do anything that another service can see?",
-        "Making an event does not publish it. Is it returned, or given to ctx.publish?",
-        "Follow the docstring in every case that it names.",
-    ),
-    "changes what is outside": (
-        "Is that variable still there after a crash, and does a second replica see it?",
-        "A service has its database, and ctx.state for what may be forgotten. Everything else is outside.",
-        "Keep what must be remembered in a table, with ctx.database. To look at values, use print or ctx.note.",
-    ),
-    "two runs differ": (
-        "Which value that your function uses is a different one in the next run?",
-        "A clock, dice, an id, a set's order: each run has its own ctx.now, ctx.random and ctx.new_id().",
-        "Take all that you use from the event, from ctx and from the service's database.",
-    ),
-    "no value and reason": (
-        "What does your function return, and what does its docstring ask for?",
-        "Two things with a comma between them: a number, and the letter of a reason in quotes.",
-        'It ends as in `return 7, "a"`.',
-    ),
-    "not finished": ("Was it stopped before it could be judged? Run the cell again.",) * 3,
-}
+from .exercise import Anomaly, Exercise, all_exercises, exercise, general_hints
 
 
 class Result:
@@ -163,23 +125,23 @@ def check(answer: object, id: str) -> Result:
         hint = "replace `raise NotImplementedError` by your code, and run both cells again"
         return Result(id, "not attempted", hint=hint)
     with declared_in(f"edalab.exercises.lesson_{asked.lesson}"), function.watched() as output:
-        found = _judge(asked, function)
+        judged = _judge(asked, function)
     printed = f"It printed: {output}" if output.length else ""
     if function.changed:  # this comes first: what it remembered there may have caused the rest
         evidence = f"{function.name} changed {function.changed}, which lies outside of it"
-        found = Anomaly("changes what is outside", evidence)
-    if isinstance(found, Anomaly):
-        return _not_yet(asked, found, printed)
+        judged = Anomaly("changes what is outside", evidence)
+    if isinstance(judged, Anomaly):
+        return _not_yet(asked, judged, printed)
     learner.keep_outcome(id, "correct", "")
-    return Result(id, "correct", tried=found, printed=printed)
+    return Result(id, "correct", tried=judged, printed=printed)
 
 
 def _judge(asked: Exercise, function: Answer) -> Anomaly | str:
     """What the exercise finds; whatever the function raises is an anomaly, too."""
     try:
         with watched(function.name):
-            found = asked.trial(function, learner.variant())
-        return found or Anomaly("not finished", "the trial found nothing to say")
+            judged = asked.trial(function, learner.variant())
+        return judged or Anomaly("not finished", "the trial found nothing to say")
     except (TooLong, Endless) as endless:
         return Anomaly("does not end", str(endless), getattr(endless, "run", None))
     except KeyboardInterrupt:
@@ -192,10 +154,11 @@ def _judge(asked: Exercise, function: Answer) -> Anomaly | str:
         return Anomaly("not finished", f"{type(error).__name__}: {error}")
 
 
-def _not_yet(asked: Exercise, found: Anomaly, printed: str = "") -> Result:
-    digest = found.run.digest if found.run is not None else ""
-    times = learner.keep_outcome(asked.id, "not yet", found.name, digest)
-    hints = asked.hints.get(found.name) or _GENERAL.get(found.name, _GENERAL["misuse"])
-    if found.run is not None and not found.run.faults:
-        hints = asked.hints.get(f"{found.name}, by itself", hints)
-    return Result(asked.id, "not yet", found, hints[min(times, len(hints)) - 1], printed=printed)
+def _not_yet(asked: Exercise, anomaly: Anomaly, printed: str = "") -> Result:
+    digest = anomaly.run.digest if anomaly.run is not None else ""
+    times = learner.keep_outcome(asked.id, "not yet", anomaly.name, digest)
+    general = general_hints()
+    hints = asked.hints.get(anomaly.name) or general.get(anomaly.name, general["misuse"])
+    if anomaly.run is not None and not anomaly.run.faults:
+        hints = asked.hints.get(f"{anomaly.name}, by itself", hints)
+    return Result(asked.id, "not yet", anomaly, hints[min(times, len(hints)) - 1], printed=printed)

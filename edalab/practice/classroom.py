@@ -28,10 +28,8 @@ def hand_in(name: str = "", folder: str | Path = ".") -> Path:
         raise Misuse('who hands this in? hand_in("Ada Lovelace")')
     own = learner.variant(name)
     if enrolled and own != learner.variant(enrolled):
-        raise Misuse(
-            f"you are enrolled as {enrolled!r}. Leave the name out, "
-            f"or enrol({name!r}) and check your answers again"
-        )
+        mend = f"Leave the name out, or enrol({name!r}) and check your answers again"
+        raise Misuse(f"you are enrolled as {enrolled!r}. {mend}")
     place = _folder(folder, "make it first, or leave folder= out")
     plain = re.sub(r"\W+", "-", name.lower()).strip("-") or "learner"
     # The number keeps two names apart, and from names that Windows reserves, such as con.
@@ -61,10 +59,8 @@ def classroom(folder: str | Path) -> "Classroom":
             else:
                 unreadable.append(f"{where.as_posix()}: {content}")
     if not read and not unreadable:
-        raise Misuse(
-            f"there is no *.edalab.json in {str(folder)!r}; "
-            'learners make one with hand_in("their name")'
-        )
+        mend = 'learners make one with hand_in("their name")'
+        raise Misuse(f"there is no *.edalab.json in {str(folder)!r}; {mend}")
     names = Counter(learner.variant(one["name"]) for one in read.values())
     for where, one in read.items():
         one["own"] = learner.variant(one["name"])
@@ -109,12 +105,11 @@ class Classroom:
         with needed_for("classroom"):
             import pandas
 
-        rows = [
-            (id, anomaly, one["name"], times)
-            for one in self.learners
-            for id, done in one["exercises"].items()
-            for anomaly, times in done["anomalies"].items()
-        ]
+        rows = []
+        for one in self.learners:
+            for id, done in one["exercises"].items():
+                for anomaly, times in done["anomalies"].items():
+                    rows.append((id, anomaly, one["name"], times))
         table = pandas.DataFrame(rows, columns=["exercise", "anomaly", "learner", "times"])
         return table.sort_values(["exercise", "anomaly", "learner"], ignore_index=True)
 
@@ -139,7 +134,7 @@ class Classroom:
             line = (
                 f"{id}: {done['correct']} correct, {done['not yet']} not yet, {done['']} not begun"
             )
-            met = Counter(self.anomalies[self.anomalies.exercise == id].anomaly)
+            met = Counter(self.anomalies.loc[self.anomalies["exercise"] == id, "anomaly"])
             for anomaly, learners in met.most_common(1):
                 line += f"; most met: {anomaly} ({learners})"
             lines.append(line)
@@ -157,12 +152,11 @@ class Classroom:
         return lines
 
     def _repr_html_(self) -> str:
-        tables = [
-            table._repr_html_()
-            for table in (self.outcomes, self.anomalies, self.predictions)
-            if len(table)
-        ]
-        return "".join([*(f"<div>{escape(line)}</div>" for line in self._head()), *tables])
+        parts = [f"<div>{escape(line)}</div>" for line in self._head()]
+        for table in (self.outcomes, self.anomalies, self.predictions):
+            if len(table):  # pandas' stubs take the method for a column
+                parts.append(table._repr_html_())  # pyrefly: ignore[not-callable]
+        return "".join(parts)
 
     def __repr__(self) -> str:
         return "\n".join(self._head())
@@ -190,10 +184,8 @@ def _handed_in(path: Path) -> dict[str, Any] | str:
     if not isinstance(content, dict) or not {"edalab", "exercises"} <= set(content):
         return "it has nothing to do with this course; take it out of the folder"
     if content["edalab"] != learner.Kept().edalab:
-        return (
-            "another version of the course wrote it; install the same one on both sides, "
-            "and have it handed in again"
-        )
+        other = "another version of the course wrote it"
+        return f"{other}; install the same one on both sides, and have it handed in again"
     if "seal" not in content:
         return "it is a learner's progress.json; ask for the file that hand_in makes of it"
     try:

@@ -8,11 +8,11 @@ from ..errors import Misuse, Unknown
 COURSE = Path(__file__).parents[2]  # no course, where the package alone is installed
 
 
-def data_file(name: str) -> Path:
+def data_file(name: str | Path) -> Path:
     """The path of a file in `data/`, wherever the notebook runs: `data_file("bank-2025.csv")`.
 
-    The folder `data/` is that of the working directory, of the nearest folder above it that has the
-    file, or of the course beside the package. Raises Misuse if there is none.
+    It is looked for in the working directory, in the folders above it and beside the package.
+    Raises Misuse if it is in none of them.
     """
     here = Path.cwd()
     folders = [folder / "data" for folder in (here, *here.parents, COURSE)]

@@ -56,7 +56,7 @@ class Exercise:
         return self.id.partition(".")[0]
 
 
-def exercise(id: str) -> Exercise:
+def exercise(id: object) -> Exercise:
     """The exercise of an id such as "05.2". Raises Unknown with those that there are."""
     known = all_exercises()
     for one in known:
@@ -77,19 +77,22 @@ def of_lesson(lesson: str) -> list[Exercise]:
     return import_module(f"edalab.exercises.lesson_{lesson}").EXERCISES
 
 
+def general_hints() -> dict[str, Hints]:
+    """Hints for the anomalies that an answer to any exercise can have."""
+    return import_module("edalab.exercises.general").HINTS
+
+
 # -- exercises that ask for a handler
 
 
 def nothing_dead(service: str, about: type[Message]) -> Claim:
     """The claim that the learner's service gives up no message."""
 
-    @Claim("nothing is set aside as a dead letter", about=about)
-    def nothing_dead(run):
-        return [
+    return Claim("nothing is set aside as a dead letter", about=about)(
+        lambda run: [
             step for step in run.journal if (step.service, step.step) == (service, "dead_letter")
         ]
-
-    return nothing_dead
+    )
 
 
 def explored(
@@ -118,9 +121,9 @@ def explored(
             try:
                 for workload in workloads if isinstance(workloads, list) else [workloads]:
                     if timing:
-                        workload = _later(1 + variant % 7 / 10, workload)
-                    if found := _fails_by_itself(answer, system, workload, seed):
-                        return found
+                        workload = _later(workload, 1 + variant % 7 / 10)
+                    if anomaly := _fails_by_itself(answer, system, workload, seed):
+                        return anomaly
                     for run in _runs(system, workload, seed, beside, alone, allowed):
                         tried += 1
                         struck.update(map(str, run.faults))
@@ -136,14 +139,12 @@ def explored(
                 sentences = listed(claim.sentence for claim in untested.values())
                 run = simulate(system, workload, seed=seed)
                 return Anomaly("nothing happens", f"nothing tested whether {sentences}", run)
-        also = "".join(
-            f", {how} {' and '.join(map(str, plan))}"
-            for how, plans in (("also after", beside), ("and under", alone))
-            for plan in plans
-            if struck.issuperset(map(str, plan))
-        )
-        every = f"every single fault {condition}".rstrip()
-        return f"{tried:,} runs, {every}{also}, in two timings"
+        words = f"{tried:,} runs, every single fault {condition}".rstrip()
+        for plan in (*beside, *alone):
+            if struck.issuperset(map(str, plan)):
+                how = "also after" if plan in list(beside) else "and under"
+                words += f", {how} {' and '.join(map(str, plan))}"
+        return f"{words}, in two timings"
 
     return trial
 
@@ -164,7 +165,7 @@ def _fails_by_itself(
     return None
 
 
-def _later(seconds: float, workload: Workload) -> Workload:
+def _later(workload: Workload, seconds: float) -> Workload:
     async def later(ctx):
         await ctx.sleep(seconds)
         await workload(ctx)
@@ -218,18 +219,17 @@ def explained(
     def trial(answer: Answer, variant: int) -> Anomaly | str:
         with declared_in(""):  # a learner who simulates in it means the messages of the notebook
             returned = answer.call()
-        if not isinstance(returned, tuple | list) or len(returned) != 2:
-            evidence = f"{answer.name} returned {shown(returned)}"
-            return Anomaly("no value and reason", evidence)
         try:
+            if not isinstance(returned, tuple | list) or len(returned) != 2:
+                raise ValueError(f"{answer.name} returned {shown(returned)}")
             number = _number(returned[0], what, among)
             letter = _letter(returned[1], list(reasons))
         except ValueError as error:
             return Anomaly("no value and reason", str(error))
-        found, refuted = judge(number, variant), reasons[letter]
-        if isinstance(found, str) and refuted:
+        judged, refuted = judge(number, variant), reasons[letter]
+        if isinstance(judged, str) and refuted:
             return Anomaly("another reason", *refuted(number, variant))
-        return found
+        return judged
 
     return Exercise(id, title, "", trial, hints, figures=figures)
 

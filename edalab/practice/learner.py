@@ -29,9 +29,7 @@ class _Prediction(BaseModel):
     fact: str
 
 
-class Kept(BaseModel):
-    """The content of the file."""
-
+class Kept(BaseModel):  # the content of the file
     edalab: Literal[1] = 1
     name: str = ""
     exercises: dict[str, _Exercise] = {}
@@ -79,9 +77,8 @@ def keep_outcome(id: str, outcome: str, anomaly: str, digest: str = "") -> int:
         one["anomalies"][anomaly] = one["anomalies"].get(anomaly, 0) + 1
         one["digest"] = digest
     _write(progress)
-    if _path() is None:  # the hint of a cell that runs twice is the same
-        return 1
-    return one["anomalies"].get(anomaly, 0)
+    # Without a file it is 1: the hint of a cell that runs twice stays the same.
+    return one["anomalies"].get(anomaly, 0) if _path() else 1
 
 
 def keep_prediction(question: str, predicted: Any, fact: Any) -> None:
@@ -103,11 +100,8 @@ def kept() -> dict[str, Any]:
     except (ValueError, PermissionError):
         with suppress(OSError):  # where nothing may be written, `_write` warns
             aside = path.replace(path.with_suffix(".damaged.json"))
-            warnings.warn(
-                f"{path.name} cannot be read: it is now called {aside.name}, "
-                "and your progress begins anew",
-                stacklevel=2,
-            )
+            became = f"it is now called {aside.name}, and your progress begins anew"
+            warnings.warn(f"{path.name} cannot be read: {became}", stacklevel=2)
     except OSError:
         pass  # there is none yet
     return Kept().model_dump()
@@ -127,7 +121,5 @@ def _write(progress: dict[str, Any]) -> None:
         beside.write_text(Kept(**progress).model_dump_json(indent=1) + "\n", encoding="utf-8")
         beside.replace(path)  # at once: a kernel that dies leaves the old file or the new one
     except OSError as error:  # the verdict is shown all the same
-        warnings.warn(
-            f"{path.name} cannot be written ({error.strerror}): your progress is not kept",
-            stacklevel=2,
-        )
+        why = f"{path.name} cannot be written ({error.strerror})"
+        warnings.warn(f"{why}: your progress is not kept", stacklevel=2)

@@ -44,8 +44,9 @@ class Progress:
         return head
 
     def _repr_html_(self) -> str:
-        title = f'<div style="font-size:14px;margin-bottom:4px"><b>{escape(self._head())}</b></div>'
-        rows = [title]
+        rows = [
+            f'<div style="font-size:14px;margin-bottom:4px"><b>{escape(self._head())}</b></div>'
+        ]
         for done in self.lessons.values():
             marks = []
             for one, outcome in done:
@@ -56,7 +57,8 @@ class Progress:
         return "".join(rows)
 
     def __repr__(self) -> str:
-        lines = [self._head()]
-        for lesson, done in self.lessons.items():
-            lines.append(" ".join([lesson, *(_MARKS[outcome] for _, outcome in done)]))
-        return "\n".join(lines)
+        lines = [
+            " ".join([lesson, *(_MARKS[outcome] for _, outcome in done)])
+            for lesson, done in self.lessons.items()
+        ]
+        return "\n".join([self._head(), *lines])

@@ -23,8 +23,7 @@ from edalab.exercises.lesson_06_shop import orders_of
 from edalab.model import declared_in
 from edalab.practice import check, enrol, figures, learner
 from edalab.practice.answer import Answer
-from edalab.practice.check import _GENERAL
-from edalab.practice.exercise import Anomaly, exercise, of_lesson
+from edalab.practice.exercise import Anomaly, exercise, general_hints, of_lesson
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = sorted(
@@ -32,7 +31,7 @@ LESSONS = sorted(
 )
 IDS = [exercise.id for lesson in LESSONS for exercise in of_lesson(lesson)]
 WITH_FIGURES = [id for id in IDS if id.endswith(".1")]
-GENERAL = set(_GENERAL)
+GENERAL = set(general_hints())
 CLASS = ["Ada Lovelace", "Ada King", "Bob", "Cleo", "Émile Zo", "山田 太郎", "🦊", "Dana O'Neill"]
 CLASS += ["Eve", "Finn", "Gül", "Hana"]
 

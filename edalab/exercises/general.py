@@ -1,0 +1,39 @@
+"""Hints for what can go wrong in an answer to any exercise."""
+
+HINTS = {
+    "raises": (
+        "What does the message say, and which value does that line meet?",
+        "Call your function by itself, in a cell of its own, with one event.",
+        "Every name that it uses must be one of its parameters, made in it, or imported above.",
+    ),
+    "no such function": ("Which function does the exercise ask for, and what did you give check?",)
+    * 3,
+    "misuse": ("The sentence above says what went wrong. What does it tell you to write instead?",)
+    * 3,
+    "does not end": (
+        "What would make your function stop?",
+        "Does each message it publishes lead to another one like it? Does its loop ever change its own condition?",
+        "Give a loop a bound, and do not publish what your function itself handles.",
+    ),
+    "nothing happens": (
+        "Did your function do anything that another service can see?",
+        "Making an event does not publish it. Is it returned, or given to ctx.publish?",
+        "Follow the docstring in every case that it names.",
+    ),
+    "changes what is outside": (
+        "Is that variable still there after a crash, and does a second replica see it?",
+        "A service has its database, and ctx.state for what may be forgotten. Everything else is outside.",
+        "Keep what must be remembered in a table, with ctx.database. To look at values, use print or ctx.note.",
+    ),
+    "two runs differ": (
+        "Which value that your function uses is a different one in the next run?",
+        "A clock, dice, an id, a set's order: each run has its own ctx.now, ctx.random and ctx.new_id().",
+        "Take all that you use from the event, from ctx and from the service's database.",
+    ),
+    "no value and reason": (
+        "What does your function return, and what does its docstring ask for?",
+        "Two things with a comma between them: a number, and the letter of a reason in quotes.",
+        'It ends as in `return 7, "a"`.',
+    ),
+    "not finished": ("Was it stopped before it could be judged? Run the cell again.",) * 3,
+}
