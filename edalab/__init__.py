@@ -8,7 +8,7 @@ try:
     from .claims.explore import explore
     from .errors import ConcurrencyError, Misuse, PublishFailed, Refused, Unanswered
     from .model import Command, Event, Query, System
-    from .sim import Fault, Faults, cut, pause, simulate
+    from .sim import Context, Fault, Faults, cut, pause, simulate
     from .store import EventStore, read_table
 except Exception:  # an older Python, or one in which the course is not installed
     if sys.argv[:2] != ["-m", "doctor"]:  # who is about to say so
@@ -20,6 +20,7 @@ __all__ = [
     "Claim",
     "Command",
     "ConcurrencyError",
+    "Context",
     "Event",
     "EventStore",
     "Fault",

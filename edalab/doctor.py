@@ -1,5 +1,7 @@
-"""`python -m edalab doctor`: what a learner's machine has, and what to do where something is missing. It runs, too, in an
-older Python and where nothing is installed."""
+"""`python -m edalab doctor`: what the course needs and this machine has, and what to do about the rest.
+
+It must run in an older Python, and where nothing is installed.
+"""
 
 from __future__ import annotations
 
@@ -15,47 +17,43 @@ from pathlib import Path
 
 PYTHON = 3, 11
 AGAIN = 'in the folder of the course: pip install -e ".[test]", or uv sync'
+Finding = tuple[bool, str]  # whether a thing is there, and what it is or what to do
 _FRONT_ENDS = {"ipywidgets": "@jupyter-widgets/jupyterlab-manager", "anywidget": "anywidget"}
 
 
 def doctor(say: Callable[[str], None] = print) -> int:
-    """Say of each thing that the course needs whether it is there (✓), or (✗) what to do; return how many are not."""
+    """Report a line for each thing that the course needs: ✓, or ✗ and what to do.
+
+    `say` takes each line. Returns how many things are missing.
+    """
     missing = 0
-    for ailment in (_python, _packages, _jupyter, _widgets, _loopback, _browser, _writing):
-        for sound, what in _examined(ailment):
-            missing += not sound
-            say(f"{'✓' if sound else '✗'} {what}")
-    say(
-        "All is well: begin with notebooks/start.ipynb."
-        if not missing
-        else f"{missing} to mend, the first one first."
-    )
+    for examine in (_python, _packages, _jupyter, _widgets, _loopback, _browser, _writing):
+        try:
+            for good, what in examine():
+                missing += not good
+                say(f"{'✓' if good else '✗'} {what}")
+        except ImportError as error:
+            missing += 1
+            say(f"✗ {error.name or error.args[0]} is not installed in {sys.executable}; {AGAIN}")
+    mend = f"{missing} to mend, the first one first."
+    say(mend if missing else "All is well: begin with notebooks/start.ipynb.")
     return missing
 
 
-def _examined(ailment: Callable[[], Iterator[tuple[bool, str]]]) -> Iterator[tuple[bool, str]]:
-    try:
-        yield from ailment()
-    except ImportError as error:
-        lacks = error.name or error.args[0]
-        yield False, f"{lacks} is not installed in {sys.executable}; {AGAIN}"
-
-
-def _python() -> Iterator[tuple[bool, str]]:
+def _python() -> Iterator[Finding]:
     has, wanted = (".".join(map(str, version)) for version in (sys.version_info[:3], PYTHON))
-    good = sys.version_info[:2] >= PYTHON
-    yield (
-        good,
-        f"Python {has}"
-        if good
-        else f"Python {has}: the course needs {wanted} or newer, from python.org or your package manager",
-    )
+    if sys.version_info[:2] >= PYTHON:
+        yield True, f"Python {has}"
+    else:
+        where = "from python.org or your package manager"
+        yield False, f"Python {has}: the course needs {wanted} or newer, {where}"
 
 
-def _packages() -> Iterator[tuple[bool, str]]:
+def _packages() -> Iterator[Finding]:
     installed, sound = {}, []
-    for text in metadata.requires("edalab"):
-        name, extra = re.match(r"[\w.-]+", text)[0], re.search(r"extra == ['\"]([\w-]+)", text)
+    for text in metadata.requires("edalab") or ():
+        name = re.split(r"[^\w.-]", text, maxsplit=1)[0]
+        extra = re.search(r"extra == ['\"]([\w-]+)", text)
         if extra and extra[1] != "course":
             continue
         try:
@@ -73,43 +71,32 @@ def _packages() -> Iterator[tuple[bool, str]]:
     yield True, ", ".join(dict.fromkeys(sound))  # an editable install asks for one twice
 
 
-def _jupyter() -> Iterator[tuple[bool, str]]:
+def _jupyter() -> Iterator[Finding]:
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_core import paths
 
     kernels = KernelSpecManager().find_kernel_specs()
     good = "python3" in kernels
-    yield (
-        good,
-        "a Python kernel for notebooks"
-        if good
-        else "no Python kernel: python -m ipykernel install --user",
-    )
+    missing = "no Python kernel: python -m ipykernel install --user"
+    yield good, "a Python kernel for notebooks" if good else missing
     for variable in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
         place = Path(getattr(paths, variable.lower())())
         if not _writable(place):
-            yield (
-                False,
-                f"Jupyter cannot write to {place}: set the environment variable {variable} to a folder of your own",
-            )
+            mend = f"set the environment variable {variable} to a folder of your own"
+            yield False, f"Jupyter cannot write to {place}: {mend}"
 
 
-def _widgets() -> Iterator[tuple[bool, str]]:
+def _widgets() -> Iterator[Finding]:
     from jupyter_core.paths import jupyter_path
 
     for package, front_end in _FRONT_ENDS.items():
-        good = any(
-            (Path(folder) / front_end / "package.json").exists()
-            for folder in jupyter_path("labextensions")
-        )
-        what = f"{package}'s part in the browser"
-        yield (
-            good,
-            what if good else f"{what} is missing: install {package} beside jupyterlab; {AGAIN}",
-        )
+        folders = jupyter_path("labextensions")
+        good = any((Path(folder) / front_end / "package.json").exists() for folder in folders)
+        missing = "" if good else f" is missing: install {package} beside jupyterlab; {AGAIN}"
+        yield good, f"{package}'s part in the browser{missing}"
 
 
-def _loopback() -> Iterator[tuple[bool, str]]:
+def _loopback() -> Iterator[Finding]:
     try:
         with (
             socket.create_server(("127.0.0.1", 0)) as server,
@@ -118,37 +105,30 @@ def _loopback() -> Iterator[tuple[bool, str]]:
             pass
         yield True, "this computer can be reached by itself (127.0.0.1)"
     except OSError as error:
-        yield (
-            False,
-            f"127.0.0.1 cannot be reached ({error.strerror}): allow Python in your firewall or security program",
-        )
+        mend = "allow Python in your firewall or security program"
+        yield False, f"127.0.0.1 cannot be reached ({error.strerror}): {mend}"
 
 
-def _browser() -> Iterator[tuple[bool, str]]:
+def _browser() -> Iterator[Finding]:
     try:
         webbrowser.get()
         yield True, "a browser to open"
     except webbrowser.Error:
-        yield (
-            True,
-            "no browser that Python can open: copy the address that `jupyter lab` prints into one",
-        )
+        mend = "copy the address that `jupyter lab` prints into one"
+        yield True, f"no browser that Python can open: {mend}"
 
 
-def _writing() -> Iterator[tuple[bool, str]]:
+def _writing() -> Iterator[Finding]:
     here = Path.cwd()
-    yield (
-        (True, "this folder can be written to: notebooks and progress are kept")
-        if _writable(here)
-        else (
-            False,
-            f"the folder {str(here)!r} cannot be written to: copy the course to a folder of your own",
-        )
-    )
+    if _writable(here):
+        yield True, "this folder can be written to: notebooks and progress are kept"
+    else:
+        mend = "copy the course to a folder of your own"
+        yield False, f"the folder {str(here)!r} cannot be written to: {mend}"
 
 
 def _writable(place: Path) -> bool:
-    """Whether a file can be made in a folder or, where there is none yet, in the nearest above it."""
+    """Whether a file can be made in a folder or, if there is none yet, in the nearest one above it."""
     there = next(filter(os.path.lexists, (place, *place.parents)), place)
     try:
         with tempfile.TemporaryFile(dir=there):

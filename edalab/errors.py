@@ -3,7 +3,7 @@
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from difflib import get_close_matches
 from sysconfig import get_path
@@ -61,9 +61,9 @@ def line_of(code: CodeType, line: int) -> str:
 
 def listed(names: Iterable[object], most: int = 12) -> str:
     """The first of some names, and how many more there are."""
-    names = [str(name) for name in names]
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return (", ".join(names[:most]) or "none") + more
+    texts = [str(name) for name in names]
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return (", ".join(texts[:most]) or "none") + more
 
 
 def choices(name: object, known: Iterable[str]) -> str:
@@ -124,7 +124,7 @@ class NotInstalled(Misuse, ImportError):
 
 
 @contextmanager
-def needed_for(what: str) -> Iterator[None]:
+def needed_for(what: str) -> Generator[None]:
     """Import a library of the extra `course`: `with needed_for("run.steps"): import pandas`."""
     try:
         yield

@@ -1,8 +1,9 @@
-"""A call of the learner's code that neither ends nor awaits is stopped, and the error names the line that goes on.
+"""Stop a call of the learner's code that neither ends nor awaits, with an error that names the line.
 
-Nothing is counted: now and then a look finds the same call still at work. In the main thread a timer of the processor's
-time looks; in other threads, and on Windows, a thread of its own does. WebAssembly has neither, and nothing is stopped there.
-Nor is a single call of C that never comes back, such as `sum(itertools.count())`."""
+Nothing is counted: now and then a probe finds the same call still running. In the main thread a timer
+of the processor's time probes; for other threads, and on Windows, a thread of its own does. WebAssembly
+has neither, so nothing is stopped there, nor is a single endless call of C: `sum(itertools.count())`.
+"""
 
 import dis
 import os
@@ -17,18 +18,22 @@ from types import CodeType, FrameType
 from .errors import Hung, is_of_a_library, line_of
 
 SECONDS = 10  # of the processor's time, for one call: a handler takes a millisecond
-LOOK = 1.0  # seconds between two looks
-_SOON = 0.01  # and between those at a call that has gone on for so long
-_LOOKS = 20  # in which to find the loop, and the place in it with the fewest `try` around
+LOOK = 1.0  # seconds between two probes
+_SOON = 0.01  # and between those of a call that has run for so long
+_LOOKS = 20  # probes in which to find the loop, and the place in it with the fewest `try` around
+Loop = tuple[FrameType, int]  # with its first line
 
 
-class TooLong(BaseException):  # no `except Exception` of the learner's may stop it
-    """The learner's code goes on and on."""
+class TooLong(BaseException):  # no `except Exception` of the learner's catches it
+    """The learner's code runs on and on."""
 
 
 class Watched:
-    """Within it, a call that takes over `SECONDS` (`patience` times as long) is stopped by an error that `refuse` makes
-    of the frame and of words: "line 3 of charge, for over 10 s …". `call` says which call a frame belongs to, if there are many."""
+    """Within it, a call that runs for more than `SECONDS` times `patience` is stopped.
+
+    `refuse` makes the error, of the innermost frame and of text: "line 3 of charge, for over 10 s …".
+    `call` names the call that a frame belongs to, if there are many.
+    """
 
     def __init__(
         self,
@@ -38,7 +43,8 @@ class Watched:
     ):
         self.refuse, self.call, self.patience = refuse, call, patience
         self.error: Exception | None = None
-        self.at_work: object = self  # the call that the last look found: none so far
+        self.at_work: object = self  # the call that the last probe found: none so far
+        self.loops: list[Loop] = []
 
     def __enter__(self) -> "Watched":
         self.below = id(sys._getframe(1))  # the learner's frames are those above this one
@@ -53,28 +59,30 @@ class Watched:
         running = _running[self.thread]
         running.pop()
         if running:
-            running[-1].at_work = running[-1]  # it begins anew: this was no time of its own
+            running[-1].at_work = running[-1]  # its time begins anew: this was not its own
         else:
             del _running[self.thread]
-            _cease_to_look()
+            if _has_timer():
+                signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         if self.error is not None and (kind is None or issubclass(kind, Exception | TooLong)):
             raise self.error from None
 
     def look(self, frame: FrameType) -> bool:
-        """Whether the call is to be stopped here."""
+        """Probe the call: whether to stop it here."""
         call, now = self.call(frame), time.process_time()
         if call != self.at_work:
             self.at_work, self.since, self.looks, self.loops = call, now, 0, []
         if now - self.since <= SECONDS * self.patience:
             return False
-        theirs, around = [], 0
-        while frame is not None and id(frame) != self.below:
-            if not is_of_a_library(frame.f_code.co_filename):
-                theirs.append(frame)
-                around += tries(frame)
-            frame = frame.f_back
+        theirs: list[FrameType] = []
+        above: FrameType | None = frame
+        while above is not None and id(above) != self.below:
+            if not is_of_a_library(above.f_code.co_filename):
+                theirs.append(above)
+            above = above.f_back
         if not theirs:
             return False
+        around = sum(map(tries, theirs))
         loops = [loop for frame in theirs for loop in _loops(frame)]  # innermost first
         if self.looks == 0:
             self.fewest, self.loops = around, loops
@@ -89,58 +97,48 @@ class Watched:
         return True
 
     def _line(self, theirs: list[FrameType]) -> str:
-        """The first line of the innermost loop that each look found; where there is none, as with a regular expression, the
-        line itself."""
+        """The first line of the innermost loop that each probe found; without a loop, as in a regular
+        expression, the line itself."""
         frame, line = self.loops[0] if self.loops else (theirs[0], theirs[0].f_lineno)
-        while frame.f_code.co_name[0] == "<" and frame.f_back in theirs:
-            frame, line = frame.f_back, frame.f_back.f_lineno
+        while frame.f_code.co_name[0] == "<" and (caller := frame.f_back) in theirs:
+            frame, line = caller, caller.f_lineno
         seconds = SECONDS * self.patience
         return f"{line_of(frame.f_code, line)}, for over {seconds:g} s of the processor's time"
 
 
 def watched(what: str, patience: int = 1) -> Watched:
-    """Within it, `what` the learner wrote, such as a claim, is stopped where it goes on and on."""
-    say = f"{what} goes on and on: "
-    return Watched(lambda _, line: Hung(f"{say}{line}; let its loop end"), patience=patience)
+    """Within it, the learner's code that `what` names, such as a claim, is stopped if it runs on and on."""
+    return Watched(
+        lambda _, line: Hung(f"{what} goes on and on: {line}; let its loop end"), patience=patience
+    )
 
 
 _running: dict[int, list[Watched]] = {}  # by thread, the innermost last
 _looker: threading.Thread | None = None
 if hasattr(os, "register_at_fork"):  # a worker process begins with nothing that runs, and no timer
     os.register_at_fork(after_in_child=_running.clear)
-
-
-_installed = (
-    False  # the handler of the signal, which stays: to ask for it takes as long as all the rest
-)
+_installed = False  # the signal's handler, which stays: asking for it takes as long as all the rest
 
 
 def _has_timer() -> bool:
     main = threading.main_thread().ident == threading.get_ident()
-    return main and hasattr(signal, "setitimer")
+    return main and hasattr(signal, "setitimer") and sys.platform != "emscripten"
 
 
 def _begin_to_look() -> None:
     global _looker, _installed
-    if sys.platform == "emscripten":
-        return
     if _has_timer():
         if not _installed:
             signal.signal(signal.SIGVTALRM, _look_here)
             _installed = True
         signal.setitimer(signal.ITIMER_VIRTUAL, LOOK, LOOK)
-    elif _looker is None or not _looker.is_alive():
+    elif sys.platform != "emscripten" and (_looker is None or not _looker.is_alive()):
         _looker = threading.Thread(target=_look_at_others, daemon=True, name="edalab looks")
         _looker.start()
 
 
-def _cease_to_look() -> None:
-    if sys.platform != "emscripten" and _has_timer():
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-
-
 def _look_here(_: int, frame: FrameType | None) -> None:
-    """In the main thread, by its timer."""
+    """Probe the main thread, by its timer."""
     running = _running.get(threading.get_ident())
     if not running or frame is None:
         return
@@ -152,7 +150,7 @@ def _look_here(_: int, frame: FrameType | None) -> None:
 
 
 def _look_at_others() -> None:
-    """In a thread of its own, for the other threads."""
+    """Probe the other threads, in a thread of its own."""
     import ctypes
 
     global _looker
@@ -160,7 +158,7 @@ def _look_at_others() -> None:
     while True:
         time.sleep(pause)
         if not _running.keys() - {main}:
-            _looker = None  # who begins from here on starts another one
+            _looker = None  # whatever begins from here on starts another one
             if not _running.keys() - {main}:
                 return
             _looker = threading.current_thread()
@@ -169,9 +167,8 @@ def _look_at_others() -> None:
             if thread == main or thread not in frames or not running:
                 continue
             if running[-1].look(frames[thread]):
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                    ctypes.c_ulong(thread), ctypes.py_object(TooLong)
-                )
+                raises = ctypes.py_object(TooLong)
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), raises)
             pause = min(pause, _pause(running[-1]))
 
 
@@ -180,17 +177,16 @@ def _pause(watched: Watched) -> float:
 
 
 def tries(frame: FrameType) -> int:
-    """How many handlers of exceptions there are around the instruction."""
-    at = frame.f_lasti
-    return sum(
-        entry.start <= at < entry.end for entry in dis.Bytecode(frame.f_code).exception_entries
-    )
+    """How many handlers of exceptions are around the current instruction."""
+    # An attribute that CPython has and typeshed does not.
+    entries = dis.Bytecode(frame.f_code).exception_entries  # pyrefly: ignore[missing-attribute]
+    return sum(entry.start <= frame.f_lasti < entry.end for entry in entries)
 
 
-def _loops(frame: FrameType) -> list[tuple[FrameType, int]]:
-    """The loops around the instruction, each with its first line, the innermost first."""
+def _loops(frame: FrameType) -> list[Loop]:
+    """The loops around the current instruction, each with its first line, the innermost first."""
     found, lines = [], []
-    for step in _steps(frame.f_code):
+    for step in _instructions(frame.f_code):
         if step.positions is not None and step.positions.lineno is not None:
             lines.append((step.offset, step.positions.lineno))
         back = "JUMP_BACKWARD" in step.opname and "NO_INTERRUPT" not in step.opname  # an await
@@ -202,5 +198,5 @@ def _loops(frame: FrameType) -> list[tuple[FrameType, int]]:
 
 
 @lru_cache(maxsize=64)
-def _steps(code: CodeType) -> list[dis.Instruction]:
+def _instructions(code: CodeType) -> list[dis.Instruction]:
     return list(dis.get_instructions(code))

@@ -1,9 +1,9 @@
-"""The words of a picture, measured without a font: both painters and every machine agree on where a label ends."""
+"""Text of pictures, measured without a font: both painters and every machine agree on its width."""
 
 import unicodedata
 from functools import lru_cache
 
-from .errors import counted as counted  # the views take all their words from here
+from .errors import counted as counted  # views import all that concerns text from here
 
 # Advance widths of DejaVu Sans in hundredths of the font size, rounded up: {width: characters}.
 _NORMAL = {
@@ -23,23 +23,15 @@ _WIDTHS = tuple(
 )
 _WIDEST = 140  # for characters not in the tables: no emoji is wider
 
-# Never shown: controls, halves of surrogate pairs, marks that turn the direction of the text around it.
+# Never shown: controls, halves of surrogate pairs, marks that turn the direction of text.
 _HIDDEN = {code: " " for code in [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029]}
-_HIDDEN |= {
-    code: None
-    for code in [
-        0xAD,
-        *range(0x200B, 0x2010),
-        *range(0x202A, 0x202F),
-        *range(0x2060, 0x2070),
-        0xFEFF,
-    ]
-}
+_HIDDEN |= dict.fromkeys([0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F)], "")
+_HIDDEN |= dict.fromkeys([*range(0x2060, 0x2070), 0xFEFF], "")
 _HIDDEN |= {code: "\N{REPLACEMENT CHARACTER}" for code in [*range(0xD800, 0xE000), 0xFFFE, 0xFFFF]}
 
 
 def clean(text: object, limit: int = 200) -> str:
-    """The text in one line without characters that cannot be shown, at most `limit` of them."""
+    """The text in one line of at most `limit` characters, without any that cannot be shown."""
     text = str(text)[: 4 * limit]
     if not (text.isascii() and text.isprintable()):
         text = " ".join(text.translate(_HIDDEN).split())
@@ -56,7 +48,7 @@ def _char_width(char: str, bold: bool) -> int:
 
 @lru_cache(maxsize=4096)
 def text_width(text: str, size: int, bold: bool = False) -> int:
-    """Pixels the text takes at a font size in pixels: an estimate that is never too small for DejaVu Sans."""
+    """The width of text in pixels, at a font size in pixels; never too small for DejaVu Sans."""
     widths = _WIDTHS[bold]
     total = 0
     for char in text:
@@ -65,7 +57,7 @@ def text_width(text: str, size: int, bold: bool = False) -> int:
 
 
 def shorten(text: str, room: int, size: int, bold: bool = False) -> str:
-    """The text cut with an ellipsis to fit into `room` pixels; "" where not even four letters fit."""
+    """The text, cut with an ellipsis to fit into `room` pixels; "" if not even four letters fit."""
     if text_width(text, size, bold) <= room:
         return text
     low, high = 0, len(text)
@@ -80,7 +72,7 @@ def shorten(text: str, room: int, size: int, bold: bool = False) -> str:
 
 @lru_cache(4096)
 def seconds(ms: int) -> str:
-    """Milliseconds as the learner knows them: 1500 -> "1.5 s"."""
+    """Milliseconds as text: 1500 -> "1.5 s"."""
     whole, rest = divmod(ms, 1000)
     return f"{whole}.{rest:03d}".rstrip("0").rstrip(".") + " s"
 

@@ -10,9 +10,9 @@ from scenes import flaws
 
 from edalab import Event, EventStore, Misuse
 from edalab.view import as_of
+from edalab.view.axes import _thinned
+from edalab.view.event_marks import event_text
 from edalab.view.labels import _crossed, _far
-from edalab.view.marked import in_words
-from edalab.view.plane import _thinned
 
 
 class OrderPlaced(Event): ...
@@ -345,7 +345,7 @@ def test_what_cannot_be_drawn_is_said():
 def test_an_event_says_itself_in_a_few_words(event, step, said):
     store = EventStore(":memory:")
     store.append("a", [event], recorded=0)
-    assert in_words(store.read("a")[0], step) == said
+    assert event_text(store.read("a")[0], step) == said
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 30)), min_size=2, max_size=60))

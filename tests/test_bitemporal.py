@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from edalab import Event, EventStore, Misuse
 from edalab.store import bitemporal
-from edalab.store.bitemporal import Hindsight
-from edalab.store.instants import moment
+from edalab.store.bitemporal import Hindsight, Replay
+from edalab.store.instants import to_microseconds
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 DAYS = range(46)
@@ -24,6 +24,10 @@ def in_a_row(told, fact):
     """A fold to which the order matters, and which changes what it is given."""
     told.append((fact.event.amount, fact.version))
     return told[-7:]
+
+
+def hindsight(store, stream, *question):
+    return Hindsight(store.read(stream), Replay(*question))
 
 
 @st.composite
@@ -42,46 +46,49 @@ def stores(draw):
 @pytest.fixture(autouse=True, scope="module")
 def kept_often():
     """States are kept every third event instead of every fiftieth: so short streams are long ones."""
-    often, bitemporal._APART = bitemporal._APART, 3
+    often, few = bitemporal._INTERVAL, bitemporal._FEW
+    bitemporal._INTERVAL, bitemporal._FEW = 3, 0
     yield
-    bitemporal._APART = often
+    bitemporal._INTERVAL, bitemporal._FEW = often, few
 
 
 @settings(max_examples=50)
 @given(stores())
 def test_both_courses_are_what_the_store_says_at_any_moment(store):
     for fold, start in ((balance, 0), (in_a_row, [])):
-        sight = Hindsight(store, "a", fold, start, lambda state: str(state))
+        sight = hindsight(store, "a", fold, start, lambda state: str(state))
         for asked in map(day, DAYS):
-            was, believed = (
+            actual, believed = (
                 store.state("a", fold, start, until=asked),
                 store.state("a", fold, start, until=asked, as_of=asked),
             )
-            assert sight.at(moment(asked, "")) == (str(was), str(believed))
+            assert sight.at(to_microseconds(asked, "")) == (str(actual), str(believed))
 
 
 @settings(max_examples=50)
 @given(stores(), st.integers(8, 46))
 def test_as_known_at_a_moment_nothing_recorded_later_counts(store, number):
     known = day(number)
-    less = Hindsight(store, "a", balance, 0).as_known(moment(known, ""))
+    less = hindsight(store, "a", balance, 0).as_known(to_microseconds(known, ""))
     for asked in map(day, DAYS):
-        was, believed = less.at(moment(asked, ""))
-        assert was == store.state("a", balance, 0, until=asked, as_of=known)
+        actual, believed = less.at(to_microseconds(asked, ""))
+        assert actual == store.state("a", balance, 0, until=asked, as_of=known)
         if asked <= known:
             assert believed == store.state("a", balance, 0, until=asked, as_of=asked)
-    assert all(wrong.end <= known.timestamp() * 1_000_000 for wrong in less.wrong)
+    assert all(wrong.end <= known.timestamp() * 1_000_000 for wrong in less.discrepancies)
 
 
 @settings(max_examples=50)
 @given(stores())
 def test_wrong_is_where_they_differ(store):
-    sight = Hindsight(store, "a", balance, 0)
+    sight = hindsight(store, "a", balance, 0)
     for asked in map(day, DAYS):
-        at = moment(asked, "")
-        inside = [wrong for wrong in sight.wrong if wrong.start <= at < wrong.end]
-        was, believed = sight.at(at)
-        assert [wrong[2:] for wrong in inside] == ([(was, believed)] if was != believed else [])
+        at = to_microseconds(asked, "")
+        inside = [wrong for wrong in sight.discrepancies if wrong.start <= at < wrong.end]
+        actual, believed = sight.at(at)
+        assert [wrong[2:] for wrong in inside] == (
+            [(actual, believed)] if actual != believed else []
+        )
 
 
 class CartOpened(Event):
@@ -109,37 +116,37 @@ def test_a_fold_that_keeps_and_changes_a_list_of_an_event_changes_no_other_cours
         recorded=day(2),
     )
     store.append("cart", [ItemAdded(item="c")], happened=day(1), recorded=day(3))
-    sight = Hindsight(store, "cart", cart, [], "".join)
-    assert [change.value for change in sight.was] == ["a", "ac", "acb"] and [
+    sight = hindsight(store, "cart", cart, [], "".join)
+    assert [change.value for change in sight.actual] == ["a", "ac", "acb"] and [
         change.value for change in sight.believed
     ] == ["ab", "acb"]
 
 
 def test_the_story_of_account_7():
-    sight = Hindsight(account_7(), "account-7", balance, 0)
-    assert [change.value for change in sight.was] == [0, 100, 60, 130, 110]
+    sight = hindsight(account_7(), "account-7", balance, 0)
+    assert [change.value for change in sight.actual] == [0, 100, 60, 130, 110]
     assert [change.value for change in sight.believed] == [0, 100, 60, 40, 110]
-    assert [wrong[2:] for wrong in sight.wrong] == [(130, 60), (110, 40)]
+    assert [wrong[2:] for wrong in sight.discrepancies] == [(130, 60), (110, 40)]
 
 
 @pytest.mark.parametrize("late", [0, 0.05])
 def test_a_late_event_does_not_fold_all_others_again(late, monkeypatch):
-    monkeypatch.setattr(bitemporal, "_APART", 50)
+    monkeypatch.setattr(bitemporal, "_INTERVAL", 50)
     store, folded = year_of(1_000, late), []
 
     def counting(total, fact):
         folded.append(fact)
         return balance(total, fact)
 
-    Hindsight(store, "account-1", counting, 0)
+    hindsight(store, "account-1", counting, 0)
     assert len(folded) < (2_010 if not late else 10_000)
 
 
 def test_the_fold_is_checked_as_the_store_checks_it():
     with pytest.raises(Misuse, match="a fold is a function"):
-        Hindsight(account_7(), "account-7", "balance", 0)
+        hindsight(account_7(), "account-7", "balance", 0)
     with pytest.raises(Misuse, match="return the new state"):
-        Hindsight(account_7(), "account-7", lambda total, fact: None, 0)
+        hindsight(account_7(), "account-7", lambda total, fact: None, 0)
 
     def of_the_fact(total, fact):
         match fact:
@@ -150,4 +157,4 @@ def test_the_fold_is_checked_as_the_store_checks_it():
     late = EventStore(":memory:")
     late.append("account-7", [MoneyDeposited(amount=1)], happened=0, recorded=1)
     with pytest.raises(Misuse, match="match fact.event"):
-        Hindsight(late, "account-7", of_the_fact, 0)
+        hindsight(late, "account-7", of_the_fact, 0)

@@ -13,7 +13,7 @@ import numpy
 import pytest
 
 from edalab import Claim, Event, System, Unanswered, stuck
-from edalab.errors import Misuse, Unknown
+from edalab.errors import Misuse
 from edalab.model import declared_in, message_types
 from edalab.practice import check, enrol, learner
 from edalab.practice.answer import Answer
@@ -740,9 +740,3 @@ def test_a_damaged_file_is_put_aside(one_exercise):
     with pytest.warns(UserWarning, match="is now called .*damaged.json"):
         assert check(right, "05.2").correct
     assert one_exercise.with_suffix(".damaged.json").read_text() == "{"
-
-
-def test_an_unknown_exercise_is_told_with_those_there_are(monkeypatch):
-    monkeypatch.undo()
-    with pytest.raises(Unknown, match="no exercise '99.9'"):
-        check(right, "99.9")

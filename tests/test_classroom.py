@@ -194,7 +194,7 @@ def test_handing_in_with_a_name_changes_nobodys_figures(box, own_file, monkeypat
         monkeypatch.setenv(learner.FILE, where)
         hand_in("Ada", box)
         assert learner.variant() == 1
-    learner._unkept.clear()
+    learner._in_memory.clear()
 
 
 def test_a_progress_that_was_edited_by_hand_is_put_aside(own_file):
@@ -233,6 +233,9 @@ def test_who_hands_in_without_a_name_or_a_folder_is_told(box):
         hand_in("Ada", box / "nowhere")
     with pytest.raises(Misuse, match="no folder"):
         classroom(box / "nowhere")
+    for wrong in (lambda: classroom(3), lambda: hand_in("Ada", None)):
+        with pytest.raises(Misuse, match="a folder is a path, not "):
+            wrong()
     with pytest.raises(Misuse, match="learners make one"):
         classroom(box)
 
@@ -264,4 +267,4 @@ def test_nothing_is_kept_where_the_file_is_named_empty(monkeypatch, own_file):
     monkeypatch.setenv(learner.FILE, "")
     learner.keep_outcome("05.2", "correct", "")
     assert not own_file.exists() and learner.kept()["exercises"]["05.2"]["outcome"] == "correct"
-    learner._unkept.clear()
+    learner._in_memory.clear()

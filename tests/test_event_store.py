@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from edalab import Command, ConcurrencyError, EventStore, Misuse, Query
-from edalab.store import event_store
+from edalab.store import append
 from edalab.store.schema import insertion
 
 
@@ -67,8 +67,8 @@ class Bank(RuleBasedStateMachine):
     @initialize(fold=FOLDS)
     def open(self, fold):
         self.fold, self.start = fold
-        self.folder, self.many = TemporaryDirectory(), event_store.MANY
-        event_store.MANY = 2  # so that three events take two statements
+        self.folder, self.many = TemporaryDirectory(), append.MANY
+        append.MANY = 2  # so that three events take two statements
         self.path = str(Path(self.folder.name, "bank.db"))
         self.stores = [EventStore(self.path), EventStore(self.path)]
         self.book, self.now = Book(), 0
@@ -76,11 +76,12 @@ class Bank(RuleBasedStateMachine):
         DOUBLED.__defaults__ = (0,)
 
     def teardown(self):
+        bookkeeping.RATE["EUR"] = 1  # other tests use this fold, too
         for store in getattr(self, "stores", []):
             store.close()
         if hasattr(self, "folder"):
             self.folder.cleanup()
-            event_store.MANY = self.many
+            append.MANY = self.many
 
     # -- what changes it
 

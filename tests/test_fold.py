@@ -4,11 +4,9 @@ import math
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import dataclass
 from enum import Enum, Flag
 from functools import partial
 from types import ModuleType
-from typing import Protocol
 
 import pytest
 from bookkeeping import refused
@@ -29,12 +27,6 @@ class FoldedPaid(Event, version=2, upcasts={1: lambda data: data | {"currency": 
     @property
     def cents(self): return self.amount * 100
 
-class Fees:
-    flat, free = 3, {"gift"}
-    class Late:
-        flat = 5
-    def of(self, amount): return amount // 10 + self.Late.flat * ("gift" not in self.free)
-
 rates, limits = {"EUR": 1.0}, {"low", "high", 7}
 
 def rate(currency): return rates[currency] * rate.spread
@@ -45,7 +37,7 @@ def make(factor):
         def inner(event): return sum(x * rate(event.currency) for x in [event.cents])
         match fact.event:
             case FoldedPaid(amount=amount) if str(amount) not in limits:
-                return total + inner(fact.event) * factor + bonus - less - Fees().of(amount) + Kind.GOOD.value
+                return total + inner(fact.event) * factor + bonus - less + Kind.GOOD.value
         return total
     return fold
 
@@ -99,10 +91,6 @@ def test_another_process_finds_the_same(seed):
         ("for x in [event.cents]", "for x in [event.amount]"),
         ("x * rate", "x / rate"),
         ("self.amount * 100", "self.amount * 10"),
-        ("amount // 10", "amount // 9"),
-        ("free = 3,", "free = 4,"),
-        ('free = 3, {"gift"}', 'free = 3, {"gift", "cash"}'),
-        ("flat = 5", "flat = 6"),
         ("GOOD = 1", "GOOD = 2"),
         ("upcasts={1: lambda data: data |", "upcasts={1: lambda data:"),
         ('currency: str = "EUR"', 'currency: str = "USD"'),
@@ -201,17 +189,12 @@ class Shop:
     lamp = Lamp()
 
 
-@dataclass(slots=True)
-class Size:
-    width: int
+class Fees:
+    flat = 3
 
 
 class Seat(Flag):
     TAKEN = 1
-
-
-class Priced(Protocol):
-    def price(self) -> int: ...
 
 
 @pytest.mark.parametrize(
@@ -220,9 +203,7 @@ class Priced(Protocol):
         Lamp,
         Colour,
         Colour.RED,
-        Size,
         Seat,
-        Priced,
         math.floor,
         Counter,
         range(3),
@@ -238,9 +219,12 @@ def test_what_is_made_of_plain_things_is_known(plain):
 
 
 @pytest.mark.parametrize(
-    "strange", [object(), partial(max, 1), [].append, iter(()), {"a": Lamp()}, [Counter()], Shop]
+    "strange",
+    [object(), partial(max, 1), [].append, iter(()), {"a": Lamp()}, [Counter()], Shop, Fees],
 )
 def test_what_may_change_unseen_is_refused(strange):
     refused(
-        lambda: fingerprint(strange), "functions, classes and plain data only", "may change unseen"
+        lambda: fingerprint(strange),
+        "functions, events, enums and plain data only",
+        "may change unseen",
     )

@@ -12,7 +12,7 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from edalab import Misuse
-from edalab.store.instants import as_datetime, moment
+from edalab.store.instants import as_datetime, to_microseconds
 
 
 @pytest.mark.parametrize(
@@ -32,13 +32,14 @@ from edalab.store.instants import as_datetime, moment
 )
 def test_what_is_no_moment_is_told_with_the_reason(given, said):
     with pytest.raises(Misuse, match=said):
-        moment(given, "until=")
+        to_microseconds(given, "until=")
 
 
 def test_a_date_is_its_beginning_and_as_a_bound_its_end():
-    assert f"{as_datetime(moment('2025-03-03', ''))}" == "2025-03-03 00:00:00+00:00"
+    assert f"{as_datetime(to_microseconds('2025-03-03', ''))}" == "2025-03-03 00:00:00+00:00"
     assert (
-        f"{as_datetime(moment('2025-03-03', '', bound=True))}" == "2025-03-03 23:59:59.999999+00:00"
+        f"{as_datetime(to_microseconds('2025-03-03', '', bound=True))}"
+        == "2025-03-03 23:59:59.999999+00:00"
     )
 
 
@@ -64,7 +65,7 @@ NOON = 1_772_535_600_000_000  # 3 March 2026, 11:00 UTC, in microseconds since 1
 )
 def test_a_moment_is_the_same_however_it_is_written(given):
     for bound in (False, True):
-        found = moment(given, "recorded=", bound=bound)
+        found = to_microseconds(given, "recorded=", bound=bound)
         assert found == NOON and type(found) is int
     assert (
         as_datetime(NOON) == datetime(2026, 3, 3, 11, tzinfo=UTC)
@@ -74,29 +75,29 @@ def test_a_moment_is_the_same_however_it_is_written(given):
 
 @pytest.mark.parametrize("given", [date(2026, 3, 3), "2026-03-03", "20260303", "2026-W10-2"])
 def test_a_day_is_that_of_utc(given):
-    assert moment(given, "") == NOON - 11 * 3_600_000_000
-    assert moment(given, "", bound=True) == NOON + 13 * 3_600_000_000 - 1
+    assert to_microseconds(given, "") == NOON - 11 * 3_600_000_000
+    assert to_microseconds(given, "", bound=True) == NOON + 13 * 3_600_000_000 - 1
 
 
 @for_all(st.datetimes(timezones=st.timezones()), st.datetimes(timezones=st.timezones()))
 def test_every_datetime_comes_back_and_keeps_its_place(one, other):
-    first, second = moment(one, ""), moment(other, "")
+    first, second = to_microseconds(one, ""), to_microseconds(other, "")
     assert as_datetime(first) == one.astimezone(UTC) and (first < second) == (
         as_datetime(first) < as_datetime(second)
     )
-    assert moment(one.astimezone(UTC).isoformat(), "") == first
+    assert to_microseconds(one.astimezone(UTC).isoformat(), "") == first
 
 
 @for_all(st.dates())
 def test_a_day_as_a_bound_ends_just_before_the_next(day):
-    assert moment(day, "", bound=True) - moment(day, "") == 86_400_000_000 - 1
+    assert to_microseconds(day, "", bound=True) - to_microseconds(day, "") == 86_400_000_000 - 1
 
 
 @for_all(st.floats(-1e9, 1e9))
 def test_virtual_seconds_are_kept_to_the_microsecond(seconds):
     assert (
-        abs((moment(seconds, "") - moment(0, "")) / 1e6 - seconds) <= 1e-6
-        and as_datetime(moment(0, "")).year == 2026
+        abs((to_microseconds(seconds, "") - to_microseconds(0, "")) / 1e6 - seconds) <= 1e-6
+        and as_datetime(to_microseconds(0, "")).year == 2026
     )
 
 
@@ -140,7 +141,7 @@ class Nowhere(tzinfo):
 )
 def test_what_is_no_moment_is_refused(given, words):
     with pytest.raises(Misuse, match=words) as told:
-        moment(given, "recorded=")
+        to_microseconds(given, "recorded=")
     assert (
         str(told.value).startswith("recorded=")
         and "\n" not in str(told.value)

@@ -120,7 +120,7 @@ def pasted(lab):
 
 
 def visible(lab):
-    return lab._sheets[lab._shown[lab.tabs.selected_index]].value
+    return lab._tabs.sheets[lab._tabs.visible].value
 
 
 def in_notebook(monkeypatch, **things):
@@ -143,7 +143,7 @@ def test_an_exact_fault_breaks_the_claim_and_a_knob_mends_it(lab):
     lab.point.value, lab.action.value, lab.nth.value = DOUBLE, "crash", 2
     assert [str(fault) for fault in lab.run.faults] == [f"crash {DOUBLE} #2"]
     assert lab.verdicts[0].cause == "o2 was charged 2 times" and "✗" in lab._chips.value
-    assert "✗ each order is charged once: o2 was charged 2 times" in lab._said.value
+    assert "✗ each order is charged once: o2 was charged 2 times" in lab._tabs.message.value
     lab.dedup.value = "by id"
     assert [verdict.outcome for verdict in lab.verdicts] == ["holds"]
     lab.point.value = ""
@@ -163,7 +163,8 @@ def test_who_interrupts_a_claim_sees_the_new_run_and_no_old_verdict():
     assert lab.run.seed == 1 and lab.verdicts == [] and "✓" not in lab._chips.value
     assert (
         lab.run.digest in lab._code.value
-        and visible(lab) == f'<div class="edalab-picture">{lab._timeline(624).svg()}</div>'
+        and visible(lab)
+        == f'<div class="edalab-picture">{timeline(lab.run, cursor=lab.cursor.value, width=624).svg()}</div>'
     )
     lab.seed.value = 0
     assert [verdict.outcome for verdict in lab.verdicts][0] == "holds"
@@ -241,12 +242,12 @@ def test_every_rate_goes_to_its_ends(lab, name):
                 "does not end" in lab.error
                 and lab.run.faults
                 and "raises Endless" in lab.code
-                and "does not end" in lab._said.value
+                and "does not end" in lab._tabs.message.value
             )
             with pytest.raises(Misuse, match="does not end"):
                 pasted(lab)
     knob.value = 0.0
-    assert lab.run.digest == calm and lab.error == "" == lab._said.value
+    assert lab.run.digest == calm and lab.error == "" == lab._tabs.message.value
 
 
 def test_every_other_knob_goes_to_its_ends(lab):
@@ -287,7 +288,7 @@ def test_the_cursor_takes_any_time_and_stays_there_in_another_run(lab):
 
 def test_only_the_visible_tab_is_drawn_and_it_follows_the_cursor(lab):
     timeline, flow, state, tables = (
-        lab._sheets[name] for name in ("Timeline", "Flow", "State", "Tables")
+        lab._tabs.sheets[name] for name in ("Timeline", "Flow", "State", "Tables")
     )
     assert "<svg" in timeline.value and flow.value == state.value == tables.value == ""
     lab.tabs.selected_index = 1
@@ -422,9 +423,9 @@ def test_learners_text_is_escaped_everywhere():
     for tab in range(4):
         lab.tabs.selected_index = tab
         assert "<script" not in visible(lab) and len(visible(lab)) < 60_000
-    for html in (lab._chips, lab._said, lab._code, lab._hint):
+    for html in (lab._chips, lab._tabs.message, lab._code, lab._hint):
         assert "<script" not in html.value
-    assert "&lt;script&gt;" in lab._chips.value and "&lt;script&gt;" in lab._said.value
+    assert "&lt;script&gt;" in lab._chips.value and "&lt;script&gt;" in lab._tabs.message.value
     assert lab.printed == f"{evil}\n{evil}\n{evil}"  # three attempts
     assert lab._repr_mimebundle_()[0]["image/png"]
 
@@ -449,7 +450,7 @@ def test_misuse_in_a_handler_is_told_and_the_run_so_far_is_drawn():
     lab = Laboratory(broken, three_orders, knobs={"step": ["sleep", "forget"]})
     assert lab.error == ""
     lab.step.value = "forget"
-    assert "forgot to await" in lab.error and lab._said.value and "<svg" in visible(lab)
+    assert "forgot to await" in lab.error and lab._tabs.message.value and "<svg" in visible(lab)
     assert len(lab.run.journal) > 0 and lab.verdicts == []
     lab.step.value = "sleep"
     assert lab.error == ""
@@ -632,9 +633,9 @@ def talks(run):
 def test_what_handlers_and_claims_print_is_on_the_panel_with_the_run_that_printed_it(capsys):
     lab = Laboratory(chatty, three_orders, claims=[talks], knobs={"dedup": ["none", "by id"]})
     calm = "charged o1\ncharged o2\ncharged o3\nchecked 3"
-    assert lab.printed == calm and f">{calm}</pre>" in lab._said.value
+    assert lab.printed == calm and f">{calm}</pre>" in lab._tabs.message.value
     lab.point.value = DOUBLE
-    assert lab.printed.count("charged o1") == 2 and "checked 4" in lab._said.value
+    assert lab.printed.count("charged o1") == 2 and "checked 4" in lab._tabs.message.value
     lab.tabs.selected_index = 2  # the state at a moment plays the run again
     lab.back.click()
     lab.tabs.selected_index = 4  # and the matrix plays it a hundred times
@@ -656,9 +657,9 @@ def test_what_is_printed_is_bounded():
         return system
 
     lab = Laboratory(loud, three_orders, knobs={"times": (1, 1000)})
-    assert "&lt;b&gt;x" in lab._said.value and "characters" not in lab.printed
+    assert "&lt;b&gt;x" in lab._tabs.message.value and "characters" not in lab.printed
     lab.times.value = 1000
-    assert len(lab._said.value) < 10_000 and "… (1,515,000 characters)" in lab.printed
+    assert len(lab._tabs.message.value) < 10_000 and "… (1,515,000 characters)" in lab.printed
 
 
 def test_simulate_prints_and_explore_does_not(capsys):
@@ -709,7 +710,7 @@ NONSENSE = [
 def test_nonsense_as_a_fault_is_told_in_a_sentence_and_the_panel_goes_on(lab, text):
     calm = lab.run.digest
     lab.plan.value = text
-    assert lab.error and len(lab.error) < 600 and "<script" not in lab._said.value
+    assert lab.error and len(lab.error) < 600 and "<script" not in lab._tabs.message.value
     assert lab.run.digest == calm and "<svg" in visible(lab)
     lab.plan.value = ""
     assert not lab.error and lab.run.digest == calm
@@ -722,7 +723,7 @@ def test_nonsense_as_a_fault_is_told_in_a_sentence_and_the_panel_goes_on(lab, te
 def test_nonsense_as_a_part_of_the_run_is_told_and_all_is_shown(lab, field, text):
     before, code = visible(lab), lab.code
     getattr(lab, field).value = text
-    assert lab.error and len(lab.error) < 300 and "<script" not in lab._said.value
+    assert lab.error and len(lab.error) < 300 and "<script" not in lab._tabs.message.value
     assert visible(lab) == before and lab.code == code
     getattr(lab, field).value = " "
     assert not lab.error
@@ -799,11 +800,11 @@ def test_a_picked_mark_of_a_long_run_shows_the_story_that_the_fault_struck():
     lab = Laboratory(failing, some_orders(12), claims=[charged_once])
     lab.tabs.selected_index = 4
     fault = Fault("delay", "payments.deliver.ShelfReserved", 10)
-    lab._choose(lab.every_fault.result.schedules[0]._replace(faults=(fault,)))
+    lab._ask_for(lab.every_fault.result.schedules[0]._replace(faults=(fault,)))
     struck = next(row for row in lab.run.journal if row.fault == "delay")
     assert "the story of OrderTaken client-4 (o3)" in timeline(lab.run).svg()  # by itself
     assert lab.correlation.value == struck.envelope.correlation == "client-10"
-    assert struck in lab._choice.rows and lab.cursor.value == struck.time / 1000
+    assert struck in lab._excerpt.rows and lab.cursor.value == struck.time / 1000
 
 
 # -- the line, pasted where the panel was made

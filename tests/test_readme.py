@@ -4,9 +4,13 @@ import importlib.util
 import re
 from pathlib import Path
 
+import nbformat
+import pytest
+
 from edalab import claims, explore, simulate
 
 ROOT = Path(__file__).resolve().parent.parent
+LESSONS = sorted(ROOT.glob("notebooks/[0-9]*.ipynb"))
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 spec = importlib.util.spec_from_file_location("readme", ROOT / "tools" / "readme.py")
 readme = importlib.util.module_from_spec(spec)
@@ -34,6 +38,12 @@ def test_it_is_one_screen_and_every_link_leads_somewhere():
         assert (ROOT / target).exists(), target
 
 
-def test_every_lesson_has_its_row():
-    for lesson in sorted(ROOT.glob("notebooks/[0-9]*.ipynb")):
-        assert f"(notebooks/{lesson.name})" in TEXT
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_has_one_title_wherever_it_is_listed(path):
+    heading = nbformat.read(path, as_version=4).cells[0].source.splitlines()[0]
+    number, title = re.fullmatch(r"# (\d\d)\. (.+)", heading).groups()
+    assert f"| {number} | [{title}](notebooks/{path.name}) |" in TEXT
+    start = nbformat.read(ROOT / "notebooks" / "start.ipynb", as_version=4)
+    assert any(f"| {number} | [{title}]({path.name}) |" in cell.source for cell in start.cells)
+    plan = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
+    assert re.search(rf"^\|.*\b{number}, {re.escape(title)}(,? | \|)", plan, re.MULTILINE)

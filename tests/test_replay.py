@@ -5,7 +5,7 @@ import pytest
 from edalab import Event, EventStore, Misuse
 from edalab.errors import Unknown
 from edalab.panels.html import told
-from edalab.store.bitemporal import Hindsight
+from edalab.store.bitemporal import Hindsight, Replay
 
 
 class ReplayOpened(Event):
@@ -137,7 +137,7 @@ def test_what_a_fold_raises_for_reasons_of_its_own_is_raised_as_it_is_and_names_
         lambda: store.state("account-7", fold, 0),
         lambda: store.state(None, fold, 0),
         lambda: store.table("account-7", fold, 0),
-        lambda: Hindsight(store, "account-7", fold, 0),
+        lambda: Hindsight(store.read("account-7"), Replay(fold, 0)),
     ):
         with pytest.raises(error) as raised:
             ask()
@@ -155,7 +155,7 @@ def test_a_fold_that_fails_later_names_that_event_and_the_panel_says_it():
     store = account()
     store.append("account-7", [ReplayWord(amount="three")], recorded=1)
     with pytest.raises(TypeError) as raised:
-        Hindsight(store, "account-7", fold, 0)
+        Hindsight(store.read("account-7"), Replay(fold, 0))
     said = "fold raised this for event 3 of account-7, at position 3 of the store: "
     assert raised.value.__notes__ == [f"{said}ReplayWord(amount='three')"]
     words = f"and 'str'; {said}ReplayWord(amount='three') (line 2 of fold)"

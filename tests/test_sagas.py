@@ -16,8 +16,8 @@ from wrong_sagas import (
 )
 
 from edalab import Command, Event, Misuse, System, Unanswered, claims, simulate
-from edalab.claims.causality import known
-from edalab.claims.sagas import sagas
+from edalab.trace.causality import facts_known_at
+from edalab.trace.saga_index import sagas
 from edalab.trace.spans import Trace
 
 
@@ -26,7 +26,7 @@ def sagas_of(run, begins=None):
 
 
 def messages(saga, name):
-    return [[saga.envelope(number).id for number in same] for same in saga.told(name)]
+    return [[saga.envelope(number).id for number in same] for same in saga.occurrences(name)]
 
 
 # -- whose story
@@ -53,7 +53,7 @@ def test_what_the_client_asks_again_or_says_again_goes_on_with_the_same_saga():
 
     for workload in (asks_again, presses_twice):
         [saga] = sagas_of(simulate(orchestrated(), workload))
-        assert list(saga.stories) == ["client-1", "client-2"]
+        assert list(saga.correlations) == ["client-1", "client-2"]
 
 
 def test_another_message_of_the_client_about_the_key_goes_on_with_the_saga_and_an_equal_one_with_other_data_does_not():
@@ -87,7 +87,10 @@ def test_another_message_of_the_client_about_the_key_goes_on_with_the_saga_and_a
             db.execute("delete from taken where seat = ?", (command.seat,))
 
     one, two = sagas_of(simulate(system, two_seats))
-    assert (list(one.stories), list(two.stories)) == (["client-1"], ["client-2", "client-3"])
+    assert (list(one.correlations), list(two.correlations)) == (
+        ["client-1"],
+        ["client-2", "client-3"],
+    )
 
 
 def test_a_saga_that_was_forgotten_before_its_first_step_is_known_by_what_begins_it():
@@ -135,8 +138,8 @@ def test_what_begins_a_saga_and_is_lost_was_sent_for_good_and_may_be_asked_again
 def test_a_step_that_is_asked_again_is_one_step_and_done_once():
     run = simulate(orchestrated(), orders("o1"), faults=["drop payments.reply.ChargePayment #1"])
     [saga] = sagas_of(run)
-    [step] = saga.told("ChargePayment")
-    assert len(step) == 2 and len(saga.times(step)) == len(saga.savings(step)) == 1
+    [step] = saga.occurrences("ChargePayment")
+    assert len(step) == 2 and len(saga.effects(step)) == len(saga.commits(step)) == 1
 
 
 def test_a_step_that_its_service_does_again_is_done_twice():
@@ -149,7 +152,7 @@ def test_a_step_that_its_service_does_again_is_done_twice():
         faults=["drop payments.reply.ChargePayment #1"],
     )
     [saga] = sagas_of(run)
-    assert len(saga.times(saga.told("ChargePayment")[0])) == 2
+    assert len(saga.effects(saga.occurrences("ChargePayment")[0])) == 2
 
 
 class RefundBegun(Event, key="order_id"):
@@ -184,9 +187,11 @@ def test_a_compensation_in_two_transactions_that_a_crash_parts_is_done_once():
 
 def test_a_service_knows_what_it_heard_of_and_what_led_to_that():
     [saga] = sagas_of(simulate(orchestrated(), orders("o1")))
-    steps = [saga.told(name)[0] for name in ("ReserveInventory", "ChargePayment", "ShipOrder")]
+    steps = [
+        saga.occurrences(name)[0] for name in ("ReserveInventory", "ChargePayment", "ShipOrder")
+    ]
     facts = {saga.done_at(step): {number} for number, step in enumerate(steps)}
-    knew = known(saga, facts, {step[0] for step in steps})
+    knew = facts_known_at(saga, facts, {step[0] for step in steps})
     assert [sorted(knew[step[0]]) for step in steps] == [[], [0], [0, 1]]
 
 

@@ -197,3 +197,10 @@ def test_every_file_made_from_another_is_listed_with_its_source_and_command():
     assert "notebooks/*.ipynb" in named
     for command in re.findall(r"uv run python ([\w/.-]+\.py)", page):
         assert (ROOT / command).is_file(), f"CONTRIBUTING names {command}, which does not exist"
+
+
+def test_a_folder_called_edalab_in_the_working_directory_does_not_hide_the_package(tmp_path):
+    (tmp_path / "edalab").mkdir()
+    code = "from edalab import Event; print(Event.__module__)"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert ran.stdout.strip() == "edalab.model.messages", ran.stderr

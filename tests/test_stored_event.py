@@ -309,7 +309,7 @@ def declare(source):
 
 def kept_as(text, schema=1, type="StoredChanging"):
     store = EventStore(":memory:")
-    store._add("a", [(type, schema, text)], [], None, None, 0, None)
+    store._append("a", [(type, schema, text)], [], None, None, 0, None)
     return store.read("a")[0]
 
 

@@ -216,7 +216,7 @@ def test_a_fold_of_a_method_is_replayed_and_cannot_be_kept():
     uses = lambda total, fact: total + (strange is not None)  # noqa: E731
     refused(
         lambda: store.snapshot("account-7", uses, 0),
-        "functions, classes and plain data only",
+        "functions, events, enums and plain data only",
         "may change unseen",
     )
     store.snapshot("account-7", balance, 0)

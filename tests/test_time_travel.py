@@ -5,7 +5,7 @@ from accounts import AccountOpened, MoneyDeposited, account_7, balance, year_of
 
 from edalab import EventStore, Misuse
 from edalab.panels import TimeTravel
-from edalab.panels.time_slider import Bound
+from edalab.panels.time_slider import TimeSlider
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -233,7 +233,7 @@ def test_a_bound_over_very_many_days_goes_from_event_to_event():
     for moment in ("1990-01-01", "2010-05-05", "2026-03-04"):
         store.append("a", [MoneyDeposited(amount=1)], recorded=moment)
     travel = TimeTravel(store, "a", balance, 0)
-    assert isinstance(travel.until, Bound) and len(travel.until.times) == 3
+    assert isinstance(travel.until, TimeSlider) and len(travel.until.times) == 3
 
 
 def test_what_a_fold_prints_is_read_on_the_panel_once(capsys):
@@ -282,3 +282,33 @@ def test_the_sliders_stand_above_the_picture_whose_height_changes():
     travel = TimeTravel(account_7(), "account-7", balance, 0)
     right = travel._panel.children[1].children[-1].children[1].children
     assert right[0].children == (travel.until.row, travel.as_of.row) and right[1] is travel._picture
+
+
+@pytest.mark.parametrize("known", [None, "2025-06-01"])
+def test_a_click_reads_the_stream_once_and_folds_it_once_for_each_of_the_two_times(known):
+    store, statements, folds = year_of(74), [], []
+
+    def counted(total, fact):
+        folds.append(fact)
+        return balance(total, fact)
+
+    travel = TimeTravel(store, "account-1", counted, 0)
+    if known:
+        travel.as_of.value = known
+    assert sum(fact.late for fact in store.read()) > 3
+    folds.clear()
+    store.connection.set_trace_callback(statements.append)
+    travel.until.back.click()
+    store.connection.set_trace_callback(None)
+    assert not travel.error and len(statements) <= 6 and len(folds) <= 150
+
+
+def test_a_state_that_the_fold_changes_is_shown_as_it_was_after_each_event():
+    def journal(amounts, fact):
+        amounts.append(fact.data.get("amount", 0))
+        return amounts
+
+    travel = TimeTravel(account_7(), "account-7", journal, [], value=len)
+    travel.until.value = "2026-03-20"
+    assert travel.state == [0, 100, 40, 70, 20] and travel._start == []
+    assert "[0, 100]<" in travel._why.value and "[0, 100, 40, 70, 20]<" in travel._why.value

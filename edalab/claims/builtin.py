@@ -10,7 +10,7 @@ from ..sim.run import Run
 from ..sim.steps import Step
 from ..trace.spans import Trace
 from .claim import Claim, Verdict
-from .compensations import (
+from .sagas import (
     compensated_twice,
     left_behind,
     needlessly_compensated,

@@ -9,15 +9,16 @@ from typing import Any, NamedTuple
 
 from ..errors import Endless, Hung, Misuse, shown
 from ..model import System
-from ..sim import Fault, possible, quiet
+from ..sim import Fault, enumerate_faults, quiet
 from ..sim.run import Run
 from ..sim.simulate import check_system_and_workload
 from ..sim.simulate import play as play_run
 from ..sim.steps import Step
 from ..stuck import watched
-from .claim import Claim, claims_of
+from .claim import SIGNS, Claim, claims_of
 
 _CHUNK = 64  # schedules handed to an executor at once
+_KINDS = {1: ("single fault", "single faults"), 2: ("pair", "pairs")}
 
 
 class Schedule(NamedTuple):
@@ -50,17 +51,10 @@ class Exploration:
         faults: int,
         seeds: tuple[int, ...],
     ):
-        self.system, self.workload, self.claims, self.faults, self.seeds = (
-            system,
-            workload,
-            claims,
-            faults,
-            seeds,
-        )
+        self.system, self.workload, self.claims = system, workload, claims
+        self.faults, self.seeds = faults, seeds
         self.schedules: list[Schedule] = []
-        self.possible: list[
-            int
-        ] = []  # how many schedules there are with 1, 2, … faults, as far as known
+        self.possible: list[int] = []  # how many schedules have 1, 2, … faults, as far as known
         self.interrupted = False
 
     def broken(self, claim: Claim | str) -> list[Schedule]:
@@ -83,9 +77,8 @@ class Exploration:
         """ "broken" if any schedule breaks the claim, "not exercised" if none tested it, else "holds"."""
         number = self._number(claim)
         outcomes = {schedule.outcomes[number] for schedule in self.schedules}
-        return next(
-            (outcome for outcome in ("broken", "holds") if outcome in outcomes), "not exercised"
-        )
+        ranked = ("broken", "holds")
+        return next((outcome for outcome in ranked if outcome in outcomes), "not exercised")
 
     @property
     def endless(self) -> list[Schedule]:
@@ -98,26 +91,17 @@ class Exploration:
         said = []
         for number, there_are in enumerate(self.possible, 1):
             tried = sum(len(schedule.faults) == number for schedule in self.schedules)
-            one, many = (
-                ("single fault", "single faults")
-                if number == 1
-                else ("pair", "pairs")
-                if number == 2
-                else ("", "")
-            )
-            one, many = one or f"set of {number} faults", many or f"sets of {number} faults"
+            sets = f"set of {number} faults", f"sets of {number} faults"
+            one, many = _KINDS.get(number, sets)
             said.append(
                 f"every {one}" if tried == there_are else f"{tried:,} of {there_are:,} {many}"
             )
         missing = self.faults - len(self.possible)
         if missing:
             said.append("no more faults at once")
-        seeds = (
-            f"timing of seed {self.seeds[0]} only"
-            if len(self.seeds) == 1
-            else f"timings of {len(self.seeds)} seeds"
-        )
-        said += [seeds, "no pauses or cuts"]
+        several = f"timings of {len(self.seeds)} seeds"
+        one = f"timing of seed {self.seeds[0]} only"
+        said += [one if len(self.seeds) == 1 else several, "no pauses or cuts"]
         return "; ".join(said) + ("; interrupted" if self.interrupted else "")
 
     def _number(self, claim: Claim | str) -> int:
@@ -136,9 +120,8 @@ class Exploration:
                 faults = ", ".join(map(str, broken[0].faults)) or "no fault at all"
                 said.append(f"✗ {claim.sentence}: broken in {len(broken):,}, smallest: {faults}")
             else:
-                said.append(
-                    f"{'✓' if self.outcome(claim) == 'holds' else '–'} {claim.sentence}: {self.outcome(claim)}"
-                )
+                outcome = self.outcome(claim)
+                said.append(f"{SIGNS[outcome]} {claim.sentence}: {outcome}")
         if self.endless:
             said.append(
                 f"{len(self.endless):,} did not end, smallest: {', '.join(map(str, self.endless[0].faults))}"
@@ -186,11 +169,8 @@ def explore(
                 ]
                 result.possible.append(len(plans))
                 level = []
-                for played in _bar(
-                    _played(play, plans[:left], number < faults, executor),
-                    len(plans[:left]),
-                    progress,
-                ):
+                tried = _played(play, plans[:left], number < faults, executor)
+                for played in _bar(tried, len(plans[:left]), progress):
                     result.schedules.append(played.schedule)
                     level.append(played)
                 if left is not None:
@@ -258,7 +238,7 @@ def _play(system, workload, claims, faults: tuple[Fault, ...], seed: int, later:
         for claim in claims
     )
     after = faults[-1] if faults else None
-    next_faults = possible(run, after) if later and not endless else []
+    next_faults = enumerate_faults(run, after) if later and not endless else []
     return _Played(Schedule(faults, seed, outcomes, endless), next_faults)
 
 

@@ -7,7 +7,7 @@ from math import ceil
 from ..claims.claim import Claim
 from ..model import Command, Event, System
 from ..practice.exercise import Anomaly, Exercise, explained, explored, nothing_dead
-from ..sim import possible, simulate
+from ..sim import enumerate_faults, simulate
 from ..sim.run import Run
 
 
@@ -173,7 +173,7 @@ def corrected_after(seconds: float, faults: list) -> Run:
 
 def breaking(seconds: float, variant: int) -> Run | None:
     """The first run with a single fault in which the copy ends with the older address."""
-    for fault in [None, *possible(corrected_after(seconds, []))]:
+    for fault in [None, *enumerate_faults(corrected_after(seconds, []))]:
         if fault and fault.do == "delay":
             fault = replace(fault, seconds=late(variant))
         run = corrected_after(seconds, [fault] if fault else [])

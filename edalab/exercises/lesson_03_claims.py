@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ..claims.claim import Claim
 from ..model import Envelope
 from ..store.event_store import EventStore
-from ..store.instants import moment
+from ..store.instants import to_microseconds
 from ..store.stored_event import StoredEvent
 from .lesson_03_bank import SUSPICIOUS, Withdraw
 
@@ -75,7 +75,7 @@ def checked(run):
     for step in run.journal:
         if step.step == "answer" and step.envelope.type == "CheckFraud" and step.detail == YES:
             about = step.envelope.causation, step.envelope.data.account, step.envelope.data.amount
-            agreed.setdefault(about, moment(step.time / 1000, ""))
+            agreed.setdefault(about, to_microseconds(step.time / 1000, ""))
     return [
         f"{fact.said} in {fact.stream}, and fraud had not agreed"
         for fact in decided(run, "MoneyWithdrawn")

@@ -2,7 +2,7 @@
 
 from ..errors import Unanswered
 from ..practice.exercise import Anomaly, Exercise, explained, explored
-from ..sim import Fault, possible, simulate
+from ..sim import Fault, enumerate_faults, simulate
 from ..sim.run import Run
 from . import lesson_04_bank as bank
 from . import lesson_04_claims as claims
@@ -117,7 +117,7 @@ def restored(checkpoint: int, variant: int, faults: list = ()) -> Run:
 def goes_on(checkpoint: int, variant: int) -> Anomaly | str:
     amounts, kept = entries(variant)
     first = restored(checkpoint, variant)
-    faults = [fault for fault in possible(first) if fault.at.startswith("balances.")]
+    faults = [fault for fault in enumerate_faults(first) if fault.at.startswith("balances.")]
     tried = [first, *(restored(checkpoint, variant, [fault]) for fault in faults)]
     for run in tried:
         if told := _off(run, amounts):

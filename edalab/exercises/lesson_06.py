@@ -4,7 +4,7 @@ from dataclasses import replace
 from math import ceil
 
 from ..practice.exercise import Anomaly, Exercise, explained, explored
-from ..sim import possible, simulate
+from ..sim import enumerate_faults, simulate
 from ..sim.run import Run
 from . import lesson_06_claims as claims
 from .lesson_06_shop import COMMANDS, ENDS, UNDO, in_memory, led_by, orders_of, placed, shop_of
@@ -86,7 +86,7 @@ def delayed(seconds: float, variant: int, faults: list = ()) -> Run:
 
 def in_doubt(seconds: float, variant: int) -> tuple[Run, str] | None:
     """The first run in which a single message is late, and something is left behind; with what it is."""
-    for fault in possible(delayed(seconds, variant)):
+    for fault in enumerate_faults(delayed(seconds, variant)):
         if fault.do == "delay" and fault.at.split(".")[1] in ("ask", "reply"):
             run = delayed(seconds, variant, [replace(fault, seconds=late(variant))])
             for claim in (claims.paid, claims.refunded, claims.released):

@@ -18,23 +18,16 @@ _WAITS = "which waits in real time, not in the run's; use"
 _CLOCK, _DICE = f"{_DIFFERS} ctx.now", f"{_DIFFERS} ctx.random"
 _LOOP = "which needs asyncio's loop, and the lab has its own; use await ctx.sleep(seconds), or one `await` after the other"
 _CLOCKS = ("now", "utcnow", "today")  # of datetime and date
+_LOADS = (
+    *("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF"),
+    *("LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK"),
+)
 _SLEEP = f"{_WAITS} await ctx.sleep(seconds)"
 _INSTEAD = {
     time.sleep: _SLEEP,
-    **dict.fromkeys(
-        (
-            time.time,
-            time.monotonic,
-            time.perf_counter,
-            time.process_time,
-            time.localtime,
-            time.gmtime,
-        ),
-        _CLOCK,
-    ),
-    **dict.fromkeys(
-        (time.time_ns, time.monotonic_ns, time.perf_counter_ns, time.ctime, time.strftime), _CLOCK
-    ),
+    **dict.fromkeys((time.time, time.monotonic, time.perf_counter, time.process_time), _CLOCK),
+    **dict.fromkeys((time.time_ns, time.monotonic_ns, time.perf_counter_ns), _CLOCK),
+    **dict.fromkeys((time.localtime, time.gmtime, time.ctime, time.strftime), _CLOCK),
     **dict.fromkeys((uuid.uuid1, uuid.uuid4, os.urandom), f"{_DIFFERS} ctx.new_id()"),
     threading.Thread: f"{_DIFFERS} another service",
     hash: f"{_DIFFERS} zlib.crc32(text.encode())",  # that of a str differs from one process to the next
@@ -94,14 +87,7 @@ def _names_used(code: types.CodeType, names: dict[str, Any]) -> Iterator[tuple[s
             imported["\0"] = getattr(last_import, name, None)
         elif operation.startswith("STORE_") and last_import is not None:
             imported[name] = imported.pop("\0", last_import)
-        elif operation in (
-            "LOAD_GLOBAL",
-            "LOAD_NAME",
-            "LOAD_DEREF",
-            "LOAD_FAST",
-            "LOAD_FAST_BORROW",
-            "LOAD_FAST_CHECK",
-        ):
+        elif operation in _LOADS:
             scope = imported if operation.startswith("LOAD_FAST") else {**names, **imported}
             written, found = (
                 (name, scope[name]) if isinstance(name, str) and name in scope else (None, None)

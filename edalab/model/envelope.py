@@ -23,33 +23,13 @@ class Envelope:
     `correlation`, `causation`, `depth` (length of the chain of causes) and, when being handled, `attempt`."""
 
     __slots__ = (
-        "id",
-        "type",
-        "data",
-        "source",
-        "subject",
-        "topic",
-        "time",
-        "correlation",
-        "causation",
-        "depth",
-        "attempt",
+        *("id", "type", "data", "source", "subject", "topic"),
+        *("time", "correlation", "causation", "depth", "attempt"),
     )
 
     def __init__(
-        self,
-        id,
-        type,
-        data,
-        source,
-        subject,
-        topic,
-        time,
-        correlation,
-        causation,
-        depth,
-        attempt=None,
-    ):
+        self, id, type, data, source, subject, topic, time, correlation, causation, depth, attempt=None
+    ):  # fmt: skip
         self.id = id
         self.type = type
         self.data = data

@@ -1,28 +1,60 @@
-"""How a panel is laid out: knobs above and at the left; at the right verdicts, time, pictures, code."""
+"""How a panel is laid out: as widgets, and, where no kernel runs, as one still picture."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import ipywidgets
 
+from ..claims.claim import SIGNS, Verdict
+from ..errors import Text
+from ..text import clean, shorten
+from ..view import Picture
+from ..view.scene import Label
+from ..view.theme import LABELS
 from . import html
 
+_KINDS = {"holds": "handled", "broken": "on span", "not exercised": "caption"}
+_LINE, _LEFT = 18, 16  # px
 
-def frame(knobs: dict[str, list], right: list, top: list = ()) -> ipywidgets.Widget:
-    """Groups of knobs with headings, what stands at their right, and what stands above both."""
+
+def frame(knobs: Mapping[str, Sequence], right: Sequence, top: Sequence = ()) -> ipywidgets.Widget:
+    """The widget of a panel: groups of knobs with headings, what is at their right, what is above both."""
     left = []
     for heading, widgets in knobs.items():
         if widgets:
             left += [ipywidgets.HTML(html.heading(heading), layout={"margin": "0 2px"}), *widgets]
-    columns = [
-        ipywidgets.VBox(left, layout={"flex": "0 0 210px", "width": "210px"}),
-        ipywidgets.VBox(
-            right,
-            layout={
-                "flex": "1 1 0",
-                "min_width": "0",
-                "padding": "0 0 0 8px",
-                "overflow": "hidden",
-            },
-        ),
-    ]
+    narrow = {"flex": "0 0 210px", "width": "210px"}
+    wide = {"flex": "1 1 0", "min_width": "0", "padding": "0 0 0 8px", "overflow": "hidden"}
+    columns = [ipywidgets.VBox(left, layout=narrow), ipywidgets.VBox(right, layout=wide)]
     panel = ipywidgets.VBox([*top, ipywidgets.HBox(columns)])
     panel.add_class("edalab-panel")
     return ipywidgets.VBox([ipywidgets.HTML(html.STYLE, layout={"display": "none"}), panel])
+
+
+def mimebundle(
+    panel: ipywidgets.Widget, summary: Text, picture: Picture | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a notebook shows of a panel: its widgets; where no kernel runs, the picture or the summary."""
+    bundle = {**(panel._repr_mimebundle_() or {}), "text/plain": summary}
+    image, about = picture._repr_mimebundle_() if picture is not None else ({}, {})
+    return image | bundle, about
+
+
+def still(picture: Picture, verdicts: Sequence[Verdict], error: str, code: str) -> Picture:
+    """The picture, with verdicts, the error and the code in lines below it."""
+    scene = picture.scene
+    lines = [
+        (f"{SIGNS[v.outcome]} {v.claim}" + (f": {v.cause}" if v.cause else ""), _KINDS[v.outcome])
+        for v in verdicts
+    ]
+    lines += [(error, "on span")] if error else []
+    lines += [(line, "channel") for line in code.splitlines()]
+    y = scene.height + _LINE
+    for text, kind in lines:
+        x = _LEFT + (32 if text.startswith(" ") else 0)  # a line that continues the code
+        style, whole = LABELS[kind], clean(text, 300).strip()
+        shown = shorten(whole, scene.width - x - _LEFT, style.size, style.bold)
+        scene.labels.append(Label(x, y, shown, kind, tip=whole))
+        y += _LINE
+    scene.height = y
+    return Picture(scene)

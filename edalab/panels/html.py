@@ -1,7 +1,8 @@
-"""What a panel shows beside pictures, as HTML: verdicts, states, tables, code. All text of learners passes `escape`."""
+"""What a panel shows, as HTML: pictures, verdicts, states, tables, code. Learners' text is escaped."""
 
 from collections.abc import Iterable
 from html import escape
+from itertools import chain, repeat
 from typing import Any
 
 from ..claims.claim import SIGNS, Claim, Verdict
@@ -10,6 +11,7 @@ from ..sim import Printed
 from ..sim.run import Run
 from ..sim.steps import Step
 from ..text import clean, counted
+from ..view.picture import Picture
 from ..view.theme import CURSOR, FAULT, FAULT_FILL, INK, LANE, QUIET, WORK, WORK_FILL, tinted
 
 ROWS = 100  # of a table that a panel shows
@@ -46,22 +48,22 @@ STYLE = """<style>
 
 
 def told(error: Exception) -> str:
-    """What an error says: a misuse its sentence, any other its type and its notes as well; and the line of the learner's
-    that raised it."""
+    """The message of an error, with the learner's line that raised it; but for Misuse, with its type
+    and its notes."""
     misuse = isinstance(error, Misuse)
     cause = error.__cause__ if misuse else error
     line = line_raised(cause) if cause is not None else ""
     notes = "".join(f"; {note}" for note in getattr(error, "__notes__", []))
-    said = str(error) if misuse else f"{type(error).__name__}: {error}{notes}"
-    return said + (f" ({line})" if line else "")
+    message = str(error) if misuse else f"{type(error).__name__}: {error}{notes}"
+    return message + (f" ({line})" if line else "")
 
 
 def chips(claims: Iterable[Claim], verdicts: Iterable[Verdict]) -> str:
-    """A chip a claim, as wide for any verdict: what one clicks below them stays in its place."""
-    found, shown = {verdict.claim: verdict for verdict in verdicts}, []
+    """A chip for each claim, equally wide for each verdict: what one clicks below does not move."""
+    by_claim, shown = {verdict.claim: verdict for verdict in verdicts}, []
     for claim in claims:
         outcome, sign, tip = "not exercised", "?", "not judged"
-        if (verdict := found.get(claim.sentence)) is not None:
+        if (verdict := by_claim.get(claim.sentence)) is not None:
             outcome, sign, tip = verdict.outcome, SIGNS[verdict.outcome], str(verdict)
         colour, ground = _COLOURS[outcome]
         style = f"color:{INK};background:{ground};border-left:4px solid {colour}"
@@ -72,20 +74,20 @@ def chips(claims: Iterable[Claim], verdicts: Iterable[Verdict]) -> str:
     return "".join(shown)
 
 
-def said(sentence: str, verdicts: Iterable[Verdict], printed: Printed) -> str:
-    """What went wrong, why claims are broken, and what the learner's code printed."""
+def messages(sentence: str, verdicts: Iterable[Verdict], printed: Printed) -> str:
+    """The error's sentence, why claims are broken, and what the learner's code printed."""
     shown = [error(sentence)]
     for verdict in verdicts:
         if verdict.outcome != "holds":
             kind = "struck" if verdict.outcome == "broken" else "edalab-quiet"
             why = clean(verdict.cause, 200) or verdict.outcome
-            words = f"{SIGNS[verdict.outcome]} {clean(verdict.claim, 90)}: {why}"
-            shown.append(f'<div class="{kind}">{escape(words)}</div>')
+            message = f"{SIGNS[verdict.outcome]} {clean(verdict.claim, 90)}: {why}"
+            shown.append(f'<div class="{kind}">{escape(message)}</div>')
     return "".join(shown) + in_full(printed)
 
 
 def in_full(printed: Printed) -> str:
-    """What was printed, in its lines."""
+    """All the lines that were printed."""
     text = escape(str(printed))
     return f'<pre class="edalab-printed" title="printed">{text}</pre>' if text else ""
 
@@ -95,15 +97,16 @@ def heading(text: str) -> str:
 
 
 def hint(text: str, struck: bool = False) -> str:
-    return (
-        f'<div class="edalab-hint {"struck" if struck else "edalab-quiet"}">{escape(text).replace(".", ".<wbr>")}</div>'
-        if text
-        else ""
-    )
+    kind, breakable = "struck" if struck else "edalab-quiet", escape(text).replace(".", ".<wbr>")
+    return f'<div class="edalab-hint {kind}">{breakable}</div>' if text else ""
 
 
 def error(sentence: str) -> str:
     return f'<div class="struck">{escape(clean(sentence, 600))}</div>' if sentence else ""
+
+
+def picture(drawn: Picture, kind: str = "edalab-picture") -> str:
+    return f'<div class="{kind}">{drawn.svg()}</div>'
 
 
 def code(line: str) -> str:
@@ -111,21 +114,18 @@ def code(line: str) -> str:
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[Any]], kinds: Iterable[str] = ()) -> str:
-    """An HTML table; `kinds` are the classes of its rows. Values are cleaned, shortened and escaped."""
+    """An HTML table; `kinds` are the CSS classes of its first rows. Values are shortened and escaped."""
     head = "".join(f"<th>{escape(clean(column, 40))}</th>" for column in columns)
-    kinds = iter(kinds)
     body = []
-    for row in rows:
-        kind = next(kinds, "")
-        cells = "".join(
-            f"<td>{escape(clean('' if value is None else value, 80))}</td>" for value in row
-        )
+    for row, kind in zip(rows, chain(kinds, repeat("")), strict=False):
+        values = (clean("" if value is None else value, 80) for value in row)
+        cells = "".join(f"<td>{escape(value)}</td>" for value in values)
         body.append(f'<tr class="{kind}">{cells}</tr>' if kind else f"<tr>{cells}</tr>")
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
 
 
 def steps(run: Run, seconds: float) -> str:
-    """The steps of a run, those of the moment marked; of a long run, those around it."""
+    """The steps of a run, those at this time marked; of a long run, the steps around it."""
     journal, now = run.journal, round(seconds * 1000)
     last = sum(step.time <= now for step in journal)
     first = max(0, min(last - ROWS // 2, len(journal) - ROWS))
@@ -137,7 +137,7 @@ def steps(run: Run, seconds: float) -> str:
 
 
 def steps_at(run: Run, seconds: float) -> str:
-    """What happened at one moment."""
+    """The steps at one time."""
     now = round(seconds * 1000)
     shown = [step for step in run.journal if step.time == now]
     return "<div><b>At this moment</b></div>" + _steps(shown[:ROWS]) if shown else ""
@@ -146,18 +146,14 @@ def steps_at(run: Run, seconds: float) -> str:
 def _steps(shown: list[Step], now: int | None = None) -> str:
     columns = "time service step type message fault attempt partition offset detail".split()
     kinds = [
-        " ".join(filter(None, ("now" if s.time == now else "", "struck" if s.fault else "")))
-        for s in shown
+        " ".join(["now"] * (step.time == now) + ["struck"] * bool(step.fault)) for step in shown
     ]
     return table(columns, map(_cells, shown), kinds)
 
 
 def _cells(step: Step) -> tuple:
-    envelope, service = (
-        step.envelope,
-        f"{step.service} {step.replica}" if step.replica > 1 else step.service,
-    )
-    message = (envelope.type, envelope.id) if envelope else ("", "")
+    service = f"{step.service} {step.replica}" if step.replica > 1 else step.service
+    message = (step.envelope.type, step.envelope.id) if step.envelope else ("", "")
     return (
         f"{step.time / 1000:g}",
         service,
@@ -175,44 +171,43 @@ def sheet(*parts: str) -> str:
     return f'<div class="edalab-sheet">{"".join(parts)}</div>'
 
 
-def databases(nodes: Iterable) -> str:
+def databases(services: Iterable) -> str:
     """Every table of the services, with its first rows."""
     shown = []
-    for node in nodes:
-        database, name = node.database, node.name
+    for service in services:
+        database = service.database
         for title in database.tables():
             quoted = title.replace('"', '""')
             cursor = database.connection.execute(f'select * from "{quoted}" limit {ROWS}')
             columns = [column[0] for column in cursor.description]
             rows = cursor.fetchall()
-            total = (
-                len(rows)
-                if len(rows) < ROWS
-                else database.rows(f'select count(*) from "{quoted}"')[0][0]
-            )
-            more = counted(total, "row") + (f", {ROWS} shown" if total > ROWS else "")
-            named = f"<b>{escape(name)}.{escape(clean(title, 40))}</b>: {more}"
+            total = len(rows)
+            if total == ROWS:
+                [(total,)] = database.rows(f'select count(*) from "{quoted}"')
+            count = counted(total, "row") + (f", {ROWS} shown" if total > ROWS else "")
+            named = f"<b>{escape(service.name)}.{escape(clean(title, 40))}</b>: {count}"
             shown.append(f"<div>{named}{table(columns, rows) if rows else ''}</div>")
     return f'<div class="edalab-side">{"".join(shown)}</div>'
 
 
-def states(nodes: Iterable) -> str:
+def states(services: Iterable) -> str:
     """The services: whether they are up, their lag, what is in flight, their memory."""
     rows, kinds = [], []
-    for node in nodes:
-        down = [f"replica {replica.number} down" for replica in node.replicas if not replica.up]
-        paused = [
+    for service in services:
+        replicas = service.replicas
+        down = [f"replica {replica.number} down" for replica in replicas if not replica.up]
+        if len(replicas) == 1 and down:
+            down = ["down"]
+        troubles = down + [
             f"replica {replica.number} stands still"
-            for replica in node.replicas
+            for replica in replicas
             if replica.up and replica.paused
         ]
-        said = [
-            *(down if len(node.replicas) > 1 else down and ["down"]),
-            *paused,
-            *(["cut off"] if node.cut else []),
-        ]
-        flying = ", ".join(f"{envelope.type} {envelope.id}" for envelope in node.in_flight)
-        memory = "; ".join(clean(replica.state, 120) for replica in node.replicas if replica.state)
-        rows.append((node.name, ", ".join(said) or "up", node.lag, flying or "–", memory or "–"))
-        kinds.append("struck" if said else "")
+        if service.cut:
+            troubles.append("cut off")
+        flying = ", ".join(f"{message.type} {message.id}" for message in service.in_flight)
+        memory = "; ".join(clean(each.state, 120) for each in service.replicas if each.state)
+        state = ", ".join(troubles) or "up"
+        rows.append((service.name, state, service.lag, flying or "–", memory or "–"))
+        kinds.append("struck" if troubles else "")
     return table(("service", "is", "lag", "in flight", "state"), rows, kinds)

@@ -6,14 +6,14 @@ from typing import Any
 
 import ipywidgets
 
-from ..store.instants import as_datetime, moment
+from ..store.instants import as_datetime, to_microseconds
 from ..view.calendar import DAY, Calendar
 from .controls import Moments
 
 _DAYS = 1_500  # a slider over more days than that would leave none to the hand
 
 
-class Bound(Moments):
+class TimeSlider(Moments):
     """A slider for `until=` or `as_of=`. `.value` is the moment as a store takes it; any other is taken to the last one before
     it. `.back.click()` and `.forward.click()` go to the event before and after."""
 
@@ -49,14 +49,14 @@ class Bound(Moments):
         """A date, which means its end; else text with the time, or seconds of virtual time."""
         at = self.times[self.index]
         if self.calendar.virtual:
-            return (at - moment(0, "")) / 1_000_000
+            return (at - to_microseconds(0, "")) / 1_000_000
         if (at + 1) % DAY == 0:
             return f"{as_datetime(at):%Y-%m-%d}"
         return as_datetime(at).isoformat().replace("+00:00", "Z")
 
     @value.setter
     def value(self, wanted: Any) -> None:
-        self.slider.value = self._find(moment(wanted, f"{self.keyword}.value", bound=True))
+        self.slider.value = self._find(to_microseconds(wanted, f"{self.keyword}.value", bound=True))
 
     def offer_events(self, events: list[int], others: list[int], calendar: Calendar) -> None:
         """Take on the moments (µs since 1970) of a stream's events: those of this bound, and of the other one."""

@@ -1,4 +1,4 @@
-"""Time travel: what the state was then, what we believed it was, why, and what we have learned since."""
+"""Time travel: what a state was, what it was believed to be, why, and what was learned since."""
 
 import re
 import sys
@@ -10,29 +10,33 @@ import ipywidgets
 from .. import view
 from ..errors import Text, shown
 from ..sim import Printed, printing, quiet
+from ..store.bitemporal import Course, Hindsight, Replay
 from ..store.event_store import EventStore
+from ..store.instants import to_microseconds
 from ..store.stored_event import StoredEvent
 from ..stuck import watched
 from ..text import counted
+from ..view.as_of import check_value, draw, drawn_value
 from ..view.calendar import Calendar
+from ..view.event_marks import event_text
 from ..view.given import STORE, check_is
-from ..view.marked import in_words
 from . import html
 from .call_line import Names
 from .controls import Choice
-from .frame import frame
-from .still import still
-from .time_slider import Bound
+from .frame import frame, mimebundle, still
+from .time_slider import TimeSlider
 
 WIDTH = 624  # px of the picture: as in the laboratory
 
 
 class TimeTravel:
-    """A panel over `store.state`: `store`, `stream` (None: all), `fold` and `start` as that takes them, `value` as `as_of` does.
+    """A panel over `store.state`: `store`, `stream` (None: all streams), `fold` and `start` are its
+    arguments, `value` is that of `view.as_of`.
 
-    Every widget is an attribute that works without a browser: `travel.stream.value = "account-8"`, `travel.until.value =
-    "2026-03-22"` (by when it happened), `travel.as_of.value = "2026-03-24"` (by when we knew), `travel.until.back.click()`.
-    What came of it: `travel.state`, `travel.now` (the same, as known now), `travel.code`, `travel.error`, `travel.summary()`,
+    Every widget is an attribute that works without a browser: `travel.stream.value = "account-8"`,
+    `travel.until.value = "2026-03-22"` (by when things happened), `travel.as_of.value =
+    "2026-03-24"` (as it was known), `travel.until.back.click()`. The answers are `travel.state`,
+    `travel.now` (the same, as known now), `travel.code`, `travel.error`, `travel.summary()` and
     `travel.picture()`."""
 
     def __init__(
@@ -48,24 +52,20 @@ class TimeTravel:
         self._notebook = sys._getframe(1).f_globals
         self._store, self._fold, self._start, self._value = store, fold, start, value
         self.state = self.now = None
-        self.error, self._learned = "", []
-        options = [("all streams", None)] * (stream is None) + [
-            (name, name) for name in sorted(store.streams(), key=_natural)
-        ]
+        self.error, self._learned, self._hindsight = "", [], None
+        options = [("all streams", None)] * (stream is None)
+        options += [(name, name) for name in sorted(store.streams(), key=_natural)]
         self.stream = Choice(options=options, layout={"width": "auto"})
         self.stream.value = stream
-        self.until, self.as_of = (
-            Bound("until", "happened by", self._show),
-            Bound("as_of", "as known", self._show),
-        )
+        self.until = TimeSlider("until", "happened by", self._show)
+        self.as_of = TimeSlider("as_of", "as known", self._show)
         self._picture, self._states, self._code, self._why = (
             ipywidgets.HTML(layout={"margin": "0"}) for _ in range(4)
         )
         below = ipywidgets.VBox([self._code, self._why])
         sliders = ipywidgets.VBox([self.until.row, self.as_of.row])
-        self._panel = frame(
-            {"stream": [self.stream], "state": [self._states]}, [sliders, self._picture, below]
-        )
+        rows = {"stream": [self.stream], "state": [self._states]}
+        self._panel = frame(rows, [sliders, self._picture, below])
         self.stream.observe(self._choose, "value")
         self._choose()
 
@@ -82,111 +82,102 @@ class TimeTravel:
         return names.whole(f"{store}.state({', '.join(words)})  # {found}")
 
     def summary(self) -> Text:
-        """What was asked and found, as text: the same wherever the same is on the screen."""
-        learned = "; ".join(f"{in_words(fact)}, happened {when}, recorded {then}"
-                            for fact in self._learned for when, then in [self._times(fact)])  # fmt: skip
-        since = f"as known now: {shown(self.now)}" + (
-            f"; learned since: {learned}" if learned else ""
-        )
-        return Text(f"{self.code}\n{self.error or since}")
+        """The question and the answer as text: equal where the same is on the screen."""
+        learned = []
+        for fact in self._learned:
+            happened, recorded = self._times(fact)
+            learned.append(f"{event_text(fact)}, happened {happened}, recorded {recorded}")
+        since = f"; learned since: {'; '.join(learned)}" * bool(learned)
+        return Text(f"{self.code}\n{self.error or f'as known now: {shown(self.now)}{since}'}")
 
     def picture(self, width: int = 900) -> view.Picture:
         """What is on the screen as one still picture."""
-        return still(self._drawing(width), [], self.error, self.code)
+        return still(self._draw(width), [], self.error, self.code)
 
     def _choose(self, _: Any = None) -> None:
-        """Another stream has other moments."""
+        """Take on the moments of another stream."""
         facts = self._store.read(self.stream.value)
-        happened, recorded = (
-            [fact.happened_at for fact in facts],
-            [fact.recorded_at for fact in facts],
-        )
+        happened = [fact.happened_at for fact in facts]
+        recorded = [fact.recorded_at for fact in facts]
         self._calendar = Calendar([*happened, *recorded] or [0])
         self.until.offer_events(happened, recorded, self._calendar)
         self.as_of.offer_events(recorded, happened, self._calendar)
-        self._show()
+        self._show(facts)
 
-    def _show(self) -> None:
+    def _show(self, facts: list[StoredEvent] | None = None) -> None:
         self.error, self.state, self.now, self._learned = "", None, None, []
         try:
             with quiet(), watched(getattr(self._fold, "__name__", "the fold"), patience=6):
-                self._ask()
-                drawn = self._drawing(WIDTH).svg()
+                self._ask(self._store.read(self.stream.value) if facts is None else facts)
+                drawn = self._draw(WIDTH).svg()
             self._picture.value = f'<div class="edalab-picture">{drawn}</div>'
-        except (
-            Exception
-        ) as error:  # a learner's fold ran: what it raises is to be read on the panel, not in a log
-            self.error = html.told(error)
-            self._picture.value, self._states.value, self._why.value = (
-                html.error(self.error),
-                "",
-                "",
-            )
+        except Exception as error:  # of the learner's fold: the panel shows it, not a log
+            self.error, self._hindsight = html.told(error), None
+            self._picture.value = html.error(self.error)
+            self._states.value = self._why.value = ""
         self._code.value = html.code(self.code)
 
-    def _ask(self) -> None:
-        """The state then and now, and why."""
-        asked, until, known = (
-            (self.stream.value, self._fold, self._start),
-            self.until.value,
-            self.as_of.value,
+    def _ask(self, facts: list[StoredEvent]) -> None:
+        """Fold the stream once for each of the two times; table, states and picture share it."""
+        check_value(self._value)
+        until, known = (
+            to_microseconds(bound.value, f"{bound.keyword}=", bound=True)
+            for bound in (self.until, self.as_of)
         )
-        changed = self._store.difference(*asked, until=until, as_of=(known, None))
-        self.state, self.now, self._learned = changed.before, changed.after, changed.came
-        then = f"as known {self._calendar.on(self.as_of.times[self.as_of.index])}"
-        states = {
-            then: self.state,
-            "as known now": self.now,
-            "at the end": self._store.state(*asked),
-        }
-        rows = [(name, shown(state, 40)) for name, state in states.items()]
-        self._states.value = html.sheet(
-            html.table(("", ""), rows)
-        )  # in small letters, and a long state can be scrolled to
+        replay = Replay(self._fold, self._start, drawn_value(self._fold, self._value))
+        facts = sorted(facts, key=lambda fact: (fact.happened_at, fact.position))
+        happened = [fact for fact in facts if fact.happened_at <= until]
         printed = Printed()
-        with printing(printed):  # of all the times that the fold is asked, in this one
-            why = self._store.table(*asked, until=until, as_of=known)
-        facts = {fact.position: fact for fact in self._store.read(self.stream.value)}
-        known = [
-            (facts[position], shown(state, 40))
-            for position, state in zip(why["position"], why["state"])
-        ][-html.ROWS :]
-        parts = [
-            f"<div><b>Why</b>: {counted(len(why), 'event')} (<code>store.table</code>)</div>",
-            self._table(known, "state"),
-        ]
+        with printing(printed):  # of all the folds, in that of the state on the screen
+            then = replay.course([fact for fact in happened if fact.recorded_at <= known])
+        self._hindsight = Hindsight(facts, replay)
+        course = self._hindsight.course
+        self.state, self.now = then.state(), course.state(len(happened))
+        self._learned = [fact for fact in happened if fact.recorded_at > known]
+        as_known = f"as known {self._calendar.on(self.as_of.times[self.as_of.index])}"
+        states = {as_known: self.state, "as known now": self.now, "at the end": course.state()}
+        rows = [(name, shown(state, 40)) for name, state in states.items()]
+        # In small letters, and a long state can be scrolled to.
+        self._states.value = html.sheet(html.table(("", ""), rows))
+        self._why.value = html.in_full(printed) + html.sheet(*self._explain(then))
+
+    def _explain(self, then: Course) -> list[str]:
+        """Why the state was that, and what was learned since."""
+        parts, several = [], len(then.facts)
         if self._learned:
-            title = f"<div><b>Learned since</b>: {counted(len(self._learned), 'event')} (<code>store.difference</code>)</div>"
+            count = counted(len(self._learned), "event")
             parts = [
-                title,
+                f"<div><b>Learned since</b>: {count} (<code>store.difference</code>)</div>",
                 self._table([(fact, "") for fact in self._learned[: html.ROWS]], ""),
-                *parts,
             ]
-        self._why.value = html.in_full(printed) + html.sheet(*parts)
+        rows = [
+            (then.facts[number - 1], shown(then.state(number), 40))
+            for number in range(max(0, several - html.ROWS) + 1, several + 1)
+        ]
+        title = f"<div><b>Why</b>: {counted(several, 'event')} (<code>store.table</code>)</div>"
+        return [*parts, title, self._table(rows, "state")]
 
     def _table(self, facts: list[tuple[StoredEvent, str]], last: str) -> str:
-        several = self.stream.value is None
-        rows = [(f"{fact.stream} {fact.version}" if several else fact.version, in_words(fact), *self._times(fact), state)
-                for fact, state in facts]  # fmt: skip
+        several, rows = self.stream.value is None, []
+        for fact, state in facts:
+            version = f"{fact.stream} {fact.version}" if several else fact.version
+            rows.append((version, event_text(fact), *self._times(fact), state))
         late = ["struck" if fact.late else "" for fact, _ in facts]
         return html.table(("version", "event", "happened", "recorded", last), rows, late)
 
     def _times(self, fact: StoredEvent) -> tuple[str, str]:
         return self._calendar.words(fact.happened_at), self._calendar.words(fact.recorded_at)
 
-    def _drawing(self, width: int) -> view.Picture:
+    def _draw(self, width: int) -> view.Picture:
+        if self._hindsight is None:
+            raise RuntimeError("there is no picture of a state that was refused")
         known = None if self.as_of.now else self.as_of.value
-        asked = self._store, self.stream.value, self._fold, self._start
-        return view.as_of(
-            *asked, value=self._value, cursor=self.until.value, as_of=known, width=width
-        )
+        cursor = self.until.value
+        return draw(self._hindsight, self.stream.value, known, cursor, width=width)
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
-        bundle, about = self._panel._repr_mimebundle_() | {"text/plain": self.summary()}, {}
-        if not self.error:
-            picture, about = self.picture()._repr_mimebundle_()
-            bundle = picture | bundle
-        return bundle, about
+        picture = None if self.error else self.picture()
+        return mimebundle(self._panel, self.summary(), picture)
 
     def __repr__(self) -> str:
         return f"<TimeTravel: {self.code.splitlines()[-1]}>"

@@ -1,4 +1,4 @@
-"""A class: each learner hands in one small file, and the teacher reads a folder of them."""
+"""A class: each learner hands in one small file, and the teacher reads the folder of all of them."""
 
 import json
 import re
@@ -7,9 +7,9 @@ from functools import cached_property
 from hashlib import blake2b
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..errors import Misuse, counted, listed, needed_for
+from ..errors import Misuse, counted, listed, needed_for, shown
 from . import learner
 
 if TYPE_CHECKING:
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 
 def hand_in(name: str = "", folder: str | Path = ".") -> Path:
-    """Write what you have done into one small JSON file for your teacher, and return where it is. Its name is made of yours
-    and of the number of your variant."""
+    """Write your progress into one small JSON file for your teacher, and return its path.
+
+    `name` is yours, if you have not enrolled. The file's name is made of it and of your variant's number.
+    Raises Misuse without a name, and for a folder that does not exist.
+    """
     enrolled = learner.kept()["name"]
     name = learner.one_name(name) or enrolled
     if not name:
@@ -26,44 +29,41 @@ def hand_in(name: str = "", folder: str | Path = ".") -> Path:
     own = learner.variant(name)
     if enrolled and own != learner.variant(enrolled):
         raise Misuse(
-            f"you are enrolled as {enrolled!r}. Leave the name out, or enrol({name!r}) and check your answers again"
+            f"you are enrolled as {enrolled!r}. Leave the name out, "
+            f"or enrol({name!r}) and check your answers again"
         )
-    if not Path(folder).is_dir():
-        raise Misuse(
-            f"there is no folder {str(folder)!r} to hand in to; make it first, or leave folder= out"
-        )
+    place = _folder(folder, "make it first, or leave folder= out")
     plain = re.sub(r"\W+", "-", name.lower()).strip("-") or "learner"
-    # With its number no two names share a file, and none is one that Windows keeps for itself, such as con.
-    path = Path(folder) / f"{plain[:40]}-{own}.edalab.json"
+    # The number keeps two names apart, and from names that Windows reserves, such as con.
+    path = place / f"{plain[:40]}-{own}.edalab.json"
     text = json.dumps(learner.kept() | {"name": name}, sort_keys=True, ensure_ascii=False)
-    path.write_text(
-        json.dumps({**json.loads(text), "seal": _seal(text)}, indent=1, ensure_ascii=False) + "\n",
-        encoding="utf-8",
-    )
+    sealed = json.loads(text) | {"seal": _seal(text)}
+    content = json.dumps(sealed, indent=1, ensure_ascii=False) + "\n"
+    path.write_text(content, encoding="utf-8")
     return path
 
 
 def classroom(folder: str | Path) -> "Classroom":
-    """Read all that was handed in into a folder and those in it, and show the class."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise Misuse(
-            f"there is no folder {str(folder)!r}; classroom takes the one that the class handed in to"
-        )
+    """Read all files that learners handed in, in a folder and those below it, and show the class.
+
+    Raises Misuse for a folder that does not exist, or has no such file.
+    """
+    place = _folder(folder, "classroom takes the one that the class handed in to")
     read, unreadable = {}, []
-    for path in sorted(folder.rglob("*")):  # whatever a browser or a platform has called it
-        where = path.relative_to(folder)
+    for path in sorted(place.rglob("*")):  # a browser or a platform may have renamed them
+        where = path.relative_to(place)
         # Jupyter's checkpoints, and the files that a Mac puts beside others
         hidden = any(part.startswith(".") for part in where.parts)
         if ".json" in path.name.lower() and path.is_file() and not hidden:
-            found = _handed_in(path)
-            if isinstance(found, dict):
-                read[where.as_posix()] = found
+            content = _handed_in(path)
+            if isinstance(content, dict):
+                read[where.as_posix()] = content
             else:
-                unreadable.append(f"{where.as_posix()}: {found}")
+                unreadable.append(f"{where.as_posix()}: {content}")
     if not read and not unreadable:
         raise Misuse(
-            f'there is no *.edalab.json in {str(folder)!r}; learners make one with hand_in("their name")'
+            f"there is no *.edalab.json in {str(folder)!r}; "
+            'learners make one with hand_in("their name")'
         )
     names = Counter(learner.variant(one["name"]) for one in read.values())
     for where, one in read.items():
@@ -74,9 +74,13 @@ def classroom(folder: str | Path) -> "Classroom":
 
 
 class Classroom:
-    """A class as DataFrames: `.outcomes` (a learner a row, an exercise a column), `.variants` (each learner's own, and that of
-    each correct answer), `.anomalies` (who met which, and how often), `.predictions` (what was predicted wrongly, and by how
-    many). `.unreadable` names the files left out, why, and what to do."""
+    """A class, as DataFrames.
+
+    `.outcomes` has a row for each learner and a column for each exercise; `.variants`, likewise, each
+    learner's own variant and those of the correct answers. `.anomalies` counts the anomalies that each
+    learner's answers had, `.predictions` the wrong predictions of all. `.unreadable` names the files
+    left out, and says why and what to do.
+    """
 
     def __init__(self, learners: list[dict], unreadable: list[str]):
         self.learners, self.unreadable = learners, unreadable
@@ -87,9 +91,9 @@ class Classroom:
 
     @cached_property
     def variants(self) -> "pandas.DataFrame":
-        found = self._each("variant")
-        found.insert(0, "own", [one["own"] for one in self.learners])
-        return found
+        table = self._each("variant")
+        table.insert(0, "own", [one["own"] for one in self.learners])
+        return table
 
     def _each(self, field: str) -> "pandas.DataFrame":
         with needed_for("classroom"):
@@ -111,8 +115,8 @@ class Classroom:
             for id, done in one["exercises"].items()
             for anomaly, times in done["anomalies"].items()
         ]
-        found = pandas.DataFrame(rows, columns=["exercise", "anomaly", "learner", "times"])
-        return found.sort_values(["exercise", "anomaly", "learner"], ignore_index=True)
+        table = pandas.DataFrame(rows, columns=["exercise", "anomaly", "learner", "times"])
+        return table.sort_values(["exercise", "anomaly", "learner"], ignore_index=True)
 
     @cached_property
     def predictions(self) -> "pandas.DataFrame":
@@ -121,34 +125,36 @@ class Classroom:
 
         wrong: Counter = Counter()
         for one in self.learners:
-            for question, said in one["predictions"].items():
-                if said["predicted"] != said["fact"]:
-                    wrong[question, said["predicted"], said["fact"]] += 1
-        rows = [
-            (*key, times)
-            for key, times in sorted(wrong.items(), key=lambda item: (-item[1], item[0]))
-        ]
+            for question, made in one["predictions"].items():
+                if made["predicted"] != made["fact"]:
+                    wrong[question, made["predicted"], made["fact"]] += 1
+        most_first = sorted(wrong.items(), key=lambda item: (-item[1], item[0]))
+        rows = [(*key, times) for key, times in most_first]
         return pandas.DataFrame(rows, columns=["question", "predicted", "was", "learners"])
 
     def _head(self) -> list[str]:
-        said = [counted(len(self.learners), "learner")]
+        lines = [counted(len(self.learners), "learner")]
         for id in self.outcomes.columns:
             done = Counter(self.outcomes[id])
-            met = Counter(self.anomalies[self.anomalies.exercise == id].anomaly)
-            most = f"; most met: {met.most_common(1)[0][0]} ({max(met.values())})" if met else ""
-            said.append(
-                f"{id}: {done['correct']} correct, {done['not yet']} not yet, {done['']} not begun{most}"
+            line = (
+                f"{id}: {done['correct']} correct, {done['not yet']} not yet, {done['']} not begun"
             )
+            met = Counter(self.anomalies[self.anomalies.exercise == id].anomaly)
+            for anomaly, learners in met.most_common(1):
+                line += f"; most met: {anomaly} ({learners})"
+            lines.append(line)
         others = [
             f"{one['name']} {id}"
             for one in self.learners
             for id, done in sorted(one["exercises"].items())
             if done["variant"] not in (0, 1, one["own"])
         ]
-        said += [f"correct with somebody else's figures: {listed(others)}"] * bool(others)
-        more = [f"left out: {len(self.unreadable) - 12} more, in .unreadable"]
-        left_out = [f"left out: {each}" for each in self.unreadable[:12]]
-        return said + left_out + more * (len(self.unreadable) > 12)
+        if others:
+            lines.append(f"correct with somebody else's figures: {listed(others)}")
+        lines += [f"left out: {each}" for each in self.unreadable[:12]]
+        if len(self.unreadable) > 12:
+            lines.append(f"left out: {len(self.unreadable) - 12} more, in .unreadable")
+        return lines
 
     def _repr_html_(self) -> str:
         tables = [
@@ -162,31 +168,43 @@ class Classroom:
         return "\n".join(self._head())
 
 
-def _handed_in(path: Path) -> dict | str:
-    """What a learner has handed in, or why this file is nothing of the kind, and what to do."""
+def _folder(folder: str | Path, otherwise: str) -> Path:
+    if not isinstance(folder, str | Path):
+        raise Misuse(f"a folder is a path, not {shown(folder)}; {otherwise}")
+    if not Path(folder).is_dir():
+        raise Misuse(f"there is no folder {str(folder)!r}; {otherwise}")
+    return Path(folder)
+
+
+def _handed_in(path: Path) -> dict[str, Any] | str:
+    """A learner's progress in a file; or, in words, why it is not one, and what to do."""
+    text = b""
     try:
         text = path.read_bytes()
-        found = json.loads(text)  # in UTF-8 or in UTF-16, as some editors save it
+        content = json.loads(text)  # in UTF-8 or in UTF-16, as some editors save it
     except OSError as error:
         return f"it cannot be opened ({error.strerror}); give yourself the right to read it"
     except (ValueError, RecursionError):
         state = "damaged" if text.strip() else "empty"
         return f"it is {state}; ask for it again, or for a new one from hand_in"
-    if not isinstance(found, dict) or not {"edalab", "exercises"} <= set(found):
+    if not isinstance(content, dict) or not {"edalab", "exercises"} <= set(content):
         return "it has nothing to do with this course; take it out of the folder"
-    if found["edalab"] != learner.Kept().edalab:
-        return "another version of the course wrote it; install the same one on both sides, and have it handed in again"
-    if "seal" not in found:
+    if content["edalab"] != learner.Kept().edalab:
+        return (
+            "another version of the course wrote it; install the same one on both sides, "
+            "and have it handed in again"
+        )
+    if "seal" not in content:
         return "it is a learner's progress.json; ask for the file that hand_in makes of it"
     try:
-        seal = found.pop("seal")
-        if seal == _seal(json.dumps(found, sort_keys=True, ensure_ascii=False)):
-            return learner.Kept(**found).model_dump()
+        seal = content.pop("seal")
+        if seal == _seal(json.dumps(content, sort_keys=True, ensure_ascii=False)):
+            return learner.Kept(**content).model_dump()
     except (ValueError, TypeError):
         pass
     return "it was changed after it was handed in; ask for a new one from hand_in"
 
 
 def _seal(text: str) -> str:
-    """What shows a file that an editor has changed. It is no secret: it keeps mistakes out, not cheats."""
+    """A checksum that shows whether a file was edited. It is no secret: it keeps out mistakes, not cheats."""
     return blake2b(text.encode(), digest_size=8).hexdigest()

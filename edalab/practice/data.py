@@ -1,19 +1,23 @@
-"""The tables that lessons read lie in the course's folder `data/`, and a notebook finds them wherever it runs."""
+"""The files that lessons read, in the course's folder `data/`."""
 
 import os
 from pathlib import Path
 
 from ..errors import Misuse, Unknown
 
-COURSE = Path(__file__).parents[2]  # with a copy of the package alone, somewhere else
+COURSE = Path(__file__).parents[2]  # no course, where the package alone is installed
 
 
 def data_file(name: str) -> Path:
-    """The path of a file in `data/`: in the folder where the notebook runs or the nearest above it, else beside the package."""
+    """The path of a file in `data/`, wherever the notebook runs: `data_file("bank-2025.csv")`.
+
+    The folder `data/` is that of the working directory, of the nearest folder above it that has the
+    file, or of the course beside the package. Raises Misuse if there is none.
+    """
     here = Path.cwd()
     folders = [folder / "data" for folder in (here, *here.parents, COURSE)]
     for folder in folders:
-        if os.path.isfile(folder / str(name)):  # which is False, too, where we may not look
+        if os.path.isfile(folder / str(name)):  # False, too, in a folder that may not be read
             return folder / str(name)
     for folder in folders:
         if os.path.isfile(folder / "README.md"):

@@ -1,7 +1,8 @@
-"""An exercise puts a function of the learner's on trial, and has a name and three hints for each way to be wrong."""
+"""An exercise: what judges an answer, and three hints for each way in which it can be wrong."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from importlib import import_module
 from math import isfinite
 from numbers import Real
@@ -10,38 +11,77 @@ from typing import Any, NamedTuple
 from ..claims.claim import Claim
 from ..errors import ConcurrencyError, Endless, Unknown, listed, shown
 from ..model import Message, System, declared_in
-from ..sim import Fault, possible, simulate
+from ..sim import Fault, Faults, Window, enumerate_faults, simulate
 from ..sim.run import Run
 from .answer import Answer
 
 LESSONS = ("00", "01", "02", "03", "04", "05", "06")
+Plan = Sequence[str | Fault | Faults | Window]  # faults that strike in one run
+Hints = tuple[str, str, str]
+Workload = Callable[..., Any]
 
 
 class Anomaly(NamedTuple):
-    """What is wrong with an answer: its name, the evidence, and the run that shows it, if it takes one."""
+    """What is wrong with an answer: its name, the evidence, and the run that shows it, if any."""
 
     name: str
     evidence: str
     run: Run | None = None
 
 
+Trial = Callable[[Answer, int], Anomaly | str]
+
+
 @dataclass(frozen=True)
 class Exercise:
-    """`trial(answer, variant)` returns the first anomaly it finds in the function, or says in words all that it tried.
-    `takes` are the parameters of the function (`ctx` may be left out), `names` what it may use, `hints` for each anomaly
-    a question, a pointer and the idea; those of "…, by itself" where it takes no fault."""
+    """What is asked, and how an answer to it is judged.
+
+    `trial(answer, variant)` returns the first anomaly that it finds, or, of a correct answer, what it
+    was tried under. `takes` are the function's parameters (`ctx` may be left out), and `names` what the
+    function may use besides. `hints` has a question, a pointer and the idea for each anomaly, and
+    may have others for "<anomaly>, by itself", which shows without a fault. `figures(variant)` are those
+    in the question; None where it has none.
+    """
 
     id: str
     title: str
     takes: str
-    trial: Callable[[Answer, int], Anomaly | str]
-    hints: dict[str, tuple[str, str, str]]
+    trial: Trial
+    hints: dict[str, Hints]
     names: dict[str, Any] = field(default_factory=dict)
-    figures: Callable[[int], dict[str, Any]] = lambda variant: {}  # in the question, by variant
+    figures: Callable[[int], dict[str, Any]] | None = None
+
+    @property
+    def lesson(self) -> str:
+        return self.id.partition(".")[0]
+
+
+def exercise(id: str) -> Exercise:
+    """The exercise of an id such as "05.2". Raises Unknown with those that there are."""
+    known = all_exercises()
+    for one in known:
+        if one.id == id:
+            return one
+    near = get_close_matches(str(id)[:20], [one.id for one in known], n=1)
+    hint = f". Did you mean {near[0]!r}?" if near else ""
+    lessons = [of_lesson(lesson) for lesson in LESSONS]
+    raise Unknown("exercise", id, [f"{of[0].id} to {of[-1].id}" for of in lessons], more=hint)
+
+
+def all_exercises() -> list[Exercise]:
+    return [one for lesson in LESSONS for one in of_lesson(lesson)]
+
+
+def of_lesson(lesson: str) -> list[Exercise]:
+    """The exercises of a lesson such as "05"."""
+    return import_module(f"edalab.exercises.lesson_{lesson}").EXERCISES
+
+
+# -- exercises that ask for a handler
 
 
 def nothing_dead(service: str, about: type[Message]) -> Claim:
-    """No message is given up by the learner's service."""
+    """The claim that the learner's service gives up no message."""
 
     @Claim("nothing is set aside as a dead letter", about=about)
     def nothing_dead(run):
@@ -53,38 +93,35 @@ def nothing_dead(service: str, about: type[Message]) -> Claim:
 
 
 def explored(
-    build: Callable[[Callable, int], tuple[System, Callable]],
+    build: Callable[[Callable, int], tuple[System, Workload | list[Workload]]],
     claims: dict[str, Claim],
-    beside: list[list] = (),
-    alone: list[list] = (),
+    beside: Sequence[Plan] = (),
+    alone: Sequence[Plan] = (),
     only: tuple[str, Callable[[Fault], bool]] = ("", lambda fault: True),
-) -> Callable[[Answer, int], Anomaly | str]:
-    """A trial of a handler under every single fault, in two timings, the second with other values and at another time (for
-    answers that were written for the first). `build(function, variant)` makes the system and the workload, or a list of workloads; `claims`
-    are what must hold, by the name of the anomaly that breaks each. `beside` are lists of faults (a late event, an outage):
-    each is tried by itself, too, and with every single fault that could strike beside it; those of `alone` by themselves
-    only. `only` says in words which single faults are left to strike, and tells them."""
+) -> Trial:
+    """A trial of a handler under every single fault, in two timings.
+
+    `build(function, variant)` makes the system and its workload, or a list of workloads. `claims` are
+    what must hold, by the name of the anomaly that breaks each. Each plan of faults in `beside` (a late
+    event, an outage) is tried by itself and together with every single fault that can strike after it;
+    each in `alone` by itself only. `only` is a condition on single faults, in words and as a function.
+
+    The second timing begins later and has other values: an answer written for the first fails there.
+    """
+    condition, allowed = only
 
     def trial(answer: Answer, variant: int) -> Anomaly | str:
         tried, struck = 0, set()
-        for number, seed in enumerate((0, variant)):
-            system, workloads = build(answer.function, variant + number)
+        for timing, seed in enumerate((0, variant)):
+            system, workloads = build(answer.function, variant + timing)
             untested = dict(claims)
             try:
                 for workload in workloads if isinstance(workloads, list) else [workloads]:
-                    workload = _after(1 + variant % 7 / 10, workload) if number else workload
-                    once, again = (simulate(system, workload, seed=seed) for _ in range(2))
-                    for failure in once.failures:
-                        came_second = isinstance(
-                            failure.error, ConcurrencyError
-                        )  # and decides again: as it should be
-                        if not came_second and (told := answer.told(failure.error)):
-                            return Anomaly("raises", told, once)
-                    if once.digest != again.digest:
-                        return Anomaly(
-                            "two runs differ", "the same, played twice, did not do the same", again
-                        )
-                    for run in _runs(system, workload, seed, beside, alone, only[1]):
+                    if timing:
+                        workload = _later(1 + variant % 7 / 10, workload)
+                    if found := _fails_by_itself(answer, system, workload, seed):
+                        return found
+                    for run in _runs(system, workload, seed, beside, alone, allowed):
                         tried += 1
                         struck.update(map(str, run.faults))
                         for name, claim in claims.items():
@@ -96,20 +133,38 @@ def explored(
             except Endless as endless:
                 return Anomaly("does not end", str(endless), endless.run)
             if untested:
-                nothing = listed(claim.sentence for claim in untested.values())
-                return Anomaly("nothing happens", f"nothing tested whether {nothing}", once)
+                sentences = listed(claim.sentence for claim in untested.values())
+                run = simulate(system, workload, seed=seed)
+                return Anomaly("nothing happens", f"nothing tested whether {sentences}", run)
         also = "".join(
             f", {how} {' and '.join(map(str, plan))}"
             for how, plans in (("also after", beside), ("and under", alone))
             for plan in plans
             if struck.issuperset(map(str, plan))
         )
-        return f"{tried:,} runs, every single fault{' ' * bool(only[0])}{only[0]}{also}, in two timings"
+        every = f"every single fault {condition}".rstrip()
+        return f"{tried:,} runs, {every}{also}, in two timings"
 
     return trial
 
 
-def _after(seconds: float, workload: Callable) -> Callable:
+def _fails_by_itself(
+    answer: Answer, system: System, workload: Workload, seed: int
+) -> Anomaly | None:
+    """An exception or a difference between two runs, without a fault."""
+    once, again = (simulate(system, workload, seed=seed) for _ in range(2))
+    for failure in once.failures:
+        raised = answer.where_raised(failure.error)
+        # A ConcurrencyError is right: the second of two writers decides again.
+        if raised and not isinstance(failure.error, ConcurrencyError):
+            return Anomaly("raises", raised, once)
+    if once.digest != again.digest:
+        evidence = "the same, played twice, did not do the same"
+        return Anomaly("two runs differ", evidence, again)
+    return None
+
+
+def _later(seconds: float, workload: Workload) -> Workload:
     async def later(ctx):
         await ctx.sleep(seconds)
         await workload(ctx)
@@ -119,25 +174,27 @@ def _after(seconds: float, workload: Callable) -> Callable:
 
 def _runs(
     system: System,
-    workload: Callable,
+    workload: Workload,
     seed: int,
-    beside: list[list],
-    alone: list[list],
-    only: Callable[[Fault], bool],
+    beside: Sequence[Plan],
+    alone: Sequence[Plan],
+    allowed: Callable[[Fault], bool],
 ) -> Iterator[Run]:
-    """Every run that is to be tried, those with the fewest faults first."""
+    """The runs to try, those with the fewest faults first."""
     begun = []
     for plan in ([], *beside, *alone):
         run = simulate(system, workload, seed=seed, faults=plan)
-        if run.faults or not plan:  # what never happened is tried without it
+        if run.faults or not plan:  # a plan that never struck adds nothing
             yield run
-            begun.append((plan, run))
+            if plan not in list(alone):
+                begun.append((plan, run))
     for plan, run in begun:
-        if plan in list(alone):
-            continue
         last = run.faults[-1] if run.faults and isinstance(run.faults[-1], Fault) else None
-        for fault in filter(only, possible(run, last)):
+        for fault in filter(allowed, enumerate_faults(run, last)):
             yield simulate(system, workload, seed=seed, faults=[*plan, fault])
+
+
+# -- exercises that ask for a value and a reason
 
 
 def explained(
@@ -146,57 +203,49 @@ def explained(
     value: tuple[str, range | tuple[float, float]],
     figures: Callable[[int], dict[str, Any]],
     judge: Callable[[Any, int], Anomaly | str],
-    reasons: dict[str, Callable[[Any, int], tuple] | None],
-    hints: dict[str, tuple[str, str, str]],
+    reasons: dict[str, Callable[[Any, int], tuple[str, Run | None]] | None],
+    hints: dict[str, Hints],
 ) -> Exercise:
-    """An exercise that asks for a value and the letter of a reason. `value` describes the value and
-    gives its range, `figures(variant)` are those in the question, `judge(value, variant)` tries the
-    value in runs. In `reasons` the right one is None. A wrong one is a function of the value, which
-    has been found right by then, and the variant: it returns the evidence against it and a run."""
+    """An exercise that asks for a value and the letter of a reason.
+
+    `value` describes the value and gives its range, `figures(variant)` are those in the question, and
+    `judge(value, variant)` tries the value in runs. In `reasons` the right one is None. A wrong one is
+    a function of the value, which is right by then, and of the variant: it returns the evidence
+    against that reason, and a run.
+    """
     what, among = value
 
     def trial(answer: Answer, variant: int) -> Anomaly | str:
         with declared_in(""):  # a learner who simulates in it means the messages of the notebook
             returned = answer.call()
         if not isinstance(returned, tuple | list) or len(returned) != 2:
-            return Anomaly("no value and reason", f"{answer.name} returned {shown(returned)}")
-        value, letter = returned
-        if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value):
-            return Anomaly(
-                "no value and reason", f"the value is {shown(value)}, which is no number"
-            )
-        value, whole = float(value), isinstance(among, range)
-        if value not in among if whole else not among[0] <= value <= among[1]:
-            evidence = f"the value is {value:g}; it is {what} from {among[0]} to {among[-1]}"
+            evidence = f"{answer.name} returned {shown(returned)}"
             return Anomaly("no value and reason", evidence)
-        letter = letter.strip(" ().:").lower() if isinstance(letter, str) else letter
-        if letter not in list(reasons):
-            return Anomaly(
-                "no value and reason", f"the reason is {shown(letter)}; reasons: {listed(reasons)}"
-            )
-        value = int(value) if whole else value
-        found, refuted = judge(value, variant), reasons[letter]
+        try:
+            number = _number(returned[0], what, among)
+            letter = _letter(returned[1], list(reasons))
+        except ValueError as error:
+            return Anomaly("no value and reason", str(error))
+        found, refuted = judge(number, variant), reasons[letter]
         if isinstance(found, str) and refuted:
-            return Anomaly("another reason", *refuted(value, variant))
+            return Anomaly("another reason", *refuted(number, variant))
         return found
 
     return Exercise(id, title, "", trial, hints, figures=figures)
 
 
-def exercise(id: str) -> Exercise:
-    """The exercise of an id such as "05.2"."""
-    lesson = str(id).partition(".")[0]
-    known = (
-        of_lesson(lesson)
-        if lesson in LESSONS
-        else [e for lesson in LESSONS for e in of_lesson(lesson)]
-    )
-    for one in known:
-        if one.id == id:
-            return one
-    raise Unknown("exercise", id, [one.id for one in known])
+def _number(value: Any, what: str, among: range | tuple[float, float]) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value):
+        raise ValueError(f"the value is {shown(value)}, which is no number")
+    number = float(value)
+    fits = number in among if isinstance(among, range) else among[0] <= number <= among[1]
+    if not fits:
+        raise ValueError(f"the value is {number:g}; it is {what} from {among[0]} to {among[-1]}")
+    return int(number) if isinstance(among, range) else number
 
 
-def of_lesson(lesson: str) -> list[Exercise]:
-    """The exercises of a lesson."""
-    return import_module(f"edalab.exercises.lesson_{lesson}").EXERCISES
+def _letter(reason: Any, letters: list[str]) -> str:
+    letter = reason.strip(" ().:").lower() if isinstance(reason, str) else reason
+    if letter not in letters:
+        raise ValueError(f"the reason is {shown(letter)}; reasons: {listed(letters)}")
+    return letter

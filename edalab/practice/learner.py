@@ -1,4 +1,4 @@
-"""What a learner has done is kept in a small file beside the notebooks: outcomes, anomalies met, predictions."""
+"""A learner's progress, in a small file beside the notebooks: outcomes, anomalies met, predictions."""
 
 import os
 import unicodedata
@@ -12,10 +12,8 @@ from pydantic import BaseModel
 
 from ..errors import Misuse, listed, shown
 
-FILE = (
-    "EDALAB_PROGRESS"  # the environment variable that names another file; empty, it keeps nothing
-)
-_unkept: dict[str, Any] = {}  # where nothing is kept, what this process knows
+FILE = "EDALAB_PROGRESS"  # the environment variable that names another file; empty: no file
+_in_memory: dict[str, Any] = {}  # the progress of this process, where there is no file
 
 
 class _Exercise(BaseModel):
@@ -32,7 +30,7 @@ class _Prediction(BaseModel):
 
 
 class Kept(BaseModel):
-    """What stands in the file."""
+    """The content of the file."""
 
     edalab: Literal[1] = 1
     name: str = ""
@@ -41,66 +39,73 @@ class Kept(BaseModel):
 
 
 def variant(name: str | None = None) -> int:
-    """The number that a learner's own figures are made from: it follows from the name, and is 1 without one."""
+    """The number from which a learner's own figures follow. It follows from the name; 1 without one."""
     name = one_name(kept()["name"] if name is None else name)
     return 2 + crc32(name.casefold().encode()) % 99_990 if name else 1
 
 
 def one_name(name: str) -> str:
-    """A name as it is kept: one text for all the ways in which a keyboard can write an umlaut or a space."""
+    """A name in one form, in whichever way a keyboard wrote its umlauts and spaces."""
     if not isinstance(name, str):
         raise Misuse(f"a name is a text, not {shown(name)}")
     return " ".join(unicodedata.normalize("NFC", name).split())
 
 
 def enrol(name: str) -> str:
-    """Say who is learning here: exercises then have numbers and timings of your own."""
-    now, name = kept(), one_name(name)
+    """Give your name: `enrol("Ada Lovelace")`. Exercises then have figures and timings of your own.
+
+    Returns the name, the number of your variant, and the exercises to check again.
+    """
+    progress, name = kept(), one_name(name)
     if not name:
         raise Misuse('enrol takes your name: enrol("Ada Lovelace")')
-    now["name"] = name
-    _write(now)
-    done = now["exercises"].items()
-    old = [id for id, one in done if one["variant"] not in (0, variant(name))]
-    again = f"; check these again, with your own figures: {listed(sorted(old))}" if old else ""
-    return f"{name}, variant {variant(name)}{again}"
+    progress["name"], own = name, variant(name)
+    _write(progress)
+    done = progress["exercises"].items()
+    old = sorted(id for id, one in done if one["variant"] not in (0, own))
+    again = f"; check these again, with your own figures: {listed(old)}" if old else ""
+    return f"{name}, variant {own}{again}"
 
 
 def keep_outcome(id: str, outcome: str, anomaly: str, digest: str = "") -> int:
-    """Keep what became of an answer; return how often this anomaly was met in this exercise. What was correct once stays so."""
-    now = kept()
-    one = now["exercises"].setdefault(id, _Exercise().model_dump())
+    """Keep the outcome of an answer, and return how often this exercise had this anomaly. What was
+    correct once stays correct."""
+    progress = kept()
+    one = progress["exercises"].setdefault(id, _Exercise().model_dump())
     one["tries"] += 1
     if outcome == "correct":
-        one["outcome"], one["variant"] = outcome, variant(now["name"])
+        one["outcome"], one["variant"] = outcome, variant(progress["name"])
     if anomaly:
         one["anomalies"][anomaly] = one["anomalies"].get(anomaly, 0) + 1
         one["digest"] = digest
-    _write(now)
-    return (
-        one["anomalies"].get(anomaly, 0) if _path() is not None else 1
-    )  # else a cell run twice would say two things
+    _write(progress)
+    if _path() is None:  # the hint of a cell that runs twice is the same
+        return 1
+    return one["anomalies"].get(anomaly, 0)
 
 
 def keep_prediction(question: str, predicted: Any, fact: Any) -> None:
-    """Keep a prediction that was made, and what turned out."""
-    now = kept()
-    now["predictions"][question] = {"predicted": str(predicted), "fact": str(fact)}
-    _write(now)
+    """Keep a prediction that the learner made, and the fact."""
+    progress = kept()
+    progress["predictions"][question] = {"predicted": str(predicted), "fact": str(fact)}
+    _write(progress)
 
 
 def kept() -> dict[str, Any]:
-    """All that is kept. A file that cannot be read is put aside, not written over, and a warning says so."""
+    """The learner's progress. A file that cannot be read is renamed, not overwritten, with a warning."""
     path = _path()
     if path is None:
-        return _unkept or _unkept.update(Kept().model_dump()) or _unkept
+        if not _in_memory:
+            _in_memory.update(Kept().model_dump())
+        return _in_memory
     try:
         return Kept.model_validate_json(path.read_text(encoding="utf-8-sig")).model_dump()
     except (ValueError, PermissionError):
-        with suppress(OSError):  # where nothing may be written: `_write` says so
+        with suppress(OSError):  # where nothing may be written, `_write` warns
             aside = path.replace(path.with_suffix(".damaged.json"))
             warnings.warn(
-                f"{path.name} cannot be read: it is now called {aside.name}, and your progress begins anew",
+                f"{path.name} cannot be read: it is now called {aside.name}, "
+                "and your progress begins anew",
                 stacklevel=2,
             )
     except OSError:
@@ -113,15 +118,15 @@ def _path() -> Path | None:
     return Path(where) if where else None
 
 
-def _write(now: dict[str, Any]) -> None:
+def _write(progress: dict[str, Any]) -> None:
     path = _path()
     if path is None:
         return
     beside = path.with_suffix(".new")
     try:
-        beside.write_text(Kept(**now).model_dump_json(indent=1) + "\n", encoding="utf-8")
+        beside.write_text(Kept(**progress).model_dump_json(indent=1) + "\n", encoding="utf-8")
         beside.replace(path)  # at once: a kernel that dies leaves the old file or the new one
-    except OSError as error:  # a verdict is not to be lost with it
+    except OSError as error:  # the verdict is shown all the same
         warnings.warn(
             f"{path.name} cannot be written ({error.strerror}): your progress is not kept",
             stacklevel=2,

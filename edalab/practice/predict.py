@@ -1,4 +1,4 @@
-"""Who has said what will happen looks more closely at what does: a question before the run, the answer beside the fact after it."""
+"""A question before a run, and after it the learner's prediction beside the fact."""
 
 from html import escape
 from typing import Any
@@ -7,35 +7,34 @@ from ..errors import Misuse, Unknown, needed_for, shown
 from ..view.theme import FAINT, QUIET, WORK, tinted
 from . import learner
 
-_chosen: dict[str, Any] = {}  # by question: what the learner chose outlives the cell's next run
+_chosen: dict[str, Any] = {}  # by question; a choice stays when its cell runs again
+Choices = list | tuple | range
 
 
-def predict(question: str, choices: list | tuple | range, default: Any) -> "Prediction":
-    """Ask for a prediction: one of a list of choices, or a number of a range. Until one is chosen, `.value` is `default`, so
-    that a notebook also runs by itself."""
+def predict(question: str, choices: Choices, default: Any) -> "Prediction":
+    """Ask for a prediction: one of a list of choices, or a number of a range.
+
+        charged = predict("How often is o2 charged?", ["once", "twice", "never"], "once")
+
+    Until the learner chooses, `.value` is `default`, so that a notebook also runs by itself.
+    """
     return Prediction(question, choices, default)
 
 
 class Prediction:
-    """A question with its choices. `.value` is what was chosen (it can be set), `.against(fact)` puts the fact beside it.
-    Come true it has where the fact is the choice; `exactly` says what was measured."""
+    """A question with its choices. `.value` is the choice, and can be set."""
 
-    def __init__(self, question: str, choices: list | tuple | range, default: Any):
+    def __init__(self, question: str, choices: Choices, default: Any):
         if not isinstance(question, str) or not question.strip():
             raise Misuse(f"predict begins with a question, not {shown(question)}")
-        if (
-            not isinstance(choices, list | tuple | range)
-            or len(choices) < 2
-            or len({str(c) for c in choices}) < len(choices)
-        ):
+        several = isinstance(choices, Choices) and len(choices) > 1
+        if not several or len({str(choice) for choice in choices}) < len(choices):
             raise Misuse(
-                f"predict({question!r}): choices is a list of different answers or a range, not {shown(choices)}"
+                f"predict({question!r}): choices is a list of different answers or a range, "
+                f"not {shown(choices)}"
             )
-        self.question, self.choices, self.default = (
-            question,
-            choices,
-            self._one_of(choices, default),
-        )
+        self.question, self.choices = question, choices
+        self.default = self._one_of(choices, default)
         self._control = None
 
     @property
@@ -53,15 +52,15 @@ class Prediction:
         if self._control is not None:
             self._control.value = choice
 
-    def against(self, fact: Any, exactly: str = "") -> "Beside":
-        """The prediction and what was found, side by side; one that was made is kept for the learner's progress."""
+    def against(self, fact: Any, exactly: str = "") -> "Comparison":
+        """The prediction beside the fact, which is one of the choices; `exactly` is what was measured.
+
+        A prediction that the learner made is kept for the progress; it was right if it is the fact.
+        """
         if self.made:
             learner.keep_prediction(self.question, self.value, fact)
-        return Beside(
-            "You predicted" if self.made else "Predicted by default",
-            self.value,
-            f"{fact} ({exactly})" if exactly else fact,
-        )
+        title = "You predicted" if self.made else "Predicted by default"
+        return Comparison(title, self.value, f"{fact} ({exactly})" if exactly else fact)
 
     @staticmethod
     def _one_of(choices: Any, choice: Any) -> Any:
@@ -70,7 +69,7 @@ class Prediction:
         return choice
 
     def _control_shown(self) -> Any:
-        """The widget, made when first shown."""
+        """The widget, which is made when it is first shown."""
         with needed_for("a prediction that can be clicked"):
             import ipywidgets
 
@@ -98,32 +97,31 @@ class Prediction:
 
     def _text(self) -> str:
         if isinstance(self.choices, range):
-            return f"{self.question}\n  {min(self.choices)} … {max(self.choices)}" + (
-                f": {self.value}" if self.made else ""
-            )
-        return "\n".join(
-            [
-                self.question,
-                *(f"  {'●' if self.made and c == self.value else '○'} {c}" for c in self.choices),
-            ]
-        )
+            chosen = f": {self.value}" if self.made else ""
+            return f"{self.question}\n  {min(self.choices)} … {max(self.choices)}{chosen}"
+        lines = [self.question]
+        for choice in self.choices:
+            mark = "●" if self.made and choice == self.value else "○"
+            lines.append(f"  {mark} {choice}")
+        return "\n".join(lines)
 
     def __repr__(self) -> str:
         return f"<Prediction {self.question!r}: {self.value}{'' if self.made else ', by default'}>"
 
 
-class Beside:
+class Comparison:
     """A prediction beside the fact."""
 
-    def __init__(self, said: str, predicted: Any, fact: Any):
-        self.said, self.predicted, self.fact = said, str(predicted), str(fact)
+    def __init__(self, title: str, predicted: Any, fact: Any):
+        self.title, self.predicted, self.fact = title, str(predicted), str(fact)
 
     def _repr_html_(self) -> str:
-        cell = '<div style="border-left:3px solid {};padding:2px 14px"><div style="color:{}">{}</div><b>{}</b></div>'
+        box = '<div style="border-left:3px solid {};padding:2px 14px">'
+        cell = box + '<div style="color:{}">{}</div><b>{}</b></div>'
         quiet = tinted(QUIET)
-        predicted = cell.format(FAINT, quiet, escape(self.said), escape(self.predicted))
+        predicted = cell.format(FAINT, quiet, escape(self.title), escape(self.predicted))
         fact = cell.format(WORK, quiet, "It was", escape(self.fact))
         return f'<div style="display:flex;gap:24px;font-size:14px">{predicted}{fact}</div>'
 
     def __repr__(self) -> str:
-        return f"{self.said}: {self.predicted}. It was: {self.fact}."
+        return f"{self.title}: {self.predicted}. It was: {self.fact}."

@@ -11,20 +11,19 @@ _MARKS = {"correct": "●", "not yet": "◐", "": "○"}
 
 
 def progress() -> "Progress":
-    """What has been done: for each exercise ● correct, ◐ begun, ○ open; and how many predictions came true."""
+    """What you have done so far: each exercise as ● correct, ◐ begun or ○ open, and how many of your
+    predictions were right."""
     return Progress(learner.kept())
 
 
 class Progress:
-    """The exercises of each lesson, and what became of them. `.correct` and `.total` count them."""
+    """The exercises of each lesson with their outcomes, in `.lessons`. `.correct` and `.total` count them."""
 
     def __init__(self, kept: dict[str, Any]):
         self.name, self.predictions = kept["name"], kept["predictions"]
+        outcomes = {id: done["outcome"] for id, done in kept["exercises"].items()}
         self.lessons: dict[str, list[tuple[Exercise, str]]] = {
-            lesson: [
-                (one, kept["exercises"].get(one.id, {}).get("outcome", ""))
-                for one in of_lesson(lesson)
-            ]
+            lesson: [(one, outcomes.get(one.id, "")) for one in of_lesson(lesson)]
             for lesson in LESSONS
         }
 
@@ -37,30 +36,27 @@ class Progress:
         return sum(map(len, self.lessons.values()))
 
     def _head(self) -> str:
-        true = sum(p["predicted"] == p["fact"] for p in self.predictions.values())
-        predicted = (
-            f"; {true} of {len(self.predictions)} predictions came true" if self.predictions else ""
-        )
-        return (
-            f"{self.name}: " if self.name else ""
-        ) + f"{self.correct} of {self.total} exercises correct{predicted}"
+        head = f"{self.name}: " if self.name else ""
+        head += f"{self.correct} of {self.total} exercises correct"
+        if self.predictions:
+            right = sum(each["predicted"] == each["fact"] for each in self.predictions.values())
+            head += f"; {right} of {len(self.predictions)} predictions came true"
+        return head
 
     def _repr_html_(self) -> str:
-        rows = [
-            f'<div style="font-size:14px;margin-bottom:4px"><b>{escape(self._head())}</b></div>'
-        ]
-        for lesson, done in self.lessons.items():
-            marks = [
-                f'<span style="color:{tinted(WORK if outcome == "correct" else QUIET)};margin-right:18px">'
-                f"{_MARKS[outcome]} {escape(one.id)} {escape(one.title)}</span>"
-                for one, outcome in done
-            ]
+        title = f'<div style="font-size:14px;margin-bottom:4px"><b>{escape(self._head())}</b></div>'
+        rows = [title]
+        for done in self.lessons.values():
+            marks = []
+            for one, outcome in done:
+                colour = tinted(WORK if outcome == "correct" else QUIET)
+                text = f"{_MARKS[outcome]} {escape(one.id)} {escape(one.title)}"
+                marks.append(f'<span style="color:{colour};margin-right:18px">{text}</span>')
             rows.append(f'<div style="padding:1px 0">{"".join(marks)}</div>')
         return "".join(rows)
 
     def __repr__(self) -> str:
-        lines = [
-            " ".join([lesson, *(_MARKS[outcome] for _, outcome in done)])
-            for lesson, done in self.lessons.items()
-        ]
-        return "\n".join([self._head(), *lines])
+        lines = [self._head()]
+        for lesson, done in self.lessons.items():
+            lines.append(" ".join([lesson, *(_MARKS[outcome] for _, outcome in done)]))
+        return "\n".join(lines)

@@ -1,24 +1,27 @@
 """What happens: a system in virtual time, with faults at the points that its patterns are about."""
 
-from .faults import ACTIONS, Fault, Faults, Window, cut, pause, points
-from .plans import parse_plan
-from .possible import possible
+from .context import Context
+from .faults import ACTIONS, Fault, Faults, Window, cut, pause
+from .plan import parse_plan
+from .points import actions_at, enumerate_faults, points
 from .printed import Printed, printing, quiet
 from .simulate import simulate
 from .world import World
 
 __all__ = [
     "ACTIONS",
+    "Context",
     "Fault",
     "Faults",
     "Printed",
     "Window",
     "World",
+    "actions_at",
     "cut",
+    "enumerate_faults",
     "parse_plan",
     "pause",
     "points",
-    "possible",
     "printing",
     "quiet",
     "simulate",

@@ -11,10 +11,7 @@ _SHAPING = {
     sqlite3.SQLITE_ALTER_TABLE,
 }
 _SHAPING |= set(range(sqlite3.SQLITE_DROP_INDEX, sqlite3.SQLITE_DROP_VIEW + 1))
-_LOOK, _MOST = (
-    1_000_000,
-    50,
-)  # instructions of SQLite between two looks, and looks in one transaction
+_LOOK, _MOST = 1_000_000, 50  # instructions between two looks, and looks in one transaction
 _ENDING = (sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_SAVEPOINT)
 
 
@@ -129,12 +126,8 @@ class Database:
         return f"; tables of {self.service}: {listed(tables) if tables else 'none, give the service a schema='}"
 
     def _columns(self, table: str) -> list[str]:
-        return [
-            name
-            for (name,) in self.connection.execute(
-                "select name from pragma_table_info(?)", (table,)
-            )
-        ]
+        sql = "select name from pragma_table_info(?)"
+        return [name for (name,) in self.connection.execute(sql, (table,))]
 
 
 @lru_cache(maxsize=64)
@@ -163,53 +156,53 @@ class Transaction:
     """`with ctx.database as db`: BEGIN IMMEDIATE, then COMMIT at the end (the `save` point, if something was written) or
     ROLLBACK on an exception."""
 
-    __slots__ = ("_database", "_ctx", "_changes")
+    __slots__ = ("_database", "_execution", "_changes")
 
-    def __init__(self, database: Database, ctx):
-        self._database, self._ctx = database, ctx
+    def __init__(self, database: Database, execution):
+        self._database, self._execution = database, execution
 
     def __enter__(self) -> "Transaction":
-        ctx = self._ctx
-        ctx._alive()
-        if ctx._transaction is not None:
-            raise ctx._refuse(
+        execution = self._execution
+        execution.check_alive()
+        if execution.transaction is not None:
+            raise execution.refuse(
                 "opens a transaction inside another; one `with ctx.database` at a time"
             )
         connection = self._database.connection
         self._database.transact("begin immediate")
         self._changes = connection.total_changes
         self._database.shaped, self._database.looks = False, 0
-        ctx._transaction = self
+        execution.transaction = self
         return self
 
     def __exit__(self, kind, error, trace) -> bool:
-        ctx, connection = self._ctx, self._database.connection
-        if ctx._transaction is not self:
+        execution, connection = self._execution, self._database.connection
+        if execution.transaction is not self:
             return False
-        ctx._transaction = None
-        if kind is not None or ctx._dead:
+        execution.transaction = None
+        if kind is not None or execution.dead:
             if connection.in_transaction:  # SQLite itself has rolled back what it interrupted
                 self._database.transact("rollback ")
             if self._database.looks > _MOST:
-                ctx._world.endless(
-                    f"a statement in SQL of {ctx._where()} goes on and on; let it find an end"
+                execution.world.endless(
+                    f"a statement in SQL of {execution.where()} goes on and on; let it find an end"
                 )
             return False
         wrote = self._database.shaped or connection.total_changes != self._changes
-        fault = ctx._reach_here("save") if wrote else None
+        fault = execution.reach("save") if wrote else None
         if fault is None:
             try:
                 self._database.transact("commit ")
             except sqlite3.Error:  # a deferred constraint
                 self._database.transact("rollback ")
                 raise
-            if ctx._world.changes is not None and wrote:
-                ctx._world.keep_changes(self._database)
+            if execution.world.changes is not None and wrote:
+                execution.world.keep_changes(self._database)
             return False
         self._database.transact("rollback ")
         if fault.do == "fail":
             raise SaveFailed(f"{fault}: nothing was saved")
-        ctx._crash(fault)  # raises
+        execution.crash(fault)  # raises
         return False
 
     def execute(self, sql: str, parameters: object = ()) -> sqlite3.Cursor:
@@ -225,30 +218,30 @@ class Transaction:
     @property
     def now(self) -> float:
         """Seconds since the run began."""
-        return self._ctx.now
+        return self._execution.now
 
     @property
     def message(self):
         """The envelope of the message being handled; None in a tick."""
-        envelope = self._ctx._envelope
+        envelope = self._execution.envelope
         return envelope if envelope.data is not None else None
 
     def _check_open(self, word: str) -> None:
-        self._ctx._alive()
-        if self._ctx._transaction is not self:
-            raise self._ctx._refuse(
+        self._execution.check_alive()
+        if self._execution.transaction is not self:
+            raise self._execution.refuse(
                 f"calls database.{word} outside a transaction; write `with ctx.database as db:` around it"
             )
 
     def _refused(self, *_):
-        raise self._ctx._refuse(
+        raise self._execution.refuse(
             "ends or scripts a transaction by hand; `with ctx.database as db:` commits at its end and rolls back on an exception"
         )
 
     commit = rollback = executescript = _refused
 
     def _by_with(self, *_):
-        raise self._ctx._refuse(
+        raise self._execution.refuse(
             "opens the database in another way; write `with ctx.database as db:`"
         )
 

@@ -4,8 +4,7 @@ import re
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from ..errors import Misuse, Unknown, listed, shown
-from ..model import Command, Event, Query, System, message_types
+from ..errors import Misuse, Unknown, shown
 from .clock import milliseconds
 
 ACTIONS = {  # what can go wrong at each step; where several strike at once, the first of ORDER
@@ -27,13 +26,20 @@ _WINDOW = re.compile(
 
 @dataclass(frozen=True, repr=False)
 class Fault:
-    """One exact fault: `do` it just before the step at the point `at` takes effect, the `nth` time it is reached.
+    """One exact fault. It strikes just before a step takes effect.
 
-        Fault("crash", at="payments.commit.OrderPlaced")     # or its text, "crash payments.commit.OrderPlaced #1"
+        Fault("crash", at="payments.commit.OrderPlaced", nth=2)
+        "crash payments.commit.OrderPlaced #2"                     # the same as text
 
-    A point reads service.step.Message. What can go wrong at each step: publish: crash, fail, lose, duplicate, delay;
-    deliver: drop, duplicate, delay; handle and save: crash, fail; commit and ack: crash, lose; ask and reply: crash,
-    drop, delay. `seconds` is how long a delay or the down time after a crash lasts."""
+    do: the action, one of those that the step has:
+        publish: crash, fail, lose, duplicate, delay    handle, save: crash, fail
+        deliver: drop, duplicate, delay                 commit, ack: crash, lose
+        ask, reply: crash, drop, delay
+    at: the point, service.step.Message.
+    nth: strikes the n-th time that the run reaches this point.
+    seconds: how long a delay lasts (1 s), or the down time after a crash (1 s).
+
+    Raises Misuse for a point or an action that does not exist."""
 
     do: str
     at: str = ""
@@ -73,6 +79,10 @@ class Fault:
         """(service, step, message type)."""
         return tuple(self.at.split("."))
 
+    def lasts(self, default: int) -> int:
+        """How long it lasts, in ms; `default` where it does not say."""
+        return default if self.seconds is None else milliseconds(self.seconds, self.do)
+
     def __str__(self) -> str:
         return f"{self.do} {self.at} #{self.nth}" + (
             f" for {self.seconds:g} s" if self.seconds is not None else ""
@@ -84,7 +94,11 @@ class Fault:
 
 @dataclass(frozen=True)
 class Faults:
-    """Random faults: the share of all points, from 0 to 1, at which each strikes. `drop` also loses acknowledgements."""
+    """Random faults: for each action the share of all points, from 0 to 1, at which it strikes.
+
+        simulate(shop, three_orders, seed=7, faults=[Faults(drop=0.1, crash=0.01)])
+
+    `drop` also loses commits, acknowledgements and publishes that are not confirmed."""
 
     drop: float = 0
     duplicate: float = 0
@@ -105,7 +119,7 @@ class Faults:
         )
 
     def strikes(self, seed: int, point: tuple[str, str, str], action: str, nth: int) -> bool:
-        """Whether this decision falls: it has one fixed number, so a higher rate keeps all that a lower one struck."""
+        """Whether an action strikes. Each decision has one fixed number: a higher rate only adds to a lower one's faults."""
         text = f"{seed} {'.'.join(point)} {action} {nth}".encode()
         return int.from_bytes(blake2b(text, digest_size=6).digest(), "big") < self.rate(action) * (
             1 << 48
@@ -149,12 +163,20 @@ class Window:
 
 
 def pause(service: str, start: float, end: float, replica: int = 1) -> Window:
-    """One replica stands still from `start` to `end` seconds; after the session time-out its partitions move."""
+    """A fault: one replica of a service stands still from `start` to `end`, in seconds.
+
+    After the session time-out (1 s) its partitions move to the other replicas. Its handlers go on at `end`.
+
+        simulate(shop, three_orders, faults=[pause("payments", 1, 3)])"""
     return Window("pause", service, start, end, replica)
 
 
 def cut(service: str, start: float, end: float) -> Window:
-    """A service is cut off from the broker and all others from `start` to `end` seconds; its handlers go on."""
+    """A fault: the network cuts a service off from the broker and the other services from `start` to `end`, in seconds.
+
+    Its handlers go on meanwhile; what they publish fails, and what they ask stays unanswered.
+
+        simulate(shop, three_orders, faults=[cut("payments", 1, 3)])"""
     return Window("cut", service, start, end)
 
 
@@ -188,172 +210,3 @@ def _number(text: str) -> float:
         raise Misuse(
             f"{text!r} is no number of seconds; write for 2 s, or from 1 s to 3 s"
         ) from None
-
-
-def points(system: System) -> list[tuple[str, str, str]]:
-    """Every consumer point of the declared handlers and ticks, in the order declared: (service, step, message type)."""
-    found: dict[tuple[str, str, str], None] = {}
-    types = message_types()
-    for service in system.services.values():
-        for handler in service.handlers.values():
-            for step in _consumer_steps(system, handler, types):
-                found[service.name, step, handler.type] = None
-        for tick in service.ticks.values():
-            found[service.name, "handle", tick.name] = None
-            found[service.name, "save", tick.name] = None
-    return list(found)
-
-
-def _consumer_steps(system: System, handler, types: dict) -> tuple[str, ...]:
-    if handler.kind is Query:
-        return "handle", "save", "reply"
-    if handler.kind is Command:
-        return "deliver", "handle", "save", "ack", "reply"
-    topic = types[handler.type].__declared__.topic if handler.type in types else None
-    return "deliver", "handle", "save", "ack" if topic in system.queues else "commit"
-
-
-class Plan:
-    """The faults of one run: which were asked for, how often each point that matters was reached, and what struck."""
-
-    def __init__(self, faults: object, system: System, seed: int):
-        if isinstance(faults, str | Fault | Faults | Window):
-            raise Misuse(f"faults= takes a list: faults=[{shown(faults)}]")
-        try:
-            given = [parse(f) if isinstance(f, str) else f for f in faults]
-        except TypeError:
-            raise Misuse(
-                f"faults= takes a list of faults, not {shown(faults)}; faults=[] for none"
-            ) from None
-        self.seed = seed
-        self.exact: dict[tuple, dict[int, list[Fault]]] = {}
-        self.random: dict[
-            str, list[tuple[str, Faults]]
-        ] = {}  # by step: the actions that have a rate
-        self.windows: list[Window] = []
-        self.counts: dict[tuple, int] = {}
-        self.struck: list[Fault | Window] = []
-        for fault in given:
-            if isinstance(fault, Fault):
-                _check_point(fault, system)
-                self.exact.setdefault(fault.point, {}).setdefault(fault.nth, []).append(fault)
-            elif isinstance(fault, Faults):
-                for step, actions in ACTIONS.items():
-                    if possible := [(action, fault) for action in actions if fault.rate(action)]:
-                        self.random.setdefault(step, []).extend(possible)
-            elif isinstance(fault, Window):
-                _check_window(fault, system)
-                self.windows.append(fault)
-            else:
-                raise Misuse(
-                    f"faults= takes Fault, its text, Faults, pause and cut, not {shown(fault)}"
-                )
-        self.given = given
-
-    def concerns(self, service: str) -> bool:
-        """Whether anything could strike at this service: all others go on as in a run without faults."""
-        if self.random or any(window.service == service for window in self.windows):
-            return True
-        return any(point[0] == service for point in self.exact)
-
-    def strike(
-        self, service: str, step: str, message: str, confirms: bool = True, vain: bool = False
-    ) -> Fault | None:
-        """What strikes at this point, reached now once more. `confirms`: the topic's, for a publish. `vain`: the step will
-        have no effect anyway (cut off, fenced), so that nothing but a crash can strike."""
-        point = service, step, message
-        exact, random = self.exact.get(point), self.random.get(step, ())
-        if exact is None and not random:
-            return None
-        nth = self.counts[point] = self.counts.get(point, 0) + 1
-        found = list(exact.get(nth, ())) if exact else []
-        found += [
-            Fault(action, ".".join(point), nth)
-            for action, rates in random
-            if rates.strikes(self.seed, point, action, nth)
-            and not (action == "crash" and service == "client")
-            and not (action == "lose" and step == "publish" and confirms)
-        ]
-        if vain:
-            found = [fault for fault in found if fault.do == "crash"]
-        if not found:
-            return None
-        fault = min(found, key=lambda f: ORDER.index(f.do))
-        self.struck.append(fault)
-        return fault
-
-    def unfired(self) -> list[Fault | Window]:
-        """What was asked for by name and did not happen."""
-        left = list(self.struck)
-        missing = []
-        for fault in self.given:
-            if fault in left:
-                left.remove(fault)
-            elif not isinstance(fault, Faults):
-                missing.append(fault)
-        return missing
-
-
-def _check_point(fault: Fault, system: System) -> None:
-    service, step, message = fault.point
-    if service not in system.services and service != "client":
-        raise Unknown("service", service, ["client", *system.services])
-    if service == "client" and fault.do == "crash":
-        raise Misuse(
-            f"{fault}: the client, which plays the outside world, does not crash; crash one of {listed(system.services)}"
-        )
-    if step in ("publish", "ask"):
-        types = message_types()
-        if message not in types:
-            raise Unknown("message", message, types)
-        kinds = (Event, Command) if step == "publish" else (Command, Query)
-        if not issubclass(types[message], kinds):
-            never = "published" if step == "publish" else "asked"
-            raise Misuse(f"{fault}: {message} is {_a(types[message])}, which is never {never}")
-        if fault.do == "lose":
-            topic = types[message].__declared__.topic or message
-            if topic not in system.topics or system.topics[topic].confirms:
-                lost = "a publish is lost silently only in a topic declared with confirms=False; here it can `fail`"
-                raise Misuse(f"{fault}: {lost}")
-    elif not _is_point(system, service, step, message):
-        known = points(system)
-        here = [".".join(p) for p in known if p[0] == service] or [".".join(p) for p in known]
-        raise Unknown("point", fault.at, here)
-
-
-def _is_point(system: System, service: str, step: str, message: str) -> bool:
-    """Whether `points` would list this one. Asked for every fault of every run, so that nothing is listed."""
-    declared = system.services.get(service)
-    if declared is None:
-        return False
-    types = message_types() if system.queues and step in ("ack", "commit") else {}
-    handlers = (
-        handler for (handled, _), handler in declared.handlers.items() if handled == message
-    )
-    return any(step in _consumer_steps(system, handler, types) for handler in handlers) or (
-        step in ("handle", "save") and any(tick.name == message for tick in declared.ticks.values())
-    )
-
-
-def _a(cls: type) -> str:
-    return (
-        "an event"
-        if issubclass(cls, Event)
-        else "a command"
-        if issubclass(cls, Command)
-        else "a query"
-    )
-
-
-def _check_window(window: Window, system: System) -> None:
-    if window.service == "client":
-        raise Misuse(
-            f"{window}: the client plays the outside world, which stands for many; {window.do} one of {listed(system.services)}"
-        )
-    if window.service not in system.services:
-        raise Unknown("service", window.service, system.services)
-    replicas = system.services[window.service].replicas
-    if window.replica is not None and not 1 <= window.replica <= replicas:
-        raise Misuse(
-            f"{window}: {window.service} has {replicas} replica{'s' if replicas > 1 else ''}, counted from 1"
-        )

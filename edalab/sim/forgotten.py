@@ -1,42 +1,29 @@
-"""A coroutine that nobody awaits is told as an error of the handler that dropped it, not as a warning on stderr."""
+"""A coroutine that a handler forgot to await is an error of that handler, not a warning on stderr."""
 
 import sys
 import warnings
-from types import CoroutineType, FrameType
+from collections.abc import Callable
+from types import CoroutineType
 
 from .context import Context
+from .execution import running_in
 
-_RUNNING = (
-    Context._resume.__code__,
-    Context._run.__code__,
-)  # the frames below which a learner's code runs
-_warned = None  # what Python did about it
+_python_warns: Callable | None = None  # Python's own warning
 
 
 def watch() -> None:
-    """From now on notice it. Python has one place where it warns of it; where that is missing, it warns as ever."""
-    global _warned
+    """From now on notice it. Where Python has no such hook, it warns as ever."""
+    global _python_warns
     hook = getattr(warnings, "_warn_unawaited_coroutine", None)
     if hook is not None and hook is not _dropped:
-        _warned, warnings._warn_unawaited_coroutine = hook, _dropped
-
-
-def at_work(frame: FrameType | None) -> Context | None:
-    """The context of the handler whose code runs in this frame, or in one that it calls."""
-    while frame is not None and frame.f_code not in _RUNNING:
-        frame = frame.f_back
-    return frame and frame.f_locals["self"]
+        _python_warns, warnings._warn_unawaited_coroutine = hook, _dropped
 
 
 def _dropped(coroutine: CoroutineType) -> None:
-    ctx = at_work(sys._getframe(1))
-    arguments = coroutine.cr_frame.f_locals.values() if coroutine.cr_frame else ()
-    left_over = (
-        any(isinstance(a, Context) and a._world is not ctx._world for a in arguments)
-        if ctx
-        else True
-    )
-    if left_over:  # not of a run, or of an earlier one and collected only now
-        _warned(coroutine)
+    execution = running_in(sys._getframe(1))
+    values = coroutine.cr_frame.f_locals.values() if coroutine.cr_frame else ()
+    worlds = [value._execution.world for value in values if isinstance(value, Context)]
+    if execution is None or any(world is not execution.world for world in worlds):
+        _python_warns(coroutine)  # not of a run, or of an earlier one and collected only now
     else:
-        ctx._refuse(f"forgot to await: `await {coroutine.__name__}(...)`")
+        execution.refuse(f"forgot to await: `await {coroutine.__name__}(...)`")

@@ -5,6 +5,7 @@ from collections import Counter
 from .steps import WIDTH
 
 MAX_STEPS = 10_000_000
+NOTES_BETWEEN_LOOKS = 20_000  # of one service
 DEEPEST = 1_000  # messages, each caused by the one before
 MOST_ATTEMPTS = 1_000  # at one message
 MOST_AT_ONCE = 100_000  # actions at one instant
@@ -12,9 +13,7 @@ MOST_WAITS = 100_000  # actions, ticks apart, while nothing happens
 MOST_BUSY_TICKS = 10_000  # ticks that did something when nothing but ticks was left
 BY_HANDLING = 10_000  # messages and notes; this and the next grow with `max_steps`
 BY_STORY = 50_000  # messages with one beginning; or by the ticks of one service
-_LOOK = (
-    20_000  # steps or actions between two looks, so that a look costs nothing in the run's hot loop
-)
+_LOOK = 20_000  # steps or actions between two looks, which then cost nothing in the run's loop
 
 
 class Budget:
@@ -28,9 +27,8 @@ class Budget:
         self.by_handling, self.by_story = int(BY_HANDLING * share), int(BY_STORY * share)
         self.happened, self.quiet_since = -1, 0
         self.counted = 0  # how much of the record is in these:
-        self.handlings: Counter = (
-            Counter()
-        )  # (service, id of the message it handles): messages and notes
+        # By (service, id of the message it handles): messages and notes.
+        self.handlings: Counter = Counter()
         self.stories: Counter = Counter()  # correlation: messages
 
     def look(self) -> None:
@@ -48,7 +46,8 @@ class Budget:
             more = "give `until=`, or a larger max_steps= if that is meant"
             world.endless(f"{self.last_step()}; over max_steps={self.max_steps:,} steps; {more}")
         said = [
-            (node.minted + node.notes, node) for node in (world.client, *world.services.values())
+            (service.minted + service.notes, service)
+            for service in (world.client, *world.services.values())
         ]
         if said[0][0] > self.by_workload:
             world.endless(
@@ -61,8 +60,8 @@ class Budget:
     def _look_for_waits(self, actions: int) -> None:
         world = self.world
         actions -= sum(tick.ran for tick in world.ticks)
-        if world.happened() != self.happened:
-            self.happened, self.quiet_since = world.happened(), actions
+        if world.step_count() != self.happened:
+            self.happened, self.quiet_since = world.step_count(), actions
         elif actions - self.quiet_since > MOST_WAITS:
             world.endless(
                 f"{self.running()} again and again, over {MOST_WAITS:,} times, and nothing happens; let the loop end"
@@ -86,9 +85,9 @@ class Budget:
         for (service, id), number in self.handlings.most_common(1):
             if id is not None and number > self.by_handling:
                 self._endless_handling(service, id)
-        for service, node in self.world.services.items():
-            if self.handlings[service, None] > self.by_story and node.ticks:
-                what = f"{service}.{' and '.join(node.ticks)} always has something to do, over {self.by_story:,} messages"
+        for name, service in self.world.services.items():
+            if self.handlings[name, None] > self.by_story and service.ticks:
+                what = f"{name}.{' and '.join(service.ticks)} always has something to do, over {self.by_story:,} messages"
                 self.world.endless(f"the tick {what}; let it find nothing to do, or give `until=`")
         for id, number in self.stories.most_common(1):
             if number > self.by_story:
@@ -138,7 +137,11 @@ class Budget:
     def running(self) -> str:
         """Who waits for something, by name."""
         world = self.world
-        names = [ctx._where() for node in world.services.values() for ctx in node.handling()]
-        if world.workload is not None and world.workload._coroutine.cr_frame is not None:
+        names = [
+            execution.where()
+            for service in world.services.values()
+            for execution in service.handling()
+        ]
+        if world.workload is not None and world.workload.coroutine.cr_frame is not None:
             names.append("the workload")
         return f"{' and '.join(dict.fromkeys(names)) or 'something'} waits"

@@ -4,7 +4,7 @@ from collections import deque
 
 from ..errors import Refused
 from ..model import Envelope
-from .clock import ACK, DELAY, DELIVER, RETRY, milliseconds
+from .clock import ACK, DELAY, DELIVER, RETRY
 
 
 class Item:
@@ -36,8 +36,8 @@ class WorkQueue:
         self.heard: dict[str, bool] = {}
         self.turn = 0
 
-    def lag(self, node) -> int:
-        return sum(1 for item in self.open if node.handler(item.envelope.type))
+    def lag(self, service) -> int:
+        return sum(1 for item in self.open if service.handler(item.envelope.type))
 
     def append(self, envelope: Envelope) -> None:
         """A message joins the queue."""
@@ -51,12 +51,14 @@ class WorkQueue:
         self.offer()
 
     def _introduce(self, type_name: str) -> None:
-        nodes = [node for node in self.world.services.values() if node.handler(type_name)]
-        for node in nodes:
-            if self not in node.queues:
-                node.queues.append(self)
-                self.consumers += node.replicas
-        self.heard[type_name] = bool(nodes)
+        services = [
+            service for service in self.world.services.values() if service.handler(type_name)
+        ]
+        for service in services:
+            if self not in service.queues:
+                service.queues.append(self)
+                self.consumers += service.replicas
+        self.heard[type_name] = bool(services)
 
     def offer(self) -> None:
         """Offer what is ready to the consumers, who take turns."""
@@ -69,16 +71,16 @@ class WorkQueue:
     def assign(self, replica):
         """A context for the oldest message that `replica` can handle, or None."""
         for item in self.ready:
-            if replica.node.handler(item.envelope.type):
+            if replica.service.handler(item.envelope.type):
                 self.ready.remove(item)
                 self.turn = (self.consumers.index(replica) + 1) % len(self.consumers)
                 if (
                     self.ready and self not in replica.waiting
                 ):  # there is more, for when it is free again
                     replica.waiting.append(self)
-                ctx = replica.context(self, item.envelope)
-                ctx._item = item
-                return ctx
+                execution = replica.new_execution(self, item.envelope)
+                execution.item = item
+                return execution
         return None
 
     def _back(self, item: Item) -> None:
@@ -87,56 +89,52 @@ class WorkQueue:
             self.ready.appendleft(item)
             self.offer()
 
-    def deliver(self, ctx) -> None:
+    def deliver(self, execution) -> None:
         """The message is handed over, and handled; unless it is acknowledged in time, it is handed out again."""
-        if ctx._dead:
+        if execution.dead:
             return
-        replica, item = ctx._replica, ctx._item
+        replica, item = execution.replica, execution.item
         if (
-            item.done or not replica.able
+            item.done or not replica.reachable
         ):  # acknowledged meanwhile, or out of reach: another may have it
-            replica.release(ctx)
+            replica.release(execution)
             self._back(item)
             return
-        handler = replica.node.handler(item.envelope.type)
+        handler = replica.service.handler(item.envelope.type)
         at_most_once = handler.delivery == "at-most-once"
         item.attempt += 1
-        ctx._attempt, item.actor = item.attempt, replica.actor
+        execution.attempt, item.actor = item.attempt, replica.actor
         fault = None
         if not item.delayed:
-            fault = ctx._reach_here("deliver")
+            fault = execution.reach("deliver")
         item.delayed = False
         does = fault and fault.do
         if does == "delay":
             item.attempt -= 1
             item.delayed = True
-            after = DELAY if fault.seconds is None else milliseconds(fault.seconds, "delay")
-            self.world.at(
-                self.world.now + after - DELIVER if after > DELIVER else self.world.now,
-                self._back,
-                item,
-            )
-            replica.release(ctx)
+            after = max(fault.lasts(DELAY) - DELIVER, 0)
+            self.world.schedule(self.world.now + after, self._back, item)
+            replica.release(execution)
             return
         if does == "drop" and at_most_once:
-            ctx._row("lost", "drop", "dropped on its way; at most once")
+            execution.record_step("lost", "drop", "dropped on its way; at most once")
             self._done(item)
-            replica.release(ctx)
+            replica.release(execution)
             return
         item.timer = self.world.timer(ACK, self._expired, (item, item.attempt))
         if does == "drop":
-            replica.release(ctx)
+            replica.release(execution)
             return
-        item.holder = ctx
-        ctx._again = does == "duplicate"
-        if at_most_once and not self._acked(ctx):
+        item.holder = execution
+        execution.redeliver = does == "duplicate"
+        if at_most_once and not self._acked(execution):
             return
-        ctx._begin(handler)
+        execution.begin(handler)
 
-    def abandoned(self, ctx) -> None:
+    def abandoned(self, execution) -> None:
         """The replica crashed: a message that had not arrived stays, one that had waits for its time-out."""
-        if ctx._attempt is None:
-            self._back(ctx._item)
+        if execution.attempt is None:
+            self._back(execution.item)
 
     def _expired(self, handed_out: tuple[Item, int]) -> None:
         item, attempt = handed_out
@@ -147,7 +145,9 @@ class WorkQueue:
             self._back(item)
             return
         why = f"not acknowledged after {attempt} attempt{'s' if attempt > 1 else ''}; to {self.name}.dlq"
-        self.world.row("dead_letter", item.actor, item.envelope, None, None, attempt, None, why)
+        self.world.record_step(
+            "dead_letter", item.actor, item.envelope, None, None, attempt, None, why
+        )
         self._done(item)
 
     def _limit(self, item: Item) -> int:
@@ -166,51 +166,56 @@ class WorkQueue:
 
     # -- how it ended
 
-    def handled(self, ctx, result) -> None:
+    def handled(self, execution, result) -> None:
         note = result.note if isinstance(result, Refused) else None
-        if ctx._handler.delivery == "at-most-once":
-            ctx._row("done", None, note)
-        elif not self._acked(ctx, note):
+        if execution.handler.delivery == "at-most-once":
+            execution.record_step("done", None, note)
+        elif not self._acked(execution, note):
             return
-        self._release(ctx)
+        self._release(execution)
 
-    def _acked(self, ctx, note: str | None = None) -> bool:
+    def _acked(self, execution, note: str | None = None) -> bool:
         """The `ack` step: whether the replica survived it."""
-        cut = ctx._replica.node.cut
-        fault = ctx._reach("ack", ctx._envelope.type, vain=cut)
+        cut = execution.replica.service.cut
+        fault = execution.strike("ack", execution.envelope.type, ineffective=cut)
         does = fault.do if fault is not None else "cut" if cut else None
-        ctx._row("ack", does, note)
+        execution.record_step("ack", does, note)
         if does == "crash":
-            ctx._replica.crash(fault)
+            execution.replica.crash(fault)
             return False
         if does is None:
-            self._done(ctx._item)
+            self._done(execution.item)
         return True
 
-    def failed(self, ctx, error: Exception) -> None:
+    def failed(self, execution, error: Exception) -> None:
         """Given back, to be handed out again after a while; after the last attempt dead-lettered."""
-        item = ctx._item
-        at_most_once = ctx._handler.delivery == "at-most-once"
+        item = execution.item
+        at_most_once = execution.handler.delivery == "at-most-once"
         if at_most_once and item.done:
-            ctx._failure("lost", error)
-        elif at_most_once or item.done or item.holder is not ctx or ctx._replica.node.cut:
-            ctx._failure("failure", error, "; its message is handed out by time-out")
+            execution.record_failure("lost", error)
+        elif (
+            at_most_once
+            or item.done
+            or item.holder is not execution
+            or execution.replica.service.cut
+        ):
+            execution.record_failure("failure", error, "; its message is handed out by time-out")
         elif item.attempt >= self._limit(item):
-            ctx._failure("dead_letter", error, f"; to {self.name}.dlq")
+            execution.record_failure("dead_letter", error, f"; to {self.name}.dlq")
             self._done(item)
         else:
             after = RETRY * item.attempt
-            ctx._failure("retry", error, f"; again in {after / 1000:g} s")
+            execution.record_failure("retry", error, f"; again in {after / 1000:g} s")
             item.timer.cancel()
             item.holder = None
-            self.world.at(self.world.now + after - DELIVER, self._back, item)
-        self._release(ctx)
+            self.world.schedule(self.world.now + after - DELIVER, self._back, item)
+        self._release(execution)
 
-    def _release(self, ctx) -> None:
-        ctx._replica.release(ctx)
+    def _release(self, execution) -> None:
+        execution.replica.release(execution)
         if (
-            ctx._again
+            execution.redeliver
         ):  # the broker hands the same message out once more, whatever became of the first
-            again = Item(ctx._envelope, ctx._item.attempt)
+            again = Item(execution.envelope, execution.item.attempt)
             self.open[again] = None
             self._back(again)

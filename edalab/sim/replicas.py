@@ -1,4 +1,4 @@
-"""A node is a service at run time: replicas that crash, pause and come back, over one durable database."""
+"""A service at run time: replicas that crash, pause and come back, over one durable database."""
 
 from collections import deque
 from dataclasses import replace
@@ -6,24 +6,23 @@ from heapq import heappush
 from random import Random
 
 from ..model import Envelope, Handler, Service
-from .clock import RESTART, SESSION, milliseconds, varied
-from .context import Context
+from .clock import RESTART, SESSION, varied
+from .execution import Execution
 from .database import Database
 
 
 class Replica:
     """One process of a service: it handles one message at a time, and a crash takes all that is in flight in it."""
 
-    def __init__(self, node: "Node", number: int):
-        self.node, self.number = node, number
-        self.service = node.name
-        self.actor = (node.name, number)
+    def __init__(self, service: "ServiceRuntime", number: int):
+        self.service, self.number = service, number
+        self.actor = (service.name, number)
         self.up, self.paused = True, False
-        self.able = True  # up, not paused, not cut off
+        self.reachable = True  # up, not paused, not cut off
         self.state: dict = {}
-        self.busy = None  # the context of the message it fetches or handles
+        self.busy = None  # the execution of the message that it fetches or handles
         self.waiting: deque = deque()  # sources that have a message for it
-        self.running: dict = {}  # contexts of questions and ticks in flight, as an ordered set
+        self.running: dict = {}  # executions of questions and ticks, as an ordered set
         self.held: list[tuple] = []  # what a pause holds back
         self.silent_since: int | None = None
         self.session = None  # the timer of its session
@@ -34,33 +33,33 @@ class Replica:
 
     def offer(self, source) -> None:
         """A source has a message: fetch it now, or when this replica is free."""
-        if self.busy is not None or not self.able:
+        if self.busy is not None or not self.reachable:
             if source not in self.waiting:
                 self.waiting.append(source)
             return
-        self.busy = ctx = source.assign(self)
-        if ctx is None:
+        self.busy = execution = source.assign(self)
+        if execution is None:
             self.release(None)
             return
-        world = self.node.world
+        world = self.service.world
         takes = source.fetch_time
         if takes and not world.exact:
-            takes = varied(takes, self.node.jitter)
-        heappush(world.agenda, (world.now + takes, next(world.number), source.deliver, ctx))
+            takes = varied(takes, self.service.jitter)
+        heappush(world.agenda, (world.now + takes, next(world.number), source.deliver, execution))
 
-    def release(self, ctx: Context | None) -> None:
+    def release(self, execution: Execution | None) -> None:
         """Done with a message: fetch what has waited longest."""
-        if self.busy is not ctx:
+        if self.busy is not execution:
             return
         self.busy = None
-        if self.waiting and self.able:
+        if self.waiting and self.reachable:
             self.offer(self.waiting.popleft())
 
-    def context(self, source, envelope=None, epoch: int = 0) -> Context:
-        """A context for a message that this replica will handle."""
-        return Context(self.node.world, self, source, envelope, epoch)
+    def new_execution(self, source, envelope=None, epoch: int = 0) -> Execution:
+        """An execution of a handler on this replica."""
+        return Execution(self.service.world, self, source, envelope, epoch)
 
-    def in_flight(self) -> list[Context]:
+    def in_flight(self) -> list[Execution]:
         """What it fetches, handles and answers."""
         return [*self.running] if self.busy is None else [self.busy, *self.running]
 
@@ -68,29 +67,29 @@ class Replica:
 
     def crash(self, fault) -> None:
         """Stop dead: what is in flight is gone, with the memory; the database and the broker remember the rest."""
-        world = self.node.world
-        world.row("crash", self.actor, None, None, None, None, "crash", str(fault))
-        self.up = self.paused = self.able = False
+        world = self.service.world
+        world.record_step("crash", self.actor, fault="crash", detail=str(fault))
+        self.up = self.paused = self.reachable = False
         in_flight = self.in_flight()
         self.busy, self.state = None, {}
         self.running.clear()
         self.waiting.clear()
         self.held.clear()
-        for ctx in in_flight:
-            ctx._kill()
-            ctx._source.abandoned(ctx)
-        for reader in self.node.readers:
+        for execution in in_flight:
+            execution.kill()
+            execution.source.abandoned(execution)
+        for reader in self.service.readers:
             if reader.owner is self:
                 reader.rewind()
-        down = milliseconds(fault.seconds, "crash") if fault.seconds is not None else RESTART
+        down = fault.lasts(RESTART)
         if fault.seconds is None and not world.exact:
-            down = varied(RESTART, self.node.jitter)
-        world.at(world.now + down, self._restart, None)
+            down = varied(RESTART, self.service.jitter)
+        world.schedule(world.now + down, self._restart, None)
         self._fall_silent()
 
     def _restart(self, _) -> None:
         self.up = True
-        self.node.world.row("restart", self.actor, None, None, None, None, None, None)
+        self.service.world.record_step("restart", self.actor)
         self._speak_again()
 
     # -- pause and cut
@@ -101,17 +100,17 @@ class Replica:
             return False
         self.paused_until = max(self.paused_until, until)
         if not self.paused:
-            self.paused, self.able = True, False
-            self.node.world.row("pause", self.actor, None, None, None, None, None, None)
+            self.paused, self.reachable = True, False
+            self.service.world.record_step("pause", self.actor)
             self._fall_silent()
         return True
 
     def resume(self, _) -> None:
         """Go on, not knowing that time has passed."""
-        if not self.paused or self.node.world.now < self.paused_until:
+        if not self.paused or self.service.world.now < self.paused_until:
             return
         self.paused = False
-        self.node.world.row("resume", self.actor, None, None, None, None, None, None)
+        self.service.world.record_step("resume", self.actor)
         held, self.held = self.held, []
         for number, (action, argument) in enumerate(held):
             if self.paused:  # paused again by what went on
@@ -121,7 +120,7 @@ class Replica:
         self._speak_again()
 
     def _fall_silent(self) -> None:
-        world = self.node.world
+        world = self.service.world
         if self.silent_since is None:
             self.silent_since = world.now
         if self.session is not None:
@@ -132,33 +131,33 @@ class Replica:
 
     def _expired(self, _) -> None:
         self.session = None
-        self.node.assign()
+        self.service.assign()
 
     def _speak_again(self) -> None:
         if self.is_heard():
-            self.node.assign()
+            self.service.assign()
             self.release(None)
 
     def is_heard(self) -> bool:
         """Whether the broker hears of it, which renews its session."""
-        self.able = self.up and not self.paused and not self.node.cut
-        if self.able:
+        self.reachable = self.up and not self.paused and not self.service.cut
+        if self.reachable:
             self.silent_since = None
             if self.session is not None:
                 self.session.cancel()
                 self.session = None
-        return self.able
+        return self.reachable
 
     def in_session(self) -> bool:
         """Whether the broker still believes in it."""
-        return self.silent_since is None or self.node.world.now - self.silent_since < SESSION
+        return self.silent_since is None or self.service.world.now - self.silent_since < SESSION
 
     def __repr__(self) -> str:
         state = "paused" if self.paused else "up" if self.up else "down"
-        return f"<replica {self.number} of {self.service}: {state}>"
+        return f"<replica {self.number} of {self.service.name}: {state}>"
 
 
-class Node:
+class ServiceRuntime:
     """A service as it stands: `.up`, `.state`, `.lag`, `.in_flight`, `.rows(sql)`."""
 
     def __init__(self, world, name: str, declaration: Service | None):
@@ -167,7 +166,7 @@ class Node:
         self._declared = declaration.handlers if declaration else {}
         self._handlers: dict[str, Handler | None] = {}
         self.ticks = tuple(declaration.ticks) if declaration else ()
-        self.faulty = world.plan.concerns(name)
+        self.has_faults = world.plan.concerns(name)
         self.minted = 0  # ids given out; a crash does not take them back
         self.notes = 0
         self.cut = False
@@ -202,15 +201,15 @@ class Node:
     @property
     def in_flight(self) -> list[Envelope]:
         """What its replicas are handling."""
-        return [ctx._envelope for ctx in self.handling()]
+        return [execution.envelope for execution in self.handling()]
 
-    def handling(self) -> list[Context]:
-        """The contexts of what it is handling."""
+    def handling(self) -> list[Execution]:
+        """The executions of handlers that are under way."""
         return [
-            ctx
+            execution
             for replica in self.replicas
-            for ctx in replica.in_flight()
-            if ctx._handler is not None
+            for execution in replica.in_flight()
+            if execution.handler is not None
         ]
 
     @property
@@ -282,9 +281,9 @@ class Node:
         if self.cut:
             return True
         self.cut = True
-        self.world.row("cut", (self.name, 1), None, None, None, None, "cut", None)
+        self.world.record_step("cut", (self.name, 1), fault="cut")
         for replica in self.replicas:
-            replica.able = False
+            replica.reachable = False
             replica._fall_silent()
         return True
 
@@ -292,7 +291,7 @@ class Node:
         if not self.cut or self.world.now < self.cut_until:
             return
         self.cut = False
-        self.world.row("heal", (self.name, 1), None, None, None, None, None, None)
+        self.world.record_step("heal", (self.name, 1))
         heard = [replica for replica in self.replicas if replica.is_heard()]
         self.assign()  # once all are back: what they held they keep
         for replica in heard:

@@ -18,12 +18,8 @@ if TYPE_CHECKING:
     import pandas
 
 
-_RAISED = (
-    "retry",
-    "dead_letter",
-    "lost",
-    "failure",
-)  # steps whose detail may be the text of an exception
+# Steps whose detail may be the text of an exception.
+_RAISED = ("retry", "dead_letter", "lost", "failure")
 
 
 class Run:
@@ -61,21 +57,9 @@ class Run:
             e = s.envelope
             message = (e.id, e.type, e.topic) if e else (None, None, None)
             causes = (e.correlation, e.causation) if e else (None, None)
-            rows.append(
-                (
-                    s.time / 1000,
-                    s.service,
-                    s.replica,
-                    s.step,
-                    *message,
-                    s.partition,
-                    s.offset,
-                    s.attempt,
-                    *causes,
-                    s.fault,
-                    s.detail,
-                )
-            )
+            where = s.service, s.replica, s.step
+            position = s.partition, s.offset, s.attempt
+            rows.append((s.time / 1000, *where, *message, *position, *causes, s.fault, s.detail))
         columns = "time service replica step message type topic partition offset attempt correlation causation fault detail"
         table = pandas.DataFrame(rows, columns=columns.split())
         numbers = ["partition", "offset", "attempt"]
@@ -97,21 +81,12 @@ class Run:
                 written[id] = json.dumps(
                     f"{id} {e.type} {e.topic} {e.correlation} {e.causation} {data}"
                 )
-            if (
-                detail and step in _RAISED
-            ):  # Python's own words differ from version to version: the exception's name does not
+            if detail and step in _RAISED:
+                # Python's own words differ from version to version: the exception's name does not.
                 detail = detail.partition(":")[0].partition(" (line ")[0]
             numbers = ["null" if n is None else str(n) for n in (partition, offset, attempt)]
-            words = (
-                str(time),
-                quoted(step),
-                quoted(service),
-                str(replica),
-                written[id],
-                *numbers,
-                quoted(fault),
-                quoted(detail),
-            )
+            where = str(time), quoted(step), quoted(service), str(replica)
+            words = *where, written[id], *numbers, quoted(fault), quoted(detail)
             lines.append(f"[{', '.join(words)}]")
         return blake2b("".join(lines).encode(), digest_size=4).hexdigest()
 

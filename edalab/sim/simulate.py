@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from ..errors import Misuse, shown
 from ..model import System, foreign_call
 from .clock import milliseconds
-from .faults import Plan
+from .plan import Plan
 from .forgotten import watch
 from .printed import quiet
 from .run import Run

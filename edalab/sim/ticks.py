@@ -29,7 +29,7 @@ class Ticking:
 
     def idle(self) -> bool:
         """Whether it ran after the last thing that happened, and did nothing."""
-        return self.stamp == self.world.happened()
+        return self.stamp == self.world.step_count()
 
     def fire(self, _) -> None:
         self.next += self.every
@@ -39,37 +39,27 @@ class Ticking:
             return
         world = self.world
         self.ran += 1
-        self.before = world.happened()
+        self.before = world.step_count()
         world.tick_rows += 1
         name, service = self.tick.name, self.tick.service
-        envelope = Envelope(
-            f"{service}.{name}-{self.ran}",
-            name,
-            None,
-            service,
-            None,
-            None,
-            world.now,
-            None,
-            None,
-            0,
-        )
-        ctx = replica.context(self, envelope)
+        id = f"{service}.{name}-{self.ran}"
+        envelope = Envelope(id, name, None, service, None, None, world.now, None, None, 0)
+        execution = replica.new_execution(self, envelope)
         self.running = True
-        replica.running[ctx] = None
-        ctx._begin(self.tick)
+        replica.running[execution] = None
+        execution.begin(self.tick)
 
-    def handled(self, ctx, _) -> None:
+    def handled(self, execution, _) -> None:
         self.failures = 0
-        ctx._row("done")
-        self._ended(ctx)
+        execution.record_step("done")
+        self._ended(execution)
 
-    def failed(self, ctx, error: Exception) -> None:
+    def failed(self, execution, error: Exception) -> None:
         self.failures += 1
-        ctx._failure("failure", error)
-        self._ended(ctx)
+        execution.record_failure("failure", error)
+        self._ended(execution)
 
-    def abandoned(self, ctx) -> None:
+    def abandoned(self, execution) -> None:
         self.running = False
         self.failures += 1
         if self.failures > MOST_ATTEMPTS:
@@ -77,12 +67,12 @@ class Ticking:
                 f"the tick {self.tick.service}.{self.tick.name} crashes every time, over {MOST_ATTEMPTS:,} times"
             )
 
-    def _ended(self, ctx) -> None:
+    def _ended(self, execution) -> None:
         world = self.world
         self.running = False
-        ctx._replica.running.pop(ctx, None)
+        execution.replica.running.pop(execution, None)
         world.tick_rows += 1
-        if world.happened() == self.before and not 0 < self.failures < MOST_FAILURES:
+        if world.step_count() == self.before and not 0 < self.failures < MOST_FAILURES:
             self.stamp = self.before
         elif len(world.agenda) == world.cancelled:
             world.busy_ticks += 1

@@ -3,8 +3,8 @@
 from zlib import crc32
 
 from ..model import Envelope, Topic
-from .clock import DELAY, DELIVER, REFETCH, RETRY, milliseconds
-from .context import Context
+from .clock import DELAY, DELIVER, REFETCH, RETRY
+from .execution import Execution
 from .limits import MOST_ATTEMPTS
 
 
@@ -40,13 +40,15 @@ class Log:
 
     def _introduce(self, type_name: str) -> bool:
         """The first message of a type: its subscribers read this log from here on, if they did not before."""
-        nodes = [node for node in self.world.services.values() if node.handler(type_name)]
-        for node in nodes:
-            if not any(reader.log is self for reader in node.readers):
+        services = [
+            service for service in self.world.services.values() if service.handler(type_name)
+        ]
+        for service in services:
+            if not any(reader.log is self for reader in service.readers):
                 for number, readers in enumerate(self.readers):
-                    readers.append(Reader(self, number, node))
-        self.heard[type_name] = bool(nodes)
-        return bool(nodes)
+                    readers.append(Reader(self, number, service))
+        self.heard[type_name] = bool(services)
+        return bool(services)
 
 
 class Reader:
@@ -55,32 +57,32 @@ class Reader:
 
     publishes = True  # what a handler returns
     __slots__ = (
-        "log", "partition", "node", "records", "position", "committed", "owner", "engaged", "ctx", "epoch", "failures",
+        "log", "partition", "service", "records", "position", "committed", "owner", "engaged", "execution", "epoch", "failures",
         "attempts", "handler", "fetch_time", "again", "drops", "moves",
     )  # fmt: skip
 
-    def __init__(self, log: Log, partition: int, node):
-        self.log, self.partition, self.node = log, partition, node
+    def __init__(self, log: Log, partition: int, service):
+        self.log, self.partition, self.service = log, partition, service
         self.records = log.partitions[partition]
         self.position = self.committed = len(self.records)
-        self.owner = node.replicas[partition % len(node.replicas)]
+        self.owner = service.replicas[partition % len(service.replicas)]
         self.attempts: dict[int, int] = {}  # of offsets that may be handled again
         self.epoch = 0
-        node.readers.append(self)
+        service.readers.append(self)
         self.moves = False  # its owner is to change when the message in hand is done with
         self._reset()
         self.assign_owner()
 
     def _reset(self) -> None:
         self.engaged = False  # a message is being fetched, handled or waited for
-        self.ctx = None
+        self.execution = None
         self.failures = self.drops = 0
         self.fetch_time = DELIVER  # 0: the message at the position has been handed over already
         self.again = False  # it shall be handed over once more
 
     def lag(self) -> int:
         return sum(
-            1 for envelope in self.records[self.committed :] if self.node.handler(envelope.type)
+            1 for envelope in self.records[self.committed :] if self.service.handler(envelope.type)
         )
 
     # -- ownership
@@ -88,15 +90,15 @@ class Reader:
     def assign_owner(self) -> None:
         """Partition p belongs to live replica p mod n; what its live owner is handling, it may finish."""
         self.moves = False
-        members = self.node.members()
+        members = self.service.members()
         target = members[self.partition % len(members)] if members else self.owner
         if target is not self.owner:
-            if self.ctx is not None and self.owner.in_session():
+            if self.execution is not None and self.owner.in_session():
                 self.moves = True
                 return
             detail = f"{self.log.name} partition {self.partition} from replica {self.owner.number}"
-            self.node.world.row(
-                "takeover", target.actor, None, self.partition, self.committed, None, None, detail
+            self.service.world.record_step(
+                "takeover", target.actor, None, self.partition, self.committed, detail=detail
             )
             if self in self.owner.waiting:
                 self.owner.waiting.remove(self)
@@ -107,8 +109,8 @@ class Reader:
 
     def rewind(self) -> None:
         """Back to the committed offset; what was in flight belongs to the past."""
-        if self.ctx is not None and self.ctx._attempt:
-            self.attempts[self.ctx._offset] = self.ctx._attempt
+        if self.execution is not None and self.execution.attempt:
+            self.attempts[self.execution.offset] = self.execution.attempt
         self.epoch += 1
         self.position = self.committed
         self._reset()
@@ -119,7 +121,7 @@ class Reader:
         """Fetch the next message that this group handles, if there is one."""
         records = self.records
         while self.position < len(records):
-            self.handler = self.node.handler(records[self.position].type)
+            self.handler = self.service.handler(records[self.position].type)
             if self.handler is not None:
                 if self.owner.up:
                     self.engaged = True
@@ -131,86 +133,85 @@ class Reader:
 
     def assign(self, replica):
         """A context for the next message, fetched by `replica`; None where it is no longer its business."""
-        if self.owner is not replica or self.ctx is not None or not self.engaged:
+        if self.owner is not replica or self.execution is not None or not self.engaged:
             return None
-        self.ctx = ctx = Context(self.log.world, replica, self, None, self.epoch)
-        return ctx
+        self.execution = execution = Execution(self.log.world, replica, self, None, self.epoch)
+        return execution
 
-    def deliver(self, ctx) -> None:
+    def deliver(self, execution) -> None:
         """The message at the position is handed over, and handled."""
-        world, replica, handler = self.log.world, ctx._replica, self.handler
-        if self.node.faulty and not self._reaches(ctx, replica):
+        world, replica, handler = self.log.world, execution.replica, self.handler
+        if self.service.has_faults and not self._reaches(execution, replica):
             return
-        offset = ctx._offset = self.position
-        ctx._envelope = envelope = self.records[offset]
-        ctx._attempt = attempt = self.attempts.pop(offset, 0) + 1 if self.attempts else 1
+        offset = execution.offset = self.position
+        execution.envelope = envelope = self.records[offset]
+        execution.attempt = attempt = self.attempts.pop(offset, 0) + 1 if self.attempts else 1
         at_most_once = handler.delivery == "at-most-once"
         if (
-            self.fetch_time and not self.node.faulty and not at_most_once
+            self.fetch_time and not self.service.has_faults and not at_most_once
         ):  # nothing can strike: two steps at once
             now, actor, partition = world.now, replica.actor, self.partition
             world.record += (
                 now, "deliver", actor, envelope, partition, offset, attempt, None, None,
                 now, "handle", actor, envelope, partition, offset, attempt, None, None,
             )  # fmt: skip
-            ctx._run(handler)
+            execution.run(handler)
             return
-        if self.fetch_time and not self._handed_over(ctx, at_most_once):
+        if self.fetch_time and not self._handed_over(execution, at_most_once):
             return
         if at_most_once:
-            fault = ctx._reach_here("commit")
+            fault = execution.reach("commit")
             if fault is None:
                 self.committed = offset + 1
             elif fault.do == "crash":
-                ctx._attempt -= 1
+                execution.attempt -= 1
                 replica.crash(fault)
                 return
             else:  # not committed: it may come again
                 self.attempts[offset] = attempt
-        ctx._begin(handler)
+        execution.begin(handler)
 
-    def _reaches(self, ctx, replica) -> bool:
+    def _reaches(self, execution, replica) -> bool:
         """Whether the replica that fetches is still there, still the owner, and within reach."""
-        if ctx._dead:
+        if execution.dead:
             return False
         if replica.paused:
-            replica.held.append((self.deliver, ctx))
+            replica.held.append((self.deliver, execution))
             return False
-        if ctx._epoch == self.epoch and not self.node.cut:
+        if execution.epoch == self.epoch and not self.service.cut:
             return True
-        if ctx._epoch == self.epoch:
-            self.engaged, self.ctx = False, None
-        replica.release(ctx)
+        if execution.epoch == self.epoch:
+            self.engaged, self.execution = False, None
+        replica.release(execution)
         return False
 
-    def _handed_over(self, ctx, at_most_once: bool) -> bool:
+    def _handed_over(self, execution, at_most_once: bool) -> bool:
         """The `deliver` step: whether the message reached the consumer, now."""
-        fault = ctx._reach_here("deliver")
+        fault = execution.reach("deliver")
         if fault is None:
             return True
         if fault.do == "duplicate":
             self.again = True
             return True
-        world, replica = self.log.world, ctx._replica
+        world, replica = self.log.world, execution.replica
         if fault.do == "drop" and at_most_once:
-            self.committed = ctx._offset + 1
-            ctx._row("lost", "drop", "dropped on its way; at most once")
-            self._advance(ctx)
+            self.committed = execution.offset + 1
+            execution.record_step("lost", "drop", "dropped on its way; at most once")
+            self._advance(execution)
             return False
-        self.attempts[ctx._offset] = ctx._attempt - 1
-        self.ctx, ctx._attempt = None, None
+        self.attempts[execution.offset] = execution.attempt - 1
+        self.execution, execution.attempt = None, None
         if fault.do == "drop":
             self.drops += 1
             if self.drops > MOST_ATTEMPTS:
                 world.endless(
-                    f"{ctx._envelope.type} to {self.node.name} is dropped again and again, over {MOST_ATTEMPTS:,} times"
+                    f"{execution.envelope.type} to {self.service.name} is dropped again and again, over {MOST_ATTEMPTS:,} times"
                 )
-            world.at(world.now + REFETCH - DELIVER, self._offer_again, self.epoch)
+            world.schedule(world.now + REFETCH - DELIVER, self._offer_again, self.epoch)
         else:
             self.fetch_time = 0
-            after = DELAY if fault.seconds is None else milliseconds(fault.seconds, "delay")
-            world.at(world.now + after, self._offer_again, self.epoch)
-        replica.release(ctx)
+            world.schedule(world.now + fault.lasts(DELAY), self._offer_again, self.epoch)
+        replica.release(execution)
         return False
 
     def _offer_again(self, epoch: int) -> None:
@@ -219,80 +220,82 @@ class Reader:
 
     # -- how it ended
 
-    def handled(self, ctx, _) -> None:
+    def handled(self, execution, _) -> None:
         world = self.log.world
-        if ctx._handler.delivery == "at-most-once":
-            ctx._row("done")
-            self._ended(ctx)
-        elif self.node.faulty:
-            self._commit(ctx)
+        if execution.handler.delivery == "at-most-once":
+            execution.record_step("done")
+            self._ended(execution)
+        elif self.service.has_faults:
+            self._commit(execution)
         else:  # nothing can strike
-            offset = ctx._offset
+            offset = execution.offset
             world.record += (
-                world.now, "commit", ctx._replica.actor, ctx._envelope, self.partition, offset, ctx._attempt, None, None,
+                world.now, "commit", execution.replica.actor, execution.envelope, self.partition, offset, execution.attempt, None, None,
             )  # fmt: skip
             self.committed = offset + 1
-            self._advance(ctx)
+            self._advance(execution)
 
-    def failed(self, ctx, error: Exception) -> None:
+    def failed(self, execution, error: Exception) -> None:
         """Retried after a while, blocking the partition; after the last attempt dead-lettered."""
-        if ctx._handler.delivery == "at-most-once":
-            ctx._failure("lost", error)
-            self._ended(ctx)
-        elif ctx._epoch != self.epoch:
-            ctx._failure("failure", error, "; its partition has a new owner")
-            ctx._replica.release(ctx)
+        if execution.handler.delivery == "at-most-once":
+            execution.record_failure("lost", error)
+            self._ended(execution)
+        elif execution.epoch != self.epoch:
+            execution.record_failure("failure", error, "; its partition has a new owner")
+            execution.replica.release(execution)
         else:
             self.failures += 1
-            if self.failures >= ctx._handler.max_attempts:
-                ctx._failure("dead_letter", error, f"; to {self.log.name}.dlq")
-                self._commit(ctx)
+            if self.failures >= execution.handler.max_attempts:
+                execution.record_failure("dead_letter", error, f"; to {self.log.name}.dlq")
+                self._commit(execution)
                 return
             world = self.log.world
             after = RETRY * self.failures
-            ctx._failure("retry", error, f"; again in {after / 1000:g} s")
-            self.attempts[ctx._offset] = ctx._attempt
-            self.ctx, self.fetch_time = None, 0
-            world.at(world.now + after, self._offer_again, self.epoch)
-            ctx._replica.release(ctx)
+            execution.record_failure("retry", error, f"; again in {after / 1000:g} s")
+            self.attempts[execution.offset] = execution.attempt
+            self.execution, self.fetch_time = None, 0
+            world.schedule(world.now + after, self._offer_again, self.epoch)
+            execution.replica.release(execution)
 
-    def abandoned(self, ctx) -> None:
+    def abandoned(self, execution) -> None:
         """The replica crashed: the replica rewinds its readers."""
 
-    def _commit(self, ctx) -> None:
-        fenced = ctx._epoch != self.epoch
-        vain = "fenced" if fenced else "cut" if self.node.cut else None
-        fault = ctx._reach("commit", ctx._envelope.type, vain=vain is not None)
-        does = fault.do if fault is not None else vain
-        ctx._row(
+    def _commit(self, execution) -> None:
+        fenced = execution.epoch != self.epoch
+        ineffective = "fenced" if fenced else "cut" if self.service.cut else None
+        fault = execution.strike(
+            "commit", execution.envelope.type, ineffective=ineffective is not None
+        )
+        does = fault.do if fault is not None else ineffective
+        execution.record_step(
             "commit", does, "refused: its partition has a new owner" if does == "fenced" else None
         )
         if does == "crash":
-            ctx._replica.crash(fault)
+            execution.replica.crash(fault)
             return
         if does is None:
-            self.committed = max(self.committed, ctx._offset + 1)
+            self.committed = max(self.committed, execution.offset + 1)
         elif not fenced:
-            self.attempts[ctx._offset] = ctx._attempt
-        self._ended(ctx)
+            self.attempts[execution.offset] = execution.attempt
+        self._ended(execution)
 
-    def _ended(self, ctx) -> None:
-        if ctx._epoch == self.epoch:
-            self._advance(ctx)
+    def _ended(self, execution) -> None:
+        if execution.epoch == self.epoch:
+            self._advance(execution)
         else:
-            ctx._replica.release(ctx)
+            execution.replica.release(execution)
 
-    def _advance(self, ctx) -> None:
-        self.position = ctx._offset + 1
+    def _advance(self, execution) -> None:
+        self.position = execution.offset + 1
         if self.again:
-            self.attempts[ctx._offset] = ctx._attempt
-            self.position = ctx._offset
+            self.attempts[execution.offset] = execution.attempt
+            self.position = execution.offset
             self.again = False
         self.engaged = False
-        self.ctx = None
+        self.execution = None
         self.fetch_time = DELIVER
         self.failures = self.drops = 0
-        ctx._replica.release(ctx)
+        execution.replica.release(execution)
         if self.moves:
             self.assign_owner()
         else:

@@ -13,10 +13,11 @@ from ..model.wire import unfit_field
 from ..stuck import Watched
 from .channels import channel_for, unhandled
 from .context import Context
-from .faults import Plan, Window
-from .forgotten import at_work
+from .execution import Execution, running_in
+from .faults import Window
+from .plan import Plan
 from .limits import DEEPEST, MOST_AT_ONCE, Budget
-from .replicas import Node
+from .replicas import ServiceRuntime
 from .steps import WIDTH, Failure
 from .ticks import Ticking
 
@@ -56,17 +57,17 @@ class Outside:
 
     publishes = False
     partition = None
-    handled = staticmethod(lambda ctx, result: None)
+    handled = staticmethod(lambda execution, result: None)
 
     @staticmethod
-    def failed(ctx: Context, error: Exception) -> None:
-        ctx._failure("failure", error)
+    def failed(execution: Execution, error: Exception) -> None:
+        execution.record_failure("failure", error)
 
 
-class Nodes(dict):
+class Services(dict):
     """Services by name."""
 
-    def __missing__(self, name: str) -> Node:
+    def __missing__(self, name: str) -> ServiceRuntime:
         raise Unknown("service", name, self)
 
 
@@ -78,9 +79,7 @@ class World:
         self.exact = seed == 0  # latencies are the named constants
         self.now = 0
         self.agenda: list[tuple] = []  # (time, number, action, argument)
-        self.background: list[
-            tuple
-        ] = []  # ticks and windows to come: they do not keep the run alive
+        self.background: list[tuple] = []  # ticks and windows, which do not keep the run alive
         self.number = count()
         self.cancelled = 0
         self.record: list = []  # flat, WIDTH values a step: a tuple a step costs half as much memory again, and twice the time
@@ -93,9 +92,9 @@ class World:
         self.route, self.answerer = cache(self._route), cache(self._answerer)
         self.channels: dict[str, Any] = {}
         self.unheard: dict[str, int] = {}  # events that went to nobody, by type
-        self.client = Node(self, "client", None)
-        self.services = Nodes(
-            (name, Node(self, name, service)) for name, service in system.services.items()
+        self.client = ServiceRuntime(self, "client", None)
+        self.services = Services(
+            (name, ServiceRuntime(self, name, service)) for name, service in system.services.items()
         )
         self.ticks = [
             Ticking(self, tick)
@@ -103,7 +102,7 @@ class World:
             for tick in service.ticks.values()
         ]
         self.tick_rows = self.busy_ticks = 0
-        self.workload: Context | None = None
+        self.workload: Execution | None = None
         self.budget: Budget | None = None
         for window in plan.windows:
             heappush(
@@ -112,9 +111,9 @@ class World:
 
     def begin(self, workload) -> None:
         """Let the outside world play its part."""
-        self.workload = ctx = Context(self, self.client.replicas[0], Outside)
-        ctx._coroutine = workload(ctx)
-        self.at(0, ctx._resume, None)
+        self.workload = execution = Execution(self, self.client.replicas[0], Outside)
+        execution.coroutine = workload(Context(execution))
+        self.schedule(0, execution.resume, None)
 
     def rows(self, service: str, sql: str, parameters: tuple = ()) -> list[tuple]:
         """What a `select` finds in a service's database."""
@@ -126,7 +125,7 @@ class World:
 
     # -- time
 
-    def at(self, time: int, action, argument) -> None:
+    def schedule(self, time: int, action, argument) -> None:
         """Put an action on the agenda; equal times happen in the order they were put there."""
         heappush(self.agenda, (time, next(self.number), action, argument))
 
@@ -182,13 +181,13 @@ class World:
         """Whether each tick has run once more, after the last thing that happened, and did nothing."""
         return all(tick.idle() for tick in self.ticks)
 
-    def happened(self) -> int:
+    def step_count(self) -> int:
         """How many steps there are, but for those that say that a tick began or ended."""
         return len(self.record) // WIDTH - self.tick_rows
 
     def _open(self, window: Window) -> None:
-        node, until = self.services[window.service], round(window.end * 1000)
-        target = node if window.do == "cut" else node.replicas[window.replica - 1]
+        service, until = self.services[window.service], round(window.end * 1000)
+        target = service if window.do == "cut" else service.replicas[window.replica - 1]
         begin, end = (
             (target.begin_cut, target.end_cut)
             if window.do == "cut"
@@ -196,11 +195,13 @@ class World:
         )
         if begin(until):
             self.plan.struck.append(window)
-            self.at(until, end, None)
+            self.schedule(until, end, None)
 
     # -- the record
 
-    def row(self, step, actor, envelope, partition, offset, attempt, fault, detail) -> None:
+    def record_step(
+        self, step, actor, envelope=None, partition=None, offset=None, attempt=None, fault=None, detail=None
+    ) -> None:  # fmt: skip
         """Record one step."""
         self.record += (self.now, step, actor, envelope, partition, offset, attempt, fault, detail)
 
@@ -230,39 +231,28 @@ class World:
                     f"gets one with {here}; run the cell of {who} again, and those that make one"
                 )
 
-    def mint(self, ctx: Context, message: Message, topic: str, type_name: str) -> Envelope:
+    def mint(self, execution: Execution, message: Message, topic: str, type_name: str) -> Envelope:
         """A message in a fresh envelope, caused by the message being handled."""
-        node = ctx._replica.node
-        node.minted = number = node.minted + 1
-        id = f"{node.name}-{number}"
+        service = execution.replica.service
+        service.minted = number = service.minted + 1
+        id = f"{service.name}-{number}"
         if not message.__shared__:
-            message = self._carried(ctx, message)
+            message = self._carried(execution, message)
         subject = key_of(message, message.__declared__.key)
-        cause = ctx._envelope
+        now, cause = self.now, execution.envelope
         if cause is None or cause.data is None:  # the client or a tick begins a story
-            return Envelope(
-                id, type_name, message, node.name, subject, topic, self.now, id, None, 0
-            )
+            return Envelope(id, type_name, message, service.name, subject, topic, now, id, None, 0)
         depth = cause.depth + 1
         if depth > DEEPEST:
             chain = f"{cause.type} causes {type_name}"
             self.endless(
-                f"{chain} (in {ctx._where()}), a chain of over {DEEPEST:,} messages, each caused by the one before"
+                f"{chain} (in {execution.where()}), a chain of over {DEEPEST:,} messages, each caused by the one before"
             )
         return Envelope(
-            id,
-            type_name,
-            message,
-            node.name,
-            subject,
-            topic,
-            self.now,
-            cause.correlation,
-            cause.id,
-            depth,
-        )
+            id, type_name, message, service.name, subject, topic, now, cause.correlation, cause.id, depth,
+        )  # fmt: skip
 
-    def _carried(self, ctx: Context, message: Message) -> Message:
+    def _carried(self, execution: Execution, message: Message) -> Message:
         """A copy of a message that could be changed in place, and may have been since it was made."""
         try:
             copy, wrong = on_the_wire(message), unfit_field(message)
@@ -272,7 +262,7 @@ class World:
             what = (
                 f"sends off {type(message).__name__}, which was changed since it was made: {wrong}"
             )
-            raise ctx._refuse(what) from None
+            raise execution.refuse(what) from None
         return copy
 
     def _answerer(self, cls: type[Message]) -> Handler:
@@ -287,12 +277,12 @@ class World:
 
     def stop(self) -> None:
         """Nothing goes on: what waits is closed, and an open transaction rolled back."""
-        for node in (self.client, *self.services.values()):
-            for replica in node.replicas:
-                for ctx in replica.in_flight():
-                    ctx._kill()
+        for service in (self.client, *self.services.values()):
+            for replica in service.replicas:
+                for execution in replica.in_flight():
+                    execution.kill()
         if self.workload is not None:
-            self.workload._kill()
+            self.workload.kill()
 
     def refuse(self, misuse: Misuse) -> Misuse:
         """Keep a misuse, so that it is raised even where a handler swallows it."""
@@ -308,8 +298,8 @@ class World:
         return Watched(self._hung, _action)
 
     def _hung(self, frame: FrameType, line: str) -> Misuse:
-        ctx = at_work(frame)
-        who = ctx._where() if ctx else "what a handler does at its end"
+        execution = running_in(frame)
+        who = execution.where() if execution else "what a handler does at its end"
         what = f"{who} goes on and on without an await: {line}; let its loop end"
         return self.refuse(Hung(f"this run does not end: {what}"))
 

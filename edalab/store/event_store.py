@@ -1,54 +1,50 @@
-"""An event store keeps what happened, in streams, and forgets nothing: to correct a fact is to add another."""
+"""An event store keeps events in streams and forgets nothing: a fact is corrected by another fact."""
 
 import gc
-import sqlite3
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator
-from itertools import chain, repeat
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConcurrencyError, Misuse, counted, shown
 from ..model import Event, Message
-from .instants import as_datetime, moment
-from .schema import MANY, Transaction, absent, checked, insertion, make, opened, told
+from . import append, temporal
+from .instants import to_microseconds
+from .schema import Database
 from .stored_event import COLUMNS, StoredEvent, is_text, written
-from .temporal import Past, check_stream, overtake
+from .temporal import Difference, check_stream
 
 if TYPE_CHECKING:
     import pandas
 
-_BY_ID = "select stream, version from stored_events where id = ?"
 _MOVE = "update stored_checkpoints set position = ? where name = ? and position = ?"
 _BEGIN = "insert or ignore into stored_checkpoints values (?, ?)"
-_END = """select position, recorded,
-    case stream when ? then version else (select ifnull(max(version), 0) from stored_events where stream = ?) end,
-    exists (select 1 from stored_snapshots where stream = ?) from stored_events order by position desc limit 1"""
 
 
-class EventStore(Past):
-    """Streams of events in a SQLite database: a file (made where there is none), `":memory:"`, a connection, or, in a
-    handler, the service's own (`EventStore(db)` inside `with ctx.database as db`), whose transaction it then shares.
+class EventStore:
+    """Streams of events in a SQLite database.
 
-    Every event has two times, when it happened and when it was recorded. A moment is a datetime with a time zone, a date or
-    ISO text, or seconds of virtual time; a date alone means its end where it bounds a question, and days are UTC."""
+    `place` is the path of a file (made where there is none), `":memory:"`, a sqlite3 connection,
+    or, in a handler, the `db` of `with ctx.database as db`: the store then shares its transaction.
 
-    def __init__(self, place: "str | Path | sqlite3.Connection | Any"):
-        self.notes: list[str] = []  # what a reader of a table or a repository has to say
-        self.refused: pandas.DataFrame | None = (
-            None  # the rows of a table that could not be read, with the reason
-        )
-        self._file = isinstance(place, str | Path)
-        self._name = Path(place).name if self._file else "the database"
-        if self._file:
-            self.connection = opened(place)
-        elif isinstance(place, sqlite3.Connection):
-            self.connection = checked(place, self._name)
-        elif hasattr(place, "executemany") and hasattr(place, "now"):
-            self.connection = place
-        else:
-            what = "the path of a file, ':memory:', a sqlite3 connection, or the `db` of `with ctx.database as db`"
-            raise Misuse(f"EventStore takes {what}, not {shown(place)}")
+        store = EventStore("bank.db")
+        store.append("account-7", [MoneyDeposited(amount=100)], recorded="2026-03-03")
+        store.state("account-7", lambda total, fact: total + fact.event.amount, 0)    # 100
+
+    Every event has two times: when it happened (valid time) and when it was recorded. A time is a
+    datetime with a time zone, a date or ISO text, or a number: seconds of virtual time. A date
+    that bounds a question (`until=`, `as_of=`) means the end of that day, UTC.
+
+    What cannot be meant raises Misuse, with what to write instead."""
+
+    def __init__(self, place: "str | Path | Any"):
+        self.notes: list[str] = []  # remarks of `read_table` or `read_git` on what they read
+        self.refused: pandas.DataFrame | None = None  # the rows that `read_table` could not read
+        self._database = Database(place)
+
+    @property
+    def connection(self) -> Any:
+        """The connection to the database."""
+        return self._database.connection
 
     # -- append
 
@@ -62,116 +58,157 @@ class EventStore(Past):
         recorded: Any = None,
         ids: Iterable[str] | None = None,
     ) -> int:
-        """Add events to a stream, all or none, and return its new version; versions count from 1.
+        """Append events to a stream, all or none, and return its new version. Versions begin at 1.
 
-        `expected_version` is the version that the decision was made on: 0 for a new stream, None for any; where the stream
-        is at another, ConcurrencyError shows both sides. `recorded` is, in a simulation, the service's now, and must be given
-        elsewhere; in one store it never goes back. `happened` (by default: when recorded) is one moment, or a list with one
-        for each event. `ids` gives the events' own, each once in a store."""
-        check_stream(stream, among_all=False)
+        `expected_version` is the version that the decision was based on: 0 for a new stream, None
+        for any. Where the stream is at another, ConcurrencyError shows both sides.
+        `happened` is one time, or a list with one for each event; by default `recorded`.
+        `recorded` is the time at which the store learns of the events. In a simulation it is the
+        service's now; elsewhere it must be given. In one store it never goes back.
+        `ids` are ids of the events' own, each unique in the store; a second one raises Misuse."""
+        check_stream(stream, all_streams=False)
         events = _listed(stream, events)
-        return self._add(
-            stream, list(map(written, events)), events, expected_version, happened, recorded, ids
-        )
+        rows = list(map(written, events))
+        return self._append(stream, rows, events, expected_version, happened, recorded, ids)
 
-    def _add(self, stream, rows, events, expected_version, happened, recorded, ids) -> int:
-        """Append rows of (type, version of its schema, JSON)."""
+    def _append(self, stream, rows, events, expected_version, happened, recorded, ids) -> int:
+        """Append rows of (type, version of its schema, JSON) that stand for these events."""
         if expected_version is not None:
-            _check_number(
-                expected_version,
-                "expected_version= takes a version: 0 for a new stream, None for any",
-            )
-        recorded = self._recorded(recorded)
-        happened = _each(happened, recorded, len(rows))
-        ids = None if ids is None else _own(ids, len(rows))
-        at_once = ids is None and len(set(happened)) == 1
-        if not at_once:
-            rows = [(when, id, *row) for when, id, row in zip(happened, ids or repeat(None), rows)]
-        message = getattr(self.connection, "message", None)
-        causes = (message.correlation, message.id) if message is not None else (None, None)
-        with self._transaction() as db:
-            position, last, version, kept = _end(db, stream)
-            if expected_version is not None and expected_version != version:
-                theirs = (
-                    self.read(stream, after=expected_version) if expected_version < version else []
-                )
-                raise ConcurrencyError(stream, expected_version, version, theirs, events)
-            _check_clock(recorded, last)
-            if ids:
-                self._check_ids(ids)
-            shared = recorded, *causes, *(happened[:1] if at_once else ())
-            for first in range(0, len(rows), MANY):
-                part = rows[first : first + MANY]
-                begun = position + first + 1, stream, version + first + 1
-                db.execute(
-                    insertion(len(part), at_once), (*begun, *shared, *chain.from_iterable(part))
-                )
-            if kept and rows:
-                overtake(db, stream, version + 1, min(happened))
-        return version + len(rows)
+            what = "expected_version= takes a version: 0 for a new stream, None for any"
+            _check_number(expected_version, what)
+        recorded = append.recorded_at(recorded, self.connection)
+        happened = append.times(happened, recorded, len(rows))
+        ids = None if ids is None else append.check_texts(ids, len(rows))
+        with self._database.transaction() as db:
+            end = append.end_of(db, stream)
+            if expected_version is not None and expected_version != end.version:
+                behind = expected_version < end.version
+                theirs = self.read(stream, after=expected_version) if behind else []
+                raise ConcurrencyError(stream, expected_version, end.version, theirs, events)
+            append.check_clock(recorded, end.recorded)
+            append.check_ids(self._database, ids or [])
+            append.insert(db, end, rows, happened, recorded, ids)
+        return end.version + len(rows)
 
     # -- read
 
     def read(
         self, stream: str | None = None, after: int = 0, until: Any = None, as_of: Any = None
     ) -> list[StoredEvent]:
-        """The events of a stream behind a version, by version; or of all streams behind a position, in the order stored.
+        """The events of a stream behind the version `after`, by version; or, without a stream,
+        those of all streams behind the position `after`, in the order in which they were stored.
 
-        `until`: what happened at that moment or before. `as_of`: what was recorded at that moment or before."""
+        `until`: only what happened at that time or before. `as_of`: only what was recorded at that
+        time or before."""
         check_stream(stream)
         _check_number(after, "after= takes a version, or without a stream a position")
         number, values = ("position", [after]) if stream is None else ("version", [after, stream])
         where = f"{number} > ?" + ("" if stream is None else " and stream = ?")
         if until is not None:
             where += " and happened <= ?"
-            values.append(moment(until, "until=", bound=True))
+            values.append(to_microseconds(until, "until=", bound=True))
         if as_of is not None:
             where += f" and {number} <= ?"
-            values.append(self._known(stream, as_of))
-        on = gc.isenabled()
-        gc.disable()  # to look for garbage in what is being read makes a fifth of the time of a long replay
+            values.append(temporal.last_known(self._database, stream, as_of))
+        enabled = gc.isenabled()
+        gc.disable()  # collecting garbage among the rows takes a fifth of the time of a long read
         try:
             return list(self._select(where, values, number))
         finally:
-            if on:
+            if enabled:
                 gc.enable()
 
     def version(self, stream: str) -> int:
         """The version of a stream: that of its last event, 0 where there is none."""
-        check_stream(stream, among_all=False)
-        return self._value("select max(version) from stored_events where stream = ?", stream) or 0
+        check_stream(stream, all_streams=False)
+        return temporal.last_number(self._database, stream)
 
     def streams(self) -> list[str]:
-        """The names of the streams, in the order they began."""
-        return [
-            name
-            for (name,) in self._rows(
-                "select stream from stored_events where version = 1 order by position"
-            )
-        ]
+        """The names of the streams, in the order in which they began."""
+        return temporal.stream_names(self._database)
 
     def __len__(self) -> int:
-        return self._value("select max(position) from stored_events") or 0
+        return temporal.last_number(self._database, None)
+
+    # -- ask about the past
+
+    def state(
+        self,
+        stream: str | None,
+        fold: Callable,
+        start: Any = None,
+        until: Any = None,
+        as_of: Any = None,
+    ) -> Any:
+        """The state that the events of a stream lead to (None: those of all streams).
+
+        `fold(state, fact)` returns the next state; `fact` is a StoredEvent, `fact.event` your
+        event. It begins with a copy of `start` and is given the events in the order in which they
+        happened. `until`: the state at that time; `as_of`: as it was known at that time. A stream
+        that nobody has written to yet is at its start.
+
+            store.state("account-7", balance, 0, until="2026-03-15", as_of="2026-03-22")"""
+        return temporal.state_at(self._database, stream, fold, start, until, as_of)
+
+    def snapshot(
+        self, stream: str, fold: Callable, start: Any = None, until: Any = None, as_of: Any = None
+    ) -> Any:
+        """Keep a state, as JSON, and return it: later states are computed from there on.
+
+        A snapshot never changes an answer. It serves the same fold only, known by its name, its
+        code and what that uses; and no question to which a later event makes a difference."""
+        return temporal.snapshot_at(self._database, stream, fold, start, until, as_of)
+
+    def table(
+        self,
+        stream: str | None = None,
+        fold: Callable | None = None,
+        start: Any = None,
+        until: Any = None,
+        as_of: Any = None,
+    ) -> "pandas.DataFrame":
+        """The events that lead to a state, in the order in which they happened, as a DataFrame:
+        position, stream, version, type, happened, recorded and the fields of the data; with a
+        fold, the state after each. The arguments are those of `state`."""
+        return temporal.table_at(self._database, stream, fold, start, until, as_of)
+
+    def difference(
+        self,
+        stream: str | None,
+        fold: Callable,
+        start: Any = None,
+        until: Any = None,
+        as_of: Any = None,
+    ) -> Difference:
+        """What differs between two moments, of which `until` or `as_of` (or both) is a pair: the
+        states `.before` and `.after`, and the events that `.came` and `.went`.
+
+            store.difference("account-7", balance, 0, until="2026-03-22", as_of=("2026-03-24", None))"""
+        return temporal.difference_between(self._database, stream, fold, start, until, as_of)
 
     # -- follow
 
     def follow(self, name: str) -> Iterator[StoredEvent]:
-        """The events of all streams that the reader of this name has not seen yet, in the order stored: a catch-up
-        subscription. Its checkpoint moves past an event when the loop comes back for the next, within the transaction that is
-        open; so what a loop did not finish comes again. Raises Misuse where somebody else has moved the checkpoint meanwhile:
-        of several loops under one name only one goes on."""
+        """The events of all streams that the reader of this name has not seen yet, in the order in
+        which they were stored: a catch-up subscription.
+
+        The reader's checkpoint moves past an event when the loop asks for the next one, within the
+        transaction that is open; so an event whose handling was not finished comes again. Raises
+        Misuse where another loop has moved the checkpoint: of several under one name only one goes
+        on."""
         seen = self.checkpoint(name)
         while facts := list(self._select("position > ?", [seen], "position", 1000)):
             for fact in facts:
                 yield fact
-                with self._transaction() as db:
+                with self._database.transaction() as db:
                     moved = db.execute(_MOVE, (fact.position, name, seen)).rowcount
                     if not moved and not seen:
                         moved = db.execute(_BEGIN, (name, fact.position)).rowcount
                     if not moved:
+                        now = f"is at {self.checkpoint(name)}, and this loop left it at {seen}"
                         raise Misuse(
-                            f"the checkpoint of {name!r} is at {self.checkpoint(name)}, and this loop left it at {seen}: "
-                            "another loop follows under that name, or what this one did was rolled back; give each a name of its "
+                            f"the checkpoint of {name!r} {now}: another loop follows under that "
+                            "name, or what this one did was rolled back; give each a name of its "
                             "own, and follow anew after a rollback"
                         )
                 seen = fact.position
@@ -179,77 +216,18 @@ class EventStore(Past):
     def checkpoint(self, name: str) -> int:
         """The position of the last event that a reader has seen, 0 at first."""
         if not is_text(name):
-            raise Misuse(
-                f"a reader has a name, such as 'balances', under which its checkpoint is kept, not {shown(name)}"
-            )
-        return self._value("select position from stored_checkpoints where name = ?", name) or 0
+            what = "a reader has a name, such as 'balances', under which its checkpoint is kept"
+            raise Misuse(f"{what}, not {shown(name)}")
+        sql = "select position from stored_checkpoints where name = ?"
+        return self._database.value(sql, name) or 0
 
     def lag(self, name: str) -> int:
         """How many events a reader has not seen yet."""
         return len(self) - self.checkpoint(name)
 
-    # -- the database
-
-    def _transaction(self) -> Transaction:
-        return Transaction(self.connection, self._name)
-
-    def _rows(self, sql: str, values: Iterable = ()) -> Iterator[tuple]:
-        """What a select finds: nothing, where there are no tables yet."""
-        try:
-            yield from self.connection.execute(sql, values)
-        except sqlite3.Error as error:
-            if not absent(error):
-                raise told(error, self._name) from None
-
-    def _value(self, sql: str, *values: Any) -> Any:
-        for (value,) in self._rows(sql, values):
-            return value
-
-    def _select(
-        self, where: str, values: list, order: str, most: int = -1
-    ) -> Iterator[StoredEvent]:
-        sql = f"select {COLUMNS} from stored_events where {where} order by {order} limit {most}"
-        return map(StoredEvent._make, self._rows(sql, values))
-
-    def _known(self, stream: str | None, as_of: Any) -> int:
-        """The last version (of all streams: position) that was recorded by then. A store learns in order, so it need not look
-        at each."""
-        last = len(self) if stream is None else self.version(stream)
-        if as_of is None:
-            return last
-        where, values = (
-            ("position = ?", ()) if stream is None else ("version = ? and stream = ?", (stream,))
-        )
-        sql = f"select recorded from stored_events where {where}"
-        bound = moment(as_of, "as_of=", bound=True)
-        return bisect_right(
-            range(1, last + 1), bound, key=lambda number: self._value(sql, number, *values)
-        )
-
-    def _recorded(self, recorded: Any) -> int:
-        if recorded is None:
-            recorded = getattr(self.connection, "now", None)
-            if recorded is None:
-                raise Misuse(
-                    "recorded= is missing: outside a simulation an event store is told when it learns of a fact"
-                )
-        return moment(recorded, "recorded=")
-
-    def _check_ids(self, ids: list[str]) -> None:
-        seen: set[str] = set()
-        for id in ids:
-            places = [
-                f"{stream} version {version}" for stream, version in self._rows(_BY_ID, (id,))
-            ]
-            if places or id in seen:
-                where = places[0] if places else "the events given"
-                what = f"there is an event with the id {shown(id)} already, in {where}; nothing was appended"
-                raise Misuse(f"{what}; where one may come twice, catch Misuse or look for it first")
-            seen.add(id)
-
     def close(self) -> None:
         """Close the file. A connection that was given stays open."""
-        if self._file:
+        if self._database.is_file:
             self.connection.close()
 
     def __enter__(self) -> "EventStore":
@@ -260,23 +238,18 @@ class EventStore(Past):
 
     def __repr__(self) -> str:
         try:
-            streams = self._value("select count(*) from stored_events where version = 1") or 0
-            said = f"{counted(len(self), 'event')} in {counted(streams, 'stream')}"
+            sql = "select count(*) from stored_events where version = 1"
+            streams = counted(self._database.value(sql) or 0, "stream")
+            content = f"{counted(len(self), 'event')} in {streams}"
         except Misuse as misuse:
-            said = str(misuse)
-        return "<EventStore: " + "; ".join([said, *self.notes]) + ">"
+            content = str(misuse)
+        return "<EventStore: " + "; ".join([content, *self.notes]) + ">"
 
-
-def _end(db, stream: str) -> tuple:
-    """Where a next event of this stream goes: the last position and its moment, the stream's version, and whether there are
-    snapshots of it. The tables are made where there are none."""
-    try:
-        return db.execute(_END, (stream, stream, stream)).fetchone() or (0, None, 0, False)
-    except sqlite3.Error as error:
-        if not absent(error):
-            raise
-    make(db)
-    return 0, None, 0, False
+    def _select(
+        self, where: str, values: list, order: str, most: int = -1
+    ) -> Iterator[StoredEvent]:
+        sql = f"select {COLUMNS} from stored_events where {where} order by {order} limit {most}"
+        return map(StoredEvent._make, self._database.rows(sql, values))
 
 
 def _listed(stream: str, events: Any) -> list[Event]:
@@ -290,30 +263,3 @@ def _listed(stream: str, events: Any) -> list[Event]:
 def _check_number(value: Any, what: str) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise Misuse(f"{what}, not {shown(value)}")
-
-
-def _check_clock(recorded: int, last: int | None) -> None:
-    if last is not None and recorded < last:
-        raise Misuse(
-            f"recorded={as_datetime(recorded):%Y-%m-%d %H:%M:%S} is before the last event's, {as_datetime(last):%Y-%m-%d %H:%M:%S}: "
-            "what a store learned, and when, cannot change; a fact that comes late has an earlier happened="
-        )
-
-
-def _each(happened: Any, recorded: int, number: int) -> list[int]:
-    if happened is None:
-        return [recorded] * number
-    if not isinstance(happened, list | tuple):
-        return [moment(happened, "happened=")] * number
-    if len(happened) != number:
-        raise Misuse(
-            f"happened= has {len(happened)} moments for {number} events; give one for each, or one for all"
-        )
-    return [moment(when, "happened=") for when in happened]
-
-
-def _own(ids: Any, number: int) -> list[str]:
-    ids = list(ids) if isinstance(ids, Iterable) and not isinstance(ids, str) else [ids]
-    if len(ids) != number or not all(map(is_text, ids)):
-        raise Misuse(f"ids= takes a list of {number} texts, one for each event, not {shown(ids)}")
-    return ids

@@ -1,21 +1,23 @@
-"""A repository's own commits are a log of events: who did what to which file, when it was written and when it was recorded."""
+"""The commits of a git repository as a log of events: who did what to which file, and when."""
 
 from bisect import bisect_right
+from datetime import datetime
 from pathlib import Path
 
 from ..errors import counted
 from ..model import Event
 from .event_store import EventStore
-from .from_table import filled
-from .instants import moment
-from .repository import Change, Commit, commits_of
+from .from_table import store_of
+from .git_log import Change, Commit, read_commits
+from .instants import to_microseconds
 
 COMMITS = "commits"
 
 
 class CommitMade(Event):
-    """A commit. `title` is the first line of its message; `files`, `lines_added` and `lines_removed` count what it changed, and
-    are 0 for a merge, whose lines are those of the commits that it brings. `authored` and `committed` are its own dates."""
+    """A commit. `title` is the first line of its message; `authored` and `committed` are its dates.
+    `files`, `lines_added` and `lines_removed` count what it changed; they are 0 for a merge, whose
+    lines are those of the commits that it brings."""
 
     commit: str
     author: str
@@ -29,7 +31,7 @@ class CommitMade(Event):
 
 
 class FileEvent(Event):
-    """What a commit did to a file, with the lines that it has more and less since; a binary file has none."""
+    """What a commit did to a file, and how many lines it added and removed: none to a binary one."""
 
     path: str
     added: int
@@ -40,84 +42,87 @@ class FileEvent(Event):
 
 
 class FileAdded(FileEvent):
-    """A file came to be."""
+    """A new file, or one that came back after its deletion."""
 
 
 class FileChanged(FileEvent):
-    """A file has other lines, or only another mode."""
+    """A file with other lines, or only another mode."""
 
 
 class FileRenamed(FileEvent):
-    """A file has another path, and perhaps other lines."""
+    """A file with another path, and perhaps other lines."""
 
     old_path: str
 
 
 class FileDeleted(FileEvent):
-    """A file is gone, with all its lines."""
+    """A file that was removed, with all its lines."""
 
 
 def read_git(path: "str | Path") -> EventStore:
-    """A repository's history up to HEAD, as a store in memory. `path` is its folder or one in it.
+    """The history of a git repository up to HEAD, as a store in memory. `path` is the folder of the
+    repository or one in it. It needs the program git; neither configuration nor attributes change
+    what it reads.
 
-    **Streams.** Each file is one, by its last path: it goes on through renames, and when the path comes back after a deletion.
-    (Where another file took a path over, the earlier one's stream is `path until abc1234`.) Its events are FileAdded,
-    FileChanged, FileRenamed and FileDeleted; in each, `added` and `removed` count lines, so that a sum of them is the file's
-    length, or the repository's. A binary file has no lines. Every commit is a CommitMade in the stream `commits`.
+    **Streams.** Each file is a stream, named by its last path: it goes on through renames, and when
+    the path comes back after a deletion. (Where another file took a path over, the earlier file's
+    stream is `path until abc1234`.) Its events are FileAdded, FileChanged, FileRenamed and
+    FileDeleted; the sum of `added` minus `removed` is the length of the file, or of all files. Every
+    commit is a CommitMade in the stream `commits`.
 
-    **Merges.** The files' events follow the branch itself, HEAD and from there each first parent: a merge is one step, by its
-    own author, with all that it brings. So nothing counts twice, and which files there are, and how long, is after each commit what
-    its tree says, in the end HEAD's. The merged commits are in `commits`, each with its own author and lines.
+    **Merges.** The files' events follow the first parents of HEAD: a merge is one step of its own
+    author. So nothing counts twice, and the files after each commit are those of its tree. The
+    commits that were merged are in `commits`, each with its own author and lines.
 
-    **Times.** `happened` is the author's date, `recorded` the committer's. `as_of=` gives the branch as it was then; `until=`
-    what had been written by then. Clocks that went back are set right, since a store learns in one order and a file is not changed
-    before it is there: the committer's date of a commit that falls out of line becomes its neighbour's, an author's date is at least
-    that of the last change to the same files, and not after `recorded`. CommitMade has the dates as they were; `.notes` say how
-    many were moved."""
-    commits, submodules = commits_of(path)
-    recorded = _in_line(
-        [None if c.committed is None else moment(c.committed, "committed") for c in commits]
-    )
-    branch, files, facts, early = _branch(commits), _Files(), [], 0
-    touched: dict[str, int] = {}  # when a path last changed
+    **Times.** `happened` is the author's date, `recorded` the committer's. `as_of=` gives the branch
+    as it was then, `until=` what was written by then. Clocks that went back are corrected: a
+    committer's date out of line becomes its neighbour's; an author's date is at least that of the
+    last change to the same files, and at most `recorded`. CommitMade has the original dates, and
+    `.notes` say how many were moved.
+
+    Raises Misuse where there is no git, no repository or no commit, or where a part of the history
+    is missing: a shallow or partial clone.
+
+        read_git(".").state(None, lambda lines, fact: lines + fact.data.get("added", 0), 0)"""
+    commits, submodules = read_commits(path)
+    committed = [_microseconds(commit.committed) for commit in commits]
+    recorded = _in_line(committed)
+    branch, files, facts, early = _first_parents(commits), _Files(), [], 0
+    touched: dict[str, int] = {}  # path to when it last changed
     for commit, now in zip(commits, recorded, strict=True):
-        changes = commit.changes if commit.id in branch else []
+        changes = commit.changes.values() if commit.id in branch else ()
         paths = {path for change in changes for path in (change.path, change.old_path)}
-        authored = now if commit.authored is None else moment(commit.authored, "authored")
+        authored = now if commit.authored is None else _microseconds(commit.authored)
         happened = max([min(authored, now), *(touched[path] for path in paths if path in touched)])
         touched |= dict.fromkeys(paths, happened)
         early += happened != authored
-        facts.append((None, _made(commit), happened, now, commit.id))
-        facts += [(*files.fact(change, commit), happened, now, None) for change in changes]
+        facts.append((None, _commit_made(commit), happened, now, commit.id))
+        facts += [(*files.event(change, commit), happened, now, None) for change in changes]
     names = files.names()
-    store = filled(
+    store = store_of(
         (
             COMMITS if number is None else names[number],
             type(event).__name__,
             1,
             event.model_dump_json(),
-            happened,
-            now,
-            id,
+            *rest,
         )
-        for number, event, happened, now, id in facts
+        for number, event, *rest in facts
     )
-    late = sum(
-        c.committed is None or moment(c.committed, "committed") != now
-        for c, now in zip(commits, recorded, strict=True)
-    )
+    late = sum(map(int.__ne__, recorded, (-1 if at is None else at for at in committed)))
     store.notes.append(f"up to commit {commits[-1].id[:7]}")
-    store.notes += [
-        f"{counted(n, whose)} out of line, moved"
-        for n, whose in ((late, "commit date"), (early, "author date"))
-        if n
-    ]
-    store.notes += [f"{counted(len(submodules), 'submodule')} left out"] if submodules else []
+    for number, whose in ((late, "commit date"), (early, "author date")):
+        store.notes += [f"{counted(number, whose)} out of line, moved"] * bool(number)
+    store.notes += [f"{counted(len(submodules), 'submodule')} left out"] * bool(submodules)
     return store
 
 
+def _microseconds(date: datetime | None) -> int | None:
+    return None if date is None else to_microseconds(date, "a commit's date")
+
+
 class _Files:
-    """The files along a branch, by a number each, which a rename does not change."""
+    """The files along a branch. Each has a number, which a rename does not change."""
 
     def __init__(self):
         self.there: dict[str, int] = {}  # path to number
@@ -125,23 +130,15 @@ class _Files:
         self.last: list[tuple[str, str]] = []  # the last path of each, and the last commit
         self.lines: list[int] = []
 
-    def fact(self, change: Change, commit: Commit) -> tuple[int, Event]:
-        """What happened to which file."""
+    def event(self, change: Change, commit: Commit) -> tuple[int, FileEvent]:
         number = self._number(change)
         self.last[number] = (change.path, commit.id)
-        added, removed = (
-            (change.added, change.removed)
-            if change.added is not None
-            else (change.lines or 0, self.lines[number])
-        )
+        added, removed = change.added, change.removed
+        if added is None:
+            added, removed = change.lines or 0, self.lines[number]
         self.lines[number] += added - removed
-        data = {
-            "path": change.path,
-            "added": added,
-            "removed": removed,
-            "commit": commit.id,
-            "author": commit.author,
-        }
+        data = {"path": change.path, "added": added, "removed": removed, "commit": commit.id}
+        data["author"] = commit.author
         data["binary"] = change.added is None and change.lines is None
         if change.status == "R":
             return number, FileRenamed(old_path=change.old_path, **data)
@@ -163,7 +160,7 @@ class _Files:
         return number
 
     def names(self) -> list[str]:
-        """A name for each stream: its last path, unless that came to be another's."""
+        """A name for each stream: its last path, unless another file has that now."""
         owners = {path: number for path, number in [*self.gone.items(), *self.there.items()]}
         own = [
             path if owners.get(path) == number else f"{path} until {end[:7]}"
@@ -172,9 +169,9 @@ class _Files:
         return [f"./{name}" if name == COMMITS else name for name in own]
 
 
-def _branch(commits: list[Commit]) -> set[str]:
+def _first_parents(commits: list[Commit]) -> set[str]:
     """HEAD and its first parents."""
-    parents, branch = {c.id: c.parents[:1] for c in commits}, set()
+    parents, branch = {commit.id: commit.parents[:1] for commit in commits}, set()
     ahead = [commits[-1].id]
     while ahead:
         branch.add(ahead[0])
@@ -182,30 +179,28 @@ def _branch(commits: list[Commit]) -> set[str]:
     return branch
 
 
-def _made(c: Commit) -> CommitMade:
-    own = c.changes if len(c.parents) < 2 else []
-    files, added, removed = (
-        len(own),
-        sum(change.added or 0 for change in own),
-        sum(change.removed for change in own),
-    )
-    dates = ["" if date is None else date.isoformat() for date in (c.authored, c.committed)]
-    counts = {
-        "files": files,
-        "lines_added": added,
-        "lines_removed": removed,
-        "authored": dates[0],
-        "committed": dates[1],
-    }
+def _commit_made(commit: Commit) -> CommitMade:
+    own = commit.changes.values() if len(commit.parents) < 2 else ()
+    dates = (commit.authored, commit.committed)
+    authored, committed = ("" if date is None else date.isoformat() for date in dates)
     return CommitMade(
-        commit=c.id, author=c.author, title=c.title, parents=tuple(c.parents), **counts
+        commit=commit.id,
+        author=commit.author,
+        title=commit.title,
+        parents=tuple(commit.parents),
+        files=len(own),
+        lines_added=sum(change.added or 0 for change in own),
+        lines_removed=sum(change.removed for change in own),
+        authored=authored,
+        committed=committed,
     )
 
 
 def _in_line(moments: list[int | None]) -> list[int]:
-    """Moments that never go back: as many as possible stay, the others become that of the one before that stays."""
-    ends: list[int] = []  # the least moment with which a row of this many can end,
-    places: list[int] = []  # and where it is
+    """Moments that never go back: as many as possible stay, and each other one becomes that of the
+    last before it that stays. (The longest row that does not fall, by patience sorting.)"""
+    ends: list[int] = []  # the least moment with which a row of this length can end,
+    places: list[int] = []  # and its place
     before: list[int | None] = [None] * len(moments)
     for place, when in enumerate(moments):
         if when is not None:

@@ -15,8 +15,8 @@ from pydantic_core import to_json, to_jsonable_python
 
 from ..errors import Misuse, Unknown, counted, listed, needed_for, shown
 from .event_store import EventStore
-from .instants import moment
-from .schema import make
+from .instants import to_microseconds
+from .schema import make_tables
 from .stored_event import COLUMNS, is_text
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def read_table(
         raise Misuse(
             f"none of the table's {len(frame):,} rows can be read as an event: {table.reasons()}"
         )
-    store = filled(
+    store = store_of(
         (streams[i], types[i], schemas[i], data[i], happened[i] // 1000, known[i] // 1000, ids[i])
         for i in order
     )
@@ -123,7 +123,7 @@ def read_table(
     return store
 
 
-def filled(facts: Iterable[tuple]) -> EventStore:
+def store_of(facts: Iterable[tuple]) -> EventStore:
     """A store in memory with facts (stream, type, version of its schema, JSON, happened, recorded,
     id), in the order recorded."""
     store, versions = EventStore(":memory:"), defaultdict(count)
@@ -131,8 +131,8 @@ def filled(facts: Iterable[tuple]) -> EventStore:
         (position, stream, next(versions[stream]) + 1, *fact, None, None)
         for position, (stream, *fact) in enumerate(facts, 1)
     )
-    with store._transaction() as db:
-        make(db)
+    with store._database.transaction() as db:
+        make_tables(db)
         marks = ", ".join("?" for _ in COLUMNS.split(", "))
         db.executemany(f"insert into stored_events ({COLUMNS}) values ({marks})", rows)
     return store
@@ -330,7 +330,7 @@ def _moment(cell: Any) -> int:
         elif hasattr(cell, "to_pydatetime"):
             value, beyond = cell.to_pydatetime(warn=False), cell.nanosecond
         if isinstance(value, date) and getattr(value, "tzinfo", True):
-            return moment(value, "time") * 1000 + beyond
+            return to_microseconds(value, "time") * 1000 + beyond
         why = _NAIVE if isinstance(value, datetime) else _NO_TIME
     except ValueError:
         why = _NO_TIME

@@ -17,7 +17,7 @@ _VIRTUAL_ZERO = (EPOCH - _ZERO) // _MICROSECOND
 _WAYS = 'a datetime with a time zone, a date, ISO text such as "2026-03-03T12:00+01:00", or seconds of virtual time'
 
 
-def moment(value: object, what: str, *, bound: bool = False) -> int:
+def to_microseconds(value: object, what: str, *, bound: bool = False) -> int:
     """A moment in microseconds since 1970. A date is its first moment (UTC), or its last where it is a `bound`; a number
     is seconds of virtual time. Raises Misuse, naming `what`, for anything else, and for a time without a zone."""
     if (

@@ -2,11 +2,13 @@
 
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from ..errors import Misuse, listed
+from ..errors import Misuse, listed, shown
 
 LAYOUT = 1  # of the tables below; a file says with which it was written
 _OURS = int.from_bytes(b"edab", "big")  # the application id in a file's header
@@ -62,43 +64,57 @@ create table stored_events (position integer primary key, stream text not null, 
 """
 
 
-class Transaction:
-    """`with Transaction(connection, name) as db:` one of its own, unless one is open: then it stands or falls with that. What
-    SQLite raises within it is told in our words."""
+class Database:
+    """The SQLite database of a store: a file, a connection, or the database of a service."""
 
-    __slots__ = ("connection", "name", "own")
+    def __init__(self, place: "str | Path | sqlite3.Connection | Any"):
+        self.is_file = isinstance(place, str | Path)
+        self.name = Path(place).name if self.is_file else "the database"
+        if self.is_file:
+            self.connection = _open(place)
+        elif isinstance(place, sqlite3.Connection):
+            self.connection = _check(place, self.name)
+        elif hasattr(place, "executemany") and hasattr(place, "now"):
+            self.connection = place
+        else:
+            what = "the path of a file, ':memory:', a sqlite3 connection, or the `db` of "
+            raise Misuse(f"EventStore takes {what}`with ctx.database as db`, not {shown(place)}")
 
-    def __init__(self, connection, name: str):
-        self.connection, self.name = connection, name
-
-    def __enter__(self):
+    def rows(self, sql: str, values: Iterable = ()) -> Iterator[tuple]:
+        """The rows that a select finds; none where the tables are not there yet."""
         try:
-            self.own = (
-                isinstance(self.connection, sqlite3.Connection)
-                and not self.connection.in_transaction
-            )
-            if not self.own:
-                return self.connection
-            self.connection = (
-                self.connection.cursor()
-            )  # one for all: each execute of a connection makes another
-            return self.connection.execute("begin immediate")
+            yield from self.connection.execute(sql, values)
         except sqlite3.Error as error:
-            raise told(error, self.name) from None
+            if not tables_missing(error):
+                raise as_misuse(error, self.name) from None
 
-    def __exit__(self, kind, error, trace) -> None:
+    def value(self, sql: str, *values: Any) -> Any:
+        """The first value that a select finds, or None."""
+        for (value,) in self.rows(sql, values):
+            return value
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        """A transaction of its own, unless one is open: then the work belongs to that one. Errors
+        of SQLite become Misuse."""
+        db, own = self.connection, False
         try:
-            if self.own and error is None:
-                self.connection.execute("commit")
-        except sqlite3.Error as refused:
-            error = refused
-        if error is not None and self.own and self.connection.connection.in_transaction:
-            self.connection.execute("rollback")
-        if isinstance(error, sqlite3.Error):
-            raise told(error, self.name) from None
+            if isinstance(db, sqlite3.Connection) and not db.in_transaction:
+                db = db.cursor()  # one for all statements: a connection makes one for each
+                db.execute("begin immediate")
+                own = True
+            yield db
+            if own:
+                db.execute("commit")
+        except BaseException as error:
+            if own and self.connection.in_transaction:
+                db.execute("rollback")
+            if isinstance(error, sqlite3.Error):
+                raise as_misuse(error, self.name) from None
+            raise
 
 
-def make(db) -> None:
+def make_tables(db: Any) -> None:
     """Make the tables, in the transaction that is open. A database with nothing else in it is marked as a store of this layout."""
     if isinstance(db, sqlite3.Connection | sqlite3.Cursor) and not _tables(db):
         db.execute(f"pragma application_id = {_OURS}")
@@ -107,7 +123,7 @@ def make(db) -> None:
         db.execute(statement)
 
 
-def opened(place: str | Path) -> sqlite3.Connection:
+def _open(place: str | Path) -> sqlite3.Connection:
     """A connection to a file that is an event store, or will be one."""
     path, ways = Path(place), {"isolation_level": None, "check_same_thread": False}
     if str(place) == ":memory:":
@@ -125,7 +141,7 @@ def opened(place: str | Path) -> sqlite3.Connection:
     uri = without_host(path.absolute().as_uri()) + ("" if whole else "?immutable=1")
     connection = sqlite3.connect(uri, uri=True, **ways)
     try:
-        tables = _tables(checked(connection, path.name))
+        tables = _tables(_check(connection, path.name))
         if tables and "stored_events" not in tables:
             what = f"is a database of something else (tables: {listed(tables)})"
             raise Misuse(
@@ -142,7 +158,7 @@ def opened(place: str | Path) -> sqlite3.Connection:
             _pragma(connection, "synchronous = normal")
     except sqlite3.Error as error:
         connection.close()
-        raise told(error, path.name) from None
+        raise as_misuse(error, path.name) from None
     except BaseException:
         connection.close()
         raise
@@ -154,12 +170,12 @@ def without_host(uri: str) -> str:
     return uri if uri.startswith("file:///") else uri.replace("file://", "file:////", 1)
 
 
-def checked(connection: sqlite3.Connection, name: str) -> sqlite3.Connection:
+def _check(connection: sqlite3.Connection, name: str) -> sqlite3.Connection:
     """The connection. Raises Misuse where it cannot be read, or its store was written by a newer layout than this one."""
     try:
         owner, layout = (_pragma(connection, what) for what in ("application_id", "user_version"))
     except sqlite3.Error as error:
-        raise told(error, name) from None
+        raise as_misuse(error, name) from None
     if owner == _OURS and layout > LAYOUT:
         raise Misuse(
             f"{name} was written by a newer edalab (layout {layout}, this one knows {LAYOUT}); update edalab"
@@ -167,12 +183,12 @@ def checked(connection: sqlite3.Connection, name: str) -> sqlite3.Connection:
     return connection
 
 
-def absent(error: sqlite3.Error) -> bool:
+def tables_missing(error: sqlite3.Error) -> bool:
     """Whether the error says that there are no tables of ours yet."""
     return str(error).startswith("no such table: stored_")
 
 
-def told(error: sqlite3.Error, name: str) -> Misuse:
+def as_misuse(error: sqlite3.Error, name: str) -> Misuse:
     """What SQLite says, in the words of a store."""
     said = str(error)
     if "closed" in said:

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 
-from ..store.instants import as_datetime, moment
+from ..store.instants import as_datetime, to_microseconds
 
 _SECOND = 1_000_000  # µs
 _MINUTE, _HOUR, DAY = 60 * _SECOND, 3600 * _SECOND, 86_400 * _SECOND
-_VIRTUAL = moment(0, "")
+_VIRTUAL = to_microseconds(0, "")
 _MONTHS = (
     "January February March April May June July August September October November December".split()
 )
@@ -75,7 +75,7 @@ class Calendar:
             return
         for number, (when, word) in enumerate(_date_ticks(start, end, room)):
             yield (
-                moment(when, ""),
+                to_microseconds(when, ""),
                 word if number or word.endswith(str(when.year)) else f"{word} {when.year}",
             )
 

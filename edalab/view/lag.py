@@ -1,14 +1,14 @@
 """`lag(run, service)`: how many published events a service has not yet committed, and how old the oldest of them is."""
 
 from ..sim.run import Run
-from ..store.instants import moment
+from ..store.instants import to_microseconds
 from ..text import clean, counted, seconds, shorten
 from ..trace.backlog import Backlog, Trouble
 from .calendar import Calendar
 from .given import check_run
 from .labels import Room
 from .picture import Picture
-from .plane import Plane
+from .axes import Axes
 from .scene import Box, Label, Mark, Scene
 
 HEIGHT, _BELOW = 84, 44  # px of a plane; from one to the title of the next
@@ -31,8 +31,8 @@ def lag(run: Run, service: str, *, width: int = 900) -> Lag:
     scene, end = Scene(width, 0), max(run.end, 1)
     levels, most, (aged, age) = backlog.levels, backlog.most, backlog.oldest
     window, named = (_moment(0), _moment(end)), clean(service, 60)
-    top = Plane([0, 1, most.waiting], window, 50, HEIGHT, width)
-    below = Plane([0, age / 1000], window, top.bottom + _BELOW + 22, HEIGHT, width)
+    top = Axes([0, 1, most.waiting], window, 50, HEIGHT, width)
+    below = Axes([0, age / 1000], window, top.bottom + _BELOW + 22, HEIGHT, width)
     top.left = below.left = max(top.left, below.left)
     calendar = Calendar(window)
     for trouble in backlog.troubles:
@@ -102,7 +102,7 @@ def _ages(backlog: Backlog) -> list[tuple[int, float]]:
     return corners
 
 
-def _span(trouble: Trouble, plane: Plane, end: int, service: str) -> Box:
+def _span(trouble: Trouble, plane: Axes, end: int, service: str) -> Box:
     left, right = (
         plane.x(_moment(trouble.start)),
         plane.x(_moment(end if trouble.end is None else trouble.end)),
@@ -119,4 +119,4 @@ def _until(trouble: Trouble) -> str:
 
 
 def _moment(ms: int) -> int:
-    return moment(ms / 1000, "")
+    return to_microseconds(ms / 1000, "")

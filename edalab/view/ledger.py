@@ -114,7 +114,7 @@ class Ledger:
             x += 14 if number else widths[0] + 14
         return top + self.height
 
-    def said(self) -> str:
+    def described(self) -> str:
         return "ledger " + ", ".join(
             f"{name} {_said(value)}" + (f" (should be {_said(should)})" if wrong else "")
             for (name, _, value, should), wrong in zip(self.rows, self.wrong)

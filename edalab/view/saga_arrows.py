@@ -3,8 +3,8 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from ..claims.saga_step import SagaStep
 from ..text import counted
+from ..trace.saga_step import SagaStep
 from .scene import Arrow
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def arrows(chart: "SagaChart") -> list[Arrow]:
     for step in chart.story.steps:
         if step.before is None or step.before not in chart.spot:
             continue
-        back = step.undoes or chart.place[step][1] and step.settles
+        back = step.compensates or chart.place[step][1] and step.settles
         kind = "not yet" if chart.states[step].name == "not yet" else "undo" if back else "message"
         corners, head = router.way(step.before, step, 6 if back else 0)
         found.append(Arrow(rounded(corners), kind, head, f"{step.before.name} led to {step.name}"))

@@ -1,10 +1,10 @@
 """The steps of a saga as boxes: forward in lines from left to right, each compensation below what it undoes."""
 
 from ..claims.saga_outcome import Outcome
-from ..claims.saga_step import SagaStep, State
-from ..claims.saga_story import SagaStory
 from ..text import clean, seconds, shorten, text_width
+from ..trace.saga_step import SagaStep, State
 from .saga_arrows import BETWEEN, MARGIN, arrows
+from .saga_moment import SagaMoment
 from .scene import Box, Label, Mark, Scene
 
 BESIDE, BELOW, WIDEST = 14, 26, 160  # px: between boxes, above a compensation, width of a box
@@ -27,7 +27,7 @@ def kind_of(step: SagaStep, state: State) -> tuple[str, str]:
     """The kinds of a step's box and of its name."""
     if step.final and state.name in ("done", "late"):
         return "final", "final"
-    if step.undoes and state.name == "done":
+    if step.compensates and state.name == "done":
         return "compensation", "compensation"
     return KINDS[state.name]
 
@@ -39,21 +39,11 @@ class SagaChart:
     def __init__(
         self,
         scene: Scene,
-        story: SagaStory,
-        states: dict[SagaStep, State],
-        came: Outcome,
-        end: Outcome,
-        moving: bool,
+        moment: SagaMoment,
         top: int,
     ):
-        self.scene, self.story, self.states, self.came, self.end, self.moving = (
-            scene,
-            story,
-            states,
-            came,
-            end,
-            moving,
-        )
+        self.scene, self.moment, self.story = scene, moment, moment.story
+        self.states, self.outcome, self.end = moment.states, moment.outcome, moment.end
         self._places()
         self.occupied = [
             *self.place.values(),
@@ -62,15 +52,15 @@ class SagaChart:
         self._sizes()
         self._spots(top)
         scene.arrows += arrows(self)
-        for step in story.steps:
+        for step in self.story.steps:
             self._box(step)
-        for step in (step for step in self.missing if step in came.left):
+        for step in (step for step in self.missing if step in self.outcome.left):
             name, (x, y) = self.missing[step][0], self.spot[step, "missing"]
-            never = "never said" if step.event else "never asked for"
+            never = "never said" if step.is_event else "never asked for"
             tip = clean(f"{name} was {never}: {step.name} is not compensated")
             scene.bars.append(Box(x, y, self.w, self.h, "in doubt", tip))
             self._words(x, y, name, [never], "failed", tip)
-        for step in came.steps if came.word == "stuck" else ():
+        for step in self.outcome.steps if self.outcome.word == "stuck" else ():
             x, y = self.spot[step]
             scene.labels.append(Label(x, y - 9, "stuck here", "failed"))
 
@@ -78,49 +68,54 @@ class SagaChart:
 
     def _places(self) -> None:
         """(column, line) of each step: line 0 leads forward, compensations and what leads nowhere stand below."""
-        steps, words = self.story.steps, self.story.words
+        steps, words = self.story.steps, self.story.roles
         self.place: dict[SagaStep, tuple[int, int]] = {}
         self._below: dict[int, int] = {}  # column -> how many stand there
         self.ends = [
             s
             for s in steps
-            if s.settles and s.event and s.before and (s.before.undoes or _stopped(s.before))
+            if s.settles
+            and s.is_event
+            and s.before
+            and (s.before.compensates or _stopped(s.before))
         ]
         sides = self._sides()
         forward = [
             step
             for step in steps
-            if step.undoes is None and step not in self.ends and step not in sides
+            if step.compensates is None and step not in self.ends and step not in sides
         ]
         self.place |= {step: (column, 0) for column, step in enumerate(forward)}
         self.columns = max(1, len(forward))
         for step in steps:
-            if step.undoes is not None:
-                self._put(step, self.place[step.undoes][0])
+            if step.compensates is not None:
+                self._put(step, self.place[step.compensates][0])
         self.missing: dict[
             SagaStep, tuple[str, int]
         ] = {}  # a step left behind -> the name of its compensation, column
         for step in self.end.left:
-            if not step.undone_by:
+            if not step.compensated_by:
                 column = self.place[step][0]
                 self.missing[step] = (
-                    next(name for name, word in words.items() if word[0] in step.names),
+                    next(name for name, word in words.items() if word.compensates in step.names),
                     column,
                 )
                 self._below[column] = 1
         for step in self.ends:
             self._put(step, 0)
         for step in sides:
-            home = next((other for other in step.way() if other in self.place), steps[0])
+            home = next((other for other in step.ancestors() if other in self.place), steps[0])
             self._put(step, self.place[home][0])
 
     def _sides(self) -> list[SagaStep]:
         """Events that led to nothing more and are no step of the way, such as a letter that was sent."""
-        steps, parts = self.story.steps, self.story.saga.parts
+        steps, parts = self.story.steps, self.story.saga.types
         led = {step.before for step in steps}
-        last = [step for step in steps if step.undoes is None][-1]
+        last = [step for step in steps if step.compensates is None][-1]
         on_the_way = [
-            step for step in steps if step.undoes or step in led or step.unheard or not step.event
+            step
+            for step in steps
+            if step.compensates or step in led or step.unheard or not step.is_event
         ]
         found = [
             step
@@ -137,15 +132,10 @@ class SagaChart:
 
     def _sizes(self) -> None:
         story = self.story
-        now = {step: self._detail(step, self.states[step], self.came) for step in story.steps}
-        last = story.trace.run.end
-        then = [self._detail(step, step.state(last, story.ended), self.end) for step in story.steps]
-        if self.moving:  # there is room for all that will be said of a step
-            then += [
-                self._detail(step, state, self.came)
-                for step in story.steps
-                for state in story.states[step]
-            ]
+        now = {step: self._detail(step, self.states[step], self.outcome) for step in story.steps}
+        then = [self._detail(step, story.states[step], self.end) for step in story.steps]
+        ever = self.moment.states_ever
+        then += [self._detail(step, state, self.outcome) for step, state in ever]
         titles = [step.name for step in story.steps] + [name for name, _ in self.missing.values()]
         widest = max(text_width(title, 11, True) for title in titles)
         room = self.scene.width - 2 * MARGIN
@@ -167,9 +157,9 @@ class SagaChart:
         )
 
     @staticmethod
-    def _detail(step: SagaStep, state: State, came: Outcome) -> list[str]:
+    def _detail(step: SagaStep, state: State, outcome: Outcome) -> list[str]:
         words = state.words or state.name
-        if step in came.left and state.name == "done":
+        if step in outcome.left and state.name == "done":
             words = "not compensated"
         if step.final and state.name in ("done", "late"):
             words = "cannot be undone"
@@ -223,12 +213,15 @@ class SagaChart:
     def _box(self, step: SagaStep) -> None:
         (x, y), state = self.spot[step], self.states[step]
         box, name = kind_of(step, state)
-        if step in self.came.left and box == "done":
+        if step in self.outcome.left and box == "done":
             box, name = "left behind", "failed"
         if step in self.ends and box == "done":
             box, name = "compensation", "compensation"
-        told = step.moments if state.name != "not yet" else ()
-        when = [f"{m.what}{': ' + m.words if m.words else ''} at {seconds(m.time)}" for m in told]
+        shown = self.moment.shown[step]
+        when = [
+            f"{e.what}{': ' + e.words if e.words else ''} at {seconds(e.time)}"
+            for e in (shown.events if shown else ())
+        ]
         tip = clean(
             "; ".join([f"{step.name} ({step.service}): {state.words or state.name}", *when]), 400
         )
@@ -252,7 +245,7 @@ class SagaChart:
 
 def _stopped(step: SagaStep) -> bool:
     """Whether the saga went no further there. Who was done and is asked again does nothing, and stops nothing."""
-    told = {moment.what for moment in step.moments}
+    told = {event.what for event in step.events}
     return bool(told & {"refused", "given up"}) or "nothing" in told and "done" not in told
 
 

@@ -5,15 +5,16 @@ from functools import cached_property
 from typing import Any
 
 from ..claims.saga_outcome import OUTCOMES, Outcome, outcome
-from ..claims.saga_stories import NONE, stories, story_of
-from ..claims.saga_story import SagaStory
 from ..errors import Misuse, needed_for
 from ..text import clean, seconds, text_width, wrapped
+from ..trace.saga_stories import NONE, stories, story_of
+from ..trace.saga_story import SagaStory
 from .given import check_run, check_seconds
 from .ledger import Ledger
 from .picture import Picture
 from .saga_arrows import MARGIN
 from .saga_chart import SagaChart, kind_of
+from .saga_moment import SagaMoment
 from .saga_table import table
 from .scene import Box, Label, Line, Scene
 from .waterfall import waterfall
@@ -25,9 +26,9 @@ class SagaMap(Picture):
     """A picture of a saga. `graph` is a networkx.DiGraph of its steps, each with its `state`; `outcome` a word, and
     `outcomes` a DataFrame of all sagas of the run."""
 
-    def __init__(self, scene: Scene, story: SagaStory, came: Outcome, states: dict):
+    def __init__(self, scene: Scene, moment: SagaMoment):
         super().__init__(scene)
-        self.story, self.outcome, self._states = story, came.word, states
+        self.story, self.outcome, self._moment = moment.story, moment.outcome.word, moment
 
     @cached_property
     def graph(self):
@@ -36,18 +37,20 @@ class SagaMap(Picture):
             import networkx
 
         graph = networkx.DiGraph(saga=self.story.correlation)
-        for step, state in self._states.items():
-            times = [m.time / 1000 for m in step.moments]
-            end = "end" if step.settles and step.event else "step"
-            kind = "final" if step.final else "compensation" if step.undoes else end
+        for step, state in self._moment.states.items():
+            shown = self._moment.shown[step]
+            times = [event.time / 1000 for event in shown.events] if shown else []
+            end = "end" if step.settles and step.is_event else "step"
+            kind = "final" if step.final else "compensation" if step.compensates else end
             graph.add_node(
                 step.name, service=step.service, kind=kind, state=state.name, words=state.words,
-                compensates=step.undoes and step.undoes.name, tries=step.tries(self.story.trace.run.end),
+                compensates=step.compensates and step.compensates.name, tries=shown.tries if shown else 0,
                 start=min(times, default=None), end=max(times, default=None),
             )  # fmt: skip
-        for step in self._states:
+        for step in self._moment.states:
             if step.before is not None:
-                graph.add_edge(step.before.name, step.name, kind="undo" if step.undoes else "next")
+                kind = "undo" if step.compensates else "next"
+                graph.add_edge(step.before.name, step.name, kind=kind)
         return graph
 
     @property
@@ -58,9 +61,10 @@ class SagaMap(Picture):
 
         rows = []
         for story in stories(self.story.trace.run):
-            came = outcome(story)
-            row = came.word, came.sentence, story.start / 1000, story.end / 1000, len(story.steps)
-            rows.append((story.correlation, story.subject, *row))
+            found = outcome(story)
+            words = found.word, found.sentence
+            numbers = story.start / 1000, story.end / 1000, len(story.steps)
+            rows.append((story.correlation, story.subject, *words, *numbers))
         return pandas.DataFrame(
             rows, columns=["saga", "about", "outcome", "words", "start", "end", "steps"]
         )
@@ -81,62 +85,57 @@ def saga_map(
     that returns a dict of what the books say, {"stock": 10}, or, with what they should say, {"stock": (9, 10)}."""
     check_run("saga_map", run, "pass the run, and cursor={}")
     check_seconds(cursor=cursor)
-    told = stories(run)
-    if not told:
+    sagas = stories(run)
+    if not sagas:
         raise Misuse(NONE)
     now = None if cursor is None else round(cursor * 1000)
     if correlation is not None:
         story = story_of(run, correlation)
-    else:  # as it ended, not as it stood at the cursor: else another one would be drawn from moment to moment
-        story = min(told, key=lambda one: OUTCOMES.index(outcome(one).word))
-    came = outcome(story, now)
-    until = run.end if now is None else now
-    states = {step: step.state(until, story.ended and until >= story.end) for step in story.steps}
+    else:  # the worst in the end, not at the cursor: else another one would be drawn at each moment
+        story = min(sagas, key=lambda one: OUTCOMES.index(outcome(one).word))
+    moment = SagaMoment(story, now)
     scene, y = Scene(width, 0, times=story.times), 16
-    if correlation is None and len(told) > 1:
-        moments = (
-            story.times if now is not None and len(told) <= FEW else []
-        )  # so that nothing jumps
-        lines = max((len({outcome(one, time).word for one in told}) for time in moments), default=0)
-        y = table(scene, {one: outcome(one, now) for one in told}, story, y, lines)
-    y = _headline(scene, story, came, now, y)
-    y = SagaChart(scene, story, states, came, outcome(story), now is not None, y + 4).bottom + 28
-    books = (
-        None
-        if ledger is None
-        else Ledger(ledger, run, max(0, story.start - 1), now, *_judged(told, story, now))
-    )
+    if correlation is None and len(sagas) > 1:
+        y = table(scene, {one: outcome(one, now) for one in sagas}, story, y, _most(sagas, moment))
+    y = _headline(scene, moment, y)
+    y = SagaChart(scene, moment, y + 4).bottom + 28
+    books = None
+    if ledger is not None:
+        books = Ledger(ledger, run, max(0, story.start - 1), now, *_judged(sagas, story, now))
     beside = books is not None and width - books.width >= 320
     right = width - MARGIN - (books.width if beside else 0)
-    bottom = waterfall(scene, story, states, until, y, right)
+    bottom = waterfall(scene, moment, y, right)
     in_the_way = beside and y + books.height > bottom + 18
     scene.height = _legend(scene, story, bottom + 30, right if in_the_way else width - MARGIN) + 4
     if now is not None:
         scene.cursor = _cursor(scene, story, now, y, bottom, right)
     if books is not None:
-        ends = books.draw(
-            scene, right + 24 if beside else MARGIN, y if beside else scene.height + 14
-        )
-        scene.height = max(scene.height, ends + 16)
-    _say(scene, story, states, came, books, len(told), now)
-    return SagaMap(scene, story, came, states)
+        place = (right + 24, y) if beside else (MARGIN, scene.height + 14)
+        scene.height = max(scene.height, books.draw(scene, *place) + 16)
+    _describe(scene, moment, books, len(sagas))
+    return SagaMap(scene, moment)
 
 
-def _headline(scene: Scene, story: SagaStory, came: Outcome, now: int | None, y: int) -> int:
-    """What became of the saga; return where that ends. With a cursor there is room for what will be said at any moment:
-    nothing jumps when it is moved."""
-    for number, line in enumerate(_title(story, came, now, scene.width)):
+def _most(sagas: list[SagaStory], moment: SagaMoment) -> int:
+    """How many lines the table has at most, so that nothing jumps when the cursor moves."""
+    if moment.now is None or len(sagas) > FEW:
+        return 0
+    words = [{outcome(one, time).word for one in sagas} for time in moment.story.times]
+    return max(map(len, words))
+
+
+def _headline(scene: Scene, moment: SagaMoment, y: int) -> int:
+    """What became of the saga; return where that ends, with room for the headline of any moment."""
+    for number, line in enumerate(_title(moment.story, moment.outcome, moment.now, scene.width)):
         scene.labels.append(Label(MARGIN, y + 20 * number, line, "title"))
-    moments = [] if now is None else [(time, outcome(story, time)) for time in story.times]
     titles = [
-        _title(story, one, time, scene.width)
-        for time, one in [(now, came), (now, outcome(story)), *moments]
+        _title(moment.story, found, time, scene.width) for time, found in moment.outcomes_ever
     ]
     return y + 20 * max(map(len, titles))
 
 
-def _title(story: SagaStory, came: Outcome, now: int | None, width: int) -> list[str]:
-    words = clean(f"{story.title}{_at(now)}: {came.sentence}").split(" ")
+def _title(story: SagaStory, found: Outcome, now: int | None, width: int) -> list[str]:
+    words = clean(f"{story.title}{_at(now)}: {found.sentence}").split(" ")
     return wrapped(words, " ", (width - 2 * MARGIN) * 6 // 7, 14)
 
 
@@ -144,13 +143,12 @@ def _at(now: int | None) -> str:
     return "" if now is None else f" at {seconds(now)}"
 
 
-def _judged(told: list[SagaStory], story: SagaStory, now: int | None) -> tuple[str, str]:
-    """What the ledger is to know of the outcome, now and in the end. Of several sagas the books are not one's alone."""
-    if len(told) == 1:
+def _judged(sagas: list[SagaStory], story: SagaStory, now: int | None) -> tuple[str, str]:
+    """The outcome by which the ledger is judged, now and in the end. The books of several sagas are not one's alone."""
+    if len(sagas) == 1:
         return outcome(story, now).word, outcome(story).word
-    return "under way" if any(
-        outcome(one, now).word == "under way" for one in told
-    ) else "done", "done"
+    under_way = any(outcome(one, now).word == "under way" for one in sagas)
+    return "under way" if under_way else "done", "done"
 
 
 def _cursor(
@@ -168,11 +166,9 @@ def _cursor(
 
 def _legend(scene: Scene, story: SagaStory, y: int, right: int) -> int:
     """How to read the rows; return where that ends."""
-    happened = {moment.what for step in story.steps for moment in step.moments}
+    happened = {event.what for step in story.steps for event in step.events}
     words = ["bar: at work"] + [words for what, words in _LEGEND if happened & set(what.split(","))]
-    words += ["dot: published"] * any(
-        not step.bars and step.times("done", story.end) for step in story.steps
-    )
+    words += ["dot: published"] * any(not step.bars and step.times("done") for step in story.steps)
     words += ["double line: time cut short"] * bool(scene.axis.cuts)
     words += ["time stretched where much happens"] * scene.axis.stretched
     for line in wrapped(words, " · ", right - MARGIN, 11):
@@ -182,36 +178,28 @@ def _legend(scene: Scene, story: SagaStory, y: int, right: int) -> int:
 
 
 _LEGEND = (  # what happened, and what a reader may need told about how it is drawn
-    ("asked,sent", "grey line: waited for"), ("done", "black tick: done"), ("saved", "black tick, never said: saved"),
+    ("asked,sent", "grey line: waited for"), ("done", "black tick: done"), ("saved", "black tick, not published: saved"),
     ("crash", "cross: crash"), ("failed", "triangle: failed"), ("given up", "square: dead letter"),
     ("refused", "barred ring: refused"), ("no answer", "hourglass: no answer in time"),
     ("lost,answer lost", "small cross: lost on the way"), ("never", "struck ring: never came"), ("again", "two dots: done again"),
 )  # fmt: skip
 
 
-def _say(
-    scene: Scene,
-    story: SagaStory,
-    states,
-    came: Outcome,
-    books: Ledger | None,
-    sagas: int,
-    now: int | None,
-) -> None:
+def _describe(scene: Scene, moment: SagaMoment, books: Ledger | None, sagas: int) -> None:
     """What the picture shows, in one line, and for those who cannot see it."""
     by_state: dict[str, list[str]] = {}
-    for step, state in states.items():
-        said = "cannot be undone" if kind_of(step, state)[0] == "final" else state.name
-        by_state.setdefault(said, []).append(step.name)
+    for step, state in moment.states.items():
+        final = kind_of(step, state)[0] == "final"
+        by_state.setdefault("cannot be undone" if final else state.name, []).append(step.name)
     parts = [f"{name}: {', '.join(steps)}" for name, steps in by_state.items()]
-    parts += [books.said()] if books else []
+    parts += [books.described()] if books else []
+    story, outcome_ = moment.story, moment.outcome
     of = f" (1 of {sagas:,} sagas)" if sagas > 1 else ""
-    scene.shows = clean(
-        f"saga map of {story.trace.system.name}, {story.title}{of}{_at(now)}: {came.sentence}; {'; '.join(parts)}",
-        400,
-    )
-    told = ". ".join(
+    headline = f"{_at(moment.now)}: {outcome_.sentence}"
+    shows = f"saga map of {story.trace.system.name}, {story.title}{of}{headline}"
+    scene.shows = clean(f"{shows}; {'; '.join(parts)}", 400)
+    steps = ". ".join(
         f"{step.name}, {step.service}: {state.words or state.name}"
-        for step, state in states.items()
+        for step, state in moment.states.items()
     )
-    scene.alt = clean(f"Saga map. {story.title}{_at(now)}: {came.sentence}. {told}.", 900)
+    scene.alt = clean(f"Saga map. {story.title}{headline}. {steps}.", 900)

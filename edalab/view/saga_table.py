@@ -1,8 +1,8 @@
 """Many sagas: a line for each outcome, the worst first."""
 
 from ..claims.saga_outcome import OUTCOMES, Outcome
-from ..claims.saga_story import SagaStory
 from ..text import clean, counted, shorten, text_width
+from ..trace.saga_story import SagaStory
 from .saga_arrows import MARGIN
 from .scene import Box, Label, Scene
 

@@ -1,11 +1,11 @@
 """When each step of a saga ran: a row a step, in the order they began, with its waits, its time-outs and its failures."""
 
-from ..claims.saga_step import Bar, SagaStep, State
-from ..claims.saga_story import SagaStory
 from ..text import clean, seconds, shorten, text_width
+from ..trace.saga_step import Bar, SagaStep, State
 from .axis import Axis
 from .saga_arrows import MARGIN
 from .saga_chart import kind_of
+from .saga_moment import SagaMoment
 from .scene import Box, Label, Line, Mark, Scene
 from .theme import LABELS
 
@@ -18,12 +18,10 @@ _GRAVE = {"late", "in doubt", "failed", "done twice", "refused", "never done"}
 _HURT = ("crash", "failure", "retry", "dead_letter")
 
 
-def waterfall(
-    scene: Scene, story: SagaStory, states: dict[SagaStep, State], now: int, top: int, right: int
-) -> int:
-    """Draw the rows into `scene` from `top` down, to the left of `right`; `now` (ms) is as far as is known. Return where
-    they end."""
-    steps = [step for step in story.steps if step.moments]
+def waterfall(scene: Scene, moment: SagaMoment, top: int, right: int) -> int:
+    """Draw the rows into `scene` from `top` down, to the left of `right`. Return where they end."""
+    story, now = moment.story, moment.time
+    steps = [step for step in story.steps if step.begun]
     height = 19 if len(steps) <= 12 else 16
     left = MARGIN + max(text_width(_short(step), 11) for step in steps) + 12
     scene.labels.append(Label(MARGIN, top, "When", "node"))
@@ -43,16 +41,21 @@ def waterfall(
                 left - 10,
                 y,
                 _short(step),
-                "channel" if step.begun(now) else "axis",
+                "channel" if _begun(moment, step) else "axis",
                 "end",
                 clean(f"{step.name} of {step.service}"),
             )
         )
-        if step.begun(now):
-            _Row(scene, step, states[step], y, min(now, story.end)).draw(
+        if _begun(moment, step):
+            _Row(scene, moment.shown[step], moment.states[step], y, min(now, story.end)).draw(
                 left, right, axis.x(now) if now < story.end else None
             )
     return bottom
+
+
+def _begun(moment: SagaMoment, step: SagaStep) -> bool:
+    shown = moment.shown[step]
+    return shown is not None and shown.begun
 
 
 def _short(step: SagaStep) -> str:
@@ -80,15 +83,15 @@ class _Row:
     def __init__(self, scene: Scene, step: SagaStep, state: State, y: int, now: int):
         self.scene, self.step, self.state, self.y, self.now = scene, step, state, y, now
         self.x = scene.axis.x
-        self.from_, self.to = [self.x(step.moments[0].time)], [self.x(step.moments[0].time)]
+        self.from_, self.to = [self.x(step.events[0].time)], [self.x(step.events[0].time)]
         many = len(step.bars) > MOST  # then one bar lasts from the first to the last
         self.bars = [Bar(step.bars[0].start, step.bars[-1].end, "")] if many else step.bars
-        self.moments = [m for m in (step.moments[-1:] if many else step.moments) if m.time <= now]
+        self.events = step.events[-1:] if many else step.events
 
     def draw(self, left: int, right: int, cursor: int | None) -> None:
         self._waits()
         self._bars()
-        self._marks()
+        self._marks(cursor)
         self._words(left, right, cursor)
 
     def _took(self, left: int, right: int) -> None:
@@ -96,11 +99,11 @@ class _Row:
         self.to.append(right)
 
     def _waits(self) -> None:
-        for asked in self.moments:
+        for asked in self.events:
             if asked.what in ("asked", "sent"):
                 until = ("answered", "no answer") if asked.what == "asked" else ("began",)
                 heard = [
-                    m.time for m in self.step.moments if m.what in until and m.time >= asked.time
+                    m.time for m in self.step.events if m.what in until and m.time >= asked.time
                 ]
                 end = min([self.now, *heard[:1]])
                 x, tip = (
@@ -145,26 +148,24 @@ class _Row:
                 )
                 self._took(x, x + wide)
 
-    def _marks(self) -> None:
+    def _marks(self, cursor: int | None) -> None:
         name = self.step.name
-        for moment in self.moments:
-            x = self.x(moment.time)
-            if moment.what in ("done", "saved"):
-                tip = f"{name} {moment.what} at {seconds(moment.time)}"
+        for event in self.events:
+            x = self.x(event.time)
+            if event.what in ("done", "saved"):
+                tip = f"{name} {event.what} at {seconds(event.time)}"
                 self.scene.bars.append(Box(x - 1, self.y - BAR // 2, 2, BAR, "saved", tip))
                 if not self.step.bars:
                     self.scene.marks.append(
-                        Mark(x, self.y, "published", f"{name} published at {seconds(moment.time)}")
+                        Mark(x, self.y, "published", f"{name} published at {seconds(event.time)}")
                     )
                 self._took(x, x + 4)
-            elif moment.what in _MARKS:
-                x += 6 * (
-                    "saved" in {m.what for m in self.moments if m.time == moment.time}
-                )  # beside its tick
-                tip = clean(
-                    f"{name}: {moment.what}{' ' + moment.words if moment.words else ''} at {seconds(moment.time)}"
-                )
-                self.scene.marks.append(Mark(x, self.y, _MARKS[moment.what], tip))
+            elif event.what in _MARKS:
+                if any(e.what == "saved" and e.time == event.time for e in self.events):
+                    x += 6 if cursor is None else max(0, min(6, cursor - x))  # beside its tick
+                words = f" {event.words}" if event.words else ""
+                tip = clean(f"{name}: {event.what}{words} at {seconds(event.time)}")
+                self.scene.marks.append(Mark(x, self.y, _MARKS[event.what], tip))
                 self._took(x, x + 7)
 
     def _words(self, left: int, right: int, cursor: int | None) -> None:
@@ -179,7 +180,7 @@ class _Row:
         grave = state.name in _GRAVE or state.words.endswith(" late")
         kind = (
             "compensation"
-            if self.step.undoes and state.name == "done"
+            if self.step.compensates and state.name == "done"
             else "failed"
             if grave
             else "axis"

@@ -16,7 +16,8 @@ import pytest
 from mutants import mutants
 from survivors import SURVIVORS
 
-from edalab import read_table
+from edalab import Misuse, read_table
+from edalab.errors import Unknown
 from edalab.exercises.lesson_03 import CORRECTED
 from edalab.exercises.lesson_06_shop import orders_of
 from edalab.model import declared_in
@@ -30,6 +31,7 @@ LESSONS = sorted(
     path.stem.removeprefix("answers_") for path in Path(__file__).parent.glob("answers_*.py")
 )
 IDS = [exercise.id for lesson in LESSONS for exercise in of_lesson(lesson)]
+WITH_FIGURES = [id for id in IDS if id.endswith(".1")]
 GENERAL = set(_GENERAL)
 CLASS = ["Ada Lovelace", "Ada King", "Bob", "Cleo", "Émile Zo", "山田 太郎", "🦊", "Dana O'Neill"]
 CLASS += ["Eve", "Finn", "Gül", "Hana"]
@@ -189,8 +191,7 @@ def correct_for(names: list[str], source: str, id: str) -> bool:
 
 
 def test_without_a_name_the_figures_are_those_of_the_stored_notebooks():
-    found = {id: figures(id) for id in IDS if id.endswith(".1")}
-    assert found == {
+    assert {id: figures(id) for id in WITH_FIGURES} == {
         "00.1": {"patience": 1},
         "01.1": {"outage": 30},
         "02.1": {"late": 1},
@@ -203,12 +204,32 @@ def test_without_a_name_the_figures_are_those_of_the_stored_notebooks():
 
 def test_figures_follow_from_the_name_alone_and_the_teacher_sees_those_of_a_learner():
     assert learner.variant("Ada Lovelace") == 74433
-    before = {id: figures(id, "Ada Lovelace") for id in IDS}
+    before = {id: figures(id, "Ada Lovelace") for id in WITH_FIGURES}
     enrol("Ada Lovelace")
-    assert before == {id: figures(id) for id in IDS}
+    assert before == {id: figures(id) for id in WITH_FIGURES}
 
 
-@pytest.mark.parametrize("id", [id for id in IDS if id.endswith(".1")])
+@pytest.mark.parametrize("id", [id for id in IDS if id not in WITH_FIGURES])
+def test_a_question_without_figures_says_so_and_names_those_with_figures(id):
+    with pytest.raises(Misuse, match=f"{id} has no figures; .*: {', '.join(WITH_FIGURES)}$"):
+        figures(id)
+
+
+@pytest.mark.parametrize("id", ["09.1", "5.2", "05.4", 5.2, None, ""])
+def test_an_unknown_exercise_is_refused_with_those_there_are_in_order(id):
+    names = ", ".join(f"{lesson}.1 to {lesson}.3" for lesson in LESSONS)
+    for ask in (figures, lambda id: check(len, id)):
+        with pytest.raises(Unknown, match=f"no exercise {id!r}; exercises: {names}") as refused:
+            ask(id)
+        assert "Did you mean '05.2'?" in str(refused.value) or id != "5.2"
+
+
+def test_an_exercise_before_its_function_is_refused_with_the_right_order():
+    with pytest.raises(Misuse, match=r'check\(len, "05.2"\)'):
+        check("05.2", len)
+
+
+@pytest.mark.parametrize("id", WITH_FIGURES)
 def test_an_answer_copied_from_a_neighbour_fails_and_one_that_is_worked_out_passes(id):
     right = {}
     for name in CLASS:
@@ -251,7 +272,7 @@ def tried(id: str, name: str, around) -> Anomaly | str:
     asked = exercise(id)
     function = around(Answer(solution(id), asked.takes, asked.names).function)
     with declared_in(f"edalab.exercises.lesson_{id[:2]}"):
-        given = SimpleNamespace(function=function, told=lambda error: None)
+        given = SimpleNamespace(function=function, where_raised=lambda error: "")
         return asked.trial(given, learner.variant(name))
 
 

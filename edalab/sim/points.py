@@ -1,0 +1,94 @@
+"""The points of a system, and the actions that may strike at each: `service.step.Message`."""
+
+from functools import lru_cache
+
+from ..model import Command, Event, Handler, Message, Query, System, message_types
+from .faults import ACTIONS, Fault
+from .run import Run
+from .steps import rows_of
+
+Point = tuple[str, str, str]  # service, step, type of the message
+SENT = {"publish": (Event, Command), "ask": (Command, Query)}  # what a service can send off
+# People press a button twice and networks are slow; the rest of the outside world is not explored.
+_EXPLORED_AT_CLIENT = ("duplicate", "delay")
+
+
+def points(system: System) -> list[Point]:
+    """The points at which the declared handlers and ticks consume messages, in the order declared.
+
+    The points at which a service publishes or asks are not among them: only a run shows those."""
+    found: dict[Point, None] = {}
+    for service in system.services.values():
+        for handler in service.handlers.values():
+            for step in _consumer_steps(system, handler):
+                found[service.name, step, handler.type] = None
+        for tick in service.ticks.values():
+            found[service.name, "handle", tick.name] = None
+            found[service.name, "save", tick.name] = None
+    return list(found)
+
+
+def _consumer_steps(system: System, handler: Handler) -> tuple[str, ...]:
+    if handler.kind is Query:
+        return "handle", "save", "reply"
+    if handler.kind is Command:
+        return "deliver", "handle", "save", "ack", "reply"
+    return "deliver", "handle", "save", "ack" if _topic(handler.type) in system.queues else "commit"
+
+
+def _topic(type_name: str) -> str | None:
+    cls = message_types().get(type_name)
+    return cls and (cls.__declared__.topic or type_name)
+
+
+def actions_at(system: System, point: Point) -> tuple[str, ...]:
+    """The actions that may strike at a point, of those that its step has (`ACTIONS`); none for no point.
+
+    The client does not crash, and a publish is lost only in a topic with `confirms=False`."""
+    return _actions_at(system, point, system.revision, Message.__count__)
+
+
+@lru_cache(maxsize=2_000)  # asked for each fault of each run; the last two say when to look again
+def _actions_at(system: System, point: Point, _revision: object, _count: int) -> tuple[str, ...]:
+    service, step, message = point
+    if step not in SENT:
+        return ACTIONS[step] if point in points(system) else ()
+    cls = message_types().get(message)
+    if cls is None or not issubclass(cls, SENT[step]):
+        return ()
+    if service != "client" and service not in system.services:
+        return ()
+    topic = system.topics.get(_topic(message))
+    impossible = {"crash"} if service == "client" else set()
+    if topic is None or topic.confirms:
+        impossible.add("lose")
+    return tuple(action for action in ACTIONS[step] if action not in impossible)
+
+
+def enumerate_faults(run: Run, after: Fault | None = None) -> list[Fault]:
+    """Every single fault that could strike a run, in the order in which the run reached its points.
+
+    after: only the faults that could strike once this one has.
+
+    Of the client's publishes and asks only `duplicate` and `delay` are among them, and no pauses or cuts."""
+    found: list[Fault] = []
+    counts: dict[Point, int] = {}
+    begun = after is None
+    for _, step, (service, _), envelope, *_ in rows_of(run._record):
+        if step not in ACTIONS or envelope is None:
+            continue
+        point = service, step, envelope.type
+        nth = counts[point] = counts.get(point, 0) + 1
+        if begun:
+            at = ".".join(point)
+            found += [Fault(action, at, nth) for action in _explored_at(run.system, point)]
+        elif after.point == point and after.nth == nth:
+            begun = True
+    return found
+
+
+def _explored_at(system: System, point: Point) -> list[str]:
+    actions = actions_at(system, point)
+    if point[0] != "client":
+        return list(actions)
+    return [action for action in actions if action in _EXPLORED_AT_CLIENT]

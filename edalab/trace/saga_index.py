@@ -1,0 +1,93 @@
+"""The sagas of a run, and the part of a run that was recorded up to a moment.
+
+To know how a saga stood at a moment, read the run `until` then: only what was recorded by then counts.
+"""
+
+from bisect import bisect_right
+from types import SimpleNamespace
+
+from ..model import Envelope
+from ..sim.run import Run
+from ..sim.steps import WIDTH
+from .identity import UNSENT, says_the_same
+from .saga import Saga
+from .saga_effects import saga_types
+from .spans import Trace
+
+_UNFINISHED = SimpleNamespace(misuse=None, agenda=[None], cancelled=0)
+
+
+class _Prefix(Run):
+    """The part of a run that was recorded up to `time` (ms)."""
+
+    def __init__(self, run: Run, time: int):
+        length = bisect_right(run._record[::WIDTH], time) * WIDTH
+        super().__init__(run.system, run._record[:length], _UNFINISHED, run._replay, run.seed)
+        self._whole = run
+
+    @property
+    def changes(self) -> dict[int, dict[str, list[tuple]]]:
+        return self._whole.changes
+
+
+def until(run: Run, time: int) -> Run:
+    """The part of a run that was recorded up to `time` (ms); the run itself where that is all of it."""
+    if time >= run.end:
+        return run
+    parts = vars(run).setdefault("_prefixes", {})
+    if time not in parts:
+        parts[time] = _Prefix(run, time)
+    return parts[time]
+
+
+def sagas(trace: Trace, begins: str | None = None) -> list[Saga]:
+    """The sagas of a run in the order they began: one for each correlation. What a tick or the client begins later about
+    the key of a saga belongs to it. Each message of the type `begins` begins one, too."""
+    known = vars(trace).setdefault("_sagas", {})
+    if begins in known:
+        return known[begins]
+    types = saga_types(trace) | {begins}
+    found: dict[str, Saga] = {}
+    home: dict[str, str] = {}  # a correlation -> the first correlation of its saga
+    of_key: dict[str | None, str] = {}
+    for number in trace.sends:
+        step = trace.journal[number]
+        envelope, correlation = step.envelope, step.envelope.correlation
+        if envelope.type not in types or step.fault in UNSENT:
+            continue
+        if correlation not in home:
+            home[correlation] = _home(trace, envelope, home, of_key)
+            if home[correlation] == correlation:
+                of_key[envelope.subject] = correlation
+        of_key.setdefault(envelope.subject, home[correlation])
+        saga = found.get(home[correlation])
+        if saga is None:
+            saga = found[home[correlation]] = Saga(trace)
+            saga.first = number
+        saga.last = number
+        saga.correlations[correlation] = None
+        saga.sent.setdefault(envelope.type, []).append(number)
+    known[begins] = list(found.values())
+    return known[begins]
+
+
+def _home(trace: Trace, envelope: Envelope, home: dict[str, str], of_key: dict) -> str:
+    """The first correlation of the saga that a message with a new correlation belongs to."""
+    correlation = envelope.correlation
+    earlier = of_key.get(envelope.subject) if envelope.subject is not None else None
+    if trace.unanswered and trace.logical_id.get(correlation, correlation) in home:
+        return home[trace.logical_id[correlation]]  # the client asked again
+    if earlier is None:
+        return correlation
+    root, first = trace.messages.get(correlation), trace.messages.get(earlier)
+    if root is None or first is None or root.type != first.type or root.source != "client":
+        return earlier
+    return earlier if says_the_same(root, first) else correlation
+
+
+def saga_of(trace: Trace, correlations: list[str]) -> Saga:
+    """The saga with one of some correlations; an empty one where no message with a role was sent yet."""
+    for saga in sagas(trace):
+        if not saga.correlations.keys().isdisjoint(correlations):
+            return saga
+    return Saga(trace)

@@ -1,0 +1,169 @@
+"""Axes of a chart over time: where a moment and a value stand, the grid, and the lines of values."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..text import clean, shorten, text_width
+from .calendar import Calendar
+from .scene import Label, Line, Scene, Trace
+
+_TICK_WIDTH, _TICK_HEIGHT = 70, 34  # px from one tick to the next
+_LONGEST = 120  # px of the name of a level
+
+
+class Axes:
+    """Maps moments (µs since 1970) and values to pixels. Values are numbers, or texts: each text
+    has a level of its own, in the order given. `window` is the first and the last moment."""
+
+    def __init__(
+        self, values: Iterable[Any], window: tuple[int, int], top: int, height: int, width: int
+    ):
+        values = [value for value in dict.fromkeys(values) if value is not None]
+        self.levels = [value for value in values if isinstance(value, str)]
+        self.start, self.end = window
+        self.top, self.bottom = top, top + height
+        if self.levels:
+            low, high = 0, max(1, len(self.levels) - 1)
+            self.ticks = [(number, clean(name, 60)) for number, name in enumerate(self.levels)]
+        else:
+            whole = all(isinstance(value, int) for value in values)
+            low, high = _span([float(value) for value in values] or [0.0])
+            spare = 0.08 * (high - low)
+            self.ticks = _round_numbers(low, high, max(2, height // _TICK_HEIGHT), whole)
+            low, high = max(self.ticks[0][0], low - spare), min(self.ticks[-1][0], high + spare)
+        self.low, self.high = float(low), float(high)
+        names = [shorten(name, _LONGEST, 10) for _, name in self.ticks]
+        self.left = 16 + max(24, *(text_width(name, 10) for name in names))
+        self.right = width - 16
+
+    def x(self, at: int) -> int:
+        """Where a moment stands; one outside the window at its edge."""
+        at = min(max(at, self.start), self.end)
+        width, part = self.right - self.left, at - self.start
+        return round(self.left + width * part / (self.end - self.start))
+
+    def y(self, value: Any) -> int:
+        """Where a value stands; None at the bottom."""
+        if value is None:
+            return self.bottom
+        place = self.levels.index(value) if self.levels else float(value)
+        height, part = self.bottom - self.top, place - self.low
+        return round(self.bottom - height * part / (self.high - self.low))
+
+    def draw_grid(self, scene: Scene, calendar: Calendar, words: bool = True) -> None:
+        """Draw the grid with the values at its left and, with `words`, the moments below it."""
+        for number, name in self.ticks:
+            if self.low <= number <= self.high:
+                y, short = (
+                    self.y(self.levels[number] if self.levels else number),
+                    shorten(name, _LONGEST, 10),
+                )
+                scene.lines.append(Line(self.left, y, self.right, y, "grid"))
+                tip = name if self.levels else ""
+                scene.labels.append(Label(self.left - 8, y, short, "axis", "end", tip))
+        room = round(_TICK_WIDTH * (self.end - self.start) / (self.right - self.left))
+        last = -100
+        for at, word in calendar.ticks(self.start, self.end, max(1, room)):
+            x, half = self.x(at), text_width(word, 10) // 2
+            if x - half > last + 8 and x + half <= scene.width - 2:
+                scene.lines.append(Line(x, self.top - 10, x, self.bottom, "grid"))
+                if words:
+                    left = max(x, half + 2)
+                    scene.labels.append(Label(left, self.bottom + 14, word, "axis", "middle"))
+                last = x + half
+
+    def steps(
+        self, first: Any, changes: Iterable[tuple[int, Any]], end: int, kind: str, name: str
+    ) -> list[Trace]:
+        """A line from step to step until `end`; where the value is None there is none."""
+        within = [(at, value) for at, value in changes if at <= end]
+        for at, value in within:
+            if at <= self.start:
+                first = value
+        steps = [value_text(first), *(f"{at} {value_text(value)}" for at, value in within)]
+        traces, points = [], [] if first is None else [(self.left, self.y(first))]
+        for at, value in within:
+            if at <= self.start:
+                continue
+            x = self.x(at)
+            if points:
+                points.append((x, points[-1][1]))
+            if value is None:
+                traces, points = [*traces, points], []
+            else:
+                points.append((x, self.y(value)))
+        if points:
+            points.append((self.x(end), points[-1][1]))
+        text = f"{name}: {', '.join(steps)}"
+        return [_trace(line, kind, name, text) for line in [*traces, points] if len(line) > 1]
+
+    def line(self, points: Iterable[tuple[int, Any]], kind: str, name: str) -> Trace:
+        """A line from point to point (moment, value)."""
+        points = list(points)
+        text = f"{name}: " + ", ".join(f"{at} {value_text(value)}" for at, value in points)
+        return _trace([(self.x(at), self.y(value)) for at, value in points], kind, name, text)
+
+
+def value_text(value: Any) -> str:
+    """A value as a picture writes it."""
+    if value is None:
+        return "none yet"
+    return clean(value, 60) if isinstance(value, str) else number_text(value)
+
+
+def number_text(value: Any) -> str:
+    """A number as people write it."""
+    if value == int(value):
+        return f"{int(value):,}"
+    return f"{value:,.2f}".rstrip("0").rstrip(".") if abs(value) >= 1 else f"{float(value):.3g}"
+
+
+def _span(values: list[float]) -> tuple[float, float]:
+    """From the lowest value to the highest; from 0 where that is near, so that heights compare."""
+    low, high = min(values), max(values)
+    if 0 < low <= 0.6 * high:
+        low = 0.0
+    if 0.6 * low <= high < 0:
+        high = 0.0
+    if low == high:
+        low, high = (low - 1, high + 1) if low else (0.0, 1.0)
+    return low, high
+
+
+def _round_numbers(low: float, high: float, most: int, whole: bool) -> list[tuple[float, str]]:
+    """About `most` round numbers (`whole` ones) that enclose these two, and their texts."""
+    exponent = 0
+    while 10.0**exponent * most < high - low:
+        exponent += 1
+    while 10.0 ** (exponent - 1) * most >= high - low:
+        exponent -= 1
+    size = next(n for n in (0.2, 0.5, 1) if n * 10.0**exponent * most >= high - low)
+    size *= 10.0**exponent
+    size = max(size, 1.0) if whole else size
+    first, last = int(low // size), int(-(-high // size))
+    return [(n * size, number_text(round(n * size, 12))) for n in range(first, last + 1)]
+
+
+def _trace(points: list[tuple[int, int]], kind: str, name: str, text: str) -> Trace:
+    return Trace(tuple(v for point in _thinned(points) for v in point), kind, name, text)
+
+
+def _thinned(points: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The corners, without those in a column of pixels that lie between others, and without those
+    on a straight line."""
+    columns: list[list] = []  # x, y in, lowest, highest, y out
+    for x, y in points:
+        if columns and columns[-1][0] == x:
+            column = columns[-1]
+            column[2], column[3], column[4] = min(column[2], y), max(column[3], y), y
+        else:
+            columns.append([x, y, y, y, y])
+    found: list[tuple[int, int]] = []
+    for x, into, low, high, out in columns:
+        for y in (into, low, high, out):
+            if found and found[-1] == (x, y):
+                continue
+            if len(found) > 1 and found[-1][1] == y == found[-2][1]:
+                found.pop()
+            found.append((x, y))
+    return found
