@@ -17,7 +17,7 @@ from ..model import System
 from ..sim import Fault, Faults, Printed, Window, parse_plan, printing, quiet, simulate
 from ..sim.run import Run
 from ..view.excerpt import choose, story_names
-from ..view.given import check_seconds
+from ..view.picture import check_seconds
 from ..view.timeline import draw
 from . import html
 from .call_line import Names, line, makers

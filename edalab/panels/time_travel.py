@@ -15,7 +15,7 @@ from ..store.stored_event import StoredEvent
 from ..stuck import watched
 from ..text import counted
 from ..view.calendar import Calendar
-from ..view.given import STORE, check_is
+from ..view.picture import STORE, check_is
 from ..view.marked import in_words
 from . import html
 from .call_line import Names

@@ -14,10 +14,9 @@ from ..store.stored_event import StoredEvent
 from ..store.temporal import check_known
 from ..text import clean, counted, shorten, text_width, wrapped
 from .calendar import DAY, Calendar
-from .given import STORE, check_is
+from .picture import STORE, Picture, check_is
 from .labels import Room
 from .marked import Marked
-from .picture import Picture
 from .plane import Plane, said
 from .scene import Box, Label, Line, Scene, Trace
 

@@ -9,9 +9,8 @@ from ..claims.saga_stories import NONE, stories, story_of
 from ..claims.saga_story import SagaStory
 from ..errors import Misuse, needed_for
 from ..text import clean, seconds, text_width, wrapped
-from .given import check_run, check_seconds
+from .picture import Picture, check_run, check_seconds
 from .ledger import Ledger
-from .picture import Picture
 from .saga_arrows import MARGIN
 from .saga_chart import SagaChart, kind_of
 from .saga_table import table

@@ -6,7 +6,7 @@ from ..text import clean, seconds, shorten, text_width
 from .axis import Axis
 from .saga_arrows import MARGIN
 from .saga_chart import kind_of
-from .scene import Box, Label, Line, Mark, Scene
+from .scene import Box, Label, Mark, Scene
 from .theme import LABELS
 
 BAR, MOST = 12, 60  # px; handlings in a row
@@ -35,7 +35,7 @@ def waterfall(
     }
     scene.axis = axis = Axis(dict.fromkeys([*story.times, *sorted(ends)], 0), left, right - 30)
     bottom = top + 14 + height * len(steps)
-    _grid(scene, top + 12, bottom, right)
+    axis.draw(scene, top + 12, bottom, right, 11)
     for number, step in enumerate(steps):
         y = top + 14 + height * number + height // 2
         scene.labels.append(
@@ -57,21 +57,6 @@ def waterfall(
 
 def _short(step: SagaStep) -> str:
     return shorten(clean(step.name), 150, 11)
-
-
-def _grid(scene: Scene, top: int, bottom: int, right: int) -> None:
-    for start, end, begin, until in scene.axis.cuts:
-        for x in ((start + end) // 2 - 3, (start + end) // 2 + 3):
-            scene.lines.append(
-                Line(x, top, x, bottom, "break", f"{seconds(until - begin)} cut short")
-            )
-    edge = -100
-    for x, text in scene.axis.ticks():
-        half = text_width(text, 10) // 2
-        if x - half > edge + 8 and x + half < right:
-            scene.lines.append(Line(x, top, x, bottom, "grid"))
-            scene.labels.append(Label(x, bottom + 11, text, "axis", "middle"))
-            edge = x + half
 
 
 class _Row:
