@@ -136,9 +136,9 @@ def test_age_counts_from_when_the_oldest_was_published():
     )
     before = [level for level in backlog.levels if level.time < first][-1]
     assert first > crash and before.since == 0 and backlog.oldest[1] >= first - before.since
-    assert backlog.most.waiting == 10 and [trouble[:2] for trouble in backlog.troubles] == [
-        ("down", 1)
-    ]
+    assert backlog.most.waiting == 10 and [
+        (outage.kind, outage.replica) for outage in backlog.outages
+    ] == [("down", 1)]
 
 
 def test_the_picture_says_the_peak_and_what_befell_the_service():
@@ -166,7 +166,7 @@ def test_the_picture_is_legible_and_the_same_each_time(faults, width):
     picture = lag(run, "view", width=width)
     assert not flaws(picture.scene) and repr(picture) == repr(lag(run, "view", width=width))
     assert {box.kind for box in picture.scene.spans} == {
-        trouble.kind for trouble in picture.backlog.troubles
+        outage.kind for outage in picture.backlog.outages
     }
     assert picture.png().startswith(b"\x89PNG") and "<svg" in picture.svg()
 

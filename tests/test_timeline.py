@@ -41,16 +41,26 @@ def told(*rows, services=("orders", "payments"), faults=()):
         fields = {
             "replica": 1,
             "partition": None,
-            "offset": None,
+            "offset": 0,
             "attempt": None,
             "fault": None,
             "detail": None,
         } | (more[0] if more else {})
         steps.append(Step(time=time, step=step, service=service, envelope=envelope, **fields))
-    system = SimpleNamespace(name="shop", services={})
+    system = SimpleNamespace(name="shop", services={}, queues={})
     end = steps[-1].time if steps else 0
+    record = [
+        value
+        for time, step, service, replica, *more in steps
+        for value in (time, step, (service, replica), *more)
+    ]
     return SimpleNamespace(
-        journal=steps, services=list(services), end=end, faults=list(faults), system=system
+        journal=steps,
+        _record=record,
+        services=list(services),
+        end=end,
+        faults=list(faults),
+        system=system,
     )
 
 

@@ -12,7 +12,7 @@ from ..errors import Misuse, Unknown, shown
 from ..sim.run import Run
 from ..view.excerpt import Choice as Excerpt
 from ..view.excerpt import choose, story_names
-from ..view.given import check_seconds
+from ..view.picture import check_seconds
 from .call_line import Factory
 
 RATES = ("drop", "duplicate", "delay", "crash", "fail")

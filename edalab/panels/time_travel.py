@@ -19,7 +19,7 @@ from ..text import counted
 from ..view.as_of import check_value, draw, drawn_value
 from ..view.calendar import Calendar
 from ..view.event_marks import event_text
-from ..view.given import STORE, check_is
+from ..view.picture import STORE, check_is
 from . import html
 from .call_line import Names
 from .controls import Choice

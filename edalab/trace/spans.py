@@ -12,8 +12,8 @@ from ..model import Envelope
 from ..sim.run import Run
 from ..sim.steps import WIDTH, Step
 from .identity import UNSENT, logical_message_ids, may_repeat
+from .transfers import NOT_SENT, Traffic
 
-_NOT_SENT = (*UNSENT, "lose", "drop")
 _FINISHED = ("commit", "ack", "reply", "done")
 _ENDS = frozenset((*_FINISHED, "retry", "dead_letter", "lost", "failure"))
 _TIME_OUT = "not acknowledged"  # a queue gives a message up while its handler may still run
@@ -111,7 +111,7 @@ class Trace:
                     self._published.setdefault(envelope.type, []).append((number, fault))
                 if span is not None:
                     span.events.append(number)
-                    if step == "publish" and fault not in _NOT_SENT:
+                    if step == "publish" and fault not in NOT_SENT:
                         span.sent.append(number)
             elif step == "save":
                 span = here.get(envelope.id) if here else None
@@ -190,6 +190,11 @@ class Trace:
         """The messages that a span published, sent and asked, whatever struck them."""
         events = map(self.journal.__getitem__, span.events)
         return [step.envelope for step in events if step.step != "save"]
+
+    @cached_property
+    def traffic(self) -> Traffic:
+        """The ways of the messages, and the outages of the services."""
+        return Traffic(self)
 
     # -- effects
 

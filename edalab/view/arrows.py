@@ -1,44 +1,37 @@
-"""Which way the arrows of a timeline go: straight where nothing stands between, else along the gap between lanes."""
+"""The arrows of a timeline: straight where nothing stands between, else along the gap between lanes."""
 
-from .rows import BAR, Row
 from .scene import Arrow, Mark
-from .story import Handling, Passage, Point
+from .words import BAR, Row
+from .drawn import Bar, Event, Link
 
 TRACK = 4  # px for each arrow that runs in a gap
 
 
-def route(plan, passage: Passage):
+def route(plan, link: Link):
     """How an arrow goes: (way, x1, row, x2, row, side it comes from, track)."""
-    source, target = passage.source, passage.target
+    source, target = link.source, link.target
     if source.service not in plan.lane_of or source.time < plan.window[0]:
         return None
     row = plan.row(source)
-    if passage.stop or target is None:
+    if link.stop or target is None:
         row.take(-1, source.x - 2, source.x + 23)
         return "stub", source.x, row, source.x + 16, row, 1, 0
-    if target.service not in plan.lane_of or (
-        isinstance(target, Point) and target.time < plan.window[0]
-    ):
+    before = isinstance(target, Event) and target.time < plan.window[0]
+    if target.service not in plan.lane_of or before:
         return None
     goal = plan.row(target)
-    down = (
-        goal.lane > row.lane or goal.lane == row.lane and goal is not row and goal.lane >= row.lane
-    )
-    first, last = (row.lane, goal.lane) if row.lane <= goal.lane else (goal.lane, row.lane)
-    between = (
-        [r for rows in plan.rows.values() for r in rows if first < r.lane < last]
-        if last - first > 1
-        else []
-    )
+    down = goal.lane > row.lane or goal.lane == row.lane and goal is not row
+    first, last = sorted((row.lane, goal.lane))
+    between = [other for rows in plan.rows.values() for other in rows if first < other.lane < last]
     x1, x2 = source.x, target.x
-    if row is goal and source.handling is not target:
-        begin = source.handling.x + source.handling.w + 1 if source.handling else x1 + 5
+    if row is goal and source.bar is not target:
+        begin = source.bar.x + source.bar.w + 1 if source.bar else x1 + 5
         begin = max(begin, x1 + 8 if source.what == "failed" else 0)
-        if isinstance(target, Handling) and x2 - begin >= 8 and row.clear(begin, x2 - 2):
+        if isinstance(target, Bar) and x2 - begin >= 8 and row.clear(begin, x2 - 2):
             row.take(0, begin, x2)
             return "straight", begin, row, x2, goal, 1, 0
-    elif row is not goal and (isinstance(target, Point) or x2 - x1 < 14):
-        x2 += 0 if isinstance(target, Point) else min(5, target.w // 2)
+    elif row is not goal and (isinstance(target, Event) or x2 - x1 < 14):
+        x2 += 0 if isinstance(target, Event) else min(5, target.w // 2)
         row.pass_wire(x1, x1, above=not down, below=down)
         goal.take(1 if down else -1, x2 - 5, x2 + 5)
         for other in between:
@@ -50,10 +43,10 @@ def route(plan, passage: Passage):
         for other in between:
             other.pass_wire(x1, x1 + 3)
         return "curve", x1, row, x2, goal, 1 if down else -1, 0
-    # Something stands in the way: along the gap beside the target's lane, and into the bar from its side or its edge.
+    # Something stands in the way: along the gap beside the target's lane, and into the bar.
     side = 1 if row.lane <= goal.lane else -1
-    room = isinstance(target, Handling) and goal.free(0, x2 - 15, x2 - 1)
-    enter = x2 - 12 if room else x2 + (min(5, target.w // 2) if isinstance(target, Handling) else 0)
+    room = isinstance(target, Bar) and goal.free(0, x2 - 15, x2 - 1)
+    enter = x2 - 12 if room else x2 + (min(5, target.w // 2) if isinstance(target, Bar) else 0)
     gap = goal.lane if side > 0 else goal.lane + 1
     track = _track(plan, gap, min(x1, enter), max(x1, enter))
     leaves_up = row.lane >= goal.lane if side > 0 else True
@@ -80,72 +73,54 @@ def _track(plan, gap: int, left: int, right: int) -> int:
 
 
 def arrow(
-    plan, passage: Passage, way: str, x1: int, row: Row, x2: int, goal: Row, side: int, track: int
+    plan, link: Link, way: str, x1: int, row: Row, x2: int, goal: Row, side: int, track: int
 ) -> Arrow:
+    """The arrow of a link, once it is known where its rows stand."""
     half = BAR // 2
-    y1 = row.y + (half * side if passage.source.handling else 4 * side)
+    y1 = row.y + (half * side if link.source.bar else 4 * side)
     y2 = goal.y
-    kind, tip = passage.kind, passage.tip
+    into_lane = "d" if side > 0 else "u"
     if way == "stub":
         y2 = row.y + half + 8
-        plan.scene.marks.append(Mark(x2, y2, passage.stop, tip))
-        return Arrow((x1, y1, x1, y2, x1, y2, x2 - 5, y2), kind, "", tip)
-    if way == "straight":
-        return Arrow((x1, y2, x1, y2, x2, y2, x2, y2), kind, "r", tip)
-    if way == "drop":
-        end = y2 - side * (
-            half if not isinstance(passage.target, Point) or passage.target.handling else 6
-        )
+        plan.scene.marks.append(Mark(x2, y2, link.stop, link.tip))
+        points, head = (x1, y1, x1, y2, x1, y2, x2 - 5, y2), ""
+    elif way == "straight":
+        points, head = (x1, y2, x1, y2, x2, y2, x2, y2), "r"
+    elif way == "drop":
+        on_line = isinstance(link.target, Event) and not link.target.bar
+        end = y2 - side * (6 if on_line else half)
         middle = (y1 + end) // 2
-        return Arrow((x1, y1, x1, middle, x2, middle, x2, end), kind, "d" if side > 0 else "u", tip)
-    if way == "curve":
-        return Arrow(
-            (x1, y1, x1, y1 + (y2 - y1) * 9 // 10, x1 + min(10, (x2 - x1) // 3), y2, x2, y2),
-            kind,
-            "r",
-            tip,
-        )
+        points, head = (x1, y1, x1, middle, x2, middle, x2, end), into_lane
+    elif way == "curve":
+        bend = y1 + (y2 - y1) * 9 // 10
+        points, head = (x1, y1, x1, bend, x1 + min(10, (x2 - x1) // 3), y2, x2, y2), "r"
+    else:
+        points = _along_the_gap(plan, link, way, x1, row, x2, goal, side, track)
+        head = "r" if way == "over" else into_lane
+    return Arrow(points, link.kind, head, link.tip)
+
+
+def _along_the_gap(
+    plan, link: Link, way: str, x1: int, row: Row, x2: int, goal: Row, side: int, track: int
+) -> tuple[int, ...]:
+    half = BAR // 2
     start, height = plan.boxes[goal.lane]
     gap = start - 5 - TRACK * track if side > 0 else start + height + 5 + TRACK * track
     up = gap < row.y
-    y1 = row.y + (-1 if up else 1) * (half if passage.source.handling else 4)
+    y1 = row.y + (-1 if up else 1) * (half if link.source.bar else 4)
     bend = 6 if up else -6  # from the trunk into the gap
-    points = [x1, y1, x1, y1, x1, gap + bend, x1, gap + bend, x1, gap, x1, gap, x1 + 6, gap]
-    enter = x2 - 12 if way == "over" else x2
-    points += [
-        x1 + 6,
-        gap,
-        enter - 6,
-        gap,
-        enter - 6,
-        gap,
-        enter,
-        gap,
-        enter,
-        gap,
-        enter,
-        gap + 6 * side,
-    ]
+    enter, inside = x2 - 12 if way == "over" else x2, gap + 6 * side
+    points = [x1, y1, *_straight(x1, y1, x1, gap + bend)]
+    points += [x1, gap, x1, gap, x1 + 6, gap, *_straight(x1 + 6, gap, enter - 6, gap)]
+    points += [enter, gap, enter, gap, enter, inside]
     if way == "over":
-        points += [
-            enter,
-            gap + 6 * side,
-            enter,
-            y2 - 8 * side,
-            enter,
-            y2 - 8 * side,
-            enter,
-            y2,
-            enter + 4,
-            y2,
-            x2,
-            y2,
-        ]
-        return Arrow(tuple(points), kind, "r", tip)
-    end = y2 - half * side
-    return Arrow(
-        (*points, enter, gap + 6 * side, enter, end, enter, end),
-        kind,
-        "d" if side > 0 else "u",
-        tip,
-    )
+        points += _straight(enter, inside, enter, goal.y - 8 * side)
+        points += [enter, goal.y, enter + 4, goal.y, x2, goal.y]
+    else:
+        points += _straight(enter, inside, enter, goal.y - half * side)
+    return tuple(points)
+
+
+def _straight(x1: int, y1: int, x2: int, y2: int) -> tuple[int, ...]:
+    """A straight line as a cubic curve."""
+    return x1, y1, x2, y2, x2, y2

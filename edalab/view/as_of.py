@@ -11,8 +11,7 @@ from ..store.bitemporal import Hindsight, Replay
 from ..store.event_store import EventStore
 from ..store.instants import to_microseconds
 from ..store.temporal import check_stream
-from .given import STORE, check_is
-from .picture import Picture
+from .picture import STORE, Picture, check_is
 from .state_chart import StateChart
 
 

@@ -6,29 +6,14 @@ A lab mixes 10 ms hops with 5 s time-outs. Strictly to scale, all that matters w
 from bisect import bisect_right
 from math import fsum
 
-from ..text import seconds
+from ..text import seconds, text_width
+from .scene import Label, Line, Scene
 
 HOP = 16  # px that a gap between two instants has at least, where there is room
 CUT = 150  # px of a gap that is cut short, at most
 _STEPS = (
-    1,
-    2,
-    5,
-    10,
-    20,
-    50,
-    100,
-    200,
-    500,
-    1000,
-    2000,
-    5000,
-    10_000,
-    20_000,
-    60_000,
-    300_000,
-    600_000,
-    3_600_000,
+    *(digit * power for power in (1, 10, 100, 1000) for digit in (1, 2, 5)),
+    *(10_000, 20_000, 60_000, 300_000, 600_000, 3_600_000),
 )
 
 
@@ -71,6 +56,21 @@ class Axis:
         before, after = self.times[at - 1], self.times[at]
         share = (time - before) / (after - before)
         return round(self.ends[before] + share * (self.starts[after] - self.ends[before]))
+
+    def draw(self, scene: Scene, top: int, bottom: int, right: int, below: int) -> None:
+        """Draw cuts, grid and times from `top` to `bottom`, the words so many px `below` it."""
+        for start, end, begin, until in self.cuts:
+            middle = (start + end) // 2
+            for x in (middle - 3, middle + 3):
+                tip = f"{seconds(until - begin)} cut short"
+                scene.lines.append(Line(x, top, x, bottom, "break", tip))
+        edge = -100
+        for x, text in self.ticks():
+            half = text_width(text, 10) // 2
+            if x - half > edge + 8 and x + half < right:
+                scene.lines.append(Line(x, top, x, bottom, "grid"))
+                scene.labels.append(Label(x, bottom + below, text, "axis", "middle"))
+                edge = x + half
 
     def ticks(self) -> list[tuple[int, str]]:
         """Places for labels, with the words: round times, and where the axis goes on behind a cut."""

@@ -1,30 +1,41 @@
-"""What to show of a run that is too large for one picture: a story, the worst that happened, or a part of it."""
+"""What to show of a run that is too large for one picture: one story, the worst, or a part of it."""
 
 from bisect import bisect_left
 from typing import NamedTuple
 
 from ..errors import Misuse, Unknown
 from ..sim.clock import milliseconds
+from ..sim.run import Run
+from ..sim.steps import Step
 from ..text import seconds
-from .story import named
+from ..trace.spans import Trace
+from ..trace.transfers import named
 
-MOST = 40  # handlings in one picture, where nobody asked for more
+MOST = 40  # spans in one picture, where nobody asked for more
 LARGEST = 300  # and where somebody did
 # Steps of a service, not of a message.
 LIFE = frozenset({"crash", "restart", "takeover", "pause", "resume", "cut", "heal"})
 _GRAVE = {"dead_letter": 0, "lost": 1, "failure": 2, "timeout": 3, "crash": 4}
 
 
-class Choice(NamedTuple):
-    """Rows of a journal: what they are, from when to when (ms), whether nothing that belongs to them comes
-    later, and whether they are those of one story only."""
+class Excerpt(NamedTuple):
+    """The steps of a run that are shown, by their numbers in the journal.
 
-    rows: list
+    `first` and `last` are the times shown, in ms. `whole` says that no later step belongs to what
+    is shown, `one_story` that it is one story only."""
+
+    run: Run
+    numbers: list[int]
     about: str
     first: int
     last: int
     whole: bool = True
     one_story: bool = False
+
+    @property
+    def rows(self) -> list[Step]:
+        """The steps themselves."""
+        return [self.run.journal[number] for number in self.numbers]
 
     def times(self) -> list[int]:
         """The moments (ms) at which something happened."""
@@ -32,93 +43,97 @@ class Choice(NamedTuple):
 
 
 def choose(
-    run, correlation: str | None = None, start: float | None = None, end: float | None = None
-) -> Choice:
-    """The rows of a story, of a stretch of time (s), or of both; else all, or those of the story that went worst."""
+    run: Run,
+    correlation: str | None = None,
+    start: float | None = None,
+    end: float | None = None,
+) -> Excerpt:
+    """An excerpt of one story, of a stretch of time (s), or of both. Where neither is asked for, it
+    is the whole run, or of a large run the story that went worst."""
     first = milliseconds(float(start or 0), "start=")
     last = run.end if end is None else milliseconds(float(end), "end=")
     if first > min(last, run.end):
         before = f"end={end:g}" if last < run.end else f"the run ends, at {run.end / 1000:g} s"
         raise Misuse(f"start={start or 0:g} is later than {before}; give an earlier one")
-    idle = _idle_ticks(run.journal)
-    journal = (
-        [row for number, row in enumerate(run.journal) if number not in idle]
-        if idle
-        else run.journal
-    )
-    rows, about = journal, "all but ticks that did nothing" if idle else ""
-    if correlation is not None:
+    journal, idle = run.journal, _idle_ticks(run)
+    numbers = [number for number in range(len(journal)) if number not in idle]
+    about, one_story = "all but ticks that did nothing" if idle else "", correlation is not None
+    if one_story:
         ids = _correlations(journal, str(correlation))
-        rows = _story(journal, ids)
-        about = _named(rows) if len(ids) == 1 else f"the {len(ids)} stories of {correlation}"
+        numbers = _story(journal, numbers, ids)
+        many = f"the {len(ids)} stories of {correlation}"
+        about = _about(journal, numbers) if len(ids) == 1 else many
     if start is not None or end is not None:
-        # What became of services before still shows: they may be down.
-        rows = [row for row in rows if row.time <= last and (row.time >= first or row.step in LIFE)]
-        about = ", ".join(
-            filter(None, [about if correlation else "", f"{seconds(first)} to {seconds(last)}"])
-        )
-        return _first_handlings(
-            Choice(rows, about, first, last, last >= run.end, correlation is not None)
-        )
-    if correlation is None and _handlings(rows) > MOST:
-        return _worst(rows)
-    times = [row.time for row in rows if row.envelope or correlation is None] or [0]
-    return _first_handlings(
-        Choice(rows, about, min(times), max(times), True, correlation is not None)
-    )
+        # An outage that began before still shows.
+        numbers = [
+            number
+            for number in numbers
+            if journal[number].time <= last
+            and (journal[number].time >= first or journal[number].step in LIFE)
+        ]
+        when = f"{seconds(first)} to {seconds(last)}"
+        about = ", ".join(filter(None, [about if one_story else "", when]))
+        return _readable(Excerpt(run, numbers, about, first, last, last >= run.end, one_story))
+    if not one_story and len(_starts(journal, numbers)) > MOST:
+        return _worst(run, numbers)
+    rows = [journal[number] for number in numbers]
+    times = [row.time for row in rows if row.envelope or not one_story] or [0]
+    return _readable(Excerpt(run, numbers, about, min(times), max(times), True, one_story))
 
 
-def _handlings(rows) -> int:
-    return sum(row.step == "handle" for row in rows)
+def _starts(journal: list[Step], numbers: list[int]) -> list[int]:
+    """The places in `numbers` of the steps that start a span."""
+    return [place for place, number in enumerate(numbers) if journal[number].step == "handle"]
 
 
-def _first_handlings(choice: Choice) -> Choice:
-    """The choice up to the largest picture that can still be read by zooming in."""
-    starts = [number for number, row in enumerate(choice.rows) if row.step == "handle"]
+def _readable(excerpt: Excerpt) -> Excerpt:
+    """The excerpt up to the largest picture that can still be read by zooming in."""
+    starts = _starts(excerpt.run.journal, excerpt.numbers)
     if len(starts) <= LARGEST:
-        return choice
-    rows = choice.rows[: starts[LARGEST]]
-    about = f"{choice.about}{', ' if choice.about else ''}the first {LARGEST} handlings"
-    return Choice(
-        rows, about, choice.first, max(choice.first, rows[-1].time), False, choice.one_story
-    )
+        return excerpt
+    numbers = excerpt.numbers[: starts[LARGEST]]
+    until = max(excerpt.first, excerpt.run.journal[numbers[-1]].time)
+    about = ", ".join(filter(None, [excerpt.about, f"the first {LARGEST} handlings"]))
+    return excerpt._replace(numbers=numbers, about=about, last=until, whole=False)
 
 
-def _worst(journal: list) -> Choice:
-    """The story of the gravest thing that happened, and of that what is near to it."""
-    troubles = [(_GRAVE.get(row.step, _GRAVE.get(row.fault or "", 5)), number) for number, row in enumerate(journal)
-                if row.step in _GRAVE or row.step in LIFE or row.step == "retry" or row.fault]  # fmt: skip
-    row = journal[min(troubles)[1] if troubles else 0]
-    if row.step == "crash":  # the step before it was the one that was struck
-        before = reversed(journal[: journal.index(row)])
-        row = next(
-            (other for other in before if other.fault == "crash" and other.service == row.service),
-            row,
-        )
-    rows, about = journal, f"what happened around {seconds(row.time)}"
-    if row.envelope and row.envelope.correlation:
-        rows = _story(journal, {row.envelope.correlation})
-        about = _named(rows)
-    starts = [number for number, other in enumerate(rows) if other.step == "handle"]
+def _worst(run: Run, every: list[int]) -> Excerpt:
+    """The story of the gravest thing that happened, or that part of it which is near."""
+    journal = run.journal
+    troubles = [
+        (_GRAVE.get(row.step, _GRAVE.get(row.fault or "", 5)), number)
+        for number, row in ((number, journal[number]) for number in every)
+        if row.step in _GRAVE or row.step in LIFE or row.step == "retry" or row.fault
+    ]
+    worst = min(troubles)[1] if troubles else every[0]
+    # Of a crash it is the step that the crash prevented.
+    worst = Trace.of(run).traffic.prevented_by.get(worst, worst)
+    row = journal[worst]
+    numbers, about = every, f"what happened around {seconds(row.time)}"
+    one_story = bool(row.envelope and row.envelope.correlation)
+    if one_story:
+        numbers = _story(journal, every, {row.envelope.correlation})
+        about = _about(journal, numbers)
+    starts = _starts(journal, numbers)
     whole = len(starts) <= MOST
     if not whole:
-        here = next(number for number, other in enumerate(rows) if other is row)
+        here = numbers.index(worst)
         first = max(0, min(bisect_left(starts, here) - MOST // 3, len(starts) - MOST))
-        until = starts[first + MOST] if first + MOST < len(starts) else len(rows)
-        rows = rows[starts[first] if first else 0 : until]
-        about += f", near {seconds(row.time)}" if rows is not journal else ""
-    times = [other.time for other in rows if other.envelope] or [row.time]
-    return Choice(rows, about, min(times), max(times), whole, rows is not journal)
+        until = starts[first + MOST] if first + MOST < len(starts) else len(numbers)
+        numbers = numbers[starts[first] if first else 0 : until]
+        about += f", near {seconds(row.time)}" if one_story else ""
+    times = [journal[number].time for number in numbers if journal[number].envelope] or [row.time]
+    return Excerpt(run, numbers, about, min(times), max(times), whole, one_story)
 
 
-def story_names(journal: list) -> list[str]:
+def story_names(journal: list[Step]) -> list[str]:
     """What a story can be asked for by: the keys of the messages, then the correlation ids."""
     envelopes = [row.envelope for row in journal if row.envelope]
     names = [*(e.subject for e in envelopes), *(e.correlation for e in envelopes)]
     return [*filter(None, dict.fromkeys(names))]
 
 
-def _correlations(journal: list, wanted: str) -> set[str]:
+def _correlations(journal: list[Step], wanted: str) -> set[str]:
     """The correlation id that is wanted, or those of all messages with that key."""
     envelopes = [row.envelope for row in journal if row.envelope]
     if any(envelope.correlation == wanted for envelope in envelopes):
@@ -129,30 +144,34 @@ def _correlations(journal: list, wanted: str) -> set[str]:
     return found
 
 
-def _story(journal: list, ids: set[str]) -> list:
-    """The rows with these correlation ids, and what their services went through meanwhile."""
-    own = [row for row in journal if row.envelope and row.envelope.correlation in ids]
-    told, last = {row.service for row in own}, own[-1].time
-    return [row for row in journal if row.envelope and row.envelope.correlation in ids
-            or row.step in LIFE and row.service in told and row.time <= last]  # fmt: skip
-
-
-def _named(rows: list) -> str:
-    return f"the story of {named(next(row for row in rows if row.envelope).envelope)}"
-
-
-def _idle_ticks(journal: list) -> set[int]:
-    """The places in the journal of ticks that began and ended and did nothing else."""
-    began: dict[str, list[int]] = {}
-    for number, row in enumerate(journal):
-        envelope = row.envelope
-        if envelope is None:
-            continue
-        if envelope.data is None:
-            began.setdefault(envelope.id, []).append(number)
-    pairs = [
-        places
-        for places in began.values()
-        if len(places) == 2 and journal[places[1]].step == "done"
+def _story(journal: list[Step], numbers: list[int], ids: set[str]) -> list[int]:
+    """The steps with these correlation ids, and the outages of their services meanwhile."""
+    own = {
+        number
+        for number in numbers
+        if (envelope := journal[number].envelope) and envelope.correlation in ids
+    }
+    services, last = {journal[number].service for number in own}, journal[max(own)].time
+    return [
+        number
+        for number in numbers
+        if number in own
+        or journal[number].step in LIFE
+        and journal[number].service in services
+        and journal[number].time <= last
     ]
-    return {number for one, other in pairs if other == one + 1 for number in (one, other)}
+
+
+def _about(journal: list[Step], numbers: list[int]) -> str:
+    first = next(journal[number].envelope for number in numbers if journal[number].envelope)
+    return f"the story of {named(first)}"
+
+
+def _idle_ticks(run: Run) -> set[int]:
+    """The steps of ticks that began and ended and did nothing else."""
+    return {
+        number
+        for span in Trace.of(run).spans
+        if span.envelope.data is None and span.ended_by == "done" and span.last == span.first + 1
+        for number in (span.first, span.last)
+    }

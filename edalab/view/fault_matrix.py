@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from ..claims.explore import Exploration, Schedule
 from ..text import clean, counted, shorten, text_width
-from .given import check_is
-from .picture import Picture
+from .picture import Picture, check_is
 from .scene import Box, Label, Line, Mark, Scene
 
 COLUMNS = (("crash",), ("fail",), ("lose", "drop"), ("duplicate",), ("delay",))

@@ -5,39 +5,36 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..errors import needed_for
+from ..sim.run import Run
+from ..sim.steps import Step
 from ..text import clean, counted, shorten
+from ..trace.spans import Trace
+from ..trace.transfers import Transfer
 from .chart import Edge, chart
-from .given import check_run
-from .picture import Picture
+from .picture import Picture, check_run
 from .scene import Scene
 
-_SAID = {
-    "lose": "lost",
-    "fail": "failed",
-    "drop": "dropped",
-    "delay": "late",
-    "duplicate": "doubled",
-}
+_FAULTS = dict(lose="lost", fail="failed", drop="dropped", delay="late", duplicate="doubled")
 
 
 class Flow(Picture):
     """A picture with a `graph`: a networkx.DiGraph of services and the client by name, and of channels as "topic
     orders" or "queue emails". Edges have `kind` (publish, deliver, ask, dead letter), `count`, `types` and `faults`."""
 
-    def __init__(self, scene: Scene, traffic: "Traffic"):
+    def __init__(self, scene: Scene, counts: "Counts"):
         super().__init__(scene)
-        self._traffic = traffic
+        self._counts = counts
 
     @cached_property
     def graph(self):
-        return self._traffic.graph()
+        return self._counts.graph()
 
 
 def flow(run) -> Flow:
     """A picture of a run as a graph of services, topics and queues; edges are counted and faults are marked."""
     check_run("flow", run)
-    traffic = Traffic(run)
-    return Flow(_scene(run, traffic), traffic)
+    counts = Counts(run)
+    return Flow(_scene(run, counts), counts)
 
 
 @dataclass(eq=False)
@@ -59,9 +56,8 @@ class Link:
         return ", ".join(f"{number:,} {name}" for name, number in self.faults.items())
 
     def label(self) -> str:
-        return f"×{self.count:,}" + (
-            shorten(f" · {self.wrong}", 130, 11, True) if self.faults else ""
-        )
+        faults = shorten(f" · {self.wrong}", 130, 11, True) if self.faults else ""
+        return f"×{self.count:,}{faults}"
 
     def tip(self) -> str:
         types = ", ".join(f"{number:,} {name}" for name, number in self.types.items())
@@ -69,63 +65,57 @@ class Link:
         return clean(f"{self.source} to {self.target}, {self.kind}: {types or 'none'}{wrong}")
 
 
-class Traffic:
-    """The journal, counted."""
+class Counts:
+    """The messages of a run, counted for each link between a service and a channel."""
 
-    def __init__(self, run):
+    def __init__(self, run: Run):
         self.run = run
         self.links: dict[tuple, Link] = {}
         self.channels: dict[str, str] = {}  # id -> kind
         self.crashes: Counter = Counter()
-        self._asked: dict[str, Link] = {}  # id of a question -> its link
-        self._handled: set[tuple[str, str]] = set()
-        for row in run.journal:
-            envelope = row.envelope
-            if row.step == "crash":
-                self.crashes[row.service] += 1
-            elif envelope is None or envelope.data is None:
-                continue
-            elif row.step == "ask" and row.fault != "crash":
-                link = self._asked[envelope.id] = self._link(
-                    row.service, envelope.topic, "ask", envelope.type
-                )
-                link.types[envelope.type] += 1
-            elif row.step == "timeout" and envelope.id in self._asked:
-                self._asked[envelope.id].faults["unanswered"] += 1
-            elif row.step == "publish" and row.fault != "crash":
-                link = self._link(row.service, self._channel(envelope.topic), "publish")
-                link.types[envelope.type] += 1
-                if row.fault:
-                    link.faults[_SAID.get(row.fault, row.fault)] += 1
-            elif (
-                row.step in ("deliver", "handle", "lost", "dead_letter")
-                and envelope.id not in self._asked
-            ):
-                self._consumed(row, envelope)
+        self._traffic = Trace.of(run).traffic
+        for number, step in enumerate(run.journal):
+            if step.step == "crash":
+                self.crashes[step.service] += 1
+            elif transfer := self._traffic.of_step.get(number):
+                if transfer.question:
+                    self._count_question(step, transfer)
+                elif step.step == "publish":
+                    link = self._link(step.service, self._channel(step.envelope.topic), "publish")
+                    link.types[step.envelope.type] += 1
+                    if step.fault:
+                        link.faults[_FAULTS.get(step.fault, step.fault)] += 1
+                elif step.step in ("deliver", "handle", "lost", "dead_letter"):
+                    self._count_delivery(number, step)
 
-    def _consumed(self, row, envelope) -> None:
-        link = self._link(self._channel(envelope.topic), row.service, "deliver")
-        if row.step == "handle":
-            link.types[envelope.type] += 1
-            if (row.service, envelope.id) in self._handled:
+    def _count_question(self, step: Step, transfer: Transfer) -> None:
+        asker, type_ = self.run.journal[transfer.sent].service, step.envelope.type
+        link = self._link(asker, step.envelope.topic, "ask", type_)
+        if step.step == "ask":
+            link.types[type_] += 1
+        elif step.step == "timeout":
+            link.faults["unanswered"] += 1
+
+    def _count_delivery(self, number: int, step: Step) -> None:
+        type_, topic = step.envelope.type, step.envelope.topic
+        link = self._link(self._channel(topic), step.service, "deliver")
+        if step.step == "handle":
+            link.types[type_] += 1
+            if self._traffic.arrival_at[number].previous:
                 link.faults["again"] += 1
-            self._handled.add((row.service, envelope.id))
-        elif row.step == "deliver" and row.fault in ("drop", "delay"):
-            link.faults[_SAID[row.fault]] += 1
-        elif row.step == "lost":
+        elif step.step == "deliver" and step.fault in ("drop", "delay"):
+            link.faults[_FAULTS[step.fault]] += 1
+        elif step.step == "lost":
             link.faults["lost"] += 1
-        elif row.step == "dead_letter":
-            dead = f"dead letters {envelope.topic}.dlq"
+        elif step.step == "dead_letter":
+            dead = f"dead letters {topic}.dlq"
             self.channels[dead] = "dead letters"
-            self._link(row.service, dead, "dead letter").types[envelope.type] += 1
+            self._link(step.service, dead, "dead letter").types[type_] += 1
 
     def _channel(self, name: str) -> str:
         system = self.run.system
-        kind = (
-            "queue"
-            if name in system.queues or name.endswith(".commands") and name not in system.topics
-            else "topic"
-        )
+        commands = name.endswith(".commands") and name not in system.topics
+        kind = "queue" if name in system.queues or commands else "topic"
         self.channels[f"{kind} {name}"] = kind
         return f"{kind} {name}"
 
@@ -158,21 +148,19 @@ class Traffic:
         return ["client"] * sends + list(self.run.services) + list(self.channels)
 
 
-def _scene(run, traffic: Traffic) -> Scene:
+def _scene(run, counts: Counts) -> Scene:
     """The graph as boxes and arrows. Questions pass a box of their own, so that arrows lead from layer to layer."""
-    links = list(traffic.links.values())
+    links = list(counts.links.values())
     boxes: dict[str, tuple[str, list[str]]] = {}  # id -> kind, lines of words
-    for name in traffic.nodes():
+    for name in counts.nodes():
         touching = [link for link in links if name in (link.source, link.target)]
-        if kind := traffic.channels.get(name):
+        if kind := counts.channels.get(name):
             boxes[name] = kind, _channel_lines(name.removeprefix(kind + " "), kind, touching)
-        elif crashes := traffic.crashes[name]:
+        elif crashes := counts.crashes[name]:
             boxes[name] = "struck service", [name, counted(crashes, "crash", "crashes")]
         else:
-            boxes[name] = (
-                "client" if name == "client" else "service",
-                [name] if touching else [name, "no messages"],
-            )
+            kind = "client" if name == "client" else "service"
+            boxes[name] = kind, [name] if touching else [name, "no messages"]
     edges: dict[tuple[str, str], Edge] = {}
     for link in links:
         source, target = link.source, link.target
@@ -181,19 +169,16 @@ def _scene(run, traffic: Traffic) -> Scene:
             kind = "struck question" if link.faults else "question"
             target = f"question {link.target} {next(iter(link.types))}"
             boxes[target] = "question", list(link.types)
-            edges[target, link.target] = Edge(
-                target, link.target, "question", "", f"{target} is answered", 0
-            )
-        out = link.kind == "deliver"
-        edges[source, target] = Edge(
-            source, target, kind, link.label(), link.tip(), link.count, out
-        )
+            answered = Edge(target, link.target, "question", "", f"{target} is answered", 0)
+            edges[target, link.target] = answered
+        label, tip, out = link.label(), link.tip(), link.kind == "deliver"
+        edges[source, target] = Edge(source, target, kind, label, tip, link.count, out)
     scene = chart(boxes, list(edges.values()), run.services)
     count = Counter()
     for link in links:
         count[link.kind] += link.count
     faults = sum((link.faults for link in links), Counter())
-    said = [counted(len(run.services), "service"), counted(len(traffic.channels), "channel")]
+    said = [counted(len(run.services), "service"), counted(len(counts.channels), "channel")]
     said += [
         f"{count['publish']:,} published",
         f"{count['deliver']:,} handled",
@@ -201,7 +186,7 @@ def _scene(run, traffic: Traffic) -> Scene:
     ]
     said += [f"{number:,} {name}" for name, number in sorted(faults.items())]
     said += [counted(count["dead letter"], "dead letter")] if count["dead letter"] else []
-    said += [counted(traffic.crashes.total(), "crash", "crashes")] if traffic.crashes else []
+    said += [counted(counts.crashes.total(), "crash", "crashes")] if counts.crashes else []
     scene.shows = f"flow of {run.system.name}: {', '.join(said)}"
     scene.alt = clean(
         f"Flow of {run.system.name}. " + " ".join(f"{link.tip()}." for link in links), 800

@@ -1,4 +1,4 @@
-"""Where words find room beside a point: they run over no other words, over no mark and, if they can, over no line."""
+"""Where words find room: over no other words, over no mark and, if possible, over no line."""
 
 from ..text import clean
 from .scene import Label, Scene, Trace
@@ -17,9 +17,8 @@ class Room:
         self.taken: list[Box] = []
         self.strokes: list[Box] = []
         self.cursor: list[Box] = []  # words may run over it sooner than over other lines
-        self.points: list[
-            tuple[int, int]
-        ] = []  # words may not stand nearer to one of these than to their own
+        # Words may not stand nearer to one of these points than to their own.
+        self.points: list[tuple[int, int]] = []
 
     def cross(self, trace: Trace) -> None:
         """A line that words had better not run over."""
@@ -32,26 +31,17 @@ class Room:
     def put(
         self, words: str, kind: str, x: int, y: int, anyhow: bool = True, over: bool = True
     ) -> Label | None:
-        """Write words beside a point; `anyhow`: further away, or, if they may, over a line, where there is no better place.
-        Returns None where there is none at all."""
+        """Write words beside a point. With `anyhow` they may stand further away where there is no
+        better place, and with `over` even on a line. Return None where there is no place at all."""
         lines, near = self.strokes + self.cursor, _NEAR + _FAR
-        tries = [
-            (near, lines),
-            (near, self.strokes),
-            (_FARTHER * anyhow, self.strokes),
-            (near * (anyhow and over), []),
-        ]
-        for (anchor, dx, dy), crossed in [
-            (place, crossed) for places, crossed in tries for place in places
-        ]:
+        tries = [(place, lines) for place in near] + [(place, self.strokes) for place in near]
+        tries += [(place, self.strokes) for place in _FARTHER * anyhow]
+        tries += [(place, []) for place in near * (anyhow and over)]
+        for (anchor, dx, dy), crossed in tries:
             label = Label(x + dx, y + dy, clean(words, 90), kind, anchor)
             box = label.extent()
-            if (
-                self._inside(box)
-                and self.free(box)
-                and not _crossed(box, crossed)
-                and (anyhow or self._is_near((x, y), box))
-            ):
+            fits = self._inside(box) and self.free(box) and not _crossed(box, crossed)
+            if fits and (anyhow or self._is_near((x, y), box)):
                 self.scene.labels.append(label)
                 self.taken.append(box)
                 return label

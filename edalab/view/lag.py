@@ -1,14 +1,14 @@
-"""`lag(run, service)`: how many published events a service has not yet committed, and how old the oldest of them is."""
+"""`lag(run, service)`: how many published events a service has not yet committed, and how old."""
 
 from ..sim.run import Run
 from ..store.instants import to_microseconds
 from ..text import clean, counted, seconds, shorten
-from ..trace.backlog import Backlog, Trouble
+from ..trace.backlog import Backlog
+from ..trace.transfers import Outage
 from .calendar import Calendar
-from .given import check_run
-from .labels import Room
-from .picture import Picture
 from .axes import Axes
+from .picture import Picture, check_run
+from .labels import Room
 from .scene import Box, Label, Mark, Scene
 
 HEIGHT, _BELOW = 84, 44  # px of a plane; from one to the title of the next
@@ -24,8 +24,9 @@ class Lag(Picture):
 
 
 def lag(run: Run, service: str, *, width: int = 900) -> Lag:
-    """A picture of how far a service is behind, over time: the events published to it that it has not yet committed, and how
-    old the oldest of them is (its staleness); with the times in which the service was down, stood still or was cut off."""
+    """A picture of how far a service is behind, over time: the events published to it that it has
+    not yet committed, and how old the oldest of them is (its staleness). It shows the times in which
+    the service was down, stood still or was cut off."""
     check_run("lag", run)
     backlog = Backlog(run, service)
     scene, end = Scene(width, 0), max(run.end, 1)
@@ -35,9 +36,9 @@ def lag(run: Run, service: str, *, width: int = 900) -> Lag:
     below = Axes([0, age / 1000], window, top.bottom + _BELOW + 22, HEIGHT, width)
     top.left = below.left = max(top.left, below.left)
     calendar = Calendar(window)
-    for trouble in backlog.troubles:
+    for outage in backlog.outages:
         for plane in (top, below):
-            scene.spans.append(_span(trouble, plane, run.end, named))
+            scene.spans.append(_span(outage, plane, run.end, named))
     titles = (
         f"{named}: events published and not yet committed",
         "age of the oldest of them, in seconds: how stale it is",
@@ -71,19 +72,16 @@ def lag(run: Run, service: str, *, width: int = 900) -> Lag:
             scene.marks.append(Mark(plane.x(_moment(time)), plane.y(value), "fact", words))
             room.taken.append(scene.marks[-1].extent())
             room.put(words, "handled", plane.x(_moment(time)), plane.y(value))
-    for trouble, box in zip(backlog.troubles, scene.spans[::2]):
-        replica = (
-            f"replica {trouble.replica} "
-            if run.system.services[service].replicas > 1 and trouble.kind != "cut"
-            else ""
-        )
-        rooms[0].put(f"{replica}{_WORDS[trouble.kind]}", "on span", box.x - 4, top.top + 9)
+    for outage, box in zip(backlog.outages, scene.spans[::2]):
+        several = run.system.services[service].replicas > 1 and outage.kind != "cut"
+        replica = f"replica {outage.replica} " if several else ""
+        rooms[0].put(f"{replica}{_WORDS[outage.kind]}", "on span", box.x - 4, top.top + 9)
     scene.height = below.bottom + 28
     left = levels[-1].waiting
     parts = [*(peaks or ["never behind"]), f"{left:,} left at the end"]
     parts += [
-        f"{_WORDS[trouble.kind]} from {seconds(trouble.start)}{_until(trouble)}"
-        for trouble in backlog.troubles[:4]
+        f"{_WORDS[outage.kind]} from {seconds(outage.start)}{_until(outage)}"
+        for outage in backlog.outages[:4]
     ]
     scene.shows = f"lag of {named} in {run.system.name}: {'; '.join(parts)}"
     scene.alt = clean(scene.shows, 600)
@@ -96,26 +94,22 @@ def _ages(backlog: Backlog) -> list[tuple[int, float]]:
     ends = [*(level.time for level in levels[1:]), max(backlog.run.end, 1)]
     for level, end in zip(levels, ends):
         for time in (level.time, end):
-            corners.append(
-                (_moment(time), 0 if level.since is None else (time - level.since) / 1000)
-            )
+            age = 0 if level.since is None else (time - level.since) / 1000
+            corners.append((_moment(time), age))
     return corners
 
 
-def _span(trouble: Trouble, plane: Axes, end: int, service: str) -> Box:
-    left, right = (
-        plane.x(_moment(trouble.start)),
-        plane.x(_moment(end if trouble.end is None else trouble.end)),
-    )
-    replica = f" replica {trouble.replica}" if trouble.replica > 1 else ""
-    tip = f"{service}{replica} {_WORDS[trouble.kind]}, {seconds(trouble.start)}{_until(trouble)}"
-    return Box(
-        left, plane.top - 10, max(2, right - left), plane.bottom - plane.top + 10, trouble.kind, tip
-    )
+def _span(outage: Outage, plane: Axes, end: int, service: str) -> Box:
+    left = plane.x(_moment(outage.start))
+    right = plane.x(_moment(end if outage.end is None else outage.end))
+    replica = f" replica {outage.replica}" if outage.replica > 1 else ""
+    tip = f"{service}{replica} {_WORDS[outage.kind]}, {seconds(outage.start)}{_until(outage)}"
+    width, height = max(2, right - left), plane.bottom - plane.top + 10
+    return Box(left, plane.top - 10, width, height, outage.kind, tip)
 
 
-def _until(trouble: Trouble) -> str:
-    return " to the end" if trouble.end is None else f" to {seconds(trouble.end)}"
+def _until(outage: Outage) -> str:
+    return " to the end" if outage.end is None else f" to {seconds(outage.end)}"
 
 
 def _moment(ms: int) -> int:

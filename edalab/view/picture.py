@@ -1,11 +1,17 @@
 """What a view returns: a picture that shows itself as PNG and says what it shows in one line of text."""
 
 from functools import cached_property
+from math import isfinite
+from numbers import Real
 from pathlib import Path
+from typing import Any
 
-from ..errors import NotInstalled, needed_for
+from ..errors import Misuse, NotInstalled, needed_for, shown
+from ..sim import World
 from . import svg
 from .scene import Scene
+
+STORE = 'an event store, such as EventStore("shop.db")'
 
 
 class Picture:
@@ -48,12 +54,40 @@ class Picture:
             self.figure().savefig(path)
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
-        shown = {"width": self.scene.width, "height": self.scene.height, "alt": self.scene.alt}
+        about = {"width": self.scene.width, "height": self.scene.height, "alt": self.scene.alt}
         try:
             kind, image = "image/png", self.png()
         except NotInstalled:  # a notebook shows both, and strict tests compare the text
             kind, image = "image/svg+xml", self.svg()
-        return {kind: image, "text/plain": repr(self)}, {kind: shown}
+        return {kind: image, "text/plain": repr(self)}, {kind: about}
 
     def __repr__(self) -> str:
         return self.scene.digest
+
+
+def check_run(picture: str, given: Any, instead: str = "pass the run") -> None:
+    """Refuse what is no run. `instead` says what to pass for the world at a moment, `run.at(10)`."""
+    if isinstance(given, World):
+        moment = f"{given.now / 1000:g}"
+        raise Misuse(
+            f"{picture} takes a run, and this is the world as it was at {moment} s: {instead.format(moment)}"
+        )
+    if not hasattr(given, "journal"):
+        raise Misuse(
+            f"{picture} takes a run, such as simulate(system, workload), not {shown(given)}"
+        )
+
+
+def check_is(picture: str, kind: type, what: str, given: Any) -> None:
+    """Refuse what is not of a kind; `what` is that kind in words."""
+    if not isinstance(given, kind):
+        raise Misuse(f"{picture} takes {what}, not {shown(given)}")
+
+
+def check_seconds(**given: Any) -> None:
+    """Refuse what is no number of seconds."""
+    for name, seconds in given.items():
+        if seconds is not None and (
+            isinstance(seconds, bool) or not isinstance(seconds, Real) or not isfinite(seconds)
+        ):
+            raise Misuse(f"{name}= takes seconds, a number, not {shown(seconds)}")

@@ -9,9 +9,8 @@ from ..errors import Misuse, needed_for
 from ..text import clean, seconds, text_width, wrapped
 from ..trace.saga_stories import NONE, stories, story_of
 from ..trace.saga_story import SagaStory
-from .given import check_run, check_seconds
+from .picture import Picture, check_run, check_seconds
 from .ledger import Ledger
-from .picture import Picture
 from .saga_arrows import MARGIN
 from .saga_chart import SagaChart, kind_of
 from .saga_moment import SagaMoment

@@ -1,14 +1,15 @@
-"""`timeline(run)`: who handled what and when, what passed between them, and where it went wrong, on lanes over time."""
+"""`timeline(run)`: who handled what and when, what passed between them, and where it went wrong."""
 
 from collections import Counter
 
+from ..sim.run import Run
 from ..text import clean, counted, seconds, text_width, wrapped
-from .excerpt import Choice, choose
-from .given import check_run, check_seconds
+from ..trace.spans import Trace
+from .drawn import Drawn, Event
+from .excerpt import Excerpt, choose
+from .picture import Picture, check_run, check_seconds
 from .layout import Layout
-from .picture import Picture
 from .scene import Box, Label, Line, Scene
-from .story import Story
 
 _LEGEND = (  # kinds of items, and what a reader may need told about them
     ("handled struck", "bar: handling"), ("saved", "tick: saved"), ("message", "arrow: published to handled"),
@@ -24,7 +25,7 @@ _WRONG = {
 
 
 def timeline(
-    run,
+    run: Run,
     correlation: str | None = None,
     *,
     cursor: float | None = None,
@@ -32,68 +33,50 @@ def timeline(
     end: float | None = None,
     width: int = 900,
 ) -> Picture:
-    """A picture of a run, or of one story in it: the messages of a `correlation` id, or of a key, such as "o2".
+    """A picture of a run, or of one story in it: the messages of a `correlation` id, or of a key,
+    such as "o2".
 
-    `start` and `end` (seconds) show that part only; `cursor` (seconds) marks a moment. A run of more than 40 handlings
-    shows the story that went worst, unless told otherwise. What is hidden is said below the picture."""
+    `start` and `end` (seconds) show that part only; `cursor` (seconds) marks a moment. Of a run
+    with more than 40 handlings the story that went worst is shown, unless you ask for another. The
+    caption says how much is hidden."""
     check_run("timeline", run, "pass the run, and cursor={}")
     check_seconds(cursor=cursor, start=start, end=end)
     return draw(run, choose(run, correlation, start, end), cursor, width)
 
 
-def draw(run, choice: Choice, cursor: float | None, width: int) -> Picture:
+def draw(run: Run, excerpt: Excerpt, cursor: float | None, width: int) -> Picture:
     """The timeline of what was chosen of a run."""
-    services = run.system.services.values()
-    story = Story(
-        choice.rows,
-        choice.whole,
-        frozenset(type_ for service in services for type_, _ in service.handlers),
-    )
-    told = {row.service for row in choice.rows}
-    # Where all is shown, a lane on which nothing happened says something too.
-    everyone = choice.first == 0 and choice.last >= run.end and not choice.one_story
-    lanes = ["client"] * ("client" in told) + [
-        name for name in run.services if everyone or name in told
-    ]
-    scene = Scene(width, 0)
-    layout = Layout(
-        story, lanes, (choice.first, choice.last), scene, 24 if cursor is not None else 4
-    )
+    drawn = Drawn(Trace.of(run), excerpt.numbers, excerpt.whole)
+    active = {row.service for row in excerpt.rows}
+    if excerpt.first == 0 and excerpt.last >= run.end and not excerpt.one_story:
+        active |= set(run.services)  # in a whole run an empty lane tells something too
+    lanes = [name for name in ("client", *run.services) if name in active]
+    scene, window = Scene(width, 0), (excerpt.first, excerpt.last)
+    layout = Layout(drawn, lanes, window, scene, 24 if cursor is not None else 4)
     scene.axis = layout.axis
-    scene.times = choice.times()
-    scene.height = _captions(scene, layout, _caption(run, choice)) + 6
+    scene.times = excerpt.times()
+    scene.height = _captions(scene, layout, _caption(run, excerpt)) + 6
     if cursor is not None:
         scene.cursor = _cursor(layout, round(cursor * 1000))
-    _say(
-        scene,
-        run,
-        choice,
-        story,
-        lanes,
-        [point for point, _ in layout.marks if point.what in _WRONG],
-    )
+    struck = [event for event, _ in layout.marks if event.what in _WRONG]
+    _describe(scene, run, excerpt, drawn, lanes, struck)
     return Picture(scene)
 
 
-def _caption(run, choice: Choice) -> str:
-    steps, hidden = len(run.journal), len(run.journal) - len(choice.rows)
-    said = (
-        f"Shown: {choice.about or 'everything'}; {hidden:,} of {counted(steps, 'step')} hidden"
-        f"{'; correlation= shows another' if choice.one_story else ''}. "
-        if hidden
-        else ""
-    )
+def _caption(run: Run, excerpt: Excerpt) -> str:
+    steps, hidden = len(run.journal), len(run.journal) - len(excerpt.numbers)
+    caption = ""
+    if hidden:
+        another = "; correlation= shows another" if excerpt.one_story else ""
+        about = excerpt.about or "everything"
+        caption = f"Shown: {about}; {hidden:,} of {counted(steps, 'step')} hidden{another}. "
     faults = [str(fault) for fault in run.faults]
-    if len(faults) > 3 and choice.one_story:
-        said += f"In the whole run {len(faults):,} faults struck."
+    if len(faults) > 3 and excerpt.one_story:
+        caption += f"In the whole run {len(faults):,} faults struck."
     elif faults:
-        said += (
-            "Struck: "
-            + "; ".join(faults[:3])
-            + (f" and {len(faults) - 3:,} more" if len(faults) > 3 else "")
-            + "."
-        )
-    return clean(said, 400)
+        more = f" and {len(faults) - 3:,} more" if len(faults) > 3 else ""
+        caption += f"Struck: {'; '.join(faults[:3])}{more}."
+    return clean(caption, 400)
 
 
 def _captions(scene: Scene, layout: Layout, caption: str) -> int:
@@ -112,32 +95,28 @@ def _cursor(layout: Layout, time: int) -> tuple[Line, Box, Label]:
     x = max(layout.left, min(layout.right, layout.axis.x(time)))
     half = text_width(seconds(time), 11, True) // 2 + 8
     middle = max(half, min(layout.scene.width - half, x))
-    pill = Box(middle - half, 3, 2 * half, 18, "pill")
-    return (
+    line, pill = (
         Line(x, 20, x, layout.bottom, "cursor"),
-        pill,
-        Label(middle, 12, seconds(time), "pill", "middle"),
+        Box(middle - half, 3, 2 * half, 18, "pill"),
     )
+    return line, pill, Label(middle, 12, seconds(time), "pill", "middle")
 
 
-def _say(scene: Scene, run, choice: Choice, story: Story, lanes: list[str], struck: list) -> None:
-    """What the picture shows, in one line, and for those who cannot see it."""
-    again = sum(passage.kind == "again" for passage in story.passages)
-    wrong = Counter(point.what for point in struck)
-    parts = [counted(len(lanes), "lane"), counted(len(story.handlings), "handling")]
-    parts += [
-        counted(len(story.passages), "arrow"),
-        *(counted(wrong[what], *_WRONG[what]) for what in sorted(wrong)),
-    ]
+def _describe(
+    scene: Scene, run: Run, excerpt: Excerpt, drawn: Drawn, lanes: list[str], struck: list[Event]
+) -> None:
+    """Write what the picture shows, in one line, and for those who cannot see it."""
+    again = sum(link.kind == "again" for link in drawn.links)
+    wrong = Counter(event.what for event in struck)
+    spans = counted(len(drawn.bars), "handling")
+    parts = [counted(len(lanes), "lane"), spans, counted(len(drawn.links), "arrow")]
+    parts += [counted(wrong[what], *_WRONG[what]) for what in sorted(wrong)]
     parts += [f"{again} delivered again"] if again else []
     at = f" at {scene.cursor[2].text}" if scene.cursor else ""
-    when = f"{seconds(choice.first)} to {seconds(choice.last)}"
-    steps = f"{len(choice.rows):,} of {counted(len(run.journal), 'step')}"
+    when = f"{seconds(excerpt.first)} to {seconds(excerpt.last)}"
+    steps = f"{len(excerpt.numbers):,} of {counted(len(run.journal), 'step')}"
     scene.shows = f"timeline of {run.system.name}{at}: {', '.join(parts)}; {steps}; {when}"
-    trouble = "; ".join(
-        f"{point.service}: {point.words} at {seconds(point.time)}" for point in struck[:8]
-    )
-    said = f"{counted(len(story.handlings), 'handling')}. {trouble or 'Nothing went wrong'}."
-    scene.alt = clean(
-        f"Timeline of {run.system.name}, {when}. Lanes: {', '.join(lanes)}. {said}", 600
-    )
+    troubles = [f"{event.service}: {event.words} at {seconds(event.time)}" for event in struck[:8]]
+    trouble = f"{spans}. {'; '.join(troubles) or 'Nothing went wrong'}."
+    lanes_ = ", ".join(lanes)
+    scene.alt = clean(f"Timeline of {run.system.name}, {when}. Lanes: {lanes_}. {trouble}", 600)

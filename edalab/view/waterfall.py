@@ -33,7 +33,7 @@ def waterfall(scene: Scene, moment: SagaMoment, top: int, right: int) -> int:
     }
     scene.axis = axis = Axis(dict.fromkeys([*story.times, *sorted(ends)], 0), left, right - 30)
     bottom = top + 14 + height * len(steps)
-    _grid(scene, top + 12, bottom, right)
+    axis.draw(scene, top + 12, bottom, right, 11)
     for number, step in enumerate(steps):
         y = top + 14 + height * number + height // 2
         scene.labels.append(
@@ -60,21 +60,6 @@ def _begun(moment: SagaMoment, step: SagaStep) -> bool:
 
 def _short(step: SagaStep) -> str:
     return shorten(clean(step.name), 150, 11)
-
-
-def _grid(scene: Scene, top: int, bottom: int, right: int) -> None:
-    for start, end, begin, until in scene.axis.cuts:
-        for x in ((start + end) // 2 - 3, (start + end) // 2 + 3):
-            scene.lines.append(
-                Line(x, top, x, bottom, "break", f"{seconds(until - begin)} cut short")
-            )
-    edge = -100
-    for x, text in scene.axis.ticks():
-        half = text_width(text, 10) // 2
-        if x - half > edge + 8 and x + half < right:
-            scene.lines.append(Line(x, top, x, bottom, "grid"))
-            scene.labels.append(Label(x, bottom + 11, text, "axis", "middle"))
-            edge = x + half
 
 
 class _Row:

@@ -1,0 +1,320 @@
+"""What a timeline draws of a trace: a bar for each span, a mark for each event in it or outside of
+any, an arrow for each transfer, and a stretch for each outage. `layout` gives them their places.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ..sim.steps import Step
+from ..text import clean, counted, seconds
+from ..trace.spans import Span, Trace
+from ..trace.transfers import LOST_ON_THE_WAY, Transfer, named
+
+_NOT_SENT = {"drop": "dropped", "cut": "cut off", "lose": "lost silently", "fail": "not confirmed"}
+_OUTAGES = {"pause": "stands still", "cut": "cut off"}
+_GERUNDS = {"handle": "handling", "deliver": "delivery"}
+_NEXT = ("again in", "to ", "its ")  # how the words begin that say what a broker does next
+
+
+@dataclass(slots=True, eq=False)
+class Bar:
+    """A span as it is drawn. `inner` are the events in it, in order; `x`, `w` and `row` its place."""
+
+    service: str
+    replica: int
+    type: str
+    subject: str | None
+    id: str
+    start: int
+    end: int | None = None
+    struck: bool = False
+    words: str = ""  # beside the name
+    inner: list["Event"] = field(default_factory=list)
+    x: int = 0
+    w: int = 0
+    row: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Event:
+    """A span event as it is drawn: on its bar, or on the line of its service (as all of the client)."""
+
+    service: str
+    replica: int
+    time: int
+    what: str  # "save", "send", "hear", or the kind of a mark
+    bar: Bar | None = None
+    words: str = ""
+    title: str = ""  # its tool-tip begins with this, whatever its words become
+    more: str = ""  # and ends with this
+    rank: int = 0
+    x: int = 0
+
+    @property
+    def tip(self) -> str:
+        more = f": {self.more}" if self.more else ""
+        return clean(f"{self.title}, {self.service} at {seconds(self.time)}{more}", 400)
+
+
+@dataclass(slots=True, eq=False)
+class Link:
+    """A transfer as it is drawn, from an event to a bar or to another event. Where it ends on the
+    way, `stop` is the kind of the mark that stands there."""
+
+    kind: str
+    source: Event
+    target: Bar | Event | None
+    tip: str
+    stop: str = ""
+    words: str = ""
+
+
+class Stretch(NamedTuple):
+    """An outage as it is drawn, or the time in which the client waits for an answer."""
+
+    service: str
+    replica: int
+    start: int
+    end: int | None
+    kind: str
+    words: str
+
+
+class Drawn:
+    """What is drawn of those steps of a trace that are shown.
+
+    `numbers` are the shown steps; `whole` says that no later step belongs to them."""
+
+    def __init__(self, trace: Trace, numbers: list[int], whole: bool = True):
+        self.traffic, self.shown = trace.traffic, set(numbers)
+        self.journal = journal = trace.run.journal
+        self.bars: list[Bar] = []
+        self.events: list[Event] = []  # those outside of any bar
+        self.links: list[Link] = []
+        self.stretches: list[Stretch] = []
+        self._bar_of: dict[Span, Bar] = {}
+        self._sources: dict[Transfer, Event] = {}
+        self._dropped: dict[Transfer, Event] = {}
+        self._answers: dict[int, Link] = {}  # the step that sends an answer -> its link
+        for number in numbers:
+            step = journal[number]
+            draw = _DRAWN_BY.get(step.step)
+            if draw and (step.fault != "crash" or step.step in ("handle", "crash")):
+                draw(self, number, step)
+        for span, bar in self._bar_of.items():
+            bar.end = journal[span.last].time if span.last in self.shown else None
+        if whole:
+            self._draw_unheard(trace)
+        for link in self._answers.values():
+            if whole or link.stop:
+                self._stop(link, "stopped", "answer lost" if link.stop else "answer too late")
+
+    def _bar(self, number: int) -> Bar | None:
+        """The bar of the span in which a step happened, where it is drawn."""
+        return self._bar_of.get(self.traffic.span_of.get(number))
+
+    def _event(self, number: int, what: str, words: str = "", more: str = "") -> Event:
+        step, bar = self.journal[number], self._bar(number)
+        title = words or what
+        event = Event(step.service, step.replica, step.time, what, bar, words, title, more)
+        (self.events if bar is None else bar.inner).append(event)
+        return event
+
+    def _strike(self, number: int, what: str = "", words: str = "", more: str = "") -> None:
+        """Mark that the span of a step went wrong, and how."""
+        if what:
+            self._event(number, what, words, more)
+        if bar := self._bar(number):
+            bar.struck = True
+
+    def _stop(self, link: Link, mark: str, words: str) -> None:
+        link.stop, link.words, link.target = mark, words, None
+        if mark != "unheard":
+            link.kind = "stopped" if link.kind in ("message", "late") else "struck question"
+        self.links.append(link)
+
+    def _source(self, number: int) -> tuple[Transfer | None, Event | None]:
+        """The transfer that a step belongs to, and the event that began it, where it is drawn."""
+        transfer = self.traffic.of_step.get(number)
+        return transfer, self._sources.get(transfer)
+
+    def _stretch(self, service: str, replica: int, start: int, end: int | None, kind: str) -> None:
+        words = _OUTAGES.get(kind, "")
+        if words and end is not None:
+            words += f" for {seconds(end - start)}"
+        self.stretches.append(Stretch(service, replica, start, end, kind, words))
+
+    # -- the way of a message
+
+    def _send(self, number: int, step: Step) -> None:
+        transfer, name = self.traffic.of_step[number], named(step.envelope)
+        event = self._sources[transfer] = self._event(number, "send", more=name)
+        if step.fault == "duplicate":
+            event.what, event.words = "doubled", "published twice"
+        elif step.fault and step.fault != "delay":
+            link = Link("question" if transfer.question else "message", event, None, name)
+            words = "question " * transfer.question + _NOT_SENT.get(step.fault, step.fault)
+            self._stop(link, "failed" if step.fault == "fail" else "stopped", words)
+
+    def _deliver(self, number: int, step: Step) -> None:
+        if step.fault not in LOST_ON_THE_WAY:
+            return
+        words = "dropped" if step.fault == "drop" else "not delivered"
+        event = self._event(number, "stopped", words)
+        transfer, source = self._source(number)
+        if source:
+            self._dropped[transfer] = event
+            self.links.append(Link("stopped", source, event, f"{named(step.envelope)}, {words}"))
+
+    def _handle(self, number: int, step: Step) -> None:
+        envelope, attempt = step.envelope, step.attempt or 1
+        arrival = self.traffic.arrival_at[number]
+        subject = None if envelope.subject is None else clean(envelope.subject, 60)
+        service, replica, type_ = step.service, step.replica, clean(envelope.type, 60)
+        bar = Bar(service, replica, type_, subject, envelope.id, step.time)
+        self.bars.append(bar)
+        self._bar_of[arrival.span] = bar
+        bar.struck = arrival.again or arrival.late
+        if bar.struck:
+            again = f"attempt {attempt}" if attempt > 1 else "delivered again"
+            bar.words = again if arrival.again else "late"
+        transfer, source = self._source(number)
+        if source:
+            before = self._bar_of.get(arrival.previous)
+            if before and before.replica == replica and _failed(before):
+                source = before.inner[-1]  # a retry comes from the failure before it
+            kind = "question" if transfer.question else "message"
+            if arrival.again or arrival.late and not transfer.question:
+                kind = "again" if arrival.again else "late"
+            tip = f"{named(envelope)} to {service}, {seconds(source.time)} to {seconds(step.time)}"
+            tip += f", {bar.words}" if arrival.again else ""
+            self.links.append(Link(kind, source, bar, tip))
+        if step.fault and step.fault != "crash":
+            self._event(number, "failed", f"{step.fault} before handling")
+
+    def _lose(self, number: int, step: Step) -> None:
+        self._strike(number)
+        transfer, source = self._source(number)
+        if step.fault == "drop" and (event := self._dropped.get(transfer)):
+            event.what, event.words = "lost", "dropped and lost"
+            return
+        words = "lost" + (f": {clean(step.detail, 60)}" if step.detail else "")
+        event = self._event(number, "lost", words)
+        if source and number in transfer.losses:
+            kind = "struck question" if transfer.question else "stopped"
+            self.links.append(Link(kind, source, event, named(step.envelope)))
+
+    def _draw_unheard(self, trace: Trace) -> None:
+        """Messages that nobody received: either nobody subscribes to them, or it is too early."""
+        services = trace.system.services.values()
+        handled = {type_ for service in services for type_, _ in service.handlers}
+        for transfer, source in self._sources.items():
+            if transfer.unheard:
+                link = Link("message", source, None, named(transfer.envelope))
+                known = transfer.envelope.type in handled
+                self._stop(link, "unheard", "not handled yet" if known else "reached nobody")
+
+    # -- in a span
+
+    def _save(self, number: int, step: Step) -> None:
+        if step.fault:
+            self._event(number, "failed", f"{step.fault} at save")
+        elif self._bar(number):
+            self._event(number, "save")
+
+    def _settle(self, number: int, step: Step) -> None:
+        if step.fault:
+            fenced = step.fault == "fenced"
+            words = "late commit refused" if fenced else f"{step.step} lost"
+            self._strike(number, "refused" if fenced else "stopped", words)
+
+    def _reply(self, number: int, step: Step) -> None:
+        tip = f"answer to {named(step.envelope)}"
+        tip += f": {clean(step.detail, 120)}" if step.detail else ""
+        link = self._answers[number] = Link("answer", self._event(number, "send"), None, tip)
+        if step.fault in LOST_ON_THE_WAY:
+            link.stop = "stopped"
+            self._strike(number)
+
+    def _answer(self, number: int, step: Step) -> None:
+        late = "answer too late" if step.detail == "too late" else ""
+        missed = "answer cut off" if step.fault else late
+        event = self._event(number, "stopped" if missed else "hear", missed)
+        if not missed:
+            self._draw_waiting(number, step)
+        sent = self.traffic.answer_at.get(number)
+        if link := self._answers.pop(sent, None):
+            link.target, link.kind = event, "struck question" if missed else "answer"
+            self.links.append(link)
+
+    def _timeout(self, number: int, step: Step) -> None:
+        _, source = self._source(number)
+        after = f" after {seconds(step.time - source.time)}" if source else ""
+        self._strike(number, "no answer", f"no answer{after}")
+        self._draw_waiting(number, step)
+
+    def _draw_waiting(self, number: int, step: Step) -> None:
+        _, source = self._source(number)
+        if source and not self._bar(number):
+            self._stretch(step.service, step.replica, source.time, step.time, "waiting")
+
+    def _fail(self, number: int, step: Step) -> None:
+        bar, detail = self._bar(number), step.detail or "failed"
+        if bar and _failed(bar):
+            return self._strike(number)
+        error, _, then = detail.rpartition("; ")
+        if not then.startswith(_NEXT):
+            error, then = detail, ""
+        whole = [error] * (clean(error, 80) != error) + [then] * bool(then)
+        self._strike(number, "failed", clean(error, 80), "; ".join(whole))
+
+    def _dead_letter(self, number: int, step: Step) -> None:
+        words = f"dead-lettered after {counted(step.attempt or 1, 'attempt')}"
+        self._strike(number, "dead letter", words, clean(step.detail or ""))
+
+    def _crash(self, number: int, step: Step) -> None:
+        prevented = self.traffic.prevented_by.get(number)
+        words = "crash"
+        if prevented is not None:
+            name = self.journal[prevented].step
+            words = f"crash before {_GERUNDS.get(name, name)}"
+            self._strike(prevented)
+        self._strike(number, "crash", words)
+        for span, bar in self._bar_of.items():
+            bar.struck |= span.last == number
+        self._begin_outage(number, step)
+
+    def _begin_outage(self, number: int, step: Step) -> None:
+        outage = self.traffic.outages[number]
+        end = outage.end if outage.last in self.shown else None
+        self._stretch(outage.service, outage.replica, outage.start, end, outage.kind)
+
+    def _take_over(self, number: int, step: Step) -> None:
+        what, _, giver = clean(step.detail or "").partition(" from ")
+        self._event(number, "takeover", f"takes over {what}".strip(), giver and f"from {giver}")
+
+    def _note(self, number: int, step: Step) -> None:
+        self._event(number, "note", clean(step.detail or "", 120))
+
+
+def _failed(bar: Bar) -> bool:
+    return bool(bar.inner) and bar.inner[-1].what == "failed"
+
+
+_DRAWN_BY = {
+    **dict.fromkeys(("publish", "ask"), Drawn._send),
+    **dict.fromkeys(("commit", "ack"), Drawn._settle),
+    **dict.fromkeys(("retry", "failure"), Drawn._fail),
+    "deliver": Drawn._deliver,
+    "handle": Drawn._handle,
+    "save": Drawn._save,
+    "reply": Drawn._reply,
+    "answer": Drawn._answer,
+    "timeout": Drawn._timeout,
+    "dead_letter": Drawn._dead_letter,
+    "lost": Drawn._lose,
+    "crash": Drawn._crash,
+    **dict.fromkeys(("pause", "cut"), Drawn._begin_outage),
+    "takeover": Drawn._take_over,
+    "note": Drawn._note,
+}

@@ -1,0 +1,130 @@
+"""What the trace of a run says of messages on their way and of services out of reach."""
+
+import pytest
+from test_timeline import Paid, Pay, Placed, Price, customers, shop
+
+from edalab import Event, System, cut, pause, simulate
+from edalab.trace.spans import Trace
+from edalab.view import timeline
+
+
+def traffic(faults=(), number=1, system=None):
+    return Trace.of(simulate(system or shop(), customers(number), faults=list(faults))).traffic
+
+
+def of_type(found, type_):
+    return [transfer for transfer in found.transfers if transfer.envelope.type == type_.__name__]
+
+
+def test_a_trace_is_read_once():
+    trace = Trace.of(simulate(shop(), customers(1)))
+    assert trace.traffic is Trace.of(trace.run).traffic
+
+
+def test_a_message_is_one_transfer_from_its_sender_to_the_spans_that_handle_it():
+    found = traffic()
+    (placed,), (pay,), (price,) = (of_type(found, type_) for type_ in (Placed, Pay, Price))
+    assert placed.span is None and pay.span is placed.arrivals[0].span
+    assert price.question and price.span is pay.arrivals[0].span
+    assert list(found.answer_at.values()) and price.timeout is None
+    assert of_type(found, Paid)[0].unheard and not placed.unheard
+
+
+@pytest.mark.parametrize(
+    ("fault", "left"),
+    [("fail", False), ("delay", True), ("duplicate", True)],
+)
+def test_a_fault_on_publishing_says_whether_the_message_left(fault, left):
+    (placed,) = of_type(traffic([f"{fault} client.publish.Placed #1"]), Placed)
+    assert placed.fault == fault and placed.left == left and bool(placed.arrivals) == left
+
+
+def test_a_publish_that_a_crash_prevented_is_no_transfer():
+    found = traffic(["crash orders.publish.Pay #1"])
+    (crash,) = found.prevented_by
+    journal = found.trace.run.journal
+    assert (journal[crash].step, journal[found.prevented_by[crash]].step) == ("crash", "publish")
+    assert found.span_of[crash].envelope.type == "Placed"
+    assert len(of_type(found, Pay)) == 1, "that of the second attempt"
+
+
+def test_a_message_that_comes_again_arrives_twice():
+    (placed,) = of_type(traffic(["crash orders.commit.Placed #1"]), Placed)
+    first, second = placed.arrivals
+    assert (first.again, second.again, second.previous) == (False, True, first.span)
+    (placed,) = of_type(traffic(["delay orders.deliver.Placed #1"]), Placed)
+    assert [arrival.late for arrival in placed.arrivals] == [True]
+
+
+def test_a_dropped_delivery_is_a_loss_and_the_next_one_comes_again():
+    found = traffic(["drop orders.deliver.Placed #1"])
+    (placed,) = of_type(found, Placed)
+    assert [found.trace.run.journal[number].step for number in placed.losses] == ["deliver"]
+    assert [(arrival.again, arrival.previous) for arrival in placed.arrivals] == [(True, None)]
+
+
+def test_a_question_without_an_answer_has_a_timeout():
+    found = traffic(["drop payments.ask.Price #1"])
+    assert [bool(price.timeout) for price in of_type(found, Price)][0]
+
+
+def test_a_topic_settles_a_message_for_each_service_and_a_queue_for_all():
+    found = traffic(["lose orders.commit.Placed #1"], number=2)
+    first, second = of_type(found, Placed)
+    journal = found.trace.run.journal
+    commit = journal[first.settled_for("orders")]
+    assert (commit.step, commit.fault) == ("commit", None)
+    assert first.settled_for("payments") is None
+    assert journal[of_type(found, Pay)[0].settled_for("payments")].step == "ack"
+    assert second.settled_for("orders") >= first.settled_for("orders")
+
+
+def test_outages_say_when_a_replica_was_down_stood_still_or_was_cut_off():
+    faults = [pause("payments", 0.05, 0.4), cut("orders", 0.5, 0.7)]
+    found = traffic([*faults, "crash payments.ack.Pay #1"], number=9)
+    outages = list(found.outages.values())
+    assert [(outage.kind, outage.service) for outage in outages] == [
+        ("pause", "payments"),
+        ("down", "payments"),
+        ("cut", "orders"),
+    ]
+    assert [(outage.start, outage.end) for outage in outages][::2] == [(50, 400), (500, 700)]
+    run = simulate(shop(), customers(9), faults=["crash payments.ack.Pay #1"], until=0.5)
+    assert [outage.end for outage in Trace.of(run).traffic.outages.values()] == [None]
+
+
+class Saved(Event, key="order"):
+    order: str
+
+
+def saves_and_crashes():
+    """A run in which a save is followed by a crash before the publish."""
+    system = System("shop")
+    store = system.service("store", schema="create table o (id text primary key)")
+
+    @store.on(Placed)
+    async def keep(event, ctx):
+        with ctx.database as db:
+            db.execute("insert or ignore into o values (?)", (event.order,))
+        await ctx.sleep(0.01)
+        await ctx.publish(Saved(order=event.order))
+
+    faults = ["crash store.publish.Saved #1"]
+    return simulate(system, customers(1), faults=faults)
+
+
+def test_a_save_before_a_crash_is_drawn_whatever_the_cursor():
+    run = saves_and_crashes()
+    times = [0, *sorted({step.time / 1000 for step in run.journal}), run.end / 1000 + 1]
+    for time in times:
+        scene = timeline(run, cursor=time).scene
+        assert [bar.kind for bar in scene.bars].count("saved") == 1, time
+        assert "crash" in [mark.kind for mark in scene.marks]
+
+
+def test_a_part_of_a_run_draws_a_save_before_a_crash_whatever_comes_later():
+    run = saves_and_crashes()
+    saved = next(step.time for step in run.journal if step.step == "save")
+    for time in sorted({step.time for step in run.journal if step.time >= saved}):
+        scene = timeline(run, start=0, end=time / 1000).scene
+        assert "saved" in [bar.kind for bar in scene.bars], time
