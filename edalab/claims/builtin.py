@@ -128,7 +128,8 @@ def saga_settled(begins: type[Message] | None = None) -> Claim:
     for steps of its own is that of a saga inside it."""
     name = None if begins is None else _named("saga_settled", begins, (Event, Command))
     what = f"every saga that begins with {name}" if name else "every saga"
-    return BuiltinClaim(f"{what} is settled or wholly compensated", stuck, name)
+    sentence = f"{what} is settled or wholly compensated"
+    return BuiltinClaim(sentence, stuck, name, reads_changes=True)
 
 
 def compensated_once() -> Claim:
@@ -144,16 +145,16 @@ def compensated_once() -> Claim:
 def compensated_in_reverse() -> Claim:
     """No step is compensated before a step that depends on it: one that was asked for (or, an event, done) by a service
     that knew by then, from the messages and answers it had got in this saga, that the first was done."""
-    return BuiltinClaim("a step is compensated after the steps that depend on it", not_in_reverse)
+    sentence = "a step is compensated after the steps that depend on it"
+    return BuiltinClaim(sentence, not_in_reverse, reads_changes=True)
 
 
 def no_needless_compensation() -> Claim:
     """No compensation takes effect for a step that was never asked for, or that was refused and whoever compensates
     knew; nor in a saga that has done a step declared with final=True. What is in doubt may be compensated, done or not;
     so may what is still on its way to the service that tells so."""
-    return BuiltinClaim(
-        "only what was done, and can be undone, is compensated", needlessly_compensated
-    )
+    sentence = "only what was done, and can be undone, is compensated"
+    return BuiltinClaim(sentence, needlessly_compensated, reads_changes=True)
 
 
 def nothing_left_behind() -> Claim:

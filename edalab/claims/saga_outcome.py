@@ -13,6 +13,7 @@ from .sagas import (
     find_left_behind,
     find_needless,
     find_repeated,
+    find_two_ends,
     find_unsettled,
 )
 
@@ -121,7 +122,7 @@ class _Standing:
         if needless and not self.final:
             what = f"{_names(needless)} compensates what was never done"
             return Outcome("inconsistent", what, needless)
-        if len(self.ends) > 1:
+        if find_two_ends(self.saga):
             ways = f"ended in two ways, {_names(self.ends)}"
             return Outcome("inconsistent", ways, tuple(self.ends))
         return self.disordered()

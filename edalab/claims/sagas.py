@@ -28,7 +28,8 @@ def stuck(trace: Trace, begins: str | None) -> Found:
     if not begun:
         return "no message of a saga was sent"
     if not trace.ended:
-        return "the run was ended before the sagas could end"
+        twice = [finding for saga in begun for finding in find_two_ends(saga)]
+        return twice or "the run was ended before the sagas could end"
     return [finding for saga in begun for finding in find_unsettled(saga, begins)]
 
 
@@ -88,22 +89,31 @@ def find_unsettled(saga: Saga, begins: str | None = None) -> Findings:
     return [(sentence, [saga.first, saga.last, *refused.values()])]
 
 
-def _settled_wrongly(saga: Saga) -> Findings:
-    """Whether a saga settled in two ways, or without compensation though a step was never done."""
+def find_two_ends(saga: Saga) -> Findings:
+    """Whether a saga settled in two ways."""
     ends: dict[str | None, dict[str, int]] = {}  # key -> type -> where
     for number in saga.ends:
         end = saga.envelope(number)
         ends.setdefault(end.subject, {}).setdefault(end.type, number)
-    for ways in ends.values():
-        if len(ways) > 1:
-            return [(f"{saga} was settled by {' and by '.join(ways)}", list(ways.values()))]
+    found = [
+        (f"{saga} was settled by {' and by '.join(ways)}", list(ways.values()))
+        for ways in ends.values()
+        if len(ways) > 1
+    ]
+    return found[:1]
+
+
+def _settled_wrongly(saga: Saga) -> Findings:
+    """Whether a saga settled in two ways, or without compensation though a step was never done."""
+    if twice := find_two_ends(saga):
+        return twice
     if saga.compensations or any(saga.role(name).refuses for name in saga.sent):
         return []
-    name, end = next(iter(next(iter(ends.values())).items()))
+    end = saga.ends[0]
+    name = saga.envelope(end).type
     targets = {target for role in saga.roles.values() for target in role[:2]} | _finals(saga)
-    for step in (
-        step for other in saga.sent if other in targets for step in saga.occurrences(other)
-    ):
+    steps = [step for other in saga.sent if other in targets for step in saga.occurrences(other)]
+    for step in steps:
         message = saga.envelope(step[0])
         if isinstance(message.data, Command) and not _ever_done(saga, message):
             what = f"{message.type} {message.id} was asked for and neither done nor compensated"

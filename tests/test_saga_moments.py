@@ -1,0 +1,289 @@
+"""A saga at every moment: the picture and the claims agree, and only what was recorded by then counts."""
+
+import pytest
+from right_sagas import RIGHT
+from test_booking import (
+    BookFlight,
+    BookHotel,
+    BookTrip,
+    TripBooked,
+    TripCancelled,
+    agency,
+    one_trip,
+)
+from test_saga_map import CASES
+from wrong_sagas import WRONG
+
+from edalab import Command, Event, Refused, System, claims, explore, simulate
+from edalab.claims.saga_outcome import outcome
+from edalab.trace.saga_index import until
+from edalab.trace.saga_stories import stories
+from edalab.view import saga_map
+
+CLAIMS = [
+    claims.compensated_once(), claims.compensated_in_reverse(), claims.no_needless_compensation(),
+    claims.nothing_left_behind(),
+]  # fmt: skip
+
+
+def times(run) -> list[int]:
+    return sorted({step.time for step in run.journal})
+
+
+def struck(build, workload, every=5):
+    """A run without a fault, and some of those with a single fault."""
+    result = explore(build(), workload, [claims.saga_settled()])
+    return [result.run(schedule) for schedule in list(result.schedules)[::every]]
+
+
+def smallest(name):
+    claim, _, workload, _, build = WRONG[name]
+    return explore(build(), workload, [claim]).smallest(claim)
+
+
+RUNS = {
+    **{f"right: {name}": lambda made=made: struck(*made, every=40) for name, made in RIGHT.items()},
+    **{f"wrong: {name}": lambda name=name: [smallest(name)] for name in WRONG},
+    **{f"wedding: {name}": lambda case=case: [case.run()] for name, case in CASES.items()},
+    "booked": lambda: struck(lambda: agency(), one_trip),
+    "booked, no flight": lambda: struck(lambda: agency(["rome"], noting=True), one_trip),
+    "booked carelessly": lambda: struck(lambda: agency(["rome"], careless=True), one_trip),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_at_every_moment_the_map_calls_wrong_what_a_claim_calls_broken_and_nothing_else(name):
+    for run in RUNS[name]():
+        begun = {type(step.envelope.data) for step in run.journal if step.service == "client"}
+        asked = [*CLAIMS, claims.saga_settled(), *map(claims.saga_settled, sorted(begun, key=str))]
+        for time in times(run):
+            verdicts = map(until(run, time).check, asked)
+            broken = [verdict.cause for verdict in verdicts if verdict.outcome == "broken"]
+            found = [outcome(story, time) for story in stories(run)]
+            wrong = [one for one in found if one.word in ("inconsistent", "stuck")]
+            doubtful = [one for one in found if one.word in ("in doubt", "not undone")]
+            assert wrong or doubtful or not broken, (run.faults, time, broken)
+            # A step that is done twice is for the claim `handled_once`.
+            unproven = [one for one in wrong if not one.sentence.endswith(("twice", "times"))]
+            assert broken or not unproven, (run.faults, time, unproven)
+
+
+@pytest.mark.parametrize("name", ["wedding: danced: after a crash", "booked, no flight"])
+def test_what_happens_later_changes_nothing_about_an_earlier_moment(name):
+    """The whole run as it stood at a moment is the run that was recorded by then."""
+    for run in RUNS[name]():
+        for time in times(run):
+            part = until(run, time)
+            then, before = (
+                [outcome(story, at).word for story in stories(one)]
+                for one, at in ((run, time), (part, None))
+            )
+            assert [word for word in then if word != "not begun"] == before
+
+
+# -- what was drawn wrongly once
+
+
+def states(run, time=None) -> dict[str, str]:
+    picture = saga_map(run, cursor=None if time is None else time / 1000)
+    return dict(picture.graph.nodes(data="state"))
+
+
+class OrderTaxi(Command, key="trip", final=True):
+    trip: str
+
+
+def taxis(answer) -> System:
+    system = System("taxis")
+
+    @system.service("trips").handles(BookTrip)
+    async def book(command, ctx):
+        answer = await ctx.ask(OrderTaxi(trip=command.trip))
+        refused = isinstance(answer, Refused)
+        return (TripCancelled if refused else TripBooked)(trip=command.trip)
+
+    taxis = system.service("taxis", schema="create table notes (trip text)")
+
+    @taxis.handles(OrderTaxi)
+    def order(command, ctx):
+        with ctx.database as db:
+            db.execute("insert into notes values (?)", (command.trip,))
+        return answer
+
+    return system
+
+
+def test_a_last_step_that_refuses_with_a_note_is_never_drawn_as_done():
+    run = simulate(taxis(Refused("none is free")), one_trip)
+    end = run.end
+    refused = next(s.time for s in run.journal if s.step == "reply")
+    for time in times(run):
+        state = states(run, time)["OrderTaxi"]
+        assert state == "refused" if time >= refused else state in ("not yet", "under way", "done")
+    assert saga_map(run).outcome == saga_map(run, cursor=end / 1000).outcome == "refused"
+    verdict = run.check(claims.nothing_left_behind())
+    assert verdict.outcome == "holds", verdict
+    assert run.check(claims.compensated_once()).cause == "nothing was compensated"
+
+
+def test_false_is_an_answer_and_the_step_is_done():
+    run = simulate(taxis(False), one_trip)
+    saved = next(s.time for s in run.journal if s.step == "save")
+    assert {states(run, t)["OrderTaxi"] for t in times(run) if t >= saved} == {"done"}
+    assert saga_map(run).outcome == "done"
+    assert "refused" not in run.check(claims.nothing_left_behind()).cause.replace("was refused", "")
+
+
+def test_a_booking_that_is_asked_again_and_changes_nothing_new_is_done_once():
+    run = simulate(agency(), one_trip, faults=["drop hotels.reply.BookHotel #1"])
+    assert states(run)["BookHotel"] == "done"
+    assert {states(run, time)["BookHotel"] for time in times(run)} >= {"in doubt", "done"}
+
+
+class RoomBooked(Event, key="trip", topic="rooms"):
+    trip: str
+
+
+class RoomCancelled(Event, key="trip", topic="rooms", compensates=RoomBooked):
+    trip: str
+
+
+class TripPlanned(Event, key="trip", topic="trips"):
+    trip: str
+
+
+def rooms() -> System:
+    system = System("rooms")
+
+    @system.service("hotels", schema="create table booked (trip text primary key)").on(TripPlanned)
+    async def book(event, ctx):
+        with ctx.database as db:
+            db.execute("insert or ignore into booked values (?)", (event.trip,))
+        await ctx.publish(RoomBooked(trip=event.trip))
+
+    return system
+
+
+async def plan(ctx):
+    await ctx.publish(TripPlanned(trip="rome"))
+
+
+def test_what_was_saved_before_a_crash_has_its_tick_at_every_cursor():
+    run = simulate(rooms(), plan, faults=["crash hotels.publish.RoomBooked #1"])
+    saved = next(s.time for s in run.journal if s.step == "save")
+    published = next(s.time for s in run.journal if s.step == "publish" and s.time > saved)
+    for time in [time for time in times(run) if time >= saved]:
+        bars = saga_map(run, cursor=time / 1000).scene.bars
+        assert f"RoomBooked saved at {saved / 1000:g} s" in [bar.tip for bar in bars]
+        assert (states(run, time)["RoomBooked"] == "done") == (time >= published)
+
+
+def test_classes_of_a_later_cell_change_nothing_about_claims_and_pictures_of_an_earlier_run():
+    run = simulate(agency(["rome"], careless=True), one_trip)
+    words = [outcome(story, time).word for story in stories(run) for time in times(run)]
+
+    class CancelHotel(Command, key="trip"):
+        trip: str
+
+    class TripCancelled(Event, key="trip"):
+        trip: str
+
+    again = simulate(agency(["rome"], careless=True), one_trip)
+    assert again.digest == run.digest
+    part = until(run, run.end - 1)
+    assert stories(part)[0].roles == stories(run)[0].roles
+    vars(run).pop("_stories")
+    assert words == [outcome(story, time).word for story in stories(run) for time in times(run)]
+    assert run.check(claims.nothing_left_behind()).outcome == "broken"
+
+
+def test_evidence_never_says_that_nothing_was_refused_where_something_was():
+    run = simulate(agency(["rome"], careless=True), one_trip)
+    for claim in CLAIMS:
+        assert "nothing was refused" not in run.check(claim).cause
+
+
+# -- a trip without a coordinator
+
+
+class HotelBooked(Event, key="trip", topic="hotels"):
+    trip: str
+
+
+class HotelCancelled(Event, key="trip", topic="hotels", compensates=HotelBooked):
+    trip: str
+
+
+class FlightBooked(Event, key="trip", topic="flights"):
+    trip: str
+
+
+class FlightRefused(Event, key="trip", topic="flights", refuses=FlightBooked):
+    trip: str
+
+
+class FlightCancelled(Event, key="trip", topic="flights", compensates=FlightBooked):
+    trip: str
+
+
+def side_by_side(full=(), deaf=False) -> System:
+    """Choreographed: hotel and flight are booked at once. `deaf`, the hotel does not hear that there is no flight."""
+    system = System("side-by-side")
+    booked = "create table booked (trip text primary key, live int)"
+    hotels, flights = (
+        system.service("hotels", schema=booked),
+        system.service("flights", schema=booked),
+    )
+
+    @hotels.on(TripPlanned)
+    def book_hotel(event, ctx):
+        with ctx.database as db:
+            db.execute("insert or ignore into booked values (?, 1)", (event.trip,))
+        return HotelBooked(trip=event.trip)
+
+    @flights.on(TripPlanned)
+    def book_flight(event, ctx):
+        if event.trip in full:
+            return FlightRefused(trip=event.trip)
+        with ctx.database as db:
+            db.execute("insert or ignore into booked values (?, 1)", (event.trip,))
+        return FlightBooked(trip=event.trip)
+
+    @hotels.on(FlightRefused)
+    async def cancel_hotel(event, ctx):
+        if deaf:
+            return
+        with ctx.database as db:
+            db.execute(
+                "insert into booked values (?, 0) on conflict do update set live = 0", (event.trip,)
+            )
+        await ctx.publish(HotelCancelled(trip=event.trip))
+
+    return system
+
+
+@pytest.mark.parametrize(
+    "full, deaf, word",
+    [((), False, "done"), (("rome",), False, "compensated"), (("rome",), True, "stuck")],
+)
+def test_a_trip_that_is_booked_side_by_side_without_a_coordinator(full, deaf, word):
+    run = simulate(side_by_side(full, deaf), plan)
+    assert run.check(claims.nothing_left_behind()).outcome == (
+        "broken" if deaf else "holds" if full else "not exercised"
+    )
+    if word == "done":  # no event settles it
+        assert states(run) == {"TripPlanned": "done", "HotelBooked": "done", "FlightBooked": "done"}
+    else:
+        assert saga_map(run).outcome == word
+        assert states(run)["FlightBooked"] == "refused"
+
+
+def test_a_trip_that_is_led_shows_both_branches_under_way_at_once():
+    run = simulate(agency(), one_trip)
+    asked = next(s.time for s in run.journal if s.step == "ask")
+    at_once = states(run, asked)
+    assert at_once["BookHotel"] == at_once["BookFlight"] == "under way"
+    assert {type(s.envelope.data) for s in run.journal if s.step == "ask"} == {
+        BookHotel,
+        BookFlight,
+    }
