@@ -151,11 +151,8 @@ def saga_settled(begins: type[Message] | None = None) -> Claim:
 def compensated_once() -> Claim:
     """No step of a saga is compensated more often than it was done. A compensation that is asked for again, and then
     changes nothing or goes on where it was left, is no second one."""
-    return BuiltinClaim(
-        "no step of a saga is compensated twice",
-        compensated_twice,
-        reads_changes=True,
-    )
+    sentence = "no step of a saga is compensated twice"
+    return BuiltinClaim(sentence, compensated_twice, reads_changes=True)
 
 
 def compensated_in_reverse() -> Claim:
@@ -178,11 +175,8 @@ def nothing_left_behind() -> Claim:
     the answer is Refused), another one is compensated, or it settles without asking for any step declared with final=True;
     unless such a step was done. A compensation that saves nothing, where the step did, is none. What the rows say is for
     `ledger_balanced`."""
-    return BuiltinClaim(
-        "a saga that goes back leaves nothing behind that it did",
-        left_behind,
-        reads_changes=True,
-    )
+    sentence = "a saga that goes back leaves nothing behind that it did"
+    return BuiltinClaim(sentence, left_behind, reads_changes=True)
 
 
 def ledger_balanced(ledger: Callable[[Run], Mapping[str, tuple]]) -> Claim:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
-from functools import partial
+from functools import lru_cache, partial
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from ..sim.steps import Step
 from ..stuck import watched
 from .claim import SIGNS, Claim, claims_of
 
-_CHUNK = 64  # schedules handed to an executor at once
+_CHUNK = 16  # schedules handed to an executor at once: few, so that no worker waits for another
 _KINDS = {1: ("single fault", "single faults"), 2: ("pair", "pairs")}
 
 
@@ -267,11 +267,16 @@ def _played(
 
 
 def _play_chunk(packed: bytes, plans: list, later: bool) -> list[_Played]:
-    import pickle
-
-    play = pickle.loads(packed)
+    play = _unpacked(packed)
     with watched("the exploration"):
         return [play(faults, seed, later) for faults, seed in plans]
+
+
+@lru_cache(maxsize=1)  # not for each chunk: classes that travel by value are made anew
+def _unpacked(packed: bytes) -> Callable:
+    import pickle
+
+    return pickle.loads(packed)
 
 
 def _bar(played: Iterator[_Played], total: int, progress: bool) -> Iterable[_Played]:
