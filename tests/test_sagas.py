@@ -16,7 +16,7 @@ from wrong_sagas import (
 )
 
 from edalab import Command, Event, Misuse, System, Unanswered, claims, simulate
-from edalab.claims.causality import known
+from edalab.claims.causality import facts_known_at
 from edalab.claims.sagas import sagas
 from edalab.trace.spans import Trace
 
@@ -186,7 +186,7 @@ def test_a_service_knows_what_it_heard_of_and_what_led_to_that():
     [saga] = sagas_of(simulate(orchestrated(), orders("o1")))
     steps = [saga.told(name)[0] for name in ("ReserveInventory", "ChargePayment", "ShipOrder")]
     facts = {saga.done_at(step): {number} for number, step in enumerate(steps)}
-    knew = known(saga, facts, {step[0] for step in steps})
+    knew = facts_known_at(saga, facts, {step[0] for step in steps})
     assert [sorted(knew[step[0]]) for step in steps] == [[], [0], [0, 1]]
 
 

@@ -3,7 +3,7 @@
 from ..model import Command
 from ..trace.identity import says_the_same
 from ..trace.spans import Span, Trace
-from .causality import known
+from .causality import facts_known_at
 from .delivery import Found, _one
 from .saga import Saga, Said, of_one_key
 from .sagas import sagas
@@ -171,7 +171,7 @@ def needless(saga: Saga, undoing: Said) -> str:
     refusals += [
         h.last for step in steps for number in step for h in saga.work(number) if h.finished
     ]  # and did nothing
-    if known(saga, {number: {"refused"} for number in refusals}, {undoing[0]})[undoing[0]]:
+    if facts_known_at(saga, {number: {"refused"} for number in refusals}, {undoing[0]})[undoing[0]]:
         return "though it was refused"
     if steps:
         return ""
@@ -270,7 +270,7 @@ def compensated_pairs(saga: Saga) -> list[tuple[Said, int, int, Said, int, int]]
     if len(undone) < 2:
         return []
     begun = {step[0]: _began(saga, step) for step, _, _ in undone}
-    knew = known(saga, {done: {step[0]} for step, done, _ in undone}, set(begun.values()))
+    knew = facts_known_at(saga, {done: {step[0]} for step, done, _ in undone}, set(begun.values()))
     return [
         (*base, *later) for base in undone for later in undone
         if base is not later and base[0][0] in knew[begun[later[0][0]]]

@@ -16,7 +16,7 @@ from ..sim.steps import Step
 from ..stuck import watched
 from .claim import SIGNS, Claim, claims_of
 
-_CHUNK = 16  # schedules handed to an executor at once: few, so that no worker waits for another
+_CHUNK = 32  # schedules for an executor at once: few, so that no worker waits long for another
 _KINDS = {1: ("single fault", "single faults"), 2: ("pair", "pairs")}
 
 
