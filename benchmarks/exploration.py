@@ -2,12 +2,16 @@
 (simulated only); and beside the same faults simulated only, which says what the faults themselves make longer."""
 
 from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from itertools import chain
 from statistics import median
 
 from edalab import Claim, Event, System, claims, explore, simulate
 
-from .rows import Row, in_turns, ratios, seconds
+from . import flow
+from .rows import Row, in_turns, ratios, seconds, wall
 
 ROUNDS = 15
 
@@ -106,3 +110,78 @@ def rows(small: bool) -> Iterator[Row]:
         yield Row(
             f"every single fault: {name}", ours, beside, ratios(took[name], took["plain"]), most
         )
+    yield from _of_flow(small)
+    yield from _of_executors(small)
+
+
+# On a run of 14 arrows: what is explored, and the most that it may take of as many plain runs.
+READY = {
+    "a claim that reads rows": [flow.all_shipped],
+    "`no_event_lost`": [claims.no_event_lost(flow.LinePacked)],
+    "`handled_once`": [claims.handled_once(flow.LinePacked)],
+    "`in_order_per_key`": [claims.in_order_per_key(flow.LinePacked)],
+    "`no_dual_write_gap`": [claims.no_dual_write_gap("packing")],
+    "`no_poison_loop`": [claims.no_poison_loop()],
+}
+SEVEN = [*chain.from_iterable(READY.values()), claims.handled_once(flow.LinePicked)]
+SINGLE, PAIRS, TOGETHER = 1.4, 2.0, 1.6
+PROCESSES, CLUSTER = 1 / 1.8, 1 / 1.6  # of the time that one process takes
+
+
+def _of_flow(small: bool) -> Iterator[Row]:
+    """Claims on the 14-arrow flow: one at a time and together, under single faults and under pairs."""
+    rounds = 3 if small else 7
+    pairs = 300 if small else 1_500
+    asked = {f"one claim, {name}": (one, SINGLE) for name, one in READY.items()}
+    asked["seven claims"] = SEVEN, TOGETHER
+    yield from _beside_plain("single faults", 1, None, asked, rounds)
+    asked = {f"one claim, {name}": (one, PAIRS) for name, one in READY.items()}
+    yield from _beside_plain(f"the first {pairs:,} schedules of pairs", 2, pairs, asked, rounds)
+
+
+def _beside_plain(
+    what: str, faults: int, budget: int | None, asked: dict, rounds: int
+) -> Iterator[Row]:
+    """Explorations with some claims, each beside as many plain runs."""
+    system, workload = flow.in_arrows(14)
+    explored = partial(explore, system, workload, faults=faults, budget=budget)
+    schedules = len(explored(claims=[flow.all_shipped]).schedules)
+    sides = {"plain": lambda: [simulate(system, workload) for _ in range(schedules)]}
+    sides |= {name: partial(explored, claims=chosen) for name, (chosen, _) in asked.items()}
+    took = in_turns({name: partial(seconds, side) for name, side in sides.items()}, rounds)
+    beside = f"{schedules:,} plain runs of 14 arrows: {median(took['plain']) * 1000:.0f} ms"
+    for name, (_, most) in asked.items():
+        ours = f"{median(took[name]) * 1000:.0f} ms"
+        yield Row(f"{what}, {name}", ours, beside, ratios(took[name], took["plain"]), most)
+
+
+def _of_executors(small: bool) -> Iterator[Row]:
+    """Two processes, and a Dask cluster of two workers, beside one process: by the clock on the wall."""
+    rounds, budget = (2, 300) if small else (5, 1_500)
+    system, workload = flow.in_arrows(14)
+    explored = partial(explore, system, workload, READY["`handled_once`"], faults=2, budget=budget)
+    with ExitStack() as stack:
+        executors = {"two processes": (stack.enter_context(ProcessPoolExecutor(2)), PROCESSES)}
+        try:
+            executors["a Dask cluster of two workers"] = stack.enter_context(_cluster()), CLUSTER
+        except ImportError as error:
+            print(f"left out: a Dask cluster: {error.name} is not installed here")
+        sides = {"one": explored}
+        sides |= {name: partial(explored, executor=one) for name, (one, _) in executors.items()}
+        for side in sides.values():
+            side()  # imports, and what Python specializes, are no part of the first round
+        took = in_turns({name: partial(wall, side) for name, side in sides.items()}, rounds)
+    beside = f"one process: {median(took['one']) * 1000:.0f} ms"
+    for name, (_, most) in executors.items():
+        ours = f"{median(took[name]) * 1000:.0f} ms"
+        what = f"{budget:,} schedules of pairs, {name}"
+        yield Row(what, ours, beside, ratios(took[name], took["one"]), most)
+
+
+@contextmanager
+def _cluster() -> Iterator[Executor]:
+    from dask.distributed import Client, LocalCluster
+
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with LocalCluster(**options) as cluster, Client(cluster) as client:
+        yield client.get_executor()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from heapq import heappop, heappush
 from statistics import median
+from zlib import crc32
 
 from edalab import Event, System, simulate
 
@@ -37,6 +38,60 @@ def edalab(messages: int, keep: list | None = None) -> int:
     run = simulate(shop, orders)
     if keep is not None:
         keep.append(run)
+    return len(handled)
+
+
+class OrderPaid(Event, topic="paid", key="order_id"):
+    order_id: int
+
+
+def edalab_sleeping(messages: int) -> int:
+    """A keyed topic of several partitions, a handler that sleeps and a client that sleeps."""
+    shop = System("shop")
+    shop.topic("paid", partitions=3)
+    shipping = shop.service("shipping")
+    handled = []
+
+    @shipping.on(OrderPaid)
+    async def ship(event, ctx):
+        await ctx.sleep(0.005)
+        handled.append(event.order_id)
+
+    async def orders(ctx):
+        for number in range(messages):
+            await ctx.publish(OrderPaid(order_id=number))
+            await ctx.sleep(0.005)
+
+    simulate(shop, orders)
+    return len(handled)
+
+
+def in_simpy_sleeping(messages: int) -> int:
+    """The same traffic with plain integers for messages."""
+    import simpy
+
+    environment = simpy.Environment()
+    partitions = [simpy.Store(environment) for _ in range(3)]
+    handled, committed = [], [0]
+
+    def orders():
+        for number in range(messages):
+            yield environment.timeout(10)
+            yield partitions[crc32(str(number).encode()) % 3].put(number)
+            yield environment.timeout(5)
+
+    def shipping(partition):
+        while True:
+            order = yield partition.get()
+            yield environment.timeout(10)
+            yield environment.timeout(5)
+            handled.append(order)
+            committed[0] += 1
+
+    environment.process(orders())
+    for partition in partitions:
+        environment.process(shipping(partition))
+    environment.run()
     return len(handled)
 
 
@@ -245,9 +300,30 @@ def rows(small: bool) -> Iterator[Row]:
         )
     beside = f"the limit: a bare heap loop: {median(took['heap']):.1f} µs"
     yield Row("a message, full record kept", ours, beside, ratios(took["edalab"], took["heap"]))
+    yield from _sleeping(messages, rounds)
     yield from _of_a_run(messages, rounds)
     yield _memory(messages)
     yield _flat(CURVE[:2] if small else CURVE, rounds)
+
+
+def _sleeping(messages: int, rounds: int) -> Iterator[Row]:
+    """Keys and sleeps, beside SimPy with plain integers."""
+    try:
+        in_simpy_sleeping(100)
+    except ImportError:
+        return
+    edalab_sleeping(100)
+    took = in_turns(
+        {
+            "edalab": partial(microseconds, edalab_sleeping, messages),
+            "SimPy": partial(microseconds, in_simpy_sleeping, messages),
+        },
+        rounds,
+    )
+    what = "a message of a keyed topic, its handler and the client sleep"
+    ours = f"{median(took['edalab']):.1f} µs"
+    beside = f"SimPy, plain integers, no record: {median(took['SimPy']):.1f} µs"
+    yield Row(what, ours, beside, ratios(took["edalab"], took["SimPy"]), 1.0)
 
 
 def _of_a_run(messages: int, rounds: int) -> Iterator[Row]:

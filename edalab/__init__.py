@@ -49,3 +49,7 @@ def __getattr__(name: str):
 
         return read_git
     raise AttributeError(f"module 'edalab' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,7 +1,11 @@
-"""Claims that are ready to use: each is the sentence that one named anomaly contradicts.
+"""Ready-made claims: each is the sentence that one named anomaly contradicts.
 
-`claims.handled_once(OrderPlaced)` makes one; `run.check(…)` or `explore(…, claims=[…])` asks it.
-Write one of your own with `edalab.Claim`.
+    from edalab import claims
+
+    run.check(claims.handled_once(OrderPlaced))
+    explore(shop, three_orders, [claims.no_event_lost(OrderPlaced), claims.no_poison_loop()])
+
+`Claim` of `edalab` makes one of your own.
 """
 
 from ..errors import Unknown

@@ -1,4 +1,4 @@
-"""Claims that are ready: each is the sentence that one named anomaly contradicts, decided from the trace of a run."""
+"""Ready-made claims: each is the sentence that one named anomaly contradicts, decided from the trace of a run."""
 
 from collections.abc import Callable, Mapping
 from math import isclose
@@ -17,7 +17,7 @@ from .sagas import (
     not_in_reverse,
     stuck,
 )
-from .delivery import lost, out_of_order, tried_again, twice
+from .delivery import find_duplicate_effects, find_endless_retries, find_lost, find_out_of_order
 from .gaps import dual_write_gap, stale_read
 
 
@@ -32,16 +32,14 @@ class Evidence(NamedTuple):
 
 
 class BuiltinClaim(Claim):
-    """A claim that `decide` decides from the trace of a run: it yields (sentence, numbers of steps) for all that
-    contradicts the claim, or says in words why nothing tested it."""
+    """A claim that a function decides from the trace of a run.
+
+    decide: returns the evidence, (sentence, numbers of steps) each, or in words why nothing tested the claim.
+    endless: it judges runs, too, that did not end by themselves.
+    reads_changes: it asks which rows a commit changed."""
 
     def __init__(
-        self,
-        sentence: str,
-        decide: Callable,
-        *arguments: Any,
-        endless: bool = False,
-        reads_changes: bool = False,
+        self, sentence: str, decide: Callable, *arguments: Any, endless=False, reads_changes=False
     ):
         super().__init__(sentence)
         self.function, self.arguments = decide, arguments
@@ -54,47 +52,63 @@ class BuiltinClaim(Claim):
         if isinstance(found, str):
             return Verdict(self.sentence, "not exercised", [], found)
         evidence = [Evidence(sentence, trace.evidence(numbers)) for sentence, numbers in found]
+        if not evidence:
+            return Verdict(self.sentence, "holds", [], "")
         more = f", and {len(evidence) - 1:,} more" if len(evidence) > 1 else ""
-        return Verdict(
-            self.sentence,
-            "broken" if evidence else "holds",
-            evidence,
-            evidence[0].sentence + more if evidence else "",
-        )
+        return Verdict(self.sentence, "broken", evidence, evidence[0].sentence + more)
 
 
 def no_event_lost(message: type[Message]) -> Claim:
-    """Every service that subscribes to an event finished handling each one that was published. Lost is what the broker
-    lost, what was dead-lettered or given up, and what a crash took where it is delivered at most once. (A command: the
-    service that handles it.)"""
+    """Every service that subscribes to an event finishes handling each one that is published.
+
+        run.check(claims.no_event_lost(OrderPlaced))
+
+    message: the class of an event, or of a command (for the service that handles it).
+
+    An event is lost where the broker lost it, where it was dead-lettered or given up, and where a crash took it under
+    at-most-once delivery."""
     name = _named("no_event_lost", message, (Event, Command))
-    return BuiltinClaim(f"no {name} is lost", lost, name)
+    return BuiltinClaim(f"no {name} is lost", find_lost, name)
 
 
 def handled_once(message: type[Message]) -> Claim:
-    """No service does twice what one fact asks for: of two handlings of it, at most one changes the service's database,
-    and at most one publishes the same. Two messages are one fact where the id is the same, or where their producer ran
-    twice: same source, cause and data. (One handling that saves in two transactions, the second of them after a crash,
-    counts as two.)"""
+    """No service does twice what one fact asks for.
+
+        explore(shop, three_orders, [claims.handled_once(OrderPlaced)])
+
+    message: the class of an event or a command.
+
+    Of two handlings of one fact at most one may change the service's database, and at most one may publish the same.
+    Two messages are one fact where the id is the same, or where their producer ran twice: same source, cause and data.
+    A handling that saves in two transactions, the second of them after a crash, counts as two."""
     name = _named("handled_once", message, (Event, Command))
-    return BuiltinClaim(f"each {name} is handled once", twice, name, reads_changes=True)
+    return BuiltinClaim(
+        f"each {name} is handled once", find_duplicate_effects, name, reads_changes=True
+    )
 
 
 def in_order_per_key(event: type[Event]) -> Claim:
-    """What events of one key do (transactions that change something, messages) is done in the order they were published
-    in, in each service. A late one that is recognised and ignored does nothing."""
+    """In each service, events of one key take effect in the order in which they were published.
+
+    event: the class of an event or a command that has a key.
+
+    An effect is a transaction that changes something, or a message. A late event that a handler ignores has none."""
     name = _named("in_order_per_key", event, (Event, Command), key=True)
     return BuiltinClaim(
         f"{name} of one {event.__declared__.key} take effect in the order published",
-        out_of_order,
+        find_out_of_order,
         name,
         reads_changes=True,
     )
 
 
 def no_stale_read(query: type[Query]) -> Claim:
-    """No query is answered by a service that has not handled an event about its key which was published before the
-    question: an event it subscribes to, or one of a service that it had asked about that key before, and not since."""
+    """No answer to a query is older than an event about its key that was published before the question.
+
+    query: the class of a query that has a key.
+
+    These events count: those that the service subscribes to, and those of a service that it had asked about that key
+    before, and not since."""
     name = _named("no_stale_read", query, (Query,), key=True)
     return BuiltinClaim(
         f"no answer to {name} is older than an event published before the question",
@@ -104,8 +118,11 @@ def no_stale_read(query: type[Query]) -> Claim:
 
 
 def no_dual_write_gap(service: str | Service) -> Claim:
-    """What a handling saves and what it publishes go together: where one was done and a fault or an exception kept it
-    from the other, the other was done later."""
+    """What a handling saves and what it publishes go together.
+
+    service: its name, or the service itself.
+
+    Where a handling did one, and a fault or an exception kept it from the other, the other must be done later."""
     name = service.name if isinstance(service, Service) else service
     if not isinstance(name, str):
         raise Misuse(
@@ -135,11 +152,8 @@ def saga_settled(begins: type[Message] | None = None) -> Claim:
 def compensated_once() -> Claim:
     """No step of a saga is compensated more often than it was done. A compensation that is asked for again, and then
     changes nothing or goes on where it was left, is no second one."""
-    return BuiltinClaim(
-        "no step of a saga is compensated twice",
-        compensated_twice,
-        reads_changes=True,
-    )
+    sentence = "no step of a saga is compensated twice"
+    return BuiltinClaim(sentence, compensated_twice, reads_changes=True)
 
 
 def compensated_in_reverse() -> Claim:
@@ -162,11 +176,8 @@ def nothing_left_behind() -> Claim:
     the answer is Refused), another one is compensated, or it settles without asking for any step declared with final=True;
     unless such a step was done. A compensation that saves nothing, where the step did, is none. What the rows say is for
     `ledger_balanced`."""
-    return BuiltinClaim(
-        "a saga that goes back leaves nothing behind that it did",
-        left_behind,
-        reads_changes=True,
-    )
+    sentence = "a saga that goes back leaves nothing behind that it did"
+    return BuiltinClaim(sentence, left_behind, reads_changes=True)
 
 
 def ledger_balanced(ledger: Callable[[Run], Mapping[str, tuple]]) -> Claim:
@@ -211,11 +222,15 @@ def projection_matches(
     *,
     sentence: str | None = None,
 ) -> Claim:
-    """At the end of a run a `select` in one service finds the rows, in whatever order, that a `select` in another
-    service finds; or those that `source`, a function of the run, returns. `sentence` says it in words of your own."""
-    if callable(source) == isinstance(source_sql, str) or not (
-        isinstance(service, str) and isinstance(sql, str)
-    ):
+    """At the end of a run a `select` in one service finds the same rows as a `select` in another one, in any order.
+
+        claims.projection_matches("reports", "select id from paid", "orders", "select id from orders")
+
+    source: the name of the other service, or a function that takes the run and returns the rows.
+    source_sql: its `select`; none with a function.
+    sentence: the claim in your own words."""
+    texts = isinstance(service, str) and isinstance(sql, str)
+    if callable(source) == isinstance(source_sql, str) or not texts:
         raise Misuse(
             "projection_matches takes a service and a select, and what they should match: "
             "projection_matches('reports', 'select …', 'orders', 'select …'), "
@@ -239,40 +254,33 @@ class _Drift:
 
     def __call__(self, run: Run) -> list[str]:
         have = [tuple(row) for row in run.rows(self.service, self.sql)]
-        wanted = [
-            tuple(row)
-            for row in (
-                self.source(run)
-                if self.source_sql is None
-                else run.rows(self.source, self.source_sql)
-            )
-        ]
-        missing = list(wanted)
+        by_function = self.source_sql is None
+        source = self.source(run) if by_function else run.rows(self.source, self.source_sql)
+        missing = [tuple(row) for row in source]
         surplus = [row for row in have if row not in missing or missing.remove(row)]
-        where = "the other side" if self.source_sql is None else self.source
+        where = "the other side" if by_function else self.source
         return [f"{_row(row)} is missing in {self.service}, {where} has it" for row in missing] + [
             f"{_row(row)} is in {self.service}, {where} has no such row" for row in surplus
         ]
 
 
 def no_poison_loop(attempts: int = 10) -> Claim:
-    """No message is tried more than `attempts` times, and none keeps the run from ending."""
+    """No message is handled more than `attempts` times, and none keeps the run from ending."""
     if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
         raise Misuse(
             f"no_poison_loop: attempts= takes a whole number from 1, not {shown(attempts)}"
         )
     return BuiltinClaim(
         f"no message is tried more than {attempts} times or goes round for ever",
-        tried_again,
+        find_endless_retries,
         attempts,
         endless=True,
     )
 
 
 def _named(claim: str, message: Any, kinds: tuple[type[Message], ...], key: bool = False) -> str:
-    words = " or ".join(
-        ("an " if kind is Event else "a ") + kind.__name__.lower() for kind in kinds
-    )
+    names = ["an event" if kind is Event else f"a {kind.__name__.lower()}" for kind in kinds]
+    words = " or ".join(names)
     if not (isinstance(message, type) and issubclass(message, kinds)) or message in kinds:
         raise Misuse(f"{claim} takes the class of {words}, not {shown(message)}")
     if key and message.__declared__.key is None:

@@ -1,5 +1,5 @@
-"""A claim is a sentence about every run, with a function that returns the evidence against it. Where nothing was tested it is
-`not exercised`: a claim never holds for want of trying."""
+"""A claim is a sentence about every run, with a function that returns the evidence against it. A run that tested nothing
+leaves it "not exercised"."""
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
@@ -11,20 +11,19 @@ from ..model import Envelope, Message
 from ..sim.run import Run
 from ..sim.steps import Step
 from ..stuck import watched
-from .observed_run import Reading
+from .observed_run import ObservedRun
 
 SIGNS = {"holds": "✓", "broken": "✗", "not exercised": "–"}
-_UNPUBLISHED = (
-    "crash",
-    "fail",
-    "cut",
-)  # a publish or ask that these strike put nothing into the world
+_UNPUBLISHED = ("crash", "fail", "cut")  # faults that keep a publish or ask from leaving
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Verdict:
-    """What a run says about a claim. `outcome` is "holds", "broken" or "not exercised"; `evidence` is what the claim
-    returned, `cause` the reason in one sentence ("" where the claim holds)."""
+    """The outcome of a claim on one run. It is true where the claim holds.
+
+    outcome: "holds", "broken" or "not exercised".
+    evidence: what the claim's function returned.
+    cause: the reason in one sentence, "" where the claim holds."""
 
     claim: str
     outcome: str
@@ -35,17 +34,30 @@ class Verdict:
         return self.outcome == "holds"
 
     def __str__(self) -> str:
-        return f"{SIGNS[self.outcome]} {self.outcome}: {self.claim}" + (
-            f": {self.cause}" if self.cause else ""
-        )
+        cause = f": {self.cause}" if self.cause else ""
+        return f"{SIGNS[self.outcome]} {self.outcome}: {self.claim}{cause}"
 
     def __repr__(self) -> str:
         return f"<{self}>"
 
 
 class Claim:
-    """Decorates a function of a run that returns the evidence against `sentence`: a list of rows, a DataFrame, a dict, or
-    what it yields; nothing where there is none. `about=` is the message without which the claim is not exercised."""
+    """A sentence about every run, above a function that returns the evidence against it.
+
+        @Claim("each order is charged once")
+        def charged_once(run):
+            return run.rows("payments", "select order_id from charges group by 1 having count(*) > 1")
+
+        run.check(charged_once)                          # a Verdict
+        explore(shop, three_orders, [charged_once])      # under every single fault
+
+    The function takes a run and returns a list, a dict, an array or a DataFrame, or it yields. Where it returns evidence
+    the claim is "broken". Else it "holds", or is "not exercised" where the run tested nothing: no table that the function
+    reads ever had a row.
+
+    about: a message class. The claim is not exercised where no such message was published.
+
+    Raises Misuse for an empty sentence, and for a function that does not take exactly one run."""
 
     endless = False  # whether it judges runs, too, that did not end by themselves
     reads_changes = False  # whether it asks which rows a commit changed
@@ -78,40 +90,36 @@ class Claim:
             raise Misuse(
                 f"the claim {self.sentence!r} decides nothing yet; write a function of a run below @Claim(...)"
             )
-        if not isinstance(run, Run | Reading):  # such as the world at a moment
+        if not isinstance(run, Run | ObservedRun):  # such as the world at a moment
             raise Misuse(
                 f"a claim is checked on a whole run, {self.name}.check(run), not on {shown(run)}"
             )
-        with Reading(run, listens=self.about is None) as reading:
-            evidence = self._ask(reading, run)
+        with ObservedRun(run, track_tables=self.about is None) as observed:
+            evidence = self._ask(observed, run)
             if evidence is not None and len(evidence):
                 return Verdict(self.sentence, "broken", evidence, _cause(evidence))
-            untested = reading.untested() if self.about is None else self._unpublished(run)
+            untested = observed.untested() if self.about is None else self._unpublished(run)
         return Verdict(self.sentence, "not exercised" if untested else "holds", evidence, untested)
 
-    def _ask(self, reading: Reading, run: Run) -> Any:
+    def _ask(self, observed: ObservedRun, run: Run) -> Any:
         try:
             with watched(f"the claim {self.sentence!r} cannot be checked: {self.name}", patience=6):
-                returned = self.function(reading)
+                returned = self.function(observed)
                 if isinstance(returned, Iterator):
                     returned = list(returned)  # what a generator raises, it raises here
         except Hung as hung:
             hung.run = run
             raise
         except Exception as error:
-            said = _one_line(f"{self.name} raised {type(error).__name__}: {error}") + reading.known(
-                error
-            )
-            refused = Misuse(f"the claim {self.sentence!r} cannot be checked: {said}")
+            raised = _one_line(f"{self.name} raised {type(error).__name__}: {error}")
+            hint = observed.hint(error)
+            refused = Misuse(f"the claim {self.sentence!r} cannot be checked: {raised}{hint}")
             refused.run = run
             raise refused from error
         if isinstance(returned, Set):
             return sorted(returned, key=repr)  # a set of words has another order in every process
-        if (
-            returned is None
-            or isinstance(returned, list | tuple | Mapping)
-            or getattr(returned, "ndim", 0)
-        ):  # pandas, numpy
+        table = getattr(returned, "ndim", 0)  # of pandas or numpy
+        if returned is None or isinstance(returned, list | tuple | Mapping) or table:
             return returned
         if inspect.iscoroutine(returned):
             returned.close()
@@ -121,13 +129,9 @@ class Claim:
         )
 
     def _unpublished(self, run: Run) -> str:
-        for step in run.journal:
-            if (
-                step.step in ("publish", "ask")
-                and step.envelope.type == self.about
-                and step.fault not in _UNPUBLISHED
-            ):
-                return ""
+        sent = (s for s in run.journal if s.step in ("publish", "ask"))
+        if any(s.envelope.type == self.about and s.fault not in _UNPUBLISHED for s in sent):
+            return ""
         return f"no {self.about} was published"
 
     # Matched by name: a cell that is run again makes a new claim of the same name.
@@ -138,11 +142,8 @@ class Claim:
         return hash(self.name)
 
     def __repr__(self) -> str:
-        return (
-            f"<Claim {self.name}: {self.sentence}>"
-            if self.name != self.sentence
-            else f"<Claim {self.sentence}>"
-        )
+        name = f"{self.name}: " if self.name != self.sentence else ""
+        return f"<Claim {name}{self.sentence}>"
 
 
 def claims_of(given: Any, taker: str) -> list[Claim]:
@@ -166,11 +167,8 @@ def _refuse_unfit(function: Any, sentence: str) -> None:
         raise Misuse(
             f"the claim {sentence!r} is decided by a function of a run, not by {_shown(function)}"
         ) from None
-    needed = [
-        p
-        for p in parameters
-        if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-    ]
+    positional = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    needed = [p for p in parameters if p.default is p.empty and p.kind in positional]
     if len(needed) != 1 or inspect.iscoroutinefunction(function):
         raise Misuse(
             f"the claim {sentence!r} is decided by a plain function of one run: `def {function.__name__}(run):`"
@@ -212,9 +210,6 @@ def _one_line(text: str, most: int = 200) -> str:
 
 
 def _shown(thing: object) -> str:
-    text = (
-        repr(thing)
-        if not callable(thing)
-        else f"{getattr(thing, '__name__', type(thing).__name__)}"
-    )
-    return _one_line(text if " at 0x" not in text else f"a {type(thing).__name__}", 80)
+    kind = type(thing).__name__
+    text = getattr(thing, "__name__", kind) if callable(thing) else repr(thing)
+    return _one_line(text if " at 0x" not in text else f"a {kind}", 80)

@@ -1,16 +1,15 @@
-"""What can go wrong between a publisher and its handlers: lost, handled twice, out of order, tried for ever."""
+"""Anomalies between a publisher and its handlers: lost messages, duplicate effects, wrong order, endless retries."""
 
 from ..errors import shortened
 from ..trace.identity import UNSENT
 from ..trace.spans import Span, Trace
 
-Found = (
-    list[tuple[str, list[int]]] | str
-)  # (a sentence, the steps it speaks of), or why nothing was tested
+# Pieces of evidence, each a sentence and its steps by number; or why nothing was tested.
+Found = list[tuple[str, list[int]]] | str
 
 
-def lost(trace: Trace, name: str) -> Found:
-    """Published, and a service that subscribes never finished with it."""
+def find_lost(trace: Trace, name: str) -> Found:
+    """The messages of a type that were published, and that a subscribing service never finished handling."""
     published = trace.published(name)
     if not published:
         return f"no {name} was published"
@@ -18,23 +17,21 @@ def lost(trace: Trace, name: str) -> Found:
     if not services:
         return f"no service subscribes to {name}"
     if trace.journal[published[0]].envelope.topic in trace.system.queues:
-        services = [" or ".join(services)]  # whoever gets it
+        services = [" or ".join(services)]  # one of them gets each message
     done: dict[str, set[str]] = {}  # id -> the services that finished with it
     for handling in trace.spans_of(name):
         if handling.finished:
-            done.setdefault(handling.envelope.id, set()).add(
-                services[0] if " " in services[0] else handling.service
-            )
-    found, told = [], set()
+            service = services[0] if " " in services[0] else handling.service
+            done.setdefault(handling.envelope.id, set()).add(service)
+    found, seen = [], set()
     for number in published:
         id = trace.journal[number].envelope.id
         missing = [service for service in services if service not in done.get(id, ())]
-        if not missing or id in told:
+        if not missing or id in seen:
             continue
-        told.add(id)
-        again = [
-            other for other, fact in trace.logical_id.items() if fact == trace.logical_id[id]
-        ]  # its producer may have run twice
+        seen.add(id)
+        # Its producer may have run twice.
+        again = [other for other, fact in trace.logical_id.items() if fact == trace.logical_id[id]]
         for service in missing:
             if not any(service in done.get(other, ()) for other in again):
                 how = _how_lost(trace, service, number)
@@ -50,37 +47,30 @@ def _how_lost(trace: Trace, service: str, number: int) -> tuple[str, list[int]] 
         if end is not None:
             step = trace.journal[end]
             did = "dead-lettered" if step.step == "dead_letter" else "lost"
-            return f"was {did} by {name} {trace.when(end)} ({shortened(step.detail or '', 60)})", [
-                end
-            ]
+            why = shortened(step.detail or "", 60)
+            return f"was {did} by {name} {trace.when(end)} ({why})", [end]
     if trace.journal[number].fault == "lose":
         return "never reached the broker, which does not say so", []
     if not trace.ended:
         return None  # it may still come
-    crashed = [
-        h
-        for h in trace.spans_of(envelope.type)
-        if h.envelope.id == envelope.id
-        and h.ended_by == "crash"
-        and h.service in service.split(" or ")
-    ]
-    if crashed:
-        return (
-            f"was in hand when {service} crashed {trace.when(crashed[-1].last)}, and did not come again",
-            [crashed[-1].last],
-        )
+    handled = [h for h in trace.spans_of(envelope.type) if h.envelope.id == envelope.id]
+    here = service.split(" or ")
+    crashes = [h.last for h in handled if h.ended_by == "crash" and h.service in here]
+    if crashes:
+        when = trace.when(crashes[-1])
+        return f"was in hand when {service} crashed {when}, and did not come again", [crashes[-1]]
     return f"was never handled by {service}", []
 
 
-def twice(trace: Trace, name: str) -> Found:
-    """Two handlings of one fact in one service, each with an effect."""
+def find_duplicate_effects(trace: Trace, name: str) -> Found:
+    """Two handlings of one fact by one service, each with an effect."""
     handlings = trace.spans_of(name)
     if not handlings:
         return f"no {name} was handled"
     if not any(h.commits or h.sent for h in handlings):
         return f"no handling of {name} saved or published anything"
     return [
-        (f"{first.service} handled {_two(first, later)} twice, {_deed(trace, one)} {trace.when(one)} "
+        (f"{first.service} handled {_two(first, later)} twice, {_effect(trace, one)} {trace.when(one)} "
          f"and again {trace.when(other)}",
          [first.first, one, later.first, other])
         for same in by_fact(trace, handlings)
@@ -95,14 +85,14 @@ def by_fact(trace: Trace, handlings: list[Span]) -> list[list[Span]]:
         return []
     groups: dict[tuple[str, str], list[Span]] = {}
     for handling in handlings:
-        groups.setdefault(
-            (handling.service, trace.logical_id.get(handling.envelope.id, handling.envelope.id)), []
-        ).append(handling)
+        id = handling.envelope.id
+        fact = handling.service, trace.logical_id.get(id, id)
+        groups.setdefault(fact, []).append(handling)
     return [group for group in groups.values() if len(group) > 1]
 
 
-def out_of_order(trace: Trace, name: str) -> Found:
-    """An older event of a key takes effect after a newer one."""
+def find_out_of_order(trace: Trace, name: str) -> Found:
+    """The effects of an older event of a key that a service had after those of a newer one."""
     place: dict[str, int] = {}  # id -> where it was published first
     for number in trace.published(name, unsent=(*UNSENT, "lose")):
         place.setdefault(trace.journal[number].envelope.id, number)
@@ -117,18 +107,17 @@ def out_of_order(trace: Trace, name: str) -> Found:
         return f"no handling of {name} saved or published anything"
     found = []
     for (service, key), group in several.items():
-        for deeds in (
-            [(n, h) for h in group for n in h.commits],
-            [(n, h) for h in group for n in h.sent],
-        ):
+        commits = [(n, h) for h in group for n in h.commits]
+        sent = [(n, h) for h in group for n in h.sent]
+        for effects in (commits, sent):
             newest = None
-            for number, handling in sorted(deeds, key=lambda deed: deed[0]):
+            for number, handling in sorted(effects, key=lambda effect: effect[0]):
                 if newest is None or place[handling.envelope.id] >= place[newest[1].envelope.id]:
                     newest = number, handling
                 elif trace.journal[number].step == "publish" or trace.changed(number):
                     older, newer = handling.envelope, newest[1].envelope
                     found.append((
-                        f"{service} {_deed(trace, number)} for {name} {older.id} of {key} {trace.when(number)}, "
+                        f"{service} {_effect(trace, number)} for {name} {older.id} of {key} {trace.when(number)}, "
                         f"after it had for the newer {newer.id} {trace.when(newest[0])}",
                         [place[older.id], place[newer.id], newest[0], number],
                     ))  # fmt: skip
@@ -136,8 +125,8 @@ def out_of_order(trace: Trace, name: str) -> Found:
     return found
 
 
-def tried_again(trace: Trace, most: int) -> Found:
-    """Tried more than `most` times, or never done with."""
+def find_endless_retries(trace: Trace, most: int) -> Found:
+    """The messages that were handled more than `most` times, and the one that kept the run from ending."""
     misuse = trace.run._world.misuse
     tries: dict[tuple[str, str], list[Span]] = {}
     for handling in trace.spans:
@@ -170,13 +159,11 @@ def _one(handling: Span) -> str:
 
 def _two(first: Span, later: Span) -> str:
     one, other = first.envelope, later.envelope
-    return (
-        _one(first)
-        if one.id == other.id
-        else f"one {one.type} (told twice, as {one.id} and {other.id})"
-    )
+    if one.id == other.id:
+        return _one(first)
+    return f"one {one.type} (told twice, as {one.id} and {other.id})"
 
 
-def _deed(trace: Trace, number: int) -> str:
+def _effect(trace: Trace, number: int) -> str:
     step = trace.journal[number]
     return "saved" if step.step == "save" else f"published {step.envelope.type}"

@@ -1,9 +1,8 @@
-"""Every fault tried: a run for each that could strike, and what each claim says of it. The first that breaks a claim is the
-smallest."""
+"""Every fault tried: one run for each, and the verdict of each claim. The first that breaks a claim is the smallest."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
-from functools import partial
+from functools import lru_cache, partial
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -17,12 +16,12 @@ from ..sim.steps import Step
 from ..stuck import watched
 from .claim import SIGNS, Claim, claims_of
 
-_CHUNK = 64  # schedules handed to an executor at once
+_CHUNK = 32  # schedules for an executor at once: few, so that no worker waits long for another
 _KINDS = {1: ("single fault", "single faults"), 2: ("pair", "pairs")}
 
 
 class Schedule(NamedTuple):
-    """One run that was tried: its faults and seed, the outcome of each claim, and why it did not end, if it did not."""
+    """One run that was tried: its faults and seed, the outcome of each claim, and why it did not end, or ""."""
 
     faults: tuple[Fault, ...]
     seed: int
@@ -34,14 +33,14 @@ class Schedule(NamedTuple):
 
 
 class _Played(NamedTuple):
-    """What comes back of a schedule: with `later`, the faults that could strike it next."""
+    """A schedule that was played, and the faults that could strike next."""
 
     schedule: Schedule
     later: list[Fault]
 
 
 class Exploration:
-    """What was tried and found. `schedules` are in the order tried, fewest faults first."""
+    """The result of `explore`: the `schedules` that were tried, fewest faults first."""
 
     def __init__(
         self,
@@ -87,15 +86,14 @@ class Exploration:
 
     @property
     def coverage(self) -> str:
-        """What was tried, and what was not varied, in words."""
+        """What was tried and what was not, in words."""
         said = []
         for number, there_are in enumerate(self.possible, 1):
             tried = sum(len(schedule.faults) == number for schedule in self.schedules)
             sets = f"set of {number} faults", f"sets of {number} faults"
             one, many = _KINDS.get(number, sets)
-            said.append(
-                f"every {one}" if tried == there_are else f"{tried:,} of {there_are:,} {many}"
-            )
+            some = f"{tried:,} of {there_are:,} {many}"
+            said.append(f"every {one}" if tried == there_are else some)
         missing = self.faults - len(self.possible)
         if missing:
             said.append("no more faults at once")
@@ -123,9 +121,8 @@ class Exploration:
                 outcome = self.outcome(claim)
                 said.append(f"{SIGNS[outcome]} {claim.sentence}: {outcome}")
         if self.endless:
-            said.append(
-                f"{len(self.endless):,} did not end, smallest: {', '.join(map(str, self.endless[0].faults))}"
-            )
+            smallest = ", ".join(map(str, self.endless[0].faults))
+            said.append(f"{len(self.endless):,} did not end, smallest: {smallest}")
         return f"<{len(self.schedules):,} schedules of {self.system.name} ({self.coverage}): {'; '.join(said)}>"
 
 
@@ -141,13 +138,19 @@ def explore(
     executor: Executor | None = None,
     progress: bool = False,
 ) -> Exploration:
-    """Run a workload under every single fault that could strike it (`faults=2`: every pair too), those included that an
-    earlier fault makes possible, and check the claims on each run.
+    """Run a workload under every single fault that could strike it, and check the claims on each run.
 
-    `seeds` repeats it under other timings, `budget` ends it after so many schedules, `executor` is any of
-    `concurrent.futures` (the result is the same), `progress` shows a bar. Interrupting it keeps what was found. What
-    handlers print is not shown; `result.run(schedule)` prints what that run does. Raises Misuse where two equal runs
-    differ."""
+        result = explore(shop, three_orders, [charged_once, claims.no_event_lost(OrderPlaced)])
+        result.smallest(charged_once)       # the smallest failing run, or None
+
+    faults: the most faults at once. With 2, every pair too: the second is any that could strike after the first.
+    seeds: repeats it under the timings of each seed.
+    budget: ends it after so many schedules.
+    executor: an executor of `concurrent.futures`, such as `ProcessPoolExecutor()`. The result is the same.
+    progress: shows a bar.
+
+    An interrupt keeps what was found. What handlers print is not shown; `result.run(schedule)` shows it. Raises Misuse
+    where two equal runs differ."""
     claims = claims_of(claims, "explore")
     seeds = tuple(seeds) if isinstance(seeds, Iterable) else seeds
     _check(claims, faults, seeds, budget, executor)
@@ -264,11 +267,16 @@ def _played(
 
 
 def _play_chunk(packed: bytes, plans: list, later: bool) -> list[_Played]:
-    import pickle
-
-    play = pickle.loads(packed)
+    play = _unpacked(packed)
     with watched("the exploration"):
         return [play(faults, seed, later) for faults, seed in plans]
+
+
+@lru_cache(maxsize=1)  # not for each chunk: classes that travel by value are made anew
+def _unpacked(packed: bytes) -> Callable:
+    import pickle
+
+    return pickle.loads(packed)
 
 
 def _bar(played: Iterator[_Played], total: int, progress: bool) -> Iterable[_Played]:
@@ -289,13 +297,11 @@ def _check(claims: list, faults: int, seeds: Any, budget: int | None, executor: 
     if isinstance(faults, bool) or not isinstance(faults, int) or faults < 0:
         what = "faults= says how many strike at once, a whole number from 0"
         raise Misuse(f"{what}, not {shown(faults)}")
-    whole = isinstance(seeds, tuple) and all(type(seed) is int for seed in seeds)
-    if not whole or not seeds:
+    if not (isinstance(seeds, tuple) and seeds and all(type(seed) is int for seed in seeds)):
         what = "seeds= takes at least one seed, such as seeds=range(10)"
         raise Misuse(f"{what}, not {shown(seeds)}")
-    if budget is not None and (
-        isinstance(budget, bool) or not isinstance(budget, int) or budget < 1
-    ):
+    whole = isinstance(budget, int) and not isinstance(budget, bool)
+    if budget is not None and not (whole and budget >= 1):
         raise Misuse(f"budget= takes a whole number of schedules from 1, not {shown(budget)}")
     if executor is not None and not hasattr(executor, "submit"):
         what = "executor= takes an executor of concurrent.futures, such as ProcessPoolExecutor()"

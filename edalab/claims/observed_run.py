@@ -1,7 +1,4 @@
-"""A run as a claim sees it: the same record, and a memory of what was read.
-
-A claim that looked only at tables that never had a row has tested nothing.
-"""
+"""A run that remembers what a claim reads of it: one that reads only tables without a row has tested nothing."""
 
 import sqlite3
 from typing import Any
@@ -9,28 +6,27 @@ from typing import Any
 from ..sim.database import Database
 from ..sim.run import Run
 
-_OF_STEPS = frozenset(
+_OF_STEPS = frozenset(  # what a run makes from its steps
     {"journal", "steps", "failures", "faults", "unfired", "end", "digest", "cloudevents"}
-)  # made from steps
+)
 
 
-class Reading:
-    """Stands in for a run while a claim is checked, and hears through SQLite's authorizer which tables are read, unless
-    nobody will ask (`listens=False`)."""
+class ObservedRun:
+    """A run, and a memory of what a claim read of it: whether steps, and which tables (SQLite's authorizer reports them).
 
-    def __init__(self, run: Run, listens: bool = True):
-        self._run, self._listens = run, listens
-        self._steps = self._past = (
-            False  # whether steps, or the world at some moment, were looked at
-        )
+    track_tables: False where nobody will ask which tables were read."""
+
+    def __init__(self, run: Run, track_tables: bool = True):
+        self._run, self._track_tables = run, track_tables
+        self._steps = self._past = False  # whether it read steps, or the world at some moment
         self._tables: dict[tuple[str, str], None] = {}  # (service, table) in the order first read
         self._databases: dict[Database, str] = {}
 
-    def __enter__(self) -> "Reading":
+    def __enter__(self) -> "ObservedRun":
         return self
 
     def __exit__(self, *_) -> None:
-        for database in self._databases if self._listens else ():
+        for database in self._databases if self._track_tables else ():
             database.connection.set_authorizer(database._authorize)
 
     def __getattr__(self, name: str) -> Any:  # all that is not defined here is the run's
@@ -42,36 +38,36 @@ class Reading:
 
     def rows(self, service: str, sql: str, parameters: tuple = ()) -> list[tuple]:
         """As `Run.rows`."""
-        self._listen(self._run._node(service))
+        self._track(self._run._node(service))
         return self._run.rows(service, sql, parameters)
 
     def database(self, service: str) -> sqlite3.Connection:
         """As `Run.database`."""
-        self._listen(self._run._node(service))
+        self._track(self._run._node(service))
         return self._run.database(service)
 
     def at(self, seconds: float) -> Any:
         """As `Run.at`."""
         world = self._run.at(seconds)
         self._past = True
-        for node in world.services.values():
-            self._listen(node)
+        for service in world.services.values():
+            self._track(service)
         return world
 
-    def _listen(self, node) -> None:
-        database = node.database
+    def _track(self, service) -> None:
+        database = service.database
         if database in self._databases:
             return
-        self._databases[database] = node.name
-        if not self._listens:
+        self._databases[database] = service.name
+        if not self._track_tables:
             return
 
-        def hear(action: int, table: str | None, *rest) -> int:
+        def note_read(action: int, table: str | None, *rest) -> int:
             if action == sqlite3.SQLITE_READ and table and not table.startswith("sqlite_"):
-                self._tables.setdefault((node.name, table))
+                self._tables.setdefault((service.name, table))
             return database._authorize(action, table, *rest)
 
-        database.connection.set_authorizer(hear)
+        database.connection.set_authorizer(note_read)
 
     # -- what was read
 
@@ -103,21 +99,19 @@ class Reading:
         )
         return saved and table in node.database.inserted
 
-    def known(self, error: Exception) -> str:
-        """What exists, for a claim that asked for something else."""
+    def hint(self, error: Exception) -> str:
+        """The names that exist, for a claim that asked for another."""
         if isinstance(error, KeyError) and self._steps:
             return "; the columns of run.steps: " + ", ".join(self._run.steps.columns)
-        if (
-            isinstance(error, sqlite3.Error) or type(error).__name__ == "DatabaseError"
-        ) and "tables of" not in str(error):
-            listed = [
-                f"{name}: {', '.join(database.tables()) or 'none'}"
-                for database, name in self._databases.items()
-            ]
-            return (
-                f"; tables of {'; of '.join(listed)}" if listed else ""
-            )  # pandas has an error of its own, without them
-        return ""
+        # The error of pandas does not list the tables.
+        of_sql = isinstance(error, sqlite3.Error) or type(error).__name__ == "DatabaseError"
+        if not of_sql or "tables of" in str(error):
+            return ""
+        listed = [
+            f"{name}: {', '.join(database.tables()) or 'none'}"
+            for database, name in self._databases.items()
+        ]
+        return f"; tables of {'; of '.join(listed)}" if listed else ""
 
 
 def _has_a_row(database: Database, table: str) -> bool | None:

@@ -4,7 +4,8 @@ from .determinism import foreign_call
 from .envelope import Envelope, timestamp
 from .messages import Command, Event, Message, Query, on_the_wire
 from .registry import declared_in, message_types
-from .system import Handler, Queue, Service, System, Tick, Topic
+from .service import Handler, Service, Tick
+from .system import Queue, System, Topic
 
 __all__ = [
     "Command",

@@ -7,3 +7,7 @@ with needed_for("a panel such as Laboratory"):
     from .time_travel import TimeTravel
 
 __all__ = ["Laboratory", "TimeTravel"]
+
+
+def __dir__() -> list[str]:
+    return __all__

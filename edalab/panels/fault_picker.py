@@ -13,6 +13,7 @@ from ..claims.explore import Schedule, explore
 from ..errors import Misuse
 from . import html
 
+_NO_RUN = ("a run to look at …", -1)
 BUDGET = 1_000  # schedules: more would keep a hand waiting
 
 
@@ -43,7 +44,7 @@ class Marks(anywidget.AnyWidget):
 
 
 class EveryFault:
-    """A tab that explores when it is looked at. `show` takes what the knobs make; `choose` hears of the schedule picked."""
+    """A tab that explores when it is opened. It calls `choose` with the schedule that the learner picks."""
 
     def __init__(self, claims: list[Claim], choose: Callable[[Schedule], None], width: int):
         self.claims, self._choose, self._width = claims, choose, width
@@ -52,9 +53,7 @@ class EveryFault:
         self._schedules, self._settling = [], False
         self.marks = Marks()
         self.marks.add_class("edalab-marks")
-        self.choice = ipywidgets.Dropdown(
-            options=[("a run to look at …", -1)], layout={"width": "auto"}
-        )
+        self.choice = ipywidgets.Dropdown(options=[_NO_RUN], layout={"width": "auto"})
         self.said = ipywidgets.HTML()
         self.widget = ipywidgets.VBox([self.said, self.marks, self.choice])
         self.marks.observe(lambda change: self._pick(change.new), "picked")
@@ -71,21 +70,15 @@ class EveryFault:
             picture = view.matrix(self.result, self._width)
         except Misuse as misuse:
             self.result, self._schedules = None, []
-            self.marks.cells, self.marks.picture, self.said.value = (
-                [],
-                "",
-                html.error(str(misuse)),
-            )
+            self.marks.cells, self.marks.picture = [], ""
+            self.said.value = html.error(str(misuse))
             return
         self._schedules = [cell.schedule for cell in picture.cells]
         self.marks.cells = [[cell.x, cell.y, cell.w, 15] for cell in picture.cells]
         self.marks.picture = picture.svg()
         names = [(_listed(cell), number) for number, cell in enumerate(picture.cells)]
         self._settling = True
-        self.choice.options = [
-            ("a run to look at …", -1),
-            *sorted(names, key=lambda name: "✗" not in name[0]),
-        ]
+        self.choice.options = [_NO_RUN, *sorted(names, key=lambda name: "✗" not in name[0])]
         self._settling = False
         self._forget()
 
@@ -95,10 +88,8 @@ class EveryFault:
         if self.result is None:
             return "Every fault"
         singles = [schedule for schedule in self.result.schedules if schedule.faults]
-        broken = sum(
-            "broken" in schedule.outcomes or bool(schedule.endless) for schedule in singles
-        )
-        return f"Every fault: {broken:,} ✗"
+        broken = [s for s in singles if s.endless or "broken" in s.outcomes]
+        return f"Every fault: {len(broken):,} ✗"
 
     def _pick(self, number: int) -> None:
         if not self._settling and 0 <= number < len(self._schedules):

@@ -19,3 +19,7 @@ __all__ = [
     "predict",
     "progress",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

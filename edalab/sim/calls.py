@@ -33,7 +33,10 @@ class Call:
         if execution.dead:
             execution.check_alive()
             return iter((None,))
-        self._forget()
+        if execution.unawaited is self:
+            execution.unawaited = self.earlier
+        else:
+            self._forget()
         if execution.transaction is None:
             return self._waiting()
         if self.waits:
@@ -69,12 +72,12 @@ class Sleep(Call):
     __slots__ = ("milliseconds",)
 
     def __init__(self, execution, milliseconds: int):
-        super().__init__(execution)
+        Call.__init__(self, execution)
         self.milliseconds = milliseconds
 
     def begin(self) -> None:
-        world = self.execution.world
-        world.schedule(world.now + self.milliseconds, self.execution.resume, None)
+        world, resume = self.execution.world, self.execution.resume
+        heappush(world.agenda, (world.now + self.milliseconds, next(world.number), resume, None))
 
     def __repr__(self) -> str:
         return "ctx.sleep(...)"

@@ -70,12 +70,8 @@ class Budget:
     def _look_for_messages(self) -> None:
         record, start = self.world.record, self.counted
         self.counted = len(record)
-        rows = zip(
-            record[start + 1 :: WIDTH],
-            record[start + 2 :: WIDTH],
-            record[start + 3 :: WIDTH],
-            strict=True,
-        )
+        columns = (record[start + column :: WIDTH] for column in (1, 2, 3))
+        rows = zip(*columns, strict=True)
         for step, (service, _), envelope in rows:
             if step in ("publish", "ask"):
                 self.handlings[service, envelope.causation] += 1
@@ -91,11 +87,8 @@ class Budget:
                 self.world.endless(f"the tick {what}; let it find nothing to do, or give `until=`")
         for id, number in self.stories.most_common(1):
             if number > self.by_story:
-                types = ", ".join(
-                    dict.fromkeys(
-                        e.type for e in record[3::WIDTH] if e is not None and e.correlation == id
-                    )
-                )
+                messages = (e for e in record[3::WIDTH] if e is not None)
+                types = ", ".join(dict.fromkeys(e.type for e in messages if e.correlation == id))
                 self.world.endless(
                     f"{id} set off over {self.by_story:,} messages, each caused by another ({types}); find the handler that "
                     "publishes what leads back to it"

@@ -81,10 +81,13 @@ def enumerate_faults(run: Run, after: Fault | None = None) -> list[Fault]:
         nth = counts[point] = counts.get(point, 0) + 1
         if begun:
             at = ".".join(point)
-            found += [Fault(action, at, nth) for action in _explored_at(run.system, point)]
+            found += [_fault(action, at, nth) for action in _explored_at(run.system, point)]
         elif after.point == point and after.nth == nth:
             begun = True
     return found
+
+
+_fault = lru_cache(maxsize=10_000)(Fault)  # exploration meets the same ones in run after run
 
 
 def _explored_at(system: System, point: Point) -> list[str]:

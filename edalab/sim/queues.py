@@ -74,9 +74,7 @@ class WorkQueue:
             if replica.service.handler(item.envelope.type):
                 self.ready.remove(item)
                 self.turn = (self.consumers.index(replica) + 1) % len(self.consumers)
-                if (
-                    self.ready and self not in replica.waiting
-                ):  # there is more, for when it is free again
+                if self.ready and self not in replica.waiting:  # more, for when it is free again
                     replica.waiting.append(self)
                 execution = replica.new_execution(self, item.envelope)
                 execution.item = item
@@ -94,9 +92,7 @@ class WorkQueue:
         if execution.dead:
             return
         replica, item = execution.replica, execution.item
-        if (
-            item.done or not replica.reachable
-        ):  # acknowledged meanwhile, or out of reach: another may have it
+        if item.done or not replica.reachable:  # acknowledged, or out of reach
             replica.release(execution)
             self._back(item)
             return

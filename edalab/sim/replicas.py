@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import replace
+from functools import cached_property
 from heapq import heappush
 from random import Random
 
@@ -177,9 +178,6 @@ class ServiceRuntime:
         self.readers: list = []  # its positions in the logs
         self.queues: list = []  # the queues it consumes
         self.turn = 0
-        self._database: Database | None = None
-        self._dice: Random | None = None
-        self._jitter: Random | None = None
 
     @property
     def up(self) -> bool:
@@ -205,33 +203,24 @@ class ServiceRuntime:
 
     def handling(self) -> list[Execution]:
         """The executions of handlers that are under way."""
-        return [
-            execution
-            for replica in self.replicas
-            for execution in replica.in_flight()
-            if execution.handler is not None
-        ]
+        found = [execution for replica in self.replicas for execution in replica.in_flight()]
+        return [execution for execution in found if execution.handler is not None]
 
-    @property
+    @cached_property
     def database(self) -> Database:
-        if self._database is None:
-            self._database = Database(self.name, self.schema)
-            if self.world.changes is not None:
-                self._database.keep_contents()
-        return self._database
+        database = Database(self.name, self.schema)
+        if self.world.changes is not None:
+            database.keep_contents()
+        return database
 
-    @property
+    @cached_property
     def dice(self) -> Random:
-        """What `ctx.random` throws: a service more changes no throw of another."""
-        if self._dice is None:
-            self._dice = Random(f"{self.world.seed}/{self.name}")
-        return self._dice
+        """The dice of `ctx.random`: a service more changes no throw of another."""
+        return Random(f"{self.world.seed}/{self.name}")
 
-    @property
+    @cached_property
     def jitter(self) -> Random:
-        if self._jitter is None:
-            self._jitter = Random(f"{self.world.seed}/{self.name}/latency")
-        return self._jitter
+        return Random(f"{self.world.seed}/{self.name}/latency")
 
     def handler(self, type_name: str) -> Handler | None:
         """Who handles a type here; several functions do it one after the other."""

@@ -30,16 +30,17 @@ def simulate(
 
         run = simulate(shop, three_orders, faults=["crash payments.commit.OrderPlaced #2"])
 
-    The workload, `async def three_orders(ctx)`, plays the outside world: the service `client`.
-
-    seed: varies latencies and dice; with 0, latencies are exact.
+    system: what is declared; a later declaration does not change the run.
+    workload: `async def three_orders(ctx)`, which plays the outside world. Its steps are those of the service `client`.
+    seed: varies latencies and dice. With 0, latencies are exact.
     faults: a list of any mix of `Fault`, its text, `Faults`, `pause` and `cut`.
-    until: ends the run earlier, in seconds of virtual time.
-    max_steps: a run of more steps is stopped by the error Endless, which names what goes on and on. A handler that
-        takes over 10 s of the processor's time without an await is stopped, too.
+    until: ends the run early, in seconds of virtual time.
+    max_steps: the most steps that a run may have.
 
-    An exception in a handler is part of the run (`run.failures`). Misuse of the laboratory is raised at once; the error's
-    `.run` holds the record so far."""
+    The same arguments give the same run. An exception in a handler is part of the run: see `run.failures`.
+
+    Raises Misuse where the laboratory is used wrongly, Endless after `max_steps`, and Hung for a handler that takes 10 s
+    of the processor's time without an await. The error's `.run` holds the record so far."""
     check_system_and_workload(system, workload)
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise Misuse(f"seed= takes a whole number, not {shown(seed)}")
@@ -61,8 +62,8 @@ def play(
     max_steps: int = 10_000_000,
     keeps_changes: bool = False,
 ) -> Run:
-    """`simulate` with what it has checked: a frozen system, `last` in ms. `keeps_changes` notes the rows that each save
-    changed."""
+    """`simulate` after its checks. The system is frozen, `last` is in ms, and with `keeps_changes` the run notes which
+    rows each save changed."""
     watch()
 
     def once(until: int | None, keeps_changes: bool) -> tuple[World, Run, Misuse | None]:

@@ -68,11 +68,8 @@ class Failure(NamedTuple):
         return Text("".join(lines + traceback.format_exception_only(self.error)))
 
     def __repr__(self) -> str:
-        about = (
-            f" on {self.message.type} {self.message.id}, attempt {self.attempt}"
-            if self.message
-            else ""
-        )
+        message = self.message
+        about = f" on {message.type} {message.id}, attempt {self.attempt}" if message else ""
         return f"<{self.service}.{self.handler} raised {self.name}: {shortened(str(self.error), 200)}{about}>"
 
 

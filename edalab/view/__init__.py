@@ -9,3 +9,7 @@ from .saga_map import saga_map
 from .timeline import timeline
 
 __all__ = ["Picture", "as_of", "flow", "lag", "matrix", "saga_map", "timeline"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,192 @@
+"""A service is a declaration, too: its handlers and ticks, and how they are delivered their messages."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import Misuse, Unknown, shown
+from .determinism import foreign_call
+from .messages import Command, Event, Message, Query
+
+if TYPE_CHECKING:
+    from .system import System
+
+_WORD = {Event: "on", Command: "handles", Query: "answers"}
+DELIVERIES = ("at-least-once", "at-most-once")
+
+
+@dataclass(frozen=True)
+class Handler:
+    """A function of a service that handles one type of message."""
+
+    service: str
+    name: str
+    function: Callable
+    type: str
+    kind: type[Message]  # Event, Command or Query
+    takes_ctx: bool
+    is_async: bool
+    delivery: str = "at-least-once"
+    max_attempts: int = 3
+    message: type[Message] = Message  # the class that it was declared with
+
+    def __repr__(self) -> str:
+        return f"<Handler {self.service}.{self.name} of {self.type}>"
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A function of a service that runs every so many seconds."""
+
+    service: str
+    name: str
+    function: Callable
+    seconds: float
+    takes_ctx: bool
+    is_async: bool
+
+
+class Service:
+    """A consumer group of one or more replicas, with its own database and handlers. `System.service` makes it.
+
+        payments = shop.service("payments", replicas=2, schema="create table charges (order_id text)")
+
+    `on`, `handles`, `answers` and `every` decorate its functions."""
+
+    def __init__(self, system: "System", name: str):
+        self.system, self.name = system, name
+        self.replicas, self.schema = 1, ""
+        self.handlers: dict[tuple[str, str], Handler] = {}  # by (type, function name)
+        self.ticks: dict[str, Tick] = {}
+
+    def on(
+        self,
+        event: type[Event] | None = None,
+        *,
+        delivery: str = "at-least-once",
+        max_attempts: int = 3,
+    ) -> Callable:
+        """Decorate the handler of an event: a `def` or `async def` that takes (event) or (event, ctx).
+
+            @payments.on(OrderPlaced)
+            async def charge(event, ctx): ...
+
+        delivery: "at-least-once" commits the offset after the handler ends, "at-most-once" before it begins.
+        max_attempts: a message whose handler raised so many times is dead-lettered.
+
+        It may return a message or a list of them, which are published before the offset is committed."""
+        return self._handler(Event, event, delivery, max_attempts)
+
+    def handles(
+        self,
+        command: type[Command] | None = None,
+        *,
+        delivery: str = "at-least-once",
+        max_attempts: int = 3,
+    ) -> Callable:
+        """Decorate the one handler of a command. `delivery` and `max_attempts` are those of `on`.
+
+        What it returns goes to the asker, where the command was asked. To refuse, it returns or raises `Refused`.
+        Raises Misuse where the system has another handler of this command."""
+        return self._handler(Command, command, delivery, max_attempts)
+
+    def answers(self, query: type[Query] | None = None) -> Callable:
+        """Decorate the one function that answers a query. What it returns is the answer: data that JSON can carry."""
+        return self._handler(Query, query, "at-least-once", 1)
+
+    def every(self, seconds: float | None = None) -> Callable:
+        """Decorate a tick: a function that takes () or (ctx). One replica runs it every so many seconds (from 0.001)."""
+        if (
+            isinstance(seconds, bool)
+            or not isinstance(seconds, int | float)
+            or not 0.001 <= seconds <= 1e9
+        ):
+            word = f"{self.name}.every"
+            raise Misuse(
+                f"{word} takes seconds of at least 0.001, not {shown(seconds)}; write @{word}(1)"
+            )
+
+        def declare(function: Callable) -> Callable:
+            takes, is_async = self._inspected(function, 0)
+            name = function.__name__
+            self.ticks[name] = Tick(self.name, name, function, seconds, takes, is_async)
+            self.system.revision += 1
+            return function
+
+        return declare
+
+    def _handler(
+        self, kind: type[Message], message: type[Message], delivery: str, max_attempts: int
+    ) -> Callable:
+        word = f"{self.name}.{_WORD[kind]}"
+        if not (isinstance(message, type) and issubclass(message, Message)):
+            name = type(message).__name__ if isinstance(message, Message) else "OrderPlaced"
+            raise Misuse(
+                f"{word} takes a message class, not {shown(message)}; write @{word}({name})"
+            )
+        if message in (*_WORD, Message):
+            raise Misuse(
+                f"{word} takes a class of your own, not {message.__name__} itself; declare class OrderPlaced(Event)"
+            )
+        if not issubclass(message, kind):
+            right = next((_WORD[k] for k in _WORD if issubclass(message, k)), None)
+            a = "an" if kind is Event else "a"
+            raise Misuse(
+                f"{word}: {message.__name__} is not {a} {kind.__name__}; use @{self.name}.{right}({message.__name__})"
+            )
+        if delivery not in DELIVERIES:
+            raise Unknown("delivery", delivery, DELIVERIES)
+        if not isinstance(max_attempts, int) or isinstance(max_attempts, bool) or max_attempts < 1:
+            raise Misuse(
+                f"{word}: max_attempts= takes a whole number from 1, not {shown(max_attempts)}"
+            )
+
+        def declare(function: Callable) -> Callable:
+            takes, is_async = self._inspected(function, 1)
+            type_name, name = message.__name__, function.__name__
+            if kind is not Event:
+                self.system.refuse_second_handler(self.name, name, type_name, kind)
+            how = takes, is_async, delivery, max_attempts, message
+            handler = Handler(self.name, name, function, type_name, kind, *how)
+            self.handlers[type_name, name] = handler
+            self.system.revision += 1
+            return function
+
+        return declare
+
+    def _inspected(self, function: Callable, needed: int) -> tuple[bool, bool]:
+        """Whether a handler takes ctx, and whether it is a coroutine function. Raises Misuse for no handler."""
+        named = hasattr(function, "__name__")
+        if not callable(function) or isinstance(function, type) or not named:
+            what = f"a handler of {self.name} is a function, not {shown(function)}"
+            raise Misuse(f"{what}; write `def` or `async def` below the @")
+        where = f"{self.name}.{function.__name__}"
+        if function.__name__ == "<lambda>":  # two of them for one message would replace each other
+            raise Misuse(
+                f"a handler of {self.name} is a lambda, which has no name; write `def charge(event):` below the @"
+            )
+        if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+            raise Misuse(
+                f"{where} has a `yield`: a handler publishes with `await ctx.publish(...)` or returns messages"
+            )
+        signature = inspect.signature(function)
+        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        parameters = [p for p in signature.parameters.values() if p.kind in positional]
+        needs = [p for p in signature.parameters.values() if p.default is p.empty]
+        required = [p for p in needs if p.kind in positional]
+        stray = [p for p in needs if p.kind is p.KEYWORD_ONLY]
+        context_first = needed and parameters and parameters[0].name == "ctx"
+        if len(parameters) < needed or len(required) > needed + 1 or stray or context_first:
+            shape = "(event) or (event, ctx)" if needed else "() or (ctx)"
+            raise Misuse(f"{where} takes {signature}; a handler takes {shape}, in this order")
+        takes_ctx = len(required) == needed + 1 or any(p.name == "ctx" for p in parameters[needed:])
+        foreign = foreign_call(function)
+        if foreign:
+            raise Misuse(f"{where} uses {foreign[0]}, {foreign[1]}")
+        return takes_ctx, inspect.iscoroutinefunction(function)
+
+    def __repr__(self) -> str:
+        names = [f"{h.name}({h.type})" for h in self.handlers.values()]
+        names += [f"{t.name}()" for t in self.ticks.values()]
+        return f"<Service {self.name}: {', '.join(names) or 'no handlers'}>"
