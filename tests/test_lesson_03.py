@@ -246,7 +246,9 @@ def test_one_replica_is_never_too_late_and_four_leave_two_people_out(lesson):
 
 @pytest.mark.parametrize("replicas", [2, 4, 8])
 def test_about_half_of_the_crowd_is_decided_two_or_three_times_over(lesson, replicas):
-    run = simulate(lesson.bank_with(lesson.withdraw_once, lesson.open_stream, replicas), lesson.crowd)
+    run = simulate(
+        lesson.bank_with(lesson.withdraw_once, lesson.open_stream, replicas), lesson.crowd
+    )
     handled = Counter(
         s.envelope.id for s in run.journal if s.step == "handle" and s.envelope.type == "Withdraw"
     )

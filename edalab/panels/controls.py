@@ -10,8 +10,7 @@ from traitlets import validate
 
 from ..errors import Misuse, Unknown, shown
 from ..sim.run import Run
-from ..view.excerpt import Choice as Excerpt
-from ..view.excerpt import choose, story_names
+from ..view.excerpt import Excerpt, choose, story_names
 from ..view.picture import check_seconds
 from .call_line import Factory
 

@@ -82,7 +82,8 @@ class ExactFault(Settling):
 
     def _actions(self, at: str) -> tuple[str, ...]:
         """The actions that may strike at a point."""
-        return actions_at(self._system, tuple(at.split(".")))
+        service, step, message = at.split(".")
+        return actions_at(self._system, (service, step, message))
 
     def _offer_actions(self) -> None:
         options = self._actions(self.point.value) if self.point.value else [""]

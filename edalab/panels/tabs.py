@@ -12,7 +12,7 @@ from ..trace.saga_stories import has_sagas
 from ..model import System
 from ..sim import quiet
 from ..sim.run import Run
-from ..view.excerpt import Choice as Excerpt
+from ..view.excerpt import Excerpt
 from ..view.timeline import draw
 from . import html
 from .controls import Settling
