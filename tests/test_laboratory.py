@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from weddings import choreographed, one_announced, one_wedding, orchestrated
 
-from edalab import Claim, Command, Event, Fault, Misuse, Query, System, explore, simulate
+from edalab import Claim, Command, Event, Fault, Misuse, Query, System, claims, explore, simulate
 from edalab.panels import Laboratory
 from edalab.panels.controls import RATES
 from edalab.view import timeline
@@ -875,3 +875,36 @@ def test_another_function_of_the_same_name_is_not_taken_for_the_one_on_the_scree
     assert lab.code.startswith("run = simulate(mine(), ")
     in_notebook(monkeypatch, mine=lambda: shop("by id"))
     assert lab.code.startswith("# First name what you gave to Laboratory: system = …\n")
+
+
+def test_every_fault_of_a_long_run_is_bounded_and_each_can_be_picked_where_no_mark_has_room():
+    long = System("long")
+    service = long.service("notifications-of-the-customers", schema="create table sent (id text)")
+
+    class CustomerRegisteredSuccessfully(Event, topic="customers"):
+        id: str
+
+    @service.on(CustomerRegisteredSuccessfully)
+    def send(event, ctx):
+        with ctx.database as db:
+            db.execute("insert into sent values (?)", (event.id,))
+
+    def load(number):
+        async def customers(ctx):
+            for id in range(number):
+                await ctx.publish(CustomerRegisteredSuccessfully(id=str(id)))
+
+        return customers
+
+    once = claims.handled_once(CustomerRegisteredSuccessfully)
+    for number in (8, 1_000):
+        lab = Laboratory(long, load(number), claims=[once])
+        lab.tabs.selected_index = 4
+        result, picked = lab.every_fault.result, lab.every_fault._schedules
+        broken = [schedule for schedule in result.schedules if "broken" in schedule.outcomes]
+        assert broken and all(schedule in picked for schedule in broken)
+        assert len(lab.every_fault.choice.options) == len(picked) + 1
+        assert len(result.schedules) * len(lab.run.journal) < 2 * 500_000
+    assert "of" in result.coverage and len(result.schedules) < 200
+    lab.every_fault.choice.value = picked.index(broken[0])
+    assert lab.run.faults == list(broken[0].faults)

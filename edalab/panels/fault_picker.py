@@ -9,12 +9,14 @@ import traitlets
 
 from .. import view
 from ..claims.claim import Claim
-from ..claims.explore import Schedule, explore
+from ..claims.explore import Exploration, Schedule, explore
 from ..errors import Misuse
+from ..sim import quiet, simulate
+from ..view.fault_matrix import mark
 from . import html
 
 _NO_RUN = ("a run to look at …", -1)
-BUDGET = 1_000  # schedules: more would keep a hand waiting
+BUDGET, STEPS = 1_000, 500_000  # schedules, and steps in all of them: more keeps you waiting
 
 
 class Marks(anywidget.AnyWidget):
@@ -64,19 +66,26 @@ class EveryFault:
         made = system, getattr(system, "revision", 0), workload, seed
         if made == self.tried:
             return
-        self.tried, self.said.value = made, ""
+        self.tried, self.said.value = made, html.hint("Trying every fault …")
         try:
-            self.result = explore(system, workload, self.claims, seeds=[seed], budget=BUDGET)
+            with quiet():
+                steps = len(simulate(system, workload, seed=seed).journal)
+            budget = max(10, min(BUDGET, STEPS // max(steps, 1)))
+            self.result = explore(system, workload, self.claims, seeds=[seed], budget=budget)
             picture = view.matrix(self.result, self._width)
         except Misuse as misuse:
             self.result, self._schedules = None, []
             self.marks.cells, self.marks.picture = [], ""
             self.said.value = html.error(str(misuse))
             return
-        self._schedules = [cell.schedule for cell in picture.cells]
+        self.said.value = ""
+        self._schedules = [cell.schedule for cell in picture.cells]  # a narrow cell shows no mark
+        drawn = {schedule.faults for schedule in self._schedules}
+        tried = [schedule for schedule in self.result.schedules if schedule.faults]
+        self._schedules += [schedule for schedule in tried if schedule.faults not in drawn]
         self.marks.cells = [[cell.x, cell.y, cell.w, 15] for cell in picture.cells]
         self.marks.picture = picture.svg()
-        names = [(_listed(cell), number) for number, cell in enumerate(picture.cells)]
+        names = [(_listed(self.result, one), number) for number, one in enumerate(self._schedules)]
         self._settling = True
         self.choice.options = [_NO_RUN, *sorted(names, key=lambda name: "✗" not in name[0])]
         self._settling = False
@@ -103,6 +112,7 @@ class EveryFault:
         self._settling = False
 
 
-def _listed(cell) -> str:
-    sign = {"": "✓", "–": "–"}.get(cell.said, f"✗ {cell.said}")
-    return f"{sign}  {cell.schedule.faults[0]}"
+def _listed(result: Exploration, schedule: Schedule) -> str:
+    letters = mark(result, schedule)
+    sign = {"": "✓", "–": "–"}.get(letters, f"✗ {letters}")
+    return f"{sign}  {schedule.faults[0]}"

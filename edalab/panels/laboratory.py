@@ -206,7 +206,8 @@ class Laboratory(Settling):
             if (so_far := getattr(error, "run", None)) is not None:
                 self.run = so_far
             elif self.run is not None:
-                self.error += ". The run before is still on the screen"
+                end = "" if self.error.endswith("?") else "."
+                self.error += f"{end} The run before is still on the screen"
 
     def _meet(self, system: System, workload: Callable) -> None:
         """Learn the points of another system: where it publishes and asks shows in a run without faults."""

@@ -52,7 +52,8 @@ class TimeTravel:
         self._notebook = sys._getframe(1).f_globals
         self._store, self._fold, self._start, self._value = store, fold, start, value
         self.state = self.now = None
-        self.error, self._learned, self._hindsight = "", [], None
+        self.error, self._learned = "", []
+        self._hindsight: Hindsight | None = None
         options = [("all streams", None)] * (stream is None)
         options += [(name, name) for name in sorted(store.streams(), key=_natural)]
         self.stream = Choice(options=options, layout={"width": "auto"})
@@ -130,8 +131,8 @@ class TimeTravel:
         printed = Printed()
         with printing(printed):  # of all the folds, in that of the state on the screen
             then = replay.course([fact for fact in happened if fact.recorded_at <= known])
-        self._hindsight = Hindsight(facts, replay)
-        course = self._hindsight.course
+        self._hindsight = hindsight = Hindsight(facts, replay)
+        course = hindsight.course
         self.state, self.now = then.state(), course.state(len(happened))
         self._learned = [fact for fact in happened if fact.recorded_at > known]
         as_known = f"as known {self._calendar.on(self.as_of.times[self.as_of.index])}"

@@ -73,14 +73,14 @@ def matrix(result: Exploration, width: int = _WIDTH) -> Matrix:
     named = "; ".join(f"{sentence} {times}" for sentence, times in broken.items() if times)
     scene.shows = (
         f"matrix of {result.system.name}: {counted(len(singles), 'single fault')}, "
-        f"{sum(_said(result, s) not in ('', '–') for s in singles)} broken ({named or 'none'})"
+        f"{sum(mark(result, s) not in ('', '–') for s in singles)} broken ({named or 'none'})"
     )
     scene.alt = clean(scene.shows, 400)
     return Matrix(scene, cells)
 
 
 def _title(result: Exploration, singles: list[Schedule]) -> str:
-    broken = sum(_said(result, schedule) not in ("", "–") for schedule in singles)
+    broken = sum(mark(result, schedule) not in ("", "–") for schedule in singles)
     breaks = (
         "none breaks a claim"
         if not broken
@@ -112,8 +112,8 @@ def _by_service(
             yield service, [(_row_name(row[0]), row) for row in rows.values()]
 
 
-def _said(result: Exploration, schedule: Schedule) -> str:
-    """ "" where all was survived, "–" where nothing was tested, else the letters of the broken claims."""
+def mark(result: Exploration, schedule: Schedule) -> str:
+    """The letters of the claims that a schedule broke; "–" if it tested none, "" if it survived."""
     letters = "".join(
         LETTERS[n % 26] for n, outcome in enumerate(schedule.outcomes) if outcome == "broken"
     )
@@ -128,7 +128,7 @@ def _cell(
     scene: Scene, result: Exploration, schedules: list[Schedule], x: int, y: int, room: int
 ) -> list[Cell]:
     """The marks of one point and column: one for each time the point was passed, or for a run of equal ones."""
-    said = [(schedule, _said(result, schedule)) for schedule in schedules]
+    said = [(schedule, mark(result, schedule)) for schedule in schedules]
     runs = [list(group) for _, group in groupby(said, key=lambda pair: pair[1])]
     if sum(_mark_width(word) for _, word in said) <= room and len(said) <= _MOST:
         runs = [[pair] for pair in said]
@@ -188,7 +188,7 @@ def _legend(
 ) -> int:
     """What the marks mean, in as many lines as it takes."""
     x = 2
-    said = {_said(result, schedule) for schedule in singles}
+    said = {mark(result, schedule) for schedule in singles}
 
     def put(draw, text: str) -> None:
         nonlocal x, y
