@@ -218,7 +218,7 @@ class Transaction:
     @property
     def now(self) -> float:
         """Seconds since the run began."""
-        return self._execution.now
+        return self._execution.world.now / 1000
 
     @property
     def message(self):
