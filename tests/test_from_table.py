@@ -488,7 +488,33 @@ def test_an_hour_that_a_clock_skips_or_shows_twice_is_refused_and_the_other_rows
     frame["when"] = pandas.to_datetime(frame["when"]) if parsed else frame["when"]
     store, said = followed(frame)
     assert "ambiguous=" in said[0] and "nonexistent=" in said[0] and len(store) == 3
-    assert store.refused["reason"].str.contains("has no time zone: put its offset behind").all()
+    skipped, twice = store.refused["reason"]
+    assert "02:30" in skipped and "does not exist in Europe/Amsterdam, where clocks" in skipped
+    assert "02:30" in twice and "is two moments in Europe/Amsterdam, where clocks" in twice
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ("29.03.2026 02:30", "does not exist in Europe/Amsterdam"),
+        ("3/29/2026 2:30", "does not exist in Europe/Amsterdam"),
+        ("25.10.2026 02:30", "is two moments in Europe/Amsterdam"),
+        ("29.03.2026 09:90", "is no time as ISO 8601 writes it"),
+    ],
+)
+def test_the_reason_for_a_local_time_that_a_clock_skips_names_the_zone_and_can_be_followed(
+    written, why
+):
+    frame = at(*["13.04.2026 09:00"] * 3, written)
+    store, _ = followed(frame)
+    (reason,) = store.refused["reason"]
+    assert reason.startswith(f"when '{written}' {why}") and len(store) == 3
+    moment = reason.rpartition("such as ")[2]
+    read = {
+        "2026-03-29T03:30:00+02:00": "29.03.26 01:30",
+        "2026-10-25T02:30:00+02:00": "25.10.26 00:30",
+    }
+    assert days(read_table(at(moment), **COLUMNS)) == [read.get(moment, "03.03.26 11:00")]
 
 
 def test_a_cell_that_a_statement_cannot_read_stays_and_its_row_alone_is_refused():
@@ -556,6 +582,29 @@ def test_numbers_that_may_be_days_or_little_are_told_apart_by_the_years_they_giv
 ):
     store, said = followed(at(*times, dtype="int64"))
     assert f"if {unit}: " in said[0] and len(store) == read
+
+
+@pytest.mark.parametrize("kind", ["int64", "float64", object])
+@pytest.mark.parametrize(
+    ("unit", "other", "factor"),
+    [("milliseconds", "seconds", 1_000), ("microseconds", "milliseconds", 1_000)],
+)
+def test_seconds_among_milliseconds_are_named_and_do_not_become_1970(unit, other, factor, kind):
+    begin = 1772528400 * (1 if other == "seconds" else 1000)
+    times = [begin * factor, (begin + 1) * factor, begin, begin * factor]
+    frame = at(*times, dtype=kind).set_index(pandas.Index(list("stuv")))
+    store, said = followed(frame)
+    assert f"; if {unit} since 1970; row 'u' would fall into 1970 so, and may be {other}" in (
+        said[0].replace("is not said; if", "; if")
+    )
+    assert days(store) == ["03.03.26 09:00"] * 4 and len(said) == 1 and store.refused.empty
+
+
+def test_seconds_among_milliseconds_leave_an_empty_cell_and_a_word_as_they_are():
+    times = [1772528400000, 1772528400000, 1772528400, None, "soon"]
+    store, _ = followed(at(*times))
+    assert days(store) == ["03.03.26 09:00"] * 3
+    assert store.refused["reason"].str.contains("is empty|'soon' is no time").all()
 
 
 def test_a_row_with_a_column_for_each_moment_is_made_one_for_each_event():
@@ -644,6 +693,28 @@ def test_seven_and_007_are_one_among_numbers_and_that_is_said():
     ]
     store = read_table(pandas.read_csv(StringIO(text), dtype={"who": str}), **COLUMNS)
     assert store.streams() == ["7", "007"] and store.notes == []
+
+
+@pytest.mark.parametrize("name", ["id", "customer_id", "Zip", "shopCode"])
+def test_zeros_lost_of_an_id_or_of_data_that_are_one_by_their_name_are_said(name):
+    text = f"what,who,when,{name},paid\nS,a,2026-01-01,7,1\nS,a,2026-01-02,007,2\n"
+    roles = {"id": "id"} if name == "id" else {}
+    store = read_table(pandas.read_csv(StringIO(text)), **COLUMNS, **roles)
+    note = f"{name!r} was read as numbers, where 007 and 7 are one: dtype={{{name!r}: str}} keeps"
+    assert store.notes[-1].startswith(note) and len(store.refused) == len(roles)
+    hint = eval(store.notes[-1].partition("dtype=")[2].removesuffix(" keeps them apart"))
+    store = read_table(pandas.read_csv(StringIO(text), dtype=hint), **COLUMNS, **roles)
+    found = [fact.id if roles else fact.data[name] for fact in store.read()]
+    assert found == ["7", "007"] and store.notes == []
+
+
+def test_several_columns_of_ids_are_mended_by_one_hint():
+    text = "what,who,when,id\nS,7,2026-01-01,1\nS,07,2026-01-02,2\n"
+    store = read_table(pandas.read_csv(StringIO(text)), **COLUMNS, id="id")
+    assert store.notes == [
+        "'who', 'id' were read as numbers, where 007 and 7 are one: "
+        "dtype={'who': str, 'id': str} keeps them apart"
+    ]
 
 
 def test_large_measures_and_whole_numbers_of_other_kinds_are_kept():

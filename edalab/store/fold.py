@@ -176,10 +176,9 @@ def _parts(thing: Any) -> Iterable:
         return thing.annotation, default, thing.default_factory, repr(thing.metadata), thing.alias
     if kind is Declared:
         return thing.version, thing.upcasts
-    if kind in (staticmethod, classmethod):
-        return (thing.__func__,)
-    if kind in (property, cached_property):
-        return (getattr(thing, "fget", None) or thing.func,)
+    if kind in _METHODS:
+        inner = next(name for name in ("__func__", "fget", "func") if hasattr(thing, name))
+        return (getattr(thing, inner),)
     if kind is ModuleType:
         return (thing.__name__,)
     if isinstance(thing, Enum):

@@ -1,4 +1,4 @@
-"""Where an event store lives: three tables in a SQLite database, which itself refuses to change or forget a fact."""
+"""The tables of an event store in SQLite, which themselves refuse to change or delete a fact."""
 
 import os
 import sqlite3
@@ -18,9 +18,10 @@ MANY = 64  # events that one statement stores: for each row of an `executemany` 
 
 @lru_cache(2 * MANY)
 def insertion(number: int, at_once: bool) -> str:
-    """The statement that stores so many events of a stream, the next in both orders. It takes the position and version of the
-    first and what they share; where all happened at once, that moment; then type, schema and data of each, and before these,
-    where they did not, when it happened and its id."""
+    """The statement that stores so many events of a stream, the next in both orders. It takes the
+    position and version of the first and what they share (where all happened `at_once`, also that
+    time); then of each its type, schema and data, and before these, where they did not happen at
+    once, when it happened and its id."""
     alike, own = "recorded, correlation, causation", "happened, id, type, schema, data"
     if at_once:
         alike, own = f"{alike}, happened", "type, schema, data"
@@ -31,7 +32,7 @@ def insertion(number: int, at_once: bool) -> str:
     insert = f"insert into stored_events ({shared}, {own}) "
     if number == 1:
         return f"{insert}values ({given}, {marks})"
-    # Said once by name, and not as ?1: of each of these Python 3.12.0 to 3.12.3 warns, which takes longer than to store an event.
+    # By name and not as ?1: Python 3.12.0 to 3.12.3 warns of each, longer than it stores an event.
     return (
         f"{insert}with shared ({shared}) as (values ({given})), own (row, {own}) as (values {rows}) "
         f"select position + row, stream, version + row, {alike}, {own} from shared cross join own"  # in the order of own
@@ -115,7 +116,8 @@ class Database:
 
 
 def make_tables(db: Any) -> None:
-    """Make the tables, in the transaction that is open. A database with nothing else in it is marked as a store of this layout."""
+    """Make the tables, in the transaction that is open. A database with nothing else in it is
+    marked as a store of this layout."""
     if isinstance(db, sqlite3.Connection | sqlite3.Cursor) and not _tables(db):
         db.execute(f"pragma application_id = {_OURS}")
         db.execute(f"pragma user_version = {LAYOUT}")
@@ -129,31 +131,27 @@ def _open(place: str | Path) -> sqlite3.Connection:
     if str(place) == ":memory:":
         return sqlite3.connect(":memory:", **ways)
     if not path.parent.is_dir():
-        raise Misuse(
-            f"no folder {str(path.parent)!r} for the event store {path.name!r}; make it first"
-        )
+        what = f"no folder {str(path.parent)!r} for the event store {path.name!r}"
+        raise Misuse(f"{what}; make it first")
     if path.is_dir():
         raise Misuse(f"{str(path)!r} is a folder; an event store is a file")
     writable = not path.exists() or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
-    whole = (
-        writable or path.with_name(f"{path.name}-wal").exists()
-    )  # which an immutable one is read without
-    uri = without_host(path.absolute().as_uri()) + ("" if whole else "?immutable=1")
+    # An immutable file is read without its log of commits (-wal).
+    mutable = writable or path.with_name(f"{path.name}-wal").exists()
+    uri = without_host(path.absolute().as_uri()) + ("" if mutable else "?immutable=1")
     connection = sqlite3.connect(uri, uri=True, **ways)
     try:
         tables = _tables(_check(connection, path.name))
         if tables and "stored_events" not in tables:
             what = f"is a database of something else (tables: {listed(tables)})"
-            raise Misuse(
-                f"{path.name} {what}; give the event store a file of its own, or pass a sqlite3 connection"
-            )
-        if path.stat().st_size % _pragma(
-            connection, "page_size"
-        ):  # SQLite looks for whole pages only
+            fix = "give the event store a file of its own, or pass a sqlite3 connection"
+            raise Misuse(f"{path.name} {what}; {fix}")
+        # SQLite looks for whole pages only.
+        if path.stat().st_size % _pragma(connection, "page_size"):
             raise Misuse(f"{path.name} is cut off: its last page is not complete; copy it anew")
         if writable:
-            # A commit waits for the operating system and not for the disk, in a fortieth of the time: a killed process loses
-            # nothing, a power cut may lose the last commits and leaves those before as they are.
+            # A commit waits for the operating system, not for the disk, in a fortieth of the time:
+            # a killed process loses nothing, a power cut perhaps the last commits.
             _pragma(connection, "journal_mode = wal")
             _pragma(connection, "synchronous = normal")
     except sqlite3.Error as error:
@@ -166,49 +164,47 @@ def _open(place: str | Path) -> sqlite3.Connection:
 
 
 def without_host(uri: str) -> str:
-    """The URI of a file as SQLite takes it: a network share of Windows, of which Python makes a host, is a path there."""
+    """The URI of a file as SQLite takes it: a network share of Windows is a path, and no host."""
     return uri if uri.startswith("file:///") else uri.replace("file://", "file:////", 1)
 
 
 def _check(connection: sqlite3.Connection, name: str) -> sqlite3.Connection:
-    """The connection. Raises Misuse where it cannot be read, or its store was written by a newer layout than this one."""
+    """The connection. Raises Misuse where it cannot be read, or has a newer layout than this."""
     try:
         owner, layout = (_pragma(connection, what) for what in ("application_id", "user_version"))
     except sqlite3.Error as error:
         raise as_misuse(error, name) from None
     if owner == _OURS and layout > LAYOUT:
-        raise Misuse(
-            f"{name} was written by a newer edalab (layout {layout}, this one knows {LAYOUT}); update edalab"
-        )
+        what = f"{name} was written by a newer edalab (layout {layout}, this one knows {LAYOUT})"
+        raise Misuse(f"{what}; update edalab")
     return connection
 
 
 def tables_missing(error: sqlite3.Error) -> bool:
-    """Whether the error says that there are no tables of ours yet."""
+    """Whether the error says that the store's tables are not there yet."""
     return str(error).startswith("no such table: stored_")
 
 
+_REASONS = {
+    "closed": "{} was closed; open it again: EventStore(…)",
+    "locked": "{} is locked: another connection is writing to it, or left a transaction open (in "
+    "another notebook?); nothing was changed, try again when it is done",
+    "readonly": "{} can only be read (a run's database, or a file you may not write to); "
+    "nothing was changed",
+    "malformed": "{} is no event store that can be read: {}; it was left as it is",
+    "column": "{} has a table of its own where the event store's would be: {}; rename that table",
+}
+_REASONS["not authorized"] = _REASONS["readonly"]
+_REASONS["not a database"] = _REASONS["malformed"]
+_REASONS["already exists"] = _REASONS["column"]
+
+
 def as_misuse(error: sqlite3.Error, name: str) -> Misuse:
-    """What SQLite says, in the words of a store."""
-    said = str(error)
-    if "closed" in said:
-        return Misuse(f"{name} was closed; open it again: EventStore(…)")
-    if "locked" in said:
-        return Misuse(
-            f"{name} is locked: another connection is writing to it, or left a transaction open (in another notebook?); "
-            "nothing was changed, try again when it is done"
-        )
-    if "readonly" in said or "not authorized" in said:
-        return Misuse(
-            f"{name} can only be read (a run's database, or a file you may not write to); nothing was changed"
-        )
-    if "malformed" in said or "not a database" in said:
-        return Misuse(f"{name} is no event store that can be read: {said}; it was left as it is")
-    if "column" in said or "already exists" in said:
-        return Misuse(
-            f"{name} has a table of its own where the event store's would be: {said}; rename that table"
-        )
-    return Misuse(f"{name}: {said}; nothing was changed")
+    """An error of SQLite as a sentence about the store of this name."""
+    for word, reason in _REASONS.items():
+        if word in str(error):
+            return Misuse(reason.format(name, error))
+    return Misuse(f"{name}: {error}; nothing was changed")
 
 
 def _tables(db: sqlite3.Connection | sqlite3.Cursor) -> list[str]:

@@ -1,4 +1,4 @@
-"""An event as a store keeps it: a fact with its place in a stream and two times, when it happened and when it was recorded."""
+"""An event as a store keeps it: with its place in a stream, and when it happened and was recorded."""
 
 import json
 import re
@@ -15,16 +15,17 @@ from ..model import Command, Event, Query, message_types
 from ..model.messages import Message
 from .instants import as_datetime
 
-COLUMNS = (
-    "position, stream, version, type, schema, data, happened, recorded, id, correlation, causation"
-)
+COLUMNS = "position, stream, version, type, schema, data, happened, recorded, "
+COLUMNS += "id, correlation, causation"
 
 
 class StoredEvent(NamedTuple):
-    """A stored fact: `.event` is the message, `.stream` and `.version` its place, `.position` that among all streams,
-    `.happened` and `.recorded` its two times (UTC); in a simulation `.correlation` and `.causation` say what caused it.
+    """A stored fact: `.event` is the message, `.stream` and `.version` its place, `.position` that
+    among all streams, `.happened` and `.recorded` its two times (UTC). In a simulation
+    `.correlation` and `.causation` are those of the message that was handled.
 
-    It is a row of the table: `schema` is the version of the message class, `text` JSON, times are in µs since 1970."""
+    It is a row of the table: `schema` is the version of the message class, `text` the data as
+    JSON, `happened_at` and `recorded_at` are in µs since 1970."""
 
     position: int
     stream: str
@@ -38,12 +39,12 @@ class StoredEvent(NamedTuple):
     correlation: str | None
     causation: str | None
 
-    # Neither `event` nor `data` is kept once made: a long list of facts that keeps them takes twice the time to fold.
+    # Neither `event` nor `data` is kept: a long list of facts takes twice the time to fold then.
 
     @property
     def event(self) -> Event:
-        """The message, as its class is declared now. Raises Misuse where no class of its name is declared, where the
-        class is of an older version, or where an upcaster is missing."""
+        """The message, as its class is declared now. Raises Misuse where no class of its name is
+        declared, where the class is of an older version, or where an upcaster is missing."""
         cls, version, read = declared(self.type)
         if cls is None:
             raise Misuse(f"{self._place} is {_undeclared(self.type)}")
@@ -60,23 +61,20 @@ class StoredEvent(NamedTuple):
         if cls is None or self.schema == now:
             return data
         upcasts = cls.__declared__.upcasts
+        what = f"{self._place} is a {self.type} in the form of version {self.schema}"
         if self.schema > now:
-            raise Misuse(
-                f"{self._place} is a {self.type} in the form of version {self.schema}, and the class declared is version {now}; "
-                f"declare it as it is now: class {self.type}(Event, version={self.schema})"
-            )
+            fix = f"declare it as it is now: class {self.type}(Event, version={self.schema})"
+            raise Misuse(f"{what}, and the class declared is version {now}; {fix}")
         for version in range(self.schema, now):
             if version not in upcasts:
-                raise Misuse(
-                    f"{self._place} is a {self.type} in the form of version {self.schema}, and nothing turns version {version} into "
-                    f"{version + 1}; declare class {self.type}(Event, version={now}, upcasts={{{version}: function_of_its_data}})"
-                )
+                fix = f"version={now}, upcasts={{{version}: function_of_its_data}})"
+                what += f", and nothing turns version {version} into {version + 1}"
+                raise Misuse(f"{what}; declare class {self.type}(Event, {fix}")
             data = upcasts[version](data)
             if not isinstance(data, dict):
                 name = getattr(upcasts[version], "__name__", "the upcaster")
-                raise Misuse(
-                    f"{name}, which upcasts {self.type} from version {version}, returned no dict; return its new data"
-                )
+                what = f"{name}, which upcasts {self.type} from version {version}"
+                raise Misuse(f"{what}, returned no dict; return its new data")
         return data
 
     @property
@@ -86,7 +84,7 @@ class StoredEvent(NamedTuple):
 
     @property
     def recorded(self) -> datetime:
-        """When the store was told."""
+        """When the store learned of it."""
         return as_datetime(self.recorded_at)
 
     @property
@@ -112,25 +110,16 @@ class StoredEvent(NamedTuple):
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or hasattr(type(self), name):
-            return self.__getattribute__(
-                name
-            )  # it is there, and what made it raised: that error again
-        fields = from_json(self.text)
-        where = (
-            f"fact.event.{name}"
-            if name in fields
-            else f"its fields are those of fact.event: {listed(fields)}"
-        )
-        raise AttributeError(
-            f"a stored event has no {name!r} of its own, but holds your event: {where}",
-            name=name,
-            obj=self,
-        )
+            return self.__getattribute__(name)  # a property that raised: its error again
+        fields, where = from_json(self.text), f"fact.event.{name}"
+        if name not in fields:
+            where = f"its fields are those of fact.event: {listed(fields)}"
+        what = f"a stored event has no {name!r} of its own, but holds your event: {where}"
+        raise AttributeError(what, name=name, obj=self)
 
     def __repr__(self) -> str:
-        when = f"{self.happened:%Y-%m-%d %H:%M:%S}" + (
-            f", recorded {self.recorded:%Y-%m-%d %H:%M:%S}" if self.late else ""
-        )
+        when = f"{self.happened:%Y-%m-%d %H:%M:%S}"
+        when += f", recorded {self.recorded:%Y-%m-%d %H:%M:%S}" if self.late else ""
         return f"<StoredEvent {self.stream} version {self.version}: {self.said}, {when}>"
 
 
@@ -140,14 +129,11 @@ def _undeclared(type: str) -> str:
     theirs = [other for other, (cls, *_) in _classes.items() if not _of_edalab(cls)]
     passed = "a fold passes over events by fact.type, before it asks for fact.event"
     if name != type:
-        return (
-            f"{shown(type)}, which cannot be the name of a class; rename it in the table, "
-            f"column.astype(str).replace({type!r}, {name!r}), or read its .data; {passed}"
-        )
-    return (
-        f"a {type}, and no event of that name is declared; declare class {type}(Event), or read its .data; "
-        f"{passed}; events declared: {choices(type, theirs)}"
-    )
+        fix = f"rename it in the table, column.astype(str).replace({type!r}, {name!r})"
+        what = f"{shown(type)}, which cannot be the name of a class"
+        return f"{what}; {fix}, or read its .data; {passed}"
+    what = f"a {type}, and no event of that name is declared; declare class {type}(Event)"
+    return f"{what}, or read its .data; {passed}; events declared: {choices(type, theirs)}"
 
 
 def _of_edalab(cls: type) -> bool:
@@ -187,8 +173,8 @@ def _unfit(error: ValueError, fact: StoredEvent, version: int) -> str:
 
 
 def written(event: Event) -> tuple[str, int, str]:
-    """The type of an event, its version, and its data as JSON. Raises Misuse for what is no event, and where reading that would
-    give something else."""
+    """The type of an event, its version, and its data as JSON. Raises Misuse for what is no event,
+    and where reading the JSON would give something else."""
     writer = _writer(type(event))
     if writer is None:
         raise Misuse(f"{_no_event(event)}; append events: class MoneyDeposited(Event)")
@@ -204,25 +190,19 @@ def written(event: Event) -> tuple[str, int, str]:
 
 @lru_cache
 def _writer(cls: type) -> tuple[str, int, Callable, bool] | None:
-    """What there is to know of a class of events, and whether its fields can only hold what JSON gives back as it was: to read
-    each event again would make a third of what it takes to append it."""
+    """What is needed to write events of a class, and whether its fields hold only what JSON gives
+    back as it was: to read each event again would take a third of the time of an append."""
     if issubclass(cls, Event):
-        to_json, plain = (
-            cls.__pydantic_serializer__.to_json,
-            _is_plain(cls.__pydantic_core_schema__, "model"),
-        )
+        plain = _is_plain(cls.__pydantic_core_schema__, "model")
+        to_json = cls.__pydantic_serializer__.to_json
         return cls.__name__, cls.__declared__.version, to_json, plain
 
 
 def _no_event(given: object) -> str:
-    kind = next(
-        (kind.__name__.lower() for kind in (Command, Query) if isinstance(given, kind)), None
-    )
-    return (
-        f"{shown(given)} is a {kind}, and a store keeps what happened"
-        if kind
-        else f"{shown(given)} is no event"
-    )
+    for kind in (Command, Query):
+        if isinstance(given, kind):
+            return f"{shown(given)} is a {kind.__name__.lower()}, and a store keeps what happened"
+    return f"{shown(given)} is no event"
 
 
 def _check_again(event: Event, text: str) -> None:
@@ -232,12 +212,11 @@ def _check_again(event: Event, text: str) -> None:
         changed = [name for name in fields if again[name] != getattr(event, name)]
     except ValidationError as error:
         again = from_json(text)
-        told = [one["loc"][:1] for one in error.errors() if one["type"] != "extra_forbidden"]
-        changed = [name for place in told for name in place if name in fields]
+        wrong = [one["loc"][:1] for one in error.errors() if one["type"] != "extra_forbidden"]
+        changed = [name for place in wrong for name in place if name in fields]
         if not changed:
-            raise _lossy(
-                event, f"its class does not read its own JSON, {shortened(text)}"
-            ) from None
+            what = f"its class does not read its own JSON, {shortened(text)}"
+            raise _lossy(event, what) from None
     for name in changed[:1]:
         if name not in again:
             raise _lossy(event, f"JSON leaves out {name}")
@@ -246,13 +225,13 @@ def _check_again(event: Event, text: str) -> None:
 
 
 def _lossy(event: Event, what: str) -> Misuse:
-    return Misuse(
-        f"{shown(event)} cannot be stored: {what}; give its fields types that JSON keeps: numbers, texts, times, lists"
-    )
+    types = "give its fields types that JSON keeps: numbers, texts, times, lists"
+    return Misuse(f"{shown(event)} cannot be stored: {what}; {types}")
 
 
 def is_text(value: Any) -> bool:
-    """Whether it is a text and not empty, and no half of a character in it, which SQLite and JSON cannot keep."""
+    """Whether a value is a text that is not empty and that SQLite and JSON can keep: without half
+    a character."""
     try:
         return isinstance(value, str) and value.encode() != b""
     except UnicodeEncodeError:
@@ -265,9 +244,7 @@ def _is_plain(schema: Any, also: str = "") -> bool:
     if not isinstance(schema, dict):
         return True
     kind = schema.get("type", "str")
-    plain = (
-        kind in (*_PLAIN, also) if isinstance(kind, str) else True
-    )  # a field may have the name `type`
+    plain = not isinstance(kind, str) or kind in (*_PLAIN, also)  # `type` may be a field's name
     return plain and not schema.keys() & _CHANGING and all(map(_is_plain, schema.values()))
 
 
@@ -281,18 +258,15 @@ _counted = -1
 
 
 def declared(name: str) -> tuple[type[Event] | None, int, Callable | None]:
-    """The event class of a name as it is declared now, its version, and what reads its JSON. To look all this up for each
-    event would take half of the time."""
+    """The event class of a name as it is declared now, its version, and what reads its JSON. To
+    look all this up for each event would take half of the time of a replay."""
     global _counted
     if _counted != Message.__count__:
         _classes.clear()
         for other, cls in message_types().items():
             if issubclass(cls, Event):
-                _classes[other] = (
-                    cls,
-                    cls.__declared__.version,
-                    cls.__pydantic_validator__.validate_json,
-                )
+                read = cls.__pydantic_validator__.validate_json
+                _classes[other] = cls, cls.__declared__.version, read
         _counted = Message.__count__
     return _classes.get(name, _NONE)
 

@@ -1,4 +1,4 @@
-"""Moments in words, and the round ones for an axis: dates, clock times, or seconds of virtual time, as the data's span asks."""
+"""Moments as texts, and the round ones for an axis: dates, clock times, or seconds of virtual time."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
@@ -8,15 +8,12 @@ from ..store.instants import as_datetime, to_microseconds
 _SECOND = 1_000_000  # µs
 _MINUTE, _HOUR, DAY = 60 * _SECOND, 3600 * _SECOND, 86_400 * _SECOND
 _VIRTUAL = to_microseconds(0, "")
-_MONTHS = (
-    "January February March April May June July August September October November December".split()
-)
-# Each with about how long it is: the smallest that leaves room between the words is taken.
-_CLOCK = (
-    [n * _SECOND for n in (1, 2, 5, 10, 15, 30)]
-    + [n * _MINUTE for n in (1, 2, 5, 10, 15, 30)]
-    + [n * _HOUR for n in (1, 2, 3, 6, 12)]
-)
+_MONTHS = "January February March April May June July August".split()
+_MONTHS += "September October November December".split()
+# The steps of an axis: the smallest that leaves room between the texts is taken.
+_CLOCK = [n * unit for unit in (_SECOND, _MINUTE) for n in (1, 2, 5, 10, 15, 30)]
+_CLOCK += [n * _HOUR for n in (1, 2, 3, 6, 12)]
+# Days of a month, each with about how many days it is to the next.
 _DAYS = {
     1: range(1, 32),
     2: range(1, 31, 2),
@@ -28,7 +25,7 @@ _YEARS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 class Calendar:
-    """How moments (µs since 1970) are said in one picture."""
+    """How one picture writes moments (µs since 1970), by the span of those that it shows."""
 
     def __init__(self, moments: Iterable[int]):
         moments = sorted(moments)
@@ -36,19 +33,17 @@ class Calendar:
         span = moments[-1] - moments[0]
         self.clock = span < 40 * DAY and any(at % DAY for at in moments)
         self.seconds = span < _HOUR and any(at % _MINUTE for at in moments)
-        self.one_year = span < 365 * DAY  # else a day is said with its year
+        self.one_year = span < 365 * DAY  # else a day is written with its year
         self.one_day = as_datetime(moments[0]).date() == as_datetime(moments[-1]).date()
 
     def words(self, at: int, exactly: bool = False) -> str:
-        """ "12 March", "12 March 14:30", "14:30:05" or "1.5 s"; `exactly` with the clock, where the picture needs none."""
+        """ "12 March", "12 March 14:30", "14:30:05" or "1.5 s"; `exactly`: always with the clock."""
         if self.virtual:
             return _seconds(at - _VIRTUAL)
         when = as_datetime(at)
-        day = (
-            f"{when.day} {_MONTHS[when.month - 1]}"
-            if self.one_year
-            else f"{_day(when)} {when.year}"
-        )
+        day = f"{_day(when)} {when.year}"
+        if self.one_year:
+            day = f"{when.day} {_MONTHS[when.month - 1]}"
         if (
             not (self.clock or exactly) or (at + 1) % DAY == 0
         ):  # the end of a day, as a date means it
@@ -62,7 +57,7 @@ class Calendar:
         return f"{'on' if ' ' in words and not self.virtual else 'at'} {words}"
 
     def ticks(self, start: int, end: int, room: int) -> Iterator[tuple[int, str]]:
-        """The round moments from start to end, with short words; at least `room` µs apart."""
+        """The round moments from start to end, with short texts; at least `room` µs apart."""
         if self.virtual:
             for at in _round(start - _VIRTUAL, end - _VIRTUAL, _decimal(room)):
                 yield at + _VIRTUAL, _seconds(at)
@@ -74,10 +69,8 @@ class Calendar:
                 yield at, day if at % DAY == 0 else word if number else f"{day} {word}"
             return
         for number, (when, word) in enumerate(_date_ticks(start, end, room)):
-            yield (
-                to_microseconds(when, ""),
-                word if number or word.endswith(str(when.year)) else f"{word} {when.year}",
-            )
+            with_year = number or word.endswith(str(when.year))
+            yield to_microseconds(when, ""), word if with_year else f"{word} {when.year}"
 
 
 def _seconds(at: int) -> str:

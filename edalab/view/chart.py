@@ -1,4 +1,4 @@
-"""Boxes and arrows on paper: from left to right, or, where that gets too wide, from top to bottom."""
+"""A chart of boxes and arrows: from left to right, or, where that gets too wide, downwards."""
 
 from collections import Counter
 from math import fsum
@@ -11,15 +11,15 @@ from .theme import LABELS
 
 MARGIN, NARROWEST, WIDEST = 16, 420, 900  # px
 _NODES = ("client", "service", "struck service")
-_LEGEND = (  # kinds of boxes and arrows, and what a reader may need told about them
+_LEGEND = (  # kinds of boxes and arrows, and what they mean
     ("topic", "round: topic"), ("queue", "dashed box: queue"), ("message", "×: how many messages"),
     ("question", "dotted: question, answered on the way back"), ("stopped", "red: struck by a fault"),
 )  # fmt: skip
 
 
 class Edge(NamedTuple):
-    """An arrow from box to box. Its words stand in its middle, or near the end that it shares with no other: its target
-    where it is one of many `out` of its source, else its source."""
+    """An arrow from box to box. Its text stands in its middle, or near the end that it shares with
+    no other: its target where it is one of many `out` of its source, else its source."""
 
     source: str
     target: str
@@ -31,15 +31,13 @@ class Edge(NamedTuple):
 
 
 def chart(boxes: dict[str, tuple[str, list[str]]], edges: list[Edge], services: list[str]) -> Scene:
-    """A scene of boxes (id -> kind, lines of words) and edges."""
+    """A scene of boxes (id -> kind, lines of text) and edges."""
     depth = _depths(boxes, edges, services)
     words = {}
     for name, (kind, lines) in boxes.items():
         look = LABELS["node" if kind in _NODES else "channel"]
-        words[name] = [
-            shorten(lines[0], 150, look.size, look.bold),
-            *(shorten(line, 150, 10) for line in lines[1:]),
-        ]
+        words[name] = [shorten(lines[0], 150, look.size, look.bold)]
+        words[name] += [shorten(line, 150, 10) for line in lines[1:]]
     gaps: dict[int, int] = {}
     for edge in edges:
         low, high = sorted((depth[edge.source], depth[edge.target]))
@@ -48,23 +46,18 @@ def chart(boxes: dict[str, tuple[str, list[str]]], edges: list[Edge], services: 
     for upright in (False, True):
         nodes = {name: Node(depth[name], *_size(boxes[name][0], words[name])) for name in boxes}
         ends = [(nodes[edge.source], nodes[edge.target]) for edge in edges]
-        ways = place(
-            list(nodes.values()), ends, dict.fromkeys(gaps, 36) if upright else gaps, upright
-        )
-        if (
-            max(node.along + (node.h if upright else node.w) // 2 for node in nodes.values())
-            <= WIDEST - 2 * MARGIN
-        ):
+        room = dict.fromkeys(gaps, 36) if upright else gaps
+        ways = place(list(nodes.values()), ends, room, upright)
+        ends_at = [node.along + (node.h if upright else node.w) // 2 for node in nodes.values()]
+        if max(ends_at) <= WIDEST - 2 * MARGIN:
             break
     return _Chart(boxes, edges, words, nodes, ways, upright).scene
 
 
 def _size(kind: str, words: list[str]) -> tuple[int, int]:
     look = LABELS["node" if kind in _NODES else "channel"]
-    widths = [
-        text_width(words[0], look.size, look.bold),
-        *(text_width(word, 10) for word in words[1:]),
-    ]
+    widths = [text_width(word, 10) for word in words[1:]]
+    widths.append(text_width(words[0], look.size, look.bold))
     return max(30, *widths) + 22, (30 if look.bold else 24) + 13 * (len(words) - 1)
 
 
@@ -74,11 +67,10 @@ def _depths(boxes, edges: list[Edge], services: list[str]) -> dict[str, int]:
     for edge in edges:
         reached.setdefault(edge.source, []).append(edge.target)
     into = {edge.target for edge in edges}
-    first = ["client"] * ("client" in reached) + [
-        name for name in services if name in reached and name not in into
-    ]
+    asked = [name for name in services if name in reached]
+    first = ["client"] * ("client" in reached) + [name for name in asked if name not in into]
     depth: dict[str, int] = {}
-    for start in [*first, *(name for name in services if name in reached)]:
+    for start in [*first, *asked]:
         if start not in depth:
             depth[start], queue = 0, [start]
             for name in queue:  # breadth first; the queue grows
@@ -112,32 +104,24 @@ class _Chart:
         every = [node for way in ways for node in way] + list(nodes.values())
         across = max(node.across + (node.w if upright else node.h) // 2 for node in every)
         along = max(node.along + (node.h if upright else node.w) // 2 for node in every)
-        side = (
-            max([MARGIN, *(text_width(edge.text, 11, True) // 2 for edge in edges)])
-            if upright
-            else MARGIN
-        )
-        wide = across if upright else along
-        self.scene = scene = Scene(
-            max(NARROWEST, wide + 2 * side), (along if upright else across) + 2 * MARGIN
-        )
+        side, wide, high = MARGIN, along, across
+        if upright:
+            side = max([MARGIN, *(text_width(edge.text, 11, True) // 2 for edge in edges)])
+            wide, high = across, along
+        self.scene = scene = Scene(max(NARROWEST, wide + 2 * side), high + 2 * MARGIN)
         self.left = (scene.width - wide) // 2
         for name, node in nodes.items():
             self._box(name, *boxes[name], words[name], node)
         self._arrows(edges, ways)
         kinds = {item.kind for item in scene.items()}
-        for line in wrapped(
-            [said for kind, said in _LEGEND if kind in kinds], " · ", scene.width - 2 * MARGIN
-        ):
+        legend = [meaning for kind, meaning in _LEGEND if kind in kinds]
+        for line in wrapped(legend, " · ", scene.width - 2 * MARGIN):
             scene.labels.append(Label(MARGIN, scene.height + 2, line, "caption"))
             scene.height += 16
 
     def spot(self, across: int, along: int) -> tuple[int, int]:
-        return (
-            (across + self.left, along + MARGIN)
-            if self.upright
-            else (along + self.left, across + MARGIN)
-        )
+        x, y = (across, along) if self.upright else (along, across)
+        return x + self.left, y + MARGIN
 
     def _box(self, name: str, kind: str, lines: list[str], words: list[str], node: Node) -> None:
         x, y = self.spot(node.across, node.along)
@@ -157,13 +141,8 @@ class _Chart:
                 for point in self._hops(way, ports[number, way[0]], ports[number, way[-1]])
             ]
             forward = way[-1].layer > way[-2].layer
-            head = (
-                ""
-                if edge.target.startswith("question ")
-                else "ud"[forward]
-                if self.upright
-                else "lr"[forward]
-            )
+            head = ("ud" if self.upright else "lr")[forward]
+            head = "" if edge.target.startswith("question ") else head
             heavy = spread and edge.kind == "message"
             width = round(1.2 + 1.8 * (edge.count - min(counts)) / spread, 1) if heavy else 0
             flat = tuple(value for point in points for value in point)
@@ -176,10 +155,10 @@ class _Chart:
         crowd = Counter(hubs)
         for edge, curve, hub in zip(edges, curves, hubs):
             if edge.text:
-                self._say(edge, curve, self.upright or crowd[hub] < 2, taken)
+                self._label(edge, curve, self.upright or crowd[hub] < 2, taken)
 
     def _ports(self, ways: list[list[Node]]) -> dict[tuple[int, Node], int]:
-        """Where on the side of a box each arrow ends (px from its middle), so that they do not end in one point."""
+        """Where on the side of a box each arrow ends (px from its middle): not all in one point."""
         sides: dict[tuple[Node, bool], list[tuple[int, int]]] = {}
         for number, way in enumerate(ways):
             for end, after in ((way[0], way[1]), (way[-1], way[-2])):
@@ -204,16 +183,12 @@ class _Chart:
             points += [(a, (b + d) // 2), (c, (b + d) // 2), (c, d)]
         return points
 
-    def _say(self, edge: Edge, curve: list[tuple[int, int]], alone: bool, taken: list) -> None:
-        """Put the words of an edge on its curve where there is room, or beside it; else its tool-tip says them."""
+    def _label(self, edge: Edge, curve: list[tuple[int, int]], alone: bool, taken: list) -> None:
+        """Put the text of an edge on its curve where there is room, or beside it; else it stands in
+        the tool-tip only."""
         kind = "struck count" if edge.kind in ("stopped", "struck question") else "count"
-        for anchor, shift in (
-            ("middle", 0),
-            ("start", 8),
-            ("end", -8),
-            ("start", 18),
-            ("end", -18),
-        ):
+        anchors = [("start", 8), ("end", -8), ("start", 18), ("end", -18)]
+        for anchor, shift in [("middle", 0), *anchors]:
             for part in (8, 9, 7, 10, 6, 11, 5) if alone else (12, 13, 11, 10, 9, 8, 7, 6, 5, 14):
                 t, u = part / 16, 1 - part / 16
                 weights = (u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t)
