@@ -40,12 +40,9 @@ CORE_FILES = {
     *("view.axis", "view.arrows", "view.excerpt", "view.timeline"),
     *("view.drawn", "view.layout", "view.words"),
 }
-# Lines at 100 columns, of today. They may fall; a rise needs a reason, and most often a better place.
-LINES = {"core": 8987, "library": 19608, "exercises": 2950}
+# Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
+LINES = {"core": 8992, "library": 19745, "exercises": 2792}
 LONGEST = 320
-TOO_LONG = {
-    "store.from_table": 381,
-}  # of today; part them
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -215,5 +212,4 @@ def test_the_package_stays_within_its_budgets():
 
 @pytest.mark.parametrize("path", FILES, ids=module)
 def test_no_file_is_too_long(path):
-    most = TOO_LONG.get(module(path), LONGEST)
-    assert lines(path) <= most, f"more than {most} lines hold more than one concept: part them"
+    assert lines(path) <= LONGEST, f"more than {LONGEST} lines hold more than one concept: part them"
