@@ -56,7 +56,7 @@ class SagaChart:
             self._box(step)
         for step in (step for step in self.missing if step in self.outcome.left):
             name, (x, y) = self.missing[step][0], self.spot[step, "missing"]
-            never = "never said" if step.is_event else "never asked for"
+            never = "never published" if step.is_event else "never asked for"
             tip = clean(f"{name} was {never}: {step.name} is not compensated")
             scene.bars.append(Box(x, y, self.w, self.h, "in doubt", tip))
             self._words(x, y, name, [never], "failed", tip)

@@ -177,7 +177,7 @@ def _legend(scene: Scene, story: SagaStory, y: int, right: int) -> int:
 
 
 _LEGEND = (  # what happened, and what a reader may need told about how it is drawn
-    ("asked,sent", "grey line: waited for"), ("done", "black tick: done"), ("saved", "black tick, not published: saved"),
+    ("asked,sent", "grey line: waited for"), ("done", "black tick: done"), ("saved", "black tick, not yet published: saved"),
     ("crash", "cross: crash"), ("failed", "triangle: failed"), ("given up", "square: dead letter"),
     ("refused", "barred ring: refused"), ("no answer", "hourglass: no answer in time"),
     ("lost,answer lost", "small cross: lost on the way"), ("never", "struck ring: never came"), ("again", "two dots: done again"),

@@ -32,7 +32,7 @@ def test_only_the_outbox_survives_both_crashes(lab, page, screenshot):
     claim("who paid gets a parcel", "✗")
     screenshot("lesson-05-never-said")
     panel.get_by_role("tab", name="Saga").click()
-    panel.locator("svg", has_text="never said").wait_for()
+    panel.locator("svg", has_text="never published").wait_for()
     screenshot("lesson-05-saga")
     choose("handling", "outbox")
     claim("who paid gets a parcel", "✓")
