@@ -212,4 +212,6 @@ def test_the_package_stays_within_its_budgets():
 
 @pytest.mark.parametrize("path", FILES, ids=module)
 def test_no_file_is_too_long(path):
-    assert lines(path) <= LONGEST, f"more than {LONGEST} lines hold more than one concept: part them"
+    assert lines(path) <= LONGEST, (
+        f"more than {LONGEST} lines hold more than one concept: part them"
+    )

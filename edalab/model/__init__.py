@@ -2,7 +2,7 @@
 
 from .determinism import foreign_call
 from .envelope import Envelope, timestamp
-from .messages import Command, Event, Message, Query, on_the_wire
+from .messages import Command, Event, Message, Query, wire_copy
 from .registry import declared_in, message_types
 from .service import Handler, Service, Tick
 from .system import Queue, System, Topic
@@ -22,6 +22,6 @@ __all__ = [
     "declared_in",
     "foreign_call",
     "message_types",
-    "on_the_wire",
     "timestamp",
+    "wire_copy",
 ]

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from pydantic_core import from_json, to_json
 
-from .messages import Message, on_the_wire
+from .messages import Message, wire_copy
 
 EPOCH = datetime(2026, 1, 1, tzinfo=timezone.utc)  # virtual 0 s
 # Control characters and noncharacters, of which an attribute of a CloudEvent has none.
@@ -46,7 +46,7 @@ class Envelope:
         """This envelope as a handler sees it, with the number of the attempt: what it changes in it stays its own."""
         copy = Envelope(*[getattr(self, name) for name in self.__slots__[:-1]], attempt)
         if copy.data is not None:
-            copy.data = on_the_wire(copy.data)
+            copy.data = wire_copy(copy.data)
         return copy
 
     def cloudevent(self, system: str) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Message(BaseModel):
     )
     __number__: ClassVar[int] = 0  # of this class among them
     __plain__: ClassVar[bool] = True  # JSON says of its fields what they are
-    __shared__: ClassVar[bool] = (
+    __immutable__: ClassVar[bool] = (
         True  # and none can be changed in place, so one object may serve every reader
     )
 
@@ -79,7 +79,7 @@ class Message(BaseModel):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> Any:
         found = of_the_wire(handler(source), handler.resolve_ref_schema)
-        cls.__plain__, cls.__shared__, schema = found
+        cls.__plain__, cls.__immutable__, schema = found
         return schema
 
     def __init_subclass__(
@@ -250,14 +250,13 @@ def _words(error: Any) -> str:
             error["input"].encode()
         except UnicodeEncodeError:
             return HALF_CHARACTER
-    message = error["msg"]
-    message = re.sub("^(Value error|Assertion failed), |, (unable|input) .*", "", message)
+    message = re.sub("^(Value error|Assertion failed), |, (unable|input) .*", "", error["msg"])
     return re.sub(r"^[A-Z][\w ]*? (?=should )", "", message)
 
 
-def on_the_wire(message: Message) -> Message:
+def wire_copy(message: Message) -> Message:
     """The message as another process would see it: a copy of its own, where a field could be changed in place."""
-    return message if message.__shared__ else message.model_copy(deep=True)
+    return message if message.__immutable__ else message.model_copy(deep=True)
 
 
 def key_of(message: Message, field: str | None) -> str | None:

@@ -120,7 +120,7 @@ def _trust(part: dict, whole: dict, resolve: Callable[[dict], dict]) -> int:
         ours = config.get("allow_inf_nan") is False and "str_min_length" in config
         return _SHARED if ours and config.get("extra_fields_behavior") == "forbid" else 0
     if kind == "model":
-        return {True: _SHARED, False: _SURE}.get(getattr(part["cls"], "__shared__", None), 0)
+        return {True: _SHARED, False: _SURE}.get(getattr(part["cls"], "__immutable__", None), 0)
     if kind == "default":
         factory, given = part.get("default_factory", list), part.get("default")
         if factory not in (list, dict) or unfit(given):

@@ -78,7 +78,7 @@ class Execution:
         self.handler = handler
         data, arguments = self.envelope.data, ()
         if data is not None:  # of a tick
-            arguments = (data if data.__shared__ else data.model_copy(deep=True),)
+            arguments = (data if data.__immutable__ else data.model_copy(deep=True),)
         if handler.takes_ctx:
             arguments += (Context(self),)
         if handler.is_async:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import Endless, Hung, Misuse, Unknown, shown
 from ..model import Envelope, Handler, Message, System
-from ..model.messages import fields_of, fits, key_of, on_the_wire
+from ..model.messages import fields_of, fits, key_of, wire_copy
 from ..model.wire import unfit_field
 from ..stuck import Watched
 from .channels import channel_for, unhandled
@@ -236,7 +236,7 @@ class World:
         service = execution.replica.service
         service.minted = number = service.minted + 1
         id = f"{service.name}-{number}"
-        if not message.__shared__:
+        if not message.__immutable__:
             message = self._carried(execution, message)
         subject = key_of(message, message.__declared__.key)
         now, cause = self.now, execution.envelope
@@ -255,7 +255,7 @@ class World:
     def _carried(self, execution: Execution, message: Message) -> Message:
         """A copy of a message that could be changed in place, and may have been since it was made."""
         try:
-            copy, wrong = on_the_wire(message), unfit_field(message)
+            copy, wrong = wire_copy(message), unfit_field(message)
         except Exception as error:  # of the learner's own classes, too
             wrong = f"{shown(message)} cannot be copied: {error}"
         if wrong:

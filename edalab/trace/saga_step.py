@@ -165,7 +165,8 @@ class SagaStep:
         if count["refused"]:
             return State("refused", "refused")
         if count["never"] or count["silent"]:
-            silent = f"published nothing after {self.unheard}" if self.unheard else "never published"
+            after = f"published nothing after {self.unheard}"
+            silent = after if self.unheard else "never published"
             return State("failed", f"never got {self.unheard}" if count["never"] else silent)
         if count["given up"]:
             gave_up = "gave up" if self.unheard else "given up"
