@@ -50,13 +50,15 @@ def test_in_every_lesson_a_prediction_can_come_true(path):
     texts = [
         output.data["text/plain"] for output in outputs if "text/plain" in output.get("data", {})
     ]
-    [choices] = [re.findall("^  ○ (.+)$", text, re.MULTILINE) for text in texts if "\n  ○ " in text]
-    [fact] = [
-        text.partition("It was: ")[2].removesuffix(".")
+    asked = [re.findall("^  ○ (.+)$", text, re.MULTILINE) for text in texts if "\n  ○ " in text]
+    facts = [
+        text.partition("It was: ")[2].removesuffix(".").partition(" (")[0]
         for text in texts
         if text.startswith("Predicted by default: ")
     ]
-    assert fact.partition(" (")[0] in choices
+    assert asked and len(asked) == len(facts)
+    for choices, fact in zip(asked, facts, strict=True):
+        assert fact in choices
 
 
 def test_what_is_shown_gives_nothing_away():

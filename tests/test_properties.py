@@ -25,7 +25,7 @@ often = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 def no_search_of_handlers_for_foreign_calls():
     """It takes half the time of all that is done here, and the deeds of these handlers are known."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("edalab.model.system.foreign_call", lambda function: None)
+        patch.setattr("edalab.model.service.foreign_call", lambda function: None)
         yield
 
 

@@ -1,7 +1,9 @@
 """A saga at every moment: the picture and the claims agree, and only what was recorded by then counts."""
 
 import pytest
-from right_sagas import RIGHT
+import right_sagas
+import test_saga_map
+import wrong_sagas
 from test_booking import (
     BookFlight,
     BookHotel,
@@ -11,8 +13,6 @@ from test_booking import (
     agency,
     one_trip,
 )
-from test_saga_map import CASES
-from wrong_sagas import WRONG
 
 from edalab import Command, Event, Refused, System, claims, explore, simulate
 from edalab.claims.saga_outcome import outcome
@@ -37,14 +37,20 @@ def struck(build, workload, every=5):
 
 
 def smallest(name):
-    claim, _, workload, _, build = WRONG[name]
+    claim, _, workload, _, build = wrong_sagas.WRONG[name]
     return explore(build(), workload, [claim]).smallest(claim)
 
 
 RUNS = {
-    **{f"right: {name}": lambda made=made: struck(*made, every=40) for name, made in RIGHT.items()},
-    **{f"wrong: {name}": lambda name=name: [smallest(name)] for name in WRONG},
-    **{f"wedding: {name}": lambda case=case: [case.run()] for name, case in CASES.items()},
+    **{
+        f"right: {name}": lambda made=made: struck(*made, every=40)
+        for name, made in right_sagas.RIGHT.items()
+    },
+    **{f"wrong: {name}": lambda name=name: [smallest(name)] for name in wrong_sagas.WRONG},
+    **{
+        f"wedding: {name}": lambda case=case: [case.run()]
+        for name, case in test_saga_map.CASES.items()
+    },
     "booked": lambda: struck(lambda: agency(), one_trip),
     "booked, no flight": lambda: struck(lambda: agency(["rome"], noting=True), one_trip),
     "booked carelessly": lambda: struck(lambda: agency(["rome"], careless=True), one_trip),
