@@ -41,7 +41,7 @@ CORE_FILES = {
     *("view.drawn", "view.layout", "view.words"),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 8991, "library": 19762, "exercises": 2792}
+LINES = {"core": 8990, "library": 19761, "exercises": 2792}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -11,10 +11,10 @@ from ..model import Envelope, Message
 from ..sim.run import Run
 from ..sim.steps import Step
 from ..stuck import watched
+from ..trace.identity import UNSENT
 from .observed_run import ObservedRun
 
 SIGNS = {"holds": "✓", "broken": "✗", "not exercised": "–"}
-_UNPUBLISHED = ("crash", "fail", "cut")  # faults that keep a publish or ask from leaving
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -130,7 +130,7 @@ class Claim:
 
     def _unpublished(self, run: Run) -> str:
         sent = (s for s in run.journal if s.step in ("publish", "ask"))
-        if any(s.envelope.type == self.about and s.fault not in _UNPUBLISHED for s in sent):
+        if any(s.envelope.type == self.about and s.fault not in UNSENT for s in sent):
             return ""
         return f"no {self.about} was published"
 

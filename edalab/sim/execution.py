@@ -195,14 +195,14 @@ class Execution:
     # -- points and the record
 
     def strike(self, step: str, message: str, ineffective: bool = False) -> Fault | None:
-        """The fault that strikes at a point of this service, which is reached now."""
+        """Count one more visit to a point of this service; return the fault that strikes there, or None."""
         service = self.replica.service
         if not service.has_faults:
             return None
         return self.world.plan.strike(service.name, step, message, ineffective)
 
     def reach(self, step: str) -> Fault | None:
-        """The same for a step of this execution, which is recorded."""
+        """Record a step of this execution; return the fault that strikes there, or None."""
         fault = self.strike(step, self.envelope.type)
         self.record_step(step, fault and fault.do)
         return fault

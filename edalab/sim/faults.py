@@ -98,7 +98,7 @@ class Faults:
 
         simulate(shop, three_orders, seed=7, faults=[Faults(drop=0.1, crash=0.01)])
 
-    `drop` also loses commits, acknowledgements and publishes that are not confirmed."""
+    `drop` also loses commits, acknowledgements and publishes to topics with `confirms=False`."""
 
     drop: float = 0
     duplicate: float = 0

@@ -84,7 +84,7 @@ class Plan:
     def strike(
         self, service: str, step: str, message: str, ineffective: bool = False
     ) -> Fault | None:
-        """The fault that strikes at a point which was reached once more, or None.
+        """Count one more visit to a point; return the fault that strikes on it, or None.
 
         ineffective: the step has no effect anyway (cut off, fenced), so that only a crash can strike."""
         point = service, step, message

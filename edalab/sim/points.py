@@ -42,7 +42,7 @@ def _topic(type_name: str) -> str | None:
 
 
 def actions_at(system: System, point: Point) -> tuple[str, ...]:
-    """The actions that may strike at a point, of those that its step has (`ACTIONS`); none for no point.
+    """The actions of a point's step (`ACTIONS`) that may strike there; () if there is no such point.
 
     The client does not crash, and a publish is lost only in a topic with `confirms=False`."""
     return _actions_at(system, point, system.revision, Message.__count__)

@@ -15,7 +15,7 @@ class Item:
     def __init__(self, envelope: Envelope, attempt: int = 0):
         self.envelope, self.attempt = envelope, attempt
         self.timer = self.actor = None
-        self.holder = None  # the context that has it, until its time is up
+        self.holder = None  # the execution that has it, until its time is up
         self.delayed = self.done = False
 
 
@@ -69,7 +69,7 @@ class WorkQueue:
             replica.offer(self)
 
     def assign(self, replica):
-        """A context for the oldest message that `replica` can handle, or None."""
+        """An execution for the oldest message that `replica` can handle, or None."""
         for item in self.ready:
             if replica.service.handler(item.envelope.type):
                 self.ready.remove(item)
@@ -171,7 +171,7 @@ class WorkQueue:
         self._release(execution)
 
     def _acked(self, execution, note: str | None = None) -> bool:
-        """The `ack` step: whether the replica survived it."""
+        """Reach the `ack` point. False only if the replica crashed; after a lost ack the message stays open."""
         cut = execution.replica.service.cut
         fault = execution.strike("ack", execution.envelope.type, ineffective=cut)
         does = fault.do if fault is not None else "cut" if cut else None
@@ -211,7 +211,7 @@ class WorkQueue:
         execution.replica.release(execution)
         if (
             execution.redeliver
-        ):  # the broker hands the same message out once more, whatever became of the first
+        ):  # not reached if the replica crashed: then only the time-out gives it back
             again = Item(execution.envelope, execution.item.attempt)
             self.open[again] = None
             self._back(again)

@@ -66,7 +66,7 @@ class Reader:
         self.records = log.partitions[partition]
         self.position = self.committed = len(self.records)
         self.owner = service.replicas[partition % len(service.replicas)]
-        self.attempts: dict[int, int] = {}  # of offsets that may be handled again
+        self.attempts: dict[int, int] = {}  # by offset: the attempts made so far
         self.epoch = 0
         service.readers.append(self)
         self.moves = False  # its owner is to change when the message in hand is done with
@@ -77,8 +77,10 @@ class Reader:
         self.engaged = False  # a message is being fetched, handled or waited for
         self.execution = None
         self.failures = self.drops = 0
-        self.fetch_time = DELIVER  # 0: the message at the position has been handed over already
-        self.again = False  # it shall be handed over once more
+        self.fetch_time = (
+            DELIVER  # 0: skip the fetch and the `deliver` point (a retry, or after a delay)
+        )
+        self.again = False  # a `duplicate` struck: hand the message over once more when it is done
 
     def lag(self) -> int:
         return sum(
@@ -132,7 +134,7 @@ class Reader:
                 self.committed = self.position
 
     def assign(self, replica):
-        """A context for the next message, fetched by `replica`; None where it is no longer its business."""
+        """An execution for the next message, if `replica` still owns the partition; otherwise None."""
         if self.owner is not replica or self.execution is not None or not self.engaged:
             return None
         self.execution = execution = Execution(self.log.world, replica, self, None, self.epoch)
@@ -186,7 +188,7 @@ class Reader:
         return False
 
     def _handed_over(self, execution, at_most_once: bool) -> bool:
-        """The `deliver` step: whether the message reached the consumer, now."""
+        """Reach the `deliver` point. False if the message was dropped or delayed."""
         fault = execution.reach("deliver")
         if fault is None:
             return True
@@ -258,7 +260,7 @@ class Reader:
             execution.replica.release(execution)
 
     def abandoned(self, execution) -> None:
-        """The replica crashed: the replica rewinds its readers."""
+        """The replica crashed. Nothing to do here: `Replica.crash` rewinds its readers."""
 
     def _commit(self, execution) -> None:
         fenced = execution.epoch != self.epoch

@@ -8,11 +8,8 @@ from ..sim.steps import WIDTH
 if TYPE_CHECKING:
     from .spans import Span, Trace
 
-UNSENT = (
-    "crash",
-    "fail",
-    "cut",
-)  # a publish that these strike put nothing into the world, and its publisher knows
+# After these faults nothing was published or asked, and the sender knows it.
+UNSENT = ("crash", "fail", "cut")
 
 
 def may_repeat(trace: "Trace") -> bool:
