@@ -117,7 +117,7 @@ def plain(step):
 # -- random faults
 
 rates = st.floats(0, 1)
-names = st.sampled_from(["drop", "duplicate", "delay", "crash", "fail"])
+names = st.sampled_from(["drop", "duplicate", "delay", "crash", "fail", "unconfirmed"])
 
 
 @given(
@@ -148,7 +148,7 @@ def test_raising_one_rate_keeps_every_decision_that_struck(dice, name, one, othe
         run_of(tale._replace(faults=[Faults(**{"delay": 0.05, name: rate})]))
         for rate in (one, other)
     )
-    order = ["crash", "fail", "lose", "drop", "duplicate", "delay"]
+    order = ["crash", "fail", "unconfirmed", "lose", "drop", "duplicate", "delay"]
     after = visits(high)
     for point, rows in visits(low).items():
         for before, now in zip(
@@ -192,10 +192,8 @@ def ways_to_reach(run, dice: Random) -> dict[tuple[str, str], list]:
     ways, begun = defaultdict(list), {}
     for (service, step, message), rows in visits(run).items():
         for action in ACTIONS[step]:
-            kept = (step, action) == (
-                "publish",
-                "lose",
-            ) and message != "Weighed"  # its topic confirms
+            wrong = ("fail", "unconfirmed") if message == "Weighed" else ("lose",)
+            kept = step == "publish" and action in wrong  # whether its topic confirms
             if not kept and not (action == "crash" and service == "client"):
                 at, most = f"{service}.{step}.{message}", len(rows)
                 ways[step, action].append(

@@ -10,6 +10,7 @@ from ..errors import Refused, Unanswered, shortened, shown
 from ..model.wire import unfit
 from .calls import Call
 from .clock import DELAY, DELIVER, varied
+from .faults import action_of
 
 
 class Ask(Call):
@@ -37,21 +38,20 @@ class Ask(Call):
         )
         self.open = True
         fault = execution.strike("ask", self.envelope.type)
-        world.record_step("ask", execution.replica.actor, self.envelope, fault=fault and fault.do)
-        if fault is not None and fault.do == "crash":
+        does = action_of(fault, "crash", "drop", "delay")
+        world.record_step("ask", execution.replica.actor, self.envelope, fault=does)
+        if does == "crash":
             execution.crash(fault)
             return
         self.timer = world.timer(self.timeout, self._give_up)
-        if fault is None or fault.do == "delay":
+        if does != "drop":
             world.schedule(
                 world.now + self._hop(execution.replica.service, fault), self._arrive, None
             )
 
     def _hop(self, service, fault) -> int:
         takes = DELIVER if service.world.exact else varied(DELIVER, service.jitter)
-        if fault is not None and fault.do == "delay":
-            takes += fault.lasts(DELAY)
-        return takes
+        return takes if fault is None else takes + fault.lasts(DELAY)
 
     def _arrive(self, _) -> None:
         world = self.execution.world
@@ -95,7 +95,7 @@ class Ask(Call):
                 f"answers a {type(answer).__name__}, whose order differs from run to run; answer sorted(...)"
             )
         fault = execution.strike("reply", self.envelope.type, ineffective=service.cut)
-        does = fault.do if fault is not None else "cut" if service.cut else None
+        does = action_of(fault, "crash", "drop", "delay") or ("cut" if service.cut else None)
         execution.record_step("reply", does, told)
         if does == "crash":
             execution.replica.crash(fault)

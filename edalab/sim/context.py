@@ -31,17 +31,20 @@ class Context:
     def __init__(self, execution: "Execution"):
         self._execution = execution
 
-    def publish(self, event: Event | Envelope | str) -> Publish:
+    def publish(self, event: Event | Envelope | str, wait: bool = True) -> Publish:
         """Publish an event, and wait for the broker's confirmation (10 ms).
 
             await ctx.publish(OrderPlaced(order_id="o1"))
 
         event: an event, an envelope that `ctx.envelope` made, or the text of one that an outbox stored.
+        wait: False to go on at once. Publishes under way at once may overtake each other. The handling ends when all
+            are confirmed, and fails if one is not.
 
-        Inside `with ctx.database` it does not wait. Raises PublishFailed where the broker does not confirm."""
+        Raises PublishFailed where the broker does not confirm: the event is then not stored, or stored and in doubt.
+        Inside `with ctx.database`, and in a topic with `confirms=False`, it does not wait."""
         if not isinstance(event, Event):
             event = self._publishable(event, Event, "publish")
-        return Publish(self._execution, event, 0)
+        return Publish(self._execution, event, wait=wait)
 
     def send(self, command: Command | Envelope | str, after: float = 0) -> Publish:
         """Send a command to the queue of the service that handles it, and wait for the broker's confirmation (10 ms).

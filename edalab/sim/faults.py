@@ -8,7 +8,7 @@ from ..errors import Misuse, Unknown, shown
 from .clock import milliseconds
 
 ACTIONS = {  # what can go wrong at each step; where several strike at once, the first of ORDER
-    "publish": ("crash", "fail", "lose", "duplicate", "delay"),
+    "publish": ("crash", "fail", "unconfirmed", "lose", "duplicate", "delay"),
     "deliver": ("drop", "duplicate", "delay"),
     "handle": ("crash", "fail"),
     "save": ("crash", "fail"),
@@ -17,7 +17,7 @@ ACTIONS = {  # what can go wrong at each step; where several strike at once, the
     "ask": ("crash", "drop", "delay"),
     "reply": ("crash", "drop", "delay"),
 }
-ORDER = ("crash", "fail", "lose", "drop", "duplicate", "delay")
+ORDER = ("crash", "fail", "unconfirmed", "lose", "drop", "duplicate", "delay")
 _TEXT = re.compile(r"(\w+) +([\w-]+)\.(\w+)\.(\w+)(?: +#(\d{1,9}))?(?: +for +([\d.e+-]+) *s)?")
 _WINDOW = re.compile(
     r"(pause|cut) +([\w-]+)(?:/(\d{1,9}))? +from +([\d.e+-]+) *s? +to +([\d.e+-]+) *s"
@@ -26,15 +26,15 @@ _WINDOW = re.compile(
 
 @dataclass(frozen=True, repr=False)
 class Fault:
-    """One exact fault. It strikes just before a step takes effect.
+    """One exact fault. It strikes just before a step takes effect (`unconfirmed`: just after the message was stored).
 
         Fault("crash", at="payments.commit.OrderPlaced", nth=2)
         "crash payments.commit.OrderPlaced #2"                     # the same as text
 
     do: the action, one of those that the step has:
-        publish: crash, fail, lose, duplicate, delay    handle, save: crash, fail
-        deliver: drop, duplicate, delay                 commit, ack: crash, lose
-        ask, reply: crash, drop, delay
+        publish: crash, fail, unconfirmed, lose, duplicate, delay
+        deliver: drop, duplicate, delay    handle, save: crash, fail
+        ask, reply: crash, drop, delay     commit, ack: crash, lose
     at: the point, service.step.Message.
     nth: strikes the n-th time that the run reaches this point.
     seconds: how long a delay lasts (1 s), or the down time after a crash (1 s).
@@ -105,6 +105,7 @@ class Faults:
     delay: float = 0
     crash: float = 0
     fail: float = 0
+    unconfirmed: float = 0
 
     def __post_init__(self):
         for name, rate in vars(self).items():
@@ -127,6 +128,13 @@ class Faults:
 
     def rate(self, action: str) -> float:
         return self.drop if action == "lose" else getattr(self, action)
+
+
+def action_of(fault: Fault | None, *known: str) -> str | None:
+    """What a fault does at a step that knows these actions. Raises NotImplementedError for any other."""
+    if fault is None or fault.do in known:
+        return fault and fault.do
+    raise NotImplementedError(f"{fault}: the step does not say what {fault.do} does there")
 
 
 @dataclass(frozen=True, repr=False)

@@ -144,6 +144,8 @@ def _impossible(fault: Fault, system: System) -> Misuse:
         return Misuse(f"{fault}: {message} is {never}")
     return Misuse(
         f"{fault}: a publish is lost silently only in a topic declared with confirms=False; here it can `fail`"
+        if fault.do == "lose"
+        else f"{fault}: a topic declared with confirms=False does not say that a publish failed; here it can `lose`"
     )
 
 

@@ -44,7 +44,7 @@ def _topic(type_name: str) -> str | None:
 def actions_at(system: System, point: Point) -> tuple[str, ...]:
     """The actions of a point's step (`ACTIONS`) that may strike there; () if there is no such point.
 
-    The client does not crash, and a publish is lost only in a topic with `confirms=False`."""
+    The client does not crash. A topic with `confirms=False` loses a publish, any other fails to confirm it."""
     return _actions_at(system, point, system.revision, Message.__count__)
 
 
@@ -60,8 +60,8 @@ def _actions_at(system: System, point: Point, _revision: object, _count: int) ->
         return ()
     topic = system.topics.get(_topic(message))
     impossible = {"crash"} if service == "client" else set()
-    if topic is None or topic.confirms:
-        impossible.add("lose")
+    confirms = topic is None or topic.confirms
+    impossible |= {"lose"} if confirms else {"fail", "unconfirmed"}
     return tuple(action for action in ACTIONS[step] if action not in impossible)
 
 
