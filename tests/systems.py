@@ -378,7 +378,7 @@ def an_exact_fault(dice: Random, system: System) -> Fault | str:
     actions = [
         do
         for do in ACTIONS[step]
-        if not (do == "crash" and service == "client" or do == "unconfirmed")
+        if not ((do == "crash" and service == "client") or do == "unconfirmed")
     ]
     if step == "publish" and message != "Weighed":
         actions.remove("lose")

@@ -7,6 +7,7 @@ from typing import Any
 from ..errors import PublishFailed
 from ..model import Command, Envelope
 from .clock import DELAY, DUPLICATE, PUBLISH, varied
+from .faults import action_of
 
 
 class Killed(BaseException):
@@ -201,7 +202,7 @@ class Publish(Call):
 
     def _struck(self, fault, takes: int) -> None:
         execution = self.execution
-        does, detail = fault and fault.do, None
+        does, detail = action_of(fault, "crash", *_STRUCK), None
         if fault is None:
             does, detail = ("cut", None) if self.channel.confirms else ("lose", "cut off")
         execution.world.record_step(

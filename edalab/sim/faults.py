@@ -131,10 +131,10 @@ class Faults:
 
 
 def action_of(fault: Fault | None, *known: str) -> str | None:
-    """What a fault does at a step that knows these actions. Raises NotImplementedError for any other."""
+    """What a fault does at a step that knows these actions. Raises Misuse for any other, such as a new one."""
     if fault is None or fault.do in known:
         return fault and fault.do
-    raise NotImplementedError(f"{fault}: the step does not say what {fault.do} does there")
+    raise Misuse(f"{fault}: nothing says what {fault.do} does there")
 
 
 @dataclass(frozen=True, repr=False)
