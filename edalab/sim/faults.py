@@ -182,7 +182,8 @@ def pause(service: str, start: float, end: float, replica: int = 1) -> Window:
 def cut(service: str, start: float, end: float) -> Window:
     """A fault: the network cuts a service off from the broker and the other services from `start` to `end`, in seconds.
 
-    Its handlers go on meanwhile; what they publish fails, and what they ask stays unanswered.
+    Its handlers go on meanwhile; what they publish fails (or is lost, where the topic does not confirm), and what they
+    ask stays unanswered.
 
         simulate(shop, three_orders, faults=[cut("payments", 1, 3)])"""
     return Window("cut", service, start, end)
