@@ -1412,14 +1412,17 @@ def test_a_fault_that_cannot_be(fault, words):
     [
         (
             lambda: Fault("crash payments.commit.OrderPlaced"),
-            ["put the text", "into faults= as it is"],
+            ["goes into faults= as it is"],
         ),
-        (lambda: Fault("payments.commit.OrderPlaced", "crash"), ["the action comes first"]),
+        (lambda: Fault("payments.commit.OrderPlaced", "crash"), ["takes an action and a point"]),
         (
             lambda: Fault("crash", at="payments.commit"),
-            ["service.step.Message", "not 'payments.commit'"],
+            ["service.step.Message", "'payments.commit' is no point"],
         ),
-        (lambda: Fault("crash", at=OrderPlaced), ["service.step.Message", "not OrderPlaced"]),
+        (
+            lambda: Fault("crash", at=OrderPlaced),
+            ["service.step.Message", "OrderPlaced is no point"],
+        ),
         (
             lambda: Fault("delay", at="payments.commit.OrderPlaced"),
             ["no action 'delay' at commit", "crash, lose"],

@@ -37,7 +37,7 @@ class Ask(Call):
             execution, self.question, self.handler.service, type(self.question).__name__
         )
         self.open = True
-        fault = execution.strike("ask", self.envelope.type)
+        fault = execution.fault_at("ask", self.envelope.type)
         does = action_of(fault, "crash", "drop", "delay")
         world.record_step("ask", execution.replica.actor, self.envelope, fault=does)
         if does == "crash":
@@ -94,7 +94,7 @@ class Ask(Call):
             raise execution.refuse(
                 f"answers a {type(answer).__name__}, whose order differs from run to run; answer sorted(...)"
             )
-        fault = execution.strike("reply", self.envelope.type, ineffective=service.cut)
+        fault = execution.fault_at("reply", self.envelope.type, ineffective=service.cut)
         does = action_of(fault, "crash", "drop", "delay") or ("cut" if service.cut else None)
         execution.record_step("reply", does, told)
         if does == "crash":

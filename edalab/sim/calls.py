@@ -159,7 +159,7 @@ class Publish(Call):
         takes = PUBLISH if world.exact else self._varied(replica)
         if replica.service.has_faults:
             cut = replica.service.cut
-            fault = execution.strike("publish", envelope.type, cut)
+            fault = execution.fault_at("publish", envelope.type, cut)
             if fault is not None or cut:
                 self._struck(fault, takes)
                 return
@@ -186,17 +186,20 @@ class Publish(Call):
             self.tell = execution.expect_confirmation() if confirms else None
             execution.world.schedule(execution.world.now, execution.resume, None)
 
-    def _append(self, _=None) -> None:
+    def _store(self, _=None) -> None:
         if self.after:
             world = self.execution.world
             world.schedule(world.now + self.after, self.channel.append, self.envelope)
         else:
             self.channel.append(self.envelope)
 
-    def _arrive(self, _) -> None:
-        self._append()
-        if self.tell is not None:
-            self.tell(None)
+    def _arrive(self, late) -> None:
+        self._store()
+        if self.tell is not None:  # no late confirmation reaches one that is cut off
+            self.tell(self._failure() if late and self.execution.replica.service.cut else None)
+
+    def _failure(self) -> PublishFailed:
+        return PublishFailed(self.envelope.type, self.channel.name)
 
     # -- what a fault does
 
@@ -210,40 +213,32 @@ class Publish(Call):
         )
         if does == "crash":
             execution.crash(fault)
-        else:
-            self._go_on()
-            _STRUCK[does](self, fault, takes)
+            return
+        self._go_on()
+        _STRUCK[does](self, fault, takes)
 
     def _fail(self, _, takes: int) -> None:
-        error = PublishFailed(self.envelope.type, self.channel.name)
         if self.execution.transaction is not None:
-            raise error
+            raise self._failure()
         if self.tell is not None:
-            self._after(takes, self.tell, error)
+            self._after(takes, self.tell, self._failure())
 
     def _go_unconfirmed(self, fault, takes: int) -> None:
-        self._after(takes, self._append)
+        self._after(takes, self._store)
         self._fail(fault, takes)
 
     def _be_lost(self, *_) -> None:
         """The broker never has it, and nobody is told."""
 
     def _be_late(self, fault, takes: int) -> None:
-        self._after(takes + fault.lasts(DELAY), self._arrive_late)
-
-    def _arrive_late(self, _) -> None:
-        if self.execution.replica.service.cut:  # nothing reaches it, so no confirmation does
-            self._append()
-            self._fail(None, 0)
-        else:
-            self._arrive(None)
+        self._after(takes + fault.lasts(DELAY), self._arrive, True)
 
     def _go_twice(self, _, takes: int) -> None:
-        self._after(takes, self._append)
+        self._after(takes, self._store)
         self._after(DUPLICATE, self._resend, (takes, self.execution.replica.state))
 
     def _resend(self, sent: tuple[int, dict]) -> None:
-        """The client library had no confirmation. It sends again, if it was not lost with the replica's memory."""
+        """The client library sends again what was not confirmed, if it was not lost with the replica's memory."""
         replica, (takes, memory) = self.execution.replica, sent
         if replica.state is not memory:
             return

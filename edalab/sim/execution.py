@@ -220,16 +220,16 @@ class Execution:
 
     # -- points and the record
 
-    def strike(self, step: str, message: str, ineffective: bool = False) -> Fault | None:
+    def fault_at(self, step: str, message: str, ineffective: bool = False) -> Fault | None:
         """Count one more visit to a point of this service; return the fault that strikes there, or None."""
         service = self.replica.service
         if not service.has_faults:
             return None
-        return self.world.plan.strike(service.name, step, message, ineffective)
+        return self.world.plan.fault_at((service.name, step, message), ineffective)
 
     def reach(self, step: str) -> Fault | None:
         """Record a step of this execution; return the fault that strikes there, or None."""
-        fault = self.strike(step, self.envelope.type)
+        fault = self.fault_at(step, self.envelope.type)
         self.record_step(step, fault and fault.do)
         return fault
 

@@ -59,9 +59,9 @@ def _actions_at(system: System, point: Point, _revision: object, _count: int) ->
     if service != "client" and service not in system.services:
         return ()
     topic = system.topics.get(_topic(message))
-    impossible = {"crash"} if service == "client" else set()
-    confirms = topic is None or topic.confirms
-    impossible |= {"lose"} if confirms else {"fail", "unconfirmed"}
+    impossible = {"lose"} if topic is None or topic.confirms else {"fail", "unconfirmed"}
+    if service == "client":
+        impossible.add("crash")
     return tuple(action for action in ACTIONS[step] if action not in impossible)
 
 
@@ -81,17 +81,12 @@ def enumerate_faults(run: Run, after: Fault | None = None) -> list[Fault]:
         nth = counts[point] = counts.get(point, 0) + 1
         if begun:
             at = ".".join(point)
-            found += [_fault(action, at, nth) for action in _explored_at(run.system, point)]
+            actions = actions_at(run.system, point)
+            explored = _EXPLORED_AT_CLIENT if service == "client" else actions
+            found += [_fault(action, at, nth) for action in actions if action in explored]
         elif after.point == point and after.nth == nth:
             begun = True
     return found
 
 
 _fault = lru_cache(maxsize=10_000)(Fault)  # exploration meets the same ones in run after run
-
-
-def _explored_at(system: System, point: Point) -> list[str]:
-    actions = actions_at(system, point)
-    if point[0] != "client":
-        return list(actions)
-    return [action for action in actions if action in _EXPLORED_AT_CLIENT]

@@ -175,7 +175,7 @@ class WorkQueue:
     def _acked(self, execution, note: str | None = None) -> bool:
         """Reach the `ack` point. False only if the replica crashed; after a lost ack the message stays open."""
         cut = execution.replica.service.cut
-        fault = execution.strike("ack", execution.envelope.type, ineffective=cut)
+        fault = execution.fault_at("ack", execution.envelope.type, ineffective=cut)
         does = action_of(fault, "crash", "lose") or ("cut" if cut else None)
         execution.record_step("ack", does, note)
         if does == "crash":

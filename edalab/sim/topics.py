@@ -268,7 +268,7 @@ class Reader:
     def _commit(self, execution) -> None:
         fenced = execution.epoch != self.epoch
         ineffective = "fenced" if fenced else "cut" if self.service.cut else None
-        fault = execution.strike(
+        fault = execution.fault_at(
             "commit", execution.envelope.type, ineffective=ineffective is not None
         )
         does = action_of(fault, "crash", "lose") or ineffective
