@@ -11,8 +11,7 @@ MOST_ATTEMPTS = 1_000  # at one message
 MOST_AT_ONCE = 100_000  # actions at one instant
 MOST_WAITS = 100_000  # actions, ticks apart, while nothing happens
 MOST_BUSY_TICKS = 10_000  # ticks that did something when nothing but ticks was left
-BY_HANDLING = 10_000  # messages and notes; this and the next grow with `max_steps`
-BY_STORY = 50_000  # messages with one beginning; or by the ticks of one service
+BY_STORY = 50_000  # messages and notes with one beginning, or of the ticks of one service; grows with `max_steps`
 _LOOK = 20_000  # steps or actions between two looks, which then cost nothing in the run's loop
 
 
@@ -22,13 +21,11 @@ class Budget:
     def __init__(self, world, max_steps: int):
         self.world, self.max_steps = world, max_steps
         self.values, self.actions = min(_LOOK, max_steps) * WIDTH, _LOOK
-        share = max(1, max_steps / MAX_STEPS)
         self.by_workload = max_steps // 10  # messages and notes
-        self.by_handling, self.by_story = int(BY_HANDLING * share), int(BY_STORY * share)
+        self.by_story = int(BY_STORY * max(1, max_steps / MAX_STEPS))
         self.happened, self.quiet_since = -1, 0
-        self.counted = 0  # how much of the record is in these:
-        self.handlings: Counter = Counter()  # (service, id of what it handles): messages and notes
-        self.stories: Counter = Counter()  # correlation: messages
+        self.counted = 0  # how much of the record is in this:
+        self.stories: Counter = Counter()  # by correlation, or by the service of a tick
 
     def look(self) -> None:
         """Raise Endless if something goes on and on."""
@@ -52,41 +49,29 @@ class Budget:
         if client.minted + client.notes > self.by_workload:
             often = f"over {self.by_workload:,} messages and notes"
             world.endless(f"the workload goes on and on, {often}; let its loop end, {larger}")
-        services = world.services.values()
-        if any(service.minted + service.notes > self.by_handling for service in services):
-            self._look_for_messages()
+        if len(world.record) > self.by_story * WIDTH:
+            self._look_at_stories()
 
-    def _look_for_messages(self) -> None:
+    def _look_at_stories(self) -> None:
         world, record, start = self.world, self.world.record, self.counted
         self.counted = len(record)
         columns = (record[start + column :: WIDTH] for column in (1, 2, 3))
         for step, (service, _), envelope in zip(*columns, strict=True):
-            if step in ("publish", "ask"):
-                self.handlings[service, envelope.causation] += 1
-                self.stories[envelope.correlation] += 1
-            elif step == "note":
-                self.handlings[service, envelope.id if envelope and envelope.data else None] += 1
-        for (service, id), number in self.handlings.most_common(1):
-            if id is not None and number > self.by_handling:
-                handled = next(e for e in record[3::WIDTH] if e is not None and e.id == id)
-                handler = world.services[service].handler(handled.type)
-                name = f"{service}.{handler.name}" if handler else service
-                often = f"over {self.by_handling:,} messages and notes; {self._last_step()}"
-                what = f"{name} goes on and on with one {handled.type} ({id})"
-                world.endless(f"{what}, {often}; let its loop end")
-        for name, service in world.services.items():
-            if self.handlings[name, None] > self.by_story and service.ticks:
-                tick = f"{name}.{' and '.join(service.ticks)}"
-                what = f"always has something to do, over {self.by_story:,} messages"
-                world.endless(
-                    f"the tick {tick} {what}; let it find nothing to do, or give `until=`"
-                )
-        for id, number in self.stories.most_common(1):
-            if number > self.by_story:
-                caused = (e for e in record[3::WIDTH] if e is not None and e.correlation == id)
+            if step in ("publish", "ask", "note") and envelope is not None:
+                begins = envelope.data is None or (step != "note" and envelope.causation is None)
+                self.stories[service if begins else envelope.correlation] += 1
+        self.stories.pop("client", None)  # its share is `by_workload`
+        for story, number in self.stories.most_common(1):
+            often = f"over {self.by_story:,} messages and notes"
+            if number > self.by_story and story in world.services:
+                ticks = f"the tick {story}.{' and '.join(world.services[story].ticks)}"
+                find = "let it find nothing to do, or give `until=`"
+                world.endless(f"{ticks} always has something to do, {often}; {find}")
+            elif number > self.by_story:
+                caused = (e for e in record[3::WIDTH] if e is not None and e.correlation == story)
                 types = ", ".join(dict.fromkeys(envelope.type for envelope in caused))
-                what = f"{id} set off over {self.by_story:,} messages, each caused by another ({types})"
-                world.endless(f"{what}; find the handler that publishes what leads back to it")
+                find = f"find the loop that does not end; now {self._running()}"
+                world.endless(f"{story} set off {often} ({types}); {find}")
 
     def stand_still(self) -> None:
         """Time does not pass."""
