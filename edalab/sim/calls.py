@@ -29,6 +29,10 @@ class Call:
         if earlier is not None:
             execution.check_unawaited(self)
 
+    def begin(self) -> None:
+        """Set off. What comes of it goes to `execution.resume`."""
+        raise NotImplementedError
+
     def __await__(self) -> Iterator:
         execution = self.execution
         if execution.dead:
@@ -44,10 +48,9 @@ class Call:
             raise execution.refuse(
                 f"awaits {self} inside a transaction, which locks the database meanwhile; end the `with` first"
             )
-        if (
-            len(execution.world.record) > execution.world.budget.values
-        ):  # here the run's loop has no say
-            execution.world.budget.look()
+        world = execution.world
+        if len(world.record) > world.budget.values:  # here the run's loop has no say
+            world.budget.look()
         self.begin()
         return iter(())
 
@@ -109,28 +112,25 @@ class All(Call):
             call.execution = Branch(self, place)
             call.begin()
 
-    def arrived(self, place: int, answer: Any) -> None:
-        """One call has its answer; after the last the handler goes on."""
-        self.answers[place] = answer
-        self.missing -= 1
-        if not self.missing:
-            self.execution.resume(self.answers)
-
     def __repr__(self) -> str:
         return f"ctx.all({', '.join(map(repr, self.calls))})"
 
 
 class Branch:
-    """The execution behind one of several calls at once: the handler's, except that the answer goes to `ctx.all`."""
+    """The execution behind one of several calls at once: the handler's, which goes on after the last of their answers."""
 
-    def __init__(self, all_calls: All, place: int):
-        self._all, self._place = all_calls, place
+    def __init__(self, together: All, place: int):
+        self.together, self.place = together, place
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._all.execution, name)
+        return getattr(self.together.execution, name)
 
     def resume(self, answer: Any) -> None:
-        self._all.arrived(self._place, answer)
+        together = self.together
+        together.answers[self.place] = answer
+        together.missing -= 1
+        if not together.missing:
+            together.execution.resume(together.answers)
 
 
 class Publish(Call):
@@ -204,13 +204,12 @@ class Publish(Call):
     # -- what a fault does
 
     def _struck(self, fault, takes: int) -> None:
-        execution = self.execution
-        does, detail = action_of(fault, "crash", *_STRUCK), None
-        if fault is None:
+        execution, detail = self.execution, None
+        does = action_of(fault, "crash", *_STRUCK)
+        if does is None:
             does, detail = ("cut", None) if self.channel.confirms else ("lose", "cut off")
-        execution.world.record_step(
-            "publish", execution.replica.actor, self.envelope, fault=does, detail=detail
-        )
+        actor, world = execution.replica.actor, execution.world
+        world.record_step("publish", actor, self.envelope, fault=does, detail=detail)
         if does == "crash":
             execution.crash(fault)
             return

@@ -42,9 +42,9 @@ class Context:
 
         Raises PublishFailed where the broker does not confirm: the event is then not stored, or stored and in doubt.
         Inside `with ctx.database`, and in a topic with `confirms=False`, it does not wait."""
-        if not isinstance(event, Event):
-            event = self._publishable(event, Event, "publish")
-        return Publish(self._execution, event, wait=wait)
+        if isinstance(event, Event):
+            return Publish(self._execution, event, wait=wait)
+        return Publish(self._execution, self._publishable(event, Event, "publish"), wait=wait)
 
     def send(self, command: Command | Envelope | str, after: float = 0) -> Publish:
         """Send a command to the queue of the service that handles it, and wait for the broker's confirmation (10 ms).
@@ -54,8 +54,8 @@ class Context:
         after: seconds until the command arrives: a timer that survives a crash.
 
         Raises PublishFailed where the broker does not confirm."""
-        command = self._publishable(command, Command, "send")
-        return Publish(self._execution, command, milliseconds(after, "send(after=)"))
+        sent = self._publishable(command, Command, "send")
+        return Publish(self._execution, sent, milliseconds(after, "send(after=)"))
 
     def ask(self, question: Query | Command, timeout: float = 1.0) -> Ask:
         """Ask another service, and wait for its answer: what its handler returns.
@@ -100,7 +100,7 @@ class Context:
                 )
         return All(self._execution, calls)
 
-    def note(self, text: str) -> None:
+    def note(self, text: object) -> None:
         """Leave a remark on the timeline."""
         execution = self._execution
         execution.check_alive()
@@ -109,8 +109,8 @@ class Context:
         if service.notes % NOTES_BETWEEN_LOOKS == 0:  # a loop that never awaits
             world.budget.look_at_steps()
         where = execution.envelope, None, execution.offset, execution.attempt
-        text = without_addresses(str(text))
-        world.record_step("note", execution.replica.actor, *where, detail=text)
+        detail = without_addresses(str(text))
+        world.record_step("note", execution.replica.actor, *where, detail=detail)
 
     def envelope(self, event: Event | Command) -> Envelope:
         """Put a message into an envelope, with its id and correlation fixed: what an outbox stores.
@@ -161,6 +161,7 @@ class Context:
     def message(self) -> Envelope:
         """The envelope of the message being handled: `.id`, `.correlation`, `.attempt` (from 1) and so on."""
         execution = self._in_service("message")
+        assert execution.envelope is not None  # only the client handles no message
         return execution.envelope.copied(execution.attempt)
 
     def __repr__(self) -> str:

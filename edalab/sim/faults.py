@@ -123,9 +123,11 @@ class Faults:
 
 def action_of(fault: Fault | None, *known: str) -> str | None:
     """What a fault does at a step that knows these actions. Raises Misuse for any other, such as a new one."""
-    if fault is None or fault.do in known:
-        return fault and fault.do
-    raise Misuse(f"{fault}: nothing says what {fault.do} does there")
+    if fault is None:
+        return None
+    if fault.do not in known:
+        raise Misuse(f"{fault}: nothing says what {fault.do} does there")
+    return fault.do
 
 
 @dataclass(frozen=True, repr=False)

@@ -38,9 +38,9 @@ def parse_plan(text: str) -> list[AnyFault]:
 
 
 def _read(part: ast.expr) -> AnyFault:
-    if isinstance(part, ast.Call):
+    if isinstance(part, ast.Call) and isinstance(part.func, ast.Name):
         values = [ast.literal_eval(value) for value in part.args]
-        options = {word.arg: ast.literal_eval(word.value) for word in part.keywords}
+        options = {str(word.arg): ast.literal_eval(word.value) for word in part.keywords}
         return _CALLS[part.func.id](*values, **options)
     return parse(ast.literal_eval(part))
 
