@@ -119,6 +119,29 @@ def test_a_returned_message_that_is_not_confirmed_has_all_of_them_published_agai
     assert records(run, "sheets") == [f"press-{n}" for n in (1, 2, 3, 4)]
 
 
+@pytest.mark.parametrize(
+    ("do", "outcome"), [("fail", "holds"), ("unconfirmed", "broken"), ("duplicate", "broken")]
+)
+def test_claims_count_what_was_stored_and_know_a_second_publish_of_one_fact(do, outcome):
+    async def print_until_confirmed(command, ctx):
+        for _ in range(2):
+            try:
+                return await ctx.publish(Printed())
+            except PublishFailed:
+                pass
+
+    system = press(print_until_confirmed)
+
+    @system.service("archive", schema="create table pages (n integer)").on(Printed)
+    def file(event, ctx):
+        with ctx.database as db:
+            db.execute("insert into pages values (?)", (event.n,))
+
+    run = simulate(system, one_print, faults=[f"{do} press.publish.Printed"])
+    assert run.check(claims.handled_once(Printed)).outcome == outcome
+    assert run.check(claims.no_event_lost(Printed)).outcome == "holds"
+
+
 # -- who does not wait
 
 
