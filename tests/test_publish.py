@@ -37,6 +37,17 @@ def press(work, **topic):
     return system
 
 
+def filed(system):
+    """The same with an archive that keeps what is printed."""
+
+    @system.service("archive", schema="create table pages (n integer)").on(Printed)
+    def file(event, ctx):
+        with ctx.database as db:
+            db.execute("insert into pages values (?)", (event.n,))
+
+    return system
+
+
 async def print_two(command, ctx):
     await ctx.publish(Printed(n=1))
     ctx.note("first confirmed")
@@ -130,16 +141,25 @@ def test_claims_count_what_was_stored_and_know_a_second_publish_of_one_fact(do, 
             except PublishFailed:
                 pass
 
-    system = press(print_until_confirmed)
-
-    @system.service("archive", schema="create table pages (n integer)").on(Printed)
-    def file(event, ctx):
-        with ctx.database as db:
-            db.execute("insert into pages values (?)", (event.n,))
-
+    system = filed(press(print_until_confirmed))
     run = simulate(system, one_print, faults=[f"{do} press.publish.Printed"])
     assert run.check(claims.handled_once(Printed)).outcome == outcome
     assert run.check(claims.no_event_lost(Printed)).outcome == "holds"
+
+
+def test_the_order_of_events_is_that_of_their_offsets_and_not_of_their_hand_over():
+    async def print_one(command, ctx):
+        await ctx.publish(Printed(n=2))
+
+    async def print_and_publish(ctx):
+        await ctx.send(Print())
+        await ctx.publish(Printed(n=1))
+
+    system = filed(press(print_one))
+    run = simulate(system, print_and_publish, faults=["delay client.publish.Printed"])
+    assert [s.envelope.data.n for s in run.journal if s.envelope.type == "Printed"][:2] == [1, 2]
+    assert run.rows("archive", "select n from pages") == [(2,), (1,)]
+    assert run.check(claims.in_order_per_key(Printed)).outcome == "holds"
 
 
 # -- who does not wait
