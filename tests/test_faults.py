@@ -193,6 +193,15 @@ def test_on_a_question(fault):
     holds(simulate(town(), one_question, faults=[fault]), fault, "scale", *ON_A_QUESTION[fault])
 
 
+def test_a_duplicate_of_a_queue_comes_although_the_first_handling_crashed():
+    faults = ["duplicate desk.deliver.Handed", "crash desk.ack.Handed"]
+    run = play(town(), Handed(n=1), faults=faults)
+    assert kept(run, "desk") == [1, 1, 1] and not run.unfired
+    assert told(run, "handle") == [
+        "20 desk.handle Handed/1", "1030 desk.handle Handed/2", "5030 desk.handle Handed/2",
+    ]  # fmt: skip
+
+
 def test_a_lost_commit_shows_when_the_replica_crashes_before_a_later_commit():
     lost = "lose post.commit.Posted #1"
     assert kept(play(office(), Posted(n=1), Posted(n=2), faults=[lost])) == [1, 2]
