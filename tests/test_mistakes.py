@@ -973,8 +973,11 @@ def test_endless_recursion_is_a_failure_like_any_other():
     ("attempt", "words"),
     [
         (lambda ctx: ctx.emit(PLACED), ["ctx has no 'emit'; it has publish, send, ask, sleep"]),
-        (lambda ctx: setattr(ctx, "now", 3), ["ctx.now cannot be set"]),
-        (lambda ctx: setattr(ctx, "state", {}), ["ctx.state cannot be set"]),
+        (lambda ctx: setattr(ctx, "now", 3), ["property 'now' of 'Context' object has no setter"]),
+        (
+            lambda ctx: setattr(ctx, "state", {}),
+            ["property 'state' of 'Context' object has no setter"],
+        ),
     ],
 )
 def test_what_the_context_does_not_have(attempt, words):

@@ -1,6 +1,5 @@
 """The context is a handler's whole world: it publishes, asks, waits and saves through it."""
 
-import re
 from inspect import iscoroutine
 from random import Random
 from typing import TYPE_CHECKING
@@ -220,6 +219,3 @@ def explain_missing(error: AttributeError) -> None:
         error.args = (f"ctx has no {error.name!r}; it has {names}",)
     elif isinstance(error.obj, Transaction):
         error.args = (f"a transaction has no {error.name!r}; it has execute, executemany",)
-    elif read_only := re.match(r"property '(\w+)' of 'Context' object has no setter", str(error)):
-        kept = "keep things in ctx.state['name'] or in ctx.database"
-        error.args = (f"ctx.{read_only[1]} cannot be set; {kept}",)
