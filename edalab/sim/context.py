@@ -178,17 +178,14 @@ class Context:
         """What `publish` or `send` was given, if it is of this kind or in an envelope. Raises Misuse for anything else."""
         if isinstance(message, (kind, Envelope)):
             return message
-        what, error = (
-            f"{verb}es {shown(message)}" if verb == "publish" else f"sends {shown(message)}",
-            None,
-        )
+        error, what = None, f"{'publishes' if verb == 'publish' else 'sends'} {shown(message)}"
         if isinstance(message, str):
             try:
                 return Envelope.from_stored(message, self._execution.world.types)
             except InvalidMessage as unread:
                 error = unread
                 what += (
-                    f", whose data its class does not read ({error}); let it read what it writes"
+                    f", whose data its class does not read ({unread}); let it read what it writes"
                 )
             except (ValueError, KeyError, TypeError):
                 what += f", a text that no ctx.envelope made; {verb} a message: OrderPlaced(...)"
