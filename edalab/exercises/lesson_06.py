@@ -57,7 +57,7 @@ HINTS = {
     "undone, and never done": (
         "What did the service answer when it was asked for the step that is undone here?",
         "A step that was refused has changed nothing.",
-        "Undo only the steps whose answer is \"done\".",
+        'Undo only the steps whose answer is "done".',
     ),
     "another end is announced": (
         "Did shipping send a parcel in this run, and what does the last message say?",
@@ -67,7 +67,7 @@ HINTS = {
     "cancelled, and nobody refused": (
         "Which line of the log made your function give up?",
         "As long as no step is refused, you go forward.",
-        "Go back only if a line of the log says \"refused\".",
+        'Go back only if a line of the log says "refused".',
     ),
 }
 NAMES = COMMANDS | ENDS
