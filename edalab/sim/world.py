@@ -1,5 +1,6 @@
 """The world is one object: its clock, its agenda of actions, its services and channels, and the record of what happened."""
 
+from collections import Counter
 from functools import cache
 from heapq import heappop, heappush
 from itertools import count
@@ -7,17 +8,17 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import Endless, Hung, Misuse, Unknown, shown
-from ..model import Envelope, Handler, Message, System
+from ..model import Envelope, Handler, Message, Service, System
 from ..model.messages import fields_of, fits, key_of, wire_copy
 from ..model.wire import unfit_field
 from ..stuck import Watched
-from .channels import channel_for, unhandled
 from .context import Context
 from .execution import Execution, running_in
 from .faults import Window
 from .plan import Plan
 from .limits import DEEPEST, MOST_AT_ONCE, Budget
 from .replicas import ServiceRuntime
+from .routes import channel_for, unhandled
 from .steps import WIDTH, Failure
 from .ticks import Ticking
 
@@ -91,8 +92,8 @@ class World:
         self.warnings: list[str] = []
         self.route, self.answerer = cache(self._route), cache(self._answerer)
         self.channels: dict[str, Any] = {}
-        self.unheard: dict[str, int] = {}  # events that went to nobody, by type
-        self.client = ServiceRuntime(self, "client", None)
+        self.unheard: Counter[str] = Counter()  # events that went to nobody, by type
+        self.client = ServiceRuntime(self, "client", Service(system, "client"))
         self.services = Services(
             (name, ServiceRuntime(self, name, service)) for name, service in system.services.items()
         )
@@ -111,7 +112,7 @@ class World:
 
     def begin(self, workload) -> None:
         """Let the outside world play its part."""
-        self.workload = execution = Execution(self, self.client.replicas[0], Outside)
+        self.workload = execution = Execution(self.client.replicas[0], Outside)
         execution.coroutine = workload(Context(execution))
         self.schedule(0, execution.resume, None)
 
