@@ -93,12 +93,17 @@ def by_fact(trace: Trace, handlings: list[Span]) -> list[list[Span]]:
 
 def find_out_of_order(trace: Trace, name: str) -> Found:
     """The effects of an older event of a key that a service had after those of a newer one."""
-    place: dict[str, int] = {}  # id -> where it was published first
+    published: dict[str, int] = {}  # id -> the first publish of it
     for number in trace.published(name, unsent=(*UNSENT, "lose")):
-        place.setdefault(trace.journal[number].envelope.id, number)
+        published.setdefault(trace.journal[number].envelope.id, number)
+    # id -> its first offset in the partition of its key; a queue has none, and orders by publishing.
+    place: dict[str, int] = {}
     keys: dict[tuple[str, str], list[Span]] = {}
     for handling in trace.spans_of(name):
-        if handling.envelope.subject is not None and handling.envelope.id in place:
+        id, offset = handling.envelope.id, trace.journal[handling.first].offset
+        if handling.envelope.subject is not None and id in published:
+            at = published[id] if offset is None else offset
+            place[id] = min(at, place.get(id, at))
             keys.setdefault((handling.service, handling.envelope.subject), []).append(handling)
     several = {key: group for key, group in keys.items() if len({h.envelope.id for h in group}) > 1}
     if not several:
@@ -119,7 +124,7 @@ def find_out_of_order(trace: Trace, name: str) -> Found:
                     found.append((
                         f"{service} {_effect(trace, number)} for {name} {older.id} of {key} {trace.when(number)}, "
                         f"after it had for the newer {newer.id} {trace.when(newest[0])}",
-                        [place[older.id], place[newer.id], newest[0], number],
+                        [published[older.id], published[newer.id], newest[0], number],
                     ))  # fmt: skip
                     break
     return found

@@ -183,6 +183,6 @@ def _knows(trace: Trace, answering: Span, event, published: int) -> bool | None:
         and (step := trace.journal[number]).step == "ask"
         and (step.service, step.envelope.topic, step.envelope.subject)
         == (service, event.source, event.subject)
-        and step.envelope.id not in trace.unanswered
+        and step.envelope.id not in trace.in_doubt
     ]
     return asks[-1] > published if asks else None  # what it remembers of an earlier answer is older

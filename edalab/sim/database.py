@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ..errors import Misuse, SaveFailed, listed, shown
 from ..model import Envelope
+from .faults import action_of
 
 if TYPE_CHECKING:
     from .execution import Execution
@@ -168,7 +169,7 @@ class Transaction:
                 execution.world.keep_changes(database)
             return
         connection.execute("rollback")
-        if fault.do == "fail":
+        if action_of(fault, "crash", "fail") == "fail":
             raise SaveFailed(f"{fault}: nothing was saved")
         execution.crash(fault)
 

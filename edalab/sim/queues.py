@@ -9,6 +9,7 @@ from ..model import Envelope
 from .channels import Channel
 from .clock import ACK, DELAY, DELIVER
 from .execution import Execution
+from .faults import action_of
 from .replicas import Replica, ServiceRuntime
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class WorkQueue(Channel):
         item.attempt += 1
         execution.attempt, item.execution = item.attempt, execution
         fault = None if item.delayed else execution.reach("deliver")
-        action = fault and fault.do
+        action = action_of(fault, "drop", "duplicate", "delay")
         item.delayed = action == "delay"
         if action == "delay":
             item.attempt -= 1
@@ -125,6 +126,7 @@ class WorkQueue(Channel):
         """The replica crashed: a message that had not arrived stays, one that had waits for its time-out."""
         if execution.attempt is None:
             self._put_back(execution.item)
+        self._deliver_copy(execution)
 
     def _expired(self, item: Item) -> None:
         if item.attempt < self._limit(item):
@@ -184,7 +186,10 @@ class WorkQueue(Channel):
 
     def _release(self, execution: Execution) -> None:
         execution.replica.release(execution)
-        # Not reached if the replica crashed: then only the time-out gives it back.
+        self._deliver_copy(execution)
+
+    def _deliver_copy(self, execution: Execution) -> None:
+        """Hand the same message out once more after this handling, if a `duplicate` struck its delivery."""
         if execution.redeliver:
             again = Item(execution.envelope, execution.item.attempt)
             self.open[again] = None

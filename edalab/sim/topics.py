@@ -6,6 +6,7 @@ from ..model import Envelope, Handler, Topic
 from .channels import Channel
 from .clock import DELAY, DELIVER, REFETCH
 from .execution import Execution
+from .faults import action_of
 from .limits import MOST_ATTEMPTS
 from .replicas import Replica, ServiceRuntime
 
@@ -177,10 +178,11 @@ class Reader:
     def _is_handed_over(self, execution: Execution, at_most_once: bool) -> bool:
         """Reach the `deliver` point. False if the message was dropped or delayed."""
         fault = execution.reach("deliver")
-        if fault is None or fault.do == "duplicate":
-            self.deliver_twice = fault is not None
+        action = action_of(fault, "drop", "duplicate", "delay")
+        if action in (None, "duplicate"):
+            self.deliver_twice = action is not None
             return True
-        if fault.do == "delay":
+        if action == "delay":
             self.skip_fetch = True
             self._offer_later(execution, fault.lasts(DELAY), execution.attempt - 1)
         elif at_most_once:

@@ -22,14 +22,14 @@ def may_repeat(trace: "Trace") -> bool:
             return True
         if cause[:2] != ("client", None):
             told.add(cause)
-    return bool(trace.unanswered)
+    return bool(trace.in_doubt)
 
 
 def logical_message_ids(trace: "Trace") -> dict[str, str]:
     """The id of every message that was said -> the id of the first one that told the same fact. A message tells the
     same as an earlier one where it is the earlier one again (same id), or where its producer ran twice: same source,
     cause, type and data (but for the moment of publishing). What one handling says twice is two facts, unless it asks
-    again because it got no answer; what two ticks say is two facts, unless the first was interrupted."""
+    again because it got no answer or no confirmation; what two ticks say is two facts, unless the first was interrupted."""
     told: dict[str, str] = {}
     groups: dict[tuple, list[tuple]] = {}
     for number in trace.sends:
@@ -40,12 +40,12 @@ def logical_message_ids(trace: "Trace") -> dict[str, str]:
         told[id] = id
         home = trace.span_of[number]
         if cause is None:  # the client or a tick begins a story
-            if home is None and not trace.unanswered:
+            if home is None and not trace.in_doubt:
                 continue
             cause = home and home.envelope.type
         elif home is not None and home.envelope.id != cause:
             home = None  # told by an outbox
-        through = step.fault not in UNSENT and id not in trace.unanswered
+        through = step.fault not in UNSENT and id not in trace.in_doubt
         group = groups.setdefault(
             (envelope.source, told.get(cause, cause), envelope.type, envelope.subject), []
         )

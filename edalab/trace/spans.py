@@ -79,7 +79,8 @@ class Trace:
         self.given_up: dict[
             tuple[str, str], int
         ] = {}  # (service, id) dead-lettered or lost -> where
-        self.unanswered: set[str] = set()  # ids of what was asked in vain
+        # ids of what was asked without an answer and published without a confirmation
+        self.in_doubt: set[str] = set()
         self.answered: dict[str, int] = {}  # id of what was asked -> where its answer came in time
         self._of_type: dict[str, list[Span]] = {}
         self._published: dict[
@@ -109,6 +110,8 @@ class Trace:
                 self.span_of[number] = span
                 if step == "publish":
                     self._published.setdefault(envelope.type, []).append((number, fault))
+                    if fault == "unconfirmed":
+                        self.in_doubt.add(envelope.id)
                 if span is not None:
                     span.events.append(number)
                     if step == "publish" and fault not in NOT_SENT:
@@ -133,7 +136,7 @@ class Trace:
                 for span in open_spans.pop(actor, {}).values():
                     span.last, span.ended_by = number, step
             elif step == "timeout":
-                self.unanswered.add(envelope.id)
+                self.in_doubt.add(envelope.id)
             elif step == "answer" and fault is None and detail != "too late":
                 self.answered[envelope.id] = number
 
