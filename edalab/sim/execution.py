@@ -3,8 +3,6 @@
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from inspect import iscoroutine
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import (
@@ -13,16 +11,16 @@ from ..errors import (
     PublishFailed,
     Refused,
     Unanswered,
-    shortened,
     shown,
     without_addresses,
 )
 from ..model import Command, Envelope, Event, Handler, Tick
 from .calls import Call, Killed
-from .context import Context, explain_missing
+from .context import Context
 from .database import Transaction
 from .faults import Fault, action_of
 from .limits import MOST_ATTEMPTS
+from .mistakes import awaits_foreign, check_end, forgot
 from .steps import Failure
 
 if TYPE_CHECKING:
@@ -122,7 +120,7 @@ class Execution:
                 call.begin()
             else:
                 self._close()
-                raise self._awaits_foreign(call)
+                raise awaits_foreign(self, call)
 
     def _raised(self, error: BaseException) -> None:
         if isinstance(error, SystemExit):
@@ -147,7 +145,7 @@ class Execution:
             return
         if isinstance(error, Refused):
             error, result = None, error
-        self._check_end(error, result)
+        check_end(self, error, result)
         if self.unconfirmed:
             self.outcome = error, result
             return
@@ -175,37 +173,6 @@ class Execution:
         self.unpublished = self.unpublished or error
         if not self.unconfirmed and self.outcome:
             self._end(*self.outcome)
-
-    def _check_end(self, error: Exception | None, result: Any) -> None:
-        """Raise Misuse where a handler ends in a way that none may."""
-        if isinstance(error, Misuse):
-            self.world.refuse(error)
-        if self.world.misuse:
-            raise self.world.misuse
-        if self.unawaited is not None:
-            raise self._forgot(self.unawaited)
-        if isinstance(error, AttributeError):
-            explain_missing(error)
-        what = None
-        if self.transaction is not None:
-            what = "ended inside a transaction; write `with ctx.database as db:`"
-        elif iscoroutine(result):
-            result.close()
-            what = f"returned a coroutine that nobody awaits: write `return await {result.__name__}(...)`"
-        elif isinstance(error, RuntimeError) and "event loop" in str(error):
-            what = (
-                f"needs asyncio's event loop ({shortened(str(error))}), and the lab has its own; await ctx.sleep, "
-                "ctx.publish, ctx.send or ctx.ask"
-            )
-        elif result is Refused:
-            what = "returned the class Refused; give the reason: Refused('not enough money')"
-        elif isinstance(result, Refused) and getattr(self.handler, "kind", Event) is Event:
-            what = (
-                f"refuses ({result.reason}), and only a command or a query can be refused: "
-                "publish an event that says so, its class declared with refuses="
-            )
-        if what:
-            raise self.refuse(what)
 
     async def _publish_all(self, result: Any) -> None:
         messages = result if isinstance(result, list | tuple) else [result]
@@ -321,31 +288,4 @@ class Execution:
         while call is not None:
             call, number = call.earlier, number + 1
         if number > MOST_UNAWAITED:
-            raise self._forgot(self.unawaited)
-
-    def _forgot(self, call: Call) -> Misuse:
-        if self.handler is None or self.handler.is_async:
-            return self.refuse(f"forgot to await: `await {call}`")
-        return self.refuse(
-            f"is a plain `def` and cannot await {call}; return the message, or write `async def`"
-        )
-
-    def _awaits_foreign(self, awaited: object) -> Misuse:
-        if isinstance(awaited, Call):
-            return self.refuse(
-                f"awaits {awaited} of another message's ctx; use the ctx that came with this message"
-            )
-        return self.refuse(
-            f"awaits {shown(awaited)}, which is not of this world (is it asyncio's?); await ctx.sleep, ctx.publish, "
-            "ctx.send, ctx.ask or an `async def` of your own that does"
-        )
-
-
-_RUNNING = (Execution.resume.__code__, Execution.run.__code__)  # a learner's code runs above these
-
-
-def running_in(frame: FrameType | None) -> Execution | None:
-    """The execution whose handler runs in this frame, or in one that it calls."""
-    while frame is not None and frame.f_code not in _RUNNING:
-        frame = frame.f_back
-    return frame and frame.f_locals["self"]
+            raise forgot(self, self.unawaited)

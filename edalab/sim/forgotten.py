@@ -2,10 +2,19 @@
 
 import sys
 import warnings
-from types import CoroutineType
+from types import CoroutineType, FrameType
 
 from .context import Context
-from .execution import running_in
+from .execution import Execution
+
+_RUNNING = (Execution.resume.__code__, Execution.run.__code__)  # a learner's code runs above these
+
+
+def running_in(frame: FrameType | None) -> Execution | None:
+    """The execution whose handler runs in this frame, or in one that it calls."""
+    while frame is not None and frame.f_code not in _RUNNING:
+        frame = frame.f_back
+    return frame and frame.f_locals["self"]
 
 
 def notice_forgotten_coroutines() -> None:

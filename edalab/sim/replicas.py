@@ -63,7 +63,7 @@ class Replica:
             if self.waiting and self.reachable:
                 self.offer(self.waiting.popleft())
 
-    def new_execution(self, source: Any, envelope: Envelope) -> Execution:
+    def new_execution(self, source: Any, envelope: Envelope | None) -> Execution:
         """An execution beside the message that it handles: of a question or a tick."""
         execution = Execution(self, source, envelope)
         self.running[execution] = None
@@ -103,7 +103,7 @@ class Replica:
 
     # -- pause and cut
 
-    def pause(self, until: int) -> bool:
+    def begin_outage(self, until: int) -> bool:
         """Stand still, as in a long garbage collection. What is down cannot."""
         if not self.up:
             return False
@@ -114,7 +114,7 @@ class Replica:
             self.fall_silent()
         return True
 
-    def resume(self, _: None) -> None:
+    def end_outage(self, _: None) -> None:
         """Go on, not knowing that time has passed."""
         if not self.paused or self.service.world.now < self.paused_until:
             return
@@ -257,7 +257,7 @@ class ServiceRuntime:
         for queue in self.queues:
             queue.offer()
 
-    def begin_cut(self, until: int) -> bool:
+    def begin_outage(self, until: int) -> bool:
         """Cut off from the broker and all services: handlers go on, and nothing they say is heard."""
         self.cut_until = max(self.cut_until, until)
         if not self.cut:
@@ -267,7 +267,7 @@ class ServiceRuntime:
                 replica.fall_silent()
         return True
 
-    def end_cut(self, _: None) -> None:
+    def end_outage(self, _: None) -> None:
         """All that are up and go on are heard again."""
         if not self.cut or self.world.now < self.cut_until:
             return
