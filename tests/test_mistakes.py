@@ -613,8 +613,8 @@ FAILING = {
     "return Charged(orderid='1')": (InvalidMessage, "Charged has no field 'orderid' … Did you mean"),
     "event.orderid": (AttributeError, "OrderPlaced has no 'orderid'; fields: order_id, total. Did you mean 'order_id'?"),
     "ctx.emit(PLACED)": (AttributeError, "ctx has no 'emit'; it has publish, send, ask, sleep"),
-    "ctx.now = 3": (AttributeError, "ctx.now cannot be set"),
-    "ctx.state = {}": (AttributeError, "ctx.state cannot be set"),
+    "ctx.now = 3": (AttributeError, "property 'now' of 'Context' object has no setter"),
+    "ctx.state = {}": (AttributeError, "property 'state' of 'Context' object has no setter"),
     "with ctx.database as db:\n    db.cursor()": (AttributeError, "a transaction has no 'cursor'; it has execute, executemany"),
 }  # fmt: skip
 FAILING_SQL = {
