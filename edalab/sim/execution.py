@@ -99,10 +99,7 @@ class Execution:
 
     def resume(self, value: Any) -> None:
         """Go on after an await, with its value, or with the PublishFailed or Unanswered that it raises."""
-        if self.dead:
-            return
-        if self.replica.paused:
-            self.replica.held.append((self.resume, value))
+        if self.dead or (self.replica.paused and self.replica.holds(self.resume, value)):
             return
         try:
             raises = value.__class__ in _RAISED
@@ -164,10 +161,7 @@ class Execution:
         return self._confirmed
 
     def _confirmed(self, error: PublishFailed | None) -> None:
-        if self.dead:
-            return
-        if self.replica.paused:
-            self.replica.held.append((self._confirmed, error))
+        if self.dead or self.replica.holds(self._confirmed, error):
             return
         self.unconfirmed -= 1
         self.unpublished = self.unpublished or error

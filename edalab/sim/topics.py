@@ -162,17 +162,13 @@ class Reader:
 
     def _is_reached(self, execution: Execution) -> bool:
         """Whether the replica that fetches is still there, still the owner, and within reach."""
-        replica = execution.replica
-        if execution.dead:
-            return False
-        if replica.paused:
-            replica.held.append((self.deliver, execution))
+        if execution.dead or execution.replica.holds(self.deliver, execution):
             return False
         if execution.epoch == self.epoch:
             if not self.service.cut:
                 return True
             self.engaged, self.execution = False, None
-        replica.release(execution)
+        execution.replica.release(execution)
         return False
 
     def _is_handed_over(self, execution: Execution, at_most_once: bool) -> bool:
@@ -217,7 +213,7 @@ class Reader:
         """Commit the offset, if that was not done before."""
         if execution.handler.delivery == "at-most-once":
             execution.record_step("done")
-            self._end(execution)
+            self._advance(execution)
         elif self.service.has_faults:
             self._commit(execution)
         else:  # nothing can strike
@@ -232,10 +228,10 @@ class Reader:
         """Retried after a while, blocking the partition; after the last attempt dead-lettered."""
         if execution.handler.delivery == "at-most-once":
             execution.record_failure("lost", error)
-            self._end(execution)
+            self._advance(execution)
         elif execution.epoch != self.epoch:
             execution.record_failure("failure", error, "; its partition has a new owner")
-            execution.replica.release(execution)
+            self._advance(execution)
         else:
             self.failures += 1
             most = execution.handler.max_attempts
@@ -258,15 +254,12 @@ class Reader:
             self.committed = execution.offset + 1
         elif not fenced:
             self.attempts[execution.offset] = execution.attempt
-        self._end(execution)
-
-    def _end(self, execution: Execution) -> None:
-        if execution.epoch == self.epoch:
-            self._advance(execution)
-        else:
-            execution.replica.release(execution)
+        self._advance(execution)
 
     def _advance(self, execution: Execution) -> None:
+        if execution.epoch != self.epoch:  # an old owner is done, and nothing here is its own
+            execution.replica.release(execution)
+            return
         self.position = execution.offset + 1
         if self.deliver_twice:
             self.position = execution.offset
