@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 from ..errors import Misuse, SaveFailed, listed, shown
 from ..model import Envelope
 from .faults import action_of
+from .steps import WIDTH
 
 if TYPE_CHECKING:
     from .execution import Execution
@@ -165,8 +166,9 @@ class Transaction:
             except sqlite3.Error:  # a deferred constraint
                 connection.execute("rollback")
                 raise
-            if wrote and execution.world.changes is not None:
-                execution.world.keep_changes(database)
+            world = execution.world
+            if wrote and world.changes is not None:  # of the last step, which is this save
+                world.changes[len(world.record) // WIDTH - 1] = database.changes()
             return
         connection.execute("rollback")
         if action_of(fault, "crash", "fail") == "fail":

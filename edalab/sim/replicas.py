@@ -152,7 +152,7 @@ class Replica:
 
 
 class ServiceRuntime:
-    """A service as it stands: `.up`, `.state`, `.lag`, `.in_flight`, `.rows(sql)`."""
+    """A service as it stands: `.up`, `.state`, `.lag` and `.in_flight`."""
 
     def __init__(self, world: "World", name: str, declaration: Service):
         self.world, self.name, self.schema = world, name, declaration.schema
@@ -221,10 +221,6 @@ class ServiceRuntime:
         """An id that no message and no other call has."""
         self.minted += 1
         return f"{self.name}-{self.minted}"
-
-    def rows(self, sql: str, parameters: tuple = ()) -> list[tuple]:
-        """What a `select` finds in its database."""
-        return self.database.rows(sql, parameters)
 
     def next_up(self) -> Replica | None:
         """The replica that a question goes to: those that are up take turns."""

@@ -111,7 +111,7 @@ class Run:
 
     def rows(self, service: str, sql: str, parameters: tuple = ()) -> list[tuple]:
         """What a `select` finds in a service's database at the end of the run."""
-        return self._node(service).rows(sql, parameters)
+        return self._node(service).database.rows(sql, parameters)
 
     def database(self, service: str) -> "sqlite3.Connection":
         """A service's database at the end of the run, for `pandas.read_sql` or `EventStore`; it cannot be written to."""

@@ -5,6 +5,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from math import inf
 
 from ..errors import Misuse, shown
 from ..model import System, foreign_call
@@ -72,9 +73,8 @@ def play(
         try:
             with world.watched():
                 try:
-                    world.begin(workload)
                     with young_garbage_only():
-                        world.run(until, max_steps)
+                        world.run(workload, inf if until is None else until, max_steps)
                 finally:
                     world.stop()
         except BaseException as error:  # who interrupts the kernel finds the record so far, too
