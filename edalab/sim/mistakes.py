@@ -47,7 +47,7 @@ def check_end(execution: "Execution", error: Exception | None, result: Any) -> N
         raise execution.refuse(what)
 
 
-def forgot(execution: "Execution", call: Call) -> Misuse:
+def forgot(execution: "Execution", call: Call | None) -> Misuse:
     """The error for a call that was not awaited."""
     if execution.handler is None or execution.handler.is_async:
         return execution.refuse(f"forgot to await: `await {call}`")

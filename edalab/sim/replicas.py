@@ -263,7 +263,7 @@ class ServiceRuntime:
         """The broker hears of those that are up, go on and are not cut off, which renews their sessions."""
         for replica in replicas:
             replica.reachable = replica.up and not replica.paused and not self.cut
-            if replica.reachable and replica.silent_since is not None:
+            if replica.reachable and replica.session is not None:
                 replica.silent_since = None
                 replica.session.cancel()
         self.rebalance()  # once all are back: what they held they keep

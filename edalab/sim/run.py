@@ -130,7 +130,7 @@ class Run:
         """The number of a save in the journal -> table -> the rows that it added or removed. Played again to be known
         where the run did not note it."""
         noted = self._world.changes
-        return self._replay(None, keeps_changes=True).changes if noted is None else noted
+        return self._replay(None, keeps_changes=True).changes or {} if noted is None else noted
 
     def check(self, claim: Any) -> Any:
         """The verdict of a claim on this run."""
@@ -141,15 +141,16 @@ class Run:
 
     def cloudevents(self) -> str:
         """Every message that was published, sent or asked, as a CloudEvents 1.0 JSON batch."""
-        sent = {s.envelope.id: s.envelope for s in self.journal if s.step in ("publish", "ask")}
-        return json.dumps([e.cloudevent(self.system.name) for e in sent.values()], indent=1)
+        envelopes = [s.envelope for s in self.journal if s.step in ("publish", "ask")]
+        events = {e.id: e.cloudevent(self.system.name) for e in envelopes if e is not None}
+        return json.dumps([*events.values()], indent=1)
 
     def __repr__(self) -> str:
         failures = self.failures
         raised = Counter(
             f"{f.service}.{f.handler} raised {type(f.error).__name__}" for f in failures
         )
-        dead = [s.envelope for s in self.journal if s.step == "dead_letter"]
+        dead = [s.envelope for s in self.journal if s.envelope and s.step == "dead_letter"]
         unheard = self._world.unheard.items()
         parts = [f"{len(self.journal)} steps in {self.end / 1000:g} s"]
         for beginning, things, ending in (

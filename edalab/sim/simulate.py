@@ -3,7 +3,7 @@
 import gc
 import inspect
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from math import inf
 
@@ -78,7 +78,7 @@ def play(
                 finally:
                     world.stop()
         except BaseException as error:  # who interrupts the kernel finds the record so far, too
-            error.run = run
+            error.run = run  # pyrefly: ignore[missing-attribute]
             if not isinstance(error, Misuse):
                 raise
             return run, error
@@ -101,7 +101,7 @@ def play(
 
 
 @contextmanager
-def young_garbage_only() -> Iterator[None]:
+def young_garbage_only() -> Generator[None]:
     """Look for garbage only among what is new, as a record only grows.
 
     To look through all that it keeps, again and again, as Python does by itself, made a message in a run of a million

@@ -1,8 +1,9 @@
 """A topic is a log: it keeps its messages in partitions, and each group has a position in each partition."""
 
+from typing import Any
 from zlib import crc32
 
-from ..model import Envelope, Handler, Topic
+from ..model import Envelope, Topic
 from .channels import Channel
 from .clock import DELAY, DELIVER, REFETCH
 from .execution import Execution
@@ -56,7 +57,7 @@ class Reader:
         self.records = log.partitions[partition]
         self.position = self.committed = len(self.records)
         self.owner: Replica = service.replicas[partition % len(service.replicas)]
-        self.handler: Handler | None = None  # of the message at the position
+        self.handler: Any = None  # of the message at the position
         self.attempts: dict[int, int] = {}  # by offset: the attempts made so far
         self.epoch = 0
         self.moves = False  # its owner is to change when the message in hand is done with
@@ -178,7 +179,7 @@ class Reader:
         if action in (None, "duplicate"):
             self.deliver_twice = action is not None
             return True
-        if action == "delay":
+        if fault is not None and action == "delay":
             self.skip_fetch = True
             self._offer_later(execution, fault.lasts(DELAY), execution.attempt - 1)
         elif at_most_once:

@@ -226,10 +226,10 @@ class World:
         try:
             copy, wrong = wire_copy(message), unfit_field(message)
         except Exception as error:  # of the learner's own classes, too
-            wrong = f"{shown(message)} cannot be copied: {error}"
+            copy, wrong = message, f"{shown(message)} cannot be copied: {error}"
         if wrong:
             changed = f"{type(message).__name__}, which was changed since it was made"
-            raise execution.refuse(f"sends off {changed}: {wrong}") from None
+            raise execution.refuse(f"sends off {changed}: {wrong}")
         return copy
 
     def _answerer(self, cls: type[Message]) -> Handler:
