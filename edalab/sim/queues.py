@@ -173,7 +173,7 @@ class WorkQueue(Channel):
         elif at_most_once or not has_it or execution.replica.service.cut:
             execution.record_failure("failure", error, "; its message is handed out by time-out")
         else:
-            after = self.record_failure(execution, error, item.attempt, self._limit(item))
+            after = self.retry_after(execution, error, self._limit(item), item.attempt)
             if after is None:
                 self._remove(item)
             else:

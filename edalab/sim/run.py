@@ -27,14 +27,7 @@ _COLUMNS = "time service replica step message type topic partition offset attemp
 class Run:
     """The record of a simulation. `seed` and `faults` make it again; `end` is the time of its last step in ms."""
 
-    def __init__(
-        self,
-        system: System,
-        record: list,
-        world: "World",
-        replay: Callable[..., "World"],
-        seed: int,
-    ):
+    def __init__(self, system: System, record: list, world: "World", replay: Callable, seed: int):
         self.system, self.seed = system, seed
         self._record, self._world, self._replay = record, world, replay
 
@@ -59,15 +52,11 @@ class Run:
         with needed_for("run.steps"):
             import pandas
 
-        rows = []
-        for s in self.journal:
-            e = s.envelope
-            message = (e.id, e.type, e.topic) if e else ("", "", "")
-            causes = (e.correlation, e.causation) if e else ("", "")
-            where = s.service, s.replica, s.step
-            position = s.partition, s.offset, s.attempt
-            rows.append((s.time / 1000, *where, *message, *position, *causes, s.fault, s.detail))
-        table = pandas.DataFrame(rows, columns=_COLUMNS.split())
+        table = pandas.DataFrame(self.journal, columns=Step._fields)
+        table["time"] = [step.time / 1000 for step in self.journal]
+        for name in ("id", "type", "topic", "correlation", "causation"):
+            table[name] = [getattr(step.envelope, name, "") for step in self.journal]
+        table = table.rename(columns={"id": "message"})[_COLUMNS.split()]
         numbers = ["partition", "offset", "attempt"]
         texts = table.columns.difference(["time", "replica", *numbers])
         table[texts] = table[texts].fillna("")

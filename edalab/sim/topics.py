@@ -89,9 +89,8 @@ class Reader:
                 self.moves = True
                 return
             detail = f"{self.log.name} partition {self.partition} from replica {self.owner.number}"
-            self.log.world.record_step(
-                "takeover", target.actor, None, self.partition, self.committed, detail=detail
-            )
+            where = target.actor, None, self.partition, self.committed
+            self.log.world.record_step("takeover", *where, detail=detail)
             if self in self.owner.waiting:
                 self.owner.waiting.remove(self)
             self.owner = target
@@ -189,10 +188,9 @@ class Reader:
         else:
             self.drops += 1
             if self.drops > MOST_ATTEMPTS:
-                what = (
-                    f"{execution.envelope.type} to {self.service.name} is dropped again and again"
-                )
-                self.log.world.endless(f"{what}, over {MOST_ATTEMPTS:,} times")
+                what = f"{execution.envelope.type} to {self.service.name}"
+                often = f"is dropped again and again, over {MOST_ATTEMPTS:,} times"
+                self.log.world.endless(f"{what} {often}")
             self._offer_later(execution, REFETCH - DELIVER, execution.attempt - 1)
         return False
 
@@ -236,7 +234,7 @@ class Reader:
         else:
             self.failures += 1
             most = execution.handler.max_attempts
-            after = self.log.record_failure(execution, error, self.failures, most)
+            after = self.log.retry_after(execution, error, most, self.failures)
             if after is None:
                 self._commit(execution)
             else:

@@ -90,9 +90,8 @@ class World:
         self.channels: dict[str, Log | WorkQueue] = {}
         self.unheard: Counter[str] = Counter()  # events that went to nobody, by type
         self.client = ServiceRuntime(self, "client", Service(system, "client"))
-        self.services = Services(
-            (name, ServiceRuntime(self, name, service)) for name, service in system.services.items()
-        )
+        services = system.services.items()
+        self.services = Services((name, ServiceRuntime(self, name, one)) for name, one in services)
         ticks = [tick for service in system.services.values() for tick in service.ticks.values()]
         self.ticks = [Ticking(self, tick) for tick in ticks]
         self.tick_rows = self.busy_ticks = 0
