@@ -230,10 +230,6 @@ class ServiceRuntime:
         self.turn += 1
         return up[self.turn % len(up) - 1]
 
-    def leader(self) -> Replica | None:
-        """The replica that ticks run on: the first that is up and does not stand still."""
-        return next((r for r in self.replicas if r.up and not r.paused), None)
-
     def rebalance(self, _: None = None) -> None:
         """Give partition p to live replica p mod n. One that is being handled moves when that has ended."""
         for reader in self.readers:

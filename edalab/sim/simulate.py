@@ -47,9 +47,8 @@ def simulate(
         raise Misuse(f"seed= takes a whole number, not {shown(seed)}")
     if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
         raise Misuse(f"max_steps= takes a whole number from 1, not {shown(max_steps)}")
-    faults = (
-        list(faults) if isinstance(faults, Iterable) and not isinstance(faults, str) else faults
-    )
+    if isinstance(faults, Iterable) and not isinstance(faults, str):
+        faults = list(faults)  # to play them again
     last = None if until is None else milliseconds(until, "until=")
     return play(system.frozen(), workload, seed, faults, last, max_steps)
 

@@ -204,8 +204,7 @@ class World:
     def mint(self, execution: Execution, message: Message, topic: str) -> Envelope:
         """A message in a fresh envelope, caused by the message being handled."""
         service, type_name = execution.replica.service, message.__class__.__name__
-        service.minted = number = service.minted + 1
-        id = f"{service.name}-{number}"
+        id = service.new_id()
         if not message.__immutable__:
             message = self._carried(execution, message)
         subject = key_of(message, message.__declared__.key)
