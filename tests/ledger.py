@@ -396,7 +396,7 @@ class Ledger:
             for queue in node.queues:
                 lag += sum(self.handles(name, item.envelope.type) for item in queue.open)
             assert node.lag == lag, name
-            rows = Counter((name, *row) for row in node.rows("select * from saves"))
+            rows = Counter((name, *row) for row in node.database.rows("select * from saves"))
             assert rows == Counter({key: n for key, n in self.saved.items() if key[0] == name}), (
                 name
             )

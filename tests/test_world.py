@@ -104,11 +104,8 @@ def test_correlation_is_inherited_and_begins_with_the_clients():
     run = play(system, Posted())
     sent = {s.envelope.type: s.envelope for s in run.journal if s.step == "publish"}
     assert {e.correlation for e in sent.values()} == {"client-1"}
-    assert [sent[name].causation for name in ("Posted", "Stamped", "Shouted")] == [
-        None,
-        "client-1",
-        "post-1",
-    ]
+    causes = [sent[name].causation for name in ("Posted", "Stamped", "Shouted")]
+    assert causes == [None, "client-1", "post-1"]
 
 
 def test_a_system_changed_during_or_after_a_run_changes_no_run():

@@ -151,10 +151,10 @@ class Publish(Call):
         execution, message = self.execution, self.message
         world, replica = execution.world, execution.replica
         if message.__class__ is Envelope:
-            self.channel, envelope = world.route(message.data.__class__).channel, message.copied()
+            self.channel, envelope = world.channel_of(message.data.__class__), message.copied()
         else:
-            self.channel, type_name = world.route(message.__class__)
-            envelope = world.mint(execution, message, self.channel.name, type_name)
+            self.channel = world.channel_of(message.__class__)
+            envelope = world.mint(execution, message, self.channel.name)
         self.envelope = envelope
         takes = PUBLISH if world.exact else self._varied(replica)
         if replica.service.has_faults:
@@ -232,11 +232,9 @@ class Publish(Call):
     def _resend(self, sent: tuple[int, dict]) -> None:
         """The client library sends again what was not confirmed, if it was not lost with the replica's memory."""
         replica, (takes, memory) = self.execution.replica, sent
-        if replica.state is not memory:
+        if replica.state is not memory or replica.holds(self._resend, sent):
             return
-        if replica.paused:
-            replica.held.append((self._resend, sent))
-        elif replica.service.cut:
+        if replica.service.cut:
             self._fail(takes)
         else:
             self._after(takes, self._arrive)

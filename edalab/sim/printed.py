@@ -1,7 +1,7 @@
 """What code of learners prints while it is played: kept as far as somebody wants to read it, or not at all."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 
@@ -13,27 +13,26 @@ class Printed(io.StringIO):
         self.most, self.length = most, 0
 
     def write(self, text: str) -> int:
+        """Keep what still fits."""
         self.length += len(text)
         super().write(text[: max(0, self.most - self.tell())])
         return len(text)
 
     def __str__(self) -> str:
         more = f" … ({self.length:,} characters)" if self.length > self.most else ""
-        text = (
-            self.getvalue().encode("utf-8", "replace").decode()
-        )  # half a character cannot be sent
-        return text.rstrip("\n") + more
+        # Half a character cannot be sent.
+        return self.getvalue().encode("utf-8", "replace").decode().rstrip("\n") + more
 
 
 @contextmanager
-def printing(printed: Printed) -> Iterator[None]:
+def printing(printed: Printed) -> Generator[None]:
     """Keep what is printed meanwhile, warnings too, instead of showing it."""
     with redirect_stdout(printed), redirect_stderr(printed):
         yield
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def quiet() -> Generator[None]:
     """Show nothing of what is printed meanwhile: a run played again, or for the hundredth time. A progress bar shows."""
     with redirect_stdout(Printed(0)):
         yield
