@@ -15,6 +15,7 @@ from planted import (
     PageViewed,
     PlaceOrder,
     TakePayment,
+    ada_moves,
     one_order,
     two_orders,
 )
@@ -162,6 +163,48 @@ def test_writing_the_same_again_is_no_second_effect():
     claim = claims.handled_once(OrderPlaced)
     for handler, outcome in ((charge, "holds"), (charge_late, "broken")):
         assert explore(shop(handler), two_orders, [claim]).outcome(claim) == outcome
+
+
+def test_a_handling_after_one_that_changed_nothing_is_the_first_effect():
+    async def charge(event, ctx):
+        paid = ctx.message.attempt == 1 or "paid"
+        with ctx.database as db:
+            db.execute("insert or replace into charges values (?, ?)", (event.order_id, paid))
+        if ctx.message.attempt == 1:
+            raise ValueError("not yet")
+
+    def shop(charged=""):
+        system = System("shop")
+        schema = "create table charges (order_id text primary key, state)"
+        system.service("payments", schema=schema + charged).on(OrderPlaced)(charge)
+        return system
+
+    claim = claims.handled_once(OrderPlaced)
+    charged = "; insert into charges values ('o1', 1)"
+    assert simulate(shop(), one_order).check(claim).outcome == "broken"
+    assert simulate(shop(charged), one_order).check(claim).outcome == "holds"
+
+
+def test_a_save_that_changed_nothing_overtakes_nothing_and_leaves_no_gap():
+    async def keep(event, ctx):
+        with ctx.database as db:
+            if event.version == 2:
+                db.execute("update addresses set address = address")
+            else:
+                db.execute("insert or replace into addresses values ('ada', ?)", (event.address,))
+        if event.version == 2:
+            await ctx.publish(PageViewed(visitor="ada", page="moved"))
+
+    schema = "create table addresses (customer text primary key, address text);"
+    schema += "insert into addresses values ('ada', 'old')"
+    system = System("shop")
+    system.topic("addresses", confirms=False)  # so that a late one is overtaken
+    system.service("mail", schema=schema).on(AddressChanged, max_attempts=1)(keep)
+
+    run = simulate(system, ada_moves, faults=["delay client.publish.AddressChanged #1 for 1 s"])
+    assert run.check(claims.in_order_per_key(AddressChanged)).outcome == "holds"
+    run = simulate(system, ada_moves, faults=["fail mail.publish.PageViewed #1"])
+    assert run.check(claims.no_dual_write_gap("mail")).outcome == "holds"
 
 
 def test_a_save_and_a_publish_in_two_attempts_are_one_effect_each():

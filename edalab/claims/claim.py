@@ -11,7 +11,7 @@ from ..model import Envelope, Message
 from ..sim.run import Run
 from ..sim.steps import Step
 from ..stuck import watched
-from ..trace.identity import UNSENT
+from ..trace.faults import FAILED_TO_SEND
 from .observed_run import ObservedRun
 
 SIGNS = {"holds": "✓", "broken": "✗", "not exercised": "–"}
@@ -130,7 +130,7 @@ class Claim:
 
     def _unpublished(self, run: Run) -> str:
         sent = (s for s in run.journal if s.step in ("publish", "ask"))
-        if any(s.envelope.type == self.about and s.fault not in UNSENT for s in sent):
+        if any(s.envelope.type == self.about and s.fault not in FAILED_TO_SEND for s in sent):
             return ""
         return f"no {self.about} was published"
 

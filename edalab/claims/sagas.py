@@ -135,7 +135,7 @@ def _accepted(saga: Saga, begins: str) -> bool:
     for number in saga.sent[begins]:
         id, sent = saga.envelope(number).id, trace.journal[number].step == "publish"
         spans = trace.by_message.get(id, ())
-        if any(s.finished or s.commits or s.ended_by == "dead_letter" for s in spans):
+        if any(s.finished or s.saves or s.ended_by == "dead_letter" for s in spans):
             return True
         if sent and (spans or any(lost == id for _, lost in trace.given_up)):
             return True
@@ -235,7 +235,7 @@ def _may_have_done(saga: Saga, publisher: Span) -> bool:
     handled = {publisher.envelope.id, *(span.envelope.id for span in before if span.finished)}
     sent = [saga.envelope(number) for number in trace.sends if number < publisher.first]
     coming = [e for e in sent if e.correlation in saga.correlations and e.id not in handled]
-    return any(span.commits for span in before) or any(
+    return any(span.saves for span in before) or any(
         handler.service == service for e in coming for handler in trace.system.handlers(e.type)
     )
 

@@ -66,5 +66,5 @@ def _began(saga: Saga, step: Occurrences) -> int:
     if home is not None and home.envelope.data is None and cause is not None:
         for span in trace.by_message.get(cause, ()):
             if span.service == saga.envelope(number).source:
-                return span.commits[-1] if span.commits else span.first
+                return span.saves[-1] if span.saves else span.first
     return number

@@ -8,7 +8,8 @@ from functools import cached_property
 from ..model import Command, Envelope
 from ..model.registry import SagaRole
 from ..sim.steps import WIDTH
-from .identity import UNSENT, says_the_same
+from .faults import FAILED_TO_SEND
+from .identity import says_the_same
 from .saga_effects import agree, changes_state, continues, is_refusal, of_one_key, saga_types
 from .spans import Span, Trace
 
@@ -109,10 +110,14 @@ class Saga:
 
     def commits_in(self, span: Span) -> list[int]:
         """The commits of a span, and of the spans of commands that it asked for and that are no steps of sagas."""
-        commits = [number for number in span.commits if self.trace.changed(number)]
+        commits = [number for number in span.saves if self.trace.changed(number)]
         for number in span.events:
             step = self.trace.journal[number]
-            if step.step == "save" or step.fault in UNSENT or step.envelope.type in self.types:
+            if (
+                step.step == "save"
+                or step.fault in FAILED_TO_SEND
+                or step.envelope.type in self.types
+            ):
                 continue
             if isinstance(step.envelope.data, Command):
                 for part in self.trace.by_message.get(step.envelope.id, ()):

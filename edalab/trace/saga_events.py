@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ..model import Command
 from ..sim.steps import Step
-from .identity import UNSENT
+from .faults import FAILED_TO_SEND
 from .saga import Saga
 from .saga_step import Bar, SagaStep, StepEvent
 from .spans import Span, Trace
@@ -105,7 +105,7 @@ def _sent(step: Step, is_event: bool) -> Iterator[StepEvent]:
     if not is_event:
         yield StepEvent(step.time, "asked" if step.step == "ask" else "sent", step.service)
     if step.fault in _LOST:
-        what = "failed" if step.fault in UNSENT else "lost"
+        what = "failed" if step.fault in FAILED_TO_SEND else "lost"
         what = "crash" if step.fault == "crash" else what
         yield StepEvent(step.time, what, _LOST[step.fault])
 
@@ -135,7 +135,7 @@ def _saved(step: SagaStep, saga: Saga, spans: list[Span], shown: list[int]) -> l
     journal = saga.trace.journal
     times = set()
     for span in spans:
-        for commit in filter(saga.trace.changed, span.commits):
+        for commit in filter(saga.trace.changed, span.saves):
             later = [journal[n] for n in span.events if n > commit]
             published = next((s.envelope.type for s in later if s.step == "publish"), None)
             if published is None or published in step.names:
@@ -168,7 +168,7 @@ def _effects(
         first = {
             saga.trace.logical_id[journal[n].envelope.id]: n
             for n in reversed(step.sent)
-            if journal[n].fault not in UNSENT
+            if journal[n].fault not in FAILED_TO_SEND
         }
         return sorted(first.values()), [], []
     agreed = [span for span in spans if span.refused is None]

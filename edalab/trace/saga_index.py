@@ -9,7 +9,8 @@ from types import SimpleNamespace
 from ..model import Envelope
 from ..sim.run import Run
 from ..sim.steps import WIDTH
-from .identity import UNSENT, says_the_same
+from .faults import FAILED_TO_SEND
+from .identity import says_the_same
 from .saga import Saga
 from .saga_effects import saga_types
 from .spans import Trace
@@ -53,7 +54,7 @@ def sagas(trace: Trace, begins: str | None = None) -> list[Saga]:
     for number in trace.sends:
         step = trace.journal[number]
         envelope, correlation = step.envelope, step.envelope.correlation
-        if envelope.type not in types or step.fault in UNSENT:
+        if envelope.type not in types or step.fault in FAILED_TO_SEND:
             continue
         if correlation not in home:
             home[correlation] = _home(trace, envelope, home, of_key)

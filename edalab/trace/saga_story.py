@@ -6,7 +6,7 @@ It is the same for choreography, where events are the steps, and for orchestrati
 from functools import cached_property
 
 from ..model import Command, Envelope, Query
-from .identity import UNSENT
+from .faults import FAILED_TO_SEND
 from .saga import Saga
 from .saga_events import answers_of, collect_events
 from .saga_index import saga_of, until
@@ -246,7 +246,10 @@ class SagaStory:
         quiet = []
         for number in self.sent:
             envelope = self._envelope(number)
-            if isinstance(envelope.data, Command | Query) or journal[number].fault in UNSENT:
+            if (
+                isinstance(envelope.data, Command | Query)
+                or journal[number].fault in FAILED_TO_SEND
+            ):
                 continue
             fact = trace.logical_id[envelope.id]
             same = [id for id in self._of_message if trace.logical_id[id] == fact]
