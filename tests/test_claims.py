@@ -402,7 +402,7 @@ async def later(run):
             lambda: Claim("x", about="PaymentCharged"),
             "about= takes a message class, not 'PaymentCharged'",
         ),
-        (lambda: Claim("x", about=shop), "about= takes a message class, not shop"),
+        (lambda: Claim("x", about=shop), "about= takes a message class, not a function (shop)"),
         (lambda: Claim("x")(later), "a plain function of one run: `def later"),
         (lambda: Claim("x")(lambda: []), "a plain function of one run"),
         (lambda: Claim("x")(lambda run, other: []), "a plain function of one run"),
