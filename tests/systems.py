@@ -375,10 +375,16 @@ def an_exact_fault(dice: Random, system: System) -> Fault | str:
     sent, asked = dice.choice(EVENTS + COMMANDS).__name__, dice.choice(COMMANDS + QUERIES).__name__
     said = [(speaker, "publish", sent), (speaker, "ask", asked)]
     service, step, message = dice.choice([*known, *said, *said])
-    actions = [do for do in ACTIONS[step] if not (do == "crash" and service == "client")]
+    actions = [
+        do
+        for do in ACTIONS[step]
+        if not ((do == "crash" and service == "client") or do == "unconfirmed")
+    ]
     if step == "publish" and message != "Weighed":
         actions.remove("lose")
     do = dice.choice(actions)
+    if (step, message, do) == ("publish", "Weighed", "fail"):  # its topic does not confirm
+        do = "lose"
     seconds = dice.choice([None, None, 0.2, 3]) if do in ("crash", "delay") else None
     fault = Fault(do, f"{service}.{step}.{message}", dice.choice([1, 1, 1, 2, 3]), seconds)
     return dice.choice([fault, str(fault)])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ledger import Ledger, check_faults, visits
 from systems import story
 
-from edalab import Fault, Faults, cut, pause, simulate
+from edalab import Command, Event, Fault, Faults, PublishFailed, System, cut, pause, simulate
 from edalab.errors import Endless
 from edalab.sim import ACTIONS, points
 
@@ -114,10 +114,116 @@ def plain(step):
     return step._replace(envelope=step.envelope and step.envelope.id)
 
 
+# -- a broker keeps its word
+
+
+class Wrote(Event, topic="pages", key="key"):
+    key: str
+    n: int
+    handling: str
+
+
+class Write(Command):
+    messages: list[
+        tuple[str, bool]
+    ]  # the key of each, and whether it is published in a transaction
+
+
+def writers(partitions: int):
+    """Services that publish what they are asked to and note what was confirmed, and what was not."""
+    system = System("office")
+    system.topic("pages", partitions=partitions)
+    writer = system.service("writer", replicas=2, schema="create table done (n integer)")
+
+    @writer.handles(Write, max_attempts=9)
+    async def write(command, ctx):
+        handling = ctx.new_id()
+        for n, (key, in_transaction) in enumerate(command.messages):
+            event = Wrote(key=key, n=n, handling=handling)
+            try:
+                if in_transaction:
+                    with ctx.database as db:
+                        await ctx.publish(event)
+                        db.execute("insert into done values (?)", (n,))
+                else:
+                    await ctx.publish(event)
+                    ctx.note(f"confirmed {handling} {n}")
+            except PublishFailed as error:
+                ctx.note(f"failed {n} {error}")
+
+    @writer.every(0.1)
+    def breathe():
+        pass
+
+    return system
+
+
+MESSAGES = st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), min_size=1, max_size=5)
+PUBLISH_FAULTS = st.sampled_from(["fail", "unconfirmed", "duplicate", "delay"])
+
+
+@given(
+    st.lists(MESSAGES, min_size=1, max_size=3),
+    st.integers(1, 3),
+    st.integers(0, 3),
+    st.lists(st.tuples(PUBLISH_FAULTS, st.integers(1, 6)), max_size=4),
+    st.floats(0, 2),
+    st.floats(0, 0.3),
+)
+def test_what_was_confirmed_is_overtaken_by_nothing_that_the_same_handler_publishes_later(
+    tasks, partitions, seed, struck, start, rate
+):
+    faults = [Fault(do, "writer.publish.Wrote", nth) for do, nth in struck]
+    faults += [Faults(delay=rate, duplicate=rate, unconfirmed=rate, crash=rate / 10)]
+    faults += [pause("writer", start, start + 0.3), cut("writer", start + 0.2, start + 0.7)]
+
+    async def ask_for_all(ctx):
+        for messages in tasks:
+            await ctx.send(Write(messages=messages))
+
+    run = simulate(writers(partitions), ask_for_all, seed=seed, faults=faults)
+    confirmed = {tuple(s.detail.split()[1:]) for s in run.journal if s.step == "note"}
+    for records in run._world.channels["pages"].partitions:
+        places = defaultdict(list)
+        for offset, envelope in enumerate(records):
+            places[envelope.data.handling, envelope.data.n].append(offset)
+        for (handling, n), offsets in places.items():
+            if (handling, str(n)) in confirmed:
+                later = [at for (who, m), at in places.items() if who == handling and m > n]
+                assert all(max(offsets) < min(at) for at in later)
+
+
+@given(MESSAGES, st.integers(0, 3), st.integers(1, 5))
+def test_a_publisher_cannot_tell_unconfirmed_from_failed_and_the_log_can(messages, seed, nth):
+    async def ask_for_all(ctx):
+        await ctx.send(Write(messages=messages))
+
+    failed, unconfirmed = (
+        simulate(writers(1), ask_for_all, seed=seed, faults=[f"{do} writer.publish.Wrote #{nth}"])
+        for do in ("fail", "unconfirmed")
+    )
+    seen = [
+        [
+            (*s[:4], s.envelope and s.envelope.id, s.detail)
+            for s in run.journal
+            if s.service == "writer"
+        ]
+        for run in (failed, unconfirmed)
+    ]
+    assert seen[0] == seen[1]
+    logs = [
+        [envelope.id for envelope in run._world.channels["pages"].partitions[0]]
+        for run in (failed, unconfirmed)
+    ]
+    doubtful = [s.envelope.id for s in unconfirmed.journal if s.fault == "unconfirmed"]
+    assert len(doubtful) == (nth <= len(messages))
+    assert sorted(logs[1]) == sorted(logs[0] + doubtful)
+
+
 # -- random faults
 
 rates = st.floats(0, 1)
-names = st.sampled_from(["drop", "duplicate", "delay", "crash", "fail"])
+names = st.sampled_from(["drop", "duplicate", "delay", "crash", "fail", "unconfirmed"])
 
 
 @given(
@@ -148,7 +254,7 @@ def test_raising_one_rate_keeps_every_decision_that_struck(dice, name, one, othe
         run_of(tale._replace(faults=[Faults(**{"delay": 0.05, name: rate})]))
         for rate in (one, other)
     )
-    order = ["crash", "fail", "lose", "drop", "duplicate", "delay"]
+    order = ["crash", "fail", "unconfirmed", "lose", "drop", "duplicate", "delay"]
     after = visits(high)
     for point, rows in visits(low).items():
         for before, now in zip(
@@ -192,10 +298,8 @@ def ways_to_reach(run, dice: Random) -> dict[tuple[str, str], list]:
     ways, begun = defaultdict(list), {}
     for (service, step, message), rows in visits(run).items():
         for action in ACTIONS[step]:
-            kept = (step, action) == (
-                "publish",
-                "lose",
-            ) and message != "Weighed"  # its topic confirms
+            wrong = ("fail", "unconfirmed") if message == "Weighed" else ("lose",)
+            kept = step == "publish" and action in wrong  # whether its topic confirms
             if not kept and not (action == "crash" and service == "client"):
                 at, most = f"{service}.{step}.{message}", len(rows)
                 ways[step, action].append(

@@ -83,7 +83,7 @@ def handled_once(message: type[Message]) -> Claim:
 
 
 def in_order_per_key(event: type[Event]) -> Claim:
-    """In each service, events of one key take effect in the order in which they were published.
+    """In each service, events of one key take effect in the order in which they were published: that of their offsets.
 
     event: the class of an event or a command that has a key.
 

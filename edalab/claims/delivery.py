@@ -109,10 +109,15 @@ def _effective(trace: Trace, effects: list[Effect]) -> list[Effect]:
 
 def find_out_of_order(trace: Trace, name: str) -> Found:
     """The effects of an older event of a key that a service had after those of a newer one."""
-    place = _first_published(trace, trace.published(name, NOT_ARRIVED))
+    published = _first_published(trace, trace.published(name, NOT_ARRIVED))
+    # id -> its first offset in the partition of its key; a queue has none, and orders by publishing.
+    place: dict[str, int] = {}
     keys: dict[tuple[str, str], list[Span]] = {}
     for span in trace.spans_of(name):
-        if span.envelope.subject is not None and span.envelope.id in place:
+        id, offset = span.envelope.id, trace.offset(span.first)
+        if span.envelope.subject is not None and id in published:
+            at = published[id] if offset is None else offset
+            place[id] = min(at, place.get(id, at))
             keys.setdefault((span.service, span.envelope.subject), []).append(span)
     several = {key: group for key, group in keys.items() if len({s.envelope.id for s in group}) > 1}
     if not several:
@@ -123,17 +128,16 @@ def find_out_of_order(trace: Trace, name: str) -> Found:
     for (service, key), group in several.items():
         saves = [(n, span) for span in group for n in span.saves]
         for effects in (saves, [(n, span) for span in group for n in span.sent]):
-            overtaken = _overtaken(effects, place)
-            if overtaken is not None:
-                overtaken = _overtaken(_effective(trace, effects), place)
-            if overtaken is not None:
+            # Most often nothing was overtaken, and nobody needs to know which saves changed something.
+            overtaken = _overtaken(effects, place) and _overtaken(_effective(trace, effects), place)
+            if overtaken:
                 (before, newer), (late, older) = overtaken
-                old, new = older.envelope.id, newer.envelope.id
-                deed = (
-                    f"{service} {_effect(trace, late)} for {name} {old} of {key} {trace.when(late)}"
+                old, new, deed = older.envelope.id, newer.envelope.id, _effect(trace, late)
+                sentence = (
+                    f"{service} {deed} for {name} {old} of {key} {trace.when(late)}, "
+                    f"after it had for the newer {new} {trace.when(before)}"
                 )
-                sentence = f"{deed}, after it had for the newer {new} {trace.when(before)}"
-                found.append((sentence, [place[old], place[new], before, late]))
+                found.append((sentence, [published[old], published[new], before, late]))
     return found
 
 
@@ -157,11 +161,9 @@ def find_endless_retries(trace: Trace, most: int) -> Found:
     found = []
     for (service, _), spans in tries.items():
         if len(spans) > most:
-            when = trace.when(spans[-1].first)
-            sentence = (
-                f"{service} was given {_one(spans[0])} {len(spans):,} times, the last time {when}"
-            )
-            found.append((sentence, [spans[0].first, spans[-1].first]))
+            first, last = spans[0].first, spans[-1].first
+            often = f"{len(spans):,} times, the last time {trace.when(last)}"
+            found.append((f"{service} was given {_one(spans[0])} {often}", [first, last]))
     if misuse is not None and not found:
         return [(str(misuse), [len(trace.journal) - 1] if trace.journal else [])]
     failed = any(span.ended_by in ("failure", "lost", "dead_letter") for span in trace.spans)

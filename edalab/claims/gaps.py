@@ -147,7 +147,7 @@ def _knows(trace: Trace, service: str, end: int, event: Envelope, published: int
     about, asks = (service, event.source, event.subject), []
     for number in trace.sends:
         question = trace.envelope(number)
-        asked = trace.kind(number) == "ask" and question.id not in trace.unanswered
+        asked = trace.kind(number) == "ask" and question.id not in trace.in_doubt
         if (question.source, question.topic, question.subject) == about and asked and number < end:
             asks.append(number)
     return asks[-1] > published if asks else None  # what it remembers of an earlier answer is older

@@ -14,7 +14,7 @@ from ..view.excerpt import Excerpt, choose, story_names
 from ..view.picture import check_seconds
 from .call_line import Factory
 
-RATES = ("drop", "duplicate", "delay", "crash", "fail")
+RATES = ("drop", "duplicate", "delay", "crash", "fail", "unconfirmed")
 SUGGESTED = 300  # stories on offer
 _AUTO = {"width": "auto"}
 

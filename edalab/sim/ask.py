@@ -10,6 +10,9 @@ from ..errors import Refused, Unanswered, shortened, shown
 from ..model.wire import unfit
 from .calls import Call
 from .clock import DELAY, DELIVER, varied
+from .faults import action_of
+
+_ACTIONS = ("crash", "drop", "delay")
 
 
 class Ask(Call):
@@ -29,36 +32,35 @@ class Ask(Call):
         return (yield self)
 
     def begin(self) -> None:
-        execution = self.execution
+        execution, type_name = self.execution, type(self.question).__name__
         world = execution.world
         self.handler = world.answerer(type(self.question))
-        self.envelope = world.mint(
-            execution, self.question, self.handler.service, type(self.question).__name__
-        )
+        self.envelope = world.mint(execution, self.question, self.handler.service, type_name)
         self.open = True
-        fault = execution.strike("ask", self.envelope.type)
-        world.record_step("ask", execution.replica.actor, self.envelope, fault=fault and fault.do)
-        if fault is not None and fault.do == "crash":
+        fault = execution.fault_at("ask", type_name)
+        does = action_of(fault, *_ACTIONS)
+        world.record_step("ask", execution.replica.actor, self.envelope, fault=does)
+        if does == "crash":
             execution.crash(fault)
             return
         self.timer = world.timer(self.timeout, self._give_up)
-        if fault is None or fault.do == "delay":
-            world.schedule(
-                world.now + self._hop(execution.replica.service, fault), self._arrive, None
-            )
+        if does != "drop":
+            self._hop(execution.replica.service, fault, self._arrive)
 
-    def _hop(self, service, fault) -> int:
-        takes = DELIVER if service.world.exact else varied(DELIVER, service.jitter)
-        if fault is not None and fault.do == "delay":
+    def _hop(self, service, fault, arrive, argument: Any = None) -> None:
+        """A question or an answer goes one way."""
+        world = service.world
+        takes = DELIVER if world.exact else varied(DELIVER, service.jitter)
+        if fault is not None:
             takes += fault.lasts(DELAY)
-        return takes
+        world.schedule(world.now + takes, arrive, argument)
 
     def _arrive(self, _) -> None:
-        world = self.execution.world
+        asker, world = self.execution.replica.service, self.execution.world
         service = world.services[self.handler.service]
         replica = service.next_up()
-        if replica is None or service.cut or self.execution.replica.service.cut:
-            cut_off = service if service.cut else self.execution.replica.service
+        if replica is None or service.cut or asker.cut:
+            cut_off = service if service.cut else asker
             why = f"{service.name} was down" if replica is None else f"{cut_off.name} was cut off"
             world.record_step("lost", (service.name, 1), self.envelope, detail=why)
             return
@@ -77,30 +79,16 @@ class Ask(Call):
 
     def handled(self, execution, answer: Any) -> None:
         """The answer goes back."""
-        world, service = execution.world, execution.replica.service
+        service = execution.replica.service
         execution.replica.running.pop(execution, None)
-        try:
-            if isinstance(answer, Refused):
-                answer, why, told = deepcopy(answer), "", answer.note
-            else:
-                answer, why = deepcopy(answer), unfit(answer)
-        except Exception as error:  # of the learner's own classes, too
-            why = shortened(str(error))
-        if why:
-            raise execution.refuse(f"answers {shown(answer)}, which no message could carry: {why}")
-        if not isinstance(answer, Refused):
-            told = to_json(answer).decode()
-        if isinstance(answer, set | frozenset):
-            raise execution.refuse(
-                f"answers a {type(answer).__name__}, whose order differs from run to run; answer sorted(...)"
-            )
-        fault = execution.strike("reply", self.envelope.type, ineffective=service.cut)
-        does = fault.do if fault is not None else "cut" if service.cut else None
-        execution.record_step("reply", does, told)
+        answer, note = _wire_answer(execution, answer)
+        fault = execution.fault_at("reply", self.envelope.type, ineffective=service.cut)
+        does = action_of(fault, *_ACTIONS) or ("cut" if service.cut else None)
+        execution.record_step("reply", does, note)
         if does == "crash":
             execution.replica.crash(fault)
         elif does in (None, "delay"):
-            world.schedule(world.now + self._hop(service, fault), self._answer, (answer, told))
+            self._hop(service, fault, self._answer, (answer, note))
 
     def failed(self, execution, error: Exception) -> None:
         """No answer: the asker will give up."""
@@ -116,23 +104,36 @@ class Ask(Call):
             return
         cut = execution.replica.service.cut
         detail = "cut off" if cut else "too late" if not self.open else answer[1]
-        struck = "cut" if cut else None
-        execution.world.record_step(
-            "answer", execution.replica.actor, self.envelope, fault=struck, detail=detail
-        )
+        actor, struck = execution.replica.actor, "cut" if cut else None
+        execution.world.record_step("answer", actor, self.envelope, fault=struck, detail=detail)
         if self.open and not cut:
             self.open = False
             self.timer.cancel()
             execution.resume(answer[0])
 
     def _give_up(self, _) -> None:
-        execution = self.execution
+        execution, service = self.execution, self.handler.service
         if self.open and not execution.dead:
             self.open = False
             execution.world.record_step("timeout", execution.replica.actor, self.envelope)
-            execution.resume(
-                Unanswered(self.handler.service, self.envelope.type, self.timeout / 1000)
-            )
+            execution.resume(Unanswered(service, self.envelope.type, self.timeout / 1000))
 
     def __repr__(self) -> str:
         return f"ctx.ask({type(self.question).__name__}(...))"
+
+
+def _wire_answer(execution, answer: Any) -> tuple[Any, str]:
+    """A copy of an answer, and how the record notes it. Raises Misuse for what no message could carry."""
+    try:
+        answer = deepcopy(answer)
+        why = "" if isinstance(answer, Refused) else unfit(answer)
+    except Exception as error:  # of the learner's own classes, too
+        why = shortened(str(error))
+    if why:
+        raise execution.refuse(f"answers {shown(answer)}, which no message could carry: {why}")
+    if isinstance(answer, set | frozenset):
+        kind = type(answer).__name__
+        raise execution.refuse(
+            f"answers a {kind}, whose order differs from run to run; answer sorted(...)"
+        )
+    return answer, answer.note if isinstance(answer, Refused) else to_json(answer).decode()

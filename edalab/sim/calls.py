@@ -7,6 +7,7 @@ from typing import Any
 from ..errors import PublishFailed
 from ..model import Command, Envelope
 from .clock import DELAY, DUPLICATE, PUBLISH, varied
+from .faults import action_of
 
 
 class Killed(BaseException):
@@ -28,6 +29,10 @@ class Call:
         if earlier is not None:
             execution.check_unawaited(self)
 
+    def begin(self) -> None:
+        """Set off. What comes of it goes to `execution.resume`."""
+        raise NotImplementedError
+
     def __await__(self) -> Iterator:
         execution = self.execution
         if execution.dead:
@@ -43,10 +48,9 @@ class Call:
             raise execution.refuse(
                 f"awaits {self} inside a transaction, which locks the database meanwhile; end the `with` first"
             )
-        if (
-            len(execution.world.record) > execution.world.budget.values
-        ):  # here the run's loop has no say
-            execution.world.budget.look()
+        world = execution.world
+        if len(world.record) > world.budget.values:  # here the run's loop has no say
+            world.budget.look()
         self.begin()
         return iter(())
 
@@ -108,41 +112,40 @@ class All(Call):
             call.execution = Branch(self, place)
             call.begin()
 
-    def arrived(self, place: int, answer: Any) -> None:
-        """One call has its answer; after the last the handler goes on."""
-        self.answers[place] = answer
-        self.missing -= 1
-        if not self.missing:
-            self.execution.resume(self.answers)
-
     def __repr__(self) -> str:
         return f"ctx.all({', '.join(map(repr, self.calls))})"
 
 
 class Branch:
-    """The execution behind one of several calls at once: the handler's, except that the answer goes to `ctx.all`."""
+    """The execution behind one of several calls at once: the handler's, which goes on after the last of their answers."""
 
-    def __init__(self, all_calls: All, place: int):
-        self._all, self._place = all_calls, place
+    def __init__(self, together: All, place: int):
+        self.together, self.place = together, place
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._all.execution, name)
+        return getattr(self.together.execution, name)
 
     def resume(self, answer: Any) -> None:
-        self._all.arrived(self._place, answer)
+        together = self.together
+        together.answers[self.place] = answer
+        together.missing -= 1
+        if not together.missing:
+            together.execution.resume(together.answers)
 
 
 class Publish(Call):
     """`ctx.publish` and `ctx.send`: the broker has the message, and the publisher its confirmation, PUBLISH later.
-    Inside a transaction the publisher does not wait."""
 
-    __slots__ = ("message", "after", "envelope", "channel", "resumes")
+    Nobody waits inside a transaction, nor for a topic that does not confirm."""
+
+    __slots__ = ("message", "after", "wait", "envelope", "channel", "tell")
     waits = False
 
-    def __init__(self, execution, message, after: int):
+    def __init__(self, execution, message, after: int = 0, wait: bool = True):
         Call.__init__(self, execution)
         self.message = message
         self.after = after
+        self.wait = wait
 
     def begin(self) -> None:
         execution, message = self.execution, self.message
@@ -153,17 +156,18 @@ class Publish(Call):
             self.channel, type_name = world.route(message.__class__)
             envelope = world.mint(execution, message, self.channel.name, type_name)
         self.envelope = envelope
-        self.resumes = execution.transaction is None
         takes = PUBLISH if world.exact else self._varied(replica)
         if replica.service.has_faults:
-            fault = execution.strike("publish", envelope.type, replica.service.cut)
-            if fault is not None or replica.service.cut:
+            cut = replica.service.cut
+            fault = execution.fault_at("publish", envelope.type, cut)
+            if fault is not None or cut:
                 self._struck(fault, takes)
                 return
         world.record += (
             world.now, "publish", replica.actor, envelope, None, None, None, None, None,
         )  # fmt: skip
         heappush(world.agenda, (world.now + takes, next(world.number), self._arrive, None))
+        self._go_on()
 
     def _varied(self, replica) -> int:
         """A connection keeps its order: what is published later arrives no earlier."""
@@ -171,46 +175,95 @@ class Publish(Call):
         replica.sent = max(replica.sent, now + varied(PUBLISH, replica.service.jitter))
         return replica.sent - now
 
-    def _arrive(self, _) -> None:
-        if self.after:
-            self._append(None)
+    def _go_on(self) -> None:
+        """Let the handler go on at once, unless it waits. `tell` hears whether the broker confirms."""
+        execution, confirms = self.execution, self.channel.confirms
+        if execution.transaction is not None:
+            self.tell = None
+        elif self.wait and confirms:
+            self.tell = execution.resume
         else:
-            self.channel.append(self.envelope)
-        if self.resumes:
-            self.execution.resume(None)
+            self.tell = execution.expect_confirmation() if confirms else None
+            execution.world.schedule(execution.world.now, execution.resume, None)
 
-    def _append(self, _) -> None:
+    def _store(self, _=None) -> None:
         if self.after:
             world = self.execution.world
             world.schedule(world.now + self.after, self.channel.append, self.envelope)
         else:
             self.channel.append(self.envelope)
 
+    def _arrive(self, late) -> None:
+        self._store()
+        if self.tell is not None:  # no late confirmation reaches one that is cut off
+            self.tell(self._failure() if late and self.execution.replica.service.cut else None)
+
+    def _failure(self) -> PublishFailed:
+        return PublishFailed(self.envelope.type, self.channel.name)
+
+    # -- what a fault does
+
     def _struck(self, fault, takes: int) -> None:
-        execution = self.execution
-        world = execution.world
-        does = fault.do if fault is not None else "cut"
-        world.record_step("publish", execution.replica.actor, self.envelope, fault=does)
+        execution, detail = self.execution, None
+        does = action_of(fault, "crash", *_STRUCK)
+        if does is None:
+            does, detail = ("cut", None) if self.channel.confirms else ("lose", "cut off")
+        actor, world = execution.replica.actor, execution.world
+        world.record_step("publish", actor, self.envelope, fault=does, detail=detail)
         if does == "crash":
             execution.crash(fault)
             return
-        if does in ("fail", "cut"):
-            error = PublishFailed(self.envelope.type, self.channel.name)
-            if not self.resumes:
-                raise error
-            world.schedule(world.now + takes, execution.resume, error)
+        self._go_on()
+        _STRUCK[does](self, fault, takes)
+
+    def _fail(self, _, takes: int) -> None:
+        if self.execution.transaction is not None:
+            raise self._failure()
+        if self.tell is not None:
+            self._after(takes, self.tell, self._failure())
+
+    def _go_unconfirmed(self, fault, takes: int) -> None:
+        self._after(takes, self._store)
+        self._fail(fault, takes)
+
+    def _be_lost(self, *_) -> None:
+        """The broker never has it, and nobody is told."""
+
+    def _be_late(self, fault, takes: int) -> None:
+        self._after(takes + fault.lasts(DELAY), self._arrive, True)
+
+    def _go_twice(self, _, takes: int) -> None:
+        self._after(takes, self._store)
+        self._after(DUPLICATE, self._resend, (takes, self.execution.replica.state))
+
+    def _resend(self, sent: tuple[int, dict]) -> None:
+        """The client library sends again what was not confirmed, if it was not lost with the replica's memory."""
+        replica, (takes, memory) = self.execution.replica, sent
+        if replica.state is not memory:
             return
-        if self.resumes:
-            world.schedule(world.now + takes, execution.resume, None)
-        if does == "delay":
-            takes += fault.lasts(DELAY)
-        if does != "lose":
-            world.schedule(world.now + takes, self._append, None)
-        if does == "duplicate":
-            world.schedule(world.now + takes + DUPLICATE, self._append, None)
+        if replica.paused:
+            replica.held.append((self._resend, sent))
+        elif replica.service.cut:
+            self._fail(None, takes)
+        else:
+            self._after(takes, self._arrive)
+
+    def _after(self, milliseconds: int, action, argument=None) -> None:
+        world = self.execution.world
+        world.schedule(world.now + milliseconds, action, argument)
 
     def __repr__(self) -> str:
         data = self.message.data if isinstance(self.message, Envelope) else self.message
         return (
             f"ctx.{'send' if isinstance(data, Command) else 'publish'}({type(data).__name__}(...))"
         )
+
+
+_STRUCK = {
+    "fail": Publish._fail,
+    "cut": Publish._fail,
+    "unconfirmed": Publish._go_unconfirmed,
+    "lose": Publish._be_lost,
+    "duplicate": Publish._go_twice,
+    "delay": Publish._be_late,
+}

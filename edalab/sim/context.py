@@ -31,17 +31,20 @@ class Context:
     def __init__(self, execution: "Execution"):
         self._execution = execution
 
-    def publish(self, event: Event | Envelope | str) -> Publish:
+    def publish(self, event: Event | Envelope | str, wait: bool = True) -> Publish:
         """Publish an event, and wait for the broker's confirmation (10 ms).
 
             await ctx.publish(OrderPlaced(order_id="o1"))
 
         event: an event, an envelope that `ctx.envelope` made, or the text of one that an outbox stored.
+        wait: False to go on at once. Publishes under way at once may overtake each other. The handling ends when all
+            are confirmed, and fails if one is not.
 
-        Inside `with ctx.database` it does not wait. Raises PublishFailed where the broker does not confirm."""
-        if not isinstance(event, Event):
-            event = self._publishable(event, Event, "publish")
-        return Publish(self._execution, event, 0)
+        Raises PublishFailed where the broker does not confirm: the event is then not stored, or stored and in doubt.
+        Inside `with ctx.database`, and in a topic with `confirms=False`, it does not wait."""
+        if isinstance(event, Event):
+            return Publish(self._execution, event, wait=wait)
+        return Publish(self._execution, self._publishable(event, Event, "publish"), wait=wait)
 
     def send(self, command: Command | Envelope | str, after: float = 0) -> Publish:
         """Send a command to the queue of the service that handles it, and wait for the broker's confirmation (10 ms).
@@ -51,8 +54,8 @@ class Context:
         after: seconds until the command arrives: a timer that survives a crash.
 
         Raises PublishFailed where the broker does not confirm."""
-        command = self._publishable(command, Command, "send")
-        return Publish(self._execution, command, milliseconds(after, "send(after=)"))
+        sent = self._publishable(command, Command, "send")
+        return Publish(self._execution, sent, milliseconds(after, "send(after=)"))
 
     def ask(self, question: Query | Command, timeout: float = 1.0) -> Ask:
         """Ask another service, and wait for its answer: what its handler returns.
@@ -64,11 +67,8 @@ class Context:
         A service that refuses answers with a `Refused`. Raises Unanswered where no answer arrives in time: whether the
         service did what it was asked for is then in doubt."""
         if not isinstance(question, Query | Command):
-            hint = (
-                f"make one: {shown(question)}(...)"
-                if isinstance(question, type)
-                else "an event is published"
-            )
+            made = isinstance(question, type)
+            hint = f"make one: {shown(question)}(...)" if made else "an event is published"
             raise self._execution.refuse(
                 f"asks {shown(question)}; a query or a command can be asked, {hint}"
             )
@@ -89,11 +89,8 @@ class Context:
             if not isinstance(call, Call):
                 if iscoroutine(call):
                     call.close()
-                hint = (
-                    "ctx.all(*calls)"
-                    if isinstance(call, list | tuple)
-                    else "ctx.all(ctx.ask(a), ctx.ask(b))"
-                )
+                several = isinstance(call, list | tuple)
+                hint = "ctx.all(*calls)" if several else "ctx.all(ctx.ask(a), ctx.ask(b))"
                 raise self._execution.refuse(
                     f"gives ctx.all {shown(call)}, and it takes calls that are not yet awaited; write `await {hint}`"
                 )
@@ -103,17 +100,17 @@ class Context:
                 )
         return All(self._execution, calls)
 
-    def note(self, text: str) -> None:
+    def note(self, text: object) -> None:
         """Leave a remark on the timeline."""
-        self._execution.check_alive()
         execution = self._execution
-        world, replica = execution.world, execution.replica
-        replica.service.notes += 1
-        if replica.service.notes % NOTES_BETWEEN_LOOKS == 0:  # a loop that never awaits
+        execution.check_alive()
+        world, service = execution.world, execution.replica.service
+        service.notes += 1
+        if service.notes % NOTES_BETWEEN_LOOKS == 0:  # a loop that never awaits
             world.budget.look_at_steps()
         where = execution.envelope, None, execution.offset, execution.attempt
-        text = without_addresses(str(text))
-        world.record_step("note", replica.actor, *where, detail=text)
+        detail = without_addresses(str(text))
+        world.record_step("note", execution.replica.actor, *where, detail=detail)
 
     def envelope(self, event: Event | Command) -> Envelope:
         """Put a message into an envelope, with its id and correlation fixed: what an outbox stores.
@@ -147,10 +144,7 @@ class Context:
     @property
     def state(self) -> dict:
         """This replica's memory, a dict. A crash empties it."""
-        self._need_service("state")
-        # A `finally` of a crashed replica must not reach the memory of the next.
-        self._execution.check_alive()
-        return self._execution.replica.state
+        return self._in_service("state").replica.state
 
     @property
     def database(self) -> Transaction:
@@ -160,45 +154,48 @@ class Context:
                 row = db.execute("select amount from accounts where id = ?", (event.id,)).fetchone()
 
         It commits at its end, and rolls back on an exception or a crash. All replicas share the database."""
-        execution = self._execution
-        self._need_service("database")
-        execution.check_alive()
+        execution = self._in_service("database")
         return execution.transaction or Transaction(execution.replica.service.database, execution)
 
     @property
     def message(self) -> Envelope:
         """The envelope of the message being handled: `.id`, `.correlation`, `.attempt` (from 1) and so on."""
-        self._need_service("message")
-        return self._execution.envelope.copied(self._execution.attempt)
+        execution = self._in_service("message")
+        assert execution.envelope is not None  # only the client handles no message
+        return execution.envelope.copied(execution.attempt)
 
     def __repr__(self) -> str:
         return f"<context of {self._execution.where()} at {self.now:g} s>"
 
-    def _need_service(self, name: str) -> None:
-        if self._execution.replica.service.name == "client":
-            raise self._execution.refuse(
-                f"uses ctx.{name}: the outside world has none; ask a service"
-            )
+    def _in_service(self, name: str) -> "Execution":
+        """The execution, for what the outside world lacks and a `finally` of a crashed replica must not reach."""
+        execution = self._execution
+        if execution.replica.service.name == "client":
+            raise execution.refuse(f"uses ctx.{name}: the outside world has none; ask a service")
+        execution.check_alive()
+        return execution
 
     def _publishable(self, message: object, kind: type[Message], verb: str) -> Message | Envelope:
         """What `publish` or `send` was given, if it is of this kind or in an envelope. Raises Misuse for anything else."""
         if isinstance(message, (kind, Envelope)):
             return message
-        execution = self._execution
-        does = "publishes" if verb == "publish" else "sends"
+        what, error = (
+            f"{verb}es {shown(message)}" if verb == "publish" else f"sends {shown(message)}",
+            None,
+        )
         if isinstance(message, str):
             try:
-                return Envelope.from_stored(message, execution.world.types)
-            except InvalidMessage as error:
-                what = f"{does} {shown(message)}, whose data its class does not read ({error})"
-                raise execution.refuse(f"{what}; let it read what it writes") from error
+                return Envelope.from_stored(message, self._execution.world.types)
+            except InvalidMessage as unread:
+                error = unread
+                what += (
+                    f", whose data its class does not read ({error}); let it read what it writes"
+                )
             except (ValueError, KeyError, TypeError):
-                what = f"{does} {shown(message)}, a text that no ctx.envelope made; {verb} a message: OrderPlaced(...)"
-                raise execution.refuse(what) from None
-        hint = _hint(message, kind, verb)
-        raise execution.refuse(
-            f"{does} {shown(message)}, which is no {kind.__name__.lower()}; {hint}"
-        )
+                what += f", a text that no ctx.envelope made; {verb} a message: OrderPlaced(...)"
+        else:
+            what += f", which is no {kind.__name__.lower()}; {_hint(message, kind, verb)}"
+        raise self._execution.refuse(what) from error
 
 
 def _hint(message: object, kind: type[Message], verb: str) -> str:
@@ -224,6 +221,5 @@ def explain_missing(error: AttributeError) -> None:
     elif isinstance(error.obj, Transaction):
         error.args = (f"a transaction has no {error.name!r}; it has execute, executemany",)
     elif read_only := re.match(r"property '(\w+)' of 'Context' object has no setter", str(error)):
-        error.args = (
-            f"ctx.{read_only[1]} cannot be set; keep things in ctx.state['name'] or in ctx.database",
-        )
+        kept = "keep things in ctx.state['name'] or in ctx.database"
+        error.args = (f"ctx.{read_only[1]} cannot be set; {kept}",)

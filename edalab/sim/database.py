@@ -5,6 +5,7 @@ from collections import Counter
 from functools import lru_cache
 
 from ..errors import Misuse, SaveFailed, listed, shown
+from .faults import action_of
 
 _SHAPING = {
     *range(sqlite3.SQLITE_CREATE_INDEX, sqlite3.SQLITE_CREATE_VIEW + 1),
@@ -200,7 +201,7 @@ class Transaction:
                 execution.world.keep_changes(self._database)
             return False
         self._database.transact("rollback ")
-        if fault.do == "fail":
+        if action_of(fault, "crash", "fail") == "fail":
             raise SaveFailed(f"{fault}: nothing was saved")
         execution.crash(fault)  # raises
         return False

@@ -1,7 +1,7 @@
 """An execution is one run of a handler: on which replica, on which message, and how far it got."""
 
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from inspect import iscoroutine
 from types import FrameType
 from typing import Any
@@ -20,7 +20,7 @@ from ..model import Command, Envelope, Event, Handler
 from .calls import Call, Killed
 from .context import Context, explain_missing
 from .database import Transaction
-from .faults import Fault
+from .faults import Fault, action_of
 from .limits import MOST_ATTEMPTS
 from .steps import Failure
 
@@ -35,6 +35,7 @@ class Execution:
     source: the log's reader, the queue, the tick or the ask that its message came from. It hears how the execution
         ended: `handled(execution, result)`, `failed(execution, error)` or, after a crash, `abandoned(execution)`.
     epoch: the reader's when it fetched the message. The reader counts its owners, and so knows the work of an old one.
+    unconfirmed: publishes that it did not wait for, and that the broker has not yet confirmed.
     unawaited: the last call that was made and not yet awaited. Each call knows the one before it."""
 
     attempt: int | None = None  # from 1, once the message is handed over
@@ -44,6 +45,9 @@ class Execution:
     coroutine: Coroutine | None = None
     redeliver = False  # a queue hands the message out once more
     returned = False  # what the handler returned is being published
+    unconfirmed = 0
+    unpublished: PublishFailed | None = None  # why one of those failed
+    outcome: tuple = ()  # (error, result) of a handler that ended before they were confirmed
     revivals = 0  # times that it went on after its replica had crashed
 
     def __init__(self, world, replica, source, envelope: Envelope | None = None, epoch: int = 0):
@@ -66,9 +70,10 @@ class Execution:
             self.world.endless(
                 f"{self.envelope.type} {self.envelope.id} came to {self.where()} over {MOST_ATTEMPTS:,} times"
             )
-        if fault is None:
+        does = action_of(fault, "crash", "fail")
+        if does is None:
             self.run(handler)
-        elif fault.do == "crash":
+        elif does == "crash":
             self.replica.crash(fault)
         else:
             self.source.failed(self, HandlerFailed(f"{fault}"))
@@ -132,23 +137,44 @@ class Execution:
         if (
             error is None
             and result is None
-            and self.unawaited is self.transaction is self.world.misuse is None
+            and self.unawaited is self.transaction is self.world.misuse is self.unpublished is None
+            and not self.unconfirmed
         ):
             self.source.handled(self, None)
             return
         if isinstance(error, Refused):
             error, result = None, error
         self._check_end(error, result)
-        if isinstance(result, Refused):
-            self.source.handled(self, result)
-        elif error is not None:
+        if self.unconfirmed:
+            self.outcome = error, result
+            return
+        error = error or self.unpublished
+        if error is not None:
             self.source.failed(self, error)
+        elif isinstance(result, Refused):
+            self.source.handled(self, result)
         elif result is not None and not self.returned and self.source.publishes:
             self.returned = True
             self.coroutine = self._publish_all(result)
             self.resume(None)
         else:
             self.source.handled(self, result)
+
+    def expect_confirmation(self) -> Callable:
+        """Where the broker's answer to a publish that is not waited for goes. The handling is over after the last."""
+        self.unconfirmed += 1
+        return self._confirmed
+
+    def _confirmed(self, error: PublishFailed | None) -> None:
+        if self.dead:
+            return
+        if self.replica.paused:
+            self.replica.held.append((self._confirmed, error))
+            return
+        self.unconfirmed -= 1
+        self.unpublished = self.unpublished or error
+        if not self.unconfirmed and self.outcome:
+            self._ended(*self.outcome)
 
     def _check_end(self, error: Exception | None, result: Any) -> None:
         """Raise Misuse where a handler ends in a way that none may."""
@@ -194,16 +220,16 @@ class Execution:
 
     # -- points and the record
 
-    def strike(self, step: str, message: str, ineffective: bool = False) -> Fault | None:
+    def fault_at(self, step: str, message: str, ineffective: bool = False) -> Fault | None:
         """Count one more visit to a point of this service; return the fault that strikes there, or None."""
         service = self.replica.service
         if not service.has_faults:
             return None
-        return self.world.plan.strike(service.name, step, message, ineffective)
+        return self.world.plan.fault_at((service.name, step, message), ineffective)
 
     def reach(self, step: str) -> Fault | None:
         """Record a step of this execution; return the fault that strikes there, or None."""
-        fault = self.strike(step, self.envelope.type)
+        fault = self.fault_at(step, self.envelope.type)
         self.record_step(step, fault and fault.do)
         return fault
 

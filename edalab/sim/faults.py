@@ -8,7 +8,7 @@ from ..errors import Misuse, Unknown, shown
 from .clock import milliseconds
 
 ACTIONS = {  # what can go wrong at each step; where several strike at once, the first of ORDER
-    "publish": ("crash", "fail", "lose", "duplicate", "delay"),
+    "publish": ("crash", "fail", "unconfirmed", "lose", "duplicate", "delay"),
     "deliver": ("drop", "duplicate", "delay"),
     "handle": ("crash", "fail"),
     "save": ("crash", "fail"),
@@ -17,24 +17,25 @@ ACTIONS = {  # what can go wrong at each step; where several strike at once, the
     "ask": ("crash", "drop", "delay"),
     "reply": ("crash", "drop", "delay"),
 }
-ORDER = ("crash", "fail", "lose", "drop", "duplicate", "delay")
-_TEXT = re.compile(r"(\w+) +([\w-]+)\.(\w+)\.(\w+)(?: +#(\d{1,9}))?(?: +for +([\d.e+-]+) *s)?")
+ORDER = ("crash", "fail", "unconfirmed", "lose", "drop", "duplicate", "delay")
+_SECONDS = r"(\d*\.?\d+(?:e[+-]?\d+)?)"
+_TEXT = re.compile(rf"(\w+) +([\w-]+\.\w+\.\w+)(?: +#(\d{{1,9}}))?(?: +for +{_SECONDS} *s)?")
 _WINDOW = re.compile(
-    r"(pause|cut) +([\w-]+)(?:/(\d{1,9}))? +from +([\d.e+-]+) *s? +to +([\d.e+-]+) *s"
+    rf"(pause|cut) +([\w-]+)(?:/(\d{{1,9}}))? +from +{_SECONDS} *s? +to +{_SECONDS} *s"
 )
 
 
 @dataclass(frozen=True, repr=False)
 class Fault:
-    """One exact fault. It strikes just before a step takes effect.
+    """One exact fault. It strikes just before a step takes effect (`unconfirmed`: just after the message was stored).
 
         Fault("crash", at="payments.commit.OrderPlaced", nth=2)
         "crash payments.commit.OrderPlaced #2"                     # the same as text
 
     do: the action, one of those that the step has:
-        publish: crash, fail, lose, duplicate, delay    handle, save: crash, fail
-        deliver: drop, duplicate, delay                 commit, ack: crash, lose
-        ask, reply: crash, drop, delay
+        publish: crash, fail, unconfirmed, lose, duplicate, delay
+        deliver: drop, duplicate, delay    handle, save: crash, fail
+        ask, reply: crash, drop, delay     commit, ack: crash, lose
     at: the point, service.step.Message.
     nth: strikes the n-th time that the run reaches this point.
     seconds: how long a delay lasts (1 s), or the down time after a crash (1 s).
@@ -47,28 +48,20 @@ class Fault:
     seconds: float | None = None
 
     def __post_init__(self):
-        parts = self.at.split(".") if isinstance(self.at, str) else []
-        if len(parts) != 3:
-            if isinstance(self.do, str) and "." in self.do:
-                hint = (
-                    f"put the text {self.do!r} into faults= as it is"
-                    if " " in self.do
-                    else "the action comes first"
-                )
-                raise Misuse(
-                    f"Fault takes an action and a point, Fault('crash', at='payments.commit.OrderPlaced'); {hint}"
-                )
+        if not isinstance(self.at, str) or self.at.count(".") != 2:
             raise Misuse(
-                f"a fault point reads service.step.Message, such as payments.commit.OrderPlaced, not {shown(self.at)}"
+                "Fault takes an action and a point, service.step.Message, such as "
+                f"Fault('crash', at='payments.commit.OrderPlaced'), and {shown(self.at)} is no point; "
+                "a text such as 'crash payments.commit.OrderPlaced' goes into faults= as it is"
             )
-        if parts[1] not in ACTIONS:
-            raise Unknown("step", parts[1], ACTIONS)
-        if self.do not in ACTIONS[parts[1]]:
-            raise Unknown("action", self.do, ACTIONS[parts[1]], f" at {parts[1]}")
-        if isinstance(self.nth, bool) or not isinstance(self.nth, int) or self.nth < 1:
-            raise Misuse(
-                f"{self.do} {self.at}: nth= counts from 1 in whole numbers, not {shown(self.nth)}"
-            )
+        step = self.point[1]
+        if step not in ACTIONS:
+            raise Unknown("step", step, ACTIONS)
+        if self.do not in ACTIONS[step]:
+            raise Unknown("action", self.do, ACTIONS[step], f" at {step}")
+        if not _is_count(self.nth):
+            nth = shown(self.nth)
+            raise Misuse(f"{self.do} {self.at}: nth= counts from 1 in whole numbers, not {nth}")
         if self.seconds is not None:
             if self.do not in ("delay", "crash"):
                 raise Misuse(f"{self.do} {self.at}: seconds= goes with delay and crash only")
@@ -77,16 +70,16 @@ class Fault:
     @property
     def point(self) -> tuple[str, str, str]:
         """(service, step, message type)."""
-        return tuple(self.at.split("."))
+        service, step, message = self.at.split(".")
+        return service, step, message
 
     def lasts(self, default: int) -> int:
         """How long it lasts, in ms; `default` where it does not say."""
         return default if self.seconds is None else milliseconds(self.seconds, self.do)
 
     def __str__(self) -> str:
-        return f"{self.do} {self.at} #{self.nth}" + (
-            f" for {self.seconds:g} s" if self.seconds is not None else ""
-        )
+        lasts = "" if self.seconds is None else f" for {self.seconds:g} s"
+        return f"{self.do} {self.at} #{self.nth}{lasts}"
 
     def __repr__(self) -> str:  # a list of faults prints as it can be pasted into `simulate`
         return repr(str(self))
@@ -105,6 +98,7 @@ class Faults:
     delay: float = 0
     crash: float = 0
     fail: float = 0
+    unconfirmed: float = 0
 
     def __post_init__(self):
         for name, rate in vars(self).items():
@@ -114,19 +108,26 @@ class Faults:
                 )
 
     def __repr__(self) -> str:
-        return (
-            f"Faults({', '.join(f'{name}={rate:g}' for name, rate in vars(self).items() if rate)})"
-        )
+        rates = (f"{name}={rate:g}" for name, rate in vars(self).items() if rate)
+        return f"Faults({', '.join(rates)})"
 
     def strikes(self, seed: int, point: tuple[str, str, str], action: str, nth: int) -> bool:
         """Whether an action strikes. Each decision has one fixed number: a higher rate only adds to a lower one's faults."""
         text = f"{seed} {'.'.join(point)} {action} {nth}".encode()
-        return int.from_bytes(blake2b(text, digest_size=6).digest(), "big") < self.rate(action) * (
-            1 << 48
-        )
+        number = int.from_bytes(blake2b(text, digest_size=6).digest(), "big")
+        return number < self.rate(action) * (1 << 48)
 
     def rate(self, action: str) -> float:
         return self.drop if action == "lose" else getattr(self, action)
+
+
+def action_of(fault: Fault | None, *known: str) -> str | None:
+    """What a fault does at a step that knows these actions. Raises Misuse for any other, such as a new one."""
+    if fault is None:
+        return None
+    if fault.do not in known:
+        raise Misuse(f"{fault}: nothing says what {fault.do} does there")
+    return fault.do
 
 
 @dataclass(frozen=True, repr=False)
@@ -141,15 +142,13 @@ class Window:
 
     def __post_init__(self):
         if not isinstance(self.service, str):
+            service = shown(self.service)
             raise Misuse(
-                f"{self.do} takes the name of a service, such as 'payments', not {shown(self.service)}"
+                f"{self.do} takes the name of a service, such as 'payments', not {service}"
             )
-        if self.replica is not None and (
-            isinstance(self.replica, bool) or not isinstance(self.replica, int)
-        ):
-            raise Misuse(
-                f"{self.do} {self.service}: replica= takes a number from 1, not {shown(self.replica)}"
-            )
+        if self.replica is not None and not _is_count(self.replica):
+            replica = shown(self.replica)
+            raise Misuse(f"{self.do} {self.service}: replica= takes a number from 1, not {replica}")
         what = f"{self.do}({self.service!r}, {shown(self.start)}, {shown(self.end)})"
         if milliseconds(self.start, what) >= milliseconds(self.end, what):
             raise Misuse(f"{what} takes a start before its end")
@@ -160,6 +159,10 @@ class Window:
 
     def __repr__(self) -> str:
         return repr(str(self))
+
+
+def _is_count(number: object) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and number >= 1
 
 
 def pause(service: str, start: float, end: float, replica: int = 1) -> Window:
@@ -174,7 +177,8 @@ def pause(service: str, start: float, end: float, replica: int = 1) -> Window:
 def cut(service: str, start: float, end: float) -> Window:
     """A fault: the network cuts a service off from the broker and the other services from `start` to `end`, in seconds.
 
-    Its handlers go on meanwhile; what they publish fails, and what they ask stays unanswered.
+    Its handlers go on meanwhile; what they publish fails (or is lost, where the topic does not confirm), and what they
+    ask stays unanswered.
 
         simulate(shop, three_orders, faults=[cut("payments", 1, 3)])"""
     return Window("cut", service, start, end)
@@ -183,30 +187,14 @@ def cut(service: str, start: float, end: float) -> Window:
 def parse(text: str) -> Fault | Window:
     """A fault from its text form."""
     if match := _TEXT.fullmatch(text.strip()):
-        do, service, step, message, nth, seconds = match.groups()
-        return Fault(
-            do, f"{service}.{step}.{message}", int(nth or 1), _number(seconds) if seconds else None
-        )
+        do, at, nth, seconds = match.groups()
+        return Fault(do, at, int(nth or 1), float(seconds) if seconds else None)
     if match := _WINDOW.fullmatch(text.strip()):
         do, service, replica, start, end = match.groups()
-        if do == "pause":
-            return pause(service, _number(start), _number(end), int(replica or 1))
-        return cut(service, _number(start), _number(end))
-    parts = [part.strip() for part in text.split(",")]
-    if len(parts) > 1 and all(_TEXT.fullmatch(part) or _WINDOW.fullmatch(part) for part in parts):
-        raise Misuse(
-            f"{shown(text, 60)} is {len(parts)} faults: put ; between them, or write a list with a text for each"
-        )
+        number = int(replica or 1) if do == "pause" else None
+        return Window(do, service, float(start), float(end), number)
     raise Misuse(
         f"{shown(text)} is no fault; write 'crash payments.commit.OrderPlaced #2', "
-        "'delay orders.publish.OrderPlaced #1 for 2 s', 'pause payments from 1 s to 3 s' or 'cut payments from 1 s to 3 s'"
+        "'delay orders.publish.OrderPlaced #1 for 2 s', 'pause payments from 1 s to 3 s' or 'cut payments from 1 s to 3 s'; "
+        "for several write a list, or put ; between them"
     )
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise Misuse(
-            f"{text!r} is no number of seconds; write for 2 s, or from 1 s to 3 s"
-        ) from None

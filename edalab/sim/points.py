@@ -33,18 +33,18 @@ def _consumer_steps(system: System, handler: Handler) -> tuple[str, ...]:
         return "handle", "save", "reply"
     if handler.kind is Command:
         return "deliver", "handle", "save", "ack", "reply"
-    return "deliver", "handle", "save", "ack" if _topic(handler.type) in system.queues else "commit"
+    topic = _topic(message_types().get(handler.type, handler.message))
+    return "deliver", "handle", "save", "ack" if topic in system.queues else "commit"
 
 
-def _topic(type_name: str) -> str | None:
-    cls = message_types().get(type_name)
-    return cls and (cls.__declared__.topic or type_name)
+def _topic(cls: type[Message]) -> str:
+    return cls.__declared__.topic or cls.__name__
 
 
 def actions_at(system: System, point: Point) -> tuple[str, ...]:
     """The actions of a point's step (`ACTIONS`) that may strike there; () if there is no such point.
 
-    The client does not crash, and a publish is lost only in a topic with `confirms=False`."""
+    The client does not crash. A topic with `confirms=False` loses a publish, any other fails to confirm it."""
     return _actions_at(system, point, system.revision, Message.__count__)
 
 
@@ -58,10 +58,10 @@ def _actions_at(system: System, point: Point, _revision: object, _count: int) ->
         return ()
     if service != "client" and service not in system.services:
         return ()
-    topic = system.topics.get(_topic(message))
-    impossible = {"crash"} if service == "client" else set()
-    if topic is None or topic.confirms:
-        impossible.add("lose")
+    topic = system.topics.get(_topic(cls))
+    impossible = {"lose"} if topic is None or topic.confirms else {"fail", "unconfirmed"}
+    if service == "client":
+        impossible.add("crash")
     return tuple(action for action in ACTIONS[step] if action not in impossible)
 
 
@@ -73,7 +73,8 @@ def enumerate_faults(run: Run, after: Fault | None = None) -> list[Fault]:
     Of the client's publishes and asks only `duplicate` and `delay` are among them, and no pauses or cuts."""
     found: list[Fault] = []
     counts: dict[Point, int] = {}
-    begun = after is None
+    last = after and (after.point, after.nth)
+    begun = last is None
     for _, step, (service, _), envelope, *_ in rows_of(run._record):
         if step not in ACTIONS or envelope is None:
             continue
@@ -81,17 +82,12 @@ def enumerate_faults(run: Run, after: Fault | None = None) -> list[Fault]:
         nth = counts[point] = counts.get(point, 0) + 1
         if begun:
             at = ".".join(point)
-            found += [_fault(action, at, nth) for action in _explored_at(run.system, point)]
-        elif after.point == point and after.nth == nth:
+            actions = actions_at(run.system, point)
+            explored = _EXPLORED_AT_CLIENT if service == "client" else actions
+            found += [_fault(action, at, nth) for action in actions if action in explored]
+        elif (point, nth) == last:
             begun = True
     return found
 
 
 _fault = lru_cache(maxsize=10_000)(Fault)  # exploration meets the same ones in run after run
-
-
-def _explored_at(system: System, point: Point) -> list[str]:
-    actions = actions_at(system, point)
-    if point[0] != "client":
-        return list(actions)
-    return [action for action in actions if action in _EXPLORED_AT_CLIENT]

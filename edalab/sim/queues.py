@@ -5,6 +5,7 @@ from collections import deque
 from ..errors import Refused
 from ..model import Envelope
 from .clock import ACK, DELAY, DELIVER, RETRY
+from .faults import action_of
 
 
 class Item:
@@ -104,7 +105,7 @@ class WorkQueue:
         if not item.delayed:
             fault = execution.reach("deliver")
         item.delayed = False
-        does = fault and fault.do
+        does = action_of(fault, "drop", "duplicate", "delay")
         if does == "delay":
             item.attempt -= 1
             item.delayed = True
@@ -131,6 +132,7 @@ class WorkQueue:
         """The replica crashed: a message that had not arrived stays, one that had waits for its time-out."""
         if execution.attempt is None:
             self._back(execution.item)
+        self._deliver_copy(execution)
 
     def _expired(self, handed_out: tuple[Item, int]) -> None:
         item, attempt = handed_out
@@ -173,8 +175,8 @@ class WorkQueue:
     def _acked(self, execution, note: str | None = None) -> bool:
         """Reach the `ack` point. False only if the replica crashed; after a lost ack the message stays open."""
         cut = execution.replica.service.cut
-        fault = execution.strike("ack", execution.envelope.type, ineffective=cut)
-        does = fault.do if fault is not None else "cut" if cut else None
+        fault = execution.fault_at("ack", execution.envelope.type, ineffective=cut)
+        does = action_of(fault, "crash", "lose") or ("cut" if cut else None)
         execution.record_step("ack", does, note)
         if does == "crash":
             execution.replica.crash(fault)
@@ -209,9 +211,11 @@ class WorkQueue:
 
     def _release(self, execution) -> None:
         execution.replica.release(execution)
-        if (
-            execution.redeliver
-        ):  # not reached if the replica crashed: then only the time-out gives it back
+        self._deliver_copy(execution)
+
+    def _deliver_copy(self, execution) -> None:
+        """A `duplicate` struck its delivery: the same message comes once more after this handling."""
+        if execution.redeliver:
             again = Item(execution.envelope, execution.item.attempt)
             self.open[again] = None
             self._back(again)

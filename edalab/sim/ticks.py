@@ -17,7 +17,6 @@ class Ticking:
     def __init__(self, world, tick: Tick):
         self.world, self.tick = world, tick
         self.every = max(1, round(tick.seconds * 1000))
-        self.next = self.every
         self.ran = 0
         self.running = False
         self.failures = 0  # in a row
@@ -25,27 +24,26 @@ class Ticking:
         self._schedule()
 
     def _schedule(self) -> None:
-        heappush(self.world.background, (self.next, next(self.world.number), self.fire, self))
+        world = self.world
+        heappush(world.background, (world.now + self.every, next(world.number), self.fire, self))
 
     def idle(self) -> bool:
         """Whether it ran after the last thing that happened, and did nothing."""
         return self.stamp == self.world.step_count()
 
     def fire(self, _) -> None:
-        self.next += self.every
         self._schedule()
-        replica = self.world.services[self.tick.service].leader()
+        world, name, service = self.world, self.tick.name, self.tick.service
+        replica = world.services[service].leader()
         if replica is None or self.running:
             return
-        world = self.world
+        self.running = True
         self.ran += 1
         self.before = world.step_count()
         world.tick_rows += 1
-        name, service = self.tick.name, self.tick.service
         id = f"{service}.{name}-{self.ran}"
         envelope = Envelope(id, name, None, service, None, None, world.now, None, None, 0)
         execution = replica.new_execution(self, envelope)
-        self.running = True
         replica.running[execution] = None
         execution.begin(self.tick)
 
@@ -63,9 +61,7 @@ class Ticking:
         self.running = False
         self.failures += 1
         if self.failures > MOST_ATTEMPTS:
-            self.world.endless(
-                f"the tick {self.tick.service}.{self.tick.name} crashes every time, over {MOST_ATTEMPTS:,} times"
-            )
+            self._endless(f"crashes every time, over {MOST_ATTEMPTS:,} times")
 
     def _ended(self, execution) -> None:
         world = self.world
@@ -77,6 +73,7 @@ class Ticking:
         elif len(world.agenda) == world.cancelled:
             world.busy_ticks += 1
             if world.busy_ticks > MOST_BUSY_TICKS:
-                world.endless(
-                    f"the tick {self.tick.service}.{self.tick.name} always has something to do; give `until=`"
-                )
+                self._endless("always has something to do; give `until=`")
+
+    def _endless(self, what: str) -> None:
+        self.world.endless(f"the tick {self.tick.service}.{self.tick.name} {what}")

@@ -5,6 +5,7 @@ from zlib import crc32
 from ..model import Envelope, Topic
 from .clock import DELAY, DELIVER, REFETCH, RETRY
 from .execution import Execution
+from .faults import action_of
 from .limits import MOST_ATTEMPTS
 
 
@@ -163,9 +164,10 @@ class Reader:
             return
         if at_most_once:
             fault = execution.reach("commit")
-            if fault is None:
+            does = action_of(fault, "crash", "lose")
+            if does is None:
                 self.committed = offset + 1
-            elif fault.do == "crash":
+            elif does == "crash":
                 execution.attempt -= 1
                 replica.crash(fault)
                 return
@@ -190,20 +192,21 @@ class Reader:
     def _handed_over(self, execution, at_most_once: bool) -> bool:
         """Reach the `deliver` point. False if the message was dropped or delayed."""
         fault = execution.reach("deliver")
-        if fault is None:
+        does = action_of(fault, "drop", "duplicate", "delay")
+        if does is None:
             return True
-        if fault.do == "duplicate":
+        if does == "duplicate":
             self.again = True
             return True
         world, replica = self.log.world, execution.replica
-        if fault.do == "drop" and at_most_once:
+        if does == "drop" and at_most_once:
             self.committed = execution.offset + 1
             execution.record_step("lost", "drop", "dropped on its way; at most once")
             self._advance(execution)
             return False
         self.attempts[execution.offset] = execution.attempt - 1
         self.execution, execution.attempt = None, None
-        if fault.do == "drop":
+        if does == "drop":
             self.drops += 1
             if self.drops > MOST_ATTEMPTS:
                 world.endless(
@@ -265,10 +268,10 @@ class Reader:
     def _commit(self, execution) -> None:
         fenced = execution.epoch != self.epoch
         ineffective = "fenced" if fenced else "cut" if self.service.cut else None
-        fault = execution.strike(
+        fault = execution.fault_at(
             "commit", execution.envelope.type, ineffective=ineffective is not None
         )
-        does = fault.do if fault is not None else ineffective
+        does = action_of(fault, "crash", "lose") or ineffective
         execution.record_step(
             "commit", does, "refused: its partition has a new owner" if does == "fenced" else None
         )

@@ -20,6 +20,7 @@ class Meaning(NamedTuple):
 FAULTS = {
     "crash": Meaning(False, True, "crash", "crash"),
     "fail": Meaning(False, True, "not confirmed", "fail"),
+    "unconfirmed": Meaning(True, True, "stored, not confirmed", "unconfirmed"),
     "cut": Meaning(False, True, "cut off", ""),
     "lose": Meaning(False, False, "lost silently", "lose/drop"),
     "drop": Meaning(False, False, "dropped", "lose/drop"),
@@ -29,3 +30,5 @@ FAULTS = {
 NOT_ARRIVED = frozenset(name for name, fault in FAULTS.items() if not fault.arrives)
 # After these nothing was published or asked, and the sender knows it.
 FAILED_TO_SEND = frozenset(name for name in NOT_ARRIVED if FAULTS[name].noticed)
+# After these the sender got an error, and the message is stored all the same.
+IN_DOUBT = frozenset(name for name, fault in FAULTS.items() if fault.arrives and fault.noticed)

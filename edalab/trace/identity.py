@@ -14,12 +14,13 @@ def logical_message_ids(trace: "Trace") -> dict[str, str]:
 
     A message repeats an earlier one where it has its id, or where its producer ran twice: source,
     cause, type and data are the same (but for the time of publishing). Equal messages of one
-    handling are two facts, unless it asked again because it got no answer. Those of two ticks are
+    handling are two facts, unless it asked again because it got no answer or no
+    confirmation. Those of two ticks are
     two facts, unless the first tick was interrupted."""
     sent = [trace.envelope(number) for number in trace.sends]
     first = {envelope.id: envelope.id for envelope in sent}
     causes = [(e.source, e.causation, e.type) for e in sent if (e.source, e.causation) != _CLIENT]
-    if len(set(causes)) == len(causes) and not trace.unanswered:
+    if len(set(causes)) == len(causes) and not trace.in_doubt:
         return first  # as in most runs
     groups: dict[tuple, list[tuple[Envelope, Span | None, bool]]] = {}
     seen: set[str] = set()
@@ -29,7 +30,7 @@ def logical_message_ids(trace: "Trace") -> dict[str, str]:
         seen.add(envelope.id)
         producer, cause = trace.span_of[number], envelope.causation
         if cause is None:  # the client or a tick begins a story
-            if producer is None and not trace.unanswered:
+            if producer is None and not trace.in_doubt:
                 continue
             cause = producer and producer.envelope.type
         else:
@@ -48,7 +49,7 @@ def logical_message_ids(trace: "Trace") -> dict[str, str]:
         already_sent = sum(by_the_same for _, by_the_same in equal) if of_one else 0
         if already_sent < len(facts):
             first[envelope.id] = facts[already_sent]
-        arrived = trace.fault(number) not in FAILED_TO_SEND and envelope.id not in trace.unanswered
+        arrived = trace.fault(number) not in FAILED_TO_SEND and envelope.id not in trace.in_doubt
         group.append((envelope, producer, arrived))
     return first
 

@@ -76,7 +76,7 @@ def _home(trace: Trace, envelope: Envelope, home: dict[str, str], of_key: dict) 
     """The first correlation of the saga that a message with a new correlation belongs to."""
     correlation = envelope.correlation
     earlier = of_key.get(envelope.subject) if envelope.subject is not None else None
-    if trace.unanswered and trace.logical_id.get(correlation, correlation) in home:
+    if trace.in_doubt and trace.logical_id.get(correlation, correlation) in home:
         return home[trace.logical_id[correlation]]  # the client asked again
     if earlier is None:
         return correlation

@@ -11,7 +11,7 @@ from ..errors import Refused
 from ..model import Envelope
 from ..sim.run import Run
 from ..sim.steps import WIDTH, Step, rows_of, steps_of
-from .faults import FAILED_TO_SEND, NOT_ARRIVED
+from .faults import FAILED_TO_SEND, IN_DOUBT, NOT_ARRIVED
 from .identity import logical_message_ids
 from .transfers import Traffic
 
@@ -69,7 +69,8 @@ class Trace:
         self.span_of: dict[int, Span | None] = {}  # a publish or ask -> the span it happened in
         # (service, id of a message that was dead-lettered or lost) -> where
         self.given_up: dict[tuple[str, str], int] = {}
-        self.unanswered: set[str] = set()  # ids of what was asked in vain
+        # ids of what was asked without an answer, and published without a confirmation
+        self.in_doubt: set[str] = set()
         self.answered: dict[str, int] = {}  # id of what was asked -> where its answer came in time
         self._of_type: dict[str, list[Span]] = {}
         self._read()
@@ -92,6 +93,8 @@ class Trace:
                 span = _sender(here, envelope) if here else None
                 self.sends.append(number)
                 self.span_of[number] = span
+                if fault in IN_DOUBT:
+                    self.in_doubt.add(envelope.id)
                 if span is not None:
                     span.events.append(number)
                     if step == "publish" and fault not in NOT_ARRIVED:
@@ -116,7 +119,7 @@ class Trace:
                 for span in open_spans.pop(actor, {}).values():
                     span.last, span.ended_by = number, step
             elif step == "timeout":
-                self.unanswered.add(envelope.id)
+                self.in_doubt.add(envelope.id)
             elif step == "answer" and fault is None and detail != "too late":
                 self.answered[envelope.id] = number
 
@@ -132,6 +135,10 @@ class Trace:
     def fault(self, number: int) -> str | None:
         """What struck a step."""
         return self._record[number * WIDTH + 7]
+
+    def offset(self, number: int) -> int | None:
+        """The place of its message in a log."""
+        return self._record[number * WIDTH + 5]
 
     def when(self, number: int) -> str:
         return f"at {self._record[number * WIDTH] / 1000:g} s"

@@ -151,6 +151,8 @@ class Drawn:
         event = self._sources[transfer] = self._event(number, "send", more=name)
         if step.fault == "duplicate":
             event.what, event.words = "doubled", FAULTS[step.fault].words
+        elif step.fault == "unconfirmed":
+            event.what, event.words = "unconfirmed", FAULTS[step.fault].words
         elif step.fault and step.fault != "delay":
             link = Link("question" if transfer.question else "message", event, None, name)
             words = "question " * transfer.question + FAULTS[step.fault].words

@@ -9,7 +9,7 @@ from ..text import clean, counted, shorten, text_width
 from .picture import Picture, check_is
 from .scene import Box, Label, Line, Mark, Scene
 
-COLUMNS = (("crash",), ("fail",), ("lose", "drop"), ("duplicate",), ("delay",))
+COLUMNS = (("crash",), ("fail",), ("unconfirmed",), ("lose", "drop"), ("duplicate",), ("delay",))
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 ENDLESS = "∞"
 _WIDTH, _ROW, _MARK, _MOST = 900, 19, 17, 6  # px; marks in a cell before equal neighbours share one
@@ -51,7 +51,8 @@ def matrix(result: Exploration, width: int = _WIDTH) -> Matrix:
     step = (width - first) // max(1, len(columns))
     scene.labels.append(Label(2, 12, _title(result, singles), "title"))
     for number, column in enumerate(columns):
-        scene.labels.append(Label(first + step * number, 38, "/".join(column), "node"))
+        name = shorten("/".join(column), step - 8, 12, True)
+        scene.labels.append(Label(first + step * number, 38, name, "node"))
     y = 54
     for service, group in _by_service(result, singles):
         scene.lines.append(Line(2, y, width - 2, y, "grid"))

@@ -14,7 +14,14 @@ from .chart import Edge, chart
 from .picture import Picture, check_run
 from .scene import Scene
 
-_FAULTS = dict(lose="lost", fail="failed", drop="dropped", delay="late", duplicate="doubled")
+_FAULTS = dict(
+    lose="lost",
+    fail="failed",
+    drop="dropped",
+    delay="late",
+    duplicate="doubled",
+    unconfirmed="unconfirmed",
+)
 
 
 class Flow(Picture):

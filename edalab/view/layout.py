@@ -79,7 +79,15 @@ class Layout:
             bar.w = max(least, end_x - bar.x)
             right = bar.x + bar.w
             for number, event in enumerate(bar.inner):
-                at_end = event.what not in ("save", "send", "hear", "note", "doubled", "no answer")
+                at_end = event.what not in (
+                    "save",
+                    "send",
+                    "hear",
+                    "note",
+                    "doubled",
+                    "no answer",
+                    "unconfirmed",
+                )
                 late = right - (0 if at_end else 4 * (len(bar.inner) - number))
                 early = min(bar.x + 3 * (number + 1), right)
                 event.x = max(min(self.axis.x(event.time), late), early)

@@ -150,7 +150,7 @@ SHAPES = {
 }
 MARKS = {  # kind -> (shape, colour)
     "crash": ("cross", FAULT), "stopped": ("small cross", FAULT), "failed": ("triangle", FAULT),
-    "no answer": ("hourglass", FAULT), "dead letter": ("square", FAULT), "refused": ("no entry", FAULT),
+    "no answer": ("hourglass", FAULT), "unconfirmed": ("hourglass", FAULT), "dead letter": ("square", FAULT), "refused": ("no entry", FAULT),
     "lost": ("struck ring", FAULT), "doubled": ("two dots", FAULT), "published": ("dot", MESSAGE),
     "survived": ("dot", SURVIVED), "untested": ("ring", FAINT), "unheard": ("ring", MESSAGE), "note": ("diamond", INK), "takeover": ("handover", INK),
     "fact": ("dot", WORK), "blank": ("diamond", PAPER), "learned": ("open diamond", FAULT), "late": ("diamond", FAULT),

@@ -19,6 +19,7 @@ _LEGEND = (  # kinds of items, and what a reader may need told about them
 _WRONG = {
     "crash": ("crash", "crashes"), "failed": ("failure", "failures"), "dead letter": ("dead letter", "dead letters"),
     "no answer": ("question unanswered", "questions unanswered"), "stopped": ("message stopped", "messages stopped"),
+    "unconfirmed": ("publish unconfirmed", "publishes unconfirmed"),
     "refused": ("commit refused", "commits refused"), "doubled": ("message doubled", "messages doubled"),
     "lost": ("loss", "losses"),
 }  # fmt: skip
