@@ -4,6 +4,8 @@ import pytest
 from test_timeline import Paid, Pay, Placed, Price, customers, shop
 
 from edalab import Event, System, cut, pause, simulate
+from edalab.sim.faults import ACTIONS
+from edalab.trace.faults import FAULTS
 from edalab.trace.spans import Trace
 from edalab.view import timeline
 
@@ -14,6 +16,11 @@ def traffic(faults=(), number=1, system=None):
 
 def of_type(found, type_):
     return [transfer for transfer in found.transfers if transfer.envelope.type == type_.__name__]
+
+
+def test_every_action_has_a_meaning_and_a_column():
+    actions = {action for actions in ACTIONS.values() for action in actions}
+    assert actions == {name for name, fault in FAULTS.items() if fault.column}
 
 
 def arrivals(found, transfer):
