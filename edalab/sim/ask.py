@@ -35,7 +35,7 @@ class Ask(Call):
         execution, type_name = self.execution, type(self.question).__name__
         world = execution.world
         self.handler = world.answerer(type(self.question))
-        self.envelope = world.mint(execution, self.question, self.handler.service, type_name)
+        self.envelope = world.mint(execution, self.question, self.handler.service)
         self.open = True
         fault = execution.fault_at("ask", type_name)
         does = action_of(fault, *_ACTIONS)
@@ -66,7 +66,6 @@ class Ask(Call):
             return
         execution = replica.new_execution(self, self.envelope)
         execution.attempt = 1
-        replica.running[execution] = None
         self._handle(execution)
 
     def _handle(self, execution) -> None:

@@ -151,10 +151,10 @@ class Publish(Call):
         execution, message = self.execution, self.message
         world, replica = execution.world, execution.replica
         if message.__class__ is Envelope:
-            self.channel, envelope = world.route(message.data.__class__).channel, message.copied()
+            self.channel, envelope = world.channel_of(message.data.__class__), message.copied()
         else:
-            self.channel, type_name = world.route(message.__class__)
-            envelope = world.mint(execution, message, self.channel.name, type_name)
+            self.channel = world.channel_of(message.__class__)
+            envelope = world.mint(execution, message, self.channel.name)
         self.envelope = envelope
         takes = PUBLISH if world.exact else self._varied(replica)
         if replica.service.has_faults:

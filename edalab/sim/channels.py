@@ -1,36 +1,40 @@
-"""Where messages of a class go: events to a log or a declared queue, commands to the queue of the service that handles them."""
+"""What a topic and a work queue share: who takes their messages, and what follows a failure."""
 
-from ..errors import Misuse, Unknown, listed
-from ..model import Command, Message, Query, Topic
-from .queues import WorkQueue
-from .topics import Log
-
-
-def channel_for(world, cls: type[Message]) -> WorkQueue | Log:
-    """The log or queue that messages of `cls` go to. Raises Unknown for a command that nobody handles."""
-    system, topic = world.system, cls.__declared__.topic
-    name = topic or cls.__name__
-    if issubclass(cls, Command):
-        handlers = system.handlers(cls.__name__)
-        if not handlers:
-            raise world.refuse(unhandled(system, cls))
-        if topic is None:
-            name = f"{handlers[0].service}.commands"
-        elif topic not in system.queues:
-            raise world.refuse(Unknown("queue", topic, system.queues))
-    if name not in world.channels:
-        queue = system.queues.get(name)
-        if queue is not None or issubclass(cls, Command):
-            world.channels[name] = WorkQueue(world, name, queue and queue.max_attempts)
-        else:
-            world.channels[name] = Log(world, system.topics.get(name) or Topic(name))
-    return world.channels[name]
+from ..model import Envelope
+from .clock import RETRY
+from .execution import Execution
+from .replicas import ServiceRuntime
 
 
-def unhandled(system, cls: type[Message]) -> Misuse:
-    """The error for a command or query that no service takes: it lists those that are taken."""
-    kind, word = (Command, "handle") if issubclass(cls, Command) else (Query, "answer")
-    handlers = [each for service in system.services.values() for each in service.handlers.values()]
-    taken = listed([handler.type for handler in handlers if handler.kind is kind])
-    declare = f"declare one with @service.{word}s({cls.__name__})"
-    return Misuse(f"no service {word}s {cls.__name__}; {declare}. What services {word}: {taken}")
+class Channel:
+    """Where the broker keeps messages: a topic's log or a work queue."""
+
+    def __init__(self, world, name: str, confirms: bool = True):
+        self.world, self.name, self.confirms = world, name, confirms
+        self.heard: dict[str, bool] = {}  # whether any service handles this type of message
+
+    def subscribe(self, service: ServiceRuntime) -> None:
+        """Let a service take messages of this channel, if it does not yet."""
+        raise NotImplementedError
+
+    def check_heard(self, envelope: Envelope) -> None:
+        """Subscribe the services at the first message of a type; count one that nobody handles."""
+        name, world = envelope.type, self.world
+        if name not in self.heard:
+            services = [service for service in world.services.values() if service.handler(name)]
+            for service in services:
+                self.subscribe(service)
+            self.heard[name] = bool(services)
+        if not self.heard[name]:
+            world.unheard[name] += 1
+
+    def record_failure(
+        self, execution: Execution, error: Exception, failures: int, most: int
+    ) -> int | None:
+        """Record that a handler failed. Returns the ms until the retry; None if it was the last attempt."""
+        if failures >= most:
+            execution.record_failure("dead_letter", error, f"; to {self.name}.dlq")
+            return None
+        after = RETRY * failures
+        execution.record_failure("retry", error, f"; again in {after / 1000:g} s")
+        return after

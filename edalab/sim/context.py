@@ -123,8 +123,8 @@ class Context:
             raise execution.refuse(
                 f"wants an envelope for {shown(event)}; events and commands have one"
             )
-        channel, type_name = execution.world.route(type(event))
-        return execution.world.mint(execution, event, channel.name, type_name)
+        channel = execution.world.channel_of(type(event))
+        return execution.world.mint(execution, event, channel.name)
 
     def new_id(self) -> str:
         """An id that no message and no other call of `new_id` has. The same in every equal run."""

@@ -3,90 +3,79 @@
 import sqlite3
 from collections import Counter
 from functools import lru_cache
+from typing import TYPE_CHECKING, NoReturn
 
 from ..errors import Misuse, SaveFailed, listed, shown
+from ..model import Envelope
 from .faults import action_of
 
-_SHAPING = {
-    *range(sqlite3.SQLITE_CREATE_INDEX, sqlite3.SQLITE_CREATE_VIEW + 1),
-    sqlite3.SQLITE_ALTER_TABLE,
-}
-_SHAPING |= set(range(sqlite3.SQLITE_DROP_INDEX, sqlite3.SQLITE_DROP_VIEW + 1))
-_LOOK, _MOST = 1_000_000, 50  # instructions between two looks, and looks in one transaction
-_ENDING = (sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_SAVEPOINT)
+if TYPE_CHECKING:
+    from .execution import Execution
+
+_SHAPING = {*range(sqlite3.SQLITE_CREATE_INDEX, sqlite3.SQLITE_DROP_VIEW + 1)}
+_SHAPING = _SHAPING - {sqlite3.SQLITE_DELETE} | {sqlite3.SQLITE_ALTER_TABLE}
+_ENDING = ("begin", "commit", "end", "rollback", "savepoint", "release")
+_PROBE, _MOST_PROBES = 1_000_000, 50  # instructions between two probes, and probes in a transaction
 
 
 class Database:
     """A service's database: durable, shared by its replicas, made when first used."""
 
     def __init__(self, service: str, schema: str):
-        self.service, self.schema = service, schema
+        self.service = service
         self.inserted: set[str] = set()  # tables a statement to insert into was compiled for
         self.shaped = False  # a table was made, changed or dropped since the transaction began
-        self._ours = self._only_read = False
+        self.probes = 0
         self.connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         if schema:
             _made(schema).backup(self.connection)
         self.contents: dict[str, list[tuple]] = {}  # as they were when `changes` was last asked
-        self._selects: dict[str, str] | None = None
+        self._selects = _initial_selects(schema)
         self.connection.set_authorizer(self._authorize)
-        self.looks = 0
-        self.connection.set_progress_handler(self._goes_on, _LOOK)
+        self.connection.set_progress_handler(self._interrupts, _PROBE)
 
-    def _authorize(self, action: int, first: str | None, *_) -> int:
-        if action == sqlite3.SQLITE_INSERT and first and not first.startswith("sqlite_"):
-            self.inserted.add(first)
+    def _authorize(self, action: int, table: str | None, *_: object) -> int:
+        """Allow every action, and note which tables are inserted into, made or dropped."""
+        if action == sqlite3.SQLITE_INSERT and table and not table.startswith("sqlite_"):
+            self.inserted.add(table)
         elif action in _SHAPING:
             self.shaped = True
-        return sqlite3.SQLITE_DENY if action in _ENDING and not self._ours else sqlite3.SQLITE_OK
+        return sqlite3.SQLITE_OK
 
-    def _goes_on(self) -> bool:
-        self.looks += 1
-        return self.looks > _MOST  # interrupts the statement
-
-    def transact(self, words: str) -> None:
-        """Begin or end a transaction, as `with` alone may. The words have two blanks: SQLite keeps compiled statements by
-        their text, and one that was allowed here must not be found again by a learner's `commit`."""
-        self._ours = True
-        try:
-            self.connection.execute(words.replace(" ", "  "))
-        finally:
-            self._ours = False
+    def _interrupts(self) -> bool:
+        self.probes += 1
+        return self.probes > _MOST_PROBES
 
     def tables(self) -> list[str]:
         """The names of its tables."""
-        rows = self.connection.execute(
-            "select name from sqlite_master where type = 'table' order by rowid"
-        )
-        return [name for (name,) in rows if not name.startswith("sqlite_")]
+        return _tables(self.connection)
+
+    def read(self) -> dict[str, list[tuple]]:
+        """All rows, by table."""
+        if self.shaped:
+            self._selects = _selects(self.tables())
+        execute = self.connection.execute
+        return {table: execute(sql).fetchall() for table, sql in self._selects.items()}
 
     def changes(self) -> dict[str, list[tuple]]:
         """The rows that are new or gone since this was last asked, by table. Only where something changed."""
         before, self.contents = self.contents, self.read()
         found = {}
         for table, new in self.contents.items():
-            if rows := _difference(before.pop(table, []), new):
+            old = before.pop(table, [])
+            if new[: len(old)] == old:  # most often rows were added, or none was
+                rows = new[len(old) :]
+            else:
+                rows = [*(Counter(old) - Counter(new)).elements()]
+                rows += (Counter(new) - Counter(old)).elements()
+            if rows:
                 found[table] = rows
         return found | {table: rows for table, rows in before.items() if rows}  # of dropped tables
 
-    def keep_contents(self) -> None:
-        """Remember the rows that there are before the first transaction."""
-        self.contents = dict(_initial_contents(self.schema))
-
-    def read(self) -> dict[str, list[tuple]]:
-        """All rows, by table."""
-        if self._selects is None or self.shaped:
-            quoted = {table: table.replace('"', '""') for table in self.tables()}
-            self._selects = {table: f'select * from "{name}"' for table, name in quoted.items()}
-        execute = self.connection.execute
-        return {table: execute(sql).fetchall() for table, sql in self._selects.items()}
-
     def readable(self) -> sqlite3.Connection:
         """The connection, no longer to be written to: whoever looks at a run must not change it."""
-        if not self._only_read:
-            self.connection.execute("pragma query_only = on")
-            self.connection.set_progress_handler(None, 0)
-            self._only_read = True
+        self.connection.execute("pragma query_only = on")
+        self.connection.set_progress_handler(None, 0)
         return self.connection
 
     def rows(self, sql: str, parameters: tuple = ()) -> list[tuple]:
@@ -94,37 +83,27 @@ class Database:
         if not isinstance(sql, str):
             raise Misuse(f"rows takes a select as a text, not {shown(sql)}")
         try:
-            return self._told(self.readable().execute, sql, parameters).fetchall()
-        except sqlite3.OperationalError as error:
-            if "readonly" not in str(error):
-                raise
-            what = f"rows only reads, and {shown(sql)} would change {self.service}'s database; give it a select"
-            raise Misuse(what) from None
-
-    def _told(self, execute, sql: str, parameters) -> sqlite3.Cursor:
-        try:
-            return execute(sql, parameters)
+            return self.readable().execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
-            if "not authorized" in str(error):
-                raise Misuse(
-                    f"{self.service}'s database: {sql.split()[0]!r} is not yours to run; `with ctx.database as db:` begins, "
-                    "commits at its end and rolls back on an exception"
-                ) from None
-            error.args = (f"{error}{self._hint(error, parameters)}", *error.args[1:])
+            if "readonly" in str(error):
+                what = f"rows only reads, and {shown(sql)} would change {self.service}'s database"
+                raise Misuse(f"{what}; give it a select") from None
+            self.explain(error, parameters)
             raise
 
-    def _hint(self, error: sqlite3.Error, parameters: object) -> str:
-        """What there is, or what to do, where SQLite's own words do not say it."""
-        if isinstance(error, sqlite3.IntegrityError):
-            return ""
+    def explain(self, error: sqlite3.Error, parameters: object) -> None:
+        """Add what there is, or what to do, where SQLite's own words do not say it."""
+        text = str(error)
         if isinstance(parameters, str):
-            return f" The parameters are a tuple: ({parameters!r},)"
-        if "is not supported" in str(error):
-            return "; store its fields, or str() of it"
-        if "bindings" in str(error):
-            return ""
-        tables = [f"{name}({', '.join(self._columns(name))})" for name in self.tables()]
-        return f"; tables of {self.service}: {listed(tables) if tables else 'none, give the service a schema='}"
+            hint = f" The parameters are a tuple: ({parameters!r},)"
+        elif "is not supported" in text:
+            hint = "; store its fields, or str() of it"
+        elif isinstance(error, sqlite3.IntegrityError) or "bindings" in text:
+            return
+        else:
+            tables = [f"{name}({', '.join(self._columns(name))})" for name in self.tables()]
+            hint = f"; tables of {self.service}: {listed(tables) if tables else 'none, give the service a schema='}"
+        error.args = (text + hint, *error.args[1:])
 
     def _columns(self, table: str) -> list[str]:
         sql = "select name from pragma_table_info(?)"
@@ -139,82 +118,96 @@ def _made(schema: str) -> sqlite3.Connection:
     return template
 
 
-def _difference(old: list[tuple], new: list[tuple]) -> list[tuple]:
-    """The rows that only one of two tables has, whatever their order."""
-    if new[: len(old)] == old:  # most often rows were added, or none was
-        return new[len(old) :]
-    before, after = Counter(old), Counter(new)
-    return [*(before - after).elements(), *(after - before).elements()]
+def _selects(tables: list[str]) -> dict[str, str]:
+    quoted = {table: table.replace('"', '""') for table in tables}
+    return {table: f'select * from "{text}"' for table, text in quoted.items()}
 
 
 @lru_cache(maxsize=64)
-def _initial_contents(schema: str) -> dict[str, list[tuple]]:
-    """The rows that a schema itself inserts, by table."""
-    return Database("", schema).read()
+def _initial_selects(schema: str) -> dict[str, str]:
+    """A table -> how all of it is read, of a new database: to ask SQLite costs each run a tenth of its time."""
+    return _selects(_tables(_made(schema)))
+
+
+def _tables(connection: sqlite3.Connection) -> list[str]:
+    sql = "select name from sqlite_master where type = 'table' order by rowid"
+    return [name for (name,) in connection.execute(sql) if not name.startswith("sqlite_")]
 
 
 class Transaction:
     """`with ctx.database as db`: BEGIN IMMEDIATE, then COMMIT at the end (the `save` point, if something was written) or
     ROLLBACK on an exception."""
 
-    __slots__ = ("_database", "_execution", "_changes")
+    __slots__ = ("_changes", "_database", "_execution")
 
-    def __init__(self, database: Database, execution):
+    def __init__(self, database: Database, execution: "Execution"):
         self._database, self._execution = database, execution
 
     def __enter__(self) -> "Transaction":
-        execution = self._execution
+        execution, database = self._execution, self._database
         execution.check_alive()
         if execution.transaction is not None:
             raise execution.refuse(
                 "opens a transaction inside another; one `with ctx.database` at a time"
             )
-        connection = self._database.connection
-        self._database.transact("begin immediate")
-        self._changes = connection.total_changes
-        self._database.shaped, self._database.looks = False, 0
+        database.connection.execute("begin immediate")
+        self._changes = database.connection.total_changes
+        database.shaped, database.probes = False, 0
         execution.transaction = self
         return self
 
-    def __exit__(self, kind, error, trace) -> bool:
-        execution, connection = self._execution, self._database.connection
+    def __exit__(self, kind: type | None, error: object, trace: object) -> None:
+        execution, database = self._execution, self._database
         if execution.transaction is not self:
-            return False
+            return
         execution.transaction = None
+        connection = database.connection
         if kind is not None or execution.dead:
             if connection.in_transaction:  # SQLite itself has rolled back what it interrupted
-                self._database.transact("rollback ")
-            if self._database.looks > _MOST:
+                connection.execute("rollback")
+            if database.probes > _MOST_PROBES:
                 execution.world.endless(
                     f"a statement in SQL of {execution.where()} goes on and on; let it find an end"
                 )
-            return False
-        wrote = self._database.shaped or connection.total_changes != self._changes
+            return
+        wrote = database.shaped or connection.total_changes != self._changes
         fault = execution.reach("save") if wrote else None
         if fault is None:
             try:
-                self._database.transact("commit ")
+                connection.execute("commit")
             except sqlite3.Error:  # a deferred constraint
-                self._database.transact("rollback ")
+                connection.execute("rollback")
                 raise
-            if execution.world.changes is not None and wrote:
-                execution.world.keep_changes(self._database)
-            return False
-        self._database.transact("rollback ")
+            if wrote and execution.world.changes is not None:
+                execution.world.keep_changes(database)
+            return
+        connection.execute("rollback")
         if action_of(fault, "crash", "fail") == "fail":
             raise SaveFailed(f"{fault}: nothing was saved")
-        execution.crash(fault)  # raises
-        return False
+        execution.crash(fault)
 
     def execute(self, sql: str, parameters: object = ()) -> sqlite3.Cursor:
         """Run one SQL statement in the transaction, as `sqlite3.Connection.execute`."""
-        self._check_open("execute")
-        return self._database._told(self._database.connection.execute, sql, parameters)
+        return self._run("execute", sql, parameters)
 
     def executemany(self, sql: str, parameters: object) -> sqlite3.Cursor:
         """Run one SQL statement for each row of parameters, as `sqlite3.Connection.executemany`."""
-        self._check_open("executemany")
-        return self._database._told(self._database.connection.executemany, sql, parameters)
+        return self._run("executemany", sql, parameters)
+
+    def _run(self, method: str, sql: str, parameters: object) -> sqlite3.Cursor:
+        execution = self._execution
+        execution.check_alive()
+        if execution.transaction is not self:
+            raise execution.refuse(
+                f"calls database.{method} outside a transaction; write `with ctx.database as db:` around it"
+            )
+        if str(sql).lstrip()[:9].lower().startswith(_ENDING):
+            self._refuse_end()
+        try:
+            return getattr(self._database.connection, method)(sql, parameters)
+        except sqlite3.Error as error:
+            self._database.explain(error, parameters)
+            raise
 
     @property
     def now(self) -> float:
@@ -222,31 +215,24 @@ class Transaction:
         return self._execution.world.now / 1000
 
     @property
-    def message(self):
+    def message(self) -> Envelope | None:
         """The envelope of the message being handled; None in a tick."""
         envelope = self._execution.envelope
         return envelope if envelope.data is not None else None
 
-    def _check_open(self, word: str) -> None:
-        self._execution.check_alive()
-        if self._execution.transaction is not self:
-            raise self._execution.refuse(
-                f"calls database.{word} outside a transaction; write `with ctx.database as db:` around it"
-            )
-
-    def _refused(self, *_):
+    def _refuse_end(self, *_: object) -> NoReturn:
         raise self._execution.refuse(
             "ends or scripts a transaction by hand; `with ctx.database as db:` commits at its end and rolls back on an exception"
         )
 
-    commit = rollback = executescript = _refused
+    commit = rollback = executescript = _refuse_end
 
-    def _by_with(self, *_):
+    def _refuse_use(self, *_: object) -> NoReturn:
         raise self._execution.refuse(
             "opens the database in another way; write `with ctx.database as db:`"
         )
 
-    __call__ = __aenter__ = __aexit__ = __await__ = _by_with
+    __call__ = __aenter__ = __aexit__ = __await__ = _refuse_use
 
     def __repr__(self) -> str:
         return f"<database of {self._database.service}: {', '.join(self._database.tables()) or 'no tables'}>"

@@ -2,9 +2,8 @@
 
 import sys
 from collections.abc import Callable, Coroutine
-from inspect import iscoroutine
-from types import FrameType
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from ..errors import (
     HandlerFailed,
@@ -12,17 +11,21 @@ from ..errors import (
     PublishFailed,
     Refused,
     Unanswered,
-    shortened,
     shown,
     without_addresses,
 )
-from ..model import Command, Envelope, Event, Handler
+from ..model import Command, Envelope, Event, Handler, Tick
 from .calls import Call, Killed
-from .context import Context, explain_missing
+from .context import Context
 from .database import Transaction
 from .faults import Fault, action_of
 from .limits import MOST_ATTEMPTS
+from .mistakes import awaits_foreign, check_end, forgot
 from .steps import Failure
+
+if TYPE_CHECKING:
+    from .queues import Item
+    from .replicas import Replica
 
 MOST_UNAWAITED = 1_000  # calls of one execution at a time
 MOST_REVIVALS = 100
@@ -40,45 +43,42 @@ class Execution:
 
     attempt: int | None = None  # from 1, once the message is handed over
     offset: int | None = None  # of the message in its partition
-    item: Any = None  # of a work queue
-    handler: Handler | None = None
+    item: "Item | None" = None  # of a work queue
+    handler: Handler | Tick | None = None
     coroutine: Coroutine | None = None
+    transaction: Transaction | None = None
+    unawaited: Call | None = None
+    dead = False  # its replica has crashed
     redeliver = False  # a queue hands the message out once more
-    returned = False  # what the handler returned is being published
     unconfirmed = 0
     unpublished: PublishFailed | None = None  # why one of those failed
     outcome: tuple = ()  # (error, result) of a handler that ended before they were confirmed
     revivals = 0  # times that it went on after its replica had crashed
 
-    def __init__(self, world, replica, source, envelope: Envelope | None = None, epoch: int = 0):
-        self.world = world
-        self.replica = replica
-        self.source = source
-        self.envelope = envelope
-        self.epoch = epoch
-        self.transaction: Transaction | None = None
-        self.unawaited: Call | None = None
-        self.dead = False  # its replica has crashed
+    def __init__(
+        self, replica: "Replica", source: Any, envelope: Envelope | None = None, epoch: int = 0
+    ):
+        self.world = replica.service.world
+        self.replica, self.source, self.envelope, self.epoch = replica, source, envelope, epoch
 
     # -- from its beginning to its end
 
-    def begin(self, handler: Handler) -> None:
+    def begin(self, handler: Handler | Tick) -> None:
         """Reach the `handle` point, then run the handler."""
         self.handler = handler
         fault = self.reach("handle")
         if self.attempt is not None and self.attempt > MOST_ATTEMPTS:
-            self.world.endless(
-                f"{self.envelope.type} {self.envelope.id} came to {self.where()} over {MOST_ATTEMPTS:,} times"
-            )
-        does = action_of(fault, "crash", "fail")
-        if does is None:
+            what = f"{self.envelope.type} {self.envelope.id} came to {self.where()}"
+            self.world.endless(f"{what} over {MOST_ATTEMPTS:,} times")
+        action = action_of(fault, "crash", "fail")
+        if action is None:
             self.run(handler)
-        elif does == "crash":
+        elif action == "crash":
             self.replica.crash(fault)
         else:
             self.source.failed(self, HandlerFailed(f"{fault}"))
 
-    def run(self, handler: Handler) -> None:
+    def run(self, handler: Handler | Tick) -> None:
         """Run the handler on the message, up to its first await."""
         self.handler = handler
         data, arguments = self.envelope.data, ()
@@ -92,14 +92,10 @@ class Execution:
             return
         try:
             result = handler.function(*arguments)
-        except Killed:
-            return
-        except SystemExit:
-            raise self._exits() from None
-        except Exception as error:
-            self._ended(error)
+        except BaseException as error:
+            self._raised(error)
         else:
-            self._ended(None, result)
+            self._end(None, result)
 
     def resume(self, value: Any) -> None:
         """Go on after an await, with its value, or with the PublishFailed or Unanswered that it raises."""
@@ -112,13 +108,9 @@ class Execution:
             raises = value.__class__ in _RAISED
             call = self.coroutine.throw(value) if raises else self.coroutine.send(value)
         except StopIteration as stop:
-            self._ended(None, stop.value)
-        except Killed:
-            pass
-        except SystemExit:
-            raise self._exits() from None
-        except Exception as error:
-            self._ended(error)
+            self._end(None, stop.value)
+        except BaseException as error:
+            self._raised(error)
         else:
             if self.dead or self.world.misuse:  # and a bare `except` swallowed it
                 self._close()
@@ -128,37 +120,43 @@ class Execution:
                 call.begin()
             else:
                 self._close()
-                raise self._awaits_foreign(call)
+                raise awaits_foreign(self, call)
 
-    def _ended(self, error: Exception | None, result: Any = None) -> None:
+    def _raised(self, error: BaseException) -> None:
+        if isinstance(error, SystemExit):
+            raise self.refuse(
+                "calls sys.exit(), exit() or quit(), which would end the notebook; `return`, or raise an exception"
+            ) from None
+        if isinstance(error, Exception):
+            self._end(error)
+        elif not isinstance(error, Killed):  # the kernel is interrupted
+            raise error
+
+    def _end(self, error: Exception | None, result: Any = None) -> None:
         """The handler returned or raised. What it returned is published before the message counts as handled."""
         if self.dead:
             return
         if (
-            error is None
-            and result is None
-            and self.unawaited is self.transaction is self.world.misuse is self.unpublished is None
+            error is result is self.unawaited is self.transaction is None
+            and self.world.misuse is self.unpublished is None
             and not self.unconfirmed
         ):
             self.source.handled(self, None)
             return
         if isinstance(error, Refused):
             error, result = None, error
-        self._check_end(error, result)
+        check_end(self, error, result)
         if self.unconfirmed:
             self.outcome = error, result
             return
         error = error or self.unpublished
         if error is not None:
             self.source.failed(self, error)
-        elif isinstance(result, Refused):
+        elif result is None or isinstance(result, Refused) or not self.source.publishes:
             self.source.handled(self, result)
-        elif result is not None and not self.returned and self.source.publishes:
-            self.returned = True
+        else:
             self.coroutine = self._publish_all(result)
             self.resume(None)
-        else:
-            self.source.handled(self, result)
 
     def expect_confirmation(self) -> Callable:
         """Where the broker's answer to a publish that is not waited for goes. The handling is over after the last."""
@@ -174,49 +172,19 @@ class Execution:
         self.unconfirmed -= 1
         self.unpublished = self.unpublished or error
         if not self.unconfirmed and self.outcome:
-            self._ended(*self.outcome)
+            self._end(*self.outcome)
 
-    def _check_end(self, error: Exception | None, result: Any) -> None:
-        """Raise Misuse where a handler ends in a way that none may."""
-        if isinstance(error, Misuse):
-            self.world.refuse(error)
-        if self.world.misuse:
-            raise self.world.misuse
-        if self.unawaited is not None:
-            raise self._forgot(self.unawaited)
-        if self.transaction is not None:
-            raise self.refuse("ended inside a transaction; write `with ctx.database as db:`")
-        if iscoroutine(result):
-            result.close()
-            raise self.refuse(
-                f"returned a coroutine that nobody awaits: write `return await {result.__name__}(...)`"
-            )
-        if isinstance(error, AttributeError):
-            explain_missing(error)
-        if isinstance(error, RuntimeError) and "event loop" in str(error):
-            raise self.refuse(
-                f"needs asyncio's event loop ({shortened(str(error))}), and the lab has its own; await ctx.sleep, "
-                "ctx.publish, ctx.send or ctx.ask"
-            )
-        if result is Refused:
-            raise self.refuse(
-                "returned the class Refused; give the reason: Refused('not enough money')"
-            )
-        if isinstance(result, Refused) and getattr(self.handler, "kind", Event) is Event:
-            raise self.refuse(
-                f"refuses ({result.reason}), and only a command or a query can be refused: "
-                "publish an event that says so, its class declared with refuses="
-            )
-
-    def _publish_all(self, result: Any) -> Coroutine:
+    async def _publish_all(self, result: Any) -> None:
         messages = result if isinstance(result, list | tuple) else [result]
+        ctx = Context(self)
         for message in messages:
             if not isinstance(message, Event | Command):
                 what = f"returned {shown(message)}; a handler returns None, a message or a list of them"
                 if getattr(self.handler, "kind", None) is Command:
                     what += ", and data only to who asks for it"
                 raise self.refuse(what)
-        return _publish_in_turn(Context(self), messages)
+        for message in messages:
+            await (ctx.send(message) if isinstance(message, Command) else ctx.publish(message))
 
     # -- points and the record
 
@@ -232,6 +200,21 @@ class Execution:
         fault = self.fault_at(step, self.envelope.type)
         self.record_step(step, fault and fault.do)
         return fault
+
+    def acknowledge(self, step: str, fenced: bool = False, note: str | None = None) -> str | None:
+        """Reach the `commit` or `ack` point; return what keeps the broker from hearing of it, or None.
+
+        That is the action of a fault (after "crash" the replica is down), "cut", or "fenced"."""
+        prevented = "fenced" if fenced else "cut" if self.replica.service.cut else None
+        fault = self.fault_at(step, self.envelope.type, prevented is not None)
+        if fault is not None:
+            prevented = action_of(fault, "crash", "lose")
+        elif fenced:
+            note = "refused: its partition has a new owner"
+        self.record_step(step, prevented, note)
+        if prevented == "crash":
+            self.replica.crash(fault)
+        return prevented
 
     def record_step(self, step: str, fault: str | None = None, detail: str | None = None) -> None:
         """Record a step of this execution."""
@@ -276,10 +259,9 @@ class Execution:
         for _ in range(MOST_REVIVALS):
             if coroutine is None or coroutine.cr_frame is None:
                 return
-            try:
+            # A learner's `finally` may complain: the process it ran in is gone.
+            with suppress(Exception, Killed):
                 coroutine.close()
-            except (Exception, Killed):
-                pass  # a learner's `finally` may complain: the process it ran in is gone
         self.refuse(
             "goes on when its replica has crashed, as a bare `except:` keeps it alive; write `except Exception:`"
         )
@@ -306,41 +288,4 @@ class Execution:
         while call is not None:
             call, number = call.earlier, number + 1
         if number > MOST_UNAWAITED:
-            raise self._forgot(self.unawaited)
-
-    def _forgot(self, call: Call) -> Misuse:
-        if self.handler is not None and not self.handler.is_async:
-            return self.refuse(
-                f"is a plain `def` and cannot await {call}; return the message, or write `async def`"
-            )
-        return self.refuse(f"forgot to await: `await {call}`")
-
-    def _awaits_foreign(self, awaited: object) -> Misuse:
-        if isinstance(awaited, Call):
-            return self.refuse(
-                f"awaits {awaited} of another message's ctx; use the ctx that came with this message"
-            )
-        return self.refuse(
-            f"awaits {shown(awaited)}, which is not of this world (is it asyncio's?); await ctx.sleep, ctx.publish, "
-            "ctx.send, ctx.ask or an `async def` of your own that does"
-        )
-
-    def _exits(self) -> Misuse:
-        return self.refuse(
-            "calls sys.exit(), exit() or quit(), which would end the notebook; `return`, or raise an exception"
-        )
-
-
-async def _publish_in_turn(ctx: Context, messages: list) -> None:
-    for message in messages:
-        await (ctx.send(message) if isinstance(message, Command) else ctx.publish(message))
-
-
-_RUNNING = (Execution.resume.__code__, Execution.run.__code__)  # a learner's code runs above these
-
-
-def running_in(frame: FrameType | None) -> Execution | None:
-    """The execution whose handler runs in this frame, or in one that it calls."""
-    while frame is not None and frame.f_code not in _RUNNING:
-        frame = frame.f_back
-    return frame and frame.f_locals["self"]
+            raise forgot(self, self.unawaited)

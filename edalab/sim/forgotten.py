@@ -2,28 +2,34 @@
 
 import sys
 import warnings
-from collections.abc import Callable
-from types import CoroutineType
+from types import CoroutineType, FrameType
 
 from .context import Context
-from .execution import running_in
+from .execution import Execution
 
-_python_warns: Callable | None = None  # Python's own warning
-
-
-def watch() -> None:
-    """From now on notice it. Where Python has no such hook, it warns as ever."""
-    global _python_warns
-    hook = getattr(warnings, "_warn_unawaited_coroutine", None)
-    if hook is not None and hook is not _dropped:
-        _python_warns, warnings._warn_unawaited_coroutine = hook, _dropped
+_RUNNING = (Execution.resume.__code__, Execution.run.__code__)  # a learner's code runs above these
 
 
-def _dropped(coroutine: CoroutineType) -> None:
-    execution = running_in(sys._getframe(1))
-    values = coroutine.cr_frame.f_locals.values() if coroutine.cr_frame else ()
-    worlds = [value._execution.world for value in values if isinstance(value, Context)]
-    if execution is None or any(world is not execution.world for world in worlds):
-        _python_warns(coroutine)  # not of a run, or of an earlier one and collected only now
-    else:
-        execution.refuse(f"forgot to await: `await {coroutine.__name__}(...)`")
+def running_in(frame: FrameType | None) -> Execution | None:
+    """The execution whose handler runs in this frame, or in one that it calls."""
+    while frame is not None and frame.f_code not in _RUNNING:
+        frame = frame.f_back
+    return frame and frame.f_locals["self"]
+
+
+def notice_forgotten_coroutines() -> None:
+    """From now on refuse them. Where Python has no such hook, it warns as ever."""
+    python_warns = getattr(warnings, "_warn_unawaited_coroutine", None)
+    if python_warns is None or python_warns.__module__ == __name__:
+        return
+
+    def refuse(coroutine: CoroutineType) -> None:
+        execution = running_in(sys._getframe(1))
+        values = coroutine.cr_frame.f_locals.values() if coroutine.cr_frame else ()
+        worlds = [value._execution.world for value in values if isinstance(value, Context)]
+        if execution is None or any(world is not execution.world for world in worlds):
+            python_warns(coroutine)  # not of a run, or of an earlier one and collected only now
+        else:
+            execution.refuse(f"forgot to await: `await {coroutine.__name__}(...)`")
+
+    warnings._warn_unawaited_coroutine = refuse

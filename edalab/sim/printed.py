@@ -13,16 +13,15 @@ class Printed(io.StringIO):
         self.most, self.length = most, 0
 
     def write(self, text: str) -> int:
+        """Keep what still fits."""
         self.length += len(text)
         super().write(text[: max(0, self.most - self.tell())])
         return len(text)
 
     def __str__(self) -> str:
         more = f" … ({self.length:,} characters)" if self.length > self.most else ""
-        text = (
-            self.getvalue().encode("utf-8", "replace").decode()
-        )  # half a character cannot be sent
-        return text.rstrip("\n") + more
+        # Half a character cannot be sent.
+        return self.getvalue().encode("utf-8", "replace").decode().rstrip("\n") + more
 
 
 @contextmanager

@@ -1,65 +1,65 @@
 """A work queue hands each message to one free replica, until it is acknowledged or goes to the dead letters."""
 
 from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..errors import Refused
 from ..model import Envelope
-from .clock import ACK, DELAY, DELIVER, RETRY
+from .channels import Channel
+from .clock import ACK, DELAY, DELIVER
+from .execution import Execution
 from .faults import action_of
+from .replicas import Replica, ServiceRuntime
+
+if TYPE_CHECKING:
+    from .world import Timer
 
 
+@dataclass(slots=True, eq=False)
 class Item:
-    """A message in a queue: how often it was handed out, and whether it is done with."""
+    """A message in a queue, and how often it was handed out."""
 
-    __slots__ = ("envelope", "attempt", "timer", "delayed", "done", "actor", "holder")
-
-    def __init__(self, envelope: Envelope, attempt: int = 0):
-        self.envelope, self.attempt = envelope, attempt
-        self.timer = self.actor = None
-        self.holder = None  # the execution that has it, until its time is up
-        self.delayed = self.done = False
+    envelope: Envelope
+    attempt: int = 0
+    execution: Execution | None = None  # the last one that it was handed to
+    timer: "Timer | None" = None  # until then it may be acknowledged
+    delayed: bool = False  # a fault delayed it, and strikes no second time
 
 
-class WorkQueue:
+class WorkQueue(Channel):
     """A queue and its consumers: the replicas of every service that handles what is in it."""
 
-    confirms = True
     publishes = True  # what a handler returns
     partition = None
-    fetch_time = DELIVER
+    skip_fetch = False
 
     def __init__(self, world, name: str, max_attempts: int | None):
-        self.world, self.name = world, name
+        super().__init__(world, name)
         self.max_attempts = max_attempts  # None: the handler's own
         self.ready: deque[Item] = deque()
         self.open: dict[Item, None] = {}  # not yet done with, as an ordered set
-        self.consumers: list = []  # replicas
-        self.heard: dict[str, bool] = {}
+        self.consumers: list[Replica] = []
         self.turn = 0
 
-    def lag(self, service) -> int:
+    def subscribe(self, service: ServiceRuntime) -> None:
+        """The replicas of a service take messages from here on."""
+        if self not in service.queues:
+            service.queues.append(self)
+            self.consumers += service.replicas
+
+    def lag(self, service: ServiceRuntime) -> int:
+        """The messages that a service handles and that are not done with."""
         return sum(1 for item in self.open if service.handler(item.envelope.type))
 
     def append(self, envelope: Envelope) -> None:
         """A message joins the queue."""
-        if envelope.type not in self.heard:
-            self._introduce(envelope.type)
-        if not self.heard[envelope.type]:
-            self.world.unheard[envelope.type] = self.world.unheard.get(envelope.type, 0) + 1
+        if not self.heard.get(envelope.type):
+            self.check_heard(envelope)
         item = Item(envelope)
         self.open[item] = None
         self.ready.append(item)
         self.offer()
-
-    def _introduce(self, type_name: str) -> None:
-        services = [
-            service for service in self.world.services.values() if service.handler(type_name)
-        ]
-        for service in services:
-            if self not in service.queues:
-                service.queues.append(self)
-                self.consumers += service.replicas
-        self.heard[type_name] = bool(services)
 
     def offer(self) -> None:
         """Offer what is ready to the consumers, who take turns."""
@@ -69,93 +69,79 @@ class WorkQueue:
                 return
             replica.offer(self)
 
-    def assign(self, replica):
-        """An execution for the oldest message that `replica` can handle, or None."""
+    def next_execution(self, replica: Replica) -> Execution | None:
+        """An execution for the oldest message that `replica` can handle."""
         for item in self.ready:
             if replica.service.handler(item.envelope.type):
                 self.ready.remove(item)
                 self.turn = (self.consumers.index(replica) + 1) % len(self.consumers)
                 if self.ready and self not in replica.waiting:  # more, for when it is free again
                     replica.waiting.append(self)
-                execution = replica.new_execution(self, item.envelope)
+                execution = Execution(replica, self, item.envelope)
                 execution.item = item
                 return execution
         return None
 
-    def _back(self, item: Item) -> None:
+    def _put_back(self, item: Item) -> None:
         """An item is ready again, before those that came after it."""
-        if not item.done:
+        if item in self.open:
             self.ready.appendleft(item)
             self.offer()
 
-    def deliver(self, execution) -> None:
+    def deliver(self, execution: Execution) -> None:
         """The message is handed over, and handled; unless it is acknowledged in time, it is handed out again."""
         if execution.dead:
             return
-        replica, item = execution.replica, execution.item
-        if item.done or not replica.reachable:  # acknowledged, or out of reach
+        replica, item, world = execution.replica, execution.item, self.world
+        if item not in self.open or not replica.reachable:
             replica.release(execution)
-            self._back(item)
+            self._put_back(item)
             return
         handler = replica.service.handler(item.envelope.type)
         at_most_once = handler.delivery == "at-most-once"
         item.attempt += 1
-        execution.attempt, item.actor = item.attempt, replica.actor
-        fault = None
-        if not item.delayed:
-            fault = execution.reach("deliver")
-        item.delayed = False
-        does = action_of(fault, "drop", "duplicate", "delay")
-        if does == "delay":
+        execution.attempt, item.execution = item.attempt, execution
+        fault = None if item.delayed else execution.reach("deliver")
+        action = action_of(fault, "drop", "duplicate", "delay")
+        item.delayed = action == "delay"
+        if action == "delay":
             item.attempt -= 1
-            item.delayed = True
             after = max(fault.lasts(DELAY) - DELIVER, 0)
-            self.world.schedule(self.world.now + after, self._back, item)
+            world.schedule(world.now + after, self._put_back, item)
             replica.release(execution)
-            return
-        if does == "drop" and at_most_once:
+        elif action == "drop" and at_most_once:
             execution.record_step("lost", "drop", "dropped on its way; at most once")
-            self._done(item)
+            self._remove(item)
             replica.release(execution)
-            return
-        item.timer = self.world.timer(ACK, self._expired, (item, item.attempt))
-        if does == "drop":
-            replica.release(execution)
-            return
-        item.holder = execution
-        execution.redeliver = does == "duplicate"
-        if at_most_once and not self._acked(execution):
-            return
-        execution.begin(handler)
+        else:
+            item.timer = world.timer(ACK, self._expired, item)
+            if action == "drop":
+                replica.release(execution)
+                return
+            execution.redeliver = action == "duplicate"
+            if not at_most_once or self._is_acknowledged(execution):
+                execution.begin(handler)
 
-    def abandoned(self, execution) -> None:
+    def abandoned(self, execution: Execution) -> None:
         """The replica crashed: a message that had not arrived stays, one that had waits for its time-out."""
         if execution.attempt is None:
-            self._back(execution.item)
+            self._put_back(execution.item)
         self._deliver_copy(execution)
 
-    def _expired(self, handed_out: tuple[Item, int]) -> None:
-        item, attempt = handed_out
-        if item.done or item.attempt != attempt:
+    def _expired(self, item: Item) -> None:
+        if item.attempt < self._limit(item):
+            self._put_back(item)
             return
-        item.holder = None
-        if attempt < self._limit(item):
-            self._back(item)
-            return
-        why = f"not acknowledged after {attempt} attempt{'s' if attempt > 1 else ''}; to {self.name}.dlq"
-        self.world.record_step(
-            "dead_letter", item.actor, item.envelope, None, None, attempt, None, why
-        )
-        self._done(item)
+        attempts = f"{item.attempt} attempt{'s' if item.attempt > 1 else ''}"
+        why = f"not acknowledged after {attempts}; to {self.name}.dlq"
+        item.execution.record_step("dead_letter", None, why)
+        self._remove(item)
 
     def _limit(self, item: Item) -> int:
-        return (
-            self.max_attempts
-            or self.world.services[item.actor[0]].handler(item.envelope.type).max_attempts
-        )
+        handler = item.execution.replica.service.handler(item.envelope.type)
+        return self.max_attempts or handler.max_attempts
 
-    def _done(self, item: Item) -> None:
-        item.done = True
+    def _remove(self, item: Item) -> None:
         self.open.pop(item, None)
         if item.timer is not None:
             item.timer.cancel()
@@ -164,58 +150,47 @@ class WorkQueue:
 
     # -- how it ended
 
-    def handled(self, execution, result) -> None:
+    def handled(self, execution: Execution, result: object) -> None:
+        """Acknowledge the message, if that was not done before."""
         note = result.note if isinstance(result, Refused) else None
         if execution.handler.delivery == "at-most-once":
             execution.record_step("done", None, note)
-        elif not self._acked(execution, note):
+        elif not self._is_acknowledged(execution, note):
             return
         self._release(execution)
 
-    def _acked(self, execution, note: str | None = None) -> bool:
+    def _is_acknowledged(self, execution: Execution, note: str | None = None) -> bool:
         """Reach the `ack` point. False only if the replica crashed; after a lost ack the message stays open."""
-        cut = execution.replica.service.cut
-        fault = execution.fault_at("ack", execution.envelope.type, ineffective=cut)
-        does = action_of(fault, "crash", "lose") or ("cut" if cut else None)
-        execution.record_step("ack", does, note)
-        if does == "crash":
-            execution.replica.crash(fault)
-            return False
-        if does is None:
-            self._done(execution.item)
-        return True
+        prevented = execution.acknowledge("ack", note=note)
+        if prevented is None:
+            self._remove(execution.item)
+        return prevented != "crash"
 
-    def failed(self, execution, error: Exception) -> None:
+    def failed(self, execution: Execution, error: Exception) -> None:
         """Given back, to be handed out again after a while; after the last attempt dead-lettered."""
         item = execution.item
         at_most_once = execution.handler.delivery == "at-most-once"
-        if at_most_once and item.done:
+        has_it = item.execution is execution and item.timer.live
+        if at_most_once and item not in self.open:
             execution.record_failure("lost", error)
-        elif (
-            at_most_once
-            or item.done
-            or item.holder is not execution
-            or execution.replica.service.cut
-        ):
+        elif at_most_once or not has_it or execution.replica.service.cut:
             execution.record_failure("failure", error, "; its message is handed out by time-out")
-        elif item.attempt >= self._limit(item):
-            execution.record_failure("dead_letter", error, f"; to {self.name}.dlq")
-            self._done(item)
         else:
-            after = RETRY * item.attempt
-            execution.record_failure("retry", error, f"; again in {after / 1000:g} s")
-            item.timer.cancel()
-            item.holder = None
-            self.world.schedule(self.world.now + after - DELIVER, self._back, item)
+            after = self.record_failure(execution, error, item.attempt, self._limit(item))
+            if after is None:
+                self._remove(item)
+            else:
+                item.timer.cancel()
+                self.world.schedule(self.world.now + after - DELIVER, self._put_back, item)
         self._release(execution)
 
-    def _release(self, execution) -> None:
+    def _release(self, execution: Execution) -> None:
         execution.replica.release(execution)
         self._deliver_copy(execution)
 
-    def _deliver_copy(self, execution) -> None:
-        """A `duplicate` struck its delivery: the same message comes once more after this handling."""
+    def _deliver_copy(self, execution: Execution) -> None:
+        """Hand the same message out once more after this handling, if a `duplicate` struck its delivery."""
         if execution.redeliver:
             again = Item(execution.envelope, execution.item.attempt)
             self.open[again] = None
-            self._back(again)
+            self._put_back(again)

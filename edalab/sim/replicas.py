@@ -1,15 +1,23 @@
 """A service at run time: replicas that crash, pause and come back, over one durable database."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from heapq import heappush
 from random import Random
+from typing import TYPE_CHECKING, Any
 
 from ..model import Envelope, Handler, Service
-from .clock import RESTART, SESSION, varied
-from .execution import Execution
+from .clock import DELIVER, RESTART, SESSION, varied
 from .database import Database
+from .execution import Execution
+from .faults import Fault
+
+if TYPE_CHECKING:
+    from .queues import WorkQueue
+    from .topics import Reader
+    from .world import Timer, World
 
 
 class Replica:
@@ -21,44 +29,45 @@ class Replica:
         self.up, self.paused = True, False
         self.reachable = True  # up, not paused, not cut off
         self.state: dict = {}
-        self.busy = None  # the execution of the message that it fetches or handles
-        self.waiting: deque = deque()  # sources that have a message for it
-        self.running: dict = {}  # executions of questions and ticks, as an ordered set
-        self.held: list[tuple] = []  # what a pause holds back
+        self.busy: Execution | None = None  # of the message that it fetches or handles
+        self.waiting: deque[Reader | WorkQueue] = deque()  # they have a message for it
+        self.running: dict[Execution, None] = {}  # of questions and ticks, as an ordered set
+        self.held: list[tuple[Callable, Any]] = []  # what a pause holds back
         self.silent_since: int | None = None
-        self.session = None  # the timer of its session
+        self.session: Timer | None = None
         self.paused_until = 0
         self.sent = 0  # when the last message that it published arrives
 
     # -- one message at a time
 
-    def offer(self, source) -> None:
+    def offer(self, source: "Reader | WorkQueue") -> None:
         """A source has a message: fetch it now, or when this replica is free."""
         if self.busy is not None or not self.reachable:
             if source not in self.waiting:
                 self.waiting.append(source)
             return
-        self.busy = execution = source.assign(self)
+        self.busy = execution = source.next_execution(self)
         if execution is None:
             self.release(None)
             return
         world = self.service.world
-        takes = source.fetch_time
+        takes = 0 if source.skip_fetch else DELIVER
         if takes and not world.exact:
             takes = varied(takes, self.service.jitter)
         heappush(world.agenda, (world.now + takes, next(world.number), source.deliver, execution))
 
     def release(self, execution: Execution | None) -> None:
         """Done with a message: fetch what has waited longest."""
-        if self.busy is not execution:
-            return
-        self.busy = None
-        if self.waiting and self.reachable:
-            self.offer(self.waiting.popleft())
+        if self.busy is execution:
+            self.busy = None
+            if self.waiting and self.reachable:
+                self.offer(self.waiting.popleft())
 
-    def new_execution(self, source, envelope=None, epoch: int = 0) -> Execution:
-        """An execution of a handler on this replica."""
-        return Execution(self.service.world, self, source, envelope, epoch)
+    def new_execution(self, source: Any, envelope: Envelope | None) -> Execution:
+        """An execution beside the message that it handles: of a question or a tick."""
+        execution = Execution(self, source, envelope)
+        self.running[execution] = None
+        return execution
 
     def in_flight(self) -> list[Execution]:
         """What it fetches, handles and answers."""
@@ -66,16 +75,15 @@ class Replica:
 
     # -- crash and restart
 
-    def crash(self, fault) -> None:
+    def crash(self, fault: Fault) -> None:
         """Stop dead: what is in flight is gone, with the memory; the database and the broker remember the rest."""
         world = self.service.world
         world.record_step("crash", self.actor, fault="crash", detail=str(fault))
         self.up = self.paused = self.reachable = False
         in_flight = self.in_flight()
         self.busy, self.state = None, {}
-        self.running.clear()
-        self.waiting.clear()
-        self.held.clear()
+        for kept in (self.running, self.waiting, self.held):
+            kept.clear()
         for execution in in_flight:
             execution.kill()
             execution.source.abandoned(execution)
@@ -86,27 +94,27 @@ class Replica:
         if fault.seconds is None and not world.exact:
             down = varied(RESTART, self.service.jitter)
         world.schedule(world.now + down, self._restart, None)
-        self._fall_silent()
+        self.fall_silent()
 
-    def _restart(self, _) -> None:
+    def _restart(self, _: None) -> None:
         self.up = True
         self.service.world.record_step("restart", self.actor)
         self._speak_again()
 
     # -- pause and cut
 
-    def pause(self, until: int) -> bool:
+    def begin_outage(self, until: int) -> bool:
         """Stand still, as in a long garbage collection. What is down cannot."""
         if not self.up:
             return False
         self.paused_until = max(self.paused_until, until)
         if not self.paused:
-            self.paused, self.reachable = True, False
+            self.paused = True
             self.service.world.record_step("pause", self.actor)
-            self._fall_silent()
+            self.fall_silent()
         return True
 
-    def resume(self, _) -> None:
+    def end_outage(self, _: None) -> None:
         """Go on, not knowing that time has passed."""
         if not self.paused or self.service.world.now < self.paused_until:
             return
@@ -120,23 +128,17 @@ class Replica:
             action(argument)
         self._speak_again()
 
-    def _fall_silent(self) -> None:
+    def fall_silent(self) -> None:
+        """The broker hears of it no more, and waits for a session before it moves its partitions."""
         world = self.service.world
+        self.reachable = False
         if self.silent_since is None:
             self.silent_since = world.now
-        if self.session is not None:
-            self.session.cancel()
-        self.session = world.timer(
-            SESSION - min(SESSION, world.now - self.silent_since), self._expired
-        )
-
-    def _expired(self, _) -> None:
-        self.session = None
-        self.service.assign()
+            self.session = world.timer(SESSION, self.service.rebalance)
 
     def _speak_again(self) -> None:
         if self.is_heard():
-            self.service.assign()
+            self.service.rebalance()
             self.release(None)
 
     def is_heard(self) -> bool:
@@ -146,7 +148,6 @@ class Replica:
             self.silent_since = None
             if self.session is not None:
                 self.session.cancel()
-                self.session = None
         return self.reachable
 
     def in_session(self) -> bool:
@@ -161,22 +162,19 @@ class Replica:
 class ServiceRuntime:
     """A service as it stands: `.up`, `.state`, `.lag`, `.in_flight`, `.rows(sql)`."""
 
-    def __init__(self, world, name: str, declaration: Service | None):
-        self.world, self.name = world, name
-        self.schema = declaration.schema if declaration else ""
-        self._declared = declaration.handlers if declaration else {}
+    def __init__(self, world: "World", name: str, declaration: Service):
+        self.world, self.name, self.schema = world, name, declaration.schema
+        self._declared = declaration.handlers.values()
         self._handlers: dict[str, Handler | None] = {}
-        self.ticks = tuple(declaration.ticks) if declaration else ()
+        self.ticks = tuple(declaration.ticks)
         self.has_faults = world.plan.concerns(name)
         self.minted = 0  # ids given out; a crash does not take them back
         self.notes = 0
         self.cut = False
         self.cut_until = 0
-        self.replicas = [
-            Replica(self, n + 1) for n in range(declaration.replicas if declaration else 1)
-        ]
-        self.readers: list = []  # its positions in the logs
-        self.queues: list = []  # the queues it consumes
+        self.replicas = [Replica(self, n + 1) for n in range(declaration.replicas)]
+        self.readers: list[Reader] = []  # its positions in the logs
+        self.queues: list[WorkQueue] = []  # those that it consumes
         self.turn = 0
 
     @property
@@ -192,9 +190,8 @@ class ServiceRuntime:
     @property
     def lag(self) -> int:
         """Messages in logs and queues that it has not yet committed or acknowledged."""
-        return sum(reader.lag() for reader in self.readers) + sum(
-            queue.lag(self) for queue in self.queues
-        )
+        in_logs = sum(reader.lag() for reader in self.readers)
+        return in_logs + sum(queue.lag(self) for queue in self.queues)
 
     @property
     def in_flight(self) -> list[Envelope]:
@@ -203,14 +200,14 @@ class ServiceRuntime:
 
     def handling(self) -> list[Execution]:
         """The executions of handlers that are under way."""
-        found = [execution for replica in self.replicas for execution in replica.in_flight()]
-        return [execution for execution in found if execution.handler is not None]
+        fetched = [execution for replica in self.replicas for execution in replica.in_flight()]
+        return [execution for execution in fetched if execution.handler is not None]
 
     @cached_property
     def database(self) -> Database:
         database = Database(self.name, self.schema)
         if self.world.changes is not None:
-            database.keep_contents()
+            database.contents = database.read()
         return database
 
     @cached_property
@@ -227,13 +224,13 @@ class ServiceRuntime:
         try:
             return self._handlers[type_name]
         except KeyError:
-            handlers = [h for (handled, _), h in self._declared.items() if handled == type_name]
-            self._handlers[type_name] = handler = (
-                handlers[0] if len(handlers) == 1 else _in_turn(handlers)
-            )
+            handlers = [handler for handler in self._declared if handler.type == type_name]
+            handler = _in_turn(handlers) if len(handlers) > 1 else (handlers or [None])[0]
+            self._handlers[type_name] = handler
             return handler
 
     def new_id(self) -> str:
+        """An id that no message and no other call has."""
         self.minted += 1
         return f"{self.name}-{self.minted}"
 
@@ -253,36 +250,31 @@ class ServiceRuntime:
         """The replica that ticks run on: the first that is up and does not stand still."""
         return next((r for r in self.replicas if r.up and not r.paused), None)
 
-    def members(self) -> list[Replica]:
-        """The replicas the broker believes in."""
-        return [replica for replica in self.replicas if replica.in_session()]
-
-    def assign(self) -> None:
+    def rebalance(self, _: None = None) -> None:
         """Give partition p to live replica p mod n. One that is being handled moves when that has ended."""
         for reader in self.readers:
-            reader.assign_owner()
+            reader.rebalance()
         for queue in self.queues:
             queue.offer()
 
-    def begin_cut(self, until: int) -> bool:
+    def begin_outage(self, until: int) -> bool:
         """Cut off from the broker and all services: handlers go on, and nothing they say is heard."""
         self.cut_until = max(self.cut_until, until)
-        if self.cut:
-            return True
-        self.cut = True
-        self.world.record_step("cut", (self.name, 1), fault="cut")
-        for replica in self.replicas:
-            replica.reachable = False
-            replica._fall_silent()
+        if not self.cut:
+            self.cut = True
+            self.world.record_step("cut", (self.name, 1), fault="cut")
+            for replica in self.replicas:
+                replica.fall_silent()
         return True
 
-    def end_cut(self, _) -> None:
+    def end_outage(self, _: None) -> None:
+        """All that are up and go on are heard again."""
         if not self.cut or self.world.now < self.cut_until:
             return
         self.cut = False
         self.world.record_step("heal", (self.name, 1))
         heard = [replica for replica in self.replicas if replica.is_heard()]
-        self.assign()  # once all are back: what they held they keep
+        self.rebalance()  # once all are back: what they held they keep
         for replica in heard:
             replica.release(None)
 
@@ -290,19 +282,16 @@ class ServiceRuntime:
         return f"<{self.name}: {'up' if self.up else 'down'}, lag {self.lag}, {len(self.in_flight)} in flight>"
 
 
-def _in_turn(handlers: list[Handler]) -> Handler | None:
+def _in_turn(handlers: list[Handler]) -> Handler:
     """One handler that runs several, and returns what all of them return."""
-    if not handlers:
-        return None
 
     async def all_of_them(event, ctx):
         messages = []
         for handler in handlers:
             result = handler.function(event, ctx) if handler.takes_ctx else handler.function(event)
             result = await result if handler.is_async else result
-            messages += (
-                result if isinstance(result, list | tuple) else [] if result is None else [result]
-            )
+            if result is not None:
+                messages += result if isinstance(result, list | tuple) else [result]
         return messages
 
     names = " and ".join(handler.name for handler in handlers)

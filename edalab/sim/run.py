@@ -7,9 +7,10 @@ from functools import cache, cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Misuse, Unknown, listed, needed_for, shortened, shown
+from ..errors import Misuse, listed, needed_for, shortened, shown
 from ..model import System
 from .clock import milliseconds
+from .faults import Fault, Window
 from .steps import Failure, Step, rows_of, steps_of
 
 if TYPE_CHECKING:
@@ -17,16 +18,22 @@ if TYPE_CHECKING:
 
     import pandas
 
+    from .replicas import ServiceRuntime
+    from .world import World
 
-# Steps whose detail may be the text of an exception.
-_RAISED = ("retry", "dead_letter", "lost", "failure")
+_COLUMNS = "time service replica step message type topic partition offset attempt correlation causation fault detail"
 
 
 class Run:
     """The record of a simulation. `seed` and `faults` make it again; `end` is the time of its last step in ms."""
 
     def __init__(
-        self, system: System, record: list, world: Any, replay: Callable[..., Any], seed: int
+        self,
+        system: System,
+        record: list,
+        world: "World",
+        replay: Callable[..., "World"],
+        seed: int,
     ):
         self.system, self.seed = system, seed
         self._record, self._world, self._replay = record, world, replay
@@ -55,16 +62,15 @@ class Run:
         rows = []
         for s in self.journal:
             e = s.envelope
-            message = (e.id, e.type, e.topic) if e else (None, None, None)
-            causes = (e.correlation, e.causation) if e else (None, None)
+            message = (e.id, e.type, e.topic) if e else ("", "", "")
+            causes = (e.correlation, e.causation) if e else ("", "")
             where = s.service, s.replica, s.step
             position = s.partition, s.offset, s.attempt
             rows.append((s.time / 1000, *where, *message, *position, *causes, s.fault, s.detail))
-        columns = "time service replica step message type topic partition offset attempt correlation causation fault detail"
-        table = pandas.DataFrame(rows, columns=columns.split())
+        table = pandas.DataFrame(rows, columns=_COLUMNS.split())
         numbers = ["partition", "offset", "attempt"]
-        words = [name for name in table.columns if name not in ("time", "replica", *numbers)]
-        table[words] = table[words].fillna("")
+        texts = table.columns.difference(["time", "replica", *numbers])
+        table[texts] = table[texts].fillna("")
         return table.astype(dict.fromkeys(numbers, "Int64"))
 
     @cached_property
@@ -72,31 +78,29 @@ class Run:
         """Eight hex digits that are the same wherever the same happened."""
         written, quoted = {None: '""'}, cache(json.dumps)
         lines = []
-        for time, step, (service, replica), e, partition, offset, attempt, fault, detail in rows_of(
-            self._record
-        ):
+        for time, step, (service, replica), e, *position, fault, detail in rows_of(self._record):
             id = e and e.id
             if id not in written:
                 data = e.data.model_dump_json() if e.data is not None else ""
                 written[id] = json.dumps(
                     f"{id} {e.type} {e.topic} {e.correlation} {e.causation} {data}"
                 )
-            if detail and step in _RAISED:
+            if detail and step in ("retry", "dead_letter", "lost", "failure"):
                 # Python's own words differ from version to version: the exception's name does not.
                 detail = detail.partition(":")[0].partition(" (line ")[0]
-            numbers = ["null" if n is None else str(n) for n in (partition, offset, attempt)]
+            numbers = ["null" if n is None else str(n) for n in position]
             where = str(time), quoted(step), quoted(service), str(replica)
-            words = *where, written[id], *numbers, quoted(fault), quoted(detail)
-            lines.append(f"[{', '.join(words)}]")
+            values = *where, written[id], *numbers, quoted(fault), quoted(detail)
+            lines.append(f"[{', '.join(values)}]")
         return blake2b("".join(lines).encode(), digest_size=4).hexdigest()
 
     @property
-    def faults(self) -> list:
+    def faults(self) -> list[Fault | Window]:
         """The faults that struck; each prints as text that can be pasted into `faults=`."""
         return list(self._world.plan.struck)
 
     @property
-    def unfired(self) -> list:
+    def unfired(self) -> list[Fault | Window]:
         """The faults that were asked for by name and never happened."""
         return self._world.plan.unfired()
 
@@ -113,7 +117,10 @@ class Run:
         """A service's database at the end of the run, for `pandas.read_sql` or `EventStore`; it cannot be written to."""
         return self._node(service).database.readable()
 
-    def at(self, seconds: float) -> Any:
+    def _node(self, service: str) -> "ServiceRuntime":
+        return self._world.services[service]
+
+    def at(self, seconds: float) -> "World":
         """The world as it was at a moment: `.services["payments"].up`, `.state`, `.lag`, `.in_flight`, `.rows(service, sql)`,
         `.database(service)`."""
         return self._replay(milliseconds(seconds, "run.at"))
@@ -134,49 +141,29 @@ class Run:
 
     def cloudevents(self) -> str:
         """Every message that was published, sent or asked, as a CloudEvents 1.0 JSON batch."""
-        seen = {s.envelope.id: s.envelope for s in self.journal if s.step in ("publish", "ask")}
-        return json.dumps(
-            [envelope.cloudevent(self.system.name) for envelope in seen.values()], indent=1
-        )
-
-    def _node(self, service: str):
-        if not isinstance(service, str) or service not in self._world.services:
-            raise Unknown("service", service, self._world.services)
-        return self._world.services[service]
-
-    def _said(self) -> list[str]:
-        """What a reader must not miss."""
-        said = []
-        if self.faults:
-            said.append("struck: " + listed(self.faults, 3))
-        if self.unfired:
-            said.append("never happened: " + listed(self.unfired, 3))
-        raised = Counter((f.service, f.handler, type(f.error).__name__) for f in self.failures)
-        told = [
-            f"{service}.{handler} raised {error}" + (f" {times} times" if times > 1 else "")
-            for (service, handler, error), times in raised.items()
-        ]
-        if told:
-            said.append(listed(told, 3))
-        dead = [
-            f"{s.envelope.type} {s.envelope.id}" for s in self.journal if s.step == "dead_letter"
-        ]
-        if dead:
-            said.append(listed(dead, 3) + " dead-lettered")
-        unheard = [f"{times} {name}" for name, times in self._world.unheard.items()]
-        if unheard:
-            said.append(listed(unheard, 3) + " published to nobody: no service subscribes")
-        at = next((n for n, failure in enumerate(self.failures) if failure.line), None)
-        if at is not None:
-            first = self.failures[at]
-            why = f"{type(first.error).__name__} in {first.line}: {shortened(str(first.error))}"
-            said.append(f"{why}, see run.failures[{at}].traceback")
-        return said
+        sent = {s.envelope.id: s.envelope for s in self.journal if s.step in ("publish", "ask")}
+        return json.dumps([e.cloudevent(self.system.name) for e in sent.values()], indent=1)
 
     def __repr__(self) -> str:
-        steps = f"{len(self.journal)} steps in {self.end / 1000:g} s"
-        return (
-            f"<Run {self.digest} of {self.system.name}, seed {self.seed}: "
-            + "; ".join([steps, *self._said()])
-            + ">"
+        failures = self.failures
+        raised = Counter(
+            f"{f.service}.{f.handler} raised {type(f.error).__name__}" for f in failures
         )
+        dead = [s.envelope for s in self.journal if s.step == "dead_letter"]
+        unheard = self._world.unheard.items()
+        parts = [f"{len(self.journal)} steps in {self.end / 1000:g} s"]
+        for beginning, things, ending in (
+            ("struck: ", self.faults, ""),
+            ("never happened: ", self.unfired, ""),
+            ("", [f"{text} {n} times" if n > 1 else text for text, n in raised.items()], ""),
+            ("", [f"{envelope.type} {envelope.id}" for envelope in dead], " dead-lettered"),
+            ("", [f"{n} {name}" for name, n in unheard], " published to nobody: no service subscribes"),
+        ):  # fmt: skip
+            if things:
+                parts.append(beginning + listed(things, 3) + ending)
+        for number, failure in enumerate(failures):
+            if failure.line:
+                why = f"{type(failure.error).__name__} in {failure.line}: {shortened(str(failure.error))}"
+                parts.append(f"{why}, see run.failures[{number}].traceback")
+                break
+        return f"<Run {self.digest} of {self.system.name}, seed {self.seed}: {'; '.join(parts)}>"

@@ -10,8 +10,8 @@ from itertools import zip_longest
 from ..errors import Misuse, shown
 from ..model import Envelope, System, foreign_call
 from .clock import milliseconds
+from .forgotten import notice_forgotten_coroutines
 from .plan import Plan
-from .forgotten import watch
 from .printed import quiet
 from .run import Run
 from .steps import WIDTH
@@ -65,9 +65,9 @@ def play(
 ) -> Run:
     """`simulate` after its checks. The system is frozen, `last` is in ms, and with `keeps_changes` the run notes which
     rows each save changed."""
-    watch()
+    notice_forgotten_coroutines()
 
-    def once(until: int | None, keeps_changes: bool) -> tuple[World, Run, Misuse | None]:
+    def once(until: int | None, keeps_changes: bool) -> tuple[Run, Misuse | None]:
         world = World(system, seed, Plan(faults, system, seed), keeps_changes)
         run = Run(system, world.record, world, again, seed)
         try:
@@ -76,28 +76,25 @@ def play(
                     world.begin(workload)
                     with young_garbage_only():
                         world.run(until, max_steps)
-                except BaseException:
-                    world.stop()
-                    raise
-                if until is not None:
+                finally:
                     world.stop()
         except BaseException as error:  # who interrupts the kernel finds the record so far, too
             error.run = run
             if not isinstance(error, Misuse):
                 raise
-            return world, run, error
-        return world, run, None
+            return run, error
+        return run, None
 
     def again(until: int | None, keeps_changes: bool = False) -> World:
         """The world as it was at a moment, or at the end (None), played again; it prints nothing a second time."""
         ends = [time for time in (until, last) if time is not None]
         with quiet():
-            world, repeated, _ = once(min(ends, default=None), keeps_changes)
+            repeated, _ = once(min(ends, default=None), keeps_changes)
         _check_same(run._record, repeated._record, whole=until is None)
-        return world
+        return repeated._world
 
-    world, run, misuse = once(last, keeps_changes)
-    for text in dict.fromkeys(world.warnings):
+    run, misuse = once(last, keeps_changes)
+    for text in dict.fromkeys(run._world.warnings):
         warnings.warn(text, stacklevel=3)
     if misuse is not None:
         raise misuse
@@ -106,9 +103,10 @@ def play(
 
 @contextmanager
 def young_garbage_only() -> Iterator[None]:
-    """A record only grows. Looking for garbage among what it keeps, again and again, as Python does by itself, made a message in a
-    run of a million cost 1.8 times as much as in one of a thousand; only what is new is looked through, once. What was
-    in use then and becomes garbage in a circle later waits for the end of the run."""
+    """Look for garbage only among what is new, as a record only grows.
+
+    To look through all that it keeps, again and again, as Python does by itself, made a message in a run of a million
+    cost 1.8 times as much as in one of a thousand. What becomes garbage in a circle later waits for the end of the run."""
     young, *older = gc.get_threshold()
     gc.set_threshold(young, 1_000_000, 1_000_000)
     try:
@@ -118,8 +116,9 @@ def young_garbage_only() -> Iterator[None]:
 
 
 def _check_same(first: list, again: list, whole: bool) -> None:
-    """Whether a run played again, to some moment or `whole`, did the same."""
-    for at, (one, other) in enumerate(zip_longest(first, again) if whole else zip(first, again)):
+    """Raise Misuse where a run played again, to some moment or `whole`, did something else."""
+    pairs = zip_longest(first, again) if whole else zip(first, again, strict=False)
+    for at, (one, other) in enumerate(pairs):
         if one != other and _content(one) != _content(other):
             at -= at % WIDTH
             longer = first if at < len(first) else again
@@ -142,41 +141,27 @@ def check_system_and_workload(system: object, workload: object) -> None:
         kind = f"the class {kind}" if isinstance(system, type) else kind
         example = "write simulate(shop, three_orders) after shop = System('shop')"
         raise Misuse(f"simulate takes a System first, not {kind}; {example}")
-    _check_workload(workload)
+    if problem := _problem(workload):
+        raise Misuse(problem)
 
 
-def _check_workload(workload: object) -> None:
+def _problem(workload: object) -> str | None:
+    """What keeps a thing from being a workload."""
+    name = getattr(workload, "__name__", "orders" if not callable(workload) else "workload")
+    if inspect.iscoroutine(workload):
+        workload.close()
+        return f"a workload is a function `async def {name}(ctx)`, not a coroutine already begun: pass the function, without ()"
     if not callable(workload):
-        kind = (
-            "a coroutine already begun: pass the function, without ()"
-            if inspect.iscoroutine(workload)
-            else shown(workload)
-        )
-        if inspect.iscoroutine(workload):
-            workload.close()
-        raise Misuse(
-            f"a workload is a function `async def {getattr(workload, '__name__', 'orders')}(ctx)`, not {kind}"
-        )
-    name = getattr(workload, "__name__", "workload")
-    function = workload
-    while hasattr(function, "func"):
-        function = function.func
-    if not inspect.iscoroutinefunction(function) and not inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)
-    ):
-        if inspect.isasyncgenfunction(function):
-            raise Misuse(
-                f"the workload {name} has a `yield`: it publishes with `await ctx.publish(...)`"
-            )
-        raise Misuse(
-            f"the workload {name} is no coroutine; write `async def {name.strip('<>')}(ctx):`"
-        )
+        return f"a workload is a function `async def {name}(ctx)`, not {shown(workload)}"
+    if inspect.isasyncgenfunction(workload):
+        return f"the workload {name} has a `yield`: it publishes with `await ctx.publish(...)`"
+    if not any(map(inspect.iscoroutinefunction, (workload, type(workload).__call__))):
+        return f"the workload {name} is no coroutine; write `async def {name.strip('<>')}(ctx):`"
+    signature = inspect.signature(workload)
     try:
-        inspect.signature(workload).bind(None)
+        signature.bind(None)
     except TypeError:
-        takes = inspect.signature(workload)
-        what = f"the workload {name} takes {takes}, and a workload takes the context alone: `async def {name}(ctx):`"
-        raise Misuse(what) from None
-    foreign = foreign_call(function)
-    if foreign:
-        raise Misuse(f"the workload {name} uses {foreign[0]}, {foreign[1]}")
+        return f"the workload {name} takes {signature}, and a workload takes the context alone: `async def {name}(ctx):`"
+    if foreign := foreign_call(workload):
+        return f"the workload {name} uses {foreign[0]}, {foreign[1]}"
+    return None

@@ -44,7 +44,6 @@ class Ticking:
         id = f"{service}.{name}-{self.ran}"
         envelope = Envelope(id, name, None, service, None, None, world.now, None, None, 0)
         execution = replica.new_execution(self, envelope)
-        replica.running[execution] = None
         execution.begin(self.tick)
 
     def handled(self, execution, _) -> None:

@@ -2,30 +2,28 @@
 
 from zlib import crc32
 
-from ..model import Envelope, Topic
-from .clock import DELAY, DELIVER, REFETCH, RETRY
+from ..model import Envelope, Handler, Topic
+from .channels import Channel
+from .clock import DELAY, DELIVER, REFETCH
 from .execution import Execution
 from .faults import action_of
 from .limits import MOST_ATTEMPTS
+from .replicas import Replica, ServiceRuntime
 
 
-class Log:
+class Log(Channel):
     """The partitions of a topic, and who reads them."""
 
     def __init__(self, world, topic: Topic):
-        self.world, self.name, self.confirms = world, topic.name, topic.confirms
+        super().__init__(world, topic.name, topic.confirms)
         self.partitions: list[list[Envelope]] = [[] for _ in range(topic.partitions)]
         self.readers: list[list[Reader]] = [[] for _ in range(topic.partitions)]
-        self.heard: dict[str, bool] = {}  # whether anybody subscribes, by type
         self.turn = 0
 
     def append(self, envelope: Envelope) -> None:
         """A message takes the next offset of its partition: that of its key, or the next in turn."""
-        heard = self.heard.get(envelope.type)
-        if heard is None:
-            heard = self._introduce(envelope.type)
-        if not heard:
-            self.world.unheard[envelope.type] = self.world.unheard.get(envelope.type, 0) + 1
+        if not self.heard.get(envelope.type):
+            self.check_heard(envelope)
         many = len(self.partitions)
         if many == 1:
             partition = 0
@@ -39,68 +37,58 @@ class Log:
             if not reader.engaged:
                 reader.wake()
 
-    def _introduce(self, type_name: str) -> bool:
-        """The first message of a type: its subscribers read this log from here on, if they did not before."""
-        services = [
-            service for service in self.world.services.values() if service.handler(type_name)
-        ]
-        for service in services:
-            if not any(reader.log is self for reader in service.readers):
-                for number, readers in enumerate(self.readers):
-                    readers.append(Reader(self, number, service))
-        self.heard[type_name] = bool(services)
-        return bool(services)
+    def subscribe(self, service: ServiceRuntime) -> None:
+        """A service reads this log from here on."""
+        if not any(reader.log is self for reader in service.readers):
+            for number, readers in enumerate(self.readers):
+                readers.append(Reader(self, number, service))
 
 
 class Reader:
-    """One group's reading of one partition: its position in memory, its committed offset, and the replica that owns it.
+    """One group's reading of one partition: its position, its committed offset, and the replica that owns it.
+
     The epoch counts owners and restarts, so that what an old owner still does is known as such."""
 
     publishes = True  # what a handler returns
-    __slots__ = (
-        "log", "partition", "service", "records", "position", "committed", "owner", "engaged", "execution", "epoch", "failures",
-        "attempts", "handler", "fetch_time", "again", "drops", "moves",
-    )  # fmt: skip
 
-    def __init__(self, log: Log, partition: int, service):
+    def __init__(self, log: Log, partition: int, service: ServiceRuntime):
         self.log, self.partition, self.service = log, partition, service
         self.records = log.partitions[partition]
         self.position = self.committed = len(self.records)
-        self.owner = service.replicas[partition % len(service.replicas)]
+        self.owner: Replica = service.replicas[partition % len(service.replicas)]
+        self.handler: Handler | None = None  # of the message at the position
         self.attempts: dict[int, int] = {}  # by offset: the attempts made so far
         self.epoch = 0
-        service.readers.append(self)
         self.moves = False  # its owner is to change when the message in hand is done with
+        service.readers.append(self)
         self._reset()
-        self.assign_owner()
+        self.rebalance()
 
     def _reset(self) -> None:
         self.engaged = False  # a message is being fetched, handled or waited for
-        self.execution = None
+        self.execution: Execution | None = None
         self.failures = self.drops = 0
-        self.fetch_time = (
-            DELIVER  # 0: skip the fetch and the `deliver` point (a retry, or after a delay)
-        )
-        self.again = False  # a `duplicate` struck: hand the message over once more when it is done
+        self.skip_fetch = False  # the message is there: neither a fetch nor a `deliver` point
+        self.deliver_twice = False
 
     def lag(self) -> int:
-        return sum(
-            1 for envelope in self.records[self.committed :] if self.service.handler(envelope.type)
-        )
+        """The messages that this group handles and has not committed."""
+        waiting = self.records[self.committed :]
+        return sum(1 for envelope in waiting if self.service.handler(envelope.type))
 
     # -- ownership
 
-    def assign_owner(self) -> None:
+    def rebalance(self) -> None:
         """Partition p belongs to live replica p mod n; what its live owner is handling, it may finish."""
         self.moves = False
-        members = self.service.members()
+        members = [replica for replica in self.service.replicas if replica.in_session()]
         target = members[self.partition % len(members)] if members else self.owner
         if target is not self.owner:
             if self.execution is not None and self.owner.in_session():
                 self.moves = True
                 return
             detail = f"{self.log.name} partition {self.partition} from replica {self.owner.number}"
-            self.service.world.record_step(
+            self.log.world.record_step(
                 "takeover", target.actor, None, self.partition, self.committed, detail=detail
             )
             if self in self.owner.waiting:
@@ -134,25 +122,24 @@ class Reader:
             if self.committed == self.position - 1:
                 self.committed = self.position
 
-    def assign(self, replica):
-        """An execution for the next message, if `replica` still owns the partition; otherwise None."""
+    def next_execution(self, replica: Replica) -> Execution | None:
+        """An execution for the next message, if `replica` still owns the partition."""
         if self.owner is not replica or self.execution is not None or not self.engaged:
             return None
-        self.execution = execution = Execution(self.log.world, replica, self, None, self.epoch)
+        self.execution = execution = Execution(replica, self, None, self.epoch)
         return execution
 
-    def deliver(self, execution) -> None:
+    def deliver(self, execution: Execution) -> None:
         """The message at the position is handed over, and handled."""
         world, replica, handler = self.log.world, execution.replica, self.handler
-        if self.service.has_faults and not self._reaches(execution, replica):
+        if self.service.has_faults and not self._is_reached(execution):
             return
         offset = execution.offset = self.position
         execution.envelope = envelope = self.records[offset]
         execution.attempt = attempt = self.attempts.pop(offset, 0) + 1 if self.attempts else 1
         at_most_once = handler.delivery == "at-most-once"
-        if (
-            self.fetch_time and not self.service.has_faults and not at_most_once
-        ):  # nothing can strike: two steps at once
+        if not (self.skip_fetch or self.service.has_faults or at_most_once):
+            # Nothing can strike: two steps at once.
             now, actor, partition = world.now, replica.actor, self.partition
             world.record += (
                 now, "deliver", actor, envelope, partition, offset, attempt, None, None,
@@ -160,64 +147,65 @@ class Reader:
             )  # fmt: skip
             execution.run(handler)
             return
-        if self.fetch_time and not self._handed_over(execution, at_most_once):
+        if not self.skip_fetch and not self._is_handed_over(execution, at_most_once):
             return
         if at_most_once:
-            fault = execution.reach("commit")
-            does = action_of(fault, "crash", "lose")
-            if does is None:
+            prevented = execution.acknowledge("commit")
+            if prevented is None:
                 self.committed = offset + 1
-            elif does == "crash":
-                execution.attempt -= 1
-                replica.crash(fault)
+            elif prevented == "crash":
+                self.attempts[offset] = attempt - 1  # the handler did not begin
                 return
-            else:  # not committed: it may come again
-                self.attempts[offset] = attempt
+            else:
+                self.attempts[offset] = attempt  # it may come again
         execution.begin(handler)
 
-    def _reaches(self, execution, replica) -> bool:
+    def _is_reached(self, execution: Execution) -> bool:
         """Whether the replica that fetches is still there, still the owner, and within reach."""
+        replica = execution.replica
         if execution.dead:
             return False
         if replica.paused:
             replica.held.append((self.deliver, execution))
             return False
-        if execution.epoch == self.epoch and not self.service.cut:
-            return True
         if execution.epoch == self.epoch:
+            if not self.service.cut:
+                return True
             self.engaged, self.execution = False, None
         replica.release(execution)
         return False
 
-    def _handed_over(self, execution, at_most_once: bool) -> bool:
+    def _is_handed_over(self, execution: Execution, at_most_once: bool) -> bool:
         """Reach the `deliver` point. False if the message was dropped or delayed."""
         fault = execution.reach("deliver")
-        does = action_of(fault, "drop", "duplicate", "delay")
-        if does is None:
+        action = action_of(fault, "drop", "duplicate", "delay")
+        if action in (None, "duplicate"):
+            self.deliver_twice = action is not None
             return True
-        if does == "duplicate":
-            self.again = True
-            return True
-        world, replica = self.log.world, execution.replica
-        if does == "drop" and at_most_once:
+        if action == "delay":
+            self.skip_fetch = True
+            self._offer_later(execution, fault.lasts(DELAY), execution.attempt - 1)
+        elif at_most_once:
             self.committed = execution.offset + 1
             execution.record_step("lost", "drop", "dropped on its way; at most once")
             self._advance(execution)
-            return False
-        self.attempts[execution.offset] = execution.attempt - 1
-        self.execution, execution.attempt = None, None
-        if does == "drop":
+        else:
             self.drops += 1
             if self.drops > MOST_ATTEMPTS:
-                world.endless(
-                    f"{execution.envelope.type} to {self.service.name} is dropped again and again, over {MOST_ATTEMPTS:,} times"
+                what = (
+                    f"{execution.envelope.type} to {self.service.name} is dropped again and again"
                 )
-            world.schedule(world.now + REFETCH - DELIVER, self._offer_again, self.epoch)
-        else:
-            self.fetch_time = 0
-            world.schedule(world.now + fault.lasts(DELAY), self._offer_again, self.epoch)
-        replica.release(execution)
+                self.log.world.endless(f"{what}, over {MOST_ATTEMPTS:,} times")
+            self._offer_later(execution, REFETCH - DELIVER, execution.attempt - 1)
         return False
+
+    def _offer_later(self, execution: Execution, after: int, attempts: int) -> None:
+        """Fetch the message again after so many ms; so many attempts were made at it."""
+        self.attempts[execution.offset] = attempts
+        self.execution = None
+        world = self.log.world
+        world.schedule(world.now + after, self._offer_again, self.epoch)
+        execution.replica.release(execution)
 
     def _offer_again(self, epoch: int) -> None:
         if epoch == self.epoch:
@@ -225,83 +213,67 @@ class Reader:
 
     # -- how it ended
 
-    def handled(self, execution, _) -> None:
-        world = self.log.world
+    def handled(self, execution: Execution, _result: object) -> None:
+        """Commit the offset, if that was not done before."""
         if execution.handler.delivery == "at-most-once":
             execution.record_step("done")
-            self._ended(execution)
+            self._end(execution)
         elif self.service.has_faults:
             self._commit(execution)
         else:  # nothing can strike
-            offset = execution.offset
+            world, offset = self.log.world, execution.offset
             world.record += (
                 world.now, "commit", execution.replica.actor, execution.envelope, self.partition, offset, execution.attempt, None, None,
             )  # fmt: skip
             self.committed = offset + 1
             self._advance(execution)
 
-    def failed(self, execution, error: Exception) -> None:
+    def failed(self, execution: Execution, error: Exception) -> None:
         """Retried after a while, blocking the partition; after the last attempt dead-lettered."""
         if execution.handler.delivery == "at-most-once":
             execution.record_failure("lost", error)
-            self._ended(execution)
+            self._end(execution)
         elif execution.epoch != self.epoch:
             execution.record_failure("failure", error, "; its partition has a new owner")
             execution.replica.release(execution)
         else:
             self.failures += 1
-            if self.failures >= execution.handler.max_attempts:
-                execution.record_failure("dead_letter", error, f"; to {self.log.name}.dlq")
+            most = execution.handler.max_attempts
+            after = self.log.record_failure(execution, error, self.failures, most)
+            if after is None:
                 self._commit(execution)
-                return
-            world = self.log.world
-            after = RETRY * self.failures
-            execution.record_failure("retry", error, f"; again in {after / 1000:g} s")
-            self.attempts[execution.offset] = execution.attempt
-            self.execution, self.fetch_time = None, 0
-            world.schedule(world.now + after, self._offer_again, self.epoch)
-            execution.replica.release(execution)
+            else:
+                self.skip_fetch = True
+                self._offer_later(execution, after, execution.attempt)
 
-    def abandoned(self, execution) -> None:
+    def abandoned(self, execution: Execution) -> None:
         """The replica crashed. Nothing to do here: `Replica.crash` rewinds its readers."""
 
-    def _commit(self, execution) -> None:
+    def _commit(self, execution: Execution) -> None:
         fenced = execution.epoch != self.epoch
-        ineffective = "fenced" if fenced else "cut" if self.service.cut else None
-        fault = execution.fault_at(
-            "commit", execution.envelope.type, ineffective=ineffective is not None
-        )
-        does = action_of(fault, "crash", "lose") or ineffective
-        execution.record_step(
-            "commit", does, "refused: its partition has a new owner" if does == "fenced" else None
-        )
-        if does == "crash":
-            execution.replica.crash(fault)
+        prevented = execution.acknowledge("commit", fenced)
+        if prevented == "crash":
             return
-        if does is None:
-            self.committed = max(self.committed, execution.offset + 1)
+        if prevented is None:
+            self.committed = execution.offset + 1
         elif not fenced:
             self.attempts[execution.offset] = execution.attempt
-        self._ended(execution)
+        self._end(execution)
 
-    def _ended(self, execution) -> None:
+    def _end(self, execution: Execution) -> None:
         if execution.epoch == self.epoch:
             self._advance(execution)
         else:
             execution.replica.release(execution)
 
-    def _advance(self, execution) -> None:
+    def _advance(self, execution: Execution) -> None:
         self.position = execution.offset + 1
-        if self.again:
-            self.attempts[execution.offset] = execution.attempt
+        if self.deliver_twice:
             self.position = execution.offset
-            self.again = False
-        self.engaged = False
-        self.execution = None
-        self.fetch_time = DELIVER
-        self.failures = self.drops = 0
+            self.attempts[execution.offset] = execution.attempt
+        self._reset()
         execution.replica.release(execution)
         if self.moves:
-            self.assign_owner()
+            self.rebalance()
         else:
             self.wake()

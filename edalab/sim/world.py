@@ -1,23 +1,25 @@
 """The world is one object: its clock, its agenda of actions, its services and channels, and the record of what happened."""
 
+from collections import Counter
 from functools import cache
 from heapq import heappop, heappush
 from itertools import count
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Endless, Hung, Misuse, Unknown, shown
-from ..model import Envelope, Handler, Message, System
+from ..model import Envelope, Handler, Message, Service, System
 from ..model.messages import fields_of, fits, key_of, wire_copy
 from ..model.wire import unfit_field
 from ..stuck import Watched
-from .channels import channel_for, unhandled
 from .context import Context
-from .execution import Execution, running_in
+from .execution import Execution
 from .faults import Window
+from .forgotten import running_in
 from .plan import Plan
 from .limits import DEEPEST, MOST_AT_ONCE, Budget
 from .replicas import ServiceRuntime
+from .routes import channel_for, unhandled
 from .steps import WIDTH, Failure
 from .ticks import Ticking
 
@@ -25,13 +27,8 @@ if TYPE_CHECKING:
     import sqlite3
 
     from .database import Database
-
-
-class Route(NamedTuple):
-    """Where messages of a type go."""
-
-    channel: Any
-    type: str
+    from .queues import WorkQueue
+    from .topics import Log
 
 
 class Timer:
@@ -89,29 +86,25 @@ class World:
         self.misuse: Misuse | None = None
         self.types: dict[str, type[Message]] = {}
         self.warnings: list[str] = []
-        self.route, self.answerer = cache(self._route), cache(self._answerer)
-        self.channels: dict[str, Any] = {}
-        self.unheard: dict[str, int] = {}  # events that went to nobody, by type
-        self.client = ServiceRuntime(self, "client", None)
+        self.channel_of, self.answerer = cache(self._channel_of), cache(self._answerer)
+        self.channels: dict[str, Log | WorkQueue] = {}
+        self.unheard: Counter[str] = Counter()  # events that went to nobody, by type
+        self.client = ServiceRuntime(self, "client", Service(system, "client"))
         self.services = Services(
             (name, ServiceRuntime(self, name, service)) for name, service in system.services.items()
         )
-        self.ticks = [
-            Ticking(self, tick)
-            for service in system.services.values()
-            for tick in service.ticks.values()
-        ]
+        ticks = [tick for service in system.services.values() for tick in service.ticks.values()]
+        self.ticks = [Ticking(self, tick) for tick in ticks]
         self.tick_rows = self.busy_ticks = 0
         self.workload: Execution | None = None
         self.budget: Budget | None = None
         for window in plan.windows:
-            heappush(
-                self.background, (round(window.start * 1000), next(self.number), self._open, window)
-            )
+            start = round(window.start * 1000)
+            heappush(self.background, (start, next(self.number), self._open, window))
 
     def begin(self, workload) -> None:
         """Let the outside world play its part."""
-        self.workload = execution = Execution(self, self.client.replicas[0], Outside)
+        self.workload = execution = self.client.replicas[0].new_execution(Outside, None)
         execution.coroutine = workload(Context(execution))
         self.schedule(0, execution.resume, None)
 
@@ -158,10 +151,8 @@ class World:
                 self.cancelled -= 1
                 continue
             if time != self.now:
-                if time > until:
-                    heappush(
-                        heap, (time, number, action, argument)
-                    )  # still to come: the run did not end by itself
+                if time > until:  # still to come: the run did not end by itself
+                    heappush(heap, (time, number, action, argument))
                     self.now = until
                     break
                 if len(record) > values or number > actions:
@@ -188,14 +179,9 @@ class World:
     def _open(self, window: Window) -> None:
         service, until = self.services[window.service], round(window.end * 1000)
         target = service if window.do == "cut" else service.replicas[window.replica - 1]
-        begin, end = (
-            (target.begin_cut, target.end_cut)
-            if window.do == "cut"
-            else (target.pause, target.resume)
-        )
-        if begin(until):
+        if target.begin_outage(until):
             self.plan.struck.append(window)
-            self.schedule(until, end, None)
+            self.schedule(until, target.end_outage, None)
 
     # -- the record
 
@@ -211,46 +197,41 @@ class World:
 
     # -- messages
 
-    def _route(self, cls: type[Message]) -> Route:
+    def _channel_of(self, cls: type[Message]) -> "Log | WorkQueue":
         """Where messages of this class go."""
         self.types[cls.__name__] = cls
         self._compare(cls)
-        return Route(channel_for(self, cls), cls.__name__)
+        return channel_for(self, cls)
 
     def _compare(self, cls: type[Message]) -> None:
         """Note who handles a class that has other fields than the one it was declared with."""
         for handler in self.system.handlers(cls.__name__):
             if handler.message is not cls and not fits(handler.message, cls):
                 who = f"{handler.service}.{handler.name}"
-                there, here = (
-                    ", ".join(f"{name}: {kind}" for name, kind in fields_of(one).items()) or "none"
-                    for one in (handler.message, cls)
-                )
+                there, here = _fields(handler.message), _fields(cls)
                 self.warnings.append(
                     f"the class {cls.__name__} was declared again: {who} was declared for one with the fields {there}, and "
                     f"gets one with {here}; run the cell of {who} again, and those that make one"
                 )
 
-    def mint(self, execution: Execution, message: Message, topic: str, type_name: str) -> Envelope:
+    def mint(self, execution: Execution, message: Message, topic: str) -> Envelope:
         """A message in a fresh envelope, caused by the message being handled."""
-        service = execution.replica.service
+        service, type_name = execution.replica.service, message.__class__.__name__
         service.minted = number = service.minted + 1
         id = f"{service.name}-{number}"
         if not message.__immutable__:
             message = self._carried(execution, message)
         subject = key_of(message, message.__declared__.key)
-        now, cause = self.now, execution.envelope
+        cause = execution.envelope
         if cause is None or cause.data is None:  # the client or a tick begins a story
-            return Envelope(id, type_name, message, service.name, subject, topic, now, id, None, 0)
-        depth = cause.depth + 1
+            correlation, causation, depth = id, None, 0
+        else:
+            correlation, causation, depth = cause.correlation, cause.id, cause.depth + 1
         if depth > DEEPEST:
-            chain = f"{cause.type} causes {type_name}"
-            self.endless(
-                f"{chain} (in {execution.where()}), a chain of over {DEEPEST:,} messages, each caused by the one before"
-            )
-        return Envelope(
-            id, type_name, message, service.name, subject, topic, now, cause.correlation, cause.id, depth,
-        )  # fmt: skip
+            chain = f"{cause.type} causes {type_name} (in {execution.where()}), a chain of over"
+            self.endless(f"{chain} {DEEPEST:,} messages, each caused by the one before")
+        sender = service.name, subject, topic, self.now
+        return Envelope(id, type_name, message, *sender, correlation, causation, depth)
 
     def _carried(self, execution: Execution, message: Message) -> Message:
         """A copy of a message that could be changed in place, and may have been since it was made."""
@@ -259,10 +240,8 @@ class World:
         except Exception as error:  # of the learner's own classes, too
             wrong = f"{shown(message)} cannot be copied: {error}"
         if wrong:
-            what = (
-                f"sends off {type(message).__name__}, which was changed since it was made: {wrong}"
-            )
-            raise execution.refuse(what) from None
+            changed = f"{type(message).__name__}, which was changed since it was made"
+            raise execution.refuse(f"sends off {changed}: {wrong}") from None
         return copy
 
     def _answerer(self, cls: type[Message]) -> Handler:
@@ -281,8 +260,6 @@ class World:
             for replica in service.replicas:
                 for execution in replica.in_flight():
                     execution.kill()
-        if self.workload is not None:
-            self.workload.kill()
 
     def refuse(self, misuse: Misuse) -> Misuse:
         """Keep a misuse, so that it is raised even where a handler swallows it."""
@@ -305,6 +282,10 @@ class World:
 
     def __repr__(self) -> str:
         return f"<{self.system.name} at {self.now / 1000:g} s: {', '.join(map(repr, self.services.values()))}>"
+
+
+def _fields(cls: type[Message]) -> str:
+    return ", ".join(f"{name}: {kind}" for name, kind in fields_of(cls).items()) or "none"
 
 
 def _action(frame: FrameType | None) -> int | None:

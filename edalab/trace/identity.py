@@ -40,15 +40,16 @@ def logical_message_ids(trace: "Trace") -> dict[str, str]:
         key = envelope.source, cause, envelope.type, envelope.subject
         group = groups.setdefault(key, [])
         equal = [
-            (earlier.id, by is producer and arrived)
-            for earlier, by, arrived in group
-            if _may_repeat(producer, by) and says_the_same(earlier, envelope)
+            earlier
+            for earlier in group
+            if _may_repeat(producer, earlier[1]) and says_the_same(earlier[0], envelope)
         ]
-        facts = list(dict.fromkeys(first[id] for id, _ in equal))
-        of_one = producer is not None or envelope.source == "client"
-        already_sent = sum(by_the_same for _, by_the_same in equal) if of_one else 0
-        if already_sent < len(facts):
-            first[envelope.id] = facts[already_sent]
+        if equal:
+            facts = list(dict.fromkeys(first[earlier.id] for earlier, _, _ in equal))
+            of_one = producer is not None or envelope.source == "client"
+            already_sent = sum(by is producer and arrived for _, by, arrived in equal if of_one)
+            if already_sent < len(facts):
+                first[envelope.id] = facts[already_sent]
         arrived = trace.fault(number) not in FAILED_TO_SEND and envelope.id not in trace.in_doubt
         group.append((envelope, producer, arrived))
     return first

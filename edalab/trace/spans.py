@@ -10,7 +10,7 @@ from functools import cached_property
 from ..errors import Refused
 from ..model import Envelope
 from ..sim.run import Run
-from ..sim.steps import WIDTH, Step, rows_of, steps_of
+from ..sim.steps import WIDTH, Step, steps_of
 from .faults import FAILED_TO_SEND, IN_DOUBT, NOT_ARRIVED
 from .identity import logical_message_ids
 from .transfers import Traffic
@@ -77,8 +77,8 @@ class Trace:
 
     def _read(self) -> None:
         open_spans: dict[tuple[str, int], dict[str, Span]] = {}
-        steps = enumerate(rows_of(self._record))
-        for number, (_, step, actor, envelope, _, _, _, fault, detail) in steps:
+        columns = [self._record[column::WIDTH] for column in (1, 2, 3, 7, 8)]
+        for number, (step, actor, envelope, fault, detail) in enumerate(zip(*columns, strict=True)):
             if step == "deliver":
                 continue
             here = open_spans.get(actor)

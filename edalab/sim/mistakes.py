@@ -1,0 +1,66 @@
+"""What a handler can do wrong, each in a sentence: forget an await, await something foreign, end as none may."""
+
+from inspect import iscoroutine
+from typing import TYPE_CHECKING, Any
+
+from ..errors import Misuse, Refused, shortened, shown
+from ..model import Event
+from .calls import Call
+from .context import explain_missing
+
+if TYPE_CHECKING:
+    from .execution import Execution
+
+
+def check_end(execution: "Execution", error: Exception | None, result: Any) -> None:
+    """Raise Misuse where a handler ends in a way that none may."""
+    world = execution.world
+    if isinstance(error, Misuse):
+        world.refuse(error)
+    if world.misuse:
+        raise world.misuse
+    if execution.unawaited is not None:
+        raise forgot(execution, execution.unawaited)
+    if isinstance(error, AttributeError):
+        explain_missing(error)
+    what = None
+    if execution.transaction is not None:
+        what = "ended inside a transaction; write `with ctx.database as db:`"
+    elif iscoroutine(result):
+        result.close()
+        what = (
+            f"returned a coroutine that nobody awaits: write `return await {result.__name__}(...)`"
+        )
+    elif isinstance(error, RuntimeError) and "event loop" in str(error):
+        what = (
+            f"needs asyncio's event loop ({shortened(str(error))}), and the lab has its own; await ctx.sleep, "
+            "ctx.publish, ctx.send or ctx.ask"
+        )
+    elif result is Refused:
+        what = "returned the class Refused; give the reason: Refused('not enough money')"
+    elif isinstance(result, Refused) and getattr(execution.handler, "kind", Event) is Event:
+        what = (
+            f"refuses ({result.reason}), and only a command or a query can be refused: "
+            "publish an event that says so, its class declared with refuses="
+        )
+    if what:
+        raise execution.refuse(what)
+
+
+def forgot(execution: "Execution", call: Call) -> Misuse:
+    """The error for a call that was not awaited."""
+    if execution.handler is None or execution.handler.is_async:
+        return execution.refuse(f"forgot to await: `await {call}`")
+    instead = "return the message, or write `async def`"
+    return execution.refuse(f"is a plain `def` and cannot await {call}; {instead}")
+
+
+def awaits_foreign(execution: "Execution", awaited: object) -> Misuse:
+    """The error for an await of something else than a call of this handler's context."""
+    if isinstance(awaited, Call):
+        instead = "of another message's ctx; use the ctx that came with this message"
+        return execution.refuse(f"awaits {awaited} {instead}")
+    return execution.refuse(
+        f"awaits {shown(awaited)}, which is not of this world (is it asyncio's?); await ctx.sleep, ctx.publish, "
+        "ctx.send, ctx.ask or an `async def` of your own that does"
+    )

@@ -1,0 +1,36 @@
+"""Where messages of a class go: events to a log or a declared queue, commands to the queue of the service that handles them."""
+
+from ..errors import Misuse, Unknown, listed
+from ..model import Command, Message, Query, Topic
+from .queues import WorkQueue
+from .topics import Log
+
+
+def channel_for(world, cls: type[Message]) -> WorkQueue | Log:
+    """The log or queue that messages of `cls` go to. Raises Unknown for a command that nobody handles."""
+    system, topic = world.system, cls.__declared__.topic
+    name = topic or cls.__name__
+    if issubclass(cls, Command):
+        handlers = system.handlers(cls.__name__)
+        if not handlers:
+            raise world.refuse(unhandled(system, cls))
+        if topic is None:
+            name = f"{handlers[0].service}.commands"
+        elif topic not in system.queues:
+            raise world.refuse(Unknown("queue", topic, system.queues))
+    if name not in world.channels:
+        queue = system.queues.get(name)
+        if queue is not None or issubclass(cls, Command):
+            world.channels[name] = WorkQueue(world, name, queue and queue.max_attempts)
+        else:
+            world.channels[name] = Log(world, system.topics.get(name) or Topic(name))
+    return world.channels[name]
+
+
+def unhandled(system, cls: type[Message]) -> Misuse:
+    """The error for a command or query that no service takes: it lists those that are taken."""
+    kind, word = (Command, "handle") if issubclass(cls, Command) else (Query, "answer")
+    handlers = [each for service in system.services.values() for each in service.handlers.values()]
+    taken = listed([handler.type for handler in handlers if handler.kind is kind])
+    declare = f"declare one with @service.{word}s({cls.__name__})"
+    return Misuse(f"no service {word}s {cls.__name__}; {declare}. What services {word}: {taken}")
