@@ -137,23 +137,6 @@ def dedup_by_message_id_under_a_producer_that_ran_twice(mended):
     return system
 
 
-@planted(claims.handled_once(OrderPlaced), 1, two_orders)
-def what_was_handled_is_remembered_in_memory(mended):
-    system = System("shop")
-
-    @system.service("payments", schema=CHARGES).on(OrderPlaced)
-    def charge(event, ctx):
-        if not mended:
-            if event.order_id in ctx.state:
-                return
-            ctx.state[event.order_id] = True
-        with ctx.database as db:
-            id = event.order_id if mended else ctx.new_id()
-            db.execute("insert or ignore into charges values (?, ?)", (id, event.order_id))
-
-    return system
-
-
 async def two_orders_far_apart(ctx):
     await ctx.publish(OrderPlaced(order_id="o1"))
     await ctx.sleep(1)
@@ -310,29 +293,6 @@ def an_older_snapshot_published_again_over_a_newer_one(mended):
         sql = f"insert into addresses values (?, ?, ?) on conflict {update}"
         with ctx.database as db:
             db.execute(sql, (event.customer, event.address, event.version))
-
-    return system
-
-
-@planted(claims.in_order_per_key(AddressChanged), 2, ada_moves)
-def the_newest_version_is_remembered_in_memory(mended):
-    system = System("shop")
-    customers_of(system)
-    schema = "create table addresses (customer text primary key, address text, version int)"
-
-    @system.service("mail", schema=schema).on(AddressChanged)
-    def copy(event, ctx):
-        with ctx.database as db:
-            found = db.execute(
-                "select version from addresses where customer = ?", (event.customer,)
-            ).fetchone()
-            newest = (found[0] if found else 0) if mended else ctx.state.get(event.customer, 0)
-            if event.version > newest:
-                ctx.state[event.customer] = event.version
-                db.execute(
-                    "insert or replace into addresses values (?, ?, ?)",
-                    (event.customer, event.address, event.version),
-                )
 
     return system
 
@@ -598,37 +558,6 @@ def a_projection_that_applies_twice(mended):
                 sql = "insert into counts values (?, 1) on conflict do update set n = n + 1"
                 db.execute(sql, (event.page,))
 
-    return system
-
-
-class Remind(Command, key="order_id"):
-    order_id: str
-
-
-@planted(
-    claims.projection_matches("mail", "select * from reminders", "orders", "select * from orders"),
-    1,
-    two_orders,
-)
-def a_timer_kept_in_memory(mended):
-    system = System("shop")
-
-    @system.service("orders", schema="create table orders (order_id text primary key)").on(
-        OrderPlaced
-    )
-    async def wait(event, ctx):
-        with ctx.database as db:
-            if db.execute("select 1 from orders where order_id = ?", (event.order_id,)).fetchone():
-                return
-            db.execute("insert into orders values (?)", (event.order_id,))
-            if mended:
-                await ctx.send(Remind(order_id=event.order_id), after=10)
-        if not mended:
-            await ctx.sleep(10)
-            await ctx.send(Remind(order_id=event.order_id))
-
-    mail = system.service("mail", schema="create table reminders (order_id text primary key)")
-    saves(mail, Remind, "insert or ignore into reminders values (?)", "order_id")
     return system
 
 
