@@ -20,17 +20,13 @@ def find_lost(trace: Trace, name: str) -> Found:
     # One service gets each message of a queue.
     queued = trace.envelope(published[0]).topic in trace.system.queues
     groups = [services] if queued else [[service] for service in services]
-    done = {(s.service, s.envelope.id) for s in trace.spans_of(name) if s.finished}
+    done = {(s.service, trace.fact(s.envelope)) for s in trace.spans_of(name) if s.finished}
     found = []
     for id, number in _first_published(trace, published).items():
-        for group in groups:
-            if any((service, id) in done for service in group):
-                continue
-            # Its producer may have run twice.
-            same = [
-                other for other, fact in trace.logical_id.items() if fact == trace.logical_id[id]
-            ]
-            if any((service, other) in done for service in group for other in same):
+        for (
+            group
+        ) in groups:  # a message is not lost where its producer ran twice and the other one arrived
+            if any((service, trace.logical_id[id]) in done for service in group):
                 continue
             if how := _how_lost(trace, group, number):
                 sentence = f"{name} {id}, published {trace.when(number)}, {how[0]}"
@@ -74,8 +70,7 @@ def find_duplicate_effects(trace: Trace, name: str) -> Found:
         return f"no handling of {name} saved or published anything"
     handlings: dict[tuple[str, str], list[Span]] = {}
     for span in spans:
-        id = span.envelope.id
-        handlings.setdefault((span.service, trace.logical_id.get(id, id)), []).append(span)
+        handlings.setdefault((span.service, trace.fact(span.envelope)), []).append(span)
     found = []
     for (service, _), same in handlings.items():
         if len(same) > 1 and (effects := _repeated_effect(trace, same)):
@@ -94,8 +89,7 @@ def _repeated_effect(trace: Trace, spans: list[Span]) -> tuple[Effect, Effect] |
     effects += [(n, span) for span in spans for n in span.sent]
     first: dict[str, Effect] = {}
     for number, span in effects:
-        envelope = trace.envelope(number)
-        effect = "save" if trace.kind(number) == "save" else trace.logical_id[envelope.id]
+        effect = "save" if trace.kind(number) == "save" else trace.fact(trace.envelope(number))
         before = first.setdefault(effect, (number, span))
         if before[1] is not span:
             return before, (number, span)

@@ -24,9 +24,8 @@ def dual_write_gap(trace: Trace, service: str) -> Found:
             if saved is not None:
                 what = f"saved for {_one(span)} {trace.when(saved)}, and never published the {name}"
                 found.append((f"{service} {what}", [saved, number]))
-        elif kind == "save" and not any(
-            other.saves for other in here if _of_one_fact(trace, other, span)
-        ):
+        fact = trace.fact(span.envelope)
+        if kind == "save" and not any(s.saves for s in here if trace.fact(s.envelope) == fact):
             sent = trace.envelope(span.sent[0])
             what = f"published {sent.type} {sent.id} {trace.when(span.sent[0])}"
             sentence = f"{service} {what}, and what belongs to it was never saved"
@@ -63,26 +62,15 @@ def _events(trace: Trace, span: Span) -> list[tuple[str, str]]:
 
 def _published_later(trace: Trace, span: Span, number: int, name: str) -> bool:
     """Whether the message was published after all: by another attempt, or from an outbox."""
-    struck = trace.kind(number) == "publish"  # else it is known by its cause alone
-    fact = _fact(trace, trace.envelope(number).id if struck else span.envelope.id)
+    struck = trace.envelope(number) if trace.kind(number) == "publish" else None
+    fact = trace.fact(struck or span.envelope)
     for other in trace.published(name, NOT_ARRIVED):
         envelope = trace.envelope(other)
-        id = envelope.id if struck else envelope.causation
-        mine = envelope.source == span.service and other >= span.saves[0]
-        if mine and id is not None and _fact(trace, id) == fact:
+        # Where nothing was struck, the message is known by its cause alone.
+        stated = trace.fact(envelope) if struck else trace.logical_id.get(envelope.causation or "")
+        if stated == fact and envelope.source == span.service and other >= span.saves[0]:
             return True
     return False
-
-
-def _of_one_fact(trace: Trace, one: Span, other: Span) -> bool:
-    """Whether two spans handle one fact, or are two runs of one tick."""
-    if other.envelope.data is None:
-        return one.envelope.type == other.envelope.type
-    return _fact(trace, one.envelope.id) == _fact(trace, other.envelope.id)
-
-
-def _fact(trace: Trace, id: str) -> str:
-    return trace.logical_id.get(id, id)
 
 
 def stale_read(trace: Trace, name: str) -> Found:

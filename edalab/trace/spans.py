@@ -203,6 +203,11 @@ class Trace:
         """The id of every message -> the id of the first message that states the same fact."""
         return logical_message_ids(self)
 
+    def fact(self, envelope: Envelope) -> str:
+        """What a message states: the same for all that state the same fact, and for all runs of a tick."""
+        id = envelope.id
+        return envelope.type if envelope.data is None else self.logical_id.get(id, id)
+
     @cached_property
     def messages(self) -> dict[str, Envelope]:
         """Every message that was published, sent or asked, by id."""
