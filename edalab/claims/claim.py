@@ -94,9 +94,9 @@ class Claim:
             raise Misuse(f"{what}, not on {shown(run)}")
         with ObservedRun(run, track_tables=self.about is None) as observed:
             evidence = self._ask(self.function, observed, run)
-            if evidence is not None and len(evidence):
-                return Verdict(self.sentence, "broken", evidence, _cause(evidence))
-            untested = observed.untested() if self.about is None else self._unpublished(run)
+        if evidence is not None and len(evidence):
+            return Verdict(self.sentence, "broken", evidence, _cause(evidence))
+        untested = observed.untested() if self.about is None else self._unpublished(run)
         return Verdict(self.sentence, "not exercised" if untested else "holds", evidence, untested)
 
     def _ask(self, function: Callable, observed: ObservedRun, run: Run) -> Any:

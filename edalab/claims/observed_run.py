@@ -77,12 +77,16 @@ class ObservedRun:
         nothing = "" if self._run._record else "nothing happened"
         if self._steps:
             return nothing
-        tables = list(self._tables)
-        rows = {table: _has_a_row(self._run._node(table[0]).database, table[1]) for table in tables}
-        empty = [table for table in tables if rows[table] is False]
-        if self._past and not empty and not any(rows.values()):
+        empty = []
+        for service, table in self._tables:
+            has_a_row = _has_a_row(self._run._node(service).database, table)
+            if has_a_row:
+                return ""
+            if has_a_row is not None:
+                empty.append((service, table))
+        if self._past and not empty:
             return nothing
-        if any(rows.values()) or any(self._once_had_a_row(*table) for table in empty):
+        if any(self._once_had_a_row(*table) for table in empty):
             return ""
         named = ", ".join(f"{service}.{table}" for service, table in empty)
         return f"{named} never had a row" if empty else "it read no table and no step of the run"

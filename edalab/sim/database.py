@@ -26,6 +26,7 @@ class Database:
         self.inserted: set[str] = set()  # tables a statement to insert into was compiled for
         self.shaped = False  # a table was made, changed or dropped since the transaction began
         self.probes = 0
+        self._only_read = False
         self.connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         if schema:
             _made(schema).backup(self.connection)
@@ -74,8 +75,10 @@ class Database:
 
     def readable(self) -> sqlite3.Connection:
         """The connection, no longer to be written to: whoever looks at a run must not change it."""
-        self.connection.execute("pragma query_only = on")
-        self.connection.set_progress_handler(None, 0)
+        if not self._only_read:
+            self.connection.execute("pragma query_only = on")
+            self.connection.set_progress_handler(None, 0)
+            self._only_read = True
         return self.connection
 
     def rows(self, sql: str, parameters: tuple = ()) -> list[tuple]:
