@@ -1,7 +1,5 @@
 """Each service has a SQLite database of its own; `with ctx.database` is a transaction."""
 
-import sqlite3
-
 import pytest
 from postoffice import SCHEMA, Carry, Posted, Stamped, keep, kept, play, told
 
@@ -127,46 +125,3 @@ def test_a_transaction_is_not_ended_by_hand(end):
     with pytest.raises(Misuse, match="commits at its end") as caught:
         play(post(stamp), Posted())
     assert kept(caught.value.run) == []
-
-
-@pytest.mark.parametrize("call", ["sleep", "ask"])
-def test_nothing_that_waits_is_awaited_in_a_transaction(call):
-    async def stamp(event, ctx):
-        with ctx.database:
-            await (ctx.sleep(1) if call == "sleep" else ctx.ask(Carry()))
-
-    system = post(stamp)
-    system.service("bank").handles(Carry)(lambda_free)
-    with pytest.raises(Misuse, match="inside a transaction"):
-        play(system, Posted())
-
-
-def lambda_free(command):
-    pass
-
-
-def test_nesting_is_refused():
-    def stamp(event, ctx):
-        with ctx.database, ctx.database:
-            pass
-
-    with pytest.raises(Misuse, match="inside another"):
-        play(post(stamp), Posted())
-
-
-def test_an_error_of_sql_is_the_handlers_and_names_the_tables():
-    def stamp(event, ctx):
-        with ctx.database as db:
-            db.execute("insert into leters values (1)")
-
-    run = play(post(stamp), Posted())
-    assert isinstance(run.failures[0].error, sqlite3.OperationalError)
-    assert "tables of post: letters" in run.failures[0].traceback
-
-
-def test_no_bracket_is_left_open_by_a_forgotten_with():
-    async def stamp(event, ctx):
-        ctx.database.__enter__()
-
-    with pytest.raises(Misuse, match="ended inside a transaction"):
-        play(post(stamp), Posted())

@@ -65,7 +65,7 @@ def test_in_memory_a_crash_leaves_orders_hanging_a_late_answer_and_a_failed_refu
     assert lesson.ledger(lesson.kept)["money"] == (90 - 80, 90)
     hanging = struck(singles["in memory"], [settled])
     assert {point.split(".")[0] for _, point in hanging} == {"orders"}
-    assert {do for do, _ in hanging} == {"crash", "fail", "drop"}
+    assert {do for do, _ in hanging} == {"crash", "fail", "unconfirmed", "drop"}
     assert {point for do, point in hanging if do == "drop"} == {"orders.deliver.PlaceOrder"}
     for schedule in broken(singles["in memory"], [balanced, left_behind]):
         [fault] = schedule.faults

@@ -37,6 +37,17 @@ def press(work, **topic):
     return system
 
 
+def filed(system):
+    """The same with an archive that keeps what is printed."""
+
+    @system.service("archive", schema="create table pages (n integer)").on(Printed)
+    def file(event, ctx):
+        with ctx.database as db:
+            db.execute("insert into pages values (?)", (event.n,))
+
+    return system
+
+
 async def print_two(command, ctx):
     await ctx.publish(Printed(n=1))
     ctx.note("first confirmed")
@@ -117,6 +128,38 @@ def test_a_returned_message_that_is_not_confirmed_has_all_of_them_published_agai
 
     run = printing(both, ["unconfirmed press.publish.Printed #2"])
     assert records(run, "sheets") == [f"press-{n}" for n in (1, 2, 3, 4)]
+
+
+@pytest.mark.parametrize(
+    ("do", "outcome"), [("fail", "holds"), ("unconfirmed", "broken"), ("duplicate", "broken")]
+)
+def test_claims_count_what_was_stored_and_know_a_second_publish_of_one_fact(do, outcome):
+    async def print_until_confirmed(command, ctx):
+        for _ in range(2):
+            try:
+                return await ctx.publish(Printed())
+            except PublishFailed:
+                pass
+
+    system = filed(press(print_until_confirmed))
+    run = simulate(system, one_print, faults=[f"{do} press.publish.Printed"])
+    assert run.check(claims.handled_once(Printed)).outcome == outcome
+    assert run.check(claims.no_event_lost(Printed)).outcome == "holds"
+
+
+def test_the_order_of_events_is_that_of_their_offsets_and_not_of_their_hand_over():
+    async def print_one(command, ctx):
+        await ctx.publish(Printed(n=2))
+
+    async def print_and_publish(ctx):
+        await ctx.send(Print())
+        await ctx.publish(Printed(n=1))
+
+    system = filed(press(print_one))
+    run = simulate(system, print_and_publish, faults=["delay client.publish.Printed"])
+    assert [s.envelope.data.n for s in run.journal if s.envelope.type == "Printed"][:2] == [1, 2]
+    assert run.rows("archive", "select n from pages") == [(2,), (1,)]
+    assert run.check(claims.in_order_per_key(Printed)).outcome == "holds"
 
 
 # -- who does not wait

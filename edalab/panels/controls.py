@@ -139,7 +139,7 @@ class PartOfRun:
 
 def labelled(name: str) -> dict[str, Any]:
     """The arguments that give a widget its label, and its place in the column of knobs."""
-    return {"description": name, "style": {"description_width": "76px"}, "layout": _AUTO}
+    return {"description": name, "style": {"description_width": "90px"}, "layout": _AUTO}
 
 
 def lesson_knob(name: str, spec: Any, both: tuple[Factory, Factory]) -> ipywidgets.Widget:

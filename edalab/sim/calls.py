@@ -205,7 +205,7 @@ class Publish(Call):
 
     def _struck(self, fault, takes: int) -> None:
         execution, detail = self.execution, None
-        does = action_of(fault, "crash", *_STRUCK)
+        does = action_of(fault, "crash", "fail", "unconfirmed", "lose", "duplicate", "delay")
         if does is None:
             does, detail = ("cut", None) if self.channel.confirms else ("lose", "cut off")
         actor, world = execution.replica.actor, execution.world
@@ -214,27 +214,20 @@ class Publish(Call):
             execution.crash(fault)
             return
         self._go_on()
-        _STRUCK[does](self, fault, takes)
+        if does in ("unconfirmed", "duplicate"):
+            self._after(takes, self._store)
+        if does in ("unconfirmed", "fail", "cut"):
+            self._fail(takes)
+        elif does == "duplicate":
+            self._after(DUPLICATE, self._resend, (takes, execution.replica.state))
+        elif does == "delay":
+            self._after(takes + fault.lasts(DELAY), self._arrive, True)
 
-    def _fail(self, _, takes: int) -> None:
+    def _fail(self, takes: int) -> None:
         if self.execution.transaction is not None:
             raise self._failure()
         if self.tell is not None:
             self._after(takes, self.tell, self._failure())
-
-    def _go_unconfirmed(self, fault, takes: int) -> None:
-        self._after(takes, self._store)
-        self._fail(fault, takes)
-
-    def _be_lost(self, *_) -> None:
-        """The broker never has it, and nobody is told."""
-
-    def _be_late(self, fault, takes: int) -> None:
-        self._after(takes + fault.lasts(DELAY), self._arrive, True)
-
-    def _go_twice(self, _, takes: int) -> None:
-        self._after(takes, self._store)
-        self._after(DUPLICATE, self._resend, (takes, self.execution.replica.state))
 
     def _resend(self, sent: tuple[int, dict]) -> None:
         """The client library sends again what was not confirmed, if it was not lost with the replica's memory."""
@@ -244,7 +237,7 @@ class Publish(Call):
         if replica.paused:
             replica.held.append((self._resend, sent))
         elif replica.service.cut:
-            self._fail(None, takes)
+            self._fail(takes)
         else:
             self._after(takes, self._arrive)
 
@@ -257,13 +250,3 @@ class Publish(Call):
         return (
             f"ctx.{'send' if isinstance(data, Command) else 'publish'}({type(data).__name__}(...))"
         )
-
-
-_STRUCK = {
-    "fail": Publish._fail,
-    "cut": Publish._fail,
-    "unconfirmed": Publish._go_unconfirmed,
-    "lose": Publish._be_lost,
-    "duplicate": Publish._go_twice,
-    "delay": Publish._be_late,
-}

@@ -1,6 +1,5 @@
 """The context is a handler's whole world: it publishes, asks, waits and saves through it."""
 
-import re
 from inspect import iscoroutine
 from random import Random
 from typing import TYPE_CHECKING
@@ -179,17 +178,14 @@ class Context:
         """What `publish` or `send` was given, if it is of this kind or in an envelope. Raises Misuse for anything else."""
         if isinstance(message, (kind, Envelope)):
             return message
-        what, error = (
-            f"{verb}es {shown(message)}" if verb == "publish" else f"sends {shown(message)}",
-            None,
-        )
+        error, what = None, f"{'publishes' if verb == 'publish' else 'sends'} {shown(message)}"
         if isinstance(message, str):
             try:
                 return Envelope.from_stored(message, self._execution.world.types)
             except InvalidMessage as unread:
                 error = unread
                 what += (
-                    f", whose data its class does not read ({error}); let it read what it writes"
+                    f", whose data its class does not read ({unread}); let it read what it writes"
                 )
             except (ValueError, KeyError, TypeError):
                 what += f", a text that no ctx.envelope made; {verb} a message: OrderPlaced(...)"
@@ -220,6 +216,3 @@ def explain_missing(error: AttributeError) -> None:
         error.args = (f"ctx has no {error.name!r}; it has {names}",)
     elif isinstance(error.obj, Transaction):
         error.args = (f"a transaction has no {error.name!r}; it has execute, executemany",)
-    elif read_only := re.match(r"property '(\w+)' of 'Context' object has no setter", str(error)):
-        kept = "keep things in ctx.state['name'] or in ctx.database"
-        error.args = (f"ctx.{read_only[1]} cannot be set; {kept}",)

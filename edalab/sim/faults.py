@@ -113,12 +113,12 @@ class Faults:
 
     def strikes(self, seed: int, point: tuple[str, str, str], action: str, nth: int) -> bool:
         """Whether an action strikes. Each decision has one fixed number: a higher rate only adds to a lower one's faults."""
+        rate = self.drop if action == "lose" else getattr(self, action)
+        if not rate:
+            return False
         text = f"{seed} {'.'.join(point)} {action} {nth}".encode()
         number = int.from_bytes(blake2b(text, digest_size=6).digest(), "big")
-        return number < self.rate(action) * (1 << 48)
-
-    def rate(self, action: str) -> float:
-        return self.drop if action == "lose" else getattr(self, action)
+        return number < rate * (1 << 48)
 
 
 def action_of(fault: Fault | None, *known: str) -> str | None:

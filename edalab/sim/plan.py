@@ -1,48 +1,35 @@
 """A fault plan: the faults that a run is asked for. It travels as one line, such as `print(run.faults)` shows."""
 
-import ast
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 from ..errors import Misuse, Unknown, listed, shown
 from ..model import System, message_types
-from .faults import ACTIONS, ORDER, Fault, Faults, Window, cut, parse, pause
+from .faults import ORDER, Fault, Faults, Window, parse
 from .points import SENT, Point, actions_at, points
 
 AnyFault = Fault | Faults | Window
-_CALLS = {"Fault": Fault, "Faults": Faults, "cut": cut, "pause": pause}
 
 
 def parse_plan(text: str) -> list[AnyFault]:
-    """The faults of a line: a list as Python prints it, or their texts with ; or , between them. Runs no code of it."""
+    """The faults of a line: a list of them as it prints, or their texts with ; or , between them."""
     text = text.strip().removeprefix("faults=")
-    if not text.startswith(("[", "Fault", "cut(", "pause(", "'", '"')):
-        return [parse(part) for part in re.split("[;,\n]", text) if part.strip()]
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1]
+    text = re.sub("['\"]", "", text)
+    parts = (part.strip() for part in re.split(r"[;,\n](?![^(]*\))", text))
+    return [_read(part) for part in parts if part]
+
+
+def _read(text: str) -> AnyFault:
+    if not (rates := re.fullmatch(r"Faults\((.*)\)", text)):
+        return parse(text)
     try:
-        written = ast.parse(text.rstrip(","), mode="eval").body
-        parts = written.elts if isinstance(written, ast.List | ast.Tuple) else [written]
-        return [_read(part) for part in parts]
-    except (
-        SyntaxError,
-        ValueError,
-        LookupError,
-        AttributeError,
-        TypeError,
-        RecursionError,
-        MemoryError,
-    ):
-        raise Misuse(
-            f"{shown(text)} is no list of faults; write ['crash payments.commit.OrderPlaced #2', Faults(delay=0.1)], "
-            "or the texts with ; between them"
-        ) from None
-
-
-def _read(part: ast.expr) -> AnyFault:
-    if isinstance(part, ast.Call) and isinstance(part.func, ast.Name):
-        values = [ast.literal_eval(value) for value in part.args]
-        options = {str(word.arg): ast.literal_eval(word.value) for word in part.keywords}
-        return _CALLS[part.func.id](*values, **options)
-    return parse(ast.literal_eval(part))
+        pairs = (rate.split("=") for rate in rates[1].split(","))
+        return Faults(**{name.strip(): float(rate) for name, rate in pairs})
+    except (TypeError, ValueError):
+        raise Misuse(f"{shown(text)} is no fault; write Faults(drop=0.1, delay=0.2)") from None
 
 
 class Plan:
@@ -54,50 +41,46 @@ class Plan:
         if isinstance(faults, str | AnyFault):
             raise Misuse(f"faults= takes a list: faults=[{shown(faults)}]")
         if not isinstance(faults, Iterable):
-            what = f"not {shown(faults)}; faults=[] for none"
-            raise Misuse(f"faults= takes a list of faults, {what}")
+            raise Misuse(f"faults= takes a list, not {shown(faults)}; faults=[] for none")
         self.requested = [parse(fault) if isinstance(fault, str) else fault for fault in faults]
         self.system, self.seed = system, seed
-        self.exact: dict[Point, dict[int, list[Fault]]] = {}
-        self.random: dict[str, list[tuple[str, Faults]]] = {}  # step -> actions that have a rate
+        self.exact: dict[tuple[Point, int], list[Fault]] = {}  # by point and nth
+        self.rates: list[Faults] = []
         self.windows: list[Window] = []
-        self.counts: dict[Point, int] = {}
+        self.counts: dict[Point, int] = {}  # how often each point was reached
         self.struck: list[Fault | Window] = []
         for fault in self.requested:
             if isinstance(fault, Fault):
                 if fault.do not in actions_at(system, fault.point):
                     raise _impossible(fault, system)
-                self.exact.setdefault(fault.point, {}).setdefault(fault.nth, []).append(fault)
+                self.exact.setdefault((fault.point, fault.nth), []).append(fault)
             elif isinstance(fault, Faults):
-                for step, actions in ACTIONS.items():
-                    if rated := [(action, fault) for action in actions if fault.rate(action)]:
-                        self.random.setdefault(step, []).extend(rated)
+                self.rates += [fault] if any(vars(fault).values()) else []
             elif isinstance(fault, Window):
                 _check_window(fault, system)
                 self.windows.append(fault)
             else:
                 taken = "Fault, its text, Faults, pause and cut"
                 raise Misuse(f"faults= takes {taken}, not {shown(fault)}")
+        self.points = {point for point, _ in self.exact}
 
     def concerns(self, service: str) -> bool:
         """Whether a fault may strike at this service; all others go on as in a run without faults."""
-        named = {point[0] for point in self.exact} | {window.service for window in self.windows}
-        return bool(self.random) or service in named
+        named = {point[0] for point in self.points} | {window.service for window in self.windows}
+        return bool(self.rates) or service in named
 
     def fault_at(self, point: Point, ineffective: bool = False) -> Fault | None:
         """Count one more visit to a point; return the fault that strikes on it, or None.
 
         ineffective: the step has no effect anyway (cut off, fenced), so that only a crash can strike."""
-        exact, random = self.exact.get(point), self.random.get(point[1], ())
-        if exact is None and not random:
+        if point not in self.points and not self.rates:
             return None
         nth = self.counts[point] = self.counts.get(point, 0) + 1
-        struck = list(exact.get(nth, ())) if exact else []
-        struck += [
+        struck = self.exact.get((point, nth), []) + [
             Fault(action, ".".join(point), nth)
-            for action, rates in random
+            for rates in self.rates
+            for action in actions_at(self.system, point)
             if rates.strikes(self.seed, point, action, nth)
-            and action in actions_at(self.system, point)
         ]
         if ineffective:
             struck = [fault for fault in struck if fault.do == "crash"]
@@ -109,14 +92,8 @@ class Plan:
 
     def unfired(self) -> list[Fault | Window]:
         """The faults that were asked for by name and did not happen."""
-        left = list(self.struck)
-        missing = []
-        for fault in self.requested:
-            if fault in left:
-                left.remove(fault)
-            elif not isinstance(fault, Faults):
-                missing.append(fault)
-        return missing
+        named = [fault for fault in self.requested if not isinstance(fault, Faults)]
+        return list((Counter(named) - Counter(self.struck)).elements())
 
 
 def _impossible(fault: Fault, system: System) -> Misuse:
@@ -133,10 +110,9 @@ def _impossible(fault: Fault, system: System) -> Misuse:
         known = points(system)
         here = [".".join(point) for point in known if point[0] == service]
         return Unknown("point", fault.at, here or map(".".join, known))
-    elif step == "publish" and not issubclass(types[message], SENT[step]):
-        why = f"{message} is a query, which is never published"
     elif not issubclass(types[message], SENT[step]):
-        why = f"{message} is an event, which is never asked"
+        published, asked = "a query, which is never published", "an event, which is never asked"
+        why = f"{message} is {published if step == 'publish' else asked}"
     elif fault.do == "lose":
         why = "a publish is lost silently only in a topic declared with confirms=False; here it can `fail`"
     else:

@@ -213,7 +213,7 @@ WRONG_2 = {
 async def returns_it(message, ctx):
     """What a handler returns is sent as well."""
     try:
-        user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp), timeout=4)
+        user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp), timeout=3)
     except Unanswered:
         return WriteLater(userId=message.userId, timestamp=message.timestamp)
     insert_once(ctx, message.userId, user["email"])
