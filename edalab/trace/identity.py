@@ -14,9 +14,8 @@ def logical_message_ids(trace: "Trace") -> dict[str, str]:
 
     A message repeats an earlier one where it has its id, or where its producer ran twice: source,
     cause, type and data are the same (but for the time of publishing). Equal messages of one
-    handling are two facts, unless it asked again because it got no answer or no
-    confirmation. Those of two ticks are
-    two facts, unless the first tick was interrupted."""
+    handling are two facts, unless it sent the second because it got no answer or no confirmation.
+    Those of two ticks are two facts, unless the first tick was interrupted."""
     sent = [trace.envelope(number) for number in trace.sends]
     first = {envelope.id: envelope.id for envelope in sent}
     causes = [(e.source, e.causation, e.type) for e in sent if (e.source, e.causation) != _CLIENT]

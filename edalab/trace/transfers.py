@@ -121,6 +121,7 @@ class Traffic:
 
     def _read(self, number: int, step: Step, envelope: Envelope) -> None:
         """Read a step that concerns a message."""
+        key = step.service, envelope.id
         if step.fault == "crash":
             self._struck[step.service, step.replica] = number
         elif step.step in ("publish", "ask"):
@@ -128,16 +129,24 @@ class Traffic:
         transfer = self._latest(envelope.id)
         if transfer is not None:
             self.of_step[number] = transfer
+            transfer.heard = transfer.heard or step.step in ("deliver", "handle", "lost")
         match step.step:
-            case "deliver":
-                self._deliver(number, step, envelope, transfer)
+            case "deliver" if step.fault == "delay":
+                self._delayed.add(key)
+            case "deliver" if step.fault in NOT_ARRIVED:
+                self._received.setdefault(key, None)
+                if transfer:
+                    transfer.losses.append(number)
             case "handle":
-                self._handle(number, step, envelope, transfer)
+                again = key in self._received or (step.attempt or 1) > 1
+                late = key in self._delayed or (transfer is not None and transfer.fault == "delay")
+                previous, span = self._received.get(key), self.span_of[number]
+                self.arrival_at[number] = Arrival(span, again, late and not again, previous)
+                self._received[key] = span
             case "lost" if transfer:
                 self._settle(envelope.id, step.service, number)
                 if number not in self.span_of and step.fault != "drop":  # noted on delivery
                     transfer.losses.append(number)
-                transfer.heard = True
             case "commit":
                 self._commit(number, step, envelope)
             case "ack" if step.fault is None:
@@ -168,31 +177,6 @@ class Traffic:
         transfer = Transfer(number, envelope, step.step == "ask", step.fault)
         self.transfers.append(transfer)
         self._of_id.setdefault(envelope.id, []).append(transfer)
-
-    def _deliver(
-        self, number: int, step: Step, envelope: Envelope, transfer: Transfer | None
-    ) -> None:
-        key = step.service, envelope.id
-        if step.fault == "delay":
-            self._delayed.add(key)
-        elif step.fault in NOT_ARRIVED:
-            self._received.setdefault(key, None)
-            if transfer:
-                transfer.losses.append(number)
-        if transfer:
-            transfer.heard = True
-
-    def _handle(
-        self, number: int, step: Step, envelope: Envelope, transfer: Transfer | None
-    ) -> None:
-        key, span = (step.service, envelope.id), self.span_of[number]
-        again = key in self._received or (step.attempt or 1) > 1
-        late = key in self._delayed or (transfer is not None and transfer.fault == "delay")
-        previous = self._received.get(key)
-        self.arrival_at[number] = Arrival(span, again, late and not again, previous)
-        self._received[key] = span
-        if transfer:
-            transfer.heard = True
 
     def _commit(self, number: int, step: Step, envelope: Envelope) -> None:
         """A commit covers all that the service handled before it in the partition: so a commit that
