@@ -75,11 +75,8 @@ def _published_later(trace: Trace, span: Span, number: int, name: str) -> bool:
 
 def stale_read(trace: Trace, name: str) -> Found:
     """A query answered without an event about its key that was there before the question."""
-    answered = [
-        (span, span.last)
-        for span in trace.spans_of(name)
-        if span.ended_by == "reply" and span.last and trace.fault(span.last) in (None, "delay")
-    ]
+    replied = [(s, s.last) for s in trace.spans_of(name) if s.last and s.ended_by == "reply"]
+    answered = [(span, end) for span, end in replied if trace.fault(end) in (None, "delay")]
     if not answered:
         return f"no {name} was answered"
     asked = {trace.envelope(n).id: n for n in trace.sends if trace.kind(n) == "ask"}
@@ -93,11 +90,10 @@ def stale_read(trace: Trace, name: str) -> Found:
             knows = _knows(trace, span.service, end, event, number)
             tested = tested or knows is not None
             if knows is False:
-                answer = (
-                    f"{span.service} answered {_one(span)} about {event.subject} {trace.when(end)}"
-                )
+                answer = f"answered {_one(span)} about {event.subject} {trace.when(end)}"
                 missing = f"without {event.type} {event.id}, published {trace.when(number)}"
-                found.append((f"{answer} {missing}", [number, question, span.first, end]))
+                steps = [number, question, span.first, end]
+                found.append((f"{span.service} {answer} {missing}", steps))
     none = f"no event about the key of a {name} was published before the question"
     return found if tested else none
 
@@ -120,18 +116,11 @@ def _knows(trace: Trace, service: str, end: int, event: Envelope, published: int
     if any(handler.service == service for handler in trace.system.handlers(event.type)):
         later = [trace.envelope(n) for n in trace.published(event.type) if n >= published]
         ids = {envelope.id for envelope in later if envelope.subject == event.subject}
-        return any(
-            span.service == service
-            and span.envelope.id in ids
-            and (
-                span.saves
-                and span.saves[0] < end
-                or span.finished
-                and span.last
-                and span.last < end
-            )
-            for span in trace.spans_of(event.type)
-        )
+        spans = [s for s in trace.spans_of(event.type) if s.service == service]
+        heard = [span for span in spans if span.envelope.id in ids]
+        signs = [span.saves[0] for span in heard if span.saves]
+        signs += [span.last for span in heard if span.finished and span.last]
+        return any(number < end for number in signs)
     about, asks = (service, event.source, event.subject), []
     for number in trace.sends:
         question = trace.envelope(number)
