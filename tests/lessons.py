@@ -16,12 +16,15 @@ def prose(name: str) -> str:
     return "\n".join(cell.source for cell in read(name).cells if cell.cell_type == "markdown")
 
 
-def definitions(name: str) -> SimpleNamespace:
-    """The names that a lesson's cells give to things; what a cell shows at its end is left out."""
+def definitions(name: str, shown: str = "nothing") -> SimpleNamespace:
+    """The names that a lesson's cells give to things; what a cell shows at its end is left out, but for what calls
+    `shown`."""
     found = {"__name__": f"lesson {name}"}
     for cell in read(name).cells:
         if cell.cell_type == "code":
             tree = ast.parse(cell.source)
-            tree.body = tree.body[:-1] if isinstance(tree.body[-1], ast.Expr) else tree.body
+            last = tree.body[-1]
+            if isinstance(last, ast.Expr) and f"{shown}(" not in ast.unparse(last):
+                tree.body.pop()
             exec(compile(tree, f"lesson {name}", "exec"), found)
     return SimpleNamespace(**found)

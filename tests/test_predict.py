@@ -1,13 +1,12 @@
 """A prediction is kept, and afterwards stands beside the fact."""
 
-import re
 from pathlib import Path
 
-import nbformat
+import lessons
 import pytest
 
 from edalab import Misuse
-from edalab.practice import predict
+from edalab.practice import Prediction, predict
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 QUESTION = "How often is o2 charged?"
@@ -26,39 +25,33 @@ def test_a_notebook_that_runs_by_itself_uses_the_default():
     prediction = predict(QUESTION, CHOICES, "once")
     assert prediction.value == "once" and not prediction.made
     assert repr(prediction) == "<Prediction 'How often is o2 charged?': once, by default>"
-    assert repr(prediction.against("twice")) == "Predicted by default: once. It was: twice."
+
+
+def test_the_fact_is_not_shown_before_a_choice_was_made():
+    comparison = predict(QUESTION, CHOICES, "once").against("twice", "2 charges")
+    assert repr(comparison) == "Choose an answer above, then run this cell again."
+    assert "2 charges" not in comparison._repr_html_()
 
 
 def test_what_was_measured_stands_behind_the_choice_that_it_is():
     prediction = predict("How many bytes?", ["half", "as many", "twice"], "half")
+    prediction.value = "half"
     assert (
         repr(prediction.against("as many", "1.14 times"))
-        == "Predicted by default: half. It was: as many (1.14 times)."
+        == "You predicted: half. It was: as many (1.14 times)."
     )
 
 
 @pytest.mark.parametrize(
-    "path", sorted((ROOT / "teacher").glob("*.ipynb")), ids=lambda path: path.stem
+    "name", sorted(path.stem for path in (ROOT / "notebooks").glob("0*.ipynb"))
 )
-def test_in_every_lesson_a_prediction_can_come_true(path):
-    outputs = [
-        output
-        for cell in nbformat.read(path, as_version=4).cells
-        if cell.cell_type == "code"
-        for output in cell.outputs
-    ]
-    texts = [
-        output.data["text/plain"] for output in outputs if "text/plain" in output.get("data", {})
-    ]
-    asked = [re.findall("^  ○ (.+)$", text, re.MULTILINE) for text in texts if "\n  ○ " in text]
-    facts = [
-        text.partition("It was: ")[2].removesuffix(".").partition(" (")[0]
-        for text in texts
-        if text.startswith("Predicted by default: ")
-    ]
-    assert asked and len(asked) == len(facts)
-    for choices, fact in zip(asked, facts, strict=True):
-        assert fact in choices
+def test_in_every_lesson_a_prediction_can_come_true(name, monkeypatch):
+    facts = []
+    monkeypatch.setattr(
+        Prediction, "against", lambda self, fact, exactly="": facts.append((self.choices, fact))
+    )
+    lessons.definitions(name, shown=".against")
+    assert facts and all(fact in choices for choices, fact in facts)
 
 
 def test_what_is_shown_gives_nothing_away():
@@ -105,6 +98,7 @@ def test_a_number_of_a_range():
 
 def test_learners_words_are_escaped():
     prediction = predict("<script>alert(1)</script>?", ["<b>", "&"], "&")
+    prediction.value = "<b>"
     shown = (
         prediction._control_shown().children[0].value + prediction.against("<script>")._repr_html_()
     )

@@ -150,7 +150,7 @@ def _nobody_else(attempts: int, variant: int) -> tuple[str, Run]:
 EXERCISES = [
     explained(
         "05.1",
-        "Attempts enough",
+        "Enough attempts",
         ("a whole number of attempts", range(1, 101)),
         lambda variant: {"refusals": refusals(variant)},
         enough,
@@ -174,5 +174,5 @@ EXERCISES = [
         },
     ),
     Exercise("05.2", "Charge or refuse, once", "event, ctx", ONCE, HINTS, NAMES),
-    Exercise("05.3", "Never left unsaid", "event, ctx", ANNOUNCED, HINTS, NAMES),
+    Exercise("05.3", "Always announced", "event, ctx", ANNOUNCED, HINTS, NAMES),
 ]

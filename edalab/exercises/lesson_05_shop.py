@@ -39,7 +39,7 @@ class InventoryReleased(
 
 
 OUTBOX = (
-    "create table outbox (heard text, order_id text, said text, primary key (heard, order_id));"
+    "create table outbox (heard text, order_id text, news text, primary key (heard, order_id));"
 )
 RESERVATIONS = "create table reservations (order_id text primary key, pieces int);"
 PARCELS = "create table parcels (order_id text primary key, pieces int);"
@@ -56,7 +56,7 @@ def through_the_outbox(work: Callable) -> Callable:
     async def step(event, ctx):
         note = type(event).__name__, event.order_id
         with ctx.database as db:
-            before = "select said from outbox where heard = ? and order_id = ?"
+            before = "select news from outbox where heard = ? and order_id = ?"
             row = db.execute(before, note).fetchone()
             news = row[0] if row else ctx.envelope(work(db, event))
             db.execute("insert or ignore into outbox values (?, ?, ?)", (*note, news))

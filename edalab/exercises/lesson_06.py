@@ -10,7 +10,7 @@ from ..practice.exercise import Anomaly, Exercise, explained, explored
 from ..sim import Fault, enumerate_faults, simulate
 from ..sim.run import Run
 from . import lesson_06_claims as claims
-from .lesson_06_shop import COMMANDS, ENDS, UNDO, in_memory, led_by, orders_of, placed, shop_of
+from .lesson_06_shop import COMMANDS, ENDS, in_memory, led_by, orders_of, placed, shop_of
 
 CLAIMS = {
     "never ends": claims.every_order_ends,
@@ -20,57 +20,57 @@ CLAIMS = {
     "never released": claims.released,
     "not in reverse": claims.in_reverse,
     "undone, and never done": claims.nothing_needless,
-    "another end is told": claims.announced_rightly,
+    "another end is announced": claims.announced_rightly,
     "cancelled, and nobody refused": claims.not_given_up,
 }
 HINTS = {
     "never ends": (
-        "Where does the story of this order stop, or go round and round?",
-        "Write down its log as it is there, line by line. What does your function return for it, or does it raise?",
-        "Decide by what the log says is done, undone and refused, and return OrderCompleted or OrderCancelled when nothing is left to do.",
+        "Where does this order stop, or at which step does it go round in circles?",
+        "Write down its log at that moment, line by line. What does your function return for it?",
+        "Use the log to find out what is done, undone and refused. Return OrderCompleted or OrderCancelled when nothing is left to do.",
     ),
     "shipped unpaid": (
-        "What did the log say of ChargePayment and of ShipOrder when the next step was chosen?",
-        "ShipOrder cannot be undone. What must be known before it is asked for, and what once it has been?",
-        "Ask for ShipOrder when ReserveInventory and ChargePayment are done; from then on go back only if it is refused.",
+        "What did the log say about ChargePayment and ShipOrder when your function chose the next step?",
+        "ShipOrder can't be undone. What must you know before you ask for it, and what may you do once you have asked?",
+        "Ask for ShipOrder when ReserveInventory and ChargePayment are done. After that, go back only if it is refused.",
     ),
     "shipped, and still in stock": (
-        "What did the log say of ReserveInventory and of ShipOrder when the next step was chosen?",
-        "ShipOrder cannot be undone. What must be known before it is asked for, and what once it has been?",
-        "Ask for ShipOrder when ReserveInventory and ChargePayment are done; from then on go back only if it is refused.",
+        "What did the log say about ReserveInventory and ShipOrder when your function chose the next step?",
+        "ShipOrder can't be undone. What must you know before you ask for it, and what may you do once you have asked?",
+        "Ask for ShipOrder when ReserveInventory and ChargePayment are done. After that, go back only if it is refused.",
     ),
     "never refunded": (
-        "Was the money taken, and which line of the log says so, or leaves it open?",
-        "On the way back every step that is done has to be undone. And one that may be done?",
-        "Return RefundPayment until the log says that it is done; of a step without an answer you know nothing, so ask for it again.",
+        "Was the money taken? Which line of the log says so, or leaves it open?",
+        "On the way back you undo every step that is done. What about a step that may be done?",
+        "Return RefundPayment until the log says that it is done. You know nothing about a step without an answer, so ask for it again.",
     ),
     "never released": (
-        "Was the tea set aside, and which line of the log says so, or leaves it open?",
-        "On the way back every step that is done has to be undone. And one that may be done?",
-        "Return ReleaseInventory until the log says that it is done; of a step without an answer you know nothing, so ask for it again.",
+        "Was the tea set aside? Which line of the log says so, or leaves it open?",
+        "On the way back you undo every step that is done. What about a step that may be done?",
+        "Return ReleaseInventory until the log says that it is done. You know nothing about a step without an answer, so ask for it again.",
     ),
     "not in reverse": (
-        "In which order were the steps done, and in which were they undone?",
-        "What was built last stands on what was built first.",
-        "Go through what is done from the end: `reversed(done)`, and the first that is not undone yet comes next.",
+        "In which order were the steps done, and in which order were they undone?",
+        "A later step may depend on an earlier one. Which of them has to be undone first?",
+        "Go through the steps that are done from the last to the first, with `reversed(done)`. The first one that is not undone yet comes next.",
     ),
     "undone, and never done": (
-        "What did the service answer to the step that is undone here?",
+        "What did the service answer when it was asked for the step that is undone here?",
         "A step that was refused has changed nothing.",
-        "Undo the steps whose answer is done, and no others.",
+        'Undo only the steps whose answer is "done".',
     ),
-    "another end is told": (
-        "Has shipping sent a parcel in this run, and what does the end say?",
-        "OrderCompleted means that the parcel is out, OrderCancelled that nothing is left behind.",
-        "Return OrderCompleted when ShipOrder is done, and OrderCancelled when a step was refused and all that was done is undone.",
+    "another end is announced": (
+        "Did shipping send a parcel in this run, and what does the last message say?",
+        "OrderCompleted means that the parcel is on its way. OrderCancelled means that nothing is left behind.",
+        "Return OrderCompleted when ShipOrder is done. Return OrderCancelled when a step was refused and every step that was done is undone.",
     ),
     "cancelled, and nobody refused": (
         "Which line of the log made your function give up?",
-        "As long as every answer is done, the way leads forward.",
-        "Go back only when the log has a line with refused in it.",
+        "As long as no step is refused, you go forward.",
+        'Go back only if a line of the log says "refused".',
     ),
 }
-NAMES = COMMANDS | ENDS | {"UNDO": UNDO}
+NAMES = COMMANDS | ENDS
 
 
 # -- 06.1
@@ -164,18 +164,18 @@ EXERCISES = [
         {
             "taken for a refusal": (
                 "When did the service answer, and when did the coordinator stop waiting?",
-                "A late message comes as much later as your figures say. What else takes time between question and answer?",
+                "Your figures say by how much a message is late. What else takes time between a question and its answer?",
                 "The time-out has to be longer than the delay, the way there, the work and the way back together.",
             ),
             "longer than needed": (
-                "Is there a shorter time-out that survives the same?",
-                "Go down in steps of 0.1 until something that is late is taken for a refusal.",
+                "Is there a shorter time-out that survives the same faults?",
+                "Go down in steps of 0.1 until the coordinator takes a late answer for a refusal.",
                 "The answer is the last value before the first one that breaks.",
             ),
             "another reason": (
                 "Does this run agree with your reason?",
-                "Look at the hourglass: what has the service done by then, and does it hear that nobody waits any more?",
-                "What is late comes in time if one waits longer; what is lost never comes.",
+                "Look at the hourglass. What has the service done by then, and does it learn that nobody is waiting any more?",
+                "A late answer comes in time if you wait longer. A lost answer never comes.",
             ),
         },
     ),

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import quote
@@ -18,36 +19,29 @@ _DISALLOWED = re.compile(
 )
 
 
+@dataclass(slots=True, repr=False, eq=False)
 class Envelope:
-    """A message on its way: `id`, `type`, `data`, `source` (the service), `subject` (its key), `topic`, `time` (ms),
-    `correlation`, `causation`, `depth` (length of the chain of causes) and, when being handled, `attempt`."""
+    """A message on its way, with what the broker reads: its CloudEvents attributes."""
 
-    __slots__ = (
-        *("id", "type", "data", "source", "subject", "topic"),
-        *("time", "correlation", "causation", "depth", "attempt"),
-    )
-
-    def __init__(
-        self, id, type, data, source, subject, topic, time, correlation, causation, depth, attempt=None
-    ):  # fmt: skip
-        self.id = id
-        self.type = type
-        self.data = data
-        self.source = source
-        self.subject = subject
-        self.topic = topic
-        self.time = time
-        self.correlation = correlation
-        self.causation = causation
-        self.depth = depth
-        self.attempt = attempt
+    id: str
+    type: str
+    data: Any  # a Message of any class; None for a tick
+    source: str  # the service that published it
+    subject: str | None  # its key
+    topic: str | None
+    time: int  # ms
+    correlation: str | None
+    causation: str | None
+    depth: int  # the length of the chain of its causes
+    attempt: int | None = None  # while it is handled
 
     def copied(self, attempt: int | None = None) -> "Envelope":
         """This envelope as a handler sees it, with the number of the attempt: what it changes in it stays its own."""
-        copy = Envelope(*[getattr(self, name) for name in self.__slots__[:-1]], attempt)
-        if copy.data is not None:
-            copy.data = wire_copy(copy.data)
-        return copy
+        data = self.data if self.data is None else wire_copy(self.data)
+        return Envelope(
+            self.id, self.type, data, self.source, self.subject, self.topic, self.time,
+            self.correlation, self.causation, self.depth, attempt,
+        )  # fmt: skip
 
     def cloudevent(self, system: str) -> dict[str, Any]:
         """The message as a CloudEvents 1.0 structured JSON event."""
@@ -69,18 +63,18 @@ class Envelope:
 
     def stored(self) -> str:
         """This envelope as text for a column of an outbox; `ctx.publish` sends the text as the envelope it was."""
-        fields = {name: getattr(self, name) for name in self.__slots__[:-1] if name != "data"}
+        fields = {name: getattr(self, name) for name in _FIELDS}
         return json.dumps({**fields, "data": self.data.model_dump(mode="json")})
 
     @classmethod
     def from_stored(cls, text: str, types: dict[str, type[Message]]) -> "Envelope":
         """The envelope that `stored` wrote. Raises InvalidMessage where its class does not read its data,
         another ValueError for any other text, KeyError for an unknown type."""
-        fields = from_json(text, allow_inf_nan=False)
-        if not isinstance(fields, dict) or set(fields) != set(cls.__slots__[:-1]):
+        stored: Any = from_json(text, allow_inf_nan=False)
+        if not isinstance(stored, dict) or set(stored) != set(_FIELDS):
             raise ValueError("not a stored envelope")
-        data = types[fields["type"]].model_validate_json(to_json(fields["data"]))
-        return cls(**{**fields, "data": data})
+        stored["data"] = types[stored["type"]].model_validate_json(to_json(stored["data"]))
+        return cls(**stored)
 
     @classmethod
     def is_stored(cls, text: str) -> bool:
@@ -88,7 +82,7 @@ class Envelope:
         if not text.startswith('{"id": '):
             return False
         try:
-            return set(json.loads(text)) == set(cls.__slots__[:-1])
+            return set(json.loads(text)) == set(_FIELDS)
         except ValueError:
             return False
 
@@ -97,6 +91,9 @@ class Envelope:
 
     def __repr__(self) -> str:
         return f"<Envelope {self.id}: {self.data if self.data is not None else self.type}>"
+
+
+_FIELDS = [field.name for field in fields(Envelope)][:-1]  # the attempt is ours alone
 
 
 def _attribute(text: str | None) -> str | None:

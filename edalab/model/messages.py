@@ -74,7 +74,8 @@ class Message(BaseModel):
         except ValidationError as error:
             raise _invalid(type(self), error) from error
 
-    __init__.__pydantic_base_init__ = True  # pydantic may construct without calling it
+    # Pydantic may construct a message without calling it.
+    __init__.__pydantic_base_init__ = True  # pyrefly: ignore[missing-attribute]
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> Any:
@@ -124,7 +125,7 @@ class Message(BaseModel):
             if other is not None and not (isinstance(other, type) and issubclass(other, Message)):
                 what = f"{word}= takes a message class, not {shown(other)}; declare that first and name it without quotes"
                 raise Misuse(f"class {name}: {what}")
-        upcasts = {} if upcasts is None else upcasts
+        upcasts = upcasts or {}
         if not isinstance(upcasts, dict) or not all(
             old in range(1, version) and callable(f) for old, f in upcasts.items()
         ):
@@ -135,9 +136,15 @@ class Message(BaseModel):
             )
             what = f"upcasts= takes a dict from {older} to a function of its data, not {shown(upcasts)}"
             raise Misuse(f"class {name}: {what}")
-        names = (other.__name__ if other else None for other in (compensates, refuses))
         cls.__declared__ = Declared(
-            topic, key, version, *names, bool(final), bool(settles), dict(upcasts)
+            topic=topic,
+            key=key,
+            version=version,
+            compensates=compensates and compensates.__name__,
+            refuses=refuses and refuses.__name__,
+            final=bool(final),
+            settles=bool(settles),
+            upcasts=dict(upcasts),
         )
         cls.__number__ = Message.__count__ = Message.__count__ + 1
 
@@ -160,32 +167,27 @@ class Message(BaseModel):
         copy = super().model_copy(deep=deep)
         return type(self)(**{**dict(copy), **update}) if update else copy
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        kind = next(kind for kind in (Event, Command, Query, Message) if isinstance(self, kind))
-        what = {
-            Event: "events are facts: publish a new one",
-            Command: "commands are sent as they are: send a new one",
-        }
-        raise Misuse(
-            f"{type(self).__name__}.{name} cannot be changed; {what.get(kind, 'ask a new question')}"
-        )
+    # The class is frozen, but pydantic's error says nothing of facts.
+    def __setattr__(self, name: str, value: Any) -> None:  # pyrefly: ignore[bad-class-definition]
+        instead = "ask a new question"
+        if isinstance(self, Event):
+            instead = "events are facts: publish a new one"
+        elif isinstance(self, Command):
+            instead = "commands are sent as they are: send a new one"
+        raise Misuse(f"{type(self).__name__}.{name} cannot be changed; {instead}")
 
     def __getattr__(self, name: str) -> Any:
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            if name.startswith("_"):
-                raise
-            fields = choices(name, type(self).model_fields)
-            raise AttributeError(
-                f"{type(self).__name__} has no {name!r}; fields: {fields}"
-            ) from None
+        if name.startswith("_"):
+            return super().__getattr__(name)  # pyrefly: ignore[missing-attribute]
+        fields = choices(name, type(self).model_fields)
+        raise AttributeError(f"{type(self).__name__} has no {name!r}; fields: {fields}")
 
-    def __delattr__(self, name: str) -> None:
+    def __delattr__(self, name: str) -> None:  # pyrefly: ignore[bad-class-definition]
         setattr(self, name, None)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.__repr_str__(', ')})"
+        fields = ", ".join(f"{name}={value!r}" for name, value in self.__repr_args__())
+        return f"{type(self).__name__}({fields})"
 
     __str__ = __repr__
 
@@ -261,22 +263,23 @@ def wire_copy(message: Message) -> Message:
 
 def key_of(message: Message, field: str | None) -> str | None:
     """What JSON says of the field that orders and partitions a message, as text; None where it has none, or says null."""
-    value = None if field is None else getattr(message, field)
-    if value is None or (message.__plain__ and value.__class__ in (str, int)):
-        return value if value is None else str(value)
-    told = message.model_dump(mode="json", include={field})
-    value = told.get(field) if isinstance(told, dict) else told
+    if field is None or (value := getattr(message, field)) is None:
+        return None
+    if message.__plain__ and value.__class__ in (str, int):
+        return str(value)
+    data: Any = message.model_dump(mode="json", include={field})
+    value = data.get(field) if isinstance(data, dict) else data  # of a class with a serializer
     return value if value is None or isinstance(value, str) else to_json(value).decode()
 
 
 def fields_of(cls: type[Message]) -> dict[str, str]:
     """The fields of a message class, and their types as they are written."""
-    types = {name: info.annotation for name, info in cls.model_fields.items()}
-    plain = [name for name, kind in types.items() if isinstance(kind, type)]
-    return {
-        name: kind.__name__ if name in plain and not typing.get_args(kind) else str(kind)
-        for name, kind in types.items()
-    }
+    return {name: _written(info.annotation) for name, info in cls.model_fields.items()}
+
+
+def _written(annotation: Any) -> str:
+    plain = isinstance(annotation, type) and not typing.get_args(annotation)
+    return annotation.__name__ if plain else str(annotation)
 
 
 def fits(known: type[Message], cls: type[Message]) -> bool:

@@ -1,6 +1,6 @@
 """Which message classes there are, and what each says of sagas."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ _PACKAGE = __name__.partition(".")[0]
 
 
 @contextmanager
-def declared_in(module: str) -> Iterator[None]:
+def declared_in(module: str) -> Generator[None]:
     """Within it, a name that several message classes share means the class declared in this module, or in one whose
     name begins with it."""
     global _meant

@@ -12,7 +12,7 @@ from .messages import Command, Event, Message, Query
 if TYPE_CHECKING:
     from .system import System
 
-_WORD = {Event: "on", Command: "handles", Query: "answers"}
+_WORD: dict[type[Message], str] = {Event: "on", Command: "handles", Query: "answers"}
 DELIVERIES = ("at-least-once", "at-most-once")
 
 
@@ -117,7 +117,7 @@ class Service:
         return declare
 
     def _handler(
-        self, kind: type[Message], message: type[Message], delivery: str, max_attempts: int
+        self, kind: type[Message], message: type[Message] | None, delivery: str, max_attempts: int
     ) -> Callable:
         word = f"{self.name}.{_WORD[kind]}"
         if not (isinstance(message, type) and issubclass(message, Message)):

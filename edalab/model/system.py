@@ -44,6 +44,7 @@ class System:
         self.services: dict[str, Service] = {}
         self.revision = 0  # counts declarations
         self._frozen: System | None = None
+        self._frozen_at = 0, 0  # the declarations in this system, and those of messages
         self.saga_roles: dict[str, SagaRole] | None = None  # of a frozen system
 
     def topic(
@@ -64,7 +65,7 @@ class System:
         confirms = True if confirms is None else confirms
         _whole(f"topic {name!r}: partitions=", partitions)
         self.queues.pop(channel_name(f"{self.name}.topic", name), None)
-        self.topics[name] = Topic(name, partitions, bool(confirms))
+        self.topics[name] = Topic(name, partitions, confirms)
         self.revision += 1
         return self.topics[name]
 
@@ -116,15 +117,16 @@ class System:
         """A copy that later declarations do not change, with the saga roles that message classes have now."""
         if self.saga_roles is not None:
             return self
-        if self._frozen is None or self._frozen.revision != (self.revision, Message.__count__):
-            copy = self._frozen = System(self.name)
-            copy.saga_roles = saga_roles()
-            copy.revision = self.revision, Message.__count__
+        now = self.revision, Message.__count__
+        if self._frozen is None or self._frozen_at != now:
+            copy, self._frozen_at = System(self.name), now
+            copy.saga_roles, copy.revision = saga_roles(), self.revision
             copy.topics, copy.queues = dict(self.topics), dict(self.queues)
             for name, service in self.services.items():
                 twin = copy.services[name] = Service(copy, name)
                 twin.replicas, twin.schema = service.replicas, service.schema
                 twin.handlers, twin.ticks = dict(service.handlers), dict(service.ticks)
+            self._frozen = copy
         return self._frozen
 
     def refuse_second_handler(

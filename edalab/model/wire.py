@@ -66,7 +66,7 @@ def _with_base64(value: Any) -> Any:
 _BASE64 = core_schema.plain_serializer_function_ser_schema(_with_base64, when_used="json")
 
 
-def of_the_wire(schema: dict, resolve: Callable[[dict], dict]) -> tuple[bool, bool, dict]:
+def of_the_wire(schema: Any, resolve: Callable[[Any], Any]) -> tuple[bool, bool, Any]:
     """Whether the types of a message's fields let in only what goes on the wire as it is; whether also nobody can change
     it; and its schema, which checks each message where they let in more."""
     model = resolve(schema)
@@ -120,7 +120,8 @@ def _trust(part: dict, whole: dict, resolve: Callable[[dict], dict]) -> int:
         ours = config.get("allow_inf_nan") is False and "str_min_length" in config
         return _SHARED if ours and config.get("extra_fields_behavior") == "forbid" else 0
     if kind == "model":
-        return {True: _SHARED, False: _SURE}.get(getattr(part["cls"], "__immutable__", None), 0)
+        immutable = getattr(part["cls"], "__immutable__", None)
+        return 0 if immutable is None else _SHARED if immutable else _SURE
     if kind == "default":
         factory, given = part.get("default_factory", list), part.get("default")
         if factory not in (list, dict) or unfit(given):

@@ -9,7 +9,17 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 from ..claims.claim import Claim
-from ..errors import ConcurrencyError, Endless, Unknown, listed, shown
+from ..errors import (
+    ConcurrencyError,
+    Endless,
+    HandlerFailed,
+    PublishFailed,
+    SaveFailed,
+    Unanswered,
+    Unknown,
+    listed,
+    shown,
+)
 from ..model import Message, System, declared_in
 from ..sim import Fault, Faults, Window, enumerate_faults, simulate
 from ..sim.run import Run
@@ -18,6 +28,8 @@ from .answer import Answer
 LESSONS = ("00", "01", "02", "03", "04", "05", "06")
 Plan = Sequence[str | Fault | Faults | Window]  # faults that strike in one run
 Hints = tuple[str, str, str]
+# What a handler may let through: a fault, an answer that does not come, another writer who was first.
+OF_THE_LAB = HandlerFailed, SaveFailed, PublishFailed, Unanswered, ConcurrencyError
 Workload = Callable[..., Any]
 
 
@@ -130,7 +142,8 @@ def explored(
                         for name, claim in claims.items():
                             verdict = claim.check(run)
                             if verdict.outcome == "broken":
-                                return Anomaly(name, verdict.cause, run)
+                                evidence = verdict.cause + _raised_under_fault(answer, run)
+                                return Anomaly(name, evidence, run)
                             if verdict.outcome == "holds":
                                 untested.pop(name, None)
             except Endless as endless:
@@ -156,13 +169,21 @@ def _fails_by_itself(
     once, again = (simulate(system, workload, seed=seed) for _ in range(2))
     for failure in once.failures:
         raised = answer.where_raised(failure.error)
-        # A ConcurrencyError is right: the second of two writers decides again.
-        if raised and not isinstance(failure.error, ConcurrencyError):
+        if raised and not isinstance(failure.error, OF_THE_LAB):
             return Anomaly("raises", raised, once)
     if once.digest != again.digest:
         evidence = "the same, played twice, did not do the same"
         return Anomaly("two runs differ", evidence, again)
     return None
+
+
+def _raised_under_fault(answer: Answer, run: Run) -> str:
+    """The line of the learner's code that raised an exception of its own in this run, to end a sentence."""
+    for failure in run.failures:
+        raised = answer.where_raised(failure.error)
+        if raised and not isinstance(failure.error, OF_THE_LAB):
+            return f"; {raised}"
+    return ""
 
 
 def _later(workload: Workload, seconds: float) -> Workload:

@@ -53,14 +53,15 @@ class Prediction:
             self._control.value = choice
 
     def against(self, fact: Any, exactly: str = "") -> "Comparison":
-        """The prediction beside the fact, which is one of the choices; `exactly` is what was measured.
+        """The learner's prediction beside the fact.
 
-        A prediction that the learner made is kept for the progress; it was right if it is the fact.
+        Before the learner has chosen, it asks for a choice and does not show the fact. A prediction that
+        was made is kept for the progress. `exactly` is what was measured, where the choices are rough.
         """
-        if self.made:
-            learner.keep_prediction(self.question, self.value, fact)
-        title = "You predicted" if self.made else "Predicted by default"
-        return Comparison(title, self.value, f"{fact} ({exactly})" if exactly else fact)
+        if not self.made:
+            return Comparison(None, None)
+        learner.keep_prediction(self.question, self.value, fact)
+        return Comparison(self.value, f"{fact} ({exactly})" if exactly else fact)
 
     @staticmethod
     def _one_of(choices: Any, choice: Any) -> Any:
@@ -110,18 +111,22 @@ class Prediction:
 
 
 class Comparison:
-    """A prediction beside the fact."""
+    """A prediction beside the fact. Without a prediction it asks for one."""
 
-    def __init__(self, title: str, predicted: Any, fact: Any):
-        self.title, self.predicted, self.fact = title, str(predicted), str(fact)
+    ASK = "Choose an answer above, then run this cell again."
+
+    def __init__(self, predicted: Any, fact: Any):
+        self.parts = [] if fact is None else [("You predicted", predicted), ("It was", fact)]
 
     def _repr_html_(self) -> str:
-        box = '<div style="border-left:3px solid {};padding:2px 14px">'
-        cell = box + '<div style="color:{}">{}</div><b>{}</b></div>'
-        quiet = tinted(QUIET)
-        predicted = cell.format(FAINT, quiet, escape(self.title), escape(self.predicted))
-        fact = cell.format(WORK, quiet, "It was", escape(self.fact))
-        return f'<div style="display:flex;gap:24px;font-size:14px">{predicted}{fact}</div>'
+        if not self.parts:
+            return f'<div style="font-size:14px;color:{tinted(QUIET)}">{self.ASK}</div>'
+        boxes = [
+            f'<div style="border-left:3px solid {colour};padding:2px 14px">'
+            f'<div style="color:{tinted(QUIET)}">{title}</div><b>{escape(str(value))}</b></div>'
+            for (title, value), colour in zip(self.parts, (FAINT, WORK), strict=True)
+        ]
+        return f'<div style="display:flex;gap:24px;font-size:14px">{"".join(boxes)}</div>'
 
     def __repr__(self) -> str:
-        return f"{self.title}: {self.predicted}. It was: {self.fact}."
+        return " ".join(f"{title}: {value}." for title, value in self.parts) or self.ASK

@@ -136,7 +136,7 @@ def test_all_html_can_be_read(lab, page, theme, screenshot):
     assert (
         page.locator(".jp-NotebookPanel:visible .jp-RenderedText[data-mime-type*=err]").count() == 0
     )
-    said = ["Predicted by default", "05.1 not attempted", "05.1 not yet", "05.1 correct", "printed",
+    said = ["Choose an answer above", "05.1 not attempted", "05.1 not yet", "05.1 correct", "printed",
             "✗ charged once", "– never ending", "✓", "EXACT FAULT", "run = simulate(", "AttributeError",
             "Never happened", "nonsense", "Learned since", "exercises correct"]  # fmt: skip
     bad = unreadable(page, *said)
@@ -162,4 +162,4 @@ def test_what_a_fresh_clone_shows_can_be_read(lab, page, theme, screenshot):
     )
     shown.scroll_into_view_if_needed()
     screenshot(f"fresh-{theme}")
-    assert unreadable(page, "05.1 not attempted", "Predicted by default") == []
+    assert unreadable(page, "05.1 not attempted", "Choose an answer above") == []

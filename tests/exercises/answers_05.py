@@ -130,10 +130,10 @@ def _once(work):
         with ctx.database as db:
             if db.execute("select 1 from done where heard = ? and order_id = ?", note).fetchone():
                 return
-            said = work(db, event)
+            news = work(db, event)
             db.execute("insert into done values (?, ?)", note)
-        if said:
-            await ctx.publish(said)
+        if news:
+            await ctx.publish(news)
 
     return step
 
@@ -163,10 +163,10 @@ def noted_after(event, ctx):
     with ctx.database as db:
         if db.execute(FIND, (event.order_id,)).fetchone():
             return None
-        said = _pay(db, event)
+        news = _pay(db, event)
     with ctx.database as db:
         db.execute("insert into done values ('pay', ?)", (event.order_id,))
-    return said
+    return news
 
 
 def noted_before(event, ctx):
@@ -183,9 +183,9 @@ def in_memory(event, ctx):
     if event.order_id in ctx.state:
         return None
     with ctx.database as db:
-        said = _pay(db, event)
+        news = _pay(db, event)
     ctx.state[event.order_id] = True
-    return said
+    return news
 
 
 def once_for_each_customer(event, ctx):
@@ -218,8 +218,8 @@ def refuses_in_silence(event, ctx):
         if db.execute(FIND, (event.order_id,)).fetchone():
             return None
         db.execute("insert into done values ('pay', ?)", (event.order_id,))
-        said = _pay(db, event)
-    return said if isinstance(said, PaymentCharged) else None
+        news = _pay(db, event)
+    return news if isinstance(news, PaymentCharged) else None
 
 
 def charges_in_silence(event, ctx):
@@ -252,9 +252,9 @@ def tells_the_rest(event, ctx):
             "insert or ignore into done values ('pay', ?)", (event.order_id,)
         ).rowcount:
             return None
-        said = _pay(db, event)
+        news = _pay(db, event)
         [(money,)] = db.execute("select money from accounts where customer = ?", (event.customer,))
-    return said.model_copy(update={"total": money})
+    return news.model_copy(update={"total": money})
 
 
 async def says_it_first(event, ctx):
@@ -345,12 +345,12 @@ async def outbox_of_envelopes(event, ctx):
             db.execute(
                 "insert into outbox values (?, ?, ?)", (*note, ctx.envelope(_pay(db, event)))
             )
-        [(said,)] = db.execute("select said from outbox where heard = ? and order_id = ?", note)
-    await ctx.publish(said)
+        [(news,)] = db.execute("select news from outbox where heard = ? and order_id = ?", note)
+    await ctx.publish(news)
 
 
 def says_it_anew(event, ctx):
-    """Keeps what was decided and not what was said: a new event each time, which all receivers take for the first."""
+    """Keeps what was decided and not what was news: a new event each time, which all receivers take for the first."""
     with ctx.database as db:
         if not db.execute(FIND, (event.order_id,)).fetchone():
             db.execute("insert into done values ('pay', ?)", (event.order_id,))
@@ -408,27 +408,27 @@ async def outbox_in_memory(event, ctx):
 
 
 async def marks_before_it_says(event, ctx):
-    said = returns_the_message(event, ctx)
-    if said:
+    news = returns_the_message(event, ctx)
+    if news:
         with ctx.database as db:
             db.execute(
-                "insert into outbox values ('said', ?, ?)", (event.order_id, ctx.envelope(said))
+                "insert into outbox values ('news', ?, ?)", (event.order_id, ctx.envelope(news))
             )
-        await ctx.publish(said)
+        await ctx.publish(news)
 
 
 async def outbox_after_the_charge(event, ctx):
     """Two transactions, and a crash finds the place between them."""
     with ctx.database as db:
         new = db.execute("insert or ignore into done values ('pay', ?)", (event.order_id,)).rowcount
-        said = _pay(db, event) if new else None
+        news = _pay(db, event) if new else None
     with ctx.database as db:
-        if said:
+        if news:
             db.execute(
-                "insert into outbox values ('pay', ?, ?)", (event.order_id, ctx.envelope(said))
+                "insert into outbox values ('pay', ?, ?)", (event.order_id, ctx.envelope(news))
             )
-        [(said,)] = db.execute("select said from outbox where order_id = ?", (event.order_id,))
-    await ctx.publish(said)
+        [(news,)] = db.execute("select news from outbox where order_id = ?", (event.order_id,))
+    await ctx.publish(news)
 
 
 async def whatever_lies_in_the_outbox(event, ctx):
@@ -438,8 +438,8 @@ async def whatever_lies_in_the_outbox(event, ctx):
                 "insert into outbox values ('pay', ?, ?)",
                 (event.order_id, ctx.envelope(_pay(db, event))),
             )
-        said = db.execute("select said from outbox").fetchone()[0]
-    await ctx.publish(said)
+        news = db.execute("select news from outbox").fetchone()[0]
+    await ctx.publish(news)
 
 
 def tries_until_it_is_told(event, ctx):

@@ -243,7 +243,7 @@ WRONG_2 = {
     "never released": [cancels_and_leaves_it, keeps_the_tea],
     "not in reverse": [first_things_first],
     "undone, and never done": [undoes_everything],
-    "another end is told": [always_completed, cancels_what_is_shipped],
+    "another end is announced": [always_completed, cancels_what_is_shipped],
     "cancelled, and nobody refused": [never_begins],
     "shipped, and still in stock": [skips_the_stock],
     "misuse": [says_nothing, another_word],
