@@ -29,7 +29,7 @@ from edalab import Command, Misuse, Query, Refused, System, explore, simulate
 from edalab import claims as ready
 from edalab.claims.saga_outcome import outcome
 from edalab.model import Message
-from edalab.trace.saga_stories import stories
+from edalab.trace.saga_story import stories
 from edalab.view import saga_map
 
 
@@ -756,60 +756,6 @@ def test_a_step_is_a_command_and_the_events_that_tell_how_it_ended():
     assert graph.nodes["BookHall"]["state"] == "compensated"
 
 
-class RemindMe(Command, key="wedding"):
-    wedding: str
-
-
-def with_timer(slow: bool) -> System:
-    """A planner that sends commands, and a reminder to itself; who is not booked by then is asked again."""
-    system = System("letters")
-    planners = system.service("planners")
-    halls = system.service("halls", schema="create table booked (wedding text primary key)")
-
-    @planners.on(WeddingAnnounced)
-    async def begin(event, ctx):
-        await ctx.send(COMMANDS[0](wedding=event.wedding))
-        await ctx.send(RemindMe(wedding=event.wedding), after=1)
-
-    @planners.handles(RemindMe)
-    async def insist(command, ctx):
-        if not ctx.state.get("booked"):
-            await ctx.send(COMMANDS[0](wedding=command.wedding))
-
-    @planners.on(DONE[0])
-    def end(event, ctx):
-        ctx.state["booked"] = True
-        return WeddingPlanned(wedding=event.wedding)
-
-    @halls.handles(COMMANDS[0])
-    async def book(command, ctx):
-        await ctx.sleep(1.5 if slow else 0.1)
-        with ctx.database as db:
-            db.execute("insert or ignore into booked values (?)", (command.wedding,))
-        return DONE[0](wedding=command.wedding)
-
-    return system
-
-
-def test_a_timer_of_who_sent_a_command_is_a_time_out():
-    late, quick = (saga_map(simulate(with_timer(slow), one_announced)) for slow in (True, False))
-    assert [label.text for label in quick.scene.labels if label.kind == "title"] == [
-        "Wedding w1: done"
-    ]
-    assert list(quick.graph.nodes) == ["WeddingAnnounced", "BookHall", "WeddingPlanned"]
-    assert "HallBooked" not in quick.graph and "RemindMe" not in quick.graph
-    assert [label.text for label in late.scene.labels if label.kind == "title"] == [
-        "Wedding w1: done, BookHall 0.49 s late"
-    ]
-    assert [mark.tip for mark in late.scene.marks if mark.kind == "no answer"] == [
-        "BookHall: no answer RemindMe at 1.05 s"
-    ]
-    waiting = simulate(with_timer(True), one_announced)
-    assert [
-        saga_map(waiting, cursor=t).graph.nodes["BookHall"]["state"] for t in (0.5, 1.3, 1.6)
-    ] == ["under way", "in doubt", "done"]
-
-
 def test_a_coordinator_that_goes_on_by_a_tick_tells_one_story():
     system = System("clockwork")
     planners = system.service("planners", schema="create table plans (wedding text, step int)")
@@ -847,7 +793,7 @@ def test_a_coordinator_that_goes_on_by_a_tick_tells_one_story():
         ("HireBand", "WeddingPlanned"),
     ]
     assert picture.outcome == "done" and picture.scene.labels[0].text == "Wedding w1: done"
-    assert list(picture.story.steps[-1].bars) == []
+    assert picture.story.at().histories[picture.story.steps[-1]].bars == []
 
 
 def test_a_refusal_is_drawn_as_one():

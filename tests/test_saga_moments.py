@@ -17,7 +17,7 @@ from test_booking import (
 from edalab import Command, Event, Refused, System, claims, explore, simulate
 from edalab.claims.saga_outcome import outcome
 from edalab.trace.saga_index import until
-from edalab.trace.saga_stories import stories
+from edalab.trace.saga_story import stories
 from edalab.view import saga_map
 
 CLAIMS = [

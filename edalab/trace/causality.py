@@ -6,7 +6,7 @@ This is Lamport's happened-before, within the messages of one saga.
 from collections.abc import Hashable
 
 from .identity import says_the_same
-from .saga import Occurrences, Saga
+from .saga import Occurrence, Saga
 
 
 def facts_known_at(
@@ -35,32 +35,30 @@ def facts_known_at(
     return found
 
 
-def dependent_compensations(saga: Saga) -> list[tuple]:
-    """Pairs of compensated steps of which the second depends on the first: (step, where done, where compensated) twice."""
-    steps = [(step, saga.done_at(step), saga.compensated_at(step)) for step in saga.done_steps]
-    steps = [(step, done, undone) for step, done, undone in steps if undone is not None]
+def dependent_compensations(saga: Saga) -> list[tuple[Occurrence, Occurrence]]:
+    """Pairs of compensated steps of which the second depends on the first."""
+    steps = [step for step in saga.done_steps if step.compensated is not None]
     if len(steps) < 2:
         return []
-    begun = {step[0]: _began(saga, step) for step, _, _ in steps}
-    facts = {done: {step[0]} for step, done, _ in steps}
-    known = facts_known_at(saga, facts, set(begun.values()))
+    begun = {step: _began(saga, step) for step in steps}
+    known = facts_known_at(saga, {step.done: {step} for step in steps}, set(begun.values()))
     return [
-        (*base, *later)
+        (base, later)
         for base in steps
         for later in steps
-        if base is not later and base[0][0] in known[begun[later[0][0]]]
+        if base is not later and base in known[begun[later]]
     ]
 
 
-def _began(saga: Saga, step: Occurrences) -> int:
+def _began(saga: Saga, step: Occurrence) -> int:
     """Where a service first tried to ask for a step or to publish it; with an outbox, where it saved that it would."""
-    trace, message = saga.trace, saga.envelope(step[0])
+    trace = saga.trace
     number = next(
         number
         for number in saga.numbers()  # those too that a fault kept from being published
         if number in trace.span_of
-        and saga.envelope(number).type == message.type
-        and says_the_same(saga.envelope(number), message)
+        and saga.envelope(number).type == step.type
+        and says_the_same(saga.envelope(number), step.message)
     )
     home, cause = trace.span_of[number], saga.envelope(number).causation
     if home is not None and home.envelope.data is None and cause is not None:
