@@ -13,7 +13,7 @@ from wrong_sagas import (
     led,
     orchestrated,
     orders,
-)
+)  # fmt: skip
 
 from edalab import Command, Event, Misuse, System, Unanswered, claims, simulate
 from edalab.trace.causality import facts_known_at

@@ -19,7 +19,8 @@ Findings = list[tuple[str, list[int]]]
 def stuck(trace: Trace, begins: str | None) -> Found:
     """Sagas that ended neither settled nor wholly compensated, that settled in two ways, or with a step in doubt."""
     begun = sagas(trace, [begins] if begins else ())
-    begun = [saga for saga in begun if set(saga.sent) != {begins} or _accepted(saga, begins)]
+    if begins:
+        begun = [saga for saga in begun if set(saga.sent) != {begins} or _accepted(saga, begins)]
     if not begun:
         return "no message of a saga was sent"
     if not trace.ended:
@@ -66,8 +67,9 @@ def find_unsettled(saga: Saga, begins: str | None = None) -> Findings:
     if saga.ends:
         return find_two_ends(saga) or _settled_undone(saga)
     refused = saga.failed() | saga.refused
-    refused.pop(begins, None)
-    left = [step.type for step in saga.done_steps if step.compensated is None]
+    if begins:
+        refused.pop(begins, None)
+    left = [step.type for step in saga.done_steps if step not in saga.compensated_steps]
     if not saga.final and not left and (refused or saga.compensations):
         return []
     how = "nothing was compensated"
@@ -195,7 +197,7 @@ def _why_needless(saga: Saga, compensation: Occurrence) -> str:
     # What finished without being done refused, or did nothing.
     refusals += [span.last for step in steps for span in step.spans if span.finished]
     at = compensation.first
-    if facts_known_at(saga, {number: {"refused"} for number in refusals}, {at})[at]:
+    if facts_known_at(saga, {n: {"refused"} for n in refusals if n is not None}, {at})[at]:
         return "though it was refused"
     if steps:
         return ""
@@ -227,15 +229,15 @@ def find_left_behind(saga: Saga) -> Findings:
     if not why or saga.final or not saga.trace.ended:
         return []
     found = []
-    for step in saga.done_steps:
+    for step, done in saga.done_steps.items():
         name = f"in {saga} {step.type}{_of(saga, step.message)}"
-        if step.compensated is None:
-            sentence = f"{name} was done {when(step.done)} and not compensated, though {why}"
-            found.append((sentence, [step.first, step.done, *saga.refused.values()]))
+        undone = saga.compensated_steps.get(step)
+        if undone is None:
+            sentence = f"{name} was done {when(done)} and not compensated, though {why}"
+            found.append((sentence, [step.first, done, *saga.refused.values()]))
         elif late := _done_after_its_compensation(step):
-            after = f"after it had been compensated {when(step.compensated)}"
-            sentence = f"{name} was done {when(late)}, {after}"
-            found.append((sentence, [step.first, step.compensated, late]))
+            sentence = f"{name} was done {when(late)}, after it had been compensated {when(undone)}"
+            found.append((sentence, [step.first, undone, late]))
     return found
 
 
@@ -260,10 +262,11 @@ def why_back(saga: Saga) -> str:
 
 def disordered(saga: Saga) -> list[tuple[Occurrence, Occurrence]]:
     """The steps that were compensated before another one, which depends on them."""
+    undone = saga.compensated_steps
     return [
         (base, later)
         for base, later in dependent_compensations(saga)
-        if later.done < base.compensated < later.compensated
+        if saga.done_steps[later] < undone[base] < undone[later]
     ]
 
 
@@ -271,9 +274,11 @@ def find_disordered(saga: Saga) -> Findings:
     """The steps that were compensated before one that depends on them."""
     found, when = [], saga.trace.when
     for base, later in disordered(saga):
-        depends = f"{later.type}, which depends on it ({when(later.compensated)})"
-        first = f"in {saga} {base.type} was compensated {when(base.compensated)}"
-        steps = [base.done, later.done, base.compensated, later.compensated]
+        steps = [
+            one[step] for one in (saga.done_steps, saga.compensated_steps) for step in (base, later)
+        ]
+        depends = f"{later.type}, which depends on it ({when(steps[3])})"
+        first = f"in {saga} {base.type} was compensated {when(steps[2])}"
         found.append((f"{first}, before {depends}", steps))
     return found
 

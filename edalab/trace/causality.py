@@ -18,9 +18,9 @@ def facts_known_at(
     known: dict[str, set[Hashable]] = {}
     sent: dict[str, frozenset] = {}
     replied: dict[str, frozenset] = {}
-    for number in sorted({*saga.numbers(), *facts, *numbers}):
+    for number in sorted({*_about(saga), *facts, *numbers}):
         step = saga.trace.journal[number]
-        mine, id = known.setdefault(step.service, set()), step.envelope.id
+        mine, id = known.setdefault(step.service, set()), saga.envelope(number).id
         if step.step == "handle":
             mine |= sent.get(id, frozenset())
         elif saga.trace.answered.get(id) == number:  # not too late
@@ -35,13 +35,21 @@ def facts_known_at(
     return found
 
 
+def _about(saga: Saga) -> set[int]:
+    """The steps of the record that belong to the messages of a saga, or to any message of its keys."""
+    places = [("story", correlation) for correlation in saga.correlations]
+    places += [("key", key) for key in saga.keys()]
+    return {number for place in places for number in saga.trace.about.get(place, ())}
+
+
 def dependent_compensations(saga: Saga) -> list[tuple[Occurrence, Occurrence]]:
     """Pairs of compensated steps of which the second depends on the first."""
-    steps = [step for step in saga.done_steps if step.compensated is not None]
+    steps = saga.compensated_steps
     if len(steps) < 2:
         return []
     begun = {step: _began(saga, step) for step in steps}
-    known = facts_known_at(saga, {step.done: {step} for step in steps}, set(begun.values()))
+    facts: dict[int, set[Hashable]] = {saga.done_steps[step]: {step} for step in steps}
+    known = facts_known_at(saga, facts, set(begun.values()))
     return [
         (base, later)
         for base in steps
@@ -55,7 +63,7 @@ def _began(saga: Saga, step: Occurrence) -> int:
     trace = saga.trace
     number = next(
         number
-        for number in saga.numbers()  # those too that a fault kept from being published
+        for number in sorted(_about(saga))  # those too that a fault kept from being published
         if number in trace.span_of
         and saga.envelope(number).type == step.type
         and says_the_same(saga.envelope(number), step.message)

@@ -51,21 +51,12 @@ class Occurrence:
     @cached_property
     def commits(self) -> list[tuple[Span, list[int]]]:
         """The executions that committed a change and did not refuse, with their commits."""
-        spans = self.spans
-        if not self.is_command:
-            # Those that published the event, or were kept from it.
-            publishers = [span for span in spans if self.type in self._types_sent_by(span)]
-            if publishers:
-                spans = [span for span in spans if span in publishers or not span.finished]
-        agreed = [span for span in spans if self.saga.refused_at(span) is None]
-        if len(agreed) < len(spans):
+        agreed = [span for span in self.spans if self.saga.refused_at(span) is None]
+        if len(agreed) < len(self.spans):
             # What a coordinator saved, before it refused at a later attempt, is its log.
             agreed = [span for span in agreed if span.finished or not self.saga.coordinates(span)]
         pairs = [(span, self.saga.commits_in(span)) for span in agreed]
         return [(span, commits) for span, commits in pairs if commits]
-
-    def _types_sent_by(self, span: Span) -> set[str]:
-        return {message.type for message in self.trace.messages_of(span)}
 
     @cached_property
     def effects(self) -> list[tuple[Span, int]]:
@@ -90,11 +81,8 @@ class Occurrence:
                     return number
             return None
         for span in self.spans:
-            if (
-                span.finished
-                and span.service not in stateful
-                and self.saga.refused_at(span) is None
-            ):
+            agreed = span.finished and self.saga.refused_at(span) is None
+            if agreed and span.service not in stateful:
                 return span.sent[0] if span.sent else span.last
         return None
 
@@ -106,11 +94,14 @@ class Occurrence:
     @cached_property
     def compensates(self) -> list["Occurrence"]:
         """The steps of its key that it compensates; of several, those with equal data in the fields both have."""
-        steps = self.saga.occurrences(self.saga.role(self.type).compensates)
+        steps = self.saga.occurrences(self.saga.role(self.type).compensates or "")
         steps = [step for step in steps if of_one_key(step.message, self.message)]
-        if len(steps) < 2:
-            return steps
-        return [step for step in steps if _agree(step.message, self.message)] or steps
+        mine, equal = vars(self.message.data), []
+        for step in steps:
+            its = vars(step.message.data)
+            if all(mine[name] == its[name] for name in mine if name in its):
+                equal.append(step)
+        return equal or steps
 
     @cached_property
     def compensated(self) -> int | None:
@@ -146,27 +137,19 @@ class Saga:
         subjects = (self.envelope(n).subject for numbers in self.sent.values() for n in numbers)
         return {subject for subject in subjects if subject is not None}
 
-    def numbers(self) -> list[int]:
-        """The steps of the record that belong to its messages, or to any message of its keys."""
-        places = [("story", correlation) for correlation in self.correlations]
-        places += [("key", key) for key in self.keys()]
-        return sorted({number for place in places for number in self.trace.about.get(place, ())})
-
     # -- steps and compensations
 
-    def occurrences(self, name: str | None) -> list[Occurrence]:
+    def occurrences(self, name: str) -> list[Occurrence]:
         """The messages of a type, equal ones together."""
-        if name is None:
-            return []
         if name not in self._occurrences:
             groups = self._occurrences[name] = []
             for number in self.sent.get(name, ()):
                 envelope = self.envelope(number)
-                equal = next((g for g in groups if says_the_same(g.message, envelope)), None)
-                if equal is None:
-                    groups.append(Occurrence(self, number))
+                equal = [one for one in groups if says_the_same(one.message, envelope)]
+                if equal:
+                    equal[0].numbers.append(number)
                 else:
-                    equal.numbers.append(number)
+                    groups.append(Occurrence(self, number))
         return self._occurrences[name]
 
     @cached_property
@@ -175,11 +158,17 @@ class Saga:
         return [one for n in self.sent if self.role(n).compensates for one in self.occurrences(n)]
 
     @cached_property
-    def done_steps(self) -> list[Occurrence]:
-        """The steps that can be compensated and were done."""
+    def done_steps(self) -> dict[Occurrence, int]:
+        """The steps that can be compensated and were done, with where."""
         names = dict.fromkeys(role.compensates for role in self.roles.values())
-        steps = [step for name in names for step in self.occurrences(name)]
-        return [step for step in steps if step.done is not None]
+        steps = [step for name in names if name for step in self.occurrences(name)]
+        return {step: step.done for step in steps if step.done is not None}
+
+    @cached_property
+    def compensated_steps(self) -> dict[Occurrence, int]:
+        """Those of them that were compensated, with where."""
+        undone = ((step, step.compensated) for step in self.done_steps)
+        return {step: number for step, number in undone if number is not None}
 
     def done(self, name: str) -> list[int]:
         """Where the record shows first that each step of a type was done."""
@@ -197,11 +186,11 @@ class Saga:
         """The commits of a span that changed a row, and of the spans of commands that it asked for and that are no steps."""
         commits = [number for number in span.commits if self.trace.changed(number)]
         for number in span.events:
-            step = self.trace.journal[number]
-            if step.step == "save" or step.fault in UNSENT or step.envelope.type in self.types:
+            step, envelope = self.trace.journal[number], self.envelope(number)
+            if step.step == "save" or step.fault in UNSENT or envelope.type in self.types:
                 continue
-            if isinstance(step.envelope.data, Command):
-                for part in self.trace.by_message.get(step.envelope.id, ()):
+            if isinstance(envelope.data, Command):
+                for part in self.trace.by_message.get(envelope.id, ()):
                     commits += self.commits_in(part)
         return sorted(commits)
 
@@ -230,8 +219,8 @@ class Saga:
             refuses = self.role(name).refuses
             if refuses and not self.done(refuses):
                 found[refuses] = numbers[0]
-            ends = [self.refused_at(span) for span in self._command_spans(name)]
-            ends = [end for end in ends if end is not None]
+            refusals = map(self.refused_at, self._command_spans(name))
+            ends = [end for end in refusals if end is not None]
             if ends and not self.done(name):
                 found.setdefault(name, ends[0])
         return found
@@ -255,9 +244,8 @@ class Saga:
     @cached_property
     def ends(self) -> list[int]:
         """Where messages with settles=True were published. The end of a saga inside this one is not among them."""
-        ends = [
-            one for name in self.sent if self.role(name).settles for one in self.occurrences(name)
-        ]
+        settling = [name for name in self.sent if self.role(name).settles]
+        ends = [one for name in settling for one in self.occurrences(name)]
         ends = [one for one in ends if not any(self._is_a_saga(s.envelope) for s in one.spans)]
         return [number for one in ends for number in one.numbers]
 
@@ -310,15 +298,18 @@ def changes_state(trace: Trace, commit: int) -> bool:
 def _continues(trace: Trace, earlier: Span, later: Span) -> bool:
     """Whether a span skips what an earlier one did: it begins otherwise, or has less to save than one that did not
     finish."""
-    before, after = (
-        [(step.step, step.step != "save" and step.envelope.type) for step in steps]
-        for steps in ([trace.journal[n] for n in span.events] for span in (earlier, later))
-    )
-    save = ("save", False)
-    if not earlier.finished and before.count(save) > after.count(save):
+    before, after = _outline(trace, earlier), _outline(trace, later)
+    if not earlier.finished and before.count("save") > after.count("save"):
         return True
-    begun = before[: before.index(save) + 1] if save in before else before[:1]
+    begun = before[: before.index("save") + 1] if "save" in before else before[:1]
     return after[: len(begun)] != begun
+
+
+def _outline(trace: Trace, span: Span) -> list[str]:
+    """What a span saved, published and asked, in order."""
+    steps = [trace.journal[number] for number in span.events]
+    types = ["" if s.step == "save" or not s.envelope else f" {s.envelope.type}" for s in steps]
+    return [step.step + type_ for step, type_ in zip(steps, types, strict=True)]
 
 
 def of_one_key(step: Envelope, other: Envelope) -> bool:
@@ -327,9 +318,3 @@ def of_one_key(step: Envelope, other: Envelope) -> bool:
     if key is None or key not in type(other.data).model_fields:
         return True
     return key_of(other.data, key) == step.subject
-
-
-def _agree(step: Envelope, other: Envelope) -> bool:
-    """Whether a message has the values of a step in all the fields that both have."""
-    mine, its = vars(step.data), vars(other.data)
-    return all(mine[name] == its[name] for name in mine if name in its)

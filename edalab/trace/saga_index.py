@@ -55,9 +55,9 @@ def _read(trace: Trace, types: set[str]) -> list[Saga]:
     home: dict[str, str] = {}  # a correlation -> the first correlation of its saga
     of_key: dict[str | None, str] = {}
     for number in trace.sends:
-        step = trace.journal[number]
-        envelope, correlation = step.envelope, step.envelope.correlation
-        if envelope.type not in types or step.fault in UNSENT:
+        envelope = trace.run._record[number * WIDTH + 3]
+        correlation = envelope.correlation
+        if envelope.type not in types or trace.journal[number].fault in UNSENT:
             continue
         if correlation not in home:
             home[correlation] = _home(trace, envelope, home, of_key)

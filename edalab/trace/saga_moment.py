@@ -27,13 +27,12 @@ class SagaMoment:
         self.saga, self.trace, self.journal = saga, saga.trace, saga.trace.journal
         self._sent = self._known(sent)
         self._commands = {
-            self.journal[n].envelope.id
-            for n in self._sent
-            if isinstance(self.journal[n].envelope.data, Command)
+            saga.envelope(n).id for n in self._sent if isinstance(saga.envelope(n).data, Command)
         }
         self.histories = {step: self._history(step) for step in steps}
         for step, history in self.histories.items():
-            history.compensates = step.compensates and self.histories[step.compensates]
+            if step.compensates:
+                history.compensates = self.histories[step.compensates]
             history.compensated_by = [self.histories[other] for other in step.compensated_by]
 
     @cached_property
@@ -55,7 +54,7 @@ class SagaMoment:
     def _history(self, step: SagaStep) -> History:
         sent, refusals, trace = self._known(step.sent), self._known(step.refusals), self.trace
         history = History(step)
-        ids = dict.fromkeys(self.journal[n].envelope.id for n in sent)
+        ids = dict.fromkeys(self.saga.envelope(n).id for n in sent)
         if step.is_event:
             ids = step.causes
         # The handling of a command is no bar of an event that was published in it.
@@ -69,7 +68,7 @@ class SagaMoment:
         for span in spans:
             events += self._executed(span, history)
         events += [self._event(n, "given up", self.journal[n].detail or "") for n in ends]
-        events += [self._event(n, "refused", self.journal[n].envelope.type) for n in refusals]
+        events += [self._event(n, "refused", self.saga.envelope(n).type) for n in refusals]
         effects = self._effects(step, sent, spans, refusals)
         events += effects
         done = [event.time for event in effects if event.what != "undone"]
@@ -142,11 +141,11 @@ class SagaMoment:
         if step.is_event:
             ids = self.trace.logical_id
             published = [n for n in reversed(sent) if self.journal[n].fault not in UNSENT]
-            first = {ids[self.journal[n].envelope.id]: n for n in published}
+            first = {ids[self.saga.envelope(n).id]: n for n in published}
             return [self._event(n, "done") for n in sorted(first.values())]
         agreed = [s for s in spans if s.refused is None and (s.events or s.finished)]
-        shown = [min(s.events) if s.events else s.last for s in agreed]
-        return [self._event(n, "done") for n in sorted(shown)[:1]]
+        shown = [n for s in agreed for n in (s.events or [s.last]) if n is not None]
+        return [self._event(min(shown), "done")] if shown else []
 
     def _is_decided(self, step: SagaStep, spans: list[Span]) -> bool:
         """Whether it is compensated, refused or final, so that the saga knows when it was done. A coordinator's own
@@ -164,9 +163,9 @@ class SagaMoment:
         times = set()
         for span in spans:
             for commit in filter(self.trace.changed, span.commits):
-                later = [self.journal[n] for n in span.events if n > commit]
-                published = next((s.envelope.type for s in later if s.step == "publish"), None)
-                if published is None or published in step.names:
+                later = [n for n in span.events if n > commit]
+                later = [n for n in later if self.journal[n].step == "publish"]
+                if not later or self.saga.envelope(later[0]).type in step.names:
                     times.add(self.journal[commit].time)
         return [StepEvent(time, "saved") for time in sorted(times.difference(shown))]
 
@@ -174,7 +173,7 @@ class SagaMoment:
         self, step: SagaStep, spans: list[Span], ends: list[int], shown: bool
     ) -> Iterator[StepEvent]:
         """That the message it waits for never arrived, or was handled and nothing was published."""
-        finished = [span.last for span in spans if span.finished]
+        finished = [s.last for s in spans if s.finished and s.last is not None]
         if step.unheard and not spans and not ends:
             yield self._event(step.first, "never", f"{step.unheard} never came")
         elif finished and (step.unheard or step.is_event and not shown):

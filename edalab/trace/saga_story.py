@@ -8,6 +8,7 @@ from functools import cached_property
 from ..errors import Misuse, Unknown
 from ..model import Command, Envelope, Query
 from ..sim.run import Run
+from ..sim.steps import WIDTH
 from .identity import UNSENT
 from .saga import Saga
 from .saga_index import saga_of, sagas, until
@@ -29,9 +30,9 @@ class SagaStory:
         self.correlations, self.sent = correlations, sent
         envelopes = [self._envelope(number) for number in sent]
         self.correlation: str = envelopes[0].correlation
-        keyed = next((e for e in envelopes if e.subject is not None), None)
-        self.subject: str | None = keyed and keyed.subject
-        self._key = keyed and type(keyed.data).__declared__.key
+        keyed = [envelope for envelope in envelopes if envelope.subject is not None]
+        self.subject: str | None = keyed[0].subject if keyed else None
+        self._key: str = type(keyed[0].data).__declared__.key or "" if keyed else ""
         self.start = self.trace.journal[sent[0]].time
         self.rounds: list[tuple[SagaStep, SagaStep]] = []  # a step, and an earlier one it led to
         self._steps: list[SagaStep] = []
@@ -77,8 +78,8 @@ class SagaStory:
             targets = [self.saga.role(name).compensates for name in step.names]
             target = next(filter(None, targets), None)
             if target:
-                never_done = SagaStep(target, "?", None, step.first)
-                step.compensates = self._of_type.get(target) or self._new_step(never_done)
+                done = self._of_type.get(target)
+                step.compensates = done or self._new_step(target, "?", None, step.first)
                 step.compensates.compensated_by.append(step)
         self._find_silence()
         return self._steps
@@ -93,7 +94,7 @@ class SagaStory:
 
     def _add(self, number: int) -> None:
         """Let a message belong to a step, which may be a new one."""
-        envelope, role = self._envelope(number), self.saga.role(self._envelope(number).type)
+        envelope = self._envelope(number)
         if isinstance(envelope.data, Query):
             return
         if envelope.id in self._of_message:  # the same message once more, from an outbox
@@ -101,69 +102,70 @@ class SagaStory:
             if step is not None and envelope.type == step.names[0]:
                 self._belongs(number, step)
             return
-        before = self._led_by(number)
-        if isinstance(envelope.data, Command):
-            step = self._command_step(number, before)
-        else:
-            step = self._step_in_hand(number)
-            reports = step is not None and self._reports(step, envelope)
-            if role.refuses:
-                refused = self._refuse(number, before)
-                self._of_message[envelope.id] = refused
-                if not role.settles or refused is step and reports:
-                    refused.refusal_settles |= role.settles
-                    return
-            if reports:
-                self._report(step, envelope)
-            else:
-                step = self._event_step(number, before)
-        self._of_message[envelope.id] = step
+        add = self._add_command if isinstance(envelope.data, Command) else self._add_event
+        self._of_message[envelope.id] = add(number, envelope, self._led_by(number))
 
-    def _belongs(self, number: int, step: SagaStep) -> None:
-        step.sent.append(number)
-        if cause := self._envelope(number).causation:
-            step.causes[cause] = None
-
-    def _refuse(self, number: int, before: SagaStep | None) -> SagaStep:
-        """The step that a message refuses."""
-        envelope = self._envelope(number)
-        refuses = self.saga.role(envelope.type).refuses
-        step = self._of_type.get(refuses)
-        step = step or self._step(refuses, envelope.source, before, number)
-        if not step.refusals and envelope.causation:
-            step.causes[envelope.causation] = None
-        step.refusals.append(number)
-        return step
-
-    def _report(self, step: SagaStep, envelope: Envelope) -> None:
-        role = self.saga.role(envelope.type)
-        if step.before is None and len(step.names) == 1 and not role.refuses:
-            step.name = envelope.type  # the client's command and the event that begins all are one
-        if envelope.type not in step.names:
-            step.names.append(envelope.type)
-        step.final |= role.final
-        self._of_type[envelope.type] = step
-
-    def _event_step(self, number: int, before: SagaStep | None) -> SagaStep:
-        envelope = self._envelope(number)
-        last = self._steps[-1] if self._steps else None
-        if last and self.saga.role(envelope.type).settles and envelope.causation in last.causes:
-            before = last  # one handler publishes its own step, and then the end
-        step = self._step(envelope.type, envelope.source, before, number)
-        self._belongs(number, step)
-        return step
-
-    def _command_step(self, number: int, before: SagaStep | None) -> SagaStep | None:
-        sent, name = self.trace.journal[number], self._envelope(number).type
-        services = [handler.service for handler in self.trace.system.handlers(name)]
-        if sent.service in services and name not in self.saga.types:
+    def _add_command(
+        self, number: int, envelope: Envelope, before: SagaStep | None
+    ) -> SagaStep | None:
+        sent = self.trace.journal[number]
+        services = [handler.service for handler in self.trace.system.handlers(envelope.type)]
+        if sent.service in services and envelope.type not in self.saga.types:
             return before  # a reminder to itself is no step, but leads to what follows
-        step = self._step(name, (services or [sent.envelope.topic])[0], before, number)
+        service = services[0] if services else envelope.topic
+        step = self._step(envelope.type, service, before, number)
         step.is_event = False
         step.sent.append(number)
         if sent.step == "ask":
             self._asked_last[sent.service, self._cause(number)] = step
         return step
+
+    def _add_event(self, number: int, envelope: Envelope, before: SagaStep | None) -> SagaStep:
+        role, reported = self.saga.role(envelope.type), self._reported(envelope)
+        if role.refuses:
+            refused = self._of_type.get(role.refuses)
+            refused = refused or self._step(role.refuses, envelope.source, before, number)
+            if not refused.refusals and envelope.causation:
+                refused.causes[envelope.causation] = None
+            refused.refusals.append(number)
+            if not role.settles or refused is reported:
+                refused.refusal_settles |= role.settles
+                return refused
+            self._of_message[envelope.id] = refused
+        if reported is not None:
+            if reported.before is None and len(reported.names) == 1 and not role.refuses:
+                reported.name = envelope.type  # the client's command and the first event are one
+            if envelope.type not in reported.names:
+                reported.names.append(envelope.type)
+            reported.final |= role.final
+            self._of_type[envelope.type] = reported
+            return reported
+        last = self._steps[-1] if self._steps else None
+        if last and role.settles and envelope.causation in last.causes:
+            before = last  # one handler publishes its own step, and then the end
+        step = self._step(envelope.type, envelope.source, before, number)
+        self._belongs(number, step)
+        return step
+
+    def _reported(self, event: Envelope) -> SagaStep | None:
+        """The step that an event reports: its command is being handled where the event is published. An event with a role
+        of its own reports a step if it is all that the step publishes; else it is a step itself, such as the end."""
+        step, role = self._of_message.get(event.causation or ""), self.saga.role(event.type)
+        if step is None or step.is_event or step.service != event.source:
+            return None
+        ids = {self._envelope(number).id for number in step.sent}
+        if event.causation not in ids:
+            return None
+        spans = [span for id in ids for span in self.trace.by_message.get(id, ())]
+        spans = [span for span in spans if span.service == event.source]
+        sent = {other.type for span in spans for other in self.trace.messages_of(span)}
+        has_role = role.compensates or role.final or role.settles
+        return None if has_role and sent != {event.type} else step
+
+    def _belongs(self, number: int, step: SagaStep) -> None:
+        step.sent.append(number)
+        if cause := self._envelope(number).causation:
+            step.causes[cause] = None
 
     def _cause(self, number: int) -> str | None:
         home = self.trace.span_of.get(number)
@@ -172,7 +174,7 @@ class SagaStory:
     def _led_by(self, number: int) -> SagaStep | None:
         """The step that led to a message: the one its handler asked for just before, or else the one it handles."""
         cause, service = self._cause(number), self._envelope(number).source
-        before = self._asked_last.get((service, cause)) or self._of_message.get(cause)
+        before = self._asked_last.get((service, cause)) or self._of_message.get(cause or "")
         if before is None and self._steps:
             return self._steps[-1]  # a tick or the client went on
         return before
@@ -181,41 +183,17 @@ class SagaStory:
         """The step of a type of message; a new one, or one that is reached in a circle."""
         step = self._of_type.get(name)
         if step is None:
-            return self._new_step(SagaStep(name, service, before, number))
-        cause = self._of_message.get(self._envelope(number).causation)
+            return self._new_step(name, service, before, number)
+        cause = self._of_message.get(self._envelope(number).causation or "")
         if cause is not None and step in cause.ancestors():
             self.rounds.append((cause, step))
         return step
 
-    def _new_step(self, step: SagaStep) -> SagaStep:
-        step.names, step.final = [step.name], self.saga.role(step.name).final
-        self._of_type[step.name] = step
+    def _new_step(self, name: str, service: str, before: SagaStep | None, first: int) -> SagaStep:
+        step = SagaStep(name, service, before, first, [name], final=self.saga.role(name).final)
+        self._of_type[name] = step
         self._steps.append(step)
         return step
-
-    def _step_in_hand(self, number: int) -> SagaStep | None:
-        """The step whose command is being handled where an event is published."""
-        envelope = self._envelope(number)
-        step = self._of_message.get(envelope.causation)
-        if step is None or step.is_event or step.service != envelope.source:
-            return None
-        return step if envelope.causation in self._ids(step) else None
-
-    def _reports(self, step: SagaStep, event: Envelope) -> bool:
-        """Whether an event only reports how a step ended. One with a role of its own does, where it is all that the step
-        publishes; else it is a step, such as the end of the saga that its coordinator publishes."""
-        role = self.saga.role(event.type)
-        if not (role.compensates or role.final or role.settles):
-            return True
-        spans = [span for id in self._ids(step) for span in self._spans(id, event.source)]
-        sent = {other.type for span in spans for other in self.trace.messages_of(span)}
-        return sent == {event.type}
-
-    def _ids(self, step: SagaStep) -> set[str]:
-        return {self._envelope(number).id for number in step.sent}
-
-    def _spans(self, id: str, service: str) -> list[Span]:
-        return [span for span in self.trace.by_message.get(id, ()) if span.service == service]
 
     # -- services that were silent
 
@@ -272,7 +250,7 @@ def stories(run: Run) -> list[SagaStory]:
         trace = Trace.of(run)
         sent: dict[str, list[int]] = {}
         for number in trace.sends:
-            sent.setdefault(trace.journal[number].envelope.correlation, []).append(number)
+            sent.setdefault(trace.run._record[number * WIDTH + 3].correlation, []).append(number)
         saga_of_correlation = {id: saga for saga in sagas(trace) for id in saga.correlations}
         found = []
         for group in sagas(trace, _begun_by_client(trace)):
@@ -281,7 +259,7 @@ def stories(run: Run) -> list[SagaStory]:
                 (saga_of_correlation[id] for id in ids if id in saga_of_correlation), Saga(trace)
             )
             found.append(SagaStory(saga, ids, sorted(n for id in ids for n in sent[id])))
-        known = run._stories = sorted(found, key=lambda story: story.sent[0])
+        known = vars(run)["_stories"] = sorted(found, key=lambda story: story.sent[0])
     return known
 
 
@@ -303,12 +281,12 @@ def _begun_by_client(trace: Trace) -> set[str]:
 
 def _handles_roles(trace: Trace) -> bool:
     types = (type_ for service in trace.system.services.values() for type_, _ in service.handlers)
-    return not trace.system.saga_roles.keys().isdisjoint(types)
+    return not (trace.system.saga_roles or {}).keys().isdisjoint(types)
 
 
 def has_sagas(run: Run) -> bool:
     """Whether a message that the run's system handles, or that was sent in the run, has a role in sagas."""
-    trace, roles = Trace.of(run), run.system.saga_roles
+    trace, roles = Trace.of(run), run.system.saga_roles or {}
     return _handles_roles(trace) or any(e.type in roles for e in trace.messages.values())
 
 

@@ -20,7 +20,7 @@ def arrows(chart: "SagaChart") -> list[Arrow]:
     tracks: Counter[int] = Counter()  # height -> how many arrows run along there
 
     def draw(source: SagaStep, target: SagaStep, kind: str, tip: str) -> None:
-        corners, head = _way(chart, tracks, source, target)
+        corners, head = _way(chart, tracks, source, target, kind)
         found.append(Arrow(rounded(corners), kind, head, tip))
 
     for step in chart.story.steps:
@@ -37,7 +37,7 @@ def arrows(chart: "SagaChart") -> list[Arrow]:
 
 
 def _way(
-    chart: "SagaChart", tracks: Counter[int], source: SagaStep, target: SagaStep
+    chart: "SagaChart", tracks: Counter[int], source: SagaStep, target: SagaStep, kind: str
 ) -> tuple[Corners, str]:
     """The corners of an arrow, and where its head points."""
     (column, line), (other, its_line) = chart.place[source], chart.place[target]
@@ -46,7 +46,7 @@ def _way(
     if column == other and its_line == line + 1:
         return [(middle, y1 + h), (middle, y2 - 1)], "d"
     beside = (x2 + w + 1, its_height, "l") if other < column else (x2 - 1, its_height, "r")
-    if column // chart.per == other // chart.per:
+    if column // chart.per == other // chart.per and kind != "again":
         between = range(min(column, other) + 1, max(column, other))
         free = all((each, its_line) not in chart.occupied for each in between)
         if line == its_line and free:
@@ -56,7 +56,8 @@ def _way(
     # Out below, along the gap there, and beside the target to its height.
     along = y1 + h + 8 + 4 * (tracks[y1] % 4)
     tracks[y1] += 1
-    start, gap = x1 + w - 12, beside[0] + (8 if other < column else -8)
+    aside = 11 if kind == "undo" else 8
+    start, gap = x1 + w - 12, beside[0] + (aside if other < column else -aside)
     return [(start, y1 + h), (start, along), (gap, along), (gap, its_height), beside[:2]], beside[2]
 
 

@@ -79,8 +79,9 @@ class SagaChart:
         forward = [s for s in steps if not s.compensates and s not in self.ends and s not in sides]
         self.place = {step: (column, 0) for column, step in enumerate(forward)}
         self.columns = max(1, len(forward))
-        for step in [step for step in steps if step.compensates] + self.missing:
-            put(step, self.place[step.compensates][0])
+        for step in [*steps, *self.missing]:
+            if step.compensates:
+                put(step, self.place[step.compensates][0])
         for step in self.ends:
             put(step, 0)
         for step in sides:

@@ -9,6 +9,7 @@ from ..errors import Misuse, needed_for
 from ..sim.run import Run
 from ..text import clean, seconds, text_width, wrapped
 from ..trace.saga_story import NONE, SagaStory, stories, story_of
+from .axis import Axis
 from .ledger import Ledger
 from .picture import Picture, check_run, check_seconds
 from .saga_arrows import MARGIN
@@ -112,11 +113,14 @@ def saga_map(
     beside = books is not None and width - books.width >= 320
     if beside:
         right -= books.width
-    bottom = waterfall(scene, moment, y, right)
+    bottom, axis = waterfall(scene, moment, y, right), scene.axis
+    assert isinstance(axis, Axis)
     in_the_way = beside and y + books.height > bottom + 18
-    scene.height = _legend(scene, story, bottom + 30, right if in_the_way else width - MARGIN) + 4
+    scene.height = (
+        _legend(scene, axis, story, bottom + 30, right if in_the_way else width - MARGIN) + 4
+    )
     if now is not None:
-        scene.cursor = _cursor(scene, story, now, y, bottom, right)
+        scene.cursor = _cursor(axis, story, now, y, bottom, right)
     if books is not None:
         place = (right + 24, y) if beside else (MARGIN, scene.height + 14)
         scene.height = max(scene.height, books.draw(scene, *place) + 16)
@@ -158,22 +162,22 @@ def _judged(sagas: list[SagaStory], story: SagaStory, now: int | None) -> tuple[
 
 
 def _cursor(
-    scene: Scene, story: SagaStory, now: int, y: int, bottom: int, right: int
+    axis: Axis, story: SagaStory, now: int, y: int, bottom: int, right: int
 ) -> tuple[Line, Box, Label]:
-    x, text = max(scene.axis.x(story.start), min(right, scene.axis.x(now))), seconds(now)
+    x, text = max(axis.x(story.start), min(right, axis.x(now))), seconds(now)
     half = text_width(text, 11, True) // 2 + 8
     pill = Box(x - half, y - 10, 2 * half, 18, "pill")
     return Line(x, y + 10, x, bottom, "cursor"), pill, Label(x, y - 1, text, "pill", "middle")
 
 
-def _legend(scene: Scene, story: SagaStory, y: int, right: int) -> int:
+def _legend(scene: Scene, axis: Axis, story: SagaStory, y: int, right: int) -> int:
     """How to read the rows; return where that ends."""
     histories = story.at().histories.values()
     happened = {event.what for history in histories for event in history.events}
     words = ["bar: at work"] + [words for what, words in _LEGEND if happened & set(what.split(","))]
     words += ["dot: published"] * any(not h.bars and h.done for h in histories)
-    words += ["double line: time cut short"] * bool(scene.axis.cuts)
-    words += ["time stretched where much happens"] * scene.axis.stretched
+    words += ["double line: time cut short"] * bool(axis.cuts)
+    words += ["time stretched where much happens"] * axis.stretched
     for line in wrapped(words, " · ", right - MARGIN, 11):
         scene.labels.append(Label(MARGIN, y, line, "caption"))
         y += 16
