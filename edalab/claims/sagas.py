@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from ..model import Envelope
 from ..trace.causality import dependent_compensations, facts_known_at
-from ..trace.saga import Occurrence, Saga, changes_state, effects, of_one_key
+from ..trace.saga import Occurrence, Saga, of_one_key
+from ..trace.saga_effects import changes_state, effects
 from ..trace.saga_index import sagas
 from ..trace.spans import Span, Trace
 from .delivery import Found, _one

@@ -10,6 +10,7 @@ from ..model.messages import key_of
 from ..model.registry import SagaRole
 from ..sim.steps import WIDTH
 from .identity import UNSENT, says_the_same
+from .saga_effects import effects
 from .spans import Span, Trace
 
 _NO_ROLE = SagaRole(None, None, False, False)
@@ -51,12 +52,19 @@ class Occurrence:
     @cached_property
     def commits(self) -> list[tuple[Span, list[int]]]:
         """The executions that committed a change and did not refuse, with their commits."""
-        agreed = [span for span in self.spans if self.saga.refused_at(span) is None]
-        if len(agreed) < len(self.spans):
+        spans = self.spans
+        publishers = [span for span in spans if self._is_sent_by(span)]
+        if publishers and not self.is_command:  # or spans that were kept from publishing
+            spans = [span for span in spans if span in publishers or not span.finished]
+        agreed = [span for span in spans if self.saga.refused_at(span) is None]
+        if len(agreed) < len(spans):
             # What a coordinator saved, before it refused at a later attempt, is its log.
             agreed = [span for span in agreed if span.finished or not self.saga.coordinates(span)]
         pairs = [(span, self.saga.commits_in(span)) for span in agreed]
         return [(span, commits) for span, commits in pairs if commits]
+
+    def _is_sent_by(self, span: Span) -> bool:
+        return any(message.type == self.type for message in self.trace.messages_of(span))
 
     @cached_property
     def effects(self) -> list[tuple[Span, int]]:
@@ -261,55 +269,6 @@ class Saga:
         envelope = self.envelope(self.first)
         about = f" ({envelope.subject})" if envelope.subject is not None else ""
         return f"the saga of {envelope.correlation}{about}"
-
-
-# -- what messages and commits mean
-
-
-def effects(trace: Trace, commits: list[tuple[Span, list[int]]]) -> list[tuple[Span, int]]:
-    """Each time that equal executions took effect: the span, and the commit that shows it. A span that changed nothing
-    new, or went on where an earlier one was interrupted, is no further effect."""
-    found: list[tuple[Span, int]] = []
-    for span, numbers in sorted(commits, key=lambda pair: pair[0].first):
-        if any(_continues(trace, earlier, span) for earlier, _ in found):
-            continue
-        new = [number for number in numbers if not found or changes_state(trace, number)]
-        if new:
-            found.append((span, new[0]))
-    return found
-
-
-def changes_state(trace: Trace, commit: int) -> bool:
-    """Whether a commit changed a row that is no bookkeeping. Bookkeeping are the rows that hold a stored message (an
-    outbox), or nothing but the id of a message, its type and the time (an inbox)."""
-    time = trace.journal[commit].time
-    types = {message.type for message in trace.messages.values()}
-
-    def is_bookkeeping(row: tuple) -> bool:
-        if any(isinstance(value, str) and Envelope.is_stored(value) for value in row):
-            return True
-        others = [value for value in row if value not in trace.messages]
-        known = all(value in types or value in (time, time / 1000) for value in others)
-        return known and len(others) < len(row)
-
-    return not all(map(is_bookkeeping, trace.changed(commit)))
-
-
-def _continues(trace: Trace, earlier: Span, later: Span) -> bool:
-    """Whether a span skips what an earlier one did: it begins otherwise, or has less to save than one that did not
-    finish."""
-    before, after = _outline(trace, earlier), _outline(trace, later)
-    if not earlier.finished and before.count("save") > after.count("save"):
-        return True
-    begun = before[: before.index("save") + 1] if "save" in before else before[:1]
-    return after[: len(begun)] != begun
-
-
-def _outline(trace: Trace, span: Span) -> list[str]:
-    """What a span saved, published and asked, in order."""
-    steps = [trace.journal[number] for number in span.events]
-    types = ["" if s.step == "save" or not s.envelope else f" {s.envelope.type}" for s in steps]
-    return [step.step + type_ for step, type_ in zip(steps, types, strict=True)]
 
 
 def of_one_key(step: Envelope, other: Envelope) -> bool:

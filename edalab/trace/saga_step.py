@@ -1,7 +1,6 @@
 """One step of a saga as a picture shows it: all attempts at it, what happened in them, and how it stands after that."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -31,13 +30,6 @@ class SagaStep:
     refusals: list[int] = field(default_factory=list)
     causes: dict[str, None] = field(default_factory=dict)
     unheard: str | None = None
-
-    def ancestors(self) -> Iterator["SagaStep"]:
-        """This step, and those that led to it."""
-        step: SagaStep | None = self
-        while step is not None:
-            yield step
-            step = step.before
 
     def __repr__(self) -> str:
         return f"<{self.name} of {self.service}>"

@@ -34,7 +34,6 @@ class SagaStory:
         self.subject: str | None = keyed[0].subject if keyed else None
         self._key: str = type(keyed[0].data).__declared__.key or "" if keyed else ""
         self.start = self.trace.journal[sent[0]].time
-        self.rounds: list[tuple[SagaStep, SagaStep]] = []  # a step, and an earlier one it led to
         self._steps: list[SagaStep] = []
         self._of_type: dict[str, SagaStep] = {}
         self._of_message: dict[str, SagaStep | None] = {}
@@ -78,8 +77,7 @@ class SagaStory:
             targets = [self.saga.role(name).compensates for name in step.names]
             target = next(filter(None, targets), None)
             if target:
-                done = self._of_type.get(target)
-                step.compensates = done or self._new_step(target, "?", None, step.first)
+                step.compensates = self._step(target, "?", None, step.first)
                 step.compensates.compensated_by.append(step)
         self._find_silence()
         return self._steps
@@ -123,8 +121,7 @@ class SagaStory:
     def _add_event(self, number: int, envelope: Envelope, before: SagaStep | None) -> SagaStep:
         role, reported = self.saga.role(envelope.type), self._reported(envelope)
         if role.refuses:
-            refused = self._of_type.get(role.refuses)
-            refused = refused or self._step(role.refuses, envelope.source, before, number)
+            refused = self._step(role.refuses, envelope.source, before, number)
             if not refused.refusals and envelope.causation:
                 refused.causes[envelope.causation] = None
             refused.refusals.append(number)
@@ -180,20 +177,12 @@ class SagaStory:
         return before
 
     def _step(self, name: str, service: str, before: SagaStep | None, number: int) -> SagaStep:
-        """The step of a type of message; a new one, or one that is reached in a circle."""
-        step = self._of_type.get(name)
-        if step is None:
-            return self._new_step(name, service, before, number)
-        cause = self._of_message.get(self._envelope(number).causation or "")
-        if cause is not None and step in cause.ancestors():
-            self.rounds.append((cause, step))
-        return step
-
-    def _new_step(self, name: str, service: str, before: SagaStep | None, first: int) -> SagaStep:
-        step = SagaStep(name, service, before, first, [name], final=self.saga.role(name).final)
-        self._of_type[name] = step
-        self._steps.append(step)
-        return step
+        """The step of a type of message, which may be a new one."""
+        if name not in self._of_type:
+            final = self.saga.role(name).final
+            self._of_type[name] = SagaStep(name, service, before, number, [name], final=final)
+            self._steps.append(self._of_type[name])
+        return self._of_type[name]
 
     # -- services that were silent
 

@@ -75,8 +75,7 @@ class SagaChart:
             if s.settles and s.is_event and s.before
             and (s.before.compensates or self._stopped(s.before))
         ]  # fmt: skip
-        sides = self._sides()
-        forward = [s for s in steps if not s.compensates and s not in self.ends and s not in sides]
+        forward = [s for s in steps if not s.compensates and s not in self.ends]
         self.place = {step: (column, 0) for column, step in enumerate(forward)}
         self.columns = max(1, len(forward))
         for step in [*steps, *self.missing]:
@@ -84,9 +83,6 @@ class SagaChart:
                 put(step, self.place[step.compensates][0])
         for step in self.ends:
             put(step, 0)
-        for step in sides:
-            home = next((other for other in step.ancestors() if other in self.place), steps[0])
-            put(step, self.place[home][0])
 
     def _stopped(self, step: SagaStep) -> bool:
         """Whether the saga went no further there. Who was done and is asked again does nothing, and stops nothing."""
@@ -94,19 +90,6 @@ class SagaChart:
         return bool(
             history.times("refused", "given up") or not history.done and history.times("nothing")
         )
-
-    def _sides(self) -> list[SagaStep]:
-        """Events that led to nothing more and are no step of the way, such as a letter that was sent."""
-        steps, types = self.story.steps, self.story.saga.types
-        led = {step.before for step in steps}
-        loose = [
-            step
-            for step in steps[1:]
-            if step.is_event and not (step.compensates or step.unheard or step in led)
-        ]
-        last = [step for step in steps if not step.compensates][-1]
-        loose = [step for step in loose if step is not last and step not in self.ends]
-        return [step for step in loose if step.final or not types & set(step.names)]
 
     # -- how large, and where
 
