@@ -1,4 +1,4 @@
-"""What became of a saga, in a word and in a sentence: at the end of its run, or as it stood when the record was cut.
+"""What became of a saga, in a word and in a sentence: in the end, or as it stood at a moment.
 
 What a claim calls broken is found by the claim's own function, so that the two cannot disagree.
 """
@@ -26,8 +26,8 @@ _WELL = ("under way", "compensated", "refused", "done")
 
 
 class Outcome(NamedTuple):
-    """`word` is one of OUTCOMES, `sentence` a headline; `steps` are those where it went wrong, `left` those that were done
-    and should be compensated and are not."""
+    """`word` is one of OUTCOMES, `sentence` a headline; `steps` are those where it went wrong,
+    `left` those that were done and should be compensated and are not."""
 
     word: str
     sentence: str

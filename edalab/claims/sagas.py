@@ -1,7 +1,7 @@
-"""Decides the claims about sagas: each ends, and compensates what it did, once, in reverse and nothing else.
+"""Decides the claims about sagas: each ends, and compensates what it did, once and in reverse.
 
-Each `find_…` looks at one saga and returns a sentence, and the steps of the record that prove it, for all that is wrong.
-The saga map asks the same functions.
+Each `find_…` looks at one saga and returns a sentence and the steps of the record that prove it,
+for all that is wrong. The saga map asks the same functions.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Findings = list[tuple[str, list[int]]]
 
 
 def stuck(trace: Trace, begins: str | None) -> Found:
-    """Sagas that ended neither settled nor wholly compensated, that settled in two ways, or with a step in doubt."""
+    """Sagas that did not end, that settled in two ways, or with a step in doubt."""
     begun = sagas(trace, [begins] if begins else ())
     if begins:
         begun = [saga for saga in begun if set(saga.sent) != {begins} or _accepted(saga, begins)]
@@ -96,7 +96,7 @@ def find_two_ends(saga: Saga) -> Findings:
 
 
 def _settled_undone(saga: Saga) -> Findings:
-    """Whether a saga settled without compensation, though a step that it asked for was never done."""
+    """Whether a saga settled though a step was neither done nor compensated."""
     if saga.compensations or any(saga.role(name).refuses for name in saga.sent):
         return []
     end = saga.ends[0]
@@ -117,8 +117,8 @@ def _ever_done(saga: Saga, step: Occurrence) -> bool:
 
 
 def _accepted(saga: Saga, begins: str) -> bool:
-    """Whether a service took up the message that begins a saga. A client that asked and got no answer may ask again; one
-    that sent it does not know that it was lost, so a message that was lost for good counts, too."""
+    """Whether a service took up the message that begins a saga. A client that asked in vain may ask
+    again; one that sent it does not know that it was lost, so that counts, too."""
     trace = saga.trace
     for number in saga.sent[begins]:
         id, sent = saga.envelope(number).id, trace.journal[number].step == "publish"
@@ -169,7 +169,7 @@ def _twice(saga: Saga, name: str, applied: list[tuple[Span, int]]) -> tuple[str,
 
 
 def find_needless(saga: Saga) -> Findings:
-    """The compensations that took effect and had nothing to compensate, or came after a final step."""
+    """The compensations that had nothing to compensate, or came after a final step."""
     found, final = [], saga.final
     for compensation in saga.compensations:
         shown = compensation.shown(saga.trace.stateful)
@@ -207,8 +207,8 @@ def _why_needless(saga: Saga, compensation: Occurrence) -> str:
 
 
 def _may_have_done(saga: Saga, publisher: Span) -> bool:
-    """Whether the service that publishes a compensation had saved something in this saga before, or had a message of it
-    still to come."""
+    """Whether the service that publishes a compensation had saved something in this saga before, or
+    had a message of it still to come."""
     trace, service = saga.trace, publisher.service
     before = [
         span

@@ -1,4 +1,4 @@
-"""What a service knew at a step of a saga. It knows what it did, and what the senders of its messages and answers knew.
+"""What a service knew at a step of a saga: what it did, and what the senders of its messages knew.
 
 This is Lamport's happened-before, within the messages of one saga.
 """
@@ -12,8 +12,8 @@ from .saga import Occurrence, Saga
 def facts_known_at(
     saga: Saga, facts: dict[int, set[Hashable]], numbers: set[int]
 ) -> dict[int, frozenset]:
-    """For each of some steps of the record, the facts that its service knew by then. `facts` holds them by the number of
-    the step at which they came about."""
+    """For each of some steps of the record, the facts that its service knew by then. `facts` holds
+    them by the number of the step at which they came about."""
     found: dict[int, frozenset] = {}
     known: dict[str, set[Hashable]] = {}
     sent: dict[str, frozenset] = {}
@@ -36,7 +36,7 @@ def facts_known_at(
 
 
 def _about(saga: Saga) -> set[int]:
-    """The steps of the record that belong to the messages of a saga, or to any message of its keys."""
+    """The steps of the record that belong to messages of a saga, or of its keys."""
     places = [("story", correlation) for correlation in saga.correlations]
     places += [("key", key) for key in saga.keys()]
     return {number for place in places for number in saga.trace.about.get(place, ())}
@@ -59,7 +59,7 @@ def dependent_compensations(saga: Saga) -> list[tuple[Occurrence, Occurrence]]:
 
 
 def _began(saga: Saga, step: Occurrence) -> int:
-    """Where a service first tried to ask for a step or to publish it; with an outbox, where it saved that it would."""
+    """Where a service first tried to send a step; with an outbox, where it saved that it would."""
     trace = saga.trace
     number = next(
         number

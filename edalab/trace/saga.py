@@ -1,6 +1,6 @@
 """One saga of a run: its messages, and which of its steps were done, refused and compensated.
 
-Claims and pictures both read it. What classes compensate, refuse and settle is the run's own vocabulary.
+Claims and pictures both read it. The roles of message classes are those of the run's own system.
 """
 
 from functools import cached_property
@@ -23,10 +23,10 @@ def saga_types(trace: Trace) -> set[str]:
 
 
 class Occurrence:
-    """Equal messages of one type, such as a command that was asked again: one step or compensation.
+    """Equal messages of one type: one step or compensation, however often it was asked for.
 
-    `numbers` are the steps of the record at which they were published or asked, `spans` the executions of a command; of
-    an event, those in which its service handled the event's cause."""
+    `numbers` are the steps of the record at which they were published or asked. `spans` are the
+    executions of a command; of an event, those in which its service handled the event's cause."""
 
     def __init__(self, saga: "Saga", number: int):
         self.saga, self.trace, self.first = saga, saga.trace, number
@@ -73,8 +73,8 @@ class Occurrence:
 
     @cached_property
     def done(self) -> int | None:
-        """The first step of the record that shows that it was done: an event is published; a command is committed by a
-        span that does not refuse, or, in a service that keeps nothing, handled without a refusal."""
+        """The first step of the record that shows that it was done: an event is published; a
+        command commits and is not refused, or, in a service that keeps nothing, is handled."""
         return self.shown(self.trace.stateful) if self.is_command else self.first
 
     def shown(self, stateful: set[str]) -> int | None:
@@ -101,7 +101,7 @@ class Occurrence:
 
     @cached_property
     def compensates(self) -> list["Occurrence"]:
-        """The steps of its key that it compensates; of several, those with equal data in the fields both have."""
+        """The steps of its key that it compensates; of several, those with equal data."""
         steps = self.saga.occurrences(self.saga.role(self.type).compensates or "")
         steps = [step for step in steps if of_one_key(step.message, self.message)]
         mine, equal = vars(self.message.data), []
@@ -113,8 +113,8 @@ class Occurrence:
 
     @cached_property
     def compensated(self) -> int | None:
-        """The first step of the record that shows that it was compensated. A service that saved something for the step
-        must do so for its compensation."""
+        """The first step of the record that shows that it was compensated. A service that saved
+        something for the step must do so for its compensation."""
         stateful = {span.service for span in self.spans if self.saga.commits_in(span)}
         shown = [compensation.shown(stateful) for compensation in self.compensations]
         return min((number for number in shown if number is not None), default=None)
@@ -191,7 +191,7 @@ class Saga:
     # -- executions
 
     def commits_in(self, span: Span) -> list[int]:
-        """The commits of a span that changed a row, and of the spans of commands that it asked for and that are no steps."""
+        """The commits of a span that changed a row, with those for commands that are no steps."""
         commits = [number for number in span.commits if self.trace.changed(number)]
         for number in span.events:
             step, envelope = self.trace.journal[number], self.envelope(number)
@@ -208,7 +208,7 @@ class Saga:
         return any(isinstance(e.data, Command) and e.type in self.types for e in sent)
 
     def refused_at(self, span: Span) -> int | None:
-        """Where a span refused its command: by `Refused`, or by a message of its key whose class says `refuses=`."""
+        """Where a span refused its command: by `Refused`, or by a refusing message of its key."""
         if span.refused is not None:
             return span.last
         command = span.envelope
@@ -251,7 +251,7 @@ class Saga:
 
     @cached_property
     def ends(self) -> list[int]:
-        """Where messages with settles=True were published. The end of a saga inside this one is not among them."""
+        """Where messages with settles=True were published, but for the end of a saga inside it."""
         settling = [name for name in self.sent if self.role(name).settles]
         ends = [one for name in settling for one in self.occurrences(name)]
         ends = [one for one in ends if not any(self._is_a_saga(s.envelope) for s in one.spans)]
@@ -272,7 +272,7 @@ class Saga:
 
 
 def of_one_key(step: Envelope, other: Envelope) -> bool:
-    """Whether two messages agree in the field that is the step's key, or the other one has no such field."""
+    """Whether two messages agree in the step's key field, or the other has no such field."""
     key = type(step.data).__declared__.key
     if key is None or key not in type(other.data).model_fields:
         return True

@@ -5,8 +5,8 @@ from .spans import Span, Trace
 
 
 def effects(trace: Trace, commits: list[tuple[Span, list[int]]]) -> list[tuple[Span, int]]:
-    """Each time that equal executions took effect: the span, and the commit that shows it. A span that changed nothing
-    new, or went on where an earlier one was interrupted, is no further effect."""
+    """Each time that equal executions took effect: the span, and the commit that shows it. One that
+    changed nothing new, or went on where an earlier one was interrupted, is no further effect."""
     found: list[tuple[Span, int]] = []
     for span, numbers in sorted(commits, key=lambda pair: pair[0].first):
         if any(_continues(trace, earlier, span) for earlier, _ in found):
@@ -18,8 +18,8 @@ def effects(trace: Trace, commits: list[tuple[Span, list[int]]]) -> list[tuple[S
 
 
 def changes_state(trace: Trace, commit: int) -> bool:
-    """Whether a commit changed a row that is no bookkeeping. Bookkeeping are the rows that hold a stored message (an
-    outbox), or nothing but the id of a message, its type and the time (an inbox)."""
+    """Whether a commit changed a row that is no bookkeeping. Bookkeeping is a row that holds a
+    stored message (an outbox), or nothing but the id of a message, its type and the time (an inbox)."""
     time = trace.journal[commit].time
     types = {message.type for message in trace.messages.values()}
 
@@ -34,8 +34,8 @@ def changes_state(trace: Trace, commit: int) -> bool:
 
 
 def _continues(trace: Trace, earlier: Span, later: Span) -> bool:
-    """Whether a span skips what an earlier one did: it begins otherwise, or has less to save than one that did not
-    finish."""
+    """Whether a span skips what an earlier one did: it begins otherwise, or it saves less than one
+    that did not finish."""
     before, after = _outline(trace, earlier), _outline(trace, later)
     if not earlier.finished and before.count("save") > after.count("save"):
         return True

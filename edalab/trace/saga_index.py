@@ -1,6 +1,6 @@
 """The sagas of a run, and the part of a run that was recorded up to a moment.
 
-To know how a saga stood at a moment, read the run `until` then: only what was recorded by then counts.
+To know how a saga stood at a moment, read the run `until` then: nothing later counts.
 """
 
 from bisect import bisect_right
@@ -31,7 +31,7 @@ class _Prefix(Run):
 
 
 def until(run: Run, time: int) -> Run:
-    """The part of a run that was recorded up to `time` (ms); the run itself where that is all of it."""
+    """The part of a run that was recorded up to `time` (ms); the run itself if that is all."""
     if time >= run.end:
         return run
     parts = vars(run).setdefault("_prefixes", {})
@@ -41,8 +41,8 @@ def until(run: Run, time: int) -> Run:
 
 
 def sagas(trace: Trace, begins: Iterable[str] = ()) -> list[Saga]:
-    """The sagas of a run in the order they began: one for each correlation. What a tick or the client begins later about
-    the key of a saga belongs to it. Each message of the types `begins` begins one, too."""
+    """The sagas of a run in the order they began: one for each correlation. What a tick or the
+    client begins later about its key belongs to it. Messages of the types `begins` begin one."""
     key = frozenset(begins)
     known: dict[frozenset[str], list[Saga]] = vars(trace).setdefault("_sagas", {})
     if key not in known:
@@ -89,7 +89,7 @@ def _home(trace: Trace, envelope: Envelope, home: dict[str, str], of_key: dict) 
 
 
 def saga_of(trace: Trace, correlations: Iterable[str]) -> Saga:
-    """The saga with one of some correlations; an empty one where no message with a role was sent yet."""
+    """The saga with one of some correlations; an empty one if no role was sent yet."""
     for saga in sagas(trace):
         if not saga.correlations.keys().isdisjoint(correlations):
             return saga

@@ -1,4 +1,4 @@
-"""A saga as it stood at a moment: what had happened to each of its steps, from the spans of their messages."""
+"""A saga as it stood at a moment: what had happened to each of its steps by then."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -20,8 +20,8 @@ _LOST = {
 
 
 class SagaMoment:
-    """What the trace of `saga`, of a run or of its first part, shows of `steps`. They are those of the whole saga, in
-    which the messages `sent` were published and asked."""
+    """What the trace of `saga`, of a run or of its first part, shows of the `steps` of the whole
+    saga, in which the messages `sent` were published and asked."""
 
     def __init__(self, saga: Saga, steps: list[SagaStep], sent: list[int]):
         self.saga, self.trace, self.journal = saga, saga.trace, saga.trace.journal
@@ -148,8 +148,8 @@ class SagaMoment:
         return [self._event(min(shown), "done")] if shown else []
 
     def _is_decided(self, step: SagaStep, spans: list[Span]) -> bool:
-        """Whether it is compensated, refused or final, so that the saga knows when it was done. A coordinator's own
-        command is done when the coordinator begins to ask."""
+        """Whether it is compensated, refused or final, so that the saga knows when it was done. A
+        coordinator's own command is done when the coordinator begins to ask."""
         roles = self.saga.roles.values()
         if step.final or step.compensates or step.compensated_by:
             return True
@@ -159,7 +159,7 @@ class SagaMoment:
         return refused and not any(map(self.saga.coordinates, spans))
 
     def _saved(self, step: SagaStep, spans: list[Span], shown: list[int]) -> list[StepEvent]:
-        """What was saved for an event at another time than the event was published: before it, or in vain."""
+        """What was saved for an event before it was published, or in vain."""
         times = set()
         for span in spans:
             for commit in filter(self.trace.changed, span.commits):

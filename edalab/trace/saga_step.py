@@ -1,4 +1,4 @@
-"""One step of a saga as a picture shows it: all attempts at it, what happened in them, and how it stands after that."""
+"""One step of a saga, what happened to it until a moment, and how it stands then."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,11 +9,11 @@ from ..errors import shortened
 
 @dataclass(eq=False)
 class SagaStep:
-    """A step of a saga. `before` is the step that led to it, `compensates` the one it compensates, `names` the types of
-    its messages: the command, and the events that report how it ended.
+    """A step of a saga. `before` is the step that led to it, `compensates` the one it compensates.
 
-    `sent` are the steps of the record that asked for it, sent or published it, `causes` the ids of the messages whose
-    handling publishes an event, `unheard` the type of the message after which its service was silent."""
+    `names` are the types of its messages: the command, and the events that report how it ended.
+    `sent` are the steps of the record that asked for it or published it, `causes` the ids of the
+    messages whose handling publishes it, `unheard` the type after which its service was silent."""
 
     name: str
     service: str
@@ -39,12 +39,12 @@ class StepEvent(NamedTuple):
     """Something that happened to a step at `time` (ms). `what` is one of
 
     - asked, sent: a service asked for the step, or sent its command (`words`: the service);
-    - answered, no answer, late answer, answer lost, lost: what became of the question or of the command;
+    - answered, no answer, late answer, answer lost, lost: what became of that;
     - began, failed, crash, given up: what became of an execution;
-    - done, again, saved, nothing, undone: it was done, done a second time, saved and not yet published, handled
-      without effect, compensated;
+    - done, again, undone: it was done, done a second time, compensated;
+    - saved, nothing: it was saved and not yet published, or handled without effect;
     - refused;
-    - never, silent: the message it waits for never arrived, or was handled and nothing was published."""
+    - never, silent: its message never arrived, or was handled and nothing was published."""
 
     time: int
     what: str
@@ -60,8 +60,8 @@ class Bar(NamedTuple):
 
 
 class State(NamedTuple):
-    """How a step stands: `name` is one of not yet, under way, done, done twice, late, refused, in doubt, failed, idle
-    (handled without effect), compensated, never done; `words` tell more."""
+    """How a step stands: `name` is one of not yet, under way, done, done twice, late, refused, in
+    doubt, failed, idle (handled without effect), compensated, never done; `words` tell more."""
 
     name: str
     words: str
@@ -69,7 +69,8 @@ class State(NamedTuple):
 
 @dataclass(eq=False)
 class History:
-    """What happened to a step until a moment. `compensates` and `compensated_by` are the histories of the steps that its step names so."""
+    """What happened to a step until a moment. `compensates` and `compensated_by` are the histories
+    of the steps that its step names so."""
 
     step: SagaStep
     events: list[StepEvent] = field(default_factory=list)

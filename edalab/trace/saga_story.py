@@ -1,6 +1,6 @@
 """The story of a saga: its steps in the order they began, and what led to which.
 
-It is the same for choreography, where events are the steps, and for orchestration, where commands are.
+In choreography events are the steps, in orchestration commands are.
 """
 
 from functools import cached_property
@@ -41,7 +41,7 @@ class SagaStory:
         self._moments: dict[int, SagaMoment] = {}
 
     def at(self, time: int | None = None) -> SagaMoment:
-        """The saga as it stood at a moment (ms), from what was recorded by then; without one, in the end."""
+        """The saga as it stood at a moment (ms), from what was recorded by then; or in the end."""
         run = self.trace.run
         time = run.end if time is None else min(time, run.end)
         if time not in self._moments:
@@ -145,8 +145,8 @@ class SagaStory:
         return step
 
     def _reported(self, event: Envelope) -> SagaStep | None:
-        """The step that an event reports: its command is being handled where the event is published. An event with a role
-        of its own reports a step if it is all that the step publishes; else it is a step itself, such as the end."""
+        """The step that an event reports: its command is being handled where it is published.
+        An event with a role is a step itself, unless it is all that the step publishes."""
         step, role = self._of_message.get(event.causation or ""), self.saga.role(event.type)
         if step is None or step.is_event or step.service != event.source:
             return None
@@ -169,7 +169,7 @@ class SagaStory:
         return self._envelope(number).causation or (home.envelope.id if home else None)
 
     def _led_by(self, number: int) -> SagaStep | None:
-        """The step that led to a message: the one its handler asked for just before, or else the one it handles."""
+        """The step that led to a message: what its handler asked for last, or handles."""
         cause, service = self._cause(number), self._envelope(number).source
         before = self._asked_last.get((service, cause)) or self._of_message.get(cause or "")
         if before is None and self._steps:
@@ -187,8 +187,8 @@ class SagaStory:
     # -- services that were silent
 
     def _find_silence(self) -> None:
-        """Add a step for each service that never finished an event of this saga, and so published nothing. Where all
-        finished and the saga never ended, it is the one that handled the last event and published nothing."""
+        """Add a step for each service that never finished an event of this saga. Where all finished
+        and the saga never ended, it is the one that handled the last event in silence."""
         trace, quiet = self.trace, []
         spoke = [(step.service, id) for step in self._steps if step.is_event for id in step.causes]
         homes = [home for number in self.sent if (home := trace.span_of.get(number))]
@@ -227,8 +227,8 @@ class SagaStory:
 
 
 def stories(run: Run) -> list[SagaStory]:
-    """The sagas of a run, in the order they began; those too that ended before a message with a role was sent. Raises
-    Misuse where no message class declares a role in sagas."""
+    """The sagas of a run, in the order they began; also those that ended before a message with a
+    role was sent. Raises Misuse where no message class declares a role in sagas."""
     known = vars(run).get("_stories")
     if known is None:
         if not run.system.saga_roles:
@@ -240,32 +240,28 @@ def stories(run: Run) -> list[SagaStory]:
         sent: dict[str, list[int]] = {}
         for number in trace.sends:
             sent.setdefault(trace.run._record[number * WIDTH + 3].correlation, []).append(number)
-        saga_of_correlation = {id: saga for saga in sagas(trace) for id in saga.correlations}
         found = []
         for group in sagas(trace, _begun_by_client(trace)):
             ids = list(group.correlations)
-            saga = next(
-                (saga_of_correlation[id] for id in ids if id in saga_of_correlation), Saga(trace)
-            )
-            found.append(SagaStory(saga, ids, sorted(n for id in ids for n in sent[id])))
+            numbers = sorted(number for id in ids for number in sent[id])
+            found.append(SagaStory(saga_of(trace, ids), ids, numbers))
         known = vars(run)["_stories"] = sorted(found, key=lambda story: story.sent[0])
     return known
 
 
 def _begun_by_client(trace: Trace) -> set[str]:
-    """The types of the messages with which the client began sagas, or by which a tick knew what to begin; where there is
-    no saga yet, all that the client began."""
-    begun = {m.id: m for m in trace.messages.values() if m.source == "client"}
-    begun = {
-        id: m for id, m in begun.items() if id == m.correlation and not isinstance(m.data, Query)
-    }
+    """The types of the messages with which the client began sagas, or from which a tick began one;
+    where there is no saga yet, all that the client began."""
+    begun = [m for m in trace.messages.values() if m.source == "client" and m.id == m.correlation]
+    begun = [message for message in begun if not isinstance(message.data, Query)]
     found = sagas(trace)
     if not found and _handles_roles(trace):
-        return {message.type for message in begun.values()}
+        return {message.type for message in begun}
     ids = {id for saga in found for id in saga.correlations}
-    of_ticks = [saga for saga in found if begun.keys().isdisjoint(saga.correlations)]
+    by_client = {message.id for message in begun}
+    of_ticks = [saga for saga in found if by_client.isdisjoint(saga.correlations)]
     keys = {key for saga in of_ticks for key in saga.keys()}
-    return {m.type for m in begun.values() if m.id in ids or m.subject in keys}
+    return {message.type for message in begun if message.id in ids or message.subject in keys}
 
 
 def _handles_roles(trace: Trace) -> bool:
@@ -274,7 +270,7 @@ def _handles_roles(trace: Trace) -> bool:
 
 
 def has_sagas(run: Run) -> bool:
-    """Whether a message that the run's system handles, or that was sent in the run, has a role in sagas."""
+    """Whether a message that the system handles, or that was sent, has a role in sagas."""
     trace, roles = Trace.of(run), run.system.saga_roles or {}
     return _handles_roles(trace) or any(e.type in roles for e in trace.messages.values())
 

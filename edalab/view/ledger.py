@@ -1,4 +1,4 @@
-"""The ledger beside a saga: what the books showed before it, what they show now, and what they should show."""
+"""The ledger beside a saga: what the books showed before it, show now, and should show."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -29,9 +29,9 @@ class _Row(NamedTuple):
 
 
 class Ledger:
-    """What a function of a run, or of the world at a moment, returns: a dict such as {"stock": 10} or, where it knows,
-    with what should be: {"stock": (9, 10)}. Without that, nothing may be left of a saga whose `outcome` is compensated, or
-    will be in the `end`."""
+    """What a function of a run, or of the world at a moment, returns: a dict such as {"stock": 10}
+    or, where it knows, with what should be: {"stock": (9, 10)}. Without that, nothing may be left
+    of a saga whose `outcome` is compensated, or will be in the `end`."""
 
     def __init__(
         self, function: Callable, run: Run, before: int, now: int | None, outcome: str, end: str

@@ -1,4 +1,4 @@
-"""The steps of a saga as boxes: forward in lines from left to right, each compensation below what it undoes."""
+"""The steps of a saga as boxes: forward from left to right, compensations below what they undo."""
 
 from collections import Counter
 
@@ -29,8 +29,8 @@ def kind_of(step: SagaStep, state: State) -> tuple[str, str]:
 
 
 class SagaChart:
-    """Places the boxes of a story's steps in `scene`, from `top` down to `bottom`, and draws what led to which. Places are
-    those of the end, so that they do not change from moment to moment."""
+    """Places the boxes of a story's steps in `scene`, from `top` down to `bottom`, and the arrows.
+    Places are those of the end, so that they do not change from moment to moment."""
 
     def __init__(self, scene: Scene, moment: SagaMoment, top: int):
         self.scene, self.moment, self.story = scene, moment, moment.story
@@ -85,7 +85,7 @@ class SagaChart:
             put(step, 0)
 
     def _stopped(self, step: SagaStep) -> bool:
-        """Whether the saga went no further there. Who was done and is asked again does nothing, and stops nothing."""
+        """Whether the saga went no further there. Who was done before stops nothing."""
         history = self.story.at().histories[step]
         return bool(
             history.times("refused", "given up") or not history.done and history.times("nothing")

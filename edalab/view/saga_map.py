@@ -1,4 +1,4 @@
-"""`saga_map(run)`: what became of a saga: what was done, refused, compensated, is in doubt or cannot be undone; and when."""
+"""`saga_map(run)`: what became of a saga, step by step, and when."""
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -33,8 +33,8 @@ _LEGEND = (  # what happened, and what a reader may need told about how it is dr
 
 
 class SagaMap(Picture):
-    """A picture of a saga. `graph` is a networkx.DiGraph of its steps, each with its `state`; `outcome` a word, and
-    `outcomes` a DataFrame of all sagas of the run."""
+    """A picture of a saga. `graph` is a networkx.DiGraph of its steps, each with its `state`;
+    `outcome` is a word, and `outcomes` a DataFrame of all sagas of the run."""
 
     def __init__(self, scene: Scene, moment: SagaMoment):
         super().__init__(scene)
@@ -42,7 +42,8 @@ class SagaMap(Picture):
 
     @cached_property
     def graph(self) -> "networkx.DiGraph":
-        """The steps by name, with service, kind, state, words, start, end (s), tries; an edge from what led to what."""
+        """The steps by name, with service, kind, state, words, start, end (s) and tries; an edge
+        leads from each step to what it led to."""
         with needed_for("saga_map(run).graph"):
             import networkx
 
@@ -65,7 +66,7 @@ class SagaMap(Picture):
 
     @property
     def outcomes(self) -> "pandas.DataFrame":
-        """A row a saga of the run: saga (its correlation), about, outcome, words, start, end (s), steps."""
+        """A row a saga: saga (its correlation), about, outcome, words, start, end (s), steps."""
         with needed_for("saga_map(run).outcomes"):
             import pandas
 
@@ -86,11 +87,12 @@ def saga_map(
     cursor: float | None = None,
     width: int = 900,
 ) -> SagaMap:
-    """A picture of one saga: that of a `correlation` id (or of a key, such as "o2"), else the one that went worst; where a
-    run has several, with a table of what became of all.
+    """A picture of one saga: that of a `correlation` id (or of a key, such as "o2"), else the one
+    that went worst; where a run has several, with a table of what became of all.
 
-    `cursor` (seconds) shows it as it stood at that moment. `ledger` is a function of a run, or of the world at a moment,
-    that returns a dict of what the books say, {"stock": 10}, or, with what they should say, {"stock": (9, 10)}."""
+    `cursor` (seconds) shows it as it stood at that moment. `ledger` is a function of a run, or of
+    the world at a moment, that returns what the books say, {"stock": 10}, or, with what they
+    should say, {"stock": (9, 10)}."""
     check_run("saga_map", run, "pass the run, and cursor={}")
     check_seconds(cursor=cursor)
     sagas = stories(run)
@@ -154,7 +156,7 @@ def _at(now: int | None) -> str:
 
 
 def _judged(sagas: list[SagaStory], story: SagaStory, now: int | None) -> tuple[str, str]:
-    """The outcome by which the ledger is judged, now and in the end. The books of several sagas are not one's alone."""
+    """The outcome by which the ledger is judged, now and in the end. Sagas share the books."""
     if len(sagas) == 1:
         return outcome(story, now).word, outcome(story).word
     under_way = any(outcome(one, now).word == "under way" for one in sagas)

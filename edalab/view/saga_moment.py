@@ -8,7 +8,7 @@ from ..trace.saga_story import SagaStory
 
 
 class SagaMoment:
-    """A `story` as it stood at `now` (ms), or in the end where that is None. `shown` maps each step to its history."""
+    """A `story` at `now` (ms), or in the end if that is None. `shown` maps steps to histories."""
 
     def __init__(self, story: SagaStory, now: int | None):
         self.story, self.now = story, now
@@ -19,7 +19,7 @@ class SagaMoment:
 
     @cached_property
     def states_ever(self) -> list[tuple[SagaStep, State]]:
-        """Each state that a step has at any moment: a picture with a cursor has room for all of them."""
+        """Each state that a step has at any moment: a picture has room for all of them."""
         pairs = (pair for time in self._times for pair in self.story.at(time).states.items())
         return list(dict.fromkeys(pairs))
 

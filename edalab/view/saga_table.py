@@ -13,8 +13,8 @@ _KIND = {"inconsistent": "failed", "stuck": "failed", "in doubt": "in doubt", "u
 def table(
     scene: Scene, outcomes: dict[SagaStory, Outcome], drawn: SagaStory, y: int, lines: int
 ) -> int:
-    """A line for each outcome: how many sagas, as a bar, and which. Return where it ends; there is room for so many
-    `lines`."""
+    """A line for each outcome: how many sagas, as a bar, and which. Return where it ends; there is
+    room for so many `lines`."""
     scene.labels.append(Label(MARGIN, y, f"{counted(len(outcomes), 'saga')} of this run", "node"))
     stories = sorted(outcomes, key=lambda story: story is not drawn)
     groups = {word: [s for s in stories if outcomes[s].word == word] for word in OUTCOMES}
