@@ -128,21 +128,21 @@ class SagaMoment:
         types = [name for name in types if not saga.role(name).refuses]
         if types and self._is_decided(step, spans):
             types = types[:1] if types[0] == step.names[0] else types
-            found: dict[str, list[int]] = {"done": [], "again": [], "undone": []}
+            found = []
             for one in (one for name in types for one in saga.occurrences(name)):
-                found["again"] += [commit for _, commit in one.effects[1:]]
                 if one.done is not None:
-                    found["done"].append(one.done)
+                    found.append(self._event(one.done, "done"))
                     if one.compensated is not None:
-                        found["undone"].append(one.compensated)
-            return [self._event(n, what) for what in found for n in sorted(found[what])]
+                        found.append(self._event(one.compensated, "undone"))
+                found += [self._event(commit, "again") for _, commit in one.effects[1:]]
+            return found
         if step.unheard or refusals:
             return []
         if step.is_event:
             ids = self.trace.logical_id
             published = [n for n in reversed(sent) if self.journal[n].fault not in UNSENT]
             first = {ids[self.saga.envelope(n).id]: n for n in published}
-            return [self._event(n, "done") for n in sorted(first.values())]
+            return [self._event(number, "done") for number in first.values()]
         agreed = [s for s in spans if s.refused is None and (s.events or s.finished)]
         shown = [n for s in agreed for n in (s.events or [s.last]) if n is not None]
         return [self._event(min(shown), "done")] if shown else []
@@ -151,9 +151,7 @@ class SagaMoment:
         """Whether it is compensated, refused or final, so that the saga knows when it was done. A
         coordinator's own command is done when the coordinator begins to ask."""
         roles = self.saga.roles.values()
-        if step.final or step.compensates or step.compensated_by:
-            return True
-        if any(role.compensates in step.names for role in roles):
+        if step.final or step.compensates or any(r.compensates in step.names for r in roles):
             return True
         refused = any(role.refuses in step.names for role in roles)
         return refused and not any(map(self.saga.coordinates, spans))
