@@ -93,6 +93,8 @@ class Ledger:
             assert list(row.envelope.data.tags) in ([row.envelope.data.key], []), (
                 f"altered later: {row}"
             )
+        if row.step in ("crash", "pause", "resume", "cut", "heal"):
+            self.disturb(row)
         getattr(self, "read_" + row.step, lambda row: None)(row)
         if row.step in ("save", "note"):
             assert row.service == "client" or self.bar(row) in self.bars, (
@@ -207,7 +209,6 @@ class Ledger:
         self.remembered[actor] = 0
         for bar in [bar for bar in self.bars if bar[:2] == actor]:
             del self.bars[bar]
-        self.withdraw(row)
         for (service, _, _), position in self.positions.items():
             if (service, position.owner) == actor:
                 position.rewind()
@@ -219,19 +220,15 @@ class Ledger:
         self.down.discard((row.service, row.replica))
 
     def read_pause(self, row):
-        self.stir(row)
         self.paused.add((row.service, row.replica))
 
     def read_resume(self, row):
-        self.stir(row)
         self.paused.remove((row.service, row.replica))
 
     def read_cut(self, row):
-        self.stir(row)
         self.cut.add(row.service)
 
     def read_heal(self, row):
-        self.stir(row)
         self.cut.remove(row.service)
 
     def read_note(self, row):
@@ -273,19 +270,14 @@ class Ledger:
                 if row.service not in self.cut:
                     self.store(row)
 
-    def withdraw(self, crash):
-        """What a replica was to send again is gone with it. At one and the same moment it may have been sent before."""
-        for due, row in list(self.resends):
-            if (row.service, row.replica) == (crash.service, crash.replica):
-                self.resends.remove((due, row))
-                self.unsure[row.envelope.id] += due == crash.time
-
-    def stir(self, change):
-        """A pause or a cut begins or ends at the very moment at which something is sent again: before or after it."""
-        for due, row in list(self.resends):
-            if row.service == change.service and due == change.time:
-                self.resends.remove((due, row))
-                self.unsure[row.envelope.id] += 1
+    def disturb(self, row):
+        """What a replica was to send again is gone with it. What was due at the very moment of a crash, a pause or a cut
+        may have been sent before it or not."""
+        for due, sent in list(self.resends):
+            here = sent.service == row.service and sent.replica == row.replica
+            if (row.step == "crash" and here) or (due == row.time and sent.service == row.service):
+                self.resends.remove((due, sent))
+                self.unsure[sent.envelope.id] += due == row.time
 
     # -- queues
 
@@ -404,7 +396,7 @@ class Ledger:
             for queue in node.queues:
                 lag += sum(self.handles(name, item.envelope.type) for item in queue.open)
             assert node.lag == lag, name
-            rows = Counter((name, *row) for row in node.rows("select * from saves"))
+            rows = Counter((name, *row) for row in node.database.rows("select * from saves"))
             assert rows == Counter({key: n for key, n in self.saved.items() if key[0] == name}), (
                 name
             )

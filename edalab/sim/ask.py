@@ -69,11 +69,7 @@ class Ask(Call):
         self._handle(execution)
 
     def _handle(self, execution) -> None:
-        if execution.dead:
-            return
-        if execution.replica.paused:
-            execution.replica.held.append((self._handle, execution))
-        else:
+        if not execution.dead and not execution.replica.holds(self._handle, execution):
             execution.begin(self.handler)
 
     def handled(self, execution, answer: Any) -> None:

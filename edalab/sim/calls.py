@@ -232,11 +232,9 @@ class Publish(Call):
     def _resend(self, sent: tuple[int, dict]) -> None:
         """The client library sends again what was not confirmed, if it was not lost with the replica's memory."""
         replica, (takes, memory) = self.execution.replica, sent
-        if replica.state is not memory:
+        if replica.state is not memory or replica.holds(self._resend, sent):
             return
-        if replica.paused:
-            replica.held.append((self._resend, sent))
-        elif replica.service.cut:
+        if replica.service.cut:
             self._fail(takes)
         else:
             self._after(takes, self._arrive)

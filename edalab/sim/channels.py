@@ -28,13 +28,11 @@ class Channel:
         if not self.heard[name]:
             world.unheard[name] += 1
 
-    def record_failure(
-        self, execution: Execution, error: Exception, failures: int, most: int
-    ) -> int | None:
-        """Record that a handler failed. Returns the ms until the retry; None if it was the last attempt."""
-        if failures >= most:
+    def retry_after(self, execution: Execution, error: Exception, most: int, n: int) -> int | None:
+        """Record the n-th failure. Returns the ms until the retry; None if it was the last attempt."""
+        if n >= most:
             execution.record_failure("dead_letter", error, f"; to {self.name}.dlq")
             return None
-        after = RETRY * failures
+        after = RETRY * n
         execution.record_failure("retry", error, f"; again in {after / 1000:g} s")
         return after

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 from ..errors import Misuse, SaveFailed, listed, shown
 from ..model import Envelope
 from .faults import action_of
+from .steps import WIDTH
 
 if TYPE_CHECKING:
     from .execution import Execution
@@ -150,9 +151,8 @@ class Transaction:
         execution, database = self._execution, self._database
         execution.check_alive()
         if execution.transaction is not None:
-            raise execution.refuse(
-                "opens a transaction inside another; one `with ctx.database` at a time"
-            )
+            what = "opens a transaction inside another; one `with ctx.database` at a time"
+            raise execution.refuse(what)
         database.connection.execute("begin immediate")
         self._changes = database.connection.total_changes
         database.shaped, database.probes = False, 0
@@ -169,9 +169,8 @@ class Transaction:
             if connection.in_transaction:  # SQLite itself has rolled back what it interrupted
                 connection.execute("rollback")
             if database.probes > _MOST_PROBES:
-                execution.world.endless(
-                    f"a statement in SQL of {execution.where()} goes on and on; let it find an end"
-                )
+                statement = f"a statement in SQL of {execution.where()}"
+                execution.world.endless(f"{statement} goes on and on; let it find an end")
             return
         wrote = database.shaped or connection.total_changes != self._changes
         fault = execution.reach("save") if wrote else None
@@ -181,8 +180,9 @@ class Transaction:
             except sqlite3.Error:  # a deferred constraint
                 connection.execute("rollback")
                 raise
-            if wrote and execution.world.changes is not None:
-                execution.world.keep_changes(database)
+            world = execution.world
+            if wrote and world.changes is not None:  # of the last step, which is this save
+                world.changes[len(world.record) // WIDTH - 1] = database.changes()
             return
         connection.execute("rollback")
         if action_of(fault, "crash", "fail") == "fail":
@@ -201,10 +201,9 @@ class Transaction:
         execution = self._execution
         execution.check_alive()
         if execution.transaction is not self:
-            raise execution.refuse(
-                f"calls database.{method} outside a transaction; write `with ctx.database as db:` around it"
-            )
-        if str(sql).lstrip()[:9].lower().startswith(_ENDING):
+            around = "write `with ctx.database as db:` around it"
+            raise execution.refuse(f"calls database.{method} outside a transaction; {around}")
+        if sql.lstrip()[:9].lower().startswith(_ENDING):
             self._refuse_end()
         try:
             return getattr(self._database.connection, method)(sql, parameters)
@@ -224,18 +223,10 @@ class Transaction:
         return envelope if envelope.data is not None else None
 
     def _refuse_end(self, *_: object) -> NoReturn:
-        raise self._execution.refuse(
-            "ends or scripts a transaction by hand; `with ctx.database as db:` commits at its end and rolls back on an exception"
-        )
+        by = "`with ctx.database as db:` commits at its end and rolls back on an exception"
+        raise self._execution.refuse(f"ends or scripts a transaction by hand; {by}")
 
     commit = rollback = executescript = _refuse_end
-
-    def _refuse_use(self, *_: object) -> NoReturn:
-        raise self._execution.refuse(
-            "opens the database in another way; write `with ctx.database as db:`"
-        )
-
-    __call__ = __aenter__ = __aexit__ = __await__ = _refuse_use
 
     def __repr__(self) -> str:
         return f"<database of {self._database.service}: {', '.join(self._database.tables()) or 'no tables'}>"

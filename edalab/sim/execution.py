@@ -1,7 +1,7 @@
 """An execution is one run of a handler: on which replica, on which message, and how far it got."""
 
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -41,11 +41,12 @@ class Execution:
     unconfirmed: publishes that it did not wait for, and that the broker has not yet confirmed.
     unawaited: the last call that was made and not yet awaited. Each call knows the one before it."""
 
-    attempt: int | None = None  # from 1, once the message is handed over
-    offset: int | None = None  # of the message in its partition
-    item: "Item | None" = None  # of a work queue
-    handler: Handler | Tick | None = None
-    coroutine: Coroutine | None = None
+    # None until the message is handed over and handled, and for the workload:
+    attempt: int = None  # pyrefly: ignore[bad-assignment]  # from 1
+    offset: int = None  # pyrefly: ignore[bad-assignment]  # of the message in its partition
+    item: "Item" = None  # pyrefly: ignore[bad-assignment]  # of a work queue
+    handler: Any = None  # a Handler or a Tick
+    coroutine: Any = None
     transaction: Transaction | None = None
     unawaited: Call | None = None
     dead = False  # its replica has crashed
@@ -55,11 +56,10 @@ class Execution:
     outcome: tuple = ()  # (error, result) of a handler that ended before they were confirmed
     revivals = 0  # times that it went on after its replica had crashed
 
-    def __init__(
-        self, replica: "Replica", source: Any, envelope: Envelope | None = None, epoch: int = 0
-    ):
+    def __init__(self, replica: "Replica", source: Any, envelope: Any = None, epoch: int = 0):
+        self.envelope: Envelope = envelope
         self.world = replica.service.world
-        self.replica, self.source, self.envelope, self.epoch = replica, source, envelope, epoch
+        self.replica, self.source, self.epoch = replica, source, epoch
 
     # -- from its beginning to its end
 
@@ -70,10 +70,9 @@ class Execution:
         if self.attempt is not None and self.attempt > MOST_ATTEMPTS:
             what = f"{self.envelope.type} {self.envelope.id} came to {self.where()}"
             self.world.endless(f"{what} over {MOST_ATTEMPTS:,} times")
-        action = action_of(fault, "crash", "fail")
-        if action is None:
+        if fault is None:
             self.run(handler)
-        elif action == "crash":
+        elif action_of(fault, "crash", "fail") == "crash":
             self.replica.crash(fault)
         else:
             self.source.failed(self, HandlerFailed(f"{fault}"))
@@ -99,10 +98,7 @@ class Execution:
 
     def resume(self, value: Any) -> None:
         """Go on after an await, with its value, or with the PublishFailed or Unanswered that it raises."""
-        if self.dead:
-            return
-        if self.replica.paused:
-            self.replica.held.append((self.resume, value))
+        if self.dead or (self.replica.paused and self.replica.holds(self.resume, value)):
             return
         try:
             raises = value.__class__ in _RAISED
@@ -164,10 +160,7 @@ class Execution:
         return self._confirmed
 
     def _confirmed(self, error: PublishFailed | None) -> None:
-        if self.dead:
-            return
-        if self.replica.paused:
-            self.replica.held.append((self._confirmed, error))
+        if self.dead or self.replica.holds(self._confirmed, error):
             return
         self.unconfirmed -= 1
         self.unpublished = self.unpublished or error
@@ -184,7 +177,8 @@ class Execution:
                     what += ", and data only to who asks for it"
                 raise self.refuse(what)
         for message in messages:
-            await (ctx.send(message) if isinstance(message, Command) else ctx.publish(message))
+            call = ctx.send(message) if isinstance(message, Command) else ctx.publish(message)
+            await call  # pyrefly: ignore[not-async]
 
     # -- points and the record
 
@@ -198,7 +192,7 @@ class Execution:
     def reach(self, step: str) -> Fault | None:
         """Record a step of this execution; return the fault that strikes there, or None."""
         fault = self.fault_at(step, self.envelope.type)
-        self.record_step(step, fault and fault.do)
+        self.record_step(step, fault.do if fault is not None else None)
         return fault
 
     def acknowledge(self, step: str, fenced: bool = False, note: str | None = None) -> str | None:
@@ -212,7 +206,7 @@ class Execution:
         elif fenced:
             note = "refused: its partition has a new owner"
         self.record_step(step, prevented, note)
-        if prevented == "crash":
+        if fault is not None and prevented == "crash":
             self.replica.crash(fault)
         return prevented
 

@@ -32,4 +32,4 @@ def notice_forgotten_coroutines() -> None:
         else:
             execution.refuse(f"forgot to await: `await {coroutine.__name__}(...)`")
 
-    warnings._warn_unawaited_coroutine = refuse
+    warnings._warn_unawaited_coroutine = refuse  # pyrefly: ignore[missing-attribute]

@@ -32,10 +32,9 @@ def check_end(execution: "Execution", error: Exception | None, result: Any) -> N
             f"returned a coroutine that nobody awaits: write `return await {result.__name__}(...)`"
         )
     elif isinstance(error, RuntimeError) and "event loop" in str(error):
-        what = (
-            f"needs asyncio's event loop ({shortened(str(error))}), and the lab has its own; await ctx.sleep, "
-            "ctx.publish, ctx.send or ctx.ask"
-        )
+        instead = "await ctx.sleep, ctx.publish, ctx.send or ctx.ask"
+        needs = f"needs asyncio's event loop ({shortened(str(error))}), and the lab has its own"
+        what = f"{needs}; {instead}"
     elif result is Refused:
         what = "returned the class Refused; give the reason: Refused('not enough money')"
     elif isinstance(result, Refused) and getattr(execution.handler, "kind", Event) is Event:
@@ -47,7 +46,7 @@ def check_end(execution: "Execution", error: Exception | None, result: Any) -> N
         raise execution.refuse(what)
 
 
-def forgot(execution: "Execution", call: Call) -> Misuse:
+def forgot(execution: "Execution", call: Call | None) -> Misuse:
     """The error for a call that was not awaited."""
     if execution.handler is None or execution.handler.is_async:
         return execution.refuse(f"forgot to await: `await {call}`")

@@ -1,7 +1,7 @@
 """What code of learners prints while it is played: kept as far as somebody wants to read it, or not at all."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 
@@ -25,14 +25,14 @@ class Printed(io.StringIO):
 
 
 @contextmanager
-def printing(printed: Printed) -> Iterator[None]:
+def printing(printed: Printed) -> Generator[None]:
     """Keep what is printed meanwhile, warnings too, instead of showing it."""
     with redirect_stdout(printed), redirect_stderr(printed):
         yield
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def quiet() -> Generator[None]:
     """Show nothing of what is printed meanwhile: a run played again, or for the hundredth time. A progress bar shows."""
     with redirect_stdout(Printed(0)):
         yield

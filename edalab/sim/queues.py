@@ -2,7 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ..errors import Refused
 from ..model import Envelope
@@ -12,9 +12,6 @@ from .execution import Execution
 from .faults import action_of
 from .replicas import Replica, ServiceRuntime
 
-if TYPE_CHECKING:
-    from .world import Timer
-
 
 @dataclass(slots=True, eq=False)
 class Item:
@@ -22,8 +19,8 @@ class Item:
 
     envelope: Envelope
     attempt: int = 0
-    execution: Execution | None = None  # the last one that it was handed to
-    timer: "Timer | None" = None  # until then it may be acknowledged
+    execution: Any = None  # the last Execution that it was handed to
+    timer: Any = None  # a Timer: until then it may be acknowledged
     delayed: bool = False  # a fault delayed it, and strikes no second time
 
 
@@ -97,14 +94,14 @@ class WorkQueue(Channel):
             replica.release(execution)
             self._put_back(item)
             return
-        handler = replica.service.handler(item.envelope.type)
+        handler: Any = replica.service.handler(item.envelope.type)
         at_most_once = handler.delivery == "at-most-once"
         item.attempt += 1
         execution.attempt, item.execution = item.attempt, execution
         fault = None if item.delayed else execution.reach("deliver")
         action = action_of(fault, "drop", "duplicate", "delay")
         item.delayed = action == "delay"
-        if action == "delay":
+        if fault is not None and action == "delay":
             item.attempt -= 1
             after = max(fault.lasts(DELAY) - DELIVER, 0)
             world.schedule(world.now + after, self._put_back, item)
@@ -176,7 +173,7 @@ class WorkQueue(Channel):
         elif at_most_once or not has_it or execution.replica.service.cut:
             execution.record_failure("failure", error, "; its message is handed out by time-out")
         else:
-            after = self.record_failure(execution, error, item.attempt, self._limit(item))
+            after = self.retry_after(execution, error, self._limit(item), item.attempt)
             if after is None:
                 self._remove(item)
             else:

@@ -99,9 +99,15 @@ class Replica:
     def _restart(self, _: None) -> None:
         self.up = True
         self.service.world.record_step("restart", self.actor)
-        self._speak_again()
+        self.service.hear(self)
 
     # -- pause and cut
+
+    def holds(self, action: Callable, argument: Any) -> bool:
+        """Whether it stands still; then what it was about to do waits until it goes on."""
+        if self.paused:
+            self.held.append((action, argument))
+        return self.paused
 
     def begin_outage(self, until: int) -> bool:
         """Stand still, as in a long garbage collection. What is down cannot."""
@@ -126,7 +132,7 @@ class Replica:
                 self.held += held[number:]
                 return
             action(argument)
-        self._speak_again()
+        self.service.hear(self)
 
     def fall_silent(self) -> None:
         """The broker hears of it no more, and waits for a session before it moves its partitions."""
@@ -135,20 +141,6 @@ class Replica:
         if self.silent_since is None:
             self.silent_since = world.now
             self.session = world.timer(SESSION, self.service.rebalance)
-
-    def _speak_again(self) -> None:
-        if self.is_heard():
-            self.service.rebalance()
-            self.release(None)
-
-    def is_heard(self) -> bool:
-        """Whether the broker hears of it, which renews its session."""
-        self.reachable = self.up and not self.paused and not self.service.cut
-        if self.reachable:
-            self.silent_since = None
-            if self.session is not None:
-                self.session.cancel()
-        return self.reachable
 
     def in_session(self) -> bool:
         """Whether the broker still believes in it."""
@@ -160,12 +152,14 @@ class Replica:
 
 
 class ServiceRuntime:
-    """A service as it stands: `.up`, `.state`, `.lag`, `.in_flight`, `.rows(sql)`."""
+    """A service as it stands: `.up`, `.state`, `.lag` and `.in_flight`."""
 
     def __init__(self, world: "World", name: str, declaration: Service):
         self.world, self.name, self.schema = world, name, declaration.schema
-        self._declared = declaration.handlers.values()
-        self._handlers: dict[str, Handler | None] = {}
+        declared: dict[str, list[Handler]] = {}
+        for handler in declaration.handlers.values():
+            declared.setdefault(handler.type, []).append(handler)
+        self._handlers = {name: _in_turn(handlers) for name, handlers in declared.items()}
         self.ticks = tuple(declaration.ticks)
         self.has_faults = world.plan.concerns(name)
         self.minted = 0  # ids given out; a crash does not take them back
@@ -221,22 +215,12 @@ class ServiceRuntime:
 
     def handler(self, type_name: str) -> Handler | None:
         """Who handles a type here; several functions do it one after the other."""
-        try:
-            return self._handlers[type_name]
-        except KeyError:
-            handlers = [handler for handler in self._declared if handler.type == type_name]
-            handler = _in_turn(handlers) if len(handlers) > 1 else (handlers or [None])[0]
-            self._handlers[type_name] = handler
-            return handler
+        return self._handlers.get(type_name)
 
     def new_id(self) -> str:
         """An id that no message and no other call has."""
         self.minted += 1
         return f"{self.name}-{self.minted}"
-
-    def rows(self, sql: str, parameters: tuple = ()) -> list[tuple]:
-        """What a `select` finds in its database."""
-        return self.database.rows(sql, parameters)
 
     def next_up(self) -> Replica | None:
         """The replica that a question goes to: those that are up take turns."""
@@ -245,10 +229,6 @@ class ServiceRuntime:
             return None
         self.turn += 1
         return up[self.turn % len(up) - 1]
-
-    def leader(self) -> Replica | None:
-        """The replica that ticks run on: the first that is up and does not stand still."""
-        return next((r for r in self.replicas if r.up and not r.paused), None)
 
     def rebalance(self, _: None = None) -> None:
         """Give partition p to live replica p mod n. One that is being handled moves when that has ended."""
@@ -268,14 +248,22 @@ class ServiceRuntime:
         return True
 
     def end_outage(self, _: None) -> None:
-        """All that are up and go on are heard again."""
+        """The broker and the services are within reach again."""
         if not self.cut or self.world.now < self.cut_until:
             return
         self.cut = False
         self.world.record_step("heal", (self.name, 1))
-        heard = [replica for replica in self.replicas if replica.is_heard()]
+        self.hear(*self.replicas)
+
+    def hear(self, *replicas: Replica) -> None:
+        """The broker hears of those that are up, go on and are not cut off, which renews their sessions."""
+        for replica in replicas:
+            replica.reachable = replica.up and not replica.paused and not self.cut
+            if replica.reachable and replica.session is not None:
+                replica.silent_since = None
+                replica.session.cancel()
         self.rebalance()  # once all are back: what they held they keep
-        for replica in heard:
+        for replica in replicas:
             replica.release(None)
 
     def __repr__(self) -> str:
@@ -284,6 +272,8 @@ class ServiceRuntime:
 
 def _in_turn(handlers: list[Handler]) -> Handler:
     """One handler that runs several, and returns what all of them return."""
+    if len(handlers) == 1:
+        return handlers[0]
 
     async def all_of_them(event, ctx):
         messages = []

@@ -27,14 +27,7 @@ _COLUMNS = "time service replica step message type topic partition offset attemp
 class Run:
     """The record of a simulation. `seed` and `faults` make it again; `end` is the time of its last step in ms."""
 
-    def __init__(
-        self,
-        system: System,
-        record: list,
-        world: "World",
-        replay: Callable[..., "World"],
-        seed: int,
-    ):
+    def __init__(self, system: System, record: list, world: "World", replay: Callable, seed: int):
         self.system, self.seed = system, seed
         self._record, self._world, self._replay = record, world, replay
 
@@ -59,15 +52,11 @@ class Run:
         with needed_for("run.steps"):
             import pandas
 
-        rows = []
-        for s in self.journal:
-            e = s.envelope
-            message = (e.id, e.type, e.topic) if e else ("", "", "")
-            causes = (e.correlation, e.causation) if e else ("", "")
-            where = s.service, s.replica, s.step
-            position = s.partition, s.offset, s.attempt
-            rows.append((s.time / 1000, *where, *message, *position, *causes, s.fault, s.detail))
-        table = pandas.DataFrame(rows, columns=_COLUMNS.split())
+        table = pandas.DataFrame(self.journal, columns=Step._fields)
+        table["time"] = [step.time / 1000 for step in self.journal]
+        for name in ("id", "type", "topic", "correlation", "causation"):
+            table[name] = [getattr(step.envelope, name, "") for step in self.journal]
+        table = table.rename(columns={"id": "message"})[_COLUMNS.split()]
         numbers = ["partition", "offset", "attempt"]
         texts = table.columns.difference(["time", "replica", *numbers])
         table[texts] = table[texts].fillna("")
@@ -111,7 +100,7 @@ class Run:
 
     def rows(self, service: str, sql: str, parameters: tuple = ()) -> list[tuple]:
         """What a `select` finds in a service's database at the end of the run."""
-        return self._node(service).rows(sql, parameters)
+        return self._node(service).database.rows(sql, parameters)
 
     def database(self, service: str) -> "sqlite3.Connection":
         """A service's database at the end of the run, for `pandas.read_sql` or `EventStore`; it cannot be written to."""
@@ -130,7 +119,7 @@ class Run:
         """The number of a save in the journal -> table -> the rows that it added or removed. Played again to be known
         where the run did not note it."""
         noted = self._world.changes
-        return self._replay(None, keeps_changes=True).changes if noted is None else noted
+        return self._replay(None, keeps_changes=True).changes or {} if noted is None else noted
 
     def check(self, claim: Any) -> Any:
         """The verdict of a claim on this run."""
@@ -141,15 +130,16 @@ class Run:
 
     def cloudevents(self) -> str:
         """Every message that was published, sent or asked, as a CloudEvents 1.0 JSON batch."""
-        sent = {s.envelope.id: s.envelope for s in self.journal if s.step in ("publish", "ask")}
-        return json.dumps([e.cloudevent(self.system.name) for e in sent.values()], indent=1)
+        envelopes = [s.envelope for s in self.journal if s.step in ("publish", "ask")]
+        events = {e.id: e.cloudevent(self.system.name) for e in envelopes if e is not None}
+        return json.dumps([*events.values()], indent=1)
 
     def __repr__(self) -> str:
         failures = self.failures
         raised = Counter(
             f"{f.service}.{f.handler} raised {type(f.error).__name__}" for f in failures
         )
-        dead = [s.envelope for s in self.journal if s.step == "dead_letter"]
+        dead = [s.envelope for s in self.journal if s.envelope and s.step == "dead_letter"]
         unheard = self._world.unheard.items()
         parts = [f"{len(self.journal)} steps in {self.end / 1000:g} s"]
         for beginning, things, ending in (

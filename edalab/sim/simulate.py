@@ -3,9 +3,10 @@
 import gc
 import inspect
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from itertools import zip_longest
+from math import inf
 
 from ..errors import Misuse, shown
 from ..model import Envelope, System, foreign_call
@@ -47,9 +48,8 @@ def simulate(
         raise Misuse(f"seed= takes a whole number, not {shown(seed)}")
     if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
         raise Misuse(f"max_steps= takes a whole number from 1, not {shown(max_steps)}")
-    faults = (
-        list(faults) if isinstance(faults, Iterable) and not isinstance(faults, str) else faults
-    )
+    if isinstance(faults, Iterable) and not isinstance(faults, str):
+        faults = list(faults)  # to play them again
     last = None if until is None else milliseconds(until, "until=")
     return play(system.frozen(), workload, seed, faults, last, max_steps)
 
@@ -73,13 +73,12 @@ def play(
         try:
             with world.watched():
                 try:
-                    world.begin(workload)
                     with young_garbage_only():
-                        world.run(until, max_steps)
+                        world.run(workload, inf if until is None else until, max_steps)
                 finally:
                     world.stop()
         except BaseException as error:  # who interrupts the kernel finds the record so far, too
-            error.run = run
+            error.run = run  # pyrefly: ignore[missing-attribute]
             if not isinstance(error, Misuse):
                 raise
             return run, error
@@ -102,7 +101,7 @@ def play(
 
 
 @contextmanager
-def young_garbage_only() -> Iterator[None]:
+def young_garbage_only() -> Generator[None]:
     """Look for garbage only among what is new, as a record only grows.
 
     To look through all that it keeps, again and again, as Python does by itself, made a message in a run of a million

@@ -34,7 +34,8 @@ class Ticking:
     def fire(self, _) -> None:
         self._schedule()
         world, name, service = self.world, self.tick.name, self.tick.service
-        replica = world.services[service].leader()
+        replicas = world.services[service].replicas
+        replica = next((one for one in replicas if one.up and not one.paused), None)  # its leader
         if replica is None or self.running:
             return
         self.running = True

@@ -1,8 +1,9 @@
 """A topic is a log: it keeps its messages in partitions, and each group has a position in each partition."""
 
+from typing import Any
 from zlib import crc32
 
-from ..model import Envelope, Handler, Topic
+from ..model import Envelope, Topic
 from .channels import Channel
 from .clock import DELAY, DELIVER, REFETCH
 from .execution import Execution
@@ -56,7 +57,7 @@ class Reader:
         self.records = log.partitions[partition]
         self.position = self.committed = len(self.records)
         self.owner: Replica = service.replicas[partition % len(service.replicas)]
-        self.handler: Handler | None = None  # of the message at the position
+        self.handler: Any = None  # of the message at the position
         self.attempts: dict[int, int] = {}  # by offset: the attempts made so far
         self.epoch = 0
         self.moves = False  # its owner is to change when the message in hand is done with
@@ -88,9 +89,8 @@ class Reader:
                 self.moves = True
                 return
             detail = f"{self.log.name} partition {self.partition} from replica {self.owner.number}"
-            self.log.world.record_step(
-                "takeover", target.actor, None, self.partition, self.committed, detail=detail
-            )
+            where = target.actor, None, self.partition, self.committed
+            self.log.world.record_step("takeover", *where, detail=detail)
             if self in self.owner.waiting:
                 self.owner.waiting.remove(self)
             self.owner = target
@@ -162,17 +162,13 @@ class Reader:
 
     def _is_reached(self, execution: Execution) -> bool:
         """Whether the replica that fetches is still there, still the owner, and within reach."""
-        replica = execution.replica
-        if execution.dead:
-            return False
-        if replica.paused:
-            replica.held.append((self.deliver, execution))
+        if execution.dead or execution.replica.holds(self.deliver, execution):
             return False
         if execution.epoch == self.epoch:
             if not self.service.cut:
                 return True
             self.engaged, self.execution = False, None
-        replica.release(execution)
+        execution.replica.release(execution)
         return False
 
     def _is_handed_over(self, execution: Execution, at_most_once: bool) -> bool:
@@ -182,7 +178,7 @@ class Reader:
         if action in (None, "duplicate"):
             self.deliver_twice = action is not None
             return True
-        if action == "delay":
+        if fault is not None and action == "delay":
             self.skip_fetch = True
             self._offer_later(execution, fault.lasts(DELAY), execution.attempt - 1)
         elif at_most_once:
@@ -192,10 +188,9 @@ class Reader:
         else:
             self.drops += 1
             if self.drops > MOST_ATTEMPTS:
-                what = (
-                    f"{execution.envelope.type} to {self.service.name} is dropped again and again"
-                )
-                self.log.world.endless(f"{what}, over {MOST_ATTEMPTS:,} times")
+                what = f"{execution.envelope.type} to {self.service.name}"
+                often = f"is dropped again and again, over {MOST_ATTEMPTS:,} times"
+                self.log.world.endless(f"{what} {often}")
             self._offer_later(execution, REFETCH - DELIVER, execution.attempt - 1)
         return False
 
@@ -217,7 +212,7 @@ class Reader:
         """Commit the offset, if that was not done before."""
         if execution.handler.delivery == "at-most-once":
             execution.record_step("done")
-            self._end(execution)
+            self._advance(execution)
         elif self.service.has_faults:
             self._commit(execution)
         else:  # nothing can strike
@@ -232,14 +227,14 @@ class Reader:
         """Retried after a while, blocking the partition; after the last attempt dead-lettered."""
         if execution.handler.delivery == "at-most-once":
             execution.record_failure("lost", error)
-            self._end(execution)
+            self._advance(execution)
         elif execution.epoch != self.epoch:
             execution.record_failure("failure", error, "; its partition has a new owner")
-            execution.replica.release(execution)
+            self._advance(execution)
         else:
             self.failures += 1
             most = execution.handler.max_attempts
-            after = self.log.record_failure(execution, error, self.failures, most)
+            after = self.log.retry_after(execution, error, most, self.failures)
             if after is None:
                 self._commit(execution)
             else:
@@ -258,15 +253,12 @@ class Reader:
             self.committed = execution.offset + 1
         elif not fenced:
             self.attempts[execution.offset] = execution.attempt
-        self._end(execution)
-
-    def _end(self, execution: Execution) -> None:
-        if execution.epoch == self.epoch:
-            self._advance(execution)
-        else:
-            execution.replica.release(execution)
+        self._advance(execution)
 
     def _advance(self, execution: Execution) -> None:
+        if execution.epoch != self.epoch:  # an old owner is done, and nothing here is its own
+            execution.replica.release(execution)
+            return
         self.position = execution.offset + 1
         if self.deliver_twice:
             self.position = execution.offset

@@ -1,6 +1,7 @@
 """The world is one object: its clock, its agenda of actions, its services and channels, and the record of what happened."""
 
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 from heapq import heappop, heappush
 from itertools import count
@@ -26,7 +27,6 @@ from .ticks import Ticking
 if TYPE_CHECKING:
     import sqlite3
 
-    from .database import Database
     from .queues import WorkQueue
     from .topics import Log
 
@@ -90,9 +90,8 @@ class World:
         self.channels: dict[str, Log | WorkQueue] = {}
         self.unheard: Counter[str] = Counter()  # events that went to nobody, by type
         self.client = ServiceRuntime(self, "client", Service(system, "client"))
-        self.services = Services(
-            (name, ServiceRuntime(self, name, service)) for name, service in system.services.items()
-        )
+        services = system.services.items()
+        self.services = Services((name, ServiceRuntime(self, name, one)) for name, one in services)
         ticks = [tick for service in system.services.values() for tick in service.ticks.values()]
         self.ticks = [Ticking(self, tick) for tick in ticks]
         self.tick_rows = self.busy_ticks = 0
@@ -102,15 +101,9 @@ class World:
             start = round(window.start * 1000)
             heappush(self.background, (start, next(self.number), self._open, window))
 
-    def begin(self, workload) -> None:
-        """Let the outside world play its part."""
-        self.workload = execution = self.client.replicas[0].new_execution(Outside, None)
-        execution.coroutine = workload(Context(execution))
-        self.schedule(0, execution.resume, None)
-
     def rows(self, service: str, sql: str, parameters: tuple = ()) -> list[tuple]:
         """What a `select` finds in a service's database."""
-        return self.services[service].rows(sql, parameters)
+        return self.services[service].database.rows(sql, parameters)
 
     def database(self, service: str) -> "sqlite3.Connection":
         """A service's database, for `pandas.read_sql` or `EventStore`; it cannot be written to."""
@@ -128,18 +121,20 @@ class World:
         heappush(self.agenda, (self.now + after, next(self.number), timer.fire, timer))
         return timer
 
-    def run(self, until: int | None, max_steps: int) -> None:
-        """Play until nothing is left to do, or to the end of the moment `until`."""
+    def run(self, workload: Callable, until: float, max_steps: int) -> None:
+        """Play until nothing is left to do, or to the end of the moment `until` (ms). The workload plays the client."""
+        self.workload = execution = self.client.replicas[0].new_execution(Outside, None)
+        execution.coroutine = workload(Context(execution))
+        self.schedule(0, execution.resume, None)
         agenda, background, record = self.agenda, self.background, self.record
-        until = float("inf") if until is None else until
-        budget, at_once = Budget(self, max_steps), 0
-        self.budget = budget
+        self.budget = budget = Budget(self, max_steps)
+        at_once = 0
         values, actions = budget.values, budget.actions
         while True:
             heap = agenda
             if background:
                 left = len(agenda) > self.cancelled
-                if not left and self._only_idle_ticks():
+                if not left and all(tick.idle() for tick in self.ticks):
                     break
                 if not left or background[0] < agenda[0]:
                     heap = background
@@ -153,7 +148,7 @@ class World:
             if time != self.now:
                 if time > until:  # still to come: the run did not end by itself
                     heappush(heap, (time, number, action, argument))
-                    self.now = until
+                    self.now = int(until)
                     break
                 if len(record) > values or number > actions:
                     budget.look()
@@ -167,10 +162,6 @@ class World:
             action(argument)
         if self.misuse:
             raise self.misuse
-
-    def _only_idle_ticks(self) -> bool:
-        """Whether each tick has run once more, after the last thing that happened, and did nothing."""
-        return all(tick.idle() for tick in self.ticks)
 
     def step_count(self) -> int:
         """How many steps there are, but for those that say that a tick began or ended."""
@@ -190,10 +181,6 @@ class World:
     ) -> None:  # fmt: skip
         """Record one step."""
         self.record += (self.now, step, actor, envelope, partition, offset, attempt, fault, detail)
-
-    def keep_changes(self, database: "Database") -> None:
-        """Note which rows the last step recorded, a save, added or removed."""
-        self.changes[len(self.record) // WIDTH - 1] = database.changes()
 
     # -- messages
 
@@ -217,8 +204,7 @@ class World:
     def mint(self, execution: Execution, message: Message, topic: str) -> Envelope:
         """A message in a fresh envelope, caused by the message being handled."""
         service, type_name = execution.replica.service, message.__class__.__name__
-        service.minted = number = service.minted + 1
-        id = f"{service.name}-{number}"
+        id = service.new_id()
         if not message.__immutable__:
             message = self._carried(execution, message)
         subject = key_of(message, message.__declared__.key)
@@ -238,10 +224,10 @@ class World:
         try:
             copy, wrong = wire_copy(message), unfit_field(message)
         except Exception as error:  # of the learner's own classes, too
-            wrong = f"{shown(message)} cannot be copied: {error}"
+            copy, wrong = message, f"{shown(message)} cannot be copied: {error}"
         if wrong:
             changed = f"{type(message).__name__}, which was changed since it was made"
-            raise execution.refuse(f"sends off {changed}: {wrong}") from None
+            raise execution.refuse(f"sends off {changed}: {wrong}")
         return copy
 
     def _answerer(self, cls: type[Message]) -> Handler:
