@@ -609,6 +609,51 @@ def test_an_unknown_saga_lists_those_there_are():
         saga_map(run, "w9")
 
 
+def going_round(times: int | None) -> System:
+    system = System("round")
+    halls, bands = (
+        system.service("halls", schema="create table asked (n int)"),
+        system.service("bands"),
+    )
+
+    @halls.on(WeddingAnnounced)
+    def book(event):
+        return DONE[0](wedding=event.wedding)
+
+    @halls.on(DONE[1])
+    def book_again(event, ctx):
+        with ctx.database as db:
+            db.execute("insert into asked values (1)")
+            [(asked,)] = db.execute("select count(*) from asked")
+        return DONE[0](wedding=event.wedding) if times is None or asked < times else None
+
+    @bands.on(DONE[0])
+    def hire(event):
+        return DONE[1](wedding=event.wedding)
+
+    return system
+
+
+def test_a_saga_that_goes_round_and_round_is_no_endless_picture():
+    with pytest.raises(Misuse) as stopped:
+        simulate(going_round(None), one_announced)
+    picture = saga_map(stopped.value.run)
+    assert (
+        picture.scene.labels[0].text
+        == "Wedding w1: goes round in a circle, BandHired leads to HallBooked again: 499 times"
+    )
+    assert list(picture.graph.edges) == [
+        ("WeddingAnnounced", "HallBooked"),
+        ("HallBooked", "BandHired"),
+    ]
+    assert [arrow.tip for arrow in picture.scene.arrows if arrow.kind == "again"] == [
+        "BandHired led to HallBooked again, 499 times"
+    ]
+    assert flaws(picture.scene) == []
+    assert len(list(picture.scene.items())) < 100
+    assert flaws(saga_map(simulate(going_round(3), one_announced)).scene) == []
+
+
 def test_a_step_is_a_command_and_the_events_that_tell_how_it_ended():
     system = System("letters")
     halls = system.service("halls", schema="create table booked (wedding text primary key)")

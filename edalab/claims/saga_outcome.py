@@ -106,6 +106,11 @@ class _Standing:
 
     def wrong(self) -> Outcome | None:
         """What must never be, whatever may still happen."""
+        rounds = self.story.rounds
+        if rounds and self.story.trace.run._world.misuse is not None:
+            later, earlier = rounds[-1]
+            again = f"{later.name} leads to {earlier.name} again: {len(rounds):,} times"
+            return Outcome("stuck", f"goes round in a circle, {again}")
         if twice := self.those("done twice"):
             words = self.states[twice[0]].words
             return Outcome("inconsistent", f"{_names(twice)} {words}", tuple(twice))

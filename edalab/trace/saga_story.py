@@ -34,6 +34,7 @@ class SagaStory:
         self.subject: str | None = keyed[0].subject if keyed else None
         self._key: str = type(keyed[0].data).__declared__.key or "" if keyed else ""
         self.start = self.trace.journal[sent[0]].time
+        self.rounds: list[tuple[SagaStep, SagaStep]] = []  # a step, and an earlier one it led to
         self._steps: list[SagaStep] = []
         self._of_type: dict[str, SagaStep] = {}
         self._of_message: dict[str, SagaStep | None] = {}
@@ -77,7 +78,8 @@ class SagaStory:
             targets = [self.saga.role(name).compensates for name in step.names]
             target = next(filter(None, targets), None)
             if target:
-                step.compensates = self._step(target, "?", None, step.first)
+                done = self._of_type.get(target)
+                step.compensates = done or self._step(target, "?", None, step.first)
                 step.compensates.compensated_by.append(step)
         self._find_silence()
         return self._steps
@@ -121,7 +123,8 @@ class SagaStory:
     def _add_event(self, number: int, envelope: Envelope, before: SagaStep | None) -> SagaStep:
         role, reported = self.saga.role(envelope.type), self._reported(envelope)
         if role.refuses:
-            refused = self._step(role.refuses, envelope.source, before, number)
+            refused = self._of_type.get(role.refuses)
+            refused = refused or self._step(role.refuses, envelope.source, before, number)
             if not refused.refusals and envelope.causation:
                 refused.causes[envelope.causation] = None
             refused.refusals.append(number)
@@ -177,7 +180,10 @@ class SagaStory:
         return before
 
     def _step(self, name: str, service: str, before: SagaStep | None, number: int) -> SagaStep:
-        """The step of a type of message, which may be a new one."""
+        """The step of a type of message; a new one, or one that may be reached in a circle."""
+        cause = self._of_message.get(self._envelope(number).causation or "")
+        if name in self._of_type and cause and self._of_type[name] in cause.ancestors():
+            self.rounds.append((cause, self._of_type[name]))
         if name not in self._of_type:
             final = self.saga.role(name).final
             self._of_type[name] = SagaStep(name, service, before, number, [name], final=final)

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from ..text import counted
 from ..trace.saga_step import SagaStep
 from .scene import Arrow
 
@@ -14,18 +15,24 @@ Corners = list[tuple[int, int]]
 
 
 def arrows(chart: "SagaChart") -> list[Arrow]:
-    """What led to which."""
+    """What led to which, and where it went round."""
     found: list[Arrow] = []
     tracks: Counter[int] = Counter()  # height -> how many arrows run along there
+
+    def draw(source: SagaStep, target: SagaStep, kind: str, tip: str) -> None:
+        corners, head = _way(chart, tracks, source, target, kind)
+        found.append(Arrow(rounded(corners), kind, head, tip))
+
     for step in chart.story.steps:
         if step.before is not None:
             back = step.compensates or chart.place[step][1] and step.settles
             kind = (
                 "not yet" if chart.states[step].name == "not yet" else "undo" if back else "message"
             )
-            corners, head = _way(chart, tracks, step.before, step, kind)
-            tip = f"{step.before.name} led to {step.name}"
-            found.append(Arrow(rounded(corners), kind, head, tip))
+            draw(step.before, step, kind, f"{step.before.name} led to {step.name}")
+    for (later, earlier), times in Counter(chart.story.rounds).items():
+        tip = f"{later.name} led to {earlier.name} again, {counted(times, 'time')}"
+        draw(later, earlier, "again", tip)
     return found
 
 
@@ -39,7 +46,7 @@ def _way(
     if column == other and its_line == line + 1:
         return [(middle, y1 + h), (middle, y2 - 1)], "d"
     beside = (x2 + w + 1, its_height, "l") if other < column else (x2 - 1, its_height, "r")
-    if column // chart.per == other // chart.per:
+    if column // chart.per == other // chart.per and kind != "again":
         between = range(min(column, other) + 1, max(column, other))
         free = all((each, its_line) not in chart.occupied for each in between)
         if line == its_line and free:
