@@ -1,6 +1,5 @@
 """Lesson 05 says what its runs say: each design of the saga is broken where the text says it is, and the last one nowhere."""
 
-import re
 
 import lessons
 import pytest
@@ -96,14 +95,12 @@ def test_once_is_broken_just_where_something_is_to_be_published(singles):
 
 
 def test_published_inside_the_transaction_an_order_is_announced_that_is_not_there(lesson):
-    result = explore(
-        lesson.shop_of(lesson.MENDED, lesson.inside, lesson.DONE),
-        lesson.two_orders,
-        lesson.PROMISES,
-    )
+    shop = lesson.shop_of(lesson.MENDED, lesson.inside, lesson.DONE)
+    result = explore(shop, lesson.two_orders, lesson.PROMISES)
     assert set(broken(result)) == {"orders_knows"}
-    run = result.smallest("orders_knows")
-    assert [(fault.do, fault.at) for fault in run.faults] == [("crash", "orders.save.PlaceOrder")]
+    red = {(s.faults[0].do, s.faults[0].at) for s in result.broken("orders_knows")}
+    assert ("crash", "orders.save.PlaceOrder") in red
+    run = simulate(shop, lesson.two_orders, faults=lesson.GAP)
     assert run.rows("orders", "select state from orders where order_id = 'order-17'") == [
         ("created",)
     ]
@@ -130,12 +127,8 @@ def test_the_last_design_holds_every_claim_under_all_pairs_of_faults_of_two_orde
     assert result.coverage.startswith("every single fault; every pair")
     assert broken(result) == {} and not result.endless
     assert all(result.outcome(claim) == "holds" for claim in result.claims)
-    assert len(
-        lesson.CLAIMS
-    ) == 7 and "none of them breaks any of the seven claims" in lessons.prose(NAME)
-    assert [f"{len(result.schedules):,}"] == re.findall(
-        r"([\d,]+) schedules with up to two faults", lessons.prose(NAME)
-    )
+    assert len(lesson.CLAIMS) == 7
+    assert "No pair of faults breaks any of the seven claims" in lessons.prose(NAME)
 
 
 def test_the_bill_is_as_the_text_reads_it(lesson):
