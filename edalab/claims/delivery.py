@@ -20,13 +20,14 @@ def find_lost(trace: Trace, name: str) -> Found:
     # One service gets each message of a queue.
     queued = trace.envelope(published[0]).topic in trace.system.queues
     groups = [services] if queued else [[service] for service in services]
-    done = {(s.service, trace.fact(s.envelope)) for s in trace.spans_of(name) if s.finished}
+    done = {(s.service, s.envelope.id) for s in trace.spans_of(name) if s.finished}
     found = []
     for id, number in _first_published(trace, published).items():
-        for (
-            group
-        ) in groups:  # a message is not lost where its producer ran twice and the other one arrived
-            if any((service, trace.logical_id[id]) in done for service in group):
+        for group in groups:
+            if any((service, id) in done for service in group):
+                continue
+            fact = trace.logical_id[id]  # its producer may have run twice
+            if any(s in group and trace.logical_id.get(other) == fact for s, other in done):
                 continue
             if how := _how_lost(trace, group, number):
                 sentence = f"{name} {id}, published {trace.when(number)}, {how[0]}"
