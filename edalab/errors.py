@@ -91,6 +91,7 @@ class Misuse(Exception):
     """The lab was used wrongly. Raised at once; where a run was under way, `.run` holds the record so far."""
 
     run = None
+    result = None  # of an exploration that ended so
 
     def __reduce__(self) -> tuple:
         """What comes back of a worker process: the sentence, and no run, which stays where it was played."""

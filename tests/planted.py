@@ -59,16 +59,26 @@ async def two_requests(ctx):
 CHARGES = "create table charges (id text primary key, order_id text)"
 
 
+def saves(service, message, sql: str, *fields: str, **options) -> None:
+    """A handler that is one statement with fields of its message."""
+    declare = service.on if issubclass(message, Event) else service.handles
+
+    @declare(message, **options)
+    def save(message, ctx):
+        with ctx.database as db:
+            db.execute(sql, [getattr(message, field) for field in fields])
+
+
+def charges(service, message, **options) -> None:
+    """Each order is charged once, however often it comes."""
+    sql = "insert or ignore into charges values (?, ?)"
+    saves(service, message, sql, "order_id", "order_id", **options)
+
+
 def told(system: System) -> System:
     """Somebody hears of payments."""
-
-    @system.service("mail", schema="create table mails (order_id text primary key)").on(
-        PaymentCharged
-    )
-    def write(event, ctx):
-        with ctx.database as db:
-            db.execute("insert or ignore into mails values (?)", (event.order_id,))
-
+    mail = system.service("mail", schema="create table mails (order_id text primary key)")
+    saves(mail, PaymentCharged, "insert or ignore into mails values (?)", "order_id")
     return system
 
 
@@ -82,14 +92,9 @@ def a_redelivery_is_charged_again(mended):
     @system.service("payments", schema="create table charges (order_id text)").on(OrderPlaced)
     def charge(event, ctx):
         with ctx.database as db:
-            if (
-                mended
-                and db.execute(
-                    "select 1 from charges where order_id = ?", (event.order_id,)
-                ).fetchone()
-            ):
-                return
-            db.execute("insert into charges values (?)", (event.order_id,))
+            sql = "select 1 from charges where order_id = ?"
+            if not (mended and db.execute(sql, (event.order_id,)).fetchone()):
+                db.execute("insert into charges values (?)", (event.order_id,))
 
     return system
 
@@ -128,23 +133,6 @@ def dedup_by_message_id_under_a_producer_that_ran_twice(mended):
         known = event.order_id if mended else ctx.message.id
         with ctx.database as db:
             db.execute("insert or ignore into charges values (?, ?)", (known, event.order_id))
-
-    return system
-
-
-@planted(claims.handled_once(OrderPlaced), 1, two_orders)
-def what_was_handled_is_remembered_in_memory(mended):
-    system = System("shop")
-
-    @system.service("payments", schema=CHARGES).on(OrderPlaced)
-    def charge(event, ctx):
-        if not mended:
-            if event.order_id in ctx.state:
-                return
-            ctx.state[event.order_id] = True
-        with ctx.database as db:
-            id = event.order_id if mended else ctx.new_id()
-            db.execute("insert or ignore into charges values (?, ?)", (id, event.order_id))
 
     return system
 
@@ -206,60 +194,24 @@ async def two_charges(ctx):
 @planted(claims.no_event_lost(ChargeCard), 1, two_charges)
 def the_ack_comes_before_the_work(mended):
     system = System("shop")
-
-    @system.service("bank", schema=CHARGES).handles(
-        ChargeCard, delivery="at-least-once" if mended else "at-most-once"
-    )
-    def charge(command, ctx):
-        with ctx.database as db:
-            db.execute(
-                "insert or ignore into charges values (?, ?)", (command.order_id, command.order_id)
-            )
-
+    delivery = "at-least-once" if mended else "at-most-once"
+    charges(system.service("bank", schema=CHARGES), ChargeCard, delivery=delivery)
     return system
 
 
 @planted(claims.no_event_lost(OrderPlaced), 1, two_orders)
 def the_offset_is_committed_before_the_work(mended):
     system = System("shop")
-
-    @system.service("payments", schema=CHARGES).on(
-        OrderPlaced, delivery="at-least-once" if mended else "at-most-once"
-    )
-    def charge(event, ctx):
-        with ctx.database as db:
-            db.execute(
-                "insert or ignore into charges values (?, ?)", (event.order_id, event.order_id)
-            )
-
+    delivery = "at-least-once" if mended else "at-most-once"
+    charges(system.service("payments", schema=CHARGES), OrderPlaced, delivery=delivery)
     return system
 
 
 @planted(claims.no_event_lost(OrderPlaced), 1, two_orders)
 def dead_lettered_and_forgotten(mended):
     system = System("shop")
-
-    @system.service("payments", schema=CHARGES).on(OrderPlaced, max_attempts=3 if mended else 1)
-    def charge(event, ctx):
-        with ctx.database as db:
-            db.execute(
-                "insert or ignore into charges values (?, ?)", (event.order_id, event.order_id)
-            )
-
-    return system
-
-
-@planted(claims.no_event_lost(OrderPlaced), 2, two_orders)
-def tried_once_more_and_no_more(mended):
-    system = System("shop")
-
-    @system.service("payments", schema=CHARGES).on(OrderPlaced, max_attempts=3 if mended else 2)
-    def charge(event, ctx):
-        with ctx.database as db:
-            db.execute(
-                "insert or ignore into charges values (?, ?)", (event.order_id, event.order_id)
-            )
-
+    attempts = 3 if mended else 1
+    charges(system.service("payments", schema=CHARGES), OrderPlaced, max_attempts=attempts)
     return system
 
 
@@ -285,11 +237,8 @@ def a_topic_that_does_not_confirm(mended):
     async def measure(command, ctx):
         await ctx.publish(Measured(sensor=command.sensor, value=7))
 
-    @system.service("archive", schema="create table measured (value int)").on(Measured)
-    def archive(event, ctx):
-        with ctx.database as db:
-            db.execute("insert into measured values (?)", (event.value,))
-
+    archive = system.service("archive", schema="create table measured (value int)")
+    saves(archive, Measured, "insert into measured values (?)", "value")
     return system
 
 
@@ -344,29 +293,6 @@ def an_older_snapshot_published_again_over_a_newer_one(mended):
         sql = f"insert into addresses values (?, ?, ?) on conflict {update}"
         with ctx.database as db:
             db.execute(sql, (event.customer, event.address, event.version))
-
-    return system
-
-
-@planted(claims.in_order_per_key(AddressChanged), 2, ada_moves)
-def the_newest_version_is_remembered_in_memory(mended):
-    system = System("shop")
-    customers_of(system)
-    schema = "create table addresses (customer text primary key, address text, version int)"
-
-    @system.service("mail", schema=schema).on(AddressChanged)
-    def copy(event, ctx):
-        with ctx.database as db:
-            found = db.execute(
-                "select version from addresses where customer = ?", (event.customer,)
-            ).fetchone()
-            newest = (found[0] if found else 0) if mended else ctx.state.get(event.customer, 0)
-            if event.version > newest:
-                ctx.state[event.customer] = event.version
-                db.execute(
-                    "insert or replace into addresses values (?, ?, ?)",
-                    (event.customer, event.address, event.version),
-                )
 
     return system
 
@@ -483,13 +409,10 @@ def a_copy_answers_though_it_is_behind(mended):
 # -- dual writes
 
 
-@planted(claims.no_dual_write_gap("payments"), 1, two_orders)
-def published_after_the_save_without_an_outbox(mended):
+def payments_with_outbox(publishes_itself=False, deletes_first=False) -> System:
     system = told(System("shop"))
-    payments = system.service(
-        "payments",
-        schema="create table charges (order_id text); create table outbox (envelope text)",
-    )
+    schema = "create table charges (order_id text); create table outbox (envelope text)"
+    payments = system.service("payments", schema=schema)
 
     @payments.on(OrderPlaced)
     async def charge(event, ctx):
@@ -498,57 +421,34 @@ def published_after_the_save_without_an_outbox(mended):
             if db.execute("select 1 from charges where order_id = ?", (event.order_id,)).fetchone():
                 return
             db.execute("insert into charges values (?)", (event.order_id,))
-            if mended:
+            if not publishes_itself:
                 db.execute("insert into outbox values (?)", (ctx.envelope(charged),))
-        if not mended:
+        if publishes_itself:
             await ctx.publish(charged)
 
     @payments.every(1)
     async def relay(ctx):
         with ctx.database as db:
             stored = db.execute("select rowid, envelope from outbox").fetchall()
+            if deletes_first:
+                db.execute("delete from outbox")
         for rowid, envelope in stored:
             await ctx.publish(envelope)
-            with ctx.database as db:
-                db.execute("delete from outbox where rowid = ?", (rowid,))
+            if not deletes_first:
+                with ctx.database as db:
+                    db.execute("delete from outbox where rowid = ?", (rowid,))
 
     return system
 
 
 @planted(claims.no_dual_write_gap("payments"), 1, two_orders)
+def published_after_the_save_without_an_outbox(mended):
+    return payments_with_outbox(publishes_itself=not mended)
+
+
+@planted(claims.no_dual_write_gap("payments"), 1, two_orders)
 def an_outbox_is_emptied_before_it_is_published(mended):
-    system = told(System("shop"))
-    payments = system.service(
-        "payments",
-        schema="create table charges (order_id text); create table outbox (envelope text)",
-    )
-
-    @payments.on(OrderPlaced)
-    def charge(event, ctx):
-        with ctx.database as db:
-            if not db.execute(
-                "select 1 from charges where order_id = ?", (event.order_id,)
-            ).fetchone():
-                db.execute("insert into charges values (?)", (event.order_id,))
-                db.execute(
-                    "insert into outbox values (?)",
-                    (ctx.envelope(PaymentCharged(order_id=event.order_id)),),
-                )
-
-    @payments.every(1)
-    async def relay(ctx):
-        with ctx.database as db:
-            stored = [envelope for (envelope,) in db.execute("select envelope from outbox")]
-            if not mended:
-                db.execute("delete from outbox")
-        for envelope in stored:
-            await ctx.publish(envelope)
-        if mended and stored:
-            with ctx.database as db:
-                for envelope in stored:
-                    db.execute("delete from outbox where envelope = ?", (envelope,))
-
-    return system
+    return payments_with_outbox(deletes_first=not mended)
 
 
 class ShipOrder(Command, key="order_id"):
@@ -572,13 +472,8 @@ def sent_from_a_transaction_that_rolls_back(mended):
         if mended:
             await ctx.send(ShipOrder(order_id=command.order_id))
 
-    @system.service("shipping", schema="create table parcels (order_id text primary key)").handles(
-        ShipOrder
-    )
-    def ship(command, ctx):
-        with ctx.database as db:
-            db.execute("insert or ignore into parcels values (?)", (command.order_id,))
-
+    shipping = system.service("shipping", schema="create table parcels (order_id text primary key)")
+    saves(shipping, ShipOrder, "insert or ignore into parcels values (?)", "order_id")
     return system
 
 
@@ -639,9 +534,6 @@ async def three_views(ctx):
         await ctx.publish(PageViewed(visitor=visitor, page="home"))
 
 
-VIEWED = "select page, count(*) from views group by page"
-
-
 def viewed(run):
     """Views by page, by the record."""
     views = {
@@ -652,106 +544,19 @@ def viewed(run):
     return [("home", len(views))]
 
 
-@planted(claims.projection_matches("counts", "select * from counts", viewed), 0, three_views)
-def replicas_count_in_their_own_memory(mended):
-    system = System("site")
-    system.topic("views", partitions=2)
-    schema = "create table seen (id text primary key); create table counts (page text primary key, n int)"
-
-    @system.service("counts", replicas=2, schema=schema).on(PageViewed)
-    def count(event, ctx):
-        with ctx.database as db:
-            if db.execute("select 1 from seen where id = ?", (ctx.message.id,)).fetchone():
-                return
-            db.execute("insert into seen values (?)", (ctx.message.id,))
-            found = db.execute("select n from counts where page = ?", (event.page,)).fetchone()
-            before = (found[0] if found else 0) if mended else ctx.state.get(event.page, 0)
-            ctx.state[event.page] = before + 1
-            db.execute("insert or replace into counts values (?, ?)", (event.page, before + 1))
-
-    return system
-
-
 @planted(claims.projection_matches("counts", "select * from counts", viewed), 1, three_views)
 def a_projection_that_applies_twice(mended):
     system = System("site")
-    schema = "create table seen (id text primary key); create table counts (page text primary key, n int)"
+    schema = "create table seen (id text primary key);"
+    schema += "create table counts (page text primary key, n int)"
 
     @system.service("counts", schema=schema).on(PageViewed)
     def count(event, ctx):
         with ctx.database as db:
-            if (
-                mended
-                and not db.execute(
-                    "insert or ignore into seen values (?)", (ctx.message.id,)
-                ).rowcount
-            ):
-                return
-            db.execute(
-                "insert into counts values (?, 1) on conflict do update set n = n + 1",
-                (event.page,),
-            )
-
-    return system
-
-
-@planted(claims.projection_matches("counts", "select * from counts", viewed), 1, three_views)
-def a_projection_that_skips(mended):
-    system = System("site")
-    schema = "create table seen (id text primary key); create table counts (page text primary key, n int)"
-
-    @system.service("counts", schema=schema).on(PageViewed)
-    def count(event, ctx):
-        with ctx.database as db:
-            if not db.execute("insert or ignore into seen values (?)", (ctx.message.id,)).rowcount:
-                return
-            if mended:
-                db.execute(
-                    "insert into counts values (?, 1) on conflict do update set n = n + 1",
-                    (event.page,),
-                )
-        if not mended:
-            with ctx.database as db:
-                db.execute(
-                    "insert into counts values (?, 1) on conflict do update set n = n + 1",
-                    (event.page,),
-                )
-
-    return system
-
-
-class Remind(Command, key="order_id"):
-    order_id: str
-
-
-@planted(
-    claims.projection_matches("mail", "select * from reminders", "orders", "select * from orders"),
-    1,
-    two_orders,
-)
-def a_timer_kept_in_memory(mended):
-    system = System("shop")
-
-    @system.service("orders", schema="create table orders (order_id text primary key)").on(
-        OrderPlaced
-    )
-    async def wait(event, ctx):
-        with ctx.database as db:
-            if db.execute("select 1 from orders where order_id = ?", (event.order_id,)).fetchone():
-                return
-            db.execute("insert into orders values (?)", (event.order_id,))
-            if mended:
-                await ctx.send(Remind(order_id=event.order_id), after=10)
-        if not mended:
-            await ctx.sleep(10)
-            await ctx.send(Remind(order_id=event.order_id))
-
-    @system.service("mail", schema="create table reminders (order_id text primary key)").handles(
-        Remind
-    )
-    def remind(command, ctx):
-        with ctx.database as db:
-            db.execute("insert or ignore into reminders values (?)", (command.order_id,))
+            new = db.execute("insert or ignore into seen values (?)", (ctx.message.id,)).rowcount
+            if new or not mended:
+                sql = "insert into counts values (?, 1) on conflict do update set n = n + 1"
+                db.execute(sql, (event.page,))
 
     return system
 
@@ -775,50 +580,28 @@ class TakePayment(Command, key="order_id"):
     order_id: str
 
 
-class PaymentTaken(Event, topic="saga-payments", key="order_id"):
-    order_id: str
-
-
 class PaymentRefused(Event, topic="saga-payments", key="order_id", refuses=TakePayment):
     order_id: str
 
 
-class OrderShipped(Event, topic="shipped", key="order_id", settles=True):
-    order_id: str
+STOCK = """
+create table stock (free int); insert into stock values (10);
+create table reservations (order_id text primary key, released int);
+"""
 
 
-TEN_IN_STOCK = "create table stock (free int); insert into stock values (10)"
-STOCK = f"create table reservations (order_id text primary key, released int); {TEN_IN_STOCK}"
-
-
-def order_saga(release_twice=False, forget=False, in_memory=False) -> System:
-    """`orders` leads: reserve the stock, take the payment, then ship; or release the stock, the payment refused."""
+def order_saga(release_twice=False, forget=False) -> System:
+    """`orders` leads: reserve the stock, take the payment, and release the stock, as the payment is refused."""
     system = System("shop")
-    orders = system.service("orders", schema="create table orders (order_id text primary key)")
+    orders = system.service("orders")
 
     @orders.handles(PlaceOrder)
     async def place(command, ctx):
-        if in_memory:
-            ctx.state[command.order_id] = "placed"
-        else:
-            with ctx.database as db:
-                db.execute("insert or ignore into orders values (?)", (command.order_id,))
         await ctx.send(ReserveStock(order_id=command.order_id))
 
     @orders.on(StockReserved)
     async def pay(event, ctx):
-        if in_memory:
-            ctx.state[event.order_id]  # only orders that we know
-        else:
-            with ctx.database as db:
-                db.execute("select * from orders where order_id = ?", (event.order_id,)).fetchone()[
-                    0
-                ]
         await ctx.send(TakePayment(order_id=event.order_id))
-
-    @orders.on(PaymentTaken)
-    async def ship(event, ctx):
-        await ctx.publish(OrderShipped(order_id=event.order_id))
 
     @orders.on(PaymentRefused)
     async def give_up(event, ctx):
@@ -830,43 +613,28 @@ def order_saga(release_twice=False, forget=False, in_memory=False) -> System:
     @stock.handles(ReserveStock)
     async def reserve(command, ctx):
         with ctx.database as db:
-            if db.execute(
-                "insert or ignore into reservations values (?, 0)", (command.order_id,)
-            ).rowcount:
+            sql = "insert or ignore into reservations values (?, 0)"
+            if db.execute(sql, (command.order_id,)).rowcount:
                 db.execute("update stock set free = free - 1")
         await ctx.publish(StockReserved(order_id=command.order_id))
 
     @stock.handles(ReleaseStock)
     def release(command, ctx):
+        held = "" if release_twice else " and not released"
         with ctx.database as db:
-            held = "update reservations set released = 1 where order_id = ?" + (
-                "" if release_twice else " and not released"
-            )
-            if db.execute(held, (command.order_id,)).rowcount:
+            sql = f"update reservations set released = 1 where order_id = ?{held}"
+            if db.execute(sql, (command.order_id,)).rowcount:
                 db.execute("update stock set free = free + 1")
 
-    payments = system.service(
-        "payments", schema="create table payments (order_id text primary key)"
-    )
-
-    @payments.handles(TakePayment)
+    @system.service("payments").handles(TakePayment)
     async def take(command, ctx):
-        if command.order_id == "poor":
-            await ctx.publish(PaymentRefused(order_id=command.order_id))
-            return
-        with ctx.database as db:
-            db.execute("insert or ignore into payments values (?)", (command.order_id,))
-        await ctx.publish(PaymentTaken(order_id=command.order_id))
+        await ctx.publish(PaymentRefused(order_id=command.order_id))
 
     return system
 
 
 async def one_without_money(ctx):
     await ctx.send(PlaceOrder(order_id="poor"))
-
-
-async def one_with_money(ctx):
-    await ctx.send(PlaceOrder(order_id="rich"))
 
 
 @planted(claims.compensated_once(), 1, one_without_money)
@@ -877,140 +645,6 @@ def a_compensation_that_is_not_idempotent(mended):
 @planted(claims.nothing_left_behind(), 0, one_without_money)
 def a_forgotten_compensation(mended):
     return order_saga(forget=not mended)
-
-
-@planted(claims.saga_settled(), 1, one_with_money)
-def a_saga_that_lives_in_memory(mended):
-    return order_saga(in_memory=not mended)
-
-
-class BookTrip(Command, key="trip"):
-    trip: str
-
-
-class BookFlight(Command, key="trip"):
-    trip: str
-
-
-class CancelFlight(Command, key="trip", compensates=BookFlight):
-    trip: str
-
-
-class TripBooked(Event, topic="trips", key="trip", settles=True):
-    trip: str
-
-
-class TripCancelled(Event, topic="trips", key="trip", refuses=BookTrip, settles=True):
-    trip: str
-
-
-async def one_trip(ctx):
-    await ctx.send(BookTrip(trip="t1"))
-
-
-@planted(claims.nothing_left_behind(), 1, one_trip)
-def a_time_out_that_was_a_late_success(mended):
-    system = System("travel")
-
-    @system.service("trips", schema="create table cancelled (trip text primary key)").handles(
-        BookTrip
-    )
-    async def book(command, ctx):
-        try:
-            await ctx.ask(BookFlight(trip=command.trip))
-        except Unanswered:  # booked or not: cancel it
-            with ctx.database as db:
-                db.execute("insert or ignore into cancelled values (?)", (command.trip,))
-            if mended:
-                await ctx.send(CancelFlight(trip=command.trip))
-            await ctx.publish(TripCancelled(trip=command.trip))
-        else:
-            await ctx.publish(TripBooked(trip=command.trip))
-
-    airline = system.service(
-        "airline", schema="create table flights (trip text primary key, cancelled int)"
-    )
-
-    @airline.handles(BookFlight)
-    def book_flight(command, ctx):
-        with ctx.database as db:
-            db.execute("insert or ignore into flights values (?, 0)", (command.trip,))
-
-    @airline.handles(CancelFlight)
-    def cancel_flight(command, ctx):
-        with ctx.database as db:
-            db.execute(
-                "insert into flights values (?, 1) on conflict do update set cancelled = 1 where not cancelled",
-                (command.trip,),
-            )
-
-    return system
-
-
-class OrderCreated(Event, topic="created", key="order_id"):
-    order_id: str
-
-
-class StockHeld(Event, topic="held", key="order_id"):
-    order_id: str
-
-
-class StockFreed(Event, topic="held", key="order_id", compensates=StockHeld):
-    order_id: str
-
-
-class PaymentMade(Event, topic="paid", key="order_id", settles=True):
-    order_id: str
-
-
-class PaymentDeclined(Event, topic="paid", key="order_id", refuses=PaymentMade):
-    order_id: str
-
-
-async def one_created(ctx):
-    await ctx.publish(OrderCreated(order_id="o1"))
-
-
-def choreography(frees=True, guarded=True) -> System:
-    """Nobody leads: stock is held, the payment is declined, and the stock is freed."""
-    system = System("shop")
-    schema = f"create table held (order_id text primary key, freed int); {TEN_IN_STOCK}"
-    inventory = system.service("inventory", schema=schema)
-
-    @inventory.on(OrderCreated)
-    def hold(event, ctx):
-        with ctx.database as db:
-            if db.execute("insert or ignore into held values (?, 0)", (event.order_id,)).rowcount:
-                db.execute("update stock set free = free - 1")
-        return StockHeld(order_id=event.order_id)
-
-    @system.service("payments").on(StockHeld)
-    def pay(event):
-        return PaymentDeclined(order_id=event.order_id)
-
-    if frees:
-
-        @inventory.on(PaymentDeclined)
-        def free(event, ctx):
-            with ctx.database as db:
-                guard = " and not freed" if guarded else ""
-                if db.execute(
-                    f"update held set freed = 1 where order_id = ?{guard}", (event.order_id,)
-                ).rowcount:
-                    db.execute("update stock set free = free + 1")
-            return StockFreed(order_id=event.order_id)
-
-    return system
-
-
-@planted(claims.saga_settled(), 0, one_created)
-def nobody_listens_to_the_refusal(mended):
-    return choreography(frees=mended)
-
-
-@planted(claims.compensated_once(), 1, one_created)
-def an_event_that_frees_the_stock_twice(mended):
-    return choreography(guarded=mended)
 
 
 # -- poison

@@ -1,6 +1,5 @@
 """Lesson 05 says what its runs say: each design of the saga is broken where the text says it is, and the last one nowhere."""
 
-
 import lessons
 import pytest
 

@@ -28,7 +28,8 @@ FLOOR["__main__"] = len(FLOORS)
 # What is read in an evening: one message from `publish` to the verdict and to the picture.
 CORE_ROOMS = {"errors", "text", "stuck", "model", "sim"}
 CORE_FILES = {
-    *("__init__", "trace.__init__", "trace.spans", "trace.identity", "trace.transfers"),
+    *("__init__", "trace.__init__", "trace.faults", "trace.spans", "trace.identity"),
+    "trace.transfers",
     *(
         "claims.__init__",
         "claims.claim",

@@ -4,6 +4,8 @@ import pytest
 from test_timeline import Paid, Pay, Placed, Price, customers, shop
 
 from edalab import Event, System, cut, pause, simulate
+from edalab.sim.faults import ACTIONS
+from edalab.trace.faults import FAULTS
 from edalab.trace.spans import Trace
 from edalab.view import timeline
 
@@ -16,17 +18,23 @@ def of_type(found, type_):
     return [transfer for transfer in found.transfers if transfer.envelope.type == type_.__name__]
 
 
-def test_a_trace_is_read_once():
-    trace = Trace.of(simulate(shop(), customers(1)))
-    assert trace.traffic is Trace.of(trace.run).traffic
+def test_every_action_has_a_meaning_and_a_column():
+    actions = {action for actions in ACTIONS.values() for action in actions}
+    assert actions == {name for name, fault in FAULTS.items() if fault.column}
+
+
+def arrivals(found, transfer):
+    return [at for number, at in found.arrival_at.items() if found.of_step[number] is transfer]
 
 
 def test_a_message_is_one_transfer_from_its_sender_to_the_spans_that_handle_it():
     found = traffic()
     (placed,), (pay,), (price,) = (of_type(found, type_) for type_ in (Placed, Pay, Price))
-    assert placed.span is None and pay.span is placed.arrivals[0].span
-    assert price.question and price.span is pay.arrivals[0].span
-    assert list(found.answer_at.values()) and price.timeout is None
+    (sender,), span_of = arrivals(found, placed), found.trace.span_of
+    assert span_of[placed.sent] is None and span_of[pay.sent] is sender.span
+    assert price.question and span_of[price.sent] is arrivals(found, pay)[0].span
+    ((heard, answered),) = found.answer_at.items()
+    assert found.of_step[heard] is found.of_step[answered] is price
     assert of_type(found, Paid)[0].unheard and not placed.unheard
 
 
@@ -35,8 +43,10 @@ def test_a_message_is_one_transfer_from_its_sender_to_the_spans_that_handle_it()
     [("fail", False), ("delay", True), ("duplicate", True)],
 )
 def test_a_fault_on_publishing_says_whether_the_message_left(fault, left):
-    (placed,) = of_type(traffic([f"{fault} client.publish.Placed #1"]), Placed)
-    assert placed.fault == fault and placed.left == left and bool(placed.arrivals) == left
+    found = traffic([f"{fault} client.publish.Placed #1"])
+    (placed,) = of_type(found, Placed)
+    assert placed.fault == fault and placed.left == left
+    assert bool(arrivals(found, placed)) == left
 
 
 def test_a_publish_that_a_crash_prevented_is_no_transfer():
@@ -49,23 +59,20 @@ def test_a_publish_that_a_crash_prevented_is_no_transfer():
 
 
 def test_a_message_that_comes_again_arrives_twice():
-    (placed,) = of_type(traffic(["crash orders.commit.Placed #1"]), Placed)
-    first, second = placed.arrivals
+    found = traffic(["crash orders.commit.Placed #1"])
+    first, second = arrivals(found, of_type(found, Placed)[0])
     assert (first.again, second.again, second.previous) == (False, True, first.span)
-    (placed,) = of_type(traffic(["delay orders.deliver.Placed #1"]), Placed)
-    assert [arrival.late for arrival in placed.arrivals] == [True]
+    found = traffic(["delay orders.deliver.Placed #1"])
+    assert [arrival.late for arrival in arrivals(found, of_type(found, Placed)[0])] == [True]
 
 
 def test_a_dropped_delivery_is_a_loss_and_the_next_one_comes_again():
     found = traffic(["drop orders.deliver.Placed #1"])
     (placed,) = of_type(found, Placed)
     assert [found.trace.run.journal[number].step for number in placed.losses] == ["deliver"]
-    assert [(arrival.again, arrival.previous) for arrival in placed.arrivals] == [(True, None)]
-
-
-def test_a_question_without_an_answer_has_a_timeout():
-    found = traffic(["drop payments.ask.Price #1"])
-    assert [bool(price.timeout) for price in of_type(found, Price)][0]
+    assert [(arrival.again, arrival.previous) for arrival in arrivals(found, placed)] == [
+        (True, None)
+    ]
 
 
 def test_a_topic_settles_a_message_for_each_service_and_a_queue_for_all():

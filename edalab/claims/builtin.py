@@ -1,6 +1,7 @@
 """Ready-made claims: each is the sentence that one named anomaly contradicts, decided from the trace of a run."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import isclose
 from typing import Any, NamedTuple
 
@@ -9,23 +10,16 @@ from ..model import Command, Event, Message, Query, Service
 from ..sim.run import Run
 from ..sim.steps import Step
 from ..trace.spans import Trace
+from . import gaps, sagas
 from .claim import Claim, Verdict
-from .sagas import (
-    compensated_twice,
-    left_behind,
-    needlessly_compensated,
-    not_in_reverse,
-    stuck,
-)
 from .delivery import find_duplicate_effects, find_endless_retries, find_lost, find_out_of_order
-from .gaps import dual_write_gap, stale_read
 
 
 class Evidence(NamedTuple):
     """What proves that a claim is broken: one sentence, and the steps it speaks of."""
 
     sentence: str
-    steps: tuple[Step, ...]
+    steps: list[Step]
 
     def __repr__(self) -> str:
         return f"<Evidence: {self.sentence}>"
@@ -36,19 +30,20 @@ class BuiltinClaim(Claim):
 
     decide: returns the evidence, (sentence, numbers of steps) each, or in words why nothing tested the claim.
     endless: it judges runs, too, that did not end by themselves.
-    reads_changes: it asks which rows a commit changed."""
+    reads_changes: it asks in most runs which rows a save changed, so that `explore` has them noted."""
 
     def __init__(
         self, sentence: str, decide: Callable, *arguments: Any, endless=False, reads_changes=False
     ):
         super().__init__(sentence)
-        self.function, self.arguments = decide, arguments
+        self.function = self.decide = decide
+        self.arguments = arguments
         self.endless, self.reads_changes = endless, reads_changes
 
     def check(self, run: Run) -> Verdict:
         """The verdict on a run."""
         trace = Trace.of(run)
-        found = self.function(trace, *self.arguments)
+        found = self.decide(trace, *self.arguments)
         if isinstance(found, str):
             return Verdict(self.sentence, "not exercised", [], found)
         evidence = [Evidence(sentence, trace.evidence(numbers)) for sentence, numbers in found]
@@ -78,13 +73,13 @@ def handled_once(message: type[Message]) -> Claim:
 
     message: the class of an event or a command.
 
-    Of two handlings of one fact at most one may change the service's database, and at most one may publish the same.
-    Two messages are one fact where the id is the same, or where their producer ran twice: same source, cause and data.
-    A handling that saves in two transactions, the second of them after a crash, counts as two."""
+    Of several handlings of one fact one at most may change the service's database, and one at most may publish a
+    message. Two messages state one fact where their id is the same, or where their producer ran twice: same source,
+    cause and data. Where a handler crashes between two transactions, the attempt that does the second one changes the
+    database, too, and breaks the claim."""
     name = _named("handled_once", message, (Event, Command))
-    return BuiltinClaim(
-        f"each {name} is handled once", find_duplicate_effects, name, reads_changes=True
-    )
+    sentence = f"each {name} is handled once"
+    return BuiltinClaim(sentence, find_duplicate_effects, name, reads_changes=True)
 
 
 def in_order_per_key(event: type[Event]) -> Claim:
@@ -94,12 +89,8 @@ def in_order_per_key(event: type[Event]) -> Claim:
 
     An effect is a transaction that changes something, or a message. A late event that a handler ignores has none."""
     name = _named("in_order_per_key", event, (Event, Command), key=True)
-    return BuiltinClaim(
-        f"{name} of one {event.__declared__.key} take effect in the order published",
-        find_out_of_order,
-        name,
-        reads_changes=True,
-    )
+    sentence = f"{name} of one {event.__declared__.key} take effect in the order published"
+    return BuiltinClaim(sentence, find_out_of_order, name)
 
 
 def no_stale_read(query: type[Query]) -> Claim:
@@ -110,11 +101,8 @@ def no_stale_read(query: type[Query]) -> Claim:
     These events count: those that the service subscribes to, and those of a service that it had asked about that key
     before, and not since."""
     name = _named("no_stale_read", query, (Query,), key=True)
-    return BuiltinClaim(
-        f"no answer to {name} is older than an event published before the question",
-        stale_read,
-        name,
-    )
+    sentence = f"no answer to {name} is older than an event published before the question"
+    return BuiltinClaim(sentence, gaps.stale_read, name)
 
 
 def no_dual_write_gap(service: str | Service) -> Claim:
@@ -125,14 +113,10 @@ def no_dual_write_gap(service: str | Service) -> Claim:
     Where a handling did one, and a fault or an exception kept it from the other, the other must be done later."""
     name = service.name if isinstance(service, Service) else service
     if not isinstance(name, str):
-        raise Misuse(
-            f"no_dual_write_gap takes the name of a service, such as 'orders', not {shown(service)}"
-        )
-    return BuiltinClaim(
-        f"{name} neither saves without publishing nor publishes without saving",
-        dual_write_gap,
-        name,
-    )
+        what = "takes the name of a service, such as 'orders'"
+        raise Misuse(f"no_dual_write_gap {what}, not {shown(service)}")
+    sentence = f"{name} neither saves without publishing nor publishes without saving"
+    return BuiltinClaim(sentence, gaps.dual_write_gap, name)
 
 
 def saga_settled(begins: type[Message] | None = None) -> Claim:
@@ -141,26 +125,26 @@ def saga_settled(begins: type[Message] | None = None) -> Claim:
     may be forgotten before its first step.
 
     A saga is what has one correlation, and what a tick or the client begins later about its key; `compensates=`,
-    `refuses=`, `final=` and `settles=` of the message classes say what is what. An end that is told in a step which asks
-    for steps of its own is that of a saga inside it."""
+    `refuses=`, `final=` and `settles=` of the message classes say what is what. A step that
+    asks for steps of its own is a saga inside this one, and what it publishes at its end settles only itself."""
     name = None if begins is None else _named("saga_settled", begins, (Event, Command))
     what = f"every saga that begins with {name}" if name else "every saga"
     sentence = f"{what} is settled or wholly compensated"
-    return BuiltinClaim(sentence, stuck, name, reads_changes=True)
+    return BuiltinClaim(sentence, sagas.stuck, name, reads_changes=True)
 
 
 def compensated_once() -> Claim:
     """No step of a saga is compensated more often than it was done. A compensation that is asked for again, and then
     changes nothing or goes on where it was left, is no second one."""
     sentence = "no step of a saga is compensated twice"
-    return BuiltinClaim(sentence, compensated_twice, reads_changes=True)
+    return BuiltinClaim(sentence, sagas.compensated_twice, reads_changes=True)
 
 
 def compensated_in_reverse() -> Claim:
     """No step is compensated before a step that depends on it: one that was asked for (or, an event, done) by a service
     that knew by then, from the messages and answers it had got in this saga, that the first was done."""
     sentence = "a step is compensated after the steps that depend on it"
-    return BuiltinClaim(sentence, not_in_reverse, reads_changes=True)
+    return BuiltinClaim(sentence, sagas.not_in_reverse, reads_changes=True)
 
 
 def no_needless_compensation() -> Claim:
@@ -168,7 +152,7 @@ def no_needless_compensation() -> Claim:
     knew; nor in a saga that has done a step declared with final=True. What is in doubt may be compensated, done or not;
     so may what is still on its way to the service that tells so."""
     sentence = "only what was done, and can be undone, is compensated"
-    return BuiltinClaim(sentence, needlessly_compensated, reads_changes=True)
+    return BuiltinClaim(sentence, sagas.needlessly_compensated, reads_changes=True)
 
 
 def nothing_left_behind() -> Claim:
@@ -177,7 +161,7 @@ def nothing_left_behind() -> Claim:
     unless such a step was done. A compensation that saves nothing, where the step did, is none. What the rows say is for
     `ledger_balanced`."""
     sentence = "a saga that goes back leaves nothing behind that it did"
-    return BuiltinClaim(sentence, left_behind, reads_changes=True)
+    return BuiltinClaim(sentence, sagas.left_behind, reads_changes=True)
 
 
 def ledger_balanced(ledger: Callable[[Run], Mapping[str, tuple]]) -> Claim:
@@ -187,25 +171,20 @@ def ledger_balanced(ledger: Callable[[Run], Mapping[str, tuple]]) -> Claim:
     if not callable(ledger):
         what = "def ledger(run): return {'pens': (free + sold, 10)}"
         raise Misuse(f"ledger_balanced takes a function of the run, not {shown(ledger)}: {what}")
-    return Claim(f"{getattr(ledger, '__name__', 'the ledger')} is balanced")(_Imbalance(ledger))
+    named = getattr(ledger, "__name__", "the ledger")
+    return Claim(f"{named} is balanced")(partial(_imbalances, ledger))
 
 
-class _Imbalance:
+def _imbalances(ledger: Callable, run: Run) -> list[str]:
     """The accounts in which there is not what should be there."""
-
-    def __init__(self, ledger: Callable):
-        self.ledger = ledger
-
-    def __call__(self, run: Run) -> list[str]:
-        accounts = self.ledger(run)
-        pairs = accounts.items() if isinstance(accounts, Mapping) else ()
-        pairs = {name: pair for name, pair in pairs if isinstance(pair, tuple) and len(pair) == 2}
-        if not pairs:
-            raise Misuse(
-                f"it returned {shown(accounts)}; a ledger returns {{account: (what there is, what should be)}}"
-            )
-        wrong = [(name, *pair) for name, pair in pairs.items() if not _equal(*pair)]
-        return [f"{name}: {have}, and should be {should}" for name, have, should in wrong]
+    accounts = ledger(run)
+    pairs = accounts.items() if isinstance(accounts, Mapping) else ()
+    pairs = {name: pair for name, pair in pairs if isinstance(pair, tuple) and len(pair) == 2}
+    if not pairs:
+        what = "a ledger returns {account: (what there is, what should be)}"
+        raise Misuse(f"it returned {shown(accounts)}; {what}")
+    wrong = [(name, *pair) for name, pair in pairs.items() if not _equal(*pair)]
+    return [f"{name}: {have}, and should be {should}" for name, have, should in wrong]
 
 
 def _equal(have: Any, should: Any) -> bool:
@@ -236,58 +215,47 @@ def projection_matches(
             "projection_matches('reports', 'select …', 'orders', 'select …'), "
             "or a function of the run in place of the last two"
         )
-    other = (
-        f"what {getattr(source, '__name__', 'the function')} finds"
-        if callable(source)
-        else f"{source_sql!r} in {source}"
-    )
-    return Claim(sentence or f"{sql!r} in {service} matches {other}")(
-        _Drift(service, sql, source, source_sql)
-    )
+    other = f"{source_sql!r} in {source}"
+    if callable(source):
+        other = f"what {getattr(source, '__name__', 'the function')} finds"
+    sentence = sentence or f"{sql!r} in {service} matches {other}"
+    return Claim(sentence)(partial(_differences, service, sql, source, source_sql))
 
 
-class _Drift:
+def _differences(
+    service: str, sql: str, source: str | Callable, source_sql: str | None, run: Run
+) -> list[str]:
     """The rows that only one side has."""
-
-    def __init__(self, service, sql, source, source_sql):
-        self.service, self.sql, self.source, self.source_sql = service, sql, source, source_sql
-
-    def __call__(self, run: Run) -> list[str]:
-        have = [tuple(row) for row in run.rows(self.service, self.sql)]
-        by_function = self.source_sql is None
-        source = self.source(run) if by_function else run.rows(self.source, self.source_sql)
-        missing = [tuple(row) for row in source]
-        surplus = [row for row in have if row not in missing or missing.remove(row)]
-        where = "the other side" if by_function else self.source
-        return [f"{_row(row)} is missing in {self.service}, {where} has it" for row in missing] + [
-            f"{_row(row)} is in {self.service}, {where} has no such row" for row in surplus
-        ]
+    where = "the other side" if callable(source) else source
+    rows = source(run) if callable(source) else run.rows(source, source_sql or "")
+    missing, surplus = [tuple(row) for row in rows], []
+    for row in map(tuple, run.rows(service, sql)):
+        if row in missing:
+            missing.remove(row)
+        else:
+            surplus.append(row)
+    return [f"{_row(row)} is missing in {service}, {where} has it" for row in missing] + [
+        f"{_row(row)} is in {service}, {where} has no such row" for row in surplus
+    ]
 
 
 def no_poison_loop(attempts: int = 10) -> Claim:
     """No message is handled more than `attempts` times, and none keeps the run from ending."""
     if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
-        raise Misuse(
-            f"no_poison_loop: attempts= takes a whole number from 1, not {shown(attempts)}"
-        )
-    return BuiltinClaim(
-        f"no message is tried more than {attempts} times or goes round for ever",
-        find_endless_retries,
-        attempts,
-        endless=True,
-    )
+        what = "no_poison_loop: attempts= takes a whole number from 1"
+        raise Misuse(f"{what}, not {shown(attempts)}")
+    sentence = f"no message is tried more than {attempts} times or goes round for ever"
+    return BuiltinClaim(sentence, find_endless_retries, attempts, endless=True)
 
 
 def _named(claim: str, message: Any, kinds: tuple[type[Message], ...], key: bool = False) -> str:
-    names = ["an event" if kind is Event else f"a {kind.__name__.lower()}" for kind in kinds]
-    words = " or ".join(names)
     if not (isinstance(message, type) and issubclass(message, kinds)) or message in kinds:
-        raise Misuse(f"{claim} takes the class of {words}, not {shown(message)}")
+        names = ["an event" if kind is Event else f"a {kind.__name__.lower()}" for kind in kinds]
+        raise Misuse(f"{claim} takes the class of {' or '.join(names)}, not {shown(message)}")
     if key and message.__declared__.key is None:
-        raise Misuse(
-            f"{claim}({message.__name__}): which of them belong together? "
-            f"Declare class {message.__name__}(..., key='…')"
-        )
+        name = message.__name__
+        what = f"which of them belong together? Declare class {name}(..., key='…')"
+        raise Misuse(f"{claim}({name}): {what}")
     return message.__name__
 
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import Hung, Misuse, shown
+from ..errors import Hung, Misuse, shortened, shown
 from ..model import Envelope, Message
 from ..sim.run import Run
 from ..sim.steps import Step
 from ..stuck import watched
-from ..trace.identity import UNSENT
+from ..trace.faults import FAILED_TO_SEND
+from ..trace.spans import Trace
 from .observed_run import ObservedRun
 
 SIGNS = {"holds": "✓", "broken": "✗", "not exercised": "–"}
@@ -64,16 +65,15 @@ class Claim:
 
     def __init__(self, sentence: str, *, about: type[Message] | None = None):
         if not isinstance(sentence, str) or not sentence.strip():
-            raise Misuse(
-                f'a claim begins with its sentence: write @Claim("each order is charged once"), not {_shown(sentence)}'
-            )
+            what = 'a claim begins with its sentence: write @Claim("each order is charged once")'
+            raise Misuse(f"{what}, not {shown(sentence)}")
         if about is not None and not (isinstance(about, type) and issubclass(about, Message)):
-            raise Misuse(
-                f"the claim {sentence!r}: about= takes a message class, not {_shown(about)}"
-            )
-        self.sentence = _one_line(sentence)
+            what = f"the claim {sentence!r}: about= takes a message class"
+            raise Misuse(f"{what}, not {shown(about)}")
+        self.sentence = shortened(sentence, 200)
         self.about = about.__name__ if about else None
-        self.name, self.function = self.sentence, None
+        self.name = self.sentence
+        self.function: Callable | None = None
 
     def __call__(self, function: Callable) -> "Claim":
         if self.function is not None:
@@ -87,33 +87,31 @@ class Claim:
     def check(self, run: Run) -> Verdict:
         """The verdict on a run. Raises Misuse, naming this claim, where its function fails or returns no evidence."""
         if self.function is None:
-            raise Misuse(
-                f"the claim {self.sentence!r} decides nothing yet; write a function of a run below @Claim(...)"
-            )
+            what = "decides nothing yet; write a function of a run below @Claim(...)"
+            raise Misuse(f"the claim {self.sentence!r} {what}")
         if not isinstance(run, Run | ObservedRun):  # such as the world at a moment
-            raise Misuse(
-                f"a claim is checked on a whole run, {self.name}.check(run), not on {shown(run)}"
-            )
+            what = f"a claim is checked on a whole run, {self.name}.check(run)"
+            raise Misuse(f"{what}, not on {shown(run)}")
         with ObservedRun(run, track_tables=self.about is None) as observed:
-            evidence = self._ask(observed, run)
-            if evidence is not None and len(evidence):
-                return Verdict(self.sentence, "broken", evidence, _cause(evidence))
-            untested = observed.untested() if self.about is None else self._unpublished(run)
+            evidence = self._ask(self.function, observed, run)
+        if evidence is not None and len(evidence):
+            return Verdict(self.sentence, "broken", evidence, _cause(evidence))
+        untested = observed.untested() if self.about is None else self._unpublished(run)
         return Verdict(self.sentence, "not exercised" if untested else "holds", evidence, untested)
 
-    def _ask(self, observed: ObservedRun, run: Run) -> Any:
+    def _ask(self, function: Callable, observed: ObservedRun, run: Run) -> Any:
+        unchecked = f"the claim {self.sentence!r} cannot be checked: {self.name}"
         try:
-            with watched(f"the claim {self.sentence!r} cannot be checked: {self.name}", patience=6):
-                returned = self.function(observed)
+            with watched(unchecked, patience=6):
+                returned = function(observed)
                 if isinstance(returned, Iterator):
                     returned = list(returned)  # what a generator raises, it raises here
         except Hung as hung:
             hung.run = run
             raise
         except Exception as error:
-            raised = _one_line(f"{self.name} raised {type(error).__name__}: {error}")
-            hint = observed.hint(error)
-            refused = Misuse(f"the claim {self.sentence!r} cannot be checked: {raised}{hint}")
+            raised = shortened(f"{type(error).__name__}: {error}", 200)
+            refused = Misuse(f"{unchecked} raised {raised}{observed.hint(error)}")
             refused.run = run
             raise refused from error
         if isinstance(returned, Set):
@@ -124,14 +122,16 @@ class Claim:
         if inspect.iscoroutine(returned):
             returned.close()
         raise Misuse(
-            f"the claim {self.sentence!r} cannot be checked: {self.name} returned {_shown(returned)}; return the evidence "
-            "against the claim, such as a list of the rows that contradict it, empty if none does"
+            f"{unchecked} returned {shown(returned)}; return the evidence against the claim, "
+            "such as a list of the rows that contradict it, empty if none does"
         )
 
     def _unpublished(self, run: Run) -> str:
-        sent = (s for s in run.journal if s.step in ("publish", "ask"))
-        if any(s.envelope.type == self.about and s.fault not in UNSENT for s in sent):
-            return ""
+        trace = Trace.of(run)
+        for number in trace.sends:
+            sent = trace.fault(number) not in FAILED_TO_SEND
+            if sent and trace.envelope(number).type == self.about:
+                return ""
         return f"no {self.about} was published"
 
     # Matched by name: a cell that is run again makes a new claim of the same name.
@@ -161,18 +161,15 @@ def claims_of(given: Any, taker: str) -> list[Claim]:
 
 
 def _refuse_unfit(function: Any, sentence: str) -> None:
+    decided = f"the claim {sentence!r} is decided by a"
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
-        raise Misuse(
-            f"the claim {sentence!r} is decided by a function of a run, not by {_shown(function)}"
-        ) from None
+        raise Misuse(f"{decided} function of a run, not by {shown(function)}") from None
     positional = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
     needed = [p for p in parameters if p.default is p.empty and p.kind in positional]
     if len(needed) != 1 or inspect.iscoroutinefunction(function):
-        raise Misuse(
-            f"the claim {sentence!r} is decided by a plain function of one run: `def {function.__name__}(run):`"
-        )
+        raise Misuse(f"{decided} plain function of one run: `def {function.__name__}(run):`")
 
 
 def _cause(evidence: Any) -> str:
@@ -201,15 +198,4 @@ def _piece(piece: Any) -> str:
         return ", ".join(map(_piece, piece))
     if hasattr(piece, "item"):  # numpy's numbers show their type
         piece = piece.item()
-    return _one_line(piece) if isinstance(piece, str) else _shown(piece)
-
-
-def _one_line(text: str, most: int = 200) -> str:
-    text = " ".join(text[: 4 * most].split())
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _shown(thing: object) -> str:
-    kind = type(thing).__name__
-    text = getattr(thing, "__name__", kind) if callable(thing) else repr(thing)
-    return _one_line(text if " at 0x" not in text else f"a {kind}", 80)
+    return shortened(piece, 200) if isinstance(piece, str) else shown(piece)

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from ..errors import Endless, Hung, Misuse, shown
@@ -12,11 +12,10 @@ from ..sim import Fault, enumerate_faults, quiet
 from ..sim.run import Run
 from ..sim.simulate import check_system_and_workload
 from ..sim.simulate import play as play_run
-from ..sim.steps import Step
 from ..stuck import watched
 from .claim import SIGNS, Claim, claims_of
 
-_CHUNK = 32  # schedules for an executor at once: few, so that no worker waits long for another
+_LEAST, _MOST = 16, 256  # schedules for an executor at once
 _KINDS = {1: ("single fault", "single faults"), 2: ("pair", "pairs")}
 
 
@@ -39,22 +38,18 @@ class _Played(NamedTuple):
     later: list[Fault]
 
 
+@dataclass(repr=False, eq=False)
 class Exploration:
     """The result of `explore`: the `schedules` that were tried, fewest faults first."""
 
-    def __init__(
-        self,
-        system: System,
-        workload: Callable,
-        claims: list[Claim],
-        faults: int,
-        seeds: tuple[int, ...],
-    ):
-        self.system, self.workload, self.claims = system, workload, claims
-        self.faults, self.seeds = faults, seeds
-        self.schedules: list[Schedule] = []
-        self.possible: list[int] = []  # how many schedules have 1, 2, … faults, as far as known
-        self.interrupted = False
+    system: System
+    workload: Callable
+    claims: list[Claim]
+    faults: int
+    seeds: tuple[int, ...]
+    schedules: list[Schedule] = field(default_factory=list)
+    to_try: list[int] = field(default_factory=list)  # how many schedules have 1, 2, … faults
+    interrupted: bool = False
 
     def broken(self, claim: Claim | str) -> list[Schedule]:
         """The schedules that break a claim, smallest first."""
@@ -87,20 +82,18 @@ class Exploration:
     @property
     def coverage(self) -> str:
         """What was tried and what was not, in words."""
-        said = []
-        for number, there_are in enumerate(self.possible, 1):
+        parts = []
+        for number, there_are in enumerate(self.to_try, 1):
             tried = sum(len(schedule.faults) == number for schedule in self.schedules)
             sets = f"set of {number} faults", f"sets of {number} faults"
             one, many = _KINDS.get(number, sets)
             some = f"{tried:,} of {there_are:,} {many}"
-            said.append(f"every {one}" if tried == there_are else some)
-        missing = self.faults - len(self.possible)
-        if missing:
-            said.append("no more faults at once")
-        several = f"timings of {len(self.seeds)} seeds"
-        one = f"timing of seed {self.seeds[0]} only"
-        said += [one if len(self.seeds) == 1 else several, "no pauses or cuts"]
-        return "; ".join(said) + ("; interrupted" if self.interrupted else "")
+            parts.append(f"every {one}" if tried == there_are else some)
+        if len(self.to_try) < self.faults:
+            parts.append("no more faults at once")
+        one, several = f"timing of seed {self.seeds[0]} only", f"timings of {len(self.seeds)} seeds"
+        parts += [one if len(self.seeds) == 1 else several, "no pauses or cuts"]
+        return "; ".join(parts + ["interrupted"] * self.interrupted)
 
     def _number(self, claim: Claim | str) -> int:
         for number, known in enumerate(self.claims):
@@ -111,19 +104,18 @@ class Exploration:
         raise Misuse(f"the claim {name} was not explored; claims: {listed}")
 
     def __repr__(self) -> str:
-        said = []
+        parts = []
         for claim in self.claims:
-            broken = self.broken(claim)
+            outcome, broken = self.outcome(claim), self.broken(claim)
             if broken:
                 faults = ", ".join(map(str, broken[0].faults)) or "no fault at all"
-                said.append(f"✗ {claim.sentence}: broken in {len(broken):,}, smallest: {faults}")
-            else:
-                outcome = self.outcome(claim)
-                said.append(f"{SIGNS[outcome]} {claim.sentence}: {outcome}")
+                outcome = f"broken in {len(broken):,}, smallest: {faults}"
+            parts.append(f"{SIGNS[self.outcome(claim)]} {claim.sentence}: {outcome}")
         if self.endless:
             smallest = ", ".join(map(str, self.endless[0].faults))
-            said.append(f"{len(self.endless):,} did not end, smallest: {smallest}")
-        return f"<{len(self.schedules):,} schedules of {self.system.name} ({self.coverage}): {'; '.join(said)}>"
+            parts.append(f"{len(self.endless):,} did not end, smallest: {smallest}")
+        tried = f"{len(self.schedules):,} schedules of {self.system.name} ({self.coverage})"
+        return f"<{tried}: {'; '.join(parts)}>"
 
 
 @quiet()
@@ -160,26 +152,24 @@ def explore(
     try:
         with watched("the exploration"):  # so that not each run has to set the timer
             for seed in seeds:
-                _refuse_if_two_runs_differ(result.system, workload, seed)
+                _recorded(result.system, workload, seed, ())[0]._replay(None)  # raises Misuse
             level = [play((), seed, faults > 0) for seed in seeds]
             result.schedules += [played.schedule for played in level]
-            left = budget
             for number in range(1, faults + 1):
                 plans = [
-                    ((*p.schedule.faults, fault), p.schedule.seed)
-                    for p in level
-                    for fault in p.later
+                    ((*played.schedule.faults, fault), played.schedule.seed)
+                    for played in level
+                    for fault in played.later
                 ]
-                result.possible.append(len(plans))
-                level = []
+                result.to_try.append(len(plans))
+                left = None if budget is None else budget + len(seeds) - len(result.schedules)
                 tried = _played(play, plans[:left], number < faults, executor)
+                level = []
                 for played in _bar(tried, len(plans[:left]), progress):
                     result.schedules.append(played.schedule)
                     level.append(played)
-                if left is not None:
-                    left -= len(level)
-                    if len(level) < len(plans):
-                        break
+                if len(level) < len(plans):
+                    break
     except KeyboardInterrupt:
         result.interrupted = True
     except Misuse as misuse:
@@ -189,49 +179,25 @@ def explore(
 
 
 def _recorded(
-    system: System,
-    workload: Callable,
-    seed: int,
-    faults: tuple[Fault, ...],
-    keeps_changes: bool = False,
+    system: System, workload: Callable, seed: int, faults: tuple[Fault, ...], changes: bool = False
 ) -> tuple[Run, str]:
     """A run, and why it did not end, if it did not."""
     try:
-        return play_run(system, workload, seed, list(faults), keeps_changes=keeps_changes), ""
+        return play_run(system, workload, seed, list(faults), keeps_changes=changes), ""
     except Hung:  # not tried once more under each fault: every time takes as long
         raise
     except Endless as endless:
+        assert endless.run is not None, "it carries the record so far"
         return endless.run, str(endless)
 
 
-def _refuse_if_two_runs_differ(system: System, workload: Callable, seed: int) -> None:
-    first, second = (_recorded(system, workload, seed, ())[0].journal for _ in range(2))
-    for number, (one, other) in enumerate(zip_longest(first, second)):
-        if one is None or other is None or _comparable(one) != _comparable(other):
-            raise Misuse(
-                f"two equal runs differ at step {number}, {_named(one)} and {_named(other)}: a handler or the workload uses "
-                "something that is not of its run; keep what it needs in ctx.state or its database, and use ctx.random and ctx.now"
-            )
-
-
-def _comparable(step: Step) -> tuple:
-    envelope = step.envelope
-    return (*step[:4], envelope and (envelope.id, envelope.type, envelope.data), *step[5:])
-
-
-def _named(step: Step | None) -> str:
-    if step is None:
-        return "nothing more"
-    message = f".{step.envelope.type}" if step.envelope else ""
-    data = f" ({step.envelope.data})" if step.envelope and step.envelope.data is not None else ""
-    return f"{step.service}.{step.step}{message} at {step.time / 1000:g} s{data}"
-
-
-def _play(system, workload, claims, faults: tuple[Fault, ...], seed: int, later: bool) -> _Played:
+def _play(
+    system: System, workload: Callable, claims: list[Claim], faults: tuple, seed: int, later: bool
+) -> _Played:
     """One schedule, with what could strike it next if `later`."""
-    keeps_changes = any(claim.reads_changes for claim in claims)
+    changes = any(claim.reads_changes for claim in claims)
     try:
-        run, endless = _recorded(system, workload, seed, faults, keeps_changes)
+        run, endless = _recorded(system, workload, seed, faults, changes)
     except Misuse as misuse:
         if faults:
             misuse.args = (f"{misuse} (under faults={list(faults)})",)
@@ -256,14 +222,22 @@ def _played(
     import cloudpickle  # what is defined in a notebook travels by value
 
     packed = cloudpickle.dumps(play)
-    chunks = [plans[start : start + _CHUNK] for start in range(0, len(plans), _CHUNK)]
-    futures = [executor.submit(_play_chunk, packed, chunk, later) for chunk in chunks]
+    futures = [executor.submit(_play_chunk, packed, chunk, later) for chunk in _chunks(plans)]
     try:
         for future in futures:
             yield from future.result()
     finally:
         for future in futures:  # an interrupted search leaves no work behind
             future.cancel()
+
+
+def _chunks(plans: list) -> Iterator[list]:
+    """Large chunks first, as each costs a worker some time; small ones last, so that none waits long for another."""
+    start = 0
+    while start < len(plans):
+        size = min(max((len(plans) - start) // 8, _LEAST), _MOST)
+        yield plans[start : start + size]
+        start += size
 
 
 def _play_chunk(packed: bytes, plans: list, later: bool) -> list[_Played]:
@@ -294,15 +268,18 @@ def _check(claims: list, faults: int, seeds: Any, budget: int | None, executor: 
     if not claims:
         what = "explore takes claims=[...], a list of at least one claim"
         raise Misuse(f'{what}; make one with @Claim("each order is charged once")')
-    if isinstance(faults, bool) or not isinstance(faults, int) or faults < 0:
+    if not _is_whole(faults, 0):
         what = "faults= says how many strike at once, a whole number from 0"
         raise Misuse(f"{what}, not {shown(faults)}")
     if not (isinstance(seeds, tuple) and seeds and all(type(seed) is int for seed in seeds)):
         what = "seeds= takes at least one seed, such as seeds=range(10)"
         raise Misuse(f"{what}, not {shown(seeds)}")
-    whole = isinstance(budget, int) and not isinstance(budget, bool)
-    if budget is not None and not (whole and budget >= 1):
+    if budget is not None and not _is_whole(budget, 1):
         raise Misuse(f"budget= takes a whole number of schedules from 1, not {shown(budget)}")
     if executor is not None and not hasattr(executor, "submit"):
         what = "executor= takes an executor of concurrent.futures, such as ProcessPoolExecutor()"
         raise Misuse(f"{what}, not {shown(executor)}")
+
+
+def _is_whole(number: object, least: int) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and number >= least

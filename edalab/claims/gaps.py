@@ -1,8 +1,8 @@
-"""Where two places that should say the same do not: what a service saved and what it published, what it answers and
-what it has been told."""
+"""Where two things that belong together part: what a service saves and what it publishes, what it answers and what it
+could know."""
 
-from ..model import Event
-from ..trace.identity import UNSENT
+from ..model import Envelope, Event
+from ..trace.faults import FAILED_TO_SEND, NOT_ARRIVED
 from ..trace.spans import Span, Trace
 from .delivery import Found, _one
 
@@ -10,179 +10,121 @@ from .delivery import Found, _one
 def dual_write_gap(trace: Trace, service: str) -> Found:
     """One of saving and publishing was done and the other kept from it, for good."""
     trace.run._node(service)  # raises Unknown
-    here = [handling for handling in trace.spans if handling.service == service]
-    if not any(h.commits for h in here) or not any(_steps(trace, h, "publish") for h in here):
+    here = [span for span in trace.spans if span.service == service]
+    publish = any(trace.kind(number) == "publish" for span in here for number in span.events)
+    if not publish or not any(span.saves for span in here):
         return f"{service} did not both save and publish"
     found = []
-    for handling in here:
-        missed = _missed(trace, handling, here)
-        if missed is None:
+    for span in here:
+        if (missed := _missed(trace, span, here)) is None:
             continue
-        number, word, name = missed
-        if (
-            word == "publish"
-            and handling.commits
-            and not _published_later(trace, handling, number, name)
-        ):
-            done = handling.commits[0]
-            found.append(
-                (
-                    f"{service} saved for {_one(handling)} {trace.when(done)}, and never published the {name}",
-                    [done, number],
-                )
-            )
-        elif (
-            word == "save"
-            and handling.sent
-            and not any(h.commits for h in here if _alike(trace, h, handling))
-        ):
-            done = handling.sent[0]
-            what = trace.journal[done].envelope
-            found.append(
-                (
-                    f"{service} published {what.type} {what.id} {trace.when(done)}, "
-                    "and what belongs to it was never saved",
-                    [done, number],
-                )
-            )
+        number, kind, name = missed
+        if kind == "publish" and not _published_later(trace, span, number, name):
+            saved = next((save for save in span.saves if trace.changed(save)), None)
+            if saved is not None:
+                what = f"saved for {_one(span)} {trace.when(saved)}, and never published the {name}"
+                found.append((f"{service} {what}", [saved, number]))
+        fact = trace.fact(span.envelope)
+        if kind == "save" and not any(s.saves for s in here if trace.fact(s.envelope) == fact):
+            sent = trace.envelope(span.sent[0])
+            what = f"published {sent.type} {sent.id} {trace.when(span.sent[0])}"
+            sentence = f"{service} {what}, and what belongs to it was never saved"
+            found.append((sentence, [span.sent[0], number]))
     return found
 
 
-def _missed(trace: Trace, handling: Span, here: list[Span]) -> tuple[int, str, str] | None:
-    """What a fault or an exception kept a handling from: (where, "publish" or "save", the message)."""
-    if not handling.events:
+def _missed(trace: Trace, span: Span, here: list[Span]) -> tuple[int, str, str] | None:
+    """What a fault or an exception kept a span from when it had saved or published: where, "publish" or "save", and the
+    message."""
+    for number in span.events:
+        kind, fault = trace.kind(number), trace.fault(number)
+        struck = fault in NOT_ARRIVED if kind == "publish" else kind == "save" and fault
+        done = span.saves if kind == "publish" else span.sent
+        if struck and done and done[0] < number:
+            return number, kind, trace.envelope(number).type
+    if span.finished or span.last is None:
         return None
-    journal = trace.journal
-    for number in handling.events:
-        step = journal[number]
-        struck = (
-            step.fault in (*UNSENT, "lose")
-            if step.step == "publish"
-            else step.step == "save" and step.fault
-        )
-        if struck and (
-            handling.commits and handling.commits[0] < number
-            if step.step == "publish"
-            else handling.sent and handling.sent[0] < number
-        ):
-            return number, step.step, step.envelope.type
-    if handling.finished or handling.last is None:
-        return None
-    # Nothing was struck but the handling itself: one that did the same and went on shows what would have come next.
-    begun = [_kind(journal[number]) for number in handling.events]
-    for other in here:
-        if (
-            other.finished
-            and other.envelope.type == handling.envelope.type
-            and len(other.events) > len(begun)
-        ):
-            kinds = [_kind(journal[number]) for number in other.events]
-            if kinds[: len(begun)] == begun:
-                for word, name in kinds[len(begun) :]:
-                    if word == ("publish" if handling.commits else "save"):
-                        return handling.last, word, name
+    # Nothing in it was struck, but it did not finish: one that began alike and finished shows what was to come.
+    kind = "publish" if span.saves else "save"
+    begun = _events(trace, span)
+    for other in here if span.saves or span.sent else ():
+        if other.finished and other.envelope.type == span.envelope.type:
+            events = _events(trace, other)
+            rest = [event for event in events[len(begun) :] if event[0] == kind]
+            if rest and events[: len(begun)] == begun:
+                return span.last, *rest[0]
     return None
 
 
-def _kind(step) -> tuple[str, str]:
-    return step.step, step.envelope.type
+def _events(trace: Trace, span: Span) -> list[tuple[str, str]]:
+    return [(trace.kind(number), trace.envelope(number).type) for number in span.events]
 
 
-def _steps(trace: Trace, handling: Span, word: str) -> list[int]:
-    return [number for number in handling.events if trace.journal[number].step == word]
-
-
-def _published_later(trace: Trace, handling: Span, number: int, name: str) -> bool:
-    """Whether the message went out after all: by another attempt, or from an outbox."""
-    struck = trace.journal[number].envelope if trace.journal[number].step == "publish" else None
-    for other in trace.published(name, unsent=(*UNSENT, "lose")):
-        envelope = trace.journal[other].envelope
-        if envelope.source != handling.service or other < handling.commits[0]:
-            continue
-        if struck is None:
-            if trace.logical_id.get(envelope.causation) == trace.logical_id.get(
-                handling.envelope.id, ""
-            ):
-                return True
-        elif trace.logical_id[envelope.id] == trace.logical_id[struck.id]:
+def _published_later(trace: Trace, span: Span, number: int, name: str) -> bool:
+    """Whether the message was published after all: by another attempt, or from an outbox."""
+    struck = trace.envelope(number) if trace.kind(number) == "publish" else None
+    fact = trace.fact(struck or span.envelope)
+    for other in trace.published(name, NOT_ARRIVED):
+        envelope = trace.envelope(other)
+        # Where nothing was struck, the message is known by its cause alone.
+        stated = trace.fact(envelope) if struck else trace.logical_id.get(envelope.causation or "")
+        if stated == fact and envelope.source == span.service and other >= span.saves[0]:
             return True
     return False
 
 
-def _alike(trace: Trace, one: Span, other: Span) -> bool:
-    """Whether two handlings are of one fact, or two runs of one tick."""
-    if other.envelope.data is None:
-        return one.envelope.type == other.envelope.type
-    return trace.logical_id.get(one.envelope.id, one.envelope.id) == trace.logical_id.get(
-        other.envelope.id, other.envelope.id
-    )
-
-
 def stale_read(trace: Trace, name: str) -> Found:
     """A query answered without an event about its key that was there before the question."""
-    answered = [
-        h
-        for h in trace.spans_of(name)
-        if h.ended_by == "reply" and trace.journal[h.last].fault in (None, "delay")
-    ]
+    replied = [(s, s.last) for s in trace.spans_of(name) if s.last and s.ended_by == "reply"]
+    answered = [(span, end) for span, end in replied if trace.fault(end) in (None, "delay")]
     if not answered:
         return f"no {name} was answered"
-    asked = {
-        trace.journal[number].envelope.id: number
-        for number in trace.sends
-        if trace.journal[number].step == "ask"
-    }
+    asked = {trace.envelope(n).id: n for n in trace.sends if trace.kind(n) == "ask"}
     found, tested = [], False
-    for handling in answered:
-        key, question = handling.envelope.subject, asked[handling.envelope.id]
+    for span, end in answered:
+        question = asked[span.envelope.id]
         for number in trace.sends:
-            if number > question or key is None:
-                break
-            step = trace.journal[number]
-            event = step.envelope
-            if (
-                step.step != "publish"
-                or event.subject != key
-                or not isinstance(event.data, Event)
-                or event.source == handling.service
-            ):
+            event = trace.envelope(number)
+            if number > question or not _concerns(trace, number, span):
                 continue
-            if step.fault in UNSENT or event.topic in trace.system.queues:
-                continue
-            knows = _knows(trace, handling, event, number)
+            knows = _knows(trace, span.service, end, event, number)
             tested = tested or knows is not None
             if knows is False:
-                found.append((
-                    f"{handling.service} answered {_one(handling)} about {key} {trace.when(handling.last)} without "
-                    f"{event.type} {event.id}, published {trace.when(number)}",
-                    [number, question, handling.first, handling.last],
-                ))  # fmt: skip
+                answer = f"answered {_one(span)} about {event.subject} {trace.when(end)}"
+                missing = f"without {event.type} {event.id}, published {trace.when(number)}"
+                steps = [number, question, span.first, end]
+                found.append((f"{span.service} {answer} {missing}", steps))
+    none = f"no event about the key of a {name} was published before the question"
+    return found if tested else none
+
+
+def _concerns(trace: Trace, number: int, span: Span) -> bool:
+    """Whether a step publishes an event of another service about the key of a query."""
+    event = trace.envelope(number)
     return (
-        found if tested else f"no event about the key of a {name} was published before the question"
+        event.subject is not None
+        and event.subject == span.envelope.subject
+        and isinstance(event.data, Event)
+        and event.source != span.service
+        and event.topic not in trace.system.queues
+        and trace.fault(number) not in FAILED_TO_SEND
     )
 
 
-def _knows(trace: Trace, answering: Span, event, published: int) -> bool | None:
-    """Whether a service, answering, had heard of an event or a newer one of its kind; None where it need not."""
-    service, end = answering.service, answering.last
+def _knows(trace: Trace, service: str, end: int, event: Envelope, published: int) -> bool | None:
+    """Whether a service that answers at step `end` could know an event or a newer one of its kind; None where it need not."""
     if any(handler.service == service for handler in trace.system.handlers(event.type)):
-        alike = (number for number in trace.published(event.type) if number >= published)
-        newer = {
-            e.id
-            for number in alike
-            if (e := trace.journal[number].envelope).subject == event.subject
-        }
-        heard = [
-            h for h in trace.spans_of(event.type) if h.service == service and h.envelope.id in newer
-        ]
-        return any(h.commits and h.commits[0] < end or h.finished and h.last < end for h in heard)
-    asks = [
-        number
-        for number in trace.sends
-        if number < end
-        and (step := trace.journal[number]).step == "ask"
-        and (step.service, step.envelope.topic, step.envelope.subject)
-        == (service, event.source, event.subject)
-        and step.envelope.id not in trace.in_doubt
-    ]
+        later = [trace.envelope(n) for n in trace.published(event.type) if n >= published]
+        ids = {envelope.id for envelope in later if envelope.subject == event.subject}
+        spans = [s for s in trace.spans_of(event.type) if s.service == service]
+        heard = [span for span in spans if span.envelope.id in ids]
+        signs = [span.saves[0] for span in heard if span.saves]
+        signs += [span.last for span in heard if span.finished and span.last]
+        return any(number < end for number in signs)
+    about, asks = (service, event.source, event.subject), []
+    for number in trace.sends:
+        question = trace.envelope(number)
+        asked = trace.kind(number) == "ask" and question.id not in trace.in_doubt
+        if (question.source, question.topic, question.subject) == about and asked and number < end:
+            asks.append(number)
     return asks[-1] > published if asks else None  # what it remembers of an earlier answer is older

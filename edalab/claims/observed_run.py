@@ -4,6 +4,7 @@ import sqlite3
 from typing import Any
 
 from ..sim.database import Database
+from ..sim.replicas import ServiceRuntime
 from ..sim.run import Run
 
 _OF_STEPS = frozenset(  # what a run makes from its steps
@@ -12,7 +13,7 @@ _OF_STEPS = frozenset(  # what a run makes from its steps
 
 
 class ObservedRun:
-    """A run, and a memory of what a claim read of it: whether steps, and which tables (SQLite's authorizer reports them).
+    """A run that remembers whether a claim read steps, and which tables (SQLite's authorizer reports them).
 
     track_tables: False where nobody will ask which tables were read."""
 
@@ -54,7 +55,7 @@ class ObservedRun:
             self._track(service)
         return world
 
-    def _track(self, service) -> None:
+    def _track(self, service: ServiceRuntime) -> None:
         database = service.database
         if database in self._databases:
             return
@@ -73,27 +74,28 @@ class ObservedRun:
 
     def untested(self) -> str:
         """Why what was read tests nothing, or ""."""
+        nothing = "" if self._run._record else "nothing happened"
         if self._steps:
-            return "" if self._run._record else "nothing happened"
-        read = []
-        for service, table in list(self._tables):
+            return nothing
+        empty = []
+        for service, table in self._tables:
             has_a_row = _has_a_row(self._run._node(service).database, table)
             if has_a_row:
                 return ""
             if has_a_row is not None:
-                read.append((service, table))
-        if self._past and not read:
-            return "" if self._run._record else "nothing happened"
-        if any(self._once_had_a_row(*table) for table in read):
+                empty.append((service, table))
+        if self._past and not empty:
+            return nothing
+        if any(self._once_had_a_row(*table) for table in empty):
             return ""
-        named = ", ".join(f"{service}.{table}" for service, table in read)
-        return f"{named} never had a row" if read else "it read no table and no step of the run"
+        named = ", ".join(f"{service}.{table}" for service, table in empty)
+        return f"{named} never had a row" if empty else "it read no table and no step of the run"
 
     def _once_had_a_row(self, service: str, table: str) -> bool:
+        """Whether a table that is empty at the end had a row from the schema, or one inserted by a transaction."""
         node = self._run._node(service)
         if _has_a_row(Database(service, node.schema), table):
             return True
-        # Emptied since: something was inserted, and a transaction of the service committed.
         saved = any(
             s.step == "save" and s.service == service and s.fault is None for s in self._run.journal
         )

@@ -8,7 +8,7 @@ import ipywidgets
 from .. import view
 from ..claims.claim import Claim
 from ..claims.explore import Schedule
-from ..trace.saga_stories import has_sagas
+from ..trace.saga_story import has_sagas
 from ..model import System
 from ..sim import quiet
 from ..sim.run import Run

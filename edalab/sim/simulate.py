@@ -5,10 +5,11 @@ import inspect
 import warnings
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
+from itertools import zip_longest
 from math import inf
 
 from ..errors import Misuse, shown
-from ..model import System, foreign_call
+from ..model import Envelope, System, foreign_call
 from .clock import milliseconds
 from .forgotten import notice_forgotten_coroutines
 from .plan import Plan
@@ -88,7 +89,7 @@ def play(
         ends = [time for time in (until, last) if time is not None]
         with quiet():
             repeated, _ = once(min(ends, default=None), keeps_changes)
-        _check_same(run._record, repeated._record)
+        _check_same(run._record, repeated._record, whole=until is None)
         return repeated._world
 
     run, misuse = once(last, keeps_changes)
@@ -113,17 +114,23 @@ def young_garbage_only() -> Generator[None]:
         gc.set_threshold(young, *older)
 
 
-def _check_same(first: list, again: list) -> None:
-    """Raise Misuse where a run played again, to some moment, did something else."""
-    for at, (one, other) in enumerate(zip(first, again, strict=False)):
-        if one != other and getattr(one, "id", one) != getattr(other, "id", other):
+def _check_same(first: list, again: list, whole: bool) -> None:
+    """Raise Misuse where a run played again, to some moment or `whole`, did something else."""
+    pairs = zip_longest(first, again) if whole else zip(first, again, strict=False)
+    for at, (one, other) in enumerate(pairs):
+        if one != other and _content(one) != _content(other):
             at -= at % WIDTH
-            time, step, (service, _), envelope = first[at : at + 4]
+            longer = first if at < len(first) else again
+            time, step, (service, _), envelope = longer[at : at + 4]
             what = f"{service}.{step}" + (f".{envelope.type} of {envelope.id}" if envelope else "")
             raise Misuse(
                 f"this run cannot be played again, {what} at {time / 1000:g} s differs: a handler keeps something outside of "
                 "ctx.state and its database, or uses a clock, dice or ids other than ctx.now, ctx.random and ctx.new_id()"
             )
+
+
+def _content(value: object) -> object:
+    return (value.id, value.type, value.data) if isinstance(value, Envelope) else value
 
 
 def check_system_and_workload(system: object, workload: object) -> None:

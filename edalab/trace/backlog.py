@@ -25,37 +25,33 @@ class Backlog:
     def __init__(self, run: Run, service: str):
         if service not in run.services:
             raise Unknown("service", service, run.services)
-        self.run, self.service = run, service
-        self.types = _event_types(run, service)
-        if not self.types:
+        types = _event_types(run, service)
+        if not types:
             others = [name for name in run.services if _event_types(run, name)]
-            what = "which have events published to them and not yet committed"
             raise Misuse(
-                f"{service} subscribes to no event, and a backlog is that of services {what}: "
-                f"{listed(others)}"
+                f"{service} subscribes to no event, and a backlog is that of services which have "
+                f"events published to them and not yet committed: {listed(others)}"
             )
+        self.run = run
         traffic = Trace.of(run).traffic
         mine = [outage for outage in traffic.outages.values() if outage.service == service]
-        self.outages: list[Outage] = sorted(
-            mine, key=lambda outage: outage.last or len(run.journal)
-        )
+        self.outages: list[Outage] = sorted(mine, key=lambda one: one.last or len(run.journal))
         self.levels = [Level(0, 0, None)]
-        changes: list[tuple[int, str, bool]] = []  # a step, and the event that waits from there on
+        changes: list[tuple[int, str]] = []  # a step, and the event that waits from or until there
         for transfer in traffic.transfers:
-            if transfer.envelope.type in self.types and transfer.left:
-                changes.append((transfer.sent, transfer.envelope.id, True))
-                if (settled := transfer.settled_for(service)) is not None:
-                    changes.append((settled, transfer.envelope.id, False))
+            if transfer.envelope.type in types and transfer.left:
+                steps = transfer.sent, transfer.settled_for(service)
+                changes += [(step, transfer.envelope.id) for step in steps if step is not None]
         waiting: dict[str, int] = {}  # id -> when it was published; the oldest first
-        for number, id, begins in sorted(changes):
-            time = run.journal[number].time
-            if begins:
-                waiting.setdefault(id, time)
+        for number, id in sorted(changes):
+            step = run.journal[number]
+            if step.step == "publish":
+                waiting.setdefault(id, step.time)
             else:
                 waiting.pop(id, None)
-            level = Level(time, len(waiting), next(iter(waiting.values()), None))
+            level = Level(step.time, len(waiting), next(iter(waiting.values()), None))
             if self.levels[-1][1:] != level[1:]:
-                if self.levels[-1].time == time:
+                if self.levels[-1].time == step.time:
                     self.levels.pop()
                 self.levels.append(level)
 
@@ -68,11 +64,8 @@ class Backlog:
     def oldest(self) -> tuple[int, int]:
         """When the oldest waiting event was oldest, and how old (both in ms)."""
         ends = [*(level.time for level in self.levels[1:]), self.run.end]
-        ages = [
-            (end, end - level.since)
-            for level, end in zip(self.levels, ends, strict=True)
-            if level.since is not None
-        ]
+        levels = zip(self.levels, ends, strict=True)
+        ages = [(end, end - level.since) for level, end in levels if level.since is not None]
         return max(ages, key=lambda age: age[1], default=(0, 0))
 
 

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..model import Envelope
 from ..sim.steps import Step
 from ..text import clean
-from .identity import UNSENT
+from .faults import NOT_ARRIVED
 
 if TYPE_CHECKING:
     from .spans import Span, Trace
 
-NOT_SENT = (*UNSENT, "lose", "drop")  # faults after which the broker does not have the message
-LOST_ON_THE_WAY = ("drop", "cut", "lose")
 _OUTAGE_BEGINS = {"crash": "down", "pause": "pause", "cut": "cut"}
 _OUTAGE_ENDS = {"restart": "down", "resume": "pause", "heal": "cut"}
 
@@ -35,33 +33,30 @@ class Arrival(NamedTuple):
 class Transfer:
     """One message or question on its way from the step that sent it.
 
-    `span` is the span that sent it (None: the client, or the outbox of a service), and `fault` what
-    struck it then. `arrivals` are the spans that handle it; `losses` are the steps that lost it
-    after the broker had it."""
+    fault: what struck it there.
+    heard: a consumer got it, it was lost on its way to one, or it was sent again with the same id.
+    losses: the steps that lost it after the broker had it.
+    answers: the steps that sent those not yet received.
+    settled: a service -> the step at which the broker let go of the message for it; None: for all."""
 
     sent: int
     envelope: Envelope
     question: bool
     fault: str | None
-    span: "Span | None"
-    delivered: bool = False  # a broker handed it over, whatever happened then
-    replaced: bool = False  # it was sent once more with the same id
-    arrivals: list[Arrival] = field(default_factory=list)
+    heard: bool = False
     losses: list[int] = field(default_factory=list)
-    answers: list[int] = field(default_factory=list)  # the steps that sent those not yet received
-    timeout: int | None = None  # the step at which the asker gave up
-    settled: dict[str | None, int] = field(default_factory=dict)  # None: for every service
+    answers: list[int] = field(default_factory=list)
+    settled: dict[str | None, int] = field(default_factory=dict)
 
     @property
     def left(self) -> bool:
         """Whether it reached the broker, or the service that was asked."""
-        return self.fault not in NOT_SENT
+        return self.fault not in NOT_ARRIVED
 
     @property
     def unheard(self) -> bool:
         """Whether it is a message that left and that nobody received."""
-        arrived = self.delivered or self.arrivals or self.losses
-        return self.left and not (self.question or arrived or self.replaced)
+        return self.left and not (self.question or self.heard)
 
     def settled_for(self, service: str) -> int | None:
         """The step at which the broker let go of the message for a service: a commit, an
@@ -89,16 +84,17 @@ class Outage:
 class Traffic:
     """The transfers and the outages of a trace, in the order they began.
 
-    `of_step` maps a step to the transfer that it belongs to, `span_of` to the span in which it
-    happened, `arrival_at` the step that starts a span to the arrival, `answer_at` the step that received an
-    answer to the one that sent it, and `prevented_by` a crash to
-    the step that it prevented."""
+    of_step: a step -> the transfer that it belongs to.
+    span_of: a step -> the span in which it happened.
+    arrival_at: the step that starts a span -> the arrival.
+    answer_at: the step that received an answer -> the one that sent it.
+    prevented_by: a crash -> the step that it prevented.
+    outages: the step that began an outage -> the outage."""
 
     def __init__(self, trace: "Trace"):
         self.trace = trace
         self.transfers: list[Transfer] = []
-        self.outages: dict[int, Outage] = {}  # by the step that began it
-        self.latest: dict[str, Transfer] = {}  # the id of a message -> its last transfer
+        self.outages: dict[int, Outage] = {}
         self.of_step: dict[int, Transfer] = {}
         self.span_of: dict[int, Span] = {
             number: span
@@ -109,140 +105,116 @@ class Traffic:
         self.arrival_at: dict[int, Arrival] = {}
         self.answer_at: dict[int, int] = {}
         self.prevented_by: dict[int, int] = {}
-        self._starts = {span.first: span for span in trace.spans}
         self._of_id: dict[str, list[Transfer]] = {}
         self._received: dict[tuple[str, str], Span | None] = {}  # (service, id) -> its last span
         self._delayed: set[tuple[str, str]] = set()
-        self._uncommitted: dict[tuple, list[tuple[int, str]]] = {}
+        self._uncommitted: dict[tuple, dict[int, str]] = {}  # of a partition: offset -> id
         self._open_outages: dict[tuple[str, int, str], Outage] = {}
         self._struck: dict[tuple[str, int], int] = {}  # a crash follows the step that it prevents
         for number, step in enumerate(trace.run.journal):
-            if step.fault == "crash" and step.envelope is not None:
-                self._struck[step.service, step.replica] = number
-            if read := _READERS.get(step.step):
-                read(self, number, step)
-            if step.envelope is not None and (transfer := self.latest.get(step.envelope.id)):
-                self.of_step.setdefault(number, transfer)
+            if step.envelope is not None:
+                self._read(number, step, step.envelope)
+            elif step.step in _OUTAGE_BEGINS:
+                self._begin_outage(number, step)
+            elif step.step in _OUTAGE_ENDS:
+                self._end_outage(number, step)
 
-    # -- a message on its way
-
-    def _send(self, number: int, step: Step) -> None:
+    def _read(self, number: int, step: Step, envelope: Envelope) -> None:
+        """Read a step that concerns a message."""
+        key = step.service, envelope.id
         if step.fault == "crash":
-            return
-        envelope, span = step.envelope, self.trace.span_of.get(number)
-        transfer = Transfer(number, envelope, step.step == "ask", step.fault, span)
+            self._struck[step.service, step.replica] = number
+        elif step.step in ("publish", "ask"):
+            self._send(number, step, envelope)
+        transfer = self._latest(envelope.id)
+        if transfer is not None:
+            self.of_step[number] = transfer
+            transfer.heard = transfer.heard or step.step in ("deliver", "handle", "lost")
+        match step.step:
+            case "deliver" if step.fault == "delay":
+                self._delayed.add(key)
+            case "deliver" if step.fault in NOT_ARRIVED:
+                self._received.setdefault(key, None)
+                if transfer:
+                    transfer.losses.append(number)
+            case "handle":
+                again = key in self._received or (step.attempt or 1) > 1
+                late = key in self._delayed or (transfer is not None and transfer.fault == "delay")
+                previous, span = self._received.get(key), self.span_of[number]
+                self.arrival_at[number] = Arrival(span, again, late and not again, previous)
+                self._received[key] = span
+            case "lost" if transfer:
+                self._settle(envelope.id, step.service, number)
+                if number not in self.span_of and step.fault != "drop":  # noted on delivery
+                    transfer.losses.append(number)
+            case "commit":
+                self._commit(number, step, envelope)
+            case "ack" if step.fault is None:
+                self._settle(envelope.id, None, number)
+            case "dead_letter":
+                if step.partition is None:  # a log lets go of it with the commit that follows
+                    self._settle(envelope.id, None, number)
+                self._note(number, step, envelope)
+            case "note":
+                self._note(number, step, envelope)
+            case "reply" if transfer and step.fault != "crash":
+                transfer.answers.append(number)
+            case "answer" | "timeout" if transfer:
+                if step.step == "answer" and transfer.answers:
+                    self.answer_at[number] = transfer.answers.pop(0)
+                asker = self.trace.span_of[transfer.sent]
+                if asker is not None and (asker.last is None or number < asker.last):
+                    self.span_of[number] = asker
+
+    def _latest(self, id: str) -> Transfer | None:
+        """The last transfer of a message: one may be sent again with the same id."""
+        sent = self._of_id.get(id)
+        return sent[-1] if sent else None
+
+    def _send(self, number: int, step: Step, envelope: Envelope) -> None:
+        if before := self._latest(envelope.id):
+            before.heard = True
+        transfer = Transfer(number, envelope, step.step == "ask", step.fault)
         self.transfers.append(transfer)
         self._of_id.setdefault(envelope.id, []).append(transfer)
-        if envelope.id in self.latest:
-            self.latest[envelope.id].replaced = True
-        self.latest[envelope.id] = transfer
 
-    def _deliver(self, number: int, step: Step) -> None:
-        key = step.service, step.envelope.id
-        transfer = self.latest.get(step.envelope.id)
-        if transfer:
-            transfer.delivered = True
-        if step.fault in LOST_ON_THE_WAY:
-            self._received.setdefault(key, None)
-            if transfer:
-                transfer.losses.append(number)
-        elif step.fault == "delay":
-            self._delayed.add(key)
-
-    def _handle(self, number: int, step: Step) -> None:
-        key, span = (step.service, step.envelope.id), self._starts[number]
-        transfer = self.latest.get(step.envelope.id)
-        again = key in self._received or (step.attempt or 1) > 1
-        delayed = key in self._delayed or (transfer is not None and transfer.fault == "delay")
-        arrival = Arrival(span, again, delayed and not again, self._received.get(key))
-        self.arrival_at[number] = arrival
-        self._received[key] = span
-        if transfer:
-            transfer.arrivals.append(arrival)
-
-    def _lose(self, number: int, step: Step) -> None:
-        transfer = self.latest.get(step.envelope.id) if step.envelope else None
-        if transfer is None:
-            return
-        self._settle(step.envelope.id, step.service, number)
-        if number not in self.span_of and step.fault != "drop":  # a drop was noted on delivery
-            transfer.losses.append(number)
-
-    # -- until the broker lets go of it
-
-    def _commit(self, number: int, step: Step) -> None:
+    def _commit(self, number: int, step: Step, envelope: Envelope) -> None:
         """A commit covers all that the service handled before it in the partition: so a commit that
         is lost is made up for by the next one."""
-        handled = self._uncommitted.setdefault(
-            (step.service, step.envelope.topic, step.partition), []
-        )
-        handled.append((step.offset, step.envelope.id))
+        assert step.offset is not None, "only a log has commits"
+        partition = step.service, envelope.topic, step.partition
+        handled = self._uncommitted.setdefault(partition, {})
+        handled[step.offset] = envelope.id
         if step.fault is None:
-            for offset, id in handled:
-                if offset <= step.offset:
-                    self._settle(id, step.service, number)
-            handled[:] = [entry for entry in handled if entry[0] > step.offset]
-
-    def _acknowledge(self, number: int, step: Step) -> None:
-        if step.fault is None:
-            self._settle(step.envelope.id, None, number)
-
-    def _dead_letter(self, number: int, step: Step) -> None:
-        """A queue lets go of a dead letter at once; of a topic's a commit tells."""
-        if step.envelope.topic in self.trace.system.queues:
-            self._settle(step.envelope.id, None, number)
-        self._note(number, step)
+            for offset in [offset for offset in handled if offset <= step.offset]:
+                self._settle(handled.pop(offset), step.service, number)
 
     def _settle(self, id: str, service: str | None, number: int) -> None:
         """A queue settles a message for all its services at once: `service` is None."""
         for transfer in self._of_id.get(id, ()):
             transfer.settled.setdefault(service, number)
 
-    # -- there and back
-
-    def _reply(self, number: int, step: Step) -> None:
-        if step.fault != "crash" and (transfer := self.latest.get(step.envelope.id)):
-            transfer.answers.append(number)
-
-    def _receive(self, number: int, step: Step) -> None:
-        transfer = self.latest.get(step.envelope.id)
-        if transfer is None:
-            return
-        if step.step == "timeout":
-            transfer.timeout = number
-        else:
-            if transfer.answers:
-                self.answer_at[number] = transfer.answers.pop(0)
-        span = transfer.span
-        if span is not None and (span.last is None or number < span.last):
-            self.span_of[number] = span
-
-    def _note(self, number: int, step: Step) -> None:
-        """What is said of a message while a span handles it belongs to that span."""
-        if step.envelope is None or number in self.span_of:
-            return
-        for span in reversed(self.trace.by_message.get(step.envelope.id, ())):
+    def _note(self, number: int, step: Step, envelope: Envelope) -> None:
+        """What is noted of a message while a span handles it belongs to that span."""
+        for span in reversed(self.trace.by_message.get(envelope.id, ())):
             here = (span.service, span.replica) == (step.service, step.replica)
             if here and span.first < number and (span.last is None or number < span.last):
-                self.span_of[number] = span
+                self.span_of.setdefault(number, span)
                 return
 
     # -- services
 
     def _begin_outage(self, number: int, step: Step) -> None:
         kind = _OUTAGE_BEGINS[step.step]
-        outage = self.outages[number] = Outage(kind, step.service, step.replica, step.time, number)
-        self._open_outages[step.service, step.replica, kind] = outage
-
-    def _crash(self, number: int, step: Step) -> None:
-        struck = self._struck.pop((step.service, step.replica), None)
+        struck = self._struck.pop((step.service, step.replica), None) if kind == "down" else None
         if struck is not None:
             self.prevented_by[number] = struck
             # A crash before a commit ends a span that did all its work: it is its crash all the same.
-            victims = [self.span_of.get(struck), self.span_of.get(number)]
-            if victims := [span for span in victims if span is not None]:
+            victims = [self.span_of[n] for n in (struck, number) if n in self.span_of]
+            if victims:
                 self.span_of[number] = max(victims, key=lambda span: span.first)
-        self._begin_outage(number, step)
+        outage = self.outages[number] = Outage(kind, step.service, step.replica, step.time, number)
+        self._open_outages[step.service, step.replica, kind] = outage
 
     def _end_outage(self, number: int, step: Step) -> None:
         key = step.service, step.replica, _OUTAGE_ENDS[step.step]
@@ -254,22 +226,3 @@ def named(envelope: Envelope) -> str:
     """A message as tool-tips name it, such as "OrderPlaced client-2 (o2)"."""
     subject = f" ({envelope.subject})" if envelope.subject is not None else ""
     return clean(f"{envelope.type} {envelope.id}{subject}", 120)
-
-
-_READERS = {
-    "publish": Traffic._send,
-    "ask": Traffic._send,
-    "deliver": Traffic._deliver,
-    "handle": Traffic._handle,
-    "lost": Traffic._lose,
-    "commit": Traffic._commit,
-    "ack": Traffic._acknowledge,
-    "dead_letter": Traffic._dead_letter,
-    "reply": Traffic._reply,
-    "answer": Traffic._receive,
-    "timeout": Traffic._receive,
-    "note": Traffic._note,
-    **dict.fromkeys(_OUTAGE_BEGINS, Traffic._begin_outage),
-    "crash": Traffic._crash,
-    **dict.fromkeys(_OUTAGE_ENDS, Traffic._end_outage),
-}

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from ..sim.steps import Step
 from ..text import clean, counted, seconds
+from ..trace.faults import FAULTS, NOT_ARRIVED
 from ..trace.spans import Span, Trace
-from ..trace.transfers import LOST_ON_THE_WAY, Transfer, named
+from ..trace.transfers import Transfer, named
 
-_NOT_SENT = {"drop": "dropped", "cut": "cut off", "lose": "lost silently", "fail": "not confirmed"}
 _OUTAGES = {"pause": "stands still", "cut": "cut off"}
 _GERUNDS = {"handle": "handling", "deliver": "delivery"}
 _NEXT = ("again in", "to ", "its ")  # how the words begin that say what a broker does next
@@ -150,16 +150,16 @@ class Drawn:
         transfer, name = self.traffic.of_step[number], named(step.envelope)
         event = self._sources[transfer] = self._event(number, "send", more=name)
         if step.fault == "duplicate":
-            event.what, event.words = "doubled", "published twice"
+            event.what, event.words = "doubled", FAULTS[step.fault].words
         elif step.fault == "unconfirmed":
-            event.what, event.words = "unconfirmed", "stored, not confirmed"
+            event.what, event.words = "unconfirmed", FAULTS[step.fault].words
         elif step.fault and step.fault != "delay":
             link = Link("question" if transfer.question else "message", event, None, name)
-            words = "question " * transfer.question + _NOT_SENT.get(step.fault, step.fault)
+            words = "question " * transfer.question + FAULTS[step.fault].words
             self._stop(link, "failed" if step.fault == "fail" else "stopped", words)
 
     def _deliver(self, number: int, step: Step) -> None:
-        if step.fault not in LOST_ON_THE_WAY:
+        if step.fault not in NOT_ARRIVED:
             return
         words = "dropped" if step.fault == "drop" else "not delivered"
         event = self._event(number, "stopped", words)
@@ -234,7 +234,7 @@ class Drawn:
         tip = f"answer to {named(step.envelope)}"
         tip += f": {clean(step.detail, 120)}" if step.detail else ""
         link = self._answers[number] = Link("answer", self._event(number, "send"), None, tip)
-        if step.fault in LOST_ON_THE_WAY:
+        if step.fault in NOT_ARRIVED:
             link.stop = "stopped"
             self._strike(number)
 

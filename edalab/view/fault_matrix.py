@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 from ..claims.explore import Exploration, Schedule
 from ..text import clean, counted, shorten, text_width
+from ..trace.faults import FAULTS
 from .picture import Picture, check_is
 from .scene import Box, Label, Line, Mark, Scene
 
-COLUMNS = (("crash",), ("fail",), ("unconfirmed",), ("lose", "drop"), ("duplicate",), ("delay",))
+_NAMES = dict.fromkeys(fault.column for fault in FAULTS.values() if fault.column)
+COLUMNS = [tuple(name.split("/")) for name in _NAMES]  # the actions of each
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 ENDLESS = "∞"
 _WIDTH, _ROW, _MARK, _MOST = 900, 19, 17, 6  # px; marks in a cell before equal neighbours share one

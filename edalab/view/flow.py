@@ -8,20 +8,14 @@ from ..errors import needed_for
 from ..sim.run import Run
 from ..sim.steps import Step
 from ..text import clean, counted, shorten
+from ..trace.faults import FAULTS
 from ..trace.spans import Trace
 from ..trace.transfers import Transfer
 from .chart import Edge, chart
 from .picture import Picture, check_run
 from .scene import Scene
 
-_FAULTS = dict(
-    lose="lost",
-    fail="failed",
-    drop="dropped",
-    delay="late",
-    duplicate="doubled",
-    unconfirmed="unconfirmed",
-)
+_FAULTS = {name: fault.words for name, fault in FAULTS.items()}
 
 
 class Flow(Picture):

@@ -1,7 +1,7 @@
 """When each step of a saga ran: a row a step, in the order they began, with its waits, its time-outs and its failures."""
 
 from ..text import clean, seconds, shorten, text_width
-from ..trace.saga_step import Bar, SagaStep, State
+from ..trace.saga_step import Bar, History, SagaStep, State
 from .axis import Axis
 from .saga_arrows import MARGIN
 from .saga_chart import kind_of
@@ -21,15 +21,15 @@ _HURT = ("crash", "failure", "retry", "dead_letter")
 def waterfall(scene: Scene, moment: SagaMoment, top: int, right: int) -> int:
     """Draw the rows into `scene` from `top` down, to the left of `right`. Return where they end."""
     story, now = moment.story, moment.time
-    steps = [step for step in story.steps if step.begun]
+    steps = [step for step, history in story.at().histories.items() if history.events]
     height = 19 if len(steps) <= 12 else 16
     left = MARGIN + max(text_width(_short(step), 11) for step in steps) + 12
     scene.labels.append(Label(MARGIN, top, "When", "node"))
     ends = {
         bar.end
         for step in steps
-        for bar in step.bars
-        if bar.end is not None and bar.end <= story.end
+        for bar in story.at().histories[step].bars
+        if bar.end is not None and bar.end <= story.times[-1]
     }
     scene.axis = axis = Axis(dict.fromkeys([*story.times, *sorted(ends)], 0), left, right - 30)
     bottom = top + 14 + height * len(steps)
@@ -47,15 +47,14 @@ def waterfall(scene: Scene, moment: SagaMoment, top: int, right: int) -> int:
             )
         )
         if _begun(moment, step):
-            _Row(scene, moment.shown[step], moment.states[step], y, min(now, story.end)).draw(
-                left, right, axis.x(now) if now < story.end else None
+            _Row(scene, moment.shown[step], moment.states[step], y, min(now, story.times[-1])).draw(
+                left, right, axis.x(now) if now < story.times[-1] else None
             )
     return bottom
 
 
 def _begun(moment: SagaMoment, step: SagaStep) -> bool:
-    shown = moment.shown[step]
-    return shown is not None and shown.begun
+    return bool(moment.shown[step].events)
 
 
 def _short(step: SagaStep) -> str:
@@ -65,7 +64,7 @@ def _short(step: SagaStep) -> str:
 class _Row:
     """What one step went through until `now`, from left to right."""
 
-    def __init__(self, scene: Scene, step: SagaStep, state: State, y: int, now: int):
+    def __init__(self, scene: Scene, step: History, state: State, y: int, now: int):
         self.scene, self.step, self.state, self.y, self.now = scene, step, state, y, now
         self.x = scene.axis.x
         self.from_, self.to = [self.x(step.events[0].time)], [self.x(step.events[0].time)]
@@ -93,7 +92,7 @@ class _Row:
                 end = min([self.now, *heard[:1]])
                 x, tip = (
                     self.x(asked.time),
-                    f"{self.step.name}: waited for, {seconds(asked.time)} to {seconds(end)}",
+                    f"{self.step.step.name}: waited for, {seconds(asked.time)} to {seconds(end)}",
                 )
                 if end > asked.time:
                     self.scene.spans.append(
@@ -102,7 +101,7 @@ class _Row:
                     self.to.append(self.x(end))
 
     def _bars(self) -> None:
-        kind = kind_of(self.step, self.state)[0]
+        kind = kind_of(self.step.step, self.state)[0]
         kind = (
             "done"
             if kind == "undone"
@@ -118,7 +117,7 @@ class _Row:
                 returned = (
                     self.state.name == "failed" and bar.ending not in _HURT
                 )  # it did not fail, and said nothing
-                tip = f"{self.step.name}, {seconds(bar.start)} to {seconds(end)}" + (
+                tip = f"{self.step.step.name}, {seconds(bar.start)} to {seconds(end)}" + (
                     f": {bar.ending}" if bar.ending in _HURT[:3] else ""
                 )
                 self.scene.bars.append(
@@ -134,7 +133,7 @@ class _Row:
                 self._took(x, x + wide)
 
     def _marks(self, cursor: int | None) -> None:
-        name = self.step.name
+        name = self.step.step.name
         for event in self.events:
             x = self.x(event.time)
             if event.what in ("done", "saved"):
@@ -165,7 +164,7 @@ class _Row:
         grave = state.name in _GRAVE or state.words.endswith(" late")
         kind = (
             "compensation"
-            if self.step.compensates and state.name == "done"
+            if self.step.step.compensates and state.name == "done"
             else "failed"
             if grave
             else "axis"
