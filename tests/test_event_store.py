@@ -1,12 +1,10 @@
 """An event store answers every question as a plain list of facts would, whatever happened to it before."""
 
 import copy
-from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import bookkeeping
-import pandas
 import pytest
 from bookkeeping import (
     Book,
@@ -27,7 +25,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from edalab import Command, ConcurrencyError, EventStore, Misuse, Query
 from edalab.store import append
-from edalab.store.schema import insertion
 
 
 class Withdraw(Command):
@@ -304,11 +301,6 @@ TestAnEventStoreIsAListOfFacts = Bank.TestCase
                 "store.append('account-7', [Credited(amount=1)])",
             ],
         ),
-        (Withdraw(amount=1), ["append takes a list of events", "[Withdraw(amount=1)]"]),
-        ({"amount": 1}, ["append takes a list of events", "{'amount': 1}"]),
-        ("Credited", ["append takes a list of events", "'Credited'"]),
-        (None, ["append takes a list of events", "[None]"]),
-        (Credited, ["append takes a list of events", "Credited"]),
         (
             [Withdraw(amount=1)],
             [
@@ -317,9 +309,9 @@ TestAnEventStoreIsAListOfFacts = Bank.TestCase
             ],
         ),
         ([Credited(amount=1), Balance()], ["Balance() is a query"]),
+        ("Credited", ["append takes a list of events", "'Credited'"]),
         ([{"amount": 1}], ["{'amount': 1} is no event"]),
         ([Credited], ["Credited is no event"]),
-        ([None], ["None is no event"]),
     ],
 )
 def test_what_is_no_list_of_events_is_not_appended(events, words):
@@ -346,12 +338,7 @@ def test_what_is_no_list_of_events_is_not_appended(events, words):
             ],
         ),
         ({"recorded": "2026-03-03T12:00"}, ["recorded= '2026-03-03T12:00' has no time zone"]),
-        ({"recorded": datetime(2026, 3, 3)}, ["recorded=", "has no time zone"]),
-        ({"recorded": float("nan")}, ["recorded= takes a datetime with a time zone", "not nan"]),
-        ({"recorded": pandas.NaT}, ["recorded= takes", "not NaT"]),
-        ({"recorded": [5]}, ["recorded= takes", "not [5]"]),
         ({"recorded": 5, "happened": "yesterday"}, ["happened= takes", "not 'yesterday'"]),
-        ({"recorded": 5, "happened": datetime(2026, 3, 3)}, ["happened=", "has no time zone"]),
         (
             {"recorded": 5, "happened": [1]},
             ["happened= has 1 moments for 2 events", "one for each, or one for all"],
@@ -362,9 +349,6 @@ def test_what_is_no_list_of_events_is_not_appended(events, words):
             ["ids= takes a list of 2 texts, one for each event, not ['a']"],
         ),
         ({"recorded": 5, "ids": "ab"}, ["ids= takes a list of 2 texts", "not ['ab']"]),
-        ({"recorded": 5, "ids": 7}, ["ids= takes a list of 2 texts", "not [7]"]),
-        ({"recorded": 5, "ids": ["a", 7]}, ["ids= takes a list of 2 texts"]),
-        ({"recorded": 5, "ids": ["a", ""]}, ["ids= takes a list of 2 texts"]),
         ({"recorded": 5, "ids": ["a", "\ud800"]}, ["ids= takes a list of 2 texts"]),
         (
             {"recorded": 5, "ids": ["a", "a"]},
@@ -377,14 +361,6 @@ def test_what_is_no_list_of_events_is_not_appended(events, words):
         (
             {"recorded": 5, "expected_version": "2"},
             ["expected_version= takes a version: 0 for a new stream, None for any, not '2'"],
-        ),
-        (
-            {"recorded": 5, "expected_version": 2.0},
-            ["expected_version= takes a version", "not 2.0"],
-        ),
-        (
-            {"recorded": 5, "expected_version": True},
-            ["expected_version= takes a version", "not True"],
         ),
         ({"recorded": 5, "expected_version": -1}, ["expected_version= takes a version", "not -1"]),
     ],
@@ -400,7 +376,7 @@ def test_what_is_said_wrongly_appends_nothing(keywords, words):
     assert store.append("account-7", [Credited(amount=3)], 2, recorded=2) == 3
 
 
-@pytest.mark.parametrize("stream", [None, "", 7, ["account-7"], b"account-7", "\ud800"])
+@pytest.mark.parametrize("stream", [None, "", 7, "\ud800"])
 def test_a_stream_has_a_name(stream):
     store = account(1)
     for use in (
@@ -415,7 +391,7 @@ def test_a_stream_has_a_name(stream):
         )
 
 
-@pytest.mark.parametrize("after", ["2026-03-03", -1, 1.5, None, True])
+@pytest.mark.parametrize("after", ["2026-03-03", -1, None])
 def test_what_comes_after_is_a_number(after):
     refused(
         lambda: account(1).read("account-7", after=after),
@@ -423,7 +399,7 @@ def test_what_comes_after_is_a_number(after):
     )
 
 
-@pytest.mark.parametrize("name", [None, "", 7, "\ud800"])
+@pytest.mark.parametrize("name", [None, ""])
 def test_a_reader_has_a_name(name):
     store = account(1)
     for use in (
@@ -460,22 +436,9 @@ def test_what_a_conflict_tells():
         store.append("account-7", [Credited(amount=9)], 7, recorded=9)
 
 
-def test_events_from_anything_that_yields_them():
-    store = EventStore(":memory:")
-    assert (
-        store.append(
-            "account-7",
-            (Credited(amount=n) for n in range(3)),
-            recorded=0,
-            ids=(f"id-{n}" for n in range(3)),
-        )
-        == 3
-    )
-    assert [fact.id for fact in store.read()] == ["id-0", "id-1", "id-2"]
-
-
 @pytest.mark.parametrize("number", [1, 63, 64, 65, 200])
 @pytest.mark.parametrize("apart", [False, True], ids=["at once", "apart"])
+@pytest.mark.filterwarnings("error")  # Python 3.12.0 to 3.12.3 warns of parameters with a number
 def test_a_batch_of_any_size_is_stored_in_its_order(number, apart):
     bank, moments = account(1, 2), list(range(number, 0, -1))
     given = {"happened": moments, "ids": [f"id-{n}" for n in moments]} if apart else {"happened": 5}
@@ -493,21 +456,6 @@ def test_a_batch_of_any_size_is_stored_in_its_order(number, apart):
         bookkeeping.ZERO + at * 1_000_000 for at in (moments if apart else [5] * number)
     ]
     assert [fact.own_id for fact in found] == given.get("ids", [None] * number)
-
-
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize(
-    "given",
-    [{}, {"happened": 1}, {"ids": ["a", "b", "c"]}],
-    ids=["at once", "one moment", "own ids"],
-)
-def test_to_append_warns_of_nothing(
-    given,
-):  # as Python 3.12.0 to 3.12.3 does of parameters with a number
-    bank = EventStore(":memory:")
-    bank.append("account-7", [Credited(amount=1)], 0, recorded=1)
-    assert bank.append("account-7", [Credited(amount=1)] * 3, 1, recorded=2, **given) == 4
-    assert "?1" not in insertion(1, True) + insertion(3, True) + insertion(3, False)
 
 
 def test_a_batch_that_cannot_be_stored_whole_leaves_nothing():
@@ -570,13 +518,3 @@ def test_a_reader_that_appends_follows_what_it_appended():
         if fact.event.amount < 8:
             store.append("account-7", [Credited(amount=2 * fact.event.amount)], recorded=9)
     assert seen_ == [1, 2, 4, 8]
-
-
-def test_a_long_backlog_is_followed_to_its_end():
-    store = EventStore(":memory:")
-    store.append("account-7", [Credited(amount=1)] * 2500, recorded=0)
-    assert (
-        sum(fact.event.amount for fact in store.follow("balances"))
-        == 2500
-        == store.checkpoint("balances")
-    )

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, field_validator
 
-from edalab import Command, ConcurrencyError, Event, EventStore, Misuse, read_table
+from edalab import Command, Event, EventStore, Misuse, read_table
+from edalab.store.from_table import store_of
 
 
 class StoredDeposit(Event):
@@ -81,31 +82,6 @@ def test_columns_that_are_no_fields_are_named_and_read_table_takes_some():
         read_table(frame, type="what", subject="who", time="when", recorded="known").read("a")[
             0
         ].event
-
-
-def test_the_version_of_a_class_and_the_number_of_an_event_are_told_apart():
-    frame = pandas.DataFrame(
-        {
-            "what": ["StoredDeposit"],
-            "who": ["a"],
-            "when": ["2025-01-01"],
-            "amount": [1],
-            "form": [2],
-        }
-    )
-    store = read_table(frame, type="what", subject="who", time="when", version="form")
-    said = "^event 1 of a is a StoredDeposit in the form of version 2, and the class declared is version 1; declare it"
-    with pytest.raises(Misuse, match=said):
-        store.read("a")[0].event
-
-
-def test_what_was_stored_since_is_told_by_its_version():
-    store = deposits(70, 80)
-    with pytest.raises(
-        ConcurrencyError,
-        match=r"stored since: version 2: StoredDeposit\(amount=80\); not appended: ",
-    ):
-        store.append("account-7", [StoredDeposit(amount=1)], expected_version=1, recorded=0)
 
 
 # -- as it was, so it is read
@@ -259,27 +235,22 @@ class StoredVisit(Event):
     [
         (
             StoredVisit(at=StoredHouse(city="Delft", number=7)),
-            "JSON makes of at=StoredHouse(city='Delft', number=7) StoredPlace(city='Delft')",
+            "read again from JSON it is StoredVisit(at=StoredPlace(city='Delft'))",
         ),
-        (changed(StoredNumbers(exact=1, it=[1.0]), float("nan")), "JSON makes of it=[nan] [None]"),
-        (StoredAny(it=(1, 2)), "JSON makes of it=(1, 2) [1, 2]"),
-        (StoredAny(it={"when": [date(2026, 1, 1)]}), "JSON makes of it="),
+        (changed(StoredNumbers(exact=1, it=[1.0]), float("nan")), "does not read its own JSON"),
+        (StoredAny(it=(1, 2)), "read again from JSON it is StoredAny(it=[1, 2])"),
         (changed(StoredAny(it=[1]), object()), "Unable to serialize"),
-        (StoredAny(it={1: 2}), "JSON makes of it={1: 2} {'1': 2}"),
+        (StoredAny(it={1: 2}), "read again from JSON it is StoredAny(it={'1': 2})"),
         (StoredAlias(that="x"), "its class does not read its own JSON"),
-        (StoredSecret(it="x"), "JSON leaves out it"),
-        (StoredDouble(it=1), "JSON makes of it=2 4"),
+        (StoredSecret(it="x"), "its class does not read its own JSON"),
+        (StoredDouble(it=1), "read again from JSON it is StoredDouble(it=4)"),
     ],
 )
 def test_what_would_be_read_as_something_else_is_refused_when_it_is_appended(event, words):
     store = deposits(1)
-    said = refused(
-        lambda: store.append("a", [StoredDeposit(amount=1), event], recorded=0),
-        "cannot be stored",
-        words,
-        "types that JSON keeps",
-    )
-    assert str(said).startswith(type(event).__name__) and len(store) == 1
+    events = [StoredDeposit(amount=1), event]
+    refused(lambda: store.append("a", events, recorded=0), "cannot be stored", words)
+    assert len(store) == 1
 
 
 def test_other_values_of_the_same_classes_are_stored():
@@ -308,9 +279,8 @@ def declare(source):
 
 
 def kept_as(text, schema=1, type="StoredChanging"):
-    store = EventStore(":memory:")
-    store._append("a", [(type, schema, text)], [], None, None, 0, None)
-    return store.read("a")[0]
+    """A stored event, whatever its class is today."""
+    return store_of([("a", type, schema, text, 0, 0, None)]).read("a")[0]
 
 
 def test_upcasters_follow_one_another_and_leave_the_row_as_it_is():
@@ -325,16 +295,9 @@ def test_upcasters_follow_one_another_and_leave_the_row_as_it_is():
     )
     assert [fact.event.cents for fact in (old, middle, new)] == [300, 5, 7]
     assert [fact.data["currency"] for fact in (old, middle, new)] == ["EUR", "EUR", "USD"]
-    assert old.text == '{"euros":3}' and old.said == "StoredChanging(euros=3)" and old.schema == 1
-
-
-def test_an_upcaster_may_change_the_data_that_it_is_given():
-    declare(
-        "def add(data):\n data['more'] = 1\n return data\n"
-        "class StoredChanging(Event, version=2, upcasts={1: add}):\n amount: int\n more: int"
+    assert (
+        old.text == '{"euros":3}' and old.summary == "StoredChanging(euros=3)" and old.schema == 1
     )
-    fact = kept_as('{"amount":3}')
-    assert fact.data == fact.data == {"amount": 3, "more": 1} == fact.event.model_dump()
 
 
 @pytest.mark.parametrize(
@@ -346,11 +309,6 @@ def test_an_upcaster_may_change_the_data_that_it_is_given():
             ["in the form of version 2", "declared is version 1", "(Event, version=2)"],
         ),
         (
-            "class StoredNever(Event, version=2):\n amount: int",
-            1,
-            ["version 1", "nothing turns version 1 into 2", "upcasts={1: "],
-        ),
-        (
             "class StoredNever(Event, version=3, upcasts={1: dict}):\n amount: int",
             1,
             ["nothing turns version 2 into 3", "upcasts={2: function_of_its_data}"],
@@ -358,10 +316,7 @@ def test_an_upcaster_may_change_the_data_that_it_is_given():
         (
             "def forgets(data):\n data | {'x': 1}\nclass StoredNever(Event, version=2, upcasts={1: forgets}):\n amount: int",
             1,
-            [
-                "forgets, which upcasts StoredNever from version 1, returned no dict",
-                "return its new data",
-            ],
+            ["the upcaster of StoredNever from version 1 returned no dict", "return its new data"],
         ),
         (
             "class StoredNever(Event):\n amount: list[int]",
@@ -376,7 +331,6 @@ def test_an_upcaster_may_change_the_data_that_it_is_given():
     ],
     ids=[
         "an older class",
-        "no upcaster",
         "a gap",
         "returns nothing",
         "another type",
@@ -389,7 +343,7 @@ def test_data_that_their_class_does_not_read_are_told_and_stay(source, schema, w
     refused(lambda: fact.event, *words)
     assert (
         fact.text == '{"amount":3}'
-        and fact.said == "StoredNever(amount=3)"
+        and fact.summary == "StoredNever(amount=3)"
         and "StoredNever(amount=3)" in repr(fact)
     )
     declare("class StoredNever(Event, version=2, upcasts={1: lambda data: data}):\n amount: int")
@@ -397,24 +351,14 @@ def test_data_that_their_class_does_not_read_are_told_and_stay(source, schema, w
 
 
 def test_an_event_that_nobody_declared_is_told():
-    declare("class StoredOnlyAsked(Command):\n amount: int")
-    for name in ("StoredUnheardOf", "StoredOnlyAsked"):
-        fact = kept_as('{"amount":3}', 1, name)
-        words = [
-            f"event 1 of a is a {name}",
-            "no event of that name is declared",
-            f"class {name}(Event)",
-            "or read its .data",
-        ]
-        refused(lambda fact=fact: fact.event, *words)
-        assert fact.data == {"amount": 3}
-
-
-def test_events_of_the_package_are_none_of_those_that_a_learner_declared():
     fact = kept_as('{"amount":3}', 1, "StoredDeposits")
-    with pytest.raises(Misuse) as told:
-        fact.event
-    assert "Did you mean 'StoredDeposit'?" in str(told.value) and "FileAdded" not in str(told.value)
+    error = refused(
+        lambda: fact.event,
+        "event 1 of a is a StoredDeposits, and no event of that name is declared",
+        "class StoredDeposits(Event), or read its .data",
+        "Did you mean 'StoredDeposit'?",
+    )
+    assert fact.data == {"amount": 3} and "FileAdded" not in str(error)
 
 
 def test_a_fold_passes_over_what_it_leaves_out_by_its_type():
@@ -442,6 +386,6 @@ def test_data_without_a_class_can_be_read_as_data():
     refused(
         lambda: fact.event,
         "is 'a type that is no name', which cannot be the name of a class",
-        "column.astype(str).replace('a type that is no name', 'ATypeThatIsNoName')",
+        "rename it in the table",
         "or read its .data",
     )

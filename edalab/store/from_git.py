@@ -1,17 +1,26 @@
 """The commits of a git repository as a log of events: who did what to which file, and when."""
 
-from bisect import bisect_right
+import os
+import subprocess
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
-from ..errors import counted
+from ..errors import Misuse, counted, shown
 from ..model import Event
 from .event_store import EventStore
 from .from_table import store_of
-from .git_log import Change, Commit, read_commits
 from .instants import to_microseconds
 
 COMMITS = "commits"
+_FIELDS = ("%H", "%P", "%an", "%aI", "%cI", "%s")
+# Options for what configuration would change otherwise.
+_LOG = ["-c", "log.showRoot=true", "log", "-z", "--date-order", "--reverse"]
+_LOG += [f"--format=%x01{'%x00'.join(_FIELDS)}", "--no-show-signature", "--no-relative"]
+_LOG += ["--encoding=UTF-8", "--no-color", "--no-mailmap"]
+_LOG += ["--diff-merges=first-parent", "--raw", "--numstat", "--no-abbrev", "-M50%", "-l1000"]
+_LOG += ["--diff-algorithm=default", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all"]
 
 
 class CommitMade(Event):
@@ -61,14 +70,13 @@ class FileDeleted(FileEvent):
 
 def read_git(path: "str | Path") -> EventStore:
     """The history of a git repository up to HEAD, as a store in memory. `path` is the folder of the
-    repository or one in it. It needs the program git; neither configuration nor attributes change
-    what it reads.
+    repository or one in it. It needs the program git.
 
     **Streams.** Each file is a stream, named by its last path: it goes on through renames, and when
     the path comes back after a deletion. (Where another file took a path over, the earlier file's
     stream is `path until abc1234`.) Its events are FileAdded, FileChanged, FileRenamed and
-    FileDeleted; the sum of `added` minus `removed` is the length of the file, or of all files. Every
-    commit is a CommitMade in the stream `commits`.
+    FileDeleted; the sum of `added` minus `removed` is the length of a text file, or of all of them.
+    Every commit is a CommitMade in the stream `commits`. Submodules are left out.
 
     **Merges.** The files' events follow the first parents of HEAD: a merge is one step of its own
     author. So nothing counts twice, and the files after each commit are those of its tree. The
@@ -76,28 +84,31 @@ def read_git(path: "str | Path") -> EventStore:
 
     **Times.** `happened` is the author's date, `recorded` the committer's. `as_of=` gives the branch
     as it was then, `until=` what was written by then. Clocks that went back are corrected: a
-    committer's date out of line becomes its neighbour's; an author's date is at least that of the
+    committer's date is at least that of the commit before; an author's date is at least that of the
     last change to the same files, and at most `recorded`. CommitMade has the original dates, and
     `.notes` say how many were moved.
 
-    Raises Misuse where there is no git, no repository or no commit, or where a part of the history
-    is missing: a shallow or partial clone.
+    Raises Misuse where there is no git, no repository or no commit, or only a shallow clone.
 
         read_git(".").state(None, lambda lines, fact: lines + fact.data.get("added", 0), 0)"""
-    commits, submodules = read_commits(path)
-    committed = [_microseconds(commit.committed) for commit in commits]
-    recorded = _in_line(committed)
-    branch, files, facts, early = _first_parents(commits), _Files(), [], 0
+    commits, branch, files = _read_commits(path), _first_parents(path), _Files()
+    facts: list[tuple[int | None, Event, int, int, str | None]] = []
+    late = early = now = 0
     touched: dict[str, int] = {}  # path to when it last changed
-    for commit, now in zip(commits, recorded, strict=True):
+    for commit in commits:
+        authored, committed = (
+            to_microseconds(date, "a commit's date") for date in (commit.authored, commit.committed)
+        )
+        now = max(now, committed)
         changes = commit.changes.values() if commit.id in branch else ()
         paths = {path for change in changes for path in (change.path, change.old_path)}
-        authored = now if commit.authored is None else _microseconds(commit.authored)
-        happened = max([min(authored, now), *(touched[path] for path in paths if path in touched)])
+        happened = max([min(authored, now), *(touched.get(path, 0) for path in paths)])
         touched |= dict.fromkeys(paths, happened)
-        early += happened != authored
+        late, early = late + (now != committed), early + (happened != authored)
         facts.append((None, _commit_made(commit), happened, now, commit.id))
-        facts += [(*files.event(change, commit), happened, now, None) for change in changes]
+        for change in changes:
+            number = files.number(change, commit.id)
+            facts.append((number, _file_event(change, commit), happened, now, None))
     names = files.names()
     store = store_of(
         (
@@ -109,16 +120,92 @@ def read_git(path: "str | Path") -> EventStore:
         )
         for number, event, *rest in facts
     )
-    late = sum(map(int.__ne__, recorded, (-1 if at is None else at for at in committed)))
     store.notes.append(f"up to commit {commits[-1].id[:7]}")
     for number, whose in ((late, "commit date"), (early, "author date")):
-        store.notes += [f"{counted(number, whose)} out of line, moved"] * bool(number)
-    store.notes += [f"{counted(len(submodules), 'submodule')} left out"] * bool(submodules)
+        if number:
+            store.notes.append(f"{counted(number, whose)} out of line, moved")
     return store
 
 
-def _microseconds(date: datetime | None) -> int | None:
-    return None if date is None else to_microseconds(date, "a commit's date")
+class _Change(NamedTuple):
+    """What a commit did to a file: A(dded), M(odified), T(ype changed), R(enamed) or D(eleted)."""
+
+    status: str
+    old_path: str
+    path: str
+    added: int = 0
+    removed: int = 0
+    binary: bool = False
+
+
+class _Commit(NamedTuple):
+    """A commit, and its changes since its first parent, by path."""
+
+    id: str
+    parents: tuple[str, ...]
+    author: str
+    authored: str
+    committed: str
+    title: str
+    changes: dict[str, _Change]
+
+
+def _read_commits(folder: "str | Path") -> list[_Commit]:
+    """All commits that HEAD comes from, parents before children and otherwise by date."""
+    if _git(folder, "rev-parse", "--is-shallow-repository") == "true\n":
+        what = "is a shallow clone: only the last commits are here"
+        raise Misuse(f"{shown(str(folder))} {what}; get the others with: git fetch --unshallow")
+    commits: list[_Commit] = []
+    changes: dict[str, _Change] = {}
+    words = iter(_git(folder, *_LOG).split("\0"))
+    for word in words:
+        word = word.lstrip("\n")
+        if word.startswith("\1"):
+            changes = {}
+            id, (parents, author, *dates, title) = word[1:], _take(words, len(_FIELDS) - 1)
+            authored, committed = (datetime.fromisoformat(date).isoformat() for date in dates)
+            all_parents = tuple(parents.split())
+            commits.append(_Commit(id, all_parents, author, authored, committed, title, changes))
+        elif word.startswith(":"):  # :100644 100644 old new R086, then one path or two
+            status = word.split()[-1][0]
+            paths = _take(words, 2 if status == "R" else 1)
+            changes[paths[-1]] = _Change(status, paths[0], paths[-1])
+        elif word:  # added, removed and a path, or two paths behind
+            added, removed, path = word.split("\t", 2)
+            path = path or _take(words, 2)[1]
+            if added == "-":
+                changes[path] = changes[path]._replace(binary=True)
+            else:
+                changes[path] = changes[path]._replace(added=int(added), removed=int(removed))
+    return commits
+
+
+def _take(words: Iterator[str], number: int) -> list[str]:
+    return [next(words) for _ in range(number)]
+
+
+def _first_parents(folder: "str | Path") -> set[str]:
+    """HEAD and its first parents."""
+    return set(_git(folder, "rev-list", "--first-parent", "HEAD").split())
+
+
+def _git(folder: "str | Path", *words: str) -> str:
+    """What git answers; a byte of a path that is no UTF-8 is written as \\xe9."""
+    command = ["git", "--no-replace-objects", "-C", str(folder), *words]
+    environment = os.environ | {"LC_ALL": "C"}
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True)
+    except FileNotFoundError:
+        what = "git is not installed, or not on the PATH"
+        raise Misuse(f"{what}; install it from https://git-scm.com") from None
+    except OSError as error:  # in WebAssembly
+        why = "read_git works where Python can start other programs"
+        raise Misuse(f"git cannot be started here ({error.strerror}): {why}") from None
+    if done.returncode:
+        message = " ".join(done.stderr.decode(errors="replace").split())
+        takes = "read_git takes the folder of a repository with a commit, such as '..'"
+        raise Misuse(f"git cannot read {shown(str(folder))}: {message}; {takes}")
+    return done.stdout.decode(errors="backslashreplace")
 
 
 class _Files:
@@ -128,90 +215,44 @@ class _Files:
         self.there: dict[str, int] = {}  # path to number
         self.gone: dict[str, int] = {}  # of those deleted, the last of each path
         self.last: list[tuple[str, str]] = []  # the last path of each, and the last commit
-        self.lines: list[int] = []
 
-    def event(self, change: Change, commit: Commit) -> tuple[int, FileEvent]:
-        number = self._number(change)
-        self.last[number] = (change.path, commit.id)
-        added, removed = change.added, change.removed
-        if added is None:
-            added, removed = change.lines or 0, self.lines[number]
-        self.lines[number] += added - removed
-        data = {"path": change.path, "added": added, "removed": removed, "commit": commit.id}
-        data["author"] = commit.author
-        data["binary"] = change.added is None and change.lines is None
-        if change.status == "R":
-            return number, FileRenamed(old_path=change.old_path, **data)
-        return number, {"A": FileAdded, "D": FileDeleted}.get(change.status, FileChanged)(**data)
-
-    def _number(self, change: Change) -> int:
-        if change.status == "A":
-            number = self.gone.pop(change.path, len(self.last))
-            if number == len(self.last):
-                self.last.append((change.path, ""))
-                self.lines.append(0)
-            self.there[change.path] = number
-        elif change.status == "R":
-            number = self.there[change.path] = self.there.pop(change.old_path)
-        elif change.status == "D":
-            number = self.gone[change.path] = self.there.pop(change.path)
+    def number(self, change: _Change, commit: str) -> int:
+        """The number of the file that a commit changes."""
+        if change.status != "A" and change.old_path in self.there:
+            number = self.there.pop(change.old_path)
         else:
-            number = self.there[change.path]
+            number = self.gone.pop(change.path, len(self.last))
+        self.last[number : number + 1] = [(change.path, commit)]
+        (self.gone if change.status == "D" else self.there)[change.path] = number
         return number
 
     def names(self) -> list[str]:
         """A name for each stream: its last path, unless another file has that now."""
-        owners = {path: number for path, number in [*self.gone.items(), *self.there.items()]}
-        own = [
-            path if owners.get(path) == number else f"{path} until {end[:7]}"
-            for number, (path, end) in enumerate(self.last)
-        ]
-        return [f"./{name}" if name == COMMITS else name for name in own]
+        owners, names = self.gone | self.there, []
+        for number, (path, end) in enumerate(self.last):
+            name = path if owners.get(path) == number else f"{path} until {end[:7]}"
+            names.append(f"./{name}" if name == COMMITS else name)
+        return names
 
 
-def _first_parents(commits: list[Commit]) -> set[str]:
-    """HEAD and its first parents."""
-    parents, branch = {commit.id: commit.parents[:1] for commit in commits}, set()
-    ahead = [commits[-1].id]
-    while ahead:
-        branch.add(ahead[0])
-        ahead = parents[ahead[0]]
-    return branch
-
-
-def _commit_made(commit: Commit) -> CommitMade:
+def _commit_made(commit: _Commit) -> CommitMade:
     own = commit.changes.values() if len(commit.parents) < 2 else ()
-    dates = (commit.authored, commit.committed)
-    authored, committed = ("" if date is None else date.isoformat() for date in dates)
     return CommitMade(
         commit=commit.id,
         author=commit.author,
         title=commit.title,
-        parents=tuple(commit.parents),
+        parents=commit.parents,
         files=len(own),
-        lines_added=sum(change.added or 0 for change in own),
+        lines_added=sum(change.added for change in own),
         lines_removed=sum(change.removed for change in own),
-        authored=authored,
-        committed=committed,
+        authored=commit.authored,
+        committed=commit.committed,
     )
 
 
-def _in_line(moments: list[int | None]) -> list[int]:
-    """Moments that never go back: as many as possible stay, and each other one becomes that of the
-    last before it that stays. (The longest row that does not fall, by patience sorting.)"""
-    ends: list[int] = []  # the least moment with which a row of this length can end,
-    places: list[int] = []  # and its place
-    before: list[int | None] = [None] * len(moments)
-    for place, when in enumerate(moments):
-        if when is not None:
-            length = bisect_right(ends, when)
-            before[place] = places[length - 1] if length else None
-            ends[length : length + 1], places[length : length + 1] = [when], [place]
-    place, stay = places[-1] if places else None, {}
-    while place is not None:
-        stay[place], place = moments[place], before[place]
-    found, now = [], moments[min(stay)] if stay else 0
-    for place in range(len(moments)):
-        now = stay.get(place, now)
-        found.append(now)
-    return found
+def _file_event(change: _Change, commit: _Commit) -> FileEvent:
+    fields = {name: getattr(change, name) for name in ("path", "added", "removed", "binary")}
+    fields |= {"commit": commit.id, "author": commit.author}
+    if change.status == "R":
+        return FileRenamed(old_path=change.old_path, **fields)
+    return {"A": FileAdded, "D": FileDeleted}.get(change.status, FileChanged)(**fields)
