@@ -23,16 +23,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from edalab import Command, ConcurrencyError, EventStore, Misuse, Query
+from edalab import Command, ConcurrencyError, EventStore, Misuse
 from edalab.store import append
 
 
 class Withdraw(Command):
     amount: int
-
-
-class Balance(Query):
-    pass
 
 
 STREAMS = st.sampled_from(["account-7", "é ' \" -- ☃"])
@@ -301,16 +297,9 @@ TestAnEventStoreIsAListOfFacts = Bank.TestCase
                 "store.append('account-7', [Credited(amount=1)])",
             ],
         ),
-        (
-            [Withdraw(amount=1)],
-            [
-                "Withdraw(amount=1) is a command, and a store keeps what happened",
-                "class MoneyDeposited(Event)",
-            ],
-        ),
-        ([Credited(amount=1), Balance()], ["Balance() is a query"]),
+        ([Withdraw(amount=1)], ["Withdraw(amount=1) is no event", "class MoneyDeposited(Event)"]),
         ("Credited", ["append takes a list of events", "'Credited'"]),
-        ([{"amount": 1}], ["{'amount': 1} is no event"]),
+        ([Credited(amount=1), {"amount": 1}], ["{'amount': 1} is no event"]),
         ([Credited], ["Credited is no event"]),
     ],
 )

@@ -2,10 +2,10 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 from ..errors import Misuse, counted, shown
 from ..model import Event
@@ -14,10 +14,9 @@ from .from_table import store_of
 from .instants import to_microseconds
 
 COMMITS = "commits"
-_FIELDS = ("%H", "%P", "%an", "%aI", "%cI", "%s")
 # Options for what configuration would change otherwise.
 _LOG = ["-c", "log.showRoot=true", "log", "-z", "--date-order", "--reverse"]
-_LOG += [f"--format=%x01{'%x00'.join(_FIELDS)}", "--no-show-signature", "--no-relative"]
+_LOG += ["--format=%x01%H%x00%P%x00%an%x00%aI%x00%cI%x00%s", "--no-show-signature", "--no-relative"]
 _LOG += ["--encoding=UTF-8", "--no-color", "--no-mailmap"]
 _LOG += ["--diff-merges=first-parent", "--raw", "--numstat", "--no-abbrev", "-M50%", "-l1000"]
 _LOG += ["--diff-algorithm=default", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all"]
@@ -91,102 +90,78 @@ def read_git(path: "str | Path") -> EventStore:
     Raises Misuse where there is no git, no repository or no commit, or only a shallow clone.
 
         read_git(".").state(None, lambda lines, fact: lines + fact.data.get("added", 0), 0)"""
-    commits, branch, files = _read_commits(path), _first_parents(path), _Files()
-    facts: list[tuple[int | None, Event, int, int, str | None]] = []
-    late = early = now = 0
+    if _git(path, "rev-parse", "--is-shallow-repository") == "true\n":
+        what = "is a shallow clone: only the last commits are here"
+        raise Misuse(f"{shown(str(path))} {what}; get the others with: git fetch --unshallow")
+    log = _git(path, *_LOG).split("\1")[1:]
+    branch = set(_git(path, "rev-list", "--first-parent", "HEAD").split())
+    files, facts, late, early, now = _Files(), [], 0, 0, 0
     touched: dict[str, int] = {}  # path to when it last changed
-    for commit in commits:
-        authored, committed = (
-            to_microseconds(date, "a commit's date") for date in (commit.authored, commit.committed)
-        )
+    for commit, changes in map(_read_commit, log):
+        authored = to_microseconds(commit.authored, "an author's date")
+        committed = to_microseconds(commit.committed, "a commit's date")
         now = max(now, committed)
-        changes = commit.changes.values() if commit.id in branch else ()
-        paths = {path for change in changes for path in (change.path, change.old_path)}
+        changes = changes if commit.commit in branch else []
+        paths = {path for change in changes for path in (change.path, _old_path(change))}
         happened = max([min(authored, now), *(touched.get(path, 0) for path in paths)])
         touched |= dict.fromkeys(paths, happened)
         late, early = late + (now != committed), early + (happened != authored)
-        facts.append((None, _commit_made(commit), happened, now, commit.id))
-        for change in changes:
-            number = files.number(change, commit.id)
-            facts.append((number, _file_event(change, commit), happened, now, None))
-    names = files.names()
+        facts.append((None, commit, happened, now, commit.commit))
+        facts += [(files.number(change), change, happened, now, None) for change in changes]
+    names = {None: COMMITS, **dict(enumerate(files.names()))}
     store = store_of(
-        (
-            COMMITS if number is None else names[number],
-            type(event).__name__,
-            1,
-            event.model_dump_json(),
-            *rest,
-        )
+        (names[number], type(event).__name__, 1, event.model_dump_json(), *rest)
         for number, event, *rest in facts
     )
-    store.notes.append(f"up to commit {commits[-1].id[:7]}")
+    store.notes.append(f"up to commit {store.read(COMMITS)[-1].id[:7]}")
     for number, whose in ((late, "commit date"), (early, "author date")):
         if number:
             store.notes.append(f"{counted(number, whose)} out of line, moved")
     return store
 
 
-class _Change(NamedTuple):
-    """What a commit did to a file: A(dded), M(odified), T(ype changed), R(enamed) or D(eleted)."""
-
-    status: str
-    old_path: str
-    path: str
-    added: int = 0
-    removed: int = 0
-    binary: bool = False
-
-
-class _Commit(NamedTuple):
-    """A commit, and its changes since its first parent, by path."""
-
-    id: str
-    parents: tuple[str, ...]
-    author: str
-    authored: str
-    committed: str
-    title: str
-    changes: dict[str, _Change]
-
-
-def _read_commits(folder: "str | Path") -> list[_Commit]:
-    """All commits that HEAD comes from, parents before children and otherwise by date."""
-    if _git(folder, "rev-parse", "--is-shallow-repository") == "true\n":
-        what = "is a shallow clone: only the last commits are here"
-        raise Misuse(f"{shown(str(folder))} {what}; get the others with: git fetch --unshallow")
-    commits: list[_Commit] = []
-    changes: dict[str, _Change] = {}
-    words = iter(_git(folder, *_LOG).split("\0"))
+def _read_commit(record: str) -> tuple[CommitMade, list[FileEvent]]:
+    """A commit and what it did to each file, from what `git log` says of it."""
+    words = iter(record.split("\0"))
+    id, parents, author, authored, committed, title = islice(words, 6)
+    changes: dict[str, tuple[type[FileEvent], dict[str, Any]]] = {}
     for word in words:
         word = word.lstrip("\n")
-        if word.startswith("\1"):
-            changes = {}
-            id, (parents, author, *dates, title) = word[1:], _take(words, len(_FIELDS) - 1)
-            authored, committed = (datetime.fromisoformat(date).isoformat() for date in dates)
-            all_parents = tuple(parents.split())
-            commits.append(_Commit(id, all_parents, author, authored, committed, title, changes))
-        elif word.startswith(":"):  # :100644 100644 old new R086, then one path or two
-            status = word.split()[-1][0]
-            paths = _take(words, 2 if status == "R" else 1)
-            changes[paths[-1]] = _Change(status, paths[0], paths[-1])
+        if word.startswith(":"):  # :100644 100644 old new R086, then one path or two
+            status, path = word.split()[-1][0], next(words)
+            fields: dict[str, Any] = {"added": 0, "removed": 0, "binary": False}
+            if status == "R":
+                fields["old_path"], path = path, next(words)
+            fields |= {"path": path, "commit": id, "author": author}
+            changes[path] = _KINDS.get(status, FileChanged), fields
         elif word:  # added, removed and a path, or two paths behind
             added, removed, path = word.split("\t", 2)
-            path = path or _take(words, 2)[1]
+            path = path or list(islice(words, 2))[1]
             if added == "-":
-                changes[path] = changes[path]._replace(binary=True)
+                changes[path][1]["binary"] = True
             else:
-                changes[path] = changes[path]._replace(added=int(added), removed=int(removed))
-    return commits
+                changes[path][1].update(added=int(added), removed=int(removed))
+    events = [kind(**fields) for kind, fields in changes.values()]
+    own = events if len(parents.split()) < 2 else []
+    commit = CommitMade(
+        commit=id,
+        author=author,
+        title=title,
+        parents=tuple(parents.split()),
+        files=len(own),
+        lines_added=sum(event.added for event in own),
+        lines_removed=sum(event.removed for event in own),
+        authored=datetime.fromisoformat(authored).isoformat(),
+        committed=datetime.fromisoformat(committed).isoformat(),
+    )
+    return commit, events
 
 
-def _take(words: Iterator[str], number: int) -> list[str]:
-    return [next(words) for _ in range(number)]
+_KINDS = {"A": FileAdded, "D": FileDeleted, "R": FileRenamed}
 
 
-def _first_parents(folder: "str | Path") -> set[str]:
-    """HEAD and its first parents."""
-    return set(_git(folder, "rev-list", "--first-parent", "HEAD").split())
+def _old_path(change: FileEvent) -> str:
+    return change.old_path if isinstance(change, FileRenamed) else change.path
 
 
 def _git(folder: "str | Path", *words: str) -> str:
@@ -214,45 +189,24 @@ class _Files:
     def __init__(self):
         self.there: dict[str, int] = {}  # path to number
         self.gone: dict[str, int] = {}  # of those deleted, the last of each path
-        self.last: list[tuple[str, str]] = []  # the last path of each, and the last commit
+        self.last: list[FileEvent] = []  # the last change to each
 
-    def number(self, change: _Change, commit: str) -> int:
-        """The number of the file that a commit changes."""
-        if change.status != "A" and change.old_path in self.there:
-            number = self.there.pop(change.old_path)
+    def number(self, change: FileEvent) -> int:
+        """The number of the file that is changed."""
+        if _old_path(change) in self.there and not isinstance(change, FileAdded):
+            number = self.there.pop(_old_path(change))
         else:
             number = self.gone.pop(change.path, len(self.last))
-        self.last[number : number + 1] = [(change.path, commit)]
-        (self.gone if change.status == "D" else self.there)[change.path] = number
+        self.last[number : number + 1] = [change]
+        places = self.gone if isinstance(change, FileDeleted) else self.there
+        places[change.path] = number
         return number
 
     def names(self) -> list[str]:
         """A name for each stream: its last path, unless another file has that now."""
         owners, names = self.gone | self.there, []
-        for number, (path, end) in enumerate(self.last):
-            name = path if owners.get(path) == number else f"{path} until {end[:7]}"
+        for number, last in enumerate(self.last):
+            here = owners.get(last.path) == number
+            name = last.path if here else f"{last.path} until {last.commit[:7]}"
             names.append(f"./{name}" if name == COMMITS else name)
         return names
-
-
-def _commit_made(commit: _Commit) -> CommitMade:
-    own = commit.changes.values() if len(commit.parents) < 2 else ()
-    return CommitMade(
-        commit=commit.id,
-        author=commit.author,
-        title=commit.title,
-        parents=commit.parents,
-        files=len(own),
-        lines_added=sum(change.added for change in own),
-        lines_removed=sum(change.removed for change in own),
-        authored=commit.authored,
-        committed=commit.committed,
-    )
-
-
-def _file_event(change: _Change, commit: _Commit) -> FileEvent:
-    fields = {name: getattr(change, name) for name in ("path", "added", "removed", "binary")}
-    fields |= {"commit": commit.id, "author": commit.author}
-    if change.status == "R":
-        return FileRenamed(old_path=change.old_path, **fields)
-    return {"A": FileAdded, "D": FileDeleted}.get(change.status, FileChanged)(**fields)

@@ -16,9 +16,6 @@ from .stored_event import COLUMNS
 if TYPE_CHECKING:
     import pandas
 
-_ZONE = r" ?(?:Z|UTC|[+-]\d\d(?::?\d\d)?)"
-_DAY = r"\d{4}-?\d\d-?\d\d"
-_LOCAL = _DAY + r"[T ]\d\d(?::?\d\d(?::?\d\d(?:[.,]\d+)?)?)?"
 _AS_JSON: Any = {"inf_nan_mode": "strings", "timedelta_mode": "float"}
 _EXACT = 2**53  # up to here a float holds every whole number
 
@@ -67,7 +64,7 @@ def read_table(
         }
     )
     if id is not None:
-        table.refuse_repeated_ids(rows.sort_values("recorded", kind="stable")["id"], id)
+        table.refuse_repeated(rows.sort_values("recorded", kind="stable")["id"], id)
     rows = rows[table.reasons == ""]
     if rows.empty:
         what = f"none of the table's {len(frame):,} rows can be read as an event"
@@ -116,8 +113,7 @@ class _Table:
     def __init__(self, frame: "pandas.DataFrame"):
         import pandas
 
-        self.original = frame
-        self.frame = frame.reset_index(drop=True)
+        self.original, self.frame = frame, frame.reset_index(drop=True)
         self.empty = self.frame.replace(r"^\s*$", None, regex=True).isna()
         self.reasons = pandas.Series("", index=self.frame.index, dtype=object)
 
@@ -148,53 +144,55 @@ class _Table:
 
         column = self.frame[name].mask(self.empty[name], 1)
         versions = pandas.to_numeric(column, errors="coerce")
-        bad = versions.isna() | (versions < 1) | (versions > 1e9) | (versions % 1 != 0)
-        why = "is no version: a whole number from 1"
-        self.refuse(bad, f"{name} " + column.map(shown) + f" {why}")
+        bad = ~versions.between(1, 1e9) | (versions % 1 != 0)
+        why = " is no version: a whole number from 1"
+        self.refuse(bad, f"{name} " + column.map(shown) + why)
         return versions.mask(bad, 1).astype("int64")
 
     def moments(self, name: str) -> "pandas.Series":
         """A column of times, in UTC. Raises Misuse where most of them cannot be read."""
         import pandas
 
-        texts = self.texts(name)
-        local = texts.str.fullmatch(_LOCAL)
-        known = texts.str.fullmatch(_DAY) | texts.str.fullmatch(_LOCAL + _ZONE)
-        iso = texts.where(known).str.replace(r" ?UTC$| (?=[+-]\d\d:?\d\d$)", "", regex=True)
+        texts = self.texts(name).str.replace(" UTC", "Z")
+        day = r"\d{4}-?\d\d-?\d\d"
+        zoned = texts.str.contains(r"(?:Z|[+-]\d\d(?::?\d\d)?)$") | (texts.str.len() <= 10)
+        iso = texts.where(texts.str.match(day) & zoned)
         moments = pandas.to_datetime(iso, utc=True, errors="coerce", format="ISO8601")
         moments = moments.where(moments.dt.year > 0)
         bad = moments.isna() & ~self.empty[name]
+        local = bad & texts.str.match(day + "[T ]") & ~zoned
         if bad.sum() > moments.notna().sum():
-            raise Misuse(self._advice(name, texts[bad], local[bad]))
+            raise Misuse(self._advice(name, texts[bad], texts[local]))
         naive = " has no time zone: put its offset behind it, such as +01:00"
         other = " is no time as ISO 8601 writes it, such as 2026-03-03T12:00+01:00"
-        self.refuse(bad & local, f"{name} " + texts.map(shown) + naive)
+        self.refuse(local, f"{name} " + texts.map(shown) + naive)
         self.refuse(bad, f"{name} " + texts.map(shown) + other)
         return moments
 
     def _advice(self, name: str, texts: "pandas.Series", local: "pandas.Series") -> str:
-        """What to do about a column with these times, which cannot be read."""
+        """What to do about a column with these times, of which `local` ones lack only a zone."""
         import pandas
 
-        column, first = f"frame[{name!r}]", texts.iloc[0]
-        read = f"{column} = pandas.to_datetime({column}, errors='coerce', "
-        zone = ".dt.tz_localize('Europe/Amsterdam', ambiguous='NaT', nonexistent='NaT')"
-        row = shown(self.original.index[texts.index[0]])
-        what = f"the times in {name!r}, such as {shown(first)} in row {row}, "
-        if local.any():
-            why = "have no time zone, and 9 o'clock is another moment in each; say which it was"
-            return f"{what}{why}: {read}format='ISO8601'){zone}"
+        zone = "{}.dt.tz_localize('Europe/Amsterdam', ambiguous='NaT', nonexistent='NaT')"
         numbers = pandas.to_numeric(texts, errors="coerce")
-        if numbers.notna().any():
+        if not local.empty:
+            texts = local
+            why = "have no time zone, and 9 o'clock is another moment in each; say which it was"
+            options, fix = "errors='coerce', format='ISO8601'", zone
+        elif numbers.notna().any():
             most = {"s": 1e11, "ms": 1e14, "us": 1e17, "ns": float("inf")}
             unit = next(unit for unit in most if numbers.median() < most[unit])
             why = f"are numbers, and what they count is not said; if {unit} since 1970"
-            fix = f"{column} = pandas.to_datetime({column}, unit={unit!r}, utc=True)"
-            return f"{what}{why}: {fix}"
-        why = "are not written as ISO 8601 does; parse them first, for instance"
-        if texts.str.contains(r"\d ?(?:[+-]\d\d:?\d\d|Z|UTC|GMT)$").any():
-            return f"{what}{why}: {read}dayfirst=True, utc=True)"
-        return f"{what}{why}: {read}dayfirst=True){zone}"
+            options, fix = f"unit={unit!r}, utc=True", "{}"
+        else:
+            why = "are not written as ISO 8601 does; parse them first, for instance"
+            options, fix = "errors='coerce', dayfirst=True", zone
+            if texts.str.contains(r"\d ?(?:[+-]\d\d:?\d\d|Z|GMT)$").any():
+                options, fix = f"{options}, utc=True", "{}"
+        column, row = f"frame[{name!r}]", shown(self.original.index[texts.index[0]])
+        fix = fix.format(f"pandas.to_datetime({column}, {options})")
+        what = f"the times in {name!r}, such as {shown(texts.iloc[0])} in row {row}, {why}"
+        return f"{what}: {column} = {fix}"
 
     def data(self, names: list[str]) -> list[str]:
         """The rest of each row as JSON, empty cells left out."""
@@ -210,15 +208,15 @@ class _Table:
                 self.reasons.iloc[row] = f"JSON cannot hold its data: {error}"
         return texts
 
-    def refuse_repeated_ids(self, ids: "pandas.Series", name: str) -> None:
-        """Refuse a row whose id is that of another, which was recorded first."""
+    def refuse_repeated(self, ids: "pandas.Series", name: str) -> None:
+        """Refuse each row with an id of these that an earlier one of them has."""
+        first: dict[str, int] = {}
+        labels = self.original.index.tolist()
         ids = ids[self.reasons[ids.index] == ""]
-        first = ids.drop_duplicates()
-        labels = dict(zip(first, self.original.index[first.index], strict=True))
-        for row in ids.index[ids.duplicated()]:
-            label = shown(labels[ids[row]])
-            why = f"{name} {shown(ids[row])} is that of row {label} already"
-            self.reasons.iloc[row] = why
+        for row, id in zip(ids.index.tolist(), ids.tolist(), strict=True):
+            if first.setdefault(id, row) != row:
+                label = shown(labels[first[id]])
+                self.reasons.iloc[row] = f"{name} {shown(id)} is that of row {label} already"
 
     def refused(self) -> "pandas.DataFrame":
         column = "reason" if "reason" not in self.original.columns else "reason it was refused"

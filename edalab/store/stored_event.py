@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, get_args
 from pydantic_core import ValidationError, from_json
 
 from ..errors import Misuse, choices, listed, shortened, shown
-from ..model import Command, Event, Query, message_types
+from ..model import Event, message_types
 from ..model.messages import Message
 from .instants import as_datetime
 
@@ -64,16 +64,13 @@ class StoredEvent(NamedTuple):
         if self.schema > now:
             fix = f"declare it as it is now: class {self.type}(Event, version={self.schema})"
             raise Misuse(f"{what}, and the class declared is version {now}; {fix}")
-        upcasts = cls.__declared__.upcasts
         for version in range(self.schema, now):
-            if version not in upcasts:
-                fix = f"version={now}, upcasts={{{version}: function_of_its_data}})"
-                what += f", and nothing turns version {version} into {version + 1}"
-                raise Misuse(f"{what}; declare class {self.type}(Event, {fix}")
-            data = upcasts[version](data)
+            upcast = cls.__declared__.upcasts.get(version)
+            data = None if upcast is None else upcast(data)
             if not isinstance(data, dict):
-                what = f"the upcaster of {self.type} from version {version} returned no dict"
-                raise Misuse(f"{what}; return its new data")
+                what += f", and nothing turns version {version} into {version + 1}"
+                fix = f"version={now}, upcasts={{{version}: a function that returns its new data}})"
+                raise Misuse(f"{what}; declare class {self.type}(Event, {fix}")
         return data
 
     @property
@@ -124,19 +121,19 @@ class StoredEvent(NamedTuple):
 
 def _undeclared(type: str) -> str:
     """What to do about an event whose class is not declared."""
-    passed = "or read its .data; a fold passes over events by fact.type, before it asks for "
-    passed += "fact.event"
+    hint = (
+        "or read its .data; a fold passes over events by fact.type, before it asks for fact.event"
+    )
     if not type.isidentifier():
-        what = f"{shown(type)}, which cannot be the name of a class"
-        return f"{what}; rename it in the table, {passed}"
-    ours = __name__.partition(".")[0]
+        what = f"{shown(type)}, which cannot be the name of a class; rename it in the table"
+        return f"{what}, {hint}"
     theirs = [
         name
         for name, cls in message_types().items()
-        if issubclass(cls, Event) and cls.__module__.partition(".")[0] != ours
+        if issubclass(cls, Event) and not cls.__module__.startswith("edalab.")
     ]
     what = f"a {type}, and no event of that name is declared; declare class {type}(Event)"
-    return f"{what}, {passed}; events declared: {choices(type, theirs)}"
+    return f"{what}, {hint}; events declared: {choices(type, theirs)}"
 
 
 def _unfit(error: ValueError, fact: StoredEvent, version: int) -> str:
@@ -150,11 +147,10 @@ def _unfit(error: ValueError, fact: StoredEvent, version: int) -> str:
             f"fields of the class, or leave them out: frame = frame.drop(columns={names})"
         )
     reason = shortened(str(error).partition("For further")[0], 200)
-    missing = any(one["type"] == "missing" for one in errors)
-    empty = "give a field that may be empty a default; " if missing else ""
     return (
         f": {shortened(fact.text)} does not fit class {fact.type} of version {version}: {reason}; "
-        f"{empty}where the class has changed since, give it a new version= and upcasts="
+        "give a field that may be empty a default; where the class has changed since, give it a "
+        "new version= and upcasts="
     )
 
 
@@ -163,7 +159,8 @@ def to_row(event: Event) -> tuple[str, int, str]:
     and where reading the JSON would give something else."""
     cls = type(event)
     if not issubclass(cls, Event):
-        raise Misuse(f"{_no_event(event)}; append events: class MoneyDeposited(Event)")
+        what = f"{shown(event)} is no event, and a store keeps what happened"
+        raise Misuse(f"{what}; append events: class MoneyDeposited(Event)")
     version, to_json, exact = _writer(cls)
     try:
         text = to_json(event).decode()
@@ -188,21 +185,14 @@ def _writer(cls: type[Event]) -> tuple[int, Callable[[Event], bytes], bool]:
 _EXACT = {str, int, float, bool, type(None)}
 
 
-def _no_event(given: object) -> str:
-    for kind in (Command, Query):
-        if isinstance(given, kind):
-            return f"{shown(given)} is a {kind.__name__.lower()}, and a store keeps what happened"
-    return f"{shown(given)} is no event"
-
-
 def _check_again(event: Event, text: str) -> None:
     try:
         again = event.__pydantic_validator__.validate_json(text)
     except ValidationError:
-        what = f"its class does not read its own JSON, {shortened(text)}"
-        raise _lossy(event, what) from None
+        again = None
     if again != event:
-        raise _lossy(event, f"read again from JSON it is {shown(again)}")
+        what = "nothing that its class can read" if again is None else shown(again)
+        raise _lossy(event, f"read again from JSON it is {what}")
 
 
 def _lossy(event: Event, what: str) -> Misuse:
