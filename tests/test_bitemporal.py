@@ -7,7 +7,7 @@ from accounts import MoneyDeposited, MoneyWithdrawn, account_7, balance, year_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edalab import Event, EventStore, Misuse
+from edalab import EventStore, Misuse
 from edalab.store import bitemporal
 from edalab.store.bitemporal import Hindsight, Replay
 from edalab.store.instants import to_microseconds
@@ -89,37 +89,6 @@ def test_wrong_is_where_they_differ(store):
         assert [wrong[2:] for wrong in inside] == (
             [(actual, believed)] if actual != believed else []
         )
-
-
-class CartOpened(Event):
-    items: list[str]
-
-
-class ItemAdded(Event):
-    item: str
-
-
-def test_a_fold_that_keeps_and_changes_a_list_of_an_event_changes_no_other_course():
-    def cart(state, fact):
-        match fact.event:
-            case CartOpened(items=items):
-                return items
-            case ItemAdded(item=item):
-                state.append(item)
-        return state
-
-    store = EventStore(":memory:")
-    store.append(
-        "cart",
-        [CartOpened(items=["a"]), ItemAdded(item="b")],
-        happened=[day(0), day(2)],
-        recorded=day(2),
-    )
-    store.append("cart", [ItemAdded(item="c")], happened=day(1), recorded=day(3))
-    sight = hindsight(store, "cart", cart, [], "".join)
-    assert [change.value for change in sight.actual] == ["a", "ac", "acb"] and [
-        change.value for change in sight.believed
-    ] == ["ab", "acb"]
 
 
 def test_the_story_of_account_7():

@@ -119,14 +119,6 @@ def test_columns_of_every_kind_become_plain_values(dtype):
     assert found == values and all(type(value) in (int, float, bool, str) for value in found)
 
 
-def test_subjects_that_are_numbers_are_written_without_a_point():
-    frame = table(("S", 7, "2026-03-01"), ("S", None, "2026-03-01"), ("S", 12, "2026-03-01"))
-    store = read_table(frame, **COLUMNS)  # the empty cell makes floats of the column
-    assert (
-        frame["who"].dtype == float and store.streams() == ["7", "12"] and len(store.refused) == 1
-    )
-
-
 # The two times and the order.
 
 
@@ -243,13 +235,6 @@ def test_an_id_is_stored_once_and_its_second_row_names_the_first():
         103: "who is empty",
         105: "id is empty",
     }
-
-
-def test_a_column_called_reason_is_not_written_over():
-    frame = small().assign(reason=["x", "y", "z"]).assign(who=["a", None, "a"])
-    assert read_table(frame, **COLUMNS).refused.iloc[0][
-        ["reason", "reason it was refused"]
-    ].tolist() == ["y", "who is empty"]
 
 
 @given(

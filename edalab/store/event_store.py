@@ -22,8 +22,9 @@ from .temporal import (
 if TYPE_CHECKING:
     import pandas
 
-_MOVE = "update stored_checkpoints set position = ? where name = ? and position = ?"
-_BEGIN = "insert or ignore into stored_checkpoints values (?, ?)"
+_MOVE = """insert into stored_checkpoints select ?, ?
+    where ? = (select ifnull(max(position), 0) from stored_checkpoints where name = ?)
+    on conflict (name) do update set position = excluded.position"""
 
 
 class EventStore:
@@ -71,7 +72,10 @@ class EventStore:
         service's now; elsewhere it must be given. In one store it never goes back.
         `ids` are ids of the events' own, each unique in the store; a second one raises Misuse."""
         check_stream(stream, all_streams=False)
-        events = _listed(stream, events)
+        if not isinstance(events, Iterable) or isinstance(events, str | dict | Message):
+            call = f"store.append({stream!r}, [{shown(events)}])"
+            raise Misuse(f"append takes a list of events: {call}")
+        events = list(events)
         rows = list(map(to_row, events))
         if expected_version is not None:
             what = "expected_version= takes a version: 0 for a new stream, None for any"
@@ -178,15 +182,12 @@ class EventStore:
             for fact in facts:
                 yield fact
                 with self._database.transaction() as db:
-                    moved = db.execute(_MOVE, (fact.position, name, seen)).rowcount
-                    if not moved and not seen:
-                        moved = db.execute(_BEGIN, (name, fact.position)).rowcount
-                    if not moved:
-                        now = f"is at {self.checkpoint(name)}, and this loop left it at {seen}"
+                    if not db.execute(_MOVE, (name, fact.position, seen, name)).rowcount:
                         raise Misuse(
-                            f"the checkpoint of {name!r} {now}: another loop follows under that "
-                            "name, or what this one did was rolled back; give each a name of its "
-                            "own, and follow anew after a rollback"
+                            f"the checkpoint of {name!r} is at {self.checkpoint(name)}, and this "
+                            f"loop left it at {seen}: another loop follows under that name, or "
+                            "what this one did was rolled back; give each a name of its own, and "
+                            "follow anew after a rollback"
                         )
                 seen = fact.position
 
@@ -221,11 +222,3 @@ class EventStore:
         except Misuse as misuse:
             content = str(misuse)
         return "<EventStore: " + "; ".join([content, *self.notes]) + ">"
-
-
-def _listed(stream: str, events: Any) -> list[Event]:
-    if type(events) is list:
-        return events
-    if not isinstance(events, Iterable) or isinstance(events, str | dict | Message):
-        raise Misuse(f"append takes a list of events: store.append({stream!r}, [{shown(events)}])")
-    return list(events)

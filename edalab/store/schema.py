@@ -1,12 +1,13 @@
 """The tables of an event store in SQLite, which themselves refuse to change or delete a fact."""
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..errors import Misuse, listed, shown
+from ..errors import Misuse, shown
 
 # `insert or replace` would delete an event without firing the trigger for that: so an event must be
 # the next in both orders. Mostly it is the next of the stream that was written to last, which is
@@ -114,41 +115,23 @@ def make_tables(db: Any) -> None:
 
 def _open(place: str | Path) -> sqlite3.Connection:
     """A connection to a file that is an event store, or will be one."""
-    path = Path(place).absolute()
+    options: Any = {"isolation_level": None, "check_same_thread": False}
     if str(place) == ":memory:":
-        return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        return sqlite3.connect(":memory:", **options)
+    path = Path(place).absolute()
     if not path.parent.is_dir():
         what = f"no folder {str(Path(place).parent)!r} for the event store {path.name!r}"
         raise Misuse(f"{what}; make it first")
-    if path.is_dir():
-        raise Misuse(f"{str(place)!r} is a folder; an event store is a file")
-    writable = not path.exists() or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
-    # An immutable file is read without its log of commits (-wal).
-    immutable = not writable and not path.with_name(f"{path.name}-wal").exists()
-    connection = sqlite3.connect(
-        f"{path.as_uri()}?immutable=1" if immutable else path,
-        isolation_level=None,
-        check_same_thread=False,
-        uri=immutable,
-    )
+    writable = not path.exists() or os.access(path, os.W_OK)
     try:
-        names = connection.execute("select name from sqlite_master where type = 'table'").fetchall()
-        tables = [name for (name,) in names]
-        if tables and "stored_events" not in tables:
-            what = f"is a database of something else (tables: {listed(tables)})"
-            fix = "give the event store a file of its own, or pass a sqlite3 connection"
-            raise Misuse(f"{path.name} {what}; {fix}")
+        connection = sqlite3.connect(path, **options)
         if writable:
             # A commit waits for the operating system, not for the disk, in a fortieth of the time:
             # a killed process loses nothing, a power cut perhaps the last commits.
             connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = normal")
     except sqlite3.Error as error:
-        connection.close()
         raise as_misuse(error, path.name) from None
-    except Misuse:
-        connection.close()
-        raise
     return connection
 
 
@@ -157,26 +140,18 @@ def tables_missing(error: sqlite3.Error) -> bool:
     return str(error).startswith("no such table: stored_")
 
 
-_READONLY = "{} can only be read (a run's database, or a file you may not write to); "
-_READONLY += "nothing was changed"
-_UNREADABLE = "{} is no event store that can be read: {}; it was left as it is"
-_ANOTHER = "{} has a table of its own where the event store's would be: {}; rename that table"
 _REASONS = {
     "closed": "{} was closed; open it again: EventStore(…)",
     "locked": "{} is locked: another connection is writing to it, or left a transaction open (in "
     "another notebook?); nothing was changed, try again when it is done",
-    "readonly": _READONLY,
-    "not authorized": _READONLY,
-    "malformed": _UNREADABLE,
-    "not a database": _UNREADABLE,
-    "column": _ANOTHER,
-    "already exists": _ANOTHER,
+    "readonly|not authorized": "{} can only be read (a run's database, or a file you may not write "
+    "to); nothing was changed",
+    "malformed|not a database": "{} is no event store that can be read: {}; it was left as it is",
+    "": "{}: {}; nothing was changed",
 }
 
 
 def as_misuse(error: sqlite3.Error, name: str) -> Misuse:
     """An error of SQLite as a sentence about the store of this name."""
-    for word, reason in _REASONS.items():
-        if word in str(error):
-            return Misuse(reason.format(name, error))
-    return Misuse(f"{name}: {error}; nothing was changed")
+    reason = next(_REASONS[words] for words in _REASONS if re.search(words, str(error)))
+    return Misuse(reason.format(name, error))
