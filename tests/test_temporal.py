@@ -178,8 +178,11 @@ def yields(total, fact):
         ),
         (lambda s: s.snapshot("account-7", forgets, 0), "forgets returned None"),
         (lambda s: s.table("account-7", forgets, 0), "forgets returned None"),
-        (lambda s: s.state("account-7", waits, 0), "a fold is a function .* not an `async def`"),
-        (lambda s: s.state("account-7", yields, 0), "a fold is a function .* not one with `yield`"),
+        (lambda s: s.state("account-7", waits, 0), "a fold is a function .* without async"),
+        (
+            lambda s: s.state("account-7", yields, 0),
+            "a fold is a function .* without async and yield",
+        ),
         (lambda s: s.table("account-7", "balance"), "a fold is a function .* not 'balance'"),
         (lambda s: s.snapshot("account-7", print, 0), "a snapshot is kept for a function"),
         (lambda s: s.state(7, balance, 0), "a stream has a name, such as 'account-7', or None"),

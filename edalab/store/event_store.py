@@ -1,21 +1,26 @@
 """An event store keeps events in streams and forgets nothing: a fact is corrected by another fact."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConcurrencyError, Misuse, counted, shown
+from ..errors import ConcurrencyError, Misuse, counted, needed_for, shown
 from ..model import Event, Message
 from . import append
+from .fold import check_fold, replay
 from .schema import Database
+from .snapshots import fold_name, save_snapshot
 from .stored_event import StoredEvent, is_text, to_row
 from .temporal import (
+    PAIR,
     Difference,
     Question,
     check_number,
     check_stream,
-    difference_between,
     last_number,
+    pair,
     stream_names,
 )
 
@@ -130,7 +135,10 @@ class EventStore:
         that nobody has written to yet is at its start.
 
             store.state("account-7", balance, 0, until="2026-03-15", as_of="2026-03-22")"""
-        return Question(self._database, stream, until, as_of).state(fold, start)
+        question = Question(self._database, stream, until, as_of)
+        last = question.last_snapshot(fold, start)
+        with closing(question.facts(last)) as facts:  # left open, they would keep the file locked
+            return replay(fold, last.state_or(start), facts, start)
 
     def snapshot(
         self, stream: str, fold: Callable, start: Any = None, until: Any = None, as_of: Any = None
@@ -140,7 +148,15 @@ class EventStore:
         A snapshot never changes an answer. It serves the same fold only, known by its code and
         by the `repr` of the values that this names; a change that shows in neither goes unnoticed.
         It serves no question to which a later event makes a difference."""
-        return Question(self._database, stream, until, as_of).save_snapshot(fold, start)
+        check_stream(stream, all_streams=False)
+        question = Question(self._database, stream, until, as_of)
+        last, name = question.last_snapshot(fold, start), fold_name(fold, start)
+        facts = list(question.facts(last))
+        state = replay(fold, last.state_or(start), facts, start)
+        if facts:
+            new = last.extended(facts, state)
+            save_snapshot(self._database, stream, name, new, question.known)
+        return state
 
     def table(
         self,
@@ -153,7 +169,19 @@ class EventStore:
         """The events that lead to a state, in the order in which they happened, as a DataFrame:
         position, stream, version, type, happened, recorded and the fields of the data; with a
         fold, the state after each. The arguments are those of `state`."""
-        return Question(self._database, stream, until, as_of).table(fold, start)
+        with needed_for("EventStore.table"):
+            import pandas  # noqa: F401
+        question = Question(self._database, stream, until, as_of)
+        question.check_exists()
+        table = question.table()
+        if fold is not None:
+            check_fold(fold)
+            state, states = deepcopy(start), []
+            for fact in question.facts():
+                state = replay(fold, state, [fact], start)
+                states.append(deepcopy(state))
+            table["state"] = states
+        return table
 
     def difference(
         self,
@@ -167,7 +195,18 @@ class EventStore:
         states `.before` and `.after`, and the events that `.came` and `.went`.
 
             store.difference("account-7", balance, 0, until="2026-03-22", as_of=("2026-03-24", None))"""
-        return difference_between(self._database, stream, fold, start, until, as_of)
+        if not any(isinstance(bound, tuple | list) for bound in (until, as_of)):
+            raise Misuse(PAIR)
+        check_fold(fold)
+        bounds = zip(pair(until), pair(as_of), strict=True)
+        earlier, later = (Question(self._database, stream, *moment) for moment in bounds)
+        later.check_exists()
+        before, after = list(earlier.facts()), list(later.facts())
+        was, now = (replay(fold, deepcopy(start), facts, start) for facts in (before, after))
+        old, new = set(before), set(after)
+        came = [fact for fact in after if fact not in old]
+        went = [fact for fact in before if fact not in new]
+        return Difference(was, now, came, went)
 
     def follow(self, name: str) -> Iterator[StoredEvent]:
         """The events of all streams that the reader of this name has not seen yet, in the order in

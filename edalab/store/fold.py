@@ -19,16 +19,10 @@ _PLACE = {"stream", "version", "happened", "recorded"}
 
 def check_fold(fold: Any) -> None:
     """Raise Misuse for what cannot be a fold."""
-    wrong = None
-    if not callable(fold):
-        wrong = shown(fold)
-    elif iscoroutinefunction(fold):
-        wrong = "an `async def`"
-    elif isgeneratorfunction(fold):
-        wrong = "one with `yield`"
-    if wrong:
+    if not callable(fold) or iscoroutinefunction(fold) or isgeneratorfunction(fold):
         what = "a fold is a function of a state and a stored event that returns the new state"
-        raise Misuse(f"{what}, not {wrong}")
+        hint = ", without async and yield" if callable(fold) else ""
+        raise Misuse(f"{what}{hint}, not {shown(fold)}")
 
 
 def replay(fold: Callable, state: Any, facts: Iterable[StoredEvent], start: Any) -> Any:

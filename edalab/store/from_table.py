@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import pandas
 
 _AS_JSON: Any = {"inf_nan_mode": "strings", "timedelta_mode": "float"}
-_EXACT = 2**53  # up to here a float holds every whole number
 
 
 def read_table(
@@ -54,13 +53,13 @@ def read_table(
     known = happened if recorded is None else table.moments(recorded)
     rows = pandas.DataFrame(
         {
-            "stream": table.names(subject),
+            "stream": table.texts(subject),
             "type": table.texts(type),
             "schema": 1 if version is None else table.versions(version),
             "data": table.data([name for name in frame.columns if name not in roles]),
             "happened": happened,
             "recorded": known,
-            "id": None if id is None else table.names(id),
+            "id": None if id is None else table.texts(id),
         }
     )
     if id is not None:
@@ -87,8 +86,8 @@ def read_table(
         store.notes.append(f"{counted(int(early), 'row')} recorded before it happened")
     for name in (subject, id):
         if name is not None and frame[name].dtype.kind in "iuf":
-            what = f"{name!r} was read as numbers, where 007 and 7 are one"
-            store.notes.append(f"{what}: dtype={{{name!r}: str}} keeps them apart")
+            what = f"{name!r} was read as numbers, where 007 is 7 and long ones are rounded"
+            store.notes.append(f"{what}: dtype={{{name!r}: str}} keeps them")
     return store
 
 
@@ -125,18 +124,10 @@ class _Table:
         """A column of which no cell may be empty, as text; a whole number without a point."""
         column = self.frame[name]
         self.refuse(self.empty[name], f"{name} is empty")
-        if column.dtype.kind == "f" and ((column % 1 == 0) | column.isna()).all():
-            column = column.mask(column.abs() >= _EXACT).astype("Int64")
+        whole = column.dtype.kind == "f" and ((column % 1 == 0) | column.isna()).all()
+        if whole and column.abs().max() <= 2**53:  # beyond, a float is another number
+            column = column.astype("Int64")
         return column.astype(object).map(str).str.strip()
-
-    def names(self, name: str) -> "pandas.Series":
-        """A column of names or ids as text. A long number that pandas may have rounded is none."""
-        column = self.frame[name]
-        if column.dtype.kind == "f":
-            why = "may be another number, rounded: read the column as text, with dtype="
-            reasons = f"{name} " + column.astype(str) + f" {why}{{{name!r}: str}}"
-            self.refuse(column.abs() >= _EXACT, reasons)
-        return self.texts(name)
 
     def versions(self, name: str) -> "pandas.Series":
         """The versions of message classes; 1 where a cell is empty."""
@@ -145,8 +136,8 @@ class _Table:
         column = self.frame[name].mask(self.empty[name], 1)
         versions = pandas.to_numeric(column, errors="coerce")
         bad = ~versions.between(1, 1e9) | (versions % 1 != 0)
-        why = " is no version: a whole number from 1"
-        self.refuse(bad, f"{name} " + column.map(shown) + why)
+        reasons = f"{name} " + column.map(shown) + " is no version: a whole number from 1"
+        self.refuse(bad, reasons)
         return versions.mask(bad, 1).astype("int64")
 
     def moments(self, name: str) -> "pandas.Series":
@@ -187,8 +178,6 @@ class _Table:
         else:
             why = "are not written as ISO 8601 does; parse them first, for instance"
             options, fix = "errors='coerce', dayfirst=True", zone
-            if texts.str.contains(r"\d ?(?:[+-]\d\d:?\d\d|Z|GMT)$").any():
-                options, fix = f"{options}, utc=True", "{}"
         column, row = f"frame[{name!r}]", shown(self.original.index[texts.index[0]])
         fix = fix.format(f"pandas.to_datetime({column}, {options})")
         what = f"the times in {name!r}, such as {shown(texts.iloc[0])} in row {row}, {why}"

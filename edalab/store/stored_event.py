@@ -121,17 +121,13 @@ class StoredEvent(NamedTuple):
 
 def _undeclared(type: str) -> str:
     """What to do about an event whose class is not declared."""
-    hint = (
-        "or read its .data; a fold passes over events by fact.type, before it asks for fact.event"
-    )
+    hint = "or read its .data; a fold passes over events by fact.type, before it asks for "
+    hint += "fact.event"
     if not type.isidentifier():
         what = f"{shown(type)}, which cannot be the name of a class; rename it in the table"
         return f"{what}, {hint}"
-    theirs = [
-        name
-        for name, cls in message_types().items()
-        if issubclass(cls, Event) and not cls.__module__.startswith("edalab.")
-    ]
+    classes = {name: cls for name, (cls, *_) in _declarations(Message.__count__).items()}
+    theirs = [name for name in classes if not classes[name].__module__.startswith("edalab.")]
     what = f"a {type}, and no event of that name is declared; declare class {type}(Event)"
     return f"{what}, {hint}; events declared: {choices(type, theirs)}"
 
@@ -161,43 +157,30 @@ def to_row(event: Event) -> tuple[str, int, str]:
     if not issubclass(cls, Event):
         what = f"{shown(event)} is no event, and a store keeps what happened"
         raise Misuse(f"{what}; append events: class MoneyDeposited(Event)")
-    version, to_json, exact = _writer(cls)
+    version, to_json, read_again = _writer(cls)
     try:
         text = to_json(event).decode()
+        if read_again or "null" in text:  # which NaN becomes
+            again = event.__pydantic_validator__.validate_json(text)
+            if again != event:
+                raise ValueError(f"read again from JSON it is {shown(again)}")
     except ValueError as error:
-        raise _lossy(event, shortened(str(error))) from None
-    if not exact or "null" in text:  # which NaN becomes
-        _check_again(event, text)
+        types = "give its fields types that JSON keeps: numbers, texts, times, lists"
+        what = f"{shown(event)} cannot be stored: {shortened(str(error), 150)}"
+        raise Misuse(f"{what}; {types}") from None
     return cls.__name__, version, text
 
 
 @lru_cache
 def _writer(cls: type[Event]) -> tuple[int, Callable[[Event], bytes], bool]:
-    """The version of a class, what writes its events as JSON, and whether JSON gives its fields
-    back as they were: to read each event again would take a third of the time of an append."""
+    """The version of a class, what writes its events as JSON, and whether JSON may not give its
+    fields back as they were: to read each event again takes a third of the time of an append."""
+    kinds = {str, int, float, bool, type(None)}
     exact = cls.__plain__ and all(
-        field.alias is None and set(get_args(field.annotation) or [field.annotation]) <= _EXACT
+        field.alias is None and {*(get_args(field.annotation) or [field.annotation])} <= kinds
         for field in cls.model_fields.values()
     )
-    return cls.__declared__.version, cls.__pydantic_serializer__.to_json, exact
-
-
-_EXACT = {str, int, float, bool, type(None)}
-
-
-def _check_again(event: Event, text: str) -> None:
-    try:
-        again = event.__pydantic_validator__.validate_json(text)
-    except ValidationError:
-        again = None
-    if again != event:
-        what = "nothing that its class can read" if again is None else shown(again)
-        raise _lossy(event, f"read again from JSON it is {what}")
-
-
-def _lossy(event: Event, what: str) -> Misuse:
-    types = "give its fields types that JSON keeps: numbers, texts, times, lists"
-    return Misuse(f"{shown(event)} cannot be stored: {what}; {types}")
+    return cls.__declared__.version, cls.__pydantic_serializer__.to_json, not exact
 
 
 def is_text(value: object) -> bool:
@@ -209,19 +192,16 @@ def is_text(value: object) -> bool:
         return False
 
 
-_declarations: dict[str, tuple[type[Event], int, Callable[[str], Event]]] = {}
-_counted = -1
+def declaration(name: str) -> "tuple[type[Event], int, Callable[[str], Event]] | None":
+    """The event class of a name as it is declared now, its version, and what reads its JSON."""
+    return _declarations(Message.__count__).get(name)
 
 
-def declaration(name: str) -> tuple[type[Event], int, Callable[[str], Event]] | None:
-    """The event class of a name as it is declared now, its version, and what reads its JSON. To
-    look all this up for each event would take half of the time of a replay."""
-    global _counted
-    if _counted != Message.__count__:
-        _declarations.clear()
-        for other, cls in message_types().items():
-            if issubclass(cls, Event):
-                read = cls.__pydantic_validator__.validate_json
-                _declarations[other] = cls, cls.__declared__.version, read
-        _counted = Message.__count__
-    return _declarations.get(name)
+@lru_cache(maxsize=1)  # to look this up for each event would take half of the time of a replay
+def _declarations(count: int) -> dict[str, tuple[type[Event], int, Callable[[str], Event]]]:
+    """The event classes by name, at a `count` of the classes declared."""
+    return {
+        name: (cls, cls.__declared__.version, cls.__pydantic_validator__.validate_json)
+        for name, cls in message_types().items()
+        if issubclass(cls, Event)
+    }

@@ -19,8 +19,8 @@ from .stored_event import COLUMNS, StoredEvent, is_text
 if TYPE_CHECKING:
     import pandas
 
-_PAIR = "difference takes two moments: until=(the earlier, the later), "
-_PAIR += "or as_of=(the earlier, the later)"
+PAIR = "difference takes two moments: until=(the earlier, the later), "
+PAIR += "or as_of=(the earlier, the later)"
 _OWN = ["position", "stream", "version", "type", "happened", "recorded"]
 
 
@@ -107,47 +107,9 @@ class Question:
         return self.database.rows(sql, (self.until, self.known, *scope, *values))
 
     def last_snapshot(self, fold: Callable, start: Any) -> Snapshot:
+        """The last snapshot that an answer may go on from, or the empty one."""
         check_fold(fold)
         return find_snapshot(self.database, self.stream, fold, start, self.until, self.known)
-
-    def state(self, fold: Callable, start: Any) -> Any:
-        """The state that the facts lead to, from the last snapshot on where there is one."""
-        last = self.last_snapshot(fold, start)
-        with closing(self.facts(last)) as facts:  # left open, they would keep the file locked
-            return replay(fold, last.state_or(start), facts, start)
-
-    def save_snapshot(self, fold: Callable, start: Any) -> Any:
-        """The state, kept as a snapshot."""
-        check_stream(self.stream, all_streams=False)
-        last, name = self.last_snapshot(fold, start), fold_name(fold, start)
-        facts = list(self.facts(last))
-        state = replay(fold, last.state_or(start), facts, start)
-        if facts:
-            new = last.extended(facts, state)
-            save_snapshot(self.database, str(self.stream), name, new, self.known)
-        return state
-
-    def table(self, fold: Callable | None, start: Any) -> "pandas.DataFrame":
-        """The facts as a DataFrame; with a fold, the state after each."""
-        with needed_for("EventStore.table"):
-            import pandas
-
-        self.check_exists()
-        facts = list(self.facts())
-        rows = [[getattr(fact, name) for name in _OWN] for fact in facts]
-        table = pandas.DataFrame(rows, columns=_OWN)
-        data = [fact.data for fact in facts]
-        for name in dict.fromkeys(name for fields in data for name in fields):
-            column = pandas.Series([fields.get(name) for fields in data], dtype=_dtype(data, name))
-            table[f"data.{name}" if name in (*_OWN, "state") else name] = column
-        if fold is not None:
-            check_fold(fold)
-            state, states = deepcopy(start), []
-            for fact in facts:
-                state = replay(fold, state, [fact], start)
-                states.append(deepcopy(state))
-            table["state"] = states
-        return table
 
     def check_exists(self) -> None:
         """Raise Unknown where the stream has no event. Only a state may be asked of a stream before
@@ -155,38 +117,33 @@ class Question:
         if self.stream is not None and not last_number(self.database, self.stream):
             raise Unknown("stream", self.stream, stream_names(self.database))
 
+    def table(self) -> "pandas.DataFrame":
+        """The facts as a DataFrame, in the order in which they happened."""
+        import pandas
 
-def _dtype(data: list[dict[str, Any]], name: str) -> str | None:
+        facts = list(self.facts())
+        rows = [[getattr(fact, name) for name in _OWN] for fact in facts]
+        table = pandas.DataFrame(rows, columns=_OWN)
+        data = [fact.data for fact in facts]
+        for name in dict.fromkeys(name for fields in data for name in fields):
+            cells = [fields.get(name) for fields in data]
+            column = pandas.Series(cells, dtype=_dtype(cells))
+            table[f"data.{name}" if name in (*_OWN, "state") else name] = column
+        return table
+
+
+def _dtype(cells: list[Any]) -> str | None:
     """For whole numbers that some events lack: pandas would make floats of them."""
-    numbers = [fields[name] for fields in data if fields.get(name) is not None]
-    whole = all(type(number) is int and abs(number) < 2**63 for number in numbers)
-    return "Int64" if whole and len(numbers) < len(data) else None
+    there = [cell for cell in cells if cell is not None]
+    whole = all(type(number) is int and abs(number) < 2**63 for number in there)
+    return "Int64" if whole and len(there) < len(cells) else None
 
 
-def difference_between(
-    database: Database, stream: str | None, fold: Callable, start: Any, until: Any, as_of: Any
-) -> Difference:
-    """What differs between two moments: `until` or `as_of`, or both, is a pair of them."""
-    if not any(isinstance(bound, tuple | list) for bound in (until, as_of)):
-        raise Misuse(_PAIR)
-    check_fold(fold)
-    (first, second), (known, known_later) = _pair(until), _pair(as_of)
-    earlier, later = (
-        Question(database, stream, *bounds) for bounds in ((first, known), (second, known_later))
-    )
-    earlier.check_exists()
-    before, after = list(earlier.facts()), list(later.facts())
-    states = [replay(fold, deepcopy(start), facts, start) for facts in (before, after)]
-    positions = [{fact.position for fact in facts} for facts in (before, after)]
-    came = [fact for fact in after if fact.position not in positions[0]]
-    went = [fact for fact in before if fact.position not in positions[1]]
-    return Difference(states[0], states[1], came, went)
-
-
-def _pair(bound: Any) -> tuple[Any, Any]:
+def pair(bound: Any) -> tuple[Any, Any]:
+    """The two moments of a difference, of which one bound may be the same."""
     if not isinstance(bound, tuple | list):
         return bound, bound
     if len(bound) != 2:
-        raise Misuse(f"{_PAIR}, not {shown(bound)}")
+        raise Misuse(f"{PAIR}, not {shown(bound)}")
     first, second = bound
     return first, second
