@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edalab import EventStore, Misuse
-from edalab.store import bitemporal
 from edalab.store.bitemporal import Hindsight, Replay
 from edalab.store.instants import to_microseconds
 
@@ -41,15 +40,6 @@ def stores(draw):
         kind = draw(st.sampled_from([MoneyDeposited, MoneyWithdrawn]))
         store.append("a", [kind(amount=number)], happened=day(happened), recorded=day(recorded))
     return store
-
-
-@pytest.fixture(autouse=True, scope="module")
-def kept_often():
-    """States are kept every third event instead of every fiftieth: so short streams are long ones."""
-    often, few = bitemporal._INTERVAL, bitemporal._FEW
-    bitemporal._INTERVAL, bitemporal._FEW = 3, 0
-    yield
-    bitemporal._INTERVAL, bitemporal._FEW = often, few
 
 
 @settings(max_examples=50)
@@ -99,8 +89,7 @@ def test_the_story_of_account_7():
 
 
 @pytest.mark.parametrize("late", [0, 0.05])
-def test_a_late_event_does_not_fold_all_others_again(late, monkeypatch):
-    monkeypatch.setattr(bitemporal, "_INTERVAL", 50)
+def test_a_late_event_does_not_fold_all_others_again(late):
     store, folded = year_of(1_000, late), []
 
     def counting(total, fact):

@@ -4,17 +4,12 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from .fold import apply, check_fold, check_result
 from .stored_event import StoredEvent
-
-# To copy a state may take time. So of long courses only some are kept, and the others folded again.
-_FEW, _INTERVAL = 200, 50
-_COPIED_AT_ONCE = (bool, int, float, str, type(None))
-_NOT_KEPT = object()
 
 _order = attrgetter("happened_at", "position")
 
@@ -37,29 +32,22 @@ class Discrepancy(NamedTuple):
 
 
 class Node:
-    """The state after `count` facts in one order, the last of which is `fact`. `after` holds the
-    nodes that follow, by the position of their fact."""
+    """The state after facts in one order, the last of which is `fact`, and its `value`. `after`
+    holds the nodes that follow, by the position of their fact."""
 
-    __slots__ = ("after", "count", "fact", "kept", "parent", "value")
-
-    def __init__(self, parent: "Node | None", fact: StoredEvent | None, value: Any):
-        self.parent, self.fact, self.value = parent, fact, value
-        self.count: int = 0 if parent is None else parent.count + 1
-        self.kept: Any = _NOT_KEPT
+    def __init__(self, fact: StoredEvent | None, state: Any, value: Any):
+        self.fact, self.state, self.value = fact, state, value
         self.after: dict[int, Node] = {}
 
 
 class Replay:
     """One fold over several orders of a stream's facts. What two orders begin with is folded once.
-
-    `value` is what is compared and drawn of a state; it must not return a part that the fold
-    changes later."""
+    `value` is what is compared and drawn of a state."""
 
     def __init__(self, fold: Callable, start: Any = None, value: Callable = lambda state: state):
         check_fold(fold)
         self.fold, self.start, self.value = fold, deepcopy(start), value
-        self.root = Node(None, None, value(deepcopy(start)))  # before any fact
-        self.root.kept = self.start
+        self.root = Node(None, self.start, value(deepcopy(start)))  # before any fact
 
     def course(self, facts: Iterable[StoredEvent]) -> list[Node]:
         """The nodes along these facts: `course[n]` is that after `n` of them."""
@@ -67,32 +55,14 @@ class Replay:
 
     def follow(self, node: Node, facts: Iterable[StoredEvent]) -> list[Node]:
         """The nodes behind a node, one for each fact."""
-        nodes: list[Node] = []
-        state: Any = _NOT_KEPT
+        nodes = []
         for fact in facts:
-            if fact.position in node.after:
-                node, state = node.after[fact.position], _NOT_KEPT
-            else:
-                before = self.state(node) if state is _NOT_KEPT else state
-                state = apply(self.fold, before, fact, self.start)
-                node.after[fact.position] = node = Node(node, fact, self.value(state))
-                if type(state) in _COPIED_AT_ONCE:
-                    node.kept = state
-                elif node.count <= _FEW or node.count % _INTERVAL == 0:
-                    node.kept = deepcopy(state)
+            if fact.position not in node.after:
+                state = apply(self.fold, deepcopy(node.state), fact, self.start)
+                node.after[fact.position] = Node(fact, state, self.value(state))
+            node = node.after[fact.position]
             nodes.append(node)
         return nodes
-
-    def state(self, node: Node) -> Any:
-        """The state at a node, as a copy, folded from the last one kept before."""
-        facts: list[StoredEvent] = []
-        while node.kept is _NOT_KEPT and node.parent and node.fact:
-            facts.append(node.fact)
-            node = node.parent
-        state = deepcopy(node.kept)
-        for fact in reversed(facts):
-            state = apply(self.fold, state, fact, self.start)
-        return state
 
 
 class Hindsight:
@@ -108,7 +78,7 @@ class Hindsight:
         self.first, self.fold = replay.root.value, replay.fold
         self.course = replay.course(self.facts)
         if self.facts:
-            check_result(replay.fold, replay.state(self.course[-1]), replay.start)
+            check_result(replay.fold, self.course[-1].state, replay.start)
 
     def as_known(self, at: int) -> "Hindsight":
         """The same at a moment (µs since 1970), from which on nothing is believed yet."""
@@ -152,7 +122,7 @@ class Hindsight:
             moments = [at for at in moments if at < self.known] + [self.known]
         result: list[Discrepancy] = []
         one = other = self.first
-        for start, end in zip(moments, moments[1:], strict=False):
+        for start, end in pairwise(moments):
             one, other = actual.get(start, one), believed.get(start, other)
             if one == other:
                 continue

@@ -1,16 +1,15 @@
 """A time may be written in several ways; inside a store it is whole microseconds since 1970, UTC."""
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from numbers import Real
 
 from ..errors import Misuse, shown
 from ..model.envelope import EPOCH
 
-_ZERO = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND, _DAY = timedelta(microseconds=1), timedelta(days=1)
 _FIRST, _LAST = (
-    (end.replace(tzinfo=timezone.utc) - _ZERO) // _MICROSECOND
-    for end in (datetime.min, datetime.max)
+    (end.replace(tzinfo=UTC) - _ZERO) // _MICROSECOND for end in (datetime.min, datetime.max)
 )
 _VIRTUAL_ZERO = (EPOCH - _ZERO) // _MICROSECOND
 _WAYS = "a datetime with a time zone, a date, ISO text such as "
@@ -46,7 +45,7 @@ def to_microseconds(value: object, what: str, *, bound: bool = False) -> int:
             raise Misuse(f"{what} {shown(str(value))} is in UTC outside the years 1 to 9999")
         return microseconds
     if isinstance(time, date) and not isinstance(time, datetime):
-        midnight = datetime(time.year, time.month, time.day, tzinfo=timezone.utc) - _ZERO
+        midnight = datetime(time.year, time.month, time.day, tzinfo=UTC) - _ZERO
         return (midnight + _DAY - _MICROSECOND if bound else midnight) // _MICROSECOND
     raise Misuse(f"{what} takes {_WAYS}, not {shown(value)}{hint}")
 

@@ -48,6 +48,9 @@ class Snapshot(NamedTuple):
         return Snapshot(*mark, events, since, classes, _as_json(state))
 
 
+BEGINNING = Snapshot()
+
+
 def find_snapshot(
     database: Database, stream: str | None, fold: Callable, start: Any, until: int, known: int
 ) -> Snapshot:
@@ -58,7 +61,7 @@ def find_snapshot(
         for snapshot in map(Snapshot._make, database.rows(_FIND, values)):
             if snapshot.classes == _fingerprints(json.loads(snapshot.classes)):
                 return snapshot
-    return Snapshot()
+    return BEGINNING
 
 
 def save_snapshot(database: Database, stream: str, name: str, new: Snapshot, known: int) -> None:

@@ -153,11 +153,11 @@ def _unfit(error: ValueError, fact: StoredEvent, version: int) -> str:
 def to_row(event: Event) -> tuple[str, int, str]:
     """The type of an event, its version, and its data as JSON. Raises Misuse for what is no event,
     and where reading the JSON would give something else."""
-    cls = type(event)
-    if not issubclass(cls, Event):
+    writer = _writer(type(event))
+    if writer is None:
         what = f"{shown(event)} is no event, and a store keeps what happened"
         raise Misuse(f"{what}; append events: class MoneyDeposited(Event)")
-    version, to_json, read_again = _writer(cls)
+    name, version, to_json, read_again = writer
     try:
         text = to_json(event).decode()
         if read_again or "null" in text:  # which NaN becomes
@@ -168,19 +168,22 @@ def to_row(event: Event) -> tuple[str, int, str]:
         types = "give its fields types that JSON keeps: numbers, texts, times, lists"
         what = f"{shown(event)} cannot be stored: {shortened(str(error), 150)}"
         raise Misuse(f"{what}; {types}") from None
-    return cls.__name__, version, text
+    return name, version, text
 
 
 @lru_cache
-def _writer(cls: type[Event]) -> tuple[int, Callable[[Event], bytes], bool]:
-    """The version of a class, what writes its events as JSON, and whether JSON may not give its
-    fields back as they were: to read each event again takes a third of the time of an append."""
+def _writer(cls: type[Event]) -> tuple[str, int, Callable[[Event], bytes], bool] | None:
+    """The name and version of a class, what writes its events as JSON, and whether JSON may not
+    give their fields back: to read each event again takes a third of the time of an append."""
+    if not issubclass(cls, Event):
+        return None
     kinds = {str, int, float, bool, type(None)}
     exact = cls.__plain__ and all(
         field.alias is None and {*(get_args(field.annotation) or [field.annotation])} <= kinds
         for field in cls.model_fields.values()
     )
-    return cls.__declared__.version, cls.__pydantic_serializer__.to_json, not exact
+    to_json = cls.__pydantic_serializer__.to_json
+    return cls.__name__, cls.__declared__.version, to_json, not exact
 
 
 def is_text(value: object) -> bool:

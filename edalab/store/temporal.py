@@ -5,15 +5,13 @@ learned of it)."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import Misuse, Unknown, needed_for, shown
-from .fold import check_fold, replay
+from ..errors import Misuse, Unknown, shown
+from .fold import check_fold
 from .instants import to_microseconds
 from .schema import Database
-from .snapshots import FOREVER, Snapshot, find_snapshot, fold_name, save_snapshot
+from .snapshots import BEGINNING, FOREVER, Snapshot, find_snapshot
 from .stored_event import COLUMNS, StoredEvent, is_text
 
 if TYPE_CHECKING:
@@ -92,7 +90,7 @@ class Question:
         """The facts behind a version (or position), in the order in which they were stored."""
         return list(map(StoredEvent._make, self._rows("{number} > ? order by {number}", after)))
 
-    def facts(self, after: Snapshot = Snapshot()) -> Generator[StoredEvent]:
+    def facts(self, after: Snapshot = BEGINNING) -> Generator[StoredEvent]:
         """The facts behind a snapshot, in the order in which they happened."""
         # The limit: when all that was known is read, later rows need not be looked through.
         behind = "(happened, {number}) > (?, ?) order by happened, {number} limit ?"
