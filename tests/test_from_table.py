@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edalab import Event, Misuse, read_table
+from edalab import Misuse, read_table
 
 PERMITS = (
     Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "permit-applications.csv"
@@ -63,23 +63,6 @@ def test_each_subject_is_a_stream_and_the_other_columns_are_the_data():
         "when",
         "amount",
         "reason",
-    ]
-
-
-def test_a_class_of_the_name_gives_typed_events_of_the_version_that_a_column_says():
-    class TableDeposit(Event, version=2, upcasts={1: lambda data: {**data, "currency": "EUR"}}):
-        amount: int
-        currency: str
-
-    rows = [
-        ("TableDeposit", "a", "2026-03-01", 5.0, None, 1),
-        ("TableDeposit", "a", "2026-03-02", 6.0, "CHF", 2),
-    ]
-    frame = table(*rows, columns=("what", "who", "when", "amount", "currency", "schema"))
-    store = read_table(frame, **COLUMNS, version="schema")
-    assert [e.event for e in store.read("a")] == [
-        TableDeposit(amount=5, currency="EUR"),
-        TableDeposit(amount=6, currency="CHF"),
     ]
 
 
@@ -138,14 +121,6 @@ def test_unsorted_rows_are_sorted_by_when_they_were_recorded_and_that_is_said():
     assert "sorted by 'when': 1 row stood below later ones" in repr(read_table(frame, **COLUMNS))
 
 
-def test_what_was_recorded_late_is_known_late():
-    frame = small().assign(known=["2026-03-01T09:00Z", "2026-03-02T09:00Z", "2026-03-09T09:00Z"])
-    store = read_table(frame, **COLUMNS, recorded="known")
-    assert store.state("a", total, 0, until="2026-03-05") == 7
-    assert store.state("a", total, 0, until="2026-03-05", as_of="2026-03-05") == 0
-    assert store.read("a")[1].late and "known" not in store.read("a")[1].data
-
-
 def test_several_utc_offsets_are_one_time_line():
     times = [
         "2026-03-29 01:30:00+01:00",
@@ -161,15 +136,6 @@ def test_several_utc_offsets_are_one_time_line():
     assert " ".join(fact.happened.isoformat()[11:16] for fact in store.read("a")) == (
         "00:00 00:30 00:45 00:50 00:55 01:00 01:10 01:30"
     )
-
-
-def test_the_hour_that_a_clock_shows_twice_is_two_moments():
-    twice = pandas.Series(
-        pandas.to_datetime(["2026-10-25T00:30Z", "2026-10-25T01:30Z"])
-    ).dt.tz_convert("Europe/Amsterdam")
-    for moments in (twice, pandas.Series([t.to_pydatetime() for t in twice], dtype=object)):
-        store = read_table(table(*[("S", "a", None)] * 2).assign(when=moments), **COLUMNS)
-        assert [e.happened.hour for e in store.read("a")] == [0, 1]
 
 
 # What cannot be read.
@@ -497,24 +463,6 @@ def test_a_read_model_over_all_cases_at_any_time_is_what_pandas_finds(
     assert office.state(None, last, {}, until=until, as_of=as_of) == dict(
         zip(rows.index, zip(rows[ACTIVITY], rows[WHO], strict=True), strict=True)
     )
-
-
-@given(until=moments(), as_of=moments())
-@settings(real, max_examples=12)
-def test_the_table_of_why_is_what_pandas_finds(permits, office, until, as_of):
-    until, as_of = chosen(permits, until), chosen(permits, as_of)
-    rows, table = known(permits, until, as_of), office.table(until=until, as_of=as_of)
-    assert len(table) == len(rows)
-    if len(rows):
-        assert table["type"].value_counts().to_dict() == rows[ACTIVITY].value_counts().to_dict()
-        assert (
-            table["happened"].tolist() == rows["moment"].tolist()
-            and table["stream"].tolist() == rows[CASE].tolist()
-        )
-        assert (
-            table.reindex(columns=["case:group"]).isna().sum().item()
-            == rows["case:group"].isna().sum()
-        )
 
 
 def test_nothing_of_the_real_table_is_lost(permits, office):

@@ -254,20 +254,6 @@ def test_the_table_says_why():
     assert list(rows["amount"]) == [100] and list(EventStore(":memory:").table()) == own
 
 
-def test_a_table_keeps_fields_that_are_called_as_its_own_columns():
-    class Awkward(Event):
-        version: str
-        state: str
-        happened: str
-
-    store = EventStore(":memory:")
-    store.append("a", [Awkward(version="v", state="s", happened="h")], recorded=0)
-    rows = store.table("a", lambda number, fact: number + 1, 0)
-    assert rows.loc[
-        0, ["version", "state", "data.version", "data.state", "data.happened"]
-    ].to_list() == [1, 1, "v", "s", "h"]
-
-
 def test_a_table_keeps_whole_numbers_whole_where_some_events_have_none():
     class Named(Event):
         name: str
