@@ -123,6 +123,7 @@ def _open(place: str | Path) -> sqlite3.Connection:
         what = f"no folder {str(Path(place).parent)!r} for the event store {path.name!r}"
         raise Misuse(f"{what}; make it first")
     writable = not path.exists() or os.access(path, os.W_OK)
+    connection = None
     try:
         connection = sqlite3.connect(path, **options)
         if writable:
@@ -131,6 +132,8 @@ def _open(place: str | Path) -> sqlite3.Connection:
             connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = normal")
     except sqlite3.Error as error:
+        if connection is not None:
+            connection.close()
         raise as_misuse(error, path.name) from None
     return connection
 
