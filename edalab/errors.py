@@ -202,7 +202,7 @@ class ConcurrencyError(RuntimeError):
 
     def __init__(self, stream: str, expected: int, actual: int, theirs: list, yours: list):
         since = (
-            f"; stored since: {listed([f'version {fact.version}: {fact.said}' for fact in theirs], 3)}"
+            f"; stored since: {listed([f'version {fact.version}: {fact.summary}' for fact in theirs], 3)}"
             if theirs
             else ""
         )

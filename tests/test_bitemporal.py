@@ -7,8 +7,7 @@ from accounts import MoneyDeposited, MoneyWithdrawn, account_7, balance, year_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edalab import Event, EventStore, Misuse
-from edalab.store import bitemporal
+from edalab import EventStore, Misuse
 from edalab.store.bitemporal import Hindsight, Replay
 from edalab.store.instants import to_microseconds
 
@@ -41,15 +40,6 @@ def stores(draw):
         kind = draw(st.sampled_from([MoneyDeposited, MoneyWithdrawn]))
         store.append("a", [kind(amount=number)], happened=day(happened), recorded=day(recorded))
     return store
-
-
-@pytest.fixture(autouse=True, scope="module")
-def kept_often():
-    """States are kept every third event instead of every fiftieth: so short streams are long ones."""
-    often, few = bitemporal._INTERVAL, bitemporal._FEW
-    bitemporal._INTERVAL, bitemporal._FEW = 3, 0
-    yield
-    bitemporal._INTERVAL, bitemporal._FEW = often, few
 
 
 @settings(max_examples=50)
@@ -91,37 +81,6 @@ def test_wrong_is_where_they_differ(store):
         )
 
 
-class CartOpened(Event):
-    items: list[str]
-
-
-class ItemAdded(Event):
-    item: str
-
-
-def test_a_fold_that_keeps_and_changes_a_list_of_an_event_changes_no_other_course():
-    def cart(state, fact):
-        match fact.event:
-            case CartOpened(items=items):
-                return items
-            case ItemAdded(item=item):
-                state.append(item)
-        return state
-
-    store = EventStore(":memory:")
-    store.append(
-        "cart",
-        [CartOpened(items=["a"]), ItemAdded(item="b")],
-        happened=[day(0), day(2)],
-        recorded=day(2),
-    )
-    store.append("cart", [ItemAdded(item="c")], happened=day(1), recorded=day(3))
-    sight = hindsight(store, "cart", cart, [], "".join)
-    assert [change.value for change in sight.actual] == ["a", "ac", "acb"] and [
-        change.value for change in sight.believed
-    ] == ["ab", "acb"]
-
-
 def test_the_story_of_account_7():
     sight = hindsight(account_7(), "account-7", balance, 0)
     assert [change.value for change in sight.actual] == [0, 100, 60, 130, 110]
@@ -130,8 +89,7 @@ def test_the_story_of_account_7():
 
 
 @pytest.mark.parametrize("late", [0, 0.05])
-def test_a_late_event_does_not_fold_all_others_again(late, monkeypatch):
-    monkeypatch.setattr(bitemporal, "_INTERVAL", 50)
+def test_a_late_event_does_not_fold_all_others_again(late):
     store, folded = year_of(1_000, late), []
 
     def counting(total, fact):

@@ -1,12 +1,10 @@
 """An event store answers every question as a plain list of facts would, whatever happened to it before."""
 
 import copy
-from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import bookkeeping
-import pandas
 import pytest
 from bookkeeping import (
     Book,
@@ -25,17 +23,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from edalab import Command, ConcurrencyError, EventStore, Misuse, Query
+from edalab import Command, ConcurrencyError, EventStore
 from edalab.store import append
-from edalab.store.schema import insertion
 
 
 class Withdraw(Command):
     amount: int
-
-
-class Balance(Query):
-    pass
 
 
 STREAMS = st.sampled_from(["account-7", "é ' \" -- ☃"])
@@ -137,25 +130,6 @@ class Bank(RuleBasedStateMachine):
             map(told, self.book.read(stream, after=expected))
         )
 
-    @precondition(lambda self: self.book.facts)
-    @rule(stream=STREAMS, events=EVENTS.filter(len), by=st.sampled_from([0, 1]), data=st.data())
-    def append_what_is_refused(self, stream, events, by, data):
-        taken = [fact.id for fact in self.book.facts if fact.id.startswith("id-")]
-        wrongs = [
-            {"recorded": self.book.last() - 1},
-            {"recorded": self.now, "ids": ["same"] * len(events)},
-        ]
-        wrongs += (
-            [{"recorded": self.now, "ids": [*map(str, range(len(events) - 1)), taken[0]]}]
-            if taken
-            else []
-        )
-        wrong = data.draw(st.sampled_from(wrongs))
-        if wrong.get("ids") == ["same"]:
-            return
-        with pytest.raises(Misuse):
-            self.stores[by].append(stream, events, **wrong)
-
     @rule(stream=STREAMS, events=EVENTS, by=st.sampled_from([0, 1]), commit=st.booleans())
     def append_in_a_transaction_around_it(self, stream, events, by, commit):
         store = self.stores[by]
@@ -204,56 +178,23 @@ class Bank(RuleBasedStateMachine):
             DOUBLED.__defaults__ = (1 - DOUBLED.__defaults__[0],)
         self.check_state(self.stores[by], stream, until, as_of, keep=False)
 
-    @rule(stream=ANY, by=st.sampled_from([0, 1]))
-    def ask_at_all_times(self, stream, by):
-        for until in (None, -1, 1, 4, 8, 13):
-            for as_of in (None, 0, 2, 5, 9):
-                self.check_state(self.stores[by], stream, until, as_of, keep=False)
-                self.read(stream, 0, until, as_of, by)
-
     def check_state(self, store, stream, until, as_of, keep):
         should = self.book.state(stream, self.fold, copy.deepcopy(self.start), until, as_of)
         ask = store.snapshot if keep and stream is not None else store.state
         assert ask(stream, self.fold, self.start, until=until, as_of=as_of) == should
         assert self.start in (0, 1, 5, {"facts": [], "sum": 0}, {"facts": []})  # never changed
 
-    @rule(stream=ANY, until=st.tuples(BOUNDS, BOUNDS), as_of=st.tuples(BOUNDS, BOUNDS))
-    def ask_for_the_difference(self, stream, until, as_of):
-        fold, start = self.fold, self.start
-        if stream is not None and not self.book.version(stream):
-            with pytest.raises(Misuse, match="no stream"):
-                self.stores[0].difference(stream, fold, start, until=until, as_of=as_of)
-            return
-        found = self.stores[0].difference(stream, fold, start, until=until, as_of=as_of)
-        before, after = (
-            self.book.as_happened(stream, *bounds) for bounds in zip(until, as_of, strict=True)
-        )
+    @precondition(lambda self: self.book.facts)
+    @rule(until=st.tuples(BOUNDS, BOUNDS), as_of=st.tuples(BOUNDS, BOUNDS))
+    def ask_for_the_difference(self, until, as_of):
+        found = self.stores[0].difference(None, self.fold, self.start, until=until, as_of=as_of)
+        bounds = list(zip(until, as_of, strict=True))
+        before, after = (self.book.as_happened(None, *pair) for pair in bounds)
         assert list(map(seen, found.came)) == [told(fact) for fact in after if fact not in before]
         assert list(map(seen, found.went)) == [told(fact) for fact in before if fact not in after]
-        assert found.before == self.book.state(
-            stream, fold, copy.deepcopy(start), until[0], as_of[0]
-        )
-        assert found.after == self.book.state(
-            stream, fold, copy.deepcopy(start), until[1], as_of[1]
-        )
-
-    @rule(stream=ANY, until=BOUNDS, as_of=BOUNDS)
-    def ask_why(self, stream, until, as_of):
-        if stream is not None and not self.book.version(stream):
-            with pytest.raises(Misuse, match="no stream"):
-                self.stores[1].table(stream)
-            return
-        rows = self.stores[1].table(
-            stream, course, {"facts": [], "sum": 0}, until=until, as_of=as_of
-        )
-        facts, states = self.book.as_happened(stream, until, as_of), []
-        for number in range(len(facts)):
-            states.append(course(states[-1] if states else {"facts": [], "sum": 0}, facts[number]))
-        assert (
-            list(rows["position"]) == [fact.position for fact in facts]
-            and list(rows["state"]) == states
-        )
-        assert not facts or list(rows["amount"]) == [fact.event.amount for fact in facts]
+        assert [found.before, found.after] == [
+            self.book.state(None, self.fold, copy.deepcopy(self.start), *pair) for pair in bounds
+        ]
 
     @rule(name=NAMES, by=st.sampled_from([0, 1]), most=st.integers(0, 4), rest=st.booleans())
     def follow(self, name, by, most, rest):
@@ -304,22 +245,10 @@ TestAnEventStoreIsAListOfFacts = Bank.TestCase
                 "store.append('account-7', [Credited(amount=1)])",
             ],
         ),
-        (Withdraw(amount=1), ["append takes a list of events", "[Withdraw(amount=1)]"]),
-        ({"amount": 1}, ["append takes a list of events", "{'amount': 1}"]),
+        ([Withdraw(amount=1)], ["Withdraw(amount=1) is no event", "class MoneyDeposited(Event)"]),
         ("Credited", ["append takes a list of events", "'Credited'"]),
-        (None, ["append takes a list of events", "[None]"]),
-        (Credited, ["append takes a list of events", "Credited"]),
-        (
-            [Withdraw(amount=1)],
-            [
-                "Withdraw(amount=1) is a command, and a store keeps what happened",
-                "class MoneyDeposited(Event)",
-            ],
-        ),
-        ([Credited(amount=1), Balance()], ["Balance() is a query"]),
-        ([{"amount": 1}], ["{'amount': 1} is no event"]),
+        ([Credited(amount=1), {"amount": 1}], ["{'amount': 1} is no event"]),
         ([Credited], ["Credited is no event"]),
-        ([None], ["None is no event"]),
     ],
 )
 def test_what_is_no_list_of_events_is_not_appended(events, words):
@@ -328,123 +257,43 @@ def test_what_is_no_list_of_events_is_not_appended(events, words):
     assert len(store) == 1
 
 
+TAKEN = "an event with the id {!r} already, in "
+
+
 @pytest.mark.parametrize(
     ("keywords", "words"),
     [
-        (
-            {},
-            [
-                "recorded= is missing",
-                "outside a simulation an event store is told when it learns of a fact",
-            ],
-        ),
+        ({}, ["recorded= is missing", "outside a simulation an event store is told when"]),
         (
             {"recorded": -1},
-            [
-                "recorded=2025-12-31 23:59:59 is before the last event's, 2026-01-01 00:00:02",
-                "an earlier happened=",
-            ],
+            ["recorded=2025-12-31 23:59:59 is before the last event's, 2026-01-01 00:00:02"],
         ),
         ({"recorded": "2026-03-03T12:00"}, ["recorded= '2026-03-03T12:00' has no time zone"]),
-        ({"recorded": datetime(2026, 3, 3)}, ["recorded=", "has no time zone"]),
-        ({"recorded": float("nan")}, ["recorded= takes a datetime with a time zone", "not nan"]),
-        ({"recorded": pandas.NaT}, ["recorded= takes", "not NaT"]),
-        ({"recorded": [5]}, ["recorded= takes", "not [5]"]),
         ({"recorded": 5, "happened": "yesterday"}, ["happened= takes", "not 'yesterday'"]),
-        ({"recorded": 5, "happened": datetime(2026, 3, 3)}, ["happened=", "has no time zone"]),
-        (
-            {"recorded": 5, "happened": [1]},
-            ["happened= has 1 moments for 2 events", "one for each, or one for all"],
-        ),
+        ({"recorded": 5, "happened": [1]}, ["happened= has 1 moments for 2 events", "one for all"]),
         ({"recorded": 5, "happened": [1, None]}, ["happened= takes", "not None"]),
-        (
-            {"recorded": 5, "ids": ["a"]},
-            ["ids= takes a list of 2 texts, one for each event, not ['a']"],
-        ),
+        ({"recorded": 5, "ids": ["a"]}, ["ids= takes a list of 2 texts, one for each event"]),
         ({"recorded": 5, "ids": "ab"}, ["ids= takes a list of 2 texts", "not ['ab']"]),
-        ({"recorded": 5, "ids": 7}, ["ids= takes a list of 2 texts", "not [7]"]),
-        ({"recorded": 5, "ids": ["a", 7]}, ["ids= takes a list of 2 texts"]),
-        ({"recorded": 5, "ids": ["a", ""]}, ["ids= takes a list of 2 texts"]),
         ({"recorded": 5, "ids": ["a", "\ud800"]}, ["ids= takes a list of 2 texts"]),
-        (
-            {"recorded": 5, "ids": ["a", "a"]},
-            ["an event with the id 'a' already, in the events given", "nothing was appended"],
-        ),
-        (
-            {"recorded": 5, "ids": ["a", "taken"]},
-            ["an event with the id 'taken' already, in account-8 version 1"],
-        ),
-        (
-            {"recorded": 5, "expected_version": "2"},
-            ["expected_version= takes a version: 0 for a new stream, None for any, not '2'"],
-        ),
-        (
-            {"recorded": 5, "expected_version": 2.0},
-            ["expected_version= takes a version", "not 2.0"],
-        ),
-        (
-            {"recorded": 5, "expected_version": True},
-            ["expected_version= takes a version", "not True"],
-        ),
+        ({"recorded": 5, "ids": ["a", "a"]}, [TAKEN.format("a") + "the events given"]),
+        ({"recorded": 5, "ids": ["a", "taken"]}, [TAKEN.format("taken") + "account-8 version 1"]),
+        ({"recorded": 5, "expected_version": "2"}, ["expected_version= takes a version: 0", "'2'"]),
         ({"recorded": 5, "expected_version": -1}, ["expected_version= takes a version", "not -1"]),
+        ({"recorded": 5, "stream": ""}, ["a stream has a name, such as 'account-7', not ''"]),
     ],
 )
 def test_what_is_said_wrongly_appends_nothing(keywords, words):
     store = account(1, 2)
     store.append("account-8", [Credited(amount=3)], recorded=2, ids=["taken"])
-    refused(
-        lambda: store.append("account-7", [Credited(amount=3), Credited(amount=4)], **keywords),
-        *words,
-    )
+    events = [Credited(amount=3), Credited(amount=4)]
+    keywords = {"stream": "account-7", "events": events} | keywords
+    refused(lambda: store.append(**keywords), *words)
     assert len(store) == 3 and not store.connection.in_transaction
     assert store.append("account-7", [Credited(amount=3)], 2, recorded=2) == 3
 
 
-@pytest.mark.parametrize("stream", [None, "", 7, ["account-7"], b"account-7", "\ud800"])
-def test_a_stream_has_a_name(stream):
-    store = account(1)
-    for use in (
-        lambda: store.append(stream, [], recorded=5),
-        lambda: store.version(stream),
-    ):
-        refused(use, "a stream has a name, such as 'account-7', not")
-    if stream is not None:
-        refused(
-            lambda: store.read(stream),
-            "a stream has a name, such as 'account-7', or None stands for all of them, not",
-        )
-
-
-@pytest.mark.parametrize("after", ["2026-03-03", -1, 1.5, None, True])
-def test_what_comes_after_is_a_number(after):
-    refused(
-        lambda: account(1).read("account-7", after=after),
-        "after= takes a version, or without a stream a position, not",
-    )
-
-
-@pytest.mark.parametrize("name", [None, "", 7, "\ud800"])
-def test_a_reader_has_a_name(name):
-    store = account(1)
-    for use in (
-        lambda: list(store.follow(name)),
-        lambda: store.checkpoint(name),
-        lambda: store.lag(name),
-    ):
-        refused(use, "a reader has a name, such as 'balances'", "not")
-
-
-def test_nothing_to_append_changes_nothing_and_is_checked_all_the_same():
-    store = EventStore(":memory:")
-    assert store.append("account-7", [], 0, recorded=0) == 0 and store.streams() == []
-    store = account(1)
-    assert (
-        store.append("account-7", [], recorded=5)
-        == 1
-        == store.append("account-7", (), 1, recorded=0)
-    )
-    with pytest.raises(ConcurrencyError, match="account-7 is at version 1, not 0"):
-        store.append("account-7", [], 0, recorded=5)
+def test_a_reader_has_a_name():
+    refused(lambda: list(account(1).follow("")), "a reader has a name, such as 'balances'")
 
 
 def test_what_a_conflict_tells():
@@ -460,22 +309,9 @@ def test_what_a_conflict_tells():
         store.append("account-7", [Credited(amount=9)], 7, recorded=9)
 
 
-def test_events_from_anything_that_yields_them():
-    store = EventStore(":memory:")
-    assert (
-        store.append(
-            "account-7",
-            (Credited(amount=n) for n in range(3)),
-            recorded=0,
-            ids=(f"id-{n}" for n in range(3)),
-        )
-        == 3
-    )
-    assert [fact.id for fact in store.read()] == ["id-0", "id-1", "id-2"]
-
-
 @pytest.mark.parametrize("number", [1, 63, 64, 65, 200])
 @pytest.mark.parametrize("apart", [False, True], ids=["at once", "apart"])
+@pytest.mark.filterwarnings("error")  # Python 3.12.0 to 3.12.3 warns of parameters with a number
 def test_a_batch_of_any_size_is_stored_in_its_order(number, apart):
     bank, moments = account(1, 2), list(range(number, 0, -1))
     given = {"happened": moments, "ids": [f"id-{n}" for n in moments]} if apart else {"happened": 5}
@@ -495,21 +331,6 @@ def test_a_batch_of_any_size_is_stored_in_its_order(number, apart):
     assert [fact.own_id for fact in found] == given.get("ids", [None] * number)
 
 
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize(
-    "given",
-    [{}, {"happened": 1}, {"ids": ["a", "b", "c"]}],
-    ids=["at once", "one moment", "own ids"],
-)
-def test_to_append_warns_of_nothing(
-    given,
-):  # as Python 3.12.0 to 3.12.3 does of parameters with a number
-    bank = EventStore(":memory:")
-    bank.append("account-7", [Credited(amount=1)], 0, recorded=1)
-    assert bank.append("account-7", [Credited(amount=1)] * 3, 1, recorded=2, **given) == 4
-    assert "?1" not in insertion(1, True) + insertion(3, True) + insertion(3, False)
-
-
 def test_a_batch_that_cannot_be_stored_whole_leaves_nothing():
     bank = account(1)
     bank.connection.execute(
@@ -521,21 +342,6 @@ def test_a_batch_that_cannot_be_stored_whole_leaves_nothing():
         "nothing was changed",
     )
     assert bank.version("account-7") == 1 == len(bank)
-
-
-def test_a_reader_sees_an_event_again_that_it_was_not_done_with():
-    store = account(1, 2, 3)
-    for fact in store.follow("balances"):
-        if fact.version == 2:
-            break
-    assert store.checkpoint("balances") == 1 and [
-        fact.version for fact in store.follow("balances")
-    ] == [2, 3]
-    assert (
-        list(store.follow("balances")) == []
-        and store.lag("balances") == 0
-        and store.lag("audit") == 3
-    )
 
 
 def test_of_two_loops_under_one_name_the_second_is_refused_and_no_event_comes_again():
@@ -560,23 +366,3 @@ def test_a_loop_that_goes_on_after_its_transaction_was_rolled_back_is_refused():
     store.connection.execute("rollback")
     refused(lambda: next(facts), "is at 0", "left it at 1", "was rolled back", "follow anew")
     assert [fact.version for fact in store.follow("balances")] == [1, 2, 3]
-
-
-def test_a_reader_that_appends_follows_what_it_appended():
-    store = account(1)
-    seen_ = []
-    for fact in store.follow("doubling"):
-        seen_.append(fact.event.amount)
-        if fact.event.amount < 8:
-            store.append("account-7", [Credited(amount=2 * fact.event.amount)], recorded=9)
-    assert seen_ == [1, 2, 4, 8]
-
-
-def test_a_long_backlog_is_followed_to_its_end():
-    store = EventStore(":memory:")
-    store.append("account-7", [Credited(amount=1)] * 2500, recorded=0)
-    assert (
-        sum(fact.event.amount for fact in store.follow("balances"))
-        == 2500
-        == store.checkpoint("balances")
-    )

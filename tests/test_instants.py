@@ -1,8 +1,6 @@
 """A moment that cannot be read says what is wrong with it."""
 
-from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
-from decimal import Decimal
-from fractions import Fraction
+from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import numpy
@@ -13,35 +11,6 @@ from hypothesis import strategies as st
 
 from edalab import Misuse
 from edalab.store.instants import as_datetime, to_microseconds
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ("2025-02-30", "until= '2025-02-30': there is no 2025-02-30 in the calendar"),
-        ("2025-02-30T12:00Z", "there is no 2025-02-30 in the calendar"),
-        ("2025-03-03T25:00Z", "what follows the day, 'T25:00Z', is no time"),
-        ("2025-03", "'2025-03' is a month; say which day: 2025-03-01"),
-        ("2025", "'2025' is a year; say which day: 2025-01-01"),
-        (
-            "yesterday",
-            "until= takes a datetime with a time zone, a date, ISO text .* not 'yesterday'",
-        ),
-        ("2025-03-03T12:00", "has no time zone, and 9 o'clock is another moment in each"),
-    ],
-)
-def test_what_is_no_moment_is_told_with_the_reason(given, said):
-    with pytest.raises(Misuse, match=said):
-        to_microseconds(given, "until=")
-
-
-def test_a_date_is_its_beginning_and_as_a_bound_its_end():
-    assert f"{as_datetime(to_microseconds('2025-03-03', ''))}" == "2025-03-03 00:00:00+00:00"
-    assert (
-        f"{as_datetime(to_microseconds('2025-03-03', '', bound=True))}"
-        == "2025-03-03 23:59:59.999999+00:00"
-    )
-
 
 NOON = 1_772_535_600_000_000  # 3 March 2026, 11:00 UTC, in microseconds since 1970
 
@@ -55,12 +24,8 @@ NOON = 1_772_535_600_000_000  # 3 March 2026, 11:00 UTC, in microseconds since 1
         pandas.Timestamp("2026-03-03 12:00", tz="Europe/Amsterdam"),
         "2026-03-03T12:00+01:00",
         "2026-03-03 11:00Z",
-        "2026-03-03T11:00:00.000000Z",
         61 * 86_400 + 39_600,
-        float(61 * 86_400 + 39_600),
-        numpy.int64(61 * 86_400 + 39_600),
         numpy.float64(61 * 86_400 + 39_600),
-        Fraction(61 * 86_400 + 39_600),
     ],
 )
 def test_a_moment_is_the_same_however_it_is_written(given):
@@ -101,42 +66,29 @@ def test_virtual_seconds_are_kept_to_the_microsecond(seconds):
     )
 
 
-class Nowhere(tzinfo):
-    """A time zone that does not say how far from UTC it is."""
-
-    def utcoffset(self, when):
-        return None
-
-
 @pytest.mark.parametrize(
     ("given", "words"),
     [
         (datetime(2026, 3, 3, 9), "'2026-03-03 09:00:00' has no time zone, and 9 o'clock"),
-        (datetime(2026, 3, 3, 9, tzinfo=Nowhere()), "has no time zone"),
         (pandas.Timestamp("2026-03-03 09:00"), "has no time zone"),
         (
             "2026-03-03 09:00",
             "'2026-03-03 09:00' has no time zone, .* or an offset behind the text: .01:00 or Z",
         ),
         (pandas.NaT, "recorded= takes a datetime with a time zone, .* not NaT"),
-        (pandas.NA, "not <NA>"),
         (float("nan"), "not nan"),
-        (float("inf"), "not inf"),
         (
             1_772_535_600,
             r"not 1772535600; if these are seconds since 1970: datetime.fromtimestamp\(1772535600, timezone.utc\)",
         ),
         (True, "not True"),
         (None, "not None"),
-        (b"2026-03-03", "not b'2026-03-03'"),
-        (Decimal(3), r"not Decimal\('3'\)"),
-        (timedelta(1), "not datetime.timedelta"),
-        (numpy.datetime64("2026-03-03"), "not .*datetime64"),
+        ("2025-02-30", "not '2025-02-30' .day is out of range for month"),
+        ("2025-03-03T25:00Z", "hour must be in 0..23"),
+        ("yesterday", "takes a datetime with a time zone, a date, ISO text .* not 'yesterday'"),
         (["2026-03-03"], "not \\['2026-03-03'\\]"),
-        ("", "not ''"),
         ("x" * 1000, "not 'xxx.*[.]{3}"),
         (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))), "outside the years 1 to 9999"),
-        ("9999-12-31T23:59-10:00", "outside the years 1 to 9999"),
     ],
 )
 def test_what_is_no_moment_is_refused(given, words):

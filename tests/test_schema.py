@@ -13,18 +13,14 @@ import pytest
 from bookkeeping import Credited, Debited, account, balance, refused
 
 from edalab import ConcurrencyError, EventStore
-from edalab.store.schema import without_host
-from edalab.store.stored_event import COLUMNS
 
 # -- facts stay
 
 
 CHANGES = [
     ("update stored_events set data = '{}'", "none is changed"),
-    ("update stored_events set recorded = 0 where version = 2", "none is changed"),
     ("update or replace stored_events set position = 1 where position = 2", "none is changed"),
     ("delete from stored_events", "none is deleted"),
-    ("delete from stored_events where position = 3", "none is deleted"),
     (
         "insert or replace into stored_events select * from stored_events where position = 1",
         "append a new one",
@@ -34,23 +30,7 @@ CHANGES = [
         "append a new one",
     ),
     (
-        "replace into stored_events select 1, 'b', 1, type, schema, '{}', 0, 9, null, null, null from stored_events",
-        "append a new one",
-    ),
-    (
         "replace into stored_events select 4, 'b', 1, type, schema, '{}', 0, 9, 'mine', null, null from stored_events",
-        "append a new one",
-    ),
-    (
-        "insert or ignore into stored_events select * from stored_events where position = 1",
-        "append a new one",
-    ),
-    (
-        "insert into stored_events select 9, 'b', 1, type, schema, data, 0, 9, null, null, null from stored_events",
-        "append a new one",
-    ),
-    (
-        "insert into stored_events select 4, 'b', 2, type, schema, data, 0, 9, null, null, null from stored_events",
         "append a new one",
     ),
     (
@@ -61,21 +41,16 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("sql", "words"), CHANGES)
-@pytest.mark.parametrize(
-    "way", ["its own connection", "another one", "one that fires triggers again"]
-)
-def test_the_database_refuses_to_change_or_forget_a_fact(tmp_path, sql, words, way):
+@pytest.mark.parametrize("recursive", [False, True])
+def test_the_database_refuses_to_change_or_forget_a_fact(tmp_path, sql, words, recursive):
     store = account(1, 2, place=tmp_path / "bank.db")
     store.append("account-7", [Debited(amount=1)], recorded=9, ids=["mine"])
     before = store.connection.execute("select * from stored_events").fetchall()
-    connection = (
-        store.connection if way == "its own connection" else sqlite3.connect(tmp_path / "bank.db")
-    )
-    if way == "one that fires triggers again":
-        connection.execute("pragma recursive_triggers = on")
+    connection = sqlite3.connect(tmp_path / "bank.db")
+    connection.execute(f"pragma recursive_triggers = {recursive}")
     with pytest.raises(sqlite3.IntegrityError, match=words):
         connection.execute(sql)
-    connection.close() if connection is not store.connection else None
+    connection.close()
     assert store.connection.execute("select * from stored_events").fetchall() == before
     assert store.append("account-7", [Credited(amount=1)], 3, recorded=9) == 4
 
@@ -91,11 +66,6 @@ def test_a_file_is_made_and_opened_again(tmp_path):
     with EventStore(str(tmp_path / "bank.db")) as store:
         assert store.state("account-7", balance, 0) == 1
     assert os.listdir(tmp_path) == ["bank.db"]  # one file, to be copied
-
-
-def test_an_empty_file_is_a_store_to_be(tmp_path):
-    (tmp_path / "bank.db").touch()
-    assert len(account(1, place=tmp_path / "bank.db")) == 1
 
 
 def test_a_name_may_hold_anything(tmp_path):
@@ -116,14 +86,6 @@ def test_two_connections_see_each_others_events_and_do_not_overwrite(tmp_path):
     ):
         one.append("account-7", [Debited(amount=50)], 1, recorded=1)
     assert other.state("account-7", balance, 0) == one.state("account-7", balance, 0) == 20
-
-
-def test_two_that_make_the_tables_at_the_same_moment_do_not_meet(tmp_path):
-    stores = [EventStore(tmp_path / "bank.db") for _ in range(3)]
-    assert [store.read() for store in stores] == [[], [], []]
-    for second, store in enumerate(stores):
-        store.append("account-7", [Credited(amount=1)], recorded=second)
-    assert [len(store) for store in stores] == [3, 3, 3]
 
 
 def test_tables_that_were_rolled_back_are_made_again(tmp_path):
@@ -156,17 +118,6 @@ def test_a_connection_of_the_learners_own_is_used_as_it_is(tmp_path):
     assert len(EventStore(tmp_path / "mine.db")) == 1  # its tables are there, and others
 
 
-def test_the_learners_own_tables_are_not_in_the_way():
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    for name in ("events", "snapshots", "checkpoints", "streams"):
-        connection.execute(f"create table {name} (name text)")
-    store = EventStore(connection)
-    store.append("account-7", [Credited(amount=1)], recorded=0)
-    store.snapshot("account-7", balance, 0)
-    assert [fact.version for fact in store.follow("x")] == [1]
-    assert connection.execute("select count(*) from events").fetchone() == (0,)
-
-
 # -- a process is killed
 
 
@@ -188,7 +139,7 @@ while True:
 
 def test_a_process_killed_in_mid_append_leaves_nothing_half_written(tmp_path):
     dice, path, done, kills = Random(0), tmp_path / "bank.db", 0, 0
-    for _ in range(25):
+    for _ in range(12):
         writer = subprocess.Popen(
             [sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE, text=True
         )
@@ -211,7 +162,7 @@ def test_a_process_killed_in_mid_append_leaves_nothing_half_written(tmp_path):
             ]
             assert store.connection.execute("pragma integrity_check").fetchone() == ("ok",)
             done = len(facts) // 7
-    assert kills > 10 and done > kills
+    assert kills > 5 and done > kills
     with EventStore(path) as store:
         assert (
             store.append("account-7", [Credited(amount=1)], done * 7, recorded=10**6)
@@ -222,30 +173,10 @@ def test_a_process_killed_in_mid_append_leaves_nothing_half_written(tmp_path):
 # -- what is no store
 
 
-def bytes_of(path):
-    return path.read_bytes() if path.is_file() else None
-
-
-def foreign(path):
-    with sqlite3.connect(path) as connection:
-        connection.execute("create table cats (name text)")
-    connection.close()
-
-
-def newer(path):
-    account(1, place=path).close()
-    with sqlite3.connect(path) as connection:
-        connection.execute("pragma user_version = 2")
-    connection.close()
-
-
-def cut_at(part):
-    def cut(path):
-        account(*range(60), place=path).close()
-        whole = path.read_bytes()
-        path.write_bytes(whole[: int(len(whole) * part)])
-
-    return cut
+def cut(path):
+    account(*range(60), place=path).close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
 
 
 def damaged(path):
@@ -255,112 +186,29 @@ def damaged(path):
     path.write_bytes(whole)
 
 
-@pytest.mark.parametrize(
-    ("make", "words"),
-    [
-        (
-            foreign,
-            [
-                "bank.db is a database of something else (tables: cats)",
-                "a file of its own",
-                "or pass a sqlite3 connection",
-            ],
-        ),
-        (
-            newer,
-            ["bank.db was written by a newer edalab (layout 2, this one knows 1)", "update edalab"],
-        ),
-        (
-            lambda path: path.write_text("amount,currency\n" * 500),
-            ["bank.db is no event store that can be read", "left as it is"],
-        ),
-        (lambda path: path.write_bytes(b"\0\1\2"), ["bank.db", "no event store that can be read"]),
-        (lambda path: path.mkdir(), ["is a folder; an event store is a file"]),
-        (cut_at(0.001), ["bank.db is no event store that can be read"]),
-        (cut_at(0.5), ["bank.db is no event store that can be read"]),
-        (cut_at(0.9999), ["bank.db is cut off", "its last page is not complete"]),
-    ],
-    ids=[
-        "foreign",
-        "newer",
-        "a text",
-        "bytes",
-        "a folder",
-        "cut off at the beginning",
-        "cut off at half",
-        "cut off near its end",
-    ],
-)
-def test_a_file_that_is_no_store_is_told_and_left_as_it_is(tmp_path, make, words):
+def text(path):
+    path.write_text("amount,currency\n" * 500)
+
+
+@pytest.mark.parametrize("make", [text, cut, damaged])
+def test_a_file_that_is_no_store_is_told_and_left_as_it_is(tmp_path, make):
     path = tmp_path / "bank.db"
     make(path)
-    before = bytes_of(path)
-    refused(lambda: EventStore(path), *words)
-    assert bytes_of(path) == before and os.listdir(tmp_path) == ["bank.db"]
+    before = path.read_bytes()
+    words = "bank.db is no event store that can be read", "left as it is"
+    refused(lambda: EventStore(path).read(), *words)
+    assert path.read_bytes() == before
 
 
-def test_a_file_cut_off_anywhere_is_never_read_as_if_it_were_whole(tmp_path):
-    path = tmp_path / "bank.db"
-    account(*range(40), place=path).close()
-    whole = path.read_bytes()
-    for length in range(1, len(whole), 397):
-        path.write_bytes(whole[:length])
-        refused(lambda: EventStore(path), "bank.db is")
-
-
-def test_pages_that_were_overwritten_are_told_when_they_are_read(tmp_path):
-    path = tmp_path / "bank.db"
-    damaged(path)
-    refused(
-        lambda: EventStore(path).read(), "bank.db is no event store that can be read", "malformed"
-    )
-
-
-def test_a_folder_that_is_not_there(tmp_path):
-    refused(
-        lambda: EventStore(tmp_path / "no" / "bank.db"),
-        "no folder",
-        "for the event store 'bank.db'",
-        "make it first",
-    )
-
-
-@pytest.mark.parametrize(
-    "place", [None, 7, b"bank.db", ["bank.db"], sqlite3.connect(":memory:").cursor(), EventStore]
-)
+@pytest.mark.parametrize("place", [None, b"bank.db", EventStore])
 def test_a_place_that_is_none(place):
-    refused(
-        lambda: EventStore(place),
-        "EventStore takes the path of a file, ':memory:', a sqlite3 connection",
-        "with ctx.database as db",
-    )
+    takes = "EventStore takes the path of a file, ':memory:', a sqlite3 connection"
+    refused(lambda: EventStore(place), takes, "with ctx.database as db")
 
 
-def test_a_file_that_may_only_be_read_can_be_read(tmp_path, monkeypatch):
-    path = tmp_path / "bank.db"
-    account(1, 2, place=path).close()
-    path.chmod(0o444)
-    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everything
-    store = EventStore(path)
-    assert store.state("account-7", balance, 0) == 3
-    for write in (
-        lambda: store.append("account-7", [Credited(amount=1)], recorded=9),
-        lambda: store.snapshot("account-7", balance, 0),
-        lambda: list(store.follow("x")),
-    ):
-        refused(write, "bank.db can only be read", "nothing was changed")
-    assert len(store.read()) == 2
-
-
-def test_who_may_only_read_a_file_sees_what_its_writer_just_stored(tmp_path, monkeypatch):
-    path = tmp_path / "bank.db"
-    writer = account(1, 2, place=path)
-    monkeypatch.setattr(os, "access", lambda *_: False)
-    assert (
-        EventStore(path).state("account-7", balance, 0) == 3
-    )  # and not nothing: it all is in the file beside it
-    writer.append("account-7", [Credited(amount=3)], recorded=9)
-    assert EventStore(path).state("account-7", balance, 0) == 6
+def test_a_folder_must_be_there(tmp_path):
+    words = "no folder", "for the event store 'bank.db'", "make it first"
+    refused(lambda: EventStore(tmp_path / "no" / "bank.db"), *words)
 
 
 def test_a_locked_file_is_told_and_nothing_is_lost(tmp_path):
@@ -377,34 +225,6 @@ def test_a_locked_file_is_told_and_nothing_is_lost(tmp_path):
     assert write() == 2
 
 
-def test_a_commit_that_fails_is_rolled_back():
-    class Full(sqlite3.Connection):
-        """A connection whose disk is full when it commits."""
-
-        full = False
-
-        def cursor(self, *_):
-            return super().cursor(FullCursor)
-
-    class FullCursor(sqlite3.Cursor):
-        def execute(self, sql, *values):
-            if sql == "commit" and self.connection.full:
-                raise sqlite3.OperationalError("database or disk is full")
-            return super().execute(sql, *values)
-
-    connection = sqlite3.connect(":memory:", isolation_level=None, factory=Full)
-    store = EventStore(connection)
-    store.append("account-7", [Credited(amount=1)], recorded=0)
-    connection.full = True
-    refused(
-        lambda: store.append("account-7", [Credited(amount=2)], recorded=1),
-        "database or disk is full; nothing was changed",
-    )
-    assert not connection.in_transaction and len(store) == 1
-    connection.full = False
-    assert store.append("account-7", [Credited(amount=2)], recorded=1) == 2
-
-
 def test_a_closed_store_says_so(tmp_path):
     store = account(1, place=tmp_path / "bank.db")
     store.close()
@@ -416,50 +236,3 @@ def test_a_closed_store_says_so(tmp_path):
     ):
         refused(use, "bank.db was closed; open it again")
     assert "was closed" in repr(store)
-
-
-def test_a_connection_that_was_given_stays_open():
-    connection = sqlite3.connect(":memory:")
-    with EventStore(connection) as store:
-        store.append("a", [Credited(amount=1)], recorded=1)
-    assert len(EventStore(connection)) == 1
-    connection.close()
-    refused(lambda: EventStore(connection), "the database was closed")
-
-
-def test_a_table_that_only_has_the_name_is_not_written_to():
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.execute("create table stored_events (name text)")
-    store = EventStore(connection)
-    for use in (lambda: store.read(), lambda: store.append("a", [Credited(amount=1)], recorded=1)):
-        refused(use, "has a table of its own where the event store's would be", "rename that table")
-    assert (
-        connection.execute("select count(*) from stored_events").fetchone() == (0,)
-        and not connection.in_transaction
-    )
-
-
-def test_the_columns_are_those_of_the_table():
-    names = [row[1] for row in account(1).connection.execute("pragma table_info(stored_events)")]
-    assert ", ".join(names) == COLUMNS
-
-
-@pytest.mark.parametrize(
-    ("uri", "taken"),
-    [
-        ("file:///home/ada/my%20events.db", "file:///home/ada/my%20events.db"),
-        ("file:///C:/ada/events.db", "file:///C:/ada/events.db"),
-        ("file://school/share/my%20events.db", "file:////school/share/my%20events.db"),
-    ],
-)
-def test_a_file_on_a_network_share_is_opened_by_its_path_as_sqlite_knows_no_host(uri, taken):
-    assert without_host(uri) == taken
-
-
-def test_sqlite_takes_the_uri_of_a_network_share_for_a_path(tmp_path):
-    path = tmp_path / "my events.db"
-    EventStore(path).append("account-7", [Credited(amount=1)], recorded=0)
-    shared = without_host(path.as_uri().replace("file:///", "file://", 1))
-    assert shared.startswith("file:////")  # which is /…, with one stroke more
-    connection = sqlite3.connect(shared, uri=True)
-    assert connection.execute("select count(*) from stored_events").fetchone() == (1,)

@@ -1,25 +1,13 @@
 """The state at any moment, by either time; and snapshots, which make it faster and never another one."""
 
-import json
 import subprocess
 import sys
 from collections import Counter
-from datetime import UTC, datetime
-from functools import reduce
 
 import pytest
 from bookkeeping import Credited, Debited, account, balance, refused
 
-from edalab import Event, EventStore
-
-
-def counting(fold):
-    """A fold that says how often it was called, without a difference to its code."""
-
-    def counted(total, fact):
-        return fold(total, fact)
-
-    return counted
+from edalab import Event, EventStore, Misuse
 
 
 class Calls:
@@ -62,24 +50,6 @@ def test_what_was_and_what_was_believed():
     )
 
 
-def test_both_bounds_are_within():
-    store = account(1, 10, 100)
-    assert [
-        store.state("account-7", balance, 0, until=second) for second in (0.999999, 1, 1.000001)
-    ] == [1, 11, 11]
-    assert [
-        store.state("account-7", balance, 0, as_of=second) for second in (0.999999, 1, 1.000001)
-    ] == [1, 11, 11]
-
-
-def test_of_what_happened_at_one_moment_the_first_stored_comes_first():
-    store = EventStore(":memory:")
-    for stream, amount in (("b", 1), ("a", 2), ("b", 3)):
-        store.append(stream, [Credited(amount=amount)], happened=5, recorded=9)
-    in_order = lambda found, fact: [*found, fact.event.amount]  # noqa: E731
-    assert store.state(None, in_order, []) == [1, 2, 3] and store.state("b", in_order, []) == [1, 3]
-
-
 def test_a_snapshot_serves_every_later_question_of_the_same_fold():
     store = account(*[1] * 1000)
     steps = Calls(store).of
@@ -89,17 +59,6 @@ def test_a_snapshot_serves_every_later_question_of_the_same_fold():
     after = [steps(lambda: ask()), steps(lambda: ask(until=990)), steps(lambda: ask(as_of=990))]
     assert all(less * 5 < more for less, more in zip(after, before, strict=True)), (before, after)
     assert [ask(), ask(until=990), ask(as_of=990)] == [1000, 991, 991]
-
-
-def test_a_snapshot_begins_where_the_last_one_ended():
-    store = account(*[1] * 500)
-    steps = Calls(store).of
-    first = steps(lambda: store.snapshot("account-7", balance, 0, until=479))
-    assert steps(lambda: store.snapshot("account-7", balance, 0)) * 3 < first
-    assert (
-        steps(lambda: store.snapshot("account-7", balance, 0)) * 3 < first
-    )  # nothing new: nothing is kept
-    assert store.connection.execute("select count(*) from stored_snapshots").fetchone() == (2,)
 
 
 def test_a_question_takes_the_same_however_long_the_stream_while_late_events_arrive():
@@ -135,7 +94,7 @@ def test_a_question_takes_the_same_however_long_the_stream_while_late_events_arr
 def test_a_snapshot_is_of_use_in_another_process(tmp_path):
     program = """
 import sys
-from edalab import Event, EventStore
+from edalab import Event, EventStore, Misuse
 class Kept(Event):
     amount: int
 def total(sum, fact):
@@ -198,50 +157,6 @@ def test_a_class_declared_in_another_way_makes_another_state():
     assert store.state("a", told, []) == [{"amount": 1, "rate": 3}]
 
 
-def test_a_fold_of_a_method_is_replayed_and_cannot_be_kept():
-    class Counted:
-        factor = 2
-
-        def fold(self, total, fact):
-            return total + self.factor * fact.event.amount
-
-    counted, store = Counted(), account(1, 2, 3)
-    assert store.state("account-7", counted.fold, 0) == 12
-    refused(
-        lambda: store.snapshot("account-7", counted.fold, 0),
-        "a snapshot is kept for a function",
-        "is none",
-    )
-    strange = object()
-    uses = lambda total, fact: total + (strange is not None)  # noqa: E731
-    refused(
-        lambda: store.snapshot("account-7", uses, 0),
-        "functions, events, enums and plain data only",
-        "may change unseen",
-    )
-    store.snapshot("account-7", balance, 0)
-    assert store.state("account-7", uses, 0) == 3
-
-
-def test_a_fold_that_changes_what_it_begins_with_changes_a_copy():
-    start = {"amounts": []}
-
-    def changing(state, fact):
-        state["amounts"].append(fact.event.amount)
-        return state
-
-    store = account(1, 2)
-    for _ in range(2):
-        assert store.state("account-7", changing, start) == {"amounts": [1, 2]}
-        assert list(store.table("account-7", changing, start)["state"]) == [
-            {"amounts": [1]},
-            {"amounts": [1, 2]},
-        ]
-        assert store.snapshot("account-7", changing, start) == {"amounts": [1, 2]}
-        store.state("account-7", changing, start)["amounts"].clear()
-    assert start == {"amounts": []} and store.state("nobody", changing, start) is not start
-
-
 def forgets(total, fact):
     total + fact.event.amount
 
@@ -259,158 +174,84 @@ def yields(total, fact):
     [
         (
             lambda s: s.state("account-7", forgets, 0),
-            [
-                "forgets returned None for event 1 of account-7",
-                "Credited(amount=1)",
-                "return the new",
-            ],
+            "forgets returned None for event 1 of account-7",
         ),
-        (lambda s: s.snapshot("account-7", forgets, 0), ["forgets returned None"]),
-        (lambda s: s.table("account-7", forgets, 0), ["forgets returned None"]),
-        (lambda s: s.state("account-7", waits, 0), ["a fold is a function", "not an `async def`"]),
+        (lambda s: s.snapshot("account-7", forgets, 0), "forgets returned None"),
+        (lambda s: s.table("account-7", forgets, 0), "forgets returned None"),
+        (lambda s: s.state("account-7", waits, 0), "a fold is a function .* without async"),
         (
             lambda s: s.state("account-7", yields, 0),
-            ["a fold is a function", "not one with `yield`"],
+            "a fold is a function .* without async and yield",
+        ),
+        (lambda s: s.table("account-7", "balance"), "a fold is a function .* not 'balance'"),
+        (lambda s: s.snapshot("account-7", print, 0), "a snapshot is kept for a function"),
+        (lambda s: s.state(7, balance, 0), "a stream has a name, such as 'account-7', or None"),
+        (
+            lambda s: s.snapshot(None, balance, 0),
+            "a stream has a name, such as 'account-7', not None",
         ),
         (
-            lambda s: s.state("account-7", 0, balance),
-            ["a fold is a function", "returns the new state", "not 0"],
+            lambda s: s.difference("account-7", balance, 0, until=3),
+            "two moments: until=.the earlier",
         ),
-        (lambda s: s.table("account-7", "balance"), ["a fold is a function", "not 'balance'"]),
+        (lambda s: s.difference("a", balance, 0, until=(1, 2, 3)), "two moments.* not .1, 2, 3."),
         (
-            lambda s: s.state(7, balance, 0),
-            ["a stream has a name, such as 'account-7', or None", "not 7"],
-        ),
-        (lambda s: s.state("", balance, 0), ["a stream has a name", "not ''"]),
-        (lambda s: s.table(7), ["a stream has a name", "not 7"]),
-        (lambda s: s.snapshot(None, balance, 0), ["a stream has a name", "not None"]),
-        (
-            lambda s: s.difference("account-7", balance, 0),
-            ["two moments", "until=(the earlier, the later)", "as_of="],
-        ),
-        (lambda s: s.difference("account-7", balance, 0, until=3), ["two moments"]),
-        (
-            lambda s: s.difference("account-7", balance, 0, until=(1, 2, 3)),
-            ["two moments", "not (1, 2, 3)"],
+            lambda s: s.state("a", balance, 0, until="3 March"),
+            "until= takes a datetime with a time",
         ),
         (
-            lambda s: s.state("account-7", balance, 0, until="3 March"),
-            ["until= takes a datetime with a time zone", "'3 March'"],
+            lambda s: s.state("a", balance, 0, as_of="2026-03-03T12:00"),
+            "as_of= .* has no time zone",
         ),
-        (
-            lambda s: s.state("account-7", balance, 0, as_of=datetime(2026, 3, 3)),
-            ["as_of=", "has no time zone"],
-        ),
+        (lambda s: s.read("account-7", after=-1), "after= takes a version, or .* position, not -1"),
     ],
 )
 def test_what_cannot_be_asked(ask, words):
     store = account(1, 2, 3)
-    refused(lambda: ask(store), *words)
+    with pytest.raises(Misuse, match=words):
+        ask(store)
     assert store.state("account-7", balance, 0) == 6 and not store.connection.in_transaction
 
 
+def shared(state, fact):
+    """Read again from JSON it would be two lists, and the next event would be in one of them."""
+    state = state or dict.fromkeys(["all", "recent"], [])  # noqa: RUF024
+    state["all"].append(fact.version)
+    return state
+
+
+def endless(state, fact):
+    state.append(state)
+    return state
+
+
+def as_it_is(state, fact):
+    return state
+
+
 @pytest.mark.parametrize(
-    "kept",
+    ("fold", "start"),
     [
-        (1, 2),
-        {1: 2},
-        {1, 2},
-        Counter("a"),
-        [Credited(amount=1)],
-        datetime(2026, 1, 1, tzinfo=UTC),
-        {"a": [(1,)]},
-        b"x",
+        *((as_it_is, start) for start in ((1, 2), {1: 2}, {1, 2}, Counter("a"), {"a": [(1,)]})),
+        (shared, {}),
+        (endless, []),
     ],
 )
-def test_a_state_that_json_does_not_give_back_is_not_kept(kept):
-    store = account(1, 2, 3)
-    fold = lambda state, fact: state  # noqa: E731
-    assert store.state("account-7", fold, kept) == kept
-    try:
-        refused(
-            lambda: store.snapshot("account-7", fold, kept),
-            "the state",
-            "cannot be kept as JSON",
-            "lists and dicts",
-        )
-    except AssertionError:
-        refused(lambda: store.snapshot("account-7", fold, kept), "plain data only")
-    assert not store.connection.in_transaction
+def test_a_state_that_json_does_not_give_back_is_not_kept(fold, start):
+    store = account(1, 2)
+    words = "the state", "cannot be kept as JSON", "lists and dicts"
+    refused(lambda: store.snapshot("account-7", fold, start), *words)
     assert store.connection.execute("select count(*) from stored_snapshots").fetchone() == (0,)
-
-
-def test_a_state_that_holds_itself_or_something_twice_is_not_kept():
-    def endless(state, fact):
-        state.append(state)
-        return state
-
-    def shared(state, fact):
-        """Read again from JSON it would be two lists, and the next event would be in one of them."""
-        state = state or dict.fromkeys(["all", "recent"], [])  # noqa: RUF024
-        state["all"].append(fact.version)
-        return state
-
-    for fold, start in ((endless, []), (shared, {})):
-        refused(
-            lambda fold=fold, start=start: account(1).snapshot("account-7", fold, start),
-            "cannot be kept as JSON",
-            "twice",
-        )
-
-
-@pytest.mark.parametrize(
-    "kept", [None, 3.5, float("inf"), 10**30, "é\n\0", [None, True, [{"a": -0.0}]], {"": {}}]
-)
-def test_other_states_come_back_as_they_were(kept):
-    store = account(1, 2, 3)
-    fold = lambda state, fact: kept  # noqa: E731
-    store.snapshot("account-7", fold, 0) if kept is not None else store.snapshot("account-7", fold)
-    [text] = store.connection.execute("select state from stored_snapshots").fetchone()
-    assert repr(json.loads(text)) == repr(kept)
 
 
 def test_the_table_says_why():
     rows = the_bank().table("account-7", balance, 0)
-    assert list(rows) == [
-        "position",
-        "stream",
-        "version",
-        "type",
-        "happened",
-        "recorded",
-        "amount",
-        "state",
-    ]
+    own = ["position", "stream", "version", "type", "happened", "recorded"]
+    assert list(rows) == [*own, "amount", "state"]
     assert list(rows["state"]) == [100, 60, 130, 110] and list(rows["version"]) == [1, 2, 4, 3]
-    assert (
-        str(rows["happened"].dtype) == "datetime64[us, UTC]"
-        and str(rows["recorded"].max()) == "2026-03-26 00:00:00+00:00"
-    )
-    assert list(
-        the_bank().table("account-7", until="2026-03-10", as_of="2026-03-05")["amount"]
-    ) == [100]
-    assert list(EventStore(":memory:").table()) == [
-        "position",
-        "stream",
-        "version",
-        "type",
-        "happened",
-        "recorded",
-    ]
-
-
-def test_a_table_keeps_fields_that_are_called_as_its_own_columns():
-    class Awkward(Event):
-        version: str
-        state: str
-        happened: str
-
-    store = EventStore(":memory:")
-    store.append("a", [Awkward(version="v", state="s", happened="h")], recorded=0)
-    rows = store.table("a", lambda number, fact: number + 1, 0)
-    assert rows.loc[
-        0, ["version", "state", "data.version", "data.state", "data.happened"]
-    ].to_list() == [1, 1, "v", "s", "h"]
+    assert str(rows["happened"].dtype) == "datetime64[us, UTC]"
+    rows = the_bank().table("account-7", until="2026-03-10", as_of="2026-03-05")
+    assert list(rows["amount"]) == [100] and list(EventStore(":memory:").table()) == own
 
 
 def test_a_table_keeps_whole_numbers_whole_where_some_events_have_none():
@@ -460,14 +301,3 @@ def test_a_difference_shows_what_came_and_what_went():
         None, balance, 0, until=("2026-03-07", "2026-03-22"), as_of=["2026-03-07", "2026-03-22"]
     )
     assert [fact.version for fact in both.came] == [2, 3] and (both.before, both.after) == (100, 40)
-
-
-def test_a_fold_over_all_streams_is_that_of_reading_them_all():
-    store = account(1, 2)
-    store.append("account-8", [Credited(amount=5)], happened=0, recorded=3)
-    assert store.state(None, balance, 0) == reduce(balance, store.read(), 0) == 8
-    assert store.state(None, lambda found, fact: [*found, fact.stream], []) == [
-        "account-7",
-        "account-8",
-        "account-7",
-    ]

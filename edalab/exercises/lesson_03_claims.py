@@ -41,7 +41,7 @@ def as_asked(run):
         asked = (command.account, command.amount) if command else None
         if asked != (fact.stream, fact.data["amount"]):
             cause = command or "nothing that anybody wanted"
-            wrong.append(f"{fact.said} in {fact.stream}, because of {cause}")
+            wrong.append(f"{fact.summary} in {fact.stream}, because of {cause}")
     return wrong
 
 
@@ -60,7 +60,7 @@ def stays_refused(run):
     refused = {fact.causation for fact in decided(run, "WithdrawalRefused")}
     paid = decided(run, "MoneyWithdrawn")
     return [
-        f"{fact.said} in {fact.stream}, of a command that was refused"
+        f"{fact.summary} in {fact.stream}, of a command that was refused"
         for fact in paid
         if fact.causation in refused
     ]
@@ -74,7 +74,7 @@ def checked(run):
             about = step.envelope.causation, step.envelope.data.account, step.envelope.data.amount
             agreed.setdefault(about, to_microseconds(step.time / 1000, ""))
     return [
-        f"{fact.said} in {fact.stream}, and fraud had not agreed"
+        f"{fact.summary} in {fact.stream}, and fraud had not agreed"
         for fact in decided(run, "MoneyWithdrawn")
         if agreed.get((fact.causation, fact.stream, fact.data["amount"]), NEVER) > fact.recorded_at
     ]
@@ -83,7 +83,7 @@ def checked(run):
 @Claim("nobody is paid what is not there", about=Withdraw)
 def covered(run):
     return [
-        f"{fact.said} from {before} in {fact.stream}"
+        f"{fact.summary} from {before} in {fact.stream}"
         for fact, before in replayed(run)
         if fact.type == "MoneyWithdrawn" and fact.data["amount"] > before
     ]
@@ -92,7 +92,7 @@ def covered(run):
 @Claim("nobody is refused what is there", about=Withdraw)
 def not_turned_away(run):
     return [
-        f"{fact.said}, and {before} in {fact.stream}"
+        f"{fact.summary}, and {before} in {fact.stream}"
         for fact, before in replayed(run)
         if fact.type == "WithdrawalRefused" and fact.data["amount"] <= min(before, SUSPICIOUS - 1)
     ]

@@ -10,7 +10,7 @@ import ipywidgets
 from .. import view
 from ..errors import Text, shown
 from ..sim import Printed, printing, quiet
-from ..store.bitemporal import Course, Hindsight, Replay
+from ..store.bitemporal import Hindsight, Node, Replay
 from ..store.event_store import EventStore
 from ..store.instants import to_microseconds
 from ..store.stored_event import StoredEvent
@@ -133,18 +133,18 @@ class TimeTravel:
             then = replay.course([fact for fact in happened if fact.recorded_at <= known])
         self._hindsight = hindsight = Hindsight(facts, replay)
         course = hindsight.course
-        self.state, self.now = then.state(), course.state(len(happened))
+        self.state, self.now = then[-1].state, course[len(happened)].state
         self._learned = [fact for fact in happened if fact.recorded_at > known]
         as_known = f"as known {self._calendar.on(self.as_of.times[self.as_of.index])}"
-        states = {as_known: self.state, "as known now": self.now, "at the end": course.state()}
+        states = {as_known: self.state, "as known now": self.now, "at the end": course[-1].state}
         rows = [(name, shown(state, 40)) for name, state in states.items()]
         # In small letters, and a long state can be scrolled to.
         self._states.value = html.sheet(html.table(("", ""), rows))
         self._why.value = html.in_full(printed) + html.sheet(*self._explain(then))
 
-    def _explain(self, then: Course) -> list[str]:
+    def _explain(self, then: list[Node]) -> list[str]:
         """Why the state was that, and what was learned since."""
-        parts, several = [], len(then.facts)
+        parts, several = [], len(then) - 1
         if self._learned:
             count = counted(len(self._learned), "event")
             parts = [
@@ -152,8 +152,9 @@ class TimeTravel:
                 self._table([(fact, "") for fact in self._learned[: html.ROWS]], ""),
             ]
         rows = [
-            (then.facts[number - 1], shown(then.state(number), 40))
-            for number in range(max(0, several - html.ROWS) + 1, several + 1)
+            (node.fact, shown(node.state, 40))
+            for node in then[max(0, several - html.ROWS) + 1 :]
+            if node.fact is not None
         ]
         title = f"<div><b>Why</b>: {counted(several, 'event')} (<code>store.table</code>)</div>"
         return [*parts, title, self._table(rows, "state")]

@@ -1,21 +1,26 @@
-"""How events are appended: checked against the end of the store, then inserted many at a time."""
+"""How events are appended: behind the end of the store, many at a time."""
 
 import sqlite3
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 from ..errors import Misuse, shown
 from .instants import as_datetime, to_microseconds
-from .schema import MANY, Database, insertion, make_tables, tables_missing
-from .snapshots import overtake
+from .schema import make_tables, tables_missing
 from .stored_event import is_text
+
+# Events that one statement stores: for each row of an `executemany` Python takes longer than SQLite.
+MANY = 64
 
 _BY_ID = "select stream, version from stored_events where id = ?"
 _VERSION = "select ifnull(max(version), 0) from stored_events where stream = ?"
 _END = f"""select position, recorded, case stream when ? then version else ({_VERSION}) end,
     exists (select 1 from stored_snapshots where stream = ?)
     from stored_events order by position desc limit 1"""
+# A snapshot that ends after a new event happened lacks it, and is wrong from now on.
+_DROP_SNAPSHOTS = "delete from stored_snapshots where stream = ? and happened > ?"
 
 
 class End(NamedTuple):
@@ -32,8 +37,8 @@ class End(NamedTuple):
 def end_of(db: Any, stream: str) -> End:
     """The end of the store for a stream. Makes the tables where there are none."""
     try:
-        found = db.execute(_END, (stream, stream, stream)).fetchone()
-        return End(stream, *(found or ()))
+        row = db.execute(_END, (stream, stream, stream)).fetchone()
+        return End(stream, *(row or ()))
     except sqlite3.Error as error:
         if not tables_missing(error):
             raise
@@ -41,56 +46,29 @@ def end_of(db: Any, stream: str) -> End:
     return End(stream)
 
 
-def insert(
-    db: Any,
-    end: End,
-    rows: list[tuple],
-    happened: list[int],
-    recorded: int,
-    ids: list[str] | None,
-) -> None:
-    """Insert rows of (type, version of its schema, JSON). In a service, the message being handled
-    is their cause."""
-    at_once = ids is None and len(set(happened)) == 1
-    if not at_once:
-        own = zip(happened, ids or repeat(None), rows, strict=False)
-        rows = [(when, id, *row) for when, id, row in own]
-    message = getattr(db, "message", None)
-    causes = (message.correlation, message.id) if message is not None else (None, None)
-    shared = recorded, *causes, *(happened[:1] if at_once else ())
-    for first in range(0, len(rows), MANY):
-        part = rows[first : first + MANY]
-        begin = end.position + first + 1, end.stream, end.version + first + 1
-        values = (*begin, *shared, *chain.from_iterable(part))
-        db.execute(insertion(len(part), at_once), values)
-    if end.has_snapshots and rows:
-        overtake(db, end.stream, end.version + 1, min(happened))
+class Moments:
+    """When each event happened, and when they were `recorded`, in µs since 1970."""
+
+    def __init__(self, happened: Any, recorded: Any, connection: Any, number: int):
+        if recorded is None:
+            recorded = getattr(connection, "now", None)  # in a simulation
+        if recorded is None:
+            what = "outside a simulation an event store is told when it learns of a fact"
+            raise Misuse(f"recorded= is missing: {what}")
+        self.recorded = to_microseconds(recorded, "recorded=")
+        if happened is None:
+            self.happened = [self.recorded] * number
+        elif not isinstance(happened, list | tuple):
+            self.happened = [to_microseconds(happened, "happened=")] * number
+        elif len(happened) == number:
+            self.happened = [to_microseconds(when, "happened=") for when in happened]
+        else:
+            what = f"happened= has {len(happened)} moments for {number} events"
+            raise Misuse(f"{what}; give one for each, or one for all")
 
 
-def recorded_at(recorded: Any, connection: Any) -> int:
-    """When the store learns of the events, in µs since 1970: in a simulation by default now."""
-    if recorded is None:
-        recorded = getattr(connection, "now", None)
-    if recorded is None:
-        what = "outside a simulation an event store is told when it learns of a fact"
-        raise Misuse(f"recorded= is missing: {what}")
-    return to_microseconds(recorded, "recorded=")
-
-
-def times(happened: Any, recorded: int, number: int) -> list[int]:
-    """When each event happened, in µs since 1970."""
-    if happened is None:
-        return [recorded] * number
-    if not isinstance(happened, list | tuple):
-        return [to_microseconds(happened, "happened=")] * number
-    if len(happened) != number:
-        what = f"happened= has {len(happened)} moments for {number} events"
-        raise Misuse(f"{what}; give one for each, or one for all")
-    return [to_microseconds(when, "happened=") for when in happened]
-
-
-def check_texts(ids: Any, number: int) -> list[str]:
-    """Raise Misuse where there is not one text for each event."""
+def listed_ids(ids: Any, number: int) -> list[str]:
+    """The ids as a list. Raises Misuse where there is not one text for each event."""
     ids = list(ids) if isinstance(ids, Iterable) and not isinstance(ids, str) else [ids]
     if len(ids) != number or not all(map(is_text, ids)):
         what = f"ids= takes a list of {number} texts, one for each event"
@@ -98,24 +76,68 @@ def check_texts(ids: Any, number: int) -> list[str]:
     return ids
 
 
-def check_clock(recorded: int, last: int | None) -> None:
-    """Raise Misuse where the clock of a store would go back."""
-    if last is not None and recorded < last:
-        given, before = (f"{as_datetime(at):%Y-%m-%d %H:%M:%S}" for at in (recorded, last))
+def insert(
+    db: Any, end: End, rows: list[tuple], moments: Moments, ids: list[str] | None = None
+) -> None:
+    """Insert rows of (type, version of its schema, JSON). In a service, the message being handled
+    is their cause. Raises Misuse where the clock of the store would go back, or an id is taken."""
+    recorded, happened = moments.recorded, moments.happened
+    if end.recorded is not None and recorded < end.recorded:
+        given, before = (f"{as_datetime(at):%Y-%m-%d %H:%M:%S}" for at in (recorded, end.recorded))
         raise Misuse(
             f"recorded={given} is before the last event's, {before}: what a store learned, and "
             "when, cannot change; a fact that comes late has an earlier happened="
         )
+    if ids is not None:
+        _check_ids(db, ids)
+    at_once = ids is None and len(set(happened)) == 1
+    if not at_once:
+        apart = zip(happened, ids or repeat(None), rows, strict=False)
+        rows = [(when, id, *row) for when, id, row in apart]
+    message = getattr(db, "message", None)
+    causes = (message.correlation, message.id) if message is not None else (None, None)
+    shared = recorded, *causes, *(happened[:1] if at_once else ())
+    for first in range(0, len(rows), MANY):
+        part = rows[first : first + MANY]
+        begin = end.position + first + 1, end.stream, end.version + first + 1
+        values = (*begin, *shared, *chain.from_iterable(part))
+        db.execute(_insertion(len(part), at_once), values)
+    if end.has_snapshots and rows:
+        db.execute(_DROP_SNAPSHOTS, (end.stream, min(happened)))
 
 
-def check_ids(database: Database, ids: list[str]) -> None:
+def _check_ids(db: Any, ids: list[str]) -> None:
     """Raise Misuse for an id that is in the store, or twice among these."""
     seen: set[str] = set()
     for id in ids:
-        found = [f"{stream} version {version}" for stream, version in database.rows(_BY_ID, (id,))]
-        if found or id in seen:
-            where = found[0] if found else "the events given"
+        row = db.execute(_BY_ID, (id,)).fetchone()
+        if row or id in seen:
+            where = "{} version {}".format(*row) if row else "the events given"
             what = f"there is an event with the id {shown(id)} already, in {where}"
             hint = "where one may come twice, catch Misuse or look for it first"
             raise Misuse(f"{what}; nothing was appended; {hint}")
         seen.add(id)
+
+
+@lru_cache(2 * MANY)
+def _insertion(number: int, at_once: bool) -> str:
+    """The statement that stores so many events of a stream, the next in both orders. It takes the
+    position and version of the first and what they share (where all happened `at_once`, also that
+    time); then of each its type, schema and data, and before these, where they did not happen at
+    once, when it happened and its id."""
+    alike, own = "recorded, correlation, causation", "happened, id, type, schema, data"
+    if at_once:
+        alike, own = f"{alike}, happened", "type, schema, data"
+    shared = f"position, stream, version, {alike}"
+    marks = ", ".join("?" for _ in own.split(", "))
+    given = ", ".join("?" for _ in shared.split(", "))
+    insert = f"insert into stored_events ({shared}, {own}) "
+    if number == 1:
+        return f"{insert}values ({given}, {marks})"
+    # By name and not as ?1: Python 3.12.0 to 3.12.3 warns of each, longer than it stores an event.
+    rows = ", ".join(f"({row}, {marks})" for row in range(number))
+    return (
+        f"{insert}with shared ({shared}) as (values ({given})), own (row, {own}) as (values {rows})"
+        f" select position + row, stream, version + row, {alike}, {own}"
+        " from shared cross join own"  # in the order of own
+    )

@@ -1,23 +1,35 @@
 """An event store keeps events in streams and forgets nothing: a fact is corrected by another fact."""
 
-import gc
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConcurrencyError, Misuse, counted, shown
+from ..errors import ConcurrencyError, Misuse, counted, needed_for, shown
 from ..model import Event, Message
-from . import append, temporal
-from .instants import to_microseconds
+from . import append
+from .fold import check_fold, replay
 from .schema import Database
-from .stored_event import COLUMNS, StoredEvent, is_text, written
-from .temporal import Difference, check_stream
+from .snapshots import fold_name, save_snapshot
+from .stored_event import StoredEvent, is_text, to_row
+from .temporal import (
+    PAIR,
+    Difference,
+    Question,
+    check_number,
+    check_stream,
+    last_number,
+    pair,
+    stream_names,
+)
 
 if TYPE_CHECKING:
     import pandas
 
-_MOVE = "update stored_checkpoints set position = ? where name = ? and position = ?"
-_BEGIN = "insert or ignore into stored_checkpoints values (?, ?)"
+_MOVE = """insert into stored_checkpoints select ?, ?
+    where ? = (select ifnull(max(position), 0) from stored_checkpoints where name = ?)
+    on conflict (name) do update set position = excluded.position"""
 
 
 class EventStore:
@@ -46,8 +58,6 @@ class EventStore:
         """The connection to the database."""
         return self._database.connection
 
-    # -- append
-
     def append(
         self,
         stream: str,
@@ -67,30 +77,24 @@ class EventStore:
         service's now; elsewhere it must be given. In one store it never goes back.
         `ids` are ids of the events' own, each unique in the store; a second one raises Misuse."""
         check_stream(stream, all_streams=False)
-        events = _listed(stream, events)
-        rows = list(map(written, events))
-        return self._append(stream, rows, events, expected_version, happened, recorded, ids)
-
-    def _append(self, stream, rows, events, expected_version, happened, recorded, ids) -> int:
-        """Append rows of (type, version of its schema, JSON) that stand for these events."""
+        if not isinstance(events, Iterable) or isinstance(events, str | dict | Message):
+            call = f"store.append({stream!r}, [{shown(events)}])"
+            raise Misuse(f"append takes a list of events: {call}")
+        events = list(events)
+        rows = list(map(to_row, events))
         if expected_version is not None:
             what = "expected_version= takes a version: 0 for a new stream, None for any"
-            _check_number(expected_version, what)
-        recorded = append.recorded_at(recorded, self.connection)
-        happened = append.times(happened, recorded, len(rows))
-        ids = None if ids is None else append.check_texts(ids, len(rows))
+            check_number(expected_version, what)
+        moments = append.Moments(happened, recorded, self.connection, len(rows))
+        texts = None if ids is None else append.listed_ids(ids, len(rows))
         with self._database.transaction() as db:
             end = append.end_of(db, stream)
             if expected_version is not None and expected_version != end.version:
                 behind = expected_version < end.version
                 theirs = self.read(stream, after=expected_version) if behind else []
                 raise ConcurrencyError(stream, expected_version, end.version, theirs, events)
-            append.check_clock(recorded, end.recorded)
-            append.check_ids(self._database, ids or [])
-            append.insert(db, end, rows, happened, recorded, ids)
+            append.insert(db, end, rows, moments, texts)
         return end.version + len(rows)
-
-    # -- read
 
     def read(
         self, stream: str | None = None, after: int = 0, until: Any = None, as_of: Any = None
@@ -100,37 +104,20 @@ class EventStore:
 
         `until`: only what happened at that time or before. `as_of`: only what was recorded at that
         time or before."""
-        check_stream(stream)
-        _check_number(after, "after= takes a version, or without a stream a position")
-        number, values = ("position", [after]) if stream is None else ("version", [after, stream])
-        where = f"{number} > ?" + ("" if stream is None else " and stream = ?")
-        if until is not None:
-            where += " and happened <= ?"
-            values.append(to_microseconds(until, "until=", bound=True))
-        if as_of is not None:
-            where += f" and {number} <= ?"
-            values.append(temporal.last_known(self._database, stream, as_of))
-        enabled = gc.isenabled()
-        gc.disable()  # collecting garbage among the rows takes a fifth of the time of a long read
-        try:
-            return list(self._select(where, values, number))
-        finally:
-            if enabled:
-                gc.enable()
+        check_number(after, "after= takes a version, or without a stream a position")
+        return Question(self._database, stream, until, as_of).read(after)
 
     def version(self, stream: str) -> int:
         """The version of a stream: that of its last event, 0 where there is none."""
         check_stream(stream, all_streams=False)
-        return temporal.last_number(self._database, stream)
+        return last_number(self._database, stream)
 
     def streams(self) -> list[str]:
         """The names of the streams, in the order in which they began."""
-        return temporal.stream_names(self._database)
+        return stream_names(self._database)
 
     def __len__(self) -> int:
-        return temporal.last_number(self._database, None)
-
-    # -- ask about the past
+        return last_number(self._database, None)
 
     def state(
         self,
@@ -148,16 +135,28 @@ class EventStore:
         that nobody has written to yet is at its start.
 
             store.state("account-7", balance, 0, until="2026-03-15", as_of="2026-03-22")"""
-        return temporal.state_at(self._database, stream, fold, start, until, as_of)
+        question = Question(self._database, stream, until, as_of)
+        last = question.last_snapshot(fold, start)
+        with closing(question.facts(last)) as facts:  # left open, they would keep the file locked
+            return replay(fold, last.state_or(start), facts, start)
 
     def snapshot(
         self, stream: str, fold: Callable, start: Any = None, until: Any = None, as_of: Any = None
     ) -> Any:
         """Keep a state, as JSON, and return it: later states are computed from there on.
 
-        A snapshot never changes an answer. It serves the same fold only, known by its name, its
-        code and what that uses; and no question to which a later event makes a difference."""
-        return temporal.snapshot_at(self._database, stream, fold, start, until, as_of)
+        A snapshot never changes an answer. It serves the same fold only, known by its code and
+        by the `repr` of the values that this names; a change that shows in neither goes unnoticed.
+        It serves no question to which a later event makes a difference."""
+        check_stream(stream, all_streams=False)
+        question = Question(self._database, stream, until, as_of)
+        last, name = question.last_snapshot(fold, start), fold_name(fold, start)
+        facts = list(question.facts(last))
+        state = replay(fold, last.state_or(start), facts, start)
+        if facts:
+            new = last.extended(facts, state)
+            save_snapshot(self._database, stream, name, new, question.known)
+        return state
 
     def table(
         self,
@@ -170,7 +169,19 @@ class EventStore:
         """The events that lead to a state, in the order in which they happened, as a DataFrame:
         position, stream, version, type, happened, recorded and the fields of the data; with a
         fold, the state after each. The arguments are those of `state`."""
-        return temporal.table_at(self._database, stream, fold, start, until, as_of)
+        with needed_for("EventStore.table"):
+            import pandas  # noqa: F401
+        question = Question(self._database, stream, until, as_of)
+        question.check_exists()
+        table = question.table()
+        if fold is not None:
+            check_fold(fold)
+            state, states = deepcopy(start), []
+            for fact in question.facts():
+                state = replay(fold, state, [fact], start)
+                states.append(deepcopy(state))
+            table["state"] = states
+        return table
 
     def difference(
         self,
@@ -184,9 +195,18 @@ class EventStore:
         states `.before` and `.after`, and the events that `.came` and `.went`.
 
             store.difference("account-7", balance, 0, until="2026-03-22", as_of=("2026-03-24", None))"""
-        return temporal.difference_between(self._database, stream, fold, start, until, as_of)
-
-    # -- follow
+        if not any(isinstance(bound, tuple | list) for bound in (until, as_of)):
+            raise Misuse(PAIR)
+        check_fold(fold)
+        bounds = zip(pair(until), pair(as_of), strict=True)
+        earlier, later = (Question(self._database, stream, *moment) for moment in bounds)
+        later.check_exists()
+        before, after = list(earlier.facts()), list(later.facts())
+        was, now = (replay(fold, deepcopy(start), facts, start) for facts in (before, after))
+        old, new = set(before), set(after)
+        came = [fact for fact in after if fact not in old]
+        went = [fact for fact in before if fact not in new]
+        return Difference(was, now, came, went)
 
     def follow(self, name: str) -> Iterator[StoredEvent]:
         """The events of all streams that the reader of this name has not seen yet, in the order in
@@ -197,19 +217,16 @@ class EventStore:
         Misuse where another loop has moved the checkpoint: of several under one name only one goes
         on."""
         seen = self.checkpoint(name)
-        while facts := list(self._select("position > ?", [seen], "position", 1000)):
+        while facts := self.read(after=seen):
             for fact in facts:
                 yield fact
                 with self._database.transaction() as db:
-                    moved = db.execute(_MOVE, (fact.position, name, seen)).rowcount
-                    if not moved and not seen:
-                        moved = db.execute(_BEGIN, (name, fact.position)).rowcount
-                    if not moved:
-                        now = f"is at {self.checkpoint(name)}, and this loop left it at {seen}"
+                    if not db.execute(_MOVE, (name, fact.position, seen, name)).rowcount:
                         raise Misuse(
-                            f"the checkpoint of {name!r} {now}: another loop follows under that "
-                            "name, or what this one did was rolled back; give each a name of its "
-                            "own, and follow anew after a rollback"
+                            f"the checkpoint of {name!r} is at {self.checkpoint(name)}, and this "
+                            f"loop left it at {seen}: another loop follows under that name, or "
+                            "what this one did was rolled back; give each a name of its own, and "
+                            "follow anew after a rollback"
                         )
                 seen = fact.position
 
@@ -244,22 +261,3 @@ class EventStore:
         except Misuse as misuse:
             content = str(misuse)
         return "<EventStore: " + "; ".join([content, *self.notes]) + ">"
-
-    def _select(
-        self, where: str, values: list, order: str, most: int = -1
-    ) -> Iterator[StoredEvent]:
-        sql = f"select {COLUMNS} from stored_events where {where} order by {order} limit {most}"
-        return map(StoredEvent._make, self._database.rows(sql, values))
-
-
-def _listed(stream: str, events: Any) -> list[Event]:
-    if type(events) is list:
-        return events
-    if not isinstance(events, Iterable) or isinstance(events, str | dict | Message):
-        raise Misuse(f"append takes a list of events: store.append({stream!r}, [{shown(events)}])")
-    return list(events)
-
-
-def _check_number(value: Any, what: str) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise Misuse(f"{what}, not {shown(value)}")

@@ -1,17 +1,25 @@
 """The commits of a git repository as a log of events: who did what to which file, and when."""
 
-from bisect import bisect_right
+import os
+import subprocess
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from ..errors import counted
+from ..errors import Misuse, counted, shown
 from ..model import Event
 from .event_store import EventStore
 from .from_table import store_of
-from .git_log import Change, Commit, read_commits
 from .instants import to_microseconds
 
 COMMITS = "commits"
+# Options for what configuration would change otherwise.
+_LOG = ["-c", "log.showRoot=true", "log", "-z", "--date-order", "--reverse"]
+_LOG += ["--format=%x01%H%x00%P%x00%an%x00%aI%x00%cI%x00%s", "--no-show-signature", "--no-relative"]
+_LOG += ["--encoding=UTF-8", "--no-color", "--no-mailmap"]
+_LOG += ["--diff-merges=first-parent", "--raw", "--numstat", "--no-abbrev", "-M50%", "-l1000"]
+_LOG += ["--diff-algorithm=default", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all"]
 
 
 class CommitMade(Event):
@@ -61,14 +69,13 @@ class FileDeleted(FileEvent):
 
 def read_git(path: "str | Path") -> EventStore:
     """The history of a git repository up to HEAD, as a store in memory. `path` is the folder of the
-    repository or one in it. It needs the program git; neither configuration nor attributes change
-    what it reads.
+    repository or one in it. It needs the program git.
 
     **Streams.** Each file is a stream, named by its last path: it goes on through renames, and when
     the path comes back after a deletion. (Where another file took a path over, the earlier file's
     stream is `path until abc1234`.) Its events are FileAdded, FileChanged, FileRenamed and
-    FileDeleted; the sum of `added` minus `removed` is the length of the file, or of all files. Every
-    commit is a CommitMade in the stream `commits`.
+    FileDeleted; the sum of `added` minus `removed` is the length of a text file, or of all of them.
+    Every commit is a CommitMade in the stream `commits`. Submodules are left out.
 
     **Merges.** The files' events follow the first parents of HEAD: a merge is one step of its own
     author. So nothing counts twice, and the files after each commit are those of its tree. The
@@ -76,49 +83,104 @@ def read_git(path: "str | Path") -> EventStore:
 
     **Times.** `happened` is the author's date, `recorded` the committer's. `as_of=` gives the branch
     as it was then, `until=` what was written by then. Clocks that went back are corrected: a
-    committer's date out of line becomes its neighbour's; an author's date is at least that of the
+    committer's date is at least that of the commit before; an author's date is at least that of the
     last change to the same files, and at most `recorded`. CommitMade has the original dates, and
     `.notes` say how many were moved.
 
-    Raises Misuse where there is no git, no repository or no commit, or where a part of the history
-    is missing: a shallow or partial clone.
+    Raises Misuse where there is no git, no repository or no commit, or only a shallow clone.
 
         read_git(".").state(None, lambda lines, fact: lines + fact.data.get("added", 0), 0)"""
-    commits, submodules = read_commits(path)
-    committed = [_microseconds(commit.committed) for commit in commits]
-    recorded = _in_line(committed)
-    branch, files, facts, early = _first_parents(commits), _Files(), [], 0
+    if _git(path, "rev-parse", "--is-shallow-repository") == "true\n":
+        what = "is a shallow clone: only the last commits are here"
+        raise Misuse(f"{shown(str(path))} {what}; get the others with: git fetch --unshallow")
+    log = _git(path, *_LOG).split("\1")[1:]
+    branch = set(_git(path, "rev-list", "--first-parent", "HEAD").split())
+    files, facts, late, early, now = _Files(), [], 0, 0, 0
     touched: dict[str, int] = {}  # path to when it last changed
-    for commit, now in zip(commits, recorded, strict=True):
-        changes = commit.changes.values() if commit.id in branch else ()
-        paths = {path for change in changes for path in (change.path, change.old_path)}
-        authored = now if commit.authored is None else _microseconds(commit.authored)
-        happened = max([min(authored, now), *(touched[path] for path in paths if path in touched)])
+    for commit, changes in map(_read_commit, log):
+        authored = to_microseconds(commit.authored, "an author's date")
+        committed = to_microseconds(commit.committed, "a commit's date")
+        now = max(now, committed)
+        changes = changes if commit.commit in branch else []
+        paths = {path for change in changes for path in (change.path, _old_path(change))}
+        happened = max([min(authored, now), *(touched.get(path, 0) for path in paths)])
         touched |= dict.fromkeys(paths, happened)
-        early += happened != authored
-        facts.append((None, _commit_made(commit), happened, now, commit.id))
-        facts += [(*files.event(change, commit), happened, now, None) for change in changes]
-    names = files.names()
+        late, early = late + (now != committed), early + (happened != authored)
+        facts.append((None, commit, happened, now, commit.commit))
+        facts += [(files.number(change), change, happened, now, None) for change in changes]
+    names = {None: COMMITS, **dict(enumerate(files.names()))}
     store = store_of(
-        (
-            COMMITS if number is None else names[number],
-            type(event).__name__,
-            1,
-            event.model_dump_json(),
-            *rest,
-        )
+        (names[number], type(event).__name__, 1, event.model_dump_json(), *rest)
         for number, event, *rest in facts
     )
-    late = sum(map(int.__ne__, recorded, (-1 if at is None else at for at in committed)))
-    store.notes.append(f"up to commit {commits[-1].id[:7]}")
+    store.notes.append(f"up to commit {store.read(COMMITS)[-1].id[:7]}")
     for number, whose in ((late, "commit date"), (early, "author date")):
-        store.notes += [f"{counted(number, whose)} out of line, moved"] * bool(number)
-    store.notes += [f"{counted(len(submodules), 'submodule')} left out"] * bool(submodules)
+        if number:
+            store.notes.append(f"{counted(number, whose)} out of line, moved")
     return store
 
 
-def _microseconds(date: datetime | None) -> int | None:
-    return None if date is None else to_microseconds(date, "a commit's date")
+def _read_commit(record: str) -> tuple[CommitMade, list[FileEvent]]:
+    """A commit and what it did to each file, from what `git log` says of it."""
+    words = iter(record.split("\0"))
+    id, parents, author, authored, committed, title = islice(words, 6)
+    changes: dict[str, tuple[type[FileEvent], dict[str, Any]]] = {}
+    for word in words:
+        word = word.lstrip("\n")
+        if word.startswith(":"):  # :100644 100644 old new R086, then one path or two
+            status, path = word.split()[-1][0], next(words)
+            fields: dict[str, Any] = {"added": 0, "removed": 0, "binary": False}
+            if status == "R":
+                fields["old_path"], path = path, next(words)
+            fields |= {"path": path, "commit": id, "author": author}
+            changes[path] = _KINDS.get(status, FileChanged), fields
+        elif word:  # added, removed and a path, or two paths behind
+            added, removed, path = word.split("\t", 2)
+            path = path or list(islice(words, 2))[1]
+            if added == "-":
+                changes[path][1]["binary"] = True
+            else:
+                changes[path][1].update(added=int(added), removed=int(removed))
+    events = [kind(**fields) for kind, fields in changes.values()]
+    own = events if len(parents.split()) < 2 else []
+    commit = CommitMade(
+        commit=id,
+        author=author,
+        title=title,
+        parents=tuple(parents.split()),
+        files=len(own),
+        lines_added=sum(event.added for event in own),
+        lines_removed=sum(event.removed for event in own),
+        authored=datetime.fromisoformat(authored).isoformat(),
+        committed=datetime.fromisoformat(committed).isoformat(),
+    )
+    return commit, events
+
+
+_KINDS = {"A": FileAdded, "D": FileDeleted, "R": FileRenamed}
+
+
+def _old_path(change: FileEvent) -> str:
+    return change.old_path if isinstance(change, FileRenamed) else change.path
+
+
+def _git(folder: "str | Path", *words: str) -> str:
+    """What git answers; a byte of a path that is no UTF-8 is written as \\xe9."""
+    command = ["git", "--no-replace-objects", "-C", str(folder), *words]
+    environment = os.environ | {"LC_ALL": "C"}
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True)
+    except FileNotFoundError:
+        what = "git is not installed, or not on the PATH"
+        raise Misuse(f"{what}; install it from https://git-scm.com") from None
+    except OSError as error:  # in WebAssembly
+        why = "read_git works where Python can start other programs"
+        raise Misuse(f"git cannot be started here ({error.strerror}): {why}") from None
+    if done.returncode:
+        message = " ".join(done.stderr.decode(errors="replace").split())
+        takes = "read_git takes the folder of a repository with a commit, such as '..'"
+        raise Misuse(f"git cannot read {shown(str(folder))}: {message}; {takes}")
+    return done.stdout.decode(errors="backslashreplace")
 
 
 class _Files:
@@ -127,91 +189,24 @@ class _Files:
     def __init__(self):
         self.there: dict[str, int] = {}  # path to number
         self.gone: dict[str, int] = {}  # of those deleted, the last of each path
-        self.last: list[tuple[str, str]] = []  # the last path of each, and the last commit
-        self.lines: list[int] = []
+        self.last: list[FileEvent] = []  # the last change to each
 
-    def event(self, change: Change, commit: Commit) -> tuple[int, FileEvent]:
-        number = self._number(change)
-        self.last[number] = (change.path, commit.id)
-        added, removed = change.added, change.removed
-        if added is None:
-            added, removed = change.lines or 0, self.lines[number]
-        self.lines[number] += added - removed
-        data = {"path": change.path, "added": added, "removed": removed, "commit": commit.id}
-        data["author"] = commit.author
-        data["binary"] = change.added is None and change.lines is None
-        if change.status == "R":
-            return number, FileRenamed(old_path=change.old_path, **data)
-        return number, {"A": FileAdded, "D": FileDeleted}.get(change.status, FileChanged)(**data)
-
-    def _number(self, change: Change) -> int:
-        if change.status == "A":
-            number = self.gone.pop(change.path, len(self.last))
-            if number == len(self.last):
-                self.last.append((change.path, ""))
-                self.lines.append(0)
-            self.there[change.path] = number
-        elif change.status == "R":
-            number = self.there[change.path] = self.there.pop(change.old_path)
-        elif change.status == "D":
-            number = self.gone[change.path] = self.there.pop(change.path)
+    def number(self, change: FileEvent) -> int:
+        """The number of the file that is changed."""
+        if _old_path(change) in self.there and not isinstance(change, FileAdded):
+            number = self.there.pop(_old_path(change))
         else:
-            number = self.there[change.path]
+            number = self.gone.pop(change.path, len(self.last))
+        self.last[number : number + 1] = [change]
+        places = self.gone if isinstance(change, FileDeleted) else self.there
+        places[change.path] = number
         return number
 
     def names(self) -> list[str]:
         """A name for each stream: its last path, unless another file has that now."""
-        owners = {path: number for path, number in [*self.gone.items(), *self.there.items()]}
-        own = [
-            path if owners.get(path) == number else f"{path} until {end[:7]}"
-            for number, (path, end) in enumerate(self.last)
-        ]
-        return [f"./{name}" if name == COMMITS else name for name in own]
-
-
-def _first_parents(commits: list[Commit]) -> set[str]:
-    """HEAD and its first parents."""
-    parents, branch = {commit.id: commit.parents[:1] for commit in commits}, set()
-    ahead = [commits[-1].id]
-    while ahead:
-        branch.add(ahead[0])
-        ahead = parents[ahead[0]]
-    return branch
-
-
-def _commit_made(commit: Commit) -> CommitMade:
-    own = commit.changes.values() if len(commit.parents) < 2 else ()
-    dates = (commit.authored, commit.committed)
-    authored, committed = ("" if date is None else date.isoformat() for date in dates)
-    return CommitMade(
-        commit=commit.id,
-        author=commit.author,
-        title=commit.title,
-        parents=tuple(commit.parents),
-        files=len(own),
-        lines_added=sum(change.added or 0 for change in own),
-        lines_removed=sum(change.removed for change in own),
-        authored=authored,
-        committed=committed,
-    )
-
-
-def _in_line(moments: list[int | None]) -> list[int]:
-    """Moments that never go back: as many as possible stay, and each other one becomes that of the
-    last before it that stays. (The longest row that does not fall, by patience sorting.)"""
-    ends: list[int] = []  # the least moment with which a row of this length can end,
-    places: list[int] = []  # and its place
-    before: list[int | None] = [None] * len(moments)
-    for place, when in enumerate(moments):
-        if when is not None:
-            length = bisect_right(ends, when)
-            before[place] = places[length - 1] if length else None
-            ends[length : length + 1], places[length : length + 1] = [when], [place]
-    place, stay = places[-1] if places else None, {}
-    while place is not None:
-        stay[place], place = moments[place], before[place]
-    found, now = [], moments[min(stay)] if stay else 0
-    for place in range(len(moments)):
-        now = stay.get(place, now)
-        found.append(now)
-    return found
+        owners, names = self.gone | self.there, []
+        for number, last in enumerate(self.last):
+            here = owners.get(last.path) == number
+            name = last.path if here else f"{last.path} until {last.commit[:7]}"
+            names.append(f"./{name}" if name == COMMITS else name)
+        return names

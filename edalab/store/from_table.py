@@ -1,27 +1,22 @@
 """Any table of events becomes a store: one stream for each subject, and what cannot be read comes
 back with the reason."""
 
-import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
-from itertools import accumulate, count
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from collections.abc import Iterable
+from itertools import count
+from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 
 from ..errors import Misuse, Unknown, counted, listed, needed_for, shown
-from .cells import NO_TEXT, OUTSIDE, ROUNDED, moment, numbers, plain, schema, text, written
 from .event_store import EventStore
 from .schema import make_tables
 from .stored_event import COLUMNS
-from .times import advise, clock_change, zone_of
 
 if TYPE_CHECKING:
     import pandas
 
-# Names of columns that hold ids, though they are read as numbers.
-_LIKE_IDS = re.compile(r"(^|[\W_])(?i:id|code|zip|postcode|iban|phone)$|[a-z](Id|ID|Code)$")
-_DATE = r"\d[-/.]\d\d?[-/.]\d"
+_AS_JSON: Any = {"inf_nan_mode": "strings", "timedelta_mode": "float"}
 
 
 def read_table(
@@ -54,49 +49,46 @@ def read_table(
     roles = [type, subject, time, *(name for name in (recorded, id, version) if name is not None)]
     _check_columns(frame, roles)
     table = _Table(frame)
-    types, streams = table.read(type, text), table.read(subject, text)
     happened = table.moments(time)
-    known = happened if recorded is None or recorded == time else table.moments(recorded)
-    ids = [None] * len(frame) if id is None else table.read(id, text)
-    schemas = [1] * len(frame) if version is None else table.read(version, schema)
-    data = table.data([name for name in frame.columns if name not in roles])
-    order = [row for row in range(len(frame)) if row not in table.wrong]
-    order.sort(key=known.__getitem__)
-    if id is not None:
-        order = table.with_ids_once(order, ids, id)
-    if not order:
-        what = f"none of the table's {len(frame):,} rows can be read as an event"
-        raise Misuse(f"{what}: {table.reasons()}")
-    store = store_of(
-        (streams[i], types[i], schemas[i], data[i], happened[i] // 1000, known[i] // 1000, ids[i])
-        for i in order
+    known = happened if recorded is None else table.moments(recorded)
+    rows = pandas.DataFrame(
+        {
+            "stream": table.texts(subject),
+            "type": table.texts(type),
+            "schema": 1 if version is None else table.versions(version),
+            "data": table.data([name for name in frame.columns if name not in roles]),
+            "happened": happened,
+            "recorded": known,
+            "id": None if id is None else table.texts(id),
+        }
     )
+    if id is not None:
+        table.refuse_repeated(rows.sort_values("recorded", kind="stable")["id"], id)
+    rows = rows[table.reasons == ""]
+    if rows.empty:
+        what = f"none of the table's {len(frame):,} rows can be read as an event"
+        counts = table.reasons.value_counts().items()
+        reasons = [f"{reason} ({counted(number, 'row')})" for reason, number in counts]
+        raise Misuse(f"{what}: {listed(reasons, 3)}")
+    in_order = rows.sort_values("recorded", kind="stable")
+    for name in ("happened", "recorded"):
+        in_order[name] = in_order[name].dt.as_unit("us").astype("int64")
+    store = store_of(in_order.astype(object).itertuples(index=False, name=None))
     store.refused = table.refused()
-    stood = [known[row] for row in sorted(order)]
-    moved = sum(map(int.__lt__, stood, accumulate(stood, max)))
-    early = sum(known[row] < happened[row] for row in order)
-    for number, what in (
-        (len(table.wrong), "refused, see .refused"),
-        (moved, "stood below later ones"),
-        (early, "recorded before it happened"),
-    ):
-        begin = f"sorted by {recorded or time!r}: " if what.startswith("stood") else ""
-        store.notes += [f"{begin}{counted(number, 'row')} {what}"] * bool(number)
-    ids_ = [subject] + [id] * (id is not None)
-    ids_ += [name for name in frame.columns if name not in roles and _LIKE_IDS.search(str(name))]
-    store.notes += _zeros_lost(frame, ids_)
-    store.notes += table.notes
+    moved = (rows["recorded"] < rows["recorded"].cummax()).sum()
+    early = (rows["recorded"] < rows["happened"]).sum()
+    if len(store.refused):
+        store.notes.append(f"{counted(len(store.refused), 'row')} refused, see .refused")
+    if moved:
+        what = f"{counted(int(moved), 'row')} stood below later ones"
+        store.notes.append(f"sorted by {recorded or time!r}: {what}")
+    if early:
+        store.notes.append(f"{counted(int(early), 'row')} recorded before it happened")
+    for name in (subject, id):
+        if name is not None and frame[name].dtype.kind in "iuf":
+            what = f"{name!r} was read as numbers, where 007 is 7 and long ones are rounded"
+            store.notes.append(f"{what}: dtype={{{name!r}: str}} keeps them")
     return store
-
-
-def _zeros_lost(frame: "pandas.DataFrame", names: list) -> list[str]:
-    """A note on ids that were read as numbers."""
-    lost = [name for name in dict.fromkeys(names) if frame[name].dtype.kind in "iuf"]
-    if not lost:
-        return []
-    what = f"{listed(map(repr, lost))} {'were' if len(lost) > 1 else 'was'} read as numbers"
-    texts = ", ".join(f"{name!r}: str" for name in lost)
-    return [f"{what}, where 007 and 7 are one: dtype={{{texts}}} keeps them apart"]
 
 
 def store_of(facts: Iterable[tuple]) -> EventStore:
@@ -115,135 +107,121 @@ def store_of(facts: Iterable[tuple]) -> EventStore:
 
 
 class _Table:
-    """A table being read: its columns as lists, and what is wrong with which row."""
+    """A table being read, and the first reason against each row, by its place; "" where none."""
 
     def __init__(self, frame: "pandas.DataFrame"):
-        self.frame = frame
-        self.wrong: dict[int, str] = {}  # the first reason against each row, by its place
-        self.notes: list[str] = []
+        import pandas
 
-    def values(self, name: object, rounded: bool = False) -> list:
-        """The cells of a column, None where one is empty, or where it must be refused: a time that
-        Python does not have, or a whole number that may be `rounded`."""
+        self.original, self.frame = frame, frame.reset_index(drop=True)
+        self.empty = self.frame.replace(r"^\s*$", None, regex=True).isna()
+        self.reasons = pandas.Series("", index=self.frame.index, dtype=object)
+
+    def refuse(self, bad: "pandas.Series", reasons: Any) -> None:
+        """Refuse the rows in which `bad` holds and that were not refused before."""
+        self.reasons = self.reasons.mask(bad & (self.reasons == ""), reasons)
+
+    def texts(self, name: str) -> "pandas.Series":
+        """A column of which no cell may be empty, as text; a whole number without a point."""
         column = self.frame[name]
-        empty, why = column.isna(), ""
-        if column.dtype.kind == "M":
-            bad, why = ~(column.dt.year.between(1, 9999) | empty), OUTSIDE
-        elif column.dtype.kind == "f" and not rounded:
-            number = column.astype(float)
-            exact = 2**24 if str(column.dtype).lower() == "float32" else 2**53
-            bad = number.abs().between(exact, float("inf"), "left")
-            why = ROUNDED.format(name) if (number % 1).fillna(0).eq(0).all() else ""
-        for row in bad.to_numpy(bool).nonzero()[0].tolist() if why else ():
-            self.refuse(row, f"{name} {written(column.iloc[row])} {why}")
-        column, empty = (column.mask(bad), empty | bad) if why and bad.any() else (column, empty)
-        return [
-            None if nothing or (isinstance(cell, str) and not cell.strip()) else cell
-            for cell, nothing in zip(column.tolist(), empty.tolist(), strict=True)
-        ]
+        self.refuse(self.empty[name], f"{name} is empty")
+        whole = column.dtype.kind == "f" and ((column % 1 == 0) | column.isna()).all()
+        if whole and column.abs().max() <= 2**53:  # beyond, a float is another number
+            column = column.astype("Int64")
+        return column.astype(object).map(str).str.strip()
 
-    def read(self, name: object, cell: Callable) -> list:
-        """A column as `cell` reads each: with a ValueError it says why a row is refused."""
-        found = []
-        for row, value in enumerate(self.values(name, rounded=cell is moment)):
-            try:
-                found.append(cell(value))
-            except ValueError as why:
-                found.append(None)
-                self.refuse(row, f"{name} {why}")
-        return found
+    def versions(self, name: str) -> "pandas.Series":
+        """The versions of message classes; 1 where a cell is empty."""
+        import pandas
 
-    def refuse(self, row: int, why: str) -> None:
-        self.wrong.setdefault(row, why)
+        column = self.frame[name].mask(self.empty[name], 1)
+        versions = pandas.to_numeric(column, errors="coerce")
+        bad = ~versions.between(1, 1e9) | (versions % 1 != 0)
+        reasons = f"{name} " + column.map(shown) + " is no version: a whole number from 1"
+        self.refuse(bad, reasons)
+        return versions.mask(bad, 1).astype("int64")
 
-    def moments(self, name: str) -> list[int | None]:
-        """A column of times in ns since 1970, so that rows keep their order. Raises Misuse where
-        most are none and a statement makes moments of some: it has been followed before."""
-        found = self.read(name, moment)
-        values = self.values(name, rounded=True) if None in found else []
-        lost = [row for row, cell in enumerate(values) if cell is not None and found[row] is None]
-        lost = [row for row in lost if not getattr(values[row], "tzinfo", None)]
-        if len(lost) > len(found) - found.count(None):
-            if advice := advise(self.frame, name, {row: values[row] for row in lost}):
-                raise Misuse(advice)
-        elif zone := zone_of(values):
-            for row in lost:
-                why = clock_change(values[row], zone)
-                if why and self.wrong[row].startswith(f"{name} "):
-                    self.wrong[row] = f"{name} {written(self.frame[name].iloc[row])} {why}"
-        return found
+    def moments(self, name: str) -> "pandas.Series":
+        """A column of times, in UTC. Raises Misuse where most of them cannot be read."""
+        import pandas
 
-    def data(self, names: list) -> list[str]:
+        texts = self.texts(name).str.replace(" UTC", "Z")
+        day = r"\d{4}-?\d\d-?\d\d"
+        zoned = texts.str.contains(r"(?:Z|[+-]\d\d(?::?\d\d)?)$") | (texts.str.len() <= 10)
+        iso = texts.where(texts.str.match(day) & zoned)
+        moments = pandas.to_datetime(iso, utc=True, errors="coerce", format="ISO8601")
+        moments = moments.where(moments.dt.year > 0)
+        bad = moments.isna() & ~self.empty[name]
+        local = bad & texts.str.match(day + "[T ]") & ~zoned
+        if bad.sum() > moments.notna().sum():
+            raise Misuse(self._advice(name, texts[bad], texts[local]))
+        naive = " has no time zone: put its offset behind it, such as +01:00"
+        other = " is no time as ISO 8601 writes it, such as 2026-03-03T12:00+01:00"
+        self.refuse(local, f"{name} " + texts.map(shown) + naive)
+        self.refuse(bad, f"{name} " + texts.map(shown) + other)
+        return moments
+
+    def _advice(self, name: str, texts: "pandas.Series", local: "pandas.Series") -> str:
+        """What to do about a column with these times, of which `local` ones lack only a zone."""
+        import pandas
+
+        zone = "{}.dt.tz_localize('Europe/Amsterdam', ambiguous='NaT', nonexistent='NaT')"
+        numbers = pandas.to_numeric(texts, errors="coerce")
+        if not local.empty:
+            texts = local
+            why = "have no time zone, and 9 o'clock is another moment in each; say which it was"
+            options, fix = "errors='coerce', format='ISO8601'", zone
+        elif numbers.notna().any():
+            most = {"s": 1e11, "ms": 1e14, "us": 1e17, "ns": float("inf")}
+            unit = next(unit for unit in most if numbers.median() < most[unit])
+            why = f"are numbers, and what they count is not said; if {unit} since 1970"
+            options, fix = f"unit={unit!r}, utc=True", "{}"
+        else:
+            why = "are not written as ISO 8601 does; parse them first, for instance"
+            options, fix = "errors='coerce', dayfirst=True", zone
+        column, row = f"frame[{name!r}]", shown(self.original.index[texts.index[0]])
+        fix = fix.format(f"pandas.to_datetime({column}, {options})")
+        what = f"the times in {name!r}, such as {shown(texts.iloc[0])} in row {row}, {why}"
+        return f"{what}: {column} = {fix}"
+
+    def data(self, names: list[str]) -> list[str]:
         """The rest of each row as JSON, empty cells left out."""
-        columns = [self.read(name, plain) for name in names]
-        for name, column in zip(names, columns, strict=True):
-            self._note_words(name, column)
-        rows = zip(*columns, strict=True) if columns else [()] * len(self.frame)
-        names, texts = list(map(str, names)), []
-        for row, cells in enumerate(rows):
-            fields = {name: cell for name, cell in zip(names, cells) if cell is not None}
+        records = self.frame[names].astype(object).to_dict("records")
+        empty = self.empty[names].to_dict("records")
+        texts = []
+        for row, (record, left_out) in enumerate(zip(records, empty, strict=True)):
+            fields = {str(name): cell for name, cell in record.items() if not left_out[name]}
             try:
-                texts.append(to_json(fields, inf_nan_mode="null").decode())
-            except ValueError:  # half of a character
+                texts.append(to_json(fields, fallback=str, **_AS_JSON).decode())
+            except ValueError as error:  # half of a character, or a list in itself
                 texts.append("")
-                self.refuse(row, f"{shown(fields)} {NO_TEXT}")
+                self.reasons.iloc[row] = f"JSON cannot hold its data: {error}"
         return texts
 
-    def _note_words(self, name: object, cells: list) -> None:
-        """One word in a column of numbers makes texts of them all."""
-        if self.frame[name].dtype.kind not in "OU":
-            return
-        number = numbers(cells)
-        words = [row for row, cell in enumerate(cells) if cell is not None and not number[row]]
-        if 0 < len(words) < sum(number):
-            word, row = shown(cells[words[0]]), shown(self.frame.index[words[0]])
-            fix = f"frame[{name!r}] = pandas.to_numeric(frame[{name!r}], errors='coerce')"
-            what = f"{name!r} is text, as {word} in row {row} is no number"
-            self.notes.append(f"{what}; to make numbers of the others: {fix}")
-
-    def with_ids_once(self, order: list[int], ids: list[str | None], name: str) -> list[int]:
-        first: dict[str | None, int] = {}
-        for row in order:
-            if first.setdefault(ids[row], row) != row:
-                other = shown(self.frame.index[first[ids[row]]])
-                self.refuse(row, f"{name} {shown(ids[row])} is that of row {other} already")
-        return [row for row in order if row not in self.wrong]
+    def refuse_repeated(self, ids: "pandas.Series", name: str) -> None:
+        """Refuse each row with an id of these that an earlier one of them has."""
+        first: dict[str, int] = {}
+        labels = self.original.index.tolist()
+        ids = ids[self.reasons[ids.index] == ""]
+        for row, id in zip(ids.index.tolist(), ids.tolist(), strict=True):
+            if first.setdefault(id, row) != row:
+                label = shown(labels[first[id]])
+                self.reasons.iloc[row] = f"{name} {shown(id)} is that of row {label} already"
 
     def refused(self) -> "pandas.DataFrame":
-        rows = sorted(self.wrong)
-        column = "reason" if "reason" not in self.frame.columns else "reason it was refused"
-        return self.frame.iloc[rows].assign(**{column: [self.wrong[row] for row in rows]})
-
-    def reasons(self) -> str:
-        reasons = Counter(self.wrong[row] for row in sorted(self.wrong)).most_common()
-        return listed([f"{reason} ({counted(number, 'row')})" for reason, number in reasons], 3)
+        column = "reason" if "reason" not in self.original.columns else "reason it was refused"
+        wrong = (self.reasons != "").to_numpy()
+        return self.original[wrong].assign(**{column: self.reasons[wrong].tolist()})
 
 
 def _check_columns(frame: "pandas.DataFrame", roles: list) -> None:
     names = list(map(str, frame.columns))
     for name in roles:
         if name not in list(frame.columns):
-            hint = _melted(frame, roles[0], roles[2])
-            raise Unknown("column", name, names, " in the table", hint)
-    if twice := [name for name, number in Counter(names).items() if number > 1]:
+            raise Unknown("column", name, names, " in the table")
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()].unique()
         what = f"the table has several columns with the name {listed(map(repr, twice), 3)}"
         raise Misuse(f"{what}; rename them: each becomes a field")
     if frame.empty:
         what = f"the table has no rows (columns: {listed(names)})"
         raise Misuse(f"{what}, so there is nothing to store")
-
-
-def _melted(frame: "pandas.DataFrame", type: object, time: object) -> str:
-    """How to make an event of each moment, where the rows have several and no type."""
-    columns = list(frame.columns)
-    texts = [column.dropna().astype(str) for _, column in frame.items()]
-    times = [name for name, text in zip(columns, texts) if text.str.contains(_DATE).mean() > 0.5]
-    if type in columns or len(times) < 2:
-        return ""
-    others, what = [name for name in columns if name not in times], type or "type"
-    when = next(name for name in (time, "happened", "moment") if name and name not in columns)
-    melt = f"id_vars={others!r}, var_name={what!r}, value_name={when!r}"
-    return (
-        f"; if a row is an event for each time ({listed(times)}), take type={what!r} and "
-        f"time={when!r} of: frame = frame.melt({melt}).dropna(subset={when!r})"
-    )

@@ -9,18 +9,18 @@ from typing import Any, NamedTuple
 from ..errors import Misuse, shown
 from .fold import fingerprint
 from .schema import Database
-from .stored_event import StoredEvent, declared
+from .stored_event import StoredEvent, declaration
 
 FOREVER = 2**63 - 1  # the largest number that SQLite keeps
 
-_FIND = """select happened, version, events, since, classes, state from stored_snapshots
-    where stream = ? and fold = ? and happened <= ? and since <= ? and overtaken > ?
+_COLUMNS = "happened, version, events, since, classes, state"
+_FIND = f"""select {_COLUMNS} from stored_snapshots
+    where stream = ? and fold = ? and happened <= ? and since <= ?
     order by happened desc, version desc"""
 _ANY = "select 1 from stored_snapshots where stream = ? limit 1"
-_LATER = """select min(version) from stored_events
-    where stream = ? and version > ? and (happened, version) < (?, ?)"""
-_OVERTAKE = """update stored_snapshots set overtaken = ?
-    where stream = ? and happened > ? and overtaken > ?"""
+_SAVE = f"insert into stored_snapshots (stream, fold, {_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?)"
+_LATER = """select 1 from stored_events
+    where stream = ? and version > ? and (happened, version) < (?, ?) limit 1"""
 
 
 class Snapshot(NamedTuple):
@@ -39,65 +39,51 @@ class Snapshot(NamedTuple):
         """The kept state, or a copy of the start."""
         return deepcopy(start) if self.state is None else json.loads(self.state)
 
+    def extended(self, facts: list[StoredEvent], state: Any) -> "Snapshot":
+        """The snapshot of the state after some more facts."""
+        classes = _fingerprints({*json.loads(self.classes), *(fact.type for fact in facts)})
+        since = max(self.since, *(fact.version for fact in facts))
+        last, events = facts[-1], self.events + len(facts)
+        mark = last.happened_at, last.version
+        return Snapshot(*mark, events, since, classes, _as_json(state))
+
+
+BEGINNING = Snapshot()
+
 
 def find_snapshot(
     database: Database, stream: str | None, fold: Callable, start: Any, until: int, known: int
 ) -> Snapshot:
     """The last snapshot of this fold that ends at `until` (µs since 1970) or before, and holds
-    just the events up to version `known`; or the empty one."""
-    if database.value(_ANY, stream):
-        outdated: set[str] = set()  # classes that are declared in another way now
-        try:
-            values = stream, fold_name(fold, start), until, known, known
-            for snapshot in map(Snapshot._make, database.rows(_FIND, values)):
-                if snapshot.classes in outdated:
-                    continue
-                if snapshot.classes == _fingerprints(json.loads(snapshot.classes)):
-                    return snapshot
-                outdated.add(snapshot.classes)
-        except Misuse:  # this fold may have changed unseen
-            pass
-    return Snapshot()
+    only events up to version `known`; or the empty one."""
+    if isinstance(fold, FunctionType) and database.value(_ANY, stream):
+        values = stream, fold_name(fold, start), until, known
+        for snapshot in map(Snapshot._make, database.rows(_FIND, values)):
+            if snapshot.classes == _fingerprints(json.loads(snapshot.classes)):
+                return snapshot
+    return BEGINNING
 
 
-def save_snapshot(
-    database: Database,
-    stream: str,
-    name: str,
-    last: Snapshot,
-    facts: list[StoredEvent],
-    state: Any,
-    known: int,
-) -> None:
-    """Keep the state that `facts` lead to from the `last` snapshot on. `known` is the last version
-    of the stream that was read: an event behind it may belong before the end of these."""
-    end, since = facts[-1], max(last.since, *(fact.version for fact in facts))
-    classes = _fingerprints({*json.loads(last.classes), *(fact.type for fact in facts)})
-    mark = end.happened_at, end.version, last.events + len(facts), since
-    row = stream, name, *mark, classes, _as_json(state)
+def save_snapshot(database: Database, stream: str, name: str, new: Snapshot, known: int) -> None:
+    """Save a snapshot, unless an event behind the last version that was `known` when it was made
+    belongs before its end."""
     with database.transaction() as db:
-        overtaken = database.value(_LATER, stream, known, end.happened_at, end.version)
-        marks = ", ".join("?" * 9)
-        db.execute(f"insert into stored_snapshots values ({marks})", (*row, overtaken or FOREVER))
-
-
-def overtake(db, stream: str, version: int, happened: int) -> None:
-    """Note that a new event happened before the end of some snapshots: from this version on these
-    serve only questions about earlier knowledge."""
-    db.execute(_OVERTAKE, (version, stream, happened, version))
+        if not database.value(_LATER, stream, known, new.happened, new.version):
+            db.execute(_SAVE, (stream, name, *new))
 
 
 def fold_name(fold: Callable, start: Any) -> str:
-    """The name of a fold with a hash of what it computes and begins with."""
+    """The name of a fold with a hash of it and its start."""
     if not isinstance(fold, FunctionType):
         what = "a snapshot is kept for a function, known again by its code"
         raise Misuse(f"{what}; {shown(fold)} is none")
-    return f"{fold.__name__} {fingerprint(fold, start)}"
+    return f"{fold.__qualname__} {fingerprint(fold, start)}"
 
 
 def _fingerprints(types: Iterable[str]) -> str:
     """Of event classes as they are declared now: another class may read an event differently."""
-    return json.dumps({name: fingerprint(declared(name)[0]) for name in sorted(types)})
+    classes = {name: declaration(name) for name in sorted(types)}
+    return json.dumps({name: fingerprint(found and found[0]) for name, found in classes.items()})
 
 
 def _as_json(state: Any) -> str:

@@ -4,23 +4,21 @@
 learned of it)."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from copy import deepcopy
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import Misuse, Unknown, needed_for, shown
-from .fold import apply, check_fold, replay
+from ..errors import Misuse, Unknown, shown
+from .fold import check_fold
 from .instants import to_microseconds
 from .schema import Database
-from .snapshots import FOREVER, Snapshot, find_snapshot, fold_name, save_snapshot
+from .snapshots import BEGINNING, FOREVER, Snapshot, find_snapshot
 from .stored_event import COLUMNS, StoredEvent, is_text
 
 if TYPE_CHECKING:
     import pandas
 
-_PAIR = "difference takes two moments: until=(the earlier, the later), "
-_PAIR += "or as_of=(the earlier, the later)"
+PAIR = "difference takes two moments: until=(the earlier, the later), "
+PAIR += "or as_of=(the earlier, the later)"
 _OWN = ["position", "stream", "version", "type", "happened", "recorded"]
 
 
@@ -45,12 +43,10 @@ def check_stream(stream: Any, all_streams: bool = True) -> None:
         raise Misuse(f"a stream has a name, such as 'account-7'{all_}, not {shown(stream)}")
 
 
-def check_exists(database: Database, stream: str | None) -> None:
-    """Raise Unknown where a stream has no event. Only a state may be asked of a stream before its
-    first event: a service decides on it."""
-    check_stream(stream)
-    if stream is not None and not last_number(database, stream):
-        raise Unknown("stream", stream, stream_names(database))
+def check_number(value: Any, what: str) -> None:
+    """Raise Misuse for what is no whole number from 0."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise Misuse(f"{what}, not {shown(value)}")
 
 
 def stream_names(database: Database) -> list[str]:
@@ -72,10 +68,9 @@ def last_known(database: Database, stream: str | None, as_of: Any) -> int:
     last = last_number(database, stream)
     if as_of is None:
         return last
-    where, values = ("position = ?", ())
-    if stream is not None:
-        where, values = "version = ? and stream = ?", (stream,)
-    sql = f"select recorded from stored_events where {where}"
+    sql = "select recorded from stored_events where "
+    sql += "position = ?" if stream is None else "version = ? and stream = ?"
+    values = [] if stream is None else [stream]
     bound = to_microseconds(as_of, "as_of=", bound=True)
     numbers = range(1, last + 1)
     return bisect_right(numbers, bound, key=lambda number: database.value(sql, number, *values))
@@ -91,109 +86,62 @@ class Question:
         self.until = FOREVER if until is None else to_microseconds(until, "until=", bound=True)
         self.known = last_known(database, stream, as_of)
 
-    def rows(self, after: Snapshot = Snapshot()) -> Iterator[tuple]:
-        """The rows behind a snapshot, in the order in which they happened."""
-        number, scope, values = "position", "", ()
-        if self.stream is not None:
-            number, scope, values = "version", "stream = ? and", (self.stream,)
-        # The limit: when all that was known is found, later rows need not be looked through.
-        sql = f"""select {COLUMNS} from stored_events
-            where {scope} (happened, {number}) > (?, ?) and happened <= ? and {number} <= ?
-            order by happened, {number} limit ?"""
+    def read(self, after: int) -> list[StoredEvent]:
+        """The facts behind a version (or position), in the order in which they were stored."""
+        return list(map(StoredEvent._make, self._rows("{number} > ? order by {number}", after)))
+
+    def facts(self, after: Snapshot = BEGINNING) -> Generator[StoredEvent]:
+        """The facts behind a snapshot, in the order in which they happened."""
+        # The limit: when all that was known is read, later rows need not be looked through.
+        behind = "(happened, {number}) > (?, ?) order by happened, {number} limit ?"
         mark, left = (after.happened, after.version), self.known - after.events
-        return self.database.rows(sql, (*values, *mark, self.until, self.known, left))
+        for row in self._rows(behind, *mark, left):
+            yield StoredEvent._make(row)
 
-    def facts(self, after: Snapshot = Snapshot()) -> list[StoredEvent]:
-        return list(map(StoredEvent._make, self.rows(after)))
+    def _rows(self, behind: str, *values: Any) -> Iterator[tuple]:
+        number, scope = ("position", ()) if self.stream is None else ("version", (self.stream,))
+        sql = f"select {COLUMNS} from stored_events where happened <= ? and {number} <= ? and "
+        sql += ("stream = ? and " if scope else "") + behind.format(number=number)
+        return self.database.rows(sql, (self.until, self.known, *scope, *values))
 
-    def snapshot(self, fold: Callable, start: Any) -> Snapshot:
+    def last_snapshot(self, fold: Callable, start: Any) -> Snapshot:
+        """The last snapshot that an answer may go on from, or the empty one."""
+        check_fold(fold)
         return find_snapshot(self.database, self.stream, fold, start, self.until, self.known)
 
+    def check_exists(self) -> None:
+        """Raise Unknown where the stream has no event. Only a state may be asked of a stream before
+        its first event: a service decides on it."""
+        if self.stream is not None and not last_number(self.database, self.stream):
+            raise Unknown("stream", self.stream, stream_names(self.database))
 
-def state_at(
-    database: Database, stream: str | None, fold: Callable, start: Any, until: Any, as_of: Any
-) -> Any:
-    """The state that the facts lead to, from the last snapshot on where there is one."""
-    check_fold(fold)
-    question = Question(database, stream, until, as_of)
-    snapshot = question.snapshot(fold, start)
-    with closing(question.rows(snapshot)) as rows:  # left open, they would keep the file locked
-        return replay(fold, snapshot.state_or(start), map(StoredEvent._make, rows), start)
-
-
-def snapshot_at(
-    database: Database, stream: str, fold: Callable, start: Any, until: Any, as_of: Any
-) -> Any:
-    """The state, kept as a snapshot."""
-    check_fold(fold)
-    check_stream(stream, all_streams=False)
-    question = Question(database, stream, until, as_of)
-    name, last = fold_name(fold, start), question.snapshot(fold, start)
-    facts = question.facts(last)
-    state = replay(fold, last.state_or(start), facts, start)
-    if facts:
-        save_snapshot(database, stream, name, last, facts, state, question.known)
-    return state
-
-
-def table_at(
-    database: Database,
-    stream: str | None,
-    fold: Callable | None,
-    start: Any,
-    until: Any,
-    as_of: Any,
-) -> "pandas.DataFrame":
-    """The facts as a DataFrame; with a fold, the state after each."""
-    with needed_for("EventStore.table"):
+    def table(self) -> "pandas.DataFrame":
+        """The facts as a DataFrame, in the order in which they happened."""
         import pandas
 
-    check_exists(database, stream)
-    facts = Question(database, stream, until, as_of).facts()
-    table = pandas.DataFrame(
-        [[getattr(fact, name) for name in _OWN] for fact in facts], columns=_OWN
-    )
-    data = [fact.data for fact in facts]
-    for name in dict.fromkeys(name for fields in data for name in fields):
-        column = pandas.Series([fields.get(name) for fields in data], dtype=_dtype(data, name))
-        table[f"data.{name}" if name in (*_OWN, "state") else name] = column
-    if fold is not None:
-        check_fold(fold)
-        state, states = deepcopy(start), []
-        for fact in facts:
-            state = replay(fold, state, [fact], start)
-            states.append(deepcopy(state))
-        table["state"] = states
-    return table
+        facts = list(self.facts())
+        rows = [[getattr(fact, name) for name in _OWN] for fact in facts]
+        table = pandas.DataFrame(rows, columns=_OWN)
+        data = [fact.data for fact in facts]
+        for name in dict.fromkeys(name for fields in data for name in fields):
+            cells = [fields.get(name) for fields in data]
+            column = pandas.Series(cells, dtype=_dtype(cells))
+            table[f"data.{name}" if name in (*_OWN, "state") else name] = column
+        return table
 
 
-def _dtype(data: list[dict[str, Any]], name: str) -> str | None:
+def _dtype(cells: list[Any]) -> str | None:
     """For whole numbers that some events lack: pandas would make floats of them."""
-    numbers = [fields[name] for fields in data if fields.get(name) is not None]
-    whole = all(type(number) is int and abs(number) < 2**63 for number in numbers)
-    return "Int64" if whole and len(numbers) < len(data) else None
+    there = [cell for cell in cells if cell is not None]
+    whole = all(type(number) is int and abs(number) < 2**63 for number in there)
+    return "Int64" if whole and len(there) < len(cells) else None
 
 
-def difference_between(
-    database: Database, stream: str | None, fold: Callable, start: Any, until: Any, as_of: Any
-) -> Difference:
-    """What differs between two moments: `until` or `as_of`, or both, is a pair of them."""
-    if not any(isinstance(bound, tuple | list) for bound in (until, as_of)):
-        raise Misuse(_PAIR)
-    check_exists(database, stream)
-    check_fold(fold)
-    bounds = zip(_pair(until), _pair(as_of), strict=True)
-    before, after = (Question(database, stream, *pair).facts() for pair in bounds)
-    states = [replay(fold, deepcopy(start), facts, start) for facts in (before, after)]
-    earlier, later = ({fact.position for fact in facts} for facts in (before, after))
-    came = [fact for fact in after if fact.position not in earlier]
-    went = [fact for fact in before if fact.position not in later]
-    return Difference(*states, came, went)
-
-
-def _pair(bound: Any) -> tuple:
+def pair(bound: Any) -> tuple[Any, Any]:
+    """The two moments of a difference, of which one bound may be the same."""
     if not isinstance(bound, tuple | list):
         return bound, bound
     if len(bound) != 2:
-        raise Misuse(f"{_PAIR}, not {shown(bound)}")
-    return tuple(bound)
+        raise Misuse(f"{PAIR}, not {shown(bound)}")
+    first, second = bound
+    return first, second
