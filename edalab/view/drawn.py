@@ -8,11 +8,12 @@ from typing import NamedTuple
 from ..sim.steps import Step
 from ..text import clean, counted, seconds
 from ..trace.spans import Span, Trace
-from ..trace.transfers import LOST_ON_THE_WAY, Transfer, named
+from ..trace.transfers import LOST_ON_THE_WAY, Arrival, Transfer, named
 
 _NOT_SENT = {"drop": "dropped", "cut": "cut off", "lose": "lost silently", "fail": "not confirmed"}
 _OUTAGES = {"pause": "stands still", "cut": "cut off"}
 _GERUNDS = {"handle": "handling", "deliver": "delivery"}
+PUBLISHED_AGAIN = "published again"
 _NEXT = ("again in", "to ", "its ")  # how the words begin that say what a broker does next
 
 
@@ -47,7 +48,6 @@ class Event:
     words: str = ""
     title: str = ""  # its tool-tip begins with this, whatever its words become
     more: str = ""  # and ends with this
-    rank: int = 0
     x: int = 0
 
     @property
@@ -175,9 +175,10 @@ class Drawn:
         self.bars.append(bar)
         self._bar_of[arrival.span] = bar
         bar.struck = arrival.again or arrival.late
-        if bar.struck:
-            again = f"attempt {attempt}" if attempt > 1 else "delivered again"
-            bar.words = again if arrival.again else "late"
+        if arrival.again:
+            bar.words = f"attempt {attempt}" if attempt > 1 else self._again(number, arrival)
+        elif arrival.late:
+            bar.words = "late"
         transfer, source = self._source(number)
         if source:
             before = self._bar_of.get(arrival.previous)
@@ -191,6 +192,15 @@ class Drawn:
             self.links.append(Link(kind, source, bar, tip))
         if step.fault and step.fault != "crash":
             self._event(number, "failed", f"{step.fault} before handling")
+
+    def _again(self, number: int, arrival: Arrival) -> str:
+        """Why a message comes again: it was published again, or it is delivered again."""
+        if arrival.previous is None:
+            return "delivered again"
+        first, of_step = arrival.previous.first, self.traffic.of_step
+        other_place = self.journal[first].offset != self.journal[number].offset
+        published = other_place or of_step.get(first) is not of_step.get(number)
+        return PUBLISHED_AGAIN if published else "delivered again"
 
     def _lose(self, number: int, step: Step) -> None:
         self._strike(number)
