@@ -25,11 +25,12 @@ class Taken:
     def add(self, box: Extent, byte: int = 1) -> None:
         left, top, right, bottom = box
         left, right = max(left, 0), max(right, 0) + 1
+        stroke = bytes([byte]) * (right - left)
         for number in range(top // self._line, bottom // self._line + 1):
             pixels = self._pixels[number]
             if right > len(pixels):
                 pixels += bytes(right)  # more than are needed now: so this is seldom
-            pixels[left:right] = bytes([byte]) * (right - left)
+            pixels[left:right] = stroke
 
     def free(self, box: Extent) -> bool:
         left, top, right, bottom = box
