@@ -111,7 +111,8 @@ class Drawn:
 
     def _bar(self, number: int) -> Bar | None:
         """The bar of the span in which a step happened, where it is drawn."""
-        return self._bar_of.get(self.traffic.span_of.get(number))
+        span = self.traffic.span_of.get(number)
+        return self._bar_of.get(span) if span else None
 
     def _event(self, number: int, what: str, words: str = "", more: str = "") -> Event:
         step, bar = self.journal[number], self._bar(number)
@@ -133,10 +134,11 @@ class Drawn:
             link.kind = "stopped" if link.kind in ("message", "late") else "struck question"
         self.links.append(link)
 
-    def _source(self, number: int) -> tuple[Transfer | None, Event | None]:
-        """The transfer that a step belongs to, and the event that began it, where it is drawn."""
+    def _source(self, number: int) -> tuple[Transfer, Event] | tuple[None, None]:
+        """The transfer that a step belongs to and the event that began it, where that is drawn."""
         transfer = self.traffic.of_step.get(number)
-        return transfer, self._sources.get(transfer)
+        source = self._sources.get(transfer) if transfer else None
+        return (transfer, source) if transfer and source else (None, None)
 
     def _stretch(self, service: str, replica: int, start: int, end: int | None, kind: str) -> None:
         words = _OUTAGES.get(kind, "")
@@ -147,7 +149,8 @@ class Drawn:
     # -- the way of a message
 
     def _send(self, number: int, step: Step) -> None:
-        transfer, name = self.traffic.of_step[number], named(step.envelope)
+        transfer = self.traffic.of_step[number]
+        name = named(transfer.envelope)
         event = self._sources[transfer] = self._event(number, "send", more=name)
         if step.fault == "duplicate":
             event.what, event.words = "doubled", "published twice"
@@ -162,13 +165,14 @@ class Drawn:
         words = "dropped" if step.fault == "drop" else "not delivered"
         event = self._event(number, "stopped", words)
         transfer, source = self._source(number)
-        if source:
+        if transfer and source:
             self._dropped[transfer] = event
-            self.links.append(Link("stopped", source, event, f"{named(step.envelope)}, {words}"))
+            tip = f"{named(transfer.envelope)}, {words}"
+            self.links.append(Link("stopped", source, event, tip))
 
     def _handle(self, number: int, step: Step) -> None:
-        envelope, attempt = step.envelope, step.attempt or 1
-        arrival = self.traffic.arrival_at[number]
+        attempt, arrival = step.attempt or 1, self.traffic.arrival_at[number]
+        envelope = arrival.span.envelope
         subject = None if envelope.subject is None else clean(envelope.subject, 60)
         service, replica, type_ = step.service, step.replica, clean(envelope.type, 60)
         bar = Bar(service, replica, type_, subject, envelope.id, step.time)
@@ -180,8 +184,8 @@ class Drawn:
         elif arrival.late:
             bar.words = "late"
         transfer, source = self._source(number)
-        if source:
-            before = self._bar_of.get(arrival.previous)
+        if transfer and source:
+            before = self._bar_of.get(arrival.previous) if arrival.previous else None
             if before and before.replica == replica and _failed(before):
                 source = before.inner[-1]  # a retry comes from the failure before it
             kind = "question" if transfer.question else "message"
@@ -205,14 +209,15 @@ class Drawn:
     def _lose(self, number: int, step: Step) -> None:
         self._strike(number)
         transfer, source = self._source(number)
-        if step.fault == "drop" and (event := self._dropped.get(transfer)):
+        if step.fault == "drop" and transfer in self._dropped:
+            event = self._dropped[transfer]
             event.what, event.words = "lost", "dropped and lost"
             return
         words = "lost" + (f": {clean(step.detail, 60)}" if step.detail else "")
         event = self._event(number, "lost", words)
-        if source and number in transfer.losses:
+        if transfer and source and number in transfer.losses:
             kind = "struck question" if transfer.question else "stopped"
-            self.links.append(Link(kind, source, event, named(step.envelope)))
+            self.links.append(Link(kind, source, event, named(transfer.envelope)))
 
     def _draw_unheard(self, trace: Trace) -> None:
         """Messages that nobody received: either nobody subscribes to them, or it is too early."""
@@ -239,7 +244,7 @@ class Drawn:
             self._strike(number, "refused" if fenced else "stopped", words)
 
     def _reply(self, number: int, step: Step) -> None:
-        tip = f"answer to {named(step.envelope)}"
+        tip = f"answer to {named(step.envelope)}" if step.envelope else ""
         tip += f": {clean(step.detail, 120)}" if step.detail else ""
         link = self._answers[number] = Link("answer", self._event(number, "send"), None, tip)
         if step.fault in LOST_ON_THE_WAY:
@@ -253,7 +258,8 @@ class Drawn:
         if not missed:
             self._draw_waiting(number, step)
         sent = self.traffic.answer_at.get(number)
-        if link := self._answers.pop(sent, None):
+        if sent in self._answers:
+            link = self._answers.pop(sent)
             link.target, link.kind = event, "struck question" if missed else "answer"
             self.links.append(link)
 

@@ -110,8 +110,8 @@ def _worst(run: Run, every: list[int]) -> Excerpt:
     worst = Trace.of(run).traffic.prevented_by.get(worst, worst)
     row = journal[worst]
     numbers, about = every, f"what happened around {seconds(row.time)}"
-    one_story = bool(row.envelope and row.envelope.correlation)
-    if one_story:
+    one_story = row.envelope is not None and bool(row.envelope.correlation)
+    if row.envelope and row.envelope.correlation:
         numbers = _story(journal, every, {row.envelope.correlation})
         about = _about(journal, numbers)
     starts = _starts(journal, numbers)
@@ -163,8 +163,8 @@ def _story(journal: list[Step], numbers: list[int], ids: set[str]) -> list[int]:
 
 
 def _about(journal: list[Step], numbers: list[int]) -> str:
-    first = next(journal[number].envelope for number in numbers if journal[number].envelope)
-    return f"the story of {named(first)}"
+    envelopes = (journal[number].envelope for number in numbers)
+    return f"the story of {named(next(filter(None, envelopes)))}"
 
 
 def _idle_ticks(run: Run) -> set[int]:

@@ -72,7 +72,7 @@ class Layout:
                 x, y = corners[-1]
                 scene.marks.append(Mark(x + 5, y, link.stop, link.tip))
         self.bottom = real[-1]
-        self.axis.draw(scene, top + 10, self.bottom, scene.width, 14)
+        self.axis.draw(scene, top + 10, self.bottom, scene.width)
 
     # -- x
 
@@ -195,10 +195,9 @@ class Layout:
     def track(self, gap: int, x1: int, x2: int) -> int:
         """The y of a track in the gap above a lane. Where there are many arrows they share the last."""
         left, right = sorted((x1, x2))
-        for number in range(TRACKS):
-            y = self._tops[gap] - 5 - TRACK * number
-            if self._tracks.free((left, y, right, y)):
-                break
+        number, y = 0, self._tops[gap] - 5
+        while number < TRACKS - 1 and not self._tracks.free((left, y, right, y)):
+            number, y = number + 1, y - TRACK
         self._tracks.add((left - 6, y, right + 6, y))
         self._used[gap] = max(self._used[gap], number + 1)
         return y

@@ -1,7 +1,7 @@
 """A scene painted by matplotlib, for saved outputs and papers: one collection for each kind of
 item, and no pyplot."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from io import BytesIO
 from itertools import chain
@@ -34,7 +34,8 @@ def paint(scene: Scene, ax: Axes | None = None) -> Figure:
         place = Affine2D().scale(1 / scene.width, -1 / scene.height).translate(0, 1)
         painter = _Painter(figure, place + figure.transFigure, 1.0)
     else:
-        figure = ax.figure
+        figure = ax.get_figure(root=True)
+        assert figure is not None
         ax.set(xlim=(0, scene.width), ylim=(scene.height, 0), aspect="equal")
         ax.set_axis_off()
         box, (width, height) = ax.get_position(original=True), figure.get_size_inches()
@@ -53,7 +54,9 @@ def png(scene: Scene) -> bytes:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     size = canvas.get_width_height()
-    image = Image.frombuffer("RGBA", size, canvas.buffer_rgba(), "raw", "RGBA", 0, 1).convert("RGB")
+    image = Image.frombuffer(
+        "RGBA", size, bytes(canvas.buffer_rgba()), "raw", "RGBA", 0, 1
+    ).convert("RGB")
     counts = image.getcolors(2**17) or []
     colours = _commonest([colour for _, colour in sorted(counts, reverse=True)])
     palette = Image.new("P", (1, 1))
@@ -134,7 +137,7 @@ class _Painter:
         self.fill([path for label in labels for path in _letters(label, look)], look.colour)
 
 
-_PAINTERS = {
+_PAINTERS: dict[type, Callable[..., None]] = {
     Box: _Painter.boxes,
     Line: _Painter.lines,
     Trace: _Painter.lines,

@@ -113,7 +113,7 @@ def _describe(
 ) -> None:
     """Write what the picture shows, in one line, and for those who cannot see it."""
     again = [link.target for link in drawn.links if link.kind == "again"]
-    published = sum(bar.words == PUBLISHED_AGAIN for bar in again)
+    published = sum(bar is not None and bar.words == PUBLISHED_AGAIN for bar in again)
     wrong = Counter(event.what for event in struck)
     spans = counted(len(drawn.bars), "handling")
     parts = [counted(len(lanes), "lane"), spans, counted(len(drawn.links), "arrow")]
