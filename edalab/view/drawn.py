@@ -98,16 +98,58 @@ class Drawn:
         self._answers: dict[int, Link] = {}  # the step that sends an answer -> its link
         for number in numbers:
             step = journal[number]
-            draw = _DRAWN_BY.get(step.step)
-            if draw and (step.fault != "crash" or step.step in ("handle", "crash")):
-                draw(self, number, step)
+            if step.fault != "crash" or step.step in ("handle", "crash"):
+                self._draw(number, step)
         for span, bar in self._bar_of.items():
-            bar.end = journal[span.last].time if span.last in self.shown else None
+            if span.last in self.shown:
+                bar.end = journal[span.last].time
+                bar.struck |= span.ended_by == "crash"
         if whole:
             self._draw_unheard(trace)
         for link in self._answers.values():
             if whole or link.stop:
                 self._stop(link, "stopped", "answer lost" if link.stop else "answer too late")
+
+    def _draw(self, number: int, step: Step) -> None:
+        detail, fault = clean(step.detail or ""), step.fault
+        match step.step:
+            case "publish" | "ask":
+                self._send(number, step)
+            case "deliver" if fault in LOST_ON_THE_WAY:
+                self._deliver(number, step)
+            case "handle":
+                self._handle(number, step)
+            case "save" if fault:
+                self._event(number, "failed", f"{fault} at save")
+            case "save" if self._bar(number):
+                self._event(number, "save")
+            case "commit" | "ack" if fault == "fenced":
+                self._strike(number, "refused", "late commit refused")
+            case "commit" | "ack" if fault:
+                self._strike(number, "stopped", f"{step.step} lost")
+            case "retry" | "failure":
+                self._fail(number, step)
+            case "dead_letter":
+                words = f"dead-lettered after {counted(step.attempt or 1, 'attempt')}"
+                self._strike(number, "dead letter", words, detail)
+            case "lost":
+                self._lose(number, step)
+            case "reply":
+                self._reply(number, step)
+            case "answer":
+                self._answer(number, step)
+            case "timeout":
+                _, source = self._source(number)
+                after = f" after {seconds(step.time - source.time)}" if source else ""
+                self._strike(number, "no answer", f"no answer{after}")
+                self._draw_waiting(number, step)
+            case "crash" | "pause" | "cut":
+                self._begin_outage(number, step)
+            case "takeover":
+                what, _, giver = detail.partition(" from ")
+                self._event(number, "takeover", f"takes over {what}", giver and f"from {giver}")
+            case "note":
+                self._event(number, "note", clean(step.detail or "", 120))
 
     def _bar(self, number: int) -> Bar | None:
         """The bar of the span in which a step happened, where it is drawn."""
@@ -146,8 +188,6 @@ class Drawn:
             words += f" for {seconds(end - start)}"
         self.stretches.append(Stretch(service, replica, start, end, kind, words))
 
-    # -- the way of a message
-
     def _send(self, number: int, step: Step) -> None:
         transfer = self.traffic.of_step[number]
         name = named(transfer.envelope)
@@ -160,8 +200,6 @@ class Drawn:
             self._stop(link, "failed" if step.fault == "fail" else "stopped", words)
 
     def _deliver(self, number: int, step: Step) -> None:
-        if step.fault not in LOST_ON_THE_WAY:
-            return
         words = "dropped" if step.fault == "drop" else "not delivered"
         event = self._event(number, "stopped", words)
         transfer, source = self._source(number)
@@ -229,20 +267,6 @@ class Drawn:
                 known = transfer.envelope.type in handled
                 self._stop(link, "unheard", "not handled yet" if known else "reached nobody")
 
-    # -- in a span
-
-    def _save(self, number: int, step: Step) -> None:
-        if step.fault:
-            self._event(number, "failed", f"{step.fault} at save")
-        elif self._bar(number):
-            self._event(number, "save")
-
-    def _settle(self, number: int, step: Step) -> None:
-        if step.fault:
-            fenced = step.fault == "fenced"
-            words = "late commit refused" if fenced else f"{step.step} lost"
-            self._strike(number, "refused" if fenced else "stopped", words)
-
     def _reply(self, number: int, step: Step) -> None:
         tip = f"answer to {named(step.envelope)}" if step.envelope else ""
         tip += f": {clean(step.detail, 120)}" if step.detail else ""
@@ -263,12 +287,6 @@ class Drawn:
             link.target, link.kind = event, "struck question" if missed else "answer"
             self.links.append(link)
 
-    def _timeout(self, number: int, step: Step) -> None:
-        _, source = self._source(number)
-        after = f" after {seconds(step.time - source.time)}" if source else ""
-        self._strike(number, "no answer", f"no answer{after}")
-        self._draw_waiting(number, step)
-
     def _draw_waiting(self, number: int, step: Step) -> None:
         _, source = self._source(number)
         if source and not self._bar(number):
@@ -284,53 +302,18 @@ class Drawn:
         whole = [error] * (clean(error, 80) != error) + [then] * bool(then)
         self._strike(number, "failed", clean(error, 80), "; ".join(whole))
 
-    def _dead_letter(self, number: int, step: Step) -> None:
-        words = f"dead-lettered after {counted(step.attempt or 1, 'attempt')}"
-        self._strike(number, "dead letter", words, clean(step.detail or ""))
-
-    def _crash(self, number: int, step: Step) -> None:
-        prevented = self.traffic.prevented_by.get(number)
-        words = "crash"
-        if prevented is not None:
-            name = self.journal[prevented].step
-            words = f"crash before {_GERUNDS.get(name, name)}"
-            self._strike(prevented)
-        self._strike(number, "crash", words)
-        for span, bar in self._bar_of.items():
-            bar.struck |= span.last == number
-        self._begin_outage(number, step)
-
     def _begin_outage(self, number: int, step: Step) -> None:
+        if step.step == "crash":
+            before, prevented = "", self.traffic.prevented_by.get(number)
+            if prevented is not None:
+                name = self.journal[prevented].step
+                before = f" before {_GERUNDS.get(name, name)}"
+                self._strike(prevented)
+            self._strike(number, "crash", f"crash{before}")
         outage = self.traffic.outages[number]
         end = outage.end if outage.last in self.shown else None
         self._stretch(outage.service, outage.replica, outage.start, end, outage.kind)
 
-    def _take_over(self, number: int, step: Step) -> None:
-        what, _, giver = clean(step.detail or "").partition(" from ")
-        self._event(number, "takeover", f"takes over {what}".strip(), giver and f"from {giver}")
-
-    def _note(self, number: int, step: Step) -> None:
-        self._event(number, "note", clean(step.detail or "", 120))
-
 
 def _failed(bar: Bar) -> bool:
     return bool(bar.inner) and bar.inner[-1].what == "failed"
-
-
-_DRAWN_BY = {
-    **dict.fromkeys(("publish", "ask"), Drawn._send),
-    **dict.fromkeys(("commit", "ack"), Drawn._settle),
-    **dict.fromkeys(("retry", "failure"), Drawn._fail),
-    "deliver": Drawn._deliver,
-    "handle": Drawn._handle,
-    "save": Drawn._save,
-    "reply": Drawn._reply,
-    "answer": Drawn._answer,
-    "timeout": Drawn._timeout,
-    "dead_letter": Drawn._dead_letter,
-    "lost": Drawn._lose,
-    "crash": Drawn._crash,
-    **dict.fromkeys(("pause", "cut"), Drawn._begin_outage),
-    "takeover": Drawn._take_over,
-    "note": Drawn._note,
-}

@@ -58,18 +58,18 @@ def png(scene: Scene) -> bytes:
         "RGBA", size, bytes(canvas.buffer_rgba()), "raw", "RGBA", 0, 1
     ).convert("RGB")
     counts = image.getcolors(2**17) or []
-    colours = _commonest([colour for _, colour in sorted(counts, reverse=True)])
+    colours = [colour for _, colour in sorted(counts, reverse=True) if isinstance(colour, tuple)]
     palette = Image.new("P", (1, 1))
-    palette.putpalette(bytes(chain.from_iterable(colours)))
+    palette.putpalette(bytes(chain.from_iterable(_commonest(colours))))
     out = BytesIO()
     image.quantize(palette=palette, dither=Image.Dither.NONE).save(out, "png", compress_level=6)
     return out.getvalue()
 
 
-def _commonest(colours: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+def _commonest(colours: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
     """The first 256 of these colours, but none that is near to one of the very first: Pillow finds
     the nearest colour only roughly, and would take it for the ground of the picture."""
-    palette: list[tuple[int, int, int]] = []
+    palette: list[tuple[int, ...]] = []
     for r, g, b in colours:
         if all(abs(r - x) + abs(g - y) + abs(b - z) >= 24 for x, y, z in palette[:24]):
             palette.append((r, g, b))
