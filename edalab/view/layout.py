@@ -226,17 +226,16 @@ class Layout:
 
     def _squeeze(self, top: int) -> list[int]:
         """Take out the lines that nothing stands on. Return the new y of each y."""
-        keep = bytearray(self._tops[-1])
+        keep, taken = bytearray(self._tops[-1]), self.placer.taken
         for gap, end in enumerate(self._tops):
-            spare = 10 if gap < len(self.services) else 0
-            _keep(keep, end - spare - TRACK * self._used[gap], end)
-        taken, left, right = self.placer.taken, self.left, self.right
+            room = TRACK * self._used[gap] + (10 if gap < len(self.services) else 0)
+            keep[end - room : end] = b"\1" * room
         for row in (row for rows in self.rows.values() for row in rows):
-            _keep(keep, row.y - 11, row.y + 13)
+            keep[row.y - 11 : row.y + 13] = b"\1" * 24
             for level in _LEVELS:
                 y = row.level(level)
-                if level == 1 or not taken.free((left, y, right, y)):
-                    _keep(keep, y - 7, y + 8)
+                if level == 1 or not taken.free((self.left, y, self.right, y)):
+                    keep[y - 7 : y + 8] = b"\1" * _LINE
         real = list(accumulate(keep, initial=top))
         scene = self.scene
         for box in (*scene.spans, *scene.bars):
@@ -257,10 +256,6 @@ class Layout:
                 y, number = real[self.rows[key][0].y], key[1]
                 tip = f"replica {number}"
                 scene.labels.append(Label(left - 6, y, str(number), "replica", "end", tip))
-
-
-def _keep(lines: bytearray, start: int, end: int) -> None:
-    lines[start:end] = b"\1" * (end - start)
 
 
 def _tip(bar: Bar) -> str:

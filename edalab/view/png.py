@@ -13,6 +13,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.ft2font import FT2Font, LoadFlags
+from matplotlib.patches import FancyBboxPatch
 from matplotlib.path import Path
 from matplotlib.transforms import Affine2D, Transform
 from PIL import Image  # what matplotlib itself writes PNGs with
@@ -101,7 +102,11 @@ class _Painter:
         self.host.add_artist(artist)
 
     def boxes(self, look: BoxLook, boxes: list[Box]) -> None:
-        paths = [_rounded(box, min(look.radius, box.w // 2, box.h // 2)) for box in boxes]
+        paths = []
+        for box in boxes:
+            radius = min(look.radius, box.w // 2, box.h // 2)
+            style = f"round, pad=0, rounding_size={radius}"
+            paths.append(FancyBboxPatch((box.x, box.y), box.w, box.h, boxstyle=style).get_path())
         self.fill(paths, look.fill)
         if look.edge:
             self.draw(paths, look.edge, [look.width], look.dash)
@@ -153,20 +158,6 @@ def _pairs(points: tuple[int, ...]) -> list[tuple[int, int]]:
 
 def _moved(corners: Iterable[tuple[int, int]], x: int, y: int) -> Path:
     return Path([(x + a, y + b) for a, b in corners])
-
-
-def _rounded(box: Box, r: int) -> Path:
-    """The outline of a box with rounded corners."""
-    left, top, right, bottom = box.extent()
-    if r < 1:
-        corners = (left, top), (right, top), (right, bottom), (left, bottom), (left, top)
-        return Path(corners, (1, 2, 2, 2, 79))
-    points = (
-        (left + r, top), (right - r, top), (right, top), (right, top + r), (right, bottom - r),
-        (right, bottom), (right - r, bottom), (left + r, bottom), (left, bottom), (left, bottom - r),
-        (left, top + r), (left, top), (left + r, top), (left + r, top),
-    )  # fmt: skip
-    return Path(points, (1, 2, 3, 3, 2, 3, 3, 2, 3, 3, 2, 3, 3, 79))
 
 
 def _letters(label: Label, look: LabelLook) -> list[Path]:

@@ -126,5 +126,5 @@ def _describe(
     scene.shows = f"timeline of {run.system.name}{at}: {', '.join(parts)}; {steps}; {when}"
     troubles = [f"{event.service}: {event.words} at {seconds(event.time)}" for event in struck[:8]]
     trouble = f"{spans}. {'; '.join(troubles) or 'Nothing went wrong'}."
-    lanes_ = ", ".join(lanes)
-    scene.alt = clean(f"Timeline of {run.system.name}, {when}. Lanes: {lanes_}. {trouble}", 600)
+    named = f"Timeline of {run.system.name}, {when}. Lanes: {', '.join(lanes)}"
+    scene.alt = clean(f"{named}. {trouble}", 600)
