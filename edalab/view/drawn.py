@@ -239,9 +239,11 @@ class Drawn:
         """Why a message comes again: it was published again, or it is delivered again."""
         if arrival.previous is None:
             return "delivered again"
-        first, of_step = arrival.previous.first, self.traffic.of_step
-        other_place = self.journal[first].offset != self.journal[number].offset
-        published = other_place or of_step.get(first) is not of_step.get(number)
+        first, transfer = arrival.previous.first, self.traffic.of_step.get(number)
+        published = self.traffic.of_step.get(first) is not transfer
+        published |= self.journal[first].offset != self.journal[number].offset
+        if transfer and transfer.fault == "duplicate":  # a queue has no offsets
+            published = True
         return PUBLISHED_AGAIN if published else "delivered again"
 
     def _lose(self, number: int, step: Step) -> None:
