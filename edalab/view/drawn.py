@@ -46,8 +46,8 @@ class Event:
     what: str  # "save", "send", "hear", or the kind of a mark
     bar: Bar | None = None
     words: str = ""
-    title: str = ""  # its tool-tip begins with this, whatever its words become
-    more: str = ""  # and ends with this
+    title: str = ""  # its tool-tip begins with this, whatever its words become, and
+    more: str = ""  # ends with this
     x: int = 0
 
     @property
@@ -152,7 +152,6 @@ class Drawn:
                 self._event(number, "note", clean(step.detail or "", 120))
 
     def _bar(self, number: int) -> Bar | None:
-        """The bar of the span in which a step happened, where it is drawn."""
         span = self.traffic.span_of.get(number)
         return self._bar_of.get(span) if span else None
 
@@ -164,7 +163,6 @@ class Drawn:
         return event
 
     def _strike(self, number: int, what: str = "", words: str = "", more: str = "") -> None:
-        """Mark that the span of a step went wrong, and how."""
         if what:
             self._event(number, what, words, more)
         if bar := self._bar(number):
@@ -205,8 +203,8 @@ class Drawn:
         transfer, source = self._source(number)
         if transfer and source:
             self._dropped[transfer] = event
-            tip = f"{named(transfer.envelope)}, {words}"
-            self.links.append(Link("stopped", source, event, tip))
+            link = Link("stopped", source, event, f"{named(transfer.envelope)}, {words}")
+            self.links.append(link)
 
     def _handle(self, number: int, step: Step) -> None:
         attempt, arrival = step.attempt or 1, self.traffic.arrival_at[number]
@@ -240,11 +238,10 @@ class Drawn:
         if arrival.previous is None:
             return "delivered again"
         first, transfer = arrival.previous.first, self.traffic.of_step.get(number)
-        published = self.traffic.of_step.get(first) is not transfer
-        published |= self.journal[first].offset != self.journal[number].offset
-        if transfer and transfer.fault == "duplicate":  # a queue has no offsets
-            published = True
-        return PUBLISHED_AGAIN if published else "delivered again"
+        doubled = transfer is not None and transfer.fault == "duplicate"
+        another = self.traffic.of_step.get(first) is not transfer
+        moved = self.journal[first].offset != self.journal[number].offset
+        return PUBLISHED_AGAIN if doubled or another or moved else "delivered again"
 
     def _lose(self, number: int, step: Step) -> None:
         self._strike(number)
@@ -270,8 +267,8 @@ class Drawn:
                 self._stop(link, "unheard", "not handled yet" if known else "reached nobody")
 
     def _reply(self, number: int, step: Step) -> None:
-        tip = f"answer to {named(step.envelope)}" if step.envelope else ""
-        tip += f": {clean(step.detail, 120)}" if step.detail else ""
+        about = f": {clean(step.detail, 120)}" if step.detail else ""
+        tip = f"answer to {named(step.envelope)}{about}" if step.envelope else ""
         link = self._answers[number] = Link("answer", self._event(number, "send"), None, tip)
         if step.fault in LOST_ON_THE_WAY:
             link.stop = "stopped"
