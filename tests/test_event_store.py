@@ -1,6 +1,7 @@
 """An event store answers every question as a plain list of facts would, whatever happened to it before."""
 
 import copy
+import sqlite3
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,7 +24,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from edalab import Command, ConcurrencyError, EventStore
+from edalab import Command, ConcurrencyError, EventStore, Misuse
 from edalab.store import append
 
 
@@ -366,3 +367,12 @@ def test_a_loop_that_goes_on_after_its_transaction_was_rolled_back_is_refused():
     store.connection.execute("rollback")
     refused(lambda: next(facts), "is at 0", "left it at 1", "was rolled back", "follow anew")
     assert [fact.version for fact in store.follow("balances")] == [1, 2, 3]
+
+
+def test_a_database_of_something_else_is_left_as_it_is(tmp_path):
+    path = tmp_path / "shop.db"
+    with sqlite3.connect(path) as shop:
+        shop.execute("create table orders (id text)")
+    with pytest.raises(Misuse, match=r"shop.db is a database of something else .tables: orders"):
+        EventStore(path)
+    assert [*shop.execute("select name from sqlite_master")] == [("orders",)]

@@ -124,6 +124,8 @@ class _Table:
         """A column of which no cell may be empty, as text; a whole number without a point."""
         column = self.frame[name]
         self.refuse(self.empty[name], f"{name} is empty")
+        if column.dtype.kind == "f":
+            self.refuse(column.abs() >= 2**53, f"{name} is so long a number that pandas rounded it")
         whole = column.dtype.kind == "f" and ((column % 1 == 0) | column.isna()).all()
         if whole and column.abs().max() <= 2**53:  # beyond, a float is another number
             column = column.astype("Int64")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..errors import Misuse, shown
+from ..errors import Misuse, listed, shown
 
 # `insert or replace` would delete an event without firing the trigger for that: so an event must be
 # the next in both orders. Mostly it is the next of the stream that was written to last, which is
@@ -37,6 +37,9 @@ create table stored_events (
 ; create index stored_snapshots_by_time on stored_snapshots (stream, fold, happened, version)
 ; create table stored_checkpoints (name text primary key, position integer not null)
 """
+
+
+_TABLE_NAMES = "select name from sqlite_master where type = 'table' order by name"
 
 
 class Database:
@@ -126,6 +129,11 @@ def _open(place: str | Path) -> sqlite3.Connection:
     connection = None
     try:
         connection = sqlite3.connect(path, **options)
+        tables = [name for (name,) in connection.execute(_TABLE_NAMES)]
+        if tables and "stored_events" not in tables:
+            connection.close()
+            what = f"{path.name} is a database of something else (tables: {listed(tables)})"
+            raise Misuse(f"{what}; give the event store a file of its own")
         if writable:
             # A commit waits for the operating system, not for the disk, in a fortieth of the time:
             # a killed process loses nothing, a power cut perhaps the last commits.

@@ -9,7 +9,7 @@ from ..store.stored_event import StoredEvent
 from ..text import clean, counted
 from .axes import Axes, number_text, value_text
 from .calendar import Calendar
-from .labels import Room
+from .labels import LabelPlacer
 from .scene import Mark, Scene
 
 _NAME_WIDTH, _MARK_WIDTH = 75, 8  # px that each name and each mark of an ordinary event needs
@@ -59,7 +59,7 @@ class EventMarks:
         self.all_late = len(self.late) <= _MOST_LATE
         self.all_quiet = len(self.quiet) * _MARK_WIDTH <= axes.right - axes.left
 
-    def mark(self, scene: Scene, room: Room) -> None:
+    def mark(self, scene: Scene, room: LabelPlacer) -> None:
         """Draw a filled mark where an event happened, an open one where a late one was recorded."""
         scene.marks += [self._mark(entry, "fact") for entry in self.quiet if self.all_quiet]
         recorded: dict[tuple[int, int], list[str]] = {}
@@ -72,10 +72,11 @@ class EventMarks:
         for (x, y), texts in recorded.items():
             tip = clean(f"recorded then: {', '.join(texts)}", 300)
             scene.marks += [Mark(x, y, "blank", tip), Mark(x, y, "learned", tip)]
-        room.taken += [mark.extent() for mark in scene.marks]
+        for mark in scene.marks:
+            room.taken.add(mark.extent())
         room.points += [(mark.x, mark.y) for mark in scene.marks]
 
-    def name(self, room: Room) -> None:
+    def name(self, room: LabelPlacer) -> None:
         """Name the late events that misled most, then the events that changed most."""
         self.named = sum(self._name_late(entry, room) for entry in self.late[:_LATE_NAMED])
         typical = self.quiet[len(self.quiet) // 2].size if self.quiet else 0
@@ -86,13 +87,13 @@ class EventMarks:
             if self.named >= most or not self.all_quiet and entry.size <= 1.5 * typical:
                 break
             mark = self._mark(entry, "fact")
-            if text == entry.value or not self.all_quiet and not room.free(mark.extent()):
+            if text == entry.value or not self.all_quiet and not room.taken.free(mark.extent()):
                 continue  # its level says it; or words stand there
-            if room.put(text, "fact", mark.x, mark.y, anyhow=False):
+            if room.place_beside(text, "fact", mark.x, mark.y, far=False):
                 self.named += 1
                 if not self.all_quiet:
                     room.scene.marks.append(mark)
-                    room.taken.append(mark.extent())
+                    room.taken.add(mark.extent())
 
     def captions(self) -> list[str]:
         """What the marks mean, and how many events have none, or no name."""
@@ -104,7 +105,7 @@ class EventMarks:
             captions.append(f"{self.named} of {counted(self.shown, 'event')} named")
         return captions
 
-    def _name_late(self, entry: Entry, room: Room) -> bool:
+    def _name_late(self, entry: Entry, room: LabelPlacer) -> bool:
         """Name a late event where it happened and where it was recorded; or both in one place."""
         fact, text = entry.fact, event_text(entry.fact, entry.step)
         moments = fact.happened_at, fact.recorded_at
@@ -114,14 +115,16 @@ class EventMarks:
         here, there = map(self._within, moments)
         happened, recorded = self._where(entry), self._where_recorded(entry)
         if len(self.late) <= _LATE_NAMED and here and there:
-            first = room.put(f"{text} {then} …", "late", *happened, over=False)
-            if first and room.put(f"… recorded {later}", "late", *recorded, anyhow=False):
+            first = room.place_beside(f"{text} {then} …", "late", *happened, over=False)
+            if first and room.place_beside(f"… recorded {later}", "late", *recorded, far=False):
                 return True
             if first:
                 room.take_back(first)
         whole = f"{text} {then}, recorded {later}"
         places = [happened] * here + [recorded] * there
-        return any(room.put(whole, "late", *place, over=False) is not None for place in places)
+        return any(
+            room.place_beside(whole, "late", *place, over=False) is not None for place in places
+        )
 
     def _mark(self, entry: Entry, kind: str) -> Mark:
         fact, words = entry.fact, self.calendar.words

@@ -8,7 +8,7 @@ from ..trace.transfers import Outage
 from .calendar import Calendar
 from .axes import Axes
 from .picture import Picture, check_run
-from .labels import Room
+from .labels import LabelPlacer
 from .scene import Box, Label, Mark, Scene
 
 HEIGHT, _BELOW = 84, 44  # px of a plane; from one to the title of the next
@@ -55,11 +55,11 @@ def lag(run: Run, service: str, *, width: int = 900) -> Lag:
     )
     scene.traces.append(below.line(_ages(backlog), "lag", "age of the oldest, s"))
     rooms = [
-        Room(scene, (plane.left + 2, plane.top - 18, width - 2, plane.bottom + 14))
+        LabelPlacer(scene, (plane.left + 2, plane.top - 18, width - 2, plane.bottom + 14))
         for plane in (top, below)
     ]
     for room, trace in zip(rooms, scene.traces):
-        room.cross(trace)
+        room.avoid(trace.points)
     peaks = []
     if most.waiting:
         peaks = [
@@ -70,12 +70,12 @@ def lag(run: Run, service: str, *, width: int = 900) -> Lag:
             rooms, (top, below), (most.time, aged), (most.waiting, age / 1000), peaks
         ):
             scene.marks.append(Mark(plane.x(_moment(time)), plane.y(value), "fact", words))
-            room.taken.append(scene.marks[-1].extent())
-            room.put(words, "handled", plane.x(_moment(time)), plane.y(value))
+            room.taken.add(scene.marks[-1].extent())
+            room.place_beside(words, "handled", plane.x(_moment(time)), plane.y(value))
     for outage, box in zip(backlog.outages, scene.spans[::2]):
         several = run.system.services[service].replicas > 1 and outage.kind != "cut"
         replica = f"replica {outage.replica} " if several else ""
-        rooms[0].put(f"{replica}{_WORDS[outage.kind]}", "on span", box.x - 4, top.top + 9)
+        rooms[0].place_beside(f"{replica}{_WORDS[outage.kind]}", "on span", box.x - 4, top.top + 9)
     scene.height = below.bottom + 28
     left = levels[-1].waiting
     parts = [*(peaks or ["never behind"]), f"{left:,} left at the end"]

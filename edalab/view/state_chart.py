@@ -8,7 +8,7 @@ from ..text import clean, counted, shorten, text_width, wrapped
 from .axes import Axes, value_text
 from .calendar import DAY, Calendar
 from .event_marks import EventMarks
-from .labels import Room
+from .labels import LabelPlacer
 from .scene import Box, Label, Line, Scene, Trace
 
 _HEIGHT, _LEVEL_HEIGHT = 190, 34  # px of the chart, and from one level of texts to the next
@@ -48,7 +48,9 @@ class StateChart:
         written = moments + [at for at in (known, self.cursor) if at is not None]
         self.calendar.one_year = max(written) - min(written) < 365 * DAY
         self.scene = Scene(width, 0, axis=axes)
-        self.room = Room(self.scene, (axes.left + 2, axes.top - 18, width - 2, axes.bottom + 2))
+        self.room = LabelPlacer(
+            self.scene, (axes.left + 2, axes.top - 18, width - 2, axes.bottom + 2)
+        )
         self.at_cursor = ""
         self._draw(about)
 
@@ -97,7 +99,7 @@ class StateChart:
             first = self.hindsight.first
             self.scene.traces += self.axes.steps(first, steps, self.end, kind, name)
         for trace in self.scene.traces:
-            self.room.cross(trace)
+            self.room.avoid(trace.points)
 
     def _draw_cursor(self, at: int) -> None:
         axes, words = self.axes, self.calendar.words(at)
@@ -107,15 +109,14 @@ class StateChart:
         line = Line(x, axes.top - 18, x, axes.bottom, "cursor")
         pill = Box(middle - half, axes.top - 36, 2 * half, 18, "pill")
         self.scene.cursor = line, pill, Label(middle, axes.top - 27, words, "pill", "middle")
-        self.room.cursor.append(line.extent())
         same = f"was {value_text(actual)}"
         text = same if actual == believed else self._both(actual, believed)
         if self.known is not None:  # what it was, nobody knew for certain then
             text = f"{value_text(actual)}{self._as_known()}"
         self.at_cursor = text
         y = (axes.y(actual) + axes.y(believed)) // 2
-        if not self.room.put(text, "at cursor", x, y + 11):
-            self.room.put(text, "at cursor", x, axes.top)
+        if not self.room.place_beside(text, "at cursor", x, y + 11):
+            self.room.place_beside(text, "at cursor", x, axes.top)
 
     def _as_known(self) -> str:
         return "" if self.known is None else f", as known {self.calendar.on(self.known)}"
