@@ -46,7 +46,7 @@ def test_only_what_a_fault_breaks_is_red_and_the_rest_is_named_once():
     assert "✗ nothing helps" in " ".join(texts(picture)) and picture.broke == broken
     assert f"{broken} break a claim" in texts(picture)[0]
     assert f"{broken} broken (each order is charged once {broken}); without any fault: nothing helps" in repr(picture)  # fmt: skip
-    picker = EveryFault([hopeless, charged_once], print, 624)
+    picker = EveryFault([hopeless, charged_once], print)
     picker.show(result.system, two_orders, 0)
     assert picker.title == f"Every fault: {broken} ✗"
     assert not [name for name, _ in picker.choice.options if "✗ A" in name]
