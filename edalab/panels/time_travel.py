@@ -16,7 +16,7 @@ from ..store.instants import to_microseconds
 from ..store.stored_event import StoredEvent
 from ..stuck import watched
 from ..text import counted
-from ..view.as_of import check_value, draw, drawn_value
+from ..view.as_of import draw, drawn_value
 from ..view.calendar import Calendar
 from ..view.event_marks import event_text
 from ..view.picture import STORE, check_is
@@ -117,7 +117,6 @@ class TimeTravel(Settling):
 
     def _ask(self, facts: list[StoredEvent]) -> None:
         """Fold the stream once for each of the two times; table, states and picture share it."""
-        check_value(self._value)
         until, known = (
             to_microseconds(bound.value, f"{bound.keyword}=", bound=True)
             for bound in (self.until, self.as_of)
