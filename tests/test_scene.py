@@ -9,7 +9,7 @@ from scenes import NASTY, everything, flaws
 
 from edalab.text import clean, counted, seconds, shorten, text_width, wrapped
 from edalab.view.scene import Label, Scene
-from edalab.view.theme import LABELS, hatching, palette
+from edalab.view.theme import hatching
 
 
 def test_a_scene_says_what_is_wrong_with_it():
@@ -105,10 +105,3 @@ def test_hatching_stays_inside_its_box():
         for w, h in ((1, 18), (5, 18), (200, 18), (40, 90)):
             for x1, y1, x2, y2 in hatching(hatch, 10, 20, w, h):
                 assert 10 <= x1 <= x2 <= 10 + w and 20 <= min(y1, y2) <= max(y1, y2) <= 20 + h
-
-
-def test_the_palette_of_pngs_holds_every_colour_of_the_words():
-    colours = palette(saga=True)
-    assert len(palette()) < len(colours) <= 256
-    for look in LABELS.values():
-        assert tuple(int(look.colour[i : i + 2], 16) for i in (1, 3, 5)) in colours

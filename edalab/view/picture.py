@@ -1,22 +1,26 @@
-"""What a view returns: a picture that shows itself as PNG and says what it shows in one line of text."""
+"""What a view returns: a picture that shows itself as PNG, and its content as one line of text."""
 
 from functools import cached_property
 from math import isfinite
 from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..errors import Misuse, NotInstalled, needed_for, shown
 from ..sim import World
 from . import svg
 from .scene import Scene
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 STORE = 'an event store, such as EventStore("shop.db")'
 
 
 class Picture:
-    """A scene, ready to be shown: PNG in a notebook (SVG where matplotlib is missing), an SVG string for a
-    panel, a matplotlib figure for a paper."""
+    """A scene, ready to be shown: PNG in a notebook (SVG where matplotlib is missing), an SVG string
+    for a panel, a matplotlib figure for a paper."""
 
     def __init__(self, scene: Scene):
         self.scene = scene
@@ -25,11 +29,11 @@ class Picture:
         """The picture as an SVG string, with tool-tips."""
         return svg.paint(self.scene)
 
-    def figure(self, ax=None):
+    def figure(self, ax: "Axes | None" = None) -> "Figure":
         """The picture as a matplotlib Figure, or drawn into the axes given."""
-        from . import png
-
         with needed_for("a picture as a figure"):
+            from . import png
+
             return png.paint(self.scene, ax)
 
     def png(self) -> bytes:
@@ -38,13 +42,14 @@ class Picture:
 
     @cached_property
     def _png(self) -> bytes:
-        from . import png
-
         with needed_for("a picture as PNG"):
+            from . import png
+
             return png.png(self.scene)
 
     def save(self, path: str | Path) -> None:
-        """Write the picture to a file, as what its name ends in: .svg, .png, or what else matplotlib can write."""
+        """Write the picture to a file, as what its name ends in: .svg, .png, or what else matplotlib
+        can write."""
         path = Path(path)
         if path.suffix == ".svg":
             path.write_text(self.svg(), encoding="utf-8")
@@ -65,29 +70,26 @@ class Picture:
         return self.scene.digest
 
 
-def check_run(picture: str, given: Any, instead: str = "pass the run") -> None:
+def check_run(picture: str, given: object, instead: str = "pass the run") -> None:
     """Refuse what is no run. `instead` says what to pass for the world at a moment, `run.at(10)`."""
     if isinstance(given, World):
         moment = f"{given.now / 1000:g}"
-        raise Misuse(
-            f"{picture} takes a run, and this is the world as it was at {moment} s: {instead.format(moment)}"
-        )
+        refused = f"{picture} takes a run, and this is the world as it was at {moment} s"
+        raise Misuse(f"{refused}: {instead.format(moment)}")
     if not hasattr(given, "journal"):
-        raise Misuse(
-            f"{picture} takes a run, such as simulate(system, workload), not {shown(given)}"
-        )
+        wanted = "a run, such as simulate(system, workload)"
+        raise Misuse(f"{picture} takes {wanted}, not {shown(given)}")
 
 
-def check_is(picture: str, kind: type, what: str, given: Any) -> None:
+def check_is(picture: str, kind: type, what: str, given: object) -> None:
     """Refuse what is not of a kind; `what` is that kind in words."""
     if not isinstance(given, kind):
         raise Misuse(f"{picture} takes {what}, not {shown(given)}")
 
 
-def check_seconds(**given: Any) -> None:
+def check_seconds(**given: object) -> None:
     """Refuse what is no number of seconds."""
-    for name, seconds in given.items():
-        if seconds is not None and (
-            isinstance(seconds, bool) or not isinstance(seconds, Real) or not isfinite(seconds)
-        ):
-            raise Misuse(f"{name}= takes seconds, a number, not {shown(seconds)}")
+    for name, value in given.items():
+        number = isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
+        if value is not None and not number:
+            raise Misuse(f"{name}= takes seconds, a number, not {shown(value)}")

@@ -1,20 +1,21 @@
-"""A scene is a picture before it is painted: plain items on a sheet of paper, in pixels from its top left corner.
+"""A scene is a picture before it is painted: plain items on a sheet of paper, in pixels from its
+top left corner. Everything is decided here, so the two painters have nothing to differ about."""
 
-Everything is decided here, down to the last shortened word, so the two painters have nothing left to differ about.
-"""
-
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import chain
 
 from ..errors import Misuse, shown
-from ..text import clean, text_width
-from .theme import LABELS, MARKS, SHAPES
+from ..text import clean, text_width, wrapped
+from .theme import ARROWS, BOXES, LABELS, LINES, MARKS, SHAPES, Look
+
+Extent = tuple[int, int, int, int]  # left, top, right, bottom
 
 
 @dataclass(slots=True)
 class Box:
-    """A lane, a span of trouble, a handling, a node: a rectangle of a kind."""
+    """A rectangle of a kind: a lane, an outage, a span, a node."""
 
     x: int
     y: int
@@ -23,7 +24,7 @@ class Box:
     kind: str
     tip: str = ""
 
-    def extent(self) -> tuple[int, int, int, int]:
+    def extent(self) -> Extent:
         return self.x, self.y, self.x + self.w, self.y + self.h
 
 
@@ -38,19 +39,18 @@ class Line:
     kind: str
     tip: str = ""
 
-    def extent(self) -> tuple[int, int, int, int]:
-        return (
-            min(self.x1, self.x2),
-            min(self.y1, self.y2),
-            max(self.x1, self.x2),
-            max(self.y1, self.y2),
-        )
+    @property
+    def points(self) -> tuple[int, ...]:
+        return self.x1, self.y1, self.x2, self.y2
+
+    def extent(self) -> Extent:
+        return _around(self.points)
 
 
 @dataclass(slots=True)
 class Arrow:
-    """A message under way. `points` are x, y of a start and of three more for each cubic curve; `head` is r, l, u, d or
-    none."""
+    """A message on its way. `points` are x, y of a start and of three more for each cubic curve;
+    `head` is r, l, u, d or none."""
 
     points: tuple[int, ...]
     kind: str
@@ -58,23 +58,22 @@ class Arrow:
     tip: str = ""
     width: float = 0  # px; 0 means as the kind has it
 
-    def extent(self) -> tuple[int, int, int, int]:
-        xs, ys = self.points[::2], self.points[1::2]
-        return min(xs), min(ys), max(xs), max(ys)
+    def extent(self) -> Extent:
+        return _around(self.points)
 
 
 @dataclass(slots=True)
 class Trace:
-    """A line from corner to corner: `points` are x, y of each. `text` tells the values in full, to the digest alone."""
+    """A line from corner to corner: `points` are x, y of each. `text` is all its values, and only
+    in the digest."""
 
     points: tuple[int, ...]
     kind: str
     tip: str = ""
     text: str = ""
 
-    def extent(self) -> tuple[int, int, int, int]:
-        xs, ys = self.points[::2], self.points[1::2]
-        return min(xs), min(ys), max(xs), max(ys)
+    def extent(self) -> Extent:
+        return _around(self.points)
 
 
 @dataclass(slots=True)
@@ -86,15 +85,18 @@ class Mark:
     kind: str
     tip: str = ""
 
-    def extent(self) -> tuple[int, int, int, int]:
-        points = [point for line in SHAPES[MARKS[self.kind][0]][1] for point in line]
-        xs, ys = [x for x, _ in points], [y for _, y in points]
-        return self.x + min(xs), self.y + min(ys), self.x + max(xs), self.y + max(ys)
+    def extent(self) -> Extent:
+        _, outline = SHAPES[MARKS[self.kind].shape]
+        left, top, right, bottom = _around(
+            [value for line in outline for xy in line for value in xy]
+        )
+        return self.x + left, self.y + top, self.x + right, self.y + bottom
 
 
 @dataclass(slots=True)
 class Label:
-    """Words at a place: `y` is the middle of their height, `x` their start, middle or end, as `anchor` says."""
+    """Words at a place: `y` is the middle of their height, `x` their start, middle or end, as
+    `anchor` says."""
 
     x: int
     y: int
@@ -107,16 +109,21 @@ class Label:
         look = LABELS[self.kind]
         return text_width(self.text, look.size, look.bold)
 
-    def extent(self) -> tuple[int, int, int, int]:
+    def extent(self) -> Extent:
         width, half = self.width(), (LABELS[self.kind].size + 1) // 2
         left = self.x - {"start": 0, "middle": width // 2, "end": width}[self.anchor]
         return left, self.y - half, left + width, self.y + half
 
 
+Item = Box | Line | Arrow | Trace | Mark | Label
+_LOOKS = {Box: BOXES, Line: LINES, Trace: LINES, Arrow: ARROWS, Mark: MARKS, Label: LABELS}
+
+
 @dataclass
 class Scene:
-    """What a picture shows, in the order in which it is painted. `shows` says it in one line, `alt` to those who cannot
-    see it. Where the picture has time in it, `times` are the instants shown (ms) and `axis` maps them to x."""
+    """What a picture shows. `shows` is its content in one line, `alt` the text for those who cannot
+    see it. Where the picture has time in it, `times` are the instants shown (ms) and `axis` maps
+    them to x."""
 
     width: int
     height: int
@@ -134,31 +141,58 @@ class Scene:
     times: list[int] = field(default_factory=list)
     axis: object = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if isinstance(self.width, bool) or not isinstance(self.width, int) or self.width < 1:
             raise Misuse(f"width= takes pixels, a whole number from 1, not {shown(self.width)}")
 
-    def items(self) -> Iterator[Box | Line | Arrow | Trace | Mark | Label]:
-        for layer in (
-            self.lanes,
-            self.lines,
-            self.spans,
-            self.arrows,
-            self.bars,
-            self.traces,
-            self.labels,
-            self.marks,
-            self.cursor or (),
-        ):
-            yield from layer
+    def _layers(self) -> Iterator[list]:
+        """The items in the order in which they are painted."""
+        line, *pill = self.cursor or [None]
+        yield from (self.lanes, self.lines, self.spans, self.arrows, self.bars, self.traces)
+        yield from ([line] if line else [], self.labels, self.marks)
+        yield from ([item] for item in pill)
+
+    def items(self) -> Iterator[Item]:
+        return chain.from_iterable(self._layers())
+
+    def groups(self) -> Iterator[tuple[Look, list]]:
+        """The items of a layer that are of one kind, with its look, in the order in which they are
+        painted. Of two kinds in a layer the one that stands later in the theme is painted above."""
+        for layer in self._layers():
+            kinds: dict[str, list] = {}
+            for item in layer:
+                kinds.setdefault(item.kind, []).append(item)
+            looks = _LOOKS[type(layer[0])] if layer else {}
+            yield from ((look, kinds[kind]) for kind, look in looks.items() if kind in kinds)
+
+    def set_cursor(self, x: int, top: int, bottom: int, text: str) -> None:
+        """Mark a moment: a line from `top` to `bottom`, and its text in a pill above."""
+        half = text_width(text, 11, True) // 2 + 8
+        middle = max(half, min(self.width - half, x))
+        pill = Box(middle - half, top - 17, 2 * half, 18, "pill")
+        label = Label(middle, top - 8, text, "pill", "middle")
+        self.cursor = Line(x, top, x, bottom, "cursor"), pill, label
+
+    def legend(self, meanings: Iterable[tuple[str, str]]) -> list[str]:
+        """The meanings of the kinds of items that are there: (kinds, meaning) in, meanings out."""
+        kinds = {item.kind for item in self.items()}
+        return [meaning for names, meaning in meanings if kinds & set(names.split(", "))]
+
+    def write(self, x: int, y: int, right: int, texts: list[str], glue: str = " · ") -> int:
+        """Write captions in lines from `y` on downwards. Return where the next line would be."""
+        for line in wrapped(texts, glue, right - x):
+            self.labels.append(Label(x, y, line, "caption"))
+            y += 16
+        return y
 
     def hash(self) -> str:
-        """Eight characters that change when what is shown changes; where exactly an item stands does not count."""
-        said = [
+        """Eight characters that change when what is shown changes; where exactly an item stands
+        does not count."""
+        items = [
             f"{type(item).__name__}|{item.kind}|{item.tip}|{getattr(item, 'text', '')}"
             for item in self.items()
         ]
-        return sha256("\n".join(said).encode()).hexdigest()[:8]
+        return sha256("\n".join(items).encode()).hexdigest()[:8]
 
     @property
     def digest(self) -> str:
@@ -168,9 +202,6 @@ class Scene:
         return f"<scene {self.width} x {self.height}: {self.digest}>"
 
 
-def by_kind(items, looks: dict) -> list[tuple]:
-    """(look, items) of each kind, in the order of the kinds' table: what stands later in it is painted above."""
-    groups: dict[str, list] = {}
-    for item in items:
-        groups.setdefault(item.kind, []).append(item)
-    return [(look, groups[kind]) for kind, look in looks.items() if kind in groups]
+def _around(points: tuple[int, ...] | list[int]) -> Extent:
+    xs, ys = points[::2], points[1::2]
+    return min(xs), min(ys), max(xs), max(ys)

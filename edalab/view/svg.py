@@ -1,173 +1,128 @@
-"""A scene painted as an SVG string: only strings are joined, so a slider can ask for a new one at every move."""
+"""A scene painted as an SVG string: only strings are joined, so a slider can ask for a new one at
+every move."""
 
-from .scene import Arrow, Box, Label, Line, Mark, Scene, Trace, by_kind
-from .theme import ARROWS, BOXES, FONT, HATCH, LABELS, LINES, MARKS, SHAPES, hatching
+from collections.abc import Sequence
 
-_HEADS = {"r": "l-8-4v8z", "l": "l8-4v8z", "d": "l-4-8h8z", "u": "l-4 8h8z"}
-_SHAPES = {  # as paths relative to their middle: "m x y" moves there first
-    name: "".join("m{} {}l{}".format(*line[0], " ".join(f"{x - a} {y - b}" for (a, b), (x, y) in zip(line, line[1:])))
-                  + "m{} {}".format(-line[-1][0], -line[-1][1]) for line in lines)
-    for name, (_, lines) in SHAPES.items()
-}  # fmt: skip
+from .scene import Arrow, Box, Label, Line, Mark, Scene, Trace
+from .theme import FONT, HATCH, HEADS, SHAPES, BoxLook, LabelLook, MarkLook, StrokeLook, hatching
 
 
 def escape(text: str) -> str:
     """Text that is safe between tags and inside quotes."""
-    if "&" in text or "<" in text or ">" in text or '"' in text:
-        text = (
-            text.replace("&", "&amp;")
-            .replace("<", "&lt;")
-            .replace(">", "&gt;")
-            .replace('"', "&quot;")
-        )
+    for char, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
+        if char in text:
+            text = text.replace(char, entity)
     return text
 
 
 def paint(scene: Scene) -> str:
-    """The scene as one self-contained `<svg>` element: no ids, no style sheet, nothing that could clash on a page."""
+    """The scene as one self-contained `<svg>` element: no ids, no style sheet, nothing that could
+    clash on a page."""
+    width, height = scene.width, scene.height
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {scene.width} {scene.height}" width="{scene.width}" '
-        f'height="{scene.height}" style="max-width:100%;height:auto;background:#fff" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
+        f'height="{height}" style="max-width:100%;height:auto;background:#fff" role="img" '
         f'font-family="{FONT}, Verdana, sans-serif" aria-label="{escape(scene.alt)}">'
     ]
-    parts += _boxes(scene.lanes)
-    parts += _lines(scene.lines)
-    parts += _boxes(scene.spans)
-    parts += _arrows(scene.arrows)
-    parts += _boxes(scene.bars)
-    parts += _traces(scene.traces)
-    if scene.cursor:
-        parts += _lines(scene.cursor[:1])
-    parts += _labels(scene.labels)
-    parts += _marks(scene.marks)
-    if scene.cursor:
-        parts += _boxes(scene.cursor[1:2])
-        parts += _labels(scene.cursor[2:])
+    for look, items in scene.groups():
+        parts += _PAINTERS[type(items[0])](look, items)
     parts.append("</svg>")
     return "".join(parts)
 
 
-def _stroke(colour: str, width: float, dash) -> str:
-    return f' stroke="{colour}" stroke-width="{width:g}"' + (
-        f' stroke-dasharray="{dash[0]} {dash[1]}"' if dash else ""
+def _stroke(colour: str, width: float, dash: tuple[int, int] | None = None) -> str:
+    dashes = f' stroke-dasharray="{dash[0]} {dash[1]}"' if dash else ""
+    return f' stroke="{colour}" stroke-width="{width:g}"{dashes}'
+
+
+def _group(attributes: str, outlines: Sequence[tuple[str, str]]) -> list[str]:
+    """Paths with their tool-tips. Those without one are a single element, for elements are what
+    takes a browser its time."""
+    silent = "".join([path for path, tip in outlines if not tip])
+    parts = [f"<g{attributes}>"]
+    parts += [
+        f'<path d="{path}"><title>{escape(tip)}</title></path>' for path, tip in outlines if tip
+    ]
+    return [*parts, f'<path d="{silent}"/></g>' if silent else "</g>"]
+
+
+def _boxes(look: BoxLook, boxes: list[Box]) -> list[str]:
+    edge = _stroke(look.edge, look.width, look.dash) if look.edge else ""
+    outlines = [(_outline(box, look.radius), box.tip) for box in boxes]
+    parts = _group(f' fill="{look.fill}"{edge}', outlines)
+    if look.hatch:
+        lines = [line for box in boxes for line in hatching(look.hatch, box.x, box.y, box.w, box.h)]
+        strokes = "".join([f"M{a} {b}L{c} {d}" for a, b, c, d in lines])
+        parts += _group(f'{_stroke(HATCH, 0.8)} pointer-events="none"', [(strokes, "")])
+    return parts
+
+
+def _outline(box: Box, radius: int) -> str:
+    x, y, w, h = box.x, box.y, box.w, box.h
+    if not radius:
+        return f"M{x} {y}h{w}v{h}h{-w}z"
+    r = min(radius, w // 2, h // 2)
+    right, down, arc = w - 2 * r, h - 2 * r, f"a{r} {r} 0 0 1 "
+    corners = (
+        f"h{right}{arc}{r} {r}v{down}{arc}{-r} {r}h{-right}{arc}{-r} {-r}v{-down}{arc}{r} {-r}z"
     )
+    return f"M{x + r} {y}{corners}"
 
 
-def _titled(tag: str, attributes: str, tip: str) -> str:
-    return (
-        f"<{tag} {attributes}><title>{escape(tip)}</title></{tag}>"
-        if tip
-        else f"<{tag} {attributes}/>"
-    )
+def _lines(look: StrokeLook, lines: Sequence[Line | Trace]) -> list[str]:
+    outlines = [(f"M{' '.join(map(str, line.points))}", line.tip) for line in lines]
+    return _group(f' fill="none"{_stroke(*look)}', outlines)
 
 
-def _boxes(boxes: list[Box]) -> list[str]:
+def _arrows(look: StrokeLook, arrows: list[Arrow]) -> list[str]:
+    parts, heads = [f'<g fill="none"{_stroke(*look)}>'], ""
+    for arrow in arrows:
+        points = arrow.points
+        width = f' stroke-width="{arrow.width:g}"' if arrow.width else ""
+        path = "M%d %dC" % points[:2] + " ".join(map(str, points[2:]))
+        parts.append(f'<path d="{path}"{width}><title>{escape(arrow.tip)}</title></path>')
+        heads += _polygon(points[-2], points[-1], HEADS[arrow.head]) if arrow.head else ""
+    return [*parts, f'</g><path d="{heads}" fill="{look.colour}"/>']
+
+
+def _marks(look: MarkLook, marks: list[Mark]) -> list[str]:
+    filled, outline = SHAPES[look.shape]
+    paint = f' fill="{look.colour}"' if filled else f' fill="none"{_stroke(look.colour, 2)}'
+    outlines = [
+        ("".join([_polygon(mark.x, mark.y, line) for line in outline]), mark.tip) for mark in marks
+    ]
+    return _group(paint, outlines)
+
+
+def _polygon(x: int, y: int, corners: Sequence[tuple[int, int]]) -> str:
+    return "M" + " ".join([f"{x + a} {y + b}" for a, b in corners])
+
+
+def _labels(look: LabelLook, labels: list[Label]) -> list[str]:
     parts = []
-    for look, group in by_kind(boxes, BOXES):
-        rounding = f' rx="{look.radius}"' if look.radius else ""
-        parts.append(
-            f'<g fill="{look.fill}"{_stroke(look.edge, look.width, look.dash) if look.edge else ""}>'
-        )
-        silent = []  # without a tool-tip: all in one path, for a browser takes most of its time for elements
-        for box in group:
-            if not (box.tip or rounding or look.hatch):
-                silent.append(_outline(box.x, box.y, box.w, box.h))
-                continue
-            parts.append(
-                _titled(
-                    "rect",
-                    f'x="{box.x}" y="{box.y}" width="{box.w}" height="{box.h}"{rounding}',
-                    box.tip,
-                )
-            )
-            if look.hatch:
-                strokes = "".join(
-                    f"M{a} {b}L{c} {d}"
-                    for a, b, c, d in hatching(look.hatch, box.x, box.y, box.w, box.h)
-                )
-                parts.append(
-                    f'<path d="{strokes}" fill="none" stroke="{HATCH}" stroke-width="0.8" pointer-events="none"/>'
-                )
-        parts.append(f'<path d="{"".join(silent)}"/></g>' if silent else "</g>")
-    return parts
+    if look.ground:
+        grounds = [label.extent() for label in labels]
+        paths = [f"M{a} {b} {c} {b} {c} {d} {a} {d}z" for a, b, c, d in grounds]
+        opacity = 'fill-opacity="0.85" pointer-events="none"'
+        parts = _group(f' fill="{look.ground}" {opacity}', [("".join(paths), "")])
+    weight = ' font-weight="bold"' if look.bold else ""
+    parts.append(f'<g fill="{look.colour}" font-size="{look.size}"{weight}>')
+    for label in labels:
+        anchor = f' text-anchor="{label.anchor}"' if label.anchor != "start" else ""
+        # The words keep their room where another font must stand in. Odd characters were measured
+        # too wide.
+        length = f' textLength="{label.width()}"' if label.text.isascii() else ""
+        tip = f"<title>{escape(label.tip)}</title>" if label.tip else ""
+        start = f'<text x="{label.x}" y="{label.y + look.size * 36 // 100}"{length}{anchor}>'
+        parts.append(f"{start}{tip}{escape(label.text)}</text>")
+    return [*parts, "</g>"]
 
 
-def _outline(x: int, y: int, width: int, height: int) -> str:
-    return f"M{x} {y}h{width}v{height}h{-width}z"
-
-
-def _lines(lines: list[Line]) -> list[str]:
-    parts = []
-    for look, group in by_kind(lines, LINES):
-        path = "".join(f"M{line.x1} {line.y1}L{line.x2} {line.y2}" for line in group)
-        parts.append(f'<path d="{path}" fill="none"{_stroke(*look)}/>')
-    return parts
-
-
-def _arrows(arrows: list[Arrow]) -> list[str]:
-    parts = []
-    for look, group in by_kind(arrows, ARROWS):
-        parts.append(f'<g fill="none"{_stroke(*look)}>')
-        heads = []
-        for arrow in group:
-            points = arrow.points
-            width = f' stroke-width="{arrow.width:g}"' if arrow.width else ""
-            d = "M%d %dC" % points[:2] + " ".join(map(str, points[2:]))
-            parts.append(f'<path d="{d}"{width}><title>{escape(arrow.tip)}</title></path>')
-            if arrow.head:
-                heads.append(f"M{points[-2]} {points[-1]}{_HEADS[arrow.head]}")
-        parts.append(f'</g><path d="{"".join(heads)}" fill="{look.colour}"/>')
-    return parts
-
-
-def _traces(traces: list[Trace]) -> list[str]:
-    parts = []
-    for look, group in by_kind(traces, LINES):
-        parts.append(f'<g fill="none"{_stroke(*look)}>')
-        parts += [
-            _titled("path", f'd="M{" ".join(map(str, trace.points))}"', trace.tip)
-            for trace in group
-        ]
-        parts.append("</g>")
-    return parts
-
-
-def _marks(marks: list[Mark]) -> list[str]:
-    parts = []
-    for (shape, colour), group in by_kind(marks, MARKS):
-        filled = SHAPES[shape][0]
-        parts.append(
-            f'<g fill="{colour}">'
-            if filled
-            else f'<g fill="none" stroke="{colour}" stroke-width="2">'
-        )
-        parts += [
-            _titled("path", f'd="M{mark.x} {mark.y}{_SHAPES[shape]}"', mark.tip) for mark in group
-        ]
-        parts.append("</g>")
-    return parts
-
-
-def _labels(labels: list[Label]) -> list[str]:
-    parts = []
-    for look, group in by_kind(labels, LABELS):
-        if look.ground:
-            extents = (label.extent() for label in group)
-            grounds = "".join(
-                _outline(left, top, right - left, bottom - top)
-                for left, top, right, bottom in extents
-            )
-            parts.append(
-                f'<path d="{grounds}" fill="{look.ground}" fill-opacity="0.85" pointer-events="none"/>'
-            )
-        weight = ' font-weight="bold"' if look.bold else ""
-        parts.append(f'<g fill="{look.colour}" font-size="{look.size}"{weight}>')
-        for label in group:
-            anchor = f' text-anchor="{label.anchor}"' if label.anchor != "start" else ""
-            # The words keep their room where another font must stand in; odd characters were measured too wide.
-            length = f' textLength="{label.width()}"' if label.text.isascii() else ""
-            tip = f"<title>{escape(label.tip)}</title>" if label.tip else ""
-            parts.append(f'<text x="{label.x}" y="{label.y + look.size * 36 // 100}"{length}{anchor}>'
-                         f"{tip}{escape(label.text)}</text>")  # fmt: skip
-        parts.append("</g>")
-    return parts
+_PAINTERS = {
+    Box: _boxes,
+    Line: _lines,
+    Trace: _lines,
+    Arrow: _arrows,
+    Mark: _marks,
+    Label: _labels,
+}

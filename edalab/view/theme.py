@@ -1,7 +1,5 @@
-"""What each kind of thing looks like: quiet where all is well, one strong colour for faults, a shape for each kind.
-
-Both painters read these tables, so a kind looks the same in a saved figure and in a live panel.
-"""
+"""What each kind of thing looks like: quiet where all is well, one strong colour for faults, a
+shape for each kind. Both painters read these tables."""
 
 from typing import NamedTuple
 
@@ -38,6 +36,11 @@ class StrokeLook(NamedTuple):
     dash: tuple[int, int] | None = None
 
 
+class MarkLook(NamedTuple):
+    shape: str
+    colour: str
+
+
 class LabelLook(NamedTuple):
     colour: str
     size: int  # px
@@ -45,9 +48,11 @@ class LabelLook(NamedTuple):
     ground: str | None = None  # painted behind the words, so that an arrow never runs through them
 
 
+Look = BoxLook | StrokeLook | LabelLook | MarkLook
+
+
 BOXES = {
     "lane": BoxLook(LANE, radius=5),
-    "break": BoxLook(PAPER),
     "down": BoxLook(FAULT_FILL, hatch="diagonal"),
     "pause": BoxLook(FAULT_FILL, hatch="upright"),
     "cut": BoxLook(FAULT_FILL, FAULT, 1, dash=(2, 3)),
@@ -148,18 +153,38 @@ SHAPES = {
     "lock": (False, (_LOCK, _SHACKLE)),
     "two dots": (True, (tuple((x - 3, y) for x, y in _DOT), tuple((x + 5, y) for x, y in _DOT))),
 }
-MARKS = {  # kind -> (shape, colour)
-    "crash": ("cross", FAULT), "stopped": ("small cross", FAULT), "failed": ("triangle", FAULT),
-    "no answer": ("hourglass", FAULT), "dead letter": ("square", FAULT), "refused": ("no entry", FAULT),
-    "lost": ("struck ring", FAULT), "doubled": ("two dots", FAULT), "published": ("dot", MESSAGE),
-    "survived": ("dot", SURVIVED), "untested": ("ring", FAINT), "unheard": ("ring", MESSAGE), "note": ("diamond", INK), "takeover": ("handover", INK),
-    "fact": ("dot", WORK), "blank": ("diamond", PAPER), "learned": ("open diamond", FAULT), "late": ("diamond", FAULT),
-    "final": ("lock", FINAL),
-}  # fmt: skip
+MARKS = {
+    "crash": MarkLook("cross", FAULT),
+    "stopped": MarkLook("small cross", FAULT),
+    "failed": MarkLook("triangle", FAULT),
+    "no answer": MarkLook("hourglass", FAULT),
+    "dead letter": MarkLook("square", FAULT),
+    "refused": MarkLook("no entry", FAULT),
+    "lost": MarkLook("struck ring", FAULT),
+    "doubled": MarkLook("two dots", FAULT),
+    "published": MarkLook("dot", MESSAGE),
+    "survived": MarkLook("dot", SURVIVED),
+    "untested": MarkLook("ring", FAINT),
+    "unheard": MarkLook("ring", MESSAGE),
+    "note": MarkLook("diamond", INK),
+    "takeover": MarkLook("handover", INK),
+    "fact": MarkLook("dot", WORK),
+    "blank": MarkLook("diamond", PAPER),
+    "learned": MarkLook("open diamond", FAULT),
+    "late": MarkLook("diamond", FAULT),
+    "final": MarkLook("lock", FINAL),
+}
+HEADS = {  # of arrows, around their points
+    "r": ((0, 0), (-8, -4), (-8, 4), (0, 0)),
+    "l": ((0, 0), (8, -4), (8, 4), (0, 0)),
+    "d": ((0, 0), (-4, -8), (4, -8), (0, 0)),
+    "u": ((0, 0), (-4, 8), (4, 8), (0, 0)),
+}
 
 
 def hatching(hatch: str, x: int, y: int, w: int, h: int) -> list[tuple[int, int, int, int]]:
-    """The strokes of a hatched box, as (x1, y1, x2, y2) inside it: drawn by hand, as painters hatch differently."""
+    """The strokes of a hatched box, as (x1, y1, x2, y2) inside it. No painter's own hatching is used,
+    for they differ."""
     if hatch == "upright":
         return [(at, y, at, y + h) for at in range(x + 4, x + w, 6)]
     strokes = []
@@ -168,38 +193,3 @@ def hatching(hatch: str, x: int, y: int, w: int, h: int) -> list[tuple[int, int,
         if right > left:
             strokes.append((left, y + h - (left - start), right, y + h - (right - start)))
     return strokes
-
-
-def palette(saga: bool = False, course: bool = False) -> list[tuple[int, int, int]]:
-    """The colours of a PNG: each ink and each ground as it is, and the shades at the edges of ink on a ground; those of
-    compensations and of what is final, where it shows a `saga`;
-    of what was believed, where it shows the `course` of a state.
-    With at most 256 a picture takes a third of the bytes, in a notebook and in its history."""
-    inks = [_rgb(colour) for colour in (INK, QUIET, WORK, MESSAGE, FAULT, CURSOR, FAINT, HATCH)]
-    grounds = [_rgb(colour) for colour in (PAPER, LANE, FAULT_FILL, WORK_FILL)]
-    if course:
-        grounds[-1], inks = _rgb(WRONG), [*inks, _rgb(BELIEVED)]
-    pairs = [(ground, ink) for ground in grounds for ink in inks]
-    if saga:
-        more = [(_rgb(COMPENSATION_FILL), _rgb(COMPENSATION)), (_rgb(FINAL_FILL), _rgb(FINAL))]
-        inks, grounds = inks + [ink for _, ink in more], grounds + [ground for ground, _ in more]
-        pairs = [
-            *more,
-            *((_rgb(PAPER), ink) for _, ink in more),
-            *((ground, _rgb(QUIET)) for ground, _ in more),
-            *pairs,
-        ]
-    shades = [tuple((a * (8 - part) + b * part) // 8 for a, b in zip(ground, ink))
-              for ground, ink in pairs for part in range(2, 8)]  # fmt: skip
-    pure = [*grounds, *inks, _rgb(LINE)]
-    # A shade too near to a pure colour would take its place: Pillow finds the nearest colour only roughly.
-    shades = [
-        shade
-        for shade in shades
-        if all(sum(abs(a - b) for a, b in zip(shade, colour)) > 24 for colour in pure)
-    ]
-    return list(dict.fromkeys([*pure, *shades]))[:256]
-
-
-def _rgb(colour: str) -> tuple[int, int, int]:
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
