@@ -236,7 +236,7 @@ def test_words_and_marks_stay_in_the_picture_and_apart(events, late, width):
 
 def test_of_many_events_it_says_how_many_are_not_marked():
     said = " ".join(texts(as_of(year_of(1_000, 0.1), "account-1", balance, 0), "caption"))
-    assert "20 of 103 late events marked" in said and "897 events not marked" in said
+    assert "980 events not marked" in said
     part = as_of(year_of(60), "account-1", balance, 0, since="2025-03-01", until="2025-03-31")
     assert "not marked" not in " ".join(texts(part, "caption")) and not flaws(part.scene)
 

@@ -85,14 +85,9 @@ class EventMarks:
 
     def captions(self) -> list[str]:
         """What the marks mean, and how many events have none."""
-        late, captions = len(self.late), []
-        if late:
-            captions.append("filled: when it happened, open: when it was recorded")
-        if late > _LATE_MARKED:
-            captions.append(f"{_LATE_MARKED} of {late:,} late events marked")
-        if self.crowded:
-            captions.append(f"{counted(len(self.punctual), 'event')} not marked")
-        return captions
+        captions = ["filled: when it happened, open: when it was recorded"] if self.late else []
+        unmarked = len(self.late[_LATE_MARKED:]) + (len(self.punctual) if self.crowded else 0)
+        return captions + [f"{counted(unmarked, 'event')} not marked"] * (unmarked > 0)
 
     def _name_late(self, entry: Entry, room: Room) -> None:
         """Name a late event where it happened or, if there is no room, where it was recorded."""

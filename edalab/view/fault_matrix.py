@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from ..claims.explore import Exploration, Schedule
-from ..text import clean, counted, shorten, text_width, wrapped
+from ..text import clean, counted, shorten, text_width
 from .picture import Picture, check_is
 from .scene import Box, Label, Line, Mark, Scene
 
@@ -62,11 +62,7 @@ class Matrix(Picture):
         scene.labels.append(Label(2, 12, title, "title"))
         sentences = [f"✗ {sentence}" for sentence in always]
         words = ["broken without any fault:", *sentences] if always else []
-        y = 14
-        for line in wrapped(words, "  ", scene.width - 4):
-            y += 17
-            scene.labels.append(Label(2, y, line, "caption"))
-        return y
+        return scene.write(2, 31, scene.width - 2, words, "  ") - 17
 
     def _draw_grid(self, singles: list[Schedule], y: int) -> int:
         """Draw the rows and columns below `y`, the client's rows first. Return where they end."""
@@ -161,11 +157,8 @@ class Matrix(Picture):
         words = ["a mark for each time a point is passed, broken ones first"]
         words += ["×2: two alike"] * ("×" in counts)
         words += ["+2: two more than there is room for"] * ("+" in counts)
-        y += 4
-        for line in wrapped([*words, clean(self._result.coverage)], " · ", scene.width - 4):
-            y += 18
-            scene.labels.append(Label(2, y, line, "caption"))
-        scene.height = y + 14
+        words.append(clean(self._result.coverage))
+        scene.height = scene.write(2, y + 22, scene.width - 2, words)
 
 
 def matrix(result: Exploration, width: int = 900) -> Matrix:

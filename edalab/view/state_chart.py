@@ -4,16 +4,16 @@ from typing import Any
 
 from ..errors import Misuse, shown
 from ..store.bitemporal import Hindsight
-from ..text import clean, counted, shorten, text_width, wrapped
+from ..text import clean, counted, shorten, text_width
 from .axes import Axes, value_text
 from .calendar import DAY, Calendar
 from .event_marks import EventMarks
 from .labels import Room
-from .scene import Box, Label, Line, Scene, Trace
+from .scene import Box, Label, Scene, Trace
 
 _HEIGHT, _LEVEL_HEIGHT = 190, 34  # px of the chart, and from one level of texts to the next
 _MOST_LEVELS = 12
-_LINE, _LINES = 18, 2  # px of a line of the caption, and how many there is room for
+_CAPTIONS = 46  # px of two lines of captions
 
 
 class StateChart:
@@ -48,7 +48,7 @@ class StateChart:
         written = moments + [at for at in (known, self.cursor) if at is not None]
         self.calendar.one_year = max(written) - min(written) < 365 * DAY
         self.as_known = "" if known is None else f", as known {self.calendar.on(known)}"
-        self.scene = Scene(width, axes.bottom + 38 + _LINE * _LINES + 12, axis=axes)
+        self.scene = Scene(width, axes.bottom + 38 + _CAPTIONS, axis=axes)
         self.room = Room(self.scene, (axes.left + 2, axes.top - 18, width - 2, axes.bottom + 2))
         self._draw(about)
 
@@ -96,14 +96,10 @@ class StateChart:
 
     def _draw_cursor(self, at: int) -> str:
         """Draw the cursor, and return what was and what was believed there."""
-        axes, words = self.axes, self.calendar.words(at)
+        axes, x = self.axes, self.axes.x(at)
         actual, believed = self.hindsight.at(at)
-        x, half = axes.x(at), text_width(words, 11, True) // 2 + 8
-        middle = max(half, min(self.scene.width - half, x))
-        line = Line(x, axes.top - 18, x, axes.bottom, "cursor")
-        pill = Box(middle - half, axes.top - 36, 2 * half, 18, "pill")
-        self.scene.cursor = line, pill, Label(middle, axes.top - 27, words, "pill", "middle")
-        self.room.cursor.append(line.extent())
+        self.scene.set_cursor(x, axes.top - 18, axes.bottom, self.calendar.words(at))
+        self.room.cursor.append((x, axes.top - 18, x, axes.bottom))
         both = f"was {value_text(actual)}"
         both = both if actual == believed else self._both(actual, believed)
         if self.known is not None:  # what it was, nobody knew for certain then
@@ -136,9 +132,7 @@ class StateChart:
         captions = ["shaded: what a report in between got wrong"] if shaded else []
         captions += marks.captions()
         captions += ["grey: not known yet"] if self.end < end else []
-        lines = wrapped(captions, " · ", self.axes.right - self.axes.left)
-        for number, line in enumerate(lines[:_LINES], 1):
-            scene.labels.append(Label(self.axes.left, y + _LINE * number, line, "caption"))
+        scene.write(self.axes.left, y + 18, self.axes.right, captions)
 
     def _describe(self, about: str, marks: EventMarks, at_cursor: str) -> None:
         """Describe the chart in one line of text, also for readers who cannot see it."""
