@@ -12,7 +12,7 @@ from edalab import Event, EventStore, Misuse
 from edalab.view import as_of
 from edalab.view.axes import _thinned
 from edalab.view.event_marks import event_text
-from edalab.view.labels import _crossed, _far
+from edalab.view.labels import _far
 
 
 class OrderPlaced(Event): ...
@@ -217,7 +217,12 @@ def test_words_stand_nearer_to_their_own_mark_than_to_another_and_late_ones_over
         for line in lines
         for (a, b), (c, d) in itertools.pairwise(line)
     ]
-    assert not [(box, piece) for box in late for piece in pieces if _crossed(box, [piece])]
+    assert not [
+        (box, piece)
+        for box in late
+        for piece in pieces
+        if box[0] <= piece[2] and piece[0] <= box[2] and box[1] <= piece[3] and piece[1] <= box[3]
+    ]
 
 
 @pytest.mark.parametrize("width", [624, 900])
@@ -241,7 +246,7 @@ def test_of_many_events_it_says_how_many_are_not_marked():
     assert "not marked" not in " ".join(texts(part, "caption")) and not flaws(part.scene)
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(
     st.lists(
         st.tuples(st.integers(0, 5), st.integers(-3, 9), st.integers(-9, 9)),

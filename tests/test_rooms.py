@@ -38,7 +38,7 @@ CORE_FILES = {
     ),
     *("view.__init__", "view.scene", "view.theme", "view.svg", "view.png", "view.picture"),
     *("view.axis", "view.arrows", "view.excerpt", "view.timeline"),
-    *("view.drawn", "view.layout", "view.words"),
+    *("view.drawn", "view.layout", "view.labels", "view.timeline_labels"),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
 LINES = {"core": 8990, "library": 19761, "exercises": 2792}

@@ -1,126 +1,107 @@
-"""The arrows of a timeline: straight where nothing stands between, else along the gap between lanes."""
+"""The arrows of a timeline: straight where nothing stands between, else along the gap between two
+lanes. An arrow is a list of corners, which are rounded when it is drawn."""
 
-from .scene import Arrow, Mark
-from .words import BAR, Row
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
 from .drawn import Bar, Event, Link
 
-TRACK = 4  # px for each arrow that runs in a gap
+if TYPE_CHECKING:
+    from .layout import Layout, Row
+
+BAR, TRACK = 18, 4  # px: height of a bar, of the track of an arrow in a gap
+TRACKS = 5  # in a gap, at most
+Corner = tuple[int, int]
 
 
-def route(plan, link: Link):
-    """How an arrow goes: (way, x1, row, x2, row, side it comes from, track)."""
+def route(layout: "Layout", link: Link) -> list[Corner] | None:
+    """The corners of an arrow; None where one of its ends is not shown."""
     source, target = link.source, link.target
-    if source.service not in plan.lane_of or source.time < plan.window[0]:
+    if not layout.shows(source):
         return None
-    row = plan.row(source)
+    row, x = layout.row(source), source.x
     if link.stop or target is None:
-        row.take(-1, source.x - 2, source.x + 23)
-        return "stub", source.x, row, source.x + 16, row, 1, 0
-    before = isinstance(target, Event) and target.time < plan.window[0]
-    if target.service not in plan.lane_of or before:
+        end = row.y + BAR // 2 + 9
+        layout.placer.taken.add((x - 2, end - 1, x + 22, end + 5))
+        return [(x, _edge(row, source, 1)), (x, end), (x + 11, end)]
+    if not layout.shows(target):
         return None
-    goal = plan.row(target)
-    down = goal.lane > row.lane or goal.lane == row.lane and goal is not row
-    first, last = sorted((row.lane, goal.lane))
-    between = [other for rows in plan.rows.values() for other in rows if first < other.lane < last]
-    x1, x2 = source.x, target.x
-    if row is goal and source.bar is not target:
-        begin = source.bar.x + source.bar.w + 1 if source.bar else x1 + 5
-        begin = max(begin, x1 + 8 if source.what == "failed" else 0)
-        if isinstance(target, Bar) and x2 - begin >= 8 and row.clear(begin, x2 - 2):
-            row.take(0, begin, x2)
-            return "straight", begin, row, x2, goal, 1, 0
-    elif row is not goal and (isinstance(target, Event) or x2 - x1 < 14):
-        x2 += 0 if isinstance(target, Event) else min(5, target.w // 2)
-        row.pass_wire(x1, x1, above=not down, below=down)
-        goal.take(1 if down else -1, x2 - 5, x2 + 5)
-        for other in between:
-            other.pass_wire(min(x1, x2), max(x1, x2))
-        return "drop", x1, row, x2, goal, 1 if down else -1, 0
-    elif row is not goal and goal.clear(x1 + 2, x2 - 2):
-        row.pass_wire(x1, x1, above=not down, below=down)
-        goal.pass_wire(x1, min(x2, x1 + 10), above=down, below=not down)
-        for other in between:
-            other.pass_wire(x1, x1 + 3)
-        return "curve", x1, row, x2, goal, 1 if down else -1, 0
-    # Something stands in the way: along the gap beside the target's lane, and into the bar.
-    side = 1 if row.lane <= goal.lane else -1
-    room = isinstance(target, Bar) and goal.free(0, x2 - 15, x2 - 1)
-    enter = x2 - 12 if room else x2 + (min(5, target.w // 2) if isinstance(target, Bar) else 0)
-    gap = goal.lane if side > 0 else goal.lane + 1
-    track = _track(plan, gap, min(x1, enter), max(x1, enter))
-    leaves_up = row.lane >= goal.lane if side > 0 else True
-    row.pass_wire(x1, x1, above=leaves_up, below=not leaves_up)
-    goal.pass_wire(enter, enter, above=side > 0, below=side < 0)
-    if not room:
-        goal.take(side, enter - 5, enter + 5)
-    for other in between:
-        other.pass_wire(x1, x1)
-    return "over" if room else "over top", x1, row, enter if not room else x2, goal, side, track
+    goal = layout.row(target)
+    if row is goal and isinstance(target, Bar) and source.bar is not target:
+        begin = max(x + 8 if source.what == "failed" else 0, _right_of(source) + 1)
+        if target.x - begin >= 8 and layout.clear(row, begin, target.x - 2):
+            return [(begin, row.y), (target.x, row.y)]
+    if row is not goal:
+        side = 1 if goal.y > row.y else -1
+        start = x, _edge(row, source, side)
+        if isinstance(target, Event) or target.x - x < 14:
+            return _into_lane(layout, start, goal, target, side)
+        if layout.clear(goal, x + 2, target.x - 2):
+            return [start, (x, goal.y), (target.x, goal.y)]
+    return _along_gap(layout, link, row, goal, target)
 
 
-def _track(plan, gap: int, left: int, right: int) -> int:
-    """A line of its own in the gap between two lanes; where there are many they share."""
-    tracks = plan.tracks[gap]
-    for number, taken in enumerate(tracks):
-        if all(right < start or end < left for start, end in taken):
-            taken.append((left - 6, right + 6))
-            return number
-    if len(tracks) < 5:
-        tracks.append([(left - 6, right + 6)])
-        return len(tracks) - 1
-    return len(tracks) - 1
+def _into_lane(
+    layout: "Layout", start: Corner, goal: "Row", target: Bar | Event, side: int
+) -> list[Corner]:
+    """Straight down or up, and into the top or the bottom of a bar or a mark."""
+    x = target.x + (min(5, target.w // 2) if isinstance(target, Bar) else 0)
+    on_line = isinstance(target, Event) and not target.bar
+    end = goal.y - side * (6 if on_line else BAR // 2)
+    _keep_head(layout, x, goal, side)
+    return [start, (start[0], end - 12 * side), (x, end - 12 * side), (x, end)]
 
 
-def arrow(
-    plan, link: Link, way: str, x1: int, row: Row, x2: int, goal: Row, side: int, track: int
-) -> Arrow:
-    """The arrow of a link, once it is known where its rows stand."""
-    half = BAR // 2
-    y1 = row.y + (half * side if link.source.bar else 4 * side)
-    y2 = goal.y
-    into_lane = "d" if side > 0 else "u"
-    if way == "stub":
-        y2 = row.y + half + 8
-        plan.scene.marks.append(Mark(x2, y2, link.stop, link.tip))
-        points, head = (x1, y1, x1, y2, x1, y2, x2 - 5, y2), ""
-    elif way == "straight":
-        points, head = (x1, y2, x1, y2, x2, y2, x2, y2), "r"
-    elif way == "drop":
-        on_line = isinstance(link.target, Event) and not link.target.bar
-        end = y2 - side * (6 if on_line else half)
-        middle = (y1 + end) // 2
-        points, head = (x1, y1, x1, middle, x2, middle, x2, end), into_lane
-    elif way == "curve":
-        bend = y1 + (y2 - y1) * 9 // 10
-        points, head = (x1, y1, x1, bend, x1 + min(10, (x2 - x1) // 3), y2, x2, y2), "r"
-    else:
-        points = _along_the_gap(plan, link, way, x1, row, x2, goal, side, track)
-        head = "r" if way == "over" else into_lane
-    return Arrow(points, link.kind, head, link.tip)
+def _along_gap(
+    layout: "Layout", link: Link, row: "Row", goal: "Row", target: Bar | Event
+) -> list[Corner]:
+    """Along the gap beside the target's lane, and into the target from the left or from the gap."""
+    x, side = link.source.x, 1 if row.lane <= goal.lane else -1
+    left = target.x - 12
+    beside = isinstance(target, Bar) and layout.clear(goal, left - 3, target.x - 2)
+    if not beside:
+        left = target.x + (min(5, target.w // 2) if isinstance(target, Bar) else 0)
+    gap = layout.track(goal.lane if side > 0 else goal.lane + 1, x, left)
+    start = x, _edge(row, link.source, 1 if gap > row.y else -1)
+    if beside:
+        return [start, (x, gap), (left, gap), (left, goal.y), (target.x, goal.y)]
+    _keep_head(layout, left, goal, side)
+    return [start, (x, gap), (left, gap), (left, goal.y - side * BAR // 2)]
 
 
-def _along_the_gap(
-    plan, link: Link, way: str, x1: int, row: Row, x2: int, goal: Row, side: int, track: int
-) -> tuple[int, ...]:
-    half = BAR // 2
-    start, height = plan.boxes[goal.lane]
-    gap = start - 5 - TRACK * track if side > 0 else start + height + 5 + TRACK * track
-    up = gap < row.y
-    y1 = row.y + (-1 if up else 1) * (half if link.source.bar else 4)
-    bend = 6 if up else -6  # from the trunk into the gap
-    enter, inside = x2 - 12 if way == "over" else x2, gap + 6 * side
-    points = [x1, y1, *_straight(x1, y1, x1, gap + bend)]
-    points += [x1, gap, x1, gap, x1 + 6, gap, *_straight(x1 + 6, gap, enter - 6, gap)]
-    points += [enter, gap, enter, gap, enter, inside]
-    if way == "over":
-        points += _straight(enter, inside, enter, goal.y - 8 * side)
-        points += [enter, goal.y, enter + 4, goal.y, x2, goal.y]
-    else:
-        points += _straight(enter, inside, enter, goal.y - half * side)
-    return tuple(points)
+def _keep_head(layout: "Layout", x: int, goal: "Row", side: int) -> None:
+    """No label may stand on the head of an arrow that goes into a row."""
+    y = goal.level(side)
+    layout.placer.taken.add((x - 5, y, x + 5, y))
 
 
-def _straight(x1: int, y1: int, x2: int, y2: int) -> tuple[int, ...]:
-    """A straight line as a cubic curve."""
-    return x1, y1, x2, y2, x2, y2
+def _right_of(source: Event) -> int:
+    return source.bar.x + source.bar.w if source.bar else source.x + 4
+
+
+def _edge(row: "Row", source: Event, side: int) -> int:
+    """Where an arrow leaves the row of its source: at the edge of a bar, or beside a dot."""
+    return row.y + side * (BAR // 2 if source.bar else 4)
+
+
+def head(corners: list[Corner]) -> str:
+    """Where the head of an arrow points."""
+    before, end = (y for _, y in corners[-2:])
+    return "r" if before == end else "d" if end > before else "u"
+
+
+def rounded(corners: list[Corner], radius: int = 6) -> tuple[int, ...]:
+    """A way with its corners rounded: a start, and three points more for each curve."""
+    flat, here = [*corners[0]], corners[0]
+    for corner, after in pairwise(corners[1:]):
+        enter, leave = _towards(corner, here, radius), _towards(corner, after, radius)
+        flat += [*here, *enter, *enter, *corner, *corner, *leave]
+        here = leave
+    return (*flat, *here, *corners[-1], *corners[-1])
+
+
+def _towards(corner: Corner, other: Corner, by: int) -> Corner:
+    dx, dy = other[0] - corner[0], other[1] - corner[1]
+    length = max(1, abs(dx) + abs(dy))
+    part = min(by, length // 2)
+    return corner[0] + dx * part // length, corner[1] + dy * part // length

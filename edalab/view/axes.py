@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..text import clean, shorten, text_width
+from .axis import draw_times
 from .calendar import Calendar
 from .scene import Label, Line, Scene, Trace
 
@@ -46,31 +47,25 @@ class Axes:
         """Where a value stands; None at the bottom."""
         if value is None:
             return self.bottom
-        place = self.levels.index(value) if self.levels else float(value)
-        height, part = self.bottom - self.top, place - self.low
+        return self._height_of(self.levels.index(value) if self.levels else float(value))
+
+    def _height_of(self, number: float) -> int:
+        height, part = self.bottom - self.top, number - self.low
         return round(self.bottom - height * part / (self.high - self.low))
 
     def draw_grid(self, scene: Scene, calendar: Calendar, words: bool = True) -> None:
         """Draw the grid with the values at its left and, with `words`, the moments below it."""
         for number, name in self.ticks:
             if self.low <= number <= self.high:
-                y, short = (
-                    self.y(self.levels[number] if self.levels else number),
-                    shorten(name, _LONGEST, 10),
-                )
+                y, short = self._height_of(number), shorten(name, _LONGEST, 10)
                 scene.lines.append(Line(self.left, y, self.right, y, "grid"))
                 tip = name if self.levels else ""
                 scene.labels.append(Label(self.left - 8, y, short, "axis", "end", tip))
         room = round(_TICK_WIDTH * (self.end - self.start) / (self.right - self.left))
-        last = -100
-        for at, word in calendar.ticks(self.start, self.end, max(1, room)):
-            x, half = self.x(at), text_width(word, 10) // 2
-            if x - half > last + 8 and x + half <= scene.width - 2:
-                scene.lines.append(Line(x, self.top - 10, x, self.bottom, "grid"))
-                if words:
-                    left = max(x, half + 2)
-                    scene.labels.append(Label(left, self.bottom + 14, word, "axis", "middle"))
-                last = x + half
+        ticks = calendar.ticks(self.start, self.end, max(1, room))
+        places = [(self.x(at), text) for at, text in ticks]
+        bounds = self.top - 10, self.bottom, scene.width - 1
+        draw_times(scene, places, bounds, 14 if words else 0)
 
     def steps(
         self, first: Any, changes: Iterable[tuple[int, Any]], end: int, kind: str, name: str
@@ -151,7 +146,7 @@ def _trace(points: list[tuple[int, int]], kind: str, name: str, text: str) -> Tr
 def _thinned(points: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """The corners, without those in a column of pixels that lie between others, and without those
     on a straight line."""
-    columns: list[list] = []  # x, y in, lowest, highest, y out
+    columns: list[list[int]] = []  # x, y in, lowest, highest, y out
     for x, y in points:
         if columns and columns[-1][0] == x:
             column = columns[-1]

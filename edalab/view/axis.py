@@ -23,12 +23,10 @@ class Axis:
     def __init__(self, instants: dict[int, int], left: int, right: int):
         self.times = sorted(instants)
         rooms = [instants[time] for time in self.times]
-        self.shrunk = min(
-            1.0, 0.6 * (right - left) / (sum(rooms) or 1)
-        )  # how much of what they need the instants get
-        widths, cut, self.scale, self.stretched = _widths(
-            self.times, right - left - sum(rooms) * self.shrunk
-        )
+        # How much of what they need the instants get.
+        self.shrunk = min(1.0, 0.6 * (right - left) / (sum(rooms) or 1))
+        room = right - left - sum(rooms) * self.shrunk
+        widths, cut, self.scale, self.stretched = _widths(self.times, room)
         self.starts: dict[int, float] = {}  # x at which each instant begins
         self.ends: dict[int, float] = {}  # and at which what it needs by itself ends
         self.cuts: list[tuple[int, int, int, int]] = []  # x from, x to, ms from, ms to
@@ -38,9 +36,8 @@ class Axis:
             x += rooms[number] * self.shrunk
             self.ends[time] = x
             if number in cut:
-                self.cuts.append(
-                    (round(x), round(x + widths[number]), time, self.times[number + 1])
-                )
+                end = round(x + widths[number])
+                self.cuts.append((round(x), end, time, self.times[number + 1]))
             x += widths[number] if number < len(widths) else 0
         self.end = round(x)
 
@@ -57,36 +54,40 @@ class Axis:
         share = (time - before) / (after - before)
         return round(self.ends[before] + share * (self.starts[after] - self.ends[before]))
 
-    def draw(self, scene: Scene, top: int, bottom: int, right: int, below: int) -> None:
-        """Draw cuts, grid and times from `top` to `bottom`, the words so many px `below` it."""
+    def draw(self, scene: Scene, top: int, bottom: int, right: int, below: int = 14) -> None:
+        """Draw cuts and grid from `top` to `bottom`, and the times so many px `below` it."""
         for start, end, begin, until in self.cuts:
-            middle = (start + end) // 2
+            middle, tip = (start + end) // 2, f"{seconds(until - begin)} cut short"
             for x in (middle - 3, middle + 3):
-                tip = f"{seconds(until - begin)} cut short"
                 scene.lines.append(Line(x, top, x, bottom, "break", tip))
-        edge = -100
-        for x, text in self.ticks():
-            half = text_width(text, 10) // 2
-            if x - half > edge + 8 and x + half < right:
-                scene.lines.append(Line(x, top, x, bottom, "grid"))
-                scene.labels.append(Label(x, bottom + below, text, "axis", "middle"))
-                edge = x + half
+        draw_times(scene, self.ticks(), (top, bottom, right), below)
 
     def ticks(self) -> list[tuple[int, str]]:
         """Places for labels, with the words: round times, and where the axis goes on behind a cut."""
         first, last = self.times[0], self.times[-1]
-        step = next(
-            (step for step in _STEPS if step * self.scale >= 70 and (last - first) // step < 200),
-            _STEPS[-1],
-        )
-        times = (
-            {first, last, *range(-(-first // step) * step, last + 1, step)}
-            if (last - first) // step < 200
-            else {first, last}
-        )
+        times = {first, last}
+        for step in _STEPS:
+            if step * self.scale >= 70 and (last - first) // step < 200:
+                times |= {*range(-(-first // step) * step, last + 1, step)}
+                break
         for _, _, start, end in self.cuts:
             times = {time for time in times if not start < time < end} | {start, end}
         return [(self.x(time), seconds(time)) for time in sorted(times)]
+
+
+def draw_times(
+    scene: Scene, ticks: list[tuple[int, str]], bounds: tuple[int, int, int], below: int
+) -> None:
+    """Draw the grid of times within top, bottom and right, and so many px `below` it the times, as
+    far as there is room; none where it is 0."""
+    (top, bottom, right), last = bounds, -100
+    for x, text in ticks:
+        half = text_width(text, 10) // 2
+        if x - half > last + 8 and x + half < right:
+            scene.lines.append(Line(x, top, x, bottom, "grid"))
+            if below:
+                scene.labels.append(Label(max(x, half + 2), bottom + below, text, "axis", "middle"))
+            last = x + half
 
 
 def _widths(times: list[int], room: float) -> tuple[list[float], set[int], float, bool]:

@@ -1,16 +1,19 @@
 """A chart of boxes and arrows: from left to right, or, where that gets too wide, downwards."""
 
 from collections import Counter
+from collections.abc import Iterator
 from math import fsum
 from typing import NamedTuple
 
-from ..text import clean, shorten, text_width, wrapped
+from ..text import clean, shorten, text_width
+from .labels import LabelPlacer, Place
 from .layers import Node, place
 from .scene import Arrow, Box, Label, Scene
 from .theme import LABELS
 
 MARGIN, NARROWEST, WIDEST = 16, 420, 900  # px
 _NODES = ("client", "service", "struck service")
+_ALONE, _CROWDED = (8, 9, 7, 10, 6, 11, 5), (12, 13, 11, 10, 9, 8, 7, 6, 5, 14)
 _LEGEND = (  # kinds of boxes and arrows, and what they mean
     ("topic", "round: topic"), ("queue", "dashed box: queue"), ("message", "×: how many messages"),
     ("question", "dotted: question, answered on the way back"), ("stopped", "red: struck by a fault"),
@@ -111,13 +114,11 @@ class _Chart:
         self.scene = scene = Scene(max(NARROWEST, wide + 2 * side), high + 2 * MARGIN)
         self.left = (scene.width - wide) // 2
         for name, node in nodes.items():
-            self._box(name, *boxes[name], words[name], node)
+            kind, lines = boxes[name]
+            self._box(name, kind, lines, words[name], node)
         self._arrows(edges, ways)
-        kinds = {item.kind for item in scene.items()}
-        legend = [meaning for kind, meaning in _LEGEND if kind in kinds]
-        for line in wrapped(legend, " · ", scene.width - 2 * MARGIN):
-            scene.labels.append(Label(MARGIN, scene.height + 2, line, "caption"))
-            scene.height += 16
+        legend = scene.legend(_LEGEND)
+        scene.height = scene.write(MARGIN, scene.height + 2, scene.width - MARGIN, legend) - 2
 
     def spot(self, across: int, along: int) -> tuple[int, int]:
         x, y = (across, along) if self.upright else (along, across)
@@ -148,14 +149,18 @@ class _Chart:
             flat = tuple(value for point in points for value in point)
             self.scene.arrows.append(Arrow(flat, edge.kind, head, edge.tip, width))
             curves.append(points[-4:] if edge.out else points[3::-1])
-        taken = [box.extent() for box in self.scene.bars]
-        heads = [arrow.points[-2:] for arrow in self.scene.arrows if arrow.head]
-        taken += [(x - 9, y - 9, x + 9, y + 9) for x, y in heads]
+        placer = LabelPlacer(self.scene, (2, 0, self.scene.width - 2, self.scene.height))
+        for box in self.scene.bars:
+            placer.taken.add(box.extent())
+        for x, y in [arrow.points[-2:] for arrow in self.scene.arrows if arrow.head]:
+            placer.taken.add((x - 9, y - 9, x + 9, y + 9))
         hubs = [(edge.out, edge.source if edge.out else edge.target) for edge in edges]
         crowd = Counter(hubs)
-        for edge, curve, hub in zip(edges, curves, hubs):
-            if edge.text:
-                self._label(edge, curve, self.upright or crowd[hub] < 2, taken)
+        for edge, curve, hub in zip(edges, curves, hubs, strict=True):
+            kind = "struck count" if edge.kind in ("stopped", "struck question") else "count"
+            places = _along(curve, _ALONE if self.upright or crowd[hub] < 2 else _CROWDED)
+            if edge.text and (label := placer.place([edge.text], kind, places)):
+                label.tip = edge.tip
 
     def _ports(self, ways: list[list[Node]]) -> dict[tuple[int, Node], int]:
         """Where on the side of a box each arrow ends (px from its middle): not all in one point."""
@@ -183,24 +188,15 @@ class _Chart:
             points += [(a, (b + d) // 2), (c, (b + d) // 2), (c, d)]
         return points
 
-    def _label(self, edge: Edge, curve: list[tuple[int, int]], alone: bool, taken: list) -> None:
-        """Put the text of an edge on its curve where there is room, or beside it; else it stands in
-        the tool-tip only."""
-        kind = "struck count" if edge.kind in ("stopped", "struck question") else "count"
-        anchors = [("start", 8), ("end", -8), ("start", 18), ("end", -18)]
-        for anchor, shift in [("middle", 0), *anchors]:
-            for part in (8, 9, 7, 10, 6, 11, 5) if alone else (12, 13, 11, 10, 9, 8, 7, 6, 5, 14):
-                t, u = part / 16, 1 - part / 16
-                weights = (u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t)
-                x = round(fsum(weight * point[0] for weight, point in zip(weights, curve)))
-                y = round(fsum(weight * point[1] for weight, point in zip(weights, curve)))
-                label = Label(x + shift, y, edge.text, kind, anchor, edge.tip)
-                left, top, right, bottom = label.extent()
-                crossed = any(
-                    a < right + 2 and left - 2 < c and b < bottom and top < d
-                    for a, b, c, d in taken
-                )
-                if left >= 2 and right <= self.scene.width - 2 and not crossed:
-                    taken.append((left, top, right, bottom))
-                    self.scene.labels.append(label)
-                    return
+
+def _along(curve: list[tuple[int, int]], parts: tuple[int, ...]) -> Iterator[Place]:
+    """Where the text of an arrow may stand: on its curve at these sixteenths of it, or beside it."""
+    for shift, anchor in ((0, "middle"), (8, "start"), (-8, "end"), (18, "start"), (-18, "end")):
+        for part in parts:
+            t, u = part / 16, 1 - part / 16
+            weights = (u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t)
+            x, y = (
+                round(fsum(weight * value for weight, value in zip(weights, values, strict=True)))
+                for values in zip(*curve, strict=True)
+            )
+            yield x + shift, y, anchor

@@ -8,11 +8,12 @@ from typing import NamedTuple
 from ..sim.steps import Step
 from ..text import clean, counted, seconds
 from ..trace.spans import Span, Trace
-from ..trace.transfers import LOST_ON_THE_WAY, Transfer, named
+from ..trace.transfers import LOST_ON_THE_WAY, Arrival, Transfer, named
 
 _NOT_SENT = {"drop": "dropped", "cut": "cut off", "lose": "lost silently", "fail": "not confirmed"}
 _OUTAGES = {"pause": "stands still", "cut": "cut off"}
 _GERUNDS = {"handle": "handling", "deliver": "delivery"}
+PUBLISHED_AGAIN = "published again"
 _NEXT = ("again in", "to ", "its ")  # how the words begin that say what a broker does next
 
 
@@ -45,9 +46,8 @@ class Event:
     what: str  # "save", "send", "hear", or the kind of a mark
     bar: Bar | None = None
     words: str = ""
-    title: str = ""  # its tool-tip begins with this, whatever its words become
-    more: str = ""  # and ends with this
-    rank: int = 0
+    title: str = ""  # its tool-tip begins with this, whatever its words become, and
+    more: str = ""  # ends with this
     x: int = 0
 
     @property
@@ -98,20 +98,62 @@ class Drawn:
         self._answers: dict[int, Link] = {}  # the step that sends an answer -> its link
         for number in numbers:
             step = journal[number]
-            draw = _DRAWN_BY.get(step.step)
-            if draw and (step.fault != "crash" or step.step in ("handle", "crash")):
-                draw(self, number, step)
+            if step.fault != "crash" or step.step in ("handle", "crash"):
+                self._draw(number, step)
         for span, bar in self._bar_of.items():
-            bar.end = journal[span.last].time if span.last in self.shown else None
+            if span.last in self.shown:
+                bar.end = journal[span.last].time
+                bar.struck |= span.ended_by == "crash"
         if whole:
             self._draw_unheard(trace)
         for link in self._answers.values():
             if whole or link.stop:
                 self._stop(link, "stopped", "answer lost" if link.stop else "answer too late")
 
+    def _draw(self, number: int, step: Step) -> None:
+        detail, fault = clean(step.detail or ""), step.fault
+        match step.step:
+            case "publish" | "ask":
+                self._send(number, step)
+            case "deliver" if fault in LOST_ON_THE_WAY:
+                self._deliver(number, step)
+            case "handle":
+                self._handle(number, step)
+            case "save" if fault:
+                self._event(number, "failed", f"{fault} at save")
+            case "save" if self._bar(number):
+                self._event(number, "save")
+            case "commit" | "ack" if fault == "fenced":
+                self._strike(number, "refused", "late commit refused")
+            case "commit" | "ack" if fault:
+                self._strike(number, "stopped", f"{step.step} lost")
+            case "retry" | "failure":
+                self._fail(number, step)
+            case "dead_letter":
+                words = f"dead-lettered after {counted(step.attempt or 1, 'attempt')}"
+                self._strike(number, "dead letter", words, detail)
+            case "lost":
+                self._lose(number, step)
+            case "reply":
+                self._reply(number, step)
+            case "answer":
+                self._answer(number, step)
+            case "timeout":
+                _, source = self._source(number)
+                after = f" after {seconds(step.time - source.time)}" if source else ""
+                self._strike(number, "no answer", f"no answer{after}")
+                self._draw_waiting(number, step)
+            case "crash" | "pause" | "cut":
+                self._begin_outage(number, step)
+            case "takeover":
+                what, _, giver = detail.partition(" from ")
+                self._event(number, "takeover", f"takes over {what}", giver and f"from {giver}")
+            case "note":
+                self._event(number, "note", clean(step.detail or "", 120))
+
     def _bar(self, number: int) -> Bar | None:
-        """The bar of the span in which a step happened, where it is drawn."""
-        return self._bar_of.get(self.traffic.span_of.get(number))
+        span = self.traffic.span_of.get(number)
+        return self._bar_of.get(span) if span else None
 
     def _event(self, number: int, what: str, words: str = "", more: str = "") -> Event:
         step, bar = self.journal[number], self._bar(number)
@@ -121,7 +163,6 @@ class Drawn:
         return event
 
     def _strike(self, number: int, what: str = "", words: str = "", more: str = "") -> None:
-        """Mark that the span of a step went wrong, and how."""
         if what:
             self._event(number, what, words, more)
         if bar := self._bar(number):
@@ -133,10 +174,11 @@ class Drawn:
             link.kind = "stopped" if link.kind in ("message", "late") else "struck question"
         self.links.append(link)
 
-    def _source(self, number: int) -> tuple[Transfer | None, Event | None]:
-        """The transfer that a step belongs to, and the event that began it, where it is drawn."""
+    def _source(self, number: int) -> tuple[Transfer, Event] | tuple[None, None]:
+        """The transfer that a step belongs to and the event that began it, where that is drawn."""
         transfer = self.traffic.of_step.get(number)
-        return transfer, self._sources.get(transfer)
+        source = self._sources.get(transfer) if transfer else None
+        return (transfer, source) if transfer and source else (None, None)
 
     def _stretch(self, service: str, replica: int, start: int, end: int | None, kind: str) -> None:
         words = _OUTAGES.get(kind, "")
@@ -144,10 +186,9 @@ class Drawn:
             words += f" for {seconds(end - start)}"
         self.stretches.append(Stretch(service, replica, start, end, kind, words))
 
-    # -- the way of a message
-
     def _send(self, number: int, step: Step) -> None:
-        transfer, name = self.traffic.of_step[number], named(step.envelope)
+        transfer = self.traffic.of_step[number]
+        name = named(transfer.envelope)
         event = self._sources[transfer] = self._event(number, "send", more=name)
         if step.fault == "duplicate":
             event.what, event.words = "doubled", "published twice"
@@ -157,30 +198,30 @@ class Drawn:
             self._stop(link, "failed" if step.fault == "fail" else "stopped", words)
 
     def _deliver(self, number: int, step: Step) -> None:
-        if step.fault not in LOST_ON_THE_WAY:
-            return
         words = "dropped" if step.fault == "drop" else "not delivered"
         event = self._event(number, "stopped", words)
         transfer, source = self._source(number)
-        if source:
+        if transfer and source:
             self._dropped[transfer] = event
-            self.links.append(Link("stopped", source, event, f"{named(step.envelope)}, {words}"))
+            link = Link("stopped", source, event, f"{named(transfer.envelope)}, {words}")
+            self.links.append(link)
 
     def _handle(self, number: int, step: Step) -> None:
-        envelope, attempt = step.envelope, step.attempt or 1
-        arrival = self.traffic.arrival_at[number]
+        attempt, arrival = step.attempt or 1, self.traffic.arrival_at[number]
+        envelope = arrival.span.envelope
         subject = None if envelope.subject is None else clean(envelope.subject, 60)
         service, replica, type_ = step.service, step.replica, clean(envelope.type, 60)
         bar = Bar(service, replica, type_, subject, envelope.id, step.time)
         self.bars.append(bar)
         self._bar_of[arrival.span] = bar
         bar.struck = arrival.again or arrival.late
-        if bar.struck:
-            again = f"attempt {attempt}" if attempt > 1 else "delivered again"
-            bar.words = again if arrival.again else "late"
+        if arrival.again:
+            bar.words = f"attempt {attempt}" if attempt > 1 else self._again(number, arrival)
+        elif arrival.late:
+            bar.words = "late"
         transfer, source = self._source(number)
-        if source:
-            before = self._bar_of.get(arrival.previous)
+        if transfer and source:
+            before = self._bar_of.get(arrival.previous) if arrival.previous else None
             if before and before.replica == replica and _failed(before):
                 source = before.inner[-1]  # a retry comes from the failure before it
             kind = "question" if transfer.question else "message"
@@ -192,17 +233,28 @@ class Drawn:
         if step.fault and step.fault != "crash":
             self._event(number, "failed", f"{step.fault} before handling")
 
+    def _again(self, number: int, arrival: Arrival) -> str:
+        """Why a message comes again: it was published again, or it is delivered again."""
+        if arrival.previous is None:
+            return "delivered again"
+        first, transfer = arrival.previous.first, self.traffic.of_step.get(number)
+        doubled = transfer is not None and transfer.fault == "duplicate"
+        another = self.traffic.of_step.get(first) is not transfer
+        moved = self.journal[first].offset != self.journal[number].offset
+        return PUBLISHED_AGAIN if doubled or another or moved else "delivered again"
+
     def _lose(self, number: int, step: Step) -> None:
         self._strike(number)
         transfer, source = self._source(number)
-        if step.fault == "drop" and (event := self._dropped.get(transfer)):
+        if step.fault == "drop" and transfer in self._dropped:
+            event = self._dropped[transfer]
             event.what, event.words = "lost", "dropped and lost"
             return
         words = "lost" + (f": {clean(step.detail, 60)}" if step.detail else "")
         event = self._event(number, "lost", words)
-        if source and number in transfer.losses:
+        if transfer and source and number in transfer.losses:
             kind = "struck question" if transfer.question else "stopped"
-            self.links.append(Link(kind, source, event, named(step.envelope)))
+            self.links.append(Link(kind, source, event, named(transfer.envelope)))
 
     def _draw_unheard(self, trace: Trace) -> None:
         """Messages that nobody received: either nobody subscribes to them, or it is too early."""
@@ -214,23 +266,9 @@ class Drawn:
                 known = transfer.envelope.type in handled
                 self._stop(link, "unheard", "not handled yet" if known else "reached nobody")
 
-    # -- in a span
-
-    def _save(self, number: int, step: Step) -> None:
-        if step.fault:
-            self._event(number, "failed", f"{step.fault} at save")
-        elif self._bar(number):
-            self._event(number, "save")
-
-    def _settle(self, number: int, step: Step) -> None:
-        if step.fault:
-            fenced = step.fault == "fenced"
-            words = "late commit refused" if fenced else f"{step.step} lost"
-            self._strike(number, "refused" if fenced else "stopped", words)
-
     def _reply(self, number: int, step: Step) -> None:
-        tip = f"answer to {named(step.envelope)}"
-        tip += f": {clean(step.detail, 120)}" if step.detail else ""
+        about = f": {clean(step.detail, 120)}" if step.detail else ""
+        tip = f"answer to {named(step.envelope)}{about}" if step.envelope else ""
         link = self._answers[number] = Link("answer", self._event(number, "send"), None, tip)
         if step.fault in LOST_ON_THE_WAY:
             link.stop = "stopped"
@@ -243,15 +281,10 @@ class Drawn:
         if not missed:
             self._draw_waiting(number, step)
         sent = self.traffic.answer_at.get(number)
-        if link := self._answers.pop(sent, None):
+        if sent in self._answers:
+            link = self._answers.pop(sent)
             link.target, link.kind = event, "struck question" if missed else "answer"
             self.links.append(link)
-
-    def _timeout(self, number: int, step: Step) -> None:
-        _, source = self._source(number)
-        after = f" after {seconds(step.time - source.time)}" if source else ""
-        self._strike(number, "no answer", f"no answer{after}")
-        self._draw_waiting(number, step)
 
     def _draw_waiting(self, number: int, step: Step) -> None:
         _, source = self._source(number)
@@ -268,53 +301,18 @@ class Drawn:
         whole = [error] * (clean(error, 80) != error) + [then] * bool(then)
         self._strike(number, "failed", clean(error, 80), "; ".join(whole))
 
-    def _dead_letter(self, number: int, step: Step) -> None:
-        words = f"dead-lettered after {counted(step.attempt or 1, 'attempt')}"
-        self._strike(number, "dead letter", words, clean(step.detail or ""))
-
-    def _crash(self, number: int, step: Step) -> None:
-        prevented = self.traffic.prevented_by.get(number)
-        words = "crash"
-        if prevented is not None:
-            name = self.journal[prevented].step
-            words = f"crash before {_GERUNDS.get(name, name)}"
-            self._strike(prevented)
-        self._strike(number, "crash", words)
-        for span, bar in self._bar_of.items():
-            bar.struck |= span.last == number
-        self._begin_outage(number, step)
-
     def _begin_outage(self, number: int, step: Step) -> None:
+        if step.step == "crash":
+            before, prevented = "", self.traffic.prevented_by.get(number)
+            if prevented is not None:
+                name = self.journal[prevented].step
+                before = f" before {_GERUNDS.get(name, name)}"
+                self._strike(prevented)
+            self._strike(number, "crash", f"crash{before}")
         outage = self.traffic.outages[number]
         end = outage.end if outage.last in self.shown else None
         self._stretch(outage.service, outage.replica, outage.start, end, outage.kind)
 
-    def _take_over(self, number: int, step: Step) -> None:
-        what, _, giver = clean(step.detail or "").partition(" from ")
-        self._event(number, "takeover", f"takes over {what}".strip(), giver and f"from {giver}")
-
-    def _note(self, number: int, step: Step) -> None:
-        self._event(number, "note", clean(step.detail or "", 120))
-
 
 def _failed(bar: Bar) -> bool:
     return bool(bar.inner) and bar.inner[-1].what == "failed"
-
-
-_DRAWN_BY = {
-    **dict.fromkeys(("publish", "ask"), Drawn._send),
-    **dict.fromkeys(("commit", "ack"), Drawn._settle),
-    **dict.fromkeys(("retry", "failure"), Drawn._fail),
-    "deliver": Drawn._deliver,
-    "handle": Drawn._handle,
-    "save": Drawn._save,
-    "reply": Drawn._reply,
-    "answer": Drawn._answer,
-    "timeout": Drawn._timeout,
-    "dead_letter": Drawn._dead_letter,
-    "lost": Drawn._lose,
-    "crash": Drawn._crash,
-    **dict.fromkeys(("pause", "cut"), Drawn._begin_outage),
-    "takeover": Drawn._take_over,
-    "note": Drawn._note,
-}

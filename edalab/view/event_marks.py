@@ -9,7 +9,7 @@ from ..store.stored_event import StoredEvent
 from ..text import clean, counted
 from .axes import Axes, number_text, value_text
 from .calendar import Calendar
-from .labels import Room
+from .labels import LabelPlacer
 from .scene import Mark, Scene
 
 _NAME_WIDTH, _MARK_WIDTH = 75, 8  # px that each name and each mark of an ordinary event needs
@@ -57,7 +57,7 @@ class EventMarks:
         self.most_names = width // _NAME_WIDTH
         self.crowded = len(self.punctual) * _MARK_WIDTH > width
 
-    def mark(self, scene: Scene, room: Room) -> None:
+    def mark(self, scene: Scene, room: LabelPlacer) -> None:
         """Draw a filled mark where an event happened, an open one where a late one was recorded."""
         if not self.crowded:
             scene.marks += [self._mark(entry, "fact") for entry in self.punctual]
@@ -71,17 +71,18 @@ class EventMarks:
         for (x, y), texts in recorded.items():
             tip = clean(f"recorded then: {', '.join(texts)}", 300)
             scene.marks += [Mark(x, y, "blank", tip), Mark(x, y, "learned", tip)]
-        room.taken += [mark.extent() for mark in scene.marks]
+        for mark in scene.marks:
+            room.taken.add(mark.extent())
         room.points += [(mark.x, mark.y) for mark in scene.marks]
 
-    def name(self, room: Room) -> None:
+    def name(self, room: LabelPlacer) -> None:
         """Name the late events that misled most, then those that changed most."""
         for entry in self.late[:_LATE_NAMED]:
             self._name_late(entry, room)
         for entry in [] if self.crowded else self.punctual[: self.most_names]:
             text = event_text(entry.fact, entry.step)
             if text != entry.value:  # else its level names it
-                room.put(text, "fact", *self._place(entry), anyhow=False)
+                room.place_beside(text, "fact", *self._place(entry), far=False)
 
     def captions(self) -> list[str]:
         """What the marks mean, and how many events have none."""
@@ -89,7 +90,7 @@ class EventMarks:
         unmarked = len(self.late[_LATE_MARKED:]) + (len(self.punctual) if self.crowded else 0)
         return captions + [f"{counted(unmarked, 'event')} not marked"] * (unmarked > 0)
 
-    def _name_late(self, entry: Entry, room: Room) -> None:
+    def _name_late(self, entry: Entry, room: LabelPlacer) -> None:
         """Name a late event where it happened or, if there is no room, where it was recorded."""
         moments = entry.fact.happened_at, entry.fact.recorded_at
         then, later = map(self.calendar.on, moments)
@@ -98,7 +99,7 @@ class EventMarks:
         text = f"{event_text(entry.fact, entry.step)} {then}, recorded {later}"
         for at, recorded in zip(moments, (False, True), strict=True):
             place = self._place(entry, recorded)
-            if self._within(at) and room.put(text, "late", *place, over=False):
+            if self._within(at) and room.place_beside(text, "late", *place, over=False):
                 return
 
     def _mark(self, entry: Entry, kind: str) -> Mark:

@@ -76,8 +76,8 @@ def choose(
         return _readable(Excerpt(run, numbers, about, first, last, last >= run.end, one_story))
     if not one_story and len(_starts(journal, numbers)) > MOST:
         return _worst(run, numbers)
-    rows = [journal[number] for number in numbers]
-    times = [row.time for row in rows if row.envelope or not one_story] or [0]
+    steps = map(journal.__getitem__, numbers)
+    times = [step.time for step in steps if step.envelope or not one_story] or [0]
     return _readable(Excerpt(run, numbers, about, min(times), max(times), True, one_story))
 
 
@@ -103,16 +103,16 @@ def _worst(run: Run, every: list[int]) -> Excerpt:
     troubles = [
         (_GRAVE.get(row.step, _GRAVE.get(row.fault or "", 5)), number)
         for number, row in ((number, journal[number]) for number in every)
-        if row.step in _GRAVE or row.step in LIFE or row.step == "retry" or row.fault
+        if row.step in (*_GRAVE, *LIFE, "retry") or row.fault
     ]
     worst = min(troubles)[1] if troubles else every[0]
     # Of a crash it is the step that the crash prevented.
     worst = Trace.of(run).traffic.prevented_by.get(worst, worst)
     row = journal[worst]
     numbers, about = every, f"what happened around {seconds(row.time)}"
-    one_story = bool(row.envelope and row.envelope.correlation)
-    if one_story:
-        numbers = _story(journal, every, {row.envelope.correlation})
+    story = row.envelope.correlation if row.envelope else None
+    if story:
+        numbers = _story(journal, every, {story})
         about = _about(journal, numbers)
     starts = _starts(journal, numbers)
     whole = len(starts) <= MOST
@@ -121,9 +121,9 @@ def _worst(run: Run, every: list[int]) -> Excerpt:
         first = max(0, min(bisect_left(starts, here) - MOST // 3, len(starts) - MOST))
         until = starts[first + MOST] if first + MOST < len(starts) else len(numbers)
         numbers = numbers[starts[first] if first else 0 : until]
-        about += f", near {seconds(row.time)}" if one_story else ""
+        about += f", near {seconds(row.time)}" if story else ""
     times = [journal[number].time for number in numbers if journal[number].envelope] or [row.time]
-    return Excerpt(run, numbers, about, min(times), max(times), whole, one_story)
+    return Excerpt(run, numbers, about, min(times), max(times), whole, bool(story))
 
 
 def story_names(journal: list[Step]) -> list[str]:
@@ -152,26 +152,21 @@ def _story(journal: list[Step], numbers: list[int], ids: set[str]) -> list[int]:
         if (envelope := journal[number].envelope) and envelope.correlation in ids
     }
     services, last = {journal[number].service for number in own}, journal[max(own)].time
-    return [
-        number
-        for number in numbers
-        if number in own
-        or journal[number].step in LIFE
-        and journal[number].service in services
-        and journal[number].time <= last
-    ]
+
+    def belongs(number: int, step: Step) -> bool:
+        outage = step.step in LIFE and step.service in services and step.time <= last
+        return outage or number in own
+
+    return [number for number in numbers if belongs(number, journal[number])]
 
 
 def _about(journal: list[Step], numbers: list[int]) -> str:
-    first = next(journal[number].envelope for number in numbers if journal[number].envelope)
-    return f"the story of {named(first)}"
+    envelopes = (journal[number].envelope for number in numbers)
+    return f"the story of {named(next(filter(None, envelopes)))}"
 
 
 def _idle_ticks(run: Run) -> set[int]:
     """The steps of ticks that began and ended and did nothing else."""
-    return {
-        number
-        for span in Trace.of(run).spans
-        if span.envelope.data is None and span.ended_by == "done" and span.last == span.first + 1
-        for number in (span.first, span.last)
-    }
+    ticks = [span for span in Trace.of(run).spans if span.envelope.data is None]
+    idle = [span for span in ticks if span.ended_by == "done" and span.last == span.first + 1]
+    return {number for span in idle for number in (span.first, span.first + 1)}

@@ -1,76 +1,126 @@
-"""Where words find room: over no other words, over no mark and, if possible, over no line."""
+"""Where labels find room: over no other label, over no mark and, if possible, over no line."""
 
-from ..text import clean
-from .scene import Label, Scene, Trace
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import chain, pairwise
 
-Box = tuple[int, int, int, int]  # left, top, right, bottom
-_NEAR = (("start", 8, -11), ("end", -8, -11), ("start", 8, 12), ("end", -8, 12))
-_FAR = (("start", 8, -26), ("end", -8, -26), ("start", 8, 27), ("end", -8, 27))
-_FARTHER = tuple((anchor, dx, dy) for dy in (-41, 42) for anchor, dx in (("start", 8), ("end", -8)))
+from ..text import clean, shorten, text_width
+from .scene import Extent, Label, Scene
+from .theme import LABELS
+
+Place = tuple[int, int, str]  # x, y and the anchor of a label
+_LEAST = (110, 80, 50)  # px that a text may be shortened to
+_MARGIN = 3  # px from a label to what stands beside it
+_NEAR = [(8, -11), (-8, -11), (8, 12), (-8, 12), (8, -26), (-8, -26), (8, 27), (-8, 27)]
+_FAR = [(8, -41), (-8, -41), (8, 42), (-8, 42)]
 
 
-class Room:
-    """The room for words within some bounds of a scene."""
+class Taken:
+    """What of a sheet of paper is taken, in lines of some px. Each line has a byte for each px."""
 
-    def __init__(self, scene: Scene, bounds: Box):
+    def __init__(self, line: int):
+        self._line = line
+        self._pixels: defaultdict[int, bytearray] = defaultdict(bytearray)
+
+    def add(self, box: Extent, byte: int = 1) -> None:
+        left, top, right, bottom = box
+        left, right = max(left, 0), max(right, 0) + 1
+        stroke = bytes([byte]) * (right - left)
+        for number in range(top // self._line, bottom // self._line + 1):
+            pixels = self._pixels[number]
+            if right > len(pixels):
+                pixels += bytes(right)  # more than are needed now: so this is seldom
+            pixels[left:right] = stroke
+
+    def free(self, box: Extent) -> bool:
+        left, top, right, bottom = box
+        left = max(left, 0)
+        for number in range(top // self._line, bottom // self._line + 1):
+            pixels = self._pixels.get(number)
+            if pixels and pixels.find(1, left, right + 1) >= 0:
+                return False
+        return True
+
+
+class LabelPlacer:
+    """Places the labels of a scene within some bounds."""
+
+    def __init__(self, scene: Scene, bounds: Extent, line: int = 2):
         self.scene, self.bounds = scene, bounds
-        self.taken: list[Box] = []
-        self.strokes: list[Box] = []
-        self.cursor: list[Box] = []  # words may run over it sooner than over other lines
-        # Words may not stand nearer to one of these points than to their own.
+        self.taken, self._crossed = Taken(line), Taken(line)
+        # No label may stand nearer to one of these points than to its own.
         self.points: list[tuple[int, int]] = []
 
-    def cross(self, trace: Trace) -> None:
-        """A line that words had better not run over."""
-        corners = list(zip(trace.points[::2], trace.points[1::2]))
-        self.strokes += [
-            (min(a, c), min(b, d), max(a, c), max(b, d))
-            for (a, b), (c, d) in zip(corners, corners[1:])
-        ]
+    def avoid(self, points: Sequence[int]) -> None:
+        """Labels rather keep off this line: `points` are x, y of each corner."""
+        corners = list(zip(points[::2], points[1::2], strict=True))
+        for (a, b), (c, d) in pairwise(corners):
+            self._crossed.add((min(a, c) - 2, min(b, d), max(a, c) + 2, max(b, d)))
 
-    def put(
-        self, words: str, kind: str, x: int, y: int, anyhow: bool = True, over: bool = True
+    def place(
+        self,
+        texts: Sequence[str],
+        kind: str,
+        places: Iterable[Place],
+        over: bool = True,
+        cut: bool = False,
     ) -> Label | None:
-        """Write words beside a point. With `anyhow` they may stand further away where there is no
-        better place, and with `over` even on a line. Return None where there is no place at all."""
-        lines, near = self.strokes + self.cursor, _NEAR + _FAR
-        tries = [(place, lines) for place in near] + [(place, self.strokes) for place in near]
-        tries += [(place, self.strokes) for place in _FARTHER * anyhow]
-        tries += [(place, []) for place in near * (anyhow and over)]
-        for (anchor, dx, dy), crossed in tries:
-            label = Label(x + dx, y + dy, clean(words, 90), kind, anchor)
-            box = label.extent()
-            fits = self._inside(box) and self.free(box) and not _crossed(box, crossed)
-            if fits and (anyhow or self._is_near((x, y), box)):
-                self.scene.labels.append(label)
-                self.taken.append(box)
-                return label
+        """Write the first of these texts that fits, at the first place off the lines or, with `over`,
+        on one. With `cut` the last text is shortened where none fits. Return None where there is no
+        room at all."""
+        size, bold = LABELS[kind].size, LABELS[kind].bold
+        widths = [text_width(text, size, bold) for text in texts] + [_LEAST[-1]] * cut
+        open_places = [place for place in places if self._extent(place, min(widths), size)]
+        shortened = (shorten(texts[-1], room, size, bold) for room in _LEAST)
+        for text in chain(texts, shortened if cut and open_places else ()):
+            crossing = None
+            for x, y, anchor in open_places if text else ():
+                extent = self._extent((x, y, anchor), text_width(text, size, bold), size)
+                if extent is None:
+                    continue
+                label = Label(x, y, text, kind, anchor)
+                if self._crossed.free(extent):
+                    return self._put(label)
+                crossing = crossing or label
+            if crossing and over:
+                return self._put(crossing)
         return None
 
-    def free(self, box: Box) -> bool:
-        """Whether no words and no mark stand there."""
-        return not _crossed(box, self.taken)
+    def place_beside(
+        self, text: str, kind: str, x: int, y: int, far: bool = True, over: bool = True
+    ) -> Label | None:
+        """Write a text beside a point: near it, or with `far` anywhere around it."""
+        offsets = _NEAR + _FAR * far
+        places = [(x + dx, y + dy, "start" if dx > 0 else "end") for dx, dy in offsets]
+        if not far:
+            places = [place for place in places if self._is_nearest((x, y), place, text, kind)]
+        return self.place([clean(text, 90)], kind, places, over and far)
 
     def take_back(self, label: Label) -> None:
         self.scene.labels.remove(label)
-        self.taken.remove(label.extent())
+        self.taken.add(label.extent(), 0)
 
-    def _is_near(self, own: tuple[int, int], box: Box) -> bool:
-        return all(_far(own, box) <= _far(other, box) for other in self.points)
+    def _put(self, label: Label) -> Label:
+        self.scene.labels.append(label)
+        self.taken.add(label.extent())
+        return label
 
-    def _inside(self, box: Box) -> bool:
+    def _extent(self, place: Place, width: int, size: int) -> Extent | None:
+        """What a text would cover there, if it is free."""
+        (x, y, anchor), half = place, (size + 1) // 2
+        x -= {"start": 0, "middle": width // 2, "end": width}[anchor]
         left, top, right, bottom = self.bounds
-        return left <= box[0] and top <= box[1] and box[2] <= right and box[3] <= bottom
+        inside = left <= x and x + width <= right and top <= y - half and y + half <= bottom
+        extent = x - _MARGIN, y - half, x + width + _MARGIN, y + half
+        return extent if inside and self.taken.free(extent) else None
+
+    def _is_nearest(self, own: tuple[int, int], place: Place, text: str, kind: str) -> bool:
+        """Whether a label is nowhere as near as to its own point."""
+        extent = Label(*place[:2], clean(text, 90), kind, place[2]).extent()
+        return all(_far(own, extent) <= _far(point, extent) for point in self.points)
 
 
-def _crossed(box: Box, others: list[Box]) -> bool:
-    left, top, right, bottom = box
-    return any(
-        left - 2 <= c and a <= right + 2 and top <= d and b <= bottom for a, b, c, d in others
-    )
-
-
-def _far(point: tuple[int, int], box: Box) -> int:
+def _far(point: tuple[int, int], box: Extent) -> int:
     """How far a point is from a box, squared."""
     (x, y), (left, top, right, bottom) = point, box
     return max(left - x, 0, x - right) ** 2 + max(top - y, 0, y - bottom) ** 2

@@ -7,7 +7,7 @@ from ..trace.backlog import Backlog
 from ..trace.transfers import Outage
 from .axes import Axes
 from .calendar import Calendar
-from .labels import Room
+from .labels import LabelPlacer
 from .picture import Picture, check_run
 from .scene import Box, Label, Mark, Scene, Trace
 
@@ -54,7 +54,7 @@ def lag(run: Run, service: str, *, width: int = 900) -> Lag:
     for outage, box in zip(backlog.outages, scene.spans[::2], strict=True):
         several = run.system.services[service].replicas > 1 and outage.kind != "cut"
         replica = f"replica {outage.replica} " if several else ""
-        room.put(f"{replica}{_OUTAGES[outage.kind]}", "on span", box.x - 4, top.top + 9)
+        room.place_beside(f"{replica}{_OUTAGES[outage.kind]}", "on span", box.x - 4, top.top + 9)
     scene.height = below.bottom + 28
     parts.append(f"{backlog.levels[-1].waiting:,} left at the end")
     for outage in backlog.outages[:4]:
@@ -64,23 +64,23 @@ def lag(run: Run, service: str, *, width: int = 900) -> Lag:
     return Lag(scene, backlog)
 
 
-def _draw(scene: Scene, chart: Axes, title: str, traces: list[Trace], words: bool) -> Room:
+def _draw(scene: Scene, chart: Axes, title: str, traces: list[Trace], words: bool) -> LabelPlacer:
     """Draw a chart; return the room for words in it."""
     chart.draw_grid(scene, Calendar((chart.start, chart.end)), words=words)
     title = shorten(title, scene.width - 4, 13, True)
     scene.labels.append(Label(2, chart.top - 32, title, "lane"))
     scene.traces += traces
-    room = Room(scene, (chart.left + 2, chart.top - 18, scene.width - 2, chart.bottom + 14))
+    room = LabelPlacer(scene, (chart.left + 2, chart.top - 18, scene.width - 2, chart.bottom + 14))
     for trace in traces:
-        room.cross(trace)
+        room.avoid(trace.points)
     return room
 
 
-def _name_peak(room: Room, chart: Axes, time: int, value: float, words: str) -> None:
+def _name_peak(room: LabelPlacer, chart: Axes, time: int, value: float, words: str) -> None:
     mark = Mark(chart.x(_moment(time)), chart.y(value), "fact", words)
     room.scene.marks.append(mark)
-    room.taken.append(mark.extent())
-    room.put(words, "handled", mark.x, mark.y)
+    room.taken.add(mark.extent())
+    room.place_beside(words, "handled", mark.x, mark.y)
 
 
 def _ages(backlog: Backlog, end: int) -> list[tuple[int, float]]:

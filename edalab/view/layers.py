@@ -1,9 +1,10 @@
-"""Boxes in layers, in the order in which messages first reach them: the same design always gives the same places.
+"""Boxes in layers, in the order in which messages first reach them: the same design always gives the
+same places. An arrow over several layers passes each of them at a place of its own, so that it runs
+through no box."""
 
-An arrow over several layers passes each of them at a place of its own, so that it runs through no box.
-"""
-
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 APART, BESIDE = 18, 10  # px between boxes of a layer; between arrows passing it
 
@@ -31,21 +32,22 @@ def place(
         layers[node.layer].append(node)
     ways = [_way(source, target, layers) for source, target in edges]
     for way in ways:
-        for one, other in zip(way, way[1:]):
+        for one, other in pairwise(way):
             first, second = (one, other) if one.layer < other.layer else (other, one)
             first.after.append(second)
             second.before.append(first)
     for sweep in range(6):
         down = sweep % 2 == 0
         for layer in layers if down else reversed(layers):
-            place_of = {node: number for other in layers for number, node in enumerate(other)}
+            share = {
+                node: number / max(1, len(other) - 1)
+                for other in layers
+                for number, node in enumerate(other)
+            }
             middle = {}
-            for node in layer:
-                beside = [
-                    place_of[n] / max(1, len(layers[n.layer]) - 1)
-                    for n in (node.before if down else node.after)
-                ]
-                middle[node] = _mean(beside, (place_of[node] + 0.5) / len(layer))
+            for number, node in enumerate(layer):
+                beside = [share[other] for other in (node.before if down else node.after)]
+                middle[node] = _mean(beside, (number + 0.5) / len(layer))
             layer.sort(key=middle.__getitem__)
     _set_across(layers, upright)
     at = 0
@@ -68,39 +70,33 @@ def _way(source: Node, target: Node, layers: list[list[Node]]) -> list[Node]:
 
 def _set_across(layers: list[list[Node]], upright: bool) -> None:
     """Side by side in their order, each as near to its neighbours as the others allow."""
-    for layer in layers:
-        at = 0
-        for one, other in zip([None, *layer], layer):
-            at += _apart(one, other, upright) if one else 0
-            other.across = at
-        for node in layer:
-            node.across -= at // 2
+    gaps = [[_apart(*pair, upright) for pair in pairwise(layer)] for layer in layers]
+    for layer, apart in zip(layers, gaps, strict=True):
+        places = _spread([0] * len(layer), apart)
+        for node, place_ in zip(layer, places, strict=True):
+            node.across = place_ - places[-1] // 2
     for sweep in range(7):
-        for layer in layers if sweep % 2 == 0 else reversed(layers):
-            wished = [
-                int(_mean([n.across for n in _pulling(node, sweep % 2 == 0)], node.across))
-                for node in layer
-            ]
-            pushed = list(wished)
-            for number in range(1, len(layer)):
-                pushed[number] = max(
-                    wished[number],
-                    pushed[number - 1] + _apart(layer[number - 1], layer[number], upright),
-                )
-            pulled = list(wished)
-            for number in range(len(layer) - 2, -1, -1):
-                pulled[number] = min(
-                    wished[number],
-                    pulled[number + 1] - _apart(layer[number], layer[number + 1], upright),
-                )
-            for node, one, other in zip(layer, pushed, pulled):
-                node.across = (one + other) // 2
-    least = min(
-        node.across - (node.w if upright else node.h) // 2 for layer in layers for node in layer
-    )
-    for layer in layers:
-        for node in layer:
-            node.across -= least
+        down = sweep % 2 == 0
+        pairs = list(zip(layers, gaps, strict=True))
+        for layer, apart in pairs if down else reversed(pairs):
+            near = [[other.across for other in _pulling(node, down)] for node in layer]
+            wished = [int(_mean(n, node.across)) for n, node in zip(near, layer, strict=True)]
+            pushed = _spread(wished, apart)
+            back = _spread([-at for at in reversed(wished)], apart[::-1])
+            for node, one, other in zip(layer, pushed, reversed(back), strict=True):
+                node.across = (one - other) // 2
+    nodes = [node for layer in layers for node in layer]
+    least = min(node.across - (node.w if upright else node.h) // 2 for node in nodes)
+    for node in nodes:
+        node.across -= least
+
+
+def _spread(wished: list[int], apart: list[int]) -> list[int]:
+    """The places that are wished, moved on where they are nearer than `apart` to the one before."""
+    placed = wished[:1]
+    for at, gap in zip(wished[1:], apart, strict=True):
+        placed.append(max(at, placed[-1] + gap))
+    return placed
 
 
 def _pulling(node: Node, down: bool) -> list[Node]:
@@ -114,5 +110,5 @@ def _apart(one: Node, other: Node, upright: bool) -> int:
     return (sum(sizes) + 1) // 2 + (APART if all(sizes) else BESIDE) + 1
 
 
-def _mean(values: list, otherwise):
+def _mean(values: Sequence[float], otherwise: float) -> float:
     return sum(values) / len(values) if values else otherwise

@@ -1,17 +1,39 @@
-"""Where the items of a timeline stand: lanes and their rows, bars, words and arrows.
+"""Where the items of a timeline stand: lanes and their rows, bars, labels and arrows.
 
-x is settled first, then rows, routes and words; y comes last, when it is known how many lines of
-words a row needs.
-"""
+All is laid out with room for every line of labels and every track of arrows. Then those that
+nothing stands on are taken out."""
+
+from dataclasses import dataclass, field
+from itertools import accumulate
 
 from ..text import clean, seconds, shorten, text_width
-from .arrows import TRACK, arrow, route
+from .arrows import BAR, TRACK, TRACKS, head, rounded, route
 from .axis import Axis
-from .scene import Box, Label, Mark, Scene
 from .drawn import Bar, Drawn, Event, Stretch
-from .words import BAR, LINE, Row, place_words
+from .labels import LabelPlacer, Taken
+from .scene import Arrow, Box, Label, Mark, Scene
+from .timeline_labels import place_labels
 
-LEAST, GAP = 16, 10  # px: least width of a bar, between lanes
+LEAST = 16  # px: the least width of a bar
+_LINE, _GAP = 15, 30  # px of a line of labels, and between two lanes
+_LEVELS = (3, 2, 1, -1, -2)  # lines of labels above and below a row of bars
+_ROW = (len(_LEVELS) + 2) * _LINE  # a bar has the room of two lines
+_WITHIN = ("save", "send", "hear", "note", "doubled", "no answer", "unconfirmed")
+_UNMARKED = ("save", "send", "hear")
+
+
+@dataclass(eq=False)
+class Row:
+    """A row of bars in a lane, around `y`. `outages` are from x to x."""
+
+    lane: int
+    y: int
+    outages: list[tuple[int, int]] = field(default_factory=list)
+
+    def level(self, number: int) -> int:
+        """The middle of a line of labels: 0 is that of the bars, 1 the first one above them."""
+        side = (number > 0) - (number < 0)
+        return self.y - number * _LINE - side * 7
 
 
 class Layout:
@@ -21,26 +43,36 @@ class Layout:
         self, drawn: Drawn, services: list[str], window: tuple[int, int], scene: Scene, top: int
     ):
         self.drawn, self.scene, self.services, self.window = drawn, scene, services, window
-        names = [shorten(name, 130, 13, True) for name in services]
-        widest = max([text_width(name, 13, True) for name in names], default=40)
+        self.names = [shorten(name, 130, 13, True) for name in services]
+        widest = max([text_width(name, 13, True) for name in self.names], default=40)
         self.left, self.right = widest + 36, scene.width - 12
-        self.top = top
-        self.lane_of = {name: number for number, name in enumerate(services)}
+        self.events = [event for event in drawn.events if window[0] <= event.time <= window[1]]
+        self.stretches = [
+            one for one in drawn.stretches if one.service in services and self._within(one)
+        ]
+        self.placer = LabelPlacer(scene, (self.left + 4, 0, self.right - 5, 10**6), _LINE)
         self.rows: dict[tuple[str, int], list[Row]] = {}
-        self.row_of: dict[Bar, Row] = {}
-        self.tracks: list[list[list[tuple[int, int]]]] = [[] for _ in range(len(services) + 1)]
-        self.events: list[Event] = [p for p in drawn.events if window[0] <= p.time <= window[1]]
-        self.words: list[tuple[Row, int, int, str, str]] = []
-        self.spoken: set[tuple] = set()
+        self.marks: list[tuple[Event, Row]] = []
+        self._tops: list[int] = []  # of the lanes
+        self._tracks, self._used = Taken(TRACK), [0] * (len(services) + 1)
         self._set_times()
         self._set_rows()
-        routes = [route(self, link) for link in drawn.links]
-        place_words(self)
-        self._set_heights()
-        self._emit()
-        for link, way in zip(drawn.links, routes):
-            if way:
-                self.scene.arrows.append(arrow(self, link, *way))
+        self._set_marks()
+        ways = [(link, way) for link in drawn.links if (way := route(self, link))]
+        for _, way in ways:
+            self.placer.avoid([value for corner in way for value in corner])
+        place_labels(self)
+        self._draw_bars()
+        real = self._squeeze(top)
+        for link, way in ways:
+            corners = [(x, real[y]) for x, y in way]
+            pointed = "" if link.stop else head(corners)
+            scene.arrows.append(Arrow(rounded(corners), link.kind, pointed, link.tip))
+            if link.stop:
+                x, y = corners[-1]
+                scene.marks.append(Mark(x + 5, y, link.stop, link.tip))
+        self.bottom = real[-1]
+        self.axis.draw(scene, top + 10, self.bottom, scene.width)
 
     # -- x
 
@@ -48,153 +80,182 @@ class Layout:
         """The axis, and the x of all that has a time. What takes no time gets room within its instant."""
         start, end = self.window
         instants = {start: 0, end: 0}
-        ranks: dict[tuple, int] = {}
+        ranks: dict[tuple[str, int, int], int] = {}
 
-        def moment(item: Bar | Event, time: int, room: int) -> int:
-            at = item.service, item.replica, time
-            rank = ranks.get(at, 0)
-            ranks[at] = rank + room
+        def reserve(item: Bar | Event, time: int, room: int) -> int:
+            """The px before an item in its instant."""
+            key = item.service, item.replica, time
+            rank = ranks.get(key, 0)
+            ranks[key] = rank + room
             instants[time] = max(instants.get(time, 0), rank + room)
             return rank
 
         for bar in self.drawn.bars:
-            begin, stop = bar.start, end if bar.end is None else bar.end
-            bar.x = moment(bar, begin, LEAST if begin == stop else 0)
-            instants.setdefault(stop, 0)
-            for event in bar.inner:
-                instants.setdefault(event.time, 0)
+            bar.x = reserve(bar, bar.start, LEAST if bar.start == bar.end else 0)
+            for time in (bar.end, *(event.time for event in bar.inner)):
+                instants.setdefault(end if time is None else time, 0)
         for event in self.events:
-            event.rank = moment(event, event.time, 10 if event.what != "hear" else 0)
-        for span in self.drawn.stretches:
-            for time in (span.start, span.end):
+            event.x = reserve(event, event.time, 0 if event.what == "hear" else 10)
+        for stretch in self.stretches:
+            for time in (stretch.start, stretch.end):
                 if time is not None and start < time < end:
                     instants.setdefault(time, 0)
         last = max(self.drawn.bars, key=lambda bar: bar.start, default=None)
-        words = text_width(f"{last.type} {last.subject or last.words}", 11, True) if last else 0
-        self.axis = Axis(instants, self.left + 10, self.right - max(40, min(150, words - 10)))
-        least = max(4, int(LEAST * self.axis.shrunk) - 2)
-        for bar in self.drawn.bars:
-            end_x = self.axis.x(end if bar.end is None else bar.end)
-            bar.x = self.axis.x(bar.start, bar.x)
-            bar.w = max(least, end_x - bar.x)
-            right = bar.x + bar.w
-            for number, event in enumerate(bar.inner):
-                at_end = event.what not in ("save", "send", "hear", "note", "doubled", "no answer")
-                late = right - (0 if at_end else 4 * (len(bar.inner) - number))
-                early = min(bar.x + 3 * (number + 1), right)
-                event.x = max(min(self.axis.x(event.time), late), early)
-                if at_end and event.time == bar.end:
-                    event.x = right
+        name = text_width(f"{last.type} {last.subject or last.words}", 11, True) if last else 0
+        spare = max(40, min(150, name - 10))  # for the name of the last bar
+        self.axis = axis = Axis(instants, self.left + 10, self.right - spare)
+        least = max(4, int(LEAST * axis.shrunk) - 2)
         for event in self.events:
-            event.x = self.axis.x(event.time, event.rank)
+            event.x = axis.x(event.time, event.x)
+        for bar in self.drawn.bars:
+            bar.x, until = axis.x(bar.start, bar.x), axis.x(end if bar.end is None else bar.end)
+            bar.w = max(least, until - bar.x)
+            self._set_inner(bar)
+
+    def _set_inner(self, bar: Bar) -> None:
+        """The x of the events in a bar: in their order, and what ended it at its end."""
+        right = bar.x + bar.w
+        for number, event in enumerate(bar.inner):
+            within = event.what in _WITHIN
+            late = right - (4 * (len(bar.inner) - number) if within else 0)
+            early = min(bar.x + 3 * (number + 1), right)
+            event.x = max(min(self.axis.x(event.time), late), early)
+            if not within and event.time == bar.end:
+                event.x = right
+
+    def _within(self, stretch: Stretch) -> bool:
+        start, end = self.window
+        return stretch.start <= end and (stretch.end is None or stretch.end >= start)
+
+    def extent(self, stretch: Stretch) -> tuple[int, int]:
+        """From which x to which a stretch lasts, as far as it is shown."""
+        start, end = self.window
+        x = self.axis.x(max(stretch.start, start))
+        until = end if stretch.end is None else min(stretch.end, end)
+        return x, max(x + 3, self.axis.x(until))
 
     # -- rows
 
     def _set_rows(self) -> None:
         """Bars that overlap stand in rows below each other, each replica in rows of its own."""
-        stacked: dict[tuple[str, int], list[int]] = {}
-        for item in [*self.drawn.bars, *self.events, *self.drawn.stretches]:
-            stacked.setdefault((item.service, item.replica), [])
+        ends: dict[tuple[str, int], list[int]] = {}
+        for item in [*self.drawn.bars, *self.events, *self.stretches]:
+            ends.setdefault((item.service, item.replica), [])
         for bar in sorted(self.drawn.bars, key=lambda bar: bar.x):
-            ends = stacked[bar.service, bar.replica]
-            for row, end in enumerate(ends):
-                if end < bar.x:
-                    break
-            else:
-                row = len(ends)
-                ends.append(0)
-            bar.row, ends[row] = row, bar.x + bar.w
-        for number, name in enumerate(self.services):
-            keys = sorted(key for key in stacked if key[0] == name) or [(name, 1)]
-            for key in keys:
-                self.rows[key] = [Row(number) for _ in range(max(1, len(stacked.get(key, ()))))]
+            mine = ends[bar.service, bar.replica]
+            bar.row = next((row for row, end in enumerate(mine) if end < bar.x), len(mine))
+            mine[bar.row : bar.row + 1] = [bar.x + bar.w]
+        y = 0
+        for lane, name in enumerate(self.services):
+            y += _GAP
+            self._tops.append(y)
+            for key in sorted(key for key in ends if key[0] == name) or [(name, 1)]:
+                self.rows[key] = []
+                for _ in range(max(1, len(ends.get(key, ())))):
+                    self.rows[key].append(Row(lane, y + 4 * _LINE))
+                    y += _ROW
+        self._tops.append(y + _GAP)
         for bar in self.drawn.bars:
-            row = self.row_of[bar] = self.rows[bar.service, bar.replica][bar.row]
-            row.take(0, bar.x - 1, bar.x + bar.w + 1)
-        for span in self.drawn.stretches:
-            if span.kind != "waiting" and span.service in self.lane_of and self.within(span):
-                x, width = self.extent(span)
-                self.rows[span.service, span.replica][0].spans.append((x, x + width))
-        self.marks: list[tuple[Event, Row]] = []
+            y = self.row(bar).y
+            self.placer.taken.add((bar.x - 1, y - 9, bar.x + bar.w, y + 8))
+        for stretch in self.stretches:
+            if stretch.kind != "waiting":
+                self.rows[stretch.service, stretch.replica][0].outages.append(self.extent(stretch))
+
+    def _set_marks(self) -> None:
         inner = [event for bar in self.drawn.bars for event in bar.inner]
+        stand: dict[Row, list[int]] = {}
         for event in [*inner, *self.events]:
-            if event.what not in ("save", "send", "hear"):
-                row = self.row(event)
-                taken = [other.x for other, its in self.marks if its is row]
+            row = self.row(event)
+            if event.what not in _UNMARKED:
+                taken = stand.setdefault(row, [])
                 while any(abs(event.x - x) < 11 for x in taken) and event.x < self.right - 12:
                     event.x += 1
+                taken.append(event.x)
                 self.marks.append((event, row))
-                row.take(0, event.x - 7, event.x + 7)
+                self.placer.taken.add((event.x - 7, row.y - 7, event.x + 6, row.y + 7))
             elif event.what == "send" and not event.bar:
-                self.row(event).take(0, event.x - 4, event.x + 4)
+                self.placer.taken.add((event.x - 4, row.y - 4, event.x + 3, row.y + 4))
 
-    def extent(self, span: Stretch) -> tuple[int, int]:
-        """The x and the width of a stretch, as far as it is within the window."""
-        start, end = self.window
-        x = self.axis.x(max(span.start, start))
-        return x, max(3, self.axis.x(end if span.end is None else min(span.end, end)) - x)
+    # -- what the routes of arrows ask
 
-    def within(self, span: Stretch) -> bool:
-        return span.start <= self.window[1] and (span.end is None or span.end >= self.window[0])
+    def shows(self, item: Bar | Event) -> bool:
+        early = isinstance(item, Event) and item.time < self.window[0]
+        return item.service in self.services and not early
 
     def row(self, item: Bar | Event) -> Row:
         bar = item if isinstance(item, Bar) else item.bar
-        return self.row_of[bar] if bar else self.rows[item.service, item.replica][0]
+        return self.rows[item.service, item.replica][bar.row if bar else 0]
 
-    # -- y
+    def clear(self, row: Row, left: int, right: int) -> bool:
+        """Whether an arrow can run along the bars."""
+        outages = any(start < right and left < end for start, end in row.outages)
+        return not outages and self.placer.taken.free((left, row.y - 9, right - 1, row.y + 8))
 
-    def _set_heights(self) -> None:
-        y, self.boxes = self.top, []
-        for number, name in enumerate(self.services):
-            y += GAP + TRACK * len(self.tracks[number])
-            start = y
-            for key, rows in self.rows.items():
-                if key[0] == name:
-                    for row in rows:
-                        row.y = y + 2 + LINE * row.above + BAR // 2
-                        y = row.y + BAR // 2 + LINE * row.below + (2 if row.below else 6)
-            self.boxes.append((start, y - start))
-        self.bottom = y + TRACK * len(self.tracks[-1])
+    def track(self, gap: int, x1: int, x2: int) -> int:
+        """The y of a track in the gap above a lane. Where there are many arrows they share the last."""
+        left, right = sorted((x1, x2))
+        number, y = 0, self._tops[gap] - 5
+        while number < TRACKS - 1 and not self._tracks.free((left, y, right, y)):
+            number, y = number + 1, y - TRACK
+        self._tracks.add((left - 6, y, right + 6, y))
+        self._used[gap] = max(self._used[gap], number + 1)
+        return y
 
     # -- items
 
-    def _emit(self) -> None:
-        scene, left, right = self.scene, self.left, self.right
-        for name, (y, height) in zip(self.services, self.boxes):
-            scene.lanes.append(Box(left, y, right - left, height, "lane", name))
-            short = shorten(name, 130, 13, True)
-            scene.labels.append(Label(left - 22, y + height // 2, short, "lane", "end", name))
-            replicas = [key[1] for key in self.rows if key[0] == name]
-            for replica in replicas if len(replicas) > 1 else ():
-                y, tip = self.rows[name, replica][0].y, f"replica {replica}"
-                scene.labels.append(Label(left - 6, y, str(replica), "replica", "end", tip))
-        self.axis.draw(scene, self.top + GAP, self.bottom, scene.width, 14)
-        for span in self.drawn.stretches:
-            rows = self.rows.get((span.service, span.replica))
-            if rows and self.within(span):
-                half = 3 if span.kind == "waiting" else BAR // 2
-                until = f" to {seconds(span.end)}" if span.end is not None else " to the end"
-                tip = f"{span.service} {span.words or span.kind}, {seconds(span.start)}{until}"
-                x, width = self.extent(span)
-                scene.spans.append(Box(x, rows[0].y - half, width, 2 * half, span.kind, tip))
+    def _draw_bars(self) -> None:
+        """Draw what stands on the rows."""
+        scene = self.scene
+        for stretch in self.stretches:
+            y = self.rows[stretch.service, stretch.replica][0].y
+            (x, right), half = self.extent(stretch), 3 if stretch.kind == "waiting" else BAR // 2
+            until = f" to {seconds(stretch.end)}" if stretch.end is not None else " to the end"
+            what = f"{stretch.service} {stretch.words or stretch.kind}"
+            tip = f"{what}, {seconds(stretch.start)}{until}"
+            scene.spans.append(Box(x, y - half, right - x, 2 * half, stretch.kind, tip))
         for bar in self.drawn.bars:
             y, kind = self.row(bar).y - BAR // 2, "struck" if bar.struck else "handled"
             scene.bars.append(Box(bar.x, y, bar.w, BAR, kind, _tip(bar)))
-            for event in bar.inner:
-                if event.what == "save":
-                    scene.bars.append(Box(event.x - 1, y, 2, BAR, "saved"))
+            saves = [event.x for event in bar.inner if event.what == "save"]
+            scene.bars += [Box(x - 1, y, 2, BAR, "saved") for x in saves]
         for event, row in self.marks:
             scene.marks.append(Mark(event.x, row.y, event.what, event.tip))
-        for event in self.events:
-            if event.what == "send":
-                scene.marks.append(Mark(event.x, self.row(event).y, "published", event.tip))
-        for row, level, x, text, kind in self.words:
-            until, y = x + text_width(text, 11, True), row.y
-            if level:
-                y += (BAR // 2 + LINE * abs(level) - LINE // 2) * (-1 if level > 0 else 1)
-            elif kind == "struck" and any(start <= x and until <= end for start, end in row.spans):
-                kind = "on span"
-            scene.labels.append(Label(x, y, text, kind))
+        sends = [event for event in self.events if event.what == "send"]
+        scene.marks += [Mark(one.x, self.row(one).y, "published", one.tip) for one in sends]
+
+    def _squeeze(self, top: int) -> list[int]:
+        """Take out the lines that nothing stands on. Return the new y of each y."""
+        keep, taken = bytearray(self._tops[-1]), self.placer.taken
+        for gap, end in enumerate(self._tops):
+            room = TRACK * self._used[gap] + (10 if gap < len(self.services) else 0)
+            keep[end - room : end] = b"\1" * room
+        for row in (row for rows in self.rows.values() for row in rows):
+            keep[row.y - 11 : row.y + 13] = b"\1" * 24
+            for level in _LEVELS:
+                y = row.level(level)
+                if level == 1 or not taken.free((self.left, y, self.right, y)):
+                    keep[y - 7 : y + 8] = b"\1" * _LINE
+        real = list(accumulate(keep, initial=top))
+        scene = self.scene
+        for box in (*scene.spans, *scene.bars):
+            box.y = real[box.y]
+        for item in (*scene.labels, *scene.marks):
+            item.y = real[item.y]
+        self._draw_lanes(real)
+        return real
+
+    def _draw_lanes(self, real: list[int]) -> None:
+        scene, left = self.scene, self.left
+        for lane, (name, short) in enumerate(zip(self.services, self.names, strict=True)):
+            y, end = real[self._tops[lane]], real[self._tops[lane + 1] - _GAP]
+            scene.lanes.append(Box(left, y, self.right - left, end - y, "lane", name))
+            scene.labels.append(Label(left - 22, (y + end) // 2, short, "lane", "end", name))
+            replicas = [key for key in self.rows if key[0] == name]
+            for key in replicas if len(replicas) > 1 else ():
+                y, number = real[self.rows[key][0].y], key[1]
+                tip = f"replica {number}"
+                scene.labels.append(Label(left - 6, y, str(number), "replica", "end", tip))
 
 
 def _tip(bar: Bar) -> str:

@@ -1,7 +1,7 @@
 """A scene painted by matplotlib, for saved outputs and papers: one collection for each kind of
 item, and no pyplot."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from io import BytesIO
 from itertools import chain
@@ -13,6 +13,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.ft2font import FT2Font, LoadFlags
+from matplotlib.patches import FancyBboxPatch
 from matplotlib.path import Path
 from matplotlib.transforms import Affine2D, Transform
 from PIL import Image  # what matplotlib itself writes PNGs with
@@ -34,7 +35,8 @@ def paint(scene: Scene, ax: Axes | None = None) -> Figure:
         place = Affine2D().scale(1 / scene.width, -1 / scene.height).translate(0, 1)
         painter = _Painter(figure, place + figure.transFigure, 1.0)
     else:
-        figure = ax.figure
+        figure = ax.get_figure(root=True)
+        assert figure is not None
         ax.set(xlim=(0, scene.width), ylim=(scene.height, 0), aspect="equal")
         ax.set_axis_off()
         box, (width, height) = ax.get_position(original=True), figure.get_size_inches()
@@ -53,20 +55,22 @@ def png(scene: Scene) -> bytes:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     size = canvas.get_width_height()
-    image = Image.frombuffer("RGBA", size, canvas.buffer_rgba(), "raw", "RGBA", 0, 1).convert("RGB")
+    image = Image.frombuffer(
+        "RGBA", size, bytes(canvas.buffer_rgba()), "raw", "RGBA", 0, 1
+    ).convert("RGB")
     counts = image.getcolors(2**17) or []
-    colours = _commonest([colour for _, colour in sorted(counts, reverse=True)])
+    colours = [colour for _, colour in sorted(counts, reverse=True) if isinstance(colour, tuple)]
     palette = Image.new("P", (1, 1))
-    palette.putpalette(bytes(chain.from_iterable(colours)))
+    palette.putpalette(bytes(chain.from_iterable(_commonest(colours))))
     out = BytesIO()
     image.quantize(palette=palette, dither=Image.Dither.NONE).save(out, "png", compress_level=6)
     return out.getvalue()
 
 
-def _commonest(colours: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+def _commonest(colours: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
     """The first 256 of these colours, but none that is near to one of the very first: Pillow finds
     the nearest colour only roughly, and would take it for the ground of the picture."""
-    palette: list[tuple[int, int, int]] = []
+    palette: list[tuple[int, ...]] = []
     for r, g, b in colours:
         if all(abs(r - x) + abs(g - y) + abs(b - z) >= 24 for x, y, z in palette[:24]):
             palette.append((r, g, b))
@@ -98,7 +102,11 @@ class _Painter:
         self.host.add_artist(artist)
 
     def boxes(self, look: BoxLook, boxes: list[Box]) -> None:
-        paths = [_rounded(box, min(look.radius, box.w // 2, box.h // 2)) for box in boxes]
+        paths = []
+        for box in boxes:
+            radius = min(look.radius, box.w // 2, box.h // 2)
+            style = f"round, pad=0, rounding_size={radius}"
+            paths.append(FancyBboxPatch((box.x, box.y), box.w, box.h, boxstyle=style).get_path())
         self.fill(paths, look.fill)
         if look.edge:
             self.draw(paths, look.edge, [look.width], look.dash)
@@ -134,7 +142,7 @@ class _Painter:
         self.fill([path for label in labels for path in _letters(label, look)], look.colour)
 
 
-_PAINTERS = {
+_PAINTERS: dict[type, Callable[..., None]] = {
     Box: _Painter.boxes,
     Line: _Painter.lines,
     Trace: _Painter.lines,
@@ -150,20 +158,6 @@ def _pairs(points: tuple[int, ...]) -> list[tuple[int, int]]:
 
 def _moved(corners: Iterable[tuple[int, int]], x: int, y: int) -> Path:
     return Path([(x + a, y + b) for a, b in corners])
-
-
-def _rounded(box: Box, r: int) -> Path:
-    """The outline of a box with rounded corners."""
-    left, top, right, bottom = box.extent()
-    if r < 1:
-        corners = (left, top), (right, top), (right, bottom), (left, bottom), (left, top)
-        return Path(corners, (1, 2, 2, 2, 79))
-    points = (
-        (left + r, top), (right - r, top), (right, top), (right, top + r), (right, bottom - r),
-        (right, bottom), (right - r, bottom), (left + r, bottom), (left, bottom), (left, bottom - r),
-        (left, top + r), (left, top), (left + r, top), (left + r, top),
-    )  # fmt: skip
-    return Path(points, (1, 2, 3, 3, 2, 3, 3, 2, 3, 3, 2, 3, 3, 79))
 
 
 def _letters(label: Label, look: LabelLook) -> list[Path]:

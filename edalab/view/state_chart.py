@@ -8,7 +8,7 @@ from ..text import clean, counted, shorten, text_width
 from .axes import Axes, value_text
 from .calendar import DAY, Calendar
 from .event_marks import EventMarks
-from .labels import Room
+from .labels import LabelPlacer
 from .scene import Box, Label, Scene, Trace
 
 _HEIGHT, _LEVEL_HEIGHT = 190, 34  # px of the chart, and from one level of texts to the next
@@ -49,7 +49,9 @@ class StateChart:
         self.calendar.one_year = max(written) - min(written) < 365 * DAY
         self.as_known = "" if known is None else f", as known {self.calendar.on(known)}"
         self.scene = Scene(width, axes.bottom + 38 + _CAPTIONS, axis=axes)
-        self.room = Room(self.scene, (axes.left + 2, axes.top - 18, width - 2, axes.bottom + 2))
+        self.room = LabelPlacer(
+            self.scene, (axes.left + 2, axes.top - 18, width - 2, axes.bottom + 2)
+        )
         self._draw(about)
 
     def _draw(self, about: str) -> None:
@@ -70,7 +72,7 @@ class StateChart:
             steps = [(change.at, change.value) for change in changes]
             scene.traces += axes.steps(self.hindsight.first, steps, self.end, kind, name)
         for trace in scene.traces:
-            self.room.cross(trace)
+            self.room.avoid(trace.points)
         marks = EventMarks(self.hindsight, axes, self.calendar, self.window)
         marks.mark(scene, self.room)
         at_cursor = "" if self.cursor is None else self._draw_cursor(self.cursor)
@@ -99,14 +101,13 @@ class StateChart:
         axes, x = self.axes, self.axes.x(at)
         actual, believed = self.hindsight.at(at)
         self.scene.set_cursor(x, axes.top - 18, axes.bottom, self.calendar.words(at))
-        self.room.cursor.append((x, axes.top - 18, x, axes.bottom))
         both = f"was {value_text(actual)}"
         both = both if actual == believed else self._both(actual, believed)
         if self.known is not None:  # what it was, nobody knew for certain then
             both = value_text(actual)
         text, y = both + self.as_known, (axes.y(actual) + axes.y(believed)) // 2
-        if not self.room.put(text, "at cursor", x, y + 11):
-            self.room.put(text, "at cursor", x, axes.top)
+        if not self.room.place_beside(text, "at cursor", x, y + 11):
+            self.room.place_beside(text, "at cursor", x, axes.top)
         return f"; {self.calendar.on(at)} {both}"
 
     def _both(self, actual: Any, believed: Any) -> str:

@@ -1,7 +1,7 @@
 """A scene painted as an SVG string: only strings are joined, so a slider can ask for a new one at
 every move."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from .scene import Arrow, Box, Label, Line, Mark, Scene, Trace
 from .theme import FONT, HATCH, HEADS, SHAPES, BoxLook, LabelLook, MarkLook, StrokeLook, hatching
@@ -118,7 +118,7 @@ def _labels(look: LabelLook, labels: list[Label]) -> list[str]:
     return [*parts, "</g>"]
 
 
-_PAINTERS = {
+_PAINTERS: dict[type, Callable[..., list[str]]] = {
     Box: _boxes,
     Line: _lines,
     Trace: _lines,

@@ -3,25 +3,50 @@
 from collections import Counter
 
 from ..sim.run import Run
-from ..text import clean, counted, seconds, text_width, wrapped
+from ..text import clean, counted, seconds
 from ..trace.spans import Trace
-from .drawn import Drawn, Event
+from .drawn import PUBLISHED_AGAIN, Drawn, Event
 from .excerpt import Excerpt, choose
 from .picture import Picture, check_run, check_seconds
 from .layout import Layout
-from .scene import Box, Label, Line, Scene
+from .scene import Scene
 
-_LEGEND = (  # kinds of items, and what a reader may need told about them
-    ("handled struck", "bar: handling"), ("saved", "tick: saved"), ("message", "arrow: published to handled"),
-    ("again", "dashed: delivered again"), ("question", "dotted: question and answer"), ("down", "hatched: down"),
-    ("pause", "striped: standing still"), ("break", "double line: time cut short"),
-)  # fmt: skip
+_LEGEND = (  # kinds of items, and what a reader may need to know of them
+    ("handled, struck", "bar: handling"),
+    ("saved", "tick: saved"),
+    ("published", "dot: published by the client"),
+    ("message", "arrow: published to handled"),
+    ("again", "dashed: delivered or published again"),
+    ("question", "dotted: question and answer"),
+    ("waiting", "grey: waiting for an answer"),
+    ("down", "hatched: down"),
+    ("pause", "striped: standing still"),
+    ("cut", "dotted frame: cut off"),
+    ("break", "double line: time cut short"),
+    ("crash", "cross: crash"),
+    ("stopped", "small cross: stopped on its way"),
+    ("failed", "triangle: failure"),
+    ("no answer", "hourglass: no answer in time"),
+    ("unconfirmed", "hourglass: not confirmed"),
+    ("dead letter", "square: dead letter"),
+    ("refused", "no entry: refused"),
+    ("lost", "struck ring: lost"),
+    ("doubled", "two dots: published twice"),
+    ("unheard", "ring: reached nobody yet"),
+    ("takeover", "pointed: takes over"),
+    ("note", "diamond: note"),
+)
 _WRONG = {
-    "crash": ("crash", "crashes"), "failed": ("failure", "failures"), "dead letter": ("dead letter", "dead letters"),
-    "no answer": ("question unanswered", "questions unanswered"), "stopped": ("message stopped", "messages stopped"),
-    "refused": ("commit refused", "commits refused"), "doubled": ("message doubled", "messages doubled"),
+    "crash": ("crash", "crashes"),
+    "failed": ("failure", "failures"),
+    "dead letter": ("dead letter", "dead letters"),
+    "no answer": ("question unanswered", "questions unanswered"),
+    "stopped": ("message stopped", "messages stopped"),
+    "unconfirmed": ("publish unconfirmed", "publishes unconfirmed"),
+    "refused": ("commit refused", "commits refused"),
+    "doubled": ("message doubled", "messages doubled"),
     "lost": ("loss", "losses"),
-}  # fmt: skip
+}
 
 
 def timeline(
@@ -55,9 +80,13 @@ def draw(run: Run, excerpt: Excerpt, cursor: float | None, width: int) -> Pictur
     layout = Layout(drawn, lanes, window, scene, 24 if cursor is not None else 4)
     scene.axis = layout.axis
     scene.times = excerpt.times()
-    scene.height = _captions(scene, layout, _caption(run, excerpt)) + 6
+    legend = scene.legend(_LEGEND) + ["time stretched where much happens"] * layout.axis.stretched
+    caption = _caption(run, excerpt).split(" ")
+    y = scene.write(layout.left, layout.bottom + 36, layout.right, caption, glue=" ")
+    scene.height = scene.write(layout.left, y, layout.right, legend) - 2
     if cursor is not None:
-        scene.cursor = _cursor(layout, round(cursor * 1000))
+        x = max(layout.left, min(layout.right, layout.axis.x(round(cursor * 1000))))
+        scene.set_cursor(x, 20, layout.bottom, seconds(round(cursor * 1000)))
     struck = [event for event, _ in layout.marks if event.what in _WRONG]
     _describe(scene, run, excerpt, drawn, lanes, struck)
     return Picture(scene)
@@ -79,44 +108,23 @@ def _caption(run: Run, excerpt: Excerpt) -> str:
     return clean(caption, 400)
 
 
-def _captions(scene: Scene, layout: Layout, caption: str) -> int:
-    """Write what is hidden, what struck and how to read the picture below it; return where that ends."""
-    kinds = {item.kind for item in scene.items()}
-    legend = [words for names, words in _LEGEND if kinds & set(names.split())]
-    legend += ["time stretched where much happens"] if layout.axis.stretched else []
-    y, room = layout.bottom + 36, layout.right - layout.left
-    for line in wrapped(caption.split(" "), " ", room) + wrapped(legend, " · ", room):
-        scene.labels.append(Label(layout.left, y, line, "caption"))
-        y += 16
-    return y - 8
-
-
-def _cursor(layout: Layout, time: int) -> tuple[Line, Box, Label]:
-    x = max(layout.left, min(layout.right, layout.axis.x(time)))
-    half = text_width(seconds(time), 11, True) // 2 + 8
-    middle = max(half, min(layout.scene.width - half, x))
-    line, pill = (
-        Line(x, 20, x, layout.bottom, "cursor"),
-        Box(middle - half, 3, 2 * half, 18, "pill"),
-    )
-    return line, pill, Label(middle, 12, seconds(time), "pill", "middle")
-
-
 def _describe(
     scene: Scene, run: Run, excerpt: Excerpt, drawn: Drawn, lanes: list[str], struck: list[Event]
 ) -> None:
     """Write what the picture shows, in one line, and for those who cannot see it."""
-    again = sum(link.kind == "again" for link in drawn.links)
+    again = [link.target for link in drawn.links if link.kind == "again"]
+    published = sum(bar is not None and bar.words == PUBLISHED_AGAIN for bar in again)
     wrong = Counter(event.what for event in struck)
     spans = counted(len(drawn.bars), "handling")
     parts = [counted(len(lanes), "lane"), spans, counted(len(drawn.links), "arrow")]
     parts += [counted(wrong[what], *_WRONG[what]) for what in sorted(wrong)]
-    parts += [f"{again} delivered again"] if again else []
+    parts += [f"{len(again) - published} delivered again"] * (len(again) > published)
+    parts += [f"{published} {PUBLISHED_AGAIN}"] * (published > 0)
     at = f" at {scene.cursor[2].text}" if scene.cursor else ""
     when = f"{seconds(excerpt.first)} to {seconds(excerpt.last)}"
     steps = f"{len(excerpt.numbers):,} of {counted(len(run.journal), 'step')}"
     scene.shows = f"timeline of {run.system.name}{at}: {', '.join(parts)}; {steps}; {when}"
     troubles = [f"{event.service}: {event.words} at {seconds(event.time)}" for event in struck[:8]]
     trouble = f"{spans}. {'; '.join(troubles) or 'Nothing went wrong'}."
-    lanes_ = ", ".join(lanes)
-    scene.alt = clean(f"Timeline of {run.system.name}, {when}. Lanes: {lanes_}. {trouble}", 600)
+    named = f"Timeline of {run.system.name}, {when}. Lanes: {', '.join(lanes)}"
+    scene.alt = clean(f"{named}. {trouble}", 600)
