@@ -35,7 +35,7 @@ from wrong_sagas import (
     orders,
     refund,
     try_once,
-)
+)  # fmt: skip
 
 from edalab import Command, Event, Refused, System, Unanswered
 

@@ -13,7 +13,7 @@ from wrong_sagas import (
     led,
     orchestrated,
     orders,
-)
+)  # fmt: skip
 
 from edalab import Command, Event, Misuse, System, Unanswered, claims, simulate
 from edalab.trace.causality import facts_known_at
@@ -21,12 +21,8 @@ from edalab.trace.saga_index import sagas
 from edalab.trace.spans import Trace
 
 
-def sagas_of(run, begins=None):
-    return sagas(Trace.of(run), begins)
-
-
-def messages(saga, name):
-    return [[saga.envelope(number).id for number in same] for same in saga.occurrences(name)]
+def sagas_of(run):
+    return sagas(Trace.of(run))
 
 
 # -- whose story
@@ -139,7 +135,7 @@ def test_a_step_that_is_asked_again_is_one_step_and_done_once():
     run = simulate(orchestrated(), orders("o1"), faults=["drop payments.reply.ChargePayment #1"])
     [saga] = sagas_of(run)
     [step] = saga.occurrences("ChargePayment")
-    assert len(step) == 2 and len(saga.effects(step)) == len(saga.commits(step)) == 1
+    assert len(step.numbers) == 2 and len(step.effects) == len(step.commits) == 1
 
 
 def test_a_step_that_its_service_does_again_is_done_twice():
@@ -152,7 +148,7 @@ def test_a_step_that_its_service_does_again_is_done_twice():
         faults=["drop payments.reply.ChargePayment #1"],
     )
     [saga] = sagas_of(run)
-    assert len(saga.effects(saga.occurrences("ChargePayment")[0])) == 2
+    assert len(saga.occurrences("ChargePayment")[0].effects) == 2
 
 
 class RefundBegun(Event, key="order_id"):
@@ -190,9 +186,9 @@ def test_a_service_knows_what_it_heard_of_and_what_led_to_that():
     steps = [
         saga.occurrences(name)[0] for name in ("ReserveInventory", "ChargePayment", "ShipOrder")
     ]
-    facts = {saga.done_at(step): {number} for number, step in enumerate(steps)}
-    knew = facts_known_at(saga, facts, {step[0] for step in steps})
-    assert [sorted(knew[step[0]]) for step in steps] == [[], [0], [0, 1]]
+    facts = {step.done: {number} for number, step in enumerate(steps)}
+    knew = facts_known_at(saga, facts, {step.first for step in steps})
+    assert [sorted(knew[step.first]) for step in steps] == [[], [0], [0, 1]]
 
 
 def test_the_evidence_against_the_order_of_compensations_names_both_steps_and_moments():

@@ -7,7 +7,7 @@ from wrong_sagas import CLAIMS, CREATED, ORDERS, WRONG, PlaceOrder, choreographe
 
 from edalab import claims, cut, explore, pause, simulate
 from edalab.claims.saga_outcome import outcome
-from edalab.trace.saga_stories import stories
+from edalab.trace.saga_story import stories
 from edalab.view import saga_map
 
 BOTH = {"choreographed": (choreographed, CREATED), "orchestrated": (orchestrated, ORDERS)}

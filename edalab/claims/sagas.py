@@ -1,30 +1,27 @@
-"""Decides the claims about sagas: each ends, and compensates what it did, once, in reverse and nothing else.
+"""Decides the claims about sagas: each ends, and compensates what it did, once and in reverse.
 
-Each `find_…` looks at one saga and returns a sentence, and the steps of the record that prove it, for all that is wrong.
-The saga map asks the same functions.
+Each `find_…` looks at one saga and returns a sentence and the steps of the record that prove it,
+for all that is wrong. The saga map asks the same functions.
 """
 
 from collections.abc import Callable
 
-from ..model import Command
+from ..model import Envelope
 from ..trace.causality import dependent_compensations, facts_known_at
-from ..trace.saga import Occurrences, Saga
-from ..trace.saga_effects import changes_state, of_one_key
+from ..trace.saga import Occurrence, Saga, of_one_key
+from ..trace.saga_effects import changes_state, effects
 from ..trace.saga_index import sagas
 from ..trace.spans import Span, Trace
 from .delivery import Found, _one
 
 Findings = list[tuple[str, list[int]]]
-_NO_PAIR = "no two steps of a saga, one of which depends on the other, were compensated"
 
 
 def stuck(trace: Trace, begins: str | None) -> Found:
-    """Sagas that ended neither settled nor wholly compensated, that settled in two ways, or with a step in doubt."""
-    begun = [
-        saga
-        for saga in sagas(trace, begins)
-        if set(saga.sent) != {begins} or _accepted(saga, begins)
-    ]
+    """Sagas that did not end, that settled in two ways, or with a step in doubt."""
+    begun = sagas(trace, [begins] if begins else ())
+    if begins:
+        begun = [saga for saga in begun if set(saga.sent) != {begins} or _accepted(saga, begins)]
     if not begun:
         return "no message of a saga was sent"
     if not trace.ended:
@@ -50,12 +47,9 @@ def left_behind(trace: Trace) -> Found:
 
 def not_in_reverse(trace: Trace) -> Found:
     """Steps that were compensated before another one that depends on them."""
-    found, tested = [], False
-    for saga in sagas(trace):
-        pairs = dependent_compensations(saga)
-        tested = tested or bool(pairs)
-        found += find_disordered(saga, pairs)
-    return found if tested else _NO_PAIR
+    if not any(map(dependent_compensations, sagas(trace))):
+        return "no two steps of a saga, one of which depends on the other, were compensated"
+    return [finding for saga in sagas(trace) for finding in find_disordered(saga)]
 
 
 def _in_all(trace: Trace, find: Callable, tests: Callable[[Saga], bool]) -> Found:
@@ -72,18 +66,18 @@ def _in_all(trace: Trace, find: Callable, tests: Callable[[Saga], bool]) -> Foun
 def find_unsettled(saga: Saga, begins: str | None = None) -> Findings:
     """How a saga failed to end, in a run that has ended."""
     if saga.ends:
-        return _settled_wrongly(saga)
+        return find_two_ends(saga) or _settled_undone(saga)
     refused = saga.failed() | saga.refused
-    refused.pop(begins, None)
-    final = saga.final
-    left = [_type(saga, step) for step in saga.done_steps if saga.compensated_at(step) is None]
-    if not final and not left and (refused or saga.compensations):
+    if begins:
+        refused.pop(begins, None)
+    left = [step.type for step in saga.done_steps if step not in saga.compensated_steps]
+    if not saga.final and not left and (refused or saga.compensations):
         return []
     how = "nothing was compensated"
     if left:
         how = f"{' and '.join(dict.fromkeys(left))} not compensated"
-    elif final:
-        how = f"{final} cannot be undone"
+    elif saga.final:
+        how = f"{saga.final} cannot be undone"
     last = saga.envelope(saga.last)
     sentence = f"{saga} stopped after {last.type} {last.id}: not settled, and {how}"
     return [(sentence, [saga.first, saga.last, *refused.values()])]
@@ -95,42 +89,36 @@ def find_two_ends(saga: Saga) -> Findings:
     for number in saga.ends:
         end = saga.envelope(number)
         ends.setdefault(end.subject, {}).setdefault(end.type, number)
-    found = [
-        (f"{saga} was settled by {' and by '.join(ways)}", list(ways.values()))
-        for ways in ends.values()
-        if len(ways) > 1
-    ]
-    return found[:1]
-
-
-def _settled_wrongly(saga: Saga) -> Findings:
-    """Whether a saga settled in two ways, or without compensation though a step was never done."""
-    if twice := find_two_ends(saga):
-        return twice
-    if saga.compensations or any(saga.role(name).refuses for name in saga.sent):
-        return []
-    end = saga.ends[0]
-    name = saga.envelope(end).type
-    targets = {target for role in saga.roles.values() for target in role[:2]} | _finals(saga)
-    steps = [step for other in saga.sent if other in targets for step in saga.occurrences(other)]
-    for step in steps:
-        message = saga.envelope(step[0])
-        if isinstance(message.data, Command) and not _ever_done(saga, message):
-            what = f"{message.type} {message.id} was asked for and neither done nor compensated"
-            return [(f"{saga} was settled by {name}, though {what}", [*step, end])]
+    for ways in ends.values():
+        if len(ways) > 1:
+            return [(f"{saga} was settled by {' and by '.join(ways)}", list(ways.values()))]
     return []
 
 
-def _ever_done(saga: Saga, message) -> bool:
-    steps = saga.occurrences(message.type)
-    steps = [step for step in steps if of_one_key(message, saga.envelope(step[0]))]
-    spans = [span for step in steps for number in step for span in saga.executions_of(number)]
+def _settled_undone(saga: Saga) -> Findings:
+    """Whether a saga settled though a step was neither done nor compensated."""
+    if saga.compensations or any(saga.role(name).refuses for name in saga.sent):
+        return []
+    end = saga.ends[0]
+    targets = {name for role in saga.roles.values() for name in role[:2]} | _finals(saga)
+    steps = [step for name in saga.sent if name in targets for step in saga.occurrences(name)]
+    for step in steps:
+        if step.is_command and not _ever_done(saga, step):
+            what = f"{step.type} {step.message.id} was asked for and neither done nor compensated"
+            sentence = f"{saga} was settled by {saga.envelope(end).type}, though {what}"
+            return [(sentence, [*step.numbers, end])]
+    return []
+
+
+def _ever_done(saga: Saga, step: Occurrence) -> bool:
+    same = [one for one in saga.occurrences(step.type) if of_one_key(step.message, one.message)]
+    spans = [span for one in same for span in one.spans]
     return any(span.finished or saga.commits_in(span) for span in spans)
 
 
 def _accepted(saga: Saga, begins: str) -> bool:
-    """Whether a service took up the message that begins a saga. A client that asked and got no answer may ask again; one
-    that sent it does not know that it was lost, so a message that was lost for good counts, too."""
+    """Whether a service took up the message that begins a saga. A client that asked in vain may ask
+    again; one that sent it does not know that it was lost, so that counts, too."""
     trace = saga.trace
     for number in saga.sent[begins]:
         id, sent = saga.envelope(number).id, trace.journal[number].step == "publish"
@@ -147,32 +135,31 @@ def _accepted(saga: Saga, begins: str) -> bool:
 
 def find_repeated(saga: Saga) -> Findings:
     """The compensations that took effect more often than their step."""
-    compensations = saga.compensations
-    if sum(len(saga.commits(group)) for group in compensations) < 2:
+    if sum(len(compensation.commits) for compensation in saga.compensations) < 2:
         return []
-    of_step: dict[int, tuple[Occurrences, list[Occurrences]]] = {}
-    for compensation in compensations:
+    of_step: dict[Occurrence, list[Occurrence]] = {}
+    for compensation in saga.compensations:
         # A compensation of nothing stands for itself.
-        for step in saga.compensated_by(compensation) or [compensation]:
-            of_step.setdefault(step[0], (step, []))[1].append(compensation)
+        for step in compensation.compensates or [compensation]:
+            of_step.setdefault(step, []).append(compensation)
     found, reported = [], set()
-    for step, groups in of_step.values():
+    for step, compensations in of_step.items():
         # Of each type the one that took effect most often: two with other data are two deeds.
-        most: dict[str, Occurrences] = {}
-        for group in groups:
-            name = _type(saga, group)
-            most[name] = max(most.get(name, group), group, key=lambda one: len(saga.commits(one)))
-        effects = saga.effects(sorted(number for group in most.values() for number in group))
-        if len(effects) < 2 or effects[-1] in reported:
+        most: dict[str, Occurrence] = {}
+        for one in compensations:
+            most[one.type] = max(most.get(one.type, one), one, key=lambda each: len(each.commits))
+        commits = [pair for one in most.values() for pair in one.commits]
+        applied = effects(saga.trace, commits)
+        if len(applied) < 2 or applied[-1] in reported:
             continue
-        if step in groups or len(effects) > len(saga.effects(step)):
-            reported.add(effects[-1])
-            found.append(_twice(saga, next(iter(most)), effects))
+        if step in compensations or len(applied) > len(step.effects):
+            reported.add(applied[-1])
+            found.append(_twice(saga, next(iter(most)), applied))
     return found
 
 
-def _twice(saga: Saga, name: str, effects: list[tuple[Span, int]]) -> tuple[str, list[int]]:
-    (first, one), (later, other) = effects[0], effects[-1]
+def _twice(saga: Saga, name: str, applied: list[tuple[Span, int]]) -> tuple[str, list[int]]:
+    (first, one), (later, other) = applied[0], applied[-1]
     when = saga.trace.when
     again = f" and again {when(other)}"
     if first.envelope.id != later.envelope.id:
@@ -182,48 +169,46 @@ def _twice(saga: Saga, name: str, effects: list[tuple[Span, int]]) -> tuple[str,
 
 
 def find_needless(saga: Saga) -> Findings:
-    """The compensations that took effect and had nothing to compensate, or came after a final step."""
+    """The compensations that had nothing to compensate, or came after a final step."""
     found, final = [], saga.final
     for compensation in saga.compensations:
-        shown = saga.shown_at(compensation, saga.trace.stateful)
+        shown = compensation.shown(saga.trace.stateful)
         if shown is None:
             continue
-        why = f"though {final}, which cannot be undone, was done" if final else ""
-        why = why or why_needless(saga, compensation)
+        why, because = _why_needless(saga, compensation), list(saga.refused.values())
+        if final:
+            why, because = f"though {final}, which cannot be undone, was done", saga.done(final)
         if why:
-            message = saga.envelope(compensation[0])
-            step = f"{saga.role(message.type).compensates}{_of(saga, message)}"
-            because = saga.done(final) if final else saga.refused.values()
-            numbers = [compensation[0], shown, *because]
+            step = f"{saga.role(compensation.type).compensates}{_of(saga, compensation.message)}"
+            numbers = [compensation.first, shown, *because]
             found.append((f"in {saga} {step} was compensated {why}", numbers))
     return found
 
 
-def why_needless(saga: Saga, compensation: Occurrences) -> str:
+def _why_needless(saga: Saga, compensation: Occurrence) -> str:
     """Why there was nothing to compensate; "" where there was, or where that was in doubt."""
-    message = saga.envelope(compensation[0])
-    name, steps = saga.role(message.type).compensates, saga.compensated_by(compensation)
-    if any(saga.done_at(step) is not None for step in steps):
+    steps = compensation.compensates
+    if any(step.done is not None for step in steps):
         return ""
+    name = saga.role(compensation.type).compensates
     refusals = [
         n for other in saga.sent if saga.role(other).refuses == name for n in saga.sent[other]
     ]
-    refusals = [n for n in refusals if of_one_key(message, saga.envelope(n))]
-    spans = [span for step in steps for number in step for span in saga.executions_of(number)]
-    refusals += [span.last for span in spans if span.finished]  # and did nothing
-    at = compensation[0]
-    if facts_known_at(saga, {number: {"refused"} for number in refusals}, {at})[at]:
+    refusals = [n for n in refusals if of_one_key(compensation.message, saga.envelope(n))]
+    # What finished without being done refused, or did nothing.
+    refusals += [span.last for step in steps for span in step.spans if span.finished]
+    at = compensation.first
+    if facts_known_at(saga, {n: {"refused"} for n in refusals if n is not None}, {at})[at]:
         return "though it was refused"
     if steps:
         return ""
-    executions = saga.executions_of(at)
-    publishes = executions and not isinstance(message.data, Command)
-    return "" if publishes and _may_have_done(saga, executions[0]) else "and never done"
+    publishes = compensation.spans and not compensation.is_command
+    return "" if publishes and _may_have_done(saga, compensation.spans[0]) else "and never done"
 
 
 def _may_have_done(saga: Saga, publisher: Span) -> bool:
-    """Whether the service that publishes a compensation had saved something in this saga before, or had a message of it
-    still to come."""
+    """Whether the service that publishes a compensation had saved something in this saga before, or
+    had a message of it still to come."""
     trace, service = saga.trace, publisher.service
     before = [
         span
@@ -235,45 +220,35 @@ def _may_have_done(saga: Saga, publisher: Span) -> bool:
     handled = {publisher.envelope.id, *(span.envelope.id for span in before if span.finished)}
     sent = [saga.envelope(number) for number in trace.sends if number < publisher.first]
     coming = [e for e in sent if e.correlation in saga.correlations and e.id not in handled]
-    return any(span.commits for span in before) or any(
-        handler.service == service for e in coming for handler in trace.system.handlers(e.type)
-    )
+    services = {handler.service for e in coming for handler in trace.system.handlers(e.type)}
+    return service in services or any(span.commits for span in before)
 
 
 def find_left_behind(saga: Saga) -> Findings:
     """The steps that a saga which went back did and did not compensate, in a run that has ended."""
-    why, trace = why_back(saga), saga.trace
-    if not why or saga.final or not trace.ended:
+    why, when = why_back(saga), saga.trace.when
+    if not why or saga.final or not saga.trace.ended:
         return []
     found = []
-    for step in saga.done_steps:
-        message, done, undone = (
-            saga.envelope(step[0]),
-            saga.done_at(step),
-            saga.compensated_at(step),
-        )
-        name = f"in {saga} {message.type}{_of(saga, message)}"
+    for step, done in saga.done_steps.items():
+        name = f"in {saga} {step.type}{_of(saga, step.message)}"
+        undone = saga.compensated_steps.get(step)
         if undone is None:
-            sentence = f"{name} was done {trace.when(done)} and not compensated, though {why}"
-            found.append((sentence, [step[0], done, *saga.refused.values()]))
-        elif late := _done_after_its_compensation(saga, step):
-            after = f"after it had been compensated {trace.when(undone)}"
-            found.append((f"{name} was done {trace.when(late)}, {after}", [step[0], undone, late]))
+            sentence = f"{name} was done {when(done)} and not compensated, though {why}"
+            found.append((sentence, [step.first, done, *saga.refused.values()]))
+        elif late := _done_after_its_compensation(step):
+            sentence = f"{name} was done {when(late)}, after it had been compensated {when(undone)}"
+            found.append((sentence, [step.first, undone, late]))
     return found
 
 
-def _done_after_its_compensation(saga: Saga, step: Occurrences) -> int | None:
-    groups = saga.compensations_of(step)
-    undone = [commits[0] for group in groups for _, commits in saga.commits(group)]
+def _done_after_its_compensation(step: Occurrence) -> int | None:
+    undone = [commits[0] for one in step.compensations for _, commits in one.commits]
     if not undone:
         return None
-    late = [
-        commit
-        for _, commits in saga.commits(step)
-        for commit in commits
-        if commits[0] > max(undone)
-    ]
-    return next((commit for commit in late if changes_state(saga.trace, commit)), None)
+    late = [commits for _, commits in step.commits if commits[0] > max(undone)]
+    changes = [n for commits in late for n in commits if changes_state(step.trace, n)]
+    return changes[0] if changes else None
 
 
 def why_back(saga: Saga) -> str:
@@ -281,25 +256,31 @@ def why_back(saga: Saga) -> str:
     for name in saga.refused:
         return f"{name} was refused"
     for compensation in saga.compensations:
-        message = saga.envelope(compensation[0])
-        how = "sent" if isinstance(message.data, Command) else "published"
-        return f"{message.type} was {how}"
+        return f"{compensation.type} was {'sent' if compensation.is_command else 'published'}"
     missing = sorted(_finals(saga) - set(saga.sent))
     return f"it ended without {missing[0]}" if missing and saga.ends else ""
 
 
-def disordered(pairs: list[tuple]) -> list[tuple]:
-    """Those of the `dependent_compensations` of which the first step was compensated before the second."""
-    return [pair for pair in pairs if pair[4] < pair[2] < pair[5]]
+def disordered(saga: Saga) -> list[tuple[Occurrence, Occurrence]]:
+    """The steps that were compensated before another one, which depends on them."""
+    undone = saga.compensated_steps
+    return [
+        (base, later)
+        for base, later in dependent_compensations(saga)
+        if saga.done_steps[later] < undone[base] < undone[later]
+    ]
 
 
-def find_disordered(saga: Saga, pairs: list[tuple]) -> Findings:
+def find_disordered(saga: Saga) -> Findings:
     """The steps that were compensated before one that depends on them."""
     found, when = [], saga.trace.when
-    for base, done, back, step, later, its_back in disordered(pairs):
-        depends = f"{_type(saga, step)}, which depends on it ({when(its_back)})"
-        first = f"in {saga} {_type(saga, base)} was compensated {when(back)}"
-        found.append((f"{first}, before {depends}", [done, later, back, its_back]))
+    for base, later in disordered(saga):
+        steps = [
+            one[step] for one in (saga.done_steps, saga.compensated_steps) for step in (base, later)
+        ]
+        depends = f"{later.type}, which depends on it ({when(steps[3])})"
+        first = f"in {saga} {base.type} was compensated {when(steps[2])}"
+        found.append((f"{first}, before {depends}", steps))
     return found
 
 
@@ -310,11 +291,7 @@ def _finals(saga: Saga) -> set[str]:
     return {name for name in finals if trace.system.handlers(name) or trace.published(name)}
 
 
-def _type(saga: Saga, group: Occurrences) -> str:
-    return saga.envelope(group[0]).type
-
-
-def _of(saga: Saga, message) -> str:
-    """ " of o1" where a message is about another key than its saga."""
+def _of(saga: Saga, message: Envelope) -> str:
+    """Return " of o1" where a message is about another key than its saga."""
     other = message.subject != saga.envelope(saga.first).subject
     return f" of {message.subject}" if other else ""

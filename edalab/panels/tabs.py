@@ -10,7 +10,7 @@ from ..claims.claim import Claim
 from ..claims.explore import Schedule
 from ..sim import quiet
 from ..sim.run import Run
-from ..trace.saga_stories import has_sagas
+from ..trace.saga_story import has_sagas
 from ..view.excerpt import Excerpt
 from ..view.timeline import draw
 from . import html

@@ -1,4 +1,4 @@
-"""What a service knew at a step of a saga. It knows what it did, and what the senders of its messages and answers knew.
+"""What a service knew at a step of a saga: what it did, and what the senders of its messages knew.
 
 This is Lamport's happened-before, within the messages of one saga.
 """
@@ -6,21 +6,21 @@ This is Lamport's happened-before, within the messages of one saga.
 from collections.abc import Hashable
 
 from .identity import says_the_same
-from .saga import Occurrences, Saga
+from .saga import Occurrence, Saga
 
 
 def facts_known_at(
     saga: Saga, facts: dict[int, set[Hashable]], numbers: set[int]
 ) -> dict[int, frozenset]:
-    """For each of some steps of the record, the facts that its service knew by then. `facts` holds them by the number of
-    the step at which they came about."""
+    """For each of some steps of the record, the facts that its service knew by then. `facts` holds
+    them by the number of the step at which they came about."""
     found: dict[int, frozenset] = {}
     known: dict[str, set[Hashable]] = {}
     sent: dict[str, frozenset] = {}
     replied: dict[str, frozenset] = {}
-    for number in sorted({*saga.numbers(), *facts, *numbers}):
+    for number in sorted({*_about(saga), *facts, *numbers}):
         step = saga.trace.journal[number]
-        mine, id = known.setdefault(step.service, set()), step.envelope.id
+        mine, id = known.setdefault(step.service, set()), saga.envelope(number).id
         if step.step == "handle":
             mine |= sent.get(id, frozenset())
         elif saga.trace.answered.get(id) == number:  # not too late
@@ -35,32 +35,38 @@ def facts_known_at(
     return found
 
 
-def dependent_compensations(saga: Saga) -> list[tuple]:
-    """Pairs of compensated steps of which the second depends on the first: (step, where done, where compensated) twice."""
-    steps = [(step, saga.done_at(step), saga.compensated_at(step)) for step in saga.done_steps]
-    steps = [(step, done, undone) for step, done, undone in steps if undone is not None]
+def _about(saga: Saga) -> set[int]:
+    """The steps of the record that belong to messages of a saga, or of its keys."""
+    places = [("story", correlation) for correlation in saga.correlations]
+    places += [("key", key) for key in saga.keys()]
+    return {number for place in places for number in saga.trace.about.get(place, ())}
+
+
+def dependent_compensations(saga: Saga) -> list[tuple[Occurrence, Occurrence]]:
+    """Pairs of compensated steps of which the second depends on the first."""
+    steps = saga.compensated_steps
     if len(steps) < 2:
         return []
-    begun = {step[0]: _began(saga, step) for step, _, _ in steps}
-    facts = {done: {step[0]} for step, done, _ in steps}
+    begun = {step: _began(saga, step) for step in steps}
+    facts: dict[int, set[Hashable]] = {saga.done_steps[step]: {step} for step in steps}
     known = facts_known_at(saga, facts, set(begun.values()))
     return [
-        (*base, *later)
+        (base, later)
         for base in steps
         for later in steps
-        if base is not later and base[0][0] in known[begun[later[0][0]]]
+        if base is not later and base in known[begun[later]]
     ]
 
 
-def _began(saga: Saga, step: Occurrences) -> int:
-    """Where a service first tried to ask for a step or to publish it; with an outbox, where it saved that it would."""
-    trace, message = saga.trace, saga.envelope(step[0])
+def _began(saga: Saga, step: Occurrence) -> int:
+    """Where a service first tried to send a step; with an outbox, where it saved that it would."""
+    trace = saga.trace
     number = next(
         number
-        for number in saga.numbers()  # those too that a fault kept from being published
+        for number in sorted(_about(saga))  # those too that a fault kept from being published
         if number in trace.span_of
-        and saga.envelope(number).type == message.type
-        and says_the_same(saga.envelope(number), message)
+        and saga.envelope(number).type == step.type
+        and says_the_same(saga.envelope(number), step.message)
     )
     home, cause = trace.span_of[number], saga.envelope(number).causation
     if home is not None and home.envelope.data is None and cause is not None:

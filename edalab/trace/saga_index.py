@@ -1,17 +1,17 @@
 """The sagas of a run, and the part of a run that was recorded up to a moment.
 
-To know how a saga stood at a moment, read the run `until` then: only what was recorded by then counts.
+To know how a saga stood at a moment, read the run `until` then: nothing later counts.
 """
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from types import SimpleNamespace
 
 from ..model import Envelope
 from ..sim.run import Run
 from ..sim.steps import WIDTH
 from .identity import UNSENT, says_the_same
-from .saga import Saga
-from .saga_effects import saga_types
+from .saga import Saga, saga_types
 from .spans import Trace
 
 _UNFINISHED = SimpleNamespace(misuse=None, agenda=[None], cancelled=0)
@@ -31,7 +31,7 @@ class _Prefix(Run):
 
 
 def until(run: Run, time: int) -> Run:
-    """The part of a run that was recorded up to `time` (ms); the run itself where that is all of it."""
+    """The part of a run that was recorded up to `time` (ms); the run itself if that is all."""
     if time >= run.end:
         return run
     parts = vars(run).setdefault("_prefixes", {})
@@ -40,20 +40,24 @@ def until(run: Run, time: int) -> Run:
     return parts[time]
 
 
-def sagas(trace: Trace, begins: str | None = None) -> list[Saga]:
-    """The sagas of a run in the order they began: one for each correlation. What a tick or the client begins later about
-    the key of a saga belongs to it. Each message of the type `begins` begins one, too."""
-    known = vars(trace).setdefault("_sagas", {})
-    if begins in known:
-        return known[begins]
-    types = saga_types(trace) | {begins}
+def sagas(trace: Trace, begins: Iterable[str] = ()) -> list[Saga]:
+    """The sagas of a run in the order they began: one for each correlation. What a tick or the
+    client begins later about its key belongs to it. Messages of the types `begins` begin one."""
+    key = frozenset(begins)
+    known: dict[frozenset[str], list[Saga]] = vars(trace).setdefault("_sagas", {})
+    if key not in known:
+        known[key] = _read(trace, saga_types(trace) | key)
+    return known[key]
+
+
+def _read(trace: Trace, types: set[str]) -> list[Saga]:
     found: dict[str, Saga] = {}
     home: dict[str, str] = {}  # a correlation -> the first correlation of its saga
     of_key: dict[str | None, str] = {}
     for number in trace.sends:
-        step = trace.journal[number]
-        envelope, correlation = step.envelope, step.envelope.correlation
-        if envelope.type not in types or step.fault in UNSENT:
+        envelope = trace.run._record[number * WIDTH + 3]
+        correlation = envelope.correlation
+        if envelope.type not in types or trace.journal[number].fault in UNSENT:
             continue
         if correlation not in home:
             home[correlation] = _home(trace, envelope, home, of_key)
@@ -67,8 +71,7 @@ def sagas(trace: Trace, begins: str | None = None) -> list[Saga]:
         saga.last = number
         saga.correlations[correlation] = None
         saga.sent.setdefault(envelope.type, []).append(number)
-    known[begins] = list(found.values())
-    return known[begins]
+    return list(found.values())
 
 
 def _home(trace: Trace, envelope: Envelope, home: dict[str, str], of_key: dict) -> str:
@@ -85,8 +88,8 @@ def _home(trace: Trace, envelope: Envelope, home: dict[str, str], of_key: dict) 
     return earlier if says_the_same(root, first) else correlation
 
 
-def saga_of(trace: Trace, correlations: list[str]) -> Saga:
-    """The saga with one of some correlations; an empty one where no message with a role was sent yet."""
+def saga_of(trace: Trace, correlations: Iterable[str]) -> Saga:
+    """The saga with one of some correlations; an empty one if no role was sent yet."""
     for saga in sagas(trace):
         if not saga.correlations.keys().isdisjoint(correlations):
             return saga

@@ -9,7 +9,7 @@ from ..text import clean, counted, shorten, text_width
 from .picture import Picture, check_is
 from .scene import Box, Label, Line, Mark, Scene
 
-COLUMNS = (("crash",), ("fail",), ("lose", "drop"), ("duplicate",), ("delay",))
+COLUMNS = (("crash",), ("fail",), ("unconfirmed",), ("lose", "drop"), ("duplicate",), ("delay",))
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 ENDLESS, UNTESTED, SURVIVED = "∞", "–", ""
 _ROW, _MARK, _MOST = 19, 17, 6  # px; marks in a cell before equal ones share one

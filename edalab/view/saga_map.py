@@ -1,16 +1,17 @@
-"""`saga_map(run)`: what became of a saga: what was done, refused, compensated, is in doubt or cannot be undone; and when."""
+"""`saga_map(run)`: what became of a saga, step by step, and when."""
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..claims.saga_outcome import OUTCOMES, Outcome, outcome
 from ..errors import Misuse, needed_for
+from ..sim.run import Run
 from ..text import clean, seconds, text_width, wrapped
-from ..trace.saga_stories import NONE, stories, story_of
-from ..trace.saga_story import SagaStory
-from .picture import Picture, check_run, check_seconds
+from ..trace.saga_story import NONE, SagaStory, stories, story_of
+from .axis import Axis
 from .ledger import Ledger
+from .picture import Picture, check_run, check_seconds
 from .saga_arrows import MARGIN
 from .saga_chart import SagaChart, kind_of
 from .saga_moment import SagaMoment
@@ -18,32 +19,43 @@ from .saga_table import table
 from .scene import Box, Label, Line, Scene
 from .waterfall import waterfall
 
+if TYPE_CHECKING:
+    import networkx
+    import pandas
+
 FEW = 20  # sagas whose outcomes are known beforehand for every moment of one of them
+_LEGEND = (  # what happened, and what a reader may need told about how it is drawn
+    ("asked,sent", "grey line: waited for"), ("done", "black tick: done"), ("saved", "black tick, not yet published: saved"),
+    ("crash", "cross: crash"), ("failed", "triangle: failed"), ("given up", "square: dead letter"),
+    ("refused", "barred ring: refused"), ("no answer", "hourglass: no answer in time"),
+    ("lost,answer lost", "small cross: lost on the way"), ("never", "struck ring: never came"), ("again", "two dots: done again"),
+)  # fmt: skip
 
 
 class SagaMap(Picture):
-    """A picture of a saga. `graph` is a networkx.DiGraph of its steps, each with its `state`; `outcome` a word, and
-    `outcomes` a DataFrame of all sagas of the run."""
+    """A picture of a saga. `graph` is a networkx.DiGraph of its steps, each with its `state`;
+    `outcome` is a word, and `outcomes` a DataFrame of all sagas of the run."""
 
     def __init__(self, scene: Scene, moment: SagaMoment):
         super().__init__(scene)
         self.story, self.outcome, self._moment = moment.story, moment.outcome.word, moment
 
     @cached_property
-    def graph(self):
-        """The steps by name, with service, kind, state, words, start, end (s), tries; an edge from what led to what."""
+    def graph(self) -> "networkx.DiGraph":
+        """The steps by name, with service, kind, state, words, start, end (s) and tries; an edge
+        leads from each step to what it led to."""
         with needed_for("saga_map(run).graph"):
             import networkx
 
         graph = networkx.DiGraph(saga=self.story.correlation)
         for step, state in self._moment.states.items():
-            shown = self._moment.shown[step]
-            times = [event.time / 1000 for event in shown.events] if shown else []
+            history = self._moment.shown[step]
+            times = [event.time / 1000 for event in history.events]
             end = "end" if step.settles and step.is_event else "step"
             kind = "final" if step.final else "compensation" if step.compensates else end
             graph.add_node(
                 step.name, service=step.service, kind=kind, state=state.name, words=state.words,
-                compensates=step.compensates and step.compensates.name, tries=shown.tries if shown else 0,
+                compensates=step.compensates and step.compensates.name, tries=history.tries,
                 start=min(times, default=None), end=max(times, default=None),
             )  # fmt: skip
         for step in self._moment.states:
@@ -53,35 +65,34 @@ class SagaMap(Picture):
         return graph
 
     @property
-    def outcomes(self):
-        """A row a saga of the run: saga (its correlation), about, outcome, words, start, end (s), steps."""
+    def outcomes(self) -> "pandas.DataFrame":
+        """A row a saga: saga (its correlation), about, outcome, words, start, end (s), steps."""
         with needed_for("saga_map(run).outcomes"):
             import pandas
 
+        columns = ["saga", "about", "outcome", "words", "start", "end", "steps"]
         rows = []
         for story in stories(self.story.trace.run):
-            found = outcome(story)
-            words = found.word, found.sentence
-            numbers = story.start / 1000, story.end / 1000, len(story.steps)
-            rows.append((story.correlation, story.subject, *words, *numbers))
-        return pandas.DataFrame(
-            rows, columns=["saga", "about", "outcome", "words", "start", "end", "steps"]
-        )
+            end, times = outcome(story), (story.times[0] / 1000, story.times[-1] / 1000)
+            row = (story.correlation, story.subject, end.word, end.sentence, *times)
+            rows.append((*row, len(story.steps)))
+        return pandas.DataFrame(rows, columns=columns)
 
 
 def saga_map(
-    run,
+    run: Run,
     correlation: str | None = None,
     *,
     ledger: Callable[[Any], Mapping] | None = None,
     cursor: float | None = None,
     width: int = 900,
 ) -> SagaMap:
-    """A picture of one saga: that of a `correlation` id (or of a key, such as "o2"), else the one that went worst; where a
-    run has several, with a table of what became of all.
+    """A picture of one saga: that of a `correlation` id (or of a key, such as "o2"), else the one
+    that went worst; where a run has several, with a table of what became of all.
 
-    `cursor` (seconds) shows it as it stood at that moment. `ledger` is a function of a run, or of the world at a moment,
-    that returns a dict of what the books say, {"stock": 10}, or, with what they should say, {"stock": (9, 10)}."""
+    `cursor` (seconds) shows it as it stood at that moment. `ledger` is a function of a run, or of
+    the world at a moment, that returns what the books say, {"stock": 10}, or, with what they
+    should say, {"stock": (9, 10)}."""
     check_run("saga_map", run, "pass the run, and cursor={}")
     check_seconds(cursor=cursor)
     sagas = stories(run)
@@ -98,16 +109,20 @@ def saga_map(
         y = table(scene, {one: outcome(one, now) for one in sagas}, story, y, _most(sagas, moment))
     y = _headline(scene, moment, y)
     y = SagaChart(scene, moment, y + 4).bottom + 28
-    books = None
+    books, right = None, width - MARGIN
     if ledger is not None:
         books = Ledger(ledger, run, max(0, story.start - 1), now, *_judged(sagas, story, now))
     beside = books is not None and width - books.width >= 320
-    right = width - MARGIN - (books.width if beside else 0)
-    bottom = waterfall(scene, moment, y, right)
+    if beside:
+        right -= books.width
+    bottom, axis = waterfall(scene, moment, y, right), scene.axis
+    assert isinstance(axis, Axis)
     in_the_way = beside and y + books.height > bottom + 18
-    scene.height = _legend(scene, story, bottom + 30, right if in_the_way else width - MARGIN) + 4
+    scene.height = (
+        _legend(scene, axis, story, bottom + 30, right if in_the_way else width - MARGIN) + 4
+    )
     if now is not None:
-        scene.cursor = _cursor(scene, story, now, y, bottom, right)
+        scene.cursor = _cursor(axis, story, now, y, bottom, right)
     if books is not None:
         place = (right + 24, y) if beside else (MARGIN, scene.height + 14)
         scene.height = max(scene.height, books.draw(scene, *place) + 16)
@@ -125,15 +140,13 @@ def _most(sagas: list[SagaStory], moment: SagaMoment) -> int:
 
 def _headline(scene: Scene, moment: SagaMoment, y: int) -> int:
     """What became of the saga; return where that ends, with room for the headline of any moment."""
-    for number, line in enumerate(_title(moment.story, moment.outcome, moment.now, scene.width)):
+    titles = [_title(moment.story, *at, scene.width) for at in moment.outcomes_ever]
+    for number, line in enumerate(titles[0]):
         scene.labels.append(Label(MARGIN, y + 20 * number, line, "title"))
-    titles = [
-        _title(moment.story, found, time, scene.width) for time, found in moment.outcomes_ever
-    ]
     return y + 20 * max(map(len, titles))
 
 
-def _title(story: SagaStory, found: Outcome, now: int | None, width: int) -> list[str]:
+def _title(story: SagaStory, now: int | None, found: Outcome, width: int) -> list[str]:
     words = clean(f"{story.title}{_at(now)}: {found.sentence}").split(" ")
     return wrapped(words, " ", (width - 2 * MARGIN) * 6 // 7, 14)
 
@@ -143,7 +156,7 @@ def _at(now: int | None) -> str:
 
 
 def _judged(sagas: list[SagaStory], story: SagaStory, now: int | None) -> tuple[str, str]:
-    """The outcome by which the ledger is judged, now and in the end. The books of several sagas are not one's alone."""
+    """The outcome by which the ledger is judged, now and in the end. Sagas share the books."""
     if len(sagas) == 1:
         return outcome(story, now).word, outcome(story).word
     under_way = any(outcome(one, now).word == "under way" for one in sagas)
@@ -151,37 +164,26 @@ def _judged(sagas: list[SagaStory], story: SagaStory, now: int | None) -> tuple[
 
 
 def _cursor(
-    scene: Scene, story: SagaStory, now: int, y: int, bottom: int, right: int
+    axis: Axis, story: SagaStory, now: int, y: int, bottom: int, right: int
 ) -> tuple[Line, Box, Label]:
-    x = max(scene.axis.x(story.start), min(right, scene.axis.x(now)))
-    half = text_width(seconds(now), 11, True) // 2 + 8
+    x, text = max(axis.x(story.start), min(right, axis.x(now))), seconds(now)
+    half = text_width(text, 11, True) // 2 + 8
     pill = Box(x - half, y - 10, 2 * half, 18, "pill")
-    return (
-        Line(x, y + 10, x, bottom, "cursor"),
-        pill,
-        Label(x, y - 1, seconds(now), "pill", "middle"),
-    )
+    return Line(x, y + 10, x, bottom, "cursor"), pill, Label(x, y - 1, text, "pill", "middle")
 
 
-def _legend(scene: Scene, story: SagaStory, y: int, right: int) -> int:
+def _legend(scene: Scene, axis: Axis, story: SagaStory, y: int, right: int) -> int:
     """How to read the rows; return where that ends."""
-    happened = {event.what for step in story.steps for event in step.events}
+    histories = story.at().histories.values()
+    happened = {event.what for history in histories for event in history.events}
     words = ["bar: at work"] + [words for what, words in _LEGEND if happened & set(what.split(","))]
-    words += ["dot: published"] * any(not step.bars and step.times("done") for step in story.steps)
-    words += ["double line: time cut short"] * bool(scene.axis.cuts)
-    words += ["time stretched where much happens"] * scene.axis.stretched
+    words += ["dot: published"] * any(not h.bars and h.done for h in histories)
+    words += ["double line: time cut short"] * bool(axis.cuts)
+    words += ["time stretched where much happens"] * axis.stretched
     for line in wrapped(words, " · ", right - MARGIN, 11):
         scene.labels.append(Label(MARGIN, y, line, "caption"))
         y += 16
     return y
-
-
-_LEGEND = (  # what happened, and what a reader may need told about how it is drawn
-    ("asked,sent", "grey line: waited for"), ("done", "black tick: done"), ("saved", "black tick, not yet published: saved"),
-    ("crash", "cross: crash"), ("failed", "triangle: failed"), ("given up", "square: dead letter"),
-    ("refused", "barred ring: refused"), ("no answer", "hourglass: no answer in time"),
-    ("lost,answer lost", "small cross: lost on the way"), ("never", "struck ring: never came"), ("again", "two dots: done again"),
-)  # fmt: skip
 
 
 def _describe(scene: Scene, moment: SagaMoment, books: Ledger | None, sagas: int) -> None:
@@ -192,9 +194,9 @@ def _describe(scene: Scene, moment: SagaMoment, books: Ledger | None, sagas: int
         by_state.setdefault("cannot be undone" if final else state.name, []).append(step.name)
     parts = [f"{name}: {', '.join(steps)}" for name, steps in by_state.items()]
     parts += [books.described()] if books else []
-    story, outcome_ = moment.story, moment.outcome
+    story = moment.story
     of = f" (1 of {sagas:,} sagas)" if sagas > 1 else ""
-    headline = f"{_at(moment.now)}: {outcome_.sentence}"
+    headline = f"{_at(moment.now)}: {moment.outcome.sentence}"
     shows = f"saga map of {story.trace.system.name}, {story.title}{of}{headline}"
     scene.shows = clean(f"{shows}; {'; '.join(parts)}", 400)
     steps = ". ".join(

@@ -1,7 +1,7 @@
 """When each step of a saga ran: a row a step, in the order they began, with its waits, its time-outs and its failures."""
 
 from ..text import clean, seconds, shorten, text_width
-from ..trace.saga_step import Bar, SagaStep, State
+from ..trace.saga_step import Bar, History, State
 from .axis import Axis
 from .saga_arrows import MARGIN
 from .saga_chart import kind_of
@@ -21,26 +21,27 @@ _FAILED = ("crash", "failure", "retry", "dead_letter")
 def waterfall(scene: Scene, moment: SagaMoment, top: int, right: int) -> int:
     """Draw the rows into `scene` from `top` down, to the left of `right`. Return where they end."""
     story, now = moment.story, moment.time
-    steps = [step for step in story.steps if step.begun]
+    histories = {step: one for step, one in story.at().histories.items() if one.events}
+    steps, over = list(histories), story.times[-1]
     height = 19 if len(steps) <= 12 else 16
     names = {step: shorten(clean(step.name), 150, 11) for step in steps}
     left = MARGIN + max(text_width(name, 11) for name in names.values()) + 12
     scene.labels.append(Label(MARGIN, top, "When", "node"))
-    ends = {bar.end for step in steps for bar in step.bars if bar.end and bar.end <= story.end}
+    bars = [bar for history in histories.values() for bar in history.bars]
+    ends = {bar.end for bar in bars if bar.end is not None and bar.end <= over}
     axis = Axis(dict.fromkeys([*story.times, *sorted(ends)], 0), left, right - 30)
     scene.axis = axis
-    cursor = axis.x(now) if now < story.end else None
+    cursor = axis.x(now) if now < over else None
     bottom = top + 14 + height * len(steps)
     axis.draw(scene, top + 12, bottom, right, 11)
     for number, step in enumerate(steps):
         y = top + 14 + height * number + height // 2
         shown = moment.shown[step]
-        begun = shown is not None and shown.begun
         tip = clean(f"{step.name} of {step.service}")
-        kind = "channel" if begun else "axis"
+        kind = "channel" if shown.events else "axis"
         scene.labels.append(Label(left - 10, y, names[step], kind, "end", tip))
-        if shown is not None and shown.begun:
-            row = _Row(scene, axis, shown, moment.states[step], y, min(now, story.end))
+        if shown.events:
+            row = _Row(scene, axis, shown, moment.states[step], y, min(now, over))
             row.draw(left, right, cursor)
     return bottom
 
@@ -48,13 +49,14 @@ def waterfall(scene: Scene, moment: SagaMoment, top: int, right: int) -> int:
 class _Row:
     """What one step went through until `now`, from left to right."""
 
-    def __init__(self, scene: Scene, axis: Axis, step: SagaStep, state: State, y: int, now: int):
-        self.scene, self.x, self.step, self.state, self.y = scene, axis.x, step, state, y
+    def __init__(self, scene: Scene, axis: Axis, history: History, state: State, y: int, now: int):
+        self.scene, self.x, self.state, self.y = scene, axis.x, state, y
+        self.history, self.step = history, history.step
         self.now = now
-        self.from_ = self.to = axis.x(step.events[0].time)
-        many = len(step.bars) > MOST  # then one bar lasts from the first to the last
-        self.bars = [Bar(step.bars[0].start, step.bars[-1].end, "")] if many else step.bars
-        self.events = step.events[-1:] if many else step.events
+        self.from_ = self.to = axis.x(history.events[0].time)
+        many = len(history.bars) > MOST  # then one bar lasts from the first to the last
+        self.bars = [Bar(history.bars[0].start, history.bars[-1].end, "")] if many else history.bars
+        self.events = history.events[-1:] if many else history.events
 
     def draw(self, left: int, right: int, cursor: int | None) -> None:
         self._draw_waits()
@@ -69,7 +71,9 @@ class _Row:
         answers = {"asked": ("answered", "no answer"), "sent": ("began",)}
         for asked in self.events:
             until = answers.get(asked.what, ())
-            later = [e.time for e in self.step.events if e.what in until and e.time >= asked.time]
+            later = [
+                e.time for e in self.history.events if e.what in until and e.time >= asked.time
+            ]
             end = min([self.now, *later[:1]])
             if until and end > asked.time:
                 times = f"{seconds(asked.time)} to {seconds(end)}"
@@ -111,7 +115,7 @@ class _Row:
             if event.what in ("done", "saved"):
                 tip = f"{name} {event.what} {at}"
                 scene.bars.append(Box(x - 1, y - BAR // 2, 2, BAR, "saved", tip))
-                if not self.step.bars:
+                if not self.history.bars:
                     scene.marks.append(Mark(x, y, "published", f"{name} published {at}"))
                 self._take(x, x + 4)
             elif event.what in _MARKS:
