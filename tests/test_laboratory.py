@@ -10,7 +10,7 @@ from weddings import choreographed, one_announced, one_wedding, orchestrated
 
 from edalab import Claim, Command, Event, Fault, Misuse, Query, System, claims, explore, simulate
 from edalab.panels import Laboratory
-from edalab.panels.controls import RATES
+from edalab.panels.faults_asked import RATES
 from edalab.view import timeline
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"

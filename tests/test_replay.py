@@ -4,7 +4,7 @@ import pytest
 
 from edalab import Event, EventStore, Misuse
 from edalab.errors import Unknown
-from edalab.panels.html import told
+from edalab.panels.html import error_text
 from edalab.store.bitemporal import Hindsight, Replay
 
 
@@ -159,7 +159,7 @@ def test_a_fold_that_fails_later_names_that_event_and_the_panel_says_it():
     said = "fold raised this for event 3 of account-7, at position 3 of the store: "
     assert raised.value.__notes__ == [f"{said}ReplayWord(amount='three')"]
     words = f"and 'str'; {said}ReplayWord(amount='three') (line 2 of fold)"
-    assert told(raised.value).endswith(words)
+    assert error_text(raised.value).endswith(words)
 
 
 def test_why_and_what_changed_are_asked_of_streams_that_are_there():

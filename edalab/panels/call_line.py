@@ -14,6 +14,8 @@ from ..stuck import watched
 from ..view import timeline
 
 LINE = 82  # characters that fit below a picture
+_SYSTEM = "a system, or a function that makes one from knobs"
+_WORKLOAD = "a workload, `async def three_orders(ctx)`, or a function that makes one"
 _CALLS = (("edalab", simulate), ("edalab", Faults), ("edalab.view", timeline))
 
 
@@ -49,14 +51,11 @@ class Names:
 
 
 class Factory:
-    """A system or a workload, `ready`, or a function of knobs that makes one.
+    """A system or a workload (`kind`): `ready`, or a function of knobs that makes one."""
 
-    `otherwise` is its name in code if the notebook has none for it.
-    """
-
-    def __init__(self, thing: Any, ready: bool, otherwise: str):
-        self.thing, self.ready, self.otherwise = thing, ready, otherwise
-        self.name = getattr(thing, "__name__", otherwise)
+    def __init__(self, thing: Any, ready: bool, kind: str):
+        self.thing, self.ready, self.kind = thing, ready, kind
+        self.name = getattr(thing, "__name__", kind)
         self.parameters = {} if ready else dict(inspect.signature(thing).parameters)
         self._made: tuple[dict, Any] = ({}, None)
 
@@ -78,7 +77,7 @@ class Factory:
 
     def code(self, values: Mapping[str, Any], names: Names) -> str:
         """The expression that makes it."""
-        name = names.of(self.thing, self.otherwise)
+        name = names.of(self.thing, self.kind)
         if self.ready:
             return name
         arguments = self.arguments(values).items()
@@ -88,47 +87,39 @@ class Factory:
 def factories(system: Any, workload: Any, knobs: Mapping[str, Any]) -> tuple[Factory, Factory]:
     """The factories of system and workload.
 
-    Raises Misuse for a knob that neither takes, and for a keyword that no knob sets.
-    """
-    if not isinstance(system, System) and not callable(system):
-        expected = "a system, or a function that makes one from knobs"
-        raise Misuse(f"Laboratory takes {expected}, not {shown(system)}")
-    if not callable(workload):
-        expected = "a workload, `async def three_orders(ctx)`, or a function that makes one"
-        raise Misuse(f"Laboratory takes {expected}, not {shown(workload)}")
+    Raises Misuse for a knob that neither takes, and for a keyword that no knob sets."""
+    for thing, right, wanted in (
+        (system, isinstance(system, System) or callable(system), _SYSTEM),
+        (workload, callable(workload), _WORKLOAD),
+    ):
+        if not right:
+            raise Misuse(f"Laboratory takes {wanted}, not {shown(thing)}")
     called = getattr(workload, "__call__", None)  # noqa: B004 (of an object that is a workload)
     is_workload = any(map(inspect.iscoroutinefunction, (workload, called)))
     ready = isinstance(system, System)
     both = Factory(system, ready, "system"), Factory(workload, is_workload, "workload")
     for factory in both:
+        name = factory.name
         if "ctx" in factory.parameters:
-            raise Misuse(
-                f"{factory.name} takes ctx and is no coroutine; "
-                f"a workload is `async def {factory.name.strip('<>')}(ctx):`"
-            )
-        for name, parameter in factory.parameters.items():
-            needed = parameter.default is parameter.empty and name not in knobs
+            mend = f"a workload is `async def {name.strip('<>')}(ctx):`"
+            raise Misuse(f"{name} takes ctx and is no coroutine; {mend}")
+        for keyword, parameter in factory.parameters.items():
+            needed = parameter.default is parameter.empty and keyword not in knobs
             if needed and parameter.kind.name.endswith("KEYWORD"):
-                mend = f"give Laboratory(knobs={{{name!r}: [...]}})"
-                raise Misuse(f"{factory.name} needs {name}, and there is no such knob; {mend}")
-    for name in knobs:
-        if not any(name in factory.parameters for factory in both):
-            known = [parameter for factory in both for parameter in factory.parameters]
-            raise Unknown("keyword of system or workload for the knob", name, known)
+                mend = f"give Laboratory(knobs={{{keyword!r}: [...]}})"
+                raise Misuse(f"{name} needs {keyword}, and there is no such knob; {mend}")
+    known = [parameter for factory in both for parameter in factory.parameters]
+    for knob in knobs:
+        if knob not in known:
+            raise Unknown("keyword of system or workload for the knob", knob, known)
     return both
 
 
-def line(
-    system: str,
-    workload: str,
-    seed: int,
-    faults: Iterable[Fault | Faults | Window],
-    outcome: str,
-) -> str:
+def line(call: str, faults: Iterable[Fault | Faults | Window], outcome: str) -> str:
     """The call of `simulate`, in one line if that fits, with the outcome in a comment at its end."""
-    begin = f"run = simulate({system}, {workload}, seed={seed}"
     items = [repr(fault) if isinstance(fault, Faults) else f'"{fault}"' for fault in faults]
     listed = ", ".join(items)
+    begin = f"run = simulate({call}"
     whole = begin + (f", faults=[{listed}])" if items else ")") + f"  # {outcome}"
     if len(whole) <= LINE or not items:
         return whole

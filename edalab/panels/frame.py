@@ -1,4 +1,4 @@
-"""How a panel is laid out: as widgets, and, where no kernel runs, as one still picture."""
+"""What panels have in common: how they are laid out, and how they look where no kernel runs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +13,7 @@ from ..view.scene import Label
 from ..view.theme import LABELS
 from . import html
 
+WIDTH = 624  # px of a picture: what a notebook beside JupyterLab's side bar leaves at 1280 px
 _KINDS = {"holds": "handled", "broken": "on span", "not exercised": "caption"}
 _LINE, _LEFT = 18, 16  # px
 
@@ -35,26 +36,24 @@ def mimebundle(
     panel: ipywidgets.Widget, summary: Text, picture: Picture | None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """What a notebook shows of a panel: its widgets; where no kernel runs, the picture or the summary."""
-    bundle = {**(panel._repr_mimebundle_() or {}), "text/plain": summary}
     image, about = picture._repr_mimebundle_() if picture is not None else ({}, {})
-    return image | bundle, about
+    return {**image, **(panel._repr_mimebundle_() or {}), "text/plain": summary}, about
 
 
 def still(picture: Picture, verdicts: Sequence[Verdict], error: str, code: str) -> Picture:
     """The picture, with verdicts, the error and the code in lines below it."""
-    scene = picture.scene
     lines = [
         (f"{SIGNS[v.outcome]} {v.claim}" + (f": {v.cause}" if v.cause else ""), _KINDS[v.outcome])
         for v in verdicts
     ]
     lines += [(error, "on span")] if error else []
     lines += [(line, "channel") for line in code.splitlines()]
-    y = scene.height + _LINE
+    scene = picture.scene
     for text, kind in lines:
+        scene.height += _LINE
         x = _LEFT + (32 if text.startswith(" ") else 0)  # a line that continues the code
         style, whole = LABELS[kind], clean(text, 300).strip()
-        shown = shorten(whole, scene.width - x - _LEFT, style.size, style.bold)
-        scene.labels.append(Label(x, y, shown, kind, tip=whole))
-        y += _LINE
-    scene.height = y
+        line = shorten(whole, scene.width - x - _LEFT, style.size, style.bold)
+        scene.labels.append(Label(x, scene.height, line, kind, tip=whole))
+    scene.height += _LINE
     return Picture(scene)

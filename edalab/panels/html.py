@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from html import escape
-from itertools import chain, repeat
+from itertools import zip_longest
 from typing import Any
 
 from ..claims.claim import SIGNS, Claim, Verdict
@@ -20,12 +20,14 @@ _COLOURS = {
     "broken": (FAULT, FAULT_FILL),
     "not exercised": (QUIET, LANE),
 }
+_COLUMNS = "time service step type message fault attempt partition offset detail".split()
 
 STYLE = """<style>
 .edalab-panel .widget-html-content { line-height: 1.35; overflow-wrap: anywhere; }
 .edalab-panel .widget-readout { min-width: 30px; width: auto; margin-left: 8px; }
 .edalab-panel .jupyter-widget-tab > .widget-tab-contents { padding: 6px 4px 2px; overflow: hidden; }
 .edalab-panel .jupyter-widget-tab > .lm-TabBar .lm-TabBar-tab { flex: 0 1 auto; min-width: 56px; }
+.edalab-panel .edalab-stale { opacity: .35; }
 .edalab-panel .edalab-flow { text-align: center; }
 .edalab-panel .edalab-picture svg { width: 100%; max-width: 1100px !important; display: block; }
 .edalab-panel .edalab-sheet { max-height: 420px; overflow: auto; font-size: 11.5px; }
@@ -47,7 +49,7 @@ STYLE = """<style>
 </style>""".replace("STRUCK", tinted(FAULT)).replace("CURSOR", CURSOR)
 
 
-def told(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """The message of an error, with the learner's line that raised it; but for Misuse, with its type
     and its notes."""
     misuse = isinstance(error, Misuse)
@@ -58,32 +60,33 @@ def told(error: Exception) -> str:
     return message + (f" ({line})" if line else "")
 
 
-def chips(claims: Iterable[Claim], verdicts: Iterable[Verdict]) -> str:
-    """A chip for each claim, equally wide for each verdict: what one clicks below does not move."""
-    by_claim, shown = {verdict.claim: verdict for verdict in verdicts}, []
-    for claim in claims:
-        outcome, sign, tip = "not exercised", "?", "not judged"
-        if (verdict := by_claim.get(claim.sentence)) is not None:
-            outcome, sign, tip = verdict.outcome, SIGNS[verdict.outcome], str(verdict)
-        colour, ground = _COLOURS[outcome]
-        style = f"color:{INK};background:{ground};border-left:4px solid {colour}"
-        shown.append(
-            f'<span class="edalab-chip" style="{style}" title="{escape(tip)}">'
-            f"<b>{sign}</b>{escape(clean(claim.sentence, 90))}</span>"
-        )
-    return "".join(shown)
+def _div(kind: str, text: str) -> str:
+    return f'<div class="{kind}">{escape(text)}</div>' if text else ""
 
 
-def messages(sentence: str, verdicts: Iterable[Verdict], printed: Printed) -> str:
-    """The error's sentence, why claims are broken, and what the learner's code printed."""
-    shown = [error(sentence)]
-    for verdict in verdicts:
-        if verdict.outcome != "holds":
-            kind = "struck" if verdict.outcome == "broken" else "edalab-quiet"
-            why = clean(verdict.cause, 200) or verdict.outcome
-            message = f"{SIGNS[verdict.outcome]} {clean(verdict.claim, 90)}: {why}"
-            shown.append(f'<div class="{kind}">{escape(message)}</div>')
-    return "".join(shown) + in_full(printed)
+def heading(text: str) -> str:
+    return _div("edalab-heading edalab-quiet", text.upper())
+
+
+def hint(text: str, struck: bool = False) -> str:
+    kind = "struck" if struck else "edalab-quiet"
+    return _div(f"edalab-hint {kind}", text).replace(".", ".<wbr>")
+
+
+def error(sentence: str) -> str:
+    return _div("struck", clean(sentence, 600))
+
+
+def code(line: str) -> str:
+    return _div("edalab-code", line)
+
+
+def picture(drawn: Picture, kind: str = "edalab-picture") -> str:
+    return f'<div class="{kind}">{drawn.svg()}</div>'
+
+
+def sheet(*parts: str) -> str:
+    return f'<div class="edalab-sheet">{"".join(parts)}</div>'
 
 
 def in_full(printed: Printed) -> str:
@@ -92,32 +95,38 @@ def in_full(printed: Printed) -> str:
     return f'<pre class="edalab-printed" title="printed">{text}</pre>' if text else ""
 
 
-def heading(text: str) -> str:
-    return f'<div class="edalab-heading edalab-quiet">{escape(text.upper())}</div>'
+def chips(claims: Iterable[Claim], verdicts: Iterable[Verdict]) -> str:
+    """A chip for each claim, equally wide for each verdict: what one clicks below does not move."""
+    by_claim, chips = {verdict.claim: verdict for verdict in verdicts}, []
+    for claim in claims:
+        outcome, sign, tip = "not exercised", "?", "not judged"
+        if (verdict := by_claim.get(claim.sentence)) is not None:
+            outcome, sign, tip = verdict.outcome, SIGNS[verdict.outcome], str(verdict)
+        colour, ground = _COLOURS[outcome]
+        style = f"color:{INK};background:{ground};border-left:4px solid {colour}"
+        chips.append(
+            f'<span class="edalab-chip" style="{style}" title="{escape(tip)}">'
+            f"<b>{sign}</b>{escape(clean(claim.sentence, 90))}</span>"
+        )
+    return "".join(chips)
 
 
-def hint(text: str, struck: bool = False) -> str:
-    kind, breakable = "struck" if struck else "edalab-quiet", escape(text).replace(".", ".<wbr>")
-    return f'<div class="edalab-hint {kind}">{breakable}</div>' if text else ""
-
-
-def error(sentence: str) -> str:
-    return f'<div class="struck">{escape(clean(sentence, 600))}</div>' if sentence else ""
-
-
-def picture(drawn: Picture, kind: str = "edalab-picture") -> str:
-    return f'<div class="{kind}">{drawn.svg()}</div>'
-
-
-def code(line: str) -> str:
-    return f'<div class="edalab-code">{escape(line)}</div>'
+def messages(sentence: str, verdicts: Iterable[Verdict], printed: Printed) -> str:
+    """The error's sentence, why claims are broken, and what the learner's code printed."""
+    parts = [error(sentence)]
+    for verdict in verdicts:
+        if verdict.outcome != "holds":
+            kind = "struck" if verdict.outcome == "broken" else "edalab-quiet"
+            why = clean(verdict.cause, 200) or verdict.outcome
+            parts.append(_div(kind, f"{SIGNS[verdict.outcome]} {clean(verdict.claim, 90)}: {why}"))
+    return "".join(parts) + in_full(printed)
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[Any]], kinds: Iterable[str] = ()) -> str:
     """An HTML table; `kinds` are the CSS classes of its first rows. Values are shortened and escaped."""
     head = "".join(f"<th>{escape(clean(column, 40))}</th>" for column in columns)
     body = []
-    for row, kind in zip(rows, chain(kinds, repeat("")), strict=False):
+    for row, kind in zip_longest(rows, kinds, fillvalue=""):
         values = (clean("" if value is None else value, 80) for value in row)
         cells = "".join(f"<td>{escape(value)}</td>" for value in values)
         body.append(f'<tr class="{kind}">{cells}</tr>' if kind else f"<tr>{cells}</tr>")
@@ -129,51 +138,33 @@ def steps(run: Run, seconds: float) -> str:
     journal, now = run.journal, round(seconds * 1000)
     last = sum(step.time <= now for step in journal)
     first = max(0, min(last - ROWS // 2, len(journal) - ROWS))
-    shown = journal[first : first + ROWS]
-    title = counted(len(journal), "step") + (
-        f", {first + 1:,} to {first + len(shown):,} shown" if len(shown) < len(journal) else ""
-    )
-    return f"<div>{title} (<code>run.steps</code>)</div>" + _steps(shown, now)
+    rows = journal[first : first + ROWS]
+    title = counted(len(journal), "step")
+    if len(rows) < len(journal):
+        title += f", {first + 1:,} to {first + len(rows):,} shown"
+    return f"<div>{title} (<code>run.steps</code>)</div>" + _steps(rows, now)
 
 
 def steps_at(run: Run, seconds: float) -> str:
     """The steps at one time."""
-    now = round(seconds * 1000)
-    shown = [step for step in run.journal if step.time == now]
-    return "<div><b>At this moment</b></div>" + _steps(shown[:ROWS]) if shown else ""
+    rows = [step for step in run.journal if step.time == round(seconds * 1000)]
+    return "<div><b>At this moment</b></div>" + _steps(rows[:ROWS]) if rows else ""
 
 
-def _steps(shown: list[Step], now: int | None = None) -> str:
-    columns = "time service step type message fault attempt partition offset detail".split()
-    kinds = [
-        " ".join(["now"] * (step.time == now) + ["struck"] * bool(step.fault)) for step in shown
-    ]
-    return table(columns, map(_cells, shown), kinds)
-
-
-def _cells(step: Step) -> tuple:
-    service = f"{step.service} {step.replica}" if step.replica > 1 else step.service
-    message = (step.envelope.type, step.envelope.id) if step.envelope else ("", "")
-    return (
-        f"{step.time / 1000:g}",
-        service,
-        step.step,
-        *message,
-        step.fault,
-        step.attempt,
-        step.partition,
-        step.offset,
-        step.detail,
-    )
-
-
-def sheet(*parts: str) -> str:
-    return f'<div class="edalab-sheet">{"".join(parts)}</div>'
+def _steps(steps: list[Step], now: int | None = None) -> str:
+    rows, kinds = [], []
+    for step in steps:
+        message = (step.envelope.type, step.envelope.id) if step.envelope else ("", "")
+        service = f"{step.service} {step.replica}" if step.replica > 1 else step.service
+        place = step.attempt, step.partition, step.offset, step.detail
+        rows.append((f"{step.time / 1000:g}", service, step.step, *message, step.fault, *place))
+        kinds.append(" ".join(["now"] * (step.time == now) + ["struck"] * bool(step.fault)))
+    return table(_COLUMNS, rows, kinds)
 
 
 def databases(services: Iterable) -> str:
     """Every table of the services, with its first rows."""
-    shown = []
+    parts = []
     for service in services:
         database = service.database
         for title in database.tables():
@@ -181,30 +172,23 @@ def databases(services: Iterable) -> str:
             cursor = database.connection.execute(f'select * from "{quoted}" limit {ROWS}')
             columns = [column[0] for column in cursor.description]
             rows = cursor.fetchall()
-            total = len(rows)
-            if total == ROWS:
-                [(total,)] = database.rows(f'select count(*) from "{quoted}"')
+            [(total,)] = database.rows(f'select count(*) from "{quoted}"')
             count = counted(total, "row") + (f", {ROWS} shown" if total > ROWS else "")
-            named = f"<b>{escape(service.name)}.{escape(clean(title, 40))}</b>: {count}"
-            shown.append(f"<div>{named}{table(columns, rows) if rows else ''}</div>")
-    return f'<div class="edalab-side">{"".join(shown)}</div>'
+            name = f"<b>{escape(service.name)}.{escape(clean(title, 40))}</b>: {count}"
+            parts.append(f"<div>{name}{table(columns, rows) if rows else ''}</div>")
+    return f'<div class="edalab-side">{"".join(parts)}</div>'
 
 
 def states(services: Iterable) -> str:
     """The services: whether they are up, their lag, what is in flight, their memory."""
     rows, kinds = [], []
     for service in services:
-        replicas = service.replicas
-        down = [f"replica {replica.number} down" for replica in replicas if not replica.up]
-        if len(replicas) == 1 and down:
-            down = ["down"]
-        troubles = down + [
-            f"replica {replica.number} stands still"
-            for replica in replicas
-            if replica.up and replica.paused
-        ]
-        if service.cut:
-            troubles.append("cut off")
+        several = len(service.replicas) > 1
+        down = [replica for replica in service.replicas if not replica.up]
+        paused = [replica for replica in service.replicas if replica.up and replica.paused]
+        troubles = [f"replica {one.number} down" if several else "down" for one in down]
+        troubles += [f"replica {one.number} stands still" for one in paused]
+        troubles += ["cut off"] if service.cut else []
         flying = ", ".join(f"{message.type} {message.id}" for message in service.in_flight)
         memory = "; ".join(clean(each.state, 120) for each in service.replicas if each.state)
         state = ", ".join(troubles) or "up"

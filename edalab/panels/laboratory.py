@@ -11,17 +11,18 @@ import ipywidgets
 from .. import view
 from ..claims.claim import Claim, Verdict, claims_of
 from ..claims.explore import Schedule
-from ..errors import Hung, Misuse, Text, shown
+from ..errors import Misuse, Text, shown
 from ..model import System
-from ..sim import Fault, Faults, Printed, Window, parse_plan, printing, quiet, simulate
+from ..sim import Fault, Faults, Printed, Window, printing, simulate
 from ..sim.run import Run
 from ..view.timeline import draw
 from . import html
 from .call_line import Names, factories, line
-from .controls import RATES, Moments, PartOfRun, Settling, labelled, lesson_knob, rate
-from .exact_fault import ExactFault, Point, reached
+from .controls import PartOfRun, Settling, labelled, lesson_knob
+from .faults_asked import FaultsAsked, Point, points_reached
 from .frame import frame, mimebundle, still
-from .tabs import EVERY_FAULT, Tabs
+from .tabs import Tabs
+from .time_slider import Moments
 
 
 class Laboratory(Settling):
@@ -39,8 +40,7 @@ class Laboratory(Settling):
     seconds (`lab.cursor.value`, `lab.back.click()`, `lab.forward.click()`) and `lab.tabs`.
 
     The outcome is in `lab.run`, `lab.verdicts`, `lab.error`, `lab.printed`, `lab.code`,
-    `lab.summary()` and `lab.picture()`.
-    """
+    `lab.summary()` and `lab.picture()`."""
 
     def __init__(
         self,
@@ -62,8 +62,7 @@ class Laboratory(Settling):
         self.error = self._raised = ""
         self._printed = Printed()
         self._simulated: tuple[Any, ...] = ()  # the system, its revision and the workload
-        self._without_faults: Counter[Point] = Counter()  # how often points are reached
-        self._reached: Counter[Point] = Counter()
+        self._reached: Counter[Point] = Counter()  # how often points are reached in the run
         with self.settling():
             self._make_widgets(ledger)
             self.knobs: dict[str, Any] = {}
@@ -72,32 +71,20 @@ class Laboratory(Settling):
                     mend = "the panel has one of its own; choose another keyword"
                     raise Misuse(f"a knob cannot be called {name!r}: {mend}")
                 self.knobs[name] = lesson_knob(name, spec, both)
-            for name, knob in self.knobs.items():
-                setattr(self, name, knob)
-                knob.observe(self._turned, "value")
+            vars(self).update(self.knobs)
+            self.watch(self._play, self.seed, *self._part.fields, *self.knobs.values())
             self._panel = self._laid_out()
         self._play()
 
     def _make_widgets(self, ledger: Callable[[Any], Mapping] | None) -> None:
-        self._exact = ExactFault(self._play)
-        self.point, self.action, self.nth = self._exact.point, self._exact.action, self._exact.nth
-        self.plan = ipywidgets.Text(placeholder="more faults, as text", continuous_update=False)
-        self.plan.layout = {"flex": "1 1 120px", "width": "auto"}
+        self._asked = asked = FaultsAsked(self._play)
+        self.point, self.action, self.nth, self.plan = asked.exactly
+        vars(self).update(asked.rates)
         self._part = PartOfRun()
         self.correlation, self.start, self.end = self._part.fields
         self.seed = ipywidgets.IntSlider(0, max=99, **labelled("seed"))
-        self._rates = {name: rate(name) for name in RATES}
-        for name, slider in self._rates.items():
-            setattr(self, name, slider)
-        for widget in (self.seed, self.plan, *self._part.fields, *self._rates.values()):
-            widget.observe(self._turned, "value")
-        self.cursor = Moments(self._draw)
-        self.back = ipywidgets.Button(description="◀ step", tooltip="to the moment before")
-        self.forward = ipywidgets.Button(description="step ▶", tooltip="to the moment after")
-        self.back.layout.width = self.forward.layout.width = "72px"
-        self.back.on_click(lambda _: self.cursor.move(-1))
-        self.forward.on_click(lambda _: self.cursor.move(1))
-        self._when = ipywidgets.Label(layout={"width": "60px", "margin": "0 2px 0 12px"})
+        self.cursor = Moments(self._draw, "◀ step", "step ▶", "60px")
+        self.back, self.forward = self.cursor.back, self.cursor.forward
         self._tabs = Tabs(self.claims, ledger, self._ask_for, self._draw)
         self.tabs, self.every_fault = self._tabs.widget, self._tabs.every_fault
         self._chips, self._code = (ipywidgets.HTML(layout={"margin": "0"}) for _ in range(2))
@@ -105,21 +92,15 @@ class Laboratory(Settling):
 
     def _laid_out(self) -> ipywidgets.Widget:
         heading = ipywidgets.HTML(html.heading("exact fault"), layout={"margin": "0 8px 0 2px"})
-        exact = ipywidgets.HBox(
-            [heading, self.point, self.action, self.nth, self.plan],
-            layout={"flex_flow": "row wrap", "align_items": "center"},
-        )
+        row = {"flex_flow": "row wrap", "align_items": "center"}
+        exact = ipywidgets.HBox([heading, *self._asked.exactly], layout=row)
         left = {
-            "random faults": [*self._rates.values()],
+            "random faults": [*self._asked.rates.values()],
             "this lesson": [*self.knobs.values()],
             "timing": [self.seed],
             "story": [self.correlation, ipywidgets.HBox([self.start, self.end])],
         }
-        moments = ipywidgets.HBox(
-            [self.back, self.cursor.slider, self._when, self.forward],
-            layout={"align_items": "center"},
-        )
-        right = [self._chips, moments, self.tabs, self._code]
+        right = [self._chips, self.cursor.row, self.tabs, self._code]
         return frame(left, right, [exact, self._hint])
 
     # -- the outcome
@@ -127,17 +108,7 @@ class Laboratory(Settling):
     @property
     def faults(self) -> list[Fault | Faults | Window]:
         """The faults that the widgets ask for, as `simulate` takes them."""
-        faults: list[Fault | Faults | Window] = []
-        if exact := self._exact.fault:
-            faults.append(exact)
-        try:
-            faults += parse_plan(self.plan.value)
-        except Misuse as misuse:
-            self.error = str(misuse)
-        rates = {name: round(slider.value, 4) for name, slider in self._rates.items()}
-        if any(rates.values()):
-            faults.append(Faults(**{name: value for name, value in rates.items() if value}))
-        return faults
+        return self._asked.read()[0]
 
     @property
     def code(self) -> str:
@@ -146,8 +117,8 @@ class Laboratory(Settling):
         outcome = f"raises {self._raised}"
         if self.run is not None and not self._raised:
             outcome = f"digest {self.run.digest}"
-        system, workload = self._system.code(values, names), self._workload.code(values, names)
-        code = line(system, workload, self.seed.value, self.faults, outcome)
+        both = [factory.code(values, names) for factory in (self._system, self._workload)]
+        code = line(f"{', '.join(both)}, seed={self.seed.value}", self.faults, outcome)
         if self._part.asked:
             asked = [f"{name}={names.of(value, name)}" for name, value in self._part.asked.items()]
             code += f"\ntimeline(run, {', '.join(asked)})"
@@ -174,13 +145,9 @@ class Laboratory(Settling):
     def _values(self) -> dict[str, Any]:
         return {name: knob.value for name, knob in self.knobs.items()}
 
-    def _turned(self, _: Any) -> None:
-        if not self._settling:
-            self._play()
-
     def _play(self) -> None:
-        """Simulate what the knobs say, show it and judge it."""
-        self.error, self._raised, self.verdicts, self._printed = "", "", [], Printed()
+        """Simulate what the knobs ask for, show it and judge it."""
+        self._raised, self.verdicts, self._printed = "", [], Printed()
         with self.settling(), printing(self._printed):
             self._simulate()
         if self.run is not None:
@@ -193,36 +160,25 @@ class Laboratory(Settling):
             self._chips.value = html.chips(self.claims, self.verdicts)
             self._tabs.message.value = html.messages(self.error, self.verdicts, self._printed)
             self._code.value = html.code(self.code)
-            self._hint.value = self._exact.hint(self.run, self._reached)
+            self._hint.value = self._asked.hint(self.run, self._reached)
 
     def _simulate(self) -> None:
-        values = self._values()
+        self.error, values = "", self._values()
         try:
             system, workload = self._system.make(values), self._workload.make(values)
-            self._meet(system, workload)
-            self.run = simulate(system, workload, seed=self.seed.value, faults=self.faults)
+            simulated = system, getattr(system, "revision", 0), workload
+            if simulated != self._simulated and isinstance(system, System):
+                self._asked.meet(system)
+                self._simulated = simulated
+            faults, self.error = self._asked.read()
+            self.run = simulate(system, workload, seed=self.seed.value, faults=faults)
         except Exception as error:  # of the learner's code: it belongs on the panel, not in a log
-            self._raised, self.error = type(error).__name__, html.told(error)
+            self._raised, self.error = type(error).__name__, html.error_text(error)
             if (so_far := getattr(error, "run", None)) is not None:
                 self.run = so_far
             elif self.run is not None:
                 end = "" if self.error.endswith("?") else "."
                 self.error += f"{end} The run before is still on the screen"
-
-    def _meet(self, system: System, workload: Callable) -> None:
-        """Learn the points of another system: where it publishes and asks shows in a run without faults."""
-        simulated = system, getattr(system, "revision", 0), workload
-        if simulated == self._simulated:
-            return
-        try:
-            with quiet():
-                run = simulate(system, workload)
-        except Misuse as misuse:
-            if misuse.run is None or isinstance(misuse, Hung):  # do not wait a second time
-                raise
-            run = misuse.run
-        self._exact.meet(run.system)
-        self._simulated, self._without_faults = simulated, reached(run)
 
     def _judged(self, run: Run) -> list[Verdict]:
         verdicts = []
@@ -230,43 +186,35 @@ class Laboratory(Settling):
             try:
                 verdicts.append(run.check(claim))
             except Exception as error:  # of the learner's code
-                self.error = html.told(error)
+                self.error = html.error_text(error)
         return verdicts
 
     # -- showing
 
     def _show(self, run: Run) -> None:
-        self._tabs.offer_for(run, *self._simulated, self.seed.value)
+        self._tabs.offer_for(run, (*self._simulated, self.seed.value))
         self._excerpt, error = self._part.choose(run)
         self.error = self.error or error
         self.cursor.offer([time / 1000 for time in self._excerpt.times()])
         self._draw()
         time.sleep(0.0005)  # the kernel's sending thread has its turn; else it waits 5 ms for it
         self.cursor.show()  # after the picture: a browser takes one message after the other
-        self._reached = reached(run)
-        self._exact.offer([*self._without_faults, *self._reached])
+        self._reached = points_reached(run)
+        self._asked.offer(self._reached)
 
     def _draw(self) -> None:
         """Draw the visible tab, at the cursor."""
-        if self.run is None:
-            return
-        if self._tabs.visible == EVERY_FAULT:
-            system, _, workload = self._simulated
-            self._tabs.explore(system, workload, self.seed.value)
-            return
-        seconds = self.cursor.value
-        self._tabs.draw(self.run, self._excerpt, seconds, self._part.asked.get("correlation"))
-        self._when.value = f"{seconds:g} s"
+        if self.run is not None:
+            story = self._part.asked.get("correlation")
+            self._tabs.draw(self.run, self._excerpt, self.cursor.value, story)
 
     def _ask_for(self, schedule: Schedule) -> None:
         """Ask for the fault of a schedule and nothing else, and look at the moment when it strikes."""
         with self.settling():
-            for slider in self._rates.values():
-                slider.value = 0
-            for text in (self.plan, *self._part.fields):
+            for text in self._part.fields:
                 text.value = ""
         fault = schedule.faults[0]
-        self._exact.choose(fault)
+        self._asked.ask_for(fault)
         for step in self.run.journal if self.run is not None else ():
             message = step.envelope
             at = (step.service, step.step, message.type) if message else None

@@ -8,18 +8,17 @@ import ipywidgets
 from .. import view
 from ..claims.claim import Claim
 from ..claims.explore import Schedule
-from ..trace.saga_story import has_sagas
-from ..model import System
 from ..sim import quiet
 from ..sim.run import Run
+from ..trace.saga_story import has_sagas
 from ..view.excerpt import Excerpt
 from ..view.timeline import draw
 from . import html
 from .controls import Settling
-from .fault_picker import EveryFault
+from .fault_picker import TITLE, EveryFault
+from .frame import WIDTH
 
-WIDTH = 624  # px of a picture: what a notebook beside JupyterLab's side bar leaves at 1280 px
-SAGA, STATE, EVERY_FAULT = "Saga", "State", "Every fault"
+SAGA, STATE = "Saga", "State"
 TABS = ("Timeline", "Flow", SAGA, STATE, "Tables")  # Saga for a run with sagas only
 
 
@@ -27,8 +26,7 @@ class Tabs(Settling):
     """The tabs, in `.widget`, each below the `.message` of the panel; `.names` are those on offer.
 
     `ledger` is as `saga_map` takes it. `changed` is called when another tab is looked at, `choose` with
-    a schedule that is picked among all faults, which are on offer only if there are claims.
-    """
+    a schedule that is picked among all faults, which are on offer only if there are claims."""
 
     def __init__(
         self,
@@ -37,13 +35,14 @@ class Tabs(Settling):
         choose: Callable[[Schedule], None],
         changed: Callable[[], None],
     ):
-        self._ledger, self._changed = ledger, changed
-        self.every_fault = EveryFault(claims, choose, WIDTH) if claims else None
+        self._ledger = ledger
+        self._wanted: tuple = ()  # system, its revision, workload and seed of the run
+        self.every_fault = EveryFault(claims, choose) if claims else None
         self.message = ipywidgets.HTML()
         self.sheets = {name: ipywidgets.HTML() for name in TABS}
         contents: dict[str, ipywidgets.Widget] = dict(self.sheets)
         if self.every_fault:
-            contents[EVERY_FAULT] = self.every_fault.widget
+            contents[TITLE] = self.every_fault.widget
         # The message is one line or ten: below the tabs, it moves nothing that one clicks.
         self._pages = {
             name: ipywidgets.VBox([self.message, content]) for name, content in contents.items()
@@ -51,37 +50,36 @@ class Tabs(Settling):
         self.names: list[str] = []
         self.widget = ipywidgets.Tab()
         self._offer([name for name in self._pages if name != SAGA])
-        self.widget.observe(self._turned, "selected_index")
+        self.watch(changed, self.widget, trait="selected_index")
 
     @property
     def visible(self) -> str:
         return self.names[self.widget.selected_index or 0]
 
-    def offer_for(self, run: Run, *simulated: Any) -> None:
+    def offer_for(self, run: Run, simulated: tuple) -> None:
         """Offer the tabs that this run has, and stay with the visible one if it is among them.
 
-        The number of broken runs in a title goes if it is not that of what was simulated.
-        """
-        sagas = has_sagas(run)
+        The number of broken runs in a title goes if it is not that of what was simulated."""
+        sagas, self._wanted = has_sagas(run), simulated
         self._offer([name for name in self._pages if name != SAGA or sagas])
         if self.every_fault and self.every_fault.tried != simulated:
-            self.widget.set_title(self.names.index(EVERY_FAULT), EVERY_FAULT)
+            self.widget.set_title(self.names.index(TITLE), TITLE)
 
     def draw(self, run: Run, excerpt: Excerpt, seconds: float, story: str | None) -> None:
-        """Draw the visible tab: an excerpt of the run, the state at the cursor, the saga of a story."""
+        """Draw the visible tab: an excerpt of the run, the state at the cursor, the saga of a story,
+        or all faults of what was simulated."""
+        if self.visible == TITLE and self.every_fault:
+            system, _, workload, seed = self._wanted
+            self.every_fault.show(system, workload, seed)
+            self.widget.set_title(self.names.index(TITLE), self.every_fault.title)
+            return
         try:
             with quiet():
                 content = self._content(run, excerpt, seconds, story)
         except Exception as error:  # of a ledger, say, which is the learner's code
-            content = html.error(html.told(error))
+            content = html.error(html.error_text(error))
         self.sheets[self.visible].value = content
         self.widget.set_title(self.names.index(STATE), f"State at {seconds:g} s")
-
-    def explore(self, system: System, workload: Callable, seed: int) -> None:
-        """Try every fault."""
-        if self.every_fault:
-            self.every_fault.show(system, workload, seed)
-            self.widget.set_title(self.names.index(EVERY_FAULT), self.every_fault.title)
 
     def _content(self, run: Run, excerpt: Excerpt, seconds: float, story: str | None) -> str:
         match self.visible:
@@ -109,7 +107,3 @@ class Tabs(Settling):
             self.widget.children = [self._pages[name] for name in names]
             self.widget.titles = names
             self.widget.selected_index = names.index(before) if before in names else 0
-
-    def _turned(self, _: Any) -> None:
-        if not self._settling:
-            self._changed()

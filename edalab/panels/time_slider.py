@@ -1,5 +1,6 @@
-"""A slider over days, or over the moments of events, with buttons from event to event."""
+"""Sliders over the moments of a run, and over days or the events of a store."""
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable
 from typing import Any
@@ -8,25 +9,89 @@ import ipywidgets
 
 from ..store.instants import as_datetime, to_microseconds
 from ..view.calendar import DAY, Calendar
-from .controls import Moments
+from .controls import Settling
 
 _DAYS = 1_500  # a slider over more days than that would leave none to the hand
 
 
+class Moments(Settling):
+    """A slider over the moments at which something happened, with buttons `.back` and `.forward`.
+
+    `.value` is the time in seconds; any other time is taken to the last moment before it. (An
+    IntSlider: in the browser a SelectionSlider keeps the range of its first options.)"""
+
+    def __init__(
+        self, changed: Callable[[], None], before: str = "◀", after: str = "▶", label: str = "136px"
+    ):
+        layout = {"flex": "1 1 auto", "width": "auto"}
+        self.slider = ipywidgets.IntSlider(0, min=0, max=1, readout=False, layout=layout)
+        self.times: list[Any] = [0.0]  # seconds, or µs since 1970
+        self.index = 0
+        self._changed, self._wanted = changed, math.inf
+        self.watch(self._moved, self.slider)
+        self.back = ipywidgets.Button(description=before, tooltip="to the moment before")
+        self.forward = ipywidgets.Button(description=after, tooltip="to the moment after")
+        self.back.layout.width = self.forward.layout.width = "72px" if " " in before else "36px"
+        self.back.on_click(lambda _: self.step(-1))
+        self.forward.on_click(lambda _: self.step(1))
+        self._label = ipywidgets.Label(layout={"width": label, "margin": "0 0 0 8px"})
+        parts = [self.back, self.slider, self.forward, self._label]
+        self.row = ipywidgets.HBox(parts, layout={"align_items": "center"})
+
+    @property
+    def value(self) -> Any:
+        return self.times[self.index]
+
+    @value.setter
+    def value(self, wanted: Any) -> None:
+        self.slider.value = self._find(wanted)
+
+    @property
+    def label(self) -> str:
+        return f"{self.value:g} s"
+
+    def step(self, by: int) -> None:
+        """Go to a later or an earlier moment, at most to the last or the first one."""
+        self.slider.value = min(max(self.index + by, 0), len(self.times) - 1)
+
+    def offer(self, times: list[Any]) -> None:
+        """Take on the moments of another run. The slider moves with the next `show`.
+
+        It stays near the time to which the learner moved it, or at the end: near the moment found
+        for the last run, it would creep back from run to run."""
+        self.times = times or [0.0]
+        self.index = self._find(self._wanted)
+
+    def show(self) -> None:
+        """Move the slider to `index`."""
+        with self.settling():
+            # In a message of its own: a browser clips a value that comes with a new maximum.
+            self.slider.max = max(1, len(self.times) - 1)
+            self.slider.value = self.index
+        self._label.value = self.label
+
+    def _find(self, time: float) -> int:
+        return max(0, sum(moment <= time for moment in self.times) - 1)
+
+    def _moved(self) -> None:
+        self.index = min(self.slider.value, len(self.times) - 1)
+        self._wanted = math.inf if self.index == len(self.times) - 1 else self.times[self.index]
+        self._changed()
+        self._label.value = self.label
+
+
 class TimeSlider(Moments):
     """A slider for `until=` or `as_of=`. `.value` is a time as a store takes it; another time moves
-    it to the last one before. `.back.click()` and `.forward.click()` go from event to event."""
+    it to the last one before. The buttons go from event to event."""
 
-    def __init__(self, keyword: str, words: str, changed: Callable[[], None]):
-        super().__init__(self._turned)
-        self.keyword, self._then = keyword, changed
+    def __init__(self, keyword: str, name: str, changed: Callable[[], None]):
+        super().__init__(changed)
+        self.keyword = keyword
         self.calendar, self._events, self._stops = Calendar([0]), [0], [0]
-        self._label = ipywidgets.Label(layout={"width": "136px", "margin": "0 0 0 8px"})
-        self.back = self._button("◀", "to the event before", -1)
-        self.forward = self._button("▶", "to the event after", 1)
-        name = ipywidgets.Label(words, layout={"width": "92px"})
-        parts = [name, self.back, self.slider, self.forward, self._label]
-        self.row = ipywidgets.HBox(parts, layout={"align_items": "center"})
+        self.row.children = [
+            ipywidgets.Label(name, layout={"width": "92px"}),
+            *self.row.children,
+        ]
 
     @property
     def now(self) -> bool:
@@ -47,6 +112,17 @@ class TimeSlider(Moments):
     def value(self, wanted: Any) -> None:
         self.slider.value = self._find(to_microseconds(wanted, f"{self.keyword}.value", bound=True))
 
+    @property
+    def label(self) -> str:
+        now = " (now)" if self.keyword == "as_of" and self.now else ""
+        return self.calendar.words(self.times[self.index]) + now
+
+    def step(self, by: int) -> None:
+        """Go to the last event before, or the first one behind."""
+        stops = [stop for stop in self._stops if (stop - self.index) * by > 0]
+        if stops:
+            self.slider.value = stops[0] if by > 0 else stops[-1]
+
     def offer_events(self, events: list[int], others: list[int], calendar: Calendar) -> None:
         """Take on the moments (µs since 1970) of a stream's events: those of this slider, and those
         of the other one."""
@@ -60,37 +136,17 @@ class TimeSlider(Moments):
             earlier = [at for at, after in pairs if at // DAY == after // DAY]
             moments = sorted({*ends, *earlier})
         self._stops = sorted({bisect_left(moments, at) for at in self._events})
-        self._make_slider(len(moments) - 1)
+        self._renew_slider(len(moments) - 1)
         self.offer(moments)
         self.show()
-        self._show_label()
 
-    def _make_slider(self, last: int) -> None:
+    def _renew_slider(self, last: int) -> None:
         """Make a slider for each range: in the browser the keys End and Page Up keep to the range
         with which a slider began."""
         if last == self.slider.max:
             return
         old, layout = self.slider, self.slider.layout
         self.slider = ipywidgets.IntSlider(0, max=max(1, last), readout=False, layout=layout)
-        self.slider.observe(self._moved, "value")
+        self.watch(self._moved, self.slider)
         self.row.children = [self.slider if part is old else part for part in self.row.children]
         old.close()
-
-    def _button(self, sign: str, tip: str, by: int) -> ipywidgets.Button:
-        button = ipywidgets.Button(description=sign, tooltip=tip, layout={"width": "36px"})
-        button.on_click(lambda _: self._step(by))
-        return button
-
-    def _step(self, by: int) -> None:
-        """To the last stop before, or the first one behind."""
-        stops = [stop for stop in self._stops if (stop - self.index) * by > 0]
-        if stops:
-            self.slider.value = stops[0] if by > 0 else stops[-1]
-
-    def _turned(self, _: Any = None) -> None:
-        self._show_label()
-        self._then()
-
-    def _show_label(self) -> None:
-        now = " (now)" if self.keyword == "as_of" and self.now else ""
-        self._label.value = self.calendar.words(self.times[self.index]) + now

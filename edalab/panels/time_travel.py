@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets
 
 from .. import view
-from ..errors import Text, shown
+from ..errors import Misuse, Text, shown
 from ..sim import Printed, printing, quiet
 from ..store.bitemporal import Hindsight, Node, Replay
 from ..store.event_store import EventStore
@@ -16,20 +16,18 @@ from ..store.instants import to_microseconds
 from ..store.stored_event import StoredEvent
 from ..stuck import watched
 from ..text import counted
-from ..view.as_of import check_value, draw, drawn_value
+from ..view.as_of import draw, drawn_value
 from ..view.calendar import Calendar
 from ..view.event_marks import event_text
 from ..view.picture import STORE, check_is
 from . import html
 from .call_line import Names
-from .controls import Choice
-from .frame import frame, mimebundle, still
+from .controls import Choice, Settling
+from .frame import WIDTH, frame, mimebundle, still
 from .time_slider import TimeSlider
 
-WIDTH = 624  # px of the picture: as in the laboratory
 
-
-class TimeTravel:
+class TimeTravel(Settling):
     """A panel over `store.state`: `store`, `stream` (None: all streams), `fold` and `start` are its
     arguments, `value` is that of `view.as_of`.
 
@@ -63,39 +61,39 @@ class TimeTravel:
         self._picture, self._states, self._code, self._why = (
             ipywidgets.HTML(layout={"margin": "0"}) for _ in range(4)
         )
-        below = ipywidgets.VBox([self._code, self._why])
         sliders = ipywidgets.VBox([self.until.row, self.as_of.row])
-        rows = {"stream": [self.stream], "state": [self._states]}
-        self._panel = frame(rows, [sliders, self._picture, below])
-        self.stream.observe(self._choose, "value")
+        left = {"stream": [self.stream], "state": [self._states]}
+        self._panel = frame(left, [sliders, self._picture, self._code, self._why])
+        self.watch(self._choose, self.stream)
         self._choose()
 
     @property
     def code(self) -> str:
         """The line that asks for the state on the screen."""
-        names = Names(self._notebook, "TimeTravel")
+        names, until, known = Names(self._notebook, "TimeTravel"), self.until, self.as_of
         store = names.of(self._store, "store")
-        words = [names.of(self.stream.value, "stream"), names.of(self._fold, "fold")]
-        words += [names.of(self._start, "start")] if self._start is not None else []
-        words += [f"until={names.of(self.until.value, 'until')}"]
-        words += [] if self.as_of.now else [f"as_of={names.of(self.as_of.value, 'as_of')}"]
-        found = shown(self.state) if not self.error else "refused"
-        return names.whole(f"{store}.state({', '.join(words)})  # {found}")
+        arguments = [names.of(self.stream.value, "stream"), names.of(self._fold, "fold")]
+        arguments += [names.of(self._start, "start")] if self._start is not None else []
+        for bound in (until,) if known.now else (until, known):
+            arguments.append(f"{bound.keyword}={names.of(bound.value, bound.keyword)}")
+        outcome = "refused" if self.error else shown(self.state)
+        return names.whole(f"{store}.state({', '.join(arguments)})  # {outcome}")
 
     def summary(self) -> Text:
         """The question and the answer as text: equal where the same is on the screen."""
-        learned = []
-        for fact in self._learned:
-            happened, recorded = self._times(fact)
-            learned.append(f"{event_text(fact)}, happened {happened}, recorded {recorded}")
-        since = f"; learned since: {'; '.join(learned)}" * bool(learned)
+        words = self._calendar.words
+        learned = "; ".join(
+            f"{event_text(fact)}, happened {words(fact.happened_at)}, recorded {words(fact.recorded_at)}"
+            for fact in self._learned
+        )
+        since = f"; learned since: {learned}" if learned else ""
         return Text(f"{self.code}\n{self.error or f'as known now: {shown(self.now)}{since}'}")
 
     def picture(self, width: int = 900) -> view.Picture:
         """What is on the screen as one still picture."""
         return still(self._draw(width), [], self.error, self.code)
 
-    def _choose(self, _: Any = None) -> None:
+    def _choose(self) -> None:
         """Take on the moments of another stream."""
         facts = self._store.read(self.stream.value)
         happened = [fact.happened_at for fact in facts]
@@ -103,24 +101,22 @@ class TimeTravel:
         self._calendar = Calendar([*happened, *recorded] or [0])
         self.until.offer_events(happened, recorded, self._calendar)
         self.as_of.offer_events(recorded, happened, self._calendar)
-        self._show(facts)
+        self._show()
 
-    def _show(self, facts: list[StoredEvent] | None = None) -> None:
+    def _show(self) -> None:
         self.error, self.state, self.now, self._learned = "", None, None, []
         try:
             with quiet(), watched(getattr(self._fold, "__name__", "the fold"), patience=6):
-                self._ask(self._store.read(self.stream.value) if facts is None else facts)
-                drawn = self._draw(WIDTH).svg()
-            self._picture.value = f'<div class="edalab-picture">{drawn}</div>'
+                self._ask(self._store.read(self.stream.value))
+                self._picture.value = html.picture(self._draw(WIDTH))
         except Exception as error:  # of the learner's fold: the panel shows it, not a log
-            self.error, self._hindsight = html.told(error), None
+            self.error, self._hindsight = html.error_text(error), None
             self._picture.value = html.error(self.error)
             self._states.value = self._why.value = ""
         self._code.value = html.code(self.code)
 
     def _ask(self, facts: list[StoredEvent]) -> None:
         """Fold the stream once for each of the two times; table, states and picture share it."""
-        check_value(self._value)
         until, known = (
             to_microseconds(bound.value, f"{bound.keyword}=", bound=True)
             for bound in (self.until, self.as_of)
@@ -140,42 +136,38 @@ class TimeTravel:
         rows = [(name, shown(state, 40)) for name, state in states.items()]
         # In small letters, and a long state can be scrolled to.
         self._states.value = html.sheet(html.table(("", ""), rows))
-        self._why.value = html.in_full(printed) + html.sheet(*self._explain(then))
+        explained = html.sheet(self._learned_since(), self._reasons(then))
+        self._why.value = html.in_full(printed) + explained
 
-    def _explain(self, then: list[Node]) -> list[str]:
-        """Why the state was that, and what was learned since."""
-        parts, several = [], len(then) - 1
-        if self._learned:
-            count = counted(len(self._learned), "event")
-            parts = [
-                f"<div><b>Learned since</b>: {count} (<code>store.difference</code>)</div>",
-                self._table([(fact, "") for fact in self._learned[: html.ROWS]], ""),
-            ]
-        rows = [
-            (node.fact, shown(node.state, 40))
-            for node in then[max(0, several - html.ROWS) + 1 :]
-            if node.fact is not None
-        ]
-        title = f"<div><b>Why</b>: {counted(several, 'event')} (<code>store.table</code>)</div>"
-        return [*parts, title, self._table(rows, "state")]
+    def _learned_since(self) -> str:
+        if not self._learned:
+            return ""
+        count = counted(len(self._learned), "event")
+        title = f"<div><b>Learned since</b>: {count} (<code>store.difference</code>)</div>"
+        return title + self._table([(fact, "") for fact in self._learned[: html.ROWS]], "")
+
+    def _reasons(self, then: list[Node]) -> str:
+        """The events that led to the state, with the state after each."""
+        count = len(then) - 1
+        title = f"<div><b>Why</b>: {counted(count, 'event')} (<code>store.table</code>)</div>"
+        last = then[max(0, count - html.ROWS) + 1 :]
+        states = [(node.fact, shown(node.state, 40)) for node in last if node.fact is not None]
+        return title + self._table(states, "state")
 
     def _table(self, facts: list[tuple[StoredEvent, str]], last: str) -> str:
-        several, rows = self.stream.value is None, []
+        words, rows = self._calendar.words, []
         for fact, state in facts:
-            version = f"{fact.stream} {fact.version}" if several else fact.version
-            rows.append((version, event_text(fact), *self._times(fact), state))
+            name = f"{fact.stream} {fact.version}" if self.stream.value is None else fact.version
+            times = words(fact.happened_at), words(fact.recorded_at)
+            rows.append((name, event_text(fact), *times, state))
         late = ["struck" if fact.late else "" for fact, _ in facts]
         return html.table(("version", "event", "happened", "recorded", last), rows, late)
 
-    def _times(self, fact: StoredEvent) -> tuple[str, str]:
-        return self._calendar.words(fact.happened_at), self._calendar.words(fact.recorded_at)
-
     def _draw(self, width: int) -> view.Picture:
         if self._hindsight is None:
-            raise RuntimeError("there is no picture of a state that was refused")
+            raise Misuse(f"there is no picture: {self.error}")
         known = None if self.as_of.now else self.as_of.value
-        cursor = self.until.value
-        return draw(self._hindsight, self.stream.value, known, cursor, width=width)
+        return draw(self._hindsight, self.stream.value, known, self.until.value, width=width)
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
         picture = None if self.error else self.picture()
@@ -185,9 +177,6 @@ class TimeTravel:
         return f"<TimeTravel: {self.code.splitlines()[-1]}>"
 
 
-def _natural(name: str) -> list[tuple[bool, int, str]]:
+def _natural(name: str) -> list[str]:
     """Sorts account-9 before account-13."""
-    return [
-        (word.isdecimal(), int(word) if word.isdecimal() else 0, word)
-        for word in re.split(r"(\d+)", name)
-    ]
+    return [part.zfill(20) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]

@@ -39,12 +39,12 @@ def as_of(
 
         as_of(store, "account-7", balance, 0, cursor="2026-03-22")"""
     check_is("as_of", EventStore, STORE, store)
-    check_value(value)
+    drawn = drawn_value(fold, value)
     check_stream(stream)
     facts = store.read(stream)
     if not facts and stream is not None:
         raise Unknown("stream", stream, store.streams())
-    hindsight = Hindsight(facts, Replay(fold, start, drawn_value(fold, value)))
+    hindsight = Hindsight(facts, Replay(fold, start, drawn))
     return draw(hindsight, stream, as_of, cursor, since, until, width)
 
 
@@ -58,25 +58,27 @@ def draw(
     width: int = 900,
 ) -> Picture:
     """The picture of a hindsight whose values are numbers and texts, or None."""
-    if not hindsight.facts:
+    facts = hindsight.facts
+    if not facts:
         raise Misuse("the store holds no events yet: append some, then draw what they come to")
     known = None if as_of is None else to_microseconds(as_of, "as_of=", bound=True)
     at = None if cursor is None else to_microseconds(cursor, "cursor=", bound=True)
+    first = min(fact.happened_at for fact in facts)
+    last = max(max(fact.happened_at, fact.recorded_at) for fact in facts)
+    room = max((last - first) // 25, 40_000)
+    first = first - room if since is None else to_microseconds(since, "since=")
+    last = last + room if until is None else to_microseconds(until, "until=", bound=True)
+    if not first < last:
+        raise Misuse("since= must be before until=: there is nothing to show between them")
     name = getattr(hindsight.fold, "__name__", "").replace("_", " ").strip()
     about = f"{stream or 'all streams'}, {name if name and name != '<lambda>' else 'state'}"
-    window = _window(hindsight, since, until)
-    return Picture(StateChart(hindsight, about, window, known, at, width).scene)
+    return Picture(StateChart(hindsight, about, (first, last), known, at, width).scene)
 
 
-def check_value(value: Any) -> None:
-    """Raise Misuse for what is no function of a state."""
+def drawn_value(fold: Callable, value: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
+    """The function that takes of a state what is drawn: a number, a text, or None."""
     if value is not None and not callable(value):
         raise Misuse(f"value= takes a function of the state, not {shown(value)}")
-
-
-def drawn_value(fold: Callable, value: Callable | None) -> Callable[[Any], Any]:
-    """The function that takes of a state what is drawn: a number, a text, or None."""
-    name = getattr(fold, "__name__", "the fold")
 
     def drawn(state: Any) -> Any:
         try:
@@ -88,10 +90,9 @@ def drawn_value(fold: Callable, value: Callable | None) -> Callable[[Any], Any]:
         plain = plain.value if isinstance(plain, Enum) else plain
         if isinstance(plain, bool):
             return "yes" if plain else "no"
-        number = isinstance(plain, Real | Decimal) and abs(plain) < 1e300
-        if plain is None or isinstance(plain, str) or number:
+        if plain is None or isinstance(plain, str) or _is_number(plain) and abs(plain) < 1e300:
             return plain
-        what = f"a state of {name} is {shown(state)}"
+        what = f"a state of {getattr(fold, '__name__', 'the fold')} is {shown(state)}"
         what = what if value is None else f"value= returned {shown(plain)}"
         hint = "say what to draw of it: value=lambda state: …"
         raise Misuse(f"{what}, and a line is drawn of a number or a text; {hint}")
@@ -99,14 +100,5 @@ def drawn_value(fold: Callable, value: Callable | None) -> Callable[[Any], Any]:
     return drawn
 
 
-def _window(hindsight: Hindsight, since: Any, until: Any) -> tuple[int, int]:
-    """The first and the last moment shown: those asked for, or all with some room beside."""
-    facts = hindsight.facts
-    first = min(fact.happened_at for fact in facts)
-    last = max(max(fact.happened_at, fact.recorded_at) for fact in facts)
-    room = max((last - first) // 25, 40_000)
-    first = first - room if since is None else to_microseconds(since, "since=")
-    last = last + room if until is None else to_microseconds(until, "until=", bound=True)
-    if not first < last:
-        raise Misuse("since= must be before until=: there is nothing to show between them")
-    return first, last
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real | Decimal)

@@ -5,14 +5,14 @@ from ..store.instants import to_microseconds
 from ..text import clean, counted, seconds, shorten
 from ..trace.backlog import Backlog
 from ..trace.transfers import Outage
-from .calendar import Calendar
 from .axes import Axes
-from .picture import Picture, check_run
+from .calendar import Calendar
 from .labels import LabelPlacer
-from .scene import Box, Label, Mark, Scene
+from .picture import Picture, check_run
+from .scene import Box, Label, Mark, Scene, Trace
 
-HEIGHT, _BELOW = 84, 44  # px of a plane; from one to the title of the next
-_WORDS = {"down": "down", "pause": "standing still", "cut": "cut off"}
+HEIGHT, _BELOW = 84, 66  # px of a chart; from one to the next
+_OUTAGES = {"down": "down", "pause": "standing still", "cut": "cut off"}
 
 
 class Lag(Picture):
@@ -29,83 +29,78 @@ def lag(run: Run, service: str, *, width: int = 900) -> Lag:
     the service was down, stood still or was cut off."""
     check_run("lag", run)
     backlog = Backlog(run, service)
-    scene, end = Scene(width, 0), max(run.end, 1)
-    levels, most, (aged, age) = backlog.levels, backlog.most, backlog.oldest
-    window, named = (_moment(0), _moment(end)), clean(service, 60)
+    scene, end, name = Scene(width, 0), max(run.end, 1), clean(service, 60)
+    most, (aged, age) = backlog.most, backlog.oldest
+    window = _moment(0), _moment(end)
     top = Axes([0, 1, most.waiting], window, 50, HEIGHT, width)
-    below = Axes([0, age / 1000], window, top.bottom + _BELOW + 22, HEIGHT, width)
+    below = Axes([0, age / 1000], window, top.bottom + _BELOW, HEIGHT, width)
     top.left = below.left = max(top.left, below.left)
-    calendar = Calendar(window)
     for outage in backlog.outages:
-        for plane in (top, below):
-            scene.spans.append(_span(outage, plane, run.end, named))
-    titles = (
-        f"{named}: events published and not yet committed",
-        "age of the oldest of them, in seconds: how stale it is",
-    )
-    for plane, title in zip((top, below), titles):
-        plane.draw_grid(scene, calendar, words=plane is below)
-        scene.labels.append(Label(2, plane.top - 32, shorten(title, width - 4, 13, True), "lane"))
-    scene.traces += top.steps(
-        0,
-        [(_moment(level.time), level.waiting) for level in levels],
-        _moment(end),
-        "lag",
-        "events waiting",
-    )
-    scene.traces.append(below.line(_ages(backlog), "lag", "age of the oldest, s"))
-    rooms = [
-        LabelPlacer(scene, (plane.left + 2, plane.top - 18, width - 2, plane.bottom + 14))
-        for plane in (top, below)
-    ]
-    for room, trace in zip(rooms, scene.traces):
-        room.avoid(trace.points)
-    peaks = []
+        scene.spans += [_span(outage, chart, end, name) for chart in (top, below)]
+    levels = [(_moment(level.time), level.waiting) for level in backlog.levels]
+    traces = top.steps(0, levels, window[1], "lag", "events waiting")
+    room = _draw(scene, top, f"{name}: events published and not yet committed", traces, False)
+    traces = [below.line(_ages(backlog, end), "lag", "age of the oldest, s")]
+    title = "age of the oldest of them, in seconds: how stale it is"
+    room_below = _draw(scene, below, title, traces, True)
+    parts = ["never behind"]
     if most.waiting:
-        peaks = [
+        parts = [
             f"at most {counted(most.waiting, 'event')}, at {seconds(most.time)}",
             f"at most {age / 1000:g} s old, at {seconds(aged)}",
         ]
-        for room, plane, time, value, words in zip(
-            rooms, (top, below), (most.time, aged), (most.waiting, age / 1000), peaks
-        ):
-            scene.marks.append(Mark(plane.x(_moment(time)), plane.y(value), "fact", words))
-            room.taken.add(scene.marks[-1].extent())
-            room.place_beside(words, "handled", plane.x(_moment(time)), plane.y(value))
-    for outage, box in zip(backlog.outages, scene.spans[::2]):
+        _name_peak(room, top, most.time, most.waiting, parts[0])
+        _name_peak(room_below, below, aged, age / 1000, parts[1])
+    for outage, box in zip(backlog.outages, scene.spans[::2], strict=True):
         several = run.system.services[service].replicas > 1 and outage.kind != "cut"
         replica = f"replica {outage.replica} " if several else ""
-        rooms[0].place_beside(f"{replica}{_WORDS[outage.kind]}", "on span", box.x - 4, top.top + 9)
+        room.place_beside(f"{replica}{_OUTAGES[outage.kind]}", "on span", box.x - 4, top.top + 9)
     scene.height = below.bottom + 28
-    left = levels[-1].waiting
-    parts = [*(peaks or ["never behind"]), f"{left:,} left at the end"]
-    parts += [
-        f"{_WORDS[outage.kind]} from {seconds(outage.start)}{_until(outage)}"
-        for outage in backlog.outages[:4]
-    ]
-    scene.shows = f"lag of {named} in {run.system.name}: {'; '.join(parts)}"
+    parts.append(f"{backlog.levels[-1].waiting:,} left at the end")
+    for outage in backlog.outages[:4]:
+        parts.append(f"{_OUTAGES[outage.kind]} from {seconds(outage.start)}{_until(outage)}")
+    scene.shows = f"lag of {name} in {run.system.name}: {'; '.join(parts)}"
     scene.alt = clean(scene.shows, 600)
     return Lag(scene, backlog)
 
 
-def _ages(backlog: Backlog) -> list[tuple[int, float]]:
+def _draw(scene: Scene, chart: Axes, title: str, traces: list[Trace], words: bool) -> LabelPlacer:
+    """Draw a chart; return the room for words in it."""
+    chart.draw_grid(scene, Calendar((chart.start, chart.end)), words=words)
+    title = shorten(title, scene.width - 4, 13, True)
+    scene.labels.append(Label(2, chart.top - 32, title, "lane"))
+    scene.traces += traces
+    room = LabelPlacer(scene, (chart.left + 2, chart.top - 18, scene.width - 2, chart.bottom + 14))
+    for trace in traces:
+        room.avoid(trace.points)
+    return room
+
+
+def _name_peak(room: LabelPlacer, chart: Axes, time: int, value: float, words: str) -> None:
+    mark = Mark(chart.x(_moment(time)), chart.y(value), "fact", words)
+    room.scene.marks.append(mark)
+    room.taken.add(mark.extent())
+    room.place_beside(words, "handled", mark.x, mark.y)
+
+
+def _ages(backlog: Backlog, end: int) -> list[tuple[int, float]]:
     """The corners of the age of the oldest event waiting: it rises with time, and falls when that event is committed."""
     corners, levels = [], backlog.levels
-    ends = [*(level.time for level in levels[1:]), max(backlog.run.end, 1)]
-    for level, end in zip(levels, ends):
-        for time in (level.time, end):
+    ends = [*(level.time for level in levels[1:]), end]
+    for level, until in zip(levels, ends, strict=True):
+        for time in (level.time, until):
             age = 0 if level.since is None else (time - level.since) / 1000
             corners.append((_moment(time), age))
     return corners
 
 
-def _span(outage: Outage, plane: Axes, end: int, service: str) -> Box:
-    left = plane.x(_moment(outage.start))
-    right = plane.x(_moment(end if outage.end is None else outage.end))
+def _span(outage: Outage, chart: Axes, end: int, service: str) -> Box:
+    left = chart.x(_moment(outage.start))
+    right = chart.x(_moment(end if outage.end is None else outage.end))
     replica = f" replica {outage.replica}" if outage.replica > 1 else ""
-    tip = f"{service}{replica} {_WORDS[outage.kind]}, {seconds(outage.start)}{_until(outage)}"
-    width, height = max(2, right - left), plane.bottom - plane.top + 10
-    return Box(left, plane.top - 10, width, height, outage.kind, tip)
+    tip = f"{service}{replica} {_OUTAGES[outage.kind]}, {seconds(outage.start)}{_until(outage)}"
+    width, height = max(2, right - left), chart.bottom - chart.top + 10
+    return Box(left, chart.top - 10, width, height, outage.kind, tip)
 
 
 def _until(outage: Outage) -> str:

@@ -1,12 +1,12 @@
 """When each step of a saga ran: a row a step, in the order they began, with its waits, its time-outs and its failures."""
 
 from ..text import clean, seconds, shorten, text_width
-from ..trace.saga_step import Bar, History, SagaStep, State
+from ..trace.saga_step import Bar, History, State
 from .axis import Axis
 from .saga_arrows import MARGIN
 from .saga_chart import kind_of
 from .saga_moment import SagaMoment
-from .scene import Box, Label, Line, Mark, Scene
+from .scene import Box, Label, Mark, Scene
 from .theme import LABELS
 
 BAR, MOST = 12, 60  # px; handlings in a row
@@ -15,165 +15,131 @@ _MARKS = {
     "answer lost": "stopped", "lost": "stopped", "again": "doubled", "never": "lost",
 }  # fmt: skip
 _GRAVE = {"late", "in doubt", "failed", "done twice", "refused", "never done"}
-_HURT = ("crash", "failure", "retry", "dead_letter")
+_FAILED = ("crash", "failure", "retry", "dead_letter")
 
 
 def waterfall(scene: Scene, moment: SagaMoment, top: int, right: int) -> int:
     """Draw the rows into `scene` from `top` down, to the left of `right`. Return where they end."""
     story, now = moment.story, moment.time
-    steps = [step for step, history in story.at().histories.items() if history.events]
+    histories = {step: one for step, one in story.at().histories.items() if one.events}
+    steps, over = list(histories), story.times[-1]
     height = 19 if len(steps) <= 12 else 16
-    left = MARGIN + max(text_width(_short(step), 11) for step in steps) + 12
+    names = {step: shorten(clean(step.name), 150, 11) for step in steps}
+    left = MARGIN + max(text_width(name, 11) for name in names.values()) + 12
     scene.labels.append(Label(MARGIN, top, "When", "node"))
-    ends = {
-        bar.end
-        for step in steps
-        for bar in story.at().histories[step].bars
-        if bar.end is not None and bar.end <= story.times[-1]
-    }
-    scene.axis = axis = Axis(dict.fromkeys([*story.times, *sorted(ends)], 0), left, right - 30)
+    bars = [bar for history in histories.values() for bar in history.bars]
+    ends = {bar.end for bar in bars if bar.end is not None and bar.end <= over}
+    axis = Axis(dict.fromkeys([*story.times, *sorted(ends)], 0), left, right - 30)
+    scene.axis = axis
+    cursor = axis.x(now) if now < over else None
     bottom = top + 14 + height * len(steps)
     axis.draw(scene, top + 12, bottom, right, 11)
     for number, step in enumerate(steps):
         y = top + 14 + height * number + height // 2
-        scene.labels.append(
-            Label(
-                left - 10,
-                y,
-                _short(step),
-                "channel" if _begun(moment, step) else "axis",
-                "end",
-                clean(f"{step.name} of {step.service}"),
-            )
-        )
-        if _begun(moment, step):
-            _Row(scene, moment.shown[step], moment.states[step], y, min(now, story.times[-1])).draw(
-                left, right, axis.x(now) if now < story.times[-1] else None
-            )
+        shown = moment.shown[step]
+        tip = clean(f"{step.name} of {step.service}")
+        kind = "channel" if shown.events else "axis"
+        scene.labels.append(Label(left - 10, y, names[step], kind, "end", tip))
+        if shown.events:
+            row = _Row(scene, axis, shown, moment.states[step], y, min(now, over))
+            row.draw(left, right, cursor)
     return bottom
-
-
-def _begun(moment: SagaMoment, step: SagaStep) -> bool:
-    return bool(moment.shown[step].events)
-
-
-def _short(step: SagaStep) -> str:
-    return shorten(clean(step.name), 150, 11)
 
 
 class _Row:
     """What one step went through until `now`, from left to right."""
 
-    def __init__(self, scene: Scene, step: History, state: State, y: int, now: int):
-        self.scene, self.step, self.state, self.y, self.now = scene, step, state, y, now
-        self.x = scene.axis.x
-        self.from_, self.to = [self.x(step.events[0].time)], [self.x(step.events[0].time)]
-        many = len(step.bars) > MOST  # then one bar lasts from the first to the last
-        self.bars = [Bar(step.bars[0].start, step.bars[-1].end, "")] if many else step.bars
-        self.events = step.events[-1:] if many else step.events
+    def __init__(self, scene: Scene, axis: Axis, history: History, state: State, y: int, now: int):
+        self.scene, self.x, self.state, self.y = scene, axis.x, state, y
+        self.history, self.step = history, history.step
+        self.now = now
+        self.from_ = self.to = axis.x(history.events[0].time)
+        many = len(history.bars) > MOST  # then one bar lasts from the first to the last
+        self.bars = [Bar(history.bars[0].start, history.bars[-1].end, "")] if many else history.bars
+        self.events = history.events[-1:] if many else history.events
 
     def draw(self, left: int, right: int, cursor: int | None) -> None:
-        self._waits()
-        self._bars()
-        self._marks(cursor)
-        self._words(left, right, cursor)
+        self._draw_waits()
+        self._draw_bars()
+        self._draw_events(cursor)
+        self._draw_state(left, right, cursor)
 
-    def _took(self, left: int, right: int) -> None:
-        self.from_.append(left)
-        self.to.append(right)
+    def _take(self, left: int, right: int) -> None:
+        self.from_, self.to = min(self.from_, left), max(self.to, right)
 
-    def _waits(self) -> None:
+    def _draw_waits(self) -> None:
+        answers = {"asked": ("answered", "no answer"), "sent": ("began",)}
         for asked in self.events:
-            if asked.what in ("asked", "sent"):
-                until = ("answered", "no answer") if asked.what == "asked" else ("began",)
-                heard = [
-                    m.time for m in self.step.events if m.what in until and m.time >= asked.time
-                ]
-                end = min([self.now, *heard[:1]])
-                x, tip = (
-                    self.x(asked.time),
-                    f"{self.step.step.name}: waited for, {seconds(asked.time)} to {seconds(end)}",
-                )
-                if end > asked.time:
-                    self.scene.spans.append(
-                        Box(x, self.y - 2, max(1, self.x(end) - x), 4, "waiting", tip)
-                    )
-                    self.to.append(self.x(end))
+            until = answers.get(asked.what, ())
+            later = [
+                e.time for e in self.history.events if e.what in until and e.time >= asked.time
+            ]
+            end = min([self.now, *later[:1]])
+            if until and end > asked.time:
+                times = f"{seconds(asked.time)} to {seconds(end)}"
+                left, right = self.x(asked.time), self.x(end)
+                box = left, self.y - 2, max(1, right - left), 4
+                tip = f"{self.step.name}: waited for, {times}"
+                self.scene.spans.append(Box(*box, "waiting", tip))
+                self._take(left, right)
 
-    def _bars(self) -> None:
-        kind = kind_of(self.step.step, self.state)[0]
-        kind = (
-            "done"
-            if kind == "undone"
-            else "failed"
-            if kind == "in doubt" and self.state.name != "late"
-            else kind
-        )
+    def _draw_bars(self) -> None:
         for bar in self.bars:
-            if bar.start <= self.now:
-                end = self.now if bar.end is None else min(bar.end, self.now)
-                x, wide = self.x(bar.start), max(5, self.x(end) - self.x(bar.start))
-                hurt = bar.ending in _HURT and end == bar.end
-                returned = (
-                    self.state.name == "failed" and bar.ending not in _HURT
-                )  # it did not fail, and said nothing
-                tip = f"{self.step.step.name}, {seconds(bar.start)} to {seconds(end)}" + (
-                    f": {bar.ending}" if bar.ending in _HURT[:3] else ""
-                )
-                self.scene.bars.append(
-                    Box(
-                        x,
-                        self.y - BAR // 2,
-                        wide,
-                        BAR,
-                        "failed" if hurt else "under way" if returned else kind,
-                        tip,
-                    )
-                )
-                self._took(x, x + wide)
+            if bar.start > self.now:
+                continue
+            end = self.now if bar.end is None else min(bar.end, self.now)
+            left, ending = self.x(bar.start), ""
+            width = max(5, self.x(end) - left)
+            if bar.ending in _FAILED[:3]:
+                ending = f": {bar.ending}"
+            tip = f"{self.step.name}, {seconds(bar.start)} to {seconds(end)}{ending}"
+            box = left, self.y - BAR // 2, width, BAR
+            self.scene.bars.append(Box(*box, self._kind(bar, end), tip))
+            self._take(left, left + width)
 
-    def _marks(self, cursor: int | None) -> None:
-        name = self.step.step.name
+    def _kind(self, bar: Bar, end: int) -> str:
+        if bar.ending in _FAILED:
+            if end == bar.end:
+                return "failed"
+        elif self.state.name == "failed":  # it did not fail, and published nothing
+            return "under way"
+        kind = kind_of(self.step, self.state)[0]
+        if kind == "in doubt" and self.state.name != "late":
+            return "failed"
+        return "done" if kind == "undone" else kind
+
+    def _draw_events(self, cursor: int | None) -> None:
+        scene, name, y = self.scene, self.step.name, self.y
         for event in self.events:
-            x = self.x(event.time)
+            x, at = self.x(event.time), f"at {seconds(event.time)}"
             if event.what in ("done", "saved"):
-                tip = f"{name} {event.what} at {seconds(event.time)}"
-                self.scene.bars.append(Box(x - 1, self.y - BAR // 2, 2, BAR, "saved", tip))
-                if not self.step.bars:
-                    self.scene.marks.append(
-                        Mark(x, self.y, "published", f"{name} published at {seconds(event.time)}")
-                    )
-                self._took(x, x + 4)
+                tip = f"{name} {event.what} {at}"
+                scene.bars.append(Box(x - 1, y - BAR // 2, 2, BAR, "saved", tip))
+                if not self.history.bars:
+                    scene.marks.append(Mark(x, y, "published", f"{name} published {at}"))
+                self._take(x, x + 4)
             elif event.what in _MARKS:
                 if any(e.what == "saved" and e.time == event.time for e in self.events):
                     x += 6 if cursor is None else max(0, min(6, cursor - x))  # beside its tick
                 words = f" {event.words}" if event.words else ""
-                tip = clean(f"{name}: {event.what}{words} at {seconds(event.time)}")
-                self.scene.marks.append(Mark(x, self.y, _MARKS[event.what], tip))
-                self._took(x, x + 7)
+                tip = clean(f"{name}: {event.what}{words} {at}")
+                scene.marks.append(Mark(x, y, _MARKS[event.what], tip))
+                self._take(x, x + 7)
 
-    def _words(self, left: int, right: int, cursor: int | None) -> None:
-        """What does not show by itself, behind the row or before it, and clear of the cursor."""
-        state = self.state
-        if (
-            state.name == "under way"
-            or state.words in ("done", "compensated")
-            or state.words.startswith("asked ")
-        ):
+    def _draw_state(self, left: int, right: int, cursor: int | None) -> None:
+        """Write what does not show by itself, behind the row or before it, and clear of the cursor."""
+        state, words = self.state, self.state.words
+        shows = words in ("done", "compensated") or words.startswith("asked ")
+        if shows or state.name == "under way":
             return
-        grave = state.name in _GRAVE or state.words.endswith(" late")
-        kind = (
-            "compensation"
-            if self.step.step.compensates and state.name == "done"
-            else "failed"
-            if grave
-            else "axis"
-        )
-        wide = text_width(state.words, LABELS[kind].size, LABELS[kind].bold)
-        x = max(self.to) + 8
-        if cursor is not None and x - 4 < cursor < x + wide:
+        kind = "failed" if state.name in _GRAVE or words.endswith(" late") else "axis"
+        if self.step.compensates and state.name == "done":
+            kind = "compensation"
+        width = text_width(words, LABELS[kind].size, LABELS[kind].bold)
+        x = self.to + 8
+        if cursor is not None and x - 4 < cursor < x + width:
             x = cursor + 6
-        if x + wide <= right:
-            self.scene.labels.append(Label(x, self.y, state.words, kind))
-        elif min(self.from_) - 8 - wide >= left:
-            self.scene.labels.append(Label(min(self.from_) - 8, self.y, state.words, kind, "end"))
+        if x + width <= right:
+            self.scene.labels.append(Label(x, self.y, words, kind))
+        elif self.from_ - 8 - width >= left:
+            self.scene.labels.append(Label(self.from_ - 8, self.y, words, kind, "end"))

@@ -1,0 +1,140 @@
+"""The faults that a learner asks for: one at an exact point, more as text, and rates of random ones."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+
+import ipywidgets
+
+from ..errors import Misuse, listed
+from ..model import System
+from ..sim import ACTIONS, Fault, Faults, Window, actions_at, parse_plan, points
+from ..sim.run import Run
+from . import html
+from .controls import Choice, Settling, labelled
+
+Point = tuple[str, str, str]  # service, step, message
+RATES = tuple(field.name for field in fields(Faults))
+
+
+class FaultsAsked(Settling):
+    """The widgets that ask for faults: `.point`, `.action` and `.nth` of one, `.plan` for more as
+    text, and a slider for each of the `.rates`. `changed` is called when the learner turns one."""
+
+    def __init__(self, changed: Callable[[], None]):
+        # As wide as its longest point: a point that is cut cannot be told from its neighbours.
+        self.point = Choice(options=[("at no point", "")], layout={"width": "max-content"})
+        self.action = Choice(options=[("", "")], layout={"width": "104px"}, disabled=True)
+        self.nth = ipywidgets.BoundedIntText(1, min=1, max=9999, description="nth", disabled=True)
+        self.nth.style.description_width, self.nth.layout.width = "26px", "88px"
+        self.plan = ipywidgets.Text(placeholder="more faults, as text", continuous_update=False)
+        self.plan.layout = {"flex": "1 1 120px", "width": "auto"}
+        self.rates = {
+            name: ipywidgets.FloatSlider(
+                0, max=1, step=0.05, readout_format=".2f", **labelled(name)
+            )
+            for name in RATES
+        }
+        self.exactly = self.point, self.action, self.nth, self.plan
+        self._changed, self._system = changed, System("unknown")
+        self._sent: dict[Point, None] = {}  # where runs of the system publish and ask
+        self.watch(self._point_chosen, self.point)
+        self.watch(changed, self.action, self.nth, self.plan, *self.rates.values())
+
+    @property
+    def exact(self) -> Fault | None:
+        """The fault at the point that is chosen."""
+        if not self.point.value or not self.action.value:
+            return None
+        return Fault(self.action.value, self.point.value, self.nth.value)
+
+    def read(self) -> tuple[list[Fault | Faults | Window], str]:
+        """The faults, as `simulate` takes them, and what is wrong with the text."""
+        exact, error = self.exact, ""
+        faults: list[Fault | Faults | Window] = [] if exact is None else [exact]
+        try:
+            faults += parse_plan(self.plan.value)
+        except Misuse as misuse:
+            error = str(misuse)
+        rates = {name: round(slider.value, 4) for name, slider in self.rates.items()}
+        if any(rates.values()):
+            faults.append(Faults(**rates))
+        return faults, error
+
+    def ask_for(self, fault: Fault) -> None:
+        """Ask for this fault and for no other."""
+        with self.settling():
+            for slider in self.rates.values():
+                slider.value = 0
+            self.plan.value = ""
+            if fault.at not in [at for _, at in self.point.options]:
+                self.offer([fault.point])
+            self.point.value = fault.at
+            self._offer_actions()
+            self.action.value, self.nth.value = fault.do, fault.nth
+        self._changed()
+
+    def meet(self, system: System) -> None:
+        """Take on another system; a fault that it cannot have is asked for no more."""
+        self._system, self._sent = system, {}
+        if self.point.value and self.action.value not in self._actions():
+            with self.settling():
+                self.point.value = ""
+                self._offer_actions()
+
+    def offer(self, reached: Iterable[Point]) -> None:
+        """Offer the consumer points of the system, and those where its runs sent something."""
+        self._sent |= {point: None for point in reached if point[1] in ("publish", "ask")}
+        chosen = [self._chosen()] if self.point.value else []
+        ranks = {name: rank for rank, name in enumerate(["client", *self._system.services])}
+        offered = dict.fromkeys([*points(self._system), *self._sent, *chosen])
+        options = [("at no point", "")]
+        for service, step, message in sorted(offered, key=lambda point: ranks.get(point[0], 0)):
+            options.append((f"{service} · {step} {message}", f"{service}.{step}.{message}"))
+        if list(self.point.options) != options:
+            at = self.point.value
+            with self.settling(), self.point.hold_sync():
+                self.point.options = options
+                self.point.value = at
+
+    def hint(self, run: Run | None, reached: Counter[Point]) -> str:
+        """Which faults never happened, and how often the run reached the point chosen, as HTML."""
+        unfired, sentences = run.unfired if run is not None else [], []
+        if unfired:
+            sentences.append(f"Never happened: {listed(unfired, 3)}.")
+        if self.exact is not None:
+            times = reached[self.exact.point]
+            often = f"reached {times:,} times" if times > 1 else "reached once"
+            sentences.append(
+                f"{self.exact.at} was {often if times else 'not reached'} in this run."
+            )
+        return html.hint(" ".join(sentences), bool(unfired))
+
+    def _chosen(self) -> Point:
+        service, step, message = self.point.value.split(".")
+        return service, step, message
+
+    def _actions(self) -> tuple[str, ...]:
+        return actions_at(self._system, self._chosen()) if self.point.value else ("",)
+
+    def _offer_actions(self) -> None:
+        options, action = self._actions(), self.action.value
+        if self.action.options != options:
+            self.action.options = options
+            self.action.value = action if action in options else options[0]
+        self.action.disabled = self.nth.disabled = not self.point.value
+
+    def _point_chosen(self) -> None:
+        with self.settling():
+            self._offer_actions()
+            self.nth.value = 1
+        self._changed()
+
+
+def points_reached(run: Run) -> Counter[Point]:
+    """How often a run reached each point."""
+    return Counter(
+        (step.service, step.step, step.envelope.type)
+        for step in run.journal
+        if step.envelope is not None and step.step in ACTIONS
+    )
