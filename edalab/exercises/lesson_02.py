@@ -1,13 +1,12 @@
-"""Exercises of lesson 02: copies that a late, older event neither overwrites nor brings back."""
+"""Exercises of lesson 02: copies that an older event, published again, neither overwrites nor brings back."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from math import ceil
 
 from ..claims.claim import Claim
 from ..model import Command, Event, System
 from ..practice.exercise import Anomaly, Exercise, explained, explored, nothing_dead
-from ..sim import enumerate_faults, simulate
+from ..sim import simulate
 from ..sim.run import Run
 
 
@@ -22,18 +21,76 @@ class AddressChanged(Event, topic="customers", key="customer"):
     version: int
 
 
-OWNED = "create table customers (customer text primary key, address text, version integer)"
-COPY = "create table addresses (customer text primary key, address text, version integer)"
+class ChangeContact(Command):
+    customer: str
+    field: str
+    value: str
+
+
+class ContactChanged(Event, topic="contacts", key="customer"):
+    customer: str
+    field: str
+    value: str
+    version: int
+
+
+class Repeat(Command):
+    event: str
+
+
+OWNED = """create table customers (customer text primary key, address text, version integer);
+           create table done (command text primary key, event text);"""
+COPY = """create table addresses (customer text primary key, address text, version integer);
+          create table gone (customer text primary key, version integer);"""
+CONTACTS = """create table contacts (customer text primary key, address text, phone text);
+              create table versions (customer text, field text, version integer,
+                                     primary key (customer, field));"""
 COUNTED = """insert into customers values (?, ?, 1) on conflict (customer) do update
              set address = excluded.address, version = version + 1 returning version"""
-LATE = ["duplicate customers.publish.AddressChanged #1"]
+AGAIN = ["lose customers.ack.ChangeAddress #1", "crash shipping.handle.AddressChanged #9"]
+SAME_FIELD = ["lose customers.ack.ChangeContact #2", "crash shipping.handle.ContactChanged #7"]
+
+
+def _once(db, command_id: str, change: Callable[[], Event]) -> str:
+    """The event that a command led to, as text; a command that comes again leads to the same one."""
+    find = "select event from done where command = ?"
+    if not db.execute(find, (command_id,)).fetchone():
+        row = command_id, change().model_dump_json()
+        db.execute("insert into done values (?, ?)", row)
+    return db.execute(find, (command_id,)).fetchone()[0]
 
 
 async def change_address(command, ctx):
     with ctx.database as db:
-        [(version,)] = db.execute(COUNTED, (command.customer, command.address))
-    change = AddressChanged(customer=command.customer, address=command.address, version=version)
-    await ctx.publish(change)
+
+        def change():
+            [(version,)] = db.execute(COUNTED, (command.customer, command.address))
+            return AddressChanged(**command.model_dump(), version=version)
+
+        event = _once(db, ctx.message.id, change)
+    await ctx.publish(AddressChanged.model_validate_json(event))
+
+
+async def change_contact(command, ctx):
+    with ctx.database as db:
+
+        def change():
+            [(version,)] = db.execute(COUNTED, (command.customer, None))
+            key = command.customer, command.field, command.value
+            db.execute("insert or replace into contacts values (?, ?, ?)", key)
+            return ContactChanged(**command.model_dump(), version=version)
+
+        event = _once(db, ctx.message.id, change)
+    await ctx.publish(ContactChanged.model_validate_json(event))
+
+
+def _sent(commands: Sequence[tuple[float, Command]]) -> Callable:
+    async def people(ctx):
+        for pause, command in commands:
+            await ctx.sleep(pause)
+            await ctx.send(command)
+
+    return people
 
 
 def copied(
@@ -45,24 +102,20 @@ def copied(
     customer.
     """
     shop = System("shop")
-    row = f"; insert into {{}} values ('{known}', 'Ash Street', 1)" if known else ""
+    row = f"insert into {{}} values ('{known}', 'Ash Street', 1)" if known else ""
     customers = shop.service("customers", schema=OWNED + row.format("customers"))
     customers.handles(ChangeAddress)(change_address)
     shop.service("shipping", schema=COPY + row.format("addresses")).on(AddressChanged)(keep)
-
-    async def people(ctx):
-        for pause, customer, address in changes:
-            await ctx.sleep(pause)
-            await ctx.send(ChangeAddress(customer=customer, address=address))
-
-    return shop, people
+    return shop, _sent(
+        [(pause, ChangeAddress(customer=who, address=to)) for pause, who, to in changes]
+    )
 
 
-def both(run: Run) -> tuple[dict[str, str], dict[str, str]]:
-    """The addresses that `customers` owns, and those that `shipping` has."""
-    known = "select customer, address from {} where address is not null"
-    owned = run.rows("customers", known.format("customers"))
-    return dict(owned), dict(run.rows("shipping", known.format("addresses")))
+def both(run: Run) -> tuple[dict[str, str], dict[str, str | None]]:
+    """The addresses that `customers` owns, and the rows that `shipping` has."""
+    owned = "select customer, address from customers where address is not null"
+    rows = run.rows("shipping", "select customer, address from addresses")
+    return dict(run.rows("customers", owned)), dict(rows)
 
 
 def older_came_last(run: Run, customer: str) -> bool:
@@ -96,9 +149,9 @@ def never_goes_back(run):
 def forgets(run):
     owned, copy = both(run)
     return [
-        f"{who} has left, the copy says {copy[who]}"
+        f"{who} has left, and the row is still there: {copy[who]}"
         for who in copy
-        if who not in owned and not older_came_last(run, who)
+        if who not in owned and (copy[who] is None or not older_came_last(run, who))
     ]
 
 
@@ -108,35 +161,35 @@ def stays_forgotten(run):
     return [
         f"{who} has left, the copy says {copy[who]} again"
         for who in copy
-        if who not in owned and older_came_last(run, who)
+        if who not in owned and copy[who] is not None and older_came_last(run, who)
     ]
 
 
 HINTS = {
     "the copy does not follow": (
         "Which event did shipping handle last, and what did your function do with it?",
-        "Go through your function in your mind, with version 1 and then version 2, of one customer and of two.",
-        "Write the row whenever the event's version is higher than the one in the row of this customer, or there is no row.",
+        "Go through your function by hand, with version 1 and then version 2, for one customer and then for two.",
+        "Write the row whenever the event is newer than everything you have noted about *this* customer.",
     ),
     "an older event wins": (
-        "Follow the last arrow to shipping: how old is what it carries, and what did the copy know by then?",
-        "The event says which version it is. With what can your function compare that, also when shipping has just restarted?",
-        "Keep the version in the row, and let the statement that writes the row compare: `where excluded.version > addresses.version`.",
+        "Follow the last arrow to shipping. How old is the event it carries, and what did the copy know by then?",
+        "The event carries its version. What can your function compare it with, even if shipping has just restarted?",
+        "Compare before you write *and* before you delete. Where event.version is not higher than the version you have noted for this customer, change nothing.",
     ),
     "an address is not forgotten": (
-        "What did shipping do with the last event of this customer, the one without an address?",
-        "Where event.address is None the row of this customer has to go, unless that row is newer.",
-        "`if event.address is None:` delete the row of event.customer; compare the version with the one in this row only.",
+        "What did your function do with the last event of this customer, the one without an address?",
+        "If event.address is None and the event is newer, the row has to leave `addresses`. A row with an empty address is still a row.",
+        "Delete the row from `addresses`, and note the customer and event.version in `gone` in the same transaction.",
     ),
     "an address comes back": (
-        "When the old event comes, with what does your function compare its version?",
-        "The row is gone, and the version with it. What must stay so that an event can be known to be older?",
-        "Do not delete the row: keep customer and version in it, and set the address to null.",
+        "When the old event arrives, what does your function compare its version with?",
+        "The row has left `addresses`, and its version went with it. Where else could you keep that version?",
+        "When somebody leaves, save their version in `gone`. Before you write an address, compare with the version there too.",
     ),
     "a dead letter": (
-        "What does your function raise, and is it an error that an old event comes?",
-        "Another attempt does not help: three attempts later the event is just as late.",
-        "Return without having changed anything.",
+        "What does your function raise? Is an old event an error?",
+        "Another attempt doesn't help, because the event is just as old the next time.",
+        "Return without changing anything.",
     ),
 }
 CLAIMS = {
@@ -149,6 +202,57 @@ CLAIMS = {
 NAMES = {"AddressChanged": AddressChanged}
 
 
+@Claim("each contact ends with the newest value of each field", about=ContactChanged)
+def newest_of_each(run):
+    return [what for late, what in _contacts(run) if not late]
+
+
+@Claim("an older value of a field changes nothing", about=ContactChanged)
+def no_older_value(run):
+    return [what for late, what in _contacts(run) if late]
+
+
+def _contacts(run: Run) -> list[tuple[bool, str]]:
+    """Where `shipping` differs, and whether its value is an older one of that field."""
+    changed = [
+        ContactChanged.model_validate_json(e)
+        for (e,) in run.rows("customers", "select event from done")
+    ]
+    rows = run.rows("shipping", "select customer, address, phone from contacts")
+    have = {(who, f): v for who, *values in rows for f, v in zip(FIELDS, values, strict=True)}
+    newest = {(e.customer, e.field): e.value for e in sorted(changed, key=lambda e: e.version)}
+    older = {(e.customer, e.field, e.value) for e in changed}
+    return [
+        (
+            (*key, have.get(key)) in older,
+            f"{key[0]}'s {key[1]} is {value}, the copy says {have.get(key)}",
+        )
+        for key, value in newest.items()
+        if have.get(key) != value
+    ]
+
+
+FIELDS = ("address", "phone")
+CONTACT_CLAIMS = {
+    "a change is lost": newest_of_each,
+    "an older event wins": no_older_value,
+    "a dead letter": nothing_dead("shipping", ContactChanged),
+}
+CONTACT_HINTS = {
+    "a change is lost": (
+        "Which event carried the value that is missing? What did your function do when it arrived?",
+        "An event carries one field only. Does an event about the phone make an older event about the address superfluous?",
+        "Compare versions for each customer *and field*. An event is out of date only if you have a newer one about the same field.",
+    ),
+    "an older event wins": (
+        "Two events were about the same field. Which of them did your function save last?",
+        "Memory is gone after a crash. Which table can hold the version of each field?",
+        "In one transaction, read the version of this customer and field from `versions`, and write the value and the new version only if the event is newer.",
+    ),
+    "a dead letter": HINTS["a dead letter"],
+}
+
+
 # -- 02.1
 
 
@@ -159,47 +263,66 @@ def as_it_comes(event, ctx):
 
 
 def late(variant: int) -> float:
-    """By how many seconds the broker can be late."""
+    """After how many seconds the owner publishes an event once more."""
     return 1 + (variant - 1) % 30 / 10
 
 
-def corrected_after(seconds: float, faults: list) -> Run:
+def corrected_after(seconds: float, variant: int) -> Run:
     """A run in which Ada corrects her address after so many seconds; `shipping` keeps what comes last."""
-    changes = [(0, "ada", "Elm Street"), (seconds, "ada", "Oak Street")]
-    return simulate(*copied(as_it_comes, changes), faults=faults)
+    streets = [(0, "Elm Street"), (seconds, "Oak Street")]
+    ada = [(pause, ChangeAddress(customer="ada", address=street)) for pause, street in streets]
+
+    async def publish_twice(command, ctx):
+        await change_address(command, ctx)
+        with ctx.database as db:
+            [(event,)] = db.execute("select event from done where command = ?", (ctx.message.id,))
+        await ctx.send(Repeat(event=event), after=late(variant))
+
+    async def repeat(command, ctx):
+        await ctx.publish(AddressChanged.model_validate_json(command.event))
+
+    again = System("shop")
+    owner = again.service("customers", schema=OWNED)
+    owner.handles(ChangeAddress)(publish_twice)
+    owner.handles(Repeat)(repeat)
+    again.service("shipping", schema=COPY).on(AddressChanged)(as_it_comes)
+    return simulate(again, _sent(ada))
 
 
 def breaking(seconds: float, variant: int) -> Run | None:
-    """The first run with a single fault in which the copy ends with the older address."""
-    for fault in [None, *enumerate_faults(corrected_after(seconds, []))]:
-        if fault and fault.do == "delay":
-            fault = replace(fault, seconds=late(variant))
-        run = corrected_after(seconds, [fault] if fault else [])
-        if run.check(follows).outcome == "broken" or run.check(never_goes_back).outcome == "broken":
-            return run
-    return None
+    """The run with this pause, if an older address is in the copy when all of the owner's events are out."""
+    run = corrected_after(seconds, variant)
+    handled = [
+        s.envelope.data.version
+        for s in run.journal
+        if (s.service, s.step) == ("shipping", "handle") and s.envelope
+    ]
+    return run if handled != sorted(handled) else None
 
 
 def long_enough(seconds: float, variant: int) -> Anomaly | str:
     if run := breaking(seconds, variant):
-        [(at_last,)] = run.rows("shipping", "select address from addresses")
-        evidence = f"corrected after {seconds:g} s, and the copy says {at_last}"
-        return Anomaly("not long enough", evidence, run)
+        return Anomaly(
+            "not long enough",
+            f"corrected after {seconds:g} s, and version 1 comes after version 2",
+            run,
+        )
     shorter = ceil(seconds * 10 - 1.001) / 10  # the tenth before
     if shorter >= 0 and breaking(shorter, variant) is None:
-        return Anomaly("longer than needed", f"{shorter:g} s survive every single fault as well")
-    return f"every single fault, {seconds:g} s after the first address and {shorter:g} s after"
+        return Anomaly(
+            "longer than needed",
+            f"after {shorter:g} s version 1 never comes after version 2 either",
+        )
+    return f"the runs with a pause of {seconds:g} s and of {shorter:g} s"
 
 
 def _order_kept(seconds: float, variant: int) -> tuple[str, Run]:
-    evidence = "here it was published last and handled first"
-    return f"(a) would mean that the correction is handled last; {evidence}", corrected_after(
-        0.3, LATE
-    )
+    evidence = "here the topic kept its order, and the older event was published once more after the correction"
+    return f"(a) would make any pause safe; {evidence}", corrected_after(0.3, variant)
 
 
 def _saving_takes_long(seconds: float, variant: int) -> tuple[str, Run]:
-    run = corrected_after(seconds, [])
+    run = corrected_after(seconds, variant)
     ends = (("customers", "publish"), ("shipping", "save"))
     begun, saved = (next(s.time for s in run.journal if (s.service, s.step) == end) for end in ends)
     evidence = f"here an address is saved {saved - begun} ms after it was published"
@@ -207,8 +330,8 @@ def _saving_takes_long(seconds: float, variant: int) -> tuple[str, Run]:
 
 
 def _versions_compared(seconds: float, variant: int) -> tuple[str, Run]:
-    evidence = "(d) would leave version 2 in the copy; here version 1 was saved over it"
-    return evidence, corrected_after(0.3, LATE)
+    evidence = "(d) would keep version 2 in the copy; here version 1 was saved over it"
+    return evidence, corrected_after(0.3, variant)
 
 
 ONE = explained(
@@ -220,19 +343,19 @@ ONE = explained(
     {"a": _order_kept, "b": None, "c": _saving_takes_long, "d": _versions_compared},
     {
         "not long enough": (
-            "Which event did shipping handle last in this run, and when had it been published?",
-            "Of all single faults, which keeps an event back longest? `explore` and `matrix` show what is left of them.",
-            "A doubled event comes half a second later, a delayed one as much as your figures say. The correction must not come sooner.",
+            "Which event did shipping handle after version 2 in this run, and when was it published?",
+            "Customers publishes version 1 twice. At what time is the second time?",
+            "The second publication comes `late` seconds after the first command was *handled*, so Ada has to wait a moment longer than that.",
         ),
         "longer than needed": (
             "What happens if Ada corrects herself a tenth of a second sooner?",
-            "Go down in steps of 0.1 until a single fault breaks it.",
-            "The answer is the last value before the first one that breaks.",
+            "Go down in steps of 0.1 until version 1 comes after version 2.",
+            "The answer is the last pause before the first one that goes wrong.",
         ),
         "another reason": (
             "Does this run agree with your reason?",
-            "Look at the arrows from customers to shipping: in which order do they start, and in which do they end?",
-            "The broker keeps the order in which events reach it, and what was published first can reach it last.",
+            "Look at the arrows from customers to shipping. How many times does each version leave?",
+            "The topic keeps the order in which events reach it. But the owner hands it an older event once more.",
         ),
     },
 )
@@ -241,27 +364,57 @@ ONE = explained(
 # -- 02.2 and 02.3
 
 
-def _settled(keep: Callable, variant: int) -> tuple[System, Callable]:
-    """Ada moves, and moves again; Bob leaves long after anything else."""
-    ada, bob = f"ada-{variant}", f"bob-{variant}"
-    streets = [(0, "Elm"), (0.3, "Oak"), (0.1, "Fir")]
-    changes = [(wait, ada, f"{street} Street {variant}") for wait, street in streets]
-    return copied(keep, [*changes, (2, bob, None)], bob)
-
-
 def _leaving(keep: Callable, variant: int) -> tuple[System, Callable]:
-    """Ada comes, moves and leaves within a moment; Bob leaves and comes back, and Cleo comes."""
+    """Ada moves; Bob comes, leaves and comes back; Cleo comes and leaves; Dan, known before, leaves."""
+    ada, bob, cleo, dan = (f"{name}-{variant}" for name in ("ada", "bob", "cleo", "dan"))
+    return copied(
+        keep,
+        [
+            (0, ada, f"Elm Street {variant}"),
+            (0.1, ada, f"Oak Street {variant}"),
+            (0.1, bob, f"Elm Street {variant}"),
+            (0.1, bob, None),
+            (0.1, bob, f"Fir Street {variant}"),
+            (0.1, cleo, "Ash Street"),
+            (0.1, cleo, None),
+            (0.1, dan, None),
+        ],
+        dan,
+    )
+
+
+def _contacted(keep: Callable, variant: int) -> tuple[System, Callable]:
+    """Ada changes address, phone and address again, Bob his phone twice and then his address."""
+    shop = System("shop")
+    owned = (
+        OWNED
+        + "create table contacts (customer text, field text, value text, primary key (customer, field));"
+    )
+    shop.service("customers", schema=owned).handles(ChangeContact)(change_contact)
+    shop.service("shipping", schema=CONTACTS).on(ContactChanged)(keep)
     ada, bob = f"ada-{variant}", f"bob-{variant}"
-    ada_moves = [(0, ada, f"Elm Street {variant}"), (0.1, ada, f"Oak Street {variant}")]
-    ada_leaves = [*ada_moves, (0.1, ada, None)]
-    bob_comes_back = [(0.1, bob, None), (2, bob, f"Fir Street {variant}")]
-    return copied(keep, [*ada_leaves, *bob_comes_back, (0, f"cleo-{variant}", "Ash Street")], bob)
+    changes = [
+        (ada, "address", f"Elm Street {variant}"),
+        (ada, "phone", f"555-{variant}"),
+        (ada, "phone", f"556-{variant}"),
+        (bob, "phone", f"555-{variant}"),
+        (bob, "address", f"Elm Street {variant}"),
+        (bob, "address", f"Oak Street {variant}"),
+    ]
+    return shop, _sent([(0.1, ChangeContact(customer=c, field=f, value=v)) for c, f, v in changes])
 
 
-KEEP = explored(_settled, CLAIMS, [LATE])
-FORGET = explored(_leaving, CLAIMS, [LATE])
+KEEP = explored(_leaving, CLAIMS, alone=[AGAIN])
+MERGE = explored(_contacted, CONTACT_CLAIMS, alone=[SAME_FIELD])
 EXERCISES = [
     ONE,
-    Exercise("02.2", "A copy that goes with the time", "event, ctx", KEEP, HINTS, NAMES),
-    Exercise("02.3", "What was forgotten stays forgotten", "event, ctx", FORGET, HINTS, NAMES),
+    Exercise("02.2", "A copy that forgets", "event, ctx", KEEP, HINTS, NAMES),
+    Exercise(
+        "02.3",
+        "Events that carry one field",
+        "event, ctx",
+        MERGE,
+        CONTACT_HINTS,
+        {"ContactChanged": ContactChanged},
+    ),
 ]

@@ -10,43 +10,42 @@ from ..sim.run import Run
 from . import lesson_04_bank as bank
 from . import lesson_04_claims as claims
 
-NAMES = {name: getattr(bank, name) for name in ("EntryRecorded", "EntriesAfter", "at", "move")}
+NAMES = {name: getattr(bank, name) for name in ("EntryRecorded", "EntriesAfter")}
 NAMES |= {"Unanswered": Unanswered}
 HINTS = {
     "a dead letter": (
-        "What does your function raise, and what would have to happen for the next attempt to succeed?",
-        "What it waits for stands behind this entry, in the same partition, and cannot come before this one is out of the way.",
-        "Do not wait for what is missing: fetch it, `await ctx.ask(EntriesAfter(position=…))`, and return without an error.",
+        "What does your function raise, and what has to happen before the next attempt can succeed?",
+        "What you wait for is in another partition and may arrive after your last attempt. Meanwhile everything behind this entry waits too.",
+        "Don't wait for the missing entries. Fetch them with `await ctx.ask(EntriesAfter(position=…))`, and return without an error.",
     ),
     "applied twice": (
-        "How often was this entry handled, and what did the table know of the first time?",
-        "An entry has a position. Is the checkpoint saved when the table is, and is it looked at before each entry, fetched ones too?",
+        "How many times was this entry handled, and what did the table know about the first time?",
+        "An entry has a position. Do you save the checkpoint together with the table, and do you compare each entry with it, even a fetched one?",
         "In one `with ctx.database as db:` look at the checkpoint, change the table, and move the checkpoint to this entry's position.",
     ),
     "skipped": (
-        "What did the checkpoint say when this entry came, and was the entry in the table by then?",
-        "A checkpoint says: all up to here is in the table. What if the table is not saved, and what if an earlier entry is still to come?",
+        "What did the checkpoint say when this entry arrived, and was the entry in the table by then?",
+        "A checkpoint says that everything up to here is in the table. What if the table is not saved, and what if an earlier entry is still to come?",
         "Save table and checkpoint in one transaction; and if an entry is not the next one, ask for EntriesAfter(position=the checkpoint).",
     ),
     "overtaken": (
-        "In which order did the entries come, and in which were they stored?",
+        "In which order did the entries arrive, and in which order were they stored?",
         "A sum is the same in any order, the highest balance is not.",
-        "Count an entry only if its position is the checkpoint's and one more. What is missing before it can be asked for: EntriesAfter.",
+        "Count an entry only if its position is the checkpoint plus one. You can ask for the entries before it with EntriesAfter.",
     ),
     "drift": (
-        "Take the entries of this account in their order, with pen and paper: what are balance and highest after each?",
-        "Both belong to one account. A new account begins with what its first entry says, and highest is looked at after each entry.",
-        "balance becomes balance + amount, and highest the larger one of itself and the *new* balance, where the account is the entry's.",
+        "Take the entries of this account in order, with pen and paper. What are balance and highest after each one?",
+        "Both belong to one account. A new account begins with 0 and 0, and you look at highest after each entry.",
+        "Set balance to balance + amount, and highest to the larger of highest and the *new* balance, for the entry's account only.",
     ),
 }
 AGAIN = {
     "a dead letter": (
-        "What does your function raise, and is it an error that an entry comes twice?",
-        "Another attempt does not help: twelve attempts later the entry is still in the table.",
-        "Return without having changed anything.",
+        "What does your function raise? Is it an error if an entry arrives twice?",
+        "Another attempt doesn't help, because the entry is still in the table the next time.",
+        "Return without changing anything.",
     )
 }
-LATE = [["delay accounts.publish.EntryRecorded #3"]]
 
 
 def in_order(fault: Fault) -> bool:
@@ -56,14 +55,14 @@ def in_order(fault: Fault) -> bool:
 
 
 def at_peaks(fault: Fault) -> bool:
-    late = str(fault).startswith("delay accounts.publish.EntryRecorded")
-    return in_order(fault) or late or fault.at == "accounts.reply.EntriesAfter"
+    return in_order(fault) or fault.at == "accounts.reply.EntriesAfter"
 
 
 IN_ORDER = "of peaks and on the way there that keeps the order", in_order
-AT_PEAKS = "of peaks, on the way there and back", at_peaks
+AT_PEAKS = "of peaks, on the way there and back, with three partitions", at_peaks
 ONCE = explored(bank.bank_of, claims.CLAIMS, only=IN_ORDER)
-NONE_TOO_EARLY = explored(bank.bank_of, claims.CLAIMS, LATE, only=AT_PEAKS)
+NO_ANSWER = ["drop peaks.deliver.EntryRecorded #3", "drop accounts.reply.EntriesAfter #1"]
+NONE_TOO_EARLY = explored(bank.spread_bank_of, claims.CLAIMS, alone=[NO_ANSWER], only=AT_PEAKS)
 
 
 # -- 04.1
@@ -161,19 +160,19 @@ EXERCISES = [
         {"a": None, "b": _the_next, "c": _all_there_are, "d": _lower_does},
         {
             "applied twice": (
-                "Which entries are in the table of the backup already, and which are added to it here?",
-                "Write down what Ada has after each of her entries, and find what the backup says.",
-                "All entries up to the one that makes it that much are in the table: the checkpoint is the position of that one.",
+                "Which entries are already in the backup's table, and which does this run add?",
+                "Write down what Ada has after each of her entries, and find the balance of the backup.",
+                "All entries up to the one that leads to this balance are in the table, so the checkpoint is the position of that entry.",
             ),
             "skipped": (
-                "Which entry is neither in the table of the backup nor added to it here?",
-                "Write down what Ada has after each of her entries, and find what the backup says. What comes behind it has to be counted.",
-                "The first entry behind the checkpoint is the next to be counted: the checkpoint is the position before.",
+                "Which entry is neither in the backup's table nor added to it here?",
+                "Write down what Ada has after each of her entries, and find the balance of the backup. Every later entry has to be counted.",
+                "The first entry after the checkpoint is the next one to be counted, so the checkpoint is the position before it.",
             ),
             "another reason": (
                 "Does this run agree with your reason?",
-                "Compare with the checkpoint the position of each entry that comes: which of them pass?",
-                "A checkpoint says: up to and with this position everything is in the table, and nothing behind it.",
+                "Compare the position of each entry that arrives with the checkpoint. Which of them are counted?",
+                "A checkpoint says that everything up to and including this position is in the table, and nothing after it.",
             ),
         },
     ),

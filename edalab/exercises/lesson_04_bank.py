@@ -91,15 +91,18 @@ def entries_after(query, ctx):
         return [entry(fact).model_dump() for fact in facts]
 
 
-def bank_with(name: str, project: Callable, schema: str) -> System:
-    """`accounts`, and a read model of this name."""
+def bank_with(name: str, project: Callable, schema: str, partitions=1, max_attempts=12) -> System:
+    """`accounts`, and a read model of this name; entries are spread over so many partitions."""
     bank = System("bank")
+    bank.topic("entries", partitions=partitions)
     accounts = bank.service("accounts")
     for command in (OpenAccount, Deposit, Withdraw):
         accounts.handles(command)(carry_out)
     accounts.every(0.2)(relay)
     accounts.answers(EntriesAfter)(entries_after)
-    bank.service(name, schema=schema + CHECKPOINTS).on(EntryRecorded, max_attempts=12)(project)
+    bank.service(name, schema=schema + CHECKPOINTS).on(EntryRecorded, max_attempts=max_attempts)(
+        project
+    )
     return bank
 
 
@@ -113,9 +116,19 @@ def people(*commands: Command) -> Callable:
 
 
 def bank_of(project: Callable, variant: int) -> tuple[System, Callable]:
+    """All entries in one partition, in their order."""
+    return bank_with("peaks", project, PEAKS), saving(variant)
+
+
+def spread_bank_of(project: Callable, variant: int) -> tuple[System, Callable]:
+    """Entries have no key, so they are spread over three partitions; four attempts don't outlast a late one."""
+    return bank_with("peaks", project, PEAKS, 3, 4), saving(variant)
+
+
+def saving(variant: int) -> Callable:
     """Ada's balance is highest in the end, and would be higher still without her withdrawal; Bob's was higher before his."""
     ada, bob, odd = f"ada-{variant}", f"bob-{variant}", variant % 5
-    story = people(
+    return people(
         OpenAccount(account=ada, owner="Ada"),
         Deposit(account=ada, amount=100 + odd),
         Withdraw(account=ada, amount=30 + odd),
@@ -123,4 +136,3 @@ def bank_of(project: Callable, variant: int) -> tuple[System, Callable]:
         Deposit(account=ada, amount=57),
         Withdraw(account=bob, amount=3),
     )
-    return bank_with("peaks", project, PEAKS), story

@@ -12,7 +12,7 @@ def test_a_click_on_a_red_mark_shows_its_run(lab, page, screenshot):
     panel.get_by_role("tab", name=re.compile("^Every fault")).click()
     panel.get_by_role("tab", name=re.compile(r"^Every fault: \d+ ✗")).wait_for()
     screenshot("lesson-02-every-fault")
-    fault = "duplicate customers.publish.AddressChanged #1"
+    fault = "lose customers.ack.ChangeAddress #1"
     panel.locator(".edalab-marks svg title", has_text=fault).first.locator("..").click(
         force=True
     )  # its letter lies over it

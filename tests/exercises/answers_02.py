@@ -6,21 +6,33 @@ from edalab.exercises.lesson_02 import AddressChanged  # noqa: F401  the noteboo
 
 
 def longer_names():
-    seconds = 1.0
+    seconds = 1.1
     reason = "b"
     return seconds, reason
 
 
 def a_list():
-    return [1, "b"]
+    return [1.1, "b"]
 
 
 async def asynchronous():
-    return 10 / 10, "b"
+    return 11 / 10, "b"
 
 
 def as_in_the_lesson():
     return 0.3, "b"
+
+
+def at_once():
+    return 0, "a"
+
+
+def a_tenth_too_soon():
+    return 1.0, "b"
+
+
+def five_seconds():
+    return 5.0, "b"
 
 
 def half_a_second():
@@ -32,23 +44,23 @@ def two_seconds():
 
 
 def between_two_steps():
-    return 1.05, "b"
+    return 1.15, "b"
 
 
 def the_order_is_kept():
-    return 1.0, "a"
+    return 1.1, "a"
 
 
 def saving_is_slow():
-    return 1.0, "c"
+    return 1.1, "c"
 
 
 def versions_are_compared():
-    return 1.0, "d"
+    return 1.1, "d"
 
 
 def no_reason():
-    return 1.0
+    return 1.1
 
 
 def in_words():
@@ -57,8 +69,8 @@ def in_words():
 
 RIGHT_1 = [longer_names, a_list, asynchronous]
 WRONG_1 = {
-    "not long enough": [as_in_the_lesson, half_a_second],
-    "longer than needed": [two_seconds, between_two_steps],
+    "not long enough": [as_in_the_lesson, at_once, a_tenth_too_soon, half_a_second],
+    "longer than needed": [two_seconds, between_two_steps, five_seconds],
     "another reason": [the_order_is_kept, saving_is_slow, versions_are_compared],
     "no value and reason": [no_reason, in_words],
 }
@@ -67,52 +79,71 @@ WRONG_1 = {
 # -- 02.2
 
 
-def look_first(event, ctx):
-    """Reads the row, decides in Python, writes."""
+def _write(db, event):
+    db.execute(
+        "insert or replace into addresses values (?, ?, ?)",
+        (event.customer, event.address, event.version),
+    )
+
+
+def _delete(db, event):
+    db.execute("delete from addresses where customer = ?", (event.customer,))
+
+
+def _known(db, event):
+    found = db.execute(
+        "select max(version) from (select customer, version from addresses union select * from gone) where customer = ?",
+        (event.customer,),
+    ).fetchone()[0]
+    return found or 0
+
+
+def both_tables(event, ctx):
     with ctx.database as db:
+        if event.version <= _known(db, event):
+            return
+        if event.address is None:
+            _delete(db, event)
+            db.execute("insert or replace into gone values (?, ?)", (event.customer, event.version))
+        else:
+            _write(db, event)
+            db.execute("delete from gone where customer = ?", (event.customer,))
+
+
+async def in_two_transactions(change, ctx):
+    """Looks in one transaction and writes in the next."""
+    with ctx.database as db:
+        known = _known(db, change)
+    if known >= change.version:
+        ctx.note("too old")
+        return
+    await ctx.sleep(0)
+    with ctx.database as db:
+        _delete(db, change)
+        if change.address is None:
+            db.execute("replace into gone values (?, ?)", (change.customer, change.version))
+        else:
+            _write(db, change)
+
+
+def every_version_in_gone(event, ctx):
+    """The table `gone` keeps the newest version of everybody, there or not."""
+    with ctx.database as db:
+        done = db.execute(
+            """insert into gone values (?, ?) on conflict (customer) do update
+               set version = excluded.version where excluded.version > gone.version""",
+            (event.customer, event.version),
+        )
+        if not done.rowcount:
+            return
         known = db.execute(
             "select version from addresses where customer = ?", (event.customer,)
         ).fetchone()
         if known and known[0] >= event.version:
             return
-        db.execute("delete from addresses where customer = ?", (event.customer,))
-        if event.address is not None:
-            db.execute(
-                "insert into addresses values (?, ?, ?)",
-                (event.customer, event.address, event.version),
-            )
-
-
-async def in_two_transactions(change, ctx):
-    """More steps than needed: it looks in one transaction and writes in the next."""
-    with ctx.database as db:
-        versions = dict(db.execute("select customer, version from addresses"))
-    if versions.get(change.customer, 0) > change.version:
-        ctx.note("too old")
-        return
-    await ctx.sleep(0)
-    with ctx.database as db:
-        if change.address is None:
-            db.execute(
-                "delete from addresses where customer = :customer", {"customer": change.customer}
-            )
-        else:
-            db.execute(
-                "replace into addresses values (:customer, :address, :version)", change.model_dump()
-            )
-
-
-def keep_a_tombstone(event, ctx):
-    """The answer of 02.3 is one of 02.2 as well."""
-    with ctx.database as db:
-        known = db.execute(
-            "select max(version) from addresses where customer = ?", (event.customer,)
-        ).fetchone()[0]
-        if event.version > (known or 0):
-            db.execute(
-                "insert or replace into addresses values (?, ?, ?)",
-                (event.customer, event.address, event.version),
-            )
+        _delete(db, event)
+        if event.address:
+            _write(db, event)
 
 
 def a_table_of_its_own(event, ctx):
@@ -125,22 +156,15 @@ def a_table_of_its_own(event, ctx):
             return
         db.execute("insert or replace into seen values (?, ?)", (event.customer, event.version))
         if event.address is None:
-            db.execute("delete from addresses where customer = ?", (event.customer,))
+            _delete(db, event)
         else:
             _write(db, event)
-
-
-def _write(db, event):
-    db.execute(
-        "insert or replace into addresses values (?, ?, ?)",
-        (event.customer, event.address, event.version),
-    )
 
 
 def as_it_comes(event, ctx):
     with ctx.database as db:
         if event.address is None:
-            db.execute("delete from addresses where customer = ?", (event.customer,))
+            _delete(db, event)
         else:
             _write(db, event)
 
@@ -154,7 +178,7 @@ def in_memory(event, ctx):
 def first_wins(event, ctx):
     with ctx.database as db:
         if event.address is None:
-            db.execute("delete from addresses where customer = ?", (event.customer,))
+            _delete(db, event)
         else:
             news = (event.customer, event.address, event.version)
             db.execute("insert into addresses values (?, ?, ?) on conflict do nothing", news)
@@ -168,27 +192,72 @@ def only_the_first_is_old(event, ctx):
         as_it_comes(event, ctx)
 
 
+def the_lessons_cell(event, ctx):
+    with ctx.database as db:
+        find = "select version from addresses where customer = ?"
+        row = db.execute(find, (event.customer,)).fetchone()
+        if row is None or event.version > row[0]:
+            _write(db, event)
+
+
+def unguarded_deletion(event, ctx):
+    """Looks at the version before it writes, and not before it deletes."""
+    with ctx.database as db:
+        if event.address is None:
+            _delete(db, event)
+            db.execute("insert or replace into gone values (?, ?)", (event.customer, event.version))
+        elif event.version > _known(db, event):
+            _write(db, event)
+
+
+def without_a_trace(event, ctx):
+    """Deletes only if it is newer, and keeps nothing of who has left."""
+    with ctx.database as db:
+        find = "select version from addresses where customer = ?"
+        row = db.execute(find, (event.customer,)).fetchone()
+        if row and row[0] >= event.version:
+            return
+        as_it_comes_in(db, event)
+
+
+def as_it_comes_in(db, event):
+    if event.address is None:
+        _delete(db, event)
+    else:
+        _write(db, event)
+
+
+def gone_for_good(event, ctx):
+    """Somebody who has left once never comes back."""
+    with ctx.database as db:
+        left = db.execute("select 1 from gone where customer = ?", (event.customer,)).fetchone()
+        if not left and event.version > _known(db, event):
+            if event.address is None:
+                _delete(db, event)
+                db.execute("insert into gone values (?, ?)", (event.customer, event.version))
+            else:
+                _write(db, event)
+
+
 def one_version_for_all(event, ctx):
     """Compares with the newest version of anybody."""
     with ctx.database as db:
         newest = db.execute("select max(version) from addresses").fetchone()[0] or 0
         if event.version > newest:
-            _write(db, event)
+            as_it_comes_in(db, event)
 
 
 def never_forgets(event, ctx):
     if event.address is not None:
-        look_first(event, ctx)
+        both_tables(event, ctx)
 
 
 def raises_at_what_is_old(event, ctx):
     with ctx.database as db:
-        known = db.execute(
-            "select version from addresses where customer = ?", (event.customer,)
-        ).fetchone()
-    if known and known[0] > event.version:
+        known = _known(db, event)
+    if known > event.version:
         raise ValueError("too old")
-    as_it_comes(event, ctx)
+    both_tables(event, ctx)
 
 
 seen_by_this_notebook = {}
@@ -206,11 +275,12 @@ def does_nothing(event, ctx):
         pass
 
 
-RIGHT_2 = [look_first, in_two_transactions, keep_a_tombstone, a_table_of_its_own]
+RIGHT_2 = [both_tables, in_two_transactions, every_version_in_gone, a_table_of_its_own]
 WRONG_2 = {
     "an older event wins": [as_it_comes, in_memory, only_the_first_is_old],
-    "the copy does not follow": [first_wins, does_nothing],
-    "an address is not forgotten": [never_forgets, one_version_for_all],
+    "the copy does not follow": [first_wins, gone_for_good, does_nothing],
+    "an address is not forgotten": [never_forgets, the_lessons_cell],
+    "an address comes back": [without_a_trace],
     "a dead letter": [raises_at_what_is_old],
     "changes what is outside": [in_a_global],
 }
@@ -219,87 +289,169 @@ WRONG_2 = {
 # -- 02.3
 
 
-def one_statement(event, ctx):
+def _value(db, event):
+    db.execute("insert or ignore into contacts (customer) values (?)", (event.customer,))
+    column = {"address": "address", "phone": "phone"}[event.field]
+    db.execute(
+        f"update contacts set {column} = ? where customer = ?", (event.value, event.customer)
+    )
+
+
+def _version(db, event):
+    found = db.execute(
+        "select version from versions where customer = ? and field = ?",
+        (event.customer, event.field),
+    ).fetchone()
+    return found[0] if found else 0
+
+
+def _note(db, event):
+    db.execute(
+        "insert or replace into versions values (?, ?, ?)",
+        (event.customer, event.field, event.version),
+    )
+
+
+def each_field(event, ctx):
+    with ctx.database as db:
+        if event.version > _version(db, event):
+            _value(db, event)
+            _note(db, event)
+
+
+def by_the_row_count(event, ctx):
+    with ctx.database as db:
+        changed = db.execute(
+            """insert into versions values (?, ?, ?) on conflict (customer, field) do update
+               set version = excluded.version where excluded.version > versions.version""",
+            (event.customer, event.field, event.version),
+        ).rowcount
+        if changed:
+            _value(db, event)
+
+
+async def looks_first(event, ctx):
+    with ctx.database as db:
+        old = event.version <= _version(db, event)
+    if old:
+        return
+    with ctx.database as db:
+        _value(db, event)
+        _note(db, event)
+
+
+def keeps_every_event(event, ctx):
     with ctx.database as db:
         db.execute(
-            """insert into addresses values (?, ?, ?) on conflict (customer) do update
-               set (address, version) = (excluded.address, excluded.version)
-               where addresses.version < excluded.version""",
-            (event.customer, event.address, event.version),
+            "create table if not exists kept (customer text, field text, value text, version integer, unique (customer, version))"
+        )
+        db.execute(
+            "insert or ignore into kept values (?, ?, ?, ?)",
+            (event.customer, event.field, event.value, event.version),
+        )
+        newest = (
+            "(select value from kept where customer = ?1 and field = '{}' order by version desc)"
+        )
+        db.execute(
+            f"insert or replace into contacts values (?1, {newest.format('address')}, {newest.format('phone')})",
+            (event.customer,),
         )
 
 
-async def with_update(event, ctx):
+def as_fields_come(event, ctx):
     with ctx.database as db:
-        db.execute(
-            "insert into addresses values (?, null, 0) on conflict do nothing", (event.customer,)
-        )
-        db.execute(
-            "update addresses set address = ?, version = ? where customer = ? and version < ?",
-            (event.address, event.version, event.customer, event.version),
-        )
+        _value(db, event)
 
 
-def once_left_never_back(event, ctx):
+def version_of_the_row(event, ctx):
+    """The lesson's way: one version for the whole row."""
     with ctx.database as db:
-        known = db.execute(
-            "select address, version from addresses where customer = ?", (event.customer,)
-        ).fetchone()
-        if known and (known[0] is None or known[1] >= event.version):
-            return
-        _write(db, event)
+        newest = db.execute(
+            "select max(version) from versions where customer = ?", (event.customer,)
+        ).fetchone()[0]
+        if event.version > (newest or 0):
+            _value(db, event)
+            _note(db, event)
 
 
-def tombstone_in_memory(event, ctx):
-    if event.version > ctx.state.get(event.customer, 0):
-        look_first(event, ctx)
-        ctx.state[event.customer] = event.version
-
-
-def only_the_first_comes_late(event, ctx):
+def version_of_the_field_of_anybody(event, ctx):
     with ctx.database as db:
-        known = db.execute(
-            "select 1 from addresses where customer = ?", (event.customer,)
-        ).fetchone()
-        if event.version > 1 or not known:
-            _write(db, event)
+        newest = db.execute(
+            "select max(version) from versions where field = ?", (event.field,)
+        ).fetchone()[0]
+        if event.version > (newest or 0):
+            _value(db, event)
+            _note(db, event)
 
 
-def by_the_clock(event, ctx):
-    """Knows when the old event comes in the first run that it was shown."""
+def only_the_next(event, ctx):
     with ctx.database as db:
-        if ctx.now < 0.4 or event.version > 2:
-            _write(db, event)
+        newest = db.execute(
+            "select max(version) from versions where customer = ?", (event.customer,)
+        ).fetchone()[0]
+        if event.version == (newest or 0) + 1:
+            _value(db, event)
+            _note(db, event)
 
 
-def forgets_only_in_time(event, ctx):
-    """Leaves the row of who has left as it is, and only marks the version."""
+def fields_in_memory(event, ctx):
+    key = f"{event.customer} {event.field}"
+    if event.version > ctx.state.get(key, 0):
+        as_fields_come(event, ctx)
+        ctx.state[key] = event.version
+
+
+def never_noted(event, ctx):
     with ctx.database as db:
-        if event.address is None:
-            db.execute(
-                "update addresses set version = ? where customer = ?",
-                (event.version, event.customer),
+        if event.version > _version(db, event):
+            _value(db, event)
+
+
+def replaces_the_row(event, ctx):
+    with ctx.database as db:
+        if event.version > _version(db, event):
+            values = (
+                event.customer,
+                event.value if event.field == "address" else None,
+                event.value if event.field == "phone" else None,
             )
-        else:
-            one_row(db, event)
+            db.execute("insert or replace into contacts values (?, ?, ?)", values)
+            _note(db, event)
 
 
-def one_row(db, event):
-    known = db.execute(
-        "select version from addresses where customer = ?", (event.customer,)
-    ).fetchone() or (0,)
-    if event.version > known[0]:
-        _write(db, event)
+def note_first(event, ctx):
+    with ctx.database as db:
+        if event.version <= _version(db, event):
+            return
+        _note(db, event)
+    with ctx.database as db:
+        _value(db, event)
 
 
-RIGHT_3 = [keep_a_tombstone, a_table_of_its_own, one_statement, with_update]
+def first_value_stays(event, ctx):
+    with ctx.database as db:
+        if not _version(db, event):
+            _value(db, event)
+            _note(db, event)
+
+
+def refuses_what_is_old(event, ctx):
+    with ctx.database as db:
+        if event.version <= _version(db, event):
+            raise ValueError("too old")
+        _value(db, event)
+        _note(db, event)
+
+
+RIGHT_3 = [each_field, by_the_row_count, looks_first, keeps_every_event]
 WRONG_3 = {
-    "an address comes back": [
-        look_first,
-        in_two_transactions,
-        tombstone_in_memory,
-        only_the_first_comes_late,
+    "an older event wins": [as_fields_come, fields_in_memory, never_noted, first_value_stays],
+    "a change is lost": [
+        version_of_the_row,
+        version_of_the_field_of_anybody,
+        only_the_next,
+        replaces_the_row,
+        note_first,
     ],
-    "the copy does not follow": [once_left_never_back, by_the_clock, does_nothing],
-    "an address is not forgotten": [forgets_only_in_time],
+    "a dead letter": [refuses_what_is_old],
 }

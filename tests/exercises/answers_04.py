@@ -47,6 +47,10 @@ def right_and_any_lower():
     return 3, "d"
 
 
+def the_last_of_all():
+    return len([0, 100, 70, 80]), "c"
+
+
 def no_position():
     return 3.5, "a"
 
@@ -54,7 +58,7 @@ def no_position():
 RIGHT_1 = [longer_names, a_list, asynchronous]
 WRONG_1 = {
     "applied twice": [from_the_beginning, one_too_low],
-    "skipped": [the_next_one, far_ahead],
+    "skipped": [the_next_one, far_ahead, the_last_of_all],
     "another reason": [right_and_next, right_and_all, right_and_any_lower],
     "no value and reason": [no_position],
 }
@@ -398,7 +402,7 @@ WRONG_3 = {
         fetches_one,
         one_transaction_each,
     ],
-    "overtaken": [every_position, without_a_checkpoint],
-    "applied twice": [fetches_and_counts_itself_too],
+    "overtaken": [every_position],
+    "applied twice": [fetches_and_counts_itself_too, without_a_checkpoint],
     "a dead letter": [waits],
 }

@@ -29,11 +29,17 @@ SURVIVORS: dict[str, dict[str, str]] = {
         "5 -> 0": SOON,
     },
     "02.2": {
-        "GtE: known[0] > event.version": AGAIN,
+        "Gt: row[0] >= event.version": AGAIN,
         "0 -> -1": "the row has one column: its first is its last",
     },
     "02.3": {
-        "excluded.version > addresses.version -> excluded.version >= addresses.version": AGAIN,
+        "swapped: if row and row[0] >= event.version: | db.execute('insert or ignore into contacts "
+        "(customer) values (?)', (event.customer,))": "where a version is noted, the row is there",
+        "swapped: db.execute(f'update contacts set {event.field} = ? where customer = ?', "
+        "(event.value, event.customer)) | db.execute('insert or replace into versions values "
+        "(?, ?, ?)', (event.customer, event.field, event.version))": "one transaction, in any order",
+        "Gt: row[0] >= event.version": AGAIN,
+        "0 -> -1": "the row has one column: its first is its last",
     },
     "03.1": {
         "swapped: mine = figures('03.1') | def report(as_of=None):": APART,

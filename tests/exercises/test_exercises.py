@@ -161,7 +161,7 @@ def test_a_wrong_answer_is_told_what_is_wrong_with_it(id, anomaly, answer):
     assert result.evidence and result.hint
 
 
-@pytest.mark.parametrize("id", [id for id in IDS if id.endswith(".3")])
+@pytest.mark.parametrize("id", [id for id in IDS if id.endswith(".3") and id[:2] != "02"])
 def test_the_third_exercise_breaks_the_solution_of_the_second(id):
     result = check(solution(id.replace(".3", ".2")), id)
     assert result.outcome == "not yet" and result.anomaly not in GENERAL and result.run.faults, (
