@@ -28,9 +28,9 @@ class Envelope:
     data: Any  # a Message of any class; None for a tick
     source: str  # the service that published it
     subject: str | None  # its key
-    topic: str | None
+    topic: Any  # the name of its topic or queue; None for a tick
     time: int  # ms
-    correlation: str | None
+    correlation: Any  # the id of the client's message that began it all; None for a tick
     causation: str | None
     depth: int  # the length of the chain of its causes
     attempt: int | None = None  # while it is handled

@@ -105,7 +105,8 @@ class Context:
         execution.check_alive()
         world, service = execution.world, execution.replica.service
         service.notes += 1
-        if service.notes % NOTES_BETWEEN_LOOKS == 0:  # a loop that never awaits
+        # A loop that never awaits is found here.
+        if world.budget is not None and service.notes % NOTES_BETWEEN_LOOKS == 0:
             world.budget.look_at_steps()
         where = execution.envelope, None, execution.offset, execution.attempt
         detail = without_addresses(str(text))

@@ -80,10 +80,10 @@ def read_table(
     if len(store.refused):
         store.notes.append(f"{counted(len(store.refused), 'row')} refused, see .refused")
     if moved:
-        what = f"{counted(int(moved), 'row')} stood below later ones"
+        what = f"{counted(moved, 'row')} stood below later ones"
         store.notes.append(f"sorted by {recorded or time!r}: {what}")
     if early:
-        store.notes.append(f"{counted(int(early), 'row')} recorded before it happened")
+        store.notes.append(f"{counted(early, 'row')} recorded before it happened")
     for name in (subject, id):
         if name is not None and frame[name].dtype.kind in "iuf":
             what = f"{name!r} was read as numbers, where 007 is 7 and long ones are rounded"

@@ -6,6 +6,7 @@ To know how a saga stood at a moment, read the run `until` then: nothing later c
 from bisect import bisect_right
 from collections.abc import Iterable
 from types import SimpleNamespace
+from typing import Any
 
 from ..model import Envelope
 from ..sim.run import Run
@@ -23,7 +24,8 @@ class _Prefix(Run):
 
     def __init__(self, run: Run, time: int):
         length = bisect_right(run._record[::WIDTH], time) * WIDTH
-        super().__init__(run.system, run._record[:length], _UNFINISHED, run._replay, run.seed)
+        world: Any = _UNFINISHED
+        super().__init__(run.system, run._record[:length], world, run._replay, run.seed)
         self._whole = run
 
     @property
