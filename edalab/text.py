@@ -24,10 +24,10 @@ _WIDTHS = tuple(
 _WIDEST = 140  # for characters not in the tables: no emoji is wider
 
 # Never shown: controls, halves of surrogate pairs, marks that turn the direction of text.
-_HIDDEN = {code: " " for code in [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029]}
+_HIDDEN = dict.fromkeys([*range(32), *range(127, 160), 8232, 8233], " ")
 _HIDDEN |= dict.fromkeys([0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F)], "")
 _HIDDEN |= dict.fromkeys([*range(0x2060, 0x2070), 0xFEFF], "")
-_HIDDEN |= {code: "\N{REPLACEMENT CHARACTER}" for code in [*range(0xD800, 0xE000), 0xFFFE, 0xFFFF]}
+_HIDDEN |= dict.fromkeys([*range(55296, 57344), 65534, 65535], "�")
 
 
 def clean(text: object, limit: int = 200) -> str:

@@ -37,12 +37,12 @@ CORE_FILES = {
         "claims.explore",
         "claims.delivery",
     ),
-    *("view.__init__", "view.scene", "view.theme", "view.svg", "view.png", "view.picture"),
+    *("view.__init__", "view.scene", "view.theme", "view.svg", "view.picture"),
     *("view.axis", "view.arrows", "view.excerpt", "view.timeline"),
     *("view.drawn", "view.layout", "view.labels", "view.timeline_labels"),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 8990, "library": 19761, "exercises": 2792}
+LINES = {"core": 8567, "library": 17961, "exercises": 2986}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 

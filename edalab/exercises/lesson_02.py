@@ -1,24 +1,23 @@
 """Exercises of lesson 02: copies that an older event, published again, neither overwrites nor brings back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import ceil
 
-from ..claims.claim import Claim
-from ..model import Command, Event, System
+from ..model import System
 from ..practice.exercise import Anomaly, Exercise, explained, explored, nothing_dead
 from ..sim import simulate
 from ..sim.run import Run
 from .lesson_02_shop import (
     AGAIN,
-    AddressChanged,
     CONTACTS,
     COPY,
+    OWNED,
+    SAME_FIELD,
+    AddressChanged,
     ChangeAddress,
     ChangeContact,
     ContactChanged,
-    OWNED,
     Repeat,
-    SAME_FIELD,
     _sent,
     change_address,
     change_contact,

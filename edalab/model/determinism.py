@@ -58,7 +58,7 @@ def _search(function: Callable, seen: set) -> tuple[str, str] | None:
         return None
     seen.add(code)
     cells = {}
-    for name, cell in zip(code.co_freevars, function.__closure__ or ()):
+    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
         try:
             cells[name] = cell.cell_contents
         except ValueError:  # not bound yet

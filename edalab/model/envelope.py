@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -11,12 +11,10 @@ from pydantic_core import from_json, to_json
 
 from .messages import Message, wire_copy
 
-EPOCH = datetime(2026, 1, 1, tzinfo=timezone.utc)  # virtual 0 s
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # virtual 0 s
 # Control characters and noncharacters, of which an attribute of a CloudEvent has none.
-_DISALLOWED = re.compile(
-    "[\0-\x1f\x7f-\x9f\ufdd0-\ufdef%s]"
-    % "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
-)
+_LAST = "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
+_DISALLOWED = re.compile(f"[\0-\x1f\x7f-\x9f\ufdd0-\ufdef{_LAST}]")
 
 
 @dataclass(slots=True, repr=False, eq=False)

@@ -11,7 +11,6 @@ from pydantic_core import core_schema, to_json
 
 from ..errors import shortened, shown
 
-
 HALF_CHARACTER = "holds half of a character, which no UTF-8 text can; leave it out"
 
 

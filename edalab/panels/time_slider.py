@@ -3,6 +3,7 @@
 import math
 from bisect import bisect_left
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import ipywidgets
@@ -132,7 +133,7 @@ class TimeSlider(Moments):
         if not calendar.virtual and 1 < last - first < _DAYS:
             # Days, and what else happened before the last event of a day.
             ends = [day * DAY + DAY - 1 for day in range(first, last + 1)]
-            pairs = zip(moments, moments[1:], strict=False)
+            pairs = pairwise(moments)
             earlier = [at for at, after in pairs if at // DAY == after // DAY]
             moments = sorted({*ends, *earlier})
         self._stops = sorted({bisect_left(moments, at) for at in self._events})

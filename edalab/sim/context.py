@@ -4,7 +4,7 @@ from inspect import iscoroutine
 from random import Random
 from typing import TYPE_CHECKING
 
-from ..errors import InvalidMessage, Misuse, shown, without_addresses
+from ..errors import InvalidMessage, shown, without_addresses
 from ..model import Command, Envelope, Event, Message, Query
 from .ask import Ask
 from .calls import All, Call, Publish, Sleep

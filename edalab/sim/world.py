@@ -17,8 +17,8 @@ from .context import Context
 from .execution import Execution
 from .faults import Window
 from .forgotten import running_in
-from .plan import Plan
 from .limits import DEEPEST, MOST_AT_ONCE, Budget
+from .plan import Plan
 from .replicas import ServiceRuntime
 from .routes import channel_for, unhandled
 from .steps import WIDTH, Failure

@@ -38,7 +38,7 @@ def facts_known_at(
 def _about(saga: Saga) -> set[int]:
     """The steps of the record that belong to messages of a saga, or of its keys."""
     places = [("story", correlation) for correlation in saga.correlations]
-    places += [("key", key) for key in saga.keys()]
+    places += [("key", key) for key in saga.keys()]  # noqa: SIM118  a method, no dict
     return {number for place in places for number in saga.trace.about.get(place, ())}
 
 

@@ -174,7 +174,7 @@ class SagaMoment:
         finished = [s.last for s in spans if s.finished and s.last is not None]
         if step.unheard and not spans and not ends:
             yield self._event(step.first, "never", f"{step.unheard} never came")
-        elif finished and (step.unheard or step.is_event and not shown):
+        elif finished and (step.unheard or (step.is_event and not shown)):
             yield self._event(finished[-1], "silent")
 
 

@@ -99,7 +99,7 @@ class History:
     def compensated(self) -> int:
         """How often it was compensated after it was done."""
         done, undone = self.times("done"), self.times("undone")
-        return len(undone) if not done or undone and max(undone) >= max(done) else 0
+        return len(undone) if not done or (undone and max(undone) >= max(done)) else 0
 
     @property
     def doubtful(self) -> bool:

@@ -14,7 +14,7 @@ from .saga import Saga
 from .saga_index import saga_of, sagas, until
 from .saga_moment import SagaMoment
 from .saga_step import SagaStep
-from .spans import Span, Trace
+from .spans import Trace
 
 NONE = (
     "this run has no saga: no message was sent that says compensates=, refuses=, final= or settles= where its class is "
@@ -269,7 +269,7 @@ def _begun_by_client(trace: Trace) -> set[str]:
     ids = {id for saga in found for id in saga.correlations}
     by_client = {message.id for message in begun}
     of_ticks = [saga for saga in found if by_client.isdisjoint(saga.correlations)]
-    keys = {key for saga in of_ticks for key in saga.keys()}
+    keys = {key for saga in of_ticks for key in saga.keys()}  # noqa: SIM118
     return {message.type for message in begun if message.id in ids or message.subject in keys}
 
 

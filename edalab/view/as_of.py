@@ -90,7 +90,7 @@ def drawn_value(fold: Callable, value: Callable[[Any], Any] | None) -> Callable[
         plain = plain.value if isinstance(plain, Enum) else plain
         if isinstance(plain, bool):
             return "yes" if plain else "no"
-        if plain is None or isinstance(plain, str) or _is_number(plain) and abs(plain) < 1e300:
+        if plain is None or isinstance(plain, str) or (_is_number(plain) and abs(plain) < 1e300):
             return plain
         what = f"a state of {getattr(fold, '__name__', 'the fold')} is {shown(state)}"
         what = what if value is None else f"value= returned {shown(plain)}"

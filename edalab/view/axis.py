@@ -4,6 +4,7 @@ A lab mixes 10 ms hops with 5 s time-outs. Strictly to scale, all that matters w
 """
 
 from bisect import bisect_right
+from itertools import pairwise
 from math import fsum
 
 from ..text import seconds, text_width
@@ -92,7 +93,7 @@ def draw_times(
 
 def _widths(times: list[int], room: float) -> tuple[list[float], set[int], float, bool]:
     """The px of each gap; which are cut short; px per ms elsewhere; whether short gaps had to be stretched."""
-    gaps = [later - time for time, later in zip(times, times[1:])]
+    gaps = [later - time for time, later in pairwise(times)]
     if not gaps:
         return [], set(), 1.0, False
     least = min(HOP, 0.6 * room / len(gaps))

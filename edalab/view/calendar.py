@@ -1,7 +1,7 @@
 """Moments as texts, and the round ones for an axis: dates, clock times, or seconds of virtual time."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from ..store.instants import as_datetime, to_microseconds
 
@@ -29,7 +29,7 @@ class Calendar:
 
     def __init__(self, moments: Iterable[int]):
         moments = sorted(moments)
-        self.virtual = _VIRTUAL <= moments[0] and moments[-1] < _VIRTUAL + DAY
+        self.virtual = moments[0] >= _VIRTUAL and moments[-1] < _VIRTUAL + DAY
         span = moments[-1] - moments[0]
         self.clock = span < 40 * DAY and any(at % DAY for at in moments)
         self.seconds = span < _HOUR and any(at % _MINUTE for at in moments)
@@ -105,7 +105,7 @@ def _date_ticks(start: int, end: int, room: int) -> Iterator[tuple[datetime, str
     months = next((step for step in (1, 2, 3, 6) if step * 28 * DAY >= room), None)
     years = next((step for step in _YEARS if step * 365 * DAY >= room), _YEARS[-1])
     if days:
-        when = datetime(first.year, first.month, first.day, tzinfo=timezone.utc)
+        when = datetime(first.year, first.month, first.day, tzinfo=UTC)
         while when <= last:
             if when.day in days and when >= first:
                 yield when, _day(when)
@@ -113,7 +113,7 @@ def _date_ticks(start: int, end: int, room: int) -> Iterator[tuple[datetime, str
         return
     for year in range(first.year, last.year + 1):
         for month in range(1, 13, months) if months else (1,):
-            when = datetime(year, month, 1, tzinfo=timezone.utc)
+            when = datetime(year, month, 1, tzinfo=UTC)
             if first <= when <= last and (months or year % years == 0):
                 name = _MONTHS[month - 1][:3] if months else str(year)
                 yield when, f"{name} {year}" if months and month == 1 else name

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from math import fsum
 from typing import NamedTuple
 
@@ -136,7 +137,7 @@ class _Chart:
     def _arrows(self, edges: list[Edge], ways: list[list[Node]]) -> None:
         counts = [edge.count for edge in edges if edge.kind == "message"] or [0]
         spread, ports, curves = max(counts) - min(counts), self._ports(ways), []
-        for number, (edge, way) in enumerate(zip(edges, ways)):
+        for number, (edge, way) in enumerate(zip(edges, ways, strict=True)):
             points = [
                 self.spot(*point)
                 for point in self._hops(way, ports[number, way[0]], ports[number, way[-1]])
@@ -184,7 +185,7 @@ class _Chart:
             stops += [(node.across, node.along - step * 13), (node.across, node.along + step * 13)]
         stops.append((way[-1].across + last, way[-1].along - step * (half[-1] + 1)))
         points = [stops[0]]
-        for (a, b), (c, d) in zip(stops, stops[1:]):
+        for (a, b), (c, d) in pairwise(stops):
             points += [(a, (b + d) // 2), (c, (b + d) // 2), (c, d)]
         return points
 

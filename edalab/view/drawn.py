@@ -227,7 +227,7 @@ class Drawn:
             if before and before.replica == replica and _failed(before):
                 source = before.inner[-1]  # a retry comes from the failure before it
             kind = "question" if transfer.question else "message"
-            if arrival.again or arrival.late and not transfer.question:
+            if arrival.again or (arrival.late and not transfer.question):
                 kind = "again" if arrival.again else "late"
             tip = f"{named(envelope)} to {service}, {seconds(source.time)} to {seconds(step.time)}"
             tip += f", {bar.words}" if arrival.again else ""

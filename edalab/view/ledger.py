@@ -69,7 +69,7 @@ class Ledger:
             should = _text(row.should) + signs[row.kind]
             cells = [(row.name, "channel"), (_text(row.before), "channel")]
             cells += [(_text(row.now), changed), (should, row.kind)]
-            for column, cell in zip(columns, cells):
+            for column, cell in zip(columns, cells, strict=False):
                 column.append(cell)
         return columns
 

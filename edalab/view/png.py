@@ -20,7 +20,16 @@ from PIL import Image  # what matplotlib itself writes PNGs with
 
 from .scene import Arrow, Box, Label, Line, Mark, Scene, Trace
 from .theme import (
-    FONT, HATCH, HEADS, PAPER, SHAPES, BoxLook, LabelLook, MarkLook, StrokeLook, hatching,
+    FONT,
+    HATCH,
+    HEADS,
+    PAPER,
+    SHAPES,
+    BoxLook,
+    LabelLook,
+    MarkLook,
+    StrokeLook,
+    hatching,
 )  # fmt: skip
 
 DPI = 100  # a scene's pixel is a pixel of the figure; figures are saved at SCALE times that

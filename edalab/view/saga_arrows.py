@@ -1,6 +1,7 @@
 """The arrows between the boxes of a saga, along the gaps between them: none runs through a box."""
 
 from collections import Counter
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ..text import counted
@@ -25,7 +26,7 @@ def arrows(chart: "SagaChart") -> list[Arrow]:
 
     for step in chart.story.steps:
         if step.before is not None:
-            back = step.compensates or chart.place[step][1] and step.settles
+            back = step.compensates or (chart.place[step][1] and step.settles)
             kind = (
                 "not yet" if chart.states[step].name == "not yet" else "undo" if back else "message"
             )
@@ -66,11 +67,11 @@ def _way(
 def rounded(corners: Corners, radius: int = 6) -> tuple[int, ...]:
     """A way with its corners rounded: a start, and three points more for each curve."""
     flat, here = [*corners[0]], corners[0]
-    for corner, after in zip(corners[1:], corners[2:]):
+    for corner, after in pairwise(corners[1:]):
         enter, leave = _towards(corner, here, radius), _towards(corner, after, radius)
         flat += [*here, *enter, *enter, *corner, *corner, *leave]
         here = leave
-    return tuple(flat + [*here, *corners[-1], *corners[-1]])
+    return (*flat, *here, *corners[-1], *corners[-1])
 
 
 def _towards(corner: tuple[int, int], other: tuple[int, int], by: int) -> tuple[int, int]:

@@ -88,7 +88,7 @@ class SagaChart:
         """Whether the saga went no further there. Who was done before stops nothing."""
         history = self.story.at().histories[step]
         return bool(
-            history.times("refused", "given up") or not history.done and history.times("nothing")
+            history.times("refused", "given up") or (not history.done and history.times("nothing"))
         )
 
     # -- how large, and where

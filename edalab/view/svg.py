@@ -79,7 +79,7 @@ def _arrows(look: StrokeLook, arrows: list[Arrow]) -> list[str]:
     for arrow in arrows:
         points = arrow.points
         width = f' stroke-width="{arrow.width:g}"' if arrow.width else ""
-        path = "M%d %dC" % points[:2] + " ".join(map(str, points[2:]))
+        path = f"M{points[0]} {points[1]}C" + " ".join(map(str, points[2:]))
         parts.append(f'<path d="{path}"{width}><title>{escape(arrow.tip)}</title></path>')
         heads += _polygon(points[-2], points[-1], HEADS[arrow.head]) if arrow.head else ""
     return [*parts, f'</g><path d="{heads}" fill="{look.colour}"/>']

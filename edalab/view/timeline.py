@@ -7,8 +7,8 @@ from ..text import clean, counted, seconds
 from ..trace.spans import Trace
 from .drawn import PUBLISHED_AGAIN, Drawn, Event
 from .excerpt import Excerpt, choose
-from .picture import Picture, check_run, check_seconds
 from .layout import Layout
+from .picture import Picture, check_run, check_seconds
 from .scene import Scene
 
 _LEGEND = (  # kinds of items, and what a reader may need to know of them
