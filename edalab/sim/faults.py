@@ -27,7 +27,7 @@ _WINDOW = re.compile(
 
 @dataclass(frozen=True, repr=False)
 class Fault:
-    """One exact fault. It strikes just before a step takes effect (`unconfirmed`: just after the message was stored).
+    """One exact fault. It strikes just before a step takes effect (`unconfirmed` and `duplicate` of a publish: just after the message was stored).
 
         Fault("crash", at="payments.commit.OrderPlaced", nth=2)
         "crash payments.commit.OrderPlaced #2"                     # the same as text
