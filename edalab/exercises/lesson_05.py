@@ -28,60 +28,60 @@ CLAIMS = {
 HINTS = {
     "a dead letter": (
         "What does your function raise, and does another attempt help?",
-        "That a customer lacks the money is an outcome, too, and inventory waits for it.",
-        "Look at the account before you charge it, and publish PaymentRefused where there is too little.",
+        "Too little money is an outcome too, and inventory is waiting to hear about it.",
+        "Look at the account before you charge it, and publish PaymentRefused if it holds too little.",
     ),
     "charged twice": (
-        "How often did payments handle the event of this order, and how could it have known the second time?",
-        "Note what is done for each order, and look before you work. When is the note saved, if the crash comes in between?",
-        "One `with ctx.database as db:` around the look, the charge and the insert into done: they stand or fall together.",
+        "How often did payments handle the event of this order? How could it have known the second time that the work was done?",
+        "Note which orders are done, and look at your notes before you charge. What if a crash comes between the charge and the note?",
+        "Put the look, the charge and the insert into done into one `with ctx.database as db:`, so all of them are saved or none.",
     ),
     "the books do not balance": (
-        "What does your function write into accounts, and what into charges?",
-        "Each charge is a row in charges and as much less in accounts, of this customer and no other.",
-        "Write both in the same transaction: `update accounts set money = money - ? where customer = ?`, and the insert.",
+        "What does your function write to accounts, and what to charges?",
+        "For each charge, add a row to charges and take the same amount from the account of this customer, and of nobody else.",
+        "Do both in the same transaction, the insert and `update accounts set money = money - ? where customer = ?`.",
     ),
     "speaks of something else": (
-        "Which order is the event about that your function publishes?",
+        "Which order does the event describe that your function publishes?",
         "The events carry the same four fields, and inventory and shipping rely on them.",
-        "`PaymentCharged(**event.model_dump())` passes all of them on as they are.",
+        "Use `PaymentCharged(**event.model_dump())` to pass all of them on as they are.",
     ),
     "shipped unpaid": (
-        "What did shipping know when it sent the parcel, and what was saved in payments by then?",
-        "A crash can come between any two steps. Which of the two must have happened when the other is heard of?",
-        "Save the charge first, leave the `with`, and publish what is saved.",
+        "What had shipping heard when it sent the parcel, and what had payments saved by then?",
+        "A crash can come between saving and publishing. Which of the two has to come first?",
+        "Save the charge first, leave the `with`, and then publish what you saved.",
     ),
     "refused, and charged": (
-        "What did payments say of this order the first time, and what has happened to the account since?",
-        "An order that was charged leaves a trace. Does one that was refused?",
+        "What did payments answer for this order the first time, and what has happened to the account since?",
+        "A charged order leaves a trace. Does a refused one?",
         "Note the refusal as well, in the same table, and look there before you look at the account.",
     ),
     "never released": (
         "What did payments do when the event came for the second time?",
-        "inventory releases what it has set aside when it gets PaymentRefused. Who remembers that it is not published yet?",
-        "Save the event in the same transaction, `ctx.envelope(...)` in outbox, and publish it at each attempt, whether you find it there or make it.",
+        "inventory releases the tea when it gets PaymentRefused. Where can payments see that it still has to publish that event?",
+        "Save `ctx.envelope(...)` in outbox, in the same transaction as the charge or the refusal. Publish it at each attempt, whether you found it there or have just made it.",
     ),
     "paid, and never shipped": (
         "What did payments do when the event came for the second time?",
-        "The charge is saved, and so is the note that it is done. Who remembers what is not published yet?",
-        "Save the event in the same transaction, `ctx.envelope(...)` in outbox, and publish it at each attempt, whether you find it there or make it.",
+        "The charge and its note are saved. Where can payments see that it still has to publish the event?",
+        "Save `ctx.envelope(...)` in outbox, in the same transaction as the charge or the refusal. Publish it at each attempt, whether you found it there or have just made it.",
     ),
     "refused with money enough": (
         "How much was in the account, and how much did this order cost?",
-        "Look at the first and at the second order of one customer, and at one that takes the last coin.",
-        "Refuse where money < total, and nowhere else.",
+        "Look at the first and the second order of a customer, and at an order that costs exactly what is in the account.",
+        "Refuse if money < total, and only then.",
     ),
 }
 HINTS |= {
     "never released, by itself": (
         "What does inventory wait for, and what was published about this order?",
-        "Each order is either charged or refused, and both are published. For which order does your function do neither?",
-        "Where money < event.total, note it and publish PaymentRefused. Keep a note for each order, saved together with its work.",
+        "Each order is either charged or refused, and payments publishes which. For which order does your function do neither?",
+        "If money < event.total, note that and publish PaymentRefused. Keep one note for each order, and save it together with the work.",
     ),
     "paid, and never shipped, by itself": (
         "What does shipping wait for?",
-        "Only payments sees the row in charges. Can your function charge and publish nothing?",
-        "After the transaction in which the order was charged, publish PaymentCharged, or return it.",
+        "Only payments sees the row in charges. Can your function charge an order without publishing anything?",
+        "After the transaction that charges the order, publish PaymentCharged or return it.",
     ),
 }
 NAMES = {cls.__name__: cls for cls in (InventoryReserved, PaymentCharged, PaymentRefused)}
@@ -157,19 +157,19 @@ EXERCISES = [
         {"a": None, "b": _charged_once, "c": _no_giving_in, "d": _nobody_else},
         {
             "paid, and never shipped": (
-                "How often was the event of this order handed to payments, and what came of the last time?",
-                "Each refusal of the broker uses up one attempt. What must be left after the last refusal?",
-                "One attempt more than there are refusals.",
+                "How often did payments get the event of this order, and what happened the last time?",
+                "Each refusal by the broker uses up one attempt. How many must be left after the last refusal?",
+                "You need one attempt more than there are refusals.",
             ),
             "more than needed": (
-                "Is there a smaller number that survives the same?",
+                "Is there a smaller number that survives the same refusals?",
                 "Go down by one at a time until paid_is_sent breaks.",
                 "The answer is the last value before the first one that breaks.",
             ),
             "another reason": (
                 "Does this run agree with your reason?",
                 "Count in its timeline what payments saves (the dark ticks), and what it publishes.",
-                "The first attempt saves charge and envelope; every other finds the envelope, and publishes that.",
+                "The first attempt saves the charge and the envelope. Every later one finds the envelope and publishes it.",
             ),
         },
     ),

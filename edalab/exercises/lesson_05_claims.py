@@ -56,7 +56,7 @@ def balanced(run):
     return wrong
 
 
-@Claim("payments speaks of the order that it heard of", about=InventoryReserved)
+@Claim("payments publishes the order that it received", about=InventoryReserved)
 def says_what_it_heard(run):
     known, wrong = orders(run), []
     for step in run.journal:
@@ -97,7 +97,7 @@ def paid_is_sent(run):
     ]
 
 
-@Claim("what was refused stays refused", about=InventoryReserved)
+@Claim("a refused order stays refused", about=InventoryReserved)
 def stays_refused(run):
     kept = in_table(run, "inventory", "reservations")
     return [
@@ -107,7 +107,7 @@ def stays_refused(run):
     ]
 
 
-@Claim("what is not paid for is released", about=InventoryReserved)
+@Claim("tea that is not paid for is released", about=InventoryReserved)
 def released(run):
     kept = in_table(run, "inventory", "reservations")
     return [
@@ -117,11 +117,11 @@ def released(run):
     ]
 
 
-@Claim("who has the money is not refused", about=InventoryReserved)
+@Claim("nobody with enough money is refused", about=InventoryReserved)
 def not_turned_away(run):
     able = [order for order, data in orders(run).items() if data.total <= had(run)[data.customer]]
     return [
-        f"there was money enough for {order}, and it was refused"
+        f"there was enough money for {order}, but it was refused"
         for order in able
         if order not in charged(run)
     ]

@@ -30,17 +30,17 @@ HINTS = {
         "Use the log to find out what is done, undone and refused. Return OrderCompleted or OrderCancelled when nothing is left to do.",
     ),
     "shipped unpaid": (
-        "What did the log say about ChargePayment and ShipOrder when your function chose the next step?",
+        "What did the log say about ChargePayment when your function asked for ShipOrder, or turned back?",
         "ShipOrder can't be undone. What must you know before you ask for it, and what may you do once you have asked?",
         "Ask for ShipOrder when ReserveInventory and ChargePayment are done. After that, go back only if it is refused.",
     ),
     "shipped, and still in stock": (
-        "What did the log say about ReserveInventory and ShipOrder when your function chose the next step?",
+        "What did the log say about ReserveInventory when your function asked for ShipOrder, or turned back?",
         "ShipOrder can't be undone. What must you know before you ask for it, and what may you do once you have asked?",
         "Ask for ShipOrder when ReserveInventory and ChargePayment are done. After that, go back only if it is refused.",
     ),
     "never refunded": (
-        "Was the money taken? Which line of the log says so, or leaves it open?",
+        "Was the money taken? Which line of the log says so, or doesn't say?",
         "On the way back you undo every step that is done. What about a step that may be done?",
         "Return RefundPayment until the log says that it is done. You know nothing about a step without an answer, so ask for it again.",
     ),
@@ -55,9 +55,9 @@ HINTS = {
         "Go through the steps that are done from the last to the first, with `reversed(done)`. The first one that is not undone yet comes next.",
     ),
     "undone, and never done": (
-        "What did the service answer when it was asked for the step that is undone here?",
+        "What did the service answer when it was asked for the step that you undo here?",
         "A step that was refused has changed nothing.",
-        'Undo only the steps whose answer is "done".',
+        'Undo only steps whose answer is "done".',
     ),
     "another end is announced": (
         "Did shipping send a parcel in this run, and what does the last message say?",

@@ -34,7 +34,7 @@ def in_doubt(run) -> bool:
     )
 
 
-@Claim("every order comes to an end", about=PlaceOrder)
+@Claim("every order ends", about=PlaceOrder)
 def every_order_ends(run):
     ended = ends(run)
     return [
@@ -71,7 +71,7 @@ released = goes_with_the_parcel(
 )
 
 
-@Claim("what was done last is undone first", about=PlaceOrder)
+@Claim("the last step is undone first", about=PlaceOrder)
 def in_reverse(run):
     undone: dict[str, list[str]] = {}
     for save in [s for s in run.journal if s.step == "save" and s.fault is None]:
@@ -85,17 +85,17 @@ def in_reverse(run):
     ]
 
 
-@Claim("what was not done is not undone", about=PlaceOrder)
+@Claim("no step is undone that was not done", about=PlaceOrder)
 def nothing_needless(run):
     return [
-        f"{order}: {undo}, and there was no {step}"
+        f"{order}: {undo} was done, but {step} was not"
         for order, steps in steps_of(run).items()
         for step, undo in (TEA, MONEY)
         if undo in steps and step not in steps and not in_doubt(run)
     ]
 
 
-@Claim("the end that is told is the one there was", about=PlaceOrder)
+@Claim("the coordinator announces the end that really happened", about=PlaceOrder)
 def announced_rightly(run):
     wrong, done = [], steps_of(run)
     for order, end in ends(run).items():
@@ -106,7 +106,7 @@ def announced_rightly(run):
     return wrong
 
 
-@Claim("nothing is cancelled that nobody refuses", about=PlaceOrder)
+@Claim("no order is cancelled unless a service refuses it", about=PlaceOrder)
 def not_given_up(run):
     ended = {} if in_doubt(run) else ends(run)
     return [
