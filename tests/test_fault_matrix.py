@@ -53,12 +53,9 @@ def test_only_what_a_fault_breaks_is_red_and_the_rest_is_named_once():
 
 
 def test_what_breaks_a_claim_stands_first_and_what_has_no_room_is_counted():
-    seen = []
-
     @Claim("every other run is fine")
     def every_other(run):
-        seen.append(run.digest)
-        return ["no"] * (len(seen) % 2 == 0)
+        return ["no"] * (int(run.digest, 16) % 2)
 
     picture = matrix(explore(shop(), orders(12), [every_other]))
     assert "+2: two more than there is room for" not in " ".join(texts(picture))

@@ -7,7 +7,7 @@ from functools import cache, cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Misuse, listed, needed_for, shortened, shown
+from ..errors import Misuse, Unknown, listed, needed_for, shortened, shown
 from ..model import System
 from .clock import milliseconds
 from .faults import Fault, Window
@@ -107,6 +107,8 @@ class Run:
         return self._node(service).database.readable()
 
     def _node(self, service: str) -> "ServiceRuntime":
+        if not isinstance(service, str):
+            raise Unknown("service", service, self._world.services)
         return self._world.services[service]
 
     def at(self, seconds: float) -> "World":

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from itertools import zip_longest
 from math import inf
+from threading import Lock
 
 from ..errors import Misuse, shown
 from ..model import Envelope, System, foreign_call
@@ -100,18 +101,29 @@ def play(
     return run
 
 
+_one_at_a_time = Lock()
+_collecting: list[
+    tuple[int, int, int]
+] = []  # for each run under way, what was set at its beginning
+
+
 @contextmanager
 def young_garbage_only() -> Generator[None]:
     """Look for garbage only among what is new, as a record only grows.
 
     To look through all that it keeps, again and again, as Python does by itself, made a message in a run of a million
     cost 1.8 times as much as in one of a thousand. What becomes garbage in a circle later waits for the end of the run."""
-    young, *older = gc.get_threshold()
-    gc.set_threshold(young, 1_000_000, 1_000_000)
+    with _one_at_a_time:  # runs in threads: the first begins it, the last ends it
+        _collecting.append(gc.get_threshold())
+        gc.set_threshold(_collecting[0][0], 1_000_000, 1_000_000)
     try:
         yield
     finally:
-        gc.set_threshold(young, *older)
+        with _one_at_a_time:
+            before = _collecting[0]
+            _collecting.pop()
+            if not _collecting:
+                gc.set_threshold(*before)
 
 
 def _check_same(first: list, again: list, whole: bool) -> None:

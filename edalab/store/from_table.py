@@ -40,8 +40,7 @@ def read_table(
     A row with several moments, such as created and closed, is several events: `frame.melt` makes a
     row of each. Read ids as text, `pandas.read_csv(…, dtype={"account": str})`: among numbers 007
     is 7, and pandas rounds long ones where a cell is empty."""
-    with needed_for("read_table"):
-        import pandas
+    pandas = _pandas()
 
     if not isinstance(frame, pandas.DataFrame):
         takes = "read_table takes a DataFrame, such as pandas.read_csv('events.csv') gives"
@@ -106,11 +105,18 @@ def store_of(facts: Iterable[tuple]) -> EventStore:
     return store
 
 
+def _pandas() -> Any:
+    with needed_for("read_table"):
+        import pandas
+
+        return pandas
+
+
 class _Table:
     """A table being read, and the first reason against each row, by its place; "" where none."""
 
     def __init__(self, frame: "pandas.DataFrame"):
-        import pandas
+        pandas = _pandas()
 
         self.original, self.frame = frame, frame.reset_index(drop=True)
         self.empty = self.frame.replace(r"^\s*$", None, regex=True).isna()
@@ -133,7 +139,7 @@ class _Table:
 
     def versions(self, name: str) -> "pandas.Series":
         """The versions of message classes; 1 where a cell is empty."""
-        import pandas
+        pandas = _pandas()
 
         column = self.frame[name].mask(self.empty[name], 1)
         versions = pandas.to_numeric(column, errors="coerce")
@@ -144,7 +150,7 @@ class _Table:
 
     def moments(self, name: str) -> "pandas.Series":
         """A column of times, in UTC. Raises Misuse where most of them cannot be read."""
-        import pandas
+        pandas = _pandas()
 
         texts = self.texts(name).str.replace(" UTC", "Z")
         day = r"\d{4}-?\d\d-?\d\d"
@@ -164,7 +170,7 @@ class _Table:
 
     def _advice(self, name: str, texts: "pandas.Series", local: "pandas.Series") -> str:
         """What to do about a column with these times, of which `local` ones lack only a zone."""
-        import pandas
+        pandas = _pandas()
 
         zone = "{}.dt.tz_localize('Europe/Amsterdam', ambiguous='NaT', nonexistent='NaT')"
         numbers = pandas.to_numeric(texts, errors="coerce")

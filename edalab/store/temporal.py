@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import Misuse, Unknown, shown
+from ..errors import Misuse, Unknown, needed_for, shown
 from .fold import check_fold
 from .instants import to_microseconds
 from .schema import Database
@@ -117,7 +117,8 @@ class Question:
 
     def table(self) -> "pandas.DataFrame":
         """The facts as a DataFrame, in the order in which they happened."""
-        import pandas
+        with needed_for("store.table"):
+            import pandas
 
         facts = list(self.facts())
         rows = [[getattr(fact, name) for name in _OWN] for fact in facts]

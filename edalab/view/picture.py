@@ -32,6 +32,8 @@ class Picture:
     def figure(self, ax: "Axes | None" = None) -> "Figure":
         """The picture as a matplotlib Figure, or drawn into the axes given."""
         with needed_for("a picture as a figure"):
+            import matplotlib  # noqa: F401  before numpy, which it brings along
+
             from . import png
 
             return png.paint(self.scene, ax)
@@ -43,6 +45,8 @@ class Picture:
     @cached_property
     def _png(self) -> bytes:
         with needed_for("a picture as PNG"):
+            import matplotlib  # noqa: F401
+
             from . import png
 
             return png.png(self.scene)
