@@ -14,7 +14,8 @@ _NAMES = dict.fromkeys(fault.column for fault in FAULTS.values() if fault.column
 COLUMNS = [tuple(name.split("/")) for name in _NAMES]  # the actions of each
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 ENDLESS, UNTESTED, SURVIVED = "∞", "–", ""
-_ROW, _MARK, _MOST = 19, 17, 6  # px; marks in a cell before equal ones share one
+_ROW, _MARK, _STEP = 19, 17, 60  # px: of a row, a mark, and at least of a column
+_MOST = 6  # marks in a cell before equal ones share one
 
 
 class Cell(NamedTuple):
@@ -71,7 +72,8 @@ class Matrix(Picture):
         scene, services = self.scene, self._result.system.services
         columns = [column for column in COLUMNS if any(s.faults[0].do in column for s in singles)]
         left = 18 + max([60, *(text_width(service, 12, True) for service in services)])
-        first = left + max([100, *(text_width(_row_name(s), 11) for s in singles)]) + 24
+        names = max([100, *(text_width(_row_name(s), 11) for s in singles)])
+        first = left + max(100, min(names + 24, scene.width - left - _STEP * len(columns)))
         step = (scene.width - first) // max(1, len(columns))
         y += 24
         for number, column in enumerate(columns):
@@ -91,7 +93,9 @@ class Matrix(Picture):
             scene.labels.append(Label(2, y + 12, name, "node"))
             for row in rows.values():
                 y += _ROW
-                scene.labels.append(Label(left, y - 7, _row_name(row[0]), "channel"))
+                name = _row_name(row[0])
+                label = shorten(name, first - left - 8, 11)
+                scene.labels.append(Label(left, y - 7, label, "channel", tip=name))
                 for number, column in enumerate(columns):
                     in_cell = [schedule for schedule in row if schedule.faults[0].do in column]
                     self._draw_cell(in_cell, first + step * number, y - 7, step - 8)
@@ -113,6 +117,9 @@ class Matrix(Picture):
             schedule, kind = group[0], marks[group[0]]
             times, rest = f"×{len(group)}", f"+{left}"
             wide = _mark_width(kind) + (text_width(times, 10) + 8) * (len(group) > 1)
+            counts = len(group) > 1
+            if counts and group is groups[0] and x + wide - 8 > end - 24 * (left > len(group)):
+                counts, wide = False, _mark_width(kind)  # its tool-tip still says how many
             left -= len(group)
             if x + wide - 8 > end - (text_width(rest, 11, True) + 6) * (left > 0):
                 labels.append(Label(x, y, rest, "struck count" if _is_red(kind) else "detail"))
@@ -121,7 +128,7 @@ class Matrix(Picture):
             tip = clean(f"{schedule.faults[0]}{more}: {self._outcome(schedule)}", 300)
             self._draw_mark(kind, x, y, tip)
             self.cells.append(Cell(schedule, x, y - 7, wide, kind))
-            if more:
+            if counts:
                 labels.append(Label(x + _mark_width(kind) - 3, y, times, "detail", tip=tip))
             x += wide
 
