@@ -1,7 +1,7 @@
 """Right sagas hold every claim, whatever goes wrong; each wrong one is named by the right claim, in its smallest run."""
 
 import pytest
-from right_sagas import RIGHT
+import right_sagas
 from scenes import flaws
 from wrong_sagas import CLAIMS, CREATED, ORDERS, WRONG, PlaceOrder, choreographed, orchestrated
 
@@ -10,6 +10,7 @@ from edalab.claims.saga_outcome import outcome
 from edalab.trace.saga_story import stories
 from edalab.view import saga_map
 
+RIGHT = right_sagas.RIGHT  # through the module, so that its messages are the ones meant here
 BOTH = {"choreographed": (choreographed, CREATED), "orchestrated": (orchestrated, ORDERS)}
 OF_SAGAS = [  # made here, when the messages of all right sagas have been declared
     claims.saga_settled(), claims.saga_settled(PlaceOrder), claims.compensated_once(), claims.compensated_in_reverse(),

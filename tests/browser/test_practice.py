@@ -65,7 +65,7 @@ def test_a_wrong_answer_gets_a_hint_a_right_one_is_correct_and_the_start_page_kn
     shown = answer(page, lab, WRONG)
     shown.get_by_text("05.2 not yet: charged twice").wait_for()
     shown.get_by_text("crash payments.save.InventoryReserved #2").first.wait_for()
-    shown.get_by_text("how could it have known the second time?").wait_for()
+    shown.get_by_text("How could it have known the second time").wait_for()
     shown.locator("img").wait_for()
     screenshot("practice-not-yet")
     shown = answer(page, lab, RIGHT)
