@@ -1,11 +1,11 @@
 """The arrows between the boxes of a saga, along the gaps between them: none runs through a box."""
 
 from collections import Counter
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ..text import counted
 from ..trace.saga_step import SagaStep
+from .arrows import rounded
 from .scene import Arrow
 
 if TYPE_CHECKING:
@@ -62,20 +62,3 @@ def _way(
     height = its_height + 10  # below an arrow that comes straight
     corners = [(start, y1 + h), (start, along), (gap, along), (gap, height), (beside[0], height)]
     return corners, beside[2]
-
-
-def rounded(corners: Corners, radius: int = 6) -> tuple[int, ...]:
-    """A way with its corners rounded: a start, and three points more for each curve."""
-    flat, here = [*corners[0]], corners[0]
-    for corner, after in pairwise(corners[1:]):
-        enter, leave = _towards(corner, here, radius), _towards(corner, after, radius)
-        flat += [*here, *enter, *enter, *corner, *corner, *leave]
-        here = leave
-    return (*flat, *here, *corners[-1], *corners[-1])
-
-
-def _towards(corner: tuple[int, int], other: tuple[int, int], by: int) -> tuple[int, int]:
-    dx, dy = other[0] - corner[0], other[1] - corner[1]
-    length = max(1, abs(dx) + abs(dy))
-    part = min(by, length // 2)
-    return corner[0] + dx * part // length, corner[1] + dy * part // length
