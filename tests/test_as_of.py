@@ -75,6 +75,48 @@ def test_a_late_event_is_marked_where_it_happened_and_where_it_was_recorded_and_
     ]
 
 
+def test_the_values_and_the_names_of_the_lines_stand_at_the_lines():
+    picture = as_of(account_7(), "account-7", balance, 0)
+    was = [label for label in picture.scene.labels if label.kind == "was"]
+    assert [label.text for label in was][0] == "110 as it was"
+    assert {label.text for label in was} == {"110 as it was", "130", "100", "60", "0"}
+    assert texts(picture, "believed") == ["60 as believed", "40 as believed"]
+    for label in picture.scene.labels:
+        if label.kind in ("was", "believed"):
+            y = picture.scene.axis.y(int(label.text.split()[0]))
+            assert 10 <= abs(label.y - y) <= 17, label
+    known = as_of(account_7(), "account-7", balance, 0, as_of="2026-03-24", cursor="2026-03-10")
+    assert texts(known, "was")[0] == "40 as known then" and not texts(known, "believed")
+
+
+def test_of_a_state_that_is_a_text_the_lines_have_names_and_the_axis_has_the_values():
+    picture = as_of(order(), "order-1", status)
+    assert texts(picture, "was") == ["as it was"] and texts(picture, "believed") == ["as believed"]
+
+
+def test_a_part_begins_with_the_state_that_all_earlier_events_led_to():
+    store = account_7()
+    part = as_of(store, "account-7", balance, 0, since="2026-03-10", until="2026-03-16")
+    (line,) = [trace for trace in part.scene.traces if trace.kind == "was" and trace.tip]
+    assert line.points[:2] == (part.scene.axis.left, part.scene.axis.y(60))
+    assert "1 event; 1 recorded late; 130 at the end" in repr(part)
+
+
+@pytest.mark.parametrize(
+    ("part", "at_end"),
+    [
+        ({"since": "2026-03-09", "until": "2026-03-11"}, 60),
+        ({"since": "2030-01-01"}, 110),
+        ({"until": "2020-01-01"}, 0),
+    ],
+)
+def test_a_part_without_events_says_so(part, at_end):
+    picture = as_of(account_7(), "account-7", balance, 0, **part)
+    said = "no event in this part; the events go from 1 Mar 2026 to 26 Mar 2026"
+    assert f"account-7, balance: {said}; {at_end} at the end" in repr(picture)
+    assert said in " ".join(texts(picture, "caption")) and not flaws(picture.scene)
+
+
 def test_the_cursor_says_what_was_and_what_was_believed():
     picture = as_of(account_7(), "account-7", balance, 0, cursor="2026-03-22")
     assert (
@@ -327,6 +369,8 @@ def test_what_cannot_be_drawn_is_said():
         as_of(EventStore(":memory:"), None, balance, 0)
     with pytest.raises(Misuse, match="since= must be before until="):
         as_of(account_7(), "account-7", balance, 0, since="2026-03-20", until="2026-03-10")
+    with pytest.raises(Misuse, match="since= takes a datetime with a time zone, a date, ISO text"):
+        as_of(account_7(), "account-7", balance, 0, since="in spring")
     with pytest.raises(Misuse, match="61 different texts, too many"):
         as_of(year_of(60), "account-1", lambda state, fact: fact.id, "")
     with pytest.raises(Misuse, match="some states are numbers and some are texts, such as 'new'"):

@@ -1,7 +1,11 @@
 """The panel over `store.state`: works by `.value`, shows what the store says, and gives the line that asks it."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from accounts import AccountOpened, MoneyDeposited, account_7, balance, year_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edalab import EventStore, Misuse
 from edalab.panels import TimeTravel
@@ -182,10 +186,8 @@ def test_it_calls_the_store_and_the_fold_by_their_names(monkeypatch):
 def test_what_it_shows_is_why_and_what_was_learned_since():
     travel = TimeTravel(account_7(), "account-7", balance, 0)
     travel.until.value, travel.as_of.value = "2026-03-22", "2026-03-24"
-    assert (
-        "Learned since</b>: 1 event" in travel._why.value
-        and "Why</b>: 4 events" in travel._why.value
-    )
+    assert "1 event" in travel._since.value and "Why</b>: 4 events" in travel._why.value
+    assert "<b>deposited 70</b><br>happened 12 March, recorded 26 March<" in travel._since.value
     assert (
         "40, as known on 24 March" in travel._picture.value
         and "was 40" not in travel._picture.value
@@ -278,10 +280,137 @@ def test_nonsense_as_a_moment_is_refused_in_a_sentence_and_nothing_moves(bound, 
         assert not travel.error
 
 
-def test_the_sliders_stand_above_the_picture_whose_height_changes():
+def test_the_sliders_stand_above_the_picture_and_what_was_learned_since_beside_it():
     travel = TimeTravel(account_7(), "account-7", balance, 0)
-    right = travel._panel.children[1].children[-1].children[1].children
-    assert right[0].children == (travel.until.row, travel.as_of.row) and right[1] is travel._picture
+    left, right = (side.children for side in travel._panel.children[1].children[-1].children)
+    assert {travel.until.row, travel.as_of.row} <= {*right[0].children}
+    assert right[1] is travel._picture and travel._since in left
+    assert "nothing" in travel._since.value
+
+
+def position(travel):
+    return travel.until.value, travel.as_of.value
+
+
+def test_a_date_can_be_typed_and_stays_where_it_cannot_be_read():
+    travel = TimeTravel(account_7(), "account-7", balance, 0)
+    travel.until.field.value, travel.as_of.field.value = " 2026-03-22 ", "2026-03-24T15:00+01:00"
+    assert (travel.state, travel.now) == (40, 110) and position(travel) == (
+        "2026-03-22",
+        "2026-03-23",
+    )
+    travel.as_of.field.value = "24 March"
+    assert travel.as_of.field.value == "24 March" and travel.state == 40
+    assert "&#x27;24 March&#x27; cannot be read as a time: write a date such as 2025-03-04, or" in (
+        travel.as_of.message.value
+    )
+    for text in ("2026-03-24T15:00", "", "7", "2026-02-30", "<b>", "x" * 9_999, "\ud800"):
+        travel.as_of.field.value = text
+        assert "cannot be read as a time" in travel.as_of.message.value, text
+        assert position(travel) == ("2026-03-22", "2026-03-23") and "<b>" not in (
+            travel.as_of.message.value
+        )
+    travel.as_of.field.value = "2026-03-23"
+    assert travel.as_of.message.value == "" and travel.as_of.message.layout.display == "none"
+    travel.as_of.forward.click()
+    assert travel.as_of.field.value == "2026-03-26"
+
+
+def test_seconds_can_be_typed_in_virtual_time():
+    travel = TimeTravel(in_seconds(), "a", balance, 0)
+    assert travel.until.field.value == "4.0 s"
+    travel.until.field.value = "0.7"
+    assert travel.until.field.value == "0.5 s" and travel.state == 5
+    travel.until.field.value = "1.25 s"
+    assert travel.state == 12
+    travel.until.field.value = "noon"
+    assert "write seconds of virtual time, such as 1.5" in travel.until.message.value
+
+
+def test_a_typed_time_at_which_the_answer_is_another_than_on_the_slider_is_said_to_be_outside():
+    travel = TimeTravel(account_7(), "account-7", balance, 0, since="2026-03-05")
+    travel.until.field.value = "2026-03-02"
+    assert position(travel)[0] == travel.until.field.value == "2026-03-05"
+    assert "outside this slider, which goes from 2026-03-05 to 2026-03-26" in (
+        travel.until.message.value
+    )
+    travel.until.field.value = "2030-01-01"
+    assert travel.until.value == "2026-03-26" and not travel.until.message.value
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    events=st.sampled_from([3, 12, 60]),
+    seed=st.integers(0, 5),
+    part=st.tuples(st.integers(0, 500), st.integers(1, 500)),
+    minutes=st.lists(st.integers(0, 500 * 24 * 60), min_size=2, max_size=2),
+)
+def test_a_time_in_the_part_gives_what_the_store_says_of_it(events, seed, part, minutes):
+    first = datetime(2024, 11, 1, tzinfo=UTC)
+    since, days = part
+    since, until = first + timedelta(days=since), first + timedelta(days=since + days)
+    store = year_of(events, 0.4, seed)
+    travel = TimeTravel(store, "account-1", balance, 0, since=since, until=until)
+    assert not travel.error
+    asked = [first + timedelta(minutes=number) for number in minutes]
+    for slider, time in zip((travel.until, travel.as_of), asked, strict=True):
+        slider.field.value = time.isoformat()
+    for time, bound in ((asked[0], travel.until), (asked[1], travel.as_of)):
+        if bound.message.value:
+            assert not since <= time <= until
+    assert eval(travel.code, {"store": store, "balance": balance}) == travel.state
+    if not travel.until.message.value and not travel.as_of.message.value:
+        known = None if travel.as_of.now else asked[1]
+        told = store.state("account-1", balance, 0, until=asked[0], as_of=known)
+        assert told == travel.state
+
+
+def test_a_part_of_the_time_changes_what_is_shown_and_not_what_is_folded():
+    store = year_of(60)
+    travel = TimeTravel(store, "account-1", balance, 0, since="2025-03-01", until="2025-05-15")
+    assert travel.until.value == "2025-05-15" and travel.as_of.now
+    assert travel.state == store.state("account-1", balance, 0, until="2025-05-15")
+    travel.until.slider.value = 0
+    assert travel.until.value == "2025-03-01"
+    assert travel.state == store.state("account-1", balance, 0, until="2025-03-01") != 0
+    dates = [label.text for label in travel.picture().scene.labels if label.kind == "axis"]
+    assert "1 Mar 2025" in dates and "1 May" in dates and not {"Feb", "Jun"} & set(dates)
+
+
+def test_what_happened_in_a_part_can_be_learned_after_it():
+    travel = TimeTravel(account_7(), "account-7", balance, 0, until="2026-03-22")
+    assert (travel.until.value, travel.as_of.value, travel.state) == (
+        "2026-03-22",
+        "2026-03-26",
+        110,
+    )
+    travel.as_of.back.click()
+    assert travel.state == 40 and "<b>deposited 70</b>" in travel._since.value
+
+
+@pytest.mark.parametrize(
+    "part", [{"since": "2027-01-01"}, {"until": "2020-01-01"}, {"since": 1e8, "until": 1e8 + 1}]
+)
+def test_a_part_without_events_says_so(part):
+    travel = TimeTravel(account_7(), "account-7", balance, 0, **part)
+    said = "no event in this part; the events go from 1 Mar 2026 to 26 Mar 2026"
+    captions = [label.text for label in travel.picture().scene.labels if label.kind == "caption"]
+    assert not travel.error and said in travel._picture.value and said in captions
+    assert travel.state == (110 if "since" in part else 0)
+    for slider in (travel.until, travel.as_of):
+        slider.back.click()
+        slider.forward.click()
+    assert not travel.error
+
+
+@pytest.mark.parametrize("bound", ["since", "until"])
+def test_what_is_no_time_cannot_bound_a_part(bound):
+    for value in ("yesterday", "2026-13-01", [], float("nan"), True, "2026-03-01T12:00"):
+        with pytest.raises(Misuse, match=f"^{bound}= "):
+            TimeTravel(account_7(), "account-7", balance, 0, **{bound: value})
+    for part in (("2026-03-02", "2026-03-01"), (3, 3), ("2026-03-02", "2026-03-01T23:59Z")):
+        with pytest.raises(Misuse, match="since= must be before until="):
+            TimeTravel(account_7(), "account-7", balance, 0, since=part[0], until=part[1])
 
 
 @pytest.mark.parametrize("known", [None, "2025-06-01"])

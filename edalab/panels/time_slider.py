@@ -1,15 +1,17 @@
 """Sliders over the moments of a run, and over days or the events of a store."""
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import ipywidgets
 
+from ..errors import Misuse, shown
 from ..store.instants import as_datetime, to_microseconds
 from ..view.calendar import DAY, Calendar
+from . import html
 from .controls import Settling
 
 _DAYS = 1_500  # a slider over more days than that would leave none to the hand
@@ -69,7 +71,7 @@ class Moments(Settling):
             # In a message of its own: a browser clips a value that comes with a new maximum.
             self.slider.max = max(1, len(self.times) - 1)
             self.slider.value = self.index
-        self._label.value = self.label
+        self._write()
 
     def _find(self, time: float) -> int:
         return max(0, sum(moment <= time for moment in self.times) - 1)
@@ -78,21 +80,34 @@ class Moments(Settling):
         self.index = min(self.slider.value, len(self.times) - 1)
         self._wanted = math.inf if self.index == len(self.times) - 1 else self.times[self.index]
         self._changed()
-        self._label.value = self.label
+        self._write()
+
+    def _write(self) -> None:
+        with self.settling():
+            self._label.value = self.label
 
 
 class TimeSlider(Moments):
-    """A slider for `until=` or `as_of=`. `.value` is a time as a store takes it; another time moves
-    it to the last one before. The buttons go from event to event."""
+    """A slider for `until=` or `as_of=`, with a `.field` in which a time can be typed. The buttons go
+    from event to event.
+
+    `.value` is a time as a store takes it. Of any other time than its own moments, the slider goes
+    to one by which the same events had come, or to its nearer end. `.message` says what is wrong
+    with the text in the field, which stays there."""
 
     def __init__(self, keyword: str, name: str, changed: Callable[[], None]):
         super().__init__(changed)
-        self.keyword = keyword
-        self.calendar, self._events, self._stops = Calendar([0]), [0], [0]
-        self.row.children = [
-            ipywidgets.Label(name, layout={"width": "92px"}),
-            *self.row.children,
-        ]
+        self.keyword, self._words = keyword, name
+        self.calendar, self._events, self._stops, self._moments = Calendar([0]), [0], [0], [0]
+        self.field = self._label = ipywidgets.Text(
+            continuous_update=False,
+            tooltip=f"{name}: a date such as 2025-03-04, or a time such as 2025-03-04T12:15Z",
+            layout={"width": "178px", "margin": "0 0 0 8px"},
+        )
+        self._name = ipywidgets.Label(name, layout={"width": "92px"})
+        self.message = ipywidgets.HTML(layout={"display": "none", "margin": "0 0 0 4px"})
+        self.row.children = [self._name, self.back, self.slider, self.forward, self.field]
+        self.watch(self._type, self.field)
 
     @property
     def now(self) -> bool:
@@ -102,12 +117,7 @@ class TimeSlider(Moments):
     @property
     def value(self) -> str | float:
         """A date, which means its end; else text with the time, or seconds of virtual time."""
-        at = self.times[self.index]
-        if self.calendar.virtual:
-            return (at - to_microseconds(0, "")) / 1_000_000
-        if (at + 1) % DAY == 0:
-            return f"{as_datetime(at):%Y-%m-%d}"
-        return as_datetime(at).isoformat().replace("+00:00", "Z")
+        return self._value_at(self.index)
 
     @value.setter
     def value(self, wanted: Any) -> None:
@@ -115,31 +125,77 @@ class TimeSlider(Moments):
 
     @property
     def label(self) -> str:
-        now = " (now)" if self.keyword == "as_of" and self.now else ""
-        return self.calendar.words(self.times[self.index]) + now
+        return f"{self.value} s" if self.calendar.virtual else str(self.value)
 
     def step(self, by: int) -> None:
-        """Go to the last event before, or the first one behind."""
+        """Go to the last event before, or the first one after."""
         stops = [stop for stop in self._stops if (stop - self.index) * by > 0]
         if stops:
             self.slider.value = stops[0] if by > 0 else stops[-1]
 
-    def offer_events(self, events: list[int], others: list[int], calendar: Calendar) -> None:
-        """Take on the moments (µs since 1970) of a stream's events: those of this slider, and those
-        of the other one."""
-        self.calendar, self._events = calendar, sorted(set(events)) or [0]
-        moments = sorted({*events, *others}) or [0]
-        first, last = moments[0] // DAY, moments[-1] // DAY
-        if not calendar.virtual and 1 < last - first < _DAYS:
+    def offer_events(
+        self, events: list[int], every: list[int], part: tuple[int, int], calendar: Calendar
+    ) -> None:
+        """Take on moments (µs since 1970): the `events` that the buttons go to, and from the first
+        to the last moment of `part` all days, or `every` moment at which something happened."""
+        self.calendar, self._moments = calendar, sorted(set(every))
+        moments, (first, last) = self._moments, part
+        if not calendar.virtual and 1 < last // DAY - first // DAY < _DAYS:
             # Days, and what else happened before the last event of a day.
-            ends = [day * DAY + DAY - 1 for day in range(first, last + 1)]
+            days = {*range(first // DAY, last // DAY + 1), *(at // DAY for at in moments)}
             pairs = pairwise(moments)
             earlier = [at for at, after in pairs if at // DAY == after // DAY]
-            moments = sorted({*ends, *earlier})
-        self._stops = sorted({bisect_left(moments, at) for at in self._events})
-        self._renew_slider(len(moments) - 1)
-        self.offer(moments)
+            moments = sorted({*(day * DAY + DAY - 1 for day in days), *earlier})
+            last = last // DAY * DAY + DAY - 1
+        stops = {moments[bisect_left(moments, at)] for at in events}
+        times = [at for at in moments if first <= at <= last or at in stops] or [last]
+        self._events = sorted(set(events)) or times[-1:]
+        self._stops = [times.index(stop) for stop in sorted(stops)]
+        self._renew_slider(len(times) - 1)
+        self.offer(times)
         self.show()
+
+    def _value_at(self, index: int) -> str | float:
+        at = self.times[index]
+        if self.calendar.virtual:
+            return (at - to_microseconds(0, "")) / 1_000_000
+        if (at + 1) % DAY == 0:
+            return f"{as_datetime(at):%Y-%m-%d}"
+        return as_datetime(at).isoformat().replace("+00:00", "Z")
+
+    def _find(self, time: float) -> int:
+        # What happened earlier on a day may have its place at the end of the day.
+        count = bisect_right(self._moments, time)
+        event = bisect_left(self.times, self._moments[count - 1]) if count else 0
+        return min(max(super()._find(time), event), len(self.times) - 1)
+
+    def _type(self) -> None:
+        """Go to the time in the field, or say how a time is written."""
+        text, wanted = self.field.value.strip(), None
+        try:
+            given = float(text.removesuffix("s")) if self.calendar.virtual else text
+            wanted = to_microseconds(given, "the field", bound=True)
+        except (ValueError, Misuse):
+            example = "a date such as 2025-03-04, or a time with its zone such as 2025-03-04T12:15Z"
+            example = "seconds of virtual time, such as 1.5" if self.calendar.virtual else example
+            self._say(f"{shown(text)} cannot be read as a time: write {example}")
+            return
+        self.slider.value = self._find(wanted)
+        self._write()
+        came = bisect_right(self._moments, wanted)
+        if came != bisect_right(self._moments, self.times[self.index]):
+            first, last = self._value_at(0), self._value_at(-1)
+            self._say(f"{shown(text)} is outside this slider, which goes from {first} to {last}")
+
+    def _write(self) -> None:
+        super()._write()
+        now = " now" if self.keyword == "as_of" and self.now else ""
+        self._name.value = self._words + now
+        self._say("")
+
+    def _say(self, sentence: str) -> None:
+        self.message.value = html.error(sentence) if sentence else ""
+        self.message.layout.display = "" if sentence else "none"
 
     def _renew_slider(self, last: int) -> None:
         """Make a slider for each range: in the browser the keys End and Page Up keep to the range

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Callable
+from html import escape
 from typing import Any
 
 import ipywidgets
@@ -16,8 +17,8 @@ from ..store.instants import to_microseconds
 from ..store.stored_event import StoredEvent
 from ..stuck import watched
 from ..text import counted
-from ..view.as_of import draw, drawn_value
-from ..view.calendar import Calendar
+from ..view.as_of import draw, drawn_value, part_of_time
+from ..view.calendar import DAY, Calendar
 from ..view.event_marks import event_text
 from ..view.picture import STORE, check_is
 from . import html
@@ -31,11 +32,17 @@ class TimeTravel(Settling):
     """A panel over `store.state`: `store`, `stream` (None: all streams), `fold` and `start` are its
     arguments, `value` is that of `view.as_of`.
 
+        TimeTravel(store, "account-7", balance, 0, since="2026-03-01", until="2026-03-31")
+
+    `since` and `until` bound the part of the time that the picture shows and the sliders go through,
+    not what is folded: the state at `since` is that to which all events before it have led.
+
     Every widget is an attribute that works without a browser: `travel.stream.value = "account-8"`,
     `travel.until.value = "2026-03-22"` (by when things happened), `travel.as_of.value =
-    "2026-03-24"` (as it was known), `travel.until.back.click()`. The answers are `travel.state`,
-    `travel.now` (the same, as known now), `travel.code`, `travel.error`, `travel.summary()` and
-    `travel.picture()`."""
+    "2026-03-24"` (as it was known), `travel.until.field.value = "2026-03-22"` (as if typed),
+    `travel.until.back.click()`. The answers are `travel.state`, `travel.now` (the same, as known
+    now), `travel.code`, `travel.error`, `travel.summary()` and `travel.picture()`. Raises Misuse for
+    a `since` or an `until` that is no time, and for a `since` that is not before `until`."""
 
     def __init__(
         self,
@@ -45,8 +52,11 @@ class TimeTravel(Settling):
         start: Any = None,
         *,
         value: Callable | None = None,
+        since: Any = None,
+        until: Any = None,
     ):
         check_is("TimeTravel", EventStore, STORE, store)
+        self._part = part_of_time(since, until)
         self._notebook = sys._getframe(1).f_globals
         self._store, self._fold, self._start, self._value = store, fold, start, value
         self.state = self.now = None
@@ -58,11 +68,12 @@ class TimeTravel(Settling):
         self.stream.value = stream
         self.until = TimeSlider("until", "happened by", self._show)
         self.as_of = TimeSlider("as_of", "as known", self._show)
-        self._picture, self._states, self._code, self._why = (
-            ipywidgets.HTML(layout={"margin": "0"}) for _ in range(4)
+        self._picture, self._states, self._since, self._code, self._why = (
+            ipywidgets.HTML(layout={"margin": "0"}) for _ in range(5)
         )
-        sliders = ipywidgets.VBox([self.until.row, self.as_of.row])
-        left = {"stream": [self.stream], "state": [self._states]}
+        rows = [[slider.row, slider.message] for slider in (self.until, self.as_of)]
+        sliders = ipywidgets.VBox([*rows[0], *rows[1]])
+        left = {"stream": [self.stream], "state": [self._states], "learned since": [self._since]}
         self._panel = frame(left, [sliders, self._picture, self._code, self._why])
         self.watch(self._choose, self.stream)
         self._choose()
@@ -96,11 +107,17 @@ class TimeTravel(Settling):
     def _choose(self) -> None:
         """Take on the moments of another stream."""
         facts = self._store.read(self.stream.value)
-        happened = [fact.happened_at for fact in facts]
-        recorded = [fact.recorded_at for fact in facts]
-        self._calendar = Calendar([*happened, *recorded] or [0])
-        self.until.offer_events(happened, recorded, self._calendar)
-        self.as_of.offer_events(recorded, happened, self._calendar)
+        every = [at for fact in facts for at in (fact.happened_at, fact.recorded_at)]
+        self._calendar = Calendar(every or [0])
+        first, last = self._part
+        moments = [*every, *(at for at in self._part if at is not None)] or [0]
+        first = min(moments) if first is None else first
+        last = max(moments) // DAY * DAY + DAY - 1 if last is None else last
+        known = [fact for fact in facts if fact.happened_at <= last]
+        happened = [fact.happened_at for fact in known if fact.happened_at >= first]
+        recorded = [fact.recorded_at for fact in known if fact.recorded_at >= first]
+        self.until.offer_events(happened, every, (first, last), self._calendar)
+        self.as_of.offer_events(recorded, every, (first, last), self._calendar)
         self._show()
 
     def _show(self) -> None:
@@ -112,7 +129,7 @@ class TimeTravel(Settling):
         except Exception as error:  # of the learner's fold: the panel shows it, not a log
             self.error, self._hindsight = html.error_text(error), None
             self._picture.value = html.error(self.error)
-            self._states.value = self._why.value = ""
+            self._states.value = self._since.value = self._why.value = ""
         self._code.value = html.code(self.code)
 
     def _ask(self, facts: list[StoredEvent]) -> None:
@@ -136,15 +153,18 @@ class TimeTravel(Settling):
         rows = [(name, shown(state, 40)) for name, state in states.items()]
         # In small letters, and a long state can be scrolled to.
         self._states.value = html.sheet(html.table(("", ""), rows))
-        explained = html.sheet(self._learned_since(), self._reasons(then))
-        self._why.value = html.in_full(printed) + explained
+        self._since.value = self._learned_since()
+        self._why.value = html.in_full(printed) + html.sheet(self._reasons(then))
 
     def _learned_since(self) -> str:
-        if not self._learned:
-            return ""
-        count = counted(len(self._learned), "event")
-        title = f"<div><b>Learned since</b>: {count} (<code>store.difference</code>)</div>"
-        return title + self._table([(fact, "") for fact in self._learned[: html.ROWS]], "")
+        """What was recorded only after the time `as_of`: it stands beside the picture."""
+        count = counted(len(self._learned), "event") if self._learned else "nothing"
+        parts = [f"<div>{count} (<code>store.difference</code>)</div>"]
+        for fact in self._learned[: html.ROWS]:
+            happened, recorded = map(self._calendar.words, (fact.happened_at, fact.recorded_at))
+            late = f"happened {happened}, recorded {recorded}" if fact.late else happened
+            parts.append(f"<div><b>{escape(event_text(fact))}</b><br>{late}</div>")
+        return html.sheet(*parts)
 
     def _reasons(self, then: list[Node]) -> str:
         """The events that led to the state, with the state after each."""
@@ -167,7 +187,8 @@ class TimeTravel(Settling):
         if self._hindsight is None:
             raise Misuse(f"there is no picture: {self.error}")
         known = None if self.as_of.now else self.as_of.value
-        return draw(self._hindsight, self.stream.value, known, self.until.value, width=width)
+        cursor = self.until.value
+        return draw(self._hindsight, self.stream.value, known, cursor, self._part, width)
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
         picture = None if self.error else self.picture()

@@ -143,14 +143,14 @@ class Hindsight:
     def worst(self, start: int, end: int) -> Discrepancy | None:
         """The largest discrepancy between two moments; of equal ones the longest."""
         within = [one for one in self.discrepancies if one.start < end and start < one.end]
-        return max(within, key=_size, default=None)
+        return max(within, key=size, default=None)
 
 
 def _believed_at(fact: StoredEvent) -> int:
     return max(fact.happened_at, fact.recorded_at)
 
 
-def _size(one: Discrepancy) -> tuple[float, int]:
+def size(one: Discrepancy) -> tuple[float, int]:
     """How far apart the two values are (of any but numbers, whether they differ), and how long."""
     try:
         distance = abs(float(one.actual) - float(one.believed))

@@ -35,7 +35,9 @@ def as_of(
     that was recorded late is marked where it happened and where it was recorded.
 
     A state is a number or a short text; of any other, `value` (a function of the state) is drawn.
-    `cursor` marks a time; `since` and `until` bound the picture; `width` is in pixels.
+    `cursor` marks a time. `since` and `until` bound what is drawn, not what is folded: the lines
+    begin at the state to which all events before `since` have led. `width` is in pixels. Raises
+    Misuse for what is no time, and for a `since` that is not before `until`.
 
         as_of(store, "account-7", balance, 0, cursor="2026-03-22")"""
     check_is("as_of", EventStore, STORE, store)
@@ -44,35 +46,44 @@ def as_of(
     facts = store.read(stream)
     if not facts and stream is not None:
         raise Unknown("stream", stream, store.streams())
-    hindsight = Hindsight(facts, Replay(fold, start, drawn))
-    return draw(hindsight, stream, as_of, cursor, since, until, width)
+    part, hindsight = part_of_time(since, until), Hindsight(facts, Replay(fold, start, drawn))
+    return draw(hindsight, stream, as_of, cursor, part, width)
+
+
+def part_of_time(since: Any, until: Any) -> tuple[int | None, int | None]:
+    """The two bounds of a picture in µs since 1970; None where it is not bound."""
+    start = None if since is None else to_microseconds(since, "since=")
+    end = None if until is None else to_microseconds(until, "until=", bound=True)
+    if start is not None and end is not None and start >= end:
+        raise Misuse("since= must be before until=: there is nothing to show between them")
+    return start, end
 
 
 def draw(
     hindsight: Hindsight,
     stream: str | None,
-    as_of: Any = None,
-    cursor: Any = None,
-    since: Any = None,
-    until: Any = None,
-    width: int = 900,
+    as_of: Any,
+    cursor: Any,
+    part: tuple[int | None, int | None],
+    width: int,
 ) -> Picture:
-    """The picture of a hindsight whose values are numbers and texts, or None."""
+    """The picture of a hindsight whose values are numbers and texts, or None. Where `part` has no
+    bound, it goes a little beyond all that happened and was recorded."""
     facts = hindsight.facts
     if not facts:
         raise Misuse("the store holds no events yet: append some, then draw what they come to")
     known = None if as_of is None else to_microseconds(as_of, "as_of=", bound=True)
     at = None if cursor is None else to_microseconds(cursor, "cursor=", bound=True)
-    first = min(fact.happened_at for fact in facts)
-    last = max(max(fact.happened_at, fact.recorded_at) for fact in facts)
+    start, end = part
+    # All may have happened outside the part.
+    moments = [at for fact in facts for at in (fact.happened_at, fact.recorded_at)]
+    moments += [at for at in part if at is not None]
+    first, last = min(moments), max(moments)
     room = max((last - first) // 25, 40_000)
-    first = first - room if since is None else to_microseconds(since, "since=")
-    last = last + room if until is None else to_microseconds(until, "until=", bound=True)
-    if not first < last:
-        raise Misuse("since= must be before until=: there is nothing to show between them")
+    window = first - room if start is None else start, last + room if end is None else end
     name = getattr(hindsight.fold, "__name__", "").replace("_", " ").strip()
     about = f"{stream or 'all streams'}, {name if name and name != '<lambda>' else 'state'}"
-    return Picture(StateChart(hindsight, about, (first, last), known, at, width).scene)
+    return Picture(StateChart(hindsight, about, window, known, at, width).scene)
 
 
 def drawn_value(fold: Callable, value: Callable[[Any], Any] | None) -> Callable[[Any], Any]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import product
 from typing import Any, NamedTuple
 
 from ..store.bitemporal import Hindsight
@@ -96,10 +97,11 @@ class EventMarks:
         then, later = map(self.calendar.on, moments)
         if then == later:
             then, later = (self.calendar.on(at, exactly=True) for at in moments)
-        text = f"{event_text(entry.fact, entry.step)} {then}, recorded {later}"
-        for at, recorded in zip(moments, (False, True), strict=True):
+        short = f"{event_text(entry.fact, entry.step)} {then}"
+        for text, recorded in product([f"{short}, recorded {later}", short], (False, True)):
             place = self._place(entry, recorded)
-            if self._within(at) and room.place_beside(text, "late", *place, over=False):
+            inside = self._within(moments[recorded])
+            if inside and room.place_beside(text, "late", *place, over=False):
                 return
 
     def _mark(self, entry: Entry, kind: str) -> Mark:

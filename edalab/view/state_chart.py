@@ -10,6 +10,7 @@ from .calendar import DAY, Calendar
 from .event_marks import EventMarks
 from .labels import LabelPlacer
 from .scene import Box, Label, Scene, Trace
+from .state_values import write_values
 
 _HEIGHT, _LEVEL_HEIGHT = 190, 34  # px of the chart, and from one level of texts to the next
 _MOST_LEVELS = 12
@@ -40,7 +41,9 @@ class StateChart:
         top = 50 if cursor is None else 68
         self.axes = axes = Axes(values, window, top, _height(values), width)
         times = [at for fact in today.facts for at in (fact.happened_at, fact.recorded_at)]
-        moments = [at for at in times if window[0] <= at <= window[1]] or [*window]
+        moments = [at for at in times if window[0] <= at <= window[1]]
+        self.elsewhere = [] if moments else [min(times), max(times)]  # all that happened
+        moments = moments or [*window]
         self.calendar = Calendar(moments)
         self.end = window[1] if known is None else min(max(known, window[0]), window[1])
         self.cursor = None if cursor is None else _begin_of_day(cursor, moments)
@@ -76,6 +79,7 @@ class StateChart:
         marks = EventMarks(self.hindsight, axes, self.calendar, self.window)
         marks.mark(scene, self.room)
         at_cursor = "" if self.cursor is None else self._draw_cursor(self.cursor)
+        write_values(self.hindsight, axes, self.end, self.room)
         marks.name(self.room)
         self._draw_captions(marks)
         self._describe(about, marks, at_cursor)
@@ -101,6 +105,7 @@ class StateChart:
         axes, x = self.axes, self.axes.x(at)
         actual, believed = self.hindsight.at(at)
         self.scene.set_cursor(x, axes.top - 18, axes.bottom, self.calendar.words(at))
+        self.room.avoid((x, axes.top - 18, x, axes.bottom))
         both = f"was {value_text(actual)}"
         both = both if actual == believed else self._both(actual, believed)
         if self.known is not None:  # what it was, nobody knew for certain then
@@ -130,16 +135,24 @@ class StateChart:
             scene.labels.append(Label(x + 34, y, words, "caption"))
             x += 34 + text_width(words, 11) + 22
         shaded = any(one.actual is not None and one.believed is not None for one in wrong)
-        captions = ["shaded: what a report in between got wrong"] if shaded else []
+        captions = [self._nothing()] if self.elsewhere else []
+        captions += ["shaded: what a report in between got wrong"] if shaded else []
         captions += marks.captions()
         captions += ["grey: not known yet"] if self.end < end else []
         scene.write(self.axes.left, y + 18, self.axes.right, captions)
+
+    def _nothing(self) -> str:
+        calendar = Calendar(self.elsewhere)
+        calendar.one_year = calendar.clock = False
+        first, last = map(calendar.words, self.elsewhere)
+        return f"no event in this part; the events go from {first} to {last}"
 
     def _describe(self, about: str, marks: EventMarks, at_cursor: str) -> None:
         """Describe the chart in one line of text, also for readers who cannot see it."""
         hindsight, words = self.hindsight, self.calendar.words
         late = len(marks.late)
-        parts = [counted(len(marks.punctual) + late, "event")]
+        events = counted(len(marks.punctual) + late, "event")
+        parts = [self._nothing() if self.elsewhere else events]
         parts += [f"{late} recorded late"] if late else []
         parts.append(f"{value_text(hindsight.at(self.end)[0])} at the end")
         if worst := hindsight.worst(*self.window):

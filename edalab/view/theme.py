@@ -119,6 +119,8 @@ LABELS = {
     "late": LabelLook(FAULT, 11, True, PAPER),
     "fact": LabelLook(INK, 11, False, PAPER),
     "at cursor": LabelLook(CURSOR, 11, True, PAPER),
+    "was": LabelLook(WORK, 11, True, PAPER),
+    "believed": LabelLook(BELIEVED, 11, True, PAPER),
     "count": LabelLook(MESSAGE, 11, True, PAPER),
     "struck count": LabelLook(FAULT, 11, True, PAPER),
     "not yet": LabelLook(FAINT, 11, True),
