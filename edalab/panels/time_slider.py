@@ -37,7 +37,9 @@ class Moments(Settling):
         self.back.layout.width = self.forward.layout.width = "72px" if " " in before else "36px"
         self.back.on_click(lambda _: self.step(-1))
         self.forward.on_click(lambda _: self.step(1))
-        self._label = ipywidgets.Label(layout={"width": label, "margin": "0 0 0 8px"})
+        self._label: ipywidgets.Label | ipywidgets.Text = ipywidgets.Label(
+            layout={"width": label, "margin": "0 0 0 8px"}
+        )
         parts = [self.back, self.slider, self.forward, self._label]
         self.row = ipywidgets.HBox(parts, layout={"align_items": "center"})
 
@@ -99,11 +101,12 @@ class TimeSlider(Moments):
         super().__init__(changed)
         self.keyword, self._words = keyword, name
         self.calendar, self._events, self._stops, self._moments = Calendar([0]), [0], [0], [0]
-        self.field = self._label = ipywidgets.Text(
+        self.field = ipywidgets.Text(
             continuous_update=False,
             tooltip=f"{name}: a date such as 2025-03-04, or a time such as 2025-03-04T12:15Z",
             layout={"width": "178px", "margin": "0 0 0 8px"},
         )
+        self._label = self.field
         self._name = ipywidgets.Label(name, layout={"width": "92px"})
         self.message = ipywidgets.HTML(layout={"display": "none", "margin": "0 0 0 4px"})
         self.row.children = [self._name, self.back, self.slider, self.forward, self.field]

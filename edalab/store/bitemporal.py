@@ -140,11 +140,6 @@ class Hindsight:
         count = bisect_right(changes, when, key=attrgetter("at"))
         return changes[count - 1].value if count else self.first
 
-    def worst(self, start: int, end: int) -> Discrepancy | None:
-        """The largest discrepancy between two moments; of equal ones the longest."""
-        within = [one for one in self.discrepancies if one.start < end and start < one.end]
-        return max(within, key=size, default=None)
-
 
 def _believed_at(fact: StoredEvent) -> int:
     return max(fact.happened_at, fact.recorded_at)

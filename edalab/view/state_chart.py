@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..errors import Misuse, shown
-from ..store.bitemporal import Hindsight
+from ..store.bitemporal import Hindsight, size
 from ..text import clean, counted, shorten, text_width
 from .axes import Axes, value_text
 from .calendar import DAY, Calendar
@@ -35,6 +35,11 @@ class StateChart:
     ):
         self.known, self.window = known, window
         self.hindsight = today if known is None else today.as_known(known)
+        self.wrong = [
+            one
+            for one in self.hindsight.discrepancies
+            if one.start < window[1] and window[0] < one.end
+        ]
         values = [today.first]
         for one in (today, self.hindsight):
             values += [change.value for change in (*one.actual, *one.believed)]
@@ -79,16 +84,15 @@ class StateChart:
         marks = EventMarks(self.hindsight, axes, self.calendar, self.window)
         marks.mark(scene, self.room)
         at_cursor = "" if self.cursor is None else self._draw_cursor(self.cursor)
-        write_values(self.hindsight, axes, self.end, self.room)
+        write_values(self.hindsight, self.wrong, axes, self.end, self.room)
         marks.name(self.room)
         self._draw_captions(marks)
         self._describe(about, marks, at_cursor)
 
     def _draw_discrepancies(self) -> None:
         axes, drawn = self.axes, 0
-        for start, end, actual, believed in self.hindsight.discrepancies:
-            outside = end <= self.window[0] or start >= self.window[1]
-            if actual is None or believed is None or outside:
+        for start, end, actual, believed in self.wrong:
+            if actual is None or believed is None:
                 continue
             left, right = axes.x(start), axes.x(end)
             if right <= drawn:
@@ -125,20 +129,18 @@ class StateChart:
         """Draw the legend, and what is not shown, below the chart: always as high, so that what
         stands below the picture keeps its place."""
         scene, x, y = self.scene, self.axes.left, self.axes.bottom + 38
-        start, end = self.window
-        wrong = [one for one in self.hindsight.discrepancies if one.start < end and start < one.end]
         legend = [("was", "by when it happened" + (self.as_known or ", as known now"))]
-        legend += [("believed", "what was believed at each moment")] if wrong else []
+        legend += [("believed", "what was believed at each moment")] if self.wrong else []
         for kind, words in legend:
             scene.traces.append(Trace((x, y, x + 28, y), kind))
             words = shorten(words, scene.width - x - 36, 11)
             scene.labels.append(Label(x + 34, y, words, "caption"))
             x += 34 + text_width(words, 11) + 22
-        shaded = any(one.actual is not None and one.believed is not None for one in wrong)
+        shaded = any(one.actual is not None and one.believed is not None for one in self.wrong)
         captions = [self._nothing()] if self.elsewhere else []
         captions += ["shaded: what a report in between got wrong"] if shaded else []
         captions += marks.captions()
-        captions += ["grey: not known yet"] if self.end < end else []
+        captions += ["grey: not known yet"] if self.end < self.window[1] else []
         scene.write(self.axes.left, y + 18, self.axes.right, captions)
 
     def _nothing(self) -> str:
@@ -155,7 +157,7 @@ class StateChart:
         parts = [self._nothing() if self.elsewhere else events]
         parts += [f"{late} recorded late"] if late else []
         parts.append(f"{value_text(hindsight.at(self.end)[0])} at the end")
-        if worst := hindsight.worst(*self.window):
+        if worst := max(self.wrong, key=size, default=None):
             actual, believed = value_text(worst.actual), value_text(worst.believed)
             both = f"believed {believed} where it was {actual}"
             both = both if self.known is None else self._both(worst.actual, worst.believed)

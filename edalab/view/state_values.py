@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ..store.bitemporal import Hindsight, size
+from ..store.bitemporal import Discrepancy, Hindsight, size
 from ..text import text_width
 from .axes import Axes, value_text
 from .labels import LabelPlacer, Place
@@ -15,14 +15,13 @@ _BESIDE, _BELOW_FIRST = (-10, 11, -16, 17), (11, -10, 17, -16)  # px from a line
 
 
 class _Stretch(NamedTuple):
-    """A level part of a line, in px, with its value; how it lies to the values before and after:
-    1 above them, -1 below them, 0 between them."""
+    """A level part of a line, in px. Its `peak` is 1 where it lies above its neighbours, -1 where it
+    lies below them, else 0."""
 
     left: int
     right: int
     y: int
-    value: Any
-    peak: int = 0
+    peak: int
 
     def places(self) -> list[Place]:
         """Above and below its middle, and of a wide one also above and below its quarters."""
@@ -32,31 +31,28 @@ class _Stretch(NamedTuple):
         return [(middle + dx, self.y + dy, "middle") for dy in sides for dx in away]
 
 
-def write_values(hindsight: Hindsight, axes: Axes, end: int, room: LabelPlacer) -> None:
-    """Write as many values as have room, the most important first. `end` is where the lines end.
-    Where values are texts, the axis names them, and only the lines are named here."""
+def write_values(
+    hindsight: Hindsight, wrong: list[Discrepancy], axes: Axes, end: int, room: LabelPlacer
+) -> None:
+    """Write as many values as have room, the most important first. `wrong` is where the lines
+    differ, and `end` where they end. Of texts, which the axis has, only the lines get their names."""
     _name_end(hindsight, axes, end, room)
-    wrong = [
-        one for one in hindsight.discrepancies if one.start < axes.end and axes.start < one.end
-    ]
     for one in sorted(wrong, key=size, reverse=True)[: 1 if axes.levels else _MOST_WRONG]:
         if one.actual is None or one.believed is None:
             continue
         left, right, y = axes.x(one.start), axes.x(one.end), axes.y(one.believed)
-        stretch = _Stretch(left, right, y, one.believed, 1 if y < axes.y(one.actual) else -1)
-        beside = [(right + 6, y, "start"), (left - 6, y, "end")]
-        texts = ["as believed"]
-        if not axes.levels:
-            texts = [f"{value_text(one.believed)} as believed", value_text(one.believed)]
-        places = stretch.places()
-        room.place(texts, "believed", [*places[:-1], *beside, *places[-1:]], False)
+        peak = 1 if y < axes.y(one.actual) else -1
+        places = _Stretch(left, right, y, peak).places()
+        places[-1:-1] = [(right + 6, y, "start"), (left - 6, y, "end")]
+        value = value_text(one.believed)
+        texts = ["as believed"] if axes.levels else [f"{value} as believed", value]
+        room.place(texts, "believed", places, over=False)
     if axes.levels:
         return
-    steps = sorted(_steps(hindsight, axes, end), key=lambda one: one.left - one.right)
-    for step in steps[: (axes.right - axes.left) // _STEP_WIDTH]:
-        text = value_text(step.value)
-        if step.peak or text_width(text, 11, True) < step.right - step.left:
-            room.place([text], "was", step.places(), False)
+    steps = sorted(_steps(hindsight, axes, end), key=lambda step: step[0].left - step[0].right)
+    for stretch, text in steps[: (axes.right - axes.left) // _STEP_WIDTH]:
+        if stretch.peak or text_width(text, 11, True) < stretch.right - stretch.left:
+            room.place([text], "was", stretch.places(), over=False)
 
 
 def _name_end(hindsight: Hindsight, axes: Axes, end: int, room: LabelPlacer) -> None:
@@ -64,28 +60,24 @@ def _name_end(hindsight: Hindsight, axes: Axes, end: int, room: LabelPlacer) -> 
     if value is None:
         return
     name = "as it was" if hindsight.known is None else "as known then"
-    text = name if axes.levels else f"{value_text(value)} {name}"
+    texts = [name] if axes.levels else [f"{value_text(value)} {name}", value_text(value)]
     x, y = axes.x(end), axes.y(value)
     beyond = [(x + 8, y, "start")] if end < axes.end else []
     places = beyond + [(x, y + dy, "end") for dy in _BESIDE]
-    room.place([text, value_text(value)], "was", places, False)
+    room.place(texts, "was", places, over=False)
 
 
-def _steps(hindsight: Hindsight, axes: Axes, end: int) -> Iterator[_Stretch]:
-    """The level parts of the line of what was, but for the last, which has its name."""
+def _steps(hindsight: Hindsight, axes: Axes, end: int) -> Iterator[tuple[_Stretch, str]]:
+    """The level parts of the line of what was, with their values, but for the last part."""
     levels = [(axes.start, hindsight.at(axes.start)[0])]
     for change in hindsight.actual:
         if axes.start < change.at <= end and change.value != levels[-1][1]:
             levels.append((change.at, change.value))
-    before = None
-    for (at, value), (until, after) in pairwise(levels):
-        if value is not None and not isinstance(value, str):
-            peak = _peak(before, value, after)
-            yield _Stretch(axes.x(at), axes.x(until), axes.y(value), value, peak)
-        before = value
-
-
-def _peak(before: Any, value: Any, after: Any) -> int:
-    if before is None or after is None:
-        return 0
-    return (value > before and value > after) - (value < before and value < after)
+    heights = [axes.y(value) for _, value in levels]
+    before = heights[0]
+    for number, ((at, value), (until, _)) in enumerate(pairwise(levels)):
+        y, after = heights[number : number + 2]
+        peak = (y < min(before, after)) - (y > max(before, after))
+        before = y
+        if value is not None:
+            yield _Stretch(axes.x(at), axes.x(until), y, peak), value_text(value)

@@ -54,7 +54,7 @@ def test_what_was_believed_is_corrected_by_what_was_learned(lab, page, screensho
     panel.evaluate("element => element.scrollIntoView({block: 'start'})")
     for seen in (panel.get_by_text("happened 2 March, recorded 6 March"), panel.locator("svg")):
         box = seen.bounding_box()
-        assert 0 <= box["y"] and box["y"] + box["height"] <= 740, box  # above the status bar
+        assert box["y"] >= 0 and box["y"] + box["height"] <= 740, box  # above the status bar
     screenshot("lesson-03-believed")
     press("as known", "▶")
     shows('until="2025-03-04", as_of="2025-03-06") # 50')
