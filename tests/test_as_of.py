@@ -128,6 +128,14 @@ def test_the_cursor_says_what_was_and_what_was_believed():
     ]
 
 
+def test_a_date_under_the_cursor_stays_a_date_where_nothing_happened_on_that_day():
+    store = EventStore(":memory:")
+    for moment in ("2026-03-01T09:30Z", "2026-03-20T10:00Z"):
+        store.append("a", [MoneyDeposited(amount=1)], recorded=moment)
+    picture = as_of(store, "a", balance, 0, cursor="2026-03-10")
+    assert picture.scene.cursor[2].text == "10 March" and "; on 10 March was 1:" in repr(picture)
+
+
 def test_a_day_of_another_year_than_all_that_happened_is_said_with_its_year():
     store = account_7()
     assert (

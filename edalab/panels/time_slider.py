@@ -24,7 +24,7 @@ class Moments(Settling):
     IntSlider: in the browser a SelectionSlider keeps the range of its first options.)"""
 
     def __init__(
-        self, changed: Callable[[], None], before: str = "◀", after: str = "▶", label: str = "136px"
+        self, changed: Callable[[], None], before: str = "◀", after: str = "▶", label: str = "60px"
     ):
         layout = {"flex": "1 1 auto", "width": "auto"}
         self.slider = ipywidgets.IntSlider(0, min=0, max=1, readout=False, layout=layout)

@@ -74,13 +74,13 @@ def draw(
         raise Misuse("the store holds no events yet: append some, then draw what they come to")
     known = None if as_of is None else to_microseconds(as_of, "as_of=", bound=True)
     at = None if cursor is None else to_microseconds(cursor, "cursor=", bound=True)
-    start, end = part
-    # All may have happened outside the part.
+    # All that happened may lie outside the part.
     moments = [at for fact in facts for at in (fact.happened_at, fact.recorded_at)]
     moments += [at for at in part if at is not None]
-    first, last = min(moments), max(moments)
-    room = max((last - first) // 25, 40_000)
-    window = first - room if start is None else start, last + room if end is None else end
+    first = min(moments) if part[0] is None else part[0]
+    last = max(moments) if part[1] is None else part[1]
+    room = max((last - first or max(moments) - min(moments)) // 25, 40_000)
+    window = first - room * (part[0] is None), last + room * (part[1] is None)
     name = getattr(hindsight.fold, "__name__", "").replace("_", " ").strip()
     about = f"{stream or 'all streams'}, {name if name and name != '<lambda>' else 'state'}"
     return Picture(StateChart(hindsight, about, window, known, at, width).scene)

@@ -47,11 +47,12 @@ class StateChart:
         self.axes = axes = Axes(values, window, top, _height(values), width)
         times = [at for fact in today.facts for at in (fact.happened_at, fact.recorded_at)]
         moments = [at for at in times if window[0] <= at <= window[1]]
-        self.elsewhere = [] if moments else [min(times), max(times)]  # all that happened
+        self.nothing = "" if moments else _no_event(min(times), max(times))
         moments = moments or [*window]
         self.calendar = Calendar(moments)
         self.end = window[1] if known is None else min(max(known, window[0]), window[1])
-        self.cursor = None if cursor is None else _begin_of_day(cursor, moments)
+        self.cursor = cursor
+        self.cursor_x = 0 if cursor is None else axes.x(_begin_of_day(cursor, times))
         # The cursor may be years from all that happened: then a day is written with its year.
         written = moments + [at for at in (known, self.cursor) if at is not None]
         self.calendar.one_year = max(written) - min(written) < 365 * DAY
@@ -106,7 +107,7 @@ class StateChart:
 
     def _draw_cursor(self, at: int) -> str:
         """Draw the cursor, and return what was and what was believed there."""
-        axes, x = self.axes, self.axes.x(at)
+        axes, x = self.axes, self.cursor_x
         actual, believed = self.hindsight.at(at)
         self.scene.set_cursor(x, axes.top - 18, axes.bottom, self.calendar.words(at))
         self.room.avoid((x, axes.top - 18, x, axes.bottom))
@@ -137,24 +138,17 @@ class StateChart:
             scene.labels.append(Label(x + 34, y, words, "caption"))
             x += 34 + text_width(words, 11) + 22
         shaded = any(one.actual is not None and one.believed is not None for one in self.wrong)
-        captions = [self._nothing()] if self.elsewhere else []
+        captions = [self.nothing] if self.nothing else []
         captions += ["shaded: what a report in between got wrong"] if shaded else []
         captions += marks.captions()
         captions += ["grey: not known yet"] if self.end < self.window[1] else []
         scene.write(self.axes.left, y + 18, self.axes.right, captions)
 
-    def _nothing(self) -> str:
-        calendar = Calendar(self.elsewhere)
-        calendar.one_year = calendar.clock = False
-        first, last = map(calendar.words, self.elsewhere)
-        return f"no event in this part; the events go from {first} to {last}"
-
     def _describe(self, about: str, marks: EventMarks, at_cursor: str) -> None:
         """Describe the chart in one line of text, also for readers who cannot see it."""
         hindsight, words = self.hindsight, self.calendar.words
         late = len(marks.late)
-        events = counted(len(marks.punctual) + late, "event")
-        parts = [self._nothing() if self.elsewhere else events]
+        parts = [self.nothing or counted(len(marks.punctual) + late, "event")]
         parts += [f"{late} recorded late"] if late else []
         parts.append(f"{value_text(hindsight.at(self.end)[0])} at the end")
         if worst := max(self.wrong, key=size, default=None):
@@ -166,6 +160,13 @@ class StateChart:
             parts.append("never believed otherwise")
         self.scene.shows = f"{about}{self.as_known}{at_cursor}: {'; '.join(parts)}"
         self.scene.alt = clean(self.scene.shows, 600)
+
+
+def _no_event(first: int, last: int) -> str:
+    calendar = Calendar([first, last])
+    calendar.one_year = calendar.clock = False
+    span = f"from {calendar.words(first)} to {calendar.words(last)}"
+    return f"no event in this part; the events go {span}"
 
 
 def _height(values: list) -> int:
