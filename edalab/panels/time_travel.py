@@ -71,8 +71,8 @@ class TimeTravel(Settling):
         self._picture, self._states, self._since, self._code, self._why = (
             ipywidgets.HTML(layout={"margin": "0"}) for _ in range(5)
         )
-        rows = [[slider.row, slider.message] for slider in (self.until, self.as_of)]
-        sliders = ipywidgets.VBox([*rows[0], *rows[1]])
+        both = self.until, self.as_of
+        sliders = ipywidgets.VBox([part for one in both for part in (one.row, one.message)])
         left = {"stream": [self.stream], "state": [self._states], "learned since": [self._since]}
         self._panel = frame(left, [sliders, self._picture, self._code, self._why])
         self.watch(self._choose, self.stream)
@@ -112,9 +112,9 @@ class TimeTravel(Settling):
         first, last = self._part
         moments = [*every, *(at for at in self._part if at is not None)] or [0]
         first = min(moments) if first is None else first
-        last = max(moments) // DAY * DAY + DAY - 1 if last is None else last
-        known = [fact for fact in facts if fact.happened_at <= last]
-        happened = [fact.happened_at for fact in known if fact.happened_at >= first]
+        last = _end_of_day(max(moments)) if last is None else last
+        happened = [fact.happened_at for fact in facts if first <= fact.happened_at <= last]
+        known = [fact for fact in facts if fact.happened_at <= _end_of_day(last)]
         recorded = [fact.recorded_at for fact in known if fact.recorded_at >= first]
         self.until.offer_events(happened, every, (first, last), self._calendar)
         self.as_of.offer_events(recorded, every, (first, last), self._calendar)
@@ -162,26 +162,22 @@ class TimeTravel(Settling):
         parts = [f"<div>{count} (<code>store.difference</code>)</div>"]
         for fact in self._learned[: html.ROWS]:
             happened, recorded = map(self._calendar.words, (fact.happened_at, fact.recorded_at))
-            late = f"happened {happened}, recorded {recorded}" if fact.late else happened
-            parts.append(f"<div><b>{escape(event_text(fact))}</b><br>{late}</div>")
+            times = f"happened {happened}, recorded {recorded}" if fact.late else happened
+            where = f"{fact.stream}: " if self.stream.value is None else ""
+            parts.append(f"<div><b>{escape(where + event_text(fact))}</b><br>{times}</div>")
         return html.sheet(*parts)
 
     def _reasons(self, then: list[Node]) -> str:
         """The events that led to the state, with the state after each."""
-        count = len(then) - 1
-        title = f"<div><b>Why</b>: {counted(count, 'event')} (<code>store.table</code>)</div>"
-        last = then[max(0, count - html.ROWS) + 1 :]
-        states = [(node.fact, shown(node.state, 40)) for node in last if node.fact is not None]
-        return title + self._table(states, "state")
-
-    def _table(self, facts: list[tuple[StoredEvent, str]], last: str) -> str:
-        words, rows = self._calendar.words, []
+        facts = [(node.fact, node.state) for node in then if node.fact is not None]
+        title = f"<div><b>Why</b>: {counted(len(facts), 'event')} (<code>store.table</code>)</div>"
+        words, rows, facts = self._calendar.words, [], facts[-html.ROWS :]
         for fact, state in facts:
             name = f"{fact.stream} {fact.version}" if self.stream.value is None else fact.version
             times = words(fact.happened_at), words(fact.recorded_at)
-            rows.append((name, event_text(fact), *times, state))
+            rows.append((name, event_text(fact), *times, shown(state, 40)))
         late = ["struck" if fact.late else "" for fact, _ in facts]
-        return html.table(("version", "event", "happened", "recorded", last), rows, late)
+        return title + html.table(("version", "event", "happened", "recorded", "state"), rows, late)
 
     def _draw(self, width: int) -> view.Picture:
         if self._hindsight is None:
@@ -196,6 +192,10 @@ class TimeTravel(Settling):
 
     def __repr__(self) -> str:
         return f"<TimeTravel: {self.code.splitlines()[-1]}>"
+
+
+def _end_of_day(at: int) -> int:
+    return at // DAY * DAY + DAY - 1
 
 
 def _natural(name: str) -> list[str]:
