@@ -60,18 +60,17 @@ class Ledger:
         self.height = 4 + ROW * (len(self.rows) + 1)
 
     def _cells(self) -> list[list[Cell]]:
-        columns: list[list[Cell]] = [[("", "detail")], [("before", "detail")]]
-        columns.append([("after" if self.over else "now", "detail")])
-        columns += [[("should be", "detail")]] * self.judged
+        """The columns, each with its head."""
+        heads = ["", "before", "after" if self.over else "now", "should be"]
+        table = [[(head, "detail") for head in heads]]
         signs = {"done": " ✓", "failed": " ✗", "channel": ""}
         for row in self.rows:
             changed = row.kind if row.kind == "failed" else "final" if row.kept else "channel"
-            should = _text(row.should) + signs[row.kind]
             cells = [(row.name, "channel"), (_text(row.before), "channel")]
-            cells += [(_text(row.now), changed), (should, row.kind)]
-            for column, cell in zip(columns, cells, strict=False):
-                column.append(cell)
-        return columns
+            cells += [(_text(row.now), changed), (_text(row.should) + signs[row.kind], row.kind)]
+            table.append(cells)
+        columns = [list(column) for column in zip(*table, strict=True)]
+        return columns if self.judged else columns[:-1]
 
     def draw(self, scene: Scene, x: int, top: int) -> int:
         """Draw it from x and `top`; return where it ends."""
