@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..sim.run import Run
 from ..sim.steps import Step
 from ..text import clean, seconds
-from .step_words import Doing, contrast, doing
+from .step_words import contrast, doing
 
 Place = tuple[str, str]  # a service and a table of it
 Row = tuple
@@ -78,50 +78,44 @@ class Comparison:
         if number == len(one) == len(other):
             return None
         time = min(run.journal[number].time for run in self.runs if number < len(run.journal))
-        alone = self._alone(number, time, (one, other))
-        leads = [self._doing(which, numbers[0]) for which, numbers in enumerate(alone) if numbers]
-        outages = [lead for lead in leads if lead.step.envelope is None]
-        if len(leads) == 2 and not outages:
-            sentence = contrast(*leads)
-        elif leads:
-            which = 0 if (outages or leads)[0] is leads[0] and alone[0] else 1
-            sentence = self._missing(which, alone[which][0], number)
+        leads = self._leads(number, time, (one, other))
+        steps = [self.runs[which].journal[n] for n, which in leads]
+        doings = [doing(self.runs[which].journal, n) for n, which in leads]
+        same_place = len({n for n, _ in leads}) < len(leads)
+        if same_place and all(step.envelope for step in steps):
+            sentence = contrast(*doings)
+        elif leads:  # what comes first, before all the start of an outage
+            outages = [lead for lead, step in zip(leads, steps, strict=True) if not step.envelope]
+            sentence = self._missing(*min((same_place and outages) or leads), number)
         else:
-            leads = [self._doing(which, number) for which in (0, 1)]
-            sentence = (
-                f"at {seconds(time)} the same steps come in another order; {contrast(*leads)}"
-            )
-        envelope = leads[-1].step.envelope or leads[0].step.envelope
-        return Difference(time, sentence, number, envelope.correlation if envelope else None)
+            doings = [doing(run.journal, number) for run in self.runs]
+            again = "the same steps come in another order"
+            sentence = f"at {seconds(time)} {again}; {contrast(*doings)}"
+        stories = [each.step.envelope.correlation for each in doings if each.step.envelope]
+        return Difference(time, sentence, number, stories[-1] if stories else None)
 
-    def _alone(self, number: int, time: int, lines: tuple[list[str], ...]) -> list[list[int]]:
-        """Of the steps at a time, from a number on, those that only the first run has, and those
-        that only the second one has."""
+    def _leads(self, number: int, time: int, lines: tuple[list, list]) -> list[tuple[int, int]]:
+        """Of the steps at a time, from a number on, the first that the first run alone has, and the
+        first that the second one alone has: the step's number, and which run."""
         instants = []
         for run in self.runs:
             numbers = range(number, len(run.journal))
             instants.append([*takewhile(lambda n, run=run: run.journal[n].time == time, numbers)])
-        found = []
-        for which in (0, 1):
+        leads = []
+        for which, mine in enumerate(lines):
             others = Counter(lines[1 - which][n] for n in instants[1 - which])
-            alone = []
             for n in instants[which]:
-                line = lines[which][n]
-                if others[line]:
-                    others[line] -= 1
-                else:
-                    alone.append(n)
-            found.append(alone)
-        return found
+                others[mine[n]] -= 1
+                if others[mine[n]] < 0:
+                    leads.append((n, which))
+                    break
+        return leads
 
-    def _doing(self, which: int, number: int) -> Doing:
-        return doing(self.runs[which].journal, number)
-
-    def _missing(self, which: int, number: int, since: int) -> str:
+    def _missing(self, number: int, which: int, since: int) -> str:
         """What one of the runs does, and the other one later or never."""
         here, there = (("first", "second"), ("second", "first"))[which]
         step, other = self.runs[which].journal[number], self.runs[1 - which]
-        sentence = f"{self._doing(which, number).sentence} in the {here} run"
+        sentence = f"{doing(self.runs[which].journal, number).sentence} in the {here} run"
         if step.service not in ("client", *other.services):
             return f"{sentence}, and the {there} one has no {step.service}"
         same = _sort(step)
@@ -137,24 +131,22 @@ class Comparison:
         one, other = map(_tables, self.runs)
         found = []
         for place in {**one, **other}:
-            name = ".".join(place)
-            columns, mine = one.get(place, ([], Counter()))
-            theirs_columns, theirs = other.get(place, ([], Counter()))
-            missing = "" if place in one else "the first run has no such table"
-            missing = missing if place in other else "the second run has no such table"
-            rows = tuple([*(a - b).elements()] for a, b in ((mine, theirs), (theirs, mine)))
-            if any(rows) or (missing and (mine or theirs)):
-                shared = frozenset(mine & theirs)
-                found.append(
-                    TableDifference(name, columns or theirs_columns, rows, shared, missing)
-                )
+            columns, mine = one.get(place, (None, Counter()))
+            their_columns, theirs = other.get(place, (None, Counter()))
+            lacking = "first" if columns is None else "second" if their_columns is None else ""
+            missing = f"the {lacking} run has no such table" * bool(lacking)
+            rows = [*(mine - theirs).elements()], [*(theirs - mine).elements()]
+            if any(rows):
+                named, shared = columns or their_columns or [], frozenset(mine & theirs)
+                found.append(TableDifference(".".join(place), named, rows, shared, missing))
         return found
 
     @cached_property
     def lasting(self) -> Difference | None:
         changes = [_last_changes(run) for run in self.runs]
         found = []
-        for table in self.tables:
+        common = [table for table in self.tables if not table.missing]
+        for table in common or self.tables:
             for which in (1, 0):
                 for row in table.rows[which]:
                     times = [last.get((table.name, row), 0) for last in changes]
@@ -164,7 +156,7 @@ class Comparison:
         time, table, which, row = min(found, key=lambda item: item[0])
         more = "once more" if row in table.shared else "only"
         run = ("first", "second")[which]
-        sentence = f"{table.name} has the row {words_of(row)} {more} in the {run} run"
+        sentence = f"{table.name} has the row ({words_of(row)}) {more} in the {run} run"
         return Difference(time, sentence)
 
     def __repr__(self) -> str:

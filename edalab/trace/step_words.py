@@ -50,6 +50,8 @@ def doing(journal: list[Step], number: int) -> Doing:
     elif step.fault in _PASSIVE and step.step in ACTIONS:
         subject = f"the {step.step} of {message} at {step.service}"
         predicate = f"is {_PASSIVE[step.fault]}"
+    elif step.step == "crash" and step.detail:
+        predicate = f"crashes ({clean(step.detail, 80)})"
     elif step.step == "note":
         predicate = f"notes “{clean(step.detail or '', 60)}”"
     return Doing(step, subject, predicate, verb.removesuffix(" at"))
@@ -79,7 +81,8 @@ def contrast(one: Doing, other: Doing) -> str:
         )
         sentence = f"{struck.sentence} in the {here} run"
         if calm.step.fault:
-            return f"{sentence}, and {calm.sentence} in the {there}"
+            again = calm.predicate if calm.subject == struck.subject else calm.sentence
+            return f"{sentence}, and {again} in the {there}"
         if struck.subject == calm.subject:
             return f"{sentence}, and {calm.verb} in the {there}"
         return f"{sentence}, and not in the {there}"

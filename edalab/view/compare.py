@@ -14,6 +14,7 @@ from .scene import Box, Label, Line, Scene
 from .timeline import LEGEND, caption_of
 
 MARGIN = 16
+Part = tuple[str | None, float | None, float | None]  # story, start and end, as `choose` takes them
 _TABLES, _ROWS = 6, 4  # that differ and are shown; and of each, rows of a run
 _LISTS = ("lanes", "lines", "spans", "arrows", "bars", "labels", "marks")
 
@@ -50,7 +51,7 @@ def compare(
 
 def draw(
     comparison: Comparison,
-    part: tuple[str | None, float | None, float | None],
+    part: Part,
     names: tuple[str, str],
     cursor: float | None,
     width: int,
@@ -61,6 +62,7 @@ def draw(
     y = _write_sentences(scene, comparison)
     lanes, window = _lanes(excerpts), (excerpts[0].first, excerpts[0].last)
     both = [Drawn(Trace.of(each.run), each.numbers, each.whole) for each in excerpts]
+    layouts: list[Layout] = []
     parts: list[tuple[int, int]] = []  # top and bottom of each timeline
     for which, (drawn, excerpt) in enumerate(zip(both, excerpts, strict=True)):
         y = _write_heading(scene, which, names[which], excerpt, y)
@@ -69,10 +71,12 @@ def draw(
             top += 22 * (comparison.first is not None) + 22 * (cursor is not None)
         sub = Scene(width, 0)
         layout = Layout(drawn, lanes, window, sub, top, [both[1 - which]])
+        layouts.append(layout)
         for name in _LISTS:
             getattr(scene, name).extend(getattr(sub, name))
         parts.append((top + 10, layout.bottom))
         y = layout.bottom + 38
+    layout = layouts[0]
     scene.axis, scene.times = layout.axis, sorted({*excerpts[0].times(), *excerpts[1].times()})
     y = _mark(scene, layout, comparison, parts, 42 if cursor is not None else 22)
     y = _write_tables(scene, comparison.tables, y)
@@ -89,30 +93,32 @@ def draw(
 # -- what is shown
 
 
-def _excerpts(comparison: Comparison, part: tuple) -> tuple[Excerpt, Excerpt]:
+def _excerpts(comparison: Comparison, part: Part) -> tuple[Excerpt, Excerpt]:
     """The same part of both runs."""
     if part == (None, None, None) and any(map(is_large, comparison.runs)):
         part = _near_the_difference(comparison)
-    found: list[Excerpt | Misuse] = []
+    found: list[Excerpt | None] = []
+    refusals: list[Misuse] = []
     for run in comparison.runs:
         try:
             found.append(choose(run, *part))
         except Misuse as misuse:  # one of the runs may not have that story
-            found.append(misuse)
-    excerpts = [excerpt for excerpt in found if isinstance(excerpt, Excerpt)]
+            found.append(None)
+            refusals.append(misuse)
+    excerpts = [excerpt for excerpt in found if excerpt]
     if not excerpts:
-        raise found[0]
+        raise refusals[0]
     first, last = min(e.first for e in excerpts), max(e.last for e in excerpts)
     one, other = (
-        Excerpt(run, [], "nothing, for this run has no such part", first, last)
-        if isinstance(each, Misuse)
-        else each._replace(first=first, last=last)
-        for run, each in zip(comparison.runs, found, strict=True)
+        excerpt._replace(first=first, last=last)
+        if excerpt
+        else Excerpt(run, [], "nothing, for this run has no such part", first, last)
+        for run, excerpt in zip(comparison.runs, found, strict=True)
     )
     return one, other
 
 
-def _near_the_difference(comparison: Comparison) -> tuple[str | None, float, float]:
+def _near_the_difference(comparison: Comparison) -> Part:
     """The story of the message that differs first, or what happened near it, as `choose` takes it."""
     first = comparison.first
     at, story = (first.number, first.story) if first else (0, None)
