@@ -13,6 +13,7 @@ from .step_words import contrast, doing
 
 Place = tuple[str, str]  # a service and a table of it
 Row = tuple
+MOST_SAVES = 300
 
 
 class Difference(NamedTuple):
@@ -41,7 +42,8 @@ class Comparison:
     first: the first step at which they differ, or None.
     tables: the tables that differ at the end.
     lasting: the first row of a table that differs and stays different, or None: of two runs of
-        which one handles each message in more steps, this is where it matters."""
+        which one handles each message in more steps, this is where it matters. It is not looked
+        for in runs of more than MOST_SAVES saves, for each is read again with all tables."""
 
     def __init__(self, run: Run, other: Run):
         self.runs = run, other
@@ -143,6 +145,9 @@ class Comparison:
 
     @cached_property
     def lasting(self) -> Difference | None:
+        saves = [sum(step.step == "save" for step in run.journal) for run in self.runs]
+        if not self.tables or max(saves) > MOST_SAVES:
+            return None
         changes = [_last_changes(run) for run in self.runs]
         found = []
         common = [table for table in self.tables if not table.missing]
@@ -151,8 +156,6 @@ class Comparison:
                 for row in table.rows[which]:
                     times = [last.get((table.name, row), 0) for last in changes]
                     found.append((max(times), table, which, row))
-        if not found:
-            return None
         time, table, which, row = min(found, key=lambda item: item[0])
         more = "once more" if row in table.shared else "only"
         run = ("first", "second")[which]

@@ -167,6 +167,8 @@ def _outcome(comparison: Comparison) -> str:
     lasting = comparison.lasting
     if lasting is not None:
         return f"From {seconds(lasting.time)} on a table differs: {lasting.sentence}."
+    if comparison.tables:
+        return "At the end their tables differ."
     return "At the end their tables are the same." if comparison.first else ""
 
 
