@@ -80,8 +80,7 @@ def draw(
     scene.axis, scene.times = layout.axis, sorted({*excerpts[0].times(), *excerpts[1].times()})
     y = _mark(scene, layout, comparison, parts, 42 if cursor is not None else 22)
     y = _write_tables(scene, comparison.tables, y)
-    legend = scene.legend(LEGEND) + ["double line: time cut short"] * bool(layout.axis.cuts)
-    legend += ["time stretched where much happens"] * layout.axis.stretched
+    legend = scene.legend(LEGEND) + ["time stretched where much happens"] * layout.axis.stretched
     scene.height = scene.write(MARGIN, y, width - MARGIN, legend) - 2
     if cursor is not None:
         x = max(layout.left, min(layout.right, layout.axis.x(round(cursor * 1000))))
@@ -178,7 +177,7 @@ def _write_heading(scene: Scene, which: int, name: str, excerpt: Excerpt, y: int
     scene.labels.append(Label(MARGIN, y, title, "node"))
     x = MARGIN + text_width(title, 12, True) + 12
     struck = "" if excerpt.run.faults else " No fault struck."
-    words = f"{caption_of(excerpt.run, excerpt)}{struck}".strip().split(" ")
+    words = f"{caption_of(excerpt.run, excerpt)}{struck}".split()
     return scene.write(x, y, scene.width - MARGIN, words, glue=" ")
 
 
@@ -196,8 +195,7 @@ def _mark(scene: Scene, layout: Layout, comparison: Comparison, parts: list, abo
     if lasting and _is_shown(layout, lasting.time):
         text = f"a table differs, {seconds(lasting.time)}"
         _draw_moment(scene, layout.axis.x(lasting.time), text, y - 2, "difference")
-        ends = [parts[0], (parts[1][0], y)]
-        _draw_line(scene, layout.axis.x(lasting.time), ends, "lasting", text)
+        _draw_line(scene, layout.axis.x(lasting.time), parts, "lasting", text)
         y += 30
     return y
 
