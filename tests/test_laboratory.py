@@ -319,6 +319,31 @@ def test_only_the_visible_tab_is_drawn_and_it_follows_the_cursor(lab):
     assert "<b>payments.charges</b>: 4 rows" in tables.value and 'class="struck"' in tables.value
 
 
+def test_a_kept_run_is_compared_with_the_one_on_the_screen_while_its_tab_is_visible(lab):
+    assert lab.kept is None and "Compare" not in lab.tabs.titles
+    lab.keep.click()
+    calm, sheet = lab.kept, lab._tabs.sheets["Compare"]
+    assert calm is lab.run and "Compare" in lab.tabs.titles
+    lab.point.value = DOUBLE
+    assert lab.kept is calm and lab.run is not calm and sheet.value == ""
+    assert "compare(" not in lab.code
+    lab.tabs.selected_index = lab._tabs.names.index("Compare")
+    assert "payments crashes at commit of ShelfReserved #1" in sheet.value
+    assert "First run: kept" in sheet.value and "Second run: on the screen" in sheet.value
+    before = sheet.value
+    lab.cursor.value = 0
+    assert sheet.value != before and ">0 s</text>" in sheet.value
+    lab.correlation.value = "o1"
+    assert "Shown: the story of" in sheet.value
+    assert lab.code.endswith('compare(kept, run, correlation="o1")')
+    assert pasted(lab).digest == lab.run.digest and lab.code in lab.summary()
+    lab.correlation.value = ""
+    lab.keep.click()
+    assert "The runs are the same." in sheet.value and lab.kept is lab.run
+    assert lab.code.count("kept = simulate(") == 1 and lab.code.count("run = simulate(") == 1
+    assert pasted(lab).digest == lab.run.digest
+
+
 def test_what_is_down_or_in_flight_is_in_the_state(lab):
     lab.tabs.selected_index, lab.point.value = 2, DOUBLE
     crash = next(step.time for step in lab.run.journal if step.step == "crash") / 1000

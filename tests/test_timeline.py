@@ -17,7 +17,7 @@ from edalab import Command, Event, Misuse, Query, System, cut, pause, simulate
 from edalab.errors import Unknown
 from edalab.sim.steps import Step
 from edalab.view import timeline
-from edalab.view.timeline import _LEGEND
+from edalab.view.timeline import LEGEND
 
 
 class Letter(SimpleNamespace):
@@ -187,7 +187,7 @@ def test_what_happened_has_words_a_shape_of_its_own_and_is_explained(rows, text,
     scene = (picture := timeline(told((0, "publish", "client", A), *rows))).scene
     assert text in words(picture) and mark in kinds(scene.marks + scene.spans)
     legend = " ".join(label.text for label in scene.labels if label.kind == "caption")
-    meanings = {kind: meaning for kinds, meaning in _LEGEND for kind in kinds.split(", ")}
+    meanings = {kind: meaning for kinds, meaning in LEGEND for kind in kinds.split(", ")}
     assert meanings[mark] in legend and "dead letter" not in legend
 
 

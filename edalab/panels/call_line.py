@@ -11,12 +11,17 @@ from ..errors import Misuse, Unknown, shown
 from ..model import System
 from ..sim import Fault, Faults, Window, simulate
 from ..stuck import watched
-from ..view import timeline
+from ..view import compare, timeline
 
 LINE = 82  # characters that fit below a picture
 _SYSTEM = "a system, or a function that makes one from knobs"
 _WORKLOAD = "a workload, `async def three_orders(ctx)`, or a function that makes one"
-_CALLS = (("edalab", simulate), ("edalab", Faults), ("edalab.view", timeline))
+_CALLS = (
+    ("edalab", simulate),
+    ("edalab", Faults),
+    ("edalab.view", timeline),
+    ("edalab.view", compare),
+)
 
 
 class Names:

@@ -21,7 +21,8 @@ from .call_line import Names, factories, line
 from .controls import PartOfRun, Settling, labelled, lesson_knob
 from .faults_asked import FaultsAsked, Point, points_reached
 from .frame import frame, mimebundle, still
-from .tabs import Tabs
+from .kept import Kept
+from .tabs import COMPARE, Tabs
 from .time_slider import Moments
 
 
@@ -38,6 +39,7 @@ class Laboratory(Settling):
     each rate (`lab.drop`), the exact fault (`lab.point`, `lab.action`, `lab.nth`), more faults as text
     (`lab.plan`), the part shown (`lab.correlation`, `lab.start`, `lab.end`, as text), the moment in
     seconds (`lab.cursor.value`, `lab.back.click()`, `lab.forward.click()`) and `lab.tabs`.
+    `lab.keep.click()` keeps the run, as `lab.kept`, and a tab compares it with the one on the screen.
 
     The outcome is in `lab.run`, `lab.verdicts`, `lab.error`, `lab.printed`, `lab.code`,
     `lab.summary()` and `lab.picture()`."""
@@ -85,7 +87,9 @@ class Laboratory(Settling):
         self.seed = ipywidgets.IntSlider(0, max=99, **labelled("seed"))
         self.cursor = Moments(self._draw, "◀ step", "step ▶", "60px")
         self.back, self.forward = self.cursor.back, self.cursor.forward
-        self._tabs = Tabs(self.claims, ledger, self._ask_for, self._draw)
+        self._kept = Kept(lambda: (self.run, self.code))
+        self.keep = self._kept.button
+        self._tabs = Tabs(self.claims, ledger, self._kept, self._ask_for, self._draw)
         self.tabs, self.every_fault = self._tabs.widget, self._tabs.every_fault
         self._chips, self._code = (ipywidgets.HTML(layout={"margin": "0"}) for _ in range(2))
         self._hint = ipywidgets.HTML(layout={"margin": "0 0 4px 2px", "height": "16px"})
@@ -99,6 +103,7 @@ class Laboratory(Settling):
             "this lesson": [*self.knobs.values()],
             "timing": [self.seed],
             "story": [self.correlation, ipywidgets.HBox([self.start, self.end])],
+            "compare": [self.keep],
         }
         right = [self._chips, self.cursor.row, self.tabs, self._code]
         return frame(left, right, [exact, self._hint])
@@ -111,6 +116,11 @@ class Laboratory(Settling):
         return self._asked.read()[0]
 
     @property
+    def kept(self) -> Run | None:
+        """The run that was kept, to be compared with the one on the screen."""
+        return self._kept.run
+
+    @property
     def code(self) -> str:
         """The line that makes the run on the screen again, and the one that draws a part of it."""
         values, names = self._values(), Names(self._notebook, "Laboratory")
@@ -119,9 +129,11 @@ class Laboratory(Settling):
             outcome = f"digest {self.run.digest}"
         both = [factory.code(values, names) for factory in (self._system, self._workload)]
         code = line(f"{', '.join(both)}, seed={self.seed.value}", self.faults, outcome)
-        if self._part.asked:
-            asked = [f"{name}={names.of(value, name)}" for name, value in self._part.asked.items()]
-            code += f"\ntimeline(run, {', '.join(asked)})"
+        asked = [f", {name}={names.of(value, name)}" for name, value in self._part.asked.items()]
+        if self._tabs.visible == COMPARE:
+            code = self._kept.code(code, "".join(asked))
+        elif asked:
+            code += f"\ntimeline(run{''.join(asked)})"
         return names.whole(code)
 
     @property
@@ -205,8 +217,8 @@ class Laboratory(Settling):
     def _draw(self) -> None:
         """Draw the visible tab, at the cursor."""
         if self.run is not None:
-            story = self._part.asked.get("correlation")
-            self._tabs.draw(self.run, self._excerpt, self.cursor.value, story)
+            self._tabs.draw(self.run, self._excerpt, self.cursor.value, self._part.asked)
+            self._code.value = html.code(self.code)
 
     def _ask_for(self, schedule: Schedule) -> None:
         """Ask for the fault of a schedule and nothing else, and look at the moment when it strikes."""

@@ -17,25 +17,30 @@ from . import html
 from .controls import Settling
 from .fault_picker import TITLE, EveryFault
 from .frame import WIDTH
+from .kept import Kept
 
-SAGA, STATE = "Saga", "State"
-TABS = ("Timeline", "Flow", SAGA, STATE, "Tables")  # Saga for a run with sagas only
+SAGA, STATE, COMPARE = "Saga", "State", "Compare"
+# Saga for a run with sagas only, Compare once a run is kept.
+TABS = ("Timeline", "Flow", SAGA, STATE, "Tables", COMPARE)
 
 
 class Tabs(Settling):
     """The tabs, in `.widget`, each below the `.message` of the panel; `.names` are those on offer.
 
-    `ledger` is as `saga_map` takes it. `changed` is called when another tab is looked at, `choose` with
-    a schedule that is picked among all faults, which are on offer only if there are claims."""
+    `ledger` is as `saga_map` takes it, `kept` the run to compare with. `changed` is called when another
+    tab is looked at, `choose` with a schedule that is picked among all faults, which are on offer only
+    if there are claims."""
 
     def __init__(
         self,
         claims: list[Claim],
         ledger: Callable[[Any], Mapping] | None,
+        kept: Kept,
         choose: Callable[[Schedule], None],
         changed: Callable[[], None],
     ):
-        self._ledger = ledger
+        self._ledger, self._kept = ledger, kept
+        self._sagas = False
         self._wanted: tuple = ()  # system, its revision, workload and seed of the run
         self.every_fault = EveryFault(claims, choose) if claims else None
         self.message = ipywidgets.HTML()
@@ -49,8 +54,9 @@ class Tabs(Settling):
         }
         self.names: list[str] = []
         self.widget = ipywidgets.Tab()
-        self._offer([name for name in self._pages if name != SAGA])
+        self._offer()
         self.watch(changed, self.widget, trait="selected_index")
+        kept.button.on_click(lambda _: (self._offer(), changed()))
 
     @property
     def visible(self) -> str:
@@ -60,14 +66,15 @@ class Tabs(Settling):
         """Offer the tabs that this run has, and stay with the visible one if it is among them.
 
         The number of broken runs in a title goes if it is not that of what was simulated."""
-        sagas, self._wanted = has_sagas(run), simulated
-        self._offer([name for name in self._pages if name != SAGA or sagas])
+        self._sagas, self._wanted = has_sagas(run), simulated
+        self._offer()
         if self.every_fault and self.every_fault.tried != simulated:
             self.widget.set_title(self.names.index(TITLE), TITLE)
 
-    def draw(self, run: Run, excerpt: Excerpt, seconds: float, story: str | None) -> None:
+    def draw(self, run: Run, excerpt: Excerpt, seconds: float, part: Mapping[str, Any]) -> None:
         """Draw the visible tab: an excerpt of the run, the state at the cursor, the saga of a story,
-        or all faults of what was simulated."""
+        the run that is kept beside this one, or all faults of what was simulated. `part` are the
+        keywords of `timeline` that are asked for."""
         if self.visible == TITLE and self.every_fault:
             system, _, workload, seed = self._wanted
             self.every_fault.show(system, workload, seed)
@@ -75,22 +82,24 @@ class Tabs(Settling):
             return
         try:
             with quiet():
-                content = self._content(run, excerpt, seconds, story)
+                content = self._content(run, excerpt, seconds, part)
         except Exception as error:  # of a ledger, say, which is the learner's code
             content = html.error(html.error_text(error))
         self.sheets[self.visible].value = content
         self.widget.set_title(self.names.index(STATE), f"State at {seconds:g} s")
 
-    def _content(self, run: Run, excerpt: Excerpt, seconds: float, story: str | None) -> str:
+    def _content(self, run: Run, excerpt: Excerpt, seconds: float, part: Mapping[str, Any]) -> str:
         match self.visible:
             case "Timeline":
                 return html.picture(draw(run, excerpt, seconds, WIDTH))
             case "Flow":
                 return html.picture(view.flow(run), "edalab-flow")
             case "Saga":
-                ledger = self._ledger
+                ledger, story = self._ledger, part.get("correlation")
                 saga = view.saga_map(run, story, ledger=ledger, cursor=seconds, width=WIDTH)
                 return html.picture(saga)
+            case "Compare":
+                return html.picture(self._kept.picture(run, part, seconds, WIDTH))
             case "State":
                 services = [*run.at(seconds).services.values()]
                 steps = html.steps_at(run, seconds)
@@ -98,7 +107,9 @@ class Tabs(Settling):
         services = [run._node(name) for name in run.services]
         return html.sheet(html.steps(run, seconds), html.databases(services))
 
-    def _offer(self, names: list[str]) -> None:
+    def _offer(self) -> None:
+        offered = {SAGA: self._sagas, COMPARE: self._kept.run is not None}
+        names = [name for name in self._pages if offered.get(name, True)]
         if names == self.names:
             return
         before = self.visible if self.names else names[0]

@@ -65,6 +65,10 @@ class Run:
     @cached_property
     def digest(self) -> str:
         """Eight hex digits that are the same wherever the same happened."""
+        return blake2b("".join(self.lines()).encode(), digest_size=4).hexdigest()
+
+    def lines(self) -> list[str]:
+        """Every step as a line of text: the same line wherever the same happened."""
         written, quoted = {None: '""'}, cache(json.dumps)
         lines = []
         for time, step, (service, replica), e, *position, fault, detail in rows_of(self._record):
@@ -81,7 +85,7 @@ class Run:
             where = str(time), quoted(step), quoted(service), str(replica)
             values = *where, written[id], *numbers, quoted(fault), quoted(detail)
             lines.append(f"[{', '.join(values)}]")
-        return blake2b("".join(lines).encode(), digest_size=4).hexdigest()
+        return lines
 
     @property
     def faults(self) -> list[Fault | Window]:

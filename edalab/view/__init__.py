@@ -1,6 +1,7 @@
-"""Pictures of a run, `timeline`, `flow` and `saga_map`, and of many, `matrix`. matplotlib and networkx are imported when they are first needed."""
+"""Pictures of a run, `timeline`, `flow` and `saga_map`, of two, `compare`, and of many, `matrix`. matplotlib and networkx are imported when they are first needed."""
 
 from .as_of import as_of
+from .compare import compare
 from .fault_matrix import matrix
 from .flow import flow
 from .lag import lag
@@ -8,7 +9,7 @@ from .picture import Picture
 from .saga_map import saga_map
 from .timeline import timeline
 
-__all__ = ["Picture", "as_of", "flow", "lag", "matrix", "saga_map", "timeline"]
+__all__ = ["Picture", "as_of", "compare", "flow", "lag", "matrix", "saga_map", "timeline"]
 
 
 def __dir__() -> list[str]:

@@ -55,9 +55,9 @@ def choose(
     if first > min(last, run.end):
         before = f"end={end:g}" if last < run.end else f"the run ends, at {run.end / 1000:g} s"
         raise Misuse(f"start={start or 0:g} is later than {before}; give an earlier one")
-    journal, idle = run.journal, _idle_ticks(run)
-    numbers = [number for number in range(len(journal)) if number not in idle]
-    about, one_story = "all but ticks that did nothing" if idle else "", correlation is not None
+    journal, numbers = run.journal, shown_steps(run)
+    idle, one_story = len(numbers) < len(journal), correlation is not None
+    about = "all but ticks that did nothing" if idle else ""
     if one_story:
         ids = _correlations(journal, str(correlation))
         numbers = _story(journal, numbers, ids)
@@ -79,6 +79,17 @@ def choose(
     steps = map(journal.__getitem__, numbers)
     times = [step.time for step in steps if step.envelope or not one_story] or [0]
     return _readable(Excerpt(run, numbers, about, min(times), max(times), True, one_story))
+
+
+def shown_steps(run: Run) -> list[int]:
+    """The steps of a run by their numbers, but for those of ticks that did nothing."""
+    idle = _idle_ticks(run)
+    return [number for number in range(len(run.journal)) if number not in idle]
+
+
+def is_large(run: Run) -> bool:
+    """Whether a run is too large for one picture."""
+    return len(_starts(run.journal, shown_steps(run))) > MOST
 
 
 def _starts(journal: list[Step], numbers: list[int]) -> list[int]:
@@ -108,21 +119,29 @@ def _worst(run: Run, every: list[int]) -> Excerpt:
     worst = min(troubles)[1] if troubles else every[0]
     # Of a crash it is the step that the crash prevented.
     worst = Trace.of(run).traffic.prevented_by.get(worst, worst)
-    row = journal[worst]
-    numbers, about = every, f"what happened around {seconds(row.time)}"
-    story = row.envelope.correlation if row.envelope else None
+    envelope = journal[worst].envelope
+    return around(run, every, worst, envelope.correlation if envelope else None)
+
+
+def around(run: Run, every: list[int], at: int, story: str | None) -> Excerpt:
+    """An excerpt of the story with this correlation id, or of all steps: that part of it which is
+    near the step number `at`."""
+    journal, numbers = run.journal, every
+    when = seconds(journal[at].time)
+    about = f"what happened around {when}"
     if story:
         numbers = _story(journal, every, {story})
         about = _about(journal, numbers)
     starts = _starts(journal, numbers)
     whole = len(starts) <= MOST
     if not whole:
-        here = numbers.index(worst)
+        here = bisect_left(numbers, at)
         first = max(0, min(bisect_left(starts, here) - MOST // 3, len(starts) - MOST))
         until = starts[first + MOST] if first + MOST < len(starts) else len(numbers)
         numbers = numbers[starts[first] if first else 0 : until]
-        about += f", near {seconds(row.time)}" if story else ""
-    times = [journal[number].time for number in numbers if journal[number].envelope] or [row.time]
+        about += f", near {when}" if story else ""
+    times = [journal[number].time for number in numbers if journal[number].envelope]
+    times = times or [journal[at].time]
     return Excerpt(run, numbers, about, min(times), max(times), whole, bool(story))
 
 

@@ -3,6 +3,7 @@
 All is laid out with room for every line of labels and every track of arrows. Then those that
 nothing stands on are taken out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -37,10 +38,18 @@ class Row:
 
 
 class Layout:
-    """Lays out what is drawn of a trace into `scene`, to the right of the names of the lanes."""
+    """Lays out what is drawn of a trace into `scene`, to the right of the names of the lanes.
+
+    `beside` are others with the same services, window and axis."""
 
     def __init__(
-        self, drawn: Drawn, services: list[str], window: tuple[int, int], scene: Scene, top: int
+        self,
+        drawn: Drawn,
+        services: list[str],
+        window: tuple[int, int],
+        scene: Scene,
+        top: int,
+        beside: Sequence[Drawn] = (),
     ):
         self.drawn, self.scene, self.services, self.window = drawn, scene, services, window
         self.names = [shorten(name, 130, 13, True) for name in services]
@@ -55,7 +64,7 @@ class Layout:
         self.marks: list[tuple[Event, Row]] = []
         self._tops: list[int] = []  # of the lanes
         self._tracks, self._used = Taken(TRACK), [0] * (len(services) + 1)
-        self._set_times()
+        self._set_times([drawn, *beside])
         self._set_rows()
         self._set_marks()
         ways = [(link, way) for link in drawn.links if (way := route(self, link))]
@@ -76,10 +85,27 @@ class Layout:
 
     # -- x
 
-    def _set_times(self) -> None:
-        """The axis, and the x of all that has a time. What takes no time gets room within its instant."""
+    def _set_times(self, drawn: list[Drawn]) -> None:
+        """The axis, and the x of all that has a time."""
         start, end = self.window
-        instants = {start: 0, end: 0}
+        instants, spare = {start: 0, end: 0}, 40
+        for one in drawn:
+            self._reserve(one, instants)
+            last = max(one.bars, key=lambda bar: bar.start, default=None)
+            name = text_width(f"{last.type} {last.subject or last.words}", 11, True) if last else 0
+            spare = max(spare, min(150, name - 10))  # for the name of the last bar
+        self.axis = axis = Axis(instants, self.left + 10, self.right - spare)
+        least = max(4, int(LEAST * axis.shrunk) - 2)
+        for event in self.events:
+            event.x = axis.x(event.time, event.x)
+        for bar in self.drawn.bars:
+            bar.x, until = axis.x(bar.start, bar.x), axis.x(end if bar.end is None else bar.end)
+            bar.w = max(least, until - bar.x)
+            self._set_inner(bar)
+
+    def _reserve(self, drawn: Drawn, instants: dict[int, int]) -> None:
+        """Note the times of what is drawn, and give what takes no time room within its instant."""
+        start, end = self.window
         ranks: dict[tuple[str, int, int], int] = {}
 
         def reserve(item: Bar | Event, time: int, room: int) -> int:
@@ -90,27 +116,17 @@ class Layout:
             instants[time] = max(instants.get(time, 0), rank + room)
             return rank
 
-        for bar in self.drawn.bars:
+        for bar in drawn.bars:
             bar.x = reserve(bar, bar.start, LEAST if bar.start == bar.end else 0)
             for time in (bar.end, *(event.time for event in bar.inner)):
                 instants.setdefault(end if time is None else time, 0)
-        for event in self.events:
-            event.x = reserve(event, event.time, 0 if event.what == "hear" else 10)
-        for stretch in self.stretches:
+        for event in drawn.events:
+            if start <= event.time <= end:
+                event.x = reserve(event, event.time, 0 if event.what == "hear" else 10)
+        for stretch in drawn.stretches:
             for time in (stretch.start, stretch.end):
-                if time is not None and start < time < end:
+                if time is not None and start < time < end and stretch.service in self.services:
                     instants.setdefault(time, 0)
-        last = max(self.drawn.bars, key=lambda bar: bar.start, default=None)
-        name = text_width(f"{last.type} {last.subject or last.words}", 11, True) if last else 0
-        spare = max(40, min(150, name - 10))  # for the name of the last bar
-        self.axis = axis = Axis(instants, self.left + 10, self.right - spare)
-        least = max(4, int(LEAST * axis.shrunk) - 2)
-        for event in self.events:
-            event.x = axis.x(event.time, event.x)
-        for bar in self.drawn.bars:
-            bar.x, until = axis.x(bar.start, bar.x), axis.x(end if bar.end is None else bar.end)
-            bar.w = max(least, until - bar.x)
-            self._set_inner(bar)
 
     def _set_inner(self, bar: Bar) -> None:
         """The x of the events in a bar: in their order, and what ended it at its end."""

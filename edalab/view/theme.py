@@ -71,6 +71,7 @@ BOXES = {
     "left behind": BoxLook(WORK_FILL, FAULT, 2.2, radius=4),
     "saved": BoxLook(INK),
     "pill": BoxLook(CURSOR, radius=9),
+    "difference": BoxLook(INK, radius=9),
     "client": BoxLook(PAPER, INK, 1.4, radius=6),
     "service": BoxLook(WORK_FILL, WORK, 1.4, radius=6),
     "struck service": BoxLook(FAULT_FILL, FAULT, 1.8, radius=6),
@@ -97,6 +98,8 @@ LINES = {
     "grid": StrokeLook(LINE, 0.8),
     "break": StrokeLook(LINE, 1, dash=(3, 2)),
     "cursor": StrokeLook(CURSOR, 1.4, dash=(3, 3)),
+    "difference": StrokeLook(INK, 1.6),
+    "lasting": StrokeLook(INK, 1.4, dash=(2, 3)),
     "lag": StrokeLook(WORK, 2),
     "believed": StrokeLook(BELIEVED, 1.8, dash=(5, 3)),
     "was": StrokeLook(WORK, 2.4),  # above: where both agree, one line is seen

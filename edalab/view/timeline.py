@@ -11,7 +11,7 @@ from .layout import Layout
 from .picture import Picture, check_run, check_seconds
 from .scene import Scene
 
-_LEGEND = (  # kinds of items, and what a reader may need to know of them
+LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("handled, struck", "bar: handling"),
     ("saved", "tick: saved"),
     ("published", "dot: published by the client"),
@@ -80,8 +80,8 @@ def draw(run: Run, excerpt: Excerpt, cursor: float | None, width: int) -> Pictur
     layout = Layout(drawn, lanes, window, scene, 24 if cursor is not None else 4)
     scene.axis = layout.axis
     scene.times = excerpt.times()
-    legend = scene.legend(_LEGEND) + ["time stretched where much happens"] * layout.axis.stretched
-    caption = _caption(run, excerpt).split(" ")
+    legend = scene.legend(LEGEND) + ["time stretched where much happens"] * layout.axis.stretched
+    caption = caption_of(run, excerpt).split(" ")
     y = scene.write(layout.left, layout.bottom + 36, layout.right, caption, glue=" ")
     scene.height = scene.write(layout.left, y, layout.right, legend) - 2
     if cursor is not None:
@@ -92,7 +92,7 @@ def draw(run: Run, excerpt: Excerpt, cursor: float | None, width: int) -> Pictur
     return Picture(scene)
 
 
-def _caption(run: Run, excerpt: Excerpt) -> str:
+def caption_of(run: Run, excerpt: Excerpt) -> str:
     steps, hidden = len(run.journal), len(run.journal) - len(excerpt.numbers)
     caption = ""
     if hidden:

@@ -1,0 +1,49 @@
+"""A run that is kept, to be compared with the one on the screen."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ipywidgets
+
+from ..sim.run import Run
+from ..trace.compare import Comparison
+from ..view import Picture
+from ..view.compare import draw
+from .controls import AUTO
+
+_NAMES = ("kept", "on the screen")
+
+
+class Kept:
+    """The button *keep this run*, in `.button`, and the run that it kept, in `.run`.
+
+    `screen` returns the run on the screen and its code."""
+
+    def __init__(self, screen: Callable[[], tuple[Run | None, str]]):
+        self.run: Run | None = None
+        self._code, self._screen = "", screen
+        self._comparison: Comparison | None = None
+        tip = "keep this run, to compare it with another one in the tab Compare"
+        self.button = ipywidgets.Button(description="keep this run", tooltip=tip, layout=AUTO)
+        self.button.on_click(self._keep)
+
+    def _keep(self, _: object) -> None:
+        run, code = self._screen()
+        if run is not None:
+            call = f"\n{code}".partition("\nrun = ")[2]  # a line that goes on begins with spaces
+            self.run, (call, *_) = run, re.split(r"\n(?! )", call)
+            self._code = "kept = " + call.replace("\n ", "\n  ")
+
+    def picture(self, run: Run, part: Mapping[str, Any], seconds: float, width: int) -> Picture:
+        """The run that is kept above this one; `part` are keywords of `compare`."""
+        assert self.run is not None
+        comparison = self._comparison
+        if comparison is None or comparison.runs != (self.run, run):
+            comparison = self._comparison = Comparison(self.run, run)
+        asked = part.get("correlation"), part.get("start"), part.get("end")
+        return draw(comparison, asked, _NAMES, seconds, width)
+
+    def code(self, run_code: str, arguments: str) -> str:
+        """The code of both runs, and of their picture."""
+        return f"{self._code}\n{run_code}\ncompare(kept, run{arguments})"

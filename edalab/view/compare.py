@@ -1,0 +1,274 @@
+"""`compare(run, other)`: two runs one above the other, where they first differ, and what their tables
+hold at the end."""
+
+from ..errors import Misuse, shown
+from ..sim.run import Run
+from ..text import clean, counted, seconds, shorten, text_width, wrapped
+from ..trace.compare import Comparison, TableDifference, words_of
+from ..trace.spans import Trace
+from .drawn import Drawn
+from .excerpt import Excerpt, around, choose, is_large, shown_steps
+from .layout import Layout
+from .picture import Picture, check_run, check_seconds
+from .scene import Box, Label, Line, Scene
+from .timeline import LEGEND, caption_of
+
+MARGIN = 16
+Part = tuple[str | None, float | None, float | None]  # story, start and end, as `choose` takes them
+_TABLES, _ROWS = 6, 4  # that differ and are shown; and of each, rows of a run
+_LISTS = ("lanes", "lines", "spans", "arrows", "bars", "labels", "marks")
+
+
+def compare(
+    run: Run,
+    other: Run,
+    correlation: str | None = None,
+    *,
+    names: tuple[str, str] = ("", ""),
+    cursor: float | None = None,
+    start: float | None = None,
+    end: float | None = None,
+    width: int = 900,
+) -> Picture:
+    """Two runs of one workload, such as without and with a fault, or before and after a fix: one above
+    the other, with the first difference marked and named, and below them what differs in the tables
+    at the end.
+
+        compare(simulate(shop, orders), simulate(shop, orders, faults=[fault]))
+        compare(old, new, names=("before", "after"))
+
+    A line shows where the runs first differ. Where a table stays different only later, a dashed line
+    shows since when. `names` stand in the headings; `correlation`, `start`, `end` and `cursor` are as
+    `timeline` takes them. Of large runs the story that differs first is shown. Raises Misuse for what
+    is no run."""
+    for one in (run, other):
+        check_run("compare", one, "pass the run")
+    check_seconds(cursor=cursor, start=start, end=end)
+    if not (isinstance(names, tuple | list) and len(names) == 2):
+        raise Misuse(f'names= takes two names, ("before", "after"), not {shown(names)}')
+    return draw(Comparison(run, other), (correlation, start, end), names, cursor, width)
+
+
+def draw(
+    comparison: Comparison,
+    part: Part,
+    names: tuple[str, str],
+    cursor: float | None,
+    width: int,
+) -> Picture:
+    """The picture of a comparison: of a part, as `choose` takes it."""
+    excerpts = _excerpts(comparison, part)
+    scene = Scene(width, 0)
+    y = _write_sentences(scene, comparison)
+    lanes, window = _lanes(excerpts), (excerpts[0].first, excerpts[0].last)
+    both = [Drawn(Trace.of(each.run), each.numbers, each.whole) for each in excerpts]
+    layouts: list[Layout] = []
+    parts: list[tuple[int, int]] = []  # top and bottom of each timeline
+    for which, (drawn, excerpt) in enumerate(zip(both, excerpts, strict=True)):
+        y = _write_heading(scene, which, names[which], excerpt, y)
+        top = y - 4
+        if which == 0:
+            top += 22 * (comparison.first is not None) + 22 * (cursor is not None)
+        sub = Scene(width, 0)
+        layout = Layout(drawn, lanes, window, sub, top, [both[1 - which]])
+        layouts.append(layout)
+        for name in _LISTS:
+            getattr(scene, name).extend(getattr(sub, name))
+        parts.append((top + 10, layout.bottom))
+        y = layout.bottom + 38
+    layout = layouts[0]
+    scene.axis, scene.times = layout.axis, sorted({*excerpts[0].times(), *excerpts[1].times()})
+    y = _mark(scene, layout, comparison, parts, 42 if cursor is not None else 22)
+    y = _write_tables(scene, comparison.tables, y)
+    legend = scene.legend(LEGEND) + ["time stretched where much happens"] * layout.axis.stretched
+    scene.height = scene.write(MARGIN, y, width - MARGIN, legend) - 2
+    if cursor is not None:
+        x = max(layout.left, min(layout.right, layout.axis.x(round(cursor * 1000))))
+        scene.set_cursor(x, parts[0][0] - 10, parts[1][1], seconds(round(cursor * 1000)))
+    _describe(scene, comparison, excerpts, cursor)
+    return Picture(scene)
+
+
+# -- what is shown
+
+
+def _excerpts(comparison: Comparison, part: Part) -> tuple[Excerpt, Excerpt]:
+    """The same part of both runs."""
+    if part == (None, None, None) and any(map(is_large, comparison.runs)):
+        part = _near_the_difference(comparison)
+    found: list[Excerpt | None] = []
+    refusals: list[Misuse] = []
+    for run in comparison.runs:
+        try:
+            found.append(choose(run, *part))
+        except Misuse as misuse:  # one of the runs may not have that story
+            found.append(None)
+            refusals.append(misuse)
+    excerpts = [excerpt for excerpt in found if excerpt]
+    if not excerpts:
+        raise refusals[0]
+    first, last = min(e.first for e in excerpts), max(e.last for e in excerpts)
+    one, other = (
+        excerpt._replace(first=first, last=last)
+        if excerpt
+        else Excerpt(run, [], "nothing, for this run has no such part", first, last)
+        for run, excerpt in zip(comparison.runs, found, strict=True)
+    )
+    return one, other
+
+
+def _near_the_difference(comparison: Comparison) -> Part:
+    """The story of the message that differs first, or what happened near it, as `choose` takes it."""
+    first = comparison.first
+    at, story = (first.number, first.story) if first else (0, None)
+    near = []
+    for run in comparison.runs:
+        steps = shown_steps(run)
+        if any(each.correlation == story for each in _envelopes(run)) or story is None:
+            near.append(around(run, steps, min(at, len(run.journal) - 1), story))
+    cut_short = [excerpt.last for excerpt in near if not excerpt.whole]
+    last = min(cut_short) if cut_short else max(excerpt.last for excerpt in near)
+    return story, min(excerpt.first for excerpt in near) / 1000, last / 1000
+
+
+def _envelopes(run: Run) -> list:
+    return [step.envelope for step in run.journal if step.envelope]
+
+
+def _lanes(excerpts: tuple[Excerpt, Excerpt]) -> list[str]:
+    """The services of both, those first that the first run has."""
+    active = {row.service for excerpt in excerpts for row in excerpt.rows}
+    for excerpt in excerpts:
+        if excerpt.first == 0 and excerpt.last >= excerpt.run.end and not excerpt.one_story:
+            active |= set(excerpt.run.services)
+    services = [name for excerpt in excerpts for name in excerpt.run.services]
+    return [name for name in dict.fromkeys(("client", *services)) if name in active]
+
+
+# -- words and marks
+
+
+def _write_sentences(scene: Scene, comparison: Comparison) -> int:
+    """What the runs are of and where they differ. Return where that ends."""
+    y, room = 18, scene.width - 2 * MARGIN
+    title = f"{comparison.setting} {comparison.sentence}".strip()
+    for line in wrapped(title.split(" "), " ", room * 6 // 7, 14):
+        scene.labels.append(Label(MARGIN, y, line, "title"))
+        y += 20
+    for line in wrapped(_outcome(comparison).split(" "), " ", room, 12):
+        scene.labels.append(Label(MARGIN, y, line, "channel"))
+        y += 16
+    return y + 8
+
+
+def _outcome(comparison: Comparison) -> str:
+    """What became of the difference in the tables."""
+    lasting = comparison.lasting
+    if lasting is not None:
+        return f"From {seconds(lasting.time)} on a table differs: {lasting.sentence}."
+    if comparison.tables:
+        return "At the end their tables differ."
+    return "At the end their tables are the same." if comparison.first else ""
+
+
+def _write_heading(scene: Scene, which: int, name: str, excerpt: Excerpt, y: int) -> int:
+    """Which run it is, what struck it, and how much of it is hidden. Return where that ends."""
+    title = ("First run", "Second run")[which] + (f": {clean(name, 60)}" if name else "")
+    scene.labels.append(Label(MARGIN, y, title, "node"))
+    x = MARGIN + text_width(title, 12, True) + 12
+    struck = "" if excerpt.run.faults else " No fault struck."
+    words = f"{caption_of(excerpt.run, excerpt)}{struck}".split()
+    return scene.write(x, y, scene.width - MARGIN, words, glue=" ")
+
+
+def _mark(scene: Scene, layout: Layout, comparison: Comparison, parts: list, above: int) -> int:
+    """A line through both timelines where the runs first differ, with its words so many px above,
+    and one from where a table stays different, with its words below. Return where that ends."""
+    first, lasting = comparison.first, comparison.lasting
+    (top, middle), (_, bottom) = parts
+    y = bottom + 38
+    if first and _is_shown(layout, first.time):
+        text = f"first difference, {seconds(first.time)}"
+        _draw_moment(scene, layout.axis.x(first.time), text, top - above, "difference")
+        ends = [(top - above, middle), parts[1]]
+        _draw_line(scene, layout.axis.x(first.time), ends, "difference", text)
+    if lasting and _is_shown(layout, lasting.time):
+        text = f"a table differs, {seconds(lasting.time)}"
+        _draw_moment(scene, layout.axis.x(lasting.time), text, y - 2, "difference")
+        _draw_line(scene, layout.axis.x(lasting.time), parts, "lasting", text)
+        y += 30
+    return y
+
+
+def _is_shown(layout: Layout, time: int) -> bool:
+    return layout.window[0] <= time <= layout.window[1]
+
+
+def _draw_moment(scene: Scene, x: int, text: str, y: int, kind: str) -> None:
+    """Words in a pill at a line."""
+    half = text_width(text, 11, True) // 2 + 8
+    middle = max(half + 2, min(scene.width - half - 2, x))
+    scene.bars.append(Box(middle - half, y - 9, 2 * half, 18, kind, text))
+    scene.labels.append(Label(middle, y, text, "pill", "middle"))
+
+
+def _draw_line(scene: Scene, x: int, ends: list, kind: str, tip: str) -> None:
+    scene.lines += [Line(x, top, x, bottom, kind, tip) for top, bottom in ends]
+
+
+def _write_tables(scene: Scene, tables: list[TableDifference], y: int) -> int:
+    """The rows that only one run has. Return where that ends."""
+    if not tables:
+        return y
+    width = (scene.width - 2 * MARGIN) // 3
+    columns = [MARGIN + n * width for n in range(3)]
+    heads = ("Tables at the end", "only in the first run", "only in the second run")
+    scene.labels += [Label(x, y, head, "node") for x, head in zip(columns, heads, strict=True)]
+    y += 18
+    for table in tables[:_TABLES]:
+        texts = [_rows(rows, table, width - 12) for rows in table.rows]
+        fields = table.missing or ", ".join(clean(name, 40) for name in table.columns)
+        named = [(clean(table.name, 80), "channel", 11), (fields, "detail", 10)]
+        for n, (text, kind, size) in enumerate(named):
+            short = shorten(text, width - 12, size)
+            scene.labels.append(Label(MARGIN, y + 15 * n, short, kind, tip=text))
+        for x, lines in zip(columns[1:], texts, strict=True):
+            for n, line in enumerate(lines):
+                short = shorten(line, width - 12, 11)
+                scene.labels.append(Label(x, y + 15 * n, short, "channel", tip=line))
+        y += 15 * max(2, *map(len, texts)) + 5
+    if len(tables) > _TABLES:
+        more = f"{counted(len(tables) - _TABLES, 'more table')} differ"
+        scene.labels.append(Label(MARGIN, y, more, "detail"))
+        y += 18
+    return y + 6
+
+
+def _rows(rows: list, table: TableDifference, room: int) -> list[str]:
+    """The rows that one run has more than the other, as lines."""
+    if not rows:
+        return ["–"]
+    lines = [words_of(row) + " (once more)" * (row in table.shared) for row in rows[:_ROWS]]
+    more = len(rows) - _ROWS
+    return [*lines, f"and {counted(more, 'more row')}"] if more > 0 else lines
+
+
+def _describe(
+    scene: Scene, comparison: Comparison, excerpts: tuple[Excerpt, Excerpt], cursor: float | None
+) -> None:
+    """Write what the picture shows, in one line, and for those who cannot see it."""
+    when = f"{seconds(excerpts[0].first)} to {seconds(excerpts[0].last)}"
+    at = f" at {seconds(round(cursor * 1000))}" if cursor is not None else ""
+    words = " ".join(filter(None, (comparison.setting, comparison.sentence, _outcome(comparison))))
+    steps = " and ".join(
+        f"{len(each.numbers):,} of {counted(len(each.run.journal), 'step')}" for each in excerpts
+    )
+    system = comparison.runs[0].system.name
+    scene.shows = f"two runs of {system}{at}: {words} {steps}; {when}"
+    tables = "; ".join(
+        f"{table.name}: only in the first run {' and '.join(map(words_of, table.rows[0][:_ROWS])) or 'nothing'}, "
+        f"only in the second run {' and '.join(map(words_of, table.rows[1][:_ROWS])) or 'nothing'}"
+        for table in comparison.tables[:_TABLES]
+    )
+    about = f"Two runs of {system}, one above the other, {when}. {words}"
+    scene.alt = clean(f"{about} Tables at the end: {tables}." if tables else about, 900)
