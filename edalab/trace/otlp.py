@@ -29,14 +29,8 @@ def otlp(run: Run) -> str:
     groups = []
     for service, numbers in groupby(sorted(spans, key=service_of.__getitem__), service_of.get):
         resource = {"service.name": service, "service.namespace": run.system.name}
-        groups.append(
-            {
-                "resource": {"attributes": _attributes(resource)},
-                "scopeSpans": [
-                    {"scope": {"name": "edalab"}, "spans": [spans[number] for number in numbers]}
-                ],
-            }
-        )
+        scope = {"scope": {"name": "edalab"}, "spans": [spans[number] for number in numbers]}
+        groups.append({"resource": {"attributes": _attributes(resource)}, "scopeSpans": [scope]})
     return json.dumps({"resourceSpans": groups}, ensure_ascii=False)
 
 
@@ -152,23 +146,19 @@ class _Spans:
             asked = self.spans[transfer.sent]
             if step.step in ("lost", "timeout") and self._time(number) <= asked["endTimeUnixNano"]:
                 self._event(asked, number, step.step, {"edalab.detail": step.detail})
-        elif step.envelope is not None and (step.fault or step.step != "deliver"):
-            self._strike(number, step, transfer)
-        elif step.step == "takeover":
-            span = self._span(number, step.step, INTERNAL, number)
-            self._event(span, number, step.step, {"edalab.detail": step.detail})
+        elif step.step == "takeover" or (step.envelope and (step.fault or step.step != "deliver")):
+            self._stand_alone(number, step, transfer)
 
-    def _strike(self, number: int, step: Step, transfer: Transfer | None) -> None:
-        """What happened to a message in no span, such as a delivery that was dropped."""
-        envelope = step.envelope
-        assert envelope is not None
-        if envelope.data is None:
+    def _stand_alone(self, number: int, step: Step, transfer: Transfer | None) -> None:
+        """What happened in no span, such as a delivery that was dropped."""
+        envelope, received = step.envelope, step.step == "deliver"
+        if envelope is None or envelope.data is None:
             span = self._span(number, step.step, INTERNAL, number)
         else:
-            operation = "receive" if step.step == "deliver" else step.step
-            kind = CONSUMER if step.step == "deliver" else INTERNAL
+            operation = "receive" if received else step.step
+            kind = CONSUMER if received else INTERNAL
             span = self._span(number, f"{operation} {envelope.topic}", kind, number)
-            self._describe(span, step, operation, "receive" if kind == CONSUMER else "settle")
+            self._describe(span, step, operation, "receive" if received else "settle")
         if transfer is not None:
             self._link(span, transfer.sent)
         if step.fault in NOT_ARRIVED:

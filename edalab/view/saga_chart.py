@@ -37,7 +37,8 @@ def kind_of(step: SagaStep, state: State) -> tuple[str, str]:
 
 class SagaChart:
     """Places the boxes of a story's steps in `scene`, from `top` down to `bottom`, and the arrows.
-    Places are those of the end, so that they do not change from moment to moment."""
+    Places are those of the end, so that they do not change from moment to moment. A compensation
+    that was never sent has no box, which would be a hole before: its step says "not compensated"."""
 
     def __init__(self, scene: Scene, moment: SagaMoment, top: int):
         self.scene, self.moment, self.story = scene, moment, moment.story

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ..claims.saga_outcome import OUTCOMES, Outcome, outcome
+from ..claims.saga_outcome import OUTCOMES, outcome
 from ..errors import Misuse, needed_for
 from ..sim.run import Run
 from ..text import clean, seconds, wrapped
@@ -148,15 +148,13 @@ def _most(sagas: list[SagaStory], moment: SagaMoment) -> int:
 
 def _headline(scene: Scene, moment: SagaMoment, y: int) -> int:
     """What became of the saga; return where that ends, with room for the headline of any moment."""
-    titles = [_title(moment.story, *at, scene.width) for at in moment.outcomes_ever]
+    room, titles = (scene.width - 2 * MARGIN) * 6 // 7, []
+    for now, found in moment.outcomes_ever:
+        words = clean(f"{moment.story.title}{_at(now)}: {found.sentence}").split(" ")
+        titles.append(wrapped(words, " ", room, 14))
     for number, line in enumerate(titles[0]):
         scene.labels.append(Label(MARGIN, y + 20 * number, line, "title"))
     return y + 20 * max(map(len, titles))
-
-
-def _title(story: SagaStory, now: int | None, found: Outcome, width: int) -> list[str]:
-    words = clean(f"{story.title}{_at(now)}: {found.sentence}").split(" ")
-    return wrapped(words, " ", (width - 2 * MARGIN) * 6 // 7, 14)
 
 
 def _at(now: int | None) -> str:

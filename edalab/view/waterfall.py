@@ -110,6 +110,7 @@ class _Row:
 
     def _draw_events(self, cursor: int | None) -> None:
         scene, name, y = self.scene, self.step.name, self.y
+        seen: set[tuple[int, str]] = set()  # x, and a mark there
         for event in self.events:
             x, at = self.x(event.time), f"at {seconds(event.time)}"
             if event.what in ("done", "saved"):
@@ -120,7 +121,8 @@ class _Row:
                 tip = f"{name} {event.what} {at}"
                 scene.bars.append(Box(x - 1, y - BAR // 2 - 2, 3, BAR + 4, "saved", tip))
                 self.taken.append((x - 1, x + 2))
-            elif event.what in MARKS:
+            elif event.what in MARKS and (x, MARKS[event.what]) not in seen:
+                seen.add((x, MARKS[event.what]))
                 x = self._beside(x, cursor)
                 words = f" {event.words}" if event.words else ""
                 tip = clean(f"{name}: {event.what}{words} {at}")
