@@ -116,3 +116,10 @@ def test_a_booking_that_is_left_behind_is_found_without_any_fault():
     run = simulate(agency(["rome"], careless=True), one_trip)
     verdict = run.check(claims.nothing_left_behind())
     assert verdict.outcome == "broken" and "BookHotel" in verdict.cause
+
+
+def test_what_is_asked_at_once_is_led_to_by_what_came_before_both():
+    graph = saga_map(simulate(agency(["rome"]), one_trip)).graph
+    assert ("BookTrip", "BookHotel") in graph.edges and ("BookTrip", "BookFlight") in graph.edges
+    assert ("BookHotel", "BookFlight") not in graph.edges
+    assert graph.nodes["BookFlight"]["words"] == "refused: the flight is full"

@@ -373,9 +373,9 @@ def test_who_never_got_a_message_is_where_the_saga_stands_still():
         picture.scene.labels[0].text
         == "Wedding w1: stuck, bands never got HallBooked, HallBooked is not compensated"
     )
-    assert [mark.tip for mark in picture.scene.marks if mark.kind == "lost"] == [
-        "bands: never HallBooked never came at 0.12 s"
-    ]
+    in_box, in_row = [mark.tip for mark in picture.scene.marks if mark.kind == "lost"]
+    assert in_box.startswith("bands (bands): never got HallBooked")
+    assert in_row == "bands: never HallBooked never came at 0.12 s"
     assert flaws(picture.scene) == []
 
 
@@ -423,7 +423,7 @@ def test_a_step_that_was_saved_and_never_said_has_its_tick_and_no_cross_where_it
     assert {mark.kind for mark in crosses} == {"crash"} and crosses[0].x > ticks[0].x + ticks[0].w
     bars = [bar for bar in scene.bars if bar.tip.startswith("BandHired, ")]
     assert [bar.kind for bar in sorted(bars, key=lambda bar: bar.x)] == ["failed", "under way"]
-    assert any("black tick, not yet published: saved" in label.text for label in scene.labels)
+    assert any("black tick: done or saved" in label.text for label in scene.labels)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -689,3 +689,79 @@ def test_a_coordinator_that_goes_on_by_a_tick_tells_one_story():
     assert list(picture.graph.edges) == list(itertools.pairwise(steps))
     assert picture.outcome == "done" and picture.scene.labels[0].text == "Order o1: done"
     assert picture.story.at().histories[picture.story.steps[-1]].bars == []
+
+
+# -- refusals, and marks
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "who", "why"),
+    [
+        ("led: refused and compensated", "OrderCake", "bakers · refused", "no date is free"),
+        ("danced: refused and compensated", "CakeOrdered", "bakers · refused", "CakeRefused"),
+    ],
+)
+def test_the_box_of_a_refused_step_says_who_refused_it_and_why(name, step, who, why):
+    picture = saga_map(CASES[name].run())
+    [box] = [bar for bar in picture.scene.bars if bar.tip.startswith(f"{step} (")]
+    inside = [label.text for label in picture.scene.labels if label.tip == box.tip]
+    assert inside == [step, who, why]
+    assert picture.graph.nodes[step]["words"] == f"refused: {why}"
+    assert f"refused: {why}" in [label.text for label in picture.scene.labels]  # behind its row
+
+
+@pytest.mark.parametrize(
+    ("name", "faults", "step", "kind"),
+    [
+        ("danced: done", ["crash bands.publish.BandHired #1 for 60 s"], "BandHired", "crash"),
+        ("led: a compensation fails for ever", [], "CancelHall", "failed"),
+        ("danced: given up", [], "bands", "dead letter"),
+        ("danced: refused and compensated", [], "CakeOrdered", "refused"),
+        ("led: in doubt", [], "HireBand", "no answer"),
+    ],
+)
+def test_the_mark_in_a_box_is_one_of_those_in_its_row(name, faults, step, kind):
+    case = CASES[name]
+    run = case._replace(faults=(*case.faults, *faults)).run()
+    scene = saga_map(run, cursor=min(run.end / 1000, 30)).scene
+    [in_box] = [mark.kind for mark in scene.marks if mark.tip.startswith(f"{step} (")]
+    assert in_box == kind
+    assert kind in {mark.kind for mark in scene.marks if mark.tip.startswith(f"{step}: ")}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_mark_hides_no_tick_and_no_mark_hides_another(name):
+    run = CASES[name].run()
+    for cursor in (None, *(time / 1000 for time in stories(run)[0].times)):
+        scene = saga_map(run, cursor=cursor).scene
+        top = next(label.y for label in scene.labels if label.text == "When")
+        marks = [mark for mark in scene.marks if mark.y > top]
+        for tick in (bar for bar in scene.bars if bar.kind == "saved"):
+            left, right = tick.x, tick.x + tick.w
+            assert right - left > 2
+            row = [mark for mark in marks if tick.y < mark.y < tick.y + tick.h]
+            assert all(mark.x <= left - 5 or mark.x >= right + 5 for mark in row)
+        kinds = {(mark.x, mark.y, mark.kind) for mark in marks}
+        assert len(kinds) == len({(x, y) for x, y, _ in kinds})
+
+
+def test_a_compensation_that_never_came_leaves_no_hole_at_an_earlier_moment():
+    run = CASES["danced: nobody compensates"].run()
+    names = {step.name for step in stories(run)[0].steps}
+    for cursor in (None, 0.1, 0.3):
+        boxes = [bar for bar in saga_map(run, cursor=cursor).scene.bars if bar.h > 30]
+        assert {bar.tip.partition(" (")[0] for bar in boxes} == names
+    whole = saga_map(run).scene
+    [left] = [bar for bar in whole.bars if bar.tip.startswith("HallBooked (")]
+    assert left.kind == "left behind" and "HallCancelled was never sent" in left.tip
+
+
+def test_the_legend_is_the_same_at_every_moment():
+    run = CASES["led: the coordinator crashed"].run()
+    legends = {
+        tuple(
+            label.text for label in saga_map(run, cursor=at).scene.labels if label.kind == "caption"
+        )
+        for at in (None, 0, 0.1, 0.5)
+    }
+    assert len(legends) == 1 and "cross: crash" in " ".join(*legends)

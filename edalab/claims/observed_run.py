@@ -8,7 +8,7 @@ from ..sim.replicas import ServiceRuntime
 from ..sim.run import Run
 
 _OF_STEPS = frozenset(  # what a run makes from its steps
-    {"journal", "steps", "failures", "faults", "unfired", "end", "digest", "cloudevents"}
+    {"journal", "steps", "failures", "faults", "unfired", "end", "digest", "cloudevents", "otlp"}
 )
 
 

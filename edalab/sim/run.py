@@ -140,6 +140,25 @@ class Run:
         events = {e.id: e.cloudevent(self.system.name) for e in envelopes if e is not None}
         return json.dumps([*events.values()], indent=1)
 
+    def otlp(self) -> str:
+        """The run as an OpenTelemetry trace: one line of OTLP JSON, which Jaeger and Tempo open.
+
+            Path("run.json").write_text(run.otlp(), encoding="utf-8")
+
+        Each publish and send is a span of kind PRODUCER, each handling one of kind CONSUMER, also a second handling of
+        the same message. It has a link to the publish, which does not wait for it. A question is a CLIENT span, and the
+        handling that answers it is its SERVER child. What a handler publishes and asks are children of its handling.
+        Saves, notes, acknowledgements, exceptions and faults are events. Outages are spans of their own, and so is a
+        delivery that a fault struck.
+
+        All that goes back to one message of the client shares a trace id. The ids are made of the run's digest and the
+        numbers of its steps, and virtual 0 s is 2026-01-01T00:00:00Z: the same run exports the same text. A publish
+        takes no time, because the record holds only when it began. Each service is a resource with its `service.name`.
+        """
+        return Run._otlp(self)
+
+    _otlp: Callable[["Run"], str]  # what edalab/trace/otlp.py does
+
     def __repr__(self) -> str:
         failures = self.failures
         raised = Counter(

@@ -68,7 +68,7 @@ class SagaMoment:
         for span in spans:
             events += self._executed(span, history)
         events += [self._event(n, "given up", self.journal[n].detail or "") for n in ends]
-        events += [self._event(n, "refused", self.saga.envelope(n).type) for n in refusals]
+        events += [self._event(n, "refused", self._refusal(n, step)) for n in refusals]
         effects = self._effects(step, sent, spans, refusals)
         events += effects
         done = [event.time for event in effects if event.what != "undone"]
@@ -80,6 +80,13 @@ class SagaMoment:
         history.events = sorted(events, key=lambda event: (event.time, event.what != "saved"))
         history.bars.sort(key=lambda bar: bar.start)
         return history
+
+    def _refusal(self, number: int, step: SagaStep) -> str:
+        """The message that refused a step, with who sent it, where that is another service, and its reason."""
+        message = self.saga.envelope(number)
+        words = message.type + (f" of {message.source}" if message.source != step.service else "")
+        reason = getattr(message.data, "reason", None)
+        return f"{words}: {reason}" if isinstance(reason, str) and reason else words
 
     def _attempt(self, number: int, step: SagaStep) -> Iterator[StepEvent]:
         attempt = self.journal[number]

@@ -51,7 +51,7 @@ class StepEvent(NamedTuple):
     - began, failed, crash, given up: what became of an execution;
     - done, again, undone: it was done, done a second time, compensated;
     - saved, nothing: it was saved and not yet published, or handled without effect;
-    - refused;
+    - refused (`words`: the reason, or the type of the message that refused it);
     - never, silent: its message never arrived, or was handled and nothing was published."""
 
     time: int
@@ -112,6 +112,11 @@ class History:
         return not any(history.times("done", "nothing") for history in self.compensated_by)
 
     @property
+    def refusal(self) -> str:
+        """Why it was refused: the reason, or the type of the message that refused it."""
+        return next(event.words for event in self.events if event.what == "refused")
+
+    @property
     def tries(self) -> int:
         return max(len(self.times("asked", "sent")), len(self.bars))
 
@@ -130,7 +135,7 @@ class History:
         if self.done:
             return self._state_done(count, over)
         if count["refused"]:
-            return State("refused", "refused")
+            return State("refused", f"refused: {self.refusal}")
         return self._state_given_up(count, bool(compensations)) or self._state_open(count, over)
 
     def _state_done(self, count: Counter, over: bool) -> State:

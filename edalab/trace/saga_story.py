@@ -177,6 +177,10 @@ class SagaStory:
         before = self._asked_last.get((service, cause)) or self._of_message.get(cause or "")
         if before is None and self._steps:
             return self._steps[-1]  # a tick or the client went on
+        times = self.trace.journal
+        if before and before.sent and self._asked_last.get((service, cause)) is before:
+            at_once = times[before.sent[-1]].time == times[number].time
+            return before.before if at_once else before  # ctx.all
         return before
 
     def _step(self, name: str, service: str, before: SagaStep | None, number: int) -> SagaStep:

@@ -16,7 +16,14 @@ KINDS = {  # state of a step -> kind of its box and of its name
     "in doubt": ("in doubt", "failed"), "failed": ("failed", "failed"), "idle": ("under way", "under way"),
     "compensated": ("undone", "done"), "never done": ("in doubt", "failed"),
 }  # fmt: skip
-_MARKS = {"late": "no answer", "in doubt": "no answer", "refused": "refused", "failed": "failed", "done twice": "doubled"}  # fmt: skip
+MARKS = {  # event of a step -> its mark, in its box and in its row
+    "no answer": "no answer", "failed": "failed", "crash": "crash", "given up": "dead letter", "refused": "refused",
+    "answer lost": "stopped", "lost": "stopped", "again": "doubled", "never": "lost",
+}  # fmt: skip
+_MARKED = {  # state of a step -> the events of which its box shows the last one
+    "late": ("no answer",), "in doubt": ("no answer", "answer lost", "lost"), "refused": ("refused",), "done twice": ("again",),
+    "failed": ("failed", "crash", "given up", "never"),
+}  # fmt: skip
 
 
 def kind_of(step: SagaStep, state: State) -> tuple[str, str]:
@@ -30,12 +37,12 @@ def kind_of(step: SagaStep, state: State) -> tuple[str, str]:
 
 class SagaChart:
     """Places the boxes of a story's steps in `scene`, from `top` down to `bottom`, and the arrows.
-    Places are those of the end, so that they do not change from moment to moment."""
+    Places are those of the end, so that they do not change from moment to moment. A compensation
+    that was never sent has no box, which would be a hole before: its step says "not compensated"."""
 
     def __init__(self, scene: Scene, moment: SagaMoment, top: int):
         self.scene, self.moment, self.story = scene, moment, moment.story
         self.states, self.outcome, self.end = moment.states, moment.outcome, moment.end
-        self.missing = [self._compensation_of(s) for s in self.end.left if not s.compensated_by]
         self.place: dict[SagaStep, tuple[int, int]] = {}  # column, line: 0 leads forward
         self._places()
         self.occupied = set(self.place.values())
@@ -45,20 +52,9 @@ class SagaChart:
         scene.arrows += arrows(self)
         for step in self.story.steps:
             self._box(step)
-        for step in self.missing:
-            if step.compensates in self.outcome.left:
-                never = "never published" if step.is_event else "never asked for"
-                tip = f"{step.name} was {never}: {step.compensates.name} is not compensated"
-                self._draw(step, [never], ("in doubt", "failed"), clean(tip))
         for step in self.outcome.steps if self.outcome.word == "stuck" else ():
             x, y = self.spot[step]
             scene.labels.append(Label(x, y - 9, "stuck here", "failed"))
-
-    def _compensation_of(self, left: SagaStep) -> SagaStep:
-        """The compensation of a step that was left behind."""
-        roles = self.story.roles.items()
-        name = next(name for name, role in roles if role.compensates in left.names)
-        return SagaStep(name, "", None, left.first, is_event=left.is_event, compensates=left)
 
     # -- which column and line
 
@@ -78,7 +74,7 @@ class SagaChart:
         forward = [s for s in steps if not s.compensates and s not in self.ends]
         self.place = {step: (column, 0) for column, step in enumerate(forward)}
         self.columns = max(1, len(forward))
-        for step in [*steps, *self.missing]:
+        for step in steps:
             if step.compensates:
                 put(step, self.place[step.compensates][0])
         for step in self.ends:
@@ -100,7 +96,7 @@ class SagaChart:
         details += [
             self._detail(step, state, self.end) for step, state in story.at().states.items()
         ]
-        titles = [text_width(step.name, 11, True) for step in [*story.steps, *self.missing]]
+        titles = [text_width(step.name, 11, True) for step in story.steps]
         room = self.scene.width - 2 * MARGIN
         choices = []
         for two_lines in (False, True):
@@ -119,6 +115,8 @@ class SagaChart:
     @staticmethod
     def _detail(step: SagaStep, state: State, outcome: Outcome) -> list[str]:
         words = state.words or state.name
+        if state.name == "refused":  # who refused it, and why
+            return [f"{step.service} · refused", words.removeprefix("refused: ")]
         if step in outcome.left and state.name == "done":
             words = "not compensated"
         if step.final and state.name in ("done", "late"):
@@ -149,23 +147,27 @@ class SagaChart:
             for e in self.moment.shown[step].events
         ]
         headline = f"{step.name} ({step.service}): {state.words or state.name}"
+        if box == "left behind" and not step.compensated_by:
+            headline += f"; {self._compensation_of(step)} was never sent"
         tip = clean("; ".join([headline, *events]), 400)
         lines = _lines(self._detail(step, state, self.outcome), self.two_lines)
-        self._draw(step, lines, (box, name), tip)
-        mark = "final" if box == "final" else _MARKS.get(state.name)
-        if mark:
-            x, y = self.spot[step]
-            self.scene.marks.append(Mark(x + self.w - 9, y, mark, tip))
-
-    def _draw(self, step: SagaStep, lines: list[str], kinds: tuple[str, str], tip: str) -> None:
         (x, y), room = self.spot[step], self.w - 6
-        self.scene.bars.append(Box(x, y, self.w, self.h, kinds[0], tip))
-        title = shorten(clean(step.name), room, 11, True)
-        texts = [(y + 13, title, kinds[1])]
+        self.scene.bars.append(Box(x, y, self.w, self.h, box, tip))
+        texts = [(y + 13, shorten(clean(step.name), room, 11, True), name)]
         for number, line in enumerate(lines):
             texts.append((y + 27 + 12 * number, shorten(clean(line), room, 10), "detail"))
         for height, text, kind in texts:
             self.scene.labels.append(Label(x + self.w // 2, height, text, kind, "middle", tip))
+        happened = [e.what for e in self.moment.shown[step].events]
+        marks = [MARKS[what] for what in happened if what in _MARKED.get(state.name, ())]
+        if box == "final":
+            marks = ["final"]
+        self.scene.marks += [Mark(x + self.w - 9, y, mark, tip) for mark in marks[-1:]]
+
+    def _compensation_of(self, step: SagaStep) -> str:
+        """The type of the message that compensates a step."""
+        roles = self.story.roles.items()
+        return next(name for name, role in roles if role.compensates in step.names)
 
 
 def _lines(words: list[str], two_lines: bool) -> list[str]:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ..claims.saga_outcome import OUTCOMES, Outcome, outcome
+from ..claims.saga_outcome import OUTCOMES, outcome
 from ..errors import Misuse, needed_for
 from ..sim.run import Run
-from ..text import clean, seconds, text_width, wrapped
+from ..text import clean, seconds, wrapped
 from ..trace.saga_story import NONE, SagaStory, stories, story_of
 from .axis import Axis
 from .ledger import Ledger
@@ -16,7 +16,7 @@ from .saga_arrows import MARGIN
 from .saga_chart import SagaChart, kind_of
 from .saga_moment import SagaMoment
 from .saga_table import table
-from .scene import Box, Label, Line, Scene
+from .scene import Label, Scene
 from .waterfall import waterfall
 
 if TYPE_CHECKING:
@@ -24,12 +24,20 @@ if TYPE_CHECKING:
     import pandas
 
 FEW = 20  # sagas whose outcomes are known beforehand for every moment of one of them
-_LEGEND = (  # what happened, and what a reader may need told about how it is drawn
-    ("asked,sent", "grey line: waited for"), ("done", "black tick: done"), ("saved", "black tick, not yet published: saved"),
-    ("crash", "cross: crash"), ("failed", "triangle: failed"), ("given up", "square: dead letter"),
-    ("refused", "barred ring: refused"), ("no answer", "hourglass: no answer in time"),
-    ("lost,answer lost", "small cross: lost on the way"), ("never", "struck ring: never came"), ("again", "two dots: done again"),
-)  # fmt: skip
+_LEGEND = (  # kinds of items, and what a reader may need to know of them
+    ("waiting", "grey line: waited for"),
+    ("saved", "black tick: done or saved"),
+    ("crash", "cross: crash"),
+    ("failed", "triangle: failed"),
+    ("dead letter", "square: dead letter"),
+    ("refused", "barred ring: refused"),
+    ("no answer", "hourglass: no answer in time"),
+    ("stopped", "small cross: lost on the way"),
+    ("lost", "struck ring: never came"),
+    ("doubled", "two dots: done again"),
+    ("published", "dot: published"),
+    ("break", "double line: time cut short"),
+)
 
 
 class SagaMap(Picture):
@@ -108,23 +116,23 @@ def saga_map(
     if correlation is None and len(sagas) > 1:
         y = table(scene, {one: outcome(one, now) for one in sagas}, story, y, _most(sagas, moment))
     y = _headline(scene, moment, y)
-    y = SagaChart(scene, moment, y + 4).bottom + 28
+    top = SagaChart(scene, moment, y + 4).bottom + 28
     books, right = None, width - MARGIN
     if ledger is not None:
         books = Ledger(ledger, run, max(0, story.start - 1), now, *_judged(sagas, story, now))
     beside = books is not None and width - books.width >= 320
     if beside:
         right -= books.width
-    bottom, axis = waterfall(scene, moment, y, right), scene.axis
+    bottom, axis = waterfall(scene, moment, top, right), scene.axis
     assert isinstance(axis, Axis)
-    in_the_way = beside and y + books.height > bottom + 18
-    scene.height = (
-        _legend(scene, axis, story, bottom + 30, right if in_the_way else width - MARGIN) + 4
-    )
+    in_the_way = beside and top + books.height > bottom + 18
+    edge = right if in_the_way else width - MARGIN
+    scene.height = scene.write(MARGIN, bottom + 30, edge, _legend(scene, moment, y, right)) + 4
     if now is not None:
-        scene.cursor = _cursor(axis, story, now, y, bottom, right)
+        x = max(axis.x(story.start), min(right, axis.x(now)))
+        scene.set_cursor(x, top + 9, bottom, seconds(now))
     if books is not None:
-        place = (right + 24, y) if beside else (MARGIN, scene.height + 14)
+        place = (right + 24, top) if beside else (MARGIN, scene.height + 14)
         scene.height = max(scene.height, books.draw(scene, *place) + 16)
     _describe(scene, moment, books, len(sagas))
     return SagaMap(scene, moment)
@@ -140,15 +148,13 @@ def _most(sagas: list[SagaStory], moment: SagaMoment) -> int:
 
 def _headline(scene: Scene, moment: SagaMoment, y: int) -> int:
     """What became of the saga; return where that ends, with room for the headline of any moment."""
-    titles = [_title(moment.story, *at, scene.width) for at in moment.outcomes_ever]
+    room, titles = (scene.width - 2 * MARGIN) * 6 // 7, []
+    for now, found in moment.outcomes_ever:
+        words = clean(f"{moment.story.title}{_at(now)}: {found.sentence}").split(" ")
+        titles.append(wrapped(words, " ", room, 14))
     for number, line in enumerate(titles[0]):
         scene.labels.append(Label(MARGIN, y + 20 * number, line, "title"))
     return y + 20 * max(map(len, titles))
-
-
-def _title(story: SagaStory, now: int | None, found: Outcome, width: int) -> list[str]:
-    words = clean(f"{story.title}{_at(now)}: {found.sentence}").split(" ")
-    return wrapped(words, " ", (width - 2 * MARGIN) * 6 // 7, 14)
 
 
 def _at(now: int | None) -> str:
@@ -163,27 +169,19 @@ def _judged(sagas: list[SagaStory], story: SagaStory, now: int | None) -> tuple[
     return "under way" if under_way else "done", "done"
 
 
-def _cursor(
-    axis: Axis, story: SagaStory, now: int, y: int, bottom: int, right: int
-) -> tuple[Line, Box, Label]:
-    x, text = max(axis.x(story.start), min(right, axis.x(now))), seconds(now)
-    half = text_width(text, 11, True) // 2 + 8
-    pill = Box(x - half, y - 10, 2 * half, 18, "pill")
-    return Line(x, y + 10, x, bottom, "cursor"), pill, Label(x, y - 1, text, "pill", "middle")
-
-
-def _legend(scene: Scene, axis: Axis, story: SagaStory, y: int, right: int) -> int:
-    """How to read the rows; return where that ends."""
-    histories = story.at().histories.values()
-    happened = {event.what for history in histories for event in history.events}
-    words = ["bar: at work"] + [words for what, words in _LEGEND if happened & set(what.split(","))]
-    words += ["dot: published"] * any(not h.bars and h.done for h in histories)
-    words += ["double line: time cut short"] * bool(axis.cuts)
-    words += ["time stretched where much happens"] * axis.stretched
-    for line in wrapped(words, " · ", right - MARGIN, 11):
-        scene.labels.append(Label(MARGIN, y, line, "caption"))
-        y += 16
-    return y
+def _legend(scene: Scene, moment: SagaMoment, y: int, right: int) -> list[str]:
+    """How to read the rows, and the marks in boxes: of the whole saga, so that no cursor changes it."""
+    if moment.now is not None:
+        moment = SagaMoment(moment.story, None)
+        scene = Scene(scene.width, 0)
+        waterfall(scene, moment, SagaChart(scene, moment, y).bottom, right)
+    ticks = [bar for bar in scene.bars if bar.kind == "saved"]
+    signs = Scene(
+        scene.width, 0, lines=scene.lines, spans=scene.spans, bars=ticks, marks=scene.marks
+    )
+    assert isinstance(scene.axis, Axis)
+    stretched = ["time stretched where much happens"] * scene.axis.stretched
+    return ["bar: at work", *signs.legend(_LEGEND), *stretched]
 
 
 def _describe(scene: Scene, moment: SagaMoment, books: Ledger | None, sagas: int) -> None:

@@ -4,16 +4,13 @@ from ..text import clean, seconds, shorten, text_width
 from ..trace.saga_step import Bar, History, State
 from .axis import Axis
 from .saga_arrows import MARGIN
-from .saga_chart import kind_of
+from .saga_chart import MARKS, kind_of
 from .saga_moment import SagaMoment
 from .scene import Box, Label, Mark, Scene
 from .theme import LABELS
 
-BAR, MOST = 12, 60  # px; handlings in a row
-_MARKS = {
-    "no answer": "no answer", "failed": "failed", "crash": "crash", "given up": "dead letter", "refused": "refused",
-    "answer lost": "stopped", "lost": "stopped", "again": "doubled", "never": "lost",
-}  # fmt: skip
+BAR, MARK, CLEAR = 12, 12, 8  # px: height, width, from the middle of a mark to an edge
+MOST = 60  # handlings in a row
 _GRAVE = {"late", "in doubt", "failed", "done twice", "refused", "never done"}
 _FAILED = ("crash", "failure", "retry", "dead_letter")
 
@@ -31,7 +28,7 @@ def waterfall(scene: Scene, moment: SagaMoment, top: int, right: int) -> int:
     ends = {bar.end for bar in bars if bar.end is not None and bar.end <= over}
     axis = Axis(dict.fromkeys([*story.times, *sorted(ends)], 0), left, right - 30)
     scene.axis = axis
-    cursor = axis.x(now) if now < over else None
+    cursor = None if moment.now is None else min(right, axis.x(now))
     bottom = top + 14 + height * len(steps)
     axis.draw(scene, top + 12, bottom, right, 11)
     for number, step in enumerate(steps):
@@ -57,6 +54,8 @@ class _Row:
         many = len(history.bars) > MOST  # then one bar lasts from the first to the last
         self.bars = [Bar(history.bars[0].start, history.bars[-1].end, "")] if many else history.bars
         self.events = history.events[-1:] if many else history.events
+        self.taken: list[tuple[int, int]] = []  # where bars and ticks are, from left to right
+        self.marked: set[tuple[int, int]] = set()  # x of a moment, and where a mark of it is
 
     def draw(self, left: int, right: int, cursor: int | None) -> None:
         self._draw_waits()
@@ -95,6 +94,7 @@ class _Row:
             tip = f"{self.step.name}, {seconds(bar.start)} to {seconds(end)}{ending}"
             box = left, self.y - BAR // 2, width, BAR
             self.scene.bars.append(Box(*box, self._kind(bar, end), tip))
+            self.taken.append((left, left + width))
             self._take(left, left + width)
 
     def _kind(self, bar: Bar, end: int) -> str:
@@ -110,21 +110,44 @@ class _Row:
 
     def _draw_events(self, cursor: int | None) -> None:
         scene, name, y = self.scene, self.step.name, self.y
+        seen: set[tuple[int, str]] = set()  # x, and a mark there
         for event in self.events:
             x, at = self.x(event.time), f"at {seconds(event.time)}"
             if event.what in ("done", "saved"):
-                tip = f"{name} {event.what} {at}"
-                scene.bars.append(Box(x - 1, y - BAR // 2, 2, BAR, "saved", tip))
+                self._take(x, x + 4)
                 if not self.history.bars:
                     scene.marks.append(Mark(x, y, "published", f"{name} published {at}"))
-                self._take(x, x + 4)
-            elif event.what in _MARKS:
-                if any(e.what == "saved" and e.time == event.time for e in self.events):
-                    x += 6 if cursor is None else max(0, min(6, cursor - x))  # beside its tick
+                    continue
+                tip = f"{name} {event.what} {at}"
+                scene.bars.append(Box(x - 1, y - BAR // 2 - 2, 3, BAR + 4, "saved", tip))
+                self.taken.append((x - 1, x + 2))
+            elif event.what in MARKS and (x, MARKS[event.what]) not in seen:
+                seen.add((x, MARKS[event.what]))
+                x = self._beside(x, cursor)
                 words = f" {event.words}" if event.words else ""
                 tip = clean(f"{name}: {event.what}{words} {at}")
-                scene.marks.append(Mark(x, y, _MARKS[event.what], tip))
+                scene.marks.append(Mark(x, y, MARKS[event.what], tip))
                 self._take(x, x + 7)
+
+    def _beside(self, x: int, cursor: int | None) -> int:
+        """A place for a mark, clear of ticks, of the edges of bars, and of another mark of the same
+        moment: behind it, or before it, where the cursor stands there."""
+        place = x
+        for left, right in sorted(self.taken):
+            if right - left <= 2 * CLEAR:
+                if left - CLEAR < place < right + CLEAR:
+                    place = right + CLEAR
+            elif abs(place - left) < CLEAR:
+                place = left + CLEAR
+            elif abs(place - right) < CLEAR:
+                place = right - CLEAR
+        if cursor is not None and place > cursor:
+            place = x - CLEAR
+        step = MARK if cursor is None or place + MARK <= cursor else -MARK
+        while (x, place) in self.marked:
+            place += step
+        self.marked.add((x, place))
+        return place
 
     def _draw_state(self, left: int, right: int, cursor: int | None) -> None:
         """Write what does not show by itself, behind the row or before it, and clear of the cursor."""
@@ -135,11 +158,13 @@ class _Row:
         kind = "failed" if state.name in _GRAVE or words.endswith(" late") else "axis"
         if self.step.compensates and state.name == "done":
             kind = "compensation"
-        width = text_width(words, LABELS[kind].size, LABELS[kind].bold)
-        x = self.to + 8
-        if cursor is not None and x - 4 < cursor < x + width:
-            x = cursor + 6
-        if x + width <= right:
-            self.scene.labels.append(Label(x, self.y, words, kind))
-        elif self.from_ - 8 - width >= left:
-            self.scene.labels.append(Label(self.from_ - 8, self.y, words, kind, "end"))
+        for text in dict.fromkeys((words, words.partition(":")[0])):  # if need be without a reason
+            x, width = self.to + 8, text_width(text, LABELS[kind].size, LABELS[kind].bold)
+            if cursor is not None and x - 4 < cursor < x + width:
+                x = cursor + 6
+            if x + width <= right:
+                self.scene.labels.append(Label(x, self.y, clean(text), kind))
+                return
+            if self.from_ - 8 - width >= left:
+                self.scene.labels.append(Label(self.from_ - 8, self.y, clean(text), kind, "end"))
+                return
