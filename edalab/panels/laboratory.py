@@ -21,6 +21,7 @@ from .call_line import Names, factories, line
 from .controls import PartOfRun, Settling, labelled, lesson_knob
 from .faults_asked import FaultsAsked, Point, points_reached
 from .frame import frame, mimebundle, still
+from .player import Player
 from .tabs import Tabs
 from .time_slider import Moments
 
@@ -37,7 +38,9 @@ class Laboratory(Settling):
     Every widget is an attribute that needs no browser: `lab.seed.value = 7`, each knob by its name,
     each rate (`lab.drop`), the exact fault (`lab.point`, `lab.action`, `lab.nth`), more faults as text
     (`lab.plan`), the part shown (`lab.correlation`, `lab.start`, `lab.end`, as text), the moment in
-    seconds (`lab.cursor.value`, `lab.back.click()`, `lab.forward.click()`) and `lab.tabs`.
+    seconds (`lab.cursor.value`, `lab.back.click()`, `lab.forward.click()`), `lab.tabs`, and ▶
+    (`lab.play.playing`, `lab.play.speed`, `lab.play.loop`; without a browser that tells the time,
+    `lab.play.advance(0.5)` plays on for half a second).
 
     The outcome is in `lab.run`, `lab.verdicts`, `lab.error`, `lab.printed`, `lab.code`,
     `lab.summary()` and `lab.picture()`."""
@@ -72,12 +75,12 @@ class Laboratory(Settling):
                     raise Misuse(f"a knob cannot be called {name!r}: {mend}")
                 self.knobs[name] = lesson_knob(name, spec, both)
             vars(self).update(self.knobs)
-            self.watch(self._play, self.seed, *self._part.fields, *self.knobs.values())
+            self.watch(self._simulate_and_show, self.seed, *self._part.fields, *self.knobs.values())
             self._panel = self._laid_out()
-        self._play()
+        self._simulate_and_show()
 
     def _make_widgets(self, ledger: Callable[[Any], Mapping] | None) -> None:
-        self._asked = asked = FaultsAsked(self._play)
+        self._asked = asked = FaultsAsked(self._simulate_and_show)
         self.point, self.action, self.nth, self.plan = asked.exactly
         vars(self).update(asked.rates)
         self._part = PartOfRun()
@@ -85,6 +88,7 @@ class Laboratory(Settling):
         self.seed = ipywidgets.IntSlider(0, max=99, **labelled("seed"))
         self.cursor = Moments(self._draw, "◀ step", "step ▶", "60px")
         self.back, self.forward = self.cursor.back, self.cursor.forward
+        self.play = Player(self.cursor, self._draw_between)
         self._tabs = Tabs(self.claims, ledger, self._ask_for, self._draw)
         self.tabs, self.every_fault = self._tabs.widget, self._tabs.every_fault
         self._chips, self._code = (ipywidgets.HTML(layout={"margin": "0"}) for _ in range(2))
@@ -100,6 +104,7 @@ class Laboratory(Settling):
             "timing": [self.seed],
             "story": [self.correlation, ipywidgets.HBox([self.start, self.end])],
         }
+        self.cursor.row.children = [self.play, *self.cursor.row.children]
         right = [self._chips, self.cursor.row, self.tabs, self._code]
         return frame(left, right, [exact, self._hint])
 
@@ -145,7 +150,7 @@ class Laboratory(Settling):
     def _values(self) -> dict[str, Any]:
         return {name: knob.value for name, knob in self.knobs.items()}
 
-    def _play(self) -> None:
+    def _simulate_and_show(self) -> None:
         """Simulate what the knobs ask for, show it and judge it."""
         self._raised, self.verdicts, self._printed = "", [], Printed()
         with self.settling(), printing(self._printed):
@@ -206,7 +211,13 @@ class Laboratory(Settling):
         """Draw the visible tab, at the cursor."""
         if self.run is not None:
             story = self._part.asked.get("correlation")
-            self._tabs.draw(self.run, self._excerpt, self.cursor.value, story)
+            now = self.play.seconds
+            self._tabs.draw(self.run, self._excerpt, self.cursor.value, story, now)
+
+    def _draw_between(self) -> None:
+        """Draw a time between two moments, if the visible tab shows any."""
+        if self._tabs.moves:
+            self._draw()
 
     def _ask_for(self, schedule: Schedule) -> None:
         """Ask for the fault of a schedule and nothing else, and look at the moment when it strikes."""

@@ -40,25 +40,27 @@ class Moment(NamedTuple):
 
 
 class Moments:
-    """The moments of a run. `at` looks one up."""
+    """The moments of a run. `at` looks one up; `flights` and `outages` are all that any of them has,
+    and the keys of `waiting` are those of each."""
 
     def __init__(self, run: Run):
         self._services, trace = run.services, Trace.of(run)
         times = [step.time for step in run.journal]
         flights = Flights(trace)
-        self._flights = _Stays([(one.start, one.end) for one in flights.every], flights.every)
+        self.flights = flights.every
+        self._flights = _Stays([(one.start, one.end) for one in self.flights], self.flights)
         lags: dict[str, list[Times]] = defaultdict(list)
         kept: dict[tuple, list[Times]] = defaultdict(list)
         for one in Backlogs(trace, flights).every:
             lags[one.service].append(one.kept)
             kept[one.channel, one.partition, one.service] += one.parts
         self._lags = {service: _Level(stays) for service, stays in lags.items()}
-        self._waiting = {key: _Level(stays) for key, stays in kept.items()}
+        self.waiting = {key: _Level(stays) for key, stays in kept.items()}
         spans = [(times[s.first], inf if s.last is None else times[s.last]) for s in trace.spans]
         self._spans = _Stays(spans, trace.spans)
-        outages = [*trace.traffic.outages.values()]
-        lasted = [(one.start, inf if one.end is None else one.end) for one in outages]
-        self._outages = _Stays(lasted, outages)
+        self.outages = [*trace.traffic.outages.values()]
+        lasted = [(one.start, inf if one.end is None else one.end) for one in self.outages]
+        self._outages = _Stays(lasted, self.outages)
 
     def at(self, time: float) -> Moment:
         """The world at a time (ms), when all is done that happens at that time."""
@@ -75,7 +77,7 @@ class Moments:
         span: Span
         for span in self._spans.at(time):
             services[span.service].handling.append(span)
-        kept = {key: level.at(time) for key, level in self._waiting.items()}
+        kept = {key: level.at(time) for key, level in self.waiting.items()}
         return Moment(self._flights.at(time), kept, services)
 
 
