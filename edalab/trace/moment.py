@@ -54,6 +54,10 @@ class Moments:
         for one in Backlogs(trace, flights).every:
             lags[one.service].append(one.kept)
             kept[one.channel, one.partition, one.service] += one.parts
+        for channel, partition, service in [*kept]:
+            if partition is not None and channel in run.system.topics:
+                for number in range(run.system.topics[channel].partitions):
+                    kept[channel, number, service] += []  # an empty partition waits for nobody
         self._lags = {service: _Level(stays) for service, stays in lags.items()}
         self.waiting = {key: _Level(stays) for key, stays in kept.items()}
         spans = [(times[s.first], inf if s.last is None else times[s.last]) for s in trace.spans]
