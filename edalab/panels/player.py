@@ -24,7 +24,7 @@ class Player(Settling, anywidget.AnyWidget):
     which may lie between two moments of the cursor. Where the system asks for reduced motion
     (`.calm`), or the cursor has no times between its moments, it steps from moment to moment.
 
-    Whoever moves the cursor by hand stops it. In another run it goes on from where the cursor is."""
+    Pressed at the end, it begins again. Whoever moves the cursor by hand stops it. In another run it goes on from where the cursor is."""
 
     _esm = """
     export default () => {
@@ -51,7 +51,7 @@ class Player(Settling, anywidget.AnyWidget):
         const show = () => {
           const playing = model.get("playing");
           button.textContent = playing ? "❚❚" : "▶";
-          button.title = playing ? "pause" : "play";
+          button.title = (playing ? "pause" : "play") + model.get("what");
           button.setAttribute("aria-label", button.title);
           speed.value = model.get("speed");
           loop.checked = model.get("loop");
@@ -78,12 +78,13 @@ class Player(Settling, anywidget.AnyWidget):
     loop = traitlets.Bool(False).tag(sync=True)
     calm = traitlets.Bool(False).tag(sync=True)
     clock = traitlets.Float(0.0).tag(sync=True)
+    what = traitlets.Unicode("").tag(sync=True)
     speeds = traitlets.List([*SPEEDS]).tag(sync=True)
 
-    def __init__(self, cursor: Moments, changed: Callable[[], None] | None = None):
+    def __init__(self, cursor: Moments, changed: Callable[[], None] | None = None, what: str = ""):
         """`changed` is called where the time shown changes and the cursor does not: None if it has
-        no times between its moments."""
-        super().__init__()
+        no times between its moments. `what` is what is played, where a panel has several."""
+        super().__init__(what=f" {what}" if what else "")
         self.add_class("edalab-player")
         self._cursor, self._changed = cursor, changed
         self._shown: tuple[Any, int, float, float] | None = None  # times, index, place and time
@@ -165,12 +166,17 @@ class Player(Settling, anywidget.AnyWidget):
     # -- what happens to it
 
     def _started_or_stopped(self) -> None:
-        self._waited = 0.0
-        cursor = self._cursor
-        if self.playing and cursor.index == len(cursor.times) - 1:
-            self._shown = None
-            with self.settling():
-                cursor.slider.value = 0
+        self._waited, before = 0.0, self._cursor.index
+        if not self.playing:
+            return
+        with self.settling():
+            if self.calm or self._changed is None:
+                self._cursor.step(1)
+                at_end = self._cursor.index == before
+            else:
+                at_end = before == len(self._cursor.times) - 1
+            if at_end:
+                self._cursor.slider.value = 0
 
     def _ticked(self) -> None:
         passed, self._clock = self.clock - self._clock, self.clock

@@ -24,6 +24,7 @@ from . import html
 from .call_line import Names
 from .controls import Choice, Settling
 from .frame import WIDTH, frame, mimebundle, still
+from .player import Player
 from .time_slider import TimeSlider
 
 
@@ -33,7 +34,8 @@ class TimeTravel(Settling):
 
     Every widget is an attribute that works without a browser: `travel.stream.value = "account-8"`,
     `travel.until.value = "2026-03-22"` (by when things happened), `travel.as_of.value =
-    "2026-03-24"` (as it was known), `travel.until.back.click()`. The answers are `travel.state`,
+    "2026-03-24"` (as it was known), `travel.until.back.click()`, and ▶ beside each,
+    `travel.play["until"].playing`, which goes from event to event. The answers are `travel.state`,
     `travel.now` (the same, as known now), `travel.code`, `travel.error`, `travel.summary()` and
     `travel.picture()`."""
 
@@ -61,6 +63,10 @@ class TimeTravel(Settling):
         self._picture, self._states, self._code, self._why = (
             ipywidgets.HTML(layout={"margin": "0"}) for _ in range(4)
         )
+        self.play = {}
+        for slider, name in ((self.until, "happened by"), (self.as_of, "as known")):
+            self.play[slider.keyword] = player = Player(slider, what=name)
+            slider.row.children = [slider.row.children[0], player, *slider.row.children[1:]]
         sliders = ipywidgets.VBox([self.until.row, self.as_of.row])
         left = {"stream": [self.stream], "state": [self._states]}
         self._panel = frame(left, [sliders, self._picture, self._code, self._why])

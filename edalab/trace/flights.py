@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ..model import Envelope
 from ..sim.clock import DELAY, DELIVER, DUPLICATE, PUBLISH
+from ..sim.faults import Fault
 from ..sim.steps import Step
 from .faults import NOT_ARRIVED
 from .spans import Trace
@@ -52,7 +53,7 @@ class Flights:
             self._delivered[flight.envelope.id].append(flight.end)
         self._delays: dict[tuple, list[int]] = defaultdict(list)  # point -> delays that struck
         for fault in trace.run.faults:
-            if fault.do == "delay":
+            if isinstance(fault, Fault) and fault.do == "delay":
                 self._delays[fault.point].append(fault.lasts(DELAY))
         publishes = [
             flight
@@ -136,9 +137,9 @@ class Flights:
                 spans = trace.by_message.get(transfer.envelope.id)
                 lost = not spans or step.fault in NOT_ARRIVED
                 end = self._journal[spans[0].first].time if spans else step.time + DELIVER
-                yield Flight(step.time, end, "ask", asker, answerer, step.envelope, stopped=lost)
+                yield Flight(step.time, end, "ask", asker, answerer, transfer.envelope, stopped=lost)
             elif step.step == "reply":
                 heard = answered.get(number)
                 lost = heard is None or self._journal[heard].fault is not None
                 end = step.time + DELIVER if heard is None else self._journal[heard].time
-                yield Flight(step.time, end, "reply", answerer, asker, step.envelope, stopped=lost)
+                yield Flight(step.time, end, "reply", answerer, asker, transfer.envelope, stopped=lost)
