@@ -68,7 +68,7 @@ class Player(Settling, anywidget.AnyWidget):
     _css = """
     .edalab-player { display: flex; align-items: center; gap: 4px; flex: none; margin-right: 6px;
       color: var(--jp-ui-font-color1, #1f2933); font-size: 12px; overflow: visible; }
-    .edalab-player button { width: 36px; }
+    .edalab-player button { width: 36px; padding: 0; }
     .edalab-player label { display: flex; align-items: center; gap: 2px; }
     .edalab-player select { height: 26px; color: inherit; border: 1px solid var(--jp-border-color1, #bdbdbd);
       background: var(--jp-layout-color1, #fff); }

@@ -137,9 +137,13 @@ class Flights:
                 spans = trace.by_message.get(transfer.envelope.id)
                 lost = not spans or step.fault in NOT_ARRIVED
                 end = self._journal[spans[0].first].time if spans else step.time + DELIVER
-                yield Flight(step.time, end, "ask", asker, answerer, transfer.envelope, stopped=lost)
+                yield Flight(
+                    step.time, end, "ask", asker, answerer, transfer.envelope, stopped=lost
+                )
             elif step.step == "reply":
                 heard = answered.get(number)
                 lost = heard is None or self._journal[heard].fault is not None
                 end = step.time + DELIVER if heard is None else self._journal[heard].time
-                yield Flight(step.time, end, "reply", answerer, asker, transfer.envelope, stopped=lost)
+                yield Flight(
+                    step.time, end, "reply", answerer, asker, transfer.envelope, stopped=lost
+                )

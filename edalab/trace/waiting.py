@@ -1,7 +1,7 @@
 """What the broker keeps for a service, and since when: the messages of each partition and queue."""
 
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from math import inf
 from typing import NamedTuple
@@ -84,12 +84,13 @@ class Backlogs:
 
     def _in_log(self, log: Log) -> Iterator[Waiting]:
         """A group has done with all that lies before the offset it committed."""
-        stored = {id: [*times] for id, times in self._stored.items()}
+        copies: Counter[str] = Counter()  # that came before, by id
         for partition, records in enumerate(log.partitions):
             last = 0
             for offset, envelope in enumerate(records):
-                times = stored[envelope.id]
-                last = max(last, times.pop(0) if len(times) > 1 else times[0])
+                times = self._stored[envelope.id]
+                last = max(last, times[min(copies[envelope.id], len(times) - 1)])
+                copies[envelope.id] += 1
                 for service in self._handlers[envelope.type]:
                     commits = self._committed[service, log.name, partition]
                     at = bisect_left(commits, (offset, 0))
