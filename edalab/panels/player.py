@@ -50,8 +50,9 @@ class Player(Settling, anywidget.AnyWidget):
         };
         const show = () => {
           const playing = model.get("playing");
-          button.textContent = playing ? "❚❚" : "▶";
-          button.title = (playing ? "pause" : "play") + model.get("what");
+          const does = playing ? "pause" : "play", what = model.get("what");
+          button.title = does + what;  // there, ▶ is what steps on
+          button.textContent = what ? does : playing ? "❚❚" : "▶";
           button.setAttribute("aria-label", button.title);
           speed.value = model.get("speed");
           loop.checked = model.get("loop");
@@ -68,7 +69,7 @@ class Player(Settling, anywidget.AnyWidget):
     _css = """
     .edalab-player { display: flex; align-items: center; gap: 4px; flex: none; margin-right: 6px;
       color: var(--jp-ui-font-color1, #1f2933); font-size: 12px; overflow: visible; }
-    .edalab-player button { width: 36px; padding: 0; }
+    .edalab-player button { width: auto; min-width: 36px; padding: 0 4px; }
     .edalab-player label { display: flex; align-items: center; gap: 2px; }
     .edalab-player select { height: 26px; color: inherit; border: 1px solid var(--jp-border-color1, #bdbdbd);
       background: var(--jp-layout-color1, #fff); }
