@@ -22,6 +22,7 @@ from .controls import PartOfRun, Settling, labelled, lesson_knob
 from .faults_asked import FaultsAsked, Point, points_reached
 from .frame import frame, mimebundle, still
 from .kept import Kept
+from .player import Player
 from .tabs import COMPARE, Tabs
 from .time_slider import Moments
 
@@ -38,8 +39,10 @@ class Laboratory(Settling):
     Every widget is an attribute that needs no browser: `lab.seed.value = 7`, each knob by its name,
     each rate (`lab.drop`), the exact fault (`lab.point`, `lab.action`, `lab.nth`), more faults as text
     (`lab.plan`), the part shown (`lab.correlation`, `lab.start`, `lab.end`, as text), the moment in
-    seconds (`lab.cursor.value`, `lab.back.click()`, `lab.forward.click()`) and `lab.tabs`.
-    `lab.keep.click()` keeps the run, as `lab.kept`, and a tab compares it with the one on the screen.
+    seconds (`lab.cursor.value`, `lab.back.click()`, `lab.forward.click()`), `lab.tabs`, and ▶
+    (`lab.play.playing`, `lab.play.speed`, `lab.play.loop`; without a browser that tells the time,
+    `lab.play.advance(0.5)` plays on for half a second). `lab.keep.click()` keeps the run, as
+    `lab.kept`, and a tab compares it with the one on the screen.
 
     The outcome is in `lab.run`, `lab.verdicts`, `lab.error`, `lab.printed`, `lab.code`,
     `lab.summary()` and `lab.picture()`."""
@@ -74,12 +77,12 @@ class Laboratory(Settling):
                     raise Misuse(f"a knob cannot be called {name!r}: {mend}")
                 self.knobs[name] = lesson_knob(name, spec, both)
             vars(self).update(self.knobs)
-            self.watch(self._play, self.seed, *self._part.fields, *self.knobs.values())
+            self.watch(self._simulate_and_show, self.seed, *self._part.fields, *self.knobs.values())
             self._panel = self._laid_out()
-        self._play()
+        self._simulate_and_show()
 
     def _make_widgets(self, ledger: Callable[[Any], Mapping] | None) -> None:
-        self._asked = asked = FaultsAsked(self._play)
+        self._asked = asked = FaultsAsked(self._simulate_and_show)
         self.point, self.action, self.nth, self.plan = asked.exactly
         vars(self).update(asked.rates)
         self._part = PartOfRun()
@@ -87,6 +90,7 @@ class Laboratory(Settling):
         self.seed = ipywidgets.IntSlider(0, max=99, **labelled("seed"))
         self.cursor = Moments(self._draw, "◀ step", "step ▶", "60px")
         self.back, self.forward = self.cursor.back, self.cursor.forward
+        self.play = Player(self.cursor, self._draw_between)
         self._kept = Kept(lambda: (self.run, self.code))
         self.keep = self._kept.button
         self._tabs = Tabs(self.claims, ledger, self._kept, self._ask_for, self._draw)
@@ -105,6 +109,7 @@ class Laboratory(Settling):
             "story": [self.correlation, ipywidgets.HBox([self.start, self.end])],
             "compare": [self.keep],
         }
+        self.cursor.row.children = [self.play, *self.cursor.row.children]
         right = [self._chips, self.cursor.row, self.tabs, self._code]
         return frame(left, right, [exact, self._hint])
 
@@ -157,7 +162,7 @@ class Laboratory(Settling):
     def _values(self) -> dict[str, Any]:
         return {name: knob.value for name, knob in self.knobs.items()}
 
-    def _play(self) -> None:
+    def _simulate_and_show(self) -> None:
         """Simulate what the knobs ask for, show it and judge it."""
         self._raised, self.verdicts, self._printed = "", [], Printed()
         with self.settling(), printing(self._printed):
@@ -217,8 +222,14 @@ class Laboratory(Settling):
     def _draw(self) -> None:
         """Draw the visible tab, at the cursor."""
         if self.run is not None:
-            self._tabs.draw(self.run, self._excerpt, self.cursor.value, self._part.asked)
+            now = self.play.seconds
+            self._tabs.draw(self.run, self._excerpt, self.cursor.value, self._part.asked, now)
             self._code.value = html.code(self.code)
+
+    def _draw_between(self) -> None:
+        """Draw a time between two moments, if the visible tab shows any."""
+        if self._tabs.moves:
+            self._draw()
 
     def _ask_for(self, schedule: Schedule) -> None:
         """Ask for the fault of a schedule and nothing else, and look at the moment when it strikes."""

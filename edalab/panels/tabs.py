@@ -12,6 +12,7 @@ from ..sim import quiet
 from ..sim.run import Run
 from ..trace.saga_story import has_sagas
 from ..view.excerpt import Excerpt
+from ..view.flow_moment import FlowMoments
 from ..view.timeline import draw
 from . import html
 from .controls import Settling
@@ -41,6 +42,7 @@ class Tabs(Settling):
     ):
         self._ledger, self._kept = ledger, kept
         self._sagas = False
+        self._flow: FlowMoments | None = None  # of the last run that the tab showed
         self._wanted: tuple = ()  # system, its revision, workload and seed of the run
         self.every_fault = EveryFault(claims, choose) if claims else None
         self.message = ipywidgets.HTML()
@@ -71,10 +73,17 @@ class Tabs(Settling):
         if self.every_fault and self.every_fault.tried != simulated:
             self.widget.set_title(self.names.index(TITLE), TITLE)
 
-    def draw(self, run: Run, excerpt: Excerpt, seconds: float, part: Mapping[str, Any]) -> None:
+    @property
+    def moves(self) -> bool:
+        """Whether the visible tab shows times at which nothing happens, too."""
+        return self.visible in ("Timeline", "Flow")
+
+    def draw(
+        self, run: Run, excerpt: Excerpt, seconds: float, part: Mapping[str, Any], now: float
+    ) -> None:
         """Draw the visible tab: an excerpt of the run, the state at the cursor, the saga of a story,
         the run that is kept beside this one, or all faults of what was simulated. `part` are the
-        keywords of `timeline` that are asked for."""
+        keywords of `timeline` that are asked for, `now` is the time shown, at the cursor or later."""
         if self.visible == TITLE and self.every_fault:
             system, _, workload, seed = self._wanted
             self.every_fault.show(system, workload, seed)
@@ -82,18 +91,24 @@ class Tabs(Settling):
             return
         try:
             with quiet():
-                content = self._content(run, excerpt, seconds, part)
+                content = self._content(run, excerpt, seconds, part, now)
         except Exception as error:  # of a ledger, say, which is the learner's code
             content = html.error(html.error_text(error))
         self.sheets[self.visible].value = content
         self.widget.set_title(self.names.index(STATE), f"State at {seconds:g} s")
 
-    def _content(self, run: Run, excerpt: Excerpt, seconds: float, part: Mapping[str, Any]) -> str:
+    def _content(
+        self, run: Run, excerpt: Excerpt, seconds: float, part: Mapping[str, Any], now: float
+    ) -> str:
         match self.visible:
             case "Timeline":
-                return html.picture(draw(run, excerpt, seconds, WIDTH))
+                return html.picture(draw(run, excerpt, now, WIDTH))
             case "Flow":
-                return html.picture(view.flow(run), "edalab-flow")
+                if self._flow is None or self._flow.run is not run:
+                    self._flow = FlowMoments(run)
+                over = round(seconds * 1000) >= excerpt.last
+                time = run.end if over else now * 1000
+                return html.picture(self._flow.at(time), "edalab-flow")
             case "Saga":
                 ledger, story = self._ledger, part.get("correlation")
                 saga = view.saga_map(run, story, ledger=ledger, cursor=seconds, width=WIDTH)

@@ -34,9 +34,15 @@ class Edge(NamedTuple):
     out: bool = False
 
 
-def chart(boxes: dict[str, tuple[str, list[str]]], edges: list[Edge], services: list[str]) -> Scene:
-    """A scene of boxes (id -> kind, lines of text) and edges."""
-    depth = _depths(boxes, edges, services)
+def chart(
+    boxes: dict[str, tuple[str, list[str]]],
+    edges: list[Edge],
+    services: list[str],
+    below: dict[str, tuple[int, int]] | None = None,
+) -> "Chart":
+    """A chart of boxes (id -> kind, lines of text) and edges. `below` is the room (width and height)
+    that a box has below its lines for what else is to stand in it."""
+    below, depth = below or {}, _depths(boxes, edges, services)
     words = {}
     for name, (kind, lines) in boxes.items():
         look = LABELS["node" if kind in _NODES else "channel"]
@@ -48,21 +54,24 @@ def chart(boxes: dict[str, tuple[str, list[str]]], edges: list[Edge], services: 
         for layer in range(low, high):
             gaps[layer] = max(gaps.get(layer, 44), text_width(edge.text, 11, True) + 34)
     for upright in (False, True):
-        nodes = {name: Node(depth[name], *_size(boxes[name][0], words[name])) for name in boxes}
+        sizes = {
+            name: _size(boxes[name][0], words[name], *below.get(name, (0, 0))) for name in boxes
+        }
+        nodes = {name: Node(depth[name], *sizes[name]) for name in boxes}
         ends = [(nodes[edge.source], nodes[edge.target]) for edge in edges]
         room = dict.fromkeys(gaps, 36) if upright else gaps
         ways = place(list(nodes.values()), ends, room, upright)
         ends_at = [node.along + (node.h if upright else node.w) // 2 for node in nodes.values()]
         if max(ends_at) <= WIDEST - 2 * MARGIN:
             break
-    return _Chart(boxes, edges, words, nodes, ways, upright).scene
+    return Chart(boxes, edges, words, nodes, ways, upright, below)
 
 
-def _size(kind: str, words: list[str]) -> tuple[int, int]:
+def _size(kind: str, words: list[str], wide: int, high: int) -> tuple[int, int]:
     look = LABELS["node" if kind in _NODES else "channel"]
     widths = [text_width(word, 10) for word in words[1:]]
     widths.append(text_width(words[0], look.size, look.bold))
-    return max(30, *widths) + 22, (30 if look.bold else 24) + 13 * (len(words) - 1)
+    return max(30, wide, *widths) + 22, (30 if look.bold else 24) + 13 * (len(words) - 1) + high
 
 
 def _depths(boxes, edges: list[Edge], services: list[str]) -> dict[str, int]:
@@ -92,8 +101,9 @@ def _depths(boxes, edges: list[Edge], services: list[str]) -> dict[str, int]:
     return depth
 
 
-class _Chart:
-    """Draws placed nodes and ways into a scene."""
+class Chart:
+    """Placed nodes and ways, drawn into a `scene`: the `boxes` by name, and for each edge its arrow
+    and its label, if there was room for one."""
 
     def __init__(
         self,
@@ -103,8 +113,11 @@ class _Chart:
         nodes: dict[str, Node],
         ways: list[list[Node]],
         upright: bool,
+        below: dict[str, tuple[int, int]],
     ):
-        self.upright = upright
+        self.upright, self.below = upright, below
+        self.boxes: dict[str, Box] = {}
+        self.labels: list[Label | None] = []
         every = [node for way in ways for node in way] + list(nodes.values())
         across = max(node.across + (node.w if upright else node.h) // 2 for node in every)
         along = max(node.along + (node.h if upright else node.w) // 2 for node in every)
@@ -128,7 +141,10 @@ class _Chart:
     def _box(self, name: str, kind: str, lines: list[str], words: list[str], node: Node) -> None:
         x, y = self.spot(node.across, node.along)
         tip = clean(name + "".join(f", {line}" for line in lines if line not in name))
-        self.scene.bars.append(Box(x - node.w // 2, y - node.h // 2, node.w, node.h, kind, tip))
+        box = Box(x - node.w // 2, y - node.h // 2, node.w, node.h, kind, tip)
+        self.boxes[name] = box
+        self.scene.bars.append(box)
+        y -= self.below.get(name, (0, 0))[1] // 2
         for number, word in enumerate(words):
             label = "detail" if number else "node" if kind in _NODES else "channel"
             at = y + 13 * number - 13 * (len(words) - 1) // 2
@@ -160,8 +176,10 @@ class _Chart:
         for edge, curve, hub in zip(edges, curves, hubs, strict=True):
             kind = "struck count" if edge.kind in ("stopped", "struck question") else "count"
             places = _along(curve, _ALONE if self.upright or crowd[hub] < 2 else _CROWDED)
-            if edge.text and (label := placer.place([edge.text], kind, places)):
+            label = placer.place([edge.text], kind, places) if edge.text else None
+            if label:
                 label.tip = edge.tip
+            self.labels.append(label)
 
     def _ports(self, ways: list[list[Node]]) -> dict[tuple[int, Node], int]:
         """Where on the side of a box each arrow ends (px from its middle): not all in one point."""

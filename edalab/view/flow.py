@@ -1,11 +1,15 @@
 """`flow(run)`: who talks to whom, through what, how often, and where it went wrong."""
 
+from bisect import bisect_right
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import itemgetter
 
 from ..errors import needed_for
 from ..model import Envelope
+from ..sim.clock import milliseconds
 from ..sim.run import Run
 from ..text import clean, counted, shorten
 from ..trace.faults import FAULTS
@@ -19,13 +23,33 @@ _FAULTS = {name: fault.words for name, fault in FAULTS.items()}
 
 @dataclass(eq=False)
 class Link:
-    """All messages of one kind between two nodes; questions of each type have a link of their own."""
+    """All messages of one kind between two nodes; questions of each type have a link of their own.
+
+    messages: the time (ms) and the type of each. struck: the time and the name of each fault.
+    box: the box that the arrow leads to: a question has one of its own on its way."""
 
     source: str
     target: str
     kind: str
-    types: Counter = field(default_factory=Counter)
-    faults: Counter = field(default_factory=Counter)
+    box: str
+    messages: list[tuple[int, str]] = field(default_factory=list)
+    struck: list[tuple[int, str]] = field(default_factory=list)
+
+    @property
+    def types(self) -> Counter:
+        return Counter(type_ for _, type_ in self.messages)
+
+    @property
+    def faults(self) -> Counter:
+        return Counter(name for _, name in self.struck)
+
+    def until(self, time: float) -> "Link":
+        """The same link with what happened up to a time."""
+        cut = [
+            happened[: bisect_right(happened, time, key=itemgetter(0))]
+            for happened in (self.messages, self.struck)
+        ]
+        return Link(self.source, self.target, self.kind, self.box, *cut)
 
     @property
     def struck_by(self) -> str:
@@ -36,14 +60,14 @@ class Link:
         faults = f"; {self.struck_by}" if self.faults else ""
         return clean(f"{self.source} to {self.target}, {self.kind}: {types}{faults}")
 
-    def edge(self, target: str) -> Edge:
-        """The arrow of this link, to the box that stands for its target."""
+    def edge(self) -> Edge:
+        """The arrow of this link."""
         kind = "stopped" if self.faults or self.kind == "dead letter" else "message"
         if self.kind == "ask":
             kind = "struck question" if self.faults else "question"
         faults = shorten(f" · {self.struck_by}", 130, 11, True) if self.faults else ""
-        count, out = self.types.total(), self.kind == "deliver"
-        return Edge(self.source, target, kind, f"×{count:,}{faults}", self.tip(), count, out)
+        count, out = len(self.messages), self.kind == "deliver"
+        return Edge(self.source, self.box, kind, f"×{count:,}{faults}", self.tip(), count, out)
 
 
 class Flow(Picture):
@@ -54,17 +78,52 @@ class Flow(Picture):
     `types` and `faults`."""
 
     def __init__(self, run: Run):
-        self._run = run
+        self.links = links = Links(run)
+        super().__init__(_drawn(links))
+
+    @cached_property
+    def graph(self):
+        with needed_for("flow(run).graph"):
+            import networkx
+
+        links = self.links
+        graph = networkx.DiGraph(name=links.run.system.name)
+        for name in links.nodes:
+            kind = "client" if name == "client" else "service"
+            graph.add_node(name, kind=links.channels.get(name, kind))
+        for name, crashes in Counter(name for _, name in links.crashes).items():
+            graph.nodes[name]["crashes"] = crashes
+        for link in links:
+            ends = link.source, link.target
+            if not graph.has_edge(*ends):
+                graph.add_edge(*ends, kind=link.kind, count=0, types={}, faults=Counter())
+            edge = graph.edges[ends]
+            edge["count"] += len(link.messages)
+            edge["types"].update(link.types)
+            edge["faults"].update(link.faults)
+        return graph
+
+
+class Links:
+    """The links of a run, in the order in which they were first used, and the nodes that they link.
+
+    channels: the id of a channel, such as "topic orders" -> its kind.
+    crashes: the time (ms) and the service of each."""
+
+    def __init__(self, run: Run):
+        self.run = run
         self._links: dict[tuple[str, ...], Link] = {}
-        self._channels: dict[str, str] = {}  # id -> kind
+        self.channels: dict[str, str] = {}
         self._count()
-        self._crashes = Counter(step.service for step in run.journal if step.step == "crash")
-        sends = any(link.source == "client" for link in self._links.values())
-        self._nodes = ["client"] * sends + [*run.services, *self._channels]
-        super().__init__(self._drawn())
+        self.crashes = [(step.time, step.service) for step in run.journal if step.step == "crash"]
+        sends = any(link.source == "client" for link in self)
+        self.nodes = ["client"] * sends + [*run.services, *self.channels]
+
+    def __iter__(self) -> Iterator[Link]:
+        return iter(self._links.values())
 
     def _count(self) -> None:
-        journal, traffic = self._run.journal, Trace.of(self._run).traffic
+        journal, traffic = self.run.journal, Trace.of(self.run).traffic
         for number, transfer in sorted(traffic.of_step.items()):
             step, message = journal[number], transfer.envelope
             fault = _FAULTS.get(step.fault or "", step.fault)
@@ -74,9 +133,9 @@ class Flow(Picture):
                     link = self._link(asker, message.topic, "ask", message.type)
                     fault = "unanswered" if step.step == "timeout" else None
                 case "publish":
-                    link = self._link(step.service, self._channel(message), "publish")
+                    link = self._link(step.service, self.channel(message), "publish")
                 case "deliver" | "lost" | "handle" if not transfer.question:
-                    link = self._link(self._channel(message), step.service, "deliver")
+                    link = self._link(self.channel(message), step.service, "deliver")
                     if step.step == "lost":
                         fault = "lost"
                     elif step.step == "handle":
@@ -85,88 +144,32 @@ class Flow(Picture):
                         fault = None
                 case "dead_letter" if not transfer.question:
                     dead = f"dead letters {message.topic}.dlq"
-                    self._channels[dead] = "dead letters"
+                    self.channels[dead] = "dead letters"
                     link, fault = self._link(step.service, dead, "dead letter"), None
                 case _:
                     continue
             if step.step in ("ask", "publish", "handle", "dead_letter"):
-                link.types[message.type] += 1
+                link.messages.append((step.time, message.type))
             if fault:
-                link.faults[fault] += 1
+                link.struck.append((step.time, fault))
 
-    def _channel(self, message: Envelope) -> str:
-        system, name = self._run.system, message.topic
+    def channel(self, message: Envelope) -> str:
+        system, name = self.run.system, message.topic
         commands = name.endswith(".commands") and name not in system.topics
         kind = "queue" if name in system.queues or commands else "topic"
-        self._channels[f"{kind} {name}"] = kind
+        self.channels[f"{kind} {name}"] = kind
         return f"{kind} {name}"
 
     def _link(self, source: str, target: str, kind: str, question: str = "") -> Link:
-        link = Link(source, target, kind)
+        box = f"question {target} {question}" if question else target
+        link = Link(source, target, kind, box)
         return self._links.setdefault((source, target, kind, question), link)
 
-    @cached_property
-    def graph(self):
-        with needed_for("flow(run).graph"):
-            import networkx
-
-        graph = networkx.DiGraph(name=self._run.system.name)
-        for name in self._nodes:
-            kind = "client" if name == "client" else "service"
-            graph.add_node(name, kind=self._channels.get(name, kind))
-        for name, crashes in self._crashes.items():
-            graph.nodes[name]["crashes"] = crashes
-        for link in self._links.values():
-            ends = link.source, link.target
-            if not graph.has_edge(*ends):
-                graph.add_edge(*ends, kind=link.kind, count=0, types={}, faults=Counter())
-            edge = graph.edges[ends]
-            edge["count"] += link.types.total()
-            edge["types"].update(link.types)
-            edge["faults"].update(link.faults)
-        return graph
-
-    def _drawn(self) -> Scene:
-        """The graph as boxes and arrows. A question has a box of its own on its way, so that arrows
-        lead from layer to layer."""
-        boxes = {name: self._box(name) for name in self._nodes}
-        edges: dict[tuple[str, str], Edge] = {}
-        totals, faults = Counter(), Counter()
-        for link in self._links.values():
-            target = link.target
-            if link.kind == "ask":
-                target = f"question {link.target} {next(iter(link.types))}"
-                boxes[target] = "question", list(link.types)
-                tip = f"{target} is answered"
-                edges[target, link.target] = Edge(target, link.target, "question", "", tip, 0)
-            edges[link.source, target] = link.edge(target)
-            totals[link.kind] += link.types.total()
-            faults += link.faults
-        scene = chart(boxes, list(edges.values()), self._run.services)
-        parts = [
-            counted(len(self._run.services), "service"),
-            counted(len(self._channels), "channel"),
-            *(f"{totals['publish']:,} published", f"{totals['deliver']:,} handled"),
-            f"{totals['ask']:,} asked",
-            *(f"{number:,} {name}" for name, number in sorted(faults.items())),
-        ]
-        if totals["dead letter"]:
-            parts.append(counted(totals["dead letter"], "dead letter"))
-        if self._crashes:
-            parts.append(counted(self._crashes.total(), "crash", "crashes"))
-        name = self._run.system.name
-        scene.shows = f"flow of {name}: {', '.join(parts)}"
-        tips = " ".join(f"{link.tip()}." for link in self._links.values())
-        scene.alt = clean(f"Flow of {name}. {tips}", 800)
-        return scene
-
-    def _box(self, name: str) -> tuple[str, list[str]]:
+    def box(self, name: str) -> tuple[str, list[str]]:
         """The kind of a node and its lines. A channel names what it carries where its name does not."""
-        touching = [link for link in self._links.values() if name in (link.source, link.target)]
-        kind = self._channels.get(name)
+        touching = [link for link in self if name in (link.source, link.target)]
+        kind = self.channels.get(name)
         if kind is None:
-            if crashes := self._crashes[name]:
-                return "struck service", [name, counted(crashes, "crash", "crashes")]
             kind = "client" if name == "client" else "service"
             return kind, [name] if touching else [name, "no messages"]
         title = name.removeprefix(kind + " ")
@@ -176,8 +179,59 @@ class Flow(Picture):
         alone = title.endswith(".commands") and len(types) == 1
         return kind, types if alone else [title, ", ".join(types)]
 
+    def boxes(self) -> dict[str, tuple[str, list[str]]]:
+        """The boxes of the nodes, and those of questions on their way."""
+        questions = {link.box: ("question", [*link.types]) for link in self if link.kind == "ask"}
+        return {name: self.box(name) for name in self.nodes} | questions
 
-def flow(run: Run) -> Flow:
-    """A picture of a run as a graph of services, topics and queues, with counts and faults."""
-    check_run("flow", run)
-    return Flow(run)
+    def edges(self) -> list[Edge]:
+        """The arrows from box to box: of each link, and from a question to who answers it."""
+        edges: dict[tuple[str, str], Edge] = {}
+        for link in self:
+            if link.kind == "ask":
+                tip = f"{link.box} is answered"
+                edges[link.box, link.target] = Edge(link.box, link.target, "question", "", tip, 0)
+            edges[link.source, link.box] = link.edge()
+        return list(edges.values())
+
+
+def _drawn(links: Links) -> Scene:
+    """The graph of all that happened, as boxes and arrows."""
+    boxes, run = links.boxes(), links.run
+    crashes = Counter(name for _, name in links.crashes)
+    for name, number in crashes.items():
+        boxes[name] = "struck service", [name, counted(number, "crash", "crashes")]
+    scene = chart(boxes, links.edges(), run.services).scene
+    totals, faults = Counter(), Counter()
+    for link in links:
+        totals[link.kind] += len(link.messages)
+        faults += link.faults
+    parts = [
+        counted(len(run.services), "service"),
+        counted(len(links.channels), "channel"),
+        *(f"{totals['publish']:,} published", f"{totals['deliver']:,} handled"),
+        f"{totals['ask']:,} asked",
+        *(f"{number:,} {name}" for name, number in sorted(faults.items())),
+    ]
+    if totals["dead letter"]:
+        parts.append(counted(totals["dead letter"], "dead letter"))
+    if crashes:
+        parts.append(counted(crashes.total(), "crash", "crashes"))
+    name = run.system.name
+    scene.shows = f"flow of {name}: {', '.join(parts)}"
+    tips = " ".join(f"{link.tip()}." for link in links)
+    scene.alt = clean(f"Flow of {name}. {tips}", 800)
+    return scene
+
+
+def flow(run: Run, at: float | None = None) -> Picture:
+    """A picture of a run as a graph of services, topics and queues, with counts and faults.
+
+    at: a moment, in seconds. Then the picture shows which messages are on their way, how many wait
+    in each queue and partition, and which services are at work, down, standing still or cut off."""
+    check_run("flow", run, "pass the run, and at={}")
+    if at is None:
+        return Flow(run)
+    from .flow_moment import FlowMoments  # it draws what is counted here
+
+    return FlowMoments(run).at(milliseconds(at, "at="))

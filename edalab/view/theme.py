@@ -9,6 +9,7 @@ FAULT, FAULT_FILL = "#c8401a", "#fbe3da"
 COMPENSATION, COMPENSATION_FILL = "#b7791f", "#faecc8"
 FINAL, FINAL_FILL = "#8b3a7e", "#f4e4f1"
 CURSOR = "#2563eb"
+BUSY = "#94d0ca"  # of what is at work
 BELIEVED, WRONG = COMPENSATION, COMPENSATION_FILL  # of what was believed, and of where it was wrong
 SURVIVED = "#7ab5b2"  # what went well, many times over
 FAINT, HATCH = "#8fa0ae", "#eba88f"  # of questions; of hatching
@@ -78,6 +79,10 @@ BOXES = {
     "topic": BoxLook(LANE, MESSAGE, 1.2, radius=13),
     "queue": BoxLook(LANE, MESSAGE, 1.2, dash=(4, 3), radius=4),
     "question": BoxLook(PAPER, FAINT, 1, dash=(2, 2), radius=12),
+    # of a flow at a moment
+    "busy": BoxLook(BUSY, WORK, 2.4, radius=6),
+    "none waiting": BoxLook(PAPER, LINE, 1, radius=2),
+    "waiting here": BoxLook(CURSOR, radius=2),
     "broken": BoxLook(FAULT, radius=2),
     "wrong": BoxLook(WRONG),
     "unknown": BoxLook(LANE),
@@ -124,6 +129,7 @@ LABELS = {
     "at cursor": LabelLook(CURSOR, 11, True, PAPER),
     "was": LabelLook(WORK, 11, True, PAPER),
     "believed": LabelLook(BELIEVED, 11, True, PAPER),
+    "in waiting": LabelLook(PAPER, 10, True),
     "count": LabelLook(MESSAGE, 11, True, PAPER),
     "struck count": LabelLook(FAULT, 11, True, PAPER),
     "not yet": LabelLook(FAINT, 11, True),
@@ -152,6 +158,8 @@ SHAPES = {
     "struck ring": (False, (_RING, ((-4, 4), (4, -4)))),
     "ring": (False, (_DOT,)),
     "dot": (True, (_DOT,)),
+    "disc": (True, (_RING,)),
+    "large ring": (False, (_RING,)),
     "open diamond": (False, (((0, -5), (5, 0), (0, 5), (-5, 0), (0, -5)),)),
     "diamond": (True, (((0, -5), (5, 0), (0, 5), (-5, 0), (0, -5)),)),
     "handover": (True, (((-5, -6), (6, 0), (-5, 6), (-5, -6)),)),
@@ -174,6 +182,9 @@ MARKS = {
     "unheard": MarkLook("ring", MESSAGE),
     "note": MarkLook("diamond", INK),
     "takeover": MarkLook("handover", INK),
+    "moving": MarkLook("disc", CURSOR),
+    "moving again": MarkLook("diamond", FAULT),
+    "moving answer": MarkLook("large ring", CURSOR),
     "fact": MarkLook("dot", WORK),
     "blank": MarkLook("diamond", PAPER),
     "learned": MarkLook("open diamond", FAULT),

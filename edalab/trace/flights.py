@@ -1,0 +1,149 @@
+"""The flights of a run: each way that a message, a question or an answer makes, from a time to a time.
+
+The record does not say when the broker stored a message. With seed 0 that is PUBLISH after it was
+sent; with any other seed it is taken to be so, and before the next delivery."""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ..model import Envelope
+from ..sim.clock import DELAY, DELIVER, DUPLICATE, PUBLISH
+from ..sim.faults import Fault
+from ..sim.steps import Step
+from .faults import NOT_ARRIVED
+from .spans import Trace
+from .transfers import Transfer
+
+
+class Flight(NamedTuple):
+    """A message on its way from `start` to `end` (ms). `kind` is publish, deliver, ask or reply.
+
+    source, target: services; None for the channel of the message.
+    place: of a delivery, its partition and offset.
+    stopped: it gets no further than half of its way.
+    again: it was on this way before."""
+
+    start: int
+    end: int
+    kind: str
+    source: str | None
+    target: str | None
+    envelope: Envelope
+    place: tuple[int | None, int | None] = (None, None)
+    stopped: bool = False
+    again: bool = False
+
+    def share(self, time: float) -> float:
+        """The part of the way that is behind it at a time."""
+        share = (time - self.start) / (self.end - self.start)
+        return min(share, 0.5) if self.stopped else share
+
+
+class Flights:
+    """All flights of a trace, in `every`. `stored` is the id of a message -> when the broker stored
+    each copy of it."""
+
+    def __init__(self, trace: Trace):
+        self._traffic, self._journal = trace.traffic, trace.run.journal
+        deliveries = [*self._deliveries()]
+        self._delivered: dict[str, list[int]] = defaultdict(list)
+        for flight in deliveries:
+            self._delivered[flight.envelope.id].append(flight.end)
+        self._delays: dict[tuple, list[int]] = defaultdict(list)  # point -> delays that struck
+        for fault in trace.run.faults:
+            if isinstance(fault, Fault) and fault.do == "delay":
+                self._delays[fault.point].append(fault.lasts(DELAY))
+        publishes = [
+            flight
+            for transfer in self._traffic.transfers
+            if not transfer.question
+            for flight in self._publishes(transfer)
+        ]
+        self.stored: dict[str, list[int]] = defaultdict(list)
+        for flight in publishes:
+            if not flight.stopped:
+                self.stored[flight.envelope.id].append(flight.end)
+        self.every = [*publishes, *deliveries, *self._questions(trace)]
+
+    def _publishes(self, transfer: Transfer) -> Iterator[Flight]:
+        """The way to the broker, and once more where the client library sends it again."""
+        step, fault = self._journal[transfer.sent], transfer.fault
+        if fault == "crash":
+            return
+        takes, starts = PUBLISH, [step.time]
+        if fault == "delay":
+            takes += self._delays[step.service, "publish", transfer.envelope.type].pop(0)
+        if fault == "duplicate":
+            starts += self._sent_again(step)
+        for number, start in enumerate(starts):
+            end = start + takes
+            delivered = self._delivered[transfer.envelope.id]
+            if (after := bisect_right(delivered, start)) < len(delivered):
+                end = max(start, min(end, delivered[after] - DELIVER))
+            way = "publish", step.service, None, transfer.envelope
+            yield Flight(start, end, *way, stopped=fault in NOT_ARRIVED, again=number > 0)
+
+    def _sent_again(self, step: Step) -> list[int]:
+        """When an unconfirmed message was sent again: not by a replica that crashed or was cut off."""
+        due = step.time + DUPLICATE
+        for outage in self._traffic.outages.values():
+            own = outage.kind == "cut" or outage.replica == step.replica
+            if outage.service != step.service or not own or outage.start > due:
+                continue
+            lasts = outage.end is None or outage.end > due
+            if (outage.kind == "down" and outage.start >= step.time) or (
+                outage.kind == "cut" and lasts
+            ):
+                return []
+            if outage.kind == "pause" and lasts:
+                if outage.end is None:
+                    return []
+                due = outage.end
+        return [due]
+
+    def _deliveries(self) -> Iterator[Flight]:
+        """The ways from the broker to a consumer. One that is delayed ends with the handling."""
+        late: dict[tuple[str, str], Flight] = {}
+        for number, step in enumerate(self._journal):
+            transfer = self._traffic.of_step.get(number)
+            if transfer is None or transfer.question:
+                continue
+            key, time = (step.service, transfer.envelope.id), step.time
+            if step.step == "deliver":
+                flight = Flight(
+                    max(time - DELIVER, 0), time, "deliver", None, step.service, transfer.envelope,
+                    (step.partition, step.offset), step.fault == "drop", (step.attempt or 1) > 1,
+                )  # fmt: skip
+                if step.fault == "delay":
+                    late[key] = flight
+                else:
+                    yield flight
+            elif step.step == "handle" and key in late:
+                yield late.pop(key)._replace(end=time)
+        yield from late.values()
+
+    def _questions(self, trace: Trace) -> Iterator[Flight]:
+        """The ways of questions and of their answers."""
+        asked = {one.envelope.id: one for one in self._traffic.transfers if one.question}
+        answered = {sent: heard for heard, sent in self._traffic.answer_at.items()}
+        for number, step in enumerate(self._journal):
+            transfer = asked.get(step.envelope.id) if step.envelope else None
+            if transfer is None or step.fault == "crash":
+                continue
+            asker, answerer = self._journal[transfer.sent].service, transfer.envelope.topic
+            if step.step == "ask":
+                spans = trace.by_message.get(transfer.envelope.id)
+                lost = not spans or step.fault in NOT_ARRIVED
+                end = self._journal[spans[0].first].time if spans else step.time + DELIVER
+                yield Flight(
+                    step.time, end, "ask", asker, answerer, transfer.envelope, stopped=lost
+                )
+            elif step.step == "reply":
+                heard = answered.get(number)
+                lost = heard is None or self._journal[heard].fault is not None
+                end = step.time + DELIVER if heard is None else self._journal[heard].time
+                yield Flight(
+                    step.time, end, "reply", answerer, asker, transfer.envelope, stopped=lost
+                )

@@ -1,0 +1,251 @@
+"""`flow(run, at=seconds)`: the flow at a moment, with messages on their way and what waits.
+
+The layout is that of all that happens in the run, so nothing but the messages moves."""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import accumulate, pairwise
+
+from ..sim.run import Run
+from ..text import clean, counted, seconds, shorten, text_width
+from ..trace.flights import Flight
+from ..trace.moment import Moment, Moments, State
+from ..trace.transfers import named
+from .chart import MARGIN, chart
+from .flow import Links
+from .picture import Picture
+from .scene import Box, Label, Mark, Scene
+
+_CELL, _ROW = 20, 17  # px of a partition, and of a group
+_STATE = 80, 14  # px that the words for a service's state need
+_OUTAGES = {"down": "hatched: down", "pause": "striped: standing still", "cut": "dotted: cut off"}
+
+
+class FlowMoments:
+    """The flow of a run at any of its moments: laid out once, and painted as it was then."""
+
+    def __init__(self, run: Run):
+        self.run, self._links, self._moments = run, Links(run), Moments(run)
+        self._rows = {name: self._groups(name) for name in self._links.channels}
+        below = {name: _room(rows) for name, rows in self._rows.items() if rows}
+        below |= dict.fromkeys(run.services, _STATE)
+        self._boxes, self._edges = self._links.boxes(), self._links.edges()
+        self._chart = layout = chart(self._boxes, self._edges, run.services, below)
+        scene, counts = layout.scene, {id(label) for label in layout.labels}
+        self._words = [label for label in scene.labels if id(label) not in counts]
+        legend = [label for label in self._words if label.kind == "caption"]
+        self._caption = min((label.y for label in legend), default=scene.height)
+        for label in legend:
+            label.y += 18
+        written = len(scene.labels)
+        top, right = scene.height + 20, scene.width - MARGIN
+        self._height = scene.write(MARGIN, top, right, [*self._legend()]) - 2
+        self._words += scene.labels[written:]
+        self._paths = {
+            edge[:2]: _Path(arrow.points)
+            for edge, arrow in zip(self._edges, scene.arrows, strict=True)
+        }
+
+    def at(self, time: float) -> Picture:
+        """The picture at a time (ms). From the end of the run on it shows all that happened."""
+        over, moment = time >= self.run.end, self._moments.at(time)
+        scene = Scene(self._chart.scene.width, self._height, labels=[*self._words])
+        self._draw_links(scene, time)
+        crashes = Counter(name for when, name in self._links.crashes if when <= time)
+        for name, box in self._chart.boxes.items():
+            if name in moment.services:
+                box = self._service(scene, name, moment.services[name], crashes[name], over)
+            scene.bars.append(box)
+        for name, rows in self._rows.items():
+            self._draw_waiting(scene, self._chart.boxes[name], rows, moment)
+        for flight in moment.flights:
+            self._draw_flight(scene, flight, time)
+        self._describe(scene, moment, time, over)
+        return Picture(scene)
+
+    def _legend(self) -> Iterator[str]:
+        """What the kinds of items mean that some moment of the run has."""
+        flights = self._moments.flights
+        yield "blue dot: on its way"
+        if any(flight.kind == "reply" for flight in flights):
+            yield "ring: answer"
+        if any(flight.again for flight in flights):
+            yield "diamond: again"
+        if any(flight.stopped for flight in flights):
+            yield "cross: lost"
+        if self._moments.waiting:
+            yield "number: waiting"
+        yield "dark: at work"
+        yield from dict.fromkeys(_OUTAGES[one.kind] for one in self._moments.outages)
+
+    def _draw_links(self, scene: Scene, time: float) -> None:
+        """The arrows, pale where nothing has passed yet, and how many messages have."""
+        until = [link.until(time) for link in self._links]
+        edges = {edge[:2]: edge for edge in (link.edge() for link in until)}
+        asked = {link.box for link in until if link.kind == "ask" and link.messages}
+        drawn = zip(self._edges, self._chart.scene.arrows, self._chart.labels, strict=True)
+        for whole, arrow, label in drawn:
+            edge = edges.get(whole[:2], whole)
+            used = edge.count or whole.source in asked
+            kind = edge.kind if used else "not yet"
+            scene.arrows.append(replace(arrow, kind=kind, tip=edge.tip))
+            if label and used:
+                struck = edge.kind in ("stopped", "struck question")
+                kind = "struck count" if struck else "count"
+                scene.labels.append(replace(label, text=edge.text, kind=kind, tip=edge.tip))
+
+    # -- services
+
+    def _service(self, scene: Scene, name: str, state: State, crashes: int, over: bool) -> Box:
+        """The box of a service as it was, and the words for its state."""
+        box, words, style = self._chart.boxes[name], "idle", "on span"
+        replicas = self.run.system.services[name].replicas
+        kind = "service"
+        if state.down:
+            kind, words = "down", _of(len(state.down), replicas, "down")
+        elif state.cut:
+            kind, words = "cut", "cut off"
+        elif state.paused:
+            kind, words = "pause", _of(len(state.paused), replicas, "still")
+        elif state.handling:
+            first, many = state.handling[0].envelope.type, len(state.handling)
+            kind, words, style = "busy", f"{many} at work" if many > 1 else first, "channel"
+        elif crashes:
+            kind, words = (
+                "struck service" if over else "service",
+                counted(crashes, "crash", "crashes"),
+            )
+            style = "detail"
+        else:
+            style = "detail"
+        short = shorten(words, box.w - 10, 11, style == "on span")
+        at = box.x + box.w // 2, box.y + box.h - 13
+        scene.labels.append(Label(*at, short, style, "middle", words))
+        tip = f"{name}: {words}, {counted(state.lag, 'message')} not committed"
+        return replace(box, kind=kind, tip=clean(tip))
+
+    # -- channels
+
+    def _groups(self, channel: str) -> list[tuple[str, list[tuple]]]:
+        """What waits in a channel: the name of each group and its partitions. The services that take
+        from a queue compete, and are one group."""
+        groups: dict[str, list[tuple]] = {}
+        for key in self._moments.waiting:
+            name, partition, service = key
+            if channel in (f"topic {name}", f"queue {name}"):
+                groups.setdefault("" if partition is None else service, []).append(key)
+        rows = [(name, sorted(keys, key=str)) for name, keys in groups.items()]
+        return [("", keys) for _, keys in rows] if len(rows) == 1 else rows
+
+    def _draw_waiting(self, scene: Scene, box: Box, rows: list, moment: Moment) -> None:
+        """A row for each group: a number in each partition in which messages wait for it."""
+        wide, high = _room(rows) if rows else (0, 0)
+        left, top = box.x + (box.w - wide) // 2, box.y + box.h - high - 5
+        for number, (group, keys) in enumerate(rows):
+            y = top + number * _ROW
+            numbers = [moment.waiting[key] for key in keys]
+            if group == "" and keys[0][1] is None:
+                numbers = [max(numbers)]
+            at = left + wide - _CELL * len(numbers)
+            if group:
+                name = shorten(group, 90, 10)
+                scene.labels.append(Label(at - 6, y + 7, name, "detail", "end", group))
+            for place, many in enumerate(numbers):
+                where = f"partition {place}: " if len(numbers) > 1 else ""
+                tip = f"{where}{many:,} waiting" + (f" for {group}" if group else "")
+                x = at + place * _CELL
+                kind = "waiting here" if many else "none waiting"
+                scene.bars.append(Box(x + 1, y, _CELL - 2, _ROW - 3, kind, tip))
+                if many:
+                    words = str(many) if many < 100 else "99+"
+                    scene.labels.append(Label(x + _CELL // 2, y + 7, words, "in waiting", "middle"))
+
+    # -- messages on their way
+
+    def _draw_flight(self, scene: Scene, flight: Flight, time: float) -> None:
+        channel = self._links.channel(flight.envelope)
+        source, target = flight.source or channel, flight.target or channel
+        share = flight.share(time)
+        if flight.kind in ("publish", "deliver"):
+            ways = [(source, target)]
+        else:
+            asker, answerer = (source, target) if flight.kind == "ask" else (target, source)
+            question = f"question {answerer} {flight.envelope.type}"
+            ways = [(asker, question), (question, answerer)]
+            share = share if flight.kind == "ask" else 1 - share
+        if not all(way in self._paths for way in ways):
+            return
+        place = share * len(ways)
+        way = min(int(place), len(ways) - 1)
+        x, y = self._paths[ways[way]].at(place - way)
+        kind = "moving answer" if flight.kind == "reply" else "moving"
+        if flight.stopped and flight.share(time) == 0.5:
+            kind = "stopped"
+        elif flight.again:
+            kind = "moving again"
+        tip = f"{named(flight.envelope)} on its way from {source} to {target}"
+        scene.marks.append(Mark(x, y, kind, tip))
+
+    # -- words
+
+    def _describe(self, scene: Scene, moment: Moment, time: float, over: bool) -> None:
+        """What the picture shows, as its caption and for those who do not see it."""
+        parts = [f"{len(moment.flights):,} on the way"] if moment.flights else []
+        if waiting := sum(self._waiting(moment)):
+            parts.append(f"{waiting:,} waiting")
+        states = moment.services.items()
+        for words, names in (
+            ("at work", [name for name, state in states if state.handling]),
+            ("down", [name for name, state in states if state.down]),
+            ("standing still", [name for name, state in states if state.paused]),
+            ("cut off", [name for name, state in states if state.cut]),
+        ):
+            if names:
+                parts.append(f"{', '.join(names)} {words}")
+        when = f"the end, {seconds(self.run.end)}" if over else seconds(round(time))
+        said = f"at {when}: {'; '.join(parts) or 'nothing under way'}"
+        short = shorten(said, scene.width - 2 * MARGIN, 11, True)
+        scene.labels.append(Label(MARGIN, self._caption, short, "at cursor", tip=said))
+        scene.shows = f"flow of {self.run.system.name} {said}"
+        tips = [mark.tip for mark in scene.marks] + [link.until(time).tip() for link in self._links]
+        scene.alt = clean(f"Flow of {self.run.system.name} {said}. {'. '.join(tips)}.", 800)
+
+    def _waiting(self, moment: Moment) -> Iterator[int]:
+        for rows in self._rows.values():
+            for _, keys in rows:
+                numbers = [moment.waiting[key] for key in keys]
+                yield max(numbers) if keys[0][1] is None else sum(numbers)
+
+
+class _Path:
+    """The curve of an arrow, to be followed at an even pace."""
+
+    def __init__(self, points: tuple[int, ...]):
+        corners = [*zip(points[::2], points[1::2], strict=True)]
+        self._curves = [corners[start : start + 4] for start in range(0, len(corners) - 1, 3)]
+        lengths = [abs(c[0][0] - c[3][0]) + abs(c[0][1] - c[3][1]) for c in self._curves]
+        self._ends = [*accumulate(lengths)]
+
+    def at(self, share: float) -> tuple[int, int]:
+        wanted = share * self._ends[-1]
+        number = min(bisect_left(self._ends, wanted), len(self._ends) - 1)
+        before = self._ends[number - 1] if number else 0
+        t = (wanted - before) / max(1, self._ends[number] - before)
+        points = self._curves[number]
+        while len(points) > 1:  # De Casteljau
+            points = [(a + (c - a) * t, b + (d - b) * t) for (a, b), (c, d) in pairwise(points)]
+        return round(points[0][0]), round(points[0][1])
+
+
+def _room(rows: list) -> tuple[int, int]:
+    """The px that the rows of a channel need."""
+    names = max((text_width(shorten(name, 90, 10), 10) + 6 for name, _ in rows if name), default=0)
+    cells = max(len(keys) if keys[0][1] is not None else 1 for _, keys in rows)
+    return names + cells * _CELL, len(rows) * _ROW
+
+
+def _of(some: int, of: int, words: str) -> str:
+    """Such as "down", or "1 of 3 down"."""
+    return words if of == 1 else f"{some} of {of} {words}"
