@@ -117,11 +117,10 @@ class ObservedRun:
 
 
 def _has_a_row(database: Database, table: str) -> bool | None:
-    """Whether a table has a row; None for what is no table, such as a view. In one statement: it is asked of every run."""
-    quoted = table.replace('"', '""')
-    sql = f"select exists (select 1 from \"{quoted}\") from sqlite_master where type = 'table' and name = ? collate nocase"
-    try:
-        found = database.readable().execute(sql, (table,)).fetchone()
-    except sqlite3.OperationalError:  # a name that only the statement knew
-        return None
-    return None if found is None else bool(found[0])
+    """Whether a table has a row; None for what is no table, such as a view, or a name that only the statement knew."""
+    sql = database.selects.get(table)
+    return (
+        None
+        if sql is None
+        else database.readable().execute(f"{sql} limit 1").fetchone() is not None
+    )
