@@ -1,5 +1,6 @@
 """Every fault tried: one run for each, and the verdict of each claim. The first that breaks a claim is the smallest."""
 
+import pickle
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -238,7 +239,9 @@ def _played(
     import cloudpickle  # what is defined in a notebook travels by value
 
     packed = cloudpickle.dumps(play)
-    futures = [executor.submit(_play_chunk, packed, chunk, later) for chunk in _chunks(plans)]
+    # As bytes: Dask names a task by its arguments, and would look through each fault for its name.
+    chunks = map(pickle.dumps, _chunks(plans))
+    futures = [executor.submit(_play_chunk, packed, chunk, later) for chunk in chunks]
     try:
         for future in futures:
             yield from future.result()
@@ -256,16 +259,14 @@ def _chunks(plans: list) -> Iterator[list]:
         start += size
 
 
-def _play_chunk(packed: bytes, plans: list, later: bool) -> list[_Played]:
+def _play_chunk(packed: bytes, plans: bytes, later: bool) -> list[_Played]:
     play = _unpacked(packed)
     with watched("the exploration"), garbage_seldom(young=_YOUNG):
-        return [play(faults, seed, later) for faults, seed in plans]
+        return [play(faults, seed, later) for faults, seed in pickle.loads(plans)]
 
 
 @lru_cache(maxsize=1)  # not for each chunk: classes that travel by value are made anew
 def _unpacked(packed: bytes) -> Callable:
-    import pickle
-
     return pickle.loads(packed)
 
 

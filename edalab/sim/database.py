@@ -167,8 +167,9 @@ class Transaction:
         execution.transaction = self
         world = execution.world
         if world.changes is not None and database.contents is None:
-            if world.plan.struck or not world.known_changes:
-                database.contents = database.read()
+            # Until a fault strikes, what changes is known already.
+            unknown = world.plan.struck or not world.known_changes
+            database.contents = database.read() if unknown else None
         return self
 
     def __exit__(self, kind: type | None, error: object, trace: object) -> None:
