@@ -23,13 +23,6 @@ class ObservedRun:
         self._tables: dict[tuple[str, str], None] = {}  # (service, table) in the order first read
         self._databases: dict[Database, str] = {}
 
-    def __enter__(self) -> "ObservedRun":
-        return self
-
-    def __exit__(self, *_) -> None:
-        for database in self._databases if self._track_tables else ():
-            database.connection.set_authorizer(database._authorize)
-
     def __getattr__(self, name: str) -> Any:  # all that is not defined here is the run's
         self._steps = self._steps or name in _OF_STEPS
         return getattr(self._run, name)

@@ -66,9 +66,10 @@ class Database:
         execute = self.connection.execute
         return {table: execute(sql).fetchall() for table, sql in self.selects.items()}
 
-    def changes(self, before: dict[str, list[tuple]]) -> dict[str, list[tuple]]:
-        """The rows that are new or gone since its contents were those, by table. Only where something changed."""
-        now = self.contents = self.read()
+    def changes(self) -> dict[str, list[tuple]]:
+        """The rows that are new or gone since its contents were read, by table. Only where something changed."""
+        before, now = self.contents or {}, self.read()
+        self.contents = now
         found = {}
         for table, new in now.items():
             old = before.get(table, [])
@@ -166,10 +167,9 @@ class Transaction:
         database.shaped, database.probes = False, 0
         execution.transaction = self
         world = execution.world
-        if world.changes is not None and database.contents is None:
-            # Until a fault strikes, what changes is known already.
-            unknown = world.plan.struck or not world.known_changes
-            database.contents = database.read() if unknown else None
+        # Until a fault strikes, what changes is known already.
+        if world.changes is not None and (world.plan.struck or not world.known_changes):
+            database.contents = database.contents or database.read()
         return self
 
     def __exit__(self, kind: type | None, error: object, trace: object) -> None:
@@ -195,24 +195,17 @@ class Transaction:
                 raise
             world = execution.world
             if wrote and world.changes is not None:
-                self._note_changes(len(world.record) // WIDTH - 1)
+                save = len(world.record) // WIDTH - 1  # the last step
+                known = None if world.plan.struck else world.known_changes.get(save)
+                if known is None and database.contents is None:
+                    world.changes = None  # struck in this transaction: nobody read before it
+                else:
+                    world.changes[save] = database.changes() if known is None else known
             return
         connection.execute("rollback")
         if action_of(fault, "crash", "fail") == "fail":
             raise SaveFailed(f"{fault}: nothing was saved")
         execution.crash(fault)
-
-    def _note_changes(self, save: int) -> None:
-        """Note what this transaction changed. The last step is its save."""
-        world, database = self._execution.world, self._database
-        if save in world.known_changes and not world.plan.struck:
-            world.changes[save], database.contents = world.known_changes[save], None
-        elif (
-            database.contents is None
-        ):  # the fault struck in the transaction: nobody read before it
-            world.changes = None
-        else:
-            world.changes[save] = database.changes(database.contents)
 
     def execute(self, sql: str, parameters: object = ()) -> sqlite3.Cursor:
         """Run one SQL statement in the transaction, as `sqlite3.Connection.execute`."""

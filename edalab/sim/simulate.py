@@ -103,8 +103,7 @@ def play(
 
 
 _one_at_a_time = Lock()  # runs in threads share these
-_usual = gc.get_threshold()  # while nothing is under way
-_raised: list[tuple[int, int]] = []  # by each run and search under way
+_thresholds: list[tuple[int, int, int]] = []  # the usual ones, and those of all that is under way
 
 
 @contextmanager
@@ -113,25 +112,20 @@ def garbage_seldom(young: int = 0, old: int = 0) -> Generator[None]:
 
     A record only grows: to look through all that it keeps, again and again, as Python does by itself, made a message in
     a run of a million cost 1.8 times as much as in one of a thousand."""
-    global _usual
+    asked = young, old, old
     with _one_at_a_time:
-        if not _raised:
-            _usual = gc.get_threshold()
-        _raised.append((young, old))
-        _set_thresholds()
+        if not _thresholds:
+            _thresholds.append(gc.get_threshold())
+        _thresholds.append(asked)
+        gc.set_threshold(*map(max, zip(*_thresholds, strict=True)))
     try:
         yield
     finally:
         with _one_at_a_time:
-            _raised.remove((young, old))
-            _set_thresholds()
-
-
-def _set_thresholds() -> None:
-    young, *old = _usual
-    most_young = max([young, *(one for one, _ in _raised)])
-    most_old = max([0, *(one for _, one in _raised)])
-    gc.set_threshold(most_young, *(max(usual, most_old) for usual in old))
+            _thresholds.remove(asked)
+            gc.set_threshold(*map(max, zip(*_thresholds, strict=True)))
+            if len(_thresholds) == 1:
+                _thresholds.clear()
 
 
 def _check_same(first: list, again: list, whole: bool) -> None:
