@@ -92,8 +92,8 @@ class Claim:
         if not isinstance(run, Run | ObservedRun):  # such as the world at a moment
             what = f"a claim is checked on a whole run, {self.name}.check(run)"
             raise Misuse(f"{what}, not on {shown(run)}")
-        with ObservedRun(run, track_tables=self.about is None) as observed:
-            evidence = self._ask(self.function, observed, run)
+        observed = ObservedRun(run, track_tables=self.about is None)
+        evidence = self._ask(self.function, observed, run)
         if evidence is not None and len(evidence):
             return Verdict(self.sentence, "broken", evidence, _cause(evidence))
         untested = observed.untested() if self.about is None else self._unpublished(run)

@@ -1,5 +1,6 @@
 """Every fault tried: one run for each, and the verdict of each claim. The first that breaks a claim is the smallest."""
 
+import pickle
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -10,12 +11,14 @@ from ..errors import Endless, Hung, Misuse, shown
 from ..model import System
 from ..sim import Fault, enumerate_faults, quiet
 from ..sim.run import Run
-from ..sim.simulate import check_system_and_workload
+from ..sim.simulate import check_system_and_workload, garbage_seldom
 from ..sim.simulate import play as play_run
+from ..sim.world import Changes
 from ..stuck import watched
 from .claim import SIGNS, Claim, claims_of
 
 _LEAST, _MOST = 16, 256  # schedules for an executor at once
+_YOUNG = 50_000  # objects: by then most runs that made them are done with
 _KINDS = {1: ("single fault", "single faults"), 2: ("pair", "pairs")}
 
 
@@ -148,11 +151,16 @@ def explore(
     _check(claims, faults, seeds, budget, executor)
     check_system_and_workload(system, workload)
     result = Exploration(system.frozen(), workload, claims, faults, seeds)
-    play = partial(_play, result.system, workload, claims)
+    reads_changes = any(claim.reads_changes for claim in claims)
+    known: dict[int, Changes | None] = {}  # of each seed, what the run without faults changed
+    play = partial(_play, result.system, workload, claims, known)
     try:
-        with watched("the exploration"):  # so that not each run has to set the timer
+        # So that not each run has to set the timer, nor looks for garbage among what it makes.
+        with watched("the exploration"), garbage_seldom(young=_YOUNG):
             for seed in seeds:
-                _recorded(result.system, workload, seed, ())[0]._replay(None)  # raises Misuse
+                run = _recorded(result.system, workload, seed, (), {} if reads_changes else None)[0]
+                run._replay(None)  # raises Misuse
+                known[seed] = run._world.changes
             level = [play((), seed, faults > 0) for seed in seeds]
             result.schedules += [played.schedule for played in level]
             for number in range(1, faults + 1):
@@ -179,11 +187,15 @@ def explore(
 
 
 def _recorded(
-    system: System, workload: Callable, seed: int, faults: tuple[Fault, ...], changes: bool = False
+    system: System,
+    workload: Callable,
+    seed: int,
+    faults: tuple[Fault, ...],
+    known_changes: Changes | None = None,
 ) -> tuple[Run, str]:
     """A run, and why it did not end, if it did not."""
     try:
-        return play_run(system, workload, seed, list(faults), keeps_changes=changes), ""
+        return play_run(system, workload, seed, list(faults), known_changes=known_changes), ""
     except Hung:  # not tried once more under each fault: every time takes as long
         raise
     except Endless as endless:
@@ -192,12 +204,17 @@ def _recorded(
 
 
 def _play(
-    system: System, workload: Callable, claims: list[Claim], faults: tuple, seed: int, later: bool
+    system: System,
+    workload: Callable,
+    claims: list[Claim],
+    known: dict[int, Changes | None],
+    faults: tuple,
+    seed: int,
+    later: bool,
 ) -> _Played:
     """One schedule, with what could strike it next if `later`."""
-    changes = any(claim.reads_changes for claim in claims)
     try:
-        run, endless = _recorded(system, workload, seed, faults, changes)
+        run, endless = _recorded(system, workload, seed, faults, known[seed])
     except Misuse as misuse:
         if faults:
             misuse.args = (f"{misuse} (under faults={list(faults)})",)
@@ -222,7 +239,9 @@ def _played(
     import cloudpickle  # what is defined in a notebook travels by value
 
     packed = cloudpickle.dumps(play)
-    futures = [executor.submit(_play_chunk, packed, chunk, later) for chunk in _chunks(plans)]
+    # As bytes: Dask names a task by its arguments, and would look through each fault for its name.
+    chunks = map(pickle.dumps, _chunks(plans))
+    futures = [executor.submit(_play_chunk, packed, chunk, later) for chunk in chunks]
     try:
         for future in futures:
             yield from future.result()
@@ -240,16 +259,14 @@ def _chunks(plans: list) -> Iterator[list]:
         start += size
 
 
-def _play_chunk(packed: bytes, plans: list, later: bool) -> list[_Played]:
+def _play_chunk(packed: bytes, plans: bytes, later: bool) -> list[_Played]:
     play = _unpacked(packed)
-    with watched("the exploration"):
-        return [play(faults, seed, later) for faults, seed in plans]
+    with watched("the exploration"), garbage_seldom(young=_YOUNG):
+        return [play(faults, seed, later) for faults, seed in pickle.loads(plans)]
 
 
 @lru_cache(maxsize=1)  # not for each chunk: classes that travel by value are made anew
 def _unpacked(packed: bytes) -> Callable:
-    import pickle
-
     return pickle.loads(packed)
 
 

@@ -23,13 +23,6 @@ class ObservedRun:
         self._tables: dict[tuple[str, str], None] = {}  # (service, table) in the order first read
         self._databases: dict[Database, str] = {}
 
-    def __enter__(self) -> "ObservedRun":
-        return self
-
-    def __exit__(self, *_) -> None:
-        for database in self._databases if self._track_tables else ():
-            database.connection.set_authorizer(database._authorize)
-
     def __getattr__(self, name: str) -> Any:  # all that is not defined here is the run's
         self._steps = self._steps or name in _OF_STEPS
         return getattr(self._run, name)
@@ -117,11 +110,10 @@ class ObservedRun:
 
 
 def _has_a_row(database: Database, table: str) -> bool | None:
-    """Whether a table has a row; None for what is no table, such as a view. In one statement: it is asked of every run."""
-    quoted = table.replace('"', '""')
-    sql = f"select exists (select 1 from \"{quoted}\") from sqlite_master where type = 'table' and name = ? collate nocase"
-    try:
-        found = database.readable().execute(sql, (table,)).fetchone()
-    except sqlite3.OperationalError:  # a name that only the statement knew
-        return None
-    return None if found is None else bool(found[0])
+    """Whether a table has a row; None for what is no table, such as a view, or a name that only the statement knew."""
+    sql = database.selects.get(table)
+    return (
+        None
+        if sql is None
+        else database.readable().execute(f"{sql} limit 1").fetchone() is not None
+    )

@@ -31,8 +31,9 @@ class Database:
         self.connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         if schema:
             _made(schema).backup(self.connection)
-        self.contents: dict[str, list[tuple]] = {}  # as they were when `changes` was last asked
-        self._selects = _initial_selects(schema)
+        # All rows by table, as `changes` last found them; None where they may be others by now.
+        self.contents: dict[str, list[tuple]] | None = None
+        self._selects: dict[str, str] | None = _initial_selects(schema)
         self.connection.set_authorizer(self._authorize)
         self.connection.set_progress_handler(self._interrupts, _PROBE)
 
@@ -42,6 +43,7 @@ class Database:
             self.inserted.add(table)
         elif action in _SHAPING:
             self.shaped = True
+            self._selects = None
         return sqlite3.SQLITE_OK
 
     def _interrupts(self) -> bool:
@@ -52,19 +54,25 @@ class Database:
         """The names of its tables."""
         return _tables(self.connection)
 
+    @property
+    def selects(self) -> dict[str, str]:
+        """A table -> the statement that reads all of it."""
+        if self._selects is None:
+            self._selects = _selects(self.tables())
+        return self._selects
+
     def read(self) -> dict[str, list[tuple]]:
         """All rows, by table."""
-        if self.shaped:
-            self._selects = _selects(self.tables())
         execute = self.connection.execute
-        return {table: execute(sql).fetchall() for table, sql in self._selects.items()}
+        return {table: execute(sql).fetchall() for table, sql in self.selects.items()}
 
     def changes(self) -> dict[str, list[tuple]]:
-        """The rows that are new or gone since this was last asked, by table. Only where something changed."""
-        before, self.contents = self.contents, self.read()
+        """The rows that are new or gone since its contents were read, by table. Only where something changed."""
+        before, now = self.contents or {}, self.read()
+        self.contents = now
         found = {}
-        for table, new in self.contents.items():
-            old = before.pop(table, [])
+        for table, new in now.items():
+            old = before.get(table, [])
             if new[: len(old)] == old:  # most often rows were added, or none was
                 rows = new[len(old) :]
             else:
@@ -72,7 +80,8 @@ class Database:
                 rows += (Counter(new) - Counter(old)).elements()
             if rows:
                 found[table] = rows
-        return found | {table: rows for table, rows in before.items() if rows}  # of dropped tables
+        dropped = {table: rows for table, rows in before.items() if rows and table not in now}
+        return found | dropped
 
     def readable(self) -> sqlite3.Connection:
         """The connection, no longer to be written to: whoever looks at a run must not change it."""
@@ -157,6 +166,10 @@ class Transaction:
         self._changes = database.connection.total_changes
         database.shaped, database.probes = False, 0
         execution.transaction = self
+        world = execution.world
+        # Until a fault strikes, what changes is known already.
+        if world.changes is not None and (world.plan.struck or not world.known_changes):
+            database.contents = database.contents or database.read()
         return self
 
     def __exit__(self, kind: type | None, error: object, trace: object) -> None:
@@ -181,8 +194,13 @@ class Transaction:
                 connection.execute("rollback")
                 raise
             world = execution.world
-            if wrote and world.changes is not None:  # of the last step, which is this save
-                world.changes[len(world.record) // WIDTH - 1] = database.changes()
+            if wrote and world.changes is not None:
+                save = len(world.record) // WIDTH - 1  # the last step
+                known = None if world.plan.struck else world.known_changes.get(save)
+                if known is None and database.contents is None:
+                    world.changes = None  # struck in this transaction: nobody read before it
+                else:
+                    world.changes[save] = database.changes() if known is None else known
             return
         connection.execute("rollback")
         if action_of(fault, "crash", "fail") == "fail":

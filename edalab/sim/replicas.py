@@ -199,10 +199,7 @@ class ServiceRuntime:
 
     @cached_property
     def database(self) -> Database:
-        database = Database(self.name, self.schema)
-        if self.world.changes is not None:
-            database.contents = database.read()
-        return database
+        return Database(self.name, self.schema)
 
     @cached_property
     def dice(self) -> Random:

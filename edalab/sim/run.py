@@ -125,7 +125,7 @@ class Run:
         """The number of a save in the journal -> table -> the rows that it added or removed. Played again to be known
         where the run did not note it."""
         noted = self._world.changes
-        return self._replay(None, keeps_changes=True).changes or {} if noted is None else noted
+        return self._replay(None, {}).changes or {} if noted is None else noted
 
     def check(self, claim: Any) -> Any:
         """The verdict of a claim on this run."""

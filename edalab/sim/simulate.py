@@ -17,7 +17,7 @@ from .plan import Plan
 from .printed import quiet
 from .run import Run
 from .steps import WIDTH
-from .world import World
+from .world import Changes, World
 
 
 def simulate(
@@ -62,19 +62,20 @@ def play(
     faults: Iterable,
     last: int | None = None,
     max_steps: int = 10_000_000,
-    keeps_changes: bool = False,
+    known_changes: Changes | None = None,
 ) -> Run:
-    """`simulate` after its checks. The system is frozen, `last` is in ms, and with `keeps_changes` the run notes which
-    rows each save changed."""
+    """`simulate` after its checks. The system is frozen, `last` is in ms.
+
+    known_changes: those of the run without faults. Given (if only as {}), this run notes its own."""
     notice_forgotten_coroutines()
 
-    def once(until: int | None, keeps_changes: bool) -> tuple[Run, Misuse | None]:
-        world = World(system, seed, Plan(faults, system, seed), keeps_changes)
+    def once(until: int | None, known: Changes | None) -> tuple[Run, Misuse | None]:
+        world = World(system, seed, Plan(faults, system, seed), known)
         run = Run(system, world.record, world, again, seed)
         try:
             with world.watched():
                 try:
-                    with young_garbage_only():
+                    with garbage_seldom(old=1_000_000):
                         world.run(workload, inf if until is None else until, max_steps)
                 finally:
                     world.stop()
@@ -85,15 +86,15 @@ def play(
             return run, error
         return run, None
 
-    def again(until: int | None, keeps_changes: bool = False) -> World:
+    def again(until: int | None, known: Changes | None = None) -> World:
         """The world as it was at a moment, or at the end (None), played again; it prints nothing a second time."""
         ends = [time for time in (until, last) if time is not None]
         with quiet():
-            repeated, _ = once(min(ends, default=None), keeps_changes)
+            repeated, _ = once(min(ends, default=None), known)
         _check_same(run._record, repeated._record, whole=until is None)
         return repeated._world
 
-    run, misuse = once(last, keeps_changes)
+    run, misuse = once(last, known_changes)
     for text in dict.fromkeys(run._world.warnings):
         warnings.warn(text, stacklevel=3)
     if misuse is not None:
@@ -101,29 +102,30 @@ def play(
     return run
 
 
-_one_at_a_time = Lock()
-_collecting: list[
-    tuple[int, int, int]
-] = []  # for each run under way, what was set at its beginning
+_one_at_a_time = Lock()  # runs in threads share these
+_thresholds: list[tuple[int, int, int]] = []  # the usual ones, and those of all that is under way
 
 
 @contextmanager
-def young_garbage_only() -> Generator[None]:
-    """Look for garbage only among what is new, as a record only grows.
+def garbage_seldom(young: int = 0, old: int = 0) -> Generator[None]:
+    """Look for garbage only when so many objects are new, and among old ones after so many looks.
 
-    To look through all that it keeps, again and again, as Python does by itself, made a message in a run of a million
-    cost 1.8 times as much as in one of a thousand. What becomes garbage in a circle later waits for the end of the run."""
-    with _one_at_a_time:  # runs in threads: the first begins it, the last ends it
-        _collecting.append(gc.get_threshold())
-        gc.set_threshold(_collecting[0][0], 1_000_000, 1_000_000)
+    A record only grows: to look through all that it keeps, again and again, as Python does by itself, made a message in
+    a run of a million cost 1.8 times as much as in one of a thousand."""
+    asked = young, old, old
+    with _one_at_a_time:
+        if not _thresholds:
+            _thresholds.append(gc.get_threshold())
+        _thresholds.append(asked)
+        gc.set_threshold(*map(max, zip(*_thresholds, strict=True)))
     try:
         yield
     finally:
         with _one_at_a_time:
-            before = _collecting[0]
-            _collecting.pop()
-            if not _collecting:
-                gc.set_threshold(*before)
+            _thresholds.remove(asked)
+            gc.set_threshold(*map(max, zip(*_thresholds, strict=True)))
+            if len(_thresholds) == 1:
+                _thresholds.clear()
 
 
 def _check_same(first: list, again: list, whole: bool) -> None:

@@ -72,7 +72,6 @@ class Trace:
         # ids of what was asked without an answer, and published without a confirmation
         self.in_doubt: set[str] = set()
         self.answered: dict[str, int] = {}  # id of what was asked -> where its answer came in time
-        self._of_type: dict[str, list[Span]] = {}
         self._read()
 
     def _read(self) -> None:
@@ -85,7 +84,6 @@ class Trace:
             if step == "handle":
                 span = Span(actor[0], actor[1], envelope, number)
                 self.spans.append(span)
-                self._of_type.setdefault(envelope.type, []).append(span)
                 if here is None:
                     here = open_spans[actor] = {}
                 here[envelope.id] = span
@@ -162,7 +160,7 @@ class Trace:
 
     def spans_of(self, name: str) -> list[Span]:
         """The spans of messages of a type."""
-        return self._of_type.get(name, [])
+        return [span for span in self.spans if span.envelope.type == name]
 
     @cached_property
     def by_message(self) -> dict[str, list[Span]]:
@@ -186,12 +184,13 @@ class Trace:
 
     def published(self, name: str, unsent: frozenset[str] = FAILED_TO_SEND) -> list[int]:
         """Where messages of a type were published, except those that the faults `unsent` struck."""
+        record = self._record
         return [
             number
             for number in self.sends
-            if self.envelope(number).type == name
-            and self.kind(number) == "publish"
-            and self.fault(number) not in unsent
+            if record[number * WIDTH + 3].type == name
+            and record[number * WIDTH + 1] == "publish"
+            and record[number * WIDTH + 7] not in unsent
         ]
 
     def messages_of(self, span: Span) -> list[Envelope]:
