@@ -98,10 +98,11 @@ class EveryFault(Settling):
         self.title = TITLE
         self._schedules: dict[str, Schedule] = {}  # by the text of their fault
         self.marks = Marks()
-        self.marks.add_class("edalab-marks")
+        self._matrix = ipywidgets.VBox([self.marks])  # an anywidget does not change its own classes
+        self._matrix.add_class("edalab-marks")
         self.choice = ipywidgets.Dropdown(options=[_NO_RUN], layout={"width": "auto"})
         self._message = ipywidgets.HTML()
-        self.widget = ipywidgets.VBox([self._message, self.marks, self.choice])
+        self.widget = ipywidgets.VBox([self._message, self._matrix, self.choice])
         self.watch(lambda: self._pick(self.marks.picked), self.marks, trait="picked")
         self.watch(lambda: self._pick(self.choice.value), self.choice)
 
@@ -111,7 +112,7 @@ class EveryFault(Settling):
         if wanted == self.tried:
             return
         self.tried, self._message.value = wanted, html.hint("Trying every fault …")
-        self.marks.add_class("edalab-stale")
+        self._matrix.add_class("edalab-stale")
         try:
             with quiet():
                 steps = len(simulate(system, workload, seed=seed).journal)
@@ -139,7 +140,7 @@ class EveryFault(Settling):
                 for *place, schedules in [*picture.empty, *cells, *picture.folds]
             ]
             self.marks.picture = picture.svg()
-        self.marks.remove_class("edalab-stale")
+        self._matrix.remove_class("edalab-stale")
         self._message.value = ""
         names = [(f"{_sign(mark(result, one))}  {fault}", fault) for fault, one in runs.items()]
         with self.settling():

@@ -143,7 +143,7 @@ def test_print_is_seen_where_a_knob_is_turned_and_a_story_is_found(page, panel, 
     # A mark that is picked brings the cursor to its fault.
     panel.get_by_role("tab", name="Every fault").click()
     panel.get_by_role("tab", name="✗").wait_for(timeout=60_000)
-    mark = panel.locator(".edalab-marks svg title", has_text="crash payments.handle.OrderPlaced #1")
+    mark = panel.locator(".edalab-marks path title", has_text="crash payments.handle.OrderPlaced #1")
     mark.first.locator("..").click(force=True)
     picture.filter(has_text="crash before handling").wait_for()
     panel.get_by_role("tab", name="State at 0.02 s").wait_for()
@@ -198,8 +198,9 @@ def test_a_count_in_the_matrix_unfolds_and_folds_and_a_run_of_its_list_is_picked
     # A click on the matrix of other settings, greyed while this one is tried, picks that very fault.
     tab.click()
     count.click()
-    panel.locator(".widget-slider:has(label:text-is('seed')) [role=slider]").press("ArrowRight")
+    panel.locator(".widget-slider:has(label:text-is('seed')) .noUi-handle").press("ArrowRight")
     panel.locator(".edalab-marks.edalab-stale").wait_for()
+    screenshot("panel-greyed")
     runs.filter(has_text="#3:").click()
     code.filter(has_text="crash payments.commit.OrderPlaced #3").wait_for(timeout=60_000)
     code.filter(has_text="seed=1").wait_for()
