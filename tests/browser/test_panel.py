@@ -143,7 +143,9 @@ def test_print_is_seen_where_a_knob_is_turned_and_a_story_is_found(page, panel, 
     # A mark that is picked brings the cursor to its fault.
     panel.get_by_role("tab", name="Every fault").click()
     panel.get_by_role("tab", name="✗").wait_for(timeout=60_000)
-    mark = panel.locator(".edalab-marks path title", has_text="crash payments.handle.OrderPlaced #1")
+    mark = panel.locator(
+        ".edalab-marks path title", has_text="crash payments.handle.OrderPlaced #1"
+    )
     mark.first.locator("..").click(force=True)
     picture.filter(has_text="crash before handling").wait_for()
     panel.get_by_role("tab", name="State at 0.02 s").wait_for()
