@@ -1,11 +1,18 @@
 """The fault matrix: every schedule has its mark, only what a fault breaks is red, and any size is legible."""
 
+from itertools import pairwise
+from pathlib import Path
+
 import pytest
 from test_explore import OrderPlaced, charged, charged_once, shop, two_orders
 
 from edalab import Claim, Event, System, explore
 from edalab.panels.fault_picker import EveryFault
 from edalab.view import matrix
+from edalab.view.empty_cell import why_empty
+from edalab.view.fault_matrix import COLUMNS
+
+HEADS = {"/".join(column) for column in COLUMNS}
 
 
 def orders(number):
@@ -67,6 +74,67 @@ def test_what_breaks_a_claim_stands_first_and_what_has_no_room_is_counted():
     assert "+2: two more than there is room for" in " ".join(texts(narrow))
     few = matrix(explore(shop(), orders(1), [charged_once]))
     assert not [word for word in texts(few) if word.startswith(("+", "×")) or "alike" in word]
+
+
+@pytest.mark.parametrize("width", [440, 624, 900])
+@pytest.mark.parametrize("number", [1, 4, 12])
+def test_every_run_has_a_mark_or_is_among_those_that_a_count_stands_for(number, width):
+    result = explore(shop(), orders(number), [charged_once, charged])
+    picture = matrix(result, width)
+    folded = [schedule for fold in picture.folds for schedule in fold.schedules]
+    marked = [cell.schedule for cell in picture.cells]
+    assert {*marked, *folded} == set(result.schedules[1:]) and len(marked) == len(set(marked))
+    counts = [word for word in texts(picture) if word[:1] in ("+", "×") and word[1:].isdigit()]
+    assert len(picture.folds) >= len(counts) and bool(folded) == (
+        len(marked) < len(result.schedules) - 1
+    )
+    for fold in picture.folds:
+        (at,) = {(schedule.faults[0].at, schedule.faults[0].do) for schedule in fold.schedules}
+        assert fold.tip == f"{at[1]} {at[0]}: {len(fold.schedules)} runs"
+
+
+def test_an_empty_cell_says_why_in_the_words_of_the_page_about_faults():
+    silent = shop()
+    silent.topic("orders", confirms=False)
+    page = " ".join(
+        (Path(__file__).parent.parent / "docs" / "faults.md").read_text("utf-8").split()
+    )
+    whys = set()
+    for system, budget in ((shop(), None), (silent, None), (shop(), 12)):
+        result = explore(system, two_orders, [charged_once], budget=budget)
+        picture = matrix(result)
+        boxes = {(place.x, place.y) for place in [*picture.empty, *picture.cells]}
+        assert len(boxes) == len(picture.empty) + len(picture.cells)
+        assert not [place for place in picture.empty if place.schedules]
+        whys |= {place.tip for place in picture.empty}
+    deliver = "the step deliver has no crash, only drop, duplicate, delay"
+    assert deliver in whys
+    told = {why for why in whys if not why.startswith("the step ")}
+    assert told == {
+        "at the client, explore tries only duplicate and delay",
+        "a publish can be lost only with confirms=False",
+        "not tried: the exploration stopped before",
+    }
+    silent_service = why_empty(silent, ("payments", "publish", "OrderPlaced"), ("fail",))
+    assert silent_service == "fail exists only where the topic confirms"
+    plain = page.replace("`", "").lower()
+    for why in (*told, silent_service, "the step has no"):
+        assert why.lower() in plain, why
+
+
+def test_names_of_columns_are_whole_and_columns_are_alike_where_there_is_room():
+    result = explore(shop(), two_orders, [charged_once, charged])
+    for width in (624, 900):
+        heads = [label for label in matrix(result, width).scene.labels if label.tip in HEADS]
+        assert [label.text for label in heads] == [label.tip for label in heads]
+    steps = {b.x - a.x for a, b in pairwise(heads)}
+    assert max(steps) - min(steps) <= 1
+
+
+def test_an_exploration_of_no_fault_is_a_picture_too():
+    picture = matrix(explore(shop(), two_orders, [charged_once], faults=0))
+    assert texts(picture)[0] == "Single faults: 0 runs, none breaks a claim"
+    assert not picture.cells and "survived" not in texts(picture)
 
 
 class Passed(Event, topic="passed", key="name"):

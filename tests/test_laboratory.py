@@ -537,16 +537,28 @@ def test_every_fault_is_tried_when_its_tab_is_looked_at_and_one_picked_is_asked_
     assert lab.every_fault.result is None
     lab.tabs.selected_index = 4
     assert "✗" in lab.tabs.get_title(4) and "<svg" in lab.every_fault.marks.picture
-    number, broken = next(
-        (n, s) for n, s in enumerate(lab.every_fault._schedules) if "broken" in s.outcomes
-    )
-    lab.every_fault.marks.picked = number
+    schedules = lab.every_fault.result.schedules
+    broken = next(schedule for schedule in schedules if "broken" in schedule.outcomes)
+    lab.every_fault.marks.picked = str(broken.faults[0])
     assert lab.tabs.selected_index == 0 and lab.faults == list(broken.faults)
     assert [verdict.outcome for verdict in lab.verdicts] == list(broken.outcomes)
     lab.point.value = ""
     lab.tabs.selected_index = 4
-    lab.every_fault.marks.picked = number  # the same mark once more
+    lab.every_fault.marks.picked = str(broken.faults[0])  # the same mark once more
     assert lab.tabs.selected_index == 0 and lab.faults == list(broken.faults)
+
+
+def test_a_click_on_the_matrix_of_other_settings_picks_that_fault_or_says_that_it_cannot_strike(
+    lab,
+):
+    lab.tabs.selected_index = 4
+    asked = lab.code
+    lab.every_fault.marks.picked = "crash gone.handle.OrderTaken #1"  # clicked while it was greyed
+    said = lab.every_fault._message.value.replace("<wbr>", "")
+    assert "crash gone.handle.OrderTaken #1 cannot strike with these settings." in said
+    assert lab.code == asked and lab.tabs.selected_index == 4
+    lab.seed.value = 3
+    assert not lab.every_fault._message.value
 
 
 def test_the_matrix_follows_a_knob(lab):
@@ -807,11 +819,10 @@ def test_a_picked_mark_brings_the_cursor_to_the_moment_the_fault_strikes_and_ask
     lab,
 ):
     lab.tabs.selected_index = 4
-    schedules = lab.every_fault._schedules
-    for number in range(0, len(schedules), 7):
+    for schedule in lab.every_fault.result.schedules[1::7]:
         lab.plan.value, lab.delay.value, lab.start.value = f"delay {DOUBLE} #9", 0.5, "0.1"
-        lab.every_fault.marks.picked = number
-        (fault,) = schedules[number].faults
+        (fault,) = schedule.faults
+        lab.every_fault.marks.picked = str(fault)
         row = next(row for row in lab.run.journal if row.fault == fault.do)
         assert lab.faults == lab.run.faults == [fault] and not lab.start.value
         assert lab.cursor.value == row.time / 1000 and lab.tabs.selected_index == 0
@@ -925,11 +936,12 @@ def test_every_fault_of_a_long_run_is_bounded_and_each_can_be_picked_where_no_ma
     for number in (8, 1_000):
         lab = Laboratory(long, load(number), claims=[once])
         lab.tabs.selected_index = 4
-        result, picked = lab.every_fault.result, lab.every_fault._schedules
+        result, every_fault = lab.every_fault.result, lab.every_fault
         broken = [schedule for schedule in result.schedules if "broken" in schedule.outcomes]
-        assert broken and all(schedule in picked for schedule in broken)
-        assert len(lab.every_fault.choice.options) == len(picked) + 1
+        tried = {str(schedule.faults[0]) for schedule in result.schedules[1:]}
+        assert broken and {fault for _, fault in every_fault.choice.options} == {"", *tried}
+        assert {run[0] for *_, runs in every_fault.marks.cells for run in runs} == tried
         assert len(result.schedules) * len(lab.run.journal) < 2 * 500_000
     assert "of" in result.coverage and len(result.schedules) < 200
-    lab.every_fault.choice.value = picked.index(broken[0])
+    lab.every_fault.choice.value = str(broken[0].faults[0])
     assert lab.run.faults == list(broken[0].faults)

@@ -132,7 +132,7 @@ def differences(run: Run, late: bool) -> list[str]:
     ]
 
 
-@Claim("the copy says what customers says", about=AddressChanged)
+@Claim("the copy agrees with customers", about=AddressChanged)
 def follows(run):
     return differences(run, late=False)
 

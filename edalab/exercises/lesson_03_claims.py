@@ -80,7 +80,7 @@ def checked(run):
     ]
 
 
-@Claim("nobody is paid what is not there", about=Withdraw)
+@Claim("nobody is paid more than the balance", about=Withdraw)
 def covered(run):
     return [
         f"{fact.summary} from {before} in {fact.stream}"

@@ -87,7 +87,7 @@ def paid_before(run):
     return wrong
 
 
-@Claim("who paid gets a parcel", about=InventoryReserved)
+@Claim("every paid order is shipped", about=InventoryReserved)
 def paid_is_sent(run):
     sent = in_table(run, "shipping", "parcels")
     return [

@@ -18,25 +18,65 @@ from .controls import Settling
 from .frame import WIDTH
 
 TITLE = "Every fault"
-_NO_RUN = ("a run to look at …", -1)
+_NO_RUN = ("a run to look at …", "")
 BUDGET, STEPS = 1_000, 500_000  # schedules, and steps in all of them: more keeps you waiting
 
 
 class Marks(anywidget.AnyWidget):
-    """A picture whose cells can be clicked: `picked` is the number of the cell, `cells` where they stand (x, y, w, h)."""
+    """A picture with cells to click. `cells` are x, y, w, a tool-tip and the runs of each (fault, mark, outcome).
+
+    A cell of one run puts its fault, as text, into `picked`. One of several unfolds below the picture into a list of
+    them, by mouse or keyboard; a second click or Escape folds it. A cell without a run only has its tool-tip."""
 
     _esm = """
     function render({ model, el }) {
-      const draw = () => { el.innerHTML = model.get("picture"); };
-      const at = (event) => {
-        const svg = el.querySelector("svg");
-        if (!svg) return -1;
-        const p = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
-        return model.get("cells").findIndex(([x, y, w, h]) => p.x >= x && p.x < x + w && p.y >= y && p.y < y + h);
+      const make = (parent, tag, kind, text = "") => {
+        const made = parent.appendChild(document.createElement(tag));
+        [made.className, made.textContent] = [kind, text];
+        return made;
       };
-      el.addEventListener("mousemove", (event) => { el.style.cursor = at(event) < 0 ? "" : "pointer"; });
-      el.addEventListener("click", (event) => {
-        if (at(event) >= 0) { model.set("picked", at(event)); model.save_changes(); }
+      const pick = (fault) => { model.set("picked", fault); model.save_changes(); };
+      let list, unfolded;
+      const fold = () => {
+        list.replaceChildren();
+        unfolded?.setAttribute("aria-expanded", "false");
+        unfolded = null;
+      };
+      const unfold = (cell, name, runs) => {
+        const again = cell === unfolded;
+        fold();
+        if (again) return;
+        unfolded = cell;
+        cell.setAttribute("aria-expanded", "true");
+        make(list, "div", "edalab-hint edalab-quiet", `${name}. Escape folds them.`);
+        for (const [fault, mark, outcome] of runs) {
+          const run = make(list, "button", "edalab-run");
+          make(run, "b", outcome.startsWith("✗") ? "struck" : "edalab-quiet", mark);
+          make(run, "span", "", `${fault}: ${outcome}`);
+          run.onclick = () => { fold(); pick(fault); };
+        }
+        list.querySelector("button").focus();
+      };
+      const draw = () => {
+        el.innerHTML = `<div class="edalab-cells">${model.get("picture")}</div><div class="edalab-runs" role="group"></div>`;
+        const [sheet, svg] = [el.firstChild, el.querySelector("svg")];
+        [list, unfolded] = [el.lastChild, null];
+        const { width, height } = svg ? svg.viewBox.baseVal : {};
+        for (const [x, y, w, name, runs] of svg ? model.get("cells") : []) {
+          const cell = make(sheet, runs.length ? "button" : "span", "edalab-cell");
+          const [left, top, wide, high] = [x / width, y / height, w / width, 15 / height].map((part) => `${100 * part}%`);
+          Object.assign(cell.style, { left, top, width: wide, height: high });
+          Object.assign(cell, { title: name, ariaLabel: name, tabIndex: runs.length > 1 ? 0 : -1 });
+          if (runs.length > 1) cell.setAttribute("aria-expanded", "false");
+          cell.onclick = () => runs.length > 1 ? unfold(cell, name, runs) : runs.length && pick(runs[0][0]);
+        }
+      };
+      el.addEventListener("keydown", (event) => {
+        if (event.key !== "Escape" || !unfolded) return;
+        event.stopPropagation();
+        const cell = unfolded;
+        fold();
+        cell.focus();
       });
       model.on("change:picture", draw);
       draw();
@@ -45,7 +85,7 @@ class Marks(anywidget.AnyWidget):
     """
     picture = traitlets.Unicode("").tag(sync=True)
     cells = traitlets.List([]).tag(sync=True)
-    picked = traitlets.Int(-1).tag(sync=True)
+    picked = traitlets.Unicode("").tag(sync=True)
 
 
 class EveryFault(Settling):
@@ -56,12 +96,13 @@ class EveryFault(Settling):
         self.result: Exploration | None = None
         self.tried: tuple | None = None  # what was explored
         self.title = TITLE
-        self._schedules: list[Schedule] = []
+        self._schedules: dict[str, Schedule] = {}  # by the text of their fault
         self.marks = Marks()
-        self.marks.add_class("edalab-marks")
+        self._matrix = ipywidgets.VBox([self.marks])  # an anywidget does not change its own classes
+        self._matrix.add_class("edalab-marks")
         self.choice = ipywidgets.Dropdown(options=[_NO_RUN], layout={"width": "auto"})
         self._message = ipywidgets.HTML()
-        self.widget = ipywidgets.VBox([self._message, self.marks, self.choice])
+        self.widget = ipywidgets.VBox([self._message, self._matrix, self.choice])
         self.watch(lambda: self._pick(self.marks.picked), self.marks, trait="picked")
         self.watch(lambda: self._pick(self.choice.value), self.choice)
 
@@ -71,43 +112,53 @@ class EveryFault(Settling):
         if wanted == self.tried:
             return
         self.tried, self._message.value = wanted, html.hint("Trying every fault …")
-        self.marks.add_class("edalab-stale")
+        self._matrix.add_class("edalab-stale")
         try:
             with quiet():
                 steps = len(simulate(system, workload, seed=seed).journal)
             budget = max(10, min(BUDGET, STEPS // max(steps, 1)))
             result = explore(system, workload, self.claims, seeds=[seed], budget=budget)
         except Misuse as misuse:
-            self.result, self._schedules, self.title = None, [], TITLE
+            self.result, self._schedules, self.title = None, {}, TITLE
             self.marks.cells, self.marks.picture = [], ""
             self._message.value = html.error(str(misuse))
             return
         self.result, picture = result, view.matrix(result, WIDTH)
         self.title = f"{TITLE}: {picture.broke:,} ✗"
-        drawn = [cell.schedule for cell in picture.cells]
-        # In a narrow cell not every schedule has a mark; the list has them all.
-        self._schedules = list(dict.fromkeys([*drawn, *result.schedules[1:]]))
-        self.marks.cells = [[cell.x, cell.y, cell.w, 15] for cell in picture.cells]
-        self.marks.picture = picture.svg()
-        self.marks.remove_class("edalab-stale")
+        runs = {str(one.faults[0]): one for one in result.schedules[1:]}
+        self._schedules = runs
+        cells = [(*cell[1:4], cell.tip, [cell.schedule]) for cell in picture.cells]
+        with self.marks.hold_sync():
+            self.marks.cells = [
+                [
+                    *place,
+                    [
+                        [str(one.faults[0]), _sign(mark(result, one)), picture.outcome(one)]
+                        for one in schedules
+                    ],
+                ]
+                for *place, schedules in [*picture.empty, *cells, *picture.folds]
+            ]
+            self.marks.picture = picture.svg()
+        self._matrix.remove_class("edalab-stale")
         self._message.value = ""
-        names = [(_listed(result, one), number) for number, one in enumerate(self._schedules)]
+        names = [(f"{_sign(mark(result, one))}  {fault}", fault) for fault, one in runs.items()]
         with self.settling():
             self.choice.options = [_NO_RUN, *sorted(names, key=lambda name: "✗" not in name[0])]
         self._forget()
 
-    def _pick(self, number: int) -> None:
-        if 0 <= number < len(self._schedules):
-            self._choose(self._schedules[number])
-            self._forget()
+    def _pick(self, fault: str) -> None:
+        if fault in self._schedules:
+            self._choose(self._schedules[fault])
+        elif fault:  # a click on the matrix of other settings, while this one was tried
+            self._message.value = html.hint(f"{fault} cannot strike with these settings.", True)
+        self._forget()
 
     def _forget(self) -> None:
         """Nothing is picked: so the same mark can be picked again."""
         with self.settling():
-            self.choice.value = self.marks.picked = -1
+            self.choice.value = self.marks.picked = ""
 
 
-def _listed(result: Exploration, schedule: Schedule) -> str:
-    letters = mark(result, schedule)
-    sign = {SURVIVED: "✓", UNTESTED: "–"}.get(letters, f"✗ {letters}")
-    return f"{sign}  {schedule.faults[0]}"
+def _sign(letters: str) -> str:
+    return {SURVIVED: "✓", UNTESTED: "–"}.get(letters, f"✗ {letters}")

@@ -28,6 +28,15 @@ STYLE = """<style>
 .edalab-panel .jupyter-widget-tab > .widget-tab-contents { padding: 6px 4px 2px; overflow: hidden; }
 .edalab-panel .jupyter-widget-tab > .lm-TabBar .lm-TabBar-tab { flex: 0 1 auto; min-width: 56px; }
 .edalab-panel .edalab-stale { opacity: .35; }
+.edalab-panel .edalab-cells { position: relative; width: fit-content; max-width: 100%; line-height: 0; }
+.edalab-panel .edalab-cell { position: absolute; padding: 0; border: 0; border-radius: 3px; background: none; }
+.edalab-panel button.edalab-cell:hover { cursor: pointer; box-shadow: 0 0 0 1.5px CURSOR; }
+.edalab-panel .edalab-cell:focus-visible, .edalab-panel .edalab-cell[aria-expanded=true] { outline: 2px solid CURSOR; }
+.edalab-panel .edalab-runs { max-height: 200px; overflow: auto; margin-top: 4px; }
+.edalab-panel .edalab-run { display: flex; gap: 8px; width: 100%; padding: 2px 4px; border: 0; background: none; font-size: 12px;
+  line-height: 1.35; text-align: left; color: var(--jp-ui-font-color1, #1f2933); cursor: pointer; overflow-wrap: anywhere; }
+.edalab-panel .edalab-run:hover, .edalab-panel .edalab-run:focus { background: var(--jp-layout-color2, #f5f7f9); }
+.edalab-panel .edalab-run b { flex: 0 0 42px; }
 .edalab-panel .edalab-flow { text-align: center; }
 .edalab-panel .edalab-picture svg { width: 100%; max-width: 1100px !important; display: block; }
 .edalab-panel .edalab-sheet { max-height: 420px; overflow: auto; font-size: 11.5px; }

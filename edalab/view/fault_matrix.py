@@ -1,12 +1,13 @@
 """`matrix(result)`: what each single fault breaks; points in the order of the run, actions across."""
 
 from collections import Counter
-from itertools import groupby
+from itertools import accumulate, chain, groupby
 from typing import NamedTuple
 
 from ..claims.explore import Exploration, Schedule
 from ..text import clean, counted, shorten, text_width
 from ..trace.faults import FAULTS
+from .empty_cell import Point, why_empty
 from .picture import Picture, check_is
 from .scene import Box, Label, Line, Mark, Scene
 
@@ -14,7 +15,7 @@ _NAMES = dict.fromkeys(fault.column for fault in FAULTS.values() if fault.column
 COLUMNS = [tuple(name.split("/")) for name in _NAMES]  # the actions of each
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 ENDLESS, UNTESTED, SURVIVED = "∞", "–", ""
-_ROW, _MARK, _STEP = 19, 17, 60  # px: of a row, a mark, and at least of a column
+_ROW, _MARK, _GAP, _LEAST = 19, 17, 8, 50  # px: of a row, a mark, between columns, and of a column
 _MOST = 6  # marks in a cell before equal ones share one
 
 
@@ -26,14 +27,28 @@ class Cell(NamedTuple):
     y: int
     w: int
     mark: str
+    tip: str
+
+
+class Place(NamedTuple):
+    """Where a count of marks (`+2`, `×4`) stands, with all schedules of its cell; or an empty cell."""
+
+    x: int
+    y: int
+    w: int
+    tip: str
+    schedules: list[Schedule]
 
 
 class Matrix(Picture):
-    """A picture of the single faults that were tried: its `cells`, and how many faults `broke` a claim."""
+    """A picture of the single faults that were tried: its `cells`, and how many faults `broke` a claim.
+    `folds` are the counts of marks that stand there for want of room, `empty` the cells without a mark."""
 
     def __init__(self, result: Exploration, width: int):
         super().__init__(Scene(width, 0))
         self.cells: list[Cell] = []
+        self.folds: list[Place] = []
+        self.empty: list[Place] = []
         self._result = result
         singles = [
             schedule
@@ -70,66 +85,95 @@ class Matrix(Picture):
     def _draw_grid(self, singles: list[Schedule], y: int) -> int:
         """Draw the rows and columns below `y`, the client's rows first. Return where they end."""
         scene, services = self.scene, self._result.system.services
-        columns = [column for column in COLUMNS if any(s.faults[0].do in column for s in singles)]
+        cells: dict[Point, dict[tuple[str, ...], list[Schedule]]] = {}
+        for schedule in singles:
+            (fault,) = schedule.faults
+            column = next(column for column in COLUMNS if fault.do in column)
+            cells.setdefault(fault.point, {}).setdefault(column, []).append(schedule)
+        for cell in chain.from_iterable(row.values() for row in cells.values()):
+            cell.sort(key=lambda schedule: _rank(self._marks[schedule]))
+        columns = [name for name in COLUMNS if any(name in row for row in cells.values())]
         left = 18 + max([60, *(text_width(service, 12, True) for service in services)])
-        names = max([100, *(text_width(_row_name(s), 11) for s in singles)])
-        first = left + max(100, min(names + 24, scene.width - left - _STEP * len(columns)))
-        step = (scene.width - first) // max(1, len(columns))
+        names = max([100, *(text_width(_row_name(point), 11) + 14 for point in cells)])
+        wishes = [
+            max(sum(map(self._width, self._groups(row.get(column, [])))) for row in cells.values())
+            for column in columns
+        ]
+        heads = ["/".join(column) for column in columns]
+        least = [max(_LEAST, text_width(head, 11) + _GAP) for head in heads]
+        first = left + max(100, min(names, scene.width - left - sum(least)))
+        widths = _shared(scene.width - first, least, wishes)
+        starts = accumulate(widths[:-1], initial=first)
+        places = [*zip(columns, starts, widths, strict=True)] if columns else []
+        fits = [
+            text_width(head, 12, True) + _GAP <= width
+            for head, width in zip(heads, widths, strict=True)
+        ]
+        kind, size = ("node", 12) if all(fits) else ("channel", 11)
         y += 24
-        for number, column in enumerate(columns):
-            head, x = "/".join(column), first + step * number
-            name = shorten(head, step - 8, 12, True)
-            scene.labels.append(Label(x, y, name, "node", tip=head))
+        for head, (_, x, width) in zip(heads, places, strict=True):
+            name = shorten(head, width - _GAP, size, kind == "node")
+            scene.labels.append(Label(x, y, name, kind, tip=head))
         y += 16
         for service in ("client", *services):
-            rows: dict[str, list[Schedule]] = {}
-            for schedule in singles:
-                if schedule.faults[0].point[0] == service:
-                    rows.setdefault(schedule.faults[0].at, []).append(schedule)
+            rows = {point: row for point, row in cells.items() if point[0] == service}
             if not rows:
                 continue
             scene.lines.append(Line(2, y, scene.width - 2, y, "grid"))
             name = shorten(service, left - 18, 12, True)
             scene.labels.append(Label(2, y + 12, name, "node"))
-            for row in rows.values():
+            for point, row in rows.items():
                 y += _ROW
-                name = _row_name(row[0])
+                name = _row_name(point)
                 label = shorten(name, first - left - 8, 11)
                 scene.labels.append(Label(left, y - 7, label, "channel", tip=name))
-                for number, column in enumerate(columns):
-                    in_cell = [schedule for schedule in row if schedule.faults[0].do in column]
-                    self._draw_cell(in_cell, first + step * number, y - 7, step - 8)
+                for column, x, width in places:
+                    if column in row:
+                        self._draw_cell(row[column], x, y - 7, width - _GAP)
+                    else:
+                        why = why_empty(self._result.system, point, column)
+                        self.empty.append(Place(x, y - 14, width - _GAP, why, []))
             y += 6
         scene.lines.append(Line(2, y, scene.width - 2, y, "grid"))
         return y + 16
 
+    def _groups(self, schedules: list[Schedule], room: int = 10_000) -> list[list[Schedule]]:
+        """The schedules of a cell that share a mark: where there are many, those that are alike."""
+        alike = [list(group) for _, group in groupby(schedules, key=self._marks.__getitem__)]
+        single = [[schedule] for schedule in schedules]
+        return single if len(single) <= _MOST and sum(map(self._width, single)) <= room else alike
+
+    def _width(self, group: list[Schedule]) -> int:
+        """The width in px of a mark, and of the count beside it if several share it."""
+        shared = len(group) > 1
+        return _mark_width(self._marks[group[0]]) + shared * (text_width(f"×{len(group)}", 10) + 8)
+
     def _draw_cell(self, schedules: list[Schedule], x: int, y: int, room: int) -> None:
         """Draw the marks of one point and column, the red ones first. Where they are many, equal
         ones share a mark; those without room are counted."""
-        marks, labels, end = self._marks, self.scene.labels, x + room
-        schedules = sorted(schedules, key=lambda schedule: _rank(marks[schedule]))
-        groups = [list(group) for _, group in groupby(schedules, key=marks.__getitem__)]
-        widths = [_mark_width(marks[schedule]) for schedule in schedules]
-        if sum(widths) <= room and len(schedules) <= _MOST:
-            groups = [[schedule] for schedule in schedules]
-        left = len(schedules)
-        for group in groups:
-            schedule, kind = group[0], marks[group[0]]
-            times, rest = f"×{len(group)}", f"+{left}"
-            wide = _mark_width(kind) + (text_width(times, 10) + 8) * (len(group) > 1)
-            counts = len(group) > 1
-            if counts and group is groups[0] and x + wide - 8 > end - 24 * (left > len(group)):
+        labels, end, left = self.scene.labels, x + room, len(schedules)
+        fault = schedules[0].faults[0]
+        runs = f"{fault.do} {fault.at}: {counted(left, 'run')}"
+        for group in self._groups(schedules, room):
+            schedule, kind, wide = group[0], self._marks[group[0]], self._width(group)
+            mark_end, counts = x + _mark_width(kind) - 3, len(group) > 1
+            rest = f"+{left}"
+            if counts and left == len(schedules) and x + wide - 8 > end - 24 * (left > len(group)):
                 counts, wide = False, _mark_width(kind)  # its tool-tip still says how many
             left -= len(group)
             if x + wide - 8 > end - (text_width(rest, 11, True) + 6) * (left > 0):
                 labels.append(Label(x, y, rest, "struck count" if _is_red(kind) else "detail"))
+                self.folds.append(Place(x - 3, y - 7, end - x + 6, runs, schedules))
                 return
             more = f" and {len(group) - 1} more like it" if len(group) > 1 else ""
-            tip = clean(f"{schedule.faults[0]}{more}: {self._outcome(schedule)}", 300)
+            tip = clean(f"{schedule.faults[0]}{more}: {self.outcome(schedule)}", 300)
             self._draw_mark(kind, x, y, tip)
-            self.cells.append(Cell(schedule, x, y - 7, wide, kind))
+            self.cells.append(Cell(schedule, x, y - 7, mark_end - x, kind, tip))
             if counts:
-                labels.append(Label(x + _mark_width(kind) - 3, y, times, "detail", tip=tip))
+                labels.append(Label(mark_end, y, f"×{len(group)}", "detail", tip=tip))
+                self.folds.append(Place(mark_end, y - 7, x + wide - mark_end - 3, runs, schedules))
+            elif len(group) > 1 and not left:
+                self.folds.append(Place(x, y - 7, wide, runs, schedules))
             x += wide
 
     def _draw_mark(self, kind: str, x: int, y: int, tip: str = "") -> None:
@@ -141,7 +185,7 @@ class Matrix(Picture):
         self.scene.bars.append(Box(x, y - 7, wide, 14, "broken", tip))
         self.scene.labels.append(Label(x + wide // 2, y, kind, "in broken", "middle", tip))
 
-    def _outcome(self, schedule: Schedule) -> str:
+    def outcome(self, schedule: Schedule) -> str:
         """What came of a schedule, in words."""
         claims, broken = self._result.claims, broken_by(self._result, schedule)
         spared = "not exercised" if self._marks[schedule] == UNTESTED else "survived"
@@ -153,7 +197,7 @@ class Matrix(Picture):
         entries = [(SURVIVED, "survived"), (UNTESTED, "nothing tested")]
         entries += [(_letter(number), f"broken: {claims[number].sentence}") for number in broken]
         entries.append((ENDLESS, "did not end"))
-        seen = "".join(self._marks.values())
+        seen = {*self._marks.values(), *"".join(self._marks.values())}
         for kind, text in (entry for entry in entries if entry[0] in seen):
             text = shorten(text, scene.width - 40, 11)
             wide = text_width(text, 11) + 40
@@ -211,6 +255,18 @@ def _mark_width(kind: str) -> int:
     return _MARK if len(kind) <= 1 else text_width(kind, 9, True) + 10
 
 
-def _row_name(schedule: Schedule) -> str:
-    _, step, message = schedule.faults[0].point
+def _shared(room: int, least: list[int], wishes: list[int]) -> list[int]:
+    """The widths of columns in a room: alike if that is wide enough for what each wishes. Else each
+    has its least, and the narrowest of those that wish for more get the rest."""
+    if sum(least) > room:
+        return [each * room // sum(least) for each in least]
+    widths = list(least)
+    for _ in range(room - sum(least) if least else 0):
+        lacking = [(width >= wish, width) for width, wish in zip(widths, wishes, strict=True)]
+        widths[lacking.index(min(lacking))] += 1
+    return widths
+
+
+def _row_name(point: Point) -> str:
+    _, step, message = point
     return shorten(f"{step} {message}", 230, 11)

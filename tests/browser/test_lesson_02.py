@@ -7,7 +7,7 @@ def test_a_click_on_a_red_mark_shows_its_run(lab, page, screenshot):
     lab.open(page, "02-event-carried-state-transfer.ipynb")
     lab.run_all(page)
     panel = lab.panel(page)
-    copy = panel.locator(".edalab-chip", has_text="the copy says what customers says")
+    copy = panel.locator(".edalab-chip", has_text="the copy agrees with customers")
     copy.filter(has_text="✓").wait_for()
     panel.get_by_role("tab", name=re.compile("^Every fault")).click()
     panel.get_by_role("tab", name=re.compile(r"^Every fault: \d+ ✗")).wait_for()

@@ -1,5 +1,7 @@
 """A panel on a small laptop: what only a browser shows. Nothing moves under the hand, no point is cut, print is seen."""
 
+import re
+
 import nbformat
 import pytest
 
@@ -141,9 +143,76 @@ def test_print_is_seen_where_a_knob_is_turned_and_a_story_is_found(page, panel, 
     # A mark that is picked brings the cursor to its fault.
     panel.get_by_role("tab", name="Every fault").click()
     panel.get_by_role("tab", name="✗").wait_for(timeout=60_000)
-    mark = panel.locator(".edalab-marks svg title", has_text="crash payments.handle.OrderPlaced #1")
+    mark = panel.locator(
+        ".edalab-marks path title", has_text="crash payments.handle.OrderPlaced #1"
+    )
     mark.first.locator("..").click(force=True)
     picture.filter(has_text="crash before handling").wait_for()
     panel.get_by_role("tab", name="State at 0.02 s").wait_for()
     assert story.input_value() == ""
     screenshot("panel-picked")
+
+
+def test_a_count_in_the_matrix_unfolds_and_folds_and_a_run_of_its_list_is_picked(
+    page, panel, screenshot
+):
+    picture, code = panel.locator(".edalab-picture svg"), panel.locator(".edalab-code")
+    runs, tab = panel.locator(".edalab-run"), panel.get_by_role("tab", name="Every fault")
+    tab.click()
+    panel.get_by_role("tab", name="✗").wait_for(timeout=60_000)
+    count = panel.get_by_role("button", name="crash payments.commit.OrderPlaced: 24 runs").last
+    handled = panel.get_by_role("button", name="fail payments.handle.OrderPlaced: 24 runs").last
+
+    # By mouse: a click unfolds, another folds; another count takes the place of the first.
+    count.click()
+    assert runs.count() == 24 and count.get_attribute("aria-expanded") == "true"
+    assert runs.nth(1).inner_text().startswith("✗ AB")
+    screenshot("panel-unfolded")
+    count.click()
+    assert runs.count() == 0 and count.get_attribute("aria-expanded") == "false"
+    count.click()
+    handled.click()
+    assert runs.count() == 24 and runs.first.inner_text().startswith("✓")
+    assert panel.locator(".edalab-cell[aria-expanded=true]").count() == 1
+    count.click()
+    runs.filter(has_text="#17:").click()
+    code.filter(has_text="crash payments.commit.OrderPlaced #17").wait_for()
+    picture.wait_for()
+    timeline = panel.get_by_role("tab", name="Timeline")
+    assert timeline.get_attribute("aria-selected") == "true"
+    screenshot("panel-unfolded-picked")
+
+    # By keyboard: Enter unfolds, Escape folds and comes back to the count.
+    tab.click()
+    count.wait_for()
+    assert runs.count() == 0
+    count.focus()
+    page.keyboard.press("Enter")
+    assert runs.first.evaluate("run => run === document.activeElement")
+    page.keyboard.press("Escape")
+    assert runs.count() == 0 and count.evaluate("it => it === document.activeElement")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    code.filter(has_text=re.compile(r"OrderPlaced #2\b")).wait_for()
+    picture.wait_for()
+
+    # A click on the matrix of other settings, greyed while this one is tried, picks that very fault.
+    tab.click()
+    count.click()
+    panel.locator(".widget-slider:has(label:text-is('seed')) .noUi-handle").press("ArrowRight")
+    panel.locator(".edalab-marks.edalab-stale").wait_for()
+    screenshot("panel-greyed")
+    runs.filter(has_text="#3:").click()
+    code.filter(has_text="crash payments.commit.OrderPlaced #3").wait_for(timeout=60_000)
+    code.filter(has_text="seed=1").wait_for()
+    picture.wait_for()
+    assert timeline.get_attribute("aria-selected") == "true"
+
+
+def test_an_empty_cell_of_the_matrix_says_why_it_is_empty(panel):
+    panel.get_by_role("tab", name="Every fault").click()
+    panel.get_by_role("tab", name="✗").wait_for(timeout=60_000)
+    empty = panel.locator("span.edalab-cell").first
+    empty.hover()
+    assert empty.get_attribute("title") == "at the client, explore tries only duplicate and delay"
