@@ -105,7 +105,7 @@ def test_a_crash_says_before_which_step_and_what_comes_again():
             faults=["crash orders.commit.OrderPlaced #1"],
         )
     )
-    assert {"crash before commit", "attempt 2"} <= set(words(picture))
+    assert {"crash before commit", "OrderPlaced: attempt 2"} <= set(words(picture))
     assert "crash" in kinds(picture.scene.marks) and "again" in kinds(picture.scene.arrows)
     assert kinds(picture.scene.spans) == ["down"]
     assert any(
