@@ -229,8 +229,16 @@ def test_long_waiting_is_cut_short_and_marked_so():
     assert scene.axis.x(9_140) - scene.axis.x(140) < 200 < scene.axis.x(140) - scene.axis.x(0)
     assert "break" in kinds(scene.lines)
     assert any("double line: time cut short" in label.text for label in scene.labels)
+    assert "9 s cut" in [label.text for label in scene.labels if label.kind == "axis"]
     xs = [scene.axis.x(ms) for ms in range(0, 9_200, 7)]
     assert xs == sorted(xs)
+
+
+def test_time_is_linear_where_that_keeps_all_moments_apart():
+    axis = timeline(told(*HEALTHY)).scene.axis
+    first, last = axis.x(0), axis.x(140)
+    assert all(abs(axis.x(ms) - first - (last - first) * ms / 140) <= 1 for ms in range(0, 141, 5))
+    assert not axis.stretched and not axis.cuts
 
 
 def test_the_cursor_stands_at_its_time_and_changes_nothing_else():

@@ -1,4 +1,5 @@
-"""The time axis of a timeline: stretched where much happens, cut short (and marked so) where nothing does for long.
+"""The time axis of a timeline: linear where that keeps all moments apart. Else it is stretched where
+much happens, and cut short (and marked so) where nothing does for long.
 
 A lab mixes 10 ms hops with 5 s time-outs. Strictly to scale, all that matters would be one thick line.
 """
@@ -11,6 +12,7 @@ from ..text import seconds, text_width
 from .scene import Label, Line, Scene
 
 HOP = 16  # px that a gap between two instants has at least, where there is room
+_APART = 11  # px: moments that are as far apart as this are told apart on a linear axis
 CUT = 150  # px of a gap that is cut short, at most
 _STEPS = (
     *(digit * power for power in (1, 10, 100, 1000) for digit in (1, 2, 5)),
@@ -26,8 +28,14 @@ class Axis:
         rooms = [instants[time] for time in self.times]
         # How much of what they need the instants get.
         self.shrunk = min(1.0, 0.6 * (right - left) / (sum(rooms) or 1))
-        room = right - left - sum(rooms) * self.shrunk
-        widths, cut, self.scale, self.stretched = _widths(self.times, room)
+        self.stretched, cut = False, set()
+        widths = _linear(self.times, rooms, right - left)
+        if widths:  # what an instant needs has room before the next one
+            self.scale = widths[0] / (self.times[1] - self.times[0])
+            rooms, self.shrunk = [0] * len(rooms), 1.0
+        else:
+            room = right - left - sum(rooms) * self.shrunk
+            widths, cut, self.scale, self.stretched = _widths(self.times, room)
         self.starts: dict[int, float] = {}  # x at which each instant begins
         self.ends: dict[int, float] = {}  # and at which what it needs by itself ends
         self.cuts: list[tuple[int, int, int, int]] = []  # x from, x to, ms from, ms to
@@ -61,6 +69,10 @@ class Axis:
             middle, tip = (start + end) // 2, f"{seconds(until - begin)} cut short"
             for x in (middle - 3, middle + 3):
                 scene.lines.append(Line(x, top, x, bottom, "break", tip))
+            words = f"{seconds(until - begin)} cut"
+            ends = text_width(seconds(begin), 10) + text_width(seconds(until), 10)
+            if below and text_width(words, 10) + ends // 2 + 16 <= end - start:
+                scene.labels.append(Label(middle, bottom + below, words, "axis", "middle", tip))
         draw_times(scene, self.ticks(), (top, bottom, right), below)
 
     def ticks(self) -> list[tuple[int, str]]:
@@ -89,6 +101,16 @@ def draw_times(
             if below:
                 scene.labels.append(Label(max(x, half + 2), bottom + below, text, "axis", "middle"))
             last = x + half
+
+
+def _linear(times: list[int], rooms: list[int], room: float) -> list[float]:
+    """The px of each gap on a linear axis; none where moments would not be told apart."""
+    if len(times) < 2:
+        return []
+    scale = (room - rooms[-1]) / (times[-1] - times[0])
+    widths = [scale * (later - time) for time, later in pairwise(times)]
+    fits = all(width >= max(_APART, need) for width, need in zip(widths, rooms, strict=False))
+    return widths if fits else []
 
 
 def _widths(times: list[int], room: float) -> tuple[list[float], set[int], float, bool]:

@@ -4,7 +4,7 @@ The rest stands in the tool-tips."""
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..text import shorten
+from ..text import shorten, text_width
 from .drawn import Bar, Event
 
 if TYPE_CHECKING:
@@ -93,9 +93,15 @@ def _name_bar(layout: "Layout", bar: Bar, kind: str, levels: Sequence[int]) -> N
         texts = [f"{name} {bar.subject}", name]
     else:
         texts = [name]
-    ends = ((x, "start"), (x + 12, "start"), (x + bar.w, "end"))
+    ends = ((x, "start"), (x + 15, "start"), (x + bar.w, "end"))
     places = [(level, at, anchor) for level in levels for at, anchor in ends]
-    _write(layout, layout.row(bar), texts, kind, places)
+    row = layout.row(bar)
+    if bar.words.startswith("attempt") and text_width(bar.words, 11, True) <= bar.w:
+        # Above its bar, and no longer than it, this says more than with the name below it.
+        above = [(x, row.level(level), anchor) for level, x, anchor in places if level == levels[0]]
+        if layout.placer.place(texts, kind, above, over=False):
+            return
+    _write(layout, row, texts, kind, places)
 
 
 def _write(
