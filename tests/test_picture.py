@@ -12,7 +12,8 @@ def test_a_notebook_gets_a_png_and_one_line_of_text():
         Picture(everything())
     )
     assert "\n" not in data["text/plain"]
-    assert metadata["image/png"] == {"width": 900, "height": 900, "alt": "everything, words"}
+    size = {"width": 900, "height": 900, "unconfined": True}
+    assert metadata["image/png"] == {**size, "alt": "everything, words"}
 
 
 def test_the_png_is_sharp_on_fine_screens_and_small():

@@ -105,7 +105,8 @@ def _number_in(text: str) -> float | str:
 
 def labelled(name: str) -> dict[str, Any]:
     """The arguments that give a widget its label, and its place in the column of knobs."""
-    return {"description": name, "style": {"description_width": "90px"}, "layout": AUTO}
+    style = {"description_width": "90px"}
+    return {"description": name, "tooltip": name, "style": style, "layout": AUTO}
 
 
 def lesson_knob(name: str, spec: Any, both: tuple[Factory, Factory]) -> ipywidgets.Widget:

@@ -25,6 +25,7 @@ class FaultsAsked(Settling):
         # As wide as its longest point: a point that is cut cannot be told from its neighbours.
         self.point = Choice(options=[("at no point", "")], layout={"width": "max-content"})
         self.action = Choice(options=[("", "")], layout={"width": "104px"}, disabled=True)
+        self.point.tooltip, self.action.tooltip = "point of the exact fault", "what happens there"
         self.nth = ipywidgets.BoundedIntText(1, min=1, max=9999, description="nth", disabled=True)
         self.nth.style.description_width, self.nth.layout.width = "26px", "88px"
         self.plan = ipywidgets.Text(placeholder="more faults, as text", continuous_update=False)

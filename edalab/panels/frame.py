@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import anywidget
 import ipywidgets
 
 from ..claims.claim import SIGNS, Verdict
@@ -18,18 +19,50 @@ _KINDS = {"holds": "handled", "broken": "on span", "not exercised": "caption"}
 _LINE, _LEFT = 18, 16  # px
 
 
+class Names(anywidget.AnyWidget):
+    """Gives each slider and list beside it the name that a screen reader says, for ipywidgets gives
+    them none: a slider's label, the tool-tip of a list without a label."""
+
+    _esm = """
+    function name(panel) {
+      for (const part of panel.querySelectorAll(".noUi-handle, .widget-readout, select")) {
+        const label = part.closest(".jupyter-widgets").querySelector("label");
+        const words = label && (label.textContent || label.title);
+        if (words && part.ariaLabel !== words) part.ariaLabel = words;
+      }
+    }
+    function render({ el }) {
+      const observer = new MutationObserver(([change]) => name(change.target.closest(".edalab-frame")));
+      const waiting = setInterval(() => {
+        const panel = el.closest(".edalab-frame");
+        if (!panel) return;
+        clearInterval(waiting);
+        name(panel);
+        observer.observe(panel, { childList: true, subtree: true });
+      }, 50);
+      return () => { clearInterval(waiting); observer.disconnect(); };
+    }
+    export default { render };
+    """
+
+
 def frame(knobs: Mapping[str, Sequence], right: Sequence, top: Sequence = ()) -> ipywidgets.Widget:
     """The widget of a panel: groups of knobs with headings, what is at their right, what is above both."""
     left = []
     for heading, widgets in knobs.items():
         if widgets:
             left += [ipywidgets.HTML(html.heading(heading), layout={"margin": "0 2px"}), *widgets]
-    narrow = {"flex": "0 0 210px", "width": "210px"}
-    wide = {"flex": "1 1 0", "min_width": "0", "padding": "0 0 0 8px", "overflow": "hidden"}
-    columns = [ipywidgets.VBox(left, layout=narrow), ipywidgets.VBox(right, layout=wide)]
-    panel = ipywidgets.VBox([*top, ipywidgets.HBox(columns)])
+    columns = [ipywidgets.VBox(left), ipywidgets.VBox(right)]
+    for column, name in zip(columns, ("edalab-knobs", "edalab-right"), strict=True):
+        column.add_class(name)
+    columns = ipywidgets.HBox(columns)
+    panel = ipywidgets.VBox([*top, columns])
+    columns.add_class("edalab-columns")
     panel.add_class("edalab-panel")
-    return ipywidgets.VBox([ipywidgets.HTML(html.STYLE, layout={"display": "none"}), panel])
+    style = ipywidgets.HTML(html.STYLE, layout={"display": "none"})
+    whole = ipywidgets.VBox([style, Names(layout={"display": "none"}), panel])
+    whole.add_class("edalab-frame")
+    return whole
 
 
 def mimebundle(

@@ -12,7 +12,7 @@ from ..sim.run import Run
 from ..sim.steps import Step
 from ..text import clean, counted
 from ..view.picture import Picture
-from ..view.theme import CURSOR, FAULT, FAULT_FILL, INK, LANE, QUIET, WORK, WORK_FILL, tinted
+from ..view.theme import CURSOR, DARK, FAULT, FAULT_FILL, INK, LANE, QUIET, WORK, WORK_FILL, tinted
 
 ROWS = 100  # of a table that a panel shows
 _COLOURS = {
@@ -22,29 +22,45 @@ _COLOURS = {
 }
 _COLUMNS = "time service step type message fault attempt partition offset detail".split()
 
-STYLE = """<style>
-.edalab-panel .widget-html-content { line-height: 1.35; overflow-wrap: anywhere; }
+STYLE = (
+    """<style>
+.edalab-panel .widget-html-content { line-height: 1.35; min-width: 0; overflow-wrap: anywhere; }
 .edalab-panel .widget-readout { min-width: 30px; width: auto; margin-left: 8px; }
-.edalab-panel .jupyter-widget-tab > .widget-tab-contents { padding: 6px 4px 2px; overflow: hidden; }
+.edalab-panel .jupyter-widget-tab > .widget-tab-contents { padding: 6px 0 2px; overflow: hidden;
+  background: var(--jp-layout-color0, white); }
 .edalab-panel .jupyter-widget-tab > .lm-TabBar .lm-TabBar-tab { flex: 0 1 auto; min-width: 56px; }
+.edalab-panel { container-type: inline-size; }
+.edalab-panel .edalab-knobs { flex: 0 0 210px; }
+.edalab-panel .edalab-right { flex: 1 1 0; min-width: 0; padding-left: 4px; overflow: hidden; }
+@container (max-width: 800px) {  /* on a small or a zoomed page the picture has the whole width */
+  .edalab-panel .edalab-columns { flex-direction: column; }
+  .edalab-panel .edalab-knobs { flex: none; flex-flow: row wrap; }
+  .edalab-panel .edalab-knobs > * { flex: 1 1 196px; max-width: 300px; }
+  .edalab-panel .edalab-knobs > .widget-html { flex-basis: 100%; max-width: none; }
+  .edalab-panel .edalab-right { flex: none; padding: 6px 0 0; }
+}
 .edalab-panel .edalab-stale { opacity: .35; }
-.edalab-panel .edalab-cells { position: relative; width: fit-content; max-width: 100%; line-height: 0; }
+.edalab-panel .edalab-cells { position: relative; width: fit-content; line-height: 0; }
 .edalab-panel .edalab-cell { position: absolute; padding: 0; border: 0; border-radius: 3px; background: none; }
 .edalab-panel button.edalab-cell:hover { cursor: pointer; box-shadow: 0 0 0 1.5px CURSOR; }
-.edalab-panel .edalab-cell:focus-visible, .edalab-panel .edalab-cell[aria-expanded=true] { outline: 2px solid CURSOR; }
+.edalab-panel .edalab-cell[aria-expanded=true] { outline: 2px solid CURSOR; }
 .edalab-panel .edalab-runs { max-height: 200px; overflow: auto; margin-top: 4px; }
 .edalab-panel .edalab-run { display: flex; gap: 8px; width: 100%; padding: 2px 4px; border: 0; background: none; font-size: 12px;
   line-height: 1.35; text-align: left; color: var(--jp-ui-font-color1, #1f2933); cursor: pointer; overflow-wrap: anywhere; }
 .edalab-panel .edalab-run:hover, .edalab-panel .edalab-run:focus { background: var(--jp-layout-color2, #f5f7f9); }
 .edalab-panel .edalab-run b { flex: 0 0 42px; }
-.edalab-panel .edalab-flow { text-align: center; }
-.edalab-panel .edalab-picture svg { width: 100%; max-width: 1100px !important; display: block; }
+.edalab-panel .edalab-picture, .edalab-panel .edalab-flow, .edalab-panel .edalab-marks { overflow-x: auto; }
+.edalab-panel svg { display: block; flex: none; }
+.edalab-panel .edalab-flow svg { margin: 0 auto; }
+[data-jp-theme-light="false"] :is(.edalab-panel svg, .edalab-chip) { filter: DARK; }
+.edalab-frame .edalab-panel.edalab-panel :focus-visible { outline: 2px solid var(--jp-brand-color1, CURSOR) !important; outline-offset: -1px; }
+.edalab-panel .noUi-handle:focus-visible { outline-offset: 2px; }
 .edalab-panel .edalab-sheet { max-height: 420px; overflow: auto; font-size: 11.5px; }
 .edalab-panel .edalab-side { display: flex; flex-wrap: wrap; gap: 4px 28px; }
 .edalab-panel table { border-collapse: collapse; margin: 2px 0 12px; }
 .edalab-panel th, .edalab-panel td { text-align: left; padding: 1px 6px 1px 4px; vertical-align: top; white-space: nowrap;
   border-bottom: 1px solid var(--jp-border-color2, #e0e0e0); }
-.edalab-panel th, .edalab-panel .edalab-quiet { color: var(--jp-ui-font-color2, #6b7785); font-weight: normal; }
+.edalab-panel th, .edalab-panel .edalab-quiet { color: var(--jp-ui-font-color2, #596573); font-weight: normal; }
 .edalab-panel tr.now td { background: color-mix(in srgb, CURSOR 15%, transparent); }
 .edalab-panel .struck { color: STRUCK; }
 .edalab-panel .edalab-heading { font-size: 11px; font-weight: bold; letter-spacing: .08em; margin-top: 4px; }
@@ -55,7 +71,10 @@ STYLE = """<style>
 .edalab-panel .edalab-chip b { display: inline-block; width: 1.2em; }
 .edalab-panel .edalab-code { font: 12px/1.4 "DejaVu Sans Mono", Menlo, Consolas, monospace; white-space: pre-wrap; user-select: all;
   padding: 8px 10px; border-radius: 5px; background: var(--jp-layout-color2, #f5f7f9); color: var(--jp-ui-font-color1, #1f2933); }
-</style>""".replace("STRUCK", tinted(FAULT)).replace("CURSOR", CURSOR)
+</style>""".replace("STRUCK", tinted(FAULT))
+    .replace("CURSOR", CURSOR)
+    .replace("DARK", DARK)
+)
 
 
 def error_text(error: Exception) -> str:

@@ -31,6 +31,7 @@ class Moments(Settling):
         self.times: list[Any] = [0.0]  # seconds, or µs since 1970
         self.index = 0
         self._changed, self._wanted = changed, math.inf
+        self.slider.tooltip = "moment"
         self.watch(self._moved, self.slider)
         self.back = ipywidgets.Button(description=before, tooltip="to the moment before")
         self.forward = ipywidgets.Button(description=after, tooltip="to the moment after")
@@ -207,6 +208,7 @@ class TimeSlider(Moments):
             return
         old, layout = self.slider, self.slider.layout
         self.slider = ipywidgets.IntSlider(0, max=max(1, last), readout=False, layout=layout)
+        self.slider.tooltip = old.tooltip
         self.watch(self._moved, self.slider)
         self.row.children = [self.slider if part is old else part for part in self.row.children]
         old.close()

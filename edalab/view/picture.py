@@ -63,7 +63,11 @@ class Picture:
             self.figure().savefig(path)
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
-        about = {"width": self.scene.width, "height": self.scene.height, "alt": self.scene.alt}
+        scene = self.scene
+        about = {"width": scene.width, "height": scene.height, "alt": scene.alt}
+        about["unconfined"] = (
+            True  # where a zoomed page is narrow, it is scrolled, not made smaller
+        )
         try:
             kind, image = "image/png", self.png()
         except NotInstalled:  # a notebook shows both, and strict tests compare the text

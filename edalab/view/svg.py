@@ -4,7 +4,18 @@ every move."""
 from collections.abc import Callable, Sequence
 
 from .scene import Arrow, Box, Label, Line, Mark, Scene, Trace
-from .theme import FONT, HATCH, HEADS, SHAPES, BoxLook, LabelLook, MarkLook, StrokeLook, hatching
+from .theme import (
+    FONT,
+    HATCH,
+    HEADS,
+    PAPER,
+    SHAPES,
+    BoxLook,
+    LabelLook,
+    MarkLook,
+    StrokeLook,
+    hatching,
+)  # fmt: skip
 
 
 def escape(text: str) -> str:
@@ -16,12 +27,12 @@ def escape(text: str) -> str:
 
 
 def paint(scene: Scene) -> str:
-    """The scene as one self-contained `<svg>` element: no ids, no style sheet, nothing that could
-    clash on a page."""
+    """The scene as one self-contained `<svg>` element of the scene's own size: no ids, no style
+    sheet, nothing that could clash on a page."""
     width, height = scene.width, scene.height
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" style="max-width:100%;height:auto;background:#fff" role="img" '
+        f'height="{height}" style="background:{PAPER}" role="img" '
         f'font-family="{FONT}, Verdana, sans-serif" aria-label="{escape(scene.alt)}">'
     ]
     for look, items in scene.groups():

@@ -3,10 +3,10 @@ shape for each kind. Both painters read these tables."""
 
 from typing import NamedTuple
 
-INK, QUIET, LINE, LANE, PAPER = "#1f2933", "#6b7785", "#d5dbe1", "#f5f7f9", "#ffffff"
-WORK, WORK_FILL, MESSAGE = "#0b7a75", "#d3ece9", "#5b7083"
-FAULT, FAULT_FILL = "#c8401a", "#fbe3da"
-COMPENSATION, COMPENSATION_FILL = "#b7791f", "#faecc8"
+INK, QUIET, LINE, LANE, PAPER = "#1f2933", "#596573", "#d5dbe1", "#f5f7f9", "#ffffff"
+WORK, WORK_FILL, MESSAGE = "#0a6f6b", "#d3ece9", "#5b7083"
+FAULT, FAULT_FILL = "#b93914", "#fbe3da"
+COMPENSATION, COMPENSATION_FILL = "#8a5a12", "#faecc8"
 FINAL, FINAL_FILL = "#8b3a7e", "#f4e4f1"
 CURSOR = "#2563eb"
 BUSY = "#94d0ca"  # of what is at work
@@ -14,6 +14,9 @@ BELIEVED, WRONG = COMPENSATION, COMPENSATION_FILL  # of what was believed, and o
 SURVIVED = "#7ab5b2"  # what went well, many times over
 FAINT, HATCH = "#8fa0ae", "#eba88f"  # of questions; of hatching
 FONT = "DejaVu Sans"
+# The CSS filter of a picture on a dark page: light turns to dark, each hue stays, and the white of the
+# paper becomes #111, the ground of JupyterLab's dark theme.
+DARK = "invert(.9333) hue-rotate(180deg)"
 
 
 def tinted(colour: str) -> str:
@@ -132,7 +135,7 @@ LABELS = {
     "in waiting": LabelLook(PAPER, 10, True),
     "count": LabelLook(MESSAGE, 11, True, PAPER),
     "struck count": LabelLook(FAULT, 11, True, PAPER),
-    "not yet": LabelLook(FAINT, 11, True),
+    "not yet": LabelLook(QUIET, 11, True),
     "under way": LabelLook(INK, 11, True),
     "done": LabelLook(WORK, 11, True),
     "compensation": LabelLook(COMPENSATION, 11, True),

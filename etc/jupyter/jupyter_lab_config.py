@@ -36,6 +36,10 @@ if course is not None:
 
     c.ServerApp.kernel_websocket_connection_class = AtOnce
 
+    # Pictures follow the dark theme by edalab/custom.css, also in a notebook that is not trusted.
+    c.LabApp.custom_css = True
+    c.ServerApp.tornado_settings = {"static_custom_path": [str(Path(__file__).parent / "edalab")]}
+
     VIEW, STATE = (f"application/vnd.jupyter.widget-{what}+json" for what in ("view", "state"))
 
     def keep_pictures(model, **_):

@@ -1,0 +1,63 @@
+"""Pictures in JupyterLab's dark theme, on a zoomed page, and without a mouse."""
+
+import pytest
+
+LESSON = "01-event-notification.ipynb"
+STYLE = "element => getComputedStyle(element).filter"
+
+
+def opened(lab, browser, zoom):
+    """The lesson on a page of 1366 x 768, zoomed, with its cells run."""
+    size = {"width": round(1366 / zoom), "height": round(768 / zoom)}
+    page = browser.new_context(viewport=size, device_scale_factor=zoom).new_page()
+    lab.open(page, LESSON)
+    lab.run_all(page)
+    return page, lab.panel(page)
+
+
+@pytest.fixture
+def dark(lab, page):
+    address = f"{lab.url}lab/api/settings/@jupyterlab/apputils-extension:themes?token={lab.token}"
+    for name in ("Dark", "Light"):
+        assert page.request.put(address, data={"raw": f'{{"theme": "JupyterLab {name}"}}'}).ok
+        if name == "Dark":
+            yield
+
+
+def test_a_picture_is_dark_in_the_dark_theme(lab, page, dark, screenshot):
+    lab.open(page, LESSON)
+    lab.run_all(page)
+    image = page.locator(".jp-NotebookPanel:visible .jp-RenderedImage img").first
+    assert "invert" in image.evaluate(STYLE)
+    panel = lab.panel(page)
+    assert "invert" in panel.locator(".edalab-picture svg").evaluate(STYLE)
+    assert "invert" in panel.locator(".edalab-chip").first.evaluate(STYLE)
+    screenshot("dark-panel")
+
+
+def test_zoom_makes_the_words_of_pictures_larger(lab, browser):
+    heights = []
+    for zoom in (1, 1.5):
+        page, panel = opened(lab, browser, zoom)
+        words = panel.locator(".edalab-picture svg text").first
+        image = page.locator(".jp-NotebookPanel:visible .jp-RenderedImage img").nth(1)
+        heights.append([zoom * one.bounding_box()["height"] for one in (words, image)])
+        room = panel.locator(".edalab-picture").evaluate("e => e.scrollWidth - e.clientWidth")
+        assert (room > 0) == (zoom > 1)  # zoomed, it is scrolled sideways
+        page.context.close()
+    assert all(after >= 1.4 * before for before, after in zip(*heights, strict=True))
+
+
+def test_every_control_has_a_name_and_shows_the_focus(lab, browser):
+    page, panel = opened(lab, browser, 1)
+    panel.locator("[role=slider][aria-label=seed]").wait_for()
+    for part in panel.locator("[role=slider], select:enabled, input:enabled, button").all():
+        if not part.is_visible():
+            continue
+        named = "e => e.ariaLabel || e.labels?.[0]?.textContent || e.textContent || e.title || e.placeholder"
+        assert part.evaluate(named), part.evaluate("e => e.outerHTML.slice(0, 300)")
+    panel.locator("select").first.focus()
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.context.close()
