@@ -283,7 +283,8 @@ def test_nonsense_as_a_moment_is_refused_in_a_sentence_and_nothing_moves(bound, 
 
 def test_the_sliders_stand_above_the_picture_and_what_was_learned_since_beside_it():
     travel = TimeTravel(account_7(), "account-7", balance, 0)
-    left, right = (side.children for side in travel._panel.children[1].children[-1].children)
+    columns = travel._panel.children[-1].children[-1]
+    left, right = (side.children for side in columns.children)
     assert {travel.until.row, travel.as_of.row} <= {*right[0].children}
     assert right[1] is travel._picture and travel._since in left
     assert "nothing" in travel._since.value
