@@ -25,7 +25,7 @@ class Names(anywidget.AnyWidget):
 
     _esm = """
     function name(panel) {
-      for (const part of panel.querySelectorAll(".noUi-handle, .widget-readout, select")) {
+      for (const part of panel.querySelectorAll(".noUi-handle, .widget-readout, .widget-dropdown select")) {
         const label = part.closest(".jupyter-widgets").querySelector("label");
         const words = label && (label.textContent || label.title);
         if (words && part.ariaLabel !== words) part.ariaLabel = words;
