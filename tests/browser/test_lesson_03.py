@@ -71,7 +71,7 @@ def test_what_was_believed_is_corrected_by_what_was_learned(lab, page, screensho
     panel = panels.nth(1)
     panel.scroll_into_view_if_needed()
     shows('year.state("account-7", balance, 0, until="2025-12-16") # 190')
-    panel.locator("select").select_option(label="account-9")
+    panel.locator(".widget-dropdown select").select_option(label="account-9")
     panel.locator(".edalab-picture svg", has_text="account-9").wait_for()
     for name in ("happened by", "as known"):
         handle = panel.locator(".noUi-handle").nth(row(name))
@@ -83,7 +83,7 @@ def test_what_was_believed_is_corrected_by_what_was_learned(lab, page, screensho
         shows('until="2025-12-31") # 6044')
     panel.locator(".edalab-picture svg", has_text="corrected -9,720").wait_for()
     screenshot("lesson-03-account-9")
-    panel.locator("select").select_option(label="account-13")
+    panel.locator(".widget-dropdown select").select_option(label="account-13")
     panel.locator(".edalab-picture svg", has_text="account-13").wait_for()
     panel.locator(".edalab-picture svg", has_text="recorded").wait_for()
     screenshot("lesson-03-account-13")
