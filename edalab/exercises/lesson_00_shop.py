@@ -119,7 +119,7 @@ def everybody_is_answered(run):
     return [f"{order}: {note}" for order, note in notes if note.endswith("gives up")]
 
 
-@Claim("customers are told what is so", about=CancelOrder)
+@Claim("every customer gets the right answer", about=CancelOrder)
 def answered_rightly(run):
     wrong = []
     for order, note in answers(run).items():
@@ -130,7 +130,7 @@ def answered_rightly(run):
     return wrong
 
 
-@Claim("whoever needs to know hears of every order that was cancelled", about=CancelOrder)
+@Claim("every service learns of every cancelled order", about=CancelOrder)
 def everybody_hears(run):
     return [
         f"{order} is cancelled, {name} never heard of it"
@@ -140,7 +140,7 @@ def everybody_hears(run):
     ]
 
 
-@Claim("an order that was cancelled is no longer on record", about=CancelOrder)
+@Claim("a cancelled order is no longer on record", about=CancelOrder)
 def off_the_record(run):
     return [
         f"{order} is cancelled, and is on record"
@@ -164,7 +164,7 @@ def no_refund_for_an_order(run):
     return [f"{first(run)} is refunded, and is on record"] if refunded else []
 
 
-@Claim("an order that is gone is heard of", about=CancelOrder)
+@Claim("every service learns of an order that is gone", about=CancelOrder)
 def gone_is_heard_of(run):
     if first(run) in on_record(run):
         return []

@@ -121,7 +121,7 @@ def letters(run: Run) -> list[tuple[str, str]]:
     return run.rows("mail", "select userId, email from letters")
 
 
-@Claim("everybody who registered is written to", about=UserRegistered)
+@Claim("everybody who registered gets a letter", about=UserRegistered)
 def everybody_is_written_to(run):
     written = {user for user, _ in letters(run)}
     return [f"nobody wrote to {user}" for user in registered(run) if user not in written]
@@ -137,7 +137,7 @@ def address_as_registered(run):
     ]
 
 
-@Claim("nobody is written to twice", about=UserRegistered)
+@Claim("nobody gets two letters", about=UserRegistered)
 def nobody_twice(run):
     users = [user for user, _ in letters(run)]
     return [
@@ -163,7 +163,7 @@ def nobody_is_held_up(run):
     return long
 
 
-@Claim("whoever has an answer asks no more", about=UserRegistered)
+@Claim("nobody asks again after an answer", about=UserRegistered)
 def no_question_in_vain(run):
     answered, again = set(), []
     for step in run.journal:

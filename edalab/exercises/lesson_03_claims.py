@@ -89,7 +89,7 @@ def covered(run):
     ]
 
 
-@Claim("nobody is refused what is there", about=Withdraw)
+@Claim("nobody is refused money that is there", about=Withdraw)
 def not_turned_away(run):
     return [
         f"{fact.summary}, and {before} in {fact.stream}"
