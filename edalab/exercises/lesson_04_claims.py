@@ -95,7 +95,7 @@ def in_order(run):
     return wrong_rows(run, "order") if out_of_order(run) else []
 
 
-@Claim("the table agrees with the sum of the entries", about=EntryRecorded)
+@Claim("the table agrees with its entries", about=EntryRecorded)
 def no_drift(run):
     return wrong_rows(run, "drift") + ([] if out_of_order(run) else wrong_rows(run, "order"))
 
