@@ -12,6 +12,7 @@ from .lesson_00_shop import (
     DONE,
     NAMES,
     ORDERS,
+    SUBSCRIBERS,
     SendMail,
     gone_is_heard_of,
     hearing_itself,
@@ -47,7 +48,7 @@ HINTS = {
     "refunded though it stands": (
         "In which order does your function save and publish, and what lies between the two here?",
         "What is published is out in the world, even if the next line never runs.",
-        "First save, and publish when that is done.",
+        "If orders deletes the order itself, it has to save first and publish afterwards. If it hears its own event, it need not delete anything here.",
     ),
     "gone, and nobody heard of it": (
         "What had your function done when this fault struck, and what had it not?",
@@ -150,10 +151,10 @@ def _gives_up_on_each(seconds: float, variant: int) -> tuple[str, Run]:
 # -- 00.2 and 00.3
 
 
-NO_MAIL = [[cut("mail", 0, 5)]]
+CUT_OFF = [[cut("mail", 0, 5)], [cut(name, 0, 5) for name in SUBSCRIBERS]]
 IN_ONE_PLACE = CLAIMS | {"gone, and nobody heard of it": gone_is_heard_of}
-TELL = explored(shop, CLAIMS, alone=NO_MAIL)
-WRITE_ONCE = explored(hearing_itself, IN_ONE_PLACE, alone=NO_MAIL)
+TELL = explored(shop, CLAIMS, alone=CUT_OFF)
+WRITE_ONCE = explored(hearing_itself, IN_ONE_PLACE, alone=CUT_OFF)
 
 EXERCISES = [
     explained(

@@ -32,7 +32,8 @@ ORDERS = "create table orders (orderId text primary key)"
 DONE = "create table done (orderId text primary key)"
 BY_COMMAND = {"billing": RefundBill, "mail": SendMail, "loyalty": TakePoints}
 SUBSCRIBERS = (*BY_COMMAND, "stock")
-NAMES = {kind.__name__: kind for kind in (OrderCancelled, RefundBill, SendMail, TakePoints)}
+MESSAGES = (CancelOrder, OrderCancelled, RefundBill, SendMail, TakePoints)
+NAMES = {kind.__name__: kind for kind in (*MESSAGES, Unanswered)}
 
 
 async def work(message, ctx):

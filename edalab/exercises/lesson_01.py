@@ -45,6 +45,11 @@ HINTS = {
         "A message that fails three times is set aside, and somebody has to look after it. Does your function go on without an answer?",
         "Where you put the message off, `return`: no line after that has what it needs.",
     ),
+    "announced by mail": (
+        "Who subscribes to UserRegistered, and what does each of them do if it comes once more?",
+        "The registration is a fact of accounts. If mail publishes it again, every other service handles it again, too.",
+        "Give the message back to mail alone. A command such as WriteLater goes to one service, or let the broker try again.",
+    ),
     "others are held up": (
         "While your function waits, who handles the events behind this one?",
         f"A handler that has no answer within {HANDLING} s has to let go of its message, and still must not forget it.",

@@ -39,9 +39,18 @@ class GetUserAt(Query):
 
 
 USERS = "create table users (userId text, email text, since real)"
-LETTERS = "create table letters (userId text, email text)"
+LETTERS = "create table letters (userId text, email text);" + "".join(
+    f"""create trigger no_{change} before {change} on letters
+        begin select raise(abort, 'a letter cannot be taken back'); end;"""
+    for change in ("delete", "update")
+)
 HANDLING = 5  # seconds that the handling of one message may take
-NAMES = {"GetUser": GetUser, "GetUserAt": GetUserAt, "Unanswered": Unanswered}
+NAMES = {
+    "GetUser": GetUser,
+    "GetUserAt": GetUserAt,
+    "Unanswered": Unanswered,
+    "UserRegistered": UserRegistered,
+}
 
 
 async def register(command, ctx):
@@ -178,10 +187,21 @@ def no_question_in_vain(run):
     return again
 
 
+@Claim("only accounts announces a registration", about=UserRegistered)
+def only_accounts_announces(run):
+    return [
+        f"mail publishes {step.envelope.data} at {step.time / 1000:g} s"
+        for step in run.journal
+        if (step.service, step.step) == ("mail", "publish")
+        and step.envelope.type == UserRegistered.__name__
+    ]
+
+
 CLAIMS = {
     "never written to": everybody_is_written_to,
     "another moment's address": address_as_registered,
     "written to twice": nobody_twice,
     "asked in vain": no_question_in_vain,
+    "announced by mail": only_accounts_announces,
     "a dead letter": nothing_dead("mail", UserRegistered),
 }

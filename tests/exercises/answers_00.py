@@ -1,7 +1,13 @@
 """Answers to the exercises of lesson 00 as learners write them: right ones, and wrong ones by the anomaly they have."""
 
 from edalab import PublishFailed, Unanswered
-from edalab.exercises.lesson_00_shop import OrderCancelled, RefundBill, SendMail, TakePoints
+from edalab.exercises.lesson_00_shop import (
+    CancelOrder,
+    OrderCancelled,
+    RefundBill,
+    SendMail,
+    TakePoints,
+)
 
 # -- 00.1
 
@@ -129,6 +135,27 @@ async def asks_in_turn(command, ctx):
     return "cancelled"
 
 
+async def asks_with_the_usual_patience(command, ctx):
+    """A second for each service: too long if all of them are cut off."""
+    if not take_out(ctx, command.orderId):
+        return "unknown"
+    for kind in (RefundBill, SendMail, TakePoints):
+        try:
+            await ctx.ask(kind(orderId=command.orderId))
+        except Unanswered:
+            pass
+    await ctx.publish(OrderCancelled(orderId=command.orderId))
+    return "cancelled"
+
+
+async def by_class(command, ctx):
+    match command:
+        case CancelOrder(orderId=order) if take_out(ctx, order):
+            await ctx.publish(OrderCancelled(orderId=order))
+            return "cancelled"
+    return "unknown"
+
+
 async def asks_and_goes_on(command, ctx):
     """Catches what goes unanswered, and Ada has given up by then."""
     if not take_out(ctx, command.orderId):
@@ -217,9 +244,9 @@ async def publishes_without_await(command, ctx):
     return "cancelled"
 
 
-RIGHT_2 = [with_helpers, other_names, more_than_needed, tries_to_publish_again]
+RIGHT_2 = [by_class, with_helpers, other_names, more_than_needed, tries_to_publish_again]
 WRONG_2 = {
-    "a customer is not answered": [asks_in_turn, asks_and_goes_on],
+    "a customer is not answered": [asks_in_turn, asks_and_goes_on, asks_with_the_usual_patience],
     "another answer is given": [says_nothing, only_says_so, always_the_same],
     "nobody heard of it": [sends_commands, only_saves, accepts_what_failed],
     "still on record": [only_publishes],

@@ -1,7 +1,7 @@
 """Answers to the exercises of lesson 01 as learners write them: right ones, and wrong ones by the anomaly they have."""
 
 from edalab import Unanswered
-from edalab.exercises.lesson_01_shop import GetUser, GetUserAt, WriteLater
+from edalab.exercises.lesson_01_shop import GetUser, GetUserAt, UserRegistered, WriteLater
 
 # -- 01.1
 
@@ -197,12 +197,27 @@ async def always_five_times(event, ctx):
     insert_once(ctx, event.userId, user["email"])
 
 
-RIGHT_2 = [with_the_lessons_helper, looks_first, one_long_question]
+async def by_class(event, ctx):
+    match event:
+        case UserRegistered(userId=user, timestamp=moment):
+            answer = await patiently(ctx, GetUserAt(userId=user, at=moment))
+            insert_once(ctx, user, answer["email"])
+
+
+async def takes_a_letter_back(event, ctx):
+    user = await patiently(ctx, GetUserAt(userId=event.userId, at=event.timestamp))
+    with ctx.database as db:
+        db.execute("delete from letters where userId = ?", (event.userId,))
+        db.execute("insert into letters values (?, ?)", (event.userId, user["email"]))
+
+
+RIGHT_2 = [by_class, with_the_lessons_helper, looks_first, one_long_question]
 WRONG_2 = {
     "never written to": [asks_once, gives_up, remembers_too_early],
     "another moment's address": [asks_for_now, as_of_now, writes_to_nowhere, guesses],
     "written to twice": [does_not_look, remembers_in_memory],
     "asked in vain": [always_five_times],
+    "a dead letter": [takes_a_letter_back],
     "misuse": [forgets_to_await],
 }
 
@@ -294,11 +309,34 @@ async def later_and_goes_on(message, ctx):
     insert_once(ctx, message.userId, user["email"])
 
 
-RIGHT_3 = [returns_it, twice_and_then_later, in_one_statement]
+async def by_its_class(message, ctx):
+    match message:
+        case UserRegistered(userId=user, timestamp=at) | WriteLater(userId=user, timestamp=at):
+            pass
+    try:
+        answer = await ctx.ask(GetUserAt(userId=user, at=at))
+    except Unanswered:
+        if isinstance(message, UserRegistered | WriteLater):
+            await ctx.send(WriteLater(userId=user, timestamp=at), after=5)
+        return
+    insert_once(ctx, user, answer["email"])
+
+
+async def publishes_it_again(message, ctx):
+    try:
+        answer = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp))
+    except Unanswered:
+        await ctx.publish(UserRegistered(userId=message.userId, timestamp=message.timestamp))
+        return
+    insert_once(ctx, message.userId, answer["email"])
+
+
+RIGHT_3 = [by_its_class, returns_it, twice_and_then_later, in_one_statement]
 WRONG_3 = {
     "never written to": [with_the_lessons_helper, asks_once, gives_up, only_once_later],
     "others are held up": [asks_for_ever],
     "another moment's address": [as_of_later],
     "written to twice": [later_without_looking],
     "a dead letter": [later_and_goes_on],
+    "announced by mail": [publishes_it_again],
 }
