@@ -533,6 +533,13 @@ def test_a_value_that_is_not_on_offer_says_what_is(lab, name):
         getattr(lab, name).value = "nowhere"
 
 
+def test_the_tab_of_states_names_the_moment_of_the_cursor_whichever_tab_is_looked_at(lab):
+    for tab in range(len(lab.tabs.children)):
+        lab.tabs.selected_index = tab
+        lab.cursor.value = lab.cursor.times[tab]
+        assert lab.tabs.get_title(2) == f"State at {lab.cursor.value:g} s"
+
+
 def test_every_fault_is_tried_when_its_tab_is_looked_at_and_one_picked_is_asked_for(lab):
     assert lab.every_fault.result is None
     lab.tabs.selected_index = 4

@@ -88,13 +88,13 @@ class Tabs(Settling):
             system, _, workload, seed = self._wanted
             self.every_fault.show(system, workload, seed)
             self.widget.set_title(self.names.index(TITLE), self.every_fault.title)
-            return
-        try:
-            with quiet():
-                content = self._content(run, excerpt, seconds, part, now)
-        except Exception as error:  # of a ledger, say, which is the learner's code
-            content = html.error(html.error_text(error))
-        self.sheets[self.visible].value = content
+        else:
+            try:
+                with quiet():
+                    content = self._content(run, excerpt, seconds, part, now)
+            except Exception as error:  # of a ledger, say, which is the learner's code
+                content = html.error(html.error_text(error))
+            self.sheets[self.visible].value = content
         self.widget.set_title(self.names.index(STATE), f"State at {seconds:g} s")
 
     def _content(
