@@ -238,7 +238,9 @@ def _contacted(keep: Callable, variant: int) -> tuple[System, Callable]:
     return shop, _sent([(0.1, ChangeContact(customer=c, field=f, value=v)) for c, f, v in changes])
 
 
-KEEP = explored(_leaving, CLAIMS, alone=[AGAIN])
+# Cleo's address comes again after she has left, and shipping has lost what it kept in memory.
+LEFT = ["lose customers.ack.ChangeAddress #6", "crash shipping.handle.AddressChanged #9"]
+KEEP = explored(_leaving, CLAIMS, alone=[AGAIN, LEFT])
 MERGE = explored(_contacted, CONTACT_CLAIMS, alone=[SAME_FIELD])
 EXERCISES = [
     ONE,
