@@ -280,7 +280,7 @@ def test_nonsense_as_a_moment_is_refused_in_a_sentence_and_nothing_moves(bound, 
 
 def test_the_sliders_stand_above_the_picture_whose_height_changes():
     travel = TimeTravel(account_7(), "account-7", balance, 0)
-    right = travel._panel.children[1].children[-1].children[1].children
+    right = travel._panel.children[-1].children[-1].children[1].children
     assert right[0].children == (travel.until.row, travel.as_of.row) and right[1] is travel._picture
 
 
