@@ -17,6 +17,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from traitlets.config.loader import PyFileConfigLoader
 
+from edalab.view.theme import DARK
+
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = PROJECT["project"]["optional-dependencies"]
@@ -154,7 +156,16 @@ def test_jupyter_lab_keeps_its_token_and_listens_on_this_computer_only(monkeypat
         "allow_root",
         "ip",
         "kernel_websocket_connection_class",
+        "tornado_settings",
     }
+    [(name, [folder])] = config.ServerApp.tornado_settings.items()  # where a style sheet lies
+    assert name == "static_custom_path"
+    assert [file.name for file in Path(folder).iterdir()] == ["custom.css"]
+
+
+def test_the_style_sheet_of_outputs_has_the_dark_filter_of_panels():
+    css = (ROOT / "etc" / "jupyter" / "edalab" / "custom.css").read_text("utf-8")
+    assert f"filter: {DARK};" in css
 
 
 def test_outside_the_course_jupyter_lab_is_left_alone(tmp_path, monkeypatch):

@@ -54,7 +54,7 @@ STYLE = (
 .edalab-panel .edalab-flow svg { margin: 0 auto; }
 [data-jp-theme-light="false"] :is(.edalab-panel svg, .edalab-chip) { filter: DARK; }
 .edalab-frame .edalab-panel.edalab-panel :focus-visible { outline: 2px solid var(--jp-brand-color1, CURSOR) !important; outline-offset: -1px; }
-.edalab-panel .noUi-handle:focus-visible { outline-offset: 2px; }
+.edalab-frame .edalab-panel.edalab-panel .noUi-handle:focus-visible { outline-offset: 2px; }
 .edalab-panel .edalab-sheet { max-height: 420px; overflow: auto; font-size: 11.5px; }
 .edalab-panel .edalab-side { display: flex; flex-wrap: wrap; gap: 4px 28px; }
 .edalab-panel table { border-collapse: collapse; margin: 2px 0 12px; }
