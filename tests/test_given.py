@@ -32,7 +32,7 @@ RESULT = explore(SYSTEM, one_announced, [steps], budget=1)
 
 @pytest.mark.parametrize("picture", [timeline, saga_map, flow])
 def test_the_world_at_a_moment_is_no_run(picture):
-    instead = "pass the run" + ", and cursor=0.1" * (picture is not flow)
+    instead = f"pass the run, and {'at' if picture is flow else 'cursor'}=0.1"
     said = f"^{picture.__name__} takes a run, and this is the world as it was at 0.1 s: {instead}$"
     with pytest.raises(Misuse, match=said):
         picture(RUN.at(0.1))
