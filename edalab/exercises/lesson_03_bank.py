@@ -71,7 +71,7 @@ def deposit(command, ctx):
 
 
 async def check(query, ctx):
-    await ctx.sleep(0.3)
+    await ctx.sleep(0.6)  # a command that is there twice arrives again while fraud still looks
     return {"ok": query.amount < SUSPICIOUS}
 
 

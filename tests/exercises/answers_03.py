@@ -370,9 +370,24 @@ async def once_at_any_version(command, ctx):
     _store(ctx, command, answer["ok"] and reduce(balance, past, 0) >= command.amount, None)
 
 
+async def looks_before_it_asks(command, ctx):
+    """Decides in one transaction, and does not look there whether the command has been decided meanwhile."""
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    if ctx.message.id not in [fact.causation for fact in past]:
+        await ask_first(command, ctx)
+
+
 RIGHT_3 = [by_causation, look_last, an_id_of_its_own, a_table_beside]
 WRONG_3 = {
-    "paid twice": [read_in_one, ask_first, in_memory, noted_after, last_one_only],
+    "paid twice": [
+        read_in_one,
+        ask_first,
+        in_memory,
+        noted_after,
+        last_one_only,
+        looks_before_it_asks,
+    ],
     "refused, and paid": [withdrawals_only],
     "never decided": [by_amount, noted_before],
     "overdrawn": [once_at_any_version],
