@@ -423,7 +423,7 @@ def test_a_step_that_was_saved_and_never_said_has_its_tick_and_no_cross_where_it
     assert {mark.kind for mark in crosses} == {"crash"} and crosses[0].x > ticks[0].x + ticks[0].w
     bars = [bar for bar in scene.bars if bar.tip.startswith("BandHired, ")]
     assert [bar.kind for bar in sorted(bars, key=lambda bar: bar.x)] == ["failed", "under way"]
-    assert any("black tick: done or saved" in label.text for label in scene.labels)
+    assert any("tick: done or saved" in label.text for label in scene.labels)
 
 
 @pytest.mark.parametrize("name", CASES)

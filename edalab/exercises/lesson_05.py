@@ -168,7 +168,7 @@ EXERCISES = [
             ),
             "another reason": (
                 "Does this run agree with your reason?",
-                "Count in its timeline what payments saves (the dark ticks), and what it publishes.",
+                "Count in its timeline what payments saves (the ticks), and what it publishes.",
                 "The first attempt saves the charge and the envelope. Every later one finds the envelope and publishes it.",
             ),
         },

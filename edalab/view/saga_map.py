@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FEW = 20  # sagas whose outcomes are known beforehand for every moment of one of them
 _LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("waiting", "grey line: waited for"),
-    ("saved", "black tick: done or saved"),
+    ("saved", "tick: done or saved"),
     ("crash", "cross: crash"),
     ("failed", "triangle: failed"),
     ("dead letter", "square: dead letter"),
