@@ -209,7 +209,8 @@ def test_handlings_that_overlap_stand_below_each_other():
     letters = [Letter(f"client-{n}") for n in range(4)]
     rows = [(n, "handle", "orders", letter) for n, letter in enumerate(letters)]
     rows += [(300 + n, "commit", "orders", letter) for n, letter in enumerate(letters)]
-    assert len({bar.y for bar in timeline(told(*rows)).scene.bars}) == 4
+    bars = timeline(told(*rows)).scene.bars
+    assert len({bar.y for bar in bars if bar.kind == "handled"}) == 4
 
 
 def test_handlings_at_one_instant_stand_beside_each_other():
@@ -227,7 +228,8 @@ def test_long_waiting_is_cut_short_and_marked_so():
     ]
     scene = timeline(told(*HEALTHY, *late)).scene
     assert scene.axis.x(9_140) - scene.axis.x(140) < 200 < scene.axis.x(140) - scene.axis.x(0)
-    assert "break" in kinds(scene.lines)
+    slit = next(bar for bar in scene.bars if bar.kind == "break")
+    assert scene.axis.x(140) < slit.x < slit.x + slit.w < scene.axis.x(9_140)
     assert any("double line: time cut short" in label.text for label in scene.labels)
     assert "9 s cut" in [label.text for label in scene.labels if label.kind == "axis"]
     xs = [scene.axis.x(ms) for ms in range(0, 9_200, 7)]
@@ -238,7 +240,32 @@ def test_time_is_linear_where_that_keeps_all_moments_apart():
     axis = timeline(told(*HEALTHY)).scene.axis
     first, last = axis.x(0), axis.x(140)
     assert all(abs(axis.x(ms) - first - (last - first) * ms / 140) <= 1 for ms in range(0, 141, 5))
-    assert not axis.stretched and not axis.cuts
+    assert axis.stretched == axis.cuts == []
+
+
+def test_a_cut_goes_through_all_that_lasts_meanwhile():
+    pause = [(200, "pause", "orders", None), (9_000, "resume", "orders", None)]
+    scene = timeline(told(*HEALTHY, *pause)).scene
+    slit = next(bar for bar in scene.bars if bar.kind == "break")
+    (span,) = scene.spans
+    assert span.x < slit.x < span.x + span.w
+    assert slit.y < span.y and slit.y + slit.h > span.y + span.h
+
+
+def test_stretched_time_is_marked_on_the_axis_with_its_ends_and_explained():
+    answer = [
+        (0, "ask", "client", ASKED),
+        (10, "handle", "orders", ASKED, {"attempt": 1}),
+        (2000, "reply", "orders", ASKED),
+        (3000, "answer", "client", ASKED),
+    ]
+    scene = timeline(told(*answer)).scene
+    assert scene.axis.stretched == [(0, 10)] and not scene.axis.cuts
+    (line,) = [box for box in scene.spans if box.kind == "stretched"]
+    assert (line.x, line.x + line.w) == (scene.axis.x(0), scene.axis.x(10))
+    assert any("thick line below: time stretched" in label.text for label in scene.labels)
+    plain = timeline(told(*HEALTHY)).scene
+    assert not any("stretched" in label.text for label in plain.labels)
 
 
 def test_the_cursor_stands_at_its_time_and_changes_nothing_else():

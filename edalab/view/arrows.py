@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 BAR, TRACK = 18, 4  # px: height of a bar, of the track of an arrow in a gap
 TRACKS = 5  # in a gap, at most
+BESIDE = 4  # px between the upright parts of arrows of two messages
 Corner = tuple[int, int]
 
 
@@ -19,54 +20,76 @@ def route(layout: "Layout", link: Link) -> list[Corner] | None:
     source, target = link.source, link.target
     if not layout.shows(source):
         return None
-    row, x = layout.row(source), source.x
+    row = layout.row(source)
     if link.stop or target is None:
         end = row.y + BAR // 2 + 9
+        x, begin = _leave(layout, source, row, end)
         layout.placer.taken.add((x - 2, end - 1, x + 22, end + 5))
-        return [(x, _edge(row, source, 1)), (x, end), (x + 11, end)]
+        return [(x, begin), (x, end), (x + 11, end)]
     if not layout.shows(target):
         return None
     goal = layout.row(target)
     if row is goal and isinstance(target, Bar) and source.bar is not target:
-        begin = max(x + 8 if source.what == "failed" else 0, _right_of(source) + 1)
+        begin = max(source.x + 8 if source.what == "failed" else 0, _right_of(source) + 1)
         if target.x - begin >= 8 and layout.clear(row, begin, target.x - 2):
             return [(begin, row.y), (target.x, row.y)]
     if row is not goal:
-        side = 1 if goal.y > row.y else -1
-        start = x, _edge(row, source, side)
-        if isinstance(target, Event) or target.x - x < 14:
-            return _into_lane(layout, start, goal, target, side)
-        if layout.clear(goal, x + 2, target.x - 2):
-            return [start, (x, goal.y), (target.x, goal.y)]
-    return _along_gap(layout, link, row, goal, target)
+        if isinstance(target, Event) or target.x - source.x < 14:
+            return _into_lane(layout, source, row, goal, target)
+        if layout.clear(goal, source.x + 2, target.x - 2):
+            x, begin = _leave(layout, source, row, goal.y)
+            return [(x, begin), (x, goal.y), (target.x, goal.y)]
+    return _along_gap(layout, source, row, goal, target)
 
 
 def _into_lane(
-    layout: "Layout", start: Corner, goal: "Row", target: Bar | Event, side: int
+    layout: "Layout", source: Event, row: "Row", goal: "Row", target: Bar | Event
 ) -> list[Corner]:
     """Straight down or up, and into the top or the bottom of a bar or a mark."""
-    x = target.x + (min(5, target.w // 2) if isinstance(target, Bar) else 0)
+    side = 1 if goal.y > row.y else -1
     on_line = isinstance(target, Event) and not target.bar
     end = goal.y - side * (6 if on_line else BAR // 2)
-    _keep_head(layout, x, goal, side)
-    return [start, (start[0], end - 12 * side), (x, end - 12 * side), (x, end)]
+    turn = end - 12 * side
+    into = layout.column(_entries(target), turn, end, source)
+    _keep_head(layout, into, goal, side)
+    x, begin = _leave(layout, source, row, turn)
+    return [(x, begin), (x, turn), (into, turn), (into, end)]
 
 
 def _along_gap(
-    layout: "Layout", link: Link, row: "Row", goal: "Row", target: Bar | Event
+    layout: "Layout", source: Event, row: "Row", goal: "Row", target: Bar | Event
 ) -> list[Corner]:
     """Along the gap beside the target's lane, and into the target from the left or from the gap."""
-    x, side = link.source.x, 1 if row.lane <= goal.lane else -1
-    left = target.x - 12
-    beside = isinstance(target, Bar) and layout.clear(goal, left - 3, target.x - 2)
+    side, left = 1 if row.lane <= goal.lane else -1, target.x - 12
+    beside = isinstance(target, Bar) and layout.clear(goal, left - BESIDE - 3, target.x - 2)
+    places, end = [left, left - BESIDE], goal.y
     if not beside:
-        left = target.x + (min(5, target.w // 2) if isinstance(target, Bar) else 0)
-    gap = layout.track(goal.lane if side > 0 else goal.lane + 1, x, left)
-    start = x, _edge(row, link.source, 1 if gap > row.y else -1)
+        places, end = _entries(target), goal.y - side * BAR // 2
+    gap = layout.track(goal.lane if side > 0 else goal.lane + 1, source.x, places[0])
+    x, begin = _leave(layout, source, row, gap)
+    into = layout.column(places, gap, end, source)
+    corners = [(x, begin), (x, gap), (into, gap), (into, end)]
     if beside:
-        return [start, (x, gap), (left, gap), (left, goal.y), (target.x, goal.y)]
-    _keep_head(layout, left, goal, side)
-    return [start, (x, gap), (left, gap), (left, goal.y - side * BAR // 2)]
+        return [*corners, (target.x, end)]
+    _keep_head(layout, into, goal, side)
+    return corners
+
+
+def _leave(layout: "Layout", source: Event, row: "Row", until: int) -> Corner:
+    """Where an arrow leaves its source upright, to the height `until`."""
+    begin, places = _edge(row, source, 1 if until > row.y else -1), [source.x]
+    if bar := source.bar:
+        places += range(source.x + BESIDE, bar.x + bar.w, BESIDE)
+        places += range(source.x - BESIDE, bar.x, -BESIDE)
+    return layout.column(places, begin, until, source), begin
+
+
+def _entries(target: Bar | Event) -> list[int]:
+    """Each x at which an arrow may go into a target from above or below."""
+    if isinstance(target, Event):
+        return [target.x]
+    first = target.x + min(5, target.w // 2)
+    return [first, *range(first + BESIDE, target.x + target.w - 2, BESIDE)]
 
 
 def _keep_head(layout: "Layout", x: int, goal: "Row", side: int) -> None:

@@ -1,19 +1,22 @@
 """The time axis of a timeline: linear where that keeps all moments apart. Else it is stretched where
-much happens, and cut short (and marked so) where nothing does for long.
+much happens, and cut short where nothing does for long; both are marked.
 
 A lab mixes 10 ms hops with 5 s time-outs. Strictly to scale, all that matters would be one thick line.
 """
 
 from bisect import bisect_right
-from itertools import pairwise
+from itertools import chain, pairwise
 from math import fsum
 
 from ..text import seconds, text_width
-from .scene import Label, Line, Scene
+from .scene import Box, Label, Line, Scene
 
 HOP = 16  # px that a gap between two instants has at least, where there is room
 _APART = 11  # px: moments that are as far apart as this are told apart on a linear axis
 CUT = 150  # px of a gap that is cut short, at most
+_SLIT = 7  # px of the slit that marks a cut
+_LITTLE = 0.06  # of the axis: as much may be stretched before a cut is worth it
+_STRETCHED = 1.5  # times the px that a gap has by the scale: it is marked as stretched
 _STEPS = (
     *(digit * power for power in (1, 10, 100, 1000) for digit in (1, 2, 5)),
     *(10_000, 20_000, 60_000, 300_000, 600_000, 3_600_000),
@@ -28,27 +31,32 @@ class Axis:
         rooms = [instants[time] for time in self.times]
         # How much of what they need the instants get.
         self.shrunk = min(1.0, 0.6 * (right - left) / (sum(rooms) or 1))
-        self.stretched, cut = False, set()
+        cut: set[int] = set()
         widths = _linear(self.times, rooms, right - left)
         if widths:  # what an instant needs has room before the next one
             self.scale = widths[0] / (self.times[1] - self.times[0])
             rooms, self.shrunk = [0] * len(rooms), 1.0
         else:
             room = right - left - sum(rooms) * self.shrunk
-            widths, cut, self.scale, self.stretched = _widths(self.times, room)
+            widths, cut, self.scale = _widths(self.times, room)
         self.starts: dict[int, float] = {}  # x at which each instant begins
         self.ends: dict[int, float] = {}  # and at which what it needs by itself ends
-        self.cuts: list[tuple[int, int, int, int]] = []  # x from, x to, ms from, ms to
+        self.cuts: list[tuple[int, int]] = []  # ms from, ms to
+        self.stretched: list[tuple[int, int]] = []  # ms from, ms to
         x = float(left)
         for number, time in enumerate(self.times):
             self.starts[time] = x
             x += rooms[number] * self.shrunk
             self.ends[time] = x
-            if number in cut:
-                end = round(x + widths[number])
-                self.cuts.append((round(x), end, time, self.times[number + 1]))
             x += widths[number] if number < len(widths) else 0
         self.end = round(x)
+        for number, (time, later) in enumerate(pairwise(self.times)):
+            if number in cut:
+                self.cuts.append((time, later))
+            elif self.starts[later] - self.starts[time] > _STRETCHED * self.scale * (later - time):
+                if self.stretched and self.stretched[-1][1] == time:
+                    time, _ = self.stretched.pop()
+                self.stretched.append((time, later))
 
     def x(self, time: int, rank: float = 0) -> int:
         """Where a time stands; `rank` px further on for what comes later in the same instant."""
@@ -63,29 +71,46 @@ class Axis:
         share = (time - before) / (after - before)
         return round(self.ends[before] + share * (self.starts[after] - self.ends[before]))
 
+    def slits(self) -> list[int]:
+        """The x of the middle of each cut."""
+        return [round(self.ends[start] + self.starts[end]) // 2 for start, end in self.cuts]
+
     def draw(self, scene: Scene, top: int, bottom: int, right: int, below: int = 14) -> None:
-        """Draw cuts and grid from `top` to `bottom`, and the times so many px `below` it."""
-        for start, end, begin, until in self.cuts:
-            middle, tip = (start + end) // 2, f"{seconds(until - begin)} cut short"
-            for x in (middle - 3, middle + 3):
-                scene.lines.append(Line(x, top, x, bottom, "break", tip))
-            words = f"{seconds(until - begin)} cut"
-            ends = text_width(seconds(begin), 10) + text_width(seconds(until), 10)
-            if below and text_width(words, 10) + ends // 2 + 16 <= end - start:
+        """Draw the grid and the cuts from `top` to `bottom`, and the times so many px `below` it. A
+        cut goes through all that lasts meanwhile; a thick line says where time is stretched."""
+        for middle, (start, end) in zip(self.slits(), self.cuts, strict=True):
+            tip = f"{seconds(end - start)} cut short"
+            slit = Box(middle - _SLIT // 2, top, _SLIT, bottom - top, "break", tip)
+            scene.bars.append(slit)
+            words, room = f"{seconds(end - start)} cut", self.starts[end] - self.ends[start]
+            ends = text_width(seconds(start), 10) + text_width(seconds(end), 10)
+            if text_width(words, 10) + ends // 2 + 16 <= room:
                 scene.labels.append(Label(middle, bottom + below, words, "axis", "middle", tip))
+        for start, end in self.stretched:
+            tip = f"{seconds(start)} to {seconds(end)}: time is stretched"
+            x = self.x(start)
+            scene.spans.append(Box(x, bottom + 1, self.x(end) - x, 3, "stretched", tip))
         draw_times(scene, self.ticks(), (top, bottom, right), below)
 
     def ticks(self) -> list[tuple[int, str]]:
-        """Places for labels, with the words: round times, and where the axis goes on behind a cut."""
+        """Places for labels, with the words: first the ends of all, of cuts and of what is stretched;
+        then round times, where there is room."""
         first, last = self.times[0], self.times[-1]
-        times = {first, last}
+        times = [first, last, *chain(*self.cuts), *chain(*self.stretched)]
         for step in _STEPS:
             if step * self.scale >= 70 and (last - first) // step < 200:
-                times |= {*range(-(-first // step) * step, last + 1, step)}
+                times += range(-(-first // step) * step, last + 1, step)
                 break
-        for _, _, start, end in self.cuts:
-            times = {time for time in times if not start < time < end} | {start, end}
-        return [(self.x(time), seconds(time)) for time in sorted(times)]
+        found: list[tuple[int, str]] = []
+        taken: list[tuple[int, int]] = []  # x, and half a width
+        for time in dict.fromkeys(times):
+            x, text = self.x(time), seconds(time)
+            half = text_width(text, 10) // 2 + 4
+            hidden = any(start < time < end for start, end in self.cuts)
+            if not hidden and all(abs(x - other) > half + room for other, room in taken):
+                taken.append((x, half))
+                found.append((x, text))
+        return sorted(found)
 
 
 def draw_times(
@@ -113,11 +138,11 @@ def _linear(times: list[int], rooms: list[int], room: float) -> list[float]:
     return widths if fits else []
 
 
-def _widths(times: list[int], room: float) -> tuple[list[float], set[int], float, bool]:
-    """The px of each gap; which are cut short; px per ms elsewhere; whether short gaps had to be stretched."""
+def _widths(times: list[int], room: float) -> tuple[list[float], set[int], float]:
+    """The px of each gap; which are cut short; px per ms where nothing is cut or stretched."""
     gaps = [later - time for time, later in pairwise(times)]
     if not gaps:
-        return [], set(), 1.0, False
+        return [], set(), 1.0
     least = min(HOP, 0.6 * room / len(gaps))
     by_length = sorted(range(len(gaps)), key=lambda number: (-gaps[number], number))
     cut: set[int] = set()
@@ -129,12 +154,10 @@ def _widths(times: list[int], room: float) -> tuple[list[float], set[int], float
             least,
         )
         longest = by_length[len(cut)] if len(cut) < len(gaps) else None
-        if (
-            longest is None
-            or short < len(gaps) / 5
-            or gaps[longest] * scale < max(1.2 * CUT, 0.16 * room)
-        ):
-            break  # nothing is squeezed, or no empty time takes much of the picture
+        if longest is None or short < len(gaps) / 5 or short * least < _LITTLE * room:
+            break  # little has to be stretched
+        if gaps[longest] * scale < max(1.2 * CUT, 0.16 * room):
+            break  # no empty time takes much of the picture
         if gaps[longest] < 4 * max(
             (gap for gap in gaps if 2 * gap < gaps[longest]), default=gaps[longest]
         ):
@@ -144,7 +167,7 @@ def _widths(times: list[int], room: float) -> tuple[list[float], set[int], float
         width if number in cut else max(least, scale * gap) for number, gap in enumerate(gaps)
     ]
     total = fsum(widths)  # not sum(): from Python 3.12 on that rounds in another way
-    return [width * room / total for width in widths], cut, scale * room / total, short > 0
+    return [width * room / total for width in widths], cut, scale * room / total
 
 
 def _scale(gaps: list[int], room: float, least: float) -> tuple[float, int]:

@@ -80,7 +80,7 @@ def draw(
     scene.axis, scene.times = layout.axis, sorted({*excerpts[0].times(), *excerpts[1].times()})
     y = _mark(scene, layout, comparison, parts, 42 if cursor is not None else 22)
     y = _write_tables(scene, comparison.tables, y)
-    legend = scene.legend(LEGEND) + ["time stretched where much happens"] * layout.axis.stretched
+    legend = scene.legend(LEGEND)
     scene.height = scene.write(MARGIN, y, width - MARGIN, legend) - 2
     if cursor is not None:
         x = max(layout.left, min(layout.right, layout.axis.x(round(cursor * 1000))))

@@ -3,9 +3,10 @@
 All is laid out with room for every line of labels and every track of arrows. Then those that
 nothing stands on are taken out."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, chain
 
 from ..text import clean, seconds, shorten, text_width
 from .arrows import BAR, TRACK, TRACKS, head, rounded, route
@@ -64,12 +65,16 @@ class Layout:
         self.marks: list[tuple[Event, Row]] = []
         self._tops: list[int] = []  # of the lanes
         self._tracks, self._used = Taken(TRACK), [0] * (len(services) + 1)
+        # For each x the upright parts of arrows: whose they are, from y to y.
+        self._columns: defaultdict[int, list[tuple[Event, int, int]]] = defaultdict(list)
         self._set_times([drawn, *beside])
         self._set_rows()
         self._set_marks()
         ways = [(link, way) for link in drawn.links if (way := route(self, link))]
         for _, way in ways:
             self.placer.avoid([value for corner in way for value in corner])
+        for x in self.axis.slits():
+            self.placer.avoid((x, 0, x, self._tops[-1]))
         place_labels(self)
         self._draw_bars()
         real = self._squeeze(top)
@@ -122,7 +127,7 @@ class Layout:
                 instants.setdefault(end if time is None else time, 0)
         for event in drawn.events:
             if start <= event.time <= end:
-                event.x = reserve(event, event.time, 0 if event.what == "hear" else 10)
+                event.x = reserve(event, event.time, 6 if event.what == "hear" else 10)
         for stretch in drawn.stretches:
             for time in (stretch.start, stretch.end):
                 if time is not None and start < time < end and stretch.service in self.services:
@@ -217,6 +222,19 @@ class Layout:
         self._tracks.add((left - 6, y, right + 6, y))
         self._used[gap] = max(self._used[gap], number + 1)
         return y
+
+    def column(self, places: Sequence[int], y1: int, y2: int, source: Event) -> int:
+        """The x of an upright part of an arrow: the first place that is not beside one of another
+        message; where there is none, the first."""
+        top, bottom = sorted((y1, y2))
+        for x in places:
+            near = chain.from_iterable(self._columns[at] for at in range(x - 3, x + 4))
+            if all(own is source or low <= top or bottom <= high for own, high, low in near):
+                break
+        else:
+            x = places[0]
+        self._columns[x].append((source, top, bottom))
+        return x
 
     # -- items
 

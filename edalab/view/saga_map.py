@@ -37,6 +37,7 @@ _LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("doubled", "two dots: done again"),
     ("published", "dot: published"),
     ("break", "double line: time cut short"),
+    ("stretched", "thick line below: time stretched"),
 )
 
 
@@ -175,13 +176,11 @@ def _legend(scene: Scene, moment: SagaMoment, y: int, right: int) -> list[str]:
         moment = SagaMoment(moment.story, None)
         scene = Scene(scene.width, 0)
         waterfall(scene, moment, SagaChart(scene, moment, y).bottom, right)
-    ticks = [bar for bar in scene.bars if bar.kind == "saved"]
+    ticks = [bar for bar in scene.bars if bar.kind in ("saved", "break")]
     signs = Scene(
         scene.width, 0, lines=scene.lines, spans=scene.spans, bars=ticks, marks=scene.marks
     )
-    assert isinstance(scene.axis, Axis)
-    stretched = ["time stretched where much happens"] * scene.axis.stretched
-    return ["bar: at work", *signs.legend(_LEGEND), *stretched]
+    return ["bar: at work", *signs.legend(_LEGEND)]
 
 
 def _describe(scene: Scene, moment: SagaMoment, books: Ledger | None, sagas: int) -> None:

@@ -74,6 +74,8 @@ BOXES = {
     "failed": BoxLook(FAULT_FILL, FAULT, 1.6, radius=4),
     "left behind": BoxLook(WORK_FILL, FAULT, 2.2, radius=4),
     "saved": BoxLook(INK),
+    "break": BoxLook(PAPER, FAINT, 1, dash=(3, 2)),  # above all that lasts over a cut
+    "stretched": BoxLook(FAINT),
     "pill": BoxLook(CURSOR, radius=9),
     "difference": BoxLook(INK, radius=9),
     "client": BoxLook(PAPER, INK, 1.4, radius=6),
@@ -104,7 +106,6 @@ ARROWS = {
 }
 LINES = {
     "grid": StrokeLook(LINE, 0.8),
-    "break": StrokeLook(LINE, 1, dash=(3, 2)),
     "cursor": StrokeLook(CURSOR, 1.4, dash=(3, 3)),
     "difference": StrokeLook(INK, 1.6),
     "lasting": StrokeLook(INK, 1.4, dash=(2, 3)),

@@ -23,6 +23,7 @@ LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("pause", "striped: standing still"),
     ("cut", "dotted frame: cut off"),
     ("break", "double line: time cut short"),
+    ("stretched", "thick line below: time stretched"),
     ("crash", "cross: crash"),
     ("stopped", "small cross: stopped on its way"),
     ("failed", "triangle: failure"),
@@ -80,7 +81,7 @@ def draw(run: Run, excerpt: Excerpt, cursor: float | None, width: int) -> Pictur
     layout = Layout(drawn, lanes, window, scene, 24 if cursor is not None else 4)
     scene.axis = layout.axis
     scene.times = excerpt.times()
-    legend = scene.legend(LEGEND) + ["time stretched where much happens"] * layout.axis.stretched
+    legend = scene.legend(LEGEND)
     caption = caption_of(run, excerpt).split(" ")
     y = scene.write(layout.left, layout.bottom + 36, layout.right, caption, glue=" ")
     scene.height = scene.write(layout.left, y, layout.right, legend) - 2
