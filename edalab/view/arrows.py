@@ -61,7 +61,7 @@ def _along_gap(
 ) -> list[Corner]:
     """Along the gap beside the target's lane, and into the target from the left or from the gap."""
     side, left = 1 if row.lane <= goal.lane else -1, target.x - 12
-    beside = isinstance(target, Bar) and layout.clear(goal, left - BESIDE - 3, target.x - 2)
+    beside = isinstance(target, Bar) and layout.clear(goal, left - 3, target.x - 2)
     places, end = [left, left - BESIDE], goal.y
     if not beside:
         places, end = _entries(target), goal.y - side * BAR // 2

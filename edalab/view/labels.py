@@ -10,6 +10,7 @@ from .theme import LABELS
 
 Place = tuple[int, int, str]  # x, y and the anchor of a label
 _LEAST = (110, 80, 50)  # px that a text may be shortened to
+_ALONG = 40  # px of lines under a label: fewer only cross it
 _MARGIN = 3  # px from a label to what stands beside it
 _NEAR = [(8, -11), (-8, -11), (8, 12), (-8, 12), (8, -26), (-8, -26), (8, 27), (-8, 27)]
 _FAR = [(8, -41), (-8, -41), (8, 42), (-8, 42)]
@@ -22,15 +23,22 @@ class Taken:
         self._line = line
         self._pixels: defaultdict[int, bytearray] = defaultdict(bytearray)
 
-    def add(self, box: Extent, byte: int = 1) -> None:
+    def add(self, box: Extent) -> None:
         left, top, right, bottom = box
         left, right = max(left, 0), max(right, 0) + 1
-        stroke = bytes([byte]) * (right - left)
+        stroke = b"\1" * (right - left)
         for number in range(top // self._line, bottom // self._line + 1):
             pixels = self._pixels[number]
             if right > len(pixels):
                 pixels += bytes(right)  # more than are needed now: so this is seldom
             pixels[left:right] = stroke
+
+    def count(self, box: Extent) -> int:
+        """How many px of a box are taken."""
+        left, top, right, bottom = box
+        lines = range(top // self._line, bottom // self._line + 1)
+        rows = (self._pixels[number] for number in lines if number in self._pixels)
+        return sum(pixels.count(1, max(left, 0), right + 1) for pixels in rows)
 
     def free(self, box: Extent) -> bool:
         left, top, right, bottom = box
@@ -66,22 +74,24 @@ class LabelPlacer:
         cut: bool = False,
     ) -> Label | None:
         """Write the first of these texts that fits, at the first place off the lines or, with `over`,
-        on one. With `cut` the last text is shortened where none fits. Return None where there is no
+        across one rather than along it. With `cut` the last text is shortened where none fits. Return None where there is no
         room at all."""
         size, bold = LABELS[kind].size, LABELS[kind].bold
         widths = [text_width(text, size, bold) for text in texts] + [_LEAST[-1]] * cut
         open_places = [place for place in places if self._extent(place, min(widths), size)]
         shortened = (shorten(texts[-1], room, size, bold) for room in _LEAST)
         for text in chain(texts, shortened if cut and open_places else ()):
-            crossing = None
+            crossing, least = None, 0
             for x, y, anchor in open_places if text else ():
                 extent = self._extent((x, y, anchor), text_width(text, size, bold), size)
                 if extent is None:
                     continue
                 label = Label(x, y, text, kind, anchor)
-                if self._crossed.free(extent):
+                along = self._crossed.count(extent)
+                if not along:
                     return self._put(label)
-                crossing = crossing or label
+                if crossing is None or along // _ALONG < least // _ALONG:
+                    crossing, least = label, along
             if crossing and over:
                 return self._put(crossing)
         return None
@@ -95,10 +105,6 @@ class LabelPlacer:
         if not far:
             places = [place for place in places if self._is_nearest((x, y), place, text, kind)]
         return self.place([clean(text, 90)], kind, places, over and far)
-
-    def take_back(self, label: Label) -> None:
-        self.scene.labels.remove(label)
-        self.taken.add(label.extent(), 0)
 
     def _put(self, label: Label) -> Label:
         self.scene.labels.append(label)

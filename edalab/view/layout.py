@@ -3,6 +3,7 @@
 All is laid out with room for every line of labels and every track of arrows. Then those that
 nothing stands on are taken out."""
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,13 +11,14 @@ from itertools import accumulate, chain
 
 from ..text import clean, seconds, shorten, text_width
 from .arrows import BAR, TRACK, TRACKS, head, rounded, route
-from .axis import Axis
+from .axis import HOP, Axis
 from .drawn import Bar, Drawn, Event, Stretch
 from .labels import LabelPlacer, Taken
 from .scene import Arrow, Box, Label, Mark, Scene
-from .timeline_labels import place_labels
+from .timeline_labels import names_of, place_labels
 
 LEAST = 16  # px: the least width of a bar
+_NAMED = 180  # px behind the last moment for the names of bars, at most
 _LINE, _GAP = 15, 30  # px of a line of labels, and between two lanes
 _LEVELS = (3, 2, 1, -1, -2)  # lines of labels above and below a row of bars
 _ROW = (len(_LEVELS) + 2) * _LINE  # a bar has the room of two lines
@@ -93,12 +95,15 @@ class Layout:
     def _set_times(self, drawn: list[Drawn]) -> None:
         """The axis, and the x of all that has a time."""
         start, end = self.window
-        instants, spare = {start: 0, end: 0}, 40
+        instants: dict[int, int] = {start: 0, end: 0}
         for one in drawn:
             self._reserve(one, instants)
-            last = max(one.bars, key=lambda bar: bar.start, default=None)
-            name = text_width(f"{last.type} {last.subject or last.words}", 11, True) if last else 0
-            spare = max(spare, min(150, name - 10))  # for the name of the last bar
+        times, spare = sorted(instants), 40
+        for bar in chain.from_iterable(one.bars for one in drawn):
+            later = len(times) - bisect_right(times, bar.start)
+            if later < _NAMED // HOP:  # its name may reach beyond the last moment
+                name = text_width(names_of(bar)[0], 11, True)
+                spare = max(spare, min(_NAMED, name + 6 - HOP * later))
         self.axis = axis = Axis(instants, self.left + 10, self.right - spare)
         least = max(4, int(LEAST * axis.shrunk) - 2)
         for event in self.events:

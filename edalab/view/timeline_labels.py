@@ -1,5 +1,5 @@
-"""The labels of a timeline: first of what went wrong, then of what is healthy, where room is left.
-The rest stands in the tool-tips."""
+"""The labels of a timeline: names of bars, then what went wrong, then what is said elsewhere in the
+lane, where room is left. The rest stands in the tool-tips."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,34 +11,47 @@ if TYPE_CHECKING:
     from .layout import Layout, Row
 
 _SIDE_BY_SIDE = 30  # px between equal marks
+_LONG = 300  # px of the words of a mark, where the whole does not fit near it
 _REMARKS = ("takeover", "note")
 Place = tuple[int, int, str]  # level, x and anchor
 
 
 def place_labels(layout: "Layout") -> None:
-    marks, bars = _together(layout), layout.drawn.bars
-    for bar in bars:
-        if bar.struck:
-            _name_bar(layout, bar, "struck", (1, -1, 2, -2))
+    _name_bars(layout)
     for stretch in layout.stretches:
         if stretch.words:
             row, x = layout.rows[stretch.service, stretch.replica][0], layout.extent(stretch)[0] + 6
             _write(layout, row, [stretch.words], "struck", [(n, x, "start") for n in (0, 1, -1, 2)])
-    for event, row, text in marks:
+    first: list[tuple[Event, Row, str]] = []
+    repeated: list[tuple[Event, Row, str]] = []
+    said: set[tuple[int, str]] = set()
+    for event, row, text in _together(layout):
+        words = row.lane, event.words
+        (repeated if words in said else first).append((event, row, text))
+        said.add(words)
+    for event, row, text in first:
         if event.what not in _REMARKS:
-            _name_mark(layout, event, row, text, "struck")
+            _name_mark(layout, event, row, [text, shorten(text, _LONG, 11, True)])
     for link in layout.drawn.links:
         if link.words and layout.shows(link.source):
             x, kind = link.source.x, "remark" if link.stop == "unheard" else "struck"
             places = [(-1, x + 26, "start"), (-1, x - 7, "end"), (1, x + 4, "end")]
             places += [(-2, x, "start"), (1, x, "start")]
             _write(layout, layout.row(link.source), [link.words], kind, places)
-    for event, row, text in marks:
+    for event, row, text in first:
         if event.what in _REMARKS:
-            _name_mark(layout, event, row, text, "remark")
-    for bar in bars:
-        if not bar.struck:
-            _name_bar(layout, bar, "handled", (1, -1))
+            _name_mark(layout, event, row, [text, shorten(text, _LONG, 11, True)])
+    for event, row, text in repeated:
+        _name_mark(layout, event, row, [text.partition(":")[0]], again=True)
+
+
+def names_of(bar: Bar) -> list[str]:
+    """The texts that may stand at a bar, the longest first."""
+    if bar.words:
+        return [f"{bar.type}: {bar.words}", bar.words]
+    if bar.subject and len(bar.subject) <= 12:
+        return [f"{bar.type} {bar.subject}", bar.type]
+    return [bar.type]
 
 
 def _together(layout: "Layout") -> list[tuple[Event, "Row", str]]:
@@ -72,7 +85,10 @@ def _repeats(event: Event, errors: set[tuple]) -> bool:
     return again or any(other.what in ("no answer", "dead letter") for other in bar.inner)
 
 
-def _name_mark(layout: "Layout", event: Event, row: "Row", text: str, kind: str) -> None:
+def _name_mark(
+    layout: "Layout", event: Event, row: "Row", texts: list[str], again: bool = False
+) -> None:
+    """Say what a mark means. What is said `again` has only the places near it."""
     x, beside = event.x, event.x
     if bar := event.bar:  # beside it means behind its bar and what else is marked there
         beside = max([bar.x + bar.w, *(other.x for other in bar.inner if other.words)])
@@ -80,35 +96,41 @@ def _name_mark(layout: "Layout", event: Event, row: "Row", text: str, kind: str)
     places += [(-1, x - 5, "start"), (-1, x, "middle"), (-1, x + 6, "end")]
     for level in (1, 2, -2, 3):
         places += [(level, x - 5, "start"), (level, x + 6, "end")]
-    if event.what == "takeover":  # there can be many, and they are no trouble
+    if again or event.what == "takeover":  # there can be many, and they are no news
         places = [place for place in places if -2 < place[0] < 2]
-    _write(layout, row, [shorten(text, 300, 11, True)], kind, places)
+    kind = "remark" if event.what in _REMARKS else "struck"
+    _write(layout, row, texts, kind, places, cut=not again)
 
 
-def _name_bar(layout: "Layout", bar: Bar, kind: str, levels: Sequence[int]) -> None:
-    x, name = bar.x, bar.type
-    if bar.words:
-        texts = [f"{name}: {bar.words}", bar.words]
-    elif bar.subject and len(bar.subject) <= 12:
-        texts = [f"{name} {bar.subject}", name]
-    else:
-        texts = [name]
-    ends = ((x, "start"), (x + 15, "start"), (x + bar.w, "end"))
-    places = [(level, at, anchor) for level in levels for at, anchor in ends]
-    row = layout.row(bar)
-    if bar.words.startswith("attempt") and text_width(bar.words, 11, True) <= bar.w:
-        # Above its bar, and no longer than it, this says more than with the name below it.
-        above = [(x, row.level(level), anchor) for level, x, anchor in places if level == levels[0]]
-        if layout.placer.place(texts, kind, above, over=False):
-            return
-    _write(layout, row, texts, kind, places)
+def _name_bars(layout: "Layout") -> None:
+    """Name each bar where it begins; or where it ends, if its name does not reach back to the bar
+    before it in its row."""
+    ends: dict[Row, int] = {}
+    for bar in sorted(layout.drawn.bars, key=lambda bar: bar.x):
+        row, texts, end = layout.row(bar), names_of(bar), bar.x + bar.w
+        spots = [(bar.x, "start"), (bar.x + 15, "start")]
+        if end - text_width(texts[0], 11, True) >= ends.get(row, 0):
+            spots.append((end, "end"))
+        ends[row] = end
+        levels = (1, -1, 2, -2) if bar.struck else (1, -1)
+        places = [(level, x, anchor) for level in levels for x, anchor in spots]
+        _write(layout, row, texts, "struck" if bar.struck else "handled", places)
 
 
 def _write(
-    layout: "Layout", row: "Row", texts: list[str], kind: str, places: Sequence[Place]
+    layout: "Layout",
+    row: "Row",
+    texts: list[str],
+    kind: str,
+    places: Sequence[Place],
+    cut: bool = True,
 ) -> None:
+    """Write the first text that fits near its row; else one further off, or with `cut` shortened."""
     spots = [(x, row.level(level), anchor) for level, x, anchor in places]
-    label = layout.placer.place(texts, kind, spots, cut=True)
+    near = [spot for spot, place in zip(spots, places, strict=True) if -2 < place[0] < 2]
+    label = layout.placer.place(texts, kind, near)
+    if label is None and (cut or len(near) < len(spots)):
+        label = layout.placer.place(texts, kind, spots, cut=cut)
     if label and kind == "struck" and label.y == row.y:
         left, _, right, _ = label.extent()
         if any(start <= left and right <= end for start, end in row.outages):
