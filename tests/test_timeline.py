@@ -205,6 +205,33 @@ def test_a_message_that_does_not_leave_ends_in_a_stub(fault, said):
     assert said in words(timeline(told((0, "publish", "client", A, {"fault": fault}))))
 
 
+def test_arrows_of_different_messages_run_beside_each_other():
+    up, down = Letter("orders-1", "Paid"), Letter("payments-1", "Sent")
+    third = Letter("client-2", "Left")
+    rows = [
+        (0, "publish", "client", A),
+        (0, "publish", "client", third),
+        (20, "handle", "orders", A),
+        (20, "handle", "payments", third),
+        (20, "publish", "orders", up),
+        (20, "publish", "payments", down),
+        (50, "handle", "payments", up),
+        (50, "handle", "orders", down),
+    ]
+    first, second = timeline(told(*rows)).scene.arrows[2:]
+    assert abs(first.points[0] - second.points[0]) >= 4
+
+
+def test_words_are_not_shortened_while_there_is_room_and_stand_at_what_they_name():
+    detail = {"attempt": 1, "detail": "ValueError: a card that was stolen on the twelfth of May"}
+    failure = (20, "failure", "orders", A, detail)
+    picture = timeline(told((0, "publish", "client", A), (20, "handle", "orders", A), failure))
+    assert detail["detail"] in words(picture)
+    (label,) = [label for label in picture.scene.labels if label.text == "OrderPlaced o1"]
+    bar = picture.scene.bars[0]
+    assert label.extent()[0] >= bar.x and abs(label.y - bar.y) < 40
+
+
 def test_handlings_that_overlap_stand_below_each_other():
     letters = [Letter(f"client-{n}") for n in range(4)]
     rows = [(n, "handle", "orders", letter) for n, letter in enumerate(letters)]
@@ -452,6 +479,22 @@ def test_pictures_of_any_system_have_no_flaws(number, faults):
         picture = timeline(run, **options)
         assert not flaws(picture.scene)
         assert len(repr(picture)) < 500
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10**6), st.sampled_from([1, 3, 10]))
+def test_the_legend_explains_every_sign_that_is_there(number, faults):
+    system, workload, seed, plan = story(Random(number), faults)
+    try:
+        run = simulate(system, workload, seed=seed, faults=plan, max_steps=5_000)
+    except Misuse as error:
+        run = error.run
+    scene = timeline(run).scene
+    legend = " ".join(label.text for label in scene.labels if label.kind == "caption")
+    meanings = {kind: meaning for kinds, meaning in LEGEND for kind in kinds.split(", ")}
+    signs = {item.kind for item in (*scene.spans, *scene.bars, *scene.arrows, *scene.marks)}
+    assert meanings.keys() >= signs
+    assert all(meanings[sign] in legend for sign in signs)
 
 
 @pytest.mark.parametrize("text", NASTY, ids=range(len(NASTY)))

@@ -9,8 +9,8 @@ from .scene import Extent, Label, Scene
 from .theme import LABELS
 
 Place = tuple[int, int, str]  # x, y and the anchor of a label
-_LEAST = (110, 80, 50)  # px that a text may be shortened to
-_ALONG = 40  # px of lines under a label: fewer only cross it
+_LEAST = (300, 200, 110, 80, 50)  # px that a text may be shortened to
+_ALONG = 24  # px of lines under a label: fewer only cross it
 _MARGIN = 3  # px from a label to what stands beside it
 _NEAR = [(8, -11), (-8, -11), (8, 12), (-8, 12), (8, -26), (-8, -26), (8, 27), (-8, 27)]
 _FAR = [(8, -41), (-8, -41), (8, 42), (-8, 42)]

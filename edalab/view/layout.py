@@ -5,7 +5,7 @@ nothing stands on are taken out."""
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, chain
 
@@ -18,7 +18,7 @@ from .scene import Arrow, Box, Label, Mark, Scene
 from .timeline_labels import names_of, place_labels
 
 LEAST = 16  # px: the least width of a bar
-_NAMED = 180  # px behind the last moment for the names of bars, at most
+_NAMED = 210  # px behind the last moment for words, at most
 _LINE, _GAP = 15, 30  # px of a line of labels, and between two lanes
 _LEVELS = (3, 2, 1, -1, -2)  # lines of labels above and below a row of bars
 _ROW = (len(_LEVELS) + 2) * _LINE  # a bar has the room of two lines
@@ -98,13 +98,7 @@ class Layout:
         instants: dict[int, int] = {start: 0, end: 0}
         for one in drawn:
             self._reserve(one, instants)
-        times, spare = sorted(instants), 40
-        for bar in chain.from_iterable(one.bars for one in drawn):
-            later = len(times) - bisect_right(times, bar.start)
-            if later < _NAMED // HOP:  # its name may reach beyond the last moment
-                name = text_width(names_of(bar)[0], 11, True)
-                spare = max(spare, min(_NAMED, name + 6 - HOP * later))
-        self.axis = axis = Axis(instants, self.left + 10, self.right - spare)
+        self.axis = axis = Axis(instants, self.left + 10, self.right - _spare(drawn, instants))
         least = max(4, int(LEAST * axis.shrunk) - 2)
         for event in self.events:
             event.x = axis.x(event.time, event.x)
@@ -295,6 +289,20 @@ class Layout:
                 y, number = real[self.rows[key][0].y], key[1]
                 tip = f"replica {number}"
                 scene.labels.append(Label(left - 6, y, str(number), "replica", "end", tip))
+
+
+def _spare(drawn: list[Drawn], instants: Iterable[int]) -> int:
+    """The px behind the last moment for words that reach beyond it."""
+    times, spare = sorted(instants), 40
+    for one in drawn:
+        words = [(bar.start, names_of(bar)[0]) for bar in one.bars]
+        events = chain(one.events, *(bar.inner for bar in one.bars))
+        words += [(event.time, event.words + "MM") for event in events if event.words]
+        for time, text in words:
+            later = len(times) - bisect_right(times, time)
+            if later < _NAMED // HOP:
+                spare = max(spare, min(_NAMED, text_width(text, 11, True) + 6 - HOP * later))
+    return spare
 
 
 def _tip(bar: Bar) -> str:

@@ -4,14 +4,13 @@ lane, where room is left. The rest stands in the tool-tips."""
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..text import shorten, text_width
+from ..text import text_width
 from .drawn import Bar, Event
 
 if TYPE_CHECKING:
     from .layout import Layout, Row
 
 _SIDE_BY_SIDE = 30  # px between equal marks
-_LONG = 300  # px of the words of a mark, where the whole does not fit near it
 _REMARKS = ("takeover", "note")
 Place = tuple[int, int, str]  # level, x and anchor
 
@@ -31,7 +30,7 @@ def place_labels(layout: "Layout") -> None:
         said.add(words)
     for event, row, text in first:
         if event.what not in _REMARKS:
-            _name_mark(layout, event, row, [text, shorten(text, _LONG, 11, True)])
+            _name_mark(layout, event, row, text)
     for link in layout.drawn.links:
         if link.words and layout.shows(link.source):
             x, kind = link.source.x, "remark" if link.stop == "unheard" else "struck"
@@ -40,9 +39,9 @@ def place_labels(layout: "Layout") -> None:
             _write(layout, layout.row(link.source), [link.words], kind, places)
     for event, row, text in first:
         if event.what in _REMARKS:
-            _name_mark(layout, event, row, [text, shorten(text, _LONG, 11, True)])
+            _name_mark(layout, event, row, text)
     for event, row, text in repeated:
-        _name_mark(layout, event, row, [text.partition(":")[0]], again=True)
+        _name_mark(layout, event, row, text.partition(":")[0], again=True)
 
 
 def names_of(bar: Bar) -> list[str]:
@@ -85,9 +84,7 @@ def _repeats(event: Event, errors: set[tuple]) -> bool:
     return again or any(other.what in ("no answer", "dead letter") for other in bar.inner)
 
 
-def _name_mark(
-    layout: "Layout", event: Event, row: "Row", texts: list[str], again: bool = False
-) -> None:
+def _name_mark(layout: "Layout", event: Event, row: "Row", text: str, again: bool = False) -> None:
     """Say what a mark means. What is said `again` has only the places near it."""
     x, beside = event.x, event.x
     if bar := event.bar:  # beside it means behind its bar and what else is marked there
@@ -99,7 +96,7 @@ def _name_mark(
     if again or event.what == "takeover":  # there can be many, and they are no news
         places = [place for place in places if -2 < place[0] < 2]
     kind = "remark" if event.what in _REMARKS else "struck"
-    _write(layout, row, texts, kind, places, cut=not again)
+    _write(layout, row, [text], kind, places, cut=not again)
 
 
 def _name_bars(layout: "Layout") -> None:
