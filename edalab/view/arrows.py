@@ -53,6 +53,8 @@ def _into_lane(
     into = layout.column(_entries(target), turn, end, source)
     _keep_head(layout, into, goal, side)
     x, begin = _leave(layout, source, row, turn)
+    if x == into:
+        return [(x, begin), (x, end)]
     return [(x, begin), (x, turn), (into, turn), (into, end)]
 
 

@@ -43,18 +43,19 @@ class Axis:
         self.ends: dict[int, float] = {}  # and at which what it needs by itself ends
         self.cuts: list[tuple[int, int]] = []  # ms from, ms to
         self.stretched: list[tuple[int, int]] = []  # ms from, ms to
-        x = float(left)
+        x, widths = float(left), [*widths, 0.0]
         for number, time in enumerate(self.times):
             self.starts[time] = x
             x += rooms[number] * self.shrunk
             self.ends[time] = x
-            x += widths[number] if number < len(widths) else 0
+            x += widths[number]
         self.end = round(x)
         for number, (time, later) in enumerate(pairwise(self.times)):
+            width = rooms[number] * self.shrunk + widths[number]
             if number in cut:
                 self.cuts.append((time, later))
-            elif self.starts[later] - self.starts[time] > _STRETCHED * self.scale * (later - time):
-                if self.stretched and self.stretched[-1][1] == time:
+            elif width > _STRETCHED * self.scale * (later - time):
+                if self.stretched and self.starts[time] - self.x(self.stretched[-1][1]) < _APART:
                     time, _ = self.stretched.pop()
                 self.stretched.append((time, later))
 
@@ -93,8 +94,8 @@ class Axis:
         draw_times(scene, self.ticks(), (top, bottom, right), below)
 
     def ticks(self) -> list[tuple[int, str]]:
-        """Places for labels, with the words: first the ends of all, of cuts and of what is stretched;
-        then round times, where there is room."""
+        """Places for labels, with the words: first the ends of all, of cuts and of what is
+        stretched; then round times, where there is room."""
         first, last = self.times[0], self.times[-1]
         times = [first, last, *chain(*self.cuts), *chain(*self.stretched)]
         for step in _STEPS:

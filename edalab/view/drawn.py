@@ -111,7 +111,7 @@ class Drawn:
                 self._stop(link, "stopped", "answer lost" if link.stop else "answer too late")
 
     def _draw(self, number: int, step: Step) -> None:
-        detail, fault = clean(step.detail or ""), step.fault
+        detail, fault = clean(step.detail) if step.detail else "", step.fault
         match step.step:
             case "publish" | "ask":
                 self._send(number, step)

@@ -73,15 +73,18 @@ class LabelPlacer:
         over: bool = True,
         cut: bool = False,
     ) -> Label | None:
-        """Write the first of these texts that fits, at the first place off the lines or, with `over`,
-        across one rather than along it. With `cut` the last text is shortened where none fits. Return None where there is no
-        room at all."""
+        """Write the first of these texts that fits, at the first place off the lines or, with
+        `over`, across one rather than along it. With `cut` the last text is shortened where none
+        fits. Return None where there is no room at all."""
         size, bold = LABELS[kind].size, LABELS[kind].bold
         widths = [text_width(text, size, bold) for text in texts] + [_LEAST[-1]] * cut
         open_places = [place for place in places if self._extent(place, min(widths), size)]
         shortened = (shorten(texts[-1], room, size, bold) for room in _LEAST)
+        tried = ""
         for text in chain(texts, shortened if cut and open_places else ()):
-            crossing, least = None, 0
+            if text == tried:
+                continue
+            tried, crossing, least = text, None, 0
             for x, y, anchor in open_places if text else ():
                 extent = self._extent((x, y, anchor), text_width(text, size, bold), size)
                 if extent is None:

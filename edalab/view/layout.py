@@ -3,22 +3,21 @@
 All is laid out with room for every line of labels and every track of arrows. Then those that
 nothing stands on are taken out."""
 
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, chain
+from itertools import accumulate
 
 from ..text import clean, seconds, shorten, text_width
-from .arrows import BAR, TRACK, TRACKS, head, rounded, route
-from .axis import HOP, Axis
+from .arrows import BAR, BESIDE, TRACK, TRACKS, head, rounded, route
+from .axis import Axis
 from .drawn import Bar, Drawn, Event, Stretch
 from .labels import LabelPlacer, Taken
 from .scene import Arrow, Box, Label, Mark, Scene
-from .timeline_labels import names_of, place_labels
+from .timeline_labels import place_labels, px_beyond
 
 LEAST = 16  # px: the least width of a bar
-_NAMED = 210  # px behind the last moment for words, at most
+_SPARE, _WORDS = 40, 210  # px behind the last moment: at least, and at most for words
 _LINE, _GAP = 15, 30  # px of a line of labels, and between two lanes
 _LEVELS = (3, 2, 1, -1, -2)  # lines of labels above and below a row of bars
 _ROW = (len(_LEVELS) + 2) * _LINE  # a bar has the room of two lines
@@ -67,8 +66,8 @@ class Layout:
         self.marks: list[tuple[Event, Row]] = []
         self._tops: list[int] = []  # of the lanes
         self._tracks, self._used = Taken(TRACK), [0] * (len(services) + 1)
-        # For each x the upright parts of arrows: whose they are, from y to y.
-        self._columns: defaultdict[int, list[tuple[Event, int, int]]] = defaultdict(list)
+        # Near each x the upright parts of arrows: whose they are, their x, from y to y.
+        self._columns: defaultdict[int, list[tuple[Event, int, int, int]]] = defaultdict(list)
         self._set_times([drawn, *beside])
         self._set_rows()
         self._set_marks()
@@ -98,7 +97,12 @@ class Layout:
         instants: dict[int, int] = {start: 0, end: 0}
         for one in drawn:
             self._reserve(one, instants)
-        self.axis = axis = Axis(instants, self.left + 10, self.right - _spare(drawn, instants))
+        left, right = self.left + 10, self.right - _SPARE
+        axis = Axis(instants, left, right)
+        crowded = axis.shrunk < 1  # then words have no room anyway
+        if not crowded and (more := px_beyond(drawn, axis, left, self.right - 5)):
+            axis = Axis(instants, left, right - min(more, _WORDS - _SPARE))
+        self.axis = axis
         least = max(4, int(LEAST * axis.shrunk) - 2)
         for event in self.events:
             event.x = axis.x(event.time, event.x)
@@ -225,15 +229,22 @@ class Layout:
     def column(self, places: Sequence[int], y1: int, y2: int, source: Event) -> int:
         """The x of an upright part of an arrow: the first place that is not beside one of another
         message; where there is none, the first."""
-        top, bottom = sorted((y1, y2))
+        top, bottom = (y1, y2) if y1 < y2 else (y2, y1)
         for x in places:
-            near = chain.from_iterable(self._columns[at] for at in range(x - 3, x + 4))
-            if all(own is source or low <= top or bottom <= high for own, high, low in near):
+            if self._alone(x, top, bottom, source):
                 break
         else:
             x = places[0]
-        self._columns[x].append((source, top, bottom))
+        part = source, x, top, bottom
+        for near in range(x // BESIDE - 1, x // BESIDE + 2):
+            self._columns[near].append(part)
         return x
+
+    def _alone(self, x: int, top: int, bottom: int, source: Event) -> bool:
+        for own, other, low, high in self._columns.get(x // BESIDE, ()):
+            if own is not source and abs(other - x) < BESIDE and low < bottom and top < high:
+                return False
+        return True
 
     # -- items
 
@@ -289,20 +300,6 @@ class Layout:
                 y, number = real[self.rows[key][0].y], key[1]
                 tip = f"replica {number}"
                 scene.labels.append(Label(left - 6, y, str(number), "replica", "end", tip))
-
-
-def _spare(drawn: list[Drawn], instants: Iterable[int]) -> int:
-    """The px behind the last moment for words that reach beyond it."""
-    times, spare = sorted(instants), 40
-    for one in drawn:
-        words = [(bar.start, names_of(bar)[0]) for bar in one.bars]
-        events = chain(one.events, *(bar.inner for bar in one.bars))
-        words += [(event.time, event.words + "MM") for event in events if event.words]
-        for time, text in words:
-            later = len(times) - bisect_right(times, time)
-            if later < _NAMED // HOP:
-                spare = max(spare, min(_NAMED, text_width(text, 11, True) + 6 - HOP * later))
-    return spare
 
 
 def _tip(bar: Bar) -> str:

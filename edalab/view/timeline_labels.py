@@ -2,15 +2,19 @@
 lane, where room is left. The rest stands in the tool-tips."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from ..text import text_width
-from .drawn import Bar, Event
+from ..text import shorten, text_width
+from .axis import Axis
+from .drawn import Bar, Drawn, Event
 
 if TYPE_CHECKING:
     from .layout import Layout, Row
 
 _SIDE_BY_SIDE = 30  # px between equal marks
+_BESIDE_BAR, _BESIDE_MARK = 16, 30  # px from a moment to words beside what is drawn there
+_LONG = 400  # px of the words of a mark, at most
 _REMARKS = ("takeover", "note")
 Place = tuple[int, int, str]  # level, x and anchor
 
@@ -51,6 +55,27 @@ def names_of(bar: Bar) -> list[str]:
     if bar.subject and len(bar.subject) <= 12:
         return [f"{bar.type} {bar.subject}", bar.type]
     return [bar.type]
+
+
+def px_beyond(drawn: list[Drawn], axis: Axis, left: int, right: int) -> int:
+    """By how many px an axis from `left` on has to be shorter, for words that would reach beyond
+    `right`."""
+    more, since = (
+        0,
+        next(time for time in axis.times if axis.x(time) > min(right, axis.end) - _LONG),
+    )
+    for one in drawn:
+        words = [
+            (bar.start, _BESIDE_BAR, names_of(bar)[0]) for bar in one.bars if bar.start >= since
+        ]
+        for event in chain(one.events, *(bar.inner for bar in one.bars)):
+            if event.words and event.time >= since:
+                words.append((event.time, _BESIDE_MARK, event.words))
+        for time, beside, text in words:
+            x = axis.x(time) + beside
+            over = x + text_width(text, 11, True) - right
+            more = max(more, over * (axis.end - left) // max(1, x - left))
+    return more
 
 
 def _together(layout: "Layout") -> list[tuple[Event, "Row", str]]:
@@ -96,7 +121,7 @@ def _name_mark(layout: "Layout", event: Event, row: "Row", text: str, again: boo
     if again or event.what == "takeover":  # there can be many, and they are no news
         places = [place for place in places if -2 < place[0] < 2]
     kind = "remark" if event.what in _REMARKS else "struck"
-    _write(layout, row, [text], kind, places, cut=not again)
+    _write(layout, row, [shorten(text, _LONG, 11, True)], kind, places, cut=not again)
 
 
 def _name_bars(layout: "Layout") -> None:
@@ -125,8 +150,8 @@ def _write(
     """Write the first text that fits near its row; else one further off, or with `cut` shortened."""
     spots = [(x, row.level(level), anchor) for level, x, anchor in places]
     near = [spot for spot, place in zip(spots, places, strict=True) if -2 < place[0] < 2]
-    label = layout.placer.place(texts, kind, near)
-    if label is None and (cut or len(near) < len(spots)):
+    label = layout.placer.place(texts, kind, near) if len(near) < len(spots) else None
+    if label is None:
         label = layout.placer.place(texts, kind, spots, cut=cut)
     if label and kind == "struck" and label.y == row.y:
         left, _, right, _ = label.extent()
