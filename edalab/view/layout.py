@@ -17,7 +17,7 @@ from .scene import Arrow, Box, Label, Mark, Scene
 from .timeline_labels import place_labels, px_beyond
 
 LEAST = 16  # px: the least width of a bar
-_SPARE, _WORDS = 40, 210  # px behind the last moment: at least, and at most for words
+_SPARE = 40  # px behind the last moment, at least
 _LINE, _GAP = 15, 30  # px of a line of labels, and between two lanes
 _LEVELS = (3, 2, 1, -1, -2)  # lines of labels above and below a row of bars
 _ROW = (len(_LEVELS) + 2) * _LINE  # a bar has the room of two lines
@@ -101,7 +101,7 @@ class Layout:
         axis = Axis(instants, left, right)
         crowded = axis.shrunk < 1  # then words have no room anyway
         if not crowded and (more := px_beyond(drawn, axis, left, self.right - 5)):
-            axis = Axis(instants, left, right - min(more, _WORDS - _SPARE))
+            axis = Axis(instants, left, right - min(more, (right - left) // 3))
         self.axis = axis
         least = max(4, int(LEAST * axis.shrunk) - 2)
         for event in self.events:

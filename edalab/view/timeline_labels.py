@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _SIDE_BY_SIDE = 30  # px between equal marks
 _BESIDE_BAR, _BESIDE_MARK = 16, 30  # px from a moment to words beside what is drawn there
+_ROOM = 210  # px of words that have room behind the last moment, at most
 _LONG = 400  # px of the words of a mark, at most
 _REMARKS = ("takeover", "note")
 Place = tuple[int, int, str]  # level, x and anchor
@@ -62,7 +63,7 @@ def px_beyond(drawn: list[Drawn], axis: Axis, left: int, right: int) -> int:
     `right`."""
     more, since = (
         0,
-        next(time for time in axis.times if axis.x(time) > min(right, axis.end) - _LONG),
+        next(time for time in axis.times if axis.x(time) > min(right, axis.end) - _ROOM),
     )
     for one in drawn:
         words = [
@@ -73,8 +74,10 @@ def px_beyond(drawn: list[Drawn], axis: Axis, left: int, right: int) -> int:
                 words.append((event.time, _BESIDE_MARK, event.words))
         for time, beside, text in words:
             x = axis.x(time) + beside
-            over = x + text_width(text, 11, True) - right
-            more = max(more, over * (axis.end - left) // max(1, x - left))
+            width = text_width(text, 11, True)
+            if width <= _ROOM:  # what is longer reaches back
+                over = x + width - right
+                more = max(more, over * (axis.end - left) // max(1, x - left))
     return more
 
 
