@@ -46,12 +46,8 @@ LETTERS = "create table letters (userId text, email text);" + "".join(
     for change in ("delete", "update")
 )
 HANDLING = 5  # seconds that the handling of one message may take
-NAMES = {
-    "GetUser": GetUser,
-    "GetUserAt": GetUserAt,
-    "Unanswered": Unanswered,
-    "UserRegistered": UserRegistered,
-}
+MESSAGES = (GetUser, GetUserAt, UserRegistered, WriteLater)
+NAMES = {kind.__name__: kind for kind in (*MESSAGES, Unanswered)}
 
 
 async def register(command, ctx):
@@ -143,13 +139,14 @@ def unwritten(run: Run) -> list[tuple[str, str]]:
 
 
 def _why(run: Run, user: str) -> str:
-    last = []
+    times, last = 0, []
     for step in of_mail(run):
-        if step.envelope.data.userId == user:
-            last = [] if step.step == "handle" else [*last, step.step]
-    if "answer" in last:
-        return "never written to"
-    return "given up" if "timeout" in last else "noted too early"
+        if getattr(step.envelope.data, "userId", "") == user:
+            handles = step.step == "handle"
+            times, last = times + handles, [] if handles else [*last, step.step]
+    if "timeout" in last and "answer" not in last:
+        return "given up"
+    return "noted too early" if times > 1 and "ask" not in last else "never written to"
 
 
 def nobody_is(why: str) -> Claim:

@@ -187,8 +187,8 @@ ONE = explained(
 # An older event comes last; it does so again, and shipping has lost what it kept in memory.
 LATE = "lose customers.ack.ChangeAddress #1"
 LATE_FIELD = "lose customers.ack.ChangeContact #2"
-AGAIN = [LATE, "crash shipping.handle.AddressChanged #9"]
-LEFT = ["lose customers.ack.ChangeAddress #6", "crash shipping.handle.AddressChanged #9"]
+AGAIN = [LATE, "crash shipping.handle.AddressChanged #10"]
+LEFT = ["lose customers.ack.ChangeAddress #7", "crash shipping.handle.AddressChanged #10"]
 FIELD_AGAIN = [LATE_FIELD, "crash shipping.handle.ContactChanged #7"]
 KEEP = explored(
     shop.leaving, shop.claims(AddressChanged, ADDRESS_HINTS), alone=[[LATE], AGAIN, LEFT]

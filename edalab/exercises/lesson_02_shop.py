@@ -74,7 +74,7 @@ def sent(commands: Sequence[tuple[float, Command]]) -> Callable:
 
 
 def leaving(keep: Callable, variant: int) -> tuple[System, Callable]:
-    """Ada moves; Bob comes, leaves and comes back; Cleo comes and leaves; Dan, known before, leaves."""
+    """Ada moves; Bob comes, leaves, comes back and moves; Cleo comes and leaves; Dan, known before, leaves."""
     ada, bob, cleo, dan = (f"{name}-{variant}" for name in ("ada", "bob", "cleo", "dan"))
     changes = [
         (ada, f"Elm Street {variant}"),
@@ -82,6 +82,7 @@ def leaving(keep: Callable, variant: int) -> tuple[System, Callable]:
         (bob, f"Elm Street {variant}"),
         (bob, None),
         (bob, f"Fir Street {variant}"),
+        (bob, f"Yew Street {variant}"),
         (cleo, "Ash Street"),
         (cleo, None),
         (dan, None),
@@ -159,12 +160,11 @@ def mistake(run: Run, event: Any) -> str:
     rest = steps[times[-1] :]
     over = next((step.time for step in rest if step.step == "commit"), run.end)
     if copied(run.at(over / 1000), type(event)).get(part(event)) == value(event):
-        if part(event) not in after:
-            return "another value is wiped out"
         if value(event) is None:
             return "an address comes back"
-        crashed = any(step.step == "crash" for step in rest)
-        return "forgotten in a crash" if crashed else "an older event wins"
+        if any(step.step == "crash" for step in rest):
+            return "forgotten in a crash"
+        return "an older event wins" if part(event) in after else "another value is wiped out"
     if value(event) is None:
         return "an address is not forgotten"
     if len(times) > 1:

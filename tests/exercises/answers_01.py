@@ -223,6 +223,13 @@ async def looks_the_wrong_way_round(event, ctx):
             db.execute("insert into letters values (?, ?)", (event.userId, user["email"]))
 
 
+async def looks_for_any_letter(event, ctx):
+    with ctx.database as db:
+        if db.execute("select 1 from letters").fetchone():
+            return
+    await does_not_look(event, ctx)
+
+
 async def asks_both_questions(event, ctx):
     user = await patiently(ctx, GetUserAt(userId=event.userId, at=event.timestamp))
     await patiently(ctx, GetUser(userId=event.userId))
@@ -251,7 +258,7 @@ RIGHT_2 = [by_class, with_the_lessons_helper, looks_first, one_long_question]
 WRONG_2 = {
     "given up": [asks_once, gives_up],
     "noted too early": [remembers_too_early],
-    "never written to": [looks_the_wrong_way_round],
+    "never written to": [looks_the_wrong_way_round, looks_for_any_letter],
     "another moment's address": [asks_for_now, as_of_now, writes_to_nowhere, guesses],
     "written to twice": [does_not_look, remembers_in_memory, by_the_id_of_the_event],
     "asked in vain": [always_five_times, asks_both_questions],

@@ -289,6 +289,18 @@ def looks_only_at_who_is_gone(event, ctx):
             db.execute("replace into gone values (?, ?)", (event.customer, event.version))
 
 
+def older_than_both(event, ctx):
+    """Ignores only what is older than the row and than the version in `gone`."""
+    with ctx.database as db:
+        known = "select version from addresses where customer = ?1 union all select version from gone where customer = ?1"
+        versions = [version for (version,) in db.execute(known, (event.customer,))]
+        if versions and min(versions) >= event.version:
+            return
+        as_it_comes_in(db, event)
+        if event.address is None:
+            db.execute("replace into gone values (?, ?)", (event.customer, event.version))
+
+
 def only_the_next_version(event, ctx):
     with ctx.database as db:
         if event.version == _known(db, event) + 1:
@@ -361,7 +373,7 @@ WRONG_2 = {
     ],
     "nobody comes back": [gone_for_good],
     "another value is wiped out": [deletes_everybody],
-    "an older event wins": [as_it_comes, looks_only_at_who_is_gone],
+    "an older event wins": [as_it_comes, looks_only_at_who_is_gone, older_than_both],
     "forgotten in a crash": [in_memory],
     "noted too early": [noted_before_it_is_written],
     "an address is not forgotten": [never_forgets, the_lessons_cell, an_empty_address],
@@ -486,6 +498,16 @@ def fields_in_memory(event, ctx):
         ctx.state[key] = event.version
 
 
+def both_fields_in_memory(event, ctx):
+    """After a crash it writes a row from what it remembers, and has forgotten the other field."""
+    known = ctx.state.setdefault(event.customer, {})
+    if event.version > known.get(event.field, (0, None))[0]:
+        known[event.field] = event.version, event.value
+    fields = [known.get(field, (0, None))[1] for field in ("address", "phone")]
+    with ctx.database as db:
+        db.execute("replace into contacts values (?, ?, ?)", (event.customer, *fields))
+
+
 def never_noted(event, ctx):
     with ctx.database as db:
         if event.version > _version(db, event):
@@ -556,7 +578,7 @@ def refuses_what_is_old(event, ctx):
 RIGHT_3 = [each_field, by_the_row_count, looks_first, keeps_every_event, notes_it_afterwards]
 WRONG_3 = {
     "an older event wins": [as_fields_come, never_noted],
-    "forgotten in a crash": [fields_in_memory],
+    "forgotten in a crash": [fields_in_memory, both_fields_in_memory],
     "a late field is ignored": [version_of_the_row],
     "another value is wiped out": [replaces_the_row],
     "noted too early": [note_first],
