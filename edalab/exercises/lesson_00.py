@@ -7,53 +7,53 @@ from ..model import Command, System
 from ..practice.exercise import Anomaly, Exercise, explained, explored
 from ..sim import cut, simulate
 from ..sim.run import Run
-from .lesson_00_shop import (
-    CLAIMS,
-    DONE,
-    NAMES,
-    ORDERS,
-    SUBSCRIBERS,
-    SendMail,
-    gone_is_heard_of,
-    hearing_itself,
-    shop,
-)
+from . import lesson_00_shop as shop
 
 HINTS = {
     "a customer is not answered": (
         "What is the customer waiting for in this run, and is it needed for the answer?",
         "Every `await ctx.ask(...)` waits for another service.",
-        'Save, publish and `return "cancelled"`; ask nobody.',
+        'Save, publish and `return "cancelled"`. Ask nobody.',
     ),
     "another answer is given": (
-        "Was this order on record, and what was the customer told?",
-        "What does your function return at each of its ends?",
-        '`return "cancelled"` where there was such an order and `return "unknown"` where there was none.',
+        "Is this order on record, and what did your function answer?",
+        "Look at each place where your function ends. What does it return there?",
+        'Write `return "cancelled"` if there was such an order, and `return "unknown"` if there was none.',
+    ),
+    "nobody heard of it, by itself": (
+        "Which line of your function tells the other services?",
+        "All four of them subscribe to OrderCancelled.",
+        "Write `await ctx.publish(OrderCancelled(orderId=command.orderId))` before you return the answer.",
     ),
     "nobody heard of it": (
-        "How were the services to learn of it, all of them?",
-        "One message reaches everybody who subscribes to it, those you do not know included.",
-        "`await ctx.publish(OrderCancelled(...))` before the answer is given; where that fails, there must be no answer.",
+        "Which error did this fault raise in your function, and what was the customer told all the same?",
+        "If you catch an error, you have to deal with it. An order is cancelled only when its event is published.",
+        "Let the error pass, so that no answer is given, or publish again until it works.",
+    ),
+    "some never heard of it": (
+        "Which service is missing here, and which messages does it accept?",
+        "A command goes to one service that you have to know. `stock` takes no commands.",
+        "Publish OrderCancelled. It reaches everybody who subscribes, even services that you don't know.",
     ),
     "still on record": (
         "Where does orders keep its orders, and who takes this one out?",
-        "Change the table orders within `with ctx.database as db:`.",
-        "`delete from orders where orderId = ?`, with command.orderId.",
+        "Your function has to change the table orders, within `with ctx.database as db:`.",
+        "The statement is `delete from orders where orderId = ?`, with `(command.orderId,)`.",
     ),
     "something else is cancelled": (
         "Which order did the customer name, and is it on record?",
-        "Look into the table before anything else, for this orderId.",
-        '`select 1 from orders where orderId = ?`: where no row is found, `return "unknown"` and do nothing.',
+        "Before anything else, look for this orderId in the table.",
+        'If `select 1 from orders where orderId = ?` finds no row, `return "unknown"` and do nothing else.',
     ),
     "refunded though it stands": (
-        "In which order does your function save and publish, and what lies between the two here?",
-        "What is published is out in the world, even if the next line never runs.",
-        "If orders deletes the order itself, it has to save first and publish afterwards. If it hears its own event, it need not delete anything here.",
+        "Which does your function do first, save or publish, and what happened between the two here?",
+        "You can't take back what you have published, even if the next line never runs or the transaction fails.",
+        "End the transaction that deletes the order, and publish after it.",
     ),
     "gone, and nobody heard of it": (
-        "What had your function done when this fault struck, and what had it not?",
-        "Two places were to be written, the table and the topic, and one was. To catch an error does not help who has crashed.",
-        "Write to one place only: publish. orders hears its own event as the others do, and takes the order out then.",
+        "When this fault struck, what had your function already done, and what not yet?",
+        "It writes to two places, the table and the topic, and here it wrote to one. After a crash no `except` runs.",
+        "Write to one place only, the topic. `orders` receives its own event as the others do, and deletes the order then.",
     ),
 }
 
@@ -73,7 +73,7 @@ class AddPoints(Command):
     orderId: str
 
 
-WORK = {"billing": WriteBill, "mail": SendMail, "loyalty": AddPoints}
+WORK = {"billing": WriteBill, "mail": shop.SendMail, "loyalty": AddPoints}
 
 
 def patience(variant: int) -> float:
@@ -103,9 +103,9 @@ def in_turn(seconds: float, variant: int) -> Run:
             ctx.note("Ada gives up")
 
     system = System("shop")
-    system.service("orders", schema=ORDERS).handles(PlaceOrder)(place)
+    system.service("orders", schema=shop.ORDERS).handles(PlaceOrder)(place)
     for name, command in WORK.items():
-        system.service(name, schema=DONE).handles(command)(slowly)
+        system.service(name, schema=shop.DONE).handles(command)(slowly)
     return simulate(system, ada)
 
 
@@ -116,6 +116,10 @@ def answered(run: Run) -> bool:
 def as_long_as_possible(seconds: float, variant: int) -> Anomaly | str:
     run = in_turn(seconds, variant)
     longer = floor(seconds * 100 + 1.001) / 100  # the next hundredth
+    if abs(longer - 0.01 - seconds) > 1e-6:
+        return Anomaly(
+            "not in hundredths", f"{seconds:g} s lies between two hundredths of a second"
+        )
     if not answered(run):
         evidence = f"three times {seconds:g} s, and Ada has given up before the answer came"
         return Anomaly("too long", evidence, run)
@@ -151,37 +155,42 @@ def _gives_up_on_each(seconds: float, variant: int) -> tuple[str, Run]:
 # -- 00.2 and 00.3
 
 
-CUT_OFF = [[cut("mail", 0, 5)], [cut(name, 0, 5) for name in SUBSCRIBERS]]
-IN_ONE_PLACE = CLAIMS | {"gone, and nobody heard of it": gone_is_heard_of}
-TELL = explored(shop, CLAIMS, alone=CUT_OFF)
-WRITE_ONCE = explored(hearing_itself, IN_ONE_PLACE, alone=CUT_OFF)
+CUT_OFF = [[cut("mail", 0, 5)], [cut(name, 0, 5) for name in shop.SUBSCRIBERS]]
+IN_ONE_PLACE = shop.CLAIMS | {"gone, and nobody heard of it": shop.gone_is_heard_of}
+TELL = explored(shop.shop, shop.CLAIMS, alone=CUT_OFF)
+WRITE_ONCE = explored(shop.hearing_itself, IN_ONE_PLACE, alone=CUT_OFF)
 
 EXERCISES = [
     explained(
         "00.1",
         "As long as Ada waits",
-        ("a number of seconds", (0, 60)),
+        ("a number of seconds", (0, 3)),
         lambda variant: {"patience": patience(variant)},
         as_long_as_possible,
         {"a": _the_slowest, "b": _only_the_work, "c": None, "d": _gives_up_on_each},
         {
             "too long": (
-                "At what second would the answer have come in this run, and when did Ada give up?",
-                "In the picture, measure what lies between two bars: who works then?",
-                "Each of the four questions and answers is on its way for 0.02 s. What is left of Ada's patience, shared by three?",
+                "When would Ada have got her answer in this run, and when did she give up?",
+                "Look at the gaps between the bars. Nobody works there, so what takes time?",
+                "Four questions are asked, and each of them and its answer travel for 0.02 s. Subtract that from her patience, and share the rest among the three.",
             ),
             "longer is possible": (
                 "How much of her patience is left when Ada has her answer?",
                 "Share what is left among the three.",
-                "Go up in steps of 0.01 until she gives up: the answer is the last value before that.",
+                "Go up in steps of 0.01 until she gives up. The answer is the last value before that.",
+            ),
+            "not in hundredths": (
+                "How many digits does the task ask for after the decimal point?",
+                "Your number has more than two. Which way does the task tell you to round?",
+                "`int(seconds * 100) / 100` rounds down to hundredths.",
             ),
             "another reason": (
                 "Does this run agree with your reason?",
-                "Look at the bars and at what lies between them: what does Ada wait for, one after the other?",
-                "She waits for the work of the three and for every message on its way, for they come one after the other.",
+                "Look at the bars and at the gaps between them. What does Ada wait for, one after the other?",
+                "The three never work at the same time, and no message travels while one of them works.",
             ),
         },
     ),
-    Exercise("00.2", "Tell them", "command, ctx", TELL, HINTS, NAMES),
-    Exercise("00.3", "One place to write to", "command, ctx", WRITE_ONCE, HINTS, NAMES),
+    Exercise("00.2", "Tell them", "command, ctx", TELL, HINTS, shop.NAMES),
+    Exercise("00.3", "One place to write to", "command, ctx", WRITE_ONCE, HINTS, shop.NAMES),
 ]

@@ -4,56 +4,53 @@ from ..errors import Unanswered
 from ..practice.exercise import Anomaly, Exercise, explained, explored
 from ..sim import simulate
 from ..sim.run import Run
-from .lesson_01_shop import (
-    CLAIMS,
-    HANDLING,
-    NAMES,
-    GetUser,
-    RegisterUser,
-    WriteLater,
-    down,
-    everybody_is_written_to,
-    nobody_is_held_up,
-    or_later,
-    shop,
-    two_users,
-)
+from . import lesson_01_shop as shop
 
 HINTS = {
-    "never written to": (
+    "given up": (
         "What became of the event in this run, and how often had your function asked by then?",
         "A time-out says *not yet*. Compare how long your function goes on asking with how long accounts is down.",
         "Catch Unanswered and ask again later. If your function gives up, a later attempt or a later message has to ask.",
     ),
+    "noted too early": (
+        "Mail got this event twice. Why did your function ask nothing the second time?",
+        "It had noted that the letter is written, and then it stopped before it wrote the letter.",
+        "Save the letter and the note that it is written in one transaction. The row in letters can itself be the note.",
+    ),
+    "never written to": (
+        "Which lines of your function ran for this user?",
+        "Go through your function by hand for a user who has no letter yet, while somebody else has one.",
+        "Insert a row with the user and the address into letters if there is no row for this user yet.",
+    ),
     "another moment's address": (
-        "Which address did accounts have when the event was made, and which when it answered?",
-        "There are two questions that accounts answers. One of them has a moment in it.",
-        "`GetUserAt(userId=event.userId, at=event.timestamp)` asks about the moment of the event, whenever it is answered.",
+        "Which address did accounts have when Ada registered, and which when it answered?",
+        "accounts answers two questions. Which of them has a moment in it, and which moment does your function put there?",
+        "Ask `GetUserAt(userId=..., at=...)` with the timestamp of the message that you were given. It is the same whenever the answer comes.",
     ),
     "written to twice": (
         "Your function ran twice for the same user. How could the second time know of the first?",
-        "What the first one saved is still there. When must it be looked at so that nothing comes in between?",
-        "In one transaction: look into letters, and insert only if there is no letter to this user yet.",
+        "The event may have another id the second time, and memory is empty after a crash. A saved letter is still there.",
+        "In one transaction, look into letters, and insert only if there is no letter to this user yet.",
     ),
     "asked in vain": (
         "How many questions does mail ask for one event, when nothing goes wrong?",
         "Each of them costs accounts as much as the first one. When does your loop end?",
-        "Leave the loop with the first answer: `break`, or `return`.",
+        "Leave the loop with the first answer, by `break` or `return`.",
     ),
     "a dead letter": (
         "What does your function raise, and had it done its work by then?",
-        "A message that fails three times is set aside, and somebody has to look after it. Does your function go on without an answer?",
-        "Where you put the message off, `return`: no line after that has what it needs.",
+        "A message that fails three times is set aside, and somebody has to look after it. Can your function go on at this line?",
+        "If you have put the message off, `return`, because no line after that has what it needs. Don't change a letter that is written.",
     ),
     "announced by mail": (
         "Who subscribes to UserRegistered, and what does each of them do if it comes once more?",
         "The registration is a fact of accounts. If mail publishes it again, every other service handles it again, too.",
-        "Give the message back to mail alone. A command such as WriteLater goes to one service, or let the broker try again.",
+        "Send the message to mail alone. A command such as WriteLater goes to one service.",
     ),
     "others are held up": (
         "While your function waits, who handles the events behind this one?",
-        f"A handler that has no answer within {HANDLING} s has to let go of its message, and still must not forget it.",
-        "Ask once; where there is no answer, `await ctx.send(WriteLater(...), after=5)` and return. The same function gets that message later.",
+        f"If it has no answer within {shop.HANDLING} s, it has to end, but the letter must not be forgotten. Who could remind mail?",
+        "Ask once. If there is no answer, `await ctx.send(WriteLater(...), after=5)` and return. The same function gets that message later.",
     ),
 }
 
@@ -74,7 +71,7 @@ def asked(questions: int, variant: int) -> Run:
     async def write(event, ctx):
         for number in range(questions):
             try:
-                user = await ctx.ask(GetUser(userId=event.userId))
+                user = await ctx.ask(shop.GetUser(userId=event.userId))
                 break
             except Unanswered:
                 await ctx.sleep(0.5 * 2**number)
@@ -84,20 +81,20 @@ def asked(questions: int, variant: int) -> Run:
             db.execute("insert into letters values (?, ?)", (event.userId, user["email"]))
 
     async def ada(ctx):
-        await ctx.send(RegisterUser(userId="ada", email="ada@home"))
+        await ctx.send(shop.RegisterUser(userId="ada", email="ada@home"))
 
     down_for = [f"crash accounts.handle.GetUser #1 for {outage(variant)} s"]
-    return simulate(shop(write, max_attempts=1), ada, faults=down_for)
+    return simulate(shop.shop(write, max_attempts=1), ada, faults=down_for)
 
 
 def enough(questions: int, variant: int) -> Anomaly | str:
     run = asked(questions, variant)
     last = [step.time for step in run.journal if step.step == "ask"][-1] / 1000
-    if run.check(everybody_is_written_to).outcome == "broken":
+    if shop.unwritten(run):
         evidence = f"is asked at {last:g} s, and accounts is down for {outage(variant)} s"
         return Anomaly("too few questions", f"the last of {questions} {evidence}", run)
     fewer = asked(questions - 1, variant)
-    if questions > 1 and fewer.check(everybody_is_written_to):
+    if questions > 1 and not shop.unwritten(fewer):
         return Anomaly("more than needed", f"{questions - 1} questions are enough", fewer)
     return f"{questions} questions, the last one at {last:g} s; {questions - 1} are too few"
 
@@ -122,10 +119,9 @@ def _delivered_again(questions: int, variant: int) -> tuple[str, Run]:
 
 # -- 01.2 and 01.3
 
-NOT_HELD_UP = CLAIMS | {"others are held up": nobody_is_held_up}
-LETTER = explored(two_users, CLAIMS, down(5))
-LATER = explored(or_later, NOT_HELD_UP, down(2), down(60))
-OR_LATER = NAMES | {"WriteLater": WriteLater}
+NOT_HELD_UP = shop.CLAIMS | {"others are held up": shop.nobody_is_held_up}
+LETTER = explored(shop.two_users, shop.CLAIMS, shop.down(5))
+LATER = explored(shop.or_later, NOT_HELD_UP, shop.down(2), shop.down(60))
 
 EXERCISES = [
     explained(
@@ -138,13 +134,13 @@ EXERCISES = [
         {
             "too few questions": (
                 "When is the last question asked, and when is accounts up again?",
-                "Write down when each question is asked: a second of waiting, and then the pause, twice as long each time.",
+                "Write down when each question is asked. After a question, mail waits a second, and then comes the pause, twice as long each time.",
                 "The questions are asked 0, 1.5, 3.5, 6.5 … seconds after the first one. Go on until one comes after the outage.",
             ),
             "more than needed": (
                 "Is there an answer with one question less?",
                 "Count the questions in this run, the last one included.",
-                "The last question but one comes before the outage is over, the last one after it: that is the number.",
+                "Stop at the first question that comes after the outage. Count up to that one and no further.",
             ),
             "another reason": (
                 "Does this run agree with your reason?",
@@ -153,6 +149,6 @@ EXERCISES = [
             ),
         },
     ),
-    Exercise("01.2", "The letter that is due", "event, ctx", LETTER, HINTS, NAMES),
-    Exercise("01.3", "Write later", "message, ctx", LATER, HINTS, OR_LATER),
+    Exercise("01.2", "The letter that is due", "event, ctx", LETTER, HINTS, shop.NAMES),
+    Exercise("01.3", "Write later", "message, ctx", LATER, HINTS, shop.NAMES),
 ]

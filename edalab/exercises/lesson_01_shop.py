@@ -1,6 +1,7 @@
 """The shop of lesson 01's exercises: accounts owns the users, and mail asks it for their addresses."""
 
 from collections.abc import Callable
+from typing import Any
 
 from ..claims.claim import Claim
 from ..errors import Unanswered
@@ -45,12 +46,8 @@ LETTERS = "create table letters (userId text, email text);" + "".join(
     for change in ("delete", "update")
 )
 HANDLING = 5  # seconds that the handling of one message may take
-NAMES = {
-    "GetUser": GetUser,
-    "GetUserAt": GetUserAt,
-    "Unanswered": Unanswered,
-    "UserRegistered": UserRegistered,
-}
+MESSAGES = (GetUser, GetUserAt, UserRegistered, WriteLater)
+NAMES = {kind.__name__: kind for kind in (*MESSAGES, Unanswered)}
 
 
 async def register(command, ctx):
@@ -130,10 +127,32 @@ def letters(run: Run) -> list[tuple[str, str]]:
     return run.rows("mail", "select userId, email from letters")
 
 
-@Claim("everybody who registered gets a letter", about=UserRegistered)
-def everybody_is_written_to(run):
+def of_mail(run: Run) -> list[Any]:
+    """The steps of `mail` that are about a message."""
+    return [step for step in run.journal if step.service == "mail" and step.envelope]
+
+
+def unwritten(run: Run) -> list[tuple[str, str]]:
+    """Everybody without a letter, and why: what `mail` did when it last handled a message about this user."""
     written = {user for user, _ in letters(run)}
-    return [f"nobody wrote to {user}" for user in registered(run) if user not in written]
+    return [(user, _why(run, user)) for user in registered(run) if user not in written]
+
+
+def _why(run: Run, user: str) -> str:
+    times, last = 0, []
+    for step in of_mail(run):
+        if getattr(step.envelope.data, "userId", "") == user:
+            handles = step.step == "handle"
+            times, last = times + handles, [] if handles else [*last, step.step]
+    if "timeout" in last and "answer" not in last:
+        return "given up"
+    return "noted too early" if times > 1 and "ask" not in last else "never written to"
+
+
+def nobody_is(why: str) -> Claim:
+    return Claim("everybody who registered gets a letter", about=UserRegistered)(
+        lambda run: [f"nobody wrote to {user}" for user, found in unwritten(run) if found == why]
+    )
 
 
 @Claim("every letter goes to the address that was registered", about=UserRegistered)
@@ -159,9 +178,7 @@ def nobody_twice(run):
 @Claim(f"no message is handled for longer than {HANDLING} s", about=UserRegistered)
 def nobody_is_held_up(run):
     begun, long = {}, []
-    for step in run.journal:
-        if step.service != "mail" or step.envelope is None:
-            continue
+    for step in of_mail(run):
         message = step.envelope
         if step.step == "handle":
             begun[message.id] = step.time
@@ -175,15 +192,14 @@ def nobody_is_held_up(run):
 @Claim("nobody asks again after an answer", about=UserRegistered)
 def no_question_in_vain(run):
     answered, again = set(), []
-    for step in run.journal:
-        if step.service == "mail" and step.envelope is not None:
-            if step.step == "handle":
-                answered.discard(step.envelope.id)
-            elif step.step == "answer" and step.detail != "too late":
-                answered.add(step.envelope.causation)
-            elif step.step == "ask" and step.envelope.causation in answered:
-                asked = f"mail asked {step.envelope.data} again at {step.time / 1000:g} s"
-                again.append(f"{asked}, after it was answered")
+    for step in of_mail(run):
+        if step.step == "handle":
+            answered.discard(step.envelope.id)
+        elif step.step == "answer" and step.detail != "too late":
+            answered.add(step.envelope.causation)
+        elif step.step == "ask" and step.envelope.causation in answered:
+            asked = f"mail asked {step.envelope.data} again at {step.time / 1000:g} s"
+            again.append(f"{asked}, after it was answered")
     return again
 
 
@@ -191,14 +207,13 @@ def no_question_in_vain(run):
 def only_accounts_announces(run):
     return [
         f"mail publishes {step.envelope.data} at {step.time / 1000:g} s"
-        for step in run.journal
-        if (step.service, step.step) == ("mail", "publish")
-        and step.envelope.type == UserRegistered.__name__
+        for step in of_mail(run)
+        if (step.step, step.envelope.type) == ("publish", UserRegistered.__name__)
     ]
 
 
 CLAIMS = {
-    "never written to": everybody_is_written_to,
+    **{why: nobody_is(why) for why in ("given up", "noted too early", "never written to")},
     "another moment's address": address_as_registered,
     "written to twice": nobody_twice,
     "asked in vain": no_question_in_vain,

@@ -1,46 +1,47 @@
 """Exercises of lesson 02: copies that an older event, published again, neither overwrites nor brings back."""
 
-from collections.abc import Callable
 from math import ceil
 
 from ..model import System
-from ..practice.exercise import Anomaly, Exercise, explained, explored, nothing_dead
+from ..practice.exercise import Anomaly, Exercise, explained, explored
 from ..sim import simulate
 from ..sim.run import Run
-from .lesson_02_shop import (
-    AGAIN,
-    CONTACTS,
-    COPY,
-    OWNED,
-    SAME_FIELD,
-    AddressChanged,
-    ChangeAddress,
-    ChangeContact,
-    ContactChanged,
-    Repeat,
-    _sent,
-    change_address,
-    change_contact,
-    copied,
-    follows,
-    forgets,
-    never_goes_back,
-    newest_of_each,
-    no_older_value,
-    stays_forgotten,
-)
+from . import lesson_02_shop as shop
+from .lesson_02_shop import AddressChanged, ChangeAddress, ContactChanged, Repeat
 
 HINTS = {
     "the copy does not follow": (
-        "Which event did shipping handle last, and what did your function do with it?",
-        "Go through your function by hand, with version 1 and then version 2, for one customer and then for two.",
-        "Write the row whenever the event is newer than everything you have noted about *this* customer.",
+        "Which event carried the value that the copy lacks, and what did your function do with it?",
+        "Go through your function by hand, first for two events of one customer, then for two customers. Is there a row to change?",
+        "Write whenever the event is newer than everything that you have noted about *this* customer (in 02.3, about this field, too).",
+    ),
+    "another value is wiped out": (
+        "The value was in the copy once. Which event removed it, and what was that event about?",
+        "Look at each statement that deletes or replaces. Which rows, and which columns, does it touch?",
+        "Change only what the event is about. `where customer = ?` picks the row, and `update ... set` leaves the other columns alone.",
     ),
     "an older event wins": (
         "Follow the last arrow to shipping. How old is the event it carries, and what did the copy know by then?",
-        "The event carries its version. What can your function compare it with, even if shipping has just restarted?",
-        "Compare before you write *and* before you delete. Where event.version is not higher than the version you have noted for this customer, change nothing.",
+        "The event carries its version. What does your function compare it with, and when did it note that?",
+        "Compare before you write *and* before you delete. Unless event.version is higher than the version you noted, change nothing. If you change something, note the new version.",
     ),
+    "forgotten in a crash": (
+        "What did your function know after shipping had restarted?",
+        "A crash empties `ctx.state`. The tables are still there afterwards.",
+        "Save the version in a table, in the same transaction as the value, and read it there.",
+    ),
+    "noted too early": (
+        "Shipping began twice with this event. What was saved the first time, and why did the second time change nothing?",
+        "You noted the version, but the value was not saved yet.",
+        "Write the value and its version in one transaction, so that a crash keeps both or neither.",
+    ),
+    "a dead letter": (
+        "What does your function raise? Is an old event an error?",
+        "Another attempt doesn't help, because the event is just as old the next time.",
+        "Return without changing anything.",
+    ),
+}
+ADDRESS_HINTS = HINTS | {
     "an address is not forgotten": (
         "What did your function do with the last event of this customer, the one without an address?",
         "If event.address is None and the event is newer, the row has to leave `addresses`. A row with an empty address is still a row.",
@@ -51,39 +52,18 @@ HINTS = {
         "The row has left `addresses`, and its version went with it. Where else could you keep that version?",
         "When somebody leaves, save their version in `gone`. Before you write an address, compare with the version there too.",
     ),
-    "a dead letter": (
-        "What does your function raise? Is an old event an error?",
-        "Another attempt doesn't help, because the event is just as old the next time.",
-        "Return without changing anything.",
+    "nobody comes back": (
+        "This customer left and then came back. What did your function find in `gone`?",
+        "A row in `gone` says at which version somebody left. Is the new event older than that?",
+        "Ignore an event about somebody who is gone only if its version is not higher than the one in `gone`.",
     ),
 }
-CLAIMS = {
-    "the copy does not follow": follows,
-    "an older event wins": never_goes_back,
-    "an address is not forgotten": forgets,
-    "an address comes back": stays_forgotten,
-    "a dead letter": nothing_dead("shipping", AddressChanged),
-}
-NAMES = {"AddressChanged": AddressChanged}
-
-
-CONTACT_CLAIMS = {
-    "a change is lost": newest_of_each,
-    "an older event wins": no_older_value,
-    "a dead letter": nothing_dead("shipping", ContactChanged),
-}
-CONTACT_HINTS = {
-    "a change is lost": (
-        "Which event carried the value that is missing? What did your function do when it arrived?",
+CONTACT_HINTS = HINTS | {
+    "a late field is ignored": (
+        "This event came late, and your function ignored it. Had a newer event replaced its value?",
         "An event carries one field only. Does an event about the phone make an older event about the address superfluous?",
         "Compare versions for each customer *and field*. An event is out of date only if you have a newer one about the same field.",
     ),
-    "an older event wins": (
-        "Two events were about the same field. Which of them did your function save last?",
-        "Memory is gone after a crash. Which table can hold the version of each field?",
-        "In one transaction, read the version of this customer and field from `versions`, and write the value and the new version only if the event is newer.",
-    ),
-    "a dead letter": HINTS["a dead letter"],
 }
 
 
@@ -107,7 +87,7 @@ def corrected_after(seconds: float, variant: int) -> Run:
     ada = [(pause, ChangeAddress(customer="ada", address=street)) for pause, street in streets]
 
     async def publish_twice(command, ctx):
-        await change_address(command, ctx)
+        await shop.change(command, ctx)
         with ctx.database as db:
             [(event,)] = db.execute("select event from done where command = ?", (ctx.message.id,))
         await ctx.send(Repeat(event=event), after=late(variant))
@@ -116,11 +96,11 @@ def corrected_after(seconds: float, variant: int) -> Run:
         await ctx.publish(AddressChanged.model_validate_json(command.event))
 
     again = System("shop")
-    owner = again.service("customers", schema=OWNED)
+    owner = again.service("customers", schema=shop.OWNED)
     owner.handles(ChangeAddress)(publish_twice)
     owner.handles(Repeat)(repeat)
-    again.service("shipping", schema=COPY).on(AddressChanged)(as_it_comes)
-    return simulate(again, _sent(ada))
+    again.service("shipping", schema=shop.ADDRESSES).on(AddressChanged)(as_it_comes)
+    return simulate(again, shop.sent(ada))
 
 
 def breaking(seconds: float, variant: int) -> Run | None:
@@ -135,6 +115,8 @@ def breaking(seconds: float, variant: int) -> Run | None:
 
 
 def long_enough(seconds: float, variant: int) -> Anomaly | str:
+    if abs(seconds * 10 - round(seconds * 10)) > 1e-6:
+        return Anomaly("between two steps", f"{seconds:g} s lies between two tenths of a second")
     if run := breaking(seconds, variant):
         return Anomaly(
             "not long enough",
@@ -178,8 +160,13 @@ ONE = explained(
     {
         "not long enough": (
             "Which event did shipping handle after version 2 in this run, and when was it published?",
-            "Customers publishes version 1 twice. At what time is the second time?",
-            "The second publication comes `late` seconds after the first command was *handled*, so Ada has to wait a moment longer than that.",
+            "`customers` publishes version 1 twice. When does it do so the second time?",
+            "The second time is `late` seconds after the first command was *handled*. That is a moment after Ada sent it, so she has to wait a little longer than `late`.",
+        ),
+        "between two steps": (
+            "In which steps does the task count?",
+            "Your number has more than one digit after the decimal point.",
+            "Go up to the next tenth of a second if your number is long enough, and down if it is too long.",
         ),
         "longer than needed": (
             "What happens if Ada corrects herself a tenth of a second sooner?",
@@ -189,7 +176,7 @@ ONE = explained(
         "another reason": (
             "Does this run agree with your reason?",
             "Look at the arrows from customers to shipping. How many times does each version leave?",
-            "The topic keeps the order in which events reach it. But the owner hands it an older event once more.",
+            "The topic keeps the order in which events reach it. But the owner publishes an older event again, after a newer one.",
         ),
     },
 )
@@ -197,60 +184,22 @@ ONE = explained(
 
 # -- 02.2 and 02.3
 
-
-def _leaving(keep: Callable, variant: int) -> tuple[System, Callable]:
-    """Ada moves; Bob comes, leaves and comes back; Cleo comes and leaves; Dan, known before, leaves."""
-    ada, bob, cleo, dan = (f"{name}-{variant}" for name in ("ada", "bob", "cleo", "dan"))
-    return copied(
-        keep,
-        [
-            (0, ada, f"Elm Street {variant}"),
-            (0.1, ada, f"Oak Street {variant}"),
-            (0.1, bob, f"Elm Street {variant}"),
-            (0.1, bob, None),
-            (0.1, bob, f"Fir Street {variant}"),
-            (0.1, cleo, "Ash Street"),
-            (0.1, cleo, None),
-            (0.1, dan, None),
-        ],
-        dan,
-    )
-
-
-def _contacted(keep: Callable, variant: int) -> tuple[System, Callable]:
-    """Ada changes address, phone and address again, Bob his phone twice and then his address."""
-    shop = System("shop")
-    owned = (
-        OWNED
-        + "create table contacts (customer text, field text, value text, primary key (customer, field));"
-    )
-    shop.service("customers", schema=owned).handles(ChangeContact)(change_contact)
-    shop.service("shipping", schema=CONTACTS).on(ContactChanged)(keep)
-    ada, bob = f"ada-{variant}", f"bob-{variant}"
-    changes = [
-        (ada, "address", f"Elm Street {variant}"),
-        (ada, "phone", f"555-{variant}"),
-        (ada, "phone", f"556-{variant}"),
-        (bob, "phone", f"555-{variant}"),
-        (bob, "address", f"Elm Street {variant}"),
-        (bob, "address", f"Oak Street {variant}"),
-    ]
-    return shop, _sent([(0.1, ChangeContact(customer=c, field=f, value=v)) for c, f, v in changes])
-
-
-# Cleo's address comes again after she has left, and shipping has lost what it kept in memory.
-LEFT = ["lose customers.ack.ChangeAddress #6", "crash shipping.handle.AddressChanged #9"]
-KEEP = explored(_leaving, CLAIMS, alone=[AGAIN, LEFT])
-MERGE = explored(_contacted, CONTACT_CLAIMS, alone=[SAME_FIELD])
+# An older event comes last; it does so again, and shipping has lost what it kept in memory.
+LATE = "lose customers.ack.ChangeAddress #1"
+LATE_FIELD = "lose customers.ack.ChangeContact #2"
+AGAIN = [LATE, "crash shipping.handle.AddressChanged #10"]
+LEFT = ["lose customers.ack.ChangeAddress #7", "crash shipping.handle.AddressChanged #10"]
+FIELD_AGAIN = [LATE_FIELD, "crash shipping.handle.ContactChanged #7"]
+KEEP = explored(
+    shop.leaving, shop.claims(AddressChanged, ADDRESS_HINTS), alone=[[LATE], AGAIN, LEFT]
+)
+MERGE = explored(
+    shop.contacted, shop.claims(ContactChanged, CONTACT_HINTS), alone=[[LATE_FIELD], FIELD_AGAIN]
+)
+ADDRESS = {"AddressChanged": AddressChanged}
+CONTACT = {"ContactChanged": ContactChanged}
 EXERCISES = [
     ONE,
-    Exercise("02.2", "A copy that forgets", "event, ctx", KEEP, HINTS, NAMES),
-    Exercise(
-        "02.3",
-        "Events that carry one field",
-        "event, ctx",
-        MERGE,
-        CONTACT_HINTS,
-        {"ContactChanged": ContactChanged},
-    ),
+    Exercise("02.2", "A copy that forgets", "event, ctx", KEEP, ADDRESS_HINTS, ADDRESS),
+    Exercise("02.3", "Events that carry one field", "event, ctx", MERGE, CONTACT_HINTS, CONTACT),
 ]

@@ -1,9 +1,11 @@
 """The shop of lesson 02's exercises: `customers` owns the data and `shipping` keeps copies of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from ..claims.claim import Claim
 from ..model import Command, Event, System
+from ..practice.exercise import nothing_dead
 from ..sim.run import Run
 
 
@@ -35,53 +37,34 @@ class Repeat(Command):
     event: str
 
 
-OWNED = """create table customers (customer text primary key, address text, version integer);
+OWNED = """create table versions (customer text primary key, version integer);
            create table done (command text primary key, event text);"""
-COPY = """create table addresses (customer text primary key, address text, version integer);
-          create table gone (customer text primary key, version integer);"""
+ADDRESSES = """create table addresses (customer text primary key, address text, version integer);
+               create table gone (customer text primary key, version integer);"""
 CONTACTS = """create table contacts (customer text primary key, address text, phone text);
               create table versions (customer text, field text, version integer,
                                      primary key (customer, field));"""
-COUNTED = """insert into customers values (?, ?, 1) on conflict (customer) do update
-             set address = excluded.address, version = version + 1 returning version"""
-AGAIN = ["lose customers.ack.ChangeAddress #1", "crash shipping.handle.AddressChanged #9"]
-SAME_FIELD = ["lose customers.ack.ChangeContact #2", "crash shipping.handle.ContactChanged #7"]
+COUNTED = """insert into versions values (?, 1) on conflict (customer) do update
+             set version = version + 1 returning version"""
 
 
-def _once(db, command_id: str, change: Callable[[], Event]) -> str:
-    """The event that a command led to, as text; a command that comes again leads to the same one."""
+async def change(command, ctx):
+    """Count a change and publish its event, at least once: a command that comes again leads to the same event."""
+    kind = AddressChanged if isinstance(command, ChangeAddress) else ContactChanged
     find = "select event from done where command = ?"
-    if not db.execute(find, (command_id,)).fetchone():
-        row = command_id, change().model_dump_json()
-        db.execute("insert into done values (?, ?)", row)
-    return db.execute(find, (command_id,)).fetchone()[0]
-
-
-async def change_address(command, ctx):
     with ctx.database as db:
-
-        def change():
-            [(version,)] = db.execute(COUNTED, (command.customer, command.address))
-            return AddressChanged(**command.model_dump(), version=version)
-
-        event = _once(db, ctx.message.id, change)
-    await ctx.publish(AddressChanged.model_validate_json(event))
-
-
-async def change_contact(command, ctx):
-    with ctx.database as db:
-
-        def change():
-            [(version,)] = db.execute(COUNTED, (command.customer, None))
-            key = command.customer, command.field, command.value
-            db.execute("insert or replace into contacts values (?, ?, ?)", key)
-            return ContactChanged(**command.model_dump(), version=version)
-
-        event = _once(db, ctx.message.id, change)
-    await ctx.publish(ContactChanged.model_validate_json(event))
+        if not db.execute(find, (ctx.message.id,)).fetchone():
+            [(version,)] = db.execute(COUNTED, (command.customer,))
+            event = kind(**command.model_dump(), version=version)
+            row = ctx.message.id, event.model_dump_json()
+            db.execute("insert into done values (?, ?)", row)
+        [(recorded,)] = db.execute(find, (ctx.message.id,))
+    await ctx.publish(kind.model_validate_json(recorded))
 
 
-def _sent(commands: Sequence[tuple[float, Command]]) -> Callable:
+def sent(commands: Sequence[tuple[float, Command]]) -> Callable:
+    """A workload that sends each command after a pause in seconds."""
+
     async def people(ctx):
         for pause, command in commands:
             await ctx.sleep(pause)
@@ -90,106 +73,115 @@ def _sent(commands: Sequence[tuple[float, Command]]) -> Callable:
     return people
 
 
-def copied(
-    keep: Callable, changes: Sequence[tuple[float, str, str | None]], known: str = ""
-) -> tuple[System, Callable]:
-    """`customers` owns addresses, and `shipping` keeps copies by the function `keep`.
-
-    Each of the `changes` is seconds to wait, a customer and an address. Both services may already know one
-    customer.
-    """
+def leaving(keep: Callable, variant: int) -> tuple[System, Callable]:
+    """Ada moves; Bob comes, leaves, comes back and moves; Cleo comes and leaves; Dan, known before, leaves."""
+    ada, bob, cleo, dan = (f"{name}-{variant}" for name in ("ada", "bob", "cleo", "dan"))
+    changes = [
+        (ada, f"Elm Street {variant}"),
+        (ada, f"Oak Street {variant}"),
+        (bob, f"Elm Street {variant}"),
+        (bob, None),
+        (bob, f"Fir Street {variant}"),
+        (bob, f"Yew Street {variant}"),
+        (cleo, "Ash Street"),
+        (cleo, None),
+        (dan, None),
+    ]
+    known = f"insert into versions values ('{dan}', 1)"
+    copied = f"insert into addresses values ('{dan}', 'Ash Street', 1)"
     shop = System("shop")
-    row = f"insert into {{}} values ('{known}', 'Ash Street', 1)" if known else ""
-    customers = shop.service("customers", schema=OWNED + row.format("customers"))
-    customers.handles(ChangeAddress)(change_address)
-    shop.service("shipping", schema=COPY + row.format("addresses")).on(AddressChanged)(keep)
-    return shop, _sent(
-        [(pause, ChangeAddress(customer=who, address=to)) for pause, who, to in changes]
-    )
+    shop.service("customers", schema=OWNED + known).handles(ChangeAddress)(change)
+    shop.service("shipping", schema=ADDRESSES + copied).on(AddressChanged)(keep)
+    return shop, sent([(0.1, ChangeAddress(customer=who, address=to)) for who, to in changes])
 
 
-def both(run: Run) -> tuple[dict[str, str], dict[str, str | None]]:
-    """The addresses that `customers` owns, and the rows that `shipping` has."""
-    owned = "select customer, address from customers where address is not null"
-    rows = run.rows("shipping", "select customer, address from addresses")
-    return dict(run.rows("customers", owned)), dict(rows)
-
-
-def older_came_last(run: Run, customer: str) -> bool:
-    """Whether the last event of a customer that `shipping` handled was not the newest."""
-    steps = [s for s in run.journal if (s.service, s.step) == ("shipping", "handle")]
-    events = [step.envelope.data for step in steps if step.envelope]
-    versions = [event.version for event in events if event.customer == customer]
-    return bool(versions) and versions[-1] < max(versions)
-
-
-def differences(run: Run, late: bool) -> list[str]:
-    owned, copy = both(run)
-    return [
-        f"{who} lives in {there}, the copy says {copy.get(who, 'nothing')}"
-        for who, there in owned.items()
-        if copy.get(who) != there and older_came_last(run, who) == late
+def contacted(keep: Callable, variant: int) -> tuple[System, Callable]:
+    """Ada changes address, phone and phone again, Bob his phone and then his address twice."""
+    ada, bob = f"ada-{variant}", f"bob-{variant}"
+    changes = [
+        (ada, "address", f"Elm Street {variant}"),
+        (ada, "phone", f"555-{variant}"),
+        (ada, "phone", f"556-{variant}"),
+        (bob, "phone", f"555-{variant}"),
+        (bob, "address", f"Elm Street {variant}"),
+        (bob, "address", f"Oak Street {variant}"),
     ]
+    shop = System("shop")
+    shop.service("customers", schema=OWNED).handles(ChangeContact)(change)
+    shop.service("shipping", schema=CONTACTS).on(ContactChanged)(keep)
+    return shop, sent([(0.1, ChangeContact(customer=c, field=f, value=v)) for c, f, v in changes])
 
 
-@Claim("the copy agrees with customers", about=AddressChanged)
-def follows(run):
-    return differences(run, late=False)
+# -- what went wrong with the copy
+
+ROWS: dict[type[Event], str] = {  # customer, field and value of each copy
+    AddressChanged: "select customer, 'address', coalesce(nullif(address, ''), 'an empty row') from addresses",
+    ContactChanged: """select customer, 'address', address from contacts where address is not null
+                       union select customer, 'phone', phone from contacts where phone is not null""",
+}
 
 
-@Claim("an older event changes nothing", about=AddressChanged)
-def never_goes_back(run):
-    return differences(run, late=True)
+def part(event: Any) -> tuple[str, str]:
+    """What an event is about: a customer and a field."""
+    return event.customer, getattr(event, "field", "address")
 
 
-@Claim("shipping has no address of somebody who has left", about=AddressChanged)
-def forgets(run):
-    owned, copy = both(run)
-    return [
-        f"{who} has left, and the row is still there: {copy[who]}"
-        for who in copy
-        if who not in owned and (copy[who] is None or not older_came_last(run, who))
-    ]
+def value(event: Any) -> str | None:
+    return event.address if isinstance(event, AddressChanged) else event.value
 
 
-@Claim("what was forgotten does not come back", about=AddressChanged)
-def stays_forgotten(run):
-    owned, copy = both(run)
-    return [
-        f"{who} has left, the copy says {copy[who]} again"
-        for who in copy
-        if who not in owned and copy[who] is not None and older_came_last(run, who)
-    ]
+def copied(at: Any, kind: type[Event]) -> dict[tuple[str, str], str]:
+    """What the copy says, at the end of a run or in the world at a moment."""
+    return {(who, field): has for who, field, has in at.rows("shipping", ROWS[kind])}
 
 
-FIELDS = ("address", "phone")
+def mistakes(run: Run, kind: type[Event]) -> Iterator[tuple[str, str]]:
+    """Wherever the copy differs from the newest event: what kind of mistake that is, and the evidence."""
+    done = run.rows("customers", "select event from done")
+    events = [kind.model_validate_json(event) for (event,) in done]
+    newest = {part(event): event for event in sorted(events, key=lambda event: event.version)}
+    copy = copied(run, kind)
+    for (customer, field), event in newest.items():
+        have = copy.get((customer, field))
+        if have != value(event):
+            is_so = f"{customer}'s {field} is {value(event) or 'gone'}"
+            yield mistake(run, event), f"{is_so}, the copy says {have or 'nothing'}"
 
 
-@Claim("each contact ends with the newest value of each field", about=ContactChanged)
-def newest_of_each(run):
-    return [what for late, what in _contacts(run) if not late]
+def mistake(run: Run, event: Any) -> str:
+    """Why the copy does not have the value of this event, the newest one about its part."""
+    steps: list[Any] = [s for s in run.journal if s.service == "shipping"]
+    handled = [(n, s.envelope.data) for n, s in enumerate(steps) if s.step == "handle"]
+    times = [n for n, other in handled if other == event]
+    if not times:
+        return "the copy does not follow"
+    before = [other for n, other in handled if n < times[0] and other.customer == event.customer]
+    after = [part(other) for n, other in handled if n > times[-1]]
+    rest = steps[times[-1] :]
+    over = next((step.time for step in rest if step.step == "commit"), run.end)
+    if copied(run.at(over / 1000), type(event)).get(part(event)) == value(event):
+        if value(event) is None:
+            return "an address comes back"
+        if any(step.step == "crash" for step in rest):
+            return "forgotten in a crash"
+        return "an older event wins" if part(event) in after else "another value is wiped out"
+    if value(event) is None:
+        return "an address is not forgotten"
+    if len(times) > 1:
+        return "noted too early"
+    if any(other.version > event.version for other in before):
+        return "a late field is ignored"
+    return "nobody comes back" if None in map(value, before) else "the copy does not follow"
 
 
-@Claim("an older value of a field changes nothing", about=ContactChanged)
-def no_older_value(run):
-    return [what for late, what in _contacts(run) if late]
+def claims(kind: type[Event], names: Iterable[str]) -> dict[str, Claim]:
+    """A claim for each of these mistakes that a copy made from such events can have."""
 
-
-def _contacts(run: Run) -> list[tuple[bool, str]]:
-    """Where `shipping` differs, and whether its value is an older one of that field."""
-    changed = [
-        ContactChanged.model_validate_json(e)
-        for (e,) in run.rows("customers", "select event from done")
-    ]
-    rows = run.rows("shipping", "select customer, address, phone from contacts")
-    have = {(who, f): v for who, *values in rows for f, v in zip(FIELDS, values, strict=True)}
-    newest = {(e.customer, e.field): e.value for e in sorted(changed, key=lambda e: e.version)}
-    older = {(e.customer, e.field, e.value) for e in changed}
-    return [
-        (
-            (*key, have.get(key)) in older,
-            f"{key[0]}'s {key[1]} is {value}, the copy says {have.get(key)}",
+    def without(name: str) -> Claim:
+        if name == "a dead letter":
+            return nothing_dead("shipping", kind)
+        return Claim("the copy agrees with customers", about=kind)(
+            lambda run: [evidence for found, evidence in mistakes(run, kind) if found == name]
         )
-        for key, value in newest.items()
-        if have.get(key) != value
-    ]
+
+    return {name: without(name) for name in names}

@@ -54,14 +54,14 @@ def test_a_wrong_answer_is_told_what_is_wrong_and_a_right_one_is_correct(lab, pa
     check(lab, page, 'check(keep, "02.2")', "02.2 not attempted")
     screenshot("exercise-not-attempted")
     write(page, WRONG, "def keep(event, ctx)")
-    output = check(lab, page, 'check(keep, "02.2")', "an older event wins")
-    output.get_by_text("Follow the last arrow to shipping").wait_for()
-    output.get_by_text("crash shipping.handle.AddressChanged #9").first.wait_for()
+    output = check(lab, page, 'check(keep, "02.2")', "forgotten in a crash")
+    output.get_by_text("What did your function know after").wait_for()
+    output.get_by_text("crash shipping.handle.AddressChanged #10").first.wait_for()
     output.locator("img").wait_for()
     output.evaluate("shown => shown.closest('.jp-CodeCell').scrollIntoView()")
     screenshot("exercise-not-yet")
     check(
-        lab, page, 'check(keep, "02.2")', "The event carries its version."
+        lab, page, 'check(keep, "02.2")', "The tables are still there afterwards."
     )  # asked again, it becomes plainer
     write(page, RIGHT, "def keep(event, ctx)")
     check(lab, page, 'check(keep, "02.2")', "02.2 correct")
@@ -72,5 +72,5 @@ def test_a_wrong_answer_is_told_what_is_wrong_and_a_right_one_is_correct(lab, pa
     assert (
         kept["outcome"] == "correct"
         and kept["tries"] == 3
-        and kept["anomalies"] == {"an older event wins": 2}
+        and kept["anomalies"] == {"forgotten in a crash": 2}
     )

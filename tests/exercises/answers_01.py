@@ -204,6 +204,49 @@ async def by_class(event, ctx):
             insert_once(ctx, user, answer["email"])
 
 
+async def by_the_id_of_the_event(event, ctx):
+    """The owner may publish the same registration twice, with two ids."""
+    with ctx.database as db:
+        db.execute("create table if not exists seen (id text primary key)")
+        if db.execute("select 1 from seen where id = ?", (ctx.message.id,)).fetchone():
+            return
+    user = await patiently(ctx, GetUserAt(userId=event.userId, at=event.timestamp))
+    with ctx.database as db:
+        db.execute("insert into seen values (?)", (ctx.message.id,))
+        db.execute("insert into letters values (?, ?)", (event.userId, user["email"]))
+
+
+async def looks_the_wrong_way_round(event, ctx):
+    user = await patiently(ctx, GetUserAt(userId=event.userId, at=event.timestamp))
+    with ctx.database as db:
+        if db.execute("select 1 from letters where userId = ?", (event.userId,)).fetchone():
+            db.execute("insert into letters values (?, ?)", (event.userId, user["email"]))
+
+
+async def looks_for_any_letter(event, ctx):
+    with ctx.database as db:
+        if db.execute("select 1 from letters").fetchone():
+            return
+    await does_not_look(event, ctx)
+
+
+async def asks_both_questions(event, ctx):
+    user = await patiently(ctx, GetUserAt(userId=event.userId, at=event.timestamp))
+    await patiently(ctx, GetUser(userId=event.userId))
+    insert_once(ctx, event.userId, user["email"])
+
+
+async def saves_the_whole_answer(event, ctx):
+    user = await patiently(ctx, GetUserAt(userId=event.userId, at=event.timestamp))
+    insert_once(ctx, event.userId, user)
+
+
+async def asks_in_the_transaction(event, ctx):
+    with ctx.database as db:
+        user = await ctx.ask(GetUserAt(userId=event.userId, at=event.timestamp))
+        db.execute("insert into letters values (?, ?)", (event.userId, user["email"]))
+
+
 async def takes_a_letter_back(event, ctx):
     user = await patiently(ctx, GetUserAt(userId=event.userId, at=event.timestamp))
     with ctx.database as db:
@@ -213,12 +256,15 @@ async def takes_a_letter_back(event, ctx):
 
 RIGHT_2 = [by_class, with_the_lessons_helper, looks_first, one_long_question]
 WRONG_2 = {
-    "never written to": [asks_once, gives_up, remembers_too_early],
+    "given up": [asks_once, gives_up],
+    "noted too early": [remembers_too_early],
+    "never written to": [looks_the_wrong_way_round, looks_for_any_letter],
     "another moment's address": [asks_for_now, as_of_now, writes_to_nowhere, guesses],
-    "written to twice": [does_not_look, remembers_in_memory],
-    "asked in vain": [always_five_times],
+    "written to twice": [does_not_look, remembers_in_memory, by_the_id_of_the_event],
+    "asked in vain": [always_five_times, asks_both_questions],
     "a dead letter": [takes_a_letter_back],
-    "misuse": [forgets_to_await],
+    "misuse": [forgets_to_await, asks_in_the_transaction],
+    "raises": [saves_the_whole_answer],
 }
 
 
@@ -322,6 +368,24 @@ async def by_its_class(message, ctx):
     insert_once(ctx, user, answer["email"])
 
 
+async def waits_and_fails(message, ctx):
+    try:
+        user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp))
+    except Unanswered:
+        await ctx.sleep(3)
+        raise
+    insert_once(ctx, message.userId, user["email"])
+
+
+async def waits_for_a_minute(message, ctx):
+    user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp), timeout=70)
+    insert_once(ctx, message.userId, user["email"])
+
+
+async def always_later(message, ctx):
+    await ctx.send(WriteLater(userId=message.userId, timestamp=message.timestamp), after=60)
+
+
 async def publishes_it_again(message, ctx):
     try:
         answer = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp))
@@ -333,10 +397,11 @@ async def publishes_it_again(message, ctx):
 
 RIGHT_3 = [by_its_class, returns_it, twice_and_then_later, in_one_statement]
 WRONG_3 = {
-    "never written to": [with_the_lessons_helper, asks_once, gives_up, only_once_later],
-    "others are held up": [asks_for_ever],
+    "given up": [with_the_lessons_helper, asks_once, gives_up, only_once_later, waits_and_fails],
+    "others are held up": [asks_for_ever, waits_for_a_minute],
     "another moment's address": [as_of_later],
     "written to twice": [later_without_looking],
     "a dead letter": [later_and_goes_on],
+    "does not end": [always_later],
     "announced by mail": [publishes_it_again],
 }

@@ -1,6 +1,6 @@
 """Answers to the exercises of lesson 02 as learners write them: right ones, and wrong ones by the anomaly they have."""
 
-from edalab.exercises.lesson_02 import AddressChanged  # noqa: F401  the notebook has it, too
+from edalab.exercises.lesson_02_shop import AddressChanged  # noqa: F401  the notebook has it, too
 
 # -- 02.1
 
@@ -47,6 +47,10 @@ def between_two_steps():
     return 1.15, "b"
 
 
+def with_the_time_of_the_command():
+    return 1.02, "b"
+
+
 def the_order_is_kept():
     return 1.1, "a"
 
@@ -70,7 +74,8 @@ def in_words():
 RIGHT_1 = [longer_names, a_list, asynchronous]
 WRONG_1 = {
     "not long enough": [as_in_the_lesson, at_once, a_tenth_too_soon, half_a_second],
-    "longer than needed": [two_seconds, between_two_steps, five_seconds],
+    "longer than needed": [two_seconds, five_seconds],
+    "between two steps": [between_two_steps, with_the_time_of_the_command],
     "another reason": [the_order_is_kept, saving_is_slow, versions_are_compared],
     "no value and reason": [no_reason, in_words],
 }
@@ -263,6 +268,73 @@ def one_version_for_all(event, ctx):
             as_it_comes_in(db, event)
 
 
+def deletes_everybody(event, ctx):
+    with ctx.database as db:
+        if event.version > _known(db, event):
+            if event.address is None:
+                db.execute("delete from addresses")
+                db.execute("replace into gone values (?, ?)", (event.customer, event.version))
+            else:
+                _write(db, event)
+
+
+def looks_only_at_who_is_gone(event, ctx):
+    with ctx.database as db:
+        find = "select version from gone where customer = ?"
+        row = db.execute(find, (event.customer,)).fetchone()
+        if row and row[0] >= event.version:
+            return
+        as_it_comes_in(db, event)
+        if event.address is None:
+            db.execute("replace into gone values (?, ?)", (event.customer, event.version))
+
+
+def older_than_both(event, ctx):
+    """Ignores only what is older than the row and than the version in `gone`."""
+    with ctx.database as db:
+        known = "select version from addresses where customer = ?1 union all select version from gone where customer = ?1"
+        versions = [version for (version,) in db.execute(known, (event.customer,))]
+        if versions and min(versions) >= event.version:
+            return
+        as_it_comes_in(db, event)
+        if event.address is None:
+            db.execute("replace into gone values (?, ?)", (event.customer, event.version))
+
+
+def only_the_next_version(event, ctx):
+    with ctx.database as db:
+        if event.version == _known(db, event) + 1:
+            as_it_comes_in(db, event)
+            if event.address is None:
+                db.execute("replace into gone values (?, ?)", (event.customer, event.version))
+
+
+def noted_before_it_is_written(event, ctx):
+    with ctx.database as db:
+        db.execute("create table if not exists seen (customer text primary key, version integer)")
+        find = "select version from seen where customer = ?"
+        row = db.execute(find, (event.customer,)).fetchone()
+        if row and row[0] >= event.version:
+            return
+        db.execute("replace into seen values (?, ?)", (event.customer, event.version))
+    as_it_comes(event, ctx)
+
+
+def an_empty_address(event, ctx):
+    with ctx.database as db:
+        if event.version > _known(db, event):
+            row = event.customer, event.address or "", event.version
+            db.execute("replace into addresses values (?, ?, ?)", row)
+
+
+def the_wrong_way_round(event, ctx):
+    with ctx.database as db:
+        find = "select version from addresses where customer = ?"
+        row = db.execute(find, (event.customer,)).fetchone()
+        if row is None or event.version < row[0]:
+            as_it_comes_in(db, event)
+
+
 def never_forgets(event, ctx):
     if event.address is not None:
         both_tables(event, ctx)
@@ -293,9 +365,18 @@ def does_nothing(event, ctx):
 
 RIGHT_2 = [both_tables, in_two_transactions, every_version_in_gone, a_table_of_its_own]
 WRONG_2 = {
-    "an older event wins": [as_it_comes, in_memory],
-    "the copy does not follow": [first_wins, gone_for_good, does_nothing],
-    "an address is not forgotten": [never_forgets, the_lessons_cell],
+    "the copy does not follow": [
+        first_wins,
+        does_nothing,
+        the_wrong_way_round,
+        only_the_next_version,
+    ],
+    "nobody comes back": [gone_for_good],
+    "another value is wiped out": [deletes_everybody],
+    "an older event wins": [as_it_comes, looks_only_at_who_is_gone, older_than_both],
+    "forgotten in a crash": [in_memory],
+    "noted too early": [noted_before_it_is_written],
+    "an address is not forgotten": [never_forgets, the_lessons_cell, an_empty_address],
     "an address comes back": [only_the_first_is_old, leavers_in_memory, without_a_trace],
     "a dead letter": [raises_at_what_is_old],
     "changes what is outside": [in_a_global],
@@ -417,10 +498,45 @@ def fields_in_memory(event, ctx):
         ctx.state[key] = event.version
 
 
+def both_fields_in_memory(event, ctx):
+    """After a crash it writes a row from what it remembers, and has forgotten the other field."""
+    known = ctx.state.setdefault(event.customer, {})
+    if event.version > known.get(event.field, (0, None))[0]:
+        known[event.field] = event.version, event.value
+    fields = [known.get(field, (0, None))[1] for field in ("address", "phone")]
+    with ctx.database as db:
+        db.execute("replace into contacts values (?, ?, ?)", (event.customer, *fields))
+
+
 def never_noted(event, ctx):
     with ctx.database as db:
         if event.version > _version(db, event):
             _value(db, event)
+
+
+def updates_no_row(event, ctx):
+    """There is no row yet that could be changed."""
+    with ctx.database as db:
+        if event.version > _version(db, event):
+            update = f"update contacts set {event.field} = ? where customer = ?"
+            db.execute(update, (event.value, event.customer))
+            _note(db, event)
+
+
+def a_field_as_a_parameter(event, ctx):
+    with ctx.database as db:
+        update = "update contacts set ? = ? where customer = ?"
+        db.execute(update, (event.field, event.value, event.customer))
+
+
+def notes_it_afterwards(event, ctx):
+    """Two transactions, the value first: another attempt writes the same value."""
+    with ctx.database as db:
+        if event.version <= _version(db, event):
+            return
+        _value(db, event)
+    with ctx.database as db:
+        _note(db, event)
 
 
 def replaces_the_row(event, ctx):
@@ -459,15 +575,19 @@ def refuses_what_is_old(event, ctx):
         _note(db, event)
 
 
-RIGHT_3 = [each_field, by_the_row_count, looks_first, keeps_every_event]
+RIGHT_3 = [each_field, by_the_row_count, looks_first, keeps_every_event, notes_it_afterwards]
 WRONG_3 = {
-    "an older event wins": [as_fields_come, fields_in_memory, never_noted, first_value_stays],
-    "a change is lost": [
-        version_of_the_row,
+    "an older event wins": [as_fields_come, never_noted],
+    "forgotten in a crash": [fields_in_memory, both_fields_in_memory],
+    "a late field is ignored": [version_of_the_row],
+    "another value is wiped out": [replaces_the_row],
+    "noted too early": [note_first],
+    "the copy does not follow": [
         version_of_the_field_of_anybody,
         only_the_next,
-        replaces_the_row,
-        note_first,
+        first_value_stays,
+        updates_no_row,
     ],
     "a dead letter": [refuses_what_is_old],
+    "raises": [a_field_as_a_parameter],
 }
