@@ -1,9 +1,10 @@
 """Questions and asked commands: an answer in time, or the asker gives up and does not know."""
 
 import pytest
-from postoffice import SCHEMA, Carry, Posted, Weigh, keep, kept, play, told
+from postoffice import SCHEMA, Carry, Posted, Stamped, Weigh, keep, kept, play, told
 
 from edalab import System, Unanswered, cut, pause, simulate
+from edalab.errors import Misuse
 
 
 def scales(seconds: float = 0, replicas: int = 1):
@@ -219,3 +220,21 @@ def test_a_command_sent_later_arrives_later_whatever_becomes_of_the_sender():
         "5040 scale.deliver Carry/1",
         "65060 scale.deliver Carry/1",
     ]
+
+
+@pytest.mark.parametrize("call", ["ask.Weigh", "publish.Stamped"])
+def test_a_bare_except_in_a_loop_around_a_call_is_told_what_to_write(call):
+    system = scales()
+    office = system.service("office")
+
+    @office.on(Posted)
+    async def stamp(event, ctx):
+        message = Stamped(n=1)
+        while True:
+            try:
+                return await (ctx.ask(Weigh(n=1)) if "ask" in call else ctx.publish(message))
+            except:  # noqa: E722
+                pass
+
+    with pytest.raises(Misuse, match="write `except Exception:`"):
+        play(system, Posted(), faults=[f"crash office.{call} #1"])

@@ -229,8 +229,9 @@ class Execution:
 
     def crash(self, fault: Fault) -> None:
         """Crash this replica, in the middle of this handler if it is the one that runs now."""
+        runs_now = self.coroutine is None or self.coroutine.cr_running
         self.replica.crash(fault)
-        if self.coroutine is None or self.coroutine.cr_running:
+        if runs_now:
             raise Killed
 
     def kill(self) -> None:
