@@ -361,7 +361,7 @@ async def noted_after(command, ctx):
 
 
 async def on_the_first_attempt_only(command, ctx):
-    """A second copy of the message is a first attempt too, and a failed one has decided nothing."""
+    """A failed attempt has decided nothing, and a second copy of the message is a first attempt too."""
     if ctx.message.attempt == 1:
         await read_in_one(command, ctx)
 
@@ -426,11 +426,10 @@ WRONG_2 = {
         noted_after,
         last_one_only,
         looks_before_it_asks,
-        on_the_first_attempt_only,
         by_the_events_own_id,
     ],
     "refused, and paid": [withdrawals_only, refuses_it_again],
-    "never decided": [by_amount, noted_before],
+    "never decided": [by_amount, noted_before, on_the_first_attempt_only],
     "misuse": [a_second_id_is_not_caught],
     "overdrawn": [once_at_any_version],
 }
