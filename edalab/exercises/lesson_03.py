@@ -107,7 +107,7 @@ def _day(day: date) -> str:
     return f"{day.day} {day:%B}"
 
 
-def _against(sentence: str) -> Callable[[int, int], tuple[str, None]]:
+def _against(sentence: str) -> Callable:
     """The evidence against a reason, with the days and amounts of a learner's figures."""
 
     def evidence(number: int, variant: int) -> tuple[str, None]:
