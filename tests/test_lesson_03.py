@@ -1,6 +1,8 @@
 """Lesson 03 says what its runs say: each step of the mend cures what the text says, and the past is what plain pandas finds."""
 
 import sqlite3
+import subprocess
+import sys
 from collections import Counter
 
 import lessons
@@ -110,9 +112,16 @@ def test_one_transaction_loses_nothing_and_pays_whoever_can_be_paid(lesson, amou
     assert [result.outcome(claim) for claim in claims] == ["holds"] * 3
 
 
+def test_the_second_sitting_runs_in_a_fresh_process():
+    cells = [c.source for c in lessons.read(NAME).cells if c.cell_type == "code"]
+    [start] = [n for n, source in enumerate(cells) if "from edalab import Event, Ev" in source]
+    asked = "\n".join([*cells[start:], "assert (was, believed) == (130, 60)"])
+    subprocess.run([sys.executable, "-c", asked], check=True, cwd=store.ROOT)
+
+
 def test_the_decider_is_tested_by_events_alone(lesson):
-    given, W40 = lesson.given_when_then, lesson.W40
-    D100 = lesson.MoneyDeposited(amount=100)  # the class has a second version by now
+    given, W40 = lesson.given_when_then, lesson.MoneyWithdrawn(amount=40)
+    D100 = lesson.MoneyDeposited(amount=100)  # the second sitting has classes of its own
     given([D100, W40, lesson.MoneyWithdrawn(amount=20)], lesson.want40, [W40])
     with pytest.raises(AssertionError):
         given([D100], lesson.want40, [])

@@ -58,10 +58,9 @@ def paid_once(run):
 @Claim("what was refused is not paid", about=Withdraw)
 def stays_refused(run):
     refused = {fact.causation for fact in decided(run, "WithdrawalRefused")}
-    paid = decided(run, "MoneyWithdrawn")
     return [
         f"{fact.summary} in {fact.stream}, of a command that was refused"
-        for fact in paid
+        for fact in decided(run, "MoneyWithdrawn")
         if fact.causation in refused
     ]
 

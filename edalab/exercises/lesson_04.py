@@ -1,6 +1,6 @@
 """Exercises of lesson 04: a table's checkpoint, and a projection that counts each entry once, in order."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..errors import Unanswered
 from ..model import Command
@@ -19,7 +19,7 @@ HINTS = {
         "Don't wait for the missing entries. Fetch them with `await ctx.ask(EntriesAfter(position=…))`, and return without an error.",
     ),
     "applied twice": (
-        "How many times was this entry handled, and what did the table know about the first time?",
+        "How many times was this entry added, and what did the table know about the first time?",
         "An entry has a position. Do you save the checkpoint together with the table, and do you compare each entry with it, even a fetched one?",
         "In one `with ctx.database as db:` look at the checkpoint, change the table, and move the checkpoint to this entry's position.",
     ),
@@ -61,8 +61,8 @@ def at_peaks(fault: Fault) -> bool:
 IN_ORDER = "of peaks and on the way there that keeps the order", in_order
 AT_PEAKS = "of peaks, on the way there and back, with three partitions", at_peaks
 ONCE = explored(bank.bank_of, claims.CLAIMS, only=IN_ORDER)
-NO_ANSWER = ["drop peaks.deliver.EntryRecorded #3", "drop accounts.reply.EntriesAfter #1"]
-NONE_TOO_EARLY = explored(bank.spread_bank_of, claims.CLAIMS, alone=[NO_ANSWER], only=AT_PEAKS)
+LATE = ["drop peaks.deliver.EntryRecorded #3"]
+NONE_TOO_EARLY = explored(bank.spread_bank_of, claims.CLAIMS, beside=[LATE], only=AT_PEAKS)
 
 
 # -- 04.1
@@ -130,25 +130,24 @@ def _off(run: Run, amounts: list[int]) -> str:
     return "" if right else f"ada comes to {balance}, should have {sum(amounts)}"
 
 
-def _the_next(checkpoint: int, variant: int) -> tuple[str, Run]:
-    run, entry = restored(checkpoint + 1, variant), checkpoint + 1
-    evidence = (
-        f"from there on that entry is taken for an old one, and {_off(run, entries(variant)[0])}"
-    )
-    return f"(b) would make it {entry}; {evidence}", run
+def _against(sentence: str, instead: Callable[[int, int], int]) -> Callable:
+    """The evidence against a reason: a run from the checkpoint that it would give."""
+
+    def evidence(checkpoint: int, variant: int) -> tuple[str, Run]:
+        amounts, _ = entries(variant)
+        wrong = instead(checkpoint, len(amounts))
+        run = restored(wrong, variant)
+        return f"{sentence.format(wrong)}, and {_off(run, amounts)}", run
+
+    return evidence
 
 
-def _all_there_are(checkpoint: int, variant: int) -> tuple[str, Run]:
-    amounts = entries(variant)[0]
-    evidence = "the store has that many, and the table has not seen the last of them"
-    return f"(c) would make it {len(amounts)}; {evidence}", restored(len(amounts), variant)
-
-
-def _lower_does(checkpoint: int, variant: int) -> tuple[str, Run]:
-    run = restored(0, variant)
-    evidence = f"here it does not, and {_off(run, entries(variant)[0])}"
-    return f"(d) would let 0 do as well; {evidence}", run
-
+REASONS = {
+    "a": None,
+    "b": _against("(b) would make it {}, so that entry looks like an old one", lambda n, _: n + 1),
+    "c": _against("(c) would make it {}, so the last ones look like old ones", lambda _, all: all),
+    "d": _against("(d) would let {} do as well, but here it doesn't", lambda *_: 0),
+}
 
 EXERCISES = [
     explained(
@@ -157,7 +156,7 @@ EXERCISES = [
         ("a position, a whole number", range(1001)),
         backup,
         goes_on,
-        {"a": None, "b": _the_next, "c": _all_there_are, "d": _lower_does},
+        REASONS,
         {
             "applied twice": (
                 "Which entries are already in the backup's table, and which does this run add?",

@@ -25,11 +25,8 @@ def after_each(total_and_top: tuple[int, int], amount: int) -> tuple[int, int]:
 def wrong_rows(run, kind: str) -> list[str]:
     """Rows of `peaks` that are not the sum of the entries, for one reason: an entry counts "twice", is
     "skipped", counts out of "order", or as something else ("drift")."""
-    rows = {
-        account: row
-        for account, *row in run.rows("peaks", "select account, balance, highest from peaks")
-    }
-    wrong = []
+    found = run.rows("peaks", "select account, balance, highest from peaks")
+    rows, wrong = {account: row for account, *row in found}, []
     for account, amounts in recorded(run).items():
         should, row = reduce(after_each, amounts, (0, 0)), rows.pop(account, None)
         if row is None or tuple(row) != should:

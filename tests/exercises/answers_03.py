@@ -14,59 +14,6 @@ from edalab.exercises.lesson_03_bank import (
 # -- 03.1
 
 
-def longer_names():
-    day_of_may = 3
-    return day_of_may, "b"
-
-
-def a_list():
-    return [3.0, "b"]
-
-
-async def asynchronous():
-    return max(range(4)), "b"
-
-
-def the_day_of_the_deposit():
-    return 1, "a"
-
-
-def the_day_before():
-    return 2, "b"
-
-
-def a_day_later():
-    return 4, "b"
-
-
-def when_it_happened():
-    return 3, "a"
-
-
-def the_deposit_was_changed():
-    return 3, "c"
-
-
-def until_that_day():
-    return 3, "d"
-
-
-def the_whole_date():
-    return "2025-05-03", "b"
-
-
-RIGHT_1 = [longer_names, a_list, asynchronous]
-WRONG_1 = {
-    "not yet known": [the_day_of_the_deposit, the_day_before],
-    "known before": [a_day_later],
-    "another reason": [when_it_happened, the_deposit_was_changed, until_that_day],
-    "no value and reason": [the_whole_date],
-}
-
-
-# -- 03.2
-
-
 async def read_in_one(command, ctx):
     with ctx.database as db:
         store = EventStore(db)
@@ -196,6 +143,56 @@ async def silence_is_refusal(command, ctx):
     _store(ctx, command, ok and reduce(balance, past, 0) >= command.amount, len(past))
 
 
+async def the_second_is_refused(command, ctx):
+    """Takes an account that has changed for one that has too little."""
+    try:
+        await read_in_one(command, ctx)
+    except ConcurrencyError:
+        _store(ctx, command, False, None)
+
+
+async def the_same_decision_again(command, ctx):
+    """Decides once, and appends that at whichever version there is."""
+    with ctx.database as db:
+        total = EventStore(db).state(command.account, balance, 0)
+    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    while True:
+        with ctx.database as db:
+            version = EventStore(db).version(command.account)
+        try:
+            return _store(ctx, command, answer["ok"] and total >= command.amount, version)
+        except ConcurrencyError:
+            continue
+
+
+async def returns_the_event(command, ctx):
+    """What a handler returns is published, and nothing is stored."""
+    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    with ctx.database as db:
+        total = EventStore(db).state(command.account, balance, 0)
+    paid = answer["ok"] and total >= command.amount
+    return (MoneyWithdrawn if paid else WithdrawalRefused)(amount=command.amount)
+
+
+async def a_refusal_as_well(command, ctx):
+    """An `else` is missing."""
+    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    with ctx.database as db:
+        store = EventStore(db)
+        if answer["ok"] and store.state(command.account, balance, 0) >= command.amount:
+            store.append(command.account, [MoneyWithdrawn(amount=command.amount)])
+        store.append(command.account, [WithdrawalRefused(amount=command.amount)])
+
+
+async def always_the_same_stream(command, ctx):
+    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    with ctx.database as db:
+        store = EventStore(db)
+        paid = answer["ok"] and store.state("account-7", balance, 0) >= command.amount
+        event = (MoneyWithdrawn if paid else WithdrawalRefused)(amount=command.amount)
+        store.append("account-7", [event])
+
+
 async def gives_up(command, ctx):
     with ctx.database as db:
         past = EventStore(db).read(command.account)
@@ -235,17 +232,28 @@ async def pays_what_there_is(command, ctx):
         EventStore(db).append(command.account, [decision], len(past))
 
 
-RIGHT_2 = [read_in_one, ask_first, again_until_it_fits]
-WRONG_2 = {
-    "overdrawn": [any_version, version_read_late, all_streams],
-    "refused with money enough": [refusal_at_any_version, not_the_last_coin, silence_is_refusal],
+RIGHT_1 = [read_in_one, ask_first, again_until_it_fits]
+WRONG_1 = {
+    "overdrawn": [any_version, version_read_late, all_streams, the_same_decision_again],
+    "refused with money enough": [
+        refusal_at_any_version,
+        not_the_last_coin,
+        silence_is_refusal,
+        the_second_is_refused,
+    ],
     "paid unchecked": [asks_and_does_not_listen, never_asks, silence_is_consent],
-    "never decided": [gives_up, refusals_are_not_stored, always_a_new_stream],
-    "not what was asked": [pays_what_there_is],
+    "never decided": [
+        gives_up,
+        refusals_are_not_stored,
+        always_a_new_stream,
+        returns_the_event,
+    ],
+    "not what was asked": [pays_what_there_is, always_the_same_stream],
+    "refused, and paid": [a_refusal_as_well],
 }
 
 
-# -- 03.3
+# -- 03.2
 
 
 async def by_causation(command, ctx):
@@ -352,6 +360,37 @@ async def noted_after(command, ctx):
         db.execute("insert or ignore into done values (?)", (ctx.message.id,))
 
 
+async def on_the_first_attempt_only(command, ctx):
+    """A failed attempt has decided nothing, and a second copy of the message is a first attempt too."""
+    if ctx.message.attempt == 1:
+        await read_in_one(command, ctx)
+
+
+async def refuses_it_again(command, ctx):
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    new = ctx.message.id not in [fact.causation for fact in past]
+    paid = new and answer["ok"] and reduce(balance, past, 0) >= command.amount
+    _store(ctx, command, paid, len(past))
+
+
+async def by_the_events_own_id(command, ctx):
+    with ctx.database as db:
+        if ctx.message.id in [fact.id for fact in EventStore(db).read(command.account)]:
+            return
+    await read_in_one(command, ctx)
+
+
+async def a_second_id_is_not_caught(command, ctx):
+    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    with ctx.database as db:
+        store = EventStore(db)
+        paid = answer["ok"] and store.state(command.account, balance, 0) >= command.amount
+        event = (MoneyWithdrawn if paid else WithdrawalRefused)(amount=command.amount)
+        store.append(command.account, [event], ids=[ctx.message.id])
+
+
 async def last_one_only(command, ctx):
     with ctx.database as db:
         past = EventStore(db).read(command.account)
@@ -378,8 +417,8 @@ async def looks_before_it_asks(command, ctx):
         await ask_first(command, ctx)
 
 
-RIGHT_3 = [by_causation, look_last, an_id_of_its_own, a_table_beside]
-WRONG_3 = {
+RIGHT_2 = [by_causation, look_last, an_id_of_its_own, a_table_beside]
+WRONG_2 = {
     "paid twice": [
         read_in_one,
         ask_first,
@@ -387,8 +426,63 @@ WRONG_3 = {
         noted_after,
         last_one_only,
         looks_before_it_asks,
+        by_the_events_own_id,
     ],
-    "refused, and paid": [withdrawals_only],
-    "never decided": [by_amount, noted_before],
+    "refused, and paid": [withdrawals_only, refuses_it_again],
+    "never decided": [by_amount, noted_before, on_the_first_attempt_only],
+    "misuse": [a_second_id_is_not_caught],
     "overdrawn": [once_at_any_version],
+}
+
+
+# -- 03.3
+
+
+def longer_names():
+    day_of_may = 3
+    return day_of_may, "b"
+
+
+def a_list():
+    return [3.0, "b"]
+
+
+async def asynchronous():
+    return max(range(4)), "b"
+
+
+def the_day_of_the_deposit():
+    return 1, "a"
+
+
+def the_day_before():
+    return 2, "b"
+
+
+def a_day_later():
+    return 4, "b"
+
+
+def when_it_happened():
+    return 3, "a"
+
+
+def the_deposit_was_changed():
+    return 3, "c"
+
+
+def until_that_day():
+    return 3, "d"
+
+
+def the_whole_date():
+    return "2025-05-03", "b"
+
+
+RIGHT_3 = [longer_names, a_list, asynchronous]
+WRONG_3 = {
+    "not yet known": [the_day_of_the_deposit, the_day_before],
+    "known before": [a_day_later],
+    "another reason": [when_it_happened, the_deposit_was_changed, until_that_day],
+    "no value and reason": [the_whole_date],
 }

@@ -230,6 +230,32 @@ def only_what_is_there(event, ctx):
             _move(db, event.position)
 
 
+def deposits_only(event, ctx):
+    with ctx.database as db:
+        if event.position > _seen(db):
+            if event.amount > 0:
+                _count(db, event)
+            _move(db, event.position)
+
+
+def the_next_position(event, ctx):
+    """Takes the checkpoint for the position of the entry that comes next."""
+    with ctx.database as db:
+        if event.position > _seen(db):
+            _count(db, event)
+            _move(db, event.position + 1)
+
+
+def a_new_row_counts_its_entry_twice(event, ctx):
+    with ctx.database as db:
+        if event.position > _seen(db):
+            db.execute(
+                "insert or ignore into peaks values (?1, ?2, ?2)", (event.account, event.amount)
+            )
+            _count(db, event)
+            _move(db, event.position)
+
+
 def refuses_what_it_has(event, ctx):
     with ctx.database as db:
         if event.position <= _seen(db):
@@ -246,8 +272,9 @@ WRONG_2 = {
         checkpoint_in_memory,
         never_looks,
         not_the_same_again,
+        a_new_row_counts_its_entry_twice,
     ],
-    "skipped": [checkpoint_ahead, only_what_is_there],
+    "skipped": [checkpoint_ahead, only_what_is_there, deposits_only, the_next_position],
     "drift": [highest_of_the_entries, highest_before, highest_is_the_last, all_accounts],
     "a dead letter": [refuses_what_it_has],
 }
@@ -392,6 +419,54 @@ async def one_transaction_each(event, ctx):
             _count(db, entry)
 
 
+def puts_it_aside_in_memory(event, ctx):
+    """A crash empties the memory, and the broker does not deliver again what was handled."""
+    early = ctx.state.setdefault("early", {})
+    early[event.position] = event
+    with ctx.database as db:
+        while (following := _seen(db) + 1) in early:
+            _count(db, early[following])
+            _move(db, following)
+
+
+async def sleeps(event, ctx):
+    """The missing entry waits too, until this one is handled."""
+    for _ in range(20):
+        with ctx.database as db:
+            if event.position <= _seen(db) + 1:
+                break
+        await ctx.sleep(0.2)
+    as_in_the_lesson(event, ctx)
+
+
+async def takes_silence_for_nothing_missing(event, ctx):
+    with ctx.database as db:
+        seen = _seen(db)
+    try:
+        found = await ctx.ask(EntriesAfter(position=seen))
+    except Unanswered:
+        return
+    with ctx.database as db:
+        for entry in (EntryRecorded(**fields) for fields in found):
+            if entry.position == _seen(db) + 1:
+                _count(db, entry)
+                _move(db, entry.position)
+
+
+async def a_dict_for_an_entry(event, ctx):
+    """Fetched entries are dicts, which have no attributes."""
+    with ctx.database as db:
+        seen = _seen(db)
+    entries = [event]
+    if event.position > seen + 1:
+        entries = await ctx.ask(EntriesAfter(position=seen))
+    with ctx.database as db:
+        for entry in entries:
+            if entry.position == _seen(db) + 1:
+                _count(db, entry)
+                _move(db, entry.position)
+
+
 RIGHT_3 = [fetching, always_asks, puts_it_aside, from_nothing]
 WRONG_3 = {
     "skipped": [
@@ -401,8 +476,11 @@ WRONG_3 = {
         goes_on_without_an_answer,
         fetches_one,
         one_transaction_each,
+        puts_it_aside_in_memory,
+        sleeps,
+        takes_silence_for_nothing_missing,
     ],
     "overtaken": [every_position],
     "applied twice": [fetches_and_counts_itself_too, without_a_checkpoint],
-    "a dead letter": [waits],
+    "a dead letter": [waits, a_dict_for_an_entry],
 }

@@ -42,21 +42,21 @@ SURVIVORS: dict[str, dict[str, str]] = {
         "0 -> -1": "the row has one column: its first is its last",
     },
     "03.1": {
-        "swapped: mine = figures('03.1') | def report(as_of=None):": APART,
+        f"swapped: with ctx.database as db: | {ASK}": "fraud is asked first, and then it is read: as right",
+        f"swapped: {ASK} | {REFUSE}": APART,
+    },
+    "03.2": {
+        f"swapped: if ctx.message.id in [fact.causation for fact in past]: | {ASK}": ASKED,
+        f"swapped: {ASK} | {REFUSE}": APART,
+    },
+    "03.3": {
+        "swapped: mine = figures('03.3') | def report(as_of=None):": APART,
         "swapped: def report(as_of=None): | days = [f'{day:%Y-%m-%d}' for day in "
         "pd.date_range(mine['day'], periods=31)]": APART,
         "0 -> 1": "a balance that begins elsewhere: both reports have it",
         "0 -> -1": "a balance that begins elsewhere: both reports have it",
         "31 -> 32": "a day more than is looked at",
         "31 -> 30": "a day fewer, and still enough",
-    },
-    "03.2": {
-        f"swapped: with ctx.database as db: | {ASK}": "fraud is asked first, and then it is read: as right",
-        f"swapped: {ASK} | {REFUSE}": APART,
-    },
-    "03.3": {
-        f"swapped: if ctx.message.id in [fact.causation for fact in past]: | {ASK}": ASKED,
-        f"swapped: {ASK} | {REFUSE}": APART,
     },
     "04.2": {
         f"swapped: db.execute('{PEAKS}', (event.amount, event.account)) | move(db, 'peaks', event.position)": APART,
