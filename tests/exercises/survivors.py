@@ -69,10 +69,11 @@ SURVIVORS: dict[str, dict[str, str]] = {
         "'peaks' -> 'peaksx'": "the first `at`: it asks for everything, and counts what is new",
         "1 -> 0": ASKED,
     },
-    "05.2": {
+    "05.1": {
         f"swapped: db.execute('insert into done values (?, ?)', note) | {MONEY}": APART,
-        "swapped: if money < event.total: | take = 'update accounts set money = money - ? where customer = ?'": APART,
+        "swapped: [(money,)] = db.execute(have, (event.customer,)) | outcome = PaymentRefused(**event.model_dump())": APART,
         f"swapped: {TAKE} | {CHARGE}": APART,
+        f"swapped: {CHARGE} | outcome = PaymentCharged(**event.model_dump())": APART,
     },
     "05.3": {
         "swapped: [(money,)] = db.execute(have, (event.customer,)) | outcome = PaymentRefused(**event.model_dump())": APART,
