@@ -85,6 +85,9 @@ SURVIVORS: dict[str, dict[str, str]] = {
         "1 -> 2": "rounded to hundredths",
     },
     "06.3": {
-        "swapped: last = dict(log) | way = ['ReserveInventory', 'ChargePayment', 'ShipOrder', 'OrderCompleted']": APART,
+        "swapped: last = dict(log) | undo = {'ChargePayment': 'RefundPayment', 'ReserveInventory': "
+        "'ReleaseInventory'}": APART,
+        "swapped: silent = [step for step in undo if log.count((step, 'no answer')) >= 3] | way = "
+        "['ReserveInventory', 'ChargePayment', 'ShipOrder', 'OrderCompleted']": APART,
     },
 }

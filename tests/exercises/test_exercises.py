@@ -170,6 +170,12 @@ def test_the_last_function_to_write_breaks_the_solution_of_the_one_before(lesson
     )
 
 
+@pytest.mark.parametrize("answer", answers("06.2", "RIGHT"))
+def test_no_right_answer_to_06_2_survives_the_silence_of_06_3(answer):
+    result = check(answer, "06.3")
+    assert result.outcome == "not yet" and result.run.faults, result
+
+
 @pytest.mark.parametrize("id", IDS)
 def test_a_solution_with_a_small_thing_wrong_does_not_pass_or_is_right_as_well(id):
     found = {}
