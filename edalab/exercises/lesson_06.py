@@ -149,8 +149,8 @@ AWAY = [  # longer than a customer may wait; at last, a question that arrives af
     ["crash payments.handle.ChargePayment #1 for 3 s", "delay orders.ask.ChargePayment #3 for 5 s"],
 ]
 CRASHES = "that crashes the coordinator", _crash
-DOUBTS = "that may leave a question without an answer", _doubt
 NEXT = explored(partial(_shop, in_doubt=False), CLAIMS, only=CRASHES)
+DOUBTS = "that may leave a question without an answer", _doubt
 UNANSWERED = explored(partial(_shop, in_doubt=True), CLAIMS, alone=AWAY, only=DOUBTS)
 
 

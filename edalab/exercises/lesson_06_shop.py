@@ -56,10 +56,7 @@ STEPS = {
     },
     "shipping": {ShipOrder: "insert into parcels values (:order_id, :pieces)"},
 }
-UNDO: dict[type[Order], type[Order]] = {
-    ReserveInventory: ReleaseInventory,
-    ChargePayment: RefundPayment,
-}
+UNDO: dict[type, type] = {ReserveInventory: ReleaseInventory, ChargePayment: RefundPayment}
 COMMANDS = {command.__name__: command for steps in STEPS.values() for command in steps}
 ENDS = {"OrderCompleted": OrderCompleted, "OrderCancelled": OrderCancelled}
 TABLES = {
@@ -150,11 +147,10 @@ def led_by(next_step: Callable, in_doubt: bool) -> Callable[[System], None]:
 
     async def follow_the_log(command, ctx):
         order_id = command.order_id
-        placed_as = "select placed from sagas where order_id = ?"
         answers = "select step, answer from log where order_id = ? order by number"
         while True:
             with ctx.database as db:
-                [(placed,)] = db.execute(placed_as, (order_id,))
+                [(placed,)] = db.execute("select placed from sagas where order_id = ?", (order_id,))
                 log = list(db.execute(answers, (order_id,)))
             if len(log) >= MOST:
                 ctx.note("asked too often")
