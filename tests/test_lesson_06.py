@@ -159,7 +159,7 @@ def test_the_coordinator_holds_every_claim_under_all_pairs_of_faults_of_two_orde
 
 
 def test_an_order_behind_one_in_doubt_waits_too(lesson):
-    good, lost, away = (lesson.ends(run) for run in lesson.days.values())
+    good, lost, away = (lesson.ended(run) for run in lesson.days.values())
     assert max(good.values()) < 0.25
     assert lost["order-17"] - good["order-17"] == pytest.approx(2, abs=0.05)
     assert lost["order-19"] - good["order-19"] == pytest.approx(1, abs=0.05)

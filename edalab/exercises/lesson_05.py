@@ -1,21 +1,13 @@
 """Exercises of lesson 05: a payment that is made or refused once, and always announced."""
 
-from ..practice.exercise import Anomaly, Exercise, explained, explored, nothing_dead
+from ..practice.exercise import Anomaly, Exercise, Hints, explained, explored, nothing_dead
 from ..sim import Fault, simulate
 from ..sim.run import Run
 from . import lesson_05_claims as claims
-from .lesson_05_shop import (
-    InventoryReserved,
-    PaymentCharged,
-    PaymentRefused,
-    charge_or_refuse,
-    orders_of,
-    shop_of,
-    through_the_outbox,
-)
+from . import lesson_05_shop as tea
 
 CLAIMS = {
-    "a dead letter": nothing_dead("payments", InventoryReserved),
+    "a dead letter": nothing_dead("payments", tea.InventoryReserved),
     "charged twice": claims.charged_once,
     "the books do not balance": claims.balanced,
     "speaks of something else": claims.says_what_it_heard,
@@ -25,16 +17,31 @@ CLAIMS = {
     "paid, and never shipped": claims.paid_is_sent,
     "refused with money enough": claims.not_turned_away,
 }
+SILENT = (
+    "What do inventory and shipping wait for, and what was published about this order?",
+    "Each order is either charged or refused, and payments publishes which. For which order does your function not do so?",
+    "If money < event.total, note that and publish PaymentRefused. Otherwise charge the order and publish PaymentCharged.",
+)
+HALF_DONE = (
+    "Did the event come to payments a second time, and what was in its tables by then?",
+    "A note without its work is as bad as work without its note. And if you catch an exception, the event does not come again.",
+    "Put the look, the work and the note into one `with ctx.database as db:`. Catch no exception that you can't put right.",
+)
+UNANNOUNCED = (
+    "Did the event come to payments a second time, and if so, why did payments not publish anything then?",
+    "You need to know what to publish even if the work is done. And if you catch the broker's error, the event does not come again.",
+    "In the same transaction as the work, save what you publish in outbox, as `ctx.envelope(...)`. Publish it each time the event comes, and let errors pass.",
+)
 HINTS = {
     "a dead letter": (
-        "What does your function raise, and does another attempt help?",
-        "Too little money is an outcome too, and inventory is waiting to hear about it.",
-        "Look at the account before you charge it, and publish PaymentRefused if it holds too little.",
+        "What does your function raise in this run, and does another attempt help?",
+        "Each attempt meets the same tables. An order that is done already is no error, and neither is an empty account.",
+        "Look at your notes before you write to them, and leave the function if the order is done.",
     ),
     "charged twice": (
         "How often did payments handle the event of this order? How could it have known the second time that the work was done?",
         "Note which orders are done, and look at your notes before you charge. What if a crash comes between the charge and the note?",
-        "Put the look, the charge and the insert into done into one `with ctx.database as db:`, so all of them are saved or none.",
+        "Put the look, the charge and the note into one `with ctx.database as db:`, so all of them are saved or none.",
     ),
     "the books do not balance": (
         "What does your function write to accounts, and what to charges?",
@@ -52,39 +59,32 @@ HINTS = {
         "Save the charge first, leave the `with`, and then publish what you saved.",
     ),
     "refused, and charged": (
-        "What did payments answer for this order the first time, and what has happened to the account since?",
-        "A charged order leaves a trace. Does a refused one?",
-        "Note the refusal as well, in the same table, and look there before you look at the account.",
-    ),
-    "never released": (
-        "What did payments do when the event came for the second time?",
-        "inventory releases the tea when it gets PaymentRefused. Where can payments see that it still has to publish that event?",
-        "Save `ctx.envelope(...)` in outbox, in the same transaction as the charge or the refusal. Publish it at each attempt, whether you found it there or have just made it.",
-    ),
-    "paid, and never shipped": (
-        "What did payments do when the event came for the second time?",
-        "The charge and its note are saved. Where can payments see that it still has to publish the event?",
-        "Save `ctx.envelope(...)` in outbox, in the same transaction as the charge or the refusal. Publish it at each attempt, whether you found it there or have just made it.",
+        "What did payments answer for this order the first time, what did it save, and what did it answer the second time?",
+        "An order has one answer. A charged order leaves a trace. Does a refused one leave one as well, before you publish?",
+        "Save both outcomes in the same table, and look there before you look at the account. Publish after the `with`.",
     ),
     "refused with money enough": (
+        "Which exception did your function meet in this run, and what did it take that for?",
+        "A bare `except` or `except Exception` also catches what has nothing to do with money, such as a database that can't save.",
+        "Let such an exception pass, so that the event comes again. Compare money and total instead, or catch IntegrityError alone.",
+    ),
+    "refused with money enough, by itself": (
         "How much was in the account, and how much did this order cost?",
         "Look at the first and the second order of a customer, and at an order that costs exactly what is in the account.",
         "Refuse if money < total, and only then.",
     ),
+    "never released, by itself": SILENT,
+    "paid, and never shipped, by itself": SILENT,
 }
-HINTS |= {
-    "never released, by itself": (
-        "What does inventory wait for, and what was published about this order?",
-        "Each order is either charged or refused, and payments publishes which. For which order does your function do neither?",
-        "If money < event.total, note that and publish PaymentRefused. Keep one note for each order, and save it together with the work.",
-    ),
-    "paid, and never shipped, by itself": (
-        "What does shipping wait for?",
-        "Only payments sees the row in charges. Can your function charge an order without publishing anything?",
-        "After the transaction that charges the order, publish PaymentCharged or return it.",
-    ),
-}
-NAMES = {cls.__name__: cls for cls in (InventoryReserved, PaymentCharged, PaymentRefused)}
+
+
+def silent_then(hints: Hints) -> dict[str, Hints]:
+    """All hints, with these for an order about which payments publishes nothing under a fault."""
+    return HINTS | {"never released": hints, "paid, and never shipped": hints}
+
+
+EVENTS = tea.InventoryReserved, tea.PaymentCharged, tea.PaymentRefused
+NAMES = {cls.__name__: cls for cls in EVENTS}
 
 
 def at_payments(fault: Fault) -> bool:
@@ -97,12 +97,12 @@ def redelivery(fault: Fault) -> bool:
 
 
 THERE = "at payments and on the way there"
-REDELIVERED = f"{THERE}, but for those that keep it from publishing", redelivery
-ONCE = explored(shop_of, CLAIMS, only=REDELIVERED)
-ANNOUNCED = explored(shop_of, CLAIMS, only=(THERE, at_payments))
+NO_SILENCE = f"{THERE}, except for those that keep it from publishing"
+ONCE = explored(tea.shop_of, CLAIMS, only=(NO_SILENCE, redelivery))
+ANNOUNCED = explored(tea.shop_of, CLAIMS, only=(THERE, at_payments))
 
 
-# -- 05.1
+# -- 05.2
 
 
 def refusals(variant: int) -> int:
@@ -113,7 +113,7 @@ def refusals(variant: int) -> int:
 def refused_by_the_broker(attempts: int, variant: int) -> Run:
     """A run of the lesson's last design with a broker that refuses."""
     faults = [f"fail payments.publish.PaymentCharged #{n + 1}" for n in range(refusals(variant))]
-    shop, people = shop_of(through_the_outbox(charge_or_refuse), variant, attempts)
+    shop, people = tea.shop_of(tea.through_the_outbox(tea.charge_or_refuse), variant, attempts)
     return simulate(shop, people, faults=faults)
 
 
@@ -125,13 +125,14 @@ def enough(attempts: int, variant: int) -> Anomaly | str:
     fewer = refused_by_the_broker(max(1, attempts - 1), variant)
     if attempts > 1 and not fewer.check(claims.paid_is_sent).cause:
         return Anomaly("more than needed", f"{attempts - 1} attempts survive it as well", run)
-    both = f"with {attempts} attempts and with {attempts - 1}"
-    return f"the same {refusals(variant)} refusals, {both}"
+    return (
+        f"the same {refusals(variant)} refusals, with {attempts} attempts and with {attempts - 1}"
+    )
 
 
 def _charged_once(attempts: int, variant: int) -> tuple[str, Run]:
     run = refused_by_the_broker(attempts, variant)
-    times = claims.charged(run)[orders_of(variant)[0].order_id]
+    times = claims.charged(run)[tea.orders_of(variant)[0].order_id]
     evidence = f"here is {times}, made by the first attempt"
     return f"(b) would leave more than one charge; {evidence}", run
 
@@ -148,8 +149,9 @@ def _nobody_else(attempts: int, variant: int) -> tuple[str, Run]:
 
 
 EXERCISES = [
+    Exercise("05.1", "Charge or refuse, once", "event, ctx", ONCE, silent_then(HALF_DONE), NAMES),
     explained(
-        "05.1",
+        "05.2",
         "Enough attempts",
         ("a whole number of attempts", range(1, 101)),
         lambda variant: {"refusals": refusals(variant)},
@@ -173,6 +175,5 @@ EXERCISES = [
             ),
         },
     ),
-    Exercise("05.2", "Charge or refuse, once", "event, ctx", ONCE, HINTS, NAMES),
-    Exercise("05.3", "Always announced", "event, ctx", ANNOUNCED, HINTS, NAMES),
+    Exercise("05.3", "Always announced", "event, ctx", ANNOUNCED, silent_then(UNANNOUNCED), NAMES),
 ]

@@ -33,8 +33,7 @@ def had(run) -> dict[str, int]:
 
 @Claim("nobody pays twice", about=InventoryReserved)
 def charged_once(run):
-    counts = charged(run).items()
-    return [f"{order} is charged {times} times" for order, times in counts if times > 1]
+    return [f"{order} is charged {n} times" for order, n in charged(run).items() if n > 1]
 
 
 @Claim("money and charges agree", about=InventoryReserved)

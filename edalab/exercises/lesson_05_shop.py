@@ -38,9 +38,8 @@ class InventoryReleased(
 ): ...
 
 
-OUTBOX = (
-    "create table outbox (heard text, order_id text, news text, primary key (heard, order_id));"
-)
+OUTBOX = """create table outbox (heard text, order_id text, news text,
+                                primary key (heard, order_id));"""
 RESERVATIONS = "create table reservations (order_id text primary key, pieces int);"
 PARCELS = "create table parcels (order_id text primary key, pieces int);"
 ACCOUNTS = """create table accounts (customer text primary key, money int check (money >= 0));
@@ -130,8 +129,7 @@ def shop_of(charge: Callable, variant: int, attempts: int = 3) -> tuple[System, 
     async def people(ctx):
         for order in orders_of(variant):
             await ctx.publish(order)
-            await ctx.sleep(0.05)
-        await ctx.sleep(0.1)
+            await ctx.sleep(0.04)
         await ctx.send(DepositMoney(deposit_id="salary", customer=poor, amount=90 + variant % 10))
 
     return shop, people

@@ -1,4 +1,4 @@
-"""Exercises of lesson 06: how long to wait for an answer, the next step, and the step after no answer."""
+"""Exercises of lesson 06: how long to wait for an answer, the next step, and when to give up."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,34 +21,29 @@ CLAIMS = {
     "not in reverse": claims.in_reverse,
     "undone, and never done": claims.nothing_needless,
     "another end is announced": claims.announced_rightly,
+    "never gives up": claims.gives_up,
     "cancelled, and nobody refused": claims.not_given_up,
 }
+UNREADY = (
+    "What did the log say about the missing step when your function asked for ShipOrder, or turned back?",
+    "ShipOrder can't be undone. What must you know before you ask for it, and what may you do once you have asked?",
+    "Ask for ShipOrder when ReserveInventory and ChargePayment are done. After that, go back only if it is refused.",
+)
+LEFT_BEHIND = (
+    "Was this step done? Which line of the log says so, or leaves it open?",
+    "On the way back you undo every step that is done. What about a step that may be done, and an undo without an answer?",
+    "You know nothing about a step without an answer. On the way back, undo it too, and ask for each undo until the log says that it is done.",
+)
 HINTS = {
     "never ends": (
         "Where does this order stop, or at which step does it go round in circles?",
         "Write down its log at that moment, line by line. What does your function return for it?",
         "Use the log to find out what is done, undone and refused. Return OrderCompleted or OrderCancelled when nothing is left to do.",
     ),
-    "shipped unpaid": (
-        "What did the log say about ChargePayment when your function asked for ShipOrder, or turned back?",
-        "ShipOrder can't be undone. What must you know before you ask for it, and what may you do once you have asked?",
-        "Ask for ShipOrder when ReserveInventory and ChargePayment are done. After that, go back only if it is refused.",
-    ),
-    "shipped, and still in stock": (
-        "What did the log say about ReserveInventory when your function asked for ShipOrder, or turned back?",
-        "ShipOrder can't be undone. What must you know before you ask for it, and what may you do once you have asked?",
-        "Ask for ShipOrder when ReserveInventory and ChargePayment are done. After that, go back only if it is refused.",
-    ),
-    "never refunded": (
-        "Was the money taken? Which line of the log says so, or doesn't say?",
-        "On the way back you undo every step that is done. What about a step that may be done?",
-        "Return RefundPayment until the log says that it is done. You know nothing about a step without an answer, so ask for it again.",
-    ),
-    "never released": (
-        "Was the tea set aside? Which line of the log says so, or leaves it open?",
-        "On the way back you undo every step that is done. What about a step that may be done?",
-        "Return ReleaseInventory until the log says that it is done. You know nothing about a step without an answer, so ask for it again.",
-    ),
+    "shipped unpaid": UNREADY,
+    "shipped, and still in stock": UNREADY,
+    "never refunded": LEFT_BEHIND,
+    "never released": LEFT_BEHIND,
     "not in reverse": (
         "In which order were the steps done, and in which order were they undone?",
         "A later step may depend on an earlier one. Which of them has to be undone first?",
@@ -64,10 +59,15 @@ HINTS = {
         "OrderCompleted means that the parcel is on its way. OrderCancelled means that nothing is left behind.",
         "Return OrderCompleted when ShipOrder is done. Return OrderCancelled when a step was refused and every step that was done is undone.",
     ),
+    "never gives up": (
+        "How often did this order get no answer to the same question, and what did your function ask for next?",
+        "Ada can't wait for ever. As long as ShipOrder was not asked for, you can still turn back.",
+        'Count with `log.count((step, "no answer"))`. At three, turn back in the same way as after a refusal.',
+    ),
     "cancelled, and nobody refused": (
-        "Which line of the log made your function give up?",
-        "As long as no step is refused, you go forward.",
-        'Go back only if a line of the log says "refused".',
+        "Which line of the log made your function give up, and was it too early?",
+        "As long as no step is refused, you go forward. Once or twice without an answer is no refusal.",
+        'Go back if a line of the log says "refused" (in 06.3 also after three times "no answer" to a step before ShipOrder).',
     ),
 }
 NAMES = COMMANDS | ENDS
@@ -101,8 +101,7 @@ def in_doubt(seconds: float, variant: int) -> tuple[Run, str] | None:
 def long_enough(seconds: float, variant: int) -> Anomaly | str:
     if left_behind := in_doubt(seconds, variant):
         run, cause = left_behind
-        evidence = f"after {seconds:g} s without an answer: {cause}"
-        return Anomaly("taken for a refusal", evidence, run)
+        return Anomaly("taken for a refusal", f"{seconds:g} s without an answer: {cause}", run)
     shorter = ceil(seconds * 10 - 1.001) / 10  # the tenth before
     if shorter >= 0.1 and in_doubt(shorter, variant) is None:
         evidence = f"{shorter:g} s wait long enough for everything that is late, too"
@@ -112,8 +111,7 @@ def long_enough(seconds: float, variant: int) -> Anomaly | str:
 
 def _lost_is_lost(seconds: float, variant: int) -> tuple[str, Run]:
     run = delayed(seconds, variant, ["drop payments.reply.ChargePayment #1"])
-    evidence = f"here {run.check(claims.refunded).cause}"
-    return f"(b) would survive an answer that is lost; {evidence}", run
+    return f"(b) would survive an answer that is lost; here {run.check(claims.refunded).cause}", run
 
 
 def _nobody_takes_back(seconds: float, variant: int) -> tuple[str, Run]:
@@ -142,14 +140,17 @@ def _doubt(fault: Fault) -> bool:
     return _crash(fault) or fault.at.split(".")[1] in ("ask", "reply")
 
 
-AWAY = [  # asking once more is not enough
-    ["crash payments.handle.ChargePayment #1 for 5 s"],
-    ["crash shipping.handle.ShipOrder #1 for 5 s"],
-    ["crash payments.reply.RefundPayment #1 for 5 s"],
+AWAY = [  # longer than a customer may wait; at last, a question that arrives after its undo
+    ["crash payments.reply.ChargePayment #1 for 8 s"],
+    ["crash payments.reply.ChargePayment #1 for 5 s"],
+    ["crash inventory.handle.ReserveInventory #1 for 8 s"],
+    ["crash shipping.reply.ShipOrder #1 for 8 s"],
+    ["crash payments.handle.RefundPayment #1 for 8 s"],
+    ["crash payments.handle.ChargePayment #1 for 3 s", "delay orders.ask.ChargePayment #3 for 5 s"],
 ]
 CRASHES = "that crashes the coordinator", _crash
-DOUBTS = "that may leave a question without an answer", _doubt
 NEXT = explored(partial(_shop, in_doubt=False), CLAIMS, only=CRASHES)
+DOUBTS = "that may leave a question without an answer", _doubt
 UNANSWERED = explored(partial(_shop, in_doubt=True), CLAIMS, alone=AWAY, only=DOUBTS)
 
 

@@ -26,12 +26,10 @@ def ends(run) -> dict[str, str]:
     return {envelope.subject: envelope.type for envelope in envelopes}
 
 
-def in_doubt(run) -> bool:
-    """Whether the coordinator ever could not know what became of a step."""
-    return any(
-        s.service == "orders" and (s.step == "timeout" or s.fault in ("crash", "fail"))
-        for s in run.journal
-    )
+def unanswered(run) -> dict[tuple[str, str], int]:
+    """How often the log says of an order and a step that there was no answer."""
+    counted = "select order_id, step, count(*) from log where answer = 'no answer' group by 1, 2"
+    return {(order, step): times for order, step, times in run.rows("orders", counted)}
 
 
 @Claim("every order ends", about=PlaceOrder)
@@ -91,7 +89,7 @@ def nothing_needless(run):
         f"{order}: {undo} was done, but {step} was not"
         for order, steps in steps_of(run).items()
         for step, undo in (TEA, MONEY)
-        if undo in steps and step not in steps and not in_doubt(run)
+        if undo in steps and step not in steps and (order, step) not in unanswered(run)
     ]
 
 
@@ -106,11 +104,21 @@ def announced_rightly(run):
     return wrong
 
 
-@Claim("no order is cancelled unless a service refuses it", about=PlaceOrder)
+@Claim("before the parcel, nobody waits for more than three answers", about=PlaceOrder)
+def gives_up(run):
+    return [
+        f"{order} asked for {step} {times} times, without an answer"
+        for (order, step), times in unanswered(run).items()
+        if times > 3 and step in ("ReserveInventory", "ChargePayment")
+    ]
+
+
+@Claim("an order is cancelled if it is refused, or not answered three times", about=PlaceOrder)
 def not_given_up(run):
-    ended = {} if in_doubt(run) else ends(run)
+    ended, silent = ends(run), unanswered(run)
     return [
         f"nobody refused {order}"
         for order, data in orders_of(run).items()
         if data.pieces <= 5 and data.customer == "ada" and ended.get(order) == "OrderCancelled"
+        if max(silent.get((order, step), 0) for step in ("ReserveInventory", "ChargePayment")) < 3
     ]

@@ -56,10 +56,7 @@ STEPS = {
     },
     "shipping": {ShipOrder: "insert into parcels values (:order_id, :pieces)"},
 }
-UNDO: dict[type[Order], type[Order]] = {
-    ReserveInventory: ReleaseInventory,
-    ChargePayment: RefundPayment,
-}
+UNDO: dict[type, type] = {ReserveInventory: ReleaseInventory, ChargePayment: RefundPayment}
 COMMANDS = {command.__name__: command for steps in STEPS.values() for command in steps}
 ENDS = {"OrderCompleted": OrderCompleted, "OrderCancelled": OrderCancelled}
 TABLES = {
@@ -144,29 +141,27 @@ def begin(order, ctx):
 def led_by(next_step: Callable, in_doubt: bool) -> Callable[[System], None]:
     """A coordinator with a saga log: `next_step(log)` returns the step to ask for, or the end.
 
-    With `in_doubt`, a step is in the log before it is asked for, as "no answer" until there is one. Without,
-    only answered steps are, and the coordinator asks again by itself.
+    A step is in the log before it is asked for, as "no answer" until there is one. With `in_doubt`, the
+    function gets to see such lines. Without, the coordinator asks again by itself.
     """
 
     async def follow_the_log(command, ctx):
         order_id = command.order_id
-        placed_as = "select placed from sagas where order_id = ?"
         answers = "select step, answer from log where order_id = ? order by number"
         while True:
             with ctx.database as db:
-                [(placed,)] = db.execute(placed_as, (order_id,))
+                [(placed,)] = db.execute("select placed from sagas where order_id = ?", (order_id,))
                 log = list(db.execute(answers, (order_id,)))
             if len(log) >= MOST:
                 ctx.note("asked too often")
                 return
-            step = next_step(list(log))
+            step = next_step([line for line in log if in_doubt or line[1] != "no answer"])
             step = _name(await step if isawaitable(step) else step, next_step)
             if step in ENDS:
                 break
-            insert = "insert into log (order_id, step, answer) values (?, ?, ?)"
+            insert = "insert into log (order_id, step, answer) values (?, ?, 'no answer')"
             with ctx.database as db:
-                if in_doubt:
-                    db.execute(insert, (order_id, step, "no answer"))
+                number = db.execute(insert, (order_id, step)).lastrowid
             try:
                 answer = await ctx.ask(COMMANDS[step](**dict(Order.model_validate_json(placed))))
             except Unanswered:
@@ -174,12 +169,7 @@ def led_by(next_step: Callable, in_doubt: bool) -> Callable[[System], None]:
                 return
             answer = "refused" if isinstance(answer, Refused) else answer
             with ctx.database as db:
-                if in_doubt:
-                    last = "(select max(number) from log where order_id = ?)"
-                    update = f"update log set answer = ? where number = {last}"
-                    db.execute(update, (answer, order_id))
-                else:
-                    db.execute(insert, (order_id, step, answer))
+                db.execute("update log set answer = ? where number = ?", (answer, number))
         with ctx.database as db:
             news = ctx.envelope(ENDS[step](order_id=order_id))
             update = "update sagas set news = ifnull(news, ?) where order_id = ?"

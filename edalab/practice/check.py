@@ -1,4 +1,4 @@
-"""`check(charge, "05.2")` runs a learner's function under every fault and names what is wrong."""
+"""`check(charge, "05.1")` runs a learner's function under every fault and names what is wrong."""
 
 import re
 from html import escape
@@ -94,7 +94,7 @@ class Result:
 
 
 def figures(id: str, name: str = "") -> dict[str, Any]:
-    """The figures in an exercise's question, by name: `figures("05.1")`.
+    """The figures in an exercise's question, by name: `figures("05.2")`.
 
     They are your own once you have enrolled. With `name` you get those of another learner. Raises
     Misuse for an exercise whose question has no figures.
@@ -107,7 +107,7 @@ def figures(id: str, name: str = "") -> dict[str, Any]:
 
 
 def check(answer: object, id: str) -> Result:
-    """Judge a function as the answer to an exercise: `check(charge, "05.2")`.
+    """Judge a function as the answer to an exercise: `check(charge, "05.1")`.
 
     The function runs in fresh simulations, under every fault that the exercise tries. The result is
     "not attempted", "not yet" (with the anomaly found, the run that shows it, and a hint that gets
@@ -115,7 +115,7 @@ def check(answer: object, id: str) -> Result:
     """
     if callable(id):
         name = getattr(id, "__name__", "charge")
-        raise Misuse(f'check takes the function first, then the exercise: check({name}, "05.2")')
+        raise Misuse(f'check takes the function first, then the exercise: check({name}, "05.1")')
     asked = exercise(id)
     try:
         function = Answer(answer, asked.takes, asked.names)

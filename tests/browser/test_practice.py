@@ -43,13 +43,13 @@ def solved(page, lab):
 
 
 def answer(page, lab, written):
-    """Type an answer to 05.2 in place of what is there, run it and its check, and return what the check shows."""
+    """Type an answer to 05.1 in place of what is there, run it and its check, and return what the check shows."""
     editor = cell(page, "def charge_order(event, ctx)")
     editor.locator(".cm-content").click()
     page.keyboard.press("ControlOrMeta+a")
     page.keyboard.insert_text(written)
     page.keyboard.press("Shift+Enter")
-    asked = cell(page, 'check(charge_order, "05.2")')
+    asked = cell(page, 'check(charge_order, "05.1")')
     run(page, lab, asked)
     asked.scroll_into_view_if_needed()
     return asked.locator(".jp-OutputArea")
@@ -59,18 +59,18 @@ def test_a_wrong_answer_gets_a_hint_a_right_one_is_correct_and_the_start_page_kn
     lab, page, screenshot
 ):
     before, said = solved(page, lab)
-    assert "○ 05.2" in said
+    assert "○ 05.1" in said
     lab.open(page, "05-choreographed-saga.ipynb")
     run(page, lab, cell(page, "from edalab.practice import check"))
     shown = answer(page, lab, WRONG)
-    shown.get_by_text("05.2 not yet: charged twice").wait_for()
+    shown.get_by_text("05.1 not yet: charged twice").wait_for()
     shown.get_by_text("crash payments.save.InventoryReserved #2").first.wait_for()
     shown.get_by_text("How could it have known the second time").wait_for()
     shown.locator("img").wait_for()
     screenshot("practice-not-yet")
     shown = answer(page, lab, RIGHT)
-    shown.get_by_text("05.2 correct").wait_for()
+    shown.get_by_text("05.1 correct").wait_for()
     screenshot("practice-correct")
     after, said = solved(page, lab)
-    assert after == before + 1 and "● 05.2" in said
+    assert after == before + 1 and "● 05.1" in said
     screenshot("practice-progress")

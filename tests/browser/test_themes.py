@@ -57,9 +57,9 @@ def stub():
     raise NotImplementedError()""",
     'predict("How many?", [1, 2], default=1)',
     'predict("How many?", [1, 2], default=1).against(2)',
-    'check(stub, "05.1")',
-    'check(answer(5), "05.1")',
-    'check(answer(6), "05.1")',
+    'check(stub, "05.2")',
+    'check(answer(5), "05.2")',
+    'check(answer(6), "05.2")',
     "progress()",
     """broken = Laboratory(shop, one, claims=[once, never, charged])
 broken.plan.value = "crash pay.publish.Charged #1"
@@ -136,7 +136,7 @@ def test_all_html_can_be_read(lab, page, theme, screenshot):
     assert (
         page.locator(".jp-NotebookPanel:visible .jp-RenderedText[data-mime-type*=err]").count() == 0
     )
-    said = ["Choose an answer above", "05.1 not attempted", "05.1 not yet", "05.1 correct", "printed",
+    said = ["Choose an answer above", "05.2 not attempted", "05.2 not yet", "05.2 correct", "printed",
             "✗ charged once", "– never ending", "✓", "EXACT FAULT", "run = simulate(", "AttributeError",
             "Never happened", "nonsense", "LEARNED SINCE", "exercises correct"]  # fmt: skip
     bad = unreadable(page, *said)
@@ -158,8 +158,8 @@ def test_what_a_fresh_clone_shows_can_be_read(lab, page, theme, screenshot):
         page, "05-choreographed-saga.ipynb"
     )  # not run, so its HTML is shown without what is not trusted
     shown = page.locator(
-        ".jp-NotebookPanel:visible .jp-RenderedHTML", has_text="05.1 not attempted"
+        ".jp-NotebookPanel:visible .jp-RenderedHTML", has_text="05.2 not attempted"
     )
     shown.scroll_into_view_if_needed()
     screenshot(f"fresh-{theme}")
-    assert unreadable(page, "05.1 not attempted", "Choose an answer above") == []
+    assert unreadable(page, "05.2 not attempted", "Choose an answer above") == []

@@ -4,59 +4,6 @@ from edalab.exercises.lesson_05_shop import InventoryReserved, PaymentCharged, P
 
 # -- 05.1
 
-
-def longer_names():
-    refusals = 5
-    return refusals + 1, "a"
-
-
-def a_list():
-    return [6.0, "a"]
-
-
-async def asynchronous():
-    return max(range(7)), "a"
-
-
-def as_many_as_refusals():
-    return 5, "a"
-
-
-def as_in_the_lesson():
-    return 3, "c"
-
-
-def a_hundred():
-    return 100, "a"
-
-
-def charged_each_time():
-    return 6, "b"
-
-
-def the_broker_gives_in():
-    return 6, "c"
-
-
-def somebody_else():
-    return 6, "d"
-
-
-def half_an_attempt():
-    return 5.5, "a"
-
-
-RIGHT_1 = [longer_names, a_list, asynchronous]
-WRONG_1 = {
-    "paid, and never shipped": [as_many_as_refusals, as_in_the_lesson],
-    "more than needed": [a_hundred],
-    "another reason": [charged_each_time, the_broker_gives_in, somebody_else],
-    "no value and reason": [half_an_attempt],
-}
-
-
-# -- 05.2
-
 FIND = "select 1 from done where order_id = ?"
 
 
@@ -312,26 +259,182 @@ def refuses_what_is_dear(event, ctx):
         return PaymentRefused(**dict(event)) if event.total > 35 else _pay(db, event)
 
 
+async def takes_any_error_for_an_empty_account(event, ctx):
+    try:
+        with ctx.database as db:
+            if db.execute(FIND, (event.order_id,)).fetchone():
+                return
+            db.execute("insert into done values ('pay', ?)", (event.order_id,))
+            take = "update accounts set money = money - ? where customer = ?"
+            db.execute(take, (event.total, event.customer))
+            db.execute("insert into charges values (?, ?)", (event.order_id, event.total))
+        outcome = PaymentCharged(**event.model_dump())
+    except Exception:
+        outcome = PaymentRefused(**event.model_dump())
+    await ctx.publish(outcome)
+
+
+async def swallows_every_error(event, ctx):
+    try:
+        await as_the_lesson_does(event, ctx)
+    except Exception as error:
+        print(error)
+
+
+async def refuses_what_it_has_charged(event, ctx):
+    """Takes a second delivery for a second order."""
+    with ctx.database as db:
+        again = db.execute(FIND, (event.order_id,)).fetchone()
+        db.execute("insert or ignore into done values ('pay', ?)", (event.order_id,))
+        outcome = PaymentRefused(**dict(event)) if again else _pay(db, event)
+    await ctx.publish(outcome)
+
+
+async def refuses_within_the_transaction(event, ctx):
+    """The refusal is out, and its note is not saved."""
+    with ctx.database as db:
+        if db.execute(FIND, (event.order_id,)).fetchone():
+            return
+        db.execute("insert into done values ('pay', ?)", (event.order_id,))
+        outcome = _pay(db, event)
+        if isinstance(outcome, PaymentRefused):
+            await ctx.publish(outcome)
+    if isinstance(outcome, PaymentCharged):
+        await ctx.publish(outcome)
+
+
+async def forgets_to_await(event, ctx):
+    ctx.publish(returns_the_message(event, ctx))
+
+
+def passes_the_event_on(event, ctx):
+    returns_the_message(event, ctx)
+    return event
+
+
+def notes_in_two_places(event, ctx):
+    """A charge is its own note; only a refusal needs one."""
+    with ctx.database as db:
+        charged = "select 1 from charges where order_id = ?"
+        if any(db.execute(sql, (event.order_id,)).fetchone() for sql in (charged, FIND)):
+            return None
+        outcome = _pay(db, event)
+        if isinstance(outcome, PaymentRefused):
+            db.execute("insert into done values ('refused', ?)", (event.order_id,))
+    return [outcome]
+
+
+async def notes_the_message(event, ctx):
+    """By the id of the message, which the outbox of inventory keeps."""
+    with ctx.database as db:
+        note = ctx.message.id, event.order_id
+        if db.execute("insert or ignore into done values (?, ?)", note).rowcount == 0:
+            return
+        outcome = _pay(db, event)
+    await ctx.publish(outcome)
+
+
+def stumbles_over_its_own_note(event, ctx):
+    """Lets the primary key stop it, and the broker try again."""
+    with ctx.database as db:
+        db.execute("insert into done values ('pay', ?)", (event.order_id,))
+        return _pay(db, event)
+
+
 def does_nothing(event, ctx):
     ctx.note(event.order_id)
 
 
-RIGHT_2 = [returns_the_message, note_first, by_the_constraint, as_the_lesson_does]
-WRONG_2 = {
+RIGHT_1 = [
+    returns_the_message,
+    note_first,
+    by_the_constraint,
+    as_the_lesson_does,
+    notes_in_two_places,
+    notes_the_message,
+]
+WRONG_1 = {
     "charged twice": [plainly, noted_after, in_memory],
     "raises": [raises_at_the_account],
-    "refused, and charged": [forgets_that_it_refused],
+    "refused, and charged": [
+        forgets_that_it_refused,
+        refuses_what_it_has_charged,
+        refuses_within_the_transaction,
+    ],
     "refused with money enough": [
         keeps_a_coin,
         for_this_run_only,
         refuses_bob,
         refuses_what_is_dear,
+        takes_any_error_for_an_empty_account,
     ],
-    "never released": [refuses_in_silence, once_for_each_customer, does_nothing, noted_before],
+    "never released": [
+        refuses_in_silence,
+        once_for_each_customer,
+        does_nothing,
+        noted_before,
+        swallows_every_error,
+    ],
     "paid, and never shipped": [charges_in_silence],
+    "misuse": [forgets_to_await],
+    "does not end": [passes_the_event_on],
+    "a dead letter": [stumbles_over_its_own_note],
     "the books do not balance": [takes_nothing],
     "shipped unpaid": [always_yes, says_it_first, within_the_transaction],
     "speaks of something else": [tells_the_rest],
+}
+
+
+# -- 05.2
+
+
+def longer_names():
+    refusals = 5
+    return refusals + 1, "a"
+
+
+def a_list():
+    return [6.0, "a"]
+
+
+async def asynchronous():
+    return max(range(7)), "a"
+
+
+def as_many_as_refusals():
+    return 5, "a"
+
+
+def as_in_the_lesson():
+    return 3, "c"
+
+
+def a_hundred():
+    return 100, "a"
+
+
+def charged_each_time():
+    return 6, "b"
+
+
+def the_broker_gives_in():
+    return 6, "c"
+
+
+def somebody_else():
+    return 6, "d"
+
+
+def half_an_attempt():
+    return 5.5, "a"
+
+
+RIGHT_2 = [longer_names, a_list, asynchronous]
+WRONG_2 = {
+    "paid, and never shipped": [as_many_as_refusals, as_in_the_lesson],
+    "more than needed": [a_hundred],
+    "another reason": [charged_each_time, the_broker_gives_in, somebody_else],
+    "no value and reason": [half_an_attempt],
 }
 
 
@@ -451,17 +554,48 @@ def tries_until_it_is_told(event, ctx):
         return _pay(db, event)
 
 
-RIGHT_3 = [outbox_of_envelopes, says_it_anew, marks_what_is_said]
+async def swallows_the_broker_s_refusal(event, ctx):
+    with ctx.database as db:
+        row = db.execute("select news from outbox where order_id = ?", (event.order_id,)).fetchone()
+        news = row[0] if row else ctx.envelope(_pay(db, event))
+        db.execute("insert or ignore into outbox values ('pay', ?, ?)", (event.order_id, news))
+    try:
+        await ctx.publish(news)
+    except Exception as error:
+        print(error)
+
+
+async def empties_its_outbox(event, ctx):
+    """As a relay does: whatever lies there is published, and then deleted."""
+    with ctx.database as db:
+        if db.execute("insert or ignore into done values ('pay', ?)", (event.order_id,)).rowcount:
+            news = ctx.envelope(_pay(db, event))
+            db.execute("insert into outbox values ('pay', ?, ?)", (event.order_id, news))
+        rows = list(db.execute("select order_id, news from outbox"))
+    for order_id, news in rows:
+        await ctx.publish(news)
+        with ctx.database as db:
+            db.execute("delete from outbox where order_id = ?", (order_id,))
+
+
+def returns_the_text(event, ctx):
+    with ctx.database as db:
+        return ctx.envelope(_pay(db, event))
+
+
+RIGHT_3 = [outbox_of_envelopes, says_it_anew, marks_what_is_said, empties_its_outbox]
 WRONG_3 = {
     "paid, and never shipped": [
         returns_the_message,
         as_the_lesson_does,
         outbox_in_memory,
         marks_before_it_says,
+        swallows_the_broker_s_refusal,
     ],
     "never released": [says_again_that_it_charged, whatever_lies_in_the_outbox],
     "refused, and charged": [decides_again],
     "shipped unpaid": [says_it_first],
     "charged twice": [tries_until_it_is_told],
+    "misuse": [returns_the_text],
     "a dead letter": [outbox_after_the_charge],
 }

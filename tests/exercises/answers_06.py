@@ -235,18 +235,46 @@ def as_long_as_all_is_done(log):
     return next((step for step in reversed(undo) if (step, "done") not in log), "OrderCancelled")
 
 
+def with_none_for_the_end(log):
+    answered = by_what_is_done(log)
+    return None if answered.startswith("Order") else answered
+
+
+def the_rest_of_the_way(log):
+    return [*FORWARD, "OrderCompleted"][len(log) :]
+
+
+def refunds_in_any_case(log):
+    if all(answer == "done" for _, answer in log):
+        return only_forward(log)
+    return next((u for u in reversed(BACK.values()) if (u, "done") not in log), "OrderCancelled")
+
+
+def undoes_it_for_ever(log):
+    """Does not see that the undo is in the log as well."""
+    done = {step for step, answer in log if answer == "done"}
+    if all(answer == "done" for _, answer in log):
+        return only_forward(log)
+    return next((BACK[s] for s in reversed(BACK) if s in done), "OrderCancelled")
+
+
+def after_the_last_line(log):
+    return [*FORWARD, "OrderCompleted"][FORWARD.index(log[-1][0]) + 1]
+
+
 RIGHT_2 = [as_long_as_all_is_done, by_what_is_done, as_a_table, with_a_stack, in_a_match]
 WRONG_2 = {
-    "never ends": [asks_again_what_is_refused],
+    "never ends": [asks_again_what_is_refused, undoes_it_for_ever],
     "shipped unpaid": [only_forward, ships_first],
     "never refunded": [keeps_the_money, stops_before_the_parcel],
     "never released": [cancels_and_leaves_it, keeps_the_tea],
     "not in reverse": [first_things_first],
-    "undone, and never done": [undoes_everything],
+    "undone, and never done": [undoes_everything, refunds_in_any_case],
     "another end is announced": [always_completed, cancels_what_is_shipped],
     "cancelled, and nobody refused": [never_begins],
     "shipped, and still in stock": [skips_the_stock],
-    "misuse": [says_nothing, another_word],
+    "misuse": [says_nothing, another_word, with_none_for_the_end, the_rest_of_the_way],
+    "raises": [after_the_last_line],
 }
 
 
@@ -267,14 +295,14 @@ def the_table_goes_on(log):
 
 
 async def gives_up_before_the_parcel(log):
-    """Two questions without an answer, and it goes back, also what is in doubt; of a parcel it asks until it knows."""
+    """Three questions without an answer, and it goes back, also what is in doubt; of a parcel it asks until it knows."""
     known = {}
     for step, answer in log:
         known.setdefault(step, []).append(answer)
     if known.get("ShipOrder", ["?"])[-1] == "done":
         return "OrderCompleted"
     back = any(answers[-1] == "refused" for answers in known.values())
-    back = back or any(known.get(step, [])[-2:] == ["no answer"] * 2 for step in BACK)
+    back = back or any(known.get(step, [])[-3:] == ["no answer"] * 3 for step in BACK)
     back = back or any(step in known for step in BACK.values())
     if not back:
         return next(step for step in FORWARD if known.get(step, ["?"])[-1] != "done")
@@ -360,16 +388,123 @@ def gives_up_and_leaves_it(log):
     return by_what_is_done(log)
 
 
+def counts_what_is_in_doubt(log):
+    done = [step for step, answer in log if answer == "done"]
+    refused = [step for step, answer in log if answer == "refused"]
+    in_doubt = [step for step, answer in log if answer == "no answer"]
+    if refused or in_doubt.count("ReserveInventory") > 2 or in_doubt.count("ChargePayment") > 2:
+        for step in ("ChargePayment", "ReserveInventory"):
+            may_be = step in done or (step in in_doubt and step not in refused)
+            if may_be and BACK[step] not in done:
+                return BACK[step]
+        return "OrderCancelled"
+    return [*FORWARD, "OrderCompleted"][len(done)]
+
+
+def from_state_to_state(log):
+    """The lesson's plan, and a number of missing answers for the state that it is in."""
+    plan = {
+        "reserving": ("ReserveInventory", "charging", "cancelled"),
+        "charging": ("ChargePayment", "shipping", "releasing"),
+        "shipping": ("ShipOrder", "shipped", "refunding"),
+        "refunding": ("RefundPayment", "releasing", "releasing"),
+        "releasing": ("ReleaseInventory", "cancelled", "cancelled"),
+    }
+    after_silence = {"reserving": "releasing", "charging": "refunding"}
+    state, missing = "reserving", 0
+    for _, answer in log:
+        missing = missing + 1 if answer == "no answer" else 0
+        if answer != "no answer":
+            state = plan[state][1 if answer == "done" else 2]
+        elif missing == 3 and state in after_silence:
+            state, missing = after_silence[state], 0
+    ends = {"shipped": "OrderCompleted", "cancelled": "OrderCancelled"}
+    return ends.get(state) or plan[state][0]
+
+
+def _patient(log, counted=tuple(BACK), most=3, undone=lambda answer: answer != "refused"):
+    """A right answer, and with other values than these, wrong ones."""
+    last = dict(log)
+    way = [*FORWARD, "OrderCompleted"]
+    if "refused" in last.values() or any(log.count((s, "no answer")) >= most for s in counted):
+        asked = [step for step in reversed(BACK) if step in last]
+        way = [BACK[step] for step in asked if undone(last[step])] + ["OrderCancelled"]
+    return next(step for step in way if last.get(step) != "done")
+
+
+def as_it_is_asked(log):
+    return _patient(log)
+
+
+def gives_up_early(log):
+    return _patient(log, most=2)
+
+
+def gives_up_late(log):
+    return _patient(log, most=4)
+
+
+def gives_the_parcel_up(log):
+    return _patient(log, counted=FORWARD)
+
+
+def leaves_what_is_in_doubt(log):
+    return _patient(log, undone=lambda answer: answer == "done")
+
+
+def undoes_what_was_refused(log):
+    return _patient(log, undone=lambda answer: True)
+
+
+def counts_all_together(log):
+    missing = [answer for _, answer in log].count("no answer")
+    return _patient(log, most=0 if missing >= 3 else 99)
+
+
+def looks_at_the_last_three(log):
+    """After the first undo, the last three lines are others, and it goes forward again."""
+    return _patient(log) if log[-3:] == log[-1:] * 3 else until_it_is_known(log)
+
+
+def gives_the_refund_up(log):
+    step = _patient(log)
+    undo = step in BACK.values() and log.count((step, "no answer")) >= 3
+    return _patient([*log, (step, "done")]) if undo else step
+
+
 RIGHT_3 = [
-    by_what_is_done,
-    asks_again,
-    the_table_goes_on,
     gives_up_before_the_parcel,
-    until_it_is_known,
+    counts_what_is_in_doubt,
+    from_state_to_state,
+    as_it_is_asked,
 ]
 WRONG_3 = {
-    "never ends": [as_a_table, asks_again_what_is_refused],
-    "never released": [as_long_as_all_is_done, no_answer_is_no, gives_up_and_leaves_it],
-    "shipped unpaid": [starts_again, undoes_what_is_in_doubt, asks_again_once, no_answer_is_yes],
-    "never refunded": [lets_the_refund_go, waits_for_ever],
+    "never ends": [as_a_table],
+    "never gives up": [
+        by_what_is_done,
+        asks_again,
+        the_table_goes_on,
+        until_it_is_known,
+        lets_the_refund_go,
+        starts_again,
+        asks_again_what_is_refused,
+        gives_up_late,
+    ],
+    "cancelled, and nobody refused": [gives_up_early, undoes_what_is_in_doubt],
+    "never refunded": [
+        as_long_as_all_is_done,
+        no_answer_is_no,
+        gives_up_and_leaves_it,
+        waits_for_ever,
+        leaves_what_is_in_doubt,
+        gives_the_refund_up,
+    ],
+    "shipped unpaid": [
+        asks_again_once,
+        gives_the_parcel_up,
+        counts_all_together,
+        looks_at_the_last_three,
+    ],
+    "shipped, and still in stock": [no_answer_is_yes],
+    "undone, and never done": [undoes_what_was_refused],
 }

@@ -69,10 +69,11 @@ SURVIVORS: dict[str, dict[str, str]] = {
         "'peaks' -> 'peaksx'": "the first `at`: it asks for everything, and counts what is new",
         "1 -> 0": ASKED,
     },
-    "05.2": {
+    "05.1": {
         f"swapped: db.execute('insert into done values (?, ?)', note) | {MONEY}": APART,
-        "swapped: if money < event.total: | take = 'update accounts set money = money - ? where customer = ?'": APART,
+        "swapped: [(money,)] = db.execute(have, (event.customer,)) | outcome = PaymentRefused(**event.model_dump())": APART,
         f"swapped: {TAKE} | {CHARGE}": APART,
+        f"swapped: {CHARGE} | outcome = PaymentCharged(**event.model_dump())": APART,
     },
     "05.3": {
         "swapped: [(money,)] = db.execute(have, (event.customer,)) | outcome = PaymentRefused(**event.model_dump())": APART,
@@ -84,6 +85,9 @@ SURVIVORS: dict[str, dict[str, str]] = {
         "1 -> 2": "rounded to hundredths",
     },
     "06.3": {
-        "swapped: last = dict(log) | way = ['ReserveInventory', 'ChargePayment', 'ShipOrder', 'OrderCompleted']": APART,
+        "swapped: last = dict(log) | undo = {'ChargePayment': 'RefundPayment', 'ReserveInventory': "
+        "'ReleaseInventory'}": APART,
+        "swapped: silent = [step for step in undo if log.count((step, 'no answer')) >= 3] | way = "
+        "['ReserveInventory', 'ChargePayment', 'ShipOrder', 'OrderCompleted']": APART,
     },
 }
