@@ -31,6 +31,8 @@ STYLE = (
 .edalab-panel .jupyter-widget-tab > .lm-TabBar .lm-TabBar-tab { flex: 0 1 auto; min-width: 56px; }
 .edalab-panel { container-type: inline-size; }
 .edalab-panel .edalab-knobs { flex: 0 0 210px; }
+.edalab-knobs .widget-dropdown { flex-wrap: wrap; height: auto; }  /* below its label, where it is long */
+.edalab-knobs .widget-dropdown > select { flex: 1 0 auto; height: 28px; max-width: 100%; }
 .edalab-panel .edalab-right { flex: 1 1 0; min-width: 0; padding-left: 4px; overflow: hidden; }
 @container (max-width: 800px) {  /* on a small or a zoomed page the picture has the whole width */
   .edalab-panel .edalab-columns { flex-direction: column; }
