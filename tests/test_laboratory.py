@@ -565,7 +565,13 @@ def test_a_click_on_the_matrix_of_other_settings_picks_that_fault_or_says_that_i
     assert "crash gone.handle.OrderTaken #1 cannot strike with these settings." in said
     assert lab.code == asked and lab.tabs.selected_index == 4
     lab.seed.value = 3
-    assert not lab.every_fault._message.value
+    assert "cannot strike" not in lab.every_fault._message.value
+
+
+def test_the_matrix_says_which_faults_it_leaves_out(lab):
+    lab.tabs.selected_index = 4
+    said = lab.every_fault._message.value.replace("<wbr>", "")
+    assert "Each fault strikes alone. Random faults, and all that is asked for above" in said
 
 
 def test_the_matrix_follows_a_knob(lab):

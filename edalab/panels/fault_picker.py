@@ -19,6 +19,9 @@ from .frame import WIDTH
 
 TITLE = "Every fault"
 _NO_RUN = ("a run to look at …", "")
+_LEFT_OUT = (
+    "Each fault strikes alone. Random faults, and all that is asked for above, are left out."
+)
 BUDGET, STEPS = 1_000, 500_000  # schedules, and steps in all of them: more keeps you waiting
 
 
@@ -141,7 +144,7 @@ class EveryFault(Settling):
             ]
             self.marks.picture = picture.svg()
         self._matrix.remove_class("edalab-stale")
-        self._message.value = ""
+        self._message.value = html.hint(_LEFT_OUT)
         names = [(f"{_sign(mark(result, one))}  {fault}", fault) for fault, one in runs.items()]
         with self.settling():
             self.choice.options = [_NO_RUN, *sorted(names, key=lambda name: "✗" not in name[0])]
