@@ -574,6 +574,13 @@ def test_the_matrix_says_which_faults_it_leaves_out(lab):
     assert "Each fault strikes alone. Random faults, and all that is asked for above" in said
 
 
+def test_a_verdict_beside_the_matrix_is_said_to_be_of_the_run_shown(lab):
+    assert "IN THE RUN SHOWN" not in lab._tabs.message.value
+    lab.point.value, lab.tabs.selected_index = DOUBLE, 4
+    label, _, why = lab._tabs.message.value.partition("IN THE RUN SHOWN")
+    assert label and "each order is charged once: o1 was charged 2 times" in why
+
+
 def test_the_matrix_follows_a_knob(lab):
     lab.tabs.selected_index = 4
     before = lab.every_fault.marks.picture

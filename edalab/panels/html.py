@@ -142,14 +142,18 @@ def chips(claims: Iterable[Claim], verdicts: Iterable[Verdict]) -> str:
 
 
 def messages(sentence: str, verdicts: Iterable[Verdict], printed: Printed) -> str:
-    """The error's sentence, why claims are broken, and what the learner's code printed."""
-    parts = [error(sentence)]
-    for verdict in verdicts:
-        if verdict.outcome != "holds":
-            kind = "struck" if verdict.outcome == "broken" else "edalab-quiet"
-            why = clean(verdict.cause, 200) or verdict.outcome
-            parts.append(_div(kind, f"{SIGNS[verdict.outcome]} {clean(verdict.claim, 90)}: {why}"))
-    return "".join(parts) + in_full(printed)
+    """The error's sentence, why claims are broken in this run, and what the learner's code printed."""
+    why = [
+        _div(
+            "struck" if verdict.outcome == "broken" else "edalab-quiet",
+            f"{SIGNS[verdict.outcome]} {clean(verdict.claim, 90)}: "
+            + (clean(verdict.cause, 200) or verdict.outcome),
+        )
+        for verdict in verdicts
+        if verdict.outcome != "holds"
+    ]
+    label = [heading("in the run shown")] if why else []  # below it may stand the matrix of others
+    return "".join([error(sentence), *label, *why]) + in_full(printed)
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[Any]], kinds: Iterable[str] = ()) -> str:

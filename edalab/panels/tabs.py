@@ -108,7 +108,7 @@ class Tabs(Settling):
                     self._flow = FlowMoments(run)
                 over = round(seconds * 1000) >= excerpt.last
                 time = run.end if over else now * 1000
-                return html.picture(self._flow.at(time), "edalab-flow")
+                return html.flow(self._flow.at(time))
             case "Saga":
                 ledger, story = self._ledger, part.get("correlation")
                 saga = view.saga_map(run, story, ledger=ledger, cursor=seconds, width=WIDTH)
