@@ -1,5 +1,6 @@
 """What a panel shows, as HTML: pictures, verdicts, states, tables, code. Learners' text is escaped."""
 
+import re
 from collections.abc import Iterable
 from html import escape
 from itertools import zip_longest
@@ -21,6 +22,11 @@ _COLOURS = {
     "not exercised": (QUIET, LANE),
 }
 _COLUMNS = "time service step type message fault attempt partition offset detail".split()
+# ipywidgets' own arrow of a list is black, also in the dark theme.
+_ARROW = (
+    "url(\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 18 18'%3E"
+    "%3Cpath d='M5 7l4 4 4-4' fill='none' stroke='%23ddd' stroke-width='1.5'/%3E%3C/svg%3E\")"
+)
 
 STYLE = (
     """<style>
@@ -53,8 +59,10 @@ STYLE = (
 .edalab-panel .edalab-run b { flex: 0 0 42px; }
 .edalab-panel .edalab-picture, .edalab-panel .edalab-flow, .edalab-panel .edalab-marks { overflow-x: auto; }
 .edalab-panel svg { display: block; flex: none; }
-.edalab-panel .edalab-flow svg { margin: 0 auto; }
+.edalab-panel .edalab-flow svg { margin: 0 auto; width: 100%; height: auto;
+  min-width: calc(.75 * var(--width)); max-width: var(--width); }
 [data-jp-theme-light="false"] :is(.edalab-panel svg, .edalab-chip) { filter: DARK; }
+[data-jp-theme-light="false"] .edalab-panel { color-scheme: dark; --jp-widgets-dropdown-arrow: ARROW; }
 .edalab-frame .edalab-panel.edalab-panel :focus-visible { outline: 2px solid var(--jp-brand-color1, CURSOR) !important; outline-offset: -1px; }
 .edalab-frame .edalab-panel.edalab-panel .noUi-handle:focus-visible { outline-offset: 2px; }
 .edalab-panel .edalab-sheet { max-height: 420px; overflow: auto; font-size: 11.5px; }
@@ -71,11 +79,13 @@ STYLE = (
   max-height: 7em; overflow: auto; margin: 0; padding: 2px 8px; border-left: 3px solid var(--jp-border-color2, #e0e0e0); }
 .edalab-panel .edalab-chip { display: inline-block; border-radius: 5px; padding: 3px 10px; margin: 0 6px 4px 0; font-size: 13px; }
 .edalab-panel .edalab-chip b { display: inline-block; width: 1.2em; }
+.edalab-panel .edalab-whole { display: inline-block; }
 .edalab-panel .edalab-code { font: 12px/1.4 "DejaVu Sans Mono", Menlo, Consolas, monospace; white-space: pre-wrap; user-select: all;
   padding: 8px 10px; border-radius: 5px; background: var(--jp-layout-color2, #f5f7f9); color: var(--jp-ui-font-color1, #1f2933); }
 </style>""".replace("STRUCK", tinted(FAULT))
     .replace("CURSOR", CURSOR)
     .replace("DARK", DARK)
+    .replace("ARROW", _ARROW)
 )
 
 
@@ -108,11 +118,18 @@ def error(sentence: str) -> str:
 
 
 def code(line: str) -> str:
-    return _div("edalab-code", line)
+    whole = re.sub(r"(?m)# .*$", r'<span class="edalab-whole">\g<0></span>', escape(line))
+    return f'<div class="edalab-code">{whole}</div>'
 
 
-def picture(drawn: Picture, kind: str = "edalab-picture") -> str:
-    return f'<div class="{kind}">{drawn.svg()}</div>'
+def picture(drawn: Picture) -> str:
+    return f'<div class="edalab-picture">{drawn.svg()}</div>'
+
+
+def flow(drawn: Picture) -> str:
+    """A flow, which is made a little smaller where it is too wide for the panel."""
+    width = f"--width:{drawn.scene.width}px"
+    return f'<div class="edalab-flow" style="{width}">{drawn.svg()}</div>'
 
 
 def sheet(*parts: str) -> str:
