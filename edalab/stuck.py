@@ -11,7 +11,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from functools import lru_cache
 from types import CodeType, FrameType
 
@@ -82,7 +83,7 @@ class Watched:
             above = above.f_back
         if not theirs:
             return False
-        around = sum(map(tries, theirs))
+        around = sum(map(_tries, theirs))
         loops = [loop for frame in theirs for loop in _loops(frame)]  # innermost first
         if self.looks == 0:
             self.fewest, self.loops = around, loops
@@ -111,6 +112,17 @@ def watched(what: str, patience: int = 1) -> Watched:
     return Watched(
         lambda _, line: Hung(f"{what} goes on and on: {line}; let its loop end"), patience=patience
     )
+
+
+@contextmanager
+def limited(seconds: float) -> Generator[None]:
+    """Within it, no call has more than so many seconds: code that is tried in hundreds of runs."""
+    global SECONDS
+    before, SECONDS = SECONDS, min(SECONDS, seconds)
+    try:
+        yield
+    finally:
+        SECONDS = before
 
 
 _running: dict[int, list[Watched]] = {}  # by thread, the innermost last
@@ -176,7 +188,7 @@ def _pause(watched: Watched) -> float:
     return _SOON if watched.looks else LOOK
 
 
-def tries(frame: FrameType) -> int:
+def _tries(frame: FrameType) -> int:
     """How many handlers of exceptions are around the current instruction."""
     # An attribute that CPython has and typeshed does not.
     entries = dis.Bytecode(frame.f_code).exception_entries  # pyrefly: ignore[missing-attribute]
