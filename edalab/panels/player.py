@@ -1,7 +1,7 @@
 """▶: the cursor moves by itself, at the pace of a timeline's axis."""
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import anywidget
@@ -12,7 +12,7 @@ from .controls import Settling
 from .time_slider import Moments
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0)
-STEP = 0.7  # s that a moment stays where the cursor steps from one to the next
+STEP = 0.75  # s that a moment stays where the cursor steps from one to the next
 _GAP, _PX = 27, 60  # px of an axis for each pair of moments; px that pass in a second
 
 
@@ -89,9 +89,8 @@ class Player(Settling, anywidget.AnyWidget):
         self.add_class("edalab-player")
         self._cursor, self._changed = cursor, changed
         self._shown: tuple[Any, int, float, float] | None = None  # times, index, place and time
-        self._clock = self._waited = 0.0
-        self._times: Any = None
-        self._places: list[float] = []
+        self._axis: tuple[Any, list[float]] | None = None  # times, and their places
+        self._clock = 0.0
         self.watch(self._started_or_stopped, self, trait="playing")
         self.watch(self._ticked, self, trait="clock")
         self.watch(self._moved, cursor.slider)
@@ -99,84 +98,67 @@ class Player(Settling, anywidget.AnyWidget):
     @property
     def seconds(self) -> Any:
         """The time that is shown: that of the cursor, or while it plays one between two moments."""
-        shown, cursor = self._shown, self._cursor
-        if shown and shown[0] is cursor.times and shown[1] == cursor.index:
-            return shown[3]
-        return cursor.value
+        return self._cursor.value if (shown := self._at_cursor()) is None else shown[3]
 
     def advance(self, seconds: float) -> None:
         """Play on for so long, in seconds of whoever watches."""
         if not self.playing:
             return
-        if self.calm or self._changed is None:
-            self._waited += seconds * self.speed
-            while self._waited >= STEP and self.playing:
-                self._waited -= STEP
-                self._step()
-            return
-        places = self._places_of_moments()
-        at = self._place() + seconds * self.speed
-        if at >= places[-1] and not (self.loop and places[-1]):
+        stops, places, length = self._course()
+        shown, index = self._at_cursor(), self._cursor.index
+        at = shown[2] if shown else places[bisect_right(stops, index) - 1]
+        at += seconds * self.speed
+        if at < length or (self.loop and length):
+            self._show(at % length)
+        else:
             self._show(places[-1])
             self.playing = False
-        else:
-            self._show(at % places[-1])
 
     # -- the cursor
 
-    def _step(self) -> None:
-        cursor = self._cursor
-        before = cursor.index
-        with self.settling():
-            cursor.step(1)
-            if cursor.index == before and self.loop:
-                cursor.slider.value = 0
-        if cursor.index == before:
-            self.playing = False
+    @property
+    def _steps(self) -> bool:
+        return self.calm or self._changed is None
+
+    def _at_cursor(self) -> tuple[Any, int, float, float] | None:
+        """What is shown, unless the cursor was moved since, or has the moments of another run."""
+        shown, cursor = self._shown, self._cursor
+        still = shown and shown[0] is cursor.times and shown[1] == cursor.index
+        return shown if still else None
+
+    def _course(self) -> tuple[Sequence[int], list[float], float]:
+        """Where the cursor stops, when it comes there, and when it begins again, in seconds: from
+        stop to stop, or as evenly as a cursor runs along the axis of a timeline."""
+        times, stops = self._cursor.times, self._cursor.stops
+        if self._steps:
+            return stops, [STEP * number for number in range(len(stops))], STEP * len(stops)
+        if self._axis is None or self._axis[0] is not times:
+            axis = Axis({round(time * 1000): 0 for time in times}, 0, _GAP * (len(times) - 1) or 1)
+            self._axis = times, [axis.starts[round(time * 1000)] / _PX for time in times]
+        places = self._axis[1]
+        return stops, places, places[-1]
 
     def _show(self, at: float) -> None:
         """Show the time at a place: so many seconds after the beginning of the run."""
-        cursor, places = self._cursor, self._places
-        index = bisect_right(places, at) - 1
+        cursor, (stops, places, _) = self._cursor, self._course()
+        number = bisect_right(places, at) - 1
+        index = stops[number]
         time = cursor.times[index]
-        if index + 1 < len(places):
-            share = (at - places[index]) / (places[index + 1] - places[index])
+        if number + 1 < len(places) and not self._steps:
+            share = (at - places[number]) / (places[number + 1] - places[number])
             time += share * (cursor.times[index + 1] - time)
         self._shown = cursor.times, index, at, time
         with self.settling():
             if index != cursor.index:
                 cursor.slider.value = index
-            elif self._changed is not None:
+            elif self._changed is not None and not self.calm:
                 self._changed()
-
-    def _place(self) -> float:
-        shown, cursor = self._shown, self._cursor
-        if shown and shown[0] is cursor.times and shown[1] == cursor.index:
-            return shown[2]
-        return self._places[cursor.index]
-
-    def _places_of_moments(self) -> list[float]:
-        """When each moment is reached, in seconds: as evenly as a cursor runs along a timeline."""
-        times = self._cursor.times
-        if times is not self._times:
-            self._times = times
-            axis = Axis({round(time * 1000): 0 for time in times}, 0, _GAP * (len(times) - 1) or 1)
-            self._places = [axis.starts[round(time * 1000)] / _PX for time in times]
-        return self._places
 
     # -- what happens to it
 
     def _started_or_stopped(self) -> None:
-        self._waited, before = 0.0, self._cursor.index
-        if not self.playing:
-            return
-        with self.settling():
-            if self.calm or self._changed is None:
-                self._cursor.step(1)
-                at_end = self._cursor.index == before
-            else:
-                at_end = before == len(self._cursor.times) - 1
-            if at_end:
+        if self.playing and self._cursor.index >= self._cursor.stops[-1]:
+            with self.settling():
                 self._cursor.slider.value = 0
 
     def _ticked(self) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -29,6 +29,7 @@ class Moments(Settling):
         layout = {"flex": "1 1 auto", "width": "auto"}
         self.slider = ipywidgets.IntSlider(0, min=0, max=1, readout=False, layout=layout)
         self.times: list[Any] = [0.0]  # seconds, or µs since 1970
+        self.stops: Sequence[int] = [0]  # where the buttons and a player go
         self.index = 0
         self._changed, self._wanted = changed, math.inf
         self.slider.tooltip = "moment"
@@ -57,15 +58,19 @@ class Moments(Settling):
         return f"{self.value:g} s"
 
     def step(self, by: int) -> None:
-        """Go to a later or an earlier moment, at most to the last or the first one."""
-        self.slider.value = min(max(self.index + by, 0), len(self.times) - 1)
+        """Go to the next stop (1) or the one before (-1), if there is one."""
+        stops = [stop for stop in self.stops if (stop - self.index) * by > 0]
+        if stops:
+            self.slider.value = stops[0] if by > 0 else stops[-1]
 
-    def offer(self, times: list[Any]) -> None:
-        """Take on the moments of another run. The slider moves with the next `show`.
+    def offer(self, times: list[Any], stops: Sequence[int] = ()) -> None:
+        """Take on the moments of another run, and the places of its stops: without any, all are
+        stops. The slider moves with the next `show`.
 
         It stays near the time to which the learner moved it, or at the end: near the moment found
         for the last run, it would creep back from run to run."""
         self.times = times or [0.0]
+        self.stops = stops or range(len(self.times))
         self.index = self._find(self._wanted)
 
     def show(self) -> None:
@@ -77,7 +82,7 @@ class Moments(Settling):
         self._write()
 
     def _find(self, time: float) -> int:
-        return max(0, sum(moment <= time for moment in self.times) - 1)
+        return max(0, bisect_right(self.times, time) - 1)
 
     def _moved(self) -> None:
         self.index = min(self.slider.value, len(self.times) - 1)
@@ -101,7 +106,7 @@ class TimeSlider(Moments):
     def __init__(self, keyword: str, name: str, changed: Callable[[], None]):
         super().__init__(changed)
         self.keyword, self._words = keyword, name
-        self.calendar, self._events, self._stops, self._moments = Calendar([0]), [0], [0], [0]
+        self.calendar, self._moments, self._last = Calendar([0]), [0], 0
         self.field = ipywidgets.Text(
             continuous_update=False,
             tooltip=f"{name}: a date such as 2025-03-04, or a time such as 2025-03-04T12:15Z",
@@ -116,7 +121,7 @@ class TimeSlider(Moments):
     @property
     def now(self) -> bool:
         """Whether no event comes later."""
-        return self.times[self.index] >= self._events[-1]
+        return self.times[self.index] >= self._last
 
     @property
     def value(self) -> str | float:
@@ -130,12 +135,6 @@ class TimeSlider(Moments):
     @property
     def label(self) -> str:
         return f"{self.value} s" if self.calendar.virtual else str(self.value)
-
-    def step(self, by: int) -> None:
-        """Go to the last event before, or the first one after."""
-        stops = [stop for stop in self._stops if (stop - self.index) * by > 0]
-        if stops:
-            self.slider.value = stops[0] if by > 0 else stops[-1]
 
     def offer_events(
         self, events: list[int], every: list[int], part: tuple[int, int], calendar: Calendar
@@ -153,10 +152,9 @@ class TimeSlider(Moments):
             last = last // DAY * DAY + DAY - 1
         stops = {moments[bisect_left(moments, at)] for at in events}
         times = [at for at in moments if first <= at <= last or at in stops] or [last]
-        self._events = sorted(set(events)) or times[-1:]
-        self._stops = [times.index(stop) for stop in sorted(stops)]
+        self._last = max(events, default=times[-1])
         self._renew_slider(len(times) - 1)
-        self.offer(times)
+        self.offer(times, sorted({0, *map(times.index, stops)}))
         self.show()
 
     def _value_at(self, index: int) -> str | float:
