@@ -11,6 +11,9 @@ from edalab.practice import classroom, enrol, hand_in, learner, predict, progres
 from edalab.practice.exercise import of_lesson
 
 
+QUESTION = "How often is the order charged, if payments crashes before it commits?"
+
+
 @pytest.fixture(autouse=True)
 def own_file(monkeypatch, tmp_path):
     monkeypatch.setenv(learner.FILE, str(tmp_path / "progress.json"))
@@ -32,7 +35,7 @@ def test_a_class_shows_which_exercise_which_anomaly_and_which_wrong_prediction(b
         enrol(name)
         learner.keep_outcome("05.2", "not yet", "charged twice")
         learner.keep_outcome("05.2", outcome, anomaly)
-        learner.keep_prediction("How often?", predicted, "twice")
+        learner.keep_prediction(QUESTION, predicted, "twice")
         hand_in(folder=box)
     assert sorted(path.name for path in box.iterdir()) == [
         f"ada-{learner.variant('Ada')}.edalab.json",
@@ -44,13 +47,13 @@ def test_a_class_shows_which_exercise_which_anomaly_and_which_wrong_prediction(b
         ("05.2", "charged twice", "Ada", 1), ("05.2", "charged twice", "Émile Zo", 2),
     ]  # fmt: skip
     assert list(room.predictions.itertuples(index=False, name=None)) == [
-        ("How often?", "once", "twice", 1)
+        (QUESTION, "once", "twice", 1)
     ]
     assert (
         repr(room)
         == "2 learners\n05.2: 1 correct, 1 not yet, 0 not begun; most met: charged twice (2)"
     )
-    assert "Émile Zo" in room._repr_html_()
+    assert "Émile Zo" in room._repr_html_() and QUESTION in room._repr_html_()
 
 
 def test_each_file_that_is_no_hand_in_is_told_why_and_what_to_do(box, own_file):

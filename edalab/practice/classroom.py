@@ -92,48 +92,39 @@ class Classroom:
         return table
 
     def _each(self, field: str) -> "pandas.DataFrame":
-        with needed_for("classroom"):
-            import pandas
-
-        ids = sorted({id for one in self.learners for id in one["exercises"]})
         done = [one["exercises"] for one in self.learners]
+        ids = sorted({id for each in done for id in each})
         rows = [[each.get(id, {}).get(field) or "" for id in ids] for each in done]
-        return pandas.DataFrame(rows, index=[one["name"] for one in self.learners], columns=ids)
+        return _table(rows, ids, [one["name"] for one in self.learners])
 
     @cached_property
     def anomalies(self) -> "pandas.DataFrame":
-        with needed_for("classroom"):
-            import pandas
-
-        rows = []
-        for one in self.learners:
-            for id, done in one["exercises"].items():
-                for anomaly, times in done["anomalies"].items():
-                    rows.append((id, anomaly, one["name"], times))
-        table = pandas.DataFrame(rows, columns=["exercise", "anomaly", "learner", "times"])
-        return table.sort_values(["exercise", "anomaly", "learner"], ignore_index=True)
+        rows = [
+            (id, anomaly, one["name"], times)
+            for one in self.learners
+            for id, done in one["exercises"].items()
+            for anomaly, times in done["anomalies"].items()
+        ]
+        return _table(sorted(rows), ["exercise", "anomaly", "learner", "times"])
 
     @cached_property
     def predictions(self) -> "pandas.DataFrame":
-        with needed_for("classroom"):
-            import pandas
-
-        wrong: Counter = Counter()
-        for one in self.learners:
-            for question, made in one["predictions"].items():
-                if made["predicted"] != made["fact"]:
-                    wrong[question, made["predicted"], made["fact"]] += 1
+        wrong = Counter(
+            (question, made["predicted"], made["fact"])
+            for one in self.learners
+            for question, made in one["predictions"].items()
+            if made["predicted"] != made["fact"]
+        )
         most_first = sorted(wrong.items(), key=lambda item: (-item[1], item[0]))
         rows = [(*key, times) for key, times in most_first]
-        return pandas.DataFrame(rows, columns=["question", "predicted", "was", "learners"])
+        return _table(rows, ["question", "predicted", "was", "learners"])
 
     def _head(self) -> list[str]:
         lines = [counted(len(self.learners), "learner")]
         for id in self.outcomes.columns:
             done = Counter(self.outcomes[id])
-            line = (
-                f"{id}: {done['correct']} correct, {done['not yet']} not yet, {done['']} not begun"
-            )
+            counts = f"{done['correct']} correct, {done['not yet']} not yet"
+            line = f"{id}: {counts}, {done['']} not begun"
             met = Counter(self.anomalies.loc[self.anomalies["exercise"] == id, "anomaly"])
             for anomaly, learners in met.most_common(1):
                 line += f"; most met: {anomaly} ({learners})"
@@ -153,13 +144,25 @@ class Classroom:
 
     def _repr_html_(self) -> str:
         parts = [f"<div>{escape(line)}</div>" for line in self._head()]
-        for table in (self.outcomes, self.anomalies, self.predictions):
-            if len(table):  # pandas' stubs take the method for a column
-                parts.append(table._repr_html_())  # pyrefly: ignore[not-callable]
+        tables = self.outcomes, self.anomalies, self.predictions
+        with _pandas().option_context("display.max_colwidth", None):  # questions are long
+            # pandas' stubs take the method for a column
+            parts += [one._repr_html_() for one in tables if len(one)]  # pyrefly: ignore[not-callable]
         return "".join(parts)
 
     def __repr__(self) -> str:
         return "\n".join(self._head())
+
+
+def _pandas() -> Any:
+    with needed_for("classroom"):
+        import pandas
+
+    return pandas
+
+
+def _table(rows: list, columns: list[str], index: list[str] | None = None) -> "pandas.DataFrame":
+    return _pandas().DataFrame(rows, index=index, columns=columns)
 
 
 def _folder(folder: str | Path, otherwise: str) -> Path:
