@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import ipywidgets
@@ -16,6 +17,11 @@ from .call_line import Factory
 
 SUGGESTED = 300  # stories on offer
 AUTO = {"width": "auto"}
+
+
+def front_end(name: str) -> str:
+    """The text of a file for the browser, which stands beside this one."""
+    return Path(__file__).with_name(name).read_text("utf-8")
 
 
 class Settling:

@@ -8,7 +8,7 @@ import anywidget
 import traitlets
 
 from ..view.axis import Axis
-from .controls import Settling
+from .controls import Settling, front_end
 from .time_slider import Moments
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -26,54 +26,7 @@ class Player(Settling, anywidget.AnyWidget):
 
     Pressed at the end, it begins again. Whoever moves the cursor by hand stops it. In another run it goes on from where the cursor is."""
 
-    _esm = """
-    export default () => {
-      let last = 0;  // of the model, not of a view: a panel may be shown twice
-      function render({ model, el }) {
-        // JupyterLab would take Enter and the space bar for its own.
-        el.setAttribute("data-lm-suppress-shortcuts", "true");
-        el.innerHTML = `<button type="button" class="jupyter-button"></button>
-          <select aria-label="speed" title="speed"></select>
-          <label title="begin again at the end"><input type="checkbox"> loop</label>`;
-        const [button, speed, loop] = ["button", "select", "input"].map((tag) => el.querySelector(tag));
-        for (const value of model.get("speeds")) speed.add(new Option(`${value}×`, value));
-        const send = (changes) => { model.set(changes); model.save_changes(); };
-        const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
-        button.onclick = () => send({ playing: !model.get("playing"), calm: calm() });
-        speed.onchange = () => send({ speed: Number(speed.value) });
-        loop.onchange = () => send({ loop: loop.checked });
-        let timer;
-        const tick = () => {
-          const now = performance.now(), passed = Math.min(now - last, 250) / 1000;
-          last = now;
-          send({ clock: model.get("clock") + passed });
-        };
-        const show = () => {
-          const playing = model.get("playing");
-          const does = playing ? "pause" : "play", what = model.get("what");
-          button.title = does + what;  // there, ▶ is what steps on
-          button.textContent = what ? does : playing ? "❚❚" : "▶";
-          button.setAttribute("aria-label", button.title);
-          speed.value = model.get("speed");
-          loop.checked = model.get("loop");
-          clearInterval(timer);
-          if (playing) { last = performance.now(); timer = setInterval(tick, 40); }
-        };
-        model.on("change:playing change:speed change:loop", show);
-        show();
-        return () => { clearInterval(timer); model.off(null, show); };
-      }
-      return { render };
-    };
-    """
-    _css = """
-    .edalab-player { display: flex; align-items: center; gap: 4px; flex: none; margin-right: 6px;
-      color: var(--jp-ui-font-color1, #1f2933); font-size: 12px; overflow: visible; }
-    .edalab-player button { width: auto; min-width: 36px; padding: 0 4px; }
-    .edalab-player label { display: flex; align-items: center; gap: 2px; }
-    .edalab-player select { height: 26px; color: inherit; border: 1px solid var(--jp-border-color1, #bdbdbd);
-      background: var(--jp-layout-color1, #fff); }
-    """
+    _esm = front_end("player.js")
     playing = traitlets.Bool(False).tag(sync=True)
     speed = traitlets.Enum(SPEEDS, 1.0).tag(sync=True)
     loop = traitlets.Bool(False).tag(sync=True)
