@@ -21,9 +21,8 @@ export default () => {
     };
     const show = () => {
       const playing = model.get("playing");
-      const does = playing ? "pause" : "play", what = model.get("what");
-      button.title = does + what;  // there, ▶ is what steps on
-      button.textContent = what ? does : playing ? "❚❚" : "▶";
+      button.title = playing ? "pause" : "play";
+      button.textContent = playing ? "❚❚" : "▶";
       button.setAttribute("aria-label", button.title);
       speed.value = model.get("speed");
       loop.checked = model.get("loop");

@@ -29,7 +29,7 @@ class Moments(Settling):
         layout = {"flex": "1 1 auto", "width": "auto"}
         self.slider = ipywidgets.IntSlider(0, min=0, max=1, readout=False, layout=layout)
         self.times: list[Any] = [0.0]  # seconds, or µs since 1970
-        self.stops: Sequence[int] = [0]  # where the buttons and a player go
+        self.stops: Sequence[int] = [0]  # where the buttons go
         self.index = 0
         self._changed, self._wanted = changed, math.inf
         self.slider.tooltip = "moment"
@@ -154,7 +154,7 @@ class TimeSlider(Moments):
         times = [at for at in moments if first <= at <= last or at in stops] or [last]
         self._last = max(events, default=times[-1])
         self._renew_slider(len(times) - 1)
-        self.offer(times, sorted({0, *map(times.index, stops)}))
+        self.offer(times, sorted(map(times.index, stops)))
         self.show()
 
     def _value_at(self, index: int) -> str | float:
