@@ -1,4 +1,4 @@
-"""Every fault tried, in a panel: a click on a mark of the matrix, or a choice in a list, asks for that very fault."""
+"""Every fault tried, in a panel: a click on a mark of the matrix asks for that very fault."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,6 @@ from .controls import Settling, front_end
 from .frame import WIDTH
 
 TITLE = "Every fault"
-_NO_RUN = ("a run to look at …", "")
 _LEFT_OUT = (
     "Each fault strikes alone. Random faults, and all that is asked for above, are left out."
 )
@@ -45,15 +44,12 @@ class EveryFault(Settling):
         self.result: Exploration | None = None
         self.tried: tuple | None = None  # what was explored
         self.title = TITLE
-        self._schedules: dict[str, Schedule] = {}  # by the text of their fault
         self.marks = Marks()
         self._matrix = ipywidgets.VBox([self.marks])  # an anywidget does not change its own classes
         self._matrix.add_class("edalab-marks")
-        self.choice = ipywidgets.Dropdown(options=[_NO_RUN], layout={"width": "auto"})
         self._message = ipywidgets.HTML()
-        self.widget = ipywidgets.VBox([self._message, self._matrix, self.choice])
-        self.watch(lambda: self._pick(self.marks.picked), self.marks, trait="picked")
-        self.watch(lambda: self._pick(self.choice.value), self.choice)
+        self.widget = ipywidgets.VBox([self._message, self._matrix])
+        self.watch(self._pick, self.marks, trait="picked")
 
     def show(self, system: System, workload: Callable, seed: int) -> None:
         """Try every single fault of this system, unless that is what is on the screen."""
@@ -66,48 +62,39 @@ class EveryFault(Settling):
             with quiet():
                 steps = len(simulate(system, workload, seed=seed).journal)
             budget = max(10, min(BUDGET, STEPS // max(steps, 1)))
-            result = explore(system, workload, self.claims, seeds=[seed], budget=budget)
+            self.result = explore(system, workload, self.claims, seeds=[seed], budget=budget)
         except Misuse as misuse:
-            self.result, self._schedules, self.title = None, {}, TITLE
+            self.result, self.title = None, TITLE
             self.marks.cells, self.marks.picture = [], ""
             self._message.value = html.error(str(misuse))
             return
-        self.result, picture = result, view.matrix(result, WIDTH)
-        self.title = f"{TITLE}: {picture.broke:,} ✗"
-        runs = {str(one.faults[0]): one for one in result.schedules[1:]}
-        self._schedules = runs
-        cells = [(*cell[1:4], cell.tip, [cell.schedule]) for cell in picture.cells]
-        with self.marks.hold_sync():
-            self.marks.cells = [
-                [
-                    *place,
-                    [
-                        [str(one.faults[0]), _sign(mark(result, one)), picture.outcome(one)]
-                        for one in schedules
-                    ],
-                ]
-                for *place, schedules in [*picture.empty, *cells, *picture.folds]
-            ]
-            self.marks.picture = picture.svg()
+        self._draw(self.result)
         self._matrix.remove_class("edalab-stale")
         self._message.value = html.hint(_LEFT_OUT)
-        names = [(f"{_sign(mark(result, one))}  {fault}", fault) for fault, one in runs.items()]
-        with self.settling():
-            self.choice.options = [_NO_RUN, *sorted(names, key=lambda name: "✗" not in name[0])]
-        self._forget()
 
-    def _pick(self, fault: str) -> None:
-        if fault in self._schedules:
-            self._choose(self._schedules[fault])
-        elif fault:  # a click on the matrix of other settings, while this one was tried
+    def _draw(self, result: Exploration) -> None:
+        picture = view.matrix(result, WIDTH)
+        single = [(*cell[1:4], cell.tip, [cell.schedule]) for cell in picture.cells]
+
+        def run(one: Schedule) -> list[str]:
+            letters = mark(result, one)
+            sign = {SURVIVED: "✓", UNTESTED: "–"}.get(letters, f"✗ {letters}")
+            return [str(one.faults[0]), sign, picture.outcome(one)]
+
+        with self.marks.hold_sync():
+            self.marks.cells = [
+                [*place, [run(one) for one in schedules]]
+                for *place, schedules in [*picture.empty, *single, *picture.folds]
+            ]
+            self.marks.picture = picture.svg()
+        self.title = f"{TITLE}: {picture.broke:,} ✗"
+
+    def _pick(self) -> None:
+        fault = self.marks.picked
+        schedules = self.result.schedules[1:] if self.result else []
+        if chosen := [one for one in schedules if str(one.faults[0]) == fault]:
+            self._choose(chosen[0])
+        else:  # a click on the matrix of other settings, while this one was tried
             self._message.value = html.hint(f"{fault} cannot strike with these settings.", True)
-        self._forget()
-
-    def _forget(self) -> None:
-        """Nothing is picked: so the same mark can be picked again."""
         with self.settling():
-            self.choice.value = self.marks.picked = ""
-
-
-def _sign(letters: str) -> str:
-    return {SURVIVED: "✓", UNTESTED: "–"}.get(letters, f"✗ {letters}")
+            self.marks.picked = ""  # so that the same mark can be picked again

@@ -35,7 +35,7 @@ function render({ model, el }) {
       const cell = make(sheet, runs.length ? "button" : "span", "edalab-cell");
       const [left, top, wide, high] = [x / width, y / height, w / width, 15 / height].map((part) => `${100 * part}%`);
       Object.assign(cell.style, { left, top, width: wide, height: high });
-      Object.assign(cell, { title: name, ariaLabel: name, tabIndex: runs.length > 1 ? 0 : -1 });
+      Object.assign(cell, { title: name, ariaLabel: name, tabIndex: runs.length ? 0 : -1 });
       if (runs.length > 1) cell.setAttribute("aria-expanded", "false");
       cell.onclick = () => runs.length > 1 ? unfold(cell, name, runs) : runs.length && pick(runs[0][0]);
     }
