@@ -10,7 +10,6 @@ from edalab import Misuse
 from edalab.practice import classroom, enrol, hand_in, learner, predict, progress
 from edalab.practice.exercise import of_lesson
 
-
 QUESTION = "How often is the order charged, if payments crashes before it commits?"
 
 
