@@ -17,6 +17,10 @@ from .controls import Settling
 _DAYS = 1_500  # a slider over more days than that would leave none to the hand
 
 
+def end_of_day(at: int) -> int:
+    return at // DAY * DAY + DAY - 1
+
+
 class Moments(Settling):
     """A slider over the moments at which something happened, with buttons `.back` and `.forward`.
 
@@ -142,19 +146,17 @@ class TimeSlider(Moments):
         """Take on moments (µs since 1970): the `events` that the buttons go to, and from the first
         to the last moment of `part` all days, or `every` moment at which something happened."""
         self.calendar, self._moments = calendar, sorted(set(every))
-        moments, (first, last) = self._moments, part
+        first, last = part[0], max([part[1], *events])
+        times = self._moments
         if not calendar.virtual and 1 < last // DAY - first // DAY < _DAYS:
             # Days, and what else happened before the last event of a day.
-            days = {*range(first // DAY, last // DAY + 1), *(at // DAY for at in moments)}
-            pairs = pairwise(moments)
-            earlier = [at for at, after in pairs if at // DAY == after // DAY]
-            moments = sorted({*(day * DAY + DAY - 1 for day in days), *earlier})
-            last = last // DAY * DAY + DAY - 1
-        stops = {moments[bisect_left(moments, at)] for at in events}
-        times = [at for at in moments if first <= at <= last or at in stops] or [last]
+            last = end_of_day(last)
+            earlier = [at for at, after in pairwise(times) if at // DAY == after // DAY]
+            times = sorted({*earlier, *range(end_of_day(first), last + 1, DAY)})
+        times = [at for at in times if first <= at <= last] or [last]
         self._last = max(events, default=times[-1])
         self._renew_slider(len(times) - 1)
-        self.offer(times, sorted(map(times.index, stops)))
+        self.offer(times, sorted({bisect_left(times, at) for at in events}))
         self.show()
 
     def _value_at(self, index: int) -> str | float:

@@ -18,14 +18,14 @@ from ..store.stored_event import StoredEvent
 from ..stuck import watched
 from ..text import counted
 from ..view.as_of import draw, drawn_value, part_of_time
-from ..view.calendar import DAY, Calendar
+from ..view.calendar import Calendar
 from ..view.event_marks import event_text
 from ..view.picture import STORE, check_is
 from . import html
 from .call_line import Names
 from .controls import Choice, Settling
 from .frame import WIDTH, frame, mimebundle, still
-from .time_slider import TimeSlider
+from .time_slider import TimeSlider, end_of_day
 
 
 class TimeTravel(Settling):
@@ -113,9 +113,9 @@ class TimeTravel(Settling):
         first, last = self._part
         moments = [*every, *(at for at in self._part if at is not None)] or [0]
         first = min(moments) if first is None else first
-        last = _end_of_day(max(moments)) if last is None else last
+        last = end_of_day(max(moments)) if last is None else last
         happened = [fact.happened_at for fact in facts if first <= fact.happened_at <= last]
-        known = [fact for fact in facts if fact.happened_at <= _end_of_day(last)]
+        known = [fact for fact in facts if fact.happened_at <= end_of_day(last)]
         recorded = [fact.recorded_at for fact in known if fact.recorded_at >= first]
         self.until.offer_events(happened, every, (first, last), self._calendar)
         self.as_of.offer_events(recorded, every, (first, last), self._calendar)
@@ -193,10 +193,6 @@ class TimeTravel(Settling):
 
     def __repr__(self) -> str:
         return f"<TimeTravel: {self.code.splitlines()[-1]}>"
-
-
-def _end_of_day(at: int) -> int:
-    return at // DAY * DAY + DAY - 1
 
 
 def _natural(name: str) -> list[str]:
