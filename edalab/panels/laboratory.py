@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -20,7 +19,7 @@ from ..view.timeline import draw
 from . import html
 from .call_line import Names, factories, line
 from .controls import AUTO, Settling, labelled, lesson_knob
-from .faults_asked import FaultsAsked, Point, points_reached
+from .faults_asked import FaultsAsked
 from .frame import frame, mimebundle, still
 from .kept import Kept
 from .player import Player
@@ -70,7 +69,6 @@ class Laboratory(Settling):
         self.error = self._raised = ""
         self._printed = Printed()
         self._simulated: tuple[Any, ...] = ()  # the system, its revision and the workload
-        self._reached: Counter[Point] = Counter()  # how often points are reached in the run
         with self.settling():
             self._make_widgets(ledger)
             self.knobs: dict[str, Any] = {}
@@ -93,7 +91,7 @@ class Laboratory(Settling):
             placeholder="key or correlation id", continuous_update=False, layout=AUTO
         )
         self.seed = ipywidgets.IntSlider(0, max=99, **labelled("seed"))
-        self.cursor = Moments(self._draw, "◀ step", "step ▶", "60px")
+        self.cursor = Moments(self._draw, "◀ step", "step ▶")
         self.back, self.forward = self.cursor.back, self.cursor.forward
         self.play = Player(self.cursor, self._draw_between)
         self._kept = Kept(lambda: (self.run, self._call(Names(self._notebook, ""))))
@@ -185,7 +183,7 @@ class Laboratory(Settling):
             self._chips.value = html.chips(self.claims, self.verdicts)
             self._tabs.message.value = html.messages(self.error, self.verdicts, self._printed)
             self._code.value = html.code(self.code)
-            self._hint.value = self._asked.hint(self.run, self._reached)
+            self._hint.value = self._asked.hint(self.run)
 
     def _simulate(self) -> None:
         self.error, values = "", self._values()
@@ -229,8 +227,7 @@ class Laboratory(Settling):
         self._draw()
         time.sleep(0.0005)  # the kernel's sending thread has its turn; else it waits 5 ms for it
         self.cursor.show()  # after the picture: a browser takes one message after the other
-        self._reached = points_reached(run)
-        self._asked.offer(self._reached)
+        self._asked.offer_for(run)
 
     def _draw(self) -> None:
         """Draw the visible tab, at the cursor."""
@@ -250,14 +247,14 @@ class Laboratory(Settling):
             self.correlation.value = ""
         fault = schedule.faults[0]
         self._asked.ask_for(fault)
-        for step in self.run.journal if self.run is not None else ():
-            message = step.envelope
-            at = (step.service, step.step, message.type) if message else None
-            if message and at == fault.point and step.fault == fault.do:
-                if step not in self._excerpt.rows:  # a long run shows another story by itself
-                    self.correlation.value = message.correlation or ""
-                self.cursor.value = step.time / 1000
-                break
+        journal = self.run.journal if self.run is not None else ()
+        struck = next((step for step in journal if step.fault == fault.do), None)
+        if struck is not None:
+            if (
+                struck.envelope and struck not in self._excerpt.rows
+            ):  # of a long run, not all is shown
+                self.correlation.value = struck.envelope.correlation or ""
+            self.cursor.value = struck.time / 1000
         self.tabs.selected_index = 0
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:

@@ -27,25 +27,22 @@ class Moments(Settling):
     `.value` is the time in seconds; any other time is taken to the last moment before it. (An
     IntSlider: in the browser a SelectionSlider keeps the range of its first options.)"""
 
-    def __init__(
-        self, changed: Callable[[], None], before: str = "◀", after: str = "▶", label: str = "60px"
-    ):
+    def __init__(self, changed: Callable[[], None], before: str = "◀", after: str = "▶"):
         layout = {"flex": "1 1 auto", "width": "auto"}
         self.slider = ipywidgets.IntSlider(0, min=0, max=1, readout=False, layout=layout)
+        self.slider.tooltip = "moment"
         self.times: list[Any] = [0.0]  # seconds, or µs since 1970
         self.stops: Sequence[int] = [0]  # where the buttons go
         self.index = 0
         self._changed, self._wanted = changed, math.inf
-        self.slider.tooltip = "moment"
         self.watch(self._moved, self.slider)
         self.back = ipywidgets.Button(description=before, tooltip="to the moment before")
         self.forward = ipywidgets.Button(description=after, tooltip="to the moment after")
         self.back.layout.width = self.forward.layout.width = "72px" if " " in before else "36px"
         self.back.on_click(lambda _: self.step(-1))
         self.forward.on_click(lambda _: self.step(1))
-        self._label: ipywidgets.Label | ipywidgets.Text = ipywidgets.Label(
-            layout={"width": label, "margin": "0 0 0 8px"}
-        )
+        layout = {"width": "60px", "margin": "0 0 0 8px"}
+        self._label: ipywidgets.Label | ipywidgets.Text = ipywidgets.Label(layout=layout)
         parts = [self.back, self.slider, self.forward, self._label]
         self.row = ipywidgets.HBox(parts, layout={"align_items": "center"})
 
