@@ -101,6 +101,12 @@ def test_who_moves_the_cursor_stops_it(lab, by_hand):
     assert not lab.play.playing and lab.play.seconds == lab.cursor.value != 0.03
 
 
+def test_a_step_back_at_the_first_moment_stops_it_as_well(lab):
+    lab.cursor.value, lab.play.playing = 0, True
+    lab.back.click()
+    assert not lab.play.playing and lab.cursor.value == 0
+
+
 def test_in_another_run_it_goes_on_from_where_the_cursor_is(lab):
     lab.cursor.value, lab.play.playing = 0.22, True
     for rate in (0.5, 1.0, 0.2, 0.0):
