@@ -31,7 +31,7 @@ class TooLong(BaseException):  # no `except Exception` of the learner's catches 
 class Watched:
     """Within it, a call that runs for more than `SECONDS` times `patience` is stopped.
 
-    Nobody is more patient than the `Watched` around it.
+    Within a `Watched` of less than 1 patience, each has so much less.
 
     `refuse` makes the error, of the innermost frame and of text: "line 3 of charge, for over 10 s …".
     `call` names the call that a frame belongs to, if there are many.
@@ -53,7 +53,7 @@ class Watched:
         self.thread = threading.get_ident()
         running = _running.setdefault(self.thread, [])
         if running:
-            self.patience = min(self.patience, running[-1].patience)
+            self.patience *= min(1, running[-1].patience)
         running.append(self)
         if len(running) == 1:
             _begin_to_look()
