@@ -10,7 +10,6 @@ import re
 import socket
 import sys
 import tempfile
-import webbrowser
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
@@ -27,7 +26,7 @@ def doctor(say: Callable[[str], None] = print) -> int:
     `say` takes each line. Returns how many things are missing.
     """
     missing = 0
-    for examine in (_python, _packages, _jupyter, _widgets, _loopback, _browser, _writing):
+    for examine in (_python, _packages, _jupyter, _widgets, _loopback, _writing):
         try:
             for good, what in examine():
                 missing += not good
@@ -42,11 +41,9 @@ def doctor(say: Callable[[str], None] = print) -> int:
 
 def _python() -> Iterator[Finding]:
     has, wanted = (".".join(map(str, version)) for version in (sys.version_info[:3], PYTHON))
-    if sys.version_info[:2] >= PYTHON:
-        yield True, f"Python {has}"
-    else:
-        where = "from python.org or your package manager"
-        yield False, f"Python {has}: the course needs {wanted} or newer, {where}"
+    good = sys.version_info[:2] >= PYTHON
+    mend = f": the course needs {wanted} or newer, from python.org or your package manager"
+    yield good, f"Python {has}" + ("" if good else mend)
 
 
 def _packages() -> Iterator[Finding]:
@@ -109,22 +106,12 @@ def _loopback() -> Iterator[Finding]:
         yield False, f"127.0.0.1 cannot be reached ({error.strerror}): {mend}"
 
 
-def _browser() -> Iterator[Finding]:
-    try:
-        webbrowser.get()
-        yield True, "a browser to open"
-    except webbrowser.Error:
-        mend = "copy the address that `jupyter lab` prints into one"
-        yield True, f"no browser that Python can open: {mend}"
-
-
 def _writing() -> Iterator[Finding]:
     here = Path.cwd()
-    if _writable(here):
-        yield True, "this folder can be written to: notebooks and progress are kept"
-    else:
-        mend = "copy the course to a folder of your own"
-        yield False, f"the folder {str(here)!r} cannot be written to: {mend}"
+    good = _writable(here)
+    can = "this folder can be written to: notebooks and progress are kept"
+    mend = f"the folder {str(here)!r} cannot be written to: copy the course to a folder of your own"
+    yield good, can if good else mend
 
 
 def _writable(place: Path) -> bool:

@@ -3,11 +3,12 @@
 import os
 import re
 import sqlite3
-from collections.abc import Generator, Iterable
+import traceback
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from difflib import get_close_matches
 from sysconfig import get_path
-from types import CodeType
+from types import CodeType, FrameType
 
 
 def shown(thing: object, most: int = 80) -> str:
@@ -43,15 +44,19 @@ def is_of_a_library(path: str) -> bool:
     )
 
 
-def line_raised(error: BaseException) -> str:
+def _is_learners(frame: FrameType) -> bool:
+    code = frame.f_code
+    return not is_of_a_library(code.co_filename) and code.co_name[0] != "<"
+
+
+def line_raised(error: BaseException, theirs: Callable[[FrameType], bool] = _is_learners) -> str:
     """The last line of the learner's on the way to an exception; "" where there is none."""
-    found, trace = "", error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        if not is_of_a_library(code.co_filename) and code.co_name[0] != "<":
-            found = line_of(code, trace.tb_lineno)
-        trace = trace.tb_next
-    return found
+    lines = [
+        line_of(frame.f_code, number)
+        for frame, number in traceback.walk_tb(error.__traceback__)
+        if theirs(frame)
+    ]
+    return lines[-1] if lines else ""
 
 
 def line_of(code: CodeType, line: int) -> str:
@@ -201,22 +206,14 @@ class ConcurrencyError(RuntimeError):
     `.stream`, `.expected` and `.actual` version, `.theirs` (what was stored since), `.yours` (what was not)."""
 
     def __init__(self, stream: str, expected: int, actual: int, theirs: list, yours: list):
-        since = (
-            f"; stored since: {listed([f'version {fact.version}: {fact.summary}' for fact in theirs], 3)}"
-            if theirs
-            else ""
-        )
+        stored = listed([f"version {fact.version}: {fact.summary}" for fact in theirs], 3)
+        since = f"; stored since: {stored}" if theirs else ""
         super().__init__(
             f"{stream} is at version {actual}, not {expected}{since}; not appended: {listed(yours, 3)}. "
             "Read the stream again and decide again"
         )
-        self.stream, self.expected, self.actual, self.theirs, self.yours = (
-            stream,
-            expected,
-            actual,
-            theirs,
-            yours,
-        )
+        self.stream, self.expected, self.actual = stream, expected, actual
+        self.theirs, self.yours = theirs, yours
 
 
 class HandlerFailed(RuntimeError):

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from types import CodeType, FrameType
 
@@ -31,6 +31,8 @@ class TooLong(BaseException):  # no `except Exception` of the learner's catches 
 class Watched:
     """Within it, a call that runs for more than `SECONDS` times `patience` is stopped.
 
+    Within a `Watched` of less than 1 patience, each has so much less.
+
     `refuse` makes the error, of the innermost frame and of text: "line 3 of charge, for over 10 s …".
     `call` names the call that a frame belongs to, if there are many.
     """
@@ -39,7 +41,7 @@ class Watched:
         self,
         refuse: Callable[[FrameType, str], Exception],
         call: Callable[[FrameType], object] = lambda frame: None,
-        patience: int = 1,
+        patience: float = 1,
     ):
         self.refuse, self.call, self.patience = refuse, call, patience
         self.error: Exception | None = None
@@ -50,6 +52,8 @@ class Watched:
         self.below = id(sys._getframe(1))  # the learner's frames are those above this one
         self.thread = threading.get_ident()
         running = _running.setdefault(self.thread, [])
+        if running:
+            self.patience *= min(1, running[-1].patience)
         running.append(self)
         if len(running) == 1:
             _begin_to_look()
@@ -74,15 +78,9 @@ class Watched:
             self.at_work, self.since, self.looks, self.loops = call, now, 0, []
         if now - self.since <= SECONDS * self.patience:
             return False
-        theirs: list[FrameType] = []
-        above: FrameType | None = frame
-        while above is not None and id(above) != self.below:
-            if not is_of_a_library(above.f_code.co_filename):
-                theirs.append(above)
-            above = above.f_back
-        if not theirs:
+        if not (theirs := list(self._learners(frame))):
             return False
-        around = sum(map(tries, theirs))
+        around = sum(map(_tries, theirs))
         loops = [loop for frame in theirs for loop in _loops(frame)]  # innermost first
         if self.looks == 0:
             self.fewest, self.loops = around, loops
@@ -96,6 +94,12 @@ class Watched:
         self.loops = []
         return True
 
+    def _learners(self, frame: FrameType | None) -> Iterator[FrameType]:
+        while frame is not None and id(frame) != self.below:
+            if not is_of_a_library(frame.f_code.co_filename):
+                yield frame
+            frame = frame.f_back
+
     def _line(self, theirs: list[FrameType]) -> str:
         """The first line of the innermost loop that each probe found; without a loop, as in a regular
         expression, the line itself."""
@@ -106,7 +110,7 @@ class Watched:
         return f"{line_of(frame.f_code, line)}, for over {seconds:g} s of the processor's time"
 
 
-def watched(what: str, patience: int = 1) -> Watched:
+def watched(what: str, patience: float = 1) -> Watched:
     """Within it, the learner's code that `what` names, such as a claim, is stopped if it runs on and on."""
     return Watched(
         lambda _, line: Hung(f"{what} goes on and on: {line}; let its loop end"), patience=patience
@@ -176,7 +180,7 @@ def _pause(watched: Watched) -> float:
     return _SOON if watched.looks else LOOK
 
 
-def tries(frame: FrameType) -> int:
+def _tries(frame: FrameType) -> int:
     """How many handlers of exceptions are around the current instruction."""
     # An attribute that CPython has and typeshed does not.
     entries = dis.Bytecode(frame.f_code).exception_entries  # pyrefly: ignore[missing-attribute]

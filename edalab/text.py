@@ -38,10 +38,7 @@ def clean(text: object, limit: int = 200) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _char_width(char: str, bold: bool) -> int:
-    widths = _WIDTHS[bold]
-    if char in widths:
-        return widths[char]
+def _other_width(char: str, widths: dict[str, int]) -> int:
     letter = unicodedata.normalize("NFD", char)[0]  # é is as wide as e
     return widths.get(letter, 0 if unicodedata.category(letter) == "Mn" else _WIDEST)
 
@@ -50,9 +47,7 @@ def _char_width(char: str, bold: bool) -> int:
 def text_width(text: str, size: int, bold: bool = False) -> int:
     """The width of text in pixels, at a font size in pixels; never too small for DejaVu Sans."""
     widths = _WIDTHS[bold]
-    total = 0
-    for char in text:
-        total += widths.get(char) or _char_width(char, bold)
+    total = sum(widths.get(char) or _other_width(char, widths) for char in text)
     return -(-total * size // 100)
 
 

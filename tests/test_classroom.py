@@ -10,6 +10,8 @@ from edalab import Misuse
 from edalab.practice import classroom, enrol, hand_in, learner, predict, progress
 from edalab.practice.exercise import of_lesson
 
+QUESTION = "How often is the order charged, if payments crashes before it commits?"
+
 
 @pytest.fixture(autouse=True)
 def own_file(monkeypatch, tmp_path):
@@ -32,7 +34,7 @@ def test_a_class_shows_which_exercise_which_anomaly_and_which_wrong_prediction(b
         enrol(name)
         learner.keep_outcome("05.2", "not yet", "charged twice")
         learner.keep_outcome("05.2", outcome, anomaly)
-        learner.keep_prediction("How often?", predicted, "twice")
+        learner.keep_prediction(QUESTION, predicted, "twice")
         hand_in(folder=box)
     assert sorted(path.name for path in box.iterdir()) == [
         f"ada-{learner.variant('Ada')}.edalab.json",
@@ -44,13 +46,13 @@ def test_a_class_shows_which_exercise_which_anomaly_and_which_wrong_prediction(b
         ("05.2", "charged twice", "Ada", 1), ("05.2", "charged twice", "Émile Zo", 2),
     ]  # fmt: skip
     assert list(room.predictions.itertuples(index=False, name=None)) == [
-        ("How often?", "once", "twice", 1)
+        (QUESTION, "once", "twice", 1)
     ]
     assert (
         repr(room)
         == "2 learners\n05.2: 1 correct, 1 not yet, 0 not begun; most met: charged twice (2)"
     )
-    assert "Émile Zo" in room._repr_html_()
+    assert "Émile Zo" in room._repr_html_() and QUESTION in room._repr_html_()
 
 
 def test_each_file_that_is_no_hand_in_is_told_why_and_what_to_do(box, own_file):
@@ -74,7 +76,7 @@ def test_each_file_that_is_no_hand_in_is_told_why_and_what_to_do(box, own_file):
     for name, content in others.items():
         (box / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     room = classroom(box)
-    assert [one["name"] for one in room.learners] == ["Ada"]
+    assert [*room.learners] == ["Ada"]
     assert dict(line.split(": it is ") for line in room.unreadable if ": it is " in line) == {
         "cut.json": "damaged; ask for it again, or for a new one from hand_in",
         "deep.json": "damaged; ask for it again, or for a new one from hand_in",
@@ -98,9 +100,8 @@ def test_each_file_that_is_no_hand_in_is_told_why_and_what_to_do(box, own_file):
 
 
 def _sealed(changed: dict) -> str:
-    text = json.dumps(learner.Kept().model_dump() | changed, sort_keys=True)
-    seal = sys.modules["edalab.practice.classroom"]._seal(text)
-    return json.dumps({**json.loads(text), "seal": seal})
+    content = learner.Kept().model_dump() | changed
+    return json.dumps({**content, "seal": sys.modules["edalab.practice.classroom"]._seal(content)})
 
 
 def test_hand_ins_are_found_however_they_were_saved_and_wherever(box):
@@ -194,7 +195,6 @@ def test_handing_in_with_a_name_changes_nobodys_figures(box, own_file, monkeypat
         monkeypatch.setenv(learner.FILE, where)
         hand_in("Ada", box)
         assert learner.variant() == 1
-    learner._in_memory.clear()
 
 
 def test_a_progress_that_was_edited_by_hand_is_put_aside(own_file):
@@ -243,12 +243,11 @@ def test_who_hands_in_without_a_name_or_a_folder_is_told(box):
 def test_a_prediction_that_was_made_is_kept_with_the_fact(own_file):
     question = predict("How often is it charged?", ["once", "twice"], "once")
     question.against("twice")
-    assert learner.kept()["predictions"] == {}  # nobody predicted
+    assert learner.kept().predictions == {}  # nobody predicted
     question.value = "once"
     question.against("twice", "2 charges")
-    assert learner.kept()["predictions"] == {
-        "How often is it charged?": {"predicted": "once", "fact": "twice"}
-    }
+    fact = learner.Predicted(predicted="once", fact="twice")
+    assert learner.kept().predictions == {"How often is it charged?": fact}
     assert repr(progress()).splitlines()[0].endswith("; 0 of 1 predictions came true")
 
 
@@ -265,6 +264,6 @@ def test_progress_shows_each_exercise_that_there_is():
 
 def test_nothing_is_kept_where_the_file_is_named_empty(monkeypatch, own_file):
     monkeypatch.setenv(learner.FILE, "")
+    monkeypatch.setattr(learner, "_in_memory", learner.Kept())
     learner.keep_outcome("05.2", "correct", "")
-    assert not own_file.exists() and learner.kept()["exercises"]["05.2"]["outcome"] == "correct"
-    learner._in_memory.clear()
+    assert not own_file.exists() and learner.kept().exercises["05.2"].outcome == "correct"

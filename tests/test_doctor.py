@@ -5,7 +5,6 @@ import re
 import socket
 import subprocess
 import sys
-import webbrowser
 from importlib import metadata
 from pathlib import Path
 
@@ -106,16 +105,6 @@ def test_a_loopback_that_is_closed_is_told(told, monkeypatch):
 def test_widgets_without_their_part_in_the_browser_are_told(told, monkeypatch, tmp_path):
     monkeypatch.setattr("jupyter_core.paths.jupyter_path", lambda *_: [str(tmp_path)])
     assert sum(line.startswith("✗") and "part in the browser" in line for line in told()) == 2
-
-
-def test_no_browser_is_no_reason_to_stop(told, monkeypatch):
-    def none(*_):
-        raise webbrowser.Error("none")
-
-    monkeypatch.setattr(webbrowser, "get", none)
-    assert any("copy the address" in line for line in told()) and told()[-1].startswith(
-        "All is well"
-    )
 
 
 def test_a_folder_that_cannot_be_written_to_is_told(told, monkeypatch):

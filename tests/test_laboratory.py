@@ -565,7 +565,20 @@ def test_a_click_on_the_matrix_of_other_settings_picks_that_fault_or_says_that_i
     assert "crash gone.handle.OrderTaken #1 cannot strike with these settings." in said
     assert lab.code == asked and lab.tabs.selected_index == 4
     lab.seed.value = 3
-    assert not lab.every_fault._message.value
+    assert "cannot strike" not in lab.every_fault._message.value
+
+
+def test_the_matrix_says_which_faults_it_leaves_out(lab):
+    lab.tabs.selected_index = 4
+    said = lab.every_fault._message.value.replace("<wbr>", "")
+    assert "Each fault strikes alone. Random faults, and all that is asked for above" in said
+
+
+def test_a_verdict_beside_the_matrix_is_said_to_be_of_the_run_shown(lab):
+    assert "IN THE RUN SHOWN" not in lab._tabs.message.value
+    lab.point.value, lab.tabs.selected_index = DOUBLE, 4
+    label, _, why = lab._tabs.message.value.partition("IN THE RUN SHOWN")
+    assert label and "each order is charged once: o1 was charged 2 times" in why
 
 
 def test_the_matrix_follows_a_knob(lab):
@@ -767,16 +780,15 @@ def test_nonsense_as_a_fault_is_told_in_a_sentence_and_the_panel_goes_on(lab, te
     assert not lab.error and lab.run.digest == calm
 
 
-@pytest.mark.parametrize("field", ["correlation", "start", "end"])
 @pytest.mark.parametrize(
     "text", ["x", "nan", "inf", "-1", "1e300", "0,2", "\ud800", "<script>", "x" * 100_000]
 )
-def test_nonsense_as_a_part_of_the_run_is_told_and_all_is_shown(lab, field, text):
+def test_nonsense_as_a_story_is_told_and_all_is_shown(lab, text):
     before, code = visible(lab), lab.code
-    getattr(lab, field).value = text
+    lab.correlation.value = text
     assert lab.error and len(lab.error) < 300 and "<script" not in lab._tabs.message.value
     assert visible(lab) == before and lab.code == code
-    getattr(lab, field).value = " "
+    lab.correlation.value = " "
     assert not lab.error
 
 
@@ -795,7 +807,7 @@ def test_a_function_of_knobs_that_makes_no_system_is_told(returned):
 # -- one story of many
 
 
-def test_a_story_is_chosen_by_key_by_id_and_by_time():
+def test_a_story_is_chosen_by_key_and_by_id():
     lab = Laboratory(shop, some_orders, knobs={"orders": (1, 200)})
     lab.orders.value = 200
     assert "shows another" in visible(lab) and "o0" in lab.correlation.options
@@ -805,14 +817,11 @@ def test_a_story_is_chosen_by_key_by_id_and_by_time():
         assert "(o150)" in visible(lab) and lab.code.endswith(
             f'\ntimeline(run, correlation="{wanted}")'
         )
-    lab.correlation.value, lab.start.value, lab.end.value = "", "0.05", "0.2"
-    assert lab.code.endswith("\ntimeline(run, start=0.05, end=0.2)")
-    assert lab.cursor.times[0] >= 0.05 and lab.cursor.times[-1] <= 0.2
     lab.orders.value, lab.correlation.value = 5, "o150"
     assert lab.error.startswith("no story 'o150'; stories: o0") and "timeline" not in lab.code
     lab.orders.value = 200
     assert not lab.error
-    lab.correlation.value = lab.start.value = lab.end.value = ""
+    lab.correlation.value = ""
     assert visible(lab) == worst
 
 
@@ -827,11 +836,11 @@ def test_a_picked_mark_brings_the_cursor_to_the_moment_the_fault_strikes_and_ask
 ):
     lab.tabs.selected_index = 4
     for schedule in lab.every_fault.result.schedules[1::7]:
-        lab.plan.value, lab.delay.value, lab.start.value = f"delay {DOUBLE} #9", 0.5, "0.1"
+        lab.plan.value, lab.delay.value, lab.correlation.value = f"delay {DOUBLE} #9", 0.5, "o1"
         (fault,) = schedule.faults
         lab.every_fault.marks.picked = str(fault)
         row = next(row for row in lab.run.journal if row.fault == fault.do)
-        assert lab.faults == lab.run.faults == [fault] and not lab.start.value
+        assert lab.faults == lab.run.faults == [fault] and not lab.correlation.value
         assert lab.cursor.value == row.time / 1000 and lab.tabs.selected_index == 0
         lab.tabs.selected_index = 4
 
@@ -887,7 +896,7 @@ def test_the_line_reproduces_the_run_where_it_is_pasted_or_says_what_to_name(mad
     }
     exec(f"from edalab.panels import Laboratory\nlab = Laboratory({made})", names)
     lab = names["lab"]
-    lab.delay.value, lab.start.value = 0.3, "0"
+    lab.delay.value, lab.correlation.value = 0.3, "o1"
     code = lab.code
     assert f"run = simulate({begin}, seed=0" in code
     wanted = ", ".join(f"{part.split(' = ')[0]} = …" for part in first.split("; ") if part)
@@ -946,9 +955,8 @@ def test_every_fault_of_a_long_run_is_bounded_and_each_can_be_picked_where_no_ma
         result, every_fault = lab.every_fault.result, lab.every_fault
         broken = [schedule for schedule in result.schedules if "broken" in schedule.outcomes]
         tried = {str(schedule.faults[0]) for schedule in result.schedules[1:]}
-        assert broken and {fault for _, fault in every_fault.choice.options} == {"", *tried}
-        assert {run[0] for *_, runs in every_fault.marks.cells for run in runs} == tried
+        assert broken and {run[0] for *_, runs in every_fault.marks.cells for run in runs} == tried
         assert len(result.schedules) * len(lab.run.journal) < 2 * 500_000
     assert "of" in result.coverage and len(result.schedules) < 200
-    lab.every_fault.choice.value = str(broken[0].faults[0])
+    lab.every_fault.marks.picked = str(broken[0].faults[0])
     assert lab.run.faults == list(broken[0].faults)

@@ -1,21 +1,23 @@
-"""Controls of panels: the knobs of a lesson, and the part of a run to show."""
+"""Controls of panels: what all have in common, and the knobs of a lesson."""
 
 import math
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import ipywidgets
 from traitlets import validate
 
 from ..errors import Misuse, Unknown, shown
-from ..sim.run import Run
-from ..view.excerpt import Excerpt, choose, story_names
-from ..view.picture import check_seconds
 from .call_line import Factory
 
-SUGGESTED = 300  # stories on offer
 AUTO = {"width": "auto"}
+
+
+def front_end(name: str) -> str:
+    """The text of a file for the browser, which stands beside this one."""
+    return Path(__file__).with_name(name).read_text("utf-8")
 
 
 class Settling:
@@ -53,54 +55,6 @@ class Choice(ipywidgets.Dropdown):
             known = [str(value) for value in self._options_values if value != ""]
             raise Unknown("choice", proposal.value, known)
         return proposal.value
-
-
-class PartOfRun:
-    """Which part of a run to show: a story, by key or correlation id, and a stretch of time, as text.
-
-    `.asked` holds what is asked for, as keywords of `timeline`."""
-
-    def __init__(self):
-        self.correlation = ipywidgets.Combobox(
-            placeholder="key or correlation id", continuous_update=False, layout=AUTO
-        )
-        self.start, self.end = (
-            ipywidgets.Text(
-                description=name,
-                placeholder="s",
-                continuous_update=False,
-                style={"description_width": "initial"},
-                layout={"flex": "1 1 0", "width": "auto", "min_width": "0"},
-            )
-            for name in ("start", "end")
-        )
-        self.fields = [self.correlation, self.start, self.end]
-        self.asked: dict[str, Any] = {}
-
-    def choose(self, run: Run) -> tuple[Excerpt, str]:
-        """The part of a run that is asked for. If there is none, what `timeline` shows by itself, and why."""
-        self.correlation.options = story_names(run.journal)[:SUGGESTED]
-        texts = dict(zip(("correlation", "start", "end"), self.fields, strict=True))
-        asked: dict[str, Any] = {
-            name: field.value.strip() for name, field in texts.items() if field.value.strip()
-        }
-        try:
-            for name in asked.keys() & {"start", "end"}:
-                asked[name] = _number_in(asked[name])
-            check_seconds(start=asked.get("start"), end=asked.get("end"))
-            excerpt = choose(run, **asked)
-        except Misuse as misuse:
-            self.asked = {}
-            return choose(run), str(misuse)
-        self.asked = asked
-        return excerpt, ""
-
-
-def _number_in(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 def labelled(name: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The faults that a learner asks for: one at an exact point, more as text, and rates of random ones."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import fields
 
 import ipywidgets
@@ -39,6 +39,7 @@ class FaultsAsked(Settling):
         self.exactly = self.point, self.action, self.nth, self.plan
         self._changed, self._system = changed, System("unknown")
         self._sent: dict[Point, None] = {}  # where runs of the system publish and ask
+        self._reached: Counter[Point] = Counter()  # how often points are reached in the last run
         self.watch(self._point_chosen, self.point)
         self.watch(changed, self.action, self.nth, self.plan, *self.rates.values())
 
@@ -68,8 +69,7 @@ class FaultsAsked(Settling):
             for slider in self.rates.values():
                 slider.value = 0
             self.plan.value = ""
-            if fault.at not in [at for _, at in self.point.options]:
-                self.offer([fault.point])
+            self._offer(fault.point)
             self.point.value = fault.at
             self._offer_actions()
             self.action.value, self.nth.value = fault.do, fault.nth
@@ -83,12 +83,20 @@ class FaultsAsked(Settling):
                 self.point.value = ""
                 self._offer_actions()
 
-    def offer(self, reached: Iterable[Point]) -> None:
+    def offer_for(self, run: Run) -> None:
         """Offer the consumer points of the system, and those where its runs sent something."""
-        self._sent |= {point: None for point in reached if point[1] in ("publish", "ask")}
+        self._reached = Counter(
+            (step.service, step.step, step.envelope.type)
+            for step in run.journal
+            if step.envelope is not None and step.step in ACTIONS
+        )
+        self._sent |= {point: None for point in self._reached if point[1] in ("publish", "ask")}
+        self._offer()
+
+    def _offer(self, *more: Point) -> None:
         chosen = [self._chosen()] if self.point.value else []
         ranks = {name: rank for rank, name in enumerate(["client", *self._system.services])}
-        offered = dict.fromkeys([*points(self._system), *self._sent, *chosen])
+        offered = dict.fromkeys([*points(self._system), *self._sent, *chosen, *more])
         options = [("at no point", "")]
         for service, step, message in sorted(offered, key=lambda point: ranks.get(point[0], 0)):
             options.append((f"{service} · {step} {message}", f"{service}.{step}.{message}"))
@@ -98,17 +106,15 @@ class FaultsAsked(Settling):
                 self.point.options = options
                 self.point.value = at
 
-    def hint(self, run: Run | None, reached: Counter[Point]) -> str:
+    def hint(self, run: Run | None) -> str:
         """Which faults never happened, and how often the run reached the point chosen, as HTML."""
         unfired, sentences = run.unfired if run is not None else [], []
         if unfired:
             sentences.append(f"Never happened: {listed(unfired, 3)}.")
         if self.exact is not None:
-            times = reached[self.exact.point]
-            often = f"reached {times:,} times" if times > 1 else "reached once"
-            sentences.append(
-                f"{self.exact.at} was {often if times else 'not reached'} in this run."
-            )
+            times = self._reached[self.exact.point]
+            often = {0: "not reached", 1: "reached once"}.get(times, f"reached {times:,} times")
+            sentences.append(f"{self.exact.at} was {often} in this run.")
         return html.hint(" ".join(sentences), bool(unfired))
 
     def _chosen(self) -> Point:
@@ -130,12 +136,3 @@ class FaultsAsked(Settling):
             self._offer_actions()
             self.nth.value = 1
         self._changed()
-
-
-def points_reached(run: Run) -> Counter[Point]:
-    """How often a run reached each point."""
-    return Counter(
-        (step.service, step.step, step.envelope.type)
-        for step in run.journal
-        if step.envelope is not None and step.step in ACTIONS
-    )

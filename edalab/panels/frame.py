@@ -11,39 +11,25 @@ from ..errors import Text
 from ..text import clean, shorten
 from ..view import Picture
 from ..view.scene import Label
-from ..view.theme import LABELS
+from ..view.theme import CURSOR, DARK, FAULT, LABELS, tinted
 from . import html
+from .controls import front_end
 
 WIDTH = 624  # px of a picture: what a notebook beside JupyterLab's side bar leaves at 1280 px
 _KINDS = {"holds": "handled", "broken": "on span", "not exercised": "caption"}
 _LINE, _LEFT = 18, 16  # px
 
 
+# What pictures and panels have in common stands in `view.theme`.
+_COLOURS = f"--edalab-cursor: {CURSOR}; --edalab-struck: {tinted(FAULT)}; --edalab-dark: {DARK};"
+
+
 class Names(anywidget.AnyWidget):
-    """Gives each slider and list beside it the name that a screen reader says, for ipywidgets gives
+    """The panels' style; and gives each slider and list beside it the name that a screen reader says, for ipywidgets gives
     them none: a slider's label, the tool-tip of a list without a label."""
 
-    _esm = """
-    function name(panel) {
-      for (const part of panel.querySelectorAll(".noUi-handle, .widget-readout, .widget-dropdown select")) {
-        const label = part.closest(".jupyter-widgets").querySelector("label");
-        const words = label && (label.textContent || label.title);
-        if (words && part.ariaLabel !== words) part.ariaLabel = words;
-      }
-    }
-    function render({ el }) {
-      const observer = new MutationObserver(([change]) => name(change.target.closest(".edalab-frame")));
-      const waiting = setInterval(() => {
-        const panel = el.closest(".edalab-frame");
-        if (!panel) return;
-        clearInterval(waiting);
-        name(panel);
-        observer.observe(panel, { childList: true, subtree: true });
-      }, 50);
-      return () => { clearInterval(waiting); observer.disconnect(); };
-    }
-    export default { render };
-    """
+    _esm = front_end("names.js")
+    _css = f".edalab-panel {{ {_COLOURS} }}\n" + front_end("panel.css")
 
 
 def frame(knobs: Mapping[str, Sequence], right: Sequence, top: Sequence = ()) -> ipywidgets.Widget:
@@ -59,8 +45,7 @@ def frame(knobs: Mapping[str, Sequence], right: Sequence, top: Sequence = ()) ->
     panel = ipywidgets.VBox([*top, columns])
     columns.add_class("edalab-columns")
     panel.add_class("edalab-panel")
-    style = ipywidgets.HTML(html.STYLE, layout={"display": "none"})
-    whole = ipywidgets.VBox([style, Names(layout={"display": "none"}), panel])
+    whole = ipywidgets.VBox([Names(layout={"display": "none"}), panel])
     whole.add_class("edalab-frame")
     return whole
 

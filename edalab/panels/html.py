@@ -1,5 +1,6 @@
 """What a panel shows, as HTML: pictures, verdicts, states, tables, code. Learners' text is escaped."""
 
+import re
 from collections.abc import Iterable
 from html import escape
 from itertools import zip_longest
@@ -12,7 +13,7 @@ from ..sim.run import Run
 from ..sim.steps import Step
 from ..text import clean, counted
 from ..view.picture import Picture
-from ..view.theme import CURSOR, DARK, FAULT, FAULT_FILL, INK, LANE, QUIET, WORK, WORK_FILL, tinted
+from ..view.theme import FAULT, FAULT_FILL, INK, LANE, QUIET, WORK, WORK_FILL
 
 ROWS = 100  # of a table that a panel shows
 _COLOURS = {
@@ -21,60 +22,6 @@ _COLOURS = {
     "not exercised": (QUIET, LANE),
 }
 _COLUMNS = "time service step type message fault attempt partition offset detail".split()
-
-STYLE = (
-    """<style>
-.edalab-panel .widget-html-content { line-height: 1.35; min-width: 0; overflow-wrap: anywhere; }
-.edalab-panel .widget-readout { min-width: 30px; width: auto; margin-left: 8px; }
-.edalab-panel .jupyter-widget-tab > .widget-tab-contents { padding: 6px 0 2px; overflow: hidden;
-  background: var(--jp-layout-color0, white); }
-.edalab-panel .jupyter-widget-tab > .lm-TabBar .lm-TabBar-tab { flex: 0 1 auto; min-width: 56px; }
-.edalab-panel { container-type: inline-size; }
-.edalab-panel .edalab-knobs { flex: 0 0 210px; }
-.edalab-panel .edalab-right { flex: 1 1 0; min-width: 0; padding-left: 4px; overflow: hidden; }
-@container (max-width: 800px) {  /* on a small or a zoomed page the picture has the whole width */
-  .edalab-panel .edalab-columns { flex-direction: column; }
-  .edalab-panel .edalab-knobs { flex: none; flex-flow: row wrap; }
-  .edalab-panel .edalab-knobs > * { flex: 1 1 196px; max-width: 300px; }
-  .edalab-panel .edalab-knobs > .widget-html { flex-basis: 100%; max-width: none; }
-  .edalab-panel .edalab-right { flex: none; padding: 6px 0 0; }
-}
-.edalab-panel .edalab-stale { opacity: .35; }
-.edalab-panel .edalab-cells { position: relative; width: fit-content; line-height: 0; }
-.edalab-panel .edalab-cell { position: absolute; padding: 0; border: 0; border-radius: 3px; background: none; }
-.edalab-panel button.edalab-cell:hover { cursor: pointer; box-shadow: 0 0 0 1.5px CURSOR; }
-.edalab-panel .edalab-cell[aria-expanded=true] { outline: 2px solid CURSOR; }
-.edalab-panel .edalab-runs { max-height: 200px; overflow: auto; margin-top: 4px; }
-.edalab-panel .edalab-run { display: flex; gap: 8px; width: 100%; padding: 2px 4px; border: 0; background: none; font-size: 12px;
-  line-height: 1.35; text-align: left; color: var(--jp-ui-font-color1, #1f2933); cursor: pointer; overflow-wrap: anywhere; }
-.edalab-panel .edalab-run:hover, .edalab-panel .edalab-run:focus { background: var(--jp-layout-color2, #f5f7f9); }
-.edalab-panel .edalab-run b { flex: 0 0 42px; }
-.edalab-panel .edalab-picture, .edalab-panel .edalab-flow, .edalab-panel .edalab-marks { overflow-x: auto; }
-.edalab-panel svg { display: block; flex: none; }
-.edalab-panel .edalab-flow svg { margin: 0 auto; }
-[data-jp-theme-light="false"] :is(.edalab-panel svg, .edalab-chip) { filter: DARK; }
-.edalab-frame .edalab-panel.edalab-panel :focus-visible { outline: 2px solid var(--jp-brand-color1, CURSOR) !important; outline-offset: -1px; }
-.edalab-frame .edalab-panel.edalab-panel .noUi-handle:focus-visible { outline-offset: 2px; }
-.edalab-panel .edalab-sheet { max-height: 420px; overflow: auto; font-size: 11.5px; }
-.edalab-panel .edalab-side { display: flex; flex-wrap: wrap; gap: 4px 28px; }
-.edalab-panel table { border-collapse: collapse; margin: 2px 0 12px; }
-.edalab-panel th, .edalab-panel td { text-align: left; padding: 1px 6px 1px 4px; vertical-align: top; white-space: nowrap;
-  border-bottom: 1px solid var(--jp-border-color2, #e0e0e0); }
-.edalab-panel th, .edalab-panel .edalab-quiet { color: var(--jp-ui-font-color2, #596573); font-weight: normal; }
-.edalab-panel tr.now td { background: color-mix(in srgb, CURSOR 15%, transparent); }
-.edalab-panel .struck { color: STRUCK; }
-.edalab-panel .edalab-heading { font-size: 11px; font-weight: bold; letter-spacing: .08em; margin-top: 4px; }
-.edalab-panel .edalab-hint { font-size: 11px; line-height: 16px; }
-.edalab-panel .edalab-printed { font: 12px/1.4 "DejaVu Sans Mono", Menlo, Consolas, monospace; white-space: pre-wrap;
-  max-height: 7em; overflow: auto; margin: 0; padding: 2px 8px; border-left: 3px solid var(--jp-border-color2, #e0e0e0); }
-.edalab-panel .edalab-chip { display: inline-block; border-radius: 5px; padding: 3px 10px; margin: 0 6px 4px 0; font-size: 13px; }
-.edalab-panel .edalab-chip b { display: inline-block; width: 1.2em; }
-.edalab-panel .edalab-code { font: 12px/1.4 "DejaVu Sans Mono", Menlo, Consolas, monospace; white-space: pre-wrap; user-select: all;
-  padding: 8px 10px; border-radius: 5px; background: var(--jp-layout-color2, #f5f7f9); color: var(--jp-ui-font-color1, #1f2933); }
-</style>""".replace("STRUCK", tinted(FAULT))
-    .replace("CURSOR", CURSOR)
-    .replace("DARK", DARK)
-)
 
 
 def error_text(error: Exception) -> str:
@@ -106,11 +53,18 @@ def error(sentence: str) -> str:
 
 
 def code(line: str) -> str:
-    return _div("edalab-code", line)
+    whole = re.sub(r"(?m)# .*$", r'<span class="edalab-whole">\g<0></span>', escape(line))
+    return f'<div class="edalab-code">{whole}</div>'
 
 
-def picture(drawn: Picture, kind: str = "edalab-picture") -> str:
-    return f'<div class="{kind}">{drawn.svg()}</div>'
+def picture(drawn: Picture) -> str:
+    return f'<div class="edalab-picture">{drawn.svg()}</div>'
+
+
+def flow(drawn: Picture) -> str:
+    """A flow, which is made a little smaller where it is too wide for the panel."""
+    width = f"--width:{drawn.scene.width}px"
+    return f'<div class="edalab-flow" style="{width}">{drawn.svg()}</div>'
 
 
 def sheet(*parts: str) -> str:
@@ -140,14 +94,18 @@ def chips(claims: Iterable[Claim], verdicts: Iterable[Verdict]) -> str:
 
 
 def messages(sentence: str, verdicts: Iterable[Verdict], printed: Printed) -> str:
-    """The error's sentence, why claims are broken, and what the learner's code printed."""
-    parts = [error(sentence)]
-    for verdict in verdicts:
-        if verdict.outcome != "holds":
-            kind = "struck" if verdict.outcome == "broken" else "edalab-quiet"
-            why = clean(verdict.cause, 200) or verdict.outcome
-            parts.append(_div(kind, f"{SIGNS[verdict.outcome]} {clean(verdict.claim, 90)}: {why}"))
-    return "".join(parts) + in_full(printed)
+    """The error's sentence, why claims are broken in this run, and what the learner's code printed."""
+    why = [
+        _div(
+            "struck" if verdict.outcome == "broken" else "edalab-quiet",
+            f"{SIGNS[verdict.outcome]} {clean(verdict.claim, 90)}: "
+            + (clean(verdict.cause, 200) or verdict.outcome),
+        )
+        for verdict in verdicts
+        if verdict.outcome != "holds"
+    ]
+    label = [heading("in the run shown")] if why else []  # below it may stand the matrix of others
+    return "".join([error(sentence), *label, *why]) + in_full(printed)
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[Any]], kinds: Iterable[str] = ()) -> str:

@@ -1,8 +1,6 @@
 """A run that is kept, to be compared with the one on the screen."""
 
-import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import ipywidgets
 
@@ -18,7 +16,7 @@ _NAMES = ("kept", "on the screen")
 class Kept:
     """The button *keep this run*, in `.button`, and the run that it kept, in `.run`.
 
-    `screen` returns the run on the screen and its code."""
+    `screen` returns the run on the screen and the call that makes it."""
 
     def __init__(self, screen: Callable[[], tuple[Run | None, str]]):
         self.run: Run | None = None
@@ -31,18 +29,16 @@ class Kept:
     def _keep(self, _: object) -> None:
         run, code = self._screen()
         if run is not None:
-            call = f"\n{code}".partition("\nrun = ")[2]  # a line that goes on begins with spaces
-            self.run, (call, *_) = run, re.split(r"\n(?! )", call)
-            self._code = "kept = " + call.replace("\n ", "\n  ")
+            self.run = run
+            self._code = "kept" + code.removeprefix("run").replace("\n ", "\n  ")
 
-    def picture(self, run: Run, part: Mapping[str, Any], seconds: float, width: int) -> Picture:
-        """The run that is kept above this one; `part` are keywords of `compare`."""
+    def picture(self, run: Run, story: str | None, seconds: float, width: int) -> Picture:
+        """The run that is kept above this one, or one story of both."""
         assert self.run is not None
         comparison = self._comparison
         if comparison is None or comparison.runs != (self.run, run):
             comparison = self._comparison = Comparison(self.run, run)
-        asked = part.get("correlation"), part.get("start"), part.get("end")
-        return draw(comparison, asked, _NAMES, seconds, width)
+        return draw(comparison, (story, None, None), _NAMES, seconds, width)
 
     def code(self, run_code: str, arguments: str) -> str:
         """The code of both runs, and of their picture."""

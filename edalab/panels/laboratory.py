@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -15,16 +14,19 @@ from ..errors import Misuse, Text, shown
 from ..model import System
 from ..sim import Fault, Faults, Printed, Window, printing, simulate
 from ..sim.run import Run
+from ..view.excerpt import choose, story_names
 from ..view.timeline import draw
 from . import html
 from .call_line import Names, factories, line
-from .controls import PartOfRun, Settling, labelled, lesson_knob
-from .faults_asked import FaultsAsked, Point, points_reached
+from .controls import AUTO, Settling, labelled, lesson_knob
+from .faults_asked import FaultsAsked
 from .frame import frame, mimebundle, still
 from .kept import Kept
 from .player import Player
 from .tabs import COMPARE, Tabs
 from .time_slider import Moments
+
+SUGGESTED = 300  # stories on offer
 
 
 class Laboratory(Settling):
@@ -38,7 +40,7 @@ class Laboratory(Settling):
 
     Every widget is an attribute that needs no browser: `lab.seed.value = 7`, each knob by its name,
     each rate (`lab.drop`), the exact fault (`lab.point`, `lab.action`, `lab.nth`), more faults as text
-    (`lab.plan`), the part shown (`lab.correlation`, `lab.start`, `lab.end`, as text), the moment in
+    (`lab.plan`), the story shown (`lab.correlation`, a key or a correlation id), the moment in
     seconds (`lab.cursor.value`, `lab.back.click()`, `lab.forward.click()`), `lab.tabs`, and ▶
     (`lab.play.playing`, `lab.play.speed`, `lab.play.loop`; without a browser that tells the time,
     `lab.play.advance(0.5)` plays on for half a second). `lab.keep.click()` keeps the run, as
@@ -67,7 +69,6 @@ class Laboratory(Settling):
         self.error = self._raised = ""
         self._printed = Printed()
         self._simulated: tuple[Any, ...] = ()  # the system, its revision and the workload
-        self._reached: Counter[Point] = Counter()  # how often points are reached in the run
         with self.settling():
             self._make_widgets(ledger)
             self.knobs: dict[str, Any] = {}
@@ -77,7 +78,7 @@ class Laboratory(Settling):
                     raise Misuse(f"a knob cannot be called {name!r}: {mend}")
                 self.knobs[name] = lesson_knob(name, spec, both)
             vars(self).update(self.knobs)
-            self.watch(self._simulate_and_show, self.seed, *self._part.fields, *self.knobs.values())
+            self.watch(self._simulate_and_show, self.seed, self.correlation, *self.knobs.values())
             self._panel = self._laid_out()
         self._simulate_and_show()
 
@@ -85,13 +86,15 @@ class Laboratory(Settling):
         self._asked = asked = FaultsAsked(self._simulate_and_show)
         self.point, self.action, self.nth, self.plan = asked.exactly
         vars(self).update(asked.rates)
-        self._part = PartOfRun()
-        self.correlation, self.start, self.end = self._part.fields
+        self._story: str | None = None  # that is asked for, if there is such a one
+        self.correlation = ipywidgets.Combobox(
+            placeholder="key or correlation id", continuous_update=False, layout=AUTO
+        )
         self.seed = ipywidgets.IntSlider(0, max=99, **labelled("seed"))
-        self.cursor = Moments(self._draw, "◀ step", "step ▶", "60px")
+        self.cursor = Moments(self._draw, "◀ step", "step ▶")
         self.back, self.forward = self.cursor.back, self.cursor.forward
         self.play = Player(self.cursor, self._draw_between)
-        self._kept = Kept(lambda: (self.run, self.code))
+        self._kept = Kept(lambda: (self.run, self._call(Names(self._notebook, ""))))
         self.keep = self._kept.button
         self._tabs = Tabs(self.claims, ledger, self._kept, self._ask_for, self._draw)
         self.tabs, self.every_fault = self._tabs.widget, self._tabs.every_fault
@@ -106,7 +109,7 @@ class Laboratory(Settling):
             "random faults": [*self._asked.rates.values()],
             "this lesson": [*self.knobs.values()],
             "timing": [self.seed],
-            "story": [self.correlation, ipywidgets.HBox([self.start, self.end])],
+            "story": [self.correlation],
             "compare": [self.keep],
         }
         self.cursor.row.children = [self.play, *self.cursor.row.children]
@@ -128,18 +131,21 @@ class Laboratory(Settling):
     @property
     def code(self) -> str:
         """The line that makes the run on the screen again, and the one that draws a part of it."""
-        values, names = self._values(), Names(self._notebook, "Laboratory")
-        outcome = f"raises {self._raised}"
+        names = Names(self._notebook, "Laboratory")
+        code = self._call(names)
+        story = f", correlation={names.of(self._story, '')}" if self._story else ""
+        if self._tabs.visible == COMPARE:
+            code = self._kept.code(code, story)
+        elif story:
+            code += f"\ntimeline(run{story})"
+        return names.whole(code)
+
+    def _call(self, names: Names) -> str:
+        values, outcome = self._values(), f"raises {self._raised}"
         if self.run is not None and not self._raised:
             outcome = f"digest {self.run.digest}"
         both = [factory.code(values, names) for factory in (self._system, self._workload)]
-        code = line(f"{', '.join(both)}, seed={self.seed.value}", self.faults, outcome)
-        asked = [f", {name}={names.of(value, name)}" for name, value in self._part.asked.items()]
-        if self._tabs.visible == COMPARE:
-            code = self._kept.code(code, "".join(asked))
-        elif asked:
-            code += f"\ntimeline(run{''.join(asked)})"
-        return names.whole(code)
+        return line(f"{', '.join(both)}, seed={self.seed.value}", self.faults, outcome)
 
     @property
     def printed(self) -> str:
@@ -177,7 +183,7 @@ class Laboratory(Settling):
             self._chips.value = html.chips(self.claims, self.verdicts)
             self._tabs.message.value = html.messages(self.error, self.verdicts, self._printed)
             self._code.value = html.code(self.code)
-            self._hint.value = self._asked.hint(self.run, self._reached)
+            self._hint.value = self._asked.hint(self.run)
 
     def _simulate(self) -> None:
         self.error, values = "", self._values()
@@ -210,20 +216,24 @@ class Laboratory(Settling):
 
     def _show(self, run: Run) -> None:
         self._tabs.offer_for(run, (*self._simulated, self.seed.value))
-        self._excerpt, error = self._part.choose(run)
-        self.error = self.error or error
+        self.correlation.options = story_names(run.journal)[:SUGGESTED]
+        self._story = self.correlation.value.strip() or None
+        try:
+            self._excerpt = choose(run, self._story)
+        except Misuse as misuse:
+            self._excerpt, self._story = choose(run), None
+            self.error = self.error or str(misuse)
         self.cursor.offer([time / 1000 for time in self._excerpt.times()])
         self._draw()
         time.sleep(0.0005)  # the kernel's sending thread has its turn; else it waits 5 ms for it
         self.cursor.show()  # after the picture: a browser takes one message after the other
-        self._reached = points_reached(run)
-        self._asked.offer(self._reached)
+        self._asked.offer_for(run)
 
     def _draw(self) -> None:
         """Draw the visible tab, at the cursor."""
         if self.run is not None:
             now = self.play.seconds
-            self._tabs.draw(self.run, self._excerpt, self.cursor.value, self._part.asked, now)
+            self._tabs.draw(self.run, self._excerpt, self.cursor.value, self._story, now)
             self._code.value = html.code(self.code)
 
     def _draw_between(self) -> None:
@@ -234,18 +244,17 @@ class Laboratory(Settling):
     def _ask_for(self, schedule: Schedule) -> None:
         """Ask for the fault of a schedule and nothing else, and look at the moment when it strikes."""
         with self.settling():
-            for text in self._part.fields:
-                text.value = ""
+            self.correlation.value = ""
         fault = schedule.faults[0]
         self._asked.ask_for(fault)
-        for step in self.run.journal if self.run is not None else ():
-            message = step.envelope
-            at = (step.service, step.step, message.type) if message else None
-            if message and at == fault.point and step.fault == fault.do:
-                if step not in self._excerpt.rows:  # a long run shows another story by itself
-                    self.correlation.value = message.correlation or ""
-                self.cursor.value = step.time / 1000
-                break
+        journal = self.run.journal if self.run is not None else ()
+        struck = next((step for step in journal if step.fault == fault.do), None)
+        if struck is not None:
+            if (
+                struck.envelope and struck not in self._excerpt.rows
+            ):  # of a long run, not all is shown
+                self.correlation.value = struck.envelope.correlation or ""
+            self.cursor.value = struck.time / 1000
         self.tabs.selected_index = 0
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:

@@ -79,11 +79,11 @@ class Tabs(Settling):
         return self.visible in ("Timeline", "Flow")
 
     def draw(
-        self, run: Run, excerpt: Excerpt, seconds: float, part: Mapping[str, Any], now: float
+        self, run: Run, excerpt: Excerpt, seconds: float, story: str | None, now: float
     ) -> None:
         """Draw the visible tab: an excerpt of the run, the state at the cursor, the saga of a story,
-        the run that is kept beside this one, or all faults of what was simulated. `part` are the
-        keywords of `timeline` that are asked for, `now` is the time shown, at the cursor or later."""
+        the run that is kept beside this one, or all faults of what was simulated. `story` is the one
+        that is asked for, `now` is the time shown, at the cursor or later."""
         if self.visible == TITLE and self.every_fault:
             system, _, workload, seed = self._wanted
             self.every_fault.show(system, workload, seed)
@@ -91,14 +91,14 @@ class Tabs(Settling):
         else:
             try:
                 with quiet():
-                    content = self._content(run, excerpt, seconds, part, now)
+                    content = self._content(run, excerpt, seconds, story, now)
             except Exception as error:  # of a ledger, say, which is the learner's code
                 content = html.error(html.error_text(error))
             self.sheets[self.visible].value = content
         self.widget.set_title(self.names.index(STATE), f"State at {seconds:g} s")
 
     def _content(
-        self, run: Run, excerpt: Excerpt, seconds: float, part: Mapping[str, Any], now: float
+        self, run: Run, excerpt: Excerpt, seconds: float, story: str | None, now: float
     ) -> str:
         match self.visible:
             case "Timeline":
@@ -108,13 +108,12 @@ class Tabs(Settling):
                     self._flow = FlowMoments(run)
                 over = round(seconds * 1000) >= excerpt.last
                 time = run.end if over else now * 1000
-                return html.picture(self._flow.at(time), "edalab-flow")
+                return html.flow(self._flow.at(time))
             case "Saga":
-                ledger, story = self._ledger, part.get("correlation")
-                saga = view.saga_map(run, story, ledger=ledger, cursor=seconds, width=WIDTH)
-                return html.picture(saga)
+                at = {"ledger": self._ledger, "cursor": seconds, "width": WIDTH}
+                return html.picture(view.saga_map(run, story, **at))
             case "Compare":
-                return html.picture(self._kept.picture(run, part, seconds, WIDTH))
+                return html.picture(self._kept.picture(run, story, seconds, WIDTH))
             case "State":
                 services = [*run.at(seconds).services.values()]
                 steps = html.steps_at(run, seconds)

@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -17,30 +17,32 @@ from .controls import Settling
 _DAYS = 1_500  # a slider over more days than that would leave none to the hand
 
 
+def end_of_day(at: int) -> int:
+    return at // DAY * DAY + DAY - 1
+
+
 class Moments(Settling):
     """A slider over the moments at which something happened, with buttons `.back` and `.forward`.
 
     `.value` is the time in seconds; any other time is taken to the last moment before it. (An
     IntSlider: in the browser a SelectionSlider keeps the range of its first options.)"""
 
-    def __init__(
-        self, changed: Callable[[], None], before: str = "◀", after: str = "▶", label: str = "60px"
-    ):
+    def __init__(self, changed: Callable[[], None], before: str = "◀", after: str = "▶"):
         layout = {"flex": "1 1 auto", "width": "auto"}
         self.slider = ipywidgets.IntSlider(0, min=0, max=1, readout=False, layout=layout)
+        self.slider.tooltip = "moment"
         self.times: list[Any] = [0.0]  # seconds, or µs since 1970
+        self.stops: Sequence[int] = [0]  # where the buttons go
         self.index = 0
         self._changed, self._wanted = changed, math.inf
-        self.slider.tooltip = "moment"
         self.watch(self._moved, self.slider)
         self.back = ipywidgets.Button(description=before, tooltip="to the moment before")
         self.forward = ipywidgets.Button(description=after, tooltip="to the moment after")
         self.back.layout.width = self.forward.layout.width = "72px" if " " in before else "36px"
         self.back.on_click(lambda _: self.step(-1))
         self.forward.on_click(lambda _: self.step(1))
-        self._label: ipywidgets.Label | ipywidgets.Text = ipywidgets.Label(
-            layout={"width": label, "margin": "0 0 0 8px"}
-        )
+        layout = {"width": "60px", "margin": "0 0 0 8px"}
+        self._label: ipywidgets.Label | ipywidgets.Text = ipywidgets.Label(layout=layout)
         parts = [self.back, self.slider, self.forward, self._label]
         self.row = ipywidgets.HBox(parts, layout={"align_items": "center"})
 
@@ -57,15 +59,19 @@ class Moments(Settling):
         return f"{self.value:g} s"
 
     def step(self, by: int) -> None:
-        """Go to a later or an earlier moment, at most to the last or the first one."""
-        self.slider.value = min(max(self.index + by, 0), len(self.times) - 1)
+        """Go to the next stop (1) or the one before (-1), if there is one."""
+        stops = [stop for stop in self.stops if (stop - self.index) * by > 0]
+        if stops:
+            self.slider.value = stops[0] if by > 0 else stops[-1]
 
-    def offer(self, times: list[Any]) -> None:
-        """Take on the moments of another run. The slider moves with the next `show`.
+    def offer(self, times: list[Any], stops: Sequence[int] = ()) -> None:
+        """Take on the moments of another run, and the places of its stops: without any, all are
+        stops. The slider moves with the next `show`.
 
         It stays near the time to which the learner moved it, or at the end: near the moment found
         for the last run, it would creep back from run to run."""
         self.times = times or [0.0]
+        self.stops = stops or range(len(self.times))
         self.index = self._find(self._wanted)
 
     def show(self) -> None:
@@ -77,7 +83,7 @@ class Moments(Settling):
         self._write()
 
     def _find(self, time: float) -> int:
-        return max(0, sum(moment <= time for moment in self.times) - 1)
+        return max(0, bisect_right(self.times, time) - 1)
 
     def _moved(self) -> None:
         self.index = min(self.slider.value, len(self.times) - 1)
@@ -101,7 +107,7 @@ class TimeSlider(Moments):
     def __init__(self, keyword: str, name: str, changed: Callable[[], None]):
         super().__init__(changed)
         self.keyword, self._words = keyword, name
-        self.calendar, self._events, self._stops, self._moments = Calendar([0]), [0], [0], [0]
+        self.calendar, self._moments, self._last = Calendar([0]), [0], 0
         self.field = ipywidgets.Text(
             continuous_update=False,
             tooltip=f"{name}: a date such as 2025-03-04, or a time such as 2025-03-04T12:15Z",
@@ -116,7 +122,7 @@ class TimeSlider(Moments):
     @property
     def now(self) -> bool:
         """Whether no event comes later."""
-        return self.times[self.index] >= self._events[-1]
+        return self.times[self.index] >= self._last
 
     @property
     def value(self) -> str | float:
@@ -131,32 +137,23 @@ class TimeSlider(Moments):
     def label(self) -> str:
         return f"{self.value} s" if self.calendar.virtual else str(self.value)
 
-    def step(self, by: int) -> None:
-        """Go to the last event before, or the first one after."""
-        stops = [stop for stop in self._stops if (stop - self.index) * by > 0]
-        if stops:
-            self.slider.value = stops[0] if by > 0 else stops[-1]
-
     def offer_events(
         self, events: list[int], every: list[int], part: tuple[int, int], calendar: Calendar
     ) -> None:
         """Take on moments (µs since 1970): the `events` that the buttons go to, and from the first
         to the last moment of `part` all days, or `every` moment at which something happened."""
         self.calendar, self._moments = calendar, sorted(set(every))
-        moments, (first, last) = self._moments, part
+        first, last = part[0], max([part[1], *events])
+        times = self._moments
         if not calendar.virtual and 1 < last // DAY - first // DAY < _DAYS:
             # Days, and what else happened before the last event of a day.
-            days = {*range(first // DAY, last // DAY + 1), *(at // DAY for at in moments)}
-            pairs = pairwise(moments)
-            earlier = [at for at, after in pairs if at // DAY == after // DAY]
-            moments = sorted({*(day * DAY + DAY - 1 for day in days), *earlier})
-            last = last // DAY * DAY + DAY - 1
-        stops = {moments[bisect_left(moments, at)] for at in events}
-        times = [at for at in moments if first <= at <= last or at in stops] or [last]
-        self._events = sorted(set(events)) or times[-1:]
-        self._stops = [times.index(stop) for stop in sorted(stops)]
+            last = end_of_day(last)
+            earlier = [at for at, after in pairwise(times) if at // DAY == after // DAY]
+            times = sorted({*earlier, *range(end_of_day(first), last + 1, DAY)})
+        times = [at for at in times if first <= at <= last] or [last]
+        self._last = max(events, default=times[-1])
         self._renew_slider(len(times) - 1)
-        self.offer(times)
+        self.offer(times, sorted({bisect_left(times, at) for at in events}))
         self.show()
 
     def _value_at(self, index: int) -> str | float:

@@ -18,15 +18,14 @@ from ..store.stored_event import StoredEvent
 from ..stuck import watched
 from ..text import counted
 from ..view.as_of import draw, drawn_value, part_of_time
-from ..view.calendar import DAY, Calendar
+from ..view.calendar import Calendar
 from ..view.event_marks import event_text
 from ..view.picture import STORE, check_is
 from . import html
 from .call_line import Names
 from .controls import Choice, Settling
 from .frame import WIDTH, frame, mimebundle, still
-from .player import Player
-from .time_slider import TimeSlider
+from .time_slider import TimeSlider, end_of_day
 
 
 class TimeTravel(Settling):
@@ -41,10 +40,10 @@ class TimeTravel(Settling):
     Every widget is an attribute that works without a browser: `travel.stream.value = "account-8"`,
     `travel.until.value = "2026-03-22"` (by when things happened), `travel.as_of.value =
     "2026-03-24"` (as it was known), `travel.until.field.value = "2026-03-22"` (as if typed),
-    `travel.until.back.click()`, and ▶ beside each, `travel.play["until"].playing`, which goes from
-    event to event. The answers are `travel.state`, `travel.now` (the same, as known now),
-    `travel.code`, `travel.error`, `travel.summary()` and `travel.picture()`. Raises Misuse for a
-    `since` or an `until` that is no time, and for a `since` that is not before `until`."""
+    `travel.until.back.click()`, which goes from event to event. The answers are `travel.state`,
+    `travel.now` (the same, as known now), `travel.code`, `travel.error`, `travel.summary()` and
+    `travel.picture()`. Raises Misuse for a `since` or an `until` that is no time, and for a `since`
+    that is not before `until`."""
 
     def __init__(
         self,
@@ -73,10 +72,6 @@ class TimeTravel(Settling):
         self._picture, self._states, self._since, self._code, self._why = (
             ipywidgets.HTML(layout={"margin": "0"}) for _ in range(5)
         )
-        self.play = {}
-        for slider, name in ((self.until, "happened by"), (self.as_of, "as known")):
-            self.play[slider.keyword] = player = Player(slider, what=name)
-            slider.row.children = [slider.row.children[0], player, *slider.row.children[1:]]
         both = self.until, self.as_of
         sliders = ipywidgets.VBox([part for one in both for part in (one.row, one.message)])
         left = {"stream": [self.stream], "state": [self._states], "learned since": [self._since]}
@@ -118,9 +113,9 @@ class TimeTravel(Settling):
         first, last = self._part
         moments = [*every, *(at for at in self._part if at is not None)] or [0]
         first = min(moments) if first is None else first
-        last = _end_of_day(max(moments)) if last is None else last
+        last = end_of_day(max(moments)) if last is None else last
         happened = [fact.happened_at for fact in facts if first <= fact.happened_at <= last]
-        known = [fact for fact in facts if fact.happened_at <= _end_of_day(last)]
+        known = [fact for fact in facts if fact.happened_at <= end_of_day(last)]
         recorded = [fact.recorded_at for fact in known if fact.recorded_at >= first]
         self.until.offer_events(happened, every, (first, last), self._calendar)
         self.as_of.offer_events(recorded, every, (first, last), self._calendar)
@@ -198,10 +193,6 @@ class TimeTravel(Settling):
 
     def __repr__(self) -> str:
         return f"<TimeTravel: {self.code.splitlines()[-1]}>"
-
-
-def _end_of_day(at: int) -> int:
-    return at // DAY * DAY + DAY - 1
 
 
 def _natural(name: str) -> list[str]:

@@ -3,19 +3,12 @@
 import dis
 import inspect
 import pickle
-import sys
 import types
-from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import suppress
 from typing import Any
 
-from ..errors import Misuse, line_of, shown
-from ..sim import Printed, printing
-from ..stuck import TooLong, tries
+from ..errors import Misuse, line_raised, shown
 
-IN_ONE_GO = 200_000  # lines of the learner's code without an await or a return
-IN_ALL = 4_000_000
-_AROUND = 1_000  # lines in which to find the one to stop at
 _STUB = set(  # what a function consists of that has a docstring and `raise NotImplementedError`
     "RESUME NOP LOAD_CONST RETURN_VALUE RETURN_CONST RETURN_GENERATOR POP_TOP LOAD_GLOBAL "
     "RAISE_VARARGS PUSH_NULL PRECALL CALL CACHE CALL_INTRINSIC_1 RERAISE STOP_ITERATION_ERROR "
@@ -79,54 +72,11 @@ class Answer:
             (name for name in [*self._before, *now] if self._before.get(name) != now.get(name)), ""
         )
 
-    @contextmanager
-    def watched(self) -> Generator[Printed]:
-        """Within it, code of the learner's that runs too many lines is stopped by TooLong, and the
-        first thousand characters that it prints are kept."""
-        printed, before, lines = Printed(1_000), sys.gettrace(), IN_ALL
-        overlay, theirs = self.globals, self.given.__globals__
-
-        def enter(frame: types.FrameType, event: str, argument: Any) -> Any:
-            if frame.f_globals is not overlay and frame.f_globals is not theirs:
-                return None
-            left, outermost = IN_ONE_GO, sys.maxsize
-
-            def count(frame: types.FrameType, event: str, argument: Any) -> Any:
-                nonlocal left, lines, outermost
-                if event == "line":
-                    left, lines = left - 1, lines - 1
-                    if left < 0 or lines < 0:
-                        # Stop where the fewest `try` are around: within a bare `except:` the code
-                        # would go on, and would be counted no more.
-                        around = tries(frame)
-                        if min(left, lines) < -_AROUND and around <= outermost:
-                            most = IN_ONE_GO if left < 0 else IN_ALL
-                            raise TooLong(
-                                f"{self.name} ran {most:,} lines without coming to an end"
-                            )
-                        outermost = min(outermost, around)
-                return count
-
-            return count
-
-        with printing(printed), _nothing_displayed():
-            sys.settrace(enter)
-            try:
-                yield printed
-            finally:
-                sys.settrace(before)
-
     def where_raised(self, error: BaseException) -> str:
         """An exception with the line of the learner's code that raised it; "" if none of it did."""
-        line, trace = "", error.__traceback__
-        while trace is not None:
-            if trace.tb_frame.f_globals is self.globals:
-                line = line_of(trace.tb_frame.f_code, trace.tb_lineno)
-            trace = trace.tb_next
-        if not line:
-            return ""
+        line = line_raised(error, lambda frame: frame.f_globals is self.globals)
         message = " ".join(str(error).split())[:200]
-        return f"{line} raised {type(error).__name__}" + (f": {message}" if message else "")
+        return line and f"{line} raised {type(error).__name__}" + (message and f": {message}")
 
     def _outside(self) -> dict[str, object]:
         """The state of all that the code can reach and that outlives a call, by name: variables,
@@ -156,15 +106,6 @@ class Answer:
             setattr(copy, name, getattr(function, name))
         vars(copy).update(vars(function))
         return copy
-
-
-def _nothing_displayed() -> AbstractContextManager:
-    """In a notebook, what is displayed once in each of hundreds of runs would bury the result."""
-    if "ipykernel" not in sys.modules:
-        return nullcontext()
-    from IPython.utils.capture import capture_output
-
-    return capture_output(stdout=False, stderr=False)
 
 
 def _defaults(function: types.FunctionType) -> list[object]:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
 from functools import cached_property
 from hashlib import blake2b
 from html import escape
@@ -22,7 +23,7 @@ def hand_in(name: str = "", folder: str | Path = ".") -> Path:
     `name` is yours, if you have not enrolled. The file's name is made of it and of your variant's number.
     Raises Misuse without a name, and for a folder that does not exist.
     """
-    enrolled = learner.kept()["name"]
+    enrolled = learner.kept().name
     name = learner.one_name(name) or enrolled
     if not name:
         raise Misuse('who hands this in? hand_in("Ada Lovelace")')
@@ -34,8 +35,8 @@ def hand_in(name: str = "", folder: str | Path = ".") -> Path:
     plain = re.sub(r"\W+", "-", name.lower()).strip("-") or "learner"
     # The number keeps two names apart, and from names that Windows reserves, such as con.
     path = place / f"{plain[:40]}-{own}.edalab.json"
-    text = json.dumps(learner.kept() | {"name": name}, sort_keys=True, ensure_ascii=False)
-    sealed = json.loads(text) | {"seal": _seal(text)}
+    progress = learner.kept().model_dump() | {"name": name}
+    sealed = progress | {"seal": _seal(progress)}
     content = json.dumps(sealed, indent=1, ensure_ascii=False) + "\n"
     path.write_text(content, encoding="utf-8")
     return path
@@ -54,23 +55,22 @@ def classroom(folder: str | Path) -> "Classroom":
         hidden = any(part.startswith(".") for part in where.parts)
         if ".json" in path.name.lower() and path.is_file() and not hidden:
             content = _handed_in(path)
-            if isinstance(content, dict):
+            if isinstance(content, learner.Kept):
                 read[where.as_posix()] = content
             else:
                 unreadable.append(f"{where.as_posix()}: {content}")
     if not read and not unreadable:
         mend = 'learners make one with hand_in("their name")'
         raise Misuse(f"there is no *.edalab.json in {str(folder)!r}; {mend}")
-    names = Counter(learner.variant(one["name"]) for one in read.values())
+    names, learners = Counter(learner.variant(one.name) for one in read.values()), {}
     for where, one in read.items():
-        one["own"] = learner.variant(one["name"])
-        if names[one["own"]] > 1:  # two learners, or one who has handed in twice
-            one["name"] += f" ({where})"
-    return Classroom([*read.values()], unreadable)
+        twice = names[learner.variant(one.name)] > 1  # two learners, or one who handed in twice
+        learners[f"{one.name} ({where})" if twice else one.name] = one
+    return Classroom(learners, unreadable)
 
 
 class Classroom:
-    """A class, as DataFrames.
+    """A class, as DataFrames. `.learners` holds what each has handed in, by name.
 
     `.outcomes` has a row for each learner and a column for each exercise; `.variants`, likewise, each
     learner's own variant and those of the correct answers. `.anomalies` counts the anomalies that each
@@ -78,71 +78,62 @@ class Classroom:
     left out, and says why and what to do.
     """
 
-    def __init__(self, learners: list[dict], unreadable: list[str]):
+    def __init__(self, learners: dict[str, learner.Kept], unreadable: list[str]):
         self.learners, self.unreadable = learners, unreadable
 
     @cached_property
     def outcomes(self) -> "pandas.DataFrame":
-        return self._each("outcome")
+        return self._each(lambda done: done.outcome)
 
     @cached_property
     def variants(self) -> "pandas.DataFrame":
-        table = self._each("variant")
-        table.insert(0, "own", [one["own"] for one in self.learners])
+        table = self._each(lambda done: done.variant or "")
+        table.insert(0, "own", [learner.variant(one.name) for one in self.learners.values()])
         return table
 
-    def _each(self, field: str) -> "pandas.DataFrame":
-        with needed_for("classroom"):
-            import pandas
-
-        ids = sorted({id for one in self.learners for id in one["exercises"]})
-        done = [one["exercises"] for one in self.learners]
-        rows = [[each.get(id, {}).get(field) or "" for id in ids] for each in done]
-        return pandas.DataFrame(rows, index=[one["name"] for one in self.learners], columns=ids)
+    def _each(self, field: Callable[[learner.Done], Any]) -> "pandas.DataFrame":
+        done = [one.exercises for one in self.learners.values()]
+        ids = sorted({id for each in done for id in each})
+        rows = [[field(each[id]) if id in each else "" for id in ids] for each in done]
+        return _table(rows, ids, [*self.learners])
 
     @cached_property
     def anomalies(self) -> "pandas.DataFrame":
-        with needed_for("classroom"):
-            import pandas
-
-        rows = []
-        for one in self.learners:
-            for id, done in one["exercises"].items():
-                for anomaly, times in done["anomalies"].items():
-                    rows.append((id, anomaly, one["name"], times))
-        table = pandas.DataFrame(rows, columns=["exercise", "anomaly", "learner", "times"])
-        return table.sort_values(["exercise", "anomaly", "learner"], ignore_index=True)
+        rows = [
+            (id, anomaly, name, times)
+            for name, one in self.learners.items()
+            for id, done in one.exercises.items()
+            for anomaly, times in done.anomalies.items()
+        ]
+        return _table(sorted(rows), ["exercise", "anomaly", "learner", "times"])
 
     @cached_property
     def predictions(self) -> "pandas.DataFrame":
-        with needed_for("classroom"):
-            import pandas
-
-        wrong: Counter = Counter()
-        for one in self.learners:
-            for question, made in one["predictions"].items():
-                if made["predicted"] != made["fact"]:
-                    wrong[question, made["predicted"], made["fact"]] += 1
+        wrong = Counter(
+            (question, made.predicted, made.fact)
+            for one in self.learners.values()
+            for question, made in one.predictions.items()
+            if made.predicted != made.fact
+        )
         most_first = sorted(wrong.items(), key=lambda item: (-item[1], item[0]))
         rows = [(*key, times) for key, times in most_first]
-        return pandas.DataFrame(rows, columns=["question", "predicted", "was", "learners"])
+        return _table(rows, ["question", "predicted", "was", "learners"])
 
     def _head(self) -> list[str]:
         lines = [counted(len(self.learners), "learner")]
         for id in self.outcomes.columns:
             done = Counter(self.outcomes[id])
-            line = (
-                f"{id}: {done['correct']} correct, {done['not yet']} not yet, {done['']} not begun"
-            )
+            counts = f"{done['correct']} correct, {done['not yet']} not yet"
+            line = f"{id}: {counts}, {done['']} not begun"
             met = Counter(self.anomalies.loc[self.anomalies["exercise"] == id, "anomaly"])
             for anomaly, learners in met.most_common(1):
                 line += f"; most met: {anomaly} ({learners})"
             lines.append(line)
         others = [
-            f"{one['name']} {id}"
-            for one in self.learners
-            for id, done in sorted(one["exercises"].items())
-            if done["variant"] not in (0, 1, one["own"])
+            f"{name} {id}"
+            for name, one in self.learners.items()
+            for id, done in sorted(one.exercises.items())
+            if done.variant not in (0, 1, learner.variant(one.name))
         ]
         if others:
             lines.append(f"correct with somebody else's figures: {listed(others)}")
@@ -153,13 +144,25 @@ class Classroom:
 
     def _repr_html_(self) -> str:
         parts = [f"<div>{escape(line)}</div>" for line in self._head()]
-        for table in (self.outcomes, self.anomalies, self.predictions):
-            if len(table):  # pandas' stubs take the method for a column
-                parts.append(table._repr_html_())  # pyrefly: ignore[not-callable]
+        tables = self.outcomes, self.anomalies, self.predictions
+        with _pandas().option_context("display.max_colwidth", None):  # questions are long
+            # pandas' stubs take the method for a column
+            parts += [one._repr_html_() for one in tables if len(one)]  # pyrefly: ignore[not-callable]
         return "".join(parts)
 
     def __repr__(self) -> str:
         return "\n".join(self._head())
+
+
+def _pandas() -> Any:
+    with needed_for("classroom"):
+        import pandas
+
+    return pandas
+
+
+def _table(rows: list, columns: list[str], index: list[str] | None = None) -> "pandas.DataFrame":
+    return _pandas().DataFrame(rows, index=index, columns=columns)
 
 
 def _folder(folder: str | Path, otherwise: str) -> Path:
@@ -170,7 +173,7 @@ def _folder(folder: str | Path, otherwise: str) -> Path:
     return Path(folder)
 
 
-def _handed_in(path: Path) -> dict[str, Any] | str:
+def _handed_in(path: Path) -> learner.Kept | str:
     """A learner's progress in a file; or, in words, why it is not one, and what to do."""
     text = b""
     try:
@@ -190,13 +193,14 @@ def _handed_in(path: Path) -> dict[str, Any] | str:
         return "it is a learner's progress.json; ask for the file that hand_in makes of it"
     try:
         seal = content.pop("seal")
-        if seal == _seal(json.dumps(content, sort_keys=True, ensure_ascii=False)):
-            return learner.Kept(**content).model_dump()
+        if seal == _seal(content):
+            return learner.Kept(**content)
     except (ValueError, TypeError):
         pass
     return "it was changed after it was handed in; ask for a new one from hand_in"
 
 
-def _seal(text: str) -> str:
+def _seal(content: dict) -> str:
     """A checksum that shows whether a file was edited. It is no secret: it keeps out mistakes, not cheats."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
     return blake2b(text.encode(), digest_size=8).hexdigest()

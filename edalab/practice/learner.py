@@ -13,10 +13,11 @@ from pydantic import BaseModel
 from ..errors import Misuse, listed, shown
 
 FILE = "EDALAB_PROGRESS"  # the environment variable that names another file; empty: no file
-_in_memory: dict[str, Any] = {}  # the progress of this process, where there is no file
 
 
-class _Exercise(BaseModel):
+class Done(BaseModel):
+    """What was done of one exercise."""
+
     outcome: str = "not yet"
     tries: int = 0
     anomalies: dict[str, int] = {}
@@ -24,21 +25,26 @@ class _Exercise(BaseModel):
     variant: int = 0  # that of the correct answer
 
 
-class _Prediction(BaseModel):
+class Predicted(BaseModel):
     predicted: str
     fact: str
 
 
-class Kept(BaseModel):  # the content of the file
+class Kept(BaseModel):
+    """A learner's progress, as it stands in the file."""
+
     edalab: Literal[1] = 1
     name: str = ""
-    exercises: dict[str, _Exercise] = {}
-    predictions: dict[str, _Prediction] = {}
+    exercises: dict[str, Done] = {}
+    predictions: dict[str, Predicted] = {}
+
+
+_in_memory = Kept()  # the progress of this process, where there is no file
 
 
 def variant(name: str | None = None) -> int:
     """The number from which a learner's own figures follow. It follows from the name; 1 without one."""
-    name = one_name(kept()["name"] if name is None else name)
+    name = one_name(kept().name if name is None else name)
     return 2 + crc32(name.casefold().encode()) % 99_990 if name else 1
 
 
@@ -57,10 +63,9 @@ def enrol(name: str) -> str:
     progress, name = kept(), one_name(name)
     if not name:
         raise Misuse('enrol takes your name: enrol("Ada Lovelace")')
-    progress["name"], own = name, variant(name)
+    progress.name, own = name, variant(name)
     _write(progress)
-    done = progress["exercises"].items()
-    old = sorted(id for id, one in done if one["variant"] not in (0, own))
+    old = sorted(id for id, done in progress.exercises.items() if done.variant not in (0, own))
     again = f"; check these again, with your own figures: {listed(old)}" if old else ""
     return f"{name}, variant {own}{again}"
 
@@ -69,34 +74,32 @@ def keep_outcome(id: str, outcome: str, anomaly: str, digest: str = "") -> int:
     """Keep the outcome of an answer, and return how often this exercise had this anomaly. What was
     correct once stays correct."""
     progress = kept()
-    one = progress["exercises"].setdefault(id, _Exercise().model_dump())
-    one["tries"] += 1
+    done = progress.exercises.setdefault(id, Done())
+    done.tries += 1
     if outcome == "correct":
-        one["outcome"], one["variant"] = outcome, variant(progress["name"])
+        done.outcome, done.variant = outcome, variant(progress.name)
     if anomaly:
-        one["anomalies"][anomaly] = one["anomalies"].get(anomaly, 0) + 1
-        one["digest"] = digest
+        done.anomalies[anomaly] = done.anomalies.get(anomaly, 0) + 1
+        done.digest = digest
     _write(progress)
     # Without a file it is 1: the hint of a cell that runs twice stays the same.
-    return one["anomalies"].get(anomaly, 0) if _path() else 1
+    return done.anomalies.get(anomaly, 0) if _path() else 1
 
 
 def keep_prediction(question: str, predicted: Any, fact: Any) -> None:
     """Keep a prediction that the learner made, and the fact."""
     progress = kept()
-    progress["predictions"][question] = {"predicted": str(predicted), "fact": str(fact)}
+    progress.predictions[question] = Predicted(predicted=str(predicted), fact=str(fact))
     _write(progress)
 
 
-def kept() -> dict[str, Any]:
+def kept() -> Kept:
     """The learner's progress. A file that cannot be read is renamed, not overwritten, with a warning."""
     path = _path()
     if path is None:
-        if not _in_memory:
-            _in_memory.update(Kept().model_dump())
         return _in_memory
     try:
-        return Kept.model_validate_json(path.read_text(encoding="utf-8-sig")).model_dump()
+        return Kept.model_validate_json(path.read_text(encoding="utf-8-sig"))
     except (ValueError, PermissionError):
         with suppress(OSError):  # where nothing may be written, `_write` warns
             aside = path.replace(path.with_suffix(".damaged.json"))
@@ -104,7 +107,7 @@ def kept() -> dict[str, Any]:
             warnings.warn(f"{path.name} cannot be read: {became}", stacklevel=2)
     except OSError:
         pass  # there is none yet
-    return Kept().model_dump()
+    return Kept()
 
 
 def _path() -> Path | None:
@@ -112,13 +115,13 @@ def _path() -> Path | None:
     return Path(where) if where else None
 
 
-def _write(progress: dict[str, Any]) -> None:
+def _write(progress: Kept) -> None:
     path = _path()
     if path is None:
         return
     beside = path.with_suffix(".new")
     try:
-        beside.write_text(Kept(**progress).model_dump_json(indent=1) + "\n", encoding="utf-8")
+        beside.write_text(progress.model_dump_json(indent=1) + "\n", encoding="utf-8")
         beside.replace(path)  # at once: a kernel that dies leaves the old file or the new one
     except OSError as error:  # the verdict is shown all the same
         why = f"{path.name} cannot be written ({error.strerror})"

@@ -9,6 +9,12 @@ from . import learner
 
 _chosen: dict[str, Any] = {}  # by question; a choice stays when its cell runs again
 Choices = list | tuple | range
+# ipywidgets shows one line of each option, and cuts what is longer than the page.
+_STYLE = """<style>
+.edalab-predict .widget-radio-box label { display: flex; height: auto; margin-bottom: 4px;
+  line-height: 1.3; white-space: normal; }
+.edalab-predict .widget-radio-box input { flex: none; order: -1; height: 1.3em; }
+</style>"""
 
 
 def predict(question: str, choices: Choices, default: Any) -> "Prediction":
@@ -75,7 +81,8 @@ class Prediction:
             import ipywidgets
 
         if self._control is None:
-            layout, value = {"width": "max-content"}, self.value if self.made else None
+            layout = {"width": "max-content", "max_width": "100%"}
+            value = self.value if self.made else None
             if isinstance(self.choices, range):
                 low, high, step = min(self.choices), max(self.choices), abs(self.choices.step)
                 layout = {"width": "420px"}
@@ -86,8 +93,10 @@ class Prediction:
                 options = [(str(choice), choice) for choice in self.choices]
                 self._control = ipywidgets.RadioButtons(options=options, value=value, layout=layout)
             self._control.observe(self._choose, "value")
-        asked = ipywidgets.HTML(f'<b style="font-size:14px">{escape(self.question)}</b>')
-        return ipywidgets.VBox([asked, self._control])
+        question = f'<b style="font-size:14px">{escape(self.question)}</b>'
+        box = ipywidgets.VBox([ipywidgets.HTML(_STYLE + question), self._control])
+        box.add_class("edalab-predict")
+        return box
 
     def _choose(self, change: Any) -> None:
         if change.new is not None:

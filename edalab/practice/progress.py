@@ -1,7 +1,6 @@
 """What one learner has done, lesson by lesson, as the start page shows it."""
 
 from html import escape
-from typing import Any
 
 from ..view.theme import QUIET, WORK, tinted
 from . import learner
@@ -19,9 +18,9 @@ def progress() -> "Progress":
 class Progress:
     """The exercises of each lesson with their outcomes, in `.lessons`. `.correct` and `.total` count them."""
 
-    def __init__(self, kept: dict[str, Any]):
-        self.name, self.predictions = kept["name"], kept["predictions"]
-        outcomes = {id: done["outcome"] for id, done in kept["exercises"].items()}
+    def __init__(self, kept: learner.Kept):
+        self.name, self.predictions = kept.name, kept.predictions
+        outcomes = {id: done.outcome for id, done in kept.exercises.items()}
         self.lessons: dict[str, list[tuple[Exercise, str]]] = {
             lesson: [(one, outcomes.get(one.id, "")) for one in of_lesson(lesson)]
             for lesson in LESSONS
@@ -39,14 +38,13 @@ class Progress:
         head = f"{self.name}: " if self.name else ""
         head += f"{self.correct} of {self.total} exercises correct"
         if self.predictions:
-            right = sum(each["predicted"] == each["fact"] for each in self.predictions.values())
+            right = sum(each.predicted == each.fact for each in self.predictions.values())
             head += f"; {right} of {len(self.predictions)} predictions came true"
         return head
 
     def _repr_html_(self) -> str:
-        rows = [
-            f'<div style="font-size:14px;margin-bottom:4px"><b>{escape(self._head())}</b></div>'
-        ]
+        style = "font-size:14px;margin-bottom:4px"
+        rows = [f'<div style="{style}"><b>{escape(self._head())}</b></div>']
         for done in self.lessons.values():
             marks = []
             for one, outcome in done:
