@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from edalab import EventStore, Misuse
 from edalab.panels import TimeTravel
+from edalab.panels.player import STEP
 from edalab.panels.time_slider import TimeSlider
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -442,3 +443,28 @@ def test_a_state_that_the_fold_changes_is_shown_as_it_was_after_each_event():
     travel.until.value = "2026-03-20"
     assert travel.state == [0, 100, 40, 70, 20] and travel._start == []
     assert "[0, 100]<" in travel._why.value and "[0, 100, 40, 70, 20]<" in travel._why.value
+
+
+def test_each_slider_can_be_played_from_event_to_event_and_begins_again_at_the_end():
+    travel = TimeTravel(account_7(), "account-7", balance, 0)
+    play, seen = travel.play["until"], []
+    assert travel.as_of.now
+    play.playing = True
+    while play.playing:
+        seen.append(travel.until.value)
+        play.advance(STEP)
+    assert len(seen) > 3 and len(set(seen)) == len(seen) and sorted(seen) == seen
+    assert travel.state == 110 and travel.as_of.now
+    play.playing = play.loop = True
+    for _ in range(3 * len(seen)):
+        play.advance(STEP)
+    assert play.playing
+
+
+def test_a_slider_that_is_renewed_can_still_be_played():
+    travel = TimeTravel(two_accounts(), "account-8", balance, 0)
+    travel.stream.value = "account-7"
+    travel.play["until"].playing = True
+    before = travel.until.value
+    travel.play["until"].advance(STEP)
+    assert travel.until.value != before

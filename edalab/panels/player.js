@@ -21,8 +21,9 @@ export default () => {
     };
     const show = () => {
       const playing = model.get("playing");
-      button.title = playing ? "pause" : "play";
-      button.textContent = playing ? "❚❚" : "▶";
+      const does = playing ? "pause" : "play", what = model.get("what");
+      button.title = does + what;  // there, ▶ is what steps on
+      button.textContent = what ? does : playing ? "❚❚" : "▶";
       button.setAttribute("aria-label", button.title);
       speed.value = model.get("speed");
       loop.checked = model.get("loop");

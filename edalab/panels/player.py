@@ -1,7 +1,7 @@
 """▶: the cursor moves by itself, at the pace of a timeline's axis."""
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import anywidget
@@ -12,7 +12,7 @@ from .controls import Settling, front_end
 from .time_slider import Moments
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0)
-_REST = 0.7  # s at the end before a loop begins again
+STEP = 0.75  # s that a moment stays where the cursor steps from one to the next
 _GAP, _PX = 27, 60  # px of an axis for each pair of moments; px that pass in a second
 
 
@@ -21,8 +21,8 @@ class Player(Settling, anywidget.AnyWidget):
 
     `.playing`, `.speed` (one of SPEEDS) and `.loop` can be read and set. The browser tells how much
     time has passed; without one, `.advance(seconds)` does. `.seconds` is the time that is shown,
-    which may lie between two moments of the cursor. `changed` is called where it changes and the
-    cursor does not. Where the system asks for reduced motion (`.calm`), only moments are shown.
+    which may lie between two moments of the cursor. Where the system asks for reduced motion
+    (`.calm`), or the cursor has no times between its moments, it steps from moment to moment.
 
     Pressed at the end, it begins again. Whoever moves the cursor by hand stops it. In another run
     it goes on from where the cursor is."""
@@ -33,14 +33,17 @@ class Player(Settling, anywidget.AnyWidget):
     loop = traitlets.Bool(False).tag(sync=True)
     calm = traitlets.Bool(False).tag(sync=True)
     clock = traitlets.Float(0.0).tag(sync=True)
+    what = traitlets.Unicode("").tag(sync=True)
     speeds = traitlets.List([*SPEEDS]).tag(sync=True)
 
-    def __init__(self, cursor: Moments, changed: Callable[[], None]):
-        super().__init__()
+    def __init__(self, cursor: Moments, changed: Callable[[], None] | None = None, what: str = ""):
+        """`changed` is called where the time shown changes and the cursor does not: None if it has
+        no times between its moments. `what` is what is played, where a panel has several."""
+        super().__init__(what=f" {what}" if what else "")
         self.add_class("edalab-player")
         self._cursor, self._changed = cursor, changed
-        self._axis: tuple[Any, list[float]] | None = None  # times of a run, and their places
         self._shown: tuple[Any, int, float, float] | None = None  # times, index, place and time
+        self._axis: tuple[Any, list[float]] | None = None  # times, and their places
         self._clock = 0.0
         self.watch(self._started_or_stopped, self, trait="playing")
         self.watch(self._ticked, self, trait="clock")
@@ -51,21 +54,27 @@ class Player(Settling, anywidget.AnyWidget):
     @property
     def seconds(self) -> Any:
         """The time that is shown: that of the cursor, or while it plays one between two moments."""
-        shown = self._at_cursor()
-        return shown[3] if shown else self._cursor.value
+        return self._cursor.value if (shown := self._at_cursor()) is None else shown[3]
 
     def advance(self, seconds: float) -> None:
         """Play on for so long, in seconds of whoever watches."""
         if not self.playing:
             return
-        places, shown = self._places(), self._at_cursor()
-        at = shown[2] if shown else places[self._cursor.index]
+        stops, places, length = self._course()
+        shown, index = self._at_cursor(), self._cursor.index
+        at = shown[2] if shown else places[bisect_right(stops, index) - 1]
         at += seconds * self.speed
-        if self.loop and places[-1]:
-            self._show(at % (places[-1] + _REST))
+        if at < length or (self.loop and length):
+            self._show(at % length)
         else:
-            self._show(min(at, places[-1]))
-            self.playing = at < places[-1]
+            self._show(places[-1])
+            self.playing = False
+
+    # -- the cursor
+
+    @property
+    def _steps(self) -> bool:
+        return self.calm or self._changed is None
 
     def _at_cursor(self) -> tuple[Any, int, float, float] | None:
         """What is shown, unless the cursor was moved since, or has the moments of another run."""
@@ -73,33 +82,38 @@ class Player(Settling, anywidget.AnyWidget):
         still = shown and shown[0] is cursor.times and shown[1] == cursor.index
         return shown if still else None
 
-    def _places(self) -> list[float]:
-        """When each moment is reached, in seconds: as evenly as a cursor runs along a timeline."""
-        times = self._cursor.times
+    def _course(self) -> tuple[Sequence[int], list[float], float]:
+        """Where the cursor stops, when it comes there, and when it begins again, in seconds: from
+        stop to stop, or as evenly as a cursor runs along the axis of a timeline."""
+        times, stops = self._cursor.times, self._cursor.stops
+        if self._steps:
+            return stops, [STEP * number for number in range(len(stops))], STEP * len(stops)
         if self._axis is None or self._axis[0] is not times:
             axis = Axis({round(time * 1000): 0 for time in times}, 0, _GAP * (len(times) - 1) or 1)
             self._axis = times, [axis.starts[round(time * 1000)] / _PX for time in times]
-        return self._axis[1]
+        places = self._axis[1]
+        return stops, places, places[-1]
 
     def _show(self, at: float) -> None:
         """Show the time at a place: so many seconds after the beginning of the run."""
-        cursor, places = self._cursor, self._places()
-        index = bisect_right(places, at) - 1
+        cursor, (stops, places, _) = self._cursor, self._course()
+        number = bisect_right(places, at) - 1
+        index = stops[number]
         time = cursor.times[index]
-        if index + 1 < len(places) and not self.calm:
-            share = (at - places[index]) / (places[index + 1] - places[index])
+        if number + 1 < len(places) and not self._steps:
+            share = (at - places[number]) / (places[number + 1] - places[number])
             time += share * (cursor.times[index + 1] - time)
         self._shown = cursor.times, index, at, time
         with self.settling():
             if index != cursor.index:
                 cursor.slider.value = index
-            elif not self.calm:
+            elif self._changed is not None and not self.calm:
                 self._changed()
 
     # -- what happens to it
 
     def _started_or_stopped(self) -> None:
-        if self.playing and self._cursor.index == len(self._cursor.times) - 1:
+        if self.playing and self._cursor.index >= self._cursor.stops[-1]:
             with self.settling():
                 self._cursor.slider.value = 0
 

@@ -32,7 +32,7 @@ class Moments(Settling):
         self.slider = ipywidgets.IntSlider(0, min=0, max=1, readout=False, layout=layout)
         self.slider.tooltip = "moment"
         self.times: list[Any] = [0.0]  # seconds, or µs since 1970
-        self.stops: Sequence[int] = [0]  # where the buttons go
+        self.stops: Sequence[int] = [0]  # where the buttons and a player go
         self.index = 0
         self._changed, self._wanted = changed, math.inf
         self.watch(self._moved, self.slider)
@@ -153,7 +153,7 @@ class TimeSlider(Moments):
         times = [at for at in times if first <= at <= last] or [last]
         self._last = max(events, default=times[-1])
         self._renew_slider(len(times) - 1)
-        self.offer(times, sorted({bisect_left(times, at) for at in events}))
+        self.offer(times, sorted({0, *(bisect_left(times, at) for at in events)}))
         self.show()
 
     def _value_at(self, index: int) -> str | float:

@@ -25,6 +25,7 @@ from . import html
 from .call_line import Names
 from .controls import Choice, Settling
 from .frame import WIDTH, frame, mimebundle, still
+from .player import Player
 from .time_slider import TimeSlider, end_of_day
 
 
@@ -40,10 +41,10 @@ class TimeTravel(Settling):
     Every widget is an attribute that works without a browser: `travel.stream.value = "account-8"`,
     `travel.until.value = "2026-03-22"` (by when things happened), `travel.as_of.value =
     "2026-03-24"` (as it was known), `travel.until.field.value = "2026-03-22"` (as if typed),
-    `travel.until.back.click()`, which goes from event to event. The answers are `travel.state`,
-    `travel.now` (the same, as known now), `travel.code`, `travel.error`, `travel.summary()` and
-    `travel.picture()`. Raises Misuse for a `since` or an `until` that is no time, and for a `since`
-    that is not before `until`."""
+    `travel.until.back.click()`, and ▶ beside each, `travel.play["until"].playing`, which goes from
+    event to event. The answers are `travel.state`, `travel.now` (the same, as known now),
+    `travel.code`, `travel.error`, `travel.summary()` and `travel.picture()`. Raises Misuse for a
+    `since` or an `until` that is no time, and for a `since` that is not before `until`."""
 
     def __init__(
         self,
@@ -72,6 +73,10 @@ class TimeTravel(Settling):
         self._picture, self._states, self._since, self._code, self._why = (
             ipywidgets.HTML(layout={"margin": "0"}) for _ in range(5)
         )
+        self.play = {}
+        for slider, name in ((self.until, "happened by"), (self.as_of, "as known")):
+            self.play[slider.keyword] = player = Player(slider, what=name)
+            slider.row.children = [slider.row.children[0], player, *slider.row.children[1:]]
         both = self.until, self.as_of
         sliders = ipywidgets.VBox([part for one in both for part in (one.row, one.message)])
         left = {"stream": [self.stream], "state": [self._states], "learned since": [self._since]}
