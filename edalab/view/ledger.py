@@ -10,7 +10,7 @@ from ..text import clean, shorten, text_width
 from .scene import Label, Scene
 
 ROW, GAP, WIDEST = 18, 14, 170  # px: height of a row, between columns, width of a column
-Cell = tuple[str, str]  # text, and the kind of its label
+Cell = tuple[str, str, str]  # text, the kind of its label, and a sign in the gap behind it
 
 
 class _Row(NamedTuple):
@@ -53,22 +53,21 @@ class Ledger:
         self.judged = judged or end in ("compensated", "refused", "not undone")
         self._columns = self._cells()
         self._widths = [
-            max(44, *(min(WIDEST, text_width(text, 11, True)) for text, _ in column))
+            max(44, *(min(WIDEST, text_width(text, 11, True)) for text, *_ in column))
             for column in self._columns
         ]
         self.width = 24 + sum(self._widths) + GAP * len(self._widths)
         self.height = 4 + ROW * (len(self.rows) + 1)
 
     def _cells(self) -> list[list[Cell]]:
-        """The columns, each with its head."""
+        """The columns, each with its head. The verdict stands at what is, not at what should be."""
         heads = ["", "before", "after" if self.over else "now", "should be"]
-        table = [[(head, "detail") for head in heads]]
-        signs = {"done": " ✓", "failed": " ✗", "channel": ""}
+        table: list[list[Cell]] = [[(head, "detail", "") for head in heads]]
+        signs = {"done": "✓", "failed": "✗", "channel": ""}
         for row in self.rows:
-            changed = row.kind if row.kind == "failed" else "final" if row.kept else "channel"
-            cells = [(row.name, "channel"), (_text(row.before), "channel")]
-            cells += [(_text(row.now), changed), (_text(row.should) + signs[row.kind], row.kind)]
-            table.append(cells)
+            now = _text(row.now), "final" if row.kept else row.kind, signs[row.kind]
+            others = [(_text(text), "channel", "") for text in (row.name, row.before, row.should)]
+            table.append([*others[:2], now, others[2]])
         columns = [list(column) for column in zip(*table, strict=True)]
         return columns if self.judged else columns[:-1]
 
@@ -77,10 +76,11 @@ class Ledger:
         scene.labels.append(Label(x, top, "Ledger", "node"))
         for number, (column, width) in enumerate(zip(self._columns, self._widths, strict=True)):
             place, anchor = (x + width, "end") if number else (x, "start")
-            for line, (text, kind) in enumerate(column):
+            for line, (text, kind, sign) in enumerate(column):
                 text = shorten(text, WIDEST, 11, kind not in ("channel", "detail"))
                 y = top + 4 + ROW * (line + 1)
                 scene.labels.append(Label(place, y, text, kind, anchor))
+                scene.labels += [Label(place + 3, y, sign, kind)] * bool(sign)
             x += width + GAP
         return top + self.height
 
