@@ -127,7 +127,6 @@ class EveryFault(Settling):
         self.title = f"{TITLE}: {picture.broke:,} ✗"
         runs = {str(one.faults[0]): one for one in result.schedules[1:]}
         self._schedules = runs
-        cells = [(*cell[1:4], cell.tip, [cell.schedule]) for cell in picture.cells]
         with self.marks.hold_sync():
             self.marks.cells = [
                 [
@@ -137,7 +136,7 @@ class EveryFault(Settling):
                         for one in schedules
                     ],
                 ]
-                for *place, schedules in [*picture.empty, *cells, *picture.folds]
+                for *place, schedules in picture.places
             ]
             self.marks.picture = picture.svg()
         self._matrix.remove_class("edalab-stale")
