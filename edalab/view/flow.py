@@ -11,10 +11,10 @@ from ..errors import needed_for
 from ..model import Envelope
 from ..sim.clock import milliseconds
 from ..sim.run import Run
-from ..text import clean, counted, shorten
+from ..text import clean, counted
 from ..trace.faults import FAULTS
 from ..trace.spans import Trace
-from .chart import Edge, chart
+from .chart import Chart, Edge
 from .picture import Picture, check_run
 from .scene import Scene
 
@@ -51,23 +51,22 @@ class Link:
         ]
         return Link(self.source, self.target, self.kind, self.box, *cut)
 
-    @property
-    def struck_by(self) -> str:
-        return ", ".join(f"{number:,} {name}" for name, number in self.faults.items())
-
     def tip(self) -> str:
-        types = ", ".join(f"{number:,} {name}" for name, number in self.types.items()) or "none"
-        faults = f"; {self.struck_by}" if self.faults else ""
-        return clean(f"{self.source} to {self.target}, {self.kind}: {types}{faults}")
+        types, faults = (
+            ", ".join(f"{number:,} {name}" for name, number in counts.items())
+            for counts in (self.types, self.faults)
+        )
+        happened = f"{types or 'none'}; {faults}" if faults else types or "none"
+        return clean(f"{self.source} to {self.target}, {self.kind}: {happened}")
 
     def edge(self) -> Edge:
         """The arrow of this link."""
         kind = "stopped" if self.faults or self.kind == "dead letter" else "message"
         if self.kind == "ask":
             kind = "struck question" if self.faults else "question"
-        faults = shorten(f" · {self.struck_by}", 130, 11, True) if self.faults else ""
-        count, out = len(self.messages), self.kind == "deliver"
-        return Edge(self.source, self.box, kind, f"×{count:,}{faults}", self.tip(), count, out)
+        count = len(self.messages)
+        lines = [f"×{count:,}", *(f"{number:,} {name}" for name, number in self.faults.items())]
+        return Edge(self.source, self.box, kind, lines, self.tip(), count)
 
 
 class Flow(Picture):
@@ -190,7 +189,7 @@ class Links:
         for link in self:
             if link.kind == "ask":
                 tip = f"{link.box} is answered"
-                edges[link.box, link.target] = Edge(link.box, link.target, "question", "", tip, 0)
+                edges[link.box, link.target] = Edge(link.box, link.target, "question", [], tip, 0)
             edges[link.source, link.box] = link.edge()
         return list(edges.values())
 
@@ -201,7 +200,7 @@ def _drawn(links: Links) -> Scene:
     crashes = Counter(name for _, name in links.crashes)
     for name, number in crashes.items():
         boxes[name] = "struck service", [name, counted(number, "crash", "crashes")]
-    scene = chart(boxes, links.edges(), run.services).scene
+    scene = Chart(boxes, links.edges(), run.services).scene
     totals, faults = Counter(), Counter()
     for link in links:
         totals[link.kind] += len(link.messages)

@@ -13,7 +13,7 @@ from ..text import clean, counted, seconds, shorten, text_width
 from ..trace.flights import Flight
 from ..trace.moment import Moment, Moments, State
 from ..trace.transfers import named
-from .chart import MARGIN, chart
+from .chart import MARGIN, Chart
 from .flow import Links
 from .picture import Picture
 from .scene import Box, Label, Mark, Scene
@@ -32,8 +32,8 @@ class FlowMoments:
         below = {name: _room(rows) for name, rows in self._rows.items() if rows}
         below |= dict.fromkeys(run.services, _STATE)
         self._boxes, self._edges = self._links.boxes(), self._links.edges()
-        self._chart = layout = chart(self._boxes, self._edges, run.services, below)
-        scene, counts = layout.scene, {id(label) for label in layout.labels}
+        self._chart = layout = Chart(self._boxes, self._edges, run.services, below)
+        scene, counts = layout.scene, {id(label) for labels in layout.labels for label in labels}
         self._words = [label for label in scene.labels if id(label) not in counts]
         legend = [label for label in self._words if label.kind == "caption"]
         self._caption = min((label.y for label in legend), default=scene.height)
@@ -86,15 +86,14 @@ class FlowMoments:
         edges = {edge[:2]: edge for edge in (link.edge() for link in until)}
         asked = {link.box for link in until if link.kind == "ask" and link.messages}
         drawn = zip(self._edges, self._chart.scene.arrows, self._chart.labels, strict=True)
-        for whole, arrow, label in drawn:
+        for whole, arrow, labels in drawn:
             edge = edges.get(whole[:2], whole)
             used = edge.count or whole.source in asked
             kind = edge.kind if used else "not yet"
             scene.arrows.append(replace(arrow, kind=kind, tip=edge.tip))
-            if label and used:
-                struck = edge.kind in ("stopped", "struck question")
-                kind = "struck count" if struck else "count"
-                scene.labels.append(replace(label, text=edge.text, kind=kind, tip=edge.tip))
+            for label, text in zip(labels, edge.lines if used else (), strict=False):
+                kind = edge.label_kind
+                scene.labels.append(replace(label, text=text, kind=kind, tip=edge.tip))
 
     # -- services
 

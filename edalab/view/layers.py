@@ -14,8 +14,9 @@ class Node:
     """A box of a layer, or (with no size) the place where an arrow passes it."""
 
     layer: int
-    w: int = 0
-    h: int = 0
+    length: int = 0  # in the direction of the layers
+    breadth: int = 0  # across it, and
+    room: int = 0  # as much of it as it needs for itself
     before: list["Node"] = field(default_factory=list)  # neighbours in the layer before
     after: list["Node"] = field(default_factory=list)
     along: int = 0  # its middle, in the direction of the layers
@@ -23,10 +24,10 @@ class Node:
 
 
 def place(
-    nodes: list[Node], edges: list[tuple[Node, Node]], gaps: dict[int, int], upright: bool
+    nodes: list[Node], edges: list[tuple[Node, Node]], gaps: dict[int, int]
 ) -> list[list[Node]]:
-    """Give each node its `along` and `across` (from 0), and return for each edge the nodes it runs by. `gaps` are the
-    px wanted behind each layer; `upright` says that the layers lie below each other."""
+    """Give each node its `along` and `across` (from 0), and return for each edge the nodes it runs
+    by. `gaps` are the px wanted behind each layer."""
     layers: list[list[Node]] = [[] for _ in range(max(node.layer for node in nodes) + 1)]
     for node in nodes:
         layers[node.layer].append(node)
@@ -49,10 +50,10 @@ def place(
                 beside = [share[other] for other in (node.before if down else node.after)]
                 middle[node] = _mean(beside, (number + 0.5) / len(layer))
             layer.sort(key=middle.__getitem__)
-    _set_across(layers, upright)
+    _set_across(layers)
     at = 0
     for number, layer in enumerate(layers):
-        size = max((node.h if upright else node.w for node in layer), default=0)
+        size = max((node.length for node in layer), default=0)
         for node in layer:
             node.along = at + size // 2
         at += size + gaps.get(number, 0)
@@ -68,9 +69,9 @@ def _way(source: Node, target: Node, layers: list[list[Node]]) -> list[Node]:
     return [source, *passed, target]
 
 
-def _set_across(layers: list[list[Node]], upright: bool) -> None:
+def _set_across(layers: list[list[Node]]) -> None:
     """Side by side in their order, each as near to its neighbours as the others allow."""
-    gaps = [[_apart(*pair, upright) for pair in pairwise(layer)] for layer in layers]
+    gaps = [[_apart(*pair) for pair in pairwise(layer)] for layer in layers]
     for layer, apart in zip(layers, gaps, strict=True):
         places = _spread([0] * len(layer), apart)
         for node, place_ in zip(layer, places, strict=True):
@@ -86,7 +87,7 @@ def _set_across(layers: list[list[Node]], upright: bool) -> None:
             for node, one, other in zip(layer, pushed, reversed(back), strict=True):
                 node.across = (one - other) // 2
     nodes = [node for layer in layers for node in layer]
-    least = min(node.across - (node.w if upright else node.h) // 2 for node in nodes)
+    least = min(node.across - node.room // 2 for node in nodes)
     for node in nodes:
         node.across -= least
 
@@ -102,12 +103,12 @@ def _spread(wished: list[int], apart: list[int]) -> list[int]:
 def _pulling(node: Node, down: bool) -> list[Node]:
     """The neighbours to be near: those on one side, boxes rather than passing arrows, so that chains are straight."""
     neighbours = (node.before or node.after) if down else (node.after or node.before)
-    return [other for other in neighbours if other.w] or neighbours
+    return [other for other in neighbours if other.length] or neighbours
 
 
-def _apart(one: Node, other: Node, upright: bool) -> int:
-    sizes = (one.w, other.w) if upright else (one.h, other.h)
-    return (sum(sizes) + 1) // 2 + (APART if all(sizes) else BESIDE) + 1
+def _apart(one: Node, other: Node) -> int:
+    between = APART if one.room and other.room else BESIDE
+    return (one.room + other.room + 1) // 2 + between + 1
 
 
 def _mean(values: Sequence[float], otherwise: float) -> float:
