@@ -1,7 +1,7 @@
 """A chart of boxes and arrows: from left to right, or, where that gets too wide, downwards."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import fsum
 from typing import NamedTuple
@@ -58,7 +58,8 @@ class _Fan(NamedTuple):
 class Chart:
     """A chart of boxes (id -> kind, lines of text) and edges, drawn into a `scene`: its `boxes` by id,
     and the `labels` of each edge. `below` is the room (width and height in px) that a box has below
-    its lines for what else is to stand in it."""
+    its lines for what else is to stand in it. With `captions`, which follow the legend, there is room
+    for one more line at `caption`, above it."""
 
     def __init__(
         self,
@@ -66,6 +67,7 @@ class Chart:
         edges: list[Edge],
         services: list[str],
         below: dict[str, tuple[int, int]] | None = None,
+        captions: list[str] | None = None,
     ):
         self.boxes: dict[str, Box] = {}
         self._edges, self._below = edges, below or {}
@@ -90,8 +92,11 @@ class Chart:
         for name, node in nodes.items():
             self._draw_box(name, *boxes[name], words[name], node)
         self._draw_arrows(ways)
-        legend = scene.legend(_LEGEND)
-        scene.height = scene.write(MARGIN, scene.height + 2, scene.width - MARGIN, legend) - 2
+        self.caption, right = scene.height + 2, scene.width - MARGIN
+        y = self.caption if captions is None else self.caption + 18
+        for texts in (scene.legend(_LEGEND), captions or []):
+            y = scene.write(MARGIN, y, right, texts)
+        scene.height = y - 2
 
     def _node(self, name: str, layer: int, words: list[str], kind: str) -> Node:
         look, (wide, high) = (
@@ -268,10 +273,16 @@ def _along(curve: list[Point]) -> Iterator[Place]:
     """Where the text of an arrow may stand: on this curve, near its middle, or beside it."""
     for shift, anchor in ((0, "middle"), (8, "start"), (-8, "end"), (18, "start"), (-18, "end")):
         for part in (8, 9, 7, 10, 6, 11, 5):
-            t, u = part / 16, 1 - part / 16
-            weights = (u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t)
-            x, y = (
-                round(fsum(weight * value for weight, value in zip(weights, values, strict=True)))
-                for values in zip(*curve, strict=True)
-            )
+            x, y = point_on(curve, part / 16)
             yield x + shift, y, anchor
+
+
+def point_on(curve: Sequence[Point], t: float) -> Point:
+    """The point of a cubic curve at a part of its way, from 0 to 1."""
+    u = 1 - t
+    weights = (u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t)
+    x, y = (
+        round(fsum(weight * value for weight, value in zip(weights, values, strict=True)))
+        for values in zip(*curve, strict=True)
+    )
+    return x, y

@@ -6,14 +6,14 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import accumulate, pairwise
+from itertools import accumulate
 
 from ..sim.run import Run
 from ..text import clean, counted, seconds, shorten, text_width
 from ..trace.flights import Flight
 from ..trace.moment import Moment, Moments, State
 from ..trace.transfers import named
-from .chart import MARGIN, Chart
+from .chart import MARGIN, Chart, point_on
 from .flow import Links
 from .picture import Picture
 from .scene import Box, Label, Mark, Scene
@@ -31,27 +31,21 @@ class FlowMoments:
         self._rows = {name: self._groups(name) for name in self._links.channels}
         below = {name: _room(rows) for name, rows in self._rows.items() if rows}
         below |= dict.fromkeys(run.services, _STATE)
-        self._boxes, self._edges = self._links.boxes(), self._links.edges()
-        self._chart = layout = Chart(self._boxes, self._edges, run.services, below)
-        scene, counts = layout.scene, {id(label) for labels in layout.labels for label in labels}
-        self._words = [label for label in scene.labels if id(label) not in counts]
-        legend = [label for label in self._words if label.kind == "caption"]
-        self._caption = min((label.y for label in legend), default=scene.height)
-        for label in legend:
-            label.y += 18
-        written = len(scene.labels)
-        top, right = scene.height + 20, scene.width - MARGIN
-        self._height = scene.write(MARGIN, top, right, [*self._legend()]) - 2
-        self._words += scene.labels[written:]
+        self._edges = self._links.edges()
+        boxes, legend = self._links.boxes(), [*self._legend()]
+        self._chart = Chart(boxes, self._edges, run.services, below, legend)
+        counts = ("count", "struck count")
+        self._words = [label for label in self._chart.scene.labels if label.kind not in counts]
         self._paths = {
             edge[:2]: _Path(arrow.points)
-            for edge, arrow in zip(self._edges, scene.arrows, strict=True)
+            for edge, arrow in zip(self._edges, self._chart.scene.arrows, strict=True)
         }
 
     def at(self, time: float) -> Picture:
         """The picture at a time (ms). From the end of the run on it shows all that happened."""
         over, moment = time >= self.run.end, self._moments.at(time)
-        scene = Scene(self._chart.scene.width, self._height, labels=[*self._words])
+        whole = self._chart.scene
+        scene = Scene(whole.width, whole.height, labels=[*self._words])
         self._draw_links(scene, time)
         crashes = Counter(name for when, name in self._links.crashes if when <= time)
         for name, box in self._chart.boxes.items():
@@ -82,9 +76,8 @@ class FlowMoments:
 
     def _draw_links(self, scene: Scene, time: float) -> None:
         """The arrows, pale where nothing has passed yet, and how many messages have."""
-        until = [link.until(time) for link in self._links]
-        edges = {edge[:2]: edge for edge in (link.edge() for link in until)}
-        asked = {link.box for link in until if link.kind == "ask" and link.messages}
+        edges = {edge[:2]: edge for edge in (link.edge(time) for link in self._links)}
+        asked = {edge.target for edge in edges.values() if edge.count and "question" in edge.kind}
         drawn = zip(self._edges, self._chart.scene.arrows, self._chart.labels, strict=True)
         for whole, arrow, labels in drawn:
             edge = edges.get(whole[:2], whole)
@@ -206,9 +199,9 @@ class FlowMoments:
         when = f"the end, {seconds(self.run.end)}" if over else seconds(round(time))
         said = f"at {when}: {'; '.join(parts) or 'nothing under way'}"
         short = shorten(said, scene.width - 2 * MARGIN, 11, True)
-        scene.labels.append(Label(MARGIN, self._caption, short, "at cursor", tip=said))
+        scene.labels.append(Label(MARGIN, self._chart.caption, short, "at cursor", tip=said))
         scene.shows = f"flow of {self.run.system.name} {said}"
-        tips = [mark.tip for mark in scene.marks] + [link.until(time).tip() for link in self._links]
+        tips = [mark.tip for mark in scene.marks] + [link.tip(time) for link in self._links]
         scene.alt = clean(f"Flow of {self.run.system.name} {said}. {'. '.join(tips)}.", 800)
 
     def _waiting(self, moment: Moment) -> Iterator[int]:
@@ -232,10 +225,7 @@ class _Path:
         number = min(bisect_left(self._ends, wanted), len(self._ends) - 1)
         before = self._ends[number - 1] if number else 0
         t = (wanted - before) / max(1, self._ends[number] - before)
-        points = self._curves[number]
-        while len(points) > 1:  # De Casteljau
-            points = [(a + (c - a) * t, b + (d - b) * t) for (a, b), (c, d) in pairwise(points)]
-        return round(points[0][0]), round(points[0][1])
+        return point_on(self._curves[number], t)
 
 
 def _room(rows: list) -> tuple[int, int]:
