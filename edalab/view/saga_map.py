@@ -114,8 +114,8 @@ def saga_map(
     moment = SagaMoment(story, now)
     scene, y = Scene(width, 0, times=story.times), 16
     if correlation is None and len(sagas) > 1:
-        # With a cursor there is room for all outcomes, so that nothing jumps when it moves.
-        lines = 0 if now is None else min(len(sagas), len(OUTCOMES))
+        # With a cursor there is room for several outcomes, so that nothing jumps when it moves.
+        lines = 0 if now is None else min(len(sagas), 5)
         y = table(scene, {one: outcome(one, now) for one in sagas}, story, y, lines)
     y = _headline(scene, moment, y)
     top = SagaChart(scene, moment, y + 4).bottom + 28
