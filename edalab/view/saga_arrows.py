@@ -27,9 +27,8 @@ def arrows(chart: "SagaChart") -> list[Arrow]:
     for step in chart.story.steps:
         if step.before is not None:
             back = step.compensates or (chart.place[step][1] and step.settles)
-            kind = (
-                "not yet" if chart.states[step].name == "not yet" else "undo" if back else "message"
-            )
+            kind = "undo" if back else "message"
+            kind = "not yet" if chart.states[step].name == "not yet" else kind
             draw(step.before, step, kind, f"{step.before.name} led to {step.name}")
     for (later, earlier), times in Counter(chart.story.rounds).items():
         tip = f"{later.name} led to {earlier.name} again, {counted(times, 'time')}"
@@ -44,15 +43,16 @@ def _way(
     (column, line), (other, its_line) = chart.place[source], chart.place[target]
     (x1, y1), (x2, y2), w, h = chart.spot[source], chart.spot[target], chart.w, chart.h
     middle, its_height = x1 + w // 2, y2 + h // 2
+    occupied = chart.place.values()
     if column == other and its_line == line + 1:
         return [(middle, y1 + h), (middle, y2 - 1)], "d"
     beside = (x2 + w + 1, its_height, "l") if other < column else (x2 - 1, its_height, "r")
     if column // chart.per == other // chart.per and kind != "again":
         between = range(min(column, other) + 1, max(column, other))
-        free = all((each, its_line) not in chart.occupied for each in between)
+        free = all((each, its_line) not in occupied for each in between)
         if line == its_line and free:
             return [(x1 if other < column else x1 + w, its_height), beside[:2]], beside[2]
-        if line < its_line and other < column and free and (column, its_line) not in chart.occupied:
+        if line < its_line and other < column and free and (column, its_line) not in occupied:
             return [(middle, y1 + h), (middle, its_height), beside[:2]], "l"
     # Out below, along the gap there, and beside the target to its height.
     along = y1 + h + 8 + 4 * (tracks[y1] % 4)
