@@ -50,11 +50,10 @@ class Matrix(Picture):
         y = self._draw_grid(self._draw_title(always))
         self._draw_legend(sorted(times), y)
         broken = [f"{result.claims[number].sentence} {times[number]}" for number in sorted(times)]
-        without = "".join(f"; without any fault: {sentence}" for sentence in always)
-        self.scene.shows = (
-            f"matrix of {result.system.name}: {counted(len(self._marks), 'single fault')}, "
-            f"{self.broke:,} broken ({'; '.join(broken) or 'none'}){without}"
-        )
+        parts = [f"{self.broke:,} broken ({'; '.join(broken) or 'none'})"]
+        parts += [f"without any fault: {sentence}" for sentence in always]
+        singles = counted(len(self._marks), "single fault")
+        self.scene.shows = f"matrix of {result.system.name}: {singles}, {'; '.join(parts)}"
         self.scene.alt = clean(self.scene.shows, 400)
 
     def _draw_title(self, always: list[str]) -> int:
@@ -63,8 +62,8 @@ class Matrix(Picture):
         every = result.coverage.startswith("every single fault")
         tried = "Every single fault" if every else "Single faults"
         breaks = "none breaks" if not self.broke else f"{self.broke:,} break"
-        title = f"{tried}: {counted(len(self._marks), 'run')}, {breaks}{'s' * (self.broke == 1)} a claim"
-        scene.labels.append(Label(2, 12, title, "title"))
+        runs, breaks = counted(len(self._marks), "run"), breaks + "s" * (self.broke == 1)
+        scene.labels.append(Label(2, 12, f"{tried}: {runs}, {breaks} a claim", "title"))
         sentences = [f"✗ {sentence}" for sentence in always]
         words = ["broken without any fault:", *sentences] if always else []
         return scene.write(2, 31, scene.width - 2, words, "  ") - 17
@@ -109,8 +108,9 @@ class Matrix(Picture):
             (fault,) = schedule.faults
             row = cells.setdefault(fault.point, {})
             row.setdefault(FAULTS[fault.do].column, []).append(schedule)
+        kinds = self._marks
         for cell in chain.from_iterable(row.values() for row in cells.values()):
-            cell.sort(key=lambda schedule: _rank(self._marks[schedule]))
+            cell.sort(key=lambda schedule: (not _is_red(kinds[schedule]), kinds[schedule]))
         return cells
 
     def _widths(
@@ -171,7 +171,7 @@ class Matrix(Picture):
                 style = "struck count" if _is_red(kind) else "detail"
                 labels.append(Label(x, y, _rest(groups[number:]), style))
                 self.places.append(Place(x - 3, y - 7, end - x + 6, runs, schedules))
-                return
+                break
             more = f" and {len(group) - 1} more like it" if len(group) > 1 else ""
             tip = clean(f"{schedule.faults[0]}{more}: {self.outcome(schedule)}", 300)
             self._draw_mark(kind, x, y, tip)
@@ -231,19 +231,15 @@ def matrix(result: Exploration, width: int = 900) -> Matrix:
 
 def broken_by(result: Exploration, schedule: Schedule) -> list[int]:
     """The numbers of the claims that the faults of a schedule broke."""
-    outcomes = zip(schedule.outcomes, result.schedules[0].outcomes, strict=True)
-    numbered = enumerate(outcomes)
-    return [n for n, (now, calm) in numbered if now == "broken" and calm != "broken"]
+    outcomes = enumerate(zip(schedule.outcomes, result.schedules[0].outcomes, strict=True))
+    return [n for n, (now, calm) in outcomes if now == "broken" and calm != "broken"]
 
 
 def mark(result: Exploration, schedule: Schedule) -> str:
-    """The letters of the claims that the faults of a schedule broke; or that it did not end, that
-    it tested nothing, or that it survived."""
-    if schedule.endless:
-        return ENDLESS
+    """The letters of the claims that the faults of a schedule broke, or another sign."""
     untested = all(outcome == "not exercised" for outcome in schedule.outcomes)
     letters = "".join(map(_letter, broken_by(result, schedule)))
-    return letters or (UNTESTED if untested else SURVIVED)
+    return ENDLESS if schedule.endless else letters or (UNTESTED if untested else SURVIVED)
 
 
 def _letter(claim: int) -> str:
@@ -252,10 +248,6 @@ def _letter(claim: int) -> str:
 
 def _is_red(kind: str) -> bool:
     return kind not in (SURVIVED, UNTESTED)
-
-
-def _rank(kind: str) -> tuple[bool, str]:
-    return not _is_red(kind), kind
 
 
 def _mark_width(kind: str) -> int:
@@ -272,14 +264,11 @@ def _rest_width(groups: list[list[Schedule]]) -> int:
 
 
 def _shared(room: int, widths: list[int], *wishes: list[int]) -> list[int]:
-    """The widths of columns in a room: these at least. What is left goes to the narrowest of those
-    that lack most of their wishes."""
+    """Widths of columns, these at least. The narrowest that lack most of their wishes get the rest."""
     widths = list(widths)
     for _ in range(room - sum(widths) if widths else 0):
-        lacking = [
-            (sum(width >= wish for wish in wanted), width)
-            for width, *wanted in zip(widths, *wishes, strict=True)
-        ]
+        each = zip(widths, *wishes, strict=True)
+        lacking = [(sum(width >= wish for wish in wished), width) for width, *wished in each]
         widths[lacking.index(min(lacking))] += 1
     return widths
 
