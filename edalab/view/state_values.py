@@ -38,8 +38,6 @@ def write_values(
     differ, and `end` where they end. Of texts, which the axis has, only the lines get their names."""
     _name_end(hindsight, axes, end, room)
     for one in sorted(wrong, key=size, reverse=True)[: 1 if axes.levels else _MOST_WRONG]:
-        if one.actual is None or one.believed is None:
-            continue
         left, right, y = axes.x(one.start), axes.x(one.end), axes.y(one.believed)
         peak = 1 if y < axes.y(one.actual) else -1
         places = _Stretch(left, right, y, peak).places()
