@@ -24,20 +24,12 @@ if TYPE_CHECKING:
     import pandas
 
 _LEGEND = (  # kinds of items, and what a reader may need to know of them
-    ("waiting", "grey line: waited for"),
-    ("saved", "tick: done or saved"),
-    ("crash", "cross: crash"),
-    ("failed", "triangle: failed"),
-    ("dead letter", "square: dead letter"),
-    ("refused", "barred ring: refused"),
-    ("no answer", "hourglass: no answer in time"),
-    ("stopped", "small cross: lost on the way"),
-    ("lost", "struck ring: never came"),
-    ("doubled", "two dots: done again"),
-    ("published", "dot: published"),
-    ("break", "double line: time cut short"),
-    ("stretched", "thick line below: time stretched"),
-)
+    ("waiting", "grey line: waited for"), ("saved", "tick: done or saved"), ("crash", "cross: crash"),
+    ("failed", "triangle: failed"), ("dead letter", "square: dead letter"), ("refused", "barred ring: refused"),
+    ("no answer", "hourglass: no answer in time"), ("stopped", "small cross: lost on the way"),
+    ("lost", "struck ring: never came"), ("doubled", "two dots: done again"), ("published", "dot: published"),
+    ("break", "double line: time cut short"), ("stretched", "thick line below: time stretched"),
+)  # fmt: skip
 
 
 class SagaMap(Picture):
@@ -127,8 +119,8 @@ def saga_map(
         right -= books.width
     bottom, axis = waterfall(scene, moment, top, right), scene.axis
     assert isinstance(axis, Axis)
-    in_the_way = beside and top + books.height > bottom + 18
-    edge = right if in_the_way else width - MARGIN
+    under = beside and top + books.height > bottom + 18  # the ledger reaches below the rows
+    edge = right if under else width - MARGIN
     scene.height = scene.write(MARGIN, bottom + 30, edge, _legend(scene, moment, y, right)) + 4
     if now is not None:
         x = max(axis.x(story.start), min(right, axis.x(now)))
@@ -170,9 +162,8 @@ def _legend(scene: Scene, moment: SagaMoment, y: int, right: int) -> list[str]:
         scene = Scene(scene.width, 0)
         waterfall(scene, moment, SagaChart(scene, moment, y).bottom, right)
     ticks = [bar for bar in scene.bars if bar.kind in ("saved", "break")]
-    signs = Scene(
-        scene.width, 0, lines=scene.lines, spans=scene.spans, bars=ticks, marks=scene.marks
-    )
+    items = {"lines": scene.lines, "spans": scene.spans, "bars": ticks, "marks": scene.marks}
+    signs = Scene(scene.width, 0, **items)
     return ["bar: at work", *signs.legend(_LEGEND)]
 
 
