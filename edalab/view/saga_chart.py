@@ -1,15 +1,18 @@
-"""The steps of a saga as boxes: forward from left to right, compensations below what they undo."""
+"""The steps of a saga as boxes: forward from left to right, compensations below what they undo. The
+arrows run along the gaps between them: none runs through a box."""
 
 from collections import Counter
 
 from ..claims.saga_outcome import Outcome
-from ..text import clean, seconds, shorten, text_width
+from ..text import clean, counted, seconds, shorten, text_width
 from ..trace.saga_step import SagaStep, State
-from .saga_arrows import BETWEEN, MARGIN, arrows
+from .arrows import rounded
 from .saga_moment import SagaMoment
-from .scene import Box, Label, Mark, Scene
+from .scene import Arrow, Box, Label, Mark, Scene
 
+MARGIN, BETWEEN = 18, 34  # px: at the sides, between two bands of boxes
 BESIDE, BELOW, WIDEST = 14, 26, 160  # px: between boxes, above a compensation, width of a box
+Corners = list[tuple[int, int]]
 KINDS = {  # state of a step -> kind of its box and of its name
     "not yet": ("not yet", "not yet"), "under way": ("under way", "under way"), "done": ("done", "done"),
     "done twice": ("failed", "failed"), "late": ("in doubt", "failed"), "refused": ("failed", "failed"),
@@ -46,7 +49,7 @@ class SagaChart:
         self._places()
         self._sizes()
         self._spots(top + 14 * (self.end.word == "stuck"))
-        scene.arrows += arrows(self)
+        self._draw_arrows()
         for step in self.story.steps:
             self._box(step)
         for step in self.outcome.steps if self.outcome.word == "stuck" else ():
@@ -150,6 +153,59 @@ class SagaChart:
         """The type of the message that compensates a step."""
         roles = self.story.roles.items()
         return next(name for name, role in roles if role.compensates in step.names)
+
+    def _draw_arrows(self) -> None:
+        """What led to which, and where it went round."""
+        tracks: Counter[int] = Counter()  # height -> how many arrows run along there
+        for step in self.story.steps:
+            if step.before is not None:
+                back = step.compensates or (self.place[step][1] and step.settles)
+                kind = "undo" if back else "message"
+                kind = "not yet" if self.states[step].name == "not yet" else kind
+                tip = f"{step.before.name} led to {step.name}"
+                self._draw_arrow(step.before, step, kind, tip, tracks)
+        for (later, earlier), times in Counter(self.story.rounds).items():
+            tip = f"{later.name} led to {earlier.name} again, {counted(times, 'time')}"
+            self._draw_arrow(later, earlier, "again", tip, tracks)
+
+    def _draw_arrow(
+        self, source: SagaStep, target: SagaStep, kind: str, tip: str, tracks: Counter[int]
+    ) -> None:
+        corners, head = self._way(source, target, kind, tracks)
+        self.scene.arrows.append(Arrow(rounded(corners), kind, head, tip))
+
+    def _way(
+        self, source: SagaStep, target: SagaStep, kind: str, tracks: Counter[int]
+    ) -> tuple[Corners, str]:
+        """The corners of an arrow, and where its head points."""
+        (column, line), (other, its_line) = self.place[source], self.place[target]
+        (x1, y1), (x2, y2), w, h = self.spot[source], self.spot[target], self.w, self.h
+        middle, its_height = x1 + w // 2, y2 + h // 2
+        if column == other and its_line == line + 1:
+            return [(middle, y1 + h), (middle, y2 - 1)], "d"
+        beside = (x2 + w + 1, its_height, "l") if other < column else (x2 - 1, its_height, "r")
+        if column // self.per == other // self.per and kind != "again":
+            occupied = self.place.values()
+            between = range(min(column, other) + 1, max(column, other))
+            free = all((each, its_line) not in occupied for each in between)
+            if line == its_line and free:
+                return [(x1 if other < column else x1 + w, its_height), beside[:2]], beside[2]
+            if line < its_line and other < column and free and (column, its_line) not in occupied:
+                return [(middle, y1 + h), (middle, its_height), beside[:2]], "l"
+        # Out below, along the gap there, and beside the target to its height.
+        along = y1 + h + 8 + 4 * (tracks[y1] % 4)
+        tracks[y1] += 1
+        aside = 11 if kind == "undo" else 8
+        start, gap = x1 + w - 12, beside[0] + (aside if other < column else -aside)
+        height = its_height + 10  # below an arrow that comes straight
+        corners = [
+            (start, y1 + h),
+            (start, along),
+            (gap, along),
+            (gap, height),
+            (beside[0], height),
+        ]
+        return corners, beside[2]
 
 
 def _lines(words: list[str], two_lines: bool) -> list[str]:

@@ -12,8 +12,7 @@ from ..trace.saga_story import NONE, SagaStory, stories, story_of
 from .axis import Axis
 from .ledger import Ledger
 from .picture import Picture, check_run, check_seconds
-from .saga_arrows import MARGIN
-from .saga_chart import SagaChart, kind_of
+from .saga_chart import MARGIN, SagaChart, kind_of
 from .saga_moment import SagaMoment
 from .saga_table import table
 from .scene import Label, Scene
