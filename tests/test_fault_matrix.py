@@ -10,9 +10,7 @@ from edalab import Claim, Event, System, explore
 from edalab.panels.fault_picker import EveryFault
 from edalab.view import matrix
 from edalab.view.empty_cell import why_empty
-from edalab.view.fault_matrix import COLUMNS
-
-HEADS = {"/".join(column) for column in COLUMNS}
+from edalab.view.fault_matrix import COLUMNS, mark
 
 
 def orders(number):
@@ -23,16 +21,30 @@ def orders(number):
     return workload
 
 
+def marked(picture):
+    """The first schedule of each mark."""
+    return [place.schedules[0] for place in picture.places if len(place.schedules) == 1]
+
+
+def empty(picture):
+    return [place for place in picture.places if not place.schedules]
+
+
+def counts(picture):
+    return [place for place in picture.places if len(place.schedules) > 1]
+
+
 def texts(picture):
     return [label.text for label in picture.scene.labels]
 
 
 def test_every_schedule_has_its_mark_in_its_row_and_column():
     result = explore(shop(), two_orders, [charged_once, charged])
-    cells = matrix(result).cells
-    assert {cell.schedule for cell in cells} == set(result.schedules[1:])
-    assert len({cell.schedule.faults[0].at for cell in cells}) == len({cell.y for cell in cells})
-    broken = {cell.schedule: cell.mark for cell in cells if cell.mark}
+    picture = matrix(result)
+    assert set(marked(picture)) == set(result.schedules[1:]) and not counts(picture)
+    points = {one.faults[0].at for one in marked(picture)}
+    assert len(points) == len({place.y for place in picture.places})
+    broken = {one: mark(result, one) for one in marked(picture) if mark(result, one)}
     assert broken == dict.fromkeys(result.broken(charged_once), "A")
 
 
@@ -49,7 +61,7 @@ def test_only_what_a_fault_breaks_is_red_and_the_rest_is_named_once():
     result = explore(shop(), two_orders, [hopeless, charged_once])
     picture = matrix(result)
     broken = len(result.broken(charged_once))
-    assert {cell.mark for cell in picture.cells} == {"", "B"}
+    assert {mark(result, one) for one in marked(picture)} == {"", "B"}
     assert "✗ nothing helps" in " ".join(texts(picture)) and picture.broke == broken
     assert f"{broken} break a claim" in texts(picture)[0]
     assert f"{broken} broken (each order is charged once {broken}); without any fault: nothing helps" in repr(picture)  # fmt: skip
@@ -64,13 +76,14 @@ def test_what_breaks_a_claim_stands_first_and_what_has_no_room_is_counted():
     def every_other(run):
         return ["no"] * (int(run.digest, 16) % 2)
 
-    picture = matrix(explore(shop(), orders(12), [every_other]))
+    result = explore(shop(), orders(12), [every_other])
+    picture = matrix(result)
     assert "+2: two more than there is room for" not in " ".join(texts(picture))
     rows = {}
-    for cell in picture.cells:
-        rows.setdefault((cell.y, cell.schedule.faults[0].do), []).append(cell.mark)
+    for one in marked(picture):
+        rows.setdefault((one.faults[0].at, one.faults[0].do), []).append(mark(result, one))
     assert ["A", ""] in rows.values() and ["", "A"] not in rows.values()
-    narrow = matrix(explore(shop(), orders(12), [every_other]), 440)
+    narrow = matrix(result, 440)
     assert "+2: two more than there is room for" in " ".join(texts(narrow))
     few = matrix(explore(shop(), orders(1), [charged_once]))
     assert not [word for word in texts(few) if word.startswith(("+", "×")) or "alike" in word]
@@ -81,14 +94,13 @@ def test_what_breaks_a_claim_stands_first_and_what_has_no_room_is_counted():
 def test_every_run_has_a_mark_or_is_among_those_that_a_count_stands_for(number, width):
     result = explore(shop(), orders(number), [charged_once, charged])
     picture = matrix(result, width)
-    folded = [schedule for fold in picture.folds for schedule in fold.schedules]
-    marked = [cell.schedule for cell in picture.cells]
-    assert {*marked, *folded} == set(result.schedules[1:]) and len(marked) == len(set(marked))
-    counts = [word for word in texts(picture) if word[:1] in ("+", "×") and word[1:].isdigit()]
-    assert len(picture.folds) >= len(counts) and bool(folded) == (
-        len(marked) < len(result.schedules) - 1
-    )
-    for fold in picture.folds:
+    folded = [schedule for place in counts(picture) for schedule in place.schedules]
+    alone = marked(picture)
+    assert {*alone, *folded} == set(result.schedules[1:]) and len(alone) == len(set(alone))
+    written = [word for word in texts(picture) if word[:1] in ("+", "×") and word[1:].isdigit()]
+    assert len(counts(picture)) == len(written)
+    assert bool(folded) == (len(alone) < len(result.schedules) - 1)
+    for fold in counts(picture):
         (at,) = {(schedule.faults[0].at, schedule.faults[0].do) for schedule in fold.schedules}
         assert fold.tip == f"{at[1]} {at[0]}: {len(fold.schedules)} runs"
 
@@ -103,10 +115,9 @@ def test_an_empty_cell_says_why_in_the_words_of_the_page_about_faults():
     for system, budget in ((shop(), None), (silent, None), (shop(), 12)):
         result = explore(system, two_orders, [charged_once], budget=budget)
         picture = matrix(result)
-        boxes = {(place.x, place.y) for place in [*picture.empty, *picture.cells]}
-        assert len(boxes) == len(picture.empty) + len(picture.cells)
-        assert not [place for place in picture.empty if place.schedules]
-        whys |= {place.tip for place in picture.empty}
+        boxes = {(place.x, place.y) for place in picture.places}
+        assert len(boxes) == len(picture.places)
+        whys |= {place.tip for place in empty(picture)}
     deliver = "the step deliver has no crash, only drop, duplicate, delay"
     assert deliver in whys
     told = {why for why in whys if not why.startswith("the step ")}
@@ -115,7 +126,7 @@ def test_an_empty_cell_says_why_in_the_words_of_the_page_about_faults():
         "a publish can be lost only with confirms=False",
         "not tried: the exploration stopped before",
     }
-    silent_service = why_empty(silent, ("payments", "publish", "OrderPlaced"), ("fail",))
+    silent_service = why_empty(silent, ("payments", "publish", "OrderPlaced"), "fail")
     assert silent_service == "fail exists only where the topic confirms"
     plain = page.replace("`", "").lower()
     for why in (*told, silent_service, "the step has no"):
@@ -125,7 +136,7 @@ def test_an_empty_cell_says_why_in_the_words_of_the_page_about_faults():
 def test_names_of_columns_are_whole_and_columns_are_alike_where_there_is_room():
     result = explore(shop(), two_orders, [charged_once, charged])
     for width in (624, 900):
-        heads = [label for label in matrix(result, width).scene.labels if label.tip in HEADS]
+        heads = [label for label in matrix(result, width).scene.labels if label.tip in COLUMNS]
         assert [label.text for label in heads] == [label.tip for label in heads]
     steps = {b.x - a.x for a, b in pairwise(heads)}
     assert max(steps) - min(steps) <= 1
@@ -134,7 +145,7 @@ def test_names_of_columns_are_whole_and_columns_are_alike_where_there_is_room():
 def test_an_exploration_of_no_fault_is_a_picture_too():
     picture = matrix(explore(shop(), two_orders, [charged_once], faults=0))
     assert texts(picture)[0] == "Single faults: 0 runs, none breaks a claim"
-    assert not picture.cells and "survived" not in texts(picture)
+    assert not picture.places and "survived" not in texts(picture)
 
 
 class Passed(Event, topic="passed", key="name"):
@@ -163,6 +174,43 @@ def chain(services):
     return system, one
 
 
+def long_names():
+    kinds = [
+        type(name, (Event,), {"__annotations__": {"name": str}, "__module__": __name__})
+        for name in ("TheOrderOfACustomerWasPlaced", "ThePaymentOfTheOrderWasCharged")
+    ]
+    system = System("long-names")
+    payments = system.service("the-payments-of-all-the-customers", schema="create table t (a)")
+
+    @payments.on(kinds[0])
+    def charge(event, ctx):
+        with ctx.database as db:
+            db.execute("insert into t values (1)")
+        return kinds[1](name=event.name)
+
+    async def many(ctx):
+        for number in range(12):
+            await ctx.publish(kinds[0](name=f"{number}"))
+
+    return system, many
+
+
+@pytest.mark.parametrize("width", [440, 624, 900])
+def test_names_of_any_length_leave_room_for_the_count_of_a_cell(width):
+    @Claim("every other run is fine")
+    def every_other(run):
+        return ["no"] * (int(run.digest, 16) % 2)
+
+    system, many = long_names()
+    for claim in (Claim("all is well")(lambda run: []), every_other):
+        result = explore(system, many, [claim])
+        picture = matrix(result, width)
+        left_out = len(result.schedules) - 1 - len(marked(picture))
+        written = [word for word in texts(picture) if word[:1] in ("+", "×") and word[1:].isdigit()]
+        assert left_out and len(written) == len(counts(picture))
+        assert {label.text for label in picture.scene.labels} >= set(COLUMNS)
+
+
 @pytest.mark.parametrize("width", [480, 600, 900])
 @pytest.mark.parametrize("number", [1, 3, 12])
 def test_marks_and_words_stay_in_the_picture_and_apart(number, width):
@@ -183,7 +231,7 @@ def test_a_system_of_six_services_is_drawn_whole():
     system, one = chain(6)
     result = explore(system, one, [Claim("nothing is lost")(lambda run: [])])
     picture = matrix(result)
-    assert len(picture.cells) == len(result.schedules) - 1
+    assert len(marked(picture)) == len(result.schedules) - 1
     assert set(texts(picture)) >= set(system.services)
 
 
@@ -192,7 +240,7 @@ def test_what_was_not_exercised_is_neither_green_nor_red():
         await ctx.publish(Passed(name="x"))
 
     result = explore(shop(), nothing_for_payments, [charged_once])
-    assert {cell.mark for cell in matrix(result).cells} == {"–"}
+    assert {mark(result, one) for one in marked(matrix(result))} == {"–"}
 
 
 def test_pairs_are_not_counted_among_the_single_faults():
@@ -201,4 +249,4 @@ def test_pairs_are_not_counted_among_the_single_faults():
         for faults in (1, 2)
     )
     assert repr(singles).rsplit(";", 1)[0] == repr(pairs).rsplit(";", 1)[0]
-    assert [cell.mark for cell in singles.cells] == [cell.mark for cell in pairs.cells]
+    assert [place.tip for place in singles.places] == [place.tip for place in pairs.places]

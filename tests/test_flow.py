@@ -9,8 +9,9 @@ from scenes import flaws
 from systems import story
 from test_timeline import customers, shop
 
-from edalab import Event, Misuse, System, simulate
+from edalab import Event, Faults, Misuse, System, simulate
 from edalab.view import flow
+from edalab.view.flow import Links
 
 
 def test_the_graph_counts_messages_by_type():
@@ -110,6 +111,27 @@ def test_from_one_to_eight_services_nothing_overlaps_and_boxes_stand_apart(make,
         for other in scene.bars[:number]:
             a, b = one.extent(), other.extent()
             assert not (a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]), (one, other)
+
+
+@pytest.mark.parametrize("subscribers", range(2, 9))
+def test_at_each_of_many_subscribers_stand_its_count_and_its_faults_in_full(subscribers):
+    system = star(subscribers)
+
+    async def often(ctx):
+        for number in range(300):
+            await ctx.publish(system.first(n=number))
+
+    faults = [Faults(drop=0.05, duplicate=0.05, delay=0.05)]
+    links = [*Links(simulate(system, often, faults=faults))]
+    picture = flow(simulate(system, often, faults=faults))
+    texts = sorted(label.text for label in picture.scene.labels if label.kind == "struck count")
+    assert texts == sorted(line for link in links for line in link.edge().lines)
+    assert len(texts) > 3 * subscribers and not flaws(picture.scene)
+    boxes = {box.tip: box for box in picture.scene.bars}
+    counts = {label.tip: label for label in picture.scene.labels if label.text.startswith("×")}
+    for link in links[1:]:
+        box, count = boxes[link.target], counts[link.tip()]
+        assert box.y < count.y < box.y + box.h and count.extent()[2] < box.x  # beside its own box
 
 
 def test_a_chain_stands_straight():

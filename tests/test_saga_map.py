@@ -463,8 +463,8 @@ def test_the_ledger_shows_what_the_books_said_before_and_after_and_should_say():
     compensated = saga_map(CASES["led: refused and compensated"].run(), ledger=ledger)
     assert written(compensated) == [
         "before | after | should be",
-        "halls | 3 | 3 | 3 ✓",
-        "money | 100.00 | 100.00 | 100.00 ✓",
+        "halls | 3 | 3 | ✓ | 3",
+        "money | 100.00 | 100.00 | ✓ | 100.00",
     ]
     assert "ledger halls 3, money 100.00" in repr(compensated)
     assert written(saga_map(CASES["led: done"].run(), ledger=ledger)) == [
@@ -493,8 +493,15 @@ def test_what_the_books_should_say_is_said_when_the_saga_is_over():
     ]
     assert written(saga_map(run, ledger=judged))[:2] == [
         "before | after | should be",
-        "bands | 0 | 0 | 0 ✓",
+        "bands | 0 | 0 | ✓ | 0",
     ]
+
+
+def test_the_verdict_stands_at_what_is_and_not_at_what_should_be():
+    wrong = saga_map(CASES["led: forgotten"].run(), ledger=lambda world: {"halls": (2, 3)})
+    assert written(wrong)[1] == "halls | 2 | 2 | ✗ | 3"
+    kinds = {label.text: label.kind for label in wrong.scene.labels}
+    assert (kinds["✗"], kinds["3"]) == ("failed", "channel")
 
 
 @pytest.mark.parametrize("name", CASES)

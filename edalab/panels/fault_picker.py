@@ -74,7 +74,6 @@ class EveryFault(Settling):
 
     def _draw(self, result: Exploration) -> None:
         picture = view.matrix(result, WIDTH)
-        single = [(*cell[1:4], cell.tip, [cell.schedule]) for cell in picture.cells]
 
         def run(one: Schedule) -> list[str]:
             letters = mark(result, one)
@@ -83,8 +82,7 @@ class EveryFault(Settling):
 
         with self.marks.hold_sync():
             self.marks.cells = [
-                [*place, [run(one) for one in schedules]]
-                for *place, schedules in [*picture.empty, *single, *picture.folds]
+                [*place, [run(one) for one in schedules]] for *place, schedules in picture.places
             ]
             self.marks.picture = picture.svg()
         self.title = f"{TITLE}: {picture.broke:,} ✗"

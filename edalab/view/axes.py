@@ -1,6 +1,9 @@
 """Axes of a chart over time: where a moment and a value stand, the grid, and the lines of values."""
 
 from collections.abc import Iterable
+from itertools import groupby, pairwise
+from math import floor, log10
+from operator import itemgetter
 from typing import Any
 
 from ..text import clean, shorten, text_width
@@ -71,26 +74,18 @@ class Axes:
         self, first: Any, changes: Iterable[tuple[int, Any]], end: int, kind: str, name: str
     ) -> list[Trace]:
         """A line from step to step until `end`; where the value is None there is none."""
-        within = [(at, value) for at, value in changes if at <= end]
-        for at, value in within:
-            if at <= self.start:
-                first = value
-        steps = [value_text(first), *(f"{at} {value_text(value)}" for at, value in within)]
-        traces, points = [], [] if first is None else [(self.left, self.y(first))]
-        for at, value in within:
-            if at <= self.start:
-                continue
-            x = self.x(at)
-            if points:
-                points.append((x, points[-1][1]))
+        changes = [(at, value) for at, value in changes if at <= end]
+        first = [first, *(value for at, value in changes if at <= self.start)][-1]
+        texts = [value_text(first), *(f"{at} {value_text(value)}" for at, value in changes)]
+        lines: list[list[tuple[int, int]]] = [[]]
+        for (at, value), (until, _) in pairwise([(self.start, first), *changes, (end, None)]):
             if value is None:
-                traces, points = [*traces, points], []
-            else:
-                points.append((x, self.y(value)))
-        if points:
-            points.append((self.x(end), points[-1][1]))
-        text = f"{name}: {', '.join(steps)}"
-        return [_trace(line, kind, name, text) for line in [*traces, points] if len(line) > 1]
+                lines.append([])
+            elif until > self.start:
+                y = self.y(value)
+                lines[-1] += [(self.x(at), y), (self.x(until), y)]
+        text = f"{name}: {', '.join(texts)}"
+        return [_trace(line, kind, name, text) for line in lines if line]
 
     def line(self, points: Iterable[tuple[int, Any]], kind: str, name: str) -> Trace:
         """A line from point to point (moment, value)."""
@@ -117,23 +112,18 @@ def _span(values: list[float]) -> tuple[float, float]:
     """From the lowest value to the highest; from 0 where that is near, so that heights compare."""
     low, high = min(values), max(values)
     if 0 < low <= 0.6 * high:
-        low = 0.0
+        return 0.0, high
     if 0.6 * low <= high < 0:
-        high = 0.0
-    if low == high:
-        low, high = (low - 1, high + 1) if low else (0.0, 1.0)
-    return low, high
+        return low, 0.0
+    if low < high:
+        return low, high
+    return (low - 1, high + 1) if low else (0.0, 1.0)
 
 
 def _round_numbers(low: float, high: float, most: int, whole: bool) -> list[tuple[float, str]]:
     """About `most` round numbers (`whole` ones) that enclose these two, and their texts."""
-    exponent = 0
-    while 10.0**exponent * most < high - low:
-        exponent += 1
-    while 10.0 ** (exponent - 1) * most >= high - low:
-        exponent -= 1
-    size = next(n for n in (0.2, 0.5, 1) if n * 10.0**exponent * most >= high - low)
-    size *= 10.0**exponent
+    power = 10.0 ** floor(log10((high - low) / most))
+    size = next(n * power for n in (1, 2, 5, 10, 20) if n * power * most >= high - low)
     size = max(size, 1.0) if whole else size
     first, last = int(low // size), int(-(-high // size))
     return [(n * size, number_text(round(n * size, 12))) for n in range(first, last + 1)]
@@ -146,16 +136,10 @@ def _trace(points: list[tuple[int, int]], kind: str, name: str, text: str) -> Tr
 def _thinned(points: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """The corners, without those in a column of pixels that lie between others, and without those
     on a straight line."""
-    columns: list[list[int]] = []  # x, y in, lowest, highest, y out
-    for x, y in points:
-        if columns and columns[-1][0] == x:
-            column = columns[-1]
-            column[2], column[3], column[4] = min(column[2], y), max(column[3], y), y
-        else:
-            columns.append([x, y, y, y, y])
     found: list[tuple[int, int]] = []
-    for x, into, low, high, out in columns:
-        for y in (into, low, high, out):
+    for x, column in groupby(points, key=itemgetter(0)):
+        heights = [y for _, y in column]
+        for y in (heights[0], min(heights), max(heights), heights[-1]):
             if found and found[-1] == (x, y):
                 continue
             if len(found) > 1 and found[-1][1] == y == found[-2][1]:

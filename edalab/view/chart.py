@@ -1,7 +1,7 @@
 """A chart of boxes and arrows: from left to right, or, where that gets too wide, downwards."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import fsum
 from typing import NamedTuple
@@ -13,77 +13,225 @@ from .scene import Arrow, Box, Label, Scene
 from .theme import LABELS
 
 MARGIN, NARROWEST, WIDEST = 16, 420, 900  # px
+_LINE, _TEXT = 13, 14  # px from one line to the next in a box, and at an arrow
 _NODES = ("client", "service", "struck service")
-_ALONE, _CROWDED = (8, 9, 7, 10, 6, 11, 5), (12, 13, 11, 10, 9, 8, 7, 6, 5, 14)
 _LEGEND = (  # kinds of boxes and arrows, and what they mean
-    ("topic", "round: topic"), ("queue", "dashed box: queue"), ("message", "×: how many messages"),
+    ("topic", "round: topic"), ("queue", "dashed box: queue"), ("message, stopped", "×: how many messages"),
     ("question", "dotted: question, answered on the way back"), ("stopped", "red: struck by a fault"),
 )  # fmt: skip
+Point = tuple[int, int]
 
 
 class Edge(NamedTuple):
-    """An arrow from box to box. Its text stands in its middle, or near the end that it shares with
-    no other: its target where it is one of many `out` of its source, else its source."""
+    """An arrow from box to box, with lines of text."""
 
     source: str
     target: str
     kind: str
-    text: str
+    lines: list[str]
     tip: str
     count: int
-    out: bool = False
+
+    @property
+    def label_kind(self) -> str:
+        return "struck count" if self.kind in ("stopped", "struck question") else "count"
+
+    def size(self) -> Point:
+        """The width and height of its text in px."""
+        widths = [text_width(line, 11, True) for line in self.lines]
+        return max(widths, default=0), _TEXT * len(self.lines)
 
 
-def chart(
-    boxes: dict[str, tuple[str, list[str]]],
-    edges: list[Edge],
-    services: list[str],
-    below: dict[str, tuple[int, int]] | None = None,
-) -> "Chart":
-    """A chart of boxes (id -> kind, lines of text) and edges. `below` is the room (width and height)
-    that a box has below its lines for what else is to stand in it."""
-    below, depth = below or {}, _depths(boxes, edges, services)
-    words = {}
-    for name, (kind, lines) in boxes.items():
-        look = LABELS["node" if kind in _NODES else "channel"]
-        words[name] = [shorten(lines[0], 150, look.size, look.bold)]
-        words[name] += [shorten(line, 150, 10) for line in lines[1:]]
-    gaps: dict[int, int] = {}
-    for edge in edges:
-        low, high = sorted((depth[edge.source], depth[edge.target]))
-        for layer in range(low, high):
-            gaps[layer] = max(gaps.get(layer, 44), text_width(edge.text, 11, True) + 34)
-    for upright in (False, True):
-        sizes = {
-            name: _size(boxes[name][0], words[name], *below.get(name, (0, 0))) for name in boxes
-        }
-        nodes = {name: Node(depth[name], *sizes[name]) for name in boxes}
-        ends = [(nodes[edge.source], nodes[edge.target]) for edge in edges]
-        room = dict.fromkeys(gaps, 36) if upright else gaps
-        ways = place(list(nodes.values()), ends, room, upright)
-        ends_at = [node.along + (node.h if upright else node.w) // 2 for node in nodes.values()]
-        if max(ends_at) <= WIDEST - 2 * MARGIN:
-            break
-    return Chart(boxes, edges, words, nodes, ways, upright, below)
+class _Fan(NamedTuple):
+    """The arrows that end at the same side of a box as an edge does. They turn near that box, and are
+    straight at their other ends, where their texts have room."""
+
+    count: int
+    out: bool  # they leave the box
+
+    @property
+    def turn(self) -> int:
+        """The px in which they turn."""
+        return 24 + 5 * self.count
 
 
-def _size(kind: str, words: list[str], wide: int, high: int) -> tuple[int, int]:
+class Chart:
+    """A chart of boxes (id -> kind, lines of text) and edges, drawn into a `scene`: its `boxes` by id,
+    and the `labels` of each edge. `below` is the room (width and height in px) that a box has below
+    its lines for what else is to stand in it. With `captions`, which follow the legend, there is room
+    for one more line at `caption`, above it."""
+
+    def __init__(
+        self,
+        boxes: dict[str, tuple[str, list[str]]],
+        edges: list[Edge],
+        services: list[str],
+        below: dict[str, tuple[int, int]] | None = None,
+        captions: list[str] | None = None,
+    ):
+        self.boxes: dict[str, Box] = {}
+        self._edges, self._below = edges, below or {}
+        depth = _depths(boxes, edges, services)
+        self._fans = _fans(edges, depth)
+        words = {name: _words(*box) for name, box in boxes.items()}
+        for self._upright in (False, True):
+            nodes = {
+                name: self._node(name, depth[name], words[name], boxes[name][0]) for name in boxes
+            }
+            self._make_room(nodes)
+            ends = [(nodes[edge.source], nodes[edge.target]) for edge in edges]
+            ways = place([*nodes.values()], ends, self._gaps(depth))
+            along = max(node.along + node.length // 2 for node in nodes.values())
+            if along <= WIDEST - 2 * MARGIN:
+                break
+        every = [*nodes.values(), *(node for way in ways for node in way)]
+        across = max(node.across + node.room // 2 for node in every)
+        wide, high = (across, along) if self._upright else (along, across)
+        self.scene = scene = Scene(max(NARROWEST, wide + 2 * MARGIN), high + 2 * MARGIN)
+        self._left = (scene.width - wide) // 2
+        for name, node in nodes.items():
+            self._draw_box(name, *boxes[name], words[name], node)
+        self._draw_arrows(ways)
+        self.caption, right = scene.height + 2, scene.width - MARGIN
+        y = self.caption if captions is None else self.caption + 18
+        for texts in (scene.legend(_LEGEND), captions or []):
+            y = scene.write(MARGIN, y, right, texts)
+        scene.height = y - 2
+
+    def _node(self, name: str, layer: int, words: list[str], kind: str) -> Node:
+        look, (wide, high) = (
+            LABELS["node" if kind in _NODES else "channel"],
+            self._below.get(name, (0, 0)),
+        )
+        first, *others = words
+        widths = [
+            text_width(first, look.size, look.bold),
+            *(text_width(word, 10) for word in others),
+        ]
+        w, h = max(30, wide, *widths) + 22, (30 if look.bold else 24) + _LINE * len(others) + high
+        return Node(layer, h, w, w) if self._upright else Node(layer, w, h, h)
+
+    def _make_room(self, nodes: dict[str, Node]) -> None:
+        """Keep boxes so far apart that the texts of arrows have room at them."""
+        for edge, fan in zip(self._edges, self._fans, strict=True):
+            node = nodes[edge.target if fan.out else edge.source]
+            node.room = max(node.room, edge.size()[not self._upright] - 14)
+
+    def _gaps(self, depth: dict[str, int]) -> dict[int, int]:
+        """The px behind each layer for the arrows that pass there."""
+        gaps: dict[int, int] = {}
+        for edge, fan in zip(self._edges, self._fans, strict=True):
+            low, high = sorted((depth[edge.source], depth[edge.target]))
+            room = edge.size()[self._upright] + (24 + fan.turn if fan.count > 1 else 34)
+            for layer in range(low, high):
+                gaps[layer] = max(gaps.get(layer, 44), room)
+        return gaps
+
+    def _spot(self, across: int, along: int) -> Point:
+        x, y = (across, along) if self._upright else (along, across)
+        return x + self._left, y + MARGIN
+
+    def _draw_box(
+        self, name: str, kind: str, lines: list[str], words: list[str], node: Node
+    ) -> None:
+        x, y = self._spot(node.across, node.along)
+        w, h = (node.breadth, node.length) if self._upright else (node.length, node.breadth)
+        tip = clean(name + "".join(f", {line}" for line in lines if line not in name))
+        self.boxes[name] = Box(x - w // 2, y - h // 2, w, h, kind, tip)
+        self.scene.bars.append(self.boxes[name])
+        y -= self._below.get(name, (0, 0))[1] // 2 + _LINE * (len(words) - 1) // 2
+        for number, (word, line) in enumerate(zip(words, lines, strict=True)):
+            label = "detail" if number else "node" if kind in _NODES else "channel"
+            at = x, y + _LINE * number
+            self.scene.labels.append(Label(*at, word, label, "middle", clean(line)))
+
+    def _draw_arrows(self, ways: list[list[Node]]) -> None:
+        counts = [edge.count for edge in self._edges if edge.kind == "message"] or [0]
+        spread, ports, places = max(counts) - min(counts), self._ports(ways), []
+        for number, (edge, way) in enumerate(zip(self._edges, ways, strict=True)):
+            fan, ends = self._fans[number], (ports[number, way[0]], ports[number, way[-1]])
+            stops = self._stops(way, *ends, edge, fan)
+            ends = stops[-2:] if fan.out else stops[1::-1]
+            up = (edge.size()[1] - _TEXT) // 2 if self._upright else 0
+            curve = [self._spot(*point) for point in _curves(ends)]
+            places.append([(x, y - up, anchor) for x, y, anchor in _along(curve)])
+            head = ("ud" if self._upright else "lr")[way[-1].layer > way[-2].layer]
+            head = "" if edge.target.startswith("question ") else head
+            heavy = spread and edge.kind == "message"
+            width = round(1.2 + 1.8 * (edge.count - min(counts)) / spread, 1) if heavy else 0
+            points = [self._spot(*point) for point in _curves(stops)]
+            flat = tuple(value for point in points for value in point)
+            self.scene.arrows.append(Arrow(flat, edge.kind, head, edge.tip, width))
+        self._write_lines(places)
+
+    def _write_lines(self, places: list[list[Place]]) -> None:
+        """Write the lines of the arrows, each first line at one of its places, the others below."""
+        scene, lines = self.scene, max((len(edge.lines) for edge in self._edges), default=0)
+        placer = LabelPlacer(scene, (2, 0, scene.width - 2, scene.height + _TEXT * lines))
+        for box in scene.bars:
+            placer.taken.add(box.extent())
+        for x, y in [arrow.points[-2:] for arrow in scene.arrows if arrow.head]:
+            placer.taken.add((x - 9, y - 9, x + 9, y + 9))
+        self.labels: list[list[Label]] = [[] for _ in self._edges]
+        for number in range(lines):  # the counts first: no other line takes their places
+            for edge, labels, spots in zip(self._edges, self.labels, places, strict=True):
+                if not len(labels) == number < len(edge.lines):
+                    continue
+                if labels:
+                    last = labels[-1]
+                    spots = [(last.x, last.y + dy, last.anchor) for dy in (_TEXT, -_TEXT)]
+                if label := placer.place([edge.lines[number]], edge.label_kind, spots):
+                    label.tip = edge.tip
+                    labels.append(label)
+                    scene.height = max(scene.height, label.y + _TEXT)
+
+    def _ports(self, ways: list[list[Node]]) -> dict[tuple[int, Node], int]:
+        """Where on the side of a box each arrow ends (px from its middle): not all in one point."""
+        sides: dict[tuple[Node, bool], list[tuple[int, int]]] = {}
+        for number, way in enumerate(ways):
+            for end, after in ((way[0], way[1]), (way[-1], way[-2])):
+                sides.setdefault((end, after.layer > end.layer), []).append((after.across, number))
+        ports = {}
+        for (node, _), arrows in sides.items():
+            step = min(14, (node.breadth - 8) // len(arrows))
+            for place_, (_, number) in enumerate(sorted(arrows)):
+                ports[number, node] = (2 * place_ - len(arrows) + 1) * step // 2
+        return ports
+
+    def _stops(self, way: list[Node], first: int, last: int, edge: Edge, fan: _Fan) -> list[Point]:
+        """(across, along) of where a way begins and ends, and where it is straight in between."""
+        step = 1 if way[-1].layer > way[-2].layer else -1
+        begin, end = way[0], way[-1]
+        stops = [(begin.across + first, begin.along + step * begin.length // 2)]
+        for node in way[1:-1]:
+            stops += [(node.across, node.along - step * 13), (node.across, node.along + step * 13)]
+        stops.append((end.across + last, end.along - step * (end.length // 2 + 1)))
+        straight = edge.size()[self._upright] + 26
+        if fan.count > 1 and fan.out:
+            stops.insert(-1, (stops[-1][0], stops[-1][1] - step * straight))
+        elif fan.count > 1:
+            stops.insert(1, (stops[0][0], stops[0][1] + step * straight))
+        return stops
+
+
+def _words(kind: str, lines: list[str]) -> list[str]:
+    """The lines of a box, as far as they have room."""
     look = LABELS["node" if kind in _NODES else "channel"]
-    widths = [text_width(word, 10) for word in words[1:]]
-    widths.append(text_width(words[0], look.size, look.bold))
-    return max(30, wide, *widths) + 22, (30 if look.bold else 24) + 13 * (len(words) - 1) + high
+    first, *others = lines
+    return [shorten(first, 150, look.size, look.bold), *(shorten(line, 150, 10) for line in others)]
 
 
-def _depths(boxes, edges: list[Edge], services: list[str]) -> dict[str, int]:
+def _depths(
+    boxes: dict[str, tuple[str, list[str]]], edges: list[Edge], services: list[str]
+) -> dict[str, int]:
     """Services on even layers and channels on odd ones, as far from the start as the first message had to go."""
     reached: dict[str, list[str]] = {}
     for edge in edges:
         reached.setdefault(edge.source, []).append(edge.target)
     into = {edge.target for edge in edges}
-    asked = [name for name in services if name in reached]
-    first = ["client"] * ("client" in reached) + [name for name in asked if name not in into]
+    senders = [name for name in ("client", *services) if name in reached]
     depth: dict[str, int] = {}
-    for start in [*first, *asked]:
+    for start in sorted(senders, key=lambda name: name != "client" and name in into):
         if start not in depth:
             depth[start], queue = 0, [start]
             for name in queue:  # breadth first; the queue grows
@@ -101,121 +249,40 @@ def _depths(boxes, edges: list[Edge], services: list[str]) -> dict[str, int]:
     return depth
 
 
-class Chart:
-    """Placed nodes and ways, drawn into a `scene`: the `boxes` by name, and for each edge its arrow
-    and its label, if there was room for one."""
+def _fans(edges: list[Edge], depth: dict[str, int]) -> list[_Fan]:
+    """For each edge the larger of the fans at its two ends."""
 
-    def __init__(
-        self,
-        boxes,
-        edges: list[Edge],
-        words,
-        nodes: dict[str, Node],
-        ways: list[list[Node]],
-        upright: bool,
-        below: dict[str, tuple[int, int]],
-    ):
-        self.upright, self.below = upright, below
-        self.boxes: dict[str, Box] = {}
-        self.labels: list[Label | None] = []
-        every = [node for way in ways for node in way] + list(nodes.values())
-        across = max(node.across + (node.w if upright else node.h) // 2 for node in every)
-        along = max(node.along + (node.h if upright else node.w) // 2 for node in every)
-        side, wide, high = MARGIN, along, across
-        if upright:
-            side = max([MARGIN, *(text_width(edge.text, 11, True) // 2 for edge in edges)])
-            wide, high = across, along
-        self.scene = scene = Scene(max(NARROWEST, wide + 2 * side), high + 2 * MARGIN)
-        self.left = (scene.width - wide) // 2
-        for name, node in nodes.items():
-            kind, lines = boxes[name]
-            self._box(name, kind, lines, words[name], node)
-        self._arrows(edges, ways)
-        legend = scene.legend(_LEGEND)
-        scene.height = scene.write(MARGIN, scene.height + 2, scene.width - MARGIN, legend) - 2
+    def sides(edge: Edge) -> tuple[tuple[str, bool], tuple[str, bool]]:
+        source, target = depth[edge.source], depth[edge.target]
+        return (edge.source, target > source), (edge.target, source > target)
 
-    def spot(self, across: int, along: int) -> tuple[int, int]:
-        x, y = (across, along) if self.upright else (along, across)
-        return x + self.left, y + MARGIN
-
-    def _box(self, name: str, kind: str, lines: list[str], words: list[str], node: Node) -> None:
-        x, y = self.spot(node.across, node.along)
-        tip = clean(name + "".join(f", {line}" for line in lines if line not in name))
-        box = Box(x - node.w // 2, y - node.h // 2, node.w, node.h, kind, tip)
-        self.boxes[name] = box
-        self.scene.bars.append(box)
-        y -= self.below.get(name, (0, 0))[1] // 2
-        for number, word in enumerate(words):
-            label = "detail" if number else "node" if kind in _NODES else "channel"
-            at = y + 13 * number - 13 * (len(words) - 1) // 2
-            self.scene.labels.append(Label(x, at, word, label, "middle", clean(lines[number])))
-
-    def _arrows(self, edges: list[Edge], ways: list[list[Node]]) -> None:
-        counts = [edge.count for edge in edges if edge.kind == "message"] or [0]
-        spread, ports, curves = max(counts) - min(counts), self._ports(ways), []
-        for number, (edge, way) in enumerate(zip(edges, ways, strict=True)):
-            points = [
-                self.spot(*point)
-                for point in self._hops(way, ports[number, way[0]], ports[number, way[-1]])
-            ]
-            forward = way[-1].layer > way[-2].layer
-            head = ("ud" if self.upright else "lr")[forward]
-            head = "" if edge.target.startswith("question ") else head
-            heavy = spread and edge.kind == "message"
-            width = round(1.2 + 1.8 * (edge.count - min(counts)) / spread, 1) if heavy else 0
-            flat = tuple(value for point in points for value in point)
-            self.scene.arrows.append(Arrow(flat, edge.kind, head, edge.tip, width))
-            curves.append(points[-4:] if edge.out else points[3::-1])
-        placer = LabelPlacer(self.scene, (2, 0, self.scene.width - 2, self.scene.height))
-        for box in self.scene.bars:
-            placer.taken.add(box.extent())
-        for x, y in [arrow.points[-2:] for arrow in self.scene.arrows if arrow.head]:
-            placer.taken.add((x - 9, y - 9, x + 9, y + 9))
-        hubs = [(edge.out, edge.source if edge.out else edge.target) for edge in edges]
-        crowd = Counter(hubs)
-        for edge, curve, hub in zip(edges, curves, hubs, strict=True):
-            kind = "struck count" if edge.kind in ("stopped", "struck question") else "count"
-            places = _along(curve, _ALONE if self.upright or crowd[hub] < 2 else _CROWDED)
-            label = placer.place([edge.text], kind, places) if edge.text else None
-            if label:
-                label.tip = edge.tip
-            self.labels.append(label)
-
-    def _ports(self, ways: list[list[Node]]) -> dict[tuple[int, Node], int]:
-        """Where on the side of a box each arrow ends (px from its middle): not all in one point."""
-        sides: dict[tuple[Node, bool], list[tuple[int, int]]] = {}
-        for number, way in enumerate(ways):
-            for end, after in ((way[0], way[1]), (way[-1], way[-2])):
-                sides.setdefault((end, after.layer > end.layer), []).append((after.across, number))
-        ports = {}
-        for (node, _), arrows in sides.items():
-            step = min(14, ((node.w if self.upright else node.h) - 8) // len(arrows))
-            for place_, (_, number) in enumerate(sorted(arrows)):
-                ports[number, node] = (2 * place_ - len(arrows) + 1) * step // 2
-        return ports
-
-    def _hops(self, way: list[Node], first: int, last: int) -> list[tuple[int, int]]:
-        """(across, along) of the start and of three points more for each curve, from layer to layer."""
-        step = 1 if way[-1].layer > way[-2].layer else -1
-        half = [(node.h if self.upright else node.w) // 2 for node in way]
-        stops = [(way[0].across + first, way[0].along + step * half[0])]
-        for node in way[1:-1]:
-            stops += [(node.across, node.along - step * 13), (node.across, node.along + step * 13)]
-        stops.append((way[-1].across + last, way[-1].along - step * (half[-1] + 1)))
-        points = [stops[0]]
-        for (a, b), (c, d) in pairwise(stops):
-            points += [(a, (b + d) // 2), (c, (b + d) // 2), (c, d)]
-        return points
+    sizes = Counter(side for edge in edges for side in sides(edge))
+    counts = [[sizes[side] for side in sides(edge)] for edge in edges]
+    return [_Fan(max(here, there), here > there) for here, there in counts]
 
 
-def _along(curve: list[tuple[int, int]], parts: tuple[int, ...]) -> Iterator[Place]:
-    """Where the text of an arrow may stand: on its curve at these sixteenths of it, or beside it."""
+def _curves(stops: list[Point]) -> list[Point]:
+    """The first of these points, and three points more for the curve to each other one."""
+    points = [stops[0]]
+    for (a, b), (c, d) in pairwise(stops):
+        points += [(a, (b + d) // 2), (c, (b + d) // 2), (c, d)]
+    return points
+
+
+def _along(curve: list[Point]) -> Iterator[Place]:
+    """Where the text of an arrow may stand: on this curve, near its middle, or beside it."""
     for shift, anchor in ((0, "middle"), (8, "start"), (-8, "end"), (18, "start"), (-18, "end")):
-        for part in parts:
-            t, u = part / 16, 1 - part / 16
-            weights = (u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t)
-            x, y = (
-                round(fsum(weight * value for weight, value in zip(weights, values, strict=True)))
-                for values in zip(*curve, strict=True)
-            )
+        for part in (8, 9, 7, 10, 6, 11, 5):
+            x, y = point_on(curve, part / 16)
             yield x + shift, y, anchor
+
+
+def point_on(curve: Sequence[Point], t: float) -> Point:
+    """The point of a cubic curve at a part of its way, from 0 to 1."""
+    u = 1 - t
+    weights = (u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t)
+    x, y = (
+        round(fsum(weight * value for weight, value in zip(weights, values, strict=True)))
+        for values in zip(*curve, strict=True)
+    )
+    return x, y

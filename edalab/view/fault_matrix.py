@@ -1,7 +1,7 @@
 """`matrix(result)`: what each single fault breaks; points in the order of the run, actions across."""
 
 from collections import Counter
-from itertools import accumulate, chain, groupby
+from itertools import accumulate, chain, groupby, pairwise
 from typing import NamedTuple
 
 from ..claims.explore import Exploration, Schedule
@@ -11,27 +11,17 @@ from .empty_cell import Point, why_empty
 from .picture import Picture, check_is
 from .scene import Box, Label, Line, Mark, Scene
 
-_NAMES = dict.fromkeys(fault.column for fault in FAULTS.values() if fault.column)
-COLUMNS = [tuple(name.split("/")) for name in _NAMES]  # the actions of each
+COLUMNS = list(dict.fromkeys(fault.column for fault in FAULTS.values() if fault.column))
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 ENDLESS, UNTESTED, SURVIVED = "∞", "–", ""
 _ROW, _MARK, _GAP, _LEAST = 19, 17, 8, 50  # px: of a row, a mark, between columns, and of a column
 _MOST = 6  # marks in a cell before equal ones share one
-
-
-class Cell(NamedTuple):
-    """A mark of the matrix: where it stands, and the first of the schedules that it stands for."""
-
-    schedule: Schedule
-    x: int
-    y: int
-    w: int
-    mark: str
-    tip: str
+_NAMES = 60  # px that the names of points have at least
 
 
 class Place(NamedTuple):
-    """Where a count of marks (`+2`, `×4`) stands, with all schedules of its cell; or an empty cell."""
+    """A place of the matrix, in px, and its schedules: of a mark the first that it stands for, of a
+    count (`×4`, `+2`) all that have this point and action, of an empty cell none."""
 
     x: int
     y: int
@@ -41,33 +31,29 @@ class Place(NamedTuple):
 
 
 class Matrix(Picture):
-    """A picture of the single faults that were tried: its `cells`, and how many faults `broke` a claim.
-    `folds` are the counts of marks that stand there for want of room, `empty` the cells without a mark."""
+    """A picture of the single faults that were tried: its `places`, and how many faults `broke` a
+    claim. A count that stands beside marks has a place of its own."""
 
     def __init__(self, result: Exploration, width: int):
         super().__init__(Scene(width, 0))
-        self.cells: list[Cell] = []
-        self.folds: list[Place] = []
-        self.empty: list[Place] = []
+        self.places: list[Place] = []
         self._result = result
-        singles = [
-            schedule
+        self._marks = {
+            schedule: mark(result, schedule)
             for schedule in result.schedules
             if len(schedule.faults) == 1 and schedule.seed == result.seeds[0]
-        ]
-        self._marks = {schedule: mark(result, schedule) for schedule in singles}
+        }
         self.broke = sum(map(_is_red, self._marks.values()))
-        times = Counter(number for one in singles for number in broken_by(result, one))
+        times = Counter(number for one in self._marks for number in broken_by(result, one))
         pairs = zip(result.claims, result.schedules[0].outcomes, strict=True)
         always = [claim.sentence for claim, outcome in pairs if outcome == "broken"]
-        y = self._draw_grid(singles, self._draw_title(always))
+        y = self._draw_grid(self._draw_title(always))
         self._draw_legend(sorted(times), y)
         broken = [f"{result.claims[number].sentence} {times[number]}" for number in sorted(times)]
-        without = "".join(f"; without any fault: {sentence}" for sentence in always)
-        self.scene.shows = (
-            f"matrix of {result.system.name}: {counted(len(singles), 'single fault')}, "
-            f"{self.broke:,} broken ({'; '.join(broken) or 'none'}){without}"
-        )
+        parts = [f"{self.broke:,} broken ({'; '.join(broken) or 'none'})"]
+        parts += [f"without any fault: {sentence}" for sentence in always]
+        singles = counted(len(self._marks), "single fault")
+        self.scene.shows = f"matrix of {result.system.name}: {singles}, {'; '.join(parts)}"
         self.scene.alt = clean(self.scene.shows, 400)
 
     def _draw_title(self, always: list[str]) -> int:
@@ -76,72 +62,96 @@ class Matrix(Picture):
         every = result.coverage.startswith("every single fault")
         tried = "Every single fault" if every else "Single faults"
         breaks = "none breaks" if not self.broke else f"{self.broke:,} break"
-        title = f"{tried}: {counted(len(self._marks), 'run')}, {breaks}{'s' * (self.broke == 1)} a claim"
-        scene.labels.append(Label(2, 12, title, "title"))
+        runs, breaks = counted(len(self._marks), "run"), breaks + "s" * (self.broke == 1)
+        scene.labels.append(Label(2, 12, f"{tried}: {runs}, {breaks} a claim", "title"))
         sentences = [f"✗ {sentence}" for sentence in always]
         words = ["broken without any fault:", *sentences] if always else []
         return scene.write(2, 31, scene.width - 2, words, "  ") - 17
 
-    def _draw_grid(self, singles: list[Schedule], y: int) -> int:
+    def _draw_grid(self, y: int) -> int:
         """Draw the rows and columns below `y`, the client's rows first. Return where they end."""
-        scene, services = self.scene, self._result.system.services
-        cells: dict[Point, dict[tuple[str, ...], list[Schedule]]] = {}
-        for schedule in singles:
-            (fault,) = schedule.faults
-            column = next(column for column in COLUMNS if fault.do in column)
-            cells.setdefault(fault.point, {}).setdefault(column, []).append(schedule)
-        for cell in chain.from_iterable(row.values() for row in cells.values()):
-            cell.sort(key=lambda schedule: _rank(self._marks[schedule]))
+        scene, system = self.scene, self._result.system
+        cells = self._cells()
         columns = [name for name in COLUMNS if any(name in row for row in cells.values())]
-        left = 18 + max([60, *(text_width(service, 12, True) for service in services)])
-        names = max([100, *(text_width(_row_name(point), 11) + 14 for point in cells)])
-        wishes = [
-            max(sum(map(self._width, self._groups(row.get(column, [])))) for row in cells.values())
-            for column in columns
-        ]
-        heads = ["/".join(column) for column in columns]
-        least = [max(_LEAST, text_width(head, 11) + _GAP) for head in heads]
-        first = left + max(100, min(names, scene.width - left - sum(least)))
-        widths = _shared(scene.width - first, least, wishes)
-        starts = accumulate(widths[:-1], initial=first)
-        places = [*zip(columns, starts, widths, strict=True)] if columns else []
-        fits = [
-            text_width(head, 12, True) + _GAP <= width
-            for head, width in zip(heads, widths, strict=True)
-        ]
-        kind, size = ("node", 12) if all(fits) else ("channel", 11)
-        y += 24
-        for head, (_, x, width) in zip(heads, places, strict=True):
-            name = shorten(head, width - _GAP, size, kind == "node")
-            scene.labels.append(Label(x, y, name, kind, tip=head))
-        y += 16
-        for service in ("client", *services):
+        service_names = max([60, *(text_width(name, 12, True) for name in system.services)])
+        left = 18 + min(service_names, scene.width * 2 // 7)
+        first, widths = self._widths(cells, columns, left)
+        starts = [*accumulate(widths, initial=first)]
+        y = self._draw_heads(columns, starts, y + 24) + 16
+        for service in ("client", *system.services):
             rows = {point: row for point, row in cells.items() if point[0] == service}
             if not rows:
                 continue
             scene.lines.append(Line(2, y, scene.width - 2, y, "grid"))
-            name = shorten(service, left - 18, 12, True)
-            scene.labels.append(Label(2, y + 12, name, "node"))
+            name = shorten(service, left - 12, 12, True)
+            whole = "" if name == service else service
+            scene.labels.append(Label(2, y + 12, name, "node", tip=whole))
             for point, row in rows.items():
                 y += _ROW
                 name = _row_name(point)
                 label = shorten(name, first - left - 8, 11)
                 scene.labels.append(Label(left, y - 7, label, "channel", tip=name))
-                for column, x, width in places:
+                for column, x, width in zip(columns, starts, widths, strict=False):
                     if column in row:
                         self._draw_cell(row[column], x, y - 7, width - _GAP)
                     else:
-                        why = why_empty(self._result.system, point, column)
-                        self.empty.append(Place(x, y - 14, width - _GAP, why, []))
+                        why = why_empty(system, point, column)
+                        self.places.append(Place(x, y - 14, width - _GAP, why, []))
             y += 6
         scene.lines.append(Line(2, y, scene.width - 2, y, "grid"))
         return y + 16
 
+    def _cells(self) -> dict[Point, dict[str, list[Schedule]]]:
+        """The schedules of each point and column, those that break a claim first."""
+        cells: dict[Point, dict[str, list[Schedule]]] = {}
+        for schedule in self._marks:
+            (fault,) = schedule.faults
+            row = cells.setdefault(fault.point, {})
+            row.setdefault(FAULTS[fault.do].column, []).append(schedule)
+        kinds = self._marks
+        for cell in chain.from_iterable(row.values() for row in cells.values()):
+            cell.sort(key=lambda schedule: (not _is_red(kinds[schedule]), kinds[schedule]))
+        return cells
+
+    def _widths(
+        self, cells: dict[Point, dict[str, list[Schedule]]], columns: list[str], left: int
+    ) -> tuple[int, list[int]]:
+        """Where the first column begins, right of the names of points, and the widths of all.
+        Names are shortened first, then marks give way; a count always has room."""
+        fewest, least, wishes = [], [], []
+        for column in columns:
+            cell = [row[column] for row in cells.values() if column in row]
+            alike = [self._alike(schedules) for schedules in cell]
+            firsts = [self._width(marks[0]) + _rest_width(marks[1:]) for marks in alike]
+            fewest.append(_GAP + max(map(_rest_width, alike)))
+            least.append(max(_LEAST, text_width(column, 11) + _GAP, *firsts))
+            wishes.append(max(sum(map(self._width, self._groups(marks))) for marks in cell))
+        names = max([100, *(text_width(_row_name(point), 11) + 14 for point in cells)])
+        wide = self.scene.width - left
+        names = max(_NAMES, min(names, max(100, wide - sum(least)), wide - sum(fewest)))
+        self.scene.width = max(self.scene.width, left + names + sum(fewest))
+        return left + names, _shared(self.scene.width - left - names, fewest, least, wishes)
+
+    def _draw_heads(self, columns: list[str], starts: list[int], y: int) -> int:
+        """Draw the names of the columns, on two lines if they are narrow. Return where they end."""
+        rooms = [end - start - _GAP for start, end in pairwise(starts)]
+        pairs = [*zip(columns, rooms, strict=True)]
+        bold = all(text_width(name, 12, True) <= room for name, room in pairs)
+        narrow = any(text_width(name, 11) > room for name, room in pairs)
+        for number, (name, x) in enumerate(zip(columns, starts, strict=False)):
+            lower = 14 * (narrow and number % 2)
+            kind = "node" if bold else "channel"
+            self.scene.labels.append(Label(x, y + lower, name, kind, tip=name))
+        return y + 14 * narrow
+
+    def _alike(self, schedules: list[Schedule]) -> list[list[Schedule]]:
+        return [list(group) for _, group in groupby(schedules, key=self._marks.__getitem__)]
+
     def _groups(self, schedules: list[Schedule], room: int = 10_000) -> list[list[Schedule]]:
         """The schedules of a cell that share a mark: where there are many, those that are alike."""
-        alike = [list(group) for _, group in groupby(schedules, key=self._marks.__getitem__)]
         single = [[schedule] for schedule in schedules]
-        return single if len(single) <= _MOST and sum(map(self._width, single)) <= room else alike
+        few = len(single) <= _MOST and sum(map(self._width, single)) <= room
+        return single if few else self._alike(schedules)
 
     def _width(self, group: list[Schedule]) -> int:
         """The width in px of a mark, and of the count beside it if several share it."""
@@ -151,29 +161,26 @@ class Matrix(Picture):
     def _draw_cell(self, schedules: list[Schedule], x: int, y: int, room: int) -> None:
         """Draw the marks of one point and column, the red ones first. Where they are many, equal
         ones share a mark; those without room are counted."""
-        labels, end, left = self.scene.labels, x + room, len(schedules)
+        labels, end = self.scene.labels, x + room
         fault = schedules[0].faults[0]
-        runs = f"{fault.do} {fault.at}: {counted(left, 'run')}"
-        for group in self._groups(schedules, room):
+        runs = f"{fault.do} {fault.at}: {counted(len(schedules), 'run')}"
+        groups = self._groups(schedules, room)
+        for number, group in enumerate(groups):
             schedule, kind, wide = group[0], self._marks[group[0]], self._width(group)
-            mark_end, counts = x + _mark_width(kind) - 3, len(group) > 1
-            rest = f"+{left}"
-            if counts and left == len(schedules) and x + wide - 8 > end - 24 * (left > len(group)):
-                counts, wide = False, _mark_width(kind)  # its tool-tip still says how many
-            left -= len(group)
-            if x + wide - 8 > end - (text_width(rest, 11, True) + 6) * (left > 0):
-                labels.append(Label(x, y, rest, "struck count" if _is_red(kind) else "detail"))
-                self.folds.append(Place(x - 3, y - 7, end - x + 6, runs, schedules))
-                return
+            if x + wide - 8 > end - _rest_width(groups[number + 1 :]):
+                style = "struck count" if _is_red(kind) else "detail"
+                labels.append(Label(x, y, _rest(groups[number:]), style))
+                self.places.append(Place(x - 3, y - 7, end - x + 6, runs, schedules))
+                break
             more = f" and {len(group) - 1} more like it" if len(group) > 1 else ""
             tip = clean(f"{schedule.faults[0]}{more}: {self.outcome(schedule)}", 300)
             self._draw_mark(kind, x, y, tip)
-            self.cells.append(Cell(schedule, x, y - 7, mark_end - x, kind, tip))
-            if counts:
+            mark_end = x + _mark_width(kind) - 3
+            self.places.append(Place(x, y - 7, mark_end - x, tip, [schedule]))
+            if more:
                 labels.append(Label(mark_end, y, f"×{len(group)}", "detail", tip=tip))
-                self.folds.append(Place(mark_end, y - 7, x + wide - mark_end - 3, runs, schedules))
-            elif len(group) > 1 and not left:
-                self.folds.append(Place(x, y - 7, wide, runs, schedules))
+                count_width = x + wide - mark_end - 3
+                self.places.append(Place(mark_end, y - 7, count_width, runs, schedules))
             x += wide
 
     def _draw_mark(self, kind: str, x: int, y: int, tip: str = "") -> None:
@@ -224,19 +231,15 @@ def matrix(result: Exploration, width: int = 900) -> Matrix:
 
 def broken_by(result: Exploration, schedule: Schedule) -> list[int]:
     """The numbers of the claims that the faults of a schedule broke."""
-    outcomes = zip(schedule.outcomes, result.schedules[0].outcomes, strict=True)
-    numbered = enumerate(outcomes)
-    return [n for n, (now, calm) in numbered if now == "broken" and calm != "broken"]
+    outcomes = enumerate(zip(schedule.outcomes, result.schedules[0].outcomes, strict=True))
+    return [n for n, (now, calm) in outcomes if now == "broken" and calm != "broken"]
 
 
 def mark(result: Exploration, schedule: Schedule) -> str:
-    """The letters of the claims that the faults of a schedule broke; or that it did not end, that
-    it tested nothing, or that it survived."""
-    if schedule.endless:
-        return ENDLESS
+    """The letters of the claims that the faults of a schedule broke, or another sign."""
     untested = all(outcome == "not exercised" for outcome in schedule.outcomes)
     letters = "".join(map(_letter, broken_by(result, schedule)))
-    return letters or (UNTESTED if untested else SURVIVED)
+    return ENDLESS if schedule.endless else letters or (UNTESTED if untested else SURVIVED)
 
 
 def _letter(claim: int) -> str:
@@ -247,22 +250,25 @@ def _is_red(kind: str) -> bool:
     return kind not in (SURVIVED, UNTESTED)
 
 
-def _rank(kind: str) -> tuple[bool, str]:
-    return not _is_red(kind), kind
-
-
 def _mark_width(kind: str) -> int:
     return _MARK if len(kind) <= 1 else text_width(kind, 9, True) + 10
 
 
-def _shared(room: int, least: list[int], wishes: list[int]) -> list[int]:
-    """The widths of columns in a room: alike if that is wide enough for what each wishes. Else each
-    has its least, and the narrowest of those that wish for more get the rest."""
-    if sum(least) > room:
-        return [each * room // sum(least) for each in least]
-    widths = list(least)
-    for _ in range(room - sum(least) if least else 0):
-        lacking = [(width >= wish, width) for width, wish in zip(widths, wishes, strict=True)]
+def _rest(groups: list[list[Schedule]]) -> str:
+    return f"+{sum(map(len, groups))}"
+
+
+def _rest_width(groups: list[list[Schedule]]) -> int:
+    """The px of a count of all these."""
+    return text_width(_rest(groups), 11, True) + 6 if groups else 0
+
+
+def _shared(room: int, widths: list[int], *wishes: list[int]) -> list[int]:
+    """Widths of columns, these at least. The narrowest that lack most of their wishes get the rest."""
+    widths = list(widths)
+    for _ in range(room - sum(widths) if widths else 0):
+        each = zip(widths, *wishes, strict=True)
+        lacking = [(sum(width >= wish for wish in wished), width) for width, *wished in each]
         widths[lacking.index(min(lacking))] += 1
     return widths
 

@@ -1,20 +1,19 @@
 """`flow(run)`: who talks to whom, through what, how often, and where it went wrong."""
 
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from operator import itemgetter
+from math import inf
 
 from ..errors import needed_for
 from ..model import Envelope
 from ..sim.clock import milliseconds
 from ..sim.run import Run
-from ..text import clean, counted, shorten
+from ..text import clean, counted
 from ..trace.faults import FAULTS
 from ..trace.spans import Trace
-from .chart import Edge, chart
+from .chart import Chart, Edge
 from .picture import Picture, check_run
 from .scene import Scene
 
@@ -26,7 +25,8 @@ class Link:
     """All messages of one kind between two nodes; questions of each type have a link of their own.
 
     messages: the time (ms) and the type of each. struck: the time and the name of each fault.
-    box: the box that the arrow leads to: a question has one of its own on its way."""
+    box: the box that the arrow leads to: a question has one of its own on its way.
+    The methods take what happened up to a time (ms)."""
 
     source: str
     target: str
@@ -35,39 +35,26 @@ class Link:
     messages: list[tuple[int, str]] = field(default_factory=list)
     struck: list[tuple[int, str]] = field(default_factory=list)
 
-    @property
-    def types(self) -> Counter:
-        return Counter(type_ for _, type_ in self.messages)
+    def types(self, until: float = inf) -> Counter[str]:
+        return Counter(type_ for time, type_ in self.messages if time <= until)
 
-    @property
-    def faults(self) -> Counter:
-        return Counter(name for _, name in self.struck)
+    def faults(self, until: float = inf) -> Counter[str]:
+        return Counter(name for time, name in self.struck if time <= until)
 
-    def until(self, time: float) -> "Link":
-        """The same link with what happened up to a time."""
-        cut = [
-            happened[: bisect_right(happened, time, key=itemgetter(0))]
-            for happened in (self.messages, self.struck)
-        ]
-        return Link(self.source, self.target, self.kind, self.box, *cut)
+    def tip(self, until: float = inf) -> str:
+        happened = ", ".join(_counts(self.types(until))) or "none"
+        if faults := _counts(self.faults(until)):
+            happened += f"; {', '.join(faults)}"
+        return clean(f"{self.source} to {self.target}, {self.kind}: {happened}")
 
-    @property
-    def struck_by(self) -> str:
-        return ", ".join(f"{number:,} {name}" for name, number in self.faults.items())
-
-    def tip(self) -> str:
-        types = ", ".join(f"{number:,} {name}" for name, number in self.types.items()) or "none"
-        faults = f"; {self.struck_by}" if self.faults else ""
-        return clean(f"{self.source} to {self.target}, {self.kind}: {types}{faults}")
-
-    def edge(self) -> Edge:
+    def edge(self, until: float = inf) -> Edge:
         """The arrow of this link."""
-        kind = "stopped" if self.faults or self.kind == "dead letter" else "message"
+        faults, count = _counts(self.faults(until)), self.types(until).total()
+        kind = "stopped" if faults or self.kind == "dead letter" else "message"
         if self.kind == "ask":
-            kind = "struck question" if self.faults else "question"
-        faults = shorten(f" · {self.struck_by}", 130, 11, True) if self.faults else ""
-        count, out = len(self.messages), self.kind == "deliver"
-        return Edge(self.source, self.box, kind, f"×{count:,}{faults}", self.tip(), count, out)
+            kind = "struck question" if faults else "question"
+        lines = [f"×{count:,}", *faults]
+        return Edge(self.source, self.box, kind, lines, self.tip(until), count)
 
 
 class Flow(Picture):
@@ -99,8 +86,8 @@ class Flow(Picture):
                 graph.add_edge(*ends, kind=link.kind, count=0, types={}, faults=Counter())
             edge = graph.edges[ends]
             edge["count"] += len(link.messages)
-            edge["types"].update(link.types)
-            edge["faults"].update(link.faults)
+            edge["types"].update(link.types())
+            edge["faults"].update(link.faults())
         return graph
 
 
@@ -173,7 +160,7 @@ class Links:
             kind = "client" if name == "client" else "service"
             return kind, [name] if touching else [name, "no messages"]
         title = name.removeprefix(kind + " ")
-        types = list(dict.fromkeys(type_ for link in touching for type_ in link.types))
+        types = list(dict.fromkeys(type_ for link in touching for type_ in link.types()))
         if kind == "dead letters" or types in ([title], []):
             return kind, [title]
         alone = title.endswith(".commands") and len(types) == 1
@@ -181,7 +168,7 @@ class Links:
 
     def boxes(self) -> dict[str, tuple[str, list[str]]]:
         """The boxes of the nodes, and those of questions on their way."""
-        questions = {link.box: ("question", [*link.types]) for link in self if link.kind == "ask"}
+        questions = {link.box: ("question", [*link.types()]) for link in self if link.kind == "ask"}
         return {name: self.box(name) for name in self.nodes} | questions
 
     def edges(self) -> list[Edge]:
@@ -190,7 +177,7 @@ class Links:
         for link in self:
             if link.kind == "ask":
                 tip = f"{link.box} is answered"
-                edges[link.box, link.target] = Edge(link.box, link.target, "question", "", tip, 0)
+                edges[link.box, link.target] = Edge(link.box, link.target, "question", [], tip, 0)
             edges[link.source, link.box] = link.edge()
         return list(edges.values())
 
@@ -201,17 +188,17 @@ def _drawn(links: Links) -> Scene:
     crashes = Counter(name for _, name in links.crashes)
     for name, number in crashes.items():
         boxes[name] = "struck service", [name, counted(number, "crash", "crashes")]
-    scene = chart(boxes, links.edges(), run.services).scene
+    scene = Chart(boxes, links.edges(), run.services).scene
     totals, faults = Counter(), Counter()
     for link in links:
         totals[link.kind] += len(link.messages)
-        faults += link.faults
+        faults += link.faults()
     parts = [
         counted(len(run.services), "service"),
         counted(len(links.channels), "channel"),
         *(f"{totals['publish']:,} published", f"{totals['deliver']:,} handled"),
         f"{totals['ask']:,} asked",
-        *(f"{number:,} {name}" for name, number in sorted(faults.items())),
+        *_counts(dict(sorted(faults.items()))),
     ]
     if totals["dead letter"]:
         parts.append(counted(totals["dead letter"], "dead letter"))
@@ -222,6 +209,10 @@ def _drawn(links: Links) -> Scene:
     tips = " ".join(f"{link.tip()}." for link in links)
     scene.alt = clean(f"Flow of {name}. {tips}", 800)
     return scene
+
+
+def _counts(numbers: Mapping[str, int]) -> list[str]:
+    return [f"{number:,} {name}" for name, number in numbers.items()]
 
 
 def flow(run: Run, at: float | None = None) -> Picture:

@@ -4,16 +4,15 @@ The layout is that of all that happens in the run, so nothing but the messages m
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
-from itertools import accumulate, pairwise
+from itertools import accumulate
 
 from ..sim.run import Run
 from ..text import clean, counted, seconds, shorten, text_width
 from ..trace.flights import Flight
 from ..trace.moment import Moment, Moments, State
 from ..trace.transfers import named
-from .chart import MARGIN, chart
+from .chart import MARGIN, Chart, point_on
 from .flow import Links
 from .picture import Picture
 from .scene import Box, Label, Mark, Scene
@@ -21,6 +20,7 @@ from .scene import Box, Label, Mark, Scene
 _CELL, _ROW = 20, 17  # px of a partition, and of a group
 _STATE = 80, 14  # px that the words for a service's state need
 _OUTAGES = {"down": "hatched: down", "pause": "striped: standing still", "cut": "dotted: cut off"}
+_STATES = {"handling": "at work", "down": "down", "paused": "standing still", "cut": "cut off"}
 
 
 class FlowMoments:
@@ -31,27 +31,21 @@ class FlowMoments:
         self._rows = {name: self._groups(name) for name in self._links.channels}
         below = {name: _room(rows) for name, rows in self._rows.items() if rows}
         below |= dict.fromkeys(run.services, _STATE)
-        self._boxes, self._edges = self._links.boxes(), self._links.edges()
-        self._chart = layout = chart(self._boxes, self._edges, run.services, below)
-        scene, counts = layout.scene, {id(label) for label in layout.labels}
-        self._words = [label for label in scene.labels if id(label) not in counts]
-        legend = [label for label in self._words if label.kind == "caption"]
-        self._caption = min((label.y for label in legend), default=scene.height)
-        for label in legend:
-            label.y += 18
-        written = len(scene.labels)
-        top, right = scene.height + 20, scene.width - MARGIN
-        self._height = scene.write(MARGIN, top, right, [*self._legend()]) - 2
-        self._words += scene.labels[written:]
+        self._edges = self._links.edges()
+        boxes, legend = self._links.boxes(), self._legend()
+        self._chart = Chart(boxes, self._edges, run.services, below, legend)
+        counts = ("count", "struck count")
+        self._words = [label for label in self._chart.scene.labels if label.kind not in counts]
         self._paths = {
             edge[:2]: _Path(arrow.points)
-            for edge, arrow in zip(self._edges, scene.arrows, strict=True)
+            for edge, arrow in zip(self._edges, self._chart.scene.arrows, strict=True)
         }
 
     def at(self, time: float) -> Picture:
         """The picture at a time (ms). From the end of the run on it shows all that happened."""
         over, moment = time >= self.run.end, self._moments.at(time)
-        scene = Scene(self._chart.scene.width, self._height, labels=[*self._words])
+        whole = self._chart.scene
+        scene = Scene(whole.width, whole.height, labels=[*self._words])
         self._draw_links(scene, time)
         crashes = Counter(name for when, name in self._links.crashes if when <= time)
         for name, box in self._chart.boxes.items():
@@ -65,61 +59,51 @@ class FlowMoments:
         self._describe(scene, moment, time, over)
         return Picture(scene)
 
-    def _legend(self) -> Iterator[str]:
+    def _legend(self) -> list[str]:
         """What the kinds of items mean that some moment of the run has."""
         flights = self._moments.flights
-        yield "blue dot: on its way"
-        if any(flight.kind == "reply" for flight in flights):
-            yield "ring: answer"
-        if any(flight.again for flight in flights):
-            yield "diamond: again"
-        if any(flight.stopped for flight in flights):
-            yield "cross: lost"
-        if self._moments.waiting:
-            yield "number: waiting"
-        yield "dark: at work"
-        yield from dict.fromkeys(_OUTAGES[one.kind] for one in self._moments.outages)
+        seen = {
+            "blue dot: on its way": True,
+            "ring: answer": any(flight.kind == "reply" for flight in flights),
+            "diamond: again": any(flight.again for flight in flights),
+            "cross: lost": any(flight.stopped for flight in flights),
+            "number: waiting": self._moments.waiting,
+            "dark: at work": True,
+        }
+        outages = dict.fromkeys(_OUTAGES[one.kind] for one in self._moments.outages)
+        return [*(words for words, there in seen.items() if there), *outages]
 
     def _draw_links(self, scene: Scene, time: float) -> None:
         """The arrows, pale where nothing has passed yet, and how many messages have."""
-        until = [link.until(time) for link in self._links]
-        edges = {edge[:2]: edge for edge in (link.edge() for link in until)}
-        asked = {link.box for link in until if link.kind == "ask" and link.messages}
+        edges = {edge[:2]: edge for edge in (link.edge(time) for link in self._links)}
+        asked = {edge.target for edge in edges.values() if edge.count and "question" in edge.kind}
         drawn = zip(self._edges, self._chart.scene.arrows, self._chart.labels, strict=True)
-        for whole, arrow, label in drawn:
+        for whole, arrow, labels in drawn:
             edge = edges.get(whole[:2], whole)
             used = edge.count or whole.source in asked
             kind = edge.kind if used else "not yet"
             scene.arrows.append(replace(arrow, kind=kind, tip=edge.tip))
-            if label and used:
-                struck = edge.kind in ("stopped", "struck question")
-                kind = "struck count" if struck else "count"
-                scene.labels.append(replace(label, text=edge.text, kind=kind, tip=edge.tip))
+            for label, text in zip(labels, edge.lines if used else (), strict=False):
+                kind = edge.label_kind
+                scene.labels.append(replace(label, text=text, kind=kind, tip=edge.tip))
 
     # -- services
 
     def _service(self, scene: Scene, name: str, state: State, crashes: int, over: bool) -> Box:
         """The box of a service as it was, and the words for its state."""
-        box, words, style = self._chart.boxes[name], "idle", "on span"
-        replicas = self.run.system.services[name].replicas
-        kind = "service"
-        if state.down:
-            kind, words = "down", _of(len(state.down), replicas, "down")
-        elif state.cut:
-            kind, words = "cut", "cut off"
-        elif state.paused:
-            kind, words = "pause", _of(len(state.paused), replicas, "still")
-        elif state.handling:
-            first, many = state.handling[0].envelope.type, len(state.handling)
-            kind, words, style = "busy", f"{many} at work" if many > 1 else first, "channel"
-        elif crashes:
-            kind, words = (
-                "struck service" if over else "service",
-                counted(crashes, "crash", "crashes"),
-            )
-            style = "detail"
-        else:
-            style = "detail"
+        box, replicas = self._chart.boxes[name], self.run.system.services[name].replicas
+        types = [span.envelope.type for span in state.handling]
+        at_work = types[0] if len(types) == 1 else f"{len(types)} at work"
+        calm = "struck service" if crashes and over else "service"
+        past = counted(crashes, "crash", "crashes") if crashes else "idle"
+        states = (  # the first of these that holds: kind of the box, words, and their kind
+            (state.down, "down", _of(len(state.down), replicas, "down"), "on span"),
+            (state.cut, "cut", "cut off", "on span"),
+            (state.paused, "pause", _of(len(state.paused), replicas, "still"), "on span"),
+            (types, "busy", at_work, "channel"),
+            (True, calm, past, "detail"),
+        )
+        _, kind, words, style = next(each for each in states if each[0])
         short = shorten(words, box.w - 10, 11, style == "on span")
         at = box.x + box.w // 2, box.y + box.h - 13
         scene.labels.append(Label(*at, short, style, "middle", words))
@@ -145,9 +129,7 @@ class FlowMoments:
         left, top = box.x + (box.w - wide) // 2, box.y + box.h - high - 5
         for number, (group, keys) in enumerate(rows):
             y = top + number * _ROW
-            numbers = [moment.waiting[key] for key in keys]
-            if group == "" and keys[0][1] is None:
-                numbers = [max(numbers)]
+            numbers = _numbers(keys, moment)
             at = left + wide - _CELL * len(numbers)
             if group:
                 name = shorten(group, 90, 10)
@@ -193,30 +175,19 @@ class FlowMoments:
     def _describe(self, scene: Scene, moment: Moment, time: float, over: bool) -> None:
         """What the picture shows, as its caption and for those who do not see it."""
         parts = [f"{len(moment.flights):,} on the way"] if moment.flights else []
-        if waiting := sum(self._waiting(moment)):
+        groups = (keys for rows in self._rows.values() for _, keys in rows)
+        if waiting := sum(sum(_numbers(keys, moment)) for keys in groups):
             parts.append(f"{waiting:,} waiting")
-        states = moment.services.items()
-        for words, names in (
-            ("at work", [name for name, state in states if state.handling]),
-            ("down", [name for name, state in states if state.down]),
-            ("standing still", [name for name, state in states if state.paused]),
-            ("cut off", [name for name, state in states if state.cut]),
-        ):
-            if names:
-                parts.append(f"{', '.join(names)} {words}")
+        for state, words in _STATES.items():
+            names = [name for name, each in moment.services.items() if getattr(each, state)]
+            parts += [f"{', '.join(names)} {words}"] * bool(names)
         when = f"the end, {seconds(self.run.end)}" if over else seconds(round(time))
         said = f"at {when}: {'; '.join(parts) or 'nothing under way'}"
         short = shorten(said, scene.width - 2 * MARGIN, 11, True)
-        scene.labels.append(Label(MARGIN, self._caption, short, "at cursor", tip=said))
+        scene.labels.append(Label(MARGIN, self._chart.caption, short, "at cursor", tip=said))
         scene.shows = f"flow of {self.run.system.name} {said}"
-        tips = [mark.tip for mark in scene.marks] + [link.until(time).tip() for link in self._links]
+        tips = [mark.tip for mark in scene.marks] + [link.tip(time) for link in self._links]
         scene.alt = clean(f"Flow of {self.run.system.name} {said}. {'. '.join(tips)}.", 800)
-
-    def _waiting(self, moment: Moment) -> Iterator[int]:
-        for rows in self._rows.values():
-            for _, keys in rows:
-                numbers = [moment.waiting[key] for key in keys]
-                yield max(numbers) if keys[0][1] is None else sum(numbers)
 
 
 class _Path:
@@ -233,10 +204,7 @@ class _Path:
         number = min(bisect_left(self._ends, wanted), len(self._ends) - 1)
         before = self._ends[number - 1] if number else 0
         t = (wanted - before) / max(1, self._ends[number] - before)
-        points = self._curves[number]
-        while len(points) > 1:  # De Casteljau
-            points = [(a + (c - a) * t, b + (d - b) * t) for (a, b), (c, d) in pairwise(points)]
-        return round(points[0][0]), round(points[0][1])
+        return point_on(self._curves[number], t)
 
 
 def _room(rows: list) -> tuple[int, int]:
@@ -244,6 +212,12 @@ def _room(rows: list) -> tuple[int, int]:
     names = max((text_width(shorten(name, 90, 10), 10) + 6 for name, _ in rows if name), default=0)
     cells = max(len(keys) if keys[0][1] is not None else 1 for _, keys in rows)
     return names + cells * _CELL, len(rows) * _ROW
+
+
+def _numbers(keys: list[tuple], moment: Moment) -> list[int]:
+    """How many messages wait in each partition; a queue has no partitions."""
+    numbers = [moment.waiting[key] for key in keys]
+    return [max(numbers)] if keys[0][1] is None else numbers
 
 
 def _of(some: int, of: int, words: str) -> str:

@@ -4,7 +4,6 @@ from ..sim.run import Run
 from ..store.instants import to_microseconds
 from ..text import clean, counted, seconds, shorten
 from ..trace.backlog import Backlog
-from ..trace.transfers import Outage
 from .axes import Axes
 from .calendar import Calendar
 from .labels import LabelPlacer
@@ -35,8 +34,6 @@ def lag(run: Run, service: str, *, width: int = 900) -> Lag:
     top = Axes([0, 1, most.waiting], window, 50, HEIGHT, width)
     below = Axes([0, age / 1000], window, top.bottom + _BELOW, HEIGHT, width)
     top.left = below.left = max(top.left, below.left)
-    for outage in backlog.outages:
-        scene.spans += [_span(outage, chart, end, name) for chart in (top, below)]
     levels = [(_moment(level.time), level.waiting) for level in backlog.levels]
     traces = top.steps(0, levels, window[1], "lag", "events waiting")
     room = _draw(scene, top, f"{name}: events published and not yet committed", traces, False)
@@ -51,14 +48,20 @@ def lag(run: Run, service: str, *, width: int = 900) -> Lag:
         ]
         _name_peak(room, top, most.time, most.waiting, parts[0])
         _name_peak(room_below, below, aged, age / 1000, parts[1])
-    for outage, box in zip(backlog.outages, scene.spans[::2], strict=True):
-        several = run.system.services[service].replicas > 1 and outage.kind != "cut"
-        replica = f"replica {outage.replica} " if several else ""
-        room.place_beside(f"{replica}{_OUTAGES[outage.kind]}", "on span", box.x - 4, top.top + 9)
-    scene.height = below.bottom + 28
     parts.append(f"{backlog.levels[-1].waiting:,} left at the end")
-    for outage in backlog.outages[:4]:
-        parts.append(f"{_OUTAGES[outage.kind]} from {seconds(outage.start)}{_until(outage)}")
+    several = run.system.services[service].replicas > 1
+    for outage in backlog.outages:
+        what, until = _OUTAGES[outage.kind], end if outage.end is None else outage.end
+        last = "the end" if outage.end is None else seconds(until)
+        times = f"{seconds(outage.start)} to {last}"
+        words = f"replica {outage.replica} {what}" if several and outage.kind != "cut" else what
+        for chart in (top, below):
+            left, right = chart.x(_moment(outage.start)), chart.x(_moment(until))
+            box = left, chart.top - 10, max(2, right - left), chart.bottom - chart.top + 10
+            scene.spans.append(Box(*box, outage.kind, f"{name} {words}, {times}"))
+        room.place_beside(words, "on span", top.x(_moment(outage.start)) - 4, top.top + 9)
+        parts.append(f"{what} from {times}")
+    scene.height = below.bottom + 28
     scene.shows = f"lag of {name} in {run.system.name}: {'; '.join(parts)}"
     scene.alt = clean(scene.shows, 600)
     return Lag(scene, backlog)
@@ -92,19 +95,6 @@ def _ages(backlog: Backlog, end: int) -> list[tuple[int, float]]:
             age = 0 if level.since is None else (time - level.since) / 1000
             corners.append((_moment(time), age))
     return corners
-
-
-def _span(outage: Outage, chart: Axes, end: int, service: str) -> Box:
-    left = chart.x(_moment(outage.start))
-    right = chart.x(_moment(end if outage.end is None else outage.end))
-    replica = f" replica {outage.replica}" if outage.replica > 1 else ""
-    tip = f"{service}{replica} {_OUTAGES[outage.kind]}, {seconds(outage.start)}{_until(outage)}"
-    width, height = max(2, right - left), chart.bottom - chart.top + 10
-    return Box(left, chart.top - 10, width, height, outage.kind, tip)
-
-
-def _until(outage: Outage) -> str:
-    return " to the end" if outage.end is None else f" to {seconds(outage.end)}"
 
 
 def _moment(ms: int) -> int:

@@ -1,7 +1,7 @@
 """The ledger beside a saga: what the books showed before it, show now, and should show."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..errors import Misuse, shown
 from ..sim.run import Run
@@ -10,22 +10,8 @@ from ..text import clean, shorten, text_width
 from .scene import Label, Scene
 
 ROW, GAP, WIDEST = 18, 14, 170  # px: height of a row, between columns, width of a column
-Cell = tuple[str, str]  # text, and the kind of its label
-
-
-class _Row(NamedTuple):
-    name: str
-    before: Any
-    now: Any
-    should: Any  # None where the books may show anything
-    kept: bool  # it cannot be undone
-
-    @property
-    def kind(self) -> str:
-        """The kind of label for its verdict."""
-        if self.should is None:
-            return "channel"
-        return "done" if self.now == self.should else "failed"
+Cell = tuple[str, str, str]  # text, the kind of its label, and a sign in the gap behind it
+_WENT_BACK = ("compensated", "refused", "not undone")
 
 
 class Ledger:
@@ -41,55 +27,48 @@ class Ledger:
             raise Misuse(f"{what}, not {shown(function)}")
         first = _read(function, run.at(before / 1000))
         then = _read(function, run if now is None else run.at(now / 1000))
-        self.over = outcome not in ("under way", "not begun")
-        self.rows, judged = [], False
-        for name in dict.fromkeys([*first, *then]):
-            was, (value, should) = first.get(name, (None,))[0], then.get(name, (None, None))
-            kept = outcome == "not undone" and value != was
-            if should is None and outcome in ("compensated", "refused", "not undone") and not kept:
+        over, judged, described = outcome not in ("under way", "not begun"), end in _WENT_BACK, []
+        heads = "", "before", "after" if over else "now", "should be"
+        rows: list[list[Cell]] = [[(head, "detail", "") for head in heads]]
+        for key in dict.fromkeys([*first, *then]):
+            was, (value, should) = first.get(key, (None,))[0], then.get(key, (None, None))
+            kept = outcome == "not undone" and value != was  # it cannot be undone
+            if should is None and outcome in _WENT_BACK and not kept:
                 should = was
             judged = judged or should is not None
-            self.rows.append(_Row(clean(name, 40), was, value, should if self.over else None, kept))
-        self.judged = judged or end in ("compensated", "refused", "not undone")
-        self._columns = self._cells()
+            if not over:
+                should = None
+            kind, sign, wrong = "final" if kept else "channel", "", ""
+            if should is not None:
+                kind, sign = ("done", "✓") if value == should else ("failed", "✗")
+                wrong = "" if value == should else f" (should be {_text(should)})"
+            name, *others = clean(key, 40), _text(was), _text(value), _text(should)
+            described.append(f"{name} {others[1]}{wrong}")
+            row = [(text, "channel", "") for text in (name, *others)]
+            row[2] = others[1], kind, sign  # the verdict stands at what is, not at what should be
+            rows.append(row)
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        self._columns = columns if judged else columns[:-1]
         self._widths = [
-            max(44, *(min(WIDEST, text_width(text, 11, True)) for text, _ in column))
+            max(44, *(min(WIDEST, text_width(text, 11, True)) for text, *_ in column))
             for column in self._columns
         ]
         self.width = 24 + sum(self._widths) + GAP * len(self._widths)
-        self.height = 4 + ROW * (len(self.rows) + 1)
-
-    def _cells(self) -> list[list[Cell]]:
-        """The columns, each with its head."""
-        heads = ["", "before", "after" if self.over else "now", "should be"]
-        table = [[(head, "detail") for head in heads]]
-        signs = {"done": " ✓", "failed": " ✗", "channel": ""}
-        for row in self.rows:
-            changed = row.kind if row.kind == "failed" else "final" if row.kept else "channel"
-            cells = [(row.name, "channel"), (_text(row.before), "channel")]
-            cells += [(_text(row.now), changed), (_text(row.should) + signs[row.kind], row.kind)]
-            table.append(cells)
-        columns = [list(column) for column in zip(*table, strict=True)]
-        return columns if self.judged else columns[:-1]
+        self.height = 4 + ROW * len(rows)
+        self.described = "ledger " + ", ".join(described)
 
     def draw(self, scene: Scene, x: int, top: int) -> int:
         """Draw it from x and `top`; return where it ends."""
         scene.labels.append(Label(x, top, "Ledger", "node"))
         for number, (column, width) in enumerate(zip(self._columns, self._widths, strict=True)):
             place, anchor = (x + width, "end") if number else (x, "start")
-            for line, (text, kind) in enumerate(column):
+            for line, (text, kind, sign) in enumerate(column):
                 text = shorten(text, WIDEST, 11, kind not in ("channel", "detail"))
                 y = top + 4 + ROW * (line + 1)
                 scene.labels.append(Label(place, y, text, kind, anchor))
+                scene.labels += [Label(place + 3, y, sign, kind)] * bool(sign)
             x += width + GAP
         return top + self.height
-
-    def described(self) -> str:
-        return "ledger " + ", ".join(
-            f"{row.name} {_text(row.now)}"
-            + (f" (should be {_text(row.should)})" if row.kind == "failed" else "")
-            for row in self.rows
-        )
 
 
 def _read(function: Callable, world: Any) -> dict[str, tuple[Any, Any]]:

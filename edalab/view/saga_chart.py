@@ -1,15 +1,18 @@
-"""The steps of a saga as boxes: forward from left to right, compensations below what they undo."""
+"""The steps of a saga as boxes: forward from left to right, compensations below what they undo. The
+arrows run along the gaps between them: none runs through a box."""
 
 from collections import Counter
 
 from ..claims.saga_outcome import Outcome
-from ..text import clean, seconds, shorten, text_width
+from ..text import clean, counted, seconds, shorten, text_width
 from ..trace.saga_step import SagaStep, State
-from .saga_arrows import BETWEEN, MARGIN, arrows
+from .arrows import rounded
 from .saga_moment import SagaMoment
-from .scene import Box, Label, Mark, Scene
+from .scene import Arrow, Box, Label, Mark, Scene
 
+MARGIN, BETWEEN = 18, 34  # px: at the sides, between two bands of boxes
 BESIDE, BELOW, WIDEST = 14, 26, 160  # px: between boxes, above a compensation, width of a box
+Corners = list[tuple[int, int]]
 KINDS = {  # state of a step -> kind of its box and of its name
     "not yet": ("not yet", "not yet"), "under way": ("under way", "under way"), "done": ("done", "done"),
     "done twice": ("failed", "failed"), "late": ("in doubt", "failed"), "refused": ("failed", "failed"),
@@ -43,28 +46,19 @@ class SagaChart:
     def __init__(self, scene: Scene, moment: SagaMoment, top: int):
         self.scene, self.moment, self.story = scene, moment, moment.story
         self.states, self.outcome, self.end = moment.states, moment.outcome, moment.end
-        self.place: dict[SagaStep, tuple[int, int]] = {}  # column, line: 0 leads forward
         self._places()
-        self.occupied = set(self.place.values())
         self._sizes()
-        self.spot: dict[SagaStep, tuple[int, int]] = {}
         self._spots(top + 14 * (self.end.word == "stuck"))
-        scene.arrows += arrows(self)
+        self._draw_arrows()
         for step in self.story.steps:
             self._box(step)
         for step in self.outcome.steps if self.outcome.word == "stuck" else ():
             x, y = self.spot[step]
             scene.labels.append(Label(x, y - 9, "stuck here", "failed"))
 
-    # -- which column and line
-
     def _places(self) -> None:
+        """Give each step a column and a line: 0 leads forward."""
         steps, below = self.story.steps, Counter()
-
-        def put(step: SagaStep, column: int) -> None:
-            below[column] += 1
-            self.place[step] = column, below[column]
-
         self.ends = [
             s
             for s in steps
@@ -74,28 +68,24 @@ class SagaChart:
         forward = [s for s in steps if not s.compensates and s not in self.ends]
         self.place = {step: (column, 0) for column, step in enumerate(forward)}
         self.columns = max(1, len(forward))
-        for step in steps:
-            if step.compensates:
-                put(step, self.place[step.compensates][0])
-        for step in self.ends:
-            put(step, 0)
+        for step in [*(s for s in steps if s.compensates and s not in self.ends), *self.ends]:
+            undoes = None if step in self.ends else step.compensates
+            column = self.place[undoes][0] if undoes else 0
+            below[column] += 1
+            self.place[step] = column, below[column]
 
     def _stopped(self, step: SagaStep) -> bool:
         """Whether the saga went no further there. Who was done before stops nothing."""
         history = self.story.at().histories[step]
-        return bool(
-            history.times("refused", "given up") or (not history.done and history.times("nothing"))
-        )
-
-    # -- how large, and where
+        without_effect = not history.done and history.times("nothing")
+        return bool(history.times("refused", "given up") or without_effect)
 
     def _sizes(self) -> None:
         """Find the width and the height of boxes in which the words of each moment have room."""
         story, ever = self.story, [*self.moment.states_ever, *self.states.items()]
-        details = [self._detail(step, state, self.outcome) for step, state in ever]
-        details += [
-            self._detail(step, state, self.end) for step, state in story.at().states.items()
-        ]
+        shown = [(*pair, self.outcome) for pair in ever]
+        shown += [(*pair, self.end) for pair in story.at().states.items()]
+        details = [self._detail(*each) for each in shown]
         titles = [text_width(step.name, 11, True) for step in story.steps]
         room = self.scene.width - 2 * MARGIN
         choices = []
@@ -124,6 +114,7 @@ class SagaChart:
         return [step.service if step.name != step.service else step.unheard or "", words]
 
     def _spots(self, y: int) -> None:
+        self.spot: dict[SagaStep, tuple[int, int]] = {}
         for band in range(-(-self.columns // self.per)):
             inside = {s: at for s, at in self.place.items() if at[0] // self.per == band}
             for step, (column, line) in inside.items():
@@ -133,8 +124,6 @@ class SagaChart:
             y += self.h + depth * (self.h + BELOW) + BETWEEN
         self.bottom = y - BETWEEN + 10
 
-    # -- boxes
-
     def _box(self, step: SagaStep) -> None:
         state = self.states[step]
         box, name = kind_of(step, state)
@@ -142,32 +131,81 @@ class SagaChart:
             box, name = "left behind", "failed"
         if step in self.ends and box == "done":
             box, name = "compensation", "compensation"
-        events = [
-            f"{e.what}{': ' + e.words if e.words else ''} at {seconds(e.time)}"
-            for e in self.moment.shown[step].events
-        ]
+        events = self.moment.shown[step].events
+        words = [f"{e.what}{': ' * bool(e.words)}{e.words} at {seconds(e.time)}" for e in events]
         headline = f"{step.name} ({step.service}): {state.words or state.name}"
         if box == "left behind" and not step.compensated_by:
             headline += f"; {self._compensation_of(step)} was never sent"
-        tip = clean("; ".join([headline, *events]), 400)
+        tip = clean("; ".join([headline, *words]), 400)
         lines = _lines(self._detail(step, state, self.outcome), self.two_lines)
         (x, y), room = self.spot[step], self.w - 6
         self.scene.bars.append(Box(x, y, self.w, self.h, box, tip))
         texts = [(y + 13, shorten(clean(step.name), room, 11, True), name)]
-        for number, line in enumerate(lines):
-            texts.append((y + 27 + 12 * number, shorten(clean(line), room, 10), "detail"))
+        for height, line in zip((y + 27, y + 39), lines, strict=False):
+            texts.append((height, shorten(clean(line), room, 10), "detail"))
         for height, text, kind in texts:
             self.scene.labels.append(Label(x + self.w // 2, height, text, kind, "middle", tip))
-        happened = [e.what for e in self.moment.shown[step].events]
-        marks = [MARKS[what] for what in happened if what in _MARKED.get(state.name, ())]
-        if box == "final":
-            marks = ["final"]
+        marks = [MARKS[e.what] for e in events if e.what in _MARKED.get(state.name, ())]
+        marks += ["final"] * (box == "final")
         self.scene.marks += [Mark(x + self.w - 9, y, mark, tip) for mark in marks[-1:]]
 
     def _compensation_of(self, step: SagaStep) -> str:
         """The type of the message that compensates a step."""
         roles = self.story.roles.items()
         return next(name for name, role in roles if role.compensates in step.names)
+
+    def _draw_arrows(self) -> None:
+        """What led to which, and where it went round."""
+        tracks: Counter[int] = Counter()  # height -> how many arrows run along there
+        for step in self.story.steps:
+            if step.before is not None:
+                back = step.compensates or (self.place[step][1] and step.settles)
+                kind = "undo" if back else "message"
+                kind = "not yet" if self.states[step].name == "not yet" else kind
+                tip = f"{step.before.name} led to {step.name}"
+                self._draw_arrow(step.before, step, kind, tip, tracks)
+        for (later, earlier), times in Counter(self.story.rounds).items():
+            tip = f"{later.name} led to {earlier.name} again, {counted(times, 'time')}"
+            self._draw_arrow(later, earlier, "again", tip, tracks)
+
+    def _draw_arrow(
+        self, source: SagaStep, target: SagaStep, kind: str, tip: str, tracks: Counter[int]
+    ) -> None:
+        corners, head = self._way(source, target, kind, tracks)
+        self.scene.arrows.append(Arrow(rounded(corners), kind, head, tip))
+
+    def _way(
+        self, source: SagaStep, target: SagaStep, kind: str, tracks: Counter[int]
+    ) -> tuple[Corners, str]:
+        """The corners of an arrow, and where its head points."""
+        (column, line), (other, its_line) = self.place[source], self.place[target]
+        (x1, y1), (x2, y2), w, h = self.spot[source], self.spot[target], self.w, self.h
+        middle, its_height = x1 + w // 2, y2 + h // 2
+        if column == other and its_line == line + 1:
+            return [(middle, y1 + h), (middle, y2 - 1)], "d"
+        beside = (x2 + w + 1, its_height, "l") if other < column else (x2 - 1, its_height, "r")
+        if column // self.per == other // self.per and kind != "again":
+            occupied = self.place.values()
+            between = range(min(column, other) + 1, max(column, other))
+            free = all((each, its_line) not in occupied for each in between)
+            if line == its_line and free:
+                return [(x1 if other < column else x1 + w, its_height), beside[:2]], beside[2]
+            if line < its_line and other < column and free and (column, its_line) not in occupied:
+                return [(middle, y1 + h), (middle, its_height), beside[:2]], "l"
+        # Out below, along the gap there, and beside the target to its height.
+        along = y1 + h + 8 + 4 * (tracks[y1] % 4)
+        tracks[y1] += 1
+        aside = 11 if kind == "undo" else 8
+        start, gap = x1 + w - 12, beside[0] + (aside if other < column else -aside)
+        height = its_height + 10  # below an arrow that comes straight
+        corners = [
+            (start, y1 + h),
+            (start, along),
+            (gap, along),
+            (gap, height),
+            (beside[0], height),
+        ]
+        return corners, beside[2]
 
 
 def _lines(words: list[str], two_lines: bool) -> list[str]:

@@ -12,8 +12,7 @@ from ..trace.saga_story import NONE, SagaStory, stories, story_of
 from .axis import Axis
 from .ledger import Ledger
 from .picture import Picture, check_run, check_seconds
-from .saga_arrows import MARGIN
-from .saga_chart import SagaChart, kind_of
+from .saga_chart import MARGIN, SagaChart, kind_of
 from .saga_moment import SagaMoment
 from .saga_table import table
 from .scene import Label, Scene
@@ -23,22 +22,13 @@ if TYPE_CHECKING:
     import networkx
     import pandas
 
-FEW = 20  # sagas whose outcomes are known beforehand for every moment of one of them
 _LEGEND = (  # kinds of items, and what a reader may need to know of them
-    ("waiting", "grey line: waited for"),
-    ("saved", "tick: done or saved"),
-    ("crash", "cross: crash"),
-    ("failed", "triangle: failed"),
-    ("dead letter", "square: dead letter"),
-    ("refused", "barred ring: refused"),
-    ("no answer", "hourglass: no answer in time"),
-    ("stopped", "small cross: lost on the way"),
-    ("lost", "struck ring: never came"),
-    ("doubled", "two dots: done again"),
-    ("published", "dot: published"),
-    ("break", "double line: time cut short"),
-    ("stretched", "thick line below: time stretched"),
-)
+    ("waiting", "grey line: waited for"), ("saved", "tick: done or saved"), ("crash", "cross: crash"),
+    ("failed", "triangle: failed"), ("dead letter", "square: dead letter"), ("refused", "barred ring: refused"),
+    ("no answer", "hourglass: no answer in time"), ("stopped", "small cross: lost on the way"),
+    ("lost", "struck ring: never came"), ("doubled", "two dots: done again"), ("published", "dot: published"),
+    ("break", "double line: time cut short"), ("stretched", "thick line below: time stretched"),
+)  # fmt: skip
 
 
 class SagaMap(Picture):
@@ -56,18 +46,19 @@ class SagaMap(Picture):
         with needed_for("saga_map(run).graph"):
             import networkx
 
-        graph = networkx.DiGraph(saga=self.story.correlation)
-        for step, state in self._moment.states.items():
-            history = self._moment.shown[step]
+        graph, moment = networkx.DiGraph(saga=self.story.correlation), self._moment
+        for step, state in moment.states.items():
+            history, undoes = moment.shown[step], step.compensates
             times = [event.time / 1000 for event in history.events]
             end = "end" if step.settles and step.is_event else "step"
-            kind = "final" if step.final else "compensation" if step.compensates else end
             graph.add_node(
-                step.name, service=step.service, kind=kind, state=state.name, words=state.words,
-                compensates=step.compensates and step.compensates.name, tries=history.tries,
+                step.name, service=step.service,
+                kind="final" if step.final else "compensation" if undoes else end,
+                state=state.name, words=state.words,
+                compensates=undoes and undoes.name, tries=history.tries,
                 start=min(times, default=None), end=max(times, default=None),
             )  # fmt: skip
-        for step in self._moment.states:
+        for step in moment.states:
             if step.before is not None:
                 kind = "undo" if step.compensates else "next"
                 graph.add_edge(step.before.name, step.name, kind=kind)
@@ -79,12 +70,11 @@ class SagaMap(Picture):
         with needed_for("saga_map(run).outcomes"):
             import pandas
 
-        columns = ["saga", "about", "outcome", "words", "start", "end", "steps"]
-        rows = []
+        columns, rows = ["saga", "about", "outcome", "words", "start", "end", "steps"], []
         for story in stories(self.story.trace.run):
             end, times = outcome(story), (story.times[0] / 1000, story.times[-1] / 1000)
-            row = (story.correlation, story.subject, end.word, end.sentence, *times)
-            rows.append((*row, len(story.steps)))
+            about = story.correlation, story.subject, end.word, end.sentence
+            rows.append((*about, *times, len(story.steps)))
         return pandas.DataFrame(rows, columns=columns)
 
 
@@ -115,7 +105,9 @@ def saga_map(
     moment = SagaMoment(story, now)
     scene, y = Scene(width, 0, times=story.times), 16
     if correlation is None and len(sagas) > 1:
-        y = table(scene, {one: outcome(one, now) for one in sagas}, story, y, _most(sagas, moment))
+        # With a cursor there is room for several outcomes, so that nothing jumps when it moves.
+        lines = 0 if now is None else min(len(sagas), 5)
+        y = table(scene, {one: outcome(one, now) for one in sagas}, story, y, lines)
     y = _headline(scene, moment, y)
     top = SagaChart(scene, moment, y + 4).bottom + 28
     books, right = None, width - MARGIN
@@ -126,8 +118,8 @@ def saga_map(
         right -= books.width
     bottom, axis = waterfall(scene, moment, top, right), scene.axis
     assert isinstance(axis, Axis)
-    in_the_way = beside and top + books.height > bottom + 18
-    edge = right if in_the_way else width - MARGIN
+    under = beside and top + books.height > bottom + 18  # the ledger reaches below the rows
+    edge = right if under else width - MARGIN
     scene.height = scene.write(MARGIN, bottom + 30, edge, _legend(scene, moment, y, right)) + 4
     if now is not None:
         x = max(axis.x(story.start), min(right, axis.x(now)))
@@ -137,14 +129,6 @@ def saga_map(
         scene.height = max(scene.height, books.draw(scene, *place) + 16)
     _describe(scene, moment, books, len(sagas))
     return SagaMap(scene, moment)
-
-
-def _most(sagas: list[SagaStory], moment: SagaMoment) -> int:
-    """How many lines the table has at most, so that nothing jumps when the cursor moves."""
-    if moment.now is None or len(sagas) > FEW:
-        return 0
-    words = [{outcome(one, time).word for one in sagas} for time in moment.story.times]
-    return max(map(len, words))
 
 
 def _headline(scene: Scene, moment: SagaMoment, y: int) -> int:
@@ -177,9 +161,8 @@ def _legend(scene: Scene, moment: SagaMoment, y: int, right: int) -> list[str]:
         scene = Scene(scene.width, 0)
         waterfall(scene, moment, SagaChart(scene, moment, y).bottom, right)
     ticks = [bar for bar in scene.bars if bar.kind in ("saved", "break")]
-    signs = Scene(
-        scene.width, 0, lines=scene.lines, spans=scene.spans, bars=ticks, marks=scene.marks
-    )
+    items = {"lines": scene.lines, "spans": scene.spans, "bars": ticks, "marks": scene.marks}
+    signs = Scene(scene.width, 0, **items)
     return ["bar: at work", *signs.legend(_LEGEND)]
 
 
@@ -190,7 +173,7 @@ def _describe(scene: Scene, moment: SagaMoment, books: Ledger | None, sagas: int
         final = kind_of(step, state)[0] == "final"
         by_state.setdefault("cannot be undone" if final else state.name, []).append(step.name)
     parts = [f"{name}: {', '.join(steps)}" for name, steps in by_state.items()]
-    parts += [books.described()] if books else []
+    parts += [books.described] if books else []
     story = moment.story
     of = f" (1 of {sagas:,} sagas)" if sagas > 1 else ""
     headline = f"{_at(moment.now)}: {moment.outcome.sentence}"

@@ -3,7 +3,7 @@
 from ..claims.saga_outcome import OUTCOMES, Outcome
 from ..text import clean, counted, shorten, text_width
 from ..trace.saga_story import SagaStory
-from .saga_arrows import MARGIN
+from .saga_chart import MARGIN
 from .scene import Box, Label, Scene
 
 _KIND = {"inconsistent": "failed", "stuck": "failed", "in doubt": "in doubt", "under way": "under way", "not undone": "final",

@@ -35,11 +35,9 @@ class StateChart:
     ):
         self.known, self.window = known, window
         self.hindsight = today if known is None else today.as_known(known)
-        self.wrong = [
-            one
-            for one in self.hindsight.discrepancies
-            if one.start < window[1] and window[0] < one.end
-        ]
+        differ = self.hindsight.discrepancies
+        self.wrong = [one for one in differ if one.start < window[1] and window[0] < one.end]
+        self.shaded = [one for one in self.wrong if None not in (one.actual, one.believed)]
         values = [today.first]
         for one in (today, self.hindsight):
             values += [change.value for change in (*one.actual, *one.believed)]
@@ -85,16 +83,14 @@ class StateChart:
         marks = EventMarks(self.hindsight, axes, self.calendar, self.window)
         marks.mark(scene, self.room)
         at_cursor = "" if self.cursor is None else self._draw_cursor(self.cursor)
-        write_values(self.hindsight, self.wrong, axes, self.end, self.room)
+        write_values(self.hindsight, self.shaded, axes, self.end, self.room)
         marks.name(self.room)
         self._draw_captions(marks)
         self._describe(about, marks, at_cursor)
 
     def _draw_discrepancies(self) -> None:
         axes, drawn = self.axes, 0
-        for start, end, actual, believed in self.wrong:
-            if actual is None or believed is None:
-                continue
+        for start, end, actual, believed in self.shaded:
             left, right = axes.x(start), axes.x(end)
             if right <= drawn:
                 continue  # others fill this column of pixels
@@ -111,10 +107,11 @@ class StateChart:
         actual, believed = self.hindsight.at(at)
         self.scene.set_cursor(x, axes.top - 18, axes.bottom, self.calendar.words(at))
         self.room.avoid((x, axes.top - 18, x, axes.bottom))
-        both = f"was {value_text(actual)}"
-        both = both if actual == believed else self._both(actual, believed)
+        both = self._both(actual, believed)
         if self.known is not None:  # what it was, nobody knew for certain then
             both = value_text(actual)
+        elif actual == believed:
+            both = f"was {value_text(actual)}"
         text, y = both + self.as_known, (axes.y(actual) + axes.y(believed)) // 2
         if not self.room.place_beside(text, "at cursor", x, y + 11):
             self.room.place_beside(text, "at cursor", x, axes.top)
@@ -137,11 +134,10 @@ class StateChart:
             words = shorten(words, scene.width - x - 36, 11)
             scene.labels.append(Label(x + 34, y, words, "caption"))
             x += 34 + text_width(words, 11) + 22
-        shaded = any(one.actual is not None and one.believed is not None for one in self.wrong)
-        captions = [self.nothing] if self.nothing else []
-        captions += ["shaded: what a report in between got wrong"] if shaded else []
+        captions = [self.nothing] * bool(self.nothing)
+        captions += ["shaded: what a report in between got wrong"] * bool(self.shaded)
         captions += marks.captions()
-        captions += ["grey: not known yet"] if self.end < self.window[1] else []
+        captions += ["grey: not known yet"] * (self.end < self.window[1])
         scene.write(self.axes.left, y + 18, self.axes.right, captions)
 
     def _describe(self, about: str, marks: EventMarks, at_cursor: str) -> None:
@@ -153,8 +149,9 @@ class StateChart:
         parts.append(f"{value_text(hindsight.at(self.end)[0])} at the end")
         if worst := max(self.wrong, key=size, default=None):
             actual, believed = value_text(worst.actual), value_text(worst.believed)
-            both = f"believed {believed} where it was {actual}"
-            both = both if self.known is None else self._both(worst.actual, worst.believed)
+            both = self._both(worst.actual, worst.believed)
+            if self.known is None:
+                both = f"believed {believed} where it was {actual}"
             parts.append(f"{both} from {words(worst.start)} to {words(worst.end)}")
         else:
             parts.append("never believed otherwise")
@@ -171,14 +168,14 @@ def _no_event(first: int, last: int) -> str:
 
 def _height(values: list) -> int:
     """How high a chart of these values is. Raises Misuse for what cannot be one."""
-    texts = list(dict.fromkeys(value for value in values if isinstance(value, str)))
-    wrong = ""
+    texts = dict.fromkeys(value for value in values if isinstance(value, str))
+    hint = "say what to draw: value=lambda state: …"
     if texts and any(value is not None and not isinstance(value, str) for value in values):
-        wrong = f"some states are numbers and some are texts, such as {shown(texts[0])}"
-    elif len(texts) > _MOST_LEVELS:
-        wrong = f"the states are {len(texts)} different texts, too many for a line each"
-    if wrong:
-        raise Misuse(f"{wrong}; say what to draw: value=lambda state: …")
+        which = f"some states are numbers and some are texts, such as {shown([*texts][0])}"
+        raise Misuse(f"{which}; {hint}")
+    if len(texts) > _MOST_LEVELS:
+        many = f"the states are {len(texts)} different texts, too many for a line each"
+        raise Misuse(f"{many}; {hint}")
     return max(60, _LEVEL_HEIGHT * (len(texts) - 1)) if texts else _HEIGHT
 
 

@@ -38,8 +38,6 @@ def write_values(
     differ, and `end` where they end. Of texts, which the axis has, only the lines get their names."""
     _name_end(hindsight, axes, end, room)
     for one in sorted(wrong, key=size, reverse=True)[: 1 if axes.levels else _MOST_WRONG]:
-        if one.actual is None or one.believed is None:
-            continue
         left, right, y = axes.x(one.start), axes.x(one.end), axes.y(one.believed)
         peak = 1 if y < axes.y(one.actual) else -1
         places = _Stretch(left, right, y, peak).places()
@@ -74,10 +72,9 @@ def _steps(hindsight: Hindsight, axes: Axes, end: int) -> Iterator[tuple[_Stretc
         if axes.start < change.at <= end and change.value != levels[-1][1]:
             levels.append((change.at, change.value))
     heights = [axes.y(value) for _, value in levels]
-    before = heights[0]
+    before = [heights[0], *heights]
     for number, ((at, value), (until, _)) in enumerate(pairwise(levels)):
-        y, after = heights[number : number + 2]
-        peak = (y < min(before, after)) - (y > max(before, after))
-        before = y
+        y, beside = heights[number], (before[number], heights[number + 1])
         if value is not None:
+            peak = (y < min(beside)) - (y > max(beside))
             yield _Stretch(axes.x(at), axes.x(until), y, peak), value_text(value)

@@ -3,8 +3,7 @@
 from ..text import clean, seconds, shorten, text_width
 from ..trace.saga_step import Bar, History, State
 from .axis import Axis
-from .saga_arrows import MARGIN
-from .saga_chart import MARKS, kind_of
+from .saga_chart import MARGIN, MARKS, kind_of
 from .saga_moment import SagaMoment
 from .scene import Box, Label, Mark, Scene
 from .theme import LABELS
