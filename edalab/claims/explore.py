@@ -13,7 +13,6 @@ from ..sim import Fault, enumerate_faults, quiet
 from ..sim.run import Run
 from ..sim.simulate import check_system_and_workload, garbage_seldom
 from ..sim.simulate import play as play_run
-from ..sim.world import Changes
 from ..stuck import watched
 from .claim import SIGNS, Claim, claims_of
 
@@ -151,16 +150,12 @@ def explore(
     _check(claims, faults, seeds, budget, executor)
     check_system_and_workload(system, workload)
     result = Exploration(system.frozen(), workload, claims, faults, seeds)
-    reads_changes = any(claim.reads_changes for claim in claims)
-    known: dict[int, Changes | None] = {}  # of each seed, what the run without faults changed
-    play = partial(_play, result.system, workload, claims, known)
+    play = partial(_play, result.system, workload, claims)
     try:
         # So that not each run has to set the timer, nor looks for garbage among what it makes.
         with watched("the exploration"), garbage_seldom(young=_YOUNG):
             for seed in seeds:
-                run = _recorded(result.system, workload, seed, (), {} if reads_changes else None)[0]
-                run._replay(None)  # raises Misuse
-                known[seed] = run._world.changes
+                _recorded(result.system, workload, seed, ())[0]._replay(None)  # raises Misuse
             level = [play((), seed, faults > 0) for seed in seeds]
             result.schedules += [played.schedule for played in level]
             for number in range(1, faults + 1):
@@ -191,11 +186,10 @@ def _recorded(
     workload: Callable,
     seed: int,
     faults: tuple[Fault, ...],
-    known_changes: Changes | None = None,
 ) -> tuple[Run, str]:
     """A run, and why it did not end, if it did not."""
     try:
-        return play_run(system, workload, seed, list(faults), known_changes=known_changes), ""
+        return play_run(system, workload, seed, list(faults)), ""
     except Hung:  # not tried once more under each fault: every time takes as long
         raise
     except Endless as endless:
@@ -207,14 +201,13 @@ def _play(
     system: System,
     workload: Callable,
     claims: list[Claim],
-    known: dict[int, Changes | None],
     faults: tuple,
     seed: int,
     later: bool,
 ) -> _Played:
     """One schedule, with what could strike it next if `later`."""
     try:
-        run, endless = _recorded(system, workload, seed, faults, known[seed])
+        run, endless = _recorded(system, workload, seed, faults)
     except Misuse as misuse:
         if faults:
             misuse.args = (f"{misuse} (under faults={list(faults)})",)
