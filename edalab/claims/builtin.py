@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ..errors import Misuse, shown
 from ..model import Command, Event, Message, Query, Service
+from ..model.numbers import check_whole
 from ..sim.run import Run
 from ..sim.steps import Step
 from ..trace.spans import Trace
@@ -238,9 +239,7 @@ def _differences(
 
 def no_poison_loop(attempts: int = 10) -> Claim:
     """No message is handled more than `attempts` times, and none keeps the run from ending."""
-    if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
-        what = "no_poison_loop: attempts= takes a whole number from 1"
-        raise Misuse(f"{what}, not {shown(attempts)}")
+    check_whole("no_poison_loop: attempts=", attempts)
     sentence = f"no message is tried more than {attempts} times or goes round for ever"
     return BuiltinClaim(sentence, find_endless_retries, attempts, endless=True)
 

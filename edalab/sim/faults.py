@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from ..errors import Misuse, Unknown, shown
+from ..model.numbers import is_whole
 from .clock import milliseconds
 
 ACTIONS = {  # what can go wrong at each step; where several strike at once, the first of ORDER
@@ -59,7 +60,7 @@ class Fault:
             raise Unknown("step", step, ACTIONS)
         if self.do not in ACTIONS[step]:
             raise Unknown("action", self.do, ACTIONS[step], f" at {step}")
-        if not _is_count(self.nth):
+        if not is_whole(self.nth):
             nth = shown(self.nth)
             raise Misuse(f"{self.do} {self.at}: nth= counts from 1 in whole numbers, not {nth}")
         if self.seconds is not None:
@@ -146,7 +147,7 @@ class Window:
             raise Misuse(
                 f"{self.do} takes the name of a service, such as 'payments', not {service}"
             )
-        if self.replica is not None and not _is_count(self.replica):
+        if self.replica is not None and not is_whole(self.replica):
             replica = shown(self.replica)
             raise Misuse(f"{self.do} {self.service}: replica= takes a number from 1, not {replica}")
         what = f"{self.do}({self.service!r}, {shown(self.start)}, {shown(self.end)})"
@@ -159,10 +160,6 @@ class Window:
 
     def __repr__(self) -> str:
         return repr(str(self))
-
-
-def _is_count(number: object) -> bool:
-    return isinstance(number, int) and not isinstance(number, bool) and number >= 1
 
 
 def pause(service: str, start: float, end: float, replica: int = 1) -> Window:

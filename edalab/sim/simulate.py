@@ -11,6 +11,7 @@ from threading import Lock
 
 from ..errors import Misuse, shown
 from ..model import Envelope, System, foreign_call
+from ..model.numbers import check_whole
 from .clock import milliseconds
 from .forgotten import notice_forgotten_coroutines
 from .plan import Plan
@@ -47,8 +48,7 @@ def simulate(
     check_system_and_workload(system, workload)
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise Misuse(f"seed= takes a whole number, not {shown(seed)}")
-    if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
-        raise Misuse(f"max_steps= takes a whole number from 1, not {shown(max_steps)}")
+    check_whole("max_steps=", max_steps)
     if isinstance(faults, Iterable) and not isinstance(faults, str):
         faults = list(faults)  # to play them again
     last = None if until is None else milliseconds(until, "until=")
