@@ -35,7 +35,6 @@ class Database:
             _made(schema).backup(self.connection)
         # The number of each save in the journal -> what it ran.
         self.saves: dict[int, list[Statement]] = {}
-        self._selects: dict[str, str] | None = _initial_selects(schema)
         self.connection.set_authorizer(self._authorize)
         self.connection.set_progress_handler(self._interrupts, _PROBE)
 
@@ -45,7 +44,6 @@ class Database:
             self.inserted.add(table)
         elif action in _SHAPING:
             self.shaped = True
-            self._selects = None
         return sqlite3.SQLITE_OK
 
     def _interrupts(self) -> bool:
@@ -54,19 +52,18 @@ class Database:
 
     def tables(self) -> list[str]:
         """The names of its tables."""
-        return _tables(self.connection)
-
-    @property
-    def selects(self) -> dict[str, str]:
-        """A table -> the statement that reads all of it."""
-        if self._selects is None:
-            self._selects = _selects(self.tables())
-        return self._selects
+        sql = "select name from sqlite_master where type = 'table' order by rowid"
+        names = [name for (name,) in self.connection.execute(sql)]
+        return [name for name in names if not name.startswith("sqlite_")]
 
     def read(self) -> Rows:
         """All rows, by table."""
-        execute = self.connection.execute
-        return {table: execute(sql).fetchall() for table, sql in self.selects.items()}
+        return {table: self.rows_of(table) for table in self.tables()}
+
+    def rows_of(self, table: str, most: int = -1) -> list[tuple]:
+        """The rows of a table, so many at most."""
+        name = table.replace('"', '""')
+        return self.connection.execute(f'select * from "{name}" limit {most}').fetchall()
 
     def readable(self) -> sqlite3.Connection:
         """The connection, no longer to be written to: whoever looks at a run must not change it."""
@@ -114,22 +111,6 @@ def _made(schema: str) -> sqlite3.Connection:
     template = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     template.executescript(schema)
     return template
-
-
-def _selects(tables: list[str]) -> dict[str, str]:
-    quoted = {table: table.replace('"', '""') for table in tables}
-    return {table: f'select * from "{text}"' for table, text in quoted.items()}
-
-
-@lru_cache(maxsize=64)
-def _initial_selects(schema: str) -> dict[str, str]:
-    """A table -> how all of it is read, of a new database: to ask SQLite costs each run a tenth of its time."""
-    return _selects(_tables(_made(schema)))
-
-
-def _tables(connection: sqlite3.Connection) -> list[str]:
-    sql = "select name from sqlite_master where type = 'table' order by rowid"
-    return [name for (name,) in connection.execute(sql) if not name.startswith("sqlite_")]
 
 
 class Transaction:
