@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..errors import Endless, Hung, Misuse, shown
 from ..model import System
-from ..model.numbers import is_whole
+from ..model.numbers import check_whole
 from ..sim import Fault, enumerate_faults, quiet
 from ..sim.run import Run
 from ..sim.simulate import check_system_and_workload, garbage_seldom
@@ -279,14 +279,12 @@ def _check(claims: list, faults: int, seeds: Any, budget: int | None, executor: 
     if not claims:
         what = "explore takes claims=[...], a list of at least one claim"
         raise Misuse(f'{what}; make one with @Claim("each order is charged once")')
-    if not is_whole(faults, 0):
-        what = "faults= says how many strike at once, a whole number from 0"
-        raise Misuse(f"{what}, not {shown(faults)}")
+    check_whole("faults=", faults, 0)
     if not (isinstance(seeds, tuple) and seeds and all(type(seed) is int for seed in seeds)):
         what = "seeds= takes at least one seed, such as seeds=range(10)"
         raise Misuse(f"{what}, not {shown(seeds)}")
-    if budget is not None and not is_whole(budget):
-        raise Misuse(f"budget= takes a whole number of schedules from 1, not {shown(budget)}")
+    if budget is not None:
+        check_whole("budget=", budget)
     if executor is not None and not hasattr(executor, "submit"):
         what = "executor= takes an executor of concurrent.futures, such as ProcessPoolExecutor()"
         raise Misuse(f"{what}, not {shown(executor)}")
