@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..errors import Misuse, shown
 from .instants import as_datetime, to_microseconds
 from .schema import make_tables, tables_missing
-from .stored_event import COLUMNS, is_text
+from .stored_event import is_text
 
 # Events that one statement stores: for each row of an `executemany` Python takes longer than SQLite.
 MANY = 64
@@ -90,17 +90,18 @@ def insert(
         )
     if ids is not None:
         _check_ids(db, ids)
+    at_once = ids is None and len(set(happened)) == 1
+    if not at_once:
+        apart = zip(happened, ids or repeat(None), rows, strict=False)
+        rows = [(when, id, *row) for when, id, row in apart]
     message = getattr(db, "message", None)
     causes = (message.correlation, message.id) if message is not None else (None, None)
-    events = [
-        (end.position + n, end.stream, end.version + n, *row, when, recorded, id, *causes)
-        for n, (row, when, id) in enumerate(
-            zip(rows, happened, ids or repeat(None), strict=False), 1
-        )
-    ]
-    for first in range(0, len(events), MANY):
-        part = events[first : first + MANY]
-        db.execute(_insertion(len(part)), [*chain.from_iterable(part)])
+    shared = recorded, *causes, *(happened[:1] if at_once else ())
+    for first in range(0, len(rows), MANY):
+        part = rows[first : first + MANY]
+        begin = end.position + first + 1, end.stream, end.version + first + 1
+        values = (*begin, *shared, *chain.from_iterable(part))
+        db.execute(_insertion(len(part), at_once), values)
     if end.has_snapshots and rows:
         db.execute(_DROP_SNAPSHOTS, (end.stream, min(happened)))
 
@@ -119,7 +120,24 @@ def _check_ids(db: Any, ids: list[str]) -> None:
 
 
 @lru_cache(2 * MANY)
-def _insertion(number: int) -> str:
-    """The statement that stores so many events."""
-    row = f"({', '.join('?' for _ in COLUMNS.split(', '))})"
-    return f"insert into stored_events ({COLUMNS}) values {', '.join([row] * number)}"
+def _insertion(number: int, at_once: bool) -> str:
+    """The statement that stores so many events of a stream, the next in both orders. It takes the
+    position and version of the first and what they share (where all happened `at_once`, also that
+    time); then of each its type, schema and data, and before these, where they did not happen at
+    once, when it happened and its id."""
+    alike, own = "recorded, correlation, causation", "happened, id, type, schema, data"
+    if at_once:
+        alike, own = f"{alike}, happened", "type, schema, data"
+    shared = f"position, stream, version, {alike}"
+    marks = ", ".join("?" for _ in own.split(", "))
+    given = ", ".join("?" for _ in shared.split(", "))
+    insert = f"insert into stored_events ({shared}, {own}) "
+    if number == 1:
+        return f"{insert}values ({given}, {marks})"
+    # By name and not as ?1: Python 3.12.0 to 3.12.3 warns of each, longer than it stores an event.
+    rows = ", ".join(f"({row}, {marks})" for row in range(number))
+    return (
+        f"{insert}with shared ({shared}) as (values ({given})), own (row, {own}) as (values {rows})"
+        f" select position + row, stream, version + row, {alike}, {own}"
+        " from shared cross join own"  # in the order of own
+    )
