@@ -9,22 +9,22 @@ from contextlib import suppress
 
 from .database import Database, Rows
 
-_MOST_SHARED = 1_000
+_MOST_SHARED = 200
 _shared: dict[tuple[str, bytes], list[Rows]] = {}  # in exploration many databases do the same
 
 
 def changes_of(database: Database) -> dict[int, Rows]:
     """A save, by its number in the journal -> the rows that it added or removed. Only tables with such rows."""
-    try:
-        # As bytes, in which 1, 1.0 and True differ.
+    try:  # as bytes, in which 1, 1.0 and True differ
         key = database.schema, marshal.dumps([*database.saves.values()], 2)
     except ValueError:  # an envelope for an outbox, or another object
         return dict(zip(database.saves, _played_again(database), strict=True))
-    if key not in _shared:
+    found = _shared.get(key)
+    if found is None:
         if len(_shared) >= _MOST_SHARED:
             _shared.clear()
-        _shared[key] = _played_again(database)
-    return dict(zip(database.saves, _shared[key], strict=True))
+        found = _shared[key] = _played_again(database)
+    return dict(zip(database.saves, found, strict=True))
 
 
 def _played_again(database: Database) -> list[Rows]:
