@@ -145,22 +145,23 @@ def test_rows_that_cannot_be_read_come_back_as_they_were_with_the_reason():
     circle: list = []
     circle.append(circle)
     rows = [
-        ("S", "a", "2026-03-01T09:00Z", 1),
-        (None, "a", "2026-03-01T09:00Z", 2),
-        ("S", " ", "2026-03-01T09:00Z", 3),
-        ("S", "a", None, 4),
-        ("S", "a", "yesterday", 5),
-        ("S", "a", "2026-03-01 09:00", 6),
-        ("S", "a", "2026-02-30T09:00Z", 7),
-        ("S", "a", "0001-01-01T09:00+14:00", 8),
-        ("S", "a", "2026-03-01T09:00Z", circle),
-        ("S", "b", "2026-03-01T09:00Z", 10),
+        ("S", "a", "2026-03-01T09:00Z", 1, 1),
+        (None, "a", "2026-03-01T09:00Z", 2, 1),
+        ("S", " ", "2026-03-01T09:00Z", 3, 1),
+        ("S", "a", None, 4, 1),
+        ("S", "a", "yesterday", 5, 1),
+        ("S", "a", "2026-03-01 09:00", 6, 1),
+        ("S", "a", "2026-02-30T09:00Z", 7, 1),
+        ("S", "a", "0001-01-01T09:00+14:00", 8, 1),
+        ("S", "a", "2026-03-01T09:00Z", 9, 1.5),
+        ("S", "a", "2026-03-01T09:00Z", circle, 1),
+        *[("S", "b", "2026-03-01T09:00Z", 10, version) for version in ("2", None, 3.0)],
     ]
-    labels = list("stuvwxyzbc")
-    frame = table(*rows, columns=("what", "who", "when", "n"), index=labels)
-    store = read_table(frame, **COLUMNS)
+    labels = list("stuvwxyzabcde")
+    frame = table(*rows, columns=("what", "who", "when", "n", "version"), index=labels)
+    store = read_table(frame, **COLUMNS, version="version")
     assert [fact.data for fact in store.read("a")] == [{"n": 1}]
-    assert [fact.schema for fact in store.read("b")] == [1]
+    assert [fact.schema for fact in store.read("b")] == [2, 1, 3]
     iso = "is no time as ISO 8601 writes it, such as 2026-03-03T12:00+01:00"
     assert store.refused["reason"].to_dict() == {
         "t": "what is empty",
@@ -170,11 +171,12 @@ def test_rows_that_cannot_be_read_come_back_as_they_were_with_the_reason():
         "x": "when '2026-03-01 09:00' has no time zone: put its offset behind it, such as +01:00",
         "y": f"when '2026-02-30T09:00Z' {iso}",
         "z": f"when '0001-01-01T09:00+14:00' {iso}",
+        "a": "version 1.5 is no version: a whole number from 1",
         "b": store.refused["reason"]["b"],
     }
     assert store.refused["reason"]["b"].startswith("JSON cannot hold its data: ")
-    pandas.testing.assert_frame_equal(store.refused.drop(columns="reason"), frame.iloc[1:9])
-    assert "8 rows refused, see .refused" in repr(store)
+    pandas.testing.assert_frame_equal(store.refused.drop(columns="reason"), frame.iloc[1:10])
+    assert "9 rows refused, see .refused" in repr(store)
 
 
 def test_an_id_is_stored_once_and_its_second_row_names_the_first():

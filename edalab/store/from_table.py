@@ -26,14 +26,16 @@ def read_table(
     time: str,
     recorded: str | None = None,
     id: str | None = None,
+    version: str | None = None,
 ) -> EventStore:
     """A table of events, a row each, as a store in memory. `type`, `subject` and `time` name the
     columns that say what happened, to whom or what (a stream each), and when; all columns that are
     named nowhere become the data.
 
     `recorded` names the column of when it was recorded (by default it is `time`), `id` that of the
-    events' own ids. Rows are taken in the order they were recorded, rows of one moment as they
-    stand. Rows that cannot be read are in the store's `.refused`, as they were, with the reason.
+    events' own ids, `version` that of the version of their data's schema (by default 1). Rows are
+    taken in the order they were recorded, rows of one moment as they stand. Rows that cannot be
+    read are in the store's `.refused`, as they were, with the reason.
 
     A row with several moments, such as created and closed, is several events: `frame.melt` makes a
     row of each. Read ids as text, `pandas.read_csv(…, dtype={"account": str})`: among numbers 007
@@ -43,7 +45,7 @@ def read_table(
     if not isinstance(frame, pandas.DataFrame):
         takes = "read_table takes a DataFrame, such as pandas.read_csv('events.csv') gives"
         raise Misuse(f"{takes}, not {shown(frame)}")
-    roles = [type, subject, time, *(name for name in (recorded, id) if name is not None)]
+    roles = [type, subject, time, *(name for name in (recorded, id, version) if name is not None)]
     _check_columns(frame, roles)
     table = _Table(frame)
     happened = table.moments(time)
@@ -52,7 +54,7 @@ def read_table(
         {
             "stream": table.texts(subject),
             "type": table.texts(type),
-            "schema": 1,  # the version of the classes
+            "schema": 1 if version is None else table.versions(version),
             "data": table.data([name for name in frame.columns if name not in roles]),
             "happened": happened,
             "recorded": known,
@@ -134,6 +136,17 @@ class _Table:
         if whole and column.abs().max() <= 2**53:  # beyond, a float is another number
             column = column.astype("Int64")
         return column.astype(object).map(str).str.strip()
+
+    def versions(self, name: str) -> "pandas.Series":
+        """The versions of message classes; 1 where a cell is empty."""
+        pandas = _pandas()
+
+        column = self.frame[name].mask(self.empty[name], 1)
+        versions = pandas.to_numeric(column, errors="coerce")
+        bad = ~versions.between(1, 1e9) | (versions % 1 != 0)
+        reasons = f"{name} " + column.map(shown) + " is no version: a whole number from 1"
+        self.refuse(bad, reasons)
+        return versions.mask(bad, 1).astype("int64")
 
     def moments(self, name: str) -> "pandas.Series":
         """A column of times, in UTC. Raises Misuse where most of them cannot be read."""

@@ -139,7 +139,7 @@ def _unfit(error: ValueError, fact: StoredEvent, version: int) -> str:
         names = [".".join(map(str, one["loc"])) for one in errors]
         return (
             f" has what class {fact.type} has no field for: {listed(names)}; if these are columns "
-            "of a table, read_table takes such as recorded= and id=; else make them "
+            "of a table, read_table takes such as recorded=, id= and version=; else make them "
             f"fields of the class, or leave them out: frame = frame.drop(columns={names})"
         )
     reason = shortened(str(error).partition("For further")[0], 200)
