@@ -5,15 +5,12 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from random import Random
 
 import pytest
-from systems import story
 
 from edalab import Claim, Event, Fault, Misuse, System, claims, simulate
 from edalab.claims.explore import explore
 from edalab.sim import enumerate_faults
-from edalab.sim.simulate import play
 
 
 class OrderPlaced(Event, topic="orders", key="order_id"):
@@ -105,18 +102,6 @@ def test_the_result_is_the_same_whatever_the_executor(pool):
     with pool(2) as executor:
         there = explore(shop(), two_orders, [charged_once, charged], executor=executor)
     assert there.schedules == here.schedules and repr(there) == repr(here)
-
-
-@pytest.mark.parametrize("number", range(12))
-def test_a_run_under_a_fault_takes_over_what_one_without_faults_changed_before(number):
-    dice = Random(number)
-    system, workload, seed, _ = story(dice, faults=0)
-    system = system.frozen()
-    plain = play(system, workload, seed, [], known_changes={})
-    for fault in dice.sample(there_are := enumerate_faults(plain), min(10, len(there_are))):
-        its_own = play(system, workload, seed, [fault], known_changes={})
-        known = play(system, workload, seed, [fault], known_changes=plain.changes)
-        assert known.changes == its_own.changes
 
 
 def test_a_budget_ends_the_search_and_says_what_is_missing():

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ..errors import Misuse, shown
 from ..model import Command, Event, Message, Query, Service
+from ..model.numbers import check_whole
 from ..sim.run import Run
 from ..sim.steps import Step
 from ..trace.spans import Trace
@@ -29,16 +30,13 @@ class BuiltinClaim(Claim):
     """A claim that a function decides from the trace of a run.
 
     decide: returns the evidence, (sentence, numbers of steps) each, or in words why nothing tested the claim.
-    endless: it judges runs, too, that did not end by themselves.
-    reads_changes: it asks in most runs which rows a save changed, so that `explore` has them noted."""
+    endless: it judges runs, too, that did not end by themselves."""
 
-    def __init__(
-        self, sentence: str, decide: Callable, *arguments: Any, endless=False, reads_changes=False
-    ):
+    def __init__(self, sentence: str, decide: Callable, *arguments: Any, endless=False):
         super().__init__(sentence)
         self.function = self.decide = decide
         self.arguments = arguments
-        self.endless, self.reads_changes = endless, reads_changes
+        self.endless = endless
 
     def check(self, run: Run) -> Verdict:
         """The verdict on a run."""
@@ -79,7 +77,7 @@ def handled_once(message: type[Message]) -> Claim:
     database, too, and breaks the claim."""
     name = _named("handled_once", message, (Event, Command))
     sentence = f"each {name} is handled once"
-    return BuiltinClaim(sentence, find_duplicate_effects, name, reads_changes=True)
+    return BuiltinClaim(sentence, find_duplicate_effects, name)
 
 
 def in_order_per_key(event: type[Event]) -> Claim:
@@ -130,21 +128,21 @@ def saga_settled(begins: type[Message] | None = None) -> Claim:
     name = None if begins is None else _named("saga_settled", begins, (Event, Command))
     what = f"every saga that begins with {name}" if name else "every saga"
     sentence = f"{what} is settled or wholly compensated"
-    return BuiltinClaim(sentence, sagas.stuck, name, reads_changes=True)
+    return BuiltinClaim(sentence, sagas.stuck, name)
 
 
 def compensated_once() -> Claim:
     """No step of a saga is compensated more often than it was done. A compensation that is asked for again, and then
     changes nothing or goes on where it was left, is no second one."""
     sentence = "no step of a saga is compensated twice"
-    return BuiltinClaim(sentence, sagas.compensated_twice, reads_changes=True)
+    return BuiltinClaim(sentence, sagas.compensated_twice)
 
 
 def compensated_in_reverse() -> Claim:
     """No step is compensated before a step that depends on it: one that was asked for (or, an event, done) by a service
     that knew by then, from the messages and answers it had got in this saga, that the first was done."""
     sentence = "a step is compensated after the steps that depend on it"
-    return BuiltinClaim(sentence, sagas.not_in_reverse, reads_changes=True)
+    return BuiltinClaim(sentence, sagas.not_in_reverse)
 
 
 def no_needless_compensation() -> Claim:
@@ -152,7 +150,7 @@ def no_needless_compensation() -> Claim:
     knew; nor in a saga that has done a step declared with final=True. What is in doubt may be compensated, done or not;
     so may what is still on its way to the service that tells so."""
     sentence = "only what was done, and can be undone, is compensated"
-    return BuiltinClaim(sentence, sagas.needlessly_compensated, reads_changes=True)
+    return BuiltinClaim(sentence, sagas.needlessly_compensated)
 
 
 def nothing_left_behind() -> Claim:
@@ -161,7 +159,7 @@ def nothing_left_behind() -> Claim:
     unless such a step was done. A compensation that saves nothing, where the step did, is none. What the rows say is for
     `ledger_balanced`."""
     sentence = "a saga that goes back leaves nothing behind that it did"
-    return BuiltinClaim(sentence, sagas.left_behind, reads_changes=True)
+    return BuiltinClaim(sentence, sagas.left_behind)
 
 
 def ledger_balanced(ledger: Callable[[Run], Mapping[str, tuple]]) -> Claim:
@@ -241,9 +239,7 @@ def _differences(
 
 def no_poison_loop(attempts: int = 10) -> Claim:
     """No message is handled more than `attempts` times, and none keeps the run from ending."""
-    if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
-        what = "no_poison_loop: attempts= takes a whole number from 1"
-        raise Misuse(f"{what}, not {shown(attempts)}")
+    check_whole("no_poison_loop: attempts=", attempts)
     sentence = f"no message is tried more than {attempts} times or goes round for ever"
     return BuiltinClaim(sentence, find_endless_retries, attempts, endless=True)
 

@@ -61,7 +61,6 @@ class Claim:
     Raises Misuse for an empty sentence, and for a function that does not take exactly one run."""
 
     endless = False  # whether it judges runs, too, that did not end by themselves
-    reads_changes = False  # whether it asks which rows a commit changed
 
     def __init__(self, sentence: str, *, about: type[Message] | None = None):
         if not isinstance(sentence, str) or not sentence.strip():

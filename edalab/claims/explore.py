@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 from ..errors import Endless, Hung, Misuse, shown
 from ..model import System
+from ..model.numbers import check_whole
 from ..sim import Fault, enumerate_faults, quiet
 from ..sim.run import Run
 from ..sim.simulate import check_system_and_workload, garbage_seldom
 from ..sim.simulate import play as play_run
-from ..sim.world import Changes
 from ..stuck import watched
 from .claim import SIGNS, Claim, claims_of
 
@@ -151,16 +151,12 @@ def explore(
     _check(claims, faults, seeds, budget, executor)
     check_system_and_workload(system, workload)
     result = Exploration(system.frozen(), workload, claims, faults, seeds)
-    reads_changes = any(claim.reads_changes for claim in claims)
-    known: dict[int, Changes | None] = {}  # of each seed, what the run without faults changed
-    play = partial(_play, result.system, workload, claims, known)
+    play = partial(_play, result.system, workload, claims)
     try:
         # So that not each run has to set the timer, nor looks for garbage among what it makes.
         with watched("the exploration"), garbage_seldom(young=_YOUNG):
             for seed in seeds:
-                run = _recorded(result.system, workload, seed, (), {} if reads_changes else None)[0]
-                run._replay(None)  # raises Misuse
-                known[seed] = run._world.changes
+                _recorded(result.system, workload, seed, ())[0]._replay(None)  # raises Misuse
             level = [play((), seed, faults > 0) for seed in seeds]
             result.schedules += [played.schedule for played in level]
             for number in range(1, faults + 1):
@@ -191,11 +187,10 @@ def _recorded(
     workload: Callable,
     seed: int,
     faults: tuple[Fault, ...],
-    known_changes: Changes | None = None,
 ) -> tuple[Run, str]:
     """A run, and why it did not end, if it did not."""
     try:
-        return play_run(system, workload, seed, list(faults), known_changes=known_changes), ""
+        return play_run(system, workload, seed, list(faults)), ""
     except Hung:  # not tried once more under each fault: every time takes as long
         raise
     except Endless as endless:
@@ -207,14 +202,13 @@ def _play(
     system: System,
     workload: Callable,
     claims: list[Claim],
-    known: dict[int, Changes | None],
     faults: tuple,
     seed: int,
     later: bool,
 ) -> _Played:
     """One schedule, with what could strike it next if `later`."""
     try:
-        run, endless = _recorded(system, workload, seed, faults, known[seed])
+        run, endless = _recorded(system, workload, seed, faults)
     except Misuse as misuse:
         if faults:
             misuse.args = (f"{misuse} (under faults={list(faults)})",)
@@ -285,18 +279,12 @@ def _check(claims: list, faults: int, seeds: Any, budget: int | None, executor: 
     if not claims:
         what = "explore takes claims=[...], a list of at least one claim"
         raise Misuse(f'{what}; make one with @Claim("each order is charged once")')
-    if not _is_whole(faults, 0):
-        what = "faults= says how many strike at once, a whole number from 0"
-        raise Misuse(f"{what}, not {shown(faults)}")
+    check_whole("faults=", faults, 0)
     if not (isinstance(seeds, tuple) and seeds and all(type(seed) is int for seed in seeds)):
         what = "seeds= takes at least one seed, such as seeds=range(10)"
         raise Misuse(f"{what}, not {shown(seeds)}")
-    if budget is not None and not _is_whole(budget, 1):
-        raise Misuse(f"budget= takes a whole number of schedules from 1, not {shown(budget)}")
+    if budget is not None:
+        check_whole("budget=", budget)
     if executor is not None and not hasattr(executor, "submit"):
         what = "executor= takes an executor of concurrent.futures, such as ProcessPoolExecutor()"
         raise Misuse(f"{what}, not {shown(executor)}")
-
-
-def _is_whole(number: object, least: int) -> bool:
-    return isinstance(number, int) and not isinstance(number, bool) and number >= least

@@ -111,9 +111,4 @@ class ObservedRun:
 
 def _has_a_row(database: Database, table: str) -> bool | None:
     """Whether a table has a row; None for what is no table, such as a view, or a name that only the statement knew."""
-    sql = database.selects.get(table)
-    return (
-        None
-        if sql is None
-        else database.readable().execute(f"{sql} limit 1").fetchone() is not None
-    )
+    return bool(database.rows_of(table, 1)) if table in database.tables() else None

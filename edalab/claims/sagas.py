@@ -100,7 +100,9 @@ def _settled_undone(saga: Saga) -> Findings:
     if saga.compensations or any(saga.role(name).refuses for name in saga.sent):
         return []
     end = saga.ends[0]
-    targets = {name for role in saga.roles.values() for name in role[:2]} | _finals(saga)
+    targets = {
+        name for role in saga.roles.values() for name in (role.compensates, role.refuses)
+    } | _finals(saga)
     steps = [step for name in saga.sent if name in targets for step in saga.occurrences(name)]
     for step in steps:
         if step.is_command and not _ever_done(saga, step):

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationErro
 from pydantic_core import to_json
 
 from ..errors import InvalidMessage, Misuse, choices, shortened, shown
+from .numbers import check_whole
 from .wire import HALF_CHARACTER, of_the_wire
 
 _CHANNEL = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
@@ -40,6 +41,23 @@ class Declared:
     final: bool = False
     settles: bool = False
     upcasts: dict[int, Callable[[dict], dict]] = field(default_factory=dict, hash=False)
+
+    @property
+    def has_saga_role(self) -> bool:
+        return any((self.compensates, self.refuses, self.final, self.settles))
+
+
+def _upcasts(what: str, declared: Declared) -> dict:
+    """A copy of a class's upcasters. Raises Misuse for what is none."""
+    upcasts, last = declared.upcasts or {}, declared.version - 1
+    known = range(1, last + 1)
+    if isinstance(upcasts, dict) and all(v in known and callable(f) for v, f in upcasts.items()):
+        return dict(upcasts)
+    older = "an older version" + (
+        f" (1 to {last})" if last else ", and version=1 has none before it"
+    )
+    takes = f"upcasts= takes a dict from {older} to a function of its data"
+    raise Misuse(f"{what} {takes}, not {shown(upcasts)}")
 
 
 class Message(BaseModel):
@@ -89,63 +107,33 @@ class Message(BaseModel):
         super().__init_subclass__()
 
     @classmethod
-    def __pydantic_init_subclass__(
-        cls,
-        topic=None,
-        key=None,
-        version=1,
-        compensates=None,
-        refuses=None,
-        final=False,
-        settles=False,
-        upcasts=None,
-        **unknown,
-    ) -> None:
-        name = cls.__name__
-        if unknown:
+    def __pydantic_init_subclass__(cls, **keywords: Any) -> None:
+        what = f"class {cls.__name__}:"
+        if unknown := [word for word in keywords if word not in Declared.__dataclass_fields__]:
             known = ", ".join(Declared.__dataclass_fields__)
-            raise Misuse(
-                f"class {name}: no keyword {', '.join(map(repr, unknown))}; keywords: {known}"
-            )
-        if topic is not None:
-            channel_name(f"class {name}: topic=", topic)
-        if key is not None and (not isinstance(key, str) or key not in cls.model_fields):
-            raise Misuse(
-                f"class {name}: key={shown(key)} is no field; fields: {', '.join(cls.model_fields) or 'none'}"
-            )
-        if not isinstance(version, int) or version < 1:
-            raise Misuse(
-                f"class {name}: version= takes a whole number from 1, not {shown(version)}"
-            )
-        for name_of_field, info in cls.model_fields.items():
+            raise Misuse(f"{what} no keyword {', '.join(map(repr, unknown))}; keywords: {known}")
+        declared = Declared(**keywords)
+        if declared.topic is not None:
+            channel_name(f"{what} topic=", declared.topic)
+        key, fields = declared.key, cls.model_fields
+        if key is not None and (not isinstance(key, str) or key not in fields):
+            here = ", ".join(fields) or "none"
+            raise Misuse(f"{what} key={shown(key)} is no field; fields: {here}")
+        check_whole(f"{what} version=", declared.version)
+        for name, info in fields.items():
             if _has_set(info.annotation):
-                what = f"the field {name_of_field} is a set, whose order differs from run to run; use a list or a tuple"
-                raise Misuse(f"class {name}: {what}")
-        for word, other in (("compensates", compensates), ("refuses", refuses)):
-            if other is not None and not (isinstance(other, type) and issubclass(other, Message)):
-                what = f"{word}= takes a message class, not {shown(other)}; declare that first and name it without quotes"
-                raise Misuse(f"class {name}: {what}")
-        upcasts = upcasts or {}
-        if not isinstance(upcasts, dict) or not all(
-            old in range(1, version) and callable(f) for old, f in upcasts.items()
-        ):
-            older = (
-                f"an older version (1 to {version - 1})"
-                if version > 1
-                else "an older version, and version=1 has none before it"
-            )
-            what = f"upcasts= takes a dict from {older} to a function of its data, not {shown(upcasts)}"
-            raise Misuse(f"class {name}: {what}")
-        cls.__declared__ = Declared(
-            topic=topic,
-            key=key,
-            version=version,
-            compensates=compensates and compensates.__name__,
-            refuses=refuses and refuses.__name__,
-            final=bool(final),
-            settles=bool(settles),
-            upcasts=dict(upcasts),
-        )
+                why = "is a set, whose order differs from run to run; use a list or a tuple"
+                raise Misuse(f"{what} the field {name} {why}")
+        for word in ("compensates", "refuses"):
+            other = keywords.get(word)
+            if other is None:
+                continue
+            if not (isinstance(other, type) and issubclass(other, Message)):
+                takes = f"{word}= takes a message class, not {shown(other)}"
+                raise Misuse(f"{what} {takes}; declare that first and name it without quotes")
+            keywords[word] = other.__name__
+        keywords["upcasts"] = _upcasts(what, declared)
+        cls.__declared__ = Declared(**keywords)
         cls.__number__ = Message.__count__ = Message.__count__ + 1
 
     @classmethod

@@ -2,9 +2,8 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import NamedTuple
 
-from .messages import Command, Event, Message, Query
+from .messages import Command, Declared, Event, Message, Query
 
 _meant = ""
 _PACKAGE = __name__.partition(".")[0]
@@ -37,22 +36,10 @@ def message_types() -> dict[str, type[Message]]:
     return found
 
 
-class SagaRole(NamedTuple):
-    """What a message class declares about sagas; the first two fields name other message classes."""
-
-    compensates: str | None
-    refuses: str | None
-    final: bool
-    settles: bool
-
-
-def saga_roles() -> dict[str, SagaRole]:
-    """The roles in sagas of the message classes declared so far, by class name; classes without a role are left out."""
+def saga_roles() -> dict[str, Declared]:
+    """What the message classes declared so far say of sagas, by class name; only those that say something."""
     declared = {name: cls.__declared__ for name, cls in message_types().items()}
-    roles = {
-        name: SagaRole(d.compensates, d.refuses, d.final, d.settles) for name, d in declared.items()
-    }
-    return {name: role for name, role in roles.items() if any(role)}
+    return {name: d for name, d in declared.items() if d.has_saga_role}
 
 
 def _precedence(cls: type[Message]) -> tuple[bool, bool, int]:

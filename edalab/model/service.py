@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import Misuse, Unknown, shown
 from .determinism import foreign_call
 from .messages import Command, Event, Message, Query
+from .numbers import check_whole
 
 if TYPE_CHECKING:
     from .system import System
@@ -137,10 +138,7 @@ class Service:
             )
         if delivery not in DELIVERIES:
             raise Unknown("delivery", delivery, DELIVERIES)
-        if not isinstance(max_attempts, int) or isinstance(max_attempts, bool) or max_attempts < 1:
-            raise Misuse(
-                f"{word}: max_attempts= takes a whole number from 1, not {shown(max_attempts)}"
-            )
+        check_whole(f"{word}: max_attempts=", max_attempts)
 
         def declare(function: Callable) -> Callable:
             takes, is_async = self._inspected(function, 1)

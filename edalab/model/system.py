@@ -5,8 +5,8 @@ import sqlite3
 from dataclasses import dataclass
 
 from ..errors import Misuse, shown
-from .messages import Message, channel_name
-from .registry import SagaRole, saga_roles
+from .messages import Declared, Message, channel_name
+from .registry import saga_roles
 from .service import Handler, Service
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -45,7 +45,7 @@ class System:
         self.revision = 0  # counts declarations
         self._frozen: System | None = None
         self._frozen_at = 0, 0  # the declarations in this system, and those of messages
-        self.saga_roles: dict[str, SagaRole] | None = None  # of a frozen system
+        self.saga_roles: dict[str, Declared] | None = None  # of a frozen system
 
     def topic(
         self, name: str, *, partitions: int | None = None, confirms: bool | None = None
@@ -62,10 +62,9 @@ class System:
         if partitions is confirms is None and isinstance(name, str) and name in self.topics:
             return self.topics[name]
         partitions = 1 if partitions is None else partitions
-        confirms = True if confirms is None else confirms
         _whole(f"topic {name!r}: partitions=", partitions)
         self.queues.pop(channel_name(f"{self.name}.topic", name), None)
-        self.topics[name] = Topic(name, partitions, confirms)
+        self.topics[name] = Topic(name, partitions, confirms is None or confirms)
         self.revision += 1
         return self.topics[name]
 

@@ -1,9 +1,9 @@
 """Each service has a real SQLite database of its own, and a handler works in it through one transaction at a time."""
 
 import sqlite3
-from collections import Counter
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import Misuse, SaveFailed, listed, shown
 from ..model import Envelope
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _SHAPING = {*range(sqlite3.SQLITE_CREATE_INDEX, sqlite3.SQLITE_DROP_VIEW + 1)}
 _SHAPING = _SHAPING - {sqlite3.SQLITE_DELETE} | {sqlite3.SQLITE_ALTER_TABLE}
 _ENDING = ("begin", "commit", "end", "rollback", "savepoint", "release")
+Rows = dict[str, list[tuple]]  # by table
+Statement = tuple[str, str, Any]  # a method of the connection, SQL, parameters
 _PROBE, _MOST_PROBES = 1_000_000, 50  # instructions between two probes, and probes in a transaction
 
 
@@ -23,7 +25,7 @@ class Database:
     """A service's database: durable, shared by its replicas, made when first used."""
 
     def __init__(self, service: str, schema: str):
-        self.service = service
+        self.service, self.schema = service, schema
         self.inserted: set[str] = set()  # tables a statement to insert into was compiled for
         self.shaped = False  # a table was made, changed or dropped since the transaction began
         self.probes = 0
@@ -31,9 +33,8 @@ class Database:
         self.connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         if schema:
             _made(schema).backup(self.connection)
-        # All rows by table, as `changes` last found them; None where they may be others by now.
-        self.contents: dict[str, list[tuple]] | None = None
-        self._selects: dict[str, str] | None = _initial_selects(schema)
+        # The number of each save in the journal -> what it ran.
+        self.saves: dict[int, list[Statement]] = {}
         self.connection.set_authorizer(self._authorize)
         self.connection.set_progress_handler(self._interrupts, _PROBE)
 
@@ -43,7 +44,6 @@ class Database:
             self.inserted.add(table)
         elif action in _SHAPING:
             self.shaped = True
-            self._selects = None
         return sqlite3.SQLITE_OK
 
     def _interrupts(self) -> bool:
@@ -52,36 +52,18 @@ class Database:
 
     def tables(self) -> list[str]:
         """The names of its tables."""
-        return _tables(self.connection)
+        sql = "select name from sqlite_master where type = 'table' order by rowid"
+        names = [name for (name,) in self.connection.execute(sql)]
+        return [name for name in names if not name.startswith("sqlite_")]
 
-    @property
-    def selects(self) -> dict[str, str]:
-        """A table -> the statement that reads all of it."""
-        if self._selects is None:
-            self._selects = _selects(self.tables())
-        return self._selects
-
-    def read(self) -> dict[str, list[tuple]]:
+    def read(self) -> Rows:
         """All rows, by table."""
-        execute = self.connection.execute
-        return {table: execute(sql).fetchall() for table, sql in self.selects.items()}
+        return {table: self.rows_of(table) for table in self.tables()}
 
-    def changes(self) -> dict[str, list[tuple]]:
-        """The rows that are new or gone since its contents were read, by table. Only where something changed."""
-        before, now = self.contents or {}, self.read()
-        self.contents = now
-        found = {}
-        for table, new in now.items():
-            old = before.get(table, [])
-            if new[: len(old)] == old:  # most often rows were added, or none was
-                rows = new[len(old) :]
-            else:
-                rows = [*(Counter(old) - Counter(new)).elements()]
-                rows += (Counter(new) - Counter(old)).elements()
-            if rows:
-                found[table] = rows
-        dropped = {table: rows for table, rows in before.items() if rows and table not in now}
-        return found | dropped
+    def rows_of(self, table: str, most: int = -1) -> list[tuple]:
+        """The rows of a table, so many at most."""
+        name = table.replace('"', '""')
+        return self.connection.execute(f'select * from "{name}" limit {most}').fetchall()
 
     def readable(self) -> sqlite3.Connection:
         """The connection, no longer to be written to: whoever looks at a run must not change it."""
@@ -131,27 +113,11 @@ def _made(schema: str) -> sqlite3.Connection:
     return template
 
 
-def _selects(tables: list[str]) -> dict[str, str]:
-    quoted = {table: table.replace('"', '""') for table in tables}
-    return {table: f'select * from "{text}"' for table, text in quoted.items()}
-
-
-@lru_cache(maxsize=64)
-def _initial_selects(schema: str) -> dict[str, str]:
-    """A table -> how all of it is read, of a new database: to ask SQLite costs each run a tenth of its time."""
-    return _selects(_tables(_made(schema)))
-
-
-def _tables(connection: sqlite3.Connection) -> list[str]:
-    sql = "select name from sqlite_master where type = 'table' order by rowid"
-    return [name for (name,) in connection.execute(sql) if not name.startswith("sqlite_")]
-
-
 class Transaction:
     """`with ctx.database as db`: BEGIN IMMEDIATE, then COMMIT at the end (the `save` point, if something was written) or
     ROLLBACK on an exception."""
 
-    __slots__ = ("_changes", "_database", "_execution")
+    __slots__ = ("_changes", "_database", "_execution", "_statements")
 
     def __init__(self, database: Database, execution: "Execution"):
         self._database, self._execution = database, execution
@@ -164,12 +130,9 @@ class Transaction:
             raise execution.refuse(what)
         database.connection.execute("begin immediate")
         self._changes = database.connection.total_changes
+        self._statements: list[Statement] = []
         database.shaped, database.probes = False, 0
         execution.transaction = self
-        world = execution.world
-        # Until a fault strikes, what changes is known already.
-        if world.changes is not None and (world.plan.struck or not world.known_changes):
-            database.contents = database.contents or database.read()
         return self
 
     def __exit__(self, kind: type | None, error: object, trace: object) -> None:
@@ -193,14 +156,9 @@ class Transaction:
             except sqlite3.Error:  # a deferred constraint
                 connection.execute("rollback")
                 raise
-            world = execution.world
-            if wrote and world.changes is not None:
-                save = len(world.record) // WIDTH - 1  # the last step
-                known = None if world.plan.struck else world.known_changes.get(save)
-                if known is None and database.contents is None:
-                    world.changes = None  # struck in this transaction: nobody read before it
-                else:
-                    world.changes[save] = database.changes() if known is None else known
+            if wrote:  # the last step of the record is this save
+                save = len(execution.world.record) // WIDTH - 1
+                database.saves[save] = self._statements
             return
         connection.execute("rollback")
         if action_of(fault, "crash", "fail") == "fail":
@@ -209,20 +167,25 @@ class Transaction:
 
     def execute(self, sql: str, parameters: object = ()) -> sqlite3.Cursor:
         """Run one SQL statement in the transaction, as `sqlite3.Connection.execute`."""
-        return self._run("execute", sql, parameters)
+        return self._run("execute", sql, parameters, _kept(parameters))
 
-    def executemany(self, sql: str, parameters: object) -> sqlite3.Cursor:
+    def executemany(self, sql: str, parameters: Iterable) -> sqlite3.Cursor:
         """Run one SQL statement for each row of parameters, as `sqlite3.Connection.executemany`."""
-        return self._run("executemany", sql, parameters)
+        rows: list = []
+        return self._run("executemany", sql, _keeping(parameters, rows), rows)
 
-    def _run(self, method: str, sql: str, parameters: object) -> sqlite3.Cursor:
+    def _run(self, method: str, sql: str, parameters: Any, kept: object) -> sqlite3.Cursor:
+        """Run a statement, and keep it with parameters that nobody else can change."""
         execution = self._execution
         execution.check_alive()
         if execution.transaction is not self:
             around = "write `with ctx.database as db:` around it"
             raise execution.refuse(f"calls database.{method} outside a transaction; {around}")
-        if sql.lstrip()[:9].lower().startswith(_ENDING):
+        verb = sql.lstrip()[:9].lower()
+        if verb.startswith(_ENDING):
             self._refuse_end()
+        if not verb.startswith("select"):
+            self._statements.append((method, sql, kept))
         try:
             return getattr(self._database.connection, method)(sql, parameters)
         except sqlite3.Error as error:
@@ -248,3 +211,14 @@ class Transaction:
 
     def __repr__(self) -> str:
         return f"<database of {self._database.service}: {', '.join(self._database.tables()) or 'no tables'}>"
+
+
+def _kept(parameters: object) -> object:
+    return parameters.copy() if isinstance(parameters, list | dict) else parameters
+
+
+def _keeping(rows: Iterable, kept: list) -> Iterator:
+    """The rows of parameters, each kept when SQLite takes it."""
+    for row in rows:
+        kept.append(_kept(row))
+        yield row

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from ..errors import Misuse, Unknown, shown
+from ..model.numbers import check_whole
 from .clock import milliseconds
 
 ACTIONS = {  # what can go wrong at each step; where several strike at once, the first of ORDER
@@ -59,9 +60,7 @@ class Fault:
             raise Unknown("step", step, ACTIONS)
         if self.do not in ACTIONS[step]:
             raise Unknown("action", self.do, ACTIONS[step], f" at {step}")
-        if not _is_count(self.nth):
-            nth = shown(self.nth)
-            raise Misuse(f"{self.do} {self.at}: nth= counts from 1 in whole numbers, not {nth}")
+        check_whole(f"{self.do} {self.at}: nth=", self.nth)
         if self.seconds is not None:
             if self.do not in ("delay", "crash"):
                 raise Misuse(f"{self.do} {self.at}: seconds= goes with delay and crash only")
@@ -146,9 +145,8 @@ class Window:
             raise Misuse(
                 f"{self.do} takes the name of a service, such as 'payments', not {service}"
             )
-        if self.replica is not None and not _is_count(self.replica):
-            replica = shown(self.replica)
-            raise Misuse(f"{self.do} {self.service}: replica= takes a number from 1, not {replica}")
+        if self.replica is not None:
+            check_whole(f"{self.do} {self.service}: replica=", self.replica)
         what = f"{self.do}({self.service!r}, {shown(self.start)}, {shown(self.end)})"
         if milliseconds(self.start, what) >= milliseconds(self.end, what):
             raise Misuse(f"{what} takes a start before its end")
@@ -159,10 +157,6 @@ class Window:
 
     def __repr__(self) -> str:
         return repr(str(self))
-
-
-def _is_count(number: object) -> bool:
-    return isinstance(number, int) and not isinstance(number, bool) and number >= 1
 
 
 def pause(service: str, start: float, end: float, replica: int = 1) -> Window:

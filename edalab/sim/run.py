@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Misuse, Unknown, listed, needed_for, shortened, shown
 from ..model import System
+from .changes import changes_of
 from .clock import milliseconds
+from .database import Rows
 from .faults import Fault, Window
-from .steps import Failure, Step, rows_of, steps_of
+from .steps import WIDTH, Failure, Step, rows_of, steps_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -30,6 +32,7 @@ class Run:
     def __init__(self, system: System, record: list, world: "World", replay: Callable, seed: int):
         self.system, self.seed = system, seed
         self._record, self._world, self._replay = record, world, replay
+        self._changes: dict[str, dict[int, Rows]] = {}  # by service
 
     @property
     def services(self) -> list[str]:
@@ -120,12 +123,12 @@ class Run:
         `.database(service)`."""
         return self._replay(milliseconds(seconds, "run.at"))
 
-    @cached_property
-    def changes(self) -> dict[int, dict[str, list[tuple]]]:
-        """The number of a save in the journal -> table -> the rows that it added or removed. Played again to be known
-        where the run did not note it."""
-        noted = self._world.changes
-        return self._replay(None, {}).changes or {} if noted is None else noted
+    def changes(self, save: int) -> Rows:
+        """A table -> the rows that a save, by its number in the journal, added or removed."""
+        service, _ = self._record[save * WIDTH + 2]
+        if service not in self._changes:
+            self._changes[service] = changes_of(self._node(service).database)
+        return self._changes[service].get(save, {})
 
     def check(self, claim: Any) -> Any:
         """The verdict of a claim on this run."""

@@ -11,13 +11,14 @@ from threading import Lock
 
 from ..errors import Misuse, shown
 from ..model import Envelope, System, foreign_call
+from ..model.numbers import check_whole
 from .clock import milliseconds
 from .forgotten import notice_forgotten_coroutines
 from .plan import Plan
 from .printed import quiet
 from .run import Run
 from .steps import WIDTH
-from .world import Changes, World
+from .world import World
 
 
 def simulate(
@@ -47,8 +48,7 @@ def simulate(
     check_system_and_workload(system, workload)
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise Misuse(f"seed= takes a whole number, not {shown(seed)}")
-    if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
-        raise Misuse(f"max_steps= takes a whole number from 1, not {shown(max_steps)}")
+    check_whole("max_steps=", max_steps)
     if isinstance(faults, Iterable) and not isinstance(faults, str):
         faults = list(faults)  # to play them again
     last = None if until is None else milliseconds(until, "until=")
@@ -62,15 +62,12 @@ def play(
     faults: Iterable,
     last: int | None = None,
     max_steps: int = 10_000_000,
-    known_changes: Changes | None = None,
 ) -> Run:
-    """`simulate` after its checks. The system is frozen, `last` is in ms.
-
-    known_changes: those of the run without faults. Given (if only as {}), this run notes its own."""
+    """`simulate` after its checks. The system is frozen, `last` is in ms."""
     notice_forgotten_coroutines()
 
-    def once(until: int | None, known: Changes | None) -> tuple[Run, Misuse | None]:
-        world = World(system, seed, Plan(faults, system, seed), known)
+    def once(until: int | None) -> tuple[Run, Misuse | None]:
+        world = World(system, seed, Plan(faults, system, seed))
         run = Run(system, world.record, world, again, seed)
         try:
             with world.watched():
@@ -86,15 +83,15 @@ def play(
             return run, error
         return run, None
 
-    def again(until: int | None, known: Changes | None = None) -> World:
+    def again(until: int | None) -> World:
         """The world as it was at a moment, or at the end (None), played again; it prints nothing a second time."""
         ends = [time for time in (until, last) if time is not None]
         with quiet():
-            repeated, _ = once(min(ends, default=None), known)
+            repeated, _ = once(min(ends, default=None))
         _check_same(run._record, repeated._record, whole=until is None)
         return repeated._world
 
-    run, misuse = once(last, known_changes)
+    run, misuse = once(last)
     for text in dict.fromkeys(run._world.warnings):
         warnings.warn(text, stacklevel=3)
     if misuse is not None:

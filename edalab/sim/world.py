@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from .topics import Log
 
 
-Changes = dict[int, dict[str, list[tuple]]]  # a save -> table -> the rows it added or removed
-
-
 class Timer:
     """An action on the agenda that can be taken back; one taken back no longer keeps the run alive."""
 
@@ -74,7 +71,7 @@ class Services(dict):
 class World:
     """A running system. `run` plays it to its end, or to a moment: then it is the world as it was at that moment."""
 
-    def __init__(self, system: System, seed: int, plan: Plan, known: Changes | None = None):
+    def __init__(self, system: System, seed: int, plan: Plan):
         self.system, self.seed, self.plan = system, seed, plan
         self.exact = seed == 0  # latencies are the named constants
         self.now = 0
@@ -84,9 +81,6 @@ class World:
         self.cancelled = 0
         self.record: list = []  # flat, WIDTH values a step: a tuple a step costs half as much memory again, and twice the time
         self.failures: list[Failure] = []
-        # None where nobody asks. Up to its first fault a run changes what one without faults does.
-        self.changes: Changes | None = None if known is None else {}
-        self.known_changes = known or {}
         self.misuse: Misuse | None = None
         self.types: dict[str, type[Message]] = {}
         self.warnings: list[str] = []

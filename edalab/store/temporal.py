@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import Misuse, Unknown, needed_for, shown
+from ..model.numbers import is_whole
 from .fold import check_fold
 from .instants import to_microseconds
 from .schema import Database
@@ -45,7 +46,7 @@ def check_stream(stream: Any, all_streams: bool = True) -> None:
 
 def check_number(value: Any, what: str) -> None:
     """Raise Misuse for what is no whole number from 0."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+    if not is_whole(value, 0):
         raise Misuse(f"{what}, not {shown(value)}")
 
 

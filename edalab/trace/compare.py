@@ -191,10 +191,10 @@ def _tables(run: Run) -> dict[Place, tuple[list[str], Counter]]:
 
 def _last_changes(run: Run) -> dict[tuple[str, Row], int]:
     """(table, row) -> the time at which the row was added or removed for the last time."""
-    journal = run.journal
     return {
-        (f"{journal[number].service}.{table}", row): journal[number].time
-        for number, tables in sorted(run.changes.items())
-        for table, rows in tables.items()
+        (f"{step.service}.{table}", row): step.time
+        for number, step in enumerate(run.journal)
+        if step.step == "save"
+        for table, rows in run.changes(number).items()
         for row in rows
     }

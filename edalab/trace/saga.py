@@ -6,21 +6,25 @@ Claims and pictures both read it. The roles of message classes are those of the 
 from functools import cached_property
 
 from ..model import Command, Envelope
-from ..model.messages import key_of
-from ..model.registry import SagaRole
+from ..model.messages import Declared, key_of
 from ..sim.steps import WIDTH
 from .faults import FAILED_TO_SEND
 from .identity import says_the_same
 from .saga_effects import effects
 from .spans import Span, Trace
 
-_NO_ROLE = SagaRole(None, None, False, False)
+_NO_ROLE = Declared()
 
 
 def saga_types(trace: Trace) -> set[str]:
     """The types of messages that declare a role in sagas, and those that they name."""
     roles = trace.system.saga_roles or {}
-    return {name for key, role in roles.items() for name in (key, *role[:2]) if name}
+    return {
+        name
+        for key, role in roles.items()
+        for name in (key, role.compensates, role.refuses)
+        if name
+    }
 
 
 class Occurrence:
@@ -137,7 +141,7 @@ class Saga:
         """The message of a step of the record."""
         return self.trace.run._record[number * WIDTH + 3]
 
-    def role(self, name: str) -> SagaRole:
+    def role(self, name: str) -> Declared:
         """What a type compensates and refuses, whether it is final, whether it settles."""
         return self.roles.get(name, _NO_ROLE)
 

@@ -28,9 +28,8 @@ class _Prefix(Run):
         super().__init__(run.system, run._record[:length], world, run._replay, run.seed)
         self._whole = run
 
-    @property
-    def changes(self) -> dict[int, dict[str, list[tuple]]]:
-        return self._whole.changes
+    def changes(self, save: int) -> dict[str, list[tuple]]:
+        return self._whole.changes(save)
 
 
 def until(run: Run, time: int) -> Run:
