@@ -5,6 +5,7 @@ any, an arrow for each transfer, and a stretch for each outage. `layout` gives t
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ..model import Envelope
 from ..sim.steps import Step
 from ..text import clean, counted, seconds
 from ..trace.faults import FAULTS, NOT_ARRIVED
@@ -23,9 +24,7 @@ class Bar:
 
     service: str
     replica: int
-    type: str
-    subject: str | None
-    id: str
+    envelope: Envelope
     start: int
     end: int | None = None
     struck: bool = False
@@ -211,9 +210,8 @@ class Drawn:
     def _handle(self, number: int, step: Step) -> None:
         attempt, arrival = step.attempt or 1, self.traffic.arrival_at[number]
         envelope = arrival.span.envelope
-        subject = None if envelope.subject is None else clean(envelope.subject, 60)
-        service, replica, type_ = step.service, step.replica, clean(envelope.type, 60)
-        bar = Bar(service, replica, type_, subject, envelope.id, step.time)
+        service, replica = step.service, step.replica
+        bar = Bar(service, replica, envelope, step.time)
         self.bars.append(bar)
         self._bar_of[arrival.span] = bar
         bar.struck = arrival.again or arrival.late

@@ -11,6 +11,7 @@ from .theme import LABELS
 Place = tuple[int, int, str]  # x, y and the anchor of a label
 _LEAST = (300, 200, 110, 80, 50)  # px that a text may be shortened to
 _ALONG = 24  # px of lines under a label: fewer only cross it
+_ANY = 10**6  # px of lines under a label, where it may stand over any
 _MARGIN = 3  # px from a label to what stands beside it
 _NEAR = [(8, -11), (-8, -11), (8, 12), (-8, 12), (8, -26), (-8, -26), (8, 27), (-8, 27)]
 _FAR = [(8, -41), (-8, -41), (8, 42), (-8, 42)]
@@ -24,9 +25,15 @@ class Taken:
         self._pixels: defaultdict[int, bytearray] = defaultdict(bytearray)
 
     def add(self, box: Extent) -> None:
+        self._fill(box, b"\1")
+
+    def remove(self, box: Extent) -> None:
+        self._fill(box, b"\0")
+
+    def _fill(self, box: Extent, pixel: bytes) -> None:
         left, top, right, bottom = box
         left, right = max(left, 0), max(right, 0) + 1
-        stroke = b"\1" * (right - left)
+        stroke = pixel * (right - left)
         for number in range(top // self._line, bottom // self._line + 1):
             pixels = self._pixels[number]
             if right > len(pixels):
@@ -70,11 +77,11 @@ class LabelPlacer:
         texts: Sequence[str],
         kind: str,
         places: Iterable[Place],
-        over: bool = True,
+        over: int = _ANY,
         cut: bool = False,
     ) -> Label | None:
-        """Write the first of these texts that fits, at the first place off the lines or, with
-        `over`, across one rather than along it. With `cut` the last text is shortened where none
+        """Write the first of these texts that fits, at the first place off the lines or, across one
+        rather than along it, over at most `over` px of lines. With `cut` the last text is shortened where none
         fits. Return None where there is no room at all."""
         size, bold = LABELS[kind].size, LABELS[kind].bold
         widths = [text_width(text, size, bold) for text in texts] + [_LEAST[-1]] * cut
@@ -95,7 +102,7 @@ class LabelPlacer:
                     return self._put(label)
                 if crossing is None or along // _ALONG < least // _ALONG:
                     crossing, least = label, along
-            if crossing and over:
+            if crossing and least <= over:
                 return self._put(crossing)
         return None
 
@@ -107,7 +114,16 @@ class LabelPlacer:
         places = [(x + dx, y + dy, "start" if dx > 0 else "end") for dx, dy in offsets]
         if not far:
             places = [place for place in places if self._is_nearest((x, y), place, text, kind)]
-        return self.place([clean(text, 90)], kind, places, over and far)
+        return self.place([clean(text, 90)], kind, places, _ANY if over and far else 0)
+
+    def rewrite(self, label: Label, texts: Sequence[str], places: Iterable[Place]) -> None:
+        """Write the first of these texts that fits instead of a label, across lines at most."""
+        self.taken.remove(label.extent())
+        better = self.place(texts, label.kind, places, _ALONG - 1)
+        if better is None:
+            self.taken.add(label.extent())
+        else:
+            self.scene.labels.remove(label)
 
     def _put(self, label: Label) -> Label:
         self.scene.labels.append(label)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from ..text import clean, seconds, shorten, text_width
+from ..trace.transfers import named
 from .arrows import BAR, BESIDE, TRACK, TRACKS, head, rounded, route
 from .axis import Axis
 from .drawn import Bar, Drawn, Event, Stretch
@@ -306,8 +307,7 @@ def _tip(bar: Bar) -> str:
     """The tool-tip of a bar."""
     until = seconds(bar.end) if bar.end is not None else "unfinished"
     replica = f" replica {bar.replica}" if bar.replica > 1 else ""
-    about = f" ({bar.subject})" if bar.subject else ""
-    handled = f"{bar.type} {bar.id}{about}, {seconds(bar.start)} to {until}"
+    handled = f"{named(bar.envelope)}, {seconds(bar.start)} to {until}"
     inner = [
         f"saved at {seconds(event.time)}" if event.what == "save" else event.words
         for event in bar.inner

@@ -1,13 +1,15 @@
 """The labels of a timeline: names of bars, then what went wrong, then what is said elsewhere in the
 lane, where room is left. The rest stands in the tool-tips."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from ..text import shorten, text_width
+from ..text import clean, shorten, text_width
 from .axis import Axis
 from .drawn import Bar, Drawn, Event
+from .scene import Label
 
 if TYPE_CHECKING:
     from .layout import Layout, Row
@@ -16,12 +18,14 @@ _SIDE_BY_SIDE = 30  # px between equal marks
 _BESIDE_BAR, _BESIDE_MARK = 16, 30  # px from a moment to words beside what is drawn there
 _ROOM = 210  # px of words that have room behind the last moment, at most
 _LONG = 400  # px of the words of a mark, at most
+_SHORT = 16  # letters of a key or a value that stands at a bar
 _REMARKS = ("takeover", "note")
 Place = tuple[int, int, str]  # level, x and anchor
+Spot = tuple[int, int, str]  # x, y and anchor
 
 
 def place_labels(layout: "Layout") -> None:
-    _name_bars(layout)
+    names = _name_bars(layout)
     for stretch in layout.stretches:
         if stretch.words:
             row, x = layout.rows[stretch.service, stretch.replica][0], layout.extent(stretch)[0] + 6
@@ -47,15 +51,52 @@ def place_labels(layout: "Layout") -> None:
             _name_mark(layout, event, row, text)
     for event, row, text in repeated:
         _name_mark(layout, event, row, text.partition(":")[0], again=True)
+    _add_values(layout, names)
 
 
 def names_of(bar: Bar) -> list[str]:
     """The texts that may stand at a bar, the longest first."""
     if bar.words:
-        return [f"{bar.type}: {bar.words}", bar.words]
-    if bar.subject and len(bar.subject) <= 12:
-        return [f"{bar.type} {bar.subject}", bar.type]
-    return [bar.type]
+        return [f"{_name(bar)}: {bar.words}", bar.words]
+    return [" ".join([_name(bar), *_subject(bar)]), _name(bar)]
+
+
+def _name(bar: Bar) -> str:
+    return clean(bar.envelope.type, 60)
+
+
+def _subject(bar: Bar) -> list[str]:
+    """The key of a bar's message, if it has a short one."""
+    subject = clean(bar.envelope.subject or "")
+    return [subject] if 0 < len(subject) <= _SHORT else []
+
+
+def _add_values(layout: "Layout", names: dict[Bar, tuple[Label, list[Spot]]]) -> None:
+    """Where there is room, add to the name of a bar what tells its message apart from others of its
+    type in this picture: its key, and if need be up to two short fields in which they differ."""
+    alike: defaultdict[str, list[Bar]] = defaultdict(list)
+    for bar in names:
+        alike[bar.envelope.type].append(bar)
+    for bars in alike.values():
+        data = [getattr(bar.envelope.data, "__dict__", {}) for bar in bars]
+        fields = [name for name in data[0] if len({repr(one.get(name)) for one in data}) > 1]
+        if len({bar.envelope.subject for bar in bars}) == len(set(map(repr, data))):
+            fields = []  # the keys suffice
+        for bar, own in zip(bars, data, strict=True):
+            label, spots = names[bar]
+            values = [_value(name, own.get(name)) for name in fields]
+            about = [*_subject(bar), *list(filter(None, values))[:2]]
+            words = f": {bar.words}" if bar.words else ""
+            texts = [" ".join([_name(bar), *about[:n]]) + words for n in range(len(about), 0, -1)]
+            longer = [text for text in texts if len(text) > len(label.text)]
+            if longer:
+                layout.placer.rewrite(label, longer, spots)
+
+
+def _value(field: str, value: object) -> str:
+    """A field's value in a few letters, or none."""
+    text = clean(value) if isinstance(value, str | int | float) else ""
+    return ("v" if field == "version" else "") + text if len(text) <= _SHORT else ""
 
 
 def px_beyond(drawn: list[Drawn], axis: Axis, left: int, right: int) -> int:
@@ -106,7 +147,7 @@ def _repeats(event: Event, errors: set[tuple]) -> bool:
     bar = event.bar
     if event.what != "failed" or bar is None:
         return False
-    key = bar.service, bar.id, event.words
+    key = bar.service, bar.envelope.id, event.words
     again = key in errors
     errors.add(key)
     return again or any(other.what in ("no answer", "dead letter") for other in bar.inner)
@@ -127,10 +168,11 @@ def _name_mark(layout: "Layout", event: Event, row: "Row", text: str, again: boo
     _write(layout, row, [shorten(text, _LONG, 11, True)], kind, places, cut=not again)
 
 
-def _name_bars(layout: "Layout") -> None:
+def _name_bars(layout: "Layout") -> dict[Bar, tuple[Label, list[Spot]]]:
     """Name each bar where it begins; or where it ends, if its name does not reach back to the bar
-    before it in its row."""
+    before it in its row. Return the names with the spots near their bars."""
     ends: dict[Row, int] = {}
+    names: dict[Bar, tuple[Label, list[Spot]]] = {}
     for bar in sorted(layout.drawn.bars, key=lambda bar: bar.x):
         row, texts, end = layout.row(bar), names_of(bar), bar.x + bar.w
         spots = [(bar.x, "start"), (bar.x + 15, "start")]
@@ -139,7 +181,11 @@ def _name_bars(layout: "Layout") -> None:
         ends[row] = end
         levels = (1, -1, 2, -2) if bar.struck else (1, -1)
         places = [(level, x, anchor) for level in levels for x, anchor in spots]
-        _write(layout, row, texts, "struck" if bar.struck else "handled", places)
+        label = _write(layout, row, texts, "struck" if bar.struck else "handled", places)
+        if label:
+            near = [(x, row.level(level), anchor) for level, x, anchor in places]
+            names[bar] = label, near[: 2 * len(spots)]
+    return names
 
 
 def _write(
@@ -149,7 +195,7 @@ def _write(
     kind: str,
     places: Sequence[Place],
     cut: bool = True,
-) -> None:
+) -> Label | None:
     """Write the first text that fits near its row; else one further off, or with `cut` shortened."""
     spots = [(x, row.level(level), anchor) for level, x, anchor in places]
     near = [spot for spot, place in zip(spots, places, strict=True) if -2 < place[0] < 2]
@@ -160,3 +206,4 @@ def _write(
         left, _, right, _ = label.extent()
         if any(start <= left and right <= end for start, end in row.outages):
             label.kind = "on span"
+    return label
