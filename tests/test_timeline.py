@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scenes import NASTY, flaws
 from systems import story
 
-from edalab import Command, Event, Misuse, Query, System, cut, pause, simulate
+from edalab import Command, Event, Misuse, Query, Refused, System, cut, pause, simulate
 from edalab.errors import Unknown
 from edalab.sim.steps import Step
 from edalab.view import timeline
@@ -420,6 +420,23 @@ def test_no_name_of_a_bar_is_lost_or_cut_for_the_fields_of_others():
     texts = words(moved(*crowd, apart=0.03))
     assert sorted(text.partition(" v")[0] for text in texts) == sorted(alike)
     assert len(alike) > 5 and any("Street" in text for text in texts)
+
+
+def test_a_refusal_stands_behind_its_bar_with_the_whole_reason():
+    bank, reason = System("bank"), "there is not enough money in the account"
+
+    @bank.service("accounts").handles(Withdraw)
+    def refuse(command):
+        return Refused(reason)
+
+    async def workload(ctx):
+        await ctx.ask(Withdraw(who="ada", amount=9))
+
+    picture = timeline(simulate(bank, workload))
+    assert f"refused: {reason}" in words(picture) and "1 refusal" in repr(picture)
+    (bar,) = [bar for bar in picture.scene.bars if bar.kind == "handled"]
+    (mark,) = [mark for mark in picture.scene.marks if mark.kind == "refused"]
+    assert mark.extent()[0] > bar.x + bar.w
 
 
 def test_a_story_can_be_asked_for_by_a_key():

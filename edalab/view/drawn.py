@@ -103,6 +103,8 @@ class Drawn:
             if span.last in self.shown:
                 bar.end = journal[span.last].time
                 bar.struck |= span.ended_by == "crash"
+                if span.refused is not None:
+                    self._event(span.last, "refused", f"refused: {span.refused}")
         if whole:
             self._draw_unheard(trace)
         for link in self._answers.values():

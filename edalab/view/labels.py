@@ -9,7 +9,7 @@ from .scene import Extent, Label, Scene
 from .theme import LABELS
 
 Place = tuple[int, int, str]  # x, y and the anchor of a label
-_LEAST = (300, 200, 110, 80, 50)  # px that a text may be shortened to
+_LEAST = (400, 300, 200, 110, 80, 50)  # px that a text may be shortened to
 _ALONG = 24  # px of lines under a label: fewer only cross it
 _ANY = 10**6  # px of lines under a label, where it may stand over any
 _MARGIN = 3  # px from a label to what stands beside it

@@ -145,8 +145,8 @@ class Layout:
             late = right - (4 * (len(bar.inner) - number) if within else 0)
             early = min(bar.x + 3 * (number + 1), right)
             event.x = max(min(self.axis.x(event.time), late), early)
-            if not within and event.time == bar.end:
-                event.x = right
+            if not within and event.time == bar.end:  # a ring on the edge would look like a plus
+                event.x = right + 9 * (event.what == "refused")
 
     def _within(self, stretch: Stretch) -> bool:
         start, end = self.window

@@ -46,7 +46,7 @@ _WRONG = {
     "no answer": ("question unanswered", "questions unanswered"),
     "stopped": ("message stopped", "messages stopped"),
     "unconfirmed": ("publish unconfirmed", "publishes unconfirmed"),
-    "refused": ("commit refused", "commits refused"),
+    "refused": ("refusal", "refusals"),
     "doubled": ("message doubled", "messages doubled"),
     "lost": ("loss", "losses"),
 }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _SIDE_BY_SIDE = 30  # px between equal marks
 _BESIDE_BAR, _BESIDE_MARK = 16, 30  # px from a moment to words beside what is drawn there
 _ROOM = 210  # px of words that have room behind the last moment, at most
-_LONG = 400  # px of the words of a mark, at most
+_LONG = 560  # px of the words of a mark, at most
 _SHORT = 16  # letters of a key or a value that stands at a bar
 _REMARKS = ("takeover", "note")
 Place = tuple[int, int, str]  # level, x and anchor
