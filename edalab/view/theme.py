@@ -108,7 +108,6 @@ LINES = {
     "grid": StrokeLook(LINE, 0.8),
     "cursor": StrokeLook(CURSOR, 1.4, dash=(3, 3)),
     "difference": StrokeLook(INK, 1.6),
-    "lasting": StrokeLook(INK, 1.4, dash=(2, 3)),
     "lag": StrokeLook(WORK, 2),
     "believed": StrokeLook(BELIEVED, 1.8, dash=(5, 3)),
     "was": StrokeLook(WORK, 2.4),  # above: where both agree, one line is seen

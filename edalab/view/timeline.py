@@ -1,6 +1,7 @@
 """`timeline(run)`: who handled what and when, what passed between them, and where it went wrong."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from ..sim.run import Run
 from ..text import clean, counted, seconds
@@ -75,10 +76,7 @@ def timeline(
 def draw(run: Run, excerpt: Excerpt, cursor: float | None, width: int) -> Picture:
     """The timeline of what was chosen of a run."""
     drawn = Drawn(Trace.of(run), excerpt.numbers, excerpt.whole)
-    active = {row.service for row in excerpt.rows}
-    if excerpt.first == 0 and excerpt.last >= run.end and not excerpt.one_story:
-        active |= set(run.services)  # in a whole run an empty lane tells something too
-    lanes = [name for name in ("client", *run.services) if name in active]
+    lanes = lanes_of([excerpt])
     scene, window = Scene(width, 0), (excerpt.first, excerpt.last)
     layout = Layout(drawn, lanes, window, scene, 24 if cursor is not None else 4)
     scene.axis = layout.axis
@@ -88,11 +86,28 @@ def draw(run: Run, excerpt: Excerpt, cursor: float | None, width: int) -> Pictur
     y = scene.write(layout.left, layout.bottom + 36, layout.right, caption, glue=" ")
     scene.height = scene.write(layout.left, y, layout.right, legend) - 2
     if cursor is not None:
-        x = max(layout.left, min(layout.right, layout.axis.x(round(cursor * 1000))))
-        scene.set_cursor(x, 20, layout.bottom, seconds(round(cursor * 1000)))
+        mark_cursor(layout, scene, cursor, 20)
     struck = [event for event, _ in layout.marks if event.what in _WRONG]
     _describe(scene, run, excerpt, drawn, lanes, struck)
     return Picture(scene)
+
+
+def lanes_of(excerpts: Sequence[Excerpt]) -> list[str]:
+    """The services that have a lane: those that take part, and in a whole run all of them, for an
+    empty lane tells something too."""
+    active = {row.service for excerpt in excerpts for row in excerpt.rows}
+    services = [name for excerpt in excerpts for name in excerpt.run.services]
+    for excerpt in excerpts:
+        if excerpt.first == 0 and excerpt.last >= excerpt.run.end and not excerpt.one_story:
+            active |= set(excerpt.run.services)
+    return [name for name in dict.fromkeys(("client", *services)) if name in active]
+
+
+def mark_cursor(layout: Layout, scene: Scene, cursor: float, top: int) -> None:
+    """Mark a moment (s) from `top` to the bottom of a layout."""
+    time = round(cursor * 1000)
+    x = max(layout.left, min(layout.right, layout.axis.x(time)))
+    scene.set_cursor(x, top, layout.bottom, seconds(time))
 
 
 def caption_of(run: Run, excerpt: Excerpt) -> str:
@@ -125,8 +140,9 @@ def _describe(
     parts += [f"{published} {PUBLISHED_AGAIN}"] * (published > 0)
     at = f" at {scene.cursor[2].text}" if scene.cursor else ""
     when = f"{seconds(excerpt.first)} to {seconds(excerpt.last)}"
-    steps = f"{len(excerpt.numbers):,} of {counted(len(run.journal), 'step')}"
-    scene.shows = f"timeline of {run.system.name}{at}: {', '.join(parts)}; {steps}; {when}"
+    scene.shows = (
+        f"timeline of {run.system.name}{at}: {', '.join(parts)}; {excerpt.steps()}; {when}"
+    )
     troubles = [f"{event.service}: {event.words} at {seconds(event.time)}" for event in struck[:8]]
     trouble = f"{spans}. {'; '.join(troubles) or 'Nothing went wrong'}."
     named = f"Timeline of {run.system.name}, {when}. Lanes: {', '.join(lanes)}"
