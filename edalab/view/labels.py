@@ -18,43 +18,42 @@ _FAR = [(8, -41), (-8, -41), (8, 42), (-8, 42)]
 
 
 class Taken:
-    """What of a sheet of paper is taken, in lines of some px. Each line has a byte for each px."""
+    """What of a sheet of paper is taken: from x to x, in lines of some px."""
 
     def __init__(self, line: int):
         self._line = line
-        self._pixels: defaultdict[int, bytearray] = defaultdict(bytearray)
+        self._spans: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+
+    def _lines(self, box: Extent) -> list[list[tuple[int, int]]]:
+        lines = range(box[1] // self._line, box[3] // self._line + 1)
+        return [self._spans[number] for number in lines]
 
     def add(self, box: Extent) -> None:
-        self._fill(box, b"\1")
+        for spans in self._lines(box):
+            spans.append((box[0], box[2]))
 
     def remove(self, box: Extent) -> None:
-        self._fill(box, b"\0")
+        for spans in self._lines(box):
+            spans.remove((box[0], box[2]))
 
-    def _fill(self, box: Extent, pixel: bytes) -> None:
-        left, top, right, bottom = box
-        left, right = max(left, 0), max(right, 0) + 1
-        stroke = pixel * (right - left)
-        for number in range(top // self._line, bottom // self._line + 1):
-            pixels = self._pixels[number]
-            if right > len(pixels):
-                pixels += bytes(right)  # more than are needed now: so this is seldom
-            pixels[left:right] = stroke
+    def free(self, box: Extent) -> bool:
+        left, _, right, _ = box
+        for spans in self._lines(box):
+            for start, end in spans:
+                if start <= right and left <= end:
+                    return False
+        return True
 
     def count(self, box: Extent) -> int:
         """How many px of a box are taken."""
-        left, top, right, bottom = box
-        lines = range(top // self._line, bottom // self._line + 1)
-        rows = (self._pixels[number] for number in lines if number in self._pixels)
-        return sum(pixels.count(1, max(left, 0), right + 1) for pixels in rows)
-
-    def free(self, box: Extent) -> bool:
-        left, top, right, bottom = box
-        left = max(left, 0)
-        for number in range(top // self._line, bottom // self._line + 1):
-            pixels = self._pixels.get(number)
-            if pixels and pixels.find(1, left, right + 1) >= 0:
-                return False
-        return True
+        left, _, right, _ = box
+        shared = [
+            min(b, right) - max(a, left) + 1
+            for spans in self._lines(box)
+            for a, b in spans
+            if a <= right and left <= b
+        ]
+        return sum(shared)
 
 
 class LabelPlacer:

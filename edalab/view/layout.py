@@ -6,7 +6,7 @@ nothing stands on are taken out."""
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, chain
 
 from ..text import clean, seconds, shorten, text_width
 from ..trace.transfers import named
@@ -67,8 +67,8 @@ class Layout:
         self.marks: list[tuple[Event, Row]] = []
         self._tops: list[int] = []  # of the lanes
         self._tracks, self._used = Taken(TRACK), [0] * (len(services) + 1)
-        # Near each x the upright parts of arrows: whose they are, their x, from y to y.
-        self._columns: defaultdict[int, list[tuple[Event, int, int, int]]] = defaultdict(list)
+        # At each x the upright parts of arrows: whose they are, from y to y.
+        self._columns: defaultdict[int, list[tuple[Event, int, int]]] = defaultdict(list)
         self._set_times([drawn, *beside])
         self._set_rows()
         self._set_marks()
@@ -231,21 +231,16 @@ class Layout:
         """The x of an upright part of an arrow: the first place that is not beside one of another
         message; where there is none, the first."""
         top, bottom = (y1, y2) if y1 < y2 else (y2, y1)
-        for x in places:
-            if self._alone(x, top, bottom, source):
-                break
-        else:
-            x = places[0]
-        part = source, x, top, bottom
-        for near in range(x // BESIDE - 1, x // BESIDE + 2):
-            self._columns[near].append(part)
+        alone = (x for x in places if self._alone(x, top, bottom, source))
+        x = next(alone, places[0])
+        self._columns[x].append((source, top, bottom))
         return x
 
     def _alone(self, x: int, top: int, bottom: int, source: Event) -> bool:
-        for own, other, low, high in self._columns.get(x // BESIDE, ()):
-            if own is not source and abs(other - x) < BESIDE and low < bottom and top < high:
-                return False
-        return True
+        near = chain.from_iterable(
+            self._columns.get(other, ()) for other in range(x - BESIDE + 1, x + BESIDE)
+        )
+        return not any(own is not source and a < bottom and top < b for own, a, b in near)
 
     # -- items
 

@@ -14,7 +14,6 @@ from .scene import Label
 if TYPE_CHECKING:
     from .layout import Layout, Row
 
-_SIDE_BY_SIDE = 30  # px between equal marks
 _BESIDE_BAR, _BESIDE_MARK = 16, 30  # px from a moment to words beside what is drawn there
 _ROOM = 210  # px of words that have room behind the last moment, at most
 _LONG = 560  # px of the words of a mark, at most
@@ -30,27 +29,29 @@ def place_labels(layout: "Layout") -> None:
         if stretch.words:
             row, x = layout.rows[stretch.service, stretch.replica][0], layout.extent(stretch)[0] + 6
             _write(layout, row, [stretch.words], "struck", [(n, x, "start") for n in (0, 1, -1, 2)])
-    first: list[tuple[Event, Row, str]] = []
-    repeated: list[tuple[Event, Row, str]] = []
+    first: list[tuple[Event, Row]] = []
+    repeated: list[tuple[Event, Row]] = []
     said: set[tuple[int, str]] = set()
-    for event, row, text in _together(layout):
-        words = row.lane, event.words
-        (repeated if words in said else first).append((event, row, text))
-        said.add(words)
-    for event, row, text in first:
+    errors: set[tuple] = set()
+    for event, row in layout.marks:
+        if event.words and not _repeats(event, errors):
+            words = row.lane, event.words
+            (repeated if words in said else first).append((event, row))
+            said.add(words)
+    for event, row in first:
         if event.what not in _REMARKS:
-            _name_mark(layout, event, row, text)
+            _name_mark(layout, event, row, event.words)
     for link in layout.drawn.links:
         if link.words and layout.shows(link.source):
             x, kind = link.source.x, "remark" if link.stop == "unheard" else "struck"
             places = [(-1, x + 26, "start"), (-1, x - 7, "end"), (1, x + 4, "end")]
             places += [(-2, x, "start"), (1, x, "start")]
             _write(layout, layout.row(link.source), [link.words], kind, places)
-    for event, row, text in first:
+    for event, row in first:
         if event.what in _REMARKS:
-            _name_mark(layout, event, row, text)
-    for event, row, text in repeated:
-        _name_mark(layout, event, row, text.partition(":")[0], again=True)
+            _name_mark(layout, event, row, event.words)
+    for event, row in repeated:
+        _name_mark(layout, event, row, event.words.partition(":")[0], again=True)
     _add_values(layout, names)
 
 
@@ -101,45 +102,17 @@ def _value(field: str, value: object) -> str:
 
 def px_beyond(drawn: list[Drawn], axis: Axis, left: int, right: int) -> int:
     """By how many px an axis from `left` on has to be shorter, for words that would reach beyond
-    `right`."""
-    more, since = (
-        0,
-        next(time for time in axis.times if axis.x(time) > min(right, axis.end) - _ROOM),
-    )
+    `right`. What is wider than _ROOM reaches back."""
+    more = 0
     for one in drawn:
-        words = [
-            (bar.start, _BESIDE_BAR, names_of(bar)[0]) for bar in one.bars if bar.start >= since
-        ]
+        words = [(bar.start, _BESIDE_BAR, names_of(bar)[0]) for bar in one.bars]
         for event in chain(one.events, *(bar.inner for bar in one.bars)):
-            if event.words and event.time >= since:
-                words.append((event.time, _BESIDE_MARK, event.words))
+            words.append((event.time, _BESIDE_MARK, event.words))
         for time, beside, text in words:
-            x = axis.x(time) + beside
-            width = text_width(text, 11, True)
-            if width <= _ROOM:  # what is longer reaches back
-                over = x + width - right
-                more = max(more, over * (axis.end - left) // max(1, x - left))
+            x, width = axis.x(time) + beside, text_width(text, 11, True)
+            if x + width > right and width <= _ROOM:
+                more = max(more, (x + width - right) * (axis.end - left) // max(1, x - left))
     return more
-
-
-def _together(layout: "Layout") -> list[tuple[Event, "Row", str]]:
-    """Marks with their texts. Of equal ones side by side outside of bars the last has the text of
-    all, such as "3× lost"."""
-    placed: list[tuple[Event, Row, str]] = []
-    latest: dict[tuple, tuple[int, int]] = {}  # the last of equal ones, and how many they are
-    errors: set[tuple] = set()
-    for event, row in layout.marks:
-        if not event.words or _repeats(event, errors):
-            continue
-        number, times = latest.get((row, event.words), (-1, 0))
-        if times and not event.bar and event.x - placed[number][0].x <= _SIDE_BY_SIDE:
-            times += 1
-            placed[number] = event, row, f"{times}× {event.words}"
-        else:
-            number, times = len(placed), 1
-            placed.append((event, row, event.words))
-        latest[row, event.words] = number, times
-    return placed
 
 
 def _repeats(event: Event, errors: set[tuple]) -> bool:
