@@ -8,7 +8,7 @@ from itertools import chain
 
 from ..errors import Misuse, shown
 from ..text import clean, text_width, wrapped
-from .theme import ARROWS, BOXES, LABELS, LINES, MARKS, SHAPES, Look
+from .theme import LABELS, MARKS, SHAPES
 
 Extent = tuple[int, int, int, int]  # left, top, right, bottom
 
@@ -116,7 +116,6 @@ class Label:
 
 
 Item = Box | Line | Arrow | Trace | Mark | Label
-_LOOKS = {Box: BOXES, Line: LINES, Trace: LINES, Arrow: ARROWS, Mark: MARKS, Label: LABELS}
 
 
 @dataclass
@@ -145,7 +144,7 @@ class Scene:
         if isinstance(self.width, bool) or not isinstance(self.width, int) or self.width < 1:
             raise Misuse(f"width= takes pixels, a whole number from 1, not {shown(self.width)}")
 
-    def _layers(self) -> Iterator[list]:
+    def layers(self) -> Iterator[list]:
         """The items in the order in which they are painted."""
         line, *pill = self.cursor or [None]
         yield from (self.lanes, self.lines, self.spans, self.arrows, self.bars, self.traces)
@@ -153,17 +152,7 @@ class Scene:
         yield from ([item] for item in pill)
 
     def items(self) -> Iterator[Item]:
-        return chain.from_iterable(self._layers())
-
-    def groups(self) -> Iterator[tuple[Look, list]]:
-        """The items of a layer that are of one kind, with its look, in the order in which they are
-        painted. Of two kinds in a layer the one that stands later in the theme is painted above."""
-        for layer in self._layers():
-            kinds: dict[str, list] = {}
-            for item in layer:
-                kinds.setdefault(item.kind, []).append(item)
-            looks = _LOOKS[type(layer[0])] if layer else {}
-            yield from ((look, kinds[kind]) for kind, look in looks.items() if kind in kinds)
+        return chain.from_iterable(self.layers())
 
     def set_cursor(self, x: int, top: int, bottom: int, text: str) -> None:
         """Mark a moment: a line from `top` to `bottom`, and its text in a pill above."""

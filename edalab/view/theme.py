@@ -200,16 +200,3 @@ HEADS = {  # of arrows, around their points
     "d": ((0, 0), (-4, -8), (4, -8), (0, 0)),
     "u": ((0, 0), (-4, 8), (4, 8), (0, 0)),
 }
-
-
-def hatching(hatch: str, x: int, y: int, w: int, h: int) -> list[tuple[int, int, int, int]]:
-    """The strokes of a hatched box, as (x1, y1, x2, y2) inside it. No painter's own hatching is used,
-    for they differ."""
-    if hatch == "upright":
-        return [(at, y, at, y + h) for at in range(x + 4, x + w, 6)]
-    strokes = []
-    for start in range(x - h + 4, x + w, 7):  # each stroke rises to the right by h over h
-        left, right = max(start, x), min(start + h, x + w)
-        if right > left:
-            strokes.append((left, y + h - (left - start), right, y + h - (right - start)))
-    return strokes
