@@ -2,7 +2,7 @@
 same places. An arrow over several layers passes each of them at a place of its own, so that it runs
 through no box."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -25,30 +25,27 @@ class Node:
 def place(
     nodes: list[Node], edges: list[tuple[Node, Node]], gaps: dict[int, int], upright: bool
 ) -> list[list[Node]]:
-    """Give each node its `along` and `across` (from 0), and return for each edge the nodes it runs by. `gaps` are the
-    px wanted behind each layer; `upright` says that the layers lie below each other."""
+    """Give each node its `along` and `across` (from 0), and return for each edge the nodes it runs by.
+    `gaps` are the px wanted behind each layer; `upright` says that the layers lie below each other."""
     layers: list[list[Node]] = [[] for _ in range(max(node.layer for node in nodes) + 1)]
     for node in nodes:
         layers[node.layer].append(node)
     ways = [_way(source, target, layers) for source, target in edges]
-    for way in ways:
-        for one, other in pairwise(way):
-            first, second = (one, other) if one.layer < other.layer else (other, one)
-            first.after.append(second)
-            second.before.append(first)
-    for sweep in range(6):
-        down = sweep % 2 == 0
-        for layer in layers if down else reversed(layers):
-            share = {
-                node: number / max(1, len(other) - 1)
-                for other in layers
-                for number, node in enumerate(other)
-            }
-            middle = {}
-            for number, node in enumerate(layer):
-                beside = [share[other] for other in (node.before if down else node.after)]
-                middle[node] = _mean(beside, (number + 0.5) / len(layer))
-            layer.sort(key=middle.__getitem__)
+    for pair in (pair for way in ways for pair in pairwise(way)):
+        first, second = sorted(pair, key=lambda node: node.layer)
+        first.after.append(second)
+        second.before.append(first)
+    for layer, down in _sweeps(layers, 6):
+        share = {
+            node: number / max(1, len(other) - 1)
+            for other in layers
+            for number, node in enumerate(other)
+        }
+        middle = {}
+        for number, node in enumerate(layer):
+            beside = [share[other] for other in (node.before if down else node.after)]
+            middle[node] = _mean(beside, (number + 0.5) / len(layer))
+        layer.sort(key=middle.__getitem__)
     _set_across(layers, upright)
     at = 0
     for number, layer in enumerate(layers):
@@ -68,34 +65,41 @@ def _way(source: Node, target: Node, layers: list[list[Node]]) -> list[Node]:
     return [source, *passed, target]
 
 
+def _sweeps(layers: list[list[Node]], times: int) -> Iterator[tuple[list[Node], bool]]:
+    """Each layer, down and up in turns."""
+    for sweep in range(times):
+        down = sweep % 2 == 0
+        yield from ((layer, down) for layer in (layers if down else reversed(layers)))
+
+
 def _set_across(layers: list[list[Node]], upright: bool) -> None:
     """Side by side in their order, each as near to its neighbours as the others allow."""
-    gaps = [[_apart(*pair, upright) for pair in pairwise(layer)] for layer in layers]
-    for layer, apart in zip(layers, gaps, strict=True):
-        places = _spread([0] * len(layer), apart)
-        for node, place_ in zip(layer, places, strict=True):
-            node.across = place_ - places[-1] // 2
-    for sweep in range(7):
-        down = sweep % 2 == 0
-        pairs = list(zip(layers, gaps, strict=True))
-        for layer, apart in pairs if down else reversed(pairs):
-            near = [[other.across for other in _pulling(node, down)] for node in layer]
-            wished = [int(_mean(n, node.across)) for n, node in zip(near, layer, strict=True)]
-            pushed = _spread(wished, apart)
-            back = _spread([-at for at in reversed(wished)], apart[::-1])
-            for node, one, other in zip(layer, pushed, reversed(back), strict=True):
-                node.across = (one - other) // 2
+    for layer in layers:
+        places = _spread([0] * len(layer), layer, upright)
+        for node, at in zip(layer, places, strict=True):
+            node.across = at - places[-1] // 2
+    for layer, down in _sweeps(layers, 7):
+        wished = [
+            int(_mean([other.across for other in _pulling(node, down)], node.across))
+            for node in layer
+        ]
+        pushed = _spread(wished, layer, upright)
+        back = _spread([-at for at in reversed(wished)], layer[::-1], upright)
+        for node, one, other in zip(layer, pushed, reversed(back), strict=True):
+            node.across = (one - other) // 2
     nodes = [node for layer in layers for node in layer]
     least = min(node.across - (node.w if upright else node.h) // 2 for node in nodes)
     for node in nodes:
         node.across -= least
 
 
-def _spread(wished: list[int], apart: list[int]) -> list[int]:
-    """The places that are wished, moved on where they are nearer than `apart` to the one before."""
+def _spread(wished: list[int], layer: list[Node], upright: bool) -> list[int]:
+    """The places that are wished, moved on where they are too near to the one before."""
     placed = wished[:1]
-    for at, gap in zip(wished[1:], apart, strict=True):
-        placed.append(max(at, placed[-1] + gap))
+    for at, pair in zip(wished[1:], pairwise(layer), strict=True):
+        sizes = [node.w if upright else node.h for node in pair]
+        apart = (sum(sizes) + 1) // 2 + (APART if all(sizes) else BESIDE) + 1
+        placed.append(max(at, placed[-1] + apart))
     return placed
 
 
@@ -103,11 +107,6 @@ def _pulling(node: Node, down: bool) -> list[Node]:
     """The neighbours to be near: those on one side, boxes rather than passing arrows, so that chains are straight."""
     neighbours = (node.before or node.after) if down else (node.after or node.before)
     return [other for other in neighbours if other.w] or neighbours
-
-
-def _apart(one: Node, other: Node, upright: bool) -> int:
-    sizes = (one.w, other.w) if upright else (one.h, other.h)
-    return (sum(sizes) + 1) // 2 + (APART if all(sizes) else BESIDE) + 1
 
 
 def _mean(values: Sequence[float], otherwise: float) -> float:
