@@ -30,7 +30,9 @@ def route(layout: "Layout", link: Link) -> list[Corner] | None:
         return None
     goal = layout.row(target)
     if row is goal and isinstance(target, Bar) and source.bar is not target:
-        begin = max(source.x + 8 if source.what == "failed" else 0, _right_of(source) + 1)
+        begin = 1 + (source.bar.x + source.bar.w if source.bar else source.x + 4)
+        if source.what == "failed":
+            begin = max(source.x + 8, begin)
         if target.x - begin >= 8 and layout.clear(row, begin, target.x - 2):
             return [(begin, row.y), (target.x, row.y)]
     if row is not goal:
@@ -79,8 +81,9 @@ def _along_gap(
 
 def _leave(layout: "Layout", source: Event, row: "Row", until: int) -> Corner:
     """Where an arrow leaves its source upright, to the height `until`."""
-    begin, places = _edge(row, source, 1 if until > row.y else -1), [source.x]
-    if bar := source.bar:
+    bar, side, places = source.bar, 1 if until > row.y else -1, [source.x]
+    begin = row.y + side * (BAR // 2 if bar else 4)  # the edge of a bar, or beside a dot
+    if bar:
         places += range(source.x + BESIDE, bar.x + bar.w, BESIDE)
         places += range(source.x - BESIDE, bar.x, -BESIDE)
     return layout.column(places, begin, until, source), begin
@@ -98,15 +101,6 @@ def _keep_head(layout: "Layout", x: int, goal: "Row", side: int) -> None:
     """No label may stand on the head of an arrow that goes into a row."""
     y = goal.level(side)
     layout.placer.taken.add((x - 5, y, x + 5, y))
-
-
-def _right_of(source: Event) -> int:
-    return source.bar.x + source.bar.w if source.bar else source.x + 4
-
-
-def _edge(row: "Row", source: Event, side: int) -> int:
-    """Where an arrow leaves the row of its source: at the edge of a bar, or beside a dot."""
-    return row.y + side * (BAR // 2 if source.bar else 4)
 
 
 def head(corners: list[Corner]) -> str:

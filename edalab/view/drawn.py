@@ -140,7 +140,7 @@ class Drawn:
             case "answer":
                 self._answer(number, step)
             case "timeout":
-                _, source = self._source(number)
+                source = self._source(number)
                 after = f" after {seconds(step.time - source.time)}" if source else ""
                 self._strike(number, "no answer", f"no answer{after}")
                 self._draw_waiting(number, step)
@@ -175,11 +175,10 @@ class Drawn:
             link.kind = "stopped" if link.kind in ("message", "late") else "struck question"
         self.links.append(link)
 
-    def _source(self, number: int) -> tuple[Transfer, Event] | tuple[None, None]:
-        """The transfer that a step belongs to and the event that began it, where that is drawn."""
+    def _source(self, number: int) -> Event | None:
+        """The event that began the transfer which a step belongs to, where that is drawn."""
         transfer = self.traffic.of_step.get(number)
-        source = self._sources.get(transfer) if transfer else None
-        return (transfer, source) if transfer and source else (None, None)
+        return self._sources.get(transfer) if transfer else None
 
     def _stretch(self, service: str, replica: int, start: int, end: int | None, kind: str) -> None:
         words = _OUTAGES.get(kind, "")
@@ -203,11 +202,11 @@ class Drawn:
     def _deliver(self, number: int, step: Step) -> None:
         words = "dropped" if step.fault == "drop" else "not delivered"
         event = self._event(number, "stopped", words)
-        transfer, source = self._source(number)
-        if transfer and source:
+        if source := self._source(number):
+            transfer = self.traffic.of_step[number]
             self._dropped[transfer] = event
-            link = Link("stopped", source, event, f"{named(transfer.envelope)}, {words}")
-            self.links.append(link)
+            tip = f"{named(transfer.envelope)}, {words}"
+            self.links.append(Link("stopped", source, event, tip))
 
     def _handle(self, number: int, step: Step) -> None:
         attempt, arrival = step.attempt or 1, self.traffic.arrival_at[number]
@@ -221,13 +220,13 @@ class Drawn:
             bar.words = f"attempt {attempt}" if attempt > 1 else self._again(number, arrival)
         elif arrival.late:
             bar.words = "late"
-        transfer, source = self._source(number)
-        if transfer and source:
+        if source := self._source(number):
             before = self._bar_of.get(arrival.previous) if arrival.previous else None
             if before and before.replica == replica and _failed(before):
                 source = before.inner[-1]  # a retry comes from the failure before it
-            kind = "question" if transfer.question else "message"
-            if arrival.again or (arrival.late and not transfer.question):
+            question = self.traffic.of_step[number].question
+            kind = "question" if question else "message"
+            if arrival.again or (arrival.late and not question):
                 kind = "again" if arrival.again else "late"
             tip = f"{named(envelope)} to {service}, {seconds(source.time)} to {seconds(step.time)}"
             tip += f", {bar.words}" if arrival.again else ""
@@ -247,7 +246,7 @@ class Drawn:
 
     def _lose(self, number: int, step: Step) -> None:
         self._strike(number)
-        transfer, source = self._source(number)
+        transfer, source = self.traffic.of_step.get(number), self._source(number)
         if step.fault == "drop" and transfer in self._dropped:
             event = self._dropped[transfer]
             event.what, event.words = "lost", "dropped and lost"
@@ -289,7 +288,7 @@ class Drawn:
             self.links.append(link)
 
     def _draw_waiting(self, number: int, step: Step) -> None:
-        _, source = self._source(number)
+        source = self._source(number)
         if source and not self._bar(number):
             self._stretch(step.service, step.replica, source.time, step.time, "waiting")
 
