@@ -15,19 +15,14 @@ BESIDE = 4  # px between the upright parts of arrows of two messages
 Corner = tuple[int, int]
 
 
-def route(layout: "Layout", link: Link) -> list[Corner] | None:
-    """The corners of an arrow; None where one of its ends is not shown."""
-    source, target = link.source, link.target
-    if not layout.shows(source):
-        return None
-    row = layout.row(source)
+def route(layout: "Layout", link: Link) -> list[Corner]:
+    """The corners of an arrow."""
+    source, target, row = link.source, link.target, layout.row(link.source)
     if link.stop or target is None:
         end = row.y + BAR // 2 + 9
         x, begin = _leave(layout, source, row, end)
         layout.placer.taken.add((x - 2, end - 1, x + 22, end + 5))
         return [(x, begin), (x, end), (x + 11, end)]
-    if not layout.shows(target):
-        return None
     goal = layout.row(target)
     if row is goal and isinstance(target, Bar) and source.bar is not target:
         begin = 1 + (source.bar.x + source.bar.w if source.bar else source.x + 4)

@@ -5,7 +5,6 @@ from ..errors import Misuse, shown
 from ..sim.run import Run
 from ..text import clean, counted, seconds, shorten, text_width, wrapped
 from ..trace.compare import Comparison, Difference, TableDifference, words_of
-from ..trace.spans import Trace
 from .drawn import Drawn
 from .excerpt import Excerpt, choose, is_large
 from .layout import Layout
@@ -60,8 +59,7 @@ def draw(
     excerpts = _excerpts(comparison, part)
     scene = Scene(width, 0)
     y = _write_sentences(scene, comparison)
-    lanes, window = lanes_of(excerpts), (excerpts[0].first, excerpts[0].last)
-    both = [Drawn(Trace.of(each.run), each.numbers, each.whole) for each in excerpts]
+    lanes, both = lanes_of(excerpts), [Drawn(excerpt) for excerpt in excerpts]
     layouts: list[Layout] = []
     parts: list[tuple[int, int]] = []  # top and bottom of each timeline
     for which, (drawn, excerpt) in enumerate(zip(both, excerpts, strict=True)):
@@ -70,7 +68,7 @@ def draw(
         if which == 0:
             top += 22 * (comparison.first is not None) + 22 * (cursor is not None)
         sub = Scene(width, 0)
-        layout = Layout(drawn, lanes, window, sub, top, [both[1 - which]])
+        layout = Layout(drawn, lanes, sub, top, [both[1 - which]])
         layouts.append(layout)
         for name in _LISTS:
             getattr(scene, name).extend(getattr(sub, name))

@@ -43,25 +43,20 @@ class Row:
 class Layout:
     """Lays out what is drawn of a trace into `scene`, to the right of the names of the lanes.
 
-    `beside` are others with the same services, window and axis."""
+    `beside` are others with the same lanes and axis."""
 
     def __init__(
         self,
         drawn: Drawn,
         services: list[str],
-        window: tuple[int, int],
         scene: Scene,
         top: int,
         beside: Sequence[Drawn] = (),
     ):
-        self.drawn, self.scene, self.services, self.window = drawn, scene, services, window
+        self.drawn, self.scene, self.services, self.window = drawn, scene, services, drawn.window
         self.names = [shorten(name, 130, 13, True) for name in services]
         widest = max([text_width(name, 13, True) for name in self.names], default=40)
         self.left, self.right = widest + 36, scene.width - 12
-        self.events = [event for event in drawn.events if window[0] <= event.time <= window[1]]
-        self.stretches = [
-            one for one in drawn.stretches if one.service in services and self._within(one)
-        ]
         self.placer = LabelPlacer(scene, (self.left + 4, 0, self.right - 5, 10**6), _LINE)
         self.rows: dict[tuple[str, int], list[Row]] = {}
         self.marks: list[tuple[Event, Row]] = []
@@ -72,7 +67,7 @@ class Layout:
         self._set_times([drawn, *beside])
         self._set_rows()
         self._set_marks()
-        ways = [(link, way) for link in drawn.links if (way := route(self, link))]
+        ways = [(link, route(self, link)) for link in drawn.links]
         for _, way in ways:
             self.placer.avoid([value for corner in way for value in corner])
         for x in self.axis.slits():
@@ -105,7 +100,7 @@ class Layout:
             axis = Axis(instants, left, right - min(more, (right - left) // 3))
         self.axis = axis
         least = max(4, int(LEAST * axis.shrunk) - 2)
-        for event in self.events:
+        for event in self.drawn.events:
             event.x = axis.x(event.time, event.x)
         for bar in self.drawn.bars:
             bar.x, until = axis.x(bar.start, bar.x), axis.x(end if bar.end is None else bar.end)
@@ -130,11 +125,10 @@ class Layout:
             for time in (bar.end, *(event.time for event in bar.inner)):
                 instants.setdefault(end if time is None else time, 0)
         for event in drawn.events:
-            if start <= event.time <= end:
-                event.x = reserve(event, event.time, 6 if event.what == "hear" else 10)
+            event.x = reserve(event, event.time, 6 if event.what == "hear" else 10)
         for stretch in drawn.stretches:
             for time in (stretch.start, stretch.end):
-                if time is not None and start < time < end and stretch.service in self.services:
+                if time is not None and start < time < end:
                     instants.setdefault(time, 0)
 
     def _set_inner(self, bar: Bar) -> None:
@@ -148,10 +142,6 @@ class Layout:
             if not within and event.time == bar.end:  # a ring on the edge would look like a plus
                 event.x = right + 9 * (event.what == "refused")
 
-    def _within(self, stretch: Stretch) -> bool:
-        start, end = self.window
-        return stretch.start <= end and (stretch.end is None or stretch.end >= start)
-
     def extent(self, stretch: Stretch) -> tuple[int, int]:
         """From which x to which a stretch lasts, as far as it is shown."""
         start, end = self.window
@@ -164,7 +154,7 @@ class Layout:
     def _set_rows(self) -> None:
         """Bars that overlap stand in rows below each other, each replica in rows of its own."""
         ends: dict[tuple[str, int], list[int]] = {}
-        for item in [*self.drawn.bars, *self.events, *self.stretches]:
+        for item in [*self.drawn.bars, *self.drawn.events, *self.drawn.stretches]:
             ends.setdefault((item.service, item.replica), [])
         for bar in sorted(self.drawn.bars, key=lambda bar: bar.x):
             mine = ends[bar.service, bar.replica]
@@ -183,14 +173,14 @@ class Layout:
         for bar in self.drawn.bars:
             y = self.row(bar).y
             self.placer.taken.add((bar.x - 1, y - 9, bar.x + bar.w, y + 8))
-        for stretch in self.stretches:
+        for stretch in self.drawn.stretches:
             if stretch.kind != "waiting":
                 self.rows[stretch.service, stretch.replica][0].outages.append(self.extent(stretch))
 
     def _set_marks(self) -> None:
         inner = [event for bar in self.drawn.bars for event in bar.inner]
         stand: dict[Row, list[int]] = {}
-        for event in [*inner, *self.events]:
+        for event in [*inner, *self.drawn.events]:
             row = self.row(event)
             if event.what not in _UNMARKED:
                 taken = stand.setdefault(row, [])
@@ -203,10 +193,6 @@ class Layout:
                 self.placer.taken.add((event.x - 4, row.y - 4, event.x + 3, row.y + 4))
 
     # -- what the routes of arrows ask
-
-    def shows(self, item: Bar | Event) -> bool:
-        early = isinstance(item, Event) and item.time < self.window[0]
-        return item.service in self.services and not early
 
     def row(self, item: Bar | Event) -> Row:
         bar = item if isinstance(item, Bar) else item.bar
@@ -247,7 +233,7 @@ class Layout:
     def _draw_bars(self) -> None:
         """Draw what stands on the rows."""
         scene = self.scene
-        for stretch in self.stretches:
+        for stretch in self.drawn.stretches:
             y = self.rows[stretch.service, stretch.replica][0].y
             (x, right), half = self.extent(stretch), 3 if stretch.kind == "waiting" else BAR // 2
             until = f" to {seconds(stretch.end)}" if stretch.end is not None else " to the end"
@@ -261,7 +247,7 @@ class Layout:
             scene.bars += [Box(x - 1, y, 2, BAR, "saved") for x in saves]
         for event, row in self.marks:
             scene.marks.append(Mark(event.x, row.y, event.what, event.tip))
-        sends = [event for event in self.events if event.what == "send"]
+        sends = [event for event in self.drawn.events if event.what == "send"]
         scene.marks += [Mark(one.x, self.row(one).y, "published", one.tip) for one in sends]
 
     def _squeeze(self, top: int) -> list[int]:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from ..sim.run import Run
 from ..text import clean, counted, seconds
-from ..trace.spans import Trace
 from .drawn import PUBLISHED_AGAIN, Drawn, Event
 from .excerpt import Excerpt, choose
 from .layout import Layout
@@ -75,10 +74,10 @@ def timeline(
 
 def draw(run: Run, excerpt: Excerpt, cursor: float | None, width: int) -> Picture:
     """The timeline of what was chosen of a run."""
-    drawn = Drawn(Trace.of(run), excerpt.numbers, excerpt.whole)
+    drawn = Drawn(excerpt)
     lanes = lanes_of([excerpt])
-    scene, window = Scene(width, 0), (excerpt.first, excerpt.last)
-    layout = Layout(drawn, lanes, window, scene, 24 if cursor is not None else 4)
+    scene = Scene(width, 0)
+    layout = Layout(drawn, lanes, scene, 24 if cursor is not None else 4)
     scene.axis = layout.axis
     scene.times = excerpt.times()
     legend = scene.legend(LEGEND)

@@ -25,7 +25,7 @@ Spot = tuple[int, int, str]  # x, y and anchor
 
 def place_labels(layout: "Layout") -> None:
     names = _name_bars(layout)
-    for stretch in layout.stretches:
+    for stretch in layout.drawn.stretches:
         if stretch.words:
             row, x = layout.rows[stretch.service, stretch.replica][0], layout.extent(stretch)[0] + 6
             _write(layout, row, [stretch.words], "struck", [(n, x, "start") for n in (0, 1, -1, 2)])
@@ -42,7 +42,7 @@ def place_labels(layout: "Layout") -> None:
         if event.what not in _REMARKS:
             _name_mark(layout, event, row, event.words)
     for link in layout.drawn.links:
-        if link.words and layout.shows(link.source):
+        if link.words:
             x, kind = link.source.x, "remark" if link.stop == "unheard" else "struck"
             places = [(-1, x + 26, "start"), (-1, x - 7, "end"), (1, x + 4, "end")]
             places += [(-2, x, "start"), (1, x, "start")]
