@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from ..sim.run import Run
 from ..text import clean, counted, seconds
-from .drawn import PUBLISHED_AGAIN, Drawn, Event
+from .drawn import PUBLISHED_AGAIN, Drawn
 from .excerpt import Excerpt, choose
 from .layout import Layout
 from .picture import Picture, check_run, check_seconds
@@ -74,20 +74,17 @@ def timeline(
 
 def draw(run: Run, excerpt: Excerpt, cursor: float | None, width: int) -> Picture:
     """The timeline of what was chosen of a run."""
-    drawn = Drawn(excerpt)
-    lanes = lanes_of([excerpt])
     scene = Scene(width, 0)
-    layout = Layout(drawn, lanes, scene, 24 if cursor is not None else 4)
-    scene.axis = layout.axis
-    scene.times = excerpt.times()
+    top = 24 if cursor is not None else 4
+    layout = Layout(Drawn(excerpt), lanes_of([excerpt]), scene, top)
+    scene.axis, scene.times = layout.axis, excerpt.times()
     legend = scene.legend(LEGEND)
     caption = caption_of(run, excerpt).split(" ")
     y = scene.write(layout.left, layout.bottom + 36, layout.right, caption, glue=" ")
     scene.height = scene.write(layout.left, y, layout.right, legend) - 2
     if cursor is not None:
         mark_cursor(layout, scene, cursor, 20)
-    struck = [event for event, _ in layout.marks if event.what in _WRONG]
-    _describe(scene, run, excerpt, drawn, lanes, struck)
+    _describe(scene, excerpt, layout)
     return Picture(scene)
 
 
@@ -125,10 +122,10 @@ def caption_of(run: Run, excerpt: Excerpt) -> str:
     return clean(caption, 400)
 
 
-def _describe(
-    scene: Scene, run: Run, excerpt: Excerpt, drawn: Drawn, lanes: list[str], struck: list[Event]
-) -> None:
+def _describe(scene: Scene, excerpt: Excerpt, layout: Layout) -> None:
     """Write what the picture shows, in one line, and for those who cannot see it."""
+    name, drawn, lanes = excerpt.run.system.name, layout.drawn, layout.services
+    struck = [event for event, _ in layout.marks if event.what in _WRONG]
     again = [link.target for link in drawn.links if link.kind == "again"]
     published = sum(bar is not None and bar.words == PUBLISHED_AGAIN for bar in again)
     wrong = Counter(event.what for event in struck)
@@ -139,10 +136,7 @@ def _describe(
     parts += [f"{published} {PUBLISHED_AGAIN}"] * (published > 0)
     at = f" at {scene.cursor[2].text}" if scene.cursor else ""
     when = f"{seconds(excerpt.first)} to {seconds(excerpt.last)}"
-    scene.shows = (
-        f"timeline of {run.system.name}{at}: {', '.join(parts)}; {excerpt.steps()}; {when}"
-    )
+    scene.shows = f"timeline of {name}{at}: {', '.join(parts)}; {excerpt.steps()}; {when}"
     troubles = [f"{event.service}: {event.words} at {seconds(event.time)}" for event in struck[:8]]
     trouble = f"{spans}. {'; '.join(troubles) or 'Nothing went wrong'}."
-    named = f"Timeline of {run.system.name}, {when}. Lanes: {', '.join(lanes)}"
-    scene.alt = clean(f"{named}. {trouble}", 600)
+    scene.alt = clean(f"Timeline of {name}, {when}. Lanes: {', '.join(lanes)}. {trouble}", 600)

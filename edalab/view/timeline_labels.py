@@ -29,27 +29,29 @@ def place_labels(layout: "Layout") -> None:
         if stretch.words:
             row, x = layout.rows[stretch.service, stretch.replica][0], layout.extent(stretch)[0] + 6
             _write(layout, row, [stretch.words], "struck", [(n, x, "start") for n in (0, 1, -1, 2)])
-    first: list[tuple[Event, Row]] = []
+    remarks: list[tuple[Event, Row]] = []
     repeated: list[tuple[Event, Row]] = []
     said: set[tuple[int, str]] = set()
     errors: set[tuple] = set()
     for event, row in layout.marks:
-        if event.words and not _repeats(event, errors):
-            words = row.lane, event.words
-            (repeated if words in said else first).append((event, row))
-            said.add(words)
-    for event, row in first:
-        if event.what not in _REMARKS:
+        words = row.lane, event.words
+        if not event.words or _repeats(event, errors):
+            continue
+        if words in said:
+            repeated.append((event, row))
+        elif event.what in _REMARKS:
+            remarks.append((event, row))
+        else:
             _name_mark(layout, event, row, event.words)
+        said.add(words)
     for link in layout.drawn.links:
         if link.words:
             x, kind = link.source.x, "remark" if link.stop == "unheard" else "struck"
             places = [(-1, x + 26, "start"), (-1, x - 7, "end"), (1, x + 4, "end")]
             places += [(-2, x, "start"), (1, x, "start")]
             _write(layout, layout.row(link.source), [link.words], kind, places)
-    for event, row in first:
-        if event.what in _REMARKS:
-            _name_mark(layout, event, row, event.words)
+    for event, row in remarks:
+        _name_mark(layout, event, row, event.words)
     for event, row in repeated:
         _name_mark(layout, event, row, event.words.partition(":")[0], again=True)
     _add_values(layout, names)
@@ -57,13 +59,10 @@ def place_labels(layout: "Layout") -> None:
 
 def names_of(bar: Bar) -> list[str]:
     """The texts that may stand at a bar, the longest first."""
+    name = clean(bar.envelope.type, 60)
     if bar.words:
-        return [f"{_name(bar)}: {bar.words}", bar.words]
-    return [" ".join([_name(bar), *_subject(bar)]), _name(bar)]
-
-
-def _name(bar: Bar) -> str:
-    return clean(bar.envelope.type, 60)
+        return [f"{name}: {bar.words}", bar.words]
+    return [" ".join([name, *_subject(bar)]), name]
 
 
 def _subject(bar: Bar) -> list[str]:
@@ -87,8 +86,8 @@ def _add_values(layout: "Layout", names: dict[Bar, tuple[Label, list[Spot]]]) ->
             label, spots = names[bar]
             values = [_value(name, own.get(name)) for name in fields]
             about = [*_subject(bar), *list(filter(None, values))[:2]]
-            words = f": {bar.words}" if bar.words else ""
-            texts = [" ".join([_name(bar), *about[:n]]) + words for n in range(len(about), 0, -1)]
+            name, words = clean(bar.envelope.type, 60), f": {bar.words}" if bar.words else ""
+            texts = [" ".join([name, *about[:n]]) + words for n in range(len(about), 0, -1)]
             longer = [text for text in texts if len(text) > len(label.text)]
             if longer:
                 layout.placer.rewrite(label, longer, spots)
