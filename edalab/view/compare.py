@@ -4,12 +4,12 @@ hold at the end."""
 from ..errors import Misuse, shown
 from ..sim.run import Run
 from ..text import clean, counted, seconds, shorten, text_width, wrapped
-from ..trace.compare import Comparison, Difference, TableDifference, words_of
+from ..trace.compare import Comparison, TableDifference, words_of
 from .drawn import Drawn
 from .excerpt import Excerpt, choose, is_large
 from .layout import Layout
 from .picture import Picture, check_run, check_seconds
-from .scene import Box, Label, Line, Scene
+from .scene import Label, Line, Scene
 from .theme import LABELS
 from .timeline import LEGEND, caption_of, lanes_of, mark_cursor
 
@@ -61,7 +61,6 @@ def draw(
     y = _write_sentences(scene, comparison)
     lanes, both = lanes_of(excerpts), [Drawn(excerpt) for excerpt in excerpts]
     layouts: list[Layout] = []
-    parts: list[tuple[int, int]] = []  # top and bottom of each timeline
     for which, (drawn, excerpt) in enumerate(zip(both, excerpts, strict=True)):
         y = _write_heading(scene, which, names[which], excerpt, y)
         top = y - 4
@@ -72,18 +71,17 @@ def draw(
         layouts.append(layout)
         for name in _LISTS:
             getattr(scene, name).extend(getattr(sub, name))
-        parts.append((top + 10, layout.bottom))
         y = layout.bottom + 38
-    layout = layouts[0]
-    scene.axis, scene.times = layout.axis, sorted({*excerpts[0].times(), *excerpts[1].times()})
-    if comparison.first:
-        above = parts[0][0] - (42 if cursor is not None else 22)
-        _mark_difference(scene, layout, comparison.first, parts, above)
+    scene.axis, scene.times = layouts[0].axis, sorted({*excerpts[0].times(), *excerpts[1].times()})
+    first = comparison.first
+    if first and excerpts[0].first <= first.time <= excerpts[0].last:
+        above = 42 if cursor is not None else 22
+        _mark_difference(scene, first.time, layouts, layouts[0].top - above)
     y = _write_tables(scene, comparison.tables, y)
     legend = scene.legend(LEGEND)
     scene.height = scene.write(MARGIN, y, width - MARGIN, legend) - 2
     if cursor is not None:
-        mark_cursor(layouts[1], scene, cursor, parts[0][0] - 10)
+        mark_cursor(layouts[1], scene, cursor, layouts[0].top - 10)
     _describe(scene, comparison, excerpts)
     return Picture(scene)
 
@@ -154,19 +152,15 @@ def _write_heading(scene: Scene, which: int, name: str, excerpt: Excerpt, y: int
     return scene.write(x, y, scene.width - MARGIN, words, glue=" ")
 
 
-def _mark_difference(
-    scene: Scene, layout: Layout, first: Difference, parts: list[tuple[int, int]], above: int
-) -> None:
-    """A line through both timelines where the runs first differ, and its words so many px above."""
-    if not layout.window[0] <= first.time <= layout.window[1]:
-        return
-    text, x, top = f"first difference, {seconds(first.time)}", layout.axis.x(first.time), above
-    half = text_width(text, 11, True) // 2 + 8
-    middle = max(half + 2, min(scene.width - half - 2, x))
-    scene.bars.append(Box(middle - half, top - 9, 2 * half, 18, "difference", text))
-    scene.labels.append(Label(middle, top, text, "pill", "middle"))
-    for begin, end in ((top, parts[0][1]), parts[1]):
-        scene.lines.append(Line(x, begin, x, end, "difference", text))
+def _mark_difference(scene: Scene, time: int, layouts: list[Layout], top: int) -> None:
+    """A line through both timelines where the runs first differ, with its words at the top."""
+    text, x = f"first difference, {seconds(time)}", layouts[0].axis.x(time)
+    pill, label = scene.pill(x, top, text, "difference")
+    pill.tip = text
+    scene.bars.append(pill)
+    scene.labels.append(label)
+    for begin, layout in zip((top, layouts[1].top), layouts, strict=True):
+        scene.lines.append(Line(x, begin, x, layout.bottom, "difference", text))
 
 
 def _write_tables(scene: Scene, tables: list[TableDifference], y: int) -> int:

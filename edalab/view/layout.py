@@ -82,8 +82,8 @@ class Layout:
             if link.stop:
                 x, y = corners[-1]
                 scene.marks.append(Mark(x + 5, y, link.stop, link.tip))
-        self.bottom = real[-1]
-        self.axis.draw(scene, top + 10, self.bottom, scene.width)
+        self.top, self.bottom = top + 10, real[-1]
+        self.axis.draw(scene, self.top, self.bottom, scene.width)
 
     # -- x
 

@@ -154,13 +154,15 @@ class Scene:
     def items(self) -> Iterator[Item]:
         return chain.from_iterable(self.layers())
 
+    def pill(self, x: int, y: int, text: str, kind: str = "pill") -> tuple[Box, Label]:
+        """Words in a pill around a point, or beside it at the edge of the picture."""
+        half = text_width(text, 11, True) // 2 + 8
+        x = max(half, min(self.width - half, x))
+        return Box(x - half, y - 9, 2 * half, 18, kind), Label(x, y, text, "pill", "middle")
+
     def set_cursor(self, x: int, top: int, bottom: int, text: str) -> None:
         """Mark a moment: a line from `top` to `bottom`, and its text in a pill above."""
-        half = text_width(text, 11, True) // 2 + 8
-        middle = max(half, min(self.width - half, x))
-        pill = Box(middle - half, top - 17, 2 * half, 18, "pill")
-        label = Label(middle, top - 8, text, "pill", "middle")
-        self.cursor = Line(x, top, x, bottom, "cursor"), pill, label
+        self.cursor = Line(x, top, x, bottom, "cursor"), *self.pill(x, top - 8, text)
 
     def legend(self, meanings: Iterable[tuple[str, str]]) -> list[str]:
         """The meanings of the kinds of items that are there: (kinds, meaning) in, meanings out."""

@@ -52,9 +52,6 @@ class LabelLook(NamedTuple):
     ground: str | None = None  # painted behind the words, so that an arrow never runs through them
 
 
-Look = BoxLook | StrokeLook | LabelLook | MarkLook
-
-
 BOXES = {
     "lane": BoxLook(LANE, radius=5),
     "down": BoxLook(FAULT_FILL, hatch="diagonal"),
