@@ -1,8 +1,7 @@
-"""The time axis of a timeline: linear where that keeps all moments apart. Else it is stretched where
-much happens, and cut short where nothing does for long; both are marked.
+"""The time axis of a timeline: linear where that keeps all moments apart. Else it is stretched
+where much happens, and cut short where nothing does for long; both are marked.
 
-A lab mixes 10 ms hops with 5 s time-outs. Strictly to scale, all that matters would be one thick line.
-"""
+A lab mixes 10 ms hops with 5 s time-outs. To scale, all that matters would be one thick line."""
 
 from bisect import bisect_right
 from itertools import chain, pairwise
@@ -24,7 +23,7 @@ _STEPS = (
 
 
 class Axis:
-    """Maps ms to x. `instants` are the times at which something happens, each with the px it needs there by itself."""
+    """Maps ms to x. `instants` are the times at which something happens, each with the px it needs."""
 
     def __init__(self, instants: dict[int, int], left: int, right: int):
         self.times = sorted(instants)
@@ -167,7 +166,8 @@ def _widths(times: list[int], room: float) -> tuple[list[float], set[int], float
 
 
 def _scale(gaps: list[int], room: float, least: float) -> tuple[float, int]:
-    """px per ms such that the gaps (shortest first), of `least` px at least, fill the room; how many were stretched."""
+    """px per ms such that the gaps (shortest first), of `least` px at least, fill the room; and how
+    many were stretched."""
     left, total = room, sum(gaps)
     for number, gap in enumerate(gaps):
         if total and gap * left / total >= least:

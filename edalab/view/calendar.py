@@ -1,4 +1,4 @@
-"""Moments as texts, and the round ones for an axis: dates, clock times, or seconds of virtual time."""
+"""Moments as texts, and round ones for an axis: dates, clock times, or seconds of virtual time."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -38,7 +38,7 @@ class Calendar:
         self.one_day = as_datetime(moments[0]).date() == as_datetime(moments[-1]).date()
 
     def words(self, at: int, exactly: bool = False) -> str:
-        """ "12 March", "12 March 14:30", "14:30:05" or "1.5 s"; `exactly`: always with the clock."""
+        """ "12 March", "12 March 14:30", "14:30:05", "1.5 s"; `exactly`: always with the clock."""
         if self.virtual:
             return _seconds(at - _VIRTUAL)
         when = as_datetime(at)

@@ -1,5 +1,5 @@
-"""`compare(run, other)`: two runs one above the other, where they first differ, and what their tables
-hold at the end."""
+"""`compare(run, other)`: two runs one above the other, where they first differ, and what their
+tables hold at the end."""
 
 from ..errors import Misuse, shown
 from ..sim.run import Run
@@ -30,16 +30,16 @@ def compare(
     end: float | None = None,
     width: int = 900,
 ) -> Picture:
-    """Two runs of one workload, such as without and with a fault, or before and after a fix: one above
-    the other, with the first difference marked and named, and below them what differs in the tables
-    at the end.
+    """Two runs of one workload, such as without and with a fault, or before and after a fix: one
+    above the other, with the first difference marked and named, and below them what differs in the
+    tables at the end.
 
         compare(simulate(shop, orders), simulate(shop, orders, faults=[fault]))
         compare(old, new, names=("before", "after"))
 
-    A line shows where the runs first differ. `names` stand in the headings; `correlation`, `start`, `end` and `cursor` are as
-    `timeline` takes them. Of large runs the story that differs first is shown. Raises Misuse for what
-    is no run."""
+    A line shows where the runs first differ. `names` stand in the headings; `correlation`, `start`,
+    `end` and `cursor` are as `timeline` takes them. Of large runs the story that differs first is
+    shown. Raises Misuse for what is no run."""
     for one in (run, other):
         check_run("compare", one, "pass the run")
     check_seconds(cursor=cursor, start=start, end=end)

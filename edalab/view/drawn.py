@@ -22,7 +22,7 @@ _NEXT = ("again in", "to ", "its ")  # how the words begin that say what a broke
 
 @dataclass(slots=True, eq=False)
 class Bar:
-    """A span as it is drawn. `inner` are the events in it, in order; `x`, `w` and `row` its place."""
+    """A span as it is drawn. `inner` are the events in it, in order; `x`, `w`, `row` its place."""
 
     service: str
     replica: int
@@ -39,7 +39,7 @@ class Bar:
 
 @dataclass(slots=True, eq=False)
 class Event:
-    """A span event as it is drawn: on its bar, or on the line of its service (as all of the client)."""
+    """A span event as it is drawn: on its bar, or on the line of its service."""
 
     service: str
     replica: int
@@ -224,7 +224,8 @@ class Drawn:
             kind = "late" if arrival.late else "message"
             if arrival.again or self.traffic.of_step[number].question:
                 kind = "again" if arrival.again else "question"
-            tip = f"{named(envelope)} to {bar.service}, {seconds(source.time)} to {seconds(step.time)}"
+            when = f"{seconds(source.time)} to {seconds(step.time)}"
+            tip = f"{named(envelope)} to {bar.service}, {when}"
             tip += f", {bar.words}" if arrival.again else ""
             self.links.append(Link(kind, source, bar, tip))
         if step.fault and step.fault != "crash":

@@ -1,4 +1,4 @@
-"""What to show of a run that is too large for one picture: one story, the worst, or a part of it."""
+"""What to show of a run too large for one picture: one story, the worst, or a part of it."""
 
 from bisect import bisect_left
 from collections.abc import Iterable

@@ -80,8 +80,8 @@ class LabelPlacer:
         cut: bool = False,
     ) -> Label | None:
         """Write the first of these texts that fits, at the first place off the lines or, across one
-        rather than along it, over at most `over` px of lines. With `cut` the last text is shortened where none
-        fits. Return None where there is no room at all."""
+        rather than along it, over at most `over` px of lines. With `cut` the last text is shortened
+        where none fits. Return None where there is no room at all."""
         size, bold = LABELS[kind].size, LABELS[kind].bold
         widths = [text_width(text, size, bold) for text in texts] + [_LEAST[-1]] * cut
         open_places = [place for place in places if self._extent(place, min(widths), size)]

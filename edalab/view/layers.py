@@ -1,6 +1,6 @@
-"""Boxes in layers, in the order in which messages first reach them: the same design always gives the
-same places. An arrow over several layers passes each of them at a place of its own, so that it runs
-through no box."""
+"""Boxes in layers, in the order in which messages first reach them: the same design always gives
+the same places. An arrow over several layers passes each of them at a place of its own, so that it
+runs through no box."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,8 +25,8 @@ class Node:
 def place(
     nodes: list[Node], edges: list[tuple[Node, Node]], gaps: dict[int, int], upright: bool
 ) -> list[list[Node]]:
-    """Give each node its `along` and `across` (from 0), and return for each edge the nodes it runs by.
-    `gaps` are the px wanted behind each layer; `upright` says that the layers lie below each other."""
+    """Give each node its `along` and `across` (from 0). Return for each edge the nodes it runs by.
+    `gaps` are the px wanted behind each layer; `upright`: the layers lie below each other."""
     layers: list[list[Node]] = [[] for _ in range(max(node.layer for node in nodes) + 1)]
     for node in nodes:
         layers[node.layer].append(node)
@@ -104,7 +104,7 @@ def _spread(wished: list[int], layer: list[Node], upright: bool) -> list[int]:
 
 
 def _pulling(node: Node, down: bool) -> list[Node]:
-    """The neighbours to be near: those on one side, boxes rather than passing arrows, so that chains are straight."""
+    """The neighbours to be near: on one side, boxes rather than arrows, so that chains are straight."""
     neighbours = (node.before or node.after) if down else (node.after or node.before)
     return [other for other in neighbours if other.w] or neighbours
 

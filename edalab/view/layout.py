@@ -204,7 +204,7 @@ class Layout:
         return not outages and self.placer.taken.free((left, row.y - 9, right - 1, row.y + 8))
 
     def track(self, gap: int, x1: int, x2: int) -> int:
-        """The y of a track in the gap above a lane. Where there are many arrows they share the last."""
+        """The y of a track in the gap above a lane. Of many arrows some share the last."""
         left, right = sorted((x1, x2))
         number, y = 0, self._tops[gap] - 5
         while number < TRACKS - 1 and not self._tracks.free((left, y, right, y)):

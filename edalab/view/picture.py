@@ -20,8 +20,8 @@ STORE = 'an event store, such as EventStore("shop.db")'
 
 
 class Picture:
-    """A scene, ready to be shown: PNG in a notebook (SVG where matplotlib is missing), an SVG string
-    for a panel, a matplotlib figure for a paper."""
+    """A scene, ready to be shown: PNG in a notebook (SVG where matplotlib is missing), an SVG
+    string for a panel, a matplotlib figure for a paper."""
 
     def __init__(self, scene: Scene):
         self.scene = scene
@@ -43,8 +43,8 @@ class Picture:
         return _painter("a picture as PNG").png(self.scene)
 
     def save(self, path: str | Path) -> None:
-        """Write the picture to a file, as what its name ends in: .svg, .png, or what else matplotlib
-        can write."""
+        """Write the picture to a file, as what its name ends in: .svg, .png, or what else
+        matplotlib can write."""
         path = Path(path)
         if path.suffix == ".svg":
             path.write_text(self.svg(), encoding="utf-8")
@@ -77,7 +77,7 @@ def _painter(what: str) -> ModuleType:
 
 
 def check_run(picture: str, given: object, instead: str = "pass the run") -> None:
-    """Refuse what is no run. `instead` says what to pass for the world at a moment, `run.at(10)`."""
+    """Refuse what is no run. `instead` says what to pass for the world at a moment."""
     if isinstance(given, World):
         moment = f"{given.now / 1000:g}"
         refused = f"{picture} takes a run, and this is the world as it was at {moment} s"

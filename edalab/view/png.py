@@ -94,8 +94,8 @@ def _words(words: Words) -> PathCollection:
 
 
 def _letters(label: Label, look: LabelLook) -> list[Outline]:
-    """The outlines of the letters. Each letter is made once: matplotlib's own text takes longer than
-    all the rest of a picture."""
+    """The outlines of the letters. Each letter is made once: matplotlib's own text takes longer
+    than all the rest of a picture."""
     letters = [_letter(char, look.bold) for char in label.text]
     width = sum(advance for _, _, advance in letters) * look.size
     x = label.x - {"start": 0, "middle": width / 2, "end": width}[label.anchor]

@@ -107,8 +107,8 @@ _KINDS: dict[type, tuple[dict[str, Any], Callable[[Any, list], Iterator[Shape | 
 
 
 def hatching(hatch: str, x: int, y: int, w: int, h: int) -> list[tuple[int, int, int, int]]:
-    """The strokes of a hatched box, as (x1, y1, x2, y2) inside it. No painter's own hatching is used,
-    for they differ."""
+    """The strokes of a hatched box, as (x1, y1, x2, y2) inside it. No painter's own hatching is
+    used, for they differ."""
     if hatch == "upright":
         return [(at, y, at, y + h) for at in range(x + 4, x + w, 6)]
     strokes = []

@@ -14,8 +14,8 @@ BELIEVED, WRONG = COMPENSATION, COMPENSATION_FILL  # of what was believed, and o
 SURVIVED = "#7ab5b2"  # what went well, many times over
 FAINT, HATCH = "#8fa0ae", "#eba88f"  # of questions; of hatching
 FONT = "DejaVu Sans"
-# The CSS filter of a picture on a dark page: light turns to dark, each hue stays, and the white of the
-# paper becomes #111, the ground of JupyterLab's dark theme.
+# The CSS filter of a picture on a dark page: light turns to dark, each hue stays, and the white of
+# the paper becomes #111, the ground of JupyterLab's dark theme.
 DARK = "invert(.9333) hue-rotate(180deg)"
 
 

@@ -168,7 +168,7 @@ def _write(
     places: Sequence[Place],
     cut: bool = True,
 ) -> Label | None:
-    """Write the first text that fits near its row; else one further off, or with `cut` shortened."""
+    """Write the first text that fits near its row; else further off, or with `cut` shortened."""
     spots = [(x, row.level(level), anchor) for level, x, anchor in places]
     near = [spot for spot, place in zip(spots, places, strict=True) if -2 < place[0] < 2]
     label = layout.placer.place(texts, kind, near) if len(near) < len(spots) else None

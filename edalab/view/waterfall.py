@@ -1,4 +1,5 @@
-"""When each step of a saga ran: a row a step, in the order they began, with its waits, its time-outs and its failures."""
+"""When each step of a saga ran: a row a step, in the order they began, with its waits, its
+time-outs and its failures."""
 
 from ..text import clean, seconds, shorten, text_width
 from ..trace.saga_step import Bar, History, State
@@ -150,7 +151,7 @@ class _Row:
         return place
 
     def _draw_state(self, left: int, right: int, cursor: int | None) -> None:
-        """Write what does not show by itself, behind the row or before it, and clear of the cursor."""
+        """Write what does not show by itself, behind the row or before it, clear of the cursor."""
         state, words = self.state, self.state.words
         shows = words in ("done", "compensated") or words.startswith("asked ")
         if shows or state.name == "under way":
