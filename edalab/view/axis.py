@@ -23,7 +23,7 @@ _STEPS = (
 
 
 class Axis:
-    """Maps ms to x. `instants` are the times at which something happens, each with the px it needs."""
+    """Maps ms to x. `instants` are the times of what happens, each with the px it needs there."""
 
     def __init__(self, instants: dict[int, int], left: int, right: int):
         self.times = sorted(instants)

@@ -104,7 +104,7 @@ def _spread(wished: list[int], layer: list[Node], upright: bool) -> list[int]:
 
 
 def _pulling(node: Node, down: bool) -> list[Node]:
-    """The neighbours to be near: on one side, boxes rather than arrows, so that chains are straight."""
+    """The neighbours to be near: on one side, boxes rather than arrows: chains are straight."""
     neighbours = (node.before or node.after) if down else (node.after or node.before)
     return [other for other in neighbours if other.w] or neighbours
 

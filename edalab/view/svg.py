@@ -1,17 +1,11 @@
 """A scene painted as an SVG string: only strings are joined, so a slider can ask for a new one at
 every move."""
 
+from html import escape
+
 from .scene import Scene
 from .shapes import Shape, Words, shapes
 from .theme import FONT, PAPER
-
-
-def escape(text: str) -> str:
-    """Text that is safe between tags and inside quotes."""
-    for char, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
-        if char in text:
-            text = text.replace(char, entity)
-    return text
 
 
 def paint(scene: Scene) -> str:
