@@ -1,6 +1,8 @@
 """When each step of a saga ran: a row a step, in the order they began, with its waits, its
 time-outs and its failures."""
 
+from itertools import count
+
 from ..text import clean, seconds, shorten, text_width
 from ..trace.saga_step import Bar, History, State
 from .axis import Axis
@@ -130,13 +132,11 @@ class _Row:
                 self._take(x, x + 7)
 
     def _beside(self, x: int, cursor: int | None) -> int:
-        """A place for a mark, clear of ticks, of the edges of bars, and of other marks: behind x, or
-        before it, where the cursor stands there."""
-        for side in (1, -1):
-            place = x
-            while any(abs(place - other) < room for other, room in self.taken):
-                place += side
-            if cursor is None or place <= cursor:
+        """The nearest place for a mark, clear of ticks, edges of bars and marks, not behind the
+        cursor."""
+        for place in (x + side * px for px in count() for side in (1, -1)):
+            clear = all(abs(place - other) >= room for other, room in self.taken)
+            if clear and (cursor is None or place <= cursor):
                 break
         self.taken.append((place, MARK))
         return place
