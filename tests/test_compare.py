@@ -288,7 +288,7 @@ def test_the_sentence_the_headings_and_the_rows_are_written():
 def test_equal_runs_are_drawn_without_marks():
     picture = compare(BASE, BASE)
     assert words(picture)[0] == "The runs are the same."
-    assert not [line for line in picture.scene.lines if line.kind in ("difference", "lasting")]
+    assert not [line for line in picture.scene.lines if line.kind == "difference"]
     assert "At the end" not in " ".join(words(picture))
 
 

@@ -37,7 +37,7 @@ CORE_FILES = {
         "claims.explore",
         "claims.delivery",
     ),
-    *("view.__init__", "view.scene", "view.theme", "view.svg", "view.picture"),
+    *("view.__init__", "view.scene", "view.shapes", "view.theme", "view.svg", "view.picture"),
     *("view.axis", "view.arrows", "view.excerpt", "view.timeline"),
     *("view.drawn", "view.layout", "view.labels", "view.timeline_labels"),
 }

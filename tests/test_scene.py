@@ -9,7 +9,7 @@ from scenes import NASTY, everything, flaws
 
 from edalab.text import clean, counted, seconds, shorten, text_width, wrapped
 from edalab.view.scene import Label, Scene
-from edalab.view.theme import hatching
+from edalab.view.shapes import hatching
 
 
 def test_a_scene_says_what_is_wrong_with_it():

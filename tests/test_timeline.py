@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scenes import NASTY, flaws
 from systems import story
 
-from edalab import Command, Event, Misuse, Query, System, cut, pause, simulate
+from edalab import Command, Event, Misuse, Query, Refused, System, cut, pause, simulate
 from edalab.errors import Unknown
 from edalab.sim.steps import Step
 from edalab.view import timeline
@@ -105,7 +105,7 @@ def test_a_crash_says_before_which_step_and_what_comes_again():
             faults=["crash orders.commit.OrderPlaced #1"],
         )
     )
-    assert {"crash before commit", "OrderPlaced: attempt 2"} <= set(words(picture))
+    assert {"crash before commit", "OrderPlaced o1: attempt 2"} <= set(words(picture))
     assert "crash" in kinds(picture.scene.marks) and "again" in kinds(picture.scene.arrows)
     assert kinds(picture.scene.spans) == ["down"]
     assert any(
@@ -148,7 +148,7 @@ def test_retries_end_in_a_dead_letter():
     picture = timeline(told(*rows))
     assert {
         "ValueError: no card",
-        "OrderPlaced: attempt 2",
+        "OrderPlaced o1: attempt 2",
         "dead-lettered after 3 attempts",
     } <= set(words(picture))
     assert words(picture).count("ValueError: no card") == 1, "said once, not at every attempt"
@@ -375,6 +375,70 @@ def test_a_large_run_shows_the_story_that_went_worst_and_says_what_it_hides():
     assert not flaws(picture.scene)
 
 
+class Moved(Event, key="who"):
+    who: str
+    version: int
+    street: str
+    note: str = "the same"
+
+
+class Withdraw(Command):
+    who: str
+    amount: int
+
+
+def moved(*messages, apart=0.4):
+    house = System("house")
+
+    def ignore(message): ...
+
+    house.service("mail").on(Moved)(ignore)
+    house.service("bank").handles(Withdraw)(ignore)
+
+    async def workload(ctx):
+        for message in messages:
+            await (ctx.send if isinstance(message, Command) else ctx.publish)(message)
+            await ctx.sleep(apart)
+
+    return timeline(simulate(house, workload))
+
+
+def test_the_fields_in_which_messages_of_a_type_differ_stand_at_their_bars():
+    elm, oak = (Moved(who="ada", version=n, street=s) for n, s in ((1, "Elm"), (2, "Oak")))
+    assert words(moved(elm, oak)) == ["Moved ada v1 Elm", "Moved ada v2 Oak"]
+    bob = Moved(who="bob", version=1, street="Elm")
+    assert words(moved(elm, bob)) == ["Moved ada", "Moved bob"], "the keys suffice"
+    long = Moved(who="ada", version=1, street="a street of more than sixteen letters")
+    assert words(moved(elm, long)) == ["Moved ada", "Moved ada Elm"]
+    withdrawals = [Withdraw(who="ada", amount=n) for n in (20, 40)]
+    assert words(moved(*withdrawals)) == ["Withdraw 20", "Withdraw 40"]
+
+
+def test_no_name_of_a_bar_is_lost_or_cut_for_the_fields_of_others():
+    alike = words(moved(*[Moved(who="ada", version=1, street="Elm")] * 12, apart=0.03))
+    crowd = [Moved(who="ada", version=n, street=f"Street {n}") for n in range(12)]
+    texts = words(moved(*crowd, apart=0.03))
+    assert sorted(text.partition(" v")[0] for text in texts) == sorted(alike)
+    assert len(alike) > 5 and any("Street" in text for text in texts)
+
+
+def test_a_refusal_stands_behind_its_bar_with_the_whole_reason():
+    bank, reason = System("bank"), "there is not enough money in the account"
+
+    @bank.service("accounts").handles(Withdraw)
+    def refuse(command):
+        return Refused(reason)
+
+    async def workload(ctx):
+        await ctx.ask(Withdraw(who="ada", amount=9))
+
+    picture = timeline(simulate(bank, workload))
+    assert f"refused: {reason}" in words(picture) and "1 refusal" in repr(picture)
+    (bar,) = [bar for bar in picture.scene.bars if bar.kind == "handled"]
+    (mark,) = [mark for mark in picture.scene.marks if mark.kind == "refused"]
+    assert mark.extent()[0] > bar.x + bar.w
+
+
 def test_a_story_can_be_asked_for_by_a_key():
     run = simulate(shop(), customers(60))
     assert timeline(run, "o41").scene.shows == timeline(run, "client-42").scene.shows
@@ -399,9 +463,9 @@ def test_a_repeated_publish_is_called_published_again_and_a_redelivery_delivered
         return words(timeline(told(*first, *last)))
 
     again = (60, "handle", "orders", A)
-    assert "OrderPlaced: delivered again" in said(again)
-    assert "OrderPlaced: published again" in said((40, "publish", "client", A), again)
-    assert "OrderPlaced: published again" in said((*again, {"offset": 1}))
+    assert "OrderPlaced o1: delivered again" in said(again)
+    assert "OrderPlaced o1: published again" in said((40, "publish", "client", A), again)
+    assert "OrderPlaced o1: published again" in said((*again, {"offset": 1}))
 
 
 def test_all_stories_of_a_key_are_shown_together():

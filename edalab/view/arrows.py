@@ -15,22 +15,19 @@ BESIDE = 4  # px between the upright parts of arrows of two messages
 Corner = tuple[int, int]
 
 
-def route(layout: "Layout", link: Link) -> list[Corner] | None:
-    """The corners of an arrow; None where one of its ends is not shown."""
-    source, target = link.source, link.target
-    if not layout.shows(source):
-        return None
-    row = layout.row(source)
+def route(layout: "Layout", link: Link) -> list[Corner]:
+    """The corners of an arrow."""
+    source, target, row = link.source, link.target, layout.row(link.source)
     if link.stop or target is None:
         end = row.y + BAR // 2 + 9
         x, begin = _leave(layout, source, row, end)
         layout.placer.taken.add((x - 2, end - 1, x + 22, end + 5))
         return [(x, begin), (x, end), (x + 11, end)]
-    if not layout.shows(target):
-        return None
     goal = layout.row(target)
     if row is goal and isinstance(target, Bar) and source.bar is not target:
-        begin = max(source.x + 8 if source.what == "failed" else 0, _right_of(source) + 1)
+        begin = 1 + (source.bar.x + source.bar.w if source.bar else source.x + 4)
+        if source.what == "failed":
+            begin = max(source.x + 8, begin)
         if target.x - begin >= 8 and layout.clear(row, begin, target.x - 2):
             return [(begin, row.y), (target.x, row.y)]
     if row is not goal:
@@ -79,8 +76,9 @@ def _along_gap(
 
 def _leave(layout: "Layout", source: Event, row: "Row", until: int) -> Corner:
     """Where an arrow leaves its source upright, to the height `until`."""
-    begin, places = _edge(row, source, 1 if until > row.y else -1), [source.x]
-    if bar := source.bar:
+    bar, side, places = source.bar, 1 if until > row.y else -1, [source.x]
+    begin = row.y + side * (BAR // 2 if bar else 4)  # the edge of a bar, or beside a dot
+    if bar:
         places += range(source.x + BESIDE, bar.x + bar.w, BESIDE)
         places += range(source.x - BESIDE, bar.x, -BESIDE)
     return layout.column(places, begin, until, source), begin
@@ -98,15 +96,6 @@ def _keep_head(layout: "Layout", x: int, goal: "Row", side: int) -> None:
     """No label may stand on the head of an arrow that goes into a row."""
     y = goal.level(side)
     layout.placer.taken.add((x - 5, y, x + 5, y))
-
-
-def _right_of(source: Event) -> int:
-    return source.bar.x + source.bar.w if source.bar else source.x + 4
-
-
-def _edge(row: "Row", source: Event, side: int) -> int:
-    """Where an arrow leaves the row of its source: at the edge of a bar, or beside a dot."""
-    return row.y + side * (BAR // 2 if source.bar else 4)
 
 
 def head(corners: list[Corner]) -> str:

@@ -1,8 +1,7 @@
-"""The time axis of a timeline: linear where that keeps all moments apart. Else it is stretched where
-much happens, and cut short where nothing does for long; both are marked.
+"""The time axis of a timeline: linear where that keeps all moments apart. Else it is stretched
+where much happens, and cut short where nothing does for long; both are marked.
 
-A lab mixes 10 ms hops with 5 s time-outs. Strictly to scale, all that matters would be one thick line.
-"""
+A lab mixes 10 ms hops with 5 s time-outs. To scale, all that matters would be one thick line."""
 
 from bisect import bisect_right
 from itertools import chain, pairwise
@@ -24,7 +23,7 @@ _STEPS = (
 
 
 class Axis:
-    """Maps ms to x. `instants` are the times at which something happens, each with the px it needs there by itself."""
+    """Maps ms to x. `instants` are the times of what happens, each with the px it needs there."""
 
     def __init__(self, instants: dict[int, int], left: int, right: int):
         self.times = sorted(instants)
@@ -149,30 +148,26 @@ def _widths(times: list[int], room: float) -> tuple[list[float], set[int], float
     cut: set[int] = set()
     while True:
         width = max(2.5 * least, min(CUT, 0.4 * room / max(1, len(cut)))) if cut else 0.0
-        scale, short = _scale(
-            sorted(gap for number, gap in enumerate(gaps) if number not in cut),
-            room - width * len(cut),
-            least,
-        )
-        longest = by_length[len(cut)] if len(cut) < len(gaps) else None
-        if longest is None or short < len(gaps) / 5 or short * least < _LITTLE * room:
+        kept = sorted(gap for number, gap in enumerate(gaps) if number not in cut)
+        scale, short = _scale(kept, room - width * len(cut), least)
+        if len(cut) == len(gaps) or short < len(gaps) / 5 or short * least < _LITTLE * room:
             break  # little has to be stretched
+        longest = by_length[len(cut)]
+        shorter = [gap for gap in gaps if 2 * gap < gaps[longest]]
         if gaps[longest] * scale < max(1.2 * CUT, 0.16 * room):
             break  # no empty time takes much of the picture
-        if gaps[longest] < 4 * max(
-            (gap for gap in gaps if 2 * gap < gaps[longest]), default=gaps[longest]
-        ):
+        if gaps[longest] < 4 * max(shorter, default=gaps[longest]):
             break  # it is not of another order than the rest
         cut.add(longest)
-    widths = [
-        width if number in cut else max(least, scale * gap) for number, gap in enumerate(gaps)
-    ]
+    px = (max(least, scale * gap) for gap in gaps)
+    widths = [width if number in cut else gap for number, gap in enumerate(px)]
     total = fsum(widths)  # not sum(): from Python 3.12 on that rounds in another way
     return [width * room / total for width in widths], cut, scale * room / total
 
 
 def _scale(gaps: list[int], room: float, least: float) -> tuple[float, int]:
-    """px per ms such that the gaps (shortest first), of `least` px at least, fill the room; how many were stretched."""
+    """px per ms such that the gaps (shortest first), of `least` px at least, fill the room; and how
+    many were stretched."""
     left, total = room, sum(gaps)
     for number, gap in enumerate(gaps):
         if total and gap * left / total >= least:

@@ -1,7 +1,8 @@
-"""Moments as texts, and the round ones for an axis: dates, clock times, or seconds of virtual time."""
+"""Moments as texts, and round ones for an axis: dates, clock times, or seconds of virtual time."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 from ..store.instants import as_datetime, to_microseconds
 
@@ -13,7 +14,7 @@ _MONTHS += "September October November December".split()
 # The steps of an axis: the smallest that leaves room between the texts is taken.
 _CLOCK = [n * unit for unit in (_SECOND, _MINUTE) for n in (1, 2, 5, 10, 15, 30)]
 _CLOCK += [n * _HOUR for n in (1, 2, 3, 6, 12)]
-# Days of a month, each with about how many days it is to the next.
+# About how many days it is from one to the next -> days of a month.
 _DAYS = {
     1: range(1, 32),
     2: range(1, 31, 2),
@@ -21,7 +22,7 @@ _DAYS = {
     10: (1, 10, 20),
     15: (1, 15),
 }
-_YEARS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+_IN_MONTHS = [1, 2, 3, 6, *(12 * years for years in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000))]
 
 
 class Calendar:
@@ -37,16 +38,15 @@ class Calendar:
         self.one_day = as_datetime(moments[0]).date() == as_datetime(moments[-1]).date()
 
     def words(self, at: int, exactly: bool = False) -> str:
-        """ "12 March", "12 March 14:30", "14:30:05" or "1.5 s"; `exactly`: always with the clock."""
+        """ "12 March", "12 March 14:30", "14:30:05", "1.5 s"; `exactly`: always with the clock."""
         if self.virtual:
             return _seconds(at - _VIRTUAL)
         when = as_datetime(at)
         day = f"{_day(when)} {when.year}"
         if self.one_year:
             day = f"{when.day} {_MONTHS[when.month - 1]}"
-        if (
-            not (self.clock or exactly) or (at + 1) % DAY == 0
-        ):  # the end of a day, as a date means it
+        is_end = (at + 1) % DAY == 0  # of a day, as a date means it
+        if is_end or not (self.clock or exactly):
             return day
         clock = _clock(when, self.seconds)
         return clock if self.one_day and not exactly else f"{day} {clock}"
@@ -58,19 +58,21 @@ class Calendar:
 
     def ticks(self, start: int, end: int, room: int) -> Iterator[tuple[int, str]]:
         """The round moments from start to end, with short texts; at least `room` µs apart."""
-        if self.virtual:
-            for at in _round(start - _VIRTUAL, end - _VIRTUAL, _decimal(room)):
-                yield at + _VIRTUAL, _seconds(at)
-            return
         clock = next((step for step in _CLOCK if step >= room), None)
-        if clock:
+        if self.virtual:
+            steps = (digit * 10**power for power in count() for digit in (1, 2, 5))
+            step = next(step for step in steps if step >= room)
+            for at in _round(start - _VIRTUAL, end - _VIRTUAL, step):
+                yield at + _VIRTUAL, _seconds(at)
+        elif clock:
             for number, at in enumerate(_round(start, end, clock)):
                 day, word = _day(as_datetime(at)), _clock(as_datetime(at), clock < _MINUTE)
                 yield at, day if at % DAY == 0 else word if number else f"{day} {word}"
-            return
-        for number, (when, word) in enumerate(_date_ticks(start, end, room)):
-            with_year = number or word.endswith(str(when.year))
-            yield to_microseconds(when, ""), word if with_year else f"{word} {when.year}"
+        else:
+            dates = _dates(as_datetime(start), as_datetime(end), room)
+            for number, (when, word) in enumerate(dates):
+                with_year = number or word.endswith(str(when.year))
+                yield to_microseconds(when, ""), word if with_year else f"{word} {when.year}"
 
 
 def _seconds(at: int) -> str:
@@ -89,21 +91,9 @@ def _round(start: int, end: int, step: int) -> range:
     return range(-(-start // step) * step, end + 1, step)
 
 
-def _decimal(room: int) -> int:
-    power = 1
-    while True:
-        for digit in (1, 2, 5):
-            if digit * power >= room:
-                return digit * power
-        power *= 10
-
-
-def _date_ticks(start: int, end: int, room: int) -> Iterator[tuple[datetime, str]]:
+def _dates(first: datetime, last: datetime, room: int) -> Iterator[tuple[datetime, str]]:
     """Days, months or years, whichever leave room enough."""
-    first, last = as_datetime(start), as_datetime(end)
     days = next((days for step, days in _DAYS.items() if step * DAY >= room), None)
-    months = next((step for step in (1, 2, 3, 6) if step * 28 * DAY >= room), None)
-    years = next((step for step in _YEARS if step * 365 * DAY >= room), _YEARS[-1])
     if days:
         when = datetime(first.year, first.month, first.day, tzinfo=UTC)
         while when <= last:
@@ -111,9 +101,16 @@ def _date_ticks(start: int, end: int, room: int) -> Iterator[tuple[datetime, str
                 yield when, _day(when)
             when += timedelta(days=1)
         return
-    for year in range(first.year, last.year + 1):
-        for month in range(1, 13, months) if months else (1,):
-            when = datetime(year, month, 1, tzinfo=UTC)
-            if first <= when <= last and (months or year % years == 0):
-                name = _MONTHS[month - 1][:3] if months else str(year)
-                yield when, f"{name} {year}" if months and month == 1 else name
+    step = next((step for step in _IN_MONTHS if step * 28 * DAY >= room), _IN_MONTHS[-1])
+    for month in range(12 * first.year, 12 * last.year + 12):
+        when = datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC)
+        if month % step == 0 and first <= when <= last:
+            name = _MONTHS[when.month - 1][:3]
+            yield (
+                when,
+                f"{when.year}"
+                if step >= 12
+                else f"{name} {when.year}"
+                if when.month == 1
+                else name,
+            )

@@ -1,17 +1,17 @@
-"""`compare(run, other)`: two runs one above the other, where they first differ, and what their tables
-hold at the end."""
+"""`compare(run, other)`: two runs one above the other, where they first differ, and what their
+tables hold at the end."""
 
 from ..errors import Misuse, shown
 from ..sim.run import Run
 from ..text import clean, counted, seconds, shorten, text_width, wrapped
 from ..trace.compare import Comparison, TableDifference, words_of
-from ..trace.spans import Trace
 from .drawn import Drawn
-from .excerpt import Excerpt, around, choose, is_large, shown_steps
+from .excerpt import Excerpt, choose, is_large
 from .layout import Layout
 from .picture import Picture, check_run, check_seconds
-from .scene import Box, Label, Line, Scene
-from .timeline import LEGEND, caption_of
+from .scene import Label, Line, Scene
+from .theme import LABELS
+from .timeline import LEGEND, caption_of, lanes_of, mark_cursor
 
 MARGIN = 16
 Part = tuple[str | None, float | None, float | None]  # story, start and end, as `choose` takes them
@@ -30,17 +30,16 @@ def compare(
     end: float | None = None,
     width: int = 900,
 ) -> Picture:
-    """Two runs of one workload, such as without and with a fault, or before and after a fix: one above
-    the other, with the first difference marked and named, and below them what differs in the tables
-    at the end.
+    """Two runs of one workload, such as without and with a fault, or before and after a fix: one
+    above the other, with the first difference marked and named, and below them what differs in the
+    tables at the end.
 
         compare(simulate(shop, orders), simulate(shop, orders, faults=[fault]))
         compare(old, new, names=("before", "after"))
 
-    A line shows where the runs first differ. Where a table stays different only later, a dashed line
-    shows since when. `names` stand in the headings; `correlation`, `start`, `end` and `cursor` are as
-    `timeline` takes them. Of large runs the story that differs first is shown. Raises Misuse for what
-    is no run."""
+    A line shows where the runs first differ. `names` stand in the headings; `correlation`, `start`,
+    `end` and `cursor` are as `timeline` takes them. Of large runs the story that differs first is
+    shown. Raises Misuse for what is no run."""
     for one in (run, other):
         check_run("compare", one, "pass the run")
     check_seconds(cursor=cursor, start=start, end=end)
@@ -60,32 +59,30 @@ def draw(
     excerpts = _excerpts(comparison, part)
     scene = Scene(width, 0)
     y = _write_sentences(scene, comparison)
-    lanes, window = _lanes(excerpts), (excerpts[0].first, excerpts[0].last)
-    both = [Drawn(Trace.of(each.run), each.numbers, each.whole) for each in excerpts]
+    lanes, both = lanes_of(excerpts), [Drawn(excerpt) for excerpt in excerpts]
     layouts: list[Layout] = []
-    parts: list[tuple[int, int]] = []  # top and bottom of each timeline
     for which, (drawn, excerpt) in enumerate(zip(both, excerpts, strict=True)):
         y = _write_heading(scene, which, names[which], excerpt, y)
         top = y - 4
         if which == 0:
             top += 22 * (comparison.first is not None) + 22 * (cursor is not None)
         sub = Scene(width, 0)
-        layout = Layout(drawn, lanes, window, sub, top, [both[1 - which]])
+        layout = Layout(drawn, lanes, sub, top, [both[1 - which]])
         layouts.append(layout)
         for name in _LISTS:
             getattr(scene, name).extend(getattr(sub, name))
-        parts.append((top + 10, layout.bottom))
         y = layout.bottom + 38
-    layout = layouts[0]
-    scene.axis, scene.times = layout.axis, sorted({*excerpts[0].times(), *excerpts[1].times()})
-    y = _mark(scene, layout, comparison, parts, 42 if cursor is not None else 22)
+    scene.axis, scene.times = layouts[0].axis, sorted({*excerpts[0].times(), *excerpts[1].times()})
+    first = comparison.first
+    if first and excerpts[0].first <= first.time <= excerpts[0].last:
+        above = 42 if cursor is not None else 22
+        _mark_difference(scene, first.time, layouts, layouts[0].top - above)
     y = _write_tables(scene, comparison.tables, y)
     legend = scene.legend(LEGEND)
     scene.height = scene.write(MARGIN, y, width - MARGIN, legend) - 2
     if cursor is not None:
-        x = max(layout.left, min(layout.right, layout.axis.x(round(cursor * 1000))))
-        scene.set_cursor(x, parts[0][0] - 10, parts[1][1], seconds(round(cursor * 1000)))
-    _describe(scene, comparison, excerpts, cursor)
+        mark_cursor(layouts[1], scene, cursor, layouts[0].top - 10)
+    _describe(scene, comparison, excerpts)
     return Picture(scene)
 
 
@@ -94,8 +91,10 @@ def draw(
 
 def _excerpts(comparison: Comparison, part: Part) -> tuple[Excerpt, Excerpt]:
     """The same part of both runs."""
-    if part == (None, None, None) and any(map(is_large, comparison.runs)):
-        part = _near_the_difference(comparison)
+    first = comparison.first
+    if part == (None, None, None) and first and any(map(is_large, comparison.runs)):
+        near = first.time / 1000
+        part = (first.story, None, None) if first.story else (None, max(0, near - 1), near + 1)
     found: list[Excerpt | None] = []
     refusals: list[Misuse] = []
     for run in comparison.runs:
@@ -115,34 +114,6 @@ def _excerpts(comparison: Comparison, part: Part) -> tuple[Excerpt, Excerpt]:
         for run, excerpt in zip(comparison.runs, found, strict=True)
     )
     return one, other
-
-
-def _near_the_difference(comparison: Comparison) -> Part:
-    """The story of the message that differs first, or what happened near it, as `choose` takes it."""
-    first = comparison.first
-    at, story = (first.number, first.story) if first else (0, None)
-    near = []
-    for run in comparison.runs:
-        steps = shown_steps(run)
-        if any(each.correlation == story for each in _envelopes(run)) or story is None:
-            near.append(around(run, steps, min(at, len(run.journal) - 1), story))
-    cut_short = [excerpt.last for excerpt in near if not excerpt.whole]
-    last = min(cut_short) if cut_short else max(excerpt.last for excerpt in near)
-    return story, min(excerpt.first for excerpt in near) / 1000, last / 1000
-
-
-def _envelopes(run: Run) -> list:
-    return [step.envelope for step in run.journal if step.envelope]
-
-
-def _lanes(excerpts: tuple[Excerpt, Excerpt]) -> list[str]:
-    """The services of both, those first that the first run has."""
-    active = {row.service for excerpt in excerpts for row in excerpt.rows}
-    for excerpt in excerpts:
-        if excerpt.first == 0 and excerpt.last >= excerpt.run.end and not excerpt.one_story:
-            active |= set(excerpt.run.services)
-    services = [name for excerpt in excerpts for name in excerpt.run.services]
-    return [name for name in dict.fromkeys(("client", *services)) if name in active]
 
 
 # -- words and marks
@@ -181,39 +152,15 @@ def _write_heading(scene: Scene, which: int, name: str, excerpt: Excerpt, y: int
     return scene.write(x, y, scene.width - MARGIN, words, glue=" ")
 
 
-def _mark(scene: Scene, layout: Layout, comparison: Comparison, parts: list, above: int) -> int:
-    """A line through both timelines where the runs first differ, with its words so many px above,
-    and one from where a table stays different, with its words below. Return where that ends."""
-    first, lasting = comparison.first, comparison.lasting
-    (top, middle), (_, bottom) = parts
-    y = bottom + 38
-    if first and _is_shown(layout, first.time):
-        text = f"first difference, {seconds(first.time)}"
-        _draw_moment(scene, layout.axis.x(first.time), text, top - above, "difference")
-        ends = [(top - above, middle), parts[1]]
-        _draw_line(scene, layout.axis.x(first.time), ends, "difference", text)
-    if lasting and _is_shown(layout, lasting.time):
-        text = f"a table differs, {seconds(lasting.time)}"
-        _draw_moment(scene, layout.axis.x(lasting.time), text, y - 2, "difference")
-        _draw_line(scene, layout.axis.x(lasting.time), parts, "lasting", text)
-        y += 30
-    return y
-
-
-def _is_shown(layout: Layout, time: int) -> bool:
-    return layout.window[0] <= time <= layout.window[1]
-
-
-def _draw_moment(scene: Scene, x: int, text: str, y: int, kind: str) -> None:
-    """Words in a pill at a line."""
-    half = text_width(text, 11, True) // 2 + 8
-    middle = max(half + 2, min(scene.width - half - 2, x))
-    scene.bars.append(Box(middle - half, y - 9, 2 * half, 18, kind, text))
-    scene.labels.append(Label(middle, y, text, "pill", "middle"))
-
-
-def _draw_line(scene: Scene, x: int, ends: list, kind: str, tip: str) -> None:
-    scene.lines += [Line(x, top, x, bottom, kind, tip) for top, bottom in ends]
+def _mark_difference(scene: Scene, time: int, layouts: list[Layout], top: int) -> None:
+    """A line through both timelines where the runs first differ, with its words at the top."""
+    text, x = f"first difference, {seconds(time)}", layouts[0].axis.x(time)
+    pill, label = scene.pill(x, top, text, "difference")
+    pill.tip = text
+    scene.bars.append(pill)
+    scene.labels.append(label)
+    for begin, layout in zip((top, layouts[1].top), layouts, strict=True):
+        scene.lines.append(Line(x, begin, x, layout.bottom, "difference", text))
 
 
 def _write_tables(scene: Scene, tables: list[TableDifference], y: int) -> int:
@@ -226,17 +173,14 @@ def _write_tables(scene: Scene, tables: list[TableDifference], y: int) -> int:
     scene.labels += [Label(x, y, head, "node") for x, head in zip(columns, heads, strict=True)]
     y += 18
     for table in tables[:_TABLES]:
-        texts = [_rows(rows, table, width - 12) for rows in table.rows]
         fields = table.missing or ", ".join(clean(name, 40) for name in table.columns)
-        named = [(clean(table.name, 80), "channel", 11), (fields, "detail", 10)]
-        for n, (text, kind, size) in enumerate(named):
-            short = shorten(text, width - 12, size)
-            scene.labels.append(Label(MARGIN, y + 15 * n, short, kind, tip=text))
-        for x, lines in zip(columns[1:], texts, strict=True):
+        texts = [[clean(table.name, 80), fields], *(_rows(rows, table) for rows in table.rows)]
+        for x, lines in zip(columns, texts, strict=True):
             for n, line in enumerate(lines):
-                short = shorten(line, width - 12, 11)
-                scene.labels.append(Label(x, y + 15 * n, short, "channel", tip=line))
-        y += 15 * max(2, *map(len, texts)) + 5
+                kind = "detail" if n and x == MARGIN else "channel"
+                short = shorten(line, width - 12, LABELS[kind].size)
+                scene.labels.append(Label(x, y + 15 * n, short, kind, tip=line))
+        y += 15 * max(map(len, texts)) + 5
     if len(tables) > _TABLES:
         more = f"{counted(len(tables) - _TABLES, 'more table')} differ"
         scene.labels.append(Label(MARGIN, y, more, "detail"))
@@ -244,31 +188,27 @@ def _write_tables(scene: Scene, tables: list[TableDifference], y: int) -> int:
     return y + 6
 
 
-def _rows(rows: list, table: TableDifference, room: int) -> list[str]:
+def _rows(rows: list, table: TableDifference) -> list[str]:
     """The rows that one run has more than the other, as lines."""
-    if not rows:
-        return ["–"]
     lines = [words_of(row) + " (once more)" * (row in table.shared) for row in rows[:_ROWS]]
-    more = len(rows) - _ROWS
-    return [*lines, f"and {counted(more, 'more row')}"] if more > 0 else lines
+    more = [f"and {counted(len(rows) - _ROWS, 'more row')}"] if len(rows) > _ROWS else []
+    return [*lines, *more] or ["–"]
 
 
-def _describe(
-    scene: Scene, comparison: Comparison, excerpts: tuple[Excerpt, Excerpt], cursor: float | None
-) -> None:
+def _describe(scene: Scene, comparison: Comparison, excerpts: tuple[Excerpt, Excerpt]) -> None:
     """Write what the picture shows, in one line, and for those who cannot see it."""
     when = f"{seconds(excerpts[0].first)} to {seconds(excerpts[0].last)}"
-    at = f" at {seconds(round(cursor * 1000))}" if cursor is not None else ""
+    at = f" at {scene.cursor[2].text}" if scene.cursor else ""
     words = " ".join(filter(None, (comparison.setting, comparison.sentence, _outcome(comparison))))
-    steps = " and ".join(
-        f"{len(each.numbers):,} of {counted(len(each.run.journal), 'step')}" for each in excerpts
-    )
+    steps = " and ".join(each.steps() for each in excerpts)
     system = comparison.runs[0].system.name
     scene.shows = f"two runs of {system}{at}: {words} {steps}; {when}"
-    tables = "; ".join(
-        f"{table.name}: only in the first run {' and '.join(map(words_of, table.rows[0][:_ROWS])) or 'nothing'}, "
-        f"only in the second run {' and '.join(map(words_of, table.rows[1][:_ROWS])) or 'nothing'}"
-        for table in comparison.tables[:_TABLES]
-    )
     about = f"Two runs of {system}, one above the other, {when}. {words}"
-    scene.alt = clean(f"{about} Tables at the end: {tables}." if tables else about, 900)
+    tables = []
+    for table in comparison.tables[:_TABLES]:
+        sides = [" and ".join(map(words_of, rows[:_ROWS])) or "nothing" for rows in table.rows]
+        only = "{}: only in the first run {}, only in the second run {}"
+        tables.append(only.format(table.name, *sides))
+    if tables:
+        about += f" Tables at the end: {'; '.join(tables)}."
+    scene.alt = clean(about, 900)

@@ -5,13 +5,16 @@ any, an arrow for each transfer, and a stretch for each outage. `layout` gives t
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ..model import Envelope, System
 from ..sim.steps import Step
 from ..text import clean, counted, seconds
 from ..trace.faults import FAULTS, NOT_ARRIVED
 from ..trace.spans import Span, Trace
 from ..trace.transfers import Arrival, Transfer, named
+from .excerpt import Excerpt
 
 _OUTAGES = {"pause": "stands still", "cut": "cut off"}
+_STORED = {"duplicate": "doubled", "unconfirmed": "unconfirmed"}  # faults -> their marks
 _GERUNDS = {"handle": "handling", "deliver": "delivery"}
 PUBLISHED_AGAIN = "published again"
 _NEXT = ("again in", "to ", "its ")  # how the words begin that say what a broker does next
@@ -19,13 +22,11 @@ _NEXT = ("again in", "to ", "its ")  # how the words begin that say what a broke
 
 @dataclass(slots=True, eq=False)
 class Bar:
-    """A span as it is drawn. `inner` are the events in it, in order; `x`, `w` and `row` its place."""
+    """A span as it is drawn. `inner` are the events in it, in order; `x`, `w`, `row` its place."""
 
     service: str
     replica: int
-    type: str
-    subject: str | None
-    id: str
+    envelope: Envelope
     start: int
     end: int | None = None
     struck: bool = False
@@ -38,7 +39,7 @@ class Bar:
 
 @dataclass(slots=True, eq=False)
 class Event:
-    """A span event as it is drawn: on its bar, or on the line of its service (as all of the client)."""
+    """A span event as it is drawn: on its bar, or on the line of its service."""
 
     service: str
     replica: int
@@ -77,38 +78,49 @@ class Stretch(NamedTuple):
     start: int
     end: int | None
     kind: str
-    words: str
+
+    @property
+    def words(self) -> str:
+        words = _OUTAGES.get(self.kind, "")
+        if words and self.end is not None:
+            words += f" for {seconds(self.end - self.start)}"
+        return words
 
 
 class Drawn:
-    """What is drawn of those steps of a trace that are shown.
+    """What is drawn of an excerpt of a run."""
 
-    `numbers` are the shown steps; `whole` says that no later step belongs to them."""
-
-    def __init__(self, trace: Trace, numbers: list[int], whole: bool = True):
-        self.traffic, self.shown = trace.traffic, set(numbers)
-        self.journal = journal = trace.run.journal
+    def __init__(self, excerpt: Excerpt):
+        self.traffic, self.journal = Trace.of(excerpt.run).traffic, excerpt.run.journal
         self.bars: list[Bar] = []
         self.events: list[Event] = []  # those outside of any bar
         self.links: list[Link] = []
         self.stretches: list[Stretch] = []
+        self._shown = set(excerpt.numbers)
         self._bar_of: dict[Span, Bar] = {}
         self._sources: dict[Transfer, Event] = {}
         self._dropped: dict[Transfer, Event] = {}
         self._answers: dict[int, Link] = {}  # the step that sends an answer -> its link
-        for number in numbers:
-            step = journal[number]
+        for number in excerpt.numbers:
+            step = self.journal[number]
             if step.fault != "crash" or step.step in ("handle", "crash"):
                 self._draw(number, step)
         for span, bar in self._bar_of.items():
-            if span.last in self.shown:
-                bar.end = journal[span.last].time
+            if span.last in self._shown:
+                bar.end = self.journal[span.last].time
                 bar.struck |= span.ended_by == "crash"
-        if whole:
-            self._draw_unheard(trace)
+                if span.refused is not None:
+                    self._event(span.last, "refused", f"refused: {span.refused}")
+        if excerpt.whole:
+            self._draw_unheard(excerpt.run.system)
         for link in self._answers.values():
-            if whole or link.stop:
+            if excerpt.whole or link.stop:
                 self._stop(link, "stopped", "answer lost" if link.stop else "answer too late")
+        # An outage may have begun before.
+        first, last = self.window = excerpt.first, excerpt.last
+        self.events = [event for event in self.events if first <= event.time <= last]
+        lasting = [one for one in self.stretches if one.end is None or one.end >= first]
+        self.stretches = [one for one in lasting if one.start <= last]
 
     def _draw(self, number: int, step: Step) -> None:
         detail, fault = clean(step.detail) if step.detail else "", step.fault
@@ -136,13 +148,8 @@ class Drawn:
                 self._lose(number, step)
             case "reply":
                 self._reply(number, step)
-            case "answer":
+            case "answer" | "timeout":
                 self._answer(number, step)
-            case "timeout":
-                _, source = self._source(number)
-                after = f" after {seconds(step.time - source.time)}" if source else ""
-                self._strike(number, "no answer", f"no answer{after}")
-                self._draw_waiting(number, step)
             case "crash" | "pause" | "cut":
                 self._begin_outage(number, step)
             case "takeover":
@@ -174,26 +181,17 @@ class Drawn:
             link.kind = "stopped" if link.kind in ("message", "late") else "struck question"
         self.links.append(link)
 
-    def _source(self, number: int) -> tuple[Transfer, Event] | tuple[None, None]:
-        """The transfer that a step belongs to and the event that began it, where that is drawn."""
+    def _source(self, number: int) -> Event | None:
+        """The event that began the transfer which a step belongs to, where that is drawn."""
         transfer = self.traffic.of_step.get(number)
-        source = self._sources.get(transfer) if transfer else None
-        return (transfer, source) if transfer and source else (None, None)
-
-    def _stretch(self, service: str, replica: int, start: int, end: int | None, kind: str) -> None:
-        words = _OUTAGES.get(kind, "")
-        if words and end is not None:
-            words += f" for {seconds(end - start)}"
-        self.stretches.append(Stretch(service, replica, start, end, kind, words))
+        return self._sources.get(transfer) if transfer else None
 
     def _send(self, number: int, step: Step) -> None:
         transfer = self.traffic.of_step[number]
         name = named(transfer.envelope)
         event = self._sources[transfer] = self._event(number, "send", more=name)
-        if step.fault == "duplicate":
-            event.what, event.words = "doubled", FAULTS[step.fault].words
-        elif step.fault == "unconfirmed":
-            event.what, event.words = "unconfirmed", FAULTS[step.fault].words
+        if step.fault in _STORED:
+            event.what, event.words = _STORED[step.fault], FAULTS[step.fault].words
         elif step.fault and step.fault != "delay":
             link = Link("question" if transfer.question else "message", event, None, name)
             words = "question " * transfer.question + FAULTS[step.fault].words
@@ -202,18 +200,16 @@ class Drawn:
     def _deliver(self, number: int, step: Step) -> None:
         words = "dropped" if step.fault == "drop" else "not delivered"
         event = self._event(number, "stopped", words)
-        transfer, source = self._source(number)
-        if transfer and source:
+        if source := self._source(number):
+            transfer = self.traffic.of_step[number]
             self._dropped[transfer] = event
-            link = Link("stopped", source, event, f"{named(transfer.envelope)}, {words}")
-            self.links.append(link)
+            tip = f"{named(transfer.envelope)}, {words}"
+            self.links.append(Link("stopped", source, event, tip))
 
     def _handle(self, number: int, step: Step) -> None:
         attempt, arrival = step.attempt or 1, self.traffic.arrival_at[number]
         envelope = arrival.span.envelope
-        subject = None if envelope.subject is None else clean(envelope.subject, 60)
-        service, replica, type_ = step.service, step.replica, clean(envelope.type, 60)
-        bar = Bar(service, replica, type_, subject, envelope.id, step.time)
+        bar = Bar(step.service, step.replica, envelope, step.time)
         self.bars.append(bar)
         self._bar_of[arrival.span] = bar
         bar.struck = arrival.again or arrival.late
@@ -221,15 +217,15 @@ class Drawn:
             bar.words = f"attempt {attempt}" if attempt > 1 else self._again(number, arrival)
         elif arrival.late:
             bar.words = "late"
-        transfer, source = self._source(number)
-        if transfer and source:
+        if source := self._source(number):
             before = self._bar_of.get(arrival.previous) if arrival.previous else None
-            if before and before.replica == replica and _failed(before):
+            if before and before.replica == bar.replica and _failed(before):
                 source = before.inner[-1]  # a retry comes from the failure before it
-            kind = "question" if transfer.question else "message"
-            if arrival.again or (arrival.late and not transfer.question):
-                kind = "again" if arrival.again else "late"
-            tip = f"{named(envelope)} to {service}, {seconds(source.time)} to {seconds(step.time)}"
+            kind = "late" if arrival.late else "message"
+            if arrival.again or self.traffic.of_step[number].question:
+                kind = "again" if arrival.again else "question"
+            when = f"{seconds(source.time)} to {seconds(step.time)}"
+            tip = f"{named(envelope)} to {bar.service}, {when}"
             tip += f", {bar.words}" if arrival.again else ""
             self.links.append(Link(kind, source, bar, tip))
         if step.fault and step.fault != "crash":
@@ -247,7 +243,7 @@ class Drawn:
 
     def _lose(self, number: int, step: Step) -> None:
         self._strike(number)
-        transfer, source = self._source(number)
+        transfer, source = self.traffic.of_step.get(number), self._source(number)
         if step.fault == "drop" and transfer in self._dropped:
             event = self._dropped[transfer]
             event.what, event.words = "lost", "dropped and lost"
@@ -258,9 +254,9 @@ class Drawn:
             kind = "struck question" if transfer.question else "stopped"
             self.links.append(Link(kind, source, event, named(transfer.envelope)))
 
-    def _draw_unheard(self, trace: Trace) -> None:
+    def _draw_unheard(self, system: System) -> None:
         """Messages that nobody received: either nobody subscribes to them, or it is too early."""
-        services = trace.system.services.values()
+        services = system.services.values()
         handled = {type_ for service in services for type_, _ in service.handlers}
         for transfer, source in self._sources.items():
             if transfer.unheard:
@@ -277,21 +273,20 @@ class Drawn:
             self._strike(number)
 
     def _answer(self, number: int, step: Step) -> None:
-        late = "answer too late" if step.detail == "too late" else ""
-        missed = "answer cut off" if step.fault else late
-        event = self._event(number, "stopped" if missed else "hear", missed)
-        if not missed:
-            self._draw_waiting(number, step)
-        sent = self.traffic.answer_at.get(number)
-        if sent in self._answers:
-            link = self._answers.pop(sent)
-            link.target, link.kind = event, "struck question" if missed else "answer"
-            self.links.append(link)
-
-    def _draw_waiting(self, number: int, step: Step) -> None:
-        _, source = self._source(number)
-        if source and not self._bar(number):
-            self._stretch(step.service, step.replica, source.time, step.time, "waiting")
+        source, missed = self._source(number), ""
+        if step.step == "timeout":
+            after = f" after {seconds(step.time - source.time)}" if source else ""
+            self._strike(number, "no answer", f"no answer{after}")
+        else:
+            late = "answer too late" if step.detail == "too late" else ""
+            missed = "answer cut off" if step.fault else late
+            event = self._event(number, "stopped" if missed else "hear", missed)
+            if link := self._answers.pop(self.traffic.answer_at.get(number, -1), None):
+                link.target, link.kind = event, "struck question" if missed else "answer"
+                self.links.append(link)
+        if source and not missed and not self._bar(number):
+            waiting = Stretch(step.service, step.replica, source.time, step.time, "waiting")
+            self.stretches.append(waiting)
 
     def _fail(self, number: int, step: Step) -> None:
         bar, detail = self._bar(number), step.detail or "failed"
@@ -312,8 +307,9 @@ class Drawn:
                 self._strike(prevented)
             self._strike(number, "crash", f"crash{before}")
         outage = self.traffic.outages[number]
-        end = outage.end if outage.last in self.shown else None
-        self._stretch(outage.service, outage.replica, outage.start, end, outage.kind)
+        end = outage.end if outage.last in self._shown else None
+        where = outage.service, outage.replica
+        self.stretches.append(Stretch(*where, outage.start, end, outage.kind))
 
 
 def _failed(bar: Bar) -> bool:

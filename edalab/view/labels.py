@@ -9,45 +9,51 @@ from .scene import Extent, Label, Scene
 from .theme import LABELS
 
 Place = tuple[int, int, str]  # x, y and the anchor of a label
-_LEAST = (300, 200, 110, 80, 50)  # px that a text may be shortened to
+_LEAST = (400, 300, 200, 110, 80, 50)  # px that a text may be shortened to
 _ALONG = 24  # px of lines under a label: fewer only cross it
+_ANY = 10**6  # px of lines under a label, where it may stand over any
 _MARGIN = 3  # px from a label to what stands beside it
 _NEAR = [(8, -11), (-8, -11), (8, 12), (-8, 12), (8, -26), (-8, -26), (8, 27), (-8, 27)]
 _FAR = [(8, -41), (-8, -41), (8, 42), (-8, 42)]
 
 
 class Taken:
-    """What of a sheet of paper is taken, in lines of some px. Each line has a byte for each px."""
+    """What of a sheet of paper is taken: from x to x, in lines of some px."""
 
     def __init__(self, line: int):
         self._line = line
-        self._pixels: defaultdict[int, bytearray] = defaultdict(bytearray)
+        self._spans: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+
+    def _lines(self, box: Extent) -> list[list[tuple[int, int]]]:
+        lines = range(box[1] // self._line, box[3] // self._line + 1)
+        return [self._spans[number] for number in lines]
 
     def add(self, box: Extent) -> None:
-        left, top, right, bottom = box
-        left, right = max(left, 0), max(right, 0) + 1
-        stroke = b"\1" * (right - left)
-        for number in range(top // self._line, bottom // self._line + 1):
-            pixels = self._pixels[number]
-            if right > len(pixels):
-                pixels += bytes(right)  # more than are needed now: so this is seldom
-            pixels[left:right] = stroke
+        for spans in self._lines(box):
+            spans.append((box[0], box[2]))
+
+    def remove(self, box: Extent) -> None:
+        for spans in self._lines(box):
+            spans.remove((box[0], box[2]))
+
+    def free(self, box: Extent) -> bool:
+        left, _, right, _ = box
+        for spans in self._lines(box):
+            for start, end in spans:
+                if start <= right and left <= end:
+                    return False
+        return True
 
     def count(self, box: Extent) -> int:
         """How many px of a box are taken."""
-        left, top, right, bottom = box
-        lines = range(top // self._line, bottom // self._line + 1)
-        rows = (self._pixels[number] for number in lines if number in self._pixels)
-        return sum(pixels.count(1, max(left, 0), right + 1) for pixels in rows)
-
-    def free(self, box: Extent) -> bool:
-        left, top, right, bottom = box
-        left = max(left, 0)
-        for number in range(top // self._line, bottom // self._line + 1):
-            pixels = self._pixels.get(number)
-            if pixels and pixels.find(1, left, right + 1) >= 0:
-                return False
-        return True
+        left, _, right, _ = box
+        shared = [
+            min(b, right) - max(a, left) + 1
+            for spans in self._lines(box)
+            for a, b in spans
+            if a <= right and left <= b
+        ]
+        return sum(shared)
 
 
 class LabelPlacer:
@@ -70,12 +76,12 @@ class LabelPlacer:
         texts: Sequence[str],
         kind: str,
         places: Iterable[Place],
-        over: bool = True,
+        over: int = _ANY,
         cut: bool = False,
     ) -> Label | None:
-        """Write the first of these texts that fits, at the first place off the lines or, with
-        `over`, across one rather than along it. With `cut` the last text is shortened where none
-        fits. Return None where there is no room at all."""
+        """Write the first of these texts that fits, at the first place off the lines or, across one
+        rather than along it, over at most `over` px of lines. With `cut` the last text is shortened
+        where none fits. Return None where there is no room at all."""
         size, bold = LABELS[kind].size, LABELS[kind].bold
         widths = [text_width(text, size, bold) for text in texts] + [_LEAST[-1]] * cut
         open_places = [place for place in places if self._extent(place, min(widths), size)]
@@ -95,7 +101,7 @@ class LabelPlacer:
                     return self._put(label)
                 if crossing is None or along // _ALONG < least // _ALONG:
                     crossing, least = label, along
-            if crossing and over:
+            if crossing and least <= over:
                 return self._put(crossing)
         return None
 
@@ -107,7 +113,16 @@ class LabelPlacer:
         places = [(x + dx, y + dy, "start" if dx > 0 else "end") for dx, dy in offsets]
         if not far:
             places = [place for place in places if self._is_nearest((x, y), place, text, kind)]
-        return self.place([clean(text, 90)], kind, places, over and far)
+        return self.place([clean(text, 90)], kind, places, _ANY if over and far else 0)
+
+    def rewrite(self, label: Label, texts: Sequence[str], places: Iterable[Place]) -> None:
+        """Write the first of these texts that fits instead of a label, across lines at most."""
+        self.taken.remove(label.extent())
+        better = self.place(texts, label.kind, places, _ALONG - 1)
+        if better is None:
+            self.taken.add(label.extent())
+        else:
+            self.scene.labels.remove(label)
 
     def _put(self, label: Label) -> Label:
         self.scene.labels.append(label)

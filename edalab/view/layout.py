@@ -6,9 +6,10 @@ nothing stands on are taken out."""
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, chain
 
 from ..text import clean, seconds, shorten, text_width
+from ..trace.transfers import named
 from .arrows import BAR, BESIDE, TRACK, TRACKS, head, rounded, route
 from .axis import Axis
 from .drawn import Bar, Drawn, Event, Stretch
@@ -42,36 +43,31 @@ class Row:
 class Layout:
     """Lays out what is drawn of a trace into `scene`, to the right of the names of the lanes.
 
-    `beside` are others with the same services, window and axis."""
+    `beside` are others with the same lanes and axis."""
 
     def __init__(
         self,
         drawn: Drawn,
         services: list[str],
-        window: tuple[int, int],
         scene: Scene,
         top: int,
         beside: Sequence[Drawn] = (),
     ):
-        self.drawn, self.scene, self.services, self.window = drawn, scene, services, window
+        self.drawn, self.scene, self.services, self.window = drawn, scene, services, drawn.window
         self.names = [shorten(name, 130, 13, True) for name in services]
         widest = max([text_width(name, 13, True) for name in self.names], default=40)
         self.left, self.right = widest + 36, scene.width - 12
-        self.events = [event for event in drawn.events if window[0] <= event.time <= window[1]]
-        self.stretches = [
-            one for one in drawn.stretches if one.service in services and self._within(one)
-        ]
         self.placer = LabelPlacer(scene, (self.left + 4, 0, self.right - 5, 10**6), _LINE)
         self.rows: dict[tuple[str, int], list[Row]] = {}
         self.marks: list[tuple[Event, Row]] = []
         self._tops: list[int] = []  # of the lanes
         self._tracks, self._used = Taken(TRACK), [0] * (len(services) + 1)
-        # Near each x the upright parts of arrows: whose they are, their x, from y to y.
-        self._columns: defaultdict[int, list[tuple[Event, int, int, int]]] = defaultdict(list)
+        # At each x the upright parts of arrows: whose they are, from y to y.
+        self._columns: defaultdict[int, list[tuple[Event, int, int]]] = defaultdict(list)
         self._set_times([drawn, *beside])
         self._set_rows()
         self._set_marks()
-        ways = [(link, way) for link in drawn.links if (way := route(self, link))]
+        ways = [(link, route(self, link)) for link in drawn.links]
         for _, way in ways:
             self.placer.avoid([value for corner in way for value in corner])
         for x in self.axis.slits():
@@ -86,8 +82,8 @@ class Layout:
             if link.stop:
                 x, y = corners[-1]
                 scene.marks.append(Mark(x + 5, y, link.stop, link.tip))
-        self.bottom = real[-1]
-        self.axis.draw(scene, top + 10, self.bottom, scene.width)
+        self.top, self.bottom = top + 10, real[-1]
+        self.axis.draw(scene, self.top, self.bottom, scene.width)
 
     # -- x
 
@@ -104,7 +100,7 @@ class Layout:
             axis = Axis(instants, left, right - min(more, (right - left) // 3))
         self.axis = axis
         least = max(4, int(LEAST * axis.shrunk) - 2)
-        for event in self.events:
+        for event in self.drawn.events:
             event.x = axis.x(event.time, event.x)
         for bar in self.drawn.bars:
             bar.x, until = axis.x(bar.start, bar.x), axis.x(end if bar.end is None else bar.end)
@@ -129,11 +125,10 @@ class Layout:
             for time in (bar.end, *(event.time for event in bar.inner)):
                 instants.setdefault(end if time is None else time, 0)
         for event in drawn.events:
-            if start <= event.time <= end:
-                event.x = reserve(event, event.time, 6 if event.what == "hear" else 10)
+            event.x = reserve(event, event.time, 6 if event.what == "hear" else 10)
         for stretch in drawn.stretches:
             for time in (stretch.start, stretch.end):
-                if time is not None and start < time < end and stretch.service in self.services:
+                if time is not None and start < time < end:
                     instants.setdefault(time, 0)
 
     def _set_inner(self, bar: Bar) -> None:
@@ -144,12 +139,8 @@ class Layout:
             late = right - (4 * (len(bar.inner) - number) if within else 0)
             early = min(bar.x + 3 * (number + 1), right)
             event.x = max(min(self.axis.x(event.time), late), early)
-            if not within and event.time == bar.end:
-                event.x = right
-
-    def _within(self, stretch: Stretch) -> bool:
-        start, end = self.window
-        return stretch.start <= end and (stretch.end is None or stretch.end >= start)
+            if not within and event.time == bar.end:  # a ring on the edge would look like a plus
+                event.x = right + 9 * (event.what == "refused")
 
     def extent(self, stretch: Stretch) -> tuple[int, int]:
         """From which x to which a stretch lasts, as far as it is shown."""
@@ -163,7 +154,7 @@ class Layout:
     def _set_rows(self) -> None:
         """Bars that overlap stand in rows below each other, each replica in rows of its own."""
         ends: dict[tuple[str, int], list[int]] = {}
-        for item in [*self.drawn.bars, *self.events, *self.stretches]:
+        for item in [*self.drawn.bars, *self.drawn.events, *self.drawn.stretches]:
             ends.setdefault((item.service, item.replica), [])
         for bar in sorted(self.drawn.bars, key=lambda bar: bar.x):
             mine = ends[bar.service, bar.replica]
@@ -182,14 +173,14 @@ class Layout:
         for bar in self.drawn.bars:
             y = self.row(bar).y
             self.placer.taken.add((bar.x - 1, y - 9, bar.x + bar.w, y + 8))
-        for stretch in self.stretches:
+        for stretch in self.drawn.stretches:
             if stretch.kind != "waiting":
                 self.rows[stretch.service, stretch.replica][0].outages.append(self.extent(stretch))
 
     def _set_marks(self) -> None:
         inner = [event for bar in self.drawn.bars for event in bar.inner]
         stand: dict[Row, list[int]] = {}
-        for event in [*inner, *self.events]:
+        for event in [*inner, *self.drawn.events]:
             row = self.row(event)
             if event.what not in _UNMARKED:
                 taken = stand.setdefault(row, [])
@@ -203,10 +194,6 @@ class Layout:
 
     # -- what the routes of arrows ask
 
-    def shows(self, item: Bar | Event) -> bool:
-        early = isinstance(item, Event) and item.time < self.window[0]
-        return item.service in self.services and not early
-
     def row(self, item: Bar | Event) -> Row:
         bar = item if isinstance(item, Bar) else item.bar
         return self.rows[item.service, item.replica][bar.row if bar else 0]
@@ -217,7 +204,7 @@ class Layout:
         return not outages and self.placer.taken.free((left, row.y - 9, right - 1, row.y + 8))
 
     def track(self, gap: int, x1: int, x2: int) -> int:
-        """The y of a track in the gap above a lane. Where there are many arrows they share the last."""
+        """The y of a track in the gap above a lane. Of many arrows some share the last."""
         left, right = sorted((x1, x2))
         number, y = 0, self._tops[gap] - 5
         while number < TRACKS - 1 and not self._tracks.free((left, y, right, y)):
@@ -230,28 +217,23 @@ class Layout:
         """The x of an upright part of an arrow: the first place that is not beside one of another
         message; where there is none, the first."""
         top, bottom = (y1, y2) if y1 < y2 else (y2, y1)
-        for x in places:
-            if self._alone(x, top, bottom, source):
-                break
-        else:
-            x = places[0]
-        part = source, x, top, bottom
-        for near in range(x // BESIDE - 1, x // BESIDE + 2):
-            self._columns[near].append(part)
+        alone = (x for x in places if self._alone(x, top, bottom, source))
+        x = next(alone, places[0])
+        self._columns[x].append((source, top, bottom))
         return x
 
     def _alone(self, x: int, top: int, bottom: int, source: Event) -> bool:
-        for own, other, low, high in self._columns.get(x // BESIDE, ()):
-            if own is not source and abs(other - x) < BESIDE and low < bottom and top < high:
-                return False
-        return True
+        near = chain.from_iterable(
+            self._columns.get(other, ()) for other in range(x - BESIDE + 1, x + BESIDE)
+        )
+        return not any(own is not source and a < bottom and top < b for own, a, b in near)
 
     # -- items
 
     def _draw_bars(self) -> None:
         """Draw what stands on the rows."""
         scene = self.scene
-        for stretch in self.stretches:
+        for stretch in self.drawn.stretches:
             y = self.rows[stretch.service, stretch.replica][0].y
             (x, right), half = self.extent(stretch), 3 if stretch.kind == "waiting" else BAR // 2
             until = f" to {seconds(stretch.end)}" if stretch.end is not None else " to the end"
@@ -265,7 +247,7 @@ class Layout:
             scene.bars += [Box(x - 1, y, 2, BAR, "saved") for x in saves]
         for event, row in self.marks:
             scene.marks.append(Mark(event.x, row.y, event.what, event.tip))
-        sends = [event for event in self.events if event.what == "send"]
+        sends = [event for event in self.drawn.events if event.what == "send"]
         scene.marks += [Mark(one.x, self.row(one).y, "published", one.tip) for one in sends]
 
     def _squeeze(self, top: int) -> list[int]:
@@ -306,8 +288,7 @@ def _tip(bar: Bar) -> str:
     """The tool-tip of a bar."""
     until = seconds(bar.end) if bar.end is not None else "unfinished"
     replica = f" replica {bar.replica}" if bar.replica > 1 else ""
-    about = f" ({bar.subject})" if bar.subject else ""
-    handled = f"{bar.type} {bar.id}{about}, {seconds(bar.start)} to {until}"
+    handled = f"{named(bar.envelope)}, {seconds(bar.start)} to {until}"
     inner = [
         f"saved at {seconds(event.time)}" if event.what == "save" else event.words
         for event in bar.inner

@@ -4,6 +4,7 @@ from functools import cached_property
 from math import isfinite
 from numbers import Real
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from ..errors import Misuse, NotInstalled, needed_for, shown
@@ -19,8 +20,8 @@ STORE = 'an event store, such as EventStore("shop.db")'
 
 
 class Picture:
-    """A scene, ready to be shown: PNG in a notebook (SVG where matplotlib is missing), an SVG string
-    for a panel, a matplotlib figure for a paper."""
+    """A scene, ready to be shown: PNG in a notebook (SVG where matplotlib is missing), an SVG
+    string for a panel, a matplotlib figure for a paper."""
 
     def __init__(self, scene: Scene):
         self.scene = scene
@@ -31,12 +32,7 @@ class Picture:
 
     def figure(self, ax: "Axes | None" = None) -> "Figure":
         """The picture as a matplotlib Figure, or drawn into the axes given."""
-        with needed_for("a picture as a figure"):
-            import matplotlib  # noqa: F401  before numpy, which it brings along
-
-            from . import png
-
-            return png.paint(self.scene, ax)
+        return _painter("a picture as a figure").paint(self.scene, ax)
 
     def png(self) -> bytes:
         """The picture as the bytes of a PNG, sharp on fine screens too."""
@@ -44,16 +40,11 @@ class Picture:
 
     @cached_property
     def _png(self) -> bytes:
-        with needed_for("a picture as PNG"):
-            import matplotlib  # noqa: F401
-
-            from . import png
-
-            return png.png(self.scene)
+        return _painter("a picture as PNG").png(self.scene)
 
     def save(self, path: str | Path) -> None:
-        """Write the picture to a file, as what its name ends in: .svg, .png, or what else matplotlib
-        can write."""
+        """Write the picture to a file, as what its name ends in: .svg, .png, or what else
+        matplotlib can write."""
         path = Path(path)
         if path.suffix == ".svg":
             path.write_text(self.svg(), encoding="utf-8")
@@ -64,22 +55,29 @@ class Picture:
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
         scene = self.scene
-        about = {"width": scene.width, "height": scene.height, "alt": scene.alt}
-        about["unconfined"] = (
-            True  # where a zoomed page is narrow, it is scrolled, not made smaller
-        )
+        # Unconfined: where a zoomed page is narrow, the picture is scrolled, not made smaller.
+        size = {"width": scene.width, "height": scene.height, "unconfined": True}
         try:
             kind, image = "image/png", self.png()
         except NotInstalled:  # a notebook shows both, and strict tests compare the text
             kind, image = "image/svg+xml", self.svg()
-        return {kind: image, "text/plain": repr(self)}, {kind: about}
+        return {kind: image, "text/plain": repr(self)}, {kind: {**size, "alt": scene.alt}}
 
     def __repr__(self) -> str:
         return self.scene.digest
 
 
+def _painter(what: str) -> ModuleType:
+    with needed_for(what):
+        import matplotlib  # noqa: F401  before numpy, which it brings along
+
+        from . import png
+
+        return png
+
+
 def check_run(picture: str, given: object, instead: str = "pass the run") -> None:
-    """Refuse what is no run. `instead` says what to pass for the world at a moment, `run.at(10)`."""
+    """Refuse what is no run. `instead` says what to pass for the world at a moment."""
     if isinstance(given, World):
         moment = f"{given.now / 1000:g}"
         refused = f"{picture} takes a run, and this is the world as it was at {moment} s"

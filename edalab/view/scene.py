@@ -8,7 +8,7 @@ from itertools import chain
 
 from ..errors import Misuse, shown
 from ..text import clean, text_width, wrapped
-from .theme import ARROWS, BOXES, LABELS, LINES, MARKS, SHAPES, Look
+from .theme import LABELS, MARKS, SHAPES
 
 Extent = tuple[int, int, int, int]  # left, top, right, bottom
 
@@ -116,7 +116,6 @@ class Label:
 
 
 Item = Box | Line | Arrow | Trace | Mark | Label
-_LOOKS = {Box: BOXES, Line: LINES, Trace: LINES, Arrow: ARROWS, Mark: MARKS, Label: LABELS}
 
 
 @dataclass
@@ -145,7 +144,7 @@ class Scene:
         if isinstance(self.width, bool) or not isinstance(self.width, int) or self.width < 1:
             raise Misuse(f"width= takes pixels, a whole number from 1, not {shown(self.width)}")
 
-    def _layers(self) -> Iterator[list]:
+    def layers(self) -> Iterator[list]:
         """The items in the order in which they are painted."""
         line, *pill = self.cursor or [None]
         yield from (self.lanes, self.lines, self.spans, self.arrows, self.bars, self.traces)
@@ -153,25 +152,17 @@ class Scene:
         yield from ([item] for item in pill)
 
     def items(self) -> Iterator[Item]:
-        return chain.from_iterable(self._layers())
+        return chain.from_iterable(self.layers())
 
-    def groups(self) -> Iterator[tuple[Look, list]]:
-        """The items of a layer that are of one kind, with its look, in the order in which they are
-        painted. Of two kinds in a layer the one that stands later in the theme is painted above."""
-        for layer in self._layers():
-            kinds: dict[str, list] = {}
-            for item in layer:
-                kinds.setdefault(item.kind, []).append(item)
-            looks = _LOOKS[type(layer[0])] if layer else {}
-            yield from ((look, kinds[kind]) for kind, look in looks.items() if kind in kinds)
+    def pill(self, x: int, y: int, text: str, kind: str = "pill") -> tuple[Box, Label]:
+        """Words in a pill around a point, or beside it at the edge of the picture."""
+        half = text_width(text, 11, True) // 2 + 8
+        x = max(half, min(self.width - half, x))
+        return Box(x - half, y - 9, 2 * half, 18, kind), Label(x, y, text, "pill", "middle")
 
     def set_cursor(self, x: int, top: int, bottom: int, text: str) -> None:
         """Mark a moment: a line from `top` to `bottom`, and its text in a pill above."""
-        half = text_width(text, 11, True) // 2 + 8
-        middle = max(half, min(self.width - half, x))
-        pill = Box(middle - half, top - 17, 2 * half, 18, "pill")
-        label = Label(middle, top - 8, text, "pill", "middle")
-        self.cursor = Line(x, top, x, bottom, "cursor"), pill, label
+        self.cursor = Line(x, top, x, bottom, "cursor"), *self.pill(x, top - 8, text)
 
     def legend(self, meanings: Iterable[tuple[str, str]]) -> list[str]:
         """The meanings of the kinds of items that are there: (kinds, meaning) in, meanings out."""

@@ -14,8 +14,8 @@ BELIEVED, WRONG = COMPENSATION, COMPENSATION_FILL  # of what was believed, and o
 SURVIVED = "#7ab5b2"  # what went well, many times over
 FAINT, HATCH = "#8fa0ae", "#eba88f"  # of questions; of hatching
 FONT = "DejaVu Sans"
-# The CSS filter of a picture on a dark page: light turns to dark, each hue stays, and the white of the
-# paper becomes #111, the ground of JupyterLab's dark theme.
+# The CSS filter of a picture on a dark page: light turns to dark, each hue stays, and the white of
+# the paper becomes #111, the ground of JupyterLab's dark theme.
 DARK = "invert(.9333) hue-rotate(180deg)"
 
 
@@ -50,9 +50,6 @@ class LabelLook(NamedTuple):
     size: int  # px
     bold: bool = False
     ground: str | None = None  # painted behind the words, so that an arrow never runs through them
-
-
-Look = BoxLook | StrokeLook | LabelLook | MarkLook
 
 
 BOXES = {
@@ -108,7 +105,6 @@ LINES = {
     "grid": StrokeLook(LINE, 0.8),
     "cursor": StrokeLook(CURSOR, 1.4, dash=(3, 3)),
     "difference": StrokeLook(INK, 1.6),
-    "lasting": StrokeLook(INK, 1.4, dash=(2, 3)),
     "lag": StrokeLook(WORK, 2),
     "believed": StrokeLook(BELIEVED, 1.8, dash=(5, 3)),
     "was": StrokeLook(WORK, 2.4),  # above: where both agree, one line is seen
@@ -201,16 +197,3 @@ HEADS = {  # of arrows, around their points
     "d": ((0, 0), (-4, -8), (4, -8), (0, 0)),
     "u": ((0, 0), (-4, 8), (4, 8), (0, 0)),
 }
-
-
-def hatching(hatch: str, x: int, y: int, w: int, h: int) -> list[tuple[int, int, int, int]]:
-    """The strokes of a hatched box, as (x1, y1, x2, y2) inside it. No painter's own hatching is used,
-    for they differ."""
-    if hatch == "upright":
-        return [(at, y, at, y + h) for at in range(x + 4, x + w, 6)]
-    strokes = []
-    for start in range(x - h + 4, x + w, 7):  # each stroke rises to the right by h over h
-        left, right = max(start, x), min(start + h, x + w)
-        if right > left:
-            strokes.append((left, y + h - (left - start), right, y + h - (right - start)))
-    return strokes

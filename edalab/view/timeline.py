@@ -1,11 +1,11 @@
 """`timeline(run)`: who handled what and when, what passed between them, and where it went wrong."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from ..sim.run import Run
 from ..text import clean, counted, seconds
-from ..trace.spans import Trace
-from .drawn import PUBLISHED_AGAIN, Drawn, Event
+from .drawn import PUBLISHED_AGAIN, Drawn
 from .excerpt import Excerpt, choose
 from .layout import Layout
 from .picture import Picture, check_run, check_seconds
@@ -46,7 +46,7 @@ _WRONG = {
     "no answer": ("question unanswered", "questions unanswered"),
     "stopped": ("message stopped", "messages stopped"),
     "unconfirmed": ("publish unconfirmed", "publishes unconfirmed"),
-    "refused": ("commit refused", "commits refused"),
+    "refused": ("refusal", "refusals"),
     "doubled": ("message doubled", "messages doubled"),
     "lost": ("loss", "losses"),
 }
@@ -74,25 +74,36 @@ def timeline(
 
 def draw(run: Run, excerpt: Excerpt, cursor: float | None, width: int) -> Picture:
     """The timeline of what was chosen of a run."""
-    drawn = Drawn(Trace.of(run), excerpt.numbers, excerpt.whole)
-    active = {row.service for row in excerpt.rows}
-    if excerpt.first == 0 and excerpt.last >= run.end and not excerpt.one_story:
-        active |= set(run.services)  # in a whole run an empty lane tells something too
-    lanes = [name for name in ("client", *run.services) if name in active]
-    scene, window = Scene(width, 0), (excerpt.first, excerpt.last)
-    layout = Layout(drawn, lanes, window, scene, 24 if cursor is not None else 4)
-    scene.axis = layout.axis
-    scene.times = excerpt.times()
+    scene = Scene(width, 0)
+    top = 24 if cursor is not None else 4
+    layout = Layout(Drawn(excerpt), lanes_of([excerpt]), scene, top)
+    scene.axis, scene.times = layout.axis, excerpt.times()
     legend = scene.legend(LEGEND)
     caption = caption_of(run, excerpt).split(" ")
     y = scene.write(layout.left, layout.bottom + 36, layout.right, caption, glue=" ")
     scene.height = scene.write(layout.left, y, layout.right, legend) - 2
     if cursor is not None:
-        x = max(layout.left, min(layout.right, layout.axis.x(round(cursor * 1000))))
-        scene.set_cursor(x, 20, layout.bottom, seconds(round(cursor * 1000)))
-    struck = [event for event, _ in layout.marks if event.what in _WRONG]
-    _describe(scene, run, excerpt, drawn, lanes, struck)
+        mark_cursor(layout, scene, cursor, 20)
+    _describe(scene, excerpt, layout)
     return Picture(scene)
+
+
+def lanes_of(excerpts: Sequence[Excerpt]) -> list[str]:
+    """The services that have a lane: those that take part, and in a whole run all of them, for an
+    empty lane tells something too."""
+    active = {row.service for excerpt in excerpts for row in excerpt.rows}
+    services = [name for excerpt in excerpts for name in excerpt.run.services]
+    for excerpt in excerpts:
+        if excerpt.first == 0 and excerpt.last >= excerpt.run.end and not excerpt.one_story:
+            active |= set(excerpt.run.services)
+    return [name for name in dict.fromkeys(("client", *services)) if name in active]
+
+
+def mark_cursor(layout: Layout, scene: Scene, cursor: float, top: int) -> None:
+    """Mark a moment (s) from `top` to the bottom of a layout."""
+    time = round(cursor * 1000)
+    x = max(layout.left, min(layout.right, layout.axis.x(time)))
+    scene.set_cursor(x, top, layout.bottom, seconds(time))
 
 
 def caption_of(run: Run, excerpt: Excerpt) -> str:
@@ -111,10 +122,10 @@ def caption_of(run: Run, excerpt: Excerpt) -> str:
     return clean(caption, 400)
 
 
-def _describe(
-    scene: Scene, run: Run, excerpt: Excerpt, drawn: Drawn, lanes: list[str], struck: list[Event]
-) -> None:
+def _describe(scene: Scene, excerpt: Excerpt, layout: Layout) -> None:
     """Write what the picture shows, in one line, and for those who cannot see it."""
+    name, drawn, lanes = excerpt.run.system.name, layout.drawn, layout.services
+    struck = [event for event, _ in layout.marks if event.what in _WRONG]
     again = [link.target for link in drawn.links if link.kind == "again"]
     published = sum(bar is not None and bar.words == PUBLISHED_AGAIN for bar in again)
     wrong = Counter(event.what for event in struck)
@@ -125,9 +136,7 @@ def _describe(
     parts += [f"{published} {PUBLISHED_AGAIN}"] * (published > 0)
     at = f" at {scene.cursor[2].text}" if scene.cursor else ""
     when = f"{seconds(excerpt.first)} to {seconds(excerpt.last)}"
-    steps = f"{len(excerpt.numbers):,} of {counted(len(run.journal), 'step')}"
-    scene.shows = f"timeline of {run.system.name}{at}: {', '.join(parts)}; {steps}; {when}"
+    scene.shows = f"timeline of {name}{at}: {', '.join(parts)}; {excerpt.steps()}; {when}"
     troubles = [f"{event.service}: {event.words} at {seconds(event.time)}" for event in struck[:8]]
     trouble = f"{spans}. {'; '.join(troubles) or 'Nothing went wrong'}."
-    named = f"Timeline of {run.system.name}, {when}. Lanes: {', '.join(lanes)}"
-    scene.alt = clean(f"{named}. {trouble}", 600)
+    scene.alt = clean(f"Timeline of {name}, {when}. Lanes: {', '.join(lanes)}. {trouble}", 600)

@@ -1,104 +1,117 @@
 """The labels of a timeline: names of bars, then what went wrong, then what is said elsewhere in the
 lane, where room is left. The rest stands in the tool-tips."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from ..text import shorten, text_width
+from ..text import clean, shorten, text_width
 from .axis import Axis
 from .drawn import Bar, Drawn, Event
+from .scene import Label
 
 if TYPE_CHECKING:
     from .layout import Layout, Row
 
-_SIDE_BY_SIDE = 30  # px between equal marks
 _BESIDE_BAR, _BESIDE_MARK = 16, 30  # px from a moment to words beside what is drawn there
 _ROOM = 210  # px of words that have room behind the last moment, at most
-_LONG = 400  # px of the words of a mark, at most
+_LONG = 560  # px of the words of a mark, at most
+_SHORT = 16  # letters of a key or a value that stands at a bar
 _REMARKS = ("takeover", "note")
 Place = tuple[int, int, str]  # level, x and anchor
+Spot = tuple[int, int, str]  # x, y and anchor
 
 
 def place_labels(layout: "Layout") -> None:
-    _name_bars(layout)
-    for stretch in layout.stretches:
+    names = _name_bars(layout)
+    for stretch in layout.drawn.stretches:
         if stretch.words:
             row, x = layout.rows[stretch.service, stretch.replica][0], layout.extent(stretch)[0] + 6
             _write(layout, row, [stretch.words], "struck", [(n, x, "start") for n in (0, 1, -1, 2)])
-    first: list[tuple[Event, Row, str]] = []
-    repeated: list[tuple[Event, Row, str]] = []
+    remarks: list[tuple[Event, Row]] = []
+    repeated: list[tuple[Event, Row]] = []
     said: set[tuple[int, str]] = set()
-    for event, row, text in _together(layout):
+    errors: set[tuple] = set()
+    for event, row in layout.marks:
         words = row.lane, event.words
-        (repeated if words in said else first).append((event, row, text))
+        if not event.words or _repeats(event, errors):
+            continue
+        if words in said:
+            repeated.append((event, row))
+        elif event.what in _REMARKS:
+            remarks.append((event, row))
+        else:
+            _name_mark(layout, event, row, event.words)
         said.add(words)
-    for event, row, text in first:
-        if event.what not in _REMARKS:
-            _name_mark(layout, event, row, text)
     for link in layout.drawn.links:
-        if link.words and layout.shows(link.source):
+        if link.words:
             x, kind = link.source.x, "remark" if link.stop == "unheard" else "struck"
             places = [(-1, x + 26, "start"), (-1, x - 7, "end"), (1, x + 4, "end")]
             places += [(-2, x, "start"), (1, x, "start")]
             _write(layout, layout.row(link.source), [link.words], kind, places)
-    for event, row, text in first:
-        if event.what in _REMARKS:
-            _name_mark(layout, event, row, text)
-    for event, row, text in repeated:
-        _name_mark(layout, event, row, text.partition(":")[0], again=True)
+    for event, row in remarks:
+        _name_mark(layout, event, row, event.words)
+    for event, row in repeated:
+        _name_mark(layout, event, row, event.words.partition(":")[0], again=True)
+    _add_values(layout, names)
 
 
 def names_of(bar: Bar) -> list[str]:
     """The texts that may stand at a bar, the longest first."""
+    name = clean(bar.envelope.type, 60)
     if bar.words:
-        return [f"{bar.type}: {bar.words}", bar.words]
-    if bar.subject and len(bar.subject) <= 12:
-        return [f"{bar.type} {bar.subject}", bar.type]
-    return [bar.type]
+        return [f"{name}: {bar.words}", bar.words]
+    return [" ".join([name, *_subject(bar)]), name]
+
+
+def _subject(bar: Bar) -> list[str]:
+    """The key of a bar's message, if it has a short one."""
+    subject = clean(bar.envelope.subject or "")
+    return [subject] if 0 < len(subject) <= _SHORT else []
+
+
+def _add_values(layout: "Layout", names: dict[Bar, tuple[Label, list[Spot]]]) -> None:
+    """Where there is room, add to the name of a bar what tells its message apart from others of its
+    type in this picture: its key, and if need be up to two short fields in which they differ."""
+    alike: defaultdict[str, list[Bar]] = defaultdict(list)
+    for bar in names:
+        alike[bar.envelope.type].append(bar)
+    for bars in alike.values():
+        data = [getattr(bar.envelope.data, "__dict__", {}) for bar in bars]
+        fields = [name for name in data[0] if len({repr(one.get(name)) for one in data}) > 1]
+        if len({bar.envelope.subject for bar in bars}) == len(set(map(repr, data))):
+            fields = []  # the keys suffice
+        for bar, own in zip(bars, data, strict=True):
+            label, spots = names[bar]
+            values = [_value(name, own.get(name)) for name in fields]
+            about = [*_subject(bar), *list(filter(None, values))[:2]]
+            name, words = clean(bar.envelope.type, 60), f": {bar.words}" if bar.words else ""
+            texts = [" ".join([name, *about[:n]]) + words for n in range(len(about), 0, -1)]
+            longer = [text for text in texts if len(text) > len(label.text)]
+            if longer:
+                layout.placer.rewrite(label, longer, spots)
+
+
+def _value(field: str, value: object) -> str:
+    """A field's value in a few letters, or none."""
+    text = clean(value) if isinstance(value, str | int | float) else ""
+    return ("v" if field == "version" else "") + text if len(text) <= _SHORT else ""
 
 
 def px_beyond(drawn: list[Drawn], axis: Axis, left: int, right: int) -> int:
     """By how many px an axis from `left` on has to be shorter, for words that would reach beyond
-    `right`."""
-    more, since = (
-        0,
-        next(time for time in axis.times if axis.x(time) > min(right, axis.end) - _ROOM),
-    )
+    `right`. What is wider than _ROOM reaches back."""
+    more = 0
     for one in drawn:
-        words = [
-            (bar.start, _BESIDE_BAR, names_of(bar)[0]) for bar in one.bars if bar.start >= since
-        ]
+        words = [(bar.start, _BESIDE_BAR, names_of(bar)[0]) for bar in one.bars]
         for event in chain(one.events, *(bar.inner for bar in one.bars)):
-            if event.words and event.time >= since:
-                words.append((event.time, _BESIDE_MARK, event.words))
+            words.append((event.time, _BESIDE_MARK, event.words))
         for time, beside, text in words:
-            x = axis.x(time) + beside
-            width = text_width(text, 11, True)
-            if width <= _ROOM:  # what is longer reaches back
-                over = x + width - right
-                more = max(more, over * (axis.end - left) // max(1, x - left))
+            x, width = axis.x(time) + beside, text_width(text, 11, True)
+            if x + width > right and width <= _ROOM:
+                more = max(more, (x + width - right) * (axis.end - left) // max(1, x - left))
     return more
-
-
-def _together(layout: "Layout") -> list[tuple[Event, "Row", str]]:
-    """Marks with their texts. Of equal ones side by side outside of bars the last has the text of
-    all, such as "3× lost"."""
-    placed: list[tuple[Event, Row, str]] = []
-    latest: dict[tuple, tuple[int, int]] = {}  # the last of equal ones, and how many they are
-    errors: set[tuple] = set()
-    for event, row in layout.marks:
-        if not event.words or _repeats(event, errors):
-            continue
-        number, times = latest.get((row, event.words), (-1, 0))
-        if times and not event.bar and event.x - placed[number][0].x <= _SIDE_BY_SIDE:
-            times += 1
-            placed[number] = event, row, f"{times}× {event.words}"
-        else:
-            number, times = len(placed), 1
-            placed.append((event, row, event.words))
-        latest[row, event.words] = number, times
-    return placed
 
 
 def _repeats(event: Event, errors: set[tuple]) -> bool:
@@ -106,7 +119,7 @@ def _repeats(event: Event, errors: set[tuple]) -> bool:
     bar = event.bar
     if event.what != "failed" or bar is None:
         return False
-    key = bar.service, bar.id, event.words
+    key = bar.service, bar.envelope.id, event.words
     again = key in errors
     errors.add(key)
     return again or any(other.what in ("no answer", "dead letter") for other in bar.inner)
@@ -127,10 +140,11 @@ def _name_mark(layout: "Layout", event: Event, row: "Row", text: str, again: boo
     _write(layout, row, [shorten(text, _LONG, 11, True)], kind, places, cut=not again)
 
 
-def _name_bars(layout: "Layout") -> None:
+def _name_bars(layout: "Layout") -> dict[Bar, tuple[Label, list[Spot]]]:
     """Name each bar where it begins; or where it ends, if its name does not reach back to the bar
-    before it in its row."""
+    before it in its row. Return the names with the spots near their bars."""
     ends: dict[Row, int] = {}
+    names: dict[Bar, tuple[Label, list[Spot]]] = {}
     for bar in sorted(layout.drawn.bars, key=lambda bar: bar.x):
         row, texts, end = layout.row(bar), names_of(bar), bar.x + bar.w
         spots = [(bar.x, "start"), (bar.x + 15, "start")]
@@ -139,7 +153,11 @@ def _name_bars(layout: "Layout") -> None:
         ends[row] = end
         levels = (1, -1, 2, -2) if bar.struck else (1, -1)
         places = [(level, x, anchor) for level in levels for x, anchor in spots]
-        _write(layout, row, texts, "struck" if bar.struck else "handled", places)
+        label = _write(layout, row, texts, "struck" if bar.struck else "handled", places)
+        if label:
+            near = [(x, row.level(level), anchor) for level, x, anchor in places]
+            names[bar] = label, near[: 2 * len(spots)]
+    return names
 
 
 def _write(
@@ -149,8 +167,8 @@ def _write(
     kind: str,
     places: Sequence[Place],
     cut: bool = True,
-) -> None:
-    """Write the first text that fits near its row; else one further off, or with `cut` shortened."""
+) -> Label | None:
+    """Write the first text that fits near its row; else further off, or with `cut` shortened."""
     spots = [(x, row.level(level), anchor) for level, x, anchor in places]
     near = [spot for spot, place in zip(spots, places, strict=True) if -2 < place[0] < 2]
     label = layout.placer.place(texts, kind, near) if len(near) < len(spots) else None
@@ -160,3 +178,4 @@ def _write(
         left, _, right, _ = label.extent()
         if any(start <= left and right <= end for start, end in row.outages):
             label.kind = "on span"
+    return label
