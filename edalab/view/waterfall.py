@@ -1,7 +1,8 @@
 """When each step of a saga ran: a row a step, in the order they began, with its waits, its time-outs and its failures."""
 
 from ..text import clean, seconds, shorten, text_width
-from ..trace.saga_step import Bar, History, State
+from ..trace.saga_moment import History
+from ..trace.saga_step import Bar, State
 from .axis import Axis
 from .saga_arrows import MARGIN
 from .saga_chart import MARKS, kind_of
