@@ -66,7 +66,8 @@ class _Export:
                 self._fail(self._add(number, kind, INTERNAL, last), kind, step.detail or "")
             else:
                 self._happen(number, step)
-        crashes = {span: span.last for span in self.trace.spans if span.ended_by == "crash"}
+        crashed = [span for span in self.trace.spans if span.ended_by == "crash"]
+        crashes = {span: span.last for span in crashed if span.last is not None}
         for number in traffic.outages:  # one that had done all but the last step crashed, too
             if number in traffic.span_of:
                 crashes.setdefault(traffic.span_of[number], number)
@@ -85,7 +86,7 @@ class _Export:
             end = self.answered.get(number, home.last if home else None)
         elif isinstance(envelope.data, Command):
             operation = "send"
-        span = self._add(number, operation, kind, end, "send", home and home.first)
+        span = self._add(number, operation, kind, end, "send", home.first if home else None)
         if step.fault in FAULTS and FAULTS[step.fault].noticed:
             self._fail(span, "PublishFailed", FAULTS[step.fault].words)
         elif end is not None and self.journal[end].step == "timeout":
@@ -151,14 +152,14 @@ class _Export:
         operation for its name."""
         step = self.journal[number]
         envelope, attributes = step.envelope, []
-        of_message = operation_type and envelope is not None and envelope.data is not None
-        if of_message:
+        if operation_type and envelope is not None and envelope.data is not None:
             attributes = _of_message(step, envelope, name, operation_type)
+            name = f"{name} {envelope.topic}"
         story = self.begun.get(envelope.correlation, number) if envelope is not None else number
         span = self.spans[number] = {
             "traceId": f"{self.run.digest}{story + 1:024x}",
             "spanId": self._id(number),
-            "name": f"{name} {envelope.topic}" if of_message else name,
+            "name": name,
             "kind": kind,
             "startTimeUnixNano": self._time(number),
             "endTimeUnixNano": self._time(end),

@@ -66,7 +66,7 @@ def _message(journal: list[Step], number: int) -> str:
     return f"{clean(envelope.type, 60)} #{nth}{subject}"
 
 
-def _point(step: Step) -> tuple[str, str, str | None]:
+def _point(step: Step) -> tuple:
     return step.service, step.step, step.envelope and step.envelope.type
 
 
