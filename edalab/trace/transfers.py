@@ -36,8 +36,7 @@ class Transfer:
     fault: what struck it there.
     heard: a consumer got it, it was lost on its way to one, or it was sent again with the same id.
     losses: the steps that lost it after the broker had it.
-    answers: the steps that sent those not yet received.
-    settled: a service -> the step at which the broker let go of the message for it; None: for all."""
+    answers: the steps that sent those not yet received."""
 
     sent: int
     envelope: Envelope
@@ -46,7 +45,6 @@ class Transfer:
     heard: bool = False
     losses: list[int] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
-    settled: dict[str | None, int] = field(default_factory=dict)
 
     @property
     def left(self) -> bool:
@@ -57,12 +55,6 @@ class Transfer:
     def unheard(self) -> bool:
         """Whether it is a message that left and that nobody received."""
         return self.left and not (self.question or self.heard)
-
-    def settled_for(self, service: str) -> int | None:
-        """The step at which the broker let go of the message for a service: a commit, an
-        acknowledgement, a loss or a dead letter. None while it still waits."""
-        steps = [self.settled[key] for key in (service, None) if key in self.settled]
-        return min(steps, default=None)
 
 
 @dataclass(slots=True, eq=False)
@@ -108,7 +100,6 @@ class Traffic:
         self._of_id: dict[str, list[Transfer]] = {}
         self._received: dict[tuple[str, str], Span | None] = {}  # (service, id) -> its last span
         self._delayed: set[tuple[str, str]] = set()
-        self._uncommitted: dict[tuple, dict[int, str]] = {}  # of a partition: offset -> id
         self._open_outages: dict[tuple[str, int, str], Outage] = {}
         self._struck: dict[tuple[str, int], int] = {}  # a crash follows the step that it prevents
         for number, step in enumerate(trace.run.journal):
@@ -143,19 +134,9 @@ class Traffic:
                 previous, span = self._received.get(key), self.span_of[number]
                 self.arrival_at[number] = Arrival(span, again, late and not again, previous)
                 self._received[key] = span
-            case "lost" if transfer:
-                self._settle(envelope.id, step.service, number)
-                if number not in self.span_of and step.fault != "drop":  # noted on delivery
-                    transfer.losses.append(number)
-            case "commit":
-                self._commit(number, step, envelope)
-            case "ack" if step.fault is None:
-                self._settle(envelope.id, None, number)
-            case "dead_letter":
-                if step.partition is None:  # a log lets go of it with the commit that follows
-                    self._settle(envelope.id, None, number)
-                self._note(number, step, envelope)
-            case "note":
+            case "lost" if transfer and number not in self.span_of and step.fault != "drop":
+                transfer.losses.append(number)  # a dropped one was noted on delivery
+            case "dead_letter" | "note":
                 self._note(number, step, envelope)
             case "reply" if transfer and step.fault != "crash":
                 transfer.answers.append(number)
@@ -177,22 +158,6 @@ class Traffic:
         transfer = Transfer(number, envelope, step.step == "ask", step.fault)
         self.transfers.append(transfer)
         self._of_id.setdefault(envelope.id, []).append(transfer)
-
-    def _commit(self, number: int, step: Step, envelope: Envelope) -> None:
-        """A commit covers all that the service handled before it in the partition: so a commit that
-        is lost is made up for by the next one."""
-        assert step.offset is not None, "only a log has commits"
-        partition = step.service, envelope.topic, step.partition
-        handled = self._uncommitted.setdefault(partition, {})
-        handled[step.offset] = envelope.id
-        if step.fault is None:
-            for offset in [offset for offset in handled if offset <= step.offset]:
-                self._settle(handled.pop(offset), step.service, number)
-
-    def _settle(self, id: str, service: str | None, number: int) -> None:
-        """A queue settles a message for all its services at once: `service` is None."""
-        for transfer in self._of_id.get(id, ()):
-            transfer.settled.setdefault(service, number)
 
     def _note(self, number: int, step: Step, envelope: Envelope) -> None:
         """What is noted of a message while a span handles it belongs to that span."""

@@ -19,6 +19,7 @@ class Kept(NamedTuple):
 
     start: float
     end: float
+    envelope: Envelope
     name: Any
 
 
@@ -42,7 +43,7 @@ def kept_messages(trace: Trace, stored: dict[str, list[int]]) -> dict[Place, lis
             for id, times in stored.items():
                 envelope = trace.messages[id]
                 if envelope.topic == channel:
-                    copies = _in_queue(id, sorted([*times, *doubled[id]]), closed[id])
+                    copies = _in_queue(envelope, sorted([*times, *doubled[id]]), closed[id])
                     for service in handlers[envelope.type]:
                         found[channel, None, service] += copies
             continue
@@ -58,7 +59,7 @@ def kept_messages(trace: Trace, stored: dict[str, list[int]]) -> dict[Place, lis
                     at = bisect_left(commits, (offset, 0))  # with it all that lies before is done
                     end = commits[at][1] if at < len(commits) else inf
                     name = name_of(service, partition, offset, envelope)
-                    found[channel, partition, service].append(Kept(start, end, name))
+                    found[channel, partition, service].append(Kept(start, end, envelope, name))
         if channel in trace.system.topics:
             for _, _, service in [key for key in found if key[0] == channel]:
                 for partition in range(trace.system.topics[channel].partitions):
@@ -66,14 +67,14 @@ def kept_messages(trace: Trace, stored: dict[str, list[int]]) -> dict[Place, lis
     return found
 
 
-def _in_queue(id: str, starts: list[float], ends: list[float]) -> list[Kept]:
+def _in_queue(envelope: Envelope, starts: list[float], ends: list[float]) -> list[Kept]:
     """A queue keeps each copy of a message until one is acknowledged or is a dead letter."""
     ends, found = [*ends], []
     for start in starts:
         end = next((time for time in ends if time >= start), inf)
         if end in ends:
             ends.remove(end)
-        found.append(Kept(start, end, id))
+        found.append(Kept(start, end, envelope, envelope.id))
     return found
 
 
