@@ -137,14 +137,14 @@ def compensated_once() -> Claim:
     """No step of a saga is compensated more often than it was done. A compensation that is asked for again, and then
     changes nothing or goes on where it was left, is no second one."""
     sentence = "no step of a saga is compensated twice"
-    return BuiltinClaim(sentence, sagas.compensated_twice, reads_changes=True)
+    return BuiltinClaim(sentence, sagas.judge_each, sagas.find_repeated, reads_changes=True)
 
 
 def compensated_in_reverse() -> Claim:
     """No step is compensated before a step that depends on it: one that was asked for (or, an event, done) by a service
     that knew by then, from the messages and answers it had got in this saga, that the first was done."""
     sentence = "a step is compensated after the steps that depend on it"
-    return BuiltinClaim(sentence, sagas.not_in_reverse, reads_changes=True)
+    return BuiltinClaim(sentence, sagas.judge_each, sagas.find_disordered, reads_changes=True)
 
 
 def no_needless_compensation() -> Claim:
@@ -152,7 +152,7 @@ def no_needless_compensation() -> Claim:
     knew; nor in a saga that has done a step declared with final=True. What is in doubt may be compensated, done or not;
     so may what is still on its way to the service that tells so."""
     sentence = "only what was done, and can be undone, is compensated"
-    return BuiltinClaim(sentence, sagas.needlessly_compensated, reads_changes=True)
+    return BuiltinClaim(sentence, sagas.judge_each, sagas.find_needless, reads_changes=True)
 
 
 def nothing_left_behind() -> Claim:
@@ -161,7 +161,7 @@ def nothing_left_behind() -> Claim:
     unless such a step was done. A compensation that saves nothing, where the step did, is none. What the rows say is for
     `ledger_balanced`."""
     sentence = "a saga that goes back leaves nothing behind that it did"
-    return BuiltinClaim(sentence, sagas.left_behind, reads_changes=True)
+    return BuiltinClaim(sentence, sagas.judge_each, sagas.find_left_behind, reads_changes=True)
 
 
 def ledger_balanced(ledger: Callable[[Run], Mapping[str, tuple]]) -> Claim:

@@ -114,7 +114,9 @@ class _Standing:
         if twice := self.those("done twice"):
             words = self.states[twice[0]].words
             return Outcome("inconsistent", f"{_names(twice)} {words}", tuple(twice))
-        names = {self.saga.envelope(numbers[0]).type for _, numbers in find_needless(self.saga)}
+        names = {
+            self.saga.envelope(numbers[0]).type for _, numbers in find_needless(self.saga) or ()
+        }
         needless = [step for step in self.steps if self.done(step) and names & set(step.names)]
         if needless and not self.final:
             what = f"{_names(needless)} compensates what was never done"
@@ -133,9 +135,10 @@ class _Standing:
 
     def broken(self) -> str:
         """What a claim says against it that no step of it shows."""
-        findings = [*find_repeated(self.saga), *find_needless(self.saga)]
+        finders = [find_repeated, find_needless]
         if self.over:
-            findings += [*find_left_behind(self.saga), *find_unsettled(self.saga)]
+            finders += [find_left_behind, find_unsettled]
+        findings = [finding for find in finders for finding in find(self.saga) or ()]
         return findings[0][0].removeprefix(f"in {self.saga} ") if findings else ""
 
     def under_way(self) -> Outcome:
