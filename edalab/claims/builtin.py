@@ -1,5 +1,6 @@
 """Ready-made claims: each is the sentence that one named anomaly contradicts, decided from the trace of a run."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from math import isclose
@@ -179,11 +180,11 @@ def _imbalances(ledger: Callable, run: Run) -> list[str]:
     """The accounts in which there is not what should be there."""
     accounts = ledger(run)
     pairs = accounts.items() if isinstance(accounts, Mapping) else ()
-    pairs = {name: pair for name, pair in pairs if isinstance(pair, tuple) and len(pair) == 2}
+    pairs = [(name, *pair) for name, pair in pairs if isinstance(pair, tuple) and len(pair) == 2]
     if not pairs:
         what = "a ledger returns {account: (what there is, what should be)}"
         raise Misuse(f"it returned {shown(accounts)}; {what}")
-    wrong = [(name, *pair) for name, pair in pairs.items() if not _equal(*pair)]
+    wrong = (pair for pair in pairs if not _equal(*pair[1:]))
     return [f"{name}: {have}, and should be {should}" for name, have, should in wrong]
 
 
@@ -227,16 +228,12 @@ def _differences(
 ) -> list[str]:
     """The rows that only one side has."""
     where = "the other side" if callable(source) else source
-    rows = source(run) if callable(source) else run.rows(source, source_sql or "")
-    missing, surplus = [tuple(row) for row in rows], []
-    for row in map(tuple, run.rows(service, sql)):
-        if row in missing:
-            missing.remove(row)
-        else:
-            surplus.append(row)
-    return [f"{_row(row)} is missing in {service}, {where} has it" for row in missing] + [
-        f"{_row(row)} is in {service}, {where} has no such row" for row in surplus
-    ]
+    wanted = source(run) if callable(source) else run.rows(source, source_sql or "")
+    here, there = Counter(run.rows(service, sql)), Counter(map(tuple, wanted))
+    return [
+        *(f"{_row(row)} is missing in {service}, {where} has it" for row in (there - here).elements()),
+        *(f"{_row(row)} is in {service}, {where} has no such row" for row in (here - there).elements()),
+    ]  # fmt: skip
 
 
 def no_poison_loop(attempts: int = 10) -> Claim:
