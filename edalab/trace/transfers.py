@@ -97,7 +97,8 @@ class Traffic:
         self.arrival_at: dict[int, Arrival] = {}
         self.answer_at: dict[int, int] = {}
         self.prevented_by: dict[int, int] = {}
-        self._of_id: dict[str, list[Transfer]] = {}
+        # The last transfer of a message: one may be sent again with the same id.
+        self._latest: dict[str, Transfer] = {}
         self._received: dict[tuple[str, str], Span | None] = {}  # (service, id) -> its last span
         self._delayed: set[tuple[str, str]] = set()
         self._open_outages: dict[tuple[str, int, str], Outage] = {}
@@ -108,7 +109,9 @@ class Traffic:
             elif step.step in _OUTAGE_BEGINS:
                 self._begin_outage(number, step)
             elif step.step in _OUTAGE_ENDS:
-                self._end_outage(number, step)
+                place = step.service, step.replica, _OUTAGE_ENDS[step.step]
+                if outage := self._open_outages.pop(place, None):
+                    outage.end, outage.last = step.time, number
 
     def _read(self, number: int, step: Step, envelope: Envelope) -> None:
         """Read a step that concerns a message."""
@@ -116,8 +119,12 @@ class Traffic:
         if step.fault == "crash":
             self._struck[step.service, step.replica] = number
         elif step.step in ("publish", "ask"):
-            self._send(number, step, envelope)
-        transfer = self._latest(envelope.id)
+            if before := self._latest.get(envelope.id):
+                before.heard = True
+            sent = Transfer(number, envelope, step.step == "ask", step.fault)
+            self._latest[envelope.id] = sent
+            self.transfers.append(sent)
+        transfer = self._latest.get(envelope.id)
         if transfer is not None:
             self.of_step[number] = transfer
             transfer.heard = transfer.heard or step.step in ("deliver", "handle", "lost")
@@ -147,18 +154,6 @@ class Traffic:
                 if asker is not None and (asker.last is None or number < asker.last):
                     self.span_of[number] = asker
 
-    def _latest(self, id: str) -> Transfer | None:
-        """The last transfer of a message: one may be sent again with the same id."""
-        sent = self._of_id.get(id)
-        return sent[-1] if sent else None
-
-    def _send(self, number: int, step: Step, envelope: Envelope) -> None:
-        if before := self._latest(envelope.id):
-            before.heard = True
-        transfer = Transfer(number, envelope, step.step == "ask", step.fault)
-        self.transfers.append(transfer)
-        self._of_id.setdefault(envelope.id, []).append(transfer)
-
     def _note(self, number: int, step: Step, envelope: Envelope) -> None:
         """What is noted of a message while a span handles it belongs to that span."""
         for span in reversed(self.trace.by_message.get(envelope.id, ())):
@@ -166,8 +161,6 @@ class Traffic:
             if here and span.first < number and (span.last is None or number < span.last):
                 self.span_of.setdefault(number, span)
                 return
-
-    # -- services
 
     def _begin_outage(self, number: int, step: Step) -> None:
         kind = _OUTAGE_BEGINS[step.step]
@@ -180,11 +173,6 @@ class Traffic:
                 self.span_of[number] = max(victims, key=lambda span: span.first)
         outage = self.outages[number] = Outage(kind, step.service, step.replica, step.time, number)
         self._open_outages[step.service, step.replica, kind] = outage
-
-    def _end_outage(self, number: int, step: Step) -> None:
-        key = step.service, step.replica, _OUTAGE_ENDS[step.step]
-        if outage := self._open_outages.pop(key, None):
-            outage.end, outage.last = step.time, number
 
 
 def named(envelope: Envelope) -> str:
