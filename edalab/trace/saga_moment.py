@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from ..model import Command
-from ..sim.steps import Step
 from .faults import FAILED_TO_SEND
 from .saga import Saga
 from .saga_state import state_of
@@ -17,6 +16,13 @@ _LOST = {
     "cut": ("failed", "cut off"),
     "lose": ("lost", "on the way"),
     "drop": ("lost", "on the way"),
+}
+
+_ANSWERS = {
+    "timeout": "no answer",
+    "lost": "lost",
+    "reply": "answer lost",
+    "answer": "answered",
 }
 
 
@@ -44,7 +50,11 @@ class SagaMoment:
         """What became of every question, and of every command that was asked or lost, by its id."""
         found: dict[str, list[StepEvent]] = {}
         for step in self.saga.trace.journal:
-            what = _answer(step)
+            what = _ANSWERS.get(step.step)
+            if step.step == "reply" and step.fault in (None, "delay"):
+                continue
+            if step.step == "answer" and (step.fault or step.detail == "too late"):
+                what = "late answer"
             if what and step.envelope is not None:
                 words = step.detail or "" if what in ("lost", "answered") else ""
                 event = StepEvent(step.time, what, words)
@@ -113,11 +123,6 @@ class History:
         if not asks or asks[-1] in ("answered", "sent") or self.times("refused"):
             return False
         return not any(history.times("done", "nothing") for history in self.compensated_by)
-
-    @property
-    def refusal(self) -> str:
-        """Why it was refused: the reason, or the type of the message that refused it."""
-        return next((event.words for event in self.events if event.what == "refused"), "")
 
     @property
     def tries(self) -> int:
@@ -218,17 +223,3 @@ class History:
             yield self._event(self.step.first, "never", f"{unheard} never came")
         elif finished and (unheard or (self.step.is_event and not shown)):
             yield self._event(finished[-1], "silent")
-
-
-def _answer(step: Step) -> str | None:
-    """What a step of the record says of a question or of a command."""
-    match step.step:
-        case "timeout":
-            return "no answer"
-        case "lost":
-            return "lost"
-        case "reply" if step.fault and step.fault != "delay":
-            return "answer lost"
-        case "answer":
-            return "late answer" if step.fault or step.detail == "too late" else "answered"
-    return None

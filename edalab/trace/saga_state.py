@@ -22,6 +22,7 @@ def state_of(moment: "SagaMoment", history: "History") -> State:
     gave_up = "gave up" if step.unheard else "given up"
     tries = f" after {history.tries:,} tries" if history.tries > 1 else ""
     twice = done + count["again"]
+    why = next((event.words for event in events if event.what == "refused"), "")
     rules = (
         (not events and compensation_begun and not step.sent, "never done", "never asked for"),
         (not events, "not yet", ""),
@@ -32,7 +33,7 @@ def state_of(moment: "SagaMoment", history: "History") -> State:
         (done and doubtful, "in doubt", "done, but no answer"),
         (done and vain, "idle", "changed nothing"),
         (done, "done", late or (_effort(history, count) if done else "")),
-        (count["refused"], "refused", f"refused: {history.refusal}"),
+        (count["refused"], "refused", f"refused: {why}"),
         (count["never"], "failed", f"never got {step.unheard}"),
         (count["silent"], "failed", silent),
         (count["given up"], "failed", gave_up + tries),

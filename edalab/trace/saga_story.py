@@ -64,9 +64,8 @@ class SagaStory:
     @cached_property
     def times(self) -> list[int]:
         """The instants (ms) at which something happened in it."""
-        return sorted(
-            {e.time for h in self.at().histories.values() for e in h.events} | {self.start}
-        )
+        histories = self.at().histories.values()
+        return sorted({self.start, *(event.time for one in histories for event in one.events)})
 
     @cached_property
     def steps(self) -> list[SagaStep]:
