@@ -158,15 +158,15 @@ class History:
         yield self._event(span.first, "began")
         if span.last is None:
             return
+        detail = self._trace.journal[span.last].detail or ""
         if span.ended_by in ("failure", "retry", "dead_letter", "lost"):
-            detail = self._trace.journal[span.last].detail or ""
             yield self._event(span.last, "failed", detail.partition(";")[0])
         elif span.ended_by == "crash":
             yield self._event(span.last, "crash", "crash")
         elif not self.step.is_event and span.refused is not None:
             yield self._event(span.last, "refused", span.refused)
         elif not self.step.is_event and not span.events:
-            yield self._event(span.last, "nothing")
+            yield self._event(span.last, "nothing", detail if span.ended_by == "reply" else "")
 
     def _effects(self) -> list[StepEvent]:
         """Where it was done, where its effect was repeated, and where it was compensated."""
