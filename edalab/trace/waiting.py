@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from math import inf
 from typing import Any, NamedTuple
 
@@ -39,32 +40,42 @@ def kept_messages(trace: Trace, stored: dict[str, list[int]]) -> dict[Place, lis
     committed, closed, doubled = _read_steps(trace)
     found: dict[Place, list[Kept]] = defaultdict(list)
     for channel, keeper in trace.run._world.channels.items():
-        if not isinstance(keeper, Log):
+        if isinstance(keeper, Log):
+            for partition, service, kept in _in_log(keeper, handlers, committed, stored):
+                found[channel, partition, service].append(kept)
+        else:
             for id, times in stored.items():
                 envelope = trace.messages[id]
-                if envelope.topic == channel:
-                    copies = _in_queue(envelope, sorted([*times, *doubled[id]]), closed[id])
-                    for service in handlers[envelope.type]:
-                        found[channel, None, service] += copies
-            continue
-        copies_before: Counter[str] = Counter()  # by id
-        for partition, records in enumerate(keeper.partitions):
-            start: float = 0
-            for offset, envelope in enumerate(records):
-                times = stored[envelope.id]
-                start = max(start, times[min(copies_before[envelope.id], len(times) - 1)])
-                copies_before[envelope.id] += 1
-                for service in handlers[envelope.type]:
-                    commits = committed[service, channel, partition]
-                    at = bisect_left(commits, (offset, 0))  # with it all that lies before is done
-                    end = commits[at][1] if at < len(commits) else inf
-                    name = name_of(service, partition, offset, envelope)
-                    found[channel, partition, service].append(Kept(start, end, envelope, name))
+                copies = _in_queue(envelope, sorted([*times, *doubled[id]]), closed[id])
+                for service in handlers[envelope.type] if envelope.topic == channel else ():
+                    found[channel, None, service] += copies
         if channel in trace.system.topics:
             for _, _, service in [key for key in found if key[0] == channel]:
                 for partition in range(trace.system.topics[channel].partitions):
                     found[channel, partition, service] += []  # an empty one waits for nobody
     return found
+
+
+def _in_log(
+    log: Log,
+    handlers: dict[str, list[str]],
+    committed: dict[Place, list[tuple[int, int]]],
+    stored: dict[str, list[int]],
+) -> Iterator[tuple[int, str, Kept]]:
+    """A service has done with all that lies before the offset it committed."""
+    copies: Counter[str] = Counter()  # that came before, by id
+    for partition, records in enumerate(log.partitions):
+        start: float = 0
+        for offset, envelope in enumerate(records):
+            times = stored[envelope.id]
+            start = max(start, times[min(copies[envelope.id], len(times) - 1)])
+            copies[envelope.id] += 1
+            for service in handlers[envelope.type]:
+                commits = committed[log.name, partition, service]
+                at = bisect_left(commits, (offset, 0))
+                end = commits[at][1] if at < len(commits) else inf
+                name = name_of(service, partition, offset, envelope)
+                yield partition, service, Kept(start, end, envelope, name)
 
 
 def _in_queue(envelope: Envelope, starts: list[float], ends: list[float]) -> list[Kept]:
@@ -79,7 +90,7 @@ def _in_queue(envelope: Envelope, starts: list[float], ends: list[float]) -> lis
 
 
 def _read_steps(trace: Trace) -> tuple[dict, dict, dict]:
-    """(service, topic, partition) -> the offsets that it committed and when; the id of a message in
+    """A place in a log -> the offsets that it committed and when; the id of a message in
     a queue -> when copies were acknowledged or given up, and when a delivery made another copy."""
     committed, closed, doubled = defaultdict(list), defaultdict(list), defaultdict(list)
     for number, step in enumerate(trace.journal):
@@ -91,7 +102,7 @@ def _read_steps(trace: Trace) -> tuple[dict, dict, dict]:
             ends = [inf if s.last is None else trace.journal[s.last].time for s in after[:1]]
             doubled[envelope.id] += ends
         elif step.offset is not None and (dropped or (step.step == "commit" and not step.fault)):
-            place = step.service, envelope.topic, step.partition
+            place = envelope.topic, step.partition, step.service
             committed[place].append((step.offset, step.time))
         elif step.offset is None and (dropped or (step.step in _CLOSES and not step.fault)):
             closed[envelope.id].append(step.time)
