@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from ..errors import shortened
 from .saga_step import State
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ def state_of(moment: "SagaMoment", history: "History") -> State:
     gave_up = "gave up" if step.unheard else "given up"
     tries = f" after {history.tries:,} tries" if history.tries > 1 else ""
     twice = done + count["again"]
+    answer = next((event.words for event in reversed(events) if event.what == "nothing"), "")
+    idle = "did nothing" if answer in ("", "null") else f"answered {shortened(answer, 24)}"
     why = next((event.words for event in events if event.what == "refused"), "")
     rules = (
         (not events and compensation_begun and not step.sent, "never done", "never asked for"),
@@ -41,7 +44,7 @@ def state_of(moment: "SagaMoment", history: "History") -> State:
         (failed > 1 and (failed >= asked or not doubtful), "failed", f"failed {failed:,} times"),
         (failed and (failed >= asked or not doubtful), "failed", "failed"),
         (missed and doubtful, "in doubt", "no answer" + (", asked again" if asked > 1 else "")),
-        (count["nothing"], "idle", "nothing to compensate" if step.compensates else "did nothing"),
+        (count["nothing"], "idle", "nothing to compensate" if step.compensates else idle),
         (not asked and events and events[-1].what == "crash", "failed", "crashed"),
         (over and asked, "in doubt", "no answer"),
         (over, "failed", "never finished"),
