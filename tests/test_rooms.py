@@ -42,7 +42,7 @@ CORE_FILES = {
     *("view.drawn", "view.layout", "view.labels", "view.timeline_labels"),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 8875, "library": 20557, "exercises": 3014}
+LINES = {"core": 8800, "library": 19817, "exercises": 2973}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -75,17 +75,6 @@ def test_a_dropped_delivery_is_a_loss_and_the_next_one_comes_again():
     ]
 
 
-def test_a_topic_settles_a_message_for_each_service_and_a_queue_for_all():
-    found = traffic(["lose orders.commit.Placed #1"], number=2)
-    first, second = of_type(found, Placed)
-    journal = found.trace.run.journal
-    commit = journal[first.settled_for("orders")]
-    assert (commit.step, commit.fault) == ("commit", None)
-    assert first.settled_for("payments") is None
-    assert journal[of_type(found, Pay)[0].settled_for("payments")].step == "ack"
-    assert second.settled_for("orders") >= first.settled_for("orders")
-
-
 def test_outages_say_when_a_replica_was_down_stood_still_or_was_cut_off():
     faults = [pause("payments", 0.05, 0.4), cut("orders", 0.5, 0.7)]
     found = traffic([*faults, "crash payments.ack.Pay #1"], number=9)

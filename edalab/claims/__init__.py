@@ -26,20 +26,10 @@ from .builtin import (
 )
 
 __all__ = [
-    "compensated_in_reverse",
-    "compensated_once",
-    "handled_once",
-    "in_order_per_key",
-    "ledger_balanced",
-    "no_dual_write_gap",
-    "no_event_lost",
-    "no_needless_compensation",
-    "no_poison_loop",
-    "no_stale_read",
-    "nothing_left_behind",
-    "projection_matches",
-    "saga_settled",
-]
+    "compensated_in_reverse", "compensated_once", "handled_once", "in_order_per_key",
+    "ledger_balanced", "no_dual_write_gap", "no_event_lost", "no_needless_compensation",
+    "no_poison_loop", "no_stale_read", "nothing_left_behind", "projection_matches", "saga_settled",
+]  # fmt: skip
 
 
 def __dir__() -> list[str]:

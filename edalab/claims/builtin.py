@@ -1,5 +1,6 @@
 """Ready-made claims: each is the sentence that one named anomaly contradicts, decided from the trace of a run."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from math import isclose
@@ -135,14 +136,14 @@ def compensated_once() -> Claim:
     """No step of a saga is compensated more often than it was done. A compensation that is asked for again, and then
     changes nothing or goes on where it was left, is no second one."""
     sentence = "no step of a saga is compensated twice"
-    return BuiltinClaim(sentence, sagas.compensated_twice)
+    return BuiltinClaim(sentence, sagas.judge_each, sagas.find_repeated)
 
 
 def compensated_in_reverse() -> Claim:
     """No step is compensated before a step that depends on it: one that was asked for (or, an event, done) by a service
     that knew by then, from the messages and answers it had got in this saga, that the first was done."""
     sentence = "a step is compensated after the steps that depend on it"
-    return BuiltinClaim(sentence, sagas.not_in_reverse)
+    return BuiltinClaim(sentence, sagas.judge_each, sagas.find_disordered)
 
 
 def no_needless_compensation() -> Claim:
@@ -150,7 +151,7 @@ def no_needless_compensation() -> Claim:
     knew; nor in a saga that has done a step declared with final=True. What is in doubt may be compensated, done or not;
     so may what is still on its way to the service that tells so."""
     sentence = "only what was done, and can be undone, is compensated"
-    return BuiltinClaim(sentence, sagas.needlessly_compensated)
+    return BuiltinClaim(sentence, sagas.judge_each, sagas.find_needless)
 
 
 def nothing_left_behind() -> Claim:
@@ -159,7 +160,7 @@ def nothing_left_behind() -> Claim:
     unless such a step was done. A compensation that saves nothing, where the step did, is none. What the rows say is for
     `ledger_balanced`."""
     sentence = "a saga that goes back leaves nothing behind that it did"
-    return BuiltinClaim(sentence, sagas.left_behind)
+    return BuiltinClaim(sentence, sagas.judge_each, sagas.find_left_behind)
 
 
 def ledger_balanced(ledger: Callable[[Run], Mapping[str, tuple]]) -> Claim:
@@ -177,11 +178,11 @@ def _imbalances(ledger: Callable, run: Run) -> list[str]:
     """The accounts in which there is not what should be there."""
     accounts = ledger(run)
     pairs = accounts.items() if isinstance(accounts, Mapping) else ()
-    pairs = {name: pair for name, pair in pairs if isinstance(pair, tuple) and len(pair) == 2}
+    pairs = [(name, *pair) for name, pair in pairs if isinstance(pair, tuple) and len(pair) == 2]
     if not pairs:
         what = "a ledger returns {account: (what there is, what should be)}"
         raise Misuse(f"it returned {shown(accounts)}; {what}")
-    wrong = [(name, *pair) for name, pair in pairs.items() if not _equal(*pair)]
+    wrong = (pair for pair in pairs if not _equal(*pair[1:]))
     return [f"{name}: {have}, and should be {should}" for name, have, should in wrong]
 
 
@@ -225,15 +226,12 @@ def _differences(
 ) -> list[str]:
     """The rows that only one side has."""
     where = "the other side" if callable(source) else source
-    rows = source(run) if callable(source) else run.rows(source, source_sql or "")
-    missing, surplus = [tuple(row) for row in rows], []
-    for row in map(tuple, run.rows(service, sql)):
-        if row in missing:
-            missing.remove(row)
-        else:
-            surplus.append(row)
-    return [f"{_row(row)} is missing in {service}, {where} has it" for row in missing] + [
-        f"{_row(row)} is in {service}, {where} has no such row" for row in surplus
+    wanted = source(run) if callable(source) else run.rows(source, source_sql or "")
+    here, there = Counter(run.rows(service, sql)), Counter(map(tuple, wanted))
+    missing, surplus = (there - here).elements(), (here - there).elements()
+    return [
+        *(f"{_row(row)} is missing in {service}, {where} has it" for row in missing),
+        *(f"{_row(row)} is in {service}, {where} has no such row" for row in surplus),
     ]
 
 

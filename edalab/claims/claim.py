@@ -15,6 +15,7 @@ from ..trace.faults import FAILED_TO_SEND
 from ..trace.spans import Trace
 from .observed_run import ObservedRun
 
+_POSITIONAL = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
 SIGNS = {"holds": "✓", "broken": "✗", "not exercised": "–"}
 
 
@@ -127,11 +128,9 @@ class Claim:
 
     def _unpublished(self, run: Run) -> str:
         trace = Trace.of(run)
-        for number in trace.sends:
-            sent = trace.fault(number) not in FAILED_TO_SEND
-            if sent and trace.envelope(number).type == self.about:
-                return ""
-        return f"no {self.about} was published"
+        sent = (trace.envelope(n) for n in trace.sends if trace.fault(n) not in FAILED_TO_SEND)
+        published = any(envelope.type == self.about for envelope in sent)
+        return "" if published else f"no {self.about} was published"
 
     # Matched by name: a cell that is run again makes a new claim of the same name.
     def __eq__(self, other: object) -> bool:
@@ -165,8 +164,7 @@ def _refuse_unfit(function: Any, sentence: str) -> None:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         raise Misuse(f"{decided} function of a run, not by {shown(function)}") from None
-    positional = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
-    needed = [p for p in parameters if p.default is p.empty and p.kind in positional]
+    needed = [p for p in parameters if p.default is p.empty and p.kind in _POSITIONAL]
     if len(needed) != 1 or inspect.iscoroutinefunction(function):
         raise Misuse(f"{decided} plain function of one run: `def {function.__name__}(run):`")
 
@@ -175,7 +173,7 @@ def _cause(evidence: Any) -> str:
     """The first piece of evidence, and how much more there is."""
     if hasattr(evidence, "iloc"):
         first = evidence.iloc[0]
-        first = dict(first) if hasattr(first, "items") else {evidence.index[0]: first}
+        first = first if hasattr(first, "items") else {evidence.index[0]: first}
     elif isinstance(evidence, Mapping):
         first = dict([next(iter(evidence.items()))])
     else:
@@ -187,14 +185,13 @@ def _cause(evidence: Any) -> str:
 def _piece(piece: Any) -> str:
     """A piece of evidence in words: a sentence as it is, a row as its values."""
     if isinstance(piece, Step):
-        message = f" {piece.envelope.type} {piece.envelope.id}" if piece.envelope else ""
+        message = f" {_piece(piece.envelope)}" if piece.envelope else ""
         return f"{piece.service} {piece.step}{message} at {piece.time / 1000:g} s"
     if isinstance(piece, Envelope):
         return f"{piece.type} {piece.id}"
-    if isinstance(piece, Mapping):
+    if isinstance(piece, Mapping) or hasattr(piece, "items"):
         return ", ".join(f"{_piece(name)} {_piece(value)}" for name, value in piece.items())
     if isinstance(piece, tuple | list):
         return ", ".join(map(_piece, piece))
-    if hasattr(piece, "item"):  # numpy's numbers show their type
-        piece = piece.item()
+    piece = piece.item() if hasattr(piece, "item") else piece  # numpy's numbers show their type
     return shortened(piece, 200) if isinstance(piece, str) else shown(piece)

@@ -30,32 +30,13 @@ def stuck(trace: Trace, begins: str | None) -> Found:
     return [finding for saga in begun for finding in find_unsettled(saga, begins)]
 
 
-def compensated_twice(trace: Trace) -> Found:
-    """Steps that were compensated more often than they were done."""
-    return _in_all(trace, find_repeated, lambda saga: bool(saga.compensations))
-
-
-def needlessly_compensated(trace: Trace) -> Found:
-    """Compensations of what was never asked for or known to be refused, or after a final step."""
-    return _in_all(trace, find_needless, lambda saga: bool(saga.compensations or saga.refused))
-
-
-def left_behind(trace: Trace) -> Found:
-    """Steps that a saga did and did not compensate when it went back."""
-    return _in_all(trace, find_left_behind, lambda saga: bool(why_back(saga)))
-
-
-def not_in_reverse(trace: Trace) -> Found:
-    """Steps that were compensated before another one that depends on them."""
-    if not any(map(dependent_compensations, sagas(trace))):
-        return "no two steps of a saga, one of which depends on the other, were compensated"
-    return [finding for saga in sagas(trace) for finding in find_disordered(saga)]
-
-
-def _in_all(trace: Trace, find: Callable, tests: Callable[[Saga], bool]) -> Found:
+def judge_each(trace: Trace, find: Callable[[Saga], Findings | None]) -> Found:
     """What is found in the sagas of a run, or why none of them tests the claim."""
-    if any(map(tests, sagas(trace))):
-        return [finding for saga in sagas(trace) for finding in find(saga)]
+    found = [finding for saga in sagas(trace) if (finding := find(saga)) is not None]
+    if found:
+        return [piece for finding in found for piece in finding]
+    if find is find_disordered:
+        return "no two steps of a saga, one of which depends on the other, were compensated"
     refused = any(saga.refused for saga in sagas(trace))
     return "nothing was compensated" if refused else "nothing was refused, failed or compensated"
 
@@ -135,8 +116,10 @@ def _accepted(saga: Saga, begins: str) -> bool:
 # -- what is compensated
 
 
-def find_repeated(saga: Saga) -> Findings:
+def find_repeated(saga: Saga) -> Findings | None:
     """The compensations that took effect more often than their step."""
+    if not saga.compensations:
+        return None
     if sum(len(compensation.commits) for compensation in saga.compensations) < 2:
         return []
     of_step: dict[Occurrence, list[Occurrence]] = {}
@@ -170,8 +153,10 @@ def _twice(saga: Saga, name: str, applied: list[tuple[Span, int]]) -> tuple[str,
     return f"in {saga} {deed}", [first.first, one, later.first, other]
 
 
-def find_needless(saga: Saga) -> Findings:
+def find_needless(saga: Saga) -> Findings | None:
     """The compensations that had nothing to compensate, or came after a final step."""
+    if not saga.compensations and not saga.refused:
+        return None
     found, final = [], saga.final
     for compensation in saga.compensations:
         shown = compensation.shown(saga.trace.stateful)
@@ -226,10 +211,12 @@ def _may_have_done(saga: Saga, publisher: Span) -> bool:
     return service in services or any(span.saves for span in before)
 
 
-def find_left_behind(saga: Saga) -> Findings:
+def find_left_behind(saga: Saga) -> Findings | None:
     """The steps that a saga which went back did and did not compensate, in a run that has ended."""
     why, when = why_back(saga), saga.trace.when
-    if not why or saga.final or not saga.trace.ended:
+    if not why:
+        return None
+    if saga.final or not saga.trace.ended:
         return []
     found = []
     for step, done in saga.done_steps.items():
@@ -265,23 +252,21 @@ def why_back(saga: Saga) -> str:
 
 def disordered(saga: Saga) -> list[tuple[Occurrence, Occurrence]]:
     """The steps that were compensated before another one, which depends on them."""
-    undone = saga.compensated_steps
-    return [
-        (base, later)
-        for base, later in dependent_compensations(saga)
-        if saga.done_steps[later] < undone[base] < undone[later]
-    ]
+    done, undone = saga.done_steps, saga.compensated_steps
+    pairs = dependent_compensations(saga)
+    return [(base, later) for base, later in pairs if done[later] < undone[base] < undone[later]]
 
 
-def find_disordered(saga: Saga) -> Findings:
+def find_disordered(saga: Saga) -> Findings | None:
     """The steps that were compensated before one that depends on them."""
+    if not dependent_compensations(saga):
+        return None
     found, when = [], saga.trace.when
+    done, undone = saga.done_steps, saga.compensated_steps
     for base, later in disordered(saga):
-        steps = [
-            one[step] for one in (saga.done_steps, saga.compensated_steps) for step in (base, later)
-        ]
-        depends = f"{later.type}, which depends on it ({when(steps[3])})"
-        first = f"in {saga} {base.type} was compensated {when(steps[2])}"
+        depends = f"{later.type}, which depends on it ({when(undone[later])})"
+        first = f"in {saga} {base.type} was compensated {when(undone[base])}"
+        steps = [done[base], done[later], undone[base], undone[later]]
         found.append((f"{first}, before {depends}", steps))
     return found
 

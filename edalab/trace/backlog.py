@@ -1,12 +1,15 @@
 """A backlog: the events that were published to a service and that it has not yet committed."""
 
+from math import inf
 from typing import NamedTuple
 
 from ..errors import Misuse, Unknown, listed
 from ..model import Event
 from ..sim.run import Run
+from .flights import Flights
 from .spans import Trace
 from .transfers import Outage
+from .waiting import kept_messages
 
 
 class Level(NamedTuple):
@@ -33,25 +36,19 @@ class Backlog:
                 f"events published to them and not yet committed: {listed(others)}"
             )
         self.run = run
-        traffic = Trace.of(run).traffic
-        mine = [outage for outage in traffic.outages.values() if outage.service == service]
+        trace = Trace.of(run)
+        mine = [outage for outage in trace.traffic.outages.values() if outage.service == service]
         self.outages: list[Outage] = sorted(mine, key=lambda one: one.last or len(run.journal))
         self.levels = [Level(0, 0, None)]
-        changes: list[tuple[int, str]] = []  # a step, and the event that waits from or until there
-        for transfer in traffic.transfers:
-            if transfer.envelope.type in types and transfer.left:
-                steps = transfer.sent, transfer.settled_for(service)
-                changes += [(step, transfer.envelope.id) for step in steps if step is not None]
-        waiting: dict[str, int] = {}  # id -> when it was published; the oldest first
-        for number, id in sorted(changes):
-            step = run.journal[number]
-            if step.step == "publish":
-                waiting.setdefault(id, step.time)
+        waiting: dict[int, int] = {}  # number of a message -> when it was published
+        for time, begins, number in sorted(_changes(trace, service, types)):
+            if begins:
+                waiting[number] = time
             else:
-                waiting.pop(id, None)
-            level = Level(step.time, len(waiting), next(iter(waiting.values()), None))
+                del waiting[number]
+            level = Level(time, len(waiting), next(iter(waiting.values()), None))
             if self.levels[-1][1:] != level[1:]:
-                if self.levels[-1].time == step.time:
+                if self.levels[-1].time == time:
                     self.levels.pop()
                 self.levels.append(level)
 
@@ -67,6 +64,26 @@ class Backlog:
         levels = zip(self.levels, ends, strict=True)
         ages = [(end, end - level.since) for level, end in levels if level.since is not None]
         return max(ages, key=lambda age: age[1], default=(0, 0))
+
+
+def _changes(trace: Trace, service: str, types: set[str]) -> list[tuple[int, bool, int]]:
+    """When an event was published to a service (True) or committed (False), and its number. What
+    the client library sent once more, unasked, counts from when it was stored."""
+    published: dict[str, list[int]] = {}
+    for transfer in trace.traffic.transfers:
+        if transfer.left:
+            time = trace.journal[transfer.sent].time
+            published.setdefault(transfer.envelope.id, []).append(time)
+    changes: list[tuple[int, bool, int]] = []
+    kept = kept_messages(trace, Flights(trace).stored).items()
+    mine = [one for (_, _, taker), messages in kept if taker == service for one in messages]
+    for number, (start, end, envelope, _) in enumerate(mine):
+        if envelope.type in types:
+            times = published[envelope.id]
+            changes.append((times.pop(0) if times else int(start), True, number))
+            if end < inf:
+                changes.append((int(end), False, number))
+    return changes
 
 
 def _event_types(run: Run, service: str) -> set[str]:

@@ -3,7 +3,6 @@ at the end."""
 
 from collections import Counter
 from functools import cached_property
-from itertools import takewhile
 from typing import NamedTuple
 
 from ..sim.run import Run
@@ -56,8 +55,7 @@ class Comparison:
         if one.system.name != other.system.name:
             sentences.append(f"The systems are {one.system.name} and {other.system.name}.")
         for mine, theirs, which in ((one, other, "first"), (other, one, "second")):
-            alone = [name for name in mine.services if name not in theirs.services]
-            if alone:
+            if alone := [name for name in mine.services if name not in theirs.services]:
                 sentences.append(f"Only the {which} run has {', '.join(alone)}.")
         if one.seed != other.seed:
             sentences.append(f"The seeds are {one.seed} and {other.seed}.")
@@ -80,35 +78,35 @@ class Comparison:
         if number == len(one) == len(other):
             return None
         time = min(run.journal[number].time for run in self.runs if number < len(run.journal))
-        leads = self._leads(number, time, (one, other))
+        leads = self._leads(number, time)
         steps = [self.runs[which].journal[n] for n, which in leads]
-        doings = [doing(self.runs[which].journal, n) for n, which in leads]
         same_place = len({n for n, _ in leads}) < len(leads)
         if same_place and all(step.envelope for step in steps):
-            sentence = contrast(*doings)
+            sentence = contrast(*(doing(self.runs[which].journal, n) for n, which in leads))
         elif leads:  # what comes first, before all the start of an outage
             outages = [lead for lead, step in zip(leads, steps, strict=True) if not step.envelope]
             sentence = self._missing(*min((same_place and outages) or leads), number)
         else:
-            doings = [doing(run.journal, number) for run in self.runs]
-            again = "the same steps come in another order"
-            sentence = f"at {seconds(time)} {again}; {contrast(*doings)}"
-        stories = [each.step.envelope.correlation for each in doings if each.step.envelope]
+            steps = [run.journal[number] for run in self.runs]
+            again = contrast(*(doing(run.journal, number) for run in self.runs))
+            sentence = f"at {seconds(time)} the same steps come in another order; {again}"
+        stories = [step.envelope.correlation for step in steps if step.envelope]
         return Difference(time, sentence, number, stories[-1] if stories else None)
 
-    def _leads(self, number: int, time: int, lines: tuple[list, list]) -> list[tuple[int, int]]:
-        """Of the steps at a time, from a number on, the first that the first run alone has, and the
-        first that the second one alone has: the step's number, and which run."""
-        instants = []
+    def _leads(self, number: int, time: int) -> list[tuple[int, int]]:
+        """The first step of each run that the other one does not have at this time: the step's
+        number, which is at least `number`, and which run."""
+        instants = []  # number -> line, for each run
         for run in self.runs:
-            numbers = range(number, len(run.journal))
-            instants.append([*takewhile(lambda n, run=run: run.journal[n].time == time, numbers)])
+            numbers = (n for n in range(number, len(run.journal)) if run.journal[n].time == time)
+            lines = run.lines()
+            instants.append({n: lines[n] for n in numbers})
         leads = []
-        for which, mine in enumerate(lines):
-            others = Counter(lines[1 - which][n] for n in instants[1 - which])
-            for n in instants[which]:
-                others[mine[n]] -= 1
-                if others[mine[n]] < 0:
+        for which, mine in enumerate(instants):
+            others = Counter(instants[1 - which].values())
+            for n, line in mine.items():
+                others[line] -= 1
+                if others[line] < 0:
                     leads.append((n, which))
                     break
         return leads
@@ -116,15 +114,11 @@ class Comparison:
     def _missing(self, number: int, which: int, since: int) -> str:
         """What one of the runs does, and the other one later or never."""
         here, there = (("first", "second"), ("second", "first"))[which]
-        step, other = self.runs[which].journal[number], self.runs[1 - which]
-        sentence = f"{doing(self.runs[which].journal, number).sentence} in the {here} run"
-        if step.service not in ("client", *other.services):
-            return f"{sentence}, and the {there} one has no {step.service}"
-        same = _sort(step)
-        later = [each.time for each in other.journal[since:] if _sort(each) == same]
-        if later:
-            return f"{sentence}, and in the {there} one only at {seconds(later[0])}"
-        return f"{sentence}, and not in the {there} one"
+        journal, other = self.runs[which].journal, self.runs[1 - which].journal
+        sentence, same = doing(journal, number).sentence, _sort(journal[number])
+        later = next((step.time for step in other[since:] if _sort(step) == same), None)
+        never, when = ("not ", "") if later is None else ("", f" only at {seconds(later)}")
+        return f"{sentence} in the {here} run, and {never}in the {there} one{when}"
 
     # -- tables
 

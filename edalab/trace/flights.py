@@ -6,6 +6,7 @@ sent; with any other seed it is taken to be so, and before the next delivery."""
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
+from math import inf
 from typing import NamedTuple
 
 from ..model import Envelope
@@ -47,7 +48,7 @@ class Flights:
 
     def __init__(self, trace: Trace):
         self._traffic, self._journal = trace.traffic, trace.run.journal
-        deliveries = [*self._deliveries()]
+        deliveries, questions = [*self._deliveries()], [*self._questions(trace)]
         self._delivered: dict[str, list[int]] = defaultdict(list)
         for flight in deliveries:
             self._delivered[flight.envelope.id].append(flight.end)
@@ -55,17 +56,13 @@ class Flights:
         for fault in trace.run.faults:
             if isinstance(fault, Fault) and fault.do == "delay":
                 self._delays[fault.point].append(fault.lasts(DELAY))
-        publishes = [
-            flight
-            for transfer in self._traffic.transfers
-            if not transfer.question
-            for flight in self._publishes(transfer)
-        ]
+        messages = [transfer for transfer in self._traffic.transfers if not transfer.question]
+        publishes = [flight for transfer in messages for flight in self._publishes(transfer)]
         self.stored: dict[str, list[int]] = defaultdict(list)
         for flight in publishes:
             if not flight.stopped:
                 self.stored[flight.envelope.id].append(flight.end)
-        self.every = [*publishes, *deliveries, *self._questions(trace)]
+        self.every = [*publishes, *deliveries, *questions]
 
     def _publishes(self, transfer: Transfer) -> Iterator[Flight]:
         """The way to the broker, and once more where the client library sends it again."""
@@ -92,28 +89,24 @@ class Flights:
             own = outage.kind == "cut" or outage.replica == step.replica
             if outage.service != step.service or not own or outage.start > due:
                 continue
-            lasts = outage.end is None or outage.end > due
+            end = inf if outage.end is None else outage.end
             if (outage.kind == "down" and outage.start >= step.time) or (
-                outage.kind == "cut" and lasts
+                outage.kind != "down" and end > due and (outage.kind == "cut" or end == inf)
             ):
                 return []
-            if outage.kind == "pause" and lasts:
-                if outage.end is None:
-                    return []
-                due = outage.end
+            if outage.kind == "pause" and end > due:
+                due = int(end)
         return [due]
 
     def _deliveries(self) -> Iterator[Flight]:
         """The ways from the broker to a consumer. One that is delayed ends with the handling."""
         late: dict[tuple[str, str], Flight] = {}
-        for number, step in enumerate(self._journal):
-            transfer = self._traffic.of_step.get(number)
-            if transfer is None or transfer.question:
-                continue
-            key, time = (step.service, transfer.envelope.id), step.time
-            if step.step == "deliver":
+        for number, transfer in sorted(self._traffic.of_step.items()):
+            step, message = self._journal[number], transfer.envelope
+            key, time = (step.service, message.id), step.time
+            if step.step == "deliver" and not transfer.question:
                 flight = Flight(
-                    max(time - DELIVER, 0), time, "deliver", None, step.service, transfer.envelope,
+                    max(time - DELIVER, 0), time, "deliver", None, step.service, message,
                     (step.partition, step.offset), step.fault == "drop", (step.attempt or 1) > 1,
                 )  # fmt: skip
                 if step.fault == "delay":
@@ -126,24 +119,21 @@ class Flights:
 
     def _questions(self, trace: Trace) -> Iterator[Flight]:
         """The ways of questions and of their answers."""
-        asked = {one.envelope.id: one for one in self._traffic.transfers if one.question}
         answered = {sent: heard for heard, sent in self._traffic.answer_at.items()}
-        for number, step in enumerate(self._journal):
-            transfer = asked.get(step.envelope.id) if step.envelope else None
-            if transfer is None or step.fault == "crash":
+        for number, transfer in sorted(self._traffic.of_step.items()):
+            step, message = self._journal[number], transfer.envelope
+            asker, answerer = self._journal[transfer.sent].service, message.topic
+            if step.fault == "crash" or not transfer.question:
                 continue
-            asker, answerer = self._journal[transfer.sent].service, transfer.envelope.topic
             if step.step == "ask":
-                spans = trace.by_message.get(transfer.envelope.id)
+                spans = trace.by_message.get(message.id)
                 lost = not spans or step.fault in NOT_ARRIVED
-                end = self._journal[spans[0].first].time if spans else step.time + DELIVER
-                yield Flight(
-                    step.time, end, "ask", asker, answerer, transfer.envelope, stopped=lost
-                )
+                way, arrived = ("ask", asker, answerer), spans[0].first if spans else None
             elif step.step == "reply":
-                heard = answered.get(number)
-                lost = heard is None or self._journal[heard].fault is not None
-                end = step.time + DELIVER if heard is None else self._journal[heard].time
-                yield Flight(
-                    step.time, end, "reply", answerer, asker, transfer.envelope, stopped=lost
-                )
+                arrived = answered.get(number)
+                lost = arrived is None or self._journal[arrived].fault is not None
+                way = "reply", answerer, asker
+            else:
+                continue
+            end = step.time + DELIVER if arrived is None else self._journal[arrived].time
+            yield Flight(step.time, end, *way, message, stopped=lost)

@@ -4,18 +4,17 @@ All is read from the trace once, as times from which to which something lasted; 
 up in them."""
 
 from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import accumulate
 from math import inf
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..sim.run import Run
 from .flights import Flight, Flights
 from .spans import Span, Trace
 from .transfers import Outage
-from .waiting import Backlogs, Times
+from .waiting import kept_messages, name_of
 
 
 @dataclass(slots=True)
@@ -44,33 +43,24 @@ class Moments:
     and the keys of `waiting` are those of each."""
 
     def __init__(self, run: Run):
-        self._services, trace = run.services, Trace.of(run)
+        trace = Trace.of(run)
+        self._services, self._journal, flights = run.services, run.journal, Flights(trace)
+        self.flights, self.outages = flights.every, [*trace.traffic.outages.values()]
+        kept = kept_messages(trace, flights.stored)
+        self.waiting = {
+            place: _Stays((m.start, m.end, m.name) for m in kept[place]) for place in kept
+        }
+        self._flights = _Stays((one.start, one.end, one) for one in self.flights)
+        self._outages = _Stays((one.start, one.end, one) for one in self.outages)
         times = [step.time for step in run.journal]
-        flights = Flights(trace)
-        self.flights = flights.every
-        self._flights = _Stays([(one.start, one.end) for one in self.flights], self.flights)
-        lags: dict[str, list[Times]] = defaultdict(list)
-        kept: dict[tuple, list[Times]] = defaultdict(list)
-        for one in Backlogs(trace, flights).every:
-            lags[one.service].append(one.kept)
-            kept[one.channel, one.partition, one.service] += one.parts
-        for channel, partition, service in [*kept]:
-            if partition is not None and channel in run.system.topics:
-                for number in range(run.system.topics[channel].partitions):
-                    kept[channel, number, service] += []  # an empty partition waits for nobody
-        self._lags = {service: _Level(stays) for service, stays in lags.items()}
-        self.waiting = {key: _Level(stays) for key, stays in kept.items()}
-        spans = [(times[s.first], inf if s.last is None else times[s.last]) for s in trace.spans]
-        self._spans = _Stays(spans, trace.spans)
-        self.outages = [*trace.traffic.outages.values()]
-        lasted = [(one.start, inf if one.end is None else one.end) for one in self.outages]
-        self._outages = _Stays(lasted, self.outages)
+        self._spans = _Stays(
+            (times[span.first], None if span.last is None else times[span.last], span)
+            for span in trace.spans
+        )
 
     def at(self, time: float) -> Moment:
         """The world at a time (ms), when all is done that happens at that time."""
         services = {name: State() for name in self._services}
-        for name, level in self._lags.items():
-            services[name].lag = level.at(time)
         outage: Outage
         for outage in self._outages.at(time):
             state = services[outage.service]
@@ -78,32 +68,32 @@ class Moments:
                 state.cut = True
             else:
                 (state.down if outage.kind == "down" else state.paused).add(outage.replica)
+        flights, in_hand = self._flights.at(time), set()
+        for flight in flights:
+            if flight.kind == "deliver":
+                partition, offset = flight.place
+                in_hand.add(name_of(flight.target, partition, offset, flight.envelope))
         span: Span
         for span in self._spans.at(time):
             services[span.service].handling.append(span)
-        kept = {key: level.at(time) for key, level in self.waiting.items()}
-        return Moment(self._flights.at(time), kept, services)
-
-
-class _Level:
-    """How many things there are at a time, of those that last from a time to a time."""
-
-    def __init__(self, stays: Iterable[Times]):
-        begins, ends = zip(*stays, strict=True) if stays else ((), ())
-        self._begins, self._ends = sorted(begins), sorted(ends)
-
-    def at(self, time: float) -> int:
-        return bisect_right(self._begins, time) - bisect_right(self._ends, time)
+            step = self._journal[span.first]
+            in_hand.add(name_of(span.service, step.partition, step.offset, span.envelope))
+        waiting = {}
+        for place, messages in self.waiting.items():
+            kept = messages.at(time)
+            services[place[2]].lag += len(kept)
+            waiting[place] = sum(name not in in_hand for name in kept)
+        return Moment(flights, waiting, services)
 
 
 class _Stays:
-    """Things that last from a time to a time."""
+    """Things that last from a time to a time; None: to the end."""
 
-    def __init__(self, stays: Iterable[Times], things: list):
-        both = sorted(zip(stays, things, strict=True), key=lambda pair: pair[0][0])
-        self._things = [thing for _, thing in both]
-        self._begins = [begin for (begin, _), _ in both]
-        self._ends = [end for (_, end), _ in both]
+    def __init__(self, stays: Iterable[tuple[float, float | None, Any]]):
+        stays = sorted(stays, key=lambda stay: stay[0])
+        self._begins = [begin for begin, _, _ in stays]
+        self._ends = [inf if end is None else end for _, end, _ in stays]
+        self._things = [thing for _, _, thing in stays]
         self._latest = list(accumulate(self._ends, max))
 
     def at(self, time: float) -> list:

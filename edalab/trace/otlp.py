@@ -5,7 +5,6 @@ Names and attributes follow OpenTelemetry's semantic conventions for messaging. 
 """
 
 import json
-from itertools import groupby
 from typing import Any
 
 from ..errors import without_addresses
@@ -24,97 +23,90 @@ _START = int(EPOCH.timestamp()) * 1000  # virtual 0 s, in ms
 
 def otlp(run: Run) -> str:
     """The trace of a run as one line of OTLP JSON: see `Run.otlp`."""
-    spans = _Spans(run).spans
-    service_of = {number: run.journal[number].service for number in spans}
+    spans: dict[str, list[dict]] = {}  # of each service
+    for number, span in _Export(run).spans.items():
+        spans.setdefault(run.journal[number].service, []).append(span)
     groups = []
-    for service, numbers in groupby(sorted(spans, key=service_of.__getitem__), service_of.get):
+    for service in sorted(spans):
         resource = {"service.name": service, "service.namespace": run.system.name}
-        scope = {"scope": {"name": "edalab"}, "spans": [spans[number] for number in numbers]}
+        scope = {"scope": {"name": "edalab"}, "spans": spans[service]}
         groups.append({"resource": {"attributes": _attributes(resource)}, "scopeSpans": [scope]})
     return json.dumps({"resourceSpans": groups}, ensure_ascii=False)
 
 
-class _Spans:
+class _Export:
     """The OTLP spans of a run, by the number of the step at which each begins."""
 
     def __init__(self, run: Run):
         self.run, self.trace, self.journal = run, Trace.of(run), run.journal
-        self.traffic = self.trace.traffic
+        self.traffic = traffic = self.trace.traffic
         self.spans: dict[int, dict[str, Any]] = {}
-        self.answered = self._find_answers()
-        self.raised = {
-            (failure.time, failure.message.id, failure.attempt): failure.error
-            for failure in run.failures
-            if failure.message is not None
+        steps = list(enumerate(self.journal))
+        # A question -> where its asker got the answer or gave up, for the first time.
+        self.answered = {
+            traffic.of_step[number].sent: number
+            for number, step in reversed(steps)
+            if step.step in ("answer", "timeout") and step.fault is None
+            if number in traffic.of_step
         }
-        sent = {transfer.sent: transfer for transfer in self.traffic.transfers}
+        self.raised = {
+            (f.time, f.message and f.message.id, f.attempt): f.error for f in run.failures
+        }
+        sent = {transfer.sent: transfer for transfer in traffic.transfers}
+        # A correlation id -> the first step of its story.
+        self.begun = {one.envelope.correlation: one.sent for one in reversed(traffic.transfers)}
         handled = {span.first: span for span in self.trace.spans}
-        self.begun: dict[str, int] = {}  # a correlation id -> the first step of its story
-        for number, transfer in sent.items():
-            self.begun.setdefault(transfer.envelope.correlation, number)
-        for number, step in enumerate(self.journal):
+        for number, step in steps:
             if number in sent:
                 self._send(number, step, sent[number])
             elif number in handled:
                 self._handle(number, step, handled[number])
+            elif number in traffic.outages:
+                kind, last = traffic.outages[number].kind, traffic.outages[number].last
+                self._fail(self._add(number, kind, INTERNAL, last), kind, step.detail or "")
             else:
                 self._happen(number, step)
-        for span in self.trace.spans:
-            if span.ended_by == "crash" and span.last is not None:
-                self._crash(self.spans[span.first], span.last)
-
-    def _find_answers(self) -> dict[int, int]:
-        """A question -> where its asker got the answer or gave up."""
-        found: dict[int, int] = {}
-        for number, step in enumerate(self.journal):
-            if step.step in ("answer", "timeout") and step.fault is None:
-                transfer = self.traffic.of_step.get(number)
-                if transfer is not None:
-                    found.setdefault(transfer.sent, number)
-        return found
+        crashed = [span for span in self.trace.spans if span.ended_by == "crash"]
+        crashes = {span: span.last for span in crashed if span.last is not None}
+        for number in traffic.outages:  # one that had done all but the last step crashed, too
+            if number in traffic.span_of:
+                crashes.setdefault(traffic.span_of[number], number)
+        for victim, number in crashes.items():
+            self._fail(self.spans[victim.first], "crash", "its replica crashed")
+            self._event(self.spans[victim.first], number, "crash")
 
     # -- which spans there are
 
     def _send(self, number: int, step: Step, transfer: Transfer) -> None:
         """A publish, which takes no time, or a question, which takes until its answer."""
-        envelope, home, end = step.envelope, self.trace.span_of[number], number
-        assert envelope is not None
-        operation = "send" if isinstance(envelope.data, Command) else "publish"
+        envelope, home, end = transfer.envelope, self.trace.span_of[number], number
+        kind, operation = PRODUCER, "publish"
         if transfer.question:
-            operation, end = "ask", self.answered.get(number, home.last if home else None)
-        parent = home.first if home else None
-        kind = CLIENT if transfer.question else PRODUCER
-        span = self._span(number, f"{operation} {envelope.topic}", kind, end, parent)
-        self._describe(span, step, operation, "send")
-        fault = FAULTS.get(step.fault or "")
-        if fault is not None and fault.noticed:
-            self._fail(span, "PublishFailed", fault.words)
+            kind, operation = CLIENT, "ask"
+            end = self.answered.get(number, home.last if home else None)
+        elif isinstance(envelope.data, Command):
+            operation = "send"
+        span = self._add(number, operation, kind, end, "send", home.first if home else None)
+        if step.fault in FAULTS and FAULTS[step.fault].noticed:
+            self._fail(span, "PublishFailed", FAULTS[step.fault].words)
         elif end is not None and self.journal[end].step == "timeout":
             self._fail(span, "Unanswered", f"{envelope.topic} did not answer in time")
         if step.fault:
             self._event(span, number, "fault")
-        maker = self._maker(number, envelope)
-        if maker is not None and maker is not home:
-            self._link(span, maker.first)  # an outbox: one handling made it, another publishes it
-
-    def _maker(self, number: int, envelope: Envelope) -> Span | None:
-        """The handling from which a message comes."""
         handlings = self.trace.by_message.get(envelope.causation or "", ())
         made = [s for s in handlings if s.service == envelope.source and s.first < number]
-        return made[-1] if made else None
+        if made and made[-1] is not home:
+            self._link(span, made[-1].first)  # an outbox: one made it, another publishes it
 
     def _handle(self, number: int, step: Step, handling: Span) -> None:
         """A message is handled, a question is answered, or a tick runs."""
-        transfer, envelope = self.traffic.of_step.get(number), handling.envelope
-        if envelope.data is None:
-            span = self._span(number, f"tick {envelope.type}", INTERNAL, handling.last)
+        transfer, last = self.traffic.of_step.get(number), handling.last
+        if handling.envelope.data is None:
+            span = self._add(number, f"tick {handling.envelope.type}", INTERNAL, last)
         elif transfer is not None and transfer.question:
-            name = f"answer {envelope.topic}"
-            span = self._span(number, name, SERVER, handling.last, transfer.sent)
-            self._describe(span, step, "answer", "process")
+            span = self._add(number, "answer", SERVER, last, "process", transfer.sent)
         else:
-            span = self._span(number, f"process {envelope.topic}", CONSUMER, handling.last)
-            self._describe(span, step, "process", "process")
+            span = self._add(number, "process", CONSUMER, last, "process")
             if transfer is not None:
                 self._link(span, transfer.sent)
         if step.fault:
@@ -122,16 +114,9 @@ class _Spans:
 
     def _happen(self, number: int, step: Step) -> None:
         """Anything else is an event of the span in which it happened. Where there is none, it is a
-        span of its own: an outage, or a delivery that a fault struck."""
-        transfer = self.traffic.of_step.get(number)
-        home = self.traffic.span_of.get(number)
-        if number in self.traffic.outages:
-            outage = self.traffic.outages[number]
-            span = self._span(number, outage.kind, INTERNAL, outage.last)
-            self._fail(span, outage.kind, step.detail or "")
-            if home is not None and home.ended_by != "crash":  # it had done all but the last step
-                self._crash(self.spans[home.first], number)
-        elif home is not None and step.step not in ("answer", "timeout"):
+        span of its own, such as a delivery that a fault struck."""
+        transfer, home = self.traffic.of_step.get(number), self.traffic.span_of.get(number)
+        if home is not None and step.step not in ("answer", "timeout"):
             span = self.spans[home.first]
             error = self.raised.get((step.time, home.envelope.id, step.attempt))
             if number == home.last and error is not None:
@@ -141,74 +126,49 @@ class _Spans:
                 self._event(span, number, "exception", raised)
             if number == home.last and home.refused is not None:
                 self._event(span, number, "refused", {"edalab.reason": home.refused})
-            self._event(span, number, step.step, {"edalab.detail": step.detail})
+            self._event(span, number, step.step)
         elif transfer is not None and transfer.question:
             asked = self.spans[transfer.sent]
             if step.step in ("lost", "timeout") and self._time(number) <= asked["endTimeUnixNano"]:
-                self._event(asked, number, step.step, {"edalab.detail": step.detail})
+                self._event(asked, number, step.step)
         elif step.step == "takeover" or (step.envelope and (step.fault or step.step != "deliver")):
-            self._stand_alone(number, step, transfer)
-
-    def _stand_alone(self, number: int, step: Step, transfer: Transfer | None) -> None:
-        """What happened in no span, such as a delivery that was dropped."""
-        envelope, received = step.envelope, step.step == "deliver"
-        if envelope is None or envelope.data is None:
-            span = self._span(number, step.step, INTERNAL, number)
-        else:
+            received = step.step == "deliver"
+            kind = "receive" if received else "settle"
             operation = "receive" if received else step.step
-            kind = CONSUMER if received else INTERNAL
-            span = self._span(number, f"{operation} {envelope.topic}", kind, number)
-            self._describe(span, step, operation, "receive" if received else "settle")
-        if transfer is not None:
-            self._link(span, transfer.sent)
-        if step.fault in NOT_ARRIVED:
-            self._fail(span, step.fault, FAULTS[step.fault].words)
-        self._event(span, number, step.step, {"edalab.detail": step.detail})
+            span = self._add(number, operation, CONSUMER if received else INTERNAL, number, kind)
+            if transfer is not None:
+                self._link(span, transfer.sent)
+            if step.fault in NOT_ARRIVED:
+                self._fail(span, step.fault, FAULTS[step.fault].words)
+            self._event(span, number, step.step)
 
     # -- what stands in a span
 
-    def _span(
-        self, number: int, name: str, kind: int, end: int | None, parent: int | None = None
-    ) -> dict[str, Any]:
-        """A new span from a step to another one, or to the end of the run."""
-        envelope = self.journal[number].envelope
+    def _add(
+        self, number: int, name: str, kind: int, end: int | None,
+        operation_type: str = "", parent: int | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Add a span from a step to another one, or to the end of the run. One of a message has an
+        operation for its name."""
+        step = self.journal[number]
+        envelope, attributes = step.envelope, []
+        if operation_type and envelope is not None and envelope.data is not None:
+            attributes = _of_message(step, envelope, name, operation_type)
+            name = f"{name} {envelope.topic}"
         story = self.begun.get(envelope.correlation, number) if envelope is not None else number
-        span = {
+        span = self.spans[number] = {
             "traceId": f"{self.run.digest}{story + 1:024x}",
             "spanId": self._id(number),
             "name": name,
             "kind": kind,
             "startTimeUnixNano": self._time(number),
             "endTimeUnixNano": self._time(end),
-            "attributes": [], "events": [], "links": [], "status": {},
+            "attributes": attributes, "events": [], "links": [], "status": {},
         }  # fmt: skip
         if parent is not None:
             span["parentSpanId"] = self._id(parent)
             span["traceId"] = self.spans[parent]["traceId"]
-        self.spans[number] = span
         return span
-
-    def _describe(self, span: dict, step: Step, operation: str, kind: str) -> None:
-        """Add the attributes of the message. Backends know a log's offset by Kafka's name for it."""
-        envelope = step.envelope
-        assert envelope is not None
-        consumes = step.step not in ("publish", "ask")
-        attributes = {
-            "messaging.system": "edalab",
-            "messaging.operation.name": operation,
-            "messaging.operation.type": kind,
-            "messaging.destination.name": envelope.topic,
-            "messaging.client.id": f"{step.service}/{step.replica}",
-            "messaging.message.id": envelope.id,
-            "messaging.message.conversation_id": envelope.correlation,
-            "messaging.consumer.group.name": step.service if consumes else None,
-            "messaging.destination.partition.id": None if step.partition is None else str(step.partition),
-            "messaging.kafka.offset": step.offset if step.partition is not None else None,
-            "cloudevents.event_type": envelope.type,
-            "cloudevents.event_subject": envelope.subject,
-            "edalab.attempt": step.attempt,
-        }  # fmt: skip
-        span["attributes"] += _attributes(attributes)
 
     def _link(self, span: dict, number: int) -> None:
         """Say that a span was caused by an earlier one, which did not wait for it."""
@@ -217,7 +177,8 @@ class _Spans:
 
     def _event(self, span: dict, number: int, name: str, more: dict | None = None) -> None:
         step = self.journal[number]
-        attributes = _attributes({"edalab.fault": step.fault, **(more or {})})
+        detail = {"edalab.detail": step.detail} if name in (step.step, "crash") else {}
+        attributes = _attributes({"edalab.fault": step.fault, **(more or detail)})
         event = {"timeUnixNano": self._time(number), "name": name, "attributes": attributes}
         span["events"].append(event)
 
@@ -225,16 +186,32 @@ class _Spans:
         span["attributes"] += _attributes({"error.type": kind})
         span["status"] = {"code": ERROR, "message": words}
 
-    def _crash(self, span: dict, number: int) -> None:
-        self._fail(span, "crash", "its replica crashed")
-        self._event(span, number, "crash", {"edalab.detail": self.journal[number].detail})
-
     def _id(self, number: int) -> str:
         return f"{self.run.digest}{number + 1:08x}"
 
     def _time(self, number: int | None) -> str:
         time = self.run.end if number is None else self.journal[number].time
         return str((_START + time) * 1_000_000)
+
+
+def _of_message(step: Step, envelope: Envelope, operation: str, operation_type: str) -> list[dict]:
+    """The attributes of a message. Backends know a log's offset by Kafka's name for it."""
+    sends, partition = step.step in ("publish", "ask"), step.partition
+    return _attributes({
+        "messaging.system": "edalab",
+        "messaging.operation.name": operation,
+        "messaging.operation.type": operation_type,
+        "messaging.destination.name": envelope.topic,
+        "messaging.client.id": f"{step.service}/{step.replica}",
+        "messaging.message.id": envelope.id,
+        "messaging.message.conversation_id": envelope.correlation,
+        "messaging.consumer.group.name": None if sends else step.service,
+        "messaging.destination.partition.id": None if partition is None else str(partition),
+        "messaging.kafka.offset": None if partition is None else step.offset,
+        "cloudevents.event_type": envelope.type,
+        "cloudevents.event_subject": envelope.subject,
+        "edalab.attempt": step.attempt,
+    })  # fmt: skip
 
 
 def _attributes(values: dict[str, Any]) -> list[dict]:

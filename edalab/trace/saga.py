@@ -7,7 +7,6 @@ from functools import cached_property
 
 from ..model import Command, Envelope
 from ..model.messages import Declared, key_of
-from ..sim.steps import WIDTH
 from .faults import FAILED_TO_SEND
 from .identity import says_the_same
 from .saga_effects import effects
@@ -58,7 +57,7 @@ class Occurrence:
     def commits(self) -> list[tuple[Span, list[int]]]:
         """The executions that committed a change and did not refuse, with their commits."""
         spans = self.spans
-        publishers = [span for span in spans if self._is_sent_by(span)]
+        publishers = [s for s in spans if self.type in {e.type for e in self.trace.messages_of(s)}]
         if publishers and not self.is_command:  # or spans that were kept from publishing
             spans = [span for span in spans if span in publishers or not span.finished]
         agreed = [span for span in spans if self.saga.refused_at(span) is None]
@@ -67,9 +66,6 @@ class Occurrence:
             agreed = [span for span in agreed if span.finished or not self.saga.coordinates(span)]
         pairs = [(span, self.saga.commits_in(span)) for span in agreed]
         return [(span, commits) for span, commits in pairs if commits]
-
-    def _is_sent_by(self, span: Span) -> bool:
-        return any(message.type == self.type for message in self.trace.messages_of(span))
 
     @cached_property
     def effects(self) -> list[tuple[Span, int]]:
@@ -87,17 +83,13 @@ class Occurrence:
         if self.commits:
             first_commit = min(commits[0] for _, commits in self.commits)
             return first_commit if self.is_command else self.first
-        if not self.is_command:
-            for number in self.numbers:
-                service = self.saga.envelope(number).source
-                if service not in stateful or not self._executions_of(number):
-                    return number
-            return None
-        for span in self.spans:
-            agreed = span.finished and self.saga.refused_at(span) is None
-            if agreed and span.service not in stateful:
-                return span.sent[0] if span.sent else span.last
-        return None
+        if self.is_command:
+            agreed = [s for s in self.spans if s.finished and self.saga.refused_at(s) is None]
+            shown = [s.sent[0] if s.sent else s.last for s in agreed if s.service not in stateful]
+        else:
+            sources = [(number, self.saga.envelope(number).source) for number in self.numbers]
+            shown = [n for n, s in sources if s not in stateful or not self._executions_of(n)]
+        return shown[0] if shown else None
 
     @cached_property
     def compensations(self) -> list["Occurrence"]:
@@ -109,7 +101,8 @@ class Occurrence:
         """The steps of its key that it compensates; of several, those with equal data."""
         steps = self.saga.occurrences(self.saga.role(self.type).compensates or "")
         steps = [step for step in steps if of_one_key(step.message, self.message)]
-        mine, equal = vars(self.message.data), []
+        mine = vars(self.message.data)
+        equal = []
         for step in steps:
             its = vars(step.message.data)
             if all(mine[name] == its[name] for name in mine if name in its):
@@ -130,16 +123,12 @@ class Saga:
 
     def __init__(self, trace: Trace):
         self.trace, self.roles = trace, trace.system.saga_roles or {}
-        self.types = saga_types(trace)
+        self.types, self.envelope = saga_types(trace), trace.envelope
         self.first = self.last = 0
         self.correlations: dict[str, None] = {}  # as an ordered set
         self.sent: dict[str, list[int]] = {}  # type -> where it was published or asked
         self._occurrences: dict[str, list[Occurrence]] = {}
         self._refusals: dict[str, int | None] = {}  # id of a command -> where it was refused
-
-    def envelope(self, number: int) -> Envelope:
-        """The message of a step of the record."""
-        return self.trace.run._record[number * WIDTH + 3]
 
     def role(self, name: str) -> Declared:
         """What a type compensates and refuses, whether it is final, whether it settles."""
@@ -197,13 +186,13 @@ class Saga:
 
     def commits_in(self, span: Span) -> list[int]:
         """The commits of a span that changed a row, with those for commands that are no steps."""
-        commits = [number for number in span.saves if self.trace.changed(number)]
+        trace, commits = self.trace, [save for save in span.saves if self.trace.changed(save)]
         for number in span.events:
-            step, envelope = self.trace.journal[number], self.envelope(number)
-            if step.step == "save" or step.fault in FAILED_TO_SEND or envelope.type in self.types:
+            envelope = self.envelope(number)
+            if trace.kind(number) == "save" or trace.fault(number) in FAILED_TO_SEND:
                 continue
-            if isinstance(envelope.data, Command):
-                for part in self.trace.by_message.get(envelope.id, ()):
+            if isinstance(envelope.data, Command) and envelope.type not in self.types:
+                for part in trace.by_message.get(envelope.id, ()):
                     commits += self.commits_in(part)
         return sorted(commits)
 
@@ -232,8 +221,9 @@ class Saga:
             refuses = self.role(name).refuses
             if refuses and not self.done(refuses):
                 found[refuses] = numbers[0]
-            refusals = map(self.refused_at, self._command_spans(name))
-            ends = [end for end in refusals if end is not None]
+            ends = [
+                end for s in self._command_spans(name) if (end := self.refused_at(s)) is not None
+            ]
             if ends and not self.done(name):
                 found.setdefault(name, ends[0])
         return found
@@ -242,10 +232,9 @@ class Saga:
         """The types of commands that failed for good, with where."""
         found = {}
         for name, numbers in self.sent.items():
-            ids = {self.envelope(number).id for number in numbers}
-            ends = [end for (_, id), end in self.trace.given_up.items() if id in ids]
-            finished = any(span.finished for span in self._command_spans(name))
-            if self.occurrences(name)[0].is_command and ends and not finished:
+            commands = {e.id for e in map(self.envelope, numbers) if isinstance(e.data, Command)}
+            ends = [end for (_, id), end in self.trace.given_up.items() if id in commands]
+            if ends and not any(span.finished for span in self._command_spans(name)):
                 found[name] = ends[-1]
         return found
 
@@ -259,8 +248,8 @@ class Saga:
         """Where messages with settles=True were published, but for the end of a saga inside it."""
         settling = [name for name in self.sent if self.role(name).settles]
         ends = [one for name in settling for one in self.occurrences(name)]
-        ends = [one for one in ends if not any(self._is_a_saga(s.envelope) for s in one.spans)]
-        return [number for one in ends for number in one.numbers]
+        inside = {one for one in ends if any(self._is_a_saga(s.envelope) for s in one.spans)}
+        return [number for one in ends if one not in inside for number in one.numbers]
 
     def _is_a_saga(self, command: Envelope) -> bool:
         """Whether a command asks for a step, or for a compensation, that is a saga itself."""

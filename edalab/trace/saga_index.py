@@ -57,9 +57,9 @@ def _read(trace: Trace, types: set[str]) -> list[Saga]:
     home: dict[str, str] = {}  # a correlation -> the first correlation of its saga
     of_key: dict[str | None, str] = {}
     for number in trace.sends:
-        envelope = trace.run._record[number * WIDTH + 3]
+        envelope = trace.envelope(number)
         correlation = envelope.correlation
-        if envelope.type not in types or trace.journal[number].fault in FAILED_TO_SEND:
+        if envelope.type not in types or trace.fault(number) in FAILED_TO_SEND:
             continue
         if correlation not in home:
             home[correlation] = _home(trace, envelope, home, of_key)

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from ..model import Command
-from ..sim.steps import Step
 from .faults import FAILED_TO_SEND
 from .saga import Saga
-from .saga_step import Bar, History, SagaStep, State, StepEvent
+from .saga_state import state_of
+from .saga_step import Bar, SagaStep, State, StepEvent
 from .spans import Span
 
 _LOST = {
@@ -18,122 +18,162 @@ _LOST = {
     "drop": ("lost", "on the way"),
 }
 
+_ANSWERS = {
+    "timeout": "no answer",
+    "lost": "lost",
+    "reply": "answer lost",
+    "answer": "answered",
+}
+
 
 class SagaMoment:
     """What the trace of `saga`, of a run or of its first part, shows of the `steps` of the whole
     saga, in which the messages `sent` were published and asked."""
 
     def __init__(self, saga: Saga, steps: list[SagaStep], sent: list[int]):
-        self.saga, self.trace, self.journal = saga, saga.trace, saga.trace.journal
-        self._sent = self._known(sent)
-        self._commands = {
-            saga.envelope(n).id for n in self._sent if isinstance(saga.envelope(n).data, Command)
-        }
-        self.histories = {step: self._history(step) for step in steps}
-        for step, history in self.histories.items():
-            if step.compensates:
-                history.compensates = self.histories[step.compensates]
-            history.compensated_by = [self.histories[other] for other in step.compensated_by]
-
-    @cached_property
-    def over(self) -> bool:
-        """Whether the run ended by itself, so that nothing of it can still happen."""
-        return self.trace.ended
+        self.saga, self.over = saga, saga.trace.ended  # so that nothing can still happen
+        envelopes = map(saga.envelope, self.known(sent))
+        self.commands = {one.id for one in envelopes if isinstance(one.data, Command)}
+        self.histories = {step: History(self, step) for step in steps}
 
     @cached_property
     def states(self) -> dict[SagaStep, State]:
         """How each step stands."""
-        return {step: history.state(self.over) for step, history in self.histories.items()}
+        return {step: state_of(self, history) for step, history in self.histories.items()}
 
-    def _known(self, numbers: list[int]) -> list[int]:
-        return [number for number in numbers if number < len(self.journal)]
-
-    def _event(self, number: int, what: str, words: str = "") -> StepEvent:
-        return StepEvent(self.journal[number].time, what, words)
-
-    def _history(self, step: SagaStep) -> History:
-        sent, refusals, trace = self._known(step.sent), self._known(step.refusals), self.trace
-        history = History(step)
-        ids = dict.fromkeys(self.saga.envelope(n).id for n in sent)
-        if step.is_event:
-            ids = step.causes
-        # The handling of a command is no bar of an event that was published in it.
-        handled = [id for id in ids if not (step.is_event and id in self._commands)]
-        spans = [s for id in handled for s in trace.by_message.get(id, ())]
-        spans = [s for s in spans if s.service == step.service or not step.is_event]
-        ends = [n for id in ids if (n := trace.given_up.get((step.service, id))) is not None]
-        events = [event for number in sent for event in self._attempt(number, step)]
-        for id in ids if not step.is_event else ():
-            events += self._answers.get(id, ())
-        for span in spans:
-            events += self._executed(span, history)
-        events += [self._event(n, "given up", self.journal[n].detail or "") for n in ends]
-        events += [self._event(n, "refused", self._refusal(n, step)) for n in refusals]
-        effects = self._effects(step, sent, spans, refusals)
-        events += effects
-        done = [event.time for event in effects if event.what != "undone"]
-        if step.is_event and not refusals:
-            events += self._saved(step, spans, done)
-        if trace.ended:
-            events += self._silence(step, spans, ends, bool(done or refusals))
-        # What happened after a save at the same time has the last word.
-        history.events = sorted(events, key=lambda event: (event.time, event.what != "saved"))
-        history.bars.sort(key=lambda bar: bar.start)
-        return history
-
-    def _refusal(self, number: int, step: SagaStep) -> str:
-        """The message that refused a step, with who sent it, where that is another service, and its reason."""
-        message = self.saga.envelope(number)
-        words = message.type + (f" of {message.source}" if message.source != step.service else "")
-        reason = getattr(message.data, "reason", None)
-        return f"{words}: {reason}" if isinstance(reason, str) and reason else words
-
-    def _attempt(self, number: int, step: SagaStep) -> Iterator[StepEvent]:
-        attempt = self.journal[number]
-        if not step.is_event:
-            yield self._event(number, "asked" if attempt.step == "ask" else "sent", attempt.service)
-        if attempt.fault in _LOST:
-            yield self._event(number, *_LOST[attempt.fault])
+    def known(self, numbers: list[int]) -> list[int]:
+        """Those of some steps of the record that were recorded by then."""
+        return [number for number in numbers if number < len(self.saga.trace.journal)]
 
     @cached_property
-    def _answers(self) -> dict[str, list[StepEvent]]:
+    def answers(self) -> dict[str, list[StepEvent]]:
         """What became of every question, and of every command that was asked or lost, by its id."""
         found: dict[str, list[StepEvent]] = {}
-        for step in self.trace.run.journal:
-            what = _answer(step)
+        for step in self.saga.trace.journal:
+            what = _ANSWERS.get(step.step)
+            if step.step == "reply" and step.fault in (None, "delay"):
+                continue
+            if step.step == "answer" and (step.fault or step.detail == "too late"):
+                what = "late answer"
             if what and step.envelope is not None:
                 words = step.detail or "" if what in ("lost", "answered") else ""
                 event = StepEvent(step.time, what, words)
                 found.setdefault(step.envelope.id, []).append(event)
         return found
 
-    def _executed(self, span: Span, history: History) -> Iterator[StepEvent]:
-        """What became of an execution; its bar is added to the history."""
-        start, last = self.journal[span.first].time, span.last
-        end = None if last is None else self.journal[last].time
-        history.bars.append(Bar(start, end, span.ended_by))
-        yield StepEvent(start, "began")
-        if last is None:
-            return
-        detail = self.journal[last].detail or ""
-        if span.ended_by in ("failure", "retry", "dead_letter", "lost"):
-            yield self._event(last, "failed", detail.partition(";")[0])
-        elif span.ended_by == "crash":
-            yield self._event(last, "crash", "crash")
-        elif span.finished and not history.step.is_event:
-            if span.refused is not None:
-                yield self._event(last, "refused", span.refused)
-            elif not span.events:
-                yield self._event(last, "nothing", detail if span.ended_by == "reply" else "")
 
-    def _effects(
-        self, step: SagaStep, sent: list[int], spans: list[Span], refusals: list[int]
-    ) -> list[StepEvent]:
+class History:
+    """What happened to a step until a moment: its `events`, and the `bars` of its executions."""
+
+    def __init__(self, moment: SagaMoment, step: SagaStep):
+        self.step, self._moment, self._saga = step, moment, moment.saga
+        self._trace = trace = moment.saga.trace
+        self._sent, self._refusals = moment.known(step.sent), moment.known(step.refusals)
+        ids = [*step.causes] if step.is_event else [moment.saga.envelope(n).id for n in self._sent]
+        ids = [*dict.fromkeys(ids)]
+        # The handling of a command is no bar of an event that was published in it.
+        handled = [id for id in ids if not (step.is_event and id in moment.commands)]
+        spans = [span for id in handled for span in trace.by_message.get(id, ())]
+        self._spans = [s for s in spans if s.service == step.service or not step.is_event]
+        self.bars = sorted(map(self._bar, self._spans), key=lambda bar: bar.start)
+        ends = [trace.given_up.get((step.service, id)) for id in ids]
+        self._ends = [number for number in ends if number is not None]
+        asked = [] if step.is_event else [e for id in ids for e in moment.answers.get(id, ())]
+        effects = self._effects()
+        events = [
+            *(event for number in self._sent for event in self._attempt(number)),
+            *asked,
+            *(event for span in self._spans for event in self._execution(span)),
+            *(self._event(n, "given up", trace.journal[n].detail or "") for n in self._ends),
+            *(self._event(n, "refused", self._refused_by(n)) for n in self._refusals),
+            *effects,
+        ]
+        done = [event.time for event in effects if event.what != "undone"]
+        if step.is_event and not self._refusals:
+            events += self._saved(done)
+        if moment.over:
+            events += self._silence(bool(done or self._refusals))
+        # What happened after a save at the same time has the last word.
+        self.events = sorted(events, key=lambda event: (event.time, event.what != "saved"))
+
+    def times(self, *kinds: str) -> list[int]:
+        """When (ms) events of some kinds happened."""
+        return [event.time for event in self.events if event.what in kinds]
+
+    @property
+    def done(self) -> int:
+        """How often it was done."""
+        return len(self.times("done"))
+
+    @property
+    def compensated(self) -> int:
+        """How often it was compensated after it was done."""
+        done, undone = self.times("done"), self.times("undone")
+        return len(undone) if not done or (undone and max(undone) >= max(done)) else 0
+
+    @property
+    def compensated_by(self) -> list["History"]:
+        """The histories of the steps that compensate its step."""
+        return [self._moment.histories[other] for other in self.step.compensated_by]
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether it was asked for, and whoever asked does not know whether it was done."""
+        asks = [e.what for e in self.events if e.what in ("asked", "answered", "no answer", "sent")]
+        if not asks or asks[-1] in ("answered", "sent") or self.times("refused"):
+            return False
+        return not any(history.times("done", "nothing") for history in self.compensated_by)
+
+    @property
+    def tries(self) -> int:
+        return max(len(self.times("asked", "sent")), len(self.bars))
+
+    # -- what happened
+
+    def _event(self, number: int, what: str, words: str = "") -> StepEvent:
+        return StepEvent(self._trace.journal[number].time, what, words)
+
+    def _refused_by(self, number: int) -> str:
+        """The message that refused it, who sent that, where it is another service, and the reason."""
+        message = self._saga.envelope(number)
+        other = f" of {message.source}" if message.source != self.step.service else ""
+        reason = getattr(message.data, "reason", None)
+        why = f": {reason}" if isinstance(reason, str) and reason else ""
+        return message.type + other + why
+
+    def _attempt(self, number: int) -> Iterator[StepEvent]:
+        attempt = self._trace.journal[number]
+        if not self.step.is_event:
+            yield self._event(number, "asked" if attempt.step == "ask" else "sent", attempt.service)
+        if attempt.fault in _LOST:
+            yield self._event(number, *_LOST[attempt.fault])
+
+    def _bar(self, span: Span) -> Bar:
+        journal, last = self._trace.journal, span.last
+        end = None if last is None else journal[last].time
+        return Bar(journal[span.first].time, end, span.ended_by)
+
+    def _execution(self, span: Span) -> Iterator[StepEvent]:
+        """What became of an execution."""
+        yield self._event(span.first, "began")
+        if span.last is None:
+            return
+        detail = self._trace.journal[span.last].detail or ""
+        if span.ended_by in ("failure", "retry", "dead_letter", "lost"):
+            yield self._event(span.last, "failed", detail.partition(";")[0])
+        elif span.ended_by == "crash":
+            yield self._event(span.last, "crash", "crash")
+        elif not self.step.is_event and span.refused is not None:
+            yield self._event(span.last, "refused", span.refused)
+        elif not self.step.is_event and not span.events:
+            yield self._event(span.last, "nothing", detail if span.ended_by == "reply" else "")
+
+    def _effects(self) -> list[StepEvent]:
         """Where it was done, where its effect was repeated, and where it was compensated."""
-        saga = self.saga
+        step, saga = self.step, self._saga
         types = [name for name in step.names if name in saga.sent and name in saga.types]
         types = [name for name in types if not saga.role(name).refuses]
-        if types and self._is_decided(step, spans):
+        if types and self._is_decided():
             types = types[:1] if types[0] == step.names[0] else types
             found = []
             for one in (one for name in types for one in saga.occurrences(name)):
@@ -143,57 +183,43 @@ class SagaMoment:
                         found.append(self._event(one.compensated, "undone"))
                 found += [self._event(commit, "again") for _, commit in one.effects[1:]]
             return found
-        if step.unheard or refusals:
+        if step.unheard or self._refusals:
             return []
         if step.is_event:
-            ids = self.trace.logical_id
-            published = [n for n in reversed(sent) if self.journal[n].fault not in FAILED_TO_SEND]
-            first = {ids[self.saga.envelope(n).id]: n for n in published}
+            first: dict[str, int] = {}
+            for number in self._sent:
+                if self._trace.fault(number) not in FAILED_TO_SEND:
+                    first.setdefault(self._trace.fact(saga.envelope(number)), number)
             return [self._event(number, "done") for number in first.values()]
-        agreed = [s for s in spans if s.refused is None and (s.events or s.finished)]
+        agreed = [s for s in self._spans if s.refused is None and (s.events or s.finished)]
         shown = [n for s in agreed for n in (s.events or [s.last]) if n is not None]
         return [self._event(min(shown), "done")] if shown else []
 
-    def _is_decided(self, step: SagaStep, spans: list[Span]) -> bool:
+    def _is_decided(self) -> bool:
         """Whether it is compensated, refused or final, so that the saga knows when it was done. A
         coordinator's own command is done when the coordinator begins to ask."""
-        roles = self.saga.roles.values()
+        step, roles = self.step, self._saga.roles.values()
         if step.final or step.compensates or any(r.compensates in step.names for r in roles):
             return True
         refused = any(role.refuses in step.names for role in roles)
-        return refused and not any(map(self.saga.coordinates, spans))
+        return refused and not any(map(self._saga.coordinates, self._spans))
 
-    def _saved(self, step: SagaStep, spans: list[Span], shown: list[int]) -> list[StepEvent]:
+    def _saved(self, shown: list[int]) -> list[StepEvent]:
         """What was saved for an event before it was published, or in vain."""
         times = set()
-        for span in spans:
-            for commit in filter(self.trace.changed, span.saves):
-                later = [n for n in span.events if n > commit]
-                later = [n for n in later if self.journal[n].step == "publish"]
-                if not later or self.saga.envelope(later[0]).type in step.names:
-                    times.add(self.journal[commit].time)
+        for span in self._spans:
+            publishes = [n for n in span.events if self._trace.kind(n) == "publish"]
+            for commit in filter(self._trace.changed, span.saves):
+                later = next((n for n in publishes if n > commit), None)
+                if later is None or self._saga.envelope(later).type in self.step.names:
+                    times.add(self._trace.journal[commit].time)
         return [StepEvent(time, "saved") for time in sorted(times.difference(shown))]
 
-    def _silence(
-        self, step: SagaStep, spans: list[Span], ends: list[int], shown: bool
-    ) -> Iterator[StepEvent]:
+    def _silence(self, shown: bool) -> Iterator[StepEvent]:
         """That the message it waits for never arrived, or was handled and nothing was published."""
-        finished = [s.last for s in spans if s.finished and s.last is not None]
-        if step.unheard and not spans and not ends:
-            yield self._event(step.first, "never", f"{step.unheard} never came")
-        elif finished and (step.unheard or (step.is_event and not shown)):
+        unheard = self.step.unheard
+        finished = [s.last for s in self._spans if s.finished and s.last is not None]
+        if unheard and not self._spans and not self._ends:
+            yield self._event(self.step.first, "never", f"{unheard} never came")
+        elif finished and (unheard or (self.step.is_event and not shown)):
             yield self._event(finished[-1], "silent")
-
-
-def _answer(step: Step) -> str | None:
-    """What a step of the record says of a question or of a command."""
-    match step.step:
-        case "timeout":
-            return "no answer"
-        case "lost":
-            return "lost"
-        case "reply":
-            return "answer lost" if step.fault and step.fault != "delay" else None
-        case "answer":
-            return "late answer" if step.fault or step.detail == "too late" else "answered"
-    return None

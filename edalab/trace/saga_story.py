@@ -6,9 +6,8 @@ In choreography events are the steps, in orchestration commands are.
 from functools import cached_property
 
 from ..errors import Misuse, Unknown
-from ..model import Command, Envelope, Query
+from ..model import Command, Envelope, Event, Query
 from ..sim.run import Run
-from ..sim.steps import WIDTH
 from .faults import FAILED_TO_SEND
 from .saga import Saga
 from .saga_index import saga_of, sagas, until
@@ -28,7 +27,8 @@ class SagaStory:
     def __init__(self, saga: Saga, correlations: list[str], sent: list[int]):
         self.saga, self.trace, self.roles = saga, saga.trace, saga.roles
         self.correlations, self.sent = correlations, sent
-        envelopes = [self._envelope(number) for number in sent]
+        self._envelope = saga.envelope
+        envelopes = [saga.envelope(number) for number in sent]
         self.correlation: str = envelopes[0].correlation
         keyed = [envelope for envelope in envelopes if envelope.subject is not None]
         self.subject: str | None = keyed[0].subject if keyed else None
@@ -64,9 +64,8 @@ class SagaStory:
     @cached_property
     def times(self) -> list[int]:
         """The instants (ms) at which something happened in it."""
-        return sorted(
-            {e.time for h in self.at().histories.values() for e in h.events} | {self.start}
-        )
+        histories = self.at().histories.values()
+        return sorted({self.start, *(event.time for one in histories for event in one.events)})
 
     @cached_property
     def steps(self) -> list[SagaStep]:
@@ -88,9 +87,6 @@ class SagaStory:
         return f"<saga {self.correlation}: {', '.join(step.name for step in self.steps)}>"
 
     # -- which step a message belongs to
-
-    def _envelope(self, number: int) -> Envelope:
-        return self.saga.envelope(number)
 
     def _add(self, number: int) -> None:
         """Let a message belong to a step, which may be a new one."""
@@ -156,11 +152,13 @@ class SagaStory:
         ids = {self._envelope(number).id for number in step.sent}
         if event.causation not in ids:
             return None
+        if not (role.compensates or role.final or role.settles):
+            return step
         spans = [span for id in ids for span in self.trace.by_message.get(id, ())]
-        spans = [span for span in spans if span.service == event.source]
-        sent = {other.type for span in spans for other in self.trace.messages_of(span)}
-        has_role = role.compensates or role.final or role.settles
-        return None if has_role and sent != {event.type} else step
+        sent = {
+            e.type for s in spans if s.service == event.source for e in self.trace.messages_of(s)
+        }
+        return step if sent == {event.type} else None
 
     def _belongs(self, number: int, step: SagaStep) -> None:
         step.sent.append(number)
@@ -173,15 +171,14 @@ class SagaStory:
 
     def _led_by(self, number: int) -> SagaStep | None:
         """The step that led to a message: what its handler asked for last, or handles."""
-        cause, service = self._cause(number), self._envelope(number).source
-        before = self._asked_last.get((service, cause)) or self._of_message.get(cause or "")
-        if before is None and self._steps:
-            return self._steps[-1]  # a tick or the client went on
-        times = self.trace.journal
-        if before and before.sent and self._asked_last.get((service, cause)) is before:
-            at_once = times[before.sent[-1]].time == times[number].time
-            return before.before if at_once else before  # ctx.all
-        return before
+        cause, time = self._cause(number), self.trace.journal[number].time
+        asked = self._asked_last.get((self._envelope(number).source, cause))
+        if asked is not None:
+            at_once = self.trace.journal[asked.sent[-1]].time == time  # by ctx.all
+            return asked.before if at_once else asked
+        # Else a tick or the client went on.
+        last = self._steps[-1] if self._steps else None
+        return self._of_message.get(cause or "") or last
 
     def _step(self, name: str, service: str, before: SagaStep | None, number: int) -> SagaStep:
         """The step of a type of message; a new one, or one that may be reached in a circle."""
@@ -199,38 +196,33 @@ class SagaStory:
     def _find_silence(self) -> None:
         """Add a step for each service that never finished an event of this saga. Where all finished
         and the saga never ended, it is the one that handled the last event in silence."""
-        trace, quiet = self.trace, []
-        spoke = [(step.service, id) for step in self._steps if step.is_event for id in step.causes]
-        homes = [home for number in self.sent if (home := trace.span_of.get(number))]
+        trace, fact = self.trace, self.trace.logical_id
+        envelopes = [self.saga.envelope(number) for number in self.sent]
+        spoke = [(one.source, one.causation) for one in envelopes if one.causation]
+        homes = filter(None, map(trace.span_of.get, self.sent))
         spoke += [(home.service, home.envelope.id) for home in homes]
+        heard = {(service, fact.get(id, id)) for service, id in spoke}
         spans = [span for id in self._of_message for span in trace.by_message.get(id, ())]
-        finished = {(s.service, self._fact(s.envelope.id)) for s in spans if s.finished}
-        heard = {(service, self._fact(id)) for service, id in spoke}
-        for number in self.sent:
-            envelope = self._envelope(number)
-            if (
-                isinstance(envelope.data, Command | Query)
-                or trace.journal[number].fault in FAILED_TO_SEND
-            ):
+        finished = {(s.service, trace.fact(s.envelope)) for s in spans if s.finished}
+        quiet = []
+        for number, envelope in zip(self.sent, envelopes, strict=True):
+            if not isinstance(envelope.data, Event) or trace.fault(number) in FAILED_TO_SEND:
                 continue
-            for service in dict.fromkeys(h.service for h in trace.system.handlers(envelope.type)):
-                key = service, self._fact(envelope.id)
+            for handler in trace.system.handlers(envelope.type):
+                key = handler.service, trace.fact(envelope)
                 if key not in heard:
                     heard.add(key)
                     if key in finished:
-                        quiet.append((service, number))
-                    elif (service, envelope.id) in trace.given_up or trace.ended:
-                        self._stands_still(service, number)
+                        quiet.append((handler.service, number))
+                    elif trace.ended or (handler.service, envelope.id) in trace.given_up:
+                        self._stands_still(handler.service, number)
         turned_back = any(step.compensates or step.refusals or step.unheard for step in self._steps)
         settled = any(step.settles for step in self._steps)
         if quiet and trace.ended and not turned_back and not settled:
             self._stands_still(*quiet[-1])
 
-    def _fact(self, id: str) -> str:
-        return self.trace.logical_id.get(id, id)
-
     def _stands_still(self, service: str, number: int) -> None:
-        envelope = self._envelope(number)
+        envelope = self.saga.envelope(number)
         step = SagaStep(service, service, self._of_message.get(envelope.id), number)
         step.causes[envelope.id], step.unheard = None, envelope.type
         self._steps.append(step)
@@ -242,24 +234,23 @@ class SagaStory:
 def stories(run: Run) -> list[SagaStory]:
     """The sagas of a run, in the order they began; also those that ended before a message with a
     role was sent. Raises Misuse where no message class declares a role in sagas."""
-    known = vars(run).get("_stories")
-    if known is None:
-        if not run.system.saga_roles:
-            raise Misuse(
-                "saga_map() finds no message that belongs to a saga; declare the classes first, with compensates=, "
-                "refuses=, final= or settles=: class ReleaseStock(Command, compensates=ReserveStock)"
-            )
+    if not run.system.saga_roles:
+        raise Misuse(
+            "saga_map() finds no message that belongs to a saga; declare the classes first, with compensates=, "
+            "refuses=, final= or settles=: class ReleaseStock(Command, compensates=ReserveStock)"
+        )
+    if "_stories" not in vars(run):
         trace = Trace.of(run)
-        sent: dict[str, list[int]] = {}
+        sent: dict[str, list[int]] = {}  # the messages of a correlation
         for number in trace.sends:
-            sent.setdefault(trace.run._record[number * WIDTH + 3].correlation, []).append(number)
+            sent.setdefault(trace.envelope(number).correlation, []).append(number)
         found = []
         for group in sagas(trace, _begun_by_client(trace)):
             ids = list(group.correlations)
             numbers = sorted(number for id in ids for number in sent[id])
             found.append(SagaStory(saga_of(trace, ids), ids, numbers))
-        known = vars(run)["_stories"] = sorted(found, key=lambda story: story.sent[0])
-    return known
+        vars(run)["_stories"] = sorted(found, key=lambda story: story.sent[0])
+    return vars(run)["_stories"]
 
 
 def _begun_by_client(trace: Trace) -> set[str]:
@@ -268,7 +259,7 @@ def _begun_by_client(trace: Trace) -> set[str]:
     begun = [m for m in trace.messages.values() if m.source == "client" and m.id == m.correlation]
     begun = [message for message in begun if not isinstance(message.data, Query)]
     found = sagas(trace)
-    if not found and _handles_roles(trace):
+    if not found and has_sagas(trace.run):
         return {message.type for message in begun}
     ids = {id for saga in found for id in saga.correlations}
     by_client = {message.id for message in begun}
@@ -277,15 +268,12 @@ def _begun_by_client(trace: Trace) -> set[str]:
     return {message.type for message in begun if message.id in ids or message.subject in keys}
 
 
-def _handles_roles(trace: Trace) -> bool:
-    types = (type_ for service in trace.system.services.values() for type_, _ in service.handlers)
-    return not (trace.system.saga_roles or {}).keys().isdisjoint(types)
-
-
 def has_sagas(run: Run) -> bool:
     """Whether a message that the system handles, or that was sent, has a role in sagas."""
-    trace, roles = Trace.of(run), run.system.saga_roles or {}
-    return _handles_roles(trace) or any(e.type in roles for e in trace.messages.values())
+    roles, services = run.system.saga_roles or {}, run.system.services.values()
+    handled = (type_ for service in services for type_, _ in service.handlers)
+    sent = (message.type for message in Trace.of(run).messages.values())
+    return any(name in roles for names in (handled, sent) for name in names)
 
 
 def story_of(run: Run, correlation: str) -> SagaStory:

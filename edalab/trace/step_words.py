@@ -1,6 +1,6 @@
 """What a service does at a step, in words, and two steps contrasted in one sentence."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..model import Envelope
 from ..sim.faults import ACTIONS
@@ -15,14 +15,13 @@ _VERBS = {
     "takeover": "takes over partitions", "pause": "stands still", "resume": "goes on", "cut": "is cut off",
     "heal": "is connected again",
 }  # fmt: skip
-_STRUCK = {  # what a fault does at a step, where its service does something
-    "crash": "crashes at {step} of {message}",
-    "fail": "fails at {step} of {message}",
-    "unconfirmed": "gets no confirmation at {step} of {message}",
-    "lose": "loses the {step} of {message}",
+_STRUCK = {  # what a fault makes a service do at a step
+    "crash": "crashes at",
+    "fail": "fails at",
+    "unconfirmed": "gets no confirmation at",
+    "lose": "loses the",
 }
 _PASSIVE = {"drop": "dropped", "duplicate": "doubled", "delay": "delayed", "cut": "cut off", "fenced": "refused"}  # fmt: skip
-_PLACE = ("attempt", "partition", "offset", "replica")
 
 
 class Doing(NamedTuple):
@@ -42,11 +41,11 @@ def doing(journal: list[Step], number: int) -> Doing:
     """The step with this number in words. A message is counted as faults count: `OrderPlaced #2`
     is the second at this point."""
     step = journal[number]
-    subject, verb = step.service, _VERBS.get(step.step, step.step)
+    verb = _VERBS.get(step.step, step.step)
     message = _message(journal, number)
-    predicate = f"{verb} {message}" if message else verb.removesuffix(" at")
+    subject, predicate = step.service, f"{verb} {message}" if message else verb.removesuffix(" at")
     if step.fault in _STRUCK and step.step in ACTIONS:
-        predicate = _STRUCK[step.fault].format(step=step.step, message=message)
+        predicate = f"{_STRUCK[step.fault]} {step.step} of {message}"
     elif step.fault in _PASSIVE and step.step in ACTIONS:
         subject = f"the {step.step} of {message} at {step.service}"
         predicate = f"is {_PASSIVE[step.fault]}"
@@ -67,52 +66,38 @@ def _message(journal: list[Step], number: int) -> str:
     return f"{clean(envelope.type, 60)} #{nth}{subject}"
 
 
-def _point(step: Step) -> tuple[str, str, str] | None:
-    return (step.service, step.step, step.envelope.type) if step.envelope else None
+def _point(step: Step) -> tuple:
+    return step.service, step.step, step.envelope and step.envelope.type
 
 
 def contrast(one: Doing, other: Doing) -> str:
     """A sentence of what the first and the second run do where they differ."""
-    first, second = one.step, other.step
-    same_point = _point(first) == _point(second) and first.step == second.step
-    if same_point and first.fault != second.fault:
-        struck, calm, here, there = (
-            (other, one, "second", "first") if second.fault else (one, other, "first", "second")
-        )
-        sentence = f"{struck.sentence} in the {here} run"
-        if calm.step.fault:
-            again = calm.predicate if calm.subject == struck.subject else calm.sentence
-            return f"{sentence}, and {again} in the {there}"
-        if struck.subject == calm.subject:
-            return f"{sentence}, and {calm.verb} in the {there}"
-        return f"{sentence}, and not in the {there}"
-    if same_point:
-        mine, theirs = _difference(first, second)
-        return f"{other.sentence}{theirs} in the second run, and{mine} in the first"
-    again = one.predicate if one.subject == other.subject else one.sentence
-    return f"{other.sentence} in the second run, and {again} in the first"
+    begins, ends = (other, "second"), (one, "first")
+    same_point = _point(one.step) == _point(other.step)
+    if same_point and one.step.fault and not other.step.fault:
+        begins, ends = ends, begins  # what is struck comes first
+    (told, here), (rest, there) = begins, ends
+    again = rest.predicate if rest.subject == told.subject else rest.sentence
+    mine = theirs = ""
+    if same_point and told.step.fault == rest.step.fault:
+        again, mine, theirs = "", *_difference(told.step, rest.step)
+    elif same_point and not rest.step.fault:
+        again = rest.verb if rest.subject == told.subject else "not"
+    return f"{told.sentence}{mine} in the {here} run, and{again and ' ' + again}{theirs} in the {there}"
 
 
 def _difference(one: Step, other: Step) -> tuple[str, str]:
     """What differs between two steps of one point: words for the first, and for the second."""
-    a, b = one.envelope, other.envelope
-    data, theirs = _data(a), _data(b)
-    for name in {**data, **theirs}:
-        if data.get(name) != theirs.get(name):
-            return _with(name, data.get(name)), _with(name, theirs.get(name))
-    for name in _PLACE:
-        if getattr(one, name) != getattr(other, name):
-            return _with(name, getattr(one, name)), _with(name, getattr(other, name))
-    if one.detail != other.detail:
-        mine, theirs_ = (f" ({clean(step.detail or 'nothing noted', 60)})" for step in (one, other))
-        return mine, theirs_
-    mine, theirs_ = (f" as {e.id}" if e else "" for e in (a, b))
-    return mine, theirs_
+    mine, theirs = _named(one), _named(other)
+    names = (name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name))
+    name = next(names, "id")
+    first, second = (f" with {name}={clean(repr(each.get(name)), 60)}" for each in (mine, theirs))
+    return first, second
 
 
-def _data(envelope: Envelope | None) -> dict[str, Any]:
-    return dict(vars(envelope.data)) if envelope is not None and envelope.data is not None else {}
-
-
-def _with(name: str, value: object) -> str:
-    return f" with {name}={clean(repr(value), 60)}"
+def _named(step: Step) -> dict[str, object]:
+    """What may differ: the data of the message first, then its place, and last its id."""
+    envelope: Envelope | None = step.envelope
+    data = vars(envelope.data) if envelope is not None and envelope.data is not None else {}
+    place = {name: getattr(step, name) for name in ("attempt", "partition", "offset", "replica")}
+    return {**data, **place, "detail": step.detail, "id": envelope and envelope.id}

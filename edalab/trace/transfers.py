@@ -36,8 +36,7 @@ class Transfer:
     fault: what struck it there.
     heard: a consumer got it, it was lost on its way to one, or it was sent again with the same id.
     losses: the steps that lost it after the broker had it.
-    answers: the steps that sent those not yet received.
-    settled: a service -> the step at which the broker let go of the message for it; None: for all."""
+    answers: the steps that sent those not yet received."""
 
     sent: int
     envelope: Envelope
@@ -46,7 +45,6 @@ class Transfer:
     heard: bool = False
     losses: list[int] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
-    settled: dict[str | None, int] = field(default_factory=dict)
 
     @property
     def left(self) -> bool:
@@ -57,12 +55,6 @@ class Transfer:
     def unheard(self) -> bool:
         """Whether it is a message that left and that nobody received."""
         return self.left and not (self.question or self.heard)
-
-    def settled_for(self, service: str) -> int | None:
-        """The step at which the broker let go of the message for a service: a commit, an
-        acknowledgement, a loss or a dead letter. None while it still waits."""
-        steps = [self.settled[key] for key in (service, None) if key in self.settled]
-        return min(steps, default=None)
 
 
 @dataclass(slots=True, eq=False)
@@ -105,10 +97,10 @@ class Traffic:
         self.arrival_at: dict[int, Arrival] = {}
         self.answer_at: dict[int, int] = {}
         self.prevented_by: dict[int, int] = {}
-        self._of_id: dict[str, list[Transfer]] = {}
+        # The last transfer of a message: one may be sent again with the same id.
+        self._latest: dict[str, Transfer] = {}
         self._received: dict[tuple[str, str], Span | None] = {}  # (service, id) -> its last span
         self._delayed: set[tuple[str, str]] = set()
-        self._uncommitted: dict[tuple, dict[int, str]] = {}  # of a partition: offset -> id
         self._open_outages: dict[tuple[str, int, str], Outage] = {}
         self._struck: dict[tuple[str, int], int] = {}  # a crash follows the step that it prevents
         for number, step in enumerate(trace.run.journal):
@@ -117,7 +109,9 @@ class Traffic:
             elif step.step in _OUTAGE_BEGINS:
                 self._begin_outage(number, step)
             elif step.step in _OUTAGE_ENDS:
-                self._end_outage(number, step)
+                place = step.service, step.replica, _OUTAGE_ENDS[step.step]
+                if outage := self._open_outages.pop(place, None):
+                    outage.end, outage.last = step.time, number
 
     def _read(self, number: int, step: Step, envelope: Envelope) -> None:
         """Read a step that concerns a message."""
@@ -125,8 +119,12 @@ class Traffic:
         if step.fault == "crash":
             self._struck[step.service, step.replica] = number
         elif step.step in ("publish", "ask"):
-            self._send(number, step, envelope)
-        transfer = self._latest(envelope.id)
+            if before := self._latest.get(envelope.id):
+                before.heard = True
+            sent = Transfer(number, envelope, step.step == "ask", step.fault)
+            self._latest[envelope.id] = sent
+            self.transfers.append(sent)
+        transfer = self._latest.get(envelope.id)
         if transfer is not None:
             self.of_step[number] = transfer
             transfer.heard = transfer.heard or step.step in ("deliver", "handle", "lost")
@@ -143,19 +141,9 @@ class Traffic:
                 previous, span = self._received.get(key), self.span_of[number]
                 self.arrival_at[number] = Arrival(span, again, late and not again, previous)
                 self._received[key] = span
-            case "lost" if transfer:
-                self._settle(envelope.id, step.service, number)
-                if number not in self.span_of and step.fault != "drop":  # noted on delivery
-                    transfer.losses.append(number)
-            case "commit":
-                self._commit(number, step, envelope)
-            case "ack" if step.fault is None:
-                self._settle(envelope.id, None, number)
-            case "dead_letter":
-                if step.partition is None:  # a log lets go of it with the commit that follows
-                    self._settle(envelope.id, None, number)
-                self._note(number, step, envelope)
-            case "note":
+            case "lost" if transfer and number not in self.span_of and step.fault != "drop":
+                transfer.losses.append(number)  # a dropped one was noted on delivery
+            case "dead_letter" | "note":
                 self._note(number, step, envelope)
             case "reply" if transfer and step.fault != "crash":
                 transfer.answers.append(number)
@@ -166,34 +154,6 @@ class Traffic:
                 if asker is not None and (asker.last is None or number < asker.last):
                     self.span_of[number] = asker
 
-    def _latest(self, id: str) -> Transfer | None:
-        """The last transfer of a message: one may be sent again with the same id."""
-        sent = self._of_id.get(id)
-        return sent[-1] if sent else None
-
-    def _send(self, number: int, step: Step, envelope: Envelope) -> None:
-        if before := self._latest(envelope.id):
-            before.heard = True
-        transfer = Transfer(number, envelope, step.step == "ask", step.fault)
-        self.transfers.append(transfer)
-        self._of_id.setdefault(envelope.id, []).append(transfer)
-
-    def _commit(self, number: int, step: Step, envelope: Envelope) -> None:
-        """A commit covers all that the service handled before it in the partition: so a commit that
-        is lost is made up for by the next one."""
-        assert step.offset is not None, "only a log has commits"
-        partition = step.service, envelope.topic, step.partition
-        handled = self._uncommitted.setdefault(partition, {})
-        handled[step.offset] = envelope.id
-        if step.fault is None:
-            for offset in [offset for offset in handled if offset <= step.offset]:
-                self._settle(handled.pop(offset), step.service, number)
-
-    def _settle(self, id: str, service: str | None, number: int) -> None:
-        """A queue settles a message for all its services at once: `service` is None."""
-        for transfer in self._of_id.get(id, ()):
-            transfer.settled.setdefault(service, number)
-
     def _note(self, number: int, step: Step, envelope: Envelope) -> None:
         """What is noted of a message while a span handles it belongs to that span."""
         for span in reversed(self.trace.by_message.get(envelope.id, ())):
@@ -201,8 +161,6 @@ class Traffic:
             if here and span.first < number and (span.last is None or number < span.last):
                 self.span_of.setdefault(number, span)
                 return
-
-    # -- services
 
     def _begin_outage(self, number: int, step: Step) -> None:
         kind = _OUTAGE_BEGINS[step.step]
@@ -215,11 +173,6 @@ class Traffic:
                 self.span_of[number] = max(victims, key=lambda span: span.first)
         outage = self.outages[number] = Outage(kind, step.service, step.replica, step.time, number)
         self._open_outages[step.service, step.replica, kind] = outage
-
-    def _end_outage(self, number: int, step: Step) -> None:
-        key = step.service, step.replica, _OUTAGE_ENDS[step.step]
-        if outage := self._open_outages.pop(key, None):
-            outage.end, outage.last = step.time, number
 
 
 def named(envelope: Envelope) -> str:

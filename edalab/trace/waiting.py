@@ -4,124 +4,106 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from math import inf
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from ..model import Envelope
 from ..sim.topics import Log
-from .flights import Flights
-from .spans import Span, Trace
+from .spans import Trace
 
-Times = tuple[float, float]  # from, to
-
-
-class Waiting(NamedTuple):
-    """A message that the broker keeps for a service, from the time it was stored until the service
-    commits or acknowledges it. `parts` are the times in which no service has it in hand.
-
-    A queue keeps it for every service that may take it: its partition is None."""
-
-    channel: str
-    partition: int | None
-    service: str
-    kept: Times
-    parts: list[Times]
+Place = tuple[str, int | None, str]  # a channel, a partition of it (None in a queue), a service
+_CLOSES = ("ack", "dead_letter")  # a message of a queue
 
 
-class Backlogs:
-    """All that the broker of a run kept for the services that handle it, in `every`."""
+class Kept(NamedTuple):
+    """A message that the broker keeps for a service from `start`, when it was stored, to `end`,
+    when the service commits or acknowledges it. `name` is what `name_of` returns for it."""
 
-    def __init__(self, trace: Trace, flights: Flights):
-        self._trace, self._stored = trace, flights.stored
-        self._handlers: dict[str, list[str]] = defaultdict(list)  # type -> services
-        for name, service in trace.system.services.items():
-            for type_ in dict.fromkeys(handler.type for handler in service.handlers.values()):
-                self._handlers[type_].append(name)
-        # (service, topic, partition) -> the offsets it committed and when
-        self._committed: dict[tuple, list[tuple[int, int]]] = defaultdict(list)
-        self._closed: dict[str, list[int]] = defaultdict(list)  # id in a queue -> when
-        self._doubled: dict[str, list[float]] = defaultdict(list)  # by a delivery from a queue
-        self._in_hand: dict[tuple, list[Times]] = defaultdict(list)
-        self._read_steps()
-        for flight in flights.every:
-            if flight.kind == "deliver":
-                place = (flight.target, *flight.place, flight.envelope.id)
-                self._hold(place, (flight.start, flight.end))
-        self.every: list[Waiting] = []
-        for name, channel in trace.run._world.channels.items():
-            self.every += (
-                self._in_log(channel) if isinstance(channel, Log) else self._in_queue(name)
-            )
-
-    def _read_steps(self) -> None:
-        by_message = self._trace.by_message
-        for number, step in enumerate(self._trace.run.journal):
-            dropped = step.step == "lost" and step.fault == "drop"
-            if step.envelope is None or not (
-                step.fault is None or dropped or step.step == "deliver"
-            ):
-                continue
-            id = step.envelope.id
-            if step.offset is not None:
-                if step.step == "commit" or dropped:
-                    place = step.service, step.envelope.topic, step.partition
-                    self._committed[place].append((step.offset, step.time))
-            elif step.step in ("ack", "dead_letter") or dropped:
-                self._closed[id].append(step.time)
-            elif step.step == "deliver" and step.fault == "duplicate":
-                after = [span for span in by_message.get(id, ()) if span.first > number]
-                self._doubled[id] += [self._lasted(span)[1] for span in after[:1]]
-        for span in self._trace.spans:
-            first = self._trace.run.journal[span.first]
-            place = span.service, first.partition, first.offset, span.envelope.id
-            self._hold(place, self._lasted(span))
-
-    def _lasted(self, span: Span) -> Times:
-        journal = self._trace.run.journal
-        return journal[span.first].time, inf if span.last is None else journal[span.last].time
-
-    def _hold(self, place: tuple, times: Times) -> None:
-        """A service has a message in hand; one of a queue is in nobody else's then."""
-        self._in_hand[place if place[1] is not None else place[3:]].append(times)
-
-    def _in_log(self, log: Log) -> Iterator[Waiting]:
-        """A group has done with all that lies before the offset it committed."""
-        copies: Counter[str] = Counter()  # that came before, by id
-        for partition, records in enumerate(log.partitions):
-            last = 0
-            for offset, envelope in enumerate(records):
-                times = self._stored[envelope.id]
-                last = max(last, times[min(copies[envelope.id], len(times) - 1)])
-                copies[envelope.id] += 1
-                for service in self._handlers[envelope.type]:
-                    commits = self._committed[service, log.name, partition]
-                    at = bisect_left(commits, (offset, 0))
-                    kept = last, commits[at][1] if at < len(commits) else inf
-                    held = self._in_hand[service, partition, offset, envelope.id]
-                    yield Waiting(log.name, partition, service, kept, [*_without(kept, held)])
-
-    def _in_queue(self, name: str) -> Iterator[Waiting]:
-        """A queue keeps each copy of a message until one is acknowledged or is a dead letter."""
-        for id, stored in self._stored.items():
-            envelope = self._trace.messages[id]
-            if envelope.topic != name:
-                continue
-            ends, held = [*self._closed[id]], self._in_hand[(id,)]
-            for start in sorted([*stored, *self._doubled[id]]):
-                end = next((time for time in ends if time >= start), inf)
-                if end in ends:
-                    ends.remove(int(end))
-                parts = [*_without((start, end), held)]
-                for service in self._handlers[envelope.type]:
-                    yield Waiting(name, None, service, (start, end), parts)
+    start: float
+    end: float
+    envelope: Envelope
+    name: Any
 
 
-def _without(whole: Times, holes: list[Times]) -> Iterator[Times]:
-    """The parts of a time that lie in none of the holes."""
-    start, end = whole
-    for begin, until in sorted(holes):
-        if begin >= end:
-            break
-        if begin > start:
-            yield start, begin
-        start = max(start, until)
-    if start < end:
-        yield start, end
+def name_of(service: str, partition: int | None, offset: int | None, envelope: Envelope) -> Any:
+    """What a service has in hand: a place in a log, or a message of a queue, which then is in
+    nobody else's hands."""
+    return envelope.id if partition is None else (service, envelope.topic, partition, offset)
+
+
+def kept_messages(trace: Trace, stored: dict[str, list[int]]) -> dict[Place, list[Kept]]:
+    """All that the broker of a run kept for the services that handle it. A queue keeps a message
+    for each service that may take it. `stored` is the id of a message -> when each copy was stored."""
+    handlers: dict[str, list[str]] = defaultdict(list)  # type -> services
+    for service in trace.system.services.values():
+        for type_ in dict.fromkeys(handler.type for handler in service.handlers.values()):
+            handlers[type_].append(service.name)
+    committed, closed, doubled = _read_steps(trace)
+    found: dict[Place, list[Kept]] = defaultdict(list)
+    for channel, keeper in trace.run._world.channels.items():
+        if isinstance(keeper, Log):
+            for partition, service, kept in _in_log(keeper, handlers, committed, stored):
+                found[channel, partition, service].append(kept)
+        else:
+            for id, times in stored.items():
+                envelope = trace.messages[id]
+                copies = _in_queue(envelope, sorted([*times, *doubled[id]]), closed[id])
+                for service in handlers[envelope.type] if envelope.topic == channel else ():
+                    found[channel, None, service] += copies
+        if channel in trace.system.topics:
+            for _, _, service in [key for key in found if key[0] == channel]:
+                for partition in range(trace.system.topics[channel].partitions):
+                    found[channel, partition, service] += []  # an empty one waits for nobody
+    return found
+
+
+def _in_log(
+    log: Log,
+    handlers: dict[str, list[str]],
+    committed: dict[Place, list[tuple[int, int]]],
+    stored: dict[str, list[int]],
+) -> Iterator[tuple[int, str, Kept]]:
+    """A service has done with all that lies before the offset it committed."""
+    copies: Counter[str] = Counter()  # that came before, by id
+    for partition, records in enumerate(log.partitions):
+        start: float = 0
+        for offset, envelope in enumerate(records):
+            times = stored[envelope.id]
+            start = max(start, times[min(copies[envelope.id], len(times) - 1)])
+            copies[envelope.id] += 1
+            for service in handlers[envelope.type]:
+                commits = committed[log.name, partition, service]
+                at = bisect_left(commits, (offset, 0))
+                end = commits[at][1] if at < len(commits) else inf
+                name = name_of(service, partition, offset, envelope)
+                yield partition, service, Kept(start, end, envelope, name)
+
+
+def _in_queue(envelope: Envelope, starts: list[float], ends: list[float]) -> list[Kept]:
+    """A queue keeps each copy of a message until one is acknowledged or is a dead letter."""
+    ends, found = [*ends], []
+    for start in starts:
+        end = next((time for time in ends if time >= start), inf)
+        if end in ends:
+            ends.remove(end)
+        found.append(Kept(start, end, envelope, envelope.id))
+    return found
+
+
+def _read_steps(trace: Trace) -> tuple[dict, dict, dict]:
+    """A place in a log -> the offsets that it committed and when; the id of a message in
+    a queue -> when copies were acknowledged or given up, and when a delivery made another copy."""
+    committed, closed, doubled = defaultdict(list), defaultdict(list), defaultdict(list)
+    for number, step in enumerate(trace.journal):
+        envelope, dropped = step.envelope, step.step == "lost" and step.fault == "drop"
+        if envelope is None:
+            continue
+        if step.step == "deliver" and step.fault == "duplicate" and step.offset is None:
+            after = [s for s in trace.by_message.get(envelope.id, ()) if s.first > number]
+            ends = [inf if s.last is None else trace.journal[s.last].time for s in after[:1]]
+            doubled[envelope.id] += ends
+        elif step.offset is not None and (dropped or (step.step == "commit" and not step.fault)):
+            place = envelope.topic, step.partition, step.service
+            committed[place].append((step.offset, step.time))
+        elif step.offset is None and (dropped or (step.step in _CLOSES and not step.fault)):
+            closed[envelope.id].append(step.time)
+    return committed, closed, doubled

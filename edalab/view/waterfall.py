@@ -4,7 +4,8 @@ time-outs and its failures."""
 from itertools import count
 
 from ..text import clean, seconds, shorten, text_width
-from ..trace.saga_step import Bar, History, State
+from ..trace.saga_moment import History
+from ..trace.saga_step import Bar, State
 from .axis import Axis
 from .saga_chart import MARGIN, MARKS, kind_of
 from .saga_moment import SagaMoment
