@@ -16,7 +16,7 @@ LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("saved", "tick: saved"),
     ("published", "dot: published by the client"),
     ("message", "arrow: published to handled"),
-    ("again", "dashed: delivered or published again"),
+    ("again", "dashed: the same message again"),
     ("late", "red arrow: late"),
     ("question, answer, struck question", "dotted: question and answer"),
     ("replica", "numbers: replicas"),
