@@ -42,10 +42,11 @@ class GetUserAt(Query):
 USERS = "create table users (userId text, email text, since real)"
 LETTERS = "create table letters (userId text, email text);" + "".join(
     f"""create trigger no_{change} before {change} on letters
-        begin select raise(abort, 'a letter cannot be taken back'); end;"""
+        begin select raise(abort, 'rule 3: a letter that is sent cannot be changed or deleted'); end;"""
     for change in ("delete", "update")
 )
 HANDLING = 5  # seconds that the handling of one message may take
+PAUSE = 500  # milliseconds at least from a time-out to a question about the message sent later
 MESSAGES = (GetUser, GetUserAt, UserRegistered, WriteLater)
 NAMES = {kind.__name__: kind for kind in (*MESSAGES, Unanswered)}
 
@@ -72,7 +73,8 @@ def get_user_at(query, ctx):
 def _user(ctx, user: str, moment: float) -> dict[str, str]:
     with ctx.database as db:
         since = "select email from users where userId = ? and since <= ? order by since desc"
-        return {"email": db.execute(since, (user, moment)).fetchone()[0]}
+        found = db.execute(since, (user, moment)).fetchone()
+        return {"email": found and found[0]}
 
 
 def shop(write: Callable, max_attempts: int = 3) -> System:
@@ -93,29 +95,24 @@ def down(seconds: int) -> list[list[str]]:
     return [[f"crash accounts.handle.{query} #1 for {seconds} s"] for query in queries]
 
 
-def registering(variant: int, *others: RegisterUser) -> Callable:
+def two_users(write: Callable, variant: int) -> tuple[System, Callable]:
+    """Two people register with one address, and Ada moves half a second later. Nobody can guess it."""
     ada, address = f"ada-{variant}", f"rose{variant * 7 % 97}"
 
     async def users(ctx):
-        for registration in (RegisterUser(userId=ada, email=f"{address}@home"), *others):
-            await ctx.send(registration)
+        for user in (ada, f"bob-{variant}"):
+            await ctx.send(RegisterUser(userId=user, email=f"{address}@home"))
         await ctx.sleep(0.5)
         await ctx.send(ChangeEmail(userId=ada, email=f"{address}@work"))
 
-    return users
-
-
-def two_users(write: Callable, variant: int) -> tuple[System, Callable]:
-    """Two people register, and Ada moves half a second later. Nobody can guess their addresses."""
-    bob = RegisterUser(userId=f"bob-{variant}", email=f"fern{variant * 5 % 97}@home")
-    return shop(write), registering(variant, bob)
+    return shop(write), users
 
 
 def or_later(write: Callable, variant: int) -> tuple[System, Callable]:
-    """The same with one user; `mail` handles WriteLater by the same function, too."""
-    system = shop(write)
+    """The same; `mail` handles WriteLater by the same function, too."""
+    system, users = two_users(write, variant)
     system.services["mail"].handles(WriteLater)(write)
-    return system, registering(variant)
+    return system, users
 
 
 def registered(run: Run) -> dict[str, str]:
@@ -132,34 +129,64 @@ def of_mail(run: Run) -> list[Any]:
     return [step for step in run.journal if step.service == "mail" and step.envelope]
 
 
-def unwritten(run: Run) -> list[tuple[str, str]]:
-    """Everybody without a letter, and why: what `mail` did when it last handled a message about this user."""
+def unwritten(run: Run) -> list[tuple[str, str, str]]:
+    """Everybody without a letter, why, and the last message about this user: what `mail` did when it handled that."""
     written = {user for user, _ in letters(run)}
-    return [(user, _why(run, user)) for user in registered(run) if user not in written]
+    return [(user, *_why(run, user)) for user in registered(run) if user not in written]
 
 
-def _why(run: Run, user: str) -> str:
-    times, last = 0, []
+def _why(run: Run, user: str) -> tuple[str, str]:
+    times, last, message = 0, [], "none"
     for step in of_mail(run):
         if getattr(step.envelope.data, "userId", "") == user:
-            handles = step.step == "handle"
-            times, last = times + handles, [] if handles else [*last, step.step]
+            if step.step == "handle":
+                times, last, message = times + 1, [], f"{step.envelope.type} {step.envelope.id}"
+            last.append(step.step)
     if "timeout" in last and "answer" not in last:
-        return "given up"
-    return "noted too early" if times > 1 and "ask" not in last else "never written to"
+        return "given up", message
+    early = times > 1 and "ask" not in last
+    return "noted too early" if early else "never written to", message
 
 
 def nobody_is(why: str) -> Claim:
     return Claim("everybody who registered gets a letter", about=UserRegistered)(
-        lambda run: [f"nobody wrote to {user}" for user, found in unwritten(run) if found == why]
+        lambda run: [
+            f"nobody wrote to {user}; mail's last message about {user} was {message}"
+            for user, found, message in unwritten(run)
+            if found == why
+        ]
     )
+
+
+@Claim("nobody is forgotten without a dead letter", about=UserRegistered)
+def nobody_is_forgotten(run):
+    dead = {step.envelope.data.userId for step in of_mail(run) if step.step == "dead_letter"}
+    return [
+        f"nobody wrote to {user}, and no dead letter tells of it"
+        for user, *_ in unwritten(run)
+        if user not in dead
+    ]
+
+
+@Claim("accounts is given a pause between two questions", about=UserRegistered)
+def later_is_later(run):
+    silent, put_off, soon = {}, {}, []
+    for step in of_mail(run):
+        message = step.envelope
+        if step.step == "timeout":
+            silent[message.causation] = step.time
+        elif step.step == "publish" and message.causation in silent:
+            put_off[message.id] = silent[message.causation]
+        elif step.step == "ask" and step.time - put_off.pop(message.causation, -PAUSE) < PAUSE:
+            soon.append(f"mail asked again at {step.time / 1000:g} s, as soon as it had no answer")
+    return soon
 
 
 @Claim("every letter goes to the address that was registered", about=UserRegistered)
 def address_as_registered(run):
     due = registered(run)
     return [
-        f"{user} registered {due.get(user)}, the letter went to {email}"
+        f"{user} registered {due.get(user)}, the letter went to {email or 'no address'}"
         for user, email in letters(run)
         if due.get(user) != email
     ]
@@ -198,8 +225,8 @@ def no_question_in_vain(run):
         elif step.step == "answer" and step.detail != "too late":
             answered.add(step.envelope.causation)
         elif step.step == "ask" and step.envelope.causation in answered:
-            asked = f"mail asked {step.envelope.data} again at {step.time / 1000:g} s"
-            again.append(f"{asked}, after it was answered")
+            asked = f"mail asked {step.envelope.data} at {step.time / 1000:g} s"
+            again.append(f"{asked}, when it already had an answer")
     return again
 
 
