@@ -3,8 +3,8 @@
 HINTS = {
     "raises": (
         "What does the message say, and which value does that line meet?",
-        "Call your function by itself, in a cell of its own, with one event.",
-        "Every name that it uses must be one of its parameters, made in it, or imported above.",
+        "Print the values that this line uses, just before it. `check` shows what your function prints.",
+        "A name must be a parameter, or be made or imported before. A value that is None or of the wrong type comes from an earlier line: does that one lack an `await`?",
     ),
     "no such function": ("Which function does the exercise ask for, and what did you give check?",)
     * 3,

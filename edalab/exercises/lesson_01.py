@@ -8,9 +8,9 @@ from . import lesson_01_shop as shop
 
 HINTS = {
     "given up": (
-        "What became of the event in this run, and how often had your function asked by then?",
-        "A time-out says *not yet*. Compare how long your function goes on asking with how long accounts is down.",
-        "Catch Unanswered and ask again later. If your function gives up, a later attempt or a later message has to ask.",
+        "What became of the message named above, and how often had your function asked by then?",
+        "No answer came in time. Compare how long your function goes on asking with how long accounts is down.",
+        "Catch Unanswered, whatever message you were given, and ask again later, in this call or when a later message comes.",
     ),
     "noted too early": (
         "Mail got this event twice. Why did your function ask nothing the second time?",
@@ -19,7 +19,7 @@ HINTS = {
     ),
     "never written to": (
         "Which lines of your function ran for this user?",
-        "Go through your function by hand for a user who has no letter yet, while somebody else has one.",
+        "Go through your function by hand for a user who has no letter yet, while somebody else has one, perhaps to the same address.",
         "Insert a row with the user and the address into letters if there is no row for this user yet.",
     ),
     "another moment's address": (
@@ -33,14 +33,24 @@ HINTS = {
         "In one transaction, look into letters, and insert only if there is no letter to this user yet.",
     ),
     "asked in vain": (
-        "How many questions does mail ask for one event, when nothing goes wrong?",
-        "Each of them costs accounts as much as the first one. When does your loop end?",
-        "Leave the loop with the first answer, by `break` or `return`.",
+        "Which questions does mail ask for one event, when nothing goes wrong?",
+        "Each of them costs accounts as much as the first one. Which one do you need?",
+        "Ask only the question whose answer you use. If you ask it in a loop, leave the loop with the first answer, by `break` or `return`.",
     ),
     "a dead letter": (
         "What does your function raise, and had it done its work by then?",
         "A message that fails three times is set aside, and somebody has to look after it. Can your function go on at this line?",
         "If you have put the message off, `return`, because no line after that has what it needs. Don't change a letter that is written.",
+    ),
+    "forgotten": (
+        "In this run accounts is down for longer than your function asks. Who learns that this letter is missing?",
+        "What happens in your function when it stops asking? A handler that returns tells the broker that all is done.",
+        "Let Unanswered through when you stop asking (`raise`). After three attempts the broker then keeps the event as a dead letter.",
+    ),
+    "no pause": (
+        "How soon after a question without an answer does the next one follow?",
+        "The message that you send comes back at once, so accounts gets a question in every second in which it is down.",
+        "Send the message with a delay, as in `await ctx.send(WriteLater(...), after=5)`.",
     ),
     "announced by mail": (
         "Who subscribes to UserRegistered, and what does each of them do if it comes once more?",
@@ -59,10 +69,9 @@ HINTS = {
 
 
 def outage(variant: int) -> int:
-    """For how many seconds `accounts` is down: 4 to 12 questions outlast it."""
+    """For how many seconds `accounts` is down: 4 to 12 questions outlast it, or one more if one forgot to wait."""
     enough = 4 + (variant + 2) % 9
-    wide = 2 ** (enough - 3) + 1  # seconds in which as many are enough
-    return enough - 3 + wide + (9 + variant // 9) % wide
+    return 2 ** (enough - 2) + (3 + variant // 9) % (enough - 1)
 
 
 def asked(questions: int, variant: int) -> Run:
@@ -93,9 +102,8 @@ def enough(questions: int, variant: int) -> Anomaly | str:
     if shop.unwritten(run):
         evidence = f"is asked at {last:g} s, and accounts is down for {outage(variant)} s"
         return Anomaly("too few questions", f"the last of {questions} {evidence}", run)
-    fewer = asked(questions - 1, variant)
-    if questions > 1 and not shop.unwritten(fewer):
-        return Anomaly("more than needed", f"{questions - 1} questions are enough", fewer)
+    if questions > 1 and not shop.unwritten(asked(questions - 1, variant)):
+        return Anomaly("more than needed", f"mail needs no more than {questions - 1}")
     return f"{questions} questions, the last one at {last:g} s; {questions - 1} are too few"
 
 
@@ -105,23 +113,20 @@ def _one_a_second(questions: int, variant: int) -> tuple[str, Run]:
 
 
 def _kept_for_later(questions: int, variant: int) -> tuple[str, Run]:
-    run = asked(questions, variant)
-    answered = sum(step.step == "answer" for step in run.journal)
-    times = sum(step.step == "ask" for step in run.journal)
-    return f"(c) would mean that all {times} are answered in the end; {answered} was", run
+    would = f"(c) would mean that all {questions} are answered in the end; only the last one was"
+    return would, asked(questions, variant)
 
 
 def _delivered_again(questions: int, variant: int) -> tuple[str, Run]:
-    run = asked(questions, variant)
-    times = sum(step.service == "mail" and step.step == "handle" for step in run.journal)
-    return f"(d) would mean that mail begins more than once; here it began {times} time", run
+    would = "(d) would mean that mail begins more than once; here it began once"
+    return would, asked(questions, variant)
 
 
 # -- 01.2 and 01.3
 
-NOT_HELD_UP = shop.CLAIMS | {"others are held up": shop.nobody_is_held_up}
-LETTER = explored(shop.two_users, shop.CLAIMS, shop.down(5))
-LATER = explored(shop.or_later, NOT_HELD_UP, shop.down(2), shop.down(60))
+ALONG = {"others are held up": shop.nobody_is_held_up, "no pause": shop.later_is_later}
+LETTER = explored(shop.two_users, shop.CLAIMS, shop.down(5), shop.down(300))
+LATER = explored(shop.or_later, shop.CLAIMS | ALONG, shop.down(2), shop.down(60, 300))
 
 EXERCISES = [
     explained(
@@ -138,8 +143,8 @@ EXERCISES = [
                 "The questions are asked 0, 1.5, 3.5, 6.5 … seconds after the first one. Go on until one comes after the outage.",
             ),
             "more than needed": (
-                "Is there an answer with one question less?",
-                "Count the questions in this run, the last one included.",
+                "Is there an answer with one question fewer?",
+                "Write down when each question is asked, and mark the time at which accounts is up again.",
                 "Stop at the first question that comes after the outage. Count up to that one and no further.",
             ),
             "another reason": (

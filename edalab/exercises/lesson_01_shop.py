@@ -6,7 +6,6 @@ from typing import Any
 from ..claims.claim import Claim
 from ..errors import Unanswered
 from ..model import Command, Event, Query, System
-from ..practice.exercise import nothing_dead
 from ..sim.run import Run
 
 
@@ -42,17 +41,16 @@ class GetUserAt(Query):
 USERS = "create table users (userId text, email text, since real)"
 LETTERS = "create table letters (userId text, email text);" + "".join(
     f"""create trigger no_{change} before {change} on letters
-        begin select raise(abort, 'a letter cannot be taken back'); end;"""
+        begin select raise(abort, 'rule 3: a letter that is sent cannot be changed or deleted'); end;"""
     for change in ("delete", "update")
 )
 HANDLING = 5  # seconds that the handling of one message may take
-MESSAGES = (GetUser, GetUserAt, UserRegistered, WriteLater)
-NAMES = {kind.__name__: kind for kind in (*MESSAGES, Unanswered)}
+KINDS = (GetUser, GetUserAt, UserRegistered, WriteLater, Unanswered)
+NAMES = {kind.__name__: kind for kind in KINDS}
 
 
 async def register(command, ctx):
-    with ctx.database as db:
-        db.execute("insert into users values (?, ?, ?)", (command.userId, command.email, ctx.now))
+    change_email(command, ctx)
     await ctx.publish(UserRegistered(userId=command.userId, timestamp=ctx.now))
 
 
@@ -62,17 +60,10 @@ def change_email(command, ctx):
 
 
 def get_user(query, ctx):
-    return _user(ctx, query.userId, ctx.now)
-
-
-def get_user_at(query, ctx):
-    return _user(ctx, query.userId, query.at)
-
-
-def _user(ctx, user: str, moment: float) -> dict[str, str]:
     with ctx.database as db:
         since = "select email from users where userId = ? and since <= ? order by since desc"
-        return {"email": db.execute(since, (user, moment)).fetchone()[0]}
+        found = db.execute(since, (query.userId, getattr(query, "at", ctx.now))).fetchone()
+        return {"email": found and found[0]}
 
 
 def shop(write: Callable, max_attempts: int = 3) -> System:
@@ -82,40 +73,35 @@ def shop(write: Callable, max_attempts: int = 3) -> System:
     accounts.handles(RegisterUser)(register)
     accounts.handles(ChangeEmail)(change_email)
     accounts.answers(GetUser)(get_user)
-    accounts.answers(GetUserAt)(get_user_at)
+    accounts.answers(GetUserAt)(get_user)
     system.service("mail", schema=LETTERS).on(UserRegistered, max_attempts=max_attempts)(write)
     return system
 
 
-def down(seconds: int) -> list[list[str]]:
-    """Plans in which `accounts` is down for so long from the first query, of one kind or the other."""
+def down(*outages: int) -> list[list[str]]:
+    """Plans in which `accounts` is down for so many seconds from the first query, of either kind."""
     queries = "GetUserAt", "GetUser"
-    return [[f"crash accounts.handle.{query} #1 for {seconds} s"] for query in queries]
-
-
-def registering(variant: int, *others: RegisterUser) -> Callable:
-    ada, address = f"ada-{variant}", f"rose{variant * 7 % 97}"
-
-    async def users(ctx):
-        for registration in (RegisterUser(userId=ada, email=f"{address}@home"), *others):
-            await ctx.send(registration)
-        await ctx.sleep(0.5)
-        await ctx.send(ChangeEmail(userId=ada, email=f"{address}@work"))
-
-    return users
+    return [[f"crash accounts.handle.{each} #1 for {s} s"] for s in outages for each in queries]
 
 
 def two_users(write: Callable, variant: int) -> tuple[System, Callable]:
-    """Two people register, and Ada moves half a second later. Nobody can guess their addresses."""
-    bob = RegisterUser(userId=f"bob-{variant}", email=f"fern{variant * 5 % 97}@home")
-    return shop(write), registering(variant, bob)
+    """Two people register with one address, and Ada moves half a second later. Nobody can guess it."""
+    ada, address = f"ada-{variant}", f"rose{variant * 7 % 97}"
+
+    async def users(ctx):
+        for user in (ada, f"bob-{variant}"):
+            await ctx.send(RegisterUser(userId=user, email=f"{address}@home"))
+        await ctx.sleep(0.5)
+        await ctx.send(ChangeEmail(userId=ada, email=f"{address}@work"))
+
+    return shop(write), users
 
 
 def or_later(write: Callable, variant: int) -> tuple[System, Callable]:
-    """The same with one user; `mail` handles WriteLater by the same function, too."""
-    system = shop(write)
+    """The same; `mail` handles WriteLater by the same function, too."""
+    system, users = two_users(write, variant)
     system.services["mail"].handles(WriteLater)(write)
-    return system, registering(variant)
+    return system, users
 
 
 def registered(run: Run) -> dict[str, str]:
@@ -133,33 +119,63 @@ def of_mail(run: Run) -> list[Any]:
 
 
 def unwritten(run: Run) -> list[tuple[str, str]]:
-    """Everybody without a letter, and why: what `mail` did when it last handled a message about this user."""
-    written = {user for user, _ in letters(run)}
-    return [(user, _why(run, user)) for user in registered(run) if user not in written]
+    """For everybody without a letter, why, and the evidence."""
+    found = {user for user, _ in letters(run)}
+    if may_give_up(run):
+        found.update(step.envelope.data.userId for step in dead(run))
+    return [_why(run, user) for user in registered(run) if user not in found]
 
 
-def _why(run: Run, user: str) -> str:
-    times, last = 0, []
+def dead(run: Run) -> list[Any]:
+    return [step for step in of_mail(run) if step.step == "dead_letter"]
+
+
+def may_give_up(run: Run) -> bool:
+    return any("for 300 s" in str(fault) for fault in run.faults)
+
+
+def _why(run: Run, user: str) -> tuple[str, str]:
+    """What `mail` did when it last handled a message about this user says why there is no letter."""
+    times, last, message = 0, [], "none"
     for step in of_mail(run):
         if getattr(step.envelope.data, "userId", "") == user:
-            handles = step.step == "handle"
-            times, last = times + handles, [] if handles else [*last, step.step]
-    if "timeout" in last and "answer" not in last:
-        return "given up"
-    return "noted too early" if times > 1 and "ask" not in last else "never written to"
+            if step.step == "handle":
+                times, last, message = times + 1, [], f"{step.envelope.type} {step.envelope.id}"
+            last.append(step.step)
+    why = "noted too early" if times > 1 and "ask" not in last else "never written to"
+    silent = "timeout" in last and "answer" not in last
+    if may_give_up(run) and (silent or message.startswith(WriteLater.__name__)):
+        why = "forgotten"
+    elif silent:
+        why = "given up"
+    return why, f"nobody wrote to {user}; mail's last message about {user} was {message}"
 
 
 def nobody_is(why: str) -> Claim:
     return Claim("everybody who registered gets a letter", about=UserRegistered)(
-        lambda run: [f"nobody wrote to {user}" for user, found in unwritten(run) if found == why]
+        lambda run: [evidence for found, evidence in unwritten(run) if found == why]
     )
+
+
+@Claim("accounts is given a pause between two questions", about=UserRegistered)
+def later_is_later(run):
+    silent, put_off, soon = {}, {}, []
+    for step in of_mail(run):
+        cause = step.envelope.causation
+        if step.step == "timeout":
+            silent[cause] = step.time
+        elif step.step == "publish" and cause in silent:
+            put_off[step.envelope.id] = silent[cause]
+        elif step.step == "ask" and step.time - put_off.pop(cause, -500) < 500:
+            soon.append(f"mail asked again at {step.time / 1000:g} s, as soon as it had no answer")
+    return soon
 
 
 @Claim("every letter goes to the address that was registered", about=UserRegistered)
 def address_as_registered(run):
     due = registered(run)
     return [
-        f"{user} registered {due.get(user)}, the letter went to {email}"
+        f"{user} registered {due.get(user)}, the letter went to {email or 'no address'}"
         for user, email in letters(run)
         if due.get(user) != email
     ]
@@ -168,11 +184,7 @@ def address_as_registered(run):
 @Claim("nobody gets two letters", about=UserRegistered)
 def nobody_twice(run):
     users = [user for user, _ in letters(run)]
-    return [
-        f"{user} got {users.count(user)} letters"
-        for user in registered(run)
-        if users.count(user) > 1
-    ]
+    return [f"{user} got {n} letters" for user in registered(run) if (n := users.count(user)) > 1]
 
 
 @Claim(f"no message is handled for longer than {HANDLING} s", about=UserRegistered)
@@ -198,8 +210,8 @@ def no_question_in_vain(run):
         elif step.step == "answer" and step.detail != "too late":
             answered.add(step.envelope.causation)
         elif step.step == "ask" and step.envelope.causation in answered:
-            asked = f"mail asked {step.envelope.data} again at {step.time / 1000:g} s"
-            again.append(f"{asked}, after it was answered")
+            asked = f"mail asked {step.envelope.data} at {step.time / 1000:g} s"
+            again.append(f"{asked}, when it already had an answer")
     return again
 
 
@@ -213,10 +225,15 @@ def only_accounts_announces(run):
 
 
 CLAIMS = {
-    **{why: nobody_is(why) for why in ("given up", "noted too early", "never written to")},
+    **{
+        why: nobody_is(why)
+        for why in ("given up", "forgotten", "noted too early", "never written to")
+    },
     "another moment's address": address_as_registered,
     "written to twice": nobody_twice,
     "asked in vain": no_question_in_vain,
     "announced by mail": only_accounts_announces,
-    "a dead letter": nothing_dead("mail", UserRegistered),
+    "a dead letter": Claim("nothing is set aside as a dead letter", about=UserRegistered)(
+        lambda run: [] if may_give_up(run) else dead(run)
+    ),
 }

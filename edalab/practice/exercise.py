@@ -258,7 +258,7 @@ def explained(
 
 def _number(value: Any, what: str, among: range | tuple[float, float]) -> float:
     if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value):
-        raise ValueError(f"the value is {shown(value)}, which is no number")
+        raise ValueError(f"the value is {shown(value)}, which is not a number")
     number = float(value)
     fits = number in among if isinstance(among, range) else among[0] <= number <= among[1]
     if not fits:

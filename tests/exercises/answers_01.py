@@ -8,7 +8,7 @@ from edalab.exercises.lesson_01_shop import GetUser, GetUserAt, UserRegistered, 
 
 def counted():
     at, questions, pause = 0, 1, 0.5
-    while at < 30:
+    while at < 35:
         at, questions, pause = at + 1 + pause, questions + 1, pause * 2
     return questions, "b"
 
@@ -31,7 +31,11 @@ def one_too_few():
 
 
 def one_for_each_second():
-    return 30, "a"
+    return 35, "a"
+
+
+def without_the_wait():
+    return 8, "b"
 
 
 def none():
@@ -57,7 +61,7 @@ def no_such_reason():
 RIGHT_1 = [counted, a_list, with_names]
 WRONG_1 = {
     "too few questions": [as_in_the_lesson, one_too_few],
-    "more than needed": [one_for_each_second],
+    "more than needed": [one_for_each_second, without_the_wait],
     "another reason": [wrong_reason_a, wrong_reason_c, wrong_reason_d],
     "no value and reason": [no_such_reason, none],
 }
@@ -254,12 +258,43 @@ async def takes_a_letter_back(event, ctx):
         db.execute("insert into letters values (?, ?)", (event.userId, user["email"]))
 
 
+async def one_letter_to_each_address(event, ctx):
+    user = await patiently(ctx, GetUserAt(userId=event.userId, at=event.timestamp))
+    with ctx.database as db:
+        if not db.execute("select 1 from letters where email = ?", (user["email"],)).fetchone():
+            db.execute("insert into letters values (?, ?)", (event.userId, user["email"]))
+
+
+async def gives_up_in_silence(event, ctx):
+    try:
+        user = await patiently(ctx, GetUserAt(userId=event.userId, at=event.timestamp))
+    except Unanswered:
+        return
+    insert_once(ctx, event.userId, user["email"])
+
+
+async def as_of_the_beginning(event, ctx):
+    user = await patiently(ctx, GetUserAt(userId=event.userId, at=0))
+    insert_once(ctx, event.userId, user["email"])
+
+
 RIGHT_2 = [by_class, with_the_lessons_helper, looks_first, one_long_question]
 WRONG_2 = {
     "given up": [asks_once, gives_up],
     "noted too early": [remembers_too_early],
-    "never written to": [looks_the_wrong_way_round, looks_for_any_letter],
-    "another moment's address": [asks_for_now, as_of_now, writes_to_nowhere, guesses],
+    "never written to": [
+        looks_the_wrong_way_round,
+        looks_for_any_letter,
+        one_letter_to_each_address,
+    ],
+    "another moment's address": [
+        asks_for_now,
+        as_of_now,
+        as_of_the_beginning,
+        writes_to_nowhere,
+        guesses,
+    ],
+    "forgotten": [gives_up_in_silence],
     "written to twice": [does_not_look, remembers_in_memory, by_the_id_of_the_event],
     "asked in vain": [always_five_times, asks_both_questions],
     "a dead letter": [takes_a_letter_back],
@@ -272,7 +307,7 @@ WRONG_2 = {
 
 
 async def returns_it(message, ctx):
-    """What a handler returns is sent as well."""
+    """What a handler returns is sent as well, but at once."""
     try:
         user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp), timeout=3)
     except Unanswered:
@@ -395,9 +430,86 @@ async def publishes_it_again(message, ctx):
     insert_once(ctx, message.userId, answer["email"])
 
 
-RIGHT_3 = [by_its_class, returns_it, twice_and_then_later, in_one_statement]
+async def sends_at_once(message, ctx):
+    try:
+        user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp))
+    except Unanswered:
+        await ctx.send(WriteLater(userId=message.userId, timestamp=message.timestamp))
+        return
+    insert_once(ctx, message.userId, user["email"])
+
+
+async def sleeps_and_sends(message, ctx):
+    try:
+        user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp))
+    except Unanswered:
+        await ctx.sleep(1)
+        await ctx.send(WriteLater(userId=message.userId, timestamp=message.timestamp))
+        return
+    insert_once(ctx, message.userId, user["email"])
+
+
+async def at_most_30_times(message, ctx):
+    with ctx.database as db:
+        db.execute("create table if not exists tries (userId text)")
+        db.execute("insert into tries values (?)", (message.userId,))
+        tries = "select count(*) from tries where userId = ?"
+        if db.execute(tries, (message.userId,)).fetchone()[0] > 30:
+            return
+    await by_its_class(message, ctx)
+
+
+async def at_most_100_seconds(message, ctx):
+    """In the end it lets Unanswered through, and leaves a dead letter."""
+    try:
+        user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp))
+    except Unanswered:
+        if ctx.now > message.timestamp + 100:
+            raise
+        await ctx.send(WriteLater(userId=message.userId, timestamp=message.timestamp), after=5)
+        return
+    insert_once(ctx, message.userId, user["email"])
+
+
+async def later_is_not_caught(message, ctx):
+    if isinstance(message, UserRegistered):
+        return await by_its_class(message, ctx)
+    await asks_once(message, ctx)
+
+
+async def one_later_letter_to_each_address(message, ctx):
+    try:
+        await one_letter_to_each_address_asked_once(message, ctx)
+    except Unanswered:
+        await ctx.send(WriteLater(userId=message.userId, timestamp=message.timestamp), after=5)
+
+
+async def one_letter_to_each_address_asked_once(message, ctx):
+    user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp))
+    with ctx.database as db:
+        if not db.execute("select 1 from letters where email = ?", (user["email"],)).fetchone():
+            db.execute("insert into letters values (?, ?)", (message.userId, user["email"]))
+
+
+RIGHT_3 = [
+    by_its_class,
+    sleeps_and_sends,
+    at_most_100_seconds,
+    twice_and_then_later,
+    in_one_statement,
+]
 WRONG_3 = {
-    "given up": [with_the_lessons_helper, asks_once, gives_up, only_once_later, waits_and_fails],
+    "given up": [
+        with_the_lessons_helper,
+        asks_once,
+        gives_up,
+        only_once_later,
+        later_is_not_caught,
+        waits_and_fails,
+    ],
+    "never written to": [one_later_letter_to_each_address],
+    "forgotten": [at_most_30_times],
+    "no pause": [returns_it, sends_at_once],
     "others are held up": [asks_for_ever, waits_for_a_minute],
     "another moment's address": [as_of_later],
     "written to twice": [later_without_looking],

@@ -15,18 +15,13 @@ REFUSE = "decision = WithdrawalRefused(amount=command.amount)"
 PEAKS = "update peaks set balance = balance + ?1, highest = max(highest, balance + ?1) where account = ?2"
 ASKED = "it asks where it need not, and is told the same"
 
-COARSE = "a second more or less: the outages of this class end far enough from a question"
-
 SURVIVORS: dict[str, dict[str, str]] = {
     "01.1": {
         "LtE: asked_at < figures('01.1')['outage']": "questions are asked at half seconds",
-        "1 -> 2": COARSE,
-        "0 -> -1": COARSE,
     },
     "01.3": {
         "5 -> 6": SOON,
         "5 -> 4": SOON,
-        "5 -> 0": SOON,
     },
     "02.2": {
         "Gt: row[0] >= event.version": AGAIN,
