@@ -140,24 +140,20 @@ def _doubt(fault: Fault) -> bool:
     return _crash(fault) or fault.at.split(".")[1] in ("ask", "reply")
 
 
+LOST = "drop inventory.reply.ReserveInventory #"
+TEA_AWAY = ("handle.ReserveInventory", "reply.ReserveInventory", "handle.ReleaseInventory")
 AWAY = [  # longer than a customer may wait; at last, a question that arrives after its undo
-    ["crash payments.reply.ChargePayment #1 for 8 s"],
-    ["crash payments.reply.ChargePayment #1 for 5 s"],
-    ["crash inventory.handle.ReserveInventory #1 for 8 s"],
-    ["crash inventory.reply.ReserveInventory #1 for 8 s"],
-    ["crash inventory.handle.ReleaseInventory #1 for 8 s"],
-    [
-        "drop inventory.reply.ReserveInventory #1",
-        "drop inventory.reply.ReserveInventory #2",
-        "drop payments.reply.ChargePayment #1",
-    ],
+    *([f"crash payments.reply.ChargePayment #1 for {seconds} s"] for seconds in (8, 5)),
+    *([f"crash inventory.{point} #1 for 8 s"] for point in TEA_AWAY),
+    [LOST + "1", LOST + "2", "drop payments.reply.ChargePayment #1"],
     ["crash shipping.reply.ShipOrder #1 for 20 s"],
     ["crash payments.handle.RefundPayment #1 for 8 s"],
     ["crash payments.handle.ChargePayment #1 for 3 s", "delay orders.ask.ChargePayment #3 for 5 s"],
 ]
-CRASHES = "that crashes the coordinator", _crash
-NEXT = explored(partial(_shop, in_doubt=False), CLAIMS, only=CRASHES)
 DOUBTS = "that may leave a question without an answer", _doubt
+NEXT = explored(
+    partial(_shop, in_doubt=False), CLAIMS, only=("that crashes the coordinator", _crash)
+)
 UNANSWERED = explored(partial(_shop, in_doubt=True), CLAIMS, alone=AWAY, only=DOUBTS)
 
 
