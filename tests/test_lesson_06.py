@@ -9,6 +9,7 @@ from edalab import explore, simulate
 from edalab.view import saga_map
 
 NAME = "06-orchestrated-saga"
+AT_THE_DOOR = "client.publish", "orders.deliver", "orders.ack"  # where an order comes twice
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,13 @@ def test_without_a_fault_one_order_is_shipped_and_the_other_taken_back(lesson):
 
 
 def test_the_three_breaks_are_those_of_the_text(lesson):
-    assert outcomes(lesson.crashed, lesson.CLAIMS) == ["broken", "broken", "holds", "broken"]
+    assert outcomes(lesson.crashed, lesson.CLAIMS) == [
+        "broken",
+        "broken",
+        "holds",
+        "broken",
+        "holds",
+    ]
     assert lesson.ada_has(lesson.late) == "a bill and no tea"
     assert lesson.ledger(lesson.kept)["money"] == (90 - 80, 90)
 
@@ -69,10 +76,12 @@ def test_the_red_marks_of_the_first_matrix_have_the_three_causes_that_the_text_s
     assert {point.split(".")[0] for _, point in unfinished} == {"orders"}
     assert {do for do, _ in unfinished} == {"crash", "fail", "unconfirmed", "drop"}
     assert {at for do, at in unfinished if do == "drop"} == {"orders.deliver.PlaceOrder"}
+    twice = struck(result, [lesson.shipped_once])
+    assert {at for _, at in twice} == {f"{point}.PlaceOrder" for point in AT_THE_DOOR}
     forward, back = "ReserveInventory ChargePayment ShipOrder", "RefundPayment ReleaseInventory"
     for schedule in broken(result, lesson.CLAIMS):
         [fault] = schedule.faults
-        if (fault.do, fault.at) not in unfinished:
+        if (fault.do, fault.at) not in unfinished | twice:
             assert fault.point[2] in f"{forward} {back}".split()
             steps = [step.step for step in result.run(schedule).journal]
             assert "timeout" in steps, schedule
@@ -121,6 +130,13 @@ def test_an_order_whose_shipping_was_asked_for_twice_is_drawn_as_one_way_forward
     assert height["OrderCompleted"] == height["ShipOrder"] == height["PlaceOrder"]
 
 
+def test_without_a_tombstone_a_late_question_takes_tea_for_a_cancelled_order(lesson):
+    run = lesson.no_tombstone
+    states = dict(run.rows("orders", "select order_id, state from sagas"))
+    assert states == {"order-19": "cancelled", "order-21": "cancelled"}
+    assert lesson.ledger(run)["stock"] == (5, 10)
+
+
 def test_asking_again_mends_all_but_the_end_that_is_announced_twice(lesson, singles):
     result = singles["+ asked again"]
     assert not broken(result, lesson.CLAIMS)
@@ -138,7 +154,7 @@ def test_two_emails_have_the_two_causes_of_the_text_and_the_last_coordinator_nei
         for faults in (lesson.LOSE, lesson.PAUSE):
             run = simulate(shop, lesson.two_orders, faults=faults)
             assert outcomes(run, [lesson.one_email]) == [outcome]
-            assert outcomes(run, lesson.CLAIMS) == ["holds"] * 4
+            assert outcomes(run, lesson.CLAIMS) == ["holds"] * 5
 
 
 def test_the_coordinator_survives_every_single_fault(lesson, singles):
@@ -173,6 +189,11 @@ def test_a_refused_refund_is_hidden_by_one_plan_and_told_by_the_other(lesson):
     assert lesson.ledger(hidden)["money"] == (110 - 80, 110)
     assert lesson.stuck.rows("orders", state) == [("needs a person",)]
     assert "broken" in outcomes(lesson.stuck, lesson.CLAIMS[:2])
+
+
+def test_nobody_is_sent_an_order_twice_once_the_steps_are_done_once(lesson, singles):
+    red = {name for name, each in singles.items() if each.broken(lesson.shipped_once)}
+    assert red == {"in memory", "saga log"}
 
 
 def test_the_comparison_is_as_the_text_reads_it(lesson):

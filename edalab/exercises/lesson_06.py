@@ -21,7 +21,7 @@ CLAIMS = {
     "not in reverse": claims.in_reverse,
     "undone, and never done": claims.nothing_needless,
     "another end is announced": claims.announced_rightly,
-    "never gives up": claims.gives_up,
+    "gives up too late": claims.gives_up,
     "cancelled, and nobody refused": claims.not_given_up,
 }
 UNREADY = (
@@ -59,10 +59,10 @@ HINTS = {
         "OrderCompleted means that the parcel is on its way. OrderCancelled means that nothing is left behind.",
         "Return OrderCompleted when ShipOrder is done. Return OrderCancelled when a step was refused and every step that was done is undone.",
     ),
-    "never gives up": (
+    "gives up too late": (
         "How often did this order get no answer to the same question, and what did your function ask for next?",
         "Ada can't wait for ever. As long as ShipOrder was not asked for, you can still turn back.",
-        'Count with `log.count((step, "no answer"))`. At three, turn back in the same way as after a refusal.',
+        'Count with `log.count((step, "no answer"))`. At three in all, turn back in the same way as after a refusal.',
     ),
     "cancelled, and nobody refused": (
         "Which line of the log made your function give up, and was it too early?",
@@ -104,7 +104,7 @@ def long_enough(seconds: float, variant: int) -> Anomaly | str:
         return Anomaly("taken for a refusal", f"{seconds:g} s without an answer: {cause}", run)
     shorter = ceil(seconds * 10 - 1.001) / 10  # the tenth before
     if shorter >= 0.1 and in_doubt(shorter, variant) is None:
-        evidence = f"{shorter:g} s wait long enough for everything that is late, too"
+        evidence = f"a time-out of {shorter:g} s is long enough, too"
         return Anomaly("longer than needed", evidence)
     return f"every question and every answer late, with {seconds:g} s and with {shorter:g} s"
 
@@ -121,8 +121,8 @@ def _nobody_takes_back(seconds: float, variant: int) -> tuple[str, Run]:
 
 def _no_slower(seconds: float, variant: int) -> tuple[str, Run]:
     run = delayed(60, variant)
-    evidence = f"here it ends at {run.journal[-1].time / 1000:g} s"
-    return f"(d) would make this order wait for a minute at each step; {evidence}", run
+    evidence = f"with a time-out of 60 s, it ends at {run.journal[-1].time / 1000:g} s"
+    return f"(d) would make this order, to which nothing happens, slower; {evidence}", run
 
 
 # -- 06.2 and 06.3
@@ -140,17 +140,20 @@ def _doubt(fault: Fault) -> bool:
     return _crash(fault) or fault.at.split(".")[1] in ("ask", "reply")
 
 
+LOST = "drop inventory.reply.ReserveInventory #"
+TEA_AWAY = ("handle.ReserveInventory", "reply.ReserveInventory", "handle.ReleaseInventory")
 AWAY = [  # longer than a customer may wait; at last, a question that arrives after its undo
-    ["crash payments.reply.ChargePayment #1 for 8 s"],
-    ["crash payments.reply.ChargePayment #1 for 5 s"],
-    ["crash inventory.handle.ReserveInventory #1 for 8 s"],
-    ["crash shipping.reply.ShipOrder #1 for 8 s"],
+    *([f"crash payments.reply.ChargePayment #1 for {seconds} s"] for seconds in (8, 5)),
+    *([f"crash inventory.{point} #1 for 8 s"] for point in TEA_AWAY),
+    [LOST + "1", LOST + "2", "drop payments.reply.ChargePayment #1"],
+    ["crash shipping.reply.ShipOrder #1 for 20 s"],
     ["crash payments.handle.RefundPayment #1 for 8 s"],
     ["crash payments.handle.ChargePayment #1 for 3 s", "delay orders.ask.ChargePayment #3 for 5 s"],
 ]
-CRASHES = "that crashes the coordinator", _crash
-NEXT = explored(partial(_shop, in_doubt=False), CLAIMS, only=CRASHES)
 DOUBTS = "that may leave a question without an answer", _doubt
+NEXT = explored(
+    partial(_shop, in_doubt=False), CLAIMS, only=("that crashes the coordinator", _crash)
+)
 UNANSWERED = explored(partial(_shop, in_doubt=True), CLAIMS, alone=AWAY, only=DOUBTS)
 
 

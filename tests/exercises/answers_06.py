@@ -472,6 +472,27 @@ def gives_the_refund_up(log):
     return _patient([*log, (step, "done")]) if undo else step
 
 
+def leaves_the_tea_that_may_be_reserved(log):
+    silent = log.count(("ReserveInventory", "no answer")) >= 3
+    return "OrderCancelled" if silent else _patient(log)
+
+
+def gives_the_release_up(log):
+    silent = log.count(("ReleaseInventory", "no answer")) >= 3
+    return "OrderCancelled" if silent else _patient(log)
+
+
+def gives_the_parcel_up_later(log):
+    """… and refunds what is on its way, or only asks for that for ever."""
+    return "RefundPayment" if log.count(("ShipOrder", "no answer")) >= 5 else _patient(log)
+
+
+def undoes_the_last_one_asked(log):
+    """Counts the missing answers to all steps before the parcel together."""
+    before = [step for step, answer in log if answer == "no answer" and step in BACK]
+    return _patient(log, most=0 if len(before) >= 3 else 99)
+
+
 RIGHT_3 = [
     gives_up_before_the_parcel,
     counts_what_is_in_doubt,
@@ -479,8 +500,8 @@ RIGHT_3 = [
     as_it_is_asked,
 ]
 WRONG_3 = {
-    "never ends": [as_a_table],
-    "never gives up": [
+    "never ends": [as_a_table, gives_the_parcel_up_later],
+    "gives up too late": [
         by_what_is_done,
         asks_again,
         the_table_goes_on,
@@ -490,19 +511,27 @@ WRONG_3 = {
         asks_again_what_is_refused,
         gives_up_late,
     ],
-    "cancelled, and nobody refused": [gives_up_early, undoes_what_is_in_doubt],
+    "cancelled, and nobody refused": [
+        gives_up_early,
+        undoes_what_is_in_doubt,
+        undoes_the_last_one_asked,
+        counts_all_together,
+    ],
     "never refunded": [
         as_long_as_all_is_done,
         no_answer_is_no,
         gives_up_and_leaves_it,
         waits_for_ever,
         leaves_what_is_in_doubt,
+    ],
+    "never released": [
+        leaves_the_tea_that_may_be_reserved,
+        gives_the_release_up,
         gives_the_refund_up,
     ],
     "shipped unpaid": [
         asks_again_once,
         gives_the_parcel_up,
-        counts_all_together,
         looks_at_the_last_three,
     ],
     "shipped, and still in stock": [no_answer_is_yes],
