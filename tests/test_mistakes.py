@@ -18,6 +18,7 @@ import uuid
 import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import nullcontext
+from html import unescape
 from pathlib import Path
 from typing import Any, Literal
 
@@ -681,7 +682,7 @@ def test_a_name_that_nobody_knows_is_told_with_its_line_in_every_place():
         assert code in failure.traceback
     words = "NameError (line 3): name 'chargd' is not defined"
     details = {s.step: s.detail for s in run.journal if s.detail}
-    assert details["retry"].startswith(words) and words in timeline(run).svg()
+    assert details["retry"].startswith(words) and words in unescape(timeline(run).svg())
     assert play(in_a_helper).failures[0].line == "line 2 of in_a_helper"
 
 

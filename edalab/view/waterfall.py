@@ -1,8 +1,6 @@
 """When each step of a saga ran: a row a step, in the order they began, with its waits, its
 time-outs and its failures."""
 
-from itertools import count
-
 from ..text import clean, seconds, shorten, text_width
 from ..trace.saga_moment import History
 from ..trace.saga_step import Bar, State
@@ -57,7 +55,8 @@ class _Row:
         many = len(history.bars) > MOST  # then one bar lasts from the first to the last
         self.bars = [Bar(history.bars[0].start, history.bars[-1].end, "")] if many else history.bars
         self.events = history.events[-1:] if many else history.events
-        self.taken: list[tuple[int, int]] = []  # x of an edge, a tick or a mark, and px beside it
+        self.taken: list[tuple[int, int]] = []  # where bars and ticks are, from left to right
+        self.marked: set[tuple[int, int]] = set()  # x of a moment, and where a mark of it is
 
     def draw(self, left: int, right: int, cursor: int | None) -> None:
         self._draw_waits()
@@ -96,7 +95,7 @@ class _Row:
             tip = f"{self.step.name}, {seconds(bar.start)} to {seconds(end)}{ending}"
             box = left, self.y - BAR // 2, width, BAR
             self.scene.bars.append(Box(*box, self._kind(bar, end), tip))
-            self.taken += [(left, CLEAR), (left + width, CLEAR)]
+            self.taken.append((left, left + width))
             self._take(left, left + width)
 
     def _kind(self, bar: Bar, end: int) -> str:
@@ -122,7 +121,7 @@ class _Row:
                     continue
                 tip = f"{name} {event.what} {at}"
                 scene.bars.append(Box(x - 1, y - BAR // 2 - 2, 3, BAR + 4, "saved", tip))
-                self.taken.append((x, CLEAR + 1))
+                self.taken.append((x - 1, x + 2))
             elif event.what in MARKS and (x, MARKS[event.what]) not in seen:
                 seen.add((x, MARKS[event.what]))
                 x = self._beside(x, cursor)
@@ -132,13 +131,23 @@ class _Row:
                 self._take(x, x + 7)
 
     def _beside(self, x: int, cursor: int | None) -> int:
-        """The nearest place for a mark, clear of ticks, edges of bars and marks, not behind the
-        cursor."""
-        for place in (x + side * px for px in count() for side in (1, -1)):
-            clear = all(abs(place - other) >= room for other, room in self.taken)
-            if clear and (cursor is None or place <= cursor):
-                break
-        self.taken.append((place, MARK))
+        """A place for a mark, clear of ticks, of the edges of bars, and of another mark of the same
+        moment: behind it, or before it, where the cursor stands there."""
+        place = x
+        for left, right in sorted(self.taken):
+            if right - left <= 2 * CLEAR:
+                if left - CLEAR < place < right + CLEAR:
+                    place = right + CLEAR
+            elif abs(place - left) < CLEAR:
+                place = left + CLEAR
+            elif abs(place - right) < CLEAR:
+                place = right - CLEAR
+        if cursor is not None and place > cursor:
+            place = x - CLEAR
+        step = MARK if cursor is None or place + MARK <= cursor else -MARK
+        while (x, place) in self.marked:
+            place += step
+        self.marked.add((x, place))
         return place
 
     def _draw_state(self, left: int, right: int, cursor: int | None) -> None:
