@@ -78,6 +78,10 @@ ONCE = explored(bank.bank_of, claims.CLAIMS, only=IN_ORDER)
 LATE = ["drop peaks.deliver.EntryRecorded #3"]
 LAST = ["delay peaks.deliver.EntryRecorded #5 for 60 s"]  # longer than any patience
 MEANWHILE = [[*LATE, f"delay accounts.reply.EntriesAfter #{n} for 0.5 s"] for n in (1, 3)]
+# What is asked for then goes on after the entry that asks.
+MEANWHILE += [
+    [f"delay peaks.deliver.EntryRecorded #{n} for {t} s" for n, t in ((3, 60), (4, 0.35))]
+]
 NONE_TOO_EARLY = explored(
     bank.spread_bank_of, claims.CLAIMS, beside=[LATE, LAST], alone=MEANWHILE, only=AT_PEAKS
 )

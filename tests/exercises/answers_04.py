@@ -591,6 +591,19 @@ async def moves_to_its_own(event, ctx):
             _move(db, event.position)
 
 
+async def moves_to_its_own_at_the_end(event, ctx):
+    with ctx.database as db:
+        seen = _seen(db)
+    entries = [event]
+    if event.position > seen + 1:
+        entries = [EntryRecorded(**fields) for fields in await ctx.ask(EntriesAfter(position=seen))]
+    with ctx.database as db:
+        for entry in entries:
+            if entry.position > _seen(db):
+                _count(db, entry)
+        _move(db, max(event.position, _seen(db)))
+
+
 RIGHT_3 = [fetching, always_asks, puts_it_aside, from_nothing]
 WRONG_3 = {
     "skipped": [
@@ -599,7 +612,6 @@ WRONG_3 = {
         only_the_next,
         goes_on_without_an_answer,
         fetches_one,
-        one_transaction_each,
         puts_it_aside_in_memory,
         sleeps,
         takes_silence_for_nothing_missing,
@@ -610,9 +622,11 @@ WRONG_3 = {
     "applied twice": [
         fetches_and_counts_itself_too,
         without_a_checkpoint,
+        one_transaction_each,
         no_second_look,
         always_asks_and_no_second_look,
         moves_to_its_own,
+        moves_to_its_own_at_the_end,
     ],
     "a dead letter": [waits, a_dict_for_an_entry, sleeps_and_raises],
 }
