@@ -91,10 +91,8 @@ def entries_after(query, ctx):
         return [entry(fact).model_dump() for fact in facts]
 
 
-def bank_with(
-    name: str, project: Callable, schema: str, partitions=1, max_attempts=12, replicas=1
-) -> System:
-    """`accounts`, and a read model of this name; entries are spread over so many partitions."""
+def bank_with(name: str, project: Callable, schema: str, partitions=1, max_attempts=12) -> System:
+    """`accounts`, and a read model of this name; entries are spread over so many partitions and replicas."""
     bank = System("bank")
     bank.topic("entries", partitions=partitions)
     accounts = bank.service("accounts")
@@ -102,7 +100,7 @@ def bank_with(
         accounts.handles(command)(carry_out)
     accounts.every(0.2)(relay)
     accounts.answers(EntriesAfter)(entries_after)
-    reader = bank.service(name, schema=schema + CHECKPOINTS, replicas=replicas)
+    reader = bank.service(name, schema=schema + CHECKPOINTS, replicas=partitions)
     reader.on(EntryRecorded, max_attempts=max_attempts)(project)
     return bank
 
@@ -123,7 +121,7 @@ def bank_of(project: Callable, variant: int) -> tuple[System, Callable]:
 
 def spread_bank_of(project: Callable, variant: int) -> tuple[System, Callable]:
     """Entries have no key, so they are spread over three partitions and replicas; four attempts don't outlast a late one."""
-    return bank_with("peaks", project, PEAKS, 3, 4, 3), saving(variant)
+    return bank_with("peaks", project, PEAKS, 3, 4), saving(variant)
 
 
 def saving(variant: int) -> Callable:
