@@ -12,7 +12,19 @@ from . import lesson_04_claims as claims
 
 NAMES = {name: getattr(bank, name) for name in ("EntryRecorded", "EntriesAfter")}
 NAMES |= {"Unanswered": Unanswered}
-HINTS = {
+PUBLISHED = (
+    "Who publishes this entry once more, or what would make your function stop?",
+    "What your function returns is published, and so it comes back to peaks. Does a loop ever change its own condition?",
+    "Return nothing, publish nothing, and give each loop a bound.",
+)
+NO_FAULT = (
+    "No fault struck in this run. What are the table and the checkpoint after each entry, with pen and paper?",
+    "Is there a row for a new account, and does your SQL add to the balance that is there? What is the checkpoint after an entry?",
+    "Insert a row for a new account and otherwise add to it. The checkpoint is the position of the last entry that you counted.",
+)
+HINTS = dict.fromkeys(("skipped, by itself", "applied twice, by itself"), NO_FAULT) | {
+    "published": PUBLISHED,
+    "does not end": PUBLISHED,
     "a dead letter": (
         "What does your function raise, and what has to happen before the next attempt can succeed?",
         "What you wait for is in another partition and may arrive after your last attempt. Meanwhile everything behind this entry waits too.",
@@ -62,7 +74,11 @@ IN_ORDER = "of peaks and on the way there that keeps the order", in_order
 AT_PEAKS = "of peaks, on the way there and back, with three partitions", at_peaks
 ONCE = explored(bank.bank_of, claims.CLAIMS, only=IN_ORDER)
 LATE = ["drop peaks.deliver.EntryRecorded #3"]
-NONE_TOO_EARLY = explored(bank.spread_bank_of, claims.CLAIMS, beside=[LATE], only=AT_PEAKS)
+DELAY = "delay peaks.deliver.EntryRecorded"
+LAST = [f"{DELAY} #5 for 60 s"]  # longer than any patience
+MEANWHILE = [[*LATE, f"delay accounts.reply.EntriesAfter #{n} for 0.5 s"] for n in (1, 3)]
+MEANWHILE += [[f"{DELAY} #3 for 60 s", f"{DELAY} #4 for 0.35 s"]]  # the answer goes on after 4
+NONE_TOO_EARLY = explored(bank.spread_bank_of, claims.CLAIMS, [LATE, LAST], MEANWHILE, AT_PEAKS)
 
 
 # -- 04.1
@@ -173,6 +189,7 @@ EXERCISES = [
                 "Compare the position of each entry that arrives with the checkpoint. Which of them are counted?",
                 "A checkpoint says that everything up to and including this position is in the table, and nothing after it.",
             ),
+            "no value and reason": ('Does your function end as in `return 7, "b"`?',) * 3,
         },
     ),
     Exercise("04.2", "Each entry once", "event, ctx", ONCE, HINTS | AGAIN, NAMES),

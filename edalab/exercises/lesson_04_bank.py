@@ -92,7 +92,7 @@ def entries_after(query, ctx):
 
 
 def bank_with(name: str, project: Callable, schema: str, partitions=1, max_attempts=12) -> System:
-    """`accounts`, and a read model of this name; entries are spread over so many partitions."""
+    """`accounts`, and a read model of this name; entries are spread over so many partitions and replicas."""
     bank = System("bank")
     bank.topic("entries", partitions=partitions)
     accounts = bank.service("accounts")
@@ -100,9 +100,8 @@ def bank_with(name: str, project: Callable, schema: str, partitions=1, max_attem
         accounts.handles(command)(carry_out)
     accounts.every(0.2)(relay)
     accounts.answers(EntriesAfter)(entries_after)
-    bank.service(name, schema=schema + CHECKPOINTS).on(EntryRecorded, max_attempts=max_attempts)(
-        project
-    )
+    reader = bank.service(name, schema=schema + CHECKPOINTS, replicas=partitions)
+    reader.on(EntryRecorded, max_attempts=max_attempts)(project)
     return bank
 
 
@@ -121,7 +120,7 @@ def bank_of(project: Callable, variant: int) -> tuple[System, Callable]:
 
 
 def spread_bank_of(project: Callable, variant: int) -> tuple[System, Callable]:
-    """Entries have no key, so they are spread over three partitions; four attempts don't outlast a late one."""
+    """Entries have no key, so they are spread over three partitions and replicas; four attempts don't outlast a late one."""
     return bank_with("peaks", project, PEAKS, 3, 4), saving(variant)
 
 

@@ -98,6 +98,9 @@ def no_drift(run):
 
 
 CLAIMS: dict[str, Claim] = {
+    "published": Claim("only accounts publishes entries", about=EntryRecorded)(
+        lambda run: [s for s in run.journal if (s.service, s.step) == ("peaks", "publish")]
+    ),
     "a dead letter": nothing_dead("peaks", EntryRecorded),
     "applied twice": not_twice,
     "skipped": not_skipped,

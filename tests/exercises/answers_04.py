@@ -264,6 +264,42 @@ def refuses_what_it_has(event, ctx):
         _move(db, event.position)
 
 
+def adds_nothing_to_a_row(event, ctx):
+    """Replaces the row, and with it the balance."""
+    with ctx.database as db:
+        if event.position > _seen(db):
+            db.execute(
+                "insert or replace into peaks values (?, ?, ?)",
+                (event.account, event.amount, event.amount),
+            )
+            _move(db, event.position)
+
+
+def forgets_the_balance(event, ctx):
+    with ctx.database as db:
+        if event.position > _seen(db):
+            db.execute(
+                """insert into peaks values (?1, ?2, ?2) on conflict (account) do update
+                   set highest = max(highest, balance + ?2)""",
+                (event.account, event.amount),
+            )
+            _move(db, event.position)
+
+
+def returns_the_event(event, ctx):
+    as_in_the_lesson(event, ctx)
+    return event
+
+
+def returns_the_event_once(event, ctx):
+    with ctx.database as db:
+        if event.position <= _seen(db):
+            return None
+        _count(db, event)
+        _move(db, event.position)
+    return event
+
+
 RIGHT_2 = [as_in_the_lesson, in_python, every_position, one_for_each_account]
 WRONG_2 = {
     "applied twice": [
@@ -274,7 +310,16 @@ WRONG_2 = {
         not_the_same_again,
         a_new_row_counts_its_entry_twice,
     ],
-    "skipped": [checkpoint_ahead, only_what_is_there, deposits_only, the_next_position],
+    "skipped": [
+        checkpoint_ahead,
+        only_what_is_there,
+        deposits_only,
+        the_next_position,
+        adds_nothing_to_a_row,
+        forgets_the_balance,
+    ],
+    "does not end": [returns_the_event],
+    "published": [returns_the_event_once],
     "drift": [highest_of_the_entries, highest_before, highest_is_the_last, all_accounts],
     "a dead letter": [refuses_what_it_has],
 }
@@ -467,6 +512,98 @@ async def a_dict_for_an_entry(event, ctx):
                 _move(db, entry.position)
 
 
+async def asks_and_gives_up(event, ctx):
+    """Without an answer the entry is acknowledged, and it may be the last one."""
+    with ctx.database as db:
+        seen = _seen(db)
+    entries = [event]
+    if event.position > seen + 1:
+        try:
+            found = await ctx.ask(EntriesAfter(position=seen))
+        except Unanswered:
+            return
+        entries = [EntryRecorded(**fields) for fields in found]
+    with ctx.database as db:
+        for entry in entries:
+            if entry.position == _seen(db) + 1:
+                _count(db, entry)
+                _move(db, entry.position)
+
+
+async def no_second_look(event, ctx):
+    """Another replica may have counted meanwhile."""
+    with ctx.database as db:
+        seen = _seen(db)
+    if event.position <= seen:
+        return
+    entries = [event]
+    if event.position > seen + 1:
+        entries = [EntryRecorded(**fields) for fields in await ctx.ask(EntriesAfter(position=seen))]
+    with ctx.database as db:
+        for entry in entries:
+            _count(db, entry)
+            _move(db, entry.position)
+
+
+async def always_asks_and_no_second_look(event, ctx):
+    with ctx.database as db:
+        seen = _seen(db)
+    if event.position <= seen:
+        return
+    entries = [EntryRecorded(**fields) for fields in await ctx.ask(EntriesAfter(position=seen))]
+    with ctx.database as db:
+        for entry in entries:
+            _count(db, entry)
+            _move(db, entry.position)
+
+
+async def sleeps_and_raises(event, ctx):
+    for _ in range(100):
+        with ctx.database as db:
+            if event.position <= _seen(db) + 1:
+                break
+        await ctx.sleep(0.1)
+    waits(event, ctx)
+
+
+async def publishes_it_again(event, ctx):
+    with ctx.database as db:
+        early = event.position > _seen(db) + 1
+    if early:
+        await ctx.publish(event)
+        return
+    as_in_the_lesson(event, ctx)
+
+
+async def moves_to_its_own(event, ctx):
+    """The list may go on after this entry."""
+    with ctx.database as db:
+        seen = _seen(db)
+    if event.position <= seen:
+        return
+    entries = [event]
+    if event.position > seen + 1:
+        entries = [EntryRecorded(**fields) for fields in await ctx.ask(EntriesAfter(position=seen))]
+    with ctx.database as db:
+        if _seen(db) == seen:
+            for entry in entries:
+                _count(db, entry)
+            _move(db, event.position)
+
+
+async def moves_to_its_own_at_the_end(event, ctx):
+    with ctx.database as db:
+        seen = _seen(db)
+    entries = [event]
+    if event.position > seen + 1:
+        entries = [EntryRecorded(**fields) for fields in await ctx.ask(EntriesAfter(position=seen))]
+    with ctx.database as db:
+        for entry in entries:
+            if entry.position > _seen(db):
+                _count(db, entry)
+        _move(db, max(event.position, _seen(db)))
+
+
 RIGHT_3 = [fetching, always_asks, puts_it_aside, from_nothing]
 WRONG_3 = {
     "skipped": [
@@ -475,12 +612,21 @@ WRONG_3 = {
         only_the_next,
         goes_on_without_an_answer,
         fetches_one,
-        one_transaction_each,
         puts_it_aside_in_memory,
         sleeps,
         takes_silence_for_nothing_missing,
+        asks_and_gives_up,
     ],
+    "published": [publishes_it_again],
     "overtaken": [every_position],
-    "applied twice": [fetches_and_counts_itself_too, without_a_checkpoint],
-    "a dead letter": [waits, a_dict_for_an_entry],
+    "applied twice": [
+        fetches_and_counts_itself_too,
+        without_a_checkpoint,
+        one_transaction_each,
+        no_second_look,
+        always_asks_and_no_second_look,
+        moves_to_its_own,
+        moves_to_its_own_at_the_end,
+    ],
+    "a dead letter": [waits, a_dict_for_an_entry, sleeps_and_raises],
 }
