@@ -84,9 +84,9 @@ def _sent(*messages: Command | float) -> Callable:
 
 
 def bank_of(withdraw: Callable, variant: int) -> tuple[System, list[Callable]]:
-    """Two workloads: two withdrawals of which the account covers one, short by one coin, and one while its
-    account changes every half second; and, twice, a withdrawal of more than there is, shortly before a deposit,
-    and then two that only a refusal taken for a payment leaves uncovered."""
+    """Two workloads: two withdrawals of which the account covers one, short by one coin, and one that is
+    covered unless the refusal before it counts, while deposits come every half second; and, twice, a
+    withdrawal of more than there is, shortly before a deposit."""
     bank = System("bank")
     accounts = bank.service("accounts", replicas=2)
     accounts.handles(OpenAccount)(open_account)
@@ -96,7 +96,7 @@ def bank_of(withdraw: Callable, variant: int) -> tuple[System, list[Callable]]:
     ours, theirs, odd = f"account-{7 + variant}", f"account-{9 + variant}", variant % 50
     one_fits = _sent(
         OpenAccount(account=ours, amount=100 + odd),
-        OpenAccount(account=theirs, amount=3 * SUSPICIOUS),
+        OpenAccount(account=theirs, amount=SUSPICIOUS + 100 + odd),
         3,
         Withdraw(account=ours, amount=40 + odd),
         0.1,
