@@ -21,8 +21,8 @@ HINTS = {
     ),
     "paid twice": (
         "How many times did accounts handle this command, and how could it have known the second time?",
-        "Each stored event has a causation, the id of the message that led to it. Compare it with `ctx.message.id`.",
-        "If an event of this stream has the causation ctx.message.id, return. Look each time that you read to decide.",
+        "Each stored event has a causation, the id of its command. Look for it each time that you read to decide, also after the ask.",
+        "If an event of this stream has the causation ctx.message.id, return. Do so in the read on which you decide.",
     ),
     "refused, and paid": (
         "Which events are there for this one command, and what happened to the account in between?",
@@ -36,8 +36,8 @@ HINTS = {
     ),
     "overdrawn": (
         "What was in the account when your function decided, and what was in it when it appended?",
-        "While one replica waits for fraud, the other one works. Which number tells you that something was stored meanwhile?",
-        "Remember this stream's version when you read it, and append with expected_version=. The second writer then decides again.",
+        "Is it the balance of `command.account` alone? And which number tells you what was stored while you waited for fraud?",
+        "Read the stream `command.account` and its version, and append with expected_version=. The second writer then decides again.",
     ),
     "refused with money enough": (
         "What was in the account when the refusal was stored?",
@@ -46,9 +46,16 @@ HINTS = {
     ),
     "never decided": (
         "Which path did this command take through your function, and what did it leave in the stream?",
-        "Each command ends as MoneyWithdrawn or as WithdrawalRefused. What if it is handled again, or if two commands are alike?",
-        "Append one of the two on every path, and don't swallow a ConcurrencyError. Let it out, or read and decide again.",
+        "Each command ends as MoneyWithdrawn or as WithdrawalRefused. If attempts raise a ConcurrencyError, which version do you expect?",
+        "Append one of the two on every path, and expect the version that you read. Let a ConcurrencyError out, or read and decide again.",
     ),
+}
+ONCE_HINTS = HINTS | {
+    "never decided": (
+        "Why did your function leave this command alone?",
+        "Is it another command with the same amount? Was it marked as done before it was done? Or was a ConcurrencyError dropped?",
+        "Know a command by its ctx.message.id alone, and mark it in the transaction that appends. The causation does both.",
+    )
 }
 
 
@@ -93,14 +100,15 @@ def known(number: int, variant: int) -> Anomaly | str:
     _, day, recorded, was, believed = corrected(variant)
     eve, of_month = recorded - timedelta(1), f"{recorded:%B}"
     if number < recorded.day:
-        known = f"the report on {_day(day)} says {believed}, and the account had {was}"
+        known = f"the report gives {believed} for {_day(day)}, and the account had {was}"
         if recorded.replace(day=number) < day:
             known = f"{_day(day)} is still to come"
         return Anomaly("not yet known", f"on {number} {of_month} {known}")
     if number > recorded.day:
-        evidence = f"on {number - 1} {of_month} the report on {_day(day)} already says {was}"
+        earlier = f"the report of {number - 1} {of_month} already gives {was} for {_day(day)}"
+        evidence = f"your {number} is read as {number} {of_month}; {earlier}"
         return Anomaly("known before", evidence)
-    return f"the report on {_day(day)}, as of {eve.day} and of {_day(recorded)}"
+    return f"the balance of {_day(day)}, in the reports of {_day(eve)} and of {_day(recorded)}"
 
 
 def _day(day: date) -> str:
@@ -119,7 +127,7 @@ def _against(sentence: str) -> Callable:
 
 
 REASONS = {
-    "a": _against("(a) would make the report of {day} right, but it says {believed}, not {was}"),
+    "a": _against("(a) would make the report of {day} right, but it gives {believed}, not {was}"),
     "b": None,
     "c": _against("(c) would leave no trace of {believed}, but as of {eve} you still get it today"),
     "d": _against("(d) would make until={recorded}, as of {eve}, right, but that is wrong too"),
@@ -127,7 +135,7 @@ REASONS = {
 
 EXERCISES = [
     Exercise("03.1", "Decide on what there is", "command, ctx", RIGHTLY, HINTS, NAMES),
-    Exercise("03.2", "Decide once", "command, ctx", ONCE, HINTS, NAMES),
+    Exercise("03.2", "Decide once", "command, ctx", ONCE, ONCE_HINTS, NAMES),
     explained(
         "03.3",
         "Known on which day",
@@ -142,7 +150,7 @@ EXERCISES = [
                 "Keep until at the day in your figures, and move as_of from day to day until the state is the one without as_of.",
             ),
             "known before": (
-                "What does the report say that was written the day before?",
+                "What does the report of the day before give?",
                 "Go back with as_of one day at a time. A date alone means the end of that day.",
                 "Find the first day as_of which the state is the one without as_of.",
             ),

@@ -84,7 +84,8 @@ def _sent(*messages: Command | float) -> Callable:
 
 
 def bank_of(withdraw: Callable, variant: int) -> tuple[System, list[Callable]]:
-    """Two workloads: two withdrawals of which the account covers one, short by one coin; and, twice, a
+    """Two workloads: two withdrawals of which the account covers one, short by one coin, and one that is
+    covered unless the refusal before it counts, while deposits come every half second; and, twice, a
     withdrawal of more than there is, shortly before a deposit."""
     bank = System("bank")
     accounts = bank.service("accounts", replicas=2)
@@ -95,13 +96,16 @@ def bank_of(withdraw: Callable, variant: int) -> tuple[System, list[Callable]]:
     ours, theirs, odd = f"account-{7 + variant}", f"account-{9 + variant}", variant % 50
     one_fits = _sent(
         OpenAccount(account=ours, amount=100 + odd),
-        OpenAccount(account=theirs, amount=3 * SUSPICIOUS),
+        OpenAccount(account=theirs, amount=SUSPICIOUS + 100 + odd),
         3,
         Withdraw(account=ours, amount=40 + odd),
         0.1,
         Withdraw(account=ours, amount=61),
         0.1,
         Withdraw(account=theirs, amount=SUSPICIOUS + odd),
+        3,
+        Withdraw(account=theirs, amount=200),
+        *[step for _ in range(6) for step in (0.5, Deposit(account=theirs, amount=5))],
     )
     too_early = _sent(
         OpenAccount(account=ours, amount=50),
@@ -114,7 +118,7 @@ def bank_of(withdraw: Callable, variant: int) -> tuple[System, list[Callable]]:
         0.6,
         Deposit(account=ours, amount=500),
         1.5,
-        Withdraw(account=ours, amount=20),
-        Withdraw(account=ours, amount=20),
+        Withdraw(account=ours, amount=30),
+        Withdraw(account=ours, amount=30),
     )
     return bank, [one_fits, too_early]

@@ -100,8 +100,11 @@ def not_turned_away(run):
 @Claim("each command is paid or refused", about=Withdraw)
 def all_decided(run):
     causes = {fact.causation for fact in decided(run, *DECISIONS)}
+    dead = {step.envelope.id for step in run.journal if step.step == "dead_letter"}
+    errors = {one.message.id: type(one.error).__name__ for one in run.failures if one.message}
+    why = {id: f"; its last attempt raised a {errors[id]}" for id in dead & errors.keys()}
     return [
-        f"{command.data} is neither paid nor refused"
+        f"{command.data} is neither paid nor refused{why.get(id, '')}"
         for id, command in asked_for(run).items()
         if id not in causes
     ]

@@ -232,6 +232,35 @@ async def pays_what_there_is(command, ctx):
         EventStore(db).append(command.account, [decision], len(past))
 
 
+async def refusals_cost_money(command, ctx):
+    """Subtracts the amount of every event that is not a deposit."""
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    total = 0
+    for fact in past:
+        amount = getattr(fact.event, "amount", 0)
+        total += amount if isinstance(fact.event, MoneyDeposited) else -amount
+    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    _store(ctx, command, answer["ok"] and total >= command.amount, len(past))
+
+
+async def refuses_after_three_tries(command, ctx):
+    for _ in range(3):
+        try:
+            return await read_in_one(command, ctx)
+        except ConcurrencyError:
+            continue
+    _store(ctx, command, False, None)
+
+
+async def one_version_more(command, ctx):
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    paid = answer["ok"] and reduce(balance, past, 0) >= command.amount
+    _store(ctx, command, paid, len(past) + 1)
+
+
 RIGHT_1 = [read_in_one, ask_first, again_until_it_fits]
 WRONG_1 = {
     "overdrawn": [any_version, version_read_late, all_streams, the_same_decision_again],
@@ -240,12 +269,15 @@ WRONG_1 = {
         not_the_last_coin,
         silence_is_refusal,
         the_second_is_refused,
+        refusals_cost_money,
+        refuses_after_three_tries,
     ],
     "paid unchecked": [asks_and_does_not_listen, never_asks, silence_is_consent],
     "never decided": [
         gives_up,
         refusals_are_not_stored,
         always_a_new_stream,
+        one_version_more,
         returns_the_event,
     ],
     "not what was asked": [pays_what_there_is, always_the_same_stream],
