@@ -10,6 +10,11 @@ from . import lesson_02_shop as shop
 from .lesson_02_shop import AddressChanged, ChangeAddress, ContactChanged, Repeat
 
 HINTS = {
+    "a dead letter": (
+        "For which event does your function raise? Is it an old one, or one that comes before an older one?",
+        "Another attempt doesn't help. An old event stays old, and a version that comes late comes seconds after your last attempt.",
+        "Don't raise and don't wait for a version. Ignore what is out of date and use everything else at once, because each event carries a whole value.",
+    ),
     "the copy does not follow": (
         "Which event carried the value that the copy lacks, and what did your function do with it?",
         "Go through your function by hand, first for two events of one customer, then for two customers. Is there a row to change?",
@@ -33,12 +38,7 @@ HINTS = {
     "noted too early": (
         "Shipping began twice with this event. What was saved the first time, and why did the second time change nothing?",
         "You noted the version, but the value was not saved yet.",
-        "Write the value and its version in one transaction, so that a crash keeps both or neither.",
-    ),
-    "a dead letter": (
-        "What does your function raise? Is an old event an error?",
-        "Another attempt doesn't help, because the event is just as old the next time.",
-        "Return without changing anything.",
+        "Write or delete the value and note its version in one transaction, so that a crash keeps both or neither.",
     ),
 }
 ADDRESS_HINTS = HINTS | {
@@ -129,7 +129,7 @@ def long_enough(seconds: float, variant: int) -> Anomaly | str:
             "longer than needed",
             f"after {shorter:g} s version 1 never comes after version 2 either",
         )
-    return f"the runs with a pause of {seconds:g} s and of {shorter:g} s"
+    return f"safe after {seconds:g} s, not after {shorter:g} s"
 
 
 def _order_kept(seconds: float, variant: int) -> tuple[str, Run]:
@@ -184,17 +184,21 @@ ONE = explained(
 
 # -- 02.2 and 02.3
 
-# An older event comes last; it does so again, and shipping has lost what it kept in memory.
+# An older event comes last; it does so again, and shipping has lost what it kept in memory; two come last.
 LATE = "lose customers.ack.ChangeAddress #1"
 LATE_FIELD = "lose customers.ack.ChangeContact #2"
-AGAIN = [LATE, "crash shipping.handle.AddressChanged #10"]
-LEFT = ["lose customers.ack.ChangeAddress #7", "crash shipping.handle.AddressChanged #10"]
-FIELD_AGAIN = [LATE_FIELD, "crash shipping.handle.ContactChanged #7"]
+AGAIN = [LATE, "crash shipping.handle.AddressChanged #12"]
+LEFT = ["lose customers.ack.ChangeAddress #7", "crash shipping.handle.AddressChanged #12"]
+TWO = ["lose customers.ack.ChangeAddress #8", "lose customers.ack.ChangeAddress #9"]
+FIELD_AGAIN = [LATE_FIELD, "crash shipping.handle.ContactChanged #8"]
+TWO_FIELDS = ["lose customers.ack.ChangeContact #5", "lose customers.ack.ChangeContact #6"]
 KEEP = explored(
-    shop.leaving, shop.claims(AddressChanged, ADDRESS_HINTS), alone=[[LATE], AGAIN, LEFT]
+    shop.leaving, shop.claims(AddressChanged, ADDRESS_HINTS), alone=[[LATE], AGAIN, LEFT, TWO]
 )
 MERGE = explored(
-    shop.contacted, shop.claims(ContactChanged, CONTACT_HINTS), alone=[[LATE_FIELD], FIELD_AGAIN]
+    shop.contacted,
+    shop.claims(ContactChanged, CONTACT_HINTS),
+    alone=[[LATE_FIELD], FIELD_AGAIN, TWO_FIELDS],
 )
 ADDRESS = {"AddressChanged": AddressChanged}
 CONTACT = {"ContactChanged": ContactChanged}

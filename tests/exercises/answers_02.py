@@ -363,6 +363,54 @@ def does_nothing(event, ctx):
         pass
 
 
+def leaves_only_once(event, ctx):
+    """Compares with both tables, and can note only one leaving of each customer."""
+    with ctx.database as db:
+        if event.version > _known(db, event):
+            as_it_comes_in(db, event)
+            if event.address is None:
+                db.execute("insert into gone values (?, ?)", (event.customer, event.version))
+
+
+def notes_the_first_leaving(event, ctx):
+    with ctx.database as db:
+        if event.version > _known(db, event):
+            as_it_comes_in(db, event)
+            if event.address is None:
+                ignore = "insert or ignore into gone values (?, ?)"
+                db.execute(ignore, (event.customer, event.version))
+
+
+def an_old_leaving_lowers_it(event, ctx):
+    """Before it deletes, it compares with the row only."""
+    with ctx.database as db:
+        if event.address is None:
+            find = "select version from addresses where customer = ?"
+            row = db.execute(find, (event.customer,)).fetchone()
+            if row is None or event.version > row[0]:
+                _delete(db, event)
+                db.execute("replace into gone values (?, ?)", (event.customer, event.version))
+        elif event.version > _known(db, event):
+            _write(db, event)
+
+
+def gone_and_then_deleted(event, ctx):
+    with ctx.database as db:
+        if event.version <= _known(db, event):
+            return
+        if event.address is None:
+            db.execute("replace into gone values (?, ?)", (event.customer, event.version))
+    as_it_comes(event, ctx)
+
+
+def waits_for_every_version(event, ctx):
+    with ctx.database as db:
+        known = _known(db, event)
+    if event.version > known + 1:
+        raise ValueError("a version is missing")
+    both_tables(event, ctx)
+
+
 RIGHT_2 = [both_tables, in_two_transactions, every_version_in_gone, a_table_of_its_own]
 WRONG_2 = {
     "the copy does not follow": [
@@ -375,10 +423,17 @@ WRONG_2 = {
     "another value is wiped out": [deletes_everybody],
     "an older event wins": [as_it_comes, looks_only_at_who_is_gone, older_than_both],
     "forgotten in a crash": [in_memory],
-    "noted too early": [noted_before_it_is_written],
+    "noted too early": [noted_before_it_is_written, gone_and_then_deleted],
     "an address is not forgotten": [never_forgets, the_lessons_cell, an_empty_address],
-    "an address comes back": [only_the_first_is_old, leavers_in_memory, without_a_trace],
-    "a dead letter": [raises_at_what_is_old],
+    "an address comes back": [
+        only_the_first_is_old,
+        leavers_in_memory,
+        without_a_trace,
+        notes_the_first_leaving,
+        an_old_leaving_lowers_it,
+    ],
+    "a dead letter": [raises_at_what_is_old, waits_for_every_version],
+    "raises": [leaves_only_once],
     "changes what is outside": [in_a_global],
 }
 
@@ -575,9 +630,56 @@ def refuses_what_is_old(event, ctx):
         _note(db, event)
 
 
-RIGHT_3 = [each_field, by_the_row_count, looks_first, keeps_every_event, notes_it_afterwards]
+def notes_the_first_version(event, ctx):
+    with ctx.database as db:
+        if event.version > _version(db, event):
+            _value(db, event)
+            note = "insert or ignore into versions values (?, ?, ?)"
+            db.execute(note, (event.customer, event.field, event.version))
+
+
+def notes_every_version(event, ctx):
+    """An older event lowers the version."""
+    with ctx.database as db:
+        if event.version > _version(db, event):
+            _value(db, event)
+        _note(db, event)
+
+
+def empty_until_known(event, ctx):
+    with ctx.database as db:
+        db.execute("insert or ignore into contacts values (?, '', '')", (event.customer,))
+        if event.version > _version(db, event):
+            _value(db, event)
+            _note(db, event)
+
+
+def waits_for_the_version_before(event, ctx):
+    with ctx.database as db:
+        find = "select max(version) from versions where customer = ?"
+        newest = db.execute(find, (event.customer,)).fetchone()[0] or 0
+        if event.version > newest + 1:
+            raise ValueError("a version is missing")
+        if event.version > _version(db, event):
+            _value(db, event)
+            _note(db, event)
+
+
+RIGHT_3 = [
+    each_field,
+    by_the_row_count,
+    looks_first,
+    keeps_every_event,
+    notes_it_afterwards,
+    empty_until_known,
+]
 WRONG_3 = {
-    "an older event wins": [as_fields_come, never_noted],
+    "an older event wins": [
+        as_fields_come,
+        never_noted,
+        notes_the_first_version,
+        notes_every_version,
+    ],
     "forgotten in a crash": [fields_in_memory, both_fields_in_memory],
     "a late field is ignored": [version_of_the_row],
     "another value is wiped out": [replaces_the_row],
@@ -588,6 +690,6 @@ WRONG_3 = {
         first_value_stays,
         updates_no_row,
     ],
-    "a dead letter": [refuses_what_is_old],
+    "a dead letter": [refuses_what_is_old, waits_for_the_version_before],
     "raises": [a_field_as_a_parameter],
 }
