@@ -15,7 +15,12 @@ HINTS = {
         "Every `await ctx.ask(...)` waits for another service.",
         'Save, publish and `return "cancelled"`. Ask nobody.',
     ),
-    "another answer is given": (
+    "wrong answer": (
+        "What became of the order in this run, and what was the customer told?",
+        "When publishing raises an error, the event may be out all the same. Neither of the two answers is sure then.",
+        "Let the error pass, so that no answer is given, or publish again until it works.",
+    ),
+    "wrong answer, by itself": (
         "Is this order on record, and what did your function answer?",
         "Look at each place where your function ends. What does it return there?",
         'Write `return "cancelled"` if there was such an order, and `return "unknown"` if there was none.',
@@ -34,6 +39,11 @@ HINTS = {
         "Which service is missing here, and which messages does it accept?",
         "A command goes to one service that you have to know. `stock` takes no commands.",
         "Publish OrderCancelled. It reaches everybody who subscribes, even services that you don't know.",
+    ),
+    "told in two ways": (
+        "Which messages about this order does the service receive in this run?",
+        "Each of them makes the service do its work. Which of them does `stock` need?",
+        "Publish OrderCancelled, and send no commands.",
     ),
     "still on record": (
         "Where does orders keep its orders, and who takes this one out?",
@@ -121,7 +131,7 @@ def as_long_as_possible(seconds: float, variant: int) -> Anomaly | str:
             "not in hundredths", f"{seconds:g} s lies between two hundredths of a second"
         )
     if not answered(run):
-        evidence = f"three times {seconds:g} s, and Ada has given up before the answer came"
+        evidence = f"{3 * seconds:g} s of work one after the other, and Ada has given up by then"
         return Anomaly("too long", evidence, run)
     if answered(in_turn(longer, variant)):
         evidence = f"with {longer:g} s each she has her answer in time as well"
@@ -170,8 +180,8 @@ EXERCISES = [
         {"a": _the_slowest, "b": _only_the_work, "c": None, "d": _gives_up_on_each},
         {
             "too long": (
-                "When would Ada have got her answer in this run, and when did she give up?",
-                "Look at the gaps between the bars. Nobody works there, so what takes time?",
+                "Do the three work at the same time in this run? When would Ada have got her answer, and when did she give up?",
+                "The work of the three adds up. Look at the gaps between the bars. Nobody works there, so what takes time?",
                 "Four questions are asked, and each of them and its answer travel for 0.02 s. Subtract that from her patience, and share the rest among the three.",
             ),
             "longer is possible": (

@@ -134,7 +134,7 @@ def answered_rightly(run):
     for order, note in answers(run).items():
         right = "cancelled" if order == first(run) else "unknown"
         _, answered, answer = note.partition(" is told: ")
-        if answered and answer != right and not orders_in_trouble(run):
+        if answered and answer != right:
             wrong.append(f"{order}: the customer is told {answer or 'nothing'}, not {right}")
     return wrong
 
@@ -149,6 +149,16 @@ def somebody_hears(run):
 def everybody_hears(run):
     orders = cancelled(run)
     return [sentence for order in orders for sentence in unheard(run, order, "cancelled")]
+
+
+@Claim("no service learns of an order in two ways", about=CancelOrder)
+def told_in_one_way(run):
+    if len(run.faults) < 2:  # who asks is told first that a customer is not answered
+        return []
+    told = [(s.service, type(s.envelope.data)) for s in run.journal if s.step == "handle"]
+    ways = {name: {kind.__name__ for by, kind in told if by == name} for name in SUBSCRIBERS}
+    twice = {name: sorted(kinds) for name, kinds in ways.items() if len(kinds) > 1}
+    return [f"{name} learns of it by {' and by '.join(kinds)}" for name, kinds in twice.items()]
 
 
 @Claim("a cancelled order is no longer on record", about=CancelOrder)
@@ -182,9 +192,10 @@ def gone_is_heard_of(run):
 
 CLAIMS = {
     "a customer is not answered": everybody_is_answered,
-    "another answer is given": answered_rightly,
+    "wrong answer": answered_rightly,
     "nobody heard of it": somebody_hears,
     "some never heard of it": everybody_hears,
+    "told in two ways": told_in_one_way,
     "still on record": off_the_record,
     "something else is cancelled": nothing_else,
     "refunded though it stands": no_refund_for_an_order,

@@ -34,6 +34,10 @@ def half_a_second():
     return 0.5, "c"
 
 
+def all_at_once():
+    return 0.98, "a"
+
+
 def backwards():
     return -1, "c"
 
@@ -72,7 +76,7 @@ def in_hundredths():
 
 RIGHT_1 = [calculated, a_list, with_names]
 WRONG_1 = {
-    "too long": [a_third, half_a_second],
+    "too long": [a_third, half_a_second, all_at_once],
     "longer is possible": [a_fifth],
     "not in hundredths": [in_thousandths, not_rounded],
     "another reason": [wrong_reason_a, wrong_reason_b, wrong_reason_d],
@@ -295,17 +299,51 @@ async def publishes_without_await(command, ctx):
     return "cancelled"
 
 
+async def says_unknown_if_it_failed(command, ctx):
+    """The event may be out, and the customer reads that there is no such order."""
+    if not take_out(ctx, command.orderId):
+        return "unknown"
+    try:
+        await ctx.publish(OrderCancelled(orderId=command.orderId))
+    except Exception:
+        return "unknown"
+    return "cancelled"
+
+
+async def says_failed(command, ctx):
+    if not take_out(ctx, command.orderId):
+        return "unknown"
+    try:
+        await ctx.publish(OrderCancelled(orderId=command.orderId))
+    except PublishFailed:
+        return "please try again"
+    return "cancelled"
+
+
+async def sends_and_publishes(command, ctx):
+    """Billing refunds the bill twice."""
+    if not take_out(ctx, command.orderId):
+        return "unknown"
+    for kind in (RefundBill, SendMail, TakePoints):
+        await ctx.send(kind(orderId=command.orderId))
+    await ctx.publish(OrderCancelled(orderId=command.orderId))
+    return "cancelled"
+
+
 RIGHT_2 = [by_class, with_helpers, other_names, more_than_needed, tries_to_publish_again]
 WRONG_2 = {
     "a customer is not answered": [asks_in_turn, asks_and_goes_on, asks_with_the_usual_patience],
-    "another answer is given": [
+    "wrong answer": [
         says_nothing,
         only_says_so,
         always_the_same,
         returns_the_event,
+        says_unknown_if_it_failed,
+        says_failed,
     ],
     "nobody heard of it": [only_saves, accepts_what_failed, catches_everything],
     "some never heard of it": [sends_commands],
+    "told in two ways": [sends_and_publishes],
     "still on record": [only_publishes],
     "something else is cancelled": [publishes_what_is_unknown, takes_all_out],
     "refunded though it stands": [publishes_first, publishes_in_the_transaction],
@@ -373,6 +411,26 @@ async def does_not_look(command, ctx):
     return "cancelled"
 
 
+async def says_unknown_though_it_is_out(command, ctx):
+    if not known(ctx, command.orderId):
+        return "unknown"
+    try:
+        await ctx.publish(OrderCancelled(orderId=command.orderId))
+    except PublishFailed:
+        return "unknown"
+    return "cancelled"
+
+
+async def says_nothing_if_it_failed(command, ctx):
+    if not known(ctx, command.orderId):
+        return "unknown"
+    try:
+        await ctx.publish(OrderCancelled(orderId=command.orderId))
+    except PublishFailed:
+        return None
+    return "cancelled"
+
+
 RIGHT_3 = [
     in_few_lines,
     publish_and_then_take_out,
@@ -390,6 +448,12 @@ WRONG_3 = {
     ],
     "nobody heard of it": [says_so_in_any_case, only_saves],
     "a customer is not answered": [asks_in_turn],
-    "another answer is given": [does_not_look, says_nothing, returns_the_event],
+    "wrong answer": [
+        does_not_look,
+        says_nothing,
+        returns_the_event,
+        says_unknown_though_it_is_out,
+        says_nothing_if_it_failed,
+    ],
     "some never heard of it": [sends_commands],
 }
