@@ -66,6 +66,22 @@ def says_what_it_heard(run):
                 if published.get(name) != value:
                     says = f"{step.envelope.type} says {name} {published.get(name)}"
                     wrong.append(f"{says}; it was {value}")
+    return wrong + _only_repeats_others(run)
+
+
+def _only_repeats_others(run) -> list[str]:
+    """Handlings that publish again what is known of other orders, and nothing about their own."""
+    wrong, handlings, known = [], [], set()
+    for step in run.journal:
+        if (step.service, step.step) == ("payments", "handle"):
+            handlings.append((step.envelope.subject, []))
+        elif (step.service, step.step) == ("payments", "publish"):
+            handlings[-1][1].append(step.envelope)
+    for order, news in handlings:
+        others = [e.subject for e in news if e.id in known]
+        if order and others and order not in [e.subject for e in news]:
+            wrong.append(f"payments handled {order}, and published {listed(others)} again")
+        known.update(e.id for e in news)
     return wrong
 
 
