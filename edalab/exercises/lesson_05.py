@@ -113,7 +113,7 @@ def redelivery(fault: Fault) -> bool:
 THERE = "at payments and on the way there"
 NO_SILENCE = f"{THERE}, except for those that keep it from publishing"
 ONCE = explored(tea.shop_of, CLAIMS, only=(NO_SILENCE, redelivery))
-ANNOUNCED = explored(tea.shop_of, CLAIMS, only=(THERE, at_payments))
+ANNOUNCED = explored(tea.with_a_late_copy, CLAIMS, only=(THERE, at_payments))
 
 
 # -- 05.2
