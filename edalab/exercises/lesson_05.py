@@ -19,7 +19,7 @@ CLAIMS = {
 }
 SILENT = (
     "What do inventory and shipping wait for, and what was published about this order?",
-    "Each order is either charged or refused, and payments publishes which. For which order does your function not do so?",
+    "Each order is either charged or refused, and payments publishes which. For which order does your function not do so? If it found a note, which one?",
     "If money < event.total, note that and publish PaymentRefused. Otherwise charge the order and publish PaymentCharged.",
 )
 HALF_DONE = (
@@ -49,9 +49,9 @@ HINTS = {
         "Do both in the same transaction, the insert and `update accounts set money = money - ? where customer = ?`.",
     ),
     "speaks of something else": (
-        "Which order does the event describe that your function publishes?",
-        "The events carry the same four fields, and inventory and shipping rely on them.",
-        "Use `PaymentCharged(**event.model_dump())` to pass all of them on as they are.",
+        "Which order did your function handle, and which one does the event describe that it publishes?",
+        "The event has the same four fields as the one you handle. If you read it from the outbox, which row do you take?",
+        "Pass all four on with `PaymentCharged(**event.model_dump())`. In the outbox, look for `where order_id = ?`.",
     ),
     "shipped unpaid": (
         "What had shipping heard when it sent the parcel, and what had payments saved by then?",
@@ -83,6 +83,20 @@ def silent_then(hints: Hints) -> dict[str, Hints]:
     return HINTS | {"never released": hints, "paid, and never shipped": hints}
 
 
+IN_THE_OUTBOX = {
+    "raises": (
+        "Does that line save the event itself? What can a column hold?",
+        "A column holds text or a number. `ctx.envelope(...)` makes text of an event, and `ctx.publish` takes that text.",
+        "Save `ctx.envelope(outcome)` in outbox, and publish what you read from there.",
+    ),
+    "charged twice": (
+        "What did payments find about this order when the event came again? Was there a row, and did you delete it?",
+        "The row also says that the work is done. Without it, the next copy of the event looks new.",
+        "Save the row in the transaction of the charge, look for it first, and keep it after you publish.",
+    ),
+}
+
+
 EVENTS = tea.InventoryReserved, tea.PaymentCharged, tea.PaymentRefused
 NAMES = {cls.__name__: cls for cls in EVENTS}
 
@@ -99,7 +113,7 @@ def redelivery(fault: Fault) -> bool:
 THERE = "at payments and on the way there"
 NO_SILENCE = f"{THERE}, except for those that keep it from publishing"
 ONCE = explored(tea.shop_of, CLAIMS, only=(NO_SILENCE, redelivery))
-ANNOUNCED = explored(tea.shop_of, CLAIMS, only=(THERE, at_payments))
+ANNOUNCED = explored(tea.with_a_late_copy, CLAIMS, only=(THERE, at_payments))
 
 
 # -- 05.2
@@ -175,5 +189,12 @@ EXERCISES = [
             ),
         },
     ),
-    Exercise("05.3", "Always announced", "event, ctx", ANNOUNCED, silent_then(UNANNOUNCED), NAMES),
+    Exercise(
+        "05.3",
+        "Always announced",
+        "event, ctx",
+        ANNOUNCED,
+        silent_then(UNANNOUNCED) | IN_THE_OUTBOX,
+        NAMES,
+    ),
 ]

@@ -66,6 +66,23 @@ def says_what_it_heard(run):
                 if published.get(name) != value:
                     says = f"{step.envelope.type} says {name} {published.get(name)}"
                     wrong.append(f"{says}; it was {value}")
+    return wrong + _only_repeats_others(run)
+
+
+def _only_repeats_others(run) -> list[str]:
+    """Handlings that publish again what is known of other orders, and nothing about their own."""
+    wrong, handlings, known = [], [], set()
+    for step in run.journal:
+        if (step.service, step.step) == ("payments", "handle"):
+            handlings.append((step.envelope.subject, []))
+        elif (step.service, step.step) == ("payments", "publish"):
+            handlings[-1][1].append(step)
+    for order, steps in handlings:
+        others = [step.envelope.subject for step in steps if step.envelope.id in known]
+        own = any(step.fault or step.envelope.subject == order for step in steps)
+        if order and others and not own:
+            wrong.append(f"payments handled {order}, and published {listed(others)} again")
+        known.update(step.envelope.id for step in steps)
     return wrong
 
 

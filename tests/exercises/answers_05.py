@@ -583,19 +583,60 @@ def returns_the_text(event, ctx):
         return ctx.envelope(_pay(db, event))
 
 
-RIGHT_3 = [outbox_of_envelopes, says_it_anew, marks_what_is_said, empties_its_outbox]
+async def the_newest_row(event, ctx):
+    """Whatever was saved last, of this order or another."""
+    with ctx.database as db:
+        if not db.execute("select 1 from outbox where order_id = ?", (event.order_id,)).fetchone():
+            news = ctx.envelope(_pay(db, event))
+            db.execute("insert into outbox values ('pay', ?, ?)", (event.order_id, news))
+        rows = db.execute("select news from outbox").fetchall()
+    await ctx.publish(rows[-1][0])
+
+
+async def publishes_all_it_has(event, ctx):
+    """Each time the whole outbox, which is more than needed."""
+    with ctx.database as db:
+        if not db.execute("select 1 from outbox where order_id = ?", (event.order_id,)).fetchone():
+            news = ctx.envelope(_pay(db, event))
+            db.execute("insert into outbox values ('pay', ?, ?)", (event.order_id, news))
+        rows = db.execute("select news from outbox").fetchall()
+    for (news,) in rows:
+        await ctx.publish(news)
+
+
+async def deletes_its_only_note(event, ctx):
+    await outbox_of_envelopes(event, ctx)
+    with ctx.database as db:
+        db.execute("delete from outbox where order_id = ?", (event.order_id,))
+
+
+async def saves_the_event_itself(event, ctx):
+    with ctx.database as db:
+        news = _pay(db, event)
+        db.execute("insert into outbox values ('pay', ?, ?)", (event.order_id, news))
+    await ctx.publish(news)
+
+
+RIGHT_3 = [
+    outbox_of_envelopes,
+    says_it_anew,
+    marks_what_is_said,
+    empties_its_outbox,
+    publishes_all_it_has,
+]
 WRONG_3 = {
     "paid, and never shipped": [
         returns_the_message,
         as_the_lesson_does,
         outbox_in_memory,
         marks_before_it_says,
-        swallows_the_broker_s_refusal,
     ],
-    "never released": [says_again_that_it_charged, whatever_lies_in_the_outbox],
+    "never released": [says_again_that_it_charged, swallows_the_broker_s_refusal],
     "refused, and charged": [decides_again],
     "shipped unpaid": [says_it_first],
-    "charged twice": [tries_until_it_is_told],
+    "charged twice": [tries_until_it_is_told, deletes_its_only_note],
+    "speaks of something else": [the_newest_row, whatever_lies_in_the_outbox],
+    "raises": [saves_the_event_itself],
     "misuse": [returns_the_text],
     "a dead letter": [outbox_after_the_charge],
 }
