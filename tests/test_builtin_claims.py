@@ -29,6 +29,7 @@ from edalab import (
     Unanswered,
     claims,
     explore,
+    pause,
     simulate,
 )
 
@@ -479,3 +480,38 @@ def test_an_event_that_the_answering_service_neither_hears_nor_asked_about_does_
             pass
 
     assert simulate(system, looks).check(claims.no_stale_read(GetQuote)).outcome == "not exercised"
+
+
+def test_a_commit_that_is_fenced_is_no_refusal_so_its_compensation_counts():
+    """The first replica compensates, is paused, and its commit is fenced; the second compensates again."""
+
+    class Booked(Event, topic="bookings", key="id"):
+        id: str
+
+    class Left(Event, topic="leavers", key="id"):
+        id: str
+
+    class Unbooked(Event, topic="unbookings", key="id", compensates=Booked):
+        id: str
+
+    system = System("hotel")
+    desk = system.service(
+        "desk", replicas=2, schema="create table beds (id); create table freed (id)"
+    )
+
+    @desk.on(Left)
+    async def leave(event, ctx):
+        with ctx.database as db:
+            db.execute("insert into freed values (?)", (event.id,))
+        await ctx.publish(Unbooked(id=event.id))
+        await ctx.sleep(0.5)
+
+    async def guest(ctx):
+        await ctx.publish(Booked(id="o1"))
+        await ctx.sleep(1)
+        await ctx.publish(Left(id="o1"))
+
+    run = simulate(system, guest, faults=[pause("desk", 1.2, 4)])
+    assert any(step.fault == "fenced" for step in run.journal)
+    assert len(run.rows("desk", "select * from freed")) == 2
+    assert run.check(claims.compensated_once()).outcome == "broken"

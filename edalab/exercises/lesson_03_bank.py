@@ -84,9 +84,9 @@ def _sent(*messages: Command | float) -> Callable:
 
 
 def bank_of(withdraw: Callable, variant: int) -> tuple[System, list[Callable]]:
-    """Two workloads: two withdrawals of which the account covers one, short by one coin, and one that is
-    covered unless the refusal before it counts, while deposits come every half second; and, twice, a
-    withdrawal of more than there is, shortly before a deposit."""
+    """Two workloads. In one, an account covers one of two withdrawals, short by one coin, and then
+    one of all that is left; another covers a withdrawal after a refusal, while deposits come every
+    half second. In the other, twice, somebody wants more than there is, shortly before a deposit."""
     bank = System("bank")
     accounts = bank.service("accounts", replicas=2)
     accounts.handles(OpenAccount)(open_account)
@@ -104,6 +104,7 @@ def bank_of(withdraw: Callable, variant: int) -> tuple[System, list[Callable]]:
         0.1,
         Withdraw(account=theirs, amount=SUSPICIOUS + odd),
         3,
+        Withdraw(account=ours, amount=60),
         Withdraw(account=theirs, amount=200),
         *[step for _ in range(6) for step in (0.5, Deposit(account=theirs, amount=5))],
     )

@@ -189,7 +189,11 @@ EXERCISES = [
                 "Compare the position of each entry that arrives with the checkpoint. Which of them are counted?",
                 "A checkpoint says that everything up to and including this position is in the table, and nothing after it.",
             ),
-            "no value and reason": ('Does your function end as in `return 7, "b"`?',) * 3,
+            "no value and reason": (
+                'Does your function end as in `return 7, "b"`?',
+                "Return two things: the checkpoint as a number, and the letter of the reason.",
+                'The task ends with `return`. Write your number and your letter behind it, as in `return 7, "b"`.',
+            ),
         },
     ),
     Exercise("04.2", "Each entry once", "event, ctx", ONCE, HINTS | AGAIN, NAMES),

@@ -74,9 +74,11 @@ class Service:
             async def charge(event, ctx): ...
 
         delivery: "at-least-once" commits the offset after the handler ends, "at-most-once" before it begins.
-        max_attempts: a message whose handler raised so many times is dead-lettered.
+        max_attempts: a message of a topic is dead-lettered after its handler raised so many times.
+        For a queue that was declared, `System.queue(max_attempts=)` decides.
 
-        It may return a message or a list of them, which are published before the offset is committed."""
+        It may return a message or a list of them, which are published before the offset is committed.
+        One delivery runs all functions of a service for one event, with the options of the first function."""
         return self._handler(Event, event, delivery, max_attempts)
 
     def handles(
@@ -86,7 +88,8 @@ class Service:
         delivery: str = "at-least-once",
         max_attempts: int = 3,
     ) -> Callable:
-        """Decorate the one handler of a command. `delivery` and `max_attempts` are those of `on`.
+        """Decorate the one handler of a command. `delivery` is that of `on`. After `max_attempts` deliveries the
+        command is dead-lettered; a delivery that ended in a crash, or whose ack was lost, counts too.
 
         What it returns goes to the asker, where the command was asked. To refuse, it returns or raises `Refused`.
         Raises Misuse where the system has another handler of this command."""

@@ -111,7 +111,7 @@ class Trace:
                 span = here.pop(envelope.id, None) if here else None
                 if span is not None:
                     span.last, span.ended_by = number, step
-                    if detail and step in _FINISHED:
+                    if detail and step in _FINISHED and fault != "fenced":
                         span.refused = Refused.noted(detail)
             elif step == "crash":
                 for span in open_spans.pop(actor, {}).values():

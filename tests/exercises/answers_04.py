@@ -618,10 +618,9 @@ WRONG_3 = {
         asks_and_gives_up,
     ],
     "published": [publishes_it_again],
-    "overtaken": [every_position],
+    "overtaken": [every_position, without_a_checkpoint],
     "applied twice": [
         fetches_and_counts_itself_too,
-        without_a_checkpoint,
         one_transaction_each,
         no_second_look,
         always_asks_and_no_second_look,

@@ -58,7 +58,6 @@ SURVIVORS: dict[str, dict[str, str]] = {
     },
     "04.3": {
         "swapped: with ctx.database as db: | entries = [event]": APART,
-        "not: event.position > seen + 1": "it passes over what comes too early, and asks for all when the late one comes, which the relay sends",
         "GtE: event.position > seen + 1": ASKED,
         f"swapped: db.execute('{PEAKS}', (entry.amount, entry.account)) | move(db, 'peaks', entry.position)": APART,
         "'peaks' -> 'peaksx'": "the first `at`: it asks for everything, and counts what is new",
