@@ -193,7 +193,8 @@ class Refused(Exception):
 
 
 class PublishFailed(ConnectionError):
-    """The broker did not confirm a message: it is not in the topic, and the publisher must decide what to do."""
+    """The broker did not confirm a message. It is in doubt, because it may be in the topic or not, and the publisher
+    has to decide what to do."""
 
     def __init__(self, message: str, topic: str):
         super().__init__(f"the broker did not confirm {message} to {topic}")

@@ -250,3 +250,17 @@ def test_pairs_are_not_counted_among_the_single_faults():
     )
     assert repr(singles).rsplit(";", 1)[0] == repr(pairs).rsplit(";", 1)[0]
     assert [place.tip for place in singles.places] == [place.tip for place in pairs.places]
+
+
+def test_what_only_another_seed_or_a_second_fault_breaks_is_said_below_and_what_needs_no_fault_is_no_count():
+    run_of_seed_1 = Claim("holds at seed 0")(lambda run: ["broken"] * run.seed)
+    result = explore(shop(), two_orders, [run_of_seed_1], seeds=[0, 1])
+    others = len(result.schedules) // 2
+    words = f"not in this picture: {others} runs with another seed or two faults, of which {others} break a claim"
+    assert any(words in label.text for label in matrix(result).scene.labels)
+    always = explore(shop(), two_orders, [Claim("never holds")(lambda run: ["broken"])])
+    assert "never holds: broken without any fault" in repr(always)
+    assert "not in this picture" not in matrix(always).svg()
+    assert {matrix(always).outcome(one) for one in always.schedules[1:]} == {
+        "breaks no further claim"
+    }

@@ -110,8 +110,10 @@ class Exploration:
         parts = []
         for claim in self.claims:
             outcome, broken = self.outcome(claim), self.broken(claim)
-            if broken:
-                faults = ", ".join(map(str, broken[0].faults)) or "no fault at all"
+            if broken and not broken[0].faults:
+                outcome = "broken without any fault"
+            elif broken:
+                faults = ", ".join(map(str, broken[0].faults))
                 outcome = f"broken in {len(broken):,}, smallest: {faults}"
             parts.append(f"{SIGNS[self.outcome(claim)]} {claim.sentence}: {outcome}")
         if self.endless:

@@ -196,6 +196,7 @@ class Matrix(Picture):
         """What came of a schedule, in words."""
         claims, broken = self._result.claims, broken_by(self._result, schedule)
         spared = "not exercised" if self._marks[schedule] == UNTESTED else "survived"
+        spared = "breaks no further claim" if "broken" in schedule.outcomes else spared
         sentences = [f"✗ {claims[number].sentence}" for number in broken]
         return schedule.endless or "; ".join(sentences) or spared
 
@@ -218,6 +219,13 @@ class Matrix(Picture):
         words += ["×2: two alike"] * ("×" in counts)
         words += ["+2: two more than there is room for"] * ("+" in counts)
         words.append(clean(self._result.coverage))
+        shown = {self._result.schedules[0], *self._marks}
+        others = [one for one in self._result.schedules if one not in shown]
+        if red := sum("broken" in one.outcomes for one in others):
+            words.append(
+                f"not in this picture: {counted(len(others), 'run')} with another seed or two faults, "
+                f"of which {red:,} break a claim"
+            )
         scene.height = scene.write(2, y + 22, scene.width - 2, words)
 
 
