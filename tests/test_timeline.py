@@ -93,6 +93,23 @@ def test_a_healthy_story_is_quiet():
     )
 
 
+def test_in_words_too_a_fault_that_nobody_noticed_is_a_fault():
+    system = System("shop")
+
+    class Paid(Event):
+        pass
+
+    @system.service("mail").on(Paid)
+    def write(event):
+        pass
+
+    async def pay(ctx):
+        await ctx.publish(Paid())
+
+    scene = timeline(simulate(system, pay, faults=["delay client.publish.Paid #1"])).scene
+    assert "delay client.publish.Paid #1 struck" in scene.alt and "Nothing" not in scene.alt
+
+
 def test_a_crash_says_before_which_step_and_what_comes_again():
     picture = timeline(
         told(

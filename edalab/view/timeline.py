@@ -138,5 +138,6 @@ def _describe(scene: Scene, excerpt: Excerpt, layout: Layout) -> None:
     when = f"{seconds(excerpt.first)} to {seconds(excerpt.last)}"
     scene.shows = f"timeline of {name}{at}: {', '.join(parts)}; {excerpt.steps()}; {when}"
     troubles = [f"{event.service}: {event.words} at {seconds(event.time)}" for event in struck[:8]]
-    trouble = f"{spans}. {'; '.join(troubles) or 'Nothing went wrong'}."
+    faults = [f"{fault} struck" for fault in excerpt.run.faults[:3]]
+    trouble = f"{spans}. {'; '.join(troubles or faults) or 'Nothing went wrong'}."
     scene.alt = clean(f"Timeline of {name}, {when}. Lanes: {', '.join(lanes)}. {trouble}", 600)
