@@ -31,7 +31,7 @@ class TooLong(BaseException):  # no `except Exception` of the learner's catches 
 class Watched:
     """Within it, a call that runs for more than `SECONDS` times `patience` is stopped.
 
-    Within a `Watched` of less than 1 patience, each has so much less.
+    If the one around it has a `patience` below 1, this one's is multiplied by it.
 
     `refuse` makes the error, of the innermost frame and of text: "line 3 of charge, for over 10 s …".
     `call` names the call that a frame belongs to, if there are many.
