@@ -515,3 +515,16 @@ def test_a_commit_that_is_fenced_is_no_refusal_so_its_compensation_counts():
     assert any(step.fault == "fenced" for step in run.journal)
     assert len(run.rows("desk", "select * from freed")) == 2
     assert run.check(claims.compensated_once()).outcome == "broken"
+
+
+def test_rows_with_lists_in_them_are_told_apart_and_raise_nothing():
+    system = System("shop")
+    system.service("pay", schema="create table charges (order_id text)")
+
+    async def nobody(ctx):
+        pass
+
+    run = simulate(system, nobody)
+    claim = claims.projection_matches("pay", "select * from charges", lambda run: [("o1", [1, 2])])
+    verdict = run.check(claim)
+    assert verdict.outcome == "broken" and "is missing in pay" in verdict.cause

@@ -1,6 +1,5 @@
 """Ready-made claims: each is the sentence that one named anomaly contradicts, decided from the trace of a run."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from math import isclose
@@ -227,8 +226,12 @@ def _differences(
     """The rows that only one side has."""
     where = "the other side" if callable(source) else source
     wanted = source(run) if callable(source) else run.rows(source, source_sql or "")
-    here, there = Counter(run.rows(service, sql)), Counter(map(tuple, wanted))
-    missing, surplus = (there - here).elements(), (here - there).elements()
+    missing, surplus = [tuple(row) for row in wanted], []
+    for row in run.rows(service, sql):
+        if row in missing:  # not by hash: a function may return lists in its rows
+            missing.remove(row)
+        else:
+            surplus.append(row)
     return [
         *(f"{_row(row)} is missing in {service}, {where} has it" for row in missing),
         *(f"{_row(row)} is in {service}, {where} has no such row" for row in surplus),
