@@ -28,13 +28,18 @@ def caption(panel):
     return panel.locator(".edalab-flow svg").get_attribute("aria-label")
 
 
+def shown(panel):
+    """The time (s) that the flow shows."""
+    return float(re.search(r"at (?:the end, )?([0-9.]+) s", caption(panel))[1])
+
+
 def times(page, panel, number):
     """The first so many times (s) that the flow shows."""
     seen = []
     while len(seen) < number:
-        said = re.search(r"at (?:the end, )?([0-9.]+) s", caption(panel))[1]
-        if float(said) not in seen:
-            seen.append(float(said))
+        time = shown(panel)
+        if time not in seen:
+            seen.append(time)
         page.wait_for_timeout(20)
     return seen
 
@@ -70,8 +75,14 @@ def test_the_mouse_plays_and_pauses_messages_travel_and_a_loop_begins_again(
 
     panel.get_by_label("speed").select_option(label="4×")
     play.click()
-    seen = times(page, panel, 12)
-    assert seen != sorted(seen), "it has begun again"
+    # How many of the moments a machine shows is its own affair: wait until time goes back.
+    last = shown(panel)
+    for _ in range(3_000):  # a minute
+        page.wait_for_timeout(20)
+        before, last = last, shown(panel)
+        if last < before:
+            break
+    assert last < before, "it has not begun again"
     panel.get_by_role("tab", name="Timeline").click()
     panel.locator(".edalab-picture svg").wait_for()
     screenshot("player-timeline")
