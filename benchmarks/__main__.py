@@ -26,7 +26,7 @@ WORSE = 1.5
 FOR_NEWCOMERS = {
     "a message, full record kept / SimPy, by hand, no record",
     "a message, full record kept / FastStream's test broker",
-    "every single fault: explored, a claim that reads rows / 178 plain runs",
+    "every single fault: explored, a claim that reads rows / as many plain runs",
     "an event appended, 100 at once, in a file / `eventsourcing`, its aggregates",
     "an event replayed, `state`, in memory / `eventsourcing`, its aggregates",
     "first picture of a run, timeline of 300 arrows, PNG / an empty matplotlib figure as PNG",
@@ -66,6 +66,8 @@ def measured(parts: list[str], small: bool) -> list[Row]:
 def write(rows: list[Row]) -> None:
     """All rows into the page of the benchmarks, the few that a newcomer wants into the README, and the curves."""
     _put(HERE / "README.md", rows)
+    if missing := FOR_NEWCOMERS - {name(row) for row in rows}:
+        raise SystemExit(f"the README shows rows that were not measured: {sorted(missing)}")
     _put(HERE.parent / "README.md", [row for row in rows if name(row) in FOR_NEWCOMERS])
 
 
@@ -106,12 +108,14 @@ def name(row: Row) -> str:
 def worse(rows: list[Row]) -> dict[str, str]:
     """The rows whose ratio is by half worse than in small.json, in words."""
     known = json.loads(SMALL.read_text(encoding="utf-8"))
+    if new := [name(row) for row in rows if name(row) not in known]:
+        raise SystemExit(f"small.json does not know {new}: write it with --small --write")
     return {
         name(
             row
         ): f"worse by half: {name(row)}: {number(row.ratio)}, was {number(known[name(row)])}"
         for row in rows
-        if row.ratio > WORSE * known.get(name(row), row.ratio)
+        if row.ratio > WORSE * known[name(row)]
     }
 
 

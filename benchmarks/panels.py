@@ -9,6 +9,7 @@ from statistics import median
 
 import nbformat
 
+from edalab.panels.faults_asked import RATES
 from tools.browser import ROOT, chromium, jupyterlab, laptop
 
 from .rows import Row
@@ -17,7 +18,7 @@ MOVES = 40
 DRAG = 60  # steps
 SETTLED = 150  # ms after the last of them
 MATRIX = 300  # ms
-SEED = 5  # of the panel's sliders, the rates being before it
+SEED = len(RATES)  # of the panel's sliders, the rates being before it
 LESSON = "02-event-carried-state-transfer.ipynb"
 
 _BARE = """

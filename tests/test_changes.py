@@ -15,7 +15,8 @@ SCHEMA = "create table letters (n integer primary key, text text)"
 
 
 def changes(*transactions, schema: str = SCHEMA):
-    """What each save of a handler changed that has one transaction for each of these functions."""
+    """The rows that each save of a handler added and removed that has one transaction for each of
+    these functions."""
     system = System("town")
 
     @system.service("post", schema=schema).on(Posted, max_attempts=1)
@@ -37,17 +38,17 @@ def test_a_save_adds_rows_and_takes_others_away():
         db.execute("delete from letters where n = 1")
 
     assert changes(insert(1), insert(2), remove) == [
-        {"letters": [(1, "x")]},
-        {"letters": [(2, "x")]},
-        {"letters": [(1, "x")]},
+        ({"letters": [(1, "x")]}, {}),
+        ({"letters": [(2, "x")]}, {}),
+        ({}, {"letters": [(1, "x")]}),
     ]
 
 
 def test_to_write_the_same_row_again_changes_nothing():
     assert changes(insert(1), insert(1), insert(1, "y")) == [
-        {"letters": [(1, "x")]},
-        {},
-        {"letters": [(1, "x"), (1, "y")]},
+        ({"letters": [(1, "x")]}, {}),
+        ({}, {}),
+        ({"letters": [(1, "y")]}, {"letters": [(1, "x")]}),
     ]
 
 
@@ -55,7 +56,7 @@ def test_numbers_that_are_equal_and_stored_differently_are_told_apart():
     schema = "create table letters (n, text)"
     for n in (1, 1.0):
         [found] = changes(insert(n), schema=schema)
-        assert repr(found) == repr({"letters": [(n, "x")]})
+        assert repr(found.added) == repr({"letters": [(n, "x")]})
 
 
 def test_a_statement_that_failed_fails_once_more():
@@ -66,14 +67,14 @@ def test_a_statement_that_failed_fails_once_more():
         except Exception:
             db.execute("insert into letters values (2, 'y')")
 
-    assert changes(twice) == [{"letters": [(1, "x"), (2, "y")]}]
+    assert changes(twice) == [({"letters": [(1, "x"), (2, "y")]}, {})]
 
 
 def test_rows_that_a_generator_gives_are_those_that_it_gave():
     def many(db):
         db.executemany("insert into letters values (?, ?)", ((n, "x") for n in (1, 2)))
 
-    assert changes(many) == [{"letters": [(1, "x"), (2, "x")]}]
+    assert changes(many) == [({"letters": [(1, "x"), (2, "x")]}, {})]
 
 
 def test_parameters_count_as_they_were_when_the_statement_ran():
@@ -85,7 +86,7 @@ def test_parameters_count_as_they_were_when_the_statement_ran():
         db.executemany("insert into letters values (:n, 'x')", [named])
         named["n"] = 4
 
-    assert changes(many) == [{"letters": [(1, "x"), (3, "x")]}]
+    assert changes(many) == [({"letters": [(1, "x"), (3, "x")]}, {})]
 
 
 def test_a_table_that_is_made_or_dropped_has_its_rows():
@@ -96,7 +97,7 @@ def test_a_table_that_is_made_or_dropped_has_its_rows():
     def drop(db):
         db.execute("drop table more")
 
-    assert changes(make, drop) == [{"more": [(5,)]}, {"more": [(5,)]}]
+    assert changes(make, drop) == [({"more": [(5,)]}, {}), ({}, {"more": [(5,)]})]
 
 
 def test_the_changes_are_known_in_any_order():
@@ -111,7 +112,7 @@ def test_the_changes_are_known_in_any_order():
     run = play(system, Posted())
     saves = [n for n, step in enumerate(run.journal) if step.step == "save"]
     found = [run.changes(save) for save in reversed(saves)]
-    assert found == [{"letters": [(n, "object")]} for n in (2, 1, 0)]
+    assert found == [({"letters": [(n, "object")]}, {}) for n in (2, 1, 0)]
 
 
 @pytest.mark.parametrize("number", range(12))
@@ -127,8 +128,9 @@ def test_they_are_what_the_tables_held_before_and_after_each_save(number, monkey
             before, now = read.get(database, {}), database.read()
             read[database] = now
             counts = {t: (Counter(before.get(t, [])), Counter(now[t])) for t in now}
-            both = {t: [*(a - b).elements(), *(b - a).elements()] for t, (a, b) in counts.items()}
-            found.append({table: rows for table, rows in both.items() if rows})
+            added = {table: [*(b - a).elements()] for table, (a, b) in counts.items() if b - a}
+            removed = {table: [*(a - b).elements()] for table, (a, b) in counts.items() if a - b}
+            found.append((added, removed))
 
     monkeypatch.setattr(Transaction, "__exit__", noting)
     found: list = []

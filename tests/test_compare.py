@@ -152,6 +152,20 @@ def test_a_fix_that_adds_a_step_differs_early_and_the_first_row_that_stays_is_to
     assert comparison.lasting.sentence == "payments.notes has the row (c1) only in the second run"
 
 
+def test_a_table_differs_from_the_moment_on_since_which_it_never_was_the_same_again():
+    late, twice = "delay payments.deliver.CakeOrdered #2 for 20 s", CRASH
+    comparison = Comparison(*(simulate(bakery(), orders(), faults=[one]) for one in (late, twice)))
+    saved = {
+        run: [s.time for s in run.journal if s.step == "save" and s.envelope.subject == "c2"]
+        for run in comparison.runs
+    }
+    (only_late,), (first, *_) = (saved[run] for run in comparison.runs)
+    assert (
+        first < only_late
+    )  # from the first on the second run has one row more, then two, then one
+    assert comparison.lasting.time == first
+
+
 def test_a_table_that_one_run_lacks_is_told_and_the_first_row_is_of_a_table_that_both_have():
     schema = CHARGES + "create table notes (cake text);"
     after = simulate(

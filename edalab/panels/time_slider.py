@@ -131,7 +131,7 @@ class TimeSlider(Moments):
 
     @value.setter
     def value(self, wanted: Any) -> None:
-        self.slider.value = self._find(to_microseconds(wanted, f"{self.keyword}.value", bound=True))
+        self._go(to_microseconds(wanted, f"{self.keyword}.value", bound=True), wanted)
 
     @property
     def label(self) -> str:
@@ -181,12 +181,16 @@ class TimeSlider(Moments):
             example = "seconds of virtual time, such as 1.5" if self.calendar.virtual else example
             self._say(f"{shown(text)} cannot be read as a time: write {example}")
             return
-        self.slider.value = self._find(wanted)
+        self._go(wanted, text)
+
+    def _go(self, at: int, given: object) -> None:
+        """Go to a moment, or to the nearer end and say so."""
+        self.slider.value = self._find(at)
         self._write()
-        came = bisect_right(self._moments, wanted)
+        came = bisect_right(self._moments, at)
         if came != bisect_right(self._moments, self.times[self.index]):
             first, last = self._value_at(0), self._value_at(-1)
-            self._say(f"{shown(text)} is outside this slider, which goes from {first} to {last}")
+            self._say(f"{shown(given)} is outside this slider, which goes from {first} to {last}")
 
     def _write(self) -> None:
         super()._write()

@@ -6,15 +6,25 @@ import marshal
 import sqlite3
 from collections import Counter
 from contextlib import suppress
+from typing import NamedTuple
 
 from .database import Database, Rows
 
+
+class Changes(NamedTuple):
+    """The rows that a save added and those that it removed. A row that it updated is in both."""
+
+    added: Rows
+    removed: Rows
+
+
+NO_CHANGES = Changes({}, {})
 _MOST_SHARED = 200
-_shared: dict[tuple[str, bytes], list[Rows]] = {}  # in exploration many databases do the same
+_shared: dict[tuple[str, bytes], list[Changes]] = {}  # in exploration many databases do the same
 
 
-def changes_of(database: Database) -> dict[int, Rows]:
-    """A save, by its number in the journal -> the rows that it added or removed. Only tables with such rows."""
+def changes_of(database: Database) -> dict[int, Changes]:
+    """A save, by its number in the journal -> what it changed."""
     try:  # as bytes, in which 1, 1.0 and True differ
         key = database.schema, marshal.dumps([*database.saves.values()], 2)
     except ValueError:  # an envelope for an outbox, or another object
@@ -27,7 +37,7 @@ def changes_of(database: Database) -> dict[int, Rows]:
     return dict(zip(database.saves, found, strict=True))
 
 
-def _played_again(database: Database) -> list[Rows]:
+def _played_again(database: Database) -> list[Changes]:
     copy = Database(database.service, database.schema)
     copy.connection.set_progress_handler(None, 0)
     found, before = [], copy.read()
@@ -43,16 +53,18 @@ def _played_again(database: Database) -> list[Rows]:
     return found
 
 
-def _differences(before: Rows, now: Rows) -> Rows:
+def _differences(before: Rows, now: Rows) -> Changes:
     """The rows that only one of two readings has."""
-    found = {}
+    found = Changes({}, {})
     for table in now | before:
         old, new = before.get(table, []), now.get(table, [])
         if new[: len(old)] == old:  # most often rows were added, or none was
-            rows = new[len(old) :]
+            added, removed = new[len(old) :], []
         else:
-            rows = [*(Counter(old) - Counter(new)).elements()]
-            rows += (Counter(new) - Counter(old)).elements()
-        if rows:
-            found[table] = rows
+            added = [*(Counter(new) - Counter(old)).elements()]
+            removed = [*(Counter(old) - Counter(new)).elements()]
+        if added:
+            found.added[table] = added
+        if removed:
+            found.removed[table] = removed
     return found

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Misuse, Unknown, listed, needed_for, shortened, shown
 from ..model import System
-from .changes import changes_of
+from .changes import NO_CHANGES, Changes, changes_of
 from .clock import milliseconds
-from .database import Rows
 from .faults import Fault, Window
 from .steps import WIDTH, Failure, Step, rows_of, steps_of
 
@@ -32,7 +31,7 @@ class Run:
     def __init__(self, system: System, record: list, world: "World", replay: Callable, seed: int):
         self.system, self.seed = system, seed
         self._record, self._world, self._replay = record, world, replay
-        self._changes: dict[str, dict[int, Rows]] = {}  # by service
+        self._changes: dict[str, dict[int, Changes]] = {}  # by service
 
     @property
     def services(self) -> list[str]:
@@ -123,12 +122,12 @@ class Run:
         `.database(service)`."""
         return self._replay(milliseconds(seconds, "run.at"))
 
-    def changes(self, save: int) -> Rows:
-        """A table -> the rows that a save, by its number in the journal, added or removed."""
+    def changes(self, save: int) -> Changes:
+        """The rows that a save, by its number in the journal, added and removed."""
         service, _ = self._record[save * WIDTH + 2]
         if service not in self._changes:
             self._changes[service] = changes_of(self._node(service).database)
-        return self._changes[service].get(save, {})
+        return self._changes[service].get(save, NO_CHANGES)
 
     def check(self, claim: Any) -> Any:
         """The verdict of a claim on this run."""

@@ -3,6 +3,8 @@ at the end."""
 
 from collections import Counter
 from functools import cached_property
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from ..sim.run import Run
@@ -142,14 +144,14 @@ class Comparison:
         saves = [sum(step.step == "save" for step in run.journal) for run in self.runs]
         if not self.tables or max(saves) > MOST_SAVES:
             return None
-        changes = [_last_changes(run) for run in self.runs]
-        found = []
+        changes, found = _changes(*self.runs), []
         common = [table for table in self.tables if not table.missing]
         for table in common or self.tables:
             for which in (1, 0):
                 for row in table.rows[which]:
-                    times = [last.get((table.name, row), 0) for last in changes]
-                    found.append((max(times), table, which, row))
+                    more = table.rows[1].count(row) - table.rows[0].count(row)
+                    time = _apart_since(changes.get((table.name, row), []), more)
+                    found.append((time, table, which, row))
         time, table, which, row = min(found, key=lambda item: item[0])
         more = "once more" if row in table.shared else "only"
         run = ("first", "second")[which]
@@ -183,12 +185,25 @@ def _tables(run: Run) -> dict[Place, tuple[list[str], Counter]]:
     return found
 
 
-def _last_changes(run: Run) -> dict[tuple[str, Row], int]:
-    """(table, row) -> the time at which the row was added or removed for the last time."""
-    return {
-        (f"{step.service}.{table}", row): step.time
-        for number, step in enumerate(run.journal)
-        if step.step == "save"
-        for table, rows in run.changes(number).items()
-        for row in rows
-    }
+def _changes(one: Run, other: Run) -> dict[tuple[str, Row], list[tuple[int, int]]]:
+    """(table, row) -> (time, by how much) the second run has the row more often from then on."""
+    found: dict[tuple[str, Row], list[tuple[int, int]]] = {}
+    for run, sign in ((one, -1), (other, 1)):
+        for number, step in enumerate(run.journal):
+            if step.step != "save":
+                continue
+            for rows_of, by in zip(run.changes(number), (sign, -sign), strict=True):
+                for table, rows in rows_of.items():
+                    for row in rows:
+                        key = f"{step.service}.{table}", row
+                        found.setdefault(key, []).append((step.time, by))
+    return found
+
+
+def _apart_since(changes: list[tuple[int, int]], more: int) -> int:
+    """Since when the runs have a row differently often; at the end the second has so many `more`."""
+    before, since = more - sum(by for _, by in changes), 0
+    for time, at_once in groupby(sorted(changes), key=itemgetter(0)):
+        since = since if before else time
+        before += sum(by for _, by in at_once)
+    return since

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ..model import Envelope
+from ..sim.changes import Changes
 from ..sim.run import Run
 from ..sim.steps import WIDTH
 from .faults import FAILED_TO_SEND
@@ -28,7 +29,7 @@ class _Prefix(Run):
         super().__init__(run.system, run._record[:length], world, run._replay, run.seed)
         self._whole = run
 
-    def changes(self, save: int) -> dict[str, list[tuple]]:
+    def changes(self, save: int) -> Changes:
         return self._whole.changes(save)
 
 

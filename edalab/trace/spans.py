@@ -178,7 +178,7 @@ class Trace:
 
     def changed(self, save: int) -> list[tuple]:
         """The rows that a save added to a table or removed from one. To write the same row again changes nothing."""
-        return [row for rows in self.run.changes(save).values() for row in rows]
+        return [row for side in self.run.changes(save) for rows in side.values() for row in rows]
 
     # -- messages
 

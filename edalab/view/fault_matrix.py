@@ -65,7 +65,7 @@ class Matrix(Picture):
         runs, breaks = counted(len(self._marks), "run"), breaks + "s" * (self.broke == 1)
         scene.labels.append(Label(2, 12, f"{tried}: {runs}, {breaks} a claim", "title"))
         sentences = [f"✗ {sentence}" for sentence in always]
-        words = ["broken without any fault:", *sentences] if always else []
+        words = ["broken without any fault, and not counted below:", *sentences] if always else []
         return scene.write(2, 31, scene.width - 2, words, "  ") - 17
 
     def _draw_grid(self, y: int) -> int:

@@ -6,7 +6,7 @@ nothing stands on are taken out."""
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, chain
+from itertools import accumulate
 
 from ..text import clean, seconds, shorten, text_width
 from ..trace.transfers import named
@@ -19,6 +19,7 @@ from .timeline_labels import place_labels, px_beyond
 
 LEAST = 16  # px: the least width of a bar
 _SPARE = 40  # px behind the last moment, at least
+_OUTAGE = BAR + 8  # px: it can be seen behind a bar
 _LINE, _GAP = 15, 30  # px of a line of labels, and between two lanes
 _LEVELS = (3, 2, 1, -1, -2)  # lines of labels above and below a row of bars
 _ROW = (len(_LEVELS) + 2) * _LINE  # a bar has the room of two lines
@@ -62,7 +63,7 @@ class Layout:
         self.marks: list[tuple[Event, Row]] = []
         self._tops: list[int] = []  # of the lanes
         self._tracks, self._used = Taken(TRACK), [0] * (len(services) + 1)
-        # At each x the upright parts of arrows: whose they are, from y to y.
+        # At each x the upright parts of arrows at it or beside it: whose they are, from y to y.
         self._columns: defaultdict[int, list[tuple[Event, int, int]]] = defaultdict(list)
         self._set_times([drawn, *beside])
         self._set_rows()
@@ -219,14 +220,15 @@ class Layout:
         top, bottom = (y1, y2) if y1 < y2 else (y2, y1)
         alone = (x for x in places if self._alone(x, top, bottom, source))
         x = next(alone, places[0])
-        self._columns[x].append((source, top, bottom))
+        for near in range(x - BESIDE + 1, x + BESIDE):
+            self._columns[near].append((source, top, bottom))
         return x
 
     def _alone(self, x: int, top: int, bottom: int, source: Event) -> bool:
-        near = chain.from_iterable(
-            self._columns.get(other, ()) for other in range(x - BESIDE + 1, x + BESIDE)
-        )
-        return not any(own is not source and a < bottom and top < b for own, a, b in near)
+        for own, begin, end in self._columns.get(x, ()):
+            if begin < bottom and top < end and own is not source:
+                return False
+        return True
 
     # -- items
 
@@ -235,7 +237,10 @@ class Layout:
         scene = self.scene
         for stretch in self.drawn.stretches:
             y = self.rows[stretch.service, stretch.replica][0].y
-            (x, right), half = self.extent(stretch), 3 if stretch.kind == "waiting" else BAR // 2
+            (x, right), half = (
+                self.extent(stretch),
+                3 if stretch.kind == "waiting" else _OUTAGE // 2,
+            )
             until = f" to {seconds(stretch.end)}" if stretch.end is not None else " to the end"
             what = f"{stretch.service} {stretch.words or stretch.kind}"
             tip = f"{what}, {seconds(stretch.start)}{until}"

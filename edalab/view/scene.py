@@ -164,6 +164,12 @@ class Scene:
         """Mark a moment: a line from `top` to `bottom`, and its text in a pill above."""
         self.cursor = Line(x, top, x, bottom, "cursor"), *self.pill(x, top - 8, text)
 
+    def name_cursor(self, x: int, top: int, text: str) -> None:
+        """Say of a moment which the picture does not show that it lies beyond this edge."""
+        pill, label = self.pill(x, top - 8, f"{text}: not in this part")
+        self.bars.append(pill)
+        self.labels.append(label)
+
     def legend(self, meanings: Iterable[tuple[str, str]]) -> list[str]:
         """The meanings of the kinds of items that are there: (kinds, meaning) in, meanings out."""
         kinds = {item.kind for item in self.items()}

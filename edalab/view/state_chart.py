@@ -104,6 +104,9 @@ class StateChart:
     def _draw_cursor(self, at: int) -> str:
         """Draw the cursor, and return what was and what was believed there."""
         axes, x = self.axes, self.cursor_x
+        if not self.window[0] <= at <= self.window[1]:
+            self.scene.name_cursor(x, axes.top - 18, self.calendar.words(at))
+            return ""
         actual, believed = self.hindsight.at(at)
         self.scene.set_cursor(x, axes.top - 18, axes.bottom, self.calendar.words(at))
         self.room.avoid((x, axes.top - 18, x, axes.bottom))

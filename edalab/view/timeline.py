@@ -101,9 +101,12 @@ def lanes_of(excerpts: Sequence[Excerpt]) -> list[str]:
 
 def mark_cursor(layout: Layout, scene: Scene, cursor: float, top: int) -> None:
     """Mark a moment (s) from `top` to the bottom of a layout."""
-    time = round(cursor * 1000)
+    time, (first, last) = round(cursor * 1000), layout.window
     x = max(layout.left, min(layout.right, layout.axis.x(time)))
-    scene.set_cursor(x, top, layout.bottom, seconds(time))
+    if first <= time <= last:
+        scene.set_cursor(x, top, layout.bottom, seconds(time))
+    else:
+        scene.name_cursor(x, top, seconds(time))
 
 
 def caption_of(run: Run, excerpt: Excerpt) -> str:
@@ -125,10 +128,13 @@ def caption_of(run: Run, excerpt: Excerpt) -> str:
 def _describe(scene: Scene, excerpt: Excerpt, layout: Layout) -> None:
     """Write what the picture shows, in one line, and for those who cannot see it."""
     name, drawn, lanes = excerpt.run.system.name, layout.drawn, layout.services
-    struck = [event for event, _ in layout.marks if event.what in _WRONG]
+    struck = [(e.time, e.service, e.what, e.words) for e, _ in layout.marks if e.what in _WRONG]
+    for link in drawn.links:
+        if link.stop in _WRONG and link.words:
+            struck.append((link.source.time, link.source.service, link.stop, link.words))
     again = [link.target for link in drawn.links if link.kind == "again"]
     published = sum(bar is not None and bar.words == PUBLISHED_AGAIN for bar in again)
-    wrong = Counter(event.what for event in struck)
+    wrong = Counter(what for _, _, what, _ in struck)
     spans = counted(len(drawn.bars), "handling")
     parts = [counted(len(lanes), "lane"), spans, counted(len(drawn.links), "arrow")]
     parts += [counted(wrong[what], *_WRONG[what]) for what in sorted(wrong)]
@@ -137,7 +143,7 @@ def _describe(scene: Scene, excerpt: Excerpt, layout: Layout) -> None:
     at = f" at {scene.cursor[2].text}" if scene.cursor else ""
     when = f"{seconds(excerpt.first)} to {seconds(excerpt.last)}"
     scene.shows = f"timeline of {name}{at}: {', '.join(parts)}; {excerpt.steps()}; {when}"
-    troubles = [f"{event.service}: {event.words} at {seconds(event.time)}" for event in struck[:8]]
+    troubles = [f"{where}: {words} at {seconds(at)}" for at, where, _, words in sorted(struck)[:8]]
     faults = [f"{fault} struck" for fault in excerpt.run.faults[:3]]
     trouble = f"{spans}. {'; '.join(troubles or faults) or 'Nothing went wrong'}."
     scene.alt = clean(f"Timeline of {name}, {when}. Lanes: {', '.join(lanes)}. {trouble}", 600)
