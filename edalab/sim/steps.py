@@ -24,7 +24,8 @@ WIDTH = 9  # values of a step in a record: those of `Step`, service and replica 
 
 
 class Step(NamedTuple):
-    """One step of a run. `time` is in ms; `attempt` counts every start of handling, from 1."""
+    """One step of a run. `time` is in ms; `attempt` counts, from 1, how often a log
+    started the handling or a queue handed the message out."""
 
     time: int
     step: str
