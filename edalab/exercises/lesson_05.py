@@ -152,8 +152,9 @@ def _charged_once(attempts: int, variant: int) -> tuple[str, Run]:
     run = refused_by_the_broker(attempts, variant)
     order = tea.orders_of(variant)[0].order_id
     saves = [s for s in run.journal if (s.service, s.step) == ("payments", "save")]
-    at = min(save.time for save in saves if save.envelope.subject == order) / 1000
-    evidence = f"here the first made {claims.charged(run.at(at))[order]}, at {at:g} s"
+    times = (save.time / 1000 for save in saves)
+    at = next(time for time in times if order in claims.charged(run.at(time)))
+    evidence = f"here the first attempt made it, at {at:g} s"
     return f"(b) would have the last attempt make the charge; {evidence}", run
 
 
