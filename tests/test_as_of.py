@@ -425,3 +425,13 @@ def test_a_thinned_line_covers_the_same_pixels(points):
 
     assert covered(_thinned(steps)) == covered(steps) or len(set(steps)) == 1
     assert len(_thinned(steps)) <= 4 * len({x for x, _ in steps})
+
+
+def test_a_cursor_beyond_the_part_is_said_to_be_elsewhere_unless_nothing_happens_in_between():
+    store = account_7()
+    part = {"since": "2026-03-01", "until": "2026-03-15"}
+    later = as_of(store, "account-7", balance, 0, cursor="2026-03-25", **part)
+    assert later.scene.cursor is None and not texts(later, "at cursor")
+    assert "25 March: not in this part" in [label.text for label in later.scene.labels]
+    inside = as_of(store, "account-7", balance, 0, cursor="2026-03-14", **part)
+    assert inside.scene.cursor is not None

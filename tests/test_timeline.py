@@ -274,8 +274,8 @@ def test_long_waiting_is_cut_short_and_marked_so():
     assert scene.axis.x(9_140) - scene.axis.x(140) < 200 < scene.axis.x(140) - scene.axis.x(0)
     slit = next(bar for bar in scene.bars if bar.kind == "break")
     assert scene.axis.x(140) < slit.x < slit.x + slit.w < scene.axis.x(9_140)
-    assert any("double line: time cut short" in label.text for label in scene.labels)
-    assert "9 s cut" in [label.text for label in scene.labels if label.kind == "axis"]
+    assert any("dashed gap: time left out" in label.text for label in scene.labels)
+    assert "9 s left out" in [label.text for label in scene.labels if label.kind == "axis"]
     xs = [scene.axis.x(ms) for ms in range(0, 9_200, 7)]
     assert xs == sorted(xs)
 
@@ -422,11 +422,11 @@ def moved(*messages, apart=0.4):
 
 def test_the_fields_in_which_messages_of_a_type_differ_stand_at_their_bars():
     elm, oak = (Moved(who="ada", version=n, street=s) for n, s in ((1, "Elm"), (2, "Oak")))
-    assert words(moved(elm, oak)) == ["Moved ada v1 Elm", "Moved ada v2 Oak"]
+    assert words(moved(elm, oak)) == ["Moved ada, v1, Elm", "Moved ada, v2, Oak"]
     bob = Moved(who="bob", version=1, street="Elm")
     assert words(moved(elm, bob)) == ["Moved ada", "Moved bob"], "the keys suffice"
     long = Moved(who="ada", version=1, street="a street of more than sixteen letters")
-    assert words(moved(elm, long)) == ["Moved ada", "Moved ada Elm"]
+    assert words(moved(elm, long)) == ["Moved ada", "Moved ada, Elm"]
     withdrawals = [Withdraw(who="ada", amount=n) for n in (20, 40)]
     assert words(moved(*withdrawals)) == ["Withdraw 20", "Withdraw 40"]
 
@@ -435,7 +435,7 @@ def test_no_name_of_a_bar_is_lost_or_cut_for_the_fields_of_others():
     alike = words(moved(*[Moved(who="ada", version=1, street="Elm")] * 12, apart=0.03))
     crowd = [Moved(who="ada", version=n, street=f"Street {n}") for n in range(12)]
     texts = words(moved(*crowd, apart=0.03))
-    assert sorted(text.partition(" v")[0] for text in texts) == sorted(alike)
+    assert sorted(text.partition(", v")[0] for text in texts) == sorted(alike)
     assert len(alike) > 5 and any("Street" in text for text in texts)
 
 

@@ -30,7 +30,7 @@ def arrivals(found, transfer):
 def test_a_message_is_one_transfer_from_its_sender_to_the_spans_that_handle_it():
     found = traffic()
     (placed,), (pay,), (price,) = (of_type(found, type_) for type_ in (Placed, Pay, Price))
-    (sender,), span_of = arrivals(found, placed), found.trace.span_of
+    (sender,), span_of = arrivals(found, placed), found.trace.sent_in
     assert span_of[placed.sent] is None and span_of[pay.sent] is sender.span
     assert price.question and span_of[price.sent] is arrivals(found, pay)[0].span
     ((heard, answered),) = found.answer_at.items()

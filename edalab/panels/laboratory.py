@@ -23,7 +23,7 @@ from .faults_asked import FaultsAsked
 from .frame import frame, mimebundle, still
 from .kept import Kept
 from .player import Player
-from .tabs import COMPARE, Tabs
+from .tabs import COMPARE, SAGA, Tabs
 from .time_slider import Moments
 
 SUGGESTED = 300  # stories on offer
@@ -137,7 +137,8 @@ class Laboratory(Settling):
         if self._tabs.visible == COMPARE:
             code = self._kept.code(code, story)
         elif story:
-            code += f"\ntimeline(run{story})"
+            picture = "saga_map" if self._tabs.visible == SAGA else "timeline"
+            code += f"\n{picture}(run{story})"
         return names.whole(code)
 
     def _call(self, names: Names) -> str:

@@ -125,7 +125,7 @@ def check(answer: object, id: str) -> Result:
     except Misuse as misuse:
         return _not_yet(asked, Anomaly("no such function", str(misuse)))
     if not function.attempted:
-        hint = "replace `raise NotImplementedError` by your code, and run both cells again"
+        hint = "write your code where `raise NotImplementedError` stands, and run both cells again"
         return Result(id, "not attempted", hint=hint)
     output = Printed(1_000)
     with declared_in(f"edalab.exercises.lesson_{asked.lesson}"), printing(output), _undisplayed():

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from difflib import get_close_matches
 from importlib import import_module
 from math import isfinite
@@ -257,7 +258,7 @@ def explained(
 
 
 def _number(value: Any, what: str, among: range | tuple[float, float]) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, Real | Decimal) or not isfinite(value):
         raise ValueError(f"the value is {shown(value)}, which is not a number")
     number = float(value)
     fits = number in among if isinstance(among, range) else among[0] <= number <= among[1]

@@ -10,8 +10,9 @@ DEEPEST = 1_000  # messages, each caused by the one before
 MOST_ATTEMPTS = 1_000  # at one message
 MOST_AT_ONCE = 100_000  # actions at one instant
 MOST_WAITS = 100_000  # actions, ticks apart, while nothing happens
-MOST_BUSY_TICKS = 10_000  # ticks that did something when nothing but ticks was left
-BY_STORY = 50_000  # messages and notes with one beginning, or of the ticks of one service; grows with `max_steps`
+MOST_BUSY_TICKS = 2_000  # ticks that did something when nothing but ticks was left
+BY_STORY = 10_000  # messages and notes with one beginning, or of the ticks of one service; grows with `max_steps`
+LARGER = "give `until=`, or a larger max_steps= if that is meant"
 _LOOK = 20_000  # steps or actions between two looks, which then cost nothing in the run's loop
 
 
@@ -43,12 +44,11 @@ class Budget:
     def look_at_steps(self) -> None:
         """The same for the record alone, which can grow within one action."""
         world, client = self.world, self.world.client
-        larger = "give `until=`, or a larger max_steps= if that is meant"
         if len(world.record) > self.max_steps * WIDTH:
-            world.endless(f"{self._last_step()}; over max_steps={self.max_steps:,} steps; {larger}")
+            world.endless(f"{self._last_step()}; over max_steps={self.max_steps:,} steps; {LARGER}")
         if client.minted + client.notes > self.by_workload:
             often = f"over {self.by_workload:,} messages and notes"
-            world.endless(f"the workload goes on and on, {often}; let its loop end, {larger}")
+            world.endless(f"the workload goes on and on, {often}; let its loop end, {LARGER}")
         if len(world.record) > self.by_story * WIDTH:
             self._look_at_stories()
 
@@ -70,7 +70,7 @@ class Budget:
             elif number > self.by_story:
                 caused = (e for e in record[3::WIDTH] if e is not None and e.correlation == story)
                 types = ", ".join(dict.fromkeys(envelope.type for envelope in caused))
-                find = f"find the loop that does not end; now {self._running()}"
+                find = f"find the loop that does not end, {LARGER}; now {self._running()}"
                 world.endless(f"{story} set off {often} ({types}); {find}")
 
     def stand_still(self) -> None:

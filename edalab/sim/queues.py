@@ -116,7 +116,7 @@ class WorkQueue(Channel):
                 replica.release(execution)
                 return
             execution.redeliver = action == "duplicate"
-            if not at_most_once or self._is_acknowledged(execution):
+            if not at_most_once or self._survives_ack(execution):
                 execution.begin(handler)
 
     def abandoned(self, execution: Execution) -> None:
@@ -152,11 +152,11 @@ class WorkQueue(Channel):
         note = result.note if isinstance(result, Refused) else None
         if execution.handler.delivery == "at-most-once":
             execution.record_step("done", None, note)
-        elif not self._is_acknowledged(execution, note):
+        elif not self._survives_ack(execution, note):
             return
         self._release(execution)
 
-    def _is_acknowledged(self, execution: Execution, note: str | None = None) -> bool:
+    def _survives_ack(self, execution: Execution, note: str | None = None) -> bool:
         """Reach the `ack` point. False only if the replica crashed; after a lost ack the message stays open."""
         prevented = execution.acknowledge("ack", note=note)
         if prevented is None:

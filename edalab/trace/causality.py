@@ -64,11 +64,11 @@ def _began(saga: Saga, step: Occurrence) -> int:
     number = next(
         number
         for number in sorted(_about(saga))  # those too that a fault kept from being published
-        if number in trace.span_of
+        if number in trace.sent_in
         and saga.envelope(number).type == step.type
         and says_the_same(saga.envelope(number), step.message)
     )
-    home, cause = trace.span_of[number], saga.envelope(number).causation
+    home, cause = trace.sent_in[number], saga.envelope(number).causation
     if home is not None and home.envelope.data is None and cause is not None:
         for span in trace.by_message.get(cause, ()):
             if span.service == saga.envelope(number).source:

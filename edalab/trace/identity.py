@@ -27,7 +27,7 @@ def logical_message_ids(trace: "Trace") -> dict[str, str]:
         if envelope.id in seen:
             continue
         seen.add(envelope.id)
-        producer, cause = trace.span_of[number], envelope.causation
+        producer, cause = trace.sent_in[number], envelope.causation
         if cause is None:  # the client or a tick begins a story
             if producer is None and not trace.in_doubt:
                 continue

@@ -79,7 +79,7 @@ class _Export:
 
     def _send(self, number: int, step: Step, transfer: Transfer) -> None:
         """A publish, which takes no time, or a question, which takes until its answer."""
-        envelope, home, end = transfer.envelope, self.trace.span_of[number], number
+        envelope, home, end = transfer.envelope, self.trace.sent_in[number], number
         kind, operation = PRODUCER, "publish"
         if transfer.question:
             kind, operation = CLIENT, "ask"

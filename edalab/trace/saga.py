@@ -48,7 +48,7 @@ class Occurrence:
         if self.is_command:
             return self.trace.by_message.get(envelope.id, [])
         if envelope.causation is None:
-            tick = self.trace.span_of[number]
+            tick = self.trace.sent_in[number]
             return [tick] if tick else []
         spans = self.trace.by_message.get(envelope.causation, ())
         return [span for span in spans if span.service == envelope.source]

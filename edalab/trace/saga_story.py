@@ -166,7 +166,7 @@ class SagaStory:
             step.causes[cause] = None
 
     def _cause(self, number: int) -> str | None:
-        home = self.trace.span_of.get(number)
+        home = self.trace.sent_in.get(number)
         return self._envelope(number).causation or (home.envelope.id if home else None)
 
     def _led_by(self, number: int) -> SagaStep | None:
@@ -199,7 +199,7 @@ class SagaStory:
         trace, fact = self.trace, self.trace.logical_id
         envelopes = [self.saga.envelope(number) for number in self.sent]
         spoke = [(one.source, one.causation) for one in envelopes if one.causation]
-        homes = filter(None, map(trace.span_of.get, self.sent))
+        homes = filter(None, map(trace.sent_in.get, self.sent))
         spoke += [(home.service, home.envelope.id) for home in homes]
         heard = {(service, fact.get(id, id)) for service, id in spoke}
         spans = [span for id in self._of_message for span in trace.by_message.get(id, ())]

@@ -66,7 +66,7 @@ class Trace:
         self.run, self.system, self._record = run, run.system, run._record
         self.spans: list[Span] = []
         self.sends: list[int] = []  # every publish and ask, whatever struck it
-        self.span_of: dict[int, Span | None] = {}  # a publish or ask -> the span it happened in
+        self.sent_in: dict[int, Span | None] = {}  # a publish or ask -> the span it happened in
         # (service, id of a message that was dead-lettered or lost) -> where
         self.given_up: dict[tuple[str, str], int] = {}
         # ids of what was asked without an answer, and published without a confirmation
@@ -90,7 +90,7 @@ class Trace:
             elif step == "publish" or step == "ask":
                 span = _sender(here, envelope) if here else None
                 self.sends.append(number)
-                self.span_of[number] = span
+                self.sent_in[number] = span
                 if fault in IN_DOUBT:
                     self.in_doubt.add(envelope.id)
                 if span is not None:

@@ -150,7 +150,7 @@ class Traffic:
             case "answer" | "timeout" if transfer:
                 if step.step == "answer" and transfer.answers:
                     self.answer_at[number] = transfer.answers.pop(0)
-                asker = self.trace.span_of[transfer.sent]
+                asker = self.trace.sent_in[transfer.sent]
                 if asker is not None and (asker.last is None or number < asker.last):
                     self.span_of[number] = asker
 

@@ -79,10 +79,10 @@ class Axis:
         """Draw the grid and the cuts from `top` to `bottom`, and the times so many px `below` it. A
         cut goes through all that lasts meanwhile; a thick line says where time is stretched."""
         for middle, (start, end) in zip(self.slits(), self.cuts, strict=True):
-            tip = f"{seconds(end - start)} cut short"
+            tip = f"{seconds(end - start)} left out"
             slit = Box(middle - _SLIT // 2, top, _SLIT, bottom - top, "break", tip)
             scene.bars.append(slit)
-            words, room = f"{seconds(end - start)} cut", self.starts[end] - self.ends[start]
+            words, room = f"{seconds(end - start)} left out", self.starts[end] - self.ends[start]
             ends = text_width(seconds(start), 10) + text_width(seconds(end), 10)
             if text_width(words, 10) + ends // 2 + 16 <= room:
                 scene.labels.append(Label(middle, bottom + below, words, "axis", "middle", tip))

@@ -125,7 +125,7 @@ class Matrix(Picture):
             firsts = [self._width(marks[0]) + _rest_width(marks[1:]) for marks in alike]
             fewest.append(_GAP + max(map(_rest_width, alike)))
             least.append(max(_LEAST, text_width(column, 11) + _GAP, *firsts))
-            wishes.append(max(sum(map(self._width, self._groups(marks))) for marks in cell))
+            wishes.append(_GAP + max(sum(map(self._width, self._groups(marks))) for marks in cell))
         names = max([100, *(text_width(_row_name(point), 11) + 14 for point in cells)])
         wide = self.scene.width - left
         names = max(_NAMES, min(names, max(100, wide - sum(least)), wide - sum(fewest)))

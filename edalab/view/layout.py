@@ -262,7 +262,7 @@ class Layout:
             room = TRACK * self._used[gap] + (10 if gap < len(self.services) else 0)
             keep[end - room : end] = b"\1" * room
         for row in (row for rows in self.rows.values() for row in rows):
-            keep[row.y - 11 : row.y + 13] = b"\1" * 24
+            keep[row.y - 14 : row.y + 14] = b"\1" * 28
             for level in _LEVELS:
                 y = row.level(level)
                 if level == 1 or not taken.free((self.left, y, self.right, y)):

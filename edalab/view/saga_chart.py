@@ -11,7 +11,8 @@ from .saga_moment import SagaMoment
 from .scene import Arrow, Box, Label, Mark, Scene
 
 MARGIN, BETWEEN = 18, 34  # px: at the sides, between two bands of boxes
-BESIDE, BELOW, WIDEST = 14, 26, 160  # px: between boxes, above a compensation, width of a box
+BESIDE, BELOW = 14, 26  # px: between boxes, above a compensation
+WIDEST, NARROW = 160, 128  # px: of a box at most, and where words are cut for more boxes in a band
 Corners = list[tuple[int, int]]
 KINDS = {  # state of a step -> kind of its box and of its name
     "not yet": ("not yet", "not yet"), "under way": ("under way", "under way"), "done": ("done", "done"),
@@ -92,11 +93,12 @@ class SagaChart:
         for two_lines in (False, True):
             lines = [line for words in details for line in _lines(words, two_lines)]
             asked = 12 + max(*titles, 0, *(text_width(line, 10) for line in lines))
-            wide = max(84, min(WIDEST, asked))
-            bands = -(-self.columns // max(1, (room + BESIDE) // (wide + BESIDE)))
-            # Words are cut as little as possible, and then there are few bands.
-            choices.append((max(0, asked - WIDEST), bands, two_lines, wide))
-        _, bands, self.two_lines, self.w = min(choices)
+            for most in (WIDEST, NARROW):
+                wide = max(84, min(most, asked))
+                bands = -(-self.columns // max(1, (room + BESIDE) // (wide + BESIDE)))
+                # There are as few bands as possible, and then words are cut as little as possible.
+                choices.append((bands, max(0, asked - most), two_lines, wide))
+        bands, _, self.two_lines, self.w = min(choices)
         self.h = 50 if self.two_lines else 38
         self.per = -(-self.columns // bands)
         gap = min(56, (room - self.per * self.w) // (self.per - 1)) if self.per > 1 else 0

@@ -27,7 +27,7 @@ _LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("failed", "triangle: failed"), ("dead letter", "square: dead letter"), ("refused", "barred ring: refused"),
     ("no answer", "hourglass: no answer in time"), ("stopped", "small cross: lost on the way"),
     ("lost", "struck ring: never came"), ("doubled", "two dots: done again"), ("published", "dot: published"),
-    ("break", "double line: time cut short"), ("stretched", "thick line below: time stretched"),
+    ("break", "dashed gap: time left out"), ("stretched", "thick line below: time stretched"),
 )  # fmt: skip
 
 
@@ -87,7 +87,8 @@ def saga_map(
     width: int = 900,
 ) -> SagaMap:
     """A picture of one saga: that of a `correlation` id (or of a key, such as "o2"), else the one
-    that went worst; where a run has several, with a table of what became of all.
+    that went worst, of several alike one that a fault struck; where a run has several, with a table
+    of what became of all.
 
     `cursor` (seconds) shows it as it stood at that moment. `ledger` is a function of a run, or of
     the world at a moment, that returns what the books say, {"stock": 10}, or, with what they
@@ -101,7 +102,14 @@ def saga_map(
     if correlation is not None:
         story = story_of(run, correlation)
     else:  # the worst in the end, not at the cursor: else another one would be drawn at each moment
-        story = min(sagas, key=lambda one: OUTCOMES.index(outcome(one).word))
+        struck = {step.envelope.correlation for step in run.journal if step.fault and step.envelope}
+        story = min(
+            sagas,
+            key=lambda one: (
+                OUTCOMES.index(outcome(one).word),
+                struck.isdisjoint(one.correlations),
+            ),
+        )
     moment = SagaMoment(story, now)
     scene, y = Scene(width, 0, times=story.times), 16
     if correlation is None and len(sagas) > 1:

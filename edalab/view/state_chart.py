@@ -43,7 +43,8 @@ class StateChart:
             values += [change.value for change in (*one.actual, *one.believed)]
         top = 50 if cursor is None else 68
         self.axes = axes = Axes(values, window, top, _height(values), width)
-        times = [at for fact in today.facts for at in (fact.happened_at, fact.recorded_at)]
+        self.times = [at for fact in today.facts for at in (fact.happened_at, fact.recorded_at)]
+        times = self.times
         moments = [at for at in times if window[0] <= at <= window[1]]
         self.nothing = "" if moments else _no_event(min(times), max(times))
         moments = moments or [*window]
@@ -104,7 +105,9 @@ class StateChart:
     def _draw_cursor(self, at: int) -> str:
         """Draw the cursor, and return what was and what was believed there."""
         axes, x = self.axes, self.cursor_x
-        if not self.window[0] <= at <= self.window[1]:
+        start, end = self.window
+        beyond = range(end + 1, at + 1) if at > end else range(at, start)
+        if any(moment in beyond for moment in self.times):  # it may be another state there
             self.scene.name_cursor(x, axes.top - 18, self.calendar.words(at))
             return ""
         actual, believed = self.hindsight.at(at)

@@ -14,7 +14,7 @@ from .scene import Scene
 LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("handled, struck", "bar: handling"),
     ("saved", "tick: saved"),
-    ("published", "dot: published by the client"),
+    ("published", "dot: sent by the client"),
     ("message", "arrow: published to handled"),
     ("again", "dashed: the same message again"),
     ("late", "red arrow: late"),
@@ -24,7 +24,7 @@ LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("down", "hatched: down"),
     ("pause", "striped: standing still"),
     ("cut", "dotted frame: cut off"),
-    ("break", "double line: time cut short"),
+    ("break", "dashed gap: time left out"),
     ("stretched", "thick line below: time stretched"),
     ("crash", "cross: crash"),
     ("stopped", "small cross: stopped on its way"),

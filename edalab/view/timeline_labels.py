@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .layout import Layout, Row
 
 _BESIDE_BAR, _BESIDE_MARK = 16, 30  # px from a moment to words beside what is drawn there
+_FAR = 60  # px from a mark to the end of its bar: words behind it would seem to name the end
 _ROOM = 210  # px of words that have room behind the last moment, at most
 _LONG = 560  # px of the words of a mark, at most
 _SHORT = 16  # letters of a key or a value that stands at a bar
@@ -87,7 +88,7 @@ def _add_values(layout: "Layout", names: dict[Bar, tuple[Label, list[Spot]]]) ->
             values = [_value(name, own.get(name)) for name in fields]
             about = [*_subject(bar), *list(filter(None, values))[:2]]
             name, words = clean(bar.envelope.type, 60), f": {bar.words}" if bar.words else ""
-            texts = [" ".join([name, *about[:n]]) + words for n in range(len(about), 0, -1)]
+            texts = [f"{name} {', '.join(about[:n])}{words}" for n in range(len(about), 0, -1)]
             longer = [text for text in texts if len(text) > len(label.text)]
             if longer:
                 layout.placer.rewrite(label, longer, spots)
@@ -130,8 +131,9 @@ def _name_mark(layout: "Layout", event: Event, row: "Row", text: str, again: boo
     x, beside = event.x, event.x
     if bar := event.bar:  # beside it means behind its bar and what else is marked there
         beside = max([bar.x + bar.w, *(other.x for other in bar.inner if other.words)])
-    places = [(0, beside + 11, "start")]
-    places += [(-1, x - 5, "start"), (-1, x, "middle"), (-1, x + 6, "end")]
+    behind = [(0, beside + 11, "start")]
+    near = [(-1, x - 5, "start"), (-1, x, "middle"), (-1, x + 6, "end")]
+    places = near + behind if beside - x > _FAR else behind + near
     for level in (1, 2, -2, 3):
         places += [(level, x - 5, "start"), (level, x + 6, "end")]
     if again or event.what == "takeover":  # there can be many, and they are no news
