@@ -142,13 +142,10 @@ def answered_rightly(run):
 @Claim("the services learn of every cancelled order", about=CancelOrder)
 def somebody_hears(run):
     deaf = [order for order in cancelled(run) if not done(run, order)]
-    said = [step.envelope.type for step in run.journal if step.step == "publish"]
-    said = [
-        f"nobody subscribes to {kind}, which is published" for kind in said if kind not in NAMES
-    ]
-    return (deaf and said) or [
-        sentence for order in deaf for sentence in unheard(run, order, "cancelled")
-    ]
+    kinds = [step.envelope.type for step in run.journal if step.step == "publish"]
+    strange = [f"{kind} is published, which nobody hears" for kind in kinds if kind not in NAMES]
+    sentences = [sentence for order in deaf for sentence in unheard(run, order, "cancelled")]
+    return strange + sentences if deaf else []
 
 
 @Claim("every service learns of every cancelled order", about=CancelOrder)
@@ -160,7 +157,7 @@ def everybody_hears(run):
 @Claim("no service learns twice of an order", about=CancelOrder)
 def told_once(run):
     asks = any((step.service, step.step) == ("orders", "ask") for step in run.journal)
-    if not run.faults and asks:  # who asks is told first that a customer is not answered
+    if asks and not run.faults:  # who asks is told first that a customer is not answered
         return []
     if any(getattr(fault, "do", "") != "delay" for fault in run.faults):  # a message may come again
         return []
