@@ -126,7 +126,7 @@ def answered(run: Run) -> bool:
 def as_long_as_possible(seconds: float, variant: int) -> Anomaly | str:
     run = in_turn(seconds, variant)
     if seconds > 3:
-        return Anomaly("not in seconds", f"{seconds:g} s is longer than Ada ever waits")
+        return Anomaly("not in seconds", f"{seconds:g} s is longer than Ada waits")
     longer = floor(seconds * 100 + 1.001) / 100  # the next hundredth
     if abs(longer - 0.01 - seconds) > 1e-6:
         return Anomaly(
@@ -169,8 +169,8 @@ def _gives_up_on_each(seconds: float, variant: int) -> tuple[str, Run]:
 
 CUT_OFF = [[cut("mail", 0, 5)], [cut(name, 0, 5) for name in shop.SUBSCRIBERS]]
 IN_ONE_PLACE = shop.CLAIMS | {"gone, and nobody heard of it": shop.gone_is_heard_of}
-NO_BROKER = [f"fail orders.publish.OrderCancelled #{nth}" for nth in range(1, 6)]
-TELL = explored(shop.shop, shop.CLAIMS, alone=[*CUT_OFF, NO_BROKER])
+NO_BROKER = [[f"fail orders.publish.OrderCancelled #{nth}" for nth in range(1, 6)]]
+TELL = explored(shop.shop, shop.CLAIMS, alone=CUT_OFF + NO_BROKER)
 WRITE_ONCE = explored(shop.hearing_itself, IN_ONE_PLACE, alone=CUT_OFF)
 
 EXERCISES = [
