@@ -63,24 +63,18 @@ ADDRESS_HINTS = HINTS | {
         "Ignore an event about somebody who is gone only if its version is not higher than the one in `gone`.",
     ),
 }
-WRONG_FIELD = {
+CONTACT_HINTS = {
     "a value in the wrong field": (
         "Which event brought this value, and which field is that event about?",
         "Look at each column that your function writes. Where does its value come from if the event is about the other field?",
         "Write the column that event.field names and no other. A field without a value stays null or empty.",
     ),
-}
-CONTACT_HINTS = (
-    WRONG_FIELD
-    | HINTS
-    | {
-        "a late field is ignored": (
-            "This event came late, and your function ignored it. Had a newer event replaced its value?",
-            "An event carries one field only. Does an event about the phone make an older event about the address superfluous?",
-            "Compare versions for each customer *and field*. An event is out of date only if you have a newer one about the same field.",
-        ),
-    }
-)
+    "a late field is ignored": (
+        "This event came late, and your function ignored it. Had a newer event replaced its value?",
+        "An event carries one field only. Does an event about the phone make an older event about the address superfluous?",
+        "Compare versions for each customer *and field*. An event is out of date only if you have a newer one about the same field.",
+    ),
+} | HINTS
 
 
 # -- 02.1
@@ -198,9 +192,7 @@ ONE = explained(
 # -- 02.2 and 02.3
 
 # An older event comes last; it does so again, and shipping has lost what it kept in memory; two come last.
-LATE, LEFT, BACK, GONE, ASH = (
-    f"lose customers.ack.ChangeAddress #{number}" for number in (1, 4, 9, 8, 7)
-)
+LATE, LEFT, ASH, GONE, BAY = (f"lose customers.ack.ChangeAddress #{n}" for n in (1, 4, 7, 8, 9))
 CRASH = "crash shipping.handle.AddressChanged #12"
 LATE_FIELD = "lose customers.ack.ChangeContact #3"
 FIELD_AGAIN = [LATE_FIELD, "crash shipping.handle.ContactChanged #10"]
@@ -208,7 +200,7 @@ TWO_FIELDS = ["lose customers.ack.ChangeContact #6", "lose customers.ack.ChangeC
 KEEP = explored(
     shop.leaving,
     shop.claims(AddressChanged, ADDRESS_HINTS),
-    alone=[[LATE], [LEFT], [BACK], [LATE, CRASH], [ASH, CRASH], [GONE, BACK], [ASH, BACK]],
+    alone=[[LATE], [LEFT], [BAY], [LATE, CRASH], [ASH, CRASH], [GONE, BAY], [ASH, BAY]],
 )
 MERGE = explored(
     shop.contacted,

@@ -149,13 +149,12 @@ def mistakes(run: Run, kind: type[Event]) -> Iterator[tuple[str, str]]:
     for customer, field in newest | copy:
         event, have = newest.get((customer, field)), copy.get((customer, field))
         owned = event and value(event)
-        if have == owned or not (have or event):  # an empty field is as good as none
-            continue
-        others = {value(e) for e in events if e.customer == customer and part(e)[1] != field}
-        swapped = event is None or have in others
-        evidence = f"{customer}'s {field} is {owned or 'gone' if event else 'unknown'}"
-        found = "a value in the wrong field" if swapped else mistake(run, event)
-        yield found, f"{evidence}, the copy says {have or 'nothing'}"
+        if (have or None) != owned:
+            others = {value(e) for e in events if e.customer == customer and part(e)[1] != field}
+            swapped = event is None or have in others
+            is_so = f"{customer}'s {field} is {owned or 'gone' if event else 'unknown'}"
+            found = "a value in the wrong field" if swapped else mistake(run, event)
+            yield found, f"{is_so}, the copy says {have or 'nothing'}"
 
 
 def mistake(run: Run, event: Any) -> str:
