@@ -55,27 +55,36 @@ def paid_once(run):
     ]
 
 
-@Claim("what was refused is not paid", about=Withdraw)
-def stays_refused(run):
-    refused = {fact.causation for fact in decided(run, "WithdrawalRefused")}
+@Claim("each command has one decision", about=Withdraw)
+def decided_once(run):
+    facts = decided(run, *DECISIONS)
+    found = {id: [fact.summary for fact in facts if fact.causation == id] for id in asked_for(run)}
     return [
-        f"{fact.summary} in {fact.stream}, of a command that was refused"
-        for fact in decided(run, "MoneyWithdrawn")
-        if fact.causation in refused
+        f"{command.data} leads to {' and then to '.join(found[id])}"
+        for id, command in asked_for(run).items()
+        if len(found[id]) > 1
     ]
 
 
-@Claim("nothing is paid before fraud has agreed", about=Withdraw)
-def checked(run):
+def unchecked(run, type: str) -> list[StoredEvent]:
+    """The decisions of a type that were stored before fraud had agreed."""
     agreed = {}
     for step in run.journal:
         if step.step == "answer" and step.envelope.type == "CheckFraud" and step.detail == YES:
             about = step.envelope.causation, step.envelope.data.account, step.envelope.data.amount
             agreed.setdefault(about, to_microseconds(step.time / 1000, ""))
     return [
-        f"{fact.summary} in {fact.stream}, and fraud had not agreed"
-        for fact in decided(run, "MoneyWithdrawn")
+        fact
+        for fact in decided(run, type)
         if agreed.get((fact.causation, fact.stream, fact.data["amount"]), NEVER) > fact.recorded_at
+    ]
+
+
+@Claim("nothing is paid before fraud has agreed", about=Withdraw)
+def checked(run):
+    return [
+        f"{fact.summary} in {fact.stream}, and fraud had not agreed"
+        for fact in unchecked(run, "MoneyWithdrawn")
     ]
 
 
@@ -88,13 +97,26 @@ def covered(run):
     ]
 
 
-@Claim("nobody is refused money that is there", about=Withdraw)
-def not_turned_away(run):
-    return [
-        f"{fact.summary}, and {before} in {fact.stream}"
+def turned_away(run) -> dict[str, str]:
+    """Refusals of money that is there, in words, by the id of the command."""
+    return {
+        fact.causation: f"{fact.summary}, and {before} in {fact.stream}"
         for fact, before in replayed(run)
         if fact.type == "WithdrawalRefused" and fact.data["amount"] <= min(before, SUSPICIOUS - 1)
-    ]
+    }
+
+
+@Claim("nobody is refused because fraud is late", about=Withdraw)
+def not_for_silence(run):
+    late = {step.envelope.causation for step in run.journal if step.step == "timeout"}
+    late &= {fact.causation for fact in unchecked(run, "WithdrawalRefused")}
+    why = "ctx.ask gave up before fraud had answered"
+    return [f"{refused}; {why}" for id, refused in turned_away(run).items() if id in late]
+
+
+@Claim("nobody is refused money that is there", about=Withdraw)
+def not_turned_away(run):
+    return list(turned_away(run).values())
 
 
 @Claim("each command is paid or refused", about=Withdraw)
@@ -113,9 +135,10 @@ def all_decided(run):
 CLAIMS = {
     "not what was asked": as_asked,
     "paid twice": paid_once,
-    "refused, and paid": stays_refused,
+    "decided twice": decided_once,
     "paid unchecked": checked,
     "overdrawn": covered,
+    "refused unanswered": not_for_silence,
     "refused with money enough": not_turned_away,
     "never decided": all_decided,
 }

@@ -7,7 +7,6 @@ from html import escape
 from typing import Any
 
 from ..errors import Endless, Misuse, listed
-from ..model import declared_in
 from ..sim import Printed, printing
 from ..stuck import TooLong, watched
 from ..view.picture import Picture
@@ -128,7 +127,8 @@ def check(answer: object, id: str) -> Result:
         hint = "replace `raise NotImplementedError` by your code, and run both cells again"
         return Result(id, "not attempted", hint=hint)
     output = Printed(1_000)
-    with declared_in(f"edalab.exercises.lesson_{asked.lesson}"), printing(output), _undisplayed():
+    module = f"edalab.exercises.lesson_{asked.lesson}"
+    with function.at_home_in(module), printing(output), _undisplayed():
         judged = _judge(asked, function)
     printed = f"It printed: {output}" if output.length else ""
     if function.changed:  # this comes first: what it remembered there may have caused the rest
