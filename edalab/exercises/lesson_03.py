@@ -19,14 +19,9 @@ HINTS = {
         "Each account has a stream of its own name, and the event has the command's amount. The store adds the cause.",
         "`append(command.account, [MoneyWithdrawn(amount=command.amount)])`, or the same with WithdrawalRefused.",
     ),
-    "paid twice": (
-        "How many times did accounts handle this command, and how could it have known the second time?",
-        "Each stored event has a causation, the id of its command. Look for it each time that you read to decide, also after the ask.",
-        "If an event of this stream has the causation ctx.message.id, return. Do so in the read on which you decide.",
-    ),
     "decided twice": (
-        "How did both events come about, in one call of your function or in two?",
-        "A payment and a refusal are both decisions, and this command may lead to only one of them.",
+        "Which call of your function stored each of these events, and how could the second have known of the first?",
+        "A command may lead to one payment or one refusal. Each stored event has a causation, the id of its command.",
         "If any event of this stream has the causation ctx.message.id, return. Do so in the read on which you decide, whatever fraud says.",
     ),
     "paid unchecked": (

@@ -88,8 +88,8 @@ def _sent(*messages: Command | float) -> Callable:
 def bank_of(withdraw: Callable, variant: int) -> tuple[System, list[Callable]]:
     """Two workloads. In one, an account covers one of two withdrawals, short by one coin, and then
     one of all that is left; another covers a withdrawal after a refusal, while deposits come every
-    half second. In the other, twice, somebody wants more than there is, shortly before a deposit; later
-    two people want the amount that was refused first, and it is there."""
+    half second. In the other, twice, somebody wants more than there is, shortly before a deposit, and
+    two people want later what was refused first."""
     bank = System("bank")
     accounts = bank.service("accounts", replicas=2)
     accounts.handles(OpenAccount)(open_account)

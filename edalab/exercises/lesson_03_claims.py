@@ -45,25 +45,13 @@ def as_asked(run):
     return wrong
 
 
-@Claim("nobody is paid twice for one command", about=Withdraw)
-def paid_once(run):
-    causes = [fact.causation for fact in decided(run, "MoneyWithdrawn")]
-    return [
-        f"{command.data} is paid {causes.count(id)} times"
-        for id, command in asked_for(run).items()
-        if causes.count(id) > 1
-    ]
-
-
 @Claim("each command has one decision", about=Withdraw)
 def decided_once(run):
-    facts = decided(run, *DECISIONS)
-    found = {id: [fact.summary for fact in facts if fact.causation == id] for id in asked_for(run)}
-    return [
-        f"{command.data} leads to {' and then to '.join(found[id])}"
-        for id, command in asked_for(run).items()
-        if len(found[id]) > 1
-    ]
+    facts = {id: [] for id in asked_for(run)}
+    for fact in decided(run, *DECISIONS):
+        facts.get(fact.causation, []).append(fact.summary)
+    twice = [(asked_for(run)[id].data, all) for id, all in facts.items() if len(all) > 1]
+    return [f"{command} leads to {' and then to '.join(all)}" for command, all in twice]
 
 
 def unchecked(run, type: str) -> list[StoredEvent]:
@@ -82,10 +70,8 @@ def unchecked(run, type: str) -> list[StoredEvent]:
 
 @Claim("nothing is paid before fraud has agreed", about=Withdraw)
 def checked(run):
-    return [
-        f"{fact.summary} in {fact.stream}, and fraud had not agreed"
-        for fact in unchecked(run, "MoneyWithdrawn")
-    ]
+    paid = unchecked(run, "MoneyWithdrawn")
+    return [f"{fact.summary} in {fact.stream}, and fraud had not agreed" for fact in paid]
 
 
 @Claim("nobody is paid more than the balance", about=Withdraw)
@@ -134,7 +120,6 @@ def all_decided(run):
 
 CLAIMS = {
     "not what was asked": as_asked,
-    "paid twice": paid_once,
     "decided twice": decided_once,
     "paid unchecked": checked,
     "overdrawn": covered,

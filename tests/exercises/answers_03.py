@@ -531,15 +531,13 @@ async def refuses_the_refused_again(command, ctx):
 
 RIGHT_2 = [by_causation, look_last, an_id_of_its_own, a_table_beside]
 WRONG_2 = {
-    "paid twice": [
+    "decided twice": [
         read_in_one,
         ask_first,
         in_memory,
         last_one_only,
         looks_before_it_asks,
         by_the_events_own_id,
-    ],
-    "decided twice": [
         withdrawals_only,
         by_amount,
         refuses_it_again,
