@@ -9,7 +9,6 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..errors import Endless, Misuse, listed
-from ..model import declared_in
 from ..sim import Printed, printing
 from ..stuck import TooLong, watched
 from ..view.picture import Picture
@@ -132,7 +131,8 @@ def check(answer: object, id: str) -> Result:
         hint = "write your code where `raise NotImplementedError` stands, and run both cells again"
         return Result(id, "not attempted", hint=hint)
     output = Printed(1_000)
-    with declared_in(f"edalab.exercises.lesson_{asked.lesson}"), printing(output), _undisplayed():
+    module = f"edalab.exercises.lesson_{asked.lesson}"
+    with function.at_home_in(module), printing(output), _undisplayed():
         judged = _judge(asked, function)
     printed = f"It printed: {output}" if output.length else ""
     # This comes first: what it remembered there may have caused the rest, in the next check as well.
