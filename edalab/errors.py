@@ -51,12 +51,14 @@ def _is_learners(frame: FrameType) -> bool:
 
 def line_raised(error: BaseException, theirs: Callable[[FrameType], bool] = _is_learners) -> str:
     """The last line of the learner's on the way to an exception; "" where there is none."""
-    lines = [
-        line_of(frame.f_code, number)
+    passed = [
+        (frame.f_code, number)
         for frame, number in traceback.walk_tb(error.__traceback__)
         if theirs(frame)
     ]
-    return lines[-1] if lines else ""
+    # Up to Python 3.11 a comprehension is a function of its own, whose first line is not the learner's.
+    named = [at for at in passed if not at[0].co_name.endswith(("comp>", "genexpr>"))] or passed
+    return line_of(*named[-1]) if named else ""
 
 
 def line_of(code: CodeType, line: int) -> str:

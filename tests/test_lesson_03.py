@@ -229,15 +229,12 @@ def test_six_rows_came_twice(lesson):
     )
 
 
-def test_the_lines_of_tests_are_what_pandas_finds(lesson):
+def test_the_files_of_tests_are_what_pandas_finds(lesson):
     rows = pandas.read_json(store.ROOT / "data" / "history.jsonl", lines=True)
-    tests = rows[rows.stream.str.contains("test")]
+    added = rows[(rows.type == "FileAdded") & rows.stream.str.contains("test")]
     for hour in lesson.HOURS:
-        until = tests[pandas.to_datetime(tests.happened) <= pandas.Timestamp(hour)]
-        assert (
-            lesson.history.state(None, lesson.lines_of_tests, 0, until=hour)
-            == (until.added - until.removed).sum()
-        )
+        until = pandas.to_datetime(added.happened) <= pandas.Timestamp(hour)
+        assert lesson.history.state(None, lesson.files_of_tests, 0, until=hour) == until.sum()
 
 
 def test_a_snapshot_is_begun_from_unless_something_happened_before_it(lesson):
@@ -273,6 +270,7 @@ def test_of_a_crowd_two_are_not_paid_and_only_progress_notices(lesson):
     assert (
         lesson.in_stream(run) == 1000 - sum(lesson.paid(run)) == 820
         and run.check(lesson.once).outcome == "holds"
+        and len(run.check(lesson.served).evidence) == 2
     )
 
 

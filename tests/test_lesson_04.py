@@ -66,6 +66,9 @@ def test_a_checkpoint_saved_ahead_skips_what_a_crash_comes_between(lesson):
     beside = lesson.bank_of(lesson.checkpoint_beside)
     for faults in (lesson.AGAIN, lesson.BETWEEN):
         assert simulate(beside, lesson.ada_saves, faults=faults).check(lesson.DRIFT[0])
+    result = explore(beside, lesson.ada_saves, lesson.DRIFT)
+    assert points(result, lesson.DRIFT[0]) == {("delay", "accounts.publish.EntryRecorded")}
+    assert len(result.broken(lesson.DRIFT[0])) == 2 and len(result.broken(lesson.DRIFT[1])) == 1
 
 
 def test_with_three_partitions_a_checkpoint_beside_the_table_leaves_only_what_is_overtaken(lesson):

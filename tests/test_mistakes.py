@@ -669,6 +669,9 @@ def test_a_name_that_nobody_knows_is_told_with_its_line_in_every_place():
     def in_a_helper(event):
         return json.loads(event.order_id)
 
+    def in_a_comprehension(event):
+        return [json.loads(text) for text in [event.order_id]]
+
     async def work(ctx):
         await ctx.publish(PLACED)
         await ctx.publish(ordr)  # noqa: F821
@@ -684,6 +687,7 @@ def test_a_name_that_nobody_knows_is_told_with_its_line_in_every_place():
     details = {s.step: s.detail for s in run.journal if s.detail}
     assert details["retry"].startswith(words) and words in unescape(timeline(run).svg())
     assert play(in_a_helper).failures[0].line == "line 2 of in_a_helper"
+    assert play(in_a_comprehension).failures[0].line == "line 2 of in_a_comprehension"
 
 
 def test_the_digest_does_not_know_the_line():

@@ -19,25 +19,25 @@ HINTS = {
         "Each account has a stream of its own name, and the event has the command's amount. The store adds the cause.",
         "`append(command.account, [MoneyWithdrawn(amount=command.amount)])`, or the same with WithdrawalRefused.",
     ),
-    "paid twice": (
-        "How many times did accounts handle this command, and how could it have known the second time?",
-        "Each stored event has a causation, the id of its command. Look for it each time that you read to decide, also after the ask.",
-        "If an event of this stream has the causation ctx.message.id, return. Do so in the read on which you decide.",
-    ),
-    "refused, and paid": (
-        "Which events are there for this one command, and what happened to the account in between?",
-        "A refusal is a decision too, so it is the only event that this command may lead to.",
-        "Look for the causation ctx.message.id among all events of the stream, not just among the withdrawals.",
+    "decided twice": (
+        "Which call of your function stored each of these events, and how could the second have known of the first?",
+        "A command may lead to one payment or one refusal. Each stored event has a causation, the id of its command.",
+        "If any event of this stream has the causation ctx.message.id, return. Do so in the read on which you decide, whatever fraud says.",
     ),
     "paid unchecked": (
         "What had fraud answered about this withdrawal when it was stored?",
         'fraud answers with {"ok": True} or {"ok": False}. No answer is not a yes.',
-        'Await `ctx.ask(CheckFraud(account=command.account, amount=command.amount))`, and pay only if `answer["ok"]` is true.',
+        'Await `ctx.ask(CheckFraud(**command.model_dump()))`, and pay only if `answer["ok"]` is true.',
     ),
     "overdrawn": (
         "What was in the account when your function decided, and what was in it when it appended?",
         "Is it the balance of `command.account` alone? And which number tells you what was stored while you waited for fraud?",
-        "Read the stream `command.account` and its version, and append with expected_version=. The second writer then decides again.",
+        "Append with expected_version=, and give it the version from the read on which you decided. The second writer then reads and decides again.",
+    ),
+    "refused unanswered": (
+        "What had fraud answered when the refusal was stored?",
+        "No answer is not a no. How long does your ctx.ask wait, and what does your function do after that?",
+        "Give ctx.ask a timeout of 5 seconds, or let the `Unanswered` out. The queue then delivers the command again.",
     ),
     "refused with money enough": (
         "What was in the account when the refusal was stored?",

@@ -16,12 +16,14 @@ class Deposit(Command):
     amount: int
 
 
-class Withdraw(Command):
+class Withdraw(Command, key="customer"):
+    customer: str
     account: str
     amount: int
 
 
-class CheckFraud(Query):
+class CheckFraud(Query, key="customer"):
+    customer: str
     account: str
     amount: int
 
@@ -86,7 +88,8 @@ def _sent(*messages: Command | float) -> Callable:
 def bank_of(withdraw: Callable, variant: int) -> tuple[System, list[Callable]]:
     """Two workloads. In one, an account covers one of two withdrawals, short by one coin, and then
     one of all that is left; another covers a withdrawal after a refusal, while deposits come every
-    half second. In the other, twice, somebody wants more than there is, shortly before a deposit."""
+    half second. In the other, twice, somebody wants more than there is, shortly before a deposit, and
+    two people want later what was refused first."""
     bank = System("bank")
     accounts = bank.service("accounts", replicas=2)
     accounts.handles(OpenAccount)(open_account)
@@ -94,32 +97,36 @@ def bank_of(withdraw: Callable, variant: int) -> tuple[System, list[Callable]]:
     accounts.handles(Withdraw, max_attempts=12)(withdraw)
     bank.service("fraud").answers(CheckFraud)(check)
     ours, theirs, odd = f"account-{7 + variant}", f"account-{9 + variant}", variant % 50
+
+    def want(account: str, amount: int, customer: str = "Ada") -> Withdraw:
+        return Withdraw(customer=customer, account=account, amount=amount)
+
     one_fits = _sent(
         OpenAccount(account=ours, amount=100 + odd),
         OpenAccount(account=theirs, amount=SUSPICIOUS + 100 + odd),
         3,
-        Withdraw(account=ours, amount=40 + odd),
+        want(ours, 40 + odd),
         0.1,
-        Withdraw(account=ours, amount=61),
+        want(ours, 61, "Bob"),
         0.1,
-        Withdraw(account=theirs, amount=SUSPICIOUS + odd),
+        want(theirs, SUSPICIOUS + odd),
         3,
-        Withdraw(account=ours, amount=60),
-        Withdraw(account=theirs, amount=200),
+        want(ours, 60),
+        want(theirs, 200, "Bob"),
         *[step for _ in range(6) for step in (0.5, Deposit(account=theirs, amount=5))],
     )
     too_early = _sent(
         OpenAccount(account=ours, amount=50),
         3,
-        Withdraw(account=ours, amount=80 + odd),
+        want(ours, 80 + odd),
         0.2,
         Deposit(account=ours, amount=70 + odd),
         1.5,
-        Withdraw(account=ours, amount=500),
+        want(ours, 500),
         0.6,
         Deposit(account=ours, amount=500),
         1.5,
-        Withdraw(account=ours, amount=30),
-        Withdraw(account=ours, amount=30),
+        want(ours, 80 + odd),
+        want(ours, 80 + odd, "Bob"),
     )
     return bank, [one_fits, too_early]

@@ -45,38 +45,33 @@ def as_asked(run):
     return wrong
 
 
-@Claim("nobody is paid twice for one command", about=Withdraw)
-def paid_once(run):
-    causes = [fact.causation for fact in decided(run, "MoneyWithdrawn")]
-    return [
-        f"{command.data} is paid {causes.count(id)} times"
-        for id, command in asked_for(run).items()
-        if causes.count(id) > 1
-    ]
+@Claim("each command has one decision", about=Withdraw)
+def decided_once(run):
+    facts = {id: [] for id in asked_for(run)}
+    for fact in decided(run, *DECISIONS):
+        facts.get(fact.causation, []).append(fact.summary)
+    twice = [(asked_for(run)[id].data, all) for id, all in facts.items() if len(all) > 1]
+    return [f"{command} leads to {' and then to '.join(all)}" for command, all in twice]
 
 
-@Claim("what was refused is not paid", about=Withdraw)
-def stays_refused(run):
-    refused = {fact.causation for fact in decided(run, "WithdrawalRefused")}
-    return [
-        f"{fact.summary} in {fact.stream}, of a command that was refused"
-        for fact in decided(run, "MoneyWithdrawn")
-        if fact.causation in refused
-    ]
-
-
-@Claim("nothing is paid before fraud has agreed", about=Withdraw)
-def checked(run):
+def unchecked(run, type: str) -> list[StoredEvent]:
+    """The decisions of a type that were stored before fraud had agreed."""
     agreed = {}
     for step in run.journal:
         if step.step == "answer" and step.envelope.type == "CheckFraud" and step.detail == YES:
             about = step.envelope.causation, step.envelope.data.account, step.envelope.data.amount
             agreed.setdefault(about, to_microseconds(step.time / 1000, ""))
     return [
-        f"{fact.summary} in {fact.stream}, and fraud had not agreed"
-        for fact in decided(run, "MoneyWithdrawn")
+        fact
+        for fact in decided(run, type)
         if agreed.get((fact.causation, fact.stream, fact.data["amount"]), NEVER) > fact.recorded_at
     ]
+
+
+@Claim("nothing is paid before fraud has agreed", about=Withdraw)
+def checked(run):
+    paid = unchecked(run, "MoneyWithdrawn")
+    return [f"{fact.summary} in {fact.stream}, and fraud had not agreed" for fact in paid]
 
 
 @Claim("nobody is paid more than the balance", about=Withdraw)
@@ -88,13 +83,26 @@ def covered(run):
     ]
 
 
-@Claim("nobody is refused money that is there", about=Withdraw)
-def not_turned_away(run):
-    return [
-        f"{fact.summary}, and {before} in {fact.stream}"
+def turned_away(run) -> dict[str, str]:
+    """Refusals of money that is there, in words, by the id of the command."""
+    return {
+        fact.causation: f"{fact.summary}, and {before} in {fact.stream}"
         for fact, before in replayed(run)
         if fact.type == "WithdrawalRefused" and fact.data["amount"] <= min(before, SUSPICIOUS - 1)
-    ]
+    }
+
+
+@Claim("nobody is refused because fraud is late", about=Withdraw)
+def not_for_silence(run):
+    late = {step.envelope.causation for step in run.journal if step.step == "timeout"}
+    late &= {fact.causation for fact in unchecked(run, "WithdrawalRefused")}
+    why = "ctx.ask gave up before fraud had answered"
+    return [f"{refused}; {why}" for id, refused in turned_away(run).items() if id in late]
+
+
+@Claim("nobody is refused money that is there", about=Withdraw)
+def not_turned_away(run):
+    return list(turned_away(run).values())
 
 
 @Claim("each command is paid or refused", about=Withdraw)
@@ -112,10 +120,10 @@ def all_decided(run):
 
 CLAIMS = {
     "not what was asked": as_asked,
-    "paid twice": paid_once,
-    "refused, and paid": stays_refused,
+    "decided twice": decided_once,
     "paid unchecked": checked,
     "overdrawn": covered,
+    "refused unanswered": not_for_silence,
     "refused with money enough": not_turned_away,
     "never decided": all_decided,
 }

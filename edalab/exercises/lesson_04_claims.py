@@ -48,6 +48,8 @@ def _why(amounts: list[int], row: list | None, should: tuple[int, int]) -> tuple
     """What is wrong with a row, and how often each entry counts in it: as few wrongly as possible."""
     if row is None:
         return "skipped", "none of its entries counts"
+    if len(amounts) > 2 and row[0] == amounts[-1]:
+        return "skipped", "only its last entry counts, as if it had overwritten the others"
     counts = product(range(4), repeat=len(amounts))
     fitting = [times for times in counts if _sum(times, amounts) == row[0]]
     times = min(fitting, key=lambda times: _wrong(times, amounts), default=None)
@@ -72,9 +74,14 @@ def _wrong(times: tuple[int, ...], amounts: list[int]) -> int:
 
 def out_of_order(run) -> bool:
     """Whether `peaks` first handled some entry after a later one."""
-    handled = [s.envelope for s in run.journal if (s.service, s.step) == ("peaks", "handle")]
-    first = list(dict.fromkeys(envelope.data.position for envelope in handled))
+    first = positions(run, "handle")
     return first != sorted(first)
+
+
+def positions(run, step: str) -> list[int]:
+    """The positions that `peaks` handled or asked for, each one once."""
+    data = [s.envelope.data for s in run.journal if (s.service, s.step) == ("peaks", step)]
+    return list(dict.fromkeys(each.position for each in data if hasattr(each, "position")))
 
 
 @Claim("no entry counts twice", about=EntryRecorded)
@@ -84,7 +91,9 @@ def not_twice(run):
 
 @Claim("every entry counts", about=EntryRecorded)
 def not_skipped(run):
-    return wrong_rows(run, "skipped")
+    after = ", ".join(map(str, positions(run, "ask")))
+    asked = after and f"; peaks asked for the entries after {after}"
+    return [row + asked for row in wrong_rows(run, "skipped")]
 
 
 @Claim("entries count in their order", about=EntryRecorded)
@@ -103,6 +112,9 @@ CLAIMS: dict[str, Claim] = {
     ),
     "a dead letter": nothing_dead("peaks", EntryRecorded),
     "applied twice": not_twice,
+    "unanswered": Claim("no entry is lost for want of an answer", about=EntryRecorded)(
+        lambda run: wrong_rows(run, "skipped") if positions(run, "timeout") else []
+    ),
     "skipped": not_skipped,
     "overtaken": in_order,
     "drift": no_drift,

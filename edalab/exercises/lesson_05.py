@@ -1,6 +1,6 @@
 """Exercises of lesson 05: a payment that is made or refused once, and always announced."""
 
-from ..practice.exercise import Anomaly, Exercise, Hints, explained, explored, nothing_dead
+from ..practice.exercise import Anomaly, Exercise, explained, explored, nothing_dead
 from ..sim import Fault, simulate
 from ..sim.run import Run
 from . import lesson_05_claims as claims
@@ -16,6 +16,7 @@ CLAIMS = {
     "never released": claims.released,
     "paid, and never shipped": claims.paid_is_sent,
     "refused with money enough": claims.not_turned_away,
+    "told twice": claims.told_once,
 }
 SILENT = (
     "What do inventory and shipping wait for, and what was published about this order?",
@@ -60,8 +61,8 @@ HINTS = {
     ),
     "refused, and charged": (
         "What did payments answer for this order the first time, what did it save, and what did it answer the second time?",
-        "An order has one answer. A charged order leaves a trace. Does a refused one leave one as well, before you publish?",
-        "Save both outcomes in the same table, and look there before you look at the account. Publish after the `with`.",
+        "An order has one answer. What do your tables say about a charged order before you publish, and about a refused one? What do you do with that when the event comes again?",
+        "Save both outcomes, and look there before you look at the account. Never refuse an order that is charged, nor charge one that is refused. Publish after the `with`.",
     ),
     "refused with money enough": (
         "Which exception did your function meet in this run, and what did it take that for?",
@@ -73,24 +74,27 @@ HINTS = {
         "Look at the first and the second order of a customer, and at an order that costs exactly what is in the account.",
         "Refuse if money < total, and only then.",
     ),
+    "told twice": (
+        "How often does your function publish its answer, and what does it return?",
+        "A message that your function returns is published, too.",
+        "Write `await ctx.publish(...)` or `return ...`, and not both. Do it once.",
+    ),
     "never released, by itself": SILENT,
     "paid, and never shipped, by itself": SILENT,
 }
 
 
-def silent_then(hints: Hints) -> dict[str, Hints]:
-    """All hints, with these for an order about which payments publishes nothing under a fault."""
-    return HINTS | {"never released": hints, "paid, and never shipped": hints}
-
-
-IN_THE_OUTBOX = {
+AT_ONCE = HINTS | {"never released": HALF_DONE, "paid, and never shipped": HALF_DONE}
+IN_THE_OUTBOX = HINTS | {
+    "never released": UNANNOUNCED,
+    "paid, and never shipped": UNANNOUNCED,
     "raises": (
-        "Does that line save the event itself? What can a column hold?",
-        "A column holds text or a number. `ctx.envelope(...)` makes text of an event, and `ctx.publish` takes that text.",
-        "Save `ctx.envelope(outcome)` in outbox, and publish what you read from there.",
+        "What does the message say, and which value does that line meet?",
+        "A column can't hold an event, but it can hold what `ctx.envelope(...)` makes of it. If a constraint failed, which row did it protect?",
+        "Save `ctx.envelope(outcome)` in outbox. Compare money and total before you charge, and take the money from this customer only.",
     ),
     "charged twice": (
-        "What did payments find about this order when the event came again? Was there a row, and did you delete it?",
+        "In every run inventory publishes the event of the first order again. What did payments find about it then? Was there a row, and did you delete it?",
         "The row also says that the work is done. Without it, the next copy of the event looks new.",
         "Save the row in the transaction of the charge, look for it first, and keep it after you publish.",
     ),
@@ -146,31 +150,31 @@ def enough(attempts: int, variant: int) -> Anomaly | str:
 
 def _charged_once(attempts: int, variant: int) -> tuple[str, Run]:
     run = refused_by_the_broker(attempts, variant)
-    times = claims.charged(run)[tea.orders_of(variant)[0].order_id]
-    evidence = f"here is {times}, made by the first attempt"
-    return f"(b) would leave more than one charge; {evidence}", run
+    order = tea.orders_of(variant)[0].order_id
+    saves = [s for s in run.journal if (s.service, s.step) == ("payments", "save")]
+    times = (save.time / 1000 for save in saves)
+    at = next(time for time in times if order in claims.charged(run.at(time)))
+    evidence = f"here the first attempt made it, at {at:g} s"
+    return f"(b) would have the last attempt make the charge; {evidence}", run
 
 
-def _no_giving_in(attempts: int, variant: int) -> tuple[str, Run]:
-    evidence = f"here all {attempts - 1} were refused, and there was no other"
-    run = refused_by_the_broker(attempts - 1, variant)
-    return f"(c) would let {attempts - 1} attempts do; {evidence}", run
+def with_one_less(evidence: str):
+    return lambda n, variant: (evidence.format(n - 1), refused_by_the_broker(n - 1, variant))
 
 
-def _nobody_else(attempts: int, variant: int) -> tuple[str, Run]:
-    evidence = "(d) would publish it some time later; here it lies in the outbox until the end"
-    return evidence, refused_by_the_broker(attempts - 1, variant)
+GIVES_IN = "(c) would let {0} attempts do; here all {0} were refused, and there was no other"
+RELAYED = "(d) would publish it some time later; here it lies in the outbox until the end"
 
 
 EXERCISES = [
-    Exercise("05.1", "Charge or refuse, once", "event, ctx", ONCE, silent_then(HALF_DONE), NAMES),
+    Exercise("05.1", "Charge or refuse, once", "event, ctx", ONCE, AT_ONCE, NAMES),
     explained(
         "05.2",
         "Enough attempts",
         ("a whole number of attempts", range(1, 101)),
         lambda variant: {"refusals": refusals(variant)},
         enough,
-        {"a": None, "b": _charged_once, "c": _no_giving_in, "d": _nobody_else},
+        {"a": None, "b": _charged_once, "c": with_one_less(GIVES_IN), "d": with_one_less(RELAYED)},
         {
             "paid, and never shipped": (
                 "How often did payments get the event of this order, and what happened the last time?",
@@ -189,12 +193,5 @@ EXERCISES = [
             ),
         },
     ),
-    Exercise(
-        "05.3",
-        "Always announced",
-        "event, ctx",
-        ANNOUNCED,
-        silent_then(UNANNOUNCED) | IN_THE_OUTBOX,
-        NAMES,
-    ),
+    Exercise("05.3", "Always announced", "event, ctx", ANNOUNCED, IN_THE_OUTBOX, NAMES),
 ]

@@ -71,19 +71,34 @@ def says_what_it_heard(run):
 
 def _only_repeats_others(run) -> list[str]:
     """Handlings that publish again what is known of other orders, and nothing about their own."""
-    wrong, handlings, known = [], [], set()
-    for step in run.journal:
-        if (step.service, step.step) == ("payments", "handle"):
-            handlings.append((step.envelope.subject, []))
-        elif (step.service, step.step) == ("payments", "publish"):
-            handlings[-1][1].append(step)
-    for order, steps in handlings:
+    wrong, known = [], set()
+    for order, steps in _handlings(run):
         others = [step.envelope.subject for step in steps if step.envelope.id in known]
         own = any(step.fault or step.envelope.subject == order for step in steps)
         if order and others and not own:
             wrong.append(f"payments handled {order}, and published {listed(others)} again")
         known.update(step.envelope.id for step in steps)
     return wrong
+
+
+def _handlings(run) -> list[tuple[str, list]]:
+    """Which order `payments` handled, each time, and what it published then."""
+    handlings = []
+    for step in run.journal:
+        if (step.service, step.step) == ("payments", "handle"):
+            handlings.append((step.envelope.subject, []))
+        elif (step.service, step.step) == ("payments", "publish"):
+            handlings[-1][1].append(step)
+    return handlings
+
+
+@Claim("payments answers each event once", about=InventoryReserved)
+def told_once(run):
+    return [
+        f"payments handled {order}, and published {n} events about it"
+        for order, steps in _handlings(run)
+        if (n := [s.envelope.subject for s in steps].count(order)) > 1 and not run.faults
+    ]
 
 
 @Claim("nothing is shipped before it is paid for", about=InventoryReserved)

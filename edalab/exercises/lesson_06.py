@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from math import ceil
 
 from ..model import System
+from ..practice.answer import Answer
 from ..practice.exercise import Anomaly, Exercise, explained, explored
 from ..sim import Fault, enumerate_faults, simulate
 from ..sim.run import Run
@@ -16,11 +16,11 @@ CLAIMS = {
     "never ends": claims.every_order_ends,
     "shipped unpaid": claims.paid,
     "shipped, and still in stock": claims.reserved,
+    "another end is announced": claims.announced_rightly,
     "never refunded": claims.refunded,
     "never released": claims.released,
-    "not in reverse": claims.in_reverse,
+    "in another order": claims.in_order,
     "undone, and never done": claims.nothing_needless,
-    "another end is announced": claims.announced_rightly,
     "gives up too late": claims.gives_up,
     "cancelled, and nobody refused": claims.not_given_up,
 }
@@ -44,10 +44,10 @@ HINTS = {
     "shipped, and still in stock": UNREADY,
     "never refunded": LEFT_BEHIND,
     "never released": LEFT_BEHIND,
-    "not in reverse": (
+    "in another order": (
         "In which order were the steps done, and in which order were they undone?",
-        "A later step may depend on an earlier one. Which of them has to be undone first?",
-        "Go through the steps that are done from the last to the first, with `reversed(done)`. The first one that is not undone yet comes next.",
+        "The docstring names the steps in the order in which they are done. A later one may depend on an earlier one. Which has to be undone first?",
+        "Forward, ReserveInventory comes first. Back, go from the last step that is done to the first, with `reversed(done)`, and return the undo of the first one that is not undone yet.",
     ),
     "undone, and never done": (
         "What did the service answer when it was asked for the step that you undo here?",
@@ -67,7 +67,7 @@ HINTS = {
     "cancelled, and nobody refused": (
         "Which line of the log made your function give up, and was it too early?",
         "As long as no step is refused, you go forward. Once or twice without an answer is no refusal.",
-        'Go back if a line of the log says "refused" (in 06.3 also after three times "no answer" to a step before ShipOrder).',
+        'Go back if a line of the log says "refused" (in 06.3 also after three times "no answer" to one and the same step before ShipOrder).',
     ),
 }
 NAMES = COMMANDS | ENDS
@@ -99,14 +99,16 @@ def in_doubt(seconds: float, variant: int) -> tuple[Run, str] | None:
 
 
 def long_enough(seconds: float, variant: int) -> Anomaly | str:
+    shorter = round(seconds - 0.1, 1)
+    if abs(seconds - 0.1 - shorter) > 1e-6:
+        return Anomaly("no value and reason", f"{seconds:g} is not a number in steps of 0.1")
     if left_behind := in_doubt(seconds, variant):
         run, cause = left_behind
         return Anomaly("taken for a refusal", f"{seconds:g} s without an answer: {cause}", run)
-    shorter = ceil(seconds * 10 - 1.001) / 10  # the tenth before
-    if shorter >= 0.1 and in_doubt(shorter, variant) is None:
+    if in_doubt(shorter, variant) is None:
         evidence = f"a time-out of {shorter:g} s is long enough, too"
         return Anomaly("longer than needed", evidence)
-    return f"every question and every answer late, with {seconds:g} s and with {shorter:g} s"
+    return f"{seconds:g} s survives every late question and answer, and {shorter:g} s does not"
 
 
 def _lost_is_lost(seconds: float, variant: int) -> tuple[str, Run]:
@@ -140,14 +142,15 @@ def _doubt(fault: Fault) -> bool:
     return _crash(fault) or fault.at.split(".")[1] in ("ask", "reply")
 
 
-LOST = "drop inventory.reply.ReserveInventory #"
-TEA_AWAY = ("handle.ReserveInventory", "reply.ReserveInventory", "handle.ReleaseInventory")
+LOST, LOST_CHARGE = "drop inventory.reply.ReserveInventory #", "drop payments.reply.ChargePayment #"
 AWAY = [  # longer than a customer may wait; at last, a question that arrives after its undo
+    [LOST_CHARGE + "1", LOST_CHARGE + "2"],
     *([f"crash payments.reply.ChargePayment #1 for {seconds} s"] for seconds in (8, 5)),
-    *([f"crash inventory.{point} #1 for 8 s"] for point in TEA_AWAY),
-    [LOST + "1", LOST + "2", "drop payments.reply.ChargePayment #1"],
-    ["crash shipping.reply.ShipOrder #1 for 20 s"],
-    ["crash payments.handle.RefundPayment #1 for 8 s"],
+    *([f"crash inventory.{at}.ReserveInventory #1 for 8 s"] for at in ("handle", "reply")),
+    [LOST + "1", LOST + "2", LOST_CHARGE + "1"],
+    ["crash inventory.handle.ReleaseInventory #1 for 60 s"],
+    ["crash payments.handle.RefundPayment #1 for 60 s"],
+    ["crash shipping.reply.ShipOrder #1 for 60 s"],
     ["crash payments.handle.ChargePayment #1 for 3 s", "delay orders.ask.ChargePayment #3 for 5 s"],
 ]
 DOUBTS = "that may leave a question without an answer", _doubt
@@ -155,6 +158,13 @@ NEXT = explored(
     partial(_shop, in_doubt=False), CLAIMS, only=("that crashes the coordinator", _crash)
 )
 UNANSWERED = explored(partial(_shop, in_doubt=True), CLAIMS, alone=AWAY, only=DOUBTS)
+
+
+def unanswered(answer: Answer, variant: int) -> Anomaly | str:
+    """What UNANSWERED finds, with the outages counted where it names each of them."""
+    if isinstance(judged := UNANSWERED(answer, variant), Anomaly):
+        return judged
+    return f"{judged.partition(', and under')[0]}, and {len(AWAY)} longer outages, in two timings"
 
 
 EXERCISES = [
@@ -184,5 +194,5 @@ EXERCISES = [
         },
     ),
     Exercise("06.2", "What comes next", "log", NEXT, HINTS, NAMES),
-    Exercise("06.3", "When nobody answers", "log", UNANSWERED, HINTS, NAMES),
+    Exercise("06.3", "When nobody answers", "log", unanswered, HINTS, NAMES),
 ]

@@ -54,6 +54,7 @@ def goes_with_the_parcel(sentence: str, step: str, undo: str, shipped: bool, wro
     )
 
 
+FORWARD = "ReserveInventory", "ChargePayment", "ShipOrder"
 MONEY, TEA = ("ChargePayment", "RefundPayment"), ("ReserveInventory", "ReleaseInventory")
 paid = goes_with_the_parcel(
     "what is shipped is paid for", *MONEY, True, "is shipped, and the money is not taken"
@@ -69,18 +70,18 @@ released = goes_with_the_parcel(
 )
 
 
-@Claim("the last step is undone first", about=PlaceOrder)
-def in_reverse(run):
-    undone: dict[str, list[str]] = {}
-    for save in [s for s in run.journal if s.step == "save" and s.fault is None]:
-        order, step = save.envelope.subject, save.envelope.type
-        if step in ("RefundPayment", "ReleaseInventory") and step not in undone.get(order, []):
-            undone.setdefault(order, []).append(step)
-    return [
-        f"{order}: the tea went back before the money"
-        for order, steps in undone.items()
-        if steps == ["ReleaseInventory", "RefundPayment"]
-    ]
+@Claim("tea is set aside before money is taken, and goes back after it", about=PlaceOrder)
+def in_order(run):
+    wrong = []
+    saved = [s.envelope for s in run.journal if s.step == "save" and s.fault is None]
+    for order in orders_of(run):
+        steps = dict.fromkeys(each.type for each in saved if each.subject == order)
+        at = {step: place for place, step in enumerate(steps)}
+        if at.get("ChargePayment", 9) < at.get("ReserveInventory", 0):
+            wrong.append(f"{order}: the money was taken before the tea was set aside")
+        elif at.get("ReleaseInventory", 9) < at.get("RefundPayment", 0):
+            wrong.append(f"{order}: the tea went back before the money")
+    return wrong
 
 
 @Claim("no step is undone that was not done", about=PlaceOrder)
@@ -115,10 +116,13 @@ def gives_up(run):
 
 @Claim("an order is cancelled if it is refused, or not answered three times", about=PlaceOrder)
 def not_given_up(run):
-    ended, silent = ends(run), unanswered(run)
-    return [
-        f"nobody refused {order}"
-        for order, data in orders_of(run).items()
-        if data.pieces <= 5 and data.customer == "ada" and ended.get(order) == "OrderCancelled"
-        if max(silent.get((order, step), 0) for step in ("ReserveInventory", "ChargePayment")) < 3
-    ]
+    ended, silent, wrong = ends(run), unanswered(run), []
+    for order, data in orders_of(run).items():
+        times = {step: silent.get((order, step), 0) for step in FORWARD}
+        by_three = max(times["ReserveInventory"], times["ChargePayment"]) >= 3
+        refused = data.pieces > 5 or data.customer != "ada"
+        if ended.get(order) == "OrderCancelled" and not by_three and not refused:
+            counted = " and ".join(f'{n} × "no answer" to {step}' for step, n in times.items() if n)
+            why = counted and f", and it was turned back after {counted} (each step by itself)"
+            wrong.append(f"nobody refused {order}{why}")
+    return wrong

@@ -68,7 +68,7 @@ TABLES = {
 DONE = "create table done (order_id text, step text, primary key (order_id, step));"
 SAGAS = """create table sagas (order_id text primary key, placed text, news text);
            create table log (number integer primary key, order_id text, step text, answer text);"""
-MOST = 20  # questions about one order
+MOST = 60  # questions about one order
 
 
 def carried_out(sql: str, command: type) -> Callable:

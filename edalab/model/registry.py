@@ -1,25 +1,25 @@
 """Which message classes there are, and what each says of sagas."""
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 
 from .messages import Command, Declared, Event, Message, Query
 
-_meant = ""
+_meant, _own = "", frozenset()
 _PACKAGE = __name__.partition(".")[0]
 
 
 @contextmanager
-def declared_in(module: str) -> Generator[None]:
-    """Within it, a name that several message classes share means the class declared in this module, or in one whose
-    name begins with it."""
-    global _meant
-    before, _meant = _meant, module
+def declared_in(module: str, own: Collection[type[Message]] = ()) -> Generator[None]:
+    """Within it, a name that several message classes share means the one among `own`, or else the class declared in
+    this module, or in one whose name begins with it."""
+    global _meant, _own
+    before, _meant, _own = (_meant, _own), module, frozenset(own)
     Message.__count__ += 1
     try:
         yield
     finally:
-        _meant = before
+        _meant, _own = before
         Message.__count__ += 1
 
 
@@ -42,8 +42,9 @@ def saga_roles() -> dict[str, Declared]:
     return {name: d for name, d in declared.items() if d.has_saga_role}
 
 
-def _precedence(cls: type[Message]) -> tuple[bool, bool, int]:
+def _precedence(cls: type[Message]) -> tuple[bool, bool, bool, int]:
     return (
+        cls in _own,
         cls.__module__.startswith(_meant or " "),
         cls.__module__.partition(".")[0] != _PACKAGE,
         cls.__number__,

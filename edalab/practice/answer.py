@@ -3,11 +3,14 @@
 import dis
 import inspect
 import pickle
+import sys
 import types
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ..errors import Misuse, line_raised, shown
+from ..model import Command, Event, Message, Query, declared_in
 
 _STUB = set(  # what a function consists of that has a docstring and `raise NotImplementedError`
     "RESUME NOP LOAD_CONST RETURN_VALUE RETURN_CONST RETURN_GENERATOR POP_TOP LOAD_GLOBAL "
@@ -19,16 +22,18 @@ _STUB = set(  # what a function consists of that has a docstring and `raise NotI
 class Answer:
     """A learner's function with globals of its own: the notebook's, under the exercise's `names`.
 
-    The learner's other functions that it calls see the same globals. Raises Misuse if `given` is no
-    function, or takes other parameters than `takes`.
+    The learner's other functions that it calls see the same globals. Where a message class of the
+    notebook is declared as the exercise's of that name is, it takes its place. Raises Misuse if
+    `given` is no function, or takes other parameters than `takes`.
     """
 
     def __init__(self, given: object, takes: str, names: dict[str, Any]):
         self.given = _function(given)
         self.name = self.given.__name__
-        self.names = names
         theirs = self.given.__globals__
-        self.globals = {**theirs, **names}
+        self.own = {n: theirs[n] for n, ours in names.items() if _alike(theirs.get(n), ours)}
+        self.ours, self.names = names, names | self.own
+        self.globals = {**theirs, **self.names}
         for name, value in theirs.items():
             own = isinstance(value, types.FunctionType) and value.__globals__ is theirs
             if own and name not in names:
@@ -36,6 +41,22 @@ class Answer:
         self.function = self._copied(self.given)
         _check_parameters(self.given, takes)
         self._before = self._outside()
+
+    @contextmanager
+    def at_home_in(self, module: str) -> Generator[None]:
+        """Within it, the exercise in this module works with the learner's own message classes."""
+        instead = {self.ours[name]: own for name, own in self.own.items()}
+        rooms = [vars(room) for name, room in [*sys.modules.items()] if name.startswith(module)]
+        held = [(room, name, value) for room in rooms for name, value in room.items() if instead]
+        held = [(*each, new) for each in held if (new := _with(each[2], instead)) != each[2]]
+        for room, name, _, new in held:
+            room[name] = new
+        try:
+            with declared_in(module, self.own.values()):
+                yield
+        finally:
+            for room, name, value, _ in held:
+                room[name] = value
 
     @property
     def attempted(self) -> bool:
@@ -106,6 +127,23 @@ class Answer:
             setattr(copy, name, getattr(function, name))
         vars(copy).update(vars(function))
         return copy
+
+
+def _alike(theirs: object, ours: object) -> bool:
+    """Whether both are message classes that are declared in the same way."""
+    both = [each for each in (theirs, ours) if isinstance(each, type) and issubclass(each, Message)]
+    kinds = {Event, Command, Query}
+    said = [(c.__declared__, kinds & {*c.__mro__}, repr(c.model_fields)) for c in both]
+    return len(said) == 2 and said[0] == said[1]
+
+
+def _with(value: Any, instead: dict[type, type]) -> Any:
+    """A class or a collection of classes, with others instead of some."""
+    if type(value) is dict:
+        return {_with(key, instead): _with(held, instead) for key, held in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_with(held, instead) for held in value)
+    return instead.get(value, value) if isinstance(value, type) else value
 
 
 def _defaults(function: types.FunctionType) -> list[object]:

@@ -4,10 +4,11 @@ import re
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from html import escape
+from types import FunctionType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ..errors import Endless, Misuse, listed
-from ..model import declared_in
 from ..sim import Printed, printing
 from ..stuck import TooLong, watched
 from ..view.picture import Picture
@@ -15,6 +16,8 @@ from ..view.theme import FAULT, QUIET, WORK, tinted
 from . import learner
 from .answer import Answer
 from .exercise import Anomaly, Exercise, all_exercises, exercise, general_hints
+
+_CHANGED: "WeakKeyDictionary[FunctionType, str]" = WeakKeyDictionary()  # by earlier checks
 
 
 class Result:
@@ -128,11 +131,14 @@ def check(answer: object, id: str) -> Result:
         hint = "write your code where `raise NotImplementedError` stands, and run both cells again"
         return Result(id, "not attempted", hint=hint)
     output = Printed(1_000)
-    with declared_in(f"edalab.exercises.lesson_{asked.lesson}"), printing(output), _undisplayed():
+    module = f"edalab.exercises.lesson_{asked.lesson}"
+    with function.at_home_in(module), printing(output), _undisplayed():
         judged = _judge(asked, function)
     printed = f"It printed: {output}" if output.length else ""
-    if function.changed:  # this comes first: what it remembered there may have caused the rest
-        evidence = f"{function.name} changed {function.changed}, which lies outside of it"
+    # This comes first: what it remembered there may have caused the rest, in the next check as well.
+    if changed := function.changed or _CHANGED.get(function.given, ""):
+        _CHANGED[function.given] = changed
+        evidence = f"{function.name} changed {changed}, which lies outside of it"
         judged = Anomaly("changes what is outside", evidence)
     if isinstance(judged, Anomaly):
         return _not_yet(asked, judged, printed)

@@ -6,7 +6,9 @@ from ..errors import Misuse, shown
 
 PUBLISH = 10  # from a publisher to the broker, and its confirmation
 DELIVER = 10  # from the broker to a consumer, and one way of a question or an answer
-RESTART = 1_000  # a crashed replica is up again: in plain timing just before it would lose its partitions
+RESTART = (
+    1_000  # a crashed replica is up again: in plain timing just before it would lose its partitions
+)
 SESSION = 1_000  # a silent replica loses its partitions
 ACK = 5_000  # a queue hands a message out again that was not acknowledged
 RETRY = 100  # before the second attempt; 200 before the third, and so on

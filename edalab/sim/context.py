@@ -189,7 +189,7 @@ class Context:
                     f", whose data its class does not read ({unread}); let it read what it writes"
                 )
             except (ValueError, KeyError, TypeError):
-                what += f", a text that no ctx.envelope made; {verb} a message: OrderPlaced(...)"
+                what += f", a text that no ctx.envelope made; {verb} a message, or what ctx.envelope makes of one"
         else:
             what += f", which is no {kind.__name__.lower()}; {_hint(message, kind, verb)}"
         raise self._execution.refuse(what) from error

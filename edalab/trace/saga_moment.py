@@ -51,8 +51,8 @@ class SagaMoment:
         found: dict[str, list[StepEvent]] = {}
         for step in self.saga.trace.journal:
             what = _ANSWERS.get(step.step)
-            if step.step == "reply" and step.fault in (None, "delay"):
-                continue
+            if step.step == "reply" and step.fault in (None, "delay", "crash"):
+                continue  # a crash is an event of the execution
             if step.step == "answer" and (step.fault or step.detail == "too late"):
                 what = "late answer"
             if what and step.envelope is not None:
@@ -158,10 +158,11 @@ class History:
         yield self._event(span.first, "began")
         if span.last is None:
             return
-        detail = self._trace.journal[span.last].detail or ""
+        last = self._trace.journal[span.last]
+        detail = last.detail or ""
         if span.ended_by in ("failure", "retry", "dead_letter", "lost"):
             yield self._event(span.last, "failed", detail.partition(";")[0])
-        elif span.ended_by == "crash":
+        elif span.ended_by == "crash" or last.fault == "crash":  # at its reply
             yield self._event(span.last, "crash", "crash")
         elif not self.step.is_event and span.refused is not None:
             yield self._event(span.last, "refused", span.refused)

@@ -1,6 +1,8 @@
 """Answers to the exercises of lesson 00 as learners write them: right ones, and wrong ones by the anomaly they have."""
 
-from edalab import PublishFailed, Unanswered
+from decimal import Decimal
+
+from edalab import Event, PublishFailed, Unanswered
 from edalab.exercises.lesson_00_shop import (
     CancelOrder,
     OrderCancelled,
@@ -74,13 +76,22 @@ def in_hundredths():
     return 30, "c"
 
 
-RIGHT_1 = [calculated, a_list, with_names]
+def in_quotes():
+    return "0.30", "c"
+
+
+def as_decimal():
+    return Decimal("0.30"), "c"
+
+
+RIGHT_1 = [calculated, a_list, with_names, as_decimal]
 WRONG_1 = {
     "too long": [a_third, half_a_second, all_at_once],
     "longer is possible": [a_fifth],
     "not in hundredths": [in_thousandths, not_rounded],
     "another reason": [wrong_reason_a, wrong_reason_b, wrong_reason_d],
-    "no value and reason": [the_letter_first, backwards, in_hundredths],
+    "no value and reason": [the_letter_first, backwards, in_quotes],
+    "not in seconds": [in_hundredths],
 }
 
 
@@ -117,14 +128,13 @@ async def other_names(order, context):
     return answer
 
 
-async def more_than_needed(command, ctx):
-    """Notes, waits, and tells everybody a second time."""
+async def with_notes(command, ctx):
+    """Notes and waits, which nobody asked for."""
     ctx.note("somebody cancels")
     await ctx.sleep(0.1)
     if take_out(ctx, command.orderId) == 0:
         return "unknown"
-    for _ in range(2):
-        await ctx.publish(OrderCancelled(**command.model_dump()))
+    await ctx.publish(OrderCancelled(**command.model_dump()))
     return "cancelled"
 
 
@@ -137,6 +147,72 @@ async def tries_to_publish_again(command, ctx):
             return "cancelled"
         except PublishFailed:
             await ctx.sleep(0.1)
+    raise RuntimeError("the broker is away")
+
+
+async def tries_three_times_and_says_nothing(command, ctx):
+    """The customer is told None."""
+    if not take_out(ctx, command.orderId):
+        return "unknown"
+    for _ in range(3):
+        try:
+            await ctx.publish(OrderCancelled(orderId=command.orderId))
+            return "cancelled"
+        except PublishFailed:
+            await ctx.sleep(0.1)
+
+
+async def tries_three_times_and_goes_on(command, ctx):
+    if not take_out(ctx, command.orderId):
+        return "unknown"
+    for _ in range(3):
+        try:
+            await ctx.publish(OrderCancelled(orderId=command.orderId))
+            break
+        except Exception:
+            pass
+    return "cancelled"
+
+
+async def an_event_for_each(command, ctx):
+    """Billing refunds the bill four times."""
+    if not take_out(ctx, command.orderId):
+        return "unknown"
+    for _service in ("billing", "mail", "loyalty", "stock"):
+        await ctx.publish(OrderCancelled(orderId=command.orderId))
+    return "cancelled"
+
+
+async def publishes_twice(command, ctx):
+    if not take_out(ctx, command.orderId):
+        return "unknown"
+    await ctx.publish(OrderCancelled(orderId=command.orderId))
+    await ctx.publish(OrderCancelled(orderId=command.orderId))
+    return "cancelled"
+
+
+async def asks_for_a_moment_and_publishes(command, ctx):
+    """All is answered in time, and billing refunds the bill twice."""
+    if not take_out(ctx, command.orderId):
+        return "unknown"
+    for kind in (RefundBill, SendMail, TakePoints):
+        try:
+            await ctx.ask(kind(orderId=command.orderId), timeout=0.4)
+        except Unanswered:
+            pass
+    await ctx.publish(OrderCancelled(orderId=command.orderId))
+    return "cancelled"
+
+
+class OrderPlaced(Event, topic="order-events", key="orderId"):
+    orderId: str
+
+
+async def publishes_the_other_event(command, ctx):
+    if not take_out(ctx, command.orderId):
+        return "unknown"
+    await ctx.publish(OrderPlaced(orderId=command.orderId))
+    return "cancelled"
 
 
 async def asks_in_turn(command, ctx):
@@ -330,7 +406,20 @@ async def sends_and_publishes(command, ctx):
     return "cancelled"
 
 
-RIGHT_2 = [by_class, with_helpers, other_names, more_than_needed, tries_to_publish_again]
+async def puts_it_back(command, ctx):
+    """Puts back what could not be published: not after a crash, and not if the event is out."""
+    if not take_out(ctx, command.orderId):
+        return "unknown"
+    try:
+        await ctx.publish(OrderCancelled(orderId=command.orderId))
+    except PublishFailed:
+        with ctx.database as db:
+            db.execute("insert into orders values (?)", (command.orderId,))
+        raise
+    return "cancelled"
+
+
+RIGHT_2 = [by_class, with_helpers, other_names, with_notes, tries_to_publish_again]
 WRONG_2 = {
     "a customer is not answered": [asks_in_turn, asks_and_goes_on, asks_with_the_usual_patience],
     "wrong answer": [
@@ -340,13 +429,25 @@ WRONG_2 = {
         returns_the_event,
         says_unknown_if_it_failed,
         says_failed,
+        tries_three_times_and_says_nothing,
     ],
-    "nobody heard of it": [only_saves, accepts_what_failed, catches_everything],
+    "nobody heard of it": [
+        only_saves,
+        accepts_what_failed,
+        catches_everything,
+        tries_three_times_and_goes_on,
+        publishes_the_other_event,
+    ],
     "some never heard of it": [sends_commands],
-    "told in two ways": [sends_and_publishes],
+    "told more than once": [
+        sends_and_publishes,
+        an_event_for_each,
+        publishes_twice,
+        asks_for_a_moment_and_publishes,
+    ],
     "still on record": [only_publishes],
     "something else is cancelled": [publishes_what_is_unknown, takes_all_out],
-    "refunded though it stands": [publishes_first, publishes_in_the_transaction],
+    "refunded though it stands": [publishes_first, publishes_in_the_transaction, puts_it_back],
     "misuse": [publishes_without_await],
     "raises": [raises_at_what_is_unknown],
 }
@@ -383,16 +484,12 @@ async def with_patience(order, context):
     return "unknown"
 
 
-async def puts_it_back(command, ctx):
-    """Puts back what could not be published: not after a crash."""
-    if not take_out(ctx, command.orderId):
+async def before_and_after(command, ctx):
+    if not known(ctx, command.orderId):
         return "unknown"
-    try:
-        await ctx.publish(OrderCancelled(orderId=command.orderId))
-    except PublishFailed:
-        with ctx.database as db:
-            db.execute("insert into orders values (?)", (command.orderId,))
-        raise
+    await ctx.publish(OrderCancelled(orderId=command.orderId))
+    take_out(ctx, command.orderId)
+    await ctx.publish(OrderCancelled(orderId=command.orderId))
     return "cancelled"
 
 
@@ -456,4 +553,5 @@ WRONG_3 = {
         says_nothing_if_it_failed,
     ],
     "some never heard of it": [sends_commands],
+    "told more than once": [an_event_for_each, before_and_after, event_and_commands],
 }

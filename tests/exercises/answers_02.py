@@ -411,6 +411,41 @@ def waits_for_every_version(event, ctx):
     both_tables(event, ctx)
 
 
+def clears_gone_before_it_compares(event, ctx):
+    """An old address removes the version in `gone`, so the next old one is taken for new."""
+    with ctx.database as db:
+        known = _known(db, event)
+        if event.address is not None:
+            db.execute("delete from gone where customer = ?", (event.customer,))
+        if event.version > known:
+            as_it_comes_in(db, event)
+            if event.address is None:
+                db.execute("replace into gone values (?, ?)", (event.customer, event.version))
+
+
+def an_old_leaving_deletes(event, ctx):
+    """The version in `gone` never falls, but an old leaving deletes the row."""
+    with ctx.database as db:
+        known = _known(db, event)
+        if event.address is None:
+            _delete(db, event)
+            version = max(event.version, known)
+            db.execute("replace into gone values (?, ?)", (event.customer, version))
+        elif event.version > known:
+            _write(db, event)
+
+
+def an_old_leaving_is_noted(event, ctx):
+    """An old leaving leaves the row alone, and lowers the version in `gone`."""
+    with ctx.database as db:
+        if event.address is None:
+            delete = "delete from addresses where customer = ? and version < ?"
+            db.execute(delete, (event.customer, event.version))
+            db.execute("replace into gone values (?, ?)", (event.customer, event.version))
+        elif event.version > _known(db, event):
+            _write(db, event)
+
+
 RIGHT_2 = [both_tables, in_two_transactions, every_version_in_gone, a_table_of_its_own]
 WRONG_2 = {
     "the copy does not follow": [
@@ -421,16 +456,22 @@ WRONG_2 = {
     ],
     "nobody comes back": [gone_for_good],
     "another value is wiped out": [deletes_everybody],
-    "an older event wins": [as_it_comes, looks_only_at_who_is_gone, older_than_both],
+    "an older event wins": [
+        as_it_comes,
+        looks_only_at_who_is_gone,
+        older_than_both,
+        only_the_first_is_old,
+        unguarded_deletion,
+        an_old_leaving_deletes,
+    ],
     "forgotten in a crash": [in_memory],
     "noted too early": [noted_before_it_is_written, gone_and_then_deleted],
     "an address is not forgotten": [never_forgets, the_lessons_cell, an_empty_address],
-    "an address comes back": [
-        only_the_first_is_old,
-        leavers_in_memory,
-        without_a_trace,
-        notes_the_first_leaving,
+    "an address comes back": [leavers_in_memory, without_a_trace, notes_the_first_leaving],
+    "an old event changes gone": [
         an_old_leaving_lowers_it,
+        an_old_leaving_is_noted,
+        clears_gone_before_it_compares,
     ],
     "a dead letter": [raises_at_what_is_old, waits_for_every_version],
     "raises": [leaves_only_once],
@@ -665,6 +706,40 @@ def waits_for_the_version_before(event, ctx):
             _note(db, event)
 
 
+def the_first_event_is_not_noted(event, ctx):
+    with ctx.database as db:
+        find = "select 1 from contacts where customer = ?"
+        new = not db.execute(find, (event.customer,)).fetchone()
+        if event.version > _version(db, event):
+            _value(db, event)
+            if not new:
+                _note(db, event)
+
+
+def notes_it_for_both_fields(event, ctx):
+    """Forgets `and field = ?`, so a change of one field raises the version of the other."""
+    with ctx.database as db:
+        if event.version > _version(db, event):
+            _value(db, event)
+            _note(db, event)
+            update = "update versions set version = ? where customer = ?"
+            db.execute(update, (event.version, event.customer))
+
+
+def fills_both_fields_at_first(event, ctx):
+    with ctx.database as db:
+        if event.version > _version(db, event):
+            insert = "insert or ignore into contacts values (?, ?, ?)"
+            db.execute(insert, (event.customer, event.value, event.value))
+            _value(db, event)
+            _note(db, event)
+
+
+def swaps_the_columns(event, ctx):
+    other = "phone" if event.field == "address" else "address"
+    each_field(event.model_copy(update={"field": other}), ctx)
+
+
 RIGHT_3 = [
     each_field,
     by_the_row_count,
@@ -679,9 +754,11 @@ WRONG_3 = {
         never_noted,
         notes_the_first_version,
         notes_every_version,
+        the_first_event_is_not_noted,
     ],
     "forgotten in a crash": [fields_in_memory, both_fields_in_memory],
-    "a late field is ignored": [version_of_the_row],
+    "a late field is ignored": [version_of_the_row, notes_it_for_both_fields],
+    "a value in the wrong field": [fills_both_fields_at_first, swaps_the_columns],
     "another value is wiped out": [replaces_the_row],
     "noted too early": [note_first],
     "the copy does not follow": [

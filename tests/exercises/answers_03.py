@@ -27,7 +27,7 @@ async def read_in_one(command, ctx):
 
 async def ask_first(wish, ctx):
     """Nothing can come in between: it reads and appends in one transaction."""
-    answer = await ctx.ask(CheckFraud(account=wish.account, amount=wish.amount))
+    answer = await ctx.ask(CheckFraud(**wish.model_dump()))
     with ctx.database as db:
         store = EventStore(db)
         has = sum(
@@ -45,7 +45,7 @@ async def again_until_it_fits(command, ctx):
     """More steps than needed: it asks twice, and decides again by itself."""
     ok = True
     for _ in range(2):
-        answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+        answer = await ctx.ask(CheckFraud(**command.model_dump()))
         ok = ok and answer["ok"]
     for _ in range(10):
         with ctx.database as db:
@@ -71,14 +71,14 @@ def _store(ctx, command, paid, version):
 async def any_version(command, ctx):
     with ctx.database as db:
         total = EventStore(db).state(command.account, balance, 0)
-    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
     _store(ctx, command, answer["ok"] and total >= command.amount, None)
 
 
 async def version_read_late(command, ctx):
     with ctx.database as db:
         total = EventStore(db).state(command.account, balance, 0)
-    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
     with ctx.database as db:
         version = EventStore(db).version(command.account)
     _store(ctx, command, answer["ok"] and total >= command.amount, version)
@@ -89,14 +89,14 @@ async def all_streams(command, ctx):
     with ctx.database as db:
         store = EventStore(db)
         total, version = store.state(None, balance, 0), store.version(command.account)
-    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
     _store(ctx, command, answer["ok"] and total >= command.amount, version)
 
 
 async def refusal_at_any_version(command, ctx):
     with ctx.database as db:
         past = EventStore(db).read(command.account)
-    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
     paid = answer["ok"] and reduce(balance, past, 0) >= command.amount
     _store(ctx, command, paid, len(past) if paid else None)
 
@@ -104,7 +104,7 @@ async def refusal_at_any_version(command, ctx):
 async def not_the_last_coin(command, ctx):
     with ctx.database as db:
         past = EventStore(db).read(command.account)
-    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
     _store(
         ctx, command, answer["ok"] and reduce(balance, past, 0) - command.amount >= 60, len(past)
     )
@@ -113,7 +113,7 @@ async def not_the_last_coin(command, ctx):
 async def asks_and_does_not_listen(command, ctx):
     with ctx.database as db:
         past = EventStore(db).read(command.account)
-    await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    await ctx.ask(CheckFraud(**command.model_dump()))
     _store(ctx, command, reduce(balance, past, 0) >= command.amount, len(past))
 
 
@@ -127,7 +127,7 @@ async def silence_is_consent(command, ctx):
     with ctx.database as db:
         past = EventStore(db).read(command.account)
     try:
-        ok = (await ctx.ask(CheckFraud(account=command.account, amount=command.amount)))["ok"]
+        ok = (await ctx.ask(CheckFraud(**command.model_dump())))["ok"]
     except Unanswered:
         ok = True
     _store(ctx, command, ok and reduce(balance, past, 0) >= command.amount, len(past))
@@ -137,7 +137,7 @@ async def silence_is_refusal(command, ctx):
     with ctx.database as db:
         past = EventStore(db).read(command.account)
     try:
-        ok = (await ctx.ask(CheckFraud(account=command.account, amount=command.amount)))["ok"]
+        ok = (await ctx.ask(CheckFraud(**command.model_dump())))["ok"]
     except Unanswered:
         ok = False
     _store(ctx, command, ok and reduce(balance, past, 0) >= command.amount, len(past))
@@ -155,7 +155,7 @@ async def the_same_decision_again(command, ctx):
     """Decides once, and appends that at whichever version there is."""
     with ctx.database as db:
         total = EventStore(db).state(command.account, balance, 0)
-    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
     while True:
         with ctx.database as db:
             version = EventStore(db).version(command.account)
@@ -167,7 +167,7 @@ async def the_same_decision_again(command, ctx):
 
 async def returns_the_event(command, ctx):
     """What a handler returns is published, and nothing is stored."""
-    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
     with ctx.database as db:
         total = EventStore(db).state(command.account, balance, 0)
     paid = answer["ok"] and total >= command.amount
@@ -176,7 +176,7 @@ async def returns_the_event(command, ctx):
 
 async def a_refusal_as_well(command, ctx):
     """An `else` is missing."""
-    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
     with ctx.database as db:
         store = EventStore(db)
         if answer["ok"] and store.state(command.account, balance, 0) >= command.amount:
@@ -185,7 +185,7 @@ async def a_refusal_as_well(command, ctx):
 
 
 async def always_the_same_stream(command, ctx):
-    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
     with ctx.database as db:
         store = EventStore(db)
         paid = answer["ok"] and store.state("account-7", balance, 0) >= command.amount
@@ -196,7 +196,7 @@ async def always_the_same_stream(command, ctx):
 async def gives_up(command, ctx):
     with ctx.database as db:
         past = EventStore(db).read(command.account)
-    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
     try:
         _store(ctx, command, answer["ok"] and reduce(balance, past, 0) >= command.amount, len(past))
     except ConcurrencyError:
@@ -209,12 +209,12 @@ async def refusals_are_not_stored(command, ctx):
         past = EventStore(db).read(command.account)
     if reduce(balance, past, 0) < command.amount:
         return ctx.note("refused")
-    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
     _store(ctx, command, answer["ok"], len(past))
 
 
 async def always_a_new_stream(command, ctx):
-    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
     with ctx.database as db:
         total = EventStore(db).state(command.account, balance, 0)
     _store(ctx, command, answer["ok"] and total >= command.amount, 0)
@@ -223,7 +223,7 @@ async def always_a_new_stream(command, ctx):
 async def pays_what_there_is(command, ctx):
     with ctx.database as db:
         past = EventStore(db).read(command.account)
-    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
     amount = min(command.amount, reduce(balance, past, 0))
     with ctx.database as db:
         decision = (
@@ -240,7 +240,7 @@ async def refusals_cost_money(command, ctx):
     for fact in past:
         amount = getattr(fact.event, "amount", 0)
         total += amount if isinstance(fact.event, MoneyDeposited) else -amount
-    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
     _store(ctx, command, answer["ok"] and total >= command.amount, len(past))
 
 
@@ -256,18 +256,28 @@ async def refuses_after_three_tries(command, ctx):
 async def one_version_more(command, ctx):
     with ctx.database as db:
         past = EventStore(db).read(command.account)
-    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
     paid = answer["ok"] and reduce(balance, past, 0) >= command.amount
     _store(ctx, command, paid, len(past) + 1)
 
 
+async def refuses_when_it_is_late(command, ctx):
+    try:
+        answer = await ctx.ask(CheckFraud(**command.model_dump()), timeout=0.5)
+    except Unanswered:
+        answer = {"ok": False}
+    with ctx.database as db:
+        total = EventStore(db).state(command.account, balance, 0)
+    _store(ctx, command, answer["ok"] and total >= command.amount, None)
+
+
 RIGHT_1 = [read_in_one, ask_first, again_until_it_fits]
 WRONG_1 = {
+    "refused unanswered": [silence_is_refusal, refuses_when_it_is_late],
     "overdrawn": [any_version, version_read_late, all_streams, the_same_decision_again],
     "refused with money enough": [
         refusal_at_any_version,
         not_the_last_coin,
-        silence_is_refusal,
         the_second_is_refused,
         refusals_cost_money,
         refuses_after_three_tries,
@@ -281,7 +291,7 @@ WRONG_1 = {
         returns_the_event,
     ],
     "not what was asked": [pays_what_there_is, always_the_same_stream],
-    "refused, and paid": [a_refusal_as_well],
+    "decided twice": [a_refusal_as_well],
 }
 
 
@@ -301,7 +311,7 @@ async def by_causation(command, ctx):
 
 async def look_last(command, ctx):
     """Asks fraud each time, and does all else in one transaction."""
-    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
     with ctx.database as db:
         store = EventStore(db)
         facts = {fact.causation: fact for fact in store.read(command.account)}
@@ -323,7 +333,7 @@ async def an_id_of_its_own(command, ctx):
     """A store takes an id once."""
     with ctx.database as db:
         past = EventStore(db).read(command.account)
-    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
     paid = answer["ok"] and reduce(balance, past, 0) >= command.amount
     decision = (MoneyWithdrawn if paid else WithdrawalRefused)(amount=command.amount)
     try:
@@ -339,7 +349,7 @@ async def a_table_beside(command, ctx):
         if db.execute("select 1 from done where command = ?", (ctx.message.id,)).fetchone():
             return
         past = EventStore(db).read(command.account)
-    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
     event = WithdrawalRefused(amount=command.amount)
     if answer["ok"] and reduce(balance, past, 0) >= command.amount:
         event = MoneyWithdrawn(amount=command.amount)
@@ -353,7 +363,7 @@ async def withdrawals_only(command, ctx):
         past = EventStore(db).read(command.account)
     if ctx.message.id in [fact.causation for fact in past if fact.type == "MoneyWithdrawn"]:
         return
-    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
     _store(ctx, command, answer["ok"] and reduce(balance, past, 0) >= command.amount, len(past))
 
 
@@ -362,7 +372,7 @@ async def by_amount(command, ctx):
         past = EventStore(db).read(command.account)
     if MoneyWithdrawn(amount=command.amount) in [fact.event for fact in past]:
         return
-    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
     _store(ctx, command, answer["ok"] and reduce(balance, past, 0) >= command.amount, len(past))
 
 
@@ -401,7 +411,7 @@ async def on_the_first_attempt_only(command, ctx):
 async def refuses_it_again(command, ctx):
     with ctx.database as db:
         past = EventStore(db).read(command.account)
-    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
     new = ctx.message.id not in [fact.causation for fact in past]
     paid = new and answer["ok"] and reduce(balance, past, 0) >= command.amount
     _store(ctx, command, paid, len(past))
@@ -415,7 +425,7 @@ async def by_the_events_own_id(command, ctx):
 
 
 async def a_second_id_is_not_caught(command, ctx):
-    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
     with ctx.database as db:
         store = EventStore(db)
         paid = answer["ok"] and store.state(command.account, balance, 0) >= command.amount
@@ -428,7 +438,7 @@ async def last_one_only(command, ctx):
         past = EventStore(db).read(command.account)
     if past and past[-1].causation == ctx.message.id:
         return
-    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
     _store(ctx, command, answer["ok"] and reduce(balance, past, 0) >= command.amount, len(past))
 
 
@@ -437,7 +447,7 @@ async def once_at_any_version(command, ctx):
         past = EventStore(db).read(command.account)
     if ctx.message.id in [fact.causation for fact in past]:
         return
-    answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
     _store(ctx, command, answer["ok"] and reduce(balance, past, 0) >= command.amount, None)
 
 
@@ -449,18 +459,96 @@ async def looks_before_it_asks(command, ctx):
         await ask_first(command, ctx)
 
 
+def _known(ctx, past):
+    return ctx.message.id in [fact.causation for fact in past]
+
+
+async def by_any_amount(command, ctx):
+    answer = await ctx.ask(CheckFraud(**command.model_dump()), timeout=5)
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+        for fact in past:
+            decision = isinstance(fact.event, MoneyWithdrawn | WithdrawalRefused)
+            if decision and fact.event.amount == command.amount:
+                return
+        paid = answer["ok"] and reduce(balance, past, 0) >= command.amount
+        event = (MoneyWithdrawn if paid else WithdrawalRefused)(amount=command.amount)
+        EventStore(db).append(command.account, [event])
+
+
+async def refused_once_for_all(command, ctx):
+    """What was refused once is refused to everybody who wants as much."""
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    if _known(ctx, past):
+        return
+    answer = await ctx.ask(CheckFraud(**command.model_dump()), timeout=5)
+    before = WithdrawalRefused(amount=command.amount) in [fact.event for fact in past]
+    paid = answer["ok"] and not before and reduce(balance, past, 0) >= command.amount
+    _store(ctx, command, paid, len(past))
+
+
+async def a_no_at_any_version(command, ctx):
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    if _known(ctx, past):
+        return
+    answer = await ctx.ask(CheckFraud(**command.model_dump()), timeout=5)
+    paid = answer["ok"] and reduce(balance, past, 0) >= command.amount
+    _store(ctx, command, paid, len(past) if answer["ok"] else None)
+
+
+async def a_no_is_not_looked_up(command, ctx):
+    answer = await ctx.ask(CheckFraud(**command.model_dump()), timeout=5)
+    if not answer["ok"]:
+        return _store(ctx, command, False, None)
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    if not _known(ctx, past):
+        _store(ctx, command, reduce(balance, past, 0) >= command.amount, len(past))
+
+
+async def looks_only_before_it_pays(command, ctx):
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    if reduce(balance, past, 0) < command.amount:
+        return _store(ctx, command, False, len(past))
+    if not _known(ctx, past):
+        answer = await ctx.ask(CheckFraud(**command.model_dump()), timeout=5)
+        _store(ctx, command, answer["ok"], len(past))
+
+
+async def refuses_the_refused_again(command, ctx):
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    before = [fact.type for fact in past if fact.causation == ctx.message.id]
+    if "MoneyWithdrawn" in before:
+        return
+    answer = await ctx.ask(CheckFraud(**command.model_dump()), timeout=5)
+    paid = answer["ok"] and not before and reduce(balance, past, 0) >= command.amount
+    _store(ctx, command, paid, len(past))
+
+
 RIGHT_2 = [by_causation, look_last, an_id_of_its_own, a_table_beside]
 WRONG_2 = {
-    "paid twice": [
+    "decided twice": [
         read_in_one,
         ask_first,
         in_memory,
         last_one_only,
         looks_before_it_asks,
         by_the_events_own_id,
+        withdrawals_only,
+        by_amount,
+        refuses_it_again,
+        noted_after,
+        a_no_at_any_version,
+        a_no_is_not_looked_up,
+        looks_only_before_it_pays,
+        refuses_the_refused_again,
     ],
-    "refused, and paid": [withdrawals_only, refuses_it_again, noted_after],
-    "never decided": [by_amount, noted_before, on_the_first_attempt_only],
+    "never decided": [by_any_amount, noted_before, on_the_first_attempt_only],
+    "refused with money enough": [refused_once_for_all],
     "misuse": [a_second_id_is_not_caught],
     "overdrawn": [once_at_any_version],
 }

@@ -388,6 +388,82 @@ async def from_nothing(event, ctx):
         _move(db, everything[-1].position)
 
 
+async def fetches_one_of_two(event, ctx):
+    """If two are missing, one stays missing."""
+    with ctx.database as db:
+        seen = _seen(db)
+    entries = [event]
+    if event.position > seen + 1:
+        found = await ctx.ask(EntriesAfter(position=seen, most=1))
+        entries = [EntryRecorded(**fields) for fields in found] + [event]
+    with ctx.database as db:
+        for entry in entries:
+            if entry.position == _seen(db) + 1:
+                _count(db, entry)
+                _move(db, entry.position)
+
+
+async def asks_only_if_one_is_missing(event, ctx):
+    with ctx.database as db:
+        seen = _seen(db)
+    entries = [event]
+    if event.position == seen + 2:
+        entries = [EntryRecorded(**fields) for fields in await ctx.ask(EntriesAfter(position=seen))]
+    with ctx.database as db:
+        for entry in entries:
+            if entry.position == _seen(db) + 1:
+                _count(db, entry)
+                _move(db, entry.position)
+
+
+async def gives_up_if_the_checkpoint_moved(event, ctx):
+    """Another replica moved it, but perhaps not as far as this entry."""
+    with ctx.database as db:
+        seen = _seen(db)
+    entries = [event]
+    if event.position > seen + 1:
+        entries = [EntryRecorded(**fields) for fields in await ctx.ask(EntriesAfter(position=seen))]
+    with ctx.database as db:
+        if _seen(db) != seen:
+            return
+        for entry in entries:
+            if entry.position == _seen(db) + 1:
+                _count(db, entry)
+                _move(db, entry.position)
+
+
+async def from_nothing_without_a_guard(event, ctx):
+    """A slow replica puts an older table back."""
+    everything = [EntryRecorded(**fields) for fields in await ctx.ask(EntriesAfter(position=0))]
+    with ctx.database as db:
+        db.execute("delete from peaks")
+        for entry in everything:
+            _count(db, entry)
+        _move(db, len(everything))
+
+
+async def from_nothing_with_a_guard_before_it_asks(event, ctx):
+    with ctx.database as db:
+        if event.position <= _seen(db):
+            return
+    await from_nothing_without_a_guard(event, ctx)
+
+
+async def asks_after_the_one_before(event, ctx):
+    """Asks for the entries after its own position minus one, not for those after the checkpoint."""
+    with ctx.database as db:
+        seen = _seen(db)
+    entries = [event]
+    if event.position > seen + 1:
+        found = await ctx.ask(EntriesAfter(position=event.position - 1))
+        entries = [EntryRecorded(**fields) for fields in found]
+    with ctx.database as db:
+        for entry in entries:
+            if entry.position == _seen(db) + 1:
+                _count(db, entry)
+                _move(db, entry.position)
+
+
 def waits(event, ctx):
     with ctx.database as db:
         if event.position > _seen(db) + 1:
@@ -610,10 +686,18 @@ WRONG_3 = {
         as_in_the_lesson,
         in_python,
         only_the_next,
-        goes_on_without_an_answer,
         fetches_one,
+        fetches_one_of_two,
+        asks_only_if_one_is_missing,
+        gives_up_if_the_checkpoint_moved,
+        from_nothing_without_a_guard,
+        from_nothing_with_a_guard_before_it_asks,
+        asks_after_the_one_before,
         puts_it_aside_in_memory,
         sleeps,
+    ],
+    "unanswered": [
+        goes_on_without_an_answer,
         takes_silence_for_nothing_missing,
         asks_and_gives_up,
     ],

@@ -341,6 +341,51 @@ def stumbles_over_its_own_note(event, ctx):
         return _pay(db, event)
 
 
+async def publishes_it_twice(event, ctx):
+    news = returns_the_message(event, ctx)
+    if news:
+        await ctx.publish(news)
+        await ctx.publish(news)
+
+
+async def publishes_and_returns_it(event, ctx):
+    """What a handler returns is published, too."""
+    news = returns_the_message(event, ctx)
+    if news:
+        await ctx.publish(news)
+    return news
+
+
+async def tries_to_publish_until_it_may(event, ctx):
+    """Twice, where the first time failed."""
+    news = returns_the_message(event, ctx)
+    for _ in range(2 if news else 0):
+        try:
+            return await ctx.publish(news)
+        except Exception as error:
+            ctx.note(error)
+
+
+def refuses_a_charged_order(event, ctx):
+    """Notes a refusal as it should, and takes the second copy of a charged order for a refusal."""
+    with ctx.database as db:
+        if db.execute(FIND, (event.order_id,)).fetchone():
+            return PaymentRefused(**dict(event))
+        db.execute("insert into done values ('pay', ?)", (event.order_id,))
+        return _pay(db, event)
+
+
+SEEN: set[str] = set()
+
+
+def remembers_in_a_set(event, ctx):
+    if event.order_id in SEEN:
+        return None
+    SEEN.add(event.order_id)
+    with ctx.database as db:
+        return _pay(db, event)
+
+
 def does_nothing(event, ctx):
     ctx.note(event.order_id)
 
@@ -352,6 +397,7 @@ RIGHT_1 = [
     as_the_lesson_does,
     notes_in_two_places,
     notes_the_message,
+    tries_to_publish_until_it_may,
 ]
 WRONG_1 = {
     "charged twice": [plainly, noted_after, in_memory],
@@ -360,6 +406,7 @@ WRONG_1 = {
         forgets_that_it_refused,
         refuses_what_it_has_charged,
         refuses_within_the_transaction,
+        refuses_a_charged_order,
     ],
     "refused with money enough": [
         keeps_a_coin,
@@ -382,6 +429,8 @@ WRONG_1 = {
     "the books do not balance": [takes_nothing],
     "shipped unpaid": [always_yes, says_it_first, within_the_transaction],
     "speaks of something else": [tells_the_rest],
+    "told twice": [publishes_it_twice, publishes_and_returns_it],
+    "changes what is outside": [remembers_in_a_set, remembers_in_a_set],  # in each check
 }
 
 
@@ -617,6 +666,28 @@ async def saves_the_event_itself(event, ctx):
     await ctx.publish(news)
 
 
+async def the_envelope_twice(event, ctx):
+    await outbox_of_envelopes(event, ctx)
+    await outbox_of_envelopes(event, ctx)
+
+
+async def saves_the_event_as_json(event, ctx):
+    with ctx.database as db:
+        news = _pay(db, event).model_dump_json()
+        db.execute("insert into outbox values ('pay', ?, ?)", (event.order_id, news))
+    await ctx.publish(news)
+
+
+async def takes_it_from_everybody(event, ctx):
+    """Its update has no `where`."""
+    with ctx.database as db:
+        if not db.execute(FIND, (event.order_id,)).fetchone():
+            db.execute("insert into done values ('pay', ?)", (event.order_id,))
+            db.execute("update accounts set money = money - ?", (event.total,))
+            db.execute("insert into charges values (?, ?)", (event.order_id, event.total))
+    await ctx.publish(PaymentCharged(**dict(event)))
+
+
 RIGHT_3 = [
     outbox_of_envelopes,
     says_it_anew,
@@ -636,7 +707,8 @@ WRONG_3 = {
     "shipped unpaid": [says_it_first],
     "charged twice": [tries_until_it_is_told, deletes_its_only_note],
     "speaks of something else": [the_newest_row, whatever_lies_in_the_outbox],
-    "raises": [saves_the_event_itself],
-    "misuse": [returns_the_text],
+    "raises": [saves_the_event_itself, takes_it_from_everybody],
+    "misuse": [returns_the_text, saves_the_event_as_json],
+    "told twice": [the_envelope_twice],
     "a dead letter": [outbox_after_the_charge],
 }

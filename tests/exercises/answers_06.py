@@ -24,6 +24,10 @@ def between_two_steps():
     return 1.15, "a"
 
 
+def just_after_the_step():
+    return 1.03, "a"
+
+
 def half_a_second():
     return 0.5, "a"
 
@@ -47,7 +51,8 @@ def slower():
 RIGHT_1 = [longer_names, a_list, asynchronous]
 WRONG_1 = {
     "taken for a refusal": [the_default, half_a_second],
-    "longer than needed": [two_seconds, between_two_steps],
+    "longer than needed": [two_seconds],
+    "no value and reason": [between_two_steps, just_after_the_step],
     "another reason": [nothing_is_lost, taken_back, slower],
 }
 
@@ -235,6 +240,25 @@ def as_long_as_all_is_done(log):
     return next((step for step in reversed(undo) if (step, "done") not in log), "OrderCancelled")
 
 
+def charges_first(log):
+    """… and undoes that exactly in reverse."""
+    way = ["ChargePayment", "ReserveInventory", "ShipOrder", "OrderCompleted"]
+    done = [step for step, answer in log if answer == "done"]
+    if all(answer == "done" for _, answer in log):
+        return way[len(log)]
+    undo = [BACK[step] for step in reversed(done) if step in BACK]
+    return next((step for step in undo if step not in done), "OrderCancelled")
+
+
+def completes_without_a_parcel(log):
+    return ["ReserveInventory", "ChargePayment", "OrderCompleted"][len(log)]
+
+
+def completes_after_any_answer(log):
+    shipped = any(step == "ShipOrder" for step, _ in log)
+    return "OrderCompleted" if shipped else by_what_is_done(log)
+
+
 def with_none_for_the_end(log):
     answered = by_what_is_done(log)
     return None if answered.startswith("Order") else answered
@@ -266,11 +290,17 @@ RIGHT_2 = [as_long_as_all_is_done, by_what_is_done, as_a_table, with_a_stack, in
 WRONG_2 = {
     "never ends": [asks_again_what_is_refused, undoes_it_for_ever],
     "shipped unpaid": [only_forward, ships_first],
-    "never refunded": [keeps_the_money, stops_before_the_parcel],
+    "never refunded": [keeps_the_money],
     "never released": [cancels_and_leaves_it, keeps_the_tea],
-    "not in reverse": [first_things_first],
+    "in another order": [first_things_first, charges_first],
     "undone, and never done": [undoes_everything, refunds_in_any_case],
-    "another end is announced": [always_completed, cancels_what_is_shipped],
+    "another end is announced": [
+        always_completed,
+        cancels_what_is_shipped,
+        stops_before_the_parcel,
+        completes_without_a_parcel,
+        completes_after_any_answer,
+    ],
     "cancelled, and nobody refused": [never_begins],
     "shipped, and still in stock": [skips_the_stock],
     "misuse": [says_nothing, another_word, with_none_for_the_end, the_rest_of_the_way],
@@ -487,6 +517,30 @@ def gives_the_parcel_up_later(log):
     return "RefundPayment" if log.count(("ShipOrder", "no answer")) >= 5 else _patient(log)
 
 
+def _gives_an_undo_up(log, most):
+    step = _patient(log)
+    undo = step in BACK.values() and log.count((step, "no answer")) >= most
+    return _patient([*log, (step, "done")]) if undo else step
+
+
+def gives_an_undo_up_after_five(log):
+    return _gives_an_undo_up(log, 5)
+
+
+def gives_an_undo_up_after_twenty(log):
+    return _gives_an_undo_up(log, 20)
+
+
+def turns_back_after_twelve_parcels(log):
+    silent = log.count(("ShipOrder", "no answer")) >= 12
+    return _patient(log, most=0 if silent else 3)
+
+
+def completes_what_may_be_shipped(log):
+    silent = log.count(("ShipOrder", "no answer")) >= 3
+    return "OrderCompleted" if silent else _patient(log)
+
+
 def undoes_the_last_one_asked(log):
     """Counts the missing answers to all steps before the parcel together."""
     before = [step for step, answer in log if answer == "no answer" and step in BACK]
@@ -521,18 +575,21 @@ WRONG_3 = {
         as_long_as_all_is_done,
         no_answer_is_no,
         gives_up_and_leaves_it,
-        waits_for_ever,
         leaves_what_is_in_doubt,
     ],
+    "another end is announced": [completes_what_may_be_shipped, waits_for_ever],
     "never released": [
         leaves_the_tea_that_may_be_reserved,
         gives_the_release_up,
         gives_the_refund_up,
+        gives_an_undo_up_after_five,
+        gives_an_undo_up_after_twenty,
     ],
     "shipped unpaid": [
         asks_again_once,
         gives_the_parcel_up,
         looks_at_the_last_three,
+        turns_back_after_twelve_parcels,
     ],
     "shipped, and still in stock": [no_answer_is_yes],
     "undone, and never done": [undoes_what_was_refused],

@@ -10,7 +10,7 @@ APART = (
 MONEY = "have = 'select money from accounts where customer = ?'"
 TAKE = "db.execute(take, (event.total, event.customer))"
 CHARGE = "db.execute('insert into charges values (?, ?)', (event.order_id, event.total))"
-ASK = "answer = await ctx.ask(CheckFraud(account=command.account, amount=command.amount))"
+ASK = "answer = await ctx.ask(CheckFraud(**command.model_dump()))"
 REFUSE = "decision = WithdrawalRefused(amount=command.amount)"
 PEAKS = "update peaks set balance = balance + ?1, highest = max(highest, balance + ?1) where account = ?2"
 ASKED = "it asks where it need not, and is told the same"
