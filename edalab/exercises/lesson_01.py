@@ -13,7 +13,7 @@ HINTS = {
         "Catch Unanswered, whatever message you were given, and ask again later, in this call or when a later message comes.",
     ),
     "noted too early": (
-        "Mail got this event twice. Why did your function ask nothing the second time?",
+        "Mail got this event twice. Why did your function write nothing the second time?",
         "It had noted that the letter is written, and then it stopped before it wrote the letter.",
         "Save the letter and the note that it is written in one transaction. The row in letters can itself be the note.",
     ),
@@ -23,7 +23,7 @@ HINTS = {
         "Insert a row with the user and the address into letters if there is no row for this user yet.",
     ),
     "another moment's address": (
-        "Which address did accounts have when Ada registered, and which when it answered?",
+        "Which address did accounts have when Ada registered, and where does your function take its address from?",
         "accounts answers two questions. Which of them has a moment in it, and which moment does your function put there?",
         "Ask `GetUserAt(userId=..., at=...)` with the timestamp of the message that you were given. It is the same whenever the answer comes.",
     ),
@@ -49,8 +49,8 @@ HINTS = {
     ),
     "no pause": (
         "How soon after a question without an answer does the next one follow?",
-        "The message that you send comes back at once, so accounts gets a question in every second in which it is down.",
-        "Send the message with a delay, as in `await ctx.send(WriteLater(...), after=5)`.",
+        "The half second begins when a question times out. It holds within one call, and for all the commands that you send about one event.",
+        "Send one message with a delay, as in `await ctx.send(WriteLater(...), after=5)`. To ask again in the same call, wait first: `await ctx.sleep(0.5)`.",
     ),
     "announced by mail": (
         "Who subscribes to UserRegistered, and what does each of them do if it comes once more?",
@@ -103,7 +103,9 @@ def enough(questions: int, variant: int) -> Anomaly | str:
         evidence = f"is asked at {last:g} s, and accounts is down for {outage(variant)} s"
         return Anomaly("too few questions", f"the last of {questions} {evidence}", run)
     if questions > 1 and not shop.unwritten(asked(questions - 1, variant)):
-        return Anomaly("more than needed", f"mail needs no more than {questions - 1}")
+        return Anomaly(
+            "more than needed", f"mail has its answer before it asks question {questions}"
+        )
     return f"{questions} questions, the last one at {last:g} s; {questions - 1} are too few"
 
 
@@ -143,7 +145,7 @@ EXERCISES = [
                 "The questions are asked 0, 1.5, 3.5, 6.5 … seconds after the first one. Go on until one comes after the outage.",
             ),
             "more than needed": (
-                "Is there an answer with one question fewer?",
+                "Which is the first question that finds accounts up again?",
                 "Write down when each question is asked, and mark the time at which accounts is up again.",
                 "Stop at the first question that comes after the outage. Count up to that one and no further.",
             ),

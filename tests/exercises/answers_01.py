@@ -278,10 +278,27 @@ async def as_of_the_beginning(event, ctx):
     insert_once(ctx, event.userId, user["email"])
 
 
+async def puts_the_name_into_the_statement(event, ctx):
+    with ctx.database as db:
+        if db.execute(f"select 1 from letters where userId = '{event.userId}'").fetchone():
+            return
+    await does_not_look(event, ctx)
+
+
+async def notes_in_a_transaction_of_its_own(event, ctx):
+    """A crash between the two transactions leaves the note without the letter."""
+    user = await patiently(ctx, GetUserAt(userId=event.userId, at=event.timestamp))
+    with ctx.database as db:
+        db.execute("create table if not exists sent (userId text primary key)")
+        if not db.execute("insert or ignore into sent values (?)", (event.userId,)).rowcount:
+            return
+    insert_once(ctx, event.userId, user["email"])
+
+
 RIGHT_2 = [by_class, with_the_lessons_helper, looks_first, one_long_question]
 WRONG_2 = {
     "given up": [asks_once, gives_up],
-    "noted too early": [remembers_too_early],
+    "noted too early": [remembers_too_early, notes_in_a_transaction_of_its_own],
     "never written to": [
         looks_the_wrong_way_round,
         looks_for_any_letter,
@@ -299,7 +316,7 @@ WRONG_2 = {
     "asked in vain": [always_five_times, asks_both_questions],
     "a dead letter": [takes_a_letter_back],
     "misuse": [forgets_to_await, asks_in_the_transaction],
-    "raises": [saves_the_whole_answer],
+    "raises": [saves_the_whole_answer, puts_the_name_into_the_statement],
 }
 
 
@@ -491,6 +508,30 @@ async def one_letter_to_each_address_asked_once(message, ctx):
             db.execute("insert into letters values (?, ?)", (message.userId, user["email"]))
 
 
+async def three_quick_tries(message, ctx):
+    """Waits, but not for half a second."""
+    for _ in range(3):
+        try:
+            user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp))
+        except Unanswered:
+            await ctx.sleep(0.1)
+        else:
+            return insert_once(ctx, message.userId, user["email"])
+    await ctx.send(WriteLater(userId=message.userId, timestamp=message.timestamp), after=5)
+
+
+async def two_for_one(message, ctx):
+    """Each time without an answer it sends two commands, and they multiply."""
+    try:
+        user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp))
+    except Unanswered:
+        for seconds in (5, 10):
+            later = WriteLater(userId=message.userId, timestamp=message.timestamp)
+            await ctx.send(later, after=seconds)
+        return
+    insert_once(ctx, message.userId, user["email"])
+
+
 RIGHT_3 = [
     by_its_class,
     sleeps_and_sends,
@@ -509,7 +550,7 @@ WRONG_3 = {
     ],
     "never written to": [one_later_letter_to_each_address],
     "forgotten": [at_most_30_times],
-    "no pause": [returns_it, sends_at_once],
+    "no pause": [returns_it, sends_at_once, three_quick_tries, two_for_one],
     "others are held up": [asks_for_ever, waits_for_a_minute],
     "another moment's address": [as_of_later],
     "written to twice": [later_without_looking],
