@@ -47,10 +47,10 @@ def as_asked(run):
 
 @Claim("each command has one decision", about=Withdraw)
 def decided_once(run):
-    facts = {id: [] for id in asked_for(run)}
+    facts: dict[str | None, list[str]] = {id: [] for id in asked_for(run)}
     for fact in decided(run, *DECISIONS):
         facts.get(fact.causation, []).append(fact.summary)
-    twice = [(asked_for(run)[id].data, all) for id, all in facts.items() if len(all) > 1]
+    twice = [(asked_for(run)[id].data, all) for id, all in facts.items() if id and len(all) > 1]
     return [f"{command} leads to {' and then to '.join(all)}" for command, all in twice]
 
 
@@ -83,7 +83,7 @@ def covered(run):
     ]
 
 
-def turned_away(run) -> dict[str, str]:
+def turned_away(run) -> dict[str | None, str]:
     """Refusals of money that is there, in words, by the id of the command."""
     return {
         fact.causation: f"{fact.summary}, and {before} in {fact.stream}"
