@@ -19,6 +19,9 @@ _STUB = set(  # what a function consists of that has a docstring and `raise NotI
 )
 
 
+_DEFINED = (types.FunctionType, property, classmethod, staticmethod)
+
+
 class Answer:
     """A learner's function with globals of its own: the notebook's, under the exercise's `names`.
 
@@ -130,11 +133,15 @@ class Answer:
 
 
 def _alike(theirs: object, ours: object) -> bool:
-    """Whether both are message classes that are declared in the same way."""
+    """Whether both are message classes that are declared in the same way, and the learner's redefines
+    nothing that the judge asks of a message."""
     both = [each for each in (theirs, ours) if isinstance(each, type) and issubclass(each, Message)]
     kinds = {Event, Command, Query}
     said = [(c.__declared__, kinds & {*c.__mro__}, repr(c.model_fields)) for c in both]
-    return len(said) == 2 and said[0] == said[1]
+    if len(said) < 2 or said[0] != said[1]:
+        return False
+    defined = {name for name, value in vars(both[0]).items() if isinstance(value, _DEFINED)}
+    return not any(hasattr(Message, name) for name in defined - {*vars(both[1])})
 
 
 def _with(value: Any, instead: dict[type, type]) -> Any:
