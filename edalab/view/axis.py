@@ -1,5 +1,5 @@
 """The time axis of a timeline: linear where that keeps all moments apart. Else it is stretched
-where much happens, and cut short where nothing does for long; both are marked.
+where much happens, and left out where nothing does for long; both are marked.
 
 A lab mixes 10 ms hops with 5 s time-outs. To scale, all that matters would be one thick line."""
 

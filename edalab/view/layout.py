@@ -237,10 +237,8 @@ class Layout:
         scene = self.scene
         for stretch in self.drawn.stretches:
             y = self.rows[stretch.service, stretch.replica][0].y
-            (x, right), half = (
-                self.extent(stretch),
-                3 if stretch.kind == "waiting" else _OUTAGE // 2,
-            )
+            x, right = self.extent(stretch)
+            half = 3 if stretch.kind == "waiting" else _OUTAGE // 2
             until = f" to {seconds(stretch.end)}" if stretch.end is not None else " to the end"
             what = f"{stretch.service} {stretch.words or stretch.kind}"
             tip = f"{what}, {seconds(stretch.start)}{until}"
