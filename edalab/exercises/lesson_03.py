@@ -5,7 +5,6 @@ from datetime import date, timedelta
 
 from ..errors import ConcurrencyError, Unanswered
 from ..practice.exercise import Anomaly, Exercise, explained, explored
-from ..sim import Fault
 from ..store.event_store import EventStore
 from . import lesson_03_bank as bank
 from . import lesson_03_claims as claims
@@ -22,7 +21,12 @@ HINTS = {
     "decided twice": (
         "Which call of your function stored each of these events, and how could the second have known of the first?",
         "A command may lead to one payment or one refusal. Each stored event has a causation, the id of its command.",
-        "If any event of this stream has the causation ctx.message.id, return. Do so in the read on which you decide, whatever fraud says.",
+        "Read the stream, and return if an event of any type has the causation ctx.message.id. Append with the version of that read, a refusal too.",
+    ),
+    "decided twice, by itself": (
+        "Which path does this command take through your function, and how often does it append on that path?",
+        "Nothing was delivered twice here, so one call of your function stored both events.",
+        "Put the second append under an `else`, or return after the first one.",
     ),
     "paid unchecked": (
         "What had fraud answered about this withdrawal when it was stored?",
@@ -44,31 +48,28 @@ HINTS = {
         "You decide on a balance when you refuse, too, and it may be an old one. Does the last euro count?",
         "Refuse only if the balance is less than command.amount or fraud said no, and append the refusal with the expected version.",
     ),
+    "a dead letter": (
+        "What did each attempt at this command raise, and why would the next one raise it again?",
+        "A ConcurrencyError each time means that the stream never has the version you expect. Any other error is one too many.",
+        "Expect the number of all events in the stream when you read it. If the command has been decided already, just return.",
+    ),
     "never decided": (
         "Which path did this command take through your function, and what did it leave in the stream?",
-        "Each command ends as MoneyWithdrawn or as WithdrawalRefused. If attempts raise a ConcurrencyError, which version do you expect?",
-        "Append one of the two on every path, and expect the version that you read. Let a ConcurrencyError out, or read and decide again.",
+        "Was a ConcurrencyError dropped? Or was the command taken for another with the same amount, or marked as done too early?",
+        "Append one of the two on every path, and let a ConcurrencyError out. Know a command by its ctx.message.id alone, and mark it where you append.",
+    ),
+    "misuse": (
+        "The sentence above says what went wrong. What does it tell you to write instead?",
+        "Is it about an id? The store takes an id once, and a new one does not tell you that a command has come again.",
+        "Recognise a command by ctx.message.id, which is the same at each delivery. Look for it before you append.",
     ),
 }
-ONCE_HINTS = HINTS | {
-    "never decided": (
-        "Why did your function leave this command alone?",
-        "Is it another command with the same amount? Was it marked as done before it was done? Or was a ConcurrencyError dropped?",
-        "Know a command by its ctx.message.id alone, and mark it in the transaction that appends. The causation does both.",
-    )
-}
-
-
-def late(fault: Fault) -> bool:
-    return fault.do == "delay"
-
-
-def withdrawal(fault: Fault) -> bool:
-    return fault.at.endswith((".Withdraw", "reply.CheckFraud"))
-
-
-RIGHTLY = explored(bank.bank_of, claims.CLAIMS, only=("that makes something late", late))
-OF_WITHDRAWALS = "of a withdrawal and of fraud's answer", withdrawal
+LATE = "that makes something late", lambda fault: fault.do == "delay"
+OF_WITHDRAWALS = (
+    "of a withdrawal and of fraud's answer",
+    lambda fault: fault.at.endswith((".Withdraw", "reply.CheckFraud")),
+)
+RIGHTLY = explored(bank.bank_of, claims.CLAIMS, only=LATE)
 ONCE = explored(bank.bank_of, claims.CLAIMS, only=OF_WITHDRAWALS)
 
 
@@ -98,17 +99,17 @@ def which(variant: int) -> dict[str, str]:
 
 def known(number: int, variant: int) -> Anomaly | str:
     _, day, recorded, was, believed = corrected(variant)
-    eve, of_month = recorded - timedelta(1), f"{recorded:%B}"
-    if number < recorded.day:
+    eve = _day(recorded - timedelta(1))
+    if number == recorded.day:
+        return f"the balance of {_day(day)}, in the reports of {eve} and of {_day(recorded)}"
+    if number < recorded.day or number == day.day:  # who says 26 means 26 April, not 26 May
+        evening = day if number == day.day else recorded.replace(day=number)
         known = f"the report gives {believed} for {_day(day)}, and the account had {was}"
-        if recorded.replace(day=number) < day:
+        if evening < day:
             known = f"{_day(day)} is still to come"
-        return Anomaly("not yet known", f"on {number} {of_month} {known}")
-    if number > recorded.day:
-        earlier = f"the report of {number - 1} {of_month} already gives {was} for {_day(day)}"
-        evidence = f"your {number} is read as {number} {of_month}; {earlier}"
-        return Anomaly("known before", evidence)
-    return f"the balance of {_day(day)}, in the reports of {_day(eve)} and of {_day(recorded)}"
+        return Anomaly("not yet known", f"on {_day(evening)} {known}")
+    earlier = f"the report of {number - 1} {recorded:%B} already gives {was} for {_day(day)}"
+    return Anomaly("known before", f"your {number} is read as {number} {recorded:%B}; {earlier}")
 
 
 def _day(day: date) -> str:
@@ -135,7 +136,7 @@ REASONS = {
 
 EXERCISES = [
     Exercise("03.1", "Decide on what there is", "command, ctx", RIGHTLY, HINTS, NAMES),
-    Exercise("03.2", "Decide once", "command, ctx", ONCE, ONCE_HINTS, NAMES),
+    Exercise("03.2", "Decide once", "command, ctx", ONCE, HINTS, NAMES),
     explained(
         "03.3",
         "Known on which day",
@@ -151,7 +152,7 @@ EXERCISES = [
             ),
             "known before": (
                 "What does the report of the day before give?",
-                "Go back with as_of one day at a time. A date alone means the end of that day.",
+                "Leave until at the day in your figures, and go back with as_of one day at a time. A date alone means the end of that day.",
                 "Find the first day as_of which the state is the one without as_of.",
             ),
             "another reason": (

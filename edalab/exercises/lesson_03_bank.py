@@ -6,11 +6,6 @@ from ..model import Command, Event, Query, System
 from ..store.event_store import EventStore
 
 
-class OpenAccount(Command):
-    account: str
-    amount: int
-
-
 class Deposit(Command):
     account: str
     amount: int
@@ -56,20 +51,14 @@ def balance(total, fact):
     return total
 
 
-def open_account(command, ctx):
-    with ctx.database as db:
-        store = EventStore(db)
-        if store.version(command.account) == 0:
-            store.append(
-                command.account, [AccountOpened(owner="Ada"), MoneyDeposited(amount=command.amount)]
-            )
-
-
 def deposit(command, ctx):
+    """The first deposit opens the account."""
     with ctx.database as db:
         store = EventStore(db)
-        if ctx.message.id not in [fact.causation for fact in store.read(command.account)]:
-            store.append(command.account, [MoneyDeposited(amount=command.amount)])
+        past = store.read(command.account)
+        if ctx.message.id not in [fact.causation for fact in past]:
+            first = [] if past else [AccountOpened(owner="Ada")]
+            store.append(command.account, [*first, MoneyDeposited(amount=command.amount)])
 
 
 async def check(query, ctx):
@@ -77,7 +66,7 @@ async def check(query, ctx):
     return {"ok": query.amount < SUSPICIOUS}
 
 
-def _sent(*messages: Command | float) -> Callable:
+def _sent(messages: list) -> Callable:
     async def people(ctx):
         for message in messages:
             await (ctx.send(message) if isinstance(message, Command) else ctx.sleep(message))
@@ -92,7 +81,6 @@ def bank_of(withdraw: Callable, variant: int) -> tuple[System, list[Callable]]:
     two people want later what was refused first."""
     bank = System("bank")
     accounts = bank.service("accounts", replicas=2)
-    accounts.handles(OpenAccount)(open_account)
     accounts.handles(Deposit)(deposit)
     accounts.handles(Withdraw, max_attempts=12)(withdraw)
     bank.service("fraud").answers(CheckFraud)(check)
@@ -101,32 +89,14 @@ def bank_of(withdraw: Callable, variant: int) -> tuple[System, list[Callable]]:
     def want(account: str, amount: int, customer: str = "Ada") -> Withdraw:
         return Withdraw(customer=customer, account=account, amount=amount)
 
-    one_fits = _sent(
-        OpenAccount(account=ours, amount=100 + odd),
-        OpenAccount(account=theirs, amount=SUSPICIOUS + 100 + odd),
-        3,
-        want(ours, 40 + odd),
-        0.1,
-        want(ours, 61, "Bob"),
-        0.1,
-        want(theirs, SUSPICIOUS + odd),
-        3,
-        want(ours, 60),
-        want(theirs, 200, "Bob"),
-        *[step for _ in range(6) for step in (0.5, Deposit(account=theirs, amount=5))],
-    )
-    too_early = _sent(
-        OpenAccount(account=ours, amount=50),
-        3,
-        want(ours, 80 + odd),
-        0.2,
-        Deposit(account=ours, amount=70 + odd),
-        1.5,
-        want(ours, 500),
-        0.6,
-        Deposit(account=ours, amount=500),
-        1.5,
-        want(ours, 80 + odd),
-        want(ours, 80 + odd, "Bob"),
-    )
-    return bank, [one_fits, too_early]
+    def put(account: str, amount: int) -> Deposit:
+        return Deposit(account=account, amount=amount)
+
+    one_fits = [put(ours, 100 + odd), put(theirs, SUSPICIOUS + 100 + odd), 3]
+    one_fits += [want(ours, 40 + odd), 0.1, want(ours, 61, "Bob"), 0.1]
+    one_fits += [want(theirs, SUSPICIOUS + odd), 3, want(ours, 60), want(theirs, 200, "Bob")]
+    one_fits += [0.5, put(theirs, 5)] * 6
+    too_early = [put(ours, 50), 3, want(ours, 80 + odd), 0.2, put(ours, 70 + odd), 1.5]
+    too_early += [want(ours, 500), 0.6, put(ours, 500), 1.5]
+    too_early += [want(ours, 80 + odd), want(ours, 80 + odd, "Bob")]
+    return bank, [_sent(one_fits), _sent(too_early)]

@@ -105,17 +105,19 @@ def not_turned_away(run):
     return list(turned_away(run).values())
 
 
+@Claim("nothing is set aside as a dead letter", about=Withdraw)
+def none_dead(run):
+    errors = {one.message.id: one.error for one in run.failures if one.message}
+    dead = [step.envelope for step in run.journal if step.step == "dead_letter"]
+    raised = "ended as a dead letter, after its last attempt had raised"
+    return [f"{one.data} {raised} a {type(errors[one.id]).__name__}" for one in dead]
+
+
 @Claim("each command is paid or refused", about=Withdraw)
 def all_decided(run):
     causes = {fact.causation for fact in decided(run, *DECISIONS)}
-    dead = {step.envelope.id for step in run.journal if step.step == "dead_letter"}
-    errors = {one.message.id: type(one.error).__name__ for one in run.failures if one.message}
-    why = {id: f"; its last attempt raised a {errors[id]}" for id in dead & errors.keys()}
-    return [
-        f"{command.data} is neither paid nor refused{why.get(id, '')}"
-        for id, command in asked_for(run).items()
-        if id not in causes
-    ]
+    left = [command.data for id, command in asked_for(run).items() if id not in causes]
+    return [f"{command} is neither paid nor refused" for command in left]
 
 
 CLAIMS = {
@@ -125,5 +127,6 @@ CLAIMS = {
     "overdrawn": covered,
     "refused unanswered": not_for_silence,
     "refused with money enough": not_turned_away,
+    "a dead letter": none_dead,
     "never decided": all_decided,
 }

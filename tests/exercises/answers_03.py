@@ -1,6 +1,8 @@
 """Answers to the exercises of lesson 03 as learners write them: right ones, and wrong ones by the anomaly they have."""
 
+from contextlib import suppress
 from functools import reduce
+from uuid import uuid4
 
 from edalab import ConcurrencyError, EventStore, Misuse, Unanswered
 from edalab.exercises.lesson_03_bank import (
@@ -286,10 +288,9 @@ WRONG_1 = {
     "never decided": [
         gives_up,
         refusals_are_not_stored,
-        always_a_new_stream,
-        one_version_more,
         returns_the_event,
     ],
+    "a dead letter": [always_a_new_stream, one_version_more],
     "not what was asked": [pays_what_there_is, always_the_same_stream],
     "decided twice": [a_refusal_as_well],
 }
@@ -529,6 +530,43 @@ async def refuses_the_refused_again(command, ctx):
     _store(ctx, command, paid, len(past))
 
 
+async def raises_on_a_duplicate(command, ctx):
+    answer = await ctx.ask(CheckFraud(**command.model_dump()), timeout=5)
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+        if _known(ctx, past):
+            raise ValueError("duplicate command")
+        paid = answer["ok"] and reduce(balance, past, 0) >= command.amount
+        event = (MoneyWithdrawn if paid else WithdrawalRefused)(amount=command.amount)
+        EventStore(db).append(command.account, [event])
+
+
+async def version_of_some_events(command, ctx):
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    past = [fact for fact in past if fact.type != "AccountOpened"]
+    if not _known(ctx, past):
+        answer = await ctx.ask(CheckFraud(**command.model_dump()), timeout=5)
+        paid = answer["ok"] and reduce(balance, past, 0) >= command.amount
+        _store(ctx, command, paid, len(past))
+
+
+async def somebody_else_was_faster(command, ctx):
+    with suppress(ConcurrencyError):
+        await by_causation(command, ctx)
+
+
+async def an_id_drawn_each_time(command, ctx):
+    key = str(uuid4())
+    answer = await ctx.ask(CheckFraud(**command.model_dump()), timeout=5)
+    with ctx.database as db:
+        store = EventStore(db)
+        paid = answer["ok"] and store.state(command.account, balance, 0) >= command.amount
+        if key not in [fact.id for fact in store.read(command.account)]:
+            event = (MoneyWithdrawn if paid else WithdrawalRefused)(amount=command.amount)
+            store.append(command.account, [event], ids=[key])
+
+
 RIGHT_2 = [by_causation, look_last, an_id_of_its_own, a_table_beside]
 WRONG_2 = {
     "decided twice": [
@@ -547,9 +585,15 @@ WRONG_2 = {
         looks_only_before_it_pays,
         refuses_the_refused_again,
     ],
-    "never decided": [by_any_amount, noted_before, on_the_first_attempt_only],
+    "a dead letter": [raises_on_a_duplicate, version_of_some_events],
+    "never decided": [
+        by_any_amount,
+        noted_before,
+        on_the_first_attempt_only,
+        somebody_else_was_faster,
+    ],
     "refused with money enough": [refused_once_for_all],
-    "misuse": [a_second_id_is_not_caught],
+    "misuse": [a_second_id_is_not_caught, an_id_drawn_each_time],
     "overdrawn": [once_at_any_version],
 }
 
@@ -572,6 +616,11 @@ async def asynchronous():
 
 def the_day_of_the_deposit():
     return 1, "a"
+
+
+def when_it_was_paid_in():
+    """26 April, and not 26 May."""
+    return 26, "a"
 
 
 def the_day_before():
@@ -600,7 +649,7 @@ def the_whole_date():
 
 RIGHT_3 = [longer_names, a_list, asynchronous]
 WRONG_3 = {
-    "not yet known": [the_day_of_the_deposit, the_day_before],
+    "not yet known": [the_day_of_the_deposit, the_day_before, when_it_was_paid_in],
     "known before": [a_day_later],
     "another reason": [when_it_happened, the_deposit_was_changed, until_that_day],
     "no value and reason": [the_whole_date],
