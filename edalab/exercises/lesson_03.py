@@ -102,7 +102,7 @@ def known(number: int, variant: int) -> Anomaly | str:
     eve = _day(recorded - timedelta(1))
     if number == recorded.day:
         return f"the balance of {_day(day)}, in the reports of {eve} and of {_day(recorded)}"
-    if number < recorded.day or number == day.day:  # who says 26 means 26 April, not 26 May
+    if number < recorded.day or number == day.day:  # 26 is meant as 26 April
         evening = day if number == day.day else recorded.replace(day=number)
         known = f"the report gives {believed} for {_day(day)}, and the account had {was}"
         if evening < day:
