@@ -12,23 +12,19 @@ from . import lesson_04_claims as claims
 
 NAMES = {name: getattr(bank, name) for name in ("EntryRecorded", "EntriesAfter")}
 NAMES |= {"Unanswered": Unanswered}
-PUBLISHED = (
-    "Who publishes this entry once more, or what would make your function stop?",
-    "What your function returns is published, and so it comes back to peaks. Does a loop ever change its own condition?",
-    "Return nothing, publish nothing, and give each loop a bound.",
-)
 NO_FAULT = (
     "No fault struck in this run. What are the table and the checkpoint after each entry, with pen and paper?",
     "Is there a row for a new account, and does your SQL add to the balance that is there? What is the checkpoint after an entry?",
     "Insert a row for a new account and otherwise add to it. The checkpoint is the position of the last entry that you counted.",
 )
 ADDED = "How many times was this entry added, and what did the table know about the first time?"
-STOOD = (
-    "What did the checkpoint say when this entry arrived, and was the entry in the table by then?"
-)
+STOOD = "What did the checkpoint say when this entry arrived, and was it in the table by then?"
 HINTS = dict.fromkeys(("skipped, by itself", "applied twice, by itself"), NO_FAULT) | {
-    "published": PUBLISHED,
-    "does not end": PUBLISHED,
+    "published": (
+        "Who publishes this entry once more?",
+        "What your function returns is published, and so it comes back to peaks.",
+        "Return nothing, and publish nothing.",
+    ),
     "a dead letter": (
         "What does your function raise, and what has to happen before the next attempt can succeed?",
         "What you wait for is in another partition and may arrive after your last attempt. Meanwhile everything behind this entry waits too.",
@@ -197,11 +193,6 @@ EXERCISES = [
                 "Does this run agree with your reason?",
                 "Compare the position of each entry that arrives with the checkpoint. Which of them are counted?",
                 "A checkpoint says that everything up to and including this position is in the table, and nothing after it.",
-            ),
-            "no value and reason": (
-                'Does your function end as in `return 7, "b"`?',
-                "Return two things: the checkpoint as a number, and the letter of the reason.",
-                'The task ends with `return`. Write your number and your letter behind it, as in `return 7, "b"`.',
             ),
         },
     ),
