@@ -168,7 +168,7 @@ def test_rebuilt_beside_the_live_one_no_answer_is_missing_wrong_or_older_under_a
         40,
         40,
     ]
-    claims = [lesson.never_back, lesson.true_then, lesson.DRIFT[0]]
+    claims = [lesson.never_back, lesson.fits, lesson.DRIFT[0]]
     result = explore(lesson.beside, lesson.rebuilding, claims)
     assert all(result.outcome(claim) == "holds" for claim in claims) and not result.endless
     for schedule in result.schedules:  # and each comes to its end: one table, one checkpoint
@@ -186,7 +186,7 @@ def test_what_was_wrong_is_right_again_after_a_rebuild(lesson):
 
     run = simulate(lesson.bank_that(spoil_and_begin, lesson.fill_beside), lesson.rebuilding)
     assert run.check(lesson.DRIFT[0]).outcome == "holds"
-    assert run.check(lesson.true_then).outcome == "broken"  # what was told in between
+    assert run.check(lesson.fits).outcome == "broken"  # what was told in between
 
 
 def test_a_last_entry_given_up_is_missing_until_the_next_one(lesson):

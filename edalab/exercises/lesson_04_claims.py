@@ -1,5 +1,6 @@
 """The claims of lesson 04's exercises, and how often each entry was counted if one is broken."""
 
+import sqlite3
 from functools import reduce
 from itertools import product
 
@@ -50,6 +51,8 @@ def _why(amounts: list[int], row: list | None, should: tuple[int, int]) -> tuple
         return "skipped", "none of its entries counts"
     if len(amounts) > 2 and row[0] == amounts[-1]:
         return "skipped", "only its last entry counts, as if it had overwritten the others"
+    if row[0] == sum(map(abs, amounts)) != should[0]:
+        return "drift", "a withdrawal is added"
     counts = product(range(4), repeat=len(amounts))
     fitting = [times for times in counts if _sum(times, amounts) == row[0]]
     times = min(fitting, key=lambda times: _wrong(times, amounts), default=None)
@@ -106,9 +109,13 @@ def no_drift(run):
     return wrong_rows(run, "drift") + ([] if out_of_order(run) else wrong_rows(run, "order"))
 
 
+SLIPS = AttributeError, NameError, TypeError, LookupError, sqlite3.Error
 CLAIMS: dict[str, Claim] = {
     "published": Claim("only accounts publishes entries", about=EntryRecorded)(
         lambda run: [s for s in run.journal if (s.service, s.step) == ("peaks", "publish")]
+    ),
+    "raises": Claim("your function works with what it gets", about=EntryRecorded)(
+        lambda run: [f.message for f in run.failures if f.line and isinstance(f.error, SLIPS)]
     ),
     "a dead letter": nothing_dead("peaks", EntryRecorded),
     "applied twice": not_twice,

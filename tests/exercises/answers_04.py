@@ -256,6 +256,28 @@ def a_new_row_counts_its_entry_twice(event, ctx):
             _move(db, event.position)
 
 
+def moves_back(event, ctx):
+    """An older entry that arrives once more moves the checkpoint back."""
+    with ctx.database as db:
+        if event.position > _seen(db):
+            _count(db, event)
+        _move(db, event.position)
+
+
+def adds_withdrawals(event, ctx):
+    with ctx.database as db:
+        if event.position > _seen(db):
+            _count(db, event.model_copy(update={"amount": abs(event.amount)}))
+            _move(db, event.position)
+
+
+def swallows_errors(event, ctx):
+    try:
+        as_in_the_lesson(event, ctx)
+    except Exception:
+        pass
+
+
 def refuses_what_it_has(event, ctx):
     with ctx.database as db:
         if event.position <= _seen(db):
@@ -309,6 +331,7 @@ WRONG_2 = {
         never_looks,
         not_the_same_again,
         a_new_row_counts_its_entry_twice,
+        moves_back,
     ],
     "skipped": [
         checkpoint_ahead,
@@ -317,10 +340,17 @@ WRONG_2 = {
         the_next_position,
         adds_nothing_to_a_row,
         forgets_the_balance,
+        swallows_errors,
     ],
     "does not end": [returns_the_event],
     "published": [returns_the_event_once],
-    "drift": [highest_of_the_entries, highest_before, highest_is_the_last, all_accounts],
+    "drift": [
+        highest_of_the_entries,
+        highest_before,
+        highest_is_the_last,
+        all_accounts,
+        adds_withdrawals,
+    ],
     "a dead letter": [refuses_what_it_has],
 }
 
@@ -711,5 +741,6 @@ WRONG_3 = {
         moves_to_its_own,
         moves_to_its_own_at_the_end,
     ],
-    "a dead letter": [waits, a_dict_for_an_entry, sleeps_and_raises],
+    "raises": [a_dict_for_an_entry],
+    "a dead letter": [waits, sleeps_and_raises],
 }
