@@ -1,5 +1,7 @@
 """Exercises of lesson 05: a payment that is made or refused once, and always announced."""
 
+from functools import partial
+
 from ..practice.exercise import Anomaly, Exercise, explained, explored, nothing_dead
 from ..sim import Fault, simulate
 from ..sim.run import Run
@@ -111,14 +113,10 @@ def redelivery(fault: Fault) -> bool:
     return at_payments(fault) and not silences
 
 
-def with_a_late_copy(charge, variant: int):
-    return tea.shop_of(charge, variant, late=True)
-
-
 NO_SILENCE = f"{THERE}, except for those that keep payments from publishing"
 CRASH = [["crash payments.commit.InventoryReserved #1"]]  # the lesson's, first of all
 ONCE = explored(tea.shop_of, CLAIMS, alone=CRASH, only=(NO_SILENCE, redelivery))
-ANNOUNCED = explored(with_a_late_copy, CLAIMS, only=(THERE, at_payments))
+ANNOUNCED = explored(partial(tea.shop_of, late=True), CLAIMS, only=(THERE, at_payments))
 
 
 # -- 05.2
