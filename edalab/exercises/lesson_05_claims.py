@@ -42,7 +42,7 @@ def balanced(run):
         if amount != cost:
             wrong.append(f"{amount} is charged for {order}, which costs {cost}")
         if order in known:
-            should[known[order].customer] -= cost
+            should[known[order].customer] -= known[order].total
     for save in steps(run, "payments", "save"):
         if isinstance(save.envelope.data, DepositMoney) and not save.fault:
             should[save.envelope.data.customer] += save.envelope.data.amount
