@@ -1,5 +1,7 @@
 """Exercises of lesson 05: a payment that is made or refused once, and always announced."""
 
+from functools import partial
+
 from ..practice.exercise import Anomaly, Exercise, explained, explored, nothing_dead
 from ..sim import Fault, simulate
 from ..sim.run import Run
@@ -11,8 +13,8 @@ CLAIMS = {
     "charged twice": claims.charged_once,
     "the books do not balance": claims.balanced,
     "speaks of something else": claims.says_what_it_heard,
+    "two answers": claims.one_answer,
     "shipped unpaid": claims.paid_before,
-    "refused, and charged": claims.stays_refused,
     "never released": claims.released,
     "paid, and never shipped": claims.paid_is_sent,
     "refused with money enough": claims.not_turned_away,
@@ -21,7 +23,7 @@ CLAIMS = {
 SILENT = (
     "What do inventory and shipping wait for, and what was published about this order?",
     "Each order is either charged or refused, and payments publishes which. For which order does your function not do so? If it found a note, which one?",
-    "If money < event.total, note that and publish PaymentRefused. Otherwise charge the order and publish PaymentCharged.",
+    "Look for the note of this very order. If there is none, charge it and publish PaymentCharged, or, if money < event.total, note that and publish PaymentRefused.",
 )
 HALF_DONE = (
     "Did the event come to payments a second time, and what was in its tables by then?",
@@ -31,7 +33,7 @@ HALF_DONE = (
 UNANNOUNCED = (
     "Did the event come to payments a second time, and if so, why did payments not publish anything then?",
     "You need to know what to publish even if the work is done. And if you catch the broker's error, the event does not come again.",
-    "In the same transaction as the work, save what you publish in outbox, as `ctx.envelope(...)`. Publish it each time the event comes, and let errors pass.",
+    "In the same transaction as the work, save what you publish in outbox, as `ctx.envelope(...)`. Publish it each time the event comes, and catch none of its errors.",
 )
 HINTS = {
     "a dead letter": (
@@ -41,8 +43,8 @@ HINTS = {
     ),
     "charged twice": (
         "How often did payments handle the event of this order? How could it have known the second time that the work was done?",
-        "Note which orders are done, and look at your notes before you charge. What if a crash comes between the charge and the note?",
-        "Put the look, the charge and the note into one `with ctx.database as db:`, so all of them are saved or none.",
+        "Note which orders are done, and look at your notes before you charge. What if a crash comes between the charge and the note? Do you delete or replace notes?",
+        "Put the look, the charge and the note into one `with ctx.database as db:`, so all of them are saved or none. Keep the note after you publish.",
     ),
     "the books do not balance": (
         "What does your function write to accounts, and what to charges?",
@@ -59,7 +61,7 @@ HINTS = {
         "A crash can come between saving and publishing. Which of the two has to come first?",
         "Save the charge first, leave the `with`, and then publish what you saved.",
     ),
-    "refused, and charged": (
+    "two answers": (
         "What did payments answer for this order the first time, what did it save, and what did it answer the second time?",
         "An order has one answer. What do your tables say about a charged order before you publish, and about a refused one? What do you do with that when the event comes again?",
         "Save both outcomes, and look there before you look at the account. Never refuse an order that is charged, nor charge one that is refused. Publish after the `with`.",
@@ -67,7 +69,7 @@ HINTS = {
     "refused with money enough": (
         "Which exception did your function meet in this run, and what did it take that for?",
         "A bare `except` or `except Exception` also catches what has nothing to do with money, such as a database that can't save.",
-        "Let such an exception pass, so that the event comes again. Compare money and total instead, or catch IntegrityError alone.",
+        "Don't catch such an exception, and the event comes again. Compare money and total instead, or catch IntegrityError alone.",
     ),
     "refused with money enough, by itself": (
         "How much was in the account, and how much did this order cost?",
@@ -93,20 +95,17 @@ IN_THE_OUTBOX = HINTS | {
         "A column can't hold an event, but it can hold what `ctx.envelope(...)` makes of it. If a constraint failed, which row did it protect?",
         "Save `ctx.envelope(outcome)` in outbox. Compare money and total before you charge, and take the money from this customer only.",
     ),
-    "charged twice": (
-        "In every run inventory publishes the event of the first order again. What did payments find about it then? Was there a row, and did you delete it?",
-        "The row also says that the work is done. Without it, the next copy of the event looks new.",
-        "Save the row in the transaction of the charge, look for it first, and keep it after you publish.",
-    ),
 }
 
 
 EVENTS = tea.InventoryReserved, tea.PaymentCharged, tea.PaymentRefused
 NAMES = {cls.__name__: cls for cls in EVENTS}
+THERE = "that hits an order at payments or on the way there"
 
 
 def at_payments(fault: Fault) -> bool:
-    return fault.at.startswith(("payments.", "inventory.publish.InventoryReserved"))
+    there = fault.at.startswith(("payments.", "inventory.publish.InventoryReserved"))
+    return there and not fault.at.endswith("DepositMoney")
 
 
 def redelivery(fault: Fault) -> bool:
@@ -114,10 +113,10 @@ def redelivery(fault: Fault) -> bool:
     return at_payments(fault) and not silences
 
 
-THERE = "at payments and on the way there"
-NO_SILENCE = f"{THERE}, except for those that keep it from publishing"
-ONCE = explored(tea.shop_of, CLAIMS, only=(NO_SILENCE, redelivery))
-ANNOUNCED = explored(tea.with_a_late_copy, CLAIMS, only=(THERE, at_payments))
+NO_SILENCE = f"{THERE}, except for those that keep payments from publishing"
+CRASH = [["crash payments.commit.InventoryReserved #1"]]  # the lesson's, first of all
+ONCE = explored(tea.shop_of, CLAIMS, alone=CRASH, only=(NO_SILENCE, redelivery))
+ANNOUNCED = explored(partial(tea.shop_of, late=True), CLAIMS, only=(THERE, at_payments))
 
 
 # -- 05.2
@@ -143,17 +142,12 @@ def enough(attempts: int, variant: int) -> Anomaly | str:
     fewer = refused_by_the_broker(max(1, attempts - 1), variant)
     if attempts > 1 and not fewer.check(claims.paid_is_sent).cause:
         return Anomaly("more than needed", f"{attempts - 1} attempts survive it as well", run)
-    return (
-        f"the same {refusals(variant)} refusals, with {attempts} attempts and with {attempts - 1}"
-    )
+    return f"{refusals(variant)} refusals, with {attempts} attempts and with {attempts - 1}"
 
 
 def _charged_once(attempts: int, variant: int) -> tuple[str, Run]:
     run = refused_by_the_broker(attempts, variant)
-    order = tea.orders_of(variant)[0].order_id
-    saves = [s for s in run.journal if (s.service, s.step) == ("payments", "save")]
-    times = (save.time / 1000 for save in saves)
-    at = next(time for time in times if order in claims.charged(run.at(time)))
+    at = claims.steps(run, "payments", "save")[0].time / 1000
     evidence = f"here the first attempt made it, at {at:g} s"
     return f"(b) would have the last attempt make the charge; {evidence}", run
 

@@ -6,7 +6,6 @@ from ..model import Command, Event, System
 
 
 class DepositMoney(Command):
-    deposit_id: str
     customer: str
     amount: int
 
@@ -45,8 +44,7 @@ PARCELS = "create table parcels (order_id text primary key, pieces int);"
 ACCOUNTS = """create table accounts (customer text primary key, money int check (money >= 0));
               insert into accounts values ('{rich}', 100), ('{poor}', 10);
               create table charges (order_id text, amount int);
-              create table done (heard text, order_id text, primary key (heard, order_id));
-              create table deposits (deposit_id text primary key, customer text, amount int);"""
+              create table done (heard text, order_id text, primary key (heard, order_id));"""
 
 
 def through_the_outbox(work: Callable) -> Callable:
@@ -89,11 +87,9 @@ def ship(db, order):
 
 
 def deposit(command, ctx):
-    insert = "insert or ignore into deposits values (?, ?, ?)"
     update = "update accounts set money = money + ? where customer = ?"
     with ctx.database as db:
-        if db.execute(insert, tuple(dict(command).values())).rowcount:
-            db.execute(update, (command.amount, command.customer))
+        db.execute(update, (command.amount, command.customer))
 
 
 def people_of(variant: int) -> tuple[str, str]:
@@ -105,17 +101,19 @@ def orders_of(variant: int) -> list[OrderCreated]:
     """One customer has the money; the other lacks it for one order, and has it to the last coin for another."""
     rich, poor = people_of(variant)
     small, large = 20 + variant % 10, 40 + variant % 10
-    wanted = [(rich, 3, large), (poor, 2, small), (poor, 1, 10)]
-    if variant % 2:
-        wanted = [(rich, 2, small), (poor, 3, large), (poor, 1, 10)]
+    one, other = ((2, small), (3, large)) if variant % 2 else ((3, large), (2, small))
+    wanted = [(rich, *one), (poor, *other), (poor, 1, 10)]
     return [
         OrderCreated(order_id=f"order-{16 + variant + n}", customer=who, pieces=pieces, total=total)
         for n, (who, pieces, total) in enumerate(wanted)
     ]
 
 
-def shop_of(charge: Callable, variant: int, attempts: int = 3) -> tuple[System, Callable]:
-    """The lesson's chain without `orders`: three orders, and then money for the one who was refused."""
+def shop_of(charge: Callable, variant: int, attempts=3, late=False) -> tuple[System, Callable]:
+    """The lesson's chain without `orders`: three orders, and then money for the one who was refused.
+
+    With `late`, the first order comes once more after all others.
+    """
     rich, poor = people_of(variant)
     shop = System("shop")
     inventory = shop.service("inventory", schema=RESERVATIONS + OUTBOX)
@@ -130,17 +128,8 @@ def shop_of(charge: Callable, variant: int, attempts: int = 3) -> tuple[System, 
         for order in orders_of(variant):
             await ctx.publish(order)
             await ctx.sleep(0.04)
-        await ctx.send(DepositMoney(deposit_id="salary", customer=poor, amount=90 + variant % 10))
+        await ctx.send(DepositMoney(customer=poor, amount=90 + variant % 10))
+        if late:
+            await ctx.publish(orders_of(variant)[0])
 
     return shop, people
-
-
-def with_a_late_copy(charge: Callable, variant: int) -> tuple[System, Callable]:
-    """The same, and the first order comes once more after all others."""
-    shop, people = shop_of(charge, variant)
-
-    async def and_again(ctx):
-        await people(ctx)
-        await ctx.publish(orders_of(variant)[0])
-
-    return shop, and_again

@@ -375,6 +375,15 @@ def refuses_a_charged_order(event, ctx):
         return _pay(db, event)
 
 
+def announces_by_the_balance_of_today(event, ctx):
+    """Charges once, and decides again what to announce when the event comes again."""
+    with ctx.database as db:
+        [(money,)] = db.execute("select money from accounts where customer = ?", (event.customer,))
+        if db.execute("insert or ignore into done values ('pay', ?)", (event.order_id,)).rowcount:
+            return _pay(db, event)
+    return (PaymentCharged if money >= event.total else PaymentRefused)(**dict(event))
+
+
 SEEN: set[str] = set()
 
 
@@ -402,11 +411,12 @@ RIGHT_1 = [
 WRONG_1 = {
     "charged twice": [plainly, noted_after, in_memory],
     "raises": [raises_at_the_account],
-    "refused, and charged": [
+    "two answers": [
         forgets_that_it_refused,
         refuses_what_it_has_charged,
         refuses_within_the_transaction,
         refuses_a_charged_order,
+        announces_by_the_balance_of_today,
     ],
     "refused with money enough": [
         keeps_a_coin,
@@ -583,6 +593,24 @@ async def outbox_after_the_charge(event, ctx):
     await ctx.publish(news)
 
 
+async def charge_and_then_the_outbox(event, ctx):
+    """Two transactions, and the row of the second is the only note."""
+    with ctx.database as db:
+        row = db.execute("select news from outbox where order_id = ?", (event.order_id,)).fetchone()
+        news = row[0] if row else ctx.envelope(_pay(db, event))
+    with ctx.database as db:
+        db.execute("insert or ignore into outbox values ('pay', ?, ?)", (event.order_id, news))
+    await ctx.publish(news)
+
+
+def takes_a_known_order_for_charged(event, ctx):
+    """Announces each order that it knows as charged, whatever became of it."""
+    with ctx.database as db:
+        if db.execute("insert or ignore into done values ('pay', ?)", (event.order_id,)).rowcount:
+            return _pay(db, event)
+    return PaymentCharged(**dict(event))
+
+
 async def whatever_lies_in_the_outbox(event, ctx):
     with ctx.database as db:
         if not db.execute("select 1 from outbox where order_id = ?", (event.order_id,)).fetchone():
@@ -703,9 +731,17 @@ WRONG_3 = {
         marks_before_it_says,
     ],
     "never released": [says_again_that_it_charged, swallows_the_broker_s_refusal],
-    "refused, and charged": [decides_again],
+    "two answers": [
+        decides_again,
+        announces_by_the_balance_of_today,
+        takes_a_known_order_for_charged,
+    ],
     "shipped unpaid": [says_it_first],
-    "charged twice": [tries_until_it_is_told, deletes_its_only_note],
+    "charged twice": [
+        tries_until_it_is_told,
+        deletes_its_only_note,
+        charge_and_then_the_outbox,
+    ],
     "speaks of something else": [the_newest_row, whatever_lies_in_the_outbox],
     "raises": [saves_the_event_itself, takes_it_from_everybody],
     "misuse": [returns_the_text, saves_the_event_as_json],
