@@ -1,5 +1,6 @@
 """Scenes for the tests of pictures, and what can be wrong with one: items outside of it, words that overlap."""
 
+import networkx
 from hypothesis import strategies as st
 
 from edalab.view.scene import Arrow, Box, Label, Line, Mark, Scene, Trace
@@ -125,3 +126,25 @@ def overlaps(scene: Scene) -> list[str]:
         for b, other in placed[:number] + marks
         if a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
     ]
+
+
+def graph_of(picture) -> networkx.DiGraph:
+    """The steps of a saga's picture by name, with what is known of each; an edge leads from each
+    step to what it led to."""
+    graph, moment = networkx.DiGraph(), picture.moment
+    for step, state in moment.states.items():
+        history, undoes = moment.shown[step], step.compensates
+        times = [event.time / 1000 for event in history.events]
+        end = "end" if step.settles and step.is_event else "step"
+        graph.add_node(
+            step.name, service=step.service,
+            kind="final" if step.final else "compensation" if undoes else end,
+            state=state.name, words=state.words,
+            compensates=undoes and undoes.name, tries=history.tries,
+            start=min(times, default=None), end=max(times, default=None),
+        )  # fmt: skip
+    for step in moment.states:
+        if step.before is not None:
+            kind = "undo" if step.compensates else "next"
+            graph.add_edge(step.before.name, step.name, kind=kind)
+    return graph

@@ -1,11 +1,10 @@
 """`saga_map(run)`: what became of a saga, step by step, and when."""
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..claims.saga_outcome import OUTCOMES, outcome
-from ..errors import Misuse, needed_for
+from ..errors import Misuse
 from ..sim.run import Run
 from ..text import clean, seconds, wrapped
 from ..trace.saga_story import NONE, SagaStory, stories, story_of
@@ -18,10 +17,6 @@ from .saga_table import table
 from .scene import Label, Scene
 from .waterfall import waterfall
 
-if TYPE_CHECKING:
-    import networkx
-    import pandas
-
 _LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("waiting", "grey line: waited for"), ("saved", "tick: done or saved"), ("crash", "cross: crash"),
     ("failed", "triangle: failed"), ("dead letter", "square: dead letter"), ("refused", "barred ring: refused"),
@@ -32,50 +27,11 @@ _LEGEND = (  # kinds of items, and what a reader may need to know of them
 
 
 class SagaMap(Picture):
-    """A picture of a saga. `graph` is a networkx.DiGraph of its steps, each with its `state`;
-    `outcome` is a word, and `outcomes` a DataFrame of all sagas of the run."""
+    """A picture of a saga: of its `story`, as it stood at a `moment`. `outcome` is a word."""
 
     def __init__(self, scene: Scene, moment: SagaMoment):
         super().__init__(scene)
-        self.story, self.outcome, self._moment = moment.story, moment.outcome.word, moment
-
-    @cached_property
-    def graph(self) -> "networkx.DiGraph":
-        """The steps by name, with service, kind, state, words, start, end (s) and tries; an edge
-        leads from each step to what it led to."""
-        with needed_for("saga_map(run).graph"):
-            import networkx
-
-        graph, moment = networkx.DiGraph(saga=self.story.correlation), self._moment
-        for step, state in moment.states.items():
-            history, undoes = moment.shown[step], step.compensates
-            times = [event.time / 1000 for event in history.events]
-            end = "end" if step.settles and step.is_event else "step"
-            graph.add_node(
-                step.name, service=step.service,
-                kind="final" if step.final else "compensation" if undoes else end,
-                state=state.name, words=state.words,
-                compensates=undoes and undoes.name, tries=history.tries,
-                start=min(times, default=None), end=max(times, default=None),
-            )  # fmt: skip
-        for step in moment.states:
-            if step.before is not None:
-                kind = "undo" if step.compensates else "next"
-                graph.add_edge(step.before.name, step.name, kind=kind)
-        return graph
-
-    @property
-    def outcomes(self) -> "pandas.DataFrame":
-        """A row a saga: saga (its correlation), about, outcome, words, start, end (s), steps."""
-        with needed_for("saga_map(run).outcomes"):
-            import pandas
-
-        columns, rows = ["saga", "about", "outcome", "words", "start", "end", "steps"], []
-        for story in stories(self.story.trace.run):
-            end, times = outcome(story), (story.times[0] / 1000, story.times[-1] / 1000)
-            about = story.correlation, story.subject, end.word, end.sentence
-            rows.append((*about, *times, len(story.steps)))
-        return pandas.DataFrame(rows, columns=columns)
+        self.moment, self.story, self.outcome = moment, moment.story, moment.outcome.word
 
 
 def saga_map(
