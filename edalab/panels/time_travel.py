@@ -19,8 +19,8 @@ from ..stuck import watched
 from ..text import counted
 from ..view.as_of import draw, drawn_value, part_of_time
 from ..view.calendar import Calendar
-from ..view.event_marks import event_text
 from ..view.picture import STORE, check_is
+from ..view.state_events import event_text
 from . import html
 from .call_line import Names
 from .controls import Choice, Settling

@@ -6,38 +6,31 @@ from math import floor, log10
 from operator import itemgetter
 from typing import Any
 
-from ..text import clean, shorten, text_width
+from ..text import text_width
 from .axis import draw_times
 from .calendar import Calendar
 from .scene import Label, Line, Scene, Trace
 
 _TICK_WIDTH, _TICK_HEIGHT = 70, 34  # px from one tick to the next
-_LONGEST = 120  # px of the name of a level
 
 
 class Axes:
-    """Maps moments (µs since 1970) and values to pixels. Values are numbers, or texts: each text
-    has a level of its own, in the order given. `window` is the first and the last moment."""
+    """Maps moments (µs since 1970) and values, numbers or None, to pixels. `window` is the first and
+    the last moment."""
 
     def __init__(
         self, values: Iterable[Any], window: tuple[int, int], top: int, height: int, width: int
     ):
-        values = [value for value in dict.fromkeys(values) if value is not None]
-        self.levels = [value for value in values if isinstance(value, str)]
+        values = [value for value in values if value is not None]
         self.start, self.end = window
         self.top, self.bottom = top, top + height
-        if self.levels:
-            low, high = 0, max(1, len(self.levels) - 1)
-            self.ticks = [(number, clean(name, 60)) for number, name in enumerate(self.levels)]
-        else:
-            whole = all(isinstance(value, int) for value in values)
-            low, high = _span([float(value) for value in values] or [0.0])
-            spare = 0.08 * (high - low)
-            self.ticks = _round_numbers(low, high, max(2, height // _TICK_HEIGHT), whole)
-            low, high = max(self.ticks[0][0], low - spare), min(self.ticks[-1][0], high + spare)
-        self.low, self.high = float(low), float(high)
-        names = [shorten(name, _LONGEST, 10) for _, name in self.ticks]
-        self.left = 16 + max(24, *(text_width(name, 10) for name in names))
+        whole = all(isinstance(value, int) for value in values)
+        low, high = _span([float(value) for value in values] or [0.0])
+        spare = 0.08 * (high - low)
+        self.ticks = _round_numbers(low, high, max(2, height // _TICK_HEIGHT), whole)
+        self.low = max(self.ticks[0][0], low - spare)
+        self.high = min(self.ticks[-1][0], high + spare)
+        self.left = 16 + max(24, *(text_width(name, 10) for _, name in self.ticks))
         self.right = width - 16
 
     def x(self, at: int) -> int:
@@ -50,20 +43,16 @@ class Axes:
         """Where a value stands; None at the bottom."""
         if value is None:
             return self.bottom
-        return self._height_of(self.levels.index(value) if self.levels else float(value))
-
-    def _height_of(self, number: float) -> int:
-        height, part = self.bottom - self.top, number - self.low
+        height, part = self.bottom - self.top, float(value) - self.low
         return round(self.bottom - height * part / (self.high - self.low))
 
     def draw_grid(self, scene: Scene, calendar: Calendar, words: bool = True) -> None:
         """Draw the grid with the values at its left and, with `words`, the moments below it."""
         for number, name in self.ticks:
             if self.low <= number <= self.high:
-                y, short = self._height_of(number), shorten(name, _LONGEST, 10)
+                y = self.y(number)
                 scene.lines.append(Line(self.left, y, self.right, y, "grid"))
-                tip = name if self.levels else ""
-                scene.labels.append(Label(self.left - 8, y, short, "axis", "end", tip))
+                scene.labels.append(Label(self.left - 8, y, name, "axis", "end"))
         room = round(_TICK_WIDTH * (self.end - self.start) / (self.right - self.left))
         ticks = calendar.ticks(self.start, self.end, max(1, room))
         places = [(self.x(at), text) for at, text in ticks]
@@ -96,9 +85,7 @@ class Axes:
 
 def value_text(value: Any) -> str:
     """A value as a picture writes it."""
-    if value is None:
-        return "none yet"
-    return clean(value, 60) if isinstance(value, str) else number_text(value)
+    return "none yet" if value is None else number_text(value)
 
 
 def number_text(value: Any) -> str:

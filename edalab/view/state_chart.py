@@ -2,19 +2,16 @@
 
 from typing import Any
 
-from ..errors import Misuse, shown
 from ..store.bitemporal import Hindsight, size
 from ..text import clean, counted, shorten, text_width
 from .axes import Axes, value_text
 from .calendar import DAY, Calendar
-from .event_marks import EventMarks
 from .labels import LabelPlacer
 from .scene import Box, Label, Scene, Trace
+from .state_events import EventMarks
 from .state_values import write_values
 
-_HEIGHT, _LEVEL_HEIGHT = 190, 34  # px of the chart, and from one level of texts to the next
-_MOST_LEVELS = 12
-_CAPTIONS = 46  # px of two lines of captions
+_HEIGHT, _CAPTIONS = 190, 46  # px of the chart, and of two lines of captions
 
 
 class StateChart:
@@ -42,7 +39,7 @@ class StateChart:
         for one in (today, self.hindsight):
             values += [change.value for change in (*one.actual, *one.believed)]
         top = 50 if cursor is None else 68
-        self.axes = axes = Axes(values, window, top, _height(values), width)
+        self.axes = axes = Axes(values, window, top, _HEIGHT, width)
         self.times = [at for fact in today.facts for at in (fact.happened_at, fact.recorded_at)]
         times = self.times
         moments = [at for at in times if window[0] <= at <= window[1]]
@@ -170,19 +167,6 @@ def _no_event(first: int, last: int) -> str:
     calendar.one_year = calendar.clock = False
     span = f"from {calendar.words(first)} to {calendar.words(last)}"
     return f"no event in this part; the events go {span}"
-
-
-def _height(values: list) -> int:
-    """How high a chart of these values is. Raises Misuse for what cannot be one."""
-    texts = dict.fromkeys(value for value in values if isinstance(value, str))
-    hint = "say what to draw: value=lambda state: …"
-    if texts and any(value is not None and not isinstance(value, str) for value in values):
-        which = f"some states are numbers and some are texts, such as {shown([*texts][0])}"
-        raise Misuse(f"{which}; {hint}")
-    if len(texts) > _MOST_LEVELS:
-        many = f"the states are {len(texts)} different texts, too many for a line each"
-        raise Misuse(f"{many}; {hint}")
-    return max(60, _LEVEL_HEIGHT * (len(texts) - 1)) if texts else _HEIGHT
 
 
 def _begin_of_day(at: int, moments: list[int]) -> int:

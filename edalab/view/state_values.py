@@ -35,18 +35,15 @@ def write_values(
     hindsight: Hindsight, wrong: list[Discrepancy], axes: Axes, end: int, room: LabelPlacer
 ) -> None:
     """Write as many values as have room, the most important first. `wrong` is where the lines
-    differ, and `end` where they end. Of texts, which the axis has, only the lines get their names."""
+    differ, and `end` where they end."""
     _name_end(hindsight, axes, end, room)
-    for one in sorted(wrong, key=size, reverse=True)[: 1 if axes.levels else _MOST_WRONG]:
+    for one in sorted(wrong, key=size, reverse=True)[:_MOST_WRONG]:
         left, right, y = axes.x(one.start), axes.x(one.end), axes.y(one.believed)
         peak = 1 if y < axes.y(one.actual) else -1
         places = _Stretch(left, right, y, peak).places()
         places[-1:-1] = [(right + 6, y, "start"), (left - 6, y, "end")]
         value = value_text(one.believed)
-        texts = ["as believed"] if axes.levels else [f"{value} as believed", value]
-        room.place(texts, "believed", places, over=False)
-    if axes.levels:
-        return
+        room.place([f"{value} as believed", value], "believed", places, over=False)
     steps = sorted(_steps(hindsight, axes, end), key=lambda step: step[0].left - step[0].right)
     for stretch, text in steps[: (axes.right - axes.left) // _STEP_WIDTH]:
         if stretch.peak or text_width(text, 11, True) < stretch.right - stretch.left:
@@ -58,7 +55,7 @@ def _name_end(hindsight: Hindsight, axes: Axes, end: int, room: LabelPlacer) -> 
     if value is None:
         return
     name = "as it was" if hindsight.known is None else "as known then"
-    texts = [name] if axes.levels else [f"{value_text(value)} {name}", value_text(value)]
+    texts = [f"{value_text(value)} {name}", value_text(value)]
     x, y = axes.x(end), axes.y(value)
     beyond = [(x + 8, y, "start")] if end < axes.end else []
     places = beyond + [(x, y + dy, "end") for dy in _BESIDE]

@@ -82,8 +82,7 @@ class EventMarks:
             self._name_late(entry, room)
         for entry in [] if self.crowded else self.punctual[: self.most_names]:
             text = event_text(entry.fact, entry.step)
-            if text != entry.value:  # else its level names it
-                room.place_beside(text, "fact", *self._place(entry), far=False)
+            room.place_beside(text, "fact", *self._place(entry), far=False)
 
     def captions(self) -> list[str]:
         """What the marks mean, and how many events have none."""
@@ -147,7 +146,7 @@ def event_text(fact: StoredEvent, step: float | None = None) -> str:
 
 def _entries(hindsight: Hindsight) -> Iterator[Entry]:
     """Each event with its step: in what was, or, where several happened at once, in what was
-    believed when it was recorded. The step of a text is whether it changed."""
+    believed when it was recorded."""
     steps: dict[int, float] = {}
     for changes in (hindsight.believed, hindsight.actual):
         before = hindsight.first
@@ -161,6 +160,4 @@ def _entries(hindsight: Hindsight) -> Iterator[Entry]:
 
 
 def _step(before: Any, after: Any) -> float:
-    if any(value is None or isinstance(value, str) for value in (before, after)):
-        return float(before != after)
-    return float(after - before)
+    return float(before != after) if None in (before, after) else float(after - before)
