@@ -3,7 +3,7 @@
 import networkx
 from hypothesis import strategies as st
 
-from edalab.view.scene import Arrow, Box, Label, Line, Mark, Scene, Trace
+from edalab.view.scene import Arrow, Box, Extent, Label, Line, Mark, Polyline, Scene
 from edalab.view.theme import ARROWS, BOXES, LABELS, LINES, MARKS
 
 NASTY = [
@@ -34,8 +34,8 @@ def everything(text: str = "words") -> Scene:
                 v + (60 * n if i % 2 == 0 else 10 * m) for i, v in enumerate(paths[m % 2])
             )
             scene.arrows.append(Arrow(points, kind, head, text, 2.5 * (m == 0)))
-    scene.traces = [
-        Trace((110 + 60 * n, 290, 150 + 60 * n, 290, 150 + 60 * n, 310), kind, text, str(n))
+    scene.polylines = [
+        Polyline((110 + 60 * n, 290, 150 + 60 * n, 290, 150 + 60 * n, 310), kind, text, str(n))
         for n, kind in enumerate(LINES)
     ]
     scene.marks = [Mark(120 + 32 * n, 350, kind, text) for n, kind in enumerate(MARKS)]
@@ -71,7 +71,7 @@ def scenes() -> st.SearchStrategy[Scene]:
     )
     mark = st.builds(Mark, x, y, st.sampled_from(list(MARKS)), words)
     trace = st.builds(
-        lambda p, kind, tip: Trace(tuple(v for point in p for v in point), kind, tip),
+        lambda p, kind, tip: Polyline(tuple(v for point in p for v in point), kind, tip),
         st.lists(st.tuples(x, y), min_size=2, max_size=9),
         st.sampled_from(list(LINES)),
         words,
@@ -89,7 +89,7 @@ def scenes() -> st.SearchStrategy[Scene]:
         "bars": box,
         "spans": box,
         "arrows": arrow,
-        "traces": trace,
+        "polylines": trace,
         "marks": mark,
         "labels": label,
     }
@@ -110,10 +110,18 @@ def flaws(scene: Scene) -> list[str]:
 def outside(scene: Scene) -> list[str]:
     found = []
     for item in scene.items():
-        left, top, right, bottom = item.extent()
+        left, top, right, bottom = extent(item)
         if left < 0 or top < 0 or right > scene.width or bottom > scene.height:
             found.append(f"{item} is not within {scene.width} x {scene.height}")
     return found
+
+
+def extent(item) -> Extent:
+    """What an item covers, from left to right and from top to bottom."""
+    if isinstance(item, Line | Polyline | Arrow):
+        xs, ys = item.points[::2], item.points[1::2]
+        return min(xs), min(ys), max(xs), max(ys)
+    return item.extent()
 
 
 def overlaps(scene: Scene) -> list[str]:

@@ -9,8 +9,7 @@ from test_explore import OrderPlaced, charged, charged_once, shop, two_orders
 from edalab import Claim, Event, System, explore
 from edalab.panels.fault_picker import EveryFault
 from edalab.view import matrix
-from edalab.view.empty_cell import why_empty
-from edalab.view.fault_matrix import COLUMNS, mark
+from edalab.view.fault_matrix import COLUMNS, mark, why_empty
 
 
 def orders(number):

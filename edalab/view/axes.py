@@ -9,7 +9,7 @@ from typing import Any
 from ..text import text_width
 from .axis import draw_times
 from .calendar import Calendar
-from .scene import Label, Line, Scene, Trace
+from .scene import Label, Line, Polyline, Scene
 
 _TICK_WIDTH, _TICK_HEIGHT = 70, 34  # px from one tick to the next
 
@@ -61,7 +61,7 @@ class Axes:
 
     def steps(
         self, first: Any, changes: Iterable[tuple[int, Any]], end: int, kind: str, name: str
-    ) -> list[Trace]:
+    ) -> list[Polyline]:
         """A line from step to step until `end`; where the value is None there is none."""
         changes = [(at, value) for at, value in changes if at <= end]
         first = [first, *(value for at, value in changes if at <= self.start)][-1]
@@ -74,13 +74,13 @@ class Axes:
                 y = self.y(value)
                 lines[-1] += [(self.x(at), y), (self.x(until), y)]
         text = f"{name}: {', '.join(texts)}"
-        return [_trace(line, kind, name, text) for line in lines if line]
+        return [_polyline(line, kind, name, text) for line in lines if line]
 
-    def line(self, points: Iterable[tuple[int, Any]], kind: str, name: str) -> Trace:
+    def line(self, points: Iterable[tuple[int, Any]], kind: str, name: str) -> Polyline:
         """A line from point to point (moment, value)."""
         points = list(points)
         text = f"{name}: " + ", ".join(f"{at} {value_text(value)}" for at, value in points)
-        return _trace([(self.x(at), self.y(value)) for at, value in points], kind, name, text)
+        return _polyline([(self.x(at), self.y(value)) for at, value in points], kind, name, text)
 
 
 def value_text(value: Any) -> str:
@@ -116,8 +116,8 @@ def _round_numbers(low: float, high: float, most: int, whole: bool) -> list[tupl
     return [(n * size, number_text(round(n * size, 12))) for n in range(first, last + 1)]
 
 
-def _trace(points: list[tuple[int, int]], kind: str, name: str, text: str) -> Trace:
-    return Trace(tuple(v for point in _thinned(points) for v in point), kind, name, text)
+def _polyline(points: list[tuple[int, int]], kind: str, name: str, text: str) -> Polyline:
+    return Polyline(tuple(v for point in _thinned(points) for v in point), kind, name, text)
 
 
 def _thinned(points: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -5,18 +5,35 @@ from itertools import accumulate, chain, groupby, pairwise
 from typing import NamedTuple
 
 from ..claims.explore import Exploration, Schedule
+from ..model import System
+from ..sim import ACTIONS, actions_at
 from ..text import clean, counted, shorten, text_width
 from ..trace.faults import FAULTS
-from .empty_cell import Point, why_empty
 from .picture import Picture, check_is
 from .scene import Box, Label, Line, Mark, Scene
 
+Point = tuple[str, str, str]  # service, step, type of the message
 COLUMNS = list(dict.fromkeys(fault.column for fault in FAULTS.values() if fault.column))
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 ENDLESS, UNTESTED, SURVIVED = "∞", "–", ""
 _ROW, _MARK, _GAP, _LEAST = 19, 17, 8, 50  # px: of a row, a mark, between columns, and of a column
 _MOST = 6  # marks in a cell before equal ones share one
 _NAMES = 60  # px that the names of points have at least
+
+
+def why_empty(system: System, point: Point, column: str) -> str:
+    """Why none of the actions of a column was tried at a point, in the words of `docs/faults.md`."""
+    service, step, _ = point
+    has = [action for action in ACTIONS[step] if action in column.split("/")]
+    if not has:
+        return f"the step {step} has no {column}, only {', '.join(ACTIONS[step])}"
+    if service == "client":
+        return "at the client, explore tries only duplicate and delay"
+    if has[0] in actions_at(system, point):
+        return "not tried: the exploration stopped before"
+    if has == ["lose"]:
+        return "a publish can be lost only with confirms=False"
+    return f"{has[0]} exists only where the topic confirms"
 
 
 class Place(NamedTuple):

@@ -8,7 +8,7 @@ from .axes import Axes
 from .calendar import Calendar
 from .labels import LabelPlacer
 from .picture import Picture, check_run
-from .scene import Box, Label, Mark, Scene, Trace
+from .scene import Box, Label, Mark, Polyline, Scene
 
 HEIGHT, _BELOW = 84, 66  # px of a chart; from one to the next
 _OUTAGES = {"down": "down", "pause": "standing still", "cut": "cut off"}
@@ -67,12 +67,14 @@ def lag(run: Run, service: str, *, width: int = 900) -> Lag:
     return Lag(scene, backlog)
 
 
-def _draw(scene: Scene, chart: Axes, title: str, traces: list[Trace], words: bool) -> LabelPlacer:
+def _draw(
+    scene: Scene, chart: Axes, title: str, traces: list[Polyline], words: bool
+) -> LabelPlacer:
     """Draw a chart; return the room for words in it."""
     chart.draw_grid(scene, Calendar((chart.start, chart.end)), words=words)
     title = shorten(title, scene.width - 4, 13, True)
     scene.labels.append(Label(2, chart.top - 32, title, "lane"))
-    scene.traces += traces
+    scene.polylines += traces
     room = LabelPlacer(scene, (chart.left + 2, chart.top - 18, scene.width - 2, chart.bottom + 14))
     for trace in traces:
         room.avoid(trace.points)

@@ -7,7 +7,7 @@ from ..text import clean, counted, shorten, text_width
 from .axes import Axes, value_text
 from .calendar import DAY, Calendar
 from .labels import LabelPlacer
-from .scene import Box, Label, Scene, Trace
+from .scene import Box, Label, Polyline, Scene
 from .state_events import EventMarks
 from .state_values import write_values
 
@@ -41,14 +41,11 @@ class StateChart:
         top = 50 if cursor is None else 68
         self.axes = axes = Axes(values, window, top, _HEIGHT, width)
         self.times = [at for fact in today.facts for at in (fact.happened_at, fact.recorded_at)]
-        times = self.times
-        moments = [at for at in times if window[0] <= at <= window[1]]
-        self.nothing = "" if moments else _no_event(min(times), max(times))
-        moments = moments or [*window]
+        moments = [at for at in self.times if window[0] <= at <= window[1]] or [*window]
         self.calendar = Calendar(moments)
         self.end = window[1] if known is None else min(max(known, window[0]), window[1])
         self.cursor = cursor
-        self.cursor_x = 0 if cursor is None else axes.x(_begin_of_day(cursor, times))
+        self.cursor_x = 0 if cursor is None else axes.x(_begin_of_day(cursor, self.times))
         # The cursor may be years from all that happened: then a day is written with its year.
         written = moments + [at for at in (known, self.cursor) if at is not None]
         self.calendar.one_year = max(written) - min(written) < 365 * DAY
@@ -75,8 +72,8 @@ class StateChart:
             ("believed", "as it was believed", self.hindsight.believed),
         ):
             steps = [(change.at, change.value) for change in changes]
-            scene.traces += axes.steps(self.hindsight.first, steps, self.end, kind, name)
-        for trace in scene.traces:
+            scene.polylines += axes.steps(self.hindsight.first, steps, self.end, kind, name)
+        for trace in scene.polylines:
             self.room.avoid(trace.points)
         marks = EventMarks(self.hindsight, axes, self.calendar, self.window)
         marks.mark(scene, self.room)
@@ -133,12 +130,11 @@ class StateChart:
         legend = [("was", "by when it happened" + (self.as_known or ", as known now"))]
         legend += [("believed", "what was believed at each moment")] if self.wrong else []
         for kind, words in legend:
-            scene.traces.append(Trace((x, y, x + 28, y), kind))
+            scene.polylines.append(Polyline((x, y, x + 28, y), kind))
             words = shorten(words, scene.width - x - 36, 11)
             scene.labels.append(Label(x + 34, y, words, "caption"))
             x += 34 + text_width(words, 11) + 22
-        captions = [self.nothing] * bool(self.nothing)
-        captions += ["shaded: what a report in between got wrong"] * bool(self.shaded)
+        captions = ["shaded: what a report in between got wrong"] * bool(self.shaded)
         captions += marks.captions()
         captions += ["grey: not known yet"] * (self.end < self.window[1])
         scene.write(self.axes.left, y + 18, self.axes.right, captions)
@@ -147,7 +143,7 @@ class StateChart:
         """Describe the chart in one line of text, also for readers who cannot see it."""
         hindsight, words = self.hindsight, self.calendar.words
         late = len(marks.late)
-        parts = [self.nothing or counted(len(marks.punctual) + late, "event")]
+        parts = [counted(len(marks.punctual) + late, "event")]
         parts += [f"{late} recorded late"] if late else []
         parts.append(f"{value_text(hindsight.at(self.end)[0])} at the end")
         if worst := max(self.wrong, key=size, default=None):
@@ -160,13 +156,6 @@ class StateChart:
             parts.append("never believed otherwise")
         self.scene.shows = f"{about}{self.as_known}{at_cursor}: {'; '.join(parts)}"
         self.scene.alt = clean(self.scene.shows, 600)
-
-
-def _no_event(first: int, last: int) -> str:
-    calendar = Calendar([first, last])
-    calendar.one_year = calendar.clock = False
-    span = f"from {calendar.words(first)} to {calendar.words(last)}"
-    return f"no event in this part; the events go {span}"
 
 
 def _begin_of_day(at: int, moments: list[int]) -> int:
