@@ -21,7 +21,7 @@ class Axes:
     def __init__(
         self, values: Iterable[Any], window: tuple[int, int], top: int, height: int, width: int
     ):
-        values = [value for value in values if value is not None]
+        values = [value for value in dict.fromkeys(values) if value is not None]
         self.start, self.end = window
         self.top, self.bottom = top, top + height
         whole = all(isinstance(value, int) for value in values)

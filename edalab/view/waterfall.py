@@ -5,8 +5,7 @@ from ..text import clean, seconds, shorten, text_width
 from ..trace.saga_moment import History
 from ..trace.saga_step import Bar, State
 from .axis import Axis
-from .saga_chart import MARGIN, MARKS, kind_of
-from .saga_moment import SagaMoment
+from .saga_chart import MARGIN, MARKS, SagaMoment, kind_of
 from .scene import Box, Label, Mark, Scene
 from .theme import LABELS
 
