@@ -31,8 +31,8 @@ class Calendar:
         self.one_year = span < 365 * DAY  # else a day is written with its year
         self.one_day = as_datetime(moments[0]).date() == as_datetime(moments[-1]).date()
 
-    def words(self, at: int, exactly: bool = False) -> str:
-        """ "12 March", "12 March 14:30", "14:30:05", "1.5 s"; `exactly`: always with the clock."""
+    def words(self, at: int) -> str:
+        """ "12 March", "12 March 14:30", "14:30:05", "1.5 s"."""
         if self.virtual:
             return _seconds(at - _VIRTUAL)
         when = as_datetime(at)
@@ -40,14 +40,14 @@ class Calendar:
         if self.one_year:
             day = f"{when.day} {_MONTHS[when.month - 1]}"
         is_end = (at + 1) % DAY == 0  # of a day, as a date means it
-        if is_end or not (self.clock or exactly):
+        if is_end or not self.clock:
             return day
         clock = _clock(when, self.seconds)
-        return clock if self.one_day and not exactly else f"{day} {clock}"
+        return clock if self.one_day else f"{day} {clock}"
 
-    def on(self, at: int, exactly: bool = False) -> str:
+    def on(self, at: int) -> str:
         """ "on 12 March", "at 1.5 s"."""
-        words = self.words(at, exactly)
+        words = self.words(at)
         return f"{'on' if ' ' in words and not self.virtual else 'at'} {words}"
 
     def ticks(self, start: int, end: int, room: int) -> Iterator[tuple[int, str]]:

@@ -14,15 +14,7 @@ HEIGHT, _BELOW = 84, 66  # px of a chart; from one to the next
 _OUTAGES = {"down": "down", "pause": "standing still", "cut": "cut off"}
 
 
-class Lag(Picture):
-    """A picture with the `backlog` that it shows: `.levels`, `.most`, `.oldest`."""
-
-    def __init__(self, scene: Scene, backlog: Backlog):
-        super().__init__(scene)
-        self.backlog = backlog
-
-
-def lag(run: Run, service: str, *, width: int = 900) -> Lag:
+def lag(run: Run, service: str, *, width: int = 900) -> Picture:
     """A picture of how far a service is behind, over time: the events published to it that it has
     not yet committed, and how old the oldest of them is (its staleness). It shows the times in which
     the service was down, stood still or was cut off."""
@@ -64,7 +56,7 @@ def lag(run: Run, service: str, *, width: int = 900) -> Lag:
     scene.height = below.bottom + 28
     scene.shows = f"lag of {name} in {run.system.name}: {'; '.join(parts)}"
     scene.alt = clean(scene.shows, 600)
-    return Lag(scene, backlog)
+    return Picture(scene)
 
 
 def _draw(

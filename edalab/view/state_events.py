@@ -94,8 +94,6 @@ class EventMarks:
         """Name a late event where it happened or, if there is no room, where it was recorded."""
         moments = entry.fact.happened_at, entry.fact.recorded_at
         then, later = map(self.calendar.on, moments)
-        if then == later:
-            then, later = (self.calendar.on(at, exactly=True) for at in moments)
         short = f"{event_text(entry.fact, entry.step)} {then}"
         for text, recorded in product([f"{short}, recorded {later}", short], (False, True)):
             place = self._place(entry, recorded)
