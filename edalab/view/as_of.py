@@ -46,7 +46,7 @@ def as_of(
     if not facts and stream is not None:
         raise Unknown("stream", stream, store.streams())
     part, hindsight = part_of_time(since, until), Hindsight(facts, Replay(fold, start, drawn))
-    return draw(hindsight, stream, as_of, cursor, part, width)
+    return Picture(StateChart(hindsight, stream, as_of, cursor, part, width).scene)
 
 
 def part_of_time(since: Any, until: Any) -> tuple[int | None, int | None]:
@@ -56,33 +56,6 @@ def part_of_time(since: Any, until: Any) -> tuple[int | None, int | None]:
     if start is not None and end is not None and start >= end:
         raise Misuse("since= must be before until=: there is nothing to show between them")
     return start, end
-
-
-def draw(
-    hindsight: Hindsight,
-    stream: str | None,
-    as_of: Any,
-    cursor: Any,
-    part: tuple[int | None, int | None],
-    width: int,
-) -> Picture:
-    """The picture of a hindsight whose values are numbers or None. Where `part` has no
-    bound, it goes a little beyond all that happened and was recorded."""
-    facts = hindsight.facts
-    if not facts:
-        raise Misuse("the store holds no events yet: append some, then draw what they come to")
-    known = None if as_of is None else to_microseconds(as_of, "as_of=", bound=True)
-    at = None if cursor is None else to_microseconds(cursor, "cursor=", bound=True)
-    # All that happened may lie outside the part.
-    moments = [at for fact in facts for at in (fact.happened_at, fact.recorded_at)]
-    moments += [at for at in part if at is not None]
-    first = min(moments) if part[0] is None else part[0]
-    last = max(moments) if part[1] is None else part[1]
-    room = max((last - first or max(moments) - min(moments)) // 25, 40_000)
-    window = first - room * (part[0] is None), last + room * (part[1] is None)
-    name = getattr(hindsight.fold, "__name__", "").replace("_", " ").strip()
-    about = f"{stream or 'all streams'}, {name if name and name != '<lambda>' else 'state'}"
-    return Picture(StateChart(hindsight, about, window, known, at, width).scene)
 
 
 def drawn_value(fold: Callable, value: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
