@@ -100,8 +100,6 @@ def _span(values: list[float]) -> tuple[float, float]:
     low, high = min(values), max(values)
     if 0 < low <= 0.6 * high:
         return 0.0, high
-    if 0.6 * low <= high < 0:
-        return low, 0.0
     if low < high:
         return low, high
     return (low - 1, high + 1) if low else (0.0, 1.0)
@@ -121,15 +119,11 @@ def _polyline(points: list[tuple[int, int]], kind: str, name: str, text: str) ->
 
 
 def _thinned(points: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The corners, without those in a column of pixels that lie between others, and without those
-    on a straight line."""
+    """The corners, without those in a column of pixels that lie between others."""
     found: list[tuple[int, int]] = []
     for x, column in groupby(points, key=itemgetter(0)):
         heights = [y for _, y in column]
         for y in (heights[0], min(heights), max(heights), heights[-1]):
-            if found and found[-1] == (x, y):
-                continue
-            if len(found) > 1 and found[-1][1] == y == found[-2][1]:
-                found.pop()
-            found.append((x, y))
+            if not found or found[-1] != (x, y):
+                found.append((x, y))
     return found

@@ -119,8 +119,8 @@ class Drawn:
         # An outage may have begun before.
         first, last = self.window = excerpt.first, excerpt.last
         self.events = [event for event in self.events if first <= event.time <= last]
-        lasting = [one for one in self.stretches if one.end is None or one.end >= first]
-        self.stretches = [one for one in lasting if one.start <= last]
+        shown = [s for s in self.stretches if s.start <= last and (s.end is None or s.end >= first)]
+        self.stretches = shown
 
     def _draw(self, number: int, step: Step) -> None:
         detail, fault = clean(step.detail) if step.detail else "", step.fault

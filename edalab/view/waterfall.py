@@ -3,7 +3,7 @@ time-outs and its failures."""
 
 from ..text import clean, seconds, shorten, text_width
 from ..trace.saga_moment import History
-from ..trace.saga_step import Bar, State
+from ..trace.saga_step import Handling, State
 from .axis import Axis
 from .saga_chart import MARGIN, MARKS, SagaMoment, kind_of
 from .scene import Box, Label, Mark, Scene
@@ -80,8 +80,6 @@ class _Row:
 
     def _draw_bars(self) -> None:
         for bar in self.history.bars:
-            if bar.start > self.now:
-                continue
             end = self.now if bar.end is None else min(bar.end, self.now)
             left, ending = self.x(bar.start), ""
             width = max(5, self.x(end) - left)
@@ -93,7 +91,7 @@ class _Row:
             self.taken.append((left, left + width))
             self._take(left, left + width)
 
-    def _kind(self, bar: Bar, end: int) -> str:
+    def _kind(self, bar: Handling, end: int) -> str:
         if bar.ending in _FAILED:
             if end == bar.end:
                 return "failed"
