@@ -1,8 +1,9 @@
 """Scenes for the tests of pictures, and what can be wrong with one: items outside of it, words that overlap."""
 
+import networkx
 from hypothesis import strategies as st
 
-from edalab.view.scene import Arrow, Box, Label, Line, Mark, Scene, Trace
+from edalab.view.scene import Arrow, Box, Extent, Label, Line, Mark, Polyline, Scene
 from edalab.view.theme import ARROWS, BOXES, LABELS, LINES, MARKS
 
 NASTY = [
@@ -33,8 +34,8 @@ def everything(text: str = "words") -> Scene:
                 v + (60 * n if i % 2 == 0 else 10 * m) for i, v in enumerate(paths[m % 2])
             )
             scene.arrows.append(Arrow(points, kind, head, text, 2.5 * (m == 0)))
-    scene.traces = [
-        Trace((110 + 60 * n, 290, 150 + 60 * n, 290, 150 + 60 * n, 310), kind, text, str(n))
+    scene.polylines = [
+        Polyline((110 + 60 * n, 290, 150 + 60 * n, 290, 150 + 60 * n, 310), kind, text, str(n))
         for n, kind in enumerate(LINES)
     ]
     scene.marks = [Mark(120 + 32 * n, 350, kind, text) for n, kind in enumerate(MARKS)]
@@ -70,7 +71,7 @@ def scenes() -> st.SearchStrategy[Scene]:
     )
     mark = st.builds(Mark, x, y, st.sampled_from(list(MARKS)), words)
     trace = st.builds(
-        lambda p, kind, tip: Trace(tuple(v for point in p for v in point), kind, tip),
+        lambda p, kind, tip: Polyline(tuple(v for point in p for v in point), kind, tip),
         st.lists(st.tuples(x, y), min_size=2, max_size=9),
         st.sampled_from(list(LINES)),
         words,
@@ -88,7 +89,7 @@ def scenes() -> st.SearchStrategy[Scene]:
         "bars": box,
         "spans": box,
         "arrows": arrow,
-        "traces": trace,
+        "polylines": trace,
         "marks": mark,
         "labels": label,
     }
@@ -109,10 +110,18 @@ def flaws(scene: Scene) -> list[str]:
 def outside(scene: Scene) -> list[str]:
     found = []
     for item in scene.items():
-        left, top, right, bottom = item.extent()
+        left, top, right, bottom = extent(item)
         if left < 0 or top < 0 or right > scene.width or bottom > scene.height:
             found.append(f"{item} is not within {scene.width} x {scene.height}")
     return found
+
+
+def extent(item) -> Extent:
+    """What an item covers, from left to right and from top to bottom."""
+    if isinstance(item, Line | Polyline | Arrow):
+        xs, ys = item.points[::2], item.points[1::2]
+        return min(xs), min(ys), max(xs), max(ys)
+    return item.extent()
 
 
 def overlaps(scene: Scene) -> list[str]:
@@ -125,3 +134,25 @@ def overlaps(scene: Scene) -> list[str]:
         for b, other in placed[:number] + marks
         if a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
     ]
+
+
+def graph_of(picture) -> networkx.DiGraph:
+    """The steps of a saga's picture by name, with what is known of each; an edge leads from each
+    step to what it led to."""
+    graph, moment = networkx.DiGraph(), picture.moment
+    for step, state in moment.states.items():
+        history, undoes = moment.shown[step], step.compensates
+        times = [event.time / 1000 for event in history.events]
+        end = "end" if step.settles and step.is_event else "step"
+        graph.add_node(
+            step.name, service=step.service,
+            kind="final" if step.final else "compensation" if undoes else end,
+            state=state.name, words=state.words,
+            compensates=undoes and undoes.name, tries=history.tries,
+            start=min(times, default=None), end=max(times, default=None),
+        )  # fmt: skip
+    for step in moment.states:
+        if step.before is not None:
+            kind = "undo" if step.compensates else "next"
+            graph.add_edge(step.before.name, step.name, kind=kind)
+    return graph

@@ -1,6 +1,7 @@
 """A trip is booked as a user would write it: hotel and flight at once, and what was booked is cancelled when one refuses."""
 
 import pytest
+from scenes import graph_of
 
 from edalab import Command, Event, Refused, System, Unanswered, claims, explore, simulate
 from edalab.view import saga_map
@@ -119,7 +120,7 @@ def test_a_booking_that_is_left_behind_is_found_without_any_fault():
 
 
 def test_what_is_asked_at_once_is_led_to_by_what_came_before_both():
-    graph = saga_map(simulate(agency(["rome"]), one_trip)).graph
+    graph = graph_of(saga_map(simulate(agency(["rome"]), one_trip)))
     assert ("BookTrip", "BookHotel") in graph.edges and ("BookTrip", "BookFlight") in graph.edges
     assert ("BookHotel", "BookFlight") not in graph.edges
     assert graph.nodes["BookFlight"]["words"] == "refused: the flight is full"

@@ -4,13 +4,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from scenes import extent
 from test_explore import OrderPlaced, charged, charged_once, shop, two_orders
 
 from edalab import Claim, Event, System, explore
 from edalab.panels.fault_picker import EveryFault
 from edalab.view import matrix
-from edalab.view.empty_cell import why_empty
-from edalab.view.fault_matrix import COLUMNS, mark
+from edalab.view.fault_matrix import COLUMNS, mark, why_empty
 
 
 def orders(number):
@@ -217,8 +217,8 @@ def test_marks_and_words_stay_in_the_picture_and_apart(number, width):
     hopeless = [Claim(f"{n} is not one of our numbers")(lambda run: ["no"]) for n in range(9)]
     picture = matrix(explore(shop(), orders(number), [charged_once, charged, *hopeless]), width)
     for item in picture.scene.items():
-        left, top, right, bottom = item.extent()
-        assert left >= -6 and right <= width + 1 and top >= -2, item
+        left, top, right, bottom = extent(item)
+        assert left >= -6 and right <= picture.scene.width + 1 and top >= -2, item
         assert bottom <= picture.scene.height, item
     labels = [item for item in picture.scene.labels if item.kind != "in broken" and item.text]
     for number, one in enumerate(labels):

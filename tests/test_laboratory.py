@@ -6,6 +6,7 @@ import re
 from functools import partial
 
 import pytest
+from scenes import extent
 from weddings import choreographed, one_announced, one_wedding, orchestrated
 
 from edalab import Claim, Command, Event, Fault, Misuse, Query, System, claims, explore, simulate
@@ -425,7 +426,7 @@ def test_a_still_picture_says_the_verdicts_and_the_code_inside_its_edges(lab):
     )
     assert all(text.strip() in said for text in lab.code.splitlines())
     for item in scene.items():
-        left, top, right, bottom = item.extent()
+        left, top, right, bottom = extent(item)
         assert 0 <= left <= right <= scene.width and 0 <= top <= bottom <= scene.height, item
 
 

@@ -142,8 +142,9 @@ def test_age_counts_from_when_the_oldest_was_published():
 
 
 def test_the_picture_says_the_peak_and_what_befell_the_service():
-    picture = lag(simulate(shelves(), moves, faults=["crash view.commit.StockMoved #1"]), "view")
-    most, (aged, age) = picture.backlog.most, picture.backlog.oldest
+    run = simulate(shelves(), moves, faults=["crash view.commit.StockMoved #1"])
+    picture = lag(run, "view")
+    most, (aged, age) = Backlog(run, "view").most, Backlog(run, "view").oldest
     said = f"at most 10 events, at {most.time / 1000:g} s; at most {age / 1000:g} s old, at {aged / 1000:g} s; 0 left at the end"
     assert repr(picture).startswith(f"lag of view in shop: {said}; down from")
     assert [label.text for label in picture.scene.labels if label.kind == "on span"] == ["down"]
@@ -166,7 +167,7 @@ def test_the_picture_is_legible_and_the_same_each_time(faults, width):
     picture = lag(run, "view", width=width)
     assert not flaws(picture.scene) and repr(picture) == repr(lag(run, "view", width=width))
     assert {box.kind for box in picture.scene.spans} == {
-        outage.kind for outage in picture.backlog.outages
+        outage.kind for outage in Backlog(run, "view").outages
     }
     assert picture.png().startswith(b"\x89PNG") and "<svg" in picture.svg()
 

@@ -2,6 +2,7 @@
 
 import lessons
 import pytest
+from scenes import graph_of
 
 from edalab import claims, explore, simulate
 from edalab.trace.spans import Trace
@@ -159,8 +160,8 @@ def test_late_and_lost_look_the_same_on_the_map_and_not_in_the_books(lesson):
     late, lost = (saga_map(run, "order-17", cursor=10) for run in (lesson.waiting, lesson.lost))
     assert [step.name for step in late.story.steps][:3] == [step.name for step in lost.story.steps]
     assert {
-        (late.graph.nodes["PaymentCharged"]["state"]),
-        lost.graph.nodes["PaymentCharged"]["state"],
+        (graph_of(late).nodes["PaymentCharged"]["state"]),
+        graph_of(lost).nodes["PaymentCharged"]["state"],
     } == {"failed"}
     assert (
         lesson.books(lesson.waiting.at(10))["money"] == 0

@@ -7,7 +7,7 @@ from io import BytesIO
 
 import pytest
 from hypothesis import given, settings
-from scenes import NASTY, everything, scenes
+from scenes import NASTY, everything, extent, scenes
 
 from edalab.text import clean
 from edalab.view import png
@@ -60,9 +60,9 @@ def test_every_item_of_a_scene_is_painted_inside_the_picture():
     for box in [*scene.lanes, *scene.spans, *scene.bars, scene.cursor[1]]:
         assert painted(box.extent()), box
     for line in scene.lines:
-        assert painted(line.extent()), line
-    for trace in scene.traces:
-        assert painted(trace.extent()), trace
+        assert painted(extent(line)), line
+    for trace in scene.polylines:
+        assert painted(extent(trace)), trace
     for mark in scene.marks:
         left, top, right, bottom = mark.extent()
         assert any(

@@ -4,6 +4,7 @@ import pytest
 import right_sagas
 import test_saga_map
 import wrong_sagas
+from scenes import graph_of
 from test_booking import (
     BookFlight,
     BookHotel,
@@ -92,7 +93,7 @@ def test_what_happens_later_changes_nothing_about_an_earlier_moment(name):
 
 def states(run, time=None) -> dict[str, str]:
     picture = saga_map(run, cursor=None if time is None else time / 1000)
-    return dict(picture.graph.nodes(data="state"))
+    return dict(graph_of(picture).nodes(data="state"))
 
 
 class OrderTaxi(Command, key="trip", final=True):

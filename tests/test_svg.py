@@ -60,7 +60,7 @@ def test_every_item_of_a_scene_is_painted_inside_the_picture():
     for box in boxes:
         radius = min(BOXES[box.kind].radius, box.w // 2, box.h // 2)
         assert f"M {box.x + radius} {box.y} " in paths, box
-    for trace in scene.traces:
+    for trace in scene.polylines:
         assert f"M {' '.join(map(str, trace.points))}" in paths
     for mark in scene.marks:
         x, y = SHAPES[MARKS[mark.kind].shape][1][0][0]

@@ -393,11 +393,8 @@ def test_what_happened_in_a_part_can_be_learned_after_it():
 @pytest.mark.parametrize(
     "part", [{"since": "2027-01-01"}, {"until": "2020-01-01"}, {"since": 1e8, "until": 1e8 + 1}]
 )
-def test_a_part_without_events_says_so(part):
+def test_a_part_without_events_shows_the_state(part):
     travel = TimeTravel(account_7(), "account-7", balance, 0, **part)
-    said = "no event in this part; the events go from 1 Mar 2026 to 26 Mar 2026"
-    captions = [label.text for label in travel.picture().scene.labels if label.kind == "caption"]
-    assert not travel.error and said in travel._picture.value and said in captions
     assert travel.state == (110 if "since" in part else 0)
     for slider in (travel.until, travel.as_of):
         slider.back.click()

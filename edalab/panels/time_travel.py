@@ -17,10 +17,11 @@ from ..store.instants import to_microseconds
 from ..store.stored_event import StoredEvent
 from ..stuck import watched
 from ..text import counted
-from ..view.as_of import draw, drawn_value, part_of_time
+from ..view.as_of import drawn_value, part_of_time
 from ..view.calendar import Calendar
-from ..view.event_marks import event_text
 from ..view.picture import STORE, check_is
+from ..view.state_chart import StateChart
+from ..view.state_events import event_text
 from . import html
 from .call_line import Names
 from .controls import Choice, Settling
@@ -190,7 +191,8 @@ class TimeTravel(Settling):
             raise Misuse(f"there is no picture: {self.error}")
         known = None if self.as_of.now else self.as_of.value
         cursor = self.until.value
-        return draw(self._hindsight, self.stream.value, known, cursor, self._part, width)
+        asked = self.stream.value, known, cursor, self._part, width
+        return view.Picture(StateChart(self._hindsight, *asked).scene)
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
         picture = None if self.error else self.picture()

@@ -7,7 +7,7 @@ from ..model import Command
 from .faults import FAILED_TO_SEND
 from .saga import Saga
 from .saga_state import state_of
-from .saga_step import Bar, SagaStep, State, StepEvent
+from .saga_step import Handling, SagaStep, State, StepEvent
 from .spans import Span
 
 _LOST = {
@@ -148,10 +148,10 @@ class History:
         if attempt.fault in _LOST:
             yield self._event(number, *_LOST[attempt.fault])
 
-    def _bar(self, span: Span) -> Bar:
+    def _bar(self, span: Span) -> Handling:
         journal, last = self._trace.journal, span.last
         end = None if last is None else journal[last].time
-        return Bar(journal[span.first].time, end, span.ended_by)
+        return Handling(journal[span.first].time, end, span.ended_by)
 
     def _execution(self, span: Span) -> Iterator[StepEvent]:
         """What became of an execution."""

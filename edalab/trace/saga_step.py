@@ -56,8 +56,8 @@ class StepEvent(NamedTuple):
     words: str = ""
 
 
-class Bar(NamedTuple):
-    """One execution of its handler, in ms; `end` is None while it is under way."""
+class Handling(NamedTuple):
+    """One handling of the message of a step, in ms; `end` is None while it is under way."""
 
     start: int
     end: int | None

@@ -4,7 +4,7 @@ lanes. An arrow is a list of corners, which are rounded when it is drawn."""
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from .drawn import Bar, Event, Link
+from .drawn import Bar, Link, SpanEvent
 
 if TYPE_CHECKING:
     from .layout import Layout, Row
@@ -31,7 +31,7 @@ def route(layout: "Layout", link: Link) -> list[Corner]:
         if target.x - begin >= 8 and layout.clear(row, begin, target.x - 2):
             return [(begin, row.y), (target.x, row.y)]
     if row is not goal:
-        if isinstance(target, Event) or target.x - source.x < 14:
+        if isinstance(target, SpanEvent) or target.x - source.x < 14:
             return _into_lane(layout, source, row, goal, target)
         if layout.clear(goal, source.x + 2, target.x - 2):
             x, begin = _leave(layout, source, row, goal.y)
@@ -40,11 +40,11 @@ def route(layout: "Layout", link: Link) -> list[Corner]:
 
 
 def _into_lane(
-    layout: "Layout", source: Event, row: "Row", goal: "Row", target: Bar | Event
+    layout: "Layout", source: SpanEvent, row: "Row", goal: "Row", target: Bar | SpanEvent
 ) -> list[Corner]:
     """Straight down or up, and into the top or the bottom of a bar or a mark."""
     side = 1 if goal.y > row.y else -1
-    on_line = isinstance(target, Event) and not target.bar
+    on_line = isinstance(target, SpanEvent) and not target.bar
     end = goal.y - side * (6 if on_line else BAR // 2)
     turn = end - 12 * side
     into = layout.column(_entries(target), turn, end, source)
@@ -56,7 +56,7 @@ def _into_lane(
 
 
 def _along_gap(
-    layout: "Layout", source: Event, row: "Row", goal: "Row", target: Bar | Event
+    layout: "Layout", source: SpanEvent, row: "Row", goal: "Row", target: Bar | SpanEvent
 ) -> list[Corner]:
     """Along the gap beside the target's lane, and into the target from the left or from the gap."""
     side, left = 1 if row.lane <= goal.lane else -1, target.x - 12
@@ -74,7 +74,7 @@ def _along_gap(
     return corners
 
 
-def _leave(layout: "Layout", source: Event, row: "Row", until: int) -> Corner:
+def _leave(layout: "Layout", source: SpanEvent, row: "Row", until: int) -> Corner:
     """Where an arrow leaves its source upright, to the height `until`."""
     bar, side, places = source.bar, 1 if until > row.y else -1, [source.x]
     begin = row.y + side * (BAR // 2 if bar else 4)  # the edge of a bar, or beside a dot
@@ -84,9 +84,9 @@ def _leave(layout: "Layout", source: Event, row: "Row", until: int) -> Corner:
     return layout.column(places, begin, until, source), begin
 
 
-def _entries(target: Bar | Event) -> list[int]:
+def _entries(target: Bar | SpanEvent) -> list[int]:
     """Each x at which an arrow may go into a target from above or below."""
-    if isinstance(target, Event):
+    if isinstance(target, SpanEvent):
         return [target.x]
     first = target.x + min(5, target.w // 2)
     return [first, *range(first + BESIDE, target.x + target.w - 2, BESIDE)]

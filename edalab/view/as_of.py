@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from decimal import Decimal
-from enum import Enum
 from numbers import Real
 from typing import Any
 
@@ -34,7 +33,7 @@ def as_of(
     other shows what was believed at each moment t: `store.state(…, until=t, as_of=t)`. An event
     that was recorded late is marked where it happened and where it was recorded.
 
-    A state is a number or a short text; of any other, `value` (a function of the state) is drawn.
+    A state is a number, or None; of any other, `value` (a function of the state) is drawn.
     `cursor` marks a time. `since` and `until` bound what is drawn, not what is folded: the lines
     begin at the state to which all events before `since` have led. `width` is in pixels. Raises
     Misuse for what is no time, and for a `since` that is not before `until`.
@@ -47,7 +46,7 @@ def as_of(
     if not facts and stream is not None:
         raise Unknown("stream", stream, store.streams())
     part, hindsight = part_of_time(since, until), Hindsight(facts, Replay(fold, start, drawn))
-    return draw(hindsight, stream, as_of, cursor, part, width)
+    return Picture(StateChart(hindsight, stream, as_of, cursor, part, width).scene)
 
 
 def part_of_time(since: Any, until: Any) -> tuple[int | None, int | None]:
@@ -59,35 +58,8 @@ def part_of_time(since: Any, until: Any) -> tuple[int | None, int | None]:
     return start, end
 
 
-def draw(
-    hindsight: Hindsight,
-    stream: str | None,
-    as_of: Any,
-    cursor: Any,
-    part: tuple[int | None, int | None],
-    width: int,
-) -> Picture:
-    """The picture of a hindsight whose values are numbers and texts, or None. Where `part` has no
-    bound, it goes a little beyond all that happened and was recorded."""
-    facts = hindsight.facts
-    if not facts:
-        raise Misuse("the store holds no events yet: append some, then draw what they come to")
-    known = None if as_of is None else to_microseconds(as_of, "as_of=", bound=True)
-    at = None if cursor is None else to_microseconds(cursor, "cursor=", bound=True)
-    # All that happened may lie outside the part.
-    moments = [at for fact in facts for at in (fact.happened_at, fact.recorded_at)]
-    moments += [at for at in part if at is not None]
-    first = min(moments) if part[0] is None else part[0]
-    last = max(moments) if part[1] is None else part[1]
-    room = max((last - first or max(moments) - min(moments)) // 25, 40_000)
-    window = first - room * (part[0] is None), last + room * (part[1] is None)
-    name = getattr(hindsight.fold, "__name__", "").replace("_", " ").strip()
-    about = f"{stream or 'all streams'}, {name if name and name != '<lambda>' else 'state'}"
-    return Picture(StateChart(hindsight, about, window, known, at, width).scene)
-
-
 def drawn_value(fold: Callable, value: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
-    """The function that takes of a state what is drawn: a number, a text, or None."""
+    """The function that takes of a state what is drawn: a number, or None."""
     if value is not None and not callable(value):
         raise Misuse(f"value= takes a function of the state, not {shown(value)}")
 
@@ -98,18 +70,11 @@ def drawn_value(fold: Callable, value: Callable[[Any], Any] | None) -> Callable[
             what = f"value= raised {type(error).__name__} ({error}) for the state {shown(state)}"
             hint = "it is asked about the state before the first event, too"
             raise Misuse(f"{what}; {hint}") from None
-        plain = plain.value if isinstance(plain, Enum) else plain
-        if isinstance(plain, bool):
-            return "yes" if plain else "no"
-        if plain is None or isinstance(plain, str) or (_is_number(plain) and abs(plain) < 1e300):
+        if plain is None or (isinstance(plain, Real | Decimal) and abs(plain) < 1e300):
             return plain
         what = f"a state of {getattr(fold, '__name__', 'the fold')} is {shown(state)}"
         what = what if value is None else f"value= returned {shown(plain)}"
         hint = "say what to draw of it: value=lambda state: …"
-        raise Misuse(f"{what}, and a line is drawn of a number or a text; {hint}")
+        raise Misuse(f"{what}, and a line is drawn of a number; {hint}")
 
     return drawn
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real | Decimal)

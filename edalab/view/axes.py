@@ -6,38 +6,31 @@ from math import floor, log10
 from operator import itemgetter
 from typing import Any
 
-from ..text import clean, shorten, text_width
+from ..text import text_width
 from .axis import draw_times
 from .calendar import Calendar
-from .scene import Label, Line, Scene, Trace
+from .scene import Label, Line, Polyline, Scene
 
 _TICK_WIDTH, _TICK_HEIGHT = 70, 34  # px from one tick to the next
-_LONGEST = 120  # px of the name of a level
 
 
 class Axes:
-    """Maps moments (µs since 1970) and values to pixels. Values are numbers, or texts: each text
-    has a level of its own, in the order given. `window` is the first and the last moment."""
+    """Maps moments (µs since 1970) and values, numbers or None, to pixels. `window` is the first and
+    the last moment."""
 
     def __init__(
         self, values: Iterable[Any], window: tuple[int, int], top: int, height: int, width: int
     ):
         values = [value for value in dict.fromkeys(values) if value is not None]
-        self.levels = [value for value in values if isinstance(value, str)]
         self.start, self.end = window
         self.top, self.bottom = top, top + height
-        if self.levels:
-            low, high = 0, max(1, len(self.levels) - 1)
-            self.ticks = [(number, clean(name, 60)) for number, name in enumerate(self.levels)]
-        else:
-            whole = all(isinstance(value, int) for value in values)
-            low, high = _span([float(value) for value in values] or [0.0])
-            spare = 0.08 * (high - low)
-            self.ticks = _round_numbers(low, high, max(2, height // _TICK_HEIGHT), whole)
-            low, high = max(self.ticks[0][0], low - spare), min(self.ticks[-1][0], high + spare)
-        self.low, self.high = float(low), float(high)
-        names = [shorten(name, _LONGEST, 10) for _, name in self.ticks]
-        self.left = 16 + max(24, *(text_width(name, 10) for name in names))
+        whole = all(isinstance(value, int) for value in values)
+        low, high = _span([float(value) for value in values] or [0.0])
+        spare = 0.08 * (high - low)
+        self.ticks = _round_numbers(low, high, max(2, height // _TICK_HEIGHT), whole)
+        self.low = max(self.ticks[0][0], low - spare)
+        self.high = min(self.ticks[-1][0], high + spare)
+        self.left = 16 + max(24, *(text_width(name, 10) for _, name in self.ticks))
         self.right = width - 16
 
     def x(self, at: int) -> int:
@@ -50,20 +43,16 @@ class Axes:
         """Where a value stands; None at the bottom."""
         if value is None:
             return self.bottom
-        return self._height_of(self.levels.index(value) if self.levels else float(value))
-
-    def _height_of(self, number: float) -> int:
-        height, part = self.bottom - self.top, number - self.low
+        height, part = self.bottom - self.top, float(value) - self.low
         return round(self.bottom - height * part / (self.high - self.low))
 
     def draw_grid(self, scene: Scene, calendar: Calendar, words: bool = True) -> None:
         """Draw the grid with the values at its left and, with `words`, the moments below it."""
         for number, name in self.ticks:
             if self.low <= number <= self.high:
-                y, short = self._height_of(number), shorten(name, _LONGEST, 10)
+                y = self.y(number)
                 scene.lines.append(Line(self.left, y, self.right, y, "grid"))
-                tip = name if self.levels else ""
-                scene.labels.append(Label(self.left - 8, y, short, "axis", "end", tip))
+                scene.labels.append(Label(self.left - 8, y, name, "axis", "end"))
         room = round(_TICK_WIDTH * (self.end - self.start) / (self.right - self.left))
         ticks = calendar.ticks(self.start, self.end, max(1, room))
         places = [(self.x(at), text) for at, text in ticks]
@@ -72,7 +61,7 @@ class Axes:
 
     def steps(
         self, first: Any, changes: Iterable[tuple[int, Any]], end: int, kind: str, name: str
-    ) -> list[Trace]:
+    ) -> list[Polyline]:
         """A line from step to step until `end`; where the value is None there is none."""
         changes = [(at, value) for at, value in changes if at <= end]
         first = [first, *(value for at, value in changes if at <= self.start)][-1]
@@ -85,20 +74,18 @@ class Axes:
                 y = self.y(value)
                 lines[-1] += [(self.x(at), y), (self.x(until), y)]
         text = f"{name}: {', '.join(texts)}"
-        return [_trace(line, kind, name, text) for line in lines if line]
+        return [_polyline(line, kind, name, text) for line in lines if line]
 
-    def line(self, points: Iterable[tuple[int, Any]], kind: str, name: str) -> Trace:
+    def line(self, points: Iterable[tuple[int, Any]], kind: str, name: str) -> Polyline:
         """A line from point to point (moment, value)."""
         points = list(points)
         text = f"{name}: " + ", ".join(f"{at} {value_text(value)}" for at, value in points)
-        return _trace([(self.x(at), self.y(value)) for at, value in points], kind, name, text)
+        return _polyline([(self.x(at), self.y(value)) for at, value in points], kind, name, text)
 
 
 def value_text(value: Any) -> str:
     """A value as a picture writes it."""
-    if value is None:
-        return "none yet"
-    return clean(value, 60) if isinstance(value, str) else number_text(value)
+    return "none yet" if value is None else number_text(value)
 
 
 def number_text(value: Any) -> str:
@@ -113,8 +100,6 @@ def _span(values: list[float]) -> tuple[float, float]:
     low, high = min(values), max(values)
     if 0 < low <= 0.6 * high:
         return 0.0, high
-    if 0.6 * low <= high < 0:
-        return low, 0.0
     if low < high:
         return low, high
     return (low - 1, high + 1) if low else (0.0, 1.0)
@@ -129,20 +114,16 @@ def _round_numbers(low: float, high: float, most: int, whole: bool) -> list[tupl
     return [(n * size, number_text(round(n * size, 12))) for n in range(first, last + 1)]
 
 
-def _trace(points: list[tuple[int, int]], kind: str, name: str, text: str) -> Trace:
-    return Trace(tuple(v for point in _thinned(points) for v in point), kind, name, text)
+def _polyline(points: list[tuple[int, int]], kind: str, name: str, text: str) -> Polyline:
+    return Polyline(tuple(v for point in _thinned(points) for v in point), kind, name, text)
 
 
 def _thinned(points: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The corners, without those in a column of pixels that lie between others, and without those
-    on a straight line."""
+    """The corners, without those in a column of pixels that lie between others."""
     found: list[tuple[int, int]] = []
     for x, column in groupby(points, key=itemgetter(0)):
         heights = [y for _, y in column]
         for y in (heights[0], min(heights), max(heights), heights[-1]):
-            if found and found[-1] == (x, y):
-                continue
-            if len(found) > 1 and found[-1][1] == y == found[-2][1]:
-                found.pop()
-            found.append((x, y))
+            if not found or found[-1] != (x, y):
+                found.append((x, y))
     return found

@@ -15,13 +15,7 @@ _MONTHS += "September October November December".split()
 _CLOCK = [n * unit for unit in (_SECOND, _MINUTE) for n in (1, 2, 5, 10, 15, 30)]
 _CLOCK += [n * _HOUR for n in (1, 2, 3, 6, 12)]
 # About how many days it is from one to the next -> days of a month.
-_DAYS = {
-    1: range(1, 32),
-    2: range(1, 31, 2),
-    5: (1, 5, 10, 15, 20, 25),
-    10: (1, 10, 20),
-    15: (1, 15),
-}
+_DAYS = {1: range(1, 32), 2: range(1, 31, 2), 5: (1, 5, 10, 15, 20, 25), 10: (1, 10, 20)}
 _IN_MONTHS = [1, 2, 3, 6, *(12 * years for years in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000))]
 
 
@@ -37,8 +31,8 @@ class Calendar:
         self.one_year = span < 365 * DAY  # else a day is written with its year
         self.one_day = as_datetime(moments[0]).date() == as_datetime(moments[-1]).date()
 
-    def words(self, at: int, exactly: bool = False) -> str:
-        """ "12 March", "12 March 14:30", "14:30:05", "1.5 s"; `exactly`: always with the clock."""
+    def words(self, at: int) -> str:
+        """ "12 March", "12 March 14:30", "14:30:05", "1.5 s"."""
         if self.virtual:
             return _seconds(at - _VIRTUAL)
         when = as_datetime(at)
@@ -46,14 +40,14 @@ class Calendar:
         if self.one_year:
             day = f"{when.day} {_MONTHS[when.month - 1]}"
         is_end = (at + 1) % DAY == 0  # of a day, as a date means it
-        if is_end or not (self.clock or exactly):
+        if is_end or not self.clock:
             return day
         clock = _clock(when, self.seconds)
-        return clock if self.one_day and not exactly else f"{day} {clock}"
+        return clock if self.one_day else f"{day} {clock}"
 
-    def on(self, at: int, exactly: bool = False) -> str:
+    def on(self, at: int) -> str:
         """ "on 12 March", "at 1.5 s"."""
-        words = self.words(at, exactly)
+        words = self.words(at)
         return f"{'on' if ' ' in words and not self.virtual else 'at'} {words}"
 
     def ticks(self, start: int, end: int, room: int) -> Iterator[tuple[int, str]]:
@@ -105,12 +99,6 @@ def _dates(first: datetime, last: datetime, room: int) -> Iterator[tuple[datetim
     for month in range(12 * first.year, 12 * last.year + 12):
         when = datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC)
         if month % step == 0 and first <= when <= last:
-            name = _MONTHS[when.month - 1][:3]
-            yield (
-                when,
-                f"{when.year}"
-                if step >= 12
-                else f"{name} {when.year}"
-                if when.month == 1
-                else name,
-            )
+            name = _MONTHS[when.month - 1][:3] if step < 12 else ""
+            year = str(when.year) if step >= 12 or when.month == 1 else ""
+            yield when, f"{name} {year}".strip()

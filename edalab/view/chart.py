@@ -73,11 +73,8 @@ class Chart:
         self._edges, self._below = edges, below or {}
         depth = _depths(boxes, edges, services)
         self._fans = _fans(edges, depth)
-        words = {name: _words(*box) for name, box in boxes.items()}
         for self._upright in (False, True):
-            nodes = {
-                name: self._node(name, depth[name], words[name], boxes[name][0]) for name in boxes
-            }
+            nodes = {name: self._node(name, depth[name], *boxes[name]) for name in boxes}
             self._make_room(nodes)
             ends = [(nodes[edge.source], nodes[edge.target]) for edge in edges]
             ways = place([*nodes.values()], ends, self._gaps(depth))
@@ -86,11 +83,11 @@ class Chart:
                 break
         every = [*nodes.values(), *(node for way in ways for node in way)]
         across = max(node.across + node.room // 2 for node in every)
-        wide, high = (across, along) if self._upright else (along, across)
+        wide, high = self._turned(along, across)
         self.scene = scene = Scene(max(NARROWEST, wide + 2 * MARGIN), high + 2 * MARGIN)
         self._left = (scene.width - wide) // 2
         for name, node in nodes.items():
-            self._draw_box(name, *boxes[name], words[name], node)
+            self._draw_box(name, *boxes[name], node)
         self._draw_arrows(ways)
         self.caption, right = scene.height + 2, scene.width - MARGIN
         y = self.caption if captions is None else self.caption + 18
@@ -98,18 +95,16 @@ class Chart:
             y = scene.write(MARGIN, y, right, texts)
         scene.height = y - 2
 
-    def _node(self, name: str, layer: int, words: list[str], kind: str) -> Node:
-        look, (wide, high) = (
-            LABELS["node" if kind in _NODES else "channel"],
-            self._below.get(name, (0, 0)),
-        )
-        first, *others = words
-        widths = [
-            text_width(first, look.size, look.bold),
-            *(text_width(word, 10) for word in others),
-        ]
-        w, h = max(30, wide, *widths) + 22, (30 if look.bold else 24) + _LINE * len(others) + high
-        return Node(layer, h, w, w) if self._upright else Node(layer, w, h, h)
+    def _turned(self, along: int, across: int) -> Point:
+        """x and y of what is along and across the layers, and the other way round."""
+        return (across, along) if self._upright else (along, across)
+
+    def _node(self, name: str, layer: int, kind: str, lines: list[str]) -> Node:
+        wide, high = self._below.get(name, (0, 0))
+        w = 22 + max(30, wide, *(label.width() for label in _labels(kind, lines)))
+        h = high + (30 if kind in _NODES else 24) + _LINE * (len(lines) - 1)
+        length, breadth = self._turned(w, h)
+        return Node(layer, length, breadth, breadth)
 
     def _make_room(self, nodes: dict[str, Node]) -> None:
         """Keep boxes so far apart that the texts of arrows have room at them."""
@@ -128,22 +123,21 @@ class Chart:
         return gaps
 
     def _spot(self, across: int, along: int) -> Point:
-        x, y = (across, along) if self._upright else (along, across)
+        x, y = self._turned(along, across)
         return x + self._left, y + MARGIN
 
-    def _draw_box(
-        self, name: str, kind: str, lines: list[str], words: list[str], node: Node
-    ) -> None:
-        x, y = self._spot(node.across, node.along)
-        w, h = (node.breadth, node.length) if self._upright else (node.length, node.breadth)
+    def _draw_box(self, name: str, kind: str, lines: list[str], node: Node) -> None:
+        (x, y), (w, h) = (
+            self._spot(node.across, node.along),
+            self._turned(node.length, node.breadth),
+        )
         tip = clean(name + "".join(f", {line}" for line in lines if line not in name))
         self.boxes[name] = Box(x - w // 2, y - h // 2, w, h, kind, tip)
         self.scene.bars.append(self.boxes[name])
-        y -= self._below.get(name, (0, 0))[1] // 2 + _LINE * (len(words) - 1) // 2
-        for number, (word, line) in enumerate(zip(words, lines, strict=True)):
-            label = "detail" if number else "node" if kind in _NODES else "channel"
-            at = x, y + _LINE * number
-            self.scene.labels.append(Label(*at, word, label, "middle", clean(line)))
+        y -= self._below.get(name, (0, 0))[1] // 2 + _LINE * (len(lines) - 1) // 2
+        for number, label in enumerate(_labels(kind, lines)):
+            label.x, label.y = x, y + _LINE * number
+            self.scene.labels.append(label)
 
     def _draw_arrows(self, ways: list[list[Node]]) -> None:
         counts = [edge.count for edge in self._edges if edge.kind == "message"] or [0]
@@ -214,11 +208,13 @@ class Chart:
         return stops
 
 
-def _words(kind: str, lines: list[str]) -> list[str]:
-    """The lines of a box, as far as they have room."""
-    look = LABELS["node" if kind in _NODES else "channel"]
-    first, *others = lines
-    return [shorten(first, 150, look.size, look.bold), *(shorten(line, 150, 10) for line in others)]
+def _labels(kind: str, lines: list[str]) -> list[Label]:
+    """The lines of a box, as far as they have room, without a place."""
+    kinds = ["node" if kind in _NODES else "channel"] + ["detail"] * (len(lines) - 1)
+    looks = [LABELS[kind] for kind in kinds]
+    words = [shorten(t, 150, look.size, look.bold) for t, look in zip(lines, looks, strict=True)]
+    rows = zip(words, kinds, lines, strict=True)
+    return [Label(0, 0, word, kind, "middle", clean(line)) for word, kind, line in rows]
 
 
 def _depths(

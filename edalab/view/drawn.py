@@ -31,14 +31,14 @@ class Bar:
     end: int | None = None
     struck: bool = False
     words: str = ""  # beside the name
-    inner: list["Event"] = field(default_factory=list)
+    inner: list["SpanEvent"] = field(default_factory=list)
     x: int = 0
     w: int = 0
     row: int = 0
 
 
 @dataclass(slots=True, eq=False)
-class Event:
+class SpanEvent:
     """A span event as it is drawn: on its bar, or on the line of its service."""
 
     service: str
@@ -63,8 +63,8 @@ class Link:
     way, `stop` is the kind of the mark that stands there."""
 
     kind: str
-    source: Event
-    target: Bar | Event | None
+    source: SpanEvent
+    target: Bar | SpanEvent | None
     tip: str
     stop: str = ""
     words: str = ""
@@ -93,13 +93,13 @@ class Drawn:
     def __init__(self, excerpt: Excerpt):
         self.traffic, self.journal = Trace.of(excerpt.run).traffic, excerpt.run.journal
         self.bars: list[Bar] = []
-        self.events: list[Event] = []  # those outside of any bar
+        self.events: list[SpanEvent] = []  # those outside of any bar
         self.links: list[Link] = []
         self.stretches: list[Stretch] = []
         self._shown = set(excerpt.numbers)
         self._bar_of: dict[Span, Bar] = {}
-        self._sources: dict[Transfer, Event] = {}
-        self._dropped: dict[Transfer, Event] = {}
+        self._sources: dict[Transfer, SpanEvent] = {}
+        self._dropped: dict[Transfer, SpanEvent] = {}
         self._answers: dict[int, Link] = {}  # the step that sends an answer -> its link
         for number in excerpt.numbers:
             step = self.journal[number]
@@ -119,8 +119,8 @@ class Drawn:
         # An outage may have begun before.
         first, last = self.window = excerpt.first, excerpt.last
         self.events = [event for event in self.events if first <= event.time <= last]
-        lasting = [one for one in self.stretches if one.end is None or one.end >= first]
-        self.stretches = [one for one in lasting if one.start <= last]
+        shown = [s for s in self.stretches if s.start <= last and (s.end is None or s.end >= first)]
+        self.stretches = shown
 
     def _draw(self, number: int, step: Step) -> None:
         detail, fault = clean(step.detail) if step.detail else "", step.fault
@@ -162,10 +162,10 @@ class Drawn:
         span = self.traffic.span_of.get(number)
         return self._bar_of.get(span) if span else None
 
-    def _event(self, number: int, what: str, words: str = "", more: str = "") -> Event:
+    def _event(self, number: int, what: str, words: str = "", more: str = "") -> SpanEvent:
         step, bar = self.journal[number], self._bar(number)
         title = words or what
-        event = Event(step.service, step.replica, step.time, what, bar, words, title, more)
+        event = SpanEvent(step.service, step.replica, step.time, what, bar, words, title, more)
         (self.events if bar is None else bar.inner).append(event)
         return event
 
@@ -181,7 +181,7 @@ class Drawn:
             link.kind = "stopped" if link.kind in ("message", "late") else "struck question"
         self.links.append(link)
 
-    def _source(self, number: int) -> Event | None:
+    def _source(self, number: int) -> SpanEvent | None:
         """The event that began the transfer which a step belongs to, where that is drawn."""
         transfer = self.traffic.of_step.get(number)
         return self._sources.get(transfer) if transfer else None

@@ -61,22 +61,18 @@ def choose(
         raise Misuse(f"start={start or 0:g} is later than {before}; give an earlier one")
     journal, numbers = run.journal, _shown_steps(run)
     timed, one_story = start is not None or end is not None, correlation is not None
-    if not (timed or one_story) and len(_starts(journal, numbers)) > MOST:
+    if not (timed or one_story) and is_large(run):
         return _worst(run, numbers)
     about = "all but ticks that did nothing" if len(numbers) < len(journal) else ""
     if correlation is not None:
         ids = _correlations(journal, str(correlation))
         numbers = _story(journal, numbers, ids)
-        about = f"the {len(ids)} stories of {correlation}"
-        if len(ids) == 1:
-            about = _about(journal, numbers)
+        several = f"the {len(ids)} stories of {correlation}"
+        about = _about(journal, numbers) if len(ids) == 1 else several
     if timed:
-        numbers = [
-            number
-            for number in numbers
-            if journal[number].time <= last
-            and (journal[number].time >= first or journal[number].step in LIFE)  # it still lasts
-        ]
+        numbers = [n for n in numbers if journal[n].time <= last]
+        # What befell a service before may still last.
+        numbers = [n for n in numbers if journal[n].time >= first or journal[n].step in LIFE]
         when = f"{seconds(first)} to {seconds(last)}"
         about = f"{about}, {when}" if one_story else when
     else:
@@ -155,10 +151,9 @@ def _correlations(journal: list[Step], wanted: str) -> set[str]:
     envelopes = [row.envelope for row in journal if row.envelope]
     if any(envelope.correlation == wanted for envelope in envelopes):
         return {wanted}
-    found = {envelope.correlation for envelope in envelopes if envelope.subject == wanted}
-    if not found:
-        raise Unknown("story", wanted, story_names(journal))
-    return found
+    if found := {envelope.correlation for envelope in envelopes if envelope.subject == wanted}:
+        return found
+    raise Unknown("story", wanted, story_names(journal))
 
 
 def _story(journal: list[Step], numbers: list[int], ids: set[str]) -> list[int]:

@@ -5,18 +5,34 @@ from itertools import accumulate, chain, groupby, pairwise
 from typing import NamedTuple
 
 from ..claims.explore import Exploration, Schedule
+from ..model import System
+from ..sim import ACTIONS, actions_at
 from ..text import clean, counted, shorten, text_width
 from ..trace.faults import FAULTS
-from .empty_cell import Point, why_empty
 from .picture import Picture, check_is
 from .scene import Box, Label, Line, Mark, Scene
 
+Point = tuple[str, str, str]  # service, step, type of the message
 COLUMNS = list(dict.fromkeys(fault.column for fault in FAULTS.values() if fault.column))
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 ENDLESS, UNTESTED, SURVIVED = "∞", "–", ""
 _ROW, _MARK, _GAP, _LEAST = 19, 17, 8, 50  # px: of a row, a mark, between columns, and of a column
 _MOST = 6  # marks in a cell before equal ones share one
-_NAMES = 60  # px that the names of points have at least
+
+
+def why_empty(system: System, point: Point, column: str) -> str:
+    """Why none of the actions of a column was tried at a point, in the words of `docs/faults.md`."""
+    service, step, _ = point
+    has = [action for action in ACTIONS[step] if action in column.split("/")]
+    if not has:
+        return f"the step {step} has no {column}, only {', '.join(ACTIONS[step])}"
+    if service == "client":
+        return "at the client, explore tries only duplicate and delay"
+    if has[0] in actions_at(system, point):
+        return "not tried: the exploration stopped before"
+    if has == ["lose"]:
+        return "a publish can be lost only with confirms=False"
+    return f"{has[0]} exists only where the topic confirms"
 
 
 class Place(NamedTuple):
@@ -77,7 +93,8 @@ class Matrix(Picture):
         left = 18 + min(service_names, scene.width * 2 // 7)
         first, widths = self._widths(cells, columns, left)
         starts = [*accumulate(widths, initial=first)]
-        y = self._draw_heads(columns, starts, y + 24) + 16
+        self._draw_heads(columns, starts, y + 24)
+        y += 40
         for service in ("client", *system.services):
             rows = {point: row for point, row in cells.items() if point[0] == service}
             if not rows:
@@ -116,33 +133,26 @@ class Matrix(Picture):
     def _widths(
         self, cells: dict[Point, dict[str, list[Schedule]]], columns: list[str], left: int
     ) -> tuple[int, list[int]]:
-        """Where the first column begins, right of the names of points, and the widths of all.
-        Names are shortened first, then marks give way; a count always has room."""
-        fewest, least, wishes = [], [], []
+        """Where the first column begins, right of the names of points, and the widths of all. Each
+        has room for a mark and a count; names are shortened for that, down to 100 px."""
+        least, wishes = [], []
         for column in columns:
             cell = [row[column] for row in cells.values() if column in row]
             alike = [self._alike(schedules) for schedules in cell]
             firsts = [self._width(marks[0]) + _rest_width(marks[1:]) for marks in alike]
-            fewest.append(_GAP + max(map(_rest_width, alike)))
             least.append(max(_LEAST, text_width(column, 11) + _GAP, *firsts))
             wishes.append(_GAP + max(sum(map(self._width, self._groups(marks))) for marks in cell))
         names = max([100, *(text_width(_row_name(point), 11) + 14 for point in cells)])
-        wide = self.scene.width - left
-        names = max(_NAMES, min(names, max(100, wide - sum(least)), wide - sum(fewest)))
-        self.scene.width = max(self.scene.width, left + names + sum(fewest))
-        return left + names, _shared(self.scene.width - left - names, fewest, least, wishes)
+        names = min(names, max(100, self.scene.width - left - sum(least)))
+        self.scene.width = max(self.scene.width, left + names + sum(least))
+        return left + names, _shared(self.scene.width - left - names, least, wishes)
 
-    def _draw_heads(self, columns: list[str], starts: list[int], y: int) -> int:
-        """Draw the names of the columns, on two lines if they are narrow. Return where they end."""
-        rooms = [end - start - _GAP for start, end in pairwise(starts)]
-        pairs = [*zip(columns, rooms, strict=True)]
-        bold = all(text_width(name, 12, True) <= room for name, room in pairs)
-        narrow = any(text_width(name, 11) > room for name, room in pairs)
-        for number, (name, x) in enumerate(zip(columns, starts, strict=False)):
-            lower = 14 * (narrow and number % 2)
-            kind = "node" if bold else "channel"
-            self.scene.labels.append(Label(x, y + lower, name, kind, tip=name))
-        return y + 14 * narrow
+    def _draw_heads(self, columns: list[str], starts: list[int], y: int) -> None:
+        """Draw the names of the columns."""
+        pairs = zip(columns, pairwise(starts), strict=True)
+        bold = all(text_width(name, 12, True) <= end - x - _GAP for name, (x, end) in pairs)
+        for name, x in zip(columns, starts, strict=False):
+            self.scene.labels.append(Label(x, y, name, "node" if bold else "channel", tip=name))
 
     def _alike(self, schedules: list[Schedule]) -> list[list[Schedule]]:
         return [list(group) for _, group in groupby(schedules, key=self._marks.__getitem__)]
@@ -271,12 +281,11 @@ def _rest_width(groups: list[list[Schedule]]) -> int:
     return text_width(_rest(groups), 11, True) + 6 if groups else 0
 
 
-def _shared(room: int, widths: list[int], *wishes: list[int]) -> list[int]:
-    """Widths of columns, these at least. The narrowest that lack most of their wishes get the rest."""
+def _shared(room: int, widths: list[int], wishes: list[int]) -> list[int]:
+    """Widths of columns, these at least. The narrowest of those that wish for more get the rest."""
     widths = list(widths)
     for _ in range(room - sum(widths) if widths else 0):
-        each = zip(widths, *wishes, strict=True)
-        lacking = [(sum(width >= wish for wish in wished), width) for width, *wished in each]
+        lacking = [(width >= wish, width) for width, wish in zip(widths, wishes, strict=True)]
         widths[lacking.index(min(lacking))] += 1
     return widths
 

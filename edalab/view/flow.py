@@ -76,8 +76,7 @@ class Flow(Picture):
         links = self.links
         graph = networkx.DiGraph(name=links.run.system.name)
         for name in links.nodes:
-            kind = "client" if name == "client" else "service"
-            graph.add_node(name, kind=links.channels.get(name, kind))
+            graph.add_node(name, kind=links.kind_of(name))
         for name, crashes in Counter(name for _, name in links.crashes).items():
             graph.nodes[name]["crashes"] = crashes
         for link in links:
@@ -152,12 +151,14 @@ class Links:
         link = Link(source, target, kind, box)
         return self._links.setdefault((source, target, kind, question), link)
 
+    def kind_of(self, node: str) -> str:
+        return self.channels.get(node, "client" if node == "client" else "service")
+
     def box(self, name: str) -> tuple[str, list[str]]:
         """The kind of a node and its lines. A channel names what it carries where its name does not."""
         touching = [link for link in self if name in (link.source, link.target)]
-        kind = self.channels.get(name)
-        if kind is None:
-            kind = "client" if name == "client" else "service"
+        kind = self.kind_of(name)
+        if name not in self.channels:
             return kind, [name] if touching else [name, "no messages"]
         title = name.removeprefix(kind + " ")
         types = list(dict.fromkeys(type_ for link in touching for type_ in link.types()))

@@ -8,21 +8,13 @@ from .axes import Axes
 from .calendar import Calendar
 from .labels import LabelPlacer
 from .picture import Picture, check_run
-from .scene import Box, Label, Mark, Scene, Trace
+from .scene import Box, Label, Mark, Polyline, Scene
 
 HEIGHT, _BELOW = 84, 66  # px of a chart; from one to the next
 _OUTAGES = {"down": "down", "pause": "standing still", "cut": "cut off"}
 
 
-class Lag(Picture):
-    """A picture with the `backlog` that it shows: `.levels`, `.most`, `.oldest`."""
-
-    def __init__(self, scene: Scene, backlog: Backlog):
-        super().__init__(scene)
-        self.backlog = backlog
-
-
-def lag(run: Run, service: str, *, width: int = 900) -> Lag:
+def lag(run: Run, service: str, *, width: int = 900) -> Picture:
     """A picture of how far a service is behind, over time: the events published to it that it has
     not yet committed, and how old the oldest of them is (its staleness). It shows the times in which
     the service was down, stood still or was cut off."""
@@ -64,15 +56,17 @@ def lag(run: Run, service: str, *, width: int = 900) -> Lag:
     scene.height = below.bottom + 28
     scene.shows = f"lag of {name} in {run.system.name}: {'; '.join(parts)}"
     scene.alt = clean(scene.shows, 600)
-    return Lag(scene, backlog)
+    return Picture(scene)
 
 
-def _draw(scene: Scene, chart: Axes, title: str, traces: list[Trace], words: bool) -> LabelPlacer:
+def _draw(
+    scene: Scene, chart: Axes, title: str, traces: list[Polyline], words: bool
+) -> LabelPlacer:
     """Draw a chart; return the room for words in it."""
     chart.draw_grid(scene, Calendar((chart.start, chart.end)), words=words)
     title = shorten(title, scene.width - 4, 13, True)
     scene.labels.append(Label(2, chart.top - 32, title, "lane"))
-    scene.traces += traces
+    scene.polylines += traces
     room = LabelPlacer(scene, (chart.left + 2, chart.top - 18, scene.width - 2, chart.bottom + 14))
     for trace in traces:
         room.avoid(trace.points)

@@ -12,7 +12,7 @@ from ..text import clean, seconds, shorten, text_width
 from ..trace.transfers import named
 from .arrows import BAR, BESIDE, TRACK, TRACKS, head, rounded, route
 from .axis import Axis
-from .drawn import Bar, Drawn, Event, Stretch
+from .drawn import Bar, Drawn, SpanEvent, Stretch
 from .labels import LabelPlacer, Taken
 from .scene import Arrow, Box, Label, Mark, Scene
 from .timeline_labels import place_labels, px_beyond
@@ -60,11 +60,11 @@ class Layout:
         self.left, self.right = widest + 36, scene.width - 12
         self.placer = LabelPlacer(scene, (self.left + 4, 0, self.right - 5, 10**6), _LINE)
         self.rows: dict[tuple[str, int], list[Row]] = {}
-        self.marks: list[tuple[Event, Row]] = []
+        self.marks: list[tuple[SpanEvent, Row]] = []
         self._tops: list[int] = []  # of the lanes
         self._tracks, self._used = Taken(TRACK), [0] * (len(services) + 1)
         # At each x the upright parts of arrows at it or beside it: whose they are, from y to y.
-        self._columns: defaultdict[int, list[tuple[Event, int, int]]] = defaultdict(list)
+        self._columns: defaultdict[int, list[tuple[SpanEvent, int, int]]] = defaultdict(list)
         self._set_times([drawn, *beside])
         self._set_rows()
         self._set_marks()
@@ -113,7 +113,7 @@ class Layout:
         start, end = self.window
         ranks: dict[tuple[str, int, int], int] = {}
 
-        def reserve(item: Bar | Event, time: int, room: int) -> int:
+        def reserve(item: Bar | SpanEvent, time: int, room: int) -> int:
             """The px before an item in its instant."""
             key = item.service, item.replica, time
             rank = ranks.get(key, 0)
@@ -195,7 +195,7 @@ class Layout:
 
     # -- what the routes of arrows ask
 
-    def row(self, item: Bar | Event) -> Row:
+    def row(self, item: Bar | SpanEvent) -> Row:
         bar = item if isinstance(item, Bar) else item.bar
         return self.rows[item.service, item.replica][bar.row if bar else 0]
 
@@ -214,7 +214,7 @@ class Layout:
         self._used[gap] = max(self._used[gap], number + 1)
         return y
 
-    def column(self, places: Sequence[int], y1: int, y2: int, source: Event) -> int:
+    def column(self, places: Sequence[int], y1: int, y2: int, source: SpanEvent) -> int:
         """The x of an upright part of an arrow: the first place that is not beside one of another
         message; where there is none, the first."""
         top, bottom = (y1, y2) if y1 < y2 else (y2, y1)
@@ -224,7 +224,7 @@ class Layout:
             self._columns[near].append((source, top, bottom))
         return x
 
-    def _alone(self, x: int, top: int, bottom: int, source: Event) -> bool:
+    def _alone(self, x: int, top: int, bottom: int, source: SpanEvent) -> bool:
         for own, begin, end in self._columns.get(x, ()):
             if begin < bottom and top < end and own is not source:
                 return False

@@ -1,6 +1,5 @@
 """What a view returns: a picture that shows itself as PNG, and its content as one line of text."""
 
-from functools import cached_property
 from math import isfinite
 from numbers import Real
 from pathlib import Path
@@ -36,10 +35,6 @@ class Picture:
 
     def png(self) -> bytes:
         """The picture as the bytes of a PNG, sharp on fine screens too."""
-        return self._png
-
-    @cached_property
-    def _png(self) -> bytes:
         return _painter("a picture as PNG").png(self.scene)
 
     def save(self, path: str | Path) -> None:

@@ -2,12 +2,13 @@
 arrows run along the gaps between them: none runs through a box."""
 
 from collections import Counter
+from functools import cached_property
 
-from ..claims.saga_outcome import Outcome
+from ..claims.saga_outcome import Outcome, outcome
 from ..text import clean, counted, seconds, shorten, text_width
 from ..trace.saga_step import SagaStep, State
+from ..trace.saga_story import SagaStory
 from .arrows import rounded
-from .saga_moment import SagaMoment
 from .scene import Arrow, Box, Label, Mark, Scene
 
 MARGIN, BETWEEN = 18, 34  # px: at the sides, between two bands of boxes
@@ -37,6 +38,30 @@ def kind_of(step: SagaStep, state: State) -> tuple[str, str]:
     if step.compensates and state.name == "done":
         return "compensation", "compensation"
     return KINDS[state.name]
+
+
+class SagaMoment:
+    """A `story` as it stood at `now` (ms), or in the end if that is None. `shown` maps steps to
+    histories."""
+
+    def __init__(self, story: SagaStory, now: int | None):
+        self.story, self.now = story, now
+        self.time = story.trace.run.end if now is None else now
+        self.shown, self.states = story.at(now).histories, story.at(now).states
+        self.outcome, self.end = outcome(story, now), outcome(story)
+        self._times = [] if now is None else story.times
+
+    @cached_property
+    def states_ever(self) -> list[tuple[SagaStep, State]]:
+        """Each state that a step has at any moment: a picture has room for all of them."""
+        pairs = (pair for time in self._times for pair in self.story.at(time).states.items())
+        return list(dict.fromkeys(pairs))
+
+    @property
+    def outcomes_ever(self) -> list[tuple[int | None, Outcome]]:
+        """Each moment, with what had become of the saga."""
+        found = [(time, outcome(self.story, time)) for time in self._times]
+        return [(self.now, self.outcome), (self.now, self.end), *found]
 
 
 class SagaChart:
@@ -158,27 +183,23 @@ class SagaChart:
 
     def _draw_arrows(self) -> None:
         """What led to which, and where it went round."""
-        tracks: Counter[int] = Counter()  # height -> how many arrows run along there
+        self._tracks: Counter[int] = Counter()  # height -> how many arrows run along there
         for step in self.story.steps:
             if step.before is not None:
                 back = step.compensates or (self.place[step][1] and step.settles)
                 kind = "undo" if back else "message"
                 kind = "not yet" if self.states[step].name == "not yet" else kind
                 tip = f"{step.before.name} led to {step.name}"
-                self._draw_arrow(step.before, step, kind, tip, tracks)
+                self._draw_arrow(step.before, step, kind, tip)
         for (later, earlier), times in Counter(self.story.rounds).items():
             tip = f"{later.name} led to {earlier.name} again, {counted(times, 'time')}"
-            self._draw_arrow(later, earlier, "again", tip, tracks)
+            self._draw_arrow(later, earlier, "again", tip)
 
-    def _draw_arrow(
-        self, source: SagaStep, target: SagaStep, kind: str, tip: str, tracks: Counter[int]
-    ) -> None:
-        corners, head = self._way(source, target, kind, tracks)
+    def _draw_arrow(self, source: SagaStep, target: SagaStep, kind: str, tip: str) -> None:
+        corners, head = self._way(source, target, kind)
         self.scene.arrows.append(Arrow(rounded(corners), kind, head, tip))
 
-    def _way(
-        self, source: SagaStep, target: SagaStep, kind: str, tracks: Counter[int]
-    ) -> tuple[Corners, str]:
+    def _way(self, source: SagaStep, target: SagaStep, kind: str) -> tuple[Corners, str]:
         """The corners of an arrow, and where its head points."""
         (column, line), (other, its_line) = self.place[source], self.place[target]
         (x1, y1), (x2, y2), w, h = self.spot[source], self.spot[target], self.w, self.h
@@ -195,19 +216,13 @@ class SagaChart:
             if line < its_line and other < column and free and (column, its_line) not in occupied:
                 return [(middle, y1 + h), (middle, its_height), beside[:2]], "l"
         # Out below, along the gap there, and beside the target to its height.
-        along = y1 + h + 8 + 4 * (tracks[y1] % 4)
-        tracks[y1] += 1
+        along = y1 + h + 8 + 4 * (self._tracks[y1] % 4)
+        self._tracks[y1] += 1
         aside = 11 if kind == "undo" else 8
         start, gap = x1 + w - 12, beside[0] + (aside if other < column else -aside)
         height = its_height + 10  # below an arrow that comes straight
-        corners = [
-            (start, y1 + h),
-            (start, along),
-            (gap, along),
-            (gap, height),
-            (beside[0], height),
-        ]
-        return corners, beside[2]
+        corners = [(start, y1 + h), (start, along), (gap, along), (gap, height)]
+        return [*corners, (beside[0], height)], beside[2]
 
 
 def _lines(words: list[str], two_lines: bool) -> list[str]:

@@ -1,26 +1,19 @@
 """`saga_map(run)`: what became of a saga, step by step, and when."""
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..claims.saga_outcome import OUTCOMES, outcome
-from ..errors import Misuse, needed_for
+from ..claims.saga_outcome import OUTCOMES, Outcome, outcome
+from ..errors import Misuse
 from ..sim.run import Run
-from ..text import clean, seconds, wrapped
+from ..text import clean, counted, seconds, shorten, text_width, wrapped
 from ..trace.saga_story import NONE, SagaStory, stories, story_of
 from .axis import Axis
 from .ledger import Ledger
 from .picture import Picture, check_run, check_seconds
-from .saga_chart import MARGIN, SagaChart, kind_of
-from .saga_moment import SagaMoment
-from .saga_table import table
-from .scene import Label, Scene
+from .saga_chart import MARGIN, SagaChart, SagaMoment, kind_of
+from .scene import Box, Label, Scene
 from .waterfall import waterfall
-
-if TYPE_CHECKING:
-    import networkx
-    import pandas
 
 _LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("waiting", "grey line: waited for"), ("saved", "tick: done or saved"), ("crash", "cross: crash"),
@@ -30,52 +23,16 @@ _LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("break", "dashed gap: time left out"), ("stretched", "thick line below: time stretched"),
 )  # fmt: skip
 
+_KIND = {"inconsistent": "failed", "stuck": "failed", "in doubt": "in doubt", "under way": "under way", "not undone": "final",
+         "compensated": "compensation", "refused": "compensation", "done": "done", "not begun": "not yet"}  # fmt: skip
+
 
 class SagaMap(Picture):
-    """A picture of a saga. `graph` is a networkx.DiGraph of its steps, each with its `state`;
-    `outcome` is a word, and `outcomes` a DataFrame of all sagas of the run."""
+    """A picture of a saga: of its `story`, as it stood at a `moment`. `outcome` is a word."""
 
     def __init__(self, scene: Scene, moment: SagaMoment):
         super().__init__(scene)
-        self.story, self.outcome, self._moment = moment.story, moment.outcome.word, moment
-
-    @cached_property
-    def graph(self) -> "networkx.DiGraph":
-        """The steps by name, with service, kind, state, words, start, end (s) and tries; an edge
-        leads from each step to what it led to."""
-        with needed_for("saga_map(run).graph"):
-            import networkx
-
-        graph, moment = networkx.DiGraph(saga=self.story.correlation), self._moment
-        for step, state in moment.states.items():
-            history, undoes = moment.shown[step], step.compensates
-            times = [event.time / 1000 for event in history.events]
-            end = "end" if step.settles and step.is_event else "step"
-            graph.add_node(
-                step.name, service=step.service,
-                kind="final" if step.final else "compensation" if undoes else end,
-                state=state.name, words=state.words,
-                compensates=undoes and undoes.name, tries=history.tries,
-                start=min(times, default=None), end=max(times, default=None),
-            )  # fmt: skip
-        for step in moment.states:
-            if step.before is not None:
-                kind = "undo" if step.compensates else "next"
-                graph.add_edge(step.before.name, step.name, kind=kind)
-        return graph
-
-    @property
-    def outcomes(self) -> "pandas.DataFrame":
-        """A row a saga: saga (its correlation), about, outcome, words, start, end (s), steps."""
-        with needed_for("saga_map(run).outcomes"):
-            import pandas
-
-        columns, rows = ["saga", "about", "outcome", "words", "start", "end", "steps"], []
-        for story in stories(self.story.trace.run):
-            end, times = outcome(story), (story.times[0] / 1000, story.times[-1] / 1000)
-            about = story.correlation, story.subject, end.word, end.sentence
-            rows.append((*about, *times, len(story.steps)))
-        return pandas.DataFrame(rows, columns=columns)
+        self.moment, self.story, self.outcome = moment, moment.story, moment.outcome.word
 
 
 def saga_map(
@@ -115,7 +72,7 @@ def saga_map(
     if correlation is None and len(sagas) > 1:
         # With a cursor there is room for several outcomes, so that nothing jumps when it moves.
         lines = 0 if now is None else min(len(sagas), 5)
-        y = table(scene, {one: outcome(one, now) for one in sagas}, story, y, lines)
+        y = _draw_table(scene, {one: outcome(one, now) for one in sagas}, story, y, lines)
     y = _headline(scene, moment, y)
     top = SagaChart(scene, moment, y + 4).bottom + 28
     books, right = None, width - MARGIN
@@ -137,6 +94,32 @@ def saga_map(
         scene.height = max(scene.height, books.draw(scene, *place) + 16)
     _describe(scene, moment, books, len(sagas))
     return SagaMap(scene, moment)
+
+
+def _draw_table(
+    scene: Scene, outcomes: dict[SagaStory, Outcome], drawn: SagaStory, y: int, lines: int
+) -> int:
+    """A line for each outcome: how many sagas, as a bar, and which. Return where it ends; there is
+    room for so many `lines`."""
+    scene.labels.append(Label(MARGIN, y, f"{counted(len(outcomes), 'saga')} of this run", "node"))
+    stories = sorted(outcomes, key=lambda story: story is not drawn)
+    groups = {word: [s for s in stories if outcomes[s].word == word] for word in OUTCOMES}
+    groups = {word: group for word, group in groups.items() if group}
+    y += 22
+    for word, group in groups.items():
+        count = f"{len(group):,}"
+        wide = max(3, len(group) * 200 // max(map(len, groups.values())))
+        tip = f"{counted(len(group), 'saga')} {word}"
+        scene.bars.append(Box(122, y - 6, wide, 12, _KIND[word], tip))
+        names = clean(", ".join(story.subject or story.correlation for story in group[:40]))
+        x = 342 + text_width(count, 11, True)
+        scene.labels += [
+            Label(112, y, word, "channel", "end"),
+            Label(130 + wide, y, count, "under way"),
+            Label(x, y, shorten(names, scene.width - x - MARGIN, 10), "detail"),
+        ]
+        y += 18
+    return y + 18 * max(0, lines - len(groups)) + 16
 
 
 def _headline(scene: Scene, moment: SagaMoment, y: int) -> int:

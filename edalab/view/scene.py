@@ -43,9 +43,6 @@ class Line:
     def points(self) -> tuple[int, ...]:
         return self.x1, self.y1, self.x2, self.y2
 
-    def extent(self) -> Extent:
-        return _around(self.points)
-
 
 @dataclass(slots=True)
 class Arrow:
@@ -58,12 +55,9 @@ class Arrow:
     tip: str = ""
     width: float = 0  # px; 0 means as the kind has it
 
-    def extent(self) -> Extent:
-        return _around(self.points)
-
 
 @dataclass(slots=True)
-class Trace:
+class Polyline:
     """A line from corner to corner: `points` are x, y of each. `text` is all its values, and only
     in the digest."""
 
@@ -71,9 +65,6 @@ class Trace:
     kind: str
     tip: str = ""
     text: str = ""
-
-    def extent(self) -> Extent:
-        return _around(self.points)
 
 
 @dataclass(slots=True)
@@ -87,10 +78,8 @@ class Mark:
 
     def extent(self) -> Extent:
         _, outline = SHAPES[MARKS[self.kind].shape]
-        left, top, right, bottom = _around(
-            [value for line in outline for xy in line for value in xy]
-        )
-        return self.x + left, self.y + top, self.x + right, self.y + bottom
+        xs, ys = zip(*chain.from_iterable(outline), strict=True)
+        return self.x + min(xs), self.y + min(ys), self.x + max(xs), self.y + max(ys)
 
 
 @dataclass(slots=True)
@@ -115,7 +104,7 @@ class Label:
         return left, self.y - half, left + width, self.y + half
 
 
-Item = Box | Line | Arrow | Trace | Mark | Label
+Item = Box | Line | Arrow | Polyline | Mark | Label
 
 
 @dataclass
@@ -133,7 +122,7 @@ class Scene:
     spans: list[Box] = field(default_factory=list)
     arrows: list[Arrow] = field(default_factory=list)
     bars: list[Box] = field(default_factory=list)
-    traces: list[Trace] = field(default_factory=list)
+    polylines: list[Polyline] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     cursor: tuple[Line, Box, Label] | None = None
@@ -147,7 +136,7 @@ class Scene:
     def layers(self) -> Iterator[list]:
         """The items in the order in which they are painted."""
         line, *pill = self.cursor or [None]
-        yield from (self.lanes, self.lines, self.spans, self.arrows, self.bars, self.traces)
+        yield from (self.lanes, self.lines, self.spans, self.arrows, self.bars, self.polylines)
         yield from ([line] if line else [], self.labels, self.marks)
         yield from ([item] for item in pill)
 
@@ -185,11 +174,10 @@ class Scene:
     def hash(self) -> str:
         """Eight characters that change when what is shown changes; where exactly an item stands
         does not count."""
-        items = [
-            f"{type(item).__name__}|{item.kind}|{item.tip}|{getattr(item, 'text', '')}"
-            for item in self.items()
-        ]
-        return sha256("\n".join(items).encode()).hexdigest()[:8]
+        # Stored hashes know a Polyline by the name that it had.
+        names = [(type(item).__name__.replace("Polyline", "Trace"), item) for item in self.items()]
+        lines = [f"{name}|{i.kind}|{i.tip}|{getattr(i, 'text', '')}" for name, i in names]
+        return sha256("\n".join(lines).encode()).hexdigest()[:8]
 
     @property
     def digest(self) -> str:
@@ -197,8 +185,3 @@ class Scene:
 
     def __repr__(self) -> str:
         return f"<scene {self.width} x {self.height}: {self.digest}>"
-
-
-def _around(points: tuple[int, ...] | list[int]) -> Extent:
-    xs, ys = points[::2], points[1::2]
-    return min(xs), min(ys), max(xs), max(ys)

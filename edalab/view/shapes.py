@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from . import theme
-from .scene import Arrow, Box, Label, Line, Mark, Scene, Trace
+from .scene import Arrow, Box, Label, Line, Mark, Polyline, Scene
 from .theme import BoxLook, LabelLook, MarkLook, StrokeLook
 
 Path = tuple[str | int, ...]  # letters and numbers, as SVG has them
@@ -60,7 +60,7 @@ def _rectangle(box: Box, radius: int) -> Path:
     )
 
 
-def _lines(look: StrokeLook, lines: Sequence[Line | Trace]) -> Iterator[Shape]:
+def _lines(look: StrokeLook, lines: Sequence[Line | Polyline]) -> Iterator[Shape]:
     yield Shape([(("M", *line.points), line.tip) for line in lines], None, look)
 
 
@@ -99,7 +99,7 @@ def _labels(look: LabelLook, labels: list[Label]) -> Iterator[Shape | Words]:
 _KINDS: dict[type, tuple[dict[str, Any], Callable[[Any, list], Iterator[Shape | Words]]]] = {
     Box: (theme.BOXES, _boxes),
     Line: (theme.LINES, _lines),
-    Trace: (theme.LINES, _lines),
+    Polyline: (theme.LINES, _lines),
     Arrow: (theme.ARROWS, _arrows),
     Mark: (theme.MARKS, _marks),
     Label: (theme.LABELS, _labels),

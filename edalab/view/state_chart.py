@@ -1,39 +1,66 @@
 """The chart of a state over two times: what it was, what it was believed to be, and where they differ."""
 
-from typing import Any
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any, NamedTuple
 
-from ..errors import Misuse, shown
+from ..errors import Misuse
 from ..store.bitemporal import Hindsight, size
+from ..store.instants import to_microseconds
 from ..text import clean, counted, shorten, text_width
 from .axes import Axes, value_text
 from .calendar import DAY, Calendar
-from .event_marks import EventMarks
-from .labels import LabelPlacer
-from .scene import Box, Label, Scene, Trace
-from .state_values import write_values
+from .labels import LabelPlacer, Place
+from .scene import Box, Label, Polyline, Scene
+from .state_events import EventMarks
 
-_HEIGHT, _LEVEL_HEIGHT = 190, 34  # px of the chart, and from one level of texts to the next
-_MOST_LEVELS = 12
-_CAPTIONS = 46  # px of two lines of captions
+_HEIGHT, _CAPTIONS = 190, 46  # px of the chart, and of two lines of captions
+_MOST_WRONG, _STEP_WIDTH = 8, 75  # of wrong beliefs with their values; px for each value of a step
+_WIDE = 20  # px of a quarter of a level part
+_BESIDE, _BELOW_FIRST = (-10, 11, -16, 17), (11, -10, 17, -16)  # px from a line to a text's middle
+
+
+class _Stretch(NamedTuple):
+    """A level part of a line, in px. Its `peak` is 1 where it lies above its neighbours, -1 where it
+    lies below them, else 0."""
+
+    left: int
+    right: int
+    y: int
+    peak: int
+
+    def places(self) -> list[Place]:
+        """Above and below its middle, and of a wide one also above and below its quarters."""
+        quarter = (self.right - self.left) // 4
+        away = [0, -quarter, quarter] if quarter > _WIDE else [0]
+        middle, sides = (self.left + self.right) // 2, _BELOW_FIRST if self.peak < 0 else _BESIDE
+        return [(middle + dx, self.y + dy, "middle") for dy in sides for dx in away]
 
 
 class StateChart:
-    """Lays out one chart in `.scene`.
+    """Lays out one chart in `.scene`, of a hindsight whose values are numbers or None.
 
-    `today` is what is known today. With `known`, what was known at that moment is drawn, in the
+    `today` is what is known today. With `as_of`, what was known at that time is drawn, in the
     measures of today: so the chart stays in its place while a learner travels through time.
-    `window`, `known` and `cursor` are moments in µs since 1970."""
+    `cursor` is a time, too. Where `part` (µs since 1970) has no bound, the chart goes a little
+    beyond all that happened and was recorded."""
 
     def __init__(
         self,
         today: Hindsight,
-        about: str,
-        window: tuple[int, int],
-        known: int | None,
-        cursor: int | None,
+        stream: str | None,
+        as_of: Any,
+        cursor: Any,
+        part: tuple[int | None, int | None],
         width: int,
     ):
-        self.known, self.window = known, window
+        if not today.facts:
+            raise Misuse("the store holds no events yet: append some, then draw what they come to")
+        known = None if as_of is None else to_microseconds(as_of, "as_of=", bound=True)
+        self.known = known
+        self.cursor = None if cursor is None else to_microseconds(cursor, "cursor=", bound=True)
+        self.times = [at for fact in today.facts for at in (fact.happened_at, fact.recorded_at)]
+        self.window = window = _window(self.times, part)
         self.hindsight = today if known is None else today.as_known(known)
         differ = self.hindsight.discrepancies
         self.wrong = [one for one in differ if one.start < window[1] and window[0] < one.end]
@@ -42,16 +69,10 @@ class StateChart:
         for one in (today, self.hindsight):
             values += [change.value for change in (*one.actual, *one.believed)]
         top = 50 if cursor is None else 68
-        self.axes = axes = Axes(values, window, top, _height(values), width)
-        self.times = [at for fact in today.facts for at in (fact.happened_at, fact.recorded_at)]
-        times = self.times
-        moments = [at for at in times if window[0] <= at <= window[1]]
-        self.nothing = "" if moments else _no_event(min(times), max(times))
-        moments = moments or [*window]
+        self.axes = axes = Axes(values, window, top, _HEIGHT, width)
+        moments = [at for at in self.times if window[0] <= at <= window[1]] or [*window]
         self.calendar = Calendar(moments)
         self.end = window[1] if known is None else min(max(known, window[0]), window[1])
-        self.cursor = cursor
-        self.cursor_x = 0 if cursor is None else axes.x(_begin_of_day(cursor, times))
         # The cursor may be years from all that happened: then a day is written with its year.
         written = moments + [at for at in (known, self.cursor) if at is not None]
         self.calendar.one_year = max(written) - min(written) < 365 * DAY
@@ -60,6 +81,8 @@ class StateChart:
         self.room = LabelPlacer(
             self.scene, (axes.left + 2, axes.top - 18, width - 2, axes.bottom + 2)
         )
+        name = getattr(today.fold, "__name__", "").replace("_", " ").strip()
+        about = f"{stream or 'all streams'}, {name if name and name != '<lambda>' else 'state'}"
         self._draw(about)
 
     def _draw(self, about: str) -> None:
@@ -78,13 +101,13 @@ class StateChart:
             ("believed", "as it was believed", self.hindsight.believed),
         ):
             steps = [(change.at, change.value) for change in changes]
-            scene.traces += axes.steps(self.hindsight.first, steps, self.end, kind, name)
-        for trace in scene.traces:
+            scene.polylines += axes.steps(self.hindsight.first, steps, self.end, kind, name)
+        for trace in scene.polylines:
             self.room.avoid(trace.points)
         marks = EventMarks(self.hindsight, axes, self.calendar, self.window)
         marks.mark(scene, self.room)
         at_cursor = "" if self.cursor is None else self._draw_cursor(self.cursor)
-        write_values(self.hindsight, self.shaded, axes, self.end, self.room)
+        self._write_values()
         marks.name(self.room)
         self._draw_captions(marks)
         self._describe(about, marks, at_cursor)
@@ -104,7 +127,7 @@ class StateChart:
 
     def _draw_cursor(self, at: int) -> str:
         """Draw the cursor, and return what was and what was believed there."""
-        axes, x = self.axes, self.cursor_x
+        axes, x = self.axes, self.axes.x(_begin_of_day(at, self.times))
         start, end = self.window
         beyond = range(end + 1, at + 1) if at > end else range(at, start)
         if any(moment in beyond for moment in self.times):  # it may be another state there
@@ -123,6 +146,46 @@ class StateChart:
             self.room.place_beside(text, "at cursor", x, axes.top)
         return f"; {self.calendar.on(at)} {both}"
 
+    def _write_values(self) -> None:
+        """Write as many values at the lines as have room, the most important first."""
+        axes, room = self.axes, self.room
+        self._name_end()
+        for one in sorted(self.shaded, key=size, reverse=True)[:_MOST_WRONG]:
+            left, right, y = axes.x(one.start), axes.x(one.end), axes.y(one.believed)
+            peak = 1 if y < axes.y(one.actual) else -1
+            places = _Stretch(left, right, y, peak).places()
+            places[-1:-1] = [(right + 6, y, "start"), (left - 6, y, "end")]
+            value = value_text(one.believed)
+            room.place([f"{value} as believed", value], "believed", places, over=False)
+        steps = sorted(self._steps(), key=lambda step: step[0].left - step[0].right)
+        for stretch, text in steps[: (axes.right - axes.left) // _STEP_WIDTH]:
+            if stretch.peak or text_width(text, 11, True) < stretch.right - stretch.left:
+                room.place([text], "was", stretch.places(), over=False)
+
+    def _name_end(self) -> None:
+        value, axes = self.hindsight.at(self.end)[0], self.axes
+        if value is not None:
+            name = "as it was" if self.known is None else "as known then"
+            x, y, text = axes.x(self.end), axes.y(value), value_text(value)
+            places = [(x + 8, y, "start")] * (self.end < axes.end)
+            places += [(x, y + dy, "end") for dy in _BESIDE]
+            self.room.place([f"{text} {name}", text], "was", places, over=False)
+
+    def _steps(self) -> Iterator[tuple[_Stretch, str]]:
+        """The level parts of the line of what was, with their values, but for the last part."""
+        axes = self.axes
+        levels = [(axes.start, self.hindsight.at(axes.start)[0])]
+        for change in self.hindsight.actual:
+            if axes.start < change.at <= self.end and change.value != levels[-1][1]:
+                levels.append((change.at, change.value))
+        heights = [axes.y(value) for _, value in levels]
+        before = [heights[0], *heights]
+        for number, ((at, value), (until, _)) in enumerate(pairwise(levels)):
+            y, beside = heights[number], (before[number], heights[number + 1])
+            if value is not None:
+                peak = (y < min(beside)) - (y > max(beside))
+                yield _Stretch(axes.x(at), axes.x(until), y, peak), value_text(value)
+
     def _both(self, actual: Any, believed: Any) -> str:
         actual, believed = value_text(actual), value_text(believed)
         if self.known is None:
@@ -136,12 +199,11 @@ class StateChart:
         legend = [("was", "by when it happened" + (self.as_known or ", as known now"))]
         legend += [("believed", "what was believed at each moment")] if self.wrong else []
         for kind, words in legend:
-            scene.traces.append(Trace((x, y, x + 28, y), kind))
+            scene.polylines.append(Polyline((x, y, x + 28, y), kind))
             words = shorten(words, scene.width - x - 36, 11)
             scene.labels.append(Label(x + 34, y, words, "caption"))
             x += 34 + text_width(words, 11) + 22
-        captions = [self.nothing] * bool(self.nothing)
-        captions += ["shaded: what a report in between got wrong"] * bool(self.shaded)
+        captions = ["shaded: what a report in between got wrong"] * bool(self.shaded)
         captions += marks.captions()
         captions += ["grey: not known yet"] * (self.end < self.window[1])
         scene.write(self.axes.left, y + 18, self.axes.right, captions)
@@ -150,7 +212,7 @@ class StateChart:
         """Describe the chart in one line of text, also for readers who cannot see it."""
         hindsight, words = self.hindsight, self.calendar.words
         late = len(marks.late)
-        parts = [self.nothing or counted(len(marks.punctual) + late, "event")]
+        parts = [counted(len(marks.punctual) + late, "event")]
         parts += [f"{late} recorded late"] if late else []
         parts.append(f"{value_text(hindsight.at(self.end)[0])} at the end")
         if worst := max(self.wrong, key=size, default=None):
@@ -165,27 +227,16 @@ class StateChart:
         self.scene.alt = clean(self.scene.shows, 600)
 
 
-def _no_event(first: int, last: int) -> str:
-    calendar = Calendar([first, last])
-    calendar.one_year = calendar.clock = False
-    span = f"from {calendar.words(first)} to {calendar.words(last)}"
-    return f"no event in this part; the events go {span}"
-
-
-def _height(values: list) -> int:
-    """How high a chart of these values is. Raises Misuse for what cannot be one."""
-    texts = dict.fromkeys(value for value in values if isinstance(value, str))
-    hint = "say what to draw: value=lambda state: …"
-    if texts and any(value is not None and not isinstance(value, str) for value in values):
-        which = f"some states are numbers and some are texts, such as {shown([*texts][0])}"
-        raise Misuse(f"{which}; {hint}")
-    if len(texts) > _MOST_LEVELS:
-        many = f"the states are {len(texts)} different texts, too many for a line each"
-        raise Misuse(f"{many}; {hint}")
-    return max(60, _LEVEL_HEIGHT * (len(texts) - 1)) if texts else _HEIGHT
-
-
 def _begin_of_day(at: int, moments: list[int]) -> int:
     """A date means its end; where all of that day happened at its very beginning, its beginning."""
     begin = at - (DAY - 1) if (at + 1) % DAY == 0 else at
     return at if any(begin < other <= at for other in moments) else begin
+
+
+def _window(times: list[int], part: tuple[int | None, int | None]) -> tuple[int, int]:
+    """The first and the last moment of a chart."""
+    start, end = part
+    every = [*times, *(at for at in part if at is not None)]  # all may lie outside the part
+    first, last = min(every) if start is None else start, max(every) if end is None else end
+    room = max((last - first or max(every) - min(every)) // 25, 40_000)
+    return first - room * (start is None), last + room * (end is None)

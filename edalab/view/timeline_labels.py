@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..text import clean, shorten, text_width
 from .axis import Axis
-from .drawn import Bar, Drawn, Event
+from .drawn import Bar, Drawn, SpanEvent
 from .scene import Label
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def place_labels(layout: "Layout") -> None:
         if stretch.words:
             row, x = layout.rows[stretch.service, stretch.replica][0], layout.extent(stretch)[0] + 6
             _write(layout, row, [stretch.words], "struck", [(n, x, "start") for n in (0, 1, -1, 2)])
-    remarks: list[tuple[Event, Row]] = []
-    repeated: list[tuple[Event, Row]] = []
+    remarks: list[tuple[SpanEvent, Row]] = []
+    repeated: list[tuple[SpanEvent, Row]] = []
     said: set[tuple[int, str]] = set()
     errors: set[tuple] = set()
     for event, row in layout.marks:
@@ -115,7 +115,7 @@ def px_beyond(drawn: list[Drawn], axis: Axis, left: int, right: int) -> int:
     return more
 
 
-def _repeats(event: Event, errors: set[tuple]) -> bool:
+def _repeats(event: SpanEvent, errors: set[tuple]) -> bool:
     """Whether its text only repeats others: an error after its cause, the same error once more."""
     bar = event.bar
     if event.what != "failed" or bar is None:
@@ -126,7 +126,9 @@ def _repeats(event: Event, errors: set[tuple]) -> bool:
     return again or any(other.what in ("no answer", "dead letter") for other in bar.inner)
 
 
-def _name_mark(layout: "Layout", event: Event, row: "Row", text: str, again: bool = False) -> None:
+def _name_mark(
+    layout: "Layout", event: SpanEvent, row: "Row", text: str, again: bool = False
+) -> None:
     """Say what a mark means. What is said `again` has only the places near it."""
     x, beside = event.x, event.x
     if bar := event.bar:  # beside it means behind its bar and what else is marked there

@@ -3,15 +3,13 @@ time-outs and its failures."""
 
 from ..text import clean, seconds, shorten, text_width
 from ..trace.saga_moment import History
-from ..trace.saga_step import Bar, State
+from ..trace.saga_step import Handling, State
 from .axis import Axis
-from .saga_chart import MARGIN, MARKS, kind_of
-from .saga_moment import SagaMoment
+from .saga_chart import MARGIN, MARKS, SagaMoment, kind_of
 from .scene import Box, Label, Mark, Scene
 from .theme import LABELS
 
 BAR, MARK, CLEAR = 12, 12, 8  # px: height, width, from the middle of a mark to an edge
-MOST = 60  # handlings in a row
 _GRAVE = {"late", "in doubt", "failed", "done twice", "refused", "never done"}
 _FAILED = ("crash", "failure", "retry", "dead_letter")
 
@@ -52,9 +50,6 @@ class _Row:
         self.history, self.step = history, history.step
         self.now = now
         self.from_ = self.to = axis.x(history.events[0].time)
-        many = len(history.bars) > MOST  # then one bar lasts from the first to the last
-        self.bars = [Bar(history.bars[0].start, history.bars[-1].end, "")] if many else history.bars
-        self.events = history.events[-1:] if many else history.events
         self.taken: list[tuple[int, int]] = []  # where bars and ticks are, from left to right
         self.marked: set[tuple[int, int]] = set()  # x of a moment, and where a mark of it is
 
@@ -69,7 +64,7 @@ class _Row:
 
     def _draw_waits(self) -> None:
         answers = {"asked": ("answered", "no answer"), "sent": ("began",)}
-        for asked in self.events:
+        for asked in self.history.events:
             until = answers.get(asked.what, ())
             later = [
                 e.time for e in self.history.events if e.what in until and e.time >= asked.time
@@ -84,9 +79,7 @@ class _Row:
                 self._take(left, right)
 
     def _draw_bars(self) -> None:
-        for bar in self.bars:
-            if bar.start > self.now:
-                continue
+        for bar in self.history.bars:
             end = self.now if bar.end is None else min(bar.end, self.now)
             left, ending = self.x(bar.start), ""
             width = max(5, self.x(end) - left)
@@ -98,7 +91,7 @@ class _Row:
             self.taken.append((left, left + width))
             self._take(left, left + width)
 
-    def _kind(self, bar: Bar, end: int) -> str:
+    def _kind(self, bar: Handling, end: int) -> str:
         if bar.ending in _FAILED:
             if end == bar.end:
                 return "failed"
@@ -112,7 +105,7 @@ class _Row:
     def _draw_events(self, cursor: int | None) -> None:
         scene, name, y = self.scene, self.step.name, self.y
         seen: set[tuple[int, str]] = set()  # x, and a mark there
-        for event in self.events:
+        for event in self.history.events:
             x, at = self.x(event.time), f"at {seconds(event.time)}"
             if event.what in ("done", "saved"):
                 self._take(x, x + 4)

@@ -82,8 +82,7 @@ class EventMarks:
             self._name_late(entry, room)
         for entry in [] if self.crowded else self.punctual[: self.most_names]:
             text = event_text(entry.fact, entry.step)
-            if text != entry.value:  # else its level names it
-                room.place_beside(text, "fact", *self._place(entry), far=False)
+            room.place_beside(text, "fact", *self._place(entry), far=False)
 
     def captions(self) -> list[str]:
         """What the marks mean, and how many events have none."""
@@ -95,8 +94,6 @@ class EventMarks:
         """Name a late event where it happened or, if there is no room, where it was recorded."""
         moments = entry.fact.happened_at, entry.fact.recorded_at
         then, later = map(self.calendar.on, moments)
-        if then == later:
-            then, later = (self.calendar.on(at, exactly=True) for at in moments)
         short = f"{event_text(entry.fact, entry.step)} {then}"
         for text, recorded in product([f"{short}, recorded {later}", short], (False, True)):
             place = self._place(entry, recorded)
@@ -147,7 +144,7 @@ def event_text(fact: StoredEvent, step: float | None = None) -> str:
 
 def _entries(hindsight: Hindsight) -> Iterator[Entry]:
     """Each event with its step: in what was, or, where several happened at once, in what was
-    believed when it was recorded. The step of a text is whether it changed."""
+    believed when it was recorded."""
     steps: dict[int, float] = {}
     for changes in (hindsight.believed, hindsight.actual):
         before = hindsight.first
@@ -161,6 +158,4 @@ def _entries(hindsight: Hindsight) -> Iterator[Entry]:
 
 
 def _step(before: Any, after: Any) -> float:
-    if any(value is None or isinstance(value, str) for value in (before, after)):
-        return float(before != after)
-    return float(after - before)
+    return float(before != after) if None in (before, after) else float(after - before)
