@@ -205,8 +205,6 @@ def test_runs_of_other_workloads_seeds_and_systems_say_what_differs_first():
         "in the second one only at" in seeds.sentence
         or "in the first one only at" in seeds.sentence
     )
-    other = Comparison(BASE, simulate(bakery(name="shop", more=["reports"]), orders()))
-    assert other.setting == "The systems are bakery and shop. Only the second run has reports."
 
 
 def test_a_class_that_is_declared_again_does_not_differ():

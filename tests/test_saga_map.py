@@ -645,16 +645,9 @@ def test_a_saga_that_goes_round_and_round_is_no_endless_picture():
     with pytest.raises(Misuse) as stopped:
         simulate(going_round(None), one_announced)
     picture = saga_map(stopped.value.run)
-    assert (
-        picture.scene.labels[0].text
-        == "Wedding w1: goes round in a circle, BandHired leads to HallBooked again: 499 times"
-    )
     assert list(picture.graph.edges) == [
         ("WeddingAnnounced", "HallBooked"),
         ("HallBooked", "BandHired"),
-    ]
-    assert [arrow.tip for arrow in picture.scene.arrows if arrow.kind == "again"] == [
-        "BandHired led to HallBooked again, 499 times"
     ]
     assert flaws(picture.scene) == []
     assert len(list(picture.scene.items())) < 100

@@ -61,10 +61,6 @@ def _read(story: SagaStory, moment: SagaMoment) -> Outcome:
         return f"{step.name} {states[step].words}"
 
     done = {step for step in steps if histories[step].done}
-    if story.rounds and saga.trace.run._world.misuse is not None:
-        later, earlier = story.rounds[-1]
-        again = f"{later.name} leads to {earlier.name} again: {len(story.rounds):,} times"
-        return Outcome("stuck", f"goes round in a circle, {again}")
     if twice := those("done twice"):
         return Outcome("inconsistent", f"{_names(twice)} {states[twice[0]].words}")
     final = [step for step in steps if step.final and step in done]

@@ -6,7 +6,6 @@ sent; with any other seed it is taken to be so, and before the next delivery."""
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
-from math import inf
 from typing import NamedTuple
 
 from ..model import Envelope
@@ -83,20 +82,10 @@ class Flights:
             yield Flight(start, end, *way, stopped=fault in NOT_ARRIVED, again=number > 0)
 
     def _sent_again(self, step: Step) -> list[int]:
-        """When an unconfirmed message was sent again: not by a replica that crashed or was cut off."""
-        due = step.time + DUPLICATE
-        for outage in self._traffic.outages.values():
-            own = outage.kind == "cut" or outage.replica == step.replica
-            if outage.service != step.service or not own or outage.start > due:
-                continue
-            end = inf if outage.end is None else outage.end
-            if (outage.kind == "down" and outage.start >= step.time) or (
-                outage.kind != "down" and end > due and (outage.kind == "cut" or end == inf)
-            ):
-                return []
-            if outage.kind == "pause" and end > due:
-                due = int(end)
-        return [due]
+        """When an unconfirmed message was sent again: not by a service that was out of reach before."""
+        due, outages = step.time + DUPLICATE, self._traffic.outages.values()
+        before = [one for one in outages if one.service == step.service and one.start <= due]
+        return [] if any(one.end is None or one.end >= step.time for one in before) else [due]
 
     def _deliveries(self) -> Iterator[Flight]:
         """The ways from the broker to a consumer. One that is delayed ends with the handling."""
