@@ -4,7 +4,7 @@ could know."""
 from ..model import Envelope, Event
 from ..trace.faults import FAILED_TO_SEND, NOT_ARRIVED
 from ..trace.spans import Span, Trace
-from .delivery import Found, _one
+from .delivery import Found
 
 
 def dual_write_gap(trace: Trace, service: str) -> Found:
@@ -22,7 +22,9 @@ def dual_write_gap(trace: Trace, service: str) -> Found:
         if kind == "publish" and not _published_later(trace, span, number, name):
             saved = next((save for save in span.saves if trace.changed(save)), None)
             if saved is not None:
-                what = f"saved for {_one(span)} {trace.when(saved)}, and never published the {name}"
+                what = (
+                    f"saved for {span.message} {trace.when(saved)}, and never published the {name}"
+                )
                 found.append((f"{service} {what}", [saved, number]))
         fact = trace.fact(span.envelope)
         if kind == "save" and not any(s.saves for s in here if trace.fact(s.envelope) == fact):
@@ -90,7 +92,7 @@ def stale_read(trace: Trace, name: str) -> Found:
             knows = _knows(trace, span.service, end, event, number)
             tested = tested or knows is not None
             if knows is False:
-                answer = f"answered {_one(span)} about {event.subject} {trace.when(end)}"
+                answer = f"answered {span.message} about {event.subject} {trace.when(end)}"
                 missing = f"without {event.type} {event.id}, published {trace.when(number)}"
                 steps = [number, question, span.first, end]
                 found.append((f"{span.service} {answer} {missing}", steps))
@@ -113,13 +115,13 @@ def _concerns(trace: Trace, number: int, span: Span) -> bool:
 
 def _knows(trace: Trace, service: str, end: int, event: Envelope, published: int) -> bool | None:
     """Whether a service that answers at step `end` could know an event or a newer one of its kind; None where it need not."""
-    if any(handler.service == service for handler in trace.system.handlers(event.type)):
+    if service in trace.subscribers(event.type):
         later = [trace.envelope(n) for n in trace.published(event.type) if n >= published]
         ids = {envelope.id for envelope in later if envelope.subject == event.subject}
         spans = [s for s in trace.spans_of(event.type) if s.service == service]
-        heard = [span for span in spans if span.envelope.id in ids]
-        signs = [span.saves[0] for span in heard if span.saves]
-        signs += [span.last for span in heard if span.finished and span.last]
+        handled = [span for span in spans if span.envelope.id in ids]
+        signs = [span.saves[0] for span in handled if span.saves]
+        signs += [span.last for span in handled if span.finished and span.last]
         return any(number < end for number in signs)
     about, asks = (service, event.source, event.subject), []
     for number in trace.sends:

@@ -12,7 +12,7 @@ from ..trace.saga import Occurrence, Saga, of_one_key
 from ..trace.saga_effects import changes_state, effects
 from ..trace.saga_index import sagas
 from ..trace.spans import Span, Trace
-from .delivery import Found, _one
+from .delivery import Found
 
 Findings = list[tuple[str, list[int]]]
 
@@ -148,8 +148,8 @@ def _twice(saga: Saga, name: str, applied: list[tuple[Span, int]]) -> tuple[str,
     when = saga.trace.when
     again = f" and again {when(other)}"
     if first.envelope.id != later.envelope.id:
-        again = f",{again} for {_one(later)}"
-    deed = f"{first.service} applied {name} twice, for {_one(first)} {when(one)}{again}"
+        again = f",{again} for {later.message}"
+    deed = f"{first.service} applied {name} twice, for {first.message} {when(one)}{again}"
     return f"in {saga} {deed}", [first.first, one, later.first, other]
 
 
@@ -207,8 +207,8 @@ def _may_have_done(saga: Saga, publisher: Span) -> bool:
     handled = {publisher.envelope.id, *(span.envelope.id for span in before if span.finished)}
     sent = [saga.envelope(number) for number in trace.sends if number < publisher.first]
     coming = [e for e in sent if e.correlation in saga.correlations and e.id not in handled]
-    services = {handler.service for e in coming for handler in trace.system.handlers(e.type)}
-    return service in services or any(span.saves for span in before)
+    awaited = any(service in trace.subscribers(e.type) for e in coming)
+    return awaited or any(span.saves for span in before)
 
 
 def find_left_behind(saga: Saga) -> Findings | None:
@@ -275,7 +275,7 @@ def _finals(saga: Saga) -> set[str]:
     """The types with final=True that this system handles or published."""
     trace = saga.trace
     finals = (name for name, role in saga.roles.items() if role.final)
-    return {name for name in finals if trace.system.handlers(name) or trace.published(name)}
+    return {name for name in finals if trace.subscribers(name) or trace.published(name)}
 
 
 def _of(saga: Saga, message: Envelope) -> str:

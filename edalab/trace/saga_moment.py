@@ -184,7 +184,7 @@ class History:
                         found.append(self._event(one.compensated, "undone"))
                 found += [self._event(commit, "again") for _, commit in one.effects[1:]]
             return found
-        if step.unheard or self._refusals:
+        if step.awaited or self._refusals:
             return []
         if step.is_event:
             first: dict[str, int] = {}
@@ -218,9 +218,9 @@ class History:
 
     def _silence(self, shown: bool) -> Iterator[StepEvent]:
         """That the message it waits for never arrived, or was handled and nothing was published."""
-        unheard = self.step.unheard
+        awaited = self.step.awaited
         finished = [s.last for s in self._spans if s.finished and s.last is not None]
-        if unheard and not self._spans and not self._ends:
-            yield self._event(self.step.first, "never", f"{unheard} never came")
-        elif finished and (unheard or (self.step.is_event and not shown)):
+        if awaited and not self._spans and not self._ends:
+            yield self._event(self.step.first, "never", f"{awaited} never came")
+        elif finished and (awaited or (self.step.is_event and not shown)):
             yield self._event(finished[-1], "silent")

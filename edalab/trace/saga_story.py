@@ -104,7 +104,7 @@ class SagaStory:
         self, number: int, envelope: Envelope, before: SagaStep | None
     ) -> SagaStep | None:
         sent = self.trace.journal[number]
-        services = [handler.service for handler in self.trace.system.handlers(envelope.type)]
+        services = self.trace.subscribers(envelope.type)
         if sent.service in services and envelope.type not in self.saga.types:
             return before  # a reminder to itself is no step, but leads to what follows
         service = services[0] if services else envelope.topic
@@ -194,25 +194,25 @@ class SagaStory:
         and the saga never ended, it is the one that handled the last event in silence."""
         trace, fact = self.trace, self.trace.logical_id
         envelopes = [self.saga.envelope(number) for number in self.sent]
-        spoke = [(one.source, one.causation) for one in envelopes if one.causation]
+        sent_by = [(one.source, one.causation) for one in envelopes if one.causation]
         homes = filter(None, map(trace.sent_in.get, self.sent))
-        spoke += [(home.service, home.envelope.id) for home in homes]
-        heard = {(service, fact.get(id, id)) for service, id in spoke}
+        sent_by += [(home.service, home.envelope.id) for home in homes]
+        went_on = {(service, fact.get(id, id)) for service, id in sent_by}
         spans = [span for id in self._of_message for span in trace.by_message.get(id, ())]
         finished = {(s.service, trace.fact(s.envelope)) for s in spans if s.finished}
         quiet = []
         for number, envelope in zip(self.sent, envelopes, strict=True):
             if not isinstance(envelope.data, Event) or trace.fault(number) in FAILED_TO_SEND:
                 continue
-            for handler in trace.system.handlers(envelope.type):
-                key = handler.service, trace.fact(envelope)
-                if key not in heard:
-                    heard.add(key)
+            for service in trace.subscribers(envelope.type):
+                key = service, trace.fact(envelope)
+                if key not in went_on:
+                    went_on.add(key)
                     if key in finished:
-                        quiet.append((handler.service, number))
-                    elif trace.ended or (handler.service, envelope.id) in trace.given_up:
-                        self._stands_still(handler.service, number)
-        turned_back = any(step.compensates or step.refusals or step.unheard for step in self._steps)
+                        quiet.append((service, number))
+                    elif trace.ended or (service, envelope.id) in trace.given_up:
+                        self._stands_still(service, number)
+        turned_back = any(step.compensates or step.refusals or step.awaited for step in self._steps)
         settled = any(step.settles for step in self._steps)
         if quiet and trace.ended and not turned_back and not settled:
             self._stands_still(*quiet[-1])
@@ -220,7 +220,7 @@ class SagaStory:
     def _stands_still(self, service: str, number: int) -> None:
         envelope = self.saga.envelope(number)
         step = SagaStep(service, service, self._of_message.get(envelope.id), number)
-        step.causes[envelope.id], step.unheard = None, envelope.type
+        step.causes[envelope.id], step.awaited = None, envelope.type
         self._steps.append(step)
 
 

@@ -47,9 +47,13 @@ class Span:
         """Whether the handler did all it had to."""
         return self.ended_by in _FINISHED
 
+    @property
+    def message(self) -> str:
+        """The type and the id of the message that it handles."""
+        return f"{self.envelope.type} {self.envelope.id}"
+
     def __repr__(self) -> str:
-        what = f"{self.envelope.type} {self.envelope.id}: {self.ended_by or 'under way'}"
-        return f"<{self.service} handles {what}>"
+        return f"<{self.service} handles {self.message}: {self.ended_by or 'under way'}>"
 
 
 class Trace:
@@ -161,6 +165,10 @@ class Trace:
     def spans_of(self, name: str) -> list[Span]:
         """The spans of messages of a type."""
         return [span for span in self.spans if span.envelope.type == name]
+
+    def subscribers(self, name: str) -> list[str]:
+        """The services that handle messages of a type, in the order declared."""
+        return list(dict.fromkeys(handler.service for handler in self.system.handlers(name)))
 
     @cached_property
     def by_message(self) -> dict[str, list[Span]]:
