@@ -250,20 +250,16 @@ def why_back(saga: Saga) -> str:
     return f"it ended without {missing[0]}" if missing and saga.ends else ""
 
 
-def disordered(saga: Saga) -> list[tuple[Occurrence, Occurrence]]:
-    """The steps that were compensated before another one, which depends on them."""
-    done, undone = saga.done_steps, saga.compensated_steps
-    pairs = dependent_compensations(saga)
-    return [(base, later) for base, later in pairs if done[later] < undone[base] < undone[later]]
-
-
 def find_disordered(saga: Saga) -> Findings | None:
     """The steps that were compensated before one that depends on them."""
-    if not dependent_compensations(saga):
+    pairs = dependent_compensations(saga)
+    if not pairs:
         return None
     found, when = [], saga.trace.when
     done, undone = saga.done_steps, saga.compensated_steps
-    for base, later in disordered(saga):
+    for base, later in pairs:
+        if not done[later] < undone[base] < undone[later]:
+            continue
         depends = f"{later.type}, which depends on it ({when(undone[later])})"
         first = f"in {saga} {base.type} was compensated {when(undone[base])}"
         steps = [done[base], done[later], undone[base], undone[later]]

@@ -59,18 +59,11 @@ def dependent_compensations(saga: Saga) -> list[tuple[Occurrence, Occurrence]]:
 
 
 def _began(saga: Saga, step: Occurrence) -> int:
-    """Where a service first tried to send a step; with an outbox, where it saved that it would."""
-    trace = saga.trace
-    number = next(
+    """Where a service first tried to send a step, even if a fault kept it from being published."""
+    return next(
         number
-        for number in sorted(_about(saga))  # those too that a fault kept from being published
-        if number in trace.sent_in
+        for number in sorted(_about(saga))
+        if number in saga.trace.sent_in
         and saga.envelope(number).type == step.type
         and says_the_same(saga.envelope(number), step.message)
     )
-    home, cause = trace.sent_in[number], saga.envelope(number).causation
-    if home is not None and home.envelope.data is None and cause is not None:
-        for span in trace.by_message.get(cause, ()):
-            if span.service == saga.envelope(number).source:
-                return span.saves[-1] if span.saves else span.first
-    return number
