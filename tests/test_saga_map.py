@@ -598,7 +598,7 @@ def test_where_no_class_speaks_of_sagas_it_is_said_how_to_declare_one(monkeypatc
     monkeypatch.setattr(Message, "__count__", 0)
     with pytest.raises(
         Misuse,
-        match=r"saga_map\(\) finds no message that belongs to a saga; declare the classes first",
+        match="this run has no saga: no message was sent that says compensates=",
     ):
         saga_map(CASES["led: done"].run())
 

@@ -84,9 +84,9 @@ def _read(story: SagaStory, moment: SagaMoment) -> Outcome:
     gave_up = over and any(step.compensates is None for step in failed)
     back = bool(refused or len(forward) < len(steps) or gave_up)
     keeps = back and left and (undone or not final)  # what it should compensate
-    unheard = those("in doubt", "late")
-    unheard += [step for step in failed if histories[step].times("no answer")]
-    doubts = [step for step in unheard if histories[step].doubtful]
+    unanswered = those("in doubt", "late")
+    unanswered += [step for step in failed if histories[step].times("no answer")]
+    doubts = [step for step in unanswered if histories[step].doubtful]
     if not over and (keeps or not settled):
         if doubts:
             words = f"under way, {_names(doubts)} in doubt"

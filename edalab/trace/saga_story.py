@@ -5,7 +5,7 @@ In choreography events are the steps, in orchestration commands are.
 
 from functools import cached_property
 
-from ..errors import Misuse, Unknown
+from ..errors import Unknown
 from ..model import Command, Envelope, Event, Query
 from ..sim.run import Run
 from .faults import FAILED_TO_SEND
@@ -47,7 +47,7 @@ class SagaStory:
         if time not in self._moments:
             trace = Trace.of(until(run, time))
             saga = self.saga if trace is self.trace else saga_of(trace, self.correlations)
-            self._moments[time] = SagaMoment(saga, self.steps, self.sent)
+            self._moments[time] = SagaMoment(saga, self.steps)
         return self._moments[time]
 
     @cached_property
@@ -229,12 +229,7 @@ class SagaStory:
 
 def stories(run: Run) -> list[SagaStory]:
     """The sagas of a run, in the order they began; also those that ended before a message with a
-    role was sent. Raises Misuse where no message class declares a role in sagas."""
-    if not run.system.saga_roles:
-        raise Misuse(
-            "saga_map() finds no message that belongs to a saga; declare the classes first, with compensates=, "
-            "refuses=, final= or settles=: class ReleaseStock(Command, compensates=ReserveStock)"
-        )
+    role was sent."""
     if "_stories" not in vars(run):
         trace = Trace.of(run)
         sent: dict[str, list[int]] = {}  # the messages of a correlation
@@ -275,14 +270,10 @@ def has_sagas(run: Run) -> bool:
 def story_of(run: Run, correlation: str) -> SagaStory:
     """The saga with a correlation id, or of a key such as "o2"."""
     found = stories(run)
-    if not found:
-        raise Misuse(NONE)
-    for story in found:
-        if correlation in story.correlations:
-            return story
-    for story in found:
-        if correlation == story.subject:
-            return story
+    known = [story for story in found if correlation in story.correlations]
+    known += [story for story in found if correlation == story.subject]
+    if known:
+        return known[0]
     by_id = str(correlation).startswith(found[0].correlation.partition("-")[0])
     names = [one.correlation if by_id else one.subject or one.correlation for one in found]
     raise Unknown("saga", correlation, names)
