@@ -48,18 +48,14 @@ def _missed(trace: Trace, span: Span, here: list[Span]) -> tuple[int, str, str] 
         return None
     # Nothing in it was struck, but it did not finish: one that began alike and finished shows what was to come.
     kind = "publish" if span.saves else "save"
-    begun = _events(trace, span)
+    begun = trace.outline(span)
     for other in here if span.saves or span.sent else ():
         if other.finished and other.envelope.type == span.envelope.type:
-            events = _events(trace, other)
+            events = trace.outline(other)
             rest = [event for event in events[len(begun) :] if event[0] == kind]
             if rest and events[: len(begun)] == begun:
                 return span.last, *rest[0]
     return None
-
-
-def _events(trace: Trace, span: Span) -> list[tuple[str, str]]:
-    return [(trace.kind(number), trace.envelope(number).type) for number in span.events]
 
 
 def _published_later(trace: Trace, span: Span, number: int, name: str) -> bool:

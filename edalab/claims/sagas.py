@@ -213,7 +213,7 @@ def _may_have_done(saga: Saga, publisher: Span) -> bool:
 
 def find_left_behind(saga: Saga) -> Findings | None:
     """The steps that a saga which went back did and did not compensate, in a run that has ended."""
-    why, when = why_back(saga), saga.trace.when
+    why, when = _why_back(saga), saga.trace.when
     if not why:
         return None
     if saga.final or not saga.trace.ended:
@@ -240,7 +240,7 @@ def _done_after_its_compensation(step: Occurrence) -> int | None:
     return changes[0] if changes else None
 
 
-def why_back(saga: Saga) -> str:
+def _why_back(saga: Saga) -> str:
     """Why a saga has to compensate what it did; "" where it need not."""
     for name in saga.refused:
         return f"{name} was refused"

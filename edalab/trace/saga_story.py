@@ -255,7 +255,7 @@ def _begun_by_client(trace: Trace) -> set[str]:
     ids = {id for saga in found for id in saga.correlations}
     by_client = {message.id for message in begun}
     of_ticks = [saga for saga in found if by_client.isdisjoint(saga.correlations)]
-    keys = {key for saga in of_ticks for key in saga.keys()}  # noqa: SIM118
+    keys = {key for saga in of_ticks for key in saga.keys}
     return {message.type for message in begun if message.id in ids or message.subject in keys}
 
 

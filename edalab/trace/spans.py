@@ -205,6 +205,11 @@ class Trace:
         """The messages that a span published, sent and asked, whatever struck them."""
         return [self.envelope(number) for number in span.events if self.kind(number) != "save"]
 
+    def outline(self, span: Span) -> list[tuple[str, str]]:
+        """What a span saved, published and asked, in order: of each the kind, and the type of message sent."""
+        kinds = [(self.kind(number), self.envelope(number).type) for number in span.events]
+        return [(kind, "" if kind == "save" else type_) for kind, type_ in kinds]
+
     @cached_property
     def logical_id(self) -> dict[str, str]:
         """The id of every message -> the id of the first message that states the same fact."""
@@ -220,16 +225,6 @@ class Trace:
         """Every message that was published, sent or asked, by id."""
         envelopes = map(self.envelope, self.sends)
         return {envelope.id: envelope for envelope in envelopes}
-
-    @cached_property
-    def about(self) -> dict[tuple[str, str | None], list[int]]:
-        """("story", a correlation id) or ("key", a subject) -> the steps of its messages."""
-        found: dict[tuple[str, str | None], list[int]] = {}
-        for number, envelope in enumerate(self._record[3::WIDTH]):
-            if envelope is not None and envelope.data is not None:
-                found.setdefault(("story", envelope.correlation), []).append(number)
-                found.setdefault(("key", envelope.subject), []).append(number)
-        return found
 
     @cached_property
     def traffic(self) -> Traffic:
