@@ -64,8 +64,8 @@ def insert_double(event, ctx):
 CHARGES = "create table charges (cake text, price integer);"
 
 
-def bakery(handler=insert, schema=CHARGES, name="bakery", more=()):
-    bakery = System(name)
+def bakery(handler=insert, schema=CHARGES, more=()):
+    bakery = System("bakery")
     bakery.service("payments", schema=schema).on(CakeOrdered)(handler)
     for service in ("mail", *more):
         bakery.service(service).on(CakePaid)(thank)

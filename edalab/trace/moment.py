@@ -38,40 +38,39 @@ class Moments:
     and the keys of `waiting` are those of each."""
 
     def __init__(self, run: Run):
-        trace = Trace.of(run)
-        self._services, self._journal, flights = run.services, run.journal, Flights(trace)
+        self._run, self._trace = run, Trace.of(run)
+        flights = Flights(self._trace)
         self.flights = sorted(flights.every, key=lambda flight: flight.start)
-        self.outages = [*trace.traffic.outages.values()]
-        self.waiting = kept_messages(trace, flights.stored)
-        self._spans = trace.spans
+        self.outages = [*self._trace.traffic.outages.values()]
+        self.waiting = kept_messages(self._trace, flights.stored)
 
     def at(self, time: float) -> Moment:
         """The world at a time (ms), when all is done that happens at that time."""
-        services = {name: State() for name in self._services}
-        for outage in _at(time, self.outages):
+        services, journal = {name: State() for name in self._run.services}, self._run.journal
+        for outage in _lasting(self.outages, time):
             state = services[outage.service]
             if outage.kind == "cut":
                 state.cut = True
             else:
                 (state.down if outage.kind == "down" else state.paused).add(outage.replica)
-        flights, in_hand = _at(time, self.flights)[::-1], set()  # the latest first
+        flights, in_hand = _lasting(self.flights, time)[::-1], set()  # the latest first
         for flight in flights:
             if flight.kind == "deliver":
                 partition, offset = flight.place
                 in_hand.add(name_of(flight.target, partition, offset, flight.envelope))
-        for span in reversed(self._spans):
-            step, last = self._journal[span.first], span.last
-            if step.time <= time and (last is None or time < self._journal[last].time):
+        for span in reversed(self._trace.spans):
+            step, last = journal[span.first], span.last
+            if step.time <= time and (last is None or time < journal[last].time):
                 services[span.service].handling.append(span)
                 in_hand.add(name_of(span.service, step.partition, step.offset, span.envelope))
         waiting = {}
         for place, messages in self.waiting.items():
-            kept = _at(time, messages)
+            kept = _lasting(messages, time)
             services[place[2]].lag += len(kept)
             waiting[place] = sum(message.name not in in_hand for message in kept)
         return Moment(flights, waiting, services)
 
 
-def _at(time: float, stays: list[Any]) -> list[Any]:
-    """Those that are there at a time, of what lasts from `start` to `end`; None: to the end."""
-    return [one for one in stays if one.start <= time and (one.end is None or time < one.end)]
+def _lasting(things: list[Any], time: float) -> list[Any]:
+    """Of things with a `start` and an `end` (None: the end of the run), those that there are at a time."""
+    return [one for one in things if one.start <= time and (one.end is None or time < one.end)]

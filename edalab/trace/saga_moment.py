@@ -197,10 +197,13 @@ class History:
         return [self._event(min(shown), "done")] if shown else []
 
     def _is_decided(self) -> bool:
-        """Whether it is compensated, refused or final, so that the saga knows when it was done."""
-        roles = self._saga.roles.values()
-        named = {name for role in roles for name in (role.compensates, role.refuses)}
-        return self.step.final or bool(self.step.compensates or named.intersection(self.step.names))
+        """Whether it is compensated, refused or final, so that the saga knows when it was done. A
+        coordinator's own command is done when the coordinator begins to ask."""
+        step, roles = self.step, self._saga.roles.values()
+        if step.final or step.compensates or any(r.compensates in step.names for r in roles):
+            return True
+        refused = any(role.refuses in step.names for role in roles)
+        return refused and not any(map(self._saga.coordinates, self._spans))
 
     def _saved(self, shown: list[int]) -> list[StepEvent]:
         """What was saved for an event before it was published, or in vain."""
