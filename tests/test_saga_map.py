@@ -647,6 +647,9 @@ def test_a_saga_that_goes_round_and_round_is_no_endless_picture():
         ("WeddingAnnounced", "HallBooked"),
         ("HallBooked", "BandHired"),
     ]
+    assert [arrow.tip for arrow in picture.scene.arrows if arrow.kind == "again"] == [
+        "BandHired led to HallBooked again, 499 times"
+    ]
     assert flaws(picture.scene) == []
     assert len(list(picture.scene.items())) < 100
     assert flaws(saga_map(simulate(going_round(3), one_announced)).scene) == []

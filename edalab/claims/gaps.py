@@ -7,7 +7,7 @@ from ..trace.spans import Span, Trace
 from .delivery import Found
 
 
-def dual_write_gap(trace: Trace, service: str) -> Found:
+def find_dual_write_gaps(trace: Trace, service: str) -> Found:
     """One of saving and publishing was done and the other kept from it, for good."""
     trace.run._node(service)  # raises Unknown
     here = [span for span in trace.spans if span.service == service]
@@ -71,7 +71,7 @@ def _published_later(trace: Trace, span: Span, number: int, name: str) -> bool:
     return False
 
 
-def stale_read(trace: Trace, name: str) -> Found:
+def find_stale_reads(trace: Trace, name: str) -> Found:
     """A query answered without an event about its key that was there before the question."""
     replied = [(s, s.last) for s in trace.spans_of(name) if s.last and s.ended_by == "reply"]
     answered = [(span, end) for span, end in replied if trace.fault(end) in (None, "delay")]

@@ -17,7 +17,7 @@ from .delivery import Found
 Findings = list[tuple[str, list[int]]]
 
 
-def stuck(trace: Trace, begins: str | None) -> Found:
+def judge_ends(trace: Trace, begins: str | None) -> Found:
     """Sagas that did not end, that settled in two ways, or with a step in doubt."""
     begun = sagas(trace, [begins] if begins else ())
     if begins:

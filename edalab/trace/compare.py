@@ -150,9 +150,6 @@ class Comparison:
         sentence = f"{table.name} has the row ({words_of(row)}) {more} in the {run} run"
         return Difference(time, sentence)
 
-    def __repr__(self) -> str:
-        return f"<{self.sentence}>"
-
 
 def _sort(step: Step) -> tuple:
     """What kind of step it is, and of which message."""

@@ -1,5 +1,6 @@
 """One step of a saga, what can happen to it, and how it can stand."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -27,6 +28,13 @@ class SagaStep:
     refusals: list[int] = field(default_factory=list)
     causes: dict[str, None] = field(default_factory=dict)
     awaited: str | None = None
+
+    def ancestors(self) -> Iterator["SagaStep"]:
+        """This step, and those that led to it."""
+        step: SagaStep | None = self
+        while step is not None:
+            yield step
+            step = step.before
 
     def __repr__(self) -> str:
         return f"<{self.name} of {self.service}>"

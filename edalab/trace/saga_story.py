@@ -34,6 +34,7 @@ class SagaStory:
         self.subject: str | None = keyed[0].subject if keyed else None
         self._key: str = type(keyed[0].data).__declared__.key or "" if keyed else ""
         self.start = self.trace.journal[sent[0]].time
+        self.rounds: list[tuple[SagaStep, SagaStep]] = []  # a step, and an earlier one it led to
         self._steps: list[SagaStep] = []
         self._of_type: dict[str, SagaStep] = {}
         self._of_message: dict[str, SagaStep | None] = {}
@@ -81,9 +82,6 @@ class SagaStory:
                 step.compensates.compensated_by.append(step)
         self._find_silence()
         return self._steps
-
-    def __repr__(self) -> str:
-        return f"<saga {self.correlation}: {', '.join(step.name for step in self.steps)}>"
 
     # -- which step a message belongs to
 
@@ -180,7 +178,10 @@ class SagaStory:
         return self._of_message.get(cause or "") or last
 
     def _step(self, name: str, service: str, before: SagaStep | None, number: int) -> SagaStep:
-        """The step of a type of message, which may be a new one."""
+        """The step of a type of message; a new one, or one that may be reached in a circle."""
+        cause = self._of_message.get(self._envelope(number).causation or "")
+        if name in self._of_type and cause and self._of_type[name] in cause.ancestors():
+            self.rounds.append((cause, self._of_type[name]))
         if name not in self._of_type:
             final = self.saga.role(name).final
             self._of_type[name] = SagaStep(name, service, before, number, [name], final=final)

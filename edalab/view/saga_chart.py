@@ -4,7 +4,7 @@ arrows run along the gaps between them: none runs through a box."""
 from collections import Counter
 
 from ..claims.saga_outcome import Outcome
-from ..text import clean, seconds, shorten, text_width
+from ..text import clean, counted, seconds, shorten, text_width
 from ..trace.saga_step import SagaStep, State
 from .arrows import rounded
 from .saga_moment import SagaMoment
@@ -157,7 +157,7 @@ class SagaChart:
         return next(name for name, role in roles if role.compensates in step.names)
 
     def _draw_arrows(self) -> None:
-        """What led to which."""
+        """What led to which, and where it went round."""
         tracks: Counter[int] = Counter()  # height -> how many arrows run along there
         for step in self.story.steps:
             if step.before is not None:
@@ -166,6 +166,9 @@ class SagaChart:
                 kind = "not yet" if self.states[step].name == "not yet" else kind
                 tip = f"{step.before.name} led to {step.name}"
                 self._draw_arrow(step.before, step, kind, tip, tracks)
+        for (later, earlier), times in Counter(self.story.rounds).items():
+            tip = f"{later.name} led to {earlier.name} again, {counted(times, 'time')}"
+            self._draw_arrow(later, earlier, "again", tip, tracks)
 
     def _draw_arrow(
         self, source: SagaStep, target: SagaStep, kind: str, tip: str, tracks: Counter[int]
@@ -183,7 +186,7 @@ class SagaChart:
         if column == other and its_line == line + 1:
             return [(middle, y1 + h), (middle, y2 - 1)], "d"
         beside = (x2 + w + 1, its_height, "l") if other < column else (x2 - 1, its_height, "r")
-        if column // self.per == other // self.per:
+        if column // self.per == other // self.per and kind != "again":
             occupied = self.place.values()
             between = range(min(column, other) + 1, max(column, other))
             free = all((each, its_line) not in occupied for each in between)
