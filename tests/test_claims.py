@@ -138,12 +138,6 @@ def pandas_table(run):
     return pandas.read_sql(CHARGED_TWICE, run.database("payments"))
 
 
-def pandas_of_no_table(run):
-    import pandas
-
-    return pandas.read_sql("select * from charge", run.database("payments"))
-
-
 def yields(run):
     for order, n in run.rows("payments", CHARGED_TWICE):
         yield f"{order} was charged {n} times"
@@ -301,20 +295,16 @@ def test_checking_leaves_the_run_as_it_was():
         ),
         (
             lambda run: run.database("payments").execute("select * from charge"),
-            "tables of payments: charges, refunds, settings",
+            "no such table: charge",
         ),
         (lambda run: run.rows("payments", "selct 1"), "syntax error"),
-        (
-            pandas_of_no_table,
-            "no such table: charge; tables of payments: charges, refunds, settings",
-        ),
         (
             lambda run: run.rows("payment", "select 1"),
             "no service 'payment'; services: payments. Did you mean 'payments'",
         ),
         (
             lambda run: run.steps["servce"],
-            "raised KeyError: 'servce'; the columns of run.steps: time, service",
+            "raised KeyError: 'servce'",
         ),
         (lambda run: run.stpes, "raised AttributeError"),
         (lambda run: 1 / 0, "raised ZeroDivisionError: division by zero"),

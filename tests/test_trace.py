@@ -35,18 +35,18 @@ def test_a_message_is_one_transfer_from_its_sender_to_the_spans_that_handle_it()
     assert price.question and span_of[price.sent] is arrivals(found, pay)[0].span
     ((heard, answered),) = found.answer_at.items()
     assert found.of_step[heard] is found.of_step[answered] is price
-    assert of_type(found, Paid)[0].unheard and not placed.unheard
+    assert of_type(found, Paid)[0].unreceived and not placed.unreceived
 
 
 @pytest.mark.parametrize(
-    ("fault", "left"),
+    ("fault", "reached"),
     [("fail", False), ("delay", True), ("duplicate", True)],
 )
-def test_a_fault_on_publishing_says_whether_the_message_left(fault, left):
+def test_a_fault_on_publishing_says_whether_the_message_reached_the_broker(fault, reached):
     found = traffic([f"{fault} client.publish.Placed #1"])
     (placed,) = of_type(found, Placed)
-    assert placed.fault == fault and placed.left == left
-    assert bool(arrivals(found, placed)) == left
+    assert placed.fault == fault and placed.reached_broker == reached
+    assert bool(arrivals(found, placed)) == reached
 
 
 def test_a_publish_that_a_crash_prevented_is_no_transfer():

@@ -11,9 +11,10 @@ from ..model.numbers import check_whole
 from ..sim.run import Run
 from ..sim.steps import Step
 from ..trace.spans import Trace
-from . import gaps, sagas
+from . import sagas
 from .claim import Claim, Verdict
 from .delivery import find_duplicate_effects, find_endless_retries, find_lost, find_out_of_order
+from .gaps import find_dual_write_gaps, find_stale_reads
 
 
 class Evidence(NamedTuple):
@@ -100,7 +101,7 @@ def no_stale_read(query: type[Query]) -> Claim:
     before, and not since."""
     name = _named("no_stale_read", query, (Query,), key=True)
     sentence = f"no answer to {name} is older than an event published before the question"
-    return BuiltinClaim(sentence, gaps.stale_read, name)
+    return BuiltinClaim(sentence, find_stale_reads, name)
 
 
 def no_dual_write_gap(service: str | Service) -> Claim:
@@ -114,7 +115,7 @@ def no_dual_write_gap(service: str | Service) -> Claim:
         what = "takes the name of a service, such as 'orders'"
         raise Misuse(f"no_dual_write_gap {what}, not {shown(service)}")
     sentence = f"{name} neither saves without publishing nor publishes without saving"
-    return BuiltinClaim(sentence, gaps.dual_write_gap, name)
+    return BuiltinClaim(sentence, find_dual_write_gaps, name)
 
 
 def saga_settled(begins: type[Message] | None = None) -> Claim:
@@ -128,7 +129,7 @@ def saga_settled(begins: type[Message] | None = None) -> Claim:
     name = None if begins is None else _named("saga_settled", begins, (Event, Command))
     what = f"every saga that begins with {name}" if name else "every saga"
     sentence = f"{what} is settled or wholly compensated"
-    return BuiltinClaim(sentence, sagas.stuck, name)
+    return BuiltinClaim(sentence, sagas.judge_ends, name)
 
 
 def compensated_once() -> Claim:

@@ -111,7 +111,7 @@ class Claim:
             raise
         except Exception as error:
             raised = shortened(f"{type(error).__name__}: {error}", 200)
-            refused = Misuse(f"{unchecked} raised {raised}{observed.hint(error)}")
+            refused = Misuse(f"{unchecked} raised {raised}")
             refused.run = run
             raise refused from error
         if isinstance(returned, Set):
@@ -128,9 +128,8 @@ class Claim:
 
     def _unpublished(self, run: Run) -> str:
         trace = Trace.of(run)
-        sent = (trace.envelope(n) for n in trace.sends if trace.fault(n) not in FAILED_TO_SEND)
-        published = any(envelope.type == self.about for envelope in sent)
-        return "" if published else f"no {self.about} was published"
+        sent = {trace.envelope(n).type for n in trace.sends if trace.fault(n) not in FAILED_TO_SEND}
+        return "" if self.about in sent else f"no {self.about} was published"
 
     # Matched by name: a cell that is run again makes a new claim of the same name.
     def __eq__(self, other: object) -> bool:

@@ -14,7 +14,7 @@ def find_lost(trace: Trace, name: str) -> Found:
     published = trace.published(name)
     if not published:
         return f"no {name} was published"
-    services = list(dict.fromkeys(handler.service for handler in trace.system.handlers(name)))
+    services = trace.subscribers(name)
     if not services:
         return f"no service subscribes to {name}"
     # One service gets each message of a queue.
@@ -163,7 +163,7 @@ def find_endless_retries(trace: Trace, most: int) -> Found:
         if len(spans) > most:
             first, last = spans[0].first, spans[-1].first
             often = f"{len(spans):,} times, the last time {trace.when(last)}"
-            found.append((f"{service} was given {_one(spans[0])} {often}", [first, last]))
+            found.append((f"{service} was given {spans[0].message} {often}", [first, last]))
     if misuse is not None and not found:
         return [(str(misuse), [len(trace.journal) - 1] if trace.journal else [])]
     failed = any(span.ended_by in ("failure", "lost", "dead_letter") for span in trace.spans)
@@ -172,14 +172,10 @@ def find_endless_retries(trace: Trace, most: int) -> Found:
     return found
 
 
-def _one(span: Span) -> str:
-    return f"{span.envelope.type} {span.envelope.id}"
-
-
 def _two(first: Span, later: Span) -> str:
     one, other = first.envelope, later.envelope
     if one.id == other.id:
-        return _one(first)
+        return first.message
     return f"one {one.type} (told twice, as {one.id} and {other.id})"
 
 

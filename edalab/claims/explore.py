@@ -34,11 +34,7 @@ class Schedule(NamedTuple):
         return f"<Schedule {list(self.faults)}, seed {self.seed}: {', '.join(self.outcomes)}>"
 
 
-class _Played(NamedTuple):
-    """A schedule that was played, and the faults that could strike next."""
-
-    schedule: Schedule
-    later: list[Fault]
+_Played = tuple[Schedule, list[Fault]]  # a schedule, and the faults that could strike next
 
 
 @dataclass(repr=False, eq=False)
@@ -160,19 +156,19 @@ def explore(
             for seed in seeds:
                 _recorded(result.system, workload, seed, ())[0]._replay(None)  # raises Misuse
             level = [play((), seed, faults > 0) for seed in seeds]
-            result.schedules += [played.schedule for played in level]
+            result.schedules += [schedule for schedule, _ in level]
             for number in range(1, faults + 1):
                 plans = [
-                    ((*played.schedule.faults, fault), played.schedule.seed)
-                    for played in level
-                    for fault in played.later
+                    ((*schedule.faults, fault), schedule.seed)
+                    for schedule, later in level
+                    for fault in later
                 ]
                 result.to_try.append(len(plans))
                 left = None if budget is None else budget + len(seeds) - len(result.schedules)
                 tried = _played(play, plans[:left], number < faults, executor)
                 level = []
                 for played in _bar(tried, len(plans[:left]), progress):
-                    result.schedules.append(played.schedule)
+                    result.schedules.append(played[0])
                     level.append(played)
                 if len(level) < len(plans):
                     break
@@ -221,7 +217,7 @@ def _play(
     )
     after = faults[-1] if faults else None
     next_faults = enumerate_faults(run, after) if later and not endless else []
-    return _Played(Schedule(faults, seed, outcomes, endless), next_faults)
+    return Schedule(faults, seed, outcomes, endless), next_faults
 
 
 def _played(
@@ -255,15 +251,14 @@ def _chunks(plans: list) -> Iterator[list]:
         start += size
 
 
+# Not for each chunk: classes that travel by value are made anew.
+_unpacked = lru_cache(maxsize=1)(pickle.loads)
+
+
 def _play_chunk(packed: bytes, plans: bytes, later: bool) -> list[_Played]:
     play = _unpacked(packed)
     with watched("the exploration"), garbage_seldom(young=_YOUNG):
         return [play(faults, seed, later) for faults, seed in pickle.loads(plans)]
-
-
-@lru_cache(maxsize=1)  # not for each chunk: classes that travel by value are made anew
-def _unpacked(packed: bytes) -> Callable:
-    return pickle.loads(packed)
 
 
 def _bar(played: Iterator[_Played], total: int, progress: bool) -> Iterable[_Played]:

@@ -4,10 +4,10 @@ could know."""
 from ..model import Envelope, Event
 from ..trace.faults import FAILED_TO_SEND, NOT_ARRIVED
 from ..trace.spans import Span, Trace
-from .delivery import Found, _one
+from .delivery import Found
 
 
-def dual_write_gap(trace: Trace, service: str) -> Found:
+def find_dual_write_gaps(trace: Trace, service: str) -> Found:
     """One of saving and publishing was done and the other kept from it, for good."""
     trace.run._node(service)  # raises Unknown
     here = [span for span in trace.spans if span.service == service]
@@ -22,7 +22,9 @@ def dual_write_gap(trace: Trace, service: str) -> Found:
         if kind == "publish" and not _published_later(trace, span, number, name):
             saved = next((save for save in span.saves if trace.changed(save)), None)
             if saved is not None:
-                what = f"saved for {_one(span)} {trace.when(saved)}, and never published the {name}"
+                what = (
+                    f"saved for {span.message} {trace.when(saved)}, and never published the {name}"
+                )
                 found.append((f"{service} {what}", [saved, number]))
         fact = trace.fact(span.envelope)
         if kind == "save" and not any(s.saves for s in here if trace.fact(s.envelope) == fact):
@@ -46,18 +48,14 @@ def _missed(trace: Trace, span: Span, here: list[Span]) -> tuple[int, str, str] 
         return None
     # Nothing in it was struck, but it did not finish: one that began alike and finished shows what was to come.
     kind = "publish" if span.saves else "save"
-    begun = _events(trace, span)
+    begun = trace.outline(span)
     for other in here if span.saves or span.sent else ():
         if other.finished and other.envelope.type == span.envelope.type:
-            events = _events(trace, other)
+            events = trace.outline(other)
             rest = [event for event in events[len(begun) :] if event[0] == kind]
             if rest and events[: len(begun)] == begun:
                 return span.last, *rest[0]
     return None
-
-
-def _events(trace: Trace, span: Span) -> list[tuple[str, str]]:
-    return [(trace.kind(number), trace.envelope(number).type) for number in span.events]
 
 
 def _published_later(trace: Trace, span: Span, number: int, name: str) -> bool:
@@ -73,7 +71,7 @@ def _published_later(trace: Trace, span: Span, number: int, name: str) -> bool:
     return False
 
 
-def stale_read(trace: Trace, name: str) -> Found:
+def find_stale_reads(trace: Trace, name: str) -> Found:
     """A query answered without an event about its key that was there before the question."""
     replied = [(s, s.last) for s in trace.spans_of(name) if s.last and s.ended_by == "reply"]
     answered = [(span, end) for span, end in replied if trace.fault(end) in (None, "delay")]
@@ -90,7 +88,7 @@ def stale_read(trace: Trace, name: str) -> Found:
             knows = _knows(trace, span.service, end, event, number)
             tested = tested or knows is not None
             if knows is False:
-                answer = f"answered {_one(span)} about {event.subject} {trace.when(end)}"
+                answer = f"answered {span.message} about {event.subject} {trace.when(end)}"
                 missing = f"without {event.type} {event.id}, published {trace.when(number)}"
                 steps = [number, question, span.first, end]
                 found.append((f"{span.service} {answer} {missing}", steps))
@@ -113,13 +111,13 @@ def _concerns(trace: Trace, number: int, span: Span) -> bool:
 
 def _knows(trace: Trace, service: str, end: int, event: Envelope, published: int) -> bool | None:
     """Whether a service that answers at step `end` could know an event or a newer one of its kind; None where it need not."""
-    if any(handler.service == service for handler in trace.system.handlers(event.type)):
+    if service in trace.subscribers(event.type):
         later = [trace.envelope(n) for n in trace.published(event.type) if n >= published]
         ids = {envelope.id for envelope in later if envelope.subject == event.subject}
         spans = [s for s in trace.spans_of(event.type) if s.service == service]
-        heard = [span for span in spans if span.envelope.id in ids]
-        signs = [span.saves[0] for span in heard if span.saves]
-        signs += [span.last for span in heard if span.finished and span.last]
+        handled = [span for span in spans if span.envelope.id in ids]
+        signs = [span.saves[0] for span in handled if span.saves]
+        signs += [span.last for span in handled if span.finished and span.last]
         return any(number < end for number in signs)
     about, asks = (service, event.source, event.subject), []
     for number in trace.sends:

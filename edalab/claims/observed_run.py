@@ -21,7 +21,7 @@ class ObservedRun:
         self._run, self._track_tables = run, track_tables
         self._steps = self._past = False  # whether it read steps, or the world at some moment
         self._tables: dict[tuple[str, str], None] = {}  # (service, table) in the order first read
-        self._databases: dict[Database, str] = {}
+        self._databases: set[Database] = set()
 
     def __getattr__(self, name: str) -> Any:  # all that is not defined here is the run's
         self._steps = self._steps or name in _OF_STEPS
@@ -50,11 +50,9 @@ class ObservedRun:
 
     def _track(self, service: ServiceRuntime) -> None:
         database = service.database
-        if database in self._databases:
+        if database in self._databases or not self._track_tables:
             return
-        self._databases[database] = service.name
-        if not self._track_tables:
-            return
+        self._databases.add(database)
 
         def note_read(action: int, table: str | None, *rest) -> int:
             if action == sqlite3.SQLITE_READ and table and not table.startswith("sqlite_"):
@@ -93,20 +91,6 @@ class ObservedRun:
             s.step == "save" and s.service == service and s.fault is None for s in self._run.journal
         )
         return saved and table in node.database.inserted
-
-    def hint(self, error: Exception) -> str:
-        """The names that exist, for a claim that asked for another."""
-        if isinstance(error, KeyError) and self._steps:
-            return "; the columns of run.steps: " + ", ".join(self._run.steps.columns)
-        # The error of pandas does not list the tables.
-        of_sql = isinstance(error, sqlite3.Error) or type(error).__name__ == "DatabaseError"
-        if not of_sql or "tables of" in str(error):
-            return ""
-        listed = [
-            f"{name}: {', '.join(database.tables()) or 'none'}"
-            for database, name in self._databases.items()
-        ]
-        return f"; tables of {'; of '.join(listed)}" if listed else ""
 
 
 def _has_a_row(database: Database, table: str) -> bool | None:

@@ -9,7 +9,7 @@ from ..trace.saga_moment import SagaMoment
 from ..trace.saga_step import SagaStep
 from ..trace.saga_story import SagaStory
 from .sagas import (
-    disordered,
+    find_disordered,
     find_left_behind,
     find_needless,
     find_repeated,
@@ -41,14 +41,15 @@ def outcome(story: SagaStory, time: int | None = None) -> Outcome:
     moment = story.at(time)
     if "outcome" not in vars(moment):
         found = _read(story, moment)
-        broken = _broken(moment) if found.word in _WELL else ""
+        known = found.word in ("inconsistent", "not begun")
+        broken = "" if known else _broken(moment, found.word in _WELL)
         vars(moment)["outcome"] = Outcome("inconsistent", broken) if broken else found
     return vars(moment)["outcome"]
 
 
 def _read(story: SagaStory, moment: SagaMoment) -> Outcome:
     """What the steps of a saga show: the first that holds, the worst first."""
-    saga, over, states = moment.saga, moment.over, moment.states
+    over, states = moment.over, moment.states
     histories = {step: h for step, h in moment.histories.items() if h.events}
     steps, roles = list(histories), story.roles.values()
     if not steps:
@@ -61,22 +62,10 @@ def _read(story: SagaStory, moment: SagaMoment) -> Outcome:
         return f"{step.name} {states[step].words}"
 
     done = {step for step in steps if histories[step].done}
-    if story.rounds and saga.trace.run._world.misuse is not None:
-        later, earlier = story.rounds[-1]
-        again = f"{later.name} leads to {earlier.name} again: {len(story.rounds):,} times"
-        return Outcome("stuck", f"goes round in a circle, {again}")
     if twice := those("done twice"):
         return Outcome("inconsistent", f"{_names(twice)} {states[twice[0]].words}")
     final = [step for step in steps if step.final and step in done]
-    types = {saga.envelope(numbers[0]).type for _, numbers in find_needless(saga) or ()}
-    needless = [step for step in steps if step in done and types.intersection(step.names)]
-    if needless and not final:
-        words = f"{_names(needless)} compensates what was never done"
-        return Outcome("inconsistent", words)
     ends = [step for step in steps if step.settles and step in done]
-    if find_two_ends(saga):
-        return Outcome("inconsistent", f"ended in two ways, {_names(ends)}")
-
     forward = [step for step in steps if step.compensates is None]
     undone = [step for step in forward if histories[step].compensated]
     refused, failed = [s for s in those("refused", "idle") if s in forward], those("failed")
@@ -88,13 +77,6 @@ def _read(story: SagaStory, moment: SagaMoment) -> Outcome:
         why = described(failed[0])
     elif missed:
         why = f"{missed[0].name} got no answer"
-    of_type = {name: step for step in undone for name in step.names}
-    for pair in disordered(saga):
-        wrong = [of_type[one.type] for one in pair if one.type in of_type]
-        if len(wrong) == 2:
-            order = f"{wrong[0].name} before {wrong[1].name}, which depends on it"
-            return Outcome("inconsistent", f"{why}, compensated, but {order}")
-
     compensable = {role.compensates for role in roles}
     owed = [step for step in forward if step in done and compensable.intersection(step.names)]
     left = [step for step in owed if histories[step].done > histories[step].compensated]
@@ -102,9 +84,9 @@ def _read(story: SagaStory, moment: SagaMoment) -> Outcome:
     gave_up = over and any(step.compensates is None for step in failed)
     back = bool(refused or len(forward) < len(steps) or gave_up)
     keeps = back and left and (undone or not final)  # what it should compensate
-    unheard = those("in doubt", "late")
-    unheard += [step for step in failed if histories[step].times("no answer")]
-    doubts = [step for step in unheard if histories[step].doubtful]
+    unanswered = those("in doubt", "late")
+    unanswered += [step for step in failed if histories[step].times("no answer")]
+    doubts = [step for step in unanswered if histories[step].doubtful]
     if not over and (keeps or not settled):
         if doubts:
             words = f"under way, {_names(doubts)} in doubt"
@@ -142,13 +124,18 @@ def _read(story: SagaStory, moment: SagaMoment) -> Outcome:
     return Outcome("stuck", f"stuck after {last.name}", (last,))
 
 
-def _broken(moment: SagaMoment) -> str:
-    """What a claim says against a saga that no step of it shows."""
-    finders = [find_repeated, find_needless]
-    if moment.over:
+def _broken(moment: SagaMoment, looks_well: bool) -> str:
+    """What a claim says against a saga; of one that does not look well, only what its end hides."""
+    saga, finders = moment.saga, [find_two_ends, find_disordered]
+    if looks_well or not saga.final:
+        finders.append(find_needless)
+    if looks_well:
+        finders.append(find_repeated)
+    if looks_well and moment.over:
         finders += [find_left_behind, find_unsettled]
-    findings = [finding for find in finders for finding in find(moment.saga) or ()]
-    return findings[0][0].removeprefix(f"in {moment.saga} ") if findings else ""
+    findings = [finding for find in finders for finding in find(saga) or ()]
+    sentence = findings[0][0] if findings else ""
+    return sentence.removeprefix("in ").removeprefix(f"{saga} ")
 
 
 def _joined(*parts: str) -> str:

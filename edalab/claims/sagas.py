@@ -12,12 +12,12 @@ from ..trace.saga import Occurrence, Saga, of_one_key
 from ..trace.saga_effects import changes_state, effects
 from ..trace.saga_index import sagas
 from ..trace.spans import Span, Trace
-from .delivery import Found, _one
+from .delivery import Found
 
 Findings = list[tuple[str, list[int]]]
 
 
-def stuck(trace: Trace, begins: str | None) -> Found:
+def judge_ends(trace: Trace, begins: str | None) -> Found:
     """Sagas that did not end, that settled in two ways, or with a step in doubt."""
     begun = sagas(trace, [begins] if begins else ())
     if begins:
@@ -148,8 +148,8 @@ def _twice(saga: Saga, name: str, applied: list[tuple[Span, int]]) -> tuple[str,
     when = saga.trace.when
     again = f" and again {when(other)}"
     if first.envelope.id != later.envelope.id:
-        again = f",{again} for {_one(later)}"
-    deed = f"{first.service} applied {name} twice, for {_one(first)} {when(one)}{again}"
+        again = f",{again} for {later.message}"
+    deed = f"{first.service} applied {name} twice, for {first.message} {when(one)}{again}"
     return f"in {saga} {deed}", [first.first, one, later.first, other]
 
 
@@ -207,13 +207,13 @@ def _may_have_done(saga: Saga, publisher: Span) -> bool:
     handled = {publisher.envelope.id, *(span.envelope.id for span in before if span.finished)}
     sent = [saga.envelope(number) for number in trace.sends if number < publisher.first]
     coming = [e for e in sent if e.correlation in saga.correlations and e.id not in handled]
-    services = {handler.service for e in coming for handler in trace.system.handlers(e.type)}
-    return service in services or any(span.saves for span in before)
+    awaited = any(service in trace.subscribers(e.type) for e in coming)
+    return awaited or any(span.saves for span in before)
 
 
 def find_left_behind(saga: Saga) -> Findings | None:
     """The steps that a saga which went back did and did not compensate, in a run that has ended."""
-    why, when = why_back(saga), saga.trace.when
+    why, when = _why_back(saga), saga.trace.when
     if not why:
         return None
     if saga.final or not saga.trace.ended:
@@ -240,7 +240,7 @@ def _done_after_its_compensation(step: Occurrence) -> int | None:
     return changes[0] if changes else None
 
 
-def why_back(saga: Saga) -> str:
+def _why_back(saga: Saga) -> str:
     """Why a saga has to compensate what it did; "" where it need not."""
     for name in saga.refused:
         return f"{name} was refused"
@@ -250,20 +250,16 @@ def why_back(saga: Saga) -> str:
     return f"it ended without {missing[0]}" if missing and saga.ends else ""
 
 
-def disordered(saga: Saga) -> list[tuple[Occurrence, Occurrence]]:
-    """The steps that were compensated before another one, which depends on them."""
-    done, undone = saga.done_steps, saga.compensated_steps
-    pairs = dependent_compensations(saga)
-    return [(base, later) for base, later in pairs if done[later] < undone[base] < undone[later]]
-
-
 def find_disordered(saga: Saga) -> Findings | None:
     """The steps that were compensated before one that depends on them."""
-    if not dependent_compensations(saga):
+    pairs = dependent_compensations(saga)
+    if not pairs:
         return None
     found, when = [], saga.trace.when
     done, undone = saga.done_steps, saga.compensated_steps
-    for base, later in disordered(saga):
+    for base, later in pairs:
+        if not done[later] < undone[base] < undone[later]:
+            continue
         depends = f"{later.type}, which depends on it ({when(undone[later])})"
         first = f"in {saga} {base.type} was compensated {when(undone[base])}"
         steps = [done[base], done[later], undone[base], undone[later]]
@@ -275,7 +271,7 @@ def _finals(saga: Saga) -> set[str]:
     """The types with final=True that this system handles or published."""
     trace = saga.trace
     finals = (name for name, role in saga.roles.items() if role.final)
-    return {name for name in finals if trace.system.handlers(name) or trace.published(name)}
+    return {name for name in finals if trace.subscribers(name) or trace.published(name)}
 
 
 def _of(saga: Saga, message: Envelope) -> str:

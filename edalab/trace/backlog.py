@@ -71,7 +71,7 @@ def _changes(trace: Trace, service: str, types: set[str]) -> list[tuple[int, boo
     the client library sent once more, unasked, counts from when it was stored."""
     published: dict[str, list[int]] = {}
     for transfer in trace.traffic.transfers:
-        if transfer.left:
+        if transfer.reached_broker:
             time = trace.journal[transfer.sent].time
             published.setdefault(transfer.envelope.id, []).append(time)
     changes: list[tuple[int, bool, int]] = []

@@ -18,7 +18,7 @@ def facts_known_at(
     known: dict[str, set[Hashable]] = {}
     sent: dict[str, frozenset] = {}
     replied: dict[str, frozenset] = {}
-    for number in sorted({*_about(saga), *facts, *numbers}):
+    for number in sorted({*saga.record, *facts, *numbers}):
         step = saga.trace.journal[number]
         mine, id = known.setdefault(step.service, set()), saga.envelope(number).id
         if step.step == "handle":
@@ -33,13 +33,6 @@ def facts_known_at(
         elif step.step == "reply":
             replied[id] = frozenset(mine)
     return found
-
-
-def _about(saga: Saga) -> set[int]:
-    """The steps of the record that belong to messages of a saga, or of its keys."""
-    places = [("story", correlation) for correlation in saga.correlations]
-    places += [("key", key) for key in saga.keys()]  # noqa: SIM118  a method, no dict
-    return {number for place in places for number in saga.trace.about.get(place, ())}
 
 
 def dependent_compensations(saga: Saga) -> list[tuple[Occurrence, Occurrence]]:
@@ -59,18 +52,11 @@ def dependent_compensations(saga: Saga) -> list[tuple[Occurrence, Occurrence]]:
 
 
 def _began(saga: Saga, step: Occurrence) -> int:
-    """Where a service first tried to send a step; with an outbox, where it saved that it would."""
-    trace = saga.trace
-    number = next(
+    """Where a service first tried to send a step, even if a fault kept it from being published."""
+    return next(
         number
-        for number in sorted(_about(saga))  # those too that a fault kept from being published
-        if number in trace.sent_in
+        for number in saga.record
+        if number in saga.trace.sent_in
         and saga.envelope(number).type == step.type
         and says_the_same(saga.envelope(number), step.message)
     )
-    home, cause = trace.sent_in[number], saga.envelope(number).causation
-    if home is not None and home.envelope.data is None and cause is not None:
-        for span in trace.by_message.get(cause, ()):
-            if span.service == saga.envelope(number).source:
-                return span.saves[-1] if span.saves else span.first
-    return number

@@ -52,16 +52,8 @@ class Comparison:
     @property
     def setting(self) -> str:
         """What the runs are of, where that differs already."""
-        one, other = self.runs
-        sentences = []
-        if one.system.name != other.system.name:
-            sentences.append(f"The systems are {one.system.name} and {other.system.name}.")
-        for mine, theirs, which in ((one, other, "first"), (other, one, "second")):
-            if alone := [name for name in mine.services if name not in theirs.services]:
-                sentences.append(f"Only the {which} run has {', '.join(alone)}.")
-        if one.seed != other.seed:
-            sentences.append(f"The seeds are {one.seed} and {other.seed}.")
-        return " ".join(sentences)
+        one, other = (run.seed for run in self.runs)
+        return f"The seeds are {one} and {other}." if one != other else ""
 
     @cached_property
     def sentence(self) -> str:
@@ -157,9 +149,6 @@ class Comparison:
         run = ("first", "second")[which]
         sentence = f"{table.name} has the row ({words_of(row)}) {more} in the {run} run"
         return Difference(time, sentence)
-
-    def __repr__(self) -> str:
-        return f"<{self.sentence}>"
 
 
 def _sort(step: Step) -> tuple:

@@ -6,7 +6,6 @@ sent; with any other seed it is taken to be so, and before the next delivery."""
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
-from math import inf
 from typing import NamedTuple
 
 from ..model import Envelope
@@ -48,10 +47,11 @@ class Flights:
 
     def __init__(self, trace: Trace):
         self._traffic, self._journal = trace.traffic, trace.run.journal
-        deliveries, questions = [*self._deliveries()], [*self._questions(trace)]
+        ways = [*self._ways(trace)]
         self._delivered: dict[str, list[int]] = defaultdict(list)
-        for flight in deliveries:
-            self._delivered[flight.envelope.id].append(flight.end)
+        for flight in ways:
+            if flight.kind == "deliver":
+                self._delivered[flight.envelope.id].append(flight.end)
         self._delays: dict[tuple, list[int]] = defaultdict(list)  # point -> delays that struck
         for fault in trace.run.faults:
             if isinstance(fault, Fault) and fault.do == "delay":
@@ -62,7 +62,7 @@ class Flights:
         for flight in publishes:
             if not flight.stopped:
                 self.stored[flight.envelope.id].append(flight.end)
-        self.every = [*publishes, *deliveries, *questions]
+        self.every = [*publishes, *ways]
 
     def _publishes(self, transfer: Transfer) -> Iterator[Flight]:
         """The way to the broker, and once more where the client library sends it again."""
@@ -83,57 +83,38 @@ class Flights:
             yield Flight(start, end, *way, stopped=fault in NOT_ARRIVED, again=number > 0)
 
     def _sent_again(self, step: Step) -> list[int]:
-        """When an unconfirmed message was sent again: not by a replica that crashed or was cut off."""
-        due = step.time + DUPLICATE
-        for outage in self._traffic.outages.values():
-            own = outage.kind == "cut" or outage.replica == step.replica
-            if outage.service != step.service or not own or outage.start > due:
-                continue
-            end = inf if outage.end is None else outage.end
-            if (outage.kind == "down" and outage.start >= step.time) or (
-                outage.kind != "down" and end > due and (outage.kind == "cut" or end == inf)
-            ):
-                return []
-            if outage.kind == "pause" and end > due:
-                due = int(end)
-        return [due]
+        """When an unconfirmed message was sent again: not by a service that was out of reach before."""
+        due, outages = step.time + DUPLICATE, self._traffic.outages.values()
+        before = [one for one in outages if one.service == step.service and one.start <= due]
+        return [] if any(one.end is None or one.end >= step.time for one in before) else [due]
 
-    def _deliveries(self) -> Iterator[Flight]:
-        """The ways from the broker to a consumer. One that is delayed ends with the handling."""
+    def _ways(self, trace: Trace) -> Iterator[Flight]:
+        """The ways from the broker to a consumer, and those of questions and of their answers. A
+        delivery that is delayed ends with the handling."""
+        answered = {sent: received for received, sent in self._traffic.answer_at.items()}
         late: dict[tuple[str, str], Flight] = {}
-        for number, transfer in sorted(self._traffic.of_step.items()):
+        for number, transfer in self._traffic.of_step.items():
             step, message = self._journal[number], transfer.envelope
-            key, time = (step.service, message.id), step.time
-            if step.step == "deliver" and not transfer.question:
+            key, time, kind = (step.service, message.id), step.time, step.step
+            if kind == "handle" and key in late:
+                yield late.pop(key)._replace(end=time)
+            elif kind == "deliver" and not transfer.question:
                 flight = Flight(
-                    max(time - DELIVER, 0), time, "deliver", None, step.service, message,
+                    max(time - DELIVER, 0), time, kind, None, step.service, message,
                     (step.partition, step.offset), step.fault == "drop", (step.attempt or 1) > 1,
                 )  # fmt: skip
                 if step.fault == "delay":
                     late[key] = flight
                 else:
                     yield flight
-            elif step.step == "handle" and key in late:
-                yield late.pop(key)._replace(end=time)
+            elif kind in ("ask", "reply") and transfer.question and step.fault != "crash":
+                spans = trace.by_message.get(message.id) if kind == "ask" else None
+                arrived = spans[0].first if spans else answered.get(number)
+                end = time + DELIVER if arrived is None else self._journal[arrived].time
+                struck = kind == "reply" and arrived and self._journal[arrived].fault
+                asker, answerer = self._journal[transfer.sent].service, message.topic
+                way = (asker, answerer) if kind == "ask" else (answerer, asker)
+                yield Flight(
+                    time, end, kind, *way, message, stopped=bool(arrived is None or struck)
+                )
         yield from late.values()
-
-    def _questions(self, trace: Trace) -> Iterator[Flight]:
-        """The ways of questions and of their answers."""
-        answered = {sent: heard for heard, sent in self._traffic.answer_at.items()}
-        for number, transfer in sorted(self._traffic.of_step.items()):
-            step, message = self._journal[number], transfer.envelope
-            asker, answerer = self._journal[transfer.sent].service, message.topic
-            if step.fault == "crash" or not transfer.question:
-                continue
-            if step.step == "ask":
-                spans = trace.by_message.get(message.id)
-                lost = not spans or step.fault in NOT_ARRIVED
-                way, arrived = ("ask", asker, answerer), spans[0].first if spans else None
-            elif step.step == "reply":
-                arrived = answered.get(number)
-                lost = arrived is None or self._journal[arrived].fault is not None
-                way = "reply", answerer, asker
-            else:
-                continue
-            end = step.time + DELIVER if arrived is None else self._journal[arrived].time
-            yield Flight(step.time, end, *way, message, stopped=lost)

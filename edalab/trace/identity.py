@@ -17,10 +17,10 @@ def logical_message_ids(trace: "Trace") -> dict[str, str]:
     handling are two facts, unless it sent the second because it got no answer or no confirmation.
     Those of two ticks are two facts, unless the first tick was interrupted."""
     sent = [trace.envelope(number) for number in trace.sends]
-    first = {envelope.id: envelope.id for envelope in sent}
+    original = {envelope.id: envelope.id for envelope in sent}
     causes = [(e.source, e.causation, e.type) for e in sent if (e.source, e.causation) != _CLIENT]
     if len(set(causes)) == len(causes) and not trace.in_doubt:
-        return first  # as in most runs
+        return original  # as in most runs
     groups: dict[tuple, list[tuple[Envelope, Span | None, bool]]] = {}
     seen: set[str] = set()
     for number, envelope in zip(trace.sends, sent, strict=True):
@@ -33,7 +33,7 @@ def logical_message_ids(trace: "Trace") -> dict[str, str]:
                 continue
             cause = producer and producer.envelope.type
         else:
-            cause = first.get(cause, cause)
+            cause = original.get(cause, cause)
             if producer is not None and producer.envelope.id != envelope.causation:
                 producer = None  # an outbox
         key = envelope.source, cause, envelope.type, envelope.subject
@@ -44,14 +44,14 @@ def logical_message_ids(trace: "Trace") -> dict[str, str]:
             if _may_repeat(producer, earlier[1]) and says_the_same(earlier[0], envelope)
         ]
         if equal:
-            facts = list(dict.fromkeys(first[earlier.id] for earlier, _, _ in equal))
+            facts = list(dict.fromkeys(original[earlier.id] for earlier, _, _ in equal))
             of_one = producer is not None or envelope.source == "client"
             already_sent = sum(by is producer and arrived for _, by, arrived in equal if of_one)
             if already_sent < len(facts):
-                first[envelope.id] = facts[already_sent]
+                original[envelope.id] = facts[already_sent]
         arrived = trace.fault(number) not in FAILED_TO_SEND and envelope.id not in trace.in_doubt
         group.append((envelope, producer, arrived))
-    return first
+    return original
 
 
 _CLIENT = "client", None  # source and cause of what the client sends

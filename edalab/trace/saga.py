@@ -134,10 +134,19 @@ class Saga:
         """What a type compensates and refuses, whether it is final, whether it settles."""
         return self.roles.get(name, _NO_ROLE)
 
+    @cached_property
     def keys(self) -> set[str]:
         """The keys of its messages."""
         subjects = (self.envelope(n).subject for numbers in self.sent.values() for n in numbers)
         return {subject for subject in subjects if subject is not None}
+
+    @cached_property
+    def record(self) -> list[int]:
+        """The steps of the record that belong to its messages, or to others of its keys."""
+        envelopes = enumerate(step.envelope for step in self.trace.journal)
+        messages = [(n, e) for n, e in envelopes if e is not None and e.data is not None]
+        ours, keys = self.correlations, self.keys
+        return [number for number, e in messages if e.correlation in ours or e.subject in keys]
 
     # -- steps and compensations
 

@@ -36,15 +36,8 @@ def changes_state(trace: Trace, commit: int) -> bool:
 def _continues(trace: Trace, earlier: Span, later: Span) -> bool:
     """Whether a span skips what an earlier one did: it begins otherwise, or it saves less than one
     that did not finish."""
-    before, after = _outline(trace, earlier), _outline(trace, later)
-    if not earlier.finished and before.count("save") > after.count("save"):
+    before, after, save = trace.outline(earlier), trace.outline(later), ("save", "")
+    if not earlier.finished and before.count(save) > after.count(save):
         return True
-    begun = before[: before.index("save") + 1] if "save" in before else before[:1]
+    begun = before[: before.index(save) + 1] if save in before else before[:1]
     return after[: len(begun)] != begun
-
-
-def _outline(trace: Trace, span: Span) -> list[str]:
-    """What a span saved, published and asked, in order."""
-    steps = [trace.journal[number] for number in span.events]
-    types = ["" if s.step == "save" or not s.envelope else f" {s.envelope.type}" for s in steps]
-    return [step.step + type_ for step, type_ in zip(steps, types, strict=True)]

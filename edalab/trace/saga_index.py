@@ -63,7 +63,7 @@ def _read(trace: Trace, types: set[str]) -> list[Saga]:
         if envelope.type not in types or trace.fault(number) in FAILED_TO_SEND:
             continue
         if correlation not in home:
-            home[correlation] = _home(trace, envelope, home, of_key)
+            home[correlation] = _home(trace, envelope, of_key)
             if home[correlation] == correlation:
                 of_key[envelope.subject] = correlation
         of_key.setdefault(envelope.subject, home[correlation])
@@ -77,12 +77,10 @@ def _read(trace: Trace, types: set[str]) -> list[Saga]:
     return list(found.values())
 
 
-def _home(trace: Trace, envelope: Envelope, home: dict[str, str], of_key: dict) -> str:
+def _home(trace: Trace, envelope: Envelope, of_key: dict[str | None, str]) -> str:
     """The first correlation of the saga that a message with a new correlation belongs to."""
     correlation = envelope.correlation
     earlier = of_key.get(envelope.subject) if envelope.subject is not None else None
-    if trace.in_doubt and trace.logical_id.get(correlation, correlation) in home:
-        return home[trace.logical_id[correlation]]  # the client asked again
     if earlier is None:
         return correlation
     root, first = trace.messages.get(correlation), trace.messages.get(earlier)

@@ -28,12 +28,10 @@ _ANSWERS = {
 
 class SagaMoment:
     """What the trace of `saga`, of a run or of its first part, shows of the `steps` of the whole
-    saga, in which the messages `sent` were published and asked."""
+    saga."""
 
-    def __init__(self, saga: Saga, steps: list[SagaStep], sent: list[int]):
+    def __init__(self, saga: Saga, steps: list[SagaStep]):
         self.saga, self.over = saga, saga.trace.ended  # so that nothing can still happen
-        envelopes = map(saga.envelope, self.known(sent))
-        self.commands = {one.id for one in envelopes if isinstance(one.data, Command)}
         self.histories = {step: History(self, step) for step in steps}
 
     @cached_property
@@ -49,13 +47,14 @@ class SagaMoment:
     def answers(self) -> dict[str, list[StepEvent]]:
         """What became of every question, and of every command that was asked or lost, by its id."""
         found: dict[str, list[StepEvent]] = {}
-        for step in self.saga.trace.journal:
+        in_time = self.saga.trace.answered
+        for number, step in enumerate(self.saga.trace.journal):
             what = _ANSWERS.get(step.step)
             if step.step == "reply" and step.fault in (None, "delay", "crash"):
                 continue  # a crash is an event of the execution
-            if step.step == "answer" and (step.fault or step.detail == "too late"):
-                what = "late answer"
             if what and step.envelope is not None:
+                if what == "answered" and in_time.get(step.envelope.id) != number:
+                    what = "late answer"
                 words = step.detail or "" if what in ("lost", "answered") else ""
                 event = StepEvent(step.time, what, words)
                 found.setdefault(step.envelope.id, []).append(event)
@@ -71,10 +70,11 @@ class History:
         self._sent, self._refusals = moment.known(step.sent), moment.known(step.refusals)
         ids = [*step.causes] if step.is_event else [moment.saga.envelope(n).id for n in self._sent]
         ids = [*dict.fromkeys(ids)]
-        # The handling of a command is no bar of an event that was published in it.
-        handled = [id for id in ids if not (step.is_event and id in moment.commands)]
-        spans = [span for id in handled for span in trace.by_message.get(id, ())]
-        self._spans = [s for s in spans if s.service == step.service or not step.is_event]
+        spans = [span for id in ids for span in trace.by_message.get(id, ())]
+        if step.is_event:  # the handling of a command is no bar of an event that is published in it
+            events = [span for span in spans if not isinstance(span.envelope.data, Command)]
+            spans = [span for span in events if span.service == step.service]
+        self._spans = spans
         self.bars = sorted(map(self._bar, self._spans), key=lambda bar: bar.start)
         ends = [trace.given_up.get((step.service, id)) for id in ids]
         self._ends = [number for number in ends if number is not None]
@@ -184,7 +184,7 @@ class History:
                         found.append(self._event(one.compensated, "undone"))
                 found += [self._event(commit, "again") for _, commit in one.effects[1:]]
             return found
-        if step.unheard or self._refusals:
+        if step.awaited or self._refusals:
             return []
         if step.is_event:
             first: dict[str, int] = {}
@@ -207,20 +207,15 @@ class History:
 
     def _saved(self, shown: list[int]) -> list[StepEvent]:
         """What was saved for an event before it was published, or in vain."""
-        times = set()
-        for span in self._spans:
-            publishes = [n for n in span.events if self._trace.kind(n) == "publish"]
-            for commit in filter(self._trace.changed, span.saves):
-                later = next((n for n in publishes if n > commit), None)
-                if later is None or self._saga.envelope(later).type in self.step.names:
-                    times.add(self._trace.journal[commit].time)
+        saves = [save for span in self._spans for save in span.saves if self._trace.changed(save)]
+        times = {self._trace.journal[save].time for save in saves}
         return [StepEvent(time, "saved") for time in sorted(times.difference(shown))]
 
     def _silence(self, shown: bool) -> Iterator[StepEvent]:
         """That the message it waits for never arrived, or was handled and nothing was published."""
-        unheard = self.step.unheard
+        awaited = self.step.awaited
         finished = [s.last for s in self._spans if s.finished and s.last is not None]
-        if unheard and not self._spans and not self._ends:
-            yield self._event(self.step.first, "never", f"{unheard} never came")
-        elif finished and (unheard or (self.step.is_event and not shown)):
+        if awaited and not self._spans and not self._ends:
+            yield self._event(self.step.first, "never", f"{awaited} never came")
+        elif finished and (awaited or (self.step.is_event and not shown)):
             yield self._event(finished[-1], "silent")

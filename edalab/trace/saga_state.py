@@ -19,8 +19,8 @@ def state_of(moment: "SagaMoment", history: "History") -> State:
     doubtful, late = history.doubtful, _lateness(history) if done else ""
     target = moment.histories[step.compensates] if step.compensates else None
     vain = target is not None and target.done and not target.compensated
-    silent = f"published nothing after {step.unheard}" if step.unheard else "never published"
-    gave_up = "gave up" if step.unheard else "given up"
+    silent = f"published nothing after {step.awaited}" if step.awaited else "never published"
+    gave_up = "gave up" if step.awaited else "given up"
     tries = f" after {history.tries:,} tries" if history.tries > 1 else ""
     twice = done + count["again"]
     answer = next((event.words for event in reversed(events) if event.what == "nothing"), "")
@@ -37,7 +37,7 @@ def state_of(moment: "SagaMoment", history: "History") -> State:
         (done and vain, "idle", "changed nothing"),
         (done, "done", late or (_effort(history, count) if done else "")),
         (count["refused"], "refused", f"refused: {why}"),
-        (count["never"], "failed", f"never got {step.unheard}"),
+        (count["never"], "failed", f"never got {step.awaited}"),
         (count["silent"], "failed", silent),
         (count["given up"], "failed", gave_up + tries),
         (missed and not doubtful and compensation_begun, "compensated", "compensated to be safe"),

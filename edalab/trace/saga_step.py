@@ -11,7 +11,7 @@ class SagaStep:
 
     `names` are the types of its messages: the command, and the events that report how it ended.
     `sent` are the steps of the record that asked for it or published it, `causes` the ids of the
-    messages whose handling publishes it, `unheard` the type after which its service was silent."""
+    messages whose handling publishes it, `awaited` the type after which its service was silent."""
 
     name: str
     service: str
@@ -27,7 +27,7 @@ class SagaStep:
     sent: list[int] = field(default_factory=list)
     refusals: list[int] = field(default_factory=list)
     causes: dict[str, None] = field(default_factory=dict)
-    unheard: str | None = None
+    awaited: str | None = None
 
     def ancestors(self) -> Iterator["SagaStep"]:
         """This step, and those that led to it."""

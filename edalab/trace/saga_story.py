@@ -5,7 +5,7 @@ In choreography events are the steps, in orchestration commands are.
 
 from functools import cached_property
 
-from ..errors import Misuse, Unknown
+from ..errors import Unknown
 from ..model import Command, Envelope, Event, Query
 from ..sim.run import Run
 from .faults import FAILED_TO_SEND
@@ -48,7 +48,7 @@ class SagaStory:
         if time not in self._moments:
             trace = Trace.of(until(run, time))
             saga = self.saga if trace is self.trace else saga_of(trace, self.correlations)
-            self._moments[time] = SagaMoment(saga, self.steps, self.sent)
+            self._moments[time] = SagaMoment(saga, self.steps)
         return self._moments[time]
 
     @cached_property
@@ -83,9 +83,6 @@ class SagaStory:
         self._find_silence()
         return self._steps
 
-    def __repr__(self) -> str:
-        return f"<saga {self.correlation}: {', '.join(step.name for step in self.steps)}>"
-
     # -- which step a message belongs to
 
     def _add(self, number: int) -> None:
@@ -105,7 +102,7 @@ class SagaStory:
         self, number: int, envelope: Envelope, before: SagaStep | None
     ) -> SagaStep | None:
         sent = self.trace.journal[number]
-        services = [handler.service for handler in self.trace.system.handlers(envelope.type)]
+        services = self.trace.subscribers(envelope.type)
         if sent.service in services and envelope.type not in self.saga.types:
             return before  # a reminder to itself is no step, but leads to what follows
         service = services[0] if services else envelope.topic
@@ -198,25 +195,25 @@ class SagaStory:
         and the saga never ended, it is the one that handled the last event in silence."""
         trace, fact = self.trace, self.trace.logical_id
         envelopes = [self.saga.envelope(number) for number in self.sent]
-        spoke = [(one.source, one.causation) for one in envelopes if one.causation]
+        sent_by = [(one.source, one.causation) for one in envelopes if one.causation]
         homes = filter(None, map(trace.sent_in.get, self.sent))
-        spoke += [(home.service, home.envelope.id) for home in homes]
-        heard = {(service, fact.get(id, id)) for service, id in spoke}
+        sent_by += [(home.service, home.envelope.id) for home in homes]
+        went_on = {(service, fact.get(id, id)) for service, id in sent_by}
         spans = [span for id in self._of_message for span in trace.by_message.get(id, ())]
         finished = {(s.service, trace.fact(s.envelope)) for s in spans if s.finished}
         quiet = []
         for number, envelope in zip(self.sent, envelopes, strict=True):
             if not isinstance(envelope.data, Event) or trace.fault(number) in FAILED_TO_SEND:
                 continue
-            for handler in trace.system.handlers(envelope.type):
-                key = handler.service, trace.fact(envelope)
-                if key not in heard:
-                    heard.add(key)
+            for service in trace.subscribers(envelope.type):
+                key = service, trace.fact(envelope)
+                if key not in went_on:
+                    went_on.add(key)
                     if key in finished:
-                        quiet.append((handler.service, number))
-                    elif trace.ended or (handler.service, envelope.id) in trace.given_up:
-                        self._stands_still(handler.service, number)
-        turned_back = any(step.compensates or step.refusals or step.unheard for step in self._steps)
+                        quiet.append((service, number))
+                    elif trace.ended or (service, envelope.id) in trace.given_up:
+                        self._stands_still(service, number)
+        turned_back = any(step.compensates or step.refusals or step.awaited for step in self._steps)
         settled = any(step.settles for step in self._steps)
         if quiet and trace.ended and not turned_back and not settled:
             self._stands_still(*quiet[-1])
@@ -224,7 +221,7 @@ class SagaStory:
     def _stands_still(self, service: str, number: int) -> None:
         envelope = self.saga.envelope(number)
         step = SagaStep(service, service, self._of_message.get(envelope.id), number)
-        step.causes[envelope.id], step.unheard = None, envelope.type
+        step.causes[envelope.id], step.awaited = None, envelope.type
         self._steps.append(step)
 
 
@@ -233,12 +230,7 @@ class SagaStory:
 
 def stories(run: Run) -> list[SagaStory]:
     """The sagas of a run, in the order they began; also those that ended before a message with a
-    role was sent. Raises Misuse where no message class declares a role in sagas."""
-    if not run.system.saga_roles:
-        raise Misuse(
-            "saga_map() finds no message that belongs to a saga; declare the classes first, with compensates=, "
-            "refuses=, final= or settles=: class ReleaseStock(Command, compensates=ReserveStock)"
-        )
+    role was sent."""
     if "_stories" not in vars(run):
         trace = Trace.of(run)
         sent: dict[str, list[int]] = {}  # the messages of a correlation
@@ -264,7 +256,7 @@ def _begun_by_client(trace: Trace) -> set[str]:
     ids = {id for saga in found for id in saga.correlations}
     by_client = {message.id for message in begun}
     of_ticks = [saga for saga in found if by_client.isdisjoint(saga.correlations)]
-    keys = {key for saga in of_ticks for key in saga.keys()}  # noqa: SIM118
+    keys = {key for saga in of_ticks for key in saga.keys}
     return {message.type for message in begun if message.id in ids or message.subject in keys}
 
 
@@ -279,14 +271,10 @@ def has_sagas(run: Run) -> bool:
 def story_of(run: Run, correlation: str) -> SagaStory:
     """The saga with a correlation id, or of a key such as "o2"."""
     found = stories(run)
-    if not found:
-        raise Misuse(NONE)
-    for story in found:
-        if correlation in story.correlations:
-            return story
-    for story in found:
-        if correlation == story.subject:
-            return story
+    known = [story for story in found if correlation in story.correlations]
+    known += [story for story in found if correlation == story.subject]
+    if known:
+        return known[0]
     by_id = str(correlation).startswith(found[0].correlation.partition("-")[0])
     names = [one.correlation if by_id else one.subject or one.correlation for one in found]
     raise Unknown("saga", correlation, names)

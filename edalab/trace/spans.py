@@ -47,9 +47,13 @@ class Span:
         """Whether the handler did all it had to."""
         return self.ended_by in _FINISHED
 
+    @property
+    def message(self) -> str:
+        """The type and the id of the message that it handles."""
+        return f"{self.envelope.type} {self.envelope.id}"
+
     def __repr__(self) -> str:
-        what = f"{self.envelope.type} {self.envelope.id}: {self.ended_by or 'under way'}"
-        return f"<{self.service} handles {what}>"
+        return f"<{self.service} handles {self.message}: {self.ended_by or 'under way'}>"
 
 
 class Trace:
@@ -162,6 +166,10 @@ class Trace:
         """The spans of messages of a type."""
         return [span for span in self.spans if span.envelope.type == name]
 
+    def subscribers(self, name: str) -> list[str]:
+        """The services that handle messages of a type, in the order declared."""
+        return list(dict.fromkeys(handler.service for handler in self.system.handlers(name)))
+
     @cached_property
     def by_message(self) -> dict[str, list[Span]]:
         """The id of a message -> its spans."""
@@ -197,6 +205,11 @@ class Trace:
         """The messages that a span published, sent and asked, whatever struck them."""
         return [self.envelope(number) for number in span.events if self.kind(number) != "save"]
 
+    def outline(self, span: Span) -> list[tuple[str, str]]:
+        """What a span saved, published and asked, in order: of each the kind, and the type of message sent."""
+        kinds = [(self.kind(number), self.envelope(number).type) for number in span.events]
+        return [(kind, "" if kind == "save" else type_) for kind, type_ in kinds]
+
     @cached_property
     def logical_id(self) -> dict[str, str]:
         """The id of every message -> the id of the first message that states the same fact."""
@@ -212,16 +225,6 @@ class Trace:
         """Every message that was published, sent or asked, by id."""
         envelopes = map(self.envelope, self.sends)
         return {envelope.id: envelope for envelope in envelopes}
-
-    @cached_property
-    def about(self) -> dict[tuple[str, str | None], list[int]]:
-        """("story", a correlation id) or ("key", a subject) -> the steps of its messages."""
-        found: dict[tuple[str, str | None], list[int]] = {}
-        for number, envelope in enumerate(self._record[3::WIDTH]):
-            if envelope is not None and envelope.data is not None:
-                found.setdefault(("story", envelope.correlation), []).append(number)
-                found.setdefault(("key", envelope.subject), []).append(number)
-        return found
 
     @cached_property
     def traffic(self) -> Traffic:

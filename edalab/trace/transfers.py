@@ -34,7 +34,7 @@ class Transfer:
     """One message or question on its way from the step that sent it.
 
     fault: what struck it there.
-    heard: a consumer got it, it was lost on its way to one, or it was sent again with the same id.
+    received: a consumer got it, it was lost on its way to one, or it was sent again with the same id.
     losses: the steps that lost it after the broker had it.
     answers: the steps that sent those not yet received."""
 
@@ -42,19 +42,19 @@ class Transfer:
     envelope: Envelope
     question: bool
     fault: str | None
-    heard: bool = False
+    received: bool = False
     losses: list[int] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
 
     @property
-    def left(self) -> bool:
+    def reached_broker(self) -> bool:
         """Whether it reached the broker, or the service that was asked."""
         return self.fault not in NOT_ARRIVED
 
     @property
-    def unheard(self) -> bool:
-        """Whether it is a message that left and that nobody received."""
-        return self.left and not (self.question or self.heard)
+    def unreceived(self) -> bool:
+        """Whether it is a message that reached the broker and that nobody received."""
+        return self.reached_broker and not (self.question or self.received)
 
 
 @dataclass(slots=True, eq=False)
@@ -120,14 +120,14 @@ class Traffic:
             self._struck[step.service, step.replica] = number
         elif step.step in ("publish", "ask"):
             if before := self._latest.get(envelope.id):
-                before.heard = True
+                before.received = True
             sent = Transfer(number, envelope, step.step == "ask", step.fault)
             self._latest[envelope.id] = sent
             self.transfers.append(sent)
         transfer = self._latest.get(envelope.id)
         if transfer is not None:
             self.of_step[number] = transfer
-            transfer.heard = transfer.heard or step.step in ("deliver", "handle", "lost")
+            transfer.received = transfer.received or step.step in ("deliver", "handle", "lost")
         match step.step:
             case "deliver" if step.fault == "delay":
                 self._delayed.add(key)

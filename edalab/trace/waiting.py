@@ -33,21 +33,18 @@ def name_of(service: str, partition: int | None, offset: int | None, envelope: E
 def kept_messages(trace: Trace, stored: dict[str, list[int]]) -> dict[Place, list[Kept]]:
     """All that the broker of a run kept for the services that handle it. A queue keeps a message
     for each service that may take it. `stored` is the id of a message -> when each copy was stored."""
-    handlers: dict[str, list[str]] = defaultdict(list)  # type -> services
-    for service in trace.system.services.values():
-        for type_ in dict.fromkeys(handler.type for handler in service.handlers.values()):
-            handlers[type_].append(service.name)
+    services = {e.type: trace.subscribers(e.type) for e in trace.messages.values()}
     committed, closed, doubled = _read_steps(trace)
     found: dict[Place, list[Kept]] = defaultdict(list)
     for channel, keeper in trace.run._world.channels.items():
         if isinstance(keeper, Log):
-            for partition, service, kept in _in_log(keeper, handlers, committed, stored):
+            for partition, service, kept in _in_log(keeper, services, committed, stored):
                 found[channel, partition, service].append(kept)
         else:
             for id, times in stored.items():
                 envelope = trace.messages[id]
                 copies = _in_queue(envelope, sorted([*times, *doubled[id]]), closed[id])
-                for service in handlers[envelope.type] if envelope.topic == channel else ():
+                for service in services[envelope.type] if envelope.topic == channel else ():
                     found[channel, None, service] += copies
         if channel in trace.system.topics:
             for _, _, service in [key for key in found if key[0] == channel]:
@@ -58,7 +55,7 @@ def kept_messages(trace: Trace, stored: dict[str, list[int]]) -> dict[Place, lis
 
 def _in_log(
     log: Log,
-    handlers: dict[str, list[str]],
+    services: dict[str, list[str]],
     committed: dict[Place, list[tuple[int, int]]],
     stored: dict[str, list[int]],
 ) -> Iterator[tuple[int, str, Kept]]:
@@ -70,7 +67,7 @@ def _in_log(
             times = stored[envelope.id]
             start = max(start, times[min(copies[envelope.id], len(times) - 1)])
             copies[envelope.id] += 1
-            for service in handlers[envelope.type]:
+            for service in services[envelope.type]:
                 commits = committed[log.name, partition, service]
                 at = bisect_left(commits, (offset, 0))
                 end = commits[at][1] if at < len(commits) else inf

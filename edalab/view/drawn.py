@@ -259,7 +259,7 @@ class Drawn:
         services = system.services.values()
         handled = {type_ for service in services for type_, _ in service.handlers}
         for transfer, source in self._sources.items():
-            if transfer.unheard:
+            if transfer.unreceived:
                 link = Link("message", source, None, named(transfer.envelope))
                 known = transfer.envelope.type in handled
                 self._stop(link, "unheard", "not handled yet" if known else "reached nobody")

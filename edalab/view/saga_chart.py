@@ -138,7 +138,7 @@ class SagaChart:
             words = "not compensated"
         if step.final and state.name in ("done", "late"):
             words = "cannot be undone"
-        return [step.service if step.name != step.service else step.unheard or "", words]
+        return [step.service if step.name != step.service else step.awaited or "", words]
 
     def _spots(self, y: int) -> None:
         self.spot: dict[SagaStep, tuple[int, int]] = {}
