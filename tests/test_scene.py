@@ -85,7 +85,7 @@ def test_numbers_are_said_as_people_say_them():
 
 
 @pytest.mark.parametrize(
-    "layer", ["lanes", "lines", "spans", "arrows", "bars", "traces", "labels", "marks"]
+    "layer", ["lanes", "lines", "spans", "arrows", "bars", "polylines", "labels", "marks"]
 )
 def test_the_digest_changes_with_every_item_that_is_shown(layer):
     digests = {everything().digest}

@@ -70,7 +70,7 @@ def drawn_value(fold: Callable, value: Callable[[Any], Any] | None) -> Callable[
             what = f"value= raised {type(error).__name__} ({error}) for the state {shown(state)}"
             hint = "it is asked about the state before the first event, too"
             raise Misuse(f"{what}; {hint}") from None
-        if plain is None or (isinstance(plain, Real | Decimal) and abs(plain) < 1e300):
+        if plain is None or (_is_number(plain) and abs(plain) < 1e300):
             return plain
         what = f"a state of {getattr(fold, '__name__', 'the fold')} is {shown(state)}"
         what = what if value is None else f"value= returned {shown(plain)}"
@@ -78,3 +78,7 @@ def drawn_value(fold: Callable, value: Callable[[Any], Any] | None) -> Callable[
         raise Misuse(f"{what}, and a line is drawn of a number; {hint}")
 
     return drawn
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real | Decimal)

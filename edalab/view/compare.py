@@ -96,16 +96,14 @@ def _excerpts(comparison: Comparison, part: Part) -> tuple[Excerpt, Excerpt]:
         near = first.time / 1000
         part = (first.story, None, None) if first.story else (None, max(0, near - 1), near + 1)
     found: list[Excerpt | None] = []
-    refusals: list[Misuse] = []
     for run in comparison.runs:
         try:
             found.append(choose(run, *part))
-        except Misuse as misuse:  # one of the runs may not have that story
+        except Misuse:  # one of the runs may not have that story
+            if found == [None]:
+                raise
             found.append(None)
-            refusals.append(misuse)
     excerpts = [excerpt for excerpt in found if excerpt]
-    if not excerpts:
-        raise refusals[0]
     first, last = min(e.first for e in excerpts), max(e.last for e in excerpts)
     one, other = (
         excerpt._replace(first=first, last=last)

@@ -47,13 +47,8 @@ class Taken:
     def count(self, box: Extent) -> int:
         """How many px of a box are taken."""
         left, _, right, _ = box
-        shared = [
-            min(b, right) - max(a, left) + 1
-            for spans in self._lines(box)
-            for a, b in spans
-            if a <= right and left <= b
-        ]
-        return sum(shared)
+        spans = [span for spans in self._lines(box) for span in spans]
+        return sum(max(0, min(b, right) - max(a, left) + 1) for a, b in spans)
 
 
 class LabelPlacer:

@@ -78,9 +78,8 @@ class StateChart:
         self.calendar.one_year = max(written) - min(written) < 365 * DAY
         self.as_known = "" if known is None else f", as known {self.calendar.on(known)}"
         self.scene = Scene(width, axes.bottom + 38 + _CAPTIONS, axis=axes)
-        self.room = LabelPlacer(
-            self.scene, (axes.left + 2, axes.top - 18, width - 2, axes.bottom + 2)
-        )
+        bounds = axes.left + 2, axes.top - 18, width - 2, axes.bottom + 2
+        self.room = LabelPlacer(self.scene, bounds)
         name = getattr(today.fold, "__name__", "").replace("_", " ").strip()
         about = f"{stream or 'all streams'}, {name if name and name != '<lambda>' else 'state'}"
         self._draw(about)
