@@ -15,7 +15,7 @@ _APART = 11  # px: moments that are as far apart as this are told apart on a lin
 CUT = 150  # px of a gap that is cut short, at most
 _SLIT = 7  # px of the slit that marks a cut
 _LITTLE = 0.06  # of the axis: as much may be stretched before a cut is worth it
-_STRETCHED = 1.2  # times the px that a gap has by the scale: it is marked as stretched
+_STRETCHED = 1.2  # times the px per ms of the gap that has fewest: a gap is marked as stretched
 _STEPS = (
     *(digit * power for power in (1, 10, 100, 1000) for digit in (1, 2, 5)),
     *(10_000, 20_000, 60_000, 300_000, 600_000, 3_600_000),
@@ -33,11 +33,10 @@ class Axis:
         cut: set[int] = set()
         widths = _linear(self.times, rooms, right - left)
         if widths:  # what an instant needs has room before the next one
-            self.scale = widths[0] / (self.times[1] - self.times[0])
             rooms, self.shrunk = [0] * len(rooms), 1.0
         else:
             room = right - left - sum(rooms) * self.shrunk
-            widths, cut, self.scale = _widths(self.times, room)
+            widths, cut = _widths(self.times, room)
         self.starts: dict[int, float] = {}  # x at which each instant begins
         self.ends: dict[int, float] = {}  # and at which what it needs by itself ends
         self.cuts: list[tuple[int, int]] = []  # ms from, ms to
@@ -49,14 +48,24 @@ class Axis:
             self.ends[time] = x
             x += widths[number]
         self.end = round(x)
-        for number, (time, later) in enumerate(pairwise(self.times)):
-            width = rooms[number] * self.shrunk + widths[number]
+        scales: dict[tuple[int, int], float] = {}  # px per ms of each gap that is not cut
+        for number, gap in enumerate(pairwise(self.times)):
             if number in cut:
-                self.cuts.append((time, later))
-            elif width > _STRETCHED * self.scale * (later - time):
-                if self.stretched and self.starts[time] - self.x(self.stretched[-1][1]) < _APART:
-                    time, _ = self.stretched.pop()
-                self.stretched.append((time, later))
+                self.cuts.append(gap)
+            else:
+                scales[gap] = (self.starts[gap[1]] - self.starts[gap[0]]) / (gap[1] - gap[0])
+        gaps = [(later - time, scale) for (time, later), scale in scales.items()]
+        self.scale = fsum(ms * scale for ms, scale in gaps) / (sum(ms for ms, _ in gaps) or 1)
+        least, before = min(scales.values(), default=1.0), 0.0
+        for (time, later), scale in scales.items():
+            if scale <= _STRETCHED * least:
+                continue
+            joins = bool(self.stretched) and self.stretched[-1][1] == time
+            if joins and before / _STRETCHED <= scale <= before * _STRETCHED:
+                time, _ = self.stretched.pop()
+            else:
+                before = scale
+            self.stretched.append((time, later))
 
     def x(self, time: int, rank: float = 0) -> int:
         """Where a time stands; `rank` px further on for what comes later in the same instant."""
@@ -68,6 +77,8 @@ class Axis:
             return self.end
         at = bisect_right(self.times, time)
         before, after = self.times[at - 1], self.times[at]
+        if (before, after) in self.cuts:  # somewhere in the time that is left out
+            return round(self.ends[before] + self.starts[after]) // 2
         share = (time - before) / (after - before)
         return round(self.ends[before] + share * (self.starts[after] - self.ends[before]))
 
@@ -77,7 +88,8 @@ class Axis:
 
     def draw(self, scene: Scene, top: int, bottom: int, right: int, below: int = 14) -> None:
         """Draw the grid and the cuts from `top` to `bottom`, and the times so many px `below` it. A
-        cut goes through all that lasts meanwhile; a thick line says where time is stretched."""
+        cut goes through all that lasts meanwhile; thick lines say where time is stretched, each by
+        another factor than the one before."""
         for middle, (start, end) in zip(self.slits(), self.cuts, strict=True):
             tip = f"{seconds(end - start)} left out"
             slit = Box(middle - _SLIT // 2, top, _SLIT, bottom - top, "break", tip)
@@ -89,7 +101,7 @@ class Axis:
         for start, end in self.stretched:
             tip = f"{seconds(start)} to {seconds(end)}: time is stretched"
             x = self.x(start)
-            scene.spans.append(Box(x, bottom + 1, self.x(end) - x, 3, "stretched", tip))
+            scene.spans.append(Box(x + 1, bottom + 1, self.x(end) - x - 2, 3, "stretched", tip))
         draw_times(scene, self.ticks(), (top, bottom, right), below)
 
     def ticks(self) -> list[tuple[int, str]]:
@@ -138,11 +150,11 @@ def _linear(times: list[int], rooms: list[int], room: float) -> list[float]:
     return widths if fits else []
 
 
-def _widths(times: list[int], room: float) -> tuple[list[float], set[int], float]:
-    """The px of each gap; which are cut short; px per ms where nothing is cut or stretched."""
+def _widths(times: list[int], room: float) -> tuple[list[float], set[int]]:
+    """The px of each gap, and which are cut short."""
     gaps = [later - time for time, later in pairwise(times)]
     if not gaps:
-        return [], set(), 1.0
+        return [], set()
     least = min(HOP, 0.6 * room / len(gaps))
     by_length = sorted(range(len(gaps)), key=lambda number: (-gaps[number], number))
     cut: set[int] = set()
@@ -162,7 +174,7 @@ def _widths(times: list[int], room: float) -> tuple[list[float], set[int], float
     px = (max(least, scale * gap) for gap in gaps)
     widths = [width if number in cut else gap for number, gap in enumerate(px)]
     total = fsum(widths)  # not sum(): from Python 3.12 on that rounds in another way
-    return [width * room / total for width in widths], cut, scale * room / total
+    return [width * room / total for width in widths], cut
 
 
 def _scale(gaps: list[int], room: float, least: float) -> tuple[float, int]:

@@ -22,6 +22,7 @@ _SHORT = 16  # letters of a key or a value that stands at a bar
 _REMARKS = ("takeover", "note")
 Place = tuple[int, int, str]  # level, x and anchor
 Spot = tuple[int, int, str]  # x, y and anchor
+Name = tuple[Label, list[Spot], int]
 
 
 def place_labels(layout: "Layout") -> None:
@@ -72,26 +73,33 @@ def _subject(bar: Bar) -> list[str]:
     return [subject] if 0 < len(subject) <= _SHORT else []
 
 
-def _add_values(layout: "Layout", names: dict[Bar, tuple[Label, list[Spot]]]) -> None:
+def _add_values(layout: "Layout", names: dict[Bar, Name]) -> None:
     """Where there is room, add to the name of a bar what tells its message apart from others of its
-    type in this picture: its key, and if need be up to two short fields in which they differ."""
+    type in this picture: its key, and if need be up to two short fields in which they differ. A key
+    that all share is left out first."""
     alike: defaultdict[str, list[Bar]] = defaultdict(list)
     for bar in names:
         alike[bar.envelope.type].append(bar)
     for bars in alike.values():
         data = [getattr(bar.envelope.data, "__dict__", {}) for bar in bars]
         fields = [name for name in data[0] if len({repr(one.get(name)) for one in data}) > 1]
-        if len({bar.envelope.subject for bar in bars}) == len(set(map(repr, data))):
+        subjects = {bar.envelope.subject for bar in bars}
+        if len(subjects) == len(set(map(repr, data))):
             fields = []  # the keys suffice
+        shared = len(bars) > 1 and len(subjects) == 1
         for bar, own in zip(bars, data, strict=True):
-            label, spots = names[bar]
-            values = [_value(name, own.get(name)) for name in fields]
-            about = [*_subject(bar), *list(filter(None, values))[:2]]
+            label, spots, before = names[bar]
+            values = [*filter(None, (_value(name, own.get(name)) for name in fields))][:2]
+            about, each = [*_subject(bar), *values], range(1 + len(values))
+            parts = [about[n:] for n in each] if shared else [about[: len(about) - n] for n in each]
             name, words = clean(bar.envelope.type, 60), f": {bar.words}" if bar.words else ""
-            texts = [f"{name} {', '.join(about[:n])}{words}" for n in range(len(about), 0, -1)]
-            longer = [text for text in texts if len(text) > len(label.text)]
-            if longer:
-                layout.placer.rewrite(label, longer, spots)
+            texts = [f"{name} {', '.join(part)}{words}" for part in parts if part]
+            better = texts[: texts.index(label.text)] if label.text in texts else texts
+            if not better:
+                continue
+            first = before + text_width(better[0], 11, True)  # or it would stand over another bar
+            spots = [spot for spot in spots if spot[2] == "start" or spot[0] >= first]
+            layout.placer.rewrite(label, better, spots)
 
 
 def _value(field: str, value: object) -> str:
@@ -144,23 +152,24 @@ def _name_mark(
     _write(layout, row, [shorten(text, _LONG, 11, True)], kind, places, cut=not again)
 
 
-def _name_bars(layout: "Layout") -> dict[Bar, tuple[Label, list[Spot]]]:
+def _name_bars(layout: "Layout") -> dict[Bar, Name]:
     """Name each bar where it begins; or where it ends, if its name does not reach back to the bar
-    before it in its row. Return the names with the spots near their bars."""
+    before it in its row. Return the names with the spots near their bars, and the end of the bar
+    before each."""
     ends: dict[Row, int] = {}
-    names: dict[Bar, tuple[Label, list[Spot]]] = {}
+    names: dict[Bar, Name] = {}
     for bar in sorted(layout.drawn.bars, key=lambda bar: bar.x):
         row, texts, end = layout.row(bar), names_of(bar), bar.x + bar.w
         spots = [(bar.x, "start"), (bar.x + 15, "start")]
-        if end - text_width(texts[0], 11, True) >= ends.get(row, 0):
+        before, ends[row] = ends.get(row, 0), end
+        if end - text_width(texts[0], 11, True) >= before:
             spots.append((end, "end"))
-        ends[row] = end
         levels = (1, -1, 2, -2) if bar.struck else (1, -1)
         places = [(level, x, anchor) for level in levels for x, anchor in spots]
         label = _write(layout, row, texts, "struck" if bar.struck else "handled", places)
         if label:
             near = [(x, row.level(level), anchor) for level, x, anchor in places]
-            names[bar] = label, near[: 2 * len(spots)]
+            names[bar] = label, near[: 2 * len(spots)], before
     return names
 
 
