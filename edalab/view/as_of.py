@@ -11,6 +11,7 @@ from ..store.event_store import EventStore
 from ..store.instants import to_microseconds
 from ..store.temporal import check_stream
 from .picture import STORE, Picture, check_is
+from .scene import WIDTH
 from .state_chart import StateChart
 
 
@@ -25,7 +26,7 @@ def as_of(
     cursor: Any = None,
     since: Any = None,
     until: Any = None,
-    width: int = 900,
+    width: int = WIDTH,
 ) -> Picture:
     """A picture of the state of a stream over time (None: of all streams).
 

@@ -9,7 +9,7 @@ from .drawn import Drawn
 from .excerpt import Excerpt, choose, is_large
 from .layout import Layout
 from .picture import Picture, check_run, check_seconds
-from .scene import Label, Line, Scene
+from .scene import WIDTH, Label, Line, Scene
 from .theme import LABELS
 from .timeline import LEGEND, caption_of, lanes_of, mark_cursor
 
@@ -28,7 +28,7 @@ def compare(
     cursor: float | None = None,
     start: float | None = None,
     end: float | None = None,
-    width: int = 900,
+    width: int = WIDTH,
 ) -> Picture:
     """Two runs of one workload, such as without and with a fault, or before and after a fix: one
     above the other, with the first difference marked and named, and below them what differs in the

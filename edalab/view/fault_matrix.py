@@ -10,7 +10,7 @@ from ..sim import ACTIONS, actions_at
 from ..text import clean, counted, shorten, text_width
 from ..trace.faults import FAULTS
 from .picture import Picture, check_is
-from .scene import Box, Label, Line, Mark, Scene
+from .scene import WIDTH, Box, Label, Line, Mark, Scene
 
 Point = tuple[str, str, str]  # service, step, type of the message
 COLUMNS = list(dict.fromkeys(fault.column for fault in FAULTS.values() if fault.column))
@@ -239,7 +239,7 @@ class Matrix(Picture):
         scene.height = scene.write(2, y + 22, scene.width - 2, words)
 
 
-def matrix(result: Exploration, width: int = 900) -> Matrix:
+def matrix(result: Exploration, width: int = WIDTH) -> Matrix:
     """A picture of what `explore` found: a mark for each time a point was passed and each action
     that could strike there. Only what a fault breaks is red, not what is broken without any."""
     wanted = "what explore found, such as explore(system, workload, claims)"

@@ -8,13 +8,13 @@ from .axes import Axes
 from .calendar import Calendar
 from .labels import LabelPlacer
 from .picture import Picture, check_run
-from .scene import Box, Label, Mark, Polyline, Scene
+from .scene import WIDTH, Box, Label, Mark, Polyline, Scene
 
 HEIGHT, _BELOW = 84, 66  # px of a chart; from one to the next
 _OUTAGES = {"down": "down", "pause": "standing still", "cut": "cut off"}
 
 
-def lag(run: Run, service: str, *, width: int = 900) -> Picture:
+def lag(run: Run, service: str, *, width: int = WIDTH) -> Picture:
     """A picture of how far a service is behind, over time: the events published to it that it has
     not yet committed, and how old the oldest of them is (its staleness). It shows the times in which
     the service was down, stood still or was cut off."""

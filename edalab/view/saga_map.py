@@ -12,7 +12,7 @@ from .axis import Axis
 from .ledger import Ledger
 from .picture import Picture, check_run, check_seconds
 from .saga_chart import MARGIN, SagaChart, SagaMoment, kind_of
-from .scene import Box, Label, Scene
+from .scene import WIDTH, Box, Label, Scene
 from .waterfall import waterfall
 
 _LEGEND = (  # kinds of items, and what a reader may need to know of them
@@ -41,7 +41,7 @@ def saga_map(
     *,
     ledger: Callable[[Any], Mapping] | None = None,
     cursor: float | None = None,
-    width: int = 900,
+    width: int = WIDTH,
 ) -> SagaMap:
     """A picture of one saga: that of a `correlation` id (or of a key, such as "o2"), else the one
     that went worst, of several alike one that a fault struck; where a run has several, with a table

@@ -11,6 +11,7 @@ from ..text import clean, text_width, wrapped
 from .theme import LABELS, MARKS, SHAPES
 
 Extent = tuple[int, int, int, int]  # left, top, right, bottom
+WIDTH = 840  # px of a picture: the output of a notebook beside the list of files, in 1,280 px
 
 
 @dataclass(slots=True)

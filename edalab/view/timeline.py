@@ -9,7 +9,7 @@ from .drawn import PUBLISHED_AGAIN, Drawn
 from .excerpt import Excerpt, choose
 from .layout import Layout
 from .picture import Picture, check_run, check_seconds
-from .scene import Scene
+from .scene import WIDTH, Scene
 
 LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("handled, struck", "bar: handling"),
@@ -59,7 +59,7 @@ def timeline(
     cursor: float | None = None,
     start: float | None = None,
     end: float | None = None,
-    width: int = 900,
+    width: int = WIDTH,
 ) -> Picture:
     """A picture of a run, or of one story in it: the messages of a `correlation` id, or of a key,
     such as "o2".
