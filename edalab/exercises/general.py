@@ -33,7 +33,7 @@ HINTS = {
     "no value and reason": (
         "What does your function return, and what does its docstring ask for?",
         "Two things with a comma between them: a number, and the letter of a reason in quotes.",
-        'It ends as in `return 7, "a"`.',
+        'It ends with `return number, "letter"`, with a number and a letter of yours.',
     ),
     "not finished": ("Was it stopped before it could be judged? Run the cell again.",) * 3,
 }

@@ -154,10 +154,10 @@ def explored(
                 run = simulate(system, workload, seed=seed)
                 return Anomaly("nothing happens", f"nothing tested whether {sentences}", run)
         words = f"{tried:,} runs, every single fault {condition}".rstrip()
-        for plan in (*beside, *alone):
-            if struck.issuperset(map(str, plan)):
-                how = "also after" if plan in list(beside) else "and under"
-                words += f", {how} {' and '.join(map(str, plan))}"
+        plans = [plan for plan in (*beside, *alone) if struck.issuperset(map(str, plan))]
+        if plans:
+            only_one = " and ".join(map(str, plans[0]))
+            words += f", and under {only_one if len(plans) == 1 else f'{len(plans)} more plans of faults'}"
         return f"{words}, in two timings"
 
     return trial
