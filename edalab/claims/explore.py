@@ -12,8 +12,7 @@ from ..model import System
 from ..model.numbers import check_whole
 from ..sim import Fault, enumerate_faults, quiet
 from ..sim.run import Run
-from ..sim.simulate import check_system_and_workload, garbage_seldom
-from ..sim.simulate import play as play_run
+from ..sim.simulate import check_system_and_workload, garbage_seldom, run_checked
 from ..stuck import watched
 from .claim import SIGNS, Claim, claims_of
 
@@ -34,7 +33,7 @@ class Schedule(NamedTuple):
         return f"<Schedule {list(self.faults)}, seed {self.seed}: {', '.join(self.outcomes)}>"
 
 
-_Played = tuple[Schedule, list[Fault]]  # a schedule, and the faults that could strike next
+Tried = tuple[Schedule, list[Fault]]  # a schedule, and the faults that could strike next
 
 
 @dataclass(repr=False, eq=False)
@@ -61,7 +60,7 @@ class Exploration:
         return self.run(broken[0]) if broken else None
 
     def run(self, schedule: Schedule) -> Run:
-        """The run of a schedule, played again."""
+        """The run of a schedule, simulated again."""
         if not isinstance(schedule, Schedule):
             raise Misuse(f".run takes one of the .schedules, not {shown(schedule)}")
         return _recorded(self.system, self.workload, schedule.seed, schedule.faults)[0]
@@ -149,13 +148,13 @@ def explore(
     _check(claims, faults, seeds, budget, executor)
     check_system_and_workload(system, workload)
     result = Exploration(system.frozen(), workload, claims, faults, seeds)
-    play = partial(_play, result.system, workload, claims)
+    try_one = partial(_try_one, result.system, workload, claims)
     try:
         # So that not each run has to set the timer, nor looks for garbage among what it makes.
         with watched("the exploration"), garbage_seldom(young=_YOUNG):
             for seed in seeds:
                 _recorded(result.system, workload, seed, ())[0]._replay(None)  # raises Misuse
-            level = [play((), seed, faults > 0) for seed in seeds]
+            level = [try_one((), seed, faults > 0) for seed in seeds]
             result.schedules += [schedule for schedule, _ in level]
             for number in range(1, faults + 1):
                 plans = [
@@ -165,11 +164,11 @@ def explore(
                 ]
                 result.to_try.append(len(plans))
                 left = None if budget is None else budget + len(seeds) - len(result.schedules)
-                tried = _played(play, plans[:left], number < faults, executor)
+                tried = _try_all(try_one, plans[:left], number < faults, executor)
                 level = []
-                for played in _bar(tried, len(plans[:left]), progress):
-                    result.schedules.append(played[0])
-                    level.append(played)
+                for one in _bar(tried, len(plans[:left]), progress):
+                    result.schedules.append(one[0])
+                    level.append(one)
                 if len(level) < len(plans):
                     break
     except KeyboardInterrupt:
@@ -188,7 +187,7 @@ def _recorded(
 ) -> tuple[Run, str]:
     """A run, and why it did not end, if it did not."""
     try:
-        return play_run(system, workload, seed, list(faults)), ""
+        return run_checked(system, workload, seed, list(faults)), ""
     except Hung:  # not tried once more under each fault: every time takes as long
         raise
     except Endless as endless:
@@ -196,14 +195,14 @@ def _recorded(
         return endless.run, str(endless)
 
 
-def _play(
+def _try_one(
     system: System,
     workload: Callable,
     claims: list[Claim],
     faults: tuple,
     seed: int,
     later: bool,
-) -> _Played:
+) -> Tried:
     """One schedule, with what could strike it next if `later`."""
     try:
         run, endless = _recorded(system, workload, seed, faults)
@@ -220,20 +219,20 @@ def _play(
     return Schedule(faults, seed, outcomes, endless), next_faults
 
 
-def _played(
-    play: Callable, plans: list, later: bool, executor: Executor | None
-) -> Iterator[_Played]:
-    """Play the plans, in order, here or by an executor."""
+def _try_all(
+    try_one: Callable, plans: list, later: bool, executor: Executor | None
+) -> Iterator[Tried]:
+    """Try the plans, in order, here or by an executor."""
     if executor is None:
         for faults, seed in plans:
-            yield play(faults, seed, later)
+            yield try_one(faults, seed, later)
         return
     import cloudpickle  # what is defined in a notebook travels by value
 
-    packed = cloudpickle.dumps(play)
+    packed = cloudpickle.dumps(try_one)
     # As bytes: Dask names a task by its arguments, and would look through each fault for its name.
     chunks = map(pickle.dumps, _chunks(plans))
-    futures = [executor.submit(_play_chunk, packed, chunk, later) for chunk in chunks]
+    futures = [executor.submit(_try_chunk, packed, chunk, later) for chunk in chunks]
     try:
         for future in futures:
             yield from future.result()
@@ -255,21 +254,21 @@ def _chunks(plans: list) -> Iterator[list]:
 _unpacked = lru_cache(maxsize=1)(pickle.loads)
 
 
-def _play_chunk(packed: bytes, plans: bytes, later: bool) -> list[_Played]:
-    play = _unpacked(packed)
+def _try_chunk(packed: bytes, plans: bytes, later: bool) -> list[Tried]:
+    try_one = _unpacked(packed)
     with watched("the exploration"), garbage_seldom(young=_YOUNG):
-        return [play(faults, seed, later) for faults, seed in pickle.loads(plans)]
+        return [try_one(faults, seed, later) for faults, seed in pickle.loads(plans)]
 
 
-def _bar(played: Iterator[_Played], total: int, progress: bool) -> Iterable[_Played]:
+def _bar(tried: Iterator[Tried], total: int, progress: bool) -> Iterable[Tried]:
     if not progress:
-        return played
+        return tried
     from tqdm.auto import tqdm
 
     class Bar(tqdm):
         monitor_interval = 0  # no thread beside the run: WebAssembly has none
 
-    return Bar(played, total=total, unit=" schedules")
+    return Bar(tried, total=total, unit=" schedules")
 
 
 def _check(claims: list, faults: int, seeds: Any, budget: int | None, executor: Any) -> None:

@@ -50,7 +50,7 @@ class Ask(Call):
     def _hop(self, service, fault, arrive, argument: Any = None) -> None:
         """A question or an answer goes one way."""
         world = service.world
-        takes = DELIVER if world.exact else varied(DELIVER, service.jitter)
+        takes = DELIVER if world.fixed_latencies else varied(DELIVER, service.jitter)
         if fault is not None:
             takes += fault.lasts(DELAY)
         world.schedule(world.now + takes, arrive, argument)

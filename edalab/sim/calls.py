@@ -156,7 +156,7 @@ class Publish(Call):
             self.channel = world.channel_of(message.__class__)
             envelope = world.mint(execution, message, self.channel.name)
         self.envelope = envelope
-        takes = PUBLISH if world.exact else self._varied(replica)
+        takes = PUBLISH if world.fixed_latencies else self._varied(replica)
         if replica.service.has_faults:
             cut = replica.service.cut
             fault = execution.fault_at("publish", envelope.type, cut)

@@ -44,7 +44,7 @@ class Plan:
             raise Misuse(f"faults= takes a list, not {shown(faults)}; faults=[] for none")
         self.requested = [parse(fault) if isinstance(fault, str) else fault for fault in faults]
         self.system, self.seed = system, seed
-        self.exact: dict[tuple[Point, int], list[Fault]] = {}  # by point and nth
+        self.by_point: dict[tuple[Point, int], list[Fault]] = {}  # by point and nth
         self.rates: list[Faults] = []
         self.windows: list[Window] = []
         self.counts: dict[Point, int] = {}  # how often each point was reached
@@ -53,7 +53,7 @@ class Plan:
             if isinstance(fault, Fault):
                 if fault.do not in actions_at(system, fault.point):
                     raise _impossible(fault, system)
-                self.exact.setdefault((fault.point, fault.nth), []).append(fault)
+                self.by_point.setdefault((fault.point, fault.nth), []).append(fault)
             elif isinstance(fault, Faults):
                 self.rates += [fault] if any(vars(fault).values()) else []
             elif isinstance(fault, Window):
@@ -62,7 +62,7 @@ class Plan:
             else:
                 taken = "Fault, its text, Faults, pause and cut"
                 raise Misuse(f"faults= takes {taken}, not {shown(fault)}")
-        self.points = {point for point, _ in self.exact}
+        self.points = {point for point, _ in self.by_point}
 
     def concerns(self, service: str) -> bool:
         """Whether a fault may strike at this service; all others go on as in a run without faults."""
@@ -76,7 +76,7 @@ class Plan:
         if point not in self.points and not self.rates:
             return None
         nth = self.counts[point] = self.counts.get(point, 0) + 1
-        struck = self.exact.get((point, nth), []) + [
+        struck = self.by_point.get((point, nth), []) + [
             Fault(action, ".".join(point), nth)
             for rates in self.rates
             for action in actions_at(self.system, point)

@@ -52,7 +52,7 @@ class Replica:
             return
         world = self.service.world
         takes = 0 if source.skip_fetch else DELIVER
-        if takes and not world.exact:
+        if takes and not world.fixed_latencies:
             takes = varied(takes, self.service.jitter)
         heappush(world.agenda, (world.now + takes, next(world.number), source.deliver, execution))
 
@@ -91,7 +91,7 @@ class Replica:
             if reader.owner is self:
                 reader.rewind()
         down = fault.lasts(RESTART)
-        if fault.seconds is None and not world.exact:
+        if fault.seconds is None and not world.fixed_latencies:
             down = varied(RESTART, self.service.jitter)
         world.schedule(world.now + down, self._restart, None)
         self.fall_silent()

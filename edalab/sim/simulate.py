@@ -52,10 +52,10 @@ def simulate(
     if isinstance(faults, Iterable) and not isinstance(faults, str):
         faults = list(faults)  # to play them again
     last = None if until is None else milliseconds(until, "until=")
-    return play(system.frozen(), workload, seed, faults, last, max_steps)
+    return run_checked(system.frozen(), workload, seed, faults, last, max_steps)
 
 
-def play(
+def run_checked(
     system: System,
     workload: Callable,
     seed: int,

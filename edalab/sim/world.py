@@ -73,7 +73,7 @@ class World:
 
     def __init__(self, system: System, seed: int, plan: Plan):
         self.system, self.seed, self.plan = system, seed, plan
-        self.exact = seed == 0  # latencies are the named constants
+        self.fixed_latencies = seed == 0  # those that constants name
         self.now = 0
         self.agenda: list[tuple] = []  # (time, number, action, argument)
         self.background: list[tuple] = []  # ticks and windows, which do not keep the run alive
