@@ -7,6 +7,7 @@ from ..claims.claim import Claim
 from ..errors import Unanswered
 from ..model import Command, Event, Query, System
 from ..sim.run import Run
+from ..sim.steps import TOO_LATE
 
 
 class RegisterUser(Command):
@@ -214,7 +215,7 @@ def no_question_in_vain(run):
     for step in of_mail(run):
         if step.step == "handle":
             answered.discard(step.envelope.id)
-        elif step.step == "answer" and step.detail != "too late":
+        elif step.step == "answer" and step.detail != TOO_LATE:
             answered.add(step.envelope.causation)
         elif step.step == "ask" and step.envelope.causation in answered:
             asked = f"mail asked {step.envelope.data} at {step.time / 1000:g} s"

@@ -11,6 +11,7 @@ from ..model.wire import unfit
 from .calls import Call
 from .clock import DELAY, DELIVER, varied
 from .faults import action_of
+from .steps import TOO_LATE
 
 _ACTIONS = ("crash", "drop", "delay")
 
@@ -98,7 +99,7 @@ class Ask(Call):
         if execution.dead or not execution.replica.up:
             return
         cut = execution.replica.service.cut
-        detail = "cut off" if cut else "too late" if not self.open else answer[1]
+        detail = "cut off" if cut else TOO_LATE if not self.open else answer[1]
         actor, struck = execution.replica.actor, "cut" if cut else None
         execution.world.record_step("answer", actor, self.envelope, fault=struck, detail=detail)
         if self.open and not cut:

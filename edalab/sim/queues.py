@@ -11,6 +11,7 @@ from .clock import ACK, DELAY, DELIVER
 from .execution import Execution
 from .faults import action_of
 from .replicas import Replica, ServiceRuntime
+from .steps import NOT_ACKNOWLEDGED
 
 
 @dataclass(slots=True, eq=False)
@@ -130,7 +131,7 @@ class WorkQueue(Channel):
             self._put_back(item)
             return
         attempts = f"{item.attempt} attempt{'s' if item.attempt > 1 else ''}"
-        why = f"not acknowledged after {attempts}; to {self.name}.dlq"
+        why = f"{NOT_ACKNOWLEDGED} after {attempts}; to {self.name}.dlq"
         item.execution.record_step("dead_letter", None, why)
         self._remove(item)
 

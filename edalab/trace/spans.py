@@ -10,14 +10,13 @@ from functools import cached_property
 from ..errors import Refused
 from ..model import Envelope
 from ..sim.run import Run
-from ..sim.steps import WIDTH, Step, steps_of
+from ..sim.steps import NOT_ACKNOWLEDGED, TOO_LATE, WIDTH, Step, steps_of
 from .faults import FAILED_TO_SEND, IN_DOUBT, NOT_ARRIVED
 from .identity import logical_message_ids
 from .transfers import Traffic
 
 _FINISHED = ("commit", "ack", "reply", "done")
 _ENDS = frozenset((*_FINISHED, "retry", "dead_letter", "lost", "failure"))
-_TIME_OUT = "not acknowledged"  # a queue gives a message up while its handler may still run
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -110,7 +109,7 @@ class Trace:
             elif step in _ENDS:
                 if step == "dead_letter" or step == "lost":
                     self.given_up[actor[0], envelope.id] = number
-                    if detail and detail.startswith(_TIME_OUT):
+                    if detail and detail.startswith(NOT_ACKNOWLEDGED):
                         continue
                 span = here.pop(envelope.id, None) if here else None
                 if span is not None:
@@ -122,7 +121,7 @@ class Trace:
                     span.last, span.ended_by = number, step
             elif step == "timeout":
                 self.in_doubt.add(envelope.id)
-            elif step == "answer" and fault is None and detail != "too late":
+            elif step == "answer" and fault is None and detail != TOO_LATE:
                 self.answered[envelope.id] = number
 
     # -- steps by their number

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..model import Envelope, System
-from ..sim.steps import Step
+from ..sim.steps import TOO_LATE, Step
 from ..text import clean, counted, seconds
 from ..trace.faults import FAULTS, NOT_ARRIVED
 from ..trace.spans import Span, Trace
@@ -278,7 +278,7 @@ class Drawn:
             after = f" after {seconds(step.time - source.time)}" if source else ""
             self._strike(number, "no answer", f"no answer{after}")
         else:
-            late = "answer too late" if step.detail == "too late" else ""
+            late = "answer too late" if step.detail == TOO_LATE else ""
             missed = "answer cut off" if step.fault else late
             event = self._event(number, "stopped" if missed else "hear", missed)
             if link := self._answers.pop(self.traffic.answer_at.get(number, -1), None):
