@@ -143,7 +143,8 @@ class Run:
         return json.dumps([*events.values()], indent=1)
 
     def otlp(self) -> str:
-        """The run as an OpenTelemetry trace: one line of OTLP JSON, which Jaeger and Tempo open.
+        """The run as an OpenTelemetry trace: one line of OTLP JSON, the format that tools such
+        as Jaeger and Tempo read. OpenTelemetry's own classes read it back in our tests.
 
             Path("run.json").write_text(run.otlp(), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""A run as an OpenTelemetry trace in OTLP JSON, which backends such as Jaeger and Tempo read.
+"""A run as an OpenTelemetry trace in OTLP JSON, the format of backends such as Jaeger and Tempo.
 
 Names and attributes follow OpenTelemetry's semantic conventions for messaging. The docstring of
 `Run.otlp`, which leads here, says what is a span.
