@@ -6,7 +6,7 @@ from functools import partial
 
 from ..model import System
 from ..practice.answer import Answer
-from ..practice.exercise import Anomaly, Exercise, explained, explored
+from ..practice.exercise import Anomaly, Exercise, Trial, explained, explored
 from ..sim import Fault, enumerate_faults, simulate
 from ..sim.run import Run
 from . import lesson_06_claims as claims
@@ -29,6 +29,11 @@ UNREADY = (
     "ShipOrder can't be undone. What must you know before you ask for it, and what may you do once you have asked?",
     "Ask for ShipOrder when ReserveInventory and ChargePayment are done. After that, go back only if it is refused.",
 )
+LEFT_OUT = (
+    'Write down the log of this run. Which lines say "done", and which of these steps have you undone?',
+    "After ShipOrder is refused, two steps are left to undo. Your function is called again after each of them, with the whole log.",
+    "Return the undo of a step that is done and not undone yet. Return OrderCancelled when no such step is left.",
+)
 LEFT_BEHIND = (
     "Was this step done? Which line of the log says so, or leaves it open?",
     "On the way back you undo every step that is done. What about a step that may be done, and an undo without an answer?",
@@ -44,15 +49,17 @@ HINTS = {
     "shipped, and still in stock": UNREADY,
     "never refunded": LEFT_BEHIND,
     "never released": LEFT_BEHIND,
+    "never refunded, by itself": LEFT_OUT,
+    "never released, by itself": LEFT_OUT,
     "in another order": (
         "In which order were the steps done, and in which order were they undone?",
         "The docstring names the steps in the order in which they are done. A later one may depend on an earlier one. Which has to be undone first?",
         "Forward, ReserveInventory comes first. Back, go from the last step that is done to the first, with `reversed(done)`, and return the undo of the first one that is not undone yet.",
     ),
     "undone, and never done": (
-        "What did the service answer when it was asked for the step that you undo here?",
-        "A step that was refused has changed nothing.",
-        'Undo only steps whose answer is "done".',
+        "Which line of the log says that the step you undo here was done, or may have been?",
+        "A step that was refused, or that you never asked for, has changed nothing.",
+        'Undo the steps whose answer is "done" (in 06.3 also a step that you gave up on).',
     ),
     "another end is announced": (
         "Did shipping send a parcel in this run, and what does the last message say?",
@@ -62,7 +69,7 @@ HINTS = {
     "gives up too late": (
         "How often did this order get no answer to the same question, and what did your function ask for next?",
         "Ada can't wait for ever. As long as ShipOrder was not asked for, you can still turn back.",
-        'Count with `log.count((step, "no answer"))`. At three in all, turn back in the same way as after a refusal.',
+        'Count with `log.count((step, "no answer"))`. At three, turn back in the same way as after a refusal.',
     ),
     "cancelled, and nobody refused": (
         "Which line of the log made your function give up, and was it too early?",
@@ -83,8 +90,8 @@ def late(variant: int) -> float:
 
 def delayed(seconds: float, variant: int, faults: Sequence = ()) -> Run:
     """A run of the lesson's first coordinator, with that time-out, on an order that nobody refuses."""
-    story = placed(orders_of(variant)[0])
-    return simulate(shop_of(in_memory(seconds)), story, faults=list(faults))
+    shop = shop_of(partial(in_memory, timeout=seconds))
+    return simulate(shop, partial(placed, order=orders_of(variant)[0]), faults=list(faults))
 
 
 def in_doubt(seconds: float, variant: int) -> tuple[Run, str] | None:
@@ -101,7 +108,7 @@ def in_doubt(seconds: float, variant: int) -> tuple[Run, str] | None:
 def long_enough(seconds: float, variant: int) -> Anomaly | str:
     shorter = round(seconds - 0.1, 1)
     if abs(seconds - 0.1 - shorter) > 1e-6:
-        return Anomaly("no value and reason", f"{seconds:g} is not a number in steps of 0.1")
+        return Anomaly("not in steps of 0.1", f"{seconds:g} is between two steps")
     if left_behind := in_doubt(seconds, variant):
         run, cause = left_behind
         return Anomaly("taken for a refusal", f"{seconds:g} s without an answer: {cause}", run)
@@ -130,8 +137,12 @@ def _no_slower(seconds: float, variant: int) -> tuple[str, Run]:
 # -- 06.2 and 06.3
 
 
-def _shop(next_step: Callable, variant: int, in_doubt: bool) -> tuple[System, list[Callable]]:
-    return shop_of(led_by(next_step, in_doubt)), [placed(order) for order in orders_of(variant)]
+def _asked(in_doubt: bool, **faults) -> Trial:
+    def build(next_step: Callable, variant: int) -> tuple[System, list[Callable]]:
+        shop = shop_of(partial(led_by, next_step=next_step, in_doubt=in_doubt))
+        return shop, [partial(placed, order=order) for order in orders_of(variant)]
+
+    return explored(build, CLAIMS, **faults)
 
 
 def _crash(fault: Fault) -> bool:
@@ -142,29 +153,23 @@ def _doubt(fault: Fault) -> bool:
     return _crash(fault) or fault.at.split(".")[1] in ("ask", "reply")
 
 
-LOST, LOST_CHARGE = "drop inventory.reply.ReserveInventory #", "drop payments.reply.ChargePayment #"
-AWAY = [  # longer than a customer may wait; at last, a question that arrives after its undo
-    [LOST_CHARGE + "1", LOST_CHARGE + "2"],
-    *([f"crash payments.reply.ChargePayment #1 for {seconds} s"] for seconds in (8, 5)),
-    *([f"crash inventory.{at}.ReserveInventory #1 for 8 s"] for at in ("handle", "reply")),
-    [LOST + "1", LOST + "2", LOST_CHARGE + "1"],
-    ["crash inventory.handle.ReleaseInventory #1 for 60 s"],
-    ["crash payments.handle.RefundPayment #1 for 60 s"],
+LOST = [f"drop inventory.reply.ReserveInventory #{n}" for n in (1, 2)]
+AWAY = [  # longer than a customer may wait, and three answers to two steps lost
+    ["crash payments.reply.ChargePayment #1 for 60 s"],
+    [*LOST, "drop payments.reply.ChargePayment #1"],
+    ["crash inventory.reply.ReserveInventory #1 for 60 s"],
     ["crash shipping.reply.ShipOrder #1 for 60 s"],
-    ["crash payments.handle.ChargePayment #1 for 3 s", "delay orders.ask.ChargePayment #3 for 5 s"],
 ]
+NEXT = _asked(False, only=("that crashes the coordinator", _crash))
 DOUBTS = "that may leave a question without an answer", _doubt
-NEXT = explored(
-    partial(_shop, in_doubt=False), CLAIMS, only=("that crashes the coordinator", _crash)
-)
-UNANSWERED = explored(partial(_shop, in_doubt=True), CLAIMS, alone=AWAY, only=DOUBTS)
+UNANSWERED = _asked(True, alone=AWAY, only=DOUBTS)
 
 
 def unanswered(answer: Answer, variant: int) -> Anomaly | str:
     """What UNANSWERED finds, with the outages counted where it names each of them."""
     if isinstance(judged := UNANSWERED(answer, variant), Anomaly):
         return judged
-    return f"{judged.partition(', and under')[0]}, and {len(AWAY)} longer outages, in two timings"
+    return f"{judged.partition(', and under')[0]}, and {len(AWAY)} longer silences, in two timings"
 
 
 EXERCISES = [
@@ -176,6 +181,11 @@ EXERCISES = [
         long_enough,
         {"a": None, "b": _lost_is_lost, "c": _nobody_takes_back, "d": _no_slower},
         {
+            "not in steps of 0.1": (
+                "Which steps of 0.1 come before and after your number?",
+                "Try both of them. Does each survive a late question and a late answer?",
+                "Take the smaller one if it survives them all, and otherwise the other one.",
+            ),
             "taken for a refusal": (
                 "When did the service answer, and when did the coordinator stop waiting?",
                 "Your figures say by how much a message is late. What else takes time between a question and its answer?",

@@ -66,7 +66,7 @@ TABLES = {
     "shipping": "create table parcels (order_id text, pieces int check (pieces <= 5));",
 }
 DONE = "create table done (order_id text, step text, primary key (order_id, step));"
-SAGAS = """create table sagas (order_id text primary key, placed text, news text);
+SAGAS = """create table sagas (order_id text primary key, placed text);
            create table log (number integer primary key, order_id text, step text, answer text);"""
 MOST = 60  # questions about one order
 
@@ -105,30 +105,24 @@ def shop_of(coordinator: Callable[[System], None]) -> System:
     return shop
 
 
-def in_memory(timeout: float) -> Callable[[System], None]:
+def in_memory(shop: System, timeout: float) -> None:
     """The lesson's first coordinator, which takes silence for a refusal."""
 
-    async def ask(ctx, step, order):
-        try:
-            return await ctx.ask(step(**dict(order)), timeout=timeout)
-        except Unanswered:
-            return None
-
     async def ask_in_turn(order, ctx):
-        done = []
-        for step in (ReserveInventory, ChargePayment, ShipOrder):
-            if await ask(ctx, step, order) == "done":
-                done.append(step)
-                continue
-            for step in reversed(done):
-                await ask(ctx, UNDO[step], order)
-            return OrderCancelled(order_id=order.order_id)
-        return OrderCompleted(order_id=order.order_id)
+        to_ask, undo, end = [ReserveInventory, ChargePayment, ShipOrder], [], OrderCompleted
+        while to_ask:
+            step = to_ask.pop(0)
+            try:
+                answer = await ctx.ask(step(**dict(order)), timeout=timeout)
+            except Unanswered:
+                answer = None
+            if answer != "done" and end is OrderCompleted:
+                to_ask, end = undo, OrderCancelled
+            elif step in UNDO:
+                undo.insert(0, UNDO[step])
+        return end(order_id=order.order_id)
 
-    def coordinator(shop):
-        shop.service("orders").handles(PlaceOrder, delivery="at-most-once")(ask_in_turn)
-
-    return coordinator
+    shop.service("orders").handles(PlaceOrder, delivery="at-most-once")(ask_in_turn)
 
 
 def begin(order, ctx):
@@ -138,7 +132,7 @@ def begin(order, ctx):
     return Continue(order_id=order.order_id)
 
 
-def led_by(next_step: Callable, in_doubt: bool) -> Callable[[System], None]:
+def led_by(shop: System, next_step: Callable, in_doubt: bool) -> None:
     """A coordinator with a saga log: `next_step(log)` returns the step to ask for, or the end.
 
     A step is in the log before it is asked for, as "no answer" until there is one. With `in_doubt`, the
@@ -153,8 +147,7 @@ def led_by(next_step: Callable, in_doubt: bool) -> Callable[[System], None]:
                 [(placed,)] = db.execute("select placed from sagas where order_id = ?", (order_id,))
                 log = list(db.execute(answers, (order_id,)))
             if len(log) >= MOST:
-                ctx.note("asked too often")
-                return
+                return ctx.note("asked too often")
             step = next_step([line for line in log if in_doubt or line[1] != "no answer"])
             step = _name(await step if isawaitable(step) else step, next_step)
             if step in ENDS:
@@ -170,19 +163,11 @@ def led_by(next_step: Callable, in_doubt: bool) -> Callable[[System], None]:
             answer = "refused" if isinstance(answer, Refused) else answer
             with ctx.database as db:
                 db.execute("update log set answer = ? where number = ?", (answer, number))
-        with ctx.database as db:
-            news = ctx.envelope(ENDS[step](order_id=order_id))
-            update = "update sagas set news = ifnull(news, ?) where order_id = ?"
-            db.execute(update, (news, order_id))
-            [(news,)] = db.execute("select news from sagas where order_id = ?", (order_id,))
-        await ctx.publish(news)
+        await ctx.publish(ENDS[step](order_id=order_id))
 
-    def coordinator(shop):
-        orders = shop.service("orders", schema=SAGAS)
-        orders.handles(PlaceOrder, max_attempts=10)(begin)
-        orders.handles(Continue, max_attempts=10)(follow_the_log)
-
-    return coordinator
+    orders = shop.service("orders", schema=SAGAS)
+    orders.handles(PlaceOrder, max_attempts=10)(begin)
+    orders.handles(Continue, max_attempts=10)(follow_the_log)
 
 
 def _name(returned: object, function: Callable) -> str:
@@ -204,8 +189,5 @@ def orders_of(variant: int) -> list[PlaceOrder]:
     return orders
 
 
-def placed(order: PlaceOrder) -> Callable:
-    async def one_order(ctx):
-        await ctx.send(order)
-
-    return one_order
+async def placed(ctx, order: PlaceOrder) -> None:
+    await ctx.send(order)

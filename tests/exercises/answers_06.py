@@ -28,6 +28,10 @@ def just_after_the_step():
     return 1.03, "a"
 
 
+def without_a_reason():
+    return 1.1
+
+
 def half_a_second():
     return 0.5, "a"
 
@@ -52,7 +56,8 @@ RIGHT_1 = [longer_names, a_list, asynchronous]
 WRONG_1 = {
     "taken for a refusal": [the_default, half_a_second],
     "longer than needed": [two_seconds],
-    "no value and reason": [between_two_steps, just_after_the_step],
+    "not in steps of 0.1": [between_two_steps, just_after_the_step],
+    "no value and reason": [without_a_reason],
     "another reason": [nothing_is_lost, taken_back, slower],
 }
 
@@ -286,12 +291,21 @@ def after_the_last_line(log):
     return [*FORWARD, "OrderCompleted"][FORWARD.index(log[-1][0]) + 1]
 
 
+def uses_up_the_log(log):
+    """… and takes it for granted that its next call sees what is left of it."""
+    if all(answer == "done" for _, answer in log):
+        return only_forward(log)
+    while log and log[-1][1] == "refused":
+        log.pop()
+    return BACK.get(log.pop()[0], "OrderCancelled") if log else "OrderCancelled"
+
+
 RIGHT_2 = [as_long_as_all_is_done, by_what_is_done, as_a_table, with_a_stack, in_a_match]
 WRONG_2 = {
     "never ends": [asks_again_what_is_refused, undoes_it_for_ever],
     "shipped unpaid": [only_forward, ships_first],
     "never refunded": [keeps_the_money],
-    "never released": [cancels_and_leaves_it, keeps_the_tea],
+    "never released": [cancels_and_leaves_it, keeps_the_tea, uses_up_the_log],
     "in another order": [first_things_first, charges_first],
     "undone, and never done": [undoes_everything, refunds_in_any_case],
     "another end is announced": [
@@ -547,6 +561,26 @@ def undoes_the_last_one_asked(log):
     return _patient(log, most=0 if len(before) >= 3 else 99)
 
 
+def gives_only_the_tea_up(log):
+    return _patient(log, counted=["ReserveInventory"])
+
+
+def gives_only_the_refund_up(log):
+    silent = log.count(("RefundPayment", "no answer")) >= 3
+    return _patient([*log, ("RefundPayment", "done")] if silent else log)
+
+
+def refunds_what_was_never_asked(log):
+    step = _patient(log)
+    never = step == "ReleaseInventory" and "ChargePayment" not in dict(log)
+    return "RefundPayment" if never and ("RefundPayment", "done") not in log else step
+
+
+def counts_the_answered_line_too(log):
+    asked = [step for step, _ in log]
+    return _patient(log, most=0 if max(map(asked.count, BACK)) >= 3 else 99)
+
+
 RIGHT_3 = [
     gives_up_before_the_parcel,
     counts_what_is_in_doubt,
@@ -564,33 +598,29 @@ WRONG_3 = {
         starts_again,
         asks_again_what_is_refused,
         gives_up_late,
+        gives_only_the_tea_up,
+        looks_at_the_last_three,
     ],
     "cancelled, and nobody refused": [
         gives_up_early,
         undoes_what_is_in_doubt,
         undoes_the_last_one_asked,
         counts_all_together,
+        counts_the_answered_line_too,
     ],
     "never refunded": [
         as_long_as_all_is_done,
         no_answer_is_no,
         gives_up_and_leaves_it,
         leaves_what_is_in_doubt,
-    ],
-    "another end is announced": [completes_what_may_be_shipped, waits_for_ever],
-    "never released": [
-        leaves_the_tea_that_may_be_reserved,
-        gives_the_release_up,
         gives_the_refund_up,
+        gives_only_the_refund_up,
         gives_an_undo_up_after_five,
         gives_an_undo_up_after_twenty,
     ],
-    "shipped unpaid": [
-        asks_again_once,
-        gives_the_parcel_up,
-        looks_at_the_last_three,
-        turns_back_after_twelve_parcels,
-    ],
+    "another end is announced": [completes_what_may_be_shipped, waits_for_ever],
+    "never released": [leaves_the_tea_that_may_be_reserved, gives_the_release_up],
+    "shipped unpaid": [asks_again_once, gives_the_parcel_up, turns_back_after_twelve_parcels],
     "shipped, and still in stock": [no_answer_is_yes],
-    "undone, and never done": [undoes_what_was_refused],
+    "undone, and never done": [undoes_what_was_refused, refunds_what_was_never_asked],
 }
