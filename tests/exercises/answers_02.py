@@ -5,18 +5,22 @@ from edalab.exercises.lesson_02_shop import AddressChanged  # noqa: F401  the no
 # -- 02.1
 
 
+def a_float_that_is_nearly_right():
+    return 0.95 + 0.05, "b"
+
+
 def longer_names():
-    seconds = 1.1
+    seconds = 1.0
     reason = "b"
     return seconds, reason
 
 
 def a_list():
-    return [1.1, "b"]
+    return [1.0, "b"]
 
 
 async def asynchronous():
-    return 11 / 10, "b"
+    return 10 / 10, "b"
 
 
 def as_in_the_lesson():
@@ -27,8 +31,12 @@ def at_once():
     return 0, "a"
 
 
+def later_than_the_tenth():
+    return 1.1, "b"
+
+
 def a_tenth_too_soon():
-    return 1.0, "b"
+    return 0.9, "b"
 
 
 def five_seconds():
@@ -44,7 +52,7 @@ def two_seconds():
 
 
 def between_two_steps():
-    return 1.15, "b"
+    return 0.95, "b"
 
 
 def with_the_time_of_the_command():
@@ -52,29 +60,29 @@ def with_the_time_of_the_command():
 
 
 def the_order_is_kept():
-    return 1.1, "a"
+    return 1.0, "a"
 
 
 def saving_is_slow():
-    return 1.1, "c"
+    return 1.0, "c"
 
 
 def versions_are_compared():
-    return 1.1, "d"
+    return 1.0, "d"
 
 
 def no_reason():
-    return 1.1
+    return 1.0
 
 
 def in_words():
     return "a second", "b"
 
 
-RIGHT_1 = [longer_names, a_list, asynchronous]
+RIGHT_1 = [longer_names, a_list, asynchronous, a_float_that_is_nearly_right]
 WRONG_1 = {
     "not long enough": [as_in_the_lesson, at_once, a_tenth_too_soon, half_a_second],
-    "longer than needed": [two_seconds, five_seconds],
+    "longer than needed": [later_than_the_tenth, two_seconds, five_seconds],
     "between two steps": [between_two_steps, with_the_time_of_the_command],
     "another reason": [the_order_is_kept, saving_is_slow, versions_are_compared],
     "no value and reason": [no_reason, in_words],
@@ -363,6 +371,29 @@ def does_nothing(event, ctx):
         pass
 
 
+def anybodys_version_in_gone(event, ctx):
+    """Reads `gone` without `where customer = ?`."""
+    with ctx.database as db:
+        gone = db.execute("select max(version) from gone").fetchone()[0] or 0
+        find = "select version from addresses where customer = ?"
+        row = db.execute(find, (event.customer,)).fetchone()
+        if event.version > max(gone, row[0] if row else 0):
+            as_it_comes_in(db, event)
+            if event.address is None:
+                db.execute("replace into gone values (?, ?)", (event.customer, event.version))
+
+
+def without_a_row_from_memory(event, ctx):
+    """The version is in the row, and that of who has left in memory."""
+    with ctx.database as db:
+        find = "select version from addresses where customer = ?"
+        row = db.execute(find, (event.customer,)).fetchone()
+        if event.version > (row[0] if row else ctx.state.get(event.customer, 0)):
+            as_it_comes_in(db, event)
+            if event.address is None:
+                ctx.state[event.customer] = event.version
+
+
 def leaves_only_once(event, ctx):
     """Compares with both tables, and can note only one leaving of each customer."""
     with ctx.database as db:
@@ -453,6 +484,8 @@ WRONG_2 = {
         does_nothing,
         the_wrong_way_round,
         only_the_next_version,
+        one_version_for_all,
+        anybodys_version_in_gone,
     ],
     "nobody comes back": [gone_for_good],
     "another value is wiped out": [deletes_everybody],
@@ -464,10 +497,10 @@ WRONG_2 = {
         unguarded_deletion,
         an_old_leaving_deletes,
     ],
-    "forgotten in a crash": [in_memory],
+    "forgotten in a crash": [in_memory, leavers_in_memory, without_a_row_from_memory],
     "noted too early": [noted_before_it_is_written, gone_and_then_deleted],
     "an address is not forgotten": [never_forgets, the_lessons_cell, an_empty_address],
-    "an address comes back": [leavers_in_memory, without_a_trace, notes_the_first_leaving],
+    "an address comes back": [without_a_trace, notes_the_first_leaving],
     "an old event changes gone": [
         an_old_leaving_lowers_it,
         an_old_leaving_is_noted,
