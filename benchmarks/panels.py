@@ -20,6 +20,7 @@ SETTLED = 150  # ms after the last of them
 MATRIX = 300  # ms
 SEED = len(RATES)  # of the panel's sliders, the rates being before it
 LESSON = "02-event-carried-state-transfer.ipynb"
+_TIMELINE = ".jupyter-widget-tab .widget-html-content:has(.edalab-picture)"
 
 _BARE = """
 import ipywidgets
@@ -135,7 +136,7 @@ def _sliders(lab, browser, arrows: int, most: int, moves: int) -> Iterator[Row]:
     for name, source, slider, picture in (
         ("bare", _BARE, 0, ".widget-html-content"),
         ("drawn", _DRAWN, 0, ".widget-html-content"),
-        ("panel", _PANEL, SEED, ".jupyter-widget-tab .widget-html-content:has(.edalab-picture)"),
+        ("panel", _PANEL, SEED, _TIMELINE),
     ):
         with laptop(browser) as page:
             opened(lab, page, f"{name}-{arrows}", source.format(arrows=arrows))
@@ -183,8 +184,8 @@ def _matrix(lab, browser, moves: int) -> Row:
         lab.run_all(page)
         panel = lab.panel(page)
         panel.evaluate("panel => panel.classList.add('bench')")
-        page.evaluate(_MOVE, [SEED, ".jupyter-widget-tab .widget-html-content", 5])
-        line = page.evaluate(_MOVE, [SEED, ".jupyter-widget-tab .widget-html-content", moves])
+        page.evaluate(_MOVE, [SEED, _TIMELINE, 5])
+        line = page.evaluate(_MOVE, [SEED, _TIMELINE, moves])
         panel.get_by_role("tab", name=re.compile("^Every fault")).click()
         page.wait_for_timeout(2_000)
         took = page.evaluate(_MOVE, [SEED, ".edalab-marks", moves])
