@@ -89,6 +89,18 @@ def test_a_part_without_events_shows_the_state_at_its_end(part, at_end):
     assert not flaws(picture.scene)
 
 
+def test_a_part_has_the_scale_of_what_it_shows():
+    store = account_7()
+    part = as_of(store, "account-7", balance, 0, since="2026-03-01", until="2026-03-31")
+    store.append("account-7", [MoneyDeposited(amount=90_000)], recorded="2026-06-01")
+    later = as_of(store, "account-7", balance, 0, since="2026-03-01", until="2026-03-31")
+    assert (
+        later.scene.axis.ticks
+        == part.scene.axis.ticks
+        != as_of(store, "account-7", balance, 0).scene.axis.ticks
+    )
+
+
 def test_the_cursor_says_what_was_and_what_was_believed():
     picture = as_of(account_7(), "account-7", balance, 0, cursor="2026-03-22")
     assert (

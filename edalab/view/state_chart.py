@@ -65,9 +65,11 @@ class StateChart:
         differ = self.hindsight.discrepancies
         self.wrong = [one for one in differ if one.start < window[1] and window[0] < one.end]
         self.shaded = [one for one in self.wrong if None not in (one.actual, one.believed)]
-        values = [today.first]
+        values = []  # what the chart shows; what lies outside of its part has no say in the scale
         for one in (today, self.hindsight):
-            values += [change.value for change in (*one.actual, *one.believed)]
+            changes = [*one.actual, *one.believed]
+            values += one.at(window[0])
+            values += [each.value for each in changes if window[0] <= each.at <= window[1]]
         top = 50 if cursor is None else 68
         self.axes = axes = Axes(values, window, top, _HEIGHT, width)
         moments = [at for at in self.times if window[0] <= at <= window[1]] or [*window]
