@@ -139,6 +139,7 @@ def test_without_a_tombstone_a_late_question_takes_tea_for_a_cancelled_order(les
     states = dict(run.rows("orders", "select order_id, state from sagas"))
     assert states == {"order-19": "cancelled", "order-21": "cancelled"}
     assert lesson.ledger(run)["stock"] == (5, 10)
+    assert lesson.ledger(lesson.remembered)["stock"] == (10, 10)
 
 
 def test_with_one_replica_the_late_question_comes_too_late_to_do_harm(lesson):
