@@ -131,6 +131,23 @@ def test_a_last_step_that_refuses_with_a_note_is_never_drawn_as_done():
     assert run.check(claims.nothing_left_behind()).outcome == "holds"
 
 
+def test_a_reason_is_read_without_what_sqlite_says_before_the_condition():
+    reason = "CHECK constraint failed: pieces <= 5"
+    run = simulate(taxis(Refused(reason)), one_trip)
+    picture = saga_map(run)
+    texts = [label.text for label in picture.scene.labels]
+    assert {"pieces <= 5", "refused: pieces <= 5"} <= {*texts}
+    assert not [text for text in texts if "CHECK" in text] and reason in picture.scene.alt
+
+
+def test_what_was_saved_before_a_refusal_has_its_tick_at_every_cursor():
+    run = simulate(taxis(Refused("none is free")), one_trip)
+    saved = next(step.time for step in run.journal if step.step == "save")
+    for time in [time for time in stories(run)[0].times if time >= saved]:
+        ticks = [bar for bar in saga_map(run, cursor=time / 1000).scene.bars if bar.kind == "saved"]
+        assert [tick.tip for tick in ticks if "OrderTaxi" in tick.tip] != []
+
+
 def test_false_is_an_answer_and_the_step_is_done():
     run = simulate(taxis(False), one_trip)
     saved = next(s.time for s in run.journal if s.step == "save")

@@ -11,7 +11,7 @@ from .saga_step import Handling, SagaStep, State, StepEvent
 from .spans import Span
 
 _LOST = {
-    "crash": ("crash", "crash"),
+    "crash": ("crash", ""),
     "fail": ("failed", "not confirmed"),
     "cut": ("failed", "cut off"),
     "lose": ("lost", "on the way"),
@@ -84,13 +84,13 @@ class History:
             *(event for number in self._sent for event in self._attempt(number)),
             *asked,
             *(event for span in self._spans for event in self._execution(span)),
+            *self._crashes_of_reminders(),
             *(self._event(n, "given up", trace.journal[n].detail or "") for n in self._ends),
             *(self._event(n, "refused", self._refused_by(n)) for n in self._refusals),
             *effects,
         ]
         done = [event.time for event in effects if event.what != "undone"]
-        if step.is_event and not self._refusals:
-            events += self._saved(done)
+        events += self._saved(done)
         if moment.over:
             events += self._silence(bool(done or self._refusals))
         # What happened after a save at the same time has the last word.
@@ -163,11 +163,21 @@ class History:
         if span.ended_by in ("failure", "retry", "dead_letter", "lost"):
             yield self._event(span.last, "failed", detail.partition(";")[0])
         elif span.ended_by == "crash" or last.fault == "crash":  # at its reply
-            yield self._event(span.last, "crash", "crash")
+            yield self._event(span.last, "crash")
         elif not self.step.is_event and span.refused is not None:
             yield self._event(span.last, "refused", span.refused)
         elif not self.step.is_event and not span.events:
             yield self._event(span.last, "nothing", detail if span.ended_by == "reply" else "")
+
+    def _crashes_of_reminders(self) -> Iterator[StepEvent]:
+        """Crashes of the step's service that handled a reminder to itself."""
+        trace = self._trace
+        for span in (one for id in self.step.reminders for one in trace.by_message.get(id, ())):
+            sent = [number for number in span.events if trace.kind(number) != "save"]
+            shown = "crash" in map(trace.fault, sent)  # where it asked for a step
+            if span.last is not None and span.ended_by == "crash" and not shown:
+                words = f"of {span.service} in {span.envelope.type}"
+                yield self._event(span.last, "crash", words)
 
     def _effects(self) -> list[StepEvent]:
         """Where it was done, where its effect was repeated, and where it was compensated."""
@@ -192,13 +202,21 @@ class History:
                 if self._trace.fault(number) not in FAILED_TO_SEND:
                     first.setdefault(self._trace.fact(saga.envelope(number)), number)
             return [self._event(number, "done") for number in first.values()]
-        agreed = [s for s in self._spans if s.refused is None and (s.events or s.finished)]
-        shown = [n for s in agreed for n in (s.events or [s.last]) if n is not None]
-        return [self._event(min(shown), "done")] if shown else []
+        shown = [self._shown(span) for span in self._spans if span.refused is None]
+        times = [number for number in shown if number is not None]
+        return [self._event(min(times), "done")] if times else []
+
+    def _shown(self, span: Span) -> int | None:
+        """Where an execution of a command shows that it was done, once it has ended or published
+        what the step reports: where it saved or published that first, or else where it ended."""
+        told = [n for n in span.sent if self._saga.envelope(n).type in self.step.names]
+        if not (span.finished or told):
+            return None
+        return min([*span.saves, *told], default=span.last)
 
     def _is_decided(self) -> bool:
         """Whether it is compensated, refused or final, so that the saga knows when it was done. A
-        coordinator's own command is done when the coordinator begins to ask."""
+        coordinator's own command is done when its handling has ended."""
         step, roles = self.step, self._saga.roles.values()
         if step.final or step.compensates or any(r.compensates in step.names for r in roles):
             return True
@@ -206,9 +224,11 @@ class History:
         return refused and not any(map(self._saga.coordinates, self._spans))
 
     def _saved(self, shown: list[int]) -> list[StepEvent]:
-        """What was saved for an event before it was published, or in vain."""
+        """What was saved before it was done, or in vain."""
         saves = [save for span in self._spans for save in span.saves if self._trace.changed(save)]
         times = {self._trace.journal[save].time for save in saves}
+        if shown and not self.step.is_event:
+            times = {time for time in times if time < min(shown)}
         return [StepEvent(time, "saved") for time in sorted(times.difference(shown))]
 
     def _silence(self, shown: bool) -> Iterator[StepEvent]:

@@ -11,7 +11,8 @@ class SagaStep:
 
     `names` are the types of its messages: the command, and the events that report how it ended.
     `sent` are the steps of the record that asked for it or published it, `causes` the ids of the
-    messages whose handling publishes it, `awaited` the type after which its service was silent."""
+    messages whose handling publishes it, `awaited` the type after which its service was silent,
+    `reminders` the ids of what the service reminds itself by: the first step of a service has them."""
 
     name: str
     service: str
@@ -28,6 +29,7 @@ class SagaStep:
     refusals: list[int] = field(default_factory=list)
     causes: dict[str, None] = field(default_factory=dict)
     awaited: str | None = None
+    reminders: list[str] = field(default_factory=list)
 
     def ancestors(self) -> Iterator["SagaStep"]:
         """This step, and those that led to it."""

@@ -104,6 +104,8 @@ class SagaStory:
         sent = self.trace.journal[number]
         services = self.trace.subscribers(envelope.type)
         if sent.service in services and envelope.type not in self.saga.types:
+            for step in [one for one in self._steps if one.service == sent.service][:1]:
+                step.reminders.append(envelope.id)
             return before  # a reminder to itself is no step, but leads to what follows
         service = services[0] if services else envelope.topic
         step = self._step(envelope.type, service, before, number)

@@ -31,6 +31,11 @@ _MARKED = {  # state of a step -> the events of which its box shows the last one
 }  # fmt: skip
 
 
+def brief(words: str) -> str:
+    """Words without what SQLite says before the condition that did not hold."""
+    return words.replace("CHECK constraint failed: ", "")
+
+
 def kind_of(step: SagaStep, state: State) -> tuple[str, str]:
     """The kinds of a step's box and of its name."""
     if step.final and state.name in ("done", "late"):
@@ -133,7 +138,7 @@ class SagaChart:
     def _detail(step: SagaStep, state: State, outcome: Outcome) -> list[str]:
         words = state.words or state.name
         if state.name == "refused":  # who refused it, and why
-            return [f"{step.service} · refused", words.removeprefix("refused: ")]
+            return [f"{step.service} · refused", brief(words.removeprefix("refused: "))]
         if step in outcome.left and state.name == "done":
             words = "not compensated"
         if step.final and state.name in ("done", "late"):

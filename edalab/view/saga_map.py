@@ -8,15 +8,14 @@ from ..errors import Misuse
 from ..sim.run import Run
 from ..text import clean, counted, seconds, shorten, text_width, wrapped
 from ..trace.saga_story import NONE, SagaStory, stories, story_of
-from .axis import Axis
 from .ledger import Ledger
 from .picture import Picture, check_run, check_seconds
-from .saga_chart import MARGIN, SagaChart, SagaMoment, kind_of
+from .saga_chart import MARGIN, MARKS, SagaChart, SagaMoment, kind_of
 from .scene import WIDTH, Box, Label, Scene
-from .waterfall import waterfall
+from .waterfall import BAR, waterfall
 
 _LEGEND = (  # kinds of items, and what a reader may need to know of them
-    ("waiting", "grey line: waited for"), ("saved", "tick: done or saved"), ("crash", "cross: crash"),
+    ("row", "bar: at work"), ("waiting", "grey line: waited for"), ("saved", "tick: done or saved"), ("crash", "cross: crash"),
     ("failed", "triangle: failed"), ("dead letter", "square: dead letter"), ("refused", "barred ring: refused"),
     ("no answer", "hourglass: no answer in time"), ("stopped", "small cross: lost on the way"),
     ("lost", "struck ring: never came"), ("doubled", "two dots: done again"), ("published", "dot: published"),
@@ -81,14 +80,12 @@ def saga_map(
     beside = books is not None and width - books.width >= 320
     if beside:
         right -= books.width
-    bottom, axis = waterfall(scene, moment, top, right), scene.axis
-    assert isinstance(axis, Axis)
+    bottom = waterfall(scene, moment, top, right)
     under = beside and top + books.height > bottom + 18  # the ledger reaches below the rows
     edge = right if under else width - MARGIN
-    scene.height = scene.write(MARGIN, bottom + 30, edge, _legend(scene, moment, y, right)) + 4
-    if now is not None:
-        x = max(axis.x(story.start), min(right, axis.x(now)))
-        scene.set_cursor(x, top + 9, bottom, seconds(now))
+    scene.write(MARGIN, bottom + 30, edge, _legend(scene, top))
+    lines = wrapped(_legend(scene, top, moment), " · ", edge - MARGIN)
+    scene.height = bottom + 34 + 16 * len(lines)
     if books is not None:
         place = (right + 24, top) if beside else (MARGIN, scene.height + 14)
         scene.height = max(scene.height, books.draw(scene, *place) + 16)
@@ -145,16 +142,17 @@ def _judged(sagas: list[SagaStory], story: SagaStory, now: int | None) -> tuple[
     return "under way" if under_way else "done", "done"
 
 
-def _legend(scene: Scene, moment: SagaMoment, y: int, right: int) -> list[str]:
-    """How to read the rows, and the marks in boxes: of the whole saga, so that no cursor changes it."""
-    if moment.now is not None:
-        moment = SagaMoment(moment.story, None)
-        scene = Scene(scene.width, 0)
-        waterfall(scene, moment, SagaChart(scene, moment, y).bottom, right)
-    ticks = [bar for bar in scene.bars if bar.kind in ("saved", "break")]
-    items = {"lines": scene.lines, "spans": scene.spans, "bars": ticks, "marks": scene.marks}
-    signs = Scene(scene.width, 0, **items)
-    return ["bar: at work", *signs.legend(_LEGEND)]
+def _legend(scene: Scene, top: int, moment: SagaMoment | None = None) -> list[str]:
+    """How to read the rows, which begin at `top`, and the marks in boxes; of a `moment` with a
+    cursor all that other cursors may show too, for which there is room, so that nothing jumps."""
+    kinds = {item.kind for item in (*scene.lines, *scene.spans, *scene.marks)}
+    for bar in scene.bars:
+        if bar.y > top:
+            kinds.add("row" if bar.h == BAR else bar.kind)
+    if moment is not None and moment.now is not None:
+        events = (e for one in moment.story.at().histories.values() for e in one.events)
+        kinds |= {"row", "waiting", "saved", "published"} | {MARKS.get(e.what, "") for e in events}
+    return [words for kind, words in _LEGEND if kind in kinds]
 
 
 def _describe(scene: Scene, moment: SagaMoment, books: Ledger | None, sagas: int) -> None:

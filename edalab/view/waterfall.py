@@ -5,7 +5,7 @@ from ..text import clean, seconds, shorten, text_width
 from ..trace.saga_moment import History
 from ..trace.saga_step import Handling, State
 from .axis import Axis
-from .saga_chart import MARGIN, MARKS, SagaMoment, kind_of
+from .saga_chart import MARGIN, MARKS, SagaMoment, brief, kind_of
 from .scene import Box, Label, Mark, Scene
 from .theme import LABELS
 
@@ -15,19 +15,19 @@ _FAILED = ("crash", "failure", "retry", "dead_letter")
 
 
 def waterfall(scene: Scene, moment: SagaMoment, top: int, right: int) -> int:
-    """Draw the rows into `scene` from `top` down, to the left of `right`. Return where they end."""
+    """Draw the rows into `scene` from `top` down, to the left of `right`, and the cursor. Return
+    where they end."""
     story, now = moment.story, moment.time
     histories = {step: one for step, one in story.at().histories.items() if one.events}
-    steps, over = list(histories), story.times[-1]
+    steps = list(histories)
     height = 19 if len(steps) <= 12 else 16
     names = {step: shorten(clean(step.name), 150, 11) for step in steps}
     left = MARGIN + max(text_width(name, 11) for name in names.values()) + 12
     scene.labels.append(Label(MARGIN, top, "When", "node"))
     bars = [bar for history in histories.values() for bar in history.bars]
-    ends = {bar.end for bar in bars if bar.end is not None and bar.end <= over}
-    axis = Axis(dict.fromkeys([*story.times, *sorted(ends)], 0), left, right - 30)
-    scene.axis = axis
-    cursor = None if moment.now is None else min(right, axis.x(now))
+    ends = {bar.end for bar in bars if bar.end is not None}
+    axis = scene.axis = Axis(dict.fromkeys([*story.times, *sorted(ends)], 0), left, right - 30)
+    cursor = None if moment.now is None else _x(axis, now)
     bottom = top + 14 + height * len(steps)
     axis.draw(scene, top + 12, bottom, right, 11)
     for number, step in enumerate(steps):
@@ -37,26 +37,37 @@ def waterfall(scene: Scene, moment: SagaMoment, top: int, right: int) -> int:
         kind = "channel" if shown.events else "axis"
         scene.labels.append(Label(left - 10, y, names[step], kind, "end", tip))
         if shown.events:
-            row = _Row(scene, axis, shown, moment.states[step], y, min(now, over))
+            row = _Row(scene, axis, shown, moment.states[step], y, min(now, axis.times[-1]))
             row.draw(left, right, cursor)
+    if cursor is not None:
+        scene.set_cursor(cursor, top + 9, bottom, seconds(now))
     return bottom
+
+
+def _x(axis: Axis, time: int) -> int:
+    """Where a time stands; one that is left out stands in the gap."""
+    gaps = zip(axis.slits(), axis.cuts, strict=True)
+    return next((x for x, (start, end) in gaps if start < time < end), axis.x(time))
 
 
 class _Row:
     """What one step went through until `now`, from left to right."""
 
     def __init__(self, scene: Scene, axis: Axis, history: History, state: State, y: int, now: int):
-        self.scene, self.x, self.state, self.y = scene, axis.x, state, y
+        self.scene, self.axis, self.state, self.y = scene, axis, state, y
         self.history, self.step = history, history.step
         self.now = now
-        self.from_ = self.to = axis.x(history.events[0].time)
+        self.from_ = self.to = self.x(history.events[0].time)
         self.taken: list[tuple[int, int]] = []  # where bars and ticks are, from left to right
         self.marked: set[tuple[int, int]] = set()  # x of a moment, and where a mark of it is
+
+    def x(self, time: int) -> int:
+        return _x(self.axis, time)
 
     def draw(self, left: int, right: int, cursor: int | None) -> None:
         self._draw_waits()
         self._draw_bars()
-        self._draw_events(cursor)
+        self._draw_events()
         self._draw_state(left, right, cursor)
 
     def _take(self, left: int, right: int) -> None:
@@ -102,7 +113,7 @@ class _Row:
             return "failed"
         return "done" if kind == "undone" else kind
 
-    def _draw_events(self, cursor: int | None) -> None:
+    def _draw_events(self) -> None:
         scene, name, y = self.scene, self.step.name, self.y
         seen: set[tuple[int, str]] = set()  # x, and a mark there
         for event in self.history.events:
@@ -117,15 +128,15 @@ class _Row:
                 self.taken.append((x - 1, x + 2))
             elif event.what in MARKS and (x, MARKS[event.what]) not in seen:
                 seen.add((x, MARKS[event.what]))
-                x = self._beside(x, cursor)
+                x = self._beside(x)
                 words = f" {event.words}" if event.words else ""
                 tip = clean(f"{name}: {event.what}{words} {at}")
                 scene.marks.append(Mark(x, y, MARKS[event.what], tip))
                 self._take(x, x + 7)
 
-    def _beside(self, x: int, cursor: int | None) -> int:
-        """A place for a mark, clear of ticks, of the edges of bars, and of another mark of the same
-        moment: behind it, or before it, where the cursor stands there."""
+    def _beside(self, x: int) -> int:
+        """A place for a mark, clear of ticks and of the edges of bars, and behind another mark of
+        the same moment."""
         place = x
         for left, right in sorted(self.taken):
             if right - left <= 2 * CLEAR:
@@ -135,11 +146,8 @@ class _Row:
                 place = left + CLEAR
             elif abs(place - right) < CLEAR:
                 place = right - CLEAR
-        if cursor is not None and place > cursor:
-            place = x - CLEAR
-        step = MARK if cursor is None or place + MARK <= cursor else -MARK
         while (x, place) in self.marked:
-            place += step
+            place += MARK
         self.marked.add((x, place))
         return place
 
@@ -152,13 +160,14 @@ class _Row:
         kind = "failed" if state.name in _GRAVE or words.endswith(" late") else "axis"
         if self.step.compensates and state.name == "done":
             kind = "compensation"
+        slits = [(x - 6, x + 6) for x in self.axis.slits()]
+        kept_free = [*slits, *([(cursor - 4, cursor + 4)] if cursor is not None else [])]
+        words = brief(words)
         for text in dict.fromkeys((words, words.partition(":")[0])):  # if need be without a reason
-            x, width = self.to + 8, text_width(text, LABELS[kind].size, LABELS[kind].bold)
-            if cursor is not None and x - 4 < cursor < x + width:
-                x = cursor + 6
-            if x + width <= right:
-                self.scene.labels.append(Label(x, self.y, clean(text), kind))
-                return
-            if self.from_ - 8 - width >= left:
-                self.scene.labels.append(Label(self.from_ - 8, self.y, clean(text), kind, "end"))
-                return
+            width = text_width(text, LABELS[kind].size, LABELS[kind].bold)
+            behind = [end + 2 for _, end in sorted(kept_free) if end > self.to]
+            for x in (self.to + 8, self.from_ - 8 - width, *behind):
+                over = any(start < x + width and x < end for start, end in kept_free)
+                if left <= x and x + width <= right and not over:
+                    self.scene.labels.append(Label(x, self.y, clean(text), kind))
+                    return
