@@ -48,7 +48,7 @@ class Taken:
         """How many px of a box are taken."""
         left, _, right, _ = box
         spans = [span for spans in self._lines(box) for span in spans]
-        return sum(max(0, min(b, right) - max(a, left) + 1) for a, b in spans)
+        return sum(min(b, right) - max(a, left) + 1 for a, b in spans if a <= right and left <= b)
 
 
 class LabelPlacer:
