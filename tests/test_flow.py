@@ -134,6 +134,21 @@ def test_at_each_of_many_subscribers_stand_its_count_and_its_faults_in_full(subs
         assert box.y < count.y < box.y + box.h and count.extent()[2] < box.x  # beside its own box
 
 
+def test_the_two_ends_of_an_order_are_read_in_full_on_their_topic():
+    class OrderCompleted(Event, topic="outcomes"):
+        pass
+
+    class OrderCancelled(Event, topic="outcomes"):
+        pass
+
+    async def end(ctx):
+        await ctx.publish(OrderCompleted())
+        await ctx.publish(OrderCancelled())
+
+    texts = [label.text for label in flow(simulate(System("ends"), end)).scene.labels]
+    assert "OrderCompleted, OrderCancelled" in texts
+
+
 def test_a_chain_stands_straight():
     async def once(ctx):
         await ctx.publish(system.first(n=1))

@@ -51,7 +51,7 @@ def test_at_the_end_it_shows_all_that_happened():
     whole, end = flow(run), flow(run, at=run.end / 1000)
     for kind in ("count", "struck count"):
         assert sorted(words(whole, kind)) == sorted(words(end, kind))
-    assert not end.scene.marks and "at the end" in repr(end)
+    assert not end.scene.marks and "at the end of the run: nothing under way" in repr(end)
     assert "struck service" in kinds(end).values() and "1 crash" in words(end, "detail")
     assert {arrow.kind for arrow in whole.scene.arrows} == {a.kind for a in end.scene.arrows}
 

@@ -212,7 +212,7 @@ def _labels(kind: str, lines: list[str]) -> list[Label]:
     """The lines of a box, as far as they have room, without a place."""
     kinds = ["node" if kind in _NODES else "channel"] + ["detail"] * (len(lines) - 1)
     looks = [LABELS[kind] for kind in kinds]
-    words = [shorten(t, 150, look.size, look.bold) for t, look in zip(lines, looks, strict=True)]
+    words = [shorten(t, 200, look.size, look.bold) for t, look in zip(lines, looks, strict=True)]
     rows = zip(words, kinds, lines, strict=True)
     return [Label(0, 0, word, kind, "middle", clean(line)) for word, kind, line in rows]
 

@@ -181,7 +181,8 @@ class FlowMoments:
         for state, words in _STATES.items():
             names = [name for name, each in moment.services.items() if getattr(each, state)]
             parts += [f"{', '.join(names)} {words}"] * bool(names)
-        when = f"the end, {seconds(self.run.end)}" if over else seconds(round(time))
+        # No time: the cursor may end before the run, with the last step of an order.
+        when = "the end of the run" if over else seconds(round(time))
         said = f"at {when}: {'; '.join(parts) or 'nothing under way'}"
         short = shorten(said, scene.width - 2 * MARGIN, 11, True)
         scene.labels.append(Label(MARGIN, self._chart.caption, short, "at cursor", tip=said))
