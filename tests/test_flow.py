@@ -1,5 +1,6 @@
 """Flow graphs: what they count, and how they stand on paper."""
 
+import itertools
 from random import Random
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import flaws
 from systems import story
+from test_saga_map import crosses
 from test_timeline import customers, shop
 
 from edalab import Event, Faults, Misuse, System, simulate
@@ -149,14 +151,19 @@ def test_the_two_ends_of_an_order_are_read_in_full_on_their_topic():
     assert "OrderCompleted, OrderCancelled" in texts
 
 
-def test_a_chain_stands_straight():
+@pytest.mark.parametrize(("services", "rows"), [(1, 1), (3, 2), (5, 2), (8, 4)])
+def test_a_long_chain_is_folded_into_straight_rows_and_no_arrow_runs_through_a_box(services, rows):
     async def once(ctx):
         await ctx.publish(system.first(n=1))
 
-    system = chain(5)
-    assert (
-        len({box.x * 2 + box.w for box in flow(simulate(system, once)).scene.bars}) <= 2
-    )  # halves of odd widths
+    system = chain(services)
+    scene = flow(simulate(system, once)).scene
+    heights = sorted({box.y * 2 + box.h for box in scene.bars})
+    assert sum(b - a > 2 for a, b in itertools.pairwise(heights)) == rows - 1  # halves of odd ones
+    assert scene.height <= 420 and scene.width <= 900
+    assert not [arrow.tip for arrow in scene.arrows for box in scene.bars if crosses(arrow, box)]
+    ends = [(arrow.points[-2] - arrow.points[-4], arrow.head) for arrow in scene.arrows]
+    assert all(head in "lr" for _, head in ends) and len({head for _, head in ends}) == min(rows, 2)
 
 
 @settings(max_examples=60)

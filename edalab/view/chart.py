@@ -1,4 +1,4 @@
-"""A chart of boxes and arrows: from left to right, or, where that gets too wide, downwards."""
+"""A chart of boxes and arrows: from left to right, and back in a row below where that gets too wide."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..text import clean, shorten, text_width
 from .labels import LabelPlacer, Place
-from .layers import Node, place
+from .layers import Node, Rows, place
 from .scene import Arrow, Box, Label, Scene
 from .theme import LABELS
 
@@ -20,6 +20,7 @@ _LEGEND = (  # kinds of boxes and arrows, and what they mean
     ("question", "dotted: question, answered on the way back"), ("stopped", "red: struck by a fault"),
 )  # fmt: skip
 Point = tuple[int, int]
+Stop = tuple[int, int, int]  # across, along, and the layer
 
 
 class Edge(NamedTuple):
@@ -73,19 +74,16 @@ class Chart:
         self._edges, self._below = edges, below or {}
         depth = _depths(boxes, edges, services)
         self._fans = _fans(edges, depth)
-        for self._upright in (False, True):
-            nodes = {name: self._node(name, depth[name], *boxes[name]) for name in boxes}
-            self._make_room(nodes)
-            ends = [(nodes[edge.source], nodes[edge.target]) for edge in edges]
-            ways = place([*nodes.values()], ends, self._gaps(depth))
-            along = max(node.along + node.length // 2 for node in nodes.values())
-            if along <= WIDEST - 2 * MARGIN:
-                break
-        every = [*nodes.values(), *(node for way in ways for node in way)]
-        across = max(node.across + node.room // 2 for node in every)
-        wide, high = self._turned(along, across)
-        self.scene = scene = Scene(max(NARROWEST, wide + 2 * MARGIN), high + 2 * MARGIN)
-        self._left = (scene.width - wide) // 2
+        nodes = {name: self._node(name, depth[name], *boxes[name]) for name in boxes}
+        self._make_room(nodes)
+        ends = [(nodes[edge.source], nodes[edge.target]) for edge in edges]
+        gaps = self._gaps(depth)
+        ways = place([*nodes.values()], ends, gaps)
+        every = dict.fromkeys([*nodes.values(), *(node for way in ways for node in way)])
+        self._rows = rows = Rows([*every], gaps, WIDEST - 2 * MARGIN)
+        width = max(NARROWEST, rows.width + 2 * MARGIN)
+        self.scene = scene = Scene(width, rows.height + 2 * MARGIN)
+        self._left = (width - rows.width) // 2
         for name, node in nodes.items():
             self._draw_box(name, *boxes[name], node)
         self._draw_arrows(ways)
@@ -95,42 +93,35 @@ class Chart:
             y = scene.write(MARGIN, y, right, texts)
         scene.height = y - 2
 
-    def _turned(self, along: int, across: int) -> Point:
-        """x and y of what is along and across the layers, and the other way round."""
-        return (across, along) if self._upright else (along, across)
-
     def _node(self, name: str, layer: int, kind: str, lines: list[str]) -> Node:
         wide, high = self._below.get(name, (0, 0))
         w = 22 + max(30, wide, *(label.width() for label in _labels(kind, lines)))
         h = high + (30 if kind in _NODES else 24) + _LINE * (len(lines) - 1)
-        length, breadth = self._turned(w, h)
-        return Node(layer, length, breadth, breadth)
+        return Node(layer, w, h, h)
 
     def _make_room(self, nodes: dict[str, Node]) -> None:
         """Keep boxes so far apart that the texts of arrows have room at them."""
         for edge, fan in zip(self._edges, self._fans, strict=True):
             node = nodes[edge.target if fan.out else edge.source]
-            node.room = max(node.room, edge.size()[not self._upright] - 14)
+            node.room = max(node.room, edge.size()[1] - 14)
 
     def _gaps(self, depth: dict[str, int]) -> dict[int, int]:
         """The px behind each layer for the arrows that pass there."""
         gaps: dict[int, int] = {}
         for edge, fan in zip(self._edges, self._fans, strict=True):
             low, high = sorted((depth[edge.source], depth[edge.target]))
-            room = edge.size()[self._upright] + (24 + fan.turn if fan.count > 1 else 34)
+            room = edge.size()[0] + (24 + fan.turn if fan.count > 1 else 34)
             for layer in range(low, high):
                 gaps[layer] = max(gaps.get(layer, 44), room)
         return gaps
 
-    def _spot(self, across: int, along: int) -> Point:
-        x, y = self._turned(along, across)
+    def _spot(self, across: int, along: int, layer: int) -> Point:
+        x, y = self._rows.spot(across, along, layer)
         return x + self._left, y + MARGIN
 
     def _draw_box(self, name: str, kind: str, lines: list[str], node: Node) -> None:
-        (x, y), (w, h) = (
-            self._spot(node.across, node.along),
-            self._turned(node.length, node.breadth),
-        )
+        x, y = self._spot(node.across, node.along, node.layer)
+        w, h = node.length, node.breadth
         tip = clean(name + "".join(f", {line}" for line in lines if line not in name))
         self.boxes[name] = Box(x - w // 2, y - h // 2, w, h, kind, tip)
         self.scene.bars.append(self.boxes[name])
@@ -144,16 +135,15 @@ class Chart:
         spread, ports, places = max(counts) - min(counts), self._ports(ways), []
         for number, (edge, way) in enumerate(zip(self._edges, ways, strict=True)):
             fan, ends = self._fans[number], (ports[number, way[0]], ports[number, way[-1]])
-            stops = self._stops(way, *ends, edge, fan)
-            ends = stops[-2:] if fan.out else stops[1::-1]
-            up = (edge.size()[1] - _TEXT) // 2 if self._upright else 0
-            curve = [self._spot(*point) for point in _curves(ends)]
-            places.append([(x, y - up, anchor) for x, y, anchor in _along(curve)])
-            head = ("ud" if self._upright else "lr")[way[-1].layer > way[-2].layer]
+            curves = [self._curve(*pair) for pair in pairwise(self._stops(way, *ends, edge, fan))]
+            near = curves[-1] if fan.out else curves[0][::-1]
+            places.append([*_along(near[3:7] if len(near) > 4 else near)])
+            back = self._rows.row[way[-1].layer] % 2 == 1
+            head = "lr"[(way[-1].layer > way[-2].layer) != back]
             head = "" if edge.target.startswith("question ") else head
             heavy = spread and edge.kind == "message"
             width = round(1.2 + 1.8 * (edge.count - min(counts)) / spread, 1) if heavy else 0
-            points = [self._spot(*point) for point in _curves(stops)]
+            points = [*curves[0], *(point for curve in curves[1:] for point in curve[1:])]
             flat = tuple(value for point in points for value in point)
             self.scene.arrows.append(Arrow(flat, edge.kind, head, edge.tip, width))
         self._write_lines(places)
@@ -192,20 +182,34 @@ class Chart:
                 ports[number, node] = (2 * place_ - len(arrows) + 1) * step // 2
         return ports
 
-    def _stops(self, way: list[Node], first: int, last: int, edge: Edge, fan: _Fan) -> list[Point]:
-        """(across, along) of where a way begins and ends, and where it is straight in between."""
+    def _stops(self, way: list[Node], first: int, last: int, edge: Edge, fan: _Fan) -> list[Stop]:
+        """Where a way begins and ends, and where it is straight in between."""
         step = 1 if way[-1].layer > way[-2].layer else -1
         begin, end = way[0], way[-1]
-        stops = [(begin.across + first, begin.along + step * begin.length // 2)]
+        stops = [(begin.across + first, begin.along + step * begin.length // 2, begin.layer)]
         for node in way[1:-1]:
-            stops += [(node.across, node.along - step * 13), (node.across, node.along + step * 13)]
-        stops.append((end.across + last, end.along - step * (end.length // 2 + 1)))
-        straight = edge.size()[self._upright] + 26
-        if fan.count > 1 and fan.out:
-            stops.insert(-1, (stops[-1][0], stops[-1][1] - step * straight))
-        elif fan.count > 1:
-            stops.insert(1, (stops[0][0], stops[0][1] + step * straight))
+            stops += [(node.across, node.along + way_ * 13, node.layer) for way_ in (-step, step)]
+        stops.append((end.across + last, end.along - step * (end.length // 2 + 1), end.layer))
+        straight = edge.size()[0] + 26
+        if fan.count > 1:
+            (across, along, layer), back = stops[-fan.out], -step if fan.out else step
+            stops.insert(-1 if fan.out else 1, (across, along + back * straight, layer))
         return stops
+
+    def _curve(self, one: Stop, other: Stop) -> list[Point]:
+        """The points of the curve between two stops; from row to row it turns beside both."""
+        (x, y), (to_x, to_y) = self._spot(*one), self._spot(*other)
+        rows = sorted(self._rows.row[layer] for *_, layer in (one, other))
+        if rows[0] == rows[1]:
+            middle = (x + to_x) // 2
+            return [(x, y), (middle, y), (middle, to_y), (to_x, to_y)]
+        side, further, out = self._rows.side(rows[0]) + self._left, max, 1
+        if rows[0] % 2:
+            further, out = min, -1
+        begin, end = further(x, side), further(to_x, side)
+        beside = further(begin, end) + out * min(44, 20 + abs(to_y - y) // 5)
+        turn = [(begin, y), (beside, y), (beside, to_y), (end, to_y)]
+        return [(x, y), (x, y), (begin, y), *turn, (end, to_y), (to_x, to_y), (to_x, to_y)]
 
 
 def _labels(kind: str, lines: list[str]) -> list[Label]:
@@ -255,14 +259,6 @@ def _fans(edges: list[Edge], depth: dict[str, int]) -> list[_Fan]:
     sizes = Counter(side for edge in edges for side in sides(edge))
     counts = [[sizes[side] for side in sides(edge)] for edge in edges]
     return [_Fan(max(here, there), here > there) for here, there in counts]
-
-
-def _curves(stops: list[Point]) -> list[Point]:
-    """The first of these points, and three points more for the curve to each other one."""
-    points = [stops[0]]
-    for (a, b), (c, d) in pairwise(stops):
-        points += [(a, (b + d) // 2), (c, (b + d) // 2), (c, d)]
-    return points
 
 
 def _along(curve: list[Point]) -> Iterator[Place]:

@@ -1,5 +1,5 @@
 """Boxes in layers, in the order in which messages first reach them: the same design always gives the
-same places. An arrow over several layers passes each of them at a place of its own, so that it runs
+same places. A long chain is folded into rows. An arrow over several layers passes each of them at a place of its own, so that it runs
 through no box."""
 
 from collections.abc import Iterator, Sequence
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 APART, BESIDE = 18, 10  # px between boxes of a layer; between arrows passing it
+BETWEEN = 34  # px between rows
 
 
 @dataclass(eq=False)
@@ -55,6 +56,67 @@ def place(
             node.along = at + size // 2
         at += size + gaps.get(number, 0)
     return ways
+
+
+class Rows:
+    """The layers, from left to right in as few rows as fit into `room` px. Every other row is turned
+    upside down and runs back: where a row ends, arrows turn to the next one and do not cross.
+
+    width, height: of all rows, with the room at the sides in which arrows turn.
+    row: the row of each layer."""
+
+    def __init__(self, nodes: list[Node], gaps: dict[int, int], room: int):
+        self._ends: dict[int, tuple[int, int]] = {}  # of each layer, from left to right
+        for layer in sorted({node.layer for node in nodes}):
+            here = [node for node in nodes if node.layer == layer]
+            left = min(node.along - node.length // 2 for node in here)
+            self._ends[layer] = left, max(node.along + node.length // 2 for node in here)
+        turn = max(gaps.values(), default=0) + 8
+        self.row, widths = self._fold(room, turn)
+        rows = [[n for n in nodes if self.row[n.layer] == row] for row in range(len(widths))]
+        self._starts = [min(self._ends[node.layer][0] for node in row) for row in rows]
+        self._tops = [min(node.across - node.room // 2 for node in row) for row in rows]
+        bottoms = [max(node.across + node.room // 2 for node in row) for row in rows]
+        self._heights = [b - top for top, b in zip(self._tops, bottoms, strict=True)]
+        self._left = turn * (len(rows) > 2)
+        self._right = self._left + max(widths)
+        # The first row ends where the others begin to turn.
+        self._first = self._right - widths[0]
+        self.width = self._right + turn * (len(rows) > 1)
+        self.height = sum(self._heights) + BETWEEN * (len(rows) - 1)
+
+    def _fold(self, room: int, turn: int) -> tuple[dict[int, int], list[int]]:
+        """The row of each layer, and the width of each row: as few as possible, as even as possible."""
+        total = max(end for _, end in self._ends.values())
+        for count in range(1, len(self._ends) + 1):
+            widest = room - turn * min(count - 1, 2)
+            for limit in range(total // count, widest + 1, 4):
+                found = self._filled(limit)
+                if len(found[1]) <= count and max(found[1]) <= widest:
+                    return found
+        return self._filled(room - 2 * turn)  # one box alone is wider than that
+
+    def _filled(self, limit: int) -> tuple[dict[int, int], list[int]]:
+        row, widths, start = {}, [], 0
+        for layer, (left, right) in self._ends.items():
+            if not widths or right - start > limit:
+                widths.append(0)
+                start = left
+            row[layer], widths[-1] = len(widths) - 1, right - start
+        return row, widths
+
+    def spot(self, across: int, along: int, layer: int) -> tuple[int, int]:
+        """x and y of a place at a layer."""
+        row = self.row[layer]
+        x, y = along - self._starts[row], across - self._tops[row]
+        above = sum(self._heights[:row]) + BETWEEN * row
+        if row % 2:
+            return self._right - x, above + self._heights[row] - y
+        return x + (self._left if row else self._first), above + y
+
+    def side(self, row: int) -> int:
+        """The x at which arrows leave a row for the next one."""
+        return self._left if row % 2 else self._right
 
 
 def _way(source: Node, target: Node, layers: list[list[Node]]) -> list[Node]:
