@@ -1129,7 +1129,7 @@ def test_an_exploration_ends_at_the_first_run_that_goes_on_and_on(impatient, wor
 
 def test_a_long_run_of_short_calls_is_not_stopped(impatient):
     def works(event):
-        assert sum(n for n in range(100_000))
+        assert sum(n for n in range(400_000))
 
     async def work(ctx):
         for _ in range(200):
