@@ -154,11 +154,12 @@ def _doubt(fault: Fault) -> bool:
 
 
 LOST = [f"drop inventory.reply.ReserveInventory #{n}" for n in (1, 2)]
-AWAY = [  # longer than a customer may wait, and three answers to two steps lost
+AWAY = [  # longer than a customer may wait; at last, a question that arrives after its undo
     ["crash payments.reply.ChargePayment #1 for 60 s"],
     [*LOST, "drop payments.reply.ChargePayment #1"],
     ["crash inventory.reply.ReserveInventory #1 for 60 s"],
     ["crash shipping.reply.ShipOrder #1 for 60 s"],
+    ["crash payments.handle.ChargePayment #1 for 3 s", "delay orders.ask.ChargePayment #3 for 5 s"],
 ]
 NEXT = _asked(False, only=("that crashes the coordinator", _crash))
 DOUBTS = "that may leave a question without an answer", _doubt

@@ -620,7 +620,11 @@ WRONG_3 = {
     ],
     "another end is announced": [completes_what_may_be_shipped, waits_for_ever],
     "never released": [leaves_the_tea_that_may_be_reserved, gives_the_release_up],
-    "shipped unpaid": [asks_again_once, gives_the_parcel_up, turns_back_after_twelve_parcels],
-    "shipped, and still in stock": [no_answer_is_yes],
+    "shipped unpaid": [
+        asks_again_once,
+        no_answer_is_yes,
+        gives_the_parcel_up,
+        turns_back_after_twelve_parcels,
+    ],
     "undone, and never done": [undoes_what_was_refused, refunds_what_was_never_asked],
 }
