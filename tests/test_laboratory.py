@@ -165,7 +165,7 @@ def test_who_interrupts_a_claim_sees_the_new_run_and_no_old_verdict():
     assert (
         lab.run.digest in lab._code.value
         and visible(lab)
-        == f'<div class="edalab-picture">{timeline(lab.run, cursor=lab.cursor.value, width=624).svg()}</div>'
+        == f'<div class="edalab-picture">{timeline(lab.run, cursor=lab.cursor.value, width=690).svg()}</div>'
     )
     lab.seed.value = 0
     assert [verdict.outcome for verdict in lab.verdicts][0] == "holds"
@@ -811,7 +811,7 @@ def test_a_function_of_knobs_that_makes_no_system_is_told(returned):
 def test_a_story_is_chosen_by_key_and_by_id():
     lab = Laboratory(shop, some_orders, knobs={"orders": (1, 200)})
     lab.orders.value = 200
-    assert "shows another" in visible(lab) and "o0" in lab.correlation.options
+    assert "steps hidden" in visible(lab) and "o0" in lab.correlation.options
     worst = visible(lab)
     for wanted in ("o150", "client-151"):
         lab.correlation.value = wanted

@@ -91,7 +91,7 @@ class Laboratory(Settling):
             placeholder="key or correlation id", continuous_update=False, layout=AUTO
         )
         self.seed = ipywidgets.IntSlider(0, max=99, **labelled("seed"))
-        self.cursor = Moments(self._draw, "◀ step", "step ▶")
+        self.cursor = Moments(self._draw)
         self.back, self.forward = self.cursor.back, self.cursor.forward
         self.play = Player(self.cursor, self._draw_between)
         self._kept = Kept(lambda: (self.run, self._call(Names(self._notebook, ""))))
