@@ -189,13 +189,17 @@ class TimeSlider(Moments):
         self._go(wanted, text)
 
     def _go(self, at: int, given: object) -> None:
-        """Go to a moment, or to the nearer end and say so."""
+        """Go to a moment; or to one by which the same had come, or to the nearer end, and say so."""
         self.slider.value = self._find(at)
         self._write()
         came = bisect_right(self._moments, at)
         if came != bisect_right(self._moments, self.times[self.index]):
             first, last = self._value_at(0), self._value_at(-1)
             self._say(f"{shown(given)} is outside this slider, which goes from {first} to {last}")
+        elif at != self.times[self.index]:
+            self._say(
+                f"{self.label} stands for {shown(given)}: nothing came between the two", False
+            )
 
     def _write(self) -> None:
         super()._write()
@@ -203,8 +207,8 @@ class TimeSlider(Moments):
         self._name.value = self._words + now
         self._say("")
 
-    def _say(self, sentence: str) -> None:
-        self.message.value = html.error(sentence) if sentence else ""
+    def _say(self, sentence: str, struck: bool = True) -> None:
+        self.message.value = html.error(sentence) if struck else html.hint(sentence)
         self.message.layout.display = "" if sentence else "none"
 
     def _renew_slider(self, last: int) -> None:
