@@ -11,7 +11,7 @@ from weddings import choreographed, one_announced, one_wedding, orchestrated
 
 from edalab import Claim, Command, Event, Fault, Misuse, Query, System, claims, explore, simulate
 from edalab.panels import Laboratory
-from edalab.panels.faults_asked import RATES
+from edalab.panels.faults_asked import RATES, UNREACHED
 from edalab.view import timeline
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -151,6 +151,18 @@ def test_an_exact_fault_breaks_the_claim_and_a_knob_mends_it(lab):
     assert lab.run.faults == [] and lab.action.disabled
 
 
+def test_the_verdicts_of_new_knobs_do_not_wait_for_every_fault(lab, monkeypatch):
+    lab.tabs.selected_index, seen = lab._tabs.names.index("Every fault"), []
+    explored = lab.every_fault.show
+    monkeypatch.setattr(
+        lab.every_fault,
+        "show",
+        lambda *made: (seen.append((lab._chips.value, lab._code.value)), explored(*made)),
+    )
+    lab.point.value = DOUBLE
+    assert seen == [(lab._chips.value, lab._code.value)] and "✗" in lab._chips.value
+
+
 def test_who_interrupts_a_claim_sees_the_new_run_and_no_old_verdict():
     @Claim("nobody interrupts")
     def patient(run):
@@ -165,7 +177,7 @@ def test_who_interrupts_a_claim_sees_the_new_run_and_no_old_verdict():
     assert (
         lab.run.digest in lab._code.value
         and visible(lab)
-        == f'<div class="edalab-picture">{timeline(lab.run, cursor=lab.cursor.value, width=624).svg()}</div>'
+        == f'<div class="edalab-picture">{timeline(lab.run, cursor=lab.cursor.value, width=690).svg()}</div>'
     )
     lab.seed.value = 0
     assert [verdict.outcome for verdict in lab.verdicts][0] == "holds"
@@ -201,7 +213,7 @@ def test_the_line_makes_the_same_run_again(lab):
 
 def test_every_point_and_action_on_offer_can_be_played_and_pasted(lab):
     tried = set()
-    for _, at in list(lab.point.options)[1:]:
+    for at in filter(None, dict(lab.point.options).values()):
         lab.point.value = at
         for action in lab.action.options:
             lab.action.value = action
@@ -220,6 +232,18 @@ def test_every_point_and_action_on_offer_can_be_played_and_pasted(lab):
     assert ("inventory.publish.ShelfReserved", "lose") not in tried
     assert ("client.publish.OrderTaken", "crash") not in tried
     assert len(tried) > 50
+
+
+def test_points_that_the_run_reaches_are_offered_first(lab):
+    for knob in (None, lab.drop):
+        if knob is not None:
+            knob.value = 1.0  # less is reached
+        names = [name for name, _ in lab.point.options]
+        reached = {(s.service, s.step, s.envelope.type) for s in lab.run.journal if s.envelope}
+        heading = names.index(UNREACHED)
+        for number, (_, at) in enumerate(lab.point.options):
+            if at:
+                assert (tuple(at.split(".")) in reached) == (number < heading), at
 
 
 def test_a_point_that_was_not_reached_is_said(lab):
@@ -811,7 +835,7 @@ def test_a_function_of_knobs_that_makes_no_system_is_told(returned):
 def test_a_story_is_chosen_by_key_and_by_id():
     lab = Laboratory(shop, some_orders, knobs={"orders": (1, 200)})
     lab.orders.value = 200
-    assert "shows another" in visible(lab) and "o0" in lab.correlation.options
+    assert "steps hidden" in visible(lab) and "o0" in lab.correlation.options
     worst = visible(lab)
     for wanted in ("o150", "client-151"):
         lab.correlation.value = wanted

@@ -14,6 +14,7 @@ from . import html
 from .controls import Choice, Settling, labelled
 
 Point = tuple[str, str, str]  # service, step, message
+UNREACHED = "— not reached in this run —"  # a heading: names.js lets nobody choose it
 RATES = tuple(field.name for field in fields(Faults))
 
 
@@ -84,7 +85,8 @@ class FaultsAsked(Settling):
                 self._offer_actions()
 
     def offer_for(self, run: Run) -> None:
-        """Offer the consumer points of the system, and those where its runs sent something."""
+        """Offer the consumer points of the system, and those where its runs sent something: first
+        those that this run reached."""
         self._reached = Counter(
             (step.service, step.step, step.envelope.type)
             for step in run.journal
@@ -97,8 +99,12 @@ class FaultsAsked(Settling):
         chosen = [self._chosen()] if self.point.value else []
         ranks = {name: rank for rank, name in enumerate(["client", *self._system.services])}
         offered = dict.fromkeys([*points(self._system), *self._sent, *chosen, *more])
-        options = [("at no point", "")]
-        for service, step, message in sorted(offered, key=lambda point: ranks.get(point[0], 0)):
+        options, last = [("at no point", "")], False
+        for point in sorted(offered, key=lambda p: (p not in self._reached, ranks.get(p[0], 0))):
+            if last and point not in self._reached:
+                options.append((UNREACHED, ""))
+            last = point in self._reached
+            service, step, message = point
             options.append((f"{service} · {step} {message}", f"{service}.{step}.{message}"))
         if list(self.point.options) != options:
             at = self.point.value

@@ -15,7 +15,7 @@ from ..view.theme import CURSOR, DARK, FAULT, LABELS, tinted
 from . import html
 from .controls import front_end
 
-WIDTH = 624  # px of a picture: what a notebook beside JupyterLab's side bar leaves at 1280 px
+WIDTH = 690  # px of a picture: what a notebook beside JupyterLab's side bar leaves at 1366 px
 _KINDS = {"holds": "handled", "broken": "on span", "not exercised": "caption"}
 _LINE, _LEFT = 18, 16  # px
 
@@ -37,7 +37,8 @@ def frame(knobs: Mapping[str, Sequence], right: Sequence, top: Sequence = ()) ->
     left = []
     for heading, widgets in knobs.items():
         if widgets:
-            left += [ipywidgets.HTML(html.heading(heading), layout={"margin": "0 2px"}), *widgets]
+            title = ipywidgets.HTML(html.heading(heading), layout={"margin": "0 2px"})
+            left.append(ipywidgets.VBox([title, *widgets]))
     columns = [ipywidgets.VBox(left), ipywidgets.VBox(right)]
     for column, name in zip(columns, ("edalab-knobs", "edalab-right"), strict=True):
         column.add_class(name)

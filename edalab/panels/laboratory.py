@@ -19,6 +19,7 @@ from ..view.timeline import draw
 from . import html
 from .call_line import Names, factories, line
 from .controls import AUTO, Settling, labelled, lesson_knob
+from .fault_picker import TITLE
 from .faults_asked import FaultsAsked
 from .frame import frame, mimebundle, still
 from .kept import Kept
@@ -91,7 +92,7 @@ class Laboratory(Settling):
             placeholder="key or correlation id", continuous_update=False, layout=AUTO
         )
         self.seed = ipywidgets.IntSlider(0, max=99, **labelled("seed"))
-        self.cursor = Moments(self._draw, "◀ step", "step ▶")
+        self.cursor = Moments(self._draw)
         self.back, self.forward = self.cursor.back, self.cursor.forward
         self.play = Player(self.cursor, self._draw_between)
         self._kept = Kept(lambda: (self.run, self._call(Names(self._notebook, ""))))
@@ -175,7 +176,12 @@ class Laboratory(Settling):
         with self.settling(), printing(self._printed):
             self._simulate()
         if self.run is not None:
-            self._show(self.run)
+            self._take_on(self.run)
+        late = self._tabs.visible == TITLE  # all faults take seconds: no verdict waits for them
+        if not late:
+            self._show()
+        if self.run is not None:
+            self._asked.offer_for(self.run)
         try:
             if self.run is not None and not self._raised:
                 with printing(self._printed):
@@ -185,6 +191,8 @@ class Laboratory(Settling):
             self._tabs.message.value = html.messages(self.error, self.verdicts, self._printed)
             self._code.value = html.code(self.code)
             self._hint.value = self._asked.hint(self.run)
+        if late:
+            self._show()
 
     def _simulate(self) -> None:
         self.error, values = "", self._values()
@@ -215,7 +223,8 @@ class Laboratory(Settling):
 
     # -- showing
 
-    def _show(self, run: Run) -> None:
+    def _take_on(self, run: Run) -> None:
+        """Offer what the run has: tabs, stories, and the moments of the story that is shown."""
         self._tabs.offer_for(run, (*self._simulated, self.seed.value))
         self.correlation.options = story_names(run.journal)[:SUGGESTED]
         self._story = self.correlation.value.strip() or None
@@ -225,10 +234,11 @@ class Laboratory(Settling):
             self._excerpt, self._story = choose(run), None
             self.error = self.error or str(misuse)
         self.cursor.offer([time / 1000 for time in self._excerpt.times()])
+
+    def _show(self) -> None:
         self._draw()
         time.sleep(0.0005)  # the kernel's sending thread has its turn; else it waits 5 ms for it
         self.cursor.show()  # after the picture: a browser takes one message after the other
-        self._asked.offer_for(run)
 
     def _draw(self) -> None:
         """Draw the visible tab, at the cursor."""

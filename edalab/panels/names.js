@@ -1,19 +1,39 @@
 function name(panel) {
+  for (const option of panel.querySelectorAll("option")) option.disabled = option.text.startsWith("— ");
   for (const part of panel.querySelectorAll(".noUi-handle, .widget-readout, .widget-dropdown select")) {
     const label = part.closest(".jupyter-widgets").querySelector("label");
     const words = label && (label.textContent || label.title);
     if (words && part.ariaLabel !== words) part.ariaLabel = words;
   }
 }
+const seen = new WeakMap();  // where the cursor of a picture was
+function follow(panel) {
+  const colour = getComputedStyle(panel.querySelector(".edalab-panel")).getPropertyValue("--edalab-cursor").trim();
+  for (const line of panel.querySelectorAll(`.edalab-picture g[stroke="${colour}"] path`)) {
+    const sheet = line.closest(".widget-html-content");
+    if (sheet.scrollWidth <= sheet.clientWidth) continue;
+    const { left, width } = sheet.getBoundingClientRect();
+    const x = line.getBoundingClientRect().left - left, at = Math.round(x + sheet.scrollLeft);
+    // Who scrolls away from a cursor that stands still is left there.
+    if (seen.get(sheet) !== at && (x < 40 || x > width - 40)) sheet.scrollLeft = at - width / 2;
+    seen.set(sheet, at);
+  }
+}
 function render({ el }) {
-  const observer = new MutationObserver(([change]) => name(change.target.closest(".edalab-frame")));
+  let panel, frame;
+  const look = () => {
+    name(panel);
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(() => follow(panel));
+  };
+  const observer = new MutationObserver(look);
   const waiting = setInterval(() => {
-    const panel = el.closest(".edalab-frame");
+    panel = el.closest(".edalab-frame");
     if (!panel) return;
     clearInterval(waiting);
-    name(panel);
+    look();
     observer.observe(panel, { childList: true, subtree: true });
   }, 50);
-  return () => { clearInterval(waiting); observer.disconnect(); };
+  return () => { clearInterval(waiting); cancelAnimationFrame(frame); observer.disconnect(); };
 }
 export default { render };

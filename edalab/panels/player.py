@@ -33,6 +33,9 @@ class Player(Settling, anywidget.AnyWidget):
     loop = traitlets.Bool(False).tag(sync=True)
     calm = traitlets.Bool(False).tag(sync=True)
     clock = traitlets.Float(0.0).tag(sync=True)
+    heard = traitlets.Float(0.0).tag(
+        sync=True
+    )  # the last `clock`: tells the browser that a kernel is there
     what = traitlets.Unicode("").tag(sync=True)
     speeds = traitlets.List([*SPEEDS]).tag(sync=True)
 
@@ -119,6 +122,7 @@ class Player(Settling, anywidget.AnyWidget):
 
     def _ticked(self) -> None:
         passed, self._clock = self.clock - self._clock, self.clock
+        self.heard = self.clock
         try:
             self.advance(max(0.0, passed))
         except BaseException:  # the learner interrupts a picture, say

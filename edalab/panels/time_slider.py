@@ -27,7 +27,7 @@ class Moments(Settling):
     `.value` is the time in seconds; any other time is taken to the last moment before it. (An
     IntSlider: in the browser a SelectionSlider keeps the range of its first options.)"""
 
-    def __init__(self, changed: Callable[[], None], before: str = "◀", after: str = "▶"):
+    def __init__(self, changed: Callable[[], None]):
         layout = {"flex": "1 1 auto", "width": "auto"}
         self.slider = ipywidgets.IntSlider(0, min=0, max=1, readout=False, layout=layout)
         self.slider.tooltip = "moment"
@@ -36,15 +36,20 @@ class Moments(Settling):
         self.index = 0
         self._changed, self._wanted = changed, math.inf
         self.watch(self._moved, self.slider)
-        self.back = ipywidgets.Button(description=before, tooltip="to the moment before")
-        self.forward = ipywidgets.Button(description=after, tooltip="to the moment after")
-        self.back.layout.width = self.forward.layout.width = "72px" if " " in before else "36px"
+        self.back = ipywidgets.Button(description="◀ step", tooltip="to the moment before")
+        self.forward = ipywidgets.Button(description="step ▶", tooltip="to the moment after")
+        self.back.layout.width = self.forward.layout.width = "72px"
         self.back.on_click(lambda _: self.step(-1))
         self.forward.on_click(lambda _: self.step(1))
-        layout = {"width": "60px", "margin": "0 0 0 8px"}
+        layout = {"width": "60px", "margin": "0 8px"}
         self._label: ipywidgets.Label | ipywidgets.Text = ipywidgets.Label(layout=layout)
-        parts = [self.back, self.slider, self.forward, self._label]
-        self.row = ipywidgets.HBox(parts, layout={"align_items": "center"})
+        # Where a row is too narrow for all, the slider with its buttons has the next one: 150 px at least.
+        self._track = ipywidgets.HBox(
+            [self.back, self.slider, self.forward],
+            layout={"flex": "1 1 318px", "align_items": "center"},
+        )
+        layout = {"flex_flow": "row wrap", "align_items": "center"}
+        self.row = ipywidgets.HBox([self._label, self._track], layout=layout)
 
     @property
     def value(self) -> Any:
@@ -111,12 +116,12 @@ class TimeSlider(Moments):
         self.field = ipywidgets.Text(
             continuous_update=False,
             tooltip=f"{name}: a date such as 2025-03-04, or a time such as 2025-03-04T12:15Z",
-            layout={"width": "178px", "margin": "0 0 0 8px"},
+            layout={"width": "178px", "margin": "0 8px"},
         )
         self._label = self.field
         self._name = ipywidgets.Label(name, layout={"width": "92px"})
         self.message = ipywidgets.HTML(layout={"display": "none", "margin": "0 0 0 4px"})
-        self.row.children = [self._name, self.back, self.slider, self.forward, self.field]
+        self.row.children = [self._name, self.field, self._track]
         self.watch(self._type, self.field)
 
     @property
@@ -184,13 +189,17 @@ class TimeSlider(Moments):
         self._go(wanted, text)
 
     def _go(self, at: int, given: object) -> None:
-        """Go to a moment, or to the nearer end and say so."""
+        """Go to a moment; or to one by which the same had come, or to the nearer end, and say so."""
         self.slider.value = self._find(at)
         self._write()
         came = bisect_right(self._moments, at)
         if came != bisect_right(self._moments, self.times[self.index]):
             first, last = self._value_at(0), self._value_at(-1)
             self._say(f"{shown(given)} is outside this slider, which goes from {first} to {last}")
+        elif at != self.times[self.index]:
+            self._say(
+                f"{self.label} stands for {shown(given)}: nothing came between the two", False
+            )
 
     def _write(self) -> None:
         super()._write()
@@ -198,8 +207,8 @@ class TimeSlider(Moments):
         self._name.value = self._words + now
         self._say("")
 
-    def _say(self, sentence: str) -> None:
-        self.message.value = html.error(sentence) if sentence else ""
+    def _say(self, sentence: str, struck: bool = True) -> None:
+        self.message.value = html.error(sentence) if struck else html.hint(sentence)
         self.message.layout.display = "" if sentence else "none"
 
     def _renew_slider(self, last: int) -> None:
@@ -211,5 +220,5 @@ class TimeSlider(Moments):
         self.slider = ipywidgets.IntSlider(0, max=max(1, last), readout=False, layout=layout)
         self.slider.tooltip = old.tooltip
         self.watch(self._moved, self.slider)
-        self.row.children = [self.slider if part is old else part for part in self.row.children]
+        self._track.children = [self.back, self.slider, self.forward]
         old.close()

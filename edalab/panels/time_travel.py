@@ -77,7 +77,8 @@ class TimeTravel(Settling):
         self.play = {}
         for slider, name in ((self.until, "happened by"), (self.as_of, "as known")):
             self.play[slider.keyword] = player = Player(slider, what=name)
-            slider.row.children = [slider.row.children[0], player, *slider.row.children[1:]]
+            *beginning, track = slider.row.children
+            slider.row.children = [*beginning, player, track]
         both = self.until, self.as_of
         sliders = ipywidgets.VBox([part for one in both for part in (one.row, one.message)])
         left = {"stream": [self.stream], "state": [self._states], "learned since": [self._since]}

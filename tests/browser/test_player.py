@@ -112,3 +112,20 @@ def test_where_less_motion_is_asked_for_it_steps_from_moment_to_moment(page, pan
     panel.get_by_role("button", name="play", exact=True).click()
     seen = times(page, panel, 5)
     assert all(round(time, 2) == time for time in seen), "what happens here happens every 10 ms"
+
+
+def test_without_a_kernel_it_stops_and_says_so(lab, page, panel):
+    play = panel.get_by_role("button", name="play", exact=True)
+    for item in ("Restart Kernel…", "Shut Down Kernel"):  # no answer; nobody to be asked
+        page.get_by_role("menuitem", name="Kernel", exact=True).click()
+        page.get_by_role("menuitem", name=item).first.click()
+        if item.startswith("Restart"):
+            page.locator(".jp-Dialog button.jp-mod-accept").click()
+        page.wait_for_timeout(2_000)
+        errors = []
+        page.on("console", lambda message: errors.append(message) if message.type == "error" else 0)
+        play.click()
+        panel.get_by_text("no answer from the kernel").wait_for(timeout=10_000)
+        play.wait_for()
+        page.wait_for_timeout(500)
+        assert play.is_visible() and not errors

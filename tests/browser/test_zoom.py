@@ -6,11 +6,11 @@ LESSON = "01-event-notification.ipynb"
 STYLE = "element => getComputedStyle(element).filter"
 
 
-def opened(lab, browser, zoom):
+def opened(lab, browser, zoom, lesson=LESSON):
     """The lesson on a page of 1366 x 768, zoomed, with its cells run."""
     size = {"width": round(1366 / zoom), "height": round(768 / zoom)}
     page = browser.new_context(viewport=size, device_scale_factor=zoom).new_page()
-    lab.open(page, LESSON)
+    lab.open(page, lesson)
     lab.run_all(page)
     return page, lab.panel(page)
 
@@ -46,6 +46,46 @@ def test_zoom_makes_the_words_of_pictures_larger(lab, browser):
         assert (room > 0) == (zoom > 1)  # zoomed, it is scrolled sideways
         page.context.close()
     assert all(after >= 1.4 * before for before, after in zip(*heights, strict=True))
+
+
+@pytest.mark.parametrize("lesson", [LESSON, "03-event-sourcing.ipynb"])
+def test_on_a_zoomed_page_a_slider_has_room_and_a_knob_is_seen_with_its_effect(
+    lab, browser, lesson
+):
+    page, panel = opened(lab, browser, 1.5, lesson)
+    tracks = panel.locator(".widget-hbox:has(> button) .noUi-base")
+    tracks.first.wait_for()
+    widths = [track.bounding_box()["width"] for track in tracks.all()]
+    assert widths and min(widths) >= 150, widths
+    knobs, picture = (
+        panel.locator(name).bounding_box() for name in (".edalab-knobs", ".edalab-picture")
+    )
+    assert picture["y"] - knobs["y"] < 330  # the notebook has about 400
+    page.context.close()
+
+
+def test_a_picture_stays_where_it_was_scrolled_to_and_follows_its_cursor(lab, browser):
+    page, panel = opened(lab, browser, 1.5)
+    sheet = panel.locator(".widget-html-content:has(> .edalab-picture)")
+    play = panel.get_by_role("button", name="play", exact=True)
+    seed = panel.locator("[role=slider][aria-label=seed]")
+
+    def wait(where):
+        page.wait_for_function(f"e => {where}", arg=sheet.element_handle())
+
+    wait("e.scrollLeft > 150")  # the cursor is at the end
+    sheet.evaluate("e => { e.scrollLeft = 30; }")
+    code = panel.locator(".edalab-code").inner_text()
+    seed.press("ArrowRight")  # with another picture, and the same cursor
+    page.wait_for_function(
+        "([e, code]) => e.innerText !== code",
+        arg=[panel.locator(".edalab-code").element_handle(), code],
+    )
+    page.wait_for_timeout(500)
+    assert sheet.evaluate("e => e.scrollLeft") == 30
+    play.click()
+    wait("e.scrollLeft > 150")
+    page.context.close()
 
 
 def test_every_control_has_a_name_and_shows_the_focus(lab, browser):
