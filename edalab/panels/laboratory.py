@@ -162,7 +162,7 @@ class Laboratory(Settling):
         """The screen as one still picture: the timeline, the verdicts, the line of code."""
         if self.run is None:
             raise Misuse(f"no run was played that could be shown: {self.error}")
-        timeline = draw(self.run, self._excerpt, self.cursor.value, 900)
+        timeline = draw(self.run, self._excerpt, self.cursor.value, view.scene.WIDTH)
         return still(timeline, self.verdicts, self.error, self.code)
 
     # -- simulating and judging

@@ -108,7 +108,7 @@ class TimeTravel(Settling):
         since = f"; learned since: {learned}" if learned else ""
         return Text(f"{self.code}\n{self.error or f'as known now: {shown(self.now)}{since}'}")
 
-    def picture(self, width: int = 900) -> view.Picture:
+    def picture(self, width: int = view.scene.WIDTH) -> view.Picture:
         """What is on the screen as one still picture."""
         return still(self._draw(width), [], self.error, self.code)
 
