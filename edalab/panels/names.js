@@ -1,5 +1,5 @@
 function name(panel) {
-  for (const option of panel.querySelectorAll("option")) option.disabled = option.text.startsWith("— ");
+  for (const option of panel.querySelectorAll("option")) option.disabled = option.text.startsWith("—");
   for (const part of panel.querySelectorAll(".noUi-handle, .widget-readout, .widget-dropdown select")) {
     const label = part.closest(".jupyter-widgets").querySelector("label");
     const words = label && (label.textContent || label.title);
