@@ -212,7 +212,7 @@ def test_in_a_saved_notebook_it_is_a_picture_and_text(monkeypatch):
         and data["text/plain"] == travel.summary()
         and WIDGET_VIEW in data
     )
-    assert about["image/png"]["width"] == 900
+    assert about["image/png"]["width"] == 840
     assert travel.code in [label.text for label in travel.picture().scene.labels]
 
 
