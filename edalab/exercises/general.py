@@ -4,7 +4,7 @@ HINTS = {
     "raises": (
         "What does the message say, and which value does that line meet?",
         "Print the values that this line uses, just before it. `check` shows what your function prints.",
-        "A name must be a parameter, or be made or imported before. A value that is None or of the wrong type comes from an earlier line: does that one lack an `await`?",
+        "A name must be a parameter, or be made or imported before. If a value is None or of the wrong type, look at the line that it comes from. In SQL, a `?` stands for a value, never for a column.",
     ),
     "no such function": ("Which function does the exercise ask for, and what did you give check?",)
     * 3,

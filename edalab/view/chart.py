@@ -9,10 +9,10 @@ from typing import NamedTuple
 from ..text import clean, shorten, text_width
 from .labels import LabelPlacer, Place
 from .layers import Node, Rows, place
-from .scene import Arrow, Box, Label, Scene
+from .scene import WIDTH, Arrow, Box, Label, Scene
 from .theme import LABELS
 
-MARGIN, NARROWEST, WIDEST = 16, 420, 900  # px
+MARGIN, NARROWEST = 16, 420  # px
 _LINE, _TEXT = 13, 14  # px from one line to the next in a box, and at an arrow
 _NODES = ("client", "service", "struck service")
 _LEGEND = (  # kinds of boxes and arrows, and what they mean
@@ -80,7 +80,7 @@ class Chart:
         gaps = self._gaps(depth)
         ways = place([*nodes.values()], ends, gaps)
         every = dict.fromkeys([*nodes.values(), *(node for way in ways for node in way)])
-        self._rows = rows = Rows([*every], gaps, WIDEST - 2 * MARGIN)
+        self._rows = rows = Rows([*every], gaps, WIDTH - 2 * MARGIN)
         width = max(NARROWEST, rows.width + 2 * MARGIN)
         self.scene = scene = Scene(width, rows.height + 2 * MARGIN)
         self._left = (width - rows.width) // 2
