@@ -177,7 +177,7 @@ def test_who_interrupts_a_claim_sees_the_new_run_and_no_old_verdict():
     assert (
         lab.run.digest in lab._code.value
         and visible(lab)
-        == f'<div class="edalab-picture">{timeline(lab.run, cursor=lab.cursor.value, width=690).svg()}</div>'
+        == f'<div class="edalab-picture" style="--width:690px">{timeline(lab.run, cursor=lab.cursor.value, width=690).svg()}</div>'
     )
     lab.seed.value = 0
     assert [verdict.outcome for verdict in lab.verdicts][0] == "holds"

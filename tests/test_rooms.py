@@ -42,7 +42,7 @@ CORE_FILES = {
     *("view.drawn", "view.layout", "view.labels", "view.timeline_labels"),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 8814, "library": 19764, "exercises": 3143}
+LINES = {"core": 8814, "library": 19768, "exercises": 3143}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 

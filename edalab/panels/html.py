@@ -58,13 +58,17 @@ def code(line: str) -> str:
 
 
 def picture(drawn: Picture) -> str:
-    return f'<div class="edalab-picture">{drawn.svg()}</div>'
+    return _fitted("picture", drawn)
 
 
 def flow(drawn: Picture) -> str:
-    """A flow, which is made a little smaller where it is too wide for the panel."""
+    return _fitted("flow", drawn)
+
+
+def _fitted(kind: str, drawn: Picture) -> str:
+    """A picture, which `panel.css` makes a little smaller where it is too wide for the panel."""
     width = f"--width:{drawn.scene.width}px"
-    return f'<div class="edalab-flow" style="{width}">{drawn.svg()}</div>'
+    return f'<div class="edalab-{kind}" style="{width}">{drawn.svg()}</div>'
 
 
 def sheet(*parts: str) -> str:
