@@ -26,14 +26,15 @@ function render({ el }) {
     cancelAnimationFrame(frame);
     frame = requestAnimationFrame(() => follow(panel));
   };
-  const observer = new MutationObserver(look);
+  const observer = new MutationObserver(look), sizes = new ResizeObserver(look);  // it may not be laid out yet
   const waiting = setInterval(() => {
     panel = el.closest(".edalab-frame");
     if (!panel) return;
     clearInterval(waiting);
     look();
     observer.observe(panel, { childList: true, subtree: true });
+    sizes.observe(panel);
   }, 50);
-  return () => { clearInterval(waiting); cancelAnimationFrame(frame); observer.disconnect(); };
+  return () => { clearInterval(waiting); cancelAnimationFrame(frame); observer.disconnect(); sizes.disconnect(); };
 }
 export default { render };

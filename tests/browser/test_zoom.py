@@ -73,7 +73,7 @@ def test_a_picture_stays_where_it_was_scrolled_to_and_follows_its_cursor(lab, br
     def wait(where):
         page.wait_for_function(f"e => {where}", arg=sheet.element_handle())
 
-    wait("e.scrollLeft > 150")  # the cursor is at the end
+    wait("e.scrollLeft > 90")  # the cursor is at the end
     sheet.evaluate("e => { e.scrollLeft = 30; }")
     code = panel.locator(".edalab-code").inner_text()
     seed.press("ArrowRight")  # with another picture, and the same cursor
@@ -84,7 +84,7 @@ def test_a_picture_stays_where_it_was_scrolled_to_and_follows_its_cursor(lab, br
     page.wait_for_timeout(500)
     assert sheet.evaluate("e => e.scrollLeft") == 30
     play.click()
-    wait("e.scrollLeft > 150")
+    wait("e.scrollLeft > 90")
     page.context.close()
 
 
