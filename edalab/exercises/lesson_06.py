@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import partial
 
 from ..model import System
-from ..practice.answer import Answer
 from ..practice.exercise import Anomaly, Exercise, Trial, explained, explored
 from ..sim import Fault, enumerate_faults, simulate
 from ..sim.run import Run
@@ -166,13 +165,6 @@ DOUBTS = "that may leave a question without an answer", _doubt
 UNANSWERED = _asked(True, alone=AWAY, only=DOUBTS)
 
 
-def unanswered(answer: Answer, variant: int) -> Anomaly | str:
-    """What UNANSWERED finds, with the outages counted where it names each of them."""
-    if isinstance(judged := UNANSWERED(answer, variant), Anomaly):
-        return judged
-    return f"{judged.partition(', and under')[0]}, and {len(AWAY)} longer silences, in two timings"
-
-
 EXERCISES = [
     explained(
         "06.1",
@@ -205,5 +197,5 @@ EXERCISES = [
         },
     ),
     Exercise("06.2", "What comes next", "log", NEXT, HINTS, NAMES),
-    Exercise("06.3", "When nobody answers", "log", unanswered, HINTS, NAMES),
+    Exercise("06.3", "When nobody answers", "log", UNANSWERED, HINTS, NAMES),
 ]

@@ -14,7 +14,7 @@ function follow(panel) {
     if (sheet.scrollWidth <= sheet.clientWidth) continue;
     const { left, width } = sheet.getBoundingClientRect();
     const x = line.getBoundingClientRect().left - left, at = Math.round(x + sheet.scrollLeft);
-    // Who scrolls away from a cursor that stands still is left there.
+    // A reader may scroll away from a cursor that stands still.
     if (seen.get(sheet) !== at && (x < 40 || x > width - 40)) sheet.scrollLeft = at - width / 2;
     seen.set(sheet, at);
   }

@@ -155,9 +155,10 @@ def explored(
                 return Anomaly("nothing happens", f"nothing tested whether {sentences}", run)
         words = f"{tried:,} runs, every single fault {condition}".rstrip()
         plans = [plan for plan in (*beside, *alone) if struck.issuperset(map(str, plan))]
-        if plans:
-            only_one = " and ".join(map(str, plans[0]))
-            words += f", and under {only_one if len(plans) == 1 else f'{len(plans)} more plans of faults'}"
+        if len(plans) == 1:
+            words += f", and under {' and '.join(map(str, plans[0]))}"
+        elif plans:
+            words += f", and under {len(plans)} more plans of faults"
         return f"{words}, in two timings"
 
     return trial

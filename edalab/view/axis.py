@@ -15,7 +15,7 @@ _APART = 11  # px: moments that are as far apart as this are told apart on a lin
 CUT = 150  # px of a gap that is cut short, at most
 _SLIT = 7  # px of the slit that marks a cut
 _LITTLE = 0.06  # of the axis: as much may be stretched before a cut is worth it
-_STRETCHED = 1.2  # times the px per ms of the gap that has fewest: a gap is marked as stretched
+_STRETCHED = 1.2  # times the px per ms of the least stretched gap: from there on it is marked
 _STEPS = (
     *(digit * power for power in (1, 10, 100, 1000) for digit in (1, 2, 5)),
     *(10_000, 20_000, 60_000, 300_000, 600_000, 3_600_000),

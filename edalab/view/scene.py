@@ -175,9 +175,8 @@ class Scene:
     def hash(self) -> str:
         """Eight characters that change when what is shown changes; where exactly an item stands
         does not count."""
-        # Stored hashes know a Polyline by the name that it had.
-        names = [(type(item).__name__.replace("Polyline", "Trace"), item) for item in self.items()]
-        lines = [f"{name}|{i.kind}|{i.tip}|{getattr(i, 'text', '')}" for name, i in names]
+        items = self.items()
+        lines = [f"{type(i).__name__}|{i.kind}|{i.tip}|{getattr(i, 'text', '')}" for i in items]
         return sha256("\n".join(lines).encode()).hexdigest()[:8]
 
     @property
