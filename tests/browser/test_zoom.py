@@ -1,6 +1,7 @@
 """Pictures in JupyterLab's dark theme, on a zoomed page, and without a mouse."""
 
 import pytest
+from playwright.sync_api import expect
 
 LESSON = "01-event-notification.ipynb"
 STYLE = "element => getComputedStyle(element).filter"
@@ -75,12 +76,10 @@ def test_a_picture_stays_where_it_was_scrolled_to_and_follows_its_cursor(lab, br
 
     wait("e.scrollLeft > 90")  # the cursor is at the end
     sheet.evaluate("e => { e.scrollLeft = 30; }")
-    code = panel.locator(".edalab-code").inner_text()
+    code = panel.locator(".edalab-code")
+    before = code.inner_text()
     seed.press("ArrowRight")  # with another picture, and the same cursor
-    page.wait_for_function(
-        "([e, code]) => e.innerText !== code",
-        arg=[panel.locator(".edalab-code").element_handle(), code],
-    )
+    expect(code).not_to_have_text(before, timeout=30_000)  # the panel writes it anew
     page.wait_for_timeout(500)
     assert sheet.evaluate("e => e.scrollLeft") == 30
     play.click()
