@@ -144,7 +144,7 @@ def test_names_of_columns_are_whole_and_columns_are_alike_where_there_is_room():
 
 def test_an_exploration_of_no_fault_is_a_picture_too():
     picture = matrix(explore(shop(), two_orders, [charged_once], faults=0))
-    assert texts(picture)[0] == "Single faults: 0 runs, none breaks a claim"
+    assert texts(picture)[0] == "Single faults: 0 tried, none breaks a claim"
     assert not picture.places and "survived" not in texts(picture)
 
 

@@ -39,10 +39,10 @@ CORE_FILES = {
     ),
     *("view.__init__", "view.scene", "view.shapes", "view.theme", "view.svg", "view.picture"),
     *("view.axis", "view.arrows", "view.excerpt", "view.timeline"),
-    *("view.drawn", "view.layout", "view.labels", "view.timeline_labels"),
+    *("view.drawn", "view.layout", "view.labels", "view.bar_names", "view.timeline_labels"),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 8814, "library": 19768, "exercises": 3143}
+LINES = {"core": 8890, "library": 19853, "exercises": 3143}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -805,7 +805,8 @@ def test_a_cursor_in_time_that_is_left_out_stands_in_the_gap_and_no_word_stands_
         scene = saga_map(run, cursor=cursor).scene
         [gap] = [bar for bar in scene.bars if bar.kind == "break"]
         assert gap.x < scene.cursor[0].x1 < gap.x + gap.w
-        [word] = [label for label in scene.labels if label.text == "crashed"]
+        said = [label for label in scene.labels if label.text == "saved, then crashed"]
+        [word] = [label for label in said if label.kind == "failed"]
         [bar] = [bar for bar in scene.bars if bar.tip.startswith("BandHired, ")]
         assert 0 < bar.x - word.extent()[2] < 12
 

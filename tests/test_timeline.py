@@ -126,7 +126,7 @@ def test_a_crash_says_before_which_step_and_what_comes_again():
     )
     assert {"crash before commit", "OrderPlaced o1: attempt 2"} <= set(words(picture))
     assert "crash" in kinds(picture.scene.marks) and "again" in kinds(picture.scene.arrows)
-    assert kinds(picture.scene.spans) == ["down"]
+    assert "down" in kinds(picture.scene.spans)
     assert any(
         "Struck: crash orders.commit.OrderPlaced #1." in label.text
         for label in picture.scene.labels
@@ -440,11 +440,11 @@ def moved(*messages, apart=0.4):
 
 def test_the_fields_in_which_messages_of_a_type_differ_stand_at_their_bars():
     elm, oak = (Moved(who="ada", version=n, street=s) for n, s in ((1, "Elm"), (2, "Oak")))
-    assert words(moved(elm, oak)) == ["Moved ada, v1, Elm", "Moved ada, v2, Oak"]
+    assert words(moved(elm, oak)) == ["Moved v1, Elm", "Moved v2, Oak"]
     bob = Moved(who="bob", version=1, street="Elm")
     assert words(moved(elm, bob)) == ["Moved ada", "Moved bob"], "the keys suffice"
     long = Moved(who="ada", version=1, street="a street of more than sixteen letters")
-    assert words(moved(elm, long)) == ["Moved ada", "Moved ada, Elm"]
+    assert set(words(moved(elm, long))) == {"Moved", "Moved Elm"}
     withdrawals = [Withdraw(who="ada", amount=n) for n in (20, 40)]
     assert words(moved(*withdrawals)) == ["Withdraw 20", "Withdraw 40"]
 
@@ -454,7 +454,7 @@ def test_no_name_of_a_bar_is_lost_or_cut_for_the_fields_of_others():
     crowd = [Moved(who="ada", version=n, street=f"Street {n}") for n in range(12)]
     texts = words(moved(*crowd, apart=0.03))
     assert len(texts) == len(alike) and not any("…" in text for text in texts)
-    assert len(alike) > 5 and any("Street" in text for text in texts)
+    assert len(alike) > 5 and {text.split()[1][0] for text in texts} == {"v"}
 
 
 def test_a_refusal_stands_behind_its_bar_with_the_whole_reason():

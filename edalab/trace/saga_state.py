@@ -26,6 +26,7 @@ def state_of(moment: "SagaMoment", history: "History") -> State:
     answer = next((event.words for event in reversed(events) if event.what == "nothing"), "")
     idle = "did nothing" if answer in ("", "null") else f"answered {shortened(answer, 24)}"
     why = next((event.words for event in events if event.what == "refused"), "")
+    crashed = "saved, then crashed" if count["saved"] else "crashed"
     rules = (
         (not events and compensation_begun and not step.sent, "never done", "never asked for"),
         (not events, "not yet", ""),
@@ -45,7 +46,7 @@ def state_of(moment: "SagaMoment", history: "History") -> State:
         (failed and (failed >= asked or not doubtful), "failed", "failed"),
         (missed and doubtful, "in doubt", "no answer" + (", asked again" if asked > 1 else "")),
         (count["nothing"], "idle", "nothing to compensate" if step.compensates else idle),
-        (not asked and events and events[-1].what == "crash", "failed", "crashed"),
+        (not asked and events and events[-1].what == "crash", "failed", crashed),
         (over and asked, "in doubt", "no answer"),
         (over, "failed", "never finished"),
         (asked, "under way", "asked, no answer yet"),

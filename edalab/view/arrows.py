@@ -20,7 +20,7 @@ def route(layout: "Layout", link: Link) -> list[Corner]:
     source, target, row = link.source, link.target, layout.row(link.source)
     if link.stop or target is None:
         end = row.y + BAR // 2 + 9
-        x, begin = _leave(layout, source, row, end)
+        x, begin = _leave(layout, link, row, end)
         layout.placer.taken.add((x - 2, end - 1, x + 22, end + 5))
         return [(x, begin), (x, end), (x + 11, end)]
     goal = layout.row(target)
@@ -32,31 +32,31 @@ def route(layout: "Layout", link: Link) -> list[Corner]:
             return [(begin, row.y), (target.x, row.y)]
     if row is not goal:
         if isinstance(target, SpanEvent) or target.x - source.x < 14:
-            return _into_lane(layout, source, row, goal, target)
+            return _into_lane(layout, link, row, goal, target)
         if layout.clear(goal, source.x + 2, target.x - 2):
-            x, begin = _leave(layout, source, row, goal.y)
+            x, begin = _leave(layout, link, row, goal.y)
             return [(x, begin), (x, goal.y), (target.x, goal.y)]
-    return _along_gap(layout, source, row, goal, target)
+    return _along_gap(layout, link, row, goal, target)
 
 
 def _into_lane(
-    layout: "Layout", source: SpanEvent, row: "Row", goal: "Row", target: Bar | SpanEvent
+    layout: "Layout", link: Link, row: "Row", goal: "Row", target: Bar | SpanEvent
 ) -> list[Corner]:
     """Straight down or up, and into the top or the bottom of a bar or a mark."""
     side = 1 if goal.y > row.y else -1
     on_line = isinstance(target, SpanEvent) and not target.bar
     end = goal.y - side * (6 if on_line else BAR // 2)
     turn = end - 12 * side
-    into = layout.column(_entries(target), turn, end, source)
+    into = layout.column(_entries(target), turn, end, link)
     _keep_head(layout, into, goal, side)
-    x, begin = _leave(layout, source, row, turn)
+    x, begin = _leave(layout, link, row, turn)
     if x == into:
         return [(x, begin), (x, end)]
     return [(x, begin), (x, turn), (into, turn), (into, end)]
 
 
 def _along_gap(
-    layout: "Layout", source: SpanEvent, row: "Row", goal: "Row", target: Bar | SpanEvent
+    layout: "Layout", link: Link, row: "Row", goal: "Row", target: Bar | SpanEvent
 ) -> list[Corner]:
     """Along the gap beside the target's lane, and into the target from the left or from the gap."""
     side, left = 1 if row.lane <= goal.lane else -1, target.x - 12
@@ -64,9 +64,9 @@ def _along_gap(
     places, end = [left, left - BESIDE], goal.y
     if not beside:
         places, end = _entries(target), goal.y - side * BAR // 2
-    gap = layout.track(goal.lane if side > 0 else goal.lane + 1, source.x, places[0])
-    x, begin = _leave(layout, source, row, gap)
-    into = layout.column(places, gap, end, source)
+    gap = layout.track(goal.lane if side > 0 else goal.lane + 1, link.source.x, places[0])
+    x, begin = _leave(layout, link, row, gap)
+    into = layout.column(places, gap, end, link)
     corners = [(x, begin), (x, gap), (into, gap), (into, end)]
     if beside:
         return [*corners, (target.x, end)]
@@ -74,14 +74,15 @@ def _along_gap(
     return corners
 
 
-def _leave(layout: "Layout", source: SpanEvent, row: "Row", until: int) -> Corner:
+def _leave(layout: "Layout", link: Link, row: "Row", until: int) -> Corner:
     """Where an arrow leaves its source upright, to the height `until`."""
-    bar, side, places = source.bar, 1 if until > row.y else -1, [source.x]
+    source, side = link.source, 1 if until > row.y else -1
+    bar, places = source.bar, [source.x]
     begin = row.y + side * (BAR // 2 if bar else 4)  # the edge of a bar, or beside a dot
     if bar:
         places += range(source.x + BESIDE, bar.x + bar.w, BESIDE)
         places += range(source.x - BESIDE, bar.x, -BESIDE)
-    return layout.column(places, begin, until, source), begin
+    return layout.column(places, begin, until, link), begin
 
 
 def _entries(target: Bar | SpanEvent) -> list[int]:

@@ -78,8 +78,10 @@ class Matrix(Picture):
         every = result.coverage.startswith("every single fault")
         tried = "Every single fault" if every else "Single faults"
         breaks = "none breaks" if not self.broke else f"{self.broke:,} break"
-        runs, breaks = counted(len(self._marks), "run"), breaks + "s" * (self.broke == 1)
-        scene.labels.append(Label(2, 12, f"{tried}: {runs}, {breaks} a claim", "title"))
+        breaks += "s" * (self.broke == 1)
+        scene.labels.append(
+            Label(2, 12, f"{tried}: {len(self._marks):,} tried, {breaks} a claim", "title")
+        )
         sentences = [f"✗ {sentence}" for sentence in always]
         words = ["broken without any fault, and not counted below:", *sentences] if always else []
         return scene.write(2, 31, scene.width - 2, words, "  ") - 17
@@ -103,8 +105,10 @@ class Matrix(Picture):
             name = shorten(service, left - 12, 12, True)
             whole = "" if name == service else service
             scene.labels.append(Label(2, y + 12, name, "node", tip=whole))
-            for point, row in rows.items():
+            for number, (point, row) in enumerate(rows.items()):
                 y += _ROW
+                if number % 2:  # so that the eye finds the way from a mark to its name
+                    scene.lanes.append(Box(left - 6, y - 17, scene.width - left + 4, _ROW, "lane"))
                 name = _row_name(point)
                 label = shorten(name, first - left - 8, 11)
                 scene.labels.append(Label(left, y - 7, label, "channel", tip=name))
@@ -213,7 +217,7 @@ class Matrix(Picture):
     def _draw_legend(self, broken: list[int], y: int) -> None:
         scene, claims, x = self.scene, self._result.claims, 2
         entries = [(SURVIVED, "survived"), (UNTESTED, "nothing tested")]
-        entries += [(_letter(number), f"broken: {claims[number].sentence}") for number in broken]
+        entries += [(_letter(number), f"breaks “{claims[number].sentence}”") for number in broken]
         entries.append((ENDLESS, "did not end"))
         seen = {*self._marks.values(), *"".join(self._marks.values())}
         for kind, text in (entry for entry in entries if entry[0] in seen):

@@ -189,7 +189,10 @@ def _drawn(links: Links) -> Scene:
     crashes = Counter(name for _, name in links.crashes)
     for name, number in crashes.items():
         boxes[name] = "struck service", [name, counted(number, "crash", "crashes")]
-    scene = Chart(boxes, links.edges(), run.services).scene
+    edges = links.edges()
+    if all(edge.count <= 1 for edge in edges):  # then no number tells anything
+        edges = [edge._replace(lines=edge.lines[1:]) for edge in edges]
+    scene = Chart(boxes, edges, run.services).scene
     totals, faults = Counter(), Counter()
     for link in links:
         totals[link.kind] += len(link.messages)

@@ -110,14 +110,28 @@ class LabelPlacer:
             places = [place for place in places if self._is_nearest((x, y), place, text, kind)]
         return self.place([clean(text, 90)], kind, places, _ANY if over and far else 0)
 
-    def rewrite(self, label: Label, texts: Sequence[str], places: Iterable[Place]) -> None:
-        """Write the first of these texts that fits instead of a label, across lines at most."""
-        self.taken.remove(label.extent())
-        better = self.place(texts, label.kind, places, _ALONG - 1)
-        if better is None:
-            self.taken.add(label.extent())
-        else:
-            self.scene.labels.remove(label)
+    def rewrite(self, labels: Sequence[tuple[Label | None, str, Sequence[Place]]]) -> None:
+        """Write each of these labels with another text at one of its places, across lines at most:
+        all of them or, if one has no room, none."""
+        old = [label for label, _, _ in labels if label]
+        if len(old) < len(labels):
+            return
+        self._erase(old)
+        first = len(self.scene.labels)
+        fit = all(
+            self.place([text], label.kind, places, _ALONG - 1)
+            for label, (_, text, places) in zip(old, labels, strict=True)
+        )
+        if not fit:
+            self._erase(self.scene.labels[first:])
+            for label in old:
+                self._put(label)
+
+    def _erase(self, labels: Sequence[Label]) -> None:
+        gone = set(map(id, labels))
+        self.scene.labels = [label for label in self.scene.labels if id(label) not in gone]
+        for label in labels:
+            self.taken.remove(label.extent())
 
     def _put(self, label: Label) -> Label:
         self.scene.labels.append(label)

@@ -12,7 +12,8 @@ from ..text import clean, seconds, shorten, text_width
 from ..trace.transfers import named
 from .arrows import BAR, BESIDE, TRACK, TRACKS, head, rounded, route
 from .axis import Axis
-from .drawn import Bar, Drawn, SpanEvent, Stretch
+from .bar_names import name_bars
+from .drawn import Bar, Drawn, Link, SpanEvent, Stretch
 from .labels import LabelPlacer, Taken
 from .scene import Arrow, Box, Label, Mark, Scene
 from .timeline_labels import place_labels, px_beyond
@@ -25,6 +26,7 @@ _LEVELS = (3, 2, 1, -1, -2)  # lines of labels above and below a row of bars
 _ROW = (len(_LEVELS) + 2) * _LINE  # a bar has the room of two lines
 _WITHIN = ("save", "send", "hear", "note", "doubled", "no answer", "unconfirmed")
 _UNMARKED = ("save", "send", "hear")
+Owner = tuple[SpanEvent, bool]  # of an arrow: its source, and whether it goes there again
 
 
 @dataclass(eq=False)
@@ -64,7 +66,8 @@ class Layout:
         self._tops: list[int] = []  # of the lanes
         self._tracks, self._used = Taken(TRACK), [0] * (len(services) + 1)
         # At each x the upright parts of arrows at it or beside it: whose they are, from y to y.
-        self._columns: defaultdict[int, list[tuple[SpanEvent, int, int]]] = defaultdict(list)
+        self._columns: defaultdict[int, list[tuple[Owner, int, int]]] = defaultdict(list)
+        self.titles = name_bars(bar for one in (drawn, *beside) for bar in one.bars)
         self._set_times([drawn, *beside])
         self._set_rows()
         self._set_marks()
@@ -97,7 +100,7 @@ class Layout:
         left, right = self.left + 10, self.right - _SPARE
         axis = Axis(instants, left, right)
         crowded = axis.shrunk < 1  # then words have no room anyway
-        if not crowded and (more := px_beyond(drawn, axis, left, self.right - 5)):
+        if not crowded and (more := px_beyond(drawn, self.titles, axis, left, self.right - 5)):
             axis = Axis(instants, left, right - min(more, (right - left) // 3))
         self.axis = axis
         least = max(4, int(LEAST * axis.shrunk) - 2)
@@ -214,19 +217,20 @@ class Layout:
         self._used[gap] = max(self._used[gap], number + 1)
         return y
 
-    def column(self, places: Sequence[int], y1: int, y2: int, source: SpanEvent) -> int:
+    def column(self, places: Sequence[int], y1: int, y2: int, link: Link) -> int:
         """The x of an upright part of an arrow: the first place that is not beside one of another
-        message; where there is none, the first."""
+        message, or of the same one on its way again; where there is none, the first."""
         top, bottom = (y1, y2) if y1 < y2 else (y2, y1)
-        alone = (x for x in places if self._alone(x, top, bottom, source))
+        owner = link.source, link.kind == "again"
+        alone = (x for x in places if self._alone(x, top, bottom, owner))
         x = next(alone, places[0])
         for near in range(x - BESIDE + 1, x + BESIDE):
-            self._columns[near].append((source, top, bottom))
+            self._columns[near].append((owner, top, bottom))
         return x
 
-    def _alone(self, x: int, top: int, bottom: int, source: SpanEvent) -> bool:
+    def _alone(self, x: int, top: int, bottom: int, owner: Owner) -> bool:
         for own, begin, end in self._columns.get(x, ()):
-            if begin < bottom and top < end and own is not source:
+            if begin < bottom and top < end and own != owner:
                 return False
         return True
 

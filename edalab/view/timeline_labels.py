@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from ..text import clean, shorten, text_width
+from ..text import shorten, text_width
 from .axis import Axis
+from .bar_names import Title
 from .drawn import Bar, Drawn, SpanEvent
 from .scene import Label
 
@@ -18,15 +19,16 @@ _BESIDE_BAR, _BESIDE_MARK = 16, 30  # px from a moment to words beside what is d
 _FAR = 60  # px from a mark to the end of its bar: words behind it would seem to name the end
 _ROOM = 210  # px of words that have room behind the last moment, at most
 _LONG = 560  # px of the words of a mark, at most
-_SHORT = 16  # letters of a key or a value that stands at a bar
+_NEXT = 40  # px between two attempts that stand beside each other
+_BESIDE_HEAD = 15  # px from the left of a bar to words beside an arrow that goes into it
 _REMARKS = ("takeover", "note")
 Place = tuple[int, int, str]  # level, x and anchor
 Spot = tuple[int, int, str]  # x, y and anchor
-Name = tuple[Label, list[Spot], int]
+Longer = tuple[Label | None, str, list[Spot]]  # a label, another text for it, and where to write it
 
 
 def place_labels(layout: "Layout") -> None:
-    names = _name_bars(layout)
+    longer = _name_bars(layout)
     for stretch in layout.drawn.stretches:
         if stretch.words:
             row, x = layout.rows[stretch.service, stretch.replica][0], layout.extent(stretch)[0] + 6
@@ -56,69 +58,24 @@ def place_labels(layout: "Layout") -> None:
         _name_mark(layout, event, row, event.words)
     for event, row in repeated:
         _name_mark(layout, event, row, event.words.partition(":")[0], again=True)
-    _add_values(layout, names)
+    for names in longer:
+        layout.placer.rewrite(names)
 
 
-def names_of(bar: Bar) -> list[str]:
-    """The texts that may stand at a bar, the longest first."""
-    name = clean(bar.envelope.type, 60)
-    if bar.words:
-        return [f"{name}: {bar.words}", bar.words]
-    return [" ".join([name, *_subject(bar)]), name]
-
-
-def _subject(bar: Bar) -> list[str]:
-    """The key of a bar's message, if it has a short one."""
-    subject = clean(bar.envelope.subject or "")
-    return [subject] if 0 < len(subject) <= _SHORT else []
-
-
-def _add_values(layout: "Layout", names: dict[Bar, Name]) -> None:
-    """Where there is room, add to the name of a bar what tells its message apart from others of its
-    type in this picture: its key, and if need be up to two short fields in which they differ. A key
-    that all share is left out first."""
-    alike: defaultdict[str, list[Bar]] = defaultdict(list)
-    for bar in names:
-        alike[bar.envelope.type].append(bar)
-    for bars in alike.values():
-        data = [getattr(bar.envelope.data, "__dict__", {}) for bar in bars]
-        fields = [name for name in data[0] if len({repr(one.get(name)) for one in data}) > 1]
-        subjects = {bar.envelope.subject for bar in bars}
-        if len(subjects) == len(set(map(repr, data))):
-            fields = []  # the keys suffice
-        shared = len(bars) > 1 and len(subjects) == 1
-        for bar, own in zip(bars, data, strict=True):
-            label, spots, before = names[bar]
-            values = [*filter(None, (_value(name, own.get(name)) for name in fields))][:2]
-            about, each = [*_subject(bar), *values], range(1 + len(values))
-            parts = [about[n:] for n in each] if shared else [about[: len(about) - n] for n in each]
-            name, words = clean(bar.envelope.type, 60), f": {bar.words}" if bar.words else ""
-            texts = [f"{name} {', '.join(part)}{words}" for part in parts if part]
-            better = texts[: texts.index(label.text)] if label.text in texts else texts
-            if not better:
-                continue
-            first = before + text_width(better[0], 11, True)  # or it would stand over another bar
-            spots = [spot for spot in spots if spot[2] == "start" or spot[0] >= first]
-            layout.placer.rewrite(label, better, spots)
-
-
-def _value(field: str, value: object) -> str:
-    """A field's value in a few letters, or none."""
-    text = clean(value) if isinstance(value, str | int | float) else ""
-    return ("v" if field == "version" else "") + text if len(text) <= _SHORT else ""
-
-
-def px_beyond(drawn: list[Drawn], axis: Axis, left: int, right: int) -> int:
+def px_beyond(
+    drawn: list[Drawn], titles: dict[Bar, Title], axis: Axis, left: int, right: int
+) -> int:
     """By how many px an axis from `left` on has to be shorter, for words that would reach beyond
     `right`. What is wider than _ROOM reaches back."""
     more = 0
     for one in drawn:
-        words = [(bar.start, _BESIDE_BAR, names_of(bar)[0]) for bar in one.bars]
+        words = [(bar.start, _BESIDE_BAR, [*titles[bar][:3]]) for bar in one.bars]
         for event in chain(one.events, *(bar.inner for bar in one.bars)):
-            words.append((event.time, _BESIDE_MARK, event.words))
-        for time, beside, text in words:
-            x, width = axis.x(time) + beside, text_width(text, 11, True)
-            if x + width > right and width <= _ROOM:
+            words.append((event.time, _BESIDE_MARK, [event.words]))
+        for time, beside, texts in words:
+            widths = (text_width(text, 11, True) for text in texts)
+            x, width = axis.x(time) + beside, next((w for w in widths if w <= _ROOM), 0)
+            if x + width > right:
                 more = max(more, (x + width - right) * (axis.end - left) // max(1, x - left))
     return more
 
@@ -152,25 +109,50 @@ def _name_mark(
     _write(layout, row, [shorten(text, _LONG, 11, True)], kind, places, cut=not again)
 
 
-def _name_bars(layout: "Layout") -> dict[Bar, Name]:
-    """Name each bar where it begins; or where it ends, if its name does not reach back to the bar
-    before it in its row. Return the names with the spots near their bars, and the end of the bar
-    before each."""
-    ends: dict[Row, int] = {}
-    names: dict[Bar, Name] = {}
+def _name_bars(layout: "Layout") -> list[list[Longer]]:
+    """Name each bar where it begins, or where it ends; not over or under another bar of its row,
+    if there is room elsewhere. Return for each type the longer names of its bars."""
+    rows: defaultdict[Row, list[Bar]] = defaultdict(list)
     for bar in sorted(layout.drawn.bars, key=lambda bar: bar.x):
-        row, texts, end = layout.row(bar), names_of(bar), bar.x + bar.w
-        spots = [(bar.x, "start"), (bar.x + 15, "start")]
-        before, ends[row] = ends.get(row, 0), end
-        if end - text_width(texts[0], 11, True) >= before:
-            spots.append((end, "end"))
-        levels = (1, -1, 2, -2) if bar.struck else (1, -1)
-        places = [(level, x, anchor) for level in levels for x, anchor in spots]
-        label = _write(layout, row, texts, "struck" if bar.struck else "handled", places)
-        if label:
-            near = [(x, row.level(level), anchor) for level, x, anchor in places]
-            names[bar] = label, near[: 2 * len(spots)], before
-    return names
+        rows[layout.row(bar)].append(bar)
+    longer: defaultdict[str, list[Longer]] = defaultdict(list)
+    order = [(bar, row, n) for row, bars in rows.items() for n, bar in enumerate(bars)]
+    for bar, row, number in sorted(order, key=lambda item: item[0].x):
+        bars, name, kind = rows[row], layout.titles[bar], "struck" if bar.struck else "handled"
+        before, after = bars[number - 1] if number else None, bars[number + 1 : number + 2]
+        left = before.x + before.w if before else 0
+        right = after[0].x if after else layout.right
+        near = [(x, row.level(n), side) for x, side in _sides(bar) for n in (1, -1)]
+        texts = [name.short]
+        if before and before.envelope is bar.envelope and bar.words:  # it tells the message already
+            texts = [name.short, name.brief, bar.words] if bar.x - left > _NEXT else [bar.words]
+        label = None
+        for text in texts:
+            own = _beside(near, text, left, right)
+            label = label or layout.placer.place([text], kind, own)
+        if label is None:
+            places = near + [(bar.x, row.level(n), "start") for n in (2, -2)]
+            label = layout.placer.place([*texts, *name.shorter], kind, places, cut=True)
+        if name.long != name.short and name.short in texts:
+            fits = label if label and label.text == name.short else None
+            longer[bar.envelope.type].append(
+                (fits, name.long, _beside(near, name.long, left, right))
+            )
+    return list(longer.values())
+
+
+def _sides(bar: Bar) -> list[tuple[int, str]]:
+    return [(bar.x, "start"), (bar.x + bar.w, "end"), (bar.x + _BESIDE_HEAD, "start")]
+
+
+def _beside(spots: list[Spot], text: str, left: int, right: int) -> list[Spot]:
+    """The spots at which a text stays between the bars beside its own."""
+    width = text_width(text, 11, True)
+    return [
+        spot
+        for spot in spots
+        if (spot[0] - width >= left if spot[2] == "end" else spot[0] + width <= right)
+    ]
 
 
 def _write(

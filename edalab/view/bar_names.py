@@ -1,0 +1,76 @@
+"""The names of the bars of a timeline: the type of a message, and what tells it apart from others of
+its type in the picture."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ..model import Envelope
+from ..text import clean, shorten
+from .drawn import Bar
+
+_LETTERS = 16  # of a key or a value in a name, at most
+_VALUES = 2  # in a name, at most
+_TYPE = (80, 50)  # px that the type is shortened to
+
+
+class Title(NamedTuple):
+    """The name of a bar with all that is worth saying; with what tells its message apart; without
+    the type; and what is left of it for want of room."""
+
+    long: str
+    short: str
+    brief: str
+    shorter: list[str]
+
+
+def name_bars(bars: Iterable[Bar]) -> dict[Bar, Title]:
+    """The names of all bars of a picture. A message has the same name in all lanes."""
+    alike: defaultdict[str, list[Bar]] = defaultdict(list)
+    for bar in bars:
+        alike[bar.envelope.type].append(bar)
+    titles = {}
+    for type_, same in alike.items():
+        name, columns = clean(type_, 60), _columns([bar.envelope for bar in same])
+        for number, bar in enumerate(same):
+            telling, more = ([c[number] for c in part if c[number]] for part in columns)
+            words = f": {bar.words}" if bar.words else ""
+            abbreviated = [text for px in _TYPE if (text := shorten(name, px, 11, True))]
+            shorter = [" ".join([text, *telling]) + words for text in abbreviated]
+            brief = ", ".join(telling) + words if telling else bar.words or name
+            short, long = (
+                " ".join([name, ", ".join(values)]).strip() + words
+                for values in (telling, telling + more)
+            )
+            titles[bar] = Title(long, short, brief, [*shorter, bar.words or name])
+    return titles
+
+
+def _columns(envelopes: list[Envelope]) -> tuple[list[list[str]], list[list[str]]]:
+    """The values that tell messages of one type apart, and those that may be added, as lists with a
+    value for each message: the key, or else the first fields that differ. Of a single message it is
+    its key, and what its sender chose in place of a default."""
+    keys = [_text("", envelope.subject) for envelope in envelopes]
+    data = [getattr(envelope.data, "__dict__", {}) for envelope in envelopes]
+    apart = len({repr(fields) for fields in data})
+    if apart == 1:
+        fields = getattr(type(envelopes[0].data), "model_fields", {})
+        chosen = [
+            n
+            for n, field in fields.items()
+            if data[0][n] != field.default and not field.is_required()
+        ]
+        more = [keys, *([_text(name, data[0][name])] * len(keys) for name in chosen)]
+        return [], more[:_VALUES]
+    columns = [keys, *([_text(name, one.get(name)) for one in data] for name in data[0])]
+    columns = [column for column in columns if len(set(column)) > 1]
+    enough = [column for column in columns if len(set(column)) == apart]
+    telling = enough[:1] or columns[:_VALUES] or [keys]
+    room = _VALUES - len(telling) if telling != [keys] else 0
+    return telling, [column for column in columns if column not in telling][:room]
+
+
+def _text(field: str, value: object) -> str:
+    """A value in a few letters, or none."""
+    text = clean(value) if isinstance(value, str | int | float) else ""
+    return ("v" if field == "version" else "") + text if len(text) <= _LETTERS else ""
