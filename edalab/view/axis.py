@@ -20,6 +20,7 @@ _STEPS = (
     *(digit * power for power in (1, 10, 100, 1000) for digit in (1, 2, 5)),
     *(10_000, 20_000, 60_000, 300_000, 600_000, 3_600_000),
 )
+Gap = tuple[int, int]  # ms from, ms to
 
 
 class Axis:
@@ -39,8 +40,7 @@ class Axis:
             widths, cut = _widths(self.times, room)
         self.starts: dict[int, float] = {}  # x at which each instant begins
         self.ends: dict[int, float] = {}  # and at which what it needs by itself ends
-        self.cuts: list[tuple[int, int]] = []  # ms from, ms to
-        self.stretched: list[tuple[int, int]] = []  # ms from, ms to
+        self.cuts: list[Gap] = []
         x, widths = float(left), [*widths, 0.0]
         for number, time in enumerate(self.times):
             self.starts[time] = x
@@ -48,24 +48,15 @@ class Axis:
             self.ends[time] = x
             x += widths[number]
         self.end = round(x)
-        scales: dict[tuple[int, int], float] = {}  # px per ms of each gap that is not cut
+        scales: dict[Gap, float] = {}  # px per ms of each gap that is not cut
         for number, gap in enumerate(pairwise(self.times)):
             if number in cut:
                 self.cuts.append(gap)
             else:
                 scales[gap] = (self.starts[gap[1]] - self.starts[gap[0]]) / (gap[1] - gap[0])
+        self.stretched = _stretched(scales)
         gaps = [(later - time, scale) for (time, later), scale in scales.items()]
         self.scale = fsum(ms * scale for ms, scale in gaps) / (sum(ms for ms, _ in gaps) or 1)
-        least, before = min(scales.values(), default=1.0), 0.0
-        for (time, later), scale in scales.items():
-            if scale <= _STRETCHED * least:
-                continue
-            joins = bool(self.stretched) and self.stretched[-1][1] == time
-            if joins and before / _STRETCHED <= scale <= before * _STRETCHED:
-                time, _ = self.stretched.pop()
-            else:
-                before = scale
-            self.stretched.append((time, later))
 
     def x(self, time: int, rank: float = 0) -> int:
         """Where a time stands; `rank` px further on for what comes later in the same instant."""
@@ -138,6 +129,23 @@ def draw_times(
             if below:
                 scene.labels.append(Label(max(x, half + 2), bottom + below, text, "axis", "middle"))
             last = x + half
+
+
+def _stretched(scales: dict[Gap, float]) -> list[Gap]:
+    """The gaps that are stretched beside the one with the fewest px per ms; those with about the
+    same scale are one."""
+    found: list[Gap] = []
+    least, before = min(scales.values(), default=1.0), 0.0
+    for (time, later), scale in scales.items():
+        if scale <= _STRETCHED * least:
+            continue
+        joins = bool(found) and found[-1][1] == time
+        if joins and before / _STRETCHED <= scale <= before * _STRETCHED:
+            time, _ = found.pop()
+        else:
+            before = scale
+        found.append((time, later))
+    return found
 
 
 def _linear(times: list[int], rooms: list[int], room: float) -> list[float]:

@@ -116,28 +116,29 @@ def _name_bars(layout: "Layout") -> list[list[Longer]]:
     for bar in sorted(layout.drawn.bars, key=lambda bar: bar.x):
         rows[layout.row(bar)].append(bar)
     longer: defaultdict[str, list[Longer]] = defaultdict(list)
-    order = [(bar, row, n) for row, bars in rows.items() for n, bar in enumerate(bars)]
-    for bar, row, number in sorted(order, key=lambda item: item[0].x):
-        bars, name, kind = rows[row], layout.titles[bar], "struck" if bar.struck else "handled"
-        before, after = bars[number - 1] if number else None, bars[number + 1 : number + 2]
-        left = before.x + before.w if before else 0
-        right = after[0].x if after else layout.right
-        near = [(x, row.level(n), side) for x, side in _sides(bar) for n in (1, -1)]
-        texts = [name.short]
-        if before and before.envelope is bar.envelope and bar.words:  # it tells the message already
-            texts = [name.short, name.brief, bar.words] if bar.x - left > _NEXT else [bar.words]
-        label = None
-        for text in texts:
-            own = _beside(near, text, left, right)
-            label = label or layout.placer.place([text], kind, own)
-        if label is None:
-            places = near + [(bar.x, row.level(n), "start") for n in (2, -2)]
-            label = layout.placer.place([*texts, *name.shorter], kind, places, cut=True)
-        if name.long != name.short and name.short in texts:
-            fits = label if label and label.text == name.short else None
-            longer[bar.envelope.type].append(
-                (fits, name.long, _beside(near, name.long, left, right))
-            )
+    for row, bars in rows.items():
+        for before, bar, after in zip([None, *bars], bars, [*bars[1:], None], strict=False):
+            left = before.x + before.w if before else 0
+            right = after.x if after else layout.right
+            near = [(x, row.level(n), side) for x, side in _sides(bar) for n in (1, -1)]
+            name, label = layout.titles[bar], None
+            again = bar.words and before is not None and before.envelope is bar.envelope
+            if again and bar.x - left < _NEXT:
+                texts = [bar.words]
+            else:  # beside an attempt of the same message less has to be said
+                texts = [name.short, name.brief, bar.words] if again else [name.short]
+            kind = "struck" if bar.struck else "handled"
+            for text in texts:
+                own = _beside(near, text, left, right)
+                label = label or layout.placer.place([text], kind, own)
+            if label is None:
+                places = near + [(bar.x, row.level(n), "start") for n in (2, -2)]
+                label = layout.placer.place([*texts, *name.shorter], kind, places, cut=True)
+            if name.long != name.short and name.short in texts:
+                if label and label.text != name.short:
+                    label = None
+                spots = _beside(near, name.long, left, right)
+                longer[bar.envelope.type].append((label, name.long, spots))
     return list(longer.values())
 
 
