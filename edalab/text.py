@@ -38,6 +38,11 @@ def clean(text: object, limit: int = 200) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def brief(words: str) -> str:
+    """Words without what SQLite says before the condition that did not hold."""
+    return words.replace("CHECK constraint failed: ", "")
+
+
 def _other_width(char: str, widths: dict[str, int]) -> int:
     letter = unicodedata.normalize("NFD", char)[0]  # é is as wide as e
     return widths.get(letter, 0 if unicodedata.category(letter) == "Mn" else _WIDEST)

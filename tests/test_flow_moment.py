@@ -14,7 +14,7 @@ from edalab import Misuse, System, cut, pause, simulate
 from edalab.view import flow
 from edalab.view.flow_moment import FlowMoments
 
-MOVING = ("moving", "moving again", "moving answer", "stopped")
+MOVING = ("moving", "moving again", "moving answer", "lost")
 
 
 def words(picture, kind):
@@ -104,7 +104,7 @@ def test_a_service_that_is_out_of_reach_is_seen_to_be_and_comes_back(fault, kind
     assert kinds(flow(run, at=3.5)).get("orders") in ("service", "busy", "struck service")
 
 
-def test_a_message_that_is_lost_ends_in_a_cross_half_way():
+def test_a_message_that_is_lost_ends_in_a_struck_ring_half_way():
     run = simulate(shop(), customers(1), faults=["drop payments.ask.Price #1"])
     asked = next(step.time for step in run.journal if step.step == "ask")
     kinds_seen = [
@@ -113,7 +113,7 @@ def test_a_message_that_is_lost_ends_in_a_cross_half_way():
         for mark in flow(run, at=time / 1000).scene.marks
         if "Price" in mark.tip
     ]
-    assert kinds_seen[:5] == ["moving"] * 5 and kinds_seen[5:] == ["stopped"] * 5
+    assert kinds_seen[:5] == ["moving"] * 5 and kinds_seen[5:] == ["lost"] * 5
 
 
 @pytest.mark.parametrize("wrong", ["soon", -1, float("nan")])

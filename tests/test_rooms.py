@@ -39,10 +39,17 @@ CORE_FILES = {
     ),
     *("view.__init__", "view.scene", "view.shapes", "view.theme", "view.svg", "view.picture"),
     *("view.axis", "view.arrows", "view.excerpt", "view.timeline"),
-    *("view.drawn", "view.layout", "view.labels", "view.bar_names", "view.timeline_labels"),
+    *(
+        "view.items",
+        "view.drawn",
+        "view.layout",
+        "view.labels",
+        "view.bar_names",
+        "view.timeline_labels",
+    ),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 8890, "library": 19853, "exercises": 3143}
+LINES = {"core": 8933, "library": 19901, "exercises": 3143}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 

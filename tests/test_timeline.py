@@ -124,7 +124,7 @@ def test_a_crash_says_before_which_step_and_what_comes_again():
             faults=["crash orders.commit.OrderPlaced #1"],
         )
     )
-    assert {"crash before commit", "OrderPlaced o1: attempt 2"} <= set(words(picture))
+    assert {"crash before commit", "OrderPlaced: attempt 2, nothing saved"} <= set(words(picture))
     assert "crash" in kinds(picture.scene.marks) and "again" in kinds(picture.scene.arrows)
     assert "down" in kinds(picture.scene.spans)
     assert any(
@@ -180,10 +180,10 @@ ASKED = Letter("client-1", "GetUser")
 @pytest.mark.parametrize(
     ("rows", "text", "mark"),
     [
-        ([(20, "deliver", "orders", A, {"fault": "drop"})], "dropped", "stopped"),
+        ([(20, "deliver", "orders", A, {"fault": "drop"})], "dropped", "lost"),
         ([HANDLED, (20, "lost", "orders", A, {"detail": "KeyError: x"})], "lost: KeyError: x", "lost"),
         ([HANDLED, (20, "commit", "orders", A, {"fault": "fenced"})], "late commit refused", "refused"),
-        ([HANDLED, (20, "ack", "orders", A, {"fault": "lose"})], "ack lost", "stopped"),
+        ([HANDLED, (20, "ack", "orders", A, {"fault": "lose"})], "ack lost", "lost"),
         ([HANDLED, (20, "failure", "orders", A, {"detail": "KeyError: 1"})], "KeyError: 1", "failed"),
         ([(20, "takeover", "orders", None, {"detail": "p 1 from replica 2"})], "takes over p 1", "takeover"),
         ([(20, "note", "orders", A, {"detail": "seen twice"})], "seen twice", "note"),

@@ -20,6 +20,7 @@ def state_of(moment: "SagaMoment", history: "History") -> State:
     target = moment.histories[step.compensates] if step.compensates else None
     vain = target is not None and target.done and not target.compensated
     silent = f"published nothing after {step.awaited}" if step.awaited else "never published"
+    silent = f"saved but {silent}" if count["saved"] else silent
     gave_up = "gave up" if step.awaited else "given up"
     tries = f" after {history.tries:,} tries" if history.tries > 1 else ""
     twice = done + count["again"]

@@ -4,7 +4,7 @@ lanes. An arrow is a list of corners, which are rounded when it is drawn."""
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from .drawn import Bar, Link, SpanEvent
+from .items import Bar, Link, SpanEvent
 
 if TYPE_CHECKING:
     from .layout import Layout, Row

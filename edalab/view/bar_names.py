@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..model import Envelope
 from ..text import clean, shorten
-from .drawn import Bar
+from .items import Bar
 
 _LETTERS = 16  # of a key or a value in a name, at most
 _VALUES = 2  # in a name, at most
@@ -15,9 +15,10 @@ _TYPE = (80, 50)  # px that the type is shortened to
 
 
 class Title(NamedTuple):
-    """The name of a bar with all that is worth saying; with what tells its message apart; without
-    the type; and what is left of it for want of room."""
+    """The name of a bar with what came of it; with all that is worth saying of its message; with
+    what tells it apart; without the type; and what is left of it for want of room."""
 
+    whole: str
     long: str
     short: str
     brief: str
@@ -42,7 +43,8 @@ def name_bars(bars: Iterable[Bar]) -> dict[Bar, Title]:
                 " ".join([name, ", ".join(values)]).strip() + words
                 for values in (telling, telling + more)
             )
-            titles[bar] = Title(long, short, brief, [*shorter, bar.words or name])
+            whole = f"{short}, {bar.outcome}" if bar.outcome else short
+            titles[bar] = Title(whole, long, short, brief, [*shorter, bar.words or name])
     return titles
 
 

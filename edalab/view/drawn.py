@@ -2,89 +2,20 @@
 any, an arrow for each transfer, and a stretch for each outage. `layout` gives them their places.
 """
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
-
-from ..model import Envelope, System
+from ..model import System
 from ..sim.steps import TOO_LATE, Step
-from ..text import clean, counted, seconds
+from ..text import brief, clean, counted, seconds
 from ..trace.faults import FAULTS, NOT_ARRIVED
 from ..trace.spans import Span, Trace
 from ..trace.transfers import Arrival, Transfer, named
 from .excerpt import Excerpt
+from .items import Bar, Link, SpanEvent, Stretch
 
-_OUTAGES = {"pause": "stands still", "cut": "cut off"}
+_ENDED = ("save", "failed", "crash", "no answer", "dead letter", "refused")
 _STORED = {"duplicate": "doubled", "unconfirmed": "unconfirmed"}  # faults -> their marks
 _GERUNDS = {"handle": "handling", "deliver": "delivery"}
 PUBLISHED_AGAIN = "published again"
 _NEXT = ("again in", "to ", "its ")  # how the words begin that say what a broker does next
-
-
-@dataclass(slots=True, eq=False)
-class Bar:
-    """A span as it is drawn. `inner` are the events in it, in order; `x`, `w`, `row` its place."""
-
-    service: str
-    replica: int
-    envelope: Envelope
-    start: int
-    end: int | None = None
-    struck: bool = False
-    words: str = ""  # beside the name
-    inner: list["SpanEvent"] = field(default_factory=list)
-    x: int = 0
-    w: int = 0
-    row: int = 0
-
-
-@dataclass(slots=True, eq=False)
-class SpanEvent:
-    """A span event as it is drawn: on its bar, or on the line of its service."""
-
-    service: str
-    replica: int
-    time: int
-    what: str  # "save", "send", "hear", or the kind of a mark
-    bar: Bar | None = None
-    words: str = ""
-    title: str = ""  # its tool-tip begins with this, whatever its words become, and
-    more: str = ""  # ends with this
-    x: int = 0
-
-    @property
-    def tip(self) -> str:
-        more = f": {self.more}" if self.more else ""
-        return clean(f"{self.title}, {self.service} at {seconds(self.time)}{more}", 400)
-
-
-@dataclass(slots=True, eq=False)
-class Link:
-    """A transfer as it is drawn, from an event to a bar or to another event. Where it ends on the
-    way, `stop` is the kind of the mark that stands there."""
-
-    kind: str
-    source: SpanEvent
-    target: Bar | SpanEvent | None
-    tip: str
-    stop: str = ""
-    words: str = ""
-
-
-class Stretch(NamedTuple):
-    """An outage as it is drawn, or the time in which the client waits for an answer."""
-
-    service: str
-    replica: int
-    start: int
-    end: int | None
-    kind: str
-
-    @property
-    def words(self) -> str:
-        words = _OUTAGES.get(self.kind, "")
-        if words and self.end is not None:
-            words += f" for {seconds(self.end - self.start)}"
-        return words
 
 
 class Drawn:
@@ -105,17 +36,20 @@ class Drawn:
             step = self.journal[number]
             if step.fault != "crash" or step.step in ("handle", "crash"):
                 self._draw(number, step)
+        saving = {step.service for step in self.journal if step.step == "save" and not step.fault}
         for span, bar in self._bar_of.items():
             if span.last in self._shown:
                 bar.end = self.journal[span.last].time
                 bar.struck |= span.ended_by == "crash"
                 if span.refused is not None:
                     self._event(span.last, "refused", f"refused: {span.refused}")
+                elif bar.words and not any(event.what in _ENDED for event in bar.inner):
+                    bar.outcome = "nothing saved" * (bar.service in saving)
         if excerpt.whole:
             self._draw_unheard(excerpt.run.system)
         for link in self._answers.values():
             if excerpt.whole or link.stop:
-                self._stop(link, "stopped", "answer lost" if link.stop else "answer too late")
+                self._stop(link, "lost", "answer lost" if link.stop else "answer too late")
         # An outage may have begun before.
         first, last = self.window = excerpt.first, excerpt.last
         self.events = [event for event in self.events if first <= event.time <= last]
@@ -138,7 +72,7 @@ class Drawn:
             case "commit" | "ack" if fault == "fenced":
                 self._strike(number, "refused", "late commit refused")
             case "commit" | "ack" if fault:
-                self._strike(number, "stopped", f"{step.step} lost")
+                self._strike(number, "lost", f"{step.step} lost")
             case "retry" | "failure":
                 self._fail(number, step)
             case "dead_letter":
@@ -190,16 +124,19 @@ class Drawn:
         transfer = self.traffic.of_step[number]
         name = named(transfer.envelope)
         event = self._sources[transfer] = self._event(number, "send", more=name)
+        role = getattr(transfer.envelope.data, "__declared__", None)
+        if event.bar and role is not None and role.refuses:
+            self._event(number, "refused", "refused")
         if step.fault in _STORED:
             event.what, event.words = _STORED[step.fault], FAULTS[step.fault].words
         elif step.fault and step.fault != "delay":
             link = Link("question" if transfer.question else "message", event, None, name)
             words = "question " * transfer.question + FAULTS[step.fault].words
-            self._stop(link, "failed" if step.fault == "fail" else "stopped", words)
+            self._stop(link, "failed" if step.fault == "fail" else "lost", words)
 
     def _deliver(self, number: int, step: Step) -> None:
         words = "dropped" if step.fault == "drop" else "not delivered"
-        event = self._event(number, "stopped", words)
+        event = self._event(number, "lost", words)
         if source := self._source(number):
             transfer = self.traffic.of_step[number]
             self._dropped[transfer] = event
@@ -219,9 +156,11 @@ class Drawn:
             bar.words = "late"
         if source := self._source(number):
             before = self._bar_of.get(arrival.previous) if arrival.previous else None
-            if before and before.replica == bar.replica and _failed(before):
-                source = before.inner[-1]  # a retry comes from the failure before it
+            if before and before.inner and bar.words != PUBLISHED_AGAIN:
+                source = before.inner[-1]  # the broker has it still, since that attempt failed
             kind = "late" if arrival.late else "message"
+            if bar.kind == "compensating":
+                kind = "compensating"
             if arrival.again or self.traffic.of_step[number].question:
                 kind = "again" if arrival.again else "question"
             when = f"{seconds(source.time)} to {seconds(step.time)}"
@@ -269,7 +208,7 @@ class Drawn:
         tip = f"answer to {named(step.envelope)}{about}" if step.envelope else ""
         link = self._answers[number] = Link("answer", self._event(number, "send"), None, tip)
         if step.fault in NOT_ARRIVED:
-            link.stop = "stopped"
+            link.stop = "lost"
             self._strike(number)
 
     def _answer(self, number: int, step: Step) -> None:
@@ -280,7 +219,7 @@ class Drawn:
         else:
             late = "answer too late" if step.detail == TOO_LATE else ""
             missed = "answer cut off" if step.fault else late
-            event = self._event(number, "stopped" if missed else "hear", missed)
+            event = self._event(number, "lost" if missed else "hear", missed)
             if link := self._answers.pop(self.traffic.answer_at.get(number, -1), None):
                 link.target, link.kind = event, "struck question" if missed else "answer"
                 self.links.append(link)
@@ -296,7 +235,7 @@ class Drawn:
         if not then.startswith(_NEXT):
             error, then = detail, ""
         whole = [error] * (clean(error, 80) != error) + [then] * bool(then)
-        self._strike(number, "failed", clean(error, 80), "; ".join(whole))
+        self._strike(number, "failed", brief(clean(error, 80)), "; ".join(whole))
 
     def _begin_outage(self, number: int, step: Step) -> None:
         if step.step == "crash":

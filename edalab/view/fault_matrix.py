@@ -1,7 +1,7 @@
 """`matrix(result)`: what each single fault breaks; points in the order of the run, actions across."""
 
 from collections import Counter
-from itertools import accumulate, chain, groupby, pairwise
+from itertools import accumulate, groupby, pairwise
 from typing import NamedTuple
 
 from ..claims.explore import Exploration, Schedule
@@ -63,8 +63,8 @@ class Matrix(Picture):
         times = Counter(number for one in self._marks for number in broken_by(result, one))
         pairs = zip(result.claims, result.schedules[0].outcomes, strict=True)
         always = [claim.sentence for claim, outcome in pairs if outcome == "broken"]
-        y = self._draw_grid(self._draw_title(always))
-        self._draw_legend(sorted(times), y)
+        y = self._draw_legend(sorted(times), self._draw_title(always))
+        self._draw_notes(self._draw_grid(y))
         broken = [f"{result.claims[number].sentence} {times[number]}" for number in sorted(times)]
         parts = [f"{self.broke:,} broken ({'; '.join(broken) or 'none'})"]
         parts += [f"without any fault: {sentence}" for sentence in always]
@@ -123,15 +123,12 @@ class Matrix(Picture):
         return y + 16
 
     def _cells(self) -> dict[Point, dict[str, list[Schedule]]]:
-        """The schedules of each point and column, those that break a claim first."""
+        """The schedules of each point and column."""
         cells: dict[Point, dict[str, list[Schedule]]] = {}
         for schedule in self._marks:
             (fault,) = schedule.faults
             row = cells.setdefault(fault.point, {})
             row.setdefault(FAULTS[fault.do].column, []).append(schedule)
-        kinds = self._marks
-        for cell in chain.from_iterable(row.values() for row in cells.values()):
-            cell.sort(key=lambda schedule: (not _is_red(kinds[schedule]), kinds[schedule]))
         return cells
 
     def _widths(
@@ -159,10 +156,14 @@ class Matrix(Picture):
             self.scene.labels.append(Label(x, y, name, "node" if bold else "channel", tip=name))
 
     def _alike(self, schedules: list[Schedule]) -> list[list[Schedule]]:
-        return [list(group) for _, group in groupby(schedules, key=self._marks.__getitem__)]
+        def key(schedule: Schedule) -> tuple[bool, str]:
+            return not _is_red(self._marks[schedule]), self._marks[schedule]
+
+        return [list(group) for _, group in groupby(sorted(schedules, key=key), key=key)]
 
     def _groups(self, schedules: list[Schedule], room: int = 10_000) -> list[list[Schedule]]:
-        """The schedules of a cell that share a mark: where there are many, those that are alike."""
+        """The schedules of a cell that share a mark: where there are many, those that are alike,
+        the red ones first."""
         single = [[schedule] for schedule in schedules]
         few = len(single) <= _MOST and sum(map(self._width, single)) <= room
         return single if few else self._alike(schedules)
@@ -173,7 +174,7 @@ class Matrix(Picture):
         return _mark_width(self._marks[group[0]]) + shared * (text_width(f"×{len(group)}", 10) + 8)
 
     def _draw_cell(self, schedules: list[Schedule], x: int, y: int, room: int) -> None:
-        """Draw the marks of one point and column, the red ones first. Where they are many, equal
+        """Draw the marks of one point and column in the order of the run. Where they are many, equal
         ones share a mark; those without room are counted."""
         labels, end = self.scene.labels, x + room
         fault = schedules[0].faults[0]
@@ -214,8 +215,10 @@ class Matrix(Picture):
         sentences = [f"✗ {claims[number].sentence}" for number in broken]
         return schedule.endless or "; ".join(sentences) or spared
 
-    def _draw_legend(self, broken: list[int], y: int) -> None:
+    def _draw_legend(self, broken: list[int], y: int) -> int:
+        """Draw what the marks mean below `y`. Return where that ends."""
         scene, claims, x = self.scene, self._result.claims, 2
+        y += 20
         entries = [(SURVIVED, "survived"), (UNTESTED, "nothing tested")]
         entries += [(_letter(number), f"breaks “{claims[number].sentence}”") for number in broken]
         entries.append((ENDLESS, "did not end"))
@@ -228,8 +231,12 @@ class Matrix(Picture):
             self._draw_mark(kind, x, y)
             scene.labels.append(Label(x + 18, y, text, "caption"))
             x += wide
+        return y + 4
+
+    def _draw_notes(self, y: int) -> None:
+        scene = self.scene
         counts = {label.text[0] for label in scene.labels if label.text[1:].isdigit()}
-        words = ["a mark for each time a point is passed, broken ones first"]
+        words = ["a mark for each time a point is passed, the first one first"]
         words += ["×2: two alike"] * ("×" in counts)
         words += ["+2: two more than there is room for"] * ("+" in counts)
         words.append(clean(self._result.coverage))
@@ -240,7 +247,7 @@ class Matrix(Picture):
                 f"not in this picture: {counted(len(others), 'run')} with another seed or two faults, "
                 f"of which {red:,} break a claim"
             )
-        scene.height = scene.write(2, y + 22, scene.width - 2, words)
+        scene.height = scene.write(2, y, scene.width - 2, words)
 
 
 def matrix(result: Exploration, width: int = WIDTH) -> Matrix:

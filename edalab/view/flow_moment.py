@@ -66,8 +66,8 @@ class FlowMoments:
             "blue dot: on its way": True,
             "ring: answer": any(flight.kind == "reply" for flight in flights),
             "diamond: again": any(flight.again for flight in flights),
-            "cross: lost": any(flight.stopped for flight in flights),
-            "number: waiting": self._moments.waiting,
+            "struck ring: lost": any(flight.stopped for flight in flights),
+            "white box: partition or queue, with how many wait": self._moments.waiting,
             "dark: at work": True,
         }
         outages = dict.fromkeys(_OUTAGES[one.kind] for one in self._moments.outages)
@@ -164,7 +164,7 @@ class FlowMoments:
         x, y = self._paths[ways[way]].at(place - way)
         kind = "moving answer" if flight.kind == "reply" else "moving"
         if flight.stopped and flight.share(time) == 0.5:
-            kind = "stopped"
+            kind = "lost"
         elif flight.again:
             kind = "moving again"
         tip = f"{named(flight.envelope)} on its way from {source} to {target}"

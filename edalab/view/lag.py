@@ -28,9 +28,11 @@ def lag(run: Run, service: str, *, width: int = WIDTH) -> Picture:
     top.left = below.left = max(top.left, below.left)
     levels = [(_moment(level.time), level.waiting) for level in backlog.levels]
     traces = top.steps(0, levels, window[1], "lag", "events waiting")
-    room = _draw(scene, top, f"{name}: events published and not yet committed", traces, False)
+    room = _draw(
+        scene, top, f"lag of {name}: events published and not yet committed", traces, False
+    )
     traces = [below.line(_ages(backlog, end), "lag", "age of the oldest, s")]
-    title = "age of the oldest of them, in seconds: how stale it is"
+    title = f"staleness of {name}: age of the oldest of them, in seconds"
     room_below = _draw(scene, below, title, traces, True)
     parts = ["never behind"]
     if most.waiting:

@@ -13,7 +13,8 @@ from ..trace.transfers import named
 from .arrows import BAR, BESIDE, TRACK, TRACKS, head, rounded, route
 from .axis import Axis
 from .bar_names import name_bars
-from .drawn import Bar, Drawn, Link, SpanEvent, Stretch
+from .drawn import Drawn
+from .items import Bar, Link, SpanEvent, Stretch
 from .labels import LabelPlacer, Taken
 from .scene import Arrow, Box, Label, Mark, Scene
 from .timeline_labels import place_labels, px_beyond
@@ -110,6 +111,8 @@ class Layout:
             bar.x, until = axis.x(bar.start, bar.x), axis.x(end if bar.end is None else bar.end)
             bar.w = max(least, until - bar.x)
             self._set_inner(bar)
+        inner = [event for bar in self.drawn.bars for event in bar.inner if event.what == "crash"]
+        self._crashes = {(event.service, event.replica, event.time): event.x for event in inner}
 
     def _reserve(self, drawn: Drawn, instants: dict[int, int]) -> None:
         """Note the times of what is drawn, and give what takes no time room within its instant."""
@@ -149,7 +152,8 @@ class Layout:
     def extent(self, stretch: Stretch) -> tuple[int, int]:
         """From which x to which a stretch lasts, as far as it is shown."""
         start, end = self.window
-        x = self.axis.x(max(stretch.start, start))
+        crash = stretch.service, stretch.replica, stretch.start
+        x = self._crashes.get(crash, self.axis.x(max(stretch.start, start)))
         until = end if stretch.end is None else min(stretch.end, end)
         return x, max(x + 3, self.axis.x(until))
 
@@ -246,10 +250,11 @@ class Layout:
             until = f" to {seconds(stretch.end)}" if stretch.end is not None else " to the end"
             what = f"{stretch.service} {stretch.words or stretch.kind}"
             tip = f"{what}, {seconds(stretch.start)}{until}"
+            right -= 2 * (stretch.kind == "waiting")  # or two questions would look like one
             scene.spans.append(Box(x, y - half, right - x, 2 * half, stretch.kind, tip))
         for bar in self.drawn.bars:
-            y, kind = self.row(bar).y - BAR // 2, "struck" if bar.struck else "handled"
-            scene.bars.append(Box(bar.x, y, bar.w, BAR, kind, _tip(bar)))
+            y = self.row(bar).y - BAR // 2
+            scene.bars.append(Box(bar.x, y, bar.w, BAR, bar.kind, _tip(bar)))
             saves = [event.x for event in bar.inner if event.what == "save"]
             scene.bars += [Box(x - 1, y, 2, BAR, "saved") for x in saves]
         for event, row in self.marks:

@@ -5,7 +5,7 @@ from collections import Counter
 from functools import cached_property
 
 from ..claims.saga_outcome import Outcome, outcome
-from ..text import clean, counted, seconds, shorten, text_width
+from ..text import brief, clean, counted, seconds, shorten, text_width
 from ..trace.saga_step import SagaStep, State
 from ..trace.saga_story import SagaStory
 from .arrows import rounded
@@ -23,17 +23,12 @@ KINDS = {  # state of a step -> kind of its box and of its name
 }  # fmt: skip
 MARKS = {  # event of a step -> its mark, in its box and in its row
     "no answer": "no answer", "failed": "failed", "crash": "crash", "given up": "dead letter", "refused": "refused",
-    "answer lost": "stopped", "lost": "stopped", "again": "doubled", "never": "lost",
+    "answer lost": "lost", "lost": "lost", "again": "doubled", "never": "lost",
 }  # fmt: skip
 _MARKED = {  # state of a step -> the events of which its box shows the last one
     "late": ("no answer",), "in doubt": ("no answer", "answer lost", "lost"), "refused": ("refused",), "done twice": ("again",),
     "failed": ("failed", "crash", "given up", "never"),
 }  # fmt: skip
-
-
-def brief(words: str) -> str:
-    """Words without what SQLite says before the condition that did not hold."""
-    return words.replace("CHECK constraint failed: ", "")
 
 
 def kind_of(step: SagaStep, state: State) -> tuple[str, str]:

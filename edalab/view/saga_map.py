@@ -17,8 +17,8 @@ from .waterfall import BAR, waterfall
 _LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("row", "bar: at work"), ("waiting", "grey line: waited for"), ("saved", "tick: done or saved"), ("crash", "cross: crash"),
     ("failed", "triangle: failed"), ("dead letter", "square: dead letter"), ("refused", "barred ring: refused"),
-    ("no answer", "hourglass: no answer in time"), ("stopped", "small cross: lost on the way"),
-    ("lost", "struck ring: never came"), ("doubled", "two dots: done again"), ("published", "dot: published"),
+    ("no answer", "hourglass: no answer in time"), ("lost", "struck ring: did not arrive"),
+    ("doubled", "two dots: done again"), ("published", "dot: published"),
     ("break", "dashed gap: time left out"), ("stretched", "thick line below: time stretched"),
 )  # fmt: skip
 

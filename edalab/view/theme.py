@@ -59,6 +59,7 @@ BOXES = {
     "cut": BoxLook(FAULT_FILL, FAULT, 1, dash=(2, 3)),
     "handled": BoxLook(WORK_FILL, WORK, 1.2, radius=3),
     "struck": BoxLook(FAULT_FILL, FAULT, 1.2, radius=3),
+    "compensating": BoxLook(COMPENSATION_FILL, COMPENSATION, 1.2, radius=3),
     "waiting": BoxLook(LINE, radius=2),
     # steps of a saga, in its map and its waterfall
     "not yet": BoxLook(PAPER, LINE, 1.2, radius=4),
@@ -94,6 +95,7 @@ ARROWS = {
     "message": StrokeLook(MESSAGE),
     "again": StrokeLook(FAULT, 1.4, dash=(5, 3)),
     "late": StrokeLook(FAULT),
+    "compensating": StrokeLook(COMPENSATION),
     "stopped": StrokeLook(FAULT),
     "question": StrokeLook(FAINT, 1.1, dash=(2, 2)),
     "answer": StrokeLook(FAINT, 1.1, dash=(2, 2)),
@@ -115,6 +117,7 @@ LABELS = {
     "axis": LabelLook(QUIET, 10),
     "handled": LabelLook(WORK, 11, True, LANE),
     "struck": LabelLook(FAULT, 11, True, LANE),
+    "compensating": LabelLook(COMPENSATION, 11, True, LANE),
     "on span": LabelLook(FAULT, 11, True, FAULT_FILL),
     "remark": LabelLook(INK, 11, False, LANE),
     "caption": LabelLook(QUIET, 11),
@@ -150,7 +153,6 @@ _LOCK = ((-5, 0), (5, 0), (5, 6), (-5, 6), (-5, 0))
 _SHACKLE = ((-3, 0), (-3, -3), (-1, -5), (1, -5), (3, -3), (3, 0))
 SHAPES = {
     "cross": (False, (((-5, -5), (5, 5)), ((-5, 5), (5, -5)))),
-    "small cross": (False, (((-4, -4), (4, 4)), ((-4, 4), (4, -4)))),
     "triangle": (True, (((-6, 5), (6, 5), (0, -6), (-6, 5)),)),
     "hourglass": (True, (((-5, -6), (5, -6), (-5, 6), (5, 6), (-5, -6)),)),
     "square": (True, (((-5, -5), (5, -5), (5, 5), (-5, 5), (-5, -5)),)),
@@ -168,7 +170,6 @@ SHAPES = {
 }
 MARKS = {
     "crash": MarkLook("cross", FAULT),
-    "stopped": MarkLook("small cross", FAULT),
     "failed": MarkLook("triangle", FAULT),
     "no answer": MarkLook("hourglass", FAULT),
     "unconfirmed": MarkLook("hourglass", FAULT),

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from ..text import shorten, text_width
 from .axis import Axis
 from .bar_names import Title
-from .drawn import Bar, Drawn, SpanEvent
+from .drawn import Drawn
+from .items import Bar, SpanEvent
 from .scene import Label
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 _BESIDE_BAR, _BESIDE_MARK = 16, 30  # px from a moment to words beside what is drawn there
 _FAR = 60  # px from a mark to the end of its bar: words behind it would seem to name the end
-_ROOM = 210  # px of words that have room behind the last moment, at most
+_ROOM = 260  # px of words that have room behind the last moment, at most
 _LONG = 560  # px of the words of a mark, at most
 _NEXT = 40  # px between two attempts that stand beside each other
 _BESIDE_HEAD = 15  # px from the left of a bar to words beside an arrow that goes into it
@@ -69,12 +70,12 @@ def px_beyond(
     `right`. What is wider than _ROOM reaches back."""
     more = 0
     for one in drawn:
-        words = [(bar.start, _BESIDE_BAR, [*titles[bar][:3]]) for bar in one.bars]
+        words = [(bar.start, _BESIDE_BAR, [*titles[bar][:4]]) for bar in one.bars]
         for event in chain(one.events, *(bar.inner for bar in one.bars)):
             words.append((event.time, _BESIDE_MARK, [event.words]))
         for time, beside, texts in words:
             widths = (text_width(text, 11, True) for text in texts)
-            x, width = axis.x(time) + beside, next((w for w in widths if w <= _ROOM), 0)
+            x, width = axis.x(time) + beside, max([0, *(w for w in widths if w <= _ROOM)])
             if x + width > right:
                 more = max(more, (x + width - right) * (axis.end - left) // max(1, x - left))
     return more
@@ -126,15 +127,14 @@ def _name_bars(layout: "Layout") -> list[list[Longer]]:
             if again and bar.x - left < _NEXT:
                 texts = [bar.words]
             else:  # beside an attempt of the same message less has to be said
-                texts = [name.short, name.brief, bar.words] if again else [name.short]
-            kind = "struck" if bar.struck else "handled"
-            for text in texts:
+                texts = [name.whole, name.short] + [name.brief, bar.words] * bool(again)
+            for text in dict.fromkeys(texts):
                 own = _beside(near, text, left, right)
-                label = label or layout.placer.place([text], kind, own)
+                label = label or layout.placer.place([text], bar.kind, own)
             if label is None:
                 places = near + [(bar.x, row.level(n), "start") for n in (2, -2)]
-                label = layout.placer.place([*texts, *name.shorter], kind, places, cut=True)
-            if name.long != name.short and name.short in texts:
+                label = layout.placer.place([*texts, *name.shorter], bar.kind, places, cut=True)
+            if name.whole == name.short != name.long and name.short in texts:
                 if label and label.text != name.short:
                     label = None
                 spots = _beside(near, name.long, left, right)

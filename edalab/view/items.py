@@ -1,0 +1,83 @@
+"""What a timeline consists of: bars, the events on them or beside them, arrows, and outages."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ..model import Envelope
+from ..text import clean, seconds
+
+_OUTAGES = {"pause": "stands still", "cut": "cut off"}
+
+
+@dataclass(slots=True, eq=False)
+class Bar:
+    """A span as it is drawn. `inner` are the events in it, in order; `x`, `w`, `row` its place."""
+
+    service: str
+    replica: int
+    envelope: Envelope
+    start: int
+    end: int | None = None
+    struck: bool = False
+    words: str = ""  # beside the name
+    outcome: str = ""  # where there is room for it
+    inner: list["SpanEvent"] = field(default_factory=list)
+    x: int = 0
+    w: int = 0
+    row: int = 0
+
+    @property
+    def kind(self) -> str:
+        role = getattr(self.envelope.data, "__declared__", None)
+        undoes = role is not None and (role.refuses or role.compensates)
+        return "struck" if self.struck else "compensating" if undoes else "handled"
+
+
+@dataclass(slots=True, eq=False)
+class SpanEvent:
+    """A span event as it is drawn: on its bar, or on the line of its service."""
+
+    service: str
+    replica: int
+    time: int
+    what: str  # "save", "send", "hear", or the kind of a mark
+    bar: Bar | None = None
+    words: str = ""
+    title: str = ""  # its tool-tip begins with this, whatever its words become, and
+    more: str = ""  # ends with this
+    x: int = 0
+
+    @property
+    def tip(self) -> str:
+        more = f": {self.more}" if self.more else ""
+        return clean(f"{self.title}, {self.service} at {seconds(self.time)}{more}", 400)
+
+
+@dataclass(slots=True, eq=False)
+class Link:
+    """A transfer as it is drawn, from an event to a bar or to another event. Where it ends on the
+    way, `stop` is the kind of the mark that stands there."""
+
+    kind: str
+    source: SpanEvent
+    target: Bar | SpanEvent | None
+    tip: str
+    stop: str = ""
+    words: str = ""
+
+
+class Stretch(NamedTuple):
+    """An outage as it is drawn, or the time in which the client waits for an answer."""
+
+    service: str
+    replica: int
+    start: int
+    end: int | None
+    kind: str
+
+    @property
+    def words(self) -> str:
+        words = _OUTAGES.get(self.kind, "")
+        if words and self.end is not None:
+            words += f" for {seconds(self.end - self.start)}"
+        return words
