@@ -71,7 +71,7 @@ def test_only_what_a_fault_breaks_is_red_and_the_rest_is_named_once():
     assert not [sign for *_, runs in picker.marks.cells for _, sign, _ in runs if "✗ A" in sign]
 
 
-def test_what_breaks_a_claim_stands_first_and_what_has_no_room_is_counted():
+def test_where_marks_are_many_what_breaks_a_claim_stands_first_and_what_has_no_room_is_counted():
     @Claim("every other run is fine")
     def every_other(run):
         return ["no"] * (int(run.digest, 16) % 2)
@@ -87,6 +87,25 @@ def test_what_breaks_a_claim_stands_first_and_what_has_no_room_is_counted():
     assert "+2: two more than there is room for" in " ".join(texts(narrow))
     few = matrix(explore(shop(), orders(1), [charged_once]))
     assert not [word for word in texts(few) if word.startswith(("+", "×")) or "alike" in word]
+
+
+def test_few_marks_stand_in_the_order_of_the_run_below_what_their_letters_mean():
+    @Claim("the last order gets through")
+    def last(run):
+        faults = [fault for fault in run.faults if fault.nth == 3]
+        return ["no"] * len(faults)
+
+    picture = matrix(explore(shop(), orders(3), [last]))
+    rows = {}
+    for place in picture.places:
+        for one in place.schedules:
+            rows.setdefault((one.faults[0].at, one.faults[0].do), []).append(
+                (place.x, one.faults[0].nth)
+            )
+    assert all(row == sorted(row, key=lambda mark: mark[1]) for row in rows.values())
+    assert any(len(row) == 3 for row in rows.values())
+    [letter] = [label for label in picture.scene.labels if "the last order" in label.text]
+    assert letter.y < min(bar.y for bar in picture.scene.lanes)
 
 
 @pytest.mark.parametrize("width", [440, 624, 900])

@@ -151,6 +151,16 @@ def test_the_two_ends_of_an_order_are_read_in_full_on_their_topic():
     assert "OrderCompleted, OrderCancelled" in texts
 
 
+def test_counts_are_left_out_where_each_is_one():
+    system = chain(2)
+
+    async def once(ctx):
+        await ctx.publish(system.first(n=1))
+
+    texts = [label.text for label in flow(simulate(system, once)).scene.labels]
+    assert not any("×" in text for text in texts)
+
+
 @pytest.mark.parametrize(("services", "rows"), [(1, 1), (3, 2), (5, 3), (8, 4)])
 def test_a_long_chain_is_folded_into_straight_rows_and_no_arrow_runs_through_a_box(services, rows):
     async def twice(ctx):

@@ -457,6 +457,104 @@ def test_no_name_of_a_bar_is_lost_or_cut_for_the_fields_of_others():
     assert len(alike) > 5 and {text.split()[1][0] for text in texts} == {"v"}
 
 
+def test_a_message_has_the_same_name_in_all_lanes_and_none_stands_over_another_bar_of_its_row():
+    def home(*services, crowd=0):
+        house = System("home")
+
+        def ignore(message): ...
+
+        for name in services:
+            house.service(name).on(Moved)(ignore)
+
+        async def workload(ctx):
+            for number in range(4 + crowd):
+                await ctx.publish(Moved(who="ada", version=number, street=f"{number} Oak Street"))
+                await ctx.sleep(0.02 if number == 1 else 1)
+
+        return timeline(simulate(house, workload))
+
+    picture = home("mail", "shipping")
+    names = words(picture)
+    assert sorted(names) == sorted(2 * list(dict.fromkeys(names)))  # each once in each lane
+    bars = [bar for bar in picture.scene.bars if bar.kind == "handled"]
+    for label in picture.scene.labels:
+        if label.kind == "handled":
+            left, _, right, _ = label.extent()
+            under = [
+                bar
+                for bar in bars
+                if abs(bar.y + 9 - label.y) < 40 and bar.x < right and left < bar.x + bar.w
+            ]
+            assert len(under) <= 1, label.text
+
+
+def test_a_redelivery_begins_at_the_attempt_before_it_and_a_second_publish_at_its_publisher():
+    def ways(*last):
+        first = [
+            (0, "publish", "client", A),
+            (20, "handle", "orders", A),
+            (25, "save", "orders", A),
+            (26, "done", "orders", A),
+        ]
+        return timeline(told(*first, *last)).scene.arrows
+
+    again = (5_020, "handle", "orders", A, {"attempt": 2})
+    first, redelivery = ways(again)
+    assert redelivery.kind == "again" and redelivery.points[0] > first.points[-2]
+    first, second = ways((5_000, "publish", "client", A), (5_020, "handle", "orders", A))
+    assert second.points[0] > first.points[0] and second.points[1] == first.points[1]
+
+
+def test_an_attempt_that_saved_nothing_says_so_where_its_service_saves_at_all():
+    handled = [(0, "publish", "client", A), (20, "handle", "orders", A), (25, "done", "orders", A)]
+    again = [(5_020, "handle", "orders", A, {"attempt": 2}), (5_030, "commit", "orders", A)]
+    saved = [*handled[:2], (24, "save", "orders", A), handled[2]]
+    assert not any("nothing saved" in text for text in words(timeline(told(*handled, *again))))
+    assert any("attempt 2, nothing saved" in text for text in words(timeline(told(*saved, *again))))
+    twice = [again[0], (5_025, "save", "orders", A), again[1]]
+    assert not any("nothing saved" in text for text in words(timeline(told(*saved, *twice))))
+
+
+def test_refusals_and_compensations_have_a_colour_and_the_refusing_bar_its_sign():
+    class Bought(Event):
+        pass
+
+    class Paid(Event):
+        pass
+
+    class NoMoney(Event, refuses=Paid):
+        pass
+
+    shop = System("till")
+
+    @shop.service("bank").on(Bought)
+    def refuse(event):
+        return NoMoney()
+
+    @shop.service("till").on(NoMoney)
+    def undo(event): ...
+
+    async def workload(ctx):
+        await ctx.publish(Bought())
+
+    scene = timeline(simulate(shop, workload)).scene
+    assert kinds(scene.bars) == ["handled", "compensating"]
+    assert kinds(scene.arrows) == ["message", "compensating"]
+    assert "refused" in kinds(scene.marks)
+
+
+def test_a_service_is_down_from_the_crash_on_and_not_before_its_work():
+    crash = [
+        (130, "commit", "orders", A, {"fault": "crash"}),
+        (130, "crash", "orders", None, {"fault": "crash"}),
+        (1130, "restart", "orders", None),
+    ]
+    scene = timeline(told(*HEALTHY[:4], *crash)).scene
+    (down,) = [span for span in scene.spans if span.kind == "down"]
+    (cross,) = [mark for mark in scene.marks if mark.kind == "crash"]
+    assert down.x == cross.x
+
+
 def test_a_refusal_stands_behind_its_bar_with_the_whole_reason():
     bank, reason = System("bank"), "there is not enough money in the account"
 
