@@ -15,10 +15,12 @@ _TYPE = (80, 50)  # px that the type is shortened to
 
 
 class Title(NamedTuple):
-    """The name of a bar with what came of it; with all that is worth saying of its message; with
-    what tells it apart; without the type; and what is left of it for want of room."""
+    """The name of a bar with what came of it, and the same without the type; with all that is worth
+    saying of its message; with what tells it apart; without the type; and what is left of it for
+    want of room."""
 
     whole: str
+    outcome: str
     long: str
     short: str
     brief: str
@@ -43,8 +45,10 @@ def name_bars(bars: Iterable[Bar]) -> dict[Bar, Title]:
                 " ".join([name, ", ".join(values)]).strip() + words
                 for values in (telling, telling + more)
             )
-            whole = f"{short}, {bar.outcome}" if bar.outcome else short
-            titles[bar] = Title(whole, long, short, brief, [*shorter, bar.words or name])
+            whole, outcome = (
+                f"{text}, {bar.outcome}" if bar.outcome else text for text in (short, brief)
+            )
+            titles[bar] = Title(whole, outcome, long, short, brief, [*shorter, bar.words or name])
     return titles
 
 
@@ -64,12 +68,15 @@ def _columns(envelopes: list[Envelope]) -> tuple[list[list[str]], list[list[str]
         ]
         more = [keys, *([_text(name, data[0][name])] * len(keys) for name in chosen)]
         return [], more[:_VALUES]
-    columns = [keys, *([_text(name, one.get(name)) for one in data] for name in data[0])]
-    columns = [column for column in columns if len(set(column)) > 1]
-    enough = [column for column in columns if len(set(column)) == apart]
-    telling = enough[:1] or columns[:_VALUES] or [keys]
-    room = _VALUES - len(telling) if telling != [keys] else 0
-    return telling, [column for column in columns if column not in telling][:room]
+    columns = {"": keys} | {name: [_text(name, one.get(name)) for one in data] for name in data[0]}
+    columns = {name: column for name, column in columns.items() if len(set(column)) > 1}
+    enough = [name for name, column in columns.items() if len(set(column)) == apart]
+    telling = enough[:1] or list(columns)[:_VALUES]
+    if "version" in columns and "version" not in telling:
+        telling = [*telling[:1], "version"]
+    room = 0 if telling == [""] else _VALUES - len(telling)
+    more = [name for name in columns if name not in telling][:room]
+    return [columns[name] for name in telling] or [keys], [columns[name] for name in more]
 
 
 def _text(field: str, value: object) -> str:

@@ -16,7 +16,7 @@ MARGIN, NARROWEST = 16, 420  # px
 _LINE, _TEXT = 13, 14  # px from one line to the next in a box, and at an arrow
 _NODES = ("client", "service", "struck service")
 _LEGEND = (  # kinds of boxes and arrows, and what they mean
-    ("topic", "round: topic"), ("queue", "dashed box: queue"), ("count, struck count", "×: how many messages"),
+    ("service", "green: service"), ("topic", "round: topic"), ("queue", "dashed box: queue"), ("count, struck count", "×: how many messages"),
     ("question", "dotted: asked, and answered on the way back"), ("stopped", "red: struck by a fault"),
 )  # fmt: skip
 Point = tuple[int, int]

@@ -16,7 +16,8 @@ Point = tuple[str, str, str]  # service, step, type of the message
 COLUMNS = list(dict.fromkeys(fault.column for fault in FAULTS.values() if fault.column))
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 ENDLESS, UNTESTED, SURVIVED = "∞", "–", ""
-_ROW, _MARK, _GAP, _LEAST = 19, 17, 8, 50  # px: of a row, a mark, between columns, and of a column
+_ROW, _MARK, _GAP, _LEAST = 19, 18, 8, 50  # px: of a row, a mark, between columns, and of a column
+_APART = 4  # px between two marks
 _MOST = 6  # marks in a cell before equal ones share one
 
 
@@ -63,7 +64,7 @@ class Matrix(Picture):
         times = Counter(number for one in self._marks for number in broken_by(result, one))
         pairs = zip(result.claims, result.schedules[0].outcomes, strict=True)
         always = [claim.sentence for claim, outcome in pairs if outcome == "broken"]
-        y = self._draw_legend(sorted(times), self._draw_title(always))
+        y = self._draw_legend(times, self._draw_title(always))
         self._draw_notes(self._draw_grid(y))
         broken = [f"{result.claims[number].sentence} {times[number]}" for number in sorted(times)]
         parts = [f"{self.broke:,} broken ({'; '.join(broken) or 'none'})"]
@@ -162,11 +163,14 @@ class Matrix(Picture):
         return [list(group) for _, group in groupby(sorted(schedules, key=key), key=key)]
 
     def _groups(self, schedules: list[Schedule], room: int = 10_000) -> list[list[Schedule]]:
-        """The schedules of a cell that share a mark: where there are many, those that are alike,
-        the red ones first."""
+        """The schedules of a cell that share a mark: where there are many, those that are alike, and
+        if need be the red ones first."""
         single = [[schedule] for schedule in schedules]
-        few = len(single) <= _MOST and sum(map(self._width, single)) <= room
-        return single if few else self._alike(schedules)
+        runs = [list(group) for _, group in groupby(schedules, key=self._marks.__getitem__)]
+        for groups in (single, runs):
+            if len(groups) <= _MOST and sum(map(self._width, groups)) <= room:
+                return groups
+        return self._alike(schedules)
 
     def _width(self, group: list[Schedule]) -> int:
         """The width in px of a mark, and of the count beside it if several share it."""
@@ -190,7 +194,7 @@ class Matrix(Picture):
             more = f" and {len(group) - 1} more like it" if len(group) > 1 else ""
             tip = clean(f"{schedule.faults[0]}{more}: {self.outcome(schedule)}", 300)
             self._draw_mark(kind, x, y, tip)
-            mark_end = x + _mark_width(kind) - 3
+            mark_end = x + _mark_width(kind) - _APART
             self.places.append(Place(x, y - 7, mark_end - x, tip, [schedule]))
             if more:
                 labels.append(Label(mark_end, y, f"×{len(group)}", "detail", tip=tip))
@@ -203,7 +207,7 @@ class Matrix(Picture):
             shape = "survived" if kind == SURVIVED else "untested"
             self.scene.marks.append(Mark(x + 5, y, shape, tip))
             return
-        wide = _mark_width(kind) - 3
+        wide = _mark_width(kind) - _APART
         self.scene.bars.append(Box(x, y - 7, wide, 14, "broken", tip))
         self.scene.labels.append(Label(x + wide // 2, y, kind, "in broken", "middle", tip))
 
@@ -215,12 +219,14 @@ class Matrix(Picture):
         sentences = [f"✗ {claims[number].sentence}" for number in broken]
         return schedule.endless or "; ".join(sentences) or spared
 
-    def _draw_legend(self, broken: list[int], y: int) -> int:
+    def _draw_legend(self, times: Counter[int], y: int) -> int:
         """Draw what the marks mean below `y`. Return where that ends."""
         scene, claims, x = self.scene, self._result.claims, 2
         y += 20
         entries = [(SURVIVED, "survived"), (UNTESTED, "nothing tested")]
-        entries += [(_letter(number), f"breaks “{claims[number].sentence}”") for number in broken]
+        entries += [
+            (_letter(n), f"breaks “{claims[n].sentence}”: {times[n]:,}") for n in sorted(times)
+        ]
         entries.append((ENDLESS, "did not end"))
         seen = {*self._marks.values(), *"".join(self._marks.values())}
         for kind, text in (entry for entry in entries if entry[0] in seen):
@@ -280,7 +286,7 @@ def _is_red(kind: str) -> bool:
 
 
 def _mark_width(kind: str) -> int:
-    return _MARK if len(kind) <= 1 else text_width(kind, 9, True) + 10
+    return _MARK if len(kind) <= 1 else text_width(kind, 9, True) + 7 + _APART
 
 
 def _rest(groups: list[list[Schedule]]) -> str:

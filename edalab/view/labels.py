@@ -10,7 +10,7 @@ from .theme import LABELS
 
 Place = tuple[int, int, str]  # x, y and the anchor of a label
 _LEAST = (400, 300, 200, 110, 80, 50)  # px that a text may be shortened to
-_ALONG = 24  # px of lines under a label: fewer only cross it
+ALONG = 24  # px of lines under a label: fewer only cross it
 _ANY = 10**6  # px of lines under a label, where it may stand over any
 _MARGIN = 3  # px from a label to what stands beside it
 _NEAR = [(8, -11), (-8, -11), (8, 12), (-8, 12), (8, -26), (-8, -26), (8, 27), (-8, 27)]
@@ -94,7 +94,7 @@ class LabelPlacer:
                 along = self._crossed.count(extent)
                 if not along:
                     return self._put(label)
-                if crossing is None or along // _ALONG < least // _ALONG:
+                if crossing is None or along // ALONG < least // ALONG:
                     crossing, least = label, along
             if crossing and least <= over:
                 return self._put(crossing)
@@ -119,7 +119,7 @@ class LabelPlacer:
         self._erase(old)
         first = len(self.scene.labels)
         fit = all(
-            self.place([text], label.kind, places, _ALONG - 1)
+            self.place([text], label.kind, places, ALONG - 1)
             for label, (_, text, places) in zip(old, labels, strict=True)
         )
         if not fit:

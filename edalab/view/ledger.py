@@ -28,7 +28,7 @@ class Ledger:
         first = _read(function, run.at(before / 1000))
         then = _read(function, run if now is None else run.at(now / 1000))
         over, judged, described = outcome not in ("under way", "not begun"), end in _WENT_BACK, []
-        heads = "", "before", "after" if over else "now", "should be"
+        heads = "", "before", "after" if over else "now", "should be" if over else ""
         rows: list[list[Cell]] = [[(head, "detail", "") for head in heads]]
         for key in dict.fromkeys([*first, *then]):
             was, (value, should) = first.get(key, (None,))[0], then.get(key, (None, None))
@@ -42,7 +42,7 @@ class Ledger:
             if should is not None:
                 kind, sign = ("done", "✓") if value == should else ("failed", "✗")
                 wrong = "" if value == should else f" (should be {_text(should)})"
-            name, *others = clean(key, 40), _text(was), _text(value), _text(should)
+            name, *others = clean(key, 40), _text(was), _text(value), _text(should) if over else ""
             described.append(f"{name} {others[1]}{wrong}")
             row = [(text, "channel", "") for text in (name, *others)]
             row[2] = others[1], kind, sign  # the verdict stands at what is, not at what should be

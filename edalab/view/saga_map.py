@@ -15,7 +15,7 @@ from .scene import WIDTH, Box, Label, Scene
 from .waterfall import BAR, waterfall
 
 _LEGEND = (  # kinds of items, and what a reader may need to know of them
-    ("row", "bar: at work"), ("waiting", "grey line: waited for"), ("saved", "tick: done or saved"), ("crash", "cross: crash"),
+    ("row", "bar: at work"), ("idle", "grey bar: nothing done"), ("waiting", "grey line: waited for"), ("saved", "tick: done or saved"), ("crash", "cross: crash"),
     ("failed", "triangle: failed"), ("dead letter", "square: dead letter"), ("refused", "barred ring: refused"),
     ("no answer", "hourglass: no answer in time"), ("lost", "struck ring: did not arrive"),
     ("doubled", "two dots: done again"), ("published", "dot: published"),
@@ -148,10 +148,13 @@ def _legend(scene: Scene, top: int, moment: SagaMoment | None = None) -> list[st
     kinds = {item.kind for item in (*scene.lines, *scene.spans, *scene.marks)}
     for bar in scene.bars:
         if bar.y > top:
-            kinds.add("row" if bar.h == BAR else bar.kind)
+            idle = {"idle"} if bar.kind == "idle" else set()
+            kinds |= {"row", *idle} if bar.h == BAR else {bar.kind}
     if moment is not None and moment.now is not None:
         events = (e for one in moment.story.at().histories.values() for e in one.events)
-        kinds |= {"row", "waiting", "saved", "published"} | {MARKS.get(e.what, "") for e in events}
+        kinds |= {"row", "idle", "waiting", "saved", "published"} | {
+            MARKS.get(e.what, "") for e in events
+        }
     return [words for kind, words in _LEGEND if kind in kinds]
 
 

@@ -64,6 +64,7 @@ BOXES = {
     # steps of a saga, in its map and its waterfall
     "not yet": BoxLook(PAPER, LINE, 1.2, radius=4),
     "under way": BoxLook(LANE, MESSAGE, 1.2, radius=4),
+    "idle": BoxLook(LANE, MESSAGE, 1.2, radius=4),
     "done": BoxLook(WORK_FILL, WORK, 1.4, radius=4),
     "undone": BoxLook(PAPER, WORK, 1.2, dash=(4, 3), radius=4),
     "compensation": BoxLook(COMPENSATION_FILL, COMPENSATION, 1.4, radius=4),

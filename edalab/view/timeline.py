@@ -2,17 +2,19 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from ..sim.run import Run
-from ..text import clean, counted, seconds
+from ..text import clean, counted, seconds, wrapped
 from .drawn import PUBLISHED_AGAIN, Drawn
 from .excerpt import Excerpt, choose
 from .layout import Layout
 from .picture import Picture, check_run, check_seconds
-from .scene import WIDTH, Scene
+from .scene import WIDTH, Label, Scene
 
 LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("handled, struck, compensating", "bar: handling"),
+    ("struck", "red: struck or repeated"),
     ("saved", "tick: saved"),
     ("published", "dot: sent by the client"),
     ("message", "arrow: published to handled"),
@@ -58,6 +60,7 @@ def timeline(
     cursor: float | None = None,
     start: float | None = None,
     end: float | None = None,
+    claims: Sequence[Any] = (),
     width: int = WIDTH,
 ) -> Picture:
     """A picture of a run, or of one story in it: the messages of a `correlation` id, or of a key,
@@ -65,14 +68,18 @@ def timeline(
 
     `start` and `end` (seconds) show that part only; `cursor` (seconds) marks a moment. Of a run
     with more than 40 handlings the story that went worst is shown, unless you ask for another. The
-    caption says how much is hidden."""
+    caption says how much is hidden, and which of the `claims` are broken."""
     check_run("timeline", run, "pass the run, and cursor={}")
     check_seconds(cursor=cursor, start=start, end=end)
-    return draw(run, choose(run, correlation, start, end), cursor, width)
+    verdicts = [run.check(claim) for claim in claims]
+    broken = [f"✗ {one.claim}: {one.cause}" for one in verdicts if one.outcome == "broken"]
+    return draw(run, choose(run, correlation, start, end), cursor, width, broken)
 
 
-def draw(run: Run, excerpt: Excerpt, cursor: float | None, width: int) -> Picture:
-    """The timeline of what was chosen of a run."""
+def draw(
+    run: Run, excerpt: Excerpt, cursor: float | None, width: int, broken: Sequence[str] = ()
+) -> Picture:
+    """The timeline of what was chosen of a run, above the sentences about what is `broken`."""
     scene = Scene(width, 0)
     top = 24 if cursor is not None else 4
     layout = Layout(Drawn(excerpt), lanes_of([excerpt]), scene, top)
@@ -80,6 +87,10 @@ def draw(run: Run, excerpt: Excerpt, cursor: float | None, width: int) -> Pictur
     legend = scene.legend(LEGEND)
     caption = caption_of(run, excerpt).split(" ")
     y = scene.write(layout.left, layout.bottom + 36, layout.right, caption, glue=" ")
+    for sentence in broken:
+        for line in wrapped(clean(sentence, 300).split(" "), " ", layout.right - layout.left, 11):
+            scene.labels.append(Label(layout.left, y, line, "failed"))
+            y += 16
     scene.height = scene.write(layout.left, y, layout.right, legend) - 2
     if cursor is not None:
         mark_cursor(layout, scene, cursor, 20)

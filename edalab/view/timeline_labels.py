@@ -11,6 +11,7 @@ from .axis import Axis
 from .bar_names import Title
 from .drawn import Drawn
 from .items import Bar, SpanEvent
+from .labels import ALONG
 from .scene import Label
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def px_beyond(
     `right`. What is wider than _ROOM reaches back."""
     more = 0
     for one in drawn:
-        words = [(bar.start, _BESIDE_BAR, [*titles[bar][:4]]) for bar in one.bars]
+        words = [(bar.start, _BESIDE_BAR, [*titles[bar][:5]]) for bar in one.bars]
         for event in chain(one.events, *(bar.inner for bar in one.bars)):
             words.append((event.time, _BESIDE_MARK, [event.words]))
         for time, beside, texts in words:
@@ -127,9 +128,12 @@ def _name_bars(layout: "Layout") -> list[list[Longer]]:
             if again and bar.x - left < _NEXT:
                 texts = [bar.words]
             else:  # beside an attempt of the same message less has to be said
-                texts = [name.whole, name.short] + [name.brief, bar.words] * bool(again)
-            for text in dict.fromkeys(texts):
+                texts = [name.whole, name.outcome] if bar.outcome else []
+                texts += [name.short] + [name.brief, bar.words] * bool(again)
+            for text in texts:
                 own = _beside(near, text, left, right)
+                begins = [spot for spot in own if spot[::2] == (bar.x, "start")]
+                label = label or layout.placer.place([text], bar.kind, begins, ALONG - 1)
                 label = label or layout.placer.place([text], bar.kind, own)
             if label is None:
                 places = near + [(bar.x, row.level(n), "start") for n in (2, -2)]

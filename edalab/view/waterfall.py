@@ -107,7 +107,7 @@ class _Row:
             if end == bar.end:
                 return "failed"
         elif self.state.name == "failed":  # it did not fail, and published nothing
-            return "under way"
+            return "idle" if end == bar.end else "under way"
         kind = kind_of(self.step, self.state)[0]
         if kind == "in doubt" and self.state.name != "late":
             return "failed"
