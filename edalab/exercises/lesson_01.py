@@ -105,13 +105,11 @@ def enough(questions: int, variant: int) -> Anomaly | str:
     run = asked(questions, variant)
     last = [step.time for step in run.journal if step.step == "ask"][-1] / 1000
     if shop.unwritten(run):
-        evidence = (
-            f"is asked at {last:g} s; accounts keeps none while it is down, for {outage(variant)} s"
-        )
-        return Anomaly("too few questions", f"the last of {questions} {evidence}", run)
+        lost = f"is asked at {last:g} s and lost, as accounts is down for {outage(variant)} s"
+        return Anomaly("too few questions", f"the last of {questions} {lost}", run)
     if questions > 1 and not shop.unwritten(asked(questions - 1, variant)):
-        asked_at = f"{questions - 1 + 0.5 * (2 ** (questions - 1) - 1):,.1f} s after the first one"
-        evidence = f"question {questions} would be asked {asked_at}; mail has its answer by then"
+        after = f"{questions - 1.5 + 2 ** (questions - 2):,.1f} s after the first one"
+        evidence = f"mail has its answer before it asks question {questions}, {after}"
         return Anomaly("more than needed", evidence)
     return f"{questions} questions, the last one at {last:g} s; {questions - 1} are too few"
 
