@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..claims.claim import Claim
-from ..errors import Unanswered
+from ..errors import InvalidMessage, Unanswered
 from ..model import Command, Event, Query, System
 from ..sim.run import Run
 from ..sim.steps import TOO_LATE
@@ -155,8 +155,8 @@ def _why(run: Run, user: str) -> tuple[str, str]:
         why = "forgotten"
     elif silent:  # a WriteLater that was sent would have come
         why = "forgotten" if "publish" in last else "given up"
-        if any(type(of.error) not in (UnboundLocalError, TypeError) for of in slips(run)):
-            why = "raises"  # those two come from going on without an answer
+        if any(type(of.error) in (AttributeError, NameError, InvalidMessage) for of in slips(run)):
+            why = "raises"  # in a line that runs only without an answer
     odd = "".join(f"; letters has {row}" for row in letters(run) if row[0] not in registered(run))
     return why, f"nobody wrote to {user}; mail's last message about {user} was {message}{odd}"
 

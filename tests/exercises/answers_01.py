@@ -307,6 +307,14 @@ async def notes_in_a_transaction_of_its_own(event, ctx):
     insert_once(ctx, event.userId, user["email"])
 
 
+async def gives_up_by_another_exception(event, ctx):
+    try:
+        user = await ctx.ask(GetUserAt(userId=event.userId, at=event.timestamp))
+    except Unanswered as silence:
+        raise RuntimeError("no answer") from silence
+    insert_once(ctx, event.userId, user["email"])
+
+
 async def falls_out_of_the_loop(event, ctx):
     """After the last question it goes on without an answer."""
     for pause in (0.5, 1, 2, 4):
@@ -348,7 +356,7 @@ async def writes_to_nobody(event, ctx):
 
 RIGHT_2 = [by_class, with_the_lessons_helper, looks_first, one_long_question]
 WRONG_2 = {
-    "given up": [asks_once, gives_up],
+    "given up": [asks_once, gives_up, gives_up_by_another_exception],
     "noted too early": [remembers_too_early, notes_in_a_transaction_of_its_own],
     "never written to": [
         looks_the_wrong_way_round,
