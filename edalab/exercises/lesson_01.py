@@ -14,23 +14,23 @@ HINTS = {
     ),
     "noted too early": (
         "Mail got this event twice. Why did your function write nothing the second time?",
-        "It had noted that the letter is written, and then it stopped before it wrote the letter.",
-        "Save the letter and the note that it is written in one transaction. The row in letters can itself be the note.",
+        "It had noted that all is done, and then it stopped before the letter was written or put off.",
+        "Note nothing before the letter is saved. Save both in one transaction. The row in letters can itself be the note.",
     ),
     "never written to": (
-        "Which lines of your function ran for this user?",
+        "Which lines of your function ran for this user, and which row did they save, if any?",
         "Go through your function by hand for a user who has no letter yet, while somebody else has one, perhaps to the same address.",
-        "Insert a row with the user and the address into letters if there is no row for this user yet.",
+        "Insert a row with the user and the address, in this order, into letters if there is no row for this user yet.",
     ),
-    "another moment's address": (
-        "Which address did accounts have when Ada registered, and where does your function take its address from?",
-        "accounts answers two questions. Which of them has a moment in it, and which moment does your function put there?",
-        "Ask `GetUserAt(userId=..., at=...)` with the timestamp of the message that you were given. It is the same whenever the answer comes.",
+    "another address": (
+        "Which address did accounts have when this user registered, and where does your function take its address from?",
+        "Had your function an answer when it saved this letter? If it had, which moment was in the question?",
+        "Ask `GetUserAt(userId=..., at=...)` with the timestamp of the message that you were given. Save no letter without an answer.",
     ),
     "written to twice": (
         "Your function ran twice for the same user. How could the second time know of the first?",
         "The event may have another id the second time, and memory is empty after a crash. A saved letter is still there.",
-        "In one transaction, look into letters, and insert only if there is no letter to this user yet.",
+        "In one transaction, look into letters, and insert only if there is no letter to this user yet. The table has no unique key that would refuse a second one.",
     ),
     "asked in vain": (
         "Which questions does mail ask for one event, when nothing goes wrong?",
@@ -40,17 +40,22 @@ HINTS = {
     "a dead letter": (
         "What does your function raise, and had it done its work by then?",
         "A message that fails three times is set aside, and somebody has to look after it. Can your function go on at this line?",
-        "If you have put the message off, `return`, because no line after that has what it needs. Don't change a letter that is written.",
+        "Without an answer, let Unanswered through, or `return` if you have put the message off. No line after that has what it needs. Never change a letter that is written.",
     ),
     "forgotten": (
-        "In this run accounts is down for longer than your function asks. Who learns that this letter is missing?",
-        "What happens in your function when it stops asking? A handler that returns tells the broker that all is done.",
-        "Let Unanswered through when you stop asking (`raise`). After three attempts the broker then keeps the event as a dead letter.",
+        "Where does your function end in this run, and who learns that the letter is missing?",
+        "What happens in your function when it stops asking, or when it cannot send? A handler that returns tells the broker that all is done.",
+        "Let the exception through (`raise`), be it Unanswered or that of `send`. The broker gives you the message up to three times, and then keeps it as a dead letter.",
     ),
     "no pause": (
-        "How soon after a question without an answer does the next one follow?",
+        "How soon after a question without an answer does the next one follow, and how many messages are on their way for one event?",
         "The half second begins when a question times out. It holds within one call, and for all the commands that you send about one event.",
         "Send one message with a delay, as in `await ctx.send(WriteLater(...), after=5)`. To ask again in the same call, wait first: `await ctx.sleep(0.5)`.",
+    ),
+    "does not end": (
+        "What would make your function stop?",
+        "Does it send WriteLater even when the letter is saved? Does its loop ever change its own condition?",
+        "Send WriteLater only if no answer came. If you ask in a loop, leave it with the first answer.",
     ),
     "announced by mail": (
         "Who subscribes to UserRegistered, and what does each of them do if it comes once more?",
@@ -100,12 +105,12 @@ def enough(questions: int, variant: int) -> Anomaly | str:
     run = asked(questions, variant)
     last = [step.time for step in run.journal if step.step == "ask"][-1] / 1000
     if shop.unwritten(run):
-        evidence = f"is asked at {last:g} s, and accounts is down for {outage(variant)} s"
-        return Anomaly("too few questions", f"the last of {questions} {evidence}", run)
+        lost = f"is asked at {last:g} s and lost, as accounts is down for {outage(variant)} s"
+        return Anomaly("too few questions", f"the last of {questions} {lost}", run)
     if questions > 1 and not shop.unwritten(asked(questions - 1, variant)):
-        return Anomaly(
-            "more than needed", f"mail has its answer before it asks question {questions}"
-        )
+        after = f"{questions - 1.5 + 2 ** (questions - 2):,.1f} s after the first one"
+        evidence = f"mail has its answer before it asks question {questions}, {after}"
+        return Anomaly("more than needed", evidence)
     return f"{questions} questions, the last one at {last:g} s; {questions - 1} are too few"
 
 
@@ -146,8 +151,8 @@ EXERCISES = [
             ),
             "more than needed": (
                 "Which is the first question that finds accounts up again?",
-                "Write down when each question is asked, and mark the time at which accounts is up again.",
-                "Stop at the first question that comes after the outage. Count up to that one and no further.",
+                "Write down when each question is asked. After a question, mail waits a second, and then comes the pause, twice as long each time.",
+                "The questions are asked 0, 1.5, 3.5, 6.5 … seconds after the first one. Stop at the first one after the outage, and count no further.",
             ),
             "another reason": (
                 "Does this run agree with your reason?",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..claims.claim import Claim
-from ..errors import Unanswered
+from ..errors import InvalidMessage, Unanswered
 from ..model import Command, Event, Query, System
 from ..sim.run import Run
 from ..sim.steps import TOO_LATE
@@ -131,6 +131,11 @@ def dead(run: Run) -> list[Any]:
     return [step for step in of_mail(run) if step.step == "dead_letter"]
 
 
+def slips(run: Run) -> list[Any]:
+    # `raise Unanswered("...")` lacks two arguments, but means the right thing.
+    return [each for each in run.failures if each.line and "Unanswered" not in str(each.error)]
+
+
 def may_give_up(run: Run) -> bool:
     return any("for 300 s" in str(fault) for fault in run.faults)
 
@@ -144,14 +149,16 @@ def _why(run: Run, user: str) -> tuple[str, str]:
                 times, saved, last = times + 1, saved or "save" in last, []
                 message = f"{step.envelope.type} {step.envelope.id}"
             last.append(step.step)
-    noted = times > 1 and (saved or "ask" not in last)
-    why = "noted too early" if noted else "never written to"
+    why = "noted too early" if times > 1 and (saved or "ask" not in last) else "never written to"
     silent = "timeout" in last and "answer" not in last
     if may_give_up(run) and (silent or message.startswith(WriteLater.__name__)):
         why = "forgotten"
-    elif silent:
-        why = "given up"
-    return why, f"nobody wrote to {user}; mail's last message about {user} was {message}"
+    elif silent:  # a WriteLater that was sent would have come
+        why = "forgotten" if "publish" in last else "given up"
+        if any(type(of.error) in (AttributeError, NameError, InvalidMessage) for of in slips(run)):
+            why = "raises"  # in a line that runs only without an answer
+    odd = "".join(f"; letters has {row}" for row in letters(run) if row[0] not in registered(run))
+    return why, f"nobody wrote to {user}; mail's last message about {user} was {message}{odd}"
 
 
 def nobody_is(why: str) -> Claim:
@@ -163,11 +170,14 @@ def nobody_is(why: str) -> Claim:
 @Claim("accounts is given a pause between two questions", about=UserRegistered)
 def later_is_later(run):
     """All that `mail` sends itself counts as one message, unless a second fault doubles it."""
-    silent, origin, soon = {}, {}, []
+    silent, origin, soon, sent = {}, {}, [], False
     for step in of_mail(run) if len(run.faults) < 2 else []:
         cause = origin.get(step.envelope.causation, step.envelope.causation)
-        if step.step == "publish":
-            origin[step.envelope.id] = cause
+        if step.step == "handle":
+            sent = False
+        elif step.step == "publish":
+            soon += [f"mail sends a second message in one call, at {step.time / 1000:g} s"] * sent
+            origin[step.envelope.id], sent = cause, True
         elif step.step == "retry":  # the pause is the broker's
             silent.pop(origin.get(step.envelope.id, step.envelope.id), None)
         elif step.step == "timeout":
@@ -235,13 +245,13 @@ def only_accounts_announces(run):
 CLAIMS = {
     **{
         why: nobody_is(why)
-        for why in ("given up", "forgotten", "noted too early", "never written to")
+        for why in ("raises", "given up", "forgotten", "noted too early", "never written to")
     },
-    "another moment's address": address_as_registered,
+    "another address": address_as_registered,
     "written to twice": nobody_twice,
     "asked in vain": no_question_in_vain,
     "announced by mail": only_accounts_announces,
     "a dead letter": Claim("nothing is set aside as a dead letter", about=UserRegistered)(
-        lambda run: [] if may_give_up(run) else dead(run)
+        lambda run: [] if may_give_up(run) and not slips(run) else dead(run)
     ),
 }

@@ -1,5 +1,7 @@
 """Answers to the exercises of lesson 01 as learners write them: right ones, and wrong ones by the anomaly they have."""
 
+from contextlib import suppress
+
 from edalab import Unanswered
 from edalab.exercises.lesson_01_shop import GetUser, GetUserAt, UserRegistered, WriteLater
 
@@ -38,6 +40,14 @@ def without_the_wait():
     return 8, "b"
 
 
+def with_a_fixed_pause():
+    return 25, "b"
+
+
+def kept_in_a_queue():
+    return 1, "c"
+
+
 def none():
     return 0, "b"
 
@@ -60,8 +70,8 @@ def no_such_reason():
 
 RIGHT_1 = [counted, a_list, with_names]
 WRONG_1 = {
-    "too few questions": [as_in_the_lesson, one_too_few],
-    "more than needed": [one_for_each_second, without_the_wait],
+    "too few questions": [as_in_the_lesson, one_too_few, kept_in_a_queue],
+    "more than needed": [one_for_each_second, without_the_wait, with_a_fixed_pause],
     "another reason": [wrong_reason_a, wrong_reason_c, wrong_reason_d],
     "no value and reason": [no_such_reason, none],
 }
@@ -118,6 +128,8 @@ async def one_long_question(registered, context):
             context.note("again")
         else:
             break
+    else:
+        raise Unanswered("nobody answered")
     with context.database as db:
         db.execute("create table if not exists seen (id text primary key)")
         new = db.execute("insert or ignore into seen values (?)", (registered.userId,)).rowcount
@@ -295,16 +307,65 @@ async def notes_in_a_transaction_of_its_own(event, ctx):
     insert_once(ctx, event.userId, user["email"])
 
 
+async def gives_up_by_another_exception(event, ctx):
+    try:
+        user = await ctx.ask(GetUserAt(userId=event.userId, at=event.timestamp))
+    except Unanswered as silence:
+        raise RuntimeError("no answer") from silence
+    insert_once(ctx, event.userId, user["email"])
+
+
+async def falls_out_of_the_loop(event, ctx):
+    """After the last question it goes on without an answer."""
+    for pause in (0.5, 1, 2, 4):
+        try:
+            user = await ctx.ask(GetUserAt(userId=event.userId, at=event.timestamp))
+            break
+        except Unanswered:
+            await ctx.sleep(pause)
+    insert_once(ctx, event.userId, user["email"])
+
+
+async def goes_on_with_none(event, ctx):
+    user = None
+    with suppress(Unanswered):
+        user = await patiently(ctx, GetUserAt(userId=event.userId, at=event.timestamp))
+    insert_once(ctx, event.userId, user["email"])
+
+
+async def swaps_the_columns(event, ctx):
+    user = await patiently(ctx, GetUserAt(userId=event.userId, at=event.timestamp))
+    insert_once(ctx, user["email"], event.userId)
+
+
+async def ignores_nothing(event, ctx):
+    """There is no unique key on letters."""
+    user = await patiently(ctx, GetUserAt(userId=event.userId, at=event.timestamp))
+    with ctx.database as db:
+        letter = event.userId, user["email"]
+        db.execute("insert or ignore into letters values (?, ?)", letter)
+
+
+async def writes_to_nobody(event, ctx):
+    try:
+        user = await patiently(ctx, GetUserAt(userId=event.userId, at=event.timestamp))
+    except Unanswered:
+        user = {"email": None}
+    insert_once(ctx, event.userId, user["email"])
+
+
 RIGHT_2 = [by_class, with_the_lessons_helper, looks_first, one_long_question]
 WRONG_2 = {
-    "given up": [asks_once, gives_up],
+    "given up": [asks_once, gives_up, gives_up_by_another_exception],
     "noted too early": [remembers_too_early, notes_in_a_transaction_of_its_own],
     "never written to": [
         looks_the_wrong_way_round,
         looks_for_any_letter,
         one_letter_to_each_address,
+        swaps_the_columns,
     ],
-    "another moment's address": [
+    "another address": [
+        writes_to_nobody,
         asks_for_now,
         as_of_now,
         as_of_the_beginning,
@@ -312,9 +373,14 @@ WRONG_2 = {
         guesses,
     ],
     "forgotten": [gives_up_in_silence],
-    "written to twice": [does_not_look, remembers_in_memory, by_the_id_of_the_event],
+    "written to twice": [
+        does_not_look,
+        remembers_in_memory,
+        by_the_id_of_the_event,
+        ignores_nothing,
+    ],
     "asked in vain": [always_five_times, asks_both_questions],
-    "a dead letter": [takes_a_letter_back],
+    "a dead letter": [takes_a_letter_back, falls_out_of_the_loop, goes_on_with_none],
     "misuse": [forgets_to_await, asks_in_the_transaction],
     "raises": [saves_the_whole_answer, puts_the_name_into_the_statement],
 }
@@ -532,12 +598,96 @@ async def two_for_one(message, ctx):
     insert_once(ctx, message.userId, user["email"])
 
 
+async def two_a_little_later(message, ctx):
+    """Two commands each time, which never meet within half a second."""
+    try:
+        user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp))
+    except Unanswered:
+        await ctx.sleep(0.5)
+        for seconds in (5, 10):
+            later = WriteLater(userId=message.userId, timestamp=message.timestamp)
+            await ctx.send(later, after=seconds)
+        return
+    insert_once(ctx, message.userId, user["email"])
+
+
+async def forgets_the_timestamp(message, ctx):
+    try:
+        user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp))
+    except Unanswered:
+        return await ctx.send(WriteLater(userId=message.userId), after=5)
+    insert_once(ctx, message.userId, user["email"])
+
+
+async def misnames_a_field(message, ctx):
+    """After a loop, not where Unanswered is caught."""
+    for _ in range(2):
+        try:
+            user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp))
+        except Unanswered:
+            await ctx.sleep(0.5)
+        else:
+            return insert_once(ctx, message.userId, user["email"])
+    await ctx.send(WriteLater(userId=message.userId, timestamp=message.at), after=5)
+
+
+async def cannot_send_and_hides_it(message, ctx):
+    try:
+        user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp))
+    except Unanswered:
+        with suppress(Exception):
+            await ctx.send(WriteLater(**message.model_dump()), after=5)
+        return
+    insert_once(ctx, message.userId, user["email"])
+
+
+async def notes_that_it_is_put_off(message, ctx):
+    """Before it is."""
+    if isinstance(message, UserRegistered) and message.userId in ctx.state:
+        return
+    try:
+        user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp))
+    except Unanswered:
+        ctx.state[message.userId] = "put off"
+        return await ctx.send(WriteLater(**message.model_dump()), after=5)
+    insert_once(ctx, message.userId, user["email"])
+
+
+async def sends_the_event(message, ctx):
+    try:
+        user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp))
+    except Unanswered:
+        return await ctx.send(message, after=5)
+    insert_once(ctx, message.userId, user["email"])
+
+
+async def later_even_when_written(message, ctx):
+    try:
+        user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp))
+        insert_once(ctx, message.userId, user["email"])
+    except Unanswered:
+        await ctx.sleep(0.5)
+    await ctx.send(WriteLater(**message.model_dump()), after=5)
+
+
+async def puts_off_first(message, ctx):
+    """One command each time, and it may turn out to be needless."""
+    with ctx.database as db:
+        if db.execute("select 1 from letters where userId = ?", (message.userId,)).fetchone():
+            return
+    await ctx.send(WriteLater(**message.model_dump()), after=6)
+    with suppress(Unanswered):
+        user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp))
+        insert_once(ctx, message.userId, user["email"])
+
+
 RIGHT_3 = [
     by_its_class,
     sleeps_and_sends,
     at_most_100_seconds,
     twice_and_then_later,
     in_one_statement,
+    puts_off_first,
 ]
 WRONG_3 = {
     "given up": [
@@ -548,13 +698,16 @@ WRONG_3 = {
         later_is_not_caught,
         waits_and_fails,
     ],
+    "noted too early": [notes_that_it_is_put_off],
+    "raises": [forgets_the_timestamp, misnames_a_field],
+    "misuse": [sends_the_event],
     "never written to": [one_later_letter_to_each_address],
-    "forgotten": [at_most_30_times],
-    "no pause": [returns_it, sends_at_once, three_quick_tries, two_for_one],
+    "forgotten": [at_most_30_times, cannot_send_and_hides_it],
+    "no pause": [returns_it, sends_at_once, three_quick_tries, two_for_one, two_a_little_later],
     "others are held up": [asks_for_ever, waits_for_a_minute],
-    "another moment's address": [as_of_later],
+    "another address": [as_of_later],
     "written to twice": [later_without_looking],
     "a dead letter": [later_and_goes_on],
-    "does not end": [always_later],
+    "does not end": [always_later, later_even_when_written],
     "announced by mail": [publishes_it_again],
 }
