@@ -13,7 +13,7 @@ HINTS = {
     "does not end": (
         "What would make your function stop?",
         "Does each message it publishes lead to another one like it? Does its loop ever change its own condition?",
-        "Give a loop a bound, and do not publish what your function itself handles.",
+        "Give a loop a bound, and stop sending yourself messages once the work is done.",
     ),
     "nothing happens": (
         "Did your function do anything that another service can see?",

@@ -52,11 +52,6 @@ HINTS = {
         "The half second begins when a question times out. It holds within one call, and for all the commands that you send about one event.",
         "Send one message with a delay, as in `await ctx.send(WriteLater(...), after=5)`. To ask again in the same call, wait first: `await ctx.sleep(0.5)`.",
     ),
-    "does not end": (
-        "What would make your function stop?",
-        "Does it send WriteLater even when the letter is saved? Does its loop ever change its own condition?",
-        "Send WriteLater only if no answer came. If you ask in a loop, leave it with the first answer.",
-    ),
     "announced by mail": (
         "Who subscribes to UserRegistered, and what does each of them do if it comes once more?",
         "The registration is a fact of accounts. If mail publishes it again, every other service handles it again, too.",

@@ -199,7 +199,8 @@ def _hint(message: object, kind: type[Message], verb: str) -> str:
     """What to do with a thing that cannot be published or sent."""
     for other, call in ((Event, "publish"), (Command, "send"), (Query, "ask")):
         if isinstance(message, other):
-            return f"write `await ctx.{call}({type(message).__name__}(...))`"
+            instead = f"`await ctx.{call}({type(message).__name__}(...))`"
+            return f"write {instead}, or {verb} {'an' if kind is Event else 'a'} {kind.__name__.lower()}"
     if isinstance(message, type) and issubclass(message, Message):
         return f"make one: {message.__name__}(...)"
     if isinstance(message, list | tuple):
