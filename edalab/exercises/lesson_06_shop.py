@@ -132,11 +132,11 @@ def begin(order, ctx):
     return Continue(order_id=order.order_id)
 
 
-def led_by(shop: System, next_step: Callable, in_doubt: bool) -> None:
+def led_by(shop: System, next_step: Callable, in_doubt: bool, answered: dict) -> None:
     """A coordinator with a saga log: `next_step(log)` returns the step to ask for, or the end.
 
     A step is in the log before it is asked for, as "no answer" until there is one. With `in_doubt`, the
-    function gets to see such lines. Without, the coordinator asks again by itself.
+    function gets to see such lines. Without, the coordinator asks again. `answered` keeps its first answers.
     """
 
     async def follow_the_log(command, ctx):
@@ -148,8 +148,10 @@ def led_by(shop: System, next_step: Callable, in_doubt: bool) -> None:
                 log = list(db.execute(answers, (order_id,)))
             if len(log) >= MOST:
                 return ctx.note("asked too often")
-            step = next_step([line for line in log if in_doubt or line[1] != "no answer"])
+            log = tuple(line for line in log if in_doubt or line[1] != "no answer")
+            step = next_step([*log])
             step = _name(await step if isawaitable(step) else step, next_step)
+            answered.setdefault(log, step)
             if step in ENDS:
                 break
             insert = "insert into log (order_id, step, answer) values (?, ?, 'no answer')"
