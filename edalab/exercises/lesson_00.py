@@ -129,9 +129,7 @@ def as_long_as_possible(seconds: float, variant: int) -> Anomaly | str:
         return Anomaly("not in seconds", f"{seconds:g} s is longer than Ada waits")
     longer = floor(seconds * 100 + 1.001) / 100  # the next hundredth
     if abs(longer - 0.01 - seconds) > 1e-6:
-        return Anomaly(
-            "not in hundredths", f"{seconds:g} s lies between two hundredths of a second"
-        )
+        return Anomaly("not in hundredths", f"{seconds:g} s is between two hundredths of a second")
     if not answered(run):
         evidence = f"{3 * seconds:g} s of work one after the other, and Ada has given up by then"
         return Anomaly("too long", evidence, run)

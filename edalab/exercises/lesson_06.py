@@ -12,7 +12,7 @@ from ..practice.exercise import Anomaly, Exercise, Trial, explained, explored
 from ..sim import Fault, enumerate_faults, simulate
 from ..sim.run import Run
 from . import lesson_06_claims as claims
-from .lesson_06_shop import COMMANDS, ENDS, in_memory, led_by, orders_of, placed, shop_of
+from .lesson_06_shop import NAMES, in_memory, led_by, orders_of, placed, shop_of
 
 CLAIMS = {
     "never ends": claims.every_order_ends,
@@ -84,7 +84,6 @@ HINTS = {
         "Work out all that you need from `log`, anew in each call. Count the lines there, and keep no list, counter or dict for the next call.",
     ),
 }
-NAMES = COMMANDS | ENDS
 
 
 # -- 06.1
@@ -101,14 +100,15 @@ def delayed(seconds: float, variant: int, faults: Sequence = ()) -> Run:
     return simulate(shop, partial(placed, order=orders_of(variant)[0]), faults=list(faults))
 
 
-def in_doubt(seconds: float, variant: int) -> tuple[Run, str] | None:
-    """The first run in which one late message leaves something behind, and what that is."""
+def in_doubt(seconds: float, variant: int) -> Anomaly | None:
+    """What the first run in which one late message leaves something behind shows."""
     for fault in enumerate_faults(delayed(seconds, variant)):
         if fault.do == "delay" and fault.at.split(".")[1] in ("ask", "reply"):
             run = delayed(seconds, variant, [replace(fault, seconds=late(variant))])
             for claim in (claims.paid, claims.refunded, claims.released):
                 if cause := run.check(claim).cause:
-                    return run, cause
+                    evidence = f"{seconds:g} s without an answer: {cause}"
+                    return Anomaly("taken for a refusal", evidence, run)
     return None
 
 
@@ -117,8 +117,7 @@ def long_enough(seconds: float, variant: int) -> Anomaly | str:
     if abs(seconds - 0.1 - shorter) > 1e-6:
         return Anomaly("not in steps of 0.1", f"{seconds:g} is between two steps")
     if left_behind := in_doubt(seconds, variant):
-        run, cause = left_behind
-        return Anomaly("taken for a refusal", f"{seconds:g} s without an answer: {cause}", run)
+        return left_behind
     if in_doubt(shorter, variant) is None:
         return Anomaly("longer than needed", f"a time-out of {shorter:g} s is long enough, too")
     return f"{seconds:g} s survives every late question and answer, and {shorter:g} s does not"

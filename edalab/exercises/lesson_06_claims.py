@@ -46,8 +46,7 @@ def sent(shipped: bool, sentence: str, step: str, undo: str, wrong: str) -> Clai
         lambda run: [
             f"{order} {wrong}"
             for order, steps in steps_of(run).items()
-            if ("ShipOrder" in steps) == shipped
-            and (step in steps and undo not in steps) != shipped
+            if ("ShipOrder" in steps) == shipped != (step in steps and undo not in steps)
         ]
     )
 
@@ -64,8 +63,8 @@ released = sent(False, "what stays is in stock", *TEA, "is not shipped, and its 
 def in_order(run):
     wrong = []
     for order, log in logs(run).items():
-        done = [step for step, answer in log if answer == "done"]
-        at = {step: done.index(step) for step in done}
+        done = dict.fromkeys(step for step, answer in log if answer == "done")
+        at = {step: place for place, step in enumerate(done)}
         if at.get("ChargePayment", 9) < at.get("ReserveInventory", 0):
             wrong.append(f"{order}: the money was taken before the tea was set aside")
         elif at.get("ReleaseInventory", 9) < at.get("RefundPayment", 0):

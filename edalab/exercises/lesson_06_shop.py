@@ -59,6 +59,7 @@ STEPS = {
 UNDO: dict[type, type] = {ReserveInventory: ReleaseInventory, ChargePayment: RefundPayment}
 COMMANDS = {command.__name__: command for steps in STEPS.values() for command in steps}
 ENDS = {"OrderCompleted": OrderCompleted, "OrderCancelled": OrderCancelled}
+NAMES = COMMANDS | ENDS
 TABLES = {
     "inventory": "create table stock (pieces int check (pieces >= 0)); insert into stock values (10);",
     "payments": """create table accounts (customer text, money int check (money >= 0));
@@ -175,10 +176,9 @@ def led_by(shop: System, next_step: Callable, in_doubt: bool, answered: dict) ->
 def _name(returned: object, function: Callable) -> str:
     """The name of the step that the learner's function returned, as text or as a class."""
     name = getattr(returned, "__name__", returned)
-    if isinstance(name, str) and name in (COMMANDS | ENDS):
+    if isinstance(name, str) and name in NAMES:
         return name
-    expected = listed(COMMANDS | ENDS)
-    raise Misuse(f"{function.__name__} returned {shown(returned)}; it returns {expected}")
+    raise Misuse(f"{function.__name__} returned {shown(returned)}; it returns {listed(NAMES)}")
 
 
 def orders_of(variant: int) -> list[PlaceOrder]:
