@@ -22,8 +22,8 @@ HINTS = {
     ),
     "wrong answer, by itself": (
         "Is this order on record, and what did your function answer?",
-        "Look at each place where your function ends. What does it return there? Without a `return` it answers None.",
-        'Write `return "cancelled"` if there was such an order, and `return "unknown"` if there was none.',
+        "Look at each place where your function ends, and at the condition that leads there. What `execute` returns is true in any case, with a row and without. Without a `return` the function answers None.",
+        'Write `return "cancelled"` if there was such an order, and `return "unknown"` if there was none. There was none if `fetchone()` returns None after a `select`, or if `rowcount` is 0 after a `delete`.',
     ),
     "nobody heard of it, by itself": (
         "Which line of your function tells the other services, and by which message?",
@@ -51,9 +51,9 @@ HINTS = {
         "The statement is `delete from orders where orderId = ?`, with `(command.orderId,)`.",
     ),
     "something else is cancelled": (
-        "Which order did the customer name, and is it on record?",
-        "Before anything else, look for this orderId in the table.",
-        'If `select 1 from orders where orderId = ?` finds no row, `return "unknown"` and do nothing else.',
+        "Which order did the customer name, is it on record, and what else did your function do here?",
+        "Tell the services only if this orderId is in the table, and delete only the row that has it.",
+        'The statement is `delete from orders where orderId = ?`. Without `where` it deletes all orders. If there is no such row, `return "unknown"` and do nothing else.',
     ),
     "refunded though it stands": (
         "Is the event out in this run, and what happened to the order before and after that?",
@@ -129,9 +129,7 @@ def as_long_as_possible(seconds: float, variant: int) -> Anomaly | str:
         return Anomaly("not in seconds", f"{seconds:g} s is longer than Ada waits")
     longer = floor(seconds * 100 + 1.001) / 100  # the next hundredth
     if abs(longer - 0.01 - seconds) > 1e-6:
-        return Anomaly(
-            "not in hundredths", f"{seconds:g} s lies between two hundredths of a second"
-        )
+        return Anomaly("not in hundredths", f"{seconds:g} s is between two hundredths of a second")
     if not answered(run):
         evidence = f"{3 * seconds:g} s of work one after the other, and Ada has given up by then"
         return Anomaly("too long", evidence, run)
@@ -198,7 +196,7 @@ EXERCISES = [
                 "Divide hundredths by 100, so that 25 of them are 0.25.",
             ),
             "no value and reason": (
-                "Which does the task ask for first, the number or the letter?",
+                "Which two things does the task ask for, and which of them comes first?",
                 'The number has no quotes, and the letter has them, as in `0.25, "a"`.',
                 'It ends as in `return 0.25, "a"`.',
             ),

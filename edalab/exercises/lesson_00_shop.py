@@ -114,18 +114,15 @@ def done(run: Run, order: str) -> list[str]:
 
 def unheard(run: Run, order: str, what: str) -> list[str]:
     """The services that have not done their part for an order, as sentences about `what` became of it."""
-    heard = done(run, order)
-    return [
-        f"{order} is {what}, {name} never heard of it" for name in SUBSCRIBERS if name not in heard
-    ]
+    deaf = [name for name in SUBSCRIBERS if name not in done(run, order)]
+    return [f"{order} is {what}, {name} never heard of it" for name in deaf]
 
 
 @Claim("customers are answered, whatever happens to the other services", about=CancelOrder)
 def everybody_is_answered(run):
     if orders_in_trouble(run):
         return []
-    notes = answers(run).items()
-    return [f"{order}: {note}" for order, note in notes if note.endswith("gives up")]
+    return [f"{order}: {note}" for order, note in answers(run).items() if note.endswith("gives up")]
 
 
 @Claim("every customer gets the right answer", about=CancelOrder)

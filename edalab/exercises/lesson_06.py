@@ -1,15 +1,18 @@
 """Exercises of lesson 06: how long to wait for an answer, the next step, and when to give up."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from copy import copy
 from dataclasses import replace
 from functools import partial
 
 from ..model import System
+from ..practice.answer import Answer
 from ..practice.exercise import Anomaly, Exercise, Trial, explained, explored
 from ..sim import Fault, enumerate_faults, simulate
 from ..sim.run import Run
 from . import lesson_06_claims as claims
-from .lesson_06_shop import COMMANDS, ENDS, in_memory, led_by, orders_of, placed, shop_of
+from .lesson_06_shop import NAMES, in_memory, led_by, orders_of, placed, shop_of
 
 CLAIMS = {
     "never ends": claims.every_order_ends,
@@ -20,7 +23,7 @@ CLAIMS = {
     "never released": claims.released,
     "in another order": claims.in_order,
     "undone, and never done": claims.nothing_needless,
-    "gives up too late": claims.gives_up,
+    "asked too often": claims.gives_up,
     "cancelled, and nobody refused": claims.not_given_up,
 }
 UNREADY = (
@@ -58,25 +61,29 @@ HINTS = {
     "undone, and never done": (
         "Which line of the log says that the step you undo here was done, or may have been?",
         "A step that was refused, or that you never asked for, has changed nothing.",
-        'Undo the steps whose answer is "done" (in 06.3 also a step that you gave up on).',
+        'Undo the steps whose last answer is "done" (in 06.3 also a step that you gave up on). After "refused" there is nothing to undo, even if an earlier answer was missing.',
     ),
     "another end is announced": (
         "Did shipping send a parcel in this run, and what does the last message say?",
         "OrderCompleted means that the parcel is on its way. OrderCancelled means that nothing is left behind.",
         "Return OrderCompleted when ShipOrder is done. Return OrderCancelled when a step was refused and every step that was done is undone.",
     ),
-    "gives up too late": (
+    "asked too often": (
         "How often did this order get no answer to the same question, and what did your function ask for next?",
-        "Ada can't wait for ever. As long as ShipOrder was not asked for, you can still turn back.",
-        'Count with `log.count((step, "no answer"))`. At three, turn back in the same way as after a refusal.',
+        "Ada can't wait for ever. As long as ShipOrder was not asked for, you can still turn back. Once you have turned back, the undos add lines to the log, and you must not go forward again.",
+        'Count in the whole log, with `log.count((step, "no answer"))`. From three on, undo and cancel in the same way as after a refusal.',
     ),
     "cancelled, and nobody refused": (
         "Which line of the log made your function give up, and was it too early?",
         "As long as no step is refused, you go forward. Once or twice without an answer is no refusal.",
         'Go back if a line of the log says "refused" (in 06.3 also after three times "no answer" to one and the same step before ShipOrder).',
     ),
+    "changes what is outside": (
+        "What does your function remember from its earlier calls, and where is that after a crash?",
+        "Only the log is saved. After a crash, or in a second replica, your function has nothing else, and other orders call it in between.",
+        "Work out all that you need from `log`, anew in each call. Count the lines there, and keep no list, counter or dict for the next call.",
+    ),
 }
-NAMES = COMMANDS | ENDS
 
 
 # -- 06.1
@@ -93,14 +100,15 @@ def delayed(seconds: float, variant: int, faults: Sequence = ()) -> Run:
     return simulate(shop, partial(placed, order=orders_of(variant)[0]), faults=list(faults))
 
 
-def in_doubt(seconds: float, variant: int) -> tuple[Run, str] | None:
-    """The first run in which one late message leaves something behind, and what that is."""
+def in_doubt(seconds: float, variant: int) -> Anomaly | None:
+    """What the first run in which one late message leaves something behind shows."""
     for fault in enumerate_faults(delayed(seconds, variant)):
         if fault.do == "delay" and fault.at.split(".")[1] in ("ask", "reply"):
             run = delayed(seconds, variant, [replace(fault, seconds=late(variant))])
             for claim in (claims.paid, claims.refunded, claims.released):
                 if cause := run.check(claim).cause:
-                    return run, cause
+                    evidence = f"{seconds:g} s without an answer: {cause}"
+                    return Anomaly("taken for a refusal", evidence, run)
     return None
 
 
@@ -109,11 +117,9 @@ def long_enough(seconds: float, variant: int) -> Anomaly | str:
     if abs(seconds - 0.1 - shorter) > 1e-6:
         return Anomaly("not in steps of 0.1", f"{seconds:g} is between two steps")
     if left_behind := in_doubt(seconds, variant):
-        run, cause = left_behind
-        return Anomaly("taken for a refusal", f"{seconds:g} s without an answer: {cause}", run)
+        return left_behind
     if in_doubt(shorter, variant) is None:
-        evidence = f"a time-out of {shorter:g} s is long enough, too"
-        return Anomaly("longer than needed", evidence)
+        return Anomaly("longer than needed", f"a time-out of {shorter:g} s is long enough, too")
     return f"{seconds:g} s survives every late question and answer, and {shorter:g} s does not"
 
 
@@ -137,11 +143,28 @@ def _no_slower(seconds: float, variant: int) -> tuple[str, Run]:
 
 
 def _asked(in_doubt: bool, **faults) -> Trial:
-    def build(next_step: Callable, variant: int) -> tuple[System, list[Callable]]:
-        shop = shop_of(partial(led_by, next_step=next_step, in_doubt=in_doubt))
-        return shop, [partial(placed, order=order) for order in orders_of(variant)]
+    def trial(answer: Answer, variant: int) -> Anomaly | str:
+        def build(next_step: Callable, variant: int) -> tuple[System, list[Callable]]:
+            by = partial(led_by, next_step=next_step, in_doubt=in_doubt, answered=answered)
+            return shop_of(by), [partial(placed, order=order) for order in orders_of(variant)]
 
-    return explored(build, CLAIMS, **faults)
+        answered: dict[tuple, str] = {}
+        judged = explored(build, CLAIMS, **faults)(answer, variant)
+        return judged if "two runs differ" in judged else _remembers(answer, answered) or judged
+
+    return trial
+
+
+def _remembers(answer: Answer, answered: dict[tuple, str]) -> Anomaly | None:
+    """The shortest log whose answer is another one when all logs come again, the longest first."""
+    again, others = copy(answer), []
+    for log, before in sorted(answered.items(), key=lambda item: -len(item[0])):
+        again.function, step = partial(answer.function, [*log]), None
+        with suppress(Exception):
+            step = again.call()
+        if getattr(step, "__name__", step) != before:
+            others.append(f"for the log {[*log]} it returned {before}, and later something else")
+    return Anomaly("changes what is outside", others[-1]) if others else None
 
 
 def _crash(fault: Fault) -> bool:
@@ -161,15 +184,14 @@ AWAY = [  # longer than a customer may wait; at last, a question that arrives af
     ["crash payments.handle.ChargePayment #1 for 3 s", "delay orders.ask.ChargePayment #3 for 5 s"],
 ]
 NEXT = _asked(False, only=("that crashes the coordinator", _crash))
-DOUBTS = "that may leave a question without an answer", _doubt
-UNANSWERED = _asked(True, alone=AWAY, only=DOUBTS)
+UNANSWERED = _asked(True, alone=AWAY, only=("that may leave a question without an answer", _doubt))
 
 
 EXERCISES = [
     explained(
         "06.1",
         "Long enough to wait",
-        ("a number of seconds", (0.1, 60)),
+        ("a number of seconds", (0.1, 10_000)),
         lambda variant: {"late": late(variant)},
         long_enough,
         {"a": None, "b": _lost_is_lost, "c": _nobody_takes_back, "d": _no_slower},
@@ -185,14 +207,14 @@ EXERCISES = [
                 "The time-out has to be longer than the delay, the way there, the work and the way back together.",
             ),
             "longer than needed": (
-                "Is there a shorter time-out that survives the same faults?",
+                "Is your number one of seconds, and is there a shorter time-out that survives the same faults?",
                 "Go down in steps of 0.1 until the coordinator takes a late answer for a refusal.",
                 "The answer is the last value before the first one that breaks.",
             ),
             "another reason": (
                 "Does this run agree with your reason?",
-                "Look at the hourglass. What has the service done by then, and does it learn that nobody is waiting any more?",
-                "A late answer comes in time if you wait longer. A lost answer never comes.",
+                "When does each answer come, if it comes? What has the service done by then, and does it learn how long anybody waits?",
+                "A time-out is only the longest wait. A late answer comes in time if you wait longer. A lost one never comes.",
             ),
         },
     ),

@@ -59,6 +59,7 @@ STEPS = {
 UNDO: dict[type, type] = {ReserveInventory: ReleaseInventory, ChargePayment: RefundPayment}
 COMMANDS = {command.__name__: command for steps in STEPS.values() for command in steps}
 ENDS = {"OrderCompleted": OrderCompleted, "OrderCancelled": OrderCancelled}
+NAMES = COMMANDS | ENDS
 TABLES = {
     "inventory": "create table stock (pieces int check (pieces >= 0)); insert into stock values (10);",
     "payments": """create table accounts (customer text, money int check (money >= 0));
@@ -132,11 +133,11 @@ def begin(order, ctx):
     return Continue(order_id=order.order_id)
 
 
-def led_by(shop: System, next_step: Callable, in_doubt: bool) -> None:
+def led_by(shop: System, next_step: Callable, in_doubt: bool, answered: dict) -> None:
     """A coordinator with a saga log: `next_step(log)` returns the step to ask for, or the end.
 
     A step is in the log before it is asked for, as "no answer" until there is one. With `in_doubt`, the
-    function gets to see such lines. Without, the coordinator asks again by itself.
+    function gets to see such lines. Without, the coordinator asks again. `answered` keeps its first answers.
     """
 
     async def follow_the_log(command, ctx):
@@ -148,8 +149,10 @@ def led_by(shop: System, next_step: Callable, in_doubt: bool) -> None:
                 log = list(db.execute(answers, (order_id,)))
             if len(log) >= MOST:
                 return ctx.note("asked too often")
-            step = next_step([line for line in log if in_doubt or line[1] != "no answer"])
+            log = tuple(line for line in log if in_doubt or line[1] != "no answer")
+            step = next_step([*log])
             step = _name(await step if isawaitable(step) else step, next_step)
+            answered.setdefault(log, step)
             if step in ENDS:
                 break
             insert = "insert into log (order_id, step, answer) values (?, ?, 'no answer')"
@@ -173,10 +176,9 @@ def led_by(shop: System, next_step: Callable, in_doubt: bool) -> None:
 def _name(returned: object, function: Callable) -> str:
     """The name of the step that the learner's function returned, as text or as a class."""
     name = getattr(returned, "__name__", returned)
-    if isinstance(name, str) and name in (COMMANDS | ENDS):
+    if isinstance(name, str) and name in NAMES:
         return name
-    expected = listed(COMMANDS | ENDS)
-    raise Misuse(f"{function.__name__} returned {shown(returned)}; it returns {expected}")
+    raise Misuse(f"{function.__name__} returned {shown(returned)}; it returns {listed(NAMES)}")
 
 
 def orders_of(variant: int) -> list[PlaceOrder]:

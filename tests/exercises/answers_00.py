@@ -84,13 +84,17 @@ def as_decimal():
     return Decimal("0.30"), "c"
 
 
+def only_the_number():
+    return 0.3
+
+
 RIGHT_1 = [calculated, a_list, with_names, as_decimal]
 WRONG_1 = {
     "too long": [a_third, half_a_second, all_at_once],
     "longer is possible": [a_fifth],
     "not in hundredths": [in_thousandths, not_rounded],
     "another reason": [wrong_reason_a, wrong_reason_b, wrong_reason_d],
-    "no value and reason": [the_letter_first, backwards, in_quotes],
+    "no value and reason": [the_letter_first, backwards, in_quotes, only_the_number],
     "not in seconds": [in_hundredths],
 }
 
@@ -323,6 +327,15 @@ async def takes_all_out(command, ctx):
     return "cancelled"
 
 
+async def takes_the_cursor_for_the_row(command, ctx):
+    with ctx.database as db:
+        if not db.execute("select 1 from orders where orderId = ?", (command.orderId,)):
+            return "unknown"
+        db.execute("delete from orders where orderId = ?", (command.orderId,))
+    await ctx.publish(OrderCancelled(orderId=command.orderId))
+    return "cancelled"
+
+
 def only_says_so(command, ctx):
     return "cancelled"
 
@@ -423,6 +436,7 @@ RIGHT_2 = [by_class, with_helpers, other_names, with_notes, tries_to_publish_aga
 WRONG_2 = {
     "a customer is not answered": [asks_in_turn, asks_and_goes_on, asks_with_the_usual_patience],
     "wrong answer": [
+        takes_the_cursor_for_the_row,
         says_nothing,
         only_says_so,
         always_the_same,

@@ -40,6 +40,10 @@ def two_seconds():
     return 2, "a"
 
 
+def in_milliseconds():
+    return 1100, "a"
+
+
 def nothing_is_lost():
     return 1.1, "b"
 
@@ -55,7 +59,7 @@ def slower():
 RIGHT_1 = [longer_names, a_list, asynchronous]
 WRONG_1 = {
     "taken for a refusal": [the_default, half_a_second],
-    "longer than needed": [two_seconds],
+    "longer than needed": [two_seconds, in_milliseconds],
     "not in steps of 0.1": [between_two_steps, just_after_the_step],
     "no value and reason": [without_a_reason],
     "another reason": [nothing_is_lost, taken_back, slower],
@@ -300,6 +304,28 @@ def uses_up_the_log(log):
     return BACK.get(log.pop()[0], "OrderCancelled") if log else "OrderCancelled"
 
 
+def with_a_stack_of_undos(log, undo=[]):  # noqa: B006
+    """Kept between the calls, and emptied for each order."""
+    if not log:
+        undo.clear()
+    elif log[-1][1] == "done" and log[-1][0] in BACK:
+        undo.append(BACK[log[-1][0]])
+    if all(answer == "done" for _, answer in log):
+        return only_forward(log)
+    return undo.pop() if undo else "OrderCancelled"
+
+
+def lists_its_undos_once(log, undo=[]):  # noqa: B006
+    """Takes one from the list in each call, also in one that comes again after a crash."""
+    for step, left in (("ShipOrder", ["ReleaseInventory", "RefundPayment"]), *_ONE):
+        if log[-1:] == [(step, "refused")]:
+            undo[:] = left
+    if all(answer == "done" for _, answer in log):
+        return only_forward(log)
+    return undo.pop() if undo else "OrderCancelled"
+
+
+_ONE = (("ChargePayment", ["ReleaseInventory"]), ("ReserveInventory", []))
 RIGHT_2 = [as_long_as_all_is_done, by_what_is_done, as_a_table, with_a_stack, in_a_match]
 WRONG_2 = {
     "never ends": [asks_again_what_is_refused, undoes_it_for_ever],
@@ -319,6 +345,7 @@ WRONG_2 = {
     "shipped, and still in stock": [skips_the_stock],
     "misuse": [says_nothing, another_word, with_none_for_the_end, the_rest_of_the_way],
     "raises": [after_the_last_line],
+    "changes what is outside": [with_a_stack_of_undos, lists_its_undos_once],
 }
 
 
@@ -581,6 +608,82 @@ def counts_the_answered_line_too(log):
     return _patient(log, most=0 if max(map(asked.count, BACK)) >= 3 else 99)
 
 
+def undoes_what_was_refused_in_the_end(log):
+    """Forgets that an answer settles the doubt."""
+    unsure = [step for step, answer in log if answer == "no answer" and step in BACK]
+    return _patient([*log, *[(step, "no answer") for step in unsure]] if _back(log) else log)
+
+
+def releases_what_was_refused_in_the_end(log):
+    tea = ("ReserveInventory", "no answer") in log and ("ReleaseInventory", "done") not in log
+    step = _patient(log)
+    return "ReleaseInventory" if step == "OrderCancelled" and tea else step
+
+
+def _back(log):
+    return _patient(log) in (*BACK.values(), "OrderCancelled")
+
+
+def _counting(log, missing):
+    """Right as long as `missing`, kept between the calls and emptied for each order, is not lost."""
+    if not log:
+        missing.clear()
+    elif log[-1][1] == "no answer":
+        missing[log[-1][0]] = missing.get(log[-1][0], 0) + 1
+    known = [line for line in log if line[1] != "no answer"]
+    return _patient(known + [(s, "no answer") for s in missing for _ in range(missing[s])] + known)
+
+
+def counts_in_a_default(log, missing={}):  # noqa: B006
+    return _counting(log, missing)
+
+
+MISSING = {}
+
+
+def counts_in_a_dict(log):
+    return _counting(log, MISSING)
+
+
+def counts_on_itself(log):
+    return _counting(log, counts_on_itself.missing)
+
+
+counts_on_itself.missing = {}
+
+
+def _with_a_closure():
+    missing = {}
+
+    def counts_in_a_closure(log):
+        return _counting(log, missing)
+
+    return counts_in_a_closure
+
+
+counts_in_a_closure = _with_a_closure()
+unanswered = 0
+
+
+def counts_in_a_global(log):
+    global unanswered
+    silent = bool(log) and log[-1][0] in BACK and log[-1][1] == "no answer"
+    unanswered = unanswered + 1 if silent else unanswered if _turned(log) else 0
+    return _patient(log, most=0 if unanswered >= 3 else 99)
+
+
+def _turned(log):
+    return any(step in BACK.values() for step, _ in log)
+
+
+def counts_until_the_end(log, missing={}):  # noqa: B006
+    """Emptied with the last answer for an order."""
+    step = _counting(log or [("", "")], missing)
+    if step.startswith("Order"):
+        missing.clear()
+    return step
+
+
 RIGHT_3 = [
     gives_up_before_the_parcel,
     counts_what_is_in_doubt,
@@ -589,7 +692,7 @@ RIGHT_3 = [
 ]
 WRONG_3 = {
     "never ends": [as_a_table, gives_the_parcel_up_later],
-    "gives up too late": [
+    "asked too often": [
         by_what_is_done,
         asks_again,
         the_table_goes_on,
@@ -626,5 +729,18 @@ WRONG_3 = {
         gives_the_parcel_up,
         turns_back_after_twelve_parcels,
     ],
-    "undone, and never done": [undoes_what_was_refused, refunds_what_was_never_asked],
+    "undone, and never done": [
+        undoes_what_was_refused,
+        refunds_what_was_never_asked,
+        undoes_what_was_refused_in_the_end,
+        releases_what_was_refused_in_the_end,
+    ],
+    "changes what is outside": [
+        counts_in_a_default,
+        counts_in_a_dict,
+        counts_on_itself,
+        counts_in_a_closure,
+        counts_in_a_global,
+        counts_until_the_end,
+    ],
 }
