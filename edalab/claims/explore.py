@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
-from ..errors import Endless, Hung, Misuse, shown
+from ..errors import Endless, Hung, Misuse, counted, shown
 from ..model import System
 from ..model.numbers import check_whole
 from ..sim import Fault, enumerate_faults, quiet
@@ -114,7 +114,8 @@ class Exploration:
         if self.endless:
             smallest = ", ".join(map(str, self.endless[0].faults))
             parts.append(f"{len(self.endless):,} did not end, smallest: {smallest}")
-        tried = f"{len(self.schedules):,} schedules of {self.system.name} ({self.coverage})"
+        tried = counted(sum(bool(one.faults) for one in self.schedules), "schedule")
+        tried += f" of faults in {self.system.name} ({self.coverage})"
         return f"<{tried}: {'; '.join(parts)}>"
 
 

@@ -39,6 +39,7 @@ def frame(knobs: Mapping[str, Sequence], right: Sequence, top: Sequence = ()) ->
         if widgets:
             title = ipywidgets.HTML(html.heading(heading), layout={"margin": "0 2px"})
             left.append(ipywidgets.VBox([title, *widgets]))
+            left[-1].add_class(f"edalab-group-{heading.split()[-1]}")
     columns = [ipywidgets.VBox(left), ipywidgets.VBox(right)]
     for column, name in zip(columns, ("edalab-knobs", "edalab-right"), strict=True):
         column.add_class(name)

@@ -14,8 +14,8 @@ function follow(panel) {
     if (sheet.scrollWidth <= sheet.clientWidth) continue;
     const { left, width } = sheet.getBoundingClientRect();
     const x = line.getBoundingClientRect().left - left, at = Math.round(x + sheet.scrollLeft);
-    // A reader may scroll away from a cursor that stands still.
-    if (seen.get(sheet) !== at && (x < 40 || x > width - 40)) sheet.scrollLeft = at - width / 2;
+    // It opens at its left, with the names of the lanes; a reader may scroll away from a cursor that stands still.
+    if (seen.has(sheet) && seen.get(sheet) !== at && (x < 40 || x > width - 40)) sheet.scrollLeft = at - width / 2;
     seen.set(sheet, at);
   }
 }

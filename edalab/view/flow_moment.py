@@ -67,8 +67,8 @@ class FlowMoments:
             "ring: answer": any(flight.kind == "reply" for flight in flights),
             "diamond: again": any(flight.again for flight in flights),
             "struck ring: lost": any(flight.stopped for flight in flights),
-            "white box: partition or queue, with how many wait": self._moments.waiting,
-            "dark: at work": True,
+            "small box: partition or queue, with how many wait": self._moments.waiting,
+            "thick edge: at work": True,
         }
         outages = dict.fromkeys(_OUTAGES[one.kind] for one in self._moments.outages)
         return [*(words for words, there in seen.items() if there), *outages]

@@ -9,7 +9,7 @@ from .scene import Extent, Label, Scene
 from .theme import LABELS
 
 Place = tuple[int, int, str]  # x, y and the anchor of a label
-_LEAST = (400, 300, 200, 110, 80, 50)  # px that a text may be shortened to
+_LEAST = (*range(400, 50, -40), 50)  # px that a text may be shortened to
 ALONG = 24  # px of lines under a label: fewer only cross it
 _ANY = 10**6  # px of lines under a label, where it may stand over any
 _MARGIN = 3  # px from a label to what stands beside it
@@ -116,18 +116,18 @@ class LabelPlacer:
         old = [label for label, _, _ in labels if label]
         if len(old) < len(labels):
             return
-        self._erase(old)
+        self.erase(old)
         first = len(self.scene.labels)
         fit = all(
             self.place([text], label.kind, places, ALONG - 1)
             for label, (_, text, places) in zip(old, labels, strict=True)
         )
         if not fit:
-            self._erase(self.scene.labels[first:])
+            self.erase(self.scene.labels[first:])
             for label in old:
                 self._put(label)
 
-    def _erase(self, labels: Sequence[Label]) -> None:
+    def erase(self, labels: Sequence[Label]) -> None:
         gone = set(map(id, labels))
         self.scene.labels = [label for label in self.scene.labels if id(label) not in gone]
         for label in labels:

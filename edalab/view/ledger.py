@@ -39,6 +39,8 @@ class Ledger:
             if not over:
                 should = None
             kind, sign, wrong = "final" if kept else "channel", "", ""
+            if value != was and not kept:
+                kind = "under way"
             if should is not None:
                 kind, sign = ("done", "✓") if value == should else ("failed", "✗")
                 wrong = "" if value == should else f" (should be {_text(should)})"

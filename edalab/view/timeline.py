@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from ..claims.claim import SIGNS, Verdict
 from ..sim.run import Run
 from ..text import clean, counted, seconds, wrapped
 from .drawn import PUBLISHED_AGAIN, Drawn
@@ -41,6 +42,7 @@ LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("takeover", "pointed: takes over"),
     ("note", "diamond: note"),
 )
+_VERDICTS = {"holds": "done", "broken": "failed", "not exercised": "not yet"}
 _WRONG = {
     "crash": ("crash", "crashes"),
     "failed": ("failure", "failures"),
@@ -68,18 +70,17 @@ def timeline(
 
     `start` and `end` (seconds) show that part only; `cursor` (seconds) marks a moment. Of a run
     with more than 40 handlings the story that went worst is shown, unless you ask for another. The
-    caption says how much is hidden, and which of the `claims` are broken."""
+    caption says how much is hidden, and what became of the `claims`."""
     check_run("timeline", run, "pass the run, and cursor={}")
     check_seconds(cursor=cursor, start=start, end=end)
     verdicts = [run.check(claim) for claim in claims]
-    broken = [f"✗ {one.claim}: {one.cause}" for one in verdicts if one.outcome == "broken"]
-    return draw(run, choose(run, correlation, start, end), cursor, width, broken)
+    return draw(run, choose(run, correlation, start, end), cursor, width, verdicts)
 
 
 def draw(
-    run: Run, excerpt: Excerpt, cursor: float | None, width: int, broken: Sequence[str] = ()
+    run: Run, excerpt: Excerpt, cursor: float | None, width: int, verdicts: Sequence[Verdict] = ()
 ) -> Picture:
-    """The timeline of what was chosen of a run, above the sentences about what is `broken`."""
+    """The timeline of what was chosen of a run, above the verdicts."""
     scene = Scene(width, 0)
     top = 24 if cursor is not None else 4
     layout = Layout(Drawn(excerpt), lanes_of([excerpt]), scene, top)
@@ -87,9 +88,11 @@ def draw(
     legend = scene.legend(LEGEND)
     caption = caption_of(run, excerpt).split(" ")
     y = scene.write(layout.left, layout.bottom + 36, layout.right, caption, glue=" ")
-    for sentence in broken:
-        for line in wrapped(clean(sentence, 300).split(" "), " ", layout.right - layout.left, 11):
-            scene.labels.append(Label(layout.left, y, line, "failed"))
+    for one in verdicts:
+        cause = f": {one.cause}" if one.cause else ""
+        words = clean(f"{SIGNS[one.outcome]} {one.claim}{cause}", 300).split(" ")
+        for line in wrapped(words, " ", layout.right - layout.left):
+            scene.labels.append(Label(layout.left, y, line, _VERDICTS[one.outcome]))
             y += 16
     scene.height = scene.write(layout.left, y, layout.right, legend) - 2
     if cursor is not None:

@@ -11,7 +11,7 @@ from .axis import Axis
 from .bar_names import Title
 from .drawn import Drawn
 from .items import Bar, SpanEvent
-from .labels import ALONG
+from .labels import ALONG, LabelPlacer
 from .scene import Label
 
 if TYPE_CHECKING:
@@ -113,51 +113,88 @@ def _name_mark(
 
 def _name_bars(layout: "Layout") -> list[list[Longer]]:
     """Name each bar where it begins, or where it ends; not over or under another bar of its row,
-    if there is room elsewhere. Return for each type the longer names of its bars."""
+    and those of a type at one side, if there is room. Return for each type the longer names."""
     rows: defaultdict[Row, list[Bar]] = defaultdict(list)
     for bar in sorted(layout.drawn.bars, key=lambda bar: bar.x):
         rows[layout.row(bar)].append(bar)
     longer: defaultdict[str, list[Longer]] = defaultdict(list)
     for row, bars in rows.items():
+        alike: defaultdict[str, list[_Naming]] = defaultdict(list)
         for before, bar, after in zip([None, *bars], bars, [*bars[1:], None], strict=False):
-            left = before.x + before.w if before else 0
-            right = after.x if after else layout.right
-            near = [(x, row.level(n), side) for x, side in _sides(bar) for n in (1, -1)]
-            name, label = layout.titles[bar], None
-            again = bar.words and before is not None and before.envelope is bar.envelope
-            if again and bar.x - left < _NEXT:
-                texts = [bar.words]
-            else:  # beside an attempt of the same message less has to be said
-                texts = [name.whole, name.outcome] if bar.outcome else []
-                texts += [name.short] + [name.brief, bar.words] * bool(again)
-            for text in texts:
-                own = _beside(near, text, left, right)
-                begins = [spot for spot in own if spot[::2] == (bar.x, "start")]
-                label = label or layout.placer.place([text], bar.kind, begins, ALONG - 1)
-                label = label or layout.placer.place([text], bar.kind, own)
-            if label is None:
-                places = near + [(bar.x, row.level(n), "start") for n in (2, -2)]
-                label = layout.placer.place([*texts, *name.shorter], bar.kind, places, cut=True)
-            if name.whole == name.short != name.long and name.short in texts:
-                if label and label.text != name.short:
-                    label = None
-                spots = _beside(near, name.long, left, right)
-                longer[bar.envelope.type].append((label, name.long, spots))
+            alike[bar.envelope.type].append(_Naming(layout, row, before, bar, after))
+        for type_, namings in alike.items():
+            _write_alike(layout, namings)
+            for one in namings:
+                name, label = one.name, one.label
+                if name.whole == name.short != name.long and name.short in one.texts:
+                    fits = label if label and label.text == name.short else None
+                    spots = one.beside(name.long, (1, -1))
+                    longer[type_].append((fits, name.long, spots))
     return list(longer.values())
 
 
-def _sides(bar: Bar) -> list[tuple[int, str]]:
-    return [(bar.x, "start"), (bar.x + bar.w, "end"), (bar.x + _BESIDE_HEAD, "start")]
+def _write_alike(layout: "Layout", namings: list["_Naming"]) -> None:
+    """Write the names of the bars of a type in a row: all above or all below, or else each where
+    it has room."""
+    for level in (1, 2, -1, -2):
+        for one in namings:
+            if not one.write(layout.placer, (level,)):
+                break
+        else:
+            return
+        layout.placer.erase([one.label for one in namings if one.label])
+        for one in namings:
+            one.label = None
+    for one in namings:
+        if not one.write(layout.placer, (1, -1)):
+            places = one.spots((2, -2)) + one.spots((1, -1))
+            texts = [*one.texts, *one.name.shorter]
+            one.label = layout.placer.place(texts, one.bar.kind, places, cut=True)
 
 
-def _beside(spots: list[Spot], text: str, left: int, right: int) -> list[Spot]:
-    """The spots at which a text stays between the bars beside its own."""
-    width = text_width(text, 11, True)
-    return [
-        spot
-        for spot in spots
-        if (spot[0] - width >= left if spot[2] == "end" else spot[0] + width <= right)
-    ]
+class _Naming:
+    """A bar between the one before it and the one after it in its row, and its name's label."""
+
+    label: Label | None = None
+
+    def __init__(
+        self, layout: "Layout", row: "Row", before: Bar | None, bar: Bar, after: Bar | None
+    ):
+        self.row, self.bar, self.name = row, bar, layout.titles[bar]
+        self.left = before.x + before.w if before else 0
+        self.right = after.x if after else layout.right
+        again = bar.words and before is not None and before.envelope is bar.envelope
+        if again and bar.x - self.left < _NEXT:
+            self.texts = [bar.words]
+        else:  # beside an attempt of the same message less has to be said
+            self.texts = [self.name.whole, self.name.outcome] if bar.outcome else []
+            self.texts += [self.name.short] + [self.name.brief, bar.words] * bool(again)
+
+    def spots(self, levels: Sequence[int]) -> list[Spot]:
+        """Where its name may begin or end: at its bar, or beside an arrow that goes into it."""
+        x, end = self.bar.x, self.bar.x + self.bar.w
+        places = ((x, "start"), (end, "end"), (x + _BESIDE_HEAD, "start"))
+        near = places if abs(levels[0]) == 1 else places[:1]
+        return [(x, self.row.level(level), side) for x, side in near for level in levels]
+
+    def beside(self, text: str, levels: Sequence[int]) -> list[Spot]:
+        """The spots at which a text stays between the bars beside its own, or is not near them."""
+        width, near = text_width(text, 11, True), abs(levels[0]) == 1
+        return [
+            (x, y, side)
+            for x, y, side in self.spots(levels)
+            if not near or (x - width >= self.left if side == "end" else x + width <= self.right)
+        ]
+
+    def write(self, placer: LabelPlacer, levels: Sequence[int]) -> bool:
+        for text in self.texts:
+            spots = self.beside(text, levels)
+            begins = [spot for spot in spots if spot[::2] == (self.bar.x, "start")]
+            self.label = placer.place([text], self.bar.kind, begins, ALONG - 1)
+            self.label = self.label or placer.place([text], self.bar.kind, spots)
+            if self.label:
+                return True
+        return False
 
 
 def _write(
