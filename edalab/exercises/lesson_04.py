@@ -152,8 +152,7 @@ def goes_on(checkpoint: int, variant: int) -> Anomaly | str:
 
 def _off(run: Run, amounts: list[int]) -> str:
     [(balance,)] = run.rows("balances", "select balance from balances")
-    right = balance == sum(amounts)
-    return "" if right else f"ada comes to {balance}, should have {sum(amounts)}"
+    return "" if balance == sum(amounts) else f"ada comes to {balance}, should have {sum(amounts)}"
 
 
 def _against(sentence: str, instead: Callable[[int, int], int]) -> Callable:
