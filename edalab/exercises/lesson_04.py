@@ -52,7 +52,7 @@ HINTS = dict.fromkeys(("skipped, by itself", "applied twice, by itself"), NO_FAU
     ),
     "drift": (
         "Take the entries of this account in order, with pen and paper. What are balance and highest after each one?",
-        "Both belong to one account. A new account begins with 0 and 0, and you look at highest after each entry.",
+        "Both belong to one account, and the columns are account, balance, highest. A new account begins with 0 and 0, and you look at highest after each entry.",
         "Set balance to balance + amount, and highest to the larger of highest and the *new* balance, for the entry's account only.",
     ),
 }
