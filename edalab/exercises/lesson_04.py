@@ -28,12 +28,12 @@ HINTS = dict.fromkeys(("skipped, by itself", "applied twice, by itself"), NO_FAU
     "a dead letter": (
         "What does your function raise, and what has to happen before the next attempt can succeed?",
         "What you wait for is in another partition and may arrive after your last attempt. Meanwhile everything behind this entry waits too.",
-        "Don't wait for the missing entries. Fetch them with `await ctx.ask(EntriesAfter(position=…))`, and return without an error.",
+        "Don't wait for the missing entries. Fetch them with `await ctx.ask(EntriesAfter(position=…))`, give the answer its time, and return without an error.",
     ),
     "applied twice": (
         ADDED,
-        "Do you compare each entry with the checkpoint, even a fetched one, in the transaction that counts it?",
-        "In one `with ctx.database as db:` look at the checkpoint, change the table, and move the checkpoint to this entry's position.",
+        "Do you compare each entry with the checkpoint, the fetched ones and the one that arrived, in the transaction that counts it? While you ask, another replica may count them.",
+        "In one `with ctx.database as db:` look at the checkpoint, change the table, and move the checkpoint to this entry's position, and never back.",
     ),
     "unanswered": (
         "What does your function do when no answer comes, and is the entry delivered again after that?",
@@ -42,8 +42,8 @@ HINTS = dict.fromkeys(("skipped, by itself", "applied twice, by itself"), NO_FAU
     ),
     "skipped": (
         STOOD,
-        "Which entries were still to come? Two may be missing, entries of one account can overtake each other, and another replica may go further while you ask.",
-        "If an entry is not the next one, ask for all EntriesAfter(position=the checkpoint). After the answer look at the checkpoint again, so that an older answer never replaces a newer table.",
+        "Which entries were still to come? Two may be missing, and another replica may go further while you ask. Did the answer hold this entry? Then find what left it out, such as a `return`, an error that you catch, or ctx.state, which a crash empties.",
+        "If an entry is not the next one, ask for all EntriesAfter(position=the checkpoint). Afterwards look at the checkpoint again, and count each entry of the answer that is the next one then, of any account. Never replace a newer table by an older one, and let errors through.",
     ),
     "overtaken": (
         "In which order did the entries arrive, and in which order were they stored?",
@@ -52,14 +52,14 @@ HINTS = dict.fromkeys(("skipped, by itself", "applied twice, by itself"), NO_FAU
     ),
     "drift": (
         "Take the entries of this account in order, with pen and paper. What are balance and highest after each one?",
-        "Both belong to one account. A new account begins with 0 and 0, and you look at highest after each entry.",
+        "Both belong to one account, and the columns are account, balance, highest. A new account begins with 0 and 0, and you look at highest after each entry.",
         "Set balance to balance + amount, and highest to the larger of highest and the *new* balance, for the entry's account only.",
     ),
 }
 HINTS_ONCE = HINTS | {
     "applied twice": (
         ADDED,
-        "Does the checkpoint move together with the table, under the name that you look at, and never back?",
+        "Is this entry still *later* than the checkpoint when it comes again? The checkpoint must move together with the table, under the name that you look at, and never back. A crash empties ctx.state.",
         "In one `with ctx.database as db:` look at the checkpoint. If the entry is later, change the table and move the checkpoint to the entry's position, otherwise change neither.",
     ),
     "skipped": (
@@ -87,8 +87,13 @@ ONCE = explored(bank.bank_of, claims.CLAIMS, alone=[[AGAIN]], only=NEAR)
 DELAY, REPLY = "delay peaks.deliver.EntryRecorded", "delay accounts.reply.EntriesAfter"
 LATE = [["drop peaks.deliver.EntryRecorded #3"], [f"{DELAY} #5 for 60 s"]]
 MEANWHILE = [[f"{DELAY} #3 for 60 s", f"{DELAY} #4 for {s} s"] for s in (60, 0.35)]  # two missing
-# Meanwhile another replica counts entry 5, or an answer that goes on after 5.
-MEANWHILE += [[f"{DELAY} #5 for 0.5 s", f"{REPLY} #1 for 0.5 s"], [f"{REPLY} #5 for 0.5 s"]]
+MEANWHILE += [  # another replica counts until a late answer is there, which is #1 if only a gap makes you ask
+    [f"{DELAY} #5 for 0.5 s", f"{REPLY} #1 for 0.5 s"],
+    ["drop peaks.deliver.EntryRecorded #4", f"{REPLY} #1 for 0.5 s", f"{REPLY} #4 for 0.5 s"],
+    [f"{DELAY} #2 for 60 s", f"{REPLY} #1 for 0.5 s"],
+    [f"{REPLY} #5 for 0.4 s", f"{REPLY} #6 for 0.5 s"],
+    [f"{DELAY} #5 for 60 s", *(f"drop accounts.reply.EntriesAfter #{n}" for n in (1, 2))],
+]
 NONE_TOO_EARLY = explored(bank.spread_bank_of, claims.CLAIMS, LATE, MEANWHILE, NEAR)
 
 
@@ -147,8 +152,7 @@ def goes_on(checkpoint: int, variant: int) -> Anomaly | str:
 
 def _off(run: Run, amounts: list[int]) -> str:
     [(balance,)] = run.rows("balances", "select balance from balances")
-    right = balance == sum(amounts)
-    return "" if right else f"ada comes to {balance}, should have {sum(amounts)}"
+    return "" if balance == sum(amounts) else f"ada comes to {balance}, should have {sum(amounts)}"
 
 
 def _against(sentence: str, instead: Callable[[int, int], int]) -> Callable:

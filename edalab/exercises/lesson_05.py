@@ -22,8 +22,8 @@ CLAIMS = {
 }
 SILENT = (
     "What do inventory and shipping wait for, and what was published about this order?",
-    "Each order is either charged or refused, and payments publishes which. For which order does your function not do so? If it found a note, which one?",
-    "Look for the note of this very order. If there is none, charge it and publish PaymentCharged, or, if money < event.total, note that and publish PaymentRefused.",
+    "Each order is either charged or refused, and payments publishes which. For which orders does your function not do so? If it found a note, which one? If it only saves an event in a table, who publishes that?",
+    "Look for the note of this very order. If there is none, charge it and publish PaymentCharged, or, if money < event.total, note that and publish PaymentRefused. Nobody else does it for you.",
 )
 HALF_DONE = (
     "Did the event come to payments a second time, and what was in its tables by then?",
@@ -39,11 +39,11 @@ HINTS = {
     "a dead letter": (
         "What does your function raise in this run, and does another attempt help?",
         "Each attempt meets the same tables. An order that is done already is no error, and neither is an empty account.",
-        "Look at your notes before you write to them, and leave the function if the order is done.",
+        "Look at your notes before you write to them, with the same values of `heard` and `order_id`, and leave the function if the order is done.",
     ),
     "charged twice": (
         "How often did payments handle the event of this order? How could it have known the second time that the work was done?",
-        "Note which orders are done, and look at your notes before you charge. What if a crash comes between the charge and the note? Do you delete or replace notes?",
+        "Note which orders are done, and look for exactly this note before you charge, by the same `heard` and `order_id`. What if a crash comes between the charge and the note, or empties ctx.state? Do you delete or replace notes?",
         "Put the look, the charge and the note into one `with ctx.database as db:`, so all of them are saved or none. Keep the note after you publish.",
     ),
     "the books do not balance": (
@@ -62,8 +62,8 @@ HINTS = {
         "Save the charge first, leave the `with`, and then publish what you saved.",
     ),
     "two answers": (
-        "What did payments answer for this order the first time, what did it save, and what did it answer the second time?",
-        "An order has one answer. What do your tables say about a charged order before you publish, and about a refused one? What do you do with that when the event comes again?",
+        "What did payments answer for this order, at once or when the event came again, and what had it saved before each answer?",
+        "An order has one answer, so one call may not publish both. What do your tables say about a charged order before you publish, and about a refused one? What do you do with that when the event comes again?",
         "Save both outcomes, and look there before you look at the account. Never refuse an order that is charged, nor charge one that is refused. Publish after the `with`.",
     ),
     "refused with money enough": (
@@ -86,14 +86,22 @@ HINTS = {
 }
 
 
-AT_ONCE = HINTS | {"never released": HALF_DONE, "paid, and never shipped": HALF_DONE}
+AT_ONCE = HINTS | {
+    "never released": HALF_DONE,
+    "paid, and never shipped": HALF_DONE,
+    "raises": (
+        "What does the message say? Is it about too little money, or which value does that line meet?",
+        "Too little money is an answer, and no error. Otherwise print the values that this line uses. If a constraint failed, which row did it protect?",
+        "Compare money and total before you charge. If there is too little, raise nothing, note that the order is refused, and publish PaymentRefused.",
+    ),
+}
 IN_THE_OUTBOX = HINTS | {
     "never released": UNANNOUNCED,
     "paid, and never shipped": UNANNOUNCED,
     "raises": (
         "What does the message say, and which value does that line meet?",
-        "A column can't hold an event, but it can hold what `ctx.envelope(...)` makes of it. If a constraint failed, which row did it protect?",
-        "Save `ctx.envelope(outcome)` in outbox. Compare money and total before you charge, and take the money from this customer only.",
+        "A column can't hold an event, but it can hold what `ctx.envelope(...)` makes of it. If a constraint failed, which row did it protect? Too little money is an answer, and no error.",
+        "Save `ctx.envelope(outcome)` in outbox. Compare money and total before you charge, publish PaymentRefused if there is too little, and take the money from this customer only.",
     ),
 }
 
@@ -137,7 +145,7 @@ def refused_by_the_broker(attempts: int, variant: int) -> Run:
 def enough(attempts: int, variant: int) -> Anomaly | str:
     run = refused_by_the_broker(attempts, variant)
     if lost := run.check(claims.paid_is_sent).cause:
-        evidence = f"after {attempts} attempts it is a dead letter: {lost}"
+        evidence = f"after attempt {attempts} it is a dead letter: {lost}"
         return Anomaly("paid, and never shipped", evidence, run)
     fewer = refused_by_the_broker(max(1, attempts - 1), variant)
     if attempts > 1 and not fewer.check(claims.paid_is_sent).cause:

@@ -142,7 +142,7 @@ def one_answer(run):
 def released(run):
     kept = in_table(run, "inventory", "reservations")
     return [
-        f"{order} is neither charged nor refused, and its tea is still set aside"
+        f"{order} is not charged, no PaymentRefused came for it, and its tea is still set aside"
         for order in orders(run)
         if order not in charged(run) and order in kept
     ]

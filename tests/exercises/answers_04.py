@@ -322,6 +322,17 @@ def returns_the_event_once(event, ctx):
     return event
 
 
+def swaps_the_columns(event, ctx):
+    with ctx.database as db:
+        if event.position > _seen(db):
+            find = "select balance, highest from peaks where account = ?"
+            balance, highest = db.execute(find, (event.account,)).fetchone() or (0, 0)
+            balance += event.amount
+            row = event.account, max(highest, balance), balance
+            db.execute("insert or replace into peaks values (?, ?, ?)", row)
+            _move(db, event.position)
+
+
 RIGHT_2 = [as_in_the_lesson, in_python, every_position, one_for_each_account]
 WRONG_2 = {
     "applied twice": [
@@ -350,6 +361,7 @@ WRONG_2 = {
         highest_is_the_last,
         all_accounts,
         adds_withdrawals,
+        swaps_the_columns,
     ],
     "a dead letter": [refuses_what_it_has],
 }
@@ -710,6 +722,90 @@ async def moves_to_its_own_at_the_end(event, ctx):
         _move(db, max(event.position, _seen(db)))
 
 
+async def its_own_unchecked(event, ctx):
+    """Compares what it fetched with the checkpoint, and not the event itself."""
+    with ctx.database as db:
+        seen = _seen(db)
+    if event.position <= seen:
+        return
+    found = await ctx.ask(EntriesAfter(position=seen)) if event.position > seen + 1 else []
+    with ctx.database as db:
+        for entry in (EntryRecorded(**fields) for fields in found):
+            if entry.position == _seen(db) + 1 and entry.position < event.position:
+                _count(db, entry)
+                _move(db, entry.position)
+        _count(db, event)
+        _move(db, event.position)
+
+
+async def looks_again_for_the_event_only(event, ctx):
+    """Another replica may have counted some of what this one fetched."""
+    with ctx.database as db:
+        seen = _seen(db)
+    entries = [EntryRecorded(**fields) for fields in await ctx.ask(EntriesAfter(position=seen))]
+    with ctx.database as db:
+        if event.position > _seen(db):
+            for entry in entries:
+                _count(db, entry)
+                _move(db, entry.position)
+
+
+async def moves_back_to_the_last_fetched(event, ctx):
+    with ctx.database as db:
+        seen = _seen(db)
+    entries = [event]
+    if event.position > seen + 1:
+        entries = [EntryRecorded(**fields) for fields in await ctx.ask(EntriesAfter(position=seen))]
+    with ctx.database as db:
+        for entry in entries:
+            if entry.position > _seen(db):
+                _count(db, entry)
+        _move(db, max(entries[-1].position, seen))
+
+
+async def writes_back_what_it_read_before_it_asked(event, ctx):
+    with ctx.database as db:
+        seen = _seen(db)
+        rows = {name: row for name, *row in db.execute("select * from peaks")}
+    if event.position <= seen:
+        return
+    entries = [event]
+    if event.position > seen + 1:
+        entries = [EntryRecorded(**fields) for fields in await ctx.ask(EntriesAfter(position=seen))]
+    for entry in entries:
+        balance, highest = rows.get(entry.account, (0, 0))
+        rows[entry.account] = balance + entry.amount, max(highest, balance + entry.amount)
+    with ctx.database as db:
+        for name, row in rows.items():
+            db.execute("insert or replace into peaks values (?, ?, ?)", (name, *row))
+        _move(db, entries[-1].position)
+
+
+async def from_nothing_over_a_gap(event, ctx):
+    with ctx.database as db:
+        seen = _seen(db)
+    if event.position > seen + 1:
+        await from_nothing_without_a_guard(event, ctx)
+    else:
+        as_in_the_lesson(event, ctx)
+
+
+async def asks_twice_and_gives_up(event, ctx):
+    for _ in range(2):
+        try:
+            return await fetching(event, ctx)
+        except Unanswered:
+            pass
+
+
+async def impatient(event, ctx):
+    with ctx.database as db:
+        seen = _seen(db)
+    if event.position > seen + 1:
+        await ctx.ask(EntriesAfter(position=seen), timeout=0.01)
+    await fetching(event, ctx)
+
+
 RIGHT_3 = [fetching, always_asks, puts_it_aside, from_nothing]
 WRONG_3 = {
     "skipped": [
@@ -725,11 +821,14 @@ WRONG_3 = {
         asks_after_the_one_before,
         puts_it_aside_in_memory,
         sleeps,
+        writes_back_what_it_read_before_it_asked,
+        from_nothing_over_a_gap,
     ],
     "unanswered": [
         goes_on_without_an_answer,
         takes_silence_for_nothing_missing,
         asks_and_gives_up,
+        asks_twice_and_gives_up,
     ],
     "published": [publishes_it_again],
     "overtaken": [every_position, without_a_checkpoint],
@@ -740,7 +839,10 @@ WRONG_3 = {
         always_asks_and_no_second_look,
         moves_to_its_own,
         moves_to_its_own_at_the_end,
+        its_own_unchecked,
+        looks_again_for_the_event_only,
+        moves_back_to_the_last_fetched,
     ],
     "raises": [a_dict_for_an_entry],
-    "a dead letter": [waits, sleeps_and_raises],
+    "a dead letter": [waits, sleeps_and_raises, impatient],
 }

@@ -312,6 +312,35 @@ def passes_the_event_on(event, ctx):
     return event
 
 
+def raises_for_want_of_money(event, ctx):
+    with ctx.database as db:
+        outcome = _pay(db, event)
+        if isinstance(outcome, PaymentRefused):
+            raise ValueError("not enough money")
+    return outcome
+
+
+async def gives_both_answers(event, ctx):
+    with ctx.database as db:
+        if db.execute(FIND, (event.order_id,)).fetchone():
+            return
+        db.execute("insert into done values ('pay', ?)", (event.order_id,))
+        outcome = _pay(db, event)
+    await ctx.publish(outcome)
+    await ctx.publish(PaymentCharged(**dict(event)))
+
+
+def notes_under_another_name(event, ctx):
+    """Looks under the message's name, and writes under its own answer's."""
+    with ctx.database as db:
+        note = type(event).__name__, event.order_id
+        if db.execute(f"{FIND} and heard = ?", note[::-1]).fetchone():
+            return None
+        outcome = _pay(db, event)
+        db.execute("insert into done values (?, ?)", (type(outcome).__name__, event.order_id))
+    return outcome
+
+
 def notes_in_two_places(event, ctx):
     """A charge is its own note; only a refusal needs one."""
     with ctx.database as db:
@@ -410,13 +439,14 @@ RIGHT_1 = [
 ]
 WRONG_1 = {
     "charged twice": [plainly, noted_after, in_memory],
-    "raises": [raises_at_the_account],
+    "raises": [raises_at_the_account, raises_for_want_of_money],
     "two answers": [
         forgets_that_it_refused,
         refuses_what_it_has_charged,
         refuses_within_the_transaction,
         refuses_a_charged_order,
         announces_by_the_balance_of_today,
+        gives_both_answers,
     ],
     "refused with money enough": [
         keeps_a_coin,
@@ -435,7 +465,7 @@ WRONG_1 = {
     "paid, and never shipped": [charges_in_silence],
     "misuse": [forgets_to_await],
     "does not end": [passes_the_event_on],
-    "a dead letter": [stumbles_over_its_own_note],
+    "a dead letter": [stumbles_over_its_own_note, notes_under_another_name],
     "the books do not balance": [takes_nothing],
     "shipped unpaid": [always_yes, says_it_first, within_the_transaction],
     "speaks of something else": [tells_the_rest],
@@ -655,6 +685,18 @@ async def empties_its_outbox(event, ctx):
             db.execute("delete from outbox where order_id = ?", (order_id,))
 
 
+def fills_the_outbox_only(event, ctx):
+    with ctx.database as db:
+        if not db.execute("select 1 from outbox where order_id = ?", (event.order_id,)).fetchone():
+            news = ctx.envelope(_pay(db, event))
+            db.execute("insert into outbox values ('pay', ?, ?)", (event.order_id, news))
+
+
+def returns_the_envelope(event, ctx):
+    with ctx.database as db:
+        return ctx.envelope(_pay(db, event))
+
+
 def returns_the_text(event, ctx):
     with ctx.database as db:
         return ctx.envelope(_pay(db, event))
@@ -730,7 +772,11 @@ WRONG_3 = {
         outbox_in_memory,
         marks_before_it_says,
     ],
-    "never released": [says_again_that_it_charged, swallows_the_broker_s_refusal],
+    "never released": [
+        says_again_that_it_charged,
+        swallows_the_broker_s_refusal,
+        fills_the_outbox_only,
+    ],
     "two answers": [
         decides_again,
         announces_by_the_balance_of_today,
@@ -744,7 +790,7 @@ WRONG_3 = {
     ],
     "speaks of something else": [the_newest_row, whatever_lies_in_the_outbox],
     "raises": [saves_the_event_itself, takes_it_from_everybody],
-    "misuse": [returns_the_text, saves_the_event_as_json],
+    "misuse": [returns_the_text, returns_the_envelope, saves_the_event_as_json],
     "told twice": [the_envelope_twice],
     "a dead letter": [outbox_after_the_charge],
 }
