@@ -81,7 +81,9 @@ def _read(story: SagaStory, moment: SagaMoment) -> Outcome:
     owed = [step for step in forward if step in done and compensable.intersection(step.names)]
     left = [step for step in owed if histories[step].done > histories[step].compensated]
     settled = bool(ends) or any(s.refusal_settles and histories[s].times("refused") for s in steps)
-    gave_up = over and any(step.compensates is None for step in failed)
+    # What was saved and never published calls for the next step, not for the way back.
+    unsaved = [step for step in failed if not histories[step].times("saved")]
+    gave_up = over and any(step.compensates is None for step in unsaved)
     back = bool(refused or len(forward) < len(steps) or gave_up)
     keeps = back and left and (undone or not final)  # what it should compensate
     unanswered = those("in doubt", "late")
