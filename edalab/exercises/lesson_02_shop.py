@@ -74,8 +74,9 @@ def sent(commands: Sequence[tuple[float, Command]]) -> Callable:
 
 
 def leaving(keep: Callable, variant: int) -> tuple[System, Callable]:
-    """Bob comes, leaves, comes back and moves; Cleo comes and leaves, twice; Ada moves."""
-    ada, bob, cleo = (f"{name}-{variant}" for name in ("ada", "bob", "cleo"))
+    """Bob comes, leaves, comes back and moves; Cleo comes and leaves, twice; Ada moves.
+    Dan, who is there already, moves for the ninth time: a 10 is higher than a 9."""
+    ada, bob, cleo, dan = (f"{name}-{variant}" for name in ("ada", "bob", "cleo", "dan"))
     changes = [
         (bob, f"Elm Street {variant}"),
         (bob, None),
@@ -87,16 +88,20 @@ def leaving(keep: Callable, variant: int) -> tuple[System, Callable]:
         (cleo, None),
         (ada, f"Elm Street {variant}"),
         (ada, f"Oak Street {variant}"),
+        (dan, f"Oak Street {variant}"),
     ]
     shop = System("shop")
-    shop.service("customers", schema=OWNED).handles(ChangeAddress)(change)
-    shop.service("shipping", schema=ADDRESSES).on(AddressChanged)(keep)
+    counted = f"{OWNED} insert into versions values ('{dan}', 9);"
+    shop.service("customers", schema=counted).handles(ChangeAddress)(change)
+    there = f"{ADDRESSES} insert into addresses values ('{dan}', 'Elm Street', 9);"
+    shop.service("shipping", schema=there).on(AddressChanged)(keep)
     return shop, sent([(0.1, ChangeAddress(customer=who, address=to)) for who, to in changes])
 
 
 def contacted(keep: Callable, variant: int) -> tuple[System, Callable]:
-    """Ada changes address and phone, twice each, Bob his phone and then his address, three times; Cleo has no phone."""
-    ada, bob, cleo = (f"{name}-{variant}" for name in ("ada", "bob", "cleo"))
+    """Ada changes address and phone, twice each, Bob his phone and then his address, three times; Cleo
+    has no phone. Dan, who is there already, moves for the ninth time."""
+    ada, bob, cleo, dan = (f"{name}-{variant}" for name in ("ada", "bob", "cleo", "dan"))
     changes = [
         (ada, "address", f"Elm Street {variant}"),
         (ada, "address", f"Oak Street {variant}"),
@@ -107,10 +112,14 @@ def contacted(keep: Callable, variant: int) -> tuple[System, Callable]:
         (bob, "address", f"Oak Street {variant}"),
         (bob, "address", f"Fir Street {variant}"),
         (cleo, "address", f"Yew Street {variant}"),
+        (dan, "address", f"Oak Street {variant}"),
     ]
     shop = System("shop")
-    shop.service("customers", schema=OWNED).handles(ChangeContact)(change)
-    shop.service("shipping", schema=CONTACTS).on(ContactChanged)(keep)
+    counted = f"{OWNED} insert into versions values ('{dan}', 9);"
+    shop.service("customers", schema=counted).handles(ChangeContact)(change)
+    there = f"{CONTACTS} insert into contacts values ('{dan}', 'Elm Street', null); "
+    there += f"insert into versions values ('{dan}', 'address', 9);"
+    shop.service("shipping", schema=there).on(ContactChanged)(keep)
     return shop, sent([(0.1, ChangeContact(customer=c, field=f, value=v)) for c, f, v in changes])
 
 
@@ -148,14 +157,18 @@ def mistakes(run: Run, kind: type[Event]) -> Iterator[tuple[str, str]]:
         owned = event and value(event)
         if (have or None) != owned:
             others = {value(e) for e in events if e.customer == customer and part(e)[1] != field}
-            swapped = event is None or have in others
-            is_so = f"{customer}'s {field} is {owned or 'gone' if event else 'unknown'}"
+            anybodys = {value(e) for e in events if part(e)[1] == field}
+            swapped = have in others or (event is None and have not in anybodys)
+            is_so = f"{customer}'s {field} is {owned or 'gone'}"
+            is_so = is_so if event else f"{customer} has no {field} yet"
             found = "a value in the wrong field" if swapped else mistake(run, event)
             yield found, f"{is_so}, the copy says {have or 'nothing'}"
 
 
 def mistake(run: Run, event: Any) -> str:
     """Why the copy does not have the value of this event, the newest one about its part."""
+    if event is None:
+        return "another value is wiped out"
     steps: list[Any] = [s for s in run.journal if s.service == "shipping"]
     handled = [(n, s.envelope.data) for n, s in enumerate(steps) if s.step == "handle"]
     times = [n for n, other in handled if other == event]
@@ -173,6 +186,8 @@ def mistake(run: Run, event: Any) -> str:
         return "an older event wins" if after else "another value is wiped out"
     if len(times) > 1:
         return "noted too early"
+    if any(s.step == "save" and s.fault and s.envelope.data == event for s in rest):
+        return "a failed save is hidden"
     if value(event) is None:
         return "an address is not forgotten"
     if any(other.version > event.version for other in before):
