@@ -46,8 +46,7 @@ ADDRESSES = """create table addresses (customer text primary key, address text, 
 CONTACTS = """create table contacts (customer text primary key, address text, phone text);
               create table versions (customer text, field text, version integer,
                                      primary key (customer, field));
-              insert into contacts values ('dan', 'Elm Street', null);
-              insert into versions values ('dan', 'address', 9);"""
+              insert into contacts values ('dan', 'Elm Street', null); insert into versions values ('dan', 'address', 9);"""
 COUNTED = """insert into versions values (?, 1) on conflict (customer) do update
              set version = version + 1 returning version"""
 
@@ -100,8 +99,7 @@ def leaving(keep: Callable, variant: int) -> tuple[System, Callable]:
 
 
 def contacted(keep: Callable, variant: int) -> tuple[System, Callable]:
-    """Ada changes address and phone, twice each, Bob his phone and then his address, three times; Cleo
-    has no phone, and Dan, who was there, moves."""
+    """Ada changes address and phone, twice each, Bob his phone and then his address, three times; Cleo has no phone; Dan was there."""
     ada, bob, cleo = (f"{name}-{variant}" for name in ("ada", "bob", "cleo"))
     changes = [
         (ada, "address", f"Elm Street {variant}"),
