@@ -18,8 +18,8 @@ HINTS = {
     ),
     "the copy does not follow": (
         "Which event carried the value that the copy lacks, and what did your function do with it?",
-        "Go through your function by hand, first for two events of one customer, then for two customers. Is there a row to change?",
-        "Use every event that is newer than what you have noted about *its* customer and field. The first one may find no row, and the one before may never have come.",
+        "Go through your function by hand for two events of one customer, for two customers, and for versions 9 and 10. Is there a row to change?",
+        "Use every event that is newer than what you have noted about *its* customer, or about its field if it has one. The first one may find no row, and the one before may never have come.",
     ),
     "another value is wiped out": (
         "The value was in the copy once. Which event removed it, and what was that event about?",
@@ -34,7 +34,12 @@ HINTS = {
     "forgotten in a crash": (
         "What did your function know after shipping had restarted?",
         "A crash empties `ctx.state`. The tables are still there afterwards.",
-        "Save the version in a table, in the same transaction as the value, and read it there.",
+        "Save event.version in a table, in the same transaction as the value, and read it there.",
+    ),
+    "a failed save is hidden": (
+        "An attempt to save this event failed. What did your function do then?",
+        "If your function catches the error and ends as usual, the topic takes the event as handled. It does not come again.",
+        "Let the error out. The topic delivers the event once more, and the second attempt saves it.",
     ),
     "noted too early": (
         "Shipping began twice with this event. What was saved the first time, and why did the second time change nothing?",
@@ -50,8 +55,8 @@ ADDRESS_HINTS = HINTS | {
     ),
     "an address comes back": (
         "When the old event arrives, what does your function compare its version with?",
-        "The row has left `addresses`, and its version went with it. Where else could you keep that version?",
-        "Each time somebody leaves, save that version in `gone`, over an earlier one. Before you write an address, compare with the version there too.",
+        "What did your function note when the customer left? A row in `addresses` does not tell you, because it is gone or never came.",
+        "At each newer departure, save its event.version in `gone`, over an earlier one, even if there is no row to delete. Before you write an address, compare with the version there too.",
     ),
     "an old event changes gone": (
         "Several old events arrive. What did the first one change in `gone`?",
@@ -66,7 +71,7 @@ ADDRESS_HINTS = HINTS | {
 }
 CONTACT_HINTS = {
     "a value in the wrong field": (
-        "Which event brought this value, and which field is that event about?",
+        "Did an event bring this value? If so, which field is that event about?",
         "Look at each column that your function writes. Where does its value come from if the event is about the other field?",
         "Write the column that event.field names and no other. A field without a value stays null or empty.",
     ),
@@ -183,7 +188,7 @@ ONE = explained(
         "another reason": (
             "Does this run agree with your reason?",
             "Look at the arrows from customers to shipping. How many times does each version leave?",
-            "The topic keeps the order in which events reach it. But the owner publishes an older event again, after a newer one.",
+            "The topic keeps the order in which events reach it, and copy_address keeps what comes last. But the owner publishes an older event again, after a newer one.",
         ),
     },
 )
@@ -199,14 +204,14 @@ KEEP = explored(
     shop.claims(AddressChanged, ADDRESS_HINTS),
     alone=[
         [LEFT, BAY, ELM],
-        [ASH, ELM, "crash shipping.handle.AddressChanged #11"],
+        [ASH, ELM, "crash shipping.handle.AddressChanged #12"],
         [ASH, GONE, BAY],
     ],
 )
 MERGE = explored(
     shop.contacted,
     shop.claims(ContactChanged, CONTACT_HINTS),
-    alone=[FIELDS, [*FIELDS, "crash shipping.handle.ContactChanged #10"]],
+    alone=[FIELDS, [*FIELDS, "crash shipping.handle.ContactChanged #11"]],
 )
 ADDRESS = {"AddressChanged": AddressChanged}
 CONTACT = {"ContactChanged": ContactChanged}

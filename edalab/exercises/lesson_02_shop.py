@@ -38,12 +38,15 @@ class Repeat(Command):
 
 
 OWNED = """create table versions (customer text primary key, version integer);
-           create table done (command text primary key, event text);"""
+           create table done (command text primary key, event text);
+           insert into versions values ('dan', 9);"""
 ADDRESSES = """create table addresses (customer text primary key, address text, version integer);
-               create table gone (customer text primary key, version integer);"""
+               create table gone (customer text primary key, version integer);
+               insert into addresses values ('dan', 'Elm Street', 9);"""
 CONTACTS = """create table contacts (customer text primary key, address text, phone text);
               create table versions (customer text, field text, version integer,
-                                     primary key (customer, field));"""
+                                     primary key (customer, field));
+              insert into contacts values ('dan', 'Elm Street', null); insert into versions values ('dan', 'address', 9);"""
 COUNTED = """insert into versions values (?, 1) on conflict (customer) do update
              set version = version + 1 returning version"""
 
@@ -74,7 +77,7 @@ def sent(commands: Sequence[tuple[float, Command]]) -> Callable:
 
 
 def leaving(keep: Callable, variant: int) -> tuple[System, Callable]:
-    """Bob comes, leaves, comes back and moves; Cleo comes and leaves, twice; Ada moves."""
+    """Bob comes, leaves, comes back and moves; Cleo comes and leaves, twice; Ada moves, and Dan, who was there."""
     ada, bob, cleo = (f"{name}-{variant}" for name in ("ada", "bob", "cleo"))
     changes = [
         (bob, f"Elm Street {variant}"),
@@ -87,6 +90,7 @@ def leaving(keep: Callable, variant: int) -> tuple[System, Callable]:
         (cleo, None),
         (ada, f"Elm Street {variant}"),
         (ada, f"Oak Street {variant}"),
+        ("dan", f"Oak Street {variant}"),
     ]
     shop = System("shop")
     shop.service("customers", schema=OWNED).handles(ChangeAddress)(change)
@@ -95,7 +99,7 @@ def leaving(keep: Callable, variant: int) -> tuple[System, Callable]:
 
 
 def contacted(keep: Callable, variant: int) -> tuple[System, Callable]:
-    """Ada changes address and phone, twice each, Bob his phone and then his address, three times; Cleo has no phone."""
+    """Ada changes address and phone, twice each, Bob his phone and then his address, three times; Cleo has no phone; Dan was there."""
     ada, bob, cleo = (f"{name}-{variant}" for name in ("ada", "bob", "cleo"))
     changes = [
         (ada, "address", f"Elm Street {variant}"),
@@ -107,6 +111,7 @@ def contacted(keep: Callable, variant: int) -> tuple[System, Callable]:
         (bob, "address", f"Oak Street {variant}"),
         (bob, "address", f"Fir Street {variant}"),
         (cleo, "address", f"Yew Street {variant}"),
+        ("dan", "address", f"Oak Street {variant}"),
     ]
     shop = System("shop")
     shop.service("customers", schema=OWNED).handles(ChangeContact)(change)
@@ -143,19 +148,22 @@ def mistakes(run: Run, kind: type[Event]) -> Iterator[tuple[str, str]]:
     events = [kind.model_validate_json(event) for (event,) in done]
     newest = {part(event): event for event in sorted(events, key=lambda event: event.version)}
     copy = copied(run, kind)
-    for customer, field in newest | copy:
-        event, have = newest.get((customer, field)), copy.get((customer, field))
+    for who, field in newest | copy:
+        event, have = newest.get((who, field)), copy.get((who, field))
         owned = event and value(event)
         if (have or None) != owned:
-            others = {value(e) for e in events if e.customer == customer and part(e)[1] != field}
-            swapped = event is None or have in others
-            is_so = f"{customer}'s {field} is {owned or 'gone' if event else 'unknown'}"
+            others = {value(e) for e in events if e.customer == who and part(e)[1] != field}
+            anybodys = {value(e) for e in events if part(e)[1] == field}
+            swapped = have in others or (event is None and have not in anybodys)
+            so = f"{who}'s {field} is {owned or 'gone'}" if event else f"{who} has no {field} yet"
             found = "a value in the wrong field" if swapped else mistake(run, event)
-            yield found, f"{is_so}, the copy says {have or 'nothing'}"
+            yield found, f"{so}, the copy says {have or 'nothing'}"
 
 
 def mistake(run: Run, event: Any) -> str:
     """Why the copy does not have the value of this event, the newest one about its part."""
+    if event is None:
+        return "another value is wiped out"
     steps: list[Any] = [s for s in run.journal if s.service == "shipping"]
     handled = [(n, s.envelope.data) for n, s in enumerate(steps) if s.step == "handle"]
     times = [n for n, other in handled if other == event]
@@ -173,6 +181,8 @@ def mistake(run: Run, event: Any) -> str:
         return "an older event wins" if after else "another value is wiped out"
     if len(times) > 1:
         return "noted too early"
+    if any(s.step == "save" and s.fault and s.envelope.data == event for s in rest):
+        return "a failed save is hidden"
     if value(event) is None:
         return "an address is not forgotten"
     if any(other.version > event.version for other in before):

@@ -13,6 +13,11 @@ OURS = "AccountOpened MoneyDeposited MoneyWithdrawn WithdrawalRefused CheckFraud
 NAMES = {name: getattr(bank, name) for name in OURS.split()}
 NAMES |= {"EventStore": EventStore, "ConcurrencyError": ConcurrencyError, "Unanswered": Unanswered}
 HINTS = {
+    "raises": (
+        "What does the message say, and may this error leave your function?",
+        "If it is Unanswered, how long does your ctx.ask wait, and how long does fraud need? If you raise it yourself, the queue delivers the command again, to no use. Otherwise print the values that this line uses.",
+        "Give ctx.ask more than 0.6 seconds. Append WithdrawalRefused if fraud says no, and let a ConcurrencyError out as it is. A name must be a parameter, or be made or imported before.",
+    ),
     "not what was asked": (
         "Which account and which amount does the command name, and which does the event?",
         "Each account has a stream of its own name, and the event has the command's amount. The store adds the cause.",
@@ -21,7 +26,7 @@ HINTS = {
     "decided twice": (
         "Which call of your function stored each of these events, and how could the second have known of the first?",
         "A command may lead to one payment or one refusal. Each stored event has a causation, the id of its command.",
-        "Read the stream, and return if an event of any type has the causation ctx.message.id. Append with the version of that read, a refusal too.",
+        "Read the stream `command.account`, and return if an event of any type has the causation ctx.message.id. Append with the version of that read, a refusal too.",
     ),
     "decided twice, by itself": (
         "Which path does this command take through your function, and how often does it append on that path?",
@@ -35,18 +40,18 @@ HINTS = {
     ),
     "overdrawn": (
         "What was in the account when your function decided, and what was in it when it appended?",
-        "Is it the balance of `command.account` alone? And which number tells you what was stored while you waited for fraud?",
-        "Append with expected_version=, and give it the version from the read on which you decided. The second writer then reads and decides again.",
+        "Is it the balance of `command.account` alone, as the fold `balance` counts it? And which number tells you what was stored while you waited for fraud?",
+        "Deposits add money, withdrawals take it, and refusals change nothing. Append with expected_version=, the version from the read on which you decided. The second writer then reads and decides again.",
     ),
     "refused unanswered": (
         "What had fraud answered when the refusal was stored?",
         "No answer is not a no. How long does your ctx.ask wait, and what does your function do after that?",
-        "Give ctx.ask a timeout of 5 seconds, or let the `Unanswered` out. The queue then delivers the command again.",
+        "Let the `Unanswered` out, however often you asked. The queue then delivers the command again. A longer timeout only makes it rarer.",
     ),
     "refused with money enough": (
-        "What was in the account when the refusal was stored?",
-        "You decide on a balance when you refuse, too, and it may be an old one. Does the last euro count?",
-        "Refuse only if the balance is less than command.amount or fraud said no, and append the refusal with the expected version.",
+        "What was in the account when the refusal was stored, and what did your function take it to be?",
+        "You decide on a balance when you refuse, too, and it may be an old one. Does the last euro count, and do you count as `balance` does?",
+        "Refuse only if the balance is less than command.amount or fraud said no, and append the refusal with the expected version. A refusal takes no money.",
     ),
     "a dead letter": (
         "What did each attempt at this command raise, and why would the next one raise it again?",
@@ -55,13 +60,13 @@ HINTS = {
     ),
     "never decided": (
         "Which path did this command take through your function, and what did it leave in the stream?",
-        "Was a ConcurrencyError dropped? Or was the command taken for another with the same amount, or marked as done too early?",
-        "Append one of the two on every path, and let a ConcurrencyError out. Know a command by its ctx.message.id alone, and mark it where you append.",
+        "Was a ConcurrencyError or an Unanswered dropped? Or was the command taken for another with the same amount, or marked as done too early?",
+        "Append one of the two on every path, and let both of these errors out. Know a command by its ctx.message.id alone, and mark it where you append.",
     ),
     "misuse": (
         "The sentence above says what went wrong. What does it tell you to write instead?",
-        "Is it about an id? The store takes an id once, and a new one does not tell you that a command has come again.",
-        "Recognise a command by ctx.message.id, which is the same at each delivery. Look for it before you append.",
+        "Is it about an id? The store takes an id once, and a new one does not tell you that a command has come again. Is it about a call? Compare it with the same call in the lesson.",
+        "In an `async def`, await ctx.ask outside of every `with ctx.database`, and append a list. Recognise a command by ctx.message.id, the same at each delivery, and look for it before you append.",
     ),
 }
 LATE = "that makes something late", lambda fault: fault.do == "delay"
@@ -69,7 +74,11 @@ OF_WITHDRAWALS = (
     "of a withdrawal and of fraud's answer",
     lambda fault: fault.at.endswith((".Withdraw", "reply.CheckFraud")),
 )
-RIGHTLY = explored(bank.bank_of, claims.CLAIMS, only=LATE)
+# Three questions about a command in a row, and later than a short timeout. What takes over 5 s comes again.
+ASK = "delay accounts.ask.CheckFraud"
+LATE_ASKS = [[f"{ASK} #{n}" for n in range(1, 10)], [f"{ASK} #{n} for 2 s" for n in (4, 5, 6)]]
+AT_ONCE = claims.CLAIMS | {"decided twice": claims.one_decision(1)}
+RIGHTLY = explored(bank.bank_of, AT_ONCE, alone=LATE_ASKS, only=LATE)
 ONCE = explored(bank.bank_of, claims.CLAIMS, only=OF_WITHDRAWALS)
 
 
@@ -158,7 +167,7 @@ EXERCISES = [
             "another reason": (
                 "Does this number agree with your reason?",
                 "Which of the two times does until limit, and which does as_of?",
-                "A correction belongs to the day on which it happened, and a report knows it from the day on which it was recorded.",
+                "The store only adds events and changes none. A correction belongs to the day on which it happened, and a report knows it from the day on which it was recorded.",
             ),
         },
     ),

@@ -1,5 +1,7 @@
 """Answers to the exercises of lesson 02 as learners write them: right ones, and wrong ones by the anomaly they have."""
 
+from contextlib import suppress
+
 from edalab.exercises.lesson_02_shop import AddressChanged  # noqa: F401  the notebook has it, too
 
 # -- 02.1
@@ -477,6 +479,38 @@ def an_old_leaving_is_noted(event, ctx):
             _write(db, event)
 
 
+def the_rows_version_in_gone(event, ctx):
+    """Notes the version of the row that it deletes, and not that of the leaving."""
+    with ctx.database as db:
+        if event.version > (known := _known(db, event)):
+            as_it_comes_in(db, event)
+            if event.address is None:
+                db.execute("replace into gone values (?, ?)", (event.customer, known))
+
+
+def notes_who_had_a_row(event, ctx):
+    with ctx.database as db:
+        if event.version <= _known(db, event):
+            return
+        delete = "delete from addresses where customer = ?"
+        if db.execute(delete, (event.customer,)).rowcount and event.address is None:
+            db.execute("replace into gone values (?, ?)", (event.customer, event.version))
+        if event.address is not None:
+            _write(db, event)
+
+
+def as_texts(event, ctx):
+    with ctx.database as db:
+        if str(event.version) <= str(_known(db, event)):
+            return
+    both_tables(event, ctx)
+
+
+def hides_every_error(event, ctx):
+    with suppress(Exception):
+        both_tables(event, ctx)
+
+
 RIGHT_2 = [both_tables, in_two_transactions, every_version_in_gone, a_table_of_its_own]
 WRONG_2 = {
     "the copy does not follow": [
@@ -485,6 +519,7 @@ WRONG_2 = {
         the_wrong_way_round,
         only_the_next_version,
         one_version_for_all,
+        as_texts,
         anybodys_version_in_gone,
     ],
     "nobody comes back": [gone_for_good],
@@ -500,7 +535,13 @@ WRONG_2 = {
     "forgotten in a crash": [in_memory, leavers_in_memory, without_a_row_from_memory],
     "noted too early": [noted_before_it_is_written, gone_and_then_deleted],
     "an address is not forgotten": [never_forgets, the_lessons_cell, an_empty_address],
-    "an address comes back": [without_a_trace, notes_the_first_leaving],
+    "an address comes back": [
+        without_a_trace,
+        notes_the_first_leaving,
+        the_rows_version_in_gone,
+        notes_who_had_a_row,
+    ],
+    "a failed save is hidden": [hides_every_error],
     "an old event changes gone": [
         an_old_leaving_lowers_it,
         an_old_leaving_is_noted,
@@ -773,6 +814,35 @@ def swaps_the_columns(event, ctx):
     each_field(event.model_copy(update={"field": other}), ctx)
 
 
+def fields_as_texts(event, ctx):
+    with ctx.database as db:
+        if str(event.version) > str(_version(db, event)):
+            _value(db, event)
+            _note(db, event)
+
+
+def ends_well_whatever_happens(event, ctx):
+    try:
+        each_field(event, ctx)
+    except Exception as error:
+        ctx.note(f"{error}")
+
+
+def everybody_gets_it(event, ctx):
+    """Forgets `where customer = ?`."""
+    with ctx.database as db:
+        if event.version > _version(db, event):
+            _value(db, event)
+            _note(db, event)
+            db.execute(f"update contacts set {event.field} = ?", (event.value,))
+
+
+def unknown_until_known(event, ctx):
+    with ctx.database as db:
+        db.execute("insert or ignore into contacts values (?1, '?', '?')", (event.customer,))
+    each_field(event, ctx)
+
+
 RIGHT_3 = [
     each_field,
     by_the_row_count,
@@ -791,13 +861,19 @@ WRONG_3 = {
     ],
     "forgotten in a crash": [fields_in_memory, both_fields_in_memory],
     "a late field is ignored": [version_of_the_row, notes_it_for_both_fields],
-    "a value in the wrong field": [fills_both_fields_at_first, swaps_the_columns],
-    "another value is wiped out": [replaces_the_row],
+    "a value in the wrong field": [
+        fills_both_fields_at_first,
+        swaps_the_columns,
+        unknown_until_known,
+    ],
+    "another value is wiped out": [replaces_the_row, everybody_gets_it],
+    "a failed save is hidden": [ends_well_whatever_happens],
     "noted too early": [note_first],
     "the copy does not follow": [
         version_of_the_field_of_anybody,
         only_the_next,
         first_value_stays,
+        fields_as_texts,
         updates_no_row,
     ],
     "a dead letter": [refuses_what_is_old, waits_for_the_version_before],

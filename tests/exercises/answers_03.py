@@ -273,9 +273,86 @@ async def refuses_when_it_is_late(command, ctx):
     _store(ctx, command, answer["ok"] and total >= command.amount, None)
 
 
-RIGHT_1 = [read_in_one, ask_first, again_until_it_fits]
+async def _agrees(command, ctx, tries, timeout):
+    """Whether fraud agrees, or None if it answers none of so many questions."""
+    for _ in range(tries):
+        with suppress(Unanswered):
+            question = CheckFraud(**command.model_dump())
+            return (await ctx.ask(question, timeout=timeout))["ok"]
+
+
+async def silent_twice(command, ctx):
+    agreed = await _agrees(command, ctx, 2, 0.65)
+    with ctx.database as db:
+        total = EventStore(db).state(command.account, balance, 0)
+        decision = MoneyWithdrawn if agreed and total >= command.amount else WithdrawalRefused
+        EventStore(db).append(command.account, [decision(amount=command.amount)])
+
+
+async def silent_three_times(command, ctx):
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    agreed = await _agrees(command, ctx, 3, 1)
+    _store(ctx, command, agreed and reduce(balance, past, 0) >= command.amount, len(past))
+
+
+async def silent_for_two_seconds(command, ctx):
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    agreed = await _agrees(command, ctx, 1, 2)
+    _store(ctx, command, agreed and reduce(balance, past, 0) >= command.amount, len(past))
+
+
+async def asks_until_it_answers(command, ctx):
+    """Asks and decides again in the handler, until fraud answers and the version fits."""
+    while True:
+        with ctx.database as db:
+            past = EventStore(db).read(command.account)
+        with suppress(ConcurrencyError, Unanswered):
+            answer = await ctx.ask(CheckFraud(**command.model_dump()))
+            paid = answer["ok"] and reduce(balance, past, 0) >= command.amount
+            return _store(ctx, command, paid, len(past))
+
+
+async def with_patience(command, ctx):
+    """Decides again in the handler, and each time asks with a long timeout."""
+    while True:
+        with suppress(ConcurrencyError):
+            return await read_in_one(command, ctx)
+
+
+async def pays_and_then_asks(command, ctx):
+    with ctx.database as db:
+        store = EventStore(db)
+        covered = store.state(command.account, balance, 0) >= command.amount
+        decision = MoneyWithdrawn if covered else WithdrawalRefused
+        store.append(command.account, [decision(amount=command.amount)])
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
+    if covered and not answer["ok"]:
+        _store(ctx, command, False, None)
+
+
+async def too_short_a_timeout(command, ctx):
+    await ctx.ask(CheckFraud(**command.model_dump()), timeout=0.5)
+    await read_in_one(command, ctx)
+
+
+async def a_no_is_an_error(command, ctx):
+    if not (await ctx.ask(CheckFraud(**command.model_dump())))["ok"]:
+        raise ValueError("fraud")
+    await read_in_one(command, ctx)
+
+
+RIGHT_1 = [read_in_one, ask_first, again_until_it_fits, asks_until_it_answers, with_patience]
 WRONG_1 = {
-    "refused unanswered": [silence_is_refusal, refuses_when_it_is_late],
+    "refused unanswered": [
+        silence_is_refusal,
+        refuses_when_it_is_late,
+        silent_twice,
+        silent_three_times,
+        silent_for_two_seconds,
+    ],
+    "raises": [too_short_a_timeout, a_no_is_an_error],
     "overdrawn": [any_version, version_read_late, all_streams, the_same_decision_again],
     "refused with money enough": [
         refusal_at_any_version,
@@ -284,7 +361,12 @@ WRONG_1 = {
         refusals_cost_money,
         refuses_after_three_tries,
     ],
-    "paid unchecked": [asks_and_does_not_listen, never_asks, silence_is_consent],
+    "paid unchecked": [
+        asks_and_does_not_listen,
+        never_asks,
+        silence_is_consent,
+        pays_and_then_asks,
+    ],
     "never decided": [
         gives_up,
         refusals_are_not_stored,
@@ -567,6 +649,21 @@ async def an_id_drawn_each_time(command, ctx):
             store.append(command.account, [event], ids=[key])
 
 
+async def in_the_stream_of_the_customer(command, ctx):
+    answer = await ctx.ask(CheckFraud(**command.model_dump()))
+    with ctx.database as db:
+        store = EventStore(db)
+        if not _known(ctx, store.read(command.customer)):
+            paid = answer["ok"] and store.state(command.account, balance, 0) >= command.amount
+            event = (MoneyWithdrawn if paid else WithdrawalRefused)(amount=command.amount)
+            store.append(command.account, [event])
+
+
+async def takes_every_error_for_a_copy(command, ctx):
+    with suppress(Unanswered, ConcurrencyError, Misuse):
+        await an_id_of_its_own(command, ctx)
+
+
 RIGHT_2 = [by_causation, look_last, an_id_of_its_own, a_table_beside]
 WRONG_2 = {
     "decided twice": [
@@ -574,6 +671,7 @@ WRONG_2 = {
         ask_first,
         in_memory,
         last_one_only,
+        in_the_stream_of_the_customer,
         looks_before_it_asks,
         by_the_events_own_id,
         withdrawals_only,
@@ -591,6 +689,7 @@ WRONG_2 = {
         noted_before,
         on_the_first_attempt_only,
         somebody_else_was_faster,
+        takes_every_error_for_a_copy,
     ],
     "refused with money enough": [refused_once_for_all],
     "misuse": [a_second_id_is_not_caught, an_id_drawn_each_time],
