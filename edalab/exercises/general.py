@@ -32,8 +32,8 @@ HINTS = {
     ),
     "no value and reason": (
         "What does your function return, and what does its docstring ask for?",
-        "Two things with a comma between them: a number, and the letter of a reason in quotes.",
-        'It ends with `return number, "letter"`, with a number and a letter of yours.',
+        "A number in the unit that the task names, a comma, and the letter of a reason in quotes.",
+        'It ends with `return number, "letter"`. A `return` inside a loop or an `if` may not be reached.',
     ),
     "not finished": ("Was it stopped before it could be judged? Run the cell again.",) * 3,
 }

@@ -55,7 +55,7 @@ HINTS = {
     ),
     "a dead letter": (
         "What did each attempt at this command raise, and why would the next one raise it again?",
-        "A ConcurrencyError each time means that the stream never has the version you expect. Any other error is one too many.",
+        "A ConcurrencyError each time means that the stream never has the version you expect. Unanswered each time means that you wait too short.",
         "Expect the number of all events in the stream when you read it. If the command has been decided already, just return.",
     ),
     "never decided": (

@@ -175,6 +175,8 @@ class Execution:
                 what = f"returned {shown(message)}; a handler returns None, a message or a list of them"
                 if getattr(self.handler, "kind", None) is Command:
                     what += ", and data only to who asks for it"
+                if isinstance(message, Envelope):
+                    what += "; publish an envelope with `await ctx.publish(...)`"
                 raise self.refuse(what)
         for message in messages:
             call = ctx.send(message) if isinstance(message, Command) else ctx.publish(message)

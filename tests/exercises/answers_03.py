@@ -352,7 +352,7 @@ WRONG_1 = {
         silent_three_times,
         silent_for_two_seconds,
     ],
-    "raises": [too_short_a_timeout, a_no_is_an_error],
+    "raises": [a_no_is_an_error],
     "overdrawn": [any_version, version_read_late, all_streams, the_same_decision_again],
     "refused with money enough": [
         refusal_at_any_version,
@@ -372,7 +372,7 @@ WRONG_1 = {
         refusals_are_not_stored,
         returns_the_event,
     ],
-    "a dead letter": [always_a_new_stream, one_version_more],
+    "a dead letter": [always_a_new_stream, one_version_more, too_short_a_timeout],
     "not what was asked": [pays_what_there_is, always_the_same_stream],
     "decided twice": [a_refusal_as_well],
 }
