@@ -11,44 +11,46 @@ from .theme import LABELS
 Place = tuple[int, int, str]  # x, y and the anchor of a label
 _LEAST = (*range(400, 50, -40), 50)  # px that a text may be shortened to
 ALONG = 24  # px of lines under a label: fewer only cross it
-_ANY = 10**6  # px of lines under a label, where it may stand over any
+ANY = 10**6  # px of lines under a label, where it may stand over any
 _MARGIN = 3  # px from a label to what stands beside it
 _NEAR = [(8, -11), (-8, -11), (8, 12), (-8, 12), (8, -26), (-8, -26), (8, 27), (-8, 27)]
 _FAR = [(8, -41), (-8, -41), (8, 42), (-8, 42)]
 
 
 class Taken:
-    """What of a sheet of paper is taken: from x to x, in lines of some px."""
+    """What of a sheet of paper is taken: in lines of some px, each as a number with a bit for each x."""
 
     def __init__(self, line: int):
         self._line = line
-        self._spans: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        self._lines: defaultdict[int, int] = defaultdict(int)
 
-    def _lines(self, box: Extent) -> list[list[tuple[int, int]]]:
-        lines = range(box[1] // self._line, box[3] // self._line + 1)
-        return [self._spans[number] for number in lines]
+    def _at(self, box: Extent) -> tuple[range, int]:
+        left = max(0, box[0])
+        bits = ((1 << max(0, box[2] + 1 - left)) - 1) << left
+        return range(box[1] // self._line, box[3] // self._line + 1), bits
 
     def add(self, box: Extent) -> None:
-        for spans in self._lines(box):
-            spans.append((box[0], box[2]))
+        lines, bits = self._at(box)
+        for line in lines:
+            self._lines[line] |= bits
 
     def remove(self, box: Extent) -> None:
-        for spans in self._lines(box):
-            spans.remove((box[0], box[2]))
+        """Take back what nothing else lies over."""
+        lines, bits = self._at(box)
+        for line in lines:
+            self._lines[line] &= ~bits
 
     def free(self, box: Extent) -> bool:
-        left, _, right, _ = box
-        for spans in self._lines(box):
-            for start, end in spans:
-                if start <= right and left <= end:
-                    return False
+        lines, bits = self._at(box)
+        for line in lines:
+            if self._lines[line] & bits:
+                return False
         return True
 
     def count(self, box: Extent) -> int:
-        """How many px of a box are taken."""
-        left, _, right, _ = box
-        spans = [span for spans in self._lines(box) for span in spans]
-        return sum(min(b, right) - max(a, left) + 1 for a, b in spans if a <= right and left <= b)
+        """How many px of a box are taken, in all of its lines."""
+        lines, bits = self._at(box)
+        return sum((self._lines[line] & bits).bit_count() for line in lines)
 
 
 class LabelPlacer:
@@ -71,7 +73,7 @@ class LabelPlacer:
         texts: Sequence[str],
         kind: str,
         places: Iterable[Place],
-        over: int = _ANY,
+        over: int = ANY,
         cut: bool = False,
     ) -> Label | None:
         """Write the first of these texts that fits, at the first place off the lines or, across one
@@ -108,7 +110,7 @@ class LabelPlacer:
         places = [(x + dx, y + dy, "start" if dx > 0 else "end") for dx, dy in offsets]
         if not far:
             places = [place for place in places if self._is_nearest((x, y), place, text, kind)]
-        return self.place([clean(text, 90)], kind, places, _ANY if over and far else 0)
+        return self.place([clean(text, 90)], kind, places, ANY if over and far else 0)
 
     def rewrite(self, labels: Sequence[tuple[Label | None, str, Sequence[Place]]]) -> None:
         """Write each of these labels with another text at one of its places, across lines at most:

@@ -11,7 +11,7 @@ from .axis import Axis
 from .bar_names import Title
 from .drawn import Drawn
 from .items import Bar, SpanEvent
-from .labels import ALONG, LabelPlacer
+from .labels import ALONG, ANY, LabelPlacer
 from .scene import Label
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _name_bars(layout: "Layout") -> list[list[Longer]]:
                 name, label = one.name, one.label
                 if name.whole == name.short != name.long and name.short in one.texts:
                     fits = label if label and label.text == name.short else None
-                    spots = one.beside(name.long, (1, -1))
+                    spots = one.spots((1, -1), text_width(name.long, 11, True))
                     longer[type_].append((fits, name.long, spots))
     return list(longer.values())
 
@@ -170,30 +170,24 @@ class _Naming:
             self.texts = [self.name.whole, self.name.outcome] if bar.outcome else []
             self.texts += [self.name.short] + [self.name.brief, bar.words] * bool(again)
 
-    def spots(self, levels: Sequence[int]) -> list[Spot]:
-        """Where its name may begin or end: at its bar, or beside an arrow that goes into it."""
+    def spots(self, levels: Sequence[int], width: int = 0) -> list[Spot]:
+        """Where its name may begin or end: at its bar, or beside an arrow that goes into it. Near
+        the bar those at which a text of this width stays between the bars beside its own."""
         x, end = self.bar.x, self.bar.x + self.bar.w
-        places = ((x, "start"), (end, "end"), (x + _BESIDE_HEAD, "start"))
-        near = places if abs(levels[0]) == 1 else places[:1]
-        return [(x, self.row.level(level), side) for x, side in near for level in levels]
-
-    def beside(self, text: str, levels: Sequence[int]) -> list[Spot]:
-        """The spots at which a text stays between the bars beside its own, or is not near them."""
-        width, near = text_width(text, 11, True), abs(levels[0]) == 1
-        return [
-            (x, y, side)
-            for x, y, side in self.spots(levels)
-            if not near or (x - width >= self.left if side == "end" else x + width <= self.right)
-        ]
+        places: list[tuple[int, str]] = [(x, "start")]
+        if abs(levels[0]) == 1:
+            places = [(at, "start") for at in (x, x + _BESIDE_HEAD) if at + width <= self.right]
+            places[1:1] = [(end, "end")] if end - width >= self.left else []
+        return [(at, self.row.level(level), side) for at, side in places for level in levels]
 
     def write(self, placer: LabelPlacer, levels: Sequence[int]) -> bool:
         for text in self.texts:
-            spots = self.beside(text, levels)
+            spots = self.spots(levels, text_width(text, 11, True))
             begins = [spot for spot in spots if spot[::2] == (self.bar.x, "start")]
-            self.label = placer.place([text], self.bar.kind, begins, ALONG - 1)
-            self.label = self.label or placer.place([text], self.bar.kind, spots)
-            if self.label:
-                return True
+            for places, over in ((begins, ALONG - 1), (spots, ANY)):
+                if places and (label := placer.place([text], self.bar.kind, places, over)):
+                    self.label = label
+                    return True
         return False
 
 
