@@ -538,7 +538,7 @@ def test_refusals_and_compensations_have_a_colour_and_the_refusing_bar_its_sign(
         await ctx.publish(Bought())
 
     scene = timeline(simulate(shop, workload)).scene
-    assert kinds(scene.bars) == ["handled", "compensating"]
+    assert kinds(scene.bars) == ["compensating", "compensating"]
     assert kinds(scene.arrows) == ["message", "compensating"]
     assert "refused" in kinds(scene.marks)
 

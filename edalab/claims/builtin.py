@@ -224,7 +224,7 @@ def projection_matches(
 def _differences(
     service: str, sql: str, source: str | Callable, source_sql: str | None, run: Run
 ) -> list[str]:
-    """The rows that only one side has."""
+    """The rows that only one side has; those with the same first value are one difference."""
     where = "the other side" if callable(source) else source
     wanted = source(run) if callable(source) else run.rows(source, source_sql or "")
     missing, surplus = [tuple(row) for row in wanted], []
@@ -233,10 +233,14 @@ def _differences(
             missing.remove(row)
         else:
             surplus.append(row)
-    return [
-        *(f"{_row(row)} is missing in {service}, {where} has it" for row in missing),
-        *(f"{_row(row)} is in {service}, {where} has no such row" for row in surplus),
-    ]
+    found = []
+    for row in surplus:
+        twin = next((other for other in missing if other[0] == row[0]), None)
+        if twin is not None:
+            missing.remove(twin)
+        has = _row(twin) if twin is not None else "no such row"
+        found.append(f"{_row(row)} is in {service}, {where} has {has}")
+    return found + [f"{_row(row)} is missing in {service}, {where} has it" for row in missing]
 
 
 def no_poison_loop(attempts: int = 10) -> Claim:

@@ -126,6 +126,7 @@ class Drawn:
         event = self._sources[transfer] = self._event(number, "send", more=name)
         role = getattr(transfer.envelope.data, "__declared__", None)
         if event.bar and role is not None and role.refuses:
+            event.bar.refuses = True
             self._event(number, "refused", "refused")
         if step.fault in _STORED:
             event.what, event.words = _STORED[step.fault], FAULTS[step.fault].words

@@ -63,7 +63,7 @@ def choose(
     timed, one_story = start is not None or end is not None, correlation is not None
     if not (timed or one_story) and is_large(run):
         return _worst(run, numbers)
-    about = "all but ticks that did nothing" if len(numbers) < len(journal) else ""
+    about = "all but timers that did nothing" if len(numbers) < len(journal) else ""
     if correlation is not None:
         ids = _correlations(journal, str(correlation))
         numbers = _story(journal, numbers, ids)
@@ -99,7 +99,7 @@ def story_names(journal: list[Step]) -> list[str]:
 
 
 def _shown_steps(run: Run) -> list[int]:
-    """The steps of a run by their numbers, but for those of ticks that did nothing."""
+    """The steps of a run by their numbers, but for those of timers that did nothing."""
     ticks = [span for span in Trace.of(run).spans if span.envelope.data is None]
     idle = [span for span in ticks if span.ended_by == "done" and span.last == span.first + 1]
     hidden = {number for span in idle for number in (span.first, span.first + 1)}

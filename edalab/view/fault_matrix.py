@@ -223,18 +223,21 @@ class Matrix(Picture):
         """Draw what the marks mean below `y`. Return where that ends."""
         scene, claims, x = self.scene, self._result.claims, 2
         y += 20
-        entries = [(SURVIVED, "survived"), (UNTESTED, "nothing tested")]
-        entries += [
-            (_letter(n), f"breaks “{claims[n].sentence}”: {times[n]:,}") for n in sorted(times)
-        ]
-        entries.append((ENDLESS, "did not end"))
-        seen = {*self._marks.values(), *"".join(self._marks.values())}
-        for kind, text in (entry for entry in entries if entry[0] in seen):
+        signs = (SURVIVED, "survived"), (UNTESTED, "nothing tested"), (ENDLESS, "did not end")
+        entries = [sign for sign in signs if sign[0] in self._marks.values()]
+        without = self._result.schedules[0].outcomes  # any fault
+        for number, claim in enumerate(claims):
+            if without[number] != "broken":
+                entries.append((_letter(number), f"breaks “{claim.sentence}”: {times[number]:,}"))
+        for kind, text in entries:
             text = shorten(text, scene.width - 40, 11)
             wide = text_width(text, 11) + 40
             if x > 2 and x + wide > scene.width:
                 x, y = 2, y + 20
-            self._draw_mark(kind, x, y)
+            if text.endswith("”: 0"):
+                scene.labels.append(Label(x + 7, y, kind, "detail", "middle"))
+            else:
+                self._draw_mark(kind, x, y)
             scene.labels.append(Label(x + 18, y, text, "caption"))
             x += wide
         return y + 4

@@ -19,6 +19,7 @@ class Bar:
     start: int
     end: int | None = None
     struck: bool = False
+    refuses: bool = False  # it publishes that it refuses
     words: str = ""  # beside the name
     outcome: str = ""  # where there is room for it
     inner: list["SpanEvent"] = field(default_factory=list)
@@ -30,7 +31,9 @@ class Bar:
     def kind(self) -> str:
         role = getattr(self.envelope.data, "__declared__", None)
         undoes = role is not None and (role.refuses or role.compensates)
-        return "struck" if self.struck else "compensating" if undoes else "handled"
+        if self.struck:
+            return "struck"
+        return "compensating" if undoes or self.refuses else "handled"
 
 
 @dataclass(slots=True, eq=False)

@@ -42,7 +42,7 @@ class Taken:
 
     def free(self, box: Extent) -> bool:
         lines, bits = self._at(box)
-        for line in lines:
+        for line in lines:  # noqa: SIM110 - quicker than all()
             if self._lines[line] & bits:
                 return False
         return True

@@ -19,6 +19,8 @@ class Ledger:
     or, where it knows, with what should be: {"stock": (9, 10)}. Without that, nothing may be left
     of a saga whose `outcome` is compensated, or will be in the `end`."""
 
+    title = "Ledger"
+
     def __init__(
         self, function: Callable, run: Run, before: int, now: int | None, outcome: str, end: str
     ):
@@ -61,7 +63,7 @@ class Ledger:
 
     def draw(self, scene: Scene, x: int, top: int) -> int:
         """Draw it from x and `top`; return where it ends."""
-        scene.labels.append(Label(x, top, "Ledger", "node"))
+        scene.labels.append(Label(x, top, self.title, "node"))
         for number, (column, width) in enumerate(zip(self._columns, self._widths, strict=True)):
             place, anchor = (x + width, "end") if number else (x, "start")
             for line, (text, kind, sign) in enumerate(column):

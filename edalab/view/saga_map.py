@@ -77,6 +77,8 @@ def saga_map(
     books, right = None, width - MARGIN
     if ledger is not None:
         books = Ledger(ledger, run, max(0, story.start - 1), now, *_judged(sagas, story, now))
+        if len(sagas) > 1:
+            books.title = "Ledger of all sagas"
     beside = books is not None and width - books.width >= 320
     if beside:
         right -= books.width

@@ -21,6 +21,7 @@ _BESIDE_BAR, _BESIDE_MARK = 16, 30  # px from a moment to words beside what is d
 _FAR = 60  # px from a mark to the end of its bar: words behind it would seem to name the end
 _ROOM = 260  # px of words that have room behind the last moment, at most
 _LONG = 560  # px of the words of a mark, at most
+_OVER = 8  # px of a bar that the name of the one beside it may reach over
 _NEXT = 40  # px between two attempts that stand beside each other
 _BESIDE_HEAD = 15  # px from the left of a bar to words beside an arrow that goes into it
 _REMARKS = ("takeover", "note")
@@ -108,6 +109,8 @@ def _name_mark(
     if again or event.what == "takeover":  # there can be many, and they are no news
         places = [place for place in places if -2 < place[0] < 2]
     kind = "remark" if event.what in _REMARKS else "struck"
+    if event.what == "refused" and event.bar and event.bar.refuses:
+        kind = "compensating"
     _write(layout, row, [shorten(text, _LONG, 11, True)], kind, places, cut=not again)
 
 
@@ -176,8 +179,9 @@ class _Naming:
         x, end = self.bar.x, self.bar.x + self.bar.w
         places: list[tuple[int, str]] = [(x, "start")]
         if abs(levels[0]) == 1:
-            places = [(at, "start") for at in (x, x + _BESIDE_HEAD) if at + width <= self.right]
-            places[1:1] = [(end, "end")] if end - width >= self.left else []
+            left, right = self.left - _OVER, self.right + _OVER
+            places = [(at, "start") for at in (x, x + _BESIDE_HEAD) if at + width <= right]
+            places[1:1] = [(end, "end")] if end - width >= left else []
         return [(at, self.row.level(level), side) for at, side in places for level in levels]
 
     def write(self, placer: LabelPlacer, levels: Sequence[int]) -> bool:
