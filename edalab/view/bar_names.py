@@ -1,6 +1,7 @@
 """The names of the bars of a timeline: the type of a message, and what tells it apart from others of
 its type in the picture."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -11,7 +12,8 @@ from .items import Bar
 
 _LETTERS = 16  # of a key or a value in a name, at most
 _VALUES = 2  # in a name, at most
-_TYPE = (80, 50)  # px that the type is shortened to
+_TYPE = 50  # px that the type is shortened to
+_WORD = re.compile("[A-Z]?[a-z0-9]+")  # the first word of a type
 
 
 class Title(NamedTuple):
@@ -38,8 +40,13 @@ def name_bars(bars: Iterable[Bar]) -> dict[Bar, Title]:
         for number, bar in enumerate(same):
             telling, more = ([c[number] for c in part if c[number]] for part in columns)
             words = f": {bar.words}" if bar.words else ""
-            abbreviated = [text for px in _TYPE if (text := shorten(name, px, 11, True))]
-            shorter = [" ".join([text, *telling]) + words for text in abbreviated]
+            first = _WORD.match(name)
+            abbreviated = f"{first[0]}…" if first and first[0] != name else name
+            shorter = [
+                " ".join([text, *telling]) + words
+                for text in (abbreviated, shorten(name, _TYPE, 11, True))
+                if text
+            ]
             brief = ", ".join(telling) + words if telling else bar.words or name
             short, long = (
                 " ".join([name, ", ".join(values)]).strip() + words

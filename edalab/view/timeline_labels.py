@@ -137,11 +137,14 @@ def _name_bars(layout: "Layout") -> list[list[Longer]]:
 
 
 def _write_alike(layout: "Layout", namings: list["_Naming"]) -> None:
-    """Write the names of the bars of a type in a row: all above or all below, or else each where
-    it has room."""
-    for level in (1, 2, -1, -2):
+    """Write the names of the bars of a type in a row: all above or all below, if need be with the
+    first word of the type only; or else each where it has room."""
+    tries = [(level, False) for level in (1, 2, -1, -2)]
+    if len(namings) > 2:
+        tries[1:1] = [(level, True) for level in (1, -1)]
+    for level, short in tries:
         for one in namings:
-            if not one.write(layout.placer, (level,)):
+            if not one.write(layout.placer, (level,), short):
                 break
         else:
             return
@@ -184,8 +187,8 @@ class _Naming:
             places[1:1] = [(end, "end")] if end - width >= left else []
         return [(at, self.row.level(level), side) for at, side in places for level in levels]
 
-    def write(self, placer: LabelPlacer, levels: Sequence[int]) -> bool:
-        for text in self.texts:
+    def write(self, placer: LabelPlacer, levels: Sequence[int], short: bool = False) -> bool:
+        for text in self.name.shorter[:1] if short and not self.bar.words else self.texts:
             spots = self.spots(levels, text_width(text, 11, True))
             begins = [spot for spot in spots if spot[::2] == (self.bar.x, "start")]
             for places, over in ((begins, ALONG - 1), (spots, ANY)):
