@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy
 import pytest
 
-from edalab import Claim, Event, System, Unanswered, stuck
+from edalab import Claim, Event, System, stuck
 from edalab.errors import Misuse
 from edalab.model import declared_in, message_types
 from edalab.practice import check, enrol, learner
