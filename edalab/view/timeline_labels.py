@@ -137,8 +137,8 @@ def _name_bars(layout: "Layout") -> list[list[Longer]]:
 
 
 def _write_alike(layout: "Layout", namings: list["_Naming"]) -> None:
-    """Write the names of the bars of a type in a row: all above or all below, if need be with the
-    first word of the type only; or else each where it has room."""
+    """Write the names of the bars of a type in a row where these begin: all above or all below, if
+    need be with the first word of the type only; or else each where it has room."""
     tries = [(level, False) for level in (1, 2, -1, -2)]
     if len(namings) > 2:
         tries[1:1] = [(level, True) for level in (1, -1)]
@@ -182,16 +182,16 @@ class _Naming:
         x, end = self.bar.x, self.bar.x + self.bar.w
         places: list[tuple[int, str]] = [(x, "start")]
         if abs(levels[0]) == 1:
-            left, right = self.left - _OVER, self.right + _OVER
+            right = self.right + _OVER
             places = [(at, "start") for at in (x, x + _BESIDE_HEAD) if at + width <= right]
-            places[1:1] = [(end, "end")] if end - width >= left else []
+            places[1:1] = [(end, "end")] if end - width >= self.left else []
         return [(at, self.row.level(level), side) for at, side in places for level in levels]
 
     def write(self, placer: LabelPlacer, levels: Sequence[int], short: bool = False) -> bool:
         for text in self.name.shorter[:1] if short and not self.bar.words else self.texts:
             spots = self.spots(levels, text_width(text, 11, True))
             begins = [spot for spot in spots if spot[::2] == (self.bar.x, "start")]
-            for places, over in ((begins, ALONG - 1), (spots, ANY)):
+            for places, over in ((begins, ALONG - 1), (spots if len(levels) > 1 else [], ANY)):
                 if places and (label := placer.place([text], self.bar.kind, places, over)):
                     self.label = label
                     return True
