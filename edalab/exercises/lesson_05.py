@@ -164,7 +164,7 @@ def with_one_less(evidence: str):
     return lambda n, variant: (evidence.format(n - 1), refused_by_the_broker(n - 1, variant))
 
 
-GIVES_IN = "(c) would let {0} attempts do; here all {0} were refused, and there was no other"
+KEPT = "(c) would publish it some time later; here all {0} attempts were refused, and it never was"
 RELAYED = "(d) would publish it some time later; here it lies in the outbox until the end"
 
 
@@ -176,7 +176,7 @@ EXERCISES = [
         ("a whole number of attempts", range(1, 101)),
         lambda variant: {"refusals": refusals(variant)},
         enough,
-        {"a": None, "b": _charged_once, "c": with_one_less(GIVES_IN), "d": with_one_less(RELAYED)},
+        {"a": None, "b": _charged_once, "c": with_one_less(KEPT), "d": with_one_less(RELAYED)},
         {
             "paid, and never shipped": (
                 "How often did payments get the event of this order, and what happened the last time?",

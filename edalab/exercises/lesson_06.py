@@ -29,11 +29,11 @@ CLAIMS = {
 UNREADY = (
     "What did the log say about the missing step when your function asked for ShipOrder, or turned back?",
     "ShipOrder can't be undone. What must you know before you ask for it, and what may you do once you have asked?",
-    "Ask for ShipOrder when ReserveInventory and ChargePayment are done. After that, go back only if it is refused.",
+    "Go forward only while nothing is refused: the undos add lines to the log, and after them you must not go forward again.",
 )
 LEFT_OUT = (
     'Write down the log of this run. Which lines say "done", and which of these steps have you undone?',
-    "After ShipOrder is refused, two steps are left to undo. Your function is called again after each of them, with the whole log.",
+    "After a refusal, each step that is done is left to undo. Your function is called again after each undo, with the whole log.",
     "Return the undo of a step that is done and not undone yet. Return OrderCancelled when no such step is left.",
 )
 LEFT_BEHIND = (
