@@ -48,9 +48,9 @@ HINTS = {
         "Let the exception through (`raise`), be it Unanswered or that of `send`. The broker gives you the message up to three times, and then keeps it as a dead letter.",
     ),
     "no pause": (
-        "How soon after a question without an answer does the next one follow, and how many messages are on their way for one event?",
+        "How many messages does one call send, and how soon after a question without an answer does the next one follow?",
         "The half second begins when a question times out. It holds within one call, and for all the commands that you send about one event.",
-        "Send one message with a delay, as in `await ctx.send(WriteLater(...), after=5)`. To ask again in the same call, wait first: `await ctx.sleep(0.5)`.",
+        "Send one message in each call, with a delay, as in `await ctx.send(WriteLater(...), after=5)`. To ask again in the same call, wait first: `await ctx.sleep(0.5)`.",
     ),
     "announced by mail": (
         "Who subscribes to UserRegistered, and what does each of them do if it comes once more?",
