@@ -17,15 +17,18 @@ _WORD = re.compile("[A-Z]?[a-z0-9]+")  # the first word of a type
 
 
 class Title(NamedTuple):
-    """The name of a bar with what came of it, and the same without the type; with all that is worth
-    saying of its message; with what tells it apart; without the type; and what is left of it for
-    want of room."""
+    """The name of a bar.
 
-    whole: str
-    outcome: str
-    long: str
+    short: the type of the message, and what tells it apart from others.
+    long: with all that is worth saying of the message.
+    brief: without the type.
+    outcomes: the short and the brief name with what came of the handling, where it is known.
+    shorter: what is left of the name for want of room."""
+
     short: str
+    long: str
     brief: str
+    outcomes: list[str]
     shorter: list[str]
 
 
@@ -37,25 +40,20 @@ def name_bars(bars: Iterable[Bar]) -> dict[Bar, Title]:
     titles = {}
     for type_, same in alike.items():
         name, columns = clean(type_, 60), _columns([bar.envelope for bar in same])
+        first = _WORD.match(name)
+        abbreviated = f"{first[0]}…" if first and first[0] != name else name
+        types = [text for text in (abbreviated, shorten(name, _TYPE, 11, True)) if text]
         for number, bar in enumerate(same):
             telling, more = ([c[number] for c in part if c[number]] for part in columns)
             words = f": {bar.words}" if bar.words else ""
-            first = _WORD.match(name)
-            abbreviated = f"{first[0]}…" if first and first[0] != name else name
-            shorter = [
-                " ".join([text, *telling]) + words
-                for text in (abbreviated, shorten(name, _TYPE, 11, True))
-                if text
-            ]
-            brief = ", ".join(telling) + words if telling else bar.words or name
             short, long = (
-                " ".join([name, ", ".join(values)]).strip() + words
+                f"{name} {', '.join(values)}".strip() + words
                 for values in (telling, telling + more)
             )
-            whole, outcome = (
-                f"{text}, {bar.outcome}" if bar.outcome else text for text in (short, brief)
-            )
-            titles[bar] = Title(whole, outcome, long, short, brief, [*shorter, bar.words or name])
+            brief = ", ".join(telling) + words if telling else bar.words or name
+            outcomes = [f"{text}, {bar.outcome}" for text in (short, brief) if bar.outcome]
+            shorter = [" ".join([text, *telling]) + words for text in types]
+            titles[bar] = Title(short, long, brief, outcomes, [*shorter, bar.words or name])
     return titles
 
 

@@ -81,13 +81,14 @@ class LabelPlacer:
         where none fits. Return None where there is no room at all."""
         size, bold = LABELS[kind].size, LABELS[kind].bold
         widths = [text_width(text, size, bold) for text in texts] + [_LEAST[-1]] * cut
-        open_places = [place for place in places if self._extent(place, min(widths), size)]
+        least = min(widths, default=0)
+        open_places = [place for place in places if self._extent(place, least, size)]
         shortened = (shorten(texts[-1], room, size, bold) for room in _LEAST)
         tried = ""
         for text in chain(texts, shortened if cut and open_places else ()):
             if text == tried:
                 continue
-            tried, crossing, least = text, None, 0
+            tried, crossing, fewest = text, None, 0
             for x, y, anchor in open_places if text else ():
                 extent = self._extent((x, y, anchor), text_width(text, size, bold), size)
                 if extent is None:
@@ -95,11 +96,11 @@ class LabelPlacer:
                 label = Label(x, y, text, kind, anchor)
                 along = self._crossed.count(extent)
                 if not along:
-                    return self._put(label)
-                if crossing is None or along // ALONG < least // ALONG:
-                    crossing, least = label, along
-            if crossing and least <= over:
-                return self._put(crossing)
+                    return self.put(label)
+                if crossing is None or along // ALONG < fewest // ALONG:
+                    crossing, fewest = label, along
+            if crossing and fewest <= over:
+                return self.put(crossing)
         return None
 
     def place_beside(
@@ -112,22 +113,19 @@ class LabelPlacer:
             places = [place for place in places if self._is_nearest((x, y), place, text, kind)]
         return self.place([clean(text, 90)], kind, places, ANY if over and far else 0)
 
-    def rewrite(self, labels: Sequence[tuple[Label | None, str, Sequence[Place]]]) -> None:
-        """Write each of these labels with another text at one of its places, across lines at most:
-        all of them or, if one has no room, none."""
-        old = [label for label, _, _ in labels if label]
-        if len(old) < len(labels):
-            return
-        self.erase(old)
-        first = len(self.scene.labels)
-        fit = all(
-            self.place([text], label.kind, places, ALONG - 1)
-            for label, (_, text, places) in zip(old, labels, strict=True)
-        )
-        if not fit:
-            self.erase(self.scene.labels[first:])
-            for label in old:
-                self._put(label)
+    def place_all(
+        self, wanted: Iterable[tuple[Sequence[str], str, Sequence[Place]]]
+    ) -> list[Label]:
+        """Write all these labels (texts, kind, places), across lines at most; or, if one has no room,
+        none."""
+        labels: list[Label] = []
+        for texts, kind, places in wanted:
+            label = self.place(texts, kind, places, ALONG - 1)
+            if label is None:
+                self.erase(labels)
+                return []
+            labels.append(label)
+        return labels
 
     def erase(self, labels: Sequence[Label]) -> None:
         gone = set(map(id, labels))
@@ -135,7 +133,8 @@ class LabelPlacer:
         for label in labels:
             self.taken.remove(label.extent())
 
-    def _put(self, label: Label) -> Label:
+    def put(self, label: Label) -> Label:
+        """Write a label as it is."""
         self.scene.labels.append(label)
         self.taken.add(label.extent())
         return label

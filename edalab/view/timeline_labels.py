@@ -2,7 +2,6 @@
 lane, where room is left. The rest stands in the tool-tips."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from .axis import Axis
 from .bar_names import Title
 from .drawn import Drawn
 from .items import Bar, SpanEvent
-from .labels import ALONG, ANY, LabelPlacer
+from .labels import ALONG, LabelPlacer
 from .scene import Label
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ _BESIDE_HEAD = 15  # px from the left of a bar to words beside an arrow that goe
 _REMARKS = ("takeover", "note")
 Place = tuple[int, int, str]  # level, x and anchor
 Spot = tuple[int, int, str]  # x, y and anchor
-Longer = tuple[Label | None, str, list[Spot]]  # a label, another text for it, and where to write it
 
 
 def place_labels(layout: "Layout") -> None:
@@ -35,7 +33,7 @@ def place_labels(layout: "Layout") -> None:
     for stretch in layout.drawn.stretches:
         if stretch.words:
             row, x = layout.rows[stretch.service, stretch.replica][0], layout.extent(stretch)[0] + 6
-            _write(layout, row, [stretch.words], "struck", [(n, x, "start") for n in (0, 1, -1, 2)])
+            _write(layout, row, stretch.words, "struck", [(n, x, "start") for n in (0, 1, -1, 2)])
     remarks: list[tuple[SpanEvent, Row]] = []
     repeated: list[tuple[SpanEvent, Row]] = []
     said: set[tuple[int, str]] = set()
@@ -49,20 +47,20 @@ def place_labels(layout: "Layout") -> None:
         elif event.what in _REMARKS:
             remarks.append((event, row))
         else:
-            _name_mark(layout, event, row, event.words)
+            _name_mark(layout, event, row)
         said.add(words)
     for link in layout.drawn.links:
         if link.words:
             x, kind = link.source.x, "remark" if link.stop == "unheard" else "struck"
             places = [(-1, x + 26, "start"), (-1, x - 7, "end"), (1, x + 4, "end")]
             places += [(-2, x, "start"), (1, x, "start")]
-            _write(layout, layout.row(link.source), [link.words], kind, places)
+            _write(layout, layout.row(link.source), link.words, kind, places)
     for event, row in remarks:
-        _name_mark(layout, event, row, event.words)
+        _name_mark(layout, event, row)
     for event, row in repeated:
-        _name_mark(layout, event, row, event.words.partition(":")[0], again=True)
-    for names in longer:
-        layout.placer.rewrite(names)
+        _name_mark(layout, event, row, again=True)
+    for named in longer:
+        _lengthen(layout.placer, named)
 
 
 def px_beyond(
@@ -72,7 +70,11 @@ def px_beyond(
     `right`. What is wider than _ROOM reaches back."""
     more = 0
     for one in drawn:
-        words = [(bar.start, _BESIDE_BAR, [*titles[bar][:5]]) for bar in one.bars]
+        words = []
+        for bar in one.bars:
+            title = titles[bar]
+            texts = [title.short, title.long, title.brief, *title.outcomes]
+            words.append((bar.start, _BESIDE_BAR, texts))
         for event in chain(one.events, *(bar.inner for bar in one.bars)):
             words.append((event.time, _BESIDE_MARK, [event.words]))
         for time, beside, texts in words:
@@ -94,10 +96,9 @@ def _repeats(event: SpanEvent, errors: set[tuple]) -> bool:
     return again or any(other.what in ("no answer", "dead letter") for other in bar.inner)
 
 
-def _name_mark(
-    layout: "Layout", event: SpanEvent, row: "Row", text: str, again: bool = False
-) -> None:
-    """Say what a mark means. What is said `again` has only the places near it."""
+def _name_mark(layout: "Layout", event: SpanEvent, row: "Row", again: bool = False) -> None:
+    """Say what a mark means. What is said `again` is brief, and has only the places near it."""
+    text = event.words.partition(":")[0] if again else event.words
     x, beside = event.x, event.x
     if bar := event.bar:  # beside it means behind its bar and what else is marked there
         beside = max([bar.x + bar.w, *(other.x for other in bar.inner if other.words)])
@@ -111,109 +112,119 @@ def _name_mark(
     kind = "remark" if event.what in _REMARKS else "struck"
     if event.what == "refused" and event.bar and event.bar.refuses:
         kind = "compensating"
-    _write(layout, row, [shorten(text, _LONG, 11, True)], kind, places, cut=not again)
+    _write(layout, row, shorten(text, _LONG, 11, True), kind, places, cut=not again)
 
 
-def _name_bars(layout: "Layout") -> list[list[Longer]]:
+def _name_bars(layout: "Layout") -> list[list["_Named"]]:
     """Name each bar where it begins, or where it ends; not over or under another bar of its row,
-    and those of a type at one side, if there is room. Return for each type the longer names."""
+    and those of a type at one side, if there is room. Return for each type those whose names may
+    grow longer, with their labels."""
     rows: defaultdict[Row, list[Bar]] = defaultdict(list)
     for bar in sorted(layout.drawn.bars, key=lambda bar: bar.x):
         rows[layout.row(bar)].append(bar)
-    longer: defaultdict[str, list[Longer]] = defaultdict(list)
+    longer: defaultdict[str, list[_Named]] = defaultdict(list)
     for row, bars in rows.items():
-        alike: defaultdict[str, list[_Naming]] = defaultdict(list)
+        alike: defaultdict[str, list[_Name]] = defaultdict(list)
         for before, bar, after in zip([None, *bars], bars, [*bars[1:], None], strict=False):
-            alike[bar.envelope.type].append(_Naming(layout, row, before, bar, after))
-        for type_, namings in alike.items():
-            _write_alike(layout, namings)
-            for one in namings:
-                name, label = one.name, one.label
-                if name.whole == name.short != name.long and name.short in one.texts:
-                    fits = label if label and label.text == name.short else None
-                    spots = one.spots((1, -1), text_width(name.long, 11, True))
-                    longer[type_].append((fits, name.long, spots))
+            alike[bar.envelope.type].append(_Name(layout, row, before, bar, after))
+        for type_, names in alike.items():
+            named = zip(names, _write_alike(layout.placer, names), strict=True)
+            longer[type_] += [(name, label) for name, label in named if name.may_grow()]
     return list(longer.values())
 
 
-def _write_alike(layout: "Layout", namings: list["_Naming"]) -> None:
+def _write_alike(placer: LabelPlacer, names: list["_Name"]) -> list[Label | None]:
     """Write the names of the bars of a type in a row where these begin: all above or all below, if
     need be with the first word of the type only; or else each where it has room."""
     tries = [(level, False) for level in (1, 2, -1, -2)]
-    if len(namings) > 2:
+    if len(names) > 2:
         tries[1:1] = [(level, True) for level in (1, -1)]
-    for level, short in tries:
-        for one in namings:
-            if not one.write(layout.placer, (level,), short):
-                break
-        else:
-            return
-        layout.placer.erase([one.label for one in namings if one.label])
-        for one in namings:
-            one.label = None
-    for one in namings:
-        if not one.write(layout.placer, (1, -1)):
-            places = one.spots((2, -2)) + one.spots((1, -1))
-            texts = [*one.texts, *one.name.shorter]
-            one.label = layout.placer.place(texts, one.bar.kind, places, cut=True)
+    for level, abbreviated in tries:
+        if labels := placer.place_all(name.at_level(level, abbreviated) for name in names):
+            return [*labels]
+    return [name.write(placer) for name in names]
 
 
-class _Naming:
-    """A bar between the one before it and the one after it in its row, and its name's label."""
+def _lengthen(placer: LabelPlacer, named: list["_Named"]) -> None:
+    """Write the long names of the bars of a type in place of the short ones: of all, or of none."""
+    short = [label for name, label in named if label and label.text == name.title.short]
+    if len(short) < len(named):
+        return
+    placer.erase(short)
+    names = [(name, name.title.long) for name, _ in named]
+    if not placer.place_all(([text], name.bar.kind, name.spots(text)) for name, text in names):
+        for label in short:
+            placer.put(label)
 
-    label: Label | None = None
+
+class _Name:
+    """The name of a bar between the one before it and the one after it in its row; `texts` are what
+    it may say, at best the first."""
 
     def __init__(
         self, layout: "Layout", row: "Row", before: Bar | None, bar: Bar, after: Bar | None
     ):
-        self.row, self.bar, self.name = row, bar, layout.titles[bar]
+        self.row, self.bar, self.title = row, bar, layout.titles[bar]
         self.left = before.x + before.w if before else 0
-        self.right = after.x if after else layout.right
+        self.right = (after.x if after else layout.right) + _OVER
         again = bar.words and before is not None and before.envelope is bar.envelope
-        if again and bar.x - self.left < _NEXT:
-            self.texts = [bar.words]
-        else:  # beside an attempt of the same message less has to be said
-            self.texts = [self.name.whole, self.name.outcome] if bar.outcome else []
-            self.texts += [self.name.short] + [self.name.brief, bar.words] * bool(again)
+        self.texts = [*self.title.outcomes, self.title.short]
+        if again:  # beside an attempt of the same message less has to be said
+            self.texts += [self.title.brief, bar.words]
+            if bar.x - self.left < _NEXT:
+                self.texts = [bar.words]
 
-    def spots(self, levels: Sequence[int], width: int = 0) -> list[Spot]:
-        """Where its name may begin or end: at its bar, or beside an arrow that goes into it. Near
-        the bar those at which a text of this width stays between the bars beside its own."""
-        x, end = self.bar.x, self.bar.x + self.bar.w
-        places: list[tuple[int, str]] = [(x, "start")]
-        if abs(levels[0]) == 1:
-            right = self.right + _OVER
-            places = [(at, "start") for at in (x, x + _BESIDE_HEAD) if at + width <= right]
-            places[1:1] = [(end, "end")] if end - width >= self.left else []
-        return [(at, self.row.level(level), side) for at, side in places for level in levels]
+    def may_grow(self) -> bool:
+        return self.texts[0] == self.title.short != self.title.long
 
-    def write(self, placer: LabelPlacer, levels: Sequence[int], short: bool = False) -> bool:
-        for text in self.name.shorter[:1] if short and not self.bar.words else self.texts:
-            spots = self.spots(levels, text_width(text, 11, True))
-            begins = [spot for spot in spots if spot[::2] == (self.bar.x, "start")]
-            for places, over in ((begins, ALONG - 1), (spots if len(levels) > 1 else [], ANY)):
-                if places and (label := placer.place([text], self.bar.kind, places, over)):
-                    self.label = label
-                    return True
-        return False
+    def at_level(self, level: int, abbreviated: bool) -> tuple[list[str], str, list[Spot]]:
+        """The texts that may begin at the bar in a line of labels; near it, those that end before
+        the next bar."""
+        x, texts = self.bar.x, self.texts
+        if abbreviated and not self.bar.words:
+            texts = self.title.shorter[:1]
+        if abs(level) == 1:
+            texts = [text for text in texts if x + text_width(text, 11, True) <= self.right]
+        return texts, self.bar.kind, [(x, self.row.level(level), "start")]
+
+    def spots(self, text: str) -> list[Spot]:
+        """Where a text near the bar stays between those beside it: it begins or ends with the bar,
+        or stands beside an arrow that goes into it."""
+        width, x, end = text_width(text, 11, True), self.bar.x, self.bar.x + self.bar.w
+        beside = x + _BESIDE_HEAD
+        places = [(x, x, "start"), (end - width, end, "end"), (beside, beside, "start")]
+        return [
+            (at, self.row.level(level), anchor)
+            for left, at, anchor in places
+            if self.left <= left and left + width <= self.right
+            for level in (1, -1)
+        ]
+
+    def write(self, placer: LabelPlacer) -> Label | None:
+        """Write the name where there is room for it, rather where the bar begins."""
+        x, kind = self.bar.x, self.bar.kind
+        for text in self.texts:
+            spots = self.spots(text)
+            begins = [spot for spot in spots if spot[::2] == (x, "start")]
+            label = placer.place([text], kind, begins, ALONG - 1)
+            if label := label or placer.place([text], kind, spots):
+                return label
+        spots = [*((x, self.row.level(level), "start") for level in (2, -2)), *self.spots("")]
+        return placer.place([*self.texts, *self.title.shorter], kind, spots, cut=True)
+
+
+_Named = tuple[_Name, Label | None]
 
 
 def _write(
-    layout: "Layout",
-    row: "Row",
-    texts: list[str],
-    kind: str,
-    places: Sequence[Place],
-    cut: bool = True,
-) -> Label | None:
-    """Write the first text that fits near its row; else further off, or with `cut` shortened."""
+    layout: "Layout", row: "Row", text: str, kind: str, places: list[Place], cut: bool = True
+) -> None:
+    """Write a text near its row; where there is no room, further off, or with `cut` shortened."""
     spots = [(x, row.level(level), anchor) for level, x, anchor in places]
     near = [spot for spot, place in zip(spots, places, strict=True) if -2 < place[0] < 2]
-    label = layout.placer.place(texts, kind, near) if len(near) < len(spots) else None
-    if label is None:
-        label = layout.placer.place(texts, kind, spots, cut=cut)
+    label = layout.placer.place([text], kind, near)
+    label = label or layout.placer.place([text], kind, spots, cut=cut)
     if label and kind == "struck" and label.y == row.y:
         left, _, right, _ = label.extent()
         if any(start <= left and right <= end for start, end in row.outages):
             label.kind = "on span"
-    return label
