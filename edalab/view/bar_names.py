@@ -31,6 +31,9 @@ class Title(NamedTuple):
     outcomes: list[str]
     shorter: list[str]
 
+    def texts(self) -> list[str]:
+        return [self.short, self.long, self.brief, *self.outcomes]
+
 
 def name_bars(bars: Iterable[Bar]) -> dict[Bar, Title]:
     """The names of all bars of a picture. A message has the same name in all lanes."""

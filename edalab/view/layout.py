@@ -186,9 +186,8 @@ class Layout:
                 self.rows[stretch.service, stretch.replica][0].outages.append(self.extent(stretch))
 
     def _set_marks(self) -> None:
-        inner = [event for bar in self.drawn.bars for event in bar.inner]
         stand: dict[Row, list[int]] = {}
-        for event in [*inner, *self.drawn.events]:
+        for event in self.drawn.all_events():
             row = self.row(event)
             if event.what not in _UNMARKED:
                 taken = stand.setdefault(row, [])
@@ -226,17 +225,17 @@ class Layout:
         message, or of the same one on its way again; where there is none, the first."""
         top, bottom = (y1, y2) if y1 < y2 else (y2, y1)
         owner = link.source, link.kind == "again"
-        alone = (x for x in places if self._alone(x, top, bottom, owner))
-        x = next(alone, places[0])
+
+        def is_free(x: int) -> bool:
+            return not any(
+                begin < bottom and top < end and own != owner
+                for own, begin, end in self._columns.get(x, ())
+            )
+
+        x = next(filter(is_free, places), places[0])
         for near in range(x - BESIDE + 1, x + BESIDE):
             self._columns[near].append((owner, top, bottom))
         return x
-
-    def _alone(self, x: int, top: int, bottom: int, owner: Owner) -> bool:
-        for own, begin, end in self._columns.get(x, ()):
-            if begin < bottom and top < end and own != owner:
-                return False
-        return True
 
     # -- items
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from ..claims.claim import SIGNS, Verdict
 from ..sim.run import Run
-from ..text import clean, counted, seconds, wrapped
+from ..text import clean, counted, seconds
 from .drawn import PUBLISHED_AGAIN, Drawn
 from .excerpt import Excerpt, choose
 from .layout import Layout
 from .picture import Picture, check_run, check_seconds
-from .scene import WIDTH, Label, Scene
+from .scene import WIDTH, Scene
 
 LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("handled, struck, compensating", "bar: handling"),
@@ -91,9 +91,7 @@ def draw(
     for one in verdicts:
         cause = f": {one.cause}" if one.cause else ""
         words = clean(f"{SIGNS[one.outcome]} {one.claim}{cause}", 300).split(" ")
-        for line in wrapped(words, " ", layout.right - layout.left):
-            scene.labels.append(Label(layout.left, y, line, _VERDICTS[one.outcome]))
-            y += 16
+        y = scene.write(layout.left, y, layout.right, words, " ", _VERDICTS[one.outcome])
     scene.height = scene.write(layout.left, y, layout.right, legend) - 2
     if cursor is not None:
         mark_cursor(layout, scene, cursor, 20)

@@ -2,7 +2,6 @@
 lane, where room is left. The rest stands in the tool-tips."""
 
 from collections import defaultdict
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from ..text import shorten, text_width
@@ -68,20 +67,15 @@ def px_beyond(
 ) -> int:
     """By how many px an axis from `left` on has to be shorter, for words that would reach beyond
     `right`. What is wider than _ROOM reaches back."""
+    words = [
+        *((bar.start, _BESIDE_BAR, text) for bar in titles for text in titles[bar].texts()),
+        *((event.time, _BESIDE_MARK, event.words) for one in drawn for event in one.all_events()),
+    ]
     more = 0
-    for one in drawn:
-        words = []
-        for bar in one.bars:
-            title = titles[bar]
-            texts = [title.short, title.long, title.brief, *title.outcomes]
-            words.append((bar.start, _BESIDE_BAR, texts))
-        for event in chain(one.events, *(bar.inner for bar in one.bars)):
-            words.append((event.time, _BESIDE_MARK, [event.words]))
-        for time, beside, texts in words:
-            widths = (text_width(text, 11, True) for text in texts)
-            x, width = axis.x(time) + beside, max([0, *(w for w in widths if w <= _ROOM)])
-            if x + width > right:
-                more = max(more, (x + width - right) * (axis.end - left) // max(1, x - left))
+    for time, beside, text in words:
+        x, width = axis.x(time) + beside, text_width(text, 11, True)
+        if width <= _ROOM and x + width > right:
+            more = max(more, (x + width - right) * (axis.end - left) // max(1, x - left))
     return more
 
 
