@@ -139,7 +139,7 @@ def caption_of(run: Run, excerpt: Excerpt) -> str:
 def _describe(scene: Scene, excerpt: Excerpt, layout: Layout) -> None:
     """Write what the picture shows, in one line, and for those who cannot see it."""
     name, drawn, lanes = excerpt.run.system.name, layout.drawn, layout.services
-    struck = [(e.time, e.service, e.what, e.words) for e, _ in layout.marks if e.what in _WRONG]
+    struck = [(e.time, e.service, e.what, e.words) for e in layout.marks if e.what in _WRONG]
     for link in drawn.links:
         if link.stop in _WRONG and link.words:
             struck.append((link.source.time, link.source.service, link.stop, link.words))

@@ -33,31 +33,29 @@ def place_labels(layout: "Layout") -> None:
         if stretch.words:
             row, x = layout.rows[stretch.service, stretch.replica][0], layout.extent(stretch)[0] + 6
             _write(layout, row, stretch.words, "struck", [(n, x, "start") for n in (0, 1, -1, 2)])
-    remarks: list[tuple[SpanEvent, Row]] = []
-    repeated: list[tuple[SpanEvent, Row]] = []
+    news: list[SpanEvent] = []
+    remarks: list[SpanEvent] = []
+    repeated: list[SpanEvent] = []
     said: set[tuple[int, str]] = set()
     errors: set[tuple] = set()
-    for event, row in layout.marks:
-        words = row.lane, event.words
-        if not event.words or _repeats(event, errors):
-            continue
-        if words in said:
-            repeated.append((event, row))
-        elif event.what in _REMARKS:
-            remarks.append((event, row))
-        else:
-            _name_mark(layout, event, row)
-        said.add(words)
+    for event in layout.marks:
+        words = layout.row(event).lane, event.words
+        if event.words and not _repeats(event, errors):
+            remark = event.what in _REMARKS
+            (repeated if words in said else remarks if remark else news).append(event)
+            said.add(words)
+    for event in news:
+        _name_mark(layout, event)
     for link in layout.drawn.links:
         if link.words:
             x, kind = link.source.x, "remark" if link.stop == "unheard" else "struck"
             places = [(-1, x + 26, "start"), (-1, x - 7, "end"), (1, x + 4, "end")]
             places += [(-2, x, "start"), (1, x, "start")]
             _write(layout, layout.row(link.source), link.words, kind, places)
-    for event, row in remarks:
-        _name_mark(layout, event, row)
-    for event, row in repeated:
-        _name_mark(layout, event, row, again=True)
+    for event in remarks:
+        _name_mark(layout, event)
+    for event in repeated:
+        _name_mark(layout, event, again=True)
     for named in longer:
         _lengthen(layout.placer, named)
 
@@ -90,7 +88,7 @@ def _repeats(event: SpanEvent, errors: set[tuple]) -> bool:
     return again or any(other.what in ("no answer", "dead letter") for other in bar.inner)
 
 
-def _name_mark(layout: "Layout", event: SpanEvent, row: "Row", again: bool = False) -> None:
+def _name_mark(layout: "Layout", event: SpanEvent, again: bool = False) -> None:
     """Say what a mark means. What is said `again` is brief, and has only the places near it."""
     text = event.words.partition(":")[0] if again else event.words
     x, beside = event.x, event.x
@@ -106,7 +104,7 @@ def _name_mark(layout: "Layout", event: SpanEvent, row: "Row", again: bool = Fal
     kind = "remark" if event.what in _REMARKS else "struck"
     if event.what == "refused" and event.bar and event.bar.refuses:
         kind = "compensating"
-    _write(layout, row, shorten(text, _LONG, 11, True), kind, places, cut=not again)
+    _write(layout, layout.row(event), shorten(text, _LONG, 11, True), kind, places, cut=not again)
 
 
 def _name_bars(layout: "Layout") -> list[list["_Named"]]:
