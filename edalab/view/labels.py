@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import chain, pairwise
 
-from ..text import clean, shorten, text_width
+from ..text import shorten, text_width
 from .scene import Extent, Label, Scene
 from .theme import LABELS
 
@@ -13,8 +13,6 @@ _LEAST = (*range(400, 50, -40), 50)  # px that a text may be shortened to
 ALONG = 24  # px of lines under a label: fewer only cross it
 ANY = 10**6  # px of lines under a label, where it may stand over any
 _MARGIN = 3  # px from a label to what stands beside it
-_NEAR = [(8, -11), (-8, -11), (8, 12), (-8, 12), (8, -26), (-8, -26), (8, 27), (-8, 27)]
-_FAR = [(8, -41), (-8, -41), (8, 42), (-8, 42)]
 
 
 class Taken:
@@ -59,8 +57,6 @@ class LabelPlacer:
     def __init__(self, scene: Scene, bounds: Extent, line: int = 2):
         self.scene, self.bounds = scene, bounds
         self.taken, self._crossed = Taken(line), Taken(line)
-        # No label may stand nearer to one of these points than to its own.
-        self.points: list[tuple[int, int]] = []
 
     def avoid(self, points: Sequence[int]) -> None:
         """Labels rather keep off this line: `points` are x, y of each corner."""
@@ -103,16 +99,6 @@ class LabelPlacer:
                 return self.put(crossing)
         return None
 
-    def place_beside(
-        self, text: str, kind: str, x: int, y: int, far: bool = True, over: bool = True
-    ) -> Label | None:
-        """Write a text beside a point: near it, or with `far` anywhere around it."""
-        offsets = _NEAR + _FAR * far
-        places = [(x + dx, y + dy, "start" if dx > 0 else "end") for dx, dy in offsets]
-        if not far:
-            places = [place for place in places if self._is_nearest((x, y), place, text, kind)]
-        return self.place([clean(text, 90)], kind, places, ANY if over and far else 0)
-
     def place_all(
         self, wanted: Iterable[tuple[Sequence[str], str, Sequence[Place]]]
     ) -> list[Label]:
@@ -147,11 +133,6 @@ class LabelPlacer:
         inside = left <= x and x + width <= right and top <= y - half and y + half <= bottom
         extent = x - _MARGIN, y - half, x + width + _MARGIN, y + half
         return extent if inside and self.taken.free(extent) else None
-
-    def _is_nearest(self, own: tuple[int, int], place: Place, text: str, kind: str) -> bool:
-        """Whether a label is nowhere as near as to its own point."""
-        extent = Label(*place[:2], clean(text, 90), kind, place[2]).extent()
-        return all(_far(own, extent) <= _far(point, extent) for point in self.points)
 
 
 def _far(point: tuple[int, int], box: Extent) -> int:
