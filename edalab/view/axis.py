@@ -168,7 +168,7 @@ def _widths(times: list[int], room: float) -> tuple[list[float], set[int]]:
         width = max(2.5 * least, min(CUT, 0.4 * room / max(1, len(cut)))) if cut else 0.0
         kept = sorted(gap for number, gap in enumerate(gaps) if number not in cut)
         scale, short = _scale(kept, room - width * len(cut), least)
-        if len(cut) == len(gaps) or short < len(gaps) / 5 or short * least < _LITTLE * room:
+        if len(cut) == len(gaps) or short * least < _LITTLE * room:
             break  # little has to be stretched
         longest = by_length[len(cut)]
         shorter = [gap for gap in gaps if 2 * gap < gaps[longest]]

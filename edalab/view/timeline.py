@@ -140,9 +140,8 @@ def _describe(scene: Scene, excerpt: Excerpt, layout: Layout) -> None:
     """Write what the picture shows, in one line, and for those who cannot see it."""
     name, drawn, lanes = excerpt.run.system.name, layout.drawn, layout.services
     struck = [(e.time, e.service, e.what, e.words) for e in layout.marks if e.what in _WRONG]
-    for link in drawn.links:
-        if link.stop in _WRONG and link.words:
-            struck.append((link.source.time, link.source.service, link.stop, link.words))
+    stopped = [link for link in drawn.links if link.stop in _WRONG and link.words]
+    struck += [(one.source.time, one.source.service, one.stop, one.words) for one in stopped]
     again = [link.target for link in drawn.links if link.kind == "again"]
     published = sum(bar is not None and bar.words == PUBLISHED_AGAIN for bar in again)
     wrong = Counter(what for _, _, what, _ in struck)

@@ -1,16 +1,13 @@
 """The labels of a timeline: names of bars, then what went wrong, then what is said elsewhere in the
 lane, where room is left. The rest stands in the tool-tips."""
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from ..text import shorten, text_width
 from .axis import Axis
-from .bar_names import Title
+from .bar_names import Title, lengthen, write_names
 from .drawn import Drawn
 from .items import Bar, SpanEvent
-from .labels import ALONG, LabelPlacer
-from .scene import Label
 
 if TYPE_CHECKING:
     from .layout import Layout, Row
@@ -19,16 +16,12 @@ _BESIDE_BAR, _BESIDE_MARK = 16, 30  # px from a moment to words beside what is d
 _FAR = 60  # px from a mark to the end of its bar: words behind it would seem to name the end
 _ROOM = 260  # px of words that have room behind the last moment, at most
 _LONG = 560  # px of the words of a mark, at most
-_OVER = 8  # px of a bar that the name of the one beside it may reach over
-_NEXT = 40  # px between two attempts that stand beside each other
-_BESIDE_HEAD = 15  # px from the left of a bar to words beside an arrow that goes into it
 _REMARKS = ("takeover", "note")
 Place = tuple[int, int, str]  # level, x and anchor
-Spot = tuple[int, int, str]  # x, y and anchor
 
 
 def place_labels(layout: "Layout") -> None:
-    longer = _name_bars(layout)
+    names = write_names(layout)
     for stretch in layout.drawn.stretches:
         if stretch.words:
             row, x = layout.rows[stretch.service, stretch.replica][0], layout.extent(stretch)[0] + 6
@@ -56,8 +49,7 @@ def place_labels(layout: "Layout") -> None:
         _name_mark(layout, event)
     for event in repeated:
         _name_mark(layout, event, again=True)
-    for named in longer:
-        _lengthen(layout.placer, named)
+    lengthen(layout.placer, names)
 
 
 def px_beyond(
@@ -105,107 +97,6 @@ def _name_mark(layout: "Layout", event: SpanEvent, again: bool = False) -> None:
     if event.what == "refused" and event.bar and event.bar.refuses:
         kind = "compensating"
     _write(layout, layout.row(event), shorten(text, _LONG, 11, True), kind, places, cut=not again)
-
-
-def _name_bars(layout: "Layout") -> list[list["_Named"]]:
-    """Name each bar where it begins, or where it ends; not over or under another bar of its row,
-    and those of a type at one side, if there is room. Return for each type those whose names may
-    grow longer, with their labels."""
-    rows: defaultdict[Row, list[Bar]] = defaultdict(list)
-    for bar in sorted(layout.drawn.bars, key=lambda bar: bar.x):
-        rows[layout.row(bar)].append(bar)
-    longer: defaultdict[str, list[_Named]] = defaultdict(list)
-    for row, bars in rows.items():
-        alike: defaultdict[str, list[_Name]] = defaultdict(list)
-        for before, bar, after in zip([None, *bars], bars, [*bars[1:], None], strict=False):
-            alike[bar.envelope.type].append(_Name(layout, row, before, bar, after))
-        for type_, names in alike.items():
-            named = zip(names, _write_alike(layout.placer, names), strict=True)
-            longer[type_] += [(name, label) for name, label in named if name.may_grow()]
-    return list(longer.values())
-
-
-def _write_alike(placer: LabelPlacer, names: list["_Name"]) -> list[Label | None]:
-    """Write the names of the bars of a type in a row where these begin: all above or all below, if
-    need be with the first word of the type only; or else each where it has room."""
-    tries = [(level, False) for level in (1, 2, -1, -2)]
-    if len(names) > 2:
-        tries[1:1] = [(level, True) for level in (1, -1)]
-    for level, abbreviated in tries:
-        if labels := placer.place_all(name.at_level(level, abbreviated) for name in names):
-            return [*labels]
-    return [name.write(placer) for name in names]
-
-
-def _lengthen(placer: LabelPlacer, named: list["_Named"]) -> None:
-    """Write the long names of the bars of a type in place of the short ones: of all, or of none."""
-    short = [label for name, label in named if label and label.text == name.title.short]
-    if len(short) < len(named):
-        return
-    placer.erase(short)
-    names = [(name, name.title.long) for name, _ in named]
-    if not placer.place_all(([text], name.bar.kind, name.spots(text)) for name, text in names):
-        for label in short:
-            placer.put(label)
-
-
-class _Name:
-    """The name of a bar between the one before it and the one after it in its row; `texts` are what
-    it may say, at best the first."""
-
-    def __init__(
-        self, layout: "Layout", row: "Row", before: Bar | None, bar: Bar, after: Bar | None
-    ):
-        self.row, self.bar, self.title = row, bar, layout.titles[bar]
-        self.left = before.x + before.w if before else 0
-        self.right = (after.x if after else layout.right) + _OVER
-        again = bar.words and before is not None and before.envelope is bar.envelope
-        self.texts = [*self.title.outcomes, self.title.short]
-        if again:  # beside an attempt of the same message less has to be said
-            self.texts += [self.title.brief, bar.words]
-            if bar.x - self.left < _NEXT:
-                self.texts = [bar.words]
-
-    def may_grow(self) -> bool:
-        return self.texts[0] == self.title.short != self.title.long
-
-    def at_level(self, level: int, abbreviated: bool) -> tuple[list[str], str, list[Spot]]:
-        """The texts that may begin at the bar in a line of labels; near it, those that end before
-        the next bar."""
-        x, texts = self.bar.x, self.texts
-        if abbreviated and not self.bar.words:
-            texts = self.title.shorter[:1]
-        if abs(level) == 1:
-            texts = [text for text in texts if x + text_width(text, 11, True) <= self.right]
-        return texts, self.bar.kind, [(x, self.row.level(level), "start")]
-
-    def spots(self, text: str) -> list[Spot]:
-        """Where a text near the bar stays between those beside it: it begins or ends with the bar,
-        or stands beside an arrow that goes into it."""
-        width, x, end = text_width(text, 11, True), self.bar.x, self.bar.x + self.bar.w
-        beside = x + _BESIDE_HEAD
-        places = [(x, x, "start"), (end - width, end, "end"), (beside, beside, "start")]
-        return [
-            (at, self.row.level(level), anchor)
-            for left, at, anchor in places
-            if self.left <= left and left + width <= self.right
-            for level in (1, -1)
-        ]
-
-    def write(self, placer: LabelPlacer) -> Label | None:
-        """Write the name where there is room for it, rather where the bar begins."""
-        x, kind = self.bar.x, self.bar.kind
-        for text in self.texts:
-            spots = self.spots(text)
-            begins = [spot for spot in spots if spot[::2] == (x, "start")]
-            label = placer.place([text], kind, begins, ALONG - 1)
-            if label := label or placer.place([text], kind, spots):
-                return label
-        spots = [*((x, self.row.level(level), "start") for level in (2, -2)), *self.spots("")]
-        return placer.place([*self.texts, *self.title.shorter], kind, spots, cut=True)
-
-
-_Named = tuple[_Name, Label | None]
 
 
 def _write(
