@@ -61,10 +61,9 @@ class Axis:
 
     def x(self, time: int, rank: float = 0) -> int:
         """Where a time stands; `rank` px further on for what comes later in the same instant."""
+        time = max(time, self.times[0])
         if time in self.starts:
             return round(self.starts[time] + rank * self.shrunk)
-        if time < self.times[0]:
-            return round(self.starts[self.times[0]])
         if time > self.times[-1]:
             return self.end
         at = bisect_right(self.times, time)
@@ -168,7 +167,7 @@ def _widths(times: list[int], room: float) -> tuple[list[float], set[int]]:
         width = max(2.5 * least, min(CUT, 0.4 * room / max(1, len(cut)))) if cut else 0.0
         kept = sorted(gap for number, gap in enumerate(gaps) if number not in cut)
         scale, short = _scale(kept, room - width * len(cut), least)
-        if len(cut) == len(gaps) or short * least < _LITTLE * room:
+        if len(cut) == len(gaps) or short < len(gaps) / 5 or short * least < _LITTLE * room:
             break  # little has to be stretched
         longest = by_length[len(cut)]
         shorter = [gap for gap in gaps if 2 * gap < gaps[longest]]

@@ -77,11 +77,10 @@ def _columns(envelopes: list[Envelope]) -> tuple[list[list[str]], list[list[str]
     apart = len({repr(fields) for fields in data})
     if apart == 1:
         fields = getattr(type(envelopes[0].data), "model_fields", {})
-        chosen = [
-            n
-            for n, field in fields.items()
-            if data[0][n] != field.default and not field.is_required()
-        ]
+        optional = {
+            name: field.default for name, field in fields.items() if not field.is_required()
+        }
+        chosen = [name for name, default in optional.items() if data[0][name] != default]
         more = [keys, *([_text(name, data[0][name])] * len(keys) for name in chosen)]
         return [], more[:_VALUES]
     columns = {"": keys} | {name: [_text(name, one.get(name)) for one in data] for name in data[0]}

@@ -60,8 +60,7 @@ class LabelPlacer:
 
     def avoid(self, points: Sequence[int]) -> None:
         """Labels rather keep off this line: `points` are x, y of each corner."""
-        corners = list(zip(points[::2], points[1::2], strict=True))
-        for (a, b), (c, d) in pairwise(corners):
+        for (a, b), (c, d) in pairwise(zip(points[::2], points[1::2], strict=True)):
             self._crossed.add((min(a, c) - 2, min(b, d), max(a, c) + 2, max(b, d)))
 
     def place(
@@ -80,11 +79,8 @@ class LabelPlacer:
         least = min(widths, default=0)
         open_places = [place for place in places if self._extent(place, least, size)]
         shortened = (shorten(texts[-1], room, size, bold) for room in _LEAST)
-        tried = ""
         for text in chain(texts, shortened if cut and open_places else ()):
-            if text == tried:
-                continue
-            tried, crossing, fewest = text, None, 0
+            crossing, fewest = None, 0
             for x, y, anchor in open_places if text else ():
                 extent = self._extent((x, y, anchor), text_width(text, size, bold), size)
                 if extent is None:

@@ -1,6 +1,7 @@
 """The labels of a timeline: names of bars, then what went wrong, then what is said elsewhere in the
 lane, where room is left. The rest stands in the tool-tips."""
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from ..text import shorten, text_width
@@ -26,18 +27,16 @@ def place_labels(layout: "Layout") -> None:
         if stretch.words:
             row, x = layout.rows[stretch.service, stretch.replica][0], layout.extent(stretch)[0] + 6
             _write(layout, row, stretch.words, "struck", [(n, x, "start") for n in (0, 1, -1, 2)])
-    news: list[SpanEvent] = []
-    remarks: list[SpanEvent] = []
-    repeated: list[SpanEvent] = []
+    marks: defaultdict[str, list[SpanEvent]] = defaultdict(list)
     said: set[tuple[int, str]] = set()
     errors: set[tuple] = set()
     for event in layout.marks:
         words = layout.row(event).lane, event.words
         if event.words and not _repeats(event, errors):
-            remark = event.what in _REMARKS
-            (repeated if words in said else remarks if remark else news).append(event)
+            what = "remark" if event.what in _REMARKS else "news"
+            marks["repeated" if words in said else what].append(event)
             said.add(words)
-    for event in news:
+    for event in marks["news"]:
         _name_mark(layout, event)
     for link in layout.drawn.links:
         if link.words:
@@ -45,9 +44,9 @@ def place_labels(layout: "Layout") -> None:
             places = [(-1, x + 26, "start"), (-1, x - 7, "end"), (1, x + 4, "end")]
             places += [(-2, x, "start"), (1, x, "start")]
             _write(layout, layout.row(link.source), link.words, kind, places)
-    for event in remarks:
+    for event in marks["remark"]:
         _name_mark(layout, event)
-    for event in repeated:
+    for event in marks["repeated"]:
         _name_mark(layout, event, again=True)
     lengthen(layout.placer, names)
 
