@@ -56,10 +56,9 @@ def px_beyond(
 ) -> int:
     """By how many px an axis from `left` on has to be shorter, for words that would reach beyond
     `right`. What is wider than _ROOM reaches back."""
-    words = [
-        *((bar.start, _BESIDE_BAR, text) for bar in titles for text in titles[bar].texts()),
-        *((event.time, _BESIDE_MARK, event.words) for one in drawn for event in one.all_events()),
-    ]
+    events = [event for one in drawn for event in one.all_events() if event.words]
+    words = {(bar.start, _BESIDE_BAR, text) for bar in titles for text in titles[bar].texts()}
+    words |= {(event.time, _BESIDE_MARK, event.words) for event in events}
     more = 0
     for time, beside, text in words:
         x, width = axis.x(time) + beside, text_width(text, 11, True)
