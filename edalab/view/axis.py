@@ -6,6 +6,7 @@ A lab mixes 10 ms hops with 5 s time-outs. To scale, all that matters would be o
 from bisect import bisect_right
 from itertools import chain, pairwise
 from math import fsum
+from operator import mul
 
 from ..text import seconds, text_width
 from .scene import Box, Label, Line, Scene
@@ -49,21 +50,20 @@ class Axis:
             x += widths[number]
         self.end = round(x)
         scales: dict[Gap, float] = {}  # px per ms of each gap that is not cut
-        for number, gap in enumerate(pairwise(self.times)):
+        for number, (time, later) in enumerate(pairwise(self.times)):
             if number in cut:
-                self.cuts.append(gap)
+                self.cuts.append((time, later))
             else:
-                scales[gap] = (self.starts[gap[1]] - self.starts[gap[0]]) / (gap[1] - gap[0])
+                scales[time, later] = (self.starts[later] - self.starts[time]) / (later - time)
         self.stretched = _stretched(scales)
-        gaps = [(later - time, scale) for (time, later), scale in scales.items()]
-        self.scale = fsum(ms * scale for ms, scale in gaps) / (sum(ms for ms, _ in gaps) or 1)
+        shown = [later - time for time, later in scales]
+        self.scale = fsum(map(mul, shown, scales.values())) / (sum(shown) or 1)
 
     def x(self, time: int, rank: float = 0) -> int:
         """Where a time stands; `rank` px further on for what comes later in the same instant."""
+        time = max(time, self.times[0])
         if time in self.starts:
             return round(self.starts[time] + rank * self.shrunk)
-        if time < self.times[0]:
-            return round(self.starts[self.times[0]])
         if time > self.times[-1]:
             return self.end
         at = bisect_right(self.times, time)
@@ -82,13 +82,12 @@ class Axis:
         cut goes through all that lasts meanwhile; thick lines say where time is stretched, each by
         another factor than the one before."""
         for middle, (start, end) in zip(self.slits(), self.cuts, strict=True):
-            tip = f"{seconds(end - start)} left out"
-            slit = Box(middle - _SLIT // 2, top, _SLIT, bottom - top, "break", tip)
+            words = f"{seconds(end - start)} left out"
+            slit = Box(middle - _SLIT // 2, top, _SLIT, bottom - top, "break", words)
             scene.bars.append(slit)
-            words, room = f"{seconds(end - start)} left out", self.starts[end] - self.ends[start]
             ends = text_width(seconds(start), 10) + text_width(seconds(end), 10)
-            if text_width(words, 10) + ends // 2 + 16 <= room:
-                scene.labels.append(Label(middle, bottom + below, words, "axis", "middle", tip))
+            if text_width(words, 10) + ends // 2 + 16 <= self.starts[end] - self.ends[start]:
+                scene.labels.append(Label(middle, bottom + below, words, "axis", "middle", words))
         for start, end in self.stretched:
             tip = f"{seconds(start)} to {seconds(end)}: time is stretched"
             x = self.x(start)
@@ -104,16 +103,14 @@ class Axis:
             if step * self.scale >= 70 and (last - first) // step < 200:
                 times += range(-(-first // step) * step, last + 1, step)
                 break
-        found: list[tuple[int, str]] = []
-        taken: list[tuple[int, int]] = []  # x, and half a width
+        taken: list[tuple[int, int, str]] = []  # x, half a width, and the text
         for time in dict.fromkeys(times):
             x, text = self.x(time), seconds(time)
             half = text_width(text, 10) // 2 + 4
             hidden = any(start < time < end for start, end in self.cuts)
-            if not hidden and all(abs(x - other) > half + room for other, room in taken):
-                taken.append((x, half))
-                found.append((x, text))
-        return sorted(found)
+            if not hidden and all(abs(x - other) > half + room for other, room, _ in taken):
+                taken.append((x, half, text))
+        return sorted((x, text) for x, _, text in taken)
 
 
 def draw_times(

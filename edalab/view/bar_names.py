@@ -1,32 +1,46 @@
 """The names of the bars of a timeline: the type of a message, and what tells it apart from others of
-its type in the picture."""
+its type in the picture; and where there is room for them."""
 
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..model import Envelope
-from ..text import clean, shorten
+from ..text import clean, shorten, text_width
 from .items import Bar
+from .labels import ALONG, LabelPlacer, Place
+from .scene import Label
+
+if TYPE_CHECKING:
+    from .layout import Layout, Row
 
 _LETTERS = 16  # of a key or a value in a name, at most
 _VALUES = 2  # in a name, at most
 _TYPE = 50  # px that the type is shortened to
+_OVER = 8  # px of a bar that the name of the one beside it may reach over
+_NEXT = 40  # px between two attempts that stand beside each other
+_BESIDE_HEAD = 15  # px from the left of a bar to words beside an arrow that goes into it
 _WORD = re.compile("[A-Z]?[a-z0-9]+")  # the first word of a type
 
 
 class Title(NamedTuple):
-    """The name of a bar with what came of it, and the same without the type; with all that is worth
-    saying of its message; with what tells it apart; without the type; and what is left of it for
-    want of room."""
+    """The name of a bar.
 
-    whole: str
-    outcome: str
-    long: str
+    short: the type of the message, and what tells it apart from others.
+    long: with all that is worth saying of the message.
+    brief: without the type.
+    outcomes: the short and the brief name with what came of the handling, where it is known.
+    shorter: what is left of the name for want of room."""
+
     short: str
+    long: str
     brief: str
+    outcomes: list[str]
     shorter: list[str]
+
+    def texts(self) -> list[str]:
+        return [self.short, self.long, self.brief, *self.outcomes]
 
 
 def name_bars(bars: Iterable[Bar]) -> dict[Bar, Title]:
@@ -37,25 +51,20 @@ def name_bars(bars: Iterable[Bar]) -> dict[Bar, Title]:
     titles = {}
     for type_, same in alike.items():
         name, columns = clean(type_, 60), _columns([bar.envelope for bar in same])
+        first = _WORD.match(name)
+        abbreviated = f"{first[0]}…" if first and first[0] != name else name
+        types = [text for text in (abbreviated, shorten(name, _TYPE, 11, True)) if text]
         for number, bar in enumerate(same):
             telling, more = ([c[number] for c in part if c[number]] for part in columns)
             words = f": {bar.words}" if bar.words else ""
-            first = _WORD.match(name)
-            abbreviated = f"{first[0]}…" if first and first[0] != name else name
-            shorter = [
-                " ".join([text, *telling]) + words
-                for text in (abbreviated, shorten(name, _TYPE, 11, True))
-                if text
-            ]
-            brief = ", ".join(telling) + words if telling else bar.words or name
             short, long = (
-                " ".join([name, ", ".join(values)]).strip() + words
+                f"{name} {', '.join(values)}".strip() + words
                 for values in (telling, telling + more)
             )
-            whole, outcome = (
-                f"{text}, {bar.outcome}" if bar.outcome else text for text in (short, brief)
-            )
-            titles[bar] = Title(whole, outcome, long, short, brief, [*shorter, bar.words or name])
+            brief = ", ".join(telling) + words if telling else bar.words or name
+            outcomes = [f"{text}, {bar.outcome}" for text in (short, brief) if bar.outcome]
+            shorter = [" ".join([text, *telling]) + words for text in types]
+            titles[bar] = Title(short, long, brief, outcomes, [*shorter, bar.words or name])
     return titles
 
 
@@ -68,11 +77,10 @@ def _columns(envelopes: list[Envelope]) -> tuple[list[list[str]], list[list[str]
     apart = len({repr(fields) for fields in data})
     if apart == 1:
         fields = getattr(type(envelopes[0].data), "model_fields", {})
-        chosen = [
-            n
-            for n, field in fields.items()
-            if data[0][n] != field.default and not field.is_required()
-        ]
+        optional = {
+            name: field.default for name, field in fields.items() if not field.is_required()
+        }
+        chosen = [name for name, default in optional.items() if data[0][name] != default]
         more = [keys, *([_text(name, data[0][name])] * len(keys) for name in chosen)]
         return [], more[:_VALUES]
     columns = {"": keys} | {name: [_text(name, one.get(name)) for one in data] for name in data[0]}
@@ -90,3 +98,101 @@ def _text(field: str, value: object) -> str:
     """A value in a few letters, or none."""
     text = clean(value) if isinstance(value, str | int | float) else ""
     return ("v" if field == "version" else "") + text if len(text) <= _LETTERS else ""
+
+
+def write_names(layout: "Layout") -> list[tuple["_Name", Label | None]]:
+    """Name each bar where it begins, or where it ends; not over or under another bar of its row,
+    and those of a type at one side, if there is room. Return the names with their labels."""
+    rows: defaultdict[Row, list[Bar]] = defaultdict(list)
+    for bar in sorted(layout.drawn.bars, key=lambda bar: bar.x):
+        rows[layout.row(bar)].append(bar)
+    written: list[tuple[_Name, Label | None]] = []
+    for row, bars in rows.items():
+        alike: defaultdict[str, list[_Name]] = defaultdict(list)
+        for before, bar, after in zip([None, *bars], bars, [*bars[1:], None], strict=False):
+            alike[bar.envelope.type].append(_Name(layout, row, before, bar, after))
+        for names in alike.values():
+            written += zip(names, _write_alike(layout.placer, names), strict=True)
+    return written
+
+
+def _write_alike(placer: LabelPlacer, names: list["_Name"]) -> list[Label | None]:
+    """Write the names of the bars of a type in a row where these begin: all above or all below, if
+    need be with the first word of the type only; or else each where it has room."""
+    tries = [(level, False) for level in (1, 2, -1, -2)]
+    if len(names) > 2:
+        tries[1:1] = [(level, True) for level in (1, -1)]
+    for level, abbreviated in tries:
+        if labels := placer.place_all(name.at_level(level, abbreviated) for name in names):
+            return [*labels]
+    return [name.write(placer) for name in names]
+
+
+def lengthen(placer: LabelPlacer, written: list[tuple["_Name", Label | None]]) -> None:
+    """Write long names in place of the short ones, where all those of a type have room for it."""
+    alike: defaultdict[str, list[tuple[_Name, Label | None]]] = defaultdict(list)
+    for name, label in written:
+        if name.texts[0] == name.title.short != name.title.long:
+            alike[name.bar.envelope.type].append((name, label))
+    for same in alike.values():
+        short = [label for name, label in same if label and label.text == name.title.short]
+        if len(short) == len(same):
+            placer.erase(short)
+            long = [(name, name.title.long) for name, _ in same]
+            spots = (([text], name.bar.kind, name.spots(text)) for name, text in long)
+            if not placer.place_all(spots):
+                for label in short:
+                    placer.put(label)
+
+
+class _Name:
+    """The name of a bar between the one before it and the one after it in its row; `texts` are what
+    it may say, at best the first."""
+
+    def __init__(
+        self, layout: "Layout", row: "Row", before: Bar | None, bar: Bar, after: Bar | None
+    ):
+        self.row, self.bar, self.title = row, bar, layout.titles[bar]
+        self.left = before.x + before.w if before else 0
+        self.right = (after.x if after else layout.right) + _OVER
+        again = bar.words and before is not None and before.envelope is bar.envelope
+        self.texts = [*self.title.outcomes, self.title.short]
+        if again:  # beside an attempt of the same message less has to be said
+            self.texts += [self.title.brief, bar.words]
+            if bar.x - self.left < _NEXT:
+                self.texts = [bar.words]
+
+    def at_level(self, level: int, abbreviated: bool) -> tuple[list[str], str, list[Place]]:
+        """The texts that may begin at the bar in a line of labels; near it, those that end before
+        the next bar."""
+        x, texts = self.bar.x, self.texts
+        if abbreviated and not self.bar.words:
+            texts = self.title.shorter[:1]
+        if abs(level) == 1:
+            texts = [text for text in texts if x + text_width(text, 11, True) <= self.right]
+        return texts, self.bar.kind, [(x, self.row.level(level), "start")]
+
+    def spots(self, text: str) -> list[Place]:
+        """Where a text near the bar stays between those beside it: it begins or ends with the bar,
+        or stands beside an arrow that goes into it."""
+        width, x, end = text_width(text, 11, True), self.bar.x, self.bar.x + self.bar.w
+        beside = x + _BESIDE_HEAD
+        places = [(x, x, "start"), (end - width, end, "end"), (beside, beside, "start")]
+        return [
+            (at, self.row.level(level), anchor)
+            for left, at, anchor in places
+            if self.left <= left and left + width <= self.right
+            for level in (1, -1)
+        ]
+
+    def write(self, placer: LabelPlacer) -> Label | None:
+        """Write the name where there is room for it, rather where the bar begins."""
+        x, kind = self.bar.x, self.bar.kind
+        for text in self.texts:
+            spots = self.spots(text)
+            begins = [spot for spot in spots if spot[::2] == (x, "start")]
+            label = placer.place([text], kind, begins, ALONG - 1)
+            if label := label or placer.place([text], kind, spots):
+                return label
+        spots = [*((x, self.row.level(level), "start") for level in (2, -2)), *self.spots("")]
+        return placer.place([*self.texts, *self.title.shorter], kind, spots, cut=True)

@@ -135,6 +135,10 @@ class Drawn:
             words = "question " * transfer.question + FAULTS[step.fault].words
             self._stop(link, "failed" if step.fault == "fail" else "lost", words)
 
+    def all_events(self) -> list[SpanEvent]:
+        """Those in the bars, then those outside of any."""
+        return [*(event for bar in self.bars for event in bar.inner), *self.events]
+
     def _deliver(self, number: int, step: Step) -> None:
         words = "dropped" if step.fault == "drop" else "not delivered"
         event = self._event(number, "lost", words)
@@ -185,8 +189,7 @@ class Drawn:
         self._strike(number)
         transfer, source = self.traffic.of_step.get(number), self._source(number)
         if step.fault == "drop" and transfer in self._dropped:
-            event = self._dropped[transfer]
-            event.what, event.words = "lost", "dropped and lost"
+            self._dropped[transfer].words = "dropped and lost"
             return
         words = "lost" + (f": {clean(step.detail, 60)}" if step.detail else "")
         event = self._event(number, "lost", words)
@@ -230,7 +233,7 @@ class Drawn:
 
     def _fail(self, number: int, step: Step) -> None:
         bar, detail = self._bar(number), step.detail or "failed"
-        if bar and _failed(bar):
+        if bar and bar.inner and bar.inner[-1].what == "failed":
             return self._strike(number)
         error, _, then = detail.rpartition("; ")
         if not then.startswith(_NEXT):
@@ -250,7 +253,3 @@ class Drawn:
         end = outage.end if outage.last in self._shown else None
         where = outage.service, outage.replica
         self.stretches.append(Stretch(*where, outage.start, end, outage.kind))
-
-
-def _failed(bar: Bar) -> bool:
-    return bool(bar.inner) and bar.inner[-1].what == "failed"

@@ -149,11 +149,10 @@ def _worst(run: Run, numbers: list[int]) -> Excerpt:
 def _correlations(journal: list[Step], wanted: str) -> set[str]:
     """The correlation id that is wanted, or those of all messages with that key."""
     envelopes = [row.envelope for row in journal if row.envelope]
-    if any(envelope.correlation == wanted for envelope in envelopes):
-        return {wanted}
-    if found := {envelope.correlation for envelope in envelopes if envelope.subject == wanted}:
-        return found
-    raise Unknown("story", wanted, story_names(journal))
+    ids = {one.correlation for one in envelopes if wanted in (one.correlation, one.subject)}
+    if not ids:
+        raise Unknown("story", wanted, story_names(journal))
+    return {wanted} if wanted in ids else ids
 
 
 def _story(journal: list[Step], numbers: list[int], ids: set[str]) -> list[int]:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import chain, pairwise
 
-from ..text import clean, shorten, text_width
+from ..text import shorten, text_width
 from .scene import Extent, Label, Scene
 from .theme import LABELS
 
@@ -13,8 +13,6 @@ _LEAST = (*range(400, 50, -40), 50)  # px that a text may be shortened to
 ALONG = 24  # px of lines under a label: fewer only cross it
 ANY = 10**6  # px of lines under a label, where it may stand over any
 _MARGIN = 3  # px from a label to what stands beside it
-_NEAR = [(8, -11), (-8, -11), (8, 12), (-8, 12), (8, -26), (-8, -26), (8, 27), (-8, 27)]
-_FAR = [(8, -41), (-8, -41), (8, 42), (-8, 42)]
 
 
 class Taken:
@@ -59,13 +57,10 @@ class LabelPlacer:
     def __init__(self, scene: Scene, bounds: Extent, line: int = 2):
         self.scene, self.bounds = scene, bounds
         self.taken, self._crossed = Taken(line), Taken(line)
-        # No label may stand nearer to one of these points than to its own.
-        self.points: list[tuple[int, int]] = []
 
     def avoid(self, points: Sequence[int]) -> None:
         """Labels rather keep off this line: `points` are x, y of each corner."""
-        corners = list(zip(points[::2], points[1::2], strict=True))
-        for (a, b), (c, d) in pairwise(corners):
+        for (a, b), (c, d) in pairwise(zip(points[::2], points[1::2], strict=True)):
             self._crossed.add((min(a, c) - 2, min(b, d), max(a, c) + 2, max(b, d)))
 
     def place(
@@ -81,13 +76,11 @@ class LabelPlacer:
         where none fits. Return None where there is no room at all."""
         size, bold = LABELS[kind].size, LABELS[kind].bold
         widths = [text_width(text, size, bold) for text in texts] + [_LEAST[-1]] * cut
-        open_places = [place for place in places if self._extent(place, min(widths), size)]
+        least = min(widths, default=0)
+        open_places = [place for place in places if self._extent(place, least, size)]
         shortened = (shorten(texts[-1], room, size, bold) for room in _LEAST)
-        tried = ""
         for text in chain(texts, shortened if cut and open_places else ()):
-            if text == tried:
-                continue
-            tried, crossing, least = text, None, 0
+            crossing, fewest = None, 0
             for x, y, anchor in open_places if text else ():
                 extent = self._extent((x, y, anchor), text_width(text, size, bold), size)
                 if extent is None:
@@ -95,39 +88,26 @@ class LabelPlacer:
                 label = Label(x, y, text, kind, anchor)
                 along = self._crossed.count(extent)
                 if not along:
-                    return self._put(label)
-                if crossing is None or along // ALONG < least // ALONG:
-                    crossing, least = label, along
-            if crossing and least <= over:
-                return self._put(crossing)
+                    return self.put(label)
+                if crossing is None or along // ALONG < fewest // ALONG:
+                    crossing, fewest = label, along
+            if crossing and fewest <= over:
+                return self.put(crossing)
         return None
 
-    def place_beside(
-        self, text: str, kind: str, x: int, y: int, far: bool = True, over: bool = True
-    ) -> Label | None:
-        """Write a text beside a point: near it, or with `far` anywhere around it."""
-        offsets = _NEAR + _FAR * far
-        places = [(x + dx, y + dy, "start" if dx > 0 else "end") for dx, dy in offsets]
-        if not far:
-            places = [place for place in places if self._is_nearest((x, y), place, text, kind)]
-        return self.place([clean(text, 90)], kind, places, ANY if over and far else 0)
-
-    def rewrite(self, labels: Sequence[tuple[Label | None, str, Sequence[Place]]]) -> None:
-        """Write each of these labels with another text at one of its places, across lines at most:
-        all of them or, if one has no room, none."""
-        old = [label for label, _, _ in labels if label]
-        if len(old) < len(labels):
-            return
-        self.erase(old)
-        first = len(self.scene.labels)
-        fit = all(
-            self.place([text], label.kind, places, ALONG - 1)
-            for label, (_, text, places) in zip(old, labels, strict=True)
-        )
-        if not fit:
-            self.erase(self.scene.labels[first:])
-            for label in old:
-                self._put(label)
+    def place_all(
+        self, wanted: Iterable[tuple[Sequence[str], str, Sequence[Place]]]
+    ) -> list[Label]:
+        """Write all these labels (texts, kind, places), across lines at most; or, if one has no room,
+        none."""
+        labels: list[Label] = []
+        for texts, kind, places in wanted:
+            label = self.place(texts, kind, places, ALONG - 1)
+            if label is None:
+                self.erase(labels)
+                return []
+            labels.append(label)
+        return labels
 
     def erase(self, labels: Sequence[Label]) -> None:
         gone = set(map(id, labels))
@@ -135,7 +115,8 @@ class LabelPlacer:
         for label in labels:
             self.taken.remove(label.extent())
 
-    def _put(self, label: Label) -> Label:
+    def put(self, label: Label) -> Label:
+        """Write a label as it is."""
         self.scene.labels.append(label)
         self.taken.add(label.extent())
         return label
@@ -148,11 +129,6 @@ class LabelPlacer:
         inside = left <= x and x + width <= right and top <= y - half and y + half <= bottom
         extent = x - _MARGIN, y - half, x + width + _MARGIN, y + half
         return extent if inside and self.taken.free(extent) else None
-
-    def _is_nearest(self, own: tuple[int, int], place: Place, text: str, kind: str) -> bool:
-        """Whether a label is nowhere as near as to its own point."""
-        extent = Label(*place[:2], clean(text, 90), kind, place[2]).extent()
-        return all(_far(own, extent) <= _far(point, extent) for point in self.points)
 
 
 def _far(point: tuple[int, int], box: Extent) -> int:

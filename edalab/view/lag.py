@@ -8,6 +8,7 @@ from .axes import Axes
 from .calendar import Calendar
 from .labels import LabelPlacer
 from .picture import Picture, check_run
+from .point_labels import place_beside
 from .scene import WIDTH, Box, Label, Mark, Polyline, Scene
 
 HEIGHT, _BELOW = 84, 66  # px of a chart; from one to the next
@@ -53,7 +54,7 @@ def lag(run: Run, service: str, *, width: int = WIDTH) -> Picture:
             left, right = chart.x(_moment(outage.start)), chart.x(_moment(until))
             box = left, chart.top - 10, max(2, right - left), chart.bottom - chart.top + 10
             scene.spans.append(Box(*box, outage.kind, f"{name} {words}, {times}"))
-        room.place_beside(words, "on span", top.x(_moment(outage.start)) - 4, top.top + 9)
+        place_beside(room, words, "on span", top.x(_moment(outage.start)) - 4, top.top + 9)
         parts.append(f"{what} from {times}")
     scene.height = below.bottom + 28
     scene.shows = f"lag of {name} in {run.system.name}: {'; '.join(parts)}"
@@ -79,7 +80,7 @@ def _name_peak(room: LabelPlacer, chart: Axes, time: int, value: float, words: s
     mark = Mark(chart.x(_moment(time)), chart.y(value), "fact", words)
     room.scene.marks.append(mark)
     room.taken.add(mark.extent())
-    room.place_beside(words, "handled", mark.x, mark.y)
+    place_beside(room, words, "handled", mark.x, mark.y)
 
 
 def _ages(backlog: Backlog, end: int) -> list[tuple[int, float]]:

@@ -63,7 +63,7 @@ class Layout:
         self.left, self.right = widest + 36, scene.width - 12
         self.placer = LabelPlacer(scene, (self.left + 4, 0, self.right - 5, 10**6), _LINE)
         self.rows: dict[tuple[str, int], list[Row]] = {}
-        self.marks: list[tuple[SpanEvent, Row]] = []
+        self.marks: list[SpanEvent] = []
         self._tops: list[int] = []  # of the lanes
         self._tracks, self._used = Taken(TRACK), [0] * (len(services) + 1)
         # At each x the upright parts of arrows at it or beside it: whose they are, from y to y.
@@ -186,16 +186,15 @@ class Layout:
                 self.rows[stretch.service, stretch.replica][0].outages.append(self.extent(stretch))
 
     def _set_marks(self) -> None:
-        inner = [event for bar in self.drawn.bars for event in bar.inner]
         stand: dict[Row, list[int]] = {}
-        for event in [*inner, *self.drawn.events]:
+        for event in self.drawn.all_events():
             row = self.row(event)
             if event.what not in _UNMARKED:
                 taken = stand.setdefault(row, [])
                 while any(abs(event.x - x) < 11 for x in taken) and event.x < self.right - 12:
                     event.x += 1
                 taken.append(event.x)
-                self.marks.append((event, row))
+                self.marks.append(event)
                 self.placer.taken.add((event.x - 7, row.y - 7, event.x + 6, row.y + 7))
             elif event.what == "send" and not event.bar:
                 self.placer.taken.add((event.x - 4, row.y - 4, event.x + 3, row.y + 4))
@@ -226,17 +225,17 @@ class Layout:
         message, or of the same one on its way again; where there is none, the first."""
         top, bottom = (y1, y2) if y1 < y2 else (y2, y1)
         owner = link.source, link.kind == "again"
-        alone = (x for x in places if self._alone(x, top, bottom, owner))
-        x = next(alone, places[0])
+
+        def is_free(x: int) -> bool:
+            return not any(
+                begin < bottom and top < end and own != owner
+                for own, begin, end in self._columns.get(x, ())
+            )
+
+        x = next(filter(is_free, places), places[0])
         for near in range(x - BESIDE + 1, x + BESIDE):
             self._columns[near].append((owner, top, bottom))
         return x
-
-    def _alone(self, x: int, top: int, bottom: int, owner: Owner) -> bool:
-        for own, begin, end in self._columns.get(x, ()):
-            if begin < bottom and top < end and own != owner:
-                return False
-        return True
 
     # -- items
 
@@ -257,10 +256,10 @@ class Layout:
             scene.bars.append(Box(bar.x, y, bar.w, BAR, bar.kind, _tip(bar)))
             saves = [event.x for event in bar.inner if event.what == "save"]
             scene.bars += [Box(x - 1, y, 2, BAR, "saved") for x in saves]
-        for event, row in self.marks:
-            scene.marks.append(Mark(event.x, row.y, event.what, event.tip))
         sends = [event for event in self.drawn.events if event.what == "send"]
-        scene.marks += [Mark(one.x, self.row(one).y, "published", one.tip) for one in sends]
+        for event in [*self.marks, *sends]:
+            kind = "published" if event.what == "send" else event.what
+            scene.marks.append(Mark(event.x, self.row(event).y, kind, event.tip))
 
     def _squeeze(self, top: int) -> list[int]:
         """Take out the lines that nothing stands on. Return the new y of each y."""

@@ -165,23 +165,23 @@ class Scene:
         kinds = {item.kind for item in self.items()}
         return [meaning for names, meaning in meanings if kinds & set(names.split(", "))]
 
-    def write(self, x: int, y: int, right: int, texts: list[str], glue: str = " · ") -> int:
-        """Write captions in lines from `y` on downwards. Return where the next line would be."""
+    def write(
+        self, x: int, y: int, right: int, texts: list[str], glue: str = " · ", kind: str = "caption"
+    ) -> int:
+        """Write texts in lines from `y` on downwards. Return where the next line would be."""
         for line in wrapped(texts, glue, right - x):
-            self.labels.append(Label(x, y, line, "caption"))
+            self.labels.append(Label(x, y, line, kind))
             y += 16
         return y
 
-    def hash(self) -> str:
-        """Eight characters that change when what is shown changes; where exactly an item stands
-        does not count."""
-        items = self.items()
-        lines = [f"{type(i).__name__}|{i.kind}|{i.tip}|{getattr(i, 'text', '')}" for i in items]
-        return sha256("\n".join(lines).encode()).hexdigest()[:8]
-
     @property
     def digest(self) -> str:
-        return f"{clean(self.shows, 400)}; {self.hash()}"
+        """What it shows, with eight characters that change when that changes; where exactly an item
+        stands does not count."""
+        items = self.items()
+        lines = [f"{type(i).__name__}|{i.kind}|{i.tip}|{getattr(i, 'text', '')}" for i in items]
+        code = sha256("\n".join(lines).encode()).hexdigest()[:8]
+        return f"{clean(self.shows, 400)}; {code}"
 
     def __repr__(self) -> str:
         return f"<scene {self.width} x {self.height}: {self.digest}>"

@@ -11,6 +11,7 @@ from ..text import clean, counted, shorten, text_width
 from .axes import Axes, value_text
 from .calendar import DAY, Calendar
 from .labels import LabelPlacer, Place
+from .point_labels import place_beside
 from .scene import Box, Label, Polyline, Scene
 from .state_events import EventMarks
 
@@ -143,8 +144,8 @@ class StateChart:
         elif actual == believed:
             both = f"was {value_text(actual)}"
         text, y = both + self.as_known, (axes.y(actual) + axes.y(believed)) // 2
-        if not self.room.place_beside(text, "at cursor", x, y + 11):
-            self.room.place_beside(text, "at cursor", x, axes.top)
+        if not place_beside(self.room, text, "at cursor", x, y + 11):
+            place_beside(self.room, text, "at cursor", x, axes.top)
         return f"; {self.calendar.on(at)} {both}"
 
     def _write_values(self) -> None:

@@ -11,6 +11,7 @@ from ..text import clean, counted
 from .axes import Axes, number_text, value_text
 from .calendar import Calendar
 from .labels import LabelPlacer
+from .point_labels import place_beside, place_nearest
 from .scene import Mark, Scene
 
 _NAME_WIDTH, _MARK_WIDTH = 75, 8  # px that each name and each mark of an ordinary event needs
@@ -74,7 +75,6 @@ class EventMarks:
             scene.marks += [Mark(x, y, "blank", tip), Mark(x, y, "learned", tip)]
         for mark in scene.marks:
             room.taken.add(mark.extent())
-        room.points += [(mark.x, mark.y) for mark in scene.marks]
 
     def name(self, room: LabelPlacer) -> None:
         """Name the late events that misled most, then those that changed most."""
@@ -82,7 +82,7 @@ class EventMarks:
             self._name_late(entry, room)
         for entry in [] if self.crowded else self.punctual[: self.most_names]:
             text = event_text(entry.fact, entry.step)
-            room.place_beside(text, "fact", *self._place(entry), far=False)
+            place_nearest(room, text, "fact", *self._place(entry))
 
     def captions(self) -> list[str]:
         """What the marks mean, and how many events have none."""
@@ -98,7 +98,7 @@ class EventMarks:
         for text, recorded in product([f"{short}, recorded {later}", short], (False, True)):
             place = self._place(entry, recorded)
             inside = self._within(moments[recorded])
-            if inside and room.place_beside(text, "late", *place, over=False):
+            if inside and place_beside(room, text, "late", *place, over=0):
                 return
 
     def _mark(self, entry: Entry, kind: str) -> Mark:

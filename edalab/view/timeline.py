@@ -6,12 +6,12 @@ from typing import Any
 
 from ..claims.claim import SIGNS, Verdict
 from ..sim.run import Run
-from ..text import clean, counted, seconds, wrapped
+from ..text import clean, counted, seconds
 from .drawn import PUBLISHED_AGAIN, Drawn
 from .excerpt import Excerpt, choose
 from .layout import Layout
 from .picture import Picture, check_run, check_seconds
-from .scene import WIDTH, Label, Scene
+from .scene import WIDTH, Scene
 
 LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("handled, struck, compensating", "bar: handling"),
@@ -91,9 +91,7 @@ def draw(
     for one in verdicts:
         cause = f": {one.cause}" if one.cause else ""
         words = clean(f"{SIGNS[one.outcome]} {one.claim}{cause}", 300).split(" ")
-        for line in wrapped(words, " ", layout.right - layout.left):
-            scene.labels.append(Label(layout.left, y, line, _VERDICTS[one.outcome]))
-            y += 16
+        y = scene.write(layout.left, y, layout.right, words, " ", _VERDICTS[one.outcome])
     scene.height = scene.write(layout.left, y, layout.right, legend) - 2
     if cursor is not None:
         mark_cursor(layout, scene, cursor, 20)
@@ -141,10 +139,9 @@ def caption_of(run: Run, excerpt: Excerpt) -> str:
 def _describe(scene: Scene, excerpt: Excerpt, layout: Layout) -> None:
     """Write what the picture shows, in one line, and for those who cannot see it."""
     name, drawn, lanes = excerpt.run.system.name, layout.drawn, layout.services
-    struck = [(e.time, e.service, e.what, e.words) for e, _ in layout.marks if e.what in _WRONG]
-    for link in drawn.links:
-        if link.stop in _WRONG and link.words:
-            struck.append((link.source.time, link.source.service, link.stop, link.words))
+    struck = [(e.time, e.service, e.what, e.words) for e in layout.marks if e.what in _WRONG]
+    stopped = [link for link in drawn.links if link.stop in _WRONG and link.words]
+    struck += [(one.source.time, one.source.service, one.stop, one.words) for one in stopped]
     again = [link.target for link in drawn.links if link.kind == "again"]
     published = sum(bar is not None and bar.words == PUBLISHED_AGAIN for bar in again)
     wrong = Counter(what for _, _, what, _ in struck)

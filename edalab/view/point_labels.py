@@ -1,0 +1,32 @@
+"""Words beside points: around them, or where no other mark is nearer."""
+
+from collections.abc import Iterable
+
+from ..text import clean
+from .labels import ANY, LabelPlacer, Place, _far
+from .scene import Label
+
+_NEAR = [(8, -11), (-8, -11), (8, 12), (-8, 12), (8, -26), (-8, -26), (8, 27), (-8, 27)]
+_FAR = [(8, -41), (-8, -41), (8, 42), (-8, 42)]
+
+
+def place_beside(
+    room: LabelPlacer, text: str, kind: str, x: int, y: int, over: int = ANY
+) -> Label | None:
+    """Write a text near a point or, if need be, further off; over at most `over` px of lines."""
+    return room.place([clean(text, 90)], kind, _around(x, y, _NEAR + _FAR), over)
+
+
+def place_nearest(room: LabelPlacer, text: str, kind: str, x: int, y: int) -> Label | None:
+    """Write a text near a mark, over no line and where no other mark of the scene is nearer."""
+    text, places = clean(text, 90), []
+    for place in _around(x, y, _NEAR):
+        extent = Label(*place[:2], text, kind, place[2]).extent()
+        own = _far((x, y), extent)
+        if all(own <= _far((mark.x, mark.y), extent) for mark in room.scene.marks):
+            places.append(place)
+    return room.place([text], kind, places, over=0)
+
+
+def _around(x: int, y: int, offsets: Iterable[tuple[int, int]]) -> list[Place]:
+    return [(x + dx, y + dy, "start" if dx > 0 else "end") for dx, dy in offsets]
