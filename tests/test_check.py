@@ -319,7 +319,7 @@ def test_one_line_that_never_ends_is_stopped(monkeypatch, swallowed):
     monkeypatch.setattr(stuck, "SECONDS", 0.1)
     monkeypatch.setattr(stuck, "LOOK", 0.1)
     result = check(charge, "05.2")
-    said = "payments.charge goes on and on without an await: line 3 of charge"
+    said = "payments.charge runs for ever without an await: line 3 of charge"
     assert result.anomaly == "does not end" and said in result.evidence
     assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0, 0)
 

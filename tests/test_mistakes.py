@@ -917,7 +917,7 @@ ENDLESS = [
     ({"handler": FOREVER + "try:\n        return await ctx.ask(Stock(sku='a'))\n    except TimeoutError:\n        pass"}, "now payments.charge … Stock"),
     ({"handler": FOREVER + "ctx.note('still here')\n    await ctx.sleep(1)"}, "now payments.charge waits … notes"),
     ({"handler": FOREVER + "ctx.note('without an await')"}, "client-1 set off over 10,000 messages and notes"),
-    ({"handler": "pass", "workload": never_ends, "max_steps": 1_000_000}, "the workload goes on and on … until= … max_steps="),
+    ({"handler": "pass", "workload": never_ends, "max_steps": 1_000_000}, "the workload runs for ever … until= … max_steps="),
     ({"tick": "ctx.note('x')"}, "the tick stock.look always has something to do … until="),
     ({"tick": PUBLISHES_FOREVER}, "stock.look"),
     ({"tick": FOREVER + "await ctx.sleep(1)"}, "stock.look waits again and again"),
@@ -989,13 +989,13 @@ def test_a_larger_budget_lets_a_long_workload_through():
 
     refused(
         lambda: play(workload=work, max_steps=1_000_000),
-        "the workload goes on and on",
+        "the workload runs for ever",
         error=Endless,
     )
     assert len(play(workload=work).journal) == 101_000
 
 
-# -- code that goes on and on without an await
+# -- code that runs for ever without an await
 
 
 @pytest.fixture
@@ -1021,14 +1021,14 @@ async def a_workload_that_spins(ctx):
 
 IN_C = "assert event\nre.match('(a+)+$', 'a' * 60 + 'b')"
 SPINNING = {
-    FOREVER + "pass": "payments.charge goes on and on without an await: line 2 of charge, for over 0.2 s",
+    FOREVER + "pass": "payments.charge runs for ever without an await: line 2 of charge, for over 0.2 s",
     "await ctx.sleep(1)\nfor _ in 'once':\n    while ctx.now:\n        bare(event)\n        bare(event)": "line 4 of charge,",
     FOREVER + "try:\n        bare(event)\n    except:\n        pass": "line 2 of charge,",
     "try:\n    spins(event)\nexcept BaseException:\n    raise ValueError('another') from None": "line 2 of spins,",
     "try:\n    raise ValueError\nfinally:\n    for _ in itertools.count():\n        bare(event)": "line 5 of charge,",
     "return any(n < 0 for n in itertools.count())": "line 2 of charge,",
     IN_C: "line 3 of charge,",
-    None: "the workload goes on and on without an await: line 2 of a_workload_that_spins,",
+    None: "the workload runs for ever without an await: line 2 of a_workload_that_spins,",
 }  # fmt: skip
 
 
@@ -1058,7 +1058,7 @@ def test_a_tick_that_goes_on_and_on_is_stopped(impatient):
         while True:
             pass
 
-    refused(lambda: simulate(shop, orders), "stock.look goes on and on", "of look", error=Hung)
+    refused(lambda: simulate(shop, orders), "stock.look runs for ever", "of look", error=Hung)
 
 
 def test_a_claim_that_goes_on_and_on_is_stopped(impatient):
@@ -1069,7 +1069,7 @@ def test_a_claim_that_goes_on_and_on_is_stopped(impatient):
                 yield "stock"
 
     run = play(bare)
-    words = "'each order is charged once' cannot be checked: charged_once goes on and on: line 3 of"
+    words = "'each order is charged once' cannot be checked: charged_once runs for ever: line 3 of"
     for judge in (run.check, lambda claim: explore(run.system, orders, [claim])):
         refused(lambda: judge(charged_once), words, "for over 1.2 s", error=Hung)
 
@@ -1086,7 +1086,7 @@ def test_a_function_of_a_panel_that_goes_on_and_on_is_stopped_and_the_panel_says
     lab = Laboratory(made, orders, knobs={"size": [1, 2]})
     assert lab.error == ""
     lab.size.value = 2
-    assert lab.error.startswith("made goes on and on: line 2 of made, for over 0.2 s")
+    assert lab.error.startswith("made runs for ever: line 2 of made, for over 0.2 s")
 
     def fold(state, fact):
         while True:
@@ -1095,14 +1095,14 @@ def test_a_function_of_a_panel_that_goes_on_and_on_is_stopped_and_the_panel_says
     store = EventStore(":memory:")
     store.append("o1", [PLACED], recorded="2026-01-02")
     error = TimeTravel(store, "o1", fold, 0).error
-    assert error.startswith("fold goes on and on: line 2 of fold, for over 1.2 s")
+    assert error.startswith("fold runs for ever: line 2 of fold, for over 1.2 s")
 
     def ledger(run):
         while True:
             pass
 
     run = simulate(choreographed(2), one_announced)
-    refused(lambda: saga_map(run, ledger=ledger), "ledger goes on and on: line 2", error=Hung)
+    refused(lambda: saga_map(run, ledger=ledger), "ledger runs for ever: line 2", error=Hung)
 
 
 def spins_the_second_time(event, ctx):
@@ -1119,7 +1119,7 @@ def test_an_exploration_ends_at_the_first_run_that_goes_on_and_on(impatient, wor
     with pool as executor:
         mistake = refused(
             lambda: explore(shop, orders, [told], executor=executor),
-            "payments.spins_the_second_time goes on and on",
+            "payments.spins_the_second_time runs for ever",
             "line 2 of spins_the_second_time",
             "(under faults=['duplicate payments.deliver.OrderPlaced #1'])",
             error=Hung,

@@ -515,6 +515,13 @@ def test_an_attempt_that_saved_nothing_says_so_where_its_service_saves_at_all():
     assert not any("nothing saved" in text for text in words(timeline(told(*saved, *twice))))
 
 
+def test_an_event_after_a_newer_version_of_its_key_says_so():
+    first, second = (Moved(who="ada", version=n, street=f"{n} Oak") for n in (1, 2))
+    other = Moved(who="bob", version=1, street="1 Oak")
+    assert any("older than v2" in text for text in words(moved(first, second, first)))
+    assert not any("older" in text for text in words(moved(first, second, other)))
+
+
 def test_refusals_and_compensations_have_a_colour_and_the_refusing_bar_its_sign():
     class Bought(Event):
         pass

@@ -116,7 +116,7 @@ class Exploration:
             parts.append(f"{len(self.endless):,} did not end, smallest: {smallest}")
         tried = counted(sum(bool(one.faults) for one in self.schedules), "schedule")
         tried += f" of faults in {self.system.name} ({self.coverage})"
-        return f"<{tried}: {'; '.join(parts)}>"
+        return f"<{tried}:\n  " + "\n  ".join(parts) + ">"
 
 
 @quiet()

@@ -146,7 +146,7 @@ class Transaction:
                 connection.execute("rollback")
             if database.probes > _MOST_PROBES:
                 statement = f"a statement in SQL of {execution.where()}"
-                execution.world.endless(f"{statement} goes on and on; let it find an end")
+                execution.world.endless(f"{statement} runs for ever; let it find an end")
             return
         wrote = database.shaped or connection.total_changes != self._changes
         fault = execution.reach("save") if wrote else None

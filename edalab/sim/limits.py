@@ -29,7 +29,7 @@ class Budget:
         self.stories: Counter = Counter()  # by correlation, or by the service of a tick
 
     def look(self) -> None:
-        """Raise Endless if something goes on and on."""
+        """Raise Endless if something runs for ever."""
         world, actions = self.world, next(self.world.number)
         self.look_at_steps()
         waits = actions - sum(tick.ran for tick in world.ticks)
@@ -48,7 +48,7 @@ class Budget:
             world.endless(f"{self._last_step()}; over max_steps={self.max_steps:,} steps; {LARGER}")
         if client.minted + client.notes > self.by_workload:
             often = f"over {self.by_workload:,} messages and notes"
-            world.endless(f"the workload goes on and on, {often}; let its loop end, {LARGER}")
+            world.endless(f"the workload runs for ever, {often}; let its loop end, {LARGER}")
         if len(world.record) > self.by_story * WIDTH:
             self._look_at_stories()
 

@@ -261,7 +261,7 @@ class World:
     def _hung(self, frame: FrameType, line: str) -> Misuse:
         execution = running_in(frame)
         who = execution.where() if execution else "what a handler does at its end"
-        what = f"{who} goes on and on without an await: {line}; let its loop end"
+        what = f"{who} runs for ever without an await: {line}; let its loop end"
         return self.refuse(Hung(f"this run does not end: {what}"))
 
     def __repr__(self) -> str:

@@ -156,11 +156,9 @@ class _Name:
         self.left = before.x + before.w if before else 0
         self.right = (after.x if after else layout.right) + _OVER
         again = bar.words and before is not None and before.envelope is bar.envelope
-        self.texts = [*self.title.outcomes, self.title.short]
+        self.texts = [*self.title.outcomes, self.title.short] + [self.title.brief] * bool(bar.words)
         if again:  # beside an attempt of the same message less has to be said
-            self.texts += [self.title.brief, bar.words]
-            if bar.x - self.left < _NEXT:
-                self.texts = [bar.words]
+            self.texts = [bar.words] if bar.x - self.left < _NEXT else [*self.texts, bar.words]
 
     def at_level(self, level: int, abbreviated: bool) -> tuple[list[str], str, list[Place]]:
         """The texts that may begin at the bar in a line of labels; near it, those that end before
@@ -188,11 +186,14 @@ class _Name:
     def write(self, placer: LabelPlacer) -> Label | None:
         """Write the name where there is room for it, rather where the bar begins."""
         x, kind = self.bar.x, self.bar.kind
-        for text in self.texts:
-            spots = self.spots(text)
-            begins = [spot for spot in spots if spot[::2] == (x, "start")]
-            label = placer.place([text], kind, begins, ALONG - 1)
-            if label := label or placer.place([text], kind, spots):
+        spots = {text: self.spots(text) for text in self.texts}
+        for text, places in spots.items():
+            begins = [spot for spot in places if spot[::2] == (x, "start")]
+            if label := placer.place([text], kind, begins, ALONG - 1):
                 return label
-        spots = [*((x, self.row.level(level), "start") for level in (2, -2)), *self.spots("")]
-        return placer.place([*self.texts, *self.title.shorter], kind, spots, cut=True)
+        for text, places in spots.items():
+            if label := placer.place([text], kind, places):
+                return label
+        further = [(x, self.row.level(level), "start") for level in (2, -2)]
+        texts = [*self.texts, *self.title.shorter]
+        return placer.place(texts, kind, [*further, *self.spots("")], cut=True)

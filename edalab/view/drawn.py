@@ -31,6 +31,8 @@ class Drawn:
         self._bar_of: dict[Span, Bar] = {}
         self._sources: dict[Transfer, SpanEvent] = {}
         self._dropped: dict[Transfer, SpanEvent] = {}
+        # (service, type, key) -> the newest version of an event that it was handed.
+        self._newest: dict[tuple[str, str, str | None], int] = {}
         self._answers: dict[int, Link] = {}  # the step that sends an answer -> its link
         for number in excerpt.numbers:
             step = self.journal[number]
@@ -159,6 +161,7 @@ class Drawn:
             bar.words = f"attempt {attempt}" if attempt > 1 else self._again(number, arrival)
         elif arrival.late:
             bar.words = "late"
+        self._note_version(bar)
         if source := self._source(number):
             before = self._bar_of.get(arrival.previous) if arrival.previous else None
             if before and before.inner and bar.words != PUBLISHED_AGAIN:
@@ -174,6 +177,16 @@ class Drawn:
             self.links.append(Link(kind, source, bar, tip))
         if step.fault and step.fault != "crash":
             self._event(number, "failed", f"{step.fault} before handling")
+
+    def _note_version(self, bar: Bar) -> None:
+        """Mark an event that is handled after a newer version of its key."""
+        version = getattr(bar.envelope.data, "version", None)
+        if isinstance(version, int):
+            about = bar.service, bar.envelope.type, bar.envelope.subject
+            newest = self._newest.setdefault(about, version)
+            if version < newest and not bar.words:
+                bar.struck, bar.words = True, f"older than v{newest}"
+            self._newest[about] = max(newest, version)
 
     def _again(self, number: int, arrival: Arrival) -> str:
         """Why a message comes again: it was published again, or it is delivered again."""

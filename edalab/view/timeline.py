@@ -15,7 +15,7 @@ from .scene import WIDTH, Scene
 
 LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("handled, struck, compensating", "bar: handling"),
-    ("struck", "red: struck or repeated"),
+    ("struck", "red: struck, repeated, late or older"),
     ("saved", "tick: saved"),
     ("published", "dot: sent by the client"),
     ("message", "arrow: published to handled"),
