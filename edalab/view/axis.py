@@ -90,8 +90,9 @@ class Axis:
                 scene.labels.append(Label(middle, bottom + below, words, "axis", "middle", words))
         for start, end in self.stretched:
             tip = f"{seconds(start)} to {seconds(end)}: time is stretched"
-            x = self.x(start)
-            scene.spans.append(Box(x + 1, bottom + 1, self.x(end) - x - 2, 3, "stretched", tip))
+            x = self.x(start) + 1
+            if (width := self.x(end) - 1 - x) > 0:
+                scene.spans.append(Box(x, bottom + 1, width, 3, "stretched", tip))
         draw_times(scene, self.ticks(), (top, bottom, right), below)
 
     def ticks(self) -> list[tuple[int, str]]:
