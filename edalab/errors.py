@@ -155,10 +155,9 @@ class Unanswered(TimeoutError):
     """A question or an asked command got no answer in time. Whether it was carried out is not known: it is in doubt."""
 
     def __init__(self, service: str, message: str = "", seconds: float = 0):
-        did_not = f"{service} did not answer {message} within {seconds:g} s"
-        super().__init__(
-            did_not if message else service
-        )  # a handler may raise one with words of its own
+        # A handler may raise one with words of its own: then they stand for the service.
+        words = f"{service} did not answer {message} within {seconds:g} s"
+        super().__init__(words if message else service)
         self.service, self.message, self.seconds = service, message, seconds
 
 

@@ -89,6 +89,18 @@ def test_where_marks_are_many_what_breaks_a_claim_stands_first_and_what_has_no_r
     assert not [word for word in texts(few) if word.startswith(("+", "×")) or "alike" in word]
 
 
+def test_a_long_claim_keeps_its_count_and_one_that_nothing_breaks_is_not_red():
+    @Claim("nothing that anybody ever asked for is missing in any of the tables of this shop " * 2)
+    def fine(run):
+        return []
+
+    picture = matrix(explore(shop(), orders(1), [charged_once, fine]), 440)
+    [legend] = [text for text in texts(picture) if text.startswith("breaks “nothing")]
+    assert legend.endswith("…: 0")
+    reds = [label.text for label in picture.scene.labels if label.kind == "in broken"]
+    assert "B" not in reds and "B" in texts(picture)
+
+
 def test_few_marks_stand_in_the_order_of_the_run_below_what_their_letters_mean():
     @Claim("the last order gets through")
     def last(run):

@@ -224,20 +224,20 @@ class Matrix(Picture):
         scene, claims, x = self.scene, self._result.claims, 2
         y += 20
         signs = (SURVIVED, "survived"), (UNTESTED, "nothing tested"), (ENDLESS, "did not end")
-        entries = [sign for sign in signs if sign[0] in self._marks.values()]
+        entries = [(*sign, True) for sign in signs if sign[0] in self._marks.values()]
         without = self._result.schedules[0].outcomes  # any fault
         for number, claim in enumerate(claims):
             if without[number] != "broken":
-                entries.append((_letter(number), f"breaks “{claim.sentence}”: {times[number]:,}"))
-        for kind, text in entries:
-            text = shorten(text, scene.width - 40, 11)
+                text = shorten(f"breaks “{claim.sentence}”", scene.width - 80, 11)
+                entries.append((_letter(number), f"{text}: {times[number]:,}", times[number] > 0))
+        for kind, text, there in entries:
             wide = text_width(text, 11) + 40
             if x > 2 and x + wide > scene.width:
                 x, y = 2, y + 20
-            if text.endswith("”: 0"):
-                scene.labels.append(Label(x + 7, y, kind, "detail", "middle"))
-            else:
+            if there:
                 self._draw_mark(kind, x, y)
+            else:
+                scene.labels.append(Label(x + 7, y, kind, "detail", "middle"))
             scene.labels.append(Label(x + 18, y, text, "caption"))
             x += wide
         return y + 4
