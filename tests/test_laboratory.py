@@ -4,6 +4,7 @@ import base64
 import itertools
 import re
 from functools import partial
+from html import unescape
 
 import pytest
 from scenes import extent
@@ -355,6 +356,11 @@ def test_a_kept_run_is_compared_with_the_one_on_the_screen_while_its_tab_is_visi
     lab.tabs.selected_index = lab._tabs.names.index("Compare")
     assert "payments crashes at commit of ShelfReserved #1" in sheet.value
     assert "First run: kept" in sheet.value and "Second run: on the screen" in sheet.value
+    lab.dedup.value = "by id"
+    assert 'First run: kept, dedup="none"' in unescape(sheet.value)
+    assert 'Second run: on the screen, dedup="by id"' in unescape(sheet.value)
+    lab.dedup.value = "none"
+    assert "kept, dedup" not in sheet.value
     before = sheet.value
     lab.cursor.value = 0
     assert sheet.value != before and ">0 s</text>" in sheet.value

@@ -16,20 +16,20 @@ _NAMES = ("kept", "on the screen")
 class Kept:
     """The button *keep this run*, in `.button`, and the run that it kept, in `.run`.
 
-    `screen` returns the run on the screen and the call that makes it."""
+    `screen` returns the run on the screen, the call that makes it, and its knobs as text."""
 
-    def __init__(self, screen: Callable[[], tuple[Run | None, str]]):
+    def __init__(self, screen: Callable[[], tuple[Run | None, str, dict[str, str]]]):
         self.run: Run | None = None
-        self._code, self._screen = "", screen
+        self._code, self._knobs, self._screen = "", {}, screen
         self._comparison: Comparison | None = None
         tip = "keep this run, to compare it with another one in the tab Compare"
         self.button = ipywidgets.Button(description="keep this run", tooltip=tip, layout=AUTO)
         self.button.on_click(self._keep)
 
     def _keep(self, _: object) -> None:
-        run, code = self._screen()
+        run, code, knobs = self._screen()
         if run is not None:
-            self.run = run
+            self.run, self._knobs = run, knobs
             self._code = "kept" + code.removeprefix("run").replace("\n ", "\n  ")
 
     def picture(self, run: Run, story: str | None, seconds: float, width: int) -> Picture:
@@ -38,7 +38,16 @@ class Kept:
         comparison = self._comparison
         if comparison is None or comparison.runs != (self.run, run):
             comparison = self._comparison = Comparison(self.run, run)
-        return draw(comparison, (story, None, None), _NAMES, seconds, width)
+        return draw(comparison, (story, None, None), self._names(), seconds, width)
+
+    def _names(self) -> tuple[str, str]:
+        """What the runs are called, with the knobs that have turned between them."""
+        kept, now = self._knobs, self._screen()[2]
+        turned = [name for name in now if kept[name] != now[name]]
+        one, other = (
+            ", ".join(f"{name}={knobs[name]}" for name in turned) for knobs in (kept, now)
+        )
+        return (f"kept, {one}", f"on the screen, {other}") if turned else _NAMES
 
     def code(self, run_code: str, arguments: str) -> str:
         """The code of both runs, and of their picture."""

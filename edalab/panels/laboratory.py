@@ -95,7 +95,7 @@ class Laboratory(Settling):
         self.cursor = Moments(self._draw)
         self.back, self.forward = self.cursor.back, self.cursor.forward
         self.play = Player(self.cursor, self._draw_between)
-        self._kept = Kept(lambda: (self.run, self._call(Names(self._notebook, ""))))
+        self._kept = Kept(self._on_screen)
         self.keep = self._kept.button
         self._tabs = Tabs(self.claims, ledger, self._kept, self._ask_for, self._draw)
         self.tabs, self.every_fault = self._tabs.widget, self._tabs.every_fault
@@ -148,6 +148,11 @@ class Laboratory(Settling):
             outcome = f"digest {self.run.digest}"
         both = [factory.code(values, names) for factory in (self._system, self._workload)]
         return line(f"{', '.join(both)}, seed={self.seed.value}", self.faults, outcome)
+
+    def _on_screen(self) -> tuple[Run | None, str, dict[str, str]]:
+        names = Names(self._notebook, "")
+        knobs = {name: names.of(value, "another") for name, value in self._values().items()}
+        return self.run, self._call(names), knobs
 
     @property
     def printed(self) -> str:

@@ -180,7 +180,8 @@ class Drawn:
 
     def _note_version(self, bar: Bar) -> None:
         """Mark an event that is handled after a newer version of its key."""
-        version = getattr(bar.envelope.data, "version", None)
+        # A message's attributes would do, but the error for one that it lacks takes its time.
+        version = getattr(bar.envelope.data, "__dict__", {}).get("version")
         if isinstance(version, int):
             about = bar.service, bar.envelope.type, bar.envelope.subject
             newest = self._newest.setdefault(about, version)

@@ -66,8 +66,9 @@ class Layout:
         self.marks: list[SpanEvent] = []
         self._tops: list[int] = []  # of the lanes
         self._tracks, self._used = Taken(TRACK), [0] * (len(services) + 1)
-        # At each x the upright parts of arrows at it or beside it: whose they are, from y to y.
-        self._columns: defaultdict[int, list[tuple[Owner, int, int]]] = defaultdict(list)
+        # At each x the upright parts of arrows at it or beside it, with a bit for each y: of all, and by owner.
+        self._columns: defaultdict[int, int] = defaultdict(int)
+        self._owners: defaultdict[int, dict[Owner, int]] = defaultdict(dict)
         self.titles = name_bars(bar for one in (drawn, *beside) for bar in one.bars)
         self._set_times([drawn, *beside])
         self._set_rows()
@@ -223,18 +224,20 @@ class Layout:
     def column(self, places: Sequence[int], y1: int, y2: int, link: Link) -> int:
         """The x of an upright part of an arrow: the first place that is not beside one of another
         message, or of the same one on its way again; where there is none, the first."""
-        top, bottom = (y1, y2) if y1 < y2 else (y2, y1)
-        owner = link.source, link.kind == "again"
+        owner, bits = (link.source, link.kind == "again"), abs((1 << y2) - (1 << y1))
 
         def is_free(x: int) -> bool:
-            return not any(
-                begin < bottom and top < end and own != owner
-                for own, begin, end in self._columns.get(x, ())
+            if not self._columns[x] & bits:
+                return True
+            owners = self._owners[x]
+            return owner in owners and not any(
+                taken & bits for other, taken in owners.items() if other != owner
             )
 
         x = next(filter(is_free, places), places[0])
         for near in range(x - BESIDE + 1, x + BESIDE):
-            self._columns[near].append((owner, top, bottom))
+            self._columns[near] |= bits
+            self._owners[near][owner] = self._owners[near].get(owner, 0) | bits
         return x
 
     # -- items
