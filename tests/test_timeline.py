@@ -650,6 +650,13 @@ def test_a_stretch_of_time_shows_that_only_and_at_most_what_can_be_read():
     assert "300 handlings" in repr(timeline(run, start=0, end=100))
 
 
+def test_of_a_crowd_only_what_was_struck_is_named_and_the_rest_in_its_tool_tip():
+    run = simulate(shop(), customers(200), faults=["delay orders.deliver.Placed #7"])
+    picture = timeline(run, start=0, end=100)
+    assert words(picture) and all("late" in text for text in words(picture))
+    assert "orders: Placed client-2" in picture.svg()
+
+
 def test_a_service_that_is_down_before_the_part_shown_is_shown_down():
     run = simulate(shop(), customers(3), faults=["crash orders.handle.Placed #1"])
     assert "down" in kinds(timeline(run, start=0.5, end=0.9).scene.spans)

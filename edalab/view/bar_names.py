@@ -21,6 +21,7 @@ _TYPE = 50  # px that the type is shortened to
 _OVER = 8  # px of a bar that the name of the one beside it may reach over
 _NEXT = 40  # px between two attempts that stand beside each other
 _BESIDE_HEAD = 15  # px from the left of a bar to words beside an arrow that goes into it
+_CROWD = 100  # bars: of more only those with words of their own are named
 _WORD = re.compile("[A-Z]?[a-z0-9]+")  # the first word of a type
 
 
@@ -103,6 +104,7 @@ def _text(field: str, value: object) -> str:
 def write_names(layout: "Layout") -> list[tuple["_Name", Label | None]]:
     """Name each bar where it begins, or where it ends; not over or under another bar of its row,
     and those of a type at one side, if there is room. Return the names with their labels."""
+    crowded = len(layout.drawn.bars) > _CROWD
     rows: defaultdict[Row, list[Bar]] = defaultdict(list)
     for bar in sorted(layout.drawn.bars, key=lambda bar: bar.x):
         rows[layout.row(bar)].append(bar)
@@ -110,7 +112,8 @@ def write_names(layout: "Layout") -> list[tuple["_Name", Label | None]]:
     for row, bars in rows.items():
         alike: defaultdict[str, list[_Name]] = defaultdict(list)
         for before, bar, after in zip([None, *bars], bars, [*bars[1:], None], strict=False):
-            alike[bar.envelope.type].append(_Name(layout, row, before, bar, after))
+            if bar.words or not crowded:
+                alike[bar.envelope.type].append(_Name(layout, row, before, bar, after))
         for names in alike.values():
             written += zip(names, _write_alike(layout.placer, names), strict=True)
     return written

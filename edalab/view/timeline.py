@@ -69,8 +69,9 @@ def timeline(
     such as "o2".
 
     `start` and `end` (seconds) show that part only; `cursor` (seconds) marks a moment. Of a run
-    with more than 40 handlings the story that went worst is shown, unless you ask for another. The
-    caption says how much is hidden, and what became of the `claims`."""
+    with more than 40 handlings the story that went worst is shown, unless you ask for another; of
+    more than 100 that you ask for, only those that a fault reached are named. The caption says how
+    much is hidden, and what became of the `claims`."""
     check_run("timeline", run, "pass the run, and cursor={}")
     check_seconds(cursor=cursor, start=start, end=end)
     verdicts = [run.check(claim) for claim in claims]
