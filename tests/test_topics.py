@@ -4,9 +4,12 @@ import itertools
 from zlib import crc32
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from postoffice import SCHEMA, Posted, Shouted, Stamped, keep, kept, office, play, told
 
-from edalab import System
+from edalab import Event, Faults, Misuse, System, simulate
+from edalab.view import timeline
 
 
 def test_every_group_gets_every_message_once():
@@ -204,3 +207,134 @@ def test_nothing_recorded_changes_when_a_handler_changes_its_copy():
     assert names == [["a"]] * 8
     assert [s.envelope.data.names for s in run.journal if s.envelope.type == "Listed2"] == [["b"]]
     assert next(s.detail for s in run.journal if s.step == "note") == "['a']"
+
+
+# -- a commit for several messages
+
+
+class Counted(Event, topic="counts", key="to"):
+    to: str = "ann"
+    n: int = 0
+
+
+def counting(every, replicas=1, partitions=1):
+    system = System("town")
+    system.topic("counts", partitions=partitions)
+
+    @system.service("tally", replicas=replicas, schema=SCHEMA).on(Counted, commit_every=every)
+    async def count(event, ctx):
+        await ctx.sleep(0.1)
+        keep(ctx, event.n)
+
+    return system
+
+
+def counts(many, apart=0.0, to=("ann",)):
+    async def workload(ctx):
+        for n in range(many):
+            for name in to:
+                await ctx.publish(Counted(to=name, n=n))
+            await ctx.sleep(apart)
+
+    return workload
+
+
+def offsets(run, step, fault=None):
+    return [s.offset for s in run.journal if s.step == step and s.fault == fault]
+
+
+def test_a_group_that_commits_every_third_message_commits_the_rest_when_nothing_waits():
+    run = simulate(counting(3), counts(7))
+    assert kept(run, "tally") == [*range(7)] and offsets(run, "handle") == [*range(7)]
+    assert offsets(run, "commit") == [2, 5, 6] and offsets(run, "done") == [0, 1, 3, 4]
+    slow = simulate(counting(3), counts(3, apart=1))
+    assert offsets(slow, "commit") == [0, 1, 2], "each time nothing else waits"
+    assert (run.at(0.33).services["tally"].lag, run.at(0.35).services["tally"].lag) == (7, 4)
+
+
+def test_a_crash_brings_all_messages_again_that_came_since_the_last_commit():
+    run = simulate(counting(3), counts(6), faults=["crash tally.save.Counted #5"])
+    assert offsets(run, "handle") == [0, 1, 2, 3, 4, 3, 4, 5]
+    again = [s.attempt for s in run.journal if s.step == "handle" and s.offset in (3, 4)]
+    assert again == [1, 1, 2, 2]
+    alone = simulate(counting(1), counts(6), faults=["crash tally.save.Counted #5"])
+    assert offsets(alone, "handle") == [0, 1, 2, 3, 4, 4, 5]
+
+
+def test_a_lost_commit_of_several_is_made_good_by_the_next_and_costs_all_of_them_after_a_crash():
+    faults = ["lose tally.commit.Counted #1"]
+    assert offsets(simulate(counting(3), counts(6), faults=faults), "handle") == [*range(6)]
+    faults.append("crash tally.save.Counted #5")
+    assert offsets(simulate(counting(3), counts(6), faults=faults), "handle") == [
+        *(0, 1, 2, 3, 4),
+        *(0, 1, 2, 3, 4, 5),
+    ]
+
+
+@given(st.integers(1, 5), st.integers(0, 300), st.sampled_from((0.0, 0.1, 0.2)))
+@settings(max_examples=60, deadline=None)
+def test_under_any_faults_nothing_is_skipped_and_a_commit_stands_for_all_before_it(
+    every, seed, rate
+):
+    faults = [Faults(crash=rate, drop=rate, fail=rate / 2, duplicate=rate)]
+    system = counting(every, replicas=2, partitions=2)
+    run = simulate(system, counts(6, to=("ann", "ben")), seed=seed, faults=faults)
+    position: dict[int, int] = {}
+    done: set[tuple[int, int]] = set()
+    for step in run.journal:
+        place = step.partition, step.offset
+        if step.step in ("done", "commit", "dead_letter"):
+            done.add(place)
+        if step.step == "commit" and not step.fault:
+            assert all((step.partition, offset) in done for offset in range(step.offset + 1))
+            position[step.partition] = step.offset + 1
+    log = run._world.channels.get("counts")
+    for reader in [r for readers in log.readers for r in readers] if log else ():
+        assert reader.committed == position.get(reader.partition, 0)
+        assert reader.position == len(reader.records)
+
+
+# -- a topic that deduplicates
+
+
+def twice(apart, deduplicates=2):
+    system = System("town")
+    system.topic("counts", deduplicates=deduplicates)
+
+    @system.service("tally", schema=SCHEMA).on(Counted)
+    def count(event, ctx):
+        keep(ctx, event.n)
+
+    async def workload(ctx):
+        envelope = ctx.envelope(Counted(n=1))
+        await ctx.publish(envelope)
+        await ctx.sleep(apart)
+        await ctx.publish(envelope)
+        await ctx.publish(Counted(n=1))
+
+    return simulate(system, workload)
+
+
+def test_a_topic_that_deduplicates_stores_an_id_once_within_its_window():
+    run = twice(apart=1)
+    assert kept(run, "tally") == [1, 1], "the third has an id of its own"
+    (step,) = [s for s in run.journal if s.step == "deduplicated"]
+    assert (step.service, step.detail, step.time) == ("client", "stored 1.01 s ago", 1020)
+    assert (
+        kept(twice(apart=2.5), "tally") == kept(twice(apart=1, deduplicates=0), "tally") == [1] * 3
+    )
+    assert "not stored again" in str([label.text for label in timeline(run).scene.labels])
+
+
+def test_a_publish_that_the_client_library_sends_again_is_stored_once():
+    system = counting(1)
+    fault = ["duplicate client.publish.Counted #1"]
+    assert kept(simulate(system, counts(2), faults=fault), "tally") == [0, 0, 1]
+    system.topic("counts", deduplicates=120)
+    assert kept(simulate(system, counts(2), faults=fault), "tally") == [0, 1]
+
+
+@pytest.mark.parametrize("seconds", [-1, "2", True, float("nan")])
+def test_a_window_is_a_number_of_seconds(seconds):
+    with pytest.raises(Misuse, match="deduplicates= takes seconds"):
+        System("town").topic("counts", deduplicates=seconds)

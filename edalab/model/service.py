@@ -31,6 +31,7 @@ class Handler:
     delivery: str = "at-least-once"
     max_attempts: int = 3
     message: type[Message] = Message  # the class that it was declared with
+    commit_every: int = 1
 
     def __repr__(self) -> str:
         return f"<Handler {self.service}.{self.name} of {self.type}>"
@@ -67,6 +68,7 @@ class Service:
         *,
         delivery: str = "at-least-once",
         max_attempts: int = 3,
+        commit_every: int = 1,
     ) -> Callable:
         """Decorate the handler of an event: a `def` or `async def` that takes (event) or (event, ctx).
 
@@ -76,10 +78,12 @@ class Service:
         delivery: "at-least-once" commits the offset after the handler ends, "at-most-once" before it begins.
         max_attempts: a message of a topic is dead-lettered after its handler raised so many times.
         For a queue that was declared, `System.queue(max_attempts=)` decides.
+        commit_every: the offset of a partition is committed after so many messages, and as soon as no further one
+            waits there. After a crash all that came since the last commit is delivered again.
 
         It may return a message or a list of them, which are published before the offset is committed.
         One delivery runs all functions of a service for one event, with the options of the first function."""
-        return self._handler(Event, event, delivery, max_attempts)
+        return self._handler(Event, event, delivery, max_attempts, commit_every)
 
     def handles(
         self,
@@ -121,7 +125,12 @@ class Service:
         return declare
 
     def _handler(
-        self, kind: type[Message], message: type[Message] | None, delivery: str, max_attempts: int
+        self,
+        kind: type[Message],
+        message: type[Message] | None,
+        delivery: str,
+        max_attempts: int,
+        commit_every: int = 1,
     ) -> Callable:
         word = f"{self.name}.{_WORD[kind]}"
         if not (isinstance(message, type) and issubclass(message, Message)):
@@ -142,13 +151,14 @@ class Service:
         if delivery not in DELIVERIES:
             raise Unknown("delivery", delivery, DELIVERIES)
         check_whole(f"{word}: max_attempts=", max_attempts)
+        check_whole(f"{word}: commit_every=", commit_every)
 
         def declare(function: Callable) -> Callable:
             takes, is_async = self._inspected(function, 1)
             type_name, name = message.__name__, function.__name__
             if kind is not Event:
                 self.system.refuse_second_handler(self.name, name, type_name, kind)
-            how = takes, is_async, delivery, max_attempts, message
+            how = takes, is_async, delivery, max_attempts, message, commit_every
             handler = Handler(self.name, name, function, type_name, kind, *how)
             self.handlers[type_name, name] = handler
             self.system.revision += 1

@@ -19,6 +19,7 @@ class Topic:
     name: str
     partitions: int = 1
     confirms: bool = True
+    deduplicates: float = 0  # seconds
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,12 @@ class System:
         self.saga_roles: dict[str, Declared] | None = None  # of a frozen system
 
     def topic(
-        self, name: str, *, partitions: int | None = None, confirms: bool | None = None
+        self,
+        name: str,
+        *,
+        partitions: int | None = None,
+        confirms: bool | None = None,
+        deduplicates: float | None = None,
     ) -> Topic:
         """Declare a topic, which is a log, or look one up by its name alone.
 
@@ -57,15 +63,19 @@ class System:
 
         partitions: from 1 to 1,000 (1). Messages of one key go to one partition, and keep their order there.
         confirms: with False the broker confirms nothing, so that a publish can be lost without an error.
+        deduplicates: seconds in which a message with an id that was stored already is confirmed and not stored
+            again (0). `ctx.envelope` makes an envelope whose id stays the same, however often it is published.
 
         With a keyword, a topic of that name is declared anew. One that nobody declares has the defaults.
         Raises Misuse for a name that no topic can have."""
-        if partitions is confirms is None and isinstance(name, str) and name in self.topics:
+        looked_up = partitions is confirms is deduplicates is None
+        if looked_up and isinstance(name, str) and name in self.topics:
             return self.topics[name]
         partitions = 1 if partitions is None else partitions
         _whole(f"topic {name!r}: partitions=", partitions)
         self.queues.pop(channel_name(f"{self.name}.topic", name), None)
-        self.topics[name] = Topic(name, partitions, confirms is None or confirms)
+        window = _seconds(f"topic {name!r}: deduplicates=", deduplicates or 0)
+        self.topics[name] = Topic(name, partitions, confirms is None or confirms, window)
         self.revision += 1
         return self.topics[name]
 
@@ -160,6 +170,12 @@ def _name(kind: str, name: object) -> str:
 def _whole(what: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000:
         raise Misuse(f"{what} takes a whole number from 1 to 1000, not {shown(value)}")
+
+
+def _seconds(what: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1e9:
+        raise Misuse(f"{what} takes seconds from 0 to 1,000,000,000, not {shown(value)}")
+    return value
 
 
 def _try_schema(service: str, schema: str | None) -> None:

@@ -20,9 +20,15 @@ class Log(Channel):
         self.partitions: list[list[Envelope]] = [[] for _ in range(topic.partitions)]
         self.readers: list[list[Reader]] = [[] for _ in range(topic.partitions)]
         self.turn = 0
+        self.window = round(topic.deduplicates * 1000)
+        self.stored: dict[
+            str, int
+        ] = {}  # when the message of an id was stored, for a topic that deduplicates
 
     def append(self, envelope: Envelope) -> None:
         """A message takes the next offset of its partition: that of its key, or the next in turn."""
+        if self.window and self._is_stored(envelope):
+            return
         if not self.heard.get(envelope.type):
             self.check_heard(envelope)
         many = len(self.partitions)
@@ -37,6 +43,16 @@ class Log(Channel):
         for reader in self.readers[partition]:
             if not reader.engaged:
                 reader.wake()
+
+    def _is_stored(self, envelope: Envelope) -> bool:
+        """Whether a message with this id was stored within the window; else it is from now on."""
+        now, before = self.world.now, self.stored.get(envelope.id)
+        if before is None or now - before > self.window:
+            self.stored[envelope.id] = now
+            return False
+        since = f"stored {(now - before) / 1000:g} s ago"
+        self.world.record_step("deduplicated", (envelope.source, 1), envelope, detail=since)
+        return True
 
     def grow(self, partitions: int) -> bool:
         """Have so many partitions from now on, if these are more. What is stored stays where it is."""
@@ -74,6 +90,7 @@ class Reader:
         self.attempts: dict[int, int] = {}  # by offset: the attempts made so far
         self.epoch = 0
         self.moves = False  # its owner is to change when the message in hand is done with
+        self.uncommitted = 0  # messages handled since the last commit, where not each is committed
         service.readers.append(self)
         self._reset()
         self.rebalance()
@@ -116,7 +133,7 @@ class Reader:
         if self.execution is not None and self.execution.attempt:
             self.attempts[self.execution.offset] = self.execution.attempt
         self.epoch += 1
-        self.position = self.committed
+        self.position, self.uncommitted = self.committed, 0
         self._reset()
 
     # -- one message
@@ -226,6 +243,10 @@ class Reader:
         if execution.handler.delivery == "at-most-once":
             execution.record_step("done")
             self._advance(execution)
+        elif execution.handler.commit_every > 1 and not self._is_due(execution):
+            execution.record_step("done")
+            self.attempts[execution.offset] = execution.attempt  # it may come again
+            self._advance(execution)
         elif self.service.has_faults:
             self._commit(execution)
         else:  # nothing can strike
@@ -233,7 +254,7 @@ class Reader:
             world.record += (
                 world.now, "commit", execution.replica.actor, execution.envelope, self.partition, offset, execution.attempt, None, None,
             )  # fmt: skip
-            self.committed = offset + 1
+            self._has_committed(execution)
             self._advance(execution)
 
     def failed(self, execution: Execution, error: Exception) -> None:
@@ -257,13 +278,28 @@ class Reader:
     def abandoned(self, execution: Execution) -> None:
         """The replica crashed. Nothing to do here: `Replica.crash` rewinds its readers."""
 
+    def _is_due(self, execution: Execution) -> bool:
+        """Whether the offset is to be committed now, by a handler that does not commit each. (An old
+        owner always tries to, and is refused.)"""
+        self.uncommitted += 1
+        idle = execution.offset + 1 == len(self.records)
+        enough = self.uncommitted >= execution.handler.commit_every
+        return enough or idle or self.moves or execution.epoch != self.epoch
+
+    def _has_committed(self, execution: Execution) -> None:
+        self.committed, self.uncommitted = execution.offset + 1, 0
+        if self.attempts:
+            self.attempts = {at: n for at, n in self.attempts.items() if at >= self.committed}
+
     def _commit(self, execution: Execution) -> None:
         fenced = execution.epoch != self.epoch
         prevented = execution.acknowledge("commit", fenced)
         if prevented == "crash":
             return
+        if not fenced:
+            self.uncommitted = 0
         if prevented is None:
-            self.committed = execution.offset + 1
+            self._has_committed(execution)
         elif not fenced:
             self.attempts[execution.offset] = execution.attempt
         self._advance(execution)

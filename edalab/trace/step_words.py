@@ -13,7 +13,7 @@ _VERBS = {
     "timeout": "gets no answer in time to", "retry": "fails and will retry", "failure": "fails at",
     "dead_letter": "dead-letters", "lost": "loses", "crash": "crashes at", "restart": "restarts", "note": "notes",
     "takeover": "takes over partitions", "pause": "stands still", "resume": "goes on", "cut": "is cut off",
-    "heal": "is connected again",
+    "heal": "is connected again", "deduplicated": "is told that the broker has",
 }  # fmt: skip
 _STRUCK = {  # what a fault makes a service do at a step
     "crash": "crashes at",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .spans import Span, Trace
 
 _OUTAGE_BEGINS = {"crash": "down", "pause": "pause", "cut": "cut"}
+_RECEIVED = ("deliver", "handle", "lost", "deduplicated")
 _OUTAGE_ENDS = {"restart": "down", "resume": "pause", "heal": "cut"}
 
 
@@ -127,7 +128,7 @@ class Traffic:
         transfer = self._latest.get(envelope.id)
         if transfer is not None:
             self.of_step[number] = transfer
-            transfer.received = transfer.received or step.step in ("deliver", "handle", "lost")
+            transfer.received = transfer.received or step.step in _RECEIVED
         match step.step:
             case "deliver" if step.fault == "delay":
                 self._delayed.add(key)

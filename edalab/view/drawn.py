@@ -91,6 +91,8 @@ class Drawn:
             case "takeover":
                 what, _, giver = detail.partition(" from ")
                 self._event(number, "takeover", f"takes over {what}", giver and f"from {giver}")
+            case "deduplicated":
+                self._event(number, "deduplicated", "not stored again", detail)
             case "note":
                 self._event(number, "note", clean(step.detail or "", 120))
 

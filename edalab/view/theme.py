@@ -182,6 +182,7 @@ MARKS = {
     "survived": MarkLook("dot", SURVIVED),
     "untested": MarkLook("ring", FAINT),
     "unheard": MarkLook("ring", MESSAGE),
+    "deduplicated": MarkLook("struck ring", MESSAGE),
     "note": MarkLook("diamond", INK),
     "takeover": MarkLook("handover", INK),
     "moving": MarkLook("disc", CURSOR),

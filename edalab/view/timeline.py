@@ -39,6 +39,7 @@ LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("lost", "struck ring: did not arrive"),
     ("doubled", "two dots: published twice"),
     ("unheard", "ring: reached nobody yet"),
+    ("deduplicated", "grey struck ring: not stored again"),
     ("takeover", "pointed: takes over"),
     ("note", "diamond: note"),
 )
