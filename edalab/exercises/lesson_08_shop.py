@@ -1,0 +1,289 @@
+"""The shop of lesson 08's exercises: `billing` charges through a `provider`, which is outside of its transaction."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from ..claims.claim import Claim
+from ..errors import Refused, Unanswered
+from ..model import Command, Event, Query, System
+from ..practice.exercise import nothing_dead
+from ..sim import simulate
+from ..sim.run import Run
+from ..sim.steps import TOO_LATE
+
+
+class OrderPlaced(Event, topic="orders", key="order_id"):
+    order_id: str
+    customer: str
+    amount: int
+
+
+class Charge(Command):
+    order_id: str
+    customer: str
+    amount: int
+    key: str = ""
+
+
+class PaymentCharged(Event, topic="payments", key="order_id"):
+    order_id: str
+    amount: int
+
+
+class CheckCard(Query):
+    amount: int
+
+
+class Raise(Command):
+    limit: int
+
+
+CHARGES = """create table charges (order_id text, amount int);
+             create table answers (key text primary key, amount int, answer text, at real);"""
+OUTBOX = "create table outbox (order_id text primary key, event text);"
+CARD = "create table card (most int); insert into card values (100);"
+
+
+def charge(command, ctx):
+    """The provider of 08.1 and 08.3: it keeps each key with its answer. Cards are good for 100."""
+    answer = "charged" if command.amount <= 100 else "declined"
+    with ctx.database as db:
+        row = command.key, command.amount, answer, ctx.now
+        keep = "insert or ignore into answers values (?, ?, ?, ?)"
+        new = not command.key or db.execute(keep, row).rowcount
+        if new and answer == "charged":
+            db.execute("insert into charges values (?, ?)", (command.order_id, command.amount))
+        find = "select amount from answers where key = ? and amount <> ?"
+        if db.execute(find, row[:2]).fetchone():
+            return Refused("this key was used for another amount")
+    return answer
+
+
+def charged(run: Run) -> Counter:
+    """How often each order was charged with each amount."""
+    return Counter(run.rows("provider", "select order_id, amount from charges"))
+
+
+def steps(run: Run, service: str, step: str, kind: type) -> list[Any]:
+    """Such steps of a service that are about such a message."""
+    return [
+        each
+        for each in run.journal
+        if (each.service, each.step) == (service, step) and isinstance(each.envelope.data, kind)
+    ]
+
+
+# -- 08.1
+
+
+def one_morning(variant: int) -> dict[str, int]:
+    """What happens in one morning; what is asked for differs from learner to learner."""
+    odd = variant // 7
+    return {
+        "orders": 6 + (variant - 1) % 7,
+        "same_again": 2 + odd % 2,
+        "published_again": 1 + odd % 4,
+        "tried_again": 2 + odd % 3,
+    }
+
+
+KEYS: dict[str, Callable] = {
+    "a": lambda event, ctx: ctx.message.id,
+    "b": lambda event, ctx: event.order_id,
+    "c": lambda event, ctx: f"{event.customer} {event.amount}",
+    "d": lambda event, ctx: ctx.new_id(),
+}
+
+
+def the_morning(letter: str, variant: int) -> Run:
+    """A run of that morning, in which `billing` takes the key of this letter."""
+    morning = one_morning(variant)
+    alone = morning["orders"] - morning["same_again"]
+    orders = [
+        OrderPlaced(order_id=f"o{n}", customer=f"c{n % alone}", amount=20 + n % alone)
+        for n in range(morning["orders"])
+    ]
+
+    async def bill(event, ctx):
+        await ctx.ask(Charge(**event.model_dump(), key=KEYS[letter](event, ctx)))
+
+    async def people(ctx):
+        for order in orders + orders[: morning["published_again"]]:
+            await ctx.publish(order)
+
+    shop = System("shop")
+    shop.service("billing").on(OrderPlaced)(bill)
+    shop.service("provider", schema=CHARGES).handles(Charge)(charge)
+    lost = [f"drop provider.reply.Charge #{2 * n + 1}" for n in range(morning["tried_again"])]
+    return simulate(shop, people, faults=lost)
+
+
+# -- 08.2
+
+
+def check_card(query, ctx):
+    with ctx.database as db:
+        return query.amount <= db.execute("select most from card").fetchone()[0]
+
+
+def raise_limit(command, ctx):
+    with ctx.database as db:
+        db.execute("update card set most = ?", (command.limit,))
+
+
+def wishes(variant: int) -> dict[str, list[tuple[str, int]]]:
+    """The orders and amounts that are asked for with each key; of two amounts one has to be refused."""
+    one, two, three = (f"o{n}-{variant}" for n in range(1, 4))
+    small = 20 + variant % 30
+    return {
+        f"{one}/1": [(one, small), (one, small + 12)],
+        f"{one}/2": [(one, small + 13)],
+        f"{two}/1": [(two, small + 1), (two, small + 14)],
+        f"{three}/1": [(three, 150)],  # more than the card is good for, the first time
+        f"{three}/2": [(three, 151)],
+    }
+
+
+def provider_of(charge_once: Callable, variant: int) -> tuple[System, Callable]:
+    """Two replicas of the provider, whose handler is the learner's, and the bank that it asks."""
+    shop = System("shop")
+    shop.service("provider", replicas=2, schema=CHARGES).handles(Charge)(charge_once)
+    bank = shop.service("bank", schema=CARD)
+    bank.answers(CheckCard)(check_card)
+    bank.handles(Raise)(raise_limit)
+    asked = wishes(variant)
+    first, more, twice, large, larger = asked
+
+    def charge(key, which=0):
+        order_id, amount = asked[key][which]
+        return Charge(order_id=order_id, customer="ada", amount=amount, key=key)
+
+    async def until_answered(ctx, command):
+        for _ in range(5):
+            if not isinstance((await ctx.all(ctx.ask(command)))[0], Unanswered):
+                return
+            await ctx.sleep(0.1)
+
+    async def people(ctx):
+        await until_answered(ctx, charge(first))
+        at_once = charge(twice), charge(twice), charge(twice, 1)
+        told = await ctx.all(*map(ctx.ask, at_once))
+        for command, answer in zip(at_once, told, strict=True):
+            if isinstance(answer, Unanswered):
+                await until_answered(ctx, command)
+        for command in charge(first, 1), charge(more), charge(large):
+            await until_answered(ctx, command)
+        await ctx.ask(Raise(limit=1000))
+        for command in charge(large), charge(larger):
+            await until_answered(ctx, command)
+
+    return shop, people
+
+
+def answers(run: Run) -> dict[tuple[str, int], list[str]]:
+    """What the client was told about each key and amount that it asked for."""
+    told: dict[tuple[str, int], list[str]] = {}
+    for step in steps(run, "client", "ask", Charge):
+        told.setdefault((step.envelope.data.key, step.envelope.data.amount), [])
+    for step in steps(run, "client", "answer", Charge):
+        if step.detail != TOO_LATE:
+            answer = "refused" if step.detail.startswith("refused") else step.detail.strip('"')
+            told[step.envelope.data.key, step.envelope.data.amount].append(answer)
+    return told
+
+
+def wrong_charges(run: Run, kind: str) -> list[str]:
+    """What is wrong with what the provider did and answered, of one kind."""
+    told, rows, found = answers(run), charged(run), []
+    amounts: dict[str, list[tuple[int, list[str]]]] = {}
+    for (key, amount), said in told.items():
+        amounts.setdefault(key, []).append((amount, said))
+    for key, asked in amounts.items():
+        order_id = key.partition("/")[0]
+        times = [rows[order_id, amount] for amount, _ in asked]
+        said = [sorted({*each}) for _, each in asked]
+        told_in_words = f"{key} was answered {' and '.join(map(', '.join, said))}"
+        kept = [each for each in said if each != ["refused"]]
+        if max(times) > 1:
+            found.append(("charged twice", f"{order_id} was charged {max(times)} times"))
+        elif [] in said:
+            found.append(("no answer", f"{key} was asked for again and again, without an answer"))
+        elif sum(map(bool, times)) > 1 or len(kept) > 1:
+            found.append(("another amount", f"{key} was used for two amounts; {told_in_words}"))
+        elif max(map(len, said)) > 1:
+            found.append(("another answer", told_in_words))
+        elif "150" in map(str, dict(asked)):
+            if any(times):
+                found.append(("declined and charged", f"{told_in_words}, and {order_id} charged"))
+        elif not any(times) or kept != [["charged"]]:
+            found.append(
+                ("never charged", f"{order_id} was charged {sum(times)} times, {told_in_words}")
+            )
+    return [evidence for name, evidence in found if name == kind]
+
+
+# -- 08.3
+
+
+def billing_of(bill: Callable, variant: int) -> tuple[System, Callable]:
+    """`billing`, whose handler is the learner's. One card is not good enough, and one order is published twice."""
+    small = 20 + variant % 30
+    orders = [
+        OrderPlaced(order_id=f"o{n}-{variant}", customer=f"c{n}", amount=amount)
+        for n, amount in enumerate((small, small + 5, 150, small + 9))
+    ]
+
+    async def people(ctx):
+        for order in [*orders, orders[1]]:
+            await ctx.publish(order)
+
+    shop = System("shop")
+    shop.topic("payments", deduplicates=120)
+    billing = shop.service("billing", schema=OUTBOX)
+    billing.on(OrderPlaced, commit_every=10, max_attempts=6)(bill)
+    shop.service("provider", schema=CHARGES).handles(Charge)(charge)
+    shop.service("mail").on(PaymentCharged)(note_nothing)
+    return shop, people
+
+
+def note_nothing(event):
+    """`mail` needs to do nothing: the topic tells what it was given."""
+
+
+def wrong_events(run: Run, kind: str) -> list[str]:
+    """Where charges and stored events differ, of one kind."""
+    placed = {
+        (step.envelope.data.order_id, step.envelope.data.amount)
+        for step in steps(run, "client", "publish", OrderPlaced)
+    }
+    stored = {
+        step.offset: (step.envelope.data.order_id, step.envelope.data.amount)
+        for step in steps(run, "mail", "deliver", PaymentCharged)
+    }
+    rows, events, found = charged(run), Counter(stored.values()), []
+    for order in sorted(placed | {*events}):
+        order_id, amount = order
+        times = f"{order_id} was charged {rows[order]} times with {amount}"
+        if rows[order] > 1:
+            found.append(("charged twice", times))
+        elif rows[order] < (order in placed and amount <= 100):
+            found.append(("never charged", times))
+        elif events[order] > 1:
+            found.append(("published twice", f"{times}; its event is stored {events[order]} times"))
+        elif events[order] > rows[order]:
+            found.append(("published without a charge", f"{times}, and its event is stored"))
+        elif events[order] < rows[order]:
+            found.append(("never published", f"{times}, and no event of it is stored"))
+    return [evidence for name, evidence in found if name == kind]
+
+
+def claims(sentence: str, about: type, wrong: Callable, names: list[str]) -> dict[str, Claim]:
+    """A claim for each of these mistakes."""
+
+    def without(name: str) -> Claim:
+        if name == "a dead letter":
+            return nothing_dead("billing", about)
+        return Claim(sentence, about=about)(lambda run: wrong(run, name))
+
+    return {name: without(name) for name in names}
