@@ -71,6 +71,11 @@ CHARGE_HINTS = {
         "If the key is saved before there is an answer, a crash in between leaves a key without one. If your function raises, the client gets no answer either.",
         "Save the key, the charge and the answer in one transaction, after you have asked the bank.",
     ),
+    "an unknown answer": (
+        "What does your function return here, and which answers does the task name?",
+        "Does every way through your function end with a return? And is it the text that you kept, or the whole row?",
+        'Return "charged" or "declined", or a Refused(…).',
+    ),
     "another amount": (
         "This key came with two amounts. What did the second request get?",
         "The row in `answers` says for which amount the key was used. What do you compare with it?",

@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 from ..claims.claim import Claim
 from ..errors import Refused, Unanswered
-from ..model import Command, Event, Query, System
+from ..model import Command, Event, Message, Query, System
 from ..practice.exercise import nothing_dead
 from ..sim import simulate
 from ..sim.run import Run
@@ -65,13 +66,10 @@ def charged(run: Run) -> Counter:
     return Counter(run.rows("provider", "select order_id, amount from charges"))
 
 
-def steps(run: Run, service: str, step: str, kind: type) -> list[Any]:
+def steps(run: Run, service: str, step: str, kind: type[Message]) -> list[Any]:
     """Such steps of a service that are about such a message."""
-    return [
-        each
-        for each in run.journal
-        if (each.service, each.step) == (service, step) and isinstance(each.envelope.data, kind)
-    ]
+    here = [each for each in run.journal if (each.service, each.step) == (service, step)]
+    return [each for each in here if each.envelope and each.envelope.type == kind.__name__]
 
 
 # -- 08.1
@@ -209,6 +207,8 @@ def wrong_charges(run: Run, kind: str) -> list[str]:
             found.append(("charged twice", f"{order_id} was charged {max(times)} times"))
         elif [] in said:
             found.append(("no answer", f"{key} was asked for again and again, without an answer"))
+        elif {*chain(*said)} - {"charged", "declined", "refused"}:
+            found.append(("an unknown answer", told_in_words))
         elif sum(map(bool, times)) > 1 or len(kept) > 1:
             found.append(("another amount", f"{key} was used for two amounts; {told_in_words}"))
         elif max(map(len, said)) > 1:
@@ -278,7 +278,9 @@ def wrong_events(run: Run, kind: str) -> list[str]:
     return [evidence for name, evidence in found if name == kind]
 
 
-def claims(sentence: str, about: type, wrong: Callable, names: list[str]) -> dict[str, Claim]:
+def claims(
+    sentence: str, about: type[Message], wrong: Callable, names: list[str]
+) -> dict[str, Claim]:
     """A claim for each of these mistakes."""
 
     def without(name: str) -> Claim:

@@ -304,6 +304,25 @@ async def answered_without_a_charge(command, ctx):
         return _answer(command, _kept(db, command))
 
 
+async def returns_what_the_bank_says(command, ctx):
+    good = await ctx.ask(CheckCard(amount=command.amount))
+    with ctx.database as db:
+        if _keep(db, command, "charged" if good else "declined") and good:
+            _charge(db, command)
+        if _kept(db, command)[0] != command.amount:
+            return Refused("another amount")
+    return good
+
+
+async def forgets_to_return(command, ctx):
+    good = await ctx.ask(CheckCard(amount=command.amount))
+    with ctx.database as db:
+        if _keep(db, command, "charged" if good else "declined") and good:
+            _charge(db, command)
+        if _kept(db, command)[0] != command.amount:
+            raise Refused("another amount")
+
+
 async def the_constraint_raises(command, ctx):
     good = await ctx.ask(CheckCard(amount=command.amount))
     with ctx.database as db:
@@ -323,6 +342,7 @@ RIGHT_2 = [
 WRONG_2 = {
     "charged twice": [no_key_at_all, look_then_charge, kept_in_memory, charge_then_keep],
     "no answer": [key_first],
+    "an unknown answer": [returns_what_the_bank_says, forgets_to_return],
     "another amount": [any_amount, amount_in_the_key],
     "another answer": [declines_are_not_kept, refuses_a_repetition, answers_anew],
     "declined and charged": [charges_in_any_case],

@@ -84,4 +84,13 @@ SURVIVORS: dict[str, dict[str, str]] = {
         "swapped: silent = [step for step in undo if log.count((step, 'no answer')) >= 3] | way = "
         "['ReserveInventory', 'ChargePayment', 'ShipOrder', 'OrderCompleted']": APART,
     },
+    "08.2": {
+        "swapped: if new and good: | find = 'select amount, answer from answers where key = ?'": APART,
+    },
+    "08.3": {
+        "swapped: if answer != 'charged': | with ctx.database as db:": "what is saved and not published changes nothing",
+        "swapped: db.execute('insert or ignore into outbox values (?, ?)', (event.order_id, envelope)) | "
+        "find = 'select event from outbox where order_id = ?'": APART,
+        "0 -> -1": "the row has one column: its first is its last",
+    },
 }
