@@ -206,6 +206,12 @@ def test_in_a_queue_ordered_by_key_a_failing_message_holds_back_its_key_only():
     assert min(saves) > given_up
 
 
+def test_in_a_queue_ordered_by_key_a_message_that_is_delivered_twice_comes_again_before_newer_ones():
+    fault = "duplicate store.deliver.Moved #1"
+    run = simulate(movers(True), six_moves, faults=[fault])
+    assert done(run, "a") == [1, 1, 2, 3] and done(run, "b") == [1, 2, 3]
+
+
 @given(st.integers(0, 500), st.sampled_from((0.0, 0.1, 0.3)))
 @settings(max_examples=60, deadline=None)
 def test_under_any_faults_a_queue_ordered_by_key_hands_out_one_message_of_a_key_at_a_time(

@@ -170,8 +170,13 @@ class WorkQueue(Channel):
     def _survives_ack(self, execution: Execution, note: str | None = None) -> bool:
         """Reach the `ack` point. False only if the replica crashed; after a lost ack the message stays open."""
         prevented = execution.acknowledge("ack", note=note)
-        if prevented is None:
-            self._remove(execution.item)
+        item, again = execution.item, self.ordered_by_key and execution.redeliver
+        if prevented is None and again and execution.handler.delivery != "at-most-once":
+            execution.redeliver = False  # the same item, so that its key waits for it
+            item.timer.cancel()
+            self.world.schedule(self.world.now, self._put_back, item)
+        elif prevented is None:
+            self._remove(item)
         return prevented != "crash"
 
     def failed(self, execution: Execution, error: Exception) -> None:
