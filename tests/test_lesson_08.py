@@ -175,6 +175,10 @@ def test_an_inbox_costs_a_transaction_and_a_key_costs_a_row(lesson):
     assert [*costs.values()] == [(1, 0), (1, 0), (2, 1), (2, 1), (1, 1)]
     kept = [lesson.times(lesson.forgetting(seconds), lesson.DOWN) for seconds in (60, 86400)]
     assert kept == [2, 1]
+    lost = simulate(
+        lesson.shop(**lesson.WAYS["key by order"]), lesson.ada_orders, faults=lesson.THRICE
+    )
+    assert "dead_letter" in [s.step for s in lost.journal] and not lesson.charges(lost)
 
 
 def test_in_the_panel_the_ways_turn_red_that_the_text_names(lesson):
