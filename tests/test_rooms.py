@@ -49,7 +49,7 @@ CORE_FILES = {
     ),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 9130, "library": 20455, "exercises": 3695}
+LINES = {"core": 9130, "library": 20455, "exercises": 3698}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 
