@@ -98,10 +98,13 @@ def both(keep: Callable, variant: int) -> tuple[System, Callable]:
 
 
 def in_order(keep: Callable, variant: int) -> tuple[System, Callable]:
-    """Moves of two products by key, on a topic that confirms nothing; with three partitions, tea goes to another one."""
-    names = (f"tea-{number}" for number in count(10 * variant))
-    tea = next(name for name in names if crc32(name.encode()) % 2 != crc32(name.encode()) % 3)
-    milk = f"milk-{variant}"
+    """Moves of two products by key, on a topic that confirms nothing. With a third partition, both keys go there."""
+
+    def name(product: str) -> str:
+        names = (f"{product}-{number}" for number in count(100 * variant))
+        return next(name for name in names if crc32(name.encode()) % 6 == 2)  # partition 0 or 2
+
+    tea, milk = name("tea"), name("milk")
     shop = shop_of(keep, tea, milk)
     shop.topic("moves", partitions=2, confirms=False)
     teas, milks = moves(tea, 6, variant), moves(milk, 3, variant)

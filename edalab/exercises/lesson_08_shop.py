@@ -213,13 +213,11 @@ def wrong_charges(run: Run, kind: str) -> list[str]:
             found.append(("another amount", f"{key} was used for two amounts; {told_in_words}"))
         elif max(map(len, said)) > 1:
             found.append(("another answer", told_in_words))
-        elif "150" in map(str, dict(asked)):
-            if any(times):
-                found.append(("declined and charged", f"{told_in_words}, and {order_id} charged"))
-        elif not any(times) or kept != [["charged"]]:
-            found.append(
-                ("never charged", f"{order_id} was charged {sum(times)} times, {told_in_words}")
-            )
+        elif asked[0][0] == 150 and any(times):
+            found.append(("declined and charged", f"{told_in_words}, and {order_id} charged"))
+        elif asked[0][0] != 150 and (not any(times) or kept != [["charged"]]):
+            charges = f"{order_id} was charged {sum(times)} times"
+            found.append(("never charged", f"{charges}, {told_in_words}"))
     return [evidence for name, evidence in found if name == kind]
 
 

@@ -22,7 +22,7 @@ _LANES = 8  # of a topic with more partitions, those that are used
 _ROW, _EDGE, _BAR = 46, 40, 14  # px: a lane; the first and the last row; a bar
 _LEGEND = (
     ("handled, struck", "bar: handling"),
-    ("idle", "white bar: of another key"),
+    ("idle", "empty bar: of another key"),
     ("late", "red: done after a newer one of this key"),
     ("stretched", "thick line below: time stretched"),
 )
