@@ -34,6 +34,11 @@ KNOWN = {
         'CRASH = ["crash orders.ask.ShipOrder #1"]',
         'LATE = ["delay payments.reply.ChargePayment #1"]',
     },
+    "07-ordering": {
+        "timeline(spread, claims=[newest_shown])",
+        'WAYS = {"topic by key": dict(partitions=3, replicas=3),',
+        'lanes(moved, "tea")',
+    },
 }
 
 
