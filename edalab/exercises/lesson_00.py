@@ -25,6 +25,11 @@ HINTS = {
         "Look at each place where your function ends, and at the condition that leads there. What `execute` returns is true in any case, with a row and without. Without a `return` the function answers None.",
         'Write `return "cancelled"` if there was such an order, and `return "unknown"` if there was none. There was none if `fetchone()` returns None after a `select`, or if `rowcount` is 0 after a `delete`.',
     ),
+    "cancelled again": (
+        "Ada cancelled this order before. When she cancels it again, what makes your function go on as if it were the first time?",
+        "The order is gone by then, so there is no such order. Does your function ask the table, or something else that it remembers? What does it do before it looks?",
+        'If you find no row, `return "unknown"` and do nothing else, whether or not there was a row once. You need no note of what was cancelled.',
+    ),
     "nobody heard of it, by itself": (
         "Which line of your function tells the other services, and by which message?",
         "All four of them subscribe to OrderCancelled, and to no other event.",
