@@ -1,4 +1,30 @@
-"""Hints for what can go wrong in an answer to any exercise."""
+"""What can go wrong in an answer to any exercise, and hints for it."""
+
+import sqlite3
+
+from ..claims.claim import Claim
+from ..errors import InvalidMessage
+from ..model import Message
+
+SLIPS = AttributeError, NameError, LookupError, TypeError, sqlite3.OperationalError, InvalidMessage
+
+
+def is_slip(error: Exception) -> bool:
+    """Whether it comes from the code alone; a value that is not there may come from what happened to it."""
+    missing = isinstance(error, UnboundLocalError) or "NoneType" in str(error)
+    return isinstance(error, SLIPS) and not missing
+
+
+def no_slips(about: type[Message]) -> Claim:
+    """The claim that no message meets a line that cannot work, whether or not another attempt succeeds."""
+    return Claim("your function works with what it gets", about=about)(
+        lambda run: [
+            f"{each.handler} failed at {each.time / 1000:g} s, with {each.message.type} {each.message.id}"
+            for each in run.failures
+            if each.message and each.line and is_slip(each.error)
+        ]
+    )
+
 
 HINTS = {
     "raises": (

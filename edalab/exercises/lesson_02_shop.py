@@ -7,6 +7,7 @@ from ..claims.claim import Claim
 from ..model import Command, Event, System
 from ..practice.exercise import nothing_dead
 from ..sim.run import Run
+from .general import no_slips
 
 
 class ChangeAddress(Command):
@@ -201,4 +202,4 @@ def claims(kind: type[Event], names: Iterable[str]) -> dict[str, Claim]:
             lambda run: [evidence for found, evidence in mistakes(run, kind) if found == name]
         )
 
-    return {name: without(name) for name in names}
+    return {"raises": no_slips(kind)} | {name: without(name) for name in names}

@@ -7,6 +7,7 @@ from ..model import Envelope
 from ..store.event_store import EventStore
 from ..store.instants import to_microseconds
 from ..store.stored_event import StoredEvent
+from .general import no_slips
 from .lesson_03_bank import SUSPICIOUS, Withdraw
 
 YES, NEVER = '{"ok":true}', float("inf")  # fraud's answer as it is recorded
@@ -127,6 +128,7 @@ def all_decided(run):
 
 
 CLAIMS = {
+    "raises": no_slips(Withdraw),
     "not what was asked": as_asked,
     "paid unchecked": checked,
     "decided twice": one_decision(),

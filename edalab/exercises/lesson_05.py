@@ -7,8 +7,10 @@ from ..sim import Fault, simulate
 from ..sim.run import Run
 from . import lesson_05_claims as claims
 from . import lesson_05_shop as tea
+from .general import no_slips
 
 CLAIMS = {
+    "raises": no_slips(tea.InventoryReserved),
     "a dead letter": nothing_dead("payments", tea.InventoryReserved),
     "charged twice": claims.charged_once,
     "the books do not balance": claims.balanced,
