@@ -32,10 +32,16 @@ HINTS = {
         "Print the values that this line uses, just before it. `check` shows what your function prints.",
         "A name must be a parameter, or be made or imported before. If a value is None or of the wrong type, look at the line that it comes from. In SQL, a `?` stands for a value, never for a column.",
     ),
-    "no such function": ("Which function does the exercise ask for, and what did you give check?",)
-    * 3,
-    "misuse": ("The sentence above says what went wrong. What does it tell you to write instead?",)
-    * 3,
+    "no such function": (
+        "Which function does the exercise ask for, and what did you give `check`?",
+        "`check` takes the function itself, without parentheses or quotes after its name. Your function takes the same parameters as in the cell that you were given, in the same order.",
+        "Put your code below the `def` line that you were given, run that cell, and run `check` again as it was written there.",
+    ),
+    "misuse": (
+        "The sentence above says what went wrong. Which line of yours does it speak of, and what does it tell you to write instead?",
+        "In a handler you await each `ctx.publish`, `ctx.send`, `ctx.ask` and `ctx.sleep`, so it begins with `async def`. You may return nothing, a message, or the answer to a question. You ask and sleep outside of every `with ctx.database`. A function without `ctx` awaits nothing and only returns what its docstring asks for.",
+        'Compare your line with one of these: `answer = await ctx.ask(GetUser(userId="ada"))`, `await ctx.publish(OrderCancelled(orderId="order-17"))`, `await ctx.send(SendMail(orderId="order-17"))`, or, without await, `db.execute("select ...", (...,))` inside `with ctx.database as db:`.',
+    ),
     "does not end": (
         "What would make your function stop?",
         "Does each message it publishes lead to another one like it? Does its loop ever change its own condition?",
@@ -61,5 +67,9 @@ HINTS = {
         "A number in the unit that the task names, a comma, and the letter of a reason in quotes.",
         'It ends with `return number, "letter"`. A `return` inside a loop or an `if` may not be reached.',
     ),
-    "not finished": ("Was it stopped before it could be judged? Run the cell again.",) * 3,
+    "not finished": (
+        "Did you stop the check before it was over, or what does the sentence above say?",
+        "Run the cell again, and let it finish. It tries your function under hundreds of faults, so give it up to half a minute.",
+        "If it stops once more, restart the kernel, run the notebook from its first cell, and then check your function again.",
+    ),
 }

@@ -155,19 +155,26 @@ def enough(attempts: int, variant: int) -> Anomaly | str:
     return f"{refusals(variant)} refusals, with {attempts} attempts and with {attempts - 1}"
 
 
-def _charged_once(attempts: int, variant: int) -> tuple[str, Run]:
+def _published_at_once(attempts: int, variant: int) -> tuple[str, Run]:
     run = refused_by_the_broker(attempts, variant)
-    at = claims.steps(run, "payments", "save")[0].time / 1000
-    evidence = f"here the first attempt made it, at {at:g} s"
-    return f"(b) would have the last attempt make the charge; {evidence}", run
+    at = claims.steps(run, "payments", "publish")[0].time / 1000
+    evidence = f"here it did so at {at:g} s, and that was the first of the refusals"
+    return f"(b) would not have the first attempt publish; {evidence}", run
 
 
-def with_one_less(evidence: str):
-    return lambda n, variant: (evidence.format(n - 1), refused_by_the_broker(n - 1, variant))
+def _kept_by_the_broker(attempts: int, variant: int) -> tuple[str, Run]:
+    tried = f"here all {attempts - 1} attempts were refused, and it never was"
+    run = refused_by_the_broker(attempts - 1, variant)
+    return f"(c) would publish it some time later; {tried}", run
 
 
-KEPT = "(c) would publish it some time later; here all {0} attempts were refused, and it never was"
-RELAYED = "(d) would publish it some time later; here it lies in the outbox until the end"
+def _one_envelope(attempts: int, variant: int) -> tuple[str, Run]:
+    run = refused_by_the_broker(attempts, variant)
+    first, *_ = [step.envelope for step in claims.steps(run, "payments", "publish")]
+    saved = (
+        f"here the outbox has {first.id} alone for {first.subject}, and each attempt published it"
+    )
+    return f"(d) would save {attempts} envelopes; {saved}", run
 
 
 EXERCISES = [
@@ -178,7 +185,7 @@ EXERCISES = [
         ("a whole number of attempts", range(1, 101)),
         lambda variant: {"refusals": refusals(variant)},
         enough,
-        {"a": None, "b": _charged_once, "c": with_one_less(KEPT), "d": with_one_less(RELAYED)},
+        {"a": None, "b": _published_at_once, "c": _kept_by_the_broker, "d": _one_envelope},
         {
             "paid, and never shipped": (
                 "How often did payments get the event of this order, and what happened the last time?",
