@@ -133,7 +133,7 @@ def done(run: Run, order: str) -> list[str]:
 def unheard(run: Run, order: str, what: str) -> list[str]:
     """The services that have not done their part for an order, as sentences about `what` became of it."""
     deaf = [name for name in SUBSCRIBERS if name not in done(run, order)]
-    return [f"{order} is {what}, {name} never heard of it" for name in deaf]
+    return [f"{order} is {what}, but {name} never heard of it" for name in deaf]
 
 
 @Claim("customers are answered, whatever happens to the other services", about=CancelOrder)
@@ -175,7 +175,9 @@ def not_again(run):
 def somebody_hears(run):
     deaf = [order for order in cancelled(run) if not done(run, order)]
     kinds = {step.envelope.type for step in run.journal if step.step == "publish"} - NAMES.keys()
-    strange = [f"{kind} is published, which nobody hears" for kind in sorted(kinds) if deaf]
+    strange = [
+        f"{kind} is published, and nobody subscribes to it" for kind in sorted(kinds) if deaf
+    ]
     return strange + [said for order in deaf for said in unheard(run, order, "cancelled")]
 
 
@@ -193,13 +195,13 @@ def told_once(run):
     told = [(s.service, s.envelope) for s in run.journal if s.step == "handle"]
     told = [(name, message.type) for name, message in told if message.data.orderId == first(run)]
     kinds = {name: [kind for by, kind in told if by == name] for name in SUBSCRIBERS}
-    return [f"{name} is told by {listed(by)}" for name, by in kinds.items() if len(by) > 1]
+    return [f"{name} received {listed(by)}" for name, by in kinds.items() if len(by) > 1]
 
 
 @Claim("a cancelled order is no longer on record", about=CancelOrder)
 def off_the_record(run):
     kept = [order for order in cancelled(run) if order in on_record(run)]
-    return [f"{order} is cancelled, and is on record" for order in kept]
+    return [f"{order} is cancelled, and still on record" for order in kept]
 
 
 @Claim("nothing else is cancelled", about=CancelOrder)
@@ -207,14 +209,14 @@ def nothing_else(run):
     wrong = [] if "order-1" in on_record(run) else ["order-1 is gone, and nobody cancelled it"]
     for order, _ in answers(run):
         if order != first(run):
-            wrong += [f"{name} was told of {order}, which never was" for name in done(run, order)]
+            wrong += [f"{name} handled {order}, which does not exist" for name in done(run, order)]
     return wrong
 
 
 @Claim("nobody is refunded for an order that stands", about=CancelOrder)
 def no_refund_for_an_order(run):
     refunded = first(run) in on_record(run) and done(run, first(run))
-    return [f"{first(run)} is refunded, and is on record"] if refunded else []
+    return [f"{first(run)} is refunded, and still on record"] if refunded else []
 
 
 @Claim("every service learns of an order that is gone", about=CancelOrder)

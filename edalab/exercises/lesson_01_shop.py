@@ -191,7 +191,7 @@ def later_is_later(run):
 def address_as_registered(run):
     due = registered(run)
     return [
-        f"{user} registered {due.get(user)}, the letter went to {email or 'no address'}"
+        f"{user} registered {due.get(user)}, but the letter went to {email or 'no address'}"
         for user, email in letters(run)
         if due.get(user) != email
     ]

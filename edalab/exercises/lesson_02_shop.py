@@ -158,7 +158,7 @@ def mistakes(run: Run, kind: type[Event]) -> Iterator[tuple[str, str]]:
             swapped = have in others or (event is None and have not in anybodys)
             so = f"{who}'s {field} is {owned or 'gone'}" if event else f"{who} has no {field} yet"
             found = "a value in the wrong field" if swapped else mistake(run, event)
-            yield found, f"{so}, the copy says {have or 'nothing'}"
+            yield found, f"{so}, but the copy says {have or 'nothing'}"
 
 
 def mistake(run: Run, event: Any) -> str:

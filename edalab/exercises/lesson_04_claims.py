@@ -32,8 +32,8 @@ def wrong_rows(run, kind: str) -> list[str]:
         if row is None or tuple(row) != should:
             reason, what = _swapped(run, account) or _why(amounts, row, should)
             if reason == kind:
-                has = f"{account} has {_in_words(row)}, should have {_in_words(should)}"
-                wrong.append(f"{has}: {what}")
+                has = f"{account}: {_in_words(row)}; should be {_in_words(should)}"
+                wrong.append(f"{has}; {what}")
     if kind == "drift":
         wrong += [f"there is a row of {account}, and no such account" for account in rows]
     return wrong
@@ -44,11 +44,11 @@ def _swapped(run, account: str) -> tuple[str, str] | None:
     above = "select balance, highest from peaks where account = ? and balance > highest"
     for seconds in (save.time / 1000 for save in steps(run, "save")):
         for row in run.at(seconds).rows("peaks", above, (account,)):
-            return "drift", f"at {seconds:g} s it had {_in_words(row)}"
+            return "drift", f"at {seconds:g} s it was {_in_words(row)}"
 
 
 def _in_words(row) -> str:
-    return "no row" if row is None else f"{row[0]} and at most {row[1]}"
+    return "no row" if row is None else f"balance {row[0]}, highest {row[1]}"
 
 
 def _why(amounts: list[int], row: list | None, should: tuple[int, int]) -> tuple[str, str]:
