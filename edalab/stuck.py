@@ -113,7 +113,7 @@ class Watched:
 def watched(what: str, patience: float = 1) -> Watched:
     """Within it, the learner's code that `what` names, such as a claim, is stopped if it runs on and on."""
     return Watched(
-        lambda _, line: Hung(f"{what} runs for ever: {line}; let its loop end"), patience=patience
+        lambda _, line: Hung(f"{what} runs for ever: {line}; make its loop end"), patience=patience
     )
 
 

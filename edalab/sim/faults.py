@@ -52,7 +52,7 @@ class Fault:
         if not isinstance(self.at, str) or self.at.count(".") != 2:
             raise Misuse(
                 "Fault takes an action and a point, service.step.Message, such as "
-                f"Fault('crash', at='payments.commit.OrderPlaced'), and {shown(self.at)} is no point; "
+                f"Fault('crash', at='payments.commit.OrderPlaced'), and {shown(self.at)} is not a point; "
                 "a text such as 'crash payments.commit.OrderPlaced' goes into faults= as it is"
             )
         step = self.point[1]
@@ -188,7 +188,7 @@ def parse(text: str) -> Fault | Window:
         number = int(replica or 1) if do == "pause" else None
         return Window(do, service, float(start), float(end), number)
     raise Misuse(
-        f"{shown(text)} is no fault; write 'crash payments.commit.OrderPlaced #2', "
+        f"{shown(text)} is not a fault; write 'crash payments.commit.OrderPlaced #2', "
         "'delay orders.publish.OrderPlaced #1 for 2 s', 'pause payments from 1 s to 3 s' or 'cut payments from 1 s to 3 s'; "
         "for several write a list, or put ; between them"
     )
