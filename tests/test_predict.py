@@ -1,16 +1,12 @@
 """A prediction is kept, and afterwards stands beside the fact."""
 
-from pathlib import Path
-
-import lessons
 import pytest
 
 from edalab import Misuse
-from edalab.practice import Prediction, predict
+from edalab.practice import predict
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 QUESTION = "How often is o2 charged?"
-ROOT = Path(__file__).resolve().parent.parent
 CHOICES = ["once", "twice", "never"]
 
 
@@ -42,16 +38,26 @@ def test_what_was_measured_stands_behind_the_choice_that_it_is():
     )
 
 
-@pytest.mark.parametrize(
-    "name", sorted(path.stem for path in (ROOT / "notebooks").glob("0*.ipynb"))
-)
-def test_in_every_lesson_a_prediction_can_come_true(name, monkeypatch):
-    facts = []
-    monkeypatch.setattr(
-        Prediction, "against", lambda self, fact, exactly="": facts.append((self.choices, fact))
+def test_a_number_is_told_as_the_nearest_of_choices_that_stand_for_numbers():
+    prediction = predict("How many bytes?", {"half": 0.5, "as many": 1, "twice": 2}, "half")
+    assert [line.strip() for line in prediction._text().splitlines()[1:]] == [
+        "○ half",
+        "○ as many",
+        "○ twice",
+    ]
+    prediction.value = "twice"
+    told = repr(prediction.against(1.14, "1.14 times"))
+    assert told == "You predicted: twice. It was: as many (1.14 times)."
+
+
+def test_a_picture_is_revealed_when_a_choice_was_made():
+    prediction = predict(QUESTION, CHOICES, "once")
+    assert (
+        repr(prediction.reveal("the picture"))
+        == "Choose an answer above, then run this cell again."
     )
-    lessons.definitions(name, shown=".against")
-    assert facts and all(fact in choices for choices, fact in facts)
+    prediction.value = "twice"
+    assert prediction.reveal("the picture") == "the picture"
 
 
 def test_what_is_shown_gives_nothing_away():

@@ -8,7 +8,7 @@ from ..view.theme import FAINT, QUIET, WORK, tinted
 from . import learner
 
 _chosen: dict[str, Any] = {}  # by question; a choice stays when its cell runs again
-Choices = list | tuple | range
+Choices = list | tuple | range | dict
 # ipywidgets shows one line of each option, and cuts what is longer than the page.
 _STYLE = """<style>
 .edalab-predict .widget-radio-box label { display: flex; height: auto; margin-bottom: 4px;
@@ -22,7 +22,8 @@ def predict(question: str, choices: Choices, default: Any) -> "Prediction":
 
         charged = predict("How often is o2 charged?", ["once", "twice", "never"], "once")
 
-    Until the learner chooses, `.value` is `default`, so that a notebook also runs by itself.
+    Choices in words may stand for numbers, as in `{"half": 0.5, "twice": 2}`. Until the learner
+    chooses, `.value` is `default`, so that a notebook also runs by itself.
     """
     return Prediction(question, choices, default)
 
@@ -63,11 +64,18 @@ class Prediction:
 
         Before the learner has chosen, it asks for a choice and does not show the fact. A prediction that
         was made is kept for the progress. `exactly` is what was measured, where the choices are rough.
+        Where the choices stand for numbers, the fact is a number, and the nearest choice is shown.
         """
         if not self.made:
             return Comparison(None, None)
+        if isinstance(self.choices, dict):
+            fact = min(self.choices, key=lambda choice: abs(self.choices[choice] - fact))
         learner.keep_prediction(self.question, self.value, fact)
         return Comparison(self.value, f"{fact} ({exactly})" if exactly else fact)
+
+    def reveal(self, answer: Any) -> Any:
+        """A picture or table that gives the fact away; before a choice, the request for one."""
+        return answer if self.made else Comparison(None, None)
 
     @staticmethod
     def _one_of(choices: Any, choice: Any) -> Any:
