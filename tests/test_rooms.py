@@ -49,7 +49,7 @@ CORE_FILES = {
     ),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 9021, "library": 20383, "exercises": 3205}
+LINES = {"core": 9021, "library": 20385, "exercises": 3205}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -149,7 +149,7 @@ def _judged(asked: Exercise, function: Answer, variant: int) -> tuple[Anomaly | 
     """The verdict, and what the function printed. The function runs apart, where that is possible, and
     in the notebook only the run that is shown."""
     if not can_be_apart():
-        judged, printed, _ = _tried(asked, function, variant)
+        judged, printed = _tried(asked, function, variant)
         # What it remembered in one check may help it in the next.
         if isinstance(judged, Anomaly) and judged.name == CHANGED:
             _CHANGED[function.given] = judged
@@ -163,9 +163,8 @@ def _judged(asked: Exercise, function: Answer, variant: int) -> tuple[Anomaly | 
     if function.again is not None:
         with printing(Printed(0)):
             shown = _judge(asked, function, variant)
-        judged = (
-            shown if judged == TO_BE_JUDGED else judged._replace(run=getattr(shown, "run", None))
-        )
+        run = getattr(shown, "run", None)
+        judged = shown if judged == TO_BE_JUDGED else judged._replace(run=run)
     return judged, printed
 
 
@@ -173,22 +172,23 @@ def _tried_apart(asked: Exercise, function: Answer, variant: int) -> tuple:
     """What can be sent back of a trial: of a run, how to play it again."""
     function.is_apart = True
     with guarded(function.name) as reached:
-        judged, printed, last = _tried(asked, function, variant)
+        judged, printed = _tried(asked, function, variant)
     if reached:
         judged = Anomaly("misuse", reached[0])
-    if isinstance(judged, str) or (judged.run is None and judged != TO_BE_JUDGED):
-        last = None
-    return judged if isinstance(judged, str) else judged._replace(run=None), printed, last
+    goes_on = judged == TO_BE_JUDGED or getattr(judged, "run", None) is not None
+    if isinstance(judged, Anomaly):
+        judged = judged._replace(run=None)
+    return judged, printed, function.last if goes_on else None
 
 
-def _tried(asked: Exercise, function: Answer, variant: int) -> tuple:
+def _tried(asked: Exercise, function: Answer, variant: int) -> tuple[Anomaly | str, str]:
     output = Printed(1_000)
     with printing(output):
         judged = _judge(asked, function, variant)
     # This comes first: what it remembered there may have caused the rest.
     if changed := function.changed:
         judged = Anomaly(CHANGED, f"{function.name} changed {changed}, which lies outside of it")
-    return judged, f"It printed: {output}" if output.length else "", function.last
+    return judged, f"It printed: {output}" if output.length else ""
 
 
 def _unfinished(function: Answer, ended: Ended) -> Anomaly:

@@ -26,15 +26,16 @@ def guarded(name: str) -> Generator[list[str]]:
     """Within it, a function of this name leaves its judge alone; the list says what it did otherwise."""
     reached: list[str] = []
     before = [*_things()]
-    for path, thing, _ in before:
-        if isinstance(thing, FunctionType) and thing.__globals__.get("__name__") == "__main__":
-            what = f"this notebook replaced {path}, by which edalab judges an answer"
-            reached.append(f"{what}: delete that, restart the kernel and run the cells again")
+    for path, _, parts in before:
+        for part, held in parts.items():
+            if isinstance(held, FunctionType) and held.__globals__.get("__name__") == "__main__":
+                what = f"this notebook replaced {path}.{part}, by which edalab judges an answer"
+                reached.append(f"{what}: delete that, restart the kernel and run the cells again")
     _refuse_frames(name, reached)
     yield reached
-    for path, thing, then in before:
-        now = dict(_held(path, thing))
-        for part, held in then.items():
+    for path, thing, parts in before:
+        now = _parts(path, thing)
+        for part, held in parts.items():
             if now.get(part) is not held:
                 what = f"{name} changed {path}.{part}, by which edalab judges an answer"
                 reached.append(f"{what}: leave that as it is")
@@ -80,38 +81,39 @@ def _things() -> Iterator[tuple[str, Any, dict]]:
     seen: set[int] = set()
     while ahead:
         path, thing = ahead.pop()
-        held = dict(_held(path, thing))
-        yield path, thing, held
-        for name, part in held.items():
-            if id(part) not in seen:
+        parts = _parts(path, thing)
+        yield path, thing, parts
+        for name, part in parts.items():
+            ours = _is_ours(part)
+            if (ours or _of_an_exercise(path)) and id(part) not in seen:
                 seen.add(id(part))
-                home = f"{part.__module__}.{part.__qualname__}" if _is_ours(part) else ""
-                ahead.append((home or f"{path}.{name}", part))
+                home = f"{part.__module__}.{part.__qualname__}" if ours else f"{path}.{name}"
+                ahead.append((home, part))
 
 
-def _held(path: str, thing: Any) -> list[tuple[Any, Any]]:
+def _parts(path: str, thing: Any) -> dict[Any, Any]:
     """The parts of a thing that decide, by name."""
-    of_an_exercise = path.startswith("edalab.exercises.")
-    if isinstance(thing, FunctionType):
-        names, cells = thing.__code__.co_freevars, thing.__closure__ or ()
-        bound = zip(names, map(_content, cells), strict=True) if of_an_exercise else ()
-        return [("__code__", thing.__code__), *bound]
-    if isinstance(thing, classmethod | staticmethod):
-        return [("__func__", thing.__func__)]
-    if isinstance(thing, property):
-        return [("fget", thing.fget)]
     if isinstance(thing, ModuleType) or _is_ours(thing):
-        return [(name, held) for name, held in vars(thing).items() if isinstance(held, _DECIDE)]
-    if of_an_exercise and isinstance(thing, Claim | Exercise):
-        return [*vars(thing).items()]
-    if of_an_exercise and isinstance(thing, dict):
-        return [*thing.items()]
-    if of_an_exercise and isinstance(thing, list | tuple):
-        return [*enumerate(thing)]
-    return []
+        parts = {name: held for name, held in vars(thing).items() if isinstance(held, _DECIDE)}
+        functions = {name: held for name, held in parts.items() if isinstance(held, FunctionType)}
+        return parts | {f"{name}.__code__": f.__code__ for name, f in functions.items()}
+    if not _of_an_exercise(path):
+        return {}
+    if isinstance(thing, FunctionType):
+        cells = map(_content, thing.__closure__ or ())
+        return dict(zip(thing.__code__.co_freevars, cells, strict=True))
+    if isinstance(thing, list | tuple):
+        return dict(enumerate(thing))
+    if isinstance(thing, Claim | Exercise):
+        return vars(thing).copy()
+    return {**thing} if isinstance(thing, dict) else {}
 
 
 _DECIDE = FunctionType, type, classmethod, staticmethod, property, Claim, dict, list, tuple
+
+
+def _of_an_exercise(path: str) -> bool:
+    return path.startswith("edalab.exercises.")
 
 
 def _is_ours(thing: Any) -> bool:
