@@ -68,8 +68,8 @@ HINTS = {
         'End your function with `return number, "letter"`. If you write `return` inside a loop or an `if`, it may never be reached.',
     ),
     "not finished": (
-        "Did you stop the check before it was over? If not, what does the sentence above say?",
-        "Run the cell again, and let it finish. It tries your function under hundreds of faults, so give it up to half a minute.",
+        "Did you stop the check before it was over, or did your function end the process, as `os._exit` does?",
+        "Leave that out, run the cell again, and let it finish. It tries your function under hundreds of faults, so give it up to half a minute.",
         "If it stops once more, restart the kernel, run the notebook from its first cell, and then check your function again.",
     ),
 }
