@@ -65,6 +65,19 @@ def test_every_single_fault_is_tried_once_and_the_client_is_spared_but_for_dupli
     assert result.coverage == "every single fault; timing of seed 0 only; no pauses or cuts"
 
 
+def test_faults_of_a_service_that_is_left_out_are_not_tried():
+    every = explore(shop(), two_orders, [charged_once])
+    result = explore(shop(), two_orders, [charged_once], leave_out=["client"], faults=2, budget=900)
+    tried = [fault for schedule in result.schedules for fault in schedule.faults]
+    assert tried and not [fault for fault in tried if fault.point[0] == "client"]
+    singles = [s.faults for s in every.schedules if s.faults and s.faults[0].point[0] != "client"]
+    assert [s.faults for s in result.schedules if len(s.faults) == 1] == singles
+    assert "none at client" in result.coverage and "none at" not in every.coverage
+    for wrong, says in ((["payment"], "payments"), ("client", "a list"), (3, "a list")):
+        with pytest.raises(Misuse, match=says):
+            explore(shop(), two_orders, [charged_once], leave_out=wrong)
+
+
 def test_every_fault_that_is_tried_strikes_and_pairs_include_the_points_that_a_fault_opens():
     result = explore(shop(), two_orders, [charged_once], faults=2)
     for schedule in result.schedules[:: max(1, len(result.schedules) // 150)]:

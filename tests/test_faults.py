@@ -18,7 +18,7 @@ from postoffice import (
 
 from edalab import Fault, Faults, Misuse, Unanswered, cut, pause, simulate
 from edalab.sim import ACTIONS
-from edalab.sim.faults import parse
+from edalab.sim.plan import parse
 
 
 def town():

@@ -1,8 +1,10 @@
 """A work queue hands each message to one free replica until it is acknowledged."""
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from postoffice import SCHEMA, Carry, Handed, Posted, keep, kept, office, play, told
 
-from edalab import System, cut, pause
+from edalab import Event, Faults, System, cut, pause, simulate
 
 
 def counter(replicas: int = 1, seconds: float = 0, max_attempts: int = 3, **options):
@@ -153,3 +155,75 @@ def test_lag_counts_what_a_service_handles_of_a_queue_that_it_shares():
     run = play(system, Handed(n=1), Wrapped(), Wrapped())
     services = run.at(0.5).services
     assert (services["desk"].lag, services["window"].lag) == (1, 2)
+
+
+class Moved(Event, topic="moves", key="box"):
+    box: str
+    n: int
+
+
+def movers(ordered, replicas=3, fails=()):
+    system = System("movers")
+    system.queue("moves", ordered_by_key=ordered)
+    left = dict.fromkeys(fails, 9)
+
+    @system.service(
+        "store", replicas=replicas, schema="create table done (box text, n integer)"
+    ).on(Moved)
+    async def move(event, ctx):
+        if left.get((event.box, event.n)):
+            raise ValueError("too heavy")
+        await ctx.sleep(1 if event.n == 1 else 0.1)
+        with ctx.database as db:
+            db.execute("insert into done values (?, ?)", (event.box, event.n))
+
+    return system
+
+
+async def six_moves(ctx):
+    for n in (1, 2, 3):
+        for box in "ab":
+            await ctx.publish(Moved(box=box, n=n))
+
+
+def done(run, box):
+    return [n for (n,) in run.rows("store", "select n from done where box = ?", (box,))]
+
+
+def test_competing_consumers_keep_no_order_and_a_queue_ordered_by_key_keeps_that_of_each_key():
+    run = simulate(movers(False), six_moves)
+    assert done(run, "a") == [2, 3, 1] and run.end < 1_500
+    run = simulate(movers(True), six_moves)
+    assert done(run, "a") == done(run, "b") == [1, 2, 3]
+    assert run.end < 1_500, "two keys are handled at once"
+
+
+def test_in_a_queue_ordered_by_key_a_failing_message_holds_back_its_key_only():
+    run = simulate(movers(True, fails=[("a", 1)]), six_moves)
+    assert done(run, "a") == [2, 3] and done(run, "b") == [1, 2, 3]
+    given_up = next(s.time for s in run.journal if s.step == "dead_letter")
+    saves = [s.time for s in run.journal if s.step == "save" and s.envelope.subject == "a"]
+    assert min(saves) > given_up
+
+
+def test_in_a_queue_ordered_by_key_a_message_that_is_delivered_twice_comes_again_before_newer_ones():
+    fault = "duplicate store.deliver.Moved #1"
+    run = simulate(movers(True), six_moves, faults=[fault])
+    assert done(run, "a") == [1, 1, 2, 3] and done(run, "b") == [1, 2, 3]
+
+
+@given(st.integers(0, 500), st.sampled_from((0.0, 0.1, 0.3)))
+@settings(max_examples=60, deadline=None)
+def test_under_any_faults_a_queue_ordered_by_key_hands_out_one_message_of_a_key_at_a_time(
+    seed, rate
+):
+    faults = [Faults(crash=rate, drop=rate, fail=rate, duplicate=rate)]
+    run = simulate(movers(True), six_moves, seed=seed, faults=faults)
+    assert not run._world.channels["moves"].open, "nothing is stuck"
+    handed: dict[str, list[int]] = {}
+    for step in run.journal:
+        if step.step == "handle":
+            handed.setdefault(step.envelope.subject, []).append(step.envelope.data.n)
+    for order in handed.values():
+        first = list(dict.fromkeys(order))
+        assert first == sorted(first)

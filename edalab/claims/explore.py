@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
-from ..errors import Endless, Hung, Misuse, counted, shown
+from ..errors import Endless, Hung, Misuse, Unknown, counted, listed, shown
 from ..model import System
 from ..model.numbers import check_whole
 from ..sim import Fault, enumerate_faults, quiet
@@ -45,6 +45,7 @@ class Exploration:
     claims: list[Claim]
     faults: int
     seeds: tuple[int, ...]
+    left_out: tuple[str, ...] = ()
     schedules: list[Schedule] = field(default_factory=list)
     to_try: list[int] = field(default_factory=list)  # how many schedules have 1, 2, … faults
     interrupted: bool = False
@@ -91,15 +92,16 @@ class Exploration:
             parts.append("no more faults at once")
         one, several = f"timing of seed {self.seeds[0]} only", f"timings of {len(self.seeds)} seeds"
         parts += [one if len(self.seeds) == 1 else several, "no pauses or cuts"]
+        parts += [f"none at {listed(self.left_out)}"] if self.left_out else []
         return "; ".join(parts + ["interrupted"] * self.interrupted)
 
     def _number(self, claim: Claim | str) -> int:
         for number, known in enumerate(self.claims):
             if claim in (known, known.sentence, known.name):
                 return number
-        listed = "; ".join(known.sentence for known in self.claims)
+        sentences = "; ".join(known.sentence for known in self.claims)
         name = shown(getattr(claim, "sentence", claim))
-        raise Misuse(f"the claim {name} was not explored; claims: {listed}")
+        raise Misuse(f"the claim {name} was not explored; claims: {sentences}")
 
     def __repr__(self) -> str:
         parts = []
@@ -130,6 +132,7 @@ def explore(
     budget: int | None = None,
     executor: Executor | None = None,
     progress: bool = False,
+    leave_out: Iterable[str] = (),
 ) -> Exploration:
     """Run a workload under every single fault that could strike it, and check the claims on each run.
 
@@ -141,6 +144,7 @@ def explore(
     budget: ends it after so many schedules.
     executor: an executor of `concurrent.futures`, such as `ProcessPoolExecutor()`. The result is the same.
     progress: shows a bar.
+    leave_out: services at which no fault is tried, such as ["client"].
 
     An interrupt keeps what was found. What handlers print is not shown; `result.run(schedule)` shows it. Raises Misuse
     where two equal runs differ."""
@@ -148,8 +152,9 @@ def explore(
     seeds = tuple(seeds) if isinstance(seeds, Iterable) else seeds
     _check(claims, faults, seeds, budget, executor)
     check_system_and_workload(system, workload)
-    result = Exploration(system.frozen(), workload, claims, faults, seeds)
-    try_one = partial(_try_one, result.system, workload, claims)
+    left_out = _services(leave_out, system)
+    result = Exploration(system.frozen(), workload, claims, faults, seeds, left_out)
+    try_one = partial(_try_one, result.system, workload, claims, left_out)
     try:
         # So that not each run has to set the timer, nor looks for garbage among what it makes.
         with watched("the exploration"), garbage_seldom(young=_YOUNG):
@@ -200,6 +205,7 @@ def _try_one(
     system: System,
     workload: Callable,
     claims: list[Claim],
+    left_out: tuple[str, ...],
     faults: tuple,
     seed: int,
     later: bool,
@@ -217,6 +223,8 @@ def _try_one(
     )
     after = faults[-1] if faults else None
     next_faults = enumerate_faults(run, after) if later and not endless else []
+    if left_out:
+        next_faults = [fault for fault in next_faults if fault.point[0] not in left_out]
     return Schedule(faults, seed, outcomes, endless), next_faults
 
 
@@ -285,3 +293,14 @@ def _check(claims: list, faults: int, seeds: Any, budget: int | None, executor: 
     if executor is not None and not hasattr(executor, "submit"):
         what = "executor= takes an executor of concurrent.futures, such as ProcessPoolExecutor()"
         raise Misuse(f"{what}, not {shown(executor)}")
+
+
+def _services(names: Iterable[str], system: System) -> tuple[str, ...]:
+    """The services to leave out. Raises Misuse for anything else."""
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise Misuse(f'leave_out= takes a list of services, such as ["client"], not {shown(names)}')
+    known, names = ["client", *system.services], tuple(names)
+    for name in names:
+        if name not in known:
+            raise Unknown("service", name, known)
+    return names

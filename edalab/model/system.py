@@ -27,7 +27,8 @@ class Queue:
     `max_attempts`."""
 
     name: str
-    max_attempts: int = 3
+    max_attempts: int | None = 3  # None: the handler's own
+    ordered_by_key: bool = False
 
 
 class System:
@@ -68,18 +69,23 @@ class System:
         self.revision += 1
         return self.topics[name]
 
-    def queue(self, name: str, *, max_attempts: int | None = None) -> Queue:
+    def queue(
+        self, name: str, *, max_attempts: int | None = None, ordered_by_key: bool | None = None
+    ) -> Queue:
         """Declare a work queue, or look one up by its name alone. Each of its messages goes to one consumer.
 
         max_attempts: a message that was handed out so often without an acknowledgement is dead-lettered (3).
+        ordered_by_key: with True the messages of one key are handed out one after the other, each when the one
+            before it is acknowledged or dead-lettered.
 
         Raises Misuse for a name that no queue can have."""
-        if max_attempts is None and isinstance(name, str) and name in self.queues:
+        looked_up = max_attempts is ordered_by_key is None
+        if looked_up and isinstance(name, str) and name in self.queues:
             return self.queues[name]
         max_attempts = 3 if max_attempts is None else max_attempts
         _whole(f"queue {name!r}: max_attempts=", max_attempts)
         self.topics.pop(channel_name(f"{self.name}.queue", name), None)
-        self.queues[name] = Queue(name, max_attempts)
+        self.queues[name] = Queue(name, max_attempts, bool(ordered_by_key))
         self.revision += 1
         return self.queues[name]
 

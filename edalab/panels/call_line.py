@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import Misuse, Unknown, shown
 from ..model import System
-from ..sim import Fault, Faults, Window, simulate
+from ..sim import AnyFault, Faults, simulate
 from ..stuck import watched
 from ..view import compare, timeline
 
@@ -120,7 +120,7 @@ def factories(system: Any, workload: Any, knobs: Mapping[str, Any]) -> tuple[Fac
     return both
 
 
-def line(call: str, faults: Iterable[Fault | Faults | Window], outcome: str) -> str:
+def line(call: str, faults: Iterable[AnyFault], outcome: str) -> str:
     """The call of `simulate`, in one line if that fits, with the outcome in a comment at its end."""
     items = [repr(fault) if isinstance(fault, Faults) else f'"{fault}"' for fault in faults]
     listed = ", ".join(items)

@@ -8,7 +8,7 @@ import ipywidgets
 
 from ..errors import Misuse, listed
 from ..model import System
-from ..sim import ACTIONS, Fault, Faults, Window, actions_at, parse_plan, points
+from ..sim import ACTIONS, AnyFault, Fault, Faults, actions_at, parse_plan, points
 from ..sim.run import Run
 from . import html
 from .controls import Choice, Settling, labelled
@@ -51,10 +51,10 @@ class FaultsAsked(Settling):
             return None
         return Fault(self.action.value, self.point.value, self.nth.value)
 
-    def read(self) -> tuple[list[Fault | Faults | Window], str]:
+    def read(self) -> tuple[list[AnyFault], str]:
         """The faults, as `simulate` takes them, and what is wrong with the text."""
         exact, error = self.exact, ""
-        faults: list[Fault | Faults | Window] = [] if exact is None else [exact]
+        faults: list[AnyFault] = [] if exact is None else [exact]
         try:
             faults += parse_plan(self.plan.value)
         except Misuse as misuse:

@@ -12,7 +12,7 @@ from ..claims.claim import Claim, Verdict, claims_of
 from ..claims.explore import Schedule
 from ..errors import Misuse, Text, shown
 from ..model import System
-from ..sim import Fault, Faults, Printed, Window, printing, simulate
+from ..sim import AnyFault, Printed, printing, simulate
 from ..sim.run import Run
 from ..view.excerpt import choose, story_names
 from ..view.timeline import draw
@@ -120,7 +120,7 @@ class Laboratory(Settling):
     # -- the outcome
 
     @property
-    def faults(self) -> list[Fault | Faults | Window]:
+    def faults(self) -> list[AnyFault]:
         """The faults that the widgets ask for, as `simulate` takes them."""
         return self._asked.read()[0]
 

@@ -1,19 +1,22 @@
 """What happens: a system in virtual time, with faults at the points that its patterns are about."""
 
 from .context import Context
-from .faults import ACTIONS, Fault, Faults, Window, cut, pause
-from .plan import parse_plan
+from .faults import ACTIONS, Fault, Faults
+from .plan import AnyFault, parse_plan
 from .points import actions_at, enumerate_faults, points
 from .printed import Printed, printing, quiet
 from .simulate import simulate
+from .windows import Repartition, Window, cut, pause, repartition
 from .world import World
 
 __all__ = [
     "ACTIONS",
+    "AnyFault",
     "Context",
     "Fault",
     "Faults",
     "Printed",
+    "Repartition",
     "Window",
     "World",
     "actions_at",
@@ -24,5 +27,6 @@ __all__ = [
     "points",
     "printing",
     "quiet",
+    "repartition",
     "simulate",
 ]

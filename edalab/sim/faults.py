@@ -1,6 +1,5 @@
 """Faults strike at named points, `service.step.Message`: exactly (the n-th time) or at random (at a rate)."""
 
-import re
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -19,11 +18,6 @@ ACTIONS = {  # what can go wrong at each step; where several strike at once, the
     "reply": ("crash", "drop", "delay"),
 }
 ORDER = ("crash", "fail", "unconfirmed", "lose", "drop", "duplicate", "delay")
-_SECONDS = r"(\d*\.?\d+(?:e[+-]?\d+)?)"
-_TEXT = re.compile(rf"(\w+) +([\w-]+\.\w+\.\w+)(?: +#(\d{{1,9}}))?(?: +for +{_SECONDS} *s)?")
-_WINDOW = re.compile(
-    rf"(pause|cut) +([\w-]+)(?:/(\d{{1,9}}))? +from +{_SECONDS} *s? +to +{_SECONDS} *s"
-)
 
 
 @dataclass(frozen=True, repr=False)
@@ -127,68 +121,3 @@ def action_of(fault: Fault | None, *known: str) -> str | None:
     if fault.do not in known:
         raise Misuse(f"{fault}: nothing says what {fault.do} does there")
     return fault.do
-
-
-@dataclass(frozen=True, repr=False)
-class Window:
-    """A time in which a replica stands still (`pause`) or a service is cut off from broker and services (`cut`)."""
-
-    do: str
-    service: str
-    start: float
-    end: float
-    replica: int | None = None
-
-    def __post_init__(self):
-        if not isinstance(self.service, str):
-            service = shown(self.service)
-            raise Misuse(
-                f"{self.do} takes the name of a service, such as 'payments', not {service}"
-            )
-        if self.replica is not None:
-            check_whole(f"{self.do} {self.service}: replica=", self.replica)
-        what = f"{self.do}({self.service!r}, {shown(self.start)}, {shown(self.end)})"
-        if milliseconds(self.start, what) >= milliseconds(self.end, what):
-            raise Misuse(f"{what} takes a start before its end")
-
-    def __str__(self) -> str:
-        replica = f"/{self.replica}" if self.do == "pause" and self.replica != 1 else ""
-        return f"{self.do} {self.service}{replica} from {self.start:g} s to {self.end:g} s"
-
-    def __repr__(self) -> str:
-        return repr(str(self))
-
-
-def pause(service: str, start: float, end: float, replica: int = 1) -> Window:
-    """A fault: one replica of a service stands still from `start` to `end`, in seconds.
-
-    After the session time-out (1 s) its partitions move to the other replicas. Its handlers go on at `end`.
-
-        simulate(shop, three_orders, faults=[pause("payments", 1, 3)])"""
-    return Window("pause", service, start, end, replica)
-
-
-def cut(service: str, start: float, end: float) -> Window:
-    """A fault: the network cuts a service off from the broker and the other services from `start` to `end`, in seconds.
-
-    Its handlers go on meanwhile; what they publish fails (or is lost, where the topic does not confirm), and what they
-    ask stays unanswered.
-
-        simulate(shop, three_orders, faults=[cut("payments", 1, 3)])"""
-    return Window("cut", service, start, end)
-
-
-def parse(text: str) -> Fault | Window:
-    """A fault from its text form."""
-    if match := _TEXT.fullmatch(text.strip()):
-        do, at, nth, seconds = match.groups()
-        return Fault(do, at, int(nth or 1), float(seconds) if seconds else None)
-    if match := _WINDOW.fullmatch(text.strip()):
-        do, service, replica, start, end = match.groups()
-        number = int(replica or 1) if do == "pause" else None
-        return Window(do, service, float(start), float(end), number)
-    raise Misuse(
-        f"{shown(text)} is not a fault; write 'crash payments.commit.OrderPlaced #2', "
-        "'delay orders.publish.OrderPlaced #1 for 2 s', 'pause payments from 1 s to 3 s' or 'cut payments from 1 s to 3 s'; "
-        "for several write a list, or put ; between them"
-    )

@@ -6,10 +6,18 @@ from collections.abc import Iterable
 
 from ..errors import Misuse, Unknown, listed, shown
 from ..model import System, message_types
-from .faults import ORDER, Fault, Faults, Window, parse
+from .faults import ORDER, Fault, Faults
 from .points import SENT, Point, actions_at, points
+from .windows import Repartition, Window
 
-AnyFault = Fault | Faults | Window
+AnyFault = Fault | Faults | Window | Repartition
+Struck = Fault | Window | Repartition
+_SECONDS = r"(\d*\.?\d+(?:e[+-]?\d+)?)"
+_FAULT = re.compile(rf"(\w+) +([\w-]+\.\w+\.\w+)(?: +#(\d{{1,9}}))?(?: +for +{_SECONDS} *s)?")
+_WINDOW = re.compile(
+    rf"(pause|cut) +([\w-]+)(?:/(\d{{1,9}}))? +from +{_SECONDS} *s? +to +{_SECONDS} *s"
+)
+_REPARTITION = re.compile(rf"repartition +(\S+) +to +(\d{{1,9}}) +at +{_SECONDS} *s")
 
 
 def parse_plan(text: str) -> list[AnyFault]:
@@ -20,6 +28,26 @@ def parse_plan(text: str) -> list[AnyFault]:
     text = re.sub("['\"]", "", text)
     parts = (part.strip() for part in re.split(r"[;,\n](?![^(]*\))", text))
     return [_read(part) for part in parts if part]
+
+
+def parse(text: str) -> Struck:
+    """A fault from its text form."""
+    text = text.strip()
+    if match := _FAULT.fullmatch(text):
+        do, at, nth, seconds = match.groups()
+        return Fault(do, at, int(nth or 1), float(seconds) if seconds else None)
+    if match := _WINDOW.fullmatch(text):
+        do, service, replica, start, end = match.groups()
+        number = int(replica or 1) if do == "pause" else None
+        return Window(do, service, float(start), float(end), number)
+    if match := _REPARTITION.fullmatch(text):
+        topic, partitions, start = match.groups()
+        return Repartition(topic, int(partitions), float(start))
+    raise Misuse(
+        f"{shown(text)} is not a fault; write 'crash payments.commit.OrderPlaced #2', "
+        "'delay orders.publish.OrderPlaced #1 for 2 s', 'pause payments from 1 s to 3 s', 'cut payments from 1 s to 3 s' "
+        "or 'repartition orders to 4 at 2 s'; for several write a list, or put ; between them"
+    )
 
 
 def _read(text: str) -> AnyFault:
@@ -46,9 +74,9 @@ class Plan:
         self.system, self.seed = system, seed
         self.by_point: dict[tuple[Point, int], list[Fault]] = {}  # by point and nth
         self.rates: list[Faults] = []
-        self.windows: list[Window] = []
+        self.windows: list[Window | Repartition] = []
         self.counts: dict[Point, int] = {}  # how often each point was reached
-        self.struck: list[Fault | Window] = []
+        self.struck: list[Struck] = []
         for fault in self.requested:
             if isinstance(fault, Fault):
                 if fault.do not in actions_at(system, fault.point):
@@ -56,18 +84,18 @@ class Plan:
                 self.by_point.setdefault((fault.point, fault.nth), []).append(fault)
             elif isinstance(fault, Faults):
                 self.rates += [fault] if any(vars(fault).values()) else []
-            elif isinstance(fault, Window):
+            elif isinstance(fault, Window | Repartition):
                 _check_window(fault, system)
                 self.windows.append(fault)
             else:
-                taken = "Fault, its text, Faults, pause and cut"
+                taken = "Fault, its text, Faults, pause, cut and repartition"
                 raise Misuse(f"faults= takes {taken}, not {shown(fault)}")
         self.points = {point for point, _ in self.by_point}
 
     def concerns(self, service: str) -> bool:
         """Whether a fault may strike at this service; all others go on as in a run without faults."""
-        named = {point[0] for point in self.points} | {window.service for window in self.windows}
-        return bool(self.rates) or service in named
+        windows = {window.service for window in self.windows if isinstance(window, Window)}
+        return bool(self.rates) or service in windows | {point[0] for point in self.points}
 
     def fault_at(self, point: Point, ineffective: bool = False) -> Fault | None:
         """Count one more visit to a point; return the fault that strikes on it, or None.
@@ -90,7 +118,7 @@ class Plan:
         self.struck.append(fault)
         return fault
 
-    def unfired(self) -> list[Fault | Window]:
+    def unfired(self) -> list[Struck]:
         """The faults that were asked for by name and did not happen."""
         named = [fault for fault in self.requested if not isinstance(fault, Faults)]
         return list((Counter(named) - Counter(self.struck)).elements())
@@ -120,7 +148,14 @@ def _impossible(fault: Fault, system: System) -> Misuse:
     return Misuse(f"{fault}: {why}")
 
 
-def _check_window(window: Window, system: System) -> None:
+def _check_window(window: Window | Repartition, system: System) -> None:
+    if isinstance(window, Repartition):
+        if window.topic not in system.topics:
+            raise Unknown("topic", window.topic, system.topics)
+        has = system.topics[window.topic].partitions
+        if window.partitions <= has:
+            raise Misuse(f"{window}: it has {has}, and a topic can only get more partitions")
+        return
     if window.service == "client":
         services = listed(system.services)
         raise Misuse(f"{window}: the client plays the outside world; {window.do} one of {services}")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Refused
-from ..model import Envelope
+from ..model import Envelope, Queue
 from .channels import Channel
 from .clock import ACK, DELAY, DELIVER
 from .execution import Execution
@@ -32,9 +32,10 @@ class WorkQueue(Channel):
     partition = None
     skip_fetch = False
 
-    def __init__(self, world, name: str, max_attempts: int | None):
-        super().__init__(world, name)
-        self.max_attempts = max_attempts  # None: the handler's own
+    def __init__(self, world, declared: Queue):
+        super().__init__(world, declared.name)
+        self.max_attempts = declared.max_attempts  # None: the handler's own
+        self.ordered_by_key = declared.ordered_by_key
         self.ready: deque[Item] = deque()
         self.open: dict[Item, None] = {}  # not yet done with, as an ordered set
         self.consumers: list[Replica] = []
@@ -70,7 +71,7 @@ class WorkQueue(Channel):
     def next_execution(self, replica: Replica) -> Execution | None:
         """An execution for the oldest message that `replica` can handle."""
         for item in self.ready:
-            if replica.service.handler(item.envelope.type):
+            if replica.service.handler(item.envelope.type) and self._is_next(item):
                 self.ready.remove(item)
                 self.turn = (self.consumers.index(replica) + 1) % len(self.consumers)
                 if self.ready and self not in replica.waiting:  # more, for when it is free again
@@ -79,6 +80,13 @@ class WorkQueue(Channel):
                 execution.item = item
                 return execution
         return None
+
+    def _is_next(self, item: Item) -> bool:
+        """Whether nothing older of its key is still open, in a queue that is ordered by key."""
+        key = item.envelope.subject
+        if not self.ordered_by_key or key is None:
+            return True
+        return next(other for other in self.open if other.envelope.subject == key) is item
 
     def _put_back(self, item: Item) -> None:
         """An item is ready again, before those that came after it."""
@@ -145,6 +153,8 @@ class WorkQueue(Channel):
             item.timer.cancel()
         if item in self.ready:
             self.ready.remove(item)
+        if self.ordered_by_key:
+            self.offer()  # the next one of its key
 
     # -- how it ended
 
@@ -160,8 +170,13 @@ class WorkQueue(Channel):
     def _survives_ack(self, execution: Execution, note: str | None = None) -> bool:
         """Reach the `ack` point. False only if the replica crashed; after a lost ack the message stays open."""
         prevented = execution.acknowledge("ack", note=note)
-        if prevented is None:
-            self._remove(execution.item)
+        item, again = execution.item, self.ordered_by_key and execution.redeliver
+        if prevented is None and again and execution.handler.delivery != "at-most-once":
+            execution.redeliver = False  # the same item, so that its key waits for it
+            item.timer.cancel()
+            self.world.schedule(self.world.now, self._put_back, item)
+        elif prevented is None:
+            self._remove(item)
         return prevented != "crash"
 
     def failed(self, execution: Execution, error: Exception) -> None:

@@ -1,7 +1,7 @@
 """Where messages of a class go: events to a log or a declared queue, commands to the queue of the service that handles them."""
 
 from ..errors import Misuse, Unknown, listed
-from ..model import Command, Message, Query, Topic
+from ..model import Command, Message, Query, Queue, Topic
 from .queues import WorkQueue
 from .topics import Log
 
@@ -21,9 +21,16 @@ def channel_for(world, cls: type[Message]) -> WorkQueue | Log:
     if name not in world.channels:
         queue = system.queues.get(name)
         if queue is not None or issubclass(cls, Command):
-            world.channels[name] = WorkQueue(world, name, queue and queue.max_attempts)
+            world.channels[name] = WorkQueue(world, queue or Queue(name, None))
         else:
-            world.channels[name] = Log(world, system.topics.get(name) or Topic(name))
+            return log_of(world, name)
+    return world.channels[name]
+
+
+def log_of(world, name: str) -> Log:
+    """The log of a topic."""
+    if name not in world.channels:
+        world.channels[name] = Log(world, world.system.topics.get(name) or Topic(name))
     return world.channels[name]
 
 

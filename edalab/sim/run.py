@@ -11,7 +11,6 @@ from ..errors import Misuse, Unknown, listed, needed_for, shortened, shown
 from ..model import System
 from .changes import NO_CHANGES, Changes, changes_of
 from .clock import milliseconds
-from .faults import Fault, Window
 from .steps import WIDTH, Failure, Step, rows_of, steps_of
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     import pandas
 
+    from .plan import Struck
     from .replicas import ServiceRuntime
     from .world import World
 
@@ -90,12 +90,12 @@ class Run:
         return lines
 
     @property
-    def faults(self) -> list[Fault | Window]:
+    def faults(self) -> "list[Struck]":
         """The faults that struck; each prints as text that can be pasted into `faults=`."""
         return list(self._world.plan.struck)
 
     @property
-    def unfired(self) -> list[Fault | Window]:
+    def unfired(self) -> "list[Struck]":
         """The faults that were asked for by name and never happened."""
         return self._world.plan.unfired()
 

@@ -38,6 +38,19 @@ class Log(Channel):
             if not reader.engaged:
                 reader.wake()
 
+    def grow(self, partitions: int) -> bool:
+        """Have so many partitions from now on, if these are more. What is stored stays where it is."""
+        groups, before = [reader.service for reader in self.readers[0]], len(self.partitions)
+        for number in range(before, partitions):
+            self.partitions.append([])
+            self.readers.append([Reader(self, number, service) for service in groups])
+            for reader in self.readers[number]:
+                detail = f"{self.name} partition {number}"
+                self.world.record_step(
+                    "takeover", reader.owner.actor, None, number, 0, detail=detail
+                )
+        return partitions > before
+
     def subscribe(self, service: ServiceRuntime) -> None:
         """A service reads this log from here on."""
         if not any(reader.log is self for reader in service.readers):

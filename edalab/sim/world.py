@@ -15,14 +15,14 @@ from ..model.wire import unfit_field
 from ..stuck import Watched
 from .context import Context
 from .execution import Execution
-from .faults import Window
 from .forgotten import running_in
 from .limits import DEEPEST, MOST_AT_ONCE, Budget
 from .plan import Plan
 from .replicas import ServiceRuntime
-from .routes import channel_for, unhandled
+from .routes import channel_for, log_of, unhandled
 from .steps import WIDTH, Failure
 from .ticks import Ticking
+from .windows import Repartition, Window
 
 if TYPE_CHECKING:
     import sqlite3
@@ -165,7 +165,11 @@ class World:
         """How many steps there are, but for those that say that a tick began or ended."""
         return len(self.record) // WIDTH - self.tick_rows
 
-    def _open(self, window: Window) -> None:
+    def _open(self, window: Window | Repartition) -> None:
+        if isinstance(window, Repartition):
+            if log_of(self, window.topic).grow(window.partitions):
+                self.plan.struck.append(window)
+            return
         service, until = self.services[window.service], round(window.end * 1000)
         target = service if window.do == "cut" else service.replicas[window.replica - 1]
         if target.begin_outage(until):

@@ -6,11 +6,12 @@ from .compare import compare
 from .fault_matrix import matrix
 from .flow import flow
 from .lag import lag
+from .lanes import lanes
 from .picture import Picture
 from .saga_map import saga_map
 from .timeline import timeline
 
-__all__ = ["Picture", "as_of", "compare", "flow", "lag", "matrix", "saga_map", "timeline"]
+__all__ = ["Picture", "as_of", "compare", "flow", "lag", "lanes", "matrix", "saga_map", "timeline"]
 
 
 def __dir__() -> list[str]:

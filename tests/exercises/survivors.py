@@ -84,4 +84,20 @@ SURVIVORS: dict[str, dict[str, str]] = {
         "swapped: silent = [step for step in undo if log.count((step, 'no answer')) >= 3] | way = "
         "['ReserveInventory', 'ChargePayment', 'ShipOrder', 'OrderCompleted']": APART,
     },
+    "07.2": {
+        "version < ?2 -> version <= ?2": AGAIN,
+    },
+    "07.3": {
+        "swapped: if not db.execute('insert or ignore into moves values (?, ?, ?)', (event.product, "
+        "event.number, event.by)).rowcount: | add = 'update products set stock = stock + ?, "
+        "number = max(number, ?) where product = ?'": APART,
+        "swapped: add = 'update products set stock = stock + ?, number = max(number, ?) where "
+        "product = ?' | find = 'select number from products where product = ?'": APART,
+        "swapped: if event.number < last: | find = 'select number, by from moves where product = ? "
+        "and number > ? order by number'": APART,
+        "swapped: for gap in range(last + 1, number): | db.execute(add, (by, number, "
+        "event.product))": APART,
+        "swapped: db.execute(add, (by, number, event.product)) | last = number": APART,
+        "LtE: event.number < last": "the last number has been applied, so it is not new",
+    },
 }

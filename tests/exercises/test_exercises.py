@@ -20,7 +20,6 @@ from edalab import Misuse, read_table
 from edalab.errors import Unknown
 from edalab.exercises.lesson_03 import CORRECTED
 from edalab.exercises.lesson_06_shop import orders_of
-from edalab.model import declared_in
 from edalab.practice import check, enrol, figures, learner
 from edalab.practice.answer import Answer
 from edalab.practice.exercise import Anomaly, exercise, general_hints, of_lesson
@@ -214,6 +213,7 @@ def test_without_a_name_the_figures_are_those_of_the_stored_notebooks():
         "04.1": {"amounts": [0, 100, -30, 10], "backup": 70},
         "05.2": {"refusals": 5},
         "06.1": {"late": 1},
+        "07.1": {"events": 30, "seconds": 1, "partitions": 4},
     }
 
 
@@ -285,9 +285,9 @@ def test_what_comes_next_in_a_saga_is_asked_about_orders_of_ones_own():
 def tried(id: str, name: str, around) -> Anomaly | str:
     """What a learner's trial finds in the teacher's solution with something put around it."""
     asked = exercise(id)
-    function = around(Answer(solution(id), asked.takes, asked.names).function)
-    with declared_in(f"edalab.exercises.lesson_{id[:2]}"):
-        given = SimpleNamespace(function=function, where_raised=lambda error: "")
+    answer = Answer(solution(id), asked.takes, asked.names)
+    with answer.at_home_in(f"edalab.exercises.lesson_{id[:2]}"):
+        given = SimpleNamespace(function=around(answer.function), where_raised=lambda error: "")
         return asked.trial(given, learner.variant(name))
 
 

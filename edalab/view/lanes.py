@@ -1,0 +1,284 @@
+"""`lanes(run, key)`: the messages of one key, from the order in which they were published to that in
+which they took effect; a line that crosses another one was overtaken."""
+
+from typing import NamedTuple
+
+from ..errors import Misuse, Unknown, listed
+from ..model import Envelope
+from ..sim.run import Run
+from ..sim.topics import Log
+from ..text import clean, counted, seconds, shorten, text_width
+from ..trace.faults import NOT_ARRIVED
+from ..trace.spans import Span, Trace
+from .axis import Axis
+from .bar_names import name_bars
+from .items import Bar
+from .labels import LabelPlacer
+from .picture import Picture, check_run
+from .scene import WIDTH, Arrow, Box, Label, Mark, Scene
+
+MOST = 40  # messages in one picture
+_LANES = 8  # of a topic with more partitions, those that are used
+_ROW, _EDGE, _BAR = 46, 40, 14  # px: a lane; the first and the last row; a bar
+_LEGEND = (
+    ("handled, struck", "bar: handling"),
+    ("idle", "empty bar: of another key"),
+    ("late", "red: done after a newer one of this key"),
+    ("stretched", "thick line below: time stretched"),
+)
+Way = tuple[int | None, int]  # the partition, or None in a queue; and the replica
+
+
+class Effect(NamedTuple):
+    """A handling of a message of the key: its place in the order of publishing, and when it took
+    effect (ms). `late` says that a newer one had done so before."""
+
+    place: int
+    span: Span
+    time: int
+    late: bool
+
+
+def lanes(run: Run, key: str, service: str | None = None, *, width: int = WIDTH) -> Picture:
+    """A picture of the order of one key's messages: above when they were published, below when they
+    took effect in `service`, and between the two the partition, or the replica of a queue's
+    consumers, that each went through. Where an older one takes effect after a newer one, their lines
+    cross, and the late one is red.
+
+        lanes(run, "tea")
+
+    `service` may be left out if a single one handles messages of this key. Raises Unknown for a key
+    or a service that the run does not have."""
+    check_run("lanes", run)
+    trace = Trace.of(run)
+    service = _service(trace, key, service)
+    spans = [span for span in trace.spans if span.service == service and span.envelope.data]
+    mine = [span for span in spans if span.envelope.subject == key]
+    published = _published(trace, {span.envelope.type for span in mine}, key)
+    effects = _effects(trace, mine, published)
+    return Picture(_Lanes(trace, key, service, spans, published, effects, width).scene)
+
+
+def _service(trace: Trace, key: str, service: str | None) -> str:
+    """The service that handles messages of the key."""
+    handled: dict[str, dict[str, None]] = {}  # by key, the services
+    for span in trace.spans:
+        if span.envelope.subject is not None and span.envelope.data is not None:
+            handled.setdefault(span.envelope.subject, {})[span.service] = None
+    if key not in handled:
+        raise Unknown("key", key, handled)
+    services = [*handled[key]]
+    if service is None and len(services) == 1:
+        return services[0]
+    if service is None:
+        one = f'lanes(run, {key!r}, "{services[0]}")'
+        raise Misuse(f"{key!r} is handled by {listed(services)}; choose one: {one}")
+    if service not in services:
+        raise Unknown("service", service, services, f" that handles {key!r}")
+    return service
+
+
+def _published(trace: Trace, types: set[str], key: str) -> dict[str, int]:
+    """The ids of the key's messages, in the order of publishing, and the step that published each."""
+    numbers = sorted(n for name in types for n in trace.published(name, NOT_ARRIVED))
+    found: dict[str, int] = {}
+    for number in numbers:
+        if trace.envelope(number).subject == key:
+            found.setdefault(trace.envelope(number).id, number)
+    return found
+
+
+def _effects(trace: Trace, spans: list[Span], published: dict[str, int]) -> list[Effect]:
+    """What took effect, in that order: a save, or where the service saves nothing, a handling that
+    ended well."""
+    saving = any(span.saves for span in spans)
+    done = [
+        (span.saves[-1] if saving else span.last, span)
+        for span in spans
+        if (span.saves if saving else span.finished) and span.envelope.id in published
+    ]
+    places = {id: place for place, id in enumerate(published)}
+    effects, newest = [], -1
+    for number, span in sorted(done, key=lambda each: each[0] or 0):
+        place = places[span.envelope.id]
+        time = trace.run.journal[number or 0].time
+        effects.append(Effect(place, span, time, place < newest))
+        newest = max(newest, place)
+    return effects
+
+
+class _Lanes:
+    """Lays the picture out."""
+
+    def __init__(
+        self,
+        trace: Trace,
+        key: str,
+        service: str,
+        spans: list[Span],
+        published: dict[str, int],
+        effects: list[Effect],
+        width: int,
+    ):
+        self.trace, self.journal, self.key = trace, trace.run.journal, key
+        self.scene = scene = Scene(width, 0)
+        late = [effect.place for effect in effects if effect.late]
+        first = max(0, min(late, default=0) - MOST // 2) if len(published) > MOST else 0
+        shown = {*range(first, min(len(published), first + MOST))}
+        ids = [id for place, id in enumerate(published) if place in shown]
+        self.times = {id: self.journal[published[id]].time for id in ids}
+        effects = [effect for effect in effects if effect.place in shown]
+        window = self._window(effects)
+        mine = [span for span in spans if span.envelope.id in self.times]
+        others = [s for s in spans if s.envelope.subject != key and self._within(s, window)]
+        ways = sorted({self._way(span) for span in (*mine, *others)}, key=str)
+        log = trace.run._world.channels[mine[0].envelope.topic]
+        partitions = len(log.partitions) if isinstance(log, Log) else 0
+        if 0 < partitions <= _LANES:
+            ways = [(number, 0) for number in range(partitions)]
+        rows = [_name(way, mine) for way in ways]
+        names = ["published", *rows, f"done by {clean(service, 40)}"]
+        left = max(text_width(name, 11) for name in names) + 28
+        self._axis(window, mine, effects, left)
+        self._y = {way: 24 + _EDGE + _ROW * number + _ROW // 2 for number, way in enumerate(ways)}
+        self.top, self.bottom = 40, 24 + _EDGE + _ROW * len(ways) + _EDGE // 2
+        self.placer = LabelPlacer(scene, (left - 6, 0, width - 4, 10**6))
+        self._draw_lanes(names, left)
+        for span in others:
+            self._draw_bar(span, "idle")
+        late_spans = {id(effect.span) for effect in effects if effect.late}
+        for span in mine:
+            self._draw_bar(span, "struck" if id(span) in late_spans else "handled")
+        self.titles = self._titles(mine)
+        for effect in effects:
+            self._draw_way(effect)
+        self._write_order(effects)
+        self.axis.draw(scene, self.top - 12, self.bottom + 24, scene.width)
+        self._describe(service, published, effects, len(shown), left)
+
+    # -- what is shown
+
+    def _window(self, effects: list[Effect]) -> tuple[int, int]:
+        times = [*self.times.values(), *(effect.time for effect in effects)]
+        return min(times), max(times)
+
+    def _within(self, span: Span, window: tuple[int, int]) -> bool:
+        return self._end(span) >= window[0] and self.journal[span.first].time <= window[1]
+
+    def _end(self, span: Span) -> int:
+        return self.trace.run.end if span.last is None else self.journal[span.last].time
+
+    def _way(self, span: Span) -> Way:
+        partition = self.journal[span.first].partition
+        return (partition, 0) if partition is not None else (None, span.replica)
+
+    def _titles(self, spans: list[Span]) -> dict[str, str]:
+        """What tells each message apart, by id."""
+        envelopes: dict[str, Envelope] = {span.envelope.id: span.envelope for span in spans}
+        for id in self.times:
+            envelopes.setdefault(id, self.trace.messages[id])
+        bars = [Bar("", 1, envelope, 0) for envelope in envelopes.values()]
+        titles = name_bars(bars)
+        return {bar.envelope.id: shorten(titles[bar].brief, 90, 11, True) for bar in bars}
+
+    # -- places
+
+    def _axis(
+        self, window: tuple[int, int], mine: list[Span], effects: list[Effect], left: int
+    ) -> None:
+        instants = dict.fromkeys(window, 0)
+        times = [self.journal[span.first].time for span in mine]
+        times += [*self.times.values(), *(effect.time for effect in effects)]
+        instants |= dict.fromkeys((time for time in times if window[0] <= time <= window[1]), 0)
+        self.axis = Axis(instants, left + 14, self.scene.width - 50)
+
+    def _x(self, time: int) -> int:
+        first, last = self.axis.times[0], self.axis.times[-1]
+        return self.axis.x(min(max(time, first), last))
+
+    # -- items
+
+    def _draw_lanes(self, names: list[str], left: int) -> None:
+        ys = [self.top, *self._y.values(), self.bottom]
+        for number, (name, y) in enumerate(zip(names, ys, strict=True)):
+            if 0 < number < len(names) - 1:
+                box = left - 6, y - _ROW // 2 + 5, self.scene.width - left - 6, _ROW - 10
+                self.scene.lanes.append(Box(*box, "lane", name))
+            self.scene.labels.append(Label(left - 14, y, name, "channel", "end", name))
+
+    def _draw_bar(self, span: Span, kind: str) -> None:
+        x, until = self._x(self.journal[span.first].time), self._x(self._end(span))
+        y = self._y[self._way(span)] - _BAR // 2
+        begin, end = self.journal[span.first].time, self._end(span)
+        what = f"{span.message} ({clean(span.envelope.subject, 40)})"
+        tip = f"{what}, {seconds(begin)} to {seconds(end)}"
+        box = Box(x, y, max(6, until - x), _BAR, kind, tip)
+        (self.scene.spans if kind == "idle" else self.scene.bars).append(box)
+
+    def _draw_way(self, effect: Effect) -> None:
+        """The line of a message: published, into its lane, and out of it where it takes effect."""
+        span, y = effect.span, self._y[self._way(effect.span)]
+        begin = self._x(self.journal[span.first].time)
+        done = max(begin + 6, self._x(effect.time))
+        sent = self._x(self.times[span.envelope.id])
+        kind = "late" if effect.late else "message"
+        when = f"{seconds(self.times[span.envelope.id])}, done {seconds(effect.time)}"
+        tip = f"{span.message}, published {when}"
+        for x1, y1, x2, y2 in (
+            (sent, self.top, begin, y - _BAR // 2),
+            (done, y + _BAR // 2, done, self.bottom - 4),
+        ):
+            self.scene.arrows.append(Arrow((x1, y1, x1, y1, x2, y2, x2, y2), kind, "", tip))
+            self.placer.avoid((x1, y1, x2, y2))
+        self.scene.marks.append(Mark(done, self.bottom, "late" if effect.late else "fact", tip))
+
+    def _write_order(self, effects: list[Effect]) -> None:
+        """What was published, and below what took effect, each at its time, as far as there is room."""
+        for id, time in self.times.items():
+            self.scene.marks.append(Mark(self._x(time), self.top, "published", id))
+            self._write(self.titles[id], "handled", self._x(time), self.top, -1)
+        for effect in sorted(effects, key=lambda effect: not effect.late):
+            kind = "struck" if effect.late else "handled"
+            begin = self._x(self.journal[effect.span.first].time)
+            x = max(begin + 6, self._x(effect.time))
+            self._write(self.titles[effect.span.envelope.id], kind, x, self.bottom, 1)
+
+    def _write(self, text: str, kind: str, x: int, y: int, side: int) -> None:
+        places = [(x + dx, y + side * 14, "middle") for dx in (0, 6, -6)]
+        self.placer.place([text], kind, places)
+
+    # -- words
+
+    def _describe(
+        self,
+        service: str,
+        published: dict[str, int],
+        effects: list[Effect],
+        shown: int,
+        left: int,
+    ) -> None:
+        scene, late = self.scene, sum(effect.late for effect in effects)
+        types = listed(dict.fromkeys(self.trace.messages[id].type for id in self.times))
+        what = f"{counted(len(self.times), 'message')} of {clean(self.key, 40)} ({types})"
+        order = "all in the order of publishing"
+        if late:
+            order = f"{late} of {len(effects)} took effect after a newer one"
+        undone = {*self.times} - {effect.span.envelope.id for effect in effects}
+        missing = f"; {len(undone)} had no effect" if undone else ""
+        hidden = f"; {len(published) - shown:,} more not shown" if len(published) > shown else ""
+        sentence = f"{what}: {order}{missing}{hidden}."
+        y = self.bottom + 60
+        y = scene.write(left - 6, y, scene.width - 8, sentence.split(" "), glue=" ")
+        scene.height = scene.write(left - 6, y, scene.width - 8, scene.legend(_LEGEND)) - 2
+        orders = [", ".join(self.titles[id] for id in self.times)]
+        orders.append(", ".join(self.titles[effect.span.envelope.id] for effect in effects))
+        scene.shows = f"lanes of {clean(self.key, 40)} in {service}: {sentence}"
+        scene.alt = clean(f"{scene.shows} Published: {orders[0]}. Done: {orders[1]}.", 900)
+
+
+def _name(way: Way, spans: list[Span]) -> str:
+    partition, replica = way
+    if partition is None:
+        return f"replica {replica}"
+    topic = next((span.envelope.topic for span in spans), "")
+    return f"{shorten(topic, 90, 11)} partition {partition}"

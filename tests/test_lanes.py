@@ -1,0 +1,118 @@
+"""The order of one key's messages: how they were published, through which partition they went, and how they took effect."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scenes import flaws
+from test_queues import movers, six_moves
+from test_windows import MOVED, PriceChanged, changes, shop
+
+from edalab import Faults, Misuse, repartition, simulate
+from edalab.view import lanes
+
+
+def marks(picture, kind):
+    return [mark for mark in picture.scene.marks if mark.kind == kind]
+
+
+def sentence(picture):
+    return picture.scene.shows.partition(": ")[2]
+
+
+def effects(run, key):
+    """What took effect, from the tables of the record alone: ids in the order of their saves."""
+    return [
+        step.envelope.id
+        for step in run.journal
+        if step.step == "save" and not step.fault and step.envelope.subject == key
+    ]
+
+
+def late(run, key):
+    """How many saves came after one of a newer message."""
+    published = [s.envelope.id for s in run.journal if s.step == "publish"]
+    order = [published.index(id) for id in effects(run, key)]
+    return sum(place < max(order[:number]) for number, place in enumerate(order) if number)
+
+
+def test_a_key_that_moved_crosses_itself_and_the_late_one_is_red():
+    fault = repartition("prices", 3, at=0.25)
+    workload = changes(6, 0.1, [MOVED, "x", "y"])
+    run = simulate(shop(replicas=3, seconds=1), workload, faults=[fault])
+    picture = lanes(run, MOVED)
+    assert (
+        sentence(picture)
+        == f"6 messages of {MOVED} (PriceChanged): 1 of 6 took effect after a newer one."
+    )
+    assert len(marks(picture, "late")) == 1 and len(marks(picture, "fact")) == 5
+    names = [label.text for label in picture.scene.labels if label.kind == "channel"]
+    assert names == ["published", *(f"prices partition {n}" for n in range(3)), "done by web"]
+    assert "Published: 10, 20, 30, 40, 50, 60. Done: 10, 30, 40, 20, 50, 60." in picture.scene.alt
+    assert {box.kind for box in picture.scene.spans} >= {"idle"} and not flaws(picture.scene)
+
+
+def test_without_an_overtaking_nothing_is_red():
+    picture = lanes(simulate(shop(), changes(4, 0.1)), "tea")
+    assert sentence(picture) == "4 messages of tea (PriceChanged): all in the order of publishing."
+    assert not marks(picture, "late") and "red" not in " ".join(words(picture, "caption"))
+
+
+def words(picture, kind):
+    return [label.text for label in picture.scene.labels if label.kind == kind]
+
+
+def test_of_a_queue_the_lanes_are_the_replicas_that_compete():
+    picture = lanes(simulate(movers(False), six_moves), "a")
+    replicas = [f"replica {number}" for number in (1, 2, 3)]
+    assert words(picture, "channel") == ["published", *replicas, "done by store"]
+    assert "1 of 3 took effect after a newer one" in sentence(picture)
+    picture = lanes(simulate(movers(True), six_moves), "a")
+    assert "all in the order of publishing" in sentence(picture)
+
+
+@given(st.integers(0, 10_000), st.sampled_from((0.0, 0.1, 0.25)))
+@settings(max_examples=40, deadline=None)
+def test_the_count_of_late_ones_is_that_of_the_record_under_any_faults(seed, rate):
+    faults = [Faults(delay=rate, duplicate=rate, crash=rate / 3, fail=rate / 3)]
+    for system, key, workload in (
+        (movers(False), "a", six_moves),
+        (shop(replicas=3, seconds=0.2, partitions=3), "tea", changes(5, 0.05, ["tea", "rye"])),
+    ):
+        run = simulate(system, workload, seed=seed, faults=faults)
+        if not effects(run, key):
+            continue
+        picture = lanes(run, key)
+        assert len(marks(picture, "late")) == late(run, key)
+        assert len(marks(picture, "late") + marks(picture, "fact")) == len(effects(run, key))
+        assert not flaws(picture.scene)
+
+
+def test_what_had_no_effect_and_what_is_not_shown_is_said():
+    run = simulate(movers(True, fails=[("a", 1)]), six_moves)
+    assert "1 had no effect" in sentence(lanes(run, "a"))
+    run = simulate(shop(), changes(60, 0.05))
+    picture = lanes(run, "tea")
+    assert "20 more not shown" in sentence(picture) and len(marks(picture, "fact")) == 40
+
+
+def test_a_service_that_saves_nothing_is_judged_by_when_it_was_done():
+    system = shop()
+
+    @system.service("mail").on(PriceChanged)
+    def tell(event): ...
+
+    run = simulate(system, changes(3, 0.1))
+    with pytest.raises(Misuse, match=r'choose one: lanes\(run, .tea., "web"\)'):
+        lanes(run, "tea")
+    assert "3 messages of tea" in sentence(lanes(run, "tea", "mail"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [(("coffee",), "no key 'coffee'"), (("tea", "mail"), "no service 'mail'")],
+)
+def test_a_key_or_a_service_that_is_not_there_is_told_with_those_that_are(arguments, says):
+    with pytest.raises(Misuse, match=says):
+        lanes(simulate(shop(), changes(2, 0.1)), *arguments)
+    with pytest.raises(Misuse, match="lanes takes a run"):
+        lanes("tea", "tea")

@@ -1,0 +1,181 @@
+"""Lesson 07 says what its runs say: each design loses the order where the text says so, and each fix keeps it under every fault."""
+
+import lessons
+import pytest
+
+from edalab import claims, explore, repartition, simulate
+from edalab.view import lanes
+
+NAME = "07-ordering"
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    return lessons.definitions(NAME)
+
+
+def price(run, product="tea"):
+    return dict(run.rows("web", "select product, price from pages"))[product]
+
+
+def late(run, product):
+    """How many messages of a product `lanes` draws in red."""
+    return sum(mark.kind == "late" for mark in lanes(run, product).scene.marks)
+
+
+def red(lesson, show, way, **options):
+    system = lesson.shop(show, **{"event": lesson.PriceChanged} | way)
+    result = explore(system, lesson.tea_rises, [lesson.newest_shown], **options)
+    return result.broken(lesson.newest_shown)
+
+
+def test_one_reader_keeps_the_order_and_three_lose_it_without_a_fault(lesson):
+    assert [*lesson.saved(lesson.one_reader).values()] == [10, 20, 30, 40]
+    assert [*lesson.saved(lesson.spread).values()] == [10, 40, 20, 30]
+    assert lesson.spread.check(lesson.newest_shown).outcome == "broken"
+
+
+def test_a_key_keeps_the_order_and_tea_waits_for_no_product_but_the_cup(lesson):
+    products = "tea", "coffee", "milk", "cup"
+    run = simulate(lesson.keyed_shop, lesson.rises(*products))
+    assert run.check(lesson.newest_shown).outcome == "holds"
+    steps = [s for s in run.journal if s.step == "handle" and s.service == "web"]
+    partitions = {step.envelope.subject: step.partition for step in steps}
+    assert partitions == {"tea": 0, "coffee": 1, "milk": 2, "cup": 0}
+    assert late(lesson.keyed, "tea") == 0
+
+
+def test_of_the_ways_by_key_no_fault_at_web_breaks_one_and_a_plain_queue_is_broken_without(lesson):
+    broken = {name: one.broken(lesson.newest_shown) for name, one in lesson.found.items()}
+    assert {name: len(schedules) for name, schedules in broken.items()} == {
+        "topic by key": 0,
+        "queue": 28,
+        "queue by key": 0,
+    }
+    assert not broken["queue"][0].faults and len(lesson.found["queue"].schedules) == 37
+    ends = [simulate(one.system, lesson.tea_rises).end for one in lesson.found.values()]
+    assert ends == [1370, 1660, 3170]
+
+
+def test_in_a_queue_by_key_the_cup_does_not_wait_for_tea(lesson):
+    both = lesson.rises("tea", "cup")
+    first = {
+        name: next(iter(lesson.saved(simulate(lesson.found[name].system, both), "cup")))
+        for name in ("topic by key", "queue by key")
+    }
+    assert first == {"topic by key": 2.05, "queue by key": 1.06}
+
+
+def test_one_more_partition_loses_the_order_of_what_is_unread(lesson):
+    found = {}
+    for at in (0.2, 0.5, 0.8, 1.2):
+        faults = [repartition("prices", 4, at=at)]
+        found[at] = price(simulate(lesson.keyed_shop, lesson.three_rise, faults=faults))
+    assert found == {0.2: 10, 0.5: 20, 0.8: 30, 1.2: 40}
+    assert late(lesson.moved, "tea") == 2
+
+
+def test_a_retry_overtakes_in_a_queue_and_blocks_a_log(lesson):
+    queue, topic = (lesson.saved(lesson.retried[name]) for name in ("queue", "topic"))
+    assert [*queue.values()] == [10, 20, 40, 30] and [*topic.values()] == [10, 20, 30, 40]
+    assert max(topic) == 1.47 and max(lesson.saved(lesson.one_reader)) == 1.37
+
+
+def test_publishes_in_flight_lose_the_order_and_waiting_costs_a_second(lesson):
+    waits, flies = lesson.flights[True], lesson.flights[False]
+    assert (price(waits), price(flies)) == (40, 20)
+    assert lesson.published_by(waits) - lesson.published_by(flies) > 1
+
+
+def test_the_newest_wins_under_every_single_fault_in_every_design(lesson):
+    naive = {name: len(red(lesson, lesson.show_price, way)) for name, way in lesson.DESIGNS.items()}
+    assert min(naive.values()) == naive["topic by key"] == 18
+    at_the_owner = {"client", "catalogue"}
+    for schedule in red(lesson, lesson.show_price, lesson.WAYS["topic by key"]):
+        assert {fault.point[0] for fault in schedule.faults} <= at_the_owner
+    for way in lesson.DESIGNS.values():
+        assert not red(lesson, lesson.show_newest, way)
+
+
+def test_where_the_newest_wins_a_difference_is_lost_and_adding_up_shows_less_than_nothing(lesson):
+    for skip, outcomes in ((True, ["broken", "broken"]), (False, ["holds", "broken"])):
+        system = lesson.stocked(lesson.counter(skip))
+        run = simulate(system, lesson.three_move, faults=lesson.MORE_MOVES)
+        assert [run.check(claim).outcome for claim in lesson.BOTH] == outcomes
+    twice = ["duplicate web.deliver.StockMoved #1"]
+    run = simulate(lesson.stocked(lesson.counter(False)), lesson.moves("tea"), faults=twice)
+    assert run.check(lesson.each_counts).outcome == "broken"
+
+
+def test_a_handler_that_counts_nothing_does_not_pass(lesson):
+    def ignore(event, ctx):
+        pass
+
+    run = simulate(lesson.stocked(ignore), lesson.moves("tea"))
+    assert run.check(lesson.each_counts).outcome == "broken"
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+@pytest.mark.parametrize("bounded", [False, True])
+def test_holding_back_keeps_both_claims_under_every_single_fault(lesson, bounded, partitions):
+    tick = lesson.go_on if bounded else None
+    system = lesson.stocked(lesson.holding_back(), tick=tick, partitions=partitions)
+    lost = claims.no_event_lost(lesson.StockMoved)
+    result = explore(system, lesson.tea_and_wait, [*lesson.BOTH, lost])
+    assert [result.outcome(claim) for claim in result.claims] == ["holds"] * 3
+    for at in (0.2, 0.5, 0.8):
+        faults = [repartition("moves", 4, at=at)]
+        run = simulate(system, lesson.three_move, faults=faults if partitions == 3 else [])
+        assert [run.check(claim).outcome for claim in lesson.BOTH] == ["holds"] * 2
+        shown = "select left from shown where product = 'tea'"
+        assert run.rows("web", shown) == [(10,), (8,), (5,), (1,)]
+
+
+def test_without_a_bound_a_lost_move_holds_the_product_back_for_ever(lesson):
+    assert lesson.stuck.rows("web", "select number from held") == [(3,), (4,)]
+    assert lesson.bounded.rows("web", "select * from stock") == [("tea", 3, 4)]
+    assert lesson.bounded.rows("web", "select * from gaps") == [("tea", 2)]
+
+
+def test_a_dead_letter_that_is_put_back_counts_and_leaves_no_gap(lesson):
+    async def put_back(ctx):
+        await lesson.moves("tea")(ctx)
+        await ctx.sleep(10 - ctx.now)
+        await ctx.send(lesson.MoveStock(product="tea", by=-2, number=2))
+
+    system = lesson.stocked(lesson.holding_back(), tick=lesson.go_on)
+    run = simulate(system, put_back, faults=lesson.LOST)
+    assert run.rows("web", "select * from stock") == [("tea", 1, 4)]
+    assert run.rows("web", "select * from gaps") == []
+
+
+def test_a_poison_message_delays_the_other_product_unless_its_key_is_parked(lesson):
+    assert 5 < lesson.delay < 6 and lesson.nearest == "about five seconds"
+    assert lesson.last_tea(lesson.parked) == lesson.usual
+    assert lesson.parked.rows("web", "select left from stock where product = 'tea'") == [(1,)]
+    held = "select number from held where product = 'cup'"
+    assert lesson.parked.rows("web", held) == [(2,), (3,), (4,)]
+
+
+def test_more_than_two_partitions_do_not_help_a_hot_key(lesson):
+    ends = {many: run.end for many, run in lesson.nights.items()}
+    assert ends == {1: 14630, 2: 8630, 4: 8630, 8: 8630}
+
+
+def test_the_panel_opens_broken_and_each_knob_does_what_the_text_says(lesson):
+    workload, more = lesson.rises("tea", "cake"), [repartition("prices", 4, at=0.5)]
+
+    def outcome(*faults, **knobs):
+        run = simulate(lesson.played(**knobs), workload, faults=faults)
+        return run.check(lesson.newest_shown).outcome
+
+    assert outcome() == "broken" and outcome(key="product") == "holds"
+    assert outcome(*more, key="product") == "broken"
+    assert outcome(*more, key="product", show="newest wins") == "holds"
+    assert outcome(key="product", way="queue") == "broken"
+    assert outcome(key="product", way="queue by key") == "holds"
+    ends = {}
+    for replicas in (1, 2, 3):
+        groups = lesson.played(key="product", way="queue by key", replicas=replicas)
+        ends[replicas] = simulate(groups, workload).end
+    assert ends[2] < ends[1] < ends[3]
