@@ -34,8 +34,8 @@ def doctor(say: Callable[[str], None] = print) -> int:
         except ImportError as error:
             missing += 1
             say(f"✗ {error.name or error.args[0]} is not installed in {sys.executable}; {AGAIN}")
-    mend = f"{missing} to mend, the first one first."
-    say(mend if missing else "All is well: begin with notebooks/start.ipynb.")
+    mend = f"{missing} to fix. Begin with the first one."
+    say(mend if missing else "All is well. Begin with notebooks/start.ipynb.")
     return missing
 
 
@@ -100,7 +100,7 @@ def _loopback() -> Iterator[Finding]:
             socket.create_connection(server.getsockname(), timeout=2),
         ):
             pass
-        yield True, "this computer can be reached by itself (127.0.0.1)"
+        yield True, "this computer can connect to itself (127.0.0.1)"
     except OSError as error:
         mend = "allow Python in your firewall or security program"
         yield False, f"127.0.0.1 cannot be reached ({error.strerror}): {mend}"
@@ -109,7 +109,7 @@ def _loopback() -> Iterator[Finding]:
 def _writing() -> Iterator[Finding]:
     here = Path.cwd()
     good = _writable(here)
-    can = "this folder can be written to: notebooks and progress are kept"
+    can = "this folder can be written to, so your notebooks and progress are kept"
     mend = f"the folder {str(here)!r} cannot be written to: copy the course to a folder of your own"
     yield good, can if good else mend
 

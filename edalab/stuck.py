@@ -2,7 +2,8 @@
 
 Nothing is counted: now and then a probe finds the same call still running. In the main thread a timer
 of the processor's time probes; for other threads, and on Windows, a thread of its own does. WebAssembly
-has neither, so nothing is stopped there, nor is a single endless call of C: `sum(itertools.count())`.
+has neither, so nothing is stopped there. A single endless call of C, such as `sum(itertools.count())`,
+can only be stopped together with its process: see `end_with_an_endless_call`.
 """
 
 import dis
@@ -57,6 +58,7 @@ class Watched:
         running.append(self)
         if len(running) == 1:
             _begin_to_look()
+        self._allow_to_go_on()
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
@@ -64,10 +66,13 @@ class Watched:
         running.pop()
         if running:
             running[-1].at_work = running[-1]  # its time begins anew: this was not its own
+            running[-1]._allow_to_go_on()
         else:
             del _running[self.thread]
             if _has_timer():
                 signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            if _ends_with_a_call:
+                signal.setitimer(signal.ITIMER_PROF, 0)
         if self.error is not None and (kind is None or issubclass(kind, Exception | TooLong)):
             raise self.error from None
 
@@ -94,6 +99,11 @@ class Watched:
         self.loops = []
         return True
 
+    def _allow_to_go_on(self) -> None:
+        """Python code runs here. Where no probe runs for much longer than allowed, the process ends."""
+        if _ends_with_a_call:
+            signal.setitimer(signal.ITIMER_PROF, SECONDS * self.patience + 2 * LOOK)
+
     def _learners(self, frame: FrameType | None) -> Iterator[FrameType]:
         while frame is not None and id(frame) != self.below:
             if not is_of_a_library(frame.f_code.co_filename):
@@ -113,7 +123,7 @@ class Watched:
 def watched(what: str, patience: float = 1) -> Watched:
     """Within it, the learner's code that `what` names, such as a claim, is stopped if it runs on and on."""
     return Watched(
-        lambda _, line: Hung(f"{what} runs for ever: {line}; let its loop end"), patience=patience
+        lambda _, line: Hung(f"{what} runs for ever: {line}; make its loop end"), patience=patience
     )
 
 
@@ -122,6 +132,20 @@ _looker: threading.Thread | None = None
 if hasattr(os, "register_at_fork"):  # a worker process begins with nothing that runs, and no timer
     os.register_at_fork(after_in_child=_running.clear)
 _installed = False  # the signal's handler, which stays: asking for it takes as long as all the rest
+
+
+_ends_with_a_call = False
+
+
+def end_with_an_endless_call(file: int) -> None:
+    """From here on this process ends with a call of C that never returns. The call's lines are written to
+    the file, by the signal SIGPROF, as Python's own handlers run only between two calls."""
+    import faulthandler
+
+    global _ends_with_a_call
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    faulthandler.register(signal.SIGPROF, file=file, all_threads=False, chain=True)
+    _ends_with_a_call = True
 
 
 def _has_timer() -> bool:
@@ -149,6 +173,7 @@ def _look_here(_: int, frame: FrameType | None) -> None:
     watched = running[-1]
     stop = watched.look(frame)
     signal.setitimer(signal.ITIMER_VIRTUAL, _pause(watched), LOOK)
+    watched._allow_to_go_on()
     if stop:
         raise TooLong
 

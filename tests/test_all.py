@@ -116,7 +116,7 @@ def test_a_dropped_question_is_one_unanswered_among_the_answers():
     ("calls", "says"),
     [
         (lambda ctx: [[ask(ctx, "tea")]], r"ctx\.all\(\*calls\)"),
-        (lambda ctx: [5], "takes calls that are not yet awaited"),
+        (lambda ctx: [5], "takes calls that are not awaited yet"),
         (lambda ctx: [call := ask(ctx, "tea"), call], "is awaited already"),
     ],
 )

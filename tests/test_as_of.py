@@ -317,7 +317,7 @@ def test_of_other_states_a_value_is_drawn():
     )
     with pytest.raises(
         Misuse,
-        match=r"a state of counted is \{\}, and a line is drawn of a number; say what",
+        match=r"a state of counted is \{\}, and the line needs a number; say what",
     ):
         as_of(account_7(), "account-7", counted, {})
     with pytest.raises(
@@ -349,7 +349,7 @@ def test_all_streams_are_one_state():
 def test_what_cannot_be_drawn_is_said():
     with pytest.raises(Misuse, match="no stream 'account-9'; streams: account-7"):
         as_of(account_7(), "account-9", balance, 0)
-    with pytest.raises(Misuse, match="holds no events yet"):
+    with pytest.raises(Misuse, match="has no events yet"):
         as_of(EventStore(":memory:"), None, balance, 0)
     with pytest.raises(Misuse, match="since= must be before until="):
         as_of(account_7(), "account-7", balance, 0, since="2026-03-20", until="2026-03-10")

@@ -432,10 +432,7 @@ def test_what_a_function_keeps_in_a_class_of_the_exercise_does_not_help_it():
         OrderPlaced.seen = [*getattr(type(event), "seen", []), event.order_id]
         return right(event, ctx)
 
-    try:
-        assert check(on_the_class, "05.2").anomaly == "changes what is outside"
-    finally:
-        del OrderPlaced.seen
+    assert check(on_the_class, "05.2").anomaly == "changes what is outside"
 
 
 def test_whatever_it_raises_it_has_not_passed():
@@ -612,8 +609,8 @@ def test_what_is_no_function_or_takes_other_parameters_is_told():
     assert check(other, "05.2").outcome == "not attempted"  # a handler may leave out ctx
 
 
-def test_the_names_of_the_exercise_are_those_it_came_with():
-    namespace = {"OrderPlaced": None, "PaymentCharged": int}
+def test_the_names_of_the_exercise_need_not_be_there():
+    namespace = {}
     exec("def charge(event, ctx):\n with ctx.database as db:\n"
          "  db.execute('insert into charges values (?, ?) on conflict do nothing', (event.order_id, event.total))\n"
          " assert isinstance(event, OrderPlaced)\n return PaymentCharged(order_id=event.order_id)\n", namespace)  # fmt: skip

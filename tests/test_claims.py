@@ -347,11 +347,11 @@ async def later(run):
         ),
         (
             lambda: play().check(yields),
-            "run.check takes a claim, and a function (yields) is none; write @Claim",
+            "run.check takes a claim, not a function (yields); write @Claim",
         ),
         (
             lambda: play().check("charged_once"),
-            "run.check takes a claim, and 'charged_once' is none",
+            "run.check takes a claim, not 'charged_once'",
         ),
     ],
 )

@@ -246,10 +246,13 @@ TestAnEventStoreIsAListOfFacts = Bank.TestCase
                 "store.append('account-7', [Credited(amount=1)])",
             ],
         ),
-        ([Withdraw(amount=1)], ["Withdraw(amount=1) is no event", "class MoneyDeposited(Event)"]),
+        (
+            [Withdraw(amount=1)],
+            ["Withdraw(amount=1) is not an event", "class MoneyDeposited(Event)"],
+        ),
         ("Credited", ["append takes a list of events", "'Credited'"]),
-        ([Credited(amount=1), {"amount": 1}], ["{'amount': 1} is no event"]),
-        ([Credited], ["Credited is no event"]),
+        ([Credited(amount=1), {"amount": 1}], ["{'amount': 1} is not an event"]),
+        ([Credited], ["Credited is not an event"]),
     ],
 )
 def test_what_is_no_list_of_events_is_not_appended(events, words):
@@ -353,7 +356,7 @@ def test_of_two_loops_under_one_name_the_second_is_refused_and_no_event_comes_ag
         lambda: next(other),
         "the checkpoint of 'balances' is at 3",
         "this loop left it at 0",
-        "another loop follows under that name",
+        "another loop uses that name",
     )
     assert next(one).version == 5 and store.checkpoint("balances") == 4
     assert [fact.version for fact in store.follow("balances")] == [5]
@@ -365,7 +368,9 @@ def test_a_loop_that_goes_on_after_its_transaction_was_rolled_back_is_refused():
     store.connection.execute("begin")
     assert [next(facts).version for _ in range(2)] == [1, 2]
     store.connection.execute("rollback")
-    refused(lambda: next(facts), "is at 0", "left it at 1", "was rolled back", "follow anew")
+    refused(
+        lambda: next(facts), "is at 0", "left it at 1", "was rolled back", "begin the loop again"
+    )
     assert [fact.version for fact in store.follow("balances")] == [1, 2, 3]
 
 

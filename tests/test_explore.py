@@ -137,7 +137,8 @@ def test_two_equal_runs_that_differ_are_told_with_the_step():
         ctx.note(f"{len(seen)} seen")
 
     with pytest.raises(
-        Misuse, match=r"cannot be played again, payments.note.OrderPlaced of client-1 at .* differs"
+        Misuse,
+        match=r"cannot be played again, because payments.note.OrderPlaced of client-1 at .* differs",
     ):
         explore(system, two_orders, [charged_once])
 
@@ -169,13 +170,13 @@ def test_a_claim_that_tested_nothing_is_not_exercised():
     "arguments, words",
     [
         ({"claims": []}, "at least one claim"),
-        ({"claims": [lambda run: None]}, "and a function .* is none; write @Claim"),
+        ({"claims": [lambda run: None]}, "and a function .* is not one; write @Claim"),
         (
             {"claims": claims.handled_once},
-            r"is none: handled_once makes one; write claims\.handled_once\(",
+            r"is not one: handled_once makes one; write claims\.handled_once\(",
         ),
-        ({"claims": two_orders}, r"and a function \(two_orders\) is none; write @Claim"),
-        ({"claims": None}, "and None is none"),
+        ({"claims": two_orders}, r"and a function \(two_orders\) is not one; write @Claim"),
+        ({"claims": None}, "and None is not one"),
         ({"claims": [charged], "faults": -1}, "faults="),
         ({"claims": [charged], "budget": 0}, "budget="),
         ({"claims": [charged], "seeds": []}, "at least one seed"),

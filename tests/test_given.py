@@ -33,7 +33,7 @@ RESULT = explore(SYSTEM, one_announced, [steps], budget=1)
 @pytest.mark.parametrize("picture", [timeline, saga_map, flow])
 def test_the_world_at_a_moment_is_no_run(picture):
     instead = f"pass the run, and {'at' if picture is flow else 'cursor'}=0.1"
-    said = f"^{picture.__name__} takes a run, and this is the world as it was at 0.1 s: {instead}$"
+    said = f"^{picture.__name__} takes a run, but this is the world as it was at 0.1 s: {instead}$"
     with pytest.raises(Misuse, match=said):
         picture(RUN.at(0.1))
 
@@ -123,10 +123,10 @@ def test_the_wrong_kind_of_thing_is_refused_in_a_sentence(taker, thing):
             'as_of takes an event store, such as EventStore("shop.db"), not',
         ),
         (lambda: TimeTravel(EventStore, "a", fold), 'EventStore("shop.db"), not EventStore'),
-        (lambda: RUN.check(RUN), "run.check takes a claim, and <Run "),
+        (lambda: RUN.check(RUN), "run.check takes a claim, not <Run "),
         (
             lambda: RUN.check(fold),
-            'is none; write @Claim("what should be true") above its function',
+            'fold); write @Claim("what should be true") above its function',
         ),
         (lambda: RUN.rows("halls", 3), "rows takes a select as a text, not 3"),
         (lambda: Laboratory(SYSTEM, one_announced, knobs=[1]), "knobs= takes a dict such as"),

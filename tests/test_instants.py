@@ -73,7 +73,7 @@ def test_virtual_seconds_are_kept_to_the_microsecond(seconds):
         (pandas.Timestamp("2026-03-03 09:00"), "has no time zone"),
         (
             "2026-03-03 09:00",
-            "'2026-03-03 09:00' has no time zone, .* or an offset behind the text: .01:00 or Z",
+            "'2026-03-03 09:00' has no time zone, .* or end the text with an offset, such as .01:00 or Z",
         ),
         (pandas.NaT, "recorded= takes a datetime with a time zone, .* not NaT"),
         (float("nan"), "not nan"),

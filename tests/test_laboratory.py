@@ -190,9 +190,7 @@ def test_where_no_run_was_ever_played_there_is_no_picture():
 
     lab = Laboratory(unfinished, three_orders)
     assert lab.error == "ValueError: not written yet (line 2 of unfinished)"
-    with pytest.raises(
-        Misuse, match="no run was played that could be shown: ValueError: not written yet"
-    ):
+    with pytest.raises(Misuse, match="there is no run to show: ValueError: not written yet"):
         lab.picture()
     assert "image/png" not in lab._repr_mimebundle_()[0]
 
@@ -539,7 +537,7 @@ def test_a_system_that_cannot_be_made_is_told():
     [
         (dict(system=42), "a system, or a function that makes one from knobs, not 42"),
         (dict(workload="orders"), "takes a workload"),
-        (dict(claims=[shop]), "a list of claims, and a function .shop. is none"),
+        (dict(claims=[shop]), "a list of claims, and a function .shop. is not one"),
         (dict(knobs={"dedupe": ["none"]}), "'dedupe'; .*dedup, replicas. Did you mean 'dedup'"),
         (dict(knobs={"dedup": "none"}), "takes a list of values or"),
         (dict(knobs={"dedup": []}), "takes a list of values or"),
@@ -547,7 +545,7 @@ def test_a_system_that_cannot_be_made_is_told():
         (dict(knobs={"replicas": (1, float("inf"))}), "from a lower to a higher number"),
         (
             dict(workload=lambda ctx: None),
-            r"takes ctx and is no coroutine; a workload is `async def",
+            r"takes ctx and is not a coroutine; a workload is `async def",
         ),
         (dict(system=lambda drop: shop(), knobs={"drop": [1]}), "cannot be called 'drop'"),
         (dict(system=lambda size: shop()), "needs size, and there is no such knob"),
@@ -648,7 +646,7 @@ def test_a_pasted_plan_is_played_beside_the_exact_fault_and_stands_in_the_code(l
         and "cut payments from" in lab.code
     )
     lab.plan.value = "crash payments"
-    assert "is no fault" in lab.error and lab.run.digest == calm
+    assert "is not a fault" in lab.error and lab.run.digest == calm
     lab.plan.value = ""
     assert not lab.error
 

@@ -49,6 +49,8 @@ def test_a_key_that_moved_crosses_itself_and_the_late_one_is_red():
     assert names == ["published", *(f"prices partition {n}" for n in range(3)), "done by web"]
     assert "Published: 10, 20, 30, 40, 50, 60. Done: 10, 30, 40, 20, 50, 60." in picture.scene.alt
     assert {box.kind for box in picture.scene.spans} >= {"idle"} and not flaws(picture.scene)
+    said = words(picture, "handled") + words(picture, "struck")
+    assert sorted(said) == sorted([str(10 * n) for n in range(1, 7)] * 2), "above and below"
 
 
 def test_without_an_overtaking_nothing_is_red():

@@ -229,7 +229,7 @@ class Inner(Event):
         (lambda: Anything(it=[{HALF: 1}]), ["half of a character"]),
         (lambda: Anything(it={"a": (1, nan)}), ["JSON has no NaN"]),
         (lambda: Anything(it=inf), ["JSON has no Infinity"]),
-        (lambda: Anything(it=nothing), ["a function", "give it what JSON has"]),
+        (lambda: Anything(it=nothing), ["a function", "use what JSON has"]),
         (lambda: Anything(it=Place.model_construct(city=HALF)), ["half of a character"]),
         (lambda: Inner(it=Place.model_construct(city=nan)), ["JSON has no NaN"]),
         (lambda: Nested(it={"it": HALF}), ["half of a character"]),
@@ -389,12 +389,12 @@ def test_the_row_of_an_outbox_is_sent_as_it_was_and_one_that_cannot_be_read_says
 
     [told] = json.loads(work(Kept(who=None, rest=[0.5])).cloudevents())
     assert "subject" not in told and told["data"] == {"who": None, "rest": [0.5]}
-    no_envelope = "a text that no ctx.envelope made"
+    no_envelope = "a text that ctx.envelope did not make"
     for old, new in (("null", '"\\ud83d"'), ("0.5", "NaN"), ('"Kept"', '"Kepd"'), ("}", "")):
         with pytest.raises(Misuse, match=no_envelope):
             work(Kept(who=None, rest=[0.5]), lambda text, old=old, new=new: text.replace(old, new))
     with pytest.raises(
-        Misuse, match=r"whose data its class does not read \(Picky.n: more than 2\)"
+        Misuse, match=r"whose class cannot read its own data \(Picky.n: more than 2\)"
     ):
         work(Picky(n=2))
 

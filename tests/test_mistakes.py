@@ -228,8 +228,8 @@ def test_fields_are_given_by_name():
 
 CLASS_KEYWORD_THAT_IS = [
     ({"topik": "x"}, str, "class Wrong … 'topik' … keywords: topic, key, version, compensates"),
-    ({"key": "orderid"}, str, "class Wrong … key='orderid' is no field; fields: order_id"),
-    ({"key": ["order_id"]}, str, "key=['order_id'] is no field … fields: order_id"),
+    ({"key": "orderid"}, str, "class Wrong … key='orderid' is not a field; fields: order_id"),
+    ({"key": ["order_id"]}, str, "key=['order_id'] is not a field … fields: order_id"),
     ({"topic": 3}, str, "class Wrong: topic= takes words … such as 'orders' … not 3"),
     ({"topic": "my orders"}, str, "class Wrong: topic= takes words … not 'my orders'"),
     ({"topic": "orders.dlq"}, str, "class Wrong: topic= 'orders.dlq' … write 'orders'"),
@@ -325,7 +325,7 @@ def test_a_command_and_a_query_have_one_handler():
     payments, stock = shop.services.values()
     payments.handles(Charge)(handler("pass"))
     stock.answers(Stock)(bare)
-    words = "Charge already goes to payments.charge … one handler … make the system anew"
+    words = "Charge already goes to payments.charge … one handler … build a new system"
     refused(lambda: payments.handles(Charge)(bare), words)
     assert refused(lambda: stock.handles(Charge)(bare), words).run is None
     words = "Stock already goes to stock.bare … a query has one handler"
@@ -395,7 +395,7 @@ def test_a_hidden_sleep_is_told_where_a_loop_runs_too_as_in_a_notebook():
     async def cell():
         play(handler("await watch.sleep(1)"))
 
-    words = "payments.charge awaits <Future … not of this world … ctx.sleep"
+    words = "payments.charge awaits <Future … the lab does not know … ctx.sleep"
     refused(lambda: asyncio.run(cell()), words)
 
 
@@ -409,7 +409,7 @@ async def tell_all(event, ctx):
 IN_A_HANDLER = {
     "event.total = 0": "OrderPlaced.total cannot be changed … publish a new one",
     "await watch.sleep(0.01)": "payments.charge … asyncio's event loop … await ctx.sleep",
-    "await watch.sleep(0)": "payments.charge awaits None … not of this world … ctx.sleep",
+    "await watch.sleep(0)": "payments.charge awaits None … the lab does not know … ctx.sleep",
     # forgotten awaits
     "ctx.publish(Charged(order_id='1'))": "payments.charge forgot to await: `await ctx.publish(Charged(...))`",
     "ctx.sleep(1)\nawait ctx.publish(Charged(order_id='1'))": "forgot to await: `await ctx.sleep(...)`",
@@ -429,13 +429,13 @@ IN_A_HANDLER = {
     "return [Charged(order_id='1'), 'ok']": "returned 'ok'",
     "return (Charged(order_id=i) for i in 'ab')": "returned a generator",
     # the end of the notebook, and a bare except
-    "sys.exit()": "payments.charge calls sys.exit() … `return`, or raise an exception",
+    "sys.exit()": "payments.charge calls sys.exit() … `return` or raise an exception",
     "await ctx.sleep(1)\nexec('exit(1)', {'exit': sys.exit})": "payments.charge calls sys.exit()",
     "while True:\n    try:\n        await ctx.publish({'a': 1})\n    except:\n        await ctx.sleep(1)": "payments.charge publishes {'a': 1}",
     # transactions
     "ctx.database.execute('select 1')": "database.execute outside a transaction … `with ctx.database as db:`",
     "with ctx.database as db:\n    pass\ndb.execute('select 1')": "database.execute outside a transaction",
-    "with ctx.database, ctx.database:\n    pass": "opens a transaction inside another … one `with ctx.database` at a time",
+    "with ctx.database, ctx.database:\n    pass": "opens a transaction inside another … end the first `with ctx.database`",
     "ctx.database.__enter__().execute('delete from charges')": "ended inside a transaction … `with ctx.database as db:`",
     "with ctx.database:\n    await ctx.sleep(1)": "awaits ctx.sleep(...) inside a transaction … end the `with` first",
     "with ctx.database:\n    await ctx.ask(Stock(sku='a'))": "awaits ctx.ask(Stock(...)) inside a transaction",
@@ -444,7 +444,7 @@ IN_A_HANDLER = {
 IN_A_DEF = {
     "ctx.publish(Charged(order_id='1'))": "plain `def` … return the message, or write `async def`",
     "tell_all(event, ctx)": "payments.charge forgot to await: `await tell_all(...)`",
-    "sys.exit()": "payments.charge calls sys.exit() … `return`, or raise an exception",
+    "sys.exit()": "payments.charge calls sys.exit() … `return` or raise an exception",
 }
 IN_HANDLERS = [("async def", *row) for row in IN_A_HANDLER.items()]
 IN_HANDLERS += [("def", *row) for row in IN_A_DEF.items()]
@@ -467,19 +467,19 @@ def test_python_still_warns_of_a_coroutine_that_is_no_handlers():
 
 
 IN_A_WORKLOAD = {
-    "await ctx.publish(Charge(order_id='1'))": "publishes Charge(order_id='1'), which is no event … `await ctx.send(Charge(...))`",
-    "await ctx.publish(Stock(sku='1'))": "which is no event … `await ctx.ask(Stock(...))`",
-    "await ctx.send(PLACED)": "sends OrderPlaced … which is no command … `await ctx.publish(OrderPlaced(...))`",
-    "await ctx.send(Stock(sku='1'))": "which is no command … `await ctx.ask(Stock(...))`",
+    "await ctx.publish(Charge(order_id='1'))": "publishes Charge(order_id='1'), which is not an event … `await ctx.send(Charge(...))`",
+    "await ctx.publish(Stock(sku='1'))": "which is not an event … `await ctx.ask(Stock(...))`",
+    "await ctx.send(PLACED)": "sends OrderPlaced … which is not a command … `await ctx.publish(OrderPlaced(...))`",
+    "await ctx.send(Stock(sku='1'))": "which is not a command … `await ctx.ask(Stock(...))`",
     "await ctx.ask(PLACED)": "asks OrderPlaced … a query or a command can be asked, an event is published",
     "await ctx.ask(Stock)": "asks Stock … make one: Stock(...)",
-    "await ctx.publish(OrderPlaced)": "publishes OrderPlaced, which is no event … make one: OrderPlaced(...)",
+    "await ctx.publish(OrderPlaced)": "publishes OrderPlaced, which is not an event … make one: OrderPlaced(...)",
     "await ctx.publish({'order_id': '1'})": "publishes {'order_id': '1'} … declare a class … (Event)",
     "await ctx.publish('OrderPlaced')": "publishes 'OrderPlaced' … publish a message",
-    "await ctx.publish(None)": "publishes None … `return` forgotten",
+    "await ctx.publish(None)": "publishes None … forget a `return`",
     "await ctx.publish([PLACED])": "publishes [OrderPlaced … one after the other",
     "await ctx.publish('x' * 10_000)": "publishes 'xxx … ...",
-    "ctx.envelope(Stock(sku='1'))": "wants an envelope for Stock … events and commands have one",
+    "ctx.envelope(Stock(sku='1'))": "asks for an envelope of Stock … only events and commands have one",
     "ctx.publish(PLACED)": "forgot to await: `await ctx.publish(OrderPlaced(...))`",
     "ctx.database": "uses ctx.database … ask a service",
     "ctx.state": "uses ctx.state … ask a service",
@@ -538,7 +538,7 @@ def test_a_command_that_returns_data_and_is_sent_and_a_tick_that_returns_data():
     async def work(ctx):
         await ctx.send(Charge(order_id="1"))
 
-    words = "stock.charge returned {'ok': True} … data only to who asks for it"
+    words = "stock.charge returned {'ok': True} … data only if somebody asked for it"
     refused(lambda: simulate(shop, work), words)
 
     @shop.services["stock"].every(1)
@@ -595,8 +595,8 @@ def test_a_field_that_no_wire_can_carry():
         event.what.append(lambda: 1)
         await ctx.publish(event)
 
-    words = "the workload sends off Shown, which was changed since it was made"
-    more = "cannot go on the wire … give it what JSON has"
+    words = "the workload sends off Shown, which has changed since it was made"
+    more = "cannot go on the wire … use what JSON has"
     refused_in_a_run(None, words, more, workload=work, steps=["publish"])
 
 
@@ -776,9 +776,9 @@ FAULT_THAT_CANNOT_BE = [
     ("drop payments.commit.OrderPlaced", "no action 'drop' at commit; actions at commit: crash, lose"),
     ("crash payments.ack.OrderPlaced", "no point 'payments.ack.OrderPlaced' … payments.commit.OrderPlaced"),
     ("crash payments.commit.OrderPlaced #0", "nth= takes a whole number from 1, not 0"),
-    ("crash payments commit OrderPlaced", "is no fault; write 'crash payments.commit.OrderPlaced #2'"),
-    ("", "'' is no fault; write"),
-    ("?" * 10_000, "is no fault; write"),
+    ("crash payments commit OrderPlaced", "is not a fault; write 'crash payments.commit.OrderPlaced #2'"),
+    ("", "'' is not a fault; write"),
+    ("?" * 10_000, "is not a fault; write"),
     ("crash client.publish.OrderPlaced", "the client … does not crash … payments, stock"),
     ("lose client.publish.OrderPlaced", "confirms=False … `fail`"),
     ("fail client.publish.Stock", "Stock is a query, which is never published"),
@@ -786,7 +786,7 @@ FAULT_THAT_CANNOT_BE = [
     ("cut payments from 3 s to 1 s", "cut('payments', 3.0, 1.0) … a start before its end"),
     ("pause payments/9 from 1 s to 3 s", "payments has 1 replica"),
     ("cut client from 1 s to 3 s", "the client … cut one of payments, stock"),
-    (0.1, "Fault, its text, Faults, pause and cut, not 0.1"),
+    (0.1, "Fault, its text, Faults, pause, cut and repartition, not 0.1"),
     (["crash payments.commit.OrderPlaced"], "not ['crash payments.commit.OrderPlaced']"),
 ]  # fmt: skip
 
@@ -799,8 +799,8 @@ def test_a_fault_that_cannot_be(fault, words):
 FAULT_MADE_OR_GIVEN = [
     (lambda: Fault("crash payments.commit.OrderPlaced"), "goes into faults= as it is"),
     (lambda: Fault("payments.commit.OrderPlaced", "crash"), "takes an action and a point"),
-    (lambda: Fault("crash", at="payments.commit"), "service.step.Message … 'payments.commit' is no point"),
-    (lambda: Fault("crash", at=OrderPlaced), "service.step.Message … OrderPlaced is no point"),
+    (lambda: Fault("crash", at="payments.commit"), "service.step.Message … 'payments.commit' is not a point"),
+    (lambda: Fault("crash", at=OrderPlaced), "service.step.Message … OrderPlaced is not a point"),
     (lambda: Fault("delay", at="payments.commit.OrderPlaced"), "no action 'delay' at commit … crash, lose"),
     (lambda: Fault("crash", at="payments.commit.OrderPlaced", nth=0), "nth= takes a whole number from 1, not 0"),
     (lambda: Fault("lose", at="payments.commit.OrderPlaced", seconds=1), "seconds= goes with delay and crash only"),
@@ -836,11 +836,11 @@ def workload(code):
 SIMULATION_STARTED_WRONGLY = [
     (lambda shop: simulate(shop, None), "a workload is a function `async def orders(ctx)`, not None"),
     (lambda shop: simulate(shop, orders(None)), "pass the function, without ()"),
-    (lambda shop: simulate(shop, workload("def work(ctx): pass")), "the workload work is no coroutine … `async def work(ctx):`"),
+    (lambda shop: simulate(shop, workload("def work(ctx): pass")), "the workload work is not a coroutine … `async def work(ctx):`"),
     (lambda shop: simulate(shop, workload("async def work(): pass")), "work takes () … `async def work(ctx):`"),
-    (lambda shop: simulate(shop, workload("async def work(ctx, n): pass")), "work takes (ctx, n) … the context alone"),
+    (lambda shop: simulate(shop, workload("async def work(ctx, n): pass")), "work takes (ctx, n) … only the context"),
     (lambda shop: simulate(shop, workload("async def work(ctx): yield")), "work has a `yield` … await ctx.publish"),
-    (lambda shop: simulate(shop, lambda ctx: ctx.publish(PLACED)), "is no coroutine … async def"),
+    (lambda shop: simulate(shop, lambda ctx: ctx.publish(PLACED)), "is not a coroutine … async def"),
     (lambda shop: simulate(shop, PLACED), "a workload is a function … not OrderPlaced(order_id='o1'"),
     (lambda shop: simulate(orders, shop), "simulate takes a System first … swapped … simulate(shop, three_orders)"),
     (lambda shop: simulate(System, orders), "simulate takes a System first, not the class System … System('shop')"),
@@ -1037,7 +1037,7 @@ SPINNING = {
 @pytest.mark.parametrize(("body", "line"), SPINNING.items())
 def test_code_that_goes_on_and_on_is_stopped_with_its_line(impatient, body, line, in_a_thread):
     def stopped():
-        words = "this run does not end", line, "let its loop end"
+        words = "this run does not end", line, "make its loop end"
         if body is None:
             refused_in_a_run(None, *words, error=Hung, workload=a_workload_that_spins, steps=[])
         else:
@@ -1212,7 +1212,7 @@ def test_a_class_declared_again_reaches_its_handlers_and_other_fields_are_told()
     assert said.startswith("the class Stock was declared again: payments.bare")
     other = declared_again(OrderPlaced, order_id=str, pay=int | None)
     assert warned(shop, other(order_id="o1", pay=1)) == [
-        "the class OrderPlaced was declared again: payments.bare was declared for one with the fields "
+        "the class OrderPlaced was declared again: payments.bare expects one with the fields "
         "order_id: str, total: float, and gets one with order_id: str, pay: int | None; "
         "run the cell of payments.bare again, and those that make one"
     ]

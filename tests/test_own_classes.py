@@ -1,4 +1,5 @@
-"""A learner's own message classes count as the exercise's where both are declared in the same way, however the answer uses them."""
+"""A learner's own message classes count as the exercise's where both are declared in the same way, however the answer uses them,
+and so do functions of their own. What else has a name of the exercise's is told."""
 
 import pytest
 
@@ -189,12 +190,64 @@ def test_the_exercise_has_its_own_classes_back_afterwards():
         "class MoneyDeposited(Event, topic='elsewhere'):\n amount: int",
         "class MoneyDeposited(Event):\n amount: float",
         "class MoneyDeposited(Event):\n amount: int = 1",
-        "class MoneyDeposited(Command):\n amount: int",
         "class MoneyDeposited(Event):\n amount: int\n def __eq__(self, other):\n  return True",
-        "MoneyDeposited = None",
     ],
 )
 def test_a_class_that_is_declared_otherwise_changes_nothing(other):
     way = TOTALS["a default argument"].replace(", fold=balance", "").replace("fold", "balance")
     result = check(defined(LESSON_03, way, ANSWER, other)["answer"], "03.1")
     assert result.correct, result
+
+
+OWN_FOLD = """
+def balance(state, fact):
+    sign = {"MoneyDeposited": 1, "MoneyWithdrawn": -1}.get(fact.type, 0)
+    return {"total": state["total"] + sign * getattr(fact.event, "amount", 0)}
+def total_of(store, account):
+    return store.state(account, balance, {"total": 0})["total"]
+"""
+
+
+@pytest.mark.parametrize("id", ["03.1", "03.2"])
+def test_a_function_of_the_learners_comes_before_the_exercises_of_that_name(id):
+    assert check(defined(LESSON_03, OWN_FOLD, ANSWER)["answer"], id).correct
+    wrong = OWN_FOLD.replace('"MoneyWithdrawn": -1', "")
+    assert check(defined(LESSON_03, wrong, ANSWER)["answer"], id).anomaly == "overdrawn"
+
+
+def test_a_class_may_have_further_fields_with_defaults():
+    field = "    timestamp: float\nclass GetUserAt"
+    more = LESSON_01.replace(field, field.replace("float", "float\n    tries: int = 0"))
+    counting = more.replace("WriteLater(userId=user, timestamp=at),", "self.later(user, at),")
+    counting = counting.replace(
+        "    async def write",
+        "    def later(self, user, at):\n        tries = getattr(self.message, 'tries', 0)\n"
+        "        return WriteLater(userId=user, timestamp=at, tries=tries + 1)\n    async def write",
+    )
+    result = check(defined(counting)["answer"], "01.3")
+    assert result.correct, result
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ("class MoneyDeposited(Event):\n euros: int", "MoneyDeposited(amount), and yours has other fields"),
+        ("class MoneyDeposited(Event):\n amount: int\n by: str", "MoneyDeposited(amount), and yours has other fields"),
+        ("class MoneyDeposited(Command):\n amount: int", "MoneyDeposited(amount), and yours is another"),
+        ("MoneyDeposited = None", "MoneyDeposited(amount), and yours is another"),
+        ("class EventStore:\n pass", "EventStore, and yours is another"),
+        ("balance = 0", "balance, and yours is another"),
+    ],
+)  # fmt: skip
+def test_what_else_has_a_name_of_the_exercises_is_told_if_the_answer_uses_it(other, said):
+    own = defined(
+        LESSON_03, TOTALS["a dict by class"].replace("type(f", "balance and type(f"), ANSWER, other
+    )
+    result = check(own["answer"], "03.1")
+    assert (result.outcome, result.anomaly) == ("not yet", "misuse"), result
+    assert result.evidence == f"check uses its own {said}: give yours another name"
+
+
+def test_a_name_that_the_answer_does_not_use_may_be_anything():
+    own = defined(LESSON_03, TOTALS["a dict by class"], ANSWER, "balance = 0\nWithdraw = None")
+    assert check(own["answer"], "03.1").correct

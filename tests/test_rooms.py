@@ -49,7 +49,7 @@ CORE_FILES = {
     ),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 9200, "library": 20530, "exercises": 4160}
+LINES = {"core": 9220, "library": 20895, "exercises": 4250}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -590,7 +590,7 @@ def test_a_run_without_a_saga_is_told_so():
     run = simulate(system, ask)
     with pytest.raises(
         Misuse,
-        match="this run has no saga: no message was sent that says compensates=, refuses=, final=",
+        match="this run has no saga: no message was sent whose class is declared with compensates=, refuses=, final=",
     ):
         saga_map(run)
     with pytest.raises(Misuse, match="this run has no saga"):
@@ -602,7 +602,7 @@ def test_where_no_class_speaks_of_sagas_it_is_said_how_to_declare_one(monkeypatc
     monkeypatch.setattr(Message, "__count__", 0)
     with pytest.raises(
         Misuse,
-        match="this run has no saga: no message was sent that says compensates=",
+        match="this run has no saga: no message was sent whose class is declared with compensates=",
     ):
         saga_map(CASES["led: done"].run())
 

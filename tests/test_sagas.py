@@ -251,5 +251,5 @@ def test_a_ledger_is_balanced_where_each_account_holds_what_it_should():
 
 @pytest.mark.parametrize("returned", [7, {}, {"pens": 10}, {"pens": [10, 10]}, [("pens", 10, 10)]])
 def test_a_ledger_that_says_nothing_of_what_should_be_is_refused(returned):
-    with pytest.raises(Misuse, match="a ledger returns {account:"):
+    with pytest.raises(Misuse, match="return {account:"):
         simulate(orchestrated(), orders("o1")).check(claims.ledger_balanced(lambda run: returned))

@@ -195,7 +195,7 @@ def test_a_file_that_is_no_store_is_told_and_left_as_it_is(tmp_path, make):
     path = tmp_path / "bank.db"
     make(path)
     before = path.read_bytes()
-    words = "bank.db is no event store that can be read", "left as it is"
+    words = "bank.db cannot be read as an event store", "nothing was changed"
     refused(lambda: EventStore(path).read(), *words)
     assert path.read_bytes() == before
 

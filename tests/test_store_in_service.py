@@ -337,7 +337,7 @@ def test_a_command_is_no_fact():
 
     in_a_handler(
         stores_the_command,
-        "Credit(amount=1) is no event, and a store keeps what happened",
+        "Credit(amount=1) is not an event, and a store keeps only events",
         "class MoneyDeposited(Event)",
     )
 

@@ -60,7 +60,7 @@ def test_columns_that_are_no_fields_are_named_and_read_table_takes_some():
     row = {"what": "StoredDeposit", "who": "a", "when": "2025-01-01", "amount": 1, "known": "x"}
     roles = {"type": "what", "subject": "who", "time": "when"}
     store = read_table(pandas.DataFrame([row]), **roles)
-    words = "event 1 of a has what class StoredDeposit has no field for: known", "recorded="
+    words = "event 1 of a has data that class StoredDeposit has no field for: known", "recorded="
     refused(lambda: store.read("a")[0].event, *words)
 
 

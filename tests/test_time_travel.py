@@ -231,7 +231,7 @@ def test_what_a_fold_raises_is_read_on_the_panel():
 
 def test_an_empty_store_is_said():
     travel = TimeTravel(EventStore(":memory:"), None, balance, 0)
-    assert "holds no events yet" in travel.error
+    assert "has no events yet" in travel.error
 
 
 def test_a_bound_over_very_many_days_goes_from_event_to_event():

@@ -118,7 +118,7 @@ def test_without_faults_at_a_service_the_rest_of_a_run_is_as_it_was():
         (lambda: repartition(7, 4, at=1), "takes the name of a topic"),
         (lambda: repartition("prices", 2.5, at=1), "partitions="),
         (lambda: repartition("prices", 4, at=-1), "takes seconds"),
-        (lambda: "repartition prices to 4", "is no fault"),
+        (lambda: "repartition prices to 4", "is not a fault"),
     ],
 )
 def test_what_cannot_be_is_refused_with_what_can(make, says):

@@ -169,7 +169,9 @@ def ledger_balanced(ledger: Callable[[Run], Mapping[str, tuple]]) -> Claim:
     same function is the `ledger=` of `saga_map`."""
     if not callable(ledger):
         what = "def ledger(run): return {'pens': (free + sold, 10)}"
-        raise Misuse(f"ledger_balanced takes a function of the run, not {shown(ledger)}: {what}")
+        raise Misuse(
+            f"ledger_balanced takes a function of the run, not {shown(ledger)}; write {what}"
+        )
     named = getattr(ledger, "__name__", "the ledger")
     return Claim(f"{named} is balanced")(partial(_imbalances, ledger))
 
@@ -180,8 +182,8 @@ def _imbalances(ledger: Callable, run: Run) -> list[str]:
     pairs = accounts.items() if isinstance(accounts, Mapping) else ()
     pairs = [(name, *pair) for name, pair in pairs if isinstance(pair, tuple) and len(pair) == 2]
     if not pairs:
-        what = "a ledger returns {account: (what there is, what should be)}"
-        raise Misuse(f"it returned {shown(accounts)}; {what}")
+        what = "return {account: (what there is, what should be)}"
+        raise Misuse(f"the ledger returned {shown(accounts)}; {what}")
     wrong = (pair for pair in pairs if not _equal(*pair[1:]))
     return [f"{name}: {have}, and should be {should}" for name, have, should in wrong]
 
@@ -256,8 +258,8 @@ def _named(claim: str, message: Any, kinds: tuple[type[Message], ...], key: bool
         raise Misuse(f"{claim} takes the class of {' or '.join(names)}, not {shown(message)}")
     if key and message.__declared__.key is None:
         name = message.__name__
-        what = f"which of them belong together? Declare class {name}(..., key='…')"
-        raise Misuse(f"{claim}({name}): {what}")
+        what = f"it says which of them belong together; declare class {name}(..., key='…')"
+        raise Misuse(f"{claim}({name}) needs a key: {what}")
     return message.__name__
 
 

@@ -65,8 +65,8 @@ class Claim:
 
     def __init__(self, sentence: str, *, about: type[Message] | None = None):
         if not isinstance(sentence, str) or not sentence.strip():
-            what = 'a claim begins with its sentence: write @Claim("each order is charged once")'
-            raise Misuse(f"{what}, not {shown(sentence)}")
+            what = f"a claim begins with its sentence, not with {shown(sentence)}"
+            raise Misuse(f'{what}; write @Claim("each order is charged once")')
         if about is not None and not (isinstance(about, type) and issubclass(about, Message)):
             what = f"the claim {sentence!r}: about= takes a message class"
             raise Misuse(f"{what}, not {shown(about)}")
@@ -149,7 +149,7 @@ def claims_of(given: Any, taker: str) -> list[Claim]:
     claims = list(given) if several else [given]
     for claim in claims:
         if not isinstance(claim, Claim):
-            what = f"{taker} takes claims=[...], a list of claims, and {shown(claim)} is none"
+            what = f"{taker} takes claims=[...], a list of claims, and {shown(claim)} is not one"
             name = getattr(claim, "__name__", "")
             if getattr(claim, "__module__", "") == "edalab.claims.builtin":
                 raise Misuse(f"{what}: {name} makes one; write claims.{name}(...)")

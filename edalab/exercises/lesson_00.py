@@ -11,19 +11,24 @@ from . import lesson_00_shop as shop
 
 HINTS = {
     "a customer is not answered": (
-        "What is the customer waiting for in this run, and is it needed for the answer?",
+        "What is the customer waiting for in this run, and do you need it for your answer?",
         "Every `await ctx.ask(...)` waits for another service.",
         'Save, publish and `return "cancelled"`. Ask nobody.',
     ),
     "wrong answer": (
         "What became of the order in this run, and what was the customer told?",
-        "When publishing raises an error, the event may be out all the same. No answer is sure then, and a bare `return` answers None.",
+        "When publishing raises an error, the event may be out all the same, so you can't be sure of any answer. A bare `return` answers None.",
         "Let the error pass, so that no answer is given, or publish again until it works.",
     ),
     "wrong answer, by itself": (
         "Is this order on record, and what did your function answer?",
-        "Look at each place where your function ends, and at the condition that leads there. What `execute` returns is true in any case, with a row and without. Without a `return` the function answers None.",
+        "Look at each place where your function ends, and at the condition that leads there. `execute` returns something that counts as true even if there is no row. If your function ends without a `return`, it answers None.",
         'Write `return "cancelled"` if there was such an order, and `return "unknown"` if there was none. There was none if `fetchone()` returns None after a `select`, or if `rowcount` is 0 after a `delete`.',
+    ),
+    "cancelled again": (
+        "Ada cancelled this order before. When she cancels it again, what makes your function go on as if it were the first time?",
+        "The order is gone by then, so there is no such order. Does your function ask the table, or something else that it remembers? What does it do before it looks?",
+        'If you find no row, `return "unknown"` and do nothing else, whether or not there was a row once. You need no note of what was cancelled.',
     ),
     "nobody heard of it, by itself": (
         "Which line of your function tells the other services, and by which message?",
@@ -31,7 +36,7 @@ HINTS = {
         "Write `await ctx.publish(OrderCancelled(orderId=command.orderId))` before you return the answer.",
     ),
     "nobody heard of it": (
-        "Which error did this fault raise in your function, and what was the customer told all the same?",
+        "Which error did this fault raise in your function, and what did you tell the customer all the same?",
         "If you catch an error, you have to deal with it. An order is cancelled only when its event is published.",
         "Let the error pass, so that no answer is given, or publish again until it works.",
     ),
@@ -42,12 +47,12 @@ HINTS = {
     ),
     "told more than once": (
         "Which messages about this order does each service receive in this run?",
-        "Each message makes the service do its work again. One OrderCancelled reaches all four.",
+        "Each message makes a service do its work again. One OrderCancelled reaches all four.",
         "Publish OrderCancelled once, and send no commands.",
     ),
     "still on record": (
-        "Where does orders keep its orders, and who takes this one out?",
-        "Your function has to change the table orders, within `with ctx.database as db:`.",
+        "Where does `orders` keep its orders, and which line of yours deletes this one?",
+        "You have to change the table `orders`, inside `with ctx.database as db:`.",
         "The statement is `delete from orders where orderId = ?`, with `(command.orderId,)`.",
     ),
     "something else is cancelled": (
@@ -62,7 +67,7 @@ HINTS = {
     ),
     "gone, and nobody heard of it": (
         "When this fault struck, what had your function already done, and what not yet?",
-        "It writes to two places, the table and the topic, and here it wrote to one. After a crash no `except` runs.",
+        "Your function writes to two places, the table and the topic, and in this run it wrote to only one of them. After a crash no `except` runs.",
         "Write to one place only, the topic. `orders` receives its own event as the others do, and deletes the order then.",
     ),
 }
@@ -145,7 +150,7 @@ def _the_slowest(seconds: float, variant: int) -> tuple[str, Run]:
         [s.time / 1000 for s in run.journal if s.service in WORK and s.step == step]
         for step in ("handle", "save")
     )
-    evidence = f"here mail begins at {begun[1]:g} s, when billing is done, at {done[0]:g} s"
+    evidence = f"here mail begins at {begun[1]:g} s, after billing is done, at {done[0]:g} s"
     return f"(a) would mean that all three work at once; {evidence}", run
 
 
@@ -183,22 +188,22 @@ EXERCISES = [
             "too long": (
                 "When does Ada give up in this run, and how much of her patience went into work?",
                 "The work of the three adds up. Look at the gaps between the bars. Nobody works there, so what takes time?",
-                "Four questions are asked, and each of them and its answer travel for 0.02 s. Subtract that from her patience, and share the rest among the three.",
+                "There are four questions, and each of them travels for 0.02 s, its answer included. Subtract that from her patience, and divide the rest among the three.",
             ),
             "longer is possible": (
                 "How much of her patience is left when Ada has her answer?",
-                "Share what is left among the three.",
+                "Divide what is left among the three.",
                 "Go up in steps of 0.01 until she gives up. The answer is the last value before that.",
             ),
             "not in seconds": (
-                "Is your number one of seconds, or one of hundredths or thousandths?",
+                "Did you give seconds, or did you give hundredths or thousandths of a second?",
                 "`work` sleeps for 0.1 s. How would you write a quarter of a second?",
                 "Divide hundredths by 100, so that 25 of them are 0.25.",
             ),
             "no value and reason": (
                 "Which two things does the task ask for, and which of them comes first?",
-                'The number has no quotes, and the letter has them, as in `0.25, "a"`.',
-                'It ends as in `return 0.25, "a"`.',
+                'You write the number without quotes and the letter with them, as in `0.25, "a"`.',
+                'End your function with a line such as `return 0.25, "a"`.',
             ),
             "not in hundredths": (
                 "How many digits does the task ask for after the decimal point?",

@@ -14,26 +14,26 @@ HINTS = {
     ),
     "noted too early": (
         "Mail got this event twice. Why did your function write nothing the second time?",
-        "It had noted that all is done, and then it stopped before the letter was written or put off.",
-        "Note nothing before the letter is saved. Save both in one transaction. The row in letters can itself be the note.",
+        "You had already noted that the work was done, and then your function stopped before it wrote the letter or put it off.",
+        "Don't note anything before you save the letter. Save both in one transaction. The row in `letters` can itself be your note.",
     ),
     "never written to": (
         "Which lines of your function ran for this user, and which row did they save, if any?",
         "Go through your function by hand for a user who has no letter yet, while somebody else has one, perhaps to the same address.",
-        "Insert a row with the user and the address, in this order, into letters if there is no row for this user yet.",
+        "If there is no row for this user in `letters` yet, insert one with the user and the address, in this order.",
     ),
     "another address": (
         "Which address did accounts have when this user registered, and where does your function take its address from?",
-        "Had your function an answer when it saved this letter? If it had, which moment was in the question?",
-        "Ask `GetUserAt(userId=..., at=...)` with the timestamp of the message that you were given. Save no letter without an answer.",
+        "Did your function have an answer when it saved this letter? If so, which moment had you asked about?",
+        "Ask `GetUserAt(userId=..., at=...)` with the timestamp of the message that you were given. Don't save a letter until you have an answer.",
     ),
     "written to twice": (
-        "Your function ran twice for the same user. How could the second time know of the first?",
+        "Your function ran twice for the same user. How can it know the second time that it has written before?",
         "The event may have another id the second time, and memory is empty after a crash. A saved letter is still there.",
-        "In one transaction, look into letters, and insert only if there is no letter to this user yet. The table has no unique key that would refuse a second one.",
+        "In one transaction, look into `letters`, and insert your row only if there is no letter to this user yet. The table has no unique key that would refuse a second one.",
     ),
     "asked in vain": (
-        "Which questions does mail ask for one event, when nothing goes wrong?",
+        "Which questions do you ask for one event when nothing goes wrong?",
         "Each of them costs accounts as much as the first one. Which one do you need?",
         "Ask only the question whose answer you use. If you ask it in a loop, leave the loop with the first answer, by `break` or `return`.",
     ),
@@ -44,22 +44,22 @@ HINTS = {
     ),
     "forgotten": (
         "Where does your function end in this run, and who learns that the letter is missing?",
-        "What happens in your function when it stops asking, or when it cannot send? A handler that returns tells the broker that all is done.",
-        "Let the exception through (`raise`), be it Unanswered or that of `send`. The broker gives you the message up to three times, and then keeps it as a dead letter.",
+        "What happens in your function when it stops asking, or when it cannot send? When a handler returns, the broker takes its message as handled.",
+        "Let the exception through (`raise`), whether it is Unanswered or comes from `send`. The broker gives you the message up to three times, and then keeps it as a dead letter.",
     ),
     "no pause": (
         "How many messages does one call send, and how soon after a question without an answer does the next one follow?",
-        "The half second begins when a question times out. It holds within one call, and for all the commands that you send about one event.",
+        "The half second begins when a question times out. It has to pass before you ask again, in the same call or through a command that you send.",
         "Send one message in each call, with a delay, as in `await ctx.send(WriteLater(...), after=5)`. To ask again in the same call, wait first: `await ctx.sleep(0.5)`.",
     ),
     "announced by mail": (
-        "Who subscribes to UserRegistered, and what does each of them do if it comes once more?",
-        "The registration is a fact of accounts. If mail publishes it again, every other service handles it again, too.",
-        "Send the message to mail alone. A command such as WriteLater goes to one service.",
+        "Who subscribes to UserRegistered, and what does each of them do if the event arrives once more?",
+        "A registration is for accounts to announce. If you publish it again, every other service handles it again, too.",
+        "Send your message to mail alone. A command such as WriteLater goes to one service.",
     ),
     "others are held up": (
         "While your function waits, who handles the events behind this one?",
-        f"If it has no answer within {shop.HANDLING} s, it has to end, but the letter must not be forgotten. Who could remind mail?",
+        f"If you have no answer within {shop.HANDLING} s, your function has to end, but you must not forget the letter. Who could remind mail of it?",
         "Ask once. If there is no answer, `await ctx.send(WriteLater(...), after=5)` and return. The same function gets that message later.",
     ),
 }
@@ -110,7 +110,7 @@ def enough(questions: int, variant: int) -> Anomaly | str:
 
 
 def _one_a_second(questions: int, variant: int) -> tuple[str, Run]:
-    evidence = f"(a) would mean {outage(variant)} questions; here {questions} reach an answer"
+    evidence = f"(a) would mean {outage(variant)} questions; here {questions} lead to an answer"
     return evidence, asked(questions, variant)
 
 
@@ -151,8 +151,8 @@ EXERCISES = [
             ),
             "another reason": (
                 "Does this run agree with your reason?",
-                "Look at the dotted lines: when do they start, and how far are they apart?",
-                "The gaps double, so that each further question comes about twice as late as the one before.",
+                "Look at the dotted lines. When does each of them start, and how far apart are they?",
+                "The gaps double, so each question comes about twice as late as the one before.",
             ),
         },
     ),

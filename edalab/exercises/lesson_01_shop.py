@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ..claims.claim import Claim
-from ..errors import InvalidMessage, Unanswered
+from ..errors import Unanswered
 from ..model import Command, Event, Query, System
 from ..sim.run import Run
 from ..sim.steps import TOO_LATE
+from .general import no_slips
 
 
 class RegisterUser(Command):
@@ -154,8 +155,6 @@ def _why(run: Run, user: str) -> tuple[str, str]:
         why = "forgotten"
     elif silent:  # a WriteLater that was sent would have come
         why = "forgotten" if "publish" in last else "given up"
-        if any(type(of.error) in (AttributeError, NameError, InvalidMessage) for of in slips(run)):
-            why = "raises"  # in a line that runs only without an answer
     odd = "".join(f"; letters has {row}" for row in letters(run) if row[0] not in registered(run))
     return why, f"nobody wrote to {user}; mail's last message about {user} was {message}{odd}"
 
@@ -192,7 +191,7 @@ def later_is_later(run):
 def address_as_registered(run):
     due = registered(run)
     return [
-        f"{user} registered {due.get(user)}, the letter went to {email or 'no address'}"
+        f"{user} registered {due.get(user)}, but the letter went to {email or 'no address'}"
         for user, email in letters(run)
         if due.get(user) != email
     ]
@@ -242,9 +241,10 @@ def only_accounts_announces(run):
 
 
 CLAIMS = {
+    "raises": no_slips(UserRegistered),
     **{
         why: nobody_is(why)
-        for why in ("raises", "given up", "forgotten", "noted too early", "never written to")
+        for why in ("given up", "forgotten", "noted too early", "never written to")
     },
     "another address": address_as_registered,
     "written to twice": nobody_twice,

@@ -19,7 +19,7 @@ HINTS = {
     "the copy does not follow": (
         "Which event carried the value that the copy lacks, and what did your function do with it?",
         "Go through your function by hand for two events of one customer, for two customers, and for versions 9 and 10. Is there a row to change?",
-        "Use every event that is newer than what you have noted about *its* customer, or about its field if it has one. The first one may find no row, and the one before may never have come.",
+        "Use every event that is newer than what you have noted about *its* customer, or about its field if it has one. The first one may find no row, and the one before may never have arrived.",
     ),
     "another value is wiped out": (
         "The value was in the copy once. Which event removed it, and what was that event about?",
@@ -55,7 +55,7 @@ ADDRESS_HINTS = HINTS | {
     ),
     "an address comes back": (
         "When the old event arrives, what does your function compare its version with?",
-        "What did your function note when the customer left? A row in `addresses` does not tell you, because it is gone or never came.",
+        "What did your function note when the customer left? A row in `addresses` can't tell you, because it is gone or was never there.",
         "At each newer departure, save its event.version in `gone`, over an earlier one, even if there is no row to delete. Before you write an address, compare with the version there too.",
     ),
     "an old event changes gone": (
@@ -77,7 +77,7 @@ CONTACT_HINTS = {
     ),
     "a late field is ignored": (
         "This event came late, and your function ignored it. Had a newer event replaced its value?",
-        "An event carries one field only. Does an event about the phone make an older event about the address superfluous?",
+        "An event carries one field only. If you have an event about the phone, do you no longer need an older one about the address?",
         "Compare versions for each customer *and field*. An event is out of date only if you have a newer one about the same field.",
     ),
 } | HINTS

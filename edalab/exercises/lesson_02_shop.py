@@ -7,6 +7,7 @@ from ..claims.claim import Claim
 from ..model import Command, Event, System
 from ..practice.exercise import nothing_dead
 from ..sim.run import Run
+from .general import no_slips
 
 
 class ChangeAddress(Command):
@@ -157,7 +158,7 @@ def mistakes(run: Run, kind: type[Event]) -> Iterator[tuple[str, str]]:
             swapped = have in others or (event is None and have not in anybodys)
             so = f"{who}'s {field} is {owned or 'gone'}" if event else f"{who} has no {field} yet"
             found = "a value in the wrong field" if swapped else mistake(run, event)
-            yield found, f"{so}, the copy says {have or 'nothing'}"
+            yield found, f"{so}, but the copy says {have or 'nothing'}"
 
 
 def mistake(run: Run, event: Any) -> str:
@@ -201,4 +202,4 @@ def claims(kind: type[Event], names: Iterable[str]) -> dict[str, Claim]:
             lambda run: [evidence for found, evidence in mistakes(run, kind) if found == name]
         )
 
-    return {name: without(name) for name in names}
+    return {"raises": no_slips(kind)} | {name: without(name) for name in names}

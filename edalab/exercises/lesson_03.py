@@ -15,13 +15,13 @@ NAMES |= {"EventStore": EventStore, "ConcurrencyError": ConcurrencyError, "Unans
 HINTS = {
     "raises": (
         "What does the message say, and may this error leave your function?",
-        "If it is Unanswered, how long does your ctx.ask wait, and how long does fraud need? If you raise it yourself, the queue delivers the command again, to no use. Otherwise print the values that this line uses.",
-        "Give ctx.ask more than 0.6 seconds. Append WithdrawalRefused if fraud says no, and let a ConcurrencyError out as it is. A name must be a parameter, or be made or imported before.",
+        "If it is Unanswered, how long does your ctx.ask wait, and how long does fraud need? If you raise it yourself, the queue delivers the command again, and that doesn't help. Otherwise print the values that this line uses.",
+        "Give ctx.ask more than 0.6 seconds. Append WithdrawalRefused if fraud says no, and let a ConcurrencyError out as it is. Every name that you use must be a parameter, or be defined or imported before.",
     ),
     "not what was asked": (
         "Which account and which amount does the command name, and which does the event?",
         "Each account has a stream of its own name, and the event has the command's amount. The store adds the cause.",
-        "`append(command.account, [MoneyWithdrawn(amount=command.amount)])`, or the same with WithdrawalRefused.",
+        "Write `append(command.account, [MoneyWithdrawn(amount=command.amount)])`, or the same with WithdrawalRefused.",
     ),
     "decided twice": (
         "Which call of your function stored each of these events, and how could the second have known of the first?",
@@ -55,18 +55,18 @@ HINTS = {
     ),
     "a dead letter": (
         "What did each attempt at this command raise, and why would the next one raise it again?",
-        "A ConcurrencyError each time means that the stream never has the version you expect. Unanswered each time means that you wait too short.",
+        "A ConcurrencyError each time means that the stream never has the version you expect. Unanswered each time means that you don't wait long enough.",
         "Expect the number of all events in the stream when you read it. If the command has been decided already, just return.",
     ),
     "never decided": (
         "Which path did this command take through your function, and what did it leave in the stream?",
-        "Was a ConcurrencyError or an Unanswered dropped? Or was the command taken for another with the same amount, or marked as done too early?",
-        "Append one of the two on every path, and let both of these errors out. Know a command by its ctx.message.id alone, and mark it where you append.",
+        "Did you drop a ConcurrencyError or an Unanswered? Or did you take the command for another with the same amount, or mark it as done too early?",
+        "Append one of the two on every path, and let both of these errors out. Recognise a command by its ctx.message.id alone, and mark it where you append.",
     ),
     "misuse": (
         "The sentence above says what went wrong. What does it tell you to write instead?",
-        "Is it about an id? The store takes an id once, and a new one does not tell you that a command has come again. Is it about a call? Compare it with the same call in the lesson.",
-        "In an `async def`, await ctx.ask outside of every `with ctx.database`, and append a list. Recognise a command by ctx.message.id, the same at each delivery, and look for it before you append.",
+        "Is it about an id? The store takes each id only once, and a new id doesn't tell you that a command has come again. Is it about a call? Compare it with the same call in the lesson.",
+        "In an `async def`, await ctx.ask outside of every `with ctx.database`, and append a list. Recognise a command by ctx.message.id, which is the same at each delivery, and look for it before you append.",
     ),
 }
 LATE = "that makes something late", lambda fault: fault.do == "delay"
@@ -157,16 +157,16 @@ EXERCISES = [
             "not yet known": (
                 "What does the report get wrong on that day, and what had been recorded by then?",
                 "Look at the end of `year.table(account, balance, 0, until=day)`. Which event happened on that day and was recorded later?",
-                "Keep until at the day in your figures, and move as_of from day to day until the state is the one without as_of.",
+                "Keep `until` at the day in your figures, and move `as_of` from day to day until you get the same state as without `as_of`.",
             ),
             "known before": (
                 "What does the report of the day before give?",
-                "Leave until at the day in your figures, and go back with as_of one day at a time. A date alone means the end of that day.",
-                "Find the first day as_of which the state is the one without as_of.",
+                "Leave `until` at the day in your figures, and go back with `as_of` one day at a time. A date alone means the end of that day.",
+                "Find the first day for `as_of` on which you get the same state as without `as_of`.",
             ),
             "another reason": (
                 "Does this number agree with your reason?",
-                "Which of the two times does until limit, and which does as_of?",
+                "Which of the two times does `until` limit, and which one does `as_of` limit?",
                 "The store only adds events and changes none. A correction belongs to the day on which it happened, and a report knows it from the day on which it was recorded.",
             ),
         },

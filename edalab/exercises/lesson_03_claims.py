@@ -7,6 +7,7 @@ from ..model import Envelope
 from ..store.event_store import EventStore
 from ..store.instants import to_microseconds
 from ..store.stored_event import StoredEvent
+from .general import no_slips
 from .lesson_03_bank import SUSPICIOUS, Withdraw
 
 YES, NEVER = '{"ok":true}', float("inf")  # fraud's answer as it is recorded
@@ -40,8 +41,8 @@ def as_asked(run):
         command = wanted[fact.causation].data if fact.causation in wanted else None
         asked = (command.account, command.amount) if command else None
         if asked != (fact.stream, fact.data["amount"]):
-            cause = command or "nothing that anybody wanted"
-            wrong.append(f"{fact.summary} in {fact.stream}, because of {cause}")
+            cause = f"because of {command}" if command else "which no command asked for"
+            wrong.append(f"{fact.summary} in {fact.stream}, {cause}")
     return wrong
 
 
@@ -77,13 +78,13 @@ def unchecked(run, type: str) -> list[StoredEvent]:
 @Claim("nothing is paid before fraud has agreed", about=Withdraw)
 def checked(run):
     paid = unchecked(run, "MoneyWithdrawn")
-    return [f"{fact.summary} in {fact.stream}, and fraud had not agreed" for fact in paid]
+    return [f"{fact.summary} in {fact.stream}, but fraud had not agreed" for fact in paid]
 
 
 @Claim("nobody is paid more than the balance", about=Withdraw)
 def covered(run):
     return [
-        f"{fact.summary} from {before} in {fact.stream}"
+        f"{fact.summary}, with {before} in {fact.stream}"
         for fact, before in replayed(run)
         if fact.type == "MoneyWithdrawn" and fact.data["amount"] > before
     ]
@@ -92,7 +93,7 @@ def covered(run):
 def turned_away(run) -> dict[str | None, str]:
     """Refusals of money that is there, in words, by the id of the command."""
     return {
-        fact.causation: f"{fact.summary}, and {before} in {fact.stream}"
+        fact.causation: f"{fact.summary}, with {before} in {fact.stream}"
         for fact, before in replayed(run)
         if fact.type == "WithdrawalRefused" and fact.data["amount"] <= min(before, SUSPICIOUS - 1)
     }
@@ -127,6 +128,7 @@ def all_decided(run):
 
 
 CLAIMS = {
+    "raises": no_slips(Withdraw),
     "not what was asked": as_asked,
     "paid unchecked": checked,
     "decided twice": one_decision(),

@@ -13,7 +13,7 @@ from . import lesson_04_claims as claims
 NAMES = {name: getattr(bank, name) for name in ("EntryRecorded", "EntriesAfter")}
 NAMES |= {"Unanswered": Unanswered}
 NO_FAULT = (
-    "No fault struck in this run. What are the table and the checkpoint after each entry, with pen and paper?",
+    "No fault struck in this run. If you go through it with pen and paper, what are the table and the checkpoint after each entry?",
     "Is there a row for a new account, and does your SQL add to the balance that is there? What is the checkpoint after an entry?",
     "Insert a row for a new account and otherwise add to it. The checkpoint is the position of the last entry that you counted.",
 )
@@ -22,12 +22,12 @@ STOOD = "What did the checkpoint say when this entry arrived, and was it in the 
 HINTS = dict.fromkeys(("skipped, by itself", "applied twice, by itself"), NO_FAULT) | {
     "published": (
         "Who publishes this entry once more?",
-        "What your function returns is published, and so it comes back to peaks.",
+        "If your function returns a message, it is published, and so it comes back to peaks.",
         "Return nothing, and publish nothing.",
     ),
     "a dead letter": (
         "What does your function raise, and what has to happen before the next attempt can succeed?",
-        "What you wait for is in another partition and may arrive after your last attempt. Meanwhile everything behind this entry waits too.",
+        "The entry that you wait for is in another partition and may arrive after your last attempt. Meanwhile everything behind this entry waits too.",
         "Don't wait for the missing entries. Fetch them with `await ctx.ask(EntriesAfter(position=…))`, give the answer its time, and return without an error.",
     ),
     "applied twice": (
@@ -47,7 +47,7 @@ HINTS = dict.fromkeys(("skipped, by itself", "applied twice, by itself"), NO_FAU
     ),
     "overtaken": (
         "In which order did the entries arrive, and in which order were they stored?",
-        "A sum is the same in any order, the highest balance is not.",
+        "A sum is the same in any order, but the highest balance isn't.",
         "Count an entry only if its position is the checkpoint plus one. You can ask for the entries before it with EntriesAfter.",
     ),
     "drift": (
@@ -152,7 +152,11 @@ def goes_on(checkpoint: int, variant: int) -> Anomaly | str:
 
 def _off(run: Run, amounts: list[int]) -> str:
     [(balance,)] = run.rows("balances", "select balance from balances")
-    return "" if balance == sum(amounts) else f"ada comes to {balance}, should have {sum(amounts)}"
+    return (
+        ""
+        if balance == sum(amounts)
+        else f"ada's balance is {balance}; it should be {sum(amounts)}"
+    )
 
 
 def _against(sentence: str, instead: Callable[[int, int], int]) -> Callable:
@@ -190,7 +194,7 @@ EXERCISES = [
             ),
             "skipped": (
                 "Which entry is neither in the backup's table nor added to it here?",
-                "Write down what Ada has after each of her entries, and find the balance of the backup. Every later entry has to be counted.",
+                "Write down what Ada has after each of her entries, and find the balance of the backup. You have to count every entry after that one.",
                 "The first entry after the checkpoint is the next one to be counted, so the checkpoint is the position before it.",
             ),
             "another reason": (

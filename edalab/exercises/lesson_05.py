@@ -7,8 +7,10 @@ from ..sim import Fault, simulate
 from ..sim.run import Run
 from . import lesson_05_claims as claims
 from . import lesson_05_shop as tea
+from .general import no_slips
 
 CLAIMS = {
+    "raises": no_slips(tea.InventoryReserved),
     "a dead letter": nothing_dead("payments", tea.InventoryReserved),
     "charged twice": claims.charged_once,
     "the books do not balance": claims.balanced,
@@ -22,13 +24,13 @@ CLAIMS = {
 }
 SILENT = (
     "What do inventory and shipping wait for, and what was published about this order?",
-    "Each order is either charged or refused, and payments publishes which. For which orders does your function not do so? If it found a note, which one? If it only saves an event in a table, who publishes that?",
-    "Look for the note of this very order. If there is none, charge it and publish PaymentCharged, or, if money < event.total, note that and publish PaymentRefused. Nobody else does it for you.",
+    "Each order is either charged or refused, and payments publishes which of the two. For which orders does your function not do so? If it found a note, which one? If it only saves an event in a table, who publishes that?",
+    "Look for the note of this very order. If there is none, charge it and publish PaymentCharged, or, if money < event.total, note that and publish PaymentRefused. No other service does that for you.",
 )
 HALF_DONE = (
     "Did the event come to payments a second time, and what was in its tables by then?",
     "A note without its work is as bad as work without its note. And if you catch an exception, the event does not come again.",
-    "Put the look, the work and the note into one `with ctx.database as db:`. Catch no exception that you can't put right.",
+    "Look for the note, do the work and write the note in one `with ctx.database as db:`. Catch no exception that you can't put right.",
 )
 UNANNOUNCED = (
     "Did the event come to payments a second time, and if so, why did payments not publish anything then?",
@@ -38,13 +40,13 @@ UNANNOUNCED = (
 HINTS = {
     "a dead letter": (
         "What does your function raise in this run, and does another attempt help?",
-        "Each attempt meets the same tables. An order that is done already is no error, and neither is an empty account.",
+        "Each attempt meets the same tables. It is no error if an order is done already, or if an account is empty.",
         "Look at your notes before you write to them, with the same values of `heard` and `order_id`, and leave the function if the order is done.",
     ),
     "charged twice": (
         "How often did payments handle the event of this order? How could it have known the second time that the work was done?",
         "Note which orders are done, and look for exactly this note before you charge, by the same `heard` and `order_id`. What if a crash comes between the charge and the note, or empties ctx.state? Do you delete or replace notes?",
-        "Put the look, the charge and the note into one `with ctx.database as db:`, so all of them are saved or none. Keep the note after you publish.",
+        "Look for the note, charge the order and write the note in one `with ctx.database as db:`, so that you save all of it or nothing. Keep the note after you publish.",
     ),
     "the books do not balance": (
         "What does your function write to accounts, and what to charges?",
@@ -91,7 +93,7 @@ AT_ONCE = HINTS | {
     "paid, and never shipped": HALF_DONE,
     "raises": (
         "What does the message say? Is it about too little money, or which value does that line meet?",
-        "Too little money is an answer, and no error. Otherwise print the values that this line uses. If a constraint failed, which row did it protect?",
+        "Too little money is an answer and not an error. Otherwise print the values that this line uses. If a constraint failed, which row did it protect?",
         "Compare money and total before you charge. If there is too little, raise nothing, note that the order is refused, and publish PaymentRefused.",
     ),
 }
@@ -100,7 +102,7 @@ IN_THE_OUTBOX = HINTS | {
     "paid, and never shipped": UNANNOUNCED,
     "raises": (
         "What does the message say, and which value does that line meet?",
-        "A column can't hold an event, but it can hold what `ctx.envelope(...)` makes of it. If a constraint failed, which row did it protect? Too little money is an answer, and no error.",
+        "A column can't hold an event, but it can hold what `ctx.envelope(...)` makes of it. If a constraint failed, which row did it protect? Too little money is an answer and not an error.",
         "Save `ctx.envelope(outcome)` in outbox. Compare money and total before you charge, publish PaymentRefused if there is too little, and take the money from this customer only.",
     ),
 }
@@ -153,19 +155,26 @@ def enough(attempts: int, variant: int) -> Anomaly | str:
     return f"{refusals(variant)} refusals, with {attempts} attempts and with {attempts - 1}"
 
 
-def _charged_once(attempts: int, variant: int) -> tuple[str, Run]:
+def _published_at_once(attempts: int, variant: int) -> tuple[str, Run]:
     run = refused_by_the_broker(attempts, variant)
-    at = claims.steps(run, "payments", "save")[0].time / 1000
-    evidence = f"here the first attempt made it, at {at:g} s"
-    return f"(b) would have the last attempt make the charge; {evidence}", run
+    at = claims.steps(run, "payments", "publish")[0].time / 1000
+    evidence = f"here it published at {at:g} s, and the broker refused that"
+    return f"(b) would let the first attempt publish nothing; {evidence}", run
 
 
-def with_one_less(evidence: str):
-    return lambda n, variant: (evidence.format(n - 1), refused_by_the_broker(n - 1, variant))
+def _kept_by_the_broker(attempts: int, variant: int) -> tuple[str, Run]:
+    tried = f"here all {attempts - 1} attempts were refused, and it never was"
+    run = refused_by_the_broker(attempts - 1, variant)
+    return f"(c) would publish it some time later; {tried}", run
 
 
-KEPT = "(c) would publish it some time later; here all {0} attempts were refused, and it never was"
-RELAYED = "(d) would publish it some time later; here it lies in the outbox until the end"
+def _one_envelope(attempts: int, variant: int) -> tuple[str, Run]:
+    run = refused_by_the_broker(attempts, variant)
+    first, *_ = [step.envelope for step in claims.steps(run, "payments", "publish")]
+    saved = (
+        f"here the outbox has one for {first.subject}, {first.id}, and each attempt published that"
+    )
+    return f"(d) would save {attempts} envelopes; {saved}", run
 
 
 EXERCISES = [
@@ -176,11 +185,11 @@ EXERCISES = [
         ("a whole number of attempts", range(1, 101)),
         lambda variant: {"refusals": refusals(variant)},
         enough,
-        {"a": None, "b": _charged_once, "c": with_one_less(KEPT), "d": with_one_less(RELAYED)},
+        {"a": None, "b": _published_at_once, "c": _kept_by_the_broker, "d": _one_envelope},
         {
             "paid, and never shipped": (
                 "How often did payments get the event of this order, and what happened the last time?",
-                "Each refusal by the broker uses up one attempt. How many must be left after the last refusal?",
+                "Each refusal by the broker uses up one attempt. How many must you have left after the last refusal?",
                 "You need one attempt more than there are refusals.",
             ),
             "more than needed": (

@@ -48,7 +48,7 @@ def balanced(run):
             should[save.envelope.data.customer] += save.envelope.data.amount
     has = money(run)
     return wrong + [
-        f"{who} has {has.get(who)}, and should have {amount}"
+        f"{who} has {has.get(who)} and should have {amount}"
         for who, amount in should.items()
         if has.get(who) != amount
     ]

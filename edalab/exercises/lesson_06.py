@@ -29,7 +29,7 @@ CLAIMS = {
 UNREADY = (
     "What did the log say about the missing step when your function asked for ShipOrder, or turned back?",
     "ShipOrder can't be undone. What must you know before you ask for it, and what may you do once you have asked?",
-    "Go forward only while nothing is refused: the undos add lines to the log, and after them you must not go forward again.",
+    "Go forward only while nothing is refused. Your undos add lines to the log, and after them you must not go forward again.",
 )
 LEFT_OUT = (
     'Write down the log of this run. Which lines say "done", and which of these steps have you undone?',
@@ -81,7 +81,7 @@ HINTS = {
     "changes what is outside": (
         "What does your function remember from its earlier calls, and where is that after a crash?",
         "Only the log is saved. After a crash, or in a second replica, your function has nothing else, and other orders call it in between.",
-        "Work out all that you need from `log`, anew in each call. Count the lines there, and keep no list, counter or dict for the next call.",
+        "In each call, work out everything that you need from `log`. Count the lines there, and keep no list, counter or dict for the next call.",
     ),
 }
 
@@ -107,7 +107,7 @@ def in_doubt(seconds: float, variant: int) -> Anomaly | None:
             run = delayed(seconds, variant, [replace(fault, seconds=late(variant))])
             for claim in (claims.paid, claims.refunded, claims.released):
                 if cause := run.check(claim).cause:
-                    evidence = f"{seconds:g} s without an answer: {cause}"
+                    evidence = f"after {seconds:g} s without an answer, {cause}"
                     return Anomaly("taken for a refusal", evidence, run)
     return None
 
@@ -204,17 +204,17 @@ EXERCISES = [
             "taken for a refusal": (
                 "When did the service answer, and when did the coordinator stop waiting?",
                 "Your figures say by how much a message is late. What else takes time between a question and its answer?",
-                "The time-out has to be longer than the delay, the way there, the work and the way back together.",
+                "Your time-out has to be longer than the delay, the way there, the work and the way back together.",
             ),
             "longer than needed": (
-                "Is your number one of seconds, and is there a shorter time-out that survives the same faults?",
+                "Did you give seconds, and is there a shorter time-out that survives the same faults?",
                 "Go down in steps of 0.1 until the coordinator takes a late answer for a refusal.",
                 "The answer is the last value before the first one that breaks.",
             ),
             "another reason": (
                 "Does this run agree with your reason?",
                 "When does each answer come, if it comes? What has the service done by then, and does it learn how long anybody waits?",
-                "A time-out is only the longest wait. A late answer comes in time if you wait longer. A lost one never comes.",
+                "A time-out is only the longest time that you wait. If you wait longer, a late answer comes in time, but a lost one never comes.",
             ),
         },
     ),

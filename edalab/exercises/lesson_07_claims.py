@@ -1,6 +1,7 @@
 """What is wrong with the products of `web`: which price won, how often each move counts, and in which order."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from ..claims.claim import Claim
@@ -164,12 +165,10 @@ def blamed(run: Run, mistake: tuple[str, str, str]) -> tuple[str, str]:
 
 def claims(look: list[Callable[[Run], Mistakes]], names: Iterable[str]) -> dict[str, Claim]:
     """A claim for each mistake that can be found by looking in these ways."""
-    known: list[Any] = [None, []]  # of the last run: its journal, and what is wrong
 
+    @lru_cache(maxsize=1)  # every claim asks about the same run
     def mistakes(run: Run) -> list[tuple[str, str]]:
-        if known[0] is not run.journal:
-            known[:] = run.journal, [blamed(run, mistake) for way in look for mistake in way(run)]
-        return known[1]
+        return [blamed(run, mistake) for way in look for mistake in way(run)]
 
     def without(name: str) -> Claim:
         if name == "a dead letter":

@@ -53,11 +53,10 @@ def _upcasts(what: str, declared: Declared) -> dict:
     known = range(1, last + 1)
     if isinstance(upcasts, dict) and all(v in known and callable(f) for v, f in upcasts.items()):
         return dict(upcasts)
-    older = "an older version" + (
-        f" (1 to {last})" if last else ", and version=1 has none before it"
-    )
-    takes = f"upcasts= takes a dict from {older} to a function of its data"
-    raise Misuse(f"{what} {takes}, not {shown(upcasts)}")
+    older = f" (1 to {last})" if last else ""
+    takes = f"upcasts= takes a dict from an older version{older} to a function of its data"
+    first = "" if last else "; version=1 has no older version"
+    raise Misuse(f"{what} {takes}, not {shown(upcasts)}{first}")
 
 
 class Message(BaseModel):
@@ -118,7 +117,7 @@ class Message(BaseModel):
         key, fields = declared.key, cls.model_fields
         if key is not None and (not isinstance(key, str) or key not in fields):
             here = ", ".join(fields) or "none"
-            raise Misuse(f"{what} key={shown(key)} is no field; fields: {here}")
+            raise Misuse(f"{what} key={shown(key)} is not a field; fields: {here}")
         check_whole(f"{what} version=", declared.version)
         for name, info in fields.items():
             if _has_set(info.annotation):

@@ -179,7 +179,7 @@ class Service:
             )
         if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
             raise Misuse(
-                f"{where} has a `yield`: a handler publishes with `await ctx.publish(...)` or returns messages"
+                f"{where} has a `yield`, but a handler publishes with `await ctx.publish(...)` or returns messages"
             )
         signature = inspect.signature(function)
         positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -151,8 +151,8 @@ class System:
             if (other.service, other.name) != (service, function):
                 raise Misuse(
                     f"{type_name} already goes to {other.service}.{other.name}, and a {kind.__name__.lower()} has one "
-                    f"handler; to replace {other.service}.{other.name} keep its service and name, or make the system anew "
-                    "(run its cells from the top)"
+                    f"handler; to replace {other.service}.{other.name} use its service and its name again, or build a new "
+                    "system (run its cells from the top)"
                 )
 
     def __repr__(self) -> str:
@@ -186,7 +186,7 @@ def _try_schema(service: str, schema: str | None) -> None:
         trial.executescript(schema)
     except (sqlite3.Error, sqlite3.Warning, TypeError, ValueError) as error:
         raise Misuse(
-            f"the schema of {service} is no SQL that SQLite can run ({error}): {shown(schema)}"
+            f"SQLite cannot run the schema of {service} ({error}): {shown(schema)}"
         ) from None
     finally:
         trial.close()

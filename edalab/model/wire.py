@@ -11,7 +11,7 @@ from pydantic_core import core_schema, to_json
 
 from ..errors import shortened, shown
 
-HALF_CHARACTER = "holds half of a character, which no UTF-8 text can; leave it out"
+HALF_CHARACTER = "holds half of a character, which UTF-8 cannot encode; leave it out"
 
 
 def unfit(value: Any, field: str | None = None) -> str:
@@ -28,7 +28,7 @@ def unfit(value: Any, field: str | None = None) -> str:
         if "surrogates" in str(error):
             return f"it {HALF_CHARACTER}"
         why = shortened(str(error).removeprefix("Error serializing to JSON: "))
-        return f"{why}; give it what JSON has: numbers, texts, lists, dicts, None"
+        return f"{why}; use what JSON has, such as numbers, texts, lists, dicts and None"
     return ""
 
 

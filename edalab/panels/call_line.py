@@ -107,7 +107,7 @@ def factories(system: Any, workload: Any, knobs: Mapping[str, Any]) -> tuple[Fac
         name = factory.name
         if "ctx" in factory.parameters:
             mend = f"a workload is `async def {name.strip('<>')}(ctx):`"
-            raise Misuse(f"{name} takes ctx and is no coroutine; {mend}")
+            raise Misuse(f"{name} takes ctx and is not a coroutine; {mend}")
         for keyword, parameter in factory.parameters.items():
             needed = parameter.default is parameter.empty and keyword not in knobs
             if needed and parameter.kind.name.endswith("KEYWORD"):

@@ -166,7 +166,7 @@ class Laboratory(Settling):
     def picture(self) -> view.Picture:
         """The screen as one still picture: the timeline, the verdicts, the line of code."""
         if self.run is None:
-            raise Misuse(f"no run was played that could be shown: {self.error}")
+            raise Misuse(f"there is no run to show: {self.error}")
         timeline = draw(self.run, self._excerpt, self.cursor.value, view.scene.WIDTH)
         return still(timeline, self.verdicts, self.error, self.code)
 

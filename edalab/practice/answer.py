@@ -3,13 +3,14 @@
 import dis
 import inspect
 import pickle
+import re
 import sys
 import types
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from ..errors import Misuse, line_raised, shown
+from ..errors import Misuse, is_of_a_library, line_of, line_raised, shown
 from ..model import Command, Event, Message, Query, declared_in
 
 _STUB = set(  # what a function consists of that has a docstring and `raise NotImplementedError`
@@ -25,9 +26,10 @@ _DEFINED = (types.FunctionType, property, classmethod, staticmethod)
 class Answer:
     """A learner's function with globals of its own: the notebook's, under the exercise's `names`.
 
-    The learner's other functions that it calls see the same globals. Where a message class of the
-    notebook is declared as the exercise's of that name is, it takes its place. Raises Misuse if
-    `given` is no function, or takes other parameters than `takes`.
+    The learner's other functions that it calls see the same globals. A function of the notebook comes
+    before the exercise's of that name, and so does a message class that is declared in the same way,
+    or has further fields with defaults. Raises Misuse if `given` is no function, or takes other
+    parameters than `takes`.
     """
 
     def __init__(self, given: object, takes: str, names: dict[str, Any]):
@@ -39,9 +41,12 @@ class Answer:
         self.globals = {**theirs, **self.names}
         for name, value in theirs.items():
             own = isinstance(value, types.FunctionType) and value.__globals__ is theirs
-            if own and name not in names:
+            if own and isinstance(names.get(name, value), types.FunctionType):
                 self.globals[name] = self._copied(value)
         self.function = self._copied(self.given)
+        self.is_apart = False  # in a process of its own
+        self.last: Any = None  # how to come to the end of the trial once more
+        self.again: Any = None  # and the same, to go straight there
         _check_parameters(self.given, takes)
         self._before = self._outside()
 
@@ -102,22 +107,54 @@ class Answer:
         message = " ".join(str(error).split())[:200]
         return line and f"{line} raised {type(error).__name__}" + (message and f": {message}")
 
+    def line_in(self, said: str) -> str:
+        """The innermost line of the learner's code in what faulthandler wrote; "" if there is none."""
+        known = [*self.globals.values(), self.function]
+        codes = [c for f in known if isinstance(f, types.FunctionType) for c in _codes(f.__code__)]
+        for path, number, name in re.findall(r'File "(.*)", line (\d+) in (.*)', said):
+            if is_of_a_library(path) or name[0] == "<":
+                continue
+            around = [c for c in codes if c.co_name == name and c.co_firstlineno <= int(number)]
+            first = max(around, key=lambda code: code.co_firstlineno, default=self.given.__code__)
+            return line_of(first, int(number))
+        return ""
+
+    @property
+    def redefined(self) -> str:
+        """Which name of the exercise the function uses for something that the learner gave the same
+        name, in a sentence; "" if there is none."""
+        theirs = self.given.__globals__
+        used = {name for f in self._reachable() for c in _codes(f.__code__) for name in _globals(c)}
+        for name, ours in self.ours.items():
+            if name in used and name in theirs and not _serves(theirs[name], ours):
+                fields = _fields(ours)
+                what = f"{name}({', '.join(fields)})" if fields else name
+                other = (
+                    "has other fields" if fields != _fields(theirs[name]) != [] else "is another"
+                )
+                return f"check uses its own {what}, and yours {other}: give yours another name"
+        return ""
+
+    def _reachable(self) -> list[types.FunctionType]:
+        """The function, and those of the learner's that it uses, directly or not."""
+        ahead, found, theirs = [self.function], {}, self.given.__globals__
+        while ahead:
+            function = ahead.pop()
+            if function in found:
+                continue
+            found[function] = True
+            for value in [*_reached(function).values(), *_defaults(function)]:
+                for each in _functions(value):
+                    if each.__globals__ is self.globals or each.__globals__ is theirs:
+                        ahead.append(each)
+        return [*found]
+
     def _outside(self) -> dict[str, object]:
         """The state of all that the code can reach and that outlives a call, by name: variables,
         default values, and what is kept on functions."""
         state = {name: _state(self.globals[name]) for name in self.names if name in self.globals}
-        ahead, seen, theirs = [self.function], set(), self.given.__globals__
-        while ahead:
-            function = ahead.pop()
-            if function in seen:
-                continue
-            seen.add(function)
-            reached = _reached(function)
-            state |= {name: _state(value) for name, value in reached.items()}
-            for value in [*reached.values(), *_defaults(function)]:
-                for each in _functions(value):
-                    if each.__globals__ is self.globals or each.__globals__ is theirs:
-                        ahead.append(each)
+        for function in self._reachable():
+            state |= {name: _state(value) for name, value in _reached(function).items()}
         return state
 
     def _copied(self, function: types.FunctionType) -> types.FunctionType:
@@ -132,16 +169,39 @@ class Answer:
         return copy
 
 
-def _alike(theirs: object, ours: object) -> bool:
-    """Whether both are message classes that are declared in the same way, and the learner's redefines
-    nothing that the judge asks of a message."""
-    both = [each for each in (theirs, ours) if isinstance(each, type) and issubclass(each, Message)]
-    kinds = {Event, Command, Query}
-    said = [(c.__declared__, kinds & {*c.__mro__}, repr(c.model_fields)) for c in both]
-    if len(said) < 2 or said[0] != said[1]:
+def _is_message(thing: Any) -> bool:
+    return isinstance(thing, type) and issubclass(thing, Message)
+
+
+def _fields(thing: Any) -> list[str]:
+    return [*thing.model_fields] if _is_message(thing) else []
+
+
+def _alike(theirs: Any, ours: Any) -> bool:
+    """Whether both are message classes that are declared in the same way, except for further fields with
+    defaults, and the learner's redefines nothing that the judge asks of a message."""
+    if not (_has_fields_of(theirs, ours) and theirs.__declared__ == ours.__declared__):
         return False
-    defined = {name for name, value in vars(both[0]).items() if isinstance(value, _DEFINED)}
-    return not any(hasattr(Message, name) for name in defined - {*vars(both[1])})
+    fields = ours.model_fields
+    if any(repr(field) != repr(theirs.model_fields[name]) for name, field in fields.items()):
+        return False
+    defined = {name for name, value in vars(theirs).items() if isinstance(value, _DEFINED)}
+    return not any(hasattr(Message, name) for name in defined - {*vars(ours)})
+
+
+def _has_fields_of(theirs: Any, ours: Any) -> bool:
+    """Whether what is written for one of these message classes fits the other."""
+    if not (_is_message(theirs) and _is_message(ours)):
+        return False
+    kinds, mine, more = {Event, Command, Query}, ours.model_fields, theirs.model_fields
+    same = kinds & {*theirs.__mro__} == kinds & {*ours.__mro__} and mine.keys() <= more.keys()
+    return same and not any(more[name].is_required() for name in more.keys() - mine.keys())
+
+
+def _serves(theirs: Any, ours: Any) -> bool:
+    """Whether the learner's code means the same by this name as the exercise, or its own function."""
+    both_functions = isinstance(theirs, types.FunctionType) and isinstance(ours, types.FunctionType)
+    return theirs is ours or both_functions or _has_fields_of(theirs, ours)
 
 
 def _with(value: Any, instead: dict[type, type]) -> Any:
@@ -180,10 +240,19 @@ def _functions(value: object) -> list[types.FunctionType]:
     return [held for held in plain if isinstance(held, types.FunctionType)]
 
 
+def _codes(code: types.CodeType) -> list[types.CodeType]:
+    """A function's code, and that of the functions within it."""
+    inner = [_codes(each) for each in code.co_consts if isinstance(each, types.CodeType)]
+    return sum(inner, [code])
+
+
+def _globals(code: types.CodeType) -> set[str]:
+    return {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}
+
+
 def _names(code: types.CodeType) -> set[str]:
     """The names that a function's code uses, in the functions within it too."""
-    inner = [_names(each) for each in code.co_consts if isinstance(each, types.CodeType)]
-    return set(code.co_names).union(*inner)
+    return {name for each in _codes(code) for name in each.co_names}
 
 
 def _state(value: object) -> object:

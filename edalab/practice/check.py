@@ -15,9 +15,13 @@ from ..view.picture import Picture
 from ..view.theme import FAULT, QUIET, WORK, tinted
 from . import learner
 from .answer import Answer
-from .exercise import Anomaly, Exercise, all_exercises, exercise, general_hints
+from .apart import Ended, apart, can_be_apart
+from .exercise import TO_BE_JUDGED, Anomaly, Exercise, all_exercises, exercise, general_hints
+from .guarded import guarded
 
-_CHANGED: "WeakKeyDictionary[FunctionType, str]" = WeakKeyDictionary()  # by earlier checks
+CHANGED = "changes what is outside"
+INTERRUPTED = Anomaly("not finished", "interrupted before everything was tried")
+_CHANGED: "WeakKeyDictionary[FunctionType, Anomaly]" = WeakKeyDictionary()  # by earlier checks here
 
 
 class Result:
@@ -130,20 +134,68 @@ def check(answer: object, id: str) -> Result:
     if not function.attempted:
         hint = "write your code where `raise NotImplementedError` stands, and run both cells again"
         return Result(id, "not attempted", hint=hint)
-    output = Printed(1_000)
-    module = f"edalab.exercises.lesson_{asked.lesson}"
-    with function.at_home_in(module), printing(output), _undisplayed():
-        judged = _judge(asked, function)
-    printed = f"It printed: {output}" if output.length else ""
-    # This comes first: what it remembered there may have caused the rest, in the next check as well.
-    if changed := function.changed or _CHANGED.get(function.given, ""):
-        _CHANGED[function.given] = changed
-        evidence = f"{function.name} changed {changed}, which lies outside of it"
-        judged = Anomaly("changes what is outside", evidence)
+    if redefined := function.redefined:
+        return _not_yet(asked, Anomaly("misuse", redefined))
+    module, variant = f"edalab.exercises.lesson_{asked.lesson}", learner.variant()
+    with function.at_home_in(module), _undisplayed():
+        judged, printed = _judged(asked, function, variant)
     if isinstance(judged, Anomaly):
         return _not_yet(asked, judged, printed)
     learner.keep_outcome(id, "correct", "")
     return Result(id, "correct", tried=judged, printed=printed)
+
+
+def _judged(asked: Exercise, function: Answer, variant: int) -> tuple[Anomaly | str, str]:
+    """The verdict, and what the function printed. The function runs apart, where that is possible, and
+    in the notebook only the run that is shown."""
+    if not can_be_apart():
+        judged, printed = _tried(asked, function, variant)
+        # What it remembered in one check may help it in the next.
+        if isinstance(judged, Anomaly) and judged.name == CHANGED:
+            _CHANGED[function.given] = judged
+        return _CHANGED.get(function.given, judged), printed
+    try:
+        judged, printed, function.again = apart(lambda: _tried_apart(asked, function, variant))
+    except Ended as ended:
+        return _unfinished(function, ended), ""
+    except KeyboardInterrupt:
+        return INTERRUPTED, ""
+    if function.again is not None:
+        with printing(Printed(0)):
+            shown = _judge(asked, function, variant)
+        run = getattr(shown, "run", None)
+        judged = shown if judged == TO_BE_JUDGED else judged._replace(run=run)
+    return judged, printed
+
+
+def _tried_apart(asked: Exercise, function: Answer, variant: int) -> tuple:
+    """What can be sent back of a trial: of a run, how to play it again."""
+    function.is_apart = True
+    with guarded(function.name) as reached:
+        judged, printed = _tried(asked, function, variant)
+    if reached:
+        judged = Anomaly("misuse", reached[0])
+    goes_on = judged == TO_BE_JUDGED or getattr(judged, "run", None) is not None
+    if isinstance(judged, Anomaly):
+        judged = judged._replace(run=None)
+    return judged, printed, function.last if goes_on else None
+
+
+def _tried(asked: Exercise, function: Answer, variant: int) -> tuple[Anomaly | str, str]:
+    output = Printed(1_000)
+    with printing(output):
+        judged = _judge(asked, function, variant)
+    # This comes first: what it remembered there may have caused the rest.
+    if changed := function.changed:
+        judged = Anomaly(CHANGED, f"{function.name} changed {changed}, which lies outside of it")
+    return judged, f"It printed: {output}" if output.length else ""
+
+
+def _unfinished(function: Answer, ended: Ended) -> Anomaly:
+    if line := ended.endless and function.line_in(ended.said):
+        evidence = f"{function.name} runs for ever: what {line} calls does not return"
+        return Anomaly("does not end", evidence)
+    return Anomaly("not finished", str(ended))
 
 
 def _undisplayed() -> AbstractContextManager:
@@ -155,16 +207,16 @@ def _undisplayed() -> AbstractContextManager:
     return capture_output(stdout=False, stderr=False)
 
 
-def _judge(asked: Exercise, function: Answer) -> Anomaly | str:
+def _judge(asked: Exercise, function: Answer, variant: int) -> Anomaly | str:
     """What the exercise finds; whatever the function raises is an anomaly, too."""
     try:
         with watched(function.name, patience=0.2):  # hundreds of runs call it
-            judged = asked.trial(function, learner.variant())
+            judged = asked.trial(function, variant)
         return judged or Anomaly("not finished", "the trial found nothing to say")
     except (TooLong, Endless) as endless:
         return Anomaly("does not end", str(endless), getattr(endless, "run", None))
     except KeyboardInterrupt:
-        return Anomaly("not finished", "interrupted before everything was tried")
+        return INTERRUPTED
     except Misuse as misuse:
         return Anomaly("misuse", str(misuse), misuse.run)
     except BaseException as error:

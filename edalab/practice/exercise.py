@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
 from math import isfinite
 from numbers import Real
@@ -42,6 +43,7 @@ class Anomaly(NamedTuple):
     run: Run | None = None
 
 
+TO_BE_JUDGED = Anomaly("", "")  # by a second call of the trial, where no code of the learner's ran
 Trial = Callable[[Answer, int], Anomaly | str]
 
 
@@ -50,7 +52,8 @@ class Exercise:
     """What is asked, and how an answer to it is judged.
 
     `trial(answer, variant)` returns the first anomaly that it finds, or, of a correct answer, what it
-    was tried under. `takes` are the function's parameters (`ctx` may be left out), and `names` what the
+    was tried under. It notes in `answer.last` how to come to the same end once more, and goes straight
+    there where `answer.again` says so. `takes` are the function's parameters (`ctx` may be left out), and `names` what the
     function may use besides. `hints` has a question, a pointer and the idea for each anomaly, and
     may have others for "<anomaly>, by itself", which shows without a fault. `figures(variant)` are those
     in the question; None where it has none.
@@ -126,18 +129,32 @@ def explored(
     """
     condition, allowed = only
 
+    def staged(answer: Answer, variant: int, timing: int) -> list[Callable[[Plan], Run]]:
+        """How each workload is played under some faults, in the first timing or the second."""
+        system, workloads = build(answer.function, variant + timing)
+        workloads = workloads if isinstance(workloads, list) else [workloads]
+        if timing:
+            workloads = [_later(workload, 1 + variant % 7 / 10) for workload in workloads]
+
+        def play(number: int, plan: Plan) -> Run:
+            answer.last = timing, number, plan
+            return simulate(system, workloads[number], seed=timing * variant, faults=plan)
+
+        return [partial(play, number) for number in range(len(workloads))]
+
     def trial(answer: Answer, variant: int) -> Anomaly | str:
+        if again := getattr(answer, "again", None):
+            timing, number, plan = again
+            return Anomaly("", "", staged(answer, variant, timing)[number](plan))
         tried, struck = 0, set()
-        for timing, seed in enumerate((0, variant)):
-            system, workloads = build(answer.function, variant + timing)
+        for timing in (0, 1):
+            plays = staged(answer, variant, timing)
             untested = dict(claims)
             try:
-                for workload in workloads if isinstance(workloads, list) else [workloads]:
-                    if timing:
-                        workload = _later(workload, 1 + variant % 7 / 10)
-                    if anomaly := _fails_by_itself(answer, system, workload, seed):
+                for play in plays:
+                    if anomaly := _fails_by_itself(answer, play):
                         return anomaly
-                    for run in _runs(system, workload, seed, beside, alone, allowed):
+                    for run in _runs(play, beside, alone, allowed):
                         tried += 1
                         struck.update(map(str, run.faults))
                         for name, claim in claims.items():
@@ -151,8 +168,8 @@ def explored(
                 return Anomaly("does not end", str(endless), endless.run)
             if untested:
                 sentences = listed(claim.sentence for claim in untested.values())
-                run = simulate(system, workload, seed=seed)
-                return Anomaly("nothing happens", f"nothing tested whether {sentences}", run)
+                evidence = f"nothing tested whether {sentences}"
+                return Anomaly("nothing happens", evidence, plays[-1]([]))
         words = f"{tried:,} runs, every single fault {condition}".rstrip()
         plans = [plan for plan in (*beside, *alone) if struck.issuperset(map(str, plan))]
         if len(plans) == 1:
@@ -164,11 +181,9 @@ def explored(
     return trial
 
 
-def _fails_by_itself(
-    answer: Answer, system: System, workload: Workload, seed: int
-) -> Anomaly | None:
+def _fails_by_itself(answer: Answer, play: Callable[[Plan], Run]) -> Anomaly | None:
     """An exception or a difference between two runs, without a fault."""
-    once, again = (simulate(system, workload, seed=seed) for _ in range(2))
+    once, again = play([]), play([])
     for failure in once.failures:
         raised = answer.where_raised(failure.error)
         # Both are right to let out: the message comes again, and is decided or asked again.
@@ -198,9 +213,7 @@ def _later(workload: Workload, seconds: float) -> Workload:
 
 
 def _runs(
-    system: System,
-    workload: Workload,
-    seed: int,
+    play: Callable[[Plan], Run],
     beside: Sequence[Plan],
     alone: Sequence[Plan],
     allowed: Callable[[Fault], bool],
@@ -208,7 +221,7 @@ def _runs(
     """The runs to try, those with the fewest faults first."""
     begun = []
     for plan in ([], *beside, *alone):
-        run = simulate(system, workload, seed=seed, faults=plan)
+        run = play(plan)
         if run.faults or not plan:  # a plan that never struck adds nothing
             yield run
             if plan not in list(alone):
@@ -216,7 +229,7 @@ def _runs(
     for plan, run in begun:
         last = run.faults[-1] if run.faults and isinstance(run.faults[-1], Fault) else None
         for fault in filter(allowed, enumerate_faults(run, last)):
-            yield simulate(system, workload, seed=seed, faults=[*plan, fault])
+            yield play([*plan, fault])
 
 
 # -- exercises that ask for a value and a reason
@@ -241,15 +254,21 @@ def explained(
     what, among = value
 
     def trial(answer: Answer, variant: int) -> Anomaly | str:
-        with declared_in(""):  # a learner who simulates in it means the messages of the notebook
-            returned = answer.call()
-        try:
-            if not isinstance(returned, tuple | list) or len(returned) != 2:
-                raise ValueError(f"{answer.name} returned {shown(returned)}")
-            number = _number(returned[0], what, among)
-            letter = _letter(returned[1], list(reasons))
-        except ValueError as error:
-            return Anomaly("no value and reason", str(error))
+        if answer.again is None:
+            with declared_in(
+                ""
+            ):  # a learner who simulates in it means the messages of the notebook
+                returned = answer.call()
+            try:
+                if not isinstance(returned, tuple | list) or len(returned) != 2:
+                    raise ValueError(f"{answer.name} returned {shown(returned)}")
+                number = _number(returned[0], what, among)
+                answer.last = number, _letter(returned[1], list(reasons))
+            except ValueError as error:
+                return Anomaly("no value and reason", str(error))
+            if answer.is_apart:
+                return TO_BE_JUDGED
+        number, letter = answer.again or answer.last
         judged, refuted = judge(number, variant), reasons[letter]
         if isinstance(judged, str) and refuted:
             return Anomaly("another reason", *refuted(number, variant))

@@ -91,7 +91,7 @@ class Context:
                 several = isinstance(call, list | tuple)
                 hint = "ctx.all(*calls)" if several else "ctx.all(ctx.ask(a), ctx.ask(b))"
                 raise self._execution.refuse(
-                    f"gives ctx.all {shown(call)}, and it takes calls that are not yet awaited; write `await {hint}`"
+                    f"gives ctx.all {shown(call)}, which takes calls that are not awaited yet; write `await {hint}`"
                 )
             if call.execution is not self._execution or call in calls[:number]:
                 raise self._execution.refuse(
@@ -121,7 +121,7 @@ class Context:
         execution.check_alive()
         if not isinstance(event, Event | Command):
             raise execution.refuse(
-                f"wants an envelope for {shown(event)}; events and commands have one"
+                f"asks for an envelope of {shown(event)}; only events and commands have one"
             )
         channel = execution.world.channel_of(type(event))
         return execution.world.mint(execution, event, channel.name)
@@ -171,7 +171,7 @@ class Context:
         """The execution, for what the outside world lacks and a `finally` of a crashed replica must not reach."""
         execution = self._execution
         if execution.replica.service.name == "client":
-            raise execution.refuse(f"uses ctx.{name}: the outside world has none; ask a service")
+            raise execution.refuse(f"uses ctx.{name}, which the outside world lacks; ask a service")
         execution.check_alive()
         return execution
 
@@ -185,13 +185,11 @@ class Context:
                 return Envelope.from_stored(message, self._execution.world.types)
             except InvalidMessage as unread:
                 error = unread
-                what += (
-                    f", whose data its class does not read ({unread}); let it read what it writes"
-                )
+                what += f", whose class cannot read its own data ({unread}); fix the class"
             except (ValueError, KeyError, TypeError):
-                what += f", a text that no ctx.envelope made; {verb} a message, or what ctx.envelope makes of one"
+                what += f", a text that ctx.envelope did not make; {verb} a message, or the envelope that it makes of one"
         else:
-            what += f", which is no {kind.__name__.lower()}; {_hint(message, kind, verb)}"
+            what += f", which is not {'an' if kind is Event else 'a'} {kind.__name__.lower()}; {_hint(message, kind, verb)}"
         raise self._execution.refuse(what) from error
 
 
@@ -206,7 +204,7 @@ def _hint(message: object, kind: type[Message], verb: str) -> str:
     if isinstance(message, list | tuple):
         return f"{verb} one after the other"
     if message is None:
-        return "was a `return` forgotten where it is made?"
+        return "did you forget a `return` where you make it?"
     return f"declare a class for it: class SomethingHappened({kind.__name__})"
 
 

@@ -126,7 +126,7 @@ class Transaction:
         execution, database = self._execution, self._database
         execution.check_alive()
         if execution.transaction is not None:
-            what = "opens a transaction inside another; one `with ctx.database` at a time"
+            what = "opens a transaction inside another; end the first `with ctx.database`"
             raise execution.refuse(what)
         database.connection.execute("begin immediate")
         self._changes = database.connection.total_changes
@@ -145,8 +145,8 @@ class Transaction:
             if connection.in_transaction:  # SQLite itself has rolled back what it interrupted
                 connection.execute("rollback")
             if database.probes > _MOST_PROBES:
-                statement = f"a statement in SQL of {execution.where()}"
-                execution.world.endless(f"{statement} runs for ever; let it find an end")
+                statement = f"an SQL statement of {execution.where()}"
+                execution.world.endless(f"{statement} runs for ever; make it end")
             return
         wrote = database.shaped or connection.total_changes != self._changes
         fault = execution.reach("save") if wrote else None
@@ -205,7 +205,7 @@ class Transaction:
 
     def _refuse_end(self, *_: object) -> NoReturn:
         by = "`with ctx.database as db:` commits at its end and rolls back on an exception"
-        raise self._execution.refuse(f"ends or scripts a transaction by hand; {by}")
+        raise self._execution.refuse(f"ends a transaction by hand; {by}")
 
     commit = rollback = executescript = _refuse_end
 

@@ -121,7 +121,7 @@ class Execution:
     def _raised(self, error: BaseException) -> None:
         if isinstance(error, SystemExit):
             raise self.refuse(
-                "calls sys.exit(), exit() or quit(), which would end the notebook; `return`, or raise an exception"
+                "calls sys.exit(), exit() or quit(), which would end the notebook; write `return` or raise an exception"
             ) from None
         if isinstance(error, Exception):
             self._end(error)
@@ -174,7 +174,7 @@ class Execution:
             if not isinstance(message, Event | Command):
                 what = f"returned {shown(message)}; a handler returns None, a message or a list of them"
                 if getattr(self.handler, "kind", None) is Command:
-                    what += ", and data only to who asks for it"
+                    what += ", and data only if somebody asked for it"
                 if isinstance(message, Envelope):
                     what += "; publish an envelope with `await ctx.publish(...)`"
                 raise self.refuse(what)
@@ -260,7 +260,7 @@ class Execution:
             with suppress(Exception, Killed):
                 coroutine.close()
         self.refuse(
-            "goes on when its replica has crashed, as a bare `except:` keeps it alive; write `except Exception:`"
+            "goes on after its replica has crashed, because a bare `except:` keeps it alive; write `except Exception:`"
         )
         hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
         try:  # Python would report once more that it cannot be closed

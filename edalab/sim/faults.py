@@ -46,7 +46,7 @@ class Fault:
         if not isinstance(self.at, str) or self.at.count(".") != 2:
             raise Misuse(
                 "Fault takes an action and a point, service.step.Message, such as "
-                f"Fault('crash', at='payments.commit.OrderPlaced'), and {shown(self.at)} is no point; "
+                f"Fault('crash', at='payments.commit.OrderPlaced'), and {shown(self.at)} is not a point; "
                 "a text such as 'crash payments.commit.OrderPlaced' goes into faults= as it is"
             )
         step = self.point[1]

@@ -37,7 +37,7 @@ class Budget:
             self.happened, self.quiet_since = world.step_count(), waits
         elif waits - self.quiet_since > MOST_WAITS:
             often = f"again and again, over {MOST_WAITS:,} times, and nothing happens"
-            world.endless(f"{self._running()} {often}; let the loop end")
+            world.endless(f"{self._running()} {often}; make the loop end")
         self.values = min(len(world.record) + _LOOK * WIDTH, self.max_steps * WIDTH)
         self.actions = actions + _LOOK
 
@@ -48,7 +48,7 @@ class Budget:
             world.endless(f"{self._last_step()}; over max_steps={self.max_steps:,} steps; {LARGER}")
         if client.minted + client.notes > self.by_workload:
             often = f"over {self.by_workload:,} messages and notes"
-            world.endless(f"the workload runs for ever, {often}; let its loop end, {LARGER}")
+            world.endless(f"the workload runs for ever, {often}; make its loop end, {LARGER}")
         if len(world.record) > self.by_story * WIDTH:
             self._look_at_stories()
 
@@ -76,7 +76,7 @@ class Budget:
     def stand_still(self) -> None:
         """Time does not pass."""
         often = f"over {MOST_AT_ONCE:,} actions at {self.world.now / 1000:g} s"
-        self.world.endless(f"{self._running()} for no time, {often}; sleep, or let the loop end")
+        self.world.endless(f"{self._running()} for no time, {often}; sleep, or make the loop end")
 
     def _last_step(self) -> str:
         """The last step of a message, for an error that knows no better."""

@@ -39,8 +39,8 @@ def check_end(execution: "Execution", error: Exception | None, result: Any) -> N
         what = "returned the class Refused; give the reason: Refused('not enough money')"
     elif isinstance(result, Refused) and getattr(execution.handler, "kind", Event) is Event:
         what = (
-            f"refuses ({result.reason}), and only a command or a query can be refused: "
-            "publish an event that says so, its class declared with refuses="
+            f"refuses ({result.reason}), and only a command or a query can be refused; "
+            "publish an event instead, and declare its class with refuses="
         )
     if what:
         raise execution.refuse(what)
@@ -60,6 +60,6 @@ def awaits_foreign(execution: "Execution", awaited: object) -> Misuse:
         instead = "of another message's ctx; use the ctx that came with this message"
         return execution.refuse(f"awaits {awaited} {instead}")
     return execution.refuse(
-        f"awaits {shown(awaited)}, which is not of this world (is it asyncio's?); await ctx.sleep, ctx.publish, "
+        f"awaits {shown(awaited)}, which the lab does not know (is it asyncio's?); await ctx.sleep, ctx.publish, "
         "ctx.send, ctx.ask or an `async def` of your own that does"
     )

@@ -44,7 +44,7 @@ def parse(text: str) -> Struck:
         topic, partitions, start = match.groups()
         return Repartition(topic, int(partitions), float(start))
     raise Misuse(
-        f"{shown(text)} is no fault; write 'crash payments.commit.OrderPlaced #2', "
+        f"{shown(text)} is not a fault; write 'crash payments.commit.OrderPlaced #2', "
         "'delay orders.publish.OrderPlaced #1 for 2 s', 'pause payments from 1 s to 3 s', 'cut payments from 1 s to 3 s' "
         "or 'repartition orders to 4 at 2 s'; for several write a list, or put ; between them"
     )
@@ -57,7 +57,7 @@ def _read(text: str) -> AnyFault:
         pairs = (rate.split("=") for rate in rates[1].split(","))
         return Faults(**{name.strip(): float(rate) for name, rate in pairs})
     except (TypeError, ValueError):
-        raise Misuse(f"{shown(text)} is no fault; write Faults(drop=0.1, delay=0.2)") from None
+        raise Misuse(f"{shown(text)} is not a fault; write Faults(drop=0.1, delay=0.2)") from None
 
 
 class Plan:
@@ -69,7 +69,7 @@ class Plan:
         if isinstance(faults, str | AnyFault):
             raise Misuse(f"faults= takes a list: faults=[{shown(faults)}]")
         if not isinstance(faults, Iterable):
-            raise Misuse(f"faults= takes a list, not {shown(faults)}; faults=[] for none")
+            raise Misuse(f"faults= takes a list, not {shown(faults)}; write faults=[] for none")
         self.requested = [parse(fault) if isinstance(fault, str) else fault for fault in faults]
         self.system, self.seed = system, seed
         self.by_point: dict[tuple[Point, int], list[Fault]] = {}  # by point and nth

@@ -40,4 +40,4 @@ def unhandled(system, cls: type[Message]) -> Misuse:
     handlers = [each for service in system.services.values() for each in service.handlers.values()]
     taken = listed([handler.type for handler in handlers if handler.kind is kind])
     declare = f"declare one with @service.{word}s({cls.__name__})"
-    return Misuse(f"no service {word}s {cls.__name__}; {declare}. What services {word}: {taken}")
+    return Misuse(f"no service {word}s {cls.__name__}; {declare}; services {word}: {taken}")

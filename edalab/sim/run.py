@@ -132,7 +132,7 @@ class Run:
     def check(self, claim: Any) -> Any:
         """The verdict of a claim on this run."""
         if not hasattr(claim, "sentence"):
-            what = f"run.check takes a claim, and {shown(claim)} is none"
+            what = f"run.check takes a claim, not {shown(claim)}"
             raise Misuse(f'{what}; write @Claim("what should be true") above its function')
         return claim.check(self)
 

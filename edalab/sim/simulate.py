@@ -135,8 +135,8 @@ def _check_same(first: list, again: list, whole: bool) -> None:
             time, step, (service, _), envelope = longer[at : at + 4]
             what = f"{service}.{step}" + (f".{envelope.type} of {envelope.id}" if envelope else "")
             raise Misuse(
-                f"this run cannot be played again, {what} at {time / 1000:g} s differs: a handler keeps something outside of "
-                "ctx.state and its database, or uses a clock, dice or ids other than ctx.now, ctx.random and ctx.new_id()"
+                f"this run cannot be played again, because {what} at {time / 1000:g} s differs; a handler keeps something outside "
+                "ctx.state and its database, or uses a clock, random numbers or ids other than ctx.now, ctx.random and ctx.new_id()"
             )
 
 
@@ -166,12 +166,12 @@ def _problem(workload: object) -> str | None:
     if inspect.isasyncgenfunction(workload):
         return f"the workload {name} has a `yield`: it publishes with `await ctx.publish(...)`"
     if not any(map(inspect.iscoroutinefunction, (workload, type(workload).__call__))):
-        return f"the workload {name} is no coroutine; write `async def {name.strip('<>')}(ctx):`"
+        return f"the workload {name} is not a coroutine; write `async def {name.strip('<>')}(ctx):`"
     signature = inspect.signature(workload)
     try:
         signature.bind(None)
     except TypeError:
-        return f"the workload {name} takes {signature}, and a workload takes the context alone: `async def {name}(ctx):`"
+        return f"the workload {name} takes {signature}, and a workload takes only the context: `async def {name}(ctx):`"
     if foreign := foreign_call(workload):
         return f"the workload {name} uses {foreign[0]}, {foreign[1]}"
     return None

@@ -199,7 +199,7 @@ class World:
                 who = f"{handler.service}.{handler.name}"
                 there, here = _fields(handler.message), _fields(cls)
                 self.warnings.append(
-                    f"the class {cls.__name__} was declared again: {who} was declared for one with the fields {there}, and "
+                    f"the class {cls.__name__} was declared again: {who} expects one with the fields {there}, and "
                     f"gets one with {here}; run the cell of {who} again, and those that make one"
                 )
 
@@ -228,7 +228,7 @@ class World:
         except Exception as error:  # of the learner's own classes, too
             copy, wrong = message, f"{shown(message)} cannot be copied: {error}"
         if wrong:
-            changed = f"{type(message).__name__}, which was changed since it was made"
+            changed = f"{type(message).__name__}, which has changed since it was made"
             raise execution.refuse(f"sends off {changed}: {wrong}")
         return copy
 
@@ -265,7 +265,7 @@ class World:
     def _hung(self, frame: FrameType, line: str) -> Misuse:
         execution = running_in(frame)
         who = execution.where() if execution else "what a handler does at its end"
-        what = f"{who} runs for ever without an await: {line}; let its loop end"
+        what = f"{who} runs for ever without an await: {line}; make its loop end"
         return self.refuse(Hung(f"this run does not end: {what}"))
 
     def __repr__(self) -> str:

@@ -224,9 +224,9 @@ class EventStore:
                     if not db.execute(_MOVE, (name, fact.position, seen, name)).rowcount:
                         raise Misuse(
                             f"the checkpoint of {name!r} is at {self.checkpoint(name)}, and this "
-                            f"loop left it at {seen}: another loop follows under that name, or "
-                            "what this one did was rolled back; give each a name of its own, and "
-                            "follow anew after a rollback"
+                            f"loop left it at {seen}: another loop uses that name, or a transaction "
+                            "of this one was rolled back; give each loop a name of its own, and "
+                            "begin the loop again after a rollback"
                         )
                 seen = fact.position
 

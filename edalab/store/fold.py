@@ -63,7 +63,7 @@ def check_result(fold: Callable, state: Any, start: Any) -> None:
         what = f"{name} returned a stored event as the new state; {_ORDER}"
         raise Misuse(f"{what}: def {name}(state, fact)")
     if isinstance(state, int | float | str) and state == start and _never_reads_the_event(fold):
-        what = "compares the stored event itself with classes of events, so that none ever fits"
+        what = "compares the stored event itself with classes of events, so that none ever matches"
         raise Misuse(f"{name} {what}; your event is in .event: match fact.event")
 
 

@@ -43,7 +43,7 @@ def read_table(
     pandas = _pandas()
 
     if not isinstance(frame, pandas.DataFrame):
-        takes = "read_table takes a DataFrame, such as pandas.read_csv('events.csv') gives"
+        takes = "read_table takes a DataFrame, such as pandas.read_csv('events.csv')"
         raise Misuse(f"{takes}, not {shown(frame)}")
     roles = [type, subject, time, *(name for name in (recorded, id, version) if name is not None)]
     _check_columns(frame, roles)
@@ -131,7 +131,7 @@ class _Table:
         column = self.frame[name]
         self.refuse(self.empty[name], f"{name} is empty")
         if column.dtype.kind == "f":
-            self.refuse(column.abs() >= 2**53, f"{name} is so long a number that pandas rounded it")
+            self.refuse(column.abs() >= 2**53, f"{name} is so long that pandas rounded it")
         whole = column.dtype.kind == "f" and ((column % 1 == 0) | column.isna()).all()
         if whole and column.abs().max() <= 2**53:  # beyond, a float is another number
             column = column.astype("Int64")
@@ -144,7 +144,9 @@ class _Table:
         column = self.frame[name].mask(self.empty[name], 1)
         versions = pandas.to_numeric(column, errors="coerce")
         bad = ~versions.between(1, 1e9) | (versions % 1 != 0)
-        reasons = f"{name} " + column.map(shown) + " is no version: a whole number from 1"
+        reasons = (
+            f"{name} " + column.map(shown) + " is not a version, which is a whole number from 1"
+        )
         self.refuse(bad, reasons)
         return versions.mask(bad, 1).astype("int64")
 
@@ -162,8 +164,8 @@ class _Table:
         local = bad & texts.str.match(day + "[T ]") & ~zoned
         if bad.sum() > moments.notna().sum():
             raise Misuse(self._advice(name, texts[bad], texts[local]))
-        naive = " has no time zone: put its offset behind it, such as +01:00"
-        other = " is no time as ISO 8601 writes it, such as 2026-03-03T12:00+01:00"
+        naive = " has no time zone; add its offset, such as +01:00"
+        other = " is not a time in ISO 8601, such as 2026-03-03T12:00+01:00"
         self.refuse(local, f"{name} " + texts.map(shown) + naive)
         self.refuse(bad, f"{name} " + texts.map(shown) + other)
         return moments
@@ -181,10 +183,10 @@ class _Table:
         elif numbers.notna().any():
             most = {"s": 1e11, "ms": 1e14, "us": 1e17, "ns": float("inf")}
             unit = next(unit for unit in most if numbers.median() < most[unit])
-            why = f"are numbers, and what they count is not said; if {unit} since 1970"
+            why = f"are numbers without a unit; if they count {unit} since 1970"
             options, fix = f"unit={unit!r}, utc=True", "{}"
         else:
-            why = "are not written as ISO 8601 does; parse them first, for instance"
+            why = "are not in ISO 8601; parse them first, for instance"
             options, fix = "errors='coerce', dayfirst=True", zone
         column, row = f"frame[{name!r}]", shown(self.original.index[texts.index[0]])
         fix = fix.format(f"pandas.to_datetime({column}, {options})")
@@ -229,7 +231,7 @@ def _check_columns(frame: "pandas.DataFrame", roles: list) -> None:
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()].unique()
         what = f"the table has several columns with the name {listed(map(repr, twice), 3)}"
-        raise Misuse(f"{what}; rename them: each becomes a field")
+        raise Misuse(f"{what}; rename them, because each becomes a field")
     if frame.empty:
         what = f"the table has no rows (columns: {listed(names)})"
         raise Misuse(f"{what}, so there is nothing to store")

@@ -37,12 +37,12 @@ def to_microseconds(value: object, what: str, *, bound: bool = False) -> int:
         if time.utcoffset() is None:
             raise Misuse(
                 f"{what} {shown(str(value))} has no time zone, and 9 o'clock is another moment in "
-                "each; write datetime(…, tzinfo=timezone.utc), or an offset behind the text: "
-                "+01:00 or Z"
+                "each; write datetime(…, tzinfo=timezone.utc), or end the text with an offset, "
+                "such as +01:00 or Z"
             )
         microseconds = (time - _ZERO) // _MICROSECOND
         if not _FIRST <= microseconds <= _LAST:
-            raise Misuse(f"{what} {shown(str(value))} is in UTC outside the years 1 to 9999")
+            raise Misuse(f"{what} {shown(str(value))} is outside the years 1 to 9999 in UTC")
         return microseconds
     if isinstance(time, date) and not isinstance(time, datetime):
         midnight = datetime(time.year, time.month, time.day, tzinfo=UTC) - _ZERO

@@ -157,7 +157,7 @@ _REASONS = {
     "another notebook?); nothing was changed, try again when it is done",
     "readonly|not authorized": "{} can only be read (a run's database, or a file you may not write "
     "to); nothing was changed",
-    "malformed|not a database": "{} is no event store that can be read: {}; it was left as it is",
+    "malformed|not a database": "{} cannot be read as an event store: {}; nothing was changed",
     "": "{}: {}; nothing was changed",
 }
 

@@ -75,8 +75,8 @@ def save_snapshot(database: Database, stream: str, name: str, new: Snapshot, kno
 def fold_name(fold: Callable, start: Any) -> str:
     """The name of a fold with a hash of it and its start."""
     if not isinstance(fold, FunctionType):
-        what = "a snapshot is kept for a function, known again by its code"
-        raise Misuse(f"{what}; {shown(fold)} is none")
+        what = "a snapshot is kept for a function and recognises it by its code"
+        raise Misuse(f"{what}; {shown(fold)} is not a function with code")
     return f"{fold.__qualname__} {fingerprint(fold, start)}"
 
 
@@ -92,10 +92,10 @@ def _as_json(state: Any) -> str:
             return json.dumps(state)
     except (ValueError, RecursionError):  # a number or a nesting without end
         pass
-    what = "numbers, texts, lists and dicts with texts as keys, none of which is in it twice"
+    what = "numbers, texts, lists and dicts with texts as keys, and use none of them twice"
     raise Misuse(
         f"the state {shown(state)} cannot be kept as JSON and read again as it was; "
-        f"build it of {what}"
+        f"build it from {what}"
     )
 
 

@@ -138,14 +138,14 @@ def _unfit(error: ValueError, fact: StoredEvent, version: int) -> str:
     if errors and all(one["type"] == "extra_forbidden" for one in errors):
         names = [".".join(map(str, one["loc"])) for one in errors]
         return (
-            f" has what class {fact.type} has no field for: {listed(names)}; if these are columns "
-            "of a table, read_table takes such as recorded=, id= and version=; else make them "
+            f" has data that class {fact.type} has no field for: {listed(names)}; if these are columns "
+            "of a table, name them in read_table as recorded=, id= or version=; else make them "
             f"fields of the class, or leave them out: frame = frame.drop(columns={names})"
         )
     reason = shortened(str(error).partition("For further")[0], 200)
     return (
         f": {shortened(fact.text)} does not fit class {fact.type} of version {version}: {reason}; "
-        "give a field that may be empty a default; where the class has changed since, give it a "
+        "give a field that may be empty a default; if the class has changed since, give it a "
         "new version= and upcasts="
     )
 
@@ -155,7 +155,7 @@ def to_row(event: Event) -> tuple[str, int, str]:
     and where reading the JSON would give something else."""
     writer = _writer(type(event))
     if writer is None:
-        what = f"{shown(event)} is no event, and a store keeps what happened"
+        what = f"{shown(event)} is not an event, and a store keeps only events"
         raise Misuse(f"{what}; append events: class MoneyDeposited(Event)")
     name, version, to_json, read_again = writer
     try:

@@ -31,10 +31,8 @@ class Backlog:
         types = _event_types(run, service)
         if not types:
             others = [name for name in run.services if _event_types(run, name)]
-            raise Misuse(
-                f"{service} subscribes to no event, and a backlog is that of services which have "
-                f"events published to them and not yet committed: {listed(others)}"
-            )
+            what = f"{service} subscribes to no event, so it has no backlog"
+            raise Misuse(f"{what}; services that have one: {listed(others)}")
         self.run = run
         trace = Trace.of(run)
         mine = [outage for outage in trace.traffic.outages.values() if outage.service == service]

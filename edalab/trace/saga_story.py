@@ -16,8 +16,8 @@ from .saga_step import SagaStep
 from .spans import Trace
 
 NONE = (
-    "this run has no saga: no message was sent that says compensates=, refuses=, final= or settles= where its class is "
-    "declared, or that another one compensates or refuses"
+    "this run has no saga: no message was sent whose class is declared with compensates=, refuses=, final= or settles=, "
+    "or is compensated or refused by another one"
 )
 
 

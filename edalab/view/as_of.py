@@ -75,8 +75,8 @@ def drawn_value(fold: Callable, value: Callable[[Any], Any] | None) -> Callable[
             return plain
         what = f"a state of {getattr(fold, '__name__', 'the fold')} is {shown(state)}"
         what = what if value is None else f"value= returned {shown(plain)}"
-        hint = "say what to draw of it: value=lambda state: …"
-        raise Misuse(f"{what}, and a line is drawn of a number; {hint}")
+        hint = "say what to draw: value=lambda state: …"
+        raise Misuse(f"{what}, and the line needs a number; {hint}")
 
     return drawn
 

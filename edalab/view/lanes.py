@@ -153,7 +153,8 @@ class _Lanes:
         for effect in effects:
             self._draw_way(effect)
         self._write_order(effects)
-        self.axis.draw(scene, self.top - 12, self.bottom + 24, scene.width)
+        lowest = max(label.y for label in scene.labels)
+        self.axis.draw(scene, self.top - 12, lowest + 10, scene.width)
         self._describe(service, published, effects, len(shown), left)
 
     # -- what is shown
@@ -244,7 +245,8 @@ class _Lanes:
             self._write(self.titles[effect.span.envelope.id], kind, x, self.bottom, 1)
 
     def _write(self, text: str, kind: str, x: int, y: int, side: int) -> None:
-        places = [(x + dx, y + side * 14, "middle") for dx in (0, 6, -6)]
+        """Write a text above (-1) or below a mark, in the line next to it or in the one behind."""
+        places = [(x + dx, y + side * dy, "middle") for dy in (14, 28) for dx in (0, 6, -6)]
         self.placer.place([text], kind, places)
 
     # -- words
@@ -267,7 +269,7 @@ class _Lanes:
         missing = f"; {len(undone)} had no effect" if undone else ""
         hidden = f"; {len(published) - shown:,} more not shown" if len(published) > shown else ""
         sentence = f"{what}: {order}{missing}{hidden}."
-        y = self.bottom + 60
+        y = max(label.y for label in scene.labels) + 24
         y = scene.write(left - 6, y, scene.width - 8, sentence.split(" "), glue=" ")
         scene.height = scene.write(left - 6, y, scene.width - 8, scene.legend(_LEGEND)) - 2
         orders = [", ".join(self.titles[id] for id in self.times)]

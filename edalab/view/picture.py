@@ -75,7 +75,7 @@ def check_run(picture: str, given: object, instead: str = "pass the run") -> Non
     """Refuse what is no run. `instead` says what to pass for the world at a moment."""
     if isinstance(given, World):
         moment = f"{given.now / 1000:g}"
-        refused = f"{picture} takes a run, and this is the world as it was at {moment} s"
+        refused = f"{picture} takes a run, but this is the world as it was at {moment} s"
         raise Misuse(f"{refused}: {instead.format(moment)}")
     if not hasattr(given, "journal"):
         wanted = "a run, such as simulate(system, workload)"

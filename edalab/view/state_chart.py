@@ -56,7 +56,7 @@ class StateChart:
         width: int,
     ):
         if not today.facts:
-            raise Misuse("the store holds no events yet: append some, then draw what they come to")
+            raise Misuse("the store has no events yet; append some, and draw again")
         known = None if as_of is None else to_microseconds(as_of, "as_of=", bound=True)
         self.known = known
         self.cursor = None if cursor is None else to_microseconds(cursor, "cursor=", bound=True)

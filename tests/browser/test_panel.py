@@ -81,7 +81,7 @@ def test_what_one_clicks_stays_where_it_is_whatever_is_said(page, panel, screens
     for text, words in [
         ("crash payments.comit.OrderPlaced", "Did you mean 'commit'?"),
         ("crash nobody.commit.OrderPlaced", "no service 'nobody'"),
-        ("x" * 500, "is no fault"),
+        ("x" * 500, "is not a fault"),
     ]:
         faults.fill(text)
         faults.press("Enter")

@@ -432,6 +432,49 @@ async def puts_it_back(command, ctx):
     return "cancelled"
 
 
+async def remembers_whom_it_answered(command, ctx):
+    """What is cancelled stays cancelled, so it says so each time."""
+    if command.orderId in ctx.state:
+        return "cancelled"
+    answer = await with_helpers(command, ctx)
+    if answer == "cancelled":
+        ctx.state[command.orderId] = True
+    return answer
+
+
+async def notes_what_is_gone(command, ctx):
+    """So that it can publish again what may not have got out."""
+    with ctx.database as db:
+        db.execute("create table if not exists gone (orderId text primary key)")
+        if db.execute("delete from orders where orderId = ?", (command.orderId,)).rowcount:
+            db.execute("insert into gone values (?)", (command.orderId,))
+        note = db.execute("select * from gone where orderId = ?", (command.orderId,)).fetchone()
+    if note is None:
+        return "unknown"
+    await ctx.publish(OrderCancelled(orderId=command.orderId))
+    return "cancelled"
+
+
+async def marks_the_order(command, ctx):
+    """A mark instead of the deletion, and a look at the number alone."""
+    with ctx.database as db:
+        db.execute("create table if not exists ever as select orderId from orders")
+        ever = db.execute("select 1 from ever where orderId = ?", (command.orderId,)).fetchone()
+        db.execute("delete from orders where orderId = ?", (command.orderId,))
+    if not ever:
+        return "unknown"
+    await ctx.publish(OrderCancelled(orderId=command.orderId))
+    return "cancelled"
+
+
+async def unknown_the_second_time(command, ctx):
+    """Even if the first time failed, and the order stands."""
+    if command.orderId in ctx.state:
+        return "unknown"
+    ctx.state[command.orderId] = True
+    return await with_helpers(command, ctx)
+
+
 RIGHT_2 = [by_class, with_helpers, other_names, with_notes, tries_to_publish_again]
 WRONG_2 = {
     "a customer is not answered": [asks_in_turn, asks_and_goes_on, asks_with_the_usual_patience],
@@ -439,11 +482,17 @@ WRONG_2 = {
         takes_the_cursor_for_the_row,
         says_nothing,
         only_says_so,
-        always_the_same,
         returns_the_event,
         says_unknown_if_it_failed,
         says_failed,
         tries_three_times_and_says_nothing,
+        unknown_the_second_time,
+    ],
+    "cancelled again": [
+        remembers_whom_it_answered,
+        notes_what_is_gone,
+        marks_the_order,
+        always_the_same,
     ],
     "nobody heard of it": [
         only_saves,
@@ -542,6 +591,15 @@ async def says_nothing_if_it_failed(command, ctx):
     return "cancelled"
 
 
+async def publishes_for_what_was_there(command, ctx):
+    """Every order that it has ever seen."""
+    if not known(ctx, command.orderId) and command.orderId not in ctx.state:
+        return "unknown"
+    ctx.state[command.orderId] = True
+    await ctx.publish(OrderCancelled(orderId=command.orderId))
+    return "cancelled"
+
+
 RIGHT_3 = [
     in_few_lines,
     publish_and_then_take_out,
@@ -567,5 +625,6 @@ WRONG_3 = {
         says_nothing_if_it_failed,
     ],
     "some never heard of it": [sends_commands],
+    "cancelled again": [publishes_for_what_was_there],
     "told more than once": [an_event_for_each, before_and_after, event_and_commands],
 }

@@ -68,7 +68,12 @@ def no_such_reason():
     return 7, "e"
 
 
-RIGHT_1 = [counted, a_list, with_names]
+def by_the_sum_of_the_pauses():
+    """Question n + 1 comes n s of waiting and 0.5 + 1 + 2 + … s of pauses after the first."""
+    return next(n + 1 for n in range(100) if n + 0.5 * (2**n - 1) >= 35), "B."
+
+
+RIGHT_1 = [counted, a_list, with_names, by_the_sum_of_the_pauses]
 WRONG_1 = {
     "too few questions": [as_in_the_lesson, one_too_few, kept_in_a_queue],
     "more than needed": [one_for_each_second, without_the_wait, with_a_fixed_pause],
@@ -681,6 +686,29 @@ async def puts_off_first(message, ctx):
         insert_once(ctx, message.userId, user["email"])
 
 
+async def looks_up_when(message, ctx):
+    """In a dict that does not know the command, which only the second time without an answer shows."""
+    try:
+        user = await ctx.ask(GetUserAt(userId=message.userId, at=message.timestamp))
+    except Unanswered:
+        seconds = {"UserRegistered": 5}[type(message).__name__]
+        return await ctx.send(WriteLater(**message.model_dump()), after=seconds)
+    insert_once(ctx, message.userId, user["email"])
+
+
+async def takes_the_command_for_a_dict(message, ctx):
+    if isinstance(message, WriteLater):
+        message = UserRegistered(userId=message["userId"], timestamp=message["timestamp"])
+    await by_its_class(message, ctx)
+
+
+async def a_key_that_is_not_there(message, ctx):
+    """Where the command is handled: no question has timed out by then."""
+    if isinstance(message, WriteLater):
+        ctx.note(f"attempt {ctx.state[message.userId]} for {message.userId}")
+    await by_its_class(message, ctx)
+
+
 RIGHT_3 = [
     by_its_class,
     sleeps_and_sends,
@@ -699,7 +727,13 @@ WRONG_3 = {
         waits_and_fails,
     ],
     "noted too early": [notes_that_it_is_put_off],
-    "raises": [forgets_the_timestamp, misnames_a_field],
+    "raises": [
+        forgets_the_timestamp,
+        misnames_a_field,
+        looks_up_when,
+        takes_the_command_for_a_dict,
+        a_key_that_is_not_there,
+    ],
     "misuse": [sends_the_event],
     "never written to": [one_later_letter_to_each_address],
     "forgotten": [at_most_30_times, cannot_send_and_hides_it],

@@ -511,6 +511,16 @@ def hides_every_error(event, ctx):
         both_tables(event, ctx)
 
 
+def misnames_what_is_old(event, ctx):
+    """In a line that only an old event reaches."""
+    with ctx.database as db:
+        find = "select version from addresses where customer = ?"
+        row = db.execute(find, (event.customer,)).fetchone()
+        if row and row[0] >= event.version:
+            ctx.note(f"{event.adress} is old")
+    both_tables(event, ctx)
+
+
 RIGHT_2 = [both_tables, in_two_transactions, every_version_in_gone, a_table_of_its_own]
 WRONG_2 = {
     "the copy does not follow": [
@@ -548,7 +558,7 @@ WRONG_2 = {
         clears_gone_before_it_compares,
     ],
     "a dead letter": [raises_at_what_is_old, waits_for_every_version],
-    "raises": [leaves_only_once],
+    "raises": [leaves_only_once, misnames_what_is_old],
     "changes what is outside": [in_a_global],
 }
 

@@ -1,6 +1,7 @@
 """Answers to the exercises of lesson 03 as learners write them: right ones, and wrong ones by the anomaly they have."""
 
 from contextlib import suppress
+from datetime import date
 from functools import reduce
 from uuid import uuid4
 
@@ -664,8 +665,19 @@ async def takes_every_error_for_a_copy(command, ctx):
         await an_id_of_its_own(command, ctx)
 
 
+async def misnames_what_is_there(command, ctx):
+    """In a line that only a command reaches that has come again."""
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    for fact in past:
+        if fact.causation == ctx.message.id:
+            return ctx.note(f"{fact.amount} was decided before")
+    await by_causation(command, ctx)
+
+
 RIGHT_2 = [by_causation, look_last, an_id_of_its_own, a_table_beside]
 WRONG_2 = {
+    "raises": [misnames_what_is_there],
     "decided twice": [
         read_in_one,
         ask_first,
@@ -713,6 +725,11 @@ async def asynchronous():
     return max(range(4)), "b"
 
 
+def from_the_date():
+    recorded = date.fromisoformat("2025-05-03")
+    return recorded.day, "(b)"
+
+
 def the_day_of_the_deposit():
     return 1, "a"
 
@@ -746,7 +763,7 @@ def the_whole_date():
     return "2025-05-03", "b"
 
 
-RIGHT_3 = [longer_names, a_list, asynchronous]
+RIGHT_3 = [longer_names, a_list, asynchronous, from_the_date]
 WRONG_3 = {
     "not yet known": [the_day_of_the_deposit, the_day_before, when_it_was_paid_in],
     "known before": [a_day_later],

@@ -55,7 +55,15 @@ def no_position():
     return 3.5, "a"
 
 
-RIGHT_1 = [longer_names, a_list, asynchronous]
+def one_entry_after_the_other():
+    balance = 0
+    for position, amount in enumerate([0, 100, -30, 10], start=1):
+        balance += amount
+        if balance == 70:
+            return position, "A"
+
+
+RIGHT_1 = [longer_names, a_list, asynchronous, one_entry_after_the_other]
 WRONG_1 = {
     "applied twice": [from_the_beginning, one_too_low],
     "skipped": [the_next_one, far_ahead, the_last_of_all],
@@ -333,8 +341,17 @@ def swaps_the_columns(event, ctx):
             _move(db, event.position)
 
 
+def misnames_what_was_counted(event, ctx):
+    """In a line that only an entry reaches that comes again."""
+    with ctx.database as db:
+        if event.position <= _seen(db):
+            return ctx.note(f"{event.id} is counted")
+    return as_in_the_lesson(event, ctx)
+
+
 RIGHT_2 = [as_in_the_lesson, in_python, every_position, one_for_each_account]
 WRONG_2 = {
+    "raises": [misnames_what_was_counted],
     "applied twice": [
         without_a_checkpoint,
         checkpoint_after,

@@ -428,6 +428,15 @@ def does_nothing(event, ctx):
     ctx.note(event.order_id)
 
 
+async def misnames_what_is_done(event, ctx):
+    """In a line that only an event reaches that comes again."""
+    with ctx.database as db:
+        done = db.execute(FIND, (event.order_id,)).fetchone()
+    if done:
+        ctx.note(f"{event.orderId} is done")
+    return returns_the_message(event, ctx)
+
+
 RIGHT_1 = [
     returns_the_message,
     note_first,
@@ -439,7 +448,7 @@ RIGHT_1 = [
 ]
 WRONG_1 = {
     "charged twice": [plainly, noted_after, in_memory],
-    "raises": [raises_at_the_account, raises_for_want_of_money],
+    "raises": [raises_at_the_account, raises_for_want_of_money, misnames_what_is_done],
     "two answers": [
         forgets_that_it_refused,
         refuses_what_it_has_charged,
@@ -502,7 +511,7 @@ def a_hundred():
     return 100, "a"
 
 
-def charged_each_time():
+def only_saved_at_first():
     return 6, "b"
 
 
@@ -510,7 +519,7 @@ def the_broker_gives_in():
     return 6, "c"
 
 
-def somebody_else():
+def an_envelope_each():
     return 6, "d"
 
 
@@ -518,12 +527,35 @@ def half_an_attempt():
     return 5.5, "a"
 
 
-RIGHT_2 = [longer_names, a_list, asynchronous]
+def counts_the_refusals():
+    attempts = 1
+    for _refusal in range(5):
+        attempts += 1
+    return attempts, " A "
+
+
+def one_to_save_and_one_to_publish():
+    return 7, "b"
+
+
+def the_first_one_does_not_count():
+    return 4, "a"
+
+
+def in_a_dict():
+    return {"attempts": 6, "reason": "a"}
+
+
+RIGHT_2 = [longer_names, a_list, asynchronous, counts_the_refusals]
 WRONG_2 = {
-    "paid, and never shipped": [as_many_as_refusals, as_in_the_lesson],
-    "more than needed": [a_hundred],
-    "another reason": [charged_each_time, the_broker_gives_in, somebody_else],
-    "no value and reason": [half_an_attempt],
+    "paid, and never shipped": [
+        as_many_as_refusals,
+        as_in_the_lesson,
+        the_first_one_does_not_count,
+    ],
+    "more than needed": [a_hundred, one_to_save_and_one_to_publish],
+    "another reason": [only_saved_at_first, the_broker_gives_in, an_envelope_each],
+    "no value and reason": [half_an_attempt, in_a_dict],
 }
 
 

@@ -1,5 +1,7 @@
 """Answers to the exercises of lesson 06 as learners write them: right ones, and wrong ones by the anomaly they have."""
 
+from edalab.practice import figures
+
 # -- 06.1
 
 
@@ -56,7 +58,12 @@ def slower():
     return 1.1, "d"
 
 
-RIGHT_1 = [longer_names, a_list, asynchronous]
+def in_tenths():
+    tenths = int(figures("06.1")["late"] * 10) + 1
+    return tenths / 10, "a)"
+
+
+RIGHT_1 = [longer_names, a_list, asynchronous, in_tenths]
 WRONG_1 = {
     "taken for a refusal": [the_default, half_a_second],
     "longer than needed": [two_seconds, in_milliseconds],

@@ -117,11 +117,11 @@ def kept(monkeypatch, tmp_path):
 @pytest.mark.parametrize("id", IDS)
 def test_there_are_answers_and_hints_enough(id):
     wrong = answers(id, "WRONG")
-    assert len(answers(id, "RIGHT")) >= 3 and sum(map(len, wrong.values())) >= 4
+    assert len(answers(id, "RIGHT")) >= 4 and sum(map(len, wrong.values())) >= 8
     hints = next(exercise for exercise in of_lesson(id[:2]) if exercise.id == id).hints
     assert set(wrong) <= set(hints) | GENERAL
     assert all(name.removesuffix(", by itself") in hints for name in hints)
-    for question, pointer, idea in hints.values():
+    for question, pointer, idea in [*hints.values(), *general_hints().values()]:
         assert question.endswith("?") and len({question, pointer, idea}) == 3
 
 
@@ -158,6 +158,8 @@ def test_a_wrong_answer_is_told_what_is_wrong_with_it(id, anomaly, answer):
     result = check(answer, id)
     assert (result.outcome, result.anomaly) == ("not yet", anomaly), result
     assert result.evidence and result.hint
+    if anomaly == "raises":
+        assert re.search(r"line \d+ of \w+ raised \w+", result.evidence), result
 
 
 # In 02 and 08 the last two functions are about different messages.
