@@ -6,7 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 import lessons
 import pytest
 
-from edalab import explore, simulate
+from edalab import explore, pause, simulate
 from edalab.view import saga_map
 
 NAME = "06-orchestrated-saga"
@@ -172,6 +172,31 @@ def test_two_emails_have_the_two_causes_of_the_text_and_the_last_coordinator_nei
             run = simulate(shop, lesson.two_orders, faults=faults)
             assert outcomes(run, [lesson.one_email]) == [outcome]
             assert outcomes(run, lesson.CLAIMS) == ["holds"] * 5
+
+
+@pytest.mark.parametrize("step", ["RefundPayment #1", "ReleaseInventory #1", "ShipOrder #2"])
+@pytest.mark.parametrize("end", [5.12, 5.15, 8.14])
+def test_a_replica_that_loses_the_race_finishes_the_order_if_the_faster_one_crashes(
+    lesson, end, step
+):
+    faults = [pause("orders", 0.14, end), f"crash orders.ask.{step}"]
+    run = simulate(lesson.mended, lesson.two_orders, faults=faults)
+    every = [*lesson.CLAIMS, lesson.one_email, *lesson.BACK]
+    assert outcomes(run, every) == ["holds"] * len(every)
+
+
+def test_each_fault_of_play_is_first_survived_where_the_answer_says(lesson):
+    def first(fault):
+        every = [*lesson.CLAIMS, lesson.one_email]
+        for name in [*lesson.DESIGNS]["Continue" in fault :]:  # in memory it does not exist
+            run = simulate(lesson.the_shop(name), lesson.two_orders, faults=[fault])
+            if "broken" not in outcomes(run, every):
+                return name
+
+    assert first("drop shipping.reply.ShipOrder #1") == "+ asked again"
+    assert first("fail payments.handle.RefundPayment #1") == "+ asked again"
+    assert first("crash orders.save.Continue #2") == "+ done once"
+    assert first("lose orders.ack.Continue #1") == "+ announced once"
 
 
 def test_the_coordinator_survives_every_single_fault(lesson, singles):

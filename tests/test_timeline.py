@@ -505,6 +505,33 @@ def test_a_redelivery_begins_at_the_attempt_before_it_and_a_second_publish_at_it
     assert second.points[0] > first.points[0] and second.points[1] == first.points[1]
 
 
+def test_an_arrow_leaves_its_bar_after_the_save_before_it_though_others_pass_there():
+    other, told_too = Letter("client-2", story="client-2"), Letter("orders-2", "Told", "client-2")
+    second = {"replica": 2}
+    scene = timeline(
+        told(
+            (0, "publish", "client", A),
+            (10, "publish", "client", other),
+            (20, "handle", "orders", A, second),
+            (40, "save", "orders", A, second),
+            (59, "handle", "orders", other),
+            (59, "save", "orders", other),
+            (59, "save", "orders", other),
+            (59, "publish", "orders", told_too),  # its arrow passes the bar of replica 2
+            (60, "save", "orders", A, second),
+            (60, "publish", "orders", B, second),
+            (60, "ack", "orders", A, second),
+            (80, "handle", "payments", told_too),
+            (90, "ack", "orders", other),
+            (120, "handle", "payments", B),
+        )
+    ).scene
+    [paid] = [arrow for arrow in scene.arrows if arrow.tip.startswith("Paid")]
+    bar = next(bar for bar in scene.bars if bar.tip.startswith("orders replica 2"))
+    saved = [tick.x for tick in scene.bars if tick.kind == "saved" and tick.y == bar.y]
+    assert saved[-1] + 1 < paid.points[0] < bar.x + bar.w
+
+
 def test_an_attempt_that_saved_nothing_says_so_where_its_service_saves_at_all():
     handled = [(0, "publish", "client", A), (20, "handle", "orders", A), (25, "done", "orders", A)]
     again = [(5_020, "handle", "orders", A, {"attempt": 2}), (5_030, "commit", "orders", A)]

@@ -27,7 +27,7 @@ CLAIMS = {
     "cancelled, and nobody refused": claims.not_given_up,
 }
 UNREADY = (
-    "What did the log say about the missing step when your function asked for ShipOrder, or turned back?",
+    "Did your function ask for ShipOrder too early, or turn back after it had asked? What did the log say then?",
     "ShipOrder can't be undone. What must you know before you ask for it, and what may you do once you have asked?",
     "Go forward only while nothing is refused. Your undos add lines to the log, and after them you must not go forward again.",
 )

@@ -80,8 +80,12 @@ def _leave(layout: "Layout", link: Link, row: "Row", until: int) -> Corner:
     bar, places = source.bar, [source.x]
     begin = row.y + side * (BAR // 2 if bar else 4)  # the edge of a bar, or beside a dot
     if bar:
-        places += range(source.x + BESIDE, bar.x + bar.w, BESIDE)
-        places += range(source.x - BESIDE, bar.x, -BESIDE)
+        left, right, others = bar.x, bar.x + bar.w, [event.x for event in bar.inner]
+        before = max([x for x in others if x < source.x], default=left)
+        after = min([x for x in others if x > source.x], default=right)
+        # Beyond the events beside it in the bar, it would seem to leave at another moment.
+        for first, last, px in ((before, after, BESIDE), (before, after, 1), (left, right, BESIDE)):
+            places += [*range(source.x + px, last, px), *range(source.x - px, first, -px)]
     return layout.column(places, begin, until, link), begin
 
 
