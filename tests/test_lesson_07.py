@@ -66,13 +66,17 @@ def test_in_a_queue_by_key_the_cup_does_not_wait_for_tea(lesson):
     assert first == {"topic by key": 2.05, "queue by key": 1.06}
 
 
-def test_one_more_partition_loses_the_order_of_what_is_unread(lesson):
-    found = {}
-    for at in (0.2, 0.5, 0.8, 1.2):
-        faults = [repartition("prices", 4, at=at)]
-        found[at] = price(simulate(lesson.keyed_shop, lesson.three_rise, faults=faults))
-    assert found == {0.2: 10, 0.5: 20, 0.8: 30, 1.2: 40}
+@pytest.mark.parametrize(("pause", "shown"), [(1, 40), (4, 50)])
+def test_a_partition_that_is_added_while_prices_are_unread_loses_the_order(lesson, pause, shown):
     assert late(lesson.moved, "tea") == 2
+
+    async def one_more(ctx):
+        await lesson.three_rise(ctx)
+        await ctx.sleep(pause)
+        await ctx.send(lesson.SetPrice(product="tea", price=50, version=5))
+
+    run = simulate(lesson.keyed_shop, one_more, faults=[repartition("prices", 4, at=1.2)])
+    assert price(run) == shown
 
 
 def test_a_retry_overtakes_in_a_queue_and_blocks_a_log(lesson):
@@ -89,6 +93,8 @@ def test_publishes_in_flight_lose_the_order_and_waiting_costs_a_second(lesson):
 
 def test_the_newest_wins_under_every_single_fault_in_every_design(lesson):
     naive = {name: len(red(lesson, lesson.show_price, way)) for name, way in lesson.DESIGNS.items()}
+    one = red(lesson, lesson.show_price, lesson.DESIGNS["queue, one reader"])
+    assert sum(fault.point[0] == "web" for found in one for fault in found.faults) == 20
     assert min(naive.values()) == naive["topic by key"] == 18
     at_the_owner = {"client", "catalogue"}
     for schedule in red(lesson, lesson.show_price, lesson.WAYS["topic by key"]):
@@ -103,8 +109,10 @@ def test_where_the_newest_wins_a_difference_is_lost_and_adding_up_shows_less_tha
         run = simulate(system, lesson.three_move, faults=lesson.MORE_MOVES)
         assert [run.check(claim).outcome for claim in lesson.BOTH] == outcomes
     twice = ["duplicate web.deliver.StockMoved #1"]
-    run = simulate(lesson.stocked(lesson.counter(False)), lesson.moves("tea"), faults=twice)
-    assert run.check(lesson.each_counts).outcome == "broken"
+    for workload, faults in (lesson.moves("tea"), []), (lesson.three_move, lesson.MORE_MOVES):
+        system = lesson.stocked(lesson.counter(False))
+        run = simulate(system, workload, faults=[*faults, *twice])
+        assert run.check(lesson.each_counts).outcome == "broken"
 
 
 def test_a_handler_that_counts_nothing_does_not_pass(lesson):
@@ -137,6 +145,14 @@ def test_without_a_bound_a_lost_move_holds_the_product_back_for_ever(lesson):
     assert lesson.bounded.rows("web", "select * from gaps") == [("tea", 2)]
 
 
+def test_a_gap_that_makes_the_next_move_impossible_leaves_it_parked(lesson):
+    first = [f"fail web.handle.StockMoved #{nth}" for nth in (1, 2, 3)]
+    system = lesson.stocked(lesson.holding_back(), tick=lesson.go_on)
+    run = simulate(system, lesson.tea_and_wait, faults=first)
+    assert run.rows("web", "select * from stock") == [("tea", 0, 1)]
+    assert run.rows("web", "select number from held") == [(2,), (3,), (4,)]
+
+
 def test_a_dead_letter_that_is_put_back_counts_and_leaves_no_gap(lesson):
     async def put_back(ctx):
         await lesson.moves("tea")(ctx)
@@ -160,6 +176,11 @@ def test_a_poison_message_delays_the_other_product_unless_its_key_is_parked(less
 def test_more_than_two_partitions_do_not_help_a_hot_key(lesson):
     ends = {many: run.end for many, run in lesson.nights.items()}
     assert ends == {1: 14630, 2: 8630, 4: 8630, 8: 8630}
+    for many, run in lesson.nights.items():
+        steps = [s for s in run.journal if s.step == "handle" and s.service == "web"]
+        [tea] = {step.partition for step in steps if step.envelope.subject == "tea"}
+        others = {step.partition for step in steps if step.envelope.subject != "tea"}
+        assert (tea in others) == (many == 1)
 
 
 def test_the_panel_opens_broken_and_each_knob_does_what_the_text_says(lesson):

@@ -90,9 +90,9 @@ def wrong_stocks(run: Run) -> Mistakes:
 
 def _miscounted(product: str, has: Any, moves: dict[int, int], due: Iterable[int]) -> Mistakes:
     """Where a stock is not that of the moves that are due, each counted once."""
-    times = counted(product, has, moves)
-    if not times:
-        yield "a wrong row", product, f"{product} has a stock of {has}, and no moves come to that"
+    if not (times := counted(product, has, moves)):
+        what = f"{product} had {start(product)[2]} at first and has {has}"
+        yield "a wrong row", product, f"{what}, and no moves come to that"
     for number, often in times.items():
         what = f"number {number} ({moves[number]:+}) of {product}"
         if often > 1:

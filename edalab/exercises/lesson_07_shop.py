@@ -19,13 +19,13 @@ class StockMoved(Event, topic="moves", key="product"):
     number: int
 
 
-class ChangePrice(Command):
+class ChangePrice(Command, key="product"):
     product: str
     price: int
     version: int
 
 
-class MoveStock(Command):
+class MoveStock(Command, key="product"):
     product: str
     by: int
     number: int
@@ -92,7 +92,7 @@ def both(keep: Callable, variant: int) -> tuple[System, Callable]:
     shop.queue("prices")
     shop.queue("moves")
     shop.service("web").on(PriceChanged)(keep)
-    teas, bags = moves(tea, 4, variant), moves(rice, 2, variant)
+    teas, bags = moves(tea, 4, variant), moves(rice, 3, variant)  # a picture names them by amount
     story = [*prices(tea, 2), teas[0], *prices(rice, 2), bags[0], *teas[1:3], bags[1], teas[3]]
     return shop, sent([*story, *prices(tea, 3)[2:]], 0.1)
 
