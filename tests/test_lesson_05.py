@@ -147,12 +147,12 @@ def test_the_bill_is_as_the_text_reads_it(lesson):
 
 
 def test_three_failures_leave_the_outbox_full_and_the_parcel_unsent(lesson):
-    assert lesson.refused.rows(
+    assert lesson.given_up.rows(
         "payments", "select order_id from outbox where news is not null"
     ) == [("order-17",)]
-    assert lesson.refused.check(lesson.paid_is_sent).outcome == "broken"
+    assert lesson.given_up.check(lesson.paid_is_sent).outcome == "broken"
     assert [
-        step.envelope.type for step in lesson.refused.journal if step.step == "dead_letter"
+        step.envelope.type for step in lesson.given_up.journal if step.step == "dead_letter"
     ] == ["InventoryReserved"]
 
 
@@ -199,6 +199,34 @@ def test_a_customer_is_turned_away_by_a_reservation_that_is_released_later(lesso
     assert ended(lesson.hurt) == ("cancelled", 8)
     assert ended(patient) == ("shipped", 2)
     assert all(patient.check(claim).outcome == "holds" for claim in lesson.CLAIMS)
+
+
+def test_the_lock_holds_if_it_may_wait_long_enough_and_without_it_nobody_waits(lesson):
+    def tried(steps, attempts):
+        shop = lesson.shop_of(steps, lesson.outbox, lesson.OUTBOX, attempts=attempts)
+        return explore(shop, lesson.three_orders, lesson.CLAIMS)
+
+    impatient, patient = tried(lesson.PATIENT, 3), tried(lesson.PATIENT, 10)
+    late = impatient.broken(lesson.SAGAS[0])
+    assert len(impatient.schedules) - 1 == 221 and len(late) == 18
+    assert {  # each time it is her second order, whose message is given up
+        (step.service, step.envelope.type, step.envelope.subject)
+        for schedule in late
+        for step in impatient.run(schedule).journal
+        if step.step == "dead_letter"
+    } == {("inventory", "OrderCreated", "order-20")}
+    assert broken(patient) == broken(tried(lesson.CAREFUL, 3)) == {}
+
+
+def test_a_payment_that_is_saved_and_not_announced_is_only_late_if_there_is_an_outbox(lesson):
+    late = simulate(lesson.mended, lesson.ada_orders, faults=lesson.LONG)
+    seen = [
+        (graph_of(drawn).nodes["PaymentCharged"]["state"], lesson.books(run.at(10)))
+        for run in (late, lesson.lost)
+        for drawn in [saga_map(run, "order-17", cursor=10)]
+    ]
+    assert seen[0] == seen[1] and seen[0][1]["money"] == 20
+    assert lesson.orders_in(late, "shipping", "parcels") == ["order-17"]
 
 
 def test_the_story_of_an_order_is_that_order_alone(lesson):

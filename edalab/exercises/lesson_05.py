@@ -21,6 +21,7 @@ CLAIMS = {
     "paid, and never shipped": claims.paid_is_sent,
     "refused with money enough": claims.not_turned_away,
     "told twice": claims.told_once,
+    "shipped twice": claims.shipped_once,
 }
 SILENT = (
     "What do inventory and shipping wait for, and what was published about this order?",
@@ -100,6 +101,11 @@ AT_ONCE = HINTS | {
 IN_THE_OUTBOX = HINTS | {
     "never released": UNANNOUNCED,
     "paid, and never shipped": UNANNOUNCED,
+    "shipped twice": (
+        "By which id does shipping know that it has heard an event before, and which ids did yours have?",
+        "Each time you construct an event and publish it, it gets a new id, so shipping takes it for news. What could you save, so that the second copy has the id of the first?",
+        "Save `ctx.envelope(...)` in outbox, in the same transaction as the charge. If the event comes again, publish the saved envelope, and nothing else.",
+    ),
     "raises": (
         "What does the message say, and which value does that line meet?",
         "A column can't hold an event, but it can hold what `ctx.envelope(...)` makes of it. If a constraint failed, which row did it protect? Too little money is an answer and not an error.",
@@ -110,7 +116,7 @@ IN_THE_OUTBOX = HINTS | {
 
 EVENTS = tea.InventoryReserved, tea.PaymentCharged, tea.PaymentRefused
 NAMES = {cls.__name__: cls for cls in EVENTS}
-THERE = "that hits an order at payments or on the way there"
+THERE = "at payments or on the way there"
 
 
 def at_payments(fault: Fault) -> bool:
@@ -123,7 +129,7 @@ def redelivery(fault: Fault) -> bool:
     return at_payments(fault) and not silences
 
 
-NO_SILENCE = f"{THERE}, except for those that keep payments from publishing"
+NO_SILENCE = f"{THERE} that lets payments publish"
 CRASH = [["crash payments.commit.InventoryReserved #1"]]  # the lesson's, first of all
 ONCE = explored(tea.shop_of, CLAIMS, alone=CRASH, only=(NO_SILENCE, redelivery))
 ANNOUNCED = explored(partial(tea.shop_of, late=True), CLAIMS, only=(THERE, at_payments))
@@ -132,47 +138,53 @@ ANNOUNCED = explored(partial(tea.shop_of, late=True), CLAIMS, only=(THERE, at_pa
 # -- 05.2
 
 
-def refusals(variant: int) -> int:
-    """How many times in a row the broker refuses the first PaymentCharged: from 4 to 20."""
+def failures(variant: int) -> int:
+    """How many times in a row the publish of PaymentCharged fails: from 4 to 20."""
     return 4 + variant % 17
 
 
-def refused_by_the_broker(attempts: int, variant: int) -> Run:
-    """A run of the lesson's last design with a broker that refuses."""
-    faults = [f"fail payments.publish.PaymentCharged #{n + 1}" for n in range(refusals(variant))]
-    shop, people = tea.shop_of(tea.through_the_outbox(tea.charge_or_refuse), variant, attempts)
-    return simulate(shop, people, faults=faults)
+def unpublished(attempts: int, variant: int) -> Run:
+    """A run of the lesson's last design with one order, whose payment fails to be published."""
+    faults = [f"fail payments.publish.PaymentCharged #{n + 1}" for n in range(failures(variant))]
+    shop, _ = tea.shop_of(tea.through_the_outbox(tea.charge_or_refuse), variant, attempts)
+    rich, _ = tea.people_of(variant)
+    [order] = [order for order in tea.orders_of(variant) if order.customer == rich]
+
+    async def one_order(ctx):
+        await ctx.publish(order)
+
+    return simulate(shop, one_order, faults=faults)
 
 
 def enough(attempts: int, variant: int) -> Anomaly | str:
-    run = refused_by_the_broker(attempts, variant)
+    run = unpublished(attempts, variant)
     if lost := run.check(claims.paid_is_sent).cause:
         evidence = f"after attempt {attempts} it is a dead letter: {lost}"
         return Anomaly("paid, and never shipped", evidence, run)
-    fewer = refused_by_the_broker(max(1, attempts - 1), variant)
+    fewer = unpublished(max(1, attempts - 1), variant)
     if attempts > 1 and not fewer.check(claims.paid_is_sent).cause:
         return Anomaly("more than needed", f"{attempts - 1} attempts survive it as well", run)
-    return f"{refusals(variant)} refusals, with {attempts} attempts and with {attempts - 1}"
+    return f"with {attempts} attempts the order is shipped, and with {attempts - 1} it is a dead letter"
 
 
 def _published_at_once(attempts: int, variant: int) -> tuple[str, Run]:
-    run = refused_by_the_broker(attempts, variant)
+    run = unpublished(attempts, variant)
     at = claims.steps(run, "payments", "publish")[0].time / 1000
-    evidence = f"here it published at {at:g} s, and the broker refused that"
+    evidence = f"here it tried to publish at {at:g} s, and that failed"
     return f"(b) would let the first attempt publish nothing; {evidence}", run
 
 
 def _kept_by_the_broker(attempts: int, variant: int) -> tuple[str, Run]:
-    tried = f"here all {attempts - 1} attempts were refused, and it never was"
-    run = refused_by_the_broker(attempts - 1, variant)
-    return f"(c) would publish it some time later; {tried}", run
+    tried = f"here all {attempts - 1} attempts failed, and it never was"
+    run = unpublished(attempts - 1, variant)
+    return f"(c) would deliver it some time later; {tried}", run
 
 
 def _one_envelope(attempts: int, variant: int) -> tuple[str, Run]:
-    run = refused_by_the_broker(attempts, variant)
+    run = unpublished(attempts, variant)
     first, *_ = [step.envelope for step in claims.steps(run, "payments", "publish")]
     saved = (
-        f"here the outbox has one for {first.subject}, {first.id}, and each attempt published that"
+        f"here the outbox has one for {first.subject}, {first.id}, and each attempt tried that one"
     )
     return f"(d) would save {attempts} envelopes; {saved}", run
 
@@ -183,17 +195,17 @@ EXERCISES = [
         "05.2",
         "Enough attempts",
         ("a whole number of attempts", range(1, 101)),
-        lambda variant: {"refusals": refusals(variant)},
+        lambda variant: {"failures": failures(variant)},
         enough,
         {"a": None, "b": _published_at_once, "c": _kept_by_the_broker, "d": _one_envelope},
         {
             "paid, and never shipped": (
                 "How often did payments get the event of this order, and what happened the last time?",
-                "Each refusal by the broker uses up one attempt. How many must you have left after the last refusal?",
-                "You need one attempt more than there are refusals.",
+                "Each failed publish uses up one attempt. How many must you have left after the last failure?",
+                "You need one attempt more than there are failures.",
             ),
             "more than needed": (
-                "Is there a smaller number that survives the same refusals?",
+                "Is there a smaller number that survives the same failures?",
                 "Go down by one at a time until paid_is_sent breaks.",
                 "The answer is the last value before the first one that breaks.",
             ),

@@ -99,6 +99,19 @@ def told_once(run):
     ]
 
 
+@Claim("each order is shipped once", about=InventoryReserved)
+def shipped_once(run):
+    ordered = [s.envelope.subject for s in steps(run, "client", "publish")]
+    if len(set(ordered)) == len(ordered):  # graver mistakes first: they need no second copy
+        return []
+    sent, wrong = in_table(run, "shipping", "parcels"), []
+    for order in sorted({order for order in sent if sent.count(order) > 1}):
+        heard = [s.envelope for s in steps(run, "shipping", "handle")]
+        ids = sorted({envelope.id for envelope in heard if envelope.subject == order})
+        wrong.append(f"shipping sent a parcel for {order} for each of the ids {listed(ids)}")
+    return wrong
+
+
 @Claim("nothing is shipped before it is paid for", about=InventoryReserved)
 def paid_before(run):
     wrong = [

@@ -487,8 +487,8 @@ WRONG_1 = {
 
 
 def longer_names():
-    refusals = 5
-    return refusals + 1, "a"
+    failures = 5
+    return failures + 1, "a"
 
 
 def a_list():
@@ -499,7 +499,7 @@ async def asynchronous():
     return max(range(7)), "a"
 
 
-def as_many_as_refusals():
+def as_many_as_failures():
     return 5, "a"
 
 
@@ -527,9 +527,9 @@ def half_an_attempt():
     return 5.5, "a"
 
 
-def counts_the_refusals():
+def counts_the_failures():
     attempts = 1
-    for _refusal in range(5):
+    for _failure in range(5):
         attempts += 1
     return attempts, " A "
 
@@ -546,10 +546,10 @@ def in_a_dict():
     return {"attempts": 6, "reason": "a"}
 
 
-RIGHT_2 = [longer_names, a_list, asynchronous, counts_the_refusals]
+RIGHT_2 = [longer_names, a_list, asynchronous, counts_the_failures]
 WRONG_2 = {
     "paid, and never shipped": [
-        as_many_as_refusals,
+        as_many_as_failures,
         as_in_the_lesson,
         the_first_one_does_not_count,
     ],
@@ -574,7 +574,7 @@ async def outbox_of_envelopes(event, ctx):
 
 
 def says_it_anew(event, ctx):
-    """Keeps what was decided and not what was news: a new event each time, which all receivers take for the first."""
+    """Keeps what was decided and not what was news: a new event each time, which shipping takes for another."""
     with ctx.database as db:
         if not db.execute(FIND, (event.order_id,)).fetchone():
             db.execute("insert into done values ('pay', ?)", (event.order_id,))
@@ -586,7 +586,7 @@ def says_it_anew(event, ctx):
 
 
 async def marks_what_is_said(event, ctx):
-    """More than needed: what was published is marked, and not published again."""
+    """What was published is marked; after a crash in between it is made again, with another id."""
     with ctx.database as db:
         db.execute(
             "create table if not exists news (order_id text primary key, kind text, published int)"
@@ -693,7 +693,7 @@ def tries_until_it_is_told(event, ctx):
         return _pay(db, event)
 
 
-async def swallows_the_broker_s_refusal(event, ctx):
+async def swallows_the_broker_s_error(event, ctx):
     with ctx.database as db:
         row = db.execute("select news from outbox where order_id = ?", (event.order_id,)).fetchone()
         news = row[0] if row else ctx.envelope(_pay(db, event))
@@ -790,10 +790,24 @@ async def takes_it_from_everybody(event, ctx):
     await ctx.publish(PaymentCharged(**dict(event)))
 
 
+async def marks_the_envelope(event, ctx):
+    """More than needed: what was published is marked, and not published again."""
+    with ctx.database as db:
+        db.execute("create table if not exists published (order_id text primary key)")
+        row = db.execute("select news from outbox where order_id = ?", (event.order_id,)).fetchone()
+        news = row[0] if row else ctx.envelope(_pay(db, event))
+        db.execute("insert or ignore into outbox values ('pay', ?, ?)", (event.order_id, news))
+        published = "select 1 from published where order_id = ?"
+        if db.execute(published, (event.order_id,)).fetchone():
+            return
+    await ctx.publish(news)
+    with ctx.database as db:
+        db.execute("insert into published values (?)", (event.order_id,))
+
+
 RIGHT_3 = [
     outbox_of_envelopes,
-    says_it_anew,
-    marks_what_is_said,
+    marks_the_envelope,
     empties_its_outbox,
     publishes_all_it_has,
 ]
@@ -803,10 +817,10 @@ WRONG_3 = {
         as_the_lesson_does,
         outbox_in_memory,
         marks_before_it_says,
+        swallows_the_broker_s_error,
     ],
     "never released": [
         says_again_that_it_charged,
-        swallows_the_broker_s_refusal,
         fills_the_outbox_only,
     ],
     "two answers": [
@@ -824,5 +838,6 @@ WRONG_3 = {
     "raises": [saves_the_event_itself, takes_it_from_everybody],
     "misuse": [returns_the_text, returns_the_envelope, saves_the_event_as_json],
     "told twice": [the_envelope_twice],
+    "shipped twice": [says_it_anew, marks_what_is_said],
     "a dead letter": [outbox_after_the_charge],
 }

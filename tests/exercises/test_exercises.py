@@ -212,7 +212,7 @@ def test_without_a_name_the_figures_are_those_of_the_stored_notebooks():
         "02.1": {"late": 0.95},
         "03.3": {"account": "account-9", "day": "2025-04-26", "month": "May"},
         "04.1": {"amounts": [0, 100, -30, 10], "backup": 70},
-        "05.2": {"refusals": 5},
+        "05.2": {"failures": 5},
         "06.1": {"late": 1},
         "07.1": {"events": 30, "seconds": 1, "partitions": 4},
         "08.1": {"orders": 6, "same_again": 2, "published_again": 1, "tried_again": 2},
