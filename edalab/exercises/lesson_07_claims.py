@@ -117,24 +117,24 @@ def out_of_order(run: Run) -> Mistakes:
             there = {move.number for when, move in arrived.get(product, ()) if when < n}
             waiting = [m for m in there if m > top]
             if gap := [m for m in range(top + 1, highest) if not counts[m]]:
-                what = f"number {highest} of {product} counts before number {gap[0]}"
+                what = f"number {highest} ({moves[highest]:+}) of {product} counts before {gap[0]}"
                 if there.intersection(gap) or len(waiting) < BOUND:
                     why = "is there" if gap[0] in there else f"is missing; {len(waiting)} waited"
                     yield "applied too early", product, f"{what}, which {why}"
             left_out.update(gap)
             top = max(top, highest)
         waiting = [m for m in came[product] if not counts.get(m)]
-        yield from _still_waiting(product, top, waiting, gaps)
+        yield from _still_waiting(product, top, {m: moves[m] for m in waiting}, gaps)
         noted = {number for name, number in notes if name == product}
         if noted - left_out or left_out - noted - set(came[product]):
             has, should = (", ".join(map(str, sorted(s))) or "none" for s in (noted, left_out))
             yield "a wrong note", product, f"{product}: noted {has}, left out {should}"
 
 
-def _still_waiting(product: str, top: int, waiting: list[int], gaps: list[str]) -> Mistakes:
+def _still_waiting(product: str, top: int, waiting: dict[int, int], gaps: list[str]) -> Mistakes:
     """Where moves that arrived don't count, and should. `gaps` are the products with a gap at some time."""
     lowest = min(waiting, default=0)
-    what = f"number {lowest} of {product} arrived and does not count"
+    what = f"number {lowest} ({waiting.get(lowest, 0):+}) of {product} arrived and does not count"
     if waiting and lowest < top:
         yield "a late move is lost", product, f"{what}, though number {top} does"
     elif lowest == top + 1 and gaps and product not in gaps:
