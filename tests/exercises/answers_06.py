@@ -718,7 +718,8 @@ RIGHT_3 = [
     as_it_is_asked,
 ]
 WRONG_3 = {
-    "never ends": [as_a_table, gives_the_parcel_up_later],
+    "never ends": [gives_the_parcel_up_later],
+    "raises": [as_a_table],
     "asked too often": [
         by_what_is_done,
         asks_again,
