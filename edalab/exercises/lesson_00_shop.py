@@ -64,11 +64,11 @@ def customers(*cancel: tuple[str, str], pause: float = 0) -> Callable:
 
 
 def shop(cancel: Callable, variant: int) -> tuple[System, list[Callable]]:
-    """Ada cancels an order that is on record, and Bob one that is not; or Ada cancels hers twice.
-    `stock` is new: it takes events only."""
+    """Ada cancels an order that is on record, and Bob one that is not, only one whose id is longer;
+    or Ada cancels hers twice. `stock` is new: it takes events only."""
     ada, bob = ("Ada", f"order-{16 + variant}"), ("Bob", f"order-{98 + variant}")
     system = System("shop")
-    on_record = f"insert into orders values ('{ada[1]}'), ('order-1')"
+    on_record = f"insert into orders values ('{ada[1]}'), ('order-1'), ('{bob[1]}0')"
     system.service("orders", schema=f"{ORDERS}; {on_record}").handles(CancelOrder)(cancel)
     for name in SUBSCRIBERS:
         system.service(name, schema=DONE).on(OrderCancelled)(work)

@@ -197,15 +197,15 @@ ONE = explained(
 # -- 02.2 and 02.3
 
 # Older events come last; they do so again, and shipping has lost what it kept in memory.
-LEFT, ASH, GONE, BAY, ELM = (f"lose customers.ack.ChangeAddress #{n}" for n in (2, 5, 6, 7, 9))
+LEFT, ASH, GONE, CONNELL, ELM = (f"lose customers.ack.ChangeAddress #{n}" for n in (2, 5, 6, 7, 9))
 FIELDS = [f"lose customers.ack.ChangeContact #{n}" for n in (3, 6, 7)]
 KEEP = explored(
     shop.leaving,
     shop.claims(AddressChanged, ADDRESS_HINTS),
     alone=[
-        [LEFT, BAY, ELM],
+        [LEFT, CONNELL, ELM],
         [ASH, ELM, "crash shipping.handle.AddressChanged #12"],
-        [ASH, GONE, BAY],
+        [ASH, GONE, CONNELL],
     ],
 )
 MERGE = explored(

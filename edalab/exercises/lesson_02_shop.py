@@ -78,8 +78,8 @@ def sent(commands: Sequence[tuple[float, Command]]) -> Callable:
 
 
 def leaving(keep: Callable, variant: int) -> tuple[System, Callable]:
-    """Bob comes, leaves, comes back and moves; Cleo comes and leaves, twice; Ada moves, and Dan, who was there."""
-    ada, bob, cleo = (f"{name}-{variant}" for name in ("ada", "bob", "cleo"))
+    """Bob comes, leaves, comes back and moves; Cleo comes and leaves, twice; O'Hara moves, and Dan, who was there."""
+    ohara, bob, cleo = (f"{name}-{variant}" for name in ("o'hara", "bob", "cleo"))
     changes = [
         (bob, f"Elm Street {variant}"),
         (bob, None),
@@ -87,10 +87,10 @@ def leaving(keep: Callable, variant: int) -> tuple[System, Callable]:
         (bob, f"Yew Street {variant}"),
         (cleo, "Ash Street"),
         (cleo, None),
-        (cleo, "Bay Street"),
+        (cleo, "4 O'Connell Street"),
         (cleo, None),
-        (ada, f"Elm Street {variant}"),
-        (ada, f"Oak Street {variant}"),
+        (ohara, f"Elm Street {variant}"),
+        (ohara, f"Oak Street {variant}"),
         ("dan", f"Oak Street {variant}"),
     ]
     shop = System("shop")
@@ -100,18 +100,18 @@ def leaving(keep: Callable, variant: int) -> tuple[System, Callable]:
 
 
 def contacted(keep: Callable, variant: int) -> tuple[System, Callable]:
-    """Ada changes address and phone, twice each, Bob his phone and then his address, three times; Cleo has no phone; Dan was there."""
-    ada, bob, cleo = (f"{name}-{variant}" for name in ("ada", "bob", "cleo"))
+    """O'Hara changes address and phone, twice each, Bob his phone and then his address, three times; Cleo has no phone; Dan was there."""
+    ohara, bob, cleo = (f"{name}-{variant}" for name in ("o'hara", "bob", "cleo"))
     changes = [
-        (ada, "address", f"Elm Street {variant}"),
-        (ada, "address", f"Oak Street {variant}"),
-        (ada, "phone", f"555-{variant}"),
-        (ada, "phone", f"556-{variant}"),
+        (ohara, "address", f"Elm Street {variant}"),
+        (ohara, "address", f"Oak Street {variant}"),
+        (ohara, "phone", f"555-{variant}"),
+        (ohara, "phone", f"556-{variant}"),
         (bob, "phone", f"555-{variant}"),
         (bob, "address", f"Elm Street {variant}"),
         (bob, "address", f"Oak Street {variant}"),
         (bob, "address", f"Fir Street {variant}"),
-        (cleo, "address", f"Yew Street {variant}"),
+        (cleo, "address", f"{variant} O'Connell Street"),
         ("dan", "address", f"Oak Street {variant}"),
     ]
     shop = System("shop")

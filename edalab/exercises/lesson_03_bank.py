@@ -66,8 +66,12 @@ async def check(query, ctx):
     return {"ok": query.amount < SUSPICIOUS}
 
 
-def _sent(messages: list) -> Callable:
+def _sent(messages: list, late: Command | None = None) -> Callable:
+    """A workload that sends these messages after pauses, and before them one that arrives after 10 s."""
+
     async def people(ctx):
+        if late:
+            await ctx.send(late, after=10)
         for message in messages:
             await (ctx.send(message) if isinstance(message, Command) else ctx.sleep(message))
 
@@ -77,8 +81,8 @@ def _sent(messages: list) -> Callable:
 def bank_of(withdraw: Callable, variant: int) -> tuple[System, list[Callable]]:
     """Two workloads. In one, an account covers one of two withdrawals, short by one coin, and then
     one of all that is left; another covers a withdrawal after a refusal, while deposits come every
-    half second. In the other, twice, somebody wants more than there is, shortly before a deposit, and
-    two people want later what was refused first."""
+    half second, and one that was sent first and arrives last. In the other, twice, somebody wants more
+    than there is, shortly before a deposit, and two people want later what was refused first."""
     bank = System("bank")
     accounts = bank.service("accounts", replicas=2)
     accounts.handles(Deposit)(deposit)
@@ -99,4 +103,5 @@ def bank_of(withdraw: Callable, variant: int) -> tuple[System, list[Callable]]:
     too_early = [put(ours, 50), 3, want(ours, 80 + odd), 0.2, put(ours, 70 + odd), 1.5]
     too_early += [want(ours, 500), 0.6, put(ours, 500), 1.5]
     too_early += [want(ours, 80 + odd), want(ours, 80 + odd, "Bob")]
-    return bank, [_sent(one_fits), _sent(too_early)]
+    # The first command, client-1, arrives when client-10 and others are in the stream.
+    return bank, [_sent(one_fits, late=want(theirs, 50, "Cleo")), _sent(too_early)]

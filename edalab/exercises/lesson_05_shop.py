@@ -105,11 +105,11 @@ def people_of(variant: int) -> tuple[str, str]:
 
 
 def orders_of(variant: int) -> list[OrderCreated]:
-    """One customer has the money; the other lacks it for one order, and has it to the last coin for another."""
+    """One customer has the money, for two equal orders; the other lacks it for one order, and has it to the last coin for another."""
     rich, poor = people_of(variant)
     small, large = 20 + variant % 10, 40 + variant % 10
     one, other = ((2, small), (3, large)) if variant % 2 else ((3, large), (2, small))
-    wanted = [(rich, *one), (poor, *other), (poor, 1, 10)]
+    wanted = [(rich, *one), (rich, *one), (poor, *other), (poor, 1, 10)]
     return [
         OrderCreated(order_id=f"order-{16 + variant + n}", customer=who, pieces=pieces, total=total)
         for n, (who, pieces, total) in enumerate(wanted)
@@ -119,7 +119,7 @@ def orders_of(variant: int) -> list[OrderCreated]:
 def shop_of(
     charge: Callable, variant: int, attempts=3, late=False
 ) -> tuple[System, list[Callable]]:
-    """The lesson's chain without `orders`: three orders, and then money for the one who was refused.
+    """The lesson's chain without `orders`: four orders, and then money for the one who was refused.
 
     With `late`, shipping knows messages by their id, and in a second workload the first order comes again.
     """

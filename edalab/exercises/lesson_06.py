@@ -12,9 +12,11 @@ from ..practice.exercise import Anomaly, Exercise, Trial, explained, explored
 from ..sim import Fault, enumerate_faults, simulate
 from ..sim.run import Run
 from . import lesson_06_claims as claims
-from .lesson_06_shop import NAMES, in_memory, led_by, orders_of, placed, shop_of
+from .general import no_slips
+from .lesson_06_shop import NAMES, Continue, in_memory, led_by, orders_of, placed, shop_of
 
 CLAIMS = {
+    "raises": no_slips(Continue),
     "never ends": claims.every_order_ends,
     "shipped unpaid": claims.paid,
     "shipped, and still in stock": claims.reserved,
@@ -25,6 +27,7 @@ CLAIMS = {
     "undone, and never done": claims.nothing_needless,
     "asked too often": claims.gives_up,
     "cancelled, and nobody refused": claims.not_given_up,
+    "forward again": claims.no_way_forward,
 }
 UNREADY = (
     "Did your function ask for ShipOrder too early, or turn back after it had asked? What did the log say then?",
@@ -72,6 +75,11 @@ HINTS = {
         "How often did this order get no answer to the same question, and what did your function ask for next?",
         "Ada can't wait for ever. As long as ShipOrder was not asked for, you can still turn back. Once you have turned back, the undos add lines to the log, and you must not go forward again.",
         'Count in the whole log, with `log.count((step, "no answer"))`. From three on, undo and cancel in the same way as after a refusal.',
+    ),
+    "forward again": (
+        "Which line of this log turned the order back, and what did your function look at when it asked for a forward step after that?",
+        "Your undos add lines to the log, so the last line no longer says that a step was refused. Does your function still know then?",
+        'Look at the whole log in each call. Once any of its lines says "refused" or names an undo, return only undos, and then OrderCancelled.',
     ),
     "cancelled, and nobody refused": (
         "Which line of the log made your function give up, and was it too early?",

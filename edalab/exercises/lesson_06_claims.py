@@ -93,6 +93,19 @@ def announced_rightly(run):
     ]
 
 
+@Claim("an order that has turned back does not go forward again", about=PlaceOrder)
+def no_way_forward(run):
+    wrong = []
+    for order, log in logs(run).items():
+        back = ""
+        for step, answer in log:
+            if back and step in FORWARD:
+                wrong.append(f"{order} asked for {step} after {back}")
+            elif answer == "refused" or step not in FORWARD:
+                back = f"{step} was {'refused' if answer == 'refused' else 'asked for'}"
+    return wrong
+
+
 @Claim("before the parcel, nobody waits for more than three answers", about=PlaceOrder)
 def gives_up(run):
     return [

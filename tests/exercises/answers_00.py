@@ -241,6 +241,15 @@ async def asks_with_the_usual_patience(command, ctx):
     return "cancelled"
 
 
+async def takes_a_longer_id_for_it(command, ctx):
+    with ctx.database as db:
+        gone = "delete from orders where instr(orderId, ?) > 0"
+        if not db.execute(gone, (command.orderId,)).rowcount:
+            return "unknown"
+    await ctx.publish(OrderCancelled(orderId=command.orderId))
+    return "cancelled"
+
+
 async def by_class(command, ctx):
     match command:
         case CancelOrder(orderId=order) if take_out(ctx, order):
@@ -480,6 +489,7 @@ WRONG_2 = {
     "a customer is not answered": [asks_in_turn, asks_and_goes_on, asks_with_the_usual_patience],
     "wrong answer": [
         takes_the_cursor_for_the_row,
+        takes_a_longer_id_for_it,
         says_nothing,
         only_says_so,
         returns_the_event,
@@ -591,6 +601,15 @@ async def says_nothing_if_it_failed(command, ctx):
     return "cancelled"
 
 
+async def looks_for_a_part_of_the_id(command, ctx):
+    with ctx.database as db:
+        like = "select 1 from orders where orderId like ?"
+        if not db.execute(like, (f"%{command.orderId}%",)).fetchone():
+            return "unknown"
+    await ctx.publish(OrderCancelled(orderId=command.orderId))
+    return "cancelled"
+
+
 async def publishes_for_what_was_there(command, ctx):
     """Every order that it has ever seen."""
     if not known(ctx, command.orderId) and command.orderId not in ctx.state:
@@ -619,6 +638,7 @@ WRONG_3 = {
     "a customer is not answered": [asks_in_turn],
     "wrong answer": [
         does_not_look,
+        looks_for_a_part_of_the_id,
         says_nothing,
         returns_the_event,
         says_unknown_though_it_is_out,

@@ -351,6 +351,19 @@ async def ignores_nothing(event, ctx):
         db.execute("insert or ignore into letters values (?, ?)", letter)
 
 
+async def asks_for_now_in_the_end(event, ctx):
+    try:
+        user = await patiently(ctx, GetUserAt(userId=event.userId, at=event.timestamp))
+    except Unanswered:
+        user = await patiently(ctx, GetUser(userId=event.userId))
+    insert_once(ctx, event.userId, user["email"])
+
+
+async def as_of_a_little_later(event, ctx):
+    user = await patiently(ctx, GetUserAt(userId=event.userId, at=event.timestamp + 0.4))
+    insert_once(ctx, event.userId, user["email"])
+
+
 async def writes_to_nobody(event, ctx):
     try:
         user = await patiently(ctx, GetUserAt(userId=event.userId, at=event.timestamp))
@@ -372,7 +385,9 @@ WRONG_2 = {
     "another address": [
         writes_to_nobody,
         asks_for_now,
+        asks_for_now_in_the_end,
         as_of_now,
+        as_of_a_little_later,
         as_of_the_beginning,
         writes_to_nowhere,
         guesses,

@@ -511,6 +511,19 @@ def hides_every_error(event, ctx):
         both_tables(event, ctx)
 
 
+def values_in_the_sql(event, ctx):
+    """Stops at the first quote in an address."""
+    with ctx.database as db:
+        if event.version <= _known(db, event):
+            return
+        _delete(db, event)
+        if event.address is None:
+            db.execute("replace into gone values (?, ?)", (event.customer, event.version))
+        else:
+            news = f"'{event.customer}', '{event.address}', {event.version}"
+            db.execute(f"replace into addresses values ({news})")
+
+
 def misnames_what_is_old(event, ctx):
     """In a line that only an old event reaches."""
     with ctx.database as db:
@@ -558,7 +571,7 @@ WRONG_2 = {
         clears_gone_before_it_compares,
     ],
     "a dead letter": [raises_at_what_is_old, waits_for_every_version],
-    "raises": [leaves_only_once, misnames_what_is_old],
+    "raises": [leaves_only_once, misnames_what_is_old, values_in_the_sql],
     "changes what is outside": [in_a_global],
 }
 
@@ -700,6 +713,24 @@ def updates_no_row(event, ctx):
         if event.version > _version(db, event):
             update = f"update contacts set {event.field} = ? where customer = ?"
             db.execute(update, (event.value, event.customer))
+            _note(db, event)
+
+
+def a_value_in_the_sql(event, ctx):
+    """Only the customer is a parameter."""
+    with ctx.database as db:
+        if event.version > _version(db, event):
+            db.execute("insert or ignore into contacts (customer) values (?)", (event.customer,))
+            change = f"update contacts set {event.field} = '{event.value}' where customer = ?"
+            db.execute(change, (event.customer,))
+            _note(db, event)
+
+
+def a_customer_in_the_sql(event, ctx):
+    with ctx.database as db:
+        if event.version > _version(db, event):
+            db.execute(f"insert or ignore into contacts (customer) values ('{event.customer}')")
+            _value(db, event)
             _note(db, event)
 
 
@@ -887,5 +918,5 @@ WRONG_3 = {
         updates_no_row,
     ],
     "a dead letter": [refuses_what_is_old, waits_for_the_version_before],
-    "raises": [a_field_as_a_parameter],
+    "raises": [a_field_as_a_parameter, a_value_in_the_sql, a_customer_in_the_sql],
 }

@@ -547,6 +547,14 @@ def _known(ctx, past):
     return ctx.message.id in [fact.causation for fact in past]
 
 
+async def by_a_part_of_the_id(command, ctx):
+    """Finds client-1 in client-10."""
+    with ctx.database as db:
+        past = EventStore(db).read(command.account)
+    if not any(ctx.message.id in (fact.causation or "") for fact in past):
+        await by_causation(command, ctx)
+
+
 async def by_any_amount(command, ctx):
     answer = await ctx.ask(CheckFraud(**command.model_dump()), timeout=5)
     with ctx.database as db:
@@ -698,6 +706,7 @@ WRONG_2 = {
     "a dead letter": [raises_on_a_duplicate, version_of_some_events],
     "never decided": [
         by_any_amount,
+        by_a_part_of_the_id,
         noted_before,
         on_the_first_attempt_only,
         somebody_else_was_faster,

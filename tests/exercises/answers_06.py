@@ -332,6 +332,15 @@ def lists_its_undos_once(log, undo=[]):  # noqa: B006
     return undo.pop() if undo else "OrderCancelled"
 
 
+def looks_at_the_last_answer(log):
+    """After a refund, the last answer is "done", and it asks for the refused parcel once more."""
+    done = [step for step, answer in log if answer == "done"]
+    if log and log[-1][1] == "refused":
+        undo = [BACK[step] for step in reversed(FORWARD[:2]) if step in done]
+        return next((step for step in undo if step not in done), "OrderCancelled")
+    return next(step for step in [*FORWARD, "OrderCompleted"] if step not in done)
+
+
 _ONE = (("ChargePayment", ["ReleaseInventory"]), ("ReserveInventory", []))
 RIGHT_2 = [as_long_as_all_is_done, by_what_is_done, as_a_table, with_a_stack, in_a_match]
 WRONG_2 = {
@@ -350,6 +359,7 @@ WRONG_2 = {
     ],
     "cancelled, and nobody refused": [never_begins],
     "shipped, and still in stock": [skips_the_stock],
+    "forward again": [looks_at_the_last_answer],
     "misuse": [says_nothing, another_word, with_none_for_the_end, the_rest_of_the_way],
     "raises": [after_the_last_line],
     "changes what is outside": [with_a_stack_of_undos, lists_its_undos_once],
@@ -691,6 +701,16 @@ def counts_until_the_end(log, missing={}):  # noqa: B006
     return step
 
 
+def forgets_a_refusal(log):
+    """Looks at the last answer only, and counts what was silent in the whole log."""
+    last, way = dict(log), [*FORWARD, "OrderCompleted"]
+    silent = any(log.count((step, "no answer")) >= 3 for step in BACK)
+    if silent or (log and log[-1][1] == "refused"):
+        asked = [step for step in reversed(BACK) if last.get(step, "refused") != "refused"]
+        way = [*map(BACK.get, asked), "OrderCancelled"]
+    return next(step for step in way if last.get(step) != "done")
+
+
 RIGHT_3 = [
     gives_up_before_the_parcel,
     counts_what_is_in_doubt,
@@ -698,7 +718,8 @@ RIGHT_3 = [
     as_it_is_asked,
 ]
 WRONG_3 = {
-    "never ends": [as_a_table, gives_the_parcel_up_later],
+    "never ends": [gives_the_parcel_up_later],
+    "raises": [as_a_table],
     "asked too often": [
         by_what_is_done,
         asks_again,
@@ -742,6 +763,7 @@ WRONG_3 = {
         undoes_what_was_refused_in_the_end,
         releases_what_was_refused_in_the_end,
     ],
+    "forward again": [forgets_a_refusal],
     "changes what is outside": [
         counts_in_a_default,
         counts_in_a_dict,
