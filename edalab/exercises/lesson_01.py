@@ -119,9 +119,11 @@ def _kept_for_later(questions: int, variant: int) -> tuple[str, Run]:
     return would, asked(questions, variant)
 
 
-def _delivered_again(questions: int, variant: int) -> tuple[str, Run]:
-    would = "(d) would mean that mail begins more than once; here it began once"
-    return would, asked(questions, variant)
+def _pauses_alone(questions: int, variant: int) -> tuple[str, Run]:
+    run = asked(questions, variant)
+    first, second, *_ = (step.time / 1000 for step in run.journal if step.step == "ask")
+    would = f"(d) would mean that question 2 comes 0.5 s after the first; here it comes {second - first:g} s after it"
+    return would, run
 
 
 # -- 01.2 and 01.3
@@ -138,7 +140,7 @@ EXERCISES = [
         ("a whole number of questions", range(1, 101)),
         lambda variant: {"outage": outage(variant)},
         enough,
-        {"a": _one_a_second, "b": None, "c": _kept_for_later, "d": _delivered_again},
+        {"a": _one_a_second, "b": None, "c": _kept_for_later, "d": _pauses_alone},
         {
             "too few questions": (
                 "When is the last question asked, and when is accounts up again?",
@@ -153,7 +155,7 @@ EXERCISES = [
             "another reason": (
                 "Does this run agree with your reason?",
                 "Look at the dotted lines. When does each of them start, and how far apart are they?",
-                "The gaps double, so each question comes about twice as late as the one before.",
+                "Each gap is the second of waiting and a pause, and the pauses double. So each question comes about twice as late as the one before.",
             ),
         },
     ),

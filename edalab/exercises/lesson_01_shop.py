@@ -52,13 +52,19 @@ NAMES = {kind.__name__: kind for kind in KINDS}
 
 
 async def register(command, ctx):
-    change_email(command, ctx)
-    await ctx.publish(UserRegistered(userId=command.userId, timestamp=ctx.now))
+    with ctx.database as db:
+        began = "select min(since) from users where userId = ?"
+        [(since,)] = db.execute(began, (command.userId,))
+        if since is None:
+            since = ctx.now
+            db.execute("insert into users values (?, ?, ?)", (command.userId, command.email, since))
+    await ctx.publish(UserRegistered(userId=command.userId, timestamp=since))
 
 
 def change_email(command, ctx):
     with ctx.database as db:
-        db.execute("insert into users values (?, ?, ?)", (command.userId, command.email, ctx.now))
+        keep = "insert into users select distinct userId, ?, ? from users where userId = ?"
+        db.execute(keep, (command.email, ctx.now, command.userId))
 
 
 def get_user(query, ctx):

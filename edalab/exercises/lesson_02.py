@@ -18,7 +18,7 @@ HINTS = {
     ),
     "the copy does not follow": (
         "Which event carried the value that the copy lacks, and what did your function do with it?",
-        "Go through your function by hand for two events of one customer, for two customers, and for versions 9 and 10. Is there a row to change?",
+        "Is there a row to change? Go through your function by hand for two events of one customer, for two customers, and for versions 9 and 10.",
         "Use every event that is newer than what you have noted about *its* customer, or about its field if it has one. The first one may find no row, and the one before may never have arrived.",
     ),
     "another value is wiped out": (
@@ -161,7 +161,7 @@ ONE = explained(
     "02.1",
     "A correction that comes late enough",
     ("a number of seconds", (0, 60)),
-    lambda variant: {"late": late(variant)},
+    lambda variant: {"again": late(variant)},
     long_enough,
     {
         "a": refuted("the topic kept its order, and version 1 was published again after version 2"),
@@ -173,7 +173,7 @@ ONE = explained(
         "not long enough": (
             "Which event did shipping handle after version 2 in this run, and when was it published?",
             "`customers` publishes version 1 twice. When does it do so the second time?",
-            "The second time is `late` seconds after the first command was handled. The correction has to be published after that.",
+            "The second time is `again` seconds after the first command was handled. The correction has to be published after that.",
         ),
         "between two steps": (
             "In which steps does the task count?",

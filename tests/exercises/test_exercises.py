@@ -209,7 +209,7 @@ def test_without_a_name_the_figures_are_those_of_the_stored_notebooks():
     assert {id: figures(id) for id in WITH_FIGURES} == {
         "00.1": {"patience": 1},
         "01.1": {"outage": 35},
-        "02.1": {"late": 0.95},
+        "02.1": {"again": 0.95},
         "03.3": {"account": "account-9", "day": "2025-04-26", "month": "May"},
         "04.1": {"amounts": [0, 100, -30, 10], "backup": 70},
         "05.2": {"failures": 5},
