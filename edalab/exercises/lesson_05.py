@@ -148,7 +148,7 @@ def unpublished(attempts: int, variant: int) -> Run:
     faults = [f"fail payments.publish.PaymentCharged #{n + 1}" for n in range(failures(variant))]
     shop, _ = tea.shop_of(tea.through_the_outbox(tea.charge_or_refuse), variant, attempts)
     rich, _ = tea.people_of(variant)
-    [order] = [order for order in tea.orders_of(variant) if order.customer == rich]
+    order = next(order for order in tea.orders_of(variant) if order.customer == rich)
 
     async def one_order(ctx):
         await ctx.publish(order)
