@@ -20,6 +20,7 @@ from .errors import Hung, is_of_a_library, line_of
 
 SECONDS = 10  # of the processor's time, for one call: a handler takes a millisecond
 LOOK = 1.0  # seconds between two probes
+WAIT = 60  # seconds of a clock, for a call that waits: a slow machine runs Python much sooner
 _SOON = 0.01  # and between those of a call that has run for so long
 _LOOKS = 20  # probes in which to find the loop, and the place in it with the fewest `try` around
 Loop = tuple[FrameType, int]  # with its first line
@@ -70,9 +71,10 @@ class Watched:
         else:
             del _running[self.thread]
             if _has_timer():
-                signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-            if _ends_with_a_call:
                 signal.setitimer(signal.ITIMER_PROF, 0)
+            if _ends_with_a_call:
+                signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+                signal.setitimer(signal.ITIMER_REAL, 0)
         if self.error is not None and (kind is None or issubclass(kind, Exception | TooLong)):
             raise self.error from None
 
@@ -102,7 +104,10 @@ class Watched:
     def _allow_to_go_on(self) -> None:
         """Python code runs here. Where no probe runs for much longer than allowed, the process ends."""
         if _ends_with_a_call:
-            signal.setitimer(signal.ITIMER_PROF, SECONDS * self.patience + 2 * LOOK)
+            # Without the system's time, which the probes count: so they come first in a loop of Python
+            # that fills the memory.
+            signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS * self.patience + 2 * LOOK)
+            signal.setitimer(signal.ITIMER_REAL, WAIT)
 
     def _learners(self, frame: FrameType | None) -> Iterator[FrameType]:
         while frame is not None and id(frame) != self.below:
@@ -138,13 +143,15 @@ _ends_with_a_call = False
 
 
 def end_with_an_endless_call(file: int) -> None:
-    """From here on this process ends with a call of C that never returns. The call's lines are written to
-    the file, by the signal SIGPROF, as Python's own handlers run only between two calls."""
+    """From here on this process ends with a call of C that never returns, whether it computes or waits.
+    The call's lines are written to the file, by a signal, as Python's own handlers run only between two
+    calls."""
     import faulthandler
 
     global _ends_with_a_call
-    signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    faulthandler.register(signal.SIGPROF, file=file, all_threads=False, chain=True)
+    for number in (signal.SIGVTALRM, signal.SIGALRM):
+        signal.signal(number, signal.SIG_DFL)
+        faulthandler.register(number, file=file, all_threads=False, chain=True)
     _ends_with_a_call = True
 
 
@@ -157,9 +164,9 @@ def _begin_to_look() -> None:
     global _looker, _installed
     if _has_timer():
         if not _installed:
-            signal.signal(signal.SIGVTALRM, _look_here)
+            signal.signal(signal.SIGPROF, _look_here)
             _installed = True
-        signal.setitimer(signal.ITIMER_VIRTUAL, LOOK, LOOK)
+        signal.setitimer(signal.ITIMER_PROF, LOOK, LOOK)
     elif sys.platform != "emscripten" and (_looker is None or not _looker.is_alive()):
         _looker = threading.Thread(target=_look_at_others, daemon=True, name="edalab looks")
         _looker.start()
@@ -172,7 +179,7 @@ def _look_here(_: int, frame: FrameType | None) -> None:
         return
     watched = running[-1]
     stop = watched.look(frame)
-    signal.setitimer(signal.ITIMER_VIRTUAL, _pause(watched), LOOK)
+    signal.setitimer(signal.ITIMER_PROF, _pause(watched), LOOK)
     watched._allow_to_go_on()
     if stop:
         raise TooLong

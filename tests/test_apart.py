@@ -2,6 +2,7 @@
 
 import os
 import queue
+import select
 import signal
 import sys
 import threading
@@ -70,6 +71,59 @@ def test_a_call_of_c_that_never_returns_ends_and_is_told_its_line(monkeypatch, s
     result = check(cell(source), "05.2")
     assert (result.anomaly, result.run) == ("does not end", None)
     assert result.evidence == f"charge runs for ever: what {line} calls does not return"
+
+
+@pytest.mark.parametrize(
+    "waits",
+    [
+        "threading.Event().wait()",
+        "lock = threading.Lock(); lock.acquire(); lock.acquire()",
+        "here, there = os.pipe(); os.read(here, 1)",
+        "queue.Queue().get()",
+        'subprocess.run(["sleep", "1000"])',
+    ],
+)
+def test_a_call_that_waits_for_ever_ends_and_is_told_its_line(monkeypatch, waits):
+    monkeypatch.setattr(stuck, "WAIT", 1)
+    imports = "import os, queue, subprocess, threading\n"
+    result = check(cell(f"{imports}def charge(event, ctx):\n    {waits}"), "05.2")
+    assert (result.anomaly, result.run) == ("does not end", None)
+    assert result.evidence == "charge runs for ever: what line 2 of charge calls does not return"
+
+
+def test_a_process_that_the_function_starts_ends_with_the_check():
+    here, there = os.pipe()
+
+    def charge(event, ctx):
+        if os.fork() == 0:
+            signal.pause()  # with the other end of every pipe
+        return right(event, ctx)
+
+    assert check(charge, "05.2").correct
+    os.close(there)
+    assert select.select([here], [], [], 5)[0] and os.read(here, 1) == b""
+    os.close(here)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how much a process takes")
+def test_a_list_that_grows_for_ever_ends_the_check_and_not_the_machine(monkeypatch):
+    monkeypatch.setattr(sys.modules["edalab.practice.apart"], "MEMORY", 50_000_000)
+    source = IN_ITSELF.replace("sum", "list")
+    result = check(cell(source), "05.2")
+    assert (result.anomaly, result.run) == ("does not end", None)
+    line = "line 3 of charge"
+    assert result.evidence == f"charge takes more memory than a check has: look at {line}"
+
+
+def test_a_loop_of_python_that_fills_the_memory_is_told_as_a_loop(monkeypatch):
+    monkeypatch.setattr(stuck, "SECONDS", 0.5)
+    monkeypatch.setattr(stuck, "LOOK", 0.1)
+    source = (
+        "def charge(event, ctx):\n    kept = []\n    while True:\n        kept.append('x' * 1_000)"
+    )
+    result = check(cell(source), "05.2")
+    assert result.anomaly == "does not end"
+    assert "line 3 of charge, for over 0.1 s" in result.evidence
 
 
 def test_many_long_calls_of_c_one_after_the_other_are_no_endless_one(monkeypatch):

@@ -321,7 +321,7 @@ def test_one_line_that_never_ends_is_stopped(monkeypatch, swallowed):
     result = check(charge, "05.2")
     said = "payments.charge runs for ever without an await: line 3 of charge"
     assert result.anomaly == "does not end" and said in result.evidence
-    assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0, 0)
+    assert signal.getitimer(signal.ITIMER_PROF) == (0, 0)
 
 
 def test_a_check_works_in_a_thread_as_well():

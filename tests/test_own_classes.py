@@ -187,7 +187,6 @@ def test_the_exercise_has_its_own_classes_back_afterwards():
     "other",
     [
         "class MoneyDeposited(Event, version=2, upcasts={1: dict}):\n amount: int\n currency: str = 'EUR'",
-        "class MoneyDeposited(Event, topic='elsewhere'):\n amount: int",
         "class MoneyDeposited(Event):\n amount: float",
         "class MoneyDeposited(Event):\n amount: int = 1",
         "class MoneyDeposited(Event):\n amount: int\n def __eq__(self, other):\n  return True",
@@ -246,6 +245,17 @@ def test_what_else_has_a_name_of_the_exercises_is_told_if_the_answer_uses_it(oth
     result = check(own["answer"], "03.1")
     assert (result.outcome, result.anomaly) == ("not yet", "misuse"), result
     assert result.evidence == f"check uses its own {said}: give yours another name"
+
+
+def test_a_class_with_another_topic_or_key_is_told():
+    other = "class MoneyDeposited(Event, topic='elsewhere', key='amount'):\n amount: int"
+    own = defined(LESSON_03, TOTALS["a decorated fold"], ANSWER, other)
+    result = check(own["answer"], "03.1")
+    assert (result.outcome, result.anomaly) == ("not yet", "misuse"), result
+    assert result.evidence == (
+        "check declares MoneyDeposited with topic=None and key=None, and you with topic='elsewhere' "
+        "and key='amount': declare it in the same way, or give yours another name"
+    )
 
 
 def test_a_name_that_the_answer_does_not_use_may_be_anything():

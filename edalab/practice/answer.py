@@ -126,13 +126,18 @@ class Answer:
         theirs = self.given.__globals__
         used = {name for f in self._reachable() for c in _codes(f.__code__) for name in _globals(c)}
         for name, ours in self.ours.items():
-            if name in used and name in theirs and not _serves(theirs[name], ours):
+            if name not in used or name not in theirs:
+                continue
+            if not _serves(theirs[name], ours):
                 fields = _fields(ours)
                 what = f"{name}({', '.join(fields)})" if fields else name
                 other = (
                     "has other fields" if fields != _fields(theirs[name]) != [] else "is another"
                 )
                 return f"check uses its own {what}, and yours {other}: give yours another name"
+            if (yours := _way(theirs[name])) != (way := _way(ours)):
+                said = f"check declares {name} with {way}, and you with {yours}"
+                return f"{said}: declare it in the same way, or give yours another name"
         return ""
 
     def _reachable(self) -> list[types.FunctionType]:
@@ -196,6 +201,12 @@ def _has_fields_of(theirs: Any, ours: Any) -> bool:
     kinds, mine, more = {Event, Command, Query}, ours.model_fields, theirs.model_fields
     same = kinds & {*theirs.__mro__} == kinds & {*ours.__mro__} and mine.keys() <= more.keys()
     return same and not any(more[name].is_required() for name in more.keys() - mine.keys())
+
+
+def _way(thing: Any) -> str:
+    """Where a message class is published, and by which field in order; "" of anything else."""
+    said = thing.__declared__ if _is_message(thing) else None
+    return f"topic={said.topic!r} and key={said.key!r}" if said else ""
 
 
 def _serves(theirs: Any, ours: Any) -> bool:

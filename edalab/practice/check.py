@@ -193,8 +193,10 @@ def _tried(asked: Exercise, function: Answer, variant: int) -> tuple[Anomaly | s
 
 def _unfinished(function: Answer, ended: Ended) -> Anomaly:
     if line := ended.endless and function.line_in(ended.said):
-        evidence = f"{function.name} runs for ever: what {line} calls does not return"
-        return Anomaly("does not end", evidence)
+        why = f"runs for ever: what {line} calls does not return"
+        if ended.full:
+            why = f"takes more memory than a check has: look at {line}"
+        return Anomaly("does not end", f"{function.name} {why}")
     return Anomaly("not finished", str(ended))
 
 
