@@ -116,14 +116,14 @@ def test_a_list_that_grows_for_ever_ends_the_check_and_not_the_machine(monkeypat
 
 
 def test_a_loop_of_python_that_fills_the_memory_is_told_as_a_loop(monkeypatch):
-    monkeypatch.setattr(stuck, "SECONDS", 0.5)
-    monkeypatch.setattr(stuck, "LOOK", 0.1)
+    monkeypatch.setattr(stuck, "SECONDS", 0.25)
+    monkeypatch.setattr(stuck, "LOOK", 0.05)
     source = (
         "def charge(event, ctx):\n    kept = []\n    while True:\n        kept.append('x' * 1_000)"
     )
     result = check(cell(source), "05.2")
     assert result.anomaly == "does not end"
-    assert "line 3 of charge, for over 0.1 s" in result.evidence
+    assert "line 3 of charge, for over 0.05 s" in result.evidence
 
 
 def test_many_long_calls_of_c_one_after_the_other_are_no_endless_one(monkeypatch):
