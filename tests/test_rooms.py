@@ -49,7 +49,7 @@ CORE_FILES = {
     ),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 9152, "library": 20826, "exercises": 3790}
+LINES = {"core": 9152, "library": 20826, "exercises": 3823}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 
