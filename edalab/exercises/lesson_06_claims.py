@@ -1,6 +1,7 @@
 """The claims of lesson 06's exercises, on what the coordinator asks for."""
 
 from ..claims.claim import Claim
+from .general import is_slip
 from .lesson_06_shop import PlaceOrder
 
 
@@ -29,6 +30,12 @@ def logs(run) -> dict[str, list[tuple[str, str]]]:
     """The log of each order."""
     lines = run.rows("orders", "select order_id, step, answer from log order by number")
     return {order: [line[1:] for line in lines if line[0] == order] for order in orders_of(run)}
+
+
+@Claim("your function works with every log", about=PlaceOrder)
+def no_slips(run):
+    slips = [each.message for each in run.failures if each.line and is_slip(each.error)]
+    return [f"{order} has no next step" for order in dict.fromkeys(m.subject for m in slips if m)]
 
 
 @Claim("every order ends", about=PlaceOrder)
