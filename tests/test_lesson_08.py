@@ -124,9 +124,26 @@ def test_who_looks_and_charges_later_is_overtaken_by_the_second_question(lesson)
 
 
 def test_the_constraint_survives_two_at_once_under_every_pair(lesson):
-    shop = lesson.shop(lesson.bill_with_key, lesson.charge_if_new, replicas=2)
-    result = explore(shop, lesson.ada_orders, lesson.CLAIMS, faults=2)
-    assert [result.outcome(claim) for claim in lesson.CLAIMS] == ["holds", "holds"]
+    async def look_then_insert(command, ctx):
+        with ctx.database as db:
+            find = "select answer from answers where key = ?"
+            row = db.execute(find, (command.key,)).fetchone()
+        if not row:
+            await ctx.sleep(0.2)
+            with ctx.database as db:
+                charge = command.key, command.amount, "charged", ctx.now
+                db.execute("insert into charges values (?, ?)", (command.order_id, command.amount))
+                db.execute("insert into answers values (?, ?, ?, ?)", charge)
+        return "charged"
+
+    raised = []
+    for provider in (lesson.charge_if_new, look_then_insert):
+        shop = lesson.shop(lesson.bill_with_key, provider, replicas=2)
+        result = explore(shop, lesson.ada_orders, lesson.CLAIMS, faults=2)
+        assert [result.outcome(claim) for claim in lesson.CLAIMS] == ["holds", "holds"]
+        run = simulate(shop, lesson.ada_orders, faults=["delay billing.ask.Charge"])
+        raised.append(sum("UNIQUE" in (step.detail or "") for step in run.journal))
+    assert raised[0] == 0 < raised[1]  # with a plain insert the second replica gets an error
 
 
 def test_two_publications_have_two_ids_unless_an_outbox_keeps_the_envelope(lesson):

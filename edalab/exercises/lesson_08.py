@@ -77,7 +77,7 @@ CHARGE_HINTS = {
         'Return "charged" or "declined", or a Refused(…).',
     ),
     "another amount": (
-        "This key came with two amounts. What did the second request get?",
+        "This key came with two amounts. What did the second request get, and what did it know of the first one when it answered?",
         "The row in `answers` says for which amount the key was used. What do you compare with it?",
         "Read the row of the key at the end of the transaction. If its amount isn't command.amount, return Refused(…).",
     ),

@@ -66,6 +66,11 @@ def charged(run: Run) -> Counter:
     return Counter(run.rows("provider", "select order_id, amount from charges"))
 
 
+def often(times: int) -> str:
+    """A number of times, in words."""
+    return ("never", "once", "twice")[times] if times < 3 else f"{times} times"
+
+
 def steps(run: Run, service: str, step: str, kind: type[Message]) -> list[Any]:
     """Such steps of a service that are about such a message."""
     here = [each for each in run.journal if (each.service, each.step) == (service, step)]
@@ -201,22 +206,25 @@ def wrong_charges(run: Run, kind: str) -> list[str]:
         order_id = key.partition("/")[0]
         times = [rows[order_id, amount] for amount, _ in asked]
         said = [sorted({*each}) for _, each in asked]
-        told_in_words = f"{key} was answered {' and '.join(map(', '.join, said))}"
+        each_amount = (", ".join(answer or "''" for answer in each) for each in said)
+        told_in_words = f"{key} was answered {' and '.join(each_amount)}"
+        at_once = ", in three requests at once" if order_id.startswith("o2") else ""
         kept = [each for each in said if each != ["refused"]]
         if max(times) > 1:
-            found.append(("charged twice", f"{order_id} was charged {max(times)} times"))
+            found.append(("charged twice", f"{order_id} was charged {often(max(times))}"))
         elif [] in said:
             found.append(("no answer", f"{key} was asked for again and again, without an answer"))
         elif {*chain(*said)} - {"charged", "declined", "refused"}:
             found.append(("an unknown answer", told_in_words))
         elif sum(map(bool, times)) > 1 or len(kept) > 1:
-            found.append(("another amount", f"{key} was used for two amounts; {told_in_words}"))
+            asked_for = f"{key} was used for two amounts{at_once}"
+            found.append(("another amount", f"{asked_for}; {told_in_words}"))
         elif max(map(len, said)) > 1:
             found.append(("another answer", told_in_words))
         elif asked[0][0] == 150 and any(times):
             found.append(("declined and charged", f"{told_in_words}, and {order_id} charged"))
         elif asked[0][0] != 150 and (not any(times) or kept != [["charged"]]):
-            charges = f"{order_id} was charged {sum(times)} times"
+            charges = f"{order_id} was charged {often(sum(times))}"
             found.append(("never charged", f"{charges}, {told_in_words}"))
     return [evidence for name, evidence in found if name == kind]
 
@@ -262,13 +270,15 @@ def wrong_events(run: Run, kind: str) -> list[str]:
     rows, events, found = charged(run), Counter(stored.values()), []
     for order in sorted(placed | {*events}):
         order_id, amount = order
-        times = f"{order_id} was charged {rows[order]} times with {amount}"
+        times = f"{order_id} was charged {often(rows[order])} with {amount}"
         if rows[order] > 1:
             found.append(("charged twice", times))
         elif rows[order] < (order in placed and amount <= 100):
             found.append(("never charged", times))
         elif events[order] > 1:
-            found.append(("published twice", f"{times}; its event is stored {events[order]} times"))
+            found.append(
+                ("published twice", f"{times}; its event is stored {often(events[order])}")
+            )
         elif events[order] > rows[order]:
             found.append(("published without a charge", f"{times}, and its event is stored"))
         elif events[order] < rows[order]:
