@@ -187,7 +187,15 @@ def test_what_it_prints_comes_back_and_is_printed_once(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_who_interrupts_a_check_is_told_so_and_leaves_no_process_behind(tmp_path):
+@pytest.fixture
+def interruptible():
+    """SIGINT interrupts, also where the tests run in the background of a shell, which ignores it there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_who_interrupts_a_check_is_told_so_and_leaves_no_process_behind(tmp_path, interruptible):
     pid = tmp_path / "pid"
 
     def charge(event, ctx):
@@ -230,8 +238,9 @@ def test_a_mistake_of_ours_is_told_in_its_words():
 
 
 def test_as_much_as_there_is_comes_back():
+    before = signal.getsignal(signal.SIGINT)
     assert apart(lambda: "x" * 10_000_000) == "x" * 10_000_000
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 IN_A_NOTEBOOK = """
