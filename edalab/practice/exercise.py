@@ -23,12 +23,12 @@ from ..errors import (
     shown,
 )
 from ..model import Message, System, declared_in
-from ..sim import Fault, Faults, Window, enumerate_faults, simulate
+from ..sim import AnyFault, Fault, enumerate_faults, simulate
 from ..sim.run import Run
 from .answer import Answer
 
 LESSONS = ("00", "01", "02", "03", "04", "05", "06", "07", "08")
-Plan = Sequence[str | Fault | Faults | Window]  # faults that strike in one run
+Plan = Sequence[str | AnyFault]  # faults that strike in one run
 Hints = tuple[str, str, str]
 # What a handler may let through: a fault, an answer that does not come, another writer who was first.
 OF_THE_LAB = HandlerFailed, SaveFailed, PublishFailed, Unanswered, ConcurrencyError
@@ -255,9 +255,7 @@ def explained(
 
     def trial(answer: Answer, variant: int) -> Anomaly | str:
         if answer.again is None:
-            with declared_in(
-                ""
-            ):  # a learner who simulates in it means the messages of the notebook
+            with declared_in(""):  # if a learner simulates in it, the notebook's messages are meant
                 returned = answer.call()
             try:
                 if not isinstance(returned, tuple | list) or len(returned) != 2:
