@@ -28,7 +28,7 @@ def test_only_who_fetches_gaps_survives_both_and_who_says_the_position_sees_thei
     claim("no answer is older", "✓")
     second("balances · commit EntryRecorded", "crash")
     claim("the balances match", "✗")
-    claim("the largest match", "✓")
+    claim("the largest withdrawals match", "✓")
     screenshot("lesson-04-twice")
     choose("checkpoint", "fetches gaps")
     claim("the balances match", "✓")
