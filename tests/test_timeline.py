@@ -447,6 +447,10 @@ def test_the_fields_in_which_messages_of_a_type_differ_stand_at_their_bars():
     assert set(words(moved(elm, long))) == {"Moved", "Moved Elm"}
     withdrawals = [Withdraw(who="ada", amount=n) for n in (20, 40)]
     assert words(moved(*withdrawals)) == ["Withdraw 20", "Withdraw 40"]
+    pairs = (("ada", "Elm"), ("bob", "Elm"), ("ada", "Oak"))
+    three = [Moved(who=who, version=1, street=street) for who, street in pairs]
+    names = ["Moved ada, Elm", "Moved bob, Elm", "Moved ada, Oak"]
+    assert words(moved(*three)) == names, "the key is also a field, and stands there once"
 
 
 def test_no_name_of_a_bar_is_lost_or_cut_for_the_fields_of_others():

@@ -85,14 +85,17 @@ def _columns(envelopes: list[Envelope]) -> tuple[list[list[str]], list[list[str]
         more = [keys, *([_text(name, data[0][name])] * len(keys) for name in chosen)]
         return [], more[:_VALUES]
     columns = {"": keys} | {name: [_text(name, one.get(name)) for one in data] for name in data[0]}
-    columns = {name: column for name, column in columns.items() if len(set(column)) > 1}
-    enough = [name for name, column in columns.items() if len(set(column)) == apart]
-    telling = enough[:1] or list(columns)[:_VALUES]
-    if "version" in columns and "version" not in telling:
+    differ: dict[str, list[str]] = {}
+    for name, column in columns.items():  # the key is also a field: it stands in a name once
+        if len(set(column)) > 1 and column not in differ.values():
+            differ[name] = column
+    enough = [name for name, column in differ.items() if len(set(column)) == apart]
+    telling = enough[:1] or list(differ)[:_VALUES]
+    if "version" in differ and "version" not in telling:
         telling = [*telling[:1], "version"]
     room = 0 if telling == [""] else _VALUES - len(telling)
-    more = [name for name in columns if name not in telling][:room]
-    return [columns[name] for name in telling] or [keys], [columns[name] for name in more]
+    more = [name for name in differ if name not in telling][:room]
+    return [differ[name] for name in telling] or [keys], [differ[name] for name in more]
 
 
 def _text(field: str, value: object) -> str:

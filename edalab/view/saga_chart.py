@@ -17,7 +17,7 @@ WIDEST, NARROW = 160, 128  # px: of a box at most, and where words are cut for m
 Corners = list[tuple[int, int]]
 KINDS = {  # state of a step -> kind of its box and of its name
     "not yet": ("not yet", "not yet"), "under way": ("under way", "under way"), "done": ("done", "done"),
-    "done twice": ("failed", "failed"), "late": ("in doubt", "failed"), "refused": ("failed", "failed"),
+    "done twice": ("failed", "failed"), "late": ("in doubt", "failed"), "refused": ("compensation", "compensation"),
     "in doubt": ("in doubt", "failed"), "failed": ("failed", "failed"), "idle": ("under way", "under way"),
     "compensated": ("undone", "done"), "never done": ("in doubt", "failed"),
 }  # fmt: skip

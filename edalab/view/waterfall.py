@@ -10,7 +10,7 @@ from .scene import Box, Label, Mark, Scene
 from .theme import LABELS
 
 BAR, MARK, CLEAR = 12, 12, 8  # px: height, width, from the middle of a mark to an edge
-_GRAVE = {"late", "in doubt", "failed", "done twice", "refused", "never done"}
+_GRAVE = {"late", "in doubt", "failed", "done twice", "never done"}
 _FAILED = ("crash", "failure", "retry", "dead_letter")
 
 
@@ -158,7 +158,7 @@ class _Row:
         if shows or state.name == "under way":
             return
         kind = "failed" if state.name in _GRAVE or words.endswith(" late") else "axis"
-        if self.step.compensates and state.name == "done":
+        if state.name == "refused" or (self.step.compensates and state.name == "done"):
             kind = "compensation"
         slits = [(x - 6, x + 6) for x in self.axis.slits()]
         kept_free = [*slits, *([(cursor - 4, cursor + 4)] if cursor is not None else [])]
