@@ -46,7 +46,7 @@ def copies(
     names = _services(run, select, services)
     states = _states(run, names, select)
     rows: dict[tuple[str, str], list[tuple[int, int]]] = {}  # outages: words, kind -> times
-    end = max(run.end, marked, 100) * 41 // 40  # a little later, to show the last values
+    end = max(run.end, 100) * 41 // 40  # a little later, to show the last values
     for one in Trace.of(run).traffic.outages.values():
         if one.service in names:
             several = run.system.services[one.service].replicas > 1 and one.kind != "cut"
@@ -96,7 +96,9 @@ def copies(
         scene.labels.append(Label(x + 34, y, words, "caption"))
         x += 56 + text_width(words, 11)
     scene.height = scene.write(axes.left, y + 20, axes.right, parts[0].split(" "), " ") - 2
-    if cursor is not None:
+    if marked > end:
+        scene.name_cursor(axes.right, first_row - 6, seconds(marked))
+    elif cursor is not None:
         x, now = axes.x(_moment(marked)), states[max(time for time in states if time <= marked)]
         scene.set_cursor(x, first_row - 6, axes.bottom, seconds(marked))
         place_beside(room, _each(names, now), "at cursor", x, top + 12)
@@ -158,7 +160,8 @@ def _value(database: Database, select: str, time: int) -> Any:
         found = "several rows" if len(columns) == 1 else counted(len(columns), "column")
         what = f"copies draws one value, but {database.service} has {found} at {seconds(time)}"
         raise Misuse(f"{what}; write one such as \"select pieces from stock where item = 'tea'\"")
-    return rows[0][0] if rows else None
+    value = rows[0][0] if rows else None
+    return str(value) if isinstance(value, float) and abs(value) > 1e300 else value  # inf, too
 
 
 def _axes(
