@@ -230,7 +230,8 @@ def test_long_names_and_texts_have_room():
     select = "select pieces || ', lying on a very long shelf in the north' from stock"
     for width in (624, 840):
         picture = copies(run, select, cursor=0.7, width=width)
-        assert not flaws(picture.scene)
+        said = [one.text for one in picture.scene.labels if one.kind == "on span"]
+        assert not flaws(picture.scene) and said[0].endswith("cut off")
 
 
 def test_hundreds_of_changes_have_room():

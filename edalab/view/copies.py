@@ -51,7 +51,7 @@ def copies(
         if one.service in names:
             several = run.system.services[one.service].replicas > 1 and one.kind != "cut"
             name = f"{one.service}/{one.replica}" if several else one.service
-            words = clean(f"{name} {_OUTAGES[one.kind]}", 40)
+            words = f"{clean(name, 24)} {_OUTAGES[one.kind]}"
             rows.setdefault((words, one.kind), []).append((one.start, one.end or end))
     scene, first_row = Scene(width, 0), 30 if cursor is None else 54
     top, window = first_row + _ROW * len(rows) + 12, (_moment(0), _moment(end))
@@ -82,7 +82,8 @@ def copies(
         parts += [one.tip for one in boxes]
         left, _, right, _ = max(boxes, key=lambda one: one.w).extent()
         x = left if text_width(words, 11, True) + 12 < right - left else right
-        room.place([words], "on span", [(x + 6, y + 8, "start"), (left - 6, y + 8, "end")])
+        places = [(x + 6, y + 8, "start"), (left - 6, y + 8, "end")]
+        room.place([words, _OUTAGES[kind]], "on span", places)
     x, y = axes.left, axes.bottom + 38
     for number, (name, kind) in enumerate(zip(names, _KINDS, strict=False)):
         changes = [(_moment(time), heights[now[number]]) for time, now in states.items()]
