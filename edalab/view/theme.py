@@ -167,6 +167,7 @@ SHAPES = {
     "diamond": (True, (((0, -5), (5, 0), (0, 5), (-5, 0), (0, -5)),)),
     "handover": (True, (((-5, -6), (6, 0), (-5, 6), (-5, -6)),)),
     "lock": (False, (_LOCK, _SHACKLE)),
+    "tick": (False, (((0, -4), (0, 4)),)),
     "two dots": (True, (tuple((x - 3, y) for x, y in _DOT), tuple((x + 5, y) for x, y in _DOT))),
 }
 MARKS = {
@@ -184,6 +185,7 @@ MARKS = {
     "unheard": MarkLook("ring", MESSAGE),
     "deduplicated": MarkLook("struck ring", MESSAGE),
     "note": MarkLook("diamond", INK),
+    "in progress": MarkLook("tick", INK),
     "takeover": MarkLook("handover", INK),
     "moving": MarkLook("disc", CURSOR),
     "moving again": MarkLook("diamond", FAULT),
