@@ -20,6 +20,7 @@ class Topic:
     partitions: int = 1
     confirms: bool = True
     deduplicates: float = 0  # seconds
+    max_poll_interval: float | None = None  # seconds
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class System:
         partitions: int | None = None,
         confirms: bool | None = None,
         deduplicates: float | None = None,
+        max_poll_interval: float | None = None,
     ) -> Topic:
         """Declare a topic, which is a log, or look one up by its name alone.
 
@@ -66,17 +68,23 @@ class System:
         confirms: with False the broker confirms nothing, so that a publish can be lost without an error.
         deduplicates: seconds in which a message with an id that was stored already is confirmed and not stored
             again (0). `ctx.envelope` makes an envelope whose id stays the same, however often it is published.
+        max_poll_interval: seconds from the delivery of a message, or from its retry, to its commit (no limit). A
+            replica that takes longer is evicted: its partitions move to the other replicas, its commit is refused,
+            and it joins again when its handler ends. A replica without others gets the message again then.
 
         With a keyword, a topic of that name is declared anew. One that nobody declares has the defaults.
         Raises Misuse for a name that no topic can have."""
-        looked_up = partitions is confirms is deduplicates is None
+        looked_up = partitions is confirms is deduplicates is max_poll_interval is None
         if looked_up and isinstance(name, str) and name in self.topics:
             return self.topics[name]
         partitions = 1 if partitions is None else partitions
         _whole(f"topic {name!r}: partitions=", partitions)
         self.queues.pop(channel_name(f"{self.name}.topic", name), None)
         window = _seconds(f"topic {name!r}: deduplicates=", deduplicates or 0)
-        self.topics[name] = Topic(name, partitions, confirms is None or confirms, window)
+        longest = max_poll_interval
+        if longest is not None:
+            longest = _seconds(f"topic {name!r}: max_poll_interval=", longest, 0.001)
+        self.topics[name] = Topic(name, partitions, confirms is None or confirms, window, longest)
         self.revision += 1
         return self.topics[name]
 

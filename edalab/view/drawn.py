@@ -93,6 +93,8 @@ class Drawn:
                 self._event(number, "takeover", f"takes over {what}", giver and f"from {giver}")
             case "deduplicated":
                 self._event(number, "deduplicated", "not stored again", detail)
+            case "evicted":
+                self._strike(number, "evicted", "evicted", detail)
             case "in_progress":
                 why = "not heard" if fault else detail
                 self._event(number, "in progress", "in progress" + (why and f", {why}"))

@@ -175,6 +175,7 @@ MARKS = {
     "failed": MarkLook("triangle", FAULT),
     "no answer": MarkLook("hourglass", FAULT),
     "unconfirmed": MarkLook("hourglass", FAULT),
+    "evicted": MarkLook("hourglass", FAULT),
     "dead letter": MarkLook("square", FAULT),
     "refused": MarkLook("no entry", FAULT),
     "lost": MarkLook("struck ring", FAULT),
