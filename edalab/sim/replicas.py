@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 
 class Replica:
-    """One process of a service: it handles one message at a time, and a crash takes all that is in flight in it."""
+    """One process of a service. It handles one message at a time, and beside it those of queues with prefetch.
+    A crash takes all that is in flight in it."""
 
     def __init__(self, service: "ServiceRuntime", number: int):
         self.service, self.number = service, number
@@ -31,7 +32,7 @@ class Replica:
         self.state: dict = {}
         self.busy: Execution | None = None  # of the message that it fetches or handles
         self.waiting: deque[Reader | WorkQueue] = deque()  # they have a message for it
-        self.running: dict[Execution, None] = {}  # of questions and ticks, as an ordered set
+        self.running: dict[Execution, None] = {}  # beside it, as an ordered set
         self.held: list[tuple[Callable, Any]] = []  # what a pause holds back
         self.silent_since: int | None = None
         self.session: Timer | None = None
@@ -63,6 +64,9 @@ class Replica:
             self.busy = None
             if self.waiting and self.reachable:
                 self.offer(self.waiting.popleft())
+        elif execution in self.running:  # of a queue with prefetch
+            del self.running[execution]
+            execution.source.offer()
 
     def new_execution(self, source: Any, envelope: Envelope | None) -> Execution:
         """An execution beside the message that it handles: of a question or a tick."""
