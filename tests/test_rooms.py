@@ -49,15 +49,7 @@ CORE_FILES = {
     ),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-<<<<<<< HEAD
-<<<<<<< HEAD
-LINES = {"core": 9233, "library": 20944, "exercises": 4339}
-=======
-LINES = {"core": 9232, "library": 21140, "exercises": 4339}
->>>>>>> w-copies
-=======
-LINES = {"core": 9385, "library": 21097, "exercises": 4339}
->>>>>>> w-labq
+LINES = {"core": 9512, "library": 21265, "exercises": 4339}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 
