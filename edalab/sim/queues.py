@@ -96,8 +96,11 @@ class WorkQueue(Channel):
 
     def next_execution(self, replica: Replica) -> Execution | None:
         """An execution for the oldest message that `replica` can handle."""
+        service = replica.service
         for item in self.ready:
-            if self._may_take(replica, item) and self._is_next(item, replica):
+            kept_back = item.envelope.source in service.cut_from
+            handles = service.handler(item.envelope.type) and not kept_back
+            if handles and self._is_next(item, replica):
                 self.ready.remove(item)
                 self.turn = (self.consumers.index(replica) + 1) % len(self.consumers)
                 more = self.ready and self.prefetch == 1  # for when it is free again
@@ -107,13 +110,6 @@ class WorkQueue(Channel):
                 execution.item = item
                 return execution
         return None
-
-    def _may_take(self, replica: Replica, item: Item) -> bool:
-        """Whether a replica handles this message, and no one-way cut keeps it from there."""
-        service, envelope = replica.service, item.envelope
-        return (
-            service.handler(envelope.type) is not None and envelope.source not in service.cut_from
-        )
 
     def _is_next(self, item: Item, replica: Replica) -> bool:
         """Whether nothing older of its key is still open, in a queue that is ordered by key. (No replica handles
