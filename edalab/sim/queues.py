@@ -111,10 +111,14 @@ class WorkQueue(Channel):
             replica.release(execution)
             self._put_back(item)
             return
+        execution.attempt = item.attempt + 1
+        if self.deadlines and self.has_expired(execution):
+            self._remove(item)
+            replica.release(execution)
+            return
         handler: Any = replica.service.handler(item.envelope.type)
         at_most_once = handler.delivery == "at-most-once"
-        item.attempt += 1
-        execution.attempt, item.execution = item.attempt, execution
+        item.attempt, item.execution = execution.attempt, execution
         fault = None if item.delayed else execution.reach("deliver")
         action = action_of(fault, "drop", "duplicate", "delay")
         item.delayed = action == "delay"

@@ -105,6 +105,10 @@ class Reader:
         offset = execution.offset = self.position
         execution.envelope = envelope = self.records[offset]
         execution.attempt = attempt = self.attempts.pop(offset, 0) + 1 if self.attempts else 1
+        if self.log.deadlines and not self.failures and self.log.has_expired(execution):
+            self._has_committed(execution)
+            self._advance(execution)
+            return
         at_most_once = handler.delivery == "at-most-once"
         if not (self.skip_fetch or self.service.has_faults or at_most_once):
             # Nothing can strike: two steps at once.

@@ -80,7 +80,7 @@ class Drawn:
             case "dead_letter":
                 words = f"dead-lettered after {counted(step.attempt or 1, 'attempt')}"
                 self._strike(number, "dead letter", words, detail)
-            case "lost":
+            case "lost" | "expired":
                 self._lose(number, step)
             case "reply":
                 self._reply(number, step)
@@ -207,7 +207,7 @@ class Drawn:
         if step.fault == "drop" and transfer in self._dropped:
             self._dropped[transfer].words = "dropped and lost"
             return
-        words = "lost" + (f": {clean(step.detail, 60)}" if step.detail else "")
+        words = step.step + (f": {clean(step.detail, 60)}" if step.detail else "")
         event = self._event(number, "lost", words)
         if transfer and source and number in transfer.losses:
             kind = "struck question" if transfer.question else "stopped"
