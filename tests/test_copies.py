@@ -1,5 +1,8 @@
 """Copies of a value: read from the record alone, as the databases at each moment have it."""
 
+import sqlite3
+from contextlib import suppress
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -109,6 +112,7 @@ def test_copies_that_differ_at_the_end_are_said_with_their_values():
     picture = copies(run, SELECT)
     assert "at the end 4 in north, 9 in south; south cut off from 0.5 s to the end" in repr(picture)
     assert tips(picture)[-1].endswith("to the end")
+    assert f"differ for {run.end / 1000 - 0.64:g} s in all" in repr(picture)
 
 
 def test_lines_of_equal_copies_stand_side_by_side():
@@ -147,16 +151,56 @@ def test_a_table_that_is_made_later_has_no_value_before():
         @makers.service(name).on(Sold)
         async def make(event, ctx):
             with ctx.database as db:
-                db.execute("create table if not exists stock as select 'tea' item, 5 pieces")
+                db.execute("create view if not exists stock as select 'tea' item, 5 pieces")
 
-    picture = copies(simulate(makers, sales), SELECT, cursor=0)
-    assert picture.scene.shows.endswith("at 0 s none in north, none in south")
+    run = simulate(makers, sales)
+    for cursor, pieces in ((0, "none"), (0.5, "5")):
+        said = f"at {cursor} s {pieces} in north, {pieces} in south"
+        assert copies(run, SELECT, cursor=cursor).scene.shows.endswith(said)
+
+
+def test_a_statement_that_failed_changes_no_copy():
+    careful = System("careful")
+    for name in ("north", "south"):
+        schema = "create table stock (item text, pieces integer check (pieces >= 0));"
+        schema += "insert into stock values ('tea', 3);"
+
+        @careful.service(name, schema=schema).on(Sold)
+        async def take_out(event, ctx):
+            with ctx.database as db:
+                with suppress(sqlite3.IntegrityError):
+                    db.execute("update stock set pieces = pieces - ?", (event.pieces,))
+                db.execute("update stock set item = 'tea'")
+
+    run = simulate(careful, sales)  # 0, 1, 2, 3, 0 and 1 pieces, of which 3 and 1 are too many
+    assert copies(run, SELECT, cursor=1.5).scene.shows.endswith("at 1.5 s 0 in north, 0 in south")
+
+
+def test_a_value_that_no_axis_can_hold_is_shown_as_a_text():
+    run = simulate(shops("north", "south"), sales, until=0.7)
+    picture = copies(run, "select case pieces when 10 then 9e999 else pieces end from stock")
+    ticks = [label.text for label in picture.scene.labels if label.anchor == "end"]
+    assert ticks == ["inf", "9", "7"]
+
+
+def test_a_cursor_after_the_run_is_named():
+    run = simulate(shops("north", "south"), sales)
+    found = copies(run, SELECT, cursor=99).scene.labels
+    assert "99 s: not in this part" in [label.text for label in found]
 
 
 def test_texts_that_differ_only_at_their_end_differ():
     run = simulate(shops("north", "south", rows=""), sales, faults=["crash south.save.Sold #1"])
     long = "select printf('%.300c', 'x') || pieces from stock"
     assert "differ for" in repr(copies(run, long))
+
+
+def test_a_service_that_was_named_and_cannot_run_the_select_is_an_error():
+    run = simulate(shops("north", "south"), sales, until=0.5)
+    with pytest.raises(
+        sqlite3.OperationalError, match="no such table: stock; tables of till: none"
+    ):
+        copies(run, SELECT, services=["north", "south", "till"])
 
 
 @pytest.mark.parametrize("width", [624, 840])
@@ -186,7 +230,8 @@ def test_long_names_and_texts_have_room():
     select = "select pieces || ', lying on a very long shelf in the north' from stock"
     for width in (624, 840):
         picture = copies(run, select, cursor=0.7, width=width)
-        assert not flaws(picture.scene)
+        said = [one.text for one in picture.scene.labels if one.kind == "on span"]
+        assert not flaws(picture.scene) and said[0].endswith("cut off")
 
 
 def test_hundreds_of_changes_have_room():
@@ -213,6 +258,8 @@ def test_hundreds_of_changes_have_room():
         (SELECT, dict(services="north"), "two or three services, .* runs in north; name those"),
         ("select 1", {}, "runs in till, north, south, west; name those to compare: services="),
         (SELECT, dict(services=["north", "sooth"]), "no service 'sooth'.*Did you mean 'south'"),
+        ("select 1; select 2", {}, "runs in none: You can only execute one statement at a time"),
+        ("", {"services": ["north", "south"]}, "but north has 0 columns at 0 s; write one such as"),
         ("select item, pieces from stock", {}, "but north has 2 columns at 0 s; write one such as"),
         ("select 1 from stock union select 2", {}, "but north has several rows at 0 s; write"),
         ("delete from stock", {}, "rows only reads"),

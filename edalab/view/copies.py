@@ -46,12 +46,12 @@ def copies(
     names = _services(run, select, services)
     states = _states(run, names, select)
     rows: dict[tuple[str, str], list[tuple[int, int]]] = {}  # outages: words, kind -> times
-    end = max(run.end, marked, 100) * 41 // 40  # a little later, to show the last values
+    end = max(run.end, 100) * 41 // 40  # a little later, to show the last values
     for one in Trace.of(run).traffic.outages.values():
         if one.service in names:
             several = run.system.services[one.service].replicas > 1 and "cut" not in one.kind
             name = f"{one.service}/{one.replica}" if several else one.service
-            words = clean(f"{name} {_OUTAGES[one.kind]} {one.sender or ''}".rstrip(), 40)
+            words = f"{clean(name, 24)} {_OUTAGES[one.kind]} {clean(one.sender or '', 24)}".rstrip()
             rows.setdefault((words, one.kind), []).append((one.start, one.end or end))
     scene, first_row = Scene(width, 0), 30 if cursor is None else 54
     top, window = first_row + _ROW * len(rows) + 12, (_moment(0), _moment(end))
@@ -82,7 +82,8 @@ def copies(
         parts += [one.tip for one in boxes]
         left, _, right, _ = max(boxes, key=lambda one: one.w).extent()
         x = left if text_width(words, 11, True) + 12 < right - left else right
-        room.place([words], "on span", [(x + 6, y + 8, "start"), (left - 6, y + 8, "end")])
+        places = [(x + 6, y + 8, "start"), (left - 6, y + 8, "end")]
+        room.place([words, _OUTAGES[kind]], "on span", places)
     x, y = axes.left, axes.bottom + 38
     for number, (name, kind) in enumerate(zip(names, _KINDS, strict=False)):
         changes = [(_moment(time), heights[now[number]]) for time, now in states.items()]
@@ -96,7 +97,9 @@ def copies(
         scene.labels.append(Label(x + 34, y, words, "caption"))
         x += 56 + text_width(words, 11)
     scene.height = scene.write(axes.left, y + 20, axes.right, parts[0].split(" "), " ") - 2
-    if cursor is not None:
+    if marked > end:
+        scene.name_cursor(axes.right, first_row - 6, seconds(marked))
+    elif cursor is not None:
         x, now = axes.x(_moment(marked)), states[max(time for time in states if time <= marked)]
         scene.set_cursor(x, first_row - 6, axes.bottom, seconds(marked))
         place_beside(room, _each(names, now), "at cursor", x, top + 12)
@@ -158,7 +161,8 @@ def _value(database: Database, select: str, time: int) -> Any:
         found = "several rows" if len(columns) == 1 else counted(len(columns), "column")
         what = f"copies draws one value, but {database.service} has {found} at {seconds(time)}"
         raise Misuse(f"{what}; write one such as \"select pieces from stock where item = 'tea'\"")
-    return rows[0][0] if rows else None
+    value = rows[0][0] if rows else None
+    return str(value) if isinstance(value, float) and abs(value) > 1e300 else value  # inf, too
 
 
 def _axes(
