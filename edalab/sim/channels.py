@@ -5,7 +5,7 @@ from math import inf
 from ..model import Envelope
 from .clock import RETRY
 from .execution import Execution
-from .replicas import ServiceRuntime
+from .services import ServiceRuntime
 
 
 class Channel:

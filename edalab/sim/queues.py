@@ -10,7 +10,8 @@ from .channels import Channel
 from .clock import ACK, DELAY, DELIVER
 from .execution import Execution
 from .faults import action_of
-from .replicas import Replica, ServiceRuntime
+from .replicas import Replica
+from .services import ServiceRuntime
 from .steps import NOT_ACKNOWLEDGED
 
 

@@ -6,7 +6,8 @@ from .clock import DELAY, DELIVER, REFETCH
 from .execution import Execution
 from .faults import action_of
 from .limits import MOST_ATTEMPTS
-from .replicas import Replica, ServiceRuntime
+from .replicas import Replica
+from .services import ServiceRuntime
 
 if TYPE_CHECKING:
     from .logs import Log
@@ -23,7 +24,7 @@ class Reader:
         self.log, self.partition, self.service = log, partition, service
         self.records = log.partitions[partition]
         self.position = self.committed = len(self.records)
-        self.owner: Replica = service.replicas[partition % len(service.replicas)]
+        self.owner: Replica = service.serving[partition % len(service.serving)]
         self.handler: Any = None  # of the message at the position
         self.attempts: dict[int, int] = {}  # by offset: the attempts made so far
         self.epoch = 0
@@ -50,7 +51,7 @@ class Reader:
     def rebalance(self) -> None:
         """Partition p belongs to live replica p mod n; what its live owner is handling, it may finish."""
         self.moves = False
-        members = [replica for replica in self.service.replicas if replica.in_session()]
+        members = [replica for replica in self.service.serving if replica.in_session()]
         target = members[self.partition % len(members)] if members else self.owner
         if target is not self.owner:
             if self.execution is not None and self.owner.in_session():

@@ -93,6 +93,8 @@ class Drawn:
                 self._event(number, "takeover", f"takes over {what}", giver and f"from {giver}")
             case "deduplicated":
                 self._event(number, "deduplicated", "not stored again", detail)
+            case "join" | "leave":
+                self._event(number, "note", f"{step.step}s")
             case "note" | "skew":
                 self._event(number, "note", clean(step.detail or "", 120))
 
