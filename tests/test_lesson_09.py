@@ -37,6 +37,8 @@ def broken_with(system, workload, window, claims) -> list[tuple]:
 def test_without_a_fault_ten_pieces_are_sold_and_the_copies_agree_in_the_end(lesson):
     assert all(lesson.quiet.check(claim) for claim in lesson.CLAIMS)
     assert len(lesson.sold(lesson.quiet)) == 10
+    early = [lesson.quiet.at(time).rows("south", lesson.LEFT) for time in (0.1, 0.3)]
+    assert early == [[(10,)], [(9,)]]
     picture = repr(lesson.copies(lesson.quiet, lesson.LEFT))
     assert "differ for 1.2 s in all; equal again at 3.82 s" in picture
 
