@@ -6,17 +6,19 @@ from .plan import AnyFault, parse_plan
 from .points import actions_at, enumerate_faults, points
 from .printed import Printed, printing, quiet
 from .simulate import simulate
-from .windows import Repartition, Window, cut, pause, repartition
+from .windows import AtTime, Repartition, Skew, Window, cut, pause, repartition, skew
 from .world import World
 
 __all__ = [
     "ACTIONS",
     "AnyFault",
+    "AtTime",
     "Context",
     "Fault",
     "Faults",
     "Printed",
     "Repartition",
+    "Skew",
     "Window",
     "World",
     "actions_at",
@@ -29,4 +31,5 @@ __all__ = [
     "quiet",
     "repartition",
     "simulate",
+    "skew",
 ]

@@ -133,8 +133,8 @@ class Context:
 
     @property
     def now(self) -> float:
-        """Seconds since the run began."""
-        return self._execution.world.now / 1000
+        """Seconds since the run began, as the clock of this service shows them."""
+        return self._execution.replica.service.clock / 1000
 
     @property
     def random(self) -> Random:

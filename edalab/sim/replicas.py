@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from heapq import heappush
+from math import inf
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -166,6 +167,8 @@ class ServiceRuntime:
         self.notes = 0
         self.cut = False
         self.cut_until = 0
+        self.cut_from: dict[str, int] = {}  # a sender -> until when nothing that it sent arrives
+        self.ahead = 0  # of the true time, in ms
         self.replicas = [Replica(self, n + 1) for n in range(declaration.replicas)]
         self.readers: list[Reader] = []  # its positions in the logs
         self.queues: list[WorkQueue] = []  # those that it consumes
@@ -175,6 +178,11 @@ class ServiceRuntime:
     def up(self) -> bool:
         """Whether any replica is up."""
         return any(replica.up for replica in self.replicas)
+
+    @property
+    def clock(self) -> int:
+        """The time that its clock shows, in ms."""
+        return self.world.now + self.ahead
 
     @property
     def state(self) -> dict:
@@ -251,6 +259,25 @@ class ServiceRuntime:
         self.cut = False
         self.world.record_step("heal", (self.name, 1))
         self.hear(*self.replicas)
+
+    def barrier(self, sender: "ServiceRuntime") -> str:
+        """The cut that keeps from it what another service sends now, in words; "" where none does."""
+        if self.cut or sender.cut:
+            return f"{self.name if self.cut else sender.name} was cut off"
+        return f"{self.name} was cut off from {sender.name}" * (sender.name in self.cut_from)
+
+    def begin_cut_from(self, sender: str, until: int) -> None:
+        """Nothing that one sender sent arrives any more. All else goes on."""
+        if sender not in self.cut_from:
+            self.world.record_step("cut", (self.name, 1), fault="cut", detail=f"from {sender}")
+        self.cut_from[sender] = max(until, self.cut_from.get(sender, 0))
+
+    def end_cut_from(self, sender: str) -> None:
+        """What that sender sent arrives again."""
+        if self.world.now >= self.cut_from.get(sender, inf):
+            del self.cut_from[sender]
+            self.world.record_step("heal", (self.name, 1), detail=f"from {sender}")
+            self.rebalance()
 
     def hear(self, *replicas: Replica) -> None:
         """The broker hears of those that are up, go on and are not cut off, which renews their sessions."""

@@ -14,12 +14,13 @@ from .waiting import kept_messages, name_of
 
 @dataclass(slots=True)
 class State:
-    """A service at a moment: its replicas that are down or stand still, whether it is cut off, what
-    it handles, and how many messages it has not yet committed or acknowledged."""
+    """A service at a moment: its replicas that are down or stand still, whether it is cut off, and
+    from which senders alone, what it handles, and how many messages it has not yet committed or acknowledged."""
 
     down: set[int] = field(default_factory=set)
     paused: set[int] = field(default_factory=set)
     cut: bool = False
+    cut_from: set[str] = field(default_factory=set)
     handling: list[Span] = field(default_factory=list)
     lag: int = 0
 
@@ -51,6 +52,8 @@ class Moments:
             state = services[outage.service]
             if outage.kind == "cut":
                 state.cut = True
+            elif outage.sender:
+                state.cut_from.add(outage.sender)
             else:
                 (state.down if outage.kind == "down" else state.paused).add(outage.replica)
         flights, in_hand = _lasting(self.flights, time)[::-1], set()  # the latest first

@@ -14,6 +14,7 @@ _VERBS = {
     "dead_letter": "dead-letters", "lost": "loses", "crash": "crashes at", "restart": "restarts", "note": "notes",
     "takeover": "takes over partitions", "pause": "stands still", "resume": "goes on", "cut": "is cut off",
     "heal": "is connected again", "deduplicated": "is told that the broker has",
+    "skew": "has a wrong clock",
 }  # fmt: skip
 _STRUCK = {  # what a fault makes a service do at a step
     "crash": "crashes at",
@@ -51,6 +52,8 @@ def doing(journal: list[Step], number: int) -> Doing:
         predicate = f"is {_PASSIVE[step.fault]}"
     elif step.step == "crash" and step.detail:
         predicate = f"crashes ({clean(step.detail, 80)})"
+    elif step.step in ("cut", "heal", "skew") and step.detail:
+        predicate = f"{verb} ({clean(step.detail, 80)})"
     elif step.step == "note":
         predicate = f"notes “{clean(step.detail or '', 60)}”"
     return Doing(step, subject, predicate, verb.removesuffix(" at"))

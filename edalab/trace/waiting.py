@@ -7,7 +7,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 from ..model import Envelope
-from ..sim.topics import Log
+from ..sim.logs import Log
 from .spans import Trace
 
 Place = tuple[str, int | None, str]  # a channel, a partition of it (None in a queue), a service

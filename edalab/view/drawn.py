@@ -93,7 +93,7 @@ class Drawn:
                 self._event(number, "takeover", f"takes over {what}", giver and f"from {giver}")
             case "deduplicated":
                 self._event(number, "deduplicated", "not stored again", detail)
-            case "note":
+            case "note" | "skew":
                 self._event(number, "note", clean(step.detail or "", 120))
 
     def _bar(self, number: int) -> Bar | None:
@@ -268,4 +268,4 @@ class Drawn:
         outage = self.traffic.outages[number]
         end = outage.end if outage.last in self._shown else None
         where = outage.service, outage.replica
-        self.stretches.append(Stretch(*where, outage.start, end, outage.kind))
+        self.stretches.append(Stretch(*where, outage.start, end, outage.kind, outage.sender))
