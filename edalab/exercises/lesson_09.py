@@ -1,10 +1,85 @@
 """Exercises of lesson 09: what customers of two shops see, an answer that is no older than the last, and shares that move."""
 
-from ..errors import Refused
-from ..practice.exercise import Exercise, explored
+from typing import Any
+
+from ..errors import Refused, listed, shown
+from ..model import declared_in
+from ..practice.answer import Answer
+from ..practice.exercise import TO_BE_JUDGED, Anomaly, Exercise, explored
 from . import lesson_09_shop as shop
 from .lesson_09_claims import claims, wrong_answers, wrong_trades
 from .lesson_09_shop import MovePieces, PiecesMoved, SalesCounted
+
+# -- 09.1
+
+GUARANTEES = [*dict.fromkeys(story.partition("|")[0] for story in shop.STORIES)]
+REASONS = list("abcde")
+
+
+def history(variant: int) -> dict[str, list[dict[str, Any]]]:
+    """What customers asked and were told, in six stories."""
+    told = [(n, line) for n in range(1, 7) for line in shop.told(variant, n)[1]]
+    return {"history": [{"line": at, "story": n, **line} for at, (n, line) in enumerate(told, 1)]}
+
+
+def decide(answer: Answer, variant: int) -> Anomaly | str:
+    if answer.again is None:
+        with declared_in(""):  # if a learner simulates in it, the notebook's messages are meant
+            returned = answer.call()
+        try:
+            answer.last = [(g.strip().lower(), r.strip(" ().").lower()) for g, r in returned]
+        except (AttributeError, TypeError, ValueError):
+            answer.last = []
+        known = [g in GUARANTEES and r in REASONS for g, r in answer.last]
+        if known != [True] * 6:
+            words = f"guarantees: {listed(GUARANTEES)}; reasons: {listed(REASONS)}"
+            return Anomaly("no six pairs", f"{answer.name} returned {shown(returned)}; {words}")
+        if answer.is_apart:
+            return TO_BE_JUDGED
+    stories, lines = shop.stories(variant), history(variant)["history"]
+    for n, (said, story) in enumerate(zip(answer.again or answer.last, stories, strict=True), 1):
+        guarantee, reason = story[:2]
+        of_it = [line["line"] for line in lines if line["story"] == n]
+        one, two = of_it[-2:] if reason == "a" else of_it[:2]
+        name = "another guarantee"
+        if said == (guarantee, reason):
+            continue
+        if said[0] == guarantee:
+            name = "another reason"
+        elif "none" in (guarantee, said[0]):
+            name = "a false alarm" if guarantee == "none" else "an anomaly is missed"
+        evidence = f"story {n}: you say {said[0]}, ({said[1]}); compare line {two} with line {one}"
+        return Anomaly(name, evidence, shop.told(variant, n)[0])
+    return "six stories"
+
+
+DECIDE_HINTS = {
+    "no six pairs": (
+        "What does your function return, and what does its docstring ask for?",
+        "You need one pair for each story, in the order of the stories, also where nothing is broken.",
+        'End your function with `return [("none", "e"), …]`, six pairs in one list, with words and letters as in the docstring.',
+    ),
+    "a false alarm": (
+        "Compare the two lines. Which promise would be broken here, and to whom?",
+        "An old answer breaks a promise only to a customer who has made or seen something newer. Two sales are one too many only if they come to more than ten. A price may be replaced by somebody whose shop knew of it.",
+        "Go through the four guarantees for these two lines, and say \"none\" if each of them holds.",
+    ),
+    "an anomaly is missed": (
+        "What did each of the two lines promise, and can both be true?",
+        "Had the customer of the later line made or seen something that the answer doesn't show? Do two sales come to more than ten? Is a price gone although nobody who knew of it replaced it?",
+        "Write down what each copy knows after each line. Between 1 s and 4 s a copy knows only what happened in its own shop.",
+    ),
+    "another guarantee": (
+        "What was the customer of the later line promised, and by which line?",
+        "Read your writes is about what a customer has changed or bought, monotonic reads about what a customer was shown. A write is lost if later answers show no trace of it.",
+        "Look at the customer's name in both lines. If it is the same, did this customer change something in the first one, or only look?",
+    ),
+    "another reason": (
+        "What did the second shop know when it answered, and what do the two clocks say?",
+        "Between 1 s and 4 s no shop hears of the other. After that it does, and then an older answer has to do with a clock. Compare `clock` with `time`.",
+        "A clock that is ahead shows more than `time`, one that is behind shows less. Look which of the two changes it belongs to, and whether it decided anything.",
+    ),
+}  # fmt: skip
 
 # -- 09.2 and 09.3
 
@@ -50,17 +125,13 @@ TELL_HINTS = {
         "Look before you wait, wait 0.1 s at a time, and return as soon as both numbers are high enough.",
     ),
     "no answer": (
-        "What does your function wait for, and will it come within a second?",
-        "During the cut nothing arrives, however long you wait. And a customer who gets an exception gets no answer.",
-        "Count your attempts. After 0.8 s return Refused(…), which is an answer.",
-    ),
-    "an unknown answer": (
-        "What does your function return here, and what does its docstring ask for?",
-        "Does every way through your function end with a return? The answer has two numbers, under \"north\" and \"south\".",
-        'Return `dict(db.execute("select shop, pieces from sold").fetchall())`, or Refused(…).',
+        "What does your function wait for here, and what does it return when the waiting is over?",
+        "During the cut nothing arrives, however long you wait. An exception is no answer. Does every way through your function end with a return?",
+        'Count your attempts. Return `dict(db.execute("select shop, pieces from sold").fetchall())`, with two numbers, or after 0.8 s Refused(…).',
     ),
 }  # fmt: skip
 LATE = (2, 0.4), (3, 7), (2, 7), (3, 0.4)
+CUT = ["cut south from north from 0 s to 8 s"]
 TELL = explored(
     shop.two_copies,
     claims(
@@ -70,7 +141,7 @@ TELL = explored(
         TELL_HINTS,
     ),
     [],
-    [[f"delay south.deliver.SalesCounted #{n} for {s} s"] for n, s in LATE],
+    [[f"delay south.deliver.SalesCounted #{n} for {s} s"] for n, s in LATE] + [CUT],
     (
         "of what a shop hears and is asked for",
         lambda fault: ".publish." not in fault.at and ".Sell" not in fault.at,
@@ -97,20 +168,10 @@ TRADE_HINTS = {
         "A shop sells from its own share whatever the other one does, also if the order takes the last piece. Does an error that you catch look like a no?",
         "Refuse if share < message.pieces, and only then.",
     ),
-    "answers late": (
-        "What did the customer wait for?",
-        "What the shop has, it can sell at once, and what it doesn't have may not come for hours.",
-        "Answer from the share as it is now, without any ctx.sleep.",
-    ),
     "no answer": (
-        "How often was this order asked for, and where did your function stop each time?",
-        "An order that has been sold is asked for again if its answer got lost. Does your insert fail if the row is there already?",
-        "Look for the order in `sales` first, and answer \"sold\" if it is there.",
-    ),
-    "an unknown answer": (
-        "What does your function return for this order?",
-        "Does every way through your function that begins with an order end with a return?",
-        'Return "sold", or Refused(…).',
+        "What did this customer get, and what did your function do with the order, each time it came?",
+        "What a shop has it can sell at once, and what it doesn't have may not come for hours, so don't wait. An order comes again if its answer got lost. Does your insert fail then? Does every way through your function end with a return?",
+        'Look for the order in `sales` first. Return "sold" or Refused(…) from the share as it is now.',
     ),
     "another answer": (
         "What did the first answer say, and did the customer get it?",
@@ -152,13 +213,14 @@ TRADE = explored(
     shop.two_shares,
     claims("pieces are in one share at a time", shop.SellInNorth, wrong_trades, TRADE_HINTS),
     [],
-    [["delay south.deliver.PiecesMoved #1 for 7 s"]],
+    [CUT],
     ("of the two shops", lambda fault: not fault.at.startswith("client.")),
 )
 NAMES = {"Refused": Refused, "SalesCounted": SalesCounted}
 NAMES |= {cls.__name__: cls for cls in (*shop.LOOK.values(), *shop.SELL.values())}
 NAMES |= {"MovePieces": MovePieces, "PiecesMoved": PiecesMoved}
 EXERCISES = [
+    Exercise("09.1", "What each customer saw", "", decide, DECIDE_HINTS, figures=history),
     Exercise("09.2", "No older than before", "message, ctx", TELL, TELL_HINTS, NAMES),
     Exercise("09.3", "Shares that move", "message, ctx", TRADE, TRADE_HINTS, NAMES),
 ]

@@ -11,6 +11,100 @@ from edalab.exercises.lesson_09_shop import (  # as in the notebook
     SellInSouth,
 )
 
+# -- 09.1
+
+OLD, BACK = ("read your writes", "a"), ("monotonic reads", "a")
+STORIES = [("sold twice", "b"), ("none", "a"), BACK, OLD, ("lost write", "c"), ("lost write", "d")]
+
+
+def _instead(story, guarantee, reason):
+    """The six pairs, with another one for this story."""
+    return [*STORIES[: story - 1], (guarantee, reason), *STORIES[story:]]
+
+
+def six_pairs():
+    return STORIES
+
+
+def six_lists():
+    return tuple([guarantee.title(), f"({reason})"] for guarantee, reason in STORIES)
+
+
+async def asynchronous():
+    return STORIES[:3] + STORIES[3:]
+
+
+def by_story():
+    found = {1: ("sold twice", "B"), 2: ("none", "a"), 3: BACK, 4: OLD, 5: ("lost write", "c")}
+    return (found.get(story, ("lost write", "d")) for story in range(1, 7))
+
+
+def an_old_answer_is_a_broken_promise():
+    return _instead(2, "monotonic reads", "a")
+
+
+def somebody_elses_sale_is_mine():
+    return _instead(2, "read your writes", "a")
+
+
+def nothing_is_broken():
+    return [("none", "a")] * 6
+
+
+def a_price_was_replaced():
+    return _instead(5, "none", "e")
+
+
+def enough_for_both():
+    return _instead(1, "none", "b")
+
+
+def two_promises_mixed_up():
+    return [*STORIES[:2], OLD, BACK, *STORIES[4:]]
+
+
+def a_lost_write_is_an_old_answer():
+    return _instead(6, "monotonic reads", "a")
+
+
+def both_clocks_are_ahead():
+    return _instead(6, "lost write", "c")
+
+
+def both_clocks_are_behind():
+    return _instead(5, "lost write", "d")
+
+
+def at_the_same_time():
+    return _instead(5, "lost write", "b")
+
+
+def five_pairs():
+    return STORIES[:5]
+
+
+def only_letters():
+    return ["b", "a", "a", "a", "c", "d"]
+
+
+def one_word():
+    return "none"
+
+
+def a_reason_in_words():
+    return _instead(1, "sold twice", "both shops sold")
+
+
+RIGHT_1 = [six_pairs, six_lists, asynchronous, by_story]
+WRONG_1 = {
+    "a false alarm": [an_old_answer_is_a_broken_promise, somebody_elses_sale_is_mine],
+    "an anomaly is missed": [nothing_is_broken, a_price_was_replaced, enough_for_both],
+    "another guarantee": [two_promises_mixed_up, a_lost_write_is_an_old_answer],
+    "another reason": [both_clocks_are_ahead, both_clocks_are_behind, at_the_same_time],
+    "no six pairs": [five_pairs, only_letters, one_word, a_reason_in_words],
+}
+
+
 # -- 09.2
 
 HIGHER = "update sold set pieces = max(pieces, ?) where shop = ?"
@@ -76,7 +170,7 @@ async def every_total_in_a_table_of_its_own(message, ctx):
             db.execute("create table if not exists heard (shop text, pieces int)")
             both = f"{KNOWN} union all select shop, pieces from heard"
             most = f"select shop, max(pieces) from ({both}) group by shop"
-            known = {shop: pieces for shop, pieces in db.execute(most).fetchall()}
+            known = dict(db.execute(most).fetchall())
         if _enough(known, message):
             return known
     return Refused("not yet")
@@ -311,8 +405,12 @@ WRONG_2 = {
     "monotonic reads": [old_data_when_the_time_is_over],
     "refused too early": [by_the_clock, refuses_at_once, refuses_everybody],
     "answers late": [sleeps_first, waits_for_the_whole_time],
-    "no answer": [waits_for_ever, raises_when_the_time_is_over],
-    "an unknown answer": [only_the_stock, forgets_to_return],
+    "no answer": [
+        waits_for_ever,
+        raises_when_the_time_is_over,
+        only_the_stock,
+        forgets_to_return,
+    ],
     "a dead letter": [an_older_total_is_an_error],
 }
 
@@ -739,8 +837,6 @@ WRONG_3 = {
         "refused with pieces enough": [refuses_all, keeps_the_last_piece],
         "an order counts twice": [without_a_note, sold_in_two_steps],
         "another answer": [refuses_before_it_looks],
-        "answers late": [waits_for_pieces],
-        "an unknown answer": [answers_yes],
-        "no answer": [a_repeated_order_raises],
+        "no answer": [a_repeated_order_raises, waits_for_pieces, answers_yes],
     }.items()
 }
