@@ -389,6 +389,27 @@ def test_a_queue_hands_a_message_to_a_consumer_that_is_not_cut_off_or_waits():
         assert all((s.time >= 1000) == bool(more) for s in rows)
 
 
+def test_what_is_on_its_way_when_a_cut_begins_does_not_arrive_and_what_has_arrived_is_tried_again():
+    async def parcel(ctx):
+        await ctx.publish(Parcel(shop="a"))
+
+    (first,) = (s.service for s in simulate(two_shops(), parcel).journal if s.step == "deliver")
+    fault = cut(first, 0.015, 2, from_="client")
+    run = simulate(two_shops(), parcel, faults=[fault])
+    [row] = [s for s in run.journal if s.step == "deliver"]
+    assert row.service != first and row.time == 30
+
+    faults = [cut("south", 0.1, 2, from_="north"), "fail south.handle.Sold #1"]
+    run = simulate(two_shops(), sales, faults=faults)
+    sold = next(s.envelope.id for s in run.journal if s.step == "retry")
+    tries = [
+        s.time
+        for s in run.journal
+        if s.step == "handle" and s.envelope.id == sold and s.service == "south"
+    ]
+    assert tries[1] - tries[0] == 100 and tries[0] < 100
+
+
 def test_a_cut_in_one_direction_does_not_read_as_a_cut_off_service():
     fault = cut("south", 1, 2.5, from_="north")
     run = simulate(two_shops(), sales, faults=[fault])
@@ -563,12 +584,27 @@ def test_new_replicas_have_rows_and_a_service_that_has_as_many_is_not_scaled():
 
 
 def test_one_that_crashes_after_it_left_does_not_come_back():
-    faults = [scale("web", 1, at=0.1), "crash web.save.Sold #3"]
-    run = simulate(factory(), busy_day, faults=faults)
-    crash = next(s for s in run.journal if s.step == "crash")
-    if crash.replica > 1:
-        assert not [s for s in run.journal if s.step == "restart"]
-    assert run.check(claims.no_event_lost(Sold)).outcome == "holds"
+    crashed = []
+    for nth in range(1, 7):
+        faults = [scale("web", 1, at=0.25), f"crash web.ack.Job #{nth}"]
+        run = simulate(factory(4), busy_day, faults=faults)
+        crash = next(s for s in run.journal if s.step == "crash")
+        crashed.append(crash.replica > 1 and crash.time > 250)
+        assert crashed[-1] != any(s.step == "restart" for s in run.journal)
+        assert run.check(claims.no_event_lost(Sold)).outcome == "holds"
+    assert True in crashed and False in crashed
+
+
+def test_who_joins_a_service_that_is_cut_off_waits_for_the_end_of_the_cut():
+    run = simulate(factory(), busy_day, faults=[cut("web", 0.2, 0.9), scale("web", 4, at=0.4)])
+    began = [s for s in run.journal if s.step in ("takeover", "deliver") and s.replica > 2]
+    assert began and min(s.time for s in began) >= 900
+
+
+def test_who_has_left_takes_nothing_after_a_cut():
+    run = simulate(factory(), busy_day, faults=[scale("web", 1, at=0.1), cut("web", 0.3, 0.5)])
+    taken = [s.time for s in run.journal if s.step == "deliver" and s.replica == 2]
+    assert taken and max(taken) <= 130
 
 
 @pytest.mark.parametrize(

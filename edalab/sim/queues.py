@@ -71,8 +71,10 @@ class WorkQueue(Channel):
 
     def next_execution(self, replica: Replica) -> Execution | None:
         """An execution for the oldest message that `replica` can handle."""
+        service = replica.service
         for item in self.ready:
-            if self._may_take(replica, item) and self._is_next(item):
+            kept_back = item.envelope.source in service.cut_from
+            if service.handler(item.envelope.type) and not kept_back and self._is_next(item):
                 self.ready.remove(item)
                 self.turn = (self.consumers.index(replica) + 1) % len(self.consumers)
                 if self.ready and self not in replica.waiting:  # more, for when it is free again
@@ -81,13 +83,6 @@ class WorkQueue(Channel):
                 execution.item = item
                 return execution
         return None
-
-    def _may_take(self, replica: Replica, item: Item) -> bool:
-        """Whether a replica handles this message, and no one-way cut keeps it from there."""
-        service, envelope = replica.service, item.envelope
-        return (
-            service.handler(envelope.type) is not None and envelope.source not in service.cut_from
-        )
 
     def _is_next(self, item: Item) -> bool:
         """Whether nothing older of its key is still open, in a queue that is ordered by key."""
