@@ -49,9 +49,9 @@ def copies(
     end = max(run.end, 100) * 41 // 40  # a little later, to show the last values
     for one in Trace.of(run).traffic.outages.values():
         if one.service in names:
-            several = run.system.services[one.service].replicas > 1 and one.kind != "cut"
+            several = run.system.services[one.service].replicas > 1 and "cut" not in one.kind
             name = f"{one.service}/{one.replica}" if several else one.service
-            words = f"{clean(name, 24)} {_OUTAGES[one.kind]}"
+            words = f"{clean(name, 24)} {_OUTAGES[one.kind]} {clean(one.sender or '', 24)}".rstrip()
             rows.setdefault((words, one.kind), []).append((one.start, one.end or end))
     scene, first_row = Scene(width, 0), 30 if cursor is None else 54
     top, window = first_row + _ROW * len(rows) + 12, (_moment(0), _moment(end))

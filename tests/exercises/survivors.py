@@ -13,6 +13,7 @@ CHARGE = "db.execute('insert into charges values (?, ?)', (event.order_id, event
 ASK = "answer = await ctx.ask(CheckFraud(**command.model_dump()))"
 REFUSE = "decision = WithdrawalRefused(amount=command.amount)"
 PEAKS = "update peaks set balance = balance + ?1, highest = max(highest, balance + ?1) where account = ?2"
+TAKE_OFF = "db.execute(take, (message.pieces,))"
 ASKED = "it asks where it need not, and is told the same"
 
 SURVIVORS: dict[str, dict[str, str]] = {
@@ -108,5 +109,34 @@ SURVIVORS: dict[str, dict[str, str]] = {
         "swapped: db.execute('insert or ignore into outbox values (?, ?)', (event.order_id, envelope)) | "
         "find = 'select event from outbox where order_id = ?'": APART,
         "0 -> -1": "the row has one column: its first is its last",
+    },
+    "09.1": {
+        "GtE: sum(pieces) > 10": "no two sales come to just as many as there are",
+        "10 -> 9": "no two sales come to just as many as there are",
+        "LtE: second['time'] < 4": "nobody changes a price between 2.3 s and 6 s",
+        "4 -> 5": "nobody changes a price between 2.3 s and 6 s",
+        "4 -> 3": "nobody changes a price between 2.3 s and 6 s",
+    },
+    "09.2": {
+        "swapped: if known['north'] >= message.north and known['south'] >= message.south: | "
+        "await ctx.sleep(0.1)": "it waits for 0.1 s first, which is soon enough",
+        "8 -> 9": "the wait is as long as it should be, to a tenth of a second",
+        "8 -> 7": "the wait is as long as it should be, to a tenth of a second",
+    },
+    "09.3": {
+        "swapped: [(share,)] = db.execute('select pieces from share') | "
+        "if isinstance(message, PiecesMoved):": APART,
+        "swapped: if isinstance(message, PiecesMoved): | "
+        "if isinstance(message, SellInNorth | SellInSouth):": APART,
+        "swapped: if isinstance(message, SellInNorth | SellInSouth): | "
+        "find = 'select event from moved where transfer_id = ?'": APART,
+        f"swapped: {TAKE_OFF} | db.execute('insert into sales values (?, ?)', "
+        "(message.order_id, message.pieces))": APART,
+        "swapped: if share < message.pieces: | saved = [ctx.envelope("
+        "PiecesMoved(**message.model_dump()))]": "an envelope that nobody publishes changes nothing",
+        f"swapped: saved = [ctx.envelope(PiecesMoved(**message.model_dump()))] | {TAKE_OFF}": APART,
+        f"swapped: {TAKE_OFF} | db.execute('insert into moved values (?, ?)', "
+        "(message.transfer_id, *saved))": APART,
+        "0 -> -1": "what is found or made has one part: its first is its last",
     },
 }

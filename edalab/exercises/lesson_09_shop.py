@@ -1,0 +1,296 @@
+"""The two shops of lesson 09's exercises, `north` and `south`: each has a database of its own and hears of the other late."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+from zlib import crc32
+
+from ..errors import Unanswered
+from ..model import Command, Event, Query, System, declared_in
+from ..sim import AnyFault, cut, simulate, skew
+from ..sim.run import Run
+
+SHOPS = "north", "south"
+
+
+class SellInNorth(Command):
+    order_id: str
+    pieces: int
+
+
+class SellInSouth(Command):
+    order_id: str
+    pieces: int
+
+
+SELL = {"north": SellInNorth, "south": SellInSouth}
+
+
+async def until_answered(ctx, question) -> Any:
+    """The answer, for which the client asks up to six times."""
+    for _ in range(6):
+        answer = (await ctx.all(ctx.ask(question)))[0]
+        if not isinstance(answer, Unanswered):
+            return answer
+        await ctx.sleep(0.1)
+
+
+# -- 09.1
+
+
+class AtNorth(Command):
+    customer: str
+    asks: str
+    number: int
+
+
+class AtSouth(AtNorth):
+    """The same, in the other shop."""
+
+
+class ShopChanged(Event, topic="changes"):
+    what: str
+    number: int
+    at: float
+
+
+AT = {"north": AtNorth, "south": AtSouth}
+# The guarantee, the reason, how far X's clock is ahead (s), and what is asked: when (s), at which shop, by which customer.
+STORIES = """
+read your writes|a|0|2 X p buys, 2.4 Y p looks
+read your writes|a|0|1.5 X p sets, 2.2 Y p reads
+monotonic reads|a|0|1.4 X q buys, 2 X p looks, 2.6 Y p looks
+monotonic reads|a|0|1.4 X q sets, 2 X p reads, 2.6 Y p reads
+sold twice|b|0|1.6 X p empties, 2.8 Y q buys
+sold twice|b|0|1.2 Y p buys, 1.9 X q empties
+lost write|c|2|5 X p sets, 6 Y q sets, 8 X r reads, 8.4 Y r reads
+lost write|d|-2|5 Y p sets, 6 X q sets, 7 X r reads, 7.4 Y r reads
+lost write|b|0|2 X p sets, 2.3 Y q sets, 8 X r reads, 8.4 Y r reads
+none|a|0|2 X q buys, 2.4 Y p looks
+none|b|0|1.7 X p buys, 2.6 Y q buys
+none|e|0|5 X p looks, 6 Y q brings, 7 Y p looks
+none|e|2|5 Y p sets, 6 X q sets, 7 Y p reads, 8 X p reads
+""".split("\n")[1:-1]
+PEOPLE = "ada", "bob", "cleo", "dora", "eve", "finn", "gil"
+ASKS = {
+    "looks": "asks how many are left",
+    "reads": "asks for the price",
+    "sets": "sets the price to {}",
+    "brings": "brings {}",
+}
+STOCK, PRICE = 10, 20
+
+
+def serves(shop: str) -> Callable:
+    """How a shop answers: at once, from its own copy. What it changes it publishes."""
+
+    async def serve(command, ctx):
+        copy = {what: number for what, (_, number) in ctx.state.items()}
+        left = STOCK + copy.get("north", 0) + copy.get("south", 0)
+        if command.asks == "looks":
+            return f"{left} left"
+        if command.asks == "reads":
+            return f"{copy.get('price', PRICE)} euros"
+        event = ShopChanged(what="price", number=command.number, at=ctx.now)
+        if command.asks != "sets":
+            by = command.number if command.asks == "brings" else -command.number
+            event = ShopChanged(what=shop, number=copy.get(shop, 0) + by, at=ctx.now)
+        hear(event, ctx)
+        await ctx.publish(event)
+        return {"sets": "done", "brings": "thanks"}.get(command.asks, "sold")
+
+    return serve
+
+
+def hear(event, ctx):
+    """The later change wins, by the clocks of the shops."""
+    if event.at > ctx.state.get(event.what, (0,))[0]:
+        ctx.state[event.what] = event.at, event.number
+
+
+def mixed(things: Iterable, variant: int) -> list:
+    """These things in an order that differs from learner to learner."""
+    return sorted(things, key=lambda thing: crc32(f"{variant}. {thing}".encode()))
+
+
+def stories(variant: int) -> list[list[str]]:
+    """Six stories, one of each kind and a second one of some kind."""
+    kinds: dict[str, list[str]] = {}
+    for story in mixed(STORIES, variant):
+        kinds.setdefault(story.partition("|")[0], []).append(story)
+    second = mixed(kinds.values(), variant)[0][1]
+    return [
+        story.split("|")
+        for story in mixed([second, *(kind[0] for kind in kinds.values())], variant)
+    ]
+
+
+def told(variant: int, story: int) -> tuple[Run, list[dict[str, Any]]]:
+    """The run of one of the stories (from 1), and each question with its answer."""
+    *_, ahead, asked = stories(variant)[story - 1]
+    names = [*mixed(SHOPS, variant + story), *mixed(PEOPLE, variant + story)]
+    who: dict[str, str] = dict(zip("XYpqr", names, strict=False))
+    shops, lines = System("shops"), []
+    for name, command in AT.items():
+        shops.service(name).handles(command)(serves(name))
+        shops.service(name).on(ShopChanged)(hear)
+
+    async def people(ctx):
+        for n, words in enumerate(asked.split(", ")):
+            time, shop, customer, asks = words.split()
+            await ctx.sleep(float(time) - ctx.now)
+            numbers = {"empties": STOCK, "sets": 21 + 3 * n + variant % 9}
+            number = numbers.get(asks, 1 + (variant + n) % 4)
+            question = AT[who[shop]](customer=who[customer], asks=asks, number=number)
+            line: dict[str, Any] = {"time": float(time), "shop": who[shop]}
+            line["clock"] = float(time) + int(ahead) * (shop == "X")
+            line |= {"customer": who[customer], "asks": ASKS.get(asks, "buys {}").format(number)}
+            lines.append(line | {"answer": await ctx.ask(question)})
+
+    faults: list[AnyFault] = [cut("north", 1, 4, from_="south"), cut("south", 1, 4, from_="north")]
+    faults += [skew(who["X"], int(ahead))] * (ahead != "0")
+    with declared_in(__name__):
+        return simulate(shops, people, faults=faults), lines
+
+
+# -- 09.2
+
+
+class SalesCounted(Event, topic="sales"):
+    shop: str
+    pieces: int
+    at: float
+
+
+class LookInNorth(Query):
+    customer: str
+    north: int
+    south: int
+
+
+class LookInSouth(Query):
+    customer: str
+    north: int
+    south: int
+
+
+LOOK = {"north": LookInNorth, "south": LookInSouth}
+SOLD = """create table sold (shop text primary key, pieces int, at real);
+          insert into sold values ('north', 0, 0), ('south', 0, 0);"""
+
+
+def counts(shop: str) -> Callable:
+    """How a shop sells: it adds to its own number, publishes it and tells the customer."""
+
+    async def sell(command, ctx):
+        with ctx.database as db:
+            add = "update sold set pieces = pieces + ?, at = ? where shop = ? returning pieces"
+            [(pieces,)] = db.execute(add, (command.pieces, ctx.now, shop)).fetchall()
+        await ctx.publish(SalesCounted(shop=shop, pieces=pieces, at=ctx.now))
+        return {shop: pieces}
+
+    return sell
+
+
+def two_copies(tell: Callable, variant: int) -> tuple[System, Callable]:
+    """Two shops that sell. The learner's handler hears of sales, and answers customers who say what they have seen."""
+    shops = System("shops")
+    shops.topic("sales", partitions=3)
+    for name in SHOPS:
+        shop = shops.service(name, replicas=2, schema=SOLD)
+        shop.handles(SELL[name])(counts(name))
+        shop.on(SalesCounted, max_attempts=6)(tell)
+        shop.answers(LOOK[name])(tell)
+    unit = 1 + variant % 7
+
+    async def people(ctx):
+        seen = {who: dict.fromkeys(SHOPS, 0) for who in ("ada", "bob", "cleo", *SHOPS)}
+
+        async def ask(who, question):
+            answer = await until_answered(ctx, question)
+            for shop in SHOPS:
+                known = answer.get(shop) if isinstance(answer, dict) else 0
+                if isinstance(known, int):
+                    seen[who][shop] = max(seen[who][shop], known)
+
+        async def buy(who, shop, pieces):
+            await ask(who, SELL[shop](order_id=f"{who}-{variant}", pieces=pieces * unit))
+
+        async def look(who, shop):
+            await ask(who, LOOK[shop](customer=f"{who}-{variant}", **seen[who]))
+
+        await buy("bob", "south", 5)
+        await buy("ada", "north", 1)
+        await look("ada", "south")
+        await look("bob", "north")
+        await buy("cleo", "north", 2)
+        await look("ada", "north")
+        await look("ada", "south")
+        await ctx.sleep(10)
+        for shop in SHOPS:
+            await look(shop, shop)  # somebody who has seen nothing before
+
+    return shops, people
+
+
+# -- 09.3
+
+
+class MovePieces(Command):
+    transfer_id: str
+    pieces: int
+
+
+class PiecesMoved(Event, topic="transfers"):
+    transfer_id: str
+    pieces: int
+
+
+SHARE = """create table share (pieces int); insert into share values ({});
+           create table sales (order_id text primary key, pieces int);
+           create table moved (transfer_id text primary key, event text);"""
+MORE_THAN_ALL, LAST = 20, "last"  # so many pieces, and the orders by which we see what is left
+
+
+def shares(variant: int) -> dict[str, int]:
+    """How many pieces each shop may sell at first."""
+    return {"north": 9 + variant % 4, "south": 4 + variant % 3}
+
+
+def two_shares(trade: Callable, variant: int) -> tuple[System, Callable]:
+    """Two shops that sell from their own shares. North hands pieces over to south. At the end, all that is left is sold."""
+    first, few = shares(variant), 2 + variant % 2
+    shops = System("shops")
+    for name in SHOPS:
+        shop = shops.service(name, replicas=2, schema=SHARE.format(first[name]))
+        shop.handles(SELL[name])(trade)
+    shops.service("north").handles(MovePieces, max_attempts=6)(trade)
+    shops.service("south").on(PiecesMoved, max_attempts=6)(trade)
+
+    async def people(ctx):
+        def order(shop, name, pieces):
+            return SELL[shop](order_id=f"{name}-{variant}", pieces=pieces)
+
+        async def move(name, pieces):
+            await ctx.send(MovePieces(transfer_id=f"{name}-{variant}", pieces=pieces))
+
+        await until_answered(ctx, order("north", "n1", 1))
+        left = first["south"]
+        both = order("south", "s1", left - 1), order("south", "s2", 2)
+        for each, answer in zip(both, await ctx.all(*map(ctx.ask, both)), strict=True):
+            if isinstance(answer, Unanswered):
+                answer = await until_answered(ctx, each)
+            left -= each.pieces if answer == "sold" else 0
+        await move("t1", few)
+        await until_answered(ctx, order("south", "s3", max(left, 1)))
+        await ctx.sleep(8)
+        left = first["north"] - 1 - few
+        await move("t2", left)  # and somebody wants all of it, too, a moment later
+        await ctx.sleep(0.005)
+        await until_answered(ctx, order("north", "n2", left))
+        await move("t3", MORE_THAN_ALL)
+        await ctx.sleep(10)
+        for shop in SHOPS:
+            for pieces in (8, 4, 2, 1):
+                await until_answered(ctx, order(shop, f"{LAST}-{shop}-{pieces}", pieces))
+
+    return shops, people
