@@ -5,6 +5,7 @@ Claims seldom ask. To read all tables at each save would cost every run a fifth 
 import marshal
 import sqlite3
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -42,15 +43,20 @@ def _played_again(database: Database) -> list[Changes]:
     copy.connection.set_progress_handler(None, 0)
     found, before = [], copy.read()
     for statements in database.saves.values():
-        copy.connection.execute("begin immediate")
-        for method, sql, parameters in statements:
-            with suppress(sqlite3.Error):  # the handler caught it
-                getattr(copy.connection, method)(sql, parameters)
-        copy.connection.execute("commit")
+        save_again(copy, statements)
         now = copy.read()
         found.append(_differences(before, now))
         before = now
     return found
+
+
+def save_again(copy: Database, statements: Iterable[tuple]) -> None:
+    """Run the statements of a save once more, on a copy of its database."""
+    copy.connection.execute("begin immediate")
+    for method, sql, parameters in statements:
+        with suppress(sqlite3.Error):  # the handler caught it
+            getattr(copy.connection, method)(sql, parameters)
+    copy.connection.execute("commit")
 
 
 def _differences(before: Rows, now: Rows) -> Changes:

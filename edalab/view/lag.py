@@ -12,7 +12,7 @@ from .point_labels import place_beside
 from .scene import WIDTH, Box, Label, Mark, Polyline, Scene
 
 HEIGHT, _BELOW = 84, 66  # px of a chart; from one to the next
-_OUTAGES = {"down": "down", "pause": "standing still", "cut": "cut off", "cut from": "cut off from"}
+OUTAGES = {"down": "down", "pause": "standing still", "cut": "cut off", "cut from": "cut off from"}
 
 
 def lag(run: Run, service: str, *, width: int = WIDTH) -> Picture:
@@ -23,11 +23,11 @@ def lag(run: Run, service: str, *, width: int = WIDTH) -> Picture:
     backlog = Backlog(run, service)
     scene, end, name = Scene(width, 0), max(run.end, 1), clean(service, 60)
     most, (aged, age) = backlog.most, backlog.oldest
-    window = _moment(0), _moment(end)
+    window = moment(0), moment(end)
     top = Axes([0, 1, most.waiting], window, 50, HEIGHT, width)
     below = Axes([0, age / 1000], window, top.bottom + _BELOW, HEIGHT, width)
     top.left = below.left = max(top.left, below.left)
-    levels = [(_moment(level.time), level.waiting) for level in backlog.levels]
+    levels = [(moment(level.time), level.waiting) for level in backlog.levels]
     traces = top.steps(0, levels, window[1], "lag", "events waiting")
     room = _draw(
         scene, top, f"lag of {name}: events published and not yet committed", traces, False
@@ -46,7 +46,7 @@ def lag(run: Run, service: str, *, width: int = WIDTH) -> Picture:
     parts.append(f"{backlog.levels[-1].waiting:,} left at the end")
     several = len(run._world.services[service].replicas) > 1
     for outage in backlog.outages:
-        what = f"{_OUTAGES[outage.kind]} {outage.sender or ''}".rstrip()
+        what = f"{OUTAGES[outage.kind]} {outage.sender or ''}".rstrip()
         until = end if outage.end is None else outage.end
         last = "the end" if outage.end is None else seconds(until)
         times = f"{seconds(outage.start)} to {last}"
@@ -56,10 +56,10 @@ def lag(run: Run, service: str, *, width: int = WIDTH) -> Picture:
             else what
         )
         for chart in (top, below):
-            left, right = chart.x(_moment(outage.start)), chart.x(_moment(until))
+            left, right = chart.x(moment(outage.start)), chart.x(moment(until))
             box = left, chart.top - 10, max(2, right - left), chart.bottom - chart.top + 10
             scene.spans.append(Box(*box, outage.kind, f"{name} {words}, {times}"))
-        place_beside(room, words, "on span", top.x(_moment(outage.start)) - 4, top.top + 9)
+        place_beside(room, words, "on span", top.x(moment(outage.start)) - 4, top.top + 9)
         parts.append(f"{what} from {times}")
     scene.height = below.bottom + 28
     scene.shows = f"lag of {name} in {run.system.name}: {'; '.join(parts)}"
@@ -82,7 +82,7 @@ def _draw(
 
 
 def _name_peak(room: LabelPlacer, chart: Axes, time: int, value: float, words: str) -> None:
-    mark = Mark(chart.x(_moment(time)), chart.y(value), "fact", words)
+    mark = Mark(chart.x(moment(time)), chart.y(value), "fact", words)
     room.scene.marks.append(mark)
     room.taken.add(mark.extent())
     place_beside(room, words, "handled", mark.x, mark.y)
@@ -95,9 +95,9 @@ def _ages(backlog: Backlog, end: int) -> list[tuple[int, float]]:
     for level, until in zip(levels, ends, strict=True):
         for time in (level.time, until):
             age = 0 if level.since is None else (time - level.since) / 1000
-            corners.append((_moment(time), age))
+            corners.append((moment(time), age))
     return corners
 
 
-def _moment(ms: int) -> int:
+def moment(ms: int) -> int:
     return to_microseconds(ms / 1000, "")
