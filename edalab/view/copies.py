@@ -42,15 +42,14 @@ def copies(
     check_run("copies", run, "pass the run, and cursor={}")
     marked = None if cursor is None else milliseconds(cursor, "copies: cursor=")
     names, states = values_over_time(run, select, services)
-    chart = _Chart(run, names, states, marked is not None, width)
-    select = clean(" ".join(select.split()))
-    chart.scene.labels.append(Label(2, 14, shorten(select, width - 4, 14, True), "title"))
+    chart, select = _Chart(run, names, states, marked is not None, width), " ".join(select.split())
+    chart.scene.labels.insert(0, Label(2, 14, shorten(clean(select), width - 4, 14, True), "title"))
     parts = [chart.shade(run.end), *chart.draw_outages()]
     chart.draw_lines()
     chart.write_below(parts[0])
     if marked is not None:
         parts += chart.mark(marked)
-    chart.scene.shows = f"copies of {select} in {listed(names)}: {'; '.join(parts)}"
+    chart.scene.shows = f"copies of {clean(select)} in {listed(names)}: {'; '.join(parts)}"
     chart.scene.alt = clean(chart.scene.shows, 600)
     return Picture(chart.scene)
 
