@@ -1,5 +1,5 @@
-"""What happens to a run at a time: a topic that gets more partitions, a wrong clock, a cut in one direction. (`pause`
-and `cut` of a whole service: test_faults.py.)"""
+"""What happens to a run at a time: a topic that gets more partitions, a wrong clock, a cut in one direction, other
+replicas. (`pause` and `cut` of a whole service: test_faults.py.)"""
 
 from datetime import UTC, datetime
 from zlib import crc32
@@ -12,13 +12,16 @@ from edalab import (
     Command,
     Event,
     EventStore,
+    Faults,
     Misuse,
     Query,
     System,
     Unanswered,
     claims,
     cut,
+    pause,
     repartition,
+    scale,
     simulate,
     skew,
 )
@@ -386,6 +389,27 @@ def test_a_queue_hands_a_message_to_a_consumer_that_is_not_cut_off_or_waits():
         assert all((s.time >= 1000) == bool(more) for s in rows)
 
 
+def test_what_is_on_its_way_when_a_cut_begins_does_not_arrive_and_what_has_arrived_is_tried_again():
+    async def parcel(ctx):
+        await ctx.publish(Parcel(shop="a"))
+
+    (first,) = (s.service for s in simulate(two_shops(), parcel).journal if s.step == "deliver")
+    fault = cut(first, 0.015, 2, from_="client")
+    run = simulate(two_shops(), parcel, faults=[fault])
+    [row] = [s for s in run.journal if s.step == "deliver"]
+    assert row.service != first and row.time == 30
+
+    faults = [cut("south", 0.1, 2, from_="north"), "fail south.handle.Sold #1"]
+    run = simulate(two_shops(), sales, faults=faults)
+    sold = next(s.envelope.id for s in run.journal if s.step == "retry")
+    tries = [
+        s.time
+        for s in run.journal
+        if s.step == "handle" and s.envelope.id == sold and s.service == "south"
+    ]
+    assert tries[1] - tries[0] == 100 and tries[0] < 100
+
+
 def test_a_cut_in_one_direction_does_not_read_as_a_cut_off_service():
     fault = cut("south", 1, 2.5, from_="north")
     run = simulate(two_shops(), sales, faults=[fault])
@@ -436,3 +460,171 @@ def test_a_wrong_skew_or_cut_is_refused(make, says):
 )
 def test_skews_and_cuts_travel_as_text(fault):
     assert parse_plan(str([fault, fault])) == [fault, fault]
+
+
+# -- more or fewer replicas
+
+
+class Job(Event, topic="jobs"):
+    n: int
+
+
+class Load(Query):
+    n: int
+
+
+def factory(replicas=2):
+    """A service whose replicas read six partitions, share a queue and answer questions."""
+    system = System("factory")
+    system.topic("sales", partitions=6)
+    system.queue("jobs")
+    web = system.service("web", replicas=replicas, schema="create table done (id text)")
+
+    @web.on(Sold)
+    async def sold(event, ctx):
+        await ctx.sleep(0.1)
+        with ctx.database as db:
+            db.execute("insert into done values (?)", (ctx.message.id,))
+
+    @web.on(Job)
+    async def work(event, ctx):
+        await ctx.sleep(0.1)
+
+    @web.answers(Load)
+    async def load(query, ctx):
+        await ctx.sleep(0.1)
+
+    return system
+
+
+async def busy_day(ctx):
+    for number in range(24):
+        await ctx.publish(Sold(item="abcdefgh"[number % 8], shop="web"))
+        await ctx.publish(Job(n=number))
+        if number % 6 == 0:
+            await ctx.ask(Load(n=number))
+        await ctx.sleep(0.02)
+
+
+SCALES = st.lists(
+    st.builds(scale, st.just("web"), st.integers(1, 5), st.integers(0, 20).map(lambda n: n / 10)),
+    min_size=1,
+    max_size=4,
+    unique_by=lambda fault: fault.start,
+)
+
+
+@given(SCALES, st.integers(1, 3), st.integers(0, 3))
+def test_a_service_has_the_replicas_that_its_plan_says_and_gives_them_its_partitions(
+    faults, replicas, seed
+):
+    run = simulate(factory(replicas), busy_day, seed=seed, faults=faults)
+    members, owner, left, handled = list(range(1, replicas + 1)), {}, {}, {}
+    begun, last, first = {}, replicas, []
+    for s in run.journal:
+        if s.service != "web":
+            first = first or members[:]  # when the topic begins
+            continue
+        if s.step == "join":
+            last += 1
+            assert s.replica == last  # numbers are not used again
+            members.append(last)
+        elif s.step == "leave":
+            assert s.replica in members[1:]
+            members.remove(s.replica)
+            left[s.replica] = s.time
+        elif s.step == "takeover":
+            assert s.replica == members[s.partition % len(members)], s
+            owner[s.partition] = s.replica
+        elif s.step == "deliver":
+            if s.partition is not None:  # what was fetched already may be handed over
+                assert s.replica == owner.get(s.partition, first[s.partition % len(first)]), s
+                assert s.time - left.get(s.replica, s.time) <= 30, s
+            else:
+                assert s.replica not in left, s
+        elif s.step == "handle":
+            begun[s.envelope.id] = s
+            assert s.envelope.type != "Load" or s.replica not in left
+        elif s.step in ("commit", "ack", "reply"):  # by the one that began it
+            assert s.fault is None and begun[s.envelope.id].replica == s.replica
+            assert s.envelope.id not in handled
+            handled[s.envelope.id] = s
+    wanted = replicas
+    for fault in sorted(run.faults, key=lambda fault: fault.start):
+        wanted = fault.replicas
+    assert len(members) == wanted == len(run._world.services["web"].serving)
+    assert handled.keys() == {s.envelope.id for s in run.journal if s.step in ("publish", "ask")}
+    for verdict in (claims.no_event_lost(Sold), claims.in_order_per_key(Sold)):
+        assert run.check(verdict).outcome == "holds"
+
+
+@given(SCALES, st.integers(0, 5), st.floats(0, 0.2), st.floats(0, 2))
+def test_nothing_is_lost_where_replicas_also_crash_stand_still_and_are_cut_off(
+    faults, seed, rate, start
+):
+    more = [Faults(crash=rate, drop=rate), cut("web", start, start + 1.2), pause("web", start, 3)]
+    run = simulate(factory(), busy_day, seed=seed, faults=[*faults, *more])
+    assert run.check(claims.no_event_lost(Sold)).outcome == "holds"
+    assert run.digest == simulate(factory(), busy_day, seed=seed, faults=[*faults, *more]).digest
+
+
+def test_new_replicas_have_rows_and_a_service_that_has_as_many_is_not_scaled():
+    more, same = scale("web", 4, at=0.2), scale("web", 4, at=0.3)
+    run = simulate(factory(), busy_day, faults=[more, same, "scale web to 1 at 0.6 s"])
+    assert run.faults == [more, scale("web", 1, at=0.6)] and run.unfired == [same]
+    assert [(s.time, s.step, s.replica) for s in run.journal if s.step in ("join", "leave")] == [
+        (200, "join", 3), (200, "join", 4), (600, "leave", 2), (600, "leave", 3), (600, "leave", 4)
+    ]  # fmt: skip
+    picture = timeline(run, start=0, end=1)
+    assert {label.text for label in picture.scene.labels if label.kind == "replica"} >= {"3", "4"}
+    assert len(run.at(0.5).services["web"].serving) == 4
+    down = simulate(factory(), busy_day, faults=[more, "crash web.handle.Sold #9"])
+    crash = next(s for s in down.journal if s.step == "crash")
+    assert "1 of 4 down" in flow(down, at=(crash.time + 100) / 1000).svg()
+
+
+def test_one_that_crashes_after_it_left_does_not_come_back():
+    crashed = []
+    for nth in range(1, 7):
+        faults = [scale("web", 1, at=0.25), f"crash web.ack.Job #{nth}"]
+        run = simulate(factory(4), busy_day, faults=faults)
+        crash = next(s for s in run.journal if s.step == "crash")
+        crashed.append(crash.replica > 1 and crash.time > 250)
+        assert crashed[-1] != any(s.step == "restart" for s in run.journal)
+        assert run.check(claims.no_event_lost(Sold)).outcome == "holds"
+    assert True in crashed and False in crashed
+
+
+def test_who_joins_a_service_that_is_cut_off_waits_for_the_end_of_the_cut():
+    run = simulate(factory(), busy_day, faults=[cut("web", 0.2, 0.9), scale("web", 4, at=0.4)])
+    began = [s for s in run.journal if s.step in ("takeover", "deliver") and s.replica > 2]
+    assert began and min(s.time for s in began) >= 900
+
+
+def test_who_has_left_takes_nothing_after_a_cut():
+    run = simulate(factory(), busy_day, faults=[scale("web", 1, at=0.1), cut("web", 0.3, 0.5)])
+    taken = [s.time for s in run.journal if s.step == "deliver" and s.replica == 2]
+    assert taken and max(taken) <= 130
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: scale("web", 0, at=1), "replicas= takes a whole number from 1"),
+        (lambda: scale("web", 1001, at=1), "at most 1,000 replicas"),
+        (lambda: scale("webb", 2, at=1), "Did you mean 'web'"),
+        (lambda: scale("client", 2, at=1), "scale one of web"),
+        (lambda: scale("web", 2, at="1"), "takes seconds, a number"),
+        (lambda: scale(None, 2, at=1), "scale takes the name of a service"),
+        (lambda: "scale web to 4", "is not a fault"),
+    ],
+)
+def test_a_wrong_scale_is_refused(make, says):
+    with pytest.raises(Misuse) as error:
+        simulate(factory(), busy_day, faults=[make()])
+    assert says in str(error.value)
+
+
+def test_a_scale_travels_as_text():
+    fault = scale("web", 4, at=5)
+    assert str(fault) == "scale web to 4 at 5 s" and parse_plan(str([fault])) == [fault]

@@ -6,7 +6,7 @@ from .plan import AnyFault, parse_plan
 from .points import actions_at, enumerate_faults, points
 from .printed import Printed, printing, quiet
 from .simulate import simulate
-from .windows import AtTime, Repartition, Skew, Window, cut, pause, repartition, skew
+from .windows import AtTime, Repartition, Scale, Skew, Window, cut, pause, repartition, scale, skew
 from .world import World
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Faults",
     "Printed",
     "Repartition",
+    "Scale",
     "Skew",
     "Window",
     "World",
@@ -30,6 +31,7 @@ __all__ = [
     "printing",
     "quiet",
     "repartition",
+    "scale",
     "simulate",
     "skew",
 ]

@@ -4,7 +4,7 @@ from zlib import crc32
 
 from ..model import Envelope, Topic
 from .channels import Channel
-from .replicas import ServiceRuntime
+from .services import ServiceRuntime
 from .topics import Reader
 
 

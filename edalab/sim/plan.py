@@ -36,7 +36,7 @@ def parse(text: str) -> Struck:
     raise Misuse(
         f"{shown(text)} is not a fault; write 'crash payments.commit.OrderPlaced #2', "
         "'delay orders.publish.OrderPlaced #1 for 2 s', 'pause payments from 1 s to 3 s', 'cut payments from 1 s to 3 s', "
-        "'repartition orders to 4 at 2 s' or 'skew payments by 2 s'; for several write a list, or put ; between them"
+        "'repartition orders to 4 at 2 s', 'scale payments to 4 at 2 s' or 'skew payments by 2 s'; for several write a list, or put ; between them"
     )
 
 
@@ -80,7 +80,7 @@ class Plan:
                 if isinstance(fault, Skew):
                     self._check_only_skew(fault)
             else:
-                taken = "Fault, its text, Faults, pause, cut, repartition and skew"
+                taken = "Fault, its text, Faults, pause, cut, repartition, scale and skew"
                 raise Misuse(f"faults= takes {taken}, not {shown(fault)}")
         self.points = {point for point, _ in self.by_point}
 

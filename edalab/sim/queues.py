@@ -10,7 +10,8 @@ from .channels import Channel
 from .clock import ACK, DELAY, DELIVER
 from .execution import Execution
 from .faults import action_of
-from .replicas import Replica, ServiceRuntime
+from .replicas import Replica
+from .services import ServiceRuntime
 from .steps import NOT_ACKNOWLEDGED
 
 
@@ -70,8 +71,10 @@ class WorkQueue(Channel):
 
     def next_execution(self, replica: Replica) -> Execution | None:
         """An execution for the oldest message that `replica` can handle."""
+        service = replica.service
         for item in self.ready:
-            if self._may_take(replica, item) and self._is_next(item):
+            kept_back = item.envelope.source in service.cut_from
+            if service.handler(item.envelope.type) and not kept_back and self._is_next(item):
                 self.ready.remove(item)
                 self.turn = (self.consumers.index(replica) + 1) % len(self.consumers)
                 if self.ready and self not in replica.waiting:  # more, for when it is free again
@@ -80,13 +83,6 @@ class WorkQueue(Channel):
                 execution.item = item
                 return execution
         return None
-
-    def _may_take(self, replica: Replica, item: Item) -> bool:
-        """Whether a replica handles this message, and no one-way cut keeps it from there."""
-        service, envelope = replica.service, item.envelope
-        return (
-            service.handler(envelope.type) is not None and envelope.source not in service.cut_from
-        )
 
     def _is_next(self, item: Item) -> bool:
         """Whether nothing older of its key is still open, in a queue that is ordered by key."""
@@ -111,10 +107,14 @@ class WorkQueue(Channel):
             replica.release(execution)
             self._put_back(item)
             return
+        execution.attempt = item.attempt + 1
+        if self.deadlines and self.has_expired(execution):
+            self._remove(item)
+            replica.release(execution)
+            return
         handler: Any = replica.service.handler(item.envelope.type)
         at_most_once = handler.delivery == "at-most-once"
-        item.attempt += 1
-        execution.attempt, item.execution = item.attempt, execution
+        item.attempt, item.execution = execution.attempt, execution
         fault = None if item.delayed else execution.reach("deliver")
         action = action_of(fault, "drop", "duplicate", "delay")
         item.delayed = action == "delay"

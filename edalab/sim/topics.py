@@ -6,7 +6,8 @@ from .clock import DELAY, DELIVER, REFETCH
 from .execution import Execution
 from .faults import action_of
 from .limits import MOST_ATTEMPTS
-from .replicas import Replica, ServiceRuntime
+from .replicas import Replica
+from .services import ServiceRuntime
 
 if TYPE_CHECKING:
     from .logs import Log
@@ -23,7 +24,7 @@ class Reader:
         self.log, self.partition, self.service = log, partition, service
         self.records = log.partitions[partition]
         self.position = self.committed = len(self.records)
-        self.owner: Replica = service.replicas[partition % len(service.replicas)]
+        self.owner: Replica = service.serving[partition % len(service.serving)]
         self.handler: Any = None  # of the message at the position
         self.attempts: dict[int, int] = {}  # by offset: the attempts made so far
         self.epoch = 0
@@ -50,7 +51,7 @@ class Reader:
     def rebalance(self) -> None:
         """Partition p belongs to live replica p mod n; what its live owner is handling, it may finish."""
         self.moves = False
-        members = [replica for replica in self.service.replicas if replica.in_session()]
+        members = [replica for replica in self.service.serving if replica.in_session()]
         target = members[self.partition % len(members)] if members else self.owner
         if target is not self.owner:
             if self.execution is not None and self.owner.in_session():
@@ -105,6 +106,10 @@ class Reader:
         offset = execution.offset = self.position
         execution.envelope = envelope = self.records[offset]
         execution.attempt = attempt = self.attempts.pop(offset, 0) + 1 if self.attempts else 1
+        if self.log.deadlines and not self.failures and self.log.has_expired(execution):
+            self._has_committed(execution)
+            self._advance(execution)
+            return
         at_most_once = handler.delivery == "at-most-once"
         if not (self.skip_fetch or self.service.has_faults or at_most_once):
             # Nothing can strike: two steps at once.

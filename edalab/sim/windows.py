@@ -1,5 +1,5 @@
 """What happens to a run at a time: a replica stands still, a service is cut off, a clock is wrong, a topic gets more
-partitions."""
+partitions or a service other replicas."""
 
 import re
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ SECONDS = r"(\d*\.?\d+(?:e[+-]?\d+)?)"
 _PAUSE = re.compile(rf"pause +([\w-]+)(?:/(\d{{1,9}}))? +from +{SECONDS} *s? +to +{SECONDS} *s")
 _CUT = re.compile(rf"cut +([\w-]+)(?: +from +([\w-]+))? +from +{SECONDS} *s? +to +{SECONDS} *s")
 _REPARTITION = re.compile(rf"repartition +(\S+) +to +(\d{{1,9}}) +at +{SECONDS} *s")
+_SCALE = re.compile(rf"scale +([\w-]+) +to +(\d{{1,9}}) +at +{SECONDS} *s")
 _SKEW = re.compile(rf"skew +([\w-]+) +by +(-?){SECONDS} *s")
 
 
@@ -180,7 +181,43 @@ def skew(service: str, seconds: float) -> Skew:
     return Skew(service, seconds)
 
 
-AtTime = Window | Repartition | Skew
+@dataclass(frozen=True, repr=False)
+class Scale(_AtTime):
+    """From a time on (seconds) a service has more or fewer replicas."""
+
+    do: ClassVar[str] = "scale"
+    service: str
+    replicas: int
+    start: float
+
+    def __post_init__(self):
+        _check_name("scale", self.service)
+        check_whole(f"scale {self.service}: replicas=", self.replicas)
+        milliseconds(self.start, f"scale {self.service}: at=")
+
+    def __str__(self) -> str:
+        return f"scale {self.service} to {self.replicas} at {self.start:g} s"
+
+    def check(self, system: System) -> None:
+        _check_service(self, system)
+        if self.replicas > 1000:
+            raise Misuse(f"{self}: a service has at most 1,000 replicas")
+
+    def strike(self, world: "World") -> bool:
+        return world.services[self.service].scale(self.replicas)
+
+
+def scale(service: str, replicas: int, at: float) -> Scale:
+    """From `at` on (seconds), a service has so many replicas.
+
+        simulate(shop, many_orders, faults=[scale("web", 4, at=5)])
+
+    New ones join the group, and partitions move to them; a message in hand is finished first. Those that leave finish
+    what they handle, and take no more."""
+    return Scale(service, replicas, at)
+
+
+AtTime = Window | Repartition | Skew | Scale
 
 
 def parse_at_time(text: str) -> AtTime | None:
@@ -194,6 +231,9 @@ def parse_at_time(text: str) -> AtTime | None:
     if match := _REPARTITION.fullmatch(text):
         topic, partitions, start = match.groups()
         return repartition(topic, int(partitions), float(start))
+    if match := _SCALE.fullmatch(text):
+        service, replicas, start = match.groups()
+        return scale(service, int(replicas), float(start))
     if match := _SKEW.fullmatch(text):
         service, sign, seconds = match.groups()
         return skew(service, float(sign + seconds))
@@ -205,7 +245,7 @@ def _check_name(what: str, name: object, kind: str = "service, such as 'payments
         raise Misuse(f"{what} takes the name of a {kind}, not {shown(name)}")
 
 
-def _check_service(fault: Window | Skew, system: System) -> None:
+def _check_service(fault: Window | Skew | Scale, system: System) -> None:
     if fault.service == "client":
         services = listed(system.services)
         raise Misuse(f"{fault}: the client plays the outside world; {fault.do} one of {services}")

@@ -18,8 +18,8 @@ from .execution import Execution
 from .forgotten import running_in
 from .limits import DEEPEST, MOST_AT_ONCE, Budget
 from .plan import Plan
-from .replicas import ServiceRuntime
 from .routes import channel_for, unhandled
+from .services import ServiceRuntime
 from .steps import WIDTH, Failure
 from .ticks import Ticking
 from .windows import AtTime

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .spans import Span, Trace
 
 _OUTAGE_BEGINS = {"crash": "down", "pause": "pause", "cut": "cut"}
-_RECEIVED = ("deliver", "handle", "lost", "deduplicated")
+_RECEIVED = ("deliver", "handle", "lost", "expired", "deduplicated")
 _OUTAGE_ENDS = {"restart": "down", "resume": "pause", "heal": "cut"}
 
 
@@ -143,7 +143,9 @@ class Traffic:
                 previous, span = self._received.get(key), self.span_of[number]
                 self.arrival_at[number] = Arrival(span, again, late and not again, previous)
                 self._received[key] = span
-            case "lost" if transfer and number not in self.span_of and step.fault != "drop":
+            case "lost" | "expired" if (
+                transfer and number not in self.span_of and step.fault != "drop"
+            ):
                 transfer.losses.append(number)  # a dropped one was noted on delivery
             case "dead_letter" | "note":
                 self._note(number, step, envelope)

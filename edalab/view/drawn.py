@@ -80,7 +80,7 @@ class Drawn:
             case "dead_letter":
                 words = f"dead-lettered after {counted(step.attempt or 1, 'attempt')}"
                 self._strike(number, "dead letter", words, detail)
-            case "lost":
+            case "lost" | "expired":
                 self._lose(number, step)
             case "reply":
                 self._reply(number, step)
@@ -93,6 +93,8 @@ class Drawn:
                 self._event(number, "takeover", f"takes over {what}", giver and f"from {giver}")
             case "deduplicated":
                 self._event(number, "deduplicated", "not stored again", detail)
+            case "join" | "leave":
+                self._event(number, "note", f"{step.step}s")
             case "note" | "skew":
                 self._event(number, "note", clean(step.detail or "", 120))
 
@@ -207,7 +209,7 @@ class Drawn:
         if step.fault == "drop" and transfer in self._dropped:
             self._dropped[transfer].words = "dropped and lost"
             return
-        words = "lost" + (f": {clean(step.detail, 60)}" if step.detail else "")
+        words = step.step + (f": {clean(step.detail, 60)}" if step.detail else "")
         event = self._event(number, "lost", words)
         if transfer and source and number in transfer.losses:
             kind = "struck question" if transfer.question else "stopped"

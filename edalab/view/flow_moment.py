@@ -102,7 +102,7 @@ class FlowMoments:
 
     def _service(self, scene: Scene, name: str, state: State, crashes: int, over: bool) -> Box:
         """The box of a service as it was, and the words for its state."""
-        box, replicas = self._chart.boxes[name], self.run.system.services[name].replicas
+        box, replicas = self._chart.boxes[name], state.replicas
         types = [span.envelope.type for span in state.handling]
         at_work = types[0] if len(types) == 1 else f"{len(types)} at work"
         calm = "struck service" if crashes and over else "service"

@@ -44,7 +44,7 @@ def lag(run: Run, service: str, *, width: int = WIDTH) -> Picture:
         _name_peak(room, top, most.time, most.waiting, parts[0])
         _name_peak(room_below, below, aged, age / 1000, parts[1])
     parts.append(f"{backlog.levels[-1].waiting:,} left at the end")
-    several = run.system.services[service].replicas > 1
+    several = len(run._world.services[service].replicas) > 1
     for outage in backlog.outages:
         what = f"{_OUTAGES[outage.kind]} {outage.sender or ''}".rstrip()
         until = end if outage.end is None else outage.end
