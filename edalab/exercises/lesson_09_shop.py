@@ -202,7 +202,7 @@ def two_copies(tell: Callable, variant: int) -> tuple[System, Callable]:
     unit = 1 + variant % 7
 
     async def people(ctx):
-        seen = {who: dict.fromkeys(SHOPS, 0) for who in ("ada", "bob", "cleo", *SHOPS)}
+        seen = {who: dict.fromkeys(SHOPS, 0) for who in ("ada", "bob", "cleo", "dora", "eve")}
 
         async def ask(who, question):
             answer = await until_answered(ctx, question)
@@ -225,8 +225,8 @@ def two_copies(tell: Callable, variant: int) -> tuple[System, Callable]:
         await look("ada", "north")
         await look("ada", "south")
         await ctx.sleep(10)
-        for shop in SHOPS:
-            await look(shop, shop)  # somebody who has seen nothing before
+        await look("dora", "north")  # she has seen nothing before, and neither has Eve
+        await look("eve", "south")
 
     return shops, people
 
