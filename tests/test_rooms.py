@@ -49,7 +49,7 @@ CORE_FILES = {
     ),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 9514, "library": 21464, "exercises": 5056}
+LINES = {"core": 9509, "library": 21459, "exercises": 5044}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 
