@@ -27,10 +27,14 @@ def decide(answer: Answer, variant: int) -> Anomaly | str:
         with declared_in(""):  # if a learner simulates in it, the notebook's messages are meant
             returned = answer.call()
         try:
-            answer.last = [(g.strip().lower(), r.strip(" ().").lower()) for g, r in returned]
-        except (AttributeError, TypeError, ValueError):
+            returned = returned if isinstance(returned, list | tuple) else ()
+            # str's own methods make plain texts also of what only looks like one.
+            answer.last = [
+                tuple(str.lower(str.strip(p, " ().")) for p in pair) for pair in returned
+            ]
+        except TypeError:
             answer.last = []
-        known = [g in GUARANTEES and r in REASONS for g, r in answer.last]
+        known = [len(p) == 2 and p[0] in GUARANTEES and p[1] in REASONS for p in answer.last]
         if known != [True] * 6:
             words = f"guarantees: {listed(GUARANTEES)}; reasons: {listed(REASONS)}"
             return Anomaly("no six pairs", f"{answer.name} returned {shown(returned)}; {words}")

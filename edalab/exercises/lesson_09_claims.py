@@ -10,17 +10,7 @@ from ..claims.claim import Claim
 from ..model import Message
 from ..sim.run import Run
 from ..sim.steps import TOO_LATE
-from .lesson_09_shop import (
-    LAST,
-    LOOK,
-    MORE_THAN_ALL,
-    SELL,
-    SHOPS,
-    MovePieces,
-    PiecesMoved,
-    SalesCounted,
-    shares,
-)
+from . import lesson_09_shop as shops
 
 Mistakes = Iterator[tuple[str, str]]  # a name, the evidence
 # ms: a shop waits for 0.8 s, and whoever looks every quarter of a second looks often enough.
@@ -35,45 +25,40 @@ def steps(run: Run, step: str, *kinds: type) -> list[tuple[Any, Any]]:
     return [(s, envelope.data) for s, envelope in found if envelope.type in names]
 
 
-def within(run: Run, kinds: Iterable[type]) -> tuple[dict[str, int], list[tuple[Any, Any]]]:
-    """When the handling of each such question began, by its id, and the replies."""
-    return {s.envelope.id: s.time for s, _ in steps(run, "handle", *kinds)}, steps(
-        run, "reply", *kinds
-    )
+def begun(run: Run, *kinds: type) -> dict[str, int]:
+    """When the handling of each such question began, by its id."""
+    return {s.envelope.id: s.time for s, _ in steps(run, "handle", *kinds)}
 
 
 # -- 09.2
 
 
 def wrong_answers(run: Run) -> Mistakes:
-    sold = steps(run, "publish", SalesCounted)
-    heard = [each for each in steps(run, "commit", SalesCounted) if not each[0].fault]
-    begun, replies = within(run, LOOK.values())
+    since = begun(run, *shops.LOOK.values())
+    sold = steps(run, "publish", shops.SalesCounted)
+    heard = [each for each in steps(run, "commit", shops.SalesCounted) if not each[0].fault]
     seen: dict[tuple[str, str], int] = {}  # in an answer, by customer and shop
-    for s, look in replies:
-        start, who = begun[s.envelope.id], f"{look.customer} asks {s.service}"
-        news = [(0, shop, 0) for shop in SHOPS]
-        news += [
+    for s, look in steps(run, "reply", *shops.LOOK.values()):
+        start, who = since.pop(s.envelope.id), f"{look.customer} asks {s.service}"
+        here = [
             (e.time, sale.shop, sale.pieces) for e, sale in sold + heard if e.service == s.service
         ]
-        token = {shop: getattr(look, shop) for shop in SHOPS}
-        since = start  # when the shop knew enough
-        for shop in SHOPS:
+        news = [(0, shop, 0) for shop in shops.SHOPS] + here
+        token = {shop: getattr(look, shop) for shop in shops.SHOPS}
+        knew = start  # enough, since then
+        for shop in shops.SHOPS:
             enough = (t for t, of, pieces in news if of == shop and pieces >= token[shop])
-            since = max(since, min(enough, default=run.end + PATIENCE))
-        if s.time > min(since, start + PATIENCE) + AT_ONCE:
+            knew = max(knew, min(enough, default=run.end + PATIENCE))
+        times = f"{who} at {start / 1000:g} s, and {s.service} {{}} at {{:g}} s"
+        if s.time > min(knew, start + PATIENCE) + AT_ONCE:
             name = "answers late" if s.time < start + TIMEOUT else "no answer"
-            yield (
-                name,
-                f"{who} at {start / 1000:g} s, and {s.service} answers at {s.time / 1000:g} s",
-            )
+            yield name, times.format("answers", s.time / 1000)
         if s.detail.startswith("refused"):
-            if since <= start + PATIENCE - AT_ONCE:
-                when = f"at {start / 1000:g} s, and {s.service} knew enough at {since / 1000:g} s"
-                yield "refused too early", f"{who} {when}"
+            if knew <= start + PATIENCE - AT_ONCE:
+                yield "refused too early", times.format("knew enough", knew / 1000)
             continue
         answer = json.loads(s.detail)
-        if not isinstance(answer, dict) or {*map(type, map(answer.get, SHOPS))} != {int}:
+        if not isinstance(answer, dict) or {*map(type, map(answer.get, shops.SHOPS))} != {int}:
             yield "no answer", f"{who} and is answered {s.detail}"
             continue
         for shop, has_seen in token.items():
@@ -93,8 +78,8 @@ def wrong_answers(run: Run) -> Mistakes:
             seen[look.customer, shop] = max(value, before)
     faults = " ".join(map(str, run.faults))
     if ".Look" not in faults and "crash" not in faults:
-        for id in [id for id in begun if id not in {s.envelope.id for s, _ in replies}]:
-            yield "no answer", f"{id} asks at {begun[id] / 1000:g} s, and gets no answer"
+        for id, start in since.items():  # those without a reply
+            yield "no answer", f"{id} asks at {start / 1000:g} s, and gets no answer"
 
 
 # -- 09.3
@@ -113,44 +98,44 @@ def until(time: int, transfers: dict[str, tuple[int, int]]) -> int:
 
 def wrong_trades(run: Run) -> Mistakes:
     """Where an order is answered wrongly, or where more or fewer pieces were sold in all than a shop had."""
-    begun, replies = within(run, SELL.values())
-    asked = [order for _, order in steps(run, "handle", *SELL.values())]
-    at_first = shares(int(asked[0].order_id.rpartition("-")[2]))
-    wanted = first(run, "handle", MovePieces)
-    possible = {name: move for name, move in wanted.items() if move[1] < MORE_THAN_ALL}
-    gone, came = first(run, "publish", PiecesMoved), first(run, "handle", PiecesMoved)
-    added = first(run, "commit", PiecesMoved)
+    sells = shops.SELL.values()
+    since, replies = begun(run, *sells), steps(run, "reply", *sells)
+    times = Counter(order.order_id for _, order in steps(run, "handle", *sells))
+    at_first = shops.shares(int([*times][0].rpartition("-")[2]))
+    wanted = first(run, "handle", shops.MovePieces)
+    possible = {name: move for name, move in wanted.items() if move[1] < shops.MORE_THAN_ALL}
+    gone, came = first(run, "publish", shops.PiecesMoved), first(run, "handle", shops.PiecesMoved)
+    added = first(run, "commit", shops.PiecesMoved)
     for name, (_, pieces) in gone.items():
         if name not in possible or possible[name][1] != pieces:
             had = wanted[name][1] if name in wanted else "nothing"
             yield "a wrong transfer", f"north moves {pieces} pieces as {name}, was asked for {had}"
-    sold = {
-        o.order_id: (s.service, begun[s.envelope.id], o.pieces)
-        for s, o in replies[::-1]
-        if s.detail == SOLD
-    }
+    sold = {}  # where, since when and how many, by order
+    for s, order in replies:
+        if s.detail == SOLD:
+            row = s.service, since[s.envelope.id], order.pieces
+            sold.setdefault(order.order_id, row)
     told: set[str] = set()
     for s, order in replies:
-        name, shop, pieces, start = order.order_id, s.service, order.pieces, begun[s.envelope.id]
+        name, shop, pieces, start = order.order_id, s.service, order.pieces, since[s.envelope.id]
         others = [(o, t, n) for o, (of, t, n) in sold.items() if of == shop and o != name]
         has = at_first[shop] - sum(n for o, _, n in others if o in told)
         most = has + (-until(s.time, gone) if shop == "north" else until(s.time, came))
         least = at_first[shop] - sum(n for _, t, n in others if t <= s.time)
         least += -until(s.time, possible) if shop == "north" else until(start - 1, added)
-        what = f"{shop} is asked for {pieces} pieces ({name}), has {{}}, and answers {s.detail}"
+        what = f"{shop} is asked for {pieces} pieces ({name}) and answers {s.detail}; it has"
         if s.time > start + AT_ONCE or not s.detail.startswith((SOLD, "refused")):
-            yield "no answer", f"{what.format(most)} after {(s.time - start) / 1000:g} s"
+            yield "no answer", f"{what} {most}, and took {(s.time - start) / 1000:g} s"
         elif s.detail == SOLD:
-            if pieces > most and name not in told and not name.startswith(LAST):
+            if pieces > most and name not in told and not name.startswith(shops.LAST):
                 moved = shop == "north" and pieces <= has
-                yield "kept and moved" if moved else "sold without a share", what.format(most)
+                yield "kept and moved" if moved else "sold without a share", f"{what} {most}"
             told.add(name)
         elif name in told:
             yield "another answer", f"{name} was sold, and when it was asked for again, refused"
-        elif pieces <= least and not name.startswith(LAST):
-            yield "refused with pieces enough", what.format(least)
-    answered = {o.order_id for s, o in steps(run, "answer", *SELL.values()) if s.detail != TOO_LATE}
-    times = Counter(order.order_id for order in asked)
+        elif pieces <= least and not name.startswith(shops.LAST):
+            yield "refused with pieces enough", f"{what} {least}"
+    answered = {o.order_id for s, o in steps(run, "answer", *sells) if s.detail != TOO_LATE}
     for name in times:
         if name not in answered and times[name] > 2:
             yield "no answer", f"{name} was asked for {times[name]} times, without an answer"

@@ -1,5 +1,7 @@
 """Answers to the exercises of lesson 09 as learners write them: right ones, and wrong ones by the anomaly they have."""
 
+import json
+
 from edalab import PublishFailed, Refused, Unanswered
 from edalab.exercises.lesson_09_shop import (  # as in the notebook
     LookInNorth,
@@ -36,7 +38,7 @@ async def asynchronous():
 
 def by_story():
     found = {1: ("sold twice", "B"), 2: ("none", "a"), 3: BACK, 4: OLD, 5: ("lost write", "c")}
-    return (found.get(story, ("lost write", "d")) for story in range(1, 7))
+    return [found.get(story, ("lost write", "d")) for story in range(1, 7)]
 
 
 def an_old_answer_is_a_broken_promise():
@@ -203,6 +205,21 @@ async def asks_the_table_whether_it_is_enough(message, ctx):
         await ctx.sleep(0.2)
         waited += 0.2
     return Refused("too late")
+
+
+async def asks_the_other_shop(message, ctx):
+    """Waits for the event, and asks the other shop beside."""
+    if isinstance(message, SalesCounted):
+        return _hear(message, ctx)
+    if _enough(known := _known(ctx), message):
+        return known
+    here = isinstance(message, LookInNorth)
+    question = (LookInSouth if here else LookInNorth)(customer="us", north=0, south=0)
+    [told] = await ctx.all(ctx.ask(question, timeout=0.7))
+    known = _known(ctx)
+    if isinstance(told, dict):
+        known = {shop: max(known[shop], told[shop]) for shop in known}
+    return known if _enough(known, message) else Refused("the other shop does not answer")
 
 
 async def adds(message, ctx):
@@ -396,6 +413,7 @@ RIGHT_2 = [
     every_total_in_a_table_of_its_own,
     an_upsert,
     asks_the_table_whether_it_is_enough,
+    asks_the_other_shop,
 ]
 WRONG_2 = {
     "a wrong total": [adds, the_higher_for_both],
@@ -543,6 +561,36 @@ async def one_book_for_everything(message, ctx):
             return "sold"
     if event:
         await ctx.publish(event)
+
+
+def _kept(db):
+    db.execute("create table if not exists kept (state text)")
+    row = db.execute("select state from kept").fetchone()
+    return json.loads(row[0]) if row else {"share": _share(db), "sold": [], "moved": {}}
+
+
+async def a_dict_as_json(message, ctx):
+    """Keeps one dict, which it reads and writes as a whole."""
+    answer = None
+    with ctx.database as db:
+        state = _kept(db)
+        if isinstance(message, SellInNorth | SellInSouth):
+            if message.order_id not in state["sold"]:
+                if state["share"] < message.pieces:
+                    raise Refused("not enough")
+                state["share"] -= message.pieces
+                state["sold"].append(message.order_id)
+            answer = "sold"
+        elif message.transfer_id not in state["moved"]:
+            comes = isinstance(message, PiecesMoved)
+            if comes or state["share"] >= message.pieces:
+                state["share"] += message.pieces if comes else -message.pieces
+                state["moved"][message.transfer_id] = message.pieces
+        db.execute("delete from kept")
+        db.execute("insert into kept values (?)", (json.dumps(state),))
+    if isinstance(message, MovePieces) and message.transfer_id in state["moved"]:
+        return PiecesMoved(**message.model_dump())
+    return answer
 
 
 async def known_by_the_message(message, ctx):
@@ -812,6 +860,7 @@ RIGHT_3 = [
     no_outbox_but_the_same_transfer,
     a_relay_at_the_end_of_each_message,
     one_book_for_everything,
+    a_dict_as_json,
     known_by_the_message,
 ]
 WRONG_3 = {
