@@ -1,10 +1,11 @@
 """A work queue hands each message to one free replica until it is acknowledged."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from postoffice import SCHEMA, Carry, Handed, Posted, keep, kept, office, play, told
 
-from edalab import Event, Faults, System, cut, pause, simulate
+from edalab import Event, Faults, Misuse, System, cut, pause, simulate
 
 
 def counter(replicas: int = 1, seconds: float = 0, max_attempts: int = 3, **options):
@@ -227,3 +228,158 @@ def test_under_any_faults_a_queue_ordered_by_key_hands_out_one_message_of_a_key_
     for order in handed.values():
         first = list(dict.fromkeys(order))
         assert first == sorted(first)
+
+
+# -- how long a queue waits for an acknowledgement
+
+
+def slow(*waits, ack_wait=1.0, replicas=2, **options):
+    """A service that sleeps each of these seconds in turn, and says in between that it is still at work."""
+    system = System("town")
+    system.queue("counter", ack_wait=ack_wait, max_attempts=9)
+
+    @system.service("desk", replicas=replicas, schema=SCHEMA).on(Handed, **options)
+    async def take(event, ctx):
+        for n, seconds in enumerate(waits):
+            if n:
+                await ctx.in_progress()
+            await ctx.sleep(seconds)
+        keep(ctx, event.n)
+
+    return system
+
+
+def test_a_message_is_handed_out_again_after_the_wait_of_its_queue():
+    run = play(slow(1.5), Handed(n=1))
+    assert told(run, "deliver", "ack") == [
+        "20 desk.deliver Handed/1", "1030 desk-2.deliver Handed/2", "1520 desk.ack Handed/1",
+        "2530 desk-2.ack Handed/2",
+    ]  # fmt: skip
+    assert kept(play(slow(1.5, ack_wait=2), Handed(n=1)), "desk") == [1]
+
+
+def test_a_handler_that_is_in_progress_keeps_its_message():
+    run = play(slow(0.9, 0.9, 0.9), Handed(n=1))
+    assert told(run, "deliver", "in_progress", "ack") == [
+        "20 desk.deliver Handed/1", "920 desk.in_progress Handed/1", "1820 desk.in_progress Handed/1",
+        "2720 desk.ack Handed/1",
+    ]  # fmt: skip
+    crashed = play(slow(0.9, 0.9), Handed(n=1), faults=["crash desk.save.Handed"])
+    assert told(crashed, "crash", "deliver")[-1] == "1930 desk-2.deliver Handed/2", "a wait later"
+
+
+def test_once_the_wait_has_run_out_being_in_progress_changes_nothing():
+    run = play(slow(1.5, 0.1), Handed(n=1))
+    steps = [s for s in run.journal if s.step == "in_progress"]
+    assert [(s.time, s.attempt, s.detail) for s in steps] == [
+        (1520, 1, "too late"),
+        (2530, 2, "no longer in the queue"),
+    ]
+    assert kept(run, "desk") == [1, 1]
+
+
+def test_while_cut_off_being_in_progress_is_not_heard():
+    run = play(slow(0.9, 0.9), Handed(n=1), faults=[cut("desk", 0.5, 1.3)])
+    assert told(run, "in_progress", "deliver") == [
+        "20 desk.deliver Handed/1", "920 desk.in_progress Handed/1 cut", "1310 desk-2.deliver Handed/2",
+        "2210 desk-2.in_progress Handed/2",
+    ]  # fmt: skip
+
+
+def test_being_in_progress_takes_no_time_in_a_transaction_nor_beside_other_calls():
+    system = System("town")
+    system.queue("counter", ack_wait=1)
+
+    @system.service("desk", schema=SCHEMA).on(Handed)
+    async def take(event, ctx):
+        await ctx.sleep(0.9)
+        with ctx.database as db:
+            await ctx.in_progress()
+            db.execute("insert into letters values (?)", (event.n,))
+        await ctx.all(ctx.in_progress(), ctx.sleep(0.9))
+
+    run = play(system, Handed(n=1))
+    assert told(run, "in_progress", "ack") == [
+        "920 desk.in_progress Handed/1", "920 desk.in_progress Handed/1", "1820 desk.ack Handed/1",
+    ]  # fmt: skip
+
+
+def test_a_handler_that_is_in_progress_for_ever_is_named():
+    system = System("town")
+    system.queue("counter")
+
+    @system.service("desk").on(Handed)
+    async def take(event, ctx):
+        while True:
+            await ctx.in_progress()
+            await ctx.sleep(1)
+
+    with pytest.raises(
+        Misuse, match="does not end: client-1 set off over 10,000 messages and notes"
+    ):
+        play(system, Handed(n=1))
+
+
+def test_a_queue_waits_for_some_seconds():
+    for wait in (0, -1, "2", True, float("nan")):
+        with pytest.raises(Misuse, match="ack_wait= takes seconds from 0.001"):
+            System("town").queue("counter", ack_wait=wait)
+    system = System("town")
+    assert system.queue("counter", ack_wait=2) is system.queue("counter")
+
+
+def test_only_the_handler_of_a_message_that_a_queue_waits_for_is_in_progress():
+    letters = office()
+
+    @letters.services["post"].on(Posted)
+    async def stamp(event, ctx):
+        await ctx.in_progress()
+
+    for system, message in (
+        (letters, Posted()),
+        (slow(0, 0, delivery="at-most-once"), Handed(n=1)),
+    ):
+        with pytest.raises(Misuse, match="no queue waits for its acknowledgement"):
+            play(system, message)
+
+    async def workload(ctx):
+        await ctx.in_progress()
+
+    with pytest.raises(Misuse, match=r"the workload calls ctx.in_progress\(\), but no queue"):
+        simulate(office(), workload)
+
+
+@given(
+    st.lists(st.sampled_from((0.2, 0.7, 1.2)), min_size=1, max_size=3),
+    st.integers(0, 300),
+    st.sampled_from((0.0, 0.1, 0.3)),
+)
+@settings(max_examples=60, deadline=None)
+def test_under_any_faults_a_message_is_handed_out_again_when_its_wait_is_over_or_it_was_given_back(
+    waits, seed, rate
+):
+    faults = [Faults(crash=rate, drop=rate, fail=rate, delay=rate)]
+    faults += [cut("desk", 1, 1.4), pause("desk", 2, 2.5)] if rate else []
+    run = play(slow(*waits), *[Handed(n=n) for n in range(4)], seed=seed, faults=faults)
+    assert not run._world.channels or not run._world.channels["counter"].open, "nothing is stuck"
+    due: dict[str, float] = {}
+    last: dict[str, int] = {}
+    gone: set[str | None] = set()
+    for step in run.journal:
+        id = step.envelope and step.envelope.id
+        mine = last.get(id) == step.attempt
+        if step.step in ("deliver", "handle"):  # a delayed one is recorded as delivered before
+            assert step.time >= due.get(id, 0) or (mine and step.time == due[id] - 1000), step
+            due[id], last[id] = step.time + 1000, step.attempt
+        if step.step in ("ack", "dead_letter") and not step.fault:
+            gone.add(id)
+        if (step.step in ("retry", "ack") and not step.fault) or step.fault == "delay":
+            due[id] = 0  # given back, or never to come again
+        elif step.step == "dead_letter" and step.detail.startswith("not acknowledged"):
+            assert step.time == due[id]
+        elif step.step == "in_progress" and step.detail:
+            late = not mine or step.time >= due[id]
+            assert late if step.detail == "too late" else id in gone
+        elif step.step == "in_progress" and not step.fault:
+            assert mine and step.time <= due[id]
+            due[id] = step.time + 1000

@@ -7,11 +7,11 @@ from typing import Any
 from ..errors import Refused
 from ..model import Envelope, Queue
 from .channels import Channel
-from .clock import ACK, DELAY, DELIVER
+from .clock import DELAY, DELIVER
 from .execution import Execution
 from .faults import action_of
 from .replicas import Replica, ServiceRuntime
-from .steps import NOT_ACKNOWLEDGED
+from .steps import NOT_ACKNOWLEDGED, TOO_LATE
 
 
 @dataclass(slots=True, eq=False)
@@ -36,6 +36,7 @@ class WorkQueue(Channel):
         super().__init__(world, declared.name)
         self.max_attempts = declared.max_attempts  # None: the handler's own
         self.ordered_by_key = declared.ordered_by_key
+        self.ack_wait = round(declared.ack_wait * 1000)
         self.ready: deque[Item] = deque()
         self.open: dict[Item, None] = {}  # not yet done with, as an ordered set
         self.consumers: list[Replica] = []
@@ -120,13 +121,27 @@ class WorkQueue(Channel):
             self._remove(item)
             replica.release(execution)
         else:
-            item.timer = world.timer(ACK, self._expired, item)
+            item.timer = world.timer(self.ack_wait, self._expired, item)
             if action == "drop":
                 replica.release(execution)
                 return
             execution.redeliver = action == "duplicate"
             if not at_most_once or self._survives_ack(execution):
                 execution.begin(handler)
+
+    def extend(self, execution: Execution) -> None:
+        """Wait anew for an acknowledgement, unless the wait has run out."""
+        item, prevented, why = execution.item, None, None
+        if execution.replica.service.cut:
+            prevented = "cut"
+        elif item not in self.open:
+            why = "no longer in the queue"
+        elif not item.timer.live or item.attempt != execution.attempt:  # another has it by now
+            why = TOO_LATE
+        execution.record_step("in_progress", prevented, why)
+        if prevented is why is None:
+            item.timer.cancel()
+            item.timer = self.world.timer(self.ack_wait, self._expired, item)
 
     def abandoned(self, execution: Execution) -> None:
         """The replica crashed: a message that had not arrived stays, one that had waits for its time-out."""
