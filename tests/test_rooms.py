@@ -49,7 +49,7 @@ CORE_FILES = {
     ),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 9346, "library": 21058, "exercises": 4357}
+LINES = {"core": 9674, "library": 21625, "exercises": 4357}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 

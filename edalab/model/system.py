@@ -32,6 +32,7 @@ class Queue:
     max_attempts: int | None = 3  # None: the handler's own
     ordered_by_key: bool = False
     ack_wait: float = 5  # seconds
+    prefetch: int = 1
 
 
 class System:
@@ -95,24 +96,29 @@ class System:
         max_attempts: int | None = None,
         ordered_by_key: bool | None = None,
         ack_wait: float | None = None,
+        prefetch: int | None = None,
     ) -> Queue:
         """Declare a work queue, or look one up by its name alone. Each of its messages goes to one consumer.
 
         max_attempts: a message that was handed out so often without an acknowledgement is dead-lettered (3).
         ordered_by_key: with True the messages of one key are handed out one after the other, each when the one
-            before it is acknowledged or dead-lettered.
+            before it is acknowledged (at most once: as it begins) or dead-lettered.
         ack_wait: seconds after which a message that was handed out and not acknowledged is handed out again (5).
             `ctx.in_progress` begins the wait anew. A late acknowledgement is accepted.
+        prefetch: so many of its messages each replica handles at once (1), beside its other work, and no message
+            twice at once. They arrive in order. A crash of the replica takes them all.
 
         Raises Misuse for a name that no queue can have."""
-        looked_up = max_attempts is ordered_by_key is ack_wait is None
+        looked_up = max_attempts is ordered_by_key is ack_wait is prefetch is None
         if looked_up and isinstance(name, str) and name in self.queues:
             return self.queues[name]
         max_attempts = 3 if max_attempts is None else max_attempts
         _whole(f"queue {name!r}: max_attempts=", max_attempts)
         self.topics.pop(channel_name(f"{self.name}.queue", name), None)
         wait = _seconds(f"queue {name!r}: ack_wait=", 5 if ack_wait is None else ack_wait, 0.001)
-        self.queues[name] = Queue(name, max_attempts, bool(ordered_by_key), wait)
+        many = 1 if prefetch is None else prefetch
+        _whole(f"queue {name!r}: prefetch=", many)
+        self.queues[name] = Queue(name, max_attempts, bool(ordered_by_key), wait, many)
         self.revision += 1
         return self.queues[name]
 

@@ -7,10 +7,11 @@ from typing import Any
 from ..errors import Refused
 from ..model import Envelope, Queue
 from .channels import Channel
-from .clock import DELAY, DELIVER
+from .clock import DELAY, DELIVER, varied
 from .execution import Execution
 from .faults import action_of
-from .replicas import Replica, ServiceRuntime
+from .replicas import Replica
+from .services import ServiceRuntime
 from .steps import NOT_ACKNOWLEDGED, TOO_LATE
 
 
@@ -37,6 +38,8 @@ class WorkQueue(Channel):
         self.max_attempts = declared.max_attempts  # None: the handler's own
         self.ordered_by_key = declared.ordered_by_key
         self.ack_wait = round(declared.ack_wait * 1000)
+        self.prefetch = declared.prefetch
+        self.arrives: dict[Replica, int] = {}  # when the last message handed to it does
         self.ready: deque[Item] = deque()
         self.open: dict[Item, None] = {}  # not yet done with, as an ordered set
         self.consumers: list[Replica] = []
@@ -63,27 +66,61 @@ class WorkQueue(Channel):
 
     def offer(self) -> None:
         """Offer what is ready to the consumers, who take turns."""
-        consumers = self.consumers[self.turn :] + self.consumers[: self.turn]
-        for replica in consumers:
+        if self.prefetch > 1:
+            while self.ready and any(map(self._is_fetched_by, self._in_turn())):
+                pass
+            return
+        for replica in self._in_turn():
             if not self.ready:
                 return
             replica.offer(self)
 
+    def _in_turn(self) -> list[Replica]:
+        return self.consumers[self.turn :] + self.consumers[: self.turn]
+
+    def _is_fetched_by(self, replica: Replica) -> bool:
+        """Whether a replica takes one more message, beside those of this queue that it has."""
+        has = sum(execution.source is self for execution in replica.running)
+        if has >= self.prefetch or not replica.reachable:
+            return False
+        execution = self.next_execution(replica)
+        if execution is None:
+            return False
+        replica.running[execution] = None
+        world = self.world
+        takes = DELIVER if world.fixed_latencies else varied(DELIVER, replica.service.jitter)
+        at = max(world.now + takes, self.arrives.get(replica, 0))  # a connection keeps its order
+        self.arrives[replica] = at
+        world.schedule(at, self.deliver, execution)
+        return True
+
     def next_execution(self, replica: Replica) -> Execution | None:
         """An execution for the oldest message that `replica` can handle."""
         for item in self.ready:
-            if replica.service.handler(item.envelope.type) and self._is_next(item):
+            if self._may_take(replica, item) and self._is_next(item, replica):
                 self.ready.remove(item)
                 self.turn = (self.consumers.index(replica) + 1) % len(self.consumers)
-                if self.ready and self not in replica.waiting:  # more, for when it is free again
+                more = self.ready and self.prefetch == 1  # for when it is free again
+                if more and self not in replica.waiting:
                     replica.waiting.append(self)
                 execution = Execution(replica, self, item.envelope)
                 execution.item = item
                 return execution
         return None
 
-    def _is_next(self, item: Item) -> bool:
-        """Whether nothing older of its key is still open, in a queue that is ordered by key."""
+    def _may_take(self, replica: Replica, item: Item) -> bool:
+        """Whether a replica handles this message, and no one-way cut keeps it from there."""
+        service, envelope = replica.service, item.envelope
+        return (
+            service.handler(envelope.type) is not None and envelope.source not in service.cut_from
+        )
+
+    def _is_next(self, item: Item, replica: Replica) -> bool:
+        """Whether nothing older of its key is still open, in a queue that is ordered by key. (No replica handles
+        a message twice at once, for its record could not tell the two apart.)"""
+        id = item.envelope.id
+        if self.prefetch > 1 and any(one.envelope.id == id for one in replica.running):
+            return False
         key = item.envelope.subject
         if not self.ordered_by_key or key is None:
             return True
@@ -93,6 +130,9 @@ class WorkQueue(Channel):
         """An item is ready again, before those that came after it."""
         if item in self.open:
             self.ready.appendleft(item)
+            if self.prefetch > 1:  # several may come back at once, and keep their order
+                ready = {*self.ready}
+                self.ready = deque(one for one in self.open if one in ready)
             self.offer()
 
     def deliver(self, execution: Execution) -> None:
@@ -100,14 +140,19 @@ class WorkQueue(Channel):
         if execution.dead:
             return
         replica, item, world = execution.replica, execution.item, self.world
-        if item not in self.open or not replica.reachable:
+        kept_back = item.envelope.source in replica.service.cut_from
+        if item not in self.open or not replica.reachable or kept_back:
             replica.release(execution)
             self._put_back(item)
             return
+        execution.attempt = item.attempt + 1
+        if self.deadlines and self.has_expired(execution):
+            self._remove(item)
+            replica.release(execution)
+            return
         handler: Any = replica.service.handler(item.envelope.type)
         at_most_once = handler.delivery == "at-most-once"
-        item.attempt += 1
-        execution.attempt, item.execution = item.attempt, execution
+        item.attempt, item.execution = execution.attempt, execution
         fault = None if item.delayed else execution.reach("deliver")
         action = action_of(fault, "drop", "duplicate", "delay")
         item.delayed = action == "delay"
@@ -186,7 +231,7 @@ class WorkQueue(Channel):
         """Reach the `ack` point. False only if the replica crashed; after a lost ack the message stays open."""
         prevented = execution.acknowledge("ack", note=note)
         item, again = execution.item, self.ordered_by_key and execution.redeliver
-        if prevented is None and again and execution.handler.delivery != "at-most-once":
+        if prevented is None and again and execution.handler is not None:  # not at most once
             execution.redeliver = False  # the same item, so that its key waits for it
             item.timer.cancel()
             self.world.schedule(self.world.now, self._put_back, item)

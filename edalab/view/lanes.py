@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from ..errors import Misuse, Unknown, listed
 from ..model import Envelope
+from ..sim.logs import Log
 from ..sim.run import Run
-from ..sim.topics import Log
 from ..text import clean, counted, seconds, shorten, text_width
 from ..trace.faults import NOT_ARRIVED
 from ..trace.spans import Span, Trace
