@@ -4,6 +4,7 @@ import lessons
 import pytest
 
 from edalab import cut, explore, simulate
+from edalab.errors import Endless
 
 NAME = "08-idempotency"
 
@@ -88,6 +89,7 @@ def test_the_table_of_ways_and_faults(lesson):
         way: [lesson.times(how, fault) for fault in lesson.FAULTS.values()]
         for way, how in lesson.WAYS.items()
     }
+    assert lesson.OFTEN == ["never", "·", "twice"]
     assert table == {
         "at most once": [2, 2, 0, 1, 1],
         "at least once": [2, 2, 1, 2, 2],
@@ -98,10 +100,14 @@ def test_the_table_of_ways_and_faults(lesson):
 
 
 def test_a_known_key_with_another_amount_is_answered_with_a_lie_or_refused(lesson):
-    assert lesson.told(lesson.changed) == [(20, '"charged"'), (32, '"charged"')]
+    assert lesson.told(lesson.changed).values.tolist() == [
+        ["17", 20, "charged"],
+        ["17", 32, "charged"],
+    ]
     shop = lesson.shop(lesson.bill_with_key, lesson.charge_or_refuse)
     refused = simulate(shop, lesson.ada_adds_a_cup)
-    assert lesson.told(refused)[1] == (32, "refused: this key was used for another amount")
+    told = "refused: this key was used for another amount"
+    assert [*lesson.told(refused).loc[1]] == ["17", 32, told]
     assert lesson.charges(refused)["17"] == 1
 
     async def bill_by_amount(event, ctx):
@@ -116,11 +122,11 @@ def test_who_looks_and_charges_later_is_overtaken_by_the_second_question(lesson)
     assert points(lesson.racing, lesson.never_twice) == {("delay", "billing.ask.Charge")}
     assert len(lesson.racing.schedules) == 20
     run = lesson.racing.smallest(lesson.never_twice)
-    begun = [
-        (s.replica, s.time) for s in run.journal if (s.service, s.step) == ("provider", "handle")
-    ]
-    saved = [s.time for s in run.journal if (s.service, s.step) == ("provider", "save")]
-    assert [replica for replica, _ in begun] == [1, 2] and begun[1][1] < saved[0]
+    begun, saved = (
+        [s.time for s in run.journal if (s.service, s.step) == ("provider", step)]
+        for step in ("handle", "save")
+    )
+    assert len(begun) == 2 and begun[1] < saved[0]
 
 
 def test_the_constraint_survives_two_at_once_under_every_pair(lesson):
@@ -138,12 +144,12 @@ def test_the_constraint_survives_two_at_once_under_every_pair(lesson):
 
     raised = []
     for provider in (lesson.charge_if_new, look_then_insert):
-        shop = lesson.shop(lesson.bill_with_key, provider, replicas=2)
-        result = explore(shop, lesson.ada_orders, lesson.CLAIMS, faults=2)
-        assert [result.outcome(claim) for claim in lesson.CLAIMS] == ["holds", "holds"]
+        shop = lesson.shop(lesson.bill_with_key, provider)
+        result = explore(shop, lesson.ada_orders, [lesson.never_twice], faults=2)
+        assert result.outcome(lesson.never_twice) == "holds"
         run = simulate(shop, lesson.ada_orders, faults=["delay billing.ask.Charge"])
         raised.append(sum("UNIQUE" in (step.detail or "") for step in run.journal))
-    assert raised[0] == 0 < raised[1]  # with a plain insert the second replica gets an error
+    assert raised[0] == 0 < raised[1]  # with a plain insert the second request gets an error
 
 
 def test_two_publications_have_two_ids_unless_an_outbox_keeps_the_envelope(lesson):
@@ -180,6 +186,32 @@ def test_a_batch_that_comes_again_is_charged_again_without_a_key(lesson):
     assert [result.outcome(claim) for claim in lesson.CLAIMS] == ["holds", "holds"]
 
 
+def slow_times(lesson, interval=None, faults=(), until=60, **how):
+    shop = lesson.slow_shop(**how)
+    if interval:
+        shop.topic("orders", max_poll_interval=interval)
+    return lesson.charges(simulate(shop, lesson.ada_orders, faults=faults, until=until))["17"]
+
+
+def test_a_slow_handler_charges_twice_without_a_fault_and_telling_the_queue_mends_the_wait(lesson):
+    run = lesson.slow
+    assert lesson.charges(run)["17"] == 2 and {step.fault for step in run.journal} == {None}
+    [again] = [s for s in run.journal if s.step == "deliver" and s.attempt == 2]
+    assert again.replica == 2 and 5_000 < again.time < 5_100
+    table = {
+        tuple(how): [slow_times(lesson, faults=faults, **how) for faults in ([], lesson.STILL)]
+        for how in ({}, {"tells": True}, {"provider": lesson.charge_once})
+    }
+    assert table == {(): [2, 2], ("tells",): [1, 2], ("provider",): [1, 1]}
+
+
+def test_a_slow_handler_of_a_topic_is_evicted_for_ever_unless_the_interval_is_longer(lesson):
+    assert [slow_times(lesson, interval) for interval in (5, 7)] == [11, 1]
+    assert slow_times(lesson, 5, provider=lesson.charge_once) == 1
+    with pytest.raises(Endless):
+        slow_times(lesson, 5, until=None)
+
+
 def test_what_is_noted_in_the_transaction_of_its_effect_has_its_effect_once(lesson):
     handled = [s for s in lesson.crash.journal if s.step == "handle"]
     assert len(handled) == 22 and lesson.crash.check(lesson.revenue_is_right)
@@ -188,8 +220,14 @@ def test_what_is_noted_in_the_transaction_of_its_effect_has_its_effect_once(less
 
 
 def test_an_inbox_costs_a_transaction_and_a_key_costs_a_row(lesson):
-    costs = {way: tuple(lesson.cost(how).values()) for way, how in lesson.WAYS.items()}
-    assert [*costs.values()] == [(1, 0), (1, 0), (2, 1), (2, 1), (1, 1)]
+    runs = [simulate(lesson.shop(**how), lesson.ada_orders) for how in lesson.WAYS.values()]
+    assert [sum(step.step == "save" for step in run.journal) for run in runs] == [1, 1, 2, 2, 1]
+    assert [len(run.rows("provider", "select * from answers")) for run in runs] == [0, 0, 0, 0, 1]
+
+
+def test_a_key_keeps_a_no_and_is_kept_until_nobody_tries_again(lesson):
+    tried = simulate(lesson.shop(provider=lesson.charge_if_covered), lesson.ada_tries_again)
+    assert [*lesson.told(tried)["answer"]] == ["declined", "declined", "charged"]
     kept = [lesson.times(lesson.forgetting(seconds), lesson.DOWN) for seconds in (60, 86400)]
     assert kept == [2, 1]
     lost = simulate(

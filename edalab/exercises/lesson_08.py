@@ -12,8 +12,7 @@ from .lesson_08_shop import Charge, CheckCard, OrderPlaced, PaymentCharged
 
 
 def counted(number: int, variant: int) -> Anomaly | str:
-    run = shop.the_morning("a", variant)
-    times = len(run.rows("provider", "select * from charges"))
+    times, run = shop.charges_of("a", variant)
     if number == times:
         return f"{number} charges for {shop.one_morning(variant)['orders']} orders"
     name, what = ("too few", "more") if number < times else ("too many", "fewer")
@@ -24,8 +23,7 @@ def refuted(letter: str) -> Callable:
     """What is shown against a key that does not name the wish."""
 
     def evidence(_: int, variant: int) -> tuple[str, Run]:
-        run = shop.the_morning(letter, variant)
-        times = len(run.rows("provider", "select * from charges"))
+        times, run = shop.charges_of(letter, variant)
         orders = shop.one_morning(variant)["orders"]
         return f"with ({letter}) the provider makes {times} charges for {orders} orders", run
 
@@ -74,7 +72,7 @@ CHARGE_HINTS = {
     "an unknown answer": (
         "What does your function return here, and which answers does the task name?",
         "Does every way through your function end with a return? And is it the text that you kept, or the whole row?",
-        'Return "charged" or "declined", or a Refused(…).',
+        'Return "charged" or "declined", or a Refused(…). Save the key together with its answer, so that no request finds one without the other.',
     ),
     "another amount": (
         "This key came with two amounts. What did the second request get, and what did it know of the first one when it answered?",

@@ -27,6 +27,13 @@ class Charge(Command):
     key: str = ""
 
 
+class ChargeBy(Command):
+    """A request of 08.1. It has nothing but its key to be told apart by, so pictures name it by its key."""
+
+    key: str
+    amount: int
+
+
 class PaymentCharged(Event, topic="payments", key="order_id"):
     order_id: str
     amount: int
@@ -47,7 +54,7 @@ CARD = "create table card (most int); insert into card values (100);"
 
 
 def charge(command, ctx):
-    """The provider of 08.1 and 08.3: it keeps each key with its answer. Cards are good for 100."""
+    """The provider of 08.3: it keeps each key with its answer. Cards are good for 100."""
     answer = "charged" if command.amount <= 100 else "declined"
     with ctx.database as db:
         row = command.key, command.amount, answer, ctx.now
@@ -99,6 +106,19 @@ KEYS: dict[str, Callable] = {
 }
 
 
+def charge_by_key(command, ctx):
+    """The provider of 08.1: each key that it keeps is a charge."""
+    with ctx.database as db:
+        row = command.key, command.amount, "charged", ctx.now
+        db.execute("insert or ignore into answers values (?, ?, ?, ?)", row)
+
+
+def charges_of(letter: str, variant: int) -> tuple[int, Run]:
+    """How many charges the provider makes in that morning with the key of this letter, and the run."""
+    run = the_morning(letter, variant)
+    return len(run.rows("provider", "select * from answers")), run
+
+
 def the_morning(letter: str, variant: int) -> Run:
     """A run of that morning, in which `billing` takes the key of this letter."""
     morning = one_morning(variant)
@@ -109,7 +129,7 @@ def the_morning(letter: str, variant: int) -> Run:
     ]
 
     async def bill(event, ctx):
-        await ctx.ask(Charge(**event.model_dump(), key=KEYS[letter](event, ctx)))
+        await ctx.ask(ChargeBy(key=KEYS[letter](event, ctx), amount=event.amount))
 
     async def people(ctx):
         for order in orders + orders[: morning["published_again"]]:
@@ -117,8 +137,8 @@ def the_morning(letter: str, variant: int) -> Run:
 
     shop = System("shop")
     shop.service("billing").on(OrderPlaced)(bill)
-    shop.service("provider", schema=CHARGES).handles(Charge)(charge)
-    lost = [f"drop provider.reply.Charge #{2 * n + 1}" for n in range(morning["tried_again"])]
+    shop.service("provider", schema=CHARGES).handles(ChargeBy)(charge_by_key)
+    lost = [f"drop provider.reply.ChargeBy #{2 * n + 1}" for n in range(morning["tried_again"])]
     return simulate(shop, people, faults=lost)
 
 
