@@ -23,7 +23,6 @@ _ROW, _EDGE, _BAR = 46, 40, 14  # px: a lane; the first and the last row; a bar
 _LEGEND = (
     ("handled, struck", "bar: handling"),
     ("idle", "empty bar: of another key"),
-    ("late", "red: done after a newer one of this key"),
     ("stretched", "thick line below: time stretched"),
 )
 Way = tuple[int | None, int]  # the partition, or None in a queue; and the replica
@@ -31,32 +30,47 @@ Way = tuple[int | None, int]  # the partition, or None in a queue; and the repli
 
 class Effect(NamedTuple):
     """A handling of a message of the key: its place in the order of publishing, and when it took
-    effect (ms). `late` says that a newer one had done so before."""
+    effect (ms). `late` says that a newer one had done so before, `held` that it waited in a table."""
 
     place: int
     span: Span
     time: int
     late: bool
+    held: bool
 
 
-def lanes(run: Run, key: str, service: str | None = None, *, width: int = WIDTH) -> Picture:
-    """A picture of the order of one key's messages: above when they were published, below when they
-    took effect in `service`, and between the two the partition, or the replica of a queue's
-    consumers, that each went through. Where an older one takes effect after a newer one, their lines
-    cross, and the late one is red.
+def lanes(
+    run: Run,
+    key: str,
+    service: str | None = None,
+    *,
+    held_in: str | None = None,
+    width: int = WIDTH,
+) -> Picture:
+    """A picture of the order of one key's messages: above when they were published, below when
+    `service` saved them, and between the two the partition, or the replica of a queue's consumers,
+    that each went through. Where an older one is saved after a newer one, their lines cross, and the
+    late one is red. In a service that saves nothing, the end of the handling counts.
 
         lanes(run, "tea")
 
-    `service` may be left out if a single one handles messages of this key. Raises Unknown for a key
-    or a service that the run does not have."""
+    service: may be left out if a single one handles messages of this key.
+    held_in: the table in which the service keeps messages that come too early. Such a message is
+        applied by the save that removes its row.
+
+    Raises Unknown for a key, a service or a table that the run does not have."""
     check_run("lanes", run)
     trace = Trace.of(run)
     service = _service(trace, key, service)
+    if held_in is not None and held_in not in (tables := run._node(service).database.tables()):
+        raise Unknown("table", held_in, tables)
     spans = [span for span in trace.spans if span.service == service and span.envelope.data]
     mine = [span for span in spans if span.envelope.subject == key]
     published = _published(trace, {span.envelope.type for span in mine}, key)
-    effects = _effects(trace, mine, published)
-    return Picture(_Lanes(trace, key, service, spans, published, effects, width).scene)
+    saving = any(span.saves for span in mine)
+    verb = "applied" if held_in else "saved" if saving else "handled"
+    effects = _effects(trace, mine, published, saving, held_in)
+    return Picture(_Lanes(trace, key, service, verb, spans, published, effects, width).scene)
 
 
 def _service(trace: Trace, key: str, service: str | None) -> str:
@@ -88,23 +102,37 @@ def _published(trace: Trace, types: set[str], key: str) -> dict[str, int]:
     return found
 
 
-def _effects(trace: Trace, spans: list[Span], published: dict[str, int]) -> list[Effect]:
+def _effects(
+    trace: Trace, spans: list[Span], published: dict[str, int], saving: bool, held_in: str | None
+) -> list[Effect]:
     """What took effect, in that order: a save, or where the service saves nothing, a handling that
     ended well."""
-    saving = any(span.saves for span in spans)
-    done = [
-        (span.saves[-1] if saving else span.last, span)
-        for span in spans
-        if (span.saves if saving else span.finished) and span.envelope.id in published
-    ]
-    places = {id: place for place, id in enumerate(published)}
+    places, done = {id: place for place, id in enumerate(published)}, []
+    for span in spans:
+        if (span.saves if saving else span.finished) and span.envelope.id in published:
+            own = span.saves[-1] if saving else span.last or 0
+            number = _applied(trace, span.service, own, held_in) if held_in else own
+            if number is not None:
+                done.append((number, places[span.envelope.id], span, number != own))
     effects, newest = [], -1
-    for number, span in sorted(done, key=lambda each: each[0] or 0):
-        place = places[span.envelope.id]
-        time = trace.run.journal[number or 0].time
-        effects.append(Effect(place, span, time, place < newest))
+    for number, place, span, held in sorted(done, key=lambda each: each[:2]):
+        time = trace.run.journal[number].time
+        effects.append(Effect(place, span, time, place < newest, held))
         newest = max(newest, place)
     return effects
+
+
+def _applied(trace: Trace, service: str, own: int, held_in: str) -> int | None:
+    """The save that applied a message: its own, unless that put rows into this table; then the one
+    that removed them, or None if they are still there."""
+    rows = trace.run.changes(own).added.get(held_in)
+    if not rows:
+        return own
+    saves = sorted(n for span in trace.spans if span.service == service for n in span.saves)
+    removed = (
+        n for n in saves if n > own and rows[0] in trace.run.changes(n).removed.get(held_in, ())
+    )
+    return next(removed, None)
 
 
 class _Lanes:
@@ -115,12 +143,13 @@ class _Lanes:
         trace: Trace,
         key: str,
         service: str,
+        verb: str,
         spans: list[Span],
         published: dict[str, int],
         effects: list[Effect],
         width: int,
     ):
-        self.trace, self.journal, self.key = trace, trace.run.journal, key
+        self.trace, self.journal, self.key, self.verb = trace, trace.run.journal, key, verb
         self.scene = scene = Scene(width, 0)
         late = [effect.place for effect in effects if effect.late]
         first = max(0, min(late, default=0) - MOST // 2) if len(published) > MOST else 0
@@ -137,7 +166,7 @@ class _Lanes:
         if 0 < partitions <= _LANES:
             ways = [(number, 0) for number in range(partitions)]
         rows = [_name(way, mine) for way in ways]
-        names = ["published", *rows, f"done by {clean(service, 40)}"]
+        names = ["published", *rows, f"{verb} by {clean(service, 40)}"]
         left = max(text_width(name, 11) for name in names) + 28
         self._axis(window, mine, effects, left)
         self._y = {way: 24 + _EDGE + _ROW * number + _ROW // 2 for number, way in enumerate(ways)}
@@ -155,7 +184,7 @@ class _Lanes:
         self._write_order(effects)
         lowest = max(label.y for label in scene.labels)
         self.axis.draw(scene, self.top - 12, lowest + 10, scene.width)
-        self._describe(service, published, effects, len(shown), left)
+        self._describe(service, effects, len(published) - len(shown), left)
 
     # -- what is shown
 
@@ -221,13 +250,14 @@ class _Lanes:
         span, y = effect.span, self._y[self._way(effect.span)]
         begin = self._x(self.journal[span.first].time)
         done = max(begin + 6, self._x(effect.time))
+        out = min(done, max(begin + 6, self._x(self._end(span))))  # earlier, if it was held
         sent = self._x(self.times[span.envelope.id])
         kind = "late" if effect.late else "message"
-        when = f"{seconds(self.times[span.envelope.id])}, done {seconds(effect.time)}"
+        when = f"{seconds(self.times[span.envelope.id])}, {self.verb} {seconds(effect.time)}"
         tip = f"{span.message}, published {when}"
         for x1, y1, x2, y2 in (
             (sent, self.top, begin, y - _BAR // 2),
-            (done, y + _BAR // 2, done, self.bottom - 4),
+            (out, y + _BAR // 2, done, self.bottom - 4),
         ):
             self.scene.arrows.append(Arrow((x1, y1, x1, y1, x2, y2, x2, y2), kind, "", tip))
             self.placer.avoid((x1, y1, x2, y2))
@@ -238,11 +268,14 @@ class _Lanes:
         for id, time in self.times.items():
             self.scene.marks.append(Mark(self._x(time), self.top, "published", id))
             self._write(self.titles[id], "handled", self._x(time), self.top, -1)
+        together: dict[tuple[int, str], list[str]] = {}  # one save may apply several
         for effect in sorted(effects, key=lambda effect: not effect.late):
             kind = "struck" if effect.late else "handled"
             begin = self._x(self.journal[effect.span.first].time)
-            x = max(begin + 6, self._x(effect.time))
-            self._write(self.titles[effect.span.envelope.id], kind, x, self.bottom, 1)
+            place = max(begin + 6, self._x(effect.time)), kind
+            together.setdefault(place, []).append(self.titles[effect.span.envelope.id])
+        for (x, kind), texts in together.items():
+            self._write(" · ".join(texts), kind, x, self.bottom, 1)
 
     def _write(self, text: str, kind: str, x: int, y: int, side: int) -> None:
         """Write a text above (-1) or below a mark, in the line next to it or in the one behind."""
@@ -251,31 +284,30 @@ class _Lanes:
 
     # -- words
 
-    def _describe(
-        self,
-        service: str,
-        published: dict[str, int],
-        effects: list[Effect],
-        shown: int,
-        left: int,
-    ) -> None:
+    def _describe(self, service: str, effects: list[Effect], more: int, left: int) -> None:
         scene, late = self.scene, sum(effect.late for effect in effects)
         types = listed(dict.fromkeys(self.trace.messages[id].type for id in self.times))
         what = f"{counted(len(self.times), 'message')} of {clean(self.key, 40)} ({types})"
         order = "all in the order of publishing"
         if late:
-            order = f"{late} of {len(effects)} took effect after a newer one"
+            were = "was" if late == 1 else "were"
+            order = f"{late} of {len(effects)} {were} {self.verb} after a newer one"
         undone = {*self.times} - {effect.span.envelope.id for effect in effects}
+        held = sum(effect.held for effect in effects)
+        waited = f"; {held} held back for a while" if held else ""
         missing = f"; {len(undone)} had no effect" if undone else ""
-        hidden = f"; {len(published) - shown:,} more not shown" if len(published) > shown else ""
-        sentence = f"{what}: {order}{missing}{hidden}."
+        hidden = f"; {more:,} more not shown" if more else ""
+        sentence = f"{what}: {order}{waited}{missing}{hidden}."
         y = max(label.y for label in scene.labels) + 24
+        meanings = (*_LEGEND, ("late", f"red: {self.verb} after a newer one of this key"))
         y = scene.write(left - 6, y, scene.width - 8, sentence.split(" "), glue=" ")
-        scene.height = scene.write(left - 6, y, scene.width - 8, scene.legend(_LEGEND)) - 2
+        scene.height = scene.write(left - 6, y, scene.width - 8, scene.legend(meanings)) - 2
         orders = [", ".join(self.titles[id] for id in self.times)]
         orders.append(", ".join(self.titles[effect.span.envelope.id] for effect in effects))
         scene.shows = f"lanes of {clean(self.key, 40)} in {service}: {sentence}"
-        scene.alt = clean(f"{scene.shows} Published: {orders[0]}. Done: {orders[1]}.", 900)
+        scene.alt = clean(
+            f"{scene.shows} Published: {orders[0]}. {self.verb.capitalize()}: {orders[1]}.", 900
+        )
 
 
 def _name(way: Way, spans: list[Span]) -> str:
