@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from edalab.model import Queue
 from edalab.sim import ACTIONS, clock
 
 PAGE = (Path(__file__).parent.parent / "docs" / "faults.md").read_text(encoding="utf-8")
@@ -25,4 +26,5 @@ def test_the_table_has_every_action_of_every_step_and_no_other():
 def test_the_times_are_those_of_the_clock():
     times = clock.PUBLISH, clock.DELIVER, clock.RESTART, clock.SESSION, clock.DELAY
     assert times == (10, 10, 1_000, 1_000, 1_000)
-    assert (clock.DUPLICATE, clock.REFETCH, clock.RETRY, clock.ACK) == (500, 500, 100, 5_000)
+    assert (clock.DUPLICATE, clock.REFETCH, clock.RETRY) == (500, 500, 100)
+    assert Queue("letters").ack_wait == 5

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from postoffice import SCHEMA, Posted, Shouted, Stamped, keep, kept, office, play, told
 
-from edalab import Event, Faults, Misuse, System, simulate
+from edalab import Event, Faults, Misuse, System, cut, pause, simulate
+from edalab.errors import Endless
 from edalab.view import timeline
 
 
@@ -338,3 +339,139 @@ def test_a_publish_that_the_client_library_sends_again_is_stored_once():
 def test_a_window_is_a_number_of_seconds(seconds):
     with pytest.raises(Misuse, match="deduplicates= takes seconds"):
         System("town").topic("counts", deduplicates=seconds)
+
+
+# -- how long a group waits for a commit
+
+
+def slow(*seconds, replicas=2, partitions=2, interval=1.0, **options):
+    """A group whose n-th attempt at a message takes seconds[n - 1], and the last of these from then on."""
+    system = System("town")
+    system.topic("counts", partitions=partitions, max_poll_interval=interval)
+    tally = system.service("tally", replicas=replicas, schema=SCHEMA)
+
+    @tally.on(Counted, **options)
+    async def count(event, ctx):
+        await ctx.sleep(seconds[min(ctx.message.attempt, len(seconds)) - 1])
+        keep(ctx, event.n)
+
+    return system
+
+
+ANN, EVE = Counted(to="ann", n=1), Counted(to="eve", n=2)  # of partitions 1 and 0
+
+
+def test_a_replica_that_takes_too_long_loses_all_its_partitions_and_joins_again_when_it_is_done():
+    run = play(slow(1.5, 0.2, partitions=4), ANN)
+    assert told(run, "handle", "evicted", "commit", "takeover") == [
+        "20 tally-2.handle Counted/1", "1020 tally-2.evicted Counted/1", "1020 tally.takeover", "1020 tally.takeover",
+        "1030 tally.handle Counted/2", "1230 tally.commit Counted/2", "1520 tally-2.commit Counted/1 fenced",
+        "1520 tally-2.takeover", "1520 tally-2.takeover",
+    ]  # fmt: skip
+    refused = next(s for s in run.journal if s.fault == "fenced")
+    assert refused.detail == "refused: its replica was evicted"
+    assert kept(run, "tally") == [1, 1]
+
+
+def test_a_replica_without_others_gets_the_message_again_when_its_handler_has_ended():
+    run = play(slow(1.5, 0.2, replicas=1, partitions=1), ANN, EVE)
+    assert told(run, "handle", "evicted", "commit", "takeover") == [
+        "20 tally.handle Counted/1", "1020 tally.evicted Counted/1", "1520 tally.commit Counted/1 fenced",
+        "1530 tally.handle Counted/2", "1730 tally.commit Counted/2",
+        "1740 tally.handle Counted/1", "2740 tally.evicted Counted/1", "3240 tally.commit Counted/1 fenced",
+        "3250 tally.handle Counted/2", "3450 tally.commit Counted/2",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_a_handler_that_is_always_too_slow_ends_in_an_error_that_names_it(replicas):
+    with pytest.raises(Endless, match="Counted client-1 came to tally.count over 1,000 times"):
+        play(slow(1.5, replicas=replicas), ANN)
+
+
+def test_a_retry_and_the_next_message_have_the_whole_interval_again():
+    fails = ["fail tally.save.Counted #1"]
+    run = play(slow(0.9, replicas=1, partitions=1), ANN, EVE, faults=fails)
+    assert told(run, "evicted") == [] and kept(run, "tally") == [1, 2]
+    assert run.end == 10 + 10 + 900 + 100 + 900 + 10 + 900, "no timer outlives its handling"
+
+
+def test_an_evicted_replica_that_fails_or_crashes_leaves_the_message_to_its_new_owner():
+    run = play(slow(1.5, 0.2), ANN, faults=["fail tally.save.Counted #2"])
+    failure = next(s for s in run.journal if s.step == "failure")
+    assert (failure.time, failure.detail.rpartition("; ")[2]) == (1520, "its replica was evicted")
+    assert told(run, "commit") == ["1230 tally.commit Counted/2"] and kept(run, "tally") == [1]
+    run = play(slow(1.5, 0.2), ANN, faults=["crash tally.save.Counted #2"])
+    assert told(run, "restart", "takeover")[-2:] == [
+        "2520 tally-2.restart",
+        "2520 tally-2.takeover",
+    ]
+
+
+def test_at_most_once_an_eviction_moves_partitions_and_brings_nothing_again():
+    run = play(slow(1.5, delivery="at-most-once"), ANN)
+    assert told(run, "handle", "evicted", "done") == [
+        "20 tally-2.handle Counted/1", "1020 tally-2.evicted Counted/1", "1520 tally-2.done Counted/1",
+    ]  # fmt: skip
+
+
+def test_the_interval_goes_on_while_a_replica_stands_still_or_is_cut_off():
+    for outage in (pause("tally", 0.5, 0.9, replica=2), cut("tally", 0.5, 0.9)):
+        run = play(slow(1.5, 0.2), ANN, faults=[outage])
+        assert told(run, "evicted") == ["1020 tally-2.evicted Counted/1"]
+        assert kept(run, "tally") == [1, 1]
+
+
+def test_a_group_waits_for_some_seconds():
+    for longest in (0, -1, "2", True, float("nan")):
+        with pytest.raises(Misuse, match="max_poll_interval= takes seconds from 0.001"):
+            System("town").topic("counts", max_poll_interval=longest)
+
+
+@given(
+    st.lists(st.sampled_from((0.2, 0.7, 1.5)), min_size=1, max_size=3),
+    st.integers(1, 3),
+    st.sampled_from(({}, {"commit_every": 2}, {"delivery": "at-most-once"})),
+    st.integers(0, 300),
+    st.sampled_from((0.0, 0.1, 0.2)),
+)
+@settings(max_examples=80, deadline=None)
+def test_under_any_faults_who_takes_too_long_is_evicted_until_its_handling_ends(
+    seconds, replicas, options, seed, rate
+):
+    faults = [Faults(crash=rate, drop=rate, fail=rate, duplicate=rate)]
+    faults += [pause("tally", 1, 1.4), cut("tally", 2, 4)] if rate else []
+    system = slow(*seconds, 0.2, replicas=replicas, **options)
+    run = simulate(system, counts(4, to=("ann", "eve")), seed=seed, faults=faults)
+    begun: dict[tuple, int] = {}  # handlings under way, by replica
+    evicted: set[int] = set()  # replicas
+    owners = {partition: partition % replicas + 1 for partition in (0, 1)}
+    for step in run.journal:
+        if step.service != "tally":
+            continue
+        here = step.replica
+        for replica, since in begun.items():
+            assert step.time - since <= 1000 or replica in evicted, f"{replica} goes on: {step}"
+        if step.step == "takeover":
+            assert here not in evicted
+            owners[step.partition] = here
+        elif step.step == "handle":
+            assert here not in evicted and owners[step.partition] == here
+            begun[here] = step.time
+        elif step.step == "evicted":
+            assert step.time - begun[here] == 1000
+            evicted.add(here)
+        elif step.step == "commit" and here in evicted:
+            assert step.fault in ("fenced", "crash")
+        elif step.step == "restart":
+            evicted.discard(here)
+        at_most_once = options.get("delivery") and step.step == "commit"
+        ends = ("commit", "done", "retry", "failure", "lost", "crash")
+        if step.step in ends and not at_most_once and step.fault != "drop":
+            begun.pop(here, None)
+            if step.step != "crash" and step.fault != "crash":
+                evicted.discard(here)
+    log = run._world.channels.get("counts")
+    for reader in [r for readers in log.readers for r in readers] if log else ():
+        assert reader.position == len(reader.records), "nothing is stuck"
+    assert not any(replica.evicted for replica in run._world.services["tally"].replicas)

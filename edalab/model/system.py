@@ -20,6 +20,7 @@ class Topic:
     partitions: int = 1
     confirms: bool = True
     deduplicates: float = 0  # seconds
+    max_poll_interval: float | None = None  # seconds
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Queue:
     name: str
     max_attempts: int | None = 3  # None: the handler's own
     ordered_by_key: bool = False
+    ack_wait: float = 5  # seconds
+    prefetch: int = 1
 
 
 class System:
@@ -56,6 +59,7 @@ class System:
         partitions: int | None = None,
         confirms: bool | None = None,
         deduplicates: float | None = None,
+        max_poll_interval: float | None = None,
     ) -> Topic:
         """Declare a topic, which is a log, or look one up by its name alone.
 
@@ -65,37 +69,56 @@ class System:
         confirms: with False the broker confirms nothing, so that a publish can be lost without an error.
         deduplicates: seconds in which a message with an id that was stored already is confirmed and not stored
             again (0). `ctx.envelope` makes an envelope whose id stays the same, however often it is published.
+        max_poll_interval: seconds from the delivery of a message, or from its retry, to its commit (no limit). A
+            replica that takes longer is evicted: its partitions move to the other replicas, its commit is refused,
+            and it joins again when its handler ends. A replica without others gets the message again then.
 
         With a keyword, a topic of that name is declared anew. One that nobody declares has the defaults.
         Raises Misuse for a name that no topic can have."""
-        looked_up = partitions is confirms is deduplicates is None
+        looked_up = partitions is confirms is deduplicates is max_poll_interval is None
         if looked_up and isinstance(name, str) and name in self.topics:
             return self.topics[name]
         partitions = 1 if partitions is None else partitions
         _whole(f"topic {name!r}: partitions=", partitions)
         self.queues.pop(channel_name(f"{self.name}.topic", name), None)
         window = _seconds(f"topic {name!r}: deduplicates=", deduplicates or 0)
-        self.topics[name] = Topic(name, partitions, confirms is None or confirms, window)
+        longest = max_poll_interval
+        if longest is not None:
+            longest = _seconds(f"topic {name!r}: max_poll_interval=", longest, 0.001)
+        self.topics[name] = Topic(name, partitions, confirms is None or confirms, window, longest)
         self.revision += 1
         return self.topics[name]
 
     def queue(
-        self, name: str, *, max_attempts: int | None = None, ordered_by_key: bool | None = None
+        self,
+        name: str,
+        *,
+        max_attempts: int | None = None,
+        ordered_by_key: bool | None = None,
+        ack_wait: float | None = None,
+        prefetch: int | None = None,
     ) -> Queue:
         """Declare a work queue, or look one up by its name alone. Each of its messages goes to one consumer.
 
         max_attempts: a message that was handed out so often without an acknowledgement is dead-lettered (3).
         ordered_by_key: with True the messages of one key are handed out one after the other, each when the one
-            before it is acknowledged or dead-lettered.
+            before it is acknowledged (at most once: as it begins) or dead-lettered.
+        ack_wait: seconds after which a message that was handed out and not acknowledged is handed out again (5).
+            `ctx.in_progress` begins the wait anew. A late acknowledgement is accepted.
+        prefetch: so many of its messages each replica handles at once (1), beside its other work, and no message
+            twice at once. They arrive in order. A crash of the replica takes them all.
 
         Raises Misuse for a name that no queue can have."""
-        looked_up = max_attempts is ordered_by_key is None
+        looked_up = max_attempts is ordered_by_key is ack_wait is prefetch is None
         if looked_up and isinstance(name, str) and name in self.queues:
             return self.queues[name]
         max_attempts = 3 if max_attempts is None else max_attempts
         _whole(f"queue {name!r}: max_attempts=", max_attempts)
         self.topics.pop(channel_name(f"{self.name}.queue", name), None)
-        self.queues[name] = Queue(name, max_attempts, bool(ordered_by_key))
+        wait = _seconds(f"queue {name!r}: ack_wait=", 5 if ack_wait is None else ack_wait, 0.001)
+        many = 1 if prefetch is None else prefetch
+        _whole(f"queue {name!r}: prefetch=", many)
+        self.queues[name] = Queue(name, max_attempts, bool(ordered_by_key), wait, many)
         self.revision += 1
         return self.queues[name]
 
@@ -172,9 +195,9 @@ def _whole(what: str, value: object) -> None:
         raise Misuse(f"{what} takes a whole number from 1 to 1000, not {shown(value)}")
 
 
-def _seconds(what: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1e9:
-        raise Misuse(f"{what} takes seconds from 0 to 1,000,000,000, not {shown(value)}")
+def _seconds(what: str, value: object, least: float = 0) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= 1e9:
+        raise Misuse(f"{what} takes seconds from {least} to 1,000,000,000, not {shown(value)}")
     return value
 
 

@@ -87,6 +87,22 @@ class Sleep(Call):
         return "ctx.sleep(...)"
 
 
+class InProgress(Call):
+    """`ctx.in_progress`: takes no time, as an acknowledgement."""
+
+    __slots__ = ()
+    waits = False
+
+    def begin(self) -> None:
+        execution = self.execution
+        execution.source.extend(execution)
+        if execution.transaction is None:
+            execution.world.schedule(execution.world.now, execution.resume, None)
+
+    def __repr__(self) -> str:
+        return "ctx.in_progress()"
+
+
 class All(Call):
     """`ctx.all`: several calls at once. Their answers come in the order of the calls, each an answer or the exception."""
 

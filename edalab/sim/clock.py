@@ -10,7 +10,6 @@ RESTART = (
     1_000  # a crashed replica is up again: in plain timing just before it would lose its partitions
 )
 SESSION = 1_000  # a silent replica loses its partitions
-ACK = 5_000  # a queue hands a message out again that was not acknowledged
 RETRY = 100  # before the second attempt; 200 before the third, and so on
 REFETCH = 500  # a dropped delivery of a log is fetched again
 DUPLICATE = 500  # a publish whose confirmation was lost is sent again

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..errors import InvalidMessage, shown, without_addresses
 from ..model import Command, Envelope, Event, Message, Query
 from .ask import Ask
-from .calls import All, Call, Publish, Sleep
+from .calls import All, Call, InProgress, Publish, Sleep
 from .clock import milliseconds
 from .database import Transaction
 from .limits import NOTES_BETWEEN_LOOKS
@@ -76,6 +76,20 @@ class Context:
     def sleep(self, seconds: float) -> Sleep:
         """Let virtual time pass: `await ctx.sleep(0.5)`. A crash ends the handler meanwhile."""
         return Sleep(self._execution, milliseconds(seconds, "sleep"))
+
+    def in_progress(self) -> InProgress:
+        """Let the queue wait anew for this message's acknowledgement, `ack_wait` from now: `await ctx.in_progress()`.
+
+        Takes no time. Changes nothing after the wait has run out, and nothing while the service is cut off.
+        Raises Misuse where no queue waits."""
+        execution = self._execution
+        execution.check_alive()
+        if execution.item is None or execution.handler.delivery == "at-most-once":
+            raise execution.refuse(
+                "calls ctx.in_progress(), but no queue waits for its acknowledgement; it is for a message of a queue, "
+                "delivered at least once"
+            )
+        return InProgress(execution)
 
     def all(self, *calls: Call) -> All:
         """Wait for several asks, publishes and sleeps at once.

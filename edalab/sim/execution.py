@@ -44,6 +44,7 @@ class Execution:
     # None until the message is handed over and handled, and for the workload:
     attempt: int = None  # pyrefly: ignore[bad-assignment]  # from 1
     offset: int = None  # pyrefly: ignore[bad-assignment]  # of the message in its partition
+    deadline: Any = None  # a Timer: then a group evicts its replica
     item: "Item" = None  # pyrefly: ignore[bad-assignment]  # of a work queue
     handler: Any = None  # a Handler or a Tick
     coroutine: Any = None
@@ -206,11 +207,17 @@ class Execution:
         if fault is not None:
             prevented = action_of(fault, "crash", "lose")
         elif fenced:
-            note = "refused: its partition has a new owner"
+            note = f"refused: {self.fenced_because}"
         self.record_step(step, prevented, note)
         if fault is not None and prevented == "crash":
             self.replica.crash(fault)
         return prevented
+
+    @property
+    def fenced_because(self) -> str:
+        """Why the broker no longer takes its commit."""
+        evicted = self.replica.evicted is self
+        return "its replica was evicted" if evicted else "its partition has a new owner"
 
     def record_step(self, step: str, fault: str | None = None, detail: str | None = None) -> None:
         """Record a step of this execution."""

@@ -13,6 +13,7 @@ MOST_WAITS = 100_000  # actions, ticks apart, while nothing happens
 MOST_BUSY_TICKS = 2_000  # ticks that did something when nothing but ticks was left
 BY_STORY = 10_000  # messages and notes with one beginning, or of the ticks of one service; grows with `max_steps`
 LARGER = "give `until=`, or a larger max_steps= if that is meant"
+_REMARKS = "note", "in_progress"  # steps that send nothing
 _LOOK = 20_000  # steps or actions between two looks, which then cost nothing in the run's loop
 
 
@@ -57,8 +58,9 @@ class Budget:
         self.counted = len(record)
         columns = (record[start + column :: WIDTH] for column in (1, 2, 3))
         for step, (service, _), envelope in zip(*columns, strict=True):
-            if step in ("publish", "ask", "note") and envelope is not None:
-                begins = envelope.data is None or (step != "note" and envelope.causation is None)
+            if step in ("publish", "ask", *_REMARKS) and envelope is not None:
+                sent = step not in _REMARKS
+                begins = envelope.data is None or (sent and envelope.causation is None)
                 self.stories[service if begins else envelope.correlation] += 1
         self.stories.pop("client", None)  # its share is `by_workload`
         for story, number in self.stories.most_common(1):

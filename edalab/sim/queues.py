@@ -7,11 +7,11 @@ from typing import Any
 from ..errors import Refused
 from ..model import Envelope, Queue
 from .channels import Channel
-from .clock import ACK, DELAY, DELIVER
+from .clock import DELAY, DELIVER, varied
 from .execution import Execution
 from .faults import action_of
 from .replicas import Replica, ServiceRuntime
-from .steps import NOT_ACKNOWLEDGED
+from .steps import NOT_ACKNOWLEDGED, TOO_LATE
 
 
 @dataclass(slots=True, eq=False)
@@ -36,6 +36,9 @@ class WorkQueue(Channel):
         super().__init__(world, declared.name)
         self.max_attempts = declared.max_attempts  # None: the handler's own
         self.ordered_by_key = declared.ordered_by_key
+        self.ack_wait = round(declared.ack_wait * 1000)
+        self.prefetch = declared.prefetch
+        self.arrives: dict[Replica, int] = {}  # when the last message handed to it does
         self.ready: deque[Item] = deque()
         self.open: dict[Item, None] = {}  # not yet done with, as an ordered set
         self.consumers: list[Replica] = []
@@ -62,27 +65,54 @@ class WorkQueue(Channel):
 
     def offer(self) -> None:
         """Offer what is ready to the consumers, who take turns."""
-        consumers = self.consumers[self.turn :] + self.consumers[: self.turn]
-        for replica in consumers:
+        if self.prefetch > 1:
+            while self.ready and any(map(self._is_fetched_by, self._in_turn())):
+                pass
+            return
+        for replica in self._in_turn():
             if not self.ready:
                 return
             replica.offer(self)
 
+    def _in_turn(self) -> list[Replica]:
+        return self.consumers[self.turn :] + self.consumers[: self.turn]
+
+    def _is_fetched_by(self, replica: Replica) -> bool:
+        """Whether a replica takes one more message, beside those of this queue that it has."""
+        has = sum(execution.source is self for execution in replica.running)
+        if has >= self.prefetch or not replica.reachable:
+            return False
+        execution = self.next_execution(replica)
+        if execution is None:
+            return False
+        replica.running[execution] = None
+        world = self.world
+        takes = DELIVER if world.fixed_latencies else varied(DELIVER, replica.service.jitter)
+        at = max(world.now + takes, self.arrives.get(replica, 0))  # a connection keeps its order
+        self.arrives[replica] = at
+        world.schedule(at, self.deliver, execution)
+        return True
+
     def next_execution(self, replica: Replica) -> Execution | None:
         """An execution for the oldest message that `replica` can handle."""
         for item in self.ready:
-            if replica.service.handler(item.envelope.type) and self._is_next(item):
+            if replica.service.handler(item.envelope.type) and self._is_next(item, replica):
                 self.ready.remove(item)
                 self.turn = (self.consumers.index(replica) + 1) % len(self.consumers)
-                if self.ready and self not in replica.waiting:  # more, for when it is free again
+                more = self.ready and self.prefetch == 1  # for when it is free again
+                if more and self not in replica.waiting:
                     replica.waiting.append(self)
                 execution = Execution(replica, self, item.envelope)
                 execution.item = item
                 return execution
         return None
 
-    def _is_next(self, item: Item) -> bool:
-        """Whether nothing older of its key is still open, in a queue that is ordered by key."""
+    def _is_next(self, item: Item, replica: Replica) -> bool:
+        """Whether nothing older of its key is still open, in a queue that is ordered by key. (No replica handles
+        a message twice at once, for its record could not tell the two apart.)"""
+        id = item.envelope.id
+        if self.prefetch > 1 and any(one.envelope.id == id for one in replica.running):
+            return False
         key = item.envelope.subject
         if not self.ordered_by_key or key is None:
             return True
@@ -92,6 +122,9 @@ class WorkQueue(Channel):
         """An item is ready again, before those that came after it."""
         if item in self.open:
             self.ready.appendleft(item)
+            if self.prefetch > 1:  # several may come back at once, and keep their order
+                ready = {*self.ready}
+                self.ready = deque(one for one in self.open if one in ready)
             self.offer()
 
     def deliver(self, execution: Execution) -> None:
@@ -120,13 +153,27 @@ class WorkQueue(Channel):
             self._remove(item)
             replica.release(execution)
         else:
-            item.timer = world.timer(ACK, self._expired, item)
+            item.timer = world.timer(self.ack_wait, self._expired, item)
             if action == "drop":
                 replica.release(execution)
                 return
             execution.redeliver = action == "duplicate"
             if not at_most_once or self._survives_ack(execution):
                 execution.begin(handler)
+
+    def extend(self, execution: Execution) -> None:
+        """Wait anew for an acknowledgement, unless the wait has run out."""
+        item, prevented, why = execution.item, None, None
+        if execution.replica.service.cut:
+            prevented = "cut"
+        elif item not in self.open:
+            why = "no longer in the queue"
+        elif not item.timer.live or item.attempt != execution.attempt:  # another has it by now
+            why = TOO_LATE
+        execution.record_step("in_progress", prevented, why)
+        if prevented is why is None:
+            item.timer.cancel()
+            item.timer = self.world.timer(self.ack_wait, self._expired, item)
 
     def abandoned(self, execution: Execution) -> None:
         """The replica crashed: a message that had not arrived stays, one that had waits for its time-out."""
@@ -171,7 +218,7 @@ class WorkQueue(Channel):
         """Reach the `ack` point. False only if the replica crashed; after a lost ack the message stays open."""
         prevented = execution.acknowledge("ack", note=note)
         item, again = execution.item, self.ordered_by_key and execution.redeliver
-        if prevented is None and again and execution.handler.delivery != "at-most-once":
+        if prevented is None and again and execution.handler is not None:  # not at most once
             execution.redeliver = False  # the same item, so that its key waits for it
             item.timer.cancel()
             self.world.schedule(self.world.now, self._put_back, item)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 
 class Replica:
-    """One process of a service: it handles one message at a time, and a crash takes all that is in flight in it."""
+    """One process of a service. It handles one message at a time, and beside it those of queues with prefetch.
+    A crash takes all that is in flight in it."""
 
     def __init__(self, service: "ServiceRuntime", number: int):
         self.service, self.number = service, number
@@ -31,10 +32,11 @@ class Replica:
         self.state: dict = {}
         self.busy: Execution | None = None  # of the message that it fetches or handles
         self.waiting: deque[Reader | WorkQueue] = deque()  # they have a message for it
-        self.running: dict[Execution, None] = {}  # of questions and ticks, as an ordered set
+        self.running: dict[Execution, None] = {}  # beside it, as an ordered set
         self.held: list[tuple[Callable, Any]] = []  # what a pause holds back
         self.silent_since: int | None = None
         self.session: Timer | None = None
+        self.evicted: Execution | None = None  # the handling that took too long for its group
         self.paused_until = 0
         self.sent = 0  # when the last message that it published arrives
 
@@ -62,6 +64,9 @@ class Replica:
             self.busy = None
             if self.waiting and self.reachable:
                 self.offer(self.waiting.popleft())
+        elif execution in self.running:  # of a queue with prefetch
+            del self.running[execution]
+            execution.source.offer()
 
     def new_execution(self, source: Any, envelope: Envelope | None) -> Execution:
         """An execution beside the message that it handles: of a question or a tick."""
@@ -87,9 +92,7 @@ class Replica:
         for execution in in_flight:
             execution.kill()
             execution.source.abandoned(execution)
-        for reader in self.service.readers:
-            if reader.owner is self:
-                reader.rewind()
+        self._rewind()
         down = fault.lasts(RESTART)
         if fault.seconds is None and not world.fixed_latencies:
             down = varied(RESTART, self.service.jitter)
@@ -97,11 +100,31 @@ class Replica:
         self.fall_silent()
 
     def _restart(self, _: None) -> None:
-        self.up = True
+        self.up, self.evicted = True, None
         self.service.world.record_step("restart", self.actor)
         self.service.hear(self)
 
-    # -- pause and cut
+    def _rewind(self) -> None:
+        for reader in self.service.readers:
+            if reader.owner is self:
+                reader.rewind()
+
+    # -- eviction, pause and cut
+
+    def evict(self, execution: Execution) -> None:
+        """Leave the group until this handling ends. All its partitions move; where nobody else is in the group, they
+        wait for it."""
+        self.evicted = execution
+        took = f"handling for {execution.source.log.interval / 1000:g} s"
+        execution.record_step("evicted", None, took)
+        self._rewind()
+        self.service.rebalance()
+
+    def join(self, execution: Execution) -> None:
+        """Back in the group, if it was evicted for this handling."""
+        if self.evicted is execution:
+            self.evicted = None
+            self.service.rebalance()
 
     def holds(self, action: Callable, argument: Any) -> bool:
         """Whether it stands still; then what it was about to do waits until it goes on."""
@@ -144,7 +167,8 @@ class Replica:
 
     def in_session(self) -> bool:
         """Whether the broker still believes in it."""
-        return self.silent_since is None or self.service.world.now - self.silent_since < SESSION
+        silent, now = self.silent_since, self.service.world.now
+        return self.evicted is None and (silent is None or now - silent < SESSION)
 
     def __repr__(self) -> str:
         state = "paused" if self.paused else "up" if self.up else "down"

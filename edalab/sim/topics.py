@@ -16,18 +16,15 @@ class Log(Channel):
     """The partitions of a topic, and who reads them."""
 
     def __init__(self, world, topic: Topic):
-        super().__init__(world, topic.name, topic.confirms)
+        super().__init__(world, topic.name, topic.confirms, topic.deduplicates)
+        self.interval = round((topic.max_poll_interval or 0) * 1000)
         self.partitions: list[list[Envelope]] = [[] for _ in range(topic.partitions)]
         self.readers: list[list[Reader]] = [[] for _ in range(topic.partitions)]
         self.turn = 0
-        self.window = round(topic.deduplicates * 1000)
-        self.stored: dict[
-            str, int
-        ] = {}  # when the message of an id was stored, for a topic that deduplicates
 
     def append(self, envelope: Envelope) -> None:
         """A message takes the next offset of its partition: that of its key, or the next in turn."""
-        if self.window and self._is_stored(envelope):
+        if self.window and self.is_stored(envelope):
             return
         if not self.heard.get(envelope.type):
             self.check_heard(envelope)
@@ -43,16 +40,6 @@ class Log(Channel):
         for reader in self.readers[partition]:
             if not reader.engaged:
                 reader.wake()
-
-    def _is_stored(self, envelope: Envelope) -> bool:
-        """Whether a message with this id was stored within the window; else it is from now on."""
-        now, before = self.world.now, self.stored.get(envelope.id)
-        if before is None or now - before > self.window:
-            self.stored[envelope.id] = now
-            return False
-        since = f"stored {(now - before) / 1000:g} s ago"
-        self.world.record_step("deduplicated", (envelope.source, 1), envelope, detail=since)
-        return True
 
     def grow(self, partitions: int) -> bool:
         """Have so many partitions from now on, if these are more. What is stored stays where it is."""
@@ -168,7 +155,8 @@ class Reader:
         execution.envelope = envelope = self.records[offset]
         execution.attempt = attempt = self.attempts.pop(offset, 0) + 1 if self.attempts else 1
         at_most_once = handler.delivery == "at-most-once"
-        if not (self.skip_fetch or self.service.has_faults or at_most_once):
+        interval = self.log.interval
+        if not (self.skip_fetch or self.service.has_faults or at_most_once or interval):
             # Nothing can strike: two steps at once.
             now, actor, partition = world.now, replica.actor, self.partition
             world.record += (
@@ -179,6 +167,8 @@ class Reader:
             return
         if not self.skip_fetch and not self._is_handed_over(execution, at_most_once):
             return
+        if interval:
+            execution.deadline = world.timer(interval, replica.evict, execution)
         if at_most_once:
             prevented = execution.acknowledge("commit")
             if prevented is None:
@@ -230,7 +220,7 @@ class Reader:
         self.execution = None
         world = self.log.world
         world.schedule(world.now + after, self._offer_again, self.epoch)
-        execution.replica.release(execution)
+        self._let_go(execution)
 
     def _offer_again(self, epoch: int) -> None:
         if epoch == self.epoch:
@@ -247,7 +237,7 @@ class Reader:
             execution.record_step("done")
             self.attempts[execution.offset] = execution.attempt  # it may come again
             self._advance(execution)
-        elif self.service.has_faults:
+        elif self.service.has_faults or execution.epoch != self.epoch:
             self._commit(execution)
         else:  # nothing can strike
             world, offset = self.log.world, execution.offset
@@ -263,7 +253,7 @@ class Reader:
             execution.record_failure("lost", error)
             self._advance(execution)
         elif execution.epoch != self.epoch:
-            execution.record_failure("failure", error, "; its partition has a new owner")
+            execution.record_failure("failure", error, f"; {execution.fenced_because}")
             self._advance(execution)
         else:
             self.failures += 1
@@ -276,7 +266,9 @@ class Reader:
                 self._offer_later(execution, after, execution.attempt)
 
     def abandoned(self, execution: Execution) -> None:
-        """The replica crashed. Nothing to do here: `Replica.crash` rewinds its readers."""
+        """The replica crashed, which rewinds its readers."""
+        if execution.deadline is not None:
+            execution.deadline.cancel()
 
     def _is_due(self, execution: Execution) -> bool:
         """Whether the offset is to be committed now, by a handler that does not commit each. (An old
@@ -306,15 +298,22 @@ class Reader:
 
     def _advance(self, execution: Execution) -> None:
         if execution.epoch != self.epoch:  # an old owner is done, and nothing here is its own
-            execution.replica.release(execution)
+            self._let_go(execution)
             return
         self.position = execution.offset + 1
         if self.deliver_twice:
             self.position = execution.offset
             self.attempts[execution.offset] = execution.attempt
         self._reset()
-        execution.replica.release(execution)
+        self._let_go(execution)
         if self.moves:
             self.rebalance()
         else:
             self.wake()
+
+    def _let_go(self, execution: Execution) -> None:
+        """Its replica is free again, and back in the group if it was evicted."""
+        execution.replica.release(execution)
+        if execution.deadline is not None:
+            execution.deadline.cancel()
+            execution.replica.join(execution)

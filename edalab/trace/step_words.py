@@ -14,6 +14,7 @@ _VERBS = {
     "dead_letter": "dead-letters", "lost": "loses", "crash": "crashes at", "restart": "restarts", "note": "notes",
     "takeover": "takes over partitions", "pause": "stands still", "resume": "goes on", "cut": "is cut off",
     "heal": "is connected again", "deduplicated": "is told that the broker has",
+    "in_progress": "asks for more time for", "evicted": "is evicted while it handles",
 }  # fmt: skip
 _STRUCK = {  # what a fault makes a service do at a step
     "crash": "crashes at",

@@ -144,7 +144,7 @@ class Traffic:
                 self._received[key] = span
             case "lost" if transfer and number not in self.span_of and step.fault != "drop":
                 transfer.losses.append(number)  # a dropped one was noted on delivery
-            case "dead_letter" | "note":
+            case "dead_letter" | "note" | "in_progress" | "evicted":
                 self._note(number, step, envelope)
             case "reply" if transfer and step.fault != "crash":
                 transfer.answers.append(number)

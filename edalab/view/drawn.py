@@ -93,6 +93,11 @@ class Drawn:
                 self._event(number, "takeover", f"takes over {what}", giver and f"from {giver}")
             case "deduplicated":
                 self._event(number, "deduplicated", "not stored again", detail)
+            case "evicted":
+                self._strike(number, "evicted", "evicted", detail)
+            case "in_progress":
+                why = "not heard" if fault else detail
+                self._event(number, "in progress", "in progress" + (why and f", {why}"))
             case "note":
                 self._event(number, "note", clean(step.detail or "", 120))
 
@@ -166,8 +171,9 @@ class Drawn:
         self._note_version(bar)
         if source := self._source(number):
             before = self._bar_of.get(arrival.previous) if arrival.previous else None
-            if before and before.inner and bar.words != PUBLISHED_AGAIN:
-                source = before.inner[-1]  # the broker has it still, since that attempt failed
+            marks = [e for e in before.inner if e.what != "in progress"] if before else []
+            if marks and bar.words != PUBLISHED_AGAIN:
+                source = marks[-1]  # the broker has it still, since that attempt failed
             kind = "late" if arrival.late else "message"
             if bar.kind == "compensating":
                 kind = "compensating"

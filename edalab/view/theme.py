@@ -167,6 +167,7 @@ SHAPES = {
     "diamond": (True, (((0, -5), (5, 0), (0, 5), (-5, 0), (0, -5)),)),
     "handover": (True, (((-5, -6), (6, 0), (-5, 6), (-5, -6)),)),
     "lock": (False, (_LOCK, _SHACKLE)),
+    "tick": (False, (((0, -4), (0, 4)),)),
     "two dots": (True, (tuple((x - 3, y) for x, y in _DOT), tuple((x + 5, y) for x, y in _DOT))),
 }
 MARKS = {
@@ -174,6 +175,7 @@ MARKS = {
     "failed": MarkLook("triangle", FAULT),
     "no answer": MarkLook("hourglass", FAULT),
     "unconfirmed": MarkLook("hourglass", FAULT),
+    "evicted": MarkLook("hourglass", FAULT),
     "dead letter": MarkLook("square", FAULT),
     "refused": MarkLook("no entry", FAULT),
     "lost": MarkLook("struck ring", FAULT),
@@ -184,6 +186,7 @@ MARKS = {
     "unheard": MarkLook("ring", MESSAGE),
     "deduplicated": MarkLook("struck ring", MESSAGE),
     "note": MarkLook("diamond", INK),
+    "in progress": MarkLook("tick", INK),
     "takeover": MarkLook("handover", INK),
     "moving": MarkLook("disc", CURSOR),
     "moving again": MarkLook("diamond", FAULT),

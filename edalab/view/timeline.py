@@ -34,6 +34,7 @@ LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("failed", "triangle: failure"),
     ("no answer", "hourglass: no answer in time"),
     ("unconfirmed", "hourglass: not confirmed"),
+    ("evicted", "hourglass: too slow for its group"),
     ("dead letter", "square: dead letter"),
     ("refused", "barred ring: refused"),
     ("lost", "struck ring: did not arrive"),
@@ -41,6 +42,7 @@ LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("unheard", "ring: reached nobody yet"),
     ("deduplicated", "grey struck ring: not stored again"),
     ("takeover", "pointed: takes over"),
+    ("in progress", "stroke: still in progress"),
     ("note", "diamond: note"),
 )
 _VERDICTS = {"holds": "done", "broken": "failed", "not exercised": "not yet"}
@@ -50,6 +52,7 @@ _WRONG = {
     "dead letter": ("dead letter", "dead letters"),
     "no answer": ("question unanswered", "questions unanswered"),
     "unconfirmed": ("publish unconfirmed", "publishes unconfirmed"),
+    "evicted": ("eviction", "evictions"),
     "refused": ("refusal", "refusals"),
     "doubled": ("message doubled", "messages doubled"),
     "lost": ("loss", "losses"),
