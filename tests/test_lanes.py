@@ -1,5 +1,7 @@
 """The order of one key's messages: how they were published, through which partition they went, and how they took effect."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -57,6 +59,25 @@ def test_without_an_overtaking_nothing_is_red():
     picture = lanes(simulate(shop(), changes(4, 0.1)), "tea")
     assert sentence(picture) == "4 messages of tea (PriceChanged): all in the order of publishing."
     assert not marks(picture, "late") and "red" not in " ".join(words(picture, "caption"))
+
+
+@pytest.mark.parametrize("prefetch", [1, 2, 5])
+def test_what_a_replica_handles_at_once_does_not_hide_one_another(prefetch):
+    system = shop(seconds=0.5)
+    system.queue("prices", prefetch=prefetch)
+    picture = lanes(simulate(system, changes(6, 0.05, ["tea", "rye"])), "tea")
+    boxes = [box for box in [*picture.scene.bars, *picture.scene.spans] if box.kind != "stretched"]
+    [lane] = picture.scene.lanes
+    lines = {
+        y: sorted((box for box in boxes if box.y == y), key=lambda box: box.x)
+        for y in {box.y for box in boxes}
+    }
+    assert len(lines) == prefetch
+    for y, line in lines.items():
+        assert lane.y < y and y + line[0].h < lane.y + lane.h
+        assert all(one.x + one.w <= next.x + 1 for one, next in pairwise(line))
+    assert all(above + lines[above][0].h < below for above, below in pairwise(sorted(lines)))
+    assert not flaws(picture.scene)
 
 
 class Moved(Event, topic="moves", key="product"):

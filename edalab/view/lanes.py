@@ -1,14 +1,12 @@
 """`lanes(run, key)`: the messages of one key, from the order in which they were published to that in
 which they took effect; a line that crosses another one was overtaken."""
 
-from typing import NamedTuple
-
 from ..errors import Misuse, Unknown, listed
 from ..model import Envelope
 from ..sim.run import Run
 from ..sim.topics import Log
 from ..text import clean, counted, seconds, shorten, text_width
-from ..trace.faults import NOT_ARRIVED
+from ..trace.key_order import Effect, effects_of, published_of
 from ..trace.spans import Span, Trace
 from .axis import Axis
 from .bar_names import name_bars
@@ -20,23 +18,13 @@ from .scene import WIDTH, Arrow, Box, Label, Mark, Scene
 MOST = 40  # messages in one picture
 _LANES = 8  # of a topic with more partitions, those that are used
 _ROW, _EDGE, _BAR = 46, 40, 14  # px: a lane; the first and the last row; a bar
+_LINE = 11  # px: a bar of several at once, with its margin
 _LEGEND = (
     ("handled, struck", "bar: handling"),
     ("idle", "empty bar: of another key"),
     ("stretched", "thick line below: time stretched"),
 )
 Way = tuple[int | None, int]  # the partition, or None in a queue; and the replica
-
-
-class Effect(NamedTuple):
-    """A handling of a message of the key: its place in the order of publishing, and when it took
-    effect (ms). `late` says that a newer one had done so before, `held` that it waited in a table."""
-
-    place: int
-    span: Span
-    time: int
-    late: bool
-    held: bool
 
 
 def lanes(
@@ -66,10 +54,10 @@ def lanes(
         raise Unknown("table", held_in, tables)
     spans = [span for span in trace.spans if span.service == service and span.envelope.data]
     mine = [span for span in spans if span.envelope.subject == key]
-    published = _published(trace, {span.envelope.type for span in mine}, key)
+    published = published_of(trace, {span.envelope.type for span in mine}, key)
     saving = any(span.saves for span in mine)
     verb = "applied" if held_in else "saved" if saving else "handled"
-    effects = _effects(trace, mine, published, saving, held_in)
+    effects = effects_of(trace, mine, published, saving, held_in)
     return Picture(_Lanes(trace, key, service, verb, spans, published, effects, width).scene)
 
 
@@ -90,49 +78,6 @@ def _service(trace: Trace, key: str, service: str | None) -> str:
     if service not in services:
         raise Unknown("service", service, services, f" that handles {key!r}")
     return service
-
-
-def _published(trace: Trace, types: set[str], key: str) -> dict[str, int]:
-    """The ids of the key's messages, in the order of publishing, and the step that published each."""
-    numbers = sorted(n for name in types for n in trace.published(name, NOT_ARRIVED))
-    found: dict[str, int] = {}
-    for number in numbers:
-        if trace.envelope(number).subject == key:
-            found.setdefault(trace.envelope(number).id, number)
-    return found
-
-
-def _effects(
-    trace: Trace, spans: list[Span], published: dict[str, int], saving: bool, held_in: str | None
-) -> list[Effect]:
-    """What took effect, in that order: a save, or where the service saves nothing, a handling that
-    ended well."""
-    places, done = {id: place for place, id in enumerate(published)}, []
-    for span in spans:
-        if (span.saves if saving else span.finished) and span.envelope.id in published:
-            own = span.saves[-1] if saving else span.last or 0
-            number = _applied(trace, span.service, own, held_in) if held_in else own
-            if number is not None:
-                done.append((number, places[span.envelope.id], span, number != own))
-    effects, newest = [], -1
-    for number, place, span, held in sorted(done, key=lambda each: each[:2]):
-        time = trace.run.journal[number].time
-        effects.append(Effect(place, span, time, place < newest, held))
-        newest = max(newest, place)
-    return effects
-
-
-def _applied(trace: Trace, service: str, own: int, held_in: str) -> int | None:
-    """The save that applied a message: its own, unless that put rows into this table; then the one
-    that removed them, or None if they are still there."""
-    rows = trace.run.changes(own).added.get(held_in)
-    if not rows:
-        return own
-    saves = sorted(n for span in trace.spans if span.service == service for n in span.saves)
-    removed = (
-        n for n in saves if n > own and rows[0] in trace.run.changes(n).removed.get(held_in, ())
-    )
-    return next(removed, None)
 
 
 class _Lanes:
@@ -169,8 +114,13 @@ class _Lanes:
         names = ["published", *rows, f"{verb} by {clean(service, 40)}"]
         left = max(text_width(name, 11) for name in names) + 28
         self._axis(window, mine, effects, left)
-        self._y = {way: 24 + _EDGE + _ROW * number + _ROW // 2 for number, way in enumerate(ways)}
-        self.top, self.bottom = 40, 24 + _EDGE + _ROW * len(ways) + _EDGE // 2
+        self._lines = {way: self._lines_of(way, [*mine, *others]) for way in ways}
+        self._y: dict[Way, int] = {}
+        y = 24 + _EDGE
+        for way in ways:
+            self._y[way] = y + self._height(way) // 2
+            y += self._height(way)
+        self.top, self.bottom = 40, y + _EDGE // 2
         self.placer = LabelPlacer(scene, (left - 6, 0, width - 4, 10**6))
         self._draw_lanes(names, left)
         for span in others:
@@ -222,6 +172,29 @@ class _Lanes:
         instants |= dict.fromkeys((time for time in times if window[0] <= time <= window[1]), 0)
         self.axis = Axis(instants, left + 14, self.scene.width - 50)
 
+    def _lines_of(self, way: Way, spans: list[Span]) -> list[list[Span]]:
+        """The lines of bars in a lane: more than one where a replica handles several at once."""
+        lines: list[list[Span]] = []
+        for span in sorted((s for s in spans if self._way(s) == way), key=lambda s: s.first):
+            begin = self.journal[span.first].time
+            free = (line for line in lines if self._end(line[-1]) <= begin)
+            if (line := next(free, None)) is None:
+                lines.append(line := [])
+            line.append(span)
+        return lines
+
+    def _height(self, way: Way) -> int:
+        """The height of a lane with its margins."""
+        return max(_ROW, 12 + _LINE * len(self._lines[way]))
+
+    def _bar(self, span: Span) -> tuple[int, int]:
+        """The top and the height of a span's bar."""
+        y, lines = self._y[self._way(span)], self._lines[self._way(span)]
+        if len(lines) == 1:
+            return y - _BAR // 2, _BAR
+        number = next(n for n, line in enumerate(lines) if span in line)
+        return y - _LINE * len(lines) // 2 + _LINE * number, _LINE - 2
+
     def _x(self, time: int) -> int:
         first, last = self.axis.times[0], self.axis.times[-1]
         return self.axis.x(min(max(time, first), last))
@@ -230,24 +203,25 @@ class _Lanes:
 
     def _draw_lanes(self, names: list[str], left: int) -> None:
         ys = [self.top, *self._y.values(), self.bottom]
-        for number, (name, y) in enumerate(zip(names, ys, strict=True)):
-            if 0 < number < len(names) - 1:
-                box = left - 6, y - _ROW // 2 + 5, self.scene.width - left - 6, _ROW - 10
-                self.scene.lanes.append(Box(*box, "lane", name))
+        for name, y in zip(names, ys, strict=True):
             self.scene.labels.append(Label(left - 14, y, name, "channel", "end", name))
+        for name, (way, y) in zip(names[1:], self._y.items(), strict=False):
+            height = self._height(way)
+            box = left - 6, y - height // 2 + 5, self.scene.width - left - 6, height - 10
+            self.scene.lanes.append(Box(*box, "lane", name))
 
     def _draw_bar(self, span: Span, kind: str) -> None:
         x, until = self._x(self.journal[span.first].time), self._x(self._end(span))
-        y = self._y[self._way(span)] - _BAR // 2
+        y, height = self._bar(span)
         begin, end = self.journal[span.first].time, self._end(span)
         what = f"{span.message} ({clean(span.envelope.subject, 40)})"
         tip = f"{what}, {seconds(begin)} to {seconds(end)}"
-        box = Box(x, y, max(6, until - x), _BAR, kind, tip)
+        box = Box(x, y, max(6, until - x), height, kind, tip)
         (self.scene.spans if kind == "idle" else self.scene.bars).append(box)
 
     def _draw_way(self, effect: Effect) -> None:
         """The line of a message: published, into its lane, and out of it where it takes effect."""
-        span, y = effect.span, self._y[self._way(effect.span)]
+        span, (y, height) = effect.span, self._bar(effect.span)
         begin = self._x(self.journal[span.first].time)
         done = max(begin + 6, self._x(effect.time))
         out = min(done, max(begin + 6, self._x(self._end(span))))  # earlier, if it was held
@@ -256,8 +230,8 @@ class _Lanes:
         when = f"{seconds(self.times[span.envelope.id])}, {self.verb} {seconds(effect.time)}"
         tip = f"{span.message}, published {when}"
         for x1, y1, x2, y2 in (
-            (sent, self.top, begin, y - _BAR // 2),
-            (out, y + _BAR // 2, done, self.bottom - 4),
+            (sent, self.top, begin, y),
+            (out, y + height, done, self.bottom - 4),
         ):
             self.scene.arrows.append(Arrow((x1, y1, x1, y1, x2, y2, x2, y2), kind, "", tip))
             self.placer.avoid((x1, y1, x2, y2))
