@@ -47,8 +47,10 @@ def _how_lost(trace: Trace, services: list[str], number: int) -> tuple[str, list
     envelope = trace.envelope(number)
     for name in services:
         if end := trace.given_up.get((name, envelope.id)):
-            did = "dead-lettered" if trace.kind(end) == "dead_letter" else "lost"
-            why = shortened(trace.journal[end].detail or "", 60)
+            kind, why = trace.kind(end), shortened(trace.journal[end].detail or "", 60)
+            if kind == "expired":
+                return f"expired before {name} got it {trace.when(end)} ({why})", [end]
+            did = "dead-lettered" if kind == "dead_letter" else "lost"
             return f"was {did} by {name} {trace.when(end)} ({why})", [end]
     if trace.fault(number) == "lose":
         return "never reached the broker, which does not say so", []

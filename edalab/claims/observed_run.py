@@ -4,8 +4,8 @@ import sqlite3
 from typing import Any
 
 from ..sim.database import Database
-from ..sim.replicas import ServiceRuntime
 from ..sim.run import Run
+from ..sim.services import ServiceRuntime
 
 _OF_STEPS = frozenset(  # what a run makes from its steps
     {"journal", "steps", "failures", "faults", "unfired", "end", "digest", "cloudevents", "otlp"}

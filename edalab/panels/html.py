@@ -179,6 +179,7 @@ def states(services: Iterable) -> str:
         troubles = [f"replica {one.number} down" if several else "down" for one in down]
         troubles += [f"replica {one.number} stands still" for one in paused]
         troubles += ["cut off"] if service.cut else []
+        troubles += [f"cut off from {sender}" for sender in service.cut_from]
         flying = ", ".join(f"{message.type} {message.id}" for message in service.in_flight)
         memory = "; ".join(clean(each.state, 120) for each in service.replicas if each.state)
         state = ", ".join(troubles) or "up"

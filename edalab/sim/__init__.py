@@ -6,17 +6,20 @@ from .plan import AnyFault, parse_plan
 from .points import actions_at, enumerate_faults, points
 from .printed import Printed, printing, quiet
 from .simulate import simulate
-from .windows import Repartition, Window, cut, pause, repartition
+from .windows import AtTime, Repartition, Scale, Skew, Window, cut, pause, repartition, scale, skew
 from .world import World
 
 __all__ = [
     "ACTIONS",
     "AnyFault",
+    "AtTime",
     "Context",
     "Fault",
     "Faults",
     "Printed",
     "Repartition",
+    "Scale",
+    "Skew",
     "Window",
     "World",
     "actions_at",
@@ -28,5 +31,7 @@ __all__ = [
     "printing",
     "quiet",
     "repartition",
+    "scale",
     "simulate",
+    "skew",
 ]

@@ -60,9 +60,8 @@ class Ask(Call):
         asker, world = self.execution.replica.service, self.execution.world
         service = world.services[self.handler.service]
         replica = service.next_up()
-        if replica is None or service.cut or asker.cut:
-            cut_off = service if service.cut else asker
-            why = f"{service.name} was down" if replica is None else f"{cut_off.name} was cut off"
+        why = f"{service.name} was down" if replica is None else service.barrier(asker)
+        if replica is None or why:
             world.record_step("lost", (service.name, 1), self.envelope, detail=why)
             return
         execution = replica.new_execution(self, self.envelope)
@@ -98,8 +97,9 @@ class Ask(Call):
         execution = self.execution
         if execution.dead or not execution.replica.up:
             return
-        cut = execution.replica.service.cut
-        detail = "cut off" if cut else TOO_LATE if not self.open else answer[1]
+        asker, answerer = execution.replica.service, self.handler.service
+        cut = "cut off" * asker.cut or f"cut off from {answerer}" * (answerer in asker.cut_from)
+        detail = cut or (answer[1] if self.open else TOO_LATE)
         actor, struck = execution.replica.actor, "cut" if cut else None
         execution.world.record_step("answer", actor, self.envelope, fault=struck, detail=detail)
         if self.open and not cut:

@@ -154,11 +154,14 @@ class Publish(Call):
 
     Nobody waits inside a transaction, nor for a topic that does not confirm."""
 
-    __slots__ = ("message", "after", "wait", "envelope", "channel", "tell")
+    __slots__ = ("message", "after", "wait", "expires", "envelope", "channel", "tell")
     waits = False
 
-    def __init__(self, execution, message, after: int = 0, wait: bool = True):
+    def __init__(
+        self, execution, message, after: int = 0, wait: bool = True, expires: int | None = None
+    ):
         Call.__init__(self, execution)
+        self.expires = expires
         self.message = message
         self.after = after
         self.wait = wait
@@ -172,6 +175,8 @@ class Publish(Call):
             self.channel = world.channel_of(message.__class__)
             envelope = world.mint(execution, message, self.channel.name)
         self.envelope = envelope
+        if self.expires is not None:
+            self.channel.deadlines[envelope] = world.now + self.after + self.expires
         takes = PUBLISH if world.fixed_latencies else self._varied(replica)
         if replica.service.has_faults:
             cut = replica.service.cut

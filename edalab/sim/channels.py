@@ -1,9 +1,11 @@
 """What a topic and a work queue share: who takes their messages, and what follows a failure."""
 
+from math import inf
+
 from ..model import Envelope
 from .clock import RETRY
 from .execution import Execution
-from .replicas import ServiceRuntime
+from .services import ServiceRuntime
 
 
 class Channel:
@@ -13,6 +15,7 @@ class Channel:
         self.world, self.name, self.confirms = world, name, confirms
         self.window = round(deduplicates * 1000)
         self.stored: dict[str, int] = {}  # when the message of an id was stored, within the window
+        self.deadlines: dict[Envelope, int] = {}  # by when those that expire are to be handed over
         self.heard: dict[str, bool] = {}  # whether any service handles this type of message
 
     def subscribe(self, service: ServiceRuntime) -> None:
@@ -39,6 +42,13 @@ class Channel:
             self.heard[name] = bool(services)
         if not self.heard[name]:
             world.unheard[name] += 1
+
+    def has_expired(self, execution: Execution) -> bool:
+        """Whether a message is handed over too late. Then that is recorded in place of its `deliver`."""
+        late = self.world.now - self.deadlines.get(execution.envelope, inf)
+        if late > 0:
+            execution.record_step("expired", None, f"{late / 1000:g} s too late")
+        return late > 0
 
     def retry_after(self, execution: Execution, error: Exception, most: int, n: int) -> int | None:
         """Record the n-th failure. Returns the ms until the retry; None if it was the last attempt."""

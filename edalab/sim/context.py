@@ -30,7 +30,9 @@ class Context:
     def __init__(self, execution: "Execution"):
         self._execution = execution
 
-    def publish(self, event: Event | Envelope | str, wait: bool = True) -> Publish:
+    def publish(
+        self, event: Event | Envelope | str, wait: bool = True, expires: float | None = None
+    ) -> Publish:
         """Publish an event, and wait for the broker's confirmation (10 ms).
 
             await ctx.publish(OrderPlaced(order_id="o1"))
@@ -38,23 +40,28 @@ class Context:
         event: an event, an envelope that `ctx.envelope` made, or the text of one that an outbox stored.
         wait: False to go on at once. Publishes under way at once may overtake each other. The handling ends when all
             are confirmed, and fails if one is not.
+        expires: seconds from now; who is not handed the event by then does not get it any more.
 
         Raises PublishFailed where the broker does not confirm: the event is then not stored, or stored and in doubt.
         Inside `with ctx.database`, and in a topic with `confirms=False`, it does not wait."""
-        if isinstance(event, Event):
-            return Publish(self._execution, event, wait=wait)
-        return Publish(self._execution, self._publishable(event, Event, "publish"), wait=wait)
+        sent = event if isinstance(event, Event) else self._publishable(event, Event, "publish")
+        late = None if expires is None else milliseconds(expires, "publish(expires=)")
+        return Publish(self._execution, sent, wait=wait, expires=late)
 
-    def send(self, command: Command | Envelope | str, after: float = 0) -> Publish:
+    def send(
+        self, command: Command | Envelope | str, after: float = 0, expires: float | None = None
+    ) -> Publish:
         """Send a command to the queue of the service that handles it, and wait for the broker's confirmation (10 ms).
 
             await ctx.send(CancelOrder(order_id="o1"), after=600)
 
         after: seconds until the command arrives: a timer that survives a crash.
+        expires: seconds from now or after `after`; a command that is not handed over by then is passed over.
 
         Raises PublishFailed where the broker does not confirm."""
         sent = self._publishable(command, Command, "send")
-        return Publish(self._execution, sent, milliseconds(after, "send(after=)"))
+        late = None if expires is None else milliseconds(expires, "send(expires=)")
+        return Publish(self._execution, sent, milliseconds(after, "send(after=)"), expires=late)
 
     def ask(self, question: Query | Command, timeout: float = 1.0) -> Ask:
         """Ask another service, and wait for its answer: what its handler returns.
@@ -147,8 +154,8 @@ class Context:
 
     @property
     def now(self) -> float:
-        """Seconds since the run began."""
-        return self._execution.world.now / 1000
+        """Seconds since the run began, as the clock of this service shows them."""
+        return self._execution.replica.service.clock / 1000
 
     @property
     def random(self) -> Random:

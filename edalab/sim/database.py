@@ -194,8 +194,8 @@ class Transaction:
 
     @property
     def now(self) -> float:
-        """Seconds since the run began."""
-        return self._execution.world.now / 1000
+        """Seconds since the run began, as the clock of this service shows them."""
+        return self._execution.replica.service.clock / 1000
 
     @property
     def message(self) -> Envelope | None:

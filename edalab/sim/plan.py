@@ -8,16 +8,11 @@ from ..errors import Misuse, Unknown, listed, shown
 from ..model import System, message_types
 from .faults import ORDER, Fault, Faults
 from .points import SENT, Point, actions_at, points
-from .windows import Repartition, Window
+from .windows import SECONDS, AtTime, Skew, Window, parse_at_time
 
-AnyFault = Fault | Faults | Window | Repartition
-Struck = Fault | Window | Repartition
-_SECONDS = r"(\d*\.?\d+(?:e[+-]?\d+)?)"
-_FAULT = re.compile(rf"(\w+) +([\w-]+\.\w+\.\w+)(?: +#(\d{{1,9}}))?(?: +for +{_SECONDS} *s)?")
-_WINDOW = re.compile(
-    rf"(pause|cut) +([\w-]+)(?:/(\d{{1,9}}))? +from +{_SECONDS} *s? +to +{_SECONDS} *s"
-)
-_REPARTITION = re.compile(rf"repartition +(\S+) +to +(\d{{1,9}}) +at +{_SECONDS} *s")
+AnyFault = Fault | Faults | AtTime
+Struck = Fault | AtTime
+_FAULT = re.compile(rf"(\w+) +([\w-]+\.\w+\.\w+)(?: +#(\d{{1,9}}))?(?: +for +{SECONDS} *s)?")
 
 
 def parse_plan(text: str) -> list[AnyFault]:
@@ -36,17 +31,12 @@ def parse(text: str) -> Struck:
     if match := _FAULT.fullmatch(text):
         do, at, nth, seconds = match.groups()
         return Fault(do, at, int(nth or 1), float(seconds) if seconds else None)
-    if match := _WINDOW.fullmatch(text):
-        do, service, replica, start, end = match.groups()
-        number = int(replica or 1) if do == "pause" else None
-        return Window(do, service, float(start), float(end), number)
-    if match := _REPARTITION.fullmatch(text):
-        topic, partitions, start = match.groups()
-        return Repartition(topic, int(partitions), float(start))
+    if at_time := parse_at_time(text):
+        return at_time
     raise Misuse(
         f"{shown(text)} is not a fault; write 'crash payments.commit.OrderPlaced #2', "
-        "'delay orders.publish.OrderPlaced #1 for 2 s', 'pause payments from 1 s to 3 s', 'cut payments from 1 s to 3 s' "
-        "or 'repartition orders to 4 at 2 s'; for several write a list, or put ; between them"
+        "'delay orders.publish.OrderPlaced #1 for 2 s', 'pause payments from 1 s to 3 s', 'cut payments from 1 s to 3 s', "
+        "'repartition orders to 4 at 2 s', 'scale payments to 4 at 2 s' or 'skew payments by 2 s'; for several write a list, or put ; between them"
     )
 
 
@@ -74,7 +64,7 @@ class Plan:
         self.system, self.seed = system, seed
         self.by_point: dict[tuple[Point, int], list[Fault]] = {}  # by point and nth
         self.rates: list[Faults] = []
-        self.windows: list[Window | Repartition] = []
+        self.windows: list[AtTime] = []
         self.counts: dict[Point, int] = {}  # how often each point was reached
         self.struck: list[Struck] = []
         for fault in self.requested:
@@ -84,13 +74,20 @@ class Plan:
                 self.by_point.setdefault((fault.point, fault.nth), []).append(fault)
             elif isinstance(fault, Faults):
                 self.rates += [fault] if any(vars(fault).values()) else []
-            elif isinstance(fault, Window | Repartition):
-                _check_window(fault, system)
+            elif isinstance(fault, AtTime):
+                fault.check(system)
                 self.windows.append(fault)
+                if isinstance(fault, Skew):
+                    self._check_only_skew(fault)
             else:
-                taken = "Fault, its text, Faults, pause, cut and repartition"
+                taken = "Fault, its text, Faults, pause, cut, repartition, scale and skew"
                 raise Misuse(f"faults= takes {taken}, not {shown(fault)}")
         self.points = {point for point, _ in self.by_point}
+
+    def _check_only_skew(self, fault: Skew) -> None:
+        skews = [each for each in self.windows if isinstance(each, Skew)]
+        if sum(each.service == fault.service for each in skews) > 1:
+            raise Misuse(f"{fault}: the clock of {fault.service} is skewed already; give one skew")
 
     def concerns(self, service: str) -> bool:
         """Whether a fault may strike at this service; all others go on as in a run without faults."""
@@ -146,22 +143,3 @@ def _impossible(fault: Fault, system: System) -> Misuse:
     else:
         why = "a topic declared with confirms=False does not say that a publish failed; here it can `lose`"
     return Misuse(f"{fault}: {why}")
-
-
-def _check_window(window: Window | Repartition, system: System) -> None:
-    if isinstance(window, Repartition):
-        if window.topic not in system.topics:
-            raise Unknown("topic", window.topic, system.topics)
-        has = system.topics[window.topic].partitions
-        if window.partitions <= has:
-            raise Misuse(f"{window}: it has {has}, and a topic can only get more partitions")
-        return
-    if window.service == "client":
-        services = listed(system.services)
-        raise Misuse(f"{window}: the client plays the outside world; {window.do} one of {services}")
-    if window.service not in system.services:
-        raise Unknown("service", window.service, system.services)
-    replicas = system.services[window.service].replicas
-    if (window.replica or 1) > replicas:
-        there = f"{replicas} replica{'s' if replicas > 1 else ''}, counted from 1"
-        raise Misuse(f"{window}: {window.service} has {there}")

@@ -10,7 +10,8 @@ from .channels import Channel
 from .clock import DELAY, DELIVER, varied
 from .execution import Execution
 from .faults import action_of
-from .replicas import Replica, ServiceRuntime
+from .replicas import Replica
+from .services import ServiceRuntime
 from .steps import NOT_ACKNOWLEDGED, TOO_LATE
 
 
@@ -96,7 +97,7 @@ class WorkQueue(Channel):
     def next_execution(self, replica: Replica) -> Execution | None:
         """An execution for the oldest message that `replica` can handle."""
         for item in self.ready:
-            if replica.service.handler(item.envelope.type) and self._is_next(item, replica):
+            if self._may_take(replica, item) and self._is_next(item, replica):
                 self.ready.remove(item)
                 self.turn = (self.consumers.index(replica) + 1) % len(self.consumers)
                 more = self.ready and self.prefetch == 1  # for when it is free again
@@ -106,6 +107,13 @@ class WorkQueue(Channel):
                 execution.item = item
                 return execution
         return None
+
+    def _may_take(self, replica: Replica, item: Item) -> bool:
+        """Whether a replica handles this message, and no one-way cut keeps it from there."""
+        service, envelope = replica.service, item.envelope
+        return (
+            service.handler(envelope.type) is not None and envelope.source not in service.cut_from
+        )
 
     def _is_next(self, item: Item, replica: Replica) -> bool:
         """Whether nothing older of its key is still open, in a queue that is ordered by key. (No replica handles
@@ -132,14 +140,19 @@ class WorkQueue(Channel):
         if execution.dead:
             return
         replica, item, world = execution.replica, execution.item, self.world
-        if item not in self.open or not replica.reachable:
+        kept_back = item.envelope.source in replica.service.cut_from
+        if item not in self.open or not replica.reachable or kept_back:
             replica.release(execution)
             self._put_back(item)
             return
+        execution.attempt = item.attempt + 1
+        if self.deadlines and self.has_expired(execution):
+            self._remove(item)
+            replica.release(execution)
+            return
         handler: Any = replica.service.handler(item.envelope.type)
         at_most_once = handler.delivery == "at-most-once"
-        item.attempt += 1
-        execution.attempt, item.execution = item.attempt, execution
+        item.attempt, item.execution = execution.attempt, execution
         fault = None if item.delayed else execution.reach("deliver")
         action = action_of(fault, "drop", "duplicate", "delay")
         item.delayed = action == "delay"

@@ -1,23 +1,20 @@
-"""A service at run time: replicas that crash, pause and come back, over one durable database."""
+"""A replica is one process of a service: it crashes, stands still and comes back."""
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
-from functools import cached_property
 from heapq import heappush
-from random import Random
 from typing import TYPE_CHECKING, Any
 
-from ..model import Envelope, Handler, Service
+from ..model import Envelope
 from .clock import DELIVER, RESTART, SESSION, varied
-from .database import Database
 from .execution import Execution
 from .faults import Fault
 
 if TYPE_CHECKING:
     from .queues import WorkQueue
+    from .services import ServiceRuntime
     from .topics import Reader
-    from .world import Timer, World
+    from .world import Timer
 
 
 class Replica:
@@ -28,7 +25,8 @@ class Replica:
         self.service, self.number = service, number
         self.actor = (service.name, number)
         self.up, self.paused = True, False
-        self.reachable = True  # up, not paused, not cut off
+        self.left = False  # the group: it finishes what it handles
+        self.reachable = True  # up, not paused, not cut off, in the group
         self.state: dict = {}
         self.busy: Execution | None = None  # of the message that it fetches or handles
         self.waiting: deque[Reader | WorkQueue] = deque()  # they have a message for it
@@ -96,7 +94,8 @@ class Replica:
         down = fault.lasts(RESTART)
         if fault.seconds is None and not world.fixed_latencies:
             down = varied(RESTART, self.service.jitter)
-        world.schedule(world.now + down, self._restart, None)
+        if not self.left:
+            world.schedule(world.now + down, self._restart, None)
         self.fall_silent()
 
     def _restart(self, _: None) -> None:
@@ -108,6 +107,11 @@ class Replica:
         for reader in self.service.readers:
             if reader.owner is self:
                 reader.rewind()
+
+    def leave(self) -> None:
+        """Leave the group: finish what it handles, and take no more."""
+        self.left, self.reachable = True, False
+        self.service.world.record_step("leave", self.actor)
 
     # -- eviction, pause and cut
 
@@ -173,137 +177,3 @@ class Replica:
     def __repr__(self) -> str:
         state = "paused" if self.paused else "up" if self.up else "down"
         return f"<replica {self.number} of {self.service.name}: {state}>"
-
-
-class ServiceRuntime:
-    """A service as it stands: `.up`, `.state`, `.lag` and `.in_flight`."""
-
-    def __init__(self, world: "World", name: str, declaration: Service):
-        self.world, self.name, self.schema = world, name, declaration.schema
-        declared: dict[str, list[Handler]] = {}
-        for handler in declaration.handlers.values():
-            declared.setdefault(handler.type, []).append(handler)
-        self._handlers = {name: _in_turn(handlers) for name, handlers in declared.items()}
-        self.ticks = tuple(declaration.ticks)
-        self.has_faults = world.plan.concerns(name)
-        self.minted = 0  # ids given out; a crash does not take them back
-        self.notes = 0
-        self.cut = False
-        self.cut_until = 0
-        self.replicas = [Replica(self, n + 1) for n in range(declaration.replicas)]
-        self.readers: list[Reader] = []  # its positions in the logs
-        self.queues: list[WorkQueue] = []  # those that it consumes
-        self.turn = 0
-
-    @property
-    def up(self) -> bool:
-        """Whether any replica is up."""
-        return any(replica.up for replica in self.replicas)
-
-    @property
-    def state(self) -> dict:
-        """The memory of the first replica; that of the others is `.replicas[1].state` and so on."""
-        return self.replicas[0].state
-
-    @property
-    def lag(self) -> int:
-        """Messages in logs and queues that it has not yet committed or acknowledged."""
-        in_logs = sum(reader.lag() for reader in self.readers)
-        return in_logs + sum(queue.lag(self) for queue in self.queues)
-
-    @property
-    def in_flight(self) -> list[Envelope]:
-        """What its replicas are handling."""
-        return [execution.envelope for execution in self.handling()]
-
-    def handling(self) -> list[Execution]:
-        """The executions of handlers that are under way."""
-        fetched = [execution for replica in self.replicas for execution in replica.in_flight()]
-        return [execution for execution in fetched if execution.handler is not None]
-
-    @cached_property
-    def database(self) -> Database:
-        return Database(self.name, self.schema)
-
-    @cached_property
-    def dice(self) -> Random:
-        """The dice of `ctx.random`: a service more changes no throw of another."""
-        return Random(f"{self.world.seed}/{self.name}")
-
-    @cached_property
-    def jitter(self) -> Random:
-        return Random(f"{self.world.seed}/{self.name}/latency")
-
-    def handler(self, type_name: str) -> Handler | None:
-        """Who handles a type here; several functions do it one after the other."""
-        return self._handlers.get(type_name)
-
-    def new_id(self) -> str:
-        """An id that no message and no other call has."""
-        self.minted += 1
-        return f"{self.name}-{self.minted}"
-
-    def next_up(self) -> Replica | None:
-        """The replica that a question goes to: those that are up take turns."""
-        up = [replica for replica in self.replicas if replica.up]
-        if not up:
-            return None
-        self.turn += 1
-        return up[self.turn % len(up) - 1]
-
-    def rebalance(self, _: None = None) -> None:
-        """Give partition p to live replica p mod n. One that is being handled moves when that has ended."""
-        for reader in self.readers:
-            reader.rebalance()
-        for queue in self.queues:
-            queue.offer()
-
-    def begin_outage(self, until: int) -> bool:
-        """Cut off from the broker and all services: handlers go on, and nothing they say is heard."""
-        self.cut_until = max(self.cut_until, until)
-        if not self.cut:
-            self.cut = True
-            self.world.record_step("cut", (self.name, 1), fault="cut")
-            for replica in self.replicas:
-                replica.fall_silent()
-        return True
-
-    def end_outage(self, _: None) -> None:
-        """The broker and the services are within reach again."""
-        if not self.cut or self.world.now < self.cut_until:
-            return
-        self.cut = False
-        self.world.record_step("heal", (self.name, 1))
-        self.hear(*self.replicas)
-
-    def hear(self, *replicas: Replica) -> None:
-        """The broker hears of those that are up, go on and are not cut off, which renews their sessions."""
-        for replica in replicas:
-            replica.reachable = replica.up and not replica.paused and not self.cut
-            if replica.reachable and replica.session is not None:
-                replica.silent_since = None
-                replica.session.cancel()
-        self.rebalance()  # once all are back: what they held they keep
-        for replica in replicas:
-            replica.release(None)
-
-    def __repr__(self) -> str:
-        return f"<{self.name}: {'up' if self.up else 'down'}, lag {self.lag}, {len(self.in_flight)} in flight>"
-
-
-def _in_turn(handlers: list[Handler]) -> Handler:
-    """One handler that runs several, and returns what all of them return."""
-    if len(handlers) == 1:
-        return handlers[0]
-
-    async def all_of_them(event, ctx):
-        messages = []
-        for handler in handlers:
-            result = handler.function(event, ctx) if handler.takes_ctx else handler.function(event)
-            result = await result if handler.is_async else result
-            if result is not None:
-                messages += result if isinstance(result, list | tuple) else [result]
-        return messages
-
-    names = " and ".join(handler.name for handler in handlers)
-    return replace(handlers[0], name=names, function=all_of_them, takes_ctx=True, is_async=True)

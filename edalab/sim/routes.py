@@ -2,8 +2,8 @@
 
 from ..errors import Misuse, Unknown, listed
 from ..model import Command, Message, Query, Queue, Topic
+from .logs import Log
 from .queues import WorkQueue
-from .topics import Log
 
 
 def channel_for(world, cls: type[Message]) -> WorkQueue | Log:

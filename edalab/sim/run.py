@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas
 
     from .plan import Struck
-    from .replicas import ServiceRuntime
+    from .services import ServiceRuntime
     from .world import World
 
 _COLUMNS = "time service replica step message type topic partition offset attempt correlation causation fault detail"

@@ -34,7 +34,7 @@ class Ticking:
     def fire(self, _) -> None:
         self._schedule()
         world, name, service = self.world, self.tick.name, self.tick.service
-        replicas = world.services[service].replicas
+        replicas = world.services[service].serving
         replica = next((one for one in replicas if one.up and not one.paused), None)  # its leader
         if replica is None or self.running:
             return

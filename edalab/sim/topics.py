@@ -1,64 +1,16 @@
-"""A topic is a log: it keeps its messages in partitions, and each group has a position in each partition."""
+"""A group reads a topic: a reader for each partition, which has a position and an owner among the group's replicas."""
 
-from typing import Any
-from zlib import crc32
+from typing import TYPE_CHECKING, Any
 
-from ..model import Envelope, Topic
-from .channels import Channel
 from .clock import DELAY, DELIVER, REFETCH
 from .execution import Execution
 from .faults import action_of
 from .limits import MOST_ATTEMPTS
-from .replicas import Replica, ServiceRuntime
+from .replicas import Replica
+from .services import ServiceRuntime
 
-
-class Log(Channel):
-    """The partitions of a topic, and who reads them."""
-
-    def __init__(self, world, topic: Topic):
-        super().__init__(world, topic.name, topic.confirms, topic.deduplicates)
-        self.interval = round((topic.max_poll_interval or 0) * 1000)
-        self.partitions: list[list[Envelope]] = [[] for _ in range(topic.partitions)]
-        self.readers: list[list[Reader]] = [[] for _ in range(topic.partitions)]
-        self.turn = 0
-
-    def append(self, envelope: Envelope) -> None:
-        """A message takes the next offset of its partition: that of its key, or the next in turn."""
-        if self.window and self.is_stored(envelope):
-            return
-        if not self.heard.get(envelope.type):
-            self.check_heard(envelope)
-        many = len(self.partitions)
-        if many == 1:
-            partition = 0
-        elif envelope.subject is None:
-            partition = self.turn % many
-            self.turn += 1
-        else:  # crc32, not hash(): str hashes change from one process to the next
-            partition = crc32(envelope.subject.encode()) % many
-        self.partitions[partition].append(envelope)
-        for reader in self.readers[partition]:
-            if not reader.engaged:
-                reader.wake()
-
-    def grow(self, partitions: int) -> bool:
-        """Have so many partitions from now on, if these are more. What is stored stays where it is."""
-        groups, before = [reader.service for reader in self.readers[0]], len(self.partitions)
-        for number in range(before, partitions):
-            self.partitions.append([])
-            self.readers.append([Reader(self, number, service) for service in groups])
-            for reader in self.readers[number]:
-                detail = f"{self.name} partition {number}"
-                self.world.record_step(
-                    "takeover", reader.owner.actor, None, number, 0, detail=detail
-                )
-        return partitions > before
-
-    def subscribe(self, service: ServiceRuntime) -> None:
-        """A service reads this log from here on."""
-        if not any(reader.log is self for reader in service.readers):
-            for number, readers in enumerate(self.readers):
-                readers.append(Reader(self, number, service))
+if TYPE_CHECKING:
+    from .logs import Log
 
 
 class Reader:
@@ -68,11 +20,11 @@ class Reader:
 
     publishes = True  # what a handler returns
 
-    def __init__(self, log: Log, partition: int, service: ServiceRuntime):
+    def __init__(self, log: "Log", partition: int, service: ServiceRuntime):
         self.log, self.partition, self.service = log, partition, service
         self.records = log.partitions[partition]
         self.position = self.committed = len(self.records)
-        self.owner: Replica = service.replicas[partition % len(service.replicas)]
+        self.owner: Replica = service.serving[partition % len(service.serving)]
         self.handler: Any = None  # of the message at the position
         self.attempts: dict[int, int] = {}  # by offset: the attempts made so far
         self.epoch = 0
@@ -99,7 +51,7 @@ class Reader:
     def rebalance(self) -> None:
         """Partition p belongs to live replica p mod n; what its live owner is handling, it may finish."""
         self.moves = False
-        members = [replica for replica in self.service.replicas if replica.in_session()]
+        members = [replica for replica in self.service.serving if replica.in_session()]
         target = members[self.partition % len(members)] if members else self.owner
         if target is not self.owner:
             if self.execution is not None and self.owner.in_session():
@@ -154,6 +106,10 @@ class Reader:
         offset = execution.offset = self.position
         execution.envelope = envelope = self.records[offset]
         execution.attempt = attempt = self.attempts.pop(offset, 0) + 1 if self.attempts else 1
+        if self.log.deadlines and not self.failures and self.log.has_expired(execution):
+            self._has_committed(execution)
+            self._advance(execution)
+            return
         at_most_once = handler.delivery == "at-most-once"
         interval = self.log.interval
         if not (self.skip_fetch or self.service.has_faults or at_most_once or interval):
@@ -185,9 +141,13 @@ class Reader:
         if execution.dead or execution.replica.holds(self.deliver, execution):
             return False
         if execution.epoch == self.epoch:
-            if not self.service.cut:
+            until = self.service.cut_from.get(self.records[self.position].source)
+            kept_back = until is not None and not self.failures  # a retry has its message
+            if not (kept_back or self.service.cut):
                 return True
-            self.engaged, self.execution = False, None
+            if kept_back:
+                self.log.world.schedule(until, self._offer_again, self.epoch)
+            self.engaged, self.execution = kept_back, None
         execution.replica.release(execution)
         return False
 

@@ -1,29 +1,51 @@
-"""What happens to a run at a time: a replica stands still, a service is cut off, a topic gets more partitions."""
+"""What happens to a run at a time: a replica stands still, a service is cut off, a clock is wrong, a topic gets more
+partitions or a service other replicas."""
 
+import re
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..errors import Misuse, shown
+from ..errors import Misuse, Unknown, listed, shown
+from ..model import System
 from ..model.numbers import check_whole
 from .clock import milliseconds
+from .routes import log_of
+
+if TYPE_CHECKING:
+    from .world import World
+
+SECONDS = r"(\d*\.?\d+(?:e[+-]?\d+)?)"
+_PAUSE = re.compile(rf"pause +([\w-]+)(?:/(\d{{1,9}}))? +from +{SECONDS} *s? +to +{SECONDS} *s")
+_CUT = re.compile(rf"cut +([\w-]+)(?: +from +([\w-]+))? +from +{SECONDS} *s? +to +{SECONDS} *s")
+_REPARTITION = re.compile(rf"repartition +(\S+) +to +(\d{{1,9}}) +at +{SECONDS} *s")
+_SCALE = re.compile(rf"scale +([\w-]+) +to +(\d{{1,9}}) +at +{SECONDS} *s")
+_SKEW = re.compile(rf"skew +([\w-]+) +by +(-?){SECONDS} *s")
+
+
+class _AtTime:
+    """What happens at a time: `check` raises Misuse where it could never strike a system, and `strike` lets it happen
+    in a world; False if it changes nothing."""
+
+    def __repr__(self) -> str:
+        return repr(str(self))
 
 
 @dataclass(frozen=True, repr=False)
-class Window:
-    """A time in which a replica stands still (`pause`) or a service is cut off from broker and services (`cut`)."""
+class Window(_AtTime):
+    """A time in which a replica stands still (`pause`), or a service is cut off (`cut`): from the broker and all
+    services, or from what one service sends."""
 
     do: str
     service: str
     start: float
     end: float
     replica: int | None = None
+    from_: str | None = None
 
     def __post_init__(self):
-        if not isinstance(self.service, str):
-            service = shown(self.service)
-            raise Misuse(
-                f"{self.do} takes the name of a service, such as 'payments', not {service}"
-            )
+        _check_name(self.do, self.service)
+        if self.from_ is not None:
+            _check_name(f"{self.do} {self.service}: from_=", self.from_)
         if self.replica is not None:
             check_whole(f"{self.do} {self.service}: replica=", self.replica)
         what = f"{self.do}({self.service!r}, {shown(self.start)}, {shown(self.end)})"
@@ -32,10 +54,31 @@ class Window:
 
     def __str__(self) -> str:
         replica = f"/{self.replica}" if self.do == "pause" and self.replica != 1 else ""
-        return f"{self.do} {self.service}{replica} from {self.start:g} s to {self.end:g} s"
+        sender = f" from {self.from_}" if self.from_ is not None else ""
+        return f"{self.do} {self.service}{replica}{sender} from {self.start:g} s to {self.end:g} s"
 
-    def __repr__(self) -> str:
-        return repr(str(self))
+    def check(self, system: System) -> None:
+        _check_service(self, system)
+        if self.from_ == self.service:
+            raise Misuse(f"{self}: from_= takes another service, or 'client'")
+        if self.from_ not in (None, "client", *system.services):
+            raise Unknown("service", self.from_, ["client", *system.services])
+        replicas = system.services[self.service].replicas
+        if (self.replica or 1) > replicas:
+            there = f"{replicas} replica{'s' if replicas > 1 else ''}, counted from 1"
+            raise Misuse(f"{self}: {self.service} has {there}")
+
+    def strike(self, world: "World") -> bool:
+        service, until = world.services[self.service], round(self.end * 1000)
+        if self.from_ is not None:
+            service.begin_cut_from(self.from_, until)
+            world.schedule(until, service.end_cut_from, self.from_)
+            return True
+        target = service.replicas[self.replica - 1] if self.replica else service
+        struck = target.begin_outage(until)
+        if struck:
+            world.schedule(until, target.end_outage, None)
+        return struck
 
 
 def pause(service: str, start: float, end: float, replica: int = 1) -> Window:
@@ -47,18 +90,23 @@ def pause(service: str, start: float, end: float, replica: int = 1) -> Window:
     return Window("pause", service, start, end, replica)
 
 
-def cut(service: str, start: float, end: float) -> Window:
+def cut(service: str, start: float, end: float, from_: str | None = None) -> Window:
     """A fault: the network cuts a service off from the broker and the other services from `start` to `end`, in seconds.
 
     Its handlers go on meanwhile; what they publish fails (or is lost, where the topic does not confirm), and what they
     ask stays unanswered.
 
-        simulate(shop, three_orders, faults=[cut("payments", 1, 3)])"""
-    return Window("cut", service, start, end)
+        simulate(shop, three_orders, faults=[cut("payments", 1, 3)])
+
+    from_: another service, or "client". Only what this one sends does not reach the service: its questions and answers
+        are lost, and what it publishes is delivered after the end. The other direction works.
+
+        simulate(shop, three_orders, faults=[cut("south", 1, 5, from_="north")])"""
+    return Window("cut", service, start, end, from_=from_)
 
 
 @dataclass(frozen=True, repr=False)
-class Repartition:
+class Repartition(_AtTime):
     """From a time on (seconds) a topic has more partitions."""
 
     do: ClassVar[str] = "repartition"
@@ -67,17 +115,22 @@ class Repartition:
     start: float
 
     def __post_init__(self):
-        if not isinstance(self.topic, str):
-            name = shown(self.topic)
-            raise Misuse(f"repartition takes the name of a topic, such as 'orders', not {name}")
+        _check_name("repartition", self.topic, "topic, such as 'orders'")
         check_whole(f"repartition {self.topic}: partitions=", self.partitions)
         milliseconds(self.start, f"repartition {self.topic}: at=")
 
     def __str__(self) -> str:
         return f"repartition {self.topic} to {self.partitions} at {self.start:g} s"
 
-    def __repr__(self) -> str:
-        return repr(str(self))
+    def check(self, system: System) -> None:
+        if self.topic not in system.topics:
+            raise Unknown("topic", self.topic, system.topics)
+        has = system.topics[self.topic].partitions
+        if self.partitions <= has:
+            raise Misuse(f"{self}: it has {has}, and a topic can only get more partitions")
+
+    def strike(self, world: "World") -> bool:
+        return log_of(world, self.topic).grow(self.partitions)
 
 
 def repartition(topic: str, partitions: int, at: float) -> Repartition:
@@ -88,3 +141,113 @@ def repartition(topic: str, partitions: int, at: float) -> Repartition:
     What is stored stays in its partition. A key can go to another one from then on, as in Kafka: its
     older events may still wait in the old partition, so that they are handled after newer ones."""
     return Repartition(topic, partitions, at)
+
+
+@dataclass(frozen=True, repr=False)
+class Skew(_AtTime):
+    """For a whole run, the clock of a service is so many seconds ahead, or behind where they are negative."""
+
+    do: ClassVar[str] = "skew"
+    start: ClassVar[float] = 0
+    service: str
+    seconds: float
+
+    def __post_init__(self):
+        _check_name("skew", self.service)
+        behind = isinstance(self.seconds, int | float) and self.seconds < 0
+        milliseconds(-self.seconds if behind else self.seconds, f"skew {self.service}: seconds=")
+
+    def __str__(self) -> str:
+        return f"skew {self.service} by {self.seconds:g} s"
+
+    def check(self, system: System) -> None:
+        _check_service(self, system)
+
+    def strike(self, world: "World") -> bool:
+        world.services[self.service].ahead = ahead = round(self.seconds * 1000)
+        detail = f"clock {abs(ahead) / 1000:g} s {'behind' if ahead < 0 else 'ahead'}"
+        world.record_step("skew", (self.service, 1), detail=detail)
+        return True
+
+
+def skew(service: str, seconds: float) -> Skew:
+    """A fault: for the whole run, the clock of a service is so many seconds ahead; negative: behind.
+
+        simulate(shop, three_orders, faults=[skew("billing", 2)])
+
+    `ctx.now` is this clock in all of its replicas. So is the time at which its EventStore learns a fact, and the
+    `time` in the envelopes that it sends. A clock that is behind shows less than 0 at first. Ticks, timers and
+    time-outs last as long as before, and the record keeps the true time."""
+    return Skew(service, seconds)
+
+
+@dataclass(frozen=True, repr=False)
+class Scale(_AtTime):
+    """From a time on (seconds) a service has more or fewer replicas."""
+
+    do: ClassVar[str] = "scale"
+    service: str
+    replicas: int
+    start: float
+
+    def __post_init__(self):
+        _check_name("scale", self.service)
+        check_whole(f"scale {self.service}: replicas=", self.replicas)
+        milliseconds(self.start, f"scale {self.service}: at=")
+
+    def __str__(self) -> str:
+        return f"scale {self.service} to {self.replicas} at {self.start:g} s"
+
+    def check(self, system: System) -> None:
+        _check_service(self, system)
+        if self.replicas > 1000:
+            raise Misuse(f"{self}: a service has at most 1,000 replicas")
+
+    def strike(self, world: "World") -> bool:
+        return world.services[self.service].scale(self.replicas)
+
+
+def scale(service: str, replicas: int, at: float) -> Scale:
+    """From `at` on (seconds), a service has so many replicas.
+
+        simulate(shop, many_orders, faults=[scale("web", 4, at=5)])
+
+    New ones join the group, and partitions move to them; a message in hand is finished first. Those that leave finish
+    what they handle, and take no more."""
+    return Scale(service, replicas, at)
+
+
+AtTime = Window | Repartition | Skew | Scale
+
+
+def parse_at_time(text: str) -> AtTime | None:
+    """What happens at a time, from its text form; None if it is another text."""
+    if match := _PAUSE.fullmatch(text):
+        service, replica, start, end = match.groups()
+        return pause(service, float(start), float(end), int(replica or 1))
+    if match := _CUT.fullmatch(text):
+        service, sender, start, end = match.groups()
+        return cut(service, float(start), float(end), sender)
+    if match := _REPARTITION.fullmatch(text):
+        topic, partitions, start = match.groups()
+        return repartition(topic, int(partitions), float(start))
+    if match := _SCALE.fullmatch(text):
+        service, replicas, start = match.groups()
+        return scale(service, int(replicas), float(start))
+    if match := _SKEW.fullmatch(text):
+        service, sign, seconds = match.groups()
+        return skew(service, float(sign + seconds))
+    return None
+
+
+def _check_name(what: str, name: object, kind: str = "service, such as 'payments'") -> None:
+    if not isinstance(name, str):
+        raise Misuse(f"{what} takes the name of a {kind}, not {shown(name)}")
+
+
+def _check_service(fault: Window | Skew | Scale, system: System) -> None:
+    if fault.service == "client":
+        services = listed(system.services)
+        raise Misuse(f"{fault}: the client plays the outside world; {fault.do} one of {services}")
+    if fault.service not in system.services:
+        raise Unknown("service", fault.service, system.services)

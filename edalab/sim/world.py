@@ -18,17 +18,17 @@ from .execution import Execution
 from .forgotten import running_in
 from .limits import DEEPEST, MOST_AT_ONCE, Budget
 from .plan import Plan
-from .replicas import ServiceRuntime
-from .routes import channel_for, log_of, unhandled
+from .routes import channel_for, unhandled
+from .services import ServiceRuntime
 from .steps import WIDTH, Failure
 from .ticks import Ticking
-from .windows import Repartition, Window
+from .windows import AtTime
 
 if TYPE_CHECKING:
     import sqlite3
 
+    from .logs import Log
     from .queues import WorkQueue
-    from .topics import Log
 
 
 class Timer:
@@ -165,16 +165,9 @@ class World:
         """How many steps there are, but for those that say that a tick began or ended."""
         return len(self.record) // WIDTH - self.tick_rows
 
-    def _open(self, window: Window | Repartition) -> None:
-        if isinstance(window, Repartition):
-            if log_of(self, window.topic).grow(window.partitions):
-                self.plan.struck.append(window)
-            return
-        service, until = self.services[window.service], round(window.end * 1000)
-        target = service if window.do == "cut" else service.replicas[window.replica - 1]
-        if target.begin_outage(until):
+    def _open(self, window: AtTime) -> None:
+        if window.strike(self):
             self.plan.struck.append(window)
-            self.schedule(until, target.end_outage, None)
 
     # -- the record
 
@@ -218,7 +211,7 @@ class World:
         if depth > DEEPEST:
             chain = f"{cause.type} causes {type_name} (in {execution.where()}), a chain of over"
             self.endless(f"{chain} {DEEPEST:,} messages, each caused by the one before")
-        sender = service.name, subject, topic, self.now
+        sender = service.name, subject, topic, self.now + service.ahead
         return Envelope(id, type_name, message, *sender, correlation, causation, depth)
 
     def _carried(self, execution: Execution, message: Message) -> Message:

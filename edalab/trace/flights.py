@@ -85,7 +85,11 @@ class Flights:
     def _sent_again(self, step: Step) -> list[int]:
         """When an unconfirmed message was sent again: not by a service that was out of reach before."""
         due, outages = step.time + DUPLICATE, self._traffic.outages.values()
-        before = [one for one in outages if one.service == step.service and one.start <= due]
+        before = [
+            one
+            for one in outages
+            if one.service == step.service and one.start <= due and not one.sender
+        ]
         return [] if any(one.end is None or one.end >= step.time for one in before) else [due]
 
     def _ways(self, trace: Trace) -> Iterator[Flight]:

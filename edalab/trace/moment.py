@@ -14,12 +14,14 @@ from .waiting import kept_messages, name_of
 
 @dataclass(slots=True)
 class State:
-    """A service at a moment: its replicas that are down or stand still, whether it is cut off, what
-    it handles, and how many messages it has not yet committed or acknowledged."""
+    """A service at a moment: how many `replicas` it has, those that are down or stand still, whether it is cut off, and
+    from which senders alone, what it handles, and how many messages it has not yet committed or acknowledged."""
 
+    replicas: int = 1
     down: set[int] = field(default_factory=set)
     paused: set[int] = field(default_factory=set)
     cut: bool = False
+    cut_from: set[str] = field(default_factory=set)
     handling: list[Span] = field(default_factory=list)
     lag: int = 0
 
@@ -42,15 +44,23 @@ class Moments:
         flights = Flights(self._trace)
         self.flights = sorted(flights.every, key=lambda flight: flight.start)
         self.outages = [*self._trace.traffic.outages.values()]
+        more = {"join": 1, "leave": -1}
+        steps = [step for step in run.journal if step.step in more]
+        self._scaled = [(step.time, step.service, more[step.step]) for step in steps]
         self.waiting = kept_messages(self._trace, flights.stored)
 
     def at(self, time: float) -> Moment:
         """The world at a time (ms), when all is done that happens at that time."""
-        services, journal = {name: State() for name in self._run.services}, self._run.journal
+        journal, declared = self._run.journal, self._run.system.services
+        services = {name: State(declared[name].replicas) for name in self._run.services}
+        for at, service, more in self._scaled:
+            services[service].replicas += more if at <= time else 0
         for outage in _lasting(self.outages, time):
             state = services[outage.service]
             if outage.kind == "cut":
                 state.cut = True
+            elif outage.sender:
+                state.cut_from.add(outage.sender)
             else:
                 (state.down if outage.kind == "down" else state.paused).add(outage.replica)
         flights, in_hand = _lasting(self.flights, time)[::-1], set()  # the latest first

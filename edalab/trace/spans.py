@@ -70,7 +70,7 @@ class Trace:
         self.spans: list[Span] = []
         self.sends: list[int] = []  # every publish and ask, whatever struck it
         self.sent_in: dict[int, Span | None] = {}  # a publish or ask -> the span it happened in
-        # (service, id of a message that was dead-lettered or lost) -> where
+        # (service, id of a message that was dead-lettered or lost, or expired) -> where
         self.given_up: dict[tuple[str, str], int] = {}
         # ids of what was asked without an answer, and published without a confirmation
         self.in_doubt: set[str] = set()
@@ -119,6 +119,8 @@ class Trace:
             elif step == "crash":
                 for span in open_spans.pop(actor, {}).values():
                     span.last, span.ended_by = number, step
+            elif step == "expired":
+                self.given_up[actor[0], envelope.id] = number
             elif step == "timeout":
                 self.in_doubt.add(envelope.id)
             elif step == "answer" and fault is None and detail != TOO_LATE:

@@ -15,6 +15,7 @@ _VERBS = {
     "takeover": "takes over partitions", "pause": "stands still", "resume": "goes on", "cut": "is cut off",
     "heal": "is connected again", "deduplicated": "is told that the broker has",
     "in_progress": "asks for more time for", "evicted": "is evicted while it handles",
+    "skew": "has a wrong clock", "join": "joins its group", "leave": "leaves its group", "expired": "passes over the expired",
 }  # fmt: skip
 _STRUCK = {  # what a fault makes a service do at a step
     "crash": "crashes at",
@@ -52,6 +53,8 @@ def doing(journal: list[Step], number: int) -> Doing:
         predicate = f"is {_PASSIVE[step.fault]}"
     elif step.step == "crash" and step.detail:
         predicate = f"crashes ({clean(step.detail, 80)})"
+    elif step.step in ("cut", "heal", "skew") and step.detail:
+        predicate = f"{verb} ({clean(step.detail, 80)})"
     elif step.step == "note":
         predicate = f"notes “{clean(step.detail or '', 60)}”"
     return Doing(step, subject, predicate, verb.removesuffix(" at"))

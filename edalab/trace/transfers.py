@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .spans import Span, Trace
 
 _OUTAGE_BEGINS = {"crash": "down", "pause": "pause", "cut": "cut"}
-_RECEIVED = ("deliver", "handle", "lost", "deduplicated")
+_RECEIVED = ("deliver", "handle", "lost", "expired", "deduplicated")
 _OUTAGE_ENDS = {"restart": "down", "resume": "pause", "heal": "cut"}
 
 
@@ -60,7 +60,7 @@ class Transfer:
 
 @dataclass(slots=True, eq=False)
 class Outage:
-    """A time in which a replica was down, stood still ("pause") or was cut off, in ms.
+    """A time in which a replica was down, stood still ("pause") or was cut off ("cut", or "cut from" one sender), in ms.
 
     `first` and `last` are the steps that began and ended it; `end` and `last` are None where it
     lasts to the end of the run."""
@@ -72,6 +72,7 @@ class Outage:
     first: int
     end: int | None = None
     last: int | None = None
+    sender: str | None = None
 
 
 class Traffic:
@@ -102,7 +103,7 @@ class Traffic:
         self._latest: dict[str, Transfer] = {}
         self._received: dict[tuple[str, str], Span | None] = {}  # (service, id) -> its last span
         self._delayed: set[tuple[str, str]] = set()
-        self._open_outages: dict[tuple[str, int, str], Outage] = {}
+        self._open_outages: dict[tuple, Outage] = {}
         self._struck: dict[tuple[str, int], int] = {}  # a crash follows the step that it prevents
         for number, step in enumerate(trace.run.journal):
             if step.envelope is not None:
@@ -110,7 +111,7 @@ class Traffic:
             elif step.step in _OUTAGE_BEGINS:
                 self._begin_outage(number, step)
             elif step.step in _OUTAGE_ENDS:
-                place = step.service, step.replica, _OUTAGE_ENDS[step.step]
+                place = step.service, step.replica, _OUTAGE_ENDS[step.step], _sender(step)
                 if outage := self._open_outages.pop(place, None):
                     outage.end, outage.last = step.time, number
 
@@ -142,7 +143,9 @@ class Traffic:
                 previous, span = self._received.get(key), self.span_of[number]
                 self.arrival_at[number] = Arrival(span, again, late and not again, previous)
                 self._received[key] = span
-            case "lost" if transfer and number not in self.span_of and step.fault != "drop":
+            case "lost" | "expired" if (
+                transfer and number not in self.span_of and step.fault != "drop"
+            ):
                 transfer.losses.append(number)  # a dropped one was noted on delivery
             case "dead_letter" | "note" | "in_progress" | "evicted":
                 self._note(number, step, envelope)
@@ -172,8 +175,16 @@ class Traffic:
             victims = [self.span_of[n] for n in (struck, number) if n in self.span_of]
             if victims:
                 self.span_of[number] = max(victims, key=lambda span: span.first)
-        outage = self.outages[number] = Outage(kind, step.service, step.replica, step.time, number)
-        self._open_outages[step.service, step.replica, kind] = outage
+        where, sender = (step.service, step.replica), _sender(step)
+        shown = "cut from" if sender else kind
+        outage = Outage(shown, *where, step.time, number, sender=sender)
+        self.outages[number] = self._open_outages[*where, kind, sender] = outage
+
+
+def _sender(step: Step) -> str | None:
+    """From whom a service is cut off, where it is from one only."""
+    detail = step.detail or "" if step.step in ("cut", "heal") else ""
+    return detail.removeprefix("from ") or None
 
 
 def named(envelope: Envelope) -> str:

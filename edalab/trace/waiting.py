@@ -7,16 +7,16 @@ from math import inf
 from typing import Any, NamedTuple
 
 from ..model import Envelope
-from ..sim.topics import Log
+from ..sim.logs import Log
 from .spans import Trace
 
 Place = tuple[str, int | None, str]  # a channel, a partition of it (None in a queue), a service
-_CLOSES = ("ack", "dead_letter")  # a message of a queue
+_CLOSES = ("ack", "dead_letter", "expired")  # a message of a queue
 
 
 class Kept(NamedTuple):
     """A message that the broker keeps for a service from `start`, when it was stored, to `end`,
-    when the service commits or acknowledges it. `name` is what `name_of` returns for it."""
+    when the service commits or acknowledges it, or it expires. `name` is what `name_of` returns for it."""
 
     start: float
     end: float
@@ -98,7 +98,9 @@ def _read_steps(trace: Trace) -> tuple[dict, dict, dict]:
             after = [s for s in trace.by_message.get(envelope.id, ()) if s.first > number]
             ends = [inf if s.last is None else trace.journal[s.last].time for s in after[:1]]
             doubled[envelope.id] += ends
-        elif step.offset is not None and (dropped or (step.step == "commit" and not step.fault)):
+        elif step.offset is not None and (
+            dropped or (step.step in ("commit", "expired") and not step.fault)
+        ):
             place = envelope.topic, step.partition, step.service
             committed[place].append((step.offset, step.time))
         elif step.offset is None and (dropped or (step.step in _CLOSES and not step.fault)):

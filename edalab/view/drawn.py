@@ -80,7 +80,7 @@ class Drawn:
             case "dead_letter":
                 words = f"dead-lettered after {counted(step.attempt or 1, 'attempt')}"
                 self._strike(number, "dead letter", words, detail)
-            case "lost":
+            case "lost" | "expired":
                 self._lose(number, step)
             case "reply":
                 self._reply(number, step)
@@ -98,7 +98,9 @@ class Drawn:
             case "in_progress":
                 why = "not heard" if fault else detail
                 self._event(number, "in progress", "in progress" + (why and f", {why}"))
-            case "note":
+            case "join" | "leave":
+                self._event(number, "note", f"{step.step}s")
+            case "note" | "skew":
                 self._event(number, "note", clean(step.detail or "", 120))
 
     def _bar(self, number: int) -> Bar | None:
@@ -213,7 +215,7 @@ class Drawn:
         if step.fault == "drop" and transfer in self._dropped:
             self._dropped[transfer].words = "dropped and lost"
             return
-        words = "lost" + (f": {clean(step.detail, 60)}" if step.detail else "")
+        words = step.step + (f": {clean(step.detail, 60)}" if step.detail else "")
         event = self._event(number, "lost", words)
         if transfer and source and number in transfer.losses:
             kind = "struck question" if transfer.question else "stopped"
@@ -274,4 +276,4 @@ class Drawn:
         outage = self.traffic.outages[number]
         end = outage.end if outage.last in self._shown else None
         where = outage.service, outage.replica
-        self.stretches.append(Stretch(*where, outage.start, end, outage.kind))
+        self.stretches.append(Stretch(*where, outage.start, end, outage.kind, outage.sender))

@@ -14,8 +14,10 @@ from ..trace.transfers import named
 
 MOST, LARGEST = 40, 300  # spans in one picture, where nobody asked for more, and where somebody did
 # Steps of a service, not of a message.
-LIFE = frozenset({"crash", "restart", "takeover", "pause", "resume", "cut", "heal"})
-_GRAVE = {"dead_letter": 0, "lost": 1, "failure": 2, "timeout": 3, "crash": 4}
+LIFE = frozenset(
+    {"crash", "restart", "takeover", "pause", "resume", "cut", "heal", "skew", "join", "leave"}
+)
+_GRAVE = {"dead_letter": 0, "lost": 1, "expired": 1, "failure": 2, "timeout": 3, "crash": 4}
 
 
 class Excerpt(NamedTuple):

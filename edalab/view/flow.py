@@ -120,10 +120,10 @@ class Links:
                     fault = "unanswered" if step.step == "timeout" else None
                 case "publish":
                     link = self._link(step.service, self.channel(message), "publish")
-                case "deliver" | "lost" | "handle" if not transfer.question:
+                case "deliver" | "lost" | "expired" | "handle" if not transfer.question:
                     link = self._link(self.channel(message), step.service, "deliver")
-                    if step.step == "lost":
-                        fault = "lost"
+                    if step.step in ("lost", "expired"):
+                        fault = step.step
                     elif step.step == "handle":
                         fault = "again" if traffic.arrival_at[number].previous else None
                     elif step.fault not in ("drop", "delay"):

@@ -19,8 +19,19 @@ from .scene import Box, Label, Mark, Scene
 
 _CELL, _ROW = 20, 17  # px of a partition, and of a group
 _STATE = 80, 14  # px that the words for a service's state need
-_OUTAGES = {"down": "hatched: down", "pause": "striped: standing still", "cut": "dotted: cut off"}
-_STATES = {"handling": "at work", "down": "down", "paused": "standing still", "cut": "cut off"}
+_OUTAGES = {
+    "down": "hatched: down",
+    "pause": "striped: standing still",
+    "cut": "dotted: cut off",
+    "cut from": "dotted, white: cut off from one",
+}
+_STATES = {
+    "handling": "at work",
+    "down": "down",
+    "paused": "standing still",
+    "cut": "cut off",
+    "cut_from": "cut off from one sender",
+}
 
 
 class FlowMoments:
@@ -91,7 +102,7 @@ class FlowMoments:
 
     def _service(self, scene: Scene, name: str, state: State, crashes: int, over: bool) -> Box:
         """The box of a service as it was, and the words for its state."""
-        box, replicas = self._chart.boxes[name], self.run.system.services[name].replicas
+        box, replicas = self._chart.boxes[name], state.replicas
         types = [span.envelope.type for span in state.handling]
         at_work = types[0] if len(types) == 1 else f"{len(types)} at work"
         calm = "struck service" if crashes and over else "service"
@@ -99,6 +110,12 @@ class FlowMoments:
         states = (  # the first of these that holds: kind of the box, words, and their kind
             (state.down, "down", _of(len(state.down), replicas, "down"), "on span"),
             (state.cut, "cut", "cut off", "on span"),
+            (
+                state.cut_from,
+                "cut from",
+                f"cut from {', '.join(sorted(state.cut_from))}",
+                "on span",
+            ),
             (state.paused, "pause", _of(len(state.paused), replicas, "still"), "on span"),
             (types, "busy", at_work, "channel"),
             (True, calm, past, "detail"),

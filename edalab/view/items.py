@@ -6,7 +6,7 @@ from typing import NamedTuple
 from ..model import Envelope
 from ..text import clean, seconds
 
-_OUTAGES = {"pause": "stands still", "cut": "cut off"}
+_OUTAGES = {"pause": "stands still", "cut": "cut off", "cut from": "cut off from"}
 
 
 @dataclass(slots=True, eq=False)
@@ -77,10 +77,11 @@ class Stretch(NamedTuple):
     start: int
     end: int | None
     kind: str
+    sender: str | None = None
 
     @property
     def words(self) -> str:
-        words = _OUTAGES.get(self.kind, "")
+        words = " ".join([_OUTAGES.get(self.kind, ""), self.sender or ""]).strip()
         if words and self.end is not None:
             words += f" for {seconds(self.end - self.start)}"
         return words

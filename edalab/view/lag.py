@@ -12,7 +12,7 @@ from .point_labels import place_beside
 from .scene import WIDTH, Box, Label, Mark, Polyline, Scene
 
 HEIGHT, _BELOW = 84, 66  # px of a chart; from one to the next
-_OUTAGES = {"down": "down", "pause": "standing still", "cut": "cut off"}
+_OUTAGES = {"down": "down", "pause": "standing still", "cut": "cut off", "cut from": "cut off from"}
 
 
 def lag(run: Run, service: str, *, width: int = WIDTH) -> Picture:
@@ -44,12 +44,17 @@ def lag(run: Run, service: str, *, width: int = WIDTH) -> Picture:
         _name_peak(room, top, most.time, most.waiting, parts[0])
         _name_peak(room_below, below, aged, age / 1000, parts[1])
     parts.append(f"{backlog.levels[-1].waiting:,} left at the end")
-    several = run.system.services[service].replicas > 1
+    several = len(run._world.services[service].replicas) > 1
     for outage in backlog.outages:
-        what, until = _OUTAGES[outage.kind], end if outage.end is None else outage.end
+        what = f"{_OUTAGES[outage.kind]} {outage.sender or ''}".rstrip()
+        until = end if outage.end is None else outage.end
         last = "the end" if outage.end is None else seconds(until)
         times = f"{seconds(outage.start)} to {last}"
-        words = f"replica {outage.replica} {what}" if several and outage.kind != "cut" else what
+        words = (
+            f"replica {outage.replica} {what}"
+            if several and not outage.kind.startswith("cut")
+            else what
+        )
         for chart in (top, below):
             left, right = chart.x(_moment(outage.start)), chart.x(_moment(until))
             box = left, chart.top - 10, max(2, right - left), chart.bottom - chart.top + 10

@@ -3,8 +3,8 @@ which they took effect; a line that crosses another one was overtaken."""
 
 from ..errors import Misuse, Unknown, listed
 from ..model import Envelope
+from ..sim.logs import Log
 from ..sim.run import Run
-from ..sim.topics import Log
 from ..text import clean, counted, seconds, shorten, text_width
 from ..trace.key_order import Effect, effects_of, published_of
 from ..trace.spans import Span, Trace

@@ -57,6 +57,7 @@ BOXES = {
     "down": BoxLook(FAULT_FILL, hatch="diagonal"),
     "pause": BoxLook(FAULT_FILL, hatch="upright"),
     "cut": BoxLook(FAULT_FILL, FAULT, 1, dash=(2, 3)),
+    "cut from": BoxLook(PAPER, FAULT, 1, dash=(2, 3)),
     "handled": BoxLook(WORK_FILL, WORK, 1.2, radius=3),
     "struck": BoxLook(FAULT_FILL, FAULT, 1.2, radius=3),
     "compensating": BoxLook(COMPENSATION_FILL, COMPENSATION, 1.2, radius=3),

@@ -28,6 +28,7 @@ LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("down", "hatched: down"),
     ("pause", "striped: standing still"),
     ("cut", "dotted frame: cut off"),
+    ("cut from", "dotted frame, not filled: cut off from one service"),
     ("break", "dashed gap: time left out"),
     ("stretched", "thick line below: time stretched"),
     ("crash", "cross: crash"),

@@ -1,0 +1,56 @@
+"""A topic is a log: it keeps its messages in partitions, and each group has a reader in each partition."""
+
+from zlib import crc32
+
+from ..model import Envelope, Topic
+from .channels import Channel
+from .services import ServiceRuntime
+from .topics import Reader
+
+
+class Log(Channel):
+    """The partitions of a topic, and who reads them."""
+
+    def __init__(self, world, topic: Topic):
+        super().__init__(world, topic.name, topic.confirms, topic.deduplicates)
+        self.interval = round((topic.max_poll_interval or 0) * 1000)
+        self.partitions: list[list[Envelope]] = [[] for _ in range(topic.partitions)]
+        self.readers: list[list[Reader]] = [[] for _ in range(topic.partitions)]
+        self.turn = 0
+
+    def append(self, envelope: Envelope) -> None:
+        """A message takes the next offset of its partition: that of its key, or the next in turn."""
+        if self.window and self.is_stored(envelope):
+            return
+        if not self.heard.get(envelope.type):
+            self.check_heard(envelope)
+        many = len(self.partitions)
+        if many == 1:
+            partition = 0
+        elif envelope.subject is None:
+            partition = self.turn % many
+            self.turn += 1
+        else:  # crc32, not hash(): str hashes change from one process to the next
+            partition = crc32(envelope.subject.encode()) % many
+        self.partitions[partition].append(envelope)
+        for reader in self.readers[partition]:
+            if not reader.engaged:
+                reader.wake()
+
+    def grow(self, partitions: int) -> bool:
+        """Have so many partitions from now on, if these are more. What is stored stays where it is."""
+        groups, before = [reader.service for reader in self.readers[0]], len(self.partitions)
+        for number in range(before, partitions):
+            self.partitions.append([])
+            self.readers.append([Reader(self, number, service) for service in groups])
+            detail = f"{self.name} partition {number}"
+            for reader in self.readers[number]:
+                where = reader.owner.actor, None, number, 0
+                self.world.record_step("takeover", *where, detail=detail)
+        return partitions > before
+
+    def subscribe(self, service: ServiceRuntime) -> None:
+        """A service reads this log from here on."""
+        if not any(reader.log is self for reader in service.readers):
+            for number, readers in enumerate(self.readers):
+                readers.append(Reader(self, number, service))
