@@ -49,7 +49,7 @@ CORE_FILES = {
     ),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 9672, "library": 21493, "exercises": 4339}
+LINES = {"core": 9674, "library": 21692, "exercises": 4339}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -11,26 +11,14 @@ from .services import ServiceRuntime
 class Channel:
     """Where the broker keeps messages: a topic's log or a work queue."""
 
-    def __init__(self, world, name: str, confirms: bool = True, deduplicates: float = 0):
+    def __init__(self, world, name: str, confirms: bool = True):
         self.world, self.name, self.confirms = world, name, confirms
-        self.window = round(deduplicates * 1000)
-        self.stored: dict[str, int] = {}  # when the message of an id was stored, within the window
         self.deadlines: dict[Envelope, int] = {}  # by when those that expire are to be handed over
         self.heard: dict[str, bool] = {}  # whether any service handles this type of message
 
     def subscribe(self, service: ServiceRuntime) -> None:
         """Let a service take messages of this channel, if it does not yet."""
         raise NotImplementedError
-
-    def is_stored(self, envelope: Envelope) -> bool:
-        """Whether a message with this id was stored within the window; else it is from now on."""
-        now, before = self.world.now, self.stored.get(envelope.id)
-        if before is None or now - before > self.window:
-            self.stored[envelope.id] = now
-            return False
-        since = f"stored {(now - before) / 1000:g} s ago"
-        self.world.record_step("deduplicated", (envelope.source, 1), envelope, detail=since)
-        return True
 
     def check_heard(self, envelope: Envelope) -> None:
         """Subscribe the services at the first message of a type; count one that nobody handles."""

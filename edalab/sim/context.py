@@ -93,8 +93,8 @@ class Context:
         execution.check_alive()
         if execution.item is None or execution.handler.delivery == "at-most-once":
             raise execution.refuse(
-                "calls ctx.in_progress(), but no queue waits for its acknowledgement; it is for a message of a queue, "
-                "delivered at least once"
+                "calls ctx.in_progress(), but no queue waits for its acknowledgement; call it only for a message of a "
+                "queue that is delivered at least once"
             )
         return InProgress(execution)
 

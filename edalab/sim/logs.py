@@ -12,15 +12,17 @@ class Log(Channel):
     """The partitions of a topic, and who reads them."""
 
     def __init__(self, world, topic: Topic):
-        super().__init__(world, topic.name, topic.confirms, topic.deduplicates)
-        self.interval = round((topic.max_poll_interval or 0) * 1000)
+        super().__init__(world, topic.name, topic.confirms)
         self.partitions: list[list[Envelope]] = [[] for _ in range(topic.partitions)]
         self.readers: list[list[Reader]] = [[] for _ in range(topic.partitions)]
         self.turn = 0
+        self.interval = round((topic.max_poll_interval or 0) * 1000)
+        self.window = round(topic.deduplicates * 1000)
+        self.stored: dict[str, int] = {}  # when each id was stored, where the topic deduplicates
 
     def append(self, envelope: Envelope) -> None:
         """A message takes the next offset of its partition: that of its key, or the next in turn."""
-        if self.window and self.is_stored(envelope):
+        if self.window and self._is_stored(envelope):
             return
         if not self.heard.get(envelope.type):
             self.check_heard(envelope)
@@ -36,6 +38,16 @@ class Log(Channel):
         for reader in self.readers[partition]:
             if not reader.engaged:
                 reader.wake()
+
+    def _is_stored(self, envelope: Envelope) -> bool:
+        """Whether a message with this id was stored within the window; else it is from now on."""
+        now, before = self.world.now, self.stored.get(envelope.id)
+        if before is None or now - before > self.window:
+            self.stored[envelope.id] = now
+            return False
+        since = f"stored {(now - before) / 1000:g} s ago"
+        self.world.record_step("deduplicated", (envelope.source, 1), envelope, detail=since)
+        return True
 
     def grow(self, partitions: int) -> bool:
         """Have so many partitions from now on, if these are more. What is stored stays where it is."""

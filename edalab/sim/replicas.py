@@ -103,17 +103,17 @@ class Replica:
         self.service.world.record_step("restart", self.actor)
         self.service.hear(self)
 
-    def _rewind(self) -> None:
-        for reader in self.service.readers:
-            if reader.owner is self:
-                reader.rewind()
-
     def leave(self) -> None:
         """Leave the group: finish what it handles, and take no more."""
         self.left, self.reachable = True, False
         self.service.world.record_step("leave", self.actor)
 
-    # -- eviction, pause and cut
+    def _rewind(self) -> None:
+        for reader in self.service.readers:
+            if reader.owner is self:
+                reader.rewind()
+
+    # -- eviction and pauses
 
     def evict(self, execution: Execution) -> None:
         """Leave the group until this handling ends. All its partitions move; where nobody else is in the group, they

@@ -3,6 +3,7 @@ matplotlib and networkx are imported when they are first needed."""
 
 from .as_of import as_of
 from .compare import compare
+from .copies import copies
 from .fault_matrix import matrix
 from .flow import flow
 from .lag import lag
@@ -11,7 +12,8 @@ from .picture import Picture
 from .saga_map import saga_map
 from .timeline import timeline
 
-__all__ = ["Picture", "as_of", "compare", "flow", "lag", "lanes", "matrix", "saga_map", "timeline"]
+__all__ = ["Picture", "as_of", "compare", "copies", "flow", "lag", "lanes", "matrix"]
+__all__ += ["saga_map", "timeline"]
 
 
 def __dir__() -> list[str]:
