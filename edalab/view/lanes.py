@@ -102,8 +102,8 @@ class _Lanes:
         ids = [id for place, id in enumerate(published) if place in shown]
         self.times = {id: self.journal[published[id]].time for id in ids}
         effects = [effect for effect in effects if effect.place in shown]
-        window = self._window(effects)
         mine = [span for span in spans if span.envelope.id in self.times]
+        window = self._window(mine, effects)
         others = [s for s in spans if s.envelope.subject != key and self._within(s, window)]
         ways = sorted({self._way(span) for span in (*mine, *others)}, key=str)
         log = trace.run._world.channels[mine[0].envelope.topic]
@@ -138,9 +138,9 @@ class _Lanes:
 
     # -- what is shown
 
-    def _window(self, effects: list[Effect]) -> tuple[int, int]:
+    def _window(self, mine: list[Span], effects: list[Effect]) -> tuple[int, int]:
         times = [*self.times.values(), *(effect.time for effect in effects)]
-        return min(times), max(times)
+        return min(times), max(*times, *(self._end(span) for span in mine))
 
     def _within(self, span: Span, window: tuple[int, int]) -> bool:
         return self._end(span) >= window[0] and self.journal[span.first].time <= window[1]
