@@ -1,5 +1,7 @@
 """The order of one key's messages: how they were published, through which partition they went, and how they took effect."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from scenes import flaws
 from test_queues import movers, six_moves
 from test_windows import MOVED, PriceChanged, changes, shop
 
-from edalab import Faults, Misuse, repartition, simulate
+from edalab import Event, Faults, Misuse, System, repartition, simulate
 from edalab.view import lanes
 
 
@@ -42,12 +44,12 @@ def test_a_key_that_moved_crosses_itself_and_the_late_one_is_red():
     picture = lanes(run, MOVED)
     assert (
         sentence(picture)
-        == f"6 messages of {MOVED} (PriceChanged): 1 of 6 took effect after a newer one."
+        == f"6 messages of {MOVED} (PriceChanged): 1 of 6 was saved after a newer one."
     )
     assert len(marks(picture, "late")) == 1 and len(marks(picture, "fact")) == 5
     names = [label.text for label in picture.scene.labels if label.kind == "channel"]
-    assert names == ["published", *(f"prices partition {n}" for n in range(3)), "done by web"]
-    assert "Published: 10, 20, 30, 40, 50, 60. Done: 10, 30, 40, 20, 50, 60." in picture.scene.alt
+    assert names == ["published", *(f"prices partition {n}" for n in range(3)), "saved by web"]
+    assert "Published: 10, 20, 30, 40, 50, 60. Saved: 10, 30, 40, 20, 50, 60." in picture.scene.alt
     assert {box.kind for box in picture.scene.spans} >= {"idle"} and not flaws(picture.scene)
     said = words(picture, "handled") + words(picture, "struck")
     assert sorted(said) == sorted([str(10 * n) for n in range(1, 7)] * 2), "above and below"
@@ -59,6 +61,57 @@ def test_without_an_overtaking_nothing_is_red():
     assert not marks(picture, "late") and "red" not in " ".join(words(picture, "caption"))
 
 
+@pytest.mark.parametrize("prefetch", [1, 2, 5])
+def test_what_a_replica_handles_at_once_does_not_hide_one_another(prefetch):
+    system = shop(seconds=0.5)
+    system.queue("prices", prefetch=prefetch)
+    picture = lanes(simulate(system, changes(6, 0.05, ["tea", "rye"])), "tea")
+    boxes = [box for box in [*picture.scene.bars, *picture.scene.spans] if box.kind != "stretched"]
+    [lane] = picture.scene.lanes
+    lines = {
+        y: sorted((box for box in boxes if box.y == y), key=lambda box: box.x)
+        for y in {box.y for box in boxes}
+    }
+    assert len(lines) == prefetch
+    for y, line in lines.items():
+        assert lane.y < y and y + line[0].h < lane.y + lane.h
+        assert all(one.x + one.w <= next.x + 1 for one, next in pairwise(line))
+    assert all(above + lines[above][0].h < below for above, below in pairwise(sorted(lines)))
+    assert not flaws(picture.scene)
+
+
+class Moved(Event, topic="moves", key="product"):
+    product: str
+    number: int
+
+
+def moving(*numbers):
+    async def workload(ctx):
+        for number in numbers:
+            await ctx.publish(Moved(product="tea", number=number))
+
+    return workload
+
+
+def holding():
+    """A service that applies moves in the order of their numbers, and holds back those that come too early."""
+    system = System("shop")
+    system.queue("moves")
+    tables = "create table held (number int); create table applied (number int)"
+
+    @system.service("web", replicas=3, schema=tables).on(Moved)
+    def apply(event, ctx):
+        with ctx.database as db:
+            db.execute("insert into held values (?)", (event.number,))
+            while True:
+                [(last,)] = db.execute("select count(*) from applied")
+                if not db.execute("delete from held where number = ?", (last + 1,)).rowcount:
+                    break
+                db.execute("insert into applied values (?)", (last + 1,))
+
+    return system
+
+
 def words(picture, kind):
     return [label.text for label in picture.scene.labels if label.kind == kind]
 
@@ -66,8 +119,8 @@ def words(picture, kind):
 def test_of_a_queue_the_lanes_are_the_replicas_that_compete():
     picture = lanes(simulate(movers(False), six_moves), "a")
     replicas = [f"replica {number}" for number in (1, 2, 3)]
-    assert words(picture, "channel") == ["published", *replicas, "done by store"]
-    assert "1 of 3 took effect after a newer one" in sentence(picture)
+    assert words(picture, "channel") == ["published", *replicas, "saved by store"]
+    assert "1 of 3 was saved after a newer one" in sentence(picture)
     picture = lanes(simulate(movers(True), six_moves), "a")
     assert "all in the order of publishing" in sentence(picture)
 
@@ -109,11 +162,24 @@ def test_a_service_that_saves_nothing_is_judged_by_when_it_was_done():
     assert "3 messages of tea" in sentence(lanes(run, "tea", "mail"))
 
 
+def test_a_message_that_is_held_back_is_applied_where_its_row_is_removed():
+    run = simulate(holding(), moving(1, 2, 3), faults=["delay web.deliver.Moved #1 for 1 s"])
+    assert "1 of 3 was saved after a newer one" in sentence(lanes(run, "tea"))
+    picture = lanes(run, "tea", held_in="held")
+    assert sentence(picture).endswith("all in the order of publishing; 2 held back for a while.")
+    assert words(picture, "channel")[-1] == "applied by web" and not flaws(picture.scene)
+    assert words(picture, "handled") == ["1", "2", "3", "1", "2 · 3"]
+    stuck = simulate(holding(), moving(2, 3, 4))
+    assert sentence(lanes(stuck, "tea", held_in="held")).endswith("; 3 had no effect.")
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [(("coffee",), "no key 'coffee'"), (("tea", "mail"), "no service 'mail'")],
 )
 def test_a_key_or_a_service_that_is_not_there_is_told_with_those_that_are(arguments, says):
+    with pytest.raises(Misuse, match="no table 'helt'"):
+        lanes(simulate(shop(), changes(2, 0.1)), "tea", held_in="helt")
     with pytest.raises(Misuse, match=says):
         lanes(simulate(shop(), changes(2, 0.1)), *arguments)
     with pytest.raises(Misuse, match="lanes takes a run"):

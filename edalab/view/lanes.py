@@ -1,14 +1,12 @@
 """`lanes(run, key)`: the messages of one key, from the order in which they were published to that in
 which they took effect; a line that crosses another one was overtaken."""
 
-from typing import NamedTuple
-
 from ..errors import Misuse, Unknown, listed
 from ..model import Envelope
 from ..sim.logs import Log
 from ..sim.run import Run
 from ..text import clean, counted, seconds, shorten, text_width
-from ..trace.faults import NOT_ARRIVED
+from ..trace.key_order import Effect, effects_of, published_of
 from ..trace.spans import Span, Trace
 from .axis import Axis
 from .bar_names import name_bars
@@ -20,43 +18,47 @@ from .scene import WIDTH, Arrow, Box, Label, Mark, Scene
 MOST = 40  # messages in one picture
 _LANES = 8  # of a topic with more partitions, those that are used
 _ROW, _EDGE, _BAR = 46, 40, 14  # px: a lane; the first and the last row; a bar
+_LINE = 11  # px: a bar of several at once, with its margin
 _LEGEND = (
     ("handled, struck", "bar: handling"),
     ("idle", "empty bar: of another key"),
-    ("late", "red: done after a newer one of this key"),
     ("stretched", "thick line below: time stretched"),
 )
 Way = tuple[int | None, int]  # the partition, or None in a queue; and the replica
 
 
-class Effect(NamedTuple):
-    """A handling of a message of the key: its place in the order of publishing, and when it took
-    effect (ms). `late` says that a newer one had done so before."""
-
-    place: int
-    span: Span
-    time: int
-    late: bool
-
-
-def lanes(run: Run, key: str, service: str | None = None, *, width: int = WIDTH) -> Picture:
-    """A picture of the order of one key's messages: above when they were published, below when they
-    took effect in `service`, and between the two the partition, or the replica of a queue's
-    consumers, that each went through. Where an older one takes effect after a newer one, their lines
-    cross, and the late one is red.
+def lanes(
+    run: Run,
+    key: str,
+    service: str | None = None,
+    *,
+    held_in: str | None = None,
+    width: int = WIDTH,
+) -> Picture:
+    """A picture of the order of one key's messages: above when they were published, below when
+    `service` saved them, and between the two the partition, or the replica of a queue's consumers,
+    that each went through. Where an older one is saved after a newer one, their lines cross, and the
+    late one is red. In a service that saves nothing, the end of the handling counts.
 
         lanes(run, "tea")
 
-    `service` may be left out if a single one handles messages of this key. Raises Unknown for a key
-    or a service that the run does not have."""
+    service: may be left out if a single one handles messages of this key.
+    held_in: the table in which the service keeps messages that come too early. Such a message is
+        applied by the save that removes its row.
+
+    Raises Unknown for a key, a service or a table that the run does not have."""
     check_run("lanes", run)
     trace = Trace.of(run)
     service = _service(trace, key, service)
+    if held_in is not None and held_in not in (tables := run._node(service).database.tables()):
+        raise Unknown("table", held_in, tables)
     spans = [span for span in trace.spans if span.service == service and span.envelope.data]
     mine = [span for span in spans if span.envelope.subject == key]
-    published = _published(trace, {span.envelope.type for span in mine}, key)
-    effects = _effects(trace, mine, published)
-    return Picture(_Lanes(trace, key, service, spans, published, effects, width).scene)
+    published = published_of(trace, {span.envelope.type for span in mine}, key)
+    saving = any(span.saves for span in mine)
+    verb = "applied" if held_in else "saved" if saving else "handled"
+    effects = effects_of(trace, mine, published, saving, held_in)
+    return Picture(_Lanes(trace, key, service, verb, spans, published, effects, width).scene)
 
 
 def _service(trace: Trace, key: str, service: str | None) -> str:
@@ -78,35 +80,6 @@ def _service(trace: Trace, key: str, service: str | None) -> str:
     return service
 
 
-def _published(trace: Trace, types: set[str], key: str) -> dict[str, int]:
-    """The ids of the key's messages, in the order of publishing, and the step that published each."""
-    numbers = sorted(n for name in types for n in trace.published(name, NOT_ARRIVED))
-    found: dict[str, int] = {}
-    for number in numbers:
-        if trace.envelope(number).subject == key:
-            found.setdefault(trace.envelope(number).id, number)
-    return found
-
-
-def _effects(trace: Trace, spans: list[Span], published: dict[str, int]) -> list[Effect]:
-    """What took effect, in that order: a save, or where the service saves nothing, a handling that
-    ended well."""
-    saving = any(span.saves for span in spans)
-    done = [
-        (span.saves[-1] if saving else span.last, span)
-        for span in spans
-        if (span.saves if saving else span.finished) and span.envelope.id in published
-    ]
-    places = {id: place for place, id in enumerate(published)}
-    effects, newest = [], -1
-    for number, span in sorted(done, key=lambda each: each[0] or 0):
-        place = places[span.envelope.id]
-        time = trace.run.journal[number or 0].time
-        effects.append(Effect(place, span, time, place < newest))
-        newest = max(newest, place)
-    return effects
-
-
 class _Lanes:
     """Lays the picture out."""
 
@@ -115,12 +88,13 @@ class _Lanes:
         trace: Trace,
         key: str,
         service: str,
+        verb: str,
         spans: list[Span],
         published: dict[str, int],
         effects: list[Effect],
         width: int,
     ):
-        self.trace, self.journal, self.key = trace, trace.run.journal, key
+        self.trace, self.journal, self.key, self.verb = trace, trace.run.journal, key, verb
         self.scene = scene = Scene(width, 0)
         late = [effect.place for effect in effects if effect.late]
         first = max(0, min(late, default=0) - MOST // 2) if len(published) > MOST else 0
@@ -128,8 +102,8 @@ class _Lanes:
         ids = [id for place, id in enumerate(published) if place in shown]
         self.times = {id: self.journal[published[id]].time for id in ids}
         effects = [effect for effect in effects if effect.place in shown]
-        window = self._window(effects)
         mine = [span for span in spans if span.envelope.id in self.times]
+        window = self._window(mine, effects)
         others = [s for s in spans if s.envelope.subject != key and self._within(s, window)]
         ways = sorted({self._way(span) for span in (*mine, *others)}, key=str)
         log = trace.run._world.channels[mine[0].envelope.topic]
@@ -137,11 +111,16 @@ class _Lanes:
         if 0 < partitions <= _LANES:
             ways = [(number, 0) for number in range(partitions)]
         rows = [_name(way, mine) for way in ways]
-        names = ["published", *rows, f"done by {clean(service, 40)}"]
+        names = ["published", *rows, f"{verb} by {clean(service, 40)}"]
         left = max(text_width(name, 11) for name in names) + 28
         self._axis(window, mine, effects, left)
-        self._y = {way: 24 + _EDGE + _ROW * number + _ROW // 2 for number, way in enumerate(ways)}
-        self.top, self.bottom = 40, 24 + _EDGE + _ROW * len(ways) + _EDGE // 2
+        self._lines = {way: self._lines_of(way, [*mine, *others]) for way in ways}
+        self._y: dict[Way, int] = {}
+        y = 24 + _EDGE
+        for way in ways:
+            self._y[way] = y + self._height(way) // 2
+            y += self._height(way)
+        self.top, self.bottom = 40, y + _EDGE // 2
         self.placer = LabelPlacer(scene, (left - 6, 0, width - 4, 10**6))
         self._draw_lanes(names, left)
         for span in others:
@@ -155,13 +134,13 @@ class _Lanes:
         self._write_order(effects)
         lowest = max(label.y for label in scene.labels)
         self.axis.draw(scene, self.top - 12, lowest + 10, scene.width)
-        self._describe(service, published, effects, len(shown), left)
+        self._describe(service, effects, len(published) - len(shown), left)
 
     # -- what is shown
 
-    def _window(self, effects: list[Effect]) -> tuple[int, int]:
+    def _window(self, mine: list[Span], effects: list[Effect]) -> tuple[int, int]:
         times = [*self.times.values(), *(effect.time for effect in effects)]
-        return min(times), max(times)
+        return min(times), max(*times, *(self._end(span) for span in mine))
 
     def _within(self, span: Span, window: tuple[int, int]) -> bool:
         return self._end(span) >= window[0] and self.journal[span.first].time <= window[1]
@@ -193,6 +172,29 @@ class _Lanes:
         instants |= dict.fromkeys((time for time in times if window[0] <= time <= window[1]), 0)
         self.axis = Axis(instants, left + 14, self.scene.width - 50)
 
+    def _lines_of(self, way: Way, spans: list[Span]) -> list[list[Span]]:
+        """The lines of bars in a lane: more than one where a replica handles several at once."""
+        lines: list[list[Span]] = []
+        for span in sorted((s for s in spans if self._way(s) == way), key=lambda s: s.first):
+            begin = self.journal[span.first].time
+            free = (line for line in lines if self._end(line[-1]) <= begin)
+            if (line := next(free, None)) is None:
+                lines.append(line := [])
+            line.append(span)
+        return lines
+
+    def _height(self, way: Way) -> int:
+        """The height of a lane with its margins."""
+        return max(_ROW, 12 + _LINE * len(self._lines[way]))
+
+    def _bar(self, span: Span) -> tuple[int, int]:
+        """The top and the height of a span's bar."""
+        y, lines = self._y[self._way(span)], self._lines[self._way(span)]
+        if len(lines) == 1:
+            return y - _BAR // 2, _BAR
+        number = next(n for n, line in enumerate(lines) if span in line)
+        return y - _LINE * len(lines) // 2 + _LINE * number, _LINE - 2
+
     def _x(self, time: int) -> int:
         first, last = self.axis.times[0], self.axis.times[-1]
         return self.axis.x(min(max(time, first), last))
@@ -201,33 +203,35 @@ class _Lanes:
 
     def _draw_lanes(self, names: list[str], left: int) -> None:
         ys = [self.top, *self._y.values(), self.bottom]
-        for number, (name, y) in enumerate(zip(names, ys, strict=True)):
-            if 0 < number < len(names) - 1:
-                box = left - 6, y - _ROW // 2 + 5, self.scene.width - left - 6, _ROW - 10
-                self.scene.lanes.append(Box(*box, "lane", name))
+        for name, y in zip(names, ys, strict=True):
             self.scene.labels.append(Label(left - 14, y, name, "channel", "end", name))
+        for name, (way, y) in zip(names[1:], self._y.items(), strict=False):
+            height = self._height(way)
+            box = left - 6, y - height // 2 + 5, self.scene.width - left - 6, height - 10
+            self.scene.lanes.append(Box(*box, "lane", name))
 
     def _draw_bar(self, span: Span, kind: str) -> None:
         x, until = self._x(self.journal[span.first].time), self._x(self._end(span))
-        y = self._y[self._way(span)] - _BAR // 2
+        y, height = self._bar(span)
         begin, end = self.journal[span.first].time, self._end(span)
         what = f"{span.message} ({clean(span.envelope.subject, 40)})"
         tip = f"{what}, {seconds(begin)} to {seconds(end)}"
-        box = Box(x, y, max(6, until - x), _BAR, kind, tip)
+        box = Box(x, y, max(6, until - x), height, kind, tip)
         (self.scene.spans if kind == "idle" else self.scene.bars).append(box)
 
     def _draw_way(self, effect: Effect) -> None:
         """The line of a message: published, into its lane, and out of it where it takes effect."""
-        span, y = effect.span, self._y[self._way(effect.span)]
+        span, (y, height) = effect.span, self._bar(effect.span)
         begin = self._x(self.journal[span.first].time)
         done = max(begin + 6, self._x(effect.time))
+        out = min(done, max(begin + 6, self._x(self._end(span))))  # earlier, if it was held
         sent = self._x(self.times[span.envelope.id])
         kind = "late" if effect.late else "message"
-        when = f"{seconds(self.times[span.envelope.id])}, done {seconds(effect.time)}"
+        when = f"{seconds(self.times[span.envelope.id])}, {self.verb} {seconds(effect.time)}"
         tip = f"{span.message}, published {when}"
         for x1, y1, x2, y2 in (
-            (sent, self.top, begin, y - _BAR // 2),
-            (done, y + _BAR // 2, done, self.bottom - 4),
+            (sent, self.top, begin, y),
+            (out, y + height, done, self.bottom - 4),
         ):
             self.scene.arrows.append(Arrow((x1, y1, x1, y1, x2, y2, x2, y2), kind, "", tip))
             self.placer.avoid((x1, y1, x2, y2))
@@ -238,11 +242,14 @@ class _Lanes:
         for id, time in self.times.items():
             self.scene.marks.append(Mark(self._x(time), self.top, "published", id))
             self._write(self.titles[id], "handled", self._x(time), self.top, -1)
+        together: dict[tuple[int, str], list[str]] = {}  # one save may apply several
         for effect in sorted(effects, key=lambda effect: not effect.late):
             kind = "struck" if effect.late else "handled"
             begin = self._x(self.journal[effect.span.first].time)
-            x = max(begin + 6, self._x(effect.time))
-            self._write(self.titles[effect.span.envelope.id], kind, x, self.bottom, 1)
+            place = max(begin + 6, self._x(effect.time)), kind
+            together.setdefault(place, []).append(self.titles[effect.span.envelope.id])
+        for (x, kind), texts in together.items():
+            self._write(" · ".join(texts), kind, x, self.bottom, 1)
 
     def _write(self, text: str, kind: str, x: int, y: int, side: int) -> None:
         """Write a text above (-1) or below a mark, in the line next to it or in the one behind."""
@@ -251,31 +258,30 @@ class _Lanes:
 
     # -- words
 
-    def _describe(
-        self,
-        service: str,
-        published: dict[str, int],
-        effects: list[Effect],
-        shown: int,
-        left: int,
-    ) -> None:
+    def _describe(self, service: str, effects: list[Effect], more: int, left: int) -> None:
         scene, late = self.scene, sum(effect.late for effect in effects)
         types = listed(dict.fromkeys(self.trace.messages[id].type for id in self.times))
         what = f"{counted(len(self.times), 'message')} of {clean(self.key, 40)} ({types})"
         order = "all in the order of publishing"
         if late:
-            order = f"{late} of {len(effects)} took effect after a newer one"
+            were = "was" if late == 1 else "were"
+            order = f"{late} of {len(effects)} {were} {self.verb} after a newer one"
         undone = {*self.times} - {effect.span.envelope.id for effect in effects}
+        held = sum(effect.held for effect in effects)
+        waited = f"; {held} held back for a while" if held else ""
         missing = f"; {len(undone)} had no effect" if undone else ""
-        hidden = f"; {len(published) - shown:,} more not shown" if len(published) > shown else ""
-        sentence = f"{what}: {order}{missing}{hidden}."
+        hidden = f"; {more:,} more not shown" if more else ""
+        sentence = f"{what}: {order}{waited}{missing}{hidden}."
         y = max(label.y for label in scene.labels) + 24
+        meanings = (*_LEGEND, ("late", f"red: {self.verb} after a newer one of this key"))
         y = scene.write(left - 6, y, scene.width - 8, sentence.split(" "), glue=" ")
-        scene.height = scene.write(left - 6, y, scene.width - 8, scene.legend(_LEGEND)) - 2
+        scene.height = scene.write(left - 6, y, scene.width - 8, scene.legend(meanings)) - 2
         orders = [", ".join(self.titles[id] for id in self.times)]
         orders.append(", ".join(self.titles[effect.span.envelope.id] for effect in effects))
         scene.shows = f"lanes of {clean(self.key, 40)} in {service}: {sentence}"
-        scene.alt = clean(f"{scene.shows} Published: {orders[0]}. Done: {orders[1]}.", 900)
+        scene.alt = clean(
+            f"{scene.shows} Published: {orders[0]}. {self.verb.capitalize()}: {orders[1]}.", 900
+        )
 
 
 def _name(way: Way, spans: list[Span]) -> str:
