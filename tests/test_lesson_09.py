@@ -82,8 +82,12 @@ def test_a_session_token_keeps_both_guarantees_under_every_fault_and_costs_a_wai
     claims = [lesson.reads_own_writes, lesson.reads_monotonic]
     assert outcomes(lesson, lesson.patient, lesson.ada_with_token, claims, 2) == ["holds"] * 2
     assert broken_with(lesson.patient, lesson.ada_with_token, lesson.AWAY, claims) == []
+    claims.append(lesson.all_answered)
     without = outcomes(lesson, lesson.shops(), lesson.ada_with_token, claims)
-    assert without == ["broken", "broken"]
+    assert without == ["broken", "broken", "holds"]
+    result = explore(lesson.patient, lesson.ada_with_token, claims, leave_out=AT_CLIENT)
+    assert len(result.broken(lesson.all_answered)) == 5
+    assert [*map(str, result.broken("all_answered")[0].faults)] == ["crash north.handle.relay #1"]
 
     def looks(system, faults=()):
         run = simulate(system, lesson.ada_with_token, faults=faults)
