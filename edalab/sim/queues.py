@@ -261,5 +261,5 @@ class WorkQueue(Channel):
         """Hand the same message out once more after this handling, if a `duplicate` struck its delivery."""
         if execution.redeliver:
             again = Item(execution.envelope, execution.item.attempt)
-            self.open[again] = None
+            self.open = {again: None} | self.open  # before newer ones of its key
             self._put_back(again)
