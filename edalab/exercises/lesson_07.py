@@ -84,7 +84,7 @@ IN_ORDER = HINTS | {
     ),
     "a wrong note": (
         "Which numbers did your function go on without, and which are in `missing`?",
-        "Every number between the last that you applied and the next that you apply belongs there, and no other. Do you apply what waits by number?",
+        "Every number between the last that you applied and the next that you apply belongs there, and no other. Do you apply the waiting moves in the order of their numbers?",
         "When you go on in spite of a gap, insert each number of `range(last + 1, number)`, in the same transaction.",
     ),
 }

@@ -59,7 +59,7 @@ def moved(change: int, moves: dict[int, int]) -> list[int] | None:
 
 
 def changes(run: Run, product: str, moves: dict[int, int]) -> Iterator[tuple]:
-    """Every save of a row: where it is in the journal, the stock before and after, and which moves that is."""
+    """Every save of a row: where it is in the journal, the stock before and after, and the moves that make the difference."""
     was = start(product)[2]
     for n, (*_, stock, _) in history(run, product):
         yield n, was, stock, moved(stock - was, moves) if isinstance(stock, int) else None

@@ -42,7 +42,7 @@ ONE = explained(
     {
         "too few": (
             "Which messages of this morning have different ids, although they are about the same order?",
-            "A message that is delivered again keeps its id. What about an event that is published again? And are two orders of one customer one order or two?",
+            "A message that is delivered again keeps its id. What about an event that is published again? And are two orders of one customer charged once or twice?",
             "Each event that is published again is a message of its own with a new id. So the provider charges once for each order, and once more for each event that was published again.",
         ),
         "too many": (
