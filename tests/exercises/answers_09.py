@@ -97,13 +97,28 @@ def a_reason_in_words():
     return _instead(1, "sold twice", "both shops sold")
 
 
+def the_letter_first():
+    return [(reason, guarantee) for guarantee, reason in STORIES]
+
+
+def in_other_words():
+    return _instead(3, "monotonic read", "a")
+
+
 RIGHT_1 = [six_pairs, six_lists, asynchronous, by_story]
 WRONG_1 = {
     "a false alarm": [an_old_answer_is_a_broken_promise, somebody_elses_sale_is_mine],
     "an anomaly is missed": [nothing_is_broken, a_price_was_replaced, enough_for_both],
     "another guarantee": [two_promises_mixed_up, a_lost_write_is_an_old_answer],
     "another reason": [both_clocks_are_ahead, both_clocks_are_behind, at_the_same_time],
-    "no six pairs": [five_pairs, only_letters, one_word, a_reason_in_words],
+    "not as asked for": [
+        five_pairs,
+        only_letters,
+        one_word,
+        a_reason_in_words,
+        the_letter_first,
+        in_other_words,
+    ],
 }
 
 
@@ -408,6 +423,87 @@ async def an_older_total_is_an_error(message, ctx):
     return await _answer(message, ctx)
 
 
+async def each_total_comes_once(message, ctx):
+    if isinstance(message, SalesCounted):
+        with ctx.database as db:
+            db.execute("create table if not exists heard (id text primary key)")
+            db.execute("insert into heard values (?)", (f"{message.shop}-{message.pieces}",))
+        return _hear(message, ctx)
+    return await _answer(message, ctx)
+
+
+def _hears(change):
+    """A handler that answers rightly, and changes the row of a shop in this way."""
+
+    async def handler(message, ctx):
+        if not isinstance(message, SalesCounted):
+            return await _answer(message, ctx)
+        with ctx.database as db:
+            names = {"pieces": message.pieces, "at": message.at, "shop": message.shop}
+            db.execute(f"update sold set pieces = :pieces, at = :at where {change}", names)
+
+    return handler
+
+
+async def the_later_one_wins(message, ctx):
+    """Compares the times, which one shop's replicas may share."""
+    return await _hears("shop = :shop and at < :at")(message, ctx)
+
+
+async def later_and_higher(message, ctx):
+    return await _hears("shop = :shop and at < :at and pieces < :pieces")(message, ctx)
+
+
+async def read_before_it_is_written(message, ctx):
+    """Compares in one transaction and writes in the next."""
+    if not isinstance(message, SalesCounted):
+        return await _answer(message, ctx)
+    if _known(ctx)[message.shop] < message.pieces:
+        await ctx.sleep(0)
+        return await _hears("shop = :shop")(message, ctx)
+
+
+async def what_she_has_seen_or_more(message, ctx):
+    """Nobody waits: where the shop knows less than the customer, she gets her own number."""
+    if isinstance(message, SalesCounted):
+        return _hear(message, ctx)
+    return {shop: max(n, getattr(message, shop)) for shop, n in _known(ctx).items()}
+
+
+async def hears_it_from_the_customer(message, ctx):
+    if isinstance(message, SalesCounted):
+        return _hear(message, ctx)
+    with ctx.database as db:
+        for shop in ("north", "south"):
+            db.execute(HIGHER, (getattr(message, shop), shop))
+    return _known(ctx)
+
+
+async def any_news_will_do(message, ctx):
+    """Waits until something changes, and doesn't look at what."""
+    if isinstance(message, SalesCounted):
+        return _hear(message, ctx)
+    if _enough(first := _known(ctx), message):
+        return first
+    for _ in range(8):
+        await ctx.sleep(0.1)
+        if (known := _known(ctx)) != first:
+            return known
+    return Refused("no news")
+
+
+async def asked_once(message, ctx):
+    """Reads the table before the loop, and waits for what can't change."""
+    if isinstance(message, SalesCounted):
+        return _hear(message, ctx)
+    known = _known(ctx)
+    for _ in range(8):
+        if _enough(known, message):
+            return known
+        await ctx.sleep(0.1)
+    return Refused("not yet")
+
+
 RIGHT_2 = [
     raises_the_row,
     every_total_in_a_table_of_its_own,
@@ -416,20 +512,39 @@ RIGHT_2 = [
     asks_the_other_shop,
 ]
 WRONG_2 = {
-    "a wrong total": [adds, the_higher_for_both],
-    "an older total wins": [the_last_one_wins, in_memory],
-    "a sale is missing": [the_newest_of_both_shops, hears_nothing, an_echo],
-    "read your writes": [answers_at_once, one_number_for_both, one_of_them_is_enough],
+    "a total not heard of": [
+        adds,
+        the_higher_for_both,
+        what_she_has_seen_or_more,
+        hears_it_from_the_customer,
+    ],
+    "an older total wins": [the_last_one_wins, read_before_it_is_written],
+    "a sale is missing": [
+        in_memory,
+        the_newest_of_both_shops,
+        the_later_one_wins,
+        later_and_higher,
+        hears_nothing,
+        an_echo,
+    ],
+    "read your writes": [
+        answers_at_once,
+        one_number_for_both,
+        one_of_them_is_enough,
+        any_news_will_do,
+    ],
     "monotonic reads": [old_data_when_the_time_is_over],
-    "refused too early": [by_the_clock, refuses_at_once, refuses_everybody],
-    "answers late": [sleeps_first, waits_for_the_whole_time],
-    "no answer": [
+    "refused needlessly": [by_the_clock, refuses_at_once, refuses_everybody, asked_once],
+    "no answer in time": [
+        sleeps_first,
+        waits_for_the_whole_time,
         waits_for_ever,
         raises_when_the_time_is_over,
         only_the_stock,
         forgets_to_return,
     ],
-    "a dead letter": [an_older_total_is_an_error],
+    "a dead letter": [each_total_comes_once],
+    "raises": [an_older_total_is_an_error],
 }
 
 
@@ -697,6 +812,35 @@ async def as_many_as_there_are(command, ctx):
     await ctx.publish(row[0])
 
 
+async def published_within(command, ctx):
+    """The event is out, also if what was saved is rolled back."""
+    with ctx.database as db:
+        if db.execute(NOTE, (command.transfer_id, None)).rowcount:
+            if _share(db) < command.pieces:
+                raise Refused("too small")
+            db.execute(TAKE, (command.pieces,))
+        await ctx.publish(_event(command))
+
+
+async def given_back(command, ctx):
+    """Undoes it all if the broker doesn't confirm, although the event may be there."""
+    try:
+        await _hand_over(command, ctx)
+    except PublishFailed:
+        with ctx.database as db:
+            db.execute(GIVE, (command.pieces,))
+            db.execute("delete from moved where transfer_id = ?", (command.transfer_id,))
+        raise
+
+
+async def under_a_new_id(command, ctx):
+    with ctx.database as db:
+        if _share(db) < command.pieces:
+            return
+        db.execute(TAKE, (command.pieces,))
+    await ctx.publish(PiecesMoved(transfer_id=ctx.new_id(), pieces=command.pieces))
+
+
 async def keeps_it_all(command, ctx):
     """South starts with its share, and gets no more."""
 
@@ -728,6 +872,12 @@ def known_in_memory(event, ctx):
     if event.transfer_id not in ctx.state:
         ctx.state[event.transfer_id] = True
         with ctx.database as db:
+            db.execute(GIVE, (event.pieces,))
+
+
+def known_by_its_size(event, ctx):
+    with ctx.database as db:
+        if db.execute(NOTE, (str(event.pieces), None)).rowcount:
             db.execute(GIVE, (event.pieces,))
 
 
@@ -841,6 +991,7 @@ RECEIVE = [
     added_and_noted_apart,
     noted_and_added_apart,
     known_in_memory,
+    known_by_its_size,
     a_second_transfer_is_an_error,
 ]
 SELL = [
@@ -866,26 +1017,31 @@ RIGHT_3 = [
 WRONG_3 = {
     name: [function if function is anew_by_message else _named(function) for function in wrong]
     for name, wrong in {
-        "kept and moved": [publish_then_take, counted_down_by_the_receiver, noted_and_taken_apart],
-        "taken twice": [no_note_of_the_transfer],
+        "kept and moved": [
+            publish_then_take,
+            counted_down_by_the_receiver,
+            noted_and_taken_apart,
+            published_within,
+            given_back,
+        ],
+        "moved twice": [
+            no_note_of_the_transfer,
+            added_every_time,
+            added_and_noted_apart,
+            anew_by_message,
+        ],
         "lost on the way": [
             published_once,
             catches_the_broker,
             noted_and_added_apart,
             known_in_memory,
+            known_by_its_size,
         ],
-        "given twice": [
-            added_every_time,
-            added_and_noted_apart,
-            anew_by_message,
-        ],
-        "a wrong transfer": [more_than_it_has, as_many_as_there_are],
-        "never moved": [keeps_it_all],
+        "a wrong transfer": [more_than_it_has, as_many_as_there_are, under_a_new_id, keeps_it_all],
         "a dead letter": [a_second_transfer_is_an_error],
         "sold without a share": [sells_what_it_has_not, share_read_before],
         "refused with pieces enough": [refuses_all, keeps_the_last_piece],
-        "an order counts twice": [without_a_note, sold_in_two_steps],
-        "another answer": [refuses_before_it_looks],
-        "no answer": [a_repeated_order_raises, waits_for_pieces, answers_yes],
+        "an order that comes again": [without_a_note, sold_in_two_steps, refuses_before_it_looks],
+        "no answer at once": [a_repeated_order_raises, waits_for_pieces, answers_yes],
     }.items()
 }
