@@ -26,11 +26,10 @@ def decide(answer: Answer, variant: int) -> Anomaly | str:
     if answer.again is None:
         with declared_in(""):  # if a learner simulates in it, the notebook's messages are meant
             returned = answer.call()
+        pairs = returned if isinstance(returned, list | tuple) else ()
         try:
             # str's own methods make plain texts also of what only looks like one.
-            answer.last = [
-                tuple(str.lower(str.strip(p, " ().")) for p in pair) for pair in returned
-            ]
+            answer.last = [tuple(str.lower(str.strip(p, " ().")) for p in pair) for pair in pairs]
         except TypeError:
             answer.last = []
         if [*map(len, answer.last)] != [2] * 6:
@@ -90,9 +89,9 @@ DECIDE_HINTS = {
 
 TELL_HINTS = {
     "a dead letter": (
-        "For which total does your function raise, and does a further attempt help?",
-        "A total can come twice, late, or after a higher one. None of these is an error.",
-        "Let the table take whichever is higher, and end as usual.",
+        "For which message does your function raise, and does a further attempt help?",
+        "It is no error if a message comes twice, late, or after a newer one, or if a share is too small for it.",
+        "Return at once if there is nothing to do. Use `insert or ignore` for what may be there already.",
     ),
     "a total not heard of": (
         "Which totals had this shop heard of when it answered, and how does yours come about?",
@@ -131,34 +130,23 @@ TELL_HINTS = {
     ),
 }  # fmt: skip
 CUT = ["cut south from north from 0 s to 8 s"]
-# A shop, and which totals it hears how many seconds late. The last makes both replicas hear at one time.
-LATE = ("south", {1: 0.4}), ("south", {3: 7}), ("south", {3: 0.4}), ("north", {2: 7})
-LATE = *LATE, ("north", {2: 0.4, 3: 0.37})
-DELAYS = [
-    [f"delay {shop}.deliver.SalesCounted #{n} for {s} s" for n, s in late.items()]
-    for shop, late in LATE
-]
+late = "delay {}.deliver.SalesCounted #{} for {} s".format
+CUT = ["cut south from north from 0 s to 8 s"]
+LATE = [[late("south", n, s)] for n, s in ((1, 0.4), (3, 7), (3, 0.4))] + [[late("north", 2, 7)]]
+# In the last one, two totals of south reach the two replicas of north at the same moment.
+LATE += [[late("north", 2, 0.4), late("north", 3, 0.37)]]
 TELL = explored(
     shop.two_copies,
-    claims(
-        "no answer is older than what its customer has seen",
-        SalesCounted,
-        wrong_answers,
-        TELL_HINTS,
-    ),
+    claims("no answer is older than the last", SalesCounted, wrong_answers, TELL_HINTS),
     [],
-    [*DELAYS, CUT],
+    [*LATE, CUT],
     (
         "of what a shop hears and is asked for",
         lambda fault: ".publish." not in fault.at and ".Sell" not in fault.at,
     ),
 )
 TRADE_HINTS = {
-    "a dead letter": (
-        "For which message does your function raise, and does a further attempt help?",
-        "It is no error if a transfer comes again, or if a share is too small for it. A share that stays too small needs no further attempt.",
-        "Return at once if there is nothing to do. Use `insert or ignore` for what may be there already.",
-    ),
+    "a dead letter": TELL_HINTS["a dead letter"],
     "a wrong transfer": (
         "What was north asked to move, how many pieces did it have, and what did it publish?",
         "If the share is smaller than what is asked for, nothing moves, not even a part of it. Otherwise the event has the id and the pieces of the command. Do you publish it, or only make it?",

@@ -35,13 +35,9 @@ def begun(run: Run, *kinds: type) -> dict[str, int]:
 
 def wrong_answers(run: Run) -> Mistakes:
     looks = shops.LOOK.values()
-    since, seen = (
-        begun(run, *looks),
-        Counter(),
-    )  # the highest total in an answer, by customer and shop
-    sold, begins, ends = (
-        steps(run, step, shops.SalesCounted) for step in ("publish", "handle", "commit")
-    )
+    since, seen = begun(run, *looks), Counter()  # the highest in an answer, by customer and shop
+    of_sales = [steps(run, s, shops.SalesCounted) for s in ("publish", "handle", "commit")]
+    sold, begins, ends = of_sales
     asked = {e.service for e, _ in steps(run, "answer", *looks)}
     for s, look in steps(run, "reply", *looks):
         start, who = since.pop(s.envelope.id), f"{look.customer} asks {s.service}"
@@ -51,13 +47,13 @@ def wrong_answers(run: Run) -> Mistakes:
         for shop, least in token.items():
             enough = (e.time for e, sale in here if sale.shop == shop and sale.pieces >= least)
             knew = max(knew, next(enough, run.end + PATIENCE) if least else 0)
+        times = f"{who} at {start / 1000:g} s, and is {{}} at {s.time / 1000:g} s"
         if s.time > min(knew, start + PATIENCE) + AT_ONCE:
-            times = f"at {start / 1000:g} s, and {s.service} answers at {s.time / 1000:g} s"
-            yield "no answer in time", f"{who} {times}"
+            yield "no answer in time", times.format("answered")
         if s.detail.startswith("refused"):
             if knew <= start + PATIENCE - AT_ONCE:
-                times = f"at {start / 1000:g} s and is refused at {s.time / 1000:g} s"
-                yield "refused needlessly", f"{who} {times}; it knew enough at {knew / 1000:g} s"
+                late = f"{times.format('refused')}; {s.service} knew enough at {knew / 1000:g} s"
+                yield "refused needlessly", late
             continue
         answer = json.loads(s.detail)
         if not isinstance(answer, dict) or {*map(type, map(answer.get, shops.SHOPS))} != {int}:
@@ -128,13 +124,9 @@ def wrong_trades(run: Run) -> Mistakes:
 
     for name, (when, pieces) in gone.items():
         if possible.get(name, ("", ""))[1] != pieces:
-            asked = (
-                f"was asked for {wanted[name][1] if name in wanted else 'no transfer of this id'}"
-            )
-            yield (
-                "a wrong transfer",
-                f"north moves {pieces} pieces as {name}, {asked}, and had {had(when)}",
-            )
+            asked = wanted.get(name, ("", "nothing"))[1]
+            why = f"north moves {pieces} pieces as {name}, and was asked for {asked} under this id"
+            yield "a wrong transfer", f"{why}; it had {had(when)}"
     told: set[str] = set()
     for s, order in replies:
         name, shop, pieces, start = order.order_id, s.service, order.pieces, since[s.envelope.id]
@@ -154,19 +146,14 @@ def wrong_trades(run: Run) -> Mistakes:
                 yield "kept and moved" if moved else "sold without a share", f"{what} {most}"
             told.add(name)
         elif name in told:
-            yield (
-                "an order that comes again",
-                f"{name} was sold, and when it was asked for again, refused",
-            )
+            why = f"{name} was sold, and refused when it came again"
+            yield "an order that comes again", why
         elif pieces <= least and not name.startswith(shops.LAST):
             yield "refused with pieces enough", f"{what} {least}"
     answered = {o.order_id for s, o in steps(run, "answer", *sells) if s.detail != TOO_LATE}
     for name in times:
         if name not in answered and times[name] > 2:
-            yield (
-                "no answer at once",
-                f"{name} was asked for {times[name]} times, without an answer",
-            )
+            yield "no answer at once", f"{name} was asked for {times[name]} times in vain"
     handled = Counter(move.transfer_id for _, move in steps(run, "handle", shops.MovePieces))
     for shop, moved in (("south", until(run.end, came)), ("north", -until(run.end, came))):
         total = sum(pieces for of, _, pieces in sold.values() if of == shop)
