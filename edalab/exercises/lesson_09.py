@@ -37,7 +37,10 @@ def decide(answer: Answer, variant: int) -> Anomaly | str:
         known = [len(p) == 2 and p[0] in GUARANTEES and p[1] in REASONS for p in answer.last]
         if known != [True] * 6:
             words = f"guarantees: {listed(GUARANTEES)}; reasons: {listed(REASONS)}"
-            return Anomaly("no six pairs", f"{answer.name} returned {shown(returned)}; {words}")
+            what = f"{answer.name} returned {shown(returned)}"
+            if len(known) == 6:
+                what = f"{shown(returned[known.index(False)])} is not a guarantee and then a reason"
+            return Anomaly("no six pairs", f"{what}; {words}")
         if answer.is_apart:
             return TO_BE_JUDGED
     stories, lines = shop.stories(variant), history(variant)["history"]
@@ -49,7 +52,7 @@ def decide(answer: Answer, variant: int) -> Anomaly | str:
         if said == (guarantee, reason):
             continue
         if said[0] == guarantee:
-            name = "another reason"
+            name = "another reason" if guarantee != "none" else "why nothing is broken"
         elif "none" in (guarantee, said[0]):
             name = "a false alarm" if guarantee == "none" else "an anomaly is missed"
         evidence = f"story {n}: you say {said[0]}, ({said[1]}); compare line {two} with line {one}"
@@ -83,6 +86,11 @@ DECIDE_HINTS = {
         "Between 1 s and 4 s no shop hears of the other. After that it does, and then an older answer has to do with a clock. Compare `clock` with `time`.",
         "A clock that is ahead shows more than `time`, one that is behind shows less. Look which of the two changes it belongs to, and whether it decided anything.",
     ),
+    "why nothing is broken": (
+        "What did the shop of the later line know when it answered?",
+        "Between 1 s and 4 s it knows only what happened in its own shop. Had it heard of the other line by then, or not?",
+        "Is the answer old, did both shops sell without knowing of each other, or does somebody else's change explain what you see?",
+    ),
 }  # fmt: skip
 
 # -- 09.2 and 09.3
@@ -100,8 +108,13 @@ TELL_HINTS = {
     ),
     "an older total wins": (
         "Which totals had this shop heard of, and in which order did they arrive?",
-        "The topic has three partitions and no key, so an older total may come after a newer one. Does the time of an event help if the two shops' sales have one row each?",
+        "The topic has three partitions and no key, so an older total may come after a newer one. Compare what comes with what this row holds. The table belongs to both replicas, and each replica has a `ctx.state` of its own.",
         "A total never falls. Keep the higher number, whichever comes last.",
+    ),
+    "an unknown total": (
+        "What did this shop know when it answered, and where does your number come from?",
+        "The customer's numbers say what she has seen. They don't say what this shop has heard.",
+        "Answer with the two rows of `sold`. If one of them is too low, wait, or return Refused(…).",
     ),
     "a sale is missing": (
         "This shop had handled the event. Where did your function keep the total, and which replica was asked?",
@@ -118,9 +131,14 @@ TELL_HINTS = {
         "The customer's number for *each* shop counts. And what do you return when the time is over?",
         "Compare known[\"north\"] with message.north and known[\"south\"] with message.south. If one is still too low after 0.8 s, return Refused(…) and no number.",
     ),
+    "refused although it knew enough": (
+        "Where did your function look, and how often, before it refused?",
+        "What a shop knows is in its tables, because each replica has a `ctx.state` of its own. Read them again each time, and answer if a total is just as high as the customer's.",
+        "Read `sold` in the loop and not before it. Compare with `>=`, the row of each shop with the customer's number for it.",
+    ),
     "refused too early": (
-        "When did the customer ask, and when did the shop know enough?",
-        "The event may be on its way, so look again and again for 0.8 s. What it knows is in its tables, because each replica has a `ctx.state` of its own. Don't compare times, because each shop has its own clock.",
+        "When did the customer ask, and when did the shop refuse?",
+        "The event may be on its way, so look again and again for 0.8 s.",
         "Repeat eight times: read `sold`, return it if it is enough, `await ctx.sleep(0.1)`. Return Refused(…) only after that.",
     ),
     "answers late": (
@@ -134,7 +152,7 @@ TELL_HINTS = {
         'Count your attempts. Return `dict(db.execute("select shop, pieces from sold").fetchall())`, with two numbers, or after 0.8 s Refused(…).',
     ),
 }  # fmt: skip
-LATE = (2, 0.4), (3, 7), (2, 7), (3, 0.4)
+LATE = {3: 0.4}, {4: 7}, {3: 7}, {4: 0.4}, {2: 0.2, 3: 0.5}  # s, by the number of the event
 CUT = ["cut south from north from 0 s to 8 s"]
 TELL = explored(
     shop.two_copies,
@@ -145,7 +163,8 @@ TELL = explored(
         TELL_HINTS,
     ),
     [],
-    [[f"delay south.deliver.SalesCounted #{n} for {s} s"] for n, s in LATE] + [CUT],
+    [[f"delay south.deliver.SalesCounted #{n} for {s} s" for n, s in p.items()] for p in LATE]
+    + [CUT],
     (
         "of what a shop hears and is asked for",
         lambda fault: ".publish." not in fault.at and ".Sell" not in fault.at,
@@ -158,7 +177,7 @@ TRADE_HINTS = {
         "Return at once if there is nothing to do. Use `insert or ignore` for what may be there already.",
     ),
     "a wrong transfer": (
-        "How many pieces was north asked to move, and how many did it have?",
+        "How many pieces was north asked to move, under which id, and how many did it have?",
         "If the share is smaller than what is asked for, nothing moves, not even a part of it.",
         "Compare the share with message.pieces first. Publish PiecesMoved with the id and the pieces of the command, or nothing.",
     ),
@@ -218,7 +237,13 @@ TRADE = explored(
     claims("pieces are in one share at a time", shop.SellInNorth, wrong_trades, TRADE_HINTS),
     [],
     [CUT],
-    ("of the two shops", lambda fault: not fault.at.startswith("client.")),
+    # Each shop is asked for pieces three times before all that is left is bought.
+    (
+        "of the two shops",
+        lambda fault: (
+            not (fault.at.startswith("client.") or (".Sell" in fault.at and fault.nth > 3))
+        ),
+    ),
 )
 NAMES = {"Refused": Refused, "SalesCounted": SalesCounted}
 NAMES |= {cls.__name__: cls for cls in (*shop.LOOK.values(), *shop.SELL.values())}

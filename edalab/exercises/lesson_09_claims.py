@@ -10,6 +10,7 @@ from ..claims.claim import Claim
 from ..model import Message
 from ..sim.run import Run
 from ..sim.steps import TOO_LATE
+from ..trace.faults import FAILED_TO_SEND
 from . import lesson_09_shop as shops
 
 Mistakes = Iterator[tuple[str, str]]  # a name, the evidence
@@ -37,6 +38,8 @@ def wrong_answers(run: Run) -> Mistakes:
     since = begun(run, *shops.LOOK.values())
     sold = steps(run, "publish", shops.SalesCounted)
     heard = [each for each in steps(run, "commit", shops.SalesCounted) if not each[0].fault]
+    asked = {s.service for s, _ in steps(run, "ask", *shops.LOOK.values())}  # a shop may ask, too
+    came = steps(run, "handle", shops.SalesCounted)
     seen: dict[tuple[str, str], int] = {}  # in an answer, by customer and shop
     for s, look in steps(run, "reply", *shops.LOOK.values()):
         start, who = since.pop(s.envelope.id), f"{look.customer} asks {s.service}"
@@ -55,7 +58,9 @@ def wrong_answers(run: Run) -> Mistakes:
             yield name, times.format("answers", s.time / 1000)
         if s.detail.startswith("refused"):
             if knew <= start + PATIENCE - AT_ONCE:
-                yield "refused too early", times.format("knew enough", knew / 1000)
+                what = times.format("knew enough", knew / 1000)
+                name = "refused too early" if s.time < knew else "refused although it knew enough"
+                yield name, f"{what}, and refused at {s.time / 1000:g} s"
             continue
         answer = json.loads(s.detail)
         if not isinstance(answer, dict) or {*map(type, map(answer.get, shops.SHOPS))} != {int}:
@@ -65,13 +70,18 @@ def wrong_answers(run: Run) -> Mistakes:
             value, before = answer[shop], seen.get((look.customer, shop), 0)
             totals = [sale.pieces for e, sale in sold if sale.shop == shop and e.time <= s.time]
             known = max(pieces for t, of, pieces in news if of == shop and t <= start)
+            arrived = [n.pieces for e, n in came if (e.service, n.shop) == (s.service, shop)
+                       and e.time <= s.time]  # fmt: skip
+            most = max(arrived, default=0)
             what = f"{who} about sales in {shop} and is told {value}"
             if value not in (0, *totals):
                 yield "a wrong total", f"{what}; the totals were {', '.join(map(str, totals)) or 0}"
             elif value < has_seen <= before:
                 yield "monotonic reads", f"{what}, and was told {has_seen} before"
             elif value < has_seen:
-                yield "read your writes", f"{what}, and has bought when it was {has_seen}"
+                yield "read your writes", f"{what}; she has bought, and then it was {has_seen}"
+            elif value > most and shop != s.service not in asked:
+                yield "an unknown total", f"{what}; {s.service} had heard of {most}"
             elif value < known:
                 name = "an older total wins" if value > has_seen else "a sale is missing"
                 yield name, f"{what}; {s.service} had heard of {known}"
@@ -86,8 +96,9 @@ def wrong_answers(run: Run) -> Mistakes:
 
 
 def first(run: Run, step: str, kind: type) -> dict[str, tuple[int, int]]:
-    """When each transfer first came to this step, and its pieces."""
-    found = steps(run, step, kind)
+    """When each transfer first came to this step, and its pieces. What was not sent wasn't published."""
+    failed = FAILED_TO_SEND if step == "publish" else ()
+    found = [(s, move) for s, move in steps(run, step, kind) if s.fault not in failed]
     return {move.transfer_id: (s.time, move.pieces) for s, move in reversed(found)}
 
 
@@ -109,7 +120,9 @@ def wrong_trades(run: Run) -> Mistakes:
     for name, (_, pieces) in gone.items():
         if name not in possible or possible[name][1] != pieces:
             had = wanted[name][1] if name in wanted else "nothing"
-            yield "a wrong transfer", f"north moves {pieces} pieces as {name}, was asked for {had}"
+            what = f"north moves {pieces} pieces as {name}, was asked for {had}"
+            more = had == pieces > sum(at_first.values())
+            yield "a wrong transfer", what + ", and did not have so many" * more
     sold = {}  # where, since when and how many, by order
     for s, order in replies:
         if s.detail == SOLD:
@@ -143,7 +156,11 @@ def wrong_trades(run: Run) -> Mistakes:
     for shop, moved in (("north", -until(run.end, came)), ("south", until(run.end, came))):
         total = sum(pieces for of, _, pieces in sold.values() if of == shop)
         missing = at_first[shop] + moved - total
-        what = f"{shop} had {at_first[shop]} pieces, {moved:+} moved, and sold {total} in the end"
+        verb = "moved" if shop == "north" else "got"
+        what = (
+            f"{shop} had {at_first[shop]} pieces, {verb} {abs(moved)} and sold {total} in the end"
+        )
+        what += f", so {missing} are in no share" if missing > 0 else f", {-missing} too many"
         again = [name for name in sold if times[name] > 1 and sold[name][::2] == (shop, missing)]
         if missing < 0:
             yield "kept and moved" if shop == "north" else "given twice", what

@@ -219,6 +219,7 @@ def two_copies(tell: Callable, variant: int) -> tuple[System, Callable]:
 
         await buy("bob", "south", 5)
         await buy("ada", "north", 1)
+        await buy("ada", "north", 1)
         await look("ada", "south")
         await look("bob", "north")
         await buy("cleo", "north", 2)
@@ -252,7 +253,7 @@ MORE_THAN_ALL, LAST = 20, "last"  # so many pieces, and the orders by which we s
 
 def shares(variant: int) -> dict[str, int]:
     """How many pieces each shop may sell at first."""
-    return {"north": 9 + variant % 4, "south": 4 + variant % 3}
+    return {"north": 11 + variant % 4, "south": 4 + variant % 3}
 
 
 def two_shares(trade: Callable, variant: int) -> tuple[System, Callable]:
@@ -281,12 +282,15 @@ def two_shares(trade: Callable, variant: int) -> tuple[System, Callable]:
             left -= each.pieces if answer == "sold" else 0
         await move("t1", few)
         await until_answered(ctx, order("south", "s3", max(left, 1)))
+        await move("t2", few)
         await ctx.sleep(8)
-        left = first["north"] - 1 - few
-        await move("t2", left)  # and somebody wants all of it, too, a moment later
+        left = first["north"] - 1 - 2 * few
+        await move("t3", left)  # and somebody wants all of it, too, a moment later
         await ctx.sleep(0.005)
         await until_answered(ctx, order("north", "n2", left))
-        await move("t3", MORE_THAN_ALL)
+        await ctx.sleep(0.04)  # t3 may have failed by now, and is not yet tried again
+        await until_answered(ctx, order("north", "n3", left))
+        await move("t4", MORE_THAN_ALL)
         await ctx.sleep(10)
         for shop in SHOPS:
             for pieces in (8, 4, 2, 1):

@@ -53,6 +53,10 @@ def nothing_is_broken():
     return [("none", "a")] * 6
 
 
+def nobody_is_wrong_because_of_somebody_else():
+    return _instead(2, "none", "e")
+
+
 def a_price_was_replaced():
     return _instead(5, "none", "e")
 
@@ -103,6 +107,7 @@ WRONG_1 = {
     "an anomaly is missed": [nothing_is_broken, a_price_was_replaced, enough_for_both],
     "another guarantee": [two_promises_mixed_up, a_lost_write_is_an_old_answer],
     "another reason": [both_clocks_are_ahead, both_clocks_are_behind, at_the_same_time],
+    "why nothing is broken": [nobody_is_wrong_because_of_somebody_else],
     "no six pairs": [five_pairs, only_letters, one_word, a_reason_in_words],
 }
 
@@ -286,6 +291,27 @@ async def an_echo(message, ctx):
     return {"north": message.north, "south": message.south}
 
 
+async def what_she_has_seen_is_known(message, ctx):
+    """Never waits: the higher of what it knows and what the customer has seen."""
+    if isinstance(message, SalesCounted):
+        return _hear(message, ctx)
+    return {shop: max(n, getattr(message, shop)) for shop, n in _known(ctx).items()}
+
+
+async def the_first_news(message, ctx):
+    """Waits until anything new comes, and doesn't compare again."""
+    if isinstance(message, SalesCounted):
+        return _hear(message, ctx)
+    before = known = _known(ctx)
+    if _enough(known, message):
+        return known
+    for _ in range(8):
+        await ctx.sleep(0.1)
+        if (known := _known(ctx)) != before:
+            return known
+    return Refused("not yet")
+
+
 async def answers_at_once(message, ctx):
     if isinstance(message, SalesCounted):
         return _hear(message, ctx)
@@ -336,6 +362,17 @@ async def by_the_clock(message, ctx):
         with ctx.database as db:
             if ctx.now - db.execute("select max(at) from sold").fetchone()[0] < 0.5:
                 return dict(db.execute(KNOWN).fetchall())
+        await ctx.sleep(0.1)
+    return Refused("not yet")
+
+
+async def looks_only_once(message, ctx):
+    if isinstance(message, SalesCounted):
+        return _hear(message, ctx)
+    known = _known(ctx)
+    for _ in range(8):
+        if _enough(known, message):
+            return known
         await ctx.sleep(0.1)
     return Refused("not yet")
 
@@ -418,10 +455,17 @@ RIGHT_2 = [
 WRONG_2 = {
     "a wrong total": [adds, the_higher_for_both],
     "an older total wins": [the_last_one_wins, in_memory],
+    "an unknown total": [what_she_has_seen_is_known],
     "a sale is missing": [the_newest_of_both_shops, hears_nothing, an_echo],
-    "read your writes": [answers_at_once, one_number_for_both, one_of_them_is_enough],
+    "read your writes": [
+        answers_at_once,
+        one_number_for_both,
+        one_of_them_is_enough,
+        the_first_news,
+    ],
     "monotonic reads": [old_data_when_the_time_is_over],
-    "refused too early": [by_the_clock, refuses_at_once, refuses_everybody],
+    "refused although it knew enough": [by_the_clock, refuses_everybody, looks_only_once],
+    "refused too early": [refuses_at_once],
     "answers late": [sleeps_first, waits_for_the_whole_time],
     "no answer": [
         waits_for_ever,
@@ -665,6 +709,30 @@ async def catches_the_broker(command, ctx):
         ctx.note("the broker is down")
 
 
+async def takes_it_back(command, ctx):
+    """Gives the pieces back if the broker doesn't confirm, though the event may be out."""
+    try:
+        await _hand_over(command, ctx)
+    except PublishFailed:
+        with ctx.database as db:
+            db.execute(GIVE, (command.pieces,))
+            db.execute("delete from moved where transfer_id = ?", (command.transfer_id,))
+        raise
+
+
+async def publishes_in_the_transaction(command, ctx):
+    find = "select event from moved where transfer_id = ?"
+    with ctx.database as db:
+        row = db.execute(find, (command.transfer_id,)).fetchone()
+        if row is None:
+            if _share(db) < command.pieces:
+                return
+            row = (ctx.envelope(_event(command)),)
+            db.execute(TAKE, (command.pieces,))
+            db.execute(NOTE, (command.transfer_id, *row))
+        await ctx.publish(row[0])
+
+
 async def noted_and_taken_apart(command, ctx):
     with ctx.database as db:
         if _share(db) < command.pieces:
@@ -721,6 +789,12 @@ def noted_and_added_apart(event, ctx):
         new = db.execute(NOTE, (event.transfer_id, None)).rowcount
     if new:
         with ctx.database as db:
+            db.execute(GIVE, (event.pieces,))
+
+
+def known_by_its_pieces(event, ctx):
+    with ctx.database as db:
+        if db.execute(NOTE, (str(event.pieces), None)).rowcount:
             db.execute(GIVE, (event.pieces,))
 
 
@@ -841,6 +915,7 @@ RECEIVE = [
     added_and_noted_apart,
     noted_and_added_apart,
     known_in_memory,
+    known_by_its_pieces,
     a_second_transfer_is_an_error,
 ]
 SELL = [
@@ -866,13 +941,20 @@ RIGHT_3 = [
 WRONG_3 = {
     name: [function if function is anew_by_message else _named(function) for function in wrong]
     for name, wrong in {
-        "kept and moved": [publish_then_take, counted_down_by_the_receiver, noted_and_taken_apart],
+        "kept and moved": [
+            publish_then_take,
+            counted_down_by_the_receiver,
+            noted_and_taken_apart,
+            takes_it_back,
+            publishes_in_the_transaction,
+        ],
         "taken twice": [no_note_of_the_transfer],
         "lost on the way": [
             published_once,
             catches_the_broker,
             noted_and_added_apart,
             known_in_memory,
+            known_by_its_pieces,
         ],
         "given twice": [
             added_every_time,
