@@ -232,6 +232,13 @@ def test_under_any_faults_a_queue_ordered_by_key_hands_out_one_message_of_a_key_
         assert first == sorted(first)
 
 
+def test_a_copy_of_a_message_that_fails_or_whose_acknowledgement_is_lost_comes_before_newer_ones_too():
+    for fault in ("fail store.handle.Moved #1", "lose store.ack.Moved #1", "crash store.ack.Moved"):
+        run = simulate(movers(True), six_moves, faults=["duplicate store.deliver.Moved #1", fault])
+        saved = done(run, "a")
+        assert saved == sorted(saved) and set(saved) == {1, 2, 3}, fault
+
+
 # -- how long a queue waits for an acknowledgement
 
 

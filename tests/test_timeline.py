@@ -19,6 +19,8 @@ from edalab.errors import Unknown
 from edalab.sim.steps import Step
 from edalab.view import timeline
 from edalab.view.axis import Axis
+from edalab.view.drawn import Drawn
+from edalab.view.excerpt import choose
 from edalab.view.timeline import LEGEND
 
 
@@ -417,6 +419,10 @@ class Moved(Event, key="who"):
     note: str = "the same"
 
 
+class Parcel(Event, topic="packing"):
+    number: int
+
+
 class Withdraw(Command):
     who: str
     amount: int
@@ -777,6 +783,24 @@ print(timeline(run), flow(run), timeline(run).svg(), flow(run).svg())
             ).stdout
         )
     assert len(seen) == 1 and len(seen.pop()) > 5_000
+
+
+def test_a_message_that_is_handed_out_while_another_handling_goes_on_comes_from_the_broker():
+    home = System("home")
+    home.queue("packing", ack_wait=1)
+
+    async def pack(event, ctx):
+        with ctx.database as db:
+            db.execute("create table if not exists packed (who text)")
+        await ctx.sleep(1.5)
+
+    home.service("home", replicas=2).on(Parcel)(pack)
+
+    async def workload(ctx):
+        await ctx.publish(Parcel(number=1))
+
+    sent, again = Drawn(choose(simulate(home, workload))).links
+    assert again.kind == "again" and again.source is sent.source
 
 
 @pytest.mark.parametrize("width", [1, 60, 200])

@@ -29,7 +29,7 @@ def no_slips(about: type[Message]) -> Claim:
 HINTS = {
     "raises": (
         "What does the message say, and which value does that line meet?",
-        "Print the values that this line uses, just before it. `check` shows what your function prints.",
+        "Print the values that this line uses, just before it. `check` shows what your function prints. If you raise on purpose, what does the task say that you return instead?",
         "Every name that you use must be a parameter, or be defined or imported before. If a value is None or of the wrong type, look at the line that you got it from. In SQL, a `?` stands for a value, never for a column.",
     ),
     "no such function": (

@@ -9,7 +9,7 @@ from ..practice.exercise import Anomaly, Exercise, explained, explored
 from ..sim import simulate
 from ..sim.run import Run
 from . import lesson_07_shop as shop
-from .lesson_07_claims import claims, out_of_order, wrong_prices, wrong_stocks
+from .lesson_07_claims import claims, lost_moves, miscounted, out_of_order, wrong_prices
 from .lesson_07_shop import PriceChanged, StockMoved
 
 HINTS = {
@@ -20,7 +20,7 @@ HINTS = {
     ),
     "a wrong row": (
         "Take the events of this product with pen and paper. What should its row say after each of them?",
-        "Look at your `update`. Does it add `event.by` to the stock that is there, and does `where product = ?` pick one row?",
+        "Look at your `update`. Does it add `event.by` to the stock that is there now, and does `where product = ?` pick one row? While you wait, another replica may change what you have read.",
         "Add event.by to the stock, replace a price by event.price, and change only the row of event.product.",
     ),
     "a move counts twice": (
@@ -84,7 +84,7 @@ IN_ORDER = HINTS | {
     ),
     "a wrong note": (
         "Which numbers did your function go on without, and which are in `missing`?",
-        "Every number between the last that you applied and the next that you apply belongs there, and no other.",
+        "Every number between the last that you applied and the next that you apply belongs there, and no other. Do you apply the waiting moves in the order of their numbers?",
         "When you go on in spite of a gap, insert each number of `range(last + 1, number)`, in the same transaction.",
     ),
 }
@@ -184,14 +184,23 @@ ONE = explained(
 
 # Two older prices of tea come after the newest.
 AGAIN = ["lose catalogue.ack.ChangePrice #1", "lose catalogue.ack.ChangePrice #2"]
-MIXED = explored(shop.both, claims([wrong_prices, wrong_stocks], BOTH), alone=[AGAIN])
-LOST = "lose catalogue.publish.StockMoved #2"
+MIXED = explored(shop.both, claims([miscounted, wrong_prices, lost_moves], BOTH), alone=[AGAIN])
+MOVE, AGAIN_AT_ONCE = "catalogue.publish.StockMoved", "duplicate web.deliver.StockMoved"
 DELAY, TEA_GOES = "delay web.deliver.StockMoved #4", "repartition moves to 3 at 1.4 s"
+LATE = [f"{DELAY} for 2 s", TEA_GOES]
 GAP = explored(
     shop.in_order,
-    claims([out_of_order], IN_ORDER),
+    claims([miscounted, out_of_order], IN_ORDER),
     [[f"{DELAY} for 0.9 s", TEA_GOES]],
-    [[LOST], [f"{DELAY} for 2 s", TEA_GOES]],
+    [
+        [f"lose {MOVE} #2"],
+        LATE,
+        # A gap of two, and a move that comes again while it waits.
+        [f"lose {MOVE} #2", f"lose {MOVE} #4", f"{AGAIN_AT_ONCE} #4"],
+        # Number 3 comes late and again, after 5, 4 and 6.
+        [f"delay {MOVE} #4 for 2 s", f"delay {MOVE} #6 for 0.8 s", f"{AGAIN_AT_ONCE} #9"],
+        [*LATE, "crash web.save.StockMoved #9"],  # after the first save of a late move
+    ],
 )
 NAMES: dict[str, type[Event]] = {"PriceChanged": PriceChanged, "StockMoved": StockMoved}
 EXERCISES = [

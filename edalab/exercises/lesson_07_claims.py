@@ -1,7 +1,9 @@
 """What is wrong with the products of `web`: which price won, how often each move counts, and in which order."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from ..claims.claim import Claim
@@ -42,24 +44,49 @@ def handled(run: Run, kind: type[Event]) -> dict[str, list[tuple[int, Any]]]:
     return among
 
 
-def counted(product: str, stock: object, moves: dict[int, int]) -> dict[int, int]:
-    """How often each move counts in this stock, up to twice; {} if no moves come to that."""
-    unit, left = min(map(abs, moves.values())), stock
-    if not isinstance(left, int) or (left := left - start(product)[2]) % unit:
-        return {}
-    left, times = left // unit, {}
+def moved(change: int, moves: dict[int, int]) -> list[int] | None:
+    """The numbers of the moves that come to this change, each of them once; None if none do."""
+    unit, which = min(map(abs, moves.values())), []
+    left, rest = divmod(change, unit)
     for number, by in sorted(moves.items(), key=lambda move: abs(move[1])):
         sign = 1 if by > 0 else -1
-        times[number] = left * sign % 3
-        left = (left - times[number] * sign) // 3
-    return {} if left else times
+        if left % 3:
+            which.append(number)
+            left -= sign
+        rest += left % 3
+        left //= 3
+    return None if left or rest else which
+
+
+def changes(run: Run, product: str, moves: dict[int, int]) -> Iterator[tuple]:
+    """Every save of a row: where it is in the journal, the stock before and after, and the moves that make the difference."""
+    was = start(product)[2]
+    for n, (*_, stock, _) in history(run, product):
+        yield n, was, stock, moved(stock - was, moves) if isinstance(stock, int) else None
+        was = stock if isinstance(stock, int) else 0
+
+
+def miscounted(run: Run) -> Mistakes:
+    """Where a stock changes by what no moves come to, or by a move that has counted before."""
+    for product, moves in sent(run).items():
+        times: Counter[int] = Counter()
+        for n, was, stock, which in changes(run, product, moves):
+            times.update(which or ())
+            if which is None:
+                event = run.journal[n].envelope.data
+                what = f"the stock of {product} went from {was} to {stock}"
+                yield "a wrong row", product, f"{event!r} arrived, and {what}"
+        for number in [number for number in times if times[number] > 1]:
+            what = f"number {number} ({moves[number]:+}) of {product}"
+            yield "a move counts twice", product, f"{what} counts {times[number]} times"
 
 
 def wrong_prices(run: Run) -> Mistakes:
-    costs = dict(run.rows("web", "select product, price from products"))
+    rows = {row[0]: row for row in run.rows("web", "select * from products")}
     for product, events in handled(run, PriceChanged).items():
         newest = max((event for _, event in events), key=lambda event: event.version)
-        if (has := costs.get(product)) == newest.price:
+        _, has, says, *_ = rows.get(product, (product, None, None))
+        if has == newest.price:
             continue
         price, version, *_ = start(product)
         old = {price: version} | {event.price: event.version for _, event in events}
@@ -67,6 +94,7 @@ def wrong_prices(run: Run) -> Mistakes:
             yield "a wrong row", product, f"{product} costs {has}, and no event says so"
             continue
         evidence = f"{product} costs {has} (version {old[has]}), should cost {newest.price} (version {newest.version})"
+        evidence += f"; its row says version {says}"
         once = any(row[1] == newest.price for _, row in history(run, product))
         yield "an older price wins" if once else "a newer price is ignored", product, evidence
 
@@ -80,24 +108,12 @@ def history(run: Run, product: str) -> Iterator[tuple[int, tuple]]:
                     yield n, row
 
 
-def wrong_stocks(run: Run) -> Mistakes:
-    stocks = dict(run.rows("web", "select product, stock from products"))
+def lost_moves(run: Run) -> Mistakes:
     arrived = handled(run, StockMoved)
     for product, moves in sent(run).items():
-        due = {move.number for _, move in arrived.get(product, [])}
-        yield from _miscounted(product, stocks.get(product), moves, due)
-
-
-def _miscounted(product: str, has: Any, moves: dict[int, int], due: Iterable[int]) -> Mistakes:
-    """Where a stock is not that of the moves that are due, each counted once."""
-    if not (times := counted(product, has, moves)):
-        what = f"{product} had {start(product)[2]} at first and has {has}"
-        yield "a wrong row", product, f"{what}, and no moves come to that"
-    for number, often in times.items():
-        what = f"number {number} ({moves[number]:+}) of {product}"
-        if often > 1:
-            yield "a move counts twice", product, f"{what} counts twice"
-        elif not often and number in due:
+        count = {*chain(*(which or () for *_, which in changes(run, product, moves)))}
+        for number in sorted({move.number for _, move in arrived.get(product, ())} - count):
+            what = f"number {number} ({moves[number]:+}) of {product}"
             yield "a move is lost", product, f"{what} arrived and does not count"
 
 
@@ -107,31 +123,35 @@ def out_of_order(run: Run) -> Mistakes:
     came = {p: list(dict.fromkeys(m.number for _, m in arrived.get(p, ()))) for p in sent_moves}
     gaps = [p for p in came if came[p] != [start(p)[3] + n for n in range(1, len(came[p]) + 1)]]
     notes = set(run.rows("web", "select product, number from missing"))
+    says = dict(run.rows("web", "select product, number from products"))
     for product, moves in sent_moves.items():
-        counts: dict[int, int] = {}
+        steps = [(n, which or ()) for n, *_, which in changes(run, product, moves)]
+        at_last, counts = {*chain(*(which for _, which in steps))}, set()
         top, left_out = start(product)[3], set()
-        for n, (*_, stock, _) in history(run, product):
-            yield from _miscounted(product, stock, moves, ())
-            counts = counted(product, stock, moves) or counts
-            highest = max((m for m in counts if counts[m]), default=top)
+        for n, which in steps:
+            counts.update(which)
+            highest = max(counts, default=top)
             there = {move.number for when, move in arrived.get(product, ()) if when < n}
             waiting = [m for m in there if m > top]
-            if gap := [m for m in range(top + 1, highest) if not counts[m]]:
-                what = f"number {highest} ({moves[highest]:+}) of {product} counts before {gap[0]}"
-                if there.intersection(gap) or len(waiting) < BOUND:
-                    why = "is there" if gap[0] in there else f"is missing; {len(waiting)} waited"
-                    yield "applied too early", product, f"{what}, which {why}"
+            if gap := [m for m in range(top + 1, highest) if m not in counts]:
+                passed = min(there.intersection(gap), default=0)
+                what = f"number {highest} ({moves[highest]:+}) of {product} counts before"
+                if passed or len(waiting) < BOUND:
+                    never = passed and passed not in at_last
+                    why = "is there" if passed else f"is missing; {len(waiting)} waited"
+                    evidence = f"{what} {passed or gap[0]}, which {why}"
+                    yield "a move never counts" if never else "applied too early", product, evidence
             left_out.update(gap)
             top = max(top, highest)
-        waiting = [m for m in came[product] if not counts.get(m)]
-        yield from _still_waiting(product, top, {m: moves[m] for m in waiting}, gaps)
+        waiting = {m: moves[m] for m in came[product] if m not in counts}
+        yield from _still_waiting(product, top, says.get(product), waiting, gaps)
         noted = {number for name, number in notes if name == product}
         if noted - left_out or left_out - noted - set(came[product]):
             has, should = (", ".join(map(str, sorted(s))) or "none" for s in (noted, left_out))
             yield "a wrong note", product, f"{product}: noted {has}, left out {should}"
 
 
-def _still_waiting(product: str, top: int, waiting: dict[int, int], gaps: list[str]) -> Mistakes:
+def _still_waiting(product: str, top: int, says: Any, waiting: dict, gaps: list) -> Mistakes:
     """Where moves that arrived don't count, and should. `gaps` are the products with a gap at some time."""
     lowest = min(waiting, default=0)
     what = f"number {lowest} ({waiting.get(lowest, 0):+}) of {product} arrived and does not count"
@@ -140,7 +160,8 @@ def _still_waiting(product: str, top: int, waiting: dict[int, int], gaps: list[s
     elif lowest == top + 1 and gaps and product not in gaps:
         yield "another product waits", product, f"{what}; only {', '.join(gaps)} had a gap"
     elif lowest == top + 1:
-        yield "a move never counts", product, f"{what}, though all before it are there"
+        why = f"though all before it are there; the row of {product} has number {says}"
+        yield "a move never counts", product, f"{what}, {why}"
     elif len(waiting) >= BOUND:
         gone = f"number {top + 1} never came"
         yield "waits for ever", product, f"{len(waiting)} moves of {product} wait, because {gone}"
@@ -155,18 +176,25 @@ def blamed(run: Run, mistake: tuple[str, str, str]) -> tuple[str, str]:
     for s in saves:
         if not s.fault and (s.envelope.id, s.attempt) in failed:
             return "half is saved", f"{evidence}; of {s.envelope.data!r} one save of two succeeded"
-    for seconds in sorted({s.time / 1000 for s in steps if s.step in ENDING}):
-        for replica in run.at(seconds).services["web"].replicas:
-            if replica.state:
-                noted = f"web/{replica.number} had ctx.state = {replica.state}"
-                return "only in memory", f"{evidence}; at {seconds:g} s {noted}"
+    if noted := in_memory(run, "web"):
+        return "only in memory", evidence + noted
     return name, evidence
+
+
+def in_memory(run: Run, service: str) -> str:
+    """What a replica of a service had in ctx.state, to end a sentence; "" if none had anything."""
+    for seconds in sorted({step.time / 1000 for step in run.journal if step.service == service}):
+        for replica in run.at(seconds).services[service].replicas:
+            if replica.state:
+                had = f"{service}/{replica.number} had ctx.state = {replica.state}"
+                return f"; at {seconds:g} s {had}"
+    return ""
 
 
 def claims(look: list[Callable[[Run], Mistakes]], names: Iterable[str]) -> dict[str, Claim]:
     """A claim for each mistake that can be found by looking in these ways."""
 
-    @lru_cache(maxsize=1)  # every claim asks about the same run
+    @lru_cache(maxsize=1)  # every claim asks about the same run, each by an observer of its own
     def mistakes(run: Run) -> list[tuple[str, str]]:
         return [blamed(run, mistake) for way in look for mistake in way(run)]
 
@@ -174,7 +202,7 @@ def claims(look: list[Callable[[Run], Mistakes]], names: Iterable[str]) -> dict[
         if name == "a dead letter":
             return nothing_dead("web", StockMoved)
         return Claim("products agree with their events", about=StockMoved)(
-            lambda run: [evidence for found, evidence in mistakes(run) if found == name]
+            lambda seen: [evidence for found, evidence in mistakes(seen._run) if found == name]
         )
 
     return {name: without(name) for name in names}

@@ -35,8 +35,8 @@ EVENTS: dict[type[Command], type[Event]] = {ChangePrice: PriceChanged, MoveStock
 TABLES = """create table products (product text primary key, price int, version int, stock int, number int);
             create table moves (product text, number int, by int, primary key (product, number));
             create table missing (product text, number int);"""
-# The price, its version, the stock and the number of its last move: only tea is new.
-START = {"tea": (10, 1, 50, 0), "milk": (7, 9, 20, 9), "rice": (7, 9, 20, 2)}
+# The price, its version, the stock and the number of its last move. Only tea is new, and little of it is left.
+START = {"tea": (10, 1, 5, 0), "milk": (7, 9, 20, 9), "rice": (7, 9, 20, 2)}
 
 
 def start(product: str) -> tuple[int, int, int, int]:

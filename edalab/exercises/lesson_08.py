@@ -40,12 +40,12 @@ ONE = explained(
     {
         "too few": (
             "Which messages of this morning have different ids, although they are about the same order?",
-            "A message that is delivered again keeps its id. What about an event that is published again?",
+            "A message that is delivered again keeps its id. What about an event that is published again? And are two orders of one customer charged once or twice?",
             "Each event that is published again is a message of its own with a new id. So the provider charges once for each order, and once more for each event that was published again.",
         ),
         "too many": (
             "Which of the things that happen this morning change the id of a message, and which don't?",
-            "When the handler is tried again it gets the same message. Two orders of one customer are two orders.",
+            "When the handler is tried again it gets the same message. And are the orders of `same_again` among `orders` already?",
             "Only an event that is published again has a new id. Add those to the orders, and nothing else.",
         ),
         "another reason": (
@@ -72,12 +72,12 @@ CHARGE_HINTS = {
     "an unknown answer": (
         "What does your function return here, and which answers does the task name?",
         "Does every way through your function end with a return? And is it the text that you kept, or the whole row?",
-        'Return "charged" or "declined", or a Refused(…). Save the key together with its answer, so that no request finds one without the other.',
+        'Return "charged" or "declined". A Refused(…) is only for a key with another amount. Save the key together with its answer.',
     ),
     "another amount": (
         "This key came with two amounts. What did the second request get, and what did it know of the first one when it answered?",
-        "The row in `answers` says for which amount the key was used. What do you compare with it?",
-        "Read the row of the key at the end of the transaction. If its amount isn't command.amount, return Refused(…).",
+        "The row in `answers` says for which amount the key was used. What do you compare with it, and does the second request leave that row as it is?",
+        "Keep the first row, with `insert or ignore`. Read it at the end of the transaction. If its amount isn't command.amount, return Refused(…).",
     ),
     "another answer": (
         "The same key and amount got two answers. What had changed between them?",
@@ -86,13 +86,13 @@ CHARGE_HINTS = {
     ),
     "declined and charged": (
         "What did the bank say about this card, and what did your function do?",
-        "Look at the order of your lines. Is the charge inside the condition?",
+        "Do you ask the bank? And is the charge inside the condition?",
         "Insert into `charges` only if the bank said yes and the key is new.",
     ),
     "never charged": (
         "What did the bank say about this card, and which row or answer is missing or wrong?",
-        "Is what you compare the key, or something that two wishes have in common? And does an error that you catch look like a no?",
-        'A new key is a new wish, even for the same order. If the bank says yes, insert into `charges`, keep "charged" and return it.',
+        "Is what you compare the key, or something that two wishes have in common? Does an error that you catch look like a no? And can a crash come between the answer that you keep and the charge?",
+        'A new key is a new wish, even for the same order. If the bank says yes, insert into `charges` and keep "charged" in the same transaction. Then return it.',
     ),
 }
 CHARGE_ONCE = explored(
@@ -100,6 +100,7 @@ CHARGE_ONCE = explored(
     shop.claims(
         "each key is charged once and gets one answer",
         Charge,
+        "provider",
         shop.wrong_charges,
         [*CHARGE_HINTS],
     ),
@@ -121,13 +122,13 @@ BILL_HINTS = {
     ),
     "never charged": (
         "What had your function saved or caught when it stopped, and what does it do the next time?",
-        "If you note an order before it is charged, a crash in between makes it look done. If you catch Unanswered and return, the broker takes the order as handled.",
-        "Ask the provider first, save afterwards, and let Unanswered out. With a key you can always ask again.",
+        "If you note an order before it is charged, a crash in between makes it look done. If you catch Unanswered and return, the broker takes the order as handled. If two orders have one key, only the first is charged.",
+        "Ask the provider first, with key=event.order_id, save afterwards, and let Unanswered out. With a key you can always ask again.",
     ),
     "published twice": (
         "Which ids do the two events have in the topic?",
         "The topic compares ids. Where does each of your events get its id, and is that id still there after a crash, or when the order comes as another message?",
-        "Save ctx.envelope(…) in `outbox` under the order's id with `insert or ignore`. Then read the row and publish what it holds, so every attempt publishes the same id.",
+        "Save ctx.envelope(…) in `outbox` under the order's id with `insert or ignore`. Then read the row, end the `with` and publish what the row holds, so every attempt publishes the same id. Never delete or replace the row.",
     ),
     "published without a charge": (
         "What was the provider's answer to this order, and when did your function publish?",
@@ -144,7 +145,11 @@ AGAIN = ["crash billing.commit.OrderPlaced #1", "unconfirmed billing.publish.Pay
 BILL = explored(
     shop.billing_of,
     shop.claims(
-        "the topic has one event for each charge", OrderPlaced, shop.wrong_events, [*BILL_HINTS]
+        "the topic has one event for each charge",
+        OrderPlaced,
+        "billing",
+        shop.wrong_events,
+        [*BILL_HINTS],
     ),
     alone=[AGAIN, [AGAIN[1], "crash billing.publish.PaymentCharged #3"]],
     only=(

@@ -12,6 +12,7 @@ from ..practice.exercise import nothing_dead
 from ..sim import simulate
 from ..sim.run import Run
 from ..sim.steps import TOO_LATE
+from .lesson_07_claims import in_memory
 
 
 class OrderPlaced(Event, topic="orders", key="order_id"):
@@ -43,10 +44,6 @@ class CheckCard(Query):
     amount: int
 
 
-class Raise(Command):
-    limit: int
-
-
 CHARGES = """create table charges (order_id text, amount int);
              create table answers (key text primary key, amount int, answer text, at real);"""
 OUTBOX = "create table outbox (order_id text primary key, event text);"
@@ -73,9 +70,10 @@ def charged(run: Run) -> Counter:
     return Counter(run.rows("provider", "select order_id, amount from charges"))
 
 
-def often(times: int) -> str:
-    """A number of times, in words."""
-    return ("never", "once", "twice")[times] if times < 3 else f"{times} times"
+def was(done: str, times: int) -> str:
+    """How often something was done, in words."""
+    often = ("", " once", " twice")[times] if times < 3 else f" {times} times"
+    return f"was {done}{often}" if times else f"was never {done}"
 
 
 def steps(run: Run, service: str, step: str, kind: type[Message]) -> list[Any]:
@@ -146,13 +144,12 @@ def the_morning(letter: str, variant: int) -> Run:
 
 
 def check_card(query, ctx):
+    """The customer gets money once the bank has said no to more than 150, so the next answer is yes."""
     with ctx.database as db:
-        return query.amount <= db.execute("select most from card").fetchone()[0]
-
-
-def raise_limit(command, ctx):
-    with ctx.database as db:
-        db.execute("update card set most = ?", (command.limit,))
+        [(most,)] = db.execute("select most from card")
+        if query.amount > max(most, 150):
+            db.execute("update card set most = 1000")
+        return query.amount <= most
 
 
 def wishes(variant: int) -> dict[str, list[tuple[str, int]]]:
@@ -163,8 +160,8 @@ def wishes(variant: int) -> dict[str, list[tuple[str, int]]]:
         f"{one}/1": [(one, small), (one, small + 12)],
         f"{one}/2": [(one, small + 13)],
         f"{two}/1": [(two, small + 1), (two, small + 14)],
-        f"{three}/1": [(three, 150)],  # more than the card is good for, the first time
-        f"{three}/2": [(three, 151)],
+        f"{three}/1": [(three, 150)],  # more than the card is good for
+        f"{three}/2": [(three, 151)],  # the first time, too
     }
 
 
@@ -172,9 +169,7 @@ def provider_of(charge_once: Callable, variant: int) -> tuple[System, Callable]:
     """Two replicas of the provider, whose handler is the learner's, and the bank that it asks."""
     shop = System("shop")
     shop.service("provider", replicas=2, schema=CHARGES).handles(Charge)(charge_once)
-    bank = shop.service("bank", schema=CARD)
-    bank.answers(CheckCard)(check_card)
-    bank.handles(Raise)(raise_limit)
+    shop.service("bank", schema=CARD).answers(CheckCard)(check_card)
     asked = wishes(variant)
     first, more, twice, large, larger = asked
 
@@ -182,24 +177,22 @@ def provider_of(charge_once: Callable, variant: int) -> tuple[System, Callable]:
         order_id, amount = asked[key][which]
         return Charge(order_id=order_id, customer="ada", amount=amount, key=key)
 
-    async def until_answered(ctx, command):
+    async def until_answered(ctx, *at_once):
         for _ in range(5):
-            if not isinstance((await ctx.all(ctx.ask(command)))[0], Unanswered):
+            told = await ctx.all(*map(ctx.ask, at_once))
+            pairs = zip(at_once, told, strict=True)
+            at_once = [command for command, answer in pairs if isinstance(answer, Unanswered)]
+            if not at_once:
                 return
             await ctx.sleep(0.1)
 
     async def people(ctx):
         await until_answered(ctx, charge(first))
-        at_once = charge(twice), charge(twice), charge(twice, 1)
-        told = await ctx.all(*map(ctx.ask, at_once))
-        for command, answer in zip(at_once, told, strict=True):
-            if isinstance(answer, Unanswered):
-                await until_answered(ctx, command)
+        await until_answered(ctx, charge(twice), charge(twice), charge(twice, 1))
         for command in charge(first, 1), charge(more), charge(large):
             await until_answered(ctx, command)
-        await ctx.ask(Raise(limit=1000))
-        for command in charge(large), charge(larger):
-            await until_answered(ctx, command)
+        await until_answered(ctx, charge(larger), charge(larger))  # answered no and yes by the bank
+        await until_answered(ctx, charge(large))
 
     return shop, people
 
@@ -228,23 +221,25 @@ def wrong_charges(run: Run, kind: str) -> list[str]:
         said = [sorted({*each}) for _, each in asked]
         each_amount = (", ".join(answer or "''" for answer in each) for each in said)
         told_in_words = f"{key} was answered {' and '.join(each_amount)}"
-        at_once = ", in three requests at once" if order_id.startswith("o2") else ""
-        kept = [each for each in said if each != ["refused"]]
+        first, kept = asked[0][0], [each for each in said if each != ["refused"]]
+        many = "three" if order_id.startswith("o2") else "two" if first == 151 else ""
+        at_once = f", in {many} requests at once" if many else ""
         if max(times) > 1:
-            found.append(("charged twice", f"{order_id} was charged {often(max(times))}"))
+            found.append(("charged twice", f"{order_id} {was('charged', max(times))}"))
         elif [] in said:
             found.append(("no answer", f"{key} was asked for again and again, without an answer"))
-        elif {*chain(*said)} - {"charged", "declined", "refused"}:
+        elif {*chain(*said)} - {"charged", "declined", "refused"} or (first == 150 and not kept):
             found.append(("an unknown answer", told_in_words))
         elif sum(map(bool, times)) > 1 or len(kept) > 1:
             asked_for = f"{key} was used for two amounts{at_once}"
             found.append(("another amount", f"{asked_for}; {told_in_words}"))
         elif max(map(len, said)) > 1:
-            found.append(("another answer", told_in_words))
-        elif asked[0][0] == 150 and any(times):
+            found.append(("another answer", f"{told_in_words}{at_once}"))
+        elif any(times) and (first == 150 or kept == [["declined"]]):
             found.append(("declined and charged", f"{told_in_words}, and {order_id} charged"))
-        elif asked[0][0] != 150 and (not any(times) or kept != [["charged"]]):
-            charges = f"{order_id} was charged {often(sum(times))}"
+        elif (kept == [["charged"]]) != any(times) or (first < 150 and not any(times)):
+            either = " or ".join(str(amount) for amount, _ in asked)
+            charges = f"{order_id} {was('charged', sum(times))} with {either}"
             found.append(("never charged", f"{charges}, {told_in_words}"))
     return [evidence for name, evidence in found if name == kind]
 
@@ -253,11 +248,12 @@ def wrong_charges(run: Run, kind: str) -> list[str]:
 
 
 def billing_of(bill: Callable, variant: int) -> tuple[System, Callable]:
-    """`billing`, whose handler is the learner's. One card is not good enough, and one order is published twice."""
+    """`billing`, whose handler is the learner's. One card is not good enough, one order is published twice,
+    and two orders are of one customer with one amount."""
     small = 20 + variant % 30
     orders = [
-        OrderPlaced(order_id=f"o{n}-{variant}", customer=f"c{n}", amount=amount)
-        for n, amount in enumerate((small, small + 5, 150, small + 9))
+        OrderPlaced(order_id=f"o{n}-{variant}", customer=f"c{n % 3}", amount=amount)
+        for n, amount in enumerate((small, small + 5, 150, small))
     ]
 
     async def people(ctx):
@@ -290,15 +286,13 @@ def wrong_events(run: Run, kind: str) -> list[str]:
     rows, events, found = charged(run), Counter(stored.values()), []
     for order in sorted(placed | {*events}):
         order_id, amount = order
-        times = f"{order_id} was charged {often(rows[order])} with {amount}"
+        times = f"{order_id} {was('charged', rows[order])} with {amount}"
         if rows[order] > 1:
             found.append(("charged twice", times))
         elif rows[order] < (order in placed and amount <= 100):
             found.append(("never charged", times))
         elif events[order] > 1:
-            found.append(
-                ("published twice", f"{times}; its event is stored {often(events[order])}")
-            )
+            found.append(("published twice", f"{times}; its event {was('stored', events[order])}"))
         elif events[order] > rows[order]:
             found.append(("published without a charge", f"{times}, and its event is stored"))
         elif events[order] < rows[order]:
@@ -307,13 +301,15 @@ def wrong_events(run: Run, kind: str) -> list[str]:
 
 
 def claims(
-    sentence: str, about: type[Message], wrong: Callable, names: list[str]
+    sentence: str, about: type[Message], service: str, wrong: Callable, names: list[str]
 ) -> dict[str, Claim]:
-    """A claim for each of these mistakes."""
+    """A claim for each of these mistakes of a service."""
 
     def without(name: str) -> Claim:
         if name == "a dead letter":
-            return nothing_dead("billing", about)
-        return Claim(sentence, about=about)(lambda run: wrong(run, name))
+            return nothing_dead(service, about)
+        return Claim(sentence, about=about)(
+            lambda run: [evidence + in_memory(run, service) for evidence in wrong(run, name)]
+        )
 
     return {name: without(name) for name in names}

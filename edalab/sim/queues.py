@@ -258,8 +258,11 @@ class WorkQueue(Channel):
         self._deliver_copy(execution)
 
     def _deliver_copy(self, execution: Execution) -> None:
-        """Hand the same message out once more after this handling, if a `duplicate` struck its delivery."""
-        if execution.redeliver:
+        """Hand the same message out once more after this handling, if a `duplicate` struck its delivery. (In a
+        queue ordered by key it is not done with until it is acknowledged, and so comes again by itself.)"""
+        begun = execution.handler
+        at_most_once = begun is not None and begun.delivery == "at-most-once"
+        if execution.redeliver and (at_most_once or not self.ordered_by_key):
             again = Item(execution.envelope, execution.item.attempt)
             self.open[again] = None
             self._put_back(again)

@@ -172,10 +172,11 @@ class Drawn:
             bar.words = "late"
         self._note_version(bar)
         if source := self._source(number):
-            before = self._bar_of.get(arrival.previous) if arrival.previous else None
-            marks = [e for e in before.inner if e.what != "in progress"] if before else []
-            if marks and bar.words != PUBLISHED_AGAIN:
-                source = marks[-1]  # the broker has it still, since that attempt failed
+            last, before = arrival.previous, None
+            if last is not None and last.last is not None and last.last < number:
+                before = self._bar_of.get(last)
+            if before and before.inner and bar.words != PUBLISHED_AGAIN:
+                source = before.inner[-1]  # the broker has it still, since that attempt failed
             kind = "late" if arrival.late else "message"
             if bar.kind == "compensating":
                 kind = "compensating"

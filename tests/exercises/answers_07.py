@@ -466,9 +466,41 @@ def all_have_a_version(event, ctx):
             _price(db, event)
 
 
+def never_below_zero(event, ctx):
+    """A sale may come before the delivery that it is from."""
+    with ctx.database as db:
+        if isinstance(event, PriceChanged):
+            return _price(db, event)
+        if _is_new(db, event):
+            if _row(db, event, "stock")[0] + event.by < 0:
+                raise ValueError("nothing left to sell")
+            _add(db, event)
+
+
+def takes_every_move_for_a_sale(event, ctx):
+    with ctx.database as db:
+        if isinstance(event, PriceChanged):
+            _price(db, event)
+        elif _is_new(db, event):
+            row = event.by, event.product
+            db.execute("update products set stock = stock - ? where product = ?", row)
+
+
+async def waits_between_reading_and_writing(event, ctx):
+    with ctx.database as db:
+        (stock,) = _row(db, event, "stock")
+    await ctx.sleep(0.1)
+    with ctx.database as db:
+        if isinstance(event, PriceChanged):
+            _price(db, event)
+        elif _is_new(db, event):
+            row = stock + event.by, event.product
+            db.execute("update products set stock = ? where product = ?", row)
+
+
 RIGHT_2 = [looks_at_the_fields, in_python, tables_of_its_own, begins_again_each_time]
 WRONG_2 = {
-    "a dead letter": [refuses_what_is_old, waits_for_the_next_number],
+    "a dead letter": [refuses_what_is_old, waits_for_the_next_number, never_below_zero],
     "an older price wins": [
         last_one_wins,
         newest_by_time,
@@ -495,6 +527,8 @@ WRONG_2 = {
         replaces_the_stock,
         forgets_the_product,
         takes_away_only,
+        takes_every_move_for_a_sale,
+        waits_between_reading_and_writing,
         a_new_row_for_a_price,
     ],
     "raises": [all_have_a_version],
@@ -913,6 +947,99 @@ def overwrites_the_stock(event, ctx):
             db.execute("update products set stock = ?, number = ? where product = ?", row)
 
 
+MISSED = "select 1 from missing where product = ? and number = ?"
+GONE = "delete from missing where product = ? and number = ?"
+EARLY = "insert or ignore into moves values (?, ?, ?)"
+
+
+def _held_back(db, event, early=EARLY, by="number", gap=lambda numbers: numbers):
+    """Puts the move into `moves`, which holds what waits, and applies what is ready."""
+    product = event.product
+    (last,) = _row(db, event, "number")
+    db.execute(early, (product, event.number, event.by))
+    find = f"select number, by from moves where product = ? order by {by}"
+    waiting = db.execute(find, (product,)).fetchall()
+    for number, change in waiting:
+        if number != last + 1 and len(waiting) < 3:
+            return
+        _note(db, product, gap(range(last + 1, number)))
+        _apply(db, product, number, change)
+        db.execute("delete from moves where product = ? and number = ?", (product, number))
+        last = number
+
+
+def _late(db, event):
+    """Whether it is a move with a low number, which counts if it was missing."""
+    if event.number > _row(db, event, "number")[0]:
+        return False
+    if db.execute(GONE, (event.product, event.number)).rowcount:
+        _add(db, event)
+    return True
+
+
+def adds_whatever_was_missing(event, ctx):
+    """The note stays, and nothing says that the late move has counted."""
+    with ctx.database as db:
+        if event.number > _row(db, event, "number")[0]:
+            _held_back(db, event)
+        elif db.execute(MISSED, (event.product, event.number)).fetchone():
+            _add(db, event)
+
+
+def notes_one_of_a_gap(event, ctx):
+    with ctx.database as db:
+        if not _late(db, event):
+            _held_back(db, event, gap=lambda numbers: numbers[:1])
+
+
+def in_order_of_arrival(event, ctx):
+    with ctx.database as db:
+        if not _late(db, event):
+            _held_back(db, event, by="rowid")
+
+
+def insists_on_a_new_row(event, ctx):
+    """A move that comes again while it waits is in `moves` already."""
+    with ctx.database as db:
+        if not _late(db, event):
+            _held_back(db, event, early="insert into moves values (?, ?, ?)")
+
+
+def note_and_late_move_apart(event, ctx):
+    with ctx.database as db:
+        if event.number > _row(db, event, "number")[0]:
+            return _held_back(db, event)
+        missed = db.execute(GONE, (event.product, event.number)).rowcount
+    if missed:
+        with ctx.database as db:
+            _add(db, event)
+
+
+def jumps_over_what_waits(event, ctx):
+    with ctx.database as db:
+        if _late(db, event):
+            return
+        (last,) = _row(db, event, "number")
+        db.execute(EARLY, (event.product, event.number, event.by))
+        if len(waiting := _waiting(db, event.product, last)) < 3:
+            return _held_back(db, event)
+        _note(db, event.product, range(last + 1, waiting[0][0]))
+        row = waiting[-1][0], event.product
+        db.execute("update products set number = ? where product = ?", row)
+        db.execute("delete from moves where product = ?", (event.product,))
+
+
+def a_late_move_sets_the_number(event, ctx):
+    """The row then says that the number of the late move is the last."""
+    with ctx.database as db:
+        if event.number > _row(db, event, "number")[0]:
+            _held_back(db, event)
+        elif db.execute(GONE, (event.product, event.number)).rowcount:
+            _add(db, event)
+            row = event.number, event.product
+            db.execute("update products set number = ? where product = ?", row)
+
+
 RIGHT_3 = [in_a_loop, takes_out_of_the_table, in_two_parts, sums_of_prefixes]
 WRONG_3 = {
     "applied too early": [
@@ -923,14 +1050,26 @@ WRONG_3 = {
         counts_all_that_came,
         newest_first,
     ],
-    "a move never counts": [ignores_what_is_early, releases_one, never_looks_again],
+    "a move never counts": [
+        ignores_what_is_early,
+        releases_one,
+        never_looks_again,
+        jumps_over_what_waits,
+        a_late_move_sets_the_number,
+    ],
     "waits for ever": [waits, three_besides_this_one, only_at_round_numbers],
     "a late move is lost": [throws_the_late_one_away, keeps_the_late_one],
     "another product waits": [nobody_may_pass],
-    "a move counts twice": [late_or_again],
+    "a move counts twice": [late_or_again, adds_whatever_was_missing],
     "only in memory": [early_ones_in_memory, last_number_in_memory],
-    "half is saved": [stored_first],
-    "a wrong note": [without_a_note, notes_each_gap_at_once, notes_the_first_only],
-    "a dead letter": [raises_if_early],
+    "half is saved": [stored_first, note_and_late_move_apart],
+    "a wrong note": [
+        without_a_note,
+        notes_each_gap_at_once,
+        notes_the_first_only,
+        notes_one_of_a_gap,
+        in_order_of_arrival,
+    ],
+    "a dead letter": [raises_if_early, insists_on_a_new_row],
     "a wrong row": [overwrites_the_stock],
 }

@@ -333,6 +333,66 @@ async def the_constraint_raises(command, ctx):
     return answer
 
 
+async def returns_the_banks_answer_to_it(command, ctx):
+    """Whoever is second asks the bank as well, and may hear something else."""
+    with ctx.database as db:
+        if row := _kept(db, command):
+            return _answer(command, row)
+    answer = "charged" if await ctx.ask(CheckCard(amount=command.amount)) else "declined"
+    with ctx.database as db:
+        if _keep(db, command, answer) and answer == "charged":
+            _charge(db, command)
+        row = _kept(db, command)
+    return answer if row[0] == command.amount else _answer(command, row)
+
+
+async def keep_then_charge(command, ctx):
+    """Two transactions: a crash between them leaves an answer without its charge."""
+    good = await ctx.ask(CheckCard(amount=command.amount))
+    with ctx.database as db:
+        new = _keep(db, command, "charged" if good else "declined")
+        row = _kept(db, command)
+    if new and good:
+        with ctx.database as db:
+            _charge(db, command)
+    return _answer(command, row)
+
+
+async def the_last_answer_replaces_the_first(command, ctx):
+    with ctx.database as db:
+        if row := _kept(db, command):
+            return _answer(command, row)
+    answer = "charged" if await ctx.ask(CheckCard(amount=command.amount)) else "declined"
+    with ctx.database as db:
+        row = command.key, command.amount, answer
+        db.execute("insert or replace into answers values (?, ?, ?, 0)", row)
+        charged = db.execute("select 1 from charges where order_id = ?", (command.order_id,))
+        if answer == "charged" and not charged.fetchone():
+            _charge(db, command)
+        return _answer(command, _kept(db, command))
+
+
+def never_asks_the_bank(command, ctx):
+    with ctx.database as db:
+        if _keep(db, command, "charged"):
+            _charge(db, command)
+        return _answer(command, _kept(db, command))
+
+
+async def does_not_listen_to_the_bank(command, ctx):
+    await ctx.ask(CheckCard(amount=command.amount))
+    return never_asks_the_bank(command, ctx)
+
+
+async def a_no_is_a_refusal(command, ctx):
+    good = await ctx.ask(CheckCard(amount=command.amount))
+    with ctx.database as db:
+        if _keep(db, command, "charged" if good else "declined") and good:
+            _charge(db, command)
+        kept = _answer(command, _kept(db, command))
+    return Refused("the bank said no") if kept == "declined" else kept
+
+
 RIGHT_2 = [
     looked_up_first,
     with_on_conflict,
@@ -342,11 +402,20 @@ RIGHT_2 = [
 WRONG_2 = {
     "charged twice": [no_key_at_all, look_then_charge, kept_in_memory, charge_then_keep],
     "no answer": [key_first],
-    "an unknown answer": [returns_what_the_bank_says, forgets_to_return],
-    "another amount": [any_amount, amount_in_the_key],
-    "another answer": [declines_are_not_kept, refuses_a_repetition, answers_anew],
-    "declined and charged": [charges_in_any_case],
-    "never charged": [by_the_order, silence_is_a_no, answered_without_a_charge],
+    "an unknown answer": [returns_what_the_bank_says, forgets_to_return, a_no_is_a_refusal],
+    "another amount": [any_amount, amount_in_the_key, the_last_answer_replaces_the_first],
+    "another answer": [
+        declines_are_not_kept,
+        refuses_a_repetition,
+        answers_anew,
+        returns_the_banks_answer_to_it,
+    ],
+    "declined and charged": [
+        charges_in_any_case,
+        never_asks_the_bank,
+        does_not_listen_to_the_bank,
+    ],
+    "never charged": [by_the_order, silence_is_a_no, answered_without_a_charge, keep_then_charge],
     "raises": [the_constraint_raises],
 }
 
@@ -533,6 +602,34 @@ async def a_refusal_is_an_error(event, ctx):
     await ctx.publish(saved)
 
 
+async def the_customer_and_the_amount(event, ctx):
+    """Two orders of a customer for the same amount are two wishes with one key."""
+    key = f"{event.customer} {event.amount}"
+    if await ctx.ask(Charge(**event.model_dump(), key=key)) == "charged":
+        with ctx.database as db:
+            db.execute(SAVE, (event.order_id, ctx.envelope(_event(event))))
+            [(saved,)] = db.execute(SAVED, (event.order_id,))
+        await ctx.publish(saved)
+
+
+async def deletes_what_was_published(event, ctx):
+    if await _asked(event, ctx) == "charged":
+        with ctx.database as db:
+            db.execute(SAVE, (event.order_id, ctx.envelope(_event(event))))
+            [(saved,)] = db.execute(SAVED, (event.order_id,))
+        await ctx.publish(saved)
+        with ctx.database as db:
+            db.execute("delete from outbox where order_id = ?", (event.order_id,))
+
+
+async def published_before_it_is_saved(event, ctx):
+    """In one transaction: a crash takes the row away, and not what is published."""
+    if await _asked(event, ctx) == "charged":
+        with ctx.database as db:
+            db.execute(SAVE, (event.order_id, ctx.envelope(_event(event))))
+            await ctx.publish(db.execute(SAVED, (event.order_id,)).fetchone()[0])
+
+
 RIGHT_3 = [
     look_into_the_outbox_first,
     envelope_before_the_charge,
@@ -541,12 +638,14 @@ RIGHT_3 = [
 ]
 WRONG_3 = {
     "charged twice": [asks_without_a_key, asks_with_the_message, a_fresh_key],
-    "never charged": [gives_up_in_silence],
+    "never charged": [gives_up_in_silence, the_customer_and_the_amount],
     "published twice": [
         a_new_event_each_time,
         outbox_by_message,
         the_new_one_replaces_the_saved,
         remembered_in_memory,
+        deletes_what_was_published,
+        published_before_it_is_saved,
         noted_after_a_fresh_event,
     ],
     "published without a charge": [also_declined_ones],
