@@ -27,6 +27,7 @@ def test_in_a_cut_pieces_are_sold_twice_unless_each_shop_has_a_share_or_one_owns
     shows("no piece is sold twice", "✓")
     shows("nobody goes without tea while there is some", "✗")
     choose("way", "ask the owner")
+    panel.locator(".struck:visible", has_text="07, and 1 more").first.wait_for()
     shows("no piece is sold twice", "✓")
     shows("nobody goes without tea while there is some", "✗")
     screenshot("lesson-09-ask-the-owner")
