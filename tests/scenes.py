@@ -22,8 +22,8 @@ def everything(text: str = "words") -> Scene:
         if kind != "cursor"
     ]
     kinds = [kind for kind in BOXES if kind not in ("lane", "pill")]
-    scene.spans = [Box(110 + 23 * n, 150, 20, 18, kind, text) for n, kind in enumerate(kinds)]
-    scene.bars = [Box(110 + 23 * n, 180, 20, 18, kind, text) for n, kind in enumerate(kinds)]
+    scene.spans = [Box(110 + 21 * n, 150, 20, 18, kind, text) for n, kind in enumerate(kinds)]
+    scene.bars = [Box(110 + 21 * n, 180, 20, 18, kind, text) for n, kind in enumerate(kinds)]
     paths = [
         (110, 220, 110, 260, 130, 260, 150, 260),
         (110, 220, 110, 240, 110, 240, 120, 240, 130, 240, 130, 250, 130, 260),

@@ -49,7 +49,7 @@ CORE_FILES = {
     ),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 9677, "library": 21755, "exercises": 5146}
+LINES = {"core": 9677, "library": 21755, "exercises": 5100}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -10,12 +10,11 @@ from ..claims.claim import Claim
 from ..model import Message
 from ..sim.run import Run
 from ..sim.steps import TOO_LATE
-from ..trace.faults import FAILED_TO_SEND
 from . import lesson_09_shop as shops
 
 Mistakes = Iterator[tuple[str, str]]  # a name, the evidence
 # ms: a shop waits for 0.8 s, and whoever looks every quarter of a second looks often enough.
-PATIENCE, AT_ONCE, TIMEOUT = 800, 250, 1000
+PATIENCE, AT_ONCE = 800, 250
 SOLD = '"sold"'  # as the record has it
 
 
@@ -35,70 +34,69 @@ def begun(run: Run, *kinds: type) -> dict[str, int]:
 
 
 def wrong_answers(run: Run) -> Mistakes:
-    since = begun(run, *shops.LOOK.values())
-    sold = steps(run, "publish", shops.SalesCounted)
-    heard = [each for each in steps(run, "commit", shops.SalesCounted) if not each[0].fault]
-    asked = {s.service for s, _ in steps(run, "ask", *shops.LOOK.values())}  # a shop may ask, too
-    came = steps(run, "handle", shops.SalesCounted)
-    seen: dict[tuple[str, str], int] = {}  # in an answer, by customer and shop
-    for s, look in steps(run, "reply", *shops.LOOK.values()):
+    looks = shops.LOOK.values()
+    since, seen = (
+        begun(run, *looks),
+        Counter(),
+    )  # the highest total in an answer, by customer and shop
+    sold, begins, ends = (
+        steps(run, step, shops.SalesCounted) for step in ("publish", "handle", "commit")
+    )
+    asked = {e.service for e, _ in steps(run, "answer", *looks)}
+    for s, look in steps(run, "reply", *looks):
         start, who = since.pop(s.envelope.id), f"{look.customer} asks {s.service}"
-        here = [
-            (e.time, sale.shop, sale.pieces) for e, sale in sold + heard if e.service == s.service
-        ]
-        news = [(0, shop, 0) for shop in shops.SHOPS] + here
-        token = {shop: getattr(look, shop) for shop in shops.SHOPS}
-        knew = start  # enough, since then
-        for shop in shops.SHOPS:
-            enough = (t for t, of, pieces in news if of == shop and pieces >= token[shop])
-            knew = max(knew, min(enough, default=run.end + PATIENCE))
-        times = f"{who} at {start / 1000:g} s, and {s.service} {{}} at {{:g}} s"
+        knew, token = start, {shop: getattr(look, shop) for shop in shops.SHOPS}
+        here = [each for each in sold + ends if each[0].service == s.service and not each[0].fault]
+        here.sort(key=lambda each: each[0].time)
+        for shop, least in token.items():
+            enough = (e.time for e, sale in here if sale.shop == shop and sale.pieces >= least)
+            knew = max(knew, next(enough, run.end + PATIENCE) if least else 0)
         if s.time > min(knew, start + PATIENCE) + AT_ONCE:
-            name = "answers late" if s.time < start + TIMEOUT else "no answer"
-            yield name, times.format("answers", s.time / 1000)
+            times = f"at {start / 1000:g} s, and {s.service} answers at {s.time / 1000:g} s"
+            yield "no answer in time", f"{who} {times}"
         if s.detail.startswith("refused"):
             if knew <= start + PATIENCE - AT_ONCE:
-                what = times.format("knew enough", knew / 1000)
-                name = "refused too early" if s.time < knew else "refused although it knew enough"
-                yield name, f"{what}, and refused at {s.time / 1000:g} s"
+                times = f"at {start / 1000:g} s and is refused at {s.time / 1000:g} s"
+                yield "refused needlessly", f"{who} {times}; it knew enough at {knew / 1000:g} s"
             continue
         answer = json.loads(s.detail)
         if not isinstance(answer, dict) or {*map(type, map(answer.get, shops.SHOPS))} != {int}:
-            yield "no answer", f"{who} and is answered {s.detail}"
+            yield "no answer in time", f"{who} and is answered {s.detail}"
             continue
         for shop, has_seen in token.items():
-            value, before = answer[shop], seen.get((look.customer, shop), 0)
-            totals = [sale.pieces for e, sale in sold if sale.shop == shop and e.time <= s.time]
-            known = max(pieces for t, of, pieces in news if of == shop and t <= start)
-            arrived = [n.pieces for e, n in came if (e.service, n.shop) == (s.service, shop)
-                       and e.time <= s.time]  # fmt: skip
-            most = max(arrived, default=0)
+            value, before = answer[shop], seen[look.customer, shop]
             what = f"{who} about sales in {shop} and is told {value}"
-            if value not in (0, *totals):
-                yield "a wrong total", f"{what}; the totals were {', '.join(map(str, totals)) or 0}"
+            heard = [(e, sale.pieces) for e, sale in here if sale.shop == shop and e.time < start]
+            e, known = max(heard, key=lambda each: each[1], default=(s, 0))
+            totals = {
+                sale.pieces
+                for e, sale in sold + begins
+                if sale.shop == shop and e.time <= s.time and s.service in (e.service, *asked)
+            }
+            if value not in {0, *totals}:
+                heard_of = " and ".join(map(str, sorted({0, *totals})))
+                yield "a total not heard of", f"{what}; {s.service} had heard of {heard_of} only"
             elif value < has_seen <= before:
                 yield "monotonic reads", f"{what}, and was told {has_seen} before"
             elif value < has_seen:
-                yield "read your writes", f"{what}; she has bought, and then it was {has_seen}"
-            elif value > most and shop != s.service not in asked:
-                yield "an unknown total", f"{what}; {s.service} had heard of {most}"
+                yield "read your writes", f"{what}, and has bought when it was {has_seen}"
             elif value < known:
-                name = "an older total wins" if value > has_seen else "a sale is missing"
-                yield name, f"{what}; {s.service} had heard of {known}"
+                name = "an older total wins" if value == heard[-1][1] else "a sale is missing"
+                others = f"; replica {e.replica} of {s.service} had heard of {known}"
+                yield name, f"{what} by replica {s.replica}{others}"
             seen[look.customer, shop] = max(value, before)
     faults = " ".join(map(str, run.faults))
     if ".Look" not in faults and "crash" not in faults:
         for id, start in since.items():  # those without a reply
-            yield "no answer", f"{id} asks at {start / 1000:g} s, and gets no answer"
+            yield "no answer in time", f"{id} asks at {start / 1000:g} s, and gets no answer"
 
 
 # -- 09.3
 
 
 def first(run: Run, step: str, kind: type) -> dict[str, tuple[int, int]]:
-    """When each transfer first came to this step, and its pieces. What was not sent wasn't published."""
-    failed = FAILED_TO_SEND if step == "publish" else ()
-    found = [(s, move) for s, move in steps(run, step, kind) if s.fault not in failed]
+    """When each transfer first came to this step, and its pieces."""
+    found = [each for each in steps(run, step, kind) if each[0].fault not in ("crash", "fail")]
     return {move.transfer_id: (s.time, move.pieces) for s, move in reversed(found)}
 
 
@@ -117,17 +115,26 @@ def wrong_trades(run: Run) -> Mistakes:
     possible = {name: move for name, move in wanted.items() if move[1] < shops.MORE_THAN_ALL}
     gone, came = first(run, "publish", shops.PiecesMoved), first(run, "handle", shops.PiecesMoved)
     added = first(run, "commit", shops.PiecesMoved)
-    for name, (_, pieces) in gone.items():
-        if name not in possible or possible[name][1] != pieces:
-            had = wanted[name][1] if name in wanted else "nothing"
-            what = f"north moves {pieces} pieces as {name}, was asked for {had}"
-            more = had == pieces > sum(at_first.values())
-            yield "a wrong transfer", what + ", and did not have so many" * more
     sold = {}  # where, since when and how many, by order
     for s, order in replies:
         if s.detail == SOLD:
             row = s.service, since[s.envelope.id], order.pieces
             sold.setdefault(order.order_id, row)
+
+    def had(when: int) -> int:
+        """North's share, what it moves at this time not yet taken off."""
+        off = sum(n for of, t, n in sold.values() if of == "north" and t <= when)
+        return at_first["north"] - until(when - 1, gone) - off
+
+    for name, (when, pieces) in gone.items():
+        if possible.get(name, ("", ""))[1] != pieces:
+            asked = (
+                f"was asked for {wanted[name][1] if name in wanted else 'no transfer of this id'}"
+            )
+            yield (
+                "a wrong transfer",
+                f"north moves {pieces} pieces as {name}, {asked}, and had {had(when)}",
+            )
     told: set[str] = set()
     for s, order in replies:
         name, shop, pieces, start = order.order_id, s.service, order.pieces, since[s.envelope.id]
@@ -137,45 +144,48 @@ def wrong_trades(run: Run) -> Mistakes:
         least = at_first[shop] - sum(n for _, t, n in others if t <= s.time)
         least += -until(s.time, possible) if shop == "north" else until(start - 1, added)
         what = f"{shop} is asked for {pieces} pieces ({name}) and answers {s.detail}; it has"
-        if s.time > start + AT_ONCE or not s.detail.startswith((SOLD, "refused")):
-            yield "no answer", f"{what} {most}, and took {(s.time - start) / 1000:g} s"
+        if not s.detail.startswith((SOLD, "refused")):
+            yield "no answer at once", f"{shop} is asked for {name} and answers {s.detail}"
+        elif s.time > start + AT_ONCE:
+            yield "no answer at once", f"{what} {most}, and took {(s.time - start) / 1000:g} s"
         elif s.detail == SOLD:
             if pieces > most and name not in told and not name.startswith(shops.LAST):
                 moved = shop == "north" and pieces <= has
                 yield "kept and moved" if moved else "sold without a share", f"{what} {most}"
             told.add(name)
         elif name in told:
-            yield "another answer", f"{name} was sold, and when it was asked for again, refused"
+            yield (
+                "an order that comes again",
+                f"{name} was sold, and when it was asked for again, refused",
+            )
         elif pieces <= least and not name.startswith(shops.LAST):
             yield "refused with pieces enough", f"{what} {least}"
     answered = {o.order_id for s, o in steps(run, "answer", *sells) if s.detail != TOO_LATE}
     for name in times:
         if name not in answered and times[name] > 2:
-            yield "no answer", f"{name} was asked for {times[name]} times, without an answer"
-    lost = [name for name in possible if name not in came]
-    for shop, moved in (("north", -until(run.end, came)), ("south", until(run.end, came))):
+            yield (
+                "no answer at once",
+                f"{name} was asked for {times[name]} times, without an answer",
+            )
+    handled = Counter(move.transfer_id for _, move in steps(run, "handle", shops.MovePieces))
+    for shop, moved in (("south", until(run.end, came)), ("north", -until(run.end, came))):
         total = sum(pieces for of, _, pieces in sold.values() if of == shop)
         missing = at_first[shop] + moved - total
-        verb = "moved" if shop == "north" else "got"
-        what = (
-            f"{shop} had {at_first[shop]} pieces, {verb} {abs(moved)} and sold {total} in the end"
-        )
-        what += f", so {missing} are in no share" if missing > 0 else f", {-missing} too many"
+        what = f"{shop} had {at_first[shop]} pieces, {moved:+} moved, and sold {total} in the end"
         again = [name for name in sold if times[name] > 1 and sold[name][::2] == (shop, missing)]
         if missing < 0:
-            yield "kept and moved" if shop == "north" else "given twice", what
+            yield "kept and moved" if shop == "north" else "moved twice", what
         elif missing and again:
-            yield "an order counts twice", f"{what}; {again[0]} was asked for twice"
-        elif missing and (shop == "south" or missing in [possible[name][1] for name in lost]):
-            yield "lost on the way", what
+            yield "an order that comes again", f"{what}; {again[0]} was asked for twice"
+        elif missing and shop == "north" and any(handled[name] > 1 for name in came):
+            yield "moved twice", what
         elif missing:
-            yield "taken twice", what
-    for name in lost:
+            yield "lost on the way", what
+    for name in [name for name in possible if name not in came]:
         when, pieces = possible[name]
-        has = at_first["north"] - until(when - 1, gone)
-        has -= sum(n for of, t, n in sold.values() if of == "north" and t <= when)
-        if pieces <= has and (name.startswith("t1") or not run.faults):
-            yield "never moved", f"north had {has} pieces, was asked to move {pieces}, and did not"
+        if not missing and pieces <= had(when) and (name.startswith("t1") or not run.faults):
+            evidence = f"north had {had(when)} pieces, was asked to move {pieces}, and did not"
+            yield "a wrong transfer", evidence
 
 
 def claims(
