@@ -33,6 +33,8 @@ KNOWN = {
     "05-choreographed-saga": {"async def two_orders(ctx):"},
     # Its lanes name all four prices, one of which is the fact.
     "07-ordering": {'class PriceChanged(Event, topic="prices", key="product"):'},
+    # Its timeline has three lanes, and the evidence of the fact says "and 3 more".
+    "09-eventual-consistency": {"asked = simulate(one_owner(), customers())"},
 }
 
 

@@ -121,16 +121,18 @@ class _Chart:
         return found
 
     def draw_lines(self) -> None:
-        """Draw the line of each copy; equal copies stand side by side."""
+        """Draw the line of each copy, and write the numbers that they end with."""
         for number, (name, kind) in enumerate(zip(self.names, _KINDS, strict=False)):
             changes = [
                 (moment(time), self.heights[now[number]]) for time, now in self.states.items()
             ]
-            shift = 4 * number - 2 * (len(self.names) - 1)  # px
             for line in self.axes.steps(changes[0][1], changes, self.axes.end, kind, name):
-                line.points = tuple(v + shift * (n % 2) for n, v in enumerate(line.points))
                 self.scene.polylines.append(line)
                 self.room.avoid(line.points)
+        last = [*self.states.values()][-1]
+        for value in dict.fromkeys(v for v in last if isinstance(v, int | float)):
+            x, y = self.axes.right, self.axes.y(self.heights[value])
+            place_beside(self.room, number_text(value), "handled", x - 2, y)
 
     def write_below(self, words: str) -> None:
         """Write whose line is which, and what is shaded."""
