@@ -131,8 +131,9 @@ class _Chart:
                 self.room.avoid(line.points)
         last = [*self.states.values()][-1]
         for value in dict.fromkeys(v for v in last if isinstance(v, int | float)):
-            x, y = self.axes.right, self.axes.y(self.heights[value])
-            place_beside(self.room, number_text(value), "handled", x - 2, y)
+            x, y = self.axes.right - 2, self.axes.y(self.heights[value])
+            near = [(x, y - 10, "end"), (x, y + 11, "end")]
+            self.room.place([number_text(value)], "handled", near)
 
     def write_below(self, words: str) -> None:
         """Write whose line is which, and what is shaded."""
