@@ -23,7 +23,7 @@ _OUTAGES = {
     "down": "hatched: down",
     "pause": "striped: standing still",
     "cut": "dotted: cut off",
-    "cut from": "dotted, white: cut off from one",
+    "cut from": "dotted, not filled: cut off from one",
 }
 _STATES = {
     "handling": "at work",
