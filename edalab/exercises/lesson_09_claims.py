@@ -188,7 +188,7 @@ def claims(
     def without(name: str) -> Claim:
         # Each claim observes the run in a wrapper of its own. The run itself is the same for all.
         return Claim(sentence, about=about)(
-            lambda run: [why for found, why in mistakes(run.check.__self__) if found == name]
+            lambda seen: [why for found, why in mistakes(seen._run) if found == name]
         )
 
     return {name: without(name) for name in names}
