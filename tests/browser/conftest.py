@@ -2,6 +2,8 @@
 
     lab          the server, in the configuration that the course ships, on a copy of the notebooks
     page         a browser page of 1280 x 800 at 100 %, already let in (lab.open(page, "start.ipynb") opens a notebook)
+    shows        shows("no order is charged twice", "✗") waits until the panel says so of a claim
+    choose       choose("way", "key by order") turns a knob of the panel
     screenshot   screenshot("name") saves what the page shows in screenshots/name.png, to be looked at
 
 Without a browser the tests skip and say what to install.
@@ -32,6 +34,27 @@ def browser():
 def page(browser, lab):
     with laptop(browser) as page:
         yield page
+
+
+PANEL = ".jp-NotebookPanel:visible .edalab-panel"
+
+
+@pytest.fixture
+def shows(page):
+    def wait(sentence, sign):
+        chip = page.locator(f"{PANEL} .edalab-chip", has_text=sentence)
+        chip.filter(has_text=sign).wait_for()
+
+    return wait
+
+
+@pytest.fixture
+def choose(page):
+    def turn(knob, value):
+        knob = page.locator(f"{PANEL} .widget-dropdown:has(label:text-is('{knob}')) select")
+        knob.select_option(label=value)
+
+    return turn
 
 
 @pytest.fixture

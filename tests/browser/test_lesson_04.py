@@ -4,19 +4,11 @@ import re
 
 
 def test_only_who_fetches_gaps_survives_both_and_who_says_the_position_sees_their_deposit(
-    lab, page, screenshot
+    lab, page, shows, choose, screenshot
 ):
     lab.open(page, "04-cqrs.ipynb")
     lab.run_all(page)
     panel = lab.panel(page)
-
-    def claim(words, sign):
-        panel.locator(".edalab-chip", has_text=words).filter(has_text=sign).wait_for()
-
-    def choose(knob, value):
-        panel.locator(f".widget-dropdown:has(label:text-is('{knob}')) select").select_option(
-            label=value
-        )
 
     def second(point, action):
         panel.locator("select").nth(0).select_option(label=point)
@@ -25,24 +17,24 @@ def test_only_who_fetches_gaps_survives_both_and_who_says_the_position_sees_thei
         nth.fill("2")
         nth.press("Enter")
 
-    claim("no answer is older", "✓")
+    shows("no answer is older", "✓")
     second("balances · commit EntryRecorded", "crash")
-    claim("the balances match", "✗")
-    claim("the largest withdrawals match", "✓")
+    shows("the balances match", "✗")
+    shows("the largest withdrawals match", "✓")
     screenshot("lesson-04-twice")
     choose("checkpoint", "fetches gaps")
-    claim("the balances match", "✓")
+    shows("the balances match", "✓")
     choose("checkpoint", "beside")
-    claim("the balances match", "✗")
+    shows("the balances match", "✗")
     second("balances · deliver EntryRecorded", "delay")
-    claim("the balances match", "✗")
+    shows("the balances match", "✗")
     screenshot("lesson-04-overtaken")
     choose("checkpoint", "fetches gaps")
-    claim("the balances match", "✓")
+    shows("the balances match", "✓")
     choose("asking", "at once")
-    claim("no answer is older", "✗")
+    shows("no answer is older", "✗")
     choose("asking", "by position")
-    claim("no answer is older", "✓")
+    shows("no answer is older", "✓")
     screenshot("lesson-04-by-position")
     panel.get_by_role("tab", name=re.compile("^Every fault")).click()
     panel.get_by_role("tab", name="Every fault: 0 ✗").wait_for()

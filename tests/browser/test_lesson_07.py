@@ -2,28 +2,20 @@
 
 
 def test_a_key_mends_what_is_broken_at_first_and_one_more_partition_breaks_it(
-    lab, page, screenshot
+    lab, page, shows, choose, screenshot
 ):
     lab.open(page, "07-ordering.ipynb")
     lab.run_all(page)
     panel = lab.panel(page)
 
-    def newest(sign):
-        chip = panel.locator(".edalab-chip", has_text="web shows the newest price")
-        chip.filter(has_text=sign).wait_for()
-
-    def choose(knob, value):
-        knob = panel.locator(f".widget-dropdown:has(label:text-is('{knob}')) select")
-        knob.select_option(label=value)
-
-    newest("✗")
+    shows("web shows the newest price", "✗")
     screenshot("lesson-07-no-key")
     choose("key", "product")
-    newest("✓")
+    shows("web shows the newest price", "✓")
     plan = panel.get_by_placeholder("more faults, as text")
     plan.fill("repartition prices to 4 at 0.5 s")
     plan.press("Enter")
-    newest("✗")
+    shows("web shows the newest price", "✗")
     screenshot("lesson-07-one-more-partition")
     choose("show", "newest wins")
-    newest("✓")
+    shows("web shows the newest price", "✓")

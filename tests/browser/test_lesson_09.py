@@ -2,19 +2,11 @@
 
 
 def test_in_a_cut_pieces_are_sold_twice_unless_each_shop_has_a_share_or_one_owns_them(
-    lab, page, screenshot
+    lab, page, shows, choose, screenshot
 ):
     lab.open(page, "09-eventual-consistency.ipynb")
     lab.run_all(page)
     panel = lab.panel(page)
-
-    def shows(sentence, sign):
-        chip = panel.locator(".edalab-chip", has_text=sentence)
-        chip.filter(has_text=sign).wait_for()
-
-    def choose(knob, value):
-        knob = panel.locator(f".widget-dropdown:has(label:text-is('{knob}')) select")
-        knob.select_option(label=value)
 
     shows("no piece is sold twice", "✓")
     plan = panel.get_by_placeholder("more faults, as text")
