@@ -62,6 +62,7 @@ class Service:
         self.replicas, self.schema = 1, ""
         self.handlers: dict[tuple[str, str], Handler] = {}  # by (type, function name)
         self.ticks: dict[str, Tick] = {}
+        self.captures: tuple[str, str] | None = None  # the service and the table, of a connector
 
     def on(
         self,
@@ -208,6 +209,7 @@ class Service:
     def __repr__(self) -> str:
         names = [f"{h.name}({h.type})" for h in self.handlers.values()]
         names += [f"{t.name}()" for t in self.ticks.values()]
+        names += [f"captures {'.'.join(self.captures)}"] if self.captures else []
         return f"<Service {self.name}: {', '.join(names) or 'no handlers'}>"
 
 

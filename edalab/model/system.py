@@ -4,7 +4,7 @@ import re
 import sqlite3
 from dataclasses import dataclass
 
-from ..errors import Misuse, shown
+from ..errors import Misuse, Unknown, shown
 from .messages import Declared, Message, channel_name
 from .registry import saga_roles
 from .service import Handler, Service
@@ -146,6 +146,28 @@ class System:
         self.revision += 1
         return service
 
+    def capture(self, table: str) -> Service:
+        """Declare a connector that publishes what transactions insert into a table: change data capture.
+
+            shop.capture("orders.outbox")
+
+        table: the service and its table. Each row holds an envelope that `ctx.envelope` made, which is published
+            unchanged, also where the same transaction deletes the row again.
+
+        The connector is a service of its own, here `orders-capture`, so that it can crash, stand still or be cut off. It
+        publishes in the order of the commits, 10 ms after each. It stores its position after each transaction, and
+        publishes what comes after that again when it has crashed. Raises Misuse for what is no table of a service."""
+        service, dot, name = table.partition(".") if isinstance(table, str) else ("", "", "")
+        if not (service and dot and name):
+            what = f"capture takes a service and a table, not {shown(table)}"
+            raise Misuse(f'{what}; write {self.name}.capture("orders.outbox")')
+        if service not in self.services:
+            raise Unknown("service", service, self.services)
+        connector = self.service(f"{service}-capture")
+        connector.captures = service, name
+        self.revision += 1
+        return connector
+
     def handlers(self, type_name: str) -> list[Handler]:
         """The handlers of a type of message, in the order declared."""
         everywhere = [h for s in self.services.values() for h in s.handlers.values()]
@@ -163,6 +185,7 @@ class System:
             for name, service in self.services.items():
                 twin = copy.services[name] = Service(copy, name)
                 twin.replicas, twin.schema = service.replicas, service.schema
+                twin.captures = service.captures
                 twin.handlers, twin.ticks = dict(service.handlers), dict(service.ticks)
             self._frozen = copy
         return self._frozen

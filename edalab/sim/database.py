@@ -1,7 +1,7 @@
 """Each service has a real SQLite database of its own, and a handler works in it through one transaction at a time."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -29,6 +29,7 @@ class Database:
         self.inserted: set[str] = set()  # tables a statement to insert into was compiled for
         self.shaped = False  # a table was made, changed or dropped since the transaction began
         self.probes = 0
+        self.committed: Callable[[Execution], None] | None = None  # hears of each save
         self._only_read = False
         self.connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         if schema:
@@ -96,11 +97,12 @@ class Database:
         elif isinstance(error, sqlite3.IntegrityError) or "bindings" in text:
             return
         else:
-            tables = [f"{name}({', '.join(self._columns(name))})" for name in self.tables()]
+            tables = [f"{name}({', '.join(self.columns(name))})" for name in self.tables()]
             hint = f"; tables of {self.service}: {listed(tables) if tables else 'none, give the service a schema='}"
         error.args = (text + hint, *error.args[1:])
 
-    def _columns(self, table: str) -> list[str]:
+    def columns(self, table: str) -> list[str]:
+        """The names of a table's columns."""
         sql = "select name from pragma_table_info(?)"
         return [name for (name,) in self.connection.execute(sql, (table,))]
 
@@ -159,6 +161,8 @@ class Transaction:
             if wrote:  # the last step of the record is this save
                 save = len(execution.world.record) // WIDTH - 1
                 database.saves[save] = self._statements
+                if database.committed is not None:
+                    database.committed(execution)
             return
         connection.execute("rollback")
         if action_of(fault, "crash", "fail") == "fail":

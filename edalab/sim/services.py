@@ -13,6 +13,7 @@ from .execution import Execution
 from .replicas import Replica
 
 if TYPE_CHECKING:
+    from .capture import Capturing
     from .queues import WorkQueue
     from .topics import Reader
     from .world import World
@@ -37,7 +38,7 @@ class ServiceRuntime:
         self.cut_from: dict[str, int] = {}  # a sender -> until when nothing that it sent arrives
         self.ahead = 0  # of the true time, in ms
         self.replicas = [Replica(self, n + 1) for n in range(declaration.replicas)]
-        self.readers: list[Reader] = []  # its positions in the logs
+        self.readers: list[Reader | Capturing] = []  # its positions in the logs
         self.queues: list[WorkQueue] = []  # those that it consumes
         self.turn = 0
 

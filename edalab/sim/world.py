@@ -13,6 +13,7 @@ from ..model import Envelope, Handler, Message, Service, System
 from ..model.messages import fields_of, fits, key_of, wire_copy
 from ..model.wire import unfit_field
 from ..stuck import Watched
+from .capture import Capturing
 from .context import Context
 from .execution import Execution
 from .forgotten import running_in
@@ -90,6 +91,10 @@ class World:
         self.client = ServiceRuntime(self, "client", Service(system, "client"))
         services = system.services.items()
         self.services = Services((name, ServiceRuntime(self, name, one)) for name, one in services)
+        for name, declared in services:
+            if declared.captures is not None:
+                captured, table = declared.captures
+                Capturing(self.services[name], self.services[captured], table)
         ticks = [tick for service in system.services.values() for tick in service.ticks.values()]
         self.ticks = [Ticking(self, tick) for tick in ticks]
         self.tick_rows = self.busy_ticks = 0
