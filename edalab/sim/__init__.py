@@ -5,6 +5,7 @@ from .faults import ACTIONS, Fault, Faults
 from .plan import AnyFault, parse_plan
 from .points import actions_at, enumerate_faults, points
 from .printed import Printed, printing, quiet
+from .restore import Restore, restore
 from .simulate import simulate
 from .windows import AtTime, Repartition, Scale, Skew, Window, cut, pause, repartition, scale, skew
 from .world import World
@@ -18,6 +19,7 @@ __all__ = [
     "Faults",
     "Printed",
     "Repartition",
+    "Restore",
     "Scale",
     "Skew",
     "Window",
@@ -31,6 +33,7 @@ __all__ = [
     "printing",
     "quiet",
     "repartition",
+    "restore",
     "scale",
     "simulate",
     "skew",

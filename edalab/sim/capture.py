@@ -35,9 +35,10 @@ class Capturing:
         self.failures = 0  # of the transaction at the position
         self.handler = Tick(service.name, table, self._publish, 0, True, True)
         service.readers.append(self)
-        self._watch()
+        captured.database.capture = self
+        self.watch()
 
-    def _watch(self) -> None:
+    def watch(self) -> None:
         """Have SQLite note each inserted row, also one that the same transaction deletes again."""
         database = self.captured.database
         if self.table not in (tables := database.tables()):
@@ -50,9 +51,8 @@ class Capturing:
         into = f"insert into {_INSERTED.partition('.')[2]} values ({row})"
         watch = f"create temp trigger edalab_captures after insert on main.{name}"
         connection.execute(f"{watch} begin {into}; end")
-        database.committed = self._append
 
-    def _append(self, execution: Execution) -> None:
+    def append(self, execution: Execution) -> None:
         """A transaction was committed: what it inserted is in the log from now on."""
         connection, world = self.captured.database.connection, self.world
         rows = connection.execute(f"select * from {_INSERTED} order by rowid").fetchall()

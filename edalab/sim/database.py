@@ -1,7 +1,7 @@
 """Each service has a real SQLite database of its own, and a handler works in it through one transaction at a time."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -11,6 +11,7 @@ from .faults import action_of
 from .steps import WIDTH
 
 if TYPE_CHECKING:
+    from .capture import Capturing
     from .execution import Execution
 
 _SHAPING = {*range(sqlite3.SQLITE_CREATE_INDEX, sqlite3.SQLITE_DROP_VIEW + 1)}
@@ -29,15 +30,22 @@ class Database:
         self.inserted: set[str] = set()  # tables a statement to insert into was compiled for
         self.shaped = False  # a table was made, changed or dropped since the transaction began
         self.probes = 0
-        self.committed: Callable[[Execution], None] | None = None  # hears of each save
+        self.capture: Capturing | None = None  # hears of each save
         self._only_read = False
-        self.connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         if schema:
-            _made(schema).backup(self.connection)
+            _made(schema).backup(connection)
         # The number of each save in the journal -> what it ran.
         self.saves: dict[int, list[Statement]] = {}
-        self.connection.set_authorizer(self._authorize)
-        self.connection.set_progress_handler(self._interrupts, _PROBE)
+        self.use(connection)
+
+    def use(self, connection: sqlite3.Connection) -> None:
+        """Have this connection from now on."""
+        self.connection = connection
+        connection.set_authorizer(self._authorize)
+        connection.set_progress_handler(self._interrupts, _PROBE)
+        if self.capture is not None:
+            self.capture.watch()
 
     def _authorize(self, action: int, table: str | None, *_: object) -> int:
         """Allow every action, and note which tables are inserted into, made or dropped."""
@@ -161,8 +169,8 @@ class Transaction:
             if wrote:  # the last step of the record is this save
                 save = len(execution.world.record) // WIDTH - 1
                 database.saves[save] = self._statements
-                if database.committed is not None:
-                    database.committed(execution)
+                if database.capture is not None:
+                    database.capture.append(execution)
             return
         connection.execute("rollback")
         if action_of(fault, "crash", "fail") == "fail":

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from ..errors import Misuse, Unknown, listed, shown
 from ..model import System, message_types
+from .at_time import SECONDS
 from .faults import ORDER, Fault, Faults
 from .points import SENT, Point, actions_at, points
-from .windows import SECONDS, AtTime, Skew, Window, parse_at_time
+from .windows import AtTime, Skew, Window, parse_at_time
 
 AnyFault = Fault | Faults | AtTime
 Struck = Fault | AtTime
@@ -36,7 +37,7 @@ def parse(text: str) -> Struck:
     raise Misuse(
         f"{shown(text)} is not a fault; write 'crash payments.commit.OrderPlaced #2', "
         "'delay orders.publish.OrderPlaced #1 for 2 s', 'pause payments from 1 s to 3 s', 'cut payments from 1 s to 3 s', "
-        "'repartition orders to 4 at 2 s', 'scale payments to 4 at 2 s' or 'skew payments by 2 s'; for several write a list, or put ; between them"
+        "'repartition orders to 4 at 2 s', 'scale payments to 4 at 2 s', 'skew payments by 2 s' or 'restore payments to 1 s at 2 s'; for several write a list, or put ; between them"
     )
 
 
@@ -80,7 +81,7 @@ class Plan:
                 if isinstance(fault, Skew):
                     self._check_only_skew(fault)
             else:
-                taken = "Fault, its text, Faults, pause, cut, repartition, scale and skew"
+                taken = "Fault, its text, Faults, pause, cut, repartition, scale, skew and restore"
                 raise Misuse(f"faults= takes {taken}, not {shown(fault)}")
         self.points = {point for point, _ in self.by_point}
 

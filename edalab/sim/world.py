@@ -102,7 +102,8 @@ class World:
         self.budget: Budget | None = None
         for window in plan.windows:
             start = round(window.start * 1000)
-            heappush(self.background, (start, next(self.number), self._open, window))
+            heap = self.agenda if window.keeps_alive else self.background
+            heappush(heap, (start, next(self.number), self._open, window))
 
     def rows(self, service: str, sql: str, parameters: tuple = ()) -> list[tuple]:
         """What a `select` finds in a service's database."""
