@@ -23,7 +23,7 @@ _STRUCK = {  # what a fault makes a service do at a step
     "unconfirmed": "gets no confirmation at",
     "lose": "loses the",
 }
-_PASSIVE = {"drop": "dropped", "duplicate": "doubled", "delay": "delayed", "cut": "cut off", "fenced": "refused"}  # fmt: skip
+_PASSIVE = {"drop": "dropped", "duplicate": "doubled", "delay": "delayed", "cut": "cut off", "fenced": "refused", "too large": "refused as too large"}  # fmt: skip
 
 
 class Doing(NamedTuple):
