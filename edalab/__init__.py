@@ -6,7 +6,7 @@ try:
     from . import claims
     from .claims.claim import Claim
     from .claims.explore import explore
-    from .errors import ConcurrencyError, Misuse, PublishFailed, Refused, Unanswered
+    from .errors import ConcurrencyError, Misuse, PublishFailed, Refused, Unanswered, Unreadable
     from .model import Command, Event, Query, System
     from .sim import Context, Fault, Faults, cut, pause, repartition, scale, simulate, skew
     from .store import EventStore, read_table
@@ -34,6 +34,7 @@ __all__ = [
     "Refused",
     "System",
     "Unanswered",
+    "Unreadable",
     "claims",
     "compatibility",
     "cut",

@@ -33,7 +33,7 @@ class Ask(Call):
         return (yield self)
 
     def begin(self) -> None:
-        execution, type_name = self.execution, type(self.question).__name__
+        execution, type_name = self.execution, self.question.__wire__
         world = execution.world
         self.handler = world.answerer(type(self.question))
         self.envelope = world.mint(execution, self.question, self.handler.service)

@@ -6,7 +6,9 @@ from math import inf
 from random import Random
 from typing import TYPE_CHECKING
 
+from ..errors import Misuse
 from ..model import Envelope, Handler, Service
+from ..model.versions import differ
 from .clock import SESSION
 from .database import Database
 from .execution import Execution
@@ -186,6 +188,12 @@ def _in_turn(handlers: list[Handler]) -> Handler:
     """One handler that runs several, and returns what all of them return."""
     if len(handlers) == 1:
         return handlers[0]
+    first = handlers[0]
+    for other in handlers:
+        if differ(first.message, other.message):
+            both = f"in {first.name} and as {_form(other)} in {other.name}"
+            what = f"{first.service} reads {first.type} as {_form(first)} {both}"
+            raise Misuse(f"{what}; a service reads a message as one class: declare both with it")
 
     async def all_of_them(event, ctx):
         messages = []
@@ -198,3 +206,7 @@ def _in_turn(handlers: list[Handler]) -> Handler:
 
     names = " and ".join(handler.name for handler in handlers)
     return replace(handlers[0], name=names, function=all_of_them, takes_ctx=True, is_async=True)
+
+
+def _form(handler: Handler) -> str:
+    return f"{handler.message.__name__} (version {handler.message.__declared__.version})"
