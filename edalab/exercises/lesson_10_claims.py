@@ -132,8 +132,12 @@ def _wrong_rollout(run: Run, costs: dict[str, int]) -> tuple[str, str] | None:
         bills = dict(run.rows(service, "select order_id, cents from bills"))
         for order_id, cents in costs.items():
             if order_id not in bills:
-                why = str(failed[order_id].error)
-                written, known = map(int, re.findall(r" version (\d+) with", why))
+                why = (
+                    str(failed[order_id].error)
+                    if order_id in failed
+                    else f"{service}: no {order_id}"
+                )
+                written, known = map(int, re.findall(r" version (\d+) with", why)[:2] or (0, 0))
                 return f"{'an old' if written < known else 'a new'} message is unreadable", why
             if bills[order_id] != cents:
                 evidence = f"{service} has {order_id} with {bills[order_id]:,} cents, not {cents:,}"
