@@ -1,20 +1,21 @@
 """What happens: a system in virtual time, with faults at the points that its patterns are about."""
 
 from .context import Context
+from .deploy import Deploy, deploy
 from .faults import ACTIONS, Fault, Faults
 from .plan import AnyFault, parse_plan
 from .points import actions_at, enumerate_faults, points
 from .printed import Printed, printing, quiet
 from .restore import Restore, restore
 from .simulate import simulate
-from .windows import AtTime, Repartition, Scale, Skew, Window, cut, pause, repartition, scale, skew
+from .windows import Repartition, Scale, Skew, Window, cut, pause, repartition, scale, skew
 from .world import World
 
 __all__ = [
     "ACTIONS",
     "AnyFault",
-    "AtTime",
     "Context",
+    "Deploy",
     "Fault",
     "Faults",
     "Printed",
@@ -26,6 +27,7 @@ __all__ = [
     "World",
     "actions_at",
     "cut",
+    "deploy",
     "enumerate_faults",
     "parse_plan",
     "pause",

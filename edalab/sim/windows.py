@@ -210,10 +210,7 @@ def scale(service: str, replicas: int, at: float) -> Scale:
     return Scale(service, replicas, at)
 
 
-AtTime = Window | Repartition | Skew | Scale | Restore
-
-
-def parse_at_time(text: str) -> AtTime | None:
+def parse_at_time(text: str) -> Window | Repartition | Scale | Skew | Restore | None:
     """What happens at a time, from its text form; None if it is another text."""
     if match := _PAUSE.fullmatch(text):
         service, replica, start, end = match.groups()
