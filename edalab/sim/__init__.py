@@ -8,12 +8,13 @@ from .points import actions_at, enumerate_faults, points
 from .printed import Printed, printing, quiet
 from .restore import Restore, restore
 from .simulate import simulate
-from .windows import Repartition, Scale, Skew, Window, cut, pause, repartition, scale, skew
+from .windows import AtTime, Repartition, Scale, Skew, Window, cut, pause, repartition, scale, skew
 from .world import World
 
 __all__ = [
     "ACTIONS",
     "AnyFault",
+    "AtTime",
     "Context",
     "Deploy",
     "Fault",

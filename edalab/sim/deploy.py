@@ -1,20 +1,21 @@
 """A deploy replaces what the replicas of a service run, one after the other, while everything goes on."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
-from ..errors import Misuse, Unknown, shown
+from ..errors import Misuse, shown
 from ..model import Service, System
-from .at_time import SECONDS, Timed
+from .at_time import SECONDS, Timed, check_service
 from .clock import milliseconds
 from .version import Version
 
 if TYPE_CHECKING:
     from .world import World
 
-_TEXT = re.compile(rf"deploy +([\w-]+) +at +{SECONDS} *s.*")
+_TEXT = re.compile(rf"deploy +([\w-]+) +at +{SECONDS} *s(?: +rolling +{SECONDS} *s)?")
 
 
 @dataclass(frozen=True, repr=False)
@@ -22,6 +23,7 @@ class Deploy(Timed):
     """From a time on (seconds) the replicas of a service run the handlers and ticks of another declaration of it."""
 
     do: ClassVar[str] = "deploy"
+    keeps_alive: ClassVar[bool] = True
     new: Service
     start: float | None = None
     rolling: float = 0
@@ -58,8 +60,9 @@ class Deploy(Timed):
         return f"<{self}>"
 
     def check(self, system: System) -> None:
-        if self.service not in system.services:
-            raise Unknown("service", self.service, system.services)
+        check_service(self, system)
+        if system.services[self.service].captures is not None:
+            raise Misuse(f"{self}: a connector has no handlers to deploy")
         if self.start is None:
             raise Misuse(f"{self} takes at=, in seconds; only explore(deploys=[...]) chooses it")
 
@@ -90,16 +93,22 @@ def deploy(
         SQLite refuses it.
 
     A replica finishes what it has in hand, then switches. Its partitions stay with it, and its `ctx.state` is lost. The
-    database, the logs and the positions in them stay. `explore(deploys=)` chooses `at` itself."""
+    database, the logs and the positions in them stay. A run does not end before `at`. `explore(deploys=)` chooses
+    `at` itself."""
     return Deploy(service, at, rolling, migration)
 
 
-def refuse_text(text: str) -> None:
-    """Raise Misuse for a deploy as text, which cannot hold what is deployed."""
-    if match := _TEXT.fullmatch(text):
-        service, seconds = match.groups()
-        fix = f'write deploy(new.services["{service}"], at={seconds})'
-        raise Misuse(f"{shown(text)} does not say which handlers are deployed; {fix}")
+def parse_deploy(text: str, known: Iterable[Deploy]) -> Deploy | None:
+    """A deploy from its text form; None if it is another text. Raises Misuse where none of this service is known, for a
+    text cannot hold what is deployed."""
+    if (match := _TEXT.fullmatch(text)) is None:
+        return None
+    service, seconds, _ = match.groups()
+    for one in known:
+        if one.service == service:
+            return one.at(float(seconds))
+    fix = f'write deploy(new.services["{service}"], at={seconds})'
+    raise Misuse(f"{shown(text)} does not say which handlers are deployed; {fix}")
 
 
 @lru_cache(maxsize=64)  # one for all runs of an exploration
@@ -115,7 +124,7 @@ def with_deployed(system: System, services: tuple[Service, ...]) -> System:
         both.queues |= {name: one for name, one in new.system.queues.items() if name not in here}
         if (old := both.services.get(new.name)) is not None:
             twin = both.services[new.name] = Service(both, new.name)
-            twin.replicas, twin.schema = old.replicas, old.schema
+            twin.replicas, twin.schema, twin.captures = old.replicas, old.schema, old.captures
             twin.handlers = old.handlers | new.handlers | old.handlers
             twin.ticks = old.ticks | new.ticks | old.ticks
     return both

@@ -111,7 +111,7 @@ class Replica:
         version.begin(self)
         for reader in self.service.readers:
             if reader.owner is self:
-                reader.restart()
+                reader.restart()  # pyrefly: ignore[missing-attribute]  # of a topic: no connector is deployed
         self.service.hear(self)
 
     # -- crash and restart

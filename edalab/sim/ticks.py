@@ -14,12 +14,11 @@ if TYPE_CHECKING:
 MOST_FAILURES = 10  # in a row; after so many there is no waiting for one that succeeds
 
 
-class Led:
-    """The lease of a tick, which all versions of its service share: who has it, and how many have had it."""
+class Lease:
+    """Who has the lease of a tick, in all versions of its service. token: counts the leaders."""
 
-    def __init__(self):
-        self.leader: Replica | None = None
-        self.token = 0
+    leader: "Replica | None" = None
+    token = 0
 
 
 class Ticking:
@@ -34,9 +33,9 @@ class Ticking:
         self.world, self.tick, self.version = world, tick, version
         self.every = max(1, round(tick.seconds * 1000))
         self.lease = None if tick.lease is None else round(tick.lease * 1000)
-        self.current: Execution | None = None
-        self.led = world.led.setdefault((tick.service, tick.name), Led())
         self.ran = 0
+        self.current: Execution | None = None
+        self.held = world.leases[tick.service, tick.name]
         self.failures = 0  # in a row
         self.stamp = -1  # what had happened when it last did nothing
         self._schedule()
@@ -53,11 +52,12 @@ class Ticking:
         self._schedule()
         world, name, service = self.world, self.tick.name, self.tick.service
         replicas = world.services[service].serving
-        takes = (one for one in replicas if one.up and not one.paused and one.next_version is None)
-        replica = next(takes, None)  # its leader
+        live = [one for one in replicas if one.up and not one.paused]
+        ready = [one for one in live if one.next_version is None]
+        replica = next(iter(ready or live), None)  # its leader
         if self.lease is not None:
             replica = self._leader(replica)
-        if replica is None or replica.next_version is not None or self.current is not None:
+        if replica is None or self.current is not None or replica.next_version is not None:
             return
         self.ran += 1
         if replica.version is not self.version:
@@ -69,12 +69,12 @@ class Ticking:
         id = f"{service}.{name}-{world.ticked[service, name]}"
         envelope = Envelope(id, name, None, service, None, None, world.now, None, None, 0)
         self.current = execution = replica.new_execution(self, envelope)
-        execution.lease = self.led.token or None
+        execution.lease = self.held.token or None
         execution.begin(self.tick)
 
     def _leader(self, live: "Replica | None") -> "Replica | None":
         """Who has the lease and can run; `live` where nobody has it any more."""
-        led, leader = self.led, self.led.leader
+        leader = self.held.leader
         if leader is not None:
             still = not leader.up or leader.paused
             if not (still or (leader.left and self.current is None)):
@@ -84,7 +84,7 @@ class Ticking:
             detail = f"{self.tick.name} from replica {leader.number}"
             self.world.record_step("takeover", live.actor, detail=detail)
         if live is not None:
-            led.leader, led.token, self.current = live, led.token + 1, None
+            self.held.leader, self.current, self.held.token = live, None, self.held.token + 1
         return live
 
     def handled(self, execution, _) -> None:

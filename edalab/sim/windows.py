@@ -210,7 +210,10 @@ def scale(service: str, replicas: int, at: float) -> Scale:
     return Scale(service, replicas, at)
 
 
-def parse_at_time(text: str) -> Window | Repartition | Scale | Skew | Restore | None:
+AtTime = Window | Repartition | Skew | Scale | Restore
+
+
+def parse_at_time(text: str) -> AtTime | None:
     """What happens at a time, from its text form; None if it is another text."""
     if match := _PAUSE.fullmatch(text):
         service, replica, start, end = match.groups()

@@ -1,6 +1,6 @@
 """The world is one object: its clock, its agenda of actions, its services and channels, and the record of what happened."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import cache
 from heapq import heappop, heappush
@@ -16,14 +16,16 @@ from ..model.wire import unfit_field
 from ..stuck import Watched
 from .capture import Capturing
 from .context import Context
+from .deploy import Deploy
 from .execution import Execution
 from .forgotten import running_in
 from .limits import DEEPEST, MOST_AT_ONCE, Budget
-from .plan import AtTime, Plan
+from .plan import Plan
 from .routes import channel_for, unhandled
 from .services import ServiceRuntime
 from .steps import WIDTH, Failure
-from .ticks import Led, Ticking
+from .ticks import Lease, Ticking
+from .windows import AtTime
 
 if TYPE_CHECKING:
     import sqlite3
@@ -97,7 +99,7 @@ class World:
                 captured, table = declared.captures
                 Capturing(self.services[name], self.services[captured], table)
         self.ticked: Counter[tuple[str, str]] = Counter()  # times that each tick ran
-        self.led: dict[tuple[str, str], Led] = {}
+        self.leases: defaultdict[tuple[str, str], Lease] = defaultdict(Lease)  # of ticks
         versions = [service.version for service in self.services.values()]
         self.ticks = [Ticking(self, tick, one) for one in versions for tick in one.ticks.values()]
         self.tick_rows = self.busy_ticks = 0
@@ -174,7 +176,7 @@ class World:
         """How many steps there are, but for those that say that a tick began or ended."""
         return len(self.record) // WIDTH - self.tick_rows
 
-    def _open(self, window: AtTime) -> None:
+    def _open(self, window: AtTime | Deploy) -> None:
         if window.strike(self):
             self.plan.struck.append(window)
 

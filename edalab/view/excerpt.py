@@ -26,8 +26,8 @@ LIFE = frozenset(
         "skew",
         "join",
         "leave",
-        "restore",
         "deploy",
+        "restore",
     }
 )
 _GRAVE = {"dead_letter": 0, "lost": 1, "expired": 1, "failure": 2, "timeout": 3, "crash": 4}
