@@ -265,7 +265,10 @@ def two_words():
 
 
 def a_note_must_be_there():
-    return {1: lambda old: {**_step_1(old), "note": old["note"]}, 2: _step_2}
+    def euros(old):
+        return {**_step_1(old), "note": old["note"]}
+
+    return {1: euros, 2: _step_2}
 
 
 def a_list_of_functions():
