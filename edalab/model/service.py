@@ -164,7 +164,7 @@ class Service:
 
         def declare(function: Callable) -> Callable:
             takes, is_async = self._inspected(function, 1)
-            type_name, name = message.__name__, function.__name__
+            type_name, name = message.__wire__, function.__name__
             if kind is not Event:
                 self.system.refuse_second_handler(self.name, name, type_name, kind)
             how = takes, is_async, delivery, max_attempts, message, commit_every
