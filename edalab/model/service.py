@@ -59,6 +59,7 @@ class Service:
     def __init__(self, system: "System", name: str):
         self.system, self.name = system, name
         self.replicas, self.schema = 1, ""
+        self.joins, self.starts_at = 0.0, "latest"  # its group
         self.handlers: dict[tuple[str, str], Handler] = {}  # by (type, function name)
         self.ticks: dict[str, Tick] = {}
 
