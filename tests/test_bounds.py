@@ -137,14 +137,14 @@ def test_a_redrive_into_a_full_queue_fails_and_the_dead_letter_stays():
 def test_a_group_that_comes_too_late_loses_what_a_topic_no_longer_keeps():
     run = simulate(shop(retention=1), sends([Ordered(takes=2), *[Ordered()] * 3], [0.5, 0.4, 1]))
     assert steps(run, "discarded") == [
-        (2030, "web", "client-2", "unread after 1 s, 1 of 2"),
-        (2030, "web", "client-3", "unread after 1 s, 2 of 2"),
+        (2030, "web", "client-2", "removed after 1 s, 1 of 2"),
+        (2030, "web", "client-3", "removed after 1 s, 2 of 2"),
     ]
     assert run.rows("web", "select * from seen") == [("client-1",), ("client-4",)]
     (reader,) = run._world.services["web"].readers
     assert reader.committed == 4 and run._world.services["web"].lag == 0
     verdict = run.check(claims.no_event_lost(Ordered))
-    assert "client-2" in str(verdict) and "(unread after 1 s, 1 of 2)" in str(verdict)
+    assert "client-2" in str(verdict) and "(removed after 1 s, 1 of 2)" in str(verdict)
 
 
 def test_a_retry_has_its_message_and_a_crash_does_not():
@@ -156,7 +156,9 @@ def test_a_retry_has_its_message_and_a_crash_does_not():
     )
     assert failed.rows("web", "select * from seen") == [("client-1",)]
     crashed = simulate(shop(retention=0.15), sends(orders), faults=["crash web.handle.Ordered"])
-    assert steps(crashed, "discarded") == [(1030, "web", "client-1", "unread after 0.15 s, 1 of 1")]
+    assert steps(crashed, "discarded") == [
+        (1030, "web", "client-1", "removed after 0.15 s, 1 of 1")
+    ]
 
 
 def test_without_bounds_a_run_is_as_it_was():

@@ -216,18 +216,18 @@ class Publish(Call):
     def _store(self, _=None) -> bool | None:
         """Hand the message to its channel. Returns True where that is full, and does not take it."""
         if self.after:
-            self._after(self.after, self._store_now)
-        else:
-            return self._store_now()
+            self._after(self.after, self._store_later)
+        elif self.channel.append(self.envelope):
+            return self._rejected("" if self.tell else UNHEARD)
 
-    def _store_now(self, _=None) -> bool | None:
-        full = self.channel.append(self.envelope)
-        if full:
-            unheard = "" if self.tell and not self.after else UNHEARD
-            why = f"{self.channel.name} is full{unheard}"
-            actor = self.execution.replica.actor
-            self.execution.world.record_step("rejected", actor, self.envelope, detail=why)
-        return full
+    def _store_later(self, _) -> None:
+        if self.channel.append(self.envelope):
+            self._rejected(UNHEARD)
+
+    def _rejected(self, unheard: str) -> bool:
+        actor, why = self.execution.replica.actor, f"{self.channel.name} is full{unheard}"
+        self.execution.world.record_step("rejected", actor, self.envelope, detail=why)
+        return True
 
     def _arrive(self, late) -> None:
         full = self._store()

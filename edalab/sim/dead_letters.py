@@ -53,6 +53,10 @@ class DeadLetters:
             queue.subscribe(world.services[letter.service])
         return world.channels[name]
 
+    def __repr__(self) -> str:
+        waiting = sum(letter.state == "waiting" for letter in self.letters)
+        return f"<{len(self.letters)} dead letters, {waiting} waiting>"
+
 
 class OwnQueue(WorkQueue):
     """A queue that no other service subscribes to. Its messages came from another channel."""

@@ -24,8 +24,8 @@ class Redrive(Publish):
         channel = world.dead_letters.way_back(message)
         return channel, replace(died, topic=channel.name, redrives=died.redrives + 1)
 
-    def _store_now(self, _=None) -> bool | None:
-        full = super()._store_now()
+    def _store(self, _=None) -> bool | None:
+        full = super()._store()
         self.message.redriven |= not full
         return full
 

@@ -161,7 +161,7 @@ class Reader:
         execution.attempt = None  # pyrefly: ignore[bad-assignment]
         for number, offset in enumerate(gone, 1):
             execution.offset, execution.envelope = offset, self.records[offset]
-            why = f"unread after {log.retention / 1000:g} s, {number} of {len(gone)}"
+            why = f"removed after {log.retention / 1000:g} s, {number} of {len(gone)}"
             execution.record_step("discarded", None, why)
         self._has_committed(execution)
         self._advance(execution)
