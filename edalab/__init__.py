@@ -8,7 +8,19 @@ try:
     from .claims.explore import explore
     from .errors import ConcurrencyError, Misuse, PublishFailed, Refused, Unanswered
     from .model import Command, Event, Query, System
-    from .sim import Context, Fault, Faults, cut, pause, repartition, rewind, scale, simulate, skew
+    from .sim import (
+        Context,
+        Fault,
+        Faults,
+        cut,
+        pause,
+        repartition,
+        restore,
+        rewind,
+        scale,
+        simulate,
+        skew,
+    )
     from .store import EventStore, read_table
     from .trace import otlp as _otlp  # noqa: F401  what `Run.otlp` does
 except Exception:  # an older Python, or one in which the course is not installed
@@ -39,6 +51,7 @@ __all__ = [
     "read_git",
     "read_table",
     "repartition",
+    "restore",
     "rewind",
     "scale",
     "simulate",

@@ -49,7 +49,7 @@ CORE_FILES = {
     ),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 10217, "library": 22347, "exercises": 5046}
+LINES = {"core": 10705, "library": 22862, "exercises": 5046}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -97,7 +97,7 @@ _FIELDS = [field.name for field in fields(Envelope)][:-2]  # attempt and redrive
 
 @dataclass(slots=True, repr=False, eq=False)
 class DeadLetter(Envelope):
-    """A message that a service gave up, in a message of its own: in the handler it is the one that died.
+    """A message that its `source` gave up, in a message of its own: in the handler it is the one that died.
 
     `reason` is the error's words, `attempts` how often the message was tried, `came_from` its topic or queue."""
 
@@ -105,7 +105,6 @@ class DeadLetter(Envelope):
     attempts: int = 0
     came_from: str = ""
     died: Any = None  # the Envelope that was given up
-    service: str = ""  # that gave it up
     number: int = 0  # of the step at which it did
     redriven: bool = False
     state: str = "waiting"  # then "redriven" or "handled"

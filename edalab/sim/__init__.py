@@ -2,12 +2,13 @@
 
 from .context import Context
 from .faults import ACTIONS, Fault, Faults
-from .plan import AnyFault, AtTime, parse_plan
+from .plan import AnyFault, parse_plan
 from .points import actions_at, enumerate_faults, points
 from .printed import Printed, printing, quiet
+from .restore import Restore, restore
 from .rewind import Rewind, rewind
 from .simulate import simulate
-from .windows import Repartition, Scale, Skew, Window, cut, pause, repartition, scale, skew
+from .windows import AtTime, Repartition, Scale, Skew, Window, cut, pause, repartition, scale, skew
 from .world import World
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Faults",
     "Printed",
     "Repartition",
+    "Restore",
     "Rewind",
     "Scale",
     "Skew",
@@ -33,6 +35,7 @@ __all__ = [
     "printing",
     "quiet",
     "repartition",
+    "restore",
     "rewind",
     "scale",
     "simulate",

@@ -32,7 +32,7 @@ class DeadLetters:
         letter = DeadLetter(
             id, type_name, died.data, service.name, died.subject, name, world.now, died.correlation,
             died.id, died.depth + 1, None, died.redrives, reason, execution.attempt, came_from,
-            died, service.name, len(world.record) // WIDTH - 1,
+            died, len(world.record) // WIDTH - 1,
         )  # fmt: skip
         self.letters.append(letter)
         if handled:
@@ -44,13 +44,13 @@ class DeadLetters:
     def way_back(self, letter: DeadLetter) -> "Channel":
         """Where a dead letter is sent back to: its queue, or the queue for retries of its service, as a log would
         hand it to every group again."""
-        world, name = self.world, f"{letter.came_from}.{letter.service}.retry"
+        world, name = self.world, f"{letter.came_from}.{letter.source}.retry"
         channel = world.channels[letter.came_from]
         if isinstance(channel, WorkQueue):
             return channel
         if name not in world.channels:
             world.channels[name] = queue = OwnQueue(world, name, letter.came_from)
-            queue.subscribe(world.services[letter.service])
+            queue.subscribe(world.services[letter.source])
         return world.channels[name]
 
     def __repr__(self) -> str:

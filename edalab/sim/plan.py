@@ -6,12 +6,11 @@ from collections.abc import Iterable
 
 from ..errors import Misuse, Unknown, listed, shown
 from ..model import System, message_types
+from .at_time import SECONDS
 from .faults import ORDER, Fault, Faults
 from .points import SENT, Point, actions_at, points
-from .rewind import Rewind, parse_rewind
-from .windows import SECONDS, Repartition, Scale, Skew, Window, parse_at_time
+from .windows import AtTime, Skew, Window, parse_at_time
 
-AtTime = Window | Repartition | Skew | Scale | Rewind
 AnyFault = Fault | Faults | AtTime
 Struck = Fault | AtTime
 _FAULT = re.compile(
@@ -35,12 +34,13 @@ def parse(text: str) -> Struck:
     if match := _FAULT.fullmatch(text):
         do, at, nth, seconds = match.groups()
         return Fault(do, at, int(nth or 1), float(seconds) if seconds else None)
-    if at_time := parse_at_time(text) or parse_rewind(text):
+    if at_time := parse_at_time(text):
         return at_time
     raise Misuse(
         f"{shown(text)} is not a fault; write 'crash payments.commit.OrderPlaced #2', "
         "'delay orders.publish.OrderPlaced #1 for 2 s', 'pause payments from 1 s to 3 s', 'cut payments from 1 s to 3 s', "
-        "'repartition orders to 4 at 2 s', 'scale payments to 4 at 2 s', 'rewind payments to 0 s at 20 s' or 'skew payments by 2 s'; for several write a list, or put ; between them"
+        "'repartition orders to 4 at 2 s', 'scale payments to 4 at 2 s', 'skew payments by 2 s', 'restore payments to 1 s at 2 s' or "
+        "'rewind payments to 0 s at 20 s'; for several write a list, or put ; between them"
     )
 
 
@@ -84,9 +84,9 @@ class Plan:
                 if isinstance(fault, Skew):
                     self._check_only_skew(fault)
             else:
-                taken = "Fault, its text, Faults, pause, cut, repartition, rewind, scale and skew"
+                taken = "Fault, its text, Faults, pause, cut, repartition, scale, skew, restore and rewind"
                 raise Misuse(f"faults= takes {taken}, not {shown(fault)}")
-        self.rewinds = any(isinstance(window, Rewind) for window in self.windows)
+        self.rewinds = any(window.do == "rewind" for window in self.windows)
         self.points = {point for point, _ in self.by_point}
 
     def _check_only_skew(self, fault: Skew) -> None:

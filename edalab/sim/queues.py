@@ -40,9 +40,7 @@ class WorkQueue(Channel):
         self.ordered_by_key = declared.ordered_by_key
         self.ack_wait = round(declared.ack_wait * 1000)
         self.prefetch = declared.prefetch
-        self.beside = (
-            declared.prefetch > 1
-        )  # its messages are handled beside a replica's other work
+        self.beside = declared.prefetch > 1  # it is handled beside a replica's other work
         self.most, self.rejects = declared.max_length or inf, declared.overflow == "reject"
         self.arrives: dict[Replica, int] = {}  # when the last message handed to it does
         self.ready: deque[Item] = deque()

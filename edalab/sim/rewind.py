@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..model import System
+from .at_time import SECONDS, Timed, check_name, check_service
 from .clock import milliseconds
-from .windows import SECONDS, _AtTime, _check_name, _check_service
+from .logs import Log
 
 if TYPE_CHECKING:
     from .world import World
@@ -16,16 +17,17 @@ _REWIND = re.compile(rf"rewind +([\w-]+) +to +{SECONDS} *s? +at +{SECONDS} *s")
 
 
 @dataclass(frozen=True, repr=False)
-class Rewind(_AtTime):
+class Rewind(Timed):
     """At a time (seconds) a group goes back to what was stored since another time."""
 
     do: ClassVar[str] = "rewind"
+    keeps_alive: ClassVar[bool] = True
     service: str
     start: float
     to: float
 
     def __post_init__(self):
-        _check_name("rewind", self.service)
+        check_name("rewind", self.service)
         milliseconds(self.start, f"rewind {self.service}: at=")
         milliseconds(self.to, f"rewind {self.service}: to=")
 
@@ -33,11 +35,15 @@ class Rewind(_AtTime):
         return f"rewind {self.service} to {self.to:g} s at {self.start:g} s"
 
     def check(self, system: System) -> None:
-        _check_service(self, system)
+        check_service(self, system)
 
     def strike(self, world: "World") -> bool:
         since, back = round(self.to * 1000), False
-        for reader in world.services[self.service].readers:
+        logs = [log for log in world.channels.values() if isinstance(log, Log)]
+        every = [reader for log in logs for readers in log.readers for reader in readers]
+        for reader in every:
+            if reader.service.name != self.service:
+                continue
             log, partition = reader.log, reader.partition
             first = bisect_left(log.times[partition], since)
             offset = max(first, log.first_kept(partition))

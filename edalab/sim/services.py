@@ -13,6 +13,7 @@ from .execution import Execution
 from .replicas import Replica
 
 if TYPE_CHECKING:
+    from .capture import Capturing
     from .queues import WorkQueue
     from .topics import Reader
     from .world import World
@@ -31,12 +32,13 @@ class ServiceRuntime:
         self.has_faults = world.plan.concerns(name)
         self.minted = 0  # ids given out; a crash does not take them back
         self.notes = 0
+        self.sequences: dict[str, int] = {}  # the last number of each, which nothing takes back
         self.cut = False
         self.cut_until = 0
         self.cut_from: dict[str, int] = {}  # a sender -> until when nothing that it sent arrives
         self.ahead = 0  # of the true time, in ms
         self.replicas = [Replica(self, n + 1) for n in range(declaration.replicas)]
-        self.readers: list[Reader] = []  # its positions in the logs
+        self.readers: list[Reader | Capturing] = []  # its positions in the logs
         self.queues: list[WorkQueue] = []  # those that it consumes
         self.joins = round(declaration.joins * 1000)  # when its group does
         self.earliest = declaration.starts_at == "earliest"
@@ -110,6 +112,11 @@ class ServiceRuntime:
         for channel in self.world.channels.values():
             if any(map(self.handler, channel.heard)):
                 channel.subscribe(self)
+
+    def next_number(self, sequence: str) -> int:
+        """The next number of a sequence, from 1. No transaction gives it back."""
+        self.sequences[sequence] = number = self.sequences.get(sequence, 0) + 1
+        return number
 
     def next_up(self) -> Replica | None:
         """The replica that a question goes to: those that are up take turns."""

@@ -13,17 +13,18 @@ from ..model import Envelope, Handler, Message, Service, System
 from ..model.messages import fields_of, fits, key_of, wire_copy
 from ..model.wire import unfit_field
 from ..stuck import Watched
+from .capture import Capturing
 from .context import Context
 from .dead_letters import DeadLetters
 from .execution import Execution
 from .forgotten import running_in
 from .limits import DEEPEST, MOST_AT_ONCE, Budget
-from .plan import AtTime, Plan
-from .rewind import Rewind
+from .plan import Plan
 from .routes import channel_for, unhandled
 from .services import ServiceRuntime
 from .steps import WIDTH, Failure
 from .ticks import Ticking
+from .windows import AtTime
 
 if TYPE_CHECKING:
     import sqlite3
@@ -92,6 +93,10 @@ class World:
         self.client = ServiceRuntime(self, "client", Service(system, "client"))
         services = system.services.items()
         self.services = Services((name, ServiceRuntime(self, name, one)) for name, one in services)
+        for name, declared in services:
+            if declared.captures is not None:
+                captured, table = declared.captures
+                Capturing(self.services[name], self.services[captured], table)
         ticks = [tick for service in system.services.values() for tick in service.ticks.values()]
         self.ticks = [Ticking(self, tick) for tick in ticks]
         self.tick_rows = self.busy_ticks = 0
@@ -99,7 +104,7 @@ class World:
         self.budget: Budget | None = None
         for window in plan.windows:
             start = round(window.start * 1000)
-            heap = self.agenda if isinstance(window, Rewind) else self.background
+            heap = self.agenda if window.keeps_alive else self.background
             heappush(heap, (start, next(self.number), self._open, window))
 
     def rows(self, service: str, sql: str, parameters: tuple = ()) -> list[tuple]:
