@@ -6,13 +6,14 @@ try:
     from . import claims
     from .claims.claim import Claim
     from .claims.explore import explore
-    from .errors import ConcurrencyError, Misuse, PublishFailed, Refused, Unanswered
+    from .errors import ConcurrencyError, Misuse, PublishFailed, Refused, Unanswered, Unreadable
     from .model import Command, Event, Query, System
     from .sim import (
         Context,
         Fault,
         Faults,
         cut,
+        deploy,
         pause,
         repartition,
         restore,
@@ -44,8 +45,10 @@ __all__ = [
     "Refused",
     "System",
     "Unanswered",
+    "Unreadable",
     "claims",
     "cut",
+    "deploy",
     "explore",
     "pause",
     "read_git",

@@ -127,6 +127,11 @@ class InvalidMessage(ValueError):
     """Data that a message class does not take; pydantic's own error is the `__cause__`. In a handler it is a failure."""
 
 
+class Unreadable(ValueError):
+    """A handler's class cannot read a message that another class of its name wrote. The handler is not called, and the
+    delivery fails as if it had raised this."""
+
+
 class NotInstalled(Misuse, ImportError):
     """A library of the extra `course` is missing: the message names it and the command that installs it."""
 

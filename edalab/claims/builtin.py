@@ -290,10 +290,10 @@ def _named(claim: str, message: Any, kinds: tuple[type[Message], ...], key: bool
         names = ["an event" if kind is Event else f"a {kind.__name__.lower()}" for kind in kinds]
         raise Misuse(f"{claim} takes the class of {' or '.join(names)}, not {shown(message)}")
     if key and message.__declared__.key is None:
-        name = message.__name__
+        name = message.__wire__
         what = f"it says which of them belong together; declare class {name}(..., key='…')"
         raise Misuse(f"{claim}({name}) needs a key: {what}")
-    return message.__name__
+    return message.__wire__
 
 
 def _row(row: tuple) -> str:

@@ -125,7 +125,7 @@ class Service:
 
         def declare(function: Callable) -> Callable:
             how = self._inspected(function, 1)
-            name, type_name = function.__name__, f"{message.__name__}.dlq"
+            name, type_name = function.__name__, f"{message.__wire__}.dlq"
             handler = Handler(self.name, name, function, type_name, Message, *how, message=message)
             self.handlers[type_name, name] = handler
             self.system.revision += 1
@@ -192,7 +192,7 @@ class Service:
 
         def declare(function: Callable) -> Callable:
             takes, is_async = self._inspected(function, 1)
-            type_name, name = message.__name__, function.__name__
+            type_name, name = message.__wire__, function.__name__
             if kind is not Event:
                 self.system.refuse_second_handler(self.name, name, type_name, kind)
             how = takes, is_async, delivery, max_attempts, message, commit_every

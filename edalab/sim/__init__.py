@@ -1,6 +1,7 @@
 """What happens: a system in virtual time, with faults at the points that its patterns are about."""
 
 from .context import Context
+from .deploy import Deploy, deploy
 from .faults import ACTIONS, Fault, Faults
 from .plan import AnyFault, parse_plan
 from .points import actions_at, enumerate_faults, points
@@ -16,6 +17,7 @@ __all__ = [
     "AnyFault",
     "AtTime",
     "Context",
+    "Deploy",
     "Fault",
     "Faults",
     "Printed",
@@ -28,6 +30,7 @@ __all__ = [
     "World",
     "actions_at",
     "cut",
+    "deploy",
     "enumerate_faults",
     "parse_plan",
     "pause",

@@ -226,7 +226,7 @@ class Context:
         """The envelope of the message being handled: `.id`, `.correlation`, `.attempt` (from 1) and so on."""
         execution = self._in_service("message")
         assert execution.envelope is not None  # only the client handles no message
-        return execution.envelope.copied(execution.attempt)
+        return execution.envelope.copied(execution.attempt, execution.data)
 
     def __repr__(self) -> str:
         return f"<context of {self._execution.where()} at {self.now:g} s>"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from ..model import DeadLetter, Envelope, Queue
 from .execution import Execution
 from .queues import Item, WorkQueue
-from .services import ServiceRuntime
+from .replicas import Replica
 from .steps import WIDTH
 
 if TYPE_CHECKING:
@@ -76,9 +76,9 @@ class LetterQueue(OwnQueue):
         super().__init__(world, name, came_from, WAIT)
         self.beside = True
 
-    def is_for(self, service: ServiceRuntime, envelope: Envelope) -> bool:
+    def is_for(self, replica: Replica, envelope: Envelope) -> bool:
         """A dead letter is for the service that gave its message up."""
-        return envelope.source == service.name
+        return envelope.source == replica.service.name and super().is_for(replica, envelope)
 
     def failed(self, execution: Execution, error: Exception) -> None:
         """Tried again; after the last attempt it stays where it is."""

@@ -44,7 +44,7 @@ def _consumer_steps(system: System, handler: Handler) -> tuple[str, ...]:
 
 
 def _topic(cls: type[Message]) -> str:
-    return cls.__declared__.topic or cls.__name__
+    return cls.__declared__.topic or cls.__wire__
 
 
 def actions_at(system: System, point: Point) -> tuple[str, ...]:

@@ -110,7 +110,7 @@ class WorkQueue(Channel):
         service = replica.service
         for item in self.ready:
             kept_back = item.envelope.source in service.cut_from
-            handles = self.is_for(service, item.envelope) and not kept_back
+            handles = self.is_for(replica, item.envelope) and not kept_back
             if handles and self._is_next(item, replica):
                 self.ready.remove(item)
                 self.turn = (self.consumers.index(replica) + 1) % len(self.consumers)
@@ -122,9 +122,9 @@ class WorkQueue(Channel):
                 return execution
         return None
 
-    def is_for(self, service: ServiceRuntime, envelope: Envelope) -> bool:
-        """Whether a service handles a message."""
-        return service.handler(envelope.type) is not None
+    def is_for(self, replica: Replica, envelope: Envelope) -> bool:
+        """Whether a replica handles a message."""
+        return envelope.type in replica.version.handlers
 
     def _is_next(self, item: Item, replica: Replica) -> bool:
         """Whether nothing older of its key is still open, in a queue that is ordered by key. (No replica handles
@@ -161,7 +161,7 @@ class WorkQueue(Channel):
             self._remove(item)
             replica.release(execution)
             return
-        handler: Any = replica.service.handler(item.envelope.type)
+        handler = replica.version.handlers[item.envelope.type]
         at_most_once = handler.delivery == "at-most-once"
         item.attempt, item.execution = execution.attempt, execution
         fault = None if item.delayed else execution.reach("deliver")

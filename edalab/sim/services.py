@@ -1,6 +1,5 @@
 """A service at run time: replicas over one durable database, its positions in logs, and its handlers."""
 
-from dataclasses import replace
 from functools import cached_property
 from math import inf
 from random import Random
@@ -11,6 +10,7 @@ from .clock import SESSION
 from .database import Database
 from .execution import Execution
 from .replicas import Replica
+from .version import Version
 
 if TYPE_CHECKING:
     from .capture import Capturing
@@ -24,11 +24,9 @@ class ServiceRuntime:
 
     def __init__(self, world: "World", name: str, declaration: Service):
         self.world, self.name, self.schema = world, name, declaration.schema
-        declared: dict[str, list[Handler]] = {}
-        for handler in declaration.handlers.values():
-            declared.setdefault(handler.type, []).append(handler)
-        self._handlers = {name: _in_turn(handlers) for name, handlers in declared.items()}
-        self.ticks = tuple(declaration.ticks)
+        # What at least one replica has switched to, and what the others are to.
+        self.version = self.latest = Version(declaration)
+        self.handlers = self.version.handlers  # by type, those of earlier versions, too
         self.has_faults = world.plan.concerns(name)
         self.minted = 0  # ids given out; a crash does not take them back
         self.notes = 0
@@ -97,7 +95,7 @@ class ServiceRuntime:
 
     def handler(self, type_name: str) -> Handler | None:
         """Who handles a type here; several functions do it one after the other."""
-        return self._handlers.get(type_name)
+        return self.handlers.get(type_name)
 
     def new_id(self) -> str:
         """An id that no message and no other call has."""
@@ -123,6 +121,7 @@ class ServiceRuntime:
         up = [replica for replica in self.replicas if replica.up and not replica.left]
         if not up:
             return None
+        up = [replica for replica in up if replica.next_version is None] or up
         self.turn += 1
         return up[self.turn % len(up) - 1]
 
@@ -137,6 +136,7 @@ class ServiceRuntime:
             world.record_step("join", replica.actor)
             for queue in self.queues:
                 queue.consumers.append(replica)
+            world.schedule(world.now, replica.deploy, self.latest)
             if self.cut:  # the broker has never heard of it
                 replica.fall_silent()
                 replica.silent_since = world.now - SESSION
@@ -190,8 +190,9 @@ class ServiceRuntime:
     def hear(self, *replicas: Replica) -> None:
         """The broker hears of those that are up, go on and are not cut off, which renews their sessions."""
         for replica in replicas:
-            replica.reachable = not (replica.left or replica.paused or self.cut) and replica.up
-            if replica.reachable and replica.session is not None:
+            heard = not (replica.left or replica.paused or self.cut) and replica.up
+            replica.reachable = heard and replica.next_version is None
+            if heard and replica.session is not None:
                 replica.silent_since = None
                 replica.session.cancel()
         self.rebalance()  # once all are back: what they held they keep
@@ -200,21 +201,3 @@ class ServiceRuntime:
 
     def __repr__(self) -> str:
         return f"<{self.name}: {'up' if self.up else 'down'}, lag {self.lag}, {len(self.in_flight)} in flight>"
-
-
-def _in_turn(handlers: list[Handler]) -> Handler:
-    """One handler that runs several, and returns what all of them return."""
-    if len(handlers) == 1:
-        return handlers[0]
-
-    async def all_of_them(event, ctx):
-        messages = []
-        for handler in handlers:
-            result = handler.function(event, ctx) if handler.takes_ctx else handler.function(event)
-            result = await result if handler.is_async else result
-            if result is not None:
-                messages += result if isinstance(result, list | tuple) else [result]
-        return messages
-
-    names = " and ".join(handler.name for handler in handlers)
-    return replace(handlers[0], name=names, function=all_of_them, takes_ctx=True, is_async=True)

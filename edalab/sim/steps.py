@@ -13,12 +13,13 @@ from ..errors import (
     SaveFailed,
     Text,
     Unanswered,
+    Unreadable,
     line_raised,
     shortened,
 )
 from ..model import Envelope
 
-_OF_THE_WORLD = (ConcurrencyError, HandlerFailed, PublishFailed, SaveFailed, Unanswered)
+_OF_THE_WORLD = (ConcurrencyError, HandlerFailed, PublishFailed, SaveFailed, Unanswered, Unreadable)
 _OURS = os.path.join(Path(__file__).parents[1], "")  # no folder beside it whose name begins so
 # Details of steps by which readers of a record know what happened.
 TOO_LATE = "too late"  # an answer, which its asker no longer waits for

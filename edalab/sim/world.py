@@ -1,6 +1,6 @@
 """The world is one object: its clock, its agenda of actions, its services and channels, and the record of what happened."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import cache
 from heapq import heappop, heappush
@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Endless, Hung, Misuse, Unknown, shown
 from ..model import Envelope, Handler, Message, Service, System
 from ..model.messages import fields_of, fits, key_of, wire_copy
+from ..model.versions import differ
 from ..model.wire import unfit_field
 from ..stuck import Watched
 from .capture import Capturing
 from .context import Context
 from .dead_letters import DeadLetters
+from .deploy import Deploy
 from .execution import Execution
 from .forgotten import running_in
 from .limits import DEEPEST, MOST_AT_ONCE, Budget
@@ -23,7 +25,7 @@ from .plan import Plan
 from .routes import channel_for, unhandled
 from .services import ServiceRuntime
 from .steps import WIDTH, Failure
-from .ticks import Ticking
+from .ticks import Lease, Ticking
 from .windows import AtTime
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ class World:
     """A running system. `run` plays it to its end, or to a moment: then it is the world as it was at that moment."""
 
     def __init__(self, system: System, seed: int, plan: Plan):
-        self.system, self.seed, self.plan = system, seed, plan
+        self.system, self.seed, self.plan = plan.system, seed, plan
         self.fixed_latencies = seed == 0  # those that constants name
         self.now = 0
         self.agenda: list[tuple] = []  # (time, number, action, argument)
@@ -84,9 +86,10 @@ class World:
         self.record: list = []  # flat, WIDTH values a step: a tuple a step costs half as much memory again, and twice the time
         self.failures: list[Failure] = []
         self.misuse: Misuse | None = None
-        self.types: dict[str, type[Message]] = {}
+        self.types: dict[tuple[str, int], type[Message]] = {}
         self.warnings: list[str] = []
         self.channel_of, self.answerer = cache(self._channel_of), cache(self._answerer)
+        self.differ = cache(differ)
         self.channels: dict[str, Log | WorkQueue] = {}
         self.dead_letters = DeadLetters(self)
         self.unheard: Counter[str] = Counter()  # events that went to nobody, by type
@@ -97,13 +100,15 @@ class World:
             if declared.captures is not None:
                 captured, table = declared.captures
                 Capturing(self.services[name], self.services[captured], table)
-        ticks = [tick for service in system.services.values() for tick in service.ticks.values()]
-        self.ticks = [Ticking(self, tick) for tick in ticks]
+        self.ticked: Counter[tuple[str, str]] = Counter()  # times that each tick ran
+        self.leases: defaultdict[tuple[str, str], Lease] = defaultdict(Lease)  # of ticks
+        versions = [service.version for service in self.services.values()]
+        self.ticks = [Ticking(self, tick, one) for one in versions for tick in one.ticks.values()]
         self.tick_rows = self.busy_ticks = 0
         self.workload: Execution | None = None
         self.budget: Budget | None = None
         for window in plan.windows:
-            start = round(window.start * 1000)
+            start = round((window.start or 0) * 1000)
             heap = self.agenda if window.keeps_alive else self.background
             heappush(heap, (start, next(self.number), self._open, window))
 
@@ -173,7 +178,7 @@ class World:
         """How many steps there are, but for those that say that a tick began or ended."""
         return len(self.record) // WIDTH - self.tick_rows
 
-    def _open(self, window: AtTime) -> None:
+    def _open(self, window: AtTime | Deploy) -> None:
         if window.strike(self):
             self.plan.struck.append(window)
 
@@ -189,16 +194,26 @@ class World:
 
     def _channel_of(self, cls: type[Message]) -> "Log | WorkQueue":
         """Where messages of this class go."""
-        self.types[cls.__name__] = cls
+        self.types[cls.__wire__, cls.__declared__.version] = cls
         self._compare(cls)
         return channel_for(self, cls)
 
     def _compare(self, cls: type[Message]) -> None:
-        """Note who handles a class that has other fields than the one it was declared with."""
-        for handler in self.system.handlers(cls.__name__):
-            if handler.message is not cls and not fits(handler.message, cls):
-                who = f"{handler.service}.{handler.name}"
-                there, here = _fields(handler.message), _fields(cls)
+        """Note who handles a class that has other fields than the one it was declared with, though its version is the same."""
+        for handler in self.system.handlers(cls.__wire__):
+            known, who = handler.message, f"{handler.service}.{handler.name}"
+            there, here = _fields(known), _fields(cls)
+            if differ(cls, known):
+                version, more = (
+                    cls.__declared__.version,
+                    fields_of(known).items() - fields_of(cls).items(),
+                )
+                if more and version == known.__declared__.version:
+                    self.warnings.append(
+                        f"version {version} of {cls.__wire__} has the fields {here} in {cls.__name__}, and {there} in "
+                        f"{known.__name__}, as which {who} reads it; give one of them another version="
+                    )
+            elif known is not cls and not fits(known, cls):
                 self.warnings.append(
                     f"the class {cls.__name__} was declared again: {who} expects one with the fields {there}, and "
                     f"gets one with {here}; run the cell of {who} again, and those that make one"
@@ -206,7 +221,7 @@ class World:
 
     def mint(self, execution: Execution, message: Message, topic: str) -> Envelope:
         """A message in a fresh envelope, caused by the message being handled."""
-        service, type_name = execution.replica.service, message.__class__.__name__
+        service, type_name = execution.replica.service, message.__wire__
         id = service.new_id()
         if not message.__immutable__:
             message = self._carried(execution, message)
@@ -235,7 +250,7 @@ class World:
 
     def _answerer(self, cls: type[Message]) -> Handler:
         """Who answers a query or carries out a command. Raises Unknown where nobody does."""
-        handlers = self.system.handlers(cls.__name__)
+        handlers = self.system.handlers(cls.__wire__)
         if not handlers:
             raise self.refuse(unhandled(self.system, cls))
         self._compare(cls)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import inf
 from typing import Any, NamedTuple
 
-from ..model import Envelope
+from ..model import DeadLetter, Envelope
 from ..sim.logs import Log
 from .spans import Trace
 
@@ -48,10 +48,9 @@ def kept_messages(
                 if name == channel:
                     envelope, key = trace.messages[id], (name, id)
                     copies = _in_queue(envelope, sorted([*times, *doubled[key]]), closed[key])
+                    letter = isinstance(envelope, DeadLetter)
                     for service in services[envelope.type]:
-                        if service in takers and keeper.is_for(
-                            keeper.world.services[service], envelope
-                        ):
+                        if service in takers and (not letter or envelope.source == service):
                             found[channel, None, service] += copies
         if channel in trace.system.topics:
             for _, _, service in [key for key in found if key[0] == channel]:

@@ -104,6 +104,8 @@ class Drawn:
                 self._event(number, "note", f"{step.step}s")
             case "subscribe" | "rewind":
                 self._event(number, "note", f"{step.step}s {detail}")
+            case "deploy":
+                self._event(number, "note", f"deploy, {detail}")
             case "restore":
                 self._event(number, "note", f"restored {detail}")
             case "note" | "skew":

@@ -26,6 +26,7 @@ LIFE = frozenset(
         "skew",
         "join",
         "leave",
+        "deploy",
         "restore",
         "subscribe",
         "rewind",
