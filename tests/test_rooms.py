@@ -51,7 +51,7 @@ CORE_FILES = {
     ),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 11380, "library": 23879, "exercises": 5569}
+LINES = {"core": 11560, "library": 24351, "exercises": 6100}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 
