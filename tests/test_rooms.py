@@ -51,7 +51,7 @@ CORE_FILES = {
     ),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 10832, "library": 22972, "exercises": 5046}
+LINES = {"core": 10834, "library": 22974, "exercises": 5046}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 
