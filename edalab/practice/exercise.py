@@ -25,7 +25,7 @@ from ..sim.run import Run
 from ..sim.steps import Failure
 from .answer import Answer
 
-LESSONS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "12")
+LESSONS = tuple(f"{number:02}" for number in range(13))
 Plan = Sequence[str | AnyFault]  # faults that strike in one run
 Hints = tuple[str, str, str]
 # What a handler may let through: a fault, an answer that does not come, another writer who was first.
@@ -115,6 +115,7 @@ def explored(
     beside: Sequence[Plan] = (),
     alone: Sequence[Plan] = (),
     only: tuple[str, Callable[[Fault], bool]] = ("", lambda fault: True),
+    until: float | None = None,
 ) -> Trial:
     """A trial of a handler under every single fault, in two timings.
 
@@ -122,6 +123,7 @@ def explored(
     what must hold, by the name of the anomaly that breaks each. Each plan of faults in `beside` (a late
     event, an outage) is tried by itself and together with every single fault that can strike after it;
     each in `alone` by itself only. `only` is a condition on single faults, in words and as a function.
+    `until` ends each run of a tick that always has something to do, in seconds.
 
     The second timing begins later and has other values: an answer written for the first fails there.
     """
@@ -136,7 +138,8 @@ def explored(
 
         def play(number: int, plan: Plan) -> Run:
             answer.last = timing, number, plan
-            return simulate(system, workloads[number], seed=timing * variant, faults=plan)
+            how = {"seed": timing * variant, "faults": plan, "until": until}
+            return simulate(system, workloads[number], **how)
 
         return [partial(play, number) for number in range(len(workloads))]
 

@@ -158,6 +158,13 @@ SURVIVORS: dict[str, dict[str, str]] = {
         "3 -> 4": "any number above 2 is a newer version",
         "1 -> 2": "on its way to version 3 a message of version 1 passes this step, too, with its total",
     },
+    "11.2": {
+        "swapped: with ctx.database as db: | stuck = set()": "the set is empty, before or after",
+        "swapped: if order_id in stuck: | state = 'sent'": "a row that waits needs no state",
+        "'sent' -> 'sentx'": "check sees what is published, and reads no state but 'waiting'",
+        "swapped: stuck.add(order_id) | attempts, state = (attempts + 1, 'waiting')": "neither line looks at what the other does",
+        "swapped: await ctx.publish(RowParked(id=id, order_id=order_id)) | state = 'parked'": "the state is saved after both",
+    },
     "12.1": {
         "swapped: needed = int(arrivals * service) + 1 | grows = arrivals - workers / service": APART,
         "20 -> 21": "within the tolerance",
