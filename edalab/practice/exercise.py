@@ -1,6 +1,6 @@
 """An exercise: what judges an answer, and three hints for each way in which it can be wrong."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from difflib import get_close_matches
@@ -27,7 +27,7 @@ from ..sim import AnyFault, Fault, enumerate_faults, simulate
 from ..sim.run import Run
 from .answer import Answer
 
-LESSONS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09")
+LESSONS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "11")
 Plan = Sequence[str | AnyFault]  # faults that strike in one run
 Hints = tuple[str, str, str]
 # What a handler may let through: a fault, an answer that does not come, another writer who was first.
@@ -117,6 +117,7 @@ def explored(
     beside: Sequence[Plan] = (),
     alone: Sequence[Plan] = (),
     only: tuple[str, Callable[[Fault], bool]] = ("", lambda fault: True),
+    until: float | None = None,
 ) -> Trial:
     """A trial of a handler under every single fault, in two timings.
 
@@ -124,6 +125,7 @@ def explored(
     what must hold, by the name of the anomaly that breaks each. Each plan of faults in `beside` (a late
     event, an outage) is tried by itself and together with every single fault that can strike after it;
     each in `alone` by itself only. `only` is a condition on single faults, in words and as a function.
+    `until` ends each run of a tick that always has something to do, in seconds.
 
     The second timing begins later and has other values: an answer written for the first fails there.
     """
@@ -138,7 +140,8 @@ def explored(
 
         def play(number: int, plan: Plan) -> Run:
             answer.last = timing, number, plan
-            return simulate(system, workloads[number], seed=timing * variant, faults=plan)
+            how = {"seed": timing * variant, "faults": plan, "until": until}
+            return simulate(system, workloads[number], **how)
 
         return [partial(play, number) for number in range(len(workloads))]
 
@@ -273,6 +276,28 @@ def explained(
         return judged
 
     return Exercise(id, title, "", trial, hints, figures=figures)
+
+
+def paired(answer: Answer, many: int, words: Sequence[Iterable[str]]) -> Anomaly | None:
+    """Call a function that returns so many pairs of a word and a letter, of those in `words`, and note them in
+    `answer.last`. Returns what is wrong with their form, or that they are to be judged."""
+    if answer.again is not None:
+        return None
+    with declared_in(""):  # if a learner simulates in it, the notebook's messages are meant
+        returned = answer.call()
+    pairs = returned if isinstance(returned, list | tuple) else ()
+    try:
+        # str's own methods make plain texts also of what only looks like one.
+        answer.last = [tuple(str.lower(str.strip(p, " ().")) for p in pair) for pair in pairs]
+    except TypeError:
+        answer.last = []
+    if [*map(len, answer.last)] != [2] * many:
+        return Anomaly("not as asked for", f"{answer.name} returned {shown(returned)}")
+    for said, known in zip(zip(*answer.last, strict=True), words, strict=True):
+        if others := {*said} - {*known}:
+            evidence = f"{shown(min(others))} is none of {listed(known)}"
+            return Anomaly("not as asked for", evidence)
+    return TO_BE_JUDGED if answer.is_apart else None
 
 
 def _number(value: Any, what: str, among: range | tuple[float, float]) -> float:

@@ -139,4 +139,11 @@ SURVIVORS: dict[str, dict[str, str]] = {
         "(message.transfer_id, *saved))": APART,
         "0 -> -1": "what is found or made has one part: its first is its last",
     },
+    "11.2": {
+        "swapped: with ctx.database as db: | stuck = set()": "the set is empty, before or after",
+        "swapped: if order_id in stuck: | state = 'sent'": "a row that waits needs no state",
+        "'sent' -> 'sentx'": "check sees what is published, and reads no state but 'waiting'",
+        "swapped: stuck.add(order_id) | attempts, state = (attempts + 1, 'waiting')": "neither line looks at what the other does",
+        "swapped: await ctx.publish(RowParked(id=id, order_id=order_id)) | state = 'parked'": "the state is saved after both",
+    },
 }
