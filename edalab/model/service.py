@@ -59,6 +59,8 @@ class Service:
     def __init__(self, system: "System", name: str):
         self.system, self.name = system, name
         self.replicas, self.schema = 1, ""
+        self.workers: int | None = None  # of each replica; None: no limit
+        self.waiting: int | None = None  # questions in line at each replica
         self.handlers: dict[tuple[str, str], Handler] = {}  # by (type, function name)
         self.ticks: dict[str, Tick] = {}
 

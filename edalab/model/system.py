@@ -123,19 +123,38 @@ class System:
         return self.queues[name]
 
     def service(
-        self, name: str, *, replicas: int | None = None, schema: str | None = None
+        self,
+        name: str,
+        *,
+        replicas: int | None = None,
+        schema: str | None = None,
+        workers: int | None = None,
+        waiting: int | None = None,
     ) -> Service:
         """Declare a service, or look one up by its name alone.
 
         replicas: from 1 to 1,000 (1).
         schema: the SQL that makes its SQLite database, at the beginning of each run.
+        workers: so many handlings and answers at once in each replica (no limit); what finds no worker free waits
+            in line, in the order of its arrival. A question is answered even if its asker has given up.
+        waiting: so many questions and asked commands in line at each replica (no limit); the next asker gets `Busy`
+            at once. Only with `workers=`.
 
         With a keyword, a service of that name is declared anew; it keeps its handlers.
         Raises Misuse for a name that no service can have, and for SQL that SQLite does not run."""
-        if replicas is schema is None and isinstance(name, str) and name in self.services:
+        looked_up = replicas is schema is workers is waiting is None
+        if looked_up and isinstance(name, str) and name in self.services:
             return self.services[name]
         replicas = 1 if replicas is None else replicas
         _whole(f"service {name!r}: replicas=", replicas)
+        if workers is not None:
+            _whole(f"service {name!r}: workers=", workers)
+        if waiting is not None:
+            _whole(f"service {name!r}: waiting=", waiting, 0)
+            if workers is None:
+                raise Misuse(
+                    f"service {name!r}: waiting= needs workers=, since without a limit nobody waits; write workers=4"
+                )
         if _name("service", name) == "client":
             raise Misuse(
                 "the service 'client' is the outside world, played by the workload; choose another name"
@@ -143,6 +162,7 @@ class System:
         _try_schema(name, schema)
         service = self.services.setdefault(name, Service(self, name))
         service.replicas, service.schema = replicas, schema or ""
+        service.workers, service.waiting = workers, waiting
         self.revision += 1
         return service
 
@@ -163,6 +183,7 @@ class System:
             for name, service in self.services.items():
                 twin = copy.services[name] = Service(copy, name)
                 twin.replicas, twin.schema = service.replicas, service.schema
+                twin.workers, twin.waiting = service.workers, service.waiting
                 twin.handlers, twin.ticks = dict(service.handlers), dict(service.ticks)
             self._frozen = copy
         return self._frozen
@@ -190,9 +211,9 @@ def _name(kind: str, name: object) -> str:
     return name
 
 
-def _whole(what: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000:
-        raise Misuse(f"{what} takes a whole number from 1 to 1000, not {shown(value)}")
+def _whole(what: str, value: object, least: int = 1) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 1000:
+        raise Misuse(f"{what} takes a whole number from {least} to 1000, not {shown(value)}")
 
 
 def _seconds(what: str, value: object, least: float = 0) -> float:

@@ -66,6 +66,18 @@ class Replica:
             del self.running[execution]
             execution.source.offer()
 
+    def has_room(self, source: "Reader | WorkQueue") -> bool:
+        """Whether it may fetch one more message, beside those that it has."""
+        return True
+
+    def admits(self, execution: Execution) -> bool:
+        """Whether the answer to a question may begin."""
+        return True
+
+    def answered(self, execution: Execution) -> None:
+        """Done with a question."""
+        self.running.pop(execution, None)
+
     def new_execution(self, source: Any, envelope: Envelope | None) -> Execution:
         """An execution beside the message that it handles: of a question or a tick."""
         execution = Execution(self, source, envelope)

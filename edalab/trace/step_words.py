@@ -16,6 +16,7 @@ _VERBS = {
     "heal": "is connected again", "deduplicated": "is told that the broker has",
     "in_progress": "asks for more time for", "evicted": "is evicted while it handles",
     "skew": "has a wrong clock", "join": "joins its group", "leave": "leaves its group", "expired": "passes over the expired",
+    "waiting": "has no worker yet for", "busy": "turns away",
 }  # fmt: skip
 _STRUCK = {  # what a fault makes a service do at a step
     "crash": "crashes at",

@@ -17,7 +17,15 @@ MOST, LARGEST = 40, 300  # spans in one picture, where nobody asked for more, an
 LIFE = frozenset(
     {"crash", "restart", "takeover", "pause", "resume", "cut", "heal", "skew", "join", "leave"}
 )
-_GRAVE = {"dead_letter": 0, "lost": 1, "expired": 1, "failure": 2, "timeout": 3, "crash": 4}
+_GRAVE = {
+    "dead_letter": 0,
+    "lost": 1,
+    "expired": 1,
+    "failure": 2,
+    "timeout": 3,
+    "busy": 3,
+    "crash": 4,
+}
 
 
 class Excerpt(NamedTuple):
