@@ -13,7 +13,13 @@ from ..sim.steps import Step
 from ..trace.spans import Trace
 from . import sagas
 from .claim import Claim, Verdict
-from .delivery import find_duplicate_effects, find_endless_retries, find_lost, find_out_of_order
+from .delivery import (
+    find_dead_letters,
+    find_duplicate_effects,
+    find_endless_retries,
+    find_lost,
+    find_out_of_order,
+)
 from .gaps import find_dual_write_gaps, find_stale_reads
 
 
@@ -63,6 +69,15 @@ def no_event_lost(message: type[Message]) -> Claim:
     at-most-once delivery."""
     name = _named("no_event_lost", message, (Event, Command))
     return BuiltinClaim(f"no {name} is lost", find_lost, name)
+
+
+def nothing_dead_lettered(message: type[Message]) -> Claim:
+    """At the end no dead letter waits that was once this event or command. One that a handler of dead letters sent back
+    or settled does not wait.
+
+        run.check(claims.nothing_dead_lettered(OrderPlaced))"""
+    name = _named("nothing_dead_lettered", message, (Event, Command))
+    return BuiltinClaim(f"no {name} is left in the dead letters", find_dead_letters, name)
 
 
 def handled_once(message: type[Message]) -> Claim:

@@ -64,6 +64,21 @@ def _how_lost(trace: Trace, services: list[str], number: int) -> tuple[str, list
     return f"was never handled by {service}", []
 
 
+def find_dead_letters(trace: Trace, name: str) -> Found:
+    """The dead letters of a type that nobody has settled or sent back."""
+    if not trace.published(name):
+        return f"no {name} was published"
+    return [
+        (
+            f"{name} {letter.died.id} was dead-lettered by {letter.service} {trace.when(letter.number)} "
+            f"({shortened(letter.reason, 60)}) and waits in {letter.topic}",
+            [letter.number],
+        )
+        for letter in trace.run._world.dead_letters.letters
+        if letter.died.type == name and letter.state == "waiting"
+    ]
+
+
 def find_duplicate_effects(trace: Trace, name: str) -> Found:
     """Two handlings of one fact by one service, each with an effect."""
     spans = trace.spans_of(name)

@@ -156,6 +156,7 @@ class Publish(Call):
 
     __slots__ = ("message", "after", "wait", "expires", "envelope", "channel", "tell")
     waits = False
+    detail: str | None = None
 
     def __init__(
         self, execution, message, after: int = 0, wait: bool = True, expires: int | None = None
@@ -169,8 +170,8 @@ class Publish(Call):
     def begin(self) -> None:
         execution, message = self.execution, self.message
         world, replica = execution.world, execution.replica
-        if message.__class__ is Envelope:
-            self.channel, envelope = world.channel_of(message.data.__class__), message.copied()
+        if isinstance(message, Envelope):
+            self.channel, envelope = self._sent_on(message)
         else:
             self.channel = world.channel_of(message.__class__)
             envelope = world.mint(execution, message, self.channel.name)
@@ -185,10 +186,14 @@ class Publish(Call):
                 self._struck(fault, takes)
                 return
         world.record += (
-            world.now, "publish", replica.actor, envelope, None, None, None, None, None,
+            world.now, "publish", replica.actor, envelope, None, None, None, None, self.detail,
         )  # fmt: skip
         heappush(world.agenda, (world.now + takes, next(world.number), self._arrive, None))
         self._go_on()
+
+    def _sent_on(self, message: Envelope) -> tuple:
+        """Where a message that has its envelope goes, and its envelope there."""
+        return self.execution.world.channel_of(message.data.__class__), message.copied()
 
     def _varied(self, replica) -> int:
         """A connection keeps its order: what is published later arrives no earlier."""
@@ -225,10 +230,10 @@ class Publish(Call):
     # -- what a fault does
 
     def _struck(self, fault, takes: int) -> None:
-        execution, detail = self.execution, None
+        execution, detail = self.execution, self.detail
         does = action_of(fault, "crash", "fail", "unconfirmed", "lose", "duplicate", "delay")
         if does is None:
-            does, detail = ("cut", None) if self.channel.confirms else ("lose", "cut off")
+            does, detail = ("cut", detail) if self.channel.confirms else ("lose", "cut off")
         actor, world = execution.replica.actor, execution.world
         world.record_step("publish", actor, self.envelope, fault=does, detail=detail)
         if does == "crash":

@@ -13,6 +13,7 @@ class Channel:
 
     def __init__(self, world, name: str, confirms: bool = True):
         self.world, self.name, self.confirms = world, name, confirms
+        self.came_from = name  # where its messages were published
         self.deadlines: dict[Envelope, int] = {}  # by when those that expire are to be handed over
         self.heard: dict[str, bool] = {}  # whether any service handles this type of message
 
@@ -41,7 +42,8 @@ class Channel:
     def retry_after(self, execution: Execution, error: Exception, most: int, n: int) -> int | None:
         """Record the n-th failure. Returns the ms until the retry; None if it was the last attempt."""
         if n >= most:
-            execution.record_failure("dead_letter", error, f"; to {self.name}.dlq")
+            execution.record_failure("dead_letter", error, f"; to {self.came_from}.dlq")
+            self.world.dead_letters.add(execution, self.came_from)
             return None
         after = RETRY * n
         execution.record_failure("retry", error, f"; again in {after / 1000:g} s")

@@ -12,7 +12,9 @@ from .windows import SECONDS, AtTime, Skew, Window, parse_at_time
 
 AnyFault = Fault | Faults | AtTime
 Struck = Fault | AtTime
-_FAULT = re.compile(rf"(\w+) +([\w-]+\.\w+\.\w+)(?: +#(\d{{1,9}}))?(?: +for +{SECONDS} *s)?")
+_FAULT = re.compile(
+    rf"(\w+) +([\w-]+\.\w+\.\w+(?:\.dlq)?)(?: +#(\d{{1,9}}))?(?: +for +{SECONDS} *s)?"
+)
 
 
 def parse_plan(text: str) -> list[AnyFault]:

@@ -39,6 +39,9 @@ class WorkQueue(Channel):
         self.ordered_by_key = declared.ordered_by_key
         self.ack_wait = round(declared.ack_wait * 1000)
         self.prefetch = declared.prefetch
+        self.beside = (
+            declared.prefetch > 1
+        )  # its messages are handled beside a replica's other work
         self.arrives: dict[Replica, int] = {}  # when the last message handed to it does
         self.ready: deque[Item] = deque()
         self.open: dict[Item, None] = {}  # not yet done with, as an ordered set
@@ -66,7 +69,7 @@ class WorkQueue(Channel):
 
     def offer(self) -> None:
         """Offer what is ready to the consumers, who take turns."""
-        if self.prefetch > 1:
+        if self.beside:
             while self.ready and any(map(self._is_fetched_by, self._in_turn())):
                 pass
             return
@@ -99,17 +102,21 @@ class WorkQueue(Channel):
         service = replica.service
         for item in self.ready:
             kept_back = item.envelope.source in service.cut_from
-            handles = service.handler(item.envelope.type) and not kept_back
+            handles = self.is_for(service, item.envelope) and not kept_back
             if handles and self._is_next(item, replica):
                 self.ready.remove(item)
                 self.turn = (self.consumers.index(replica) + 1) % len(self.consumers)
-                more = self.ready and self.prefetch == 1  # for when it is free again
+                more = self.ready and not self.beside  # for when it is free again
                 if more and self not in replica.waiting:
                     replica.waiting.append(self)
                 execution = Execution(replica, self, item.envelope)
                 execution.item = item
                 return execution
         return None
+
+    def is_for(self, service: ServiceRuntime, envelope: Envelope) -> bool:
+        """Whether a service handles a message."""
+        return service.handler(envelope.type) is not None
 
     def _is_next(self, item: Item, replica: Replica) -> bool:
         """Whether nothing older of its key is still open, in a queue that is ordered by key. (No replica handles
@@ -193,10 +200,15 @@ class WorkQueue(Channel):
     def _expired(self, item: Item) -> None:
         if item.attempt < self._limit(item):
             self._put_back(item)
-            return
+        else:
+            self.give_up(item)
+
+    def give_up(self, item: Item) -> None:
+        """The last attempt was not acknowledged in time."""
         attempts = f"{item.attempt} attempt{'s' if item.attempt > 1 else ''}"
-        why = f"{NOT_ACKNOWLEDGED} after {attempts}; to {self.name}.dlq"
+        why = f"{NOT_ACKNOWLEDGED} after {attempts}; to {self.came_from}.dlq"
         item.execution.record_step("dead_letter", None, why)
+        self.world.dead_letters.add(item.execution, self.came_from)
         self._remove(item)
 
     def _limit(self, item: Item) -> int:

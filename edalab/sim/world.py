@@ -14,6 +14,7 @@ from ..model.messages import fields_of, fits, key_of, wire_copy
 from ..model.wire import unfit_field
 from ..stuck import Watched
 from .context import Context
+from .dead_letters import DeadLetters
 from .execution import Execution
 from .forgotten import running_in
 from .limits import DEEPEST, MOST_AT_ONCE, Budget
@@ -86,6 +87,7 @@ class World:
         self.warnings: list[str] = []
         self.channel_of, self.answerer = cache(self._channel_of), cache(self._answerer)
         self.channels: dict[str, Log | WorkQueue] = {}
+        self.dead_letters = DeadLetters(self)
         self.unheard: Counter[str] = Counter()  # events that went to nobody, by type
         self.client = ServiceRuntime(self, "client", Service(system, "client"))
         services = system.services.items()

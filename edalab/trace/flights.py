@@ -42,8 +42,8 @@ class Flight(NamedTuple):
 
 
 class Flights:
-    """All flights of a trace, in `every`. `stored` is the id of a message -> when the broker stored
-    each copy of it."""
+    """All flights of a trace, in `every`. `stored` is (a channel, the id of a message) -> when the broker stored
+    each copy of it there."""
 
     def __init__(self, trace: Trace):
         self._traffic, self._journal = trace.traffic, trace.run.journal
@@ -58,10 +58,10 @@ class Flights:
                 self._delays[fault.point].append(fault.lasts(DELAY))
         messages = [transfer for transfer in self._traffic.transfers if not transfer.question]
         publishes = [flight for transfer in messages for flight in self._publishes(transfer)]
-        self.stored: dict[str, list[int]] = defaultdict(list)
+        self.stored: dict[tuple[str, str], list[int]] = defaultdict(list)
         for flight in publishes:
             if not flight.stopped:
-                self.stored[flight.envelope.id].append(flight.end)
+                self.stored[flight.envelope.topic, flight.envelope.id].append(flight.end)
         self.every = [*publishes, *ways]
 
     def _publishes(self, transfer: Transfer) -> Iterator[Flight]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..errors import Refused
-from ..model import Envelope
+from ..model import DeadLetter, Envelope
 from ..sim.run import Run
 from ..sim.steps import BUSY, NOT_ACKNOWLEDGED, TOO_LATE, WIDTH, Step, steps_of
 from .faults import FAILED_TO_SEND, IN_DOUBT, NOT_ARRIVED
@@ -92,6 +92,8 @@ class Trace:
                 here[envelope.id] = span
             elif step == "publish" or step == "ask":
                 span = _sender(here, envelope) if here else None
+                if envelope.redrives and fault not in NOT_ARRIVED:
+                    self.given_up.pop((actor[0], envelope.id), None)
                 self.sends.append(number)
                 self.sent_in[number] = span
                 if fault in IN_DOUBT:
@@ -233,9 +235,16 @@ class Trace:
         return Traffic(self)
 
 
-def _sender(open_spans: dict[str, Span], envelope: Envelope) -> Span:
-    """The open span of a replica that sends a message: the span of the message's cause, or else that of a tick."""
+def _sender(open_spans: dict[str, Span], envelope: Envelope) -> Span | None:
+    """The open span of a replica that sends a message: the span of the message's cause, of its dead letter, or else
+    that of a tick. What a service gave up becomes a dead letter outside of any."""
+    if isinstance(envelope, DeadLetter):
+        return None
+    here = list(open_spans.values())
+    if envelope.redrives:
+        for span in here:
+            if isinstance(span.envelope, DeadLetter) and span.envelope.causation == envelope.id:
+                return span
     if envelope.causation in open_spans:
         return open_spans[envelope.causation]
-    here = list(open_spans.values())
     return next((span for span in reversed(here) if span.envelope.data is None), here[-1])
