@@ -8,7 +8,7 @@ try:
     from .claims.explore import explore
     from .errors import Busy, ConcurrencyError, Misuse, PublishFailed, Refused, Unanswered
     from .model import Command, Event, Query, System
-    from .sim import Context, Fault, Faults, cut, pause, repartition, scale, simulate, skew
+    from .sim import Context, Fault, Faults, cut, pause, repartition, rewind, scale, simulate, skew
     from .store import EventStore, read_table
     from .trace import otlp as _otlp  # noqa: F401  what `Run.otlp` does
 except Exception:  # an older Python, or one in which the course is not installed
@@ -40,6 +40,7 @@ __all__ = [
     "read_git",
     "read_table",
     "repartition",
+    "rewind",
     "scale",
     "simulate",
     "skew",

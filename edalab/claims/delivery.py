@@ -1,6 +1,7 @@
 """Anomalies between a publisher and its handlers: lost messages, duplicate effects, wrong order, endless retries."""
 
 from ..errors import shortened
+from ..sim.steps import WIDTH
 from ..trace.faults import NOT_ARRIVED
 from ..trace.spans import Span, Trace
 
@@ -26,6 +27,8 @@ def find_lost(trace: Trace, name: str) -> Found:
         for group in groups:
             if any((service, id) in done for service in group):
                 continue
+            if _joined_later(trace, group, number):
+                continue
             fact = trace.logical_id[id]  # its producer may have run twice
             if any(s in group and trace.logical_id.get(other) == fact for s, other in done):
                 continue
@@ -43,13 +46,23 @@ def _first_published(trace: Trace, published: list[int]) -> dict[str, int]:
     return first
 
 
+def _joined_later(trace: Trace, services: list[str], number: int) -> bool:
+    """Whether all of these began with the latest message when this one was published already."""
+    time, declared = trace.run._record[number * WIDTH], trace.system.services
+    late = [declared[name] for name in services if declared[name].starts_at == "latest"]
+    return all(time < service.joins * 1000 for service in late) and len(late) == len(services)
+
+
 def _how_lost(trace: Trace, services: list[str], number: int) -> tuple[str, list[int]] | None:
     envelope = trace.envelope(number)
-    for name in services:
+    for name in (*services, envelope.source):  # a queue discards and rejects in its sender's lane
         if end := trace.given_up.get((name, envelope.id)):
             kind, why = trace.kind(end), shortened(trace.journal[end].detail or "", 60)
-            if kind == "expired":
-                return f"expired before {name} got it {trace.when(end)} ({why})", [end]
+            if kind in ("expired", "discarded", "rejected"):
+                was, who = "was " * (kind != "expired") + kind, " or ".join(services)
+                return f"{was} before {who} got it {trace.when(end)} ({why})", [end]
+            if name not in services:
+                continue
             did = "dead-lettered" if kind == "dead_letter" else "lost"
             return f"was {did} by {name} {trace.when(end)} ({why})", [end]
     if trace.fault(number) == "lose":

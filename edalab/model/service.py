@@ -61,6 +61,7 @@ class Service:
         self.replicas, self.schema = 1, ""
         self.workers: int | None = None  # of each replica; None: no limit
         self.waiting: int | None = None  # questions in line at each replica
+        self.joins, self.starts_at = 0.0, "latest"  # its group
         self.handlers: dict[tuple[str, str], Handler] = {}  # by (type, function name)
         self.ticks: dict[str, Tick] = {}
 

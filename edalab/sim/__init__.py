@@ -2,11 +2,12 @@
 
 from .context import Context
 from .faults import ACTIONS, Fault, Faults
-from .plan import AnyFault, parse_plan
+from .plan import AnyFault, AtTime, parse_plan
 from .points import actions_at, enumerate_faults, points
 from .printed import Printed, printing, quiet
+from .rewind import Rewind, rewind
 from .simulate import simulate
-from .windows import AtTime, Repartition, Scale, Skew, Window, cut, pause, repartition, scale, skew
+from .windows import Repartition, Scale, Skew, Window, cut, pause, repartition, scale, skew
 from .world import World
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Faults",
     "Printed",
     "Repartition",
+    "Rewind",
     "Scale",
     "Skew",
     "Window",
@@ -31,6 +33,7 @@ __all__ = [
     "printing",
     "quiet",
     "repartition",
+    "rewind",
     "scale",
     "simulate",
     "skew",

@@ -8,6 +8,7 @@ from ..errors import PublishFailed
 from ..model import Command, Envelope
 from .clock import DELAY, DUPLICATE, PUBLISH, varied
 from .faults import action_of
+from .steps import UNHEARD
 
 
 class Killed(BaseException):
@@ -212,20 +213,30 @@ class Publish(Call):
             self.tell = execution.expect_confirmation() if confirms else None
             execution.world.schedule(execution.world.now, execution.resume, None)
 
-    def _store(self, _=None) -> None:
+    def _store(self, _=None) -> bool | None:
+        """Hand the message to its channel. Returns True where that is full, and does not take it."""
         if self.after:
-            world = self.execution.world
-            world.schedule(world.now + self.after, self.channel.append, self.envelope)
+            self._after(self.after, self._store_now)
         else:
-            self.channel.append(self.envelope)
+            return self._store_now()
+
+    def _store_now(self, _=None) -> bool | None:
+        full = self.channel.append(self.envelope)
+        if full:
+            unheard = "" if self.tell and not self.after else UNHEARD
+            why = f"{self.channel.name} is full{unheard}"
+            actor = self.execution.replica.actor
+            self.execution.world.record_step("rejected", actor, self.envelope, detail=why)
+        return full
 
     def _arrive(self, late) -> None:
-        self._store()
+        full = self._store()
         if self.tell is not None:  # no late confirmation reaches one that is cut off
-            self.tell(self._failure() if late and self.execution.replica.service.cut else None)
+            cut = late and self.execution.replica.service.cut
+            self.tell(self._failure(full) if full or cut else None)
 
-    def _failure(self) -> PublishFailed:
-        return PublishFailed(self.envelope.type, self.channel.name)
+    def _failure(self, full: bool | None = None) -> PublishFailed:
+        return PublishFailed(self.envelope.type, self.channel.name, bool(full))
 
     # -- what a fault does
 

@@ -21,13 +21,18 @@ class Channel:
         """Let a service take messages of this channel, if it does not yet."""
         raise NotImplementedError
 
+    def append(self, envelope: Envelope) -> bool | None:
+        """Store a message. Returns True where it is full, and does not."""
+        raise NotImplementedError
+
     def check_heard(self, envelope: Envelope) -> None:
         """Subscribe the services at the first message of a type; count one that nobody handles."""
         name, world = envelope.type, self.world
         if name not in self.heard:
             services = [service for service in world.services.values() if service.handler(name)]
             for service in services:
-                self.subscribe(service)
+                if not service.joins:  # or else it subscribes later
+                    self.subscribe(service)
             self.heard[name] = bool(services)
         if not self.heard[name]:
             world.unheard[name] += 1

@@ -8,8 +8,10 @@ from ..errors import Misuse, Unknown, listed, shown
 from ..model import System, message_types
 from .faults import ORDER, Fault, Faults
 from .points import SENT, Point, actions_at, points
-from .windows import SECONDS, AtTime, Skew, Window, parse_at_time
+from .rewind import Rewind, parse_rewind
+from .windows import SECONDS, Repartition, Scale, Skew, Window, parse_at_time
 
+AtTime = Window | Repartition | Skew | Scale | Rewind
 AnyFault = Fault | Faults | AtTime
 Struck = Fault | AtTime
 _FAULT = re.compile(
@@ -33,12 +35,12 @@ def parse(text: str) -> Struck:
     if match := _FAULT.fullmatch(text):
         do, at, nth, seconds = match.groups()
         return Fault(do, at, int(nth or 1), float(seconds) if seconds else None)
-    if at_time := parse_at_time(text):
+    if at_time := parse_at_time(text) or parse_rewind(text):
         return at_time
     raise Misuse(
         f"{shown(text)} is not a fault; write 'crash payments.commit.OrderPlaced #2', "
         "'delay orders.publish.OrderPlaced #1 for 2 s', 'pause payments from 1 s to 3 s', 'cut payments from 1 s to 3 s', "
-        "'repartition orders to 4 at 2 s', 'scale payments to 4 at 2 s' or 'skew payments by 2 s'; for several write a list, or put ; between them"
+        "'repartition orders to 4 at 2 s', 'scale payments to 4 at 2 s', 'rewind payments to 0 s at 20 s' or 'skew payments by 2 s'; for several write a list, or put ; between them"
     )
 
 
@@ -82,8 +84,9 @@ class Plan:
                 if isinstance(fault, Skew):
                     self._check_only_skew(fault)
             else:
-                taken = "Fault, its text, Faults, pause, cut, repartition, scale and skew"
+                taken = "Fault, its text, Faults, pause, cut, repartition, rewind, scale and skew"
                 raise Misuse(f"faults= takes {taken}, not {shown(fault)}")
+        self.rewinds = any(isinstance(window, Rewind) for window in self.windows)
         self.points = {point for point, _ in self.by_point}
 
     def _check_only_skew(self, fault: Skew) -> None:

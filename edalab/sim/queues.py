@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from ..errors import Refused
@@ -42,6 +43,7 @@ class WorkQueue(Channel):
         self.beside = (
             declared.prefetch > 1
         )  # its messages are handled beside a replica's other work
+        self.most, self.rejects = declared.max_length or inf, declared.overflow == "reject"
         self.arrives: dict[Replica, int] = {}  # when the last message handed to it does
         self.ready: deque[Item] = deque()
         self.open: dict[Item, None] = {}  # not yet done with, as an ordered set
@@ -53,15 +55,23 @@ class WorkQueue(Channel):
         if self not in service.queues:
             service.queues.append(self)
             self.consumers += service.replicas
+            self.offer()
 
     def lag(self, service: ServiceRuntime) -> int:
         """The messages that a service handles and that are not done with."""
         return sum(1 for item in self.open if service.handler(item.envelope.type))
 
-    def append(self, envelope: Envelope) -> None:
-        """A message joins the queue."""
+    def append(self, envelope: Envelope) -> bool | None:
+        """A message joins the queue, in place of the oldest or not at all where it is full."""
         if not self.heard.get(envelope.type):
             self.check_heard(envelope)
+        if len(self.ready) >= self.most:
+            if self.rejects:
+                return True
+            oldest = self.ready.popleft()
+            del self.open[oldest]
+            sender, why = (oldest.envelope.source, 1), f"{self.name} is full"
+            self.world.record_step("discarded", sender, oldest.envelope, detail=why)
         item = Item(envelope)
         self.open[item] = None
         self.ready.append(item)

@@ -24,9 +24,10 @@ class Redrive(Publish):
         channel = world.dead_letters.way_back(message)
         return channel, replace(died, topic=channel.name, redrives=died.redrives + 1)
 
-    def _store(self, _=None) -> None:
-        self.message.redriven = True
-        super()._store()
+    def _store_now(self, _=None) -> bool | None:
+        full = super()._store_now()
+        self.message.redriven |= not full
+        return full
 
     def __repr__(self) -> str:
         return "ctx.redrive()"

@@ -3,7 +3,7 @@ partitions or a service other replicas."""
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import Misuse, Unknown, listed, shown
 from ..model import System
@@ -217,10 +217,7 @@ def scale(service: str, replicas: int, at: float) -> Scale:
     return Scale(service, replicas, at)
 
 
-AtTime = Window | Repartition | Skew | Scale
-
-
-def parse_at_time(text: str) -> AtTime | None:
+def parse_at_time(text: str) -> Window | Repartition | Skew | Scale | None:
     """What happens at a time, from its text form; None if it is another text."""
     if match := _PAUSE.fullmatch(text):
         service, replica, start, end = match.groups()
@@ -245,7 +242,7 @@ def _check_name(what: str, name: object, kind: str = "service, such as 'payments
         raise Misuse(f"{what} takes the name of a {kind}, not {shown(name)}")
 
 
-def _check_service(fault: Window | Skew | Scale, system: System) -> None:
+def _check_service(fault: Any, system: System) -> None:
     if fault.service == "client":
         services = listed(system.services)
         raise Misuse(f"{fault}: the client plays the outside world; {fault.do} one of {services}")

@@ -18,12 +18,12 @@ from .dead_letters import DeadLetters
 from .execution import Execution
 from .forgotten import running_in
 from .limits import DEEPEST, MOST_AT_ONCE, Budget
-from .plan import Plan
+from .plan import AtTime, Plan
+from .rewind import Rewind
 from .routes import channel_for, unhandled
 from .services import ServiceRuntime
 from .steps import WIDTH, Failure
 from .ticks import Ticking
-from .windows import AtTime
 
 if TYPE_CHECKING:
     import sqlite3
@@ -99,7 +99,8 @@ class World:
         self.budget: Budget | None = None
         for window in plan.windows:
             start = round(window.start * 1000)
-            heappush(self.background, (start, next(self.number), self._open, window))
+            heap = self.agenda if isinstance(window, Rewind) else self.background
+            heappush(heap, (start, next(self.number), self._open, window))
 
     def rows(self, service: str, sql: str, parameters: tuple = ()) -> list[tuple]:
         """What a `select` finds in a service's database."""

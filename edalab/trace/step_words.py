@@ -17,6 +17,7 @@ _VERBS = {
     "in_progress": "asks for more time for", "evicted": "is evicted while it handles",
     "skew": "has a wrong clock", "join": "joins its group", "leave": "leaves its group", "expired": "passes over the expired",
     "waiting": "has no worker yet for", "busy": "turns away",
+    "subscribe": "subscribes", "rewind": "goes back in its partitions", "discarded": "loses the discarded", "rejected": "cannot store",
 }  # fmt: skip
 _STRUCK = {  # what a fault makes a service do at a step
     "crash": "crashes at",

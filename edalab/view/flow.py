@@ -120,9 +120,16 @@ class Links:
                     fault = {"timeout": "unanswered", "busy": "busy"}.get(step.step)
                 case "publish" if not isinstance(message, DeadLetter):  # that is a link already
                     link = self._link(step.service, self.channel(message), "publish")
-                case "deliver" | "lost" | "expired" | "handle" if not transfer.question:
+                case "rejected" | "discarded" if step.offset is None:  # by a queue
+                    link, fault = (
+                        self._link(step.service, self.channel(message), "publish"),
+                        step.step,
+                    )
+                case "deliver" | "lost" | "expired" | "discarded" | "handle" if (
+                    not transfer.question
+                ):
                     link = self._link(self.channel(message), step.service, "deliver")
-                    if step.step in ("lost", "expired"):
+                    if step.step in ("lost", "expired", "discarded"):
                         fault = step.step
                     elif step.step == "handle":
                         fault = "again" if traffic.arrival_at[number].previous else None
