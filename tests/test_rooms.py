@@ -49,7 +49,7 @@ CORE_FILES = {
     ),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 10384, "library": 22790, "exercises": 5046}
+LINES = {"core": 10384, "library": 22800, "exercises": 5566}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ..claims.claim import Claim
 from ..errors import (
+    Busy,
     ConcurrencyError,
     Endless,
     HandlerFailed,
@@ -22,16 +23,17 @@ from ..errors import (
     listed,
     shown,
 )
-from ..model import Message, System, declared_in
+from ..model import DeadLetter, Message, System, declared_in
 from ..sim import AnyFault, Fault, enumerate_faults, simulate
 from ..sim.run import Run
+from ..sim.steps import Failure
 from .answer import Answer
 
-LESSONS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09")
+LESSONS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "12")
 Plan = Sequence[str | AnyFault]  # faults that strike in one run
 Hints = tuple[str, str, str]
 # What a handler may let through: a fault, an answer that does not come, another writer who was first.
-OF_THE_LAB = HandlerFailed, SaveFailed, PublishFailed, Unanswered, ConcurrencyError
+OF_THE_LAB = Busy, HandlerFailed, SaveFailed, PublishFailed, Unanswered, ConcurrencyError
 Workload = Callable[..., Any]
 
 
@@ -187,7 +189,9 @@ def _fails_by_itself(answer: Answer, play: Callable[[Plan], Run]) -> Anomaly | N
     for failure in once.failures:
         raised = answer.where_raised(failure.error)
         # Both are right to let out: the message comes again, and is decided or asked again.
-        if raised and not isinstance(failure.error, ConcurrencyError | Unanswered):
+        if raised and not (
+            isinstance(failure.error, ConcurrencyError | Unanswered) or _keeps(failure)
+        ):
             return Anomaly("raises", raised, once)
     if once.digest != again.digest:
         evidence = "the same, played twice, did not do the same"
@@ -199,9 +203,15 @@ def _raised_under_fault(answer: Answer, run: Run) -> str:
     """The line of the learner's code that raised an exception of its own in this run, to end a sentence."""
     for failure in run.failures:
         raised = answer.where_raised(failure.error)
-        if raised and not isinstance(failure.error, OF_THE_LAB):
+        if raised and not (isinstance(failure.error, OF_THE_LAB) or _keeps(failure)):
             return f"; {raised}"
     return ""
+
+
+def _keeps(failure: Failure) -> bool:
+    """Whether a handler of dead letters raised in order to keep one."""
+    slips = AttributeError, LookupError, NameError, TypeError
+    return isinstance(failure.message, DeadLetter) and not isinstance(failure.error, slips)
 
 
 def _later(workload: Workload, seconds: float) -> Workload:

@@ -14,6 +14,7 @@ ASK = "answer = await ctx.ask(CheckFraud(**command.model_dump()))"
 REFUSE = "decision = WithdrawalRefused(amount=command.amount)"
 PEAKS = "update peaks set balance = balance + ?1, highest = max(highest, balance + ?1) where account = ?2"
 TAKE_OFF = "db.execute(take, (message.pieces,))"
+SPREAD = "waits that grow and are spread are right, whatever their length"
 ASKED = "it asks where it need not, and is told the same"
 
 SURVIVORS: dict[str, dict[str, str]] = {
@@ -138,5 +139,24 @@ SURVIVORS: dict[str, dict[str, str]] = {
         f"swapped: {TAKE_OFF} | db.execute('insert into moved values (?, ?)', "
         "(message.transfer_id, *saved))": APART,
         "0 -> -1": "what is found or made has one part: its first is its last",
+    },
+    "12.1": {
+        "swapped: needed = int(arrivals * service) + 1 | grows = arrivals - workers / service": APART,
+        "20 -> 21": "within the tolerance",
+        "20 -> 19": "within the tolerance",
+    },
+    "12.2": {
+        "10 -> 9": "ten attempts at most",
+        "8 -> 9": SPREAD,
+        "8 -> 7": SPREAD,
+        "0.5 -> 1.5": SPREAD,
+        "2 -> 3": SPREAD,
+    },
+    "12.3": {
+        "swapped: if not letter.reason.startswith(('Unanswered', 'Busy')) or letter.redrives >= 3: | "
+        "while await ctx.ask(GetHealth()) != 'well':": "it asks first, and then keeps the letter: as right",
+        "0.5 -> 1.5": SOON,
+        "'for a person: ' -> 'for a person: x'": "other words",
+        "1 -> 2": SOON,
     },
 }
