@@ -10,7 +10,9 @@ try:
     from .model import Command, Event, Query, System
     from .sim import Context, Fault, Faults, cut, pause, repartition, scale, simulate, skew
     from .store import EventStore, read_table
+    from .trace import asyncapi as _asyncapi  # noqa: F401  what `System.asyncapi` does
     from .trace import otlp as _otlp  # noqa: F401  what `Run.otlp` does
+    from .trace.compatibility import compatibility
 except Exception:  # an older Python, or one in which the course is not installed
     if sys.argv[:2] != ["-m", "doctor"]:  # who is about to say so
         raise
@@ -34,6 +36,7 @@ __all__ = [
     "Unanswered",
     "Unreadable",
     "claims",
+    "compatibility",
     "cut",
     "explore",
     "pause",

@@ -2,7 +2,9 @@
 
 import re
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import Misuse, shown
 from .messages import Declared, Message, channel_name
@@ -150,6 +152,18 @@ class System:
         """The handlers of a type of message, in the order declared."""
         everywhere = [h for s in self.services.values() for h in s.handlers.values()]
         return [handler for handler in everywhere if handler.type == type_name]
+
+    def asyncapi(self, *runs: Any) -> dict[str, Any]:
+        """This system as an AsyncAPI 3.0 document, which `json.dump` writes. AsyncAPI's own parser reads it in our tests.
+
+            document = shop.asyncapi(simulate(shop, orders))
+
+        Handlers say what services receive. Nothing declares what they send, so give runs that show it.
+        `compatibility` compares two such documents. Raises Misuse for a message that has no JSON Schema, and for two
+        classes of one name and version that differ."""
+        return System._asyncapi(self, *runs)
+
+    _asyncapi: Callable[..., dict[str, Any]]  # what edalab/trace/asyncapi.py does
 
     def frozen(self) -> "System":
         """A copy that later declarations do not change, with the saga roles that message classes have now."""
