@@ -1,12 +1,13 @@
 """What happens: a system in virtual time, with faults at the points that its patterns are about."""
 
 from .context import Context
+from .deploy import Deploy, deploy
 from .faults import ACTIONS, Fault, Faults
-from .plan import AnyFault, parse_plan
+from .plan import AnyFault, AtTime, parse_plan
 from .points import actions_at, enumerate_faults, points
 from .printed import Printed, printing, quiet
 from .simulate import simulate
-from .windows import AtTime, Repartition, Scale, Skew, Window, cut, pause, repartition, scale, skew
+from .windows import Repartition, Scale, Skew, Window, cut, pause, repartition, scale, skew
 from .world import World
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "AnyFault",
     "AtTime",
     "Context",
+    "Deploy",
     "Fault",
     "Faults",
     "Printed",
@@ -24,6 +26,7 @@ __all__ = [
     "World",
     "actions_at",
     "cut",
+    "deploy",
     "enumerate_faults",
     "parse_plan",
     "pause",

@@ -61,10 +61,13 @@ class Ask(Call):
         service = world.services[self.handler.service]
         replica = service.next_up()
         why = f"{service.name} was down" if replica is None else service.barrier(asker)
+        handler = replica and replica.version.handlers.get(self.envelope.type)
+        if not why and handler is None:
+            why = f"{service.name} does not answer {self.envelope.type} in this version"
         if replica is None or why:
             world.record_step("lost", (service.name, 1), self.envelope, detail=why)
             return
-        execution = replica.new_execution(self, self.envelope)
+        self.handler, execution = handler, replica.new_execution(self, self.envelope)
         execution.attempt = 1
         self._handle(execution)
 
@@ -75,7 +78,7 @@ class Ask(Call):
     def handled(self, execution, answer: Any) -> None:
         """The answer goes back."""
         service = execution.replica.service
-        execution.replica.running.pop(execution, None)
+        execution.replica.finish(execution)
         answer, note = _wire_answer(execution, answer)
         fault = execution.fault_at("reply", self.envelope.type, ineffective=service.cut)
         does = action_of(fault, *_ACTIONS) or ("cut" if service.cut else None)
@@ -87,7 +90,7 @@ class Ask(Call):
 
     def failed(self, execution, error: Exception) -> None:
         """No answer: the asker will give up."""
-        execution.replica.running.pop(execution, None)
+        execution.replica.finish(execution)
         execution.record_failure("failure", error)
 
     def abandoned(self, execution) -> None:

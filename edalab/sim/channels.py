@@ -20,6 +20,10 @@ class Channel:
         """Let a service take messages of this channel, if it does not yet."""
         raise NotImplementedError
 
+    def lag(self, service: ServiceRuntime) -> int:
+        """The messages of a queue that a service handles and that are not done with. (Of a log its readers know.)"""
+        return 0
+
     def check_heard(self, envelope: Envelope) -> None:
         """Subscribe the services at the first message of a type; count one that nobody handles."""
         name, world = envelope.type, self.world

@@ -100,6 +100,28 @@ class Database:
             hint = f"; tables of {self.service}: {listed(tables) if tables else 'none, give the service a schema='}"
         error.args = (text + hint, *error.args[1:])
 
+    def migrate(self, script: str, step: int) -> None:
+        """Run SQL statements in one transaction, which becomes the save of a step. Raises Misuse for one that fails."""
+        statements, statement, self.probes = [], "", 0
+        self.connection.execute("begin immediate")
+        try:
+            for part in script.split(";"):
+                statement += part + ";"
+                if sqlite3.complete_statement(statement):  # no ; of a text or a trigger
+                    self.connection.execute(statement)
+                    statements.append(("execute", statement, ()))
+                    statement = ""
+            if statement.strip(" \n;"):
+                self.connection.execute(statement)
+            self.connection.execute("commit")
+        except sqlite3.Error as error:
+            if self.connection.in_transaction:
+                self.connection.execute("rollback")
+            self.explain(error, ())
+            what = f"SQLite cannot run the migration of {self.service}"
+            raise Misuse(f"{what} ({error}): {shown((statement or script).strip())}") from None
+        self.saves[step] = statements
+
     def _columns(self, table: str) -> list[str]:
         sql = "select name from pragma_table_info(?)"
         return [name for (name,) in self.connection.execute(sql, (table,))]

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 
 from ..errors import Misuse, Unknown, listed, shown
 from ..model import System, message_types
+from .deploy import Deploy, refuse_text, with_deployed
 from .faults import ORDER, Fault, Faults
 from .points import SENT, Point, actions_at, points
-from .windows import SECONDS, AtTime, Skew, Window, parse_at_time
+from .windows import SECONDS, Repartition, Scale, Skew, Window, parse_at_time
 
+AtTime = Window | Repartition | Scale | Skew | Deploy
 AnyFault = Fault | Faults | AtTime
 Struck = Fault | AtTime
 _FAULT = re.compile(rf"(\w+) +([\w-]+\.\w+\.\w+)(?: +#(\d{{1,9}}))?(?: +for +{SECONDS} *s)?")
@@ -33,6 +35,7 @@ def parse(text: str) -> Struck:
         return Fault(do, at, int(nth or 1), float(seconds) if seconds else None)
     if at_time := parse_at_time(text):
         return at_time
+    refuse_text(text)
     raise Misuse(
         f"{shown(text)} is not a fault; write 'crash payments.commit.OrderPlaced #2', "
         "'delay orders.publish.OrderPlaced #1 for 2 s', 'pause payments from 1 s to 3 s', 'cut payments from 1 s to 3 s', "
@@ -61,7 +64,8 @@ class Plan:
         if not isinstance(faults, Iterable):
             raise Misuse(f"faults= takes a list, not {shown(faults)}; write faults=[] for none")
         self.requested = [parse(fault) if isinstance(fault, str) else fault for fault in faults]
-        self.system, self.seed = system, seed
+        deployed = tuple(fault.new for fault in self.requested if isinstance(fault, Deploy))
+        self.system, self.seed = with_deployed(system, deployed) if deployed else system, seed
         self.by_point: dict[tuple[Point, int], list[Fault]] = {}  # by point and nth
         self.rates: list[Faults] = []
         self.windows: list[AtTime] = []
@@ -69,8 +73,8 @@ class Plan:
         self.struck: list[Struck] = []
         for fault in self.requested:
             if isinstance(fault, Fault):
-                if fault.do not in actions_at(system, fault.point):
-                    raise _impossible(fault, system)
+                if fault.do not in actions_at(self.system, fault.point):
+                    raise _impossible(fault, self.system)
                 self.by_point.setdefault((fault.point, fault.nth), []).append(fault)
             elif isinstance(fault, Faults):
                 self.rates += [fault] if any(vars(fault).values()) else []
@@ -80,7 +84,7 @@ class Plan:
                 if isinstance(fault, Skew):
                     self._check_only_skew(fault)
             else:
-                taken = "Fault, its text, Faults, pause, cut, repartition, scale and skew"
+                taken = "Fault, its text, Faults, pause, cut, repartition, scale, skew and deploy"
                 raise Misuse(f"faults= takes {taken}, not {shown(fault)}")
         self.points = {point for point, _ in self.by_point}
 

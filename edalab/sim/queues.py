@@ -99,7 +99,7 @@ class WorkQueue(Channel):
         service = replica.service
         for item in self.ready:
             kept_back = item.envelope.source in service.cut_from
-            handles = service.handler(item.envelope.type) and not kept_back
+            handles = item.envelope.type in replica.version.handlers and not kept_back
             if handles and self._is_next(item, replica):
                 self.ready.remove(item)
                 self.turn = (self.consumers.index(replica) + 1) % len(self.consumers)
@@ -146,7 +146,7 @@ class WorkQueue(Channel):
             self._remove(item)
             replica.release(execution)
             return
-        handler: Any = replica.service.handler(item.envelope.type)
+        handler = replica.version.handlers[item.envelope.type]
         at_most_once = handler.delivery == "at-most-once"
         item.attempt, item.execution = execution.attempt, execution
         fault = None if item.delayed else execution.reach("deliver")

@@ -1,18 +1,16 @@
 """A service at run time: replicas over one durable database, its positions in logs, and its handlers."""
 
-from dataclasses import replace
 from functools import cached_property
 from math import inf
 from random import Random
 from typing import TYPE_CHECKING
 
-from ..errors import Misuse
 from ..model import Envelope, Handler, Service
-from ..model.versions import differ
 from .clock import SESSION
 from .database import Database
 from .execution import Execution
 from .replicas import Replica
+from .version import Version
 
 if TYPE_CHECKING:
     from .queues import WorkQueue
@@ -25,11 +23,9 @@ class ServiceRuntime:
 
     def __init__(self, world: "World", name: str, declaration: Service):
         self.world, self.name, self.schema = world, name, declaration.schema
-        declared: dict[str, list[Handler]] = {}
-        for handler in declaration.handlers.values():
-            declared.setdefault(handler.type, []).append(handler)
-        self._handlers = {name: _in_turn(handlers) for name, handlers in declared.items()}
-        self.ticks = tuple(declaration.ticks)
+        # What at least one replica has switched to, and what the others are to.
+        self.version = self.latest = Version(declaration)
+        self.handlers = self.version.handlers  # by type, those of earlier versions, too
         self.has_faults = world.plan.concerns(name)
         self.minted = 0  # ids given out; a crash does not take them back
         self.notes = 0
@@ -93,7 +89,7 @@ class ServiceRuntime:
 
     def handler(self, type_name: str) -> Handler | None:
         """Who handles a type here; several functions do it one after the other."""
-        return self._handlers.get(type_name)
+        return self.handlers.get(type_name)
 
     def new_id(self) -> str:
         """An id that no message and no other call has."""
@@ -105,6 +101,7 @@ class ServiceRuntime:
         up = [replica for replica in self.replicas if replica.up and not replica.left]
         if not up:
             return None
+        up = [replica for replica in up if replica.next_version is None] or up
         self.turn += 1
         return up[self.turn % len(up) - 1]
 
@@ -119,6 +116,7 @@ class ServiceRuntime:
             world.record_step("join", replica.actor)
             for queue in self.queues:
                 queue.consumers.append(replica)
+            world.schedule(world.now, replica.deploy, self.latest)
             if self.cut:  # the broker has never heard of it
                 replica.fall_silent()
                 replica.silent_since = world.now - SESSION
@@ -172,8 +170,9 @@ class ServiceRuntime:
     def hear(self, *replicas: Replica) -> None:
         """The broker hears of those that are up, go on and are not cut off, which renews their sessions."""
         for replica in replicas:
-            replica.reachable = not (replica.left or replica.paused or self.cut) and replica.up
-            if replica.reachable and replica.session is not None:
+            heard = not (replica.left or replica.paused or self.cut) and replica.up
+            replica.reachable = heard and replica.next_version is None
+            if heard and replica.session is not None:
                 replica.silent_since = None
                 replica.session.cancel()
         self.rebalance()  # once all are back: what they held they keep
@@ -182,31 +181,3 @@ class ServiceRuntime:
 
     def __repr__(self) -> str:
         return f"<{self.name}: {'up' if self.up else 'down'}, lag {self.lag}, {len(self.in_flight)} in flight>"
-
-
-def _in_turn(handlers: list[Handler]) -> Handler:
-    """One handler that runs several, and returns what all of them return."""
-    if len(handlers) == 1:
-        return handlers[0]
-    first = handlers[0]
-    for other in handlers:
-        if differ(first.message, other.message):
-            both = f"in {first.name} and as {_form(other)} in {other.name}"
-            what = f"{first.service} reads {first.type} as {_form(first)} {both}"
-            raise Misuse(f"{what}; a service reads a message as one class: declare both with it")
-
-    async def all_of_them(event, ctx):
-        messages = []
-        for handler in handlers:
-            result = handler.function(event, ctx) if handler.takes_ctx else handler.function(event)
-            result = await result if handler.is_async else result
-            if result is not None:
-                messages += result if isinstance(result, list | tuple) else [result]
-        return messages
-
-    names = " and ".join(handler.name for handler in handlers)
-    return replace(handlers[0], name=names, function=all_of_them, takes_ctx=True, is_async=True)
-
-
-def _form(handler: Handler) -> str:
-    return f"{handler.message.__name__} (version {handler.message.__declared__.version})"

@@ -1,9 +1,13 @@
 """A tick is a function of a service that one of its replicas runs every so many seconds."""
 
 from heapq import heappush
+from typing import TYPE_CHECKING
 
 from ..model import Envelope, Tick
 from .limits import MOST_ATTEMPTS, MOST_BUSY_TICKS
+
+if TYPE_CHECKING:
+    from .version import Version
 
 MOST_FAILURES = 10  # in a row; after so many there is no waiting for one that succeeds
 
@@ -14,8 +18,8 @@ class Ticking:
     publishes = True
     partition = None
 
-    def __init__(self, world, tick: Tick):
-        self.world, self.tick = world, tick
+    def __init__(self, world, tick: Tick, version: "Version"):
+        self.world, self.tick, self.version = world, tick, version
         self.every = max(1, round(tick.seconds * 1000))
         self.ran = 0
         self.running = False
@@ -35,14 +39,19 @@ class Ticking:
         self._schedule()
         world, name, service = self.world, self.tick.name, self.tick.service
         replicas = world.services[service].serving
-        replica = next((one for one in replicas if one.up and not one.paused), None)  # its leader
+        takes = (one for one in replicas if one.up and not one.paused and one.next_version is None)
+        replica = next(takes, None)  # its leader
         if replica is None or self.running:
             return
-        self.running = True
         self.ran += 1
+        if replica.version is not self.version:
+            self.stamp = world.step_count()
+            return
+        self.running = True
+        world.ticked[service, name] += 1
         self.before = world.step_count()
         world.tick_rows += 1
-        id = f"{service}.{name}-{self.ran}"
+        id = f"{service}.{name}-{world.ticked[service, name]}"
         envelope = Envelope(id, name, None, service, None, None, world.now, None, None, 0)
         execution = replica.new_execution(self, envelope)
         execution.begin(self.tick)
@@ -66,7 +75,7 @@ class Ticking:
     def _ended(self, execution) -> None:
         world = self.world
         self.running = False
-        execution.replica.running.pop(execution, None)
+        execution.replica.finish(execution)
         world.tick_rows += 1
         if world.step_count() == self.before and not 0 < self.failures < MOST_FAILURES:
             self.stamp = self.before

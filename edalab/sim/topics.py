@@ -75,13 +75,18 @@ class Reader:
         self.position, self.uncommitted = self.committed, 0
         self._reset()
 
+    def restart(self) -> None:
+        """Its owner runs another version: what waits for a retry begins anew."""
+        self.epoch += 1
+        self._reset()
+
     # -- one message
 
     def wake(self) -> None:
         """Fetch the next message that this group handles, if there is one."""
         records = self.records
         while self.position < len(records):
-            self.handler = self.service.handler(records[self.position].type)
+            self.handler = self.owner.version.handlers.get(records[self.position].type)
             if self.handler is not None:
                 if self.owner.up:
                     self.engaged = True

@@ -22,7 +22,7 @@ _SCALE = re.compile(rf"scale +([\w-]+) +to +(\d{{1,9}}) +at +{SECONDS} *s")
 _SKEW = re.compile(rf"skew +([\w-]+) +by +(-?){SECONDS} *s")
 
 
-class _AtTime:
+class AtTimeBase:
     """What happens at a time: `check` raises Misuse where it could never strike a system, and `strike` lets it happen
     in a world; False if it changes nothing."""
 
@@ -31,7 +31,7 @@ class _AtTime:
 
 
 @dataclass(frozen=True, repr=False)
-class Window(_AtTime):
+class Window(AtTimeBase):
     """A time in which a replica stands still (`pause`), or a service is cut off (`cut`): from the broker and all
     services, or from what one service sends."""
 
@@ -106,7 +106,7 @@ def cut(service: str, start: float, end: float, from_: str | None = None) -> Win
 
 
 @dataclass(frozen=True, repr=False)
-class Repartition(_AtTime):
+class Repartition(AtTimeBase):
     """From a time on (seconds) a topic has more partitions."""
 
     do: ClassVar[str] = "repartition"
@@ -144,7 +144,7 @@ def repartition(topic: str, partitions: int, at: float) -> Repartition:
 
 
 @dataclass(frozen=True, repr=False)
-class Skew(_AtTime):
+class Skew(AtTimeBase):
     """For a whole run, the clock of a service is so many seconds ahead, or behind where they are negative."""
 
     do: ClassVar[str] = "skew"
@@ -182,7 +182,7 @@ def skew(service: str, seconds: float) -> Skew:
 
 
 @dataclass(frozen=True, repr=False)
-class Scale(_AtTime):
+class Scale(AtTimeBase):
     """From a time on (seconds) a service has more or fewer replicas."""
 
     do: ClassVar[str] = "scale"
@@ -217,10 +217,7 @@ def scale(service: str, replicas: int, at: float) -> Scale:
     return Scale(service, replicas, at)
 
 
-AtTime = Window | Repartition | Skew | Scale
-
-
-def parse_at_time(text: str) -> AtTime | None:
+def parse_at_time(text: str) -> Window | Repartition | Scale | Skew | None:
     """What happens at a time, from its text form; None if it is another text."""
     if match := _PAUSE.fullmatch(text):
         service, replica, start, end = match.groups()

@@ -18,12 +18,11 @@ from .context import Context
 from .execution import Execution
 from .forgotten import running_in
 from .limits import DEEPEST, MOST_AT_ONCE, Budget
-from .plan import Plan
+from .plan import AtTime, Plan
 from .routes import channel_for, unhandled
 from .services import ServiceRuntime
 from .steps import WIDTH, Failure
 from .ticks import Ticking
-from .windows import AtTime
 
 if TYPE_CHECKING:
     import sqlite3
@@ -73,7 +72,7 @@ class World:
     """A running system. `run` plays it to its end, or to a moment: then it is the world as it was at that moment."""
 
     def __init__(self, system: System, seed: int, plan: Plan):
-        self.system, self.seed, self.plan = system, seed, plan
+        self.system, self.seed, self.plan = plan.system, seed, plan
         self.fixed_latencies = seed == 0  # those that constants name
         self.now = 0
         self.agenda: list[tuple] = []  # (time, number, action, argument)
@@ -92,13 +91,14 @@ class World:
         self.client = ServiceRuntime(self, "client", Service(system, "client"))
         services = system.services.items()
         self.services = Services((name, ServiceRuntime(self, name, one)) for name, one in services)
-        ticks = [tick for service in system.services.values() for tick in service.ticks.values()]
-        self.ticks = [Ticking(self, tick) for tick in ticks]
+        self.ticked: Counter[tuple[str, str]] = Counter()  # times that each tick ran
+        versions = [service.version for service in self.services.values()]
+        self.ticks = [Ticking(self, tick, one) for one in versions for tick in one.ticks.values()]
         self.tick_rows = self.busy_ticks = 0
         self.workload: Execution | None = None
         self.budget: Budget | None = None
         for window in plan.windows:
-            start = round(window.start * 1000)
+            start = round((window.start or 0) * 1000)
             heappush(self.background, (start, next(self.number), self._open, window))
 
     def rows(self, service: str, sql: str, parameters: tuple = ()) -> list[tuple]:

@@ -16,6 +16,7 @@ _VERBS = {
     "heal": "is connected again", "deduplicated": "is told that the broker has",
     "in_progress": "asks for more time for", "evicted": "is evicted while it handles",
     "skew": "has a wrong clock", "join": "joins its group", "leave": "leaves its group", "expired": "passes over the expired",
+    "deploy": "switches to another version",
 }  # fmt: skip
 _STRUCK = {  # what a fault makes a service do at a step
     "crash": "crashes at",
@@ -53,7 +54,7 @@ def doing(journal: list[Step], number: int) -> Doing:
         predicate = f"is {_PASSIVE[step.fault]}"
     elif step.step == "crash" and step.detail:
         predicate = f"crashes ({clean(step.detail, 80)})"
-    elif step.step in ("cut", "heal", "skew") and step.detail:
+    elif step.step in ("cut", "heal", "skew", "deploy") and step.detail:
         predicate = f"{verb} ({clean(step.detail, 80)})"
     elif step.step == "note":
         predicate = f"notes “{clean(step.detail or '', 60)}”"

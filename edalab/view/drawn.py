@@ -100,6 +100,8 @@ class Drawn:
                 self._event(number, "in progress", "in progress" + (why and f", {why}"))
             case "join" | "leave":
                 self._event(number, "note", f"{step.step}s")
+            case "deploy":
+                self._event(number, "note", f"deploy, {detail}")
             case "note" | "skew":
                 self._event(number, "note", clean(step.detail or "", 120))
 
