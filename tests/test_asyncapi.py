@@ -176,6 +176,36 @@ def test_headers_are_the_attributes_that_cloudevents_of_a_run_have(document):
         assert {n: event[n] for n, s in headers.items() if "const" in s} == {n: s["const"] for n, s in headers.items() if "const" in s}  # fmt: skip
 
 
+def test_what_is_written_and_what_is_read_may_be_two_versions_of_a_message():
+    class OrderedV2(Event, name="Ordered", version=2, topic="orders"):
+        cents: int
+
+    class OrderedV1(Event, name="Ordered", topic="orders", reads="strict"):
+        order_id: str
+
+    async def place(ctx):
+        await ctx.ask(Bill(order_id="1"))
+
+    system = System("shop")
+    system.service("billing").on(OrderedV1)(lambda_free)
+
+    @system.service("orders").handles(Bill)
+    async def bill(command, ctx):
+        await ctx.publish(OrderedV2(cents=5))
+
+    document = system.asyncapi(simulate(system, place))
+    messages = document["channels"]["orders"]["messages"]
+    assert [*messages] == ["Ordered", "Ordered.v2"]
+    assert parsed({"both": document})["both"]["operations"] == [
+        ["billing.receive.Ordered", "receive", ["Ordered"]],
+        ["orders.receive.Bill", "receive", ["Bill"]],
+        ["orders.send.Ordered.v2", "send", ["Ordered"]],
+    ]
+    payloads = {n: m["payload"] for n, m in document["components"]["messages"].items()}
+    assert payloads["Ordered"]["additionalProperties"] is False  # it reads strictly
+    assert "additionalProperties" not in payloads["Ordered.v2"]
+
+
 def test_two_classes_of_one_name_and_version_need_another_version():
     class Ordered(Event, topic="orders"):
         cents: int

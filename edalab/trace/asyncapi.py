@@ -50,21 +50,21 @@ def asyncapi(system: System, *runs: Run) -> dict[str, Any]:
 
 def _place(system: System, cls: type[Message]) -> str:
     """Where messages of a class go: a query goes to the service that answers it."""
-    service = next((handler.service for handler in system.handlers(cls.__name__)), "nobody")
-    default = f"{service}.commands" if issubclass(cls, Command) else cls.__name__
+    service = next((handler.service for handler in system.handlers(cls.__wire__)), "nobody")
+    default = f"{service}.commands" if issubclass(cls, Command) else cls.__wire__
     return service if issubclass(cls, Query) else cls.__declared__.topic or default
 
 
 def _key(cls: type[Message]) -> str:
     """The key of a message in the document, in letters that AsyncAPI takes."""
     version = cls.__declared__.version
-    name = re.sub(r"[^\w.-]", "_", cls.__name__, flags=re.ASCII)
+    name = re.sub(r"[^\w.-]", "_", cls.__wire__, flags=re.ASCII)
     return name if version == 1 else f"{name}.v{version}"
 
 
 def _message(system: System, cls: type[Message]) -> dict[str, Any]:
     """A message, with its CloudEvents attributes as headers and its data as payload."""
-    declared, name = cls.__declared__, cls.__name__
+    declared, name = cls.__declared__, cls.__wire__
     dataschema = f"urn:edalab:{system.name}:{quote(name, '')}:{declared.version}"
     texts = ["id", "source", "time", "correlationid", "causationid"]
     texts += ["subject", "partitionkey"] if declared.key else []
@@ -76,7 +76,8 @@ def _message(system: System, cls: type[Message]) -> dict[str, Any]:
         payload = cls.model_json_schema(False, refs, schema_generator=_Schema)
     except PydanticInvalidForJsonSchema as error:
         raise Misuse(f"{name} has no JSON Schema: {error.message}") from None
-    payload.pop("additionalProperties", None)  # readers are tolerant
+    if declared.reads == "tolerant":
+        payload.pop("additionalProperties", None)
     return {
         "name": name,
         "tags": [
