@@ -9,7 +9,7 @@ import ipywidgets
 
 from .. import view
 from ..claims.claim import Claim, Verdict, claims_of
-from ..claims.explore import Schedule
+from ..claims.exploration import Schedule
 from ..errors import Misuse, Text, shown
 from ..model import System
 from ..sim import AnyFault, Printed, printing, simulate
