@@ -27,7 +27,7 @@ from ..sim import AnyFault, Fault, enumerate_faults, simulate
 from ..sim.run import Run
 from .answer import Answer
 
-LESSONS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09")
+LESSONS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10")
 Plan = Sequence[str | AnyFault]  # faults that strike in one run
 Hints = tuple[str, str, str]
 # What a handler may let through: a fault, an answer that does not come, another writer who was first.

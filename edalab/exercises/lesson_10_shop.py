@@ -1,0 +1,195 @@
+"""The shop of lesson 10's exercises: OrderPlaced is written in one version and read in another."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
+from zlib import crc32
+
+from pydantic import create_model
+
+from ..model import Event, System
+from ..sim import simulate
+from ..sim.run import Run
+
+BILLS = "create table bills (order_id text, cents int)"
+
+
+def mixed(things: Iterable, variant: int) -> list:
+    """These things in an order that differs from learner to learner."""
+    return sorted(things, key=lambda thing: crc32(f"{variant}. {thing}".encode()))
+
+
+# -- 10.1
+
+# Who is deployed first and why, how readers read, and the field before and after. The first four change a meaning.
+CHANGES = """
+neither;c;tolerant;total: float  # euros;total: float  # cents
+neither;c;tolerant;total: float  # cents;total: float  # euros
+neither;c;tolerant;total: float  # euros;total: float  # euros, without 20 % tax
+neither;c;tolerant;discount: int  # per cent;discount: int  # euros
+readers;c;tolerant;;discount: int = 0  # per cent
+writers;c;tolerant;discount: int = 0  # per cent;
+readers;c;tolerant;;pieces: int = 1  # total is for one piece
+writers;c;tolerant;;cents: int = 0  # the same as total
+readers;c;tolerant;cents: int = 0  # the same as total;
+writers;a;tolerant;;customer: str
+readers;a;tolerant;customer: str;
+neither;a;tolerant;total: float  # euros;euros: float  # instead of total
+any;d;tolerant;;note: str = ""
+any;d;tolerant;note: str = "";
+any;d;strict;note: str = "";note: str = "none"
+readers;b;strict;;note: str = ""
+writers;b;strict;note: str = "";
+readers;b;tolerant;weight: int;weight: float
+writers;b;tolerant;weight: float;weight: int
+readers;b;tolerant;state: Literal["new", "paid"];state: Literal["new", "paid", "gift"]
+writers;b;tolerant;state: Literal["new", "paid", "gift"];state: Literal["new", "paid"]
+readers;b;tolerant;note: str;note: str | None
+writers;b;tolerant;note: str | None;note: str
+neither;b;tolerant;table: int;table: Literal["A1", "B2"]
+""".split("\n")[1:-1]
+MEANINGS = 4
+# Each type with the values that orders have.
+TYPES: dict[str, tuple[Any, list]] = {
+    "float": (float, [12.5, 19.99, 0.5]),
+    "int": (int, [2, 3, 4]),
+    "str": (str, ["green", "black", "white"]),
+    "str | None": (str | None, ["green", None, "white"]),
+    'Literal["new", "paid"]': (Literal["new", "paid"], ["new", "paid", "new"]),
+    'Literal["new", "paid", "gift"]': (Literal["new", "paid", "gift"], ["new", "paid", "gift"]),
+    'Literal["A1", "B2"]': (Literal["A1", "B2"], ["A1", "B2", "A1"]),
+}
+
+
+class Edit(NamedTuple):
+    """A change of one field, with what is right to say of it."""
+
+    first: str
+    reason: str
+    readers: str
+    before: str
+    after: str
+
+
+def edits(variant: int) -> list[Edit]:
+    """Eight changes, with each side that can be first, and at least one change of a meaning."""
+    order = mixed(CHANGES, variant)
+    eight = [change for change in order if change in CHANGES[:MEANINGS]][:1]
+    for first in ("any", "readers", "writers", "neither"):
+        eight += [change for change in order if change.startswith(first) and change not in eight][
+            :1
+        ]
+    eight += [change for change in order if change not in eight][:3]
+    return [Edit(*change.split(";")) for change in mixed(eight, variant)]
+
+
+def _fields(edit: Edit, field: str) -> list[tuple[str, str, str, str]]:
+    """The fields of a version: names, types, defaults, comments."""
+    total = [] if edit.before.startswith("total") else ["total: float  # euros"]
+    split = []
+    for text in ["order_id: str", *total, *([field] if field else [])]:
+        declared, _, comment = text.partition("  # ")
+        name, _, kind = declared.partition(": ")
+        split.append((name, *kind.partition(" = ")[::2], comment))
+    return split
+
+
+@lru_cache(maxsize=64)
+def version_of(edit: Edit, field: str) -> type[Event]:
+    fields = {
+        name: (TYPES[kind][0], ... if not default else int(default) if kind == "int" else default[1:-1])
+        for name, kind, default, _ in _fields(edit, field)
+    }  # fmt: skip
+    number = 1 if field == edit.before else 2
+    words = {"name": "OrderPlaced", "version": number, "topic": "orders", "reads": edit.readers}
+    return create_model(f"OrderPlacedV{number}", __base__=Event, __module__=__name__, __cls_kwargs__=words, **fields)  # fmt: skip
+
+
+def owed(edit: Edit, field: str, order: Event) -> int:
+    """What a version of billing bills for an order, in cents."""
+    units = {name: comment for name, _, _, comment in _fields(edit, field)}
+    data = dict(order)
+    amount = data.get("total", data.get("euros")) * (1 if units.get("total") == "cents" else 100)
+    amount = data.get("cents", amount) * (1.2 if "tax" in units.get("total", "") else 1)
+    off = data.get("discount", 0)
+    amount -= off * 100 if units.get("discount") == "euros" else amount * off / 100
+    return round(amount * data.get("pieces", 1))
+
+
+@lru_cache(maxsize=64)
+def tried(edit: Edit, variant: int, backward: bool) -> tuple[Run, str]:
+    """The run in which new readers read old messages (backward), or old readers new ones, and what goes wrong in it."""
+    written, known = (edit.before, edit.after) if backward else (edit.after, edit.before)
+    orders = []
+    for n in range(3):
+        data = {name: TYPES[kind][1][n] for name, kind, *_ in _fields(edit, written)}
+        data |= {"order_id": f"order-{variant % 50 + n}"}
+        data |= {"cents": round(data["total"] * 100)} if "cents" in data else {}
+        orders.append(version_of(edit, written)(**data))
+    shop = System("shop")
+
+    def bill(event, ctx):
+        with ctx.database as db:
+            row = event.order_id, owed(edit, known, event)
+            db.execute("insert into bills values (?, ?)", row)
+
+    async def place(ctx):
+        for order in orders:
+            await ctx.publish(order)
+
+    shop.service("billing", schema=BILLS).on(version_of(edit, known))(bill)
+    run = simulate(shop, place)
+    billed = dict(run.rows("billing", "select order_id, cents from bills"))
+    for order in orders:
+        cents = owed(edit, written, order)
+        if order.order_id not in billed:
+            return run, f"billing cannot read {order.order_id}"
+        if billed[order.order_id] != cents:
+            return run, f"{order.order_id} is billed {billed[order.order_id]:,} cents, not {cents:,}"  # fmt: skip
+    return run, ""
+
+
+# -- 10.2
+
+
+class OrderPlacedV1(Event, name="OrderPlaced", topic="orders"):
+    order_id: str
+    total: float  # euros
+    customer: str
+    note: str | None = None
+
+
+class OrderPlacedV2(Event, name="OrderPlaced", version=2, topic="orders"):
+    order_id: str
+    cents: int
+    customer: str
+    note: str | None = None
+
+
+class OrderPlacedV3(Event, name="OrderPlaced", version=3, topic="orders"):
+    order_id: str
+    cents: int
+    first_name: str
+    last_name: str
+    channel: Literal["web", "phone", "unknown"]
+    note: str | None = None
+
+
+FORMS = (OrderPlacedV1, OrderPlacedV2, OrderPlacedV3)
+TOTALS = {19.99: 1999, 0.1 + 0.2: 30, 20: 2000, -4.35: -435, 1136.1: 113610, 0.0: 0}
+NAMES = ["Ada Lovelace", "Mary Ann Evans", "Cher", "Bob Fox", "Ludwig van Beethoven", "Gül Ay"]
+
+
+def stored(variant: int) -> list[tuple[int, dict[str, Any], dict[str, Any]]]:
+    """Orders as they were stored: the version, the data, and what they mean in all versions."""
+    found = []
+    names = mixed(NAMES, variant)
+    for n, (total, cents) in enumerate([*TOTALS.items()] * 2):
+        version, name = 1 + n // len(TOTALS), names[n % len(names)]
+        first, _, last = name.rpartition(" ")
+        note = f"for {names[n - 1]}" if n % 3 else None
+        means = {"order_id": f"order-{variant % 90 + n}", "total": total, "cents": cents, "note": note}  # fmt: skip
+        means |= {"customer": name, "first_name": first, "last_name": last, "channel": "unknown"}
+        data = {field: means[field] for field in FORMS[version - 1].model_fields}
+        found.append((version, {f: v for f, v in data.items() if v is not None}, means))
+    return found
