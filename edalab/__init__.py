@@ -8,7 +8,19 @@ try:
     from .claims.explore import explore
     from .errors import ConcurrencyError, Misuse, PublishFailed, Refused, Unanswered, Unreadable
     from .model import Command, Event, Query, System
-    from .sim import Context, Fault, Faults, cut, deploy, pause, repartition, scale, simulate, skew
+    from .sim import (
+        Context,
+        Fault,
+        Faults,
+        cut,
+        deploy,
+        pause,
+        repartition,
+        restore,
+        scale,
+        simulate,
+        skew,
+    )
     from .store import EventStore, read_table
     from .trace import asyncapi as _asyncapi  # noqa: F401  what `System.asyncapi` does
     from .trace import otlp as _otlp  # noqa: F401  what `Run.otlp` does
@@ -44,6 +56,7 @@ __all__ = [
     "read_git",
     "read_table",
     "repartition",
+    "restore",
     "scale",
     "simulate",
     "skew",

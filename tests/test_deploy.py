@@ -339,6 +339,42 @@ def test_the_new_service_is_taken_as_it_was_when_it_was_deployed():
     assert before.at(1).now == 1000  # played again
 
 
+def test_a_run_does_not_end_before_its_deploys():
+    run = simulate(office(), one_file, faults=[deploy(NEW[0], at=9, rolling=2)])
+    assert [time for time, *_ in steps(run, "deploy")] == [9000, 11000] and not run.unfired
+
+
+def leased(version: int) -> System:
+    """Two replicas, of which one runs a tick as long as it has the lease."""
+    system = System("office")
+    desk = system.service("desk", replicas=2)
+
+    @desk.every(0.5, lease=1)
+    async def tidy(ctx):
+        if ctx.now < 8:
+            ctx.note(version)
+
+    return system
+
+
+def test_versions_share_the_lease_of_a_tick():
+    plan = [deploy(leased(2).services["desk"], at=1.2, rolling=4), pause("desk", 2, 4)]
+    run = simulate(leased(1), one_file, faults=plan)
+    assert [s.replica for s in run.journal if s.step == "takeover"] == [2]
+    noted = [(s.time, s.replica, s.detail) for s in run.journal if s.step == "note"]
+    assert [one for one in noted if one[0] < 1200] == [(500, 1, "1"), (1000, 1, "1")]
+    assert {one[1:] for one in noted if 1200 <= one[0] < 2000} == {(1, "2")}
+    assert {one[1:] for one in noted if 3000 <= one[0] < 5200} == {(2, "1")}
+    assert {one[1:] for one in noted if one[0] > 5200} == {(2, "2")}
+
+
+def capturing() -> System:
+    system = office()
+    system.service("desk", schema="create table done (text)")
+    system.capture("desk.done")
+    return system
+
+
 def test_pictures_and_comparisons_name_a_deploy():
     run = simulate(office(), busy_day, faults=[deploy(NEW[0], at=0.5)])
     assert "deploy, version 2" in timeline(run, start=0.4, end=0.8).svg()
@@ -356,10 +392,11 @@ def test_pictures_and_comparisons_name_a_deploy():
         (lambda: deploy(NEW[0], at=1, rolling="x"), "deploy desk: rolling="),
         (lambda: deploy(NEW[0], at=1, migration=3), "migration= takes SQL as a text"),
         (lambda: deploy(System("s").service("disk"), at=1), "Did you mean 'desk'"),
+        (lambda: deploy(capturing().services["desk-capture"], at=1), "a connector has no handlers"),
         (lambda: "deploy desk at 5 s", 'write deploy(new.services["desk"], at=5)'),
     ],
 )
 def test_a_wrong_deploy_is_refused(make, says):
     with pytest.raises(Misuse) as error:
-        simulate(office(), busy_day, faults=[make()])
+        simulate(capturing(), busy_day, faults=[make()])
     assert says in str(error.value)

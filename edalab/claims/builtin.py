@@ -13,7 +13,13 @@ from ..sim.steps import Step
 from ..trace.spans import Trace
 from . import sagas
 from .claim import Claim, Verdict
-from .delivery import find_duplicate_effects, find_endless_retries, find_lost, find_out_of_order
+from .delivery import (
+    find_duplicate_effects,
+    find_endless_retries,
+    find_lost,
+    find_out_of_order,
+    find_published_late,
+)
 from .gaps import find_dual_write_gaps, find_stale_reads
 
 
@@ -90,6 +96,23 @@ def in_order_per_key(event: type[Event]) -> Claim:
     name = _named("in_order_per_key", event, (Event, Command), key=True)
     sentence = f"{name} of one {event.__declared__.key} take effect in the order published"
     return BuiltinClaim(sentence, find_out_of_order, name)
+
+
+def published_in_order(event: type[Event]) -> Claim:
+    """The broker stores the events of one key in the order in which they were made: that in which the transactions
+    committed that saved their envelopes. An event whose envelope nobody saved was made when it was published.
+
+        run.check(claims.published_in_order(OrderPlaced))
+
+    event: the class of an event that has a key.
+
+    Only the first time counts that an event is stored. Whether it is published once more is for `handled_once` and
+    `in_order_per_key` to say."""
+    name = _named("published_in_order", event, (Event,), key=True)
+    sentence = (
+        f"{name} of one {event.__declared__.key} are published in the order in which they were made"
+    )
+    return BuiltinClaim(sentence, find_published_late, name)
 
 
 def no_stale_read(query: type[Query]) -> Claim:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import Misuse, shown
+from ..errors import Misuse, Unknown, shown
 from .messages import Declared, Message, channel_name
+from .numbers import check_whole
 from .registry import saga_roles
 from .service import Handler, Service
 
@@ -23,6 +24,7 @@ class Topic:
     confirms: bool = True
     deduplicates: float = 0  # seconds
     max_poll_interval: float | None = None  # seconds
+    max_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class System:
         confirms: bool | None = None,
         deduplicates: float | None = None,
         max_poll_interval: float | None = None,
+        max_bytes: int | None = None,
     ) -> Topic:
         """Declare a topic, which is a log, or look one up by its name alone.
 
@@ -74,10 +77,12 @@ class System:
         max_poll_interval: seconds from the delivery of a message, or from its retry, to its commit (no limit). A
             replica that takes longer is evicted: its partitions move to the other replicas, its commit is refused,
             and it joins again when its handler ends. A replica without others gets the message again then.
+        max_bytes: the most bytes that the data of a message may have as JSON (no limit). The broker refuses a larger
+            one each time that it is published, which fails with `PublishFailed`.
 
         With a keyword, a topic of that name is declared anew. One that nobody declares has the defaults.
         Raises Misuse for a name that no topic can have."""
-        looked_up = partitions is confirms is deduplicates is max_poll_interval is None
+        looked_up = partitions is confirms is deduplicates is max_poll_interval is max_bytes is None
         if looked_up and isinstance(name, str) and name in self.topics:
             return self.topics[name]
         partitions = 1 if partitions is None else partitions
@@ -87,7 +92,10 @@ class System:
         longest = max_poll_interval
         if longest is not None:
             longest = _seconds(f"topic {name!r}: max_poll_interval=", longest, 0.001)
-        self.topics[name] = Topic(name, partitions, confirms is None or confirms, window, longest)
+        if max_bytes is not None:
+            check_whole(f"topic {name!r}: max_bytes=", max_bytes)
+        how = confirms is None or confirms, window, longest, max_bytes
+        self.topics[name] = Topic(name, partitions, *how)
         self.revision += 1
         return self.topics[name]
 
@@ -148,6 +156,28 @@ class System:
         self.revision += 1
         return service
 
+    def capture(self, table: str) -> Service:
+        """Declare a connector that publishes what transactions insert into a table: change data capture.
+
+            shop.capture("orders.outbox")
+
+        table: the service and its table. Each row holds an envelope that `ctx.envelope` made, which is published
+            unchanged, also where the same transaction deletes the row again.
+
+        The connector is a service of its own, here `orders-capture`, so that it can crash, stand still or be cut off. It
+        publishes in the order of the commits, 10 ms after each. It stores its position after each transaction, and
+        publishes what comes after that again when it has crashed. Raises Misuse for what is no table of a service."""
+        service, dot, name = table.partition(".") if isinstance(table, str) else ("", "", "")
+        if not (service and dot and name):
+            what = f"capture takes a service and a table, not {shown(table)}"
+            raise Misuse(f'{what}; write {self.name}.capture("orders.outbox")')
+        if service not in self.services:
+            raise Unknown("service", service, self.services)
+        connector = self.service(f"{service}-capture")
+        connector.captures = service, name
+        self.revision += 1
+        return connector
+
     def handlers(self, type_name: str) -> list[Handler]:
         """The handlers of a type of message, in the order declared."""
         everywhere = [h for s in self.services.values() for h in s.handlers.values()]
@@ -177,6 +207,7 @@ class System:
             for name, service in self.services.items():
                 twin = copy.services[name] = Service(copy, name)
                 twin.replicas, twin.schema = service.replicas, service.schema
+                twin.captures = service.captures
                 twin.handlers, twin.ticks = dict(service.handlers), dict(service.ticks)
             self._frozen = copy
         return self._frozen

@@ -3,11 +3,12 @@
 from .context import Context
 from .deploy import Deploy, deploy
 from .faults import ACTIONS, Fault, Faults
-from .plan import AnyFault, AtTime, parse_plan
+from .plan import AnyFault, parse_plan
 from .points import actions_at, enumerate_faults, points
 from .printed import Printed, printing, quiet
+from .restore import Restore, restore
 from .simulate import simulate
-from .windows import Repartition, Scale, Skew, Window, cut, pause, repartition, scale, skew
+from .windows import AtTime, Repartition, Scale, Skew, Window, cut, pause, repartition, scale, skew
 from .world import World
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Faults",
     "Printed",
     "Repartition",
+    "Restore",
     "Scale",
     "Skew",
     "Window",
@@ -34,6 +36,7 @@ __all__ = [
     "printing",
     "quiet",
     "repartition",
+    "restore",
     "scale",
     "simulate",
     "skew",

@@ -178,10 +178,11 @@ class Publish(Call):
         if self.expires is not None:
             self.channel.deadlines[envelope] = world.now + self.after + self.expires
         takes = PUBLISH if world.fixed_latencies else self._varied(replica)
-        if replica.service.has_faults:
-            cut = replica.service.cut
-            fault = execution.fault_at("publish", envelope.type, cut)
-            if fault is not None or cut:
+        refused = self.channel.max_bytes is not None and self.channel.refuses(envelope)
+        if replica.service.has_faults or refused:
+            in_vain = replica.service.cut or refused
+            fault = execution.fault_at("publish", envelope.type, in_vain)
+            if fault is not None or in_vain:
                 self._struck(fault, takes)
                 return
         world.record += (
@@ -228,7 +229,9 @@ class Publish(Call):
         execution, detail = self.execution, None
         does = action_of(fault, "crash", "fail", "unconfirmed", "lose", "duplicate", "delay")
         if does is None:
-            does, detail = ("cut", None) if self.channel.confirms else ("lose", "cut off")
+            does = "cut" if execution.replica.service.cut else "too large"
+            if not self.channel.confirms:
+                does, detail = "lose", "cut off" if does == "cut" else does
         actor, world = execution.replica.actor, execution.world
         world.record_step("publish", actor, self.envelope, fault=does, detail=detail)
         if does == "crash":
@@ -237,7 +240,7 @@ class Publish(Call):
         self._go_on()
         if does in ("unconfirmed", "duplicate"):
             self._after(takes, self._store)
-        if does in ("unconfirmed", "fail", "cut"):
+        if does in ("unconfirmed", "fail", "cut", "too large"):
             self._fail(takes)
         elif does == "duplicate":
             self._after(DUPLICATE, self._resend, (takes, execution.replica.state))

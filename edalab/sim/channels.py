@@ -16,6 +16,13 @@ class Channel:
         self.deadlines: dict[Envelope, int] = {}  # by when those that expire are to be handed over
         self.heard: dict[str, bool] = {}  # whether any service handles this type of message
 
+    max_bytes: int | None = None  # of a topic that refuses larger messages
+
+    def refuses(self, envelope: Envelope) -> bool:
+        """Whether a message is too large."""
+        most = self.max_bytes
+        return most is not None and len(envelope.data.model_dump_json().encode()) > most
+
     def subscribe(self, service: ServiceRuntime) -> None:
         """Let a service take messages of this channel, if it does not yet."""
         raise NotImplementedError

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
-from ..errors import Misuse, Unknown, shown
+from ..errors import Misuse, shown
 from ..model import Service, System
+from .at_time import SECONDS, Timed, check_service
 from .clock import milliseconds
 from .version import Version
-from .windows import SECONDS, AtTimeBase
 
 if TYPE_CHECKING:
     from .world import World
@@ -18,10 +18,11 @@ _TEXT = re.compile(rf"deploy +([\w-]+) +at +{SECONDS} *s.*")
 
 
 @dataclass(frozen=True, repr=False)
-class Deploy(AtTimeBase):
+class Deploy(Timed):
     """From a time on (seconds) the replicas of a service run the handlers and ticks of another declaration of it."""
 
     do: ClassVar[str] = "deploy"
+    keeps_alive: ClassVar[bool] = True
     new: Service
     start: float | None = None
     rolling: float = 0
@@ -58,8 +59,9 @@ class Deploy(AtTimeBase):
         return f"<{self}>"
 
     def check(self, system: System) -> None:
-        if self.service not in system.services:
-            raise Unknown("service", self.service, system.services)
+        check_service(self, system)
+        if system.services[self.service].captures is not None:
+            raise Misuse(f"{self}: a connector has no handlers to deploy")
         if self.start is None:
             raise Misuse(f"{self} takes at=, in seconds; only explore(deploys=[...]) chooses it")
 
@@ -90,7 +92,8 @@ def deploy(
         SQLite refuses it.
 
     A replica finishes what it has in hand, then switches. Its partitions stay with it, and its `ctx.state` is lost. The
-    database, the logs and the positions in them stay. `explore(deploys=)` chooses `at` itself."""
+    database, the logs and the positions in them stay. A run does not end before `at`. `explore(deploys=)` chooses
+    `at` itself."""
     return Deploy(service, at, rolling, migration)
 
 
@@ -115,7 +118,7 @@ def with_deployed(system: System, services: tuple[Service, ...]) -> System:
         both.queues |= {name: one for name, one in new.system.queues.items() if name not in here}
         if (old := both.services.get(new.name)) is not None:
             twin = both.services[new.name] = Service(both, new.name)
-            twin.replicas, twin.schema = old.replicas, old.schema
+            twin.replicas, twin.schema, twin.captures = old.replicas, old.schema, old.captures
             twin.handlers = old.handlers | new.handlers | old.handlers
             twin.ticks = old.ticks | new.ticks | old.ticks
     return both

@@ -46,6 +46,7 @@ class Execution:
     attempt: int = None  # pyrefly: ignore[bad-assignment]  # from 1
     offset: int = None  # pyrefly: ignore[bad-assignment]  # of the message in its partition
     deadline: Any = None  # a Timer: then a group evicts its replica
+    lease: int | None = None  # of a tick with a lease: the fencing token
     item: "Item" = None  # pyrefly: ignore[bad-assignment]  # of a work queue
     handler: Any = None  # a Handler or a Tick
     data: Any = None  # of its message as the handler's class reads it, if another class wrote it

@@ -16,6 +16,7 @@ class Log(Channel):
         self.partitions: list[list[Envelope]] = [[] for _ in range(topic.partitions)]
         self.readers: list[list[Reader]] = [[] for _ in range(topic.partitions)]
         self.turn = 0
+        self.max_bytes = topic.max_bytes
         self.interval = round((topic.max_poll_interval or 0) * 1000)
         self.window = round(topic.deduplicates * 1000)
         self.stored: dict[str, int] = {}  # when each id was stored, where the topic deduplicates

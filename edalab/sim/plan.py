@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 from ..errors import Misuse, Unknown, listed, shown
 from ..model import System, message_types
+from .at_time import SECONDS
 from .deploy import Deploy, refuse_text, with_deployed
 from .faults import ORDER, Fault, Faults
 from .points import SENT, Point, actions_at, points
-from .windows import SECONDS, Repartition, Scale, Skew, Window, parse_at_time
+from .windows import AtTime, Skew, Window, parse_at_time
 
-AtTime = Window | Repartition | Scale | Skew | Deploy
-AnyFault = Fault | Faults | AtTime
-Struck = Fault | AtTime
+AnyFault = Fault | Faults | AtTime | Deploy
+Struck = Fault | AtTime | Deploy
 _FAULT = re.compile(rf"(\w+) +([\w-]+\.\w+\.\w+)(?: +#(\d{{1,9}}))?(?: +for +{SECONDS} *s)?")
 
 
@@ -39,7 +39,7 @@ def parse(text: str) -> Struck:
     raise Misuse(
         f"{shown(text)} is not a fault; write 'crash payments.commit.OrderPlaced #2', "
         "'delay orders.publish.OrderPlaced #1 for 2 s', 'pause payments from 1 s to 3 s', 'cut payments from 1 s to 3 s', "
-        "'repartition orders to 4 at 2 s', 'scale payments to 4 at 2 s' or 'skew payments by 2 s'; for several write a list, or put ; between them"
+        "'repartition orders to 4 at 2 s', 'scale payments to 4 at 2 s', 'skew payments by 2 s' or 'restore payments to 1 s at 2 s'; for several write a list, or put ; between them"
     )
 
 
@@ -68,7 +68,7 @@ class Plan:
         self.system, self.seed = with_deployed(system, deployed) if deployed else system, seed
         self.by_point: dict[tuple[Point, int], list[Fault]] = {}  # by point and nth
         self.rates: list[Faults] = []
-        self.windows: list[AtTime] = []
+        self.windows: list[AtTime | Deploy] = []
         self.counts: dict[Point, int] = {}  # how often each point was reached
         self.struck: list[Struck] = []
         for fault in self.requested:
@@ -78,13 +78,13 @@ class Plan:
                 self.by_point.setdefault((fault.point, fault.nth), []).append(fault)
             elif isinstance(fault, Faults):
                 self.rates += [fault] if any(vars(fault).values()) else []
-            elif isinstance(fault, AtTime):
+            elif isinstance(fault, AtTime | Deploy):
                 fault.check(system)
                 self.windows.append(fault)
                 if isinstance(fault, Skew):
                     self._check_only_skew(fault)
             else:
-                taken = "Fault, its text, Faults, pause, cut, repartition, scale, skew and deploy"
+                taken = "Fault, its text, Faults, pause, cut, repartition, scale, skew, restore and deploy"
                 raise Misuse(f"faults= takes {taken}, not {shown(fault)}")
         self.points = {point for point, _ in self.by_point}
 

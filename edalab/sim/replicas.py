@@ -41,6 +41,7 @@ class Replica:
         self.session: Timer | None = None
         self.evicted: Execution | None = None  # the handling that took too long for its group
         self.paused_until = 0
+        self.stopped = 0  # when it last crashed or came to stand still
         self.sent = 0  # when the last message that it published arrives
 
     # -- one message at a time
@@ -110,7 +111,7 @@ class Replica:
         version.begin(self)
         for reader in self.service.readers:
             if reader.owner is self:
-                reader.restart()
+                reader.restart()  # pyrefly: ignore[missing-attribute]  # of a topic: no connector is deployed
         self.service.hear(self)
 
     # -- crash and restart
@@ -120,6 +121,7 @@ class Replica:
         world = self.service.world
         world.record_step("crash", self.actor, fault="crash", detail=str(fault))
         self.up = self.paused = self.reachable = False
+        self.stopped = world.now
         in_flight = self.in_flight()
         self.busy, self.state = None, {}
         for kept in (self.running, self.waiting, self.held):
@@ -179,7 +181,7 @@ class Replica:
             return False
         self.paused_until = max(self.paused_until, until)
         if not self.paused:
-            self.paused = True
+            self.paused, self.stopped = True, self.service.world.now
             self.service.world.record_step("pause", self.actor)
             self.fall_silent()
         return True

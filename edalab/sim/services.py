@@ -13,6 +13,7 @@ from .replicas import Replica
 from .version import Version
 
 if TYPE_CHECKING:
+    from .capture import Capturing
     from .queues import WorkQueue
     from .topics import Reader
     from .world import World
@@ -29,12 +30,13 @@ class ServiceRuntime:
         self.has_faults = world.plan.concerns(name)
         self.minted = 0  # ids given out; a crash does not take them back
         self.notes = 0
+        self.sequences: dict[str, int] = {}  # the last number of each, which nothing takes back
         self.cut = False
         self.cut_until = 0
         self.cut_from: dict[str, int] = {}  # a sender -> until when nothing that it sent arrives
         self.ahead = 0  # of the true time, in ms
         self.replicas = [Replica(self, n + 1) for n in range(declaration.replicas)]
-        self.readers: list[Reader] = []  # its positions in the logs
+        self.readers: list[Reader | Capturing] = []  # its positions in the logs
         self.queues: list[WorkQueue] = []  # those that it consumes
         self.turn = 0
 
@@ -95,6 +97,11 @@ class ServiceRuntime:
         """An id that no message and no other call has."""
         self.minted += 1
         return f"{self.name}-{self.minted}"
+
+    def next_number(self, sequence: str) -> int:
+        """The next number of a sequence, from 1. No transaction gives it back."""
+        self.sequences[sequence] = number = self.sequences.get(sequence, 0) + 1
+        return number
 
     def next_up(self) -> Replica | None:
         """The replica that a question goes to: those that are up take turns."""

@@ -1,6 +1,6 @@
 """The world is one object: its clock, its agenda of actions, its services and channels, and the record of what happened."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import cache
 from heapq import heappop, heappush
@@ -14,15 +14,18 @@ from ..model.messages import fields_of, fits, key_of, wire_copy
 from ..model.versions import differ
 from ..model.wire import unfit_field
 from ..stuck import Watched
+from .capture import Capturing
 from .context import Context
+from .deploy import Deploy
 from .execution import Execution
 from .forgotten import running_in
 from .limits import DEEPEST, MOST_AT_ONCE, Budget
-from .plan import AtTime, Plan
+from .plan import Plan
 from .routes import channel_for, unhandled
 from .services import ServiceRuntime
 from .steps import WIDTH, Failure
-from .ticks import Ticking
+from .ticks import Lease, Ticking
+from .windows import AtTime
 
 if TYPE_CHECKING:
     import sqlite3
@@ -91,7 +94,12 @@ class World:
         self.client = ServiceRuntime(self, "client", Service(system, "client"))
         services = system.services.items()
         self.services = Services((name, ServiceRuntime(self, name, one)) for name, one in services)
+        for name, declared in services:
+            if declared.captures is not None:
+                captured, table = declared.captures
+                Capturing(self.services[name], self.services[captured], table)
         self.ticked: Counter[tuple[str, str]] = Counter()  # times that each tick ran
+        self.leases: defaultdict[tuple[str, str], Lease] = defaultdict(Lease)  # of ticks
         versions = [service.version for service in self.services.values()]
         self.ticks = [Ticking(self, tick, one) for one in versions for tick in one.ticks.values()]
         self.tick_rows = self.busy_ticks = 0
@@ -99,7 +107,8 @@ class World:
         self.budget: Budget | None = None
         for window in plan.windows:
             start = round((window.start or 0) * 1000)
-            heappush(self.background, (start, next(self.number), self._open, window))
+            heap = self.agenda if window.keeps_alive else self.background
+            heappush(heap, (start, next(self.number), self._open, window))
 
     def rows(self, service: str, sql: str, parameters: tuple = ()) -> list[tuple]:
         """What a `select` finds in a service's database."""
@@ -167,7 +176,7 @@ class World:
         """How many steps there are, but for those that say that a tick began or ended."""
         return len(self.record) // WIDTH - self.tick_rows
 
-    def _open(self, window: AtTime) -> None:
+    def _open(self, window: AtTime | Deploy) -> None:
         if window.strike(self):
             self.plan.struck.append(window)
 

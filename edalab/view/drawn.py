@@ -102,6 +102,8 @@ class Drawn:
                 self._event(number, "note", f"{step.step}s")
             case "deploy":
                 self._event(number, "note", f"deploy, {detail}")
+            case "restore":
+                self._event(number, "note", f"restored {detail}")
             case "note" | "skew":
                 self._event(number, "note", clean(step.detail or "", 120))
 

@@ -27,6 +27,7 @@ LIFE = frozenset(
         "join",
         "leave",
         "deploy",
+        "restore",
     }
 )
 _GRAVE = {"dead_letter": 0, "lost": 1, "expired": 1, "failure": 2, "timeout": 3, "crash": 4}
