@@ -1,7 +1,10 @@
 """Exercises of lesson 10: which side of a change is deployed first, a chain of upcasters, and three deploys in order."""
 
 from ..practice.exercise import Exercise
-from .lesson_10_claims import changes, read_stored, sort_changes
+from .lesson_10_claims import changes, read_stored, roll_out, sort_changes
+from .lesson_10_shop import OrderPlacedInEuros
+
+NAMES = {"OrderPlacedInEuros": OrderPlacedInEuros}
 
 SORT_HINTS = {
     "not as asked for": (
@@ -67,7 +70,40 @@ UPCAST_HINTS = {
         'Make a new dict: `{**data, "cents": …}`, or begin with `data = dict(data)`.',
     ),
 }  # fmt: skip
+ROLL_OUT_HINTS = {
+    "not as asked for": (
+        "What does your function return, and what does its docstring ask for?",
+        'You return a list of steps. A step is a list of pairs of a service and a class, with each service at most once: `[("orders", Expanded)]`. You need no more than six steps.',
+        'Declare each class with `Event, name="OrderPlaced", version=…, topic="orders"`, and return `[[("orders", Expanded)], …]`.',
+    ),
+    "a new message is unreadable": (
+        "Which version does this reader run at this moment, and who has been deployed before it?",
+        "An old reader ignores a field that it does not know, and it fails if `total` is missing. Within a step the deploys come in any order, and each service has two replicas that switch one after the other.",
+        "Deploy `orders` with a class that has both fields first. Let it drop `total` in the last step, when both readers have been deployed in a step before.",
+    ),
+    "an old message is unreadable": (
+        "When was this message written, and where was it until now?",
+        "A reader may have been away during the whole rollout, and then it finds old messages in the log. The outbox of `orders` may still hold some, too. None of them has `cents`.",
+        'Give the readers\' class an upcaster: `upcasts={1: lambda old: {**old, "cents": round(old["total"] * 100)}}`, with a higher `version=`. A class that reads strictly also refuses each field that it does not know.',
+    ),
+    "a wrong bill": (
+        "What did the reader find in this message, and where did its number come from?",
+        "If `cents` is missing, a default of 0 is read without any error. And `int(19.99 * 100)` is 1998.",
+        'Let `cents` have no default, and upcast version 1 with `round(old["total"] * 100)`.',
+    ),
+    "the old field is still there": (
+        "Which class does `orders` write with at the end?",
+        "As long as `total` is written, somebody will begin to read it. When no reader needs it any more, it goes.",
+        "End with a step that deploys `orders` with a class without `total`.",
+    ),
+    "cannot be written": (
+        "Which fields does your class need, and where should `orders` take them from?",
+        "`orders` knows an order's `order_id`, its `total` in euros and its `cents`. It fills in those of the three that your class has.",
+        "Use no fields but `order_id: str`, `total: float` and `cents: int`.",
+    ),
+}  # fmt: skip
 EXERCISES = [
     Exercise("10.1", "Sort eight changes", "", sort_changes, SORT_HINTS, figures=changes),
     Exercise("10.2", "Two upcasters", "", read_stored, UPCAST_HINTS),
+    Exercise("10.3", "Expand, migrate, contract", "", roll_out, ROLL_OUT_HINTS, NAMES),
 ]

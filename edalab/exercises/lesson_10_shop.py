@@ -1,14 +1,15 @@
 """The shop of lesson 10's exercises: OrderPlaced is written in one version and read in another."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import islice, permutations, product
 from typing import Any, Literal, NamedTuple
 from zlib import crc32
 
 from pydantic import create_model
 
-from ..model import Event, System
-from ..sim import simulate
+from ..model import Command, Event, System
+from ..sim import cut, deploy, pause, simulate
 from ..sim.run import Run
 
 BILLS = "create table bills (order_id text, cents int)"
@@ -90,18 +91,24 @@ def _fields(edit: Edit, field: str) -> list[tuple[str, str, str, str]]:
     for text in ["order_id: str", *total, *([field] if field else [])]:
         declared, _, comment = text.partition("  # ")
         name, _, kind = declared.partition(": ")
-        split.append((name, *kind.partition(" = ")[::2], comment))
+        kind, _, default = kind.partition(" = ")
+        split.append((name, kind, default, comment))
     return split
 
 
 @lru_cache(maxsize=64)
 def version_of(edit: Edit, field: str) -> type[Event]:
-    fields = {
+    fields: dict[str, Any] = {
         name: (TYPES[kind][0], ... if not default else int(default) if kind == "int" else default[1:-1])
         for name, kind, default, _ in _fields(edit, field)
     }  # fmt: skip
     number = 1 if field == edit.before else 2
-    words = {"name": "OrderPlaced", "version": number, "topic": "orders", "reads": edit.readers}
+    words: dict[str, Any] = {
+        "name": "OrderPlaced",
+        "version": number,
+        "topic": "orders",
+        "reads": edit.readers,
+    }
     return create_model(f"OrderPlacedV{number}", __base__=Event, __module__=__name__, __cls_kwargs__=words, **fields)  # fmt: skip
 
 
@@ -187,9 +194,92 @@ def stored(variant: int) -> list[tuple[int, dict[str, Any], dict[str, Any]]]:
     for n, (total, cents) in enumerate([*TOTALS.items()] * 2):
         version, name = 1 + n // len(TOTALS), names[n % len(names)]
         first, _, last = name.rpartition(" ")
-        note = f"for {names[n - 1]}" if n % 3 else None
+        note = f"for {names[n % 5]}" if n % 3 else None
         means = {"order_id": f"order-{variant % 90 + n}", "total": total, "cents": cents, "note": note}  # fmt: skip
         means |= {"customer": name, "first_name": first, "last_name": last, "channel": "unknown"}
         data = {field: means[field] for field in FORMS[version - 1].model_fields}
         found.append((version, {f: v for f, v in data.items() if v is not None}, means))
     return found
+
+
+# -- 10.3
+
+
+class PlaceOrder(Command):
+    order_id: str
+    cents: int
+
+
+class OrderPlacedInEuros(Event, name="OrderPlaced", topic="orders"):
+    order_id: str
+    total: float
+
+
+OLD: dict[str, type[Event]] = dict.fromkeys(("orders", "billing", "mail"), OrderPlacedInEuros)
+OUTBOX = "create table outbox (number integer primary key, event text)"
+ROLLING = 1  # s
+Steps = list[list[tuple[str, type[Event]]]]
+
+
+def shop_of(forms: dict[str, type[Event]]) -> System:
+    """`orders`, which has an outbox, and `billing` and `mail`, which write the amount down: each has its form of the event."""
+    shop = System("shop")
+    orders = shop.service("orders", replicas=2, schema=OUTBOX)
+
+    @orders.handles(PlaceOrder)
+    def place(command, ctx):
+        values = {"order_id": command.order_id, "total": command.cents / 100, "cents": command.cents}  # fmt: skip
+        form = forms["orders"]
+        event = form(**{name: value for name, value in values.items() if name in form.model_fields})
+        with ctx.database as db:
+            db.execute("insert into outbox (event) values (?)", (ctx.envelope(event),))
+
+    @orders.every(0.2)
+    async def relay(ctx):
+        with ctx.database as db:
+            rows = db.execute("select number, event from outbox order by number").fetchall()
+        for number, event in rows:
+            await ctx.publish(event)
+            with ctx.database as db:
+                db.execute("delete from outbox where number = ?", (number,))
+
+    for name in ("billing", "mail"):
+
+        @shop.service(name, replicas=2, schema=BILLS).on(forms[name])
+        def bill(event, ctx):
+            cents = getattr(event, "cents", None)
+            with ctx.database as db:
+                row = event.order_id, round(event.total * 100) if cents is None else cents
+                db.execute("insert into bills values (?, ?)", row)
+
+    return shop
+
+
+def rollouts(steps: Steps, variant: int) -> Iterator[tuple[list, int]]:
+    """Every order of the deploys that these steps allow, at several moments: what to simulate, and the number of orders."""
+    for ways in islice(product(*map(permutations, steps)), 24):
+        for moment in (0, 0.07, 0.14):
+            at, plan = 1 + moment + variant % 9 / 10, []
+            for way in ways:
+                for name, form in way:
+                    new = shop_of({**OLD, name: form}).services[name]
+                    plan.append(deploy(new, at=round(at, 2), rolling=ROLLING))
+                    at += 0.3
+                at += ROLLING
+            yield plan, int(at / 0.25) + 5
+        # All that time nobody reads, or nothing leaves the outbox: what is old is read by what is new.
+        yield [*plan, pause("billing", 0.9, at), pause("mail", 0.9, at)], int(at / 0.25) + 5
+        yield [*plan, cut("orders", 0.9, at)], int(at / 0.25) + 5
+
+
+def rolled_out(plan: list, many: int, variant: int) -> tuple[Run, dict[str, int]]:
+    """A run with these deploys, and what its orders cost."""
+    odd = [cents for cents in range(1000, 5000) if int(cents / 100 * 100) < cents]
+    costs = {f"order-{n}": cents for n, cents in enumerate(mixed(odd, variant)[:many], 1)}
+
+    async def customers(ctx):
+        for order_id, cents in costs.items():
+            await ctx.send(PlaceOrder(order_id=order_id, cents=cents))
+            await ctx.sleep(0.25)
+
+    return simulate(shop_of(OLD), customers, faults=plan), costs
