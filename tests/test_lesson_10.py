@@ -50,7 +50,7 @@ def test_on_tuesday_the_renamed_field_is_unreadable_three_times_for_each_event(l
 def test_the_grid_of_writers_and_readers(lesson):
     words = {"r": "reads", "w": "reads wrongly", "-": "cannot read"}
     expected = {1: "rrw--", 2: "wwr--", 3: "---r-", 4: "r-wrr"}
-    assert lesson.READ_BY == [1, "1 strict", 2, 3, 4]
+    assert [*lesson.grid] == [f"reads {reader}" for reader in (1, "1 strict", 2, 3, 4)]
     for writer, row in expected.items():
         assert [*lesson.grid.loc[f"writes {writer}"]] == [words[sign] for sign in row]
     assert (lesson.grid == "reads").sum().sum() == 7
