@@ -132,6 +132,8 @@ class Capturing:
         """Back to the stored position."""
         self.position, self.execution, self.failures = self.committed, None, 0
 
+    restart = rewind
+
     def rebalance(self) -> None:
         """The connector is back."""
         self.wake()

@@ -1,6 +1,7 @@
 """A deploy replaces what the replicas of a service run, one after the other, while everything goes on."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
@@ -14,7 +15,7 @@ from .version import Version
 if TYPE_CHECKING:
     from .world import World
 
-_TEXT = re.compile(rf"deploy +([\w-]+) +at +{SECONDS} *s.*")
+_TEXT = re.compile(rf"deploy +([\w-]+) +at +{SECONDS} *s(?: +rolling +{SECONDS} *s)?")
 
 
 @dataclass(frozen=True, repr=False)
@@ -97,12 +98,17 @@ def deploy(
     return Deploy(service, at, rolling, migration)
 
 
-def refuse_text(text: str) -> None:
-    """Raise Misuse for a deploy as text, which cannot hold what is deployed."""
-    if match := _TEXT.fullmatch(text):
-        service, seconds = match.groups()
-        fix = f'write deploy(new.services["{service}"], at={seconds})'
-        raise Misuse(f"{shown(text)} does not say which handlers are deployed; {fix}")
+def parse_deploy(text: str, known: Iterable[Deploy]) -> Deploy | None:
+    """A deploy from its text form; None if it is another text. Raises Misuse where none of this service is known, for a
+    text cannot hold what is deployed."""
+    if (match := _TEXT.fullmatch(text)) is None:
+        return None
+    service, seconds, _ = match.groups()
+    for one in known:
+        if one.service == service:
+            return one.at(float(seconds))
+    fix = f'write deploy(new.services["{service}"], at={seconds})'
+    raise Misuse(f"{shown(text)} does not say which handlers are deployed; {fix}")
 
 
 @lru_cache(maxsize=64)  # one for all runs of an exploration

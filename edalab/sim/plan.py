@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ..errors import Misuse, Unknown, listed, shown
 from ..model import System, message_types
 from .at_time import SECONDS
-from .deploy import Deploy, refuse_text, with_deployed
+from .deploy import Deploy, parse_deploy, with_deployed
 from .faults import ORDER, Fault, Faults
 from .points import SENT, Point, actions_at, points
 from .windows import AtTime, Skew, Window, parse_at_time
@@ -17,14 +17,15 @@ Struck = Fault | AtTime | Deploy
 _FAULT = re.compile(rf"(\w+) +([\w-]+\.\w+\.\w+)(?: +#(\d{{1,9}}))?(?: +for +{SECONDS} *s)?")
 
 
-def parse_plan(text: str) -> list[AnyFault]:
-    """The faults of a line: a list of them as it prints, or their texts with ; or , between them."""
+def parse_plan(text: str, deploys: Iterable[Deploy] = ()) -> list[AnyFault]:
+    """The faults of a line: a list of them as it prints, or their texts with ; or , between them. It may name one of these
+    deploys, at its own time."""
     text = text.strip().removeprefix("faults=")
     if text.startswith("[") and text.endswith("]"):
         text = text[1:-1]
     text = re.sub("['\"]", "", text)
     parts = (part.strip() for part in re.split(r"[;,\n](?![^(]*\))", text))
-    return [_read(part) for part in parts if part]
+    return [parse_deploy(part, deploys) or _read(part) for part in parts if part]
 
 
 def parse(text: str) -> Struck:
@@ -35,7 +36,7 @@ def parse(text: str) -> Struck:
         return Fault(do, at, int(nth or 1), float(seconds) if seconds else None)
     if at_time := parse_at_time(text):
         return at_time
-    refuse_text(text)
+    parse_deploy(text, ())
     raise Misuse(
         f"{shown(text)} is not a fault; write 'crash payments.commit.OrderPlaced #2', "
         "'delay orders.publish.OrderPlaced #1 for 2 s', 'pause payments from 1 s to 3 s', 'cut payments from 1 s to 3 s', "
