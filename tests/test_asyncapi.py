@@ -230,7 +230,8 @@ LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9]*.ipynb")
 
 
 def documents_of(lesson: str, monkeypatch) -> list[dict]:
-    """The documents of all systems that a lesson's cells build, without what explorations and pictures take in time."""
+    """The documents of the systems that a lesson's cells build, without those whose messages another one has, too, and
+    without what explorations and pictures take in time."""
     systems, begin = [], System.__init__
 
     def noted(self, name):
@@ -255,7 +256,10 @@ def documents_of(lesson: str, monkeypatch) -> list[dict]:
                     except Exception:  # of what needs an exploration
                         pass
     frozen = [system for system in systems if system.services and system.saga_roles is None]
-    return [*{json.dumps(system.asyncapi()): system.asyncapi() for system in frozen}.values()]
+    documents = {frozenset(d["operations"]): d for d in (system.asyncapi() for system in frozen)}
+    return [
+        document for each, document in documents.items() if not any(each < o for o in documents)
+    ]
 
 
 def test_the_parser_takes_the_documents_of_all_lessons(monkeypatch):

@@ -77,9 +77,7 @@ def edits(variant: int) -> list[Edit]:
     order = mixed(CHANGES, variant)
     eight = [change for change in order if change in CHANGES[:MEANINGS]][:1]
     for first in ("any", "readers", "writers", "neither"):
-        eight += [change for change in order if change.startswith(first) and change not in eight][
-            :1
-        ]
+        eight.append(next(c for c in order if c.startswith(first) and c not in eight))
     eight += [change for change in order if change not in eight][:3]
     return [Edit(*change.split(";")) for change in mixed(eight, variant)]
 
@@ -98,18 +96,16 @@ def _fields(edit: Edit, field: str) -> list[tuple[str, str, str, str]]:
 
 @lru_cache(maxsize=64)
 def version_of(edit: Edit, field: str) -> type[Event]:
-    fields: dict[str, Any] = {
-        name: (TYPES[kind][0], ... if not default else int(default) if kind == "int" else default[1:-1])
-        for name, kind, default, _ in _fields(edit, field)
-    }  # fmt: skip
+    """The class before or after a change, whichever has this field."""
+    fields: dict[str, Any] = {}
+    for name, kind, default, _ in _fields(edit, field):
+        value = int(default) if default.isdigit() else default.strip('"')
+        fields[name] = TYPES[kind][0], value if default else ...
     number = 1 if field == edit.before else 2
-    words: dict[str, Any] = {
-        "name": "OrderPlaced",
-        "version": number,
-        "topic": "orders",
-        "reads": edit.readers,
-    }
-    return create_model(f"OrderPlacedV{number}", __base__=Event, __module__=__name__, __cls_kwargs__=words, **fields)  # fmt: skip
+    words: dict[str, Any] = {"name": "OrderPlaced", "version": number, "topic": "orders"}
+    words["reads"] = edit.readers
+    bases: dict[str, Any] = {"__base__": Event, "__module__": __name__, "__cls_kwargs__": words}
+    return create_model(f"OrderPlacedV{number}", **bases, **fields)
 
 
 def owed(edit: Edit, field: str, order: Event) -> int:

@@ -1,6 +1,6 @@
 """An exercise: what judges an answer, and three hints for each way in which it can be wrong."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from difflib import get_close_matches
@@ -273,6 +273,28 @@ def explained(
         return judged
 
     return Exercise(id, title, "", trial, hints, figures=figures)
+
+
+def paired(answer: Answer, many: int, words: Sequence[Iterable[str]]) -> Anomaly | None:
+    """Call a function that returns so many pairs of a word and a letter, of those in `words`, and note them in
+    `answer.last`. Returns what is wrong with their form, or that they are to be judged."""
+    if answer.again is not None:
+        return None
+    with declared_in(""):  # if a learner simulates in it, the notebook's messages are meant
+        returned = answer.call()
+    pairs = returned if isinstance(returned, list | tuple) else ()
+    try:
+        # str's own methods make plain texts also of what only looks like one.
+        answer.last = [tuple(str.lower(str.strip(p, " ().")) for p in pair) for pair in pairs]
+    except TypeError:
+        answer.last = []
+    if [*map(len, answer.last)] != [2] * many:
+        return Anomaly("not as asked for", f"{answer.name} returned {shown(returned)}")
+    for said, known in zip(zip(*answer.last, strict=True), words, strict=True):
+        if others := {*said} - {*known}:
+            evidence = f"{shown(min(others))} is none of {listed(known)}"
+            return Anomaly("not as asked for", evidence)
+    return TO_BE_JUDGED if answer.is_apart else None
 
 
 def _number(value: Any, what: str, among: range | tuple[float, float]) -> float:

@@ -265,7 +265,10 @@ def two_words():
 
 
 def a_note_must_be_there():
-    return {1: lambda old: {**_step_1(old), "note": old["note"]}, 2: _step_2}
+    def euros(old):
+        return {**_step_1(old), "note": old["note"]}
+
+    return {1: euros, 2: _step_2}
 
 
 def a_list_of_functions():
@@ -362,6 +365,10 @@ class ByChannel(Event, name="OrderPlaced", version=2, topic="orders"):
     channel: Literal["web", "phone"]
 
 
+class NoAmount(Event, name="OrderPlaced", version=3, topic="orders"):
+    order_id: str
+
+
 class Elsewhere(Event, name="OrderPlaced", version=2, topic="sales"):
     order_id: str
     cents: int
@@ -438,6 +445,10 @@ def nobody_needs_version_1():
     ]
 
 
+def nothing_to_bill():
+    return [[("billing", NoAmount), ("mail", NoAmount)], [("orders", NoAmount)]]
+
+
 def strict_readers():
     return [
         [("orders", Expanded)],
@@ -509,6 +520,7 @@ WRONG_3 = {
         mail_forgotten,
         contracted_beside_a_reader,
         contracted_too_early,
+        nothing_to_bill,
     ],
     "an old message is unreadable": [
         strict_readers,

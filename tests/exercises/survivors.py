@@ -139,4 +139,22 @@ SURVIVORS: dict[str, dict[str, str]] = {
         "(message.transfer_id, *saved))": APART,
         "0 -> -1": "what is found or made has one part: its first is its last",
     },
+    "10.1": {
+        "swapped: field, strict = (before or after, change['billing reads'] == 'strict') | added = "
+        "'readers' if after else 'writers'": "both are set before they are used",
+        "GtE: len(after) > len(before)": "no change has two texts of one length there",
+    },
+    "10.2": {"swapped: def to_2(data): | def to_3(data):": "both are defined before they are used"},
+    "10.3": {
+        "swapped: def with_cents(old): | class Expanded(Event, name='OrderPlaced', version=2, "
+        "topic='orders'):": "neither uses the other",
+        "swapped: class Expanded(Event, name='OrderPlaced', version=2, topic='orders'): | class "
+        "Contracted(Event, name='OrderPlaced', version=3, topic='orders', upcasts={1: "
+        "with_cents}):": "neither uses the other",
+        "swapped: order_id: str | total: float": "fields have no order",
+        "swapped: total: float | cents: int": "fields have no order",
+        "swapped: order_id: str | cents: int": "fields have no order",
+        "3 -> 4": "any number above 2 is a newer version",
+        "1 -> 2": "on its way to version 3 a message of version 1 passes this step, too, with its total",
+    },
 }
