@@ -203,11 +203,12 @@ class Refused(Exception):
 
 class PublishFailed(ConnectionError):
     """The broker did not confirm a message. It is in doubt, because it may be in the topic or not, and the publisher
-    has to decide what to do."""
+    has to decide what to do. Where the error says that the queue is full, it is certainly not there."""
 
-    def __init__(self, message: str, topic: str):
-        super().__init__(f"the broker did not confirm {message} to {topic}")
-        self.message, self.topic = message, topic
+    def __init__(self, message: str, topic: str, full: bool = False):
+        what = "rejected {}: {} is full" if full else "did not confirm {} to {}"
+        super().__init__("the broker " + what.format(message, topic))
+        self.message, self.topic, self.full = message, topic, full
 
 
 class ConcurrencyError(RuntimeError):

@@ -38,6 +38,10 @@ class ServiceRuntime:
         self.replicas = [Replica(self, n + 1) for n in range(declaration.replicas)]
         self.readers: list[Reader | Capturing] = []  # its positions in the logs
         self.queues: list[WorkQueue] = []  # those that it consumes
+        self.joins = round(declaration.joins * 1000)  # when its group does
+        self.earliest = declaration.starts_at == "earliest"
+        if self.joins:
+            world.schedule(self.joins, self.join, None)
         self.turn = 0
 
     @property
@@ -97,6 +101,15 @@ class ServiceRuntime:
         """An id that no message and no other call has."""
         self.minted += 1
         return f"{self.name}-{self.minted}"
+
+    def join(self, _: None) -> None:
+        """Its group takes messages from now on."""
+        self.joins = 0
+        detail = f"from the {'earliest' if self.earliest else 'latest'}"
+        self.world.record_step("subscribe", (self.name, 1), detail=detail)
+        for channel in self.world.channels.values():
+            if any(map(self.handler, channel.heard)):
+                channel.subscribe(self)
 
     def next_number(self, sequence: str) -> int:
         """The next number of a sequence, from 1. No transaction gives it back."""

@@ -24,6 +24,7 @@ _OURS = os.path.join(Path(__file__).parents[1], "")  # no folder beside it whose
 # Details of steps by which readers of a record know what happened.
 TOO_LATE = "too late"  # an answer, which its asker no longer waits for
 NOT_ACKNOWLEDGED = "not acknowledged"  # begins why a queue gave up a message: no handler failed
+UNHEARD = ", and its sender does not hear of it"  # ends why a message was rejected
 WIDTH = 9  # values of a step in a record: those of `Step`, service and replica being one
 
 

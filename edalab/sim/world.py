@@ -16,6 +16,7 @@ from ..model.wire import unfit_field
 from ..stuck import Watched
 from .capture import Capturing
 from .context import Context
+from .dead_letters import DeadLetters
 from .deploy import Deploy
 from .execution import Execution
 from .forgotten import running_in
@@ -90,6 +91,7 @@ class World:
         self.channel_of, self.answerer = cache(self._channel_of), cache(self._answerer)
         self.differ = cache(differ)
         self.channels: dict[str, Log | WorkQueue] = {}
+        self.dead_letters = DeadLetters(self)
         self.unheard: Counter[str] = Counter()  # events that went to nobody, by type
         self.client = ServiceRuntime(self, "client", Service(system, "client"))
         services = system.services.items()

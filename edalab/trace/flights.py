@@ -12,7 +12,6 @@ from ..model import Envelope
 from ..sim.clock import DELAY, DELIVER, DUPLICATE, PUBLISH
 from ..sim.faults import Fault
 from ..sim.steps import Step
-from .faults import NOT_ARRIVED
 from .spans import Trace
 from .transfers import Transfer
 
@@ -42,8 +41,8 @@ class Flight(NamedTuple):
 
 
 class Flights:
-    """All flights of a trace, in `every`. `stored` is the id of a message -> when the broker stored
-    each copy of it."""
+    """All flights of a trace, in `every`. `stored` is (a channel, the id of a message) -> when the broker stored
+    each copy of it there."""
 
     def __init__(self, trace: Trace):
         self._traffic, self._journal = trace.traffic, trace.run.journal
@@ -58,10 +57,10 @@ class Flights:
                 self._delays[fault.point].append(fault.lasts(DELAY))
         messages = [transfer for transfer in self._traffic.transfers if not transfer.question]
         publishes = [flight for transfer in messages for flight in self._publishes(transfer)]
-        self.stored: dict[str, list[int]] = defaultdict(list)
+        self.stored: dict[tuple[str, str], list[int]] = defaultdict(list)
         for flight in publishes:
             if not flight.stopped:
-                self.stored[flight.envelope.id].append(flight.end)
+                self.stored[flight.envelope.topic, flight.envelope.id].append(flight.end)
         self.every = [*publishes, *ways]
 
     def _publishes(self, transfer: Transfer) -> Iterator[Flight]:
@@ -80,7 +79,7 @@ class Flights:
             if (after := bisect_right(delivered, start)) < len(delivered):
                 end = max(start, min(end, delivered[after] - DELIVER))
             way = "publish", step.service, None, transfer.envelope
-            yield Flight(start, end, *way, stopped=fault in NOT_ARRIVED, again=number > 0)
+            yield Flight(start, end, *way, stopped=not transfer.reached_broker, again=number > 0)
 
     def _sent_again(self, step: Step) -> list[int]:
         """When an unconfirmed message was sent again: not by a service that was out of reach before."""

@@ -135,7 +135,7 @@ class FlowMoments:
         groups: dict[str, list[tuple]] = {}
         for key in self._moments.waiting:
             name, partition, service = key
-            if channel in (f"topic {name}", f"queue {name}"):
+            if channel in (f"topic {name}", f"queue {name}", f"dead letters {name}"):
                 groups.setdefault("" if partition is None else service, []).append(key)
         rows = [(name, sorted(keys, key=str)) for name, keys in groups.items()]
         return [("", keys) for _, keys in rows] if len(rows) == 1 else rows

@@ -83,6 +83,7 @@ BOXES = {
     "struck service": BoxLook(FAULT_FILL, FAULT, 1.8, radius=6),
     "topic": BoxLook(LANE, MESSAGE, 1.2, radius=13),
     "queue": BoxLook(LANE, MESSAGE, 1.2, dash=(4, 3), radius=4),
+    "dead letters": BoxLook(FAULT_FILL, FAULT, 1.2, dash=(4, 3), radius=4),
     "question": BoxLook(PAPER, FAINT, 1, dash=(2, 2), radius=12),
     # of a flow at a moment
     "busy": BoxLook(BUSY, WORK, 2.4, radius=6),
@@ -91,7 +92,6 @@ BOXES = {
     "broken": BoxLook(FAULT, radius=2),
     "wrong": BoxLook(WRONG),
     "unknown": BoxLook(LANE),
-    "dead letters": BoxLook(FAULT_FILL, FAULT, 1.2, dash=(4, 3), radius=4),
 }
 ARROWS = {
     "message": StrokeLook(MESSAGE),
