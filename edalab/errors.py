@@ -166,6 +166,16 @@ class Unanswered(TimeoutError):
         self.service, self.message, self.seconds = service, message, seconds
 
 
+class Busy(RuntimeError):
+    """A service turned a question or an asked command away, because all its workers are at work and its line is full.
+    It was certainly not carried out."""
+
+    def __init__(self, service: str, message: str = ""):
+        # As with Unanswered, a handler may raise one with words of its own.
+        super().__init__(f"{service} is busy and turned {message} away" if message else service)
+        self.service, self.message = service, message
+
+
 class Refused(Exception):
     """How a service says no to a command: return it, or raise it, with the reason.
 
@@ -203,11 +213,12 @@ class Refused(Exception):
 
 class PublishFailed(ConnectionError):
     """The broker did not confirm a message. It is in doubt, because it may be in the topic or not, and the publisher
-    has to decide what to do."""
+    has to decide what to do. Where the error says that the queue is full, it is certainly not there."""
 
-    def __init__(self, message: str, topic: str):
-        super().__init__(f"the broker did not confirm {message} to {topic}")
-        self.message, self.topic = message, topic
+    def __init__(self, message: str, topic: str, full: bool = False):
+        what = "rejected {}: {} is full" if full else "did not confirm {} to {}"
+        super().__init__("the broker " + what.format(message, topic))
+        self.message, self.topic, self.full = message, topic, full
 
 
 class ConcurrencyError(RuntimeError):

@@ -224,6 +224,20 @@ def dead_lettered_and_forgotten(mended):
     return system
 
 
+@planted(claims.nothing_dead_lettered(OrderPlaced), 1, two_orders)
+def dead_letters_that_nobody_reads(mended):
+    system = System("shop")
+    payments = system.service("payments", schema=CHARGES)
+    charges(payments, OrderPlaced, max_attempts=1)
+    if mended:
+
+        @payments.dead_letters(OrderPlaced)
+        async def send_back(event, ctx):
+            await ctx.redrive()
+
+    return system
+
+
 class Measured(Event, topic="measurements", key="sensor"):
     sensor: str
     value: int

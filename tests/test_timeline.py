@@ -36,6 +36,7 @@ class Letter(SimpleNamespace):
             subject=subject,
             data=data,
             topic="orders",
+            redrives=0,
         )
 
 

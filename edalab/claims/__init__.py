@@ -20,6 +20,7 @@ from .builtin import (
     no_needless_compensation,
     no_poison_loop,
     no_stale_read,
+    nothing_dead_lettered,
     nothing_left_behind,
     projection_matches,
     published_in_order,
@@ -29,8 +30,8 @@ from .builtin import (
 __all__ = [
     "compensated_in_reverse", "compensated_once", "handled_once", "in_order_per_key",
     "ledger_balanced", "no_dual_write_gap", "no_event_lost", "no_needless_compensation",
-    "no_poison_loop", "no_stale_read", "nothing_left_behind", "projection_matches", "published_in_order",
-    "saga_settled",
+    "no_poison_loop", "no_stale_read", "nothing_dead_lettered", "nothing_left_behind",
+    "projection_matches", "published_in_order", "saga_settled",
 ]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from ..trace.spans import Trace
 from . import sagas
 from .claim import Claim, Verdict
 from .delivery import (
+    find_dead_letters,
     find_duplicate_effects,
     find_endless_retries,
     find_lost,
@@ -69,6 +70,15 @@ def no_event_lost(message: type[Message]) -> Claim:
     at-most-once delivery."""
     name = _named("no_event_lost", message, (Event, Command))
     return BuiltinClaim(f"no {name} is lost", find_lost, name)
+
+
+def nothing_dead_lettered(message: type[Message]) -> Claim:
+    """At the end no dead letter waits that was once this event or command. One that a handler of dead letters sent back
+    or settled does not wait.
+
+        run.check(claims.nothing_dead_lettered(OrderPlaced))"""
+    name = _named("nothing_dead_lettered", message, (Event, Command))
+    return BuiltinClaim(f"no {name} is left in the dead letters", find_dead_letters, name)
 
 
 def handled_once(message: type[Message]) -> Claim:

@@ -6,6 +6,7 @@ from itertools import pairwise
 from ..errors import shortened
 from ..model import Envelope
 from ..sim.logs import Log
+from ..sim.steps import WIDTH
 from ..trace.faults import NOT_ARRIVED
 from ..trace.spans import Span, Trace
 
@@ -31,6 +32,8 @@ def find_lost(trace: Trace, name: str) -> Found:
         for group in groups:
             if any((service, id) in done for service in group):
                 continue
+            if _joined_later(trace, group, number):
+                continue
             fact = trace.logical_id[id]  # its producer may have run twice
             if any(s in group and trace.logical_id.get(other) == fact for s, other in done):
                 continue
@@ -48,13 +51,23 @@ def _first_published(trace: Trace, published: list[int]) -> dict[str, int]:
     return first
 
 
+def _joined_later(trace: Trace, services: list[str], number: int) -> bool:
+    """Whether all of these began with the latest message when this one was published already."""
+    time, declared = trace.run._record[number * WIDTH], trace.system.services
+    late = [declared[name] for name in services if declared[name].starts_at == "latest"]
+    return all(time < service.joins * 1000 for service in late) and len(late) == len(services)
+
+
 def _how_lost(trace: Trace, services: list[str], number: int) -> tuple[str, list[int]] | None:
     envelope = trace.envelope(number)
-    for name in services:
+    for name in (*services, envelope.source):  # a queue discards and rejects in its sender's lane
         if end := trace.given_up.get((name, envelope.id)):
             kind, why = trace.kind(end), shortened(trace.journal[end].detail or "", 60)
-            if kind == "expired":
-                return f"expired before {name} got it {trace.when(end)} ({why})", [end]
+            if kind in ("expired", "discarded", "rejected"):
+                was, who = "was " * (kind != "expired") + kind, " or ".join(services)
+                return f"{was} before {who} got it {trace.when(end)} ({why})", [end]
+            if name not in services:
+                continue
             did = "dead-lettered" if kind == "dead_letter" else "lost"
             return f"was {did} by {name} {trace.when(end)} ({why})", [end]
     if trace.fault(number) == "lose":
@@ -67,6 +80,21 @@ def _how_lost(trace: Trace, services: list[str], number: int) -> tuple[str, list
             when = trace.when(span.last)
             return f"was in hand when {service} crashed {when}, and did not come again", [span.last]
     return f"was never handled by {service}", []
+
+
+def find_dead_letters(trace: Trace, name: str) -> Found:
+    """The dead letters of a type that nobody has settled or sent back."""
+    if not trace.published(name):
+        return f"no {name} was published"
+    return [
+        (
+            f"{name} {letter.died.id} was dead-lettered by {letter.source} {trace.when(letter.number)} "
+            f"({shortened(letter.reason, 60)}) and waits in {letter.topic}",
+            [letter.number],
+        )
+        for letter in trace.run._world.dead_letters.letters
+        if letter.died.type == name and letter.state == "waiting"
+    ]
 
 
 def find_duplicate_effects(trace: Trace, name: str) -> Found:

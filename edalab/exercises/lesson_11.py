@@ -2,7 +2,8 @@
 
 from ..errors import PublishFailed
 from ..practice.answer import Answer
-from ..practice.exercise import Anomaly, Exercise, explored, paired
+from ..practice.exercise import Anomaly, Exercise, explored
+from ..practice.explained import paired
 from ..sim import pause
 from . import lesson_11_shop as shop
 from .lesson_09_claims import claims

@@ -1,7 +1,7 @@
 """What exists: messages, services and the topics and queues between them, as declarations."""
 
 from .determinism import foreign_call
-from .envelope import Envelope, timestamp
+from .envelope import DeadLetter, Envelope, timestamp
 from .messages import Command, Event, Message, Query, wire_copy
 from .registry import class_of, declared_in, message_types
 from .service import Handler, Service, Tick
@@ -9,6 +9,7 @@ from .system import Queue, System, Topic
 
 __all__ = [
     "Command",
+    "DeadLetter",
     "Envelope",
     "Event",
     "Handler",

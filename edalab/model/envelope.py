@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -34,6 +34,7 @@ class Envelope:
     causation: str | None
     depth: int  # the length of the chain of its causes
     attempt: int | None = None  # while it is handled
+    redrives: int = 0  # how often it was sent back from the dead letters
 
     def copied(self, attempt: int | None = None, read: Message | None = None) -> "Envelope":
         """This envelope as a handler sees it, with the number of the attempt, and the data as its class read them: what
@@ -42,7 +43,7 @@ class Envelope:
         data = data if data is None else wire_copy(data)
         return Envelope(
             self.id, self.type, data, self.source, self.subject, self.topic, self.time,
-            self.correlation, self.causation, self.depth, attempt,
+            self.correlation, self.causation, self.depth, attempt, self.redrives,
         )  # fmt: skip
 
     def cloudevent(self, system: str) -> dict[str, Any]:
@@ -103,7 +104,28 @@ class Envelope:
         return f"<Envelope {self.id}: {self.data if self.data is not None else self.type}>"
 
 
-_FIELDS = [field.name for field in fields(Envelope)][:-1]  # the attempt is ours alone
+_FIELDS = [field.name for field in fields(Envelope)][:-2]  # attempt and redrives are ours alone
+
+
+@dataclass(slots=True, repr=False, eq=False)
+class DeadLetter(Envelope):
+    """A message that its `source` gave up, in a message of its own: in the handler it is the one that died.
+
+    `reason` is the error's words, `attempts` how often the message was tried, `came_from` its topic or queue."""
+
+    reason: str = ""
+    attempts: int = 0
+    came_from: str = ""
+    died: Any = None  # the Envelope that was given up
+    number: int = 0  # of the step at which it did
+    redriven: bool = False
+    state: str = "waiting"  # then "redriven" or "handled"
+
+    def copied(self, attempt: int | None = None, read: Message | None = None) -> Envelope:
+        seen = self.died.copied(attempt, read)
+        return replace(
+            self, **{field.name: getattr(seen, field.name) for field in fields(Envelope)}
+        )
 
 
 def _attribute(text: str | None) -> str | None:

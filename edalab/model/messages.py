@@ -15,7 +15,11 @@ from .wire import HALF_CHARACTER, of_the_wire
 
 _CHANNEL = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 READS = ("tolerant", "strict")
-_TAKEN = {".dlq": "dead letters", ".commands": "the commands of a service"}
+_TAKEN = {
+    ".dlq": "dead letters",
+    ".retry": "messages sent back from there",
+    ".commands": "the commands of a service",
+}
 
 
 def channel_name(kind: str, name: Any) -> str:

@@ -25,7 +25,7 @@ class Handler:
     name: str
     function: Callable
     type: str
-    kind: type[Message]  # Event, Command or Query
+    kind: type[Message]  # Event, Command or Query; Message for dead letters
     takes_ctx: bool
     is_async: bool
     delivery: str = "at-least-once"
@@ -55,11 +55,14 @@ class Service:
 
         payments = shop.service("payments", replicas=2, schema="create table charges (order_id text)")
 
-    `on`, `handles`, `answers` and `every` decorate its functions."""
+    `on`, `handles`, `answers`, `dead_letters` and `every` decorate its functions."""
 
     def __init__(self, system: "System", name: str):
         self.system, self.name = system, name
         self.replicas, self.schema = 1, ""
+        self.joins, self.starts_at = 0.0, "latest"  # its group
+        self.workers: int | None = None  # of each replica; None: no limit
+        self.waiting: int | None = None  # questions in line at each replica
         self.handlers: dict[tuple[str, str], Handler] = {}  # by (type, function name)
         self.ticks: dict[str, Tick] = {}
         self.captures: tuple[str, str] | None = None  # the service and the table, of a connector
@@ -104,6 +107,33 @@ class Service:
     def answers(self, query: type[Query] | None = None) -> Callable:
         """Decorate the one function that answers a query. What it returns is the answer: data that JSON can carry."""
         return self._handler(Query, query, "at-least-once", 1)
+
+    def dead_letters(self, message: type[Event | Command] | None = None) -> Callable:
+        """Decorate the handler of the messages of a type that this service gave up: its dead letters.
+
+            @billing.dead_letters(OrderPlaced)
+            async def look(event, ctx):
+                if "time-out" in ctx.message.reason:
+                    await ctx.redrive()
+
+        `ctx.message` is the message that died, with its `.reason`, `.attempts`, `.came_from` and `.redrives`. Each
+        replica handles its dead letters one after the other, beside its other work. One that raises is tried again,
+        and stays in the queue of dead letters after three attempts."""
+        word = f"{self.name}.dead_letters"
+        kinds = (Event, Command)
+        if not (isinstance(message, type) and issubclass(message, kinds)) or message in kinds:
+            takes = "takes the class of an event or a command"
+            raise Misuse(f"{word} {takes}, not {shown(message)}; write @{word}(OrderPlaced)")
+
+        def declare(function: Callable) -> Callable:
+            how = self._inspected(function, 1)
+            name, type_name = function.__name__, f"{message.__wire__}.dlq"
+            handler = Handler(self.name, name, function, type_name, Message, *how, message=message)
+            self.handlers[type_name, name] = handler
+            self.system.revision += 1
+            return function
+
+        return declare
 
     def every(self, seconds: float | None = None, *, lease: float | None = None) -> Callable:
         """Decorate a tick: a function that takes () or (ctx). One replica runs it every so many seconds (from 0.001).

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from .messages import Message
+from .messages import Message, fields_of, fits
 
 
 class NotUpcast(ValueError):
@@ -23,6 +23,32 @@ def differ(writer: type[Message], reader: type[Message]) -> bool:
 
 def _form(cls: type[Message]) -> tuple[str, int]:
     return cls.__name__, cls.__declared__.version
+
+
+def clash(written: type[Message], known: type[Message], who: str) -> str:
+    """What is wrong where somebody who knows a class gets messages of another one of its version; "" where nothing is."""
+    version = written.__declared__.version
+    if version != known.__declared__.version:
+        return ""
+    there, here = fields_of(known), fields_of(written)
+    if not differ(written, known):
+        text = (
+            f"the class {written.__name__} was declared again: {who} expects one with the fields {_typed(there)}, and "
+            f"gets one with {_typed(here)}; run the cell of {who} again, and those that make one"
+        )
+        return "" if fits(known, written) else text
+    return (
+        ""
+        if there.items() <= here.items()
+        else (
+            f"version {version} of {written.__wire__} has the fields {_typed(here)} in {written.__name__}, and {_typed(there)} "
+            f"in {known.__name__}, as which {who} reads it; give one of them another version="
+        )
+    )
+
+
+def _typed(fields: dict[str, str]) -> str:
+    return ", ".join(f"{name}: {kind}" for name, kind in fields.items()) or "none"
 
 
 def upcasters_missing(cls: type[Message], written: int) -> bool:

@@ -125,7 +125,7 @@ class FaultsAsked(Settling):
         return html.hint(" ".join(sentences), bool(unfired))
 
     def _chosen(self) -> Point:
-        service, step, message = self.point.value.split(".")
+        service, step, message = self.point.value.split(".", 2)
         return service, step, message
 
     def _actions(self) -> tuple[str, ...]:

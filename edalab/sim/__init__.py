@@ -7,6 +7,7 @@ from .plan import AnyFault, parse_plan
 from .points import actions_at, enumerate_faults, points
 from .printed import Printed, printing, quiet
 from .restore import Restore, restore
+from .rewind import Rewind, rewind
 from .simulate import simulate
 from .windows import AtTime, Repartition, Scale, Skew, Window, cut, pause, repartition, scale, skew
 from .world import World
@@ -22,6 +23,7 @@ __all__ = [
     "Printed",
     "Repartition",
     "Restore",
+    "Rewind",
     "Scale",
     "Skew",
     "Window",
@@ -37,6 +39,7 @@ __all__ = [
     "quiet",
     "repartition",
     "restore",
+    "rewind",
     "scale",
     "simulate",
     "skew",

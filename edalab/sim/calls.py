@@ -8,6 +8,7 @@ from ..errors import PublishFailed
 from ..model import Command, Envelope
 from .clock import DELAY, DUPLICATE, PUBLISH, varied
 from .faults import action_of
+from .steps import UNHEARD
 
 
 class Killed(BaseException):
@@ -156,6 +157,7 @@ class Publish(Call):
 
     __slots__ = ("message", "after", "wait", "expires", "envelope", "channel", "tell")
     waits = False
+    detail: str | None = None
 
     def __init__(
         self, execution, message, after: int = 0, wait: bool = True, expires: int | None = None
@@ -169,8 +171,8 @@ class Publish(Call):
     def begin(self) -> None:
         execution, message = self.execution, self.message
         world, replica = execution.world, execution.replica
-        if message.__class__ is Envelope:
-            self.channel, envelope = world.channel_of(message.data.__class__), message.copied()
+        if isinstance(message, Envelope):
+            self.channel, envelope = self._sent_on(message)
         else:
             self.channel = world.channel_of(message.__class__)
             envelope = world.mint(execution, message, self.channel.name)
@@ -186,10 +188,14 @@ class Publish(Call):
                 self._struck(fault, takes)
                 return
         world.record += (
-            world.now, "publish", replica.actor, envelope, None, None, None, None, None,
+            world.now, "publish", replica.actor, envelope, None, None, None, None, self.detail,
         )  # fmt: skip
         heappush(world.agenda, (world.now + takes, next(world.number), self._arrive, None))
         self._go_on()
+
+    def _sent_on(self, message: Envelope) -> tuple:
+        """Where a message that has its envelope goes, and its envelope there."""
+        return self.execution.world.channel_of(message.data.__class__), message.copied()
 
     def _varied(self, replica) -> int:
         """A connection keeps its order: what is published later arrives no earlier."""
@@ -208,25 +214,35 @@ class Publish(Call):
             self.tell = execution.expect_confirmation() if confirms else None
             execution.world.schedule(execution.world.now, execution.resume, None)
 
-    def _store(self, _=None) -> None:
+    def _store(self, _=None) -> bool | None:
+        """Hand the message to its channel. Returns True where that is full, and does not take it."""
         if self.after:
-            world = self.execution.world
-            world.schedule(world.now + self.after, self.channel.append, self.envelope)
-        else:
-            self.channel.append(self.envelope)
+            self._after(self.after, self._store_later)
+        elif self.channel.append(self.envelope):
+            return self._rejected("" if self.tell else UNHEARD)
+
+    def _store_later(self, _) -> None:
+        if self.channel.append(self.envelope):
+            self._rejected(UNHEARD)
+
+    def _rejected(self, unheard: str) -> bool:
+        actor, why = self.execution.replica.actor, f"{self.channel.name} is full{unheard}"
+        self.execution.world.record_step("rejected", actor, self.envelope, detail=why)
+        return True
 
     def _arrive(self, late) -> None:
-        self._store()
+        full = self._store()
         if self.tell is not None:  # no late confirmation reaches one that is cut off
-            self.tell(self._failure() if late and self.execution.replica.service.cut else None)
+            cut = late and self.execution.replica.service.cut
+            self.tell(self._failure(full) if full or cut else None)
 
-    def _failure(self) -> PublishFailed:
-        return PublishFailed(self.envelope.type, self.channel.name)
+    def _failure(self, full: bool | None = None) -> PublishFailed:
+        return PublishFailed(self.envelope.type, self.channel.name, bool(full))
 
     # -- what a fault does
 
     def _struck(self, fault, takes: int) -> None:
-        execution, detail = self.execution, None
+        execution, detail = self.execution, self.detail
         does = action_of(fault, "crash", "fail", "unconfirmed", "lose", "duplicate", "delay")
         if does is None:
             does = "cut" if execution.replica.service.cut else "too large"

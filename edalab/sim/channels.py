@@ -13,6 +13,7 @@ class Channel:
 
     def __init__(self, world, name: str, confirms: bool = True):
         self.world, self.name, self.confirms = world, name, confirms
+        self.came_from = name  # where its messages were published
         self.deadlines: dict[Envelope, int] = {}  # by when those that expire are to be handed over
         self.heard: dict[str, bool] = {}  # whether any service handles this type of message
 
@@ -27,6 +28,10 @@ class Channel:
         """Let a service take messages of this channel, if it does not yet."""
         raise NotImplementedError
 
+    def append(self, envelope: Envelope) -> bool | None:
+        """Store a message. Returns True where it is full, and does not."""
+        raise NotImplementedError
+
     def lag(self, service: ServiceRuntime) -> int:
         """The messages of a queue that a service handles and that are not done with. (Of a log its readers know.)"""
         return 0
@@ -37,7 +42,8 @@ class Channel:
         if name not in self.heard:
             services = [service for service in world.services.values() if service.handler(name)]
             for service in services:
-                self.subscribe(service)
+                if not service.joins:  # or else it subscribes later
+                    self.subscribe(service)
             self.heard[name] = bool(services)
         if not self.heard[name]:
             world.unheard[name] += 1
@@ -52,7 +58,8 @@ class Channel:
     def retry_after(self, execution: Execution, error: Exception, most: int, n: int) -> int | None:
         """Record the n-th failure. Returns the ms until the retry; None if it was the last attempt."""
         if n >= most:
-            execution.record_failure("dead_letter", error, f"; to {self.name}.dlq")
+            execution.record_failure("dead_letter", error, f"; to {self.came_from}.dlq")
+            self.world.dead_letters.add(execution, self.came_from)
             return None
         after = RETRY * n
         execution.record_failure("retry", error, f"; again in {after / 1000:g} s")

@@ -5,12 +5,13 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidMessage, shown, without_addresses
-from ..model import Command, Envelope, Event, Message, Query
+from ..model import Command, DeadLetter, Envelope, Event, Message, Query
 from .ask import Ask
 from .calls import All, Call, InProgress, Publish, Sleep
 from .clock import milliseconds
 from .database import Transaction
 from .limits import NOTES_BETWEEN_LOOKS
+from .redrive import Redrive
 
 if TYPE_CHECKING:
     from .execution import Execution
@@ -97,6 +98,23 @@ class Context:
                 "queue that is delivered at least once"
             )
         return InProgress(execution)
+
+    def redrive(self) -> Redrive:
+        """Send the dead letter that is handled back to where it came from: the same envelope, for this service only.
+
+            await ctx.redrive()
+
+        From a topic it goes to this service's queue for retries, from a queue back into that queue. Its attempts
+        count from 1 again, and `ctx.message.redrives` says how often it was sent back.
+
+        Raises PublishFailed where the broker does not confirm, and Misuse where no dead letter is handled."""
+        execution = self._in_service("redrive")
+        if not isinstance(execution.envelope, DeadLetter):
+            raise execution.refuse(
+                "calls ctx.redrive(), but handles no dead letter; call it in a handler below "
+                f"@{execution.replica.service.name}.dead_letters(OrderPlaced)"
+            )
+        return Redrive(execution)
 
     def all(self, *calls: Call) -> All:
         """Wait for several asks, publishes and sleeps at once.

@@ -43,7 +43,7 @@ class Fault:
     seconds: float | None = None
 
     def __post_init__(self):
-        if not isinstance(self.at, str) or self.at.count(".") != 2:
+        if not isinstance(self.at, str) or self.at.removesuffix(".dlq").count(".") != 2:
             raise Misuse(
                 "Fault takes an action and a point, service.step.Message, such as "
                 f"Fault('crash', at='payments.commit.OrderPlaced'), and {shown(self.at)} is not a point; "
@@ -63,7 +63,7 @@ class Fault:
     @property
     def point(self) -> tuple[str, str, str]:
         """(service, step, message type)."""
-        service, step, message = self.at.split(".")
+        service, step, message = self.at.split(".", 2)
         return service, step, message
 
     def lasts(self, default: int) -> int:

@@ -14,7 +14,9 @@ from .windows import AtTime, Skew, Window, parse_at_time
 
 AnyFault = Fault | Faults | AtTime | Deploy
 Struck = Fault | AtTime | Deploy
-_FAULT = re.compile(rf"(\w+) +([\w-]+\.\w+\.\w+)(?: +#(\d{{1,9}}))?(?: +for +{SECONDS} *s)?")
+_FAULT = re.compile(
+    rf"(\w+) +([\w-]+\.\w+\.\w+(?:\.dlq)?)(?: +#(\d{{1,9}}))?(?: +for +{SECONDS} *s)?"
+)
 
 
 def parse_plan(text: str, deploys: Iterable[Deploy] = ()) -> list[AnyFault]:
@@ -40,7 +42,8 @@ def parse(text: str) -> Struck:
     raise Misuse(
         f"{shown(text)} is not a fault; write 'crash payments.commit.OrderPlaced #2', "
         "'delay orders.publish.OrderPlaced #1 for 2 s', 'pause payments from 1 s to 3 s', 'cut payments from 1 s to 3 s', "
-        "'repartition orders to 4 at 2 s', 'scale payments to 4 at 2 s', 'skew payments by 2 s' or 'restore payments to 1 s at 2 s'; for several write a list, or put ; between them"
+        "'repartition orders to 4 at 2 s', 'scale payments to 4 at 2 s', 'skew payments by 2 s', 'restore payments to 1 s at 2 s' or "
+        "'rewind payments to 0 s at 20 s'; for several write a list, or put ; between them"
     )
 
 
@@ -85,8 +88,9 @@ class Plan:
                 if isinstance(fault, Skew):
                     self._check_only_skew(fault)
             else:
-                taken = "Fault, its text, Faults, pause, cut, repartition, scale, skew, restore and deploy"
+                taken = "Fault, its text, Faults, pause, cut, repartition, scale, skew, restore, rewind and deploy"
                 raise Misuse(f"faults= takes {taken}, not {shown(fault)}")
+        self.rewinds = any(window.do == "rewind" for window in self.windows)
         self.points = {point for point, _ in self.by_point}
 
     def _check_only_skew(self, fault: Skew) -> None:

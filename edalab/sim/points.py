@@ -35,6 +35,8 @@ def points(system: System) -> list[Point]:
 def _consumer_steps(system: System, handler: Handler) -> tuple[str, ...]:
     if handler.kind is Query:
         return "handle", "save", "reply"
+    if handler.kind is Message:  # a dead letter
+        return "deliver", "handle", "save", "ack"
     if handler.kind is Command:
         return "deliver", "handle", "save", "ack", "reply"
     topic = _topic(message_types().get(handler.type, handler.message))

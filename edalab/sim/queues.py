@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from ..errors import Refused
@@ -39,6 +40,8 @@ class WorkQueue(Channel):
         self.ordered_by_key = declared.ordered_by_key
         self.ack_wait = round(declared.ack_wait * 1000)
         self.prefetch = declared.prefetch
+        self.beside = declared.prefetch > 1  # it is handled beside a replica's other work
+        self.most, self.rejects = declared.max_length or inf, declared.overflow == "reject"
         self.arrives: dict[Replica, int] = {}  # when the last message handed to it does
         self.ready: deque[Item] = deque()
         self.open: dict[Item, None] = {}  # not yet done with, as an ordered set
@@ -50,15 +53,23 @@ class WorkQueue(Channel):
         if self not in service.queues:
             service.queues.append(self)
             self.consumers += service.replicas
+            self.offer()
 
     def lag(self, service: ServiceRuntime) -> int:
         """The messages that a service handles and that are not done with."""
         return sum(1 for item in self.open if service.handler(item.envelope.type))
 
-    def append(self, envelope: Envelope) -> None:
-        """A message joins the queue."""
+    def append(self, envelope: Envelope) -> bool | None:
+        """A message joins the queue, in place of the oldest or not at all where it is full."""
         if not self.heard.get(envelope.type):
             self.check_heard(envelope)
+        if len(self.ready) >= self.most:
+            if self.rejects:
+                return True
+            oldest = self.ready.popleft()
+            del self.open[oldest]
+            sender, why = (oldest.envelope.source, 1), f"{self.name} is full"
+            self.world.record_step("discarded", sender, oldest.envelope, detail=why)
         item = Item(envelope)
         self.open[item] = None
         self.ready.append(item)
@@ -66,7 +77,7 @@ class WorkQueue(Channel):
 
     def offer(self) -> None:
         """Offer what is ready to the consumers, who take turns."""
-        if self.prefetch > 1:
+        if self.beside:
             while self.ready and any(map(self._is_fetched_by, self._in_turn())):
                 pass
             return
@@ -81,7 +92,7 @@ class WorkQueue(Channel):
     def _is_fetched_by(self, replica: Replica) -> bool:
         """Whether a replica takes one more message, beside those of this queue that it has."""
         has = sum(execution.source is self for execution in replica.running)
-        if has >= self.prefetch or not replica.reachable:
+        if has >= self.prefetch or not replica.reachable or not replica.has_room(self):
             return False
         execution = self.next_execution(replica)
         if execution is None:
@@ -99,17 +110,21 @@ class WorkQueue(Channel):
         service = replica.service
         for item in self.ready:
             kept_back = item.envelope.source in service.cut_from
-            handles = item.envelope.type in replica.version.handlers and not kept_back
+            handles = self.is_for(replica, item.envelope) and not kept_back
             if handles and self._is_next(item, replica):
                 self.ready.remove(item)
                 self.turn = (self.consumers.index(replica) + 1) % len(self.consumers)
-                more = self.ready and self.prefetch == 1  # for when it is free again
+                more = self.ready and not self.beside  # for when it is free again
                 if more and self not in replica.waiting:
                     replica.waiting.append(self)
                 execution = Execution(replica, self, item.envelope)
                 execution.item = item
                 return execution
         return None
+
+    def is_for(self, replica: Replica, envelope: Envelope) -> bool:
+        """Whether a replica handles a message."""
+        return envelope.type in replica.version.handlers
 
     def _is_next(self, item: Item, replica: Replica) -> bool:
         """Whether nothing older of its key is still open, in a queue that is ordered by key. (No replica handles
@@ -193,10 +208,15 @@ class WorkQueue(Channel):
     def _expired(self, item: Item) -> None:
         if item.attempt < self._limit(item):
             self._put_back(item)
-            return
+        else:
+            self.give_up(item)
+
+    def give_up(self, item: Item) -> None:
+        """The last attempt was not acknowledged in time."""
         attempts = f"{item.attempt} attempt{'s' if item.attempt > 1 else ''}"
-        why = f"{NOT_ACKNOWLEDGED} after {attempts}; to {self.name}.dlq"
+        why = f"{NOT_ACKNOWLEDGED} after {attempts}; to {self.came_from}.dlq"
         item.execution.record_step("dead_letter", None, why)
+        self.world.dead_letters.add(item.execution, self.came_from)
         self._remove(item)
 
     def _limit(self, item: Item) -> int:

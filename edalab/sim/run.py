@@ -104,6 +104,23 @@ class Run:
         """The exceptions that handlers raised, each with its `.traceback`."""
         return list(self._world.failures)
 
+    @property
+    def dead_letters(self) -> "pandas.DataFrame":
+        """A row for each message that a service gave up: id, service, type, data, reason (the error's words), attempts,
+        came_from (its topic or queue), time (s), redrives (how often it had been sent back before) and state. That is
+        "waiting" until a handler of dead letters ends without an error; then "redriven" if it sent the message back,
+        or else "handled". A message that dies again has a row for each time."""
+        with needed_for("run.dead_letters"):
+            import pandas
+
+        columns = "id service type data reason attempts came_from time redrives state".split()
+        letters = self._world.dead_letters.letters
+        rows = [
+            (d.died.id, d.source, d.died.type, d.data, d.reason, d.attempts, d.came_from, d.time / 1000, d.redrives, d.state)
+            for d in letters
+        ]  # fmt: skip
+        return pandas.DataFrame(rows, columns=columns)
+
     def rows(self, service: str, sql: str, parameters: tuple = ()) -> list[tuple]:
         """What a `select` finds in a service's database at the end of the run."""
         return self._node(service).database.rows(sql, parameters)

@@ -38,7 +38,7 @@ def simulate(
     workload: `async def three_orders(ctx)`, which plays the outside world. Its steps are those of the service `client`.
     seed: varies latencies and dice. With 0, latencies are exact.
     faults: a list of any mix of `Fault`, its text, `Faults`, `pause`, `cut`, `repartition`, `scale`, `skew`, `restore`
-        and `deploy`.
+        `rewind` and `deploy`.
     until: ends the run early, in seconds of virtual time.
     max_steps: the most steps that a run may have.
 

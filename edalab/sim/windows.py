@@ -11,6 +11,7 @@ from ..model.numbers import check_whole
 from .at_time import SECONDS, Timed, check_name, check_service
 from .clock import milliseconds
 from .restore import Restore, parse_restore
+from .rewind import Rewind, parse_rewind
 from .routes import log_of
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ def scale(service: str, replicas: int, at: float) -> Scale:
     return Scale(service, replicas, at)
 
 
-AtTime = Window | Repartition | Skew | Scale | Restore
+AtTime = Window | Repartition | Skew | Scale | Restore | Rewind
 
 
 def parse_at_time(text: str) -> AtTime | None:
@@ -230,4 +231,4 @@ def parse_at_time(text: str) -> AtTime | None:
     if match := _SKEW.fullmatch(text):
         service, sign, seconds = match.groups()
         return skew(service, float(sign + seconds))
-    return parse_restore(text)
+    return parse_restore(text) or parse_rewind(text)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Endless, Hung, Misuse, Unknown, shown
 from ..model import Envelope, Handler, Message, Service, System
-from ..model.messages import fields_of, fits, key_of, wire_copy
-from ..model.versions import differ
+from ..model.messages import key_of, wire_copy
+from ..model.versions import clash, differ
 from ..model.wire import unfit_field
 from ..stuck import Watched
 from .capture import Capturing
 from .context import Context
+from .dead_letters import DeadLetters
 from .deploy import Deploy
 from .execution import Execution
 from .forgotten import running_in
@@ -90,6 +91,7 @@ class World:
         self.channel_of, self.answerer = cache(self._channel_of), cache(self._answerer)
         self.differ = cache(differ)
         self.channels: dict[str, Log | WorkQueue] = {}
+        self.dead_letters = DeadLetters(self)
         self.unheard: Counter[str] = Counter()  # events that went to nobody, by type
         self.client = ServiceRuntime(self, "client", Service(system, "client"))
         services = system.services.items()
@@ -199,23 +201,9 @@ class World:
     def _compare(self, cls: type[Message]) -> None:
         """Note who handles a class that has other fields than the one it was declared with, though its version is the same."""
         for handler in self.system.handlers(cls.__wire__):
-            known, who = handler.message, f"{handler.service}.{handler.name}"
-            there, here = _fields(known), _fields(cls)
-            if differ(cls, known):
-                version, more = (
-                    cls.__declared__.version,
-                    fields_of(known).items() - fields_of(cls).items(),
-                )
-                if more and version == known.__declared__.version:
-                    self.warnings.append(
-                        f"version {version} of {cls.__wire__} has the fields {here} in {cls.__name__}, and {there} in "
-                        f"{known.__name__}, as which {who} reads it; give one of them another version="
-                    )
-            elif known is not cls and not fits(known, cls):
-                self.warnings.append(
-                    f"the class {cls.__name__} was declared again: {who} expects one with the fields {there}, and "
-                    f"gets one with {here}; run the cell of {who} again, and those that make one"
-                )
+            if handler.message is not cls:
+                text = clash(cls, handler.message, f"{handler.service}.{handler.name}")
+                self.warnings += [text] if text else []
 
     def mint(self, execution: Execution, message: Message, topic: str) -> Envelope:
         """A message in a fresh envelope, caused by the message being handled."""
@@ -284,10 +272,6 @@ class World:
 
     def __repr__(self) -> str:
         return f"<{self.system.name} at {self.now / 1000:g} s: {', '.join(map(repr, self.services.values()))}>"
-
-
-def _fields(cls: type[Message]) -> str:
-    return ", ".join(f"{name}: {kind}" for name, kind in fields_of(cls).items()) or "none"
 
 
 def _action(frame: FrameType | None) -> int | None:

@@ -67,17 +67,18 @@ class Backlog:
 def _changes(trace: Trace, service: str, types: set[str]) -> list[tuple[int, bool, int]]:
     """When an event was published to a service (True) or committed (False), and its number. What
     the client library sent once more, unasked, counts from when it was stored."""
-    published: dict[str, list[int]] = {}
+    published: dict[tuple[str, str], list[int]] = {}
     for transfer in trace.traffic.transfers:
         if transfer.reached_broker:
             time = trace.journal[transfer.sent].time
-            published.setdefault(transfer.envelope.id, []).append(time)
+            place = transfer.envelope.topic, transfer.envelope.id
+            published.setdefault(place, []).append(time)
     changes: list[tuple[int, bool, int]] = []
     kept = kept_messages(trace, Flights(trace).stored).items()
-    mine = [one for (_, _, taker), messages in kept if taker == service for one in messages]
-    for number, (start, end, envelope, _) in enumerate(mine):
+    mine = [(at, one) for (at, _, taker), some in kept if taker == service for one in some]
+    for number, (channel, (start, end, envelope, _)) in enumerate(mine):
         if envelope.type in types:
-            times = published[envelope.id]
+            times = published[channel, envelope.id]
             changes.append((times.pop(0) if times else int(start), True, number))
             if end < inf:
                 changes.append((int(end), False, number))

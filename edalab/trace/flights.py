@@ -12,7 +12,6 @@ from ..model import Envelope
 from ..sim.clock import DELAY, DELIVER, DUPLICATE, PUBLISH
 from ..sim.faults import Fault
 from ..sim.steps import Step
-from .faults import NOT_ARRIVED
 from .spans import Trace
 from .transfers import Transfer
 
@@ -42,8 +41,8 @@ class Flight(NamedTuple):
 
 
 class Flights:
-    """All flights of a trace, in `every`. `stored` is the id of a message -> when the broker stored
-    each copy of it."""
+    """All flights of a trace, in `every`. `stored` is (a channel, the id of a message) -> when the broker stored
+    each copy of it there."""
 
     def __init__(self, trace: Trace):
         self._traffic, self._journal = trace.traffic, trace.run.journal
@@ -58,10 +57,10 @@ class Flights:
                 self._delays[fault.point].append(fault.lasts(DELAY))
         messages = [transfer for transfer in self._traffic.transfers if not transfer.question]
         publishes = [flight for transfer in messages for flight in self._publishes(transfer)]
-        self.stored: dict[str, list[int]] = defaultdict(list)
+        self.stored: dict[tuple[str, str], list[int]] = defaultdict(list)
         for flight in publishes:
             if not flight.stopped:
-                self.stored[flight.envelope.id].append(flight.end)
+                self.stored[flight.envelope.topic, flight.envelope.id].append(flight.end)
         self.every = [*publishes, *ways]
 
     def _publishes(self, transfer: Transfer) -> Iterator[Flight]:
@@ -80,7 +79,7 @@ class Flights:
             if (after := bisect_right(delivered, start)) < len(delivered):
                 end = max(start, min(end, delivered[after] - DELIVER))
             way = "publish", step.service, None, transfer.envelope
-            yield Flight(start, end, *way, stopped=fault in NOT_ARRIVED, again=number > 0)
+            yield Flight(start, end, *way, stopped=not transfer.reached_broker, again=number > 0)
 
     def _sent_again(self, step: Step) -> list[int]:
         """When an unconfirmed message was sent again: not by a service that was out of reach before."""
@@ -96,6 +95,11 @@ class Flights:
         """The ways from the broker to a consumer, and those of questions and of their answers. A
         delivery that is delayed ends with the handling."""
         answered = {sent: received for received, sent in self._traffic.answer_at.items()}
+        at_door = {  # before they are answered
+            step.envelope.id: number
+            for number, step in enumerate(self._journal)
+            if step.step in ("waiting", "busy") and step.envelope
+        }
         late: dict[tuple[str, str], Flight] = {}
         for number, transfer in self._traffic.of_step.items():
             step, message = self._journal[number], transfer.envelope
@@ -114,6 +118,8 @@ class Flights:
             elif kind in ("ask", "reply") and transfer.question and step.fault != "crash":
                 spans = trace.by_message.get(message.id) if kind == "ask" else None
                 arrived = spans[0].first if spans else answered.get(number)
+                if kind == "ask":
+                    arrived = at_door.get(message.id, arrived)
                 end = time + DELIVER if arrived is None else self._journal[arrived].time
                 struck = kind == "reply" and arrived and self._journal[arrived].fault
                 asker, answerer = self._journal[transfer.sent].service, message.topic

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..errors import Refused
-from ..model import Envelope
+from ..model import DeadLetter, Envelope
 from ..sim.run import Run
-from ..sim.steps import NOT_ACKNOWLEDGED, TOO_LATE, WIDTH, Step, steps_of
+from ..sim.steps import BUSY, NOT_ACKNOWLEDGED, TOO_LATE, UNHEARD, WIDTH, Step, steps_of
 from .faults import FAILED_TO_SEND, IN_DOUBT, NOT_ARRIVED
 from .identity import logical_message_ids
 from .transfers import Traffic
@@ -70,10 +70,11 @@ class Trace:
         self.spans: list[Span] = []
         self.sends: list[int] = []  # every publish and ask, whatever struck it
         self.sent_in: dict[int, Span | None] = {}  # a publish or ask -> the span it happened in
-        # (service, id of a message that was dead-lettered or lost, or expired) -> where
+        # (service, id of a message that was dead-lettered or lost, expired or discarded) -> where
         self.given_up: dict[tuple[str, str], int] = {}
         # ids of what was asked without an answer, and published without a confirmation
         self.in_doubt: set[str] = set()
+        self.rejected: set[int] = set()  # publishes whose sender heard that the queue was full
         self.answered: dict[str, int] = {}  # id of what was asked -> where its answer came in time
         self._read()
 
@@ -92,6 +93,8 @@ class Trace:
                 here[envelope.id] = span
             elif step == "publish" or step == "ask":
                 span = _sender(here, envelope) if here else None
+                if envelope.redrives and fault not in NOT_ARRIVED:
+                    self.given_up.pop((actor[0], envelope.id), None)
                 self.sends.append(number)
                 self.sent_in[number] = span
                 if fault in IN_DOUBT:
@@ -119,12 +122,25 @@ class Trace:
             elif step == "crash":
                 for span in open_spans.pop(actor, {}).values():
                     span.last, span.ended_by = number, step
-            elif step == "expired":
+            elif step == "expired" or step == "discarded":  # by its queue: service is its sender
                 self.given_up[actor[0], envelope.id] = number
-            elif step == "timeout":
+            elif step == "rejected":
+                self._take_back(number, envelope, detail)
+            elif step == "timeout" or step == "busy":
                 self.in_doubt.add(envelope.id)
-            elif step == "answer" and fault is None and detail != TOO_LATE:
+            elif step == "answer" and fault is None and detail not in (BUSY, TOO_LATE):
                 self.answered[envelope.id] = number
+
+    def _take_back(self, number: int, envelope: Envelope, detail: str) -> None:
+        """A publish whose message a full queue did not take."""
+        publish = next(n for n in reversed(self.sends) if self.envelope(n) is envelope)
+        if detail.endswith(UNHEARD):
+            self.given_up[envelope.source, envelope.id] = number
+            return
+        self.rejected.add(publish)
+        span = self.sent_in[publish]
+        if span is not None and publish in span.sent:
+            span.sent.remove(publish)
 
     # -- steps by their number
 
@@ -200,6 +216,7 @@ class Trace:
             if record[number * WIDTH + 3].type == name
             and record[number * WIDTH + 1] == "publish"
             and record[number * WIDTH + 7] not in unsent
+            and number not in self.rejected
         ]
 
     def messages_of(self, span: Span) -> list[Envelope]:
@@ -233,9 +250,16 @@ class Trace:
         return Traffic(self)
 
 
-def _sender(open_spans: dict[str, Span], envelope: Envelope) -> Span:
-    """The open span of a replica that sends a message: the span of the message's cause, or else that of a tick."""
+def _sender(open_spans: dict[str, Span], envelope: Envelope) -> Span | None:
+    """The open span of a replica that sends a message: the span of the message's cause, of its dead letter, or else
+    that of a tick. What a service gave up becomes a dead letter outside of any."""
+    if isinstance(envelope, DeadLetter):
+        return None
+    here = list(open_spans.values())
+    if envelope.redrives:
+        for span in here:
+            if isinstance(span.envelope, DeadLetter) and span.envelope.causation == envelope.id:
+                return span
     if envelope.causation in open_spans:
         return open_spans[envelope.causation]
-    here = list(open_spans.values())
     return next((span for span in reversed(here) if span.envelope.data is None), here[-1])

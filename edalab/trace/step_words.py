@@ -16,7 +16,9 @@ _VERBS = {
     "heal": "is connected again", "deduplicated": "is told that the broker has",
     "in_progress": "asks for more time for", "evicted": "is evicted while it handles",
     "skew": "has a wrong clock", "join": "joins its group", "leave": "leaves its group", "restore": "is restored", "expired": "passes over the expired",
+    "subscribe": "subscribes", "rewind": "goes back in its partitions", "discarded": "loses the discarded", "rejected": "cannot store",
     "deploy": "switches to another version",
+    "waiting": "has no worker yet for", "busy": "turns away",
 }  # fmt: skip
 _STRUCK = {  # what a fault makes a service do at a step
     "crash": "crashes at",

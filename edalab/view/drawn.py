@@ -2,7 +2,7 @@
 any, an arrow for each transfer, and a stretch for each outage. `layout` gives them their places.
 """
 
-from ..model import System
+from ..model import DeadLetter, System
 from ..sim.steps import TOO_LATE, Step
 from ..text import brief, clean, counted, seconds
 from ..trace.faults import FAULTS, NOT_ARRIVED
@@ -14,7 +14,7 @@ from .items import Bar, Link, SpanEvent, Stretch
 _ENDED = ("save", "failed", "crash", "no answer", "dead letter", "refused")
 _STORED = {"duplicate": "doubled", "unconfirmed": "unconfirmed"}  # faults -> their marks
 _GERUNDS = {"handle": "handling", "deliver": "delivery"}
-PUBLISHED_AGAIN = "published again"
+PUBLISHED_AGAIN, REDRIVEN = "published again", "redriven"
 _NEXT = ("again in", "to ", "its ")  # how the words begin that say what a broker does next
 
 
@@ -33,6 +33,7 @@ class Drawn:
         self._dropped: dict[Transfer, SpanEvent] = {}
         # (service, type, key) -> the newest version of an event that it was handed.
         self._newest: dict[tuple[str, str, str | None], int] = {}
+        self._died: SpanEvent  # where the message of a dead letter was given up
         self._answers: dict[int, Link] = {}  # the step that sends an answer -> its link
         for number in excerpt.numbers:
             step = self.journal[number]
@@ -79,9 +80,12 @@ class Drawn:
                 self._fail(number, step)
             case "dead_letter":
                 words = f"dead-lettered after {counted(step.attempt or 1, 'attempt')}"
-                self._strike(number, "dead letter", words, detail)
-            case "lost" | "expired":
+                self._strike(number)
+                self._died = self._event(number, "dead letter", words, detail)
+            case "lost" | "expired" | "discarded" | "rejected":
                 self._lose(number, step)
+            case "busy":
+                self._turn_away(number, step)
             case "reply":
                 self._reply(number, step)
             case "answer" | "timeout":
@@ -100,6 +104,8 @@ class Drawn:
                 self._event(number, "in progress", "in progress" + (why and f", {why}"))
             case "join" | "leave":
                 self._event(number, "note", f"{step.step}s")
+            case "subscribe" | "rewind":
+                self._event(number, "note", f"{step.step}s {detail}")
             case "deploy":
                 self._event(number, "note", f"deploy, {detail}")
             case "restore":
@@ -138,6 +144,9 @@ class Drawn:
     def _send(self, number: int, step: Step) -> None:
         transfer = self.traffic.of_step[number]
         name = named(transfer.envelope)
+        if isinstance(transfer.envelope, DeadLetter):
+            self._sources[transfer] = self._died
+            return
         event = self._sources[transfer] = self._event(number, "send", more=name)
         role = getattr(transfer.envelope.data, "__declared__", None)
         if event.bar and role is not None and role.refuses:
@@ -179,7 +188,7 @@ class Drawn:
             last, before = arrival.previous, None
             if last is not None and last.last is not None and last.last < number:
                 before = self._bar_of.get(last)
-            if before and before.inner and bar.words != PUBLISHED_AGAIN:
+            if before and before.inner and bar.words not in (PUBLISHED_AGAIN, REDRIVEN):
                 source = before.inner[-1]  # the broker has it still, since that attempt failed
             kind = "late" if arrival.late else "message"
             if bar.kind == "compensating":
@@ -212,6 +221,8 @@ class Drawn:
         doubled = transfer is not None and transfer.fault == "duplicate"
         another = self.traffic.of_step.get(first) is not transfer
         moved = self.journal[first].offset != self.journal[number].offset
+        if transfer is not None and transfer.envelope.redrives and another:
+            return REDRIVEN
         return PUBLISHED_AGAIN if doubled or another or moved else "delivered again"
 
     def _lose(self, number: int, step: Step) -> None:
@@ -235,6 +246,11 @@ class Drawn:
                 link = Link("message", source, None, named(transfer.envelope))
                 known = transfer.envelope.type in handled
                 self._stop(link, "unheard", "not handled yet" if known else "reached nobody")
+
+    def _turn_away(self, number: int, step: Step) -> None:
+        event = self._event(number, "refused", "busy", step.detail or "")
+        if (source := self._source(number)) and step.envelope:
+            self.links.append(Link("question", source, event, f"{named(step.envelope)}, busy"))
 
     def _reply(self, number: int, step: Step) -> None:
         about = f": {clean(step.detail, 120)}" if step.detail else ""

@@ -28,9 +28,21 @@ LIFE = frozenset(
         "leave",
         "deploy",
         "restore",
+        "subscribe",
+        "rewind",
     }
 )
-_GRAVE = {"dead_letter": 0, "lost": 1, "expired": 1, "failure": 2, "timeout": 3, "crash": 4}
+_GRAVE = {
+    "dead_letter": 0,
+    "lost": 1,
+    "expired": 1,
+    "discarded": 1,
+    "rejected": 2,
+    "failure": 2,
+    "timeout": 3,
+    "busy": 3,
+    "crash": 4,
+}
 
 
 class Excerpt(NamedTuple):

@@ -7,7 +7,7 @@ from functools import cached_property
 from math import inf
 
 from ..errors import needed_for
-from ..model import Envelope
+from ..model import DeadLetter, Envelope
 from ..sim.clock import milliseconds
 from ..sim.run import Run
 from ..text import clean, counted
@@ -114,15 +114,22 @@ class Links:
             step, message = journal[number], transfer.envelope
             fault = _FAULTS.get(step.fault or "", step.fault)
             match step.step:
-                case "ask" | "timeout":
+                case "ask" | "timeout" | "busy":
                     asker = journal[transfer.sent].service
                     link = self._link(asker, message.topic, "ask", message.type)
-                    fault = "unanswered" if step.step == "timeout" else None
-                case "publish":
+                    fault = {"timeout": "unanswered", "busy": "busy"}.get(step.step)
+                case "publish" if not isinstance(message, DeadLetter):  # that is a link already
                     link = self._link(step.service, self.channel(message), "publish")
-                case "deliver" | "lost" | "expired" | "handle" if not transfer.question:
+                case "rejected" | "discarded" if step.offset is None:  # by a queue
+                    link, fault = (
+                        self._link(step.service, self.channel(message), "publish"),
+                        step.step,
+                    )
+                case "deliver" | "lost" | "expired" | "discarded" | "handle" if (
+                    not transfer.question
+                ):
                     link = self._link(self.channel(message), step.service, "deliver")
-                    if step.step in ("lost", "expired"):
+                    if step.step in ("lost", "expired", "discarded"):
                         fault = step.step
                     elif step.step == "handle":
                         fault = "again" if traffic.arrival_at[number].previous else None
@@ -146,8 +153,11 @@ class Links:
 
     def channel(self, message: Envelope) -> str:
         system, name = self.run.system, message.topic
-        commands = name.endswith(".commands") and name not in system.topics
-        kind = "queue" if name in system.queues or commands else "topic"
+        if name.endswith(".dlq"):
+            kind = "dead letters"
+        else:
+            ours = name.endswith((".commands", ".retry")) and name not in system.topics
+            kind = "queue" if name in system.queues or ours else "topic"
         self.channels[f"{kind} {name}"] = kind
         return f"{kind} {name}"
 

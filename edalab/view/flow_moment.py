@@ -27,6 +27,7 @@ _OUTAGES = {
 }
 _STATES = {
     "handling": "at work",
+    "in_line": "with a line",
     "down": "down",
     "paused": "standing still",
     "cut": "cut off",
@@ -117,6 +118,7 @@ class FlowMoments:
                 "on span",
             ),
             (state.paused, "pause", _of(len(state.paused), replicas, "still"), "on span"),
+            (state.in_line, "busy", f"{state.in_line:,} in line", "channel"),  # all are at work
             (types, "busy", at_work, "channel"),
             (True, calm, past, "detail"),
         )
@@ -135,7 +137,7 @@ class FlowMoments:
         groups: dict[str, list[tuple]] = {}
         for key in self._moments.waiting:
             name, partition, service = key
-            if channel in (f"topic {name}", f"queue {name}"):
+            if channel in (f"topic {name}", f"queue {name}", f"dead letters {name}"):
                 groups.setdefault("" if partition is None else service, []).append(key)
         rows = [(name, sorted(keys, key=str)) for name, keys in groups.items()]
         return [("", keys) for _, keys in rows] if len(rows) == 1 else rows

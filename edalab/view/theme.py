@@ -83,6 +83,7 @@ BOXES = {
     "struck service": BoxLook(FAULT_FILL, FAULT, 1.8, radius=6),
     "topic": BoxLook(LANE, MESSAGE, 1.2, radius=13),
     "queue": BoxLook(LANE, MESSAGE, 1.2, dash=(4, 3), radius=4),
+    "dead letters": BoxLook(FAULT_FILL, FAULT, 1.2, dash=(4, 3), radius=4),
     "question": BoxLook(PAPER, FAINT, 1, dash=(2, 2), radius=12),
     # of a flow at a moment
     "busy": BoxLook(BUSY, WORK, 2.4, radius=6),
@@ -91,7 +92,7 @@ BOXES = {
     "broken": BoxLook(FAULT, radius=2),
     "wrong": BoxLook(WRONG),
     "unknown": BoxLook(LANE),
-    "dead letters": BoxLook(FAULT_FILL, FAULT, 1.2, dash=(4, 3), radius=4),
+    "all at work": BoxLook(WORK_FILL),
 }
 ARROWS = {
     "message": StrokeLook(MESSAGE),
@@ -110,6 +111,7 @@ LINES = {
     "cursor": StrokeLook(CURSOR, 1.4, dash=(3, 3)),
     "difference": StrokeLook(INK, 1.6),
     "lag": StrokeLook(WORK, 2),
+    "wasted": StrokeLook(FAULT, 1.8),
     "believed": StrokeLook(BELIEVED, 1.8, dash=(5, 3)),
     "was": StrokeLook(WORK, 2.4),  # above: where both agree, one line is seen
 }

@@ -1,0 +1,99 @@
+"""What a service gave up lies in a queue of dead letters, for its handlers of dead letters, if it has one."""
+
+from typing import TYPE_CHECKING, Any
+
+from ..model import DeadLetter, Envelope, Queue
+from .execution import Execution
+from .queues import Item, WorkQueue
+from .replicas import Replica
+from .steps import WIDTH
+
+if TYPE_CHECKING:
+    from .channels import Channel
+    from .world import World
+
+WAIT = 60  # s: who reads dead letters may think for longer
+
+
+class DeadLetters:
+    """The dead letters of a run, whether a handler reads them or not, in the order in which they died."""
+
+    def __init__(self, world: "World"):
+        self.world = world
+        self.letters: list[DeadLetter] = []
+
+    def add(self, execution: Execution, came_from: str) -> None:
+        """A message that was given up in the last step of the record becomes a dead letter."""
+        world, died, service = self.world, execution.envelope, execution.replica.service
+        name, type_name = f"{came_from}.dlq", f"{died.type}.dlq"
+        reason = (world.record[-1] or "").removesuffix(f"; to {name}")
+        handled = service.handler(type_name) is not None
+        id = service.new_id() if handled else died.id
+        letter = DeadLetter(
+            id, type_name, died.data, service.name, died.subject, name, world.now, died.correlation,
+            died.id, died.depth + 1, None, died.redrives, reason, execution.attempt, came_from,
+            died, len(world.record) // WIDTH - 1,
+        )  # fmt: skip
+        self.letters.append(letter)
+        if handled:
+            world.record_step("publish", execution.replica.actor, letter)
+            queue = world.channels.setdefault(name, LetterQueue(world, name, came_from))
+            queue.subscribe(service)
+            queue.append(letter)
+
+    def way_back(self, letter: DeadLetter) -> "Channel":
+        """Where a dead letter is sent back to: its queue, or the queue for retries of its service, as a log would
+        hand it to every group again."""
+        world, name = self.world, f"{letter.came_from}.{letter.source}.retry"
+        channel = world.channels[letter.came_from]
+        if isinstance(channel, WorkQueue):
+            return channel
+        if name not in world.channels:
+            world.channels[name] = queue = OwnQueue(world, name, letter.came_from)
+            queue.subscribe(world.services[letter.source])
+        return world.channels[name]
+
+    def __repr__(self) -> str:
+        waiting = sum(letter.state == "waiting" for letter in self.letters)
+        return f"<{len(self.letters)} dead letters, {waiting} waiting>"
+
+
+class OwnQueue(WorkQueue):
+    """A queue that no other service subscribes to. Its messages came from another channel."""
+
+    def __init__(self, world: "World", name: str, came_from: str, ack_wait: float = 5):
+        super().__init__(world, Queue(name, None, ack_wait=ack_wait))
+        self.came_from = came_from
+
+    def check_heard(self, envelope: Envelope) -> None:
+        """Who takes from it has subscribed already."""
+
+
+class LetterQueue(OwnQueue):
+    """Dead letters. Each replica takes one after the other, beside its other work; one that is given up stays."""
+
+    def __init__(self, world: "World", name: str, came_from: str):
+        super().__init__(world, name, came_from, WAIT)
+        self.beside = True
+
+    def is_for(self, replica: Replica, envelope: Envelope) -> bool:
+        """A dead letter is for the service that gave its message up."""
+        return envelope.source == replica.service.name and super().is_for(replica, envelope)
+
+    def failed(self, execution: Execution, error: Exception) -> None:
+        """Tried again; after the last attempt it stays where it is."""
+        item = execution.item
+        if item.execution is execution and item.attempt >= self._limit(item):
+            execution.record_failure("failure", error, f"; stays in {self.name}")
+            item.timer.cancel()
+            self._release(execution)
+        else:
+            super().failed(execution, error)
+
+    def give_up(self, item: Item) -> None:
+        """It stays where it is."""
+
+    def _remove(self, item: Item) -> None:
+        super()._remove(item)
+        letter: Any = item.envelope
+        letter.state = "redriven" if letter.redriven else "handled"

@@ -1,0 +1,33 @@
+"""To send a dead letter back to where it came from is to publish it again, for the service alone that gave it up."""
+
+from dataclasses import replace
+from typing import Any
+
+from .calls import Publish
+from .limits import MOST_ATTEMPTS
+
+
+class Redrive(Publish):
+    """`ctx.redrive`."""
+
+    __slots__ = ("detail",)
+
+    def __init__(self, execution):
+        super().__init__(execution, execution.envelope)
+        self.detail = f"redriven from {self.message.topic}"
+
+    def _sent_on(self, message: Any) -> tuple:
+        world, died = self.execution.world, message.died
+        if died.redrives >= MOST_ATTEMPTS:
+            what = f"{died.type} {died.id} of {message.source} is redriven again and again"
+            world.endless(f"{what}, over {MOST_ATTEMPTS:,} times")
+        channel = world.dead_letters.way_back(message)
+        return channel, replace(died, topic=channel.name, redrives=died.redrives + 1)
+
+    def _store(self, _=None) -> bool | None:
+        full = super()._store()
+        self.message.redriven |= not full
+        return full
+
+    def __repr__(self) -> str:
+        return "ctx.redrive()"
