@@ -6,7 +6,15 @@ try:
     from . import claims
     from .claims.claim import Claim
     from .claims.explore import explore
-    from .errors import ConcurrencyError, Misuse, PublishFailed, Refused, Unanswered, Unreadable
+    from .errors import (
+        Busy,
+        ConcurrencyError,
+        Misuse,
+        PublishFailed,
+        Refused,
+        Unanswered,
+        Unreadable,
+    )
     from .model import Command, Event, Query, System
     from .sim import (
         Context,
@@ -33,6 +41,7 @@ except Exception:  # an older Python, or one in which the course is not installe
 __version__ = "0.1.0"
 
 __all__ = [
+    "Busy",
     "Claim",
     "Command",
     "ConcurrencyError",

@@ -166,6 +166,16 @@ class Unanswered(TimeoutError):
         self.service, self.message, self.seconds = service, message, seconds
 
 
+class Busy(RuntimeError):
+    """A service turned a question or an asked command away, because all its workers are at work and its line is full.
+    It was certainly not carried out."""
+
+    def __init__(self, service: str, message: str = ""):
+        # As with Unanswered, a handler may raise one with words of its own.
+        super().__init__(f"{service} is busy and turned {message} away" if message else service)
+        self.service, self.message = service, message
+
+
 class Refused(Exception):
     """How a service says no to a command: return it, or raise it, with the reason.
 

@@ -51,7 +51,7 @@ CORE_FILES = {
     ),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 11388, "library": 23887, "exercises": 5609}
+LINES = {"core": 11568, "library": 24362, "exercises": 6637}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from ..errors import Refused
 from ..practice.answer import Answer
-from ..practice.exercise import Anomaly, Exercise, explored, paired
+from ..practice.exercise import Anomaly, Exercise, explored
+from ..practice.explained import paired
 from . import lesson_09_shop as shop
 from .lesson_09_claims import claims, wrong_answers, wrong_trades
 from .lesson_09_shop import MovePieces, PiecesMoved, SalesCounted

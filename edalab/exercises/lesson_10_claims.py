@@ -10,7 +10,8 @@ from pydantic_core import PydanticSerializationError, to_json
 from ..errors import InvalidMessage, shown
 from ..model import Event
 from ..practice.answer import Answer
-from ..practice.exercise import Anomaly, paired
+from ..practice.exercise import Anomaly
+from ..practice.explained import paired
 from ..sim.run import Run
 from . import lesson_10_shop as shop
 

@@ -61,6 +61,8 @@ class Service:
         self.system, self.name = system, name
         self.replicas, self.schema = 1, ""
         self.joins, self.starts_at = 0.0, "latest"  # its group
+        self.workers: int | None = None  # of each replica; None: no limit
+        self.waiting: int | None = None  # questions in line at each replica
         self.handlers: dict[tuple[str, str], Handler] = {}  # by (type, function name)
         self.ticks: dict[str, Tick] = {}
         self.captures: tuple[str, str] | None = None  # the service and the table, of a connector

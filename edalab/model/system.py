@@ -164,6 +164,8 @@ class System:
         schema: str | None = None,
         joins: float | None = None,
         starts_at: str | None = None,
+        workers: int | None = None,
+        waiting: int | None = None,
     ) -> Service:
         """Declare a service, or look one up by its name alone.
 
@@ -172,17 +174,27 @@ class System:
         joins: seconds until the service subscribes to topics and queues (0). It answers questions before, too.
         starts_at: where it then begins in a topic: at the "earliest" message that is kept, or behind the "latest"
             ("latest").
+        workers: so many handlings and answers at once in each replica (no limit); what finds no worker free waits
+            in line, in the order of its arrival. A question is answered even if its asker has given up.
+        waiting: so many questions and asked commands in line at each replica (no limit); the next asker gets `Busy`
+            at once. Only with `workers=`.
 
         With a keyword, a service of that name is declared anew; it keeps its handlers.
         Raises Misuse for a name that no service can have, and for SQL that SQLite does not run."""
-        if (
-            replicas is schema is joins is starts_at is None
-            and isinstance(name, str)
-            and name in self.services
-        ):
+        given = (replicas, schema, joins, starts_at, workers, waiting)
+        looked_up = all(one is None for one in given)
+        if looked_up and isinstance(name, str) and name in self.services:
             return self.services[name]
         replicas = 1 if replicas is None else replicas
         _whole(f"service {name!r}: replicas=", replicas)
+        if workers is not None:
+            _whole(f"service {name!r}: workers=", workers)
+        if waiting is not None:
+            _whole(f"service {name!r}: waiting=", waiting, 0)
+            if workers is None:
+                raise Misuse(
+                    f"service {name!r}: waiting= needs workers=, since without a limit nobody waits; write workers=4"
+                )
         if _name("service", name) == "client":
             raise Misuse(
                 "the service 'client' is the outside world, played by the workload; choose another name"
@@ -197,6 +209,7 @@ class System:
             raise Misuse(f"service {name!r}: starts_at= goes with joins=, such as joins=10")
         service.replicas, service.schema = replicas, schema or ""
         service.joins, service.starts_at = joins or 0, starts_at or "latest"
+        service.workers, service.waiting = workers, waiting
         self.revision += 1
         return service
 
@@ -253,6 +266,7 @@ class System:
                 twin.replicas, twin.schema = service.replicas, service.schema
                 twin.joins, twin.starts_at = service.joins, service.starts_at
                 twin.captures = service.captures
+                twin.workers, twin.waiting = service.workers, service.waiting
                 twin.handlers, twin.ticks = dict(service.handlers), dict(service.ticks)
             self._frozen = copy
         return self._frozen
@@ -280,9 +294,9 @@ def _name(kind: str, name: object) -> str:
     return name
 
 
-def _whole(what: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000:
-        raise Misuse(f"{what} takes a whole number from 1 to 1000, not {shown(value)}")
+def _whole(what: str, value: object, least: int = 1) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 1000:
+        raise Misuse(f"{what} takes a whole number from {least} to 1000, not {shown(value)}")
 
 
 def _seconds(what: str, value: object, least: float = 0) -> float:

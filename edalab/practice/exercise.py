@@ -1,17 +1,15 @@
 """An exercise: what judges an answer, and three hints for each way in which it can be wrong."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
-from math import isfinite
-from numbers import Real
 from typing import Any, NamedTuple
 
 from ..claims.claim import Claim
 from ..errors import (
+    Busy,
     ConcurrencyError,
     Endless,
     HandlerFailed,
@@ -20,18 +18,18 @@ from ..errors import (
     Unanswered,
     Unknown,
     listed,
-    shown,
 )
-from ..model import Message, System, declared_in
+from ..model import DeadLetter, Message, System
 from ..sim import AnyFault, Fault, enumerate_faults, simulate
 from ..sim.run import Run
+from ..sim.steps import Failure
 from .answer import Answer
 
-LESSONS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10")
+LESSONS = tuple(f"{number:02}" for number in range(13))
 Plan = Sequence[str | AnyFault]  # faults that strike in one run
 Hints = tuple[str, str, str]
 # What a handler may let through: a fault, an answer that does not come, another writer who was first.
-OF_THE_LAB = HandlerFailed, SaveFailed, PublishFailed, Unanswered, ConcurrencyError
+OF_THE_LAB = Busy, HandlerFailed, SaveFailed, PublishFailed, Unanswered, ConcurrencyError
 Workload = Callable[..., Any]
 
 
@@ -117,6 +115,7 @@ def explored(
     beside: Sequence[Plan] = (),
     alone: Sequence[Plan] = (),
     only: tuple[str, Callable[[Fault], bool]] = ("", lambda fault: True),
+    until: float | None = None,
 ) -> Trial:
     """A trial of a handler under every single fault, in two timings.
 
@@ -124,6 +123,7 @@ def explored(
     what must hold, by the name of the anomaly that breaks each. Each plan of faults in `beside` (a late
     event, an outage) is tried by itself and together with every single fault that can strike after it;
     each in `alone` by itself only. `only` is a condition on single faults, in words and as a function.
+    `until` ends each run of a tick that always has something to do, in seconds.
 
     The second timing begins later and has other values: an answer written for the first fails there.
     """
@@ -138,7 +138,8 @@ def explored(
 
         def play(number: int, plan: Plan) -> Run:
             answer.last = timing, number, plan
-            return simulate(system, workloads[number], seed=timing * variant, faults=plan)
+            how = {"seed": timing * variant, "faults": plan, "until": until}
+            return simulate(system, workloads[number], **how)
 
         return [partial(play, number) for number in range(len(workloads))]
 
@@ -187,7 +188,9 @@ def _fails_by_itself(answer: Answer, play: Callable[[Plan], Run]) -> Anomaly | N
     for failure in once.failures:
         raised = answer.where_raised(failure.error)
         # Both are right to let out: the message comes again, and is decided or asked again.
-        if raised and not isinstance(failure.error, ConcurrencyError | Unanswered):
+        if raised and not (
+            isinstance(failure.error, ConcurrencyError | Unanswered) or _keeps(failure)
+        ):
             return Anomaly("raises", raised, once)
     if once.digest != again.digest:
         evidence = "the same, played twice, did not do the same"
@@ -199,9 +202,15 @@ def _raised_under_fault(answer: Answer, run: Run) -> str:
     """The line of the learner's code that raised an exception of its own in this run, to end a sentence."""
     for failure in run.failures:
         raised = answer.where_raised(failure.error)
-        if raised and not isinstance(failure.error, OF_THE_LAB):
+        if raised and not (isinstance(failure.error, OF_THE_LAB) or _keeps(failure)):
             return f"; {raised}"
     return ""
+
+
+def _keeps(failure: Failure) -> bool:
+    """Whether a handler of dead letters raised in order to keep one."""
+    slips = AttributeError, LookupError, NameError, TypeError
+    return isinstance(failure.message, DeadLetter) and not isinstance(failure.error, slips)
 
 
 def _later(workload: Workload, seconds: float) -> Workload:
@@ -230,85 +239,3 @@ def _runs(
         last = run.faults[-1] if run.faults and isinstance(run.faults[-1], Fault) else None
         for fault in filter(allowed, enumerate_faults(run, last)):
             yield play([*plan, fault])
-
-
-# -- exercises that ask for a value and a reason
-
-
-def explained(
-    id: str,
-    title: str,
-    value: tuple[str, range | tuple[float, float]],
-    figures: Callable[[int], dict[str, Any]],
-    judge: Callable[[Any, int], Anomaly | str],
-    reasons: dict[str, Callable[[Any, int], tuple[str, Run | None]] | None],
-    hints: dict[str, Hints],
-) -> Exercise:
-    """An exercise that asks for a value and the letter of a reason.
-
-    `value` describes the value and gives its range, `figures(variant)` are those in the question, and
-    `judge(value, variant)` tries the value in runs. In `reasons` the right one is None. A wrong one is
-    a function of the value, which is right by then, and of the variant: it returns the evidence
-    against that reason, and a run.
-    """
-    what, among = value
-
-    def trial(answer: Answer, variant: int) -> Anomaly | str:
-        if answer.again is None:
-            with declared_in(""):  # if a learner simulates in it, the notebook's messages are meant
-                returned = answer.call()
-            try:
-                if not isinstance(returned, tuple | list) or len(returned) != 2:
-                    raise ValueError(f"{answer.name} returned {shown(returned)}")
-                number = _number(returned[0], what, among)
-                answer.last = number, _letter(returned[1], list(reasons))
-            except ValueError as error:
-                return Anomaly("no value and reason", str(error))
-            if answer.is_apart:
-                return TO_BE_JUDGED
-        number, letter = answer.again or answer.last
-        judged, refuted = judge(number, variant), reasons[letter]
-        if isinstance(judged, str) and refuted:
-            return Anomaly("another reason", *refuted(number, variant))
-        return judged
-
-    return Exercise(id, title, "", trial, hints, figures=figures)
-
-
-def paired(answer: Answer, many: int, words: Sequence[Iterable[str]]) -> Anomaly | None:
-    """Call a function that returns so many pairs of a word and a letter, of those in `words`, and note them in
-    `answer.last`. Returns what is wrong with their form, or that they are to be judged."""
-    if answer.again is not None:
-        return None
-    with declared_in(""):  # if a learner simulates in it, the notebook's messages are meant
-        returned = answer.call()
-    pairs = returned if isinstance(returned, list | tuple) else ()
-    try:
-        # str's own methods make plain texts also of what only looks like one.
-        answer.last = [tuple(str.lower(str.strip(p, " ().")) for p in pair) for pair in pairs]
-    except TypeError:
-        answer.last = []
-    if [*map(len, answer.last)] != [2] * many:
-        return Anomaly("not as asked for", f"{answer.name} returned {shown(returned)}")
-    for said, known in zip(zip(*answer.last, strict=True), words, strict=True):
-        if others := {*said} - {*known}:
-            evidence = f"{shown(min(others))} is none of {listed(known)}"
-            return Anomaly("not as asked for", evidence)
-    return TO_BE_JUDGED if answer.is_apart else None
-
-
-def _number(value: Any, what: str, among: range | tuple[float, float]) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real | Decimal) or not isfinite(value):
-        raise ValueError(f"the value is {shown(value)}, which is not a number")
-    number = float(value)
-    fits = number in among if isinstance(among, range) else among[0] <= number <= among[1]
-    if not fits:
-        raise ValueError(f"the value is {number:g}; it is {what} from {among[0]} to {among[-1]}")
-    return int(number) if isinstance(among, range) else number
-
-
-def _letter(reason: Any, letters: list[str]) -> str:
-    letter = reason.strip(" ().:").lower() if isinstance(reason, str) else reason
-    if letter not in letters:
-        raise ValueError(f"the reason is {shown(letter)}; reasons: {listed(letters)}")
-    return letter

@@ -6,12 +6,12 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from ..errors import Refused, Unanswered, shortened, shown
+from ..errors import Busy, Refused, Unanswered, shortened, shown
 from ..model.wire import unfit
 from .calls import Call
 from .clock import DELAY, DELIVER, varied
 from .faults import action_of
-from .steps import TOO_LATE
+from .steps import BUSY, TOO_LATE
 
 _ACTIONS = ("crash", "drop", "delay")
 
@@ -72,14 +72,23 @@ class Ask(Call):
         self._handle(execution)
 
     def _handle(self, execution) -> None:
-        if not execution.dead and not execution.replica.holds(self._handle, execution):
+        replica = execution.replica
+        if execution.dead or replica.holds(self._handle, execution):
+            return
+        if replica.admits(execution):
             execution.begin(self.handler)
 
     def handled(self, execution, answer: Any) -> None:
         """The answer goes back."""
-        service = execution.replica.service
+        self._reply(execution, *_wire_answer(execution, answer))
         execution.replica.finish(execution)
-        answer, note = _wire_answer(execution, answer)
+
+    def turn_away(self, execution) -> None:
+        """No worker is free and the line is full: the asker hears so."""
+        self._reply(execution, Busy(self.handler.service, self.envelope.type), BUSY)
+
+    def _reply(self, execution, answer: Any, note: str) -> None:
+        service = execution.replica.service
         fault = execution.fault_at("reply", self.envelope.type, ineffective=service.cut)
         does = action_of(fault, *_ACTIONS) or ("cut" if service.cut else None)
         execution.record_step("reply", does, note)
@@ -90,8 +99,8 @@ class Ask(Call):
 
     def failed(self, execution, error: Exception) -> None:
         """No answer: the asker will give up."""
-        execution.replica.finish(execution)
         execution.record_failure("failure", error)
+        execution.replica.finish(execution)
 
     def abandoned(self, execution) -> None:
         """The replica crashed: no answer."""

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..errors import (
+    Busy,
     HandlerFailed,
     Misuse,
     PublishFailed,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 MOST_UNAWAITED = 1_000  # calls of one execution at a time
 MOST_REVIVALS = 100
-_RAISED = (PublishFailed, Unanswered)
+_RAISED = (Busy, PublishFailed, Unanswered)
 
 
 class Execution:
@@ -108,7 +109,7 @@ class Execution:
             self._end(None, result)
 
     def resume(self, value: Any) -> None:
-        """Go on after an await, with its value, or with the PublishFailed or Unanswered that it raises."""
+        """Go on after an await, with its value, or with the Busy, PublishFailed or Unanswered that it raises."""
         if self.dead or (self.replica.paused and self.replica.holds(self.resume, value)):
             return
         try:

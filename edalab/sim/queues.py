@@ -92,7 +92,7 @@ class WorkQueue(Channel):
     def _is_fetched_by(self, replica: Replica) -> bool:
         """Whether a replica takes one more message, beside those of this queue that it has."""
         has = sum(execution.source is self for execution in replica.running)
-        if has >= self.prefetch or not replica.reachable:
+        if has >= self.prefetch or not replica.reachable or not replica.has_room(self):
             return False
         execution = self.next_execution(replica)
         if execution is None:

@@ -80,6 +80,14 @@ class Replica:
         if self.next_version is not None:
             self._switch_soon()
 
+    def has_room(self, source: "Reader | WorkQueue") -> bool:
+        """Whether it may fetch one more message, beside those that it has."""
+        return True
+
+    def admits(self, execution: Execution) -> bool:
+        """Whether the answer to a question may begin."""
+        return True
+
     def new_execution(self, source: Any, envelope: Envelope | None) -> Execution:
         """An execution beside the message that it handles: of a question or a tick."""
         execution = Execution(self, source, envelope)

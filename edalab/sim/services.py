@@ -6,6 +6,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from ..model import Envelope, Handler, Service
+from .capacity import LimitedReplica
 from .clock import SESSION
 from .database import Database
 from .execution import Execution
@@ -24,6 +25,7 @@ class ServiceRuntime:
 
     def __init__(self, world: "World", name: str, declaration: Service):
         self.world, self.name, self.schema = world, name, declaration.schema
+        self.workers, self.waiting = declaration.workers, declaration.waiting
         # What at least one replica has switched to, and what the others are to.
         self.version = self.latest = Version(declaration)
         self.handlers = self.version.handlers  # by type, those of earlier versions, too
@@ -35,7 +37,7 @@ class ServiceRuntime:
         self.cut_until = 0
         self.cut_from: dict[str, int] = {}  # a sender -> until when nothing that it sent arrives
         self.ahead = 0  # of the true time, in ms
-        self.replicas = [Replica(self, n + 1) for n in range(declaration.replicas)]
+        self.replicas = [self._replica(n + 1) for n in range(declaration.replicas)]
         self.readers: list[Reader | Capturing] = []  # its positions in the logs
         self.queues: list[WorkQueue] = []  # those that it consumes
         self.joins = round(declaration.joins * 1000)  # when its group does
@@ -125,13 +127,16 @@ class ServiceRuntime:
         self.turn += 1
         return up[self.turn % len(up) - 1]
 
+    def _replica(self, number: int) -> Replica:
+        return (LimitedReplica if self.workers else Replica)(self, number)
+
     def scale(self, number: int) -> bool:
         """Have so many replicas from now on: new ones join the group, or the last ones leave it."""
         serving, world = self.serving, self.world
         for replica in serving[number:]:
             replica.leave()
         for _ in range(len(serving), number):
-            replica = Replica(self, len(self.replicas) + 1)
+            replica = self._replica(len(self.replicas) + 1)
             self.replicas.append(replica)
             world.record_step("join", replica.actor)
             for queue in self.queues:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import (
+    Busy,
     ConcurrencyError,
     HandlerFailed,
     PublishFailed,
@@ -19,9 +20,18 @@ from ..errors import (
 )
 from ..model import Envelope
 
-_OF_THE_WORLD = (ConcurrencyError, HandlerFailed, PublishFailed, SaveFailed, Unanswered, Unreadable)
+_OF_THE_WORLD = (
+    Busy,
+    ConcurrencyError,
+    HandlerFailed,
+    PublishFailed,
+    SaveFailed,
+    Unanswered,
+    Unreadable,
+)
 _OURS = os.path.join(Path(__file__).parents[1], "")  # no folder beside it whose name begins so
 # Details of steps by which readers of a record know what happened.
+BUSY = "busy"  # an answer: its asker was turned away
 TOO_LATE = "too late"  # an answer, which its asker no longer waits for
 NOT_ACKNOWLEDGED = "not acknowledged"  # begins why a queue gave up a message: no handler failed
 UNHEARD = ", and its sender does not hear of it"  # ends why a message was rejected

@@ -95,6 +95,11 @@ class Flights:
         """The ways from the broker to a consumer, and those of questions and of their answers. A
         delivery that is delayed ends with the handling."""
         answered = {sent: received for received, sent in self._traffic.answer_at.items()}
+        at_door = {  # before they are answered
+            step.envelope.id: number
+            for number, step in enumerate(self._journal)
+            if step.step in ("waiting", "busy") and step.envelope
+        }
         late: dict[tuple[str, str], Flight] = {}
         for number, transfer in self._traffic.of_step.items():
             step, message = self._journal[number], transfer.envelope
@@ -113,6 +118,8 @@ class Flights:
             elif kind in ("ask", "reply") and transfer.question and step.fault != "crash":
                 spans = trace.by_message.get(message.id) if kind == "ask" else None
                 arrived = spans[0].first if spans else answered.get(number)
+                if kind == "ask":
+                    arrived = at_door.get(message.id, arrived)
                 end = time + DELIVER if arrived is None else self._journal[arrived].time
                 struck = kind == "reply" and arrived and self._journal[arrived].fault
                 asker, answerer = self._journal[transfer.sent].service, message.topic

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ..sim.run import Run
 from .flights import Flight, Flights
+from .load import in_line
 from .spans import Span, Trace
 from .waiting import kept_messages, name_of
 
@@ -15,7 +16,8 @@ from .waiting import kept_messages, name_of
 @dataclass(slots=True)
 class State:
     """A service at a moment: how many `replicas` it has, those that are down or stand still, whether it is cut off, and
-    from which senders alone, what it handles, and how many messages it has not yet committed or acknowledged."""
+    from which senders alone, what it handles, how many questions wait there for a worker, and how many messages it has
+    not yet committed or acknowledged."""
 
     replicas: int = 1
     down: set[int] = field(default_factory=set)
@@ -23,6 +25,7 @@ class State:
     cut: bool = False
     cut_from: set[str] = field(default_factory=set)
     handling: list[Span] = field(default_factory=list)
+    in_line: int = 0
     lag: int = 0
 
 
@@ -48,6 +51,7 @@ class Moments:
         steps = [step for step in run.journal if step.step in more]
         self._scaled = [(step.time, step.service, more[step.step]) for step in steps]
         self.waiting = kept_messages(self._trace, flights.stored)
+        self._in_line = in_line(self._trace)
 
     def at(self, time: float) -> Moment:
         """The world at a time (ms), when all is done that happens at that time."""
@@ -63,6 +67,8 @@ class Moments:
                 state.cut_from.add(outage.sender)
             else:
                 (state.down if outage.kind == "down" else state.paused).add(outage.replica)
+        for wait in _lasting(self._in_line, time):
+            services[wait.service].in_line += 1
         flights, in_hand = _lasting(self.flights, time)[::-1], set()  # the latest first
         for flight in flights:
             if flight.kind == "deliver":

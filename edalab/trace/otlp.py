@@ -11,7 +11,7 @@ from ..errors import without_addresses
 from ..model import Command, Envelope
 from ..model.envelope import EPOCH
 from ..sim.run import Run
-from ..sim.steps import Step
+from ..sim.steps import BUSY, Step
 from .faults import FAULTS, NOT_ARRIVED
 from .spans import Span, Trace
 from .transfers import Transfer
@@ -91,6 +91,8 @@ class _Export:
             self._fail(span, "PublishFailed", FAULTS[step.fault].words)
         elif end is not None and self.journal[end].step == "timeout":
             self._fail(span, "Unanswered", f"{envelope.topic} did not answer in time")
+        elif end is not None and self.journal[end].detail == BUSY:
+            self._fail(span, "Busy", f"{envelope.topic} turned it away")
         if step.fault:
             self._event(span, number, "fault")
         handlings = self.trace.by_message.get(envelope.causation or "", ())
@@ -129,7 +131,10 @@ class _Export:
             self._event(span, number, step.step)
         elif transfer is not None and transfer.question:
             asked = self.spans[transfer.sent]
-            if step.step in ("lost", "timeout") and self._time(number) <= asked["endTimeUnixNano"]:
+            if (
+                step.step in ("lost", "timeout", "waiting", "busy")
+                and self._time(number) <= asked["endTimeUnixNano"]
+            ):
                 self._event(asked, number, step.step)
         elif step.step == "takeover" or (step.envelope and (step.fault or step.step != "deliver")):
             received = step.step == "deliver"

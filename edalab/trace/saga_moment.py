@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from ..model import Command
+from ..sim.steps import BUSY
 from .faults import FAILED_TO_SEND
 from .saga import Saga
 from .saga_state import state_of
@@ -21,6 +22,7 @@ _LOST = {
 _ANSWERS = {
     "timeout": "no answer",
     "lost": "lost",
+    "busy": "lost",
     "reply": "answer lost",
     "answer": "answered",
 }
@@ -52,6 +54,8 @@ class SagaMoment:
             what = _ANSWERS.get(step.step)
             if step.step == "reply" and step.fault in (None, "delay", "crash"):
                 continue  # a crash is an event of the execution
+            if step.detail == BUSY:
+                continue  # `busy` came before it
             if what and step.envelope is not None:
                 if what == "answered" and in_time.get(step.envelope.id) != number:
                     what = "late answer"

@@ -10,7 +10,7 @@ from functools import cached_property
 from ..errors import Refused
 from ..model import DeadLetter, Envelope
 from ..sim.run import Run
-from ..sim.steps import NOT_ACKNOWLEDGED, TOO_LATE, UNHEARD, WIDTH, Step, steps_of
+from ..sim.steps import BUSY, NOT_ACKNOWLEDGED, TOO_LATE, UNHEARD, WIDTH, Step, steps_of
 from .faults import FAILED_TO_SEND, IN_DOUBT, NOT_ARRIVED
 from .identity import logical_message_ids
 from .transfers import Traffic
@@ -126,9 +126,9 @@ class Trace:
                 self.given_up[actor[0], envelope.id] = number
             elif step == "rejected":
                 self._take_back(number, envelope, detail)
-            elif step == "timeout":
+            elif step == "timeout" or step == "busy":
                 self.in_doubt.add(envelope.id)
-            elif step == "answer" and fault is None and detail != TOO_LATE:
+            elif step == "answer" and fault is None and detail not in (BUSY, TOO_LATE):
                 self.answered[envelope.id] = number
 
     def _take_back(self, number: int, envelope: Envelope, detail: str) -> None:

@@ -18,6 +18,7 @@ _VERBS = {
     "skew": "has a wrong clock", "join": "joins its group", "leave": "leaves its group", "restore": "is restored", "expired": "passes over the expired",
     "subscribe": "subscribes", "rewind": "goes back in its partitions", "discarded": "loses the discarded", "rejected": "cannot store",
     "deploy": "switches to another version",
+    "waiting": "has no worker yet for", "busy": "turns away",
 }  # fmt: skip
 _STRUCK = {  # what a fault makes a service do at a step
     "crash": "crashes at",

@@ -8,12 +8,13 @@ from .fault_matrix import matrix
 from .flow import flow
 from .lag import lag
 from .lanes import lanes
+from .load import load
 from .picture import Picture
 from .saga_map import saga_map
 from .timeline import timeline
 
 __all__ = ["Picture", "as_of", "compare", "copies", "flow", "lag", "lanes", "matrix"]
-__all__ += ["saga_map", "timeline"]
+__all__ += ["load", "saga_map", "timeline"]
 
 
 def __dir__() -> list[str]:

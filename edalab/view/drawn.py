@@ -84,6 +84,8 @@ class Drawn:
                 self._died = self._event(number, "dead letter", words, detail)
             case "lost" | "expired" | "discarded" | "rejected":
                 self._lose(number, step)
+            case "busy":
+                self._turn_away(number, step)
             case "reply":
                 self._reply(number, step)
             case "answer" | "timeout":
@@ -244,6 +246,11 @@ class Drawn:
                 link = Link("message", source, None, named(transfer.envelope))
                 known = transfer.envelope.type in handled
                 self._stop(link, "unheard", "not handled yet" if known else "reached nobody")
+
+    def _turn_away(self, number: int, step: Step) -> None:
+        event = self._event(number, "refused", "busy", step.detail or "")
+        if (source := self._source(number)) and step.envelope:
+            self.links.append(Link("question", source, event, f"{named(step.envelope)}, busy"))
 
     def _reply(self, number: int, step: Step) -> None:
         about = f": {clean(step.detail, 120)}" if step.detail else ""

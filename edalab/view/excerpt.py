@@ -40,6 +40,7 @@ _GRAVE = {
     "rejected": 2,
     "failure": 2,
     "timeout": 3,
+    "busy": 3,
     "crash": 4,
 }
 

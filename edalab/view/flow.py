@@ -114,10 +114,10 @@ class Links:
             step, message = journal[number], transfer.envelope
             fault = _FAULTS.get(step.fault or "", step.fault)
             match step.step:
-                case "ask" | "timeout":
+                case "ask" | "timeout" | "busy":
                     asker = journal[transfer.sent].service
                     link = self._link(asker, message.topic, "ask", message.type)
-                    fault = "unanswered" if step.step == "timeout" else None
+                    fault = {"timeout": "unanswered", "busy": "busy"}.get(step.step)
                 case "publish" if not isinstance(message, DeadLetter):  # that is a link already
                     link = self._link(step.service, self.channel(message), "publish")
                 case "rejected" | "discarded" if step.offset is None:  # by a queue

@@ -27,6 +27,7 @@ _OUTAGES = {
 }
 _STATES = {
     "handling": "at work",
+    "in_line": "with a line",
     "down": "down",
     "paused": "standing still",
     "cut": "cut off",
@@ -117,6 +118,7 @@ class FlowMoments:
                 "on span",
             ),
             (state.paused, "pause", _of(len(state.paused), replicas, "still"), "on span"),
+            (state.in_line, "busy", f"{state.in_line:,} in line", "channel"),  # all are at work
             (types, "busy", at_work, "channel"),
             (True, calm, past, "detail"),
         )

@@ -92,6 +92,7 @@ BOXES = {
     "broken": BoxLook(FAULT, radius=2),
     "wrong": BoxLook(WRONG),
     "unknown": BoxLook(LANE),
+    "all at work": BoxLook(WORK_FILL),
 }
 ARROWS = {
     "message": StrokeLook(MESSAGE),
@@ -110,6 +111,7 @@ LINES = {
     "cursor": StrokeLook(CURSOR, 1.4, dash=(3, 3)),
     "difference": StrokeLook(INK, 1.6),
     "lag": StrokeLook(WORK, 2),
+    "wasted": StrokeLook(FAULT, 1.8),
     "believed": StrokeLook(BELIEVED, 1.8, dash=(5, 3)),
     "was": StrokeLook(WORK, 2.4),  # above: where both agree, one line is seen
 }

@@ -14,6 +14,7 @@ ASK = "answer = await ctx.ask(CheckFraud(**command.model_dump()))"
 REFUSE = "decision = WithdrawalRefused(amount=command.amount)"
 PEAKS = "update peaks set balance = balance + ?1, highest = max(highest, balance + ?1) where account = ?2"
 TAKE_OFF = "db.execute(take, (message.pieces,))"
+SPREAD = "waits that grow and are spread are right, whatever their length"
 ASKED = "it asks where it need not, and is told the same"
 
 SURVIVORS: dict[str, dict[str, str]] = {
@@ -156,5 +157,34 @@ SURVIVORS: dict[str, dict[str, str]] = {
         "swapped: order_id: str | cents: int": "fields have no order",
         "3 -> 4": "any number above 2 is a newer version",
         "1 -> 2": "on its way to version 3 a message of version 1 passes this step, too, with its total",
+    },
+    "11.1": {
+        "swapped: if crash == 'relay: publish': | if crash == 'relay: delete':": "no crash is before both",
+    },
+    "11.2": {
+        "swapped: with ctx.database as db: | stuck = set()": "the set is empty, before or after",
+        "swapped: if order_id in stuck: | state = 'sent'": "a row that waits needs no state",
+        "'sent' -> 'sentx'": "check sees what is published, and reads no state but 'waiting'",
+        "swapped: stuck.add(order_id) | attempts, state = (attempts + 1, 'waiting')": "neither line looks at what the other does",
+        "swapped: await ctx.publish(RowParked(id=id, order_id=order_id)) | state = 'parked'": "the state is saved after both",
+    },
+    "12.1": {
+        "swapped: needed = int(arrivals * service) + 1 | grows = arrivals - workers / service": APART,
+        "20 -> 21": "within the tolerance",
+        "20 -> 19": "within the tolerance",
+    },
+    "12.2": {
+        "10 -> 9": "ten attempts at most",
+        "8 -> 9": SPREAD,
+        "8 -> 7": SPREAD,
+        "0.5 -> 1.5": SPREAD,
+        "2 -> 3": SPREAD,
+    },
+    "12.3": {
+        "swapped: if not letter.reason.startswith(('Unanswered', 'Busy')) or letter.redrives >= 3: | "
+        "while await ctx.ask(GetHealth()) != 'well':": "it asks first, and then keeps the letter: as right",
+        "0.5 -> 1.5": SOON,
+        "'for a person: ' -> 'for a person: x'": "other words",
+        "1 -> 2": SOON,
     },
 }

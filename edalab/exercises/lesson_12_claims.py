@@ -1,0 +1,102 @@
+"""What is wrong with what a shop does on Black Friday, decided from the record of its runs."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from statistics import mean
+
+from ..errors import counted, listed
+from ..sim.run import Run
+from . import lesson_12_shop as shop
+from .lesson_09_claims import steps
+
+Mistakes = Iterator[tuple[str, str]]  # a name, the evidence
+
+
+# -- 12.2
+
+
+def wrong_decisions(run: Run) -> Mistakes:
+    decisions = run.rows("billing", "select * from decisions order by rowid")
+    waits, again, asked = defaultdict(list), defaultdict(list), defaultdict(list)
+    for s, charge in steps(run, "ask", shop.ChargePayment):
+        asked[charge.order_id].append(s.time)
+    for name, attempt, error, said, at in decisions:
+        what = f"attempt {attempt} at {name} ends with {error}, and you say {said.lstrip('? ')}"
+        waited = said[0].isdigit()
+        passing = error in ("Busy", "Unanswered")
+        if said[0] == "?":
+            yield "not as asked for", what
+        elif error == "Refused" and said != "done":
+            yield "a no is no failure", what
+        elif not passing and error != "Refused" and waited:
+            yield "tried in vain", what
+        elif said == "done" and error != "Refused":
+            yield "an order vanishes", what
+        elif waited and attempt >= shop.MOST:
+            yield "never gives up", what
+        if waited and passing:
+            waits[attempt].append(float(said))
+            if attempt == 1 and error == "Busy":
+                again[at].append(asked[name][1] if len(asked[name]) > 1 else run.end)
+    for s, order in steps(run, "dead_letter", shop.OrderPlaced):
+        if (name := order.order_id).startswith("good"):
+            tries = f"after {counted(len(asked[name]), 'attempt')}"
+            yield "gives up too early", f"{name} is a dead letter at {s.time / 1000:g} s, {tries}"
+    for at, times in again.items():
+        most = max(sum(0 <= other - time < 50 for other in times) for time in times)
+        if len(times) >= shop.AT_ONCE // 2 and most > len(times) / 2:
+            moment = f"{len(times)} orders are turned away at {at:g} s"
+            yield "all at once", f"{moment}, and {most} of them ask again within 50 ms"
+    often = [attempt for attempt in waits if len(waits[attempt]) >= shop.AT_ONCE // 3]
+    if often and max(often) > 3:
+        first, last = mean(waits[1]), mean(waits[max(often)])
+        if last < 2 * first:
+            both = f"{first:.3g} s after attempt 1 and {last:.3g} s after attempt {max(often)}"
+            yield "does not back off", f"on average you wait {both}"
+
+
+# -- 12.3
+
+
+def wrong_redrives(run: Run) -> Mistakes:
+    published = steps(run, "publish", shop.OrderPlaced)
+    placed = {s.envelope.id: order for s, order in published if s.service == "client"}
+    variant = int(published[0][1].order_id.split("-")[1])
+    before, letters, lives = -1000, set(), defaultdict(list)
+    for s, order in [each for each in published if each[0].service == "billing"]:
+        name, at, redrives = order.order_id, s.time / 1000, s.envelope.redrives
+        what = f"{name} is sent back at {at:g} s"
+        if s.envelope.id not in placed:
+            new = f"billing publishes {name} anew at {at:g} s, as {s.envelope.id}"
+            yield "everybody gets it again", f"{new}, and mail gets it a second time"
+        elif name.startswith("unread"):
+            yield "sent back in vain", f"{what}, and still nobody can read its total"
+        elif redrives > shop.TIMES:
+            yield "sent back in vain", f"{what}, for the {redrives}th time"
+        elif shop.ill(at, variant) and shop.ill(at - 0.3, variant):
+            yield "sent back too early", f"{what}, when the provider is ill"
+        elif s.time - before < 400:
+            yield "all at once", f"{what}, {(s.time - before) / 1000:g} s after the one before"
+        before = before if s.fault else s.time
+        if redrives == 1:
+            lives[order.customer].append(name)
+        if not run.faults and (name, redrives) in letters:
+            yield "sent back twice", f"{what}, a second time from the same letter"
+        letters.add((name, redrives))
+        if not run.faults and at > shop.LATEST:
+            yield "waits too long", f"{what}, and the provider has been well since 16 s"
+    if (looks := len(steps(run, "ask", shop.GetHealth))) > 30 + run.end / 200:
+        often = f"billing asks {looks} times in {run.end / 1000:g} s whether the provider is well"
+        yield "all at once", often
+    for customer, names in lives.items():
+        died = [order.order_id for order in placed.values() if order.order_id in names]
+        if not run.faults and names != died:
+            yield "out of order", f"{customer} ordered {listed(died)}, sent back as {listed(names)}"
+    for letter in run._world.dead_letters.letters:
+        name, hopeful = letter.data.order_id, letter.redrives < shop.TIMES
+        what = f"{name} died of {letter.reason.partition(':')[0]} at {letter.time / 1000:g} s"
+        if letter.state == "handled":
+            yield "a letter is dropped", f"{what}; it is gone, neither sent back nor kept"
+        elif letter.state == "waiting" and hopeful and not name.startswith("unread"):
+            back = counted(letter.redrives, "time")
+            yield "kept in vain", f"{what}, was sent back {back} by then, and stays where it is"

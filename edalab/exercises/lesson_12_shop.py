@@ -1,0 +1,202 @@
+"""The shop of lesson 12's exercises on Black Friday: `billing` asks a provider, `payments`, to charge each order."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from inspect import iscoroutine
+
+from ..errors import Refused, shown
+from ..model import Command, Event, Query, System
+from ..sim import simulate
+from ..sim.run import Run
+from ..trace.load import Load
+
+
+class OrderPlaced(Event, topic="orders", key="customer"):
+    order_id: str
+    customer: str
+    total: str
+
+
+class ChargePayment(Command):
+    order_id: str
+    cents: int
+
+
+class GetHealth(Query): ...
+
+
+# -- 12.1
+
+
+def rush(variant: int) -> dict[str, float]:
+    """The figures of a rush: 4 to 8 workers and a half would be at work on average."""
+    busy, arrivals = 4.5 + variant % 5, (20, 25, 50)[variant // 5 % 3]
+    return {
+        "arrivals": arrivals,
+        "service": round(busy / arrivals, 3),
+        "workers": int(busy) - 1 - variant // 15 % 2,
+        "lasts": 20 + 10 * (variant // 30 % 2),
+    }
+
+
+@lru_cache(maxsize=4)
+def played(variant: int, workers: int) -> Run:
+    """The run of a rush with so many workers. Nobody asks a second time."""
+    arrivals, service, _, lasts = rush(variant).values()
+    shop = System("shop")
+    shop.queue("orders", prefetch=1000, ack_wait=1000)
+    billing, payments = shop.service("billing"), shop.service("payments", workers=workers)
+
+    async def charge(command, ctx):
+        await ctx.sleep(service)
+
+    async def ask(event, ctx):
+        await ctx.all(ctx.ask(ChargePayment(order_id=event.order_id, cents=1000)))
+
+    payments.handles(ChargePayment)(charge)
+    billing.on(OrderPlaced)(ask)
+
+    async def customers(ctx):
+        for n in range(int(arrivals * lasts)):
+            name = f"order-{n}"
+            await ctx.publish(OrderPlaced(order_id=name, customer=name, total="10"), wait=False)
+            await ctx.sleep(1 / arrivals)
+
+    return simulate(shop, customers)
+
+
+def in_line(run: Run, seconds: float) -> int:
+    """How many questions were in line at a moment."""
+    return [many for at, many in Load(run, "payments").waiting if at <= 1000 * seconds][-1]
+
+
+def waited(run: Run, ahead: int) -> float:
+    """How long a question waited (s) that had so many before it."""
+    found = [s for s in run.journal if s.step == "waiting" and s.detail == f"{ahead} before it"]
+    begun = [s for s in run.journal if s.step == "handle" and s.envelope is found[0].envelope]
+    return (begun[0].time - found[0].time) / 1000
+
+
+# -- 12.2
+
+OUTAGE, MOST, AT_ONCE = 5, 10, 30  # s that pass, attempts at one order, and orders of one moment
+DECISIONS = "create table decisions (order_id, attempt, error, decision, at)"
+
+
+def order(kind: str, variant: int, n: int, total: str = "", customer: str = "") -> OrderPlaced:
+    """An order whose id says of what kind it is."""
+    total = total or f"{10 + (variant + n) % 9}.50"
+    return OrderPlaced(order_id=f"{kind}-{variant}-{n}", customer=customer or kind, total=total)
+
+
+def in_cents(total: str) -> int:
+    return round(100 * (float(total) if total[0].isdigit() else {"free": 0}[total]))
+
+
+def decided(decide: Callable, variant: int) -> tuple[System, list[Callable]]:
+    """`billing` asks `decide` what to do about each failure, and does it. The workloads are an ordinary
+    day, an outage that passes and one that does not."""
+    shop = System("shop")
+    shop.queue("orders", max_attempts=1, prefetch=1000, ack_wait=10_000)
+    billing = shop.service("billing", schema=DECISIONS)
+    payments = shop.service("payments", workers=4, waiting=4)
+
+    async def charge(command, ctx):
+        kind = command.order_id.partition("-")[0]
+        if kind == "lost" or ctx.now < OUTAGE:
+            await ctx.sleep(1.5)
+            raise ConnectionError("the bank does not answer")
+        await ctx.sleep(0.05)
+        return Refused("not enough money") if kind == "broke" else "charged"
+
+    async def bill(event, ctx):
+        said, error = "", None
+        for attempt in range(1, 3 * MOST):
+            try:
+                charge = ChargePayment(order_id=event.order_id, cents=in_cents(event.total))
+                answer = await ctx.ask(charge)
+                if not isinstance(answer, Refused):
+                    return
+                error = answer
+            except Exception as raised:
+                error = raised
+            decision = decide(error, attempt, ctx)
+            decision = await decision if iscoroutine(decision) else decision
+            seconds = decision if type(decision) in (int, float) and 0 <= decision <= 3600 else None
+            said = decision if decision in ("done", "dead letter") else f"? {shown(decision)}"
+            said = said if seconds is None else f"{seconds:.3g}"
+            with ctx.database as db:
+                row = event.order_id, attempt, type(error).__name__, said, ctx.now
+                db.execute("insert into decisions values (?, ?, ?, ?, ?)", row)
+            if seconds is None:
+                break
+            await ctx.sleep(seconds)
+        if said != "done" and error:
+            raise error
+
+    payments.handles(ChargePayment)(charge)
+    billing.on(OrderPlaced)(bill)
+
+    def day(orders: list[OrderPlaced], begins: float) -> Callable:
+        async def customers(ctx):
+            await ctx.sleep(begins)
+            for each in orders:
+                await ctx.publish(each, wait=False)
+
+        return customers
+
+    ordinary = [order("good", variant, n) for n in range(3)] + [order("broke", variant, 3)]
+    ordinary += [order("unread", variant, 4, "12,50"), order("unread", variant, 5, "gift")]
+    both = [[order(kind, variant, n) for n in range(AT_ONCE)] for kind in ("good", "lost")]
+    return shop, [day(ordinary, OUTAGE + 1), *(day(orders, 0) for orders in both)]
+
+
+# -- 12.3
+
+TIMES, LATEST = 3, 120  # an order is sent back so often at most, and all is over by then (s)
+
+
+def ill(seconds: float, variant: int) -> bool:
+    """Whether the provider is ill, which it is twice."""
+    return seconds < 9 + variant % 3 or 12 + variant % 3 <= seconds < 16
+
+
+def redriven(look: Callable, variant: int) -> tuple[System, Callable]:
+    """`billing` gives up orders while the provider is ill, and the learner's handler has the dead letters.
+    Some can never be read, one is charged only in its third life, and one in its sixth, which is too late."""
+    shop = System("shop")
+    billing, status, mail = map(shop.service, ("billing", "status", "mail"))
+    payments = shop.service("payments", workers=2, waiting=0)
+
+    @status.answers(GetHealth)
+    def health(query, ctx):
+        return "ill" if ill(ctx.now, variant) else "well"
+
+    @payments.handles(ChargePayment)
+    async def charge(command, ctx):
+        kind, tries = command.order_id.partition("-")[0], ctx.state.get(command.order_id, 0) + 1
+        ctx.state[command.order_id] = tries
+        if bad := ill(ctx.now, variant):
+            await ctx.sleep(1)
+        if bad or tries < {"slow": 5, "lost": 12}.get(kind, 0):
+            raise ConnectionError("the bank does not answer")
+        return "charged"
+
+    @billing.on(OrderPlaced, max_attempts=2)
+    async def bill(event, ctx):
+        charge = ChargePayment(order_id=event.order_id, cents=in_cents(event.total))
+        await ctx.ask(charge, timeout=0.3)
+
+    @mail.on(OrderPlaced)
+    def write(event): ...
+
+    billing.dead_letters(OrderPlaced)(look)
+    kinds = ["good", "unread", "good", "slow", "good", "lost", "good", "unread", "good"]
+
+    async def customers(ctx):
+        for n, kind in enumerate(kinds):
+            total = ("12,50" if n < 2 else "gift") if kind == "unread" else ""
+            customer = ("ada", "bob")[(n + variant) % 2]
+            await ctx.publish(order(kind, variant, n, total, customer))
+
+    return shop, customers

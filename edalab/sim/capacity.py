@@ -1,0 +1,101 @@
+"""A replica with so many workers: what finds none free waits in line, and where the line is full, is turned away."""
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from ..model import Handler
+from .execution import Execution
+from .faults import Fault
+from .replicas import Replica
+
+if TYPE_CHECKING:
+    from .queues import WorkQueue
+    from .topics import Reader
+
+
+class LimitedReplica(Replica):
+    """A replica that handles and answers so much at once. A tick needs no worker.
+
+    line: the questions, and the sources of messages, that wait for a worker, in their order. A message
+        stays with its broker meanwhile. Of questions there are at most `waiting` in line."""
+
+    def __init__(self, service: Any, number: int):
+        super().__init__(service, number)
+        self.workers: int = service.workers
+        self.line: deque[Execution | Reader | WorkQueue] = deque()
+        self.serving = False
+
+    @property
+    def at_work(self) -> int:
+        """How many workers have something to do. A message has one from its fetch on."""
+        beside = (one.item is not None or isinstance(one.handler, Handler) for one in self.running)
+        return sum(beside) + (self.busy is not None)
+
+    @property
+    def questions(self) -> list[Execution]:
+        """The questions and asked commands in line."""
+        return [one for one in self.line if isinstance(one, Execution)]
+
+    def admits(self, execution: Execution) -> bool:
+        """Whether a worker is free for a question. Else it waits in line, or is turned away."""
+        if self.at_work < self.workers and not self.line:
+            return True
+        del self.running[execution]
+        most, ahead = self.service.waiting, len(self.questions)
+        if most is not None and ahead >= most:
+            execution.record_step("busy", None, f"{self.at_work} at work, {ahead} in line")
+            execution.source.turn_away(execution)
+        else:
+            self.line.append(execution)
+            execution.record_step("waiting", None, f"{ahead} before it")
+        return False
+
+    def has_room(self, source: "Reader | WorkQueue") -> bool:
+        """Whether a worker is free for a message. Else its source waits in line."""
+        room = self.at_work < self.workers and (self.serving or not self.line)
+        if not room and source not in self.line:
+            self.line.append(source)
+        return room
+
+    def offer(self, source: "Reader | WorkQueue") -> None:
+        """A source has a message: fetch it now, or when a worker is free."""
+        if self.busy is not None or not self.reachable or self.has_room(source):
+            super().offer(source)
+
+    def release(self, execution: Execution | None) -> None:
+        """Done with a message: its worker is free."""
+        super().release(execution)
+        self._serve()
+
+    def finish(self, execution: Execution) -> None:
+        """Done with a question, or a tick: its worker is free."""
+        super().finish(execution)
+        self._serve()
+
+    def _serve(self) -> None:
+        """Free workers go to what has waited longest, also to a question whose asker has given up."""
+        if self.serving:  # what begins here may end here, too
+            return
+        self.serving = True
+        while self.line and not self.paused and self.at_work < self.workers:
+            first = self.line.popleft()
+            if isinstance(first, Execution):
+                self.running[first] = None
+                first.begin(first.source.handler)
+            elif first.partition is None:  # a queue, which may hand out several at once
+                first.offer()
+            else:
+                self.offer(first)
+        self.serving = False
+
+    def in_flight(self) -> list[Execution]:
+        """What it fetches, handles and answers, and the questions in line."""
+        return super().in_flight() + self.questions
+
+    def crash(self, fault: Fault) -> None:
+        """Stop dead. The questions in line are lost."""
+        waited = self.questions
+        super().crash(fault)
+        self.line.clear()
+        for execution in waited:
+            execution.record_step("lost", None, f"{self.service.name} crashed")

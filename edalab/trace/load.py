@@ -1,0 +1,122 @@
+"""The load of a service: what it is asked, who is at work there and waits for a worker, and what comes of it."""
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from functools import cached_property, partial
+from itertools import accumulate
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import Misuse, Unknown, listed, needed_for
+from ..model import Event
+from ..sim.run import Run
+from .spans import Trace
+
+if TYPE_CHECKING:
+    import pandas
+
+RATES = ("asked", "in_time", "too_late", "busy")  # how many, in each second
+
+
+class Wait(NamedTuple):
+    """A question waits in line at a service, in ms; `end` is None where it waits to the end of the run."""
+
+    service: str
+    start: int
+    end: int | None
+
+
+def in_line(trace: Trace) -> list[Wait]:
+    """The time that each question waited for a worker, until it was handled or its replica crashed."""
+    begun: dict[str, tuple[str, int]] = {}
+    found = []
+    for step in trace.journal:
+        id = step.envelope.id if step.envelope else ""
+        if step.step == "waiting":
+            begun[id] = step.service, step.time
+        elif id in begun and step.step in ("handle", "lost"):
+            found.append(Wait(*begun.pop(id), step.time))
+    return found + [Wait(*wait, None) for wait in begun.values()]
+
+
+class Load:
+    """The load of a service over a run.
+
+    times: of each of RATES, the times (ms) at which it was asked, the asker got the answer before
+        giving up, an answer was sent that came too late or not at all, and an asker was turned away.
+    at_work, waiting: (time, number) from each change on."""
+
+    def __init__(self, run: Run, service: str):
+        if service not in run.services:
+            raise Unknown("service", service, run.services)
+        if not _is_asked(run, service):
+            others = [name for name in run.services if _is_asked(run, name)]
+            what = f"{service} answers no question and no command, so nothing is asked of it"
+            raise Misuse(f"{what}; services that have a load: {listed(others)}")
+        self.run, trace = run, Trace.of(run)
+        self.times: dict[str, list[int]] = {name: [] for name in RATES}
+        mine, in_time = set(), trace.answered
+        for number, step in enumerate(run.journal):
+            id = step.envelope.id if step.envelope else ""
+            if step.step == "ask" and step.fault != "crash":
+                if trace.envelope(number).topic == service:
+                    mine.add(id)
+                    self.times["asked"].append(step.time)
+            elif id in mine:
+                if step.step == "answer" and in_time.get(id) == number:
+                    self.times["in_time"].append(step.time)
+                elif step.step == "busy":
+                    self.times["busy"].append(step.time)
+                    mine.discard(id)  # its reply says so
+                elif step.step == "reply" and id not in in_time:
+                    self.times["too_late"].append(step.time)
+        handled = [s for s in trace.spans if s.service == service and s.envelope.data is not None]
+        times = [
+            (run.journal[s.first].time, None if s.last is None else run.journal[s.last].time)
+            for s in handled
+        ]
+        self.at_work = _levels(times)
+        self.waiting = _levels([(w.start, w.end) for w in in_line(trace) if w.service == service])
+        declared = run.system.services[service]
+        self.workers = (declared.workers or 0) * declared.replicas  # 0: no limit
+
+    @cached_property
+    def by_second(self) -> dict[str, list[int]]:
+        """Of each second: how many of RATES, and the most that were at work and waited."""
+        seconds = range(self.run.end // 1000 + 1)
+        counts = {name: Counter(time // 1000 for time in self.times[name]) for name in RATES}
+        table = {name: [counts[name][second] for second in seconds] for name in RATES}
+        for name in ("at_work", "waiting"):
+            table[name] = [*map(partial(_most, getattr(self, name)), seconds)]
+        return table
+
+    @property
+    def table(self) -> "pandas.DataFrame":
+        """A row a second: asked, in_time (the goodput), too_late, busy, and the most at_work and waiting in it."""
+        with needed_for("load(...).table"):
+            import pandas
+
+        return pandas.DataFrame(self.by_second).rename_axis("second")
+
+
+def _levels(times: list[tuple[int, int | None]]) -> list[tuple[int, int]]:
+    """How many there are, from each change on, of what lasts from a time to a time."""
+    changes: Counter[int] = Counter({0: 0})
+    for start, end in times:
+        changes[start] += 1
+        if end is not None:
+            changes[end] -= 1
+    moments = sorted(changes)
+    return [*zip(moments, accumulate(changes[time] for time in moments), strict=True)]
+
+
+def _most(levels: list[tuple[int, int]], second: int) -> int:
+    """The most in a second; what ends as it begins does not count."""
+    first = bisect_right(levels, (1000 * second, inf)) - 1
+    last = bisect_left(levels, (1000 * second + 1000,))
+    return max(number for _, number in levels[first:last])
+
+
+def _is_asked(run: Run, service: str) -> bool:
+    """Whether a service answers a query or handles a command."""
+    return any(h.kind is not Event for h in run.system.services[service].handlers.values())

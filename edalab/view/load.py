@@ -1,0 +1,129 @@
+"""`load(run, service)`: what a service is asked and what comes of it, and how many are at work and wait there."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ..sim.run import Run
+from ..text import clean, shorten
+from ..trace.load import RATES, Load
+from .axes import Axes
+from .calendar import Calendar
+from .labels import LabelPlacer
+from .lag import moment
+from .picture import Picture, check_run
+from .scene import WIDTH, Box, Label, Polyline, Scene
+
+if TYPE_CHECKING:
+    import pandas
+
+_HEIGHT, _BELOW = 150, 66  # px of a chart; from one to the next
+_LINES = {  # column of the table -> the words at its line, the kind of the line and of the words
+    "asked": ("asked", "difference", "fact"),
+    "in_time": ("answered in time", "was", "was"),
+    "too_late": ("answered too late", "wasted", "late"),
+    "busy": ("turned away", "believed", "believed"),
+    "at_work": ("at work", "was", "was"),
+    "waiting": ("in line", "difference", "fact"),
+}
+_AROUND = ((6, -9, "start"), (-6, -9, "end"), (6, 10, "start"), (-6, 10, "end"))
+
+
+class LoadPicture(Picture):
+    """The picture of a load, with its numbers in `table`."""
+
+    def __init__(self, scene: Scene, load: Load):
+        super().__init__(scene)
+        self._load = load
+
+    @cached_property
+    def table(self) -> "pandas.DataFrame":
+        """A row a second: asked, in_time (the goodput), too_late, busy, and the most at_work and waiting in it."""
+        return self._load.table
+
+
+def load(run: Run, service: str, *, width: int = WIDTH) -> LoadPicture:
+    """A picture of the load of a service over time. Above, for each second: how many questions and
+    commands it was asked, how many answers came before the asker gave up (the goodput), how many came
+    too late or not at all, and how many askers it turned away. Below: how many it handled, and how many
+    waited in line. The times in which all workers were at work are shaded.
+
+        load(run, "payments").table     # the numbers, a row a second
+    """
+    check_run("load", run)
+    found = Load(run, service)
+    name, scene = clean(service, 60), Scene(width, 0)
+    window = moment(0), moment(max(run.end, 1000))
+    rates = [rate for rate in RATES if any(found.by_second[rate]) or rate in RATES[:2]]
+    levels = ["at_work"] + ["waiting"] * any(found.by_second["waiting"])
+    top = Axes(_values(found, rates), window, 44, _HEIGHT, width)
+    below = Axes(_values(found, levels), window, top.bottom + _BELOW, _HEIGHT, width)
+    top.left = below.left = max(top.left, below.left)
+    _draw(scene, top, f"{name}: in each second", found, rates)
+    _draw(scene, below, f"{name}: the most at once in each second", found, levels)
+    scene.height = below.bottom + 28
+    if found.workers:
+        words = "shaded: no worker is free"
+        _shade(scene, below, found, words)
+        scene.height = scene.write(below.left, below.bottom + 38, below.right, [words]) - 2
+    parts = [f"{len(found.times[rate]):,} {_LINES[rate][0]}" for rate in rates]
+    parts += [f"at most {max(found.by_second[each]):,} {_words(found, each)}" for each in levels]
+    scene.shows = f"load of {name} in {run.system.name}: {', '.join(parts)}"
+    scene.alt = clean(scene.shows, 600)
+    return LoadPicture(scene, found)
+
+
+def _words(found: Load, column: str) -> str:
+    of = f" (of {found.workers:,})" if column == "at_work" and found.workers else ""
+    return _LINES[column][0] + of
+
+
+def _values(found: Load, columns: list[str]) -> list[int]:
+    return [0, 1, *(max(found.by_second[column]) for column in columns)]
+
+
+def _draw(scene: Scene, chart: Axes, title: str, found: Load, columns: list[str]) -> None:
+    """Draw a chart of some columns of the table: each number in the middle of its second."""
+    chart.draw_grid(scene, Calendar((chart.start, chart.end)))
+    scene.labels.append(Label(2, chart.top - 28, shorten(title, scene.width - 4, 13, True), "lane"))
+    lines = {}
+    for column in columns:
+        words, kind = _words(found, column), _LINES[column][1]
+        numbers = enumerate(found.by_second[column])
+        lines[column] = chart.line(
+            [(moment(1000 * n + 500), most) for n, most in numbers], kind, words
+        )
+    scene.polylines += lines.values()
+    room = LabelPlacer(scene, (chart.left + 2, chart.top - 18, scene.width - 2, chart.bottom - 2))
+    for line in lines.values():
+        room.avoid(line.points)
+    for column, line in lines.items():
+        others = [other for other in lines.values() if other is not line]
+        apart = {corner: _apart(corner, others, chart) for corner in _corners(line)}
+        best = sorted(apart, key=lambda at: -apart[at])
+        corners = [corner for corner in best if apart[corner] >= apart[best[0]] / 2]
+        places = [(x + dx, y + dy, side) for x, y in corners for dx, dy, side in _AROUND]
+        room.place([_words(found, column)], _LINES[column][2], places)
+
+
+def _shade(scene: Scene, chart: Axes, found: Load, words: str) -> None:
+    """Shade the times in which all workers were at work."""
+    boxes, ends = scene.lanes, [*found.at_work[1:], (found.run.end, 0)]
+    for (start, number), (end, _) in zip(found.at_work, ends, strict=True):
+        left, right = chart.x(moment(start)), chart.x(moment(end))
+        if number < found.workers or left == right:
+            continue
+        if boxes and left <= boxes[-1].x + boxes[-1].w + 1:
+            boxes[-1].w = right - boxes[-1].x
+        else:
+            boxes.append(Box(left, chart.top, right - left, _HEIGHT, "all at work", words))
+
+
+def _corners(line: Polyline) -> list[tuple[int, int]]:
+    return [*zip(line.points[::2], line.points[1::2], strict=True)]
+
+
+def _apart(corner: tuple[int, int], others: list[Polyline], chart: Axes) -> float:
+    """How well words at a corner belong to its line: far from the other lines, and high up."""
+    x, y = corner
+    heights = [min(_corners(other), key=lambda at: abs(at[0] - x))[1] for other in others]
+    return min((abs(y - height) for height in heights), default=0) + (chart.bottom - y) / 2
