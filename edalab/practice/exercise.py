@@ -25,7 +25,7 @@ from ..sim.run import Run
 from ..sim.steps import Failure
 from .answer import Answer
 
-LESSONS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12")
+LESSONS = tuple(f"{number:02}" for number in range(13))
 Plan = Sequence[str | AnyFault]  # faults that strike in one run
 Hints = tuple[str, str, str]
 # What a handler may let through: a fault, an answer that does not come, another writer who was first.
