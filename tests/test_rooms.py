@@ -49,7 +49,7 @@ CORE_FILES = {
     ),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 10137, "library": 22530, "exercises": 5566}
+LINES = {"core": 10137, "library": 22530, "exercises": 5570}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 
