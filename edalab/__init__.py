@@ -6,11 +6,34 @@ try:
     from . import claims
     from .claims.claim import Claim
     from .claims.explore import explore
-    from .errors import Busy, ConcurrencyError, Misuse, PublishFailed, Refused, Unanswered
+    from .errors import (
+        Busy,
+        ConcurrencyError,
+        Misuse,
+        PublishFailed,
+        Refused,
+        Unanswered,
+        Unreadable,
+    )
     from .model import Command, Event, Query, System
-    from .sim import Context, Fault, Faults, cut, pause, repartition, scale, simulate, skew
+    from .sim import (
+        Context,
+        Fault,
+        Faults,
+        cut,
+        deploy,
+        pause,
+        repartition,
+        restore,
+        rewind,
+        scale,
+        simulate,
+        skew,
+    )
     from .store import EventStore, read_table
+    from .trace import asyncapi as _asyncapi  # noqa: F401  what `System.asyncapi` does
     from .trace import otlp as _otlp  # noqa: F401  what `Run.otlp` does
+    from .trace.compatibility import compatibility
 except Exception:  # an older Python, or one in which the course is not installed
     if sys.argv[:2] != ["-m", "doctor"]:  # who is about to say so
         raise
@@ -33,13 +56,18 @@ __all__ = [
     "Refused",
     "System",
     "Unanswered",
+    "Unreadable",
     "claims",
+    "compatibility",
     "cut",
+    "deploy",
     "explore",
     "pause",
     "read_git",
     "read_table",
     "repartition",
+    "restore",
+    "rewind",
     "scale",
     "simulate",
     "skew",

@@ -127,6 +127,11 @@ class InvalidMessage(ValueError):
     """Data that a message class does not take; pydantic's own error is the `__cause__`. In a handler it is a failure."""
 
 
+class Unreadable(ValueError):
+    """A handler's class cannot read a message that another class of its name wrote. The handler is not called, and the
+    delivery fails as if it had raised this."""
+
+
 class NotInstalled(Misuse, ImportError):
     """A library of the extra `course` is missing: the message names it and the command that installs it."""
 
@@ -208,11 +213,12 @@ class Refused(Exception):
 
 class PublishFailed(ConnectionError):
     """The broker did not confirm a message. It is in doubt, because it may be in the topic or not, and the publisher
-    has to decide what to do."""
+    has to decide what to do. Where the error says that the queue is full, it is certainly not there."""
 
-    def __init__(self, message: str, topic: str):
-        super().__init__(f"the broker did not confirm {message} to {topic}")
-        self.message, self.topic = message, topic
+    def __init__(self, message: str, topic: str, full: bool = False):
+        what = "rejected {}: {} is full" if full else "did not confirm {} to {}"
+        super().__init__("the broker " + what.format(message, topic))
+        self.message, self.topic, self.full = message, topic, full
 
 
 class ConcurrencyError(RuntimeError):

@@ -3,7 +3,16 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from edalab import Claim, Command, Event, Query, System, Unanswered, claims
+from edalab import (
+    Claim,
+    Command,
+    Event,
+    PublishFailed,
+    Query,
+    System,
+    Unanswered,
+    claims,
+)
 
 
 class Pair(NamedTuple):
@@ -307,6 +316,40 @@ def an_older_snapshot_published_again_over_a_newer_one(mended):
         sql = f"insert into addresses values (?, ?, ?) on conflict {update}"
         with ctx.database as db:
             db.execute(sql, (event.customer, event.address, event.version))
+
+    return system
+
+
+async def ada_moves_twice_at_once(ctx):
+    for address in ("home", "work"):
+        await ctx.send(ChangeAddress(customer="ada", address=address))
+
+
+@planted(claims.published_in_order(AddressChanged), 1, ada_moves_twice_at_once)
+def a_relay_that_skips_what_the_broker_did_not_take(mended):
+    system = System("shop")
+    schema = "create table outbox (id integer primary key, event text)"
+    customers = system.service("customers", schema=schema)
+
+    @customers.handles(ChangeAddress)
+    def change(command, ctx):
+        event = AddressChanged(**command.model_dump(), version=1)
+        with ctx.database as db:
+            db.execute("insert into outbox (event) values (?)", (ctx.envelope(event),))
+
+    @customers.every(1)
+    async def relay(ctx):
+        with ctx.database as db:
+            waiting = db.execute("select id, event from outbox order by id").fetchall()
+        for id, event in waiting:
+            try:
+                await ctx.publish(event)
+            except PublishFailed:
+                if mended:
+                    break
+                continue
+            with ctx.database as db:
+                db.execute("delete from outbox where id = ?", (id,))
 
     return system
 

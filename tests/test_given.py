@@ -82,6 +82,7 @@ TAKERS = {
     "claims.handled_once": claims.handled_once,
     "claims.no_event_lost": claims.no_event_lost,
     "claims.in_order_per_key": claims.in_order_per_key,
+    "claims.published_in_order": claims.published_in_order,
     "claims.no_stale_read": claims.no_stale_read,
     "claims.no_poison_loop": claims.no_poison_loop,
     "claims.ledger_balanced": claims.ledger_balanced,

@@ -10,7 +10,19 @@ import pytest
 from scenes import extent
 from weddings import choreographed, one_announced, one_wedding, orchestrated
 
-from edalab import Claim, Command, Event, Fault, Misuse, Query, System, claims, explore, simulate
+from edalab import (
+    Claim,
+    Command,
+    Event,
+    Fault,
+    Misuse,
+    Query,
+    System,
+    claims,
+    deploy,
+    explore,
+    simulate,
+)
 from edalab.panels import Laboratory
 from edalab.panels.faults_asked import RATES, UNREACHED
 from edalab.view import timeline
@@ -649,6 +661,21 @@ def test_a_pasted_plan_is_played_beside_the_exact_fault_and_stands_in_the_code(l
     assert "is not a fault" in lab.error and lab.run.digest == calm
     lab.plan.value = ""
     assert not lab.error
+
+
+new_mail = deploy(shop("by id").services["mail"], rolling=0.5)
+
+
+def test_a_text_may_name_a_deploy_that_the_panel_was_given():
+    lab = Laboratory(shop, three_orders, deploys=[new_mail])
+    lab.plan.value = "deploy mail at 0.1 s; crash payments.commit.ShelfReserved #1"
+    assert [(s.service, s.time) for s in lab.run.journal if s.step == "deploy"] == [("mail", 100)]
+    assert "faults=[new_mail.at(0.1)," in lab.code
+    assert pasted(lab).digest == lab.run.digest
+    lab.plan.value = "deploy payments at 1 s"
+    assert 'write deploy(new.services["payments"], at=1)' in lab.error
+    with pytest.raises(Misuse, match="deploys= takes a list"):
+        Laboratory(shop(), three_orders, deploys=["deploy mail at 1 s"])
 
 
 def booked(world):

@@ -786,7 +786,7 @@ FAULT_THAT_CANNOT_BE = [
     ("cut payments from 3 s to 1 s", "cut('payments', 3.0, 1.0) … a start before its end"),
     ("pause payments/9 from 1 s to 3 s", "payments has 1 replica"),
     ("cut client from 1 s to 3 s", "the client … cut one of payments, stock"),
-    (0.1, "Fault, its text, Faults, pause, cut, repartition, scale and skew, not 0.1"),
+    (0.1, "Fault, its text, Faults, pause, cut, repartition, scale, skew, restore, rewind and deploy, not 0.1"),
     (["crash payments.commit.OrderPlaced"], "not ['crash payments.commit.OrderPlaced']"),
 ]  # fmt: skip
 

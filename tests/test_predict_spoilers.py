@@ -23,7 +23,7 @@ from edalab.practice import Prediction
 from edalab.view.picture import Picture
 from tools import store
 
-NAMES = ["start", *sorted(path.stem for path in store.ROOT.glob("notebooks/0*.ipynb"))]
+NAMES = ["start", *sorted(path.stem for path in store.ROOT.glob("notebooks/[0-9]*.ipynb"))]
 NEAR = 6
 NUMBER = re.compile(r"(?<![\w.,:#-])-?\d+(?:\.\d+)?(?![\w:]|[.,]\d)")
 VERDICT = re.compile(r"✗|✓|\b(?:broken|holds)\b")

@@ -8,7 +8,7 @@ import pytest
 import edalab
 
 MODULES = ("edalab", "edalab.claims", "edalab.view", "edalab.panels", "edalab.practice")
-CTX = "publish send ask sleep in_progress redrive all note envelope new_id now random state database message".split()
+CTX = "publish send ask sleep in_progress redrive all note envelope new_id sequence lease now random state database message".split()
 
 
 def help_of(thing: object) -> str:

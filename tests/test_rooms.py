@@ -34,6 +34,8 @@ CORE_FILES = {
         "claims.__init__",
         "claims.claim",
         "claims.observed_run",
+        "claims.deploys",
+        "claims.exploration",
         "claims.explore",
         "claims.delivery",
     ),
@@ -49,7 +51,7 @@ CORE_FILES = {
     ),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 10137, "library": 22530, "exercises": 5570}
+LINES = {"core": 11568, "library": 24362, "exercises": 6637}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 

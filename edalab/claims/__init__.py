@@ -23,6 +23,7 @@ from .builtin import (
     nothing_dead_lettered,
     nothing_left_behind,
     projection_matches,
+    published_in_order,
     saga_settled,
 )
 
@@ -30,7 +31,7 @@ __all__ = [
     "compensated_in_reverse", "compensated_once", "handled_once", "in_order_per_key",
     "ledger_balanced", "no_dual_write_gap", "no_event_lost", "no_needless_compensation",
     "no_poison_loop", "no_stale_read", "nothing_dead_lettered", "nothing_left_behind",
-    "projection_matches", "saga_settled",
+    "projection_matches", "published_in_order", "saga_settled",
 ]  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from .delivery import (
     find_endless_retries,
     find_lost,
     find_out_of_order,
+    find_published_late,
 )
 from .gaps import find_dual_write_gaps, find_stale_reads
 
@@ -105,6 +106,23 @@ def in_order_per_key(event: type[Event]) -> Claim:
     name = _named("in_order_per_key", event, (Event, Command), key=True)
     sentence = f"{name} of one {event.__declared__.key} take effect in the order published"
     return BuiltinClaim(sentence, find_out_of_order, name)
+
+
+def published_in_order(event: type[Event]) -> Claim:
+    """The broker stores the events of one key in the order in which they were made: that in which the transactions
+    committed that saved their envelopes. An event whose envelope nobody saved was made when it was published.
+
+        run.check(claims.published_in_order(OrderPlaced))
+
+    event: the class of an event that has a key.
+
+    Only the first time counts that an event is stored. Whether it is published once more is for `handled_once` and
+    `in_order_per_key` to say."""
+    name = _named("published_in_order", event, (Event,), key=True)
+    sentence = (
+        f"{name} of one {event.__declared__.key} are published in the order in which they were made"
+    )
+    return BuiltinClaim(sentence, find_published_late, name)
 
 
 def no_stale_read(query: type[Query]) -> Claim:
@@ -272,10 +290,10 @@ def _named(claim: str, message: Any, kinds: tuple[type[Message], ...], key: bool
         names = ["an event" if kind is Event else f"a {kind.__name__.lower()}" for kind in kinds]
         raise Misuse(f"{claim} takes the class of {' or '.join(names)}, not {shown(message)}")
     if key and message.__declared__.key is None:
-        name = message.__name__
+        name = message.__wire__
         what = f"it says which of them belong together; declare class {name}(..., key='…')"
         raise Misuse(f"{claim}({name}) needs a key: {what}")
-    return message.__name__
+    return message.__wire__
 
 
 def _row(row: tuple) -> str:

@@ -71,7 +71,7 @@ class Claim:
             what = f"the claim {sentence!r}: about= takes a message class"
             raise Misuse(f"{what}, not {shown(about)}")
         self.sentence = shortened(sentence, 200)
-        self.about = about.__name__ if about else None
+        self.about = about.__wire__ if about else None
         self.name = self.sentence
         self.function: Callable | None = None
 

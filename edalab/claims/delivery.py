@@ -1,6 +1,12 @@
 """Anomalies between a publisher and its handlers: lost messages, duplicate effects, wrong order, endless retries."""
 
+from collections.abc import Iterator
+from itertools import pairwise
+
 from ..errors import shortened
+from ..model import Envelope
+from ..sim.logs import Log
+from ..sim.steps import WIDTH
 from ..trace.faults import NOT_ARRIVED
 from ..trace.spans import Span, Trace
 
@@ -26,6 +32,8 @@ def find_lost(trace: Trace, name: str) -> Found:
         for group in groups:
             if any((service, id) in done for service in group):
                 continue
+            if _joined_later(trace, group, number):
+                continue
             fact = trace.logical_id[id]  # its producer may have run twice
             if any(s in group and trace.logical_id.get(other) == fact for s, other in done):
                 continue
@@ -43,13 +51,23 @@ def _first_published(trace: Trace, published: list[int]) -> dict[str, int]:
     return first
 
 
+def _joined_later(trace: Trace, services: list[str], number: int) -> bool:
+    """Whether all of these began with the latest message when this one was published already."""
+    time, declared = trace.run._record[number * WIDTH], trace.system.services
+    late = [declared[name] for name in services if declared[name].starts_at == "latest"]
+    return all(time < service.joins * 1000 for service in late) and len(late) == len(services)
+
+
 def _how_lost(trace: Trace, services: list[str], number: int) -> tuple[str, list[int]] | None:
     envelope = trace.envelope(number)
-    for name in services:
+    for name in (*services, envelope.source):  # a queue discards and rejects in its sender's lane
         if end := trace.given_up.get((name, envelope.id)):
             kind, why = trace.kind(end), shortened(trace.journal[end].detail or "", 60)
-            if kind == "expired":
-                return f"expired before {name} got it {trace.when(end)} ({why})", [end]
+            if kind in ("expired", "discarded", "rejected"):
+                was, who = "was " * (kind != "expired") + kind, " or ".join(services)
+                return f"{was} before {who} got it {trace.when(end)} ({why})", [end]
+            if name not in services:
+                continue
             did = "dead-lettered" if kind == "dead_letter" else "lost"
             return f"was {did} by {name} {trace.when(end)} ({why})", [end]
     if trace.fault(number) == "lose":
@@ -70,7 +88,7 @@ def find_dead_letters(trace: Trace, name: str) -> Found:
         return f"no {name} was published"
     return [
         (
-            f"{name} {letter.died.id} was dead-lettered by {letter.service} {trace.when(letter.number)} "
+            f"{name} {letter.died.id} was dead-lettered by {letter.source} {trace.when(letter.number)} "
             f"({shortened(letter.reason, 60)}) and waits in {letter.topic}",
             [letter.number],
         )
@@ -158,6 +176,66 @@ def find_out_of_order(trace: Trace, name: str) -> Found:
                 )
                 found.append((sentence, [published[old], published[new], before, late]))
     return found
+
+
+def find_published_late(trace: Trace, name: str) -> Found:
+    """The first event of each key that the broker stored after one whose envelope was saved later."""
+    sent = _first_published(trace, trace.published(name, frozenset()))
+    saved = _saved_envelopes(trace)
+    made = {id: saved.get(id, number) for id, number in sent.items()}
+    published = _first_published(trace, trace.published(name, NOT_ARRIVED))
+    keys: dict[str, list[str]] = {}
+    for id in _as_stored(trace, name, published):
+        subject = trace.envelope(published[id]).subject
+        if subject is not None:
+            keys.setdefault(subject, []).append(id)
+    if all(len(ids) == 1 for ids in keys.values()):
+        return f"no two {name} of one key were published"
+    found = []
+    for key, ids in keys.items():
+        for before, late in pairwise(ids):
+            if made[late] < made[before]:
+                sentence = (
+                    f"{name} {late} of {key}, made {trace.when(made[late])}, was published "
+                    f"{trace.when(published[late])}, after the newer {before}"
+                )
+                steps = [made[late], made[before], published[before], published[late]]
+                found.append((sentence, steps))
+                break
+    return found
+
+
+def _saved_envelopes(trace: Trace) -> dict[str, int]:
+    """The id of each envelope that a transaction stored -> the save."""
+    saved: dict[str, int] = {}
+    for service in trace.run._world.services.values():
+        database = vars(service).get("database")  # made when first used
+        for save, statements in database.saves.items() if database else ():
+            for *_, parameters in statements:
+                for envelope in _envelopes_in(parameters):
+                    saved[envelope.id] = min(save, saved.get(envelope.id, save))
+    return saved
+
+
+def _envelopes_in(parameters: object) -> Iterator[Envelope]:
+    if isinstance(parameters, Envelope):
+        yield parameters
+    elif isinstance(parameters, list | tuple | dict):
+        for one in parameters.values() if isinstance(parameters, dict) else parameters:
+            yield from _envelopes_in(one)
+
+
+def _as_stored(trace: Trace, name: str, published: dict[str, int]) -> list[str]:
+    """The ids in the order in which the broker stored them, as far as one key is concerned."""
+    log = (
+        trace.run._world.channels.get(trace.envelope(min(published.values())).topic)
+        if published
+        else None
+    )
+    if not isinstance(log, Log) or any(fault.do == "repartition" for fault in trace.run.faults):
+        return list(published)
+    ids = [e.id for records in log.partitions for e in records if e.type == name]
+    return [id for id in dict.fromkeys(ids) if id in published]
 
 
 def _overtaken(effects: list[Effect], place: dict[str, int]) -> tuple[Effect, Effect] | None:

@@ -3,122 +3,27 @@
 import pickle
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from itertools import islice, zip_longest
+from typing import Any
 
-from ..errors import Endless, Hung, Misuse, Unknown, counted, listed, shown
+from ..errors import Misuse, Unknown, shown
 from ..model import System
 from ..model.numbers import check_whole
-from ..sim import Fault, enumerate_faults, quiet
-from ..sim.run import Run
-from ..sim.simulate import check_system_and_workload, garbage_seldom, run_checked
+from ..sim import Deploy, Fault, enumerate_faults, quiet
+from ..sim.simulate import check_system_and_workload, garbage_seldom
 from ..stuck import watched
-from .claim import SIGNS, Claim, claims_of
+from .claim import Claim, claims_of
+from .deploys import Deploys, Placed
+from .exploration import Exploration, Schedule, recorded
 
 _LEAST, _MOST = 16, 256  # schedules for an executor at once
 _YOUNG = 50_000  # objects: by then most runs that made them are done with
-_KINDS = {1: ("single fault", "single faults"), 2: ("pair", "pairs")}
+_DEPLOYS_BUDGET = 1_000
 
 
-class Schedule(NamedTuple):
-    """One run that was tried: its faults and seed, the outcome of each claim, and why it did not end, or ""."""
-
-    faults: tuple[Fault, ...]
-    seed: int
-    outcomes: tuple[str, ...]
-    endless: str = ""
-
-    def __repr__(self) -> str:
-        return f"<Schedule {list(self.faults)}, seed {self.seed}: {', '.join(self.outcomes)}>"
-
-
+Plan = tuple[tuple[Fault, ...], int, Placed]  # faults, seed, when which deploy happens
 Tried = tuple[Schedule, list[Fault]]  # a schedule, and the faults that could strike next
-
-
-@dataclass(repr=False, eq=False)
-class Exploration:
-    """The result of `explore`: the `schedules` that were tried, fewest faults first."""
-
-    system: System
-    workload: Callable
-    claims: list[Claim]
-    faults: int
-    seeds: tuple[int, ...]
-    left_out: tuple[str, ...] = ()
-    schedules: list[Schedule] = field(default_factory=list)
-    to_try: list[int] = field(default_factory=list)  # how many schedules have 1, 2, … faults
-    interrupted: bool = False
-
-    def broken(self, claim: Claim | str) -> list[Schedule]:
-        """The schedules that break a claim, smallest first."""
-        number = self._number(claim)
-        return [schedule for schedule in self.schedules if schedule.outcomes[number] == "broken"]
-
-    def smallest(self, claim: Claim | str) -> Run | None:
-        """The smallest failing run (its `.faults` say why), or None where nothing that was tried breaks the claim."""
-        broken = self.broken(claim)
-        return self.run(broken[0]) if broken else None
-
-    def run(self, schedule: Schedule) -> Run:
-        """The run of a schedule, simulated again."""
-        if not isinstance(schedule, Schedule):
-            raise Misuse(f".run takes one of the .schedules, not {shown(schedule)}")
-        return _recorded(self.system, self.workload, schedule.seed, schedule.faults)[0]
-
-    def outcome(self, claim: Claim | str) -> str:
-        """ "broken" if any schedule breaks the claim, "not exercised" if none tested it, else "holds"."""
-        number = self._number(claim)
-        outcomes = {schedule.outcomes[number] for schedule in self.schedules}
-        ranked = ("broken", "holds")
-        return next((outcome for outcome in ranked if outcome in outcomes), "not exercised")
-
-    @property
-    def endless(self) -> list[Schedule]:
-        """The schedules that did not end by themselves."""
-        return [schedule for schedule in self.schedules if schedule.endless]
-
-    @property
-    def coverage(self) -> str:
-        """What was tried and what was not, in words."""
-        parts = []
-        for number, there_are in enumerate(self.to_try, 1):
-            tried = sum(len(schedule.faults) == number for schedule in self.schedules)
-            sets = f"set of {number} faults", f"sets of {number} faults"
-            one, many = _KINDS.get(number, sets)
-            some = f"{tried:,} of {there_are:,} {many}"
-            parts.append(f"every {one}" if tried == there_are else some)
-        if len(self.to_try) < self.faults:
-            parts.append("no more faults at once")
-        one, several = f"timing of seed {self.seeds[0]} only", f"timings of {len(self.seeds)} seeds"
-        parts += [one if len(self.seeds) == 1 else several, "no pauses or cuts"]
-        parts += [f"none at {listed(self.left_out)}"] if self.left_out else []
-        return "; ".join(parts + ["interrupted"] * self.interrupted)
-
-    def _number(self, claim: Claim | str) -> int:
-        for number, known in enumerate(self.claims):
-            if claim in (known, known.sentence, known.name):
-                return number
-        sentences = "; ".join(known.sentence for known in self.claims)
-        name = shown(getattr(claim, "sentence", claim))
-        raise Misuse(f"the claim {name} was not explored; claims: {sentences}")
-
-    def __repr__(self) -> str:
-        parts = []
-        for claim in self.claims:
-            outcome, broken = self.outcome(claim), self.broken(claim)
-            if broken and not broken[0].faults:
-                outcome = "broken without any fault"
-            elif broken:
-                faults = ", ".join(map(str, broken[0].faults))
-                outcome = f"broken in {len(broken):,}, smallest: {faults}"
-            parts.append(f"{SIGNS[self.outcome(claim)]} {claim.sentence}: {outcome}")
-        if self.endless:
-            smallest = ", ".join(map(str, self.endless[0].faults))
-            parts.append(f"{len(self.endless):,} did not end, smallest: {smallest}")
-        tried = counted(sum(bool(one.faults) for one in self.schedules), "schedule")
-        tried += f" of faults in {self.system.name} ({self.coverage})"
-        return f"<{tried}:\n  " + "\n  ".join(parts) + ">"
 
 
 @quiet()
@@ -127,7 +32,8 @@ def explore(
     workload: Callable,
     claims: Iterable[Claim],
     *,
-    faults: int = 1,
+    faults: int | None = None,
+    deploys: Iterable[Deploy] = (),
     seeds: Iterable[int] = (0,),
     budget: int | None = None,
     executor: Executor | None = None,
@@ -139,9 +45,12 @@ def explore(
         result = explore(shop, three_orders, [charged_once, claims.no_event_lost(OrderPlaced)])
         result.smallest(charged_once)       # the smallest failing run, or None
 
-    faults: the most faults at once. With 2, every pair too: the second is any that could strike after the first.
+    faults: the most faults at once (1; with deploys 0). With 2, every pair too: the second is any that could strike after
+        the first.
+    deploys: what `deploy` makes, without `at`. Every order of them is tried, at moments at which one of their services does
+        something; first at few moments far apart. `result.orders` says which orders are safe.
     seeds: repeats it under the timings of each seed.
-    budget: ends it after so many schedules.
+    budget: ends it after so many schedules (no end; with deploys 1,000).
     executor: an executor of `concurrent.futures`, such as `ProcessPoolExecutor()`. The result is the same.
     progress: shows a bar.
     leave_out: services at which no fault is tried, such as ["client"].
@@ -150,31 +59,53 @@ def explore(
     where two equal runs differ."""
     claims = claims_of(claims, "explore")
     seeds = tuple(seeds) if isinstance(seeds, Iterable) else seeds
-    _check(claims, faults, seeds, budget, executor)
     check_system_and_workload(system, workload)
+    rollout = Deploys(deploys, system)
+    if rollout.given:
+        faults = 0 if faults is None else faults
+        budget = _DEPLOYS_BUDGET if budget is None else budget
+    faults = 1 if faults is None else faults
+    _check(claims, faults, seeds, budget, executor)
     left_out = _services(leave_out, system)
-    result = Exploration(system.frozen(), workload, claims, faults, seeds, left_out)
-    try_one = partial(_try_one, result.system, workload, claims, left_out)
+    planned = rollout if rollout.given else None
+    result = Exploration(system.frozen(), workload, claims, faults, seeds, left_out, planned)
+    try_one = partial(_try_one, result.system, workload, claims, left_out, rollout)
+    level: list[tuple[Tried, Placed]] = []
+
+    def try_all(plans: list[Plan], later: bool) -> None:
+        nonlocal level
+        tried = _bar(_try_all(try_one, plans, later, executor), len(plans), progress)
+        for (schedule, after), (*_, placed) in zip(tried, plans, strict=True):
+            schedule = schedule._replace(deploys=rollout.at(placed))
+            result.schedules.append(schedule)
+            level.append(((schedule, after), placed))
+
     try:
         # So that not each run has to set the timer, nor looks for garbage among what it makes.
         with watched("the exploration"), garbage_seldom(young=_YOUNG):
-            for seed in seeds:
-                _recorded(result.system, workload, seed, ())[0]._replay(None)  # raises Misuse
-            level = [try_one((), seed, faults > 0) for seed in seeds]
-            result.schedules += [schedule for schedule, _ in level]
+            runs = [recorded(result.system, workload, seed, ())[0] for seed in seeds]
+            for run in runs:
+                run._replay(None)  # raises Misuse
+            try_all([((), seed, ()) for seed in seeds], faults > 0)
+            if rollout.given:
+                in_turn = zip_longest(*map(rollout.plans, runs))
+                each = (
+                    (seed, one) for row in in_turn for seed, one in zip(seeds, row, strict=True)
+                )
+                whole = len(rollout.orders) * len(seeds)  # each order as often as the others
+                most = budget if budget is None or budget < whole else budget - budget % whole
+                some = islice((((), seed, one) for seed, one in each if one), most)
+                try_all([*some], faults > 0)
             for number in range(1, faults + 1):
-                plans = [
-                    ((*schedule.faults, fault), schedule.seed)
-                    for schedule, later in level
+                plans: list[Plan] = [
+                    ((*schedule.faults, fault), schedule.seed, placed)
+                    for (schedule, later), placed in level
                     for fault in later
                 ]
                 result.to_try.append(len(plans))
                 left = None if budget is None else budget + len(seeds) - len(result.schedules)
-                tried = _try_all(try_one, plans[:left], number < faults, executor)
                 level = []
-                for one in _bar(tried, len(plans[:left]), progress):
-                    result.schedules.append(one[0])
-                    level.append(one)
+                try_all(plans[:left], number < faults)
                 if len(level) < len(plans):
                     break
     except KeyboardInterrupt:
@@ -185,37 +116,24 @@ def explore(
     return result
 
 
-def _recorded(
-    system: System,
-    workload: Callable,
-    seed: int,
-    faults: tuple[Fault, ...],
-) -> tuple[Run, str]:
-    """A run, and why it did not end, if it did not."""
-    try:
-        return run_checked(system, workload, seed, list(faults)), ""
-    except Hung:  # not tried once more under each fault: every time takes as long
-        raise
-    except Endless as endless:
-        assert endless.run is not None, "it carries the record so far"
-        return endless.run, str(endless)
-
-
 def _try_one(
     system: System,
     workload: Callable,
     claims: list[Claim],
     left_out: tuple[str, ...],
+    deploys: Deploys,
     faults: tuple,
     seed: int,
+    placed: Placed,
     later: bool,
 ) -> Tried:
-    """One schedule, with what could strike it next if `later`."""
+    """One schedule, without its deploys, and what could strike it next if `later`."""
+    plan = *deploys.at(placed), *faults
     try:
-        run, endless = _recorded(system, workload, seed, faults)
+        run, endless = recorded(system, workload, seed, plan)
     except Misuse as misuse:
-        if faults:
-            misuse.args = (f"{misuse} (under faults={list(faults)})",)
+        if plan:
+            misuse.args = (f"{misuse} (under faults={list(plan)})",)
         raise
     outcomes = tuple(
         "not exercised" if endless and not claim.endless else claim.check(run).outcome
@@ -233,8 +151,8 @@ def _try_all(
 ) -> Iterator[Tried]:
     """Try the plans, in order, here or by an executor."""
     if executor is None:
-        for faults, seed in plans:
-            yield try_one(faults, seed, later)
+        for plan in plans:
+            yield try_one(*plan, later)
         return
     import cloudpickle  # what is defined in a notebook travels by value
 
@@ -266,7 +184,7 @@ _unpacked = lru_cache(maxsize=1)(pickle.loads)
 def _try_chunk(packed: bytes, plans: bytes, later: bool) -> list[Tried]:
     try_one = _unpacked(packed)
     with watched("the exploration"), garbage_seldom(young=_YOUNG):
-        return [try_one(faults, seed, later) for faults, seed in pickle.loads(plans)]
+        return [try_one(*plan, later) for plan in pickle.loads(plans)]
 
 
 def _bar(tried: Iterator[Tried], total: int, progress: bool) -> Iterable[Tried]:

@@ -4,7 +4,8 @@ from math import floor
 
 from ..errors import Unanswered
 from ..model import Command, System
-from ..practice.exercise import Anomaly, Exercise, explained, explored
+from ..practice.exercise import Anomaly, Exercise, explored
+from ..practice.explained import explained
 from ..sim import cut, simulate
 from ..sim.run import Run
 from . import lesson_00_shop as shop

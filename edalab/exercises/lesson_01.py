@@ -1,7 +1,8 @@
 """Exercises of lesson 01: asking back with patience, about the time of the event, holding up nobody."""
 
 from ..errors import Unanswered
-from ..practice.exercise import Anomaly, Exercise, explained, explored
+from ..practice.exercise import Anomaly, Exercise, explored
+from ..practice.explained import explained
 from ..sim import simulate
 from ..sim.run import Run
 from . import lesson_01_shop as shop

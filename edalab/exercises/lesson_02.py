@@ -4,7 +4,8 @@ from collections.abc import Callable
 from math import ceil
 
 from ..model import System
-from ..practice.exercise import Anomaly, Exercise, explained, explored
+from ..practice.exercise import Anomaly, Exercise, explored
+from ..practice.explained import explained
 from ..sim import simulate
 from ..sim.run import Run
 from . import lesson_02_shop as shop

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 from ..errors import ConcurrencyError, Unanswered
-from ..practice.exercise import Anomaly, Exercise, explained, explored
+from ..practice.exercise import Anomaly, Exercise, explored
+from ..practice.explained import explained
 from ..store.event_store import EventStore
 from . import lesson_03_bank as bank
 from . import lesson_03_claims as claims

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 from ..errors import Unanswered
 from ..model import Command
-from ..practice.exercise import Anomaly, Exercise, explained, explored
+from ..practice.exercise import Anomaly, Exercise, explored
+from ..practice.explained import explained
 from ..sim import Fault, enumerate_faults, simulate
 from ..sim.run import Run
 from . import lesson_04_bank as bank

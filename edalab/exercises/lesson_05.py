@@ -2,7 +2,8 @@
 
 from functools import partial
 
-from ..practice.exercise import Anomaly, Exercise, explained, explored, nothing_dead
+from ..practice.exercise import Anomaly, Exercise, explored, nothing_dead
+from ..practice.explained import explained
 from ..sim import Fault, simulate
 from ..sim.run import Run
 from . import lesson_05_claims as claims

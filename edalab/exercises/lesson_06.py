@@ -8,7 +8,8 @@ from functools import partial
 
 from ..model import System
 from ..practice.answer import Answer
-from ..practice.exercise import Anomaly, Exercise, Trial, explained, explored
+from ..practice.exercise import Anomaly, Exercise, Trial, explored
+from ..practice.explained import explained
 from ..sim import Fault, enumerate_faults, simulate
 from ..sim.run import Run
 from . import lesson_06_claims as claims

@@ -5,7 +5,8 @@ from typing import Any
 from zlib import crc32
 
 from ..model import Event, System
-from ..practice.exercise import Anomaly, Exercise, explained, explored
+from ..practice.exercise import Anomaly, Exercise, explored
+from ..practice.explained import explained
 from ..sim import simulate
 from ..sim.run import Run
 from . import lesson_07_shop as shop

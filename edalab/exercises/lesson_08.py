@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from ..errors import PublishFailed, Refused, Unanswered
-from ..practice.exercise import Anomaly, Exercise, explained, explored
+from ..practice.exercise import Anomaly, Exercise, explored
+from ..practice.explained import explained
 from ..sim.run import Run
 from . import lesson_08_shop as shop
 from .lesson_08_shop import Charge, CheckCard, OrderPlaced, PaymentCharged

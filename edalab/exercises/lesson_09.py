@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from ..errors import Refused, listed, shown
-from ..model import declared_in
+from ..errors import Refused
 from ..practice.answer import Answer
-from ..practice.exercise import TO_BE_JUDGED, Anomaly, Exercise, explored
+from ..practice.exercise import Anomaly, Exercise, explored
+from ..practice.explained import paired
 from . import lesson_09_shop as shop
 from .lesson_09_claims import claims, wrong_answers, wrong_trades
 from .lesson_09_shop import MovePieces, PiecesMoved, SalesCounted
@@ -23,23 +23,8 @@ def history(variant: int) -> dict[str, list[dict[str, Any]]]:
 
 
 def decide(answer: Answer, variant: int) -> Anomaly | str:
-    if answer.again is None:
-        with declared_in(""):  # if a learner simulates in it, the notebook's messages are meant
-            returned = answer.call()
-        pairs = returned if isinstance(returned, list | tuple) else ()
-        try:
-            # str's own methods make plain texts also of what only looks like one.
-            answer.last = [tuple(str.lower(str.strip(p, " ().")) for p in pair) for pair in pairs]
-        except TypeError:
-            answer.last = []
-        if [*map(len, answer.last)] != [2] * 6:
-            return Anomaly("not as asked for", f"{answer.name} returned {shown(returned)}")
-        for words, known in zip(zip(*answer.last, strict=True), (GUARANTEES, REASONS), strict=True):
-            if others := {*words} - {*known}:
-                evidence = f"{shown(min(others))} is none of {listed(known)}"
-                return Anomaly("not as asked for", evidence)
-        if answer.is_apart:
-            return TO_BE_JUDGED
+    if anomaly := paired(answer, 6, (GUARANTEES, REASONS)):
+        return anomaly
     stories, lines = shop.stories(variant), history(variant)["history"]
     for n, (said, story) in enumerate(zip(answer.again or answer.last, stories, strict=True), 1):
         guarantee, reason = story[:2]

@@ -6,8 +6,8 @@ from ..errors import Busy, Refused, Unanswered, shown
 from ..model import declared_in
 from ..practice.answer import Answer
 from ..practice.exercise import TO_BE_JUDGED, Anomaly, Exercise, explored
-from ..practice.exercise import _letter as letter_in
-from ..practice.exercise import _number as number_in
+from ..practice.explained import _letter as letter_in
+from ..practice.explained import _number as number_in
 from . import lesson_12_shop as shop
 from .lesson_09_claims import claims
 from .lesson_12_claims import wrong_decisions, wrong_redrives

@@ -3,7 +3,7 @@
 from .determinism import foreign_call
 from .envelope import DeadLetter, Envelope, timestamp
 from .messages import Command, Event, Message, Query, wire_copy
-from .registry import declared_in, message_types
+from .registry import class_of, declared_in, message_types
 from .service import Handler, Service, Tick
 from .system import Queue, System, Topic
 
@@ -20,6 +20,7 @@ __all__ = [
     "System",
     "Tick",
     "Topic",
+    "class_of",
     "declared_in",
     "foreign_call",
     "message_types",

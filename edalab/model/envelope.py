@@ -10,6 +10,8 @@ from urllib.parse import quote
 from pydantic_core import from_json, to_json
 
 from .messages import Message, wire_copy
+from .registry import class_of, message_types
+from .versions import upcast
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # virtual 0 s
 # Control characters and noncharacters, of which an attribute of a CloudEvent has none.
@@ -34,9 +36,11 @@ class Envelope:
     attempt: int | None = None  # while it is handled
     redrives: int = 0  # how often it was sent back from the dead letters
 
-    def copied(self, attempt: int | None = None) -> "Envelope":
-        """This envelope as a handler sees it, with the number of the attempt: what it changes in it stays its own."""
-        data = self.data if self.data is None else wire_copy(self.data)
+    def copied(self, attempt: int | None = None, read: Message | None = None) -> "Envelope":
+        """This envelope as a handler sees it, with the number of the attempt, and the data as its class read them: what
+        it changes in it stays its own."""
+        data = self.data if read is None else read
+        data = data if data is None else wire_copy(data)
         return Envelope(
             self.id, self.type, data, self.source, self.subject, self.topic, self.time,
             self.correlation, self.causation, self.depth, attempt, self.redrives,
@@ -63,16 +67,24 @@ class Envelope:
     def stored(self) -> str:
         """This envelope as text for a column of an outbox; `ctx.publish` sends the text as the envelope it was."""
         fields = {name: getattr(self, name) for name in _FIELDS}
+        version = self.data.__declared__.version
+        fields |= {"version": version} if version > 1 else {}
         return json.dumps({**fields, "data": self.data.model_dump(mode="json")})
 
     @classmethod
-    def from_stored(cls, text: str, types: dict[str, type[Message]]) -> "Envelope":
-        """The envelope that `stored` wrote. Raises InvalidMessage where its class does not read its data,
-        another ValueError for any other text, KeyError for an unknown type."""
+    def from_stored(cls, text: str, types: dict[tuple, type[Message]]) -> "Envelope":
+        """The envelope that `stored` wrote, with the class of its version among `types` (by name and version) or those
+        declared, or else with today's class, which upcasts it. Raises InvalidMessage where the class does not read
+        its data, another ValueError for any other text, KeyError for an unknown type."""
         stored: Any = from_json(text, allow_inf_nan=False)
-        if not isinstance(stored, dict) or set(stored) != set(_FIELDS):
+        if not isinstance(stored, dict) or {*stored, "version"} != {*_FIELDS, "version"}:
             raise ValueError("not a stored envelope")
-        stored["data"] = types[stored["type"]].model_validate_json(to_json(stored["data"]))
+        name, version, data = stored["type"], stored.pop("version", 1), stored["data"]
+        of_version = types.get((name, version)) or class_of(name, version)
+        if of_version is None:
+            of_version = message_types()[name]
+            data = upcast(of_version, data, version)
+        stored["data"] = of_version.model_validate_json(to_json(data))
         return cls(**stored)
 
     @classmethod
@@ -81,7 +93,7 @@ class Envelope:
         if not text.startswith('{"id": '):
             return False
         try:
-            return set(json.loads(text)) == set(_FIELDS)
+            return {*json.loads(text), "version"} == {*_FIELDS, "version"}
         except ValueError:
             return False
 
@@ -97,7 +109,7 @@ _FIELDS = [field.name for field in fields(Envelope)][:-2]  # attempt and redrive
 
 @dataclass(slots=True, repr=False, eq=False)
 class DeadLetter(Envelope):
-    """A message that a service gave up, in a message of its own: in the handler it is the one that died.
+    """A message that its `source` gave up, in a message of its own: in the handler it is the one that died.
 
     `reason` is the error's words, `attempts` how often the message was tried, `came_from` its topic or queue."""
 
@@ -105,13 +117,12 @@ class DeadLetter(Envelope):
     attempts: int = 0
     came_from: str = ""
     died: Any = None  # the Envelope that was given up
-    service: str = ""  # that gave it up
     number: int = 0  # of the step at which it did
     redriven: bool = False
     state: str = "waiting"  # then "redriven" or "handled"
 
-    def copied(self, attempt: int | None = None) -> Envelope:
-        seen = self.died.copied(attempt)
+    def copied(self, attempt: int | None = None, read: Message | None = None) -> Envelope:
+        seen = self.died.copied(attempt, read)
         return replace(
             self, **{field.name: getattr(seen, field.name) for field in fields(Envelope)}
         )

@@ -9,11 +9,12 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
 from pydantic_core import to_json
 
-from ..errors import InvalidMessage, Misuse, choices, shortened, shown
+from ..errors import InvalidMessage, Misuse, Unknown, choices, shortened, shown
 from .numbers import check_whole
 from .wire import HALF_CHARACTER, of_the_wire
 
 _CHANNEL = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
+READS = ("tolerant", "strict")
 _TAKEN = {
     ".dlq": "dead letters",
     ".retry": "messages sent back from there",
@@ -45,10 +46,20 @@ class Declared:
     final: bool = False
     settles: bool = False
     upcasts: dict[int, Callable[[dict], dict]] = field(default_factory=dict, hash=False)
+    name: str | None = None
+    reads: str = "tolerant"
 
     @property
     def has_saga_role(self) -> bool:
         return any((self.compensates, self.refuses, self.final, self.settles))
+
+
+def _check_wire(what: str, declared: Declared) -> None:
+    """Raise Misuse for a name that no message can have, and for another way of reading than there is."""
+    if (name := declared.name) is not None and not (isinstance(name, str) and name.isidentifier()):
+        raise Misuse(f"{what} name= takes one word such as 'OrderPlaced', not {shown(name)}")
+    if declared.reads not in READS:
+        raise Unknown("way to read", declared.reads, READS)
 
 
 def _upcasts(what: str, declared: Declared) -> dict:
@@ -75,6 +86,7 @@ class Message(BaseModel):
         str_min_length=0,  # a text of any length, but looked through for half a character
     )
     __declared__: ClassVar[Declared] = Declared()
+    __wire__: ClassVar[str] = "Message"  # its name there: `name=`, or that of the class
     __count__: ClassVar[int] = (
         0  # classes declared so far: whoever looks them up by name knows when to look again
     )
@@ -118,6 +130,7 @@ class Message(BaseModel):
         declared = Declared(**keywords)
         if declared.topic is not None:
             channel_name(f"{what} topic=", declared.topic)
+        _check_wire(what, declared)
         key, fields = declared.key, cls.model_fields
         if key is not None and (not isinstance(key, str) or key not in fields):
             here = ", ".join(fields) or "none"
@@ -134,9 +147,10 @@ class Message(BaseModel):
             if not (isinstance(other, type) and issubclass(other, Message)):
                 takes = f"{word}= takes a message class, not {shown(other)}"
                 raise Misuse(f"{what} {takes}; declare that first and name it without quotes")
-            keywords[word] = other.__name__
+            keywords[word] = other.__wire__
         keywords["upcasts"] = _upcasts(what, declared)
         cls.__declared__ = Declared(**keywords)
+        cls.__wire__ = declared.name or cls.__name__
         cls.__number__ = Message.__count__ = Message.__count__ + 1
 
     @classmethod
@@ -191,7 +205,17 @@ class Event(Message):
 
     `topic` is where it is published (default: the name of the class), `key` the field that orders and partitions it.
     For sagas, `compensates` and `refuses` name another message class, `final=True` says that the step cannot be undone
-    and `settles=True` that it ends the saga. `version` and `upcasts` are for an event store."""
+    and `settles=True` that it ends the saga.
+
+    `version` counts the forms of a message, and `upcasts` turns the data of older ones into the next: in an event store,
+    and where the handler's class is of another version than the publisher's. Several such classes share one `name` on the
+    wire. A handler's class ignores fields that it does not know; with `reads="strict"` they are an error.
+
+        class OrderPlacedV1(Event, name="OrderPlaced", version=1, topic="orders"):
+            total: float
+
+        class OrderPlaced(Event, version=2, topic="orders", upcasts={1: to_cents}):
+            cents: int"""
 
 
 class Command(Message):

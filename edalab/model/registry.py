@@ -24,22 +24,49 @@ def declared_in(module: str, own: Collection[type[Message]] = ()) -> Generator[N
 
 
 def message_types() -> dict[str, type[Message]]:
-    """Every message class, by name. If two share a name, it means the one declared last. Classes of an exercise come
+    """Every message class, by its name on the wire. If two share it, it means the highest version, and of one class that
+    was declared again the last. Classes of an exercise come
     first while that exercise is checked; otherwise the learner's own do."""
     found: dict[str, type[Message]] = {}
+    for cls in _declared_last():
+        name = cls.__wire__
+        if name not in found or _newer(found[name]) < _newer(cls):
+            found[name] = cls
+    return found
+
+
+def class_of(name: str, version: int) -> type[Message] | None:
+    """The class of one version of a message, if it is declared."""
+    same = [
+        cls
+        for cls in _declared_last()
+        if (cls.__wire__, cls.__declared__.version) == (name, version)
+    ]
+    return max(same, key=_precedence, default=None)
+
+
+def _declared_last() -> Collection[type[Message]]:
+    """The classes by their names on the wire and in Python; of those that share both, the one that is meant."""
+    found: dict[tuple[str, str], type[Message]] = {}
     ahead = [Event, Command, Query]
     while ahead:
         for cls in ahead.pop(0).__subclasses__():
             ahead.append(cls)
-            if cls.__name__ not in found or _precedence(found[cls.__name__]) < _precedence(cls):
-                found[cls.__name__] = cls
-    return found
+            names = cls.__wire__, cls.__name__
+            if names not in found or _precedence(found[names]) < _precedence(cls):
+                found[names] = cls
+    return found.values()
 
 
 def saga_roles() -> dict[str, Declared]:
     """What the message classes declared so far say of sagas, by class name; only those that say something."""
     declared = {name: cls.__declared__ for name, cls in message_types().items()}
     return {name: d for name, d in declared.items() if d.has_saga_role}
+
+
+def _newer(cls: type[Message]) -> tuple:
+    *first, number = _precedence(cls)
+    return *first, cls.__declared__.version, number
 
 
 def _precedence(cls: type[Message]) -> tuple[bool, bool, bool, int]:

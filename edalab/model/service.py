@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from ..errors import Misuse, Unknown, shown
 from .determinism import foreign_call
@@ -47,6 +47,7 @@ class Tick:
     seconds: float
     takes_ctx: bool
     is_async: bool
+    lease: float | None = None  # seconds
 
 
 class Service:
@@ -59,10 +60,12 @@ class Service:
     def __init__(self, system: "System", name: str):
         self.system, self.name = system, name
         self.replicas, self.schema = 1, ""
+        self.joins, self.starts_at = 0.0, "latest"  # its group
         self.workers: int | None = None  # of each replica; None: no limit
         self.waiting: int | None = None  # questions in line at each replica
         self.handlers: dict[tuple[str, str], Handler] = {}  # by (type, function name)
         self.ticks: dict[str, Tick] = {}
+        self.captures: tuple[str, str] | None = None  # the service and the table, of a connector
 
     def on(
         self,
@@ -124,7 +127,7 @@ class Service:
 
         def declare(function: Callable) -> Callable:
             how = self._inspected(function, 1)
-            name, type_name = function.__name__, f"{message.__name__}.dlq"
+            name, type_name = function.__name__, f"{message.__wire__}.dlq"
             handler = Handler(self.name, name, function, type_name, Message, *how, message=message)
             self.handlers[type_name, name] = handler
             self.system.revision += 1
@@ -132,22 +135,29 @@ class Service:
 
         return declare
 
-    def every(self, seconds: float | None = None) -> Callable:
-        """Decorate a tick: a function that takes () or (ctx). One replica runs it every so many seconds (from 0.001)."""
-        if (
-            isinstance(seconds, bool)
-            or not isinstance(seconds, int | float)
-            or not 0.001 <= seconds <= 1e9
-        ):
-            word = f"{self.name}.every"
+    def every(self, seconds: float | None = None, *, lease: float | None = None) -> Callable:
+        """Decorate a tick: a function that takes () or (ctx). One replica runs it every so many seconds (from 0.001).
+
+            @orders.every(1, lease=3)
+            async def relay(ctx): ...
+
+        lease: seconds. One replica is the leader and runs the tick, as long as it is up and does not stand still. Once
+            it has been down or still for so long, another one becomes the leader at the next run. What the old leader
+            was doing goes on when it does, so that two runs may be under way at once. `ctx.lease` tells them apart.
+
+        Without `lease` no run begins before the one before it has ended."""
+        word = f"{self.name}.every"
+        if not _is_seconds(seconds):
             raise Misuse(
                 f"{word} takes seconds of at least 0.001, not {shown(seconds)}; write @{word}(1)"
             )
+        if lease is not None and not _is_seconds(lease):
+            raise Misuse(f"{word}: lease= takes seconds of at least 0.001, not {shown(lease)}")
 
         def declare(function: Callable) -> Callable:
             takes, is_async = self._inspected(function, 0)
             name = function.__name__
-            self.ticks[name] = Tick(self.name, name, function, seconds, takes, is_async)
+            self.ticks[name] = Tick(self.name, name, function, seconds, takes, is_async, lease)
             self.system.revision += 1
             return function
 
@@ -184,7 +194,7 @@ class Service:
 
         def declare(function: Callable) -> Callable:
             takes, is_async = self._inspected(function, 1)
-            type_name, name = message.__name__, function.__name__
+            type_name, name = message.__wire__, function.__name__
             if kind is not Event:
                 self.system.refuse_second_handler(self.name, name, type_name, kind)
             how = takes, is_async, delivery, max_attempts, message, commit_every
@@ -229,4 +239,10 @@ class Service:
     def __repr__(self) -> str:
         names = [f"{h.name}({h.type})" for h in self.handlers.values()]
         names += [f"{t.name}()" for t in self.ticks.values()]
+        names += [f"captures {'.'.join(self.captures)}"] if self.captures else []
         return f"<Service {self.name}: {', '.join(names) or 'no handlers'}>"
+
+
+def _is_seconds(value: object) -> TypeGuard[float]:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and 0.001 <= value <= 1e9

@@ -2,13 +2,18 @@
 
 import re
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from ..errors import Misuse, shown
+from ..errors import Misuse, Unknown, shown
 from .messages import Declared, Message, channel_name
+from .numbers import check_whole
 from .registry import saga_roles
 from .service import Handler, Service
 
+OVERFLOWS = ("reject", "drop-oldest")
+STARTS = ("earliest", "latest")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
@@ -21,6 +26,8 @@ class Topic:
     confirms: bool = True
     deduplicates: float = 0  # seconds
     max_poll_interval: float | None = None  # seconds
+    max_bytes: int | None = None
+    retention: float | None = None  # seconds
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,8 @@ class Queue:
     ordered_by_key: bool = False
     ack_wait: float = 5  # seconds
     prefetch: int = 1
+    max_length: int | None = None  # messages that wait
+    overflow: str = "reject"
 
 
 class System:
@@ -60,6 +69,8 @@ class System:
         confirms: bool | None = None,
         deduplicates: float | None = None,
         max_poll_interval: float | None = None,
+        max_bytes: int | None = None,
+        retention: float | None = None,
     ) -> Topic:
         """Declare a topic, which is a log, or look one up by its name alone.
 
@@ -72,10 +83,15 @@ class System:
         max_poll_interval: seconds from the delivery of a message, or from its retry, to its commit (no limit). A
             replica that takes longer is evicted: its partitions move to the other replicas, its commit is refused,
             and it joins again when its handler ends. A replica without others gets the message again then.
+        max_bytes: the most bytes that the data of a message may have as JSON (no limit). The broker refuses a larger
+            one each time that it is published, which fails with `PublishFailed`.
+        retention: seconds after which a message is removed (never), read or not. A group that comes to its place
+            later goes on at the oldest message that is left.
 
         With a keyword, a topic of that name is declared anew. One that nobody declares has the defaults.
         Raises Misuse for a name that no topic can have."""
         looked_up = partitions is confirms is deduplicates is max_poll_interval is None
+        looked_up = looked_up and max_bytes is retention is None
         if looked_up and isinstance(name, str) and name in self.topics:
             return self.topics[name]
         partitions = 1 if partitions is None else partitions
@@ -85,7 +101,12 @@ class System:
         longest = max_poll_interval
         if longest is not None:
             longest = _seconds(f"topic {name!r}: max_poll_interval=", longest, 0.001)
-        self.topics[name] = Topic(name, partitions, confirms is None or confirms, window, longest)
+        if max_bytes is not None:
+            check_whole(f"topic {name!r}: max_bytes=", max_bytes)
+        if retention is not None:
+            retention = _seconds(f"topic {name!r}: retention=", retention, 0.001)
+        how = confirms is None or confirms, window, longest, max_bytes, retention
+        self.topics[name] = Topic(name, partitions, *how)
         self.revision += 1
         return self.topics[name]
 
@@ -97,6 +118,8 @@ class System:
         ordered_by_key: bool | None = None,
         ack_wait: float | None = None,
         prefetch: int | None = None,
+        max_length: int | None = None,
+        overflow: str | None = None,
     ) -> Queue:
         """Declare a work queue, or look one up by its name alone. Each of its messages goes to one consumer.
 
@@ -107,9 +130,13 @@ class System:
             `ctx.in_progress` begins the wait anew. A late acknowledgement is accepted.
         prefetch: so many of its messages each replica handles at once (1), beside its other work, and no message
             twice at once. They arrive in order. A crash of the replica takes them all.
+        max_length: so many messages wait at most, beside those that are handled (no limit).
+        overflow: what a full queue does: "reject" the new message, whose publisher gets PublishFailed, or
+            "drop-oldest", which discards the one that waits longest ("reject").
 
         Raises Misuse for a name that no queue can have."""
-        looked_up = max_attempts is ordered_by_key is ack_wait is prefetch is None
+        looked_up = max_attempts is ordered_by_key is ack_wait is prefetch is max_length is None
+        looked_up = looked_up and overflow is None
         if looked_up and isinstance(name, str) and name in self.queues:
             return self.queues[name]
         max_attempts = 3 if max_attempts is None else max_attempts
@@ -118,7 +145,14 @@ class System:
         wait = _seconds(f"queue {name!r}: ack_wait=", 5 if ack_wait is None else ack_wait, 0.001)
         many = 1 if prefetch is None else prefetch
         _whole(f"queue {name!r}: prefetch=", many)
-        self.queues[name] = Queue(name, max_attempts, bool(ordered_by_key), wait, many)
+        if max_length is not None:
+            _whole(f"queue {name!r}: max_length=", max_length)
+        if overflow not in (None, *OVERFLOWS):
+            raise Unknown("overflow", overflow, OVERFLOWS)
+        if overflow and max_length is None:
+            raise Misuse(f"queue {name!r}: overflow= goes with max_length=, such as max_length=100")
+        how = wait, many, max_length, overflow or "reject"
+        self.queues[name] = Queue(name, max_attempts, bool(ordered_by_key), *how)
         self.revision += 1
         return self.queues[name]
 
@@ -128,6 +162,8 @@ class System:
         *,
         replicas: int | None = None,
         schema: str | None = None,
+        joins: float | None = None,
+        starts_at: str | None = None,
         workers: int | None = None,
         waiting: int | None = None,
     ) -> Service:
@@ -135,6 +171,9 @@ class System:
 
         replicas: from 1 to 1,000 (1).
         schema: the SQL that makes its SQLite database, at the beginning of each run.
+        joins: seconds until the service subscribes to topics and queues (0). It answers questions before, too.
+        starts_at: where it then begins in a topic: at the "earliest" message that is kept, or behind the "latest"
+            ("latest").
         workers: so many handlings and answers at once in each replica (no limit); what finds no worker free waits
             in line, in the order of its arrival. A question is answered even if its asker has given up.
         waiting: so many questions and asked commands in line at each replica (no limit); the next asker gets `Busy`
@@ -142,7 +181,8 @@ class System:
 
         With a keyword, a service of that name is declared anew; it keeps its handlers.
         Raises Misuse for a name that no service can have, and for SQL that SQLite does not run."""
-        looked_up = replicas is schema is workers is waiting is None
+        given = (replicas, schema, joins, starts_at, workers, waiting)
+        looked_up = all(one is None for one in given)
         if looked_up and isinstance(name, str) and name in self.services:
             return self.services[name]
         replicas = 1 if replicas is None else replicas
@@ -161,15 +201,56 @@ class System:
             )
         _try_schema(name, schema)
         service = self.services.setdefault(name, Service(self, name))
+        if joins is not None:
+            joins = _seconds(f"service {name!r}: joins=", joins)
+        if starts_at not in (None, *STARTS):
+            raise Unknown("starts_at", starts_at, STARTS)
+        if starts_at and joins is None:
+            raise Misuse(f"service {name!r}: starts_at= goes with joins=, such as joins=10")
         service.replicas, service.schema = replicas, schema or ""
+        service.joins, service.starts_at = joins or 0, starts_at or "latest"
         service.workers, service.waiting = workers, waiting
         self.revision += 1
         return service
+
+    def capture(self, table: str) -> Service:
+        """Declare a connector that publishes what transactions insert into a table: change data capture.
+
+            shop.capture("orders.outbox")
+
+        table: the service and its table. Each row holds an envelope that `ctx.envelope` made, which is published
+            unchanged, also where the same transaction deletes the row again.
+
+        The connector is a service of its own, here `orders-capture`, so that it can crash, stand still or be cut off. It
+        publishes in the order of the commits, 10 ms after each. It stores its position after each transaction, and
+        publishes what comes after that again when it has crashed. Raises Misuse for what is no table of a service."""
+        service, dot, name = table.partition(".") if isinstance(table, str) else ("", "", "")
+        if not (service and dot and name):
+            what = f"capture takes a service and a table, not {shown(table)}"
+            raise Misuse(f'{what}; write {self.name}.capture("orders.outbox")')
+        if service not in self.services:
+            raise Unknown("service", service, self.services)
+        connector = self.service(f"{service}-capture")
+        connector.captures = service, name
+        self.revision += 1
+        return connector
 
     def handlers(self, type_name: str) -> list[Handler]:
         """The handlers of a type of message, in the order declared."""
         everywhere = [h for s in self.services.values() for h in s.handlers.values()]
         return [handler for handler in everywhere if handler.type == type_name]
+
+    def asyncapi(self, *runs: Any) -> dict[str, Any]:
+        """This system as an AsyncAPI 3.0 document, which `json.dump` writes. AsyncAPI's own parser reads it in our tests.
+
+            document = shop.asyncapi(simulate(shop, orders))
+
+        Handlers say what services receive. Nothing declares what they send, so give runs that show it.
+        `compatibility` compares two such documents. Raises Misuse for a message that has no JSON Schema, and for two
+        classes of one name and version that differ."""
+        return System._asyncapi(self, *runs)
+
+    _asyncapi: Callable[..., dict[str, Any]]  # what edalab/trace/asyncapi.py does
 
     def frozen(self) -> "System":
         """A copy that later declarations do not change, with the saga roles that message classes have now."""
@@ -183,6 +264,8 @@ class System:
             for name, service in self.services.items():
                 twin = copy.services[name] = Service(copy, name)
                 twin.replicas, twin.schema = service.replicas, service.schema
+                twin.joins, twin.starts_at = service.joins, service.starts_at
+                twin.captures = service.captures
                 twin.workers, twin.waiting = service.workers, service.waiting
                 twin.handlers, twin.ticks = dict(service.handlers), dict(service.ticks)
             self._frozen = copy

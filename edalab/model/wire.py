@@ -90,6 +90,8 @@ def _parts(schema: Any) -> Iterator[dict]:
     if isinstance(schema, dict):
         yield schema
         inner = [schema[name] for name in _INNER if name in schema]
+        if isinstance(choices := schema.get("choices"), dict):  # of a tagged union, by tag
+            inner = [*choices.values()]
         inner += schema.get("fields", {}).values()
     else:
         inner = schema

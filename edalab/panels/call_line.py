@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import Misuse, Unknown, shown
 from ..model import System
-from ..sim import AnyFault, Faults, simulate
+from ..sim import AnyFault, Deploy, Faults, simulate
 from ..stuck import watched
 from ..view import compare, timeline
 
@@ -120,9 +120,16 @@ def factories(system: Any, workload: Any, knobs: Mapping[str, Any]) -> tuple[Fac
     return both
 
 
-def line(call: str, faults: Iterable[AnyFault], outcome: str) -> str:
+def written(fault: AnyFault, names: Names, deploys: Iterable[Deploy]) -> str:
+    """A fault as it stands in code; a deploy by the name of the one that was given."""
+    if isinstance(fault, Deploy):
+        given = next(one for one in deploys if one.new is fault.new)
+        return f"{names.of(given, f'deploy_{fault.service}')}.at({fault.start:g})"
+    return repr(fault) if isinstance(fault, Faults) else f'"{fault}"'
+
+
+def line(call: str, items: list[str], outcome: str) -> str:
     """The call of `simulate`, in one line if that fits, with the outcome in a comment at its end."""
-    items = [repr(fault) if isinstance(fault, Faults) else f'"{fault}"' for fault in faults]
     listed = ", ".join(items)
     begin = f"run = simulate({call}"
     whole = begin + (f", faults=[{listed}])" if items else ")") + f"  # {outcome}"

@@ -8,7 +8,8 @@ import traitlets
 
 from .. import view
 from ..claims.claim import Claim
-from ..claims.explore import Exploration, Schedule, explore
+from ..claims.exploration import Exploration, Schedule
+from ..claims.explore import explore
 from ..errors import Misuse
 from ..model import System
 from ..sim import quiet, simulate

@@ -1,14 +1,14 @@
 """The faults that a learner asks for: one at an exact point, more as text, and rates of random ones."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 
 import ipywidgets
 
 from ..errors import Misuse, listed
 from ..model import System
-from ..sim import ACTIONS, AnyFault, Fault, Faults, actions_at, parse_plan, points
+from ..sim import ACTIONS, AnyFault, Deploy, Fault, Faults, actions_at, parse_plan, points
 from ..sim.run import Run
 from . import html
 from .controls import Choice, Settling, labelled
@@ -22,7 +22,7 @@ class FaultsAsked(Settling):
     """The widgets that ask for faults: `.point`, `.action` and `.nth` of one, `.plan` for more as
     text, and a slider for each of the `.rates`. `changed` is called when the learner turns one."""
 
-    def __init__(self, changed: Callable[[], None]):
+    def __init__(self, changed: Callable[[], None], deploys: Iterable[Deploy] = ()):
         # As wide as its longest point: a point that is cut cannot be told from its neighbours.
         self.point = Choice(options=[("at no point", "")], layout={"width": "max-content"})
         self.action = Choice(options=[("", "")], layout={"width": "104px"}, disabled=True)
@@ -38,6 +38,7 @@ class FaultsAsked(Settling):
             for name in RATES
         }
         self.exactly = self.point, self.action, self.nth, self.plan
+        self.deploys = [*deploys]  # which the text may name
         self._changed, self._system = changed, System("unknown")
         self._sent: dict[Point, None] = {}  # where runs of the system publish and ask
         self._reached: Counter[Point] = Counter()  # how often points are reached in the last run
@@ -56,7 +57,7 @@ class FaultsAsked(Settling):
         exact, error = self.exact, ""
         faults: list[AnyFault] = [] if exact is None else [exact]
         try:
-            faults += parse_plan(self.plan.value)
+            faults += parse_plan(self.plan.value, self.deploys)
         except Misuse as misuse:
             error = str(misuse)
         rates = {name: round(slider.value, 4) for name, slider in self.rates.items()}

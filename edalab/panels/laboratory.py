@@ -9,15 +9,15 @@ import ipywidgets
 
 from .. import view
 from ..claims.claim import Claim, Verdict, claims_of
-from ..claims.explore import Schedule
+from ..claims.exploration import Schedule
 from ..errors import Misuse, Text, shown
 from ..model import System
-from ..sim import AnyFault, Printed, printing, simulate
+from ..sim import AnyFault, Deploy, Printed, printing, simulate
 from ..sim.run import Run
 from ..view.excerpt import choose, story_names
 from ..view.timeline import draw
 from . import html
-from .call_line import Names, factories, line
+from .call_line import Names, factories, line, written
 from .controls import AUTO, Settling, labelled, lesson_knob
 from .fault_picker import TITLE
 from .faults_asked import FaultsAsked
@@ -37,7 +37,8 @@ class Laboratory(Settling):
 
     `system` and `workload` are as `simulate` takes them, or functions that make them from the `knobs`. Each
     knob is a keyword of these functions, with a list of values to choose from or (lowest, highest).
-    `ledger` is what stands beside a saga, as `saga_map` takes it. Raises Misuse for anything else.
+    `ledger` is what stands beside a saga, as `saga_map` takes it. `deploys` are those that `lab.plan` may name,
+    as "deploy billing at 5 s". Raises Misuse for anything else.
 
     Every widget is an attribute that needs no browser: `lab.seed.value = 7`, each knob by its name,
     each rate (`lab.drop`), the exact fault (`lab.point`, `lab.action`, `lab.nth`), more faults as text
@@ -57,12 +58,17 @@ class Laboratory(Settling):
         claims: Iterable[Claim] = (),
         knobs: Mapping[str, list | tuple] | None = None,
         ledger: Callable[[Any], Mapping] | None = None,
+        deploys: Iterable[Deploy] = (),
     ):
         self._notebook = sys._getframe(1).f_globals
         knobs = {} if knobs is None else knobs
         if not isinstance(knobs, Mapping):
             example = '{"dedup": ["none", "by id"], "subscribers": (1, 8)}'
             raise Misuse(f"knobs= takes a dict such as {example}, not {shown(knobs)}")
+        for one in (deploys := list(deploys) if isinstance(deploys, Iterable) else [deploys]):
+            if not isinstance(one, Deploy):
+                takes = 'deploys= takes a list such as [deploy(new.services["billing"])]'
+                raise Misuse(f"{takes}, not {shown(one)}")
         self._system, self._workload = both = factories(system, workload, knobs)
         self.claims = claims_of(claims, "Laboratory")
         self.run: Run | None = None
@@ -71,7 +77,7 @@ class Laboratory(Settling):
         self._printed = Printed()
         self._simulated: tuple[Any, ...] = ()  # the system, its revision and the workload
         with self.settling():
-            self._make_widgets(ledger)
+            self._make_widgets(ledger, deploys)
             self.knobs: dict[str, Any] = {}
             for name, spec in knobs.items():
                 if not name.isidentifier() or hasattr(self, name):
@@ -83,8 +89,10 @@ class Laboratory(Settling):
             self._panel = self._laid_out()
         self._simulate_and_show()
 
-    def _make_widgets(self, ledger: Callable[[Any], Mapping] | None) -> None:
-        self._asked = asked = FaultsAsked(self._simulate_and_show)
+    def _make_widgets(
+        self, ledger: Callable[[Any], Mapping] | None, deploys: Iterable[Deploy]
+    ) -> None:
+        self._asked = asked = FaultsAsked(self._simulate_and_show, deploys)
         self.point, self.action, self.nth, self.plan = asked.exactly
         vars(self).update(asked.rates)
         self._story: str | None = None  # that is asked for, if there is such a one
@@ -147,7 +155,8 @@ class Laboratory(Settling):
         if self.run is not None and not self._raised:
             outcome = f"digest {self.run.digest}"
         both = [factory.code(values, names) for factory in (self._system, self._workload)]
-        return line(f"{', '.join(both)}, seed={self.seed.value}", self.faults, outcome)
+        faults = [written(fault, names, self._asked.deploys) for fault in self.faults]
+        return line(f"{', '.join(both)}, seed={self.seed.value}", faults, outcome)
 
     def _on_screen(self) -> tuple[Run | None, str, dict[str, str]]:
         names = Names(self._notebook, "")

@@ -7,7 +7,7 @@ import ipywidgets
 
 from .. import view
 from ..claims.claim import Claim
-from ..claims.explore import Schedule
+from ..claims.exploration import Schedule
 from ..sim import quiet
 from ..sim.run import Run
 from ..trace.saga_story import has_sagas

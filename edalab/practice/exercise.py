@@ -2,12 +2,9 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
-from math import isfinite
-from numbers import Real
 from typing import Any, NamedTuple
 
 from ..claims.claim import Claim
@@ -21,15 +18,14 @@ from ..errors import (
     Unanswered,
     Unknown,
     listed,
-    shown,
 )
-from ..model import DeadLetter, Message, System, declared_in
+from ..model import DeadLetter, Message, System
 from ..sim import AnyFault, Fault, enumerate_faults, simulate
 from ..sim.run import Run
 from ..sim.steps import Failure
 from .answer import Answer
 
-LESSONS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "12")
+LESSONS = tuple(f"{number:02}" for number in range(13))
 Plan = Sequence[str | AnyFault]  # faults that strike in one run
 Hints = tuple[str, str, str]
 # What a handler may let through: a fault, an answer that does not come, another writer who was first.
@@ -119,6 +115,7 @@ def explored(
     beside: Sequence[Plan] = (),
     alone: Sequence[Plan] = (),
     only: tuple[str, Callable[[Fault], bool]] = ("", lambda fault: True),
+    until: float | None = None,
 ) -> Trial:
     """A trial of a handler under every single fault, in two timings.
 
@@ -126,6 +123,7 @@ def explored(
     what must hold, by the name of the anomaly that breaks each. Each plan of faults in `beside` (a late
     event, an outage) is tried by itself and together with every single fault that can strike after it;
     each in `alone` by itself only. `only` is a condition on single faults, in words and as a function.
+    `until` ends each run of a tick that always has something to do, in seconds.
 
     The second timing begins later and has other values: an answer written for the first fails there.
     """
@@ -140,7 +138,8 @@ def explored(
 
         def play(number: int, plan: Plan) -> Run:
             answer.last = timing, number, plan
-            return simulate(system, workloads[number], seed=timing * variant, faults=plan)
+            how = {"seed": timing * variant, "faults": plan, "until": until}
+            return simulate(system, workloads[number], **how)
 
         return [partial(play, number) for number in range(len(workloads))]
 
@@ -240,63 +239,3 @@ def _runs(
         last = run.faults[-1] if run.faults and isinstance(run.faults[-1], Fault) else None
         for fault in filter(allowed, enumerate_faults(run, last)):
             yield play([*plan, fault])
-
-
-# -- exercises that ask for a value and a reason
-
-
-def explained(
-    id: str,
-    title: str,
-    value: tuple[str, range | tuple[float, float]],
-    figures: Callable[[int], dict[str, Any]],
-    judge: Callable[[Any, int], Anomaly | str],
-    reasons: dict[str, Callable[[Any, int], tuple[str, Run | None]] | None],
-    hints: dict[str, Hints],
-) -> Exercise:
-    """An exercise that asks for a value and the letter of a reason.
-
-    `value` describes the value and gives its range, `figures(variant)` are those in the question, and
-    `judge(value, variant)` tries the value in runs. In `reasons` the right one is None. A wrong one is
-    a function of the value, which is right by then, and of the variant: it returns the evidence
-    against that reason, and a run.
-    """
-    what, among = value
-
-    def trial(answer: Answer, variant: int) -> Anomaly | str:
-        if answer.again is None:
-            with declared_in(""):  # if a learner simulates in it, the notebook's messages are meant
-                returned = answer.call()
-            try:
-                if not isinstance(returned, tuple | list) or len(returned) != 2:
-                    raise ValueError(f"{answer.name} returned {shown(returned)}")
-                number = _number(returned[0], what, among)
-                answer.last = number, _letter(returned[1], list(reasons))
-            except ValueError as error:
-                return Anomaly("no value and reason", str(error))
-            if answer.is_apart:
-                return TO_BE_JUDGED
-        number, letter = answer.again or answer.last
-        judged, refuted = judge(number, variant), reasons[letter]
-        if isinstance(judged, str) and refuted:
-            return Anomaly("another reason", *refuted(number, variant))
-        return judged
-
-    return Exercise(id, title, "", trial, hints, figures=figures)
-
-
-def _number(value: Any, what: str, among: range | tuple[float, float]) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real | Decimal) or not isfinite(value):
-        raise ValueError(f"the value is {shown(value)}, which is not a number")
-    number = float(value)
-    fits = number in among if isinstance(among, range) else among[0] <= number <= among[1]
-    if not fits:
-        raise ValueError(f"the value is {number:g}; it is {what} from {among[0]} to {among[-1]}")
-    return int(number) if isinstance(among, range) else number
-
-
-def _letter(reason: Any, letters: list[str]) -> str:
-    letter = reason.strip(" ().:").lower() if isinstance(reason, str) else reason
-    if letter not in letters:
-        raise ValueError(f"the reason is {shown(letter)}; reasons: {listed(letters)}")
-    return letter

@@ -1,10 +1,13 @@
 """What happens: a system in virtual time, with faults at the points that its patterns are about."""
 
 from .context import Context
+from .deploy import Deploy, deploy
 from .faults import ACTIONS, Fault, Faults
 from .plan import AnyFault, parse_plan
 from .points import actions_at, enumerate_faults, points
 from .printed import Printed, printing, quiet
+from .restore import Restore, restore
+from .rewind import Rewind, rewind
 from .simulate import simulate
 from .windows import AtTime, Repartition, Scale, Skew, Window, cut, pause, repartition, scale, skew
 from .world import World
@@ -14,16 +17,20 @@ __all__ = [
     "AnyFault",
     "AtTime",
     "Context",
+    "Deploy",
     "Fault",
     "Faults",
     "Printed",
     "Repartition",
+    "Restore",
+    "Rewind",
     "Scale",
     "Skew",
     "Window",
     "World",
     "actions_at",
     "cut",
+    "deploy",
     "enumerate_faults",
     "parse_plan",
     "pause",
@@ -31,6 +38,8 @@ __all__ = [
     "printing",
     "quiet",
     "repartition",
+    "restore",
+    "rewind",
     "scale",
     "simulate",
     "skew",

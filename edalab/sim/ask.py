@@ -33,7 +33,7 @@ class Ask(Call):
         return (yield self)
 
     def begin(self) -> None:
-        execution, type_name = self.execution, type(self.question).__name__
+        execution, type_name = self.execution, self.question.__wire__
         world = execution.world
         self.handler = world.answerer(type(self.question))
         self.envelope = world.mint(execution, self.question, self.handler.service)
@@ -61,10 +61,13 @@ class Ask(Call):
         service = world.services[self.handler.service]
         replica = service.next_up()
         why = f"{service.name} was down" if replica is None else service.barrier(asker)
+        handler = replica and replica.version.handlers.get(self.envelope.type)
+        if not why and handler is None:
+            why = f"{service.name} does not answer {self.envelope.type} in this version"
         if replica is None or why:
             world.record_step("lost", (service.name, 1), self.envelope, detail=why)
             return
-        execution = replica.new_execution(self, self.envelope)
+        self.handler, execution = handler, replica.new_execution(self, self.envelope)
         execution.attempt = 1
         self._handle(execution)
 
@@ -78,7 +81,7 @@ class Ask(Call):
     def handled(self, execution, answer: Any) -> None:
         """The answer goes back."""
         self._reply(execution, *_wire_answer(execution, answer))
-        execution.replica.answered(execution)
+        execution.replica.finish(execution)
 
     def turn_away(self, execution) -> None:
         """No worker is free and the line is full: the asker hears so."""
@@ -97,7 +100,7 @@ class Ask(Call):
     def failed(self, execution, error: Exception) -> None:
         """No answer: the asker will give up."""
         execution.record_failure("failure", error)
-        execution.replica.answered(execution)
+        execution.replica.finish(execution)
 
     def abandoned(self, execution) -> None:
         """The replica crashed: no answer."""

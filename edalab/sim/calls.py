@@ -8,6 +8,7 @@ from ..errors import PublishFailed
 from ..model import Command, Envelope
 from .clock import DELAY, DUPLICATE, PUBLISH, varied
 from .faults import action_of
+from .steps import UNHEARD
 
 
 class Killed(BaseException):
@@ -179,10 +180,11 @@ class Publish(Call):
         if self.expires is not None:
             self.channel.deadlines[envelope] = world.now + self.after + self.expires
         takes = PUBLISH if world.fixed_latencies else self._varied(replica)
-        if replica.service.has_faults:
-            cut = replica.service.cut
-            fault = execution.fault_at("publish", envelope.type, cut)
-            if fault is not None or cut:
+        refused = self.channel.max_bytes is not None and self.channel.refuses(envelope)
+        if replica.service.has_faults or refused:
+            in_vain = replica.service.cut or refused
+            fault = execution.fault_at("publish", envelope.type, in_vain)
+            if fault is not None or in_vain:
                 self._struck(fault, takes)
                 return
         world.record += (
@@ -212,20 +214,30 @@ class Publish(Call):
             self.tell = execution.expect_confirmation() if confirms else None
             execution.world.schedule(execution.world.now, execution.resume, None)
 
-    def _store(self, _=None) -> None:
+    def _store(self, _=None) -> bool | None:
+        """Hand the message to its channel. Returns True where that is full, and does not take it."""
         if self.after:
-            world = self.execution.world
-            world.schedule(world.now + self.after, self.channel.append, self.envelope)
-        else:
-            self.channel.append(self.envelope)
+            self._after(self.after, self._store_later)
+        elif self.channel.append(self.envelope):
+            return self._rejected("" if self.tell else UNHEARD)
+
+    def _store_later(self, _) -> None:
+        if self.channel.append(self.envelope):
+            self._rejected(UNHEARD)
+
+    def _rejected(self, unheard: str) -> bool:
+        actor, why = self.execution.replica.actor, f"{self.channel.name} is full{unheard}"
+        self.execution.world.record_step("rejected", actor, self.envelope, detail=why)
+        return True
 
     def _arrive(self, late) -> None:
-        self._store()
+        full = self._store()
         if self.tell is not None:  # no late confirmation reaches one that is cut off
-            self.tell(self._failure() if late and self.execution.replica.service.cut else None)
+            cut = late and self.execution.replica.service.cut
+            self.tell(self._failure(full) if full or cut else None)
 
-    def _failure(self) -> PublishFailed:
-        return PublishFailed(self.envelope.type, self.channel.name)
+    def _failure(self, full: bool | None = None) -> PublishFailed:
+        return PublishFailed(self.envelope.type, self.channel.name, bool(full))
 
     # -- what a fault does
 
@@ -233,7 +245,9 @@ class Publish(Call):
         execution, detail = self.execution, self.detail
         does = action_of(fault, "crash", "fail", "unconfirmed", "lose", "duplicate", "delay")
         if does is None:
-            does, detail = ("cut", detail) if self.channel.confirms else ("lose", "cut off")
+            does = "cut" if execution.replica.service.cut else "too large"
+            if not self.channel.confirms:
+                does, detail = "lose", "cut off" if does == "cut" else does
         actor, world = execution.replica.actor, execution.world
         world.record_step("publish", actor, self.envelope, fault=does, detail=detail)
         if does == "crash":
@@ -242,7 +256,7 @@ class Publish(Call):
         self._go_on()
         if does in ("unconfirmed", "duplicate"):
             self._after(takes, self._store)
-        if does in ("unconfirmed", "fail", "cut"):
+        if does in ("unconfirmed", "fail", "cut", "too large"):
             self._fail(takes)
         elif does == "duplicate":
             self._after(DUPLICATE, self._resend, (takes, execution.replica.state))

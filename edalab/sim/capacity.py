@@ -67,9 +67,9 @@ class LimitedReplica(Replica):
         super().release(execution)
         self._serve()
 
-    def answered(self, execution: Execution) -> None:
-        """Done with a question: its worker is free."""
-        super().answered(execution)
+    def finish(self, execution: Execution) -> None:
+        """Done with a question, or a tick: its worker is free."""
+        super().finish(execution)
         self._serve()
 
     def _serve(self) -> None:

@@ -51,12 +51,27 @@ def _played_again(database: Database) -> list[Changes]:
 
 
 def save_again(copy: Database, statements: Iterable[tuple]) -> None:
-    """Run the statements of a save once more, on a copy of its database."""
+    """Run the statements of a save once more, on a copy of its database; what a restore did, do again."""
+    for method, _, parameters in statements:
+        if method == "restore":
+            back_to(copy, parameters)
+            copy.connection.set_progress_handler(None, 0)
+            return
     copy.connection.execute("begin immediate")
     for method, sql, parameters in statements:
         with suppress(sqlite3.Error):  # the handler caught it
             getattr(copy.connection, method)(sql, parameters)
     copy.connection.execute("commit")
+
+
+def back_to(database: Database, saves: Iterable) -> None:
+    """Make a database what it was after these saves."""
+    earlier = Database(database.service, database.schema)
+    earlier.connection.set_progress_handler(None, 0)
+    for statements in saves:
+        save_again(earlier, statements)
+    database.use(earlier.connection)  # cursors that are still read keep the old one
+    database.shaped = True
 
 
 def _differences(before: Rows, now: Rows) -> Changes:

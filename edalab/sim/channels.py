@@ -17,9 +17,24 @@ class Channel:
         self.deadlines: dict[Envelope, int] = {}  # by when those that expire are to be handed over
         self.heard: dict[str, bool] = {}  # whether any service handles this type of message
 
+    max_bytes: int | None = None  # of a topic that refuses larger messages
+
+    def refuses(self, envelope: Envelope) -> bool:
+        """Whether a message is too large."""
+        most = self.max_bytes
+        return most is not None and len(envelope.data.model_dump_json().encode()) > most
+
     def subscribe(self, service: ServiceRuntime) -> None:
         """Let a service take messages of this channel, if it does not yet."""
         raise NotImplementedError
+
+    def append(self, envelope: Envelope) -> bool | None:
+        """Store a message. Returns True where it is full, and does not."""
+        raise NotImplementedError
+
+    def lag(self, service: ServiceRuntime) -> int:
+        """The messages of a queue that a service handles and that are not done with. (Of a log its readers know.)"""
+        return 0
 
     def check_heard(self, envelope: Envelope) -> None:
         """Subscribe the services at the first message of a type; count one that nobody handles."""
@@ -27,7 +42,8 @@ class Channel:
         if name not in self.heard:
             services = [service for service in world.services.values() if service.handler(name)]
             for service in services:
-                self.subscribe(service)
+                if not service.joins:  # or else it subscribes later
+                    self.subscribe(service)
             self.heard[name] = bool(services)
         if not self.heard[name]:
             world.unheard[name] += 1

@@ -6,6 +6,7 @@ from ..errors import Misuse, shown
 
 PUBLISH = 10  # from a publisher to the broker, and its confirmation
 DELIVER = 10  # from the broker to a consumer, and one way of a question or an answer
+CAPTURE = 10  # from a commit to the connector that reads the log of the database
 RESTART = (
     1_000  # a crashed replica is up again: in plain timing just before it would lose its partitions
 )

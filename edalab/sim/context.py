@@ -170,6 +170,31 @@ class Context:
         self._execution.check_alive()
         return self._execution.replica.service.new_id()
 
+    def sequence(self, name: str) -> int:
+        """The next number of a sequence of the service's database: 1, 2, 3 and so on.
+
+        number = ctx.sequence("orders")
+
+        All replicas share it. It knows no transaction: a rollback or a crash gives no number back, and of two
+        transactions the one with the higher number may commit first."""
+        execution = self._in_service("sequence")
+        if not isinstance(name, str) or not name:
+            what = f"gives ctx.sequence {shown(name)}, which takes a name"
+            raise execution.refuse(f'{what}; write ctx.sequence("orders")')
+        return execution.replica.service.next_number(name)
+
+    @property
+    def lease(self) -> int:
+        """The number of this run's lease, in a tick declared with `lease=`: a fencing token. It is 1 for the first
+        leader, and grows by 1 with each new one. The run of a leader that has lost its lease keeps its old number."""
+        execution = self._in_service("lease")
+        if execution.lease is None:
+            how = f"@{execution.replica.service.name}.every(1, lease=3)"
+            raise execution.refuse(
+                f"uses ctx.lease, which only a tick with a lease has; write {how}"
+            )
+        return execution.lease
+
     @property
     def now(self) -> float:
         """Seconds since the run began, as the clock of this service shows them."""
@@ -201,7 +226,7 @@ class Context:
         """The envelope of the message being handled: `.id`, `.correlation`, `.attempt` (from 1) and so on."""
         execution = self._in_service("message")
         assert execution.envelope is not None  # only the client handles no message
-        return execution.envelope.copied(execution.attempt)
+        return execution.envelope.copied(execution.attempt, execution.data)
 
     def __repr__(self) -> str:
         return f"<context of {self._execution.where()} at {self.now:g} s>"

@@ -11,6 +11,7 @@ from .faults import action_of
 from .steps import WIDTH
 
 if TYPE_CHECKING:
+    from .capture import Capturing
     from .execution import Execution
 
 _SHAPING = {*range(sqlite3.SQLITE_CREATE_INDEX, sqlite3.SQLITE_DROP_VIEW + 1)}
@@ -29,14 +30,22 @@ class Database:
         self.inserted: set[str] = set()  # tables a statement to insert into was compiled for
         self.shaped = False  # a table was made, changed or dropped since the transaction began
         self.probes = 0
+        self.capture: Capturing | None = None  # hears of each save
         self._only_read = False
-        self.connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         if schema:
-            _made(schema).backup(self.connection)
+            _made(schema).backup(connection)
         # The number of each save in the journal -> what it ran.
         self.saves: dict[int, list[Statement]] = {}
-        self.connection.set_authorizer(self._authorize)
-        self.connection.set_progress_handler(self._interrupts, _PROBE)
+        self.use(connection)
+
+    def use(self, connection: sqlite3.Connection) -> None:
+        """Have this connection from now on."""
+        self.connection = connection
+        connection.set_authorizer(self._authorize)
+        connection.set_progress_handler(self._interrupts, _PROBE)
+        if self.capture is not None:
+            self.capture.watch()
 
     def _authorize(self, action: int, table: str | None, *_: object) -> int:
         """Allow every action, and note which tables are inserted into, made or dropped."""
@@ -96,11 +105,34 @@ class Database:
         elif isinstance(error, sqlite3.IntegrityError) or "bindings" in text:
             return
         else:
-            tables = [f"{name}({', '.join(self._columns(name))})" for name in self.tables()]
+            tables = [f"{name}({', '.join(self.columns(name))})" for name in self.tables()]
             hint = f"; tables of {self.service}: {listed(tables) if tables else 'none, give the service a schema='}"
         error.args = (text + hint, *error.args[1:])
 
-    def _columns(self, table: str) -> list[str]:
+    def migrate(self, script: str, step: int) -> None:
+        """Run SQL statements in one transaction, which becomes the save of a step. Raises Misuse for one that fails."""
+        statements, statement, self.probes = [], "", 0
+        self.connection.execute("begin immediate")
+        try:
+            for part in script.split(";"):
+                statement += part + ";"
+                if sqlite3.complete_statement(statement):  # no ; of a text or a trigger
+                    self.connection.execute(statement)
+                    statements.append(("execute", statement, ()))
+                    statement = ""
+            if statement.strip(" \n;"):
+                self.connection.execute(statement)
+            self.connection.execute("commit")
+        except sqlite3.Error as error:
+            if self.connection.in_transaction:
+                self.connection.execute("rollback")
+            self.explain(error, ())
+            what = f"SQLite cannot run the migration of {self.service}"
+            raise Misuse(f"{what} ({error}): {shown((statement or script).strip())}") from None
+        self.saves[step] = statements
+
+    def columns(self, table: str) -> list[str]:
+        """The names of a table's columns."""
         sql = "select name from pragma_table_info(?)"
         return [name for (name,) in self.connection.execute(sql, (table,))]
 
@@ -159,6 +191,8 @@ class Transaction:
             if wrote:  # the last step of the record is this save
                 save = len(execution.world.record) // WIDTH - 1
                 database.saves[save] = self._statements
+                if database.capture is not None:
+                    database.capture.append(execution)
             return
         connection.execute("rollback")
         if action_of(fault, "crash", "fail") == "fail":

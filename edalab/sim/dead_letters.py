@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from ..model import DeadLetter, Envelope, Queue
 from .execution import Execution
 from .queues import Item, WorkQueue
-from .services import ServiceRuntime
+from .replicas import Replica
 from .steps import WIDTH
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class DeadLetters:
         letter = DeadLetter(
             id, type_name, died.data, service.name, died.subject, name, world.now, died.correlation,
             died.id, died.depth + 1, None, died.redrives, reason, execution.attempt, came_from,
-            died, service.name, len(world.record) // WIDTH - 1,
+            died, len(world.record) // WIDTH - 1,
         )  # fmt: skip
         self.letters.append(letter)
         if handled:
@@ -44,14 +44,18 @@ class DeadLetters:
     def way_back(self, letter: DeadLetter) -> "Channel":
         """Where a dead letter is sent back to: its queue, or the queue for retries of its service, as a log would
         hand it to every group again."""
-        world, name = self.world, f"{letter.came_from}.{letter.service}.retry"
+        world, name = self.world, f"{letter.came_from}.{letter.source}.retry"
         channel = world.channels[letter.came_from]
         if isinstance(channel, WorkQueue):
             return channel
         if name not in world.channels:
             world.channels[name] = queue = OwnQueue(world, name, letter.came_from)
-            queue.subscribe(world.services[letter.service])
+            queue.subscribe(world.services[letter.source])
         return world.channels[name]
+
+    def __repr__(self) -> str:
+        waiting = sum(letter.state == "waiting" for letter in self.letters)
+        return f"<{len(self.letters)} dead letters, {waiting} waiting>"
 
 
 class OwnQueue(WorkQueue):
@@ -72,9 +76,9 @@ class LetterQueue(OwnQueue):
         super().__init__(world, name, came_from, WAIT)
         self.beside = True
 
-    def is_for(self, service: ServiceRuntime, envelope: Envelope) -> bool:
+    def is_for(self, replica: Replica, envelope: Envelope) -> bool:
         """A dead letter is for the service that gave its message up."""
-        return envelope.source == service.name
+        return envelope.source == replica.service.name and super().is_for(replica, envelope)
 
     def failed(self, execution: Execution, error: Exception) -> None:
         """Tried again; after the last attempt it stays where it is."""

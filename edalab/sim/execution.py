@@ -16,12 +16,13 @@ from ..errors import (
     without_addresses,
 )
 from ..model import Command, Envelope, Event, Handler, Tick
+from ..model.versions import read
 from .calls import Call, Killed
 from .context import Context
 from .database import Transaction
 from .faults import Fault, action_of
 from .limits import MOST_ATTEMPTS
-from .mistakes import awaits_foreign, check_end, forgot
+from .mistakes import awaits_foreign, check_end, forgot, unreadable
 from .steps import Failure
 
 if TYPE_CHECKING:
@@ -46,8 +47,10 @@ class Execution:
     attempt: int = None  # pyrefly: ignore[bad-assignment]  # from 1
     offset: int = None  # pyrefly: ignore[bad-assignment]  # of the message in its partition
     deadline: Any = None  # a Timer: then a group evicts its replica
+    lease: int | None = None  # of a tick with a lease: the fencing token
     item: "Item" = None  # pyrefly: ignore[bad-assignment]  # of a work queue
     handler: Any = None  # a Handler or a Tick
+    data: Any = None  # of its message as the handler's class reads it, if another class wrote it
     coroutine: Any = None
     transaction: Transaction | None = None
     unawaited: Call | None = None
@@ -84,6 +87,13 @@ class Execution:
         self.handler = handler
         data, arguments = self.envelope.data, ()
         if data is not None:  # of a tick
+            writer, reader = data.__class__, handler.message  # pyrefly: ignore[missing-attribute]
+            if writer is not reader and self.world.differ(writer, reader):
+                try:
+                    self.data = data = read(data, reader)
+                except Exception as error:  # of the learner's upcasters, too
+                    self.source.failed(self, unreadable(self, error))
+                    return
             arguments = (data if data.__immutable__ else data.model_copy(deep=True),)
         if handler.takes_ctx:
             arguments += (Context(self),)

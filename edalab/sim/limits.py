@@ -66,7 +66,7 @@ class Budget:
         for story, number in self.stories.most_common(1):
             often = f"over {self.by_story:,} messages and notes"
             if number > self.by_story and story in world.services:
-                ticks = f"the tick {story}.{' and '.join(world.services[story].ticks)}"
+                ticks = f"the tick {story}.{' and '.join(world.services[story].version.ticks)}"
                 find = "let it find nothing to do, or give `until=`"
                 world.endless(f"{ticks} always has something to do, {often}; {find}")
             elif number > self.by_story:

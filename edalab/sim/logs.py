@@ -1,5 +1,6 @@
 """A topic is a log: it keeps its messages in partitions, and each group has a reader in each partition."""
 
+from bisect import bisect_left
 from zlib import crc32
 
 from ..model import Envelope, Topic
@@ -16,8 +17,12 @@ class Log(Channel):
         self.partitions: list[list[Envelope]] = [[] for _ in range(topic.partitions)]
         self.readers: list[list[Reader]] = [[] for _ in range(topic.partitions)]
         self.turn = 0
+        self.max_bytes = topic.max_bytes
         self.interval = round((topic.max_poll_interval or 0) * 1000)
         self.window = round(topic.deduplicates * 1000)
+        self.retention = round((topic.retention or 0) * 1000)
+        self.times: list[list[int]] = [[] for _ in self.partitions]  # of storing, where they matter
+        self.dated = bool(self.retention) or world.plan.rewinds
         self.stored: dict[str, int] = {}  # when each id was stored, where the topic deduplicates
 
     def append(self, envelope: Envelope) -> None:
@@ -35,6 +40,8 @@ class Log(Channel):
         else:  # crc32, not hash(): str hashes change from one process to the next
             partition = crc32(envelope.subject.encode()) % many
         self.partitions[partition].append(envelope)
+        if self.dated:
+            self.times[partition].append(self.world.now)
         for reader in self.readers[partition]:
             if not reader.engaged:
                 reader.wake()
@@ -49,12 +56,19 @@ class Log(Channel):
         self.world.record_step("deduplicated", (envelope.source, 1), envelope, detail=since)
         return True
 
+    def first_kept(self, partition: int) -> int:
+        """The oldest offset that retention has not removed."""
+        if not self.retention:
+            return 0
+        return bisect_left(self.times[partition], self.world.now - self.retention)
+
     def grow(self, partitions: int) -> bool:
         """Have so many partitions from now on, if these are more. What is stored stays where it is."""
         groups, before = [reader.service for reader in self.readers[0]], len(self.partitions)
         for number in range(before, partitions):
             self.partitions.append([])
-            self.readers.append([Reader(self, number, service) for service in groups])
+            self.times.append([])
+            self.readers.append([Reader(self, number, service, 0) for service in groups])
             detail = f"{self.name} partition {number}"
             for reader in self.readers[number]:
                 where = reader.owner.actor, None, number, 0
@@ -64,5 +78,7 @@ class Log(Channel):
     def subscribe(self, service: ServiceRuntime) -> None:
         """A service reads this log from here on."""
         if not any(reader.log is self for reader in service.readers):
+            late = self.world.system.services[service.name].joins and service.earliest
             for number, readers in enumerate(self.readers):
-                readers.append(Reader(self, number, service))
+                start = self.first_kept(number) if late else len(self.partitions[number])
+                readers.append(Reader(self, number, service, start))

@@ -3,8 +3,17 @@
 from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Misuse, Refused, shortened, shown
-from ..model import Event
+from ..errors import (
+    InvalidMessage,
+    Misuse,
+    Refused,
+    Unreadable,
+    listed,
+    shortened,
+    shown,
+    without_addresses,
+)
+from ..model import Event, Message
 from .calls import Call
 from .context import explain_missing
 
@@ -63,3 +72,20 @@ def awaits_foreign(execution: "Execution", awaited: object) -> Misuse:
         f"awaits {shown(awaited)}, which the lab does not know (is it asyncio's?); await ctx.sleep, ctx.publish, "
         "ctx.send, ctx.ask or an `async def` of your own that does"
     )
+
+
+def unreadable(execution: "Execution", error: Exception) -> Unreadable:
+    """What the handler's class cannot read of the message, and why."""
+    envelope, reader, where = execution.envelope, execution.handler.message, execution.where()
+    kind = "" if isinstance(error, InvalidMessage) else f"{type(error).__name__}: "
+    found = Unreadable(
+        f"{where} cannot read {envelope.type} {envelope.id}: it is {_form(type(envelope.data))}, and {where} reads "
+        f"{_form(reader)}: {kind}{without_addresses(str(error))}"
+    )
+    found.__cause__ = error
+    return found
+
+
+def _form(cls: type[Message]) -> str:
+    fields = listed(cls.model_fields)
+    return f"version {cls.__declared__.version} with the fields {fields}"

@@ -6,25 +6,28 @@ from collections.abc import Iterable
 
 from ..errors import Misuse, Unknown, listed, shown
 from ..model import System, message_types
+from .at_time import SECONDS
+from .deploy import Deploy, parse_deploy, with_deployed
 from .faults import ORDER, Fault, Faults
 from .points import SENT, Point, actions_at, points
-from .windows import SECONDS, AtTime, Skew, Window, parse_at_time
+from .windows import AtTime, Skew, Window, parse_at_time
 
-AnyFault = Fault | Faults | AtTime
-Struck = Fault | AtTime
+AnyFault = Fault | Faults | AtTime | Deploy
+Struck = Fault | AtTime | Deploy
 _FAULT = re.compile(
     rf"(\w+) +([\w-]+\.\w+\.\w+(?:\.dlq)?)(?: +#(\d{{1,9}}))?(?: +for +{SECONDS} *s)?"
 )
 
 
-def parse_plan(text: str) -> list[AnyFault]:
-    """The faults of a line: a list of them as it prints, or their texts with ; or , between them."""
+def parse_plan(text: str, deploys: Iterable[Deploy] = ()) -> list[AnyFault]:
+    """The faults of a line: a list of them as it prints, or their texts with ; or , between them. It may name one of these
+    deploys, at its own time."""
     text = text.strip().removeprefix("faults=")
     if text.startswith("[") and text.endswith("]"):
         text = text[1:-1]
     text = re.sub("['\"]", "", text)
     parts = (part.strip() for part in re.split(r"[;,\n](?![^(]*\))", text))
-    return [_read(part) for part in parts if part]
+    return [parse_deploy(part, deploys) or _read(part) for part in parts if part]
 
 
 def parse(text: str) -> Struck:
@@ -35,10 +38,12 @@ def parse(text: str) -> Struck:
         return Fault(do, at, int(nth or 1), float(seconds) if seconds else None)
     if at_time := parse_at_time(text):
         return at_time
+    parse_deploy(text, ())
     raise Misuse(
         f"{shown(text)} is not a fault; write 'crash payments.commit.OrderPlaced #2', "
         "'delay orders.publish.OrderPlaced #1 for 2 s', 'pause payments from 1 s to 3 s', 'cut payments from 1 s to 3 s', "
-        "'repartition orders to 4 at 2 s', 'scale payments to 4 at 2 s' or 'skew payments by 2 s'; for several write a list, or put ; between them"
+        "'repartition orders to 4 at 2 s', 'scale payments to 4 at 2 s', 'skew payments by 2 s', 'restore payments to 1 s at 2 s' or "
+        "'rewind payments to 0 s at 20 s'; for several write a list, or put ; between them"
     )
 
 
@@ -63,27 +68,29 @@ class Plan:
         if not isinstance(faults, Iterable):
             raise Misuse(f"faults= takes a list, not {shown(faults)}; write faults=[] for none")
         self.requested = [parse(fault) if isinstance(fault, str) else fault for fault in faults]
-        self.system, self.seed = system, seed
+        deployed = tuple(fault.new for fault in self.requested if isinstance(fault, Deploy))
+        self.system, self.seed = with_deployed(system, deployed) if deployed else system, seed
         self.by_point: dict[tuple[Point, int], list[Fault]] = {}  # by point and nth
         self.rates: list[Faults] = []
-        self.windows: list[AtTime] = []
+        self.windows: list[AtTime | Deploy] = []
         self.counts: dict[Point, int] = {}  # how often each point was reached
         self.struck: list[Struck] = []
         for fault in self.requested:
             if isinstance(fault, Fault):
-                if fault.do not in actions_at(system, fault.point):
-                    raise _impossible(fault, system)
+                if fault.do not in actions_at(self.system, fault.point):
+                    raise _impossible(fault, self.system)
                 self.by_point.setdefault((fault.point, fault.nth), []).append(fault)
             elif isinstance(fault, Faults):
                 self.rates += [fault] if any(vars(fault).values()) else []
-            elif isinstance(fault, AtTime):
+            elif isinstance(fault, AtTime | Deploy):
                 fault.check(system)
                 self.windows.append(fault)
                 if isinstance(fault, Skew):
                     self._check_only_skew(fault)
             else:
-                taken = "Fault, its text, Faults, pause, cut, repartition, scale and skew"
+                taken = "Fault, its text, Faults, pause, cut, repartition, scale, skew, restore, rewind and deploy"
                 raise Misuse(f"faults= takes {taken}, not {shown(fault)}")
+        self.rewinds = any(window.do == "rewind" for window in self.windows)
         self.points = {point for point, _ in self.by_point}
 
     def _check_only_skew(self, fault: Skew) -> None:

@@ -22,6 +22,10 @@ def points(system: System) -> list[Point]:
         for handler in service.handlers.values():
             for step in _consumer_steps(system, handler):
                 found[service.name, step, handler.type] = None
+        if service.captures is not None:
+            found |= dict.fromkeys(
+                (service.name, step, service.captures[1]) for step in ("handle", "commit")
+            )
         for tick in service.ticks.values():
             found[service.name, "handle", tick.name] = None
             found[service.name, "save", tick.name] = None
@@ -40,7 +44,7 @@ def _consumer_steps(system: System, handler: Handler) -> tuple[str, ...]:
 
 
 def _topic(cls: type[Message]) -> str:
-    return cls.__declared__.topic or cls.__name__
+    return cls.__declared__.topic or cls.__wire__
 
 
 def actions_at(system: System, point: Point) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from ..errors import Refused
@@ -39,9 +40,8 @@ class WorkQueue(Channel):
         self.ordered_by_key = declared.ordered_by_key
         self.ack_wait = round(declared.ack_wait * 1000)
         self.prefetch = declared.prefetch
-        self.beside = (
-            declared.prefetch > 1
-        )  # its messages are handled beside a replica's other work
+        self.beside = declared.prefetch > 1  # it is handled beside a replica's other work
+        self.most, self.rejects = declared.max_length or inf, declared.overflow == "reject"
         self.arrives: dict[Replica, int] = {}  # when the last message handed to it does
         self.ready: deque[Item] = deque()
         self.open: dict[Item, None] = {}  # not yet done with, as an ordered set
@@ -53,15 +53,23 @@ class WorkQueue(Channel):
         if self not in service.queues:
             service.queues.append(self)
             self.consumers += service.replicas
+            self.offer()
 
     def lag(self, service: ServiceRuntime) -> int:
         """The messages that a service handles and that are not done with."""
         return sum(1 for item in self.open if service.handler(item.envelope.type))
 
-    def append(self, envelope: Envelope) -> None:
-        """A message joins the queue."""
+    def append(self, envelope: Envelope) -> bool | None:
+        """A message joins the queue, in place of the oldest or not at all where it is full."""
         if not self.heard.get(envelope.type):
             self.check_heard(envelope)
+        if len(self.ready) >= self.most:
+            if self.rejects:
+                return True
+            oldest = self.ready.popleft()
+            del self.open[oldest]
+            sender, why = (oldest.envelope.source, 1), f"{self.name} is full"
+            self.world.record_step("discarded", sender, oldest.envelope, detail=why)
         item = Item(envelope)
         self.open[item] = None
         self.ready.append(item)
@@ -102,7 +110,7 @@ class WorkQueue(Channel):
         service = replica.service
         for item in self.ready:
             kept_back = item.envelope.source in service.cut_from
-            handles = self.is_for(service, item.envelope) and not kept_back
+            handles = self.is_for(replica, item.envelope) and not kept_back
             if handles and self._is_next(item, replica):
                 self.ready.remove(item)
                 self.turn = (self.consumers.index(replica) + 1) % len(self.consumers)
@@ -114,9 +122,9 @@ class WorkQueue(Channel):
                 return execution
         return None
 
-    def is_for(self, service: ServiceRuntime, envelope: Envelope) -> bool:
-        """Whether a service handles a message."""
-        return service.handler(envelope.type) is not None
+    def is_for(self, replica: Replica, envelope: Envelope) -> bool:
+        """Whether a replica handles a message."""
+        return envelope.type in replica.version.handlers
 
     def _is_next(self, item: Item, replica: Replica) -> bool:
         """Whether nothing older of its key is still open, in a queue that is ordered by key. (No replica handles
@@ -153,7 +161,7 @@ class WorkQueue(Channel):
             self._remove(item)
             replica.release(execution)
             return
-        handler: Any = replica.service.handler(item.envelope.type)
+        handler = replica.version.handlers[item.envelope.type]
         at_most_once = handler.delivery == "at-most-once"
         item.attempt, item.execution = execution.attempt, execution
         fault = None if item.delayed else execution.reach("deliver")

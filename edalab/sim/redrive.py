@@ -19,14 +19,15 @@ class Redrive(Publish):
     def _sent_on(self, message: Any) -> tuple:
         world, died = self.execution.world, message.died
         if died.redrives >= MOST_ATTEMPTS:
-            what = f"{died.type} {died.id} of {message.service} is redriven again and again"
+            what = f"{died.type} {died.id} of {message.source} is redriven again and again"
             world.endless(f"{what}, over {MOST_ATTEMPTS:,} times")
         channel = world.dead_letters.way_back(message)
         return channel, replace(died, topic=channel.name, redrives=died.redrives + 1)
 
-    def _store(self, _=None) -> None:
-        self.message.redriven = True
-        super()._store()
+    def _store(self, _=None) -> bool | None:
+        full = super()._store()
+        self.message.redriven |= not full
+        return full
 
     def __repr__(self) -> str:
         return "ctx.redrive()"

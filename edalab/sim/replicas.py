@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .queues import WorkQueue
     from .services import ServiceRuntime
     from .topics import Reader
+    from .version import Version
     from .world import Timer
 
 
@@ -28,6 +29,10 @@ class Replica:
         self.left = False  # the group: it finishes what it handles
         self.reachable = True  # up, not paused, not cut off, in the group
         self.state: dict = {}
+        self.version = service.version
+        self.next_version: Version | None = (
+            None  # to switch to when all that it has in hand has ended
+        )
         self.busy: Execution | None = None  # of the message that it fetches or handles
         self.waiting: deque[Reader | WorkQueue] = deque()  # they have a message for it
         self.running: dict[Execution, None] = {}  # beside it, as an ordered set
@@ -36,6 +41,7 @@ class Replica:
         self.session: Timer | None = None
         self.evicted: Execution | None = None  # the handling that took too long for its group
         self.paused_until = 0
+        self.stopped = 0  # when it last crashed or came to stand still
         self.sent = 0  # when the last message that it published arrives
 
     # -- one message at a time
@@ -65,6 +71,14 @@ class Replica:
         elif execution in self.running:  # of a queue with prefetch
             del self.running[execution]
             execution.source.offer()
+        if self.next_version is not None:
+            self._switch_soon()
+
+    def finish(self, execution: Execution) -> None:
+        """Done with a question or a tick."""
+        self.running.pop(execution, None)
+        if self.next_version is not None:
+            self._switch_soon()
 
     def has_room(self, source: "Reader | WorkQueue") -> bool:
         """Whether it may fetch one more message, beside those that it has."""
@@ -73,10 +87,6 @@ class Replica:
     def admits(self, execution: Execution) -> bool:
         """Whether the answer to a question may begin."""
         return True
-
-    def answered(self, execution: Execution) -> None:
-        """Done with a question."""
-        self.running.pop(execution, None)
 
     def new_execution(self, source: Any, envelope: Envelope | None) -> Execution:
         """An execution beside the message that it handles: of a question or a tick."""
@@ -88,6 +98,30 @@ class Replica:
         """What it fetches, handles and answers."""
         return [*self.running] if self.busy is None else [self.busy, *self.running]
 
+    # -- deploys
+
+    def deploy(self, version: "Version") -> None:
+        """Take no more messages, and switch to a version when all that is in hand has ended."""
+        if not self.left and version.number > (self.next_version or self.version).number:
+            self.next_version, self.reachable = version, False
+            self._switch(None)
+
+    def _switch_soon(self) -> None:
+        world = self.service.world
+        world.schedule(world.now, self._switch, None)
+
+    def _switch(self, _: None) -> None:
+        version, busy = self.next_version, self.left or self.paused or self.in_flight()
+        if version is None or busy or not self.up:
+            return
+        self.version, self.next_version, self.state = version, None, {}
+        self.waiting.clear()
+        version.begin(self)
+        for reader in self.service.readers:
+            if reader.owner is self:
+                reader.restart()  # pyrefly: ignore[missing-attribute]  # of a topic: no connector is deployed
+        self.service.hear(self)
+
     # -- crash and restart
 
     def crash(self, fault: Fault) -> None:
@@ -95,6 +129,7 @@ class Replica:
         world = self.service.world
         world.record_step("crash", self.actor, fault="crash", detail=str(fault))
         self.up = self.paused = self.reachable = False
+        self.stopped = world.now
         in_flight = self.in_flight()
         self.busy, self.state = None, {}
         for kept in (self.running, self.waiting, self.held):
@@ -154,7 +189,7 @@ class Replica:
             return False
         self.paused_until = max(self.paused_until, until)
         if not self.paused:
-            self.paused = True
+            self.paused, self.stopped = True, self.service.world.now
             self.service.world.record_step("pause", self.actor)
             self.fall_silent()
         return True

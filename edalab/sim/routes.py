@@ -9,9 +9,9 @@ from .queues import WorkQueue
 def channel_for(world, cls: type[Message]) -> WorkQueue | Log:
     """The log or queue that messages of `cls` go to. Raises Unknown for a command that nobody handles."""
     system, topic = world.system, cls.__declared__.topic
-    name = topic or cls.__name__
+    name = topic or cls.__wire__
     if issubclass(cls, Command):
-        handlers = system.handlers(cls.__name__)
+        handlers = system.handlers(cls.__wire__)
         if not handlers:
             raise world.refuse(unhandled(system, cls))
         if topic is None:

@@ -116,7 +116,7 @@ class Run:
         columns = "id service type data reason attempts came_from time redrives state".split()
         letters = self._world.dead_letters.letters
         rows = [
-            (d.died.id, d.service, d.died.type, d.data, d.reason, d.attempts, d.came_from, d.time / 1000, d.redrives, d.state)
+            (d.died.id, d.source, d.died.type, d.data, d.reason, d.attempts, d.came_from, d.time / 1000, d.redrives, d.state)
             for d in letters
         ]  # fmt: skip
         return pandas.DataFrame(rows, columns=columns)

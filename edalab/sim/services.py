@@ -1,6 +1,5 @@
 """A service at run time: replicas over one durable database, its positions in logs, and its handlers."""
 
-from dataclasses import replace
 from functools import cached_property
 from math import inf
 from random import Random
@@ -12,8 +11,10 @@ from .clock import SESSION
 from .database import Database
 from .execution import Execution
 from .replicas import Replica
+from .version import Version
 
 if TYPE_CHECKING:
+    from .capture import Capturing
     from .queues import WorkQueue
     from .topics import Reader
     from .world import World
@@ -25,21 +26,24 @@ class ServiceRuntime:
     def __init__(self, world: "World", name: str, declaration: Service):
         self.world, self.name, self.schema = world, name, declaration.schema
         self.workers, self.waiting = declaration.workers, declaration.waiting
-        declared: dict[str, list[Handler]] = {}
-        for handler in declaration.handlers.values():
-            declared.setdefault(handler.type, []).append(handler)
-        self._handlers = {name: _in_turn(handlers) for name, handlers in declared.items()}
-        self.ticks = tuple(declaration.ticks)
+        # What at least one replica has switched to, and what the others are to.
+        self.version = self.latest = Version(declaration)
+        self.handlers = self.version.handlers  # by type, those of earlier versions, too
         self.has_faults = world.plan.concerns(name)
         self.minted = 0  # ids given out; a crash does not take them back
         self.notes = 0
+        self.sequences: dict[str, int] = {}  # the last number of each, which nothing takes back
         self.cut = False
         self.cut_until = 0
         self.cut_from: dict[str, int] = {}  # a sender -> until when nothing that it sent arrives
         self.ahead = 0  # of the true time, in ms
         self.replicas = [self._replica(n + 1) for n in range(declaration.replicas)]
-        self.readers: list[Reader] = []  # its positions in the logs
+        self.readers: list[Reader | Capturing] = []  # its positions in the logs
         self.queues: list[WorkQueue] = []  # those that it consumes
+        self.joins = round(declaration.joins * 1000)  # when its group does
+        self.earliest = declaration.starts_at == "earliest"
+        if self.joins:
+            world.schedule(self.joins, self.join, None)
         self.turn = 0
 
     @property
@@ -93,18 +97,33 @@ class ServiceRuntime:
 
     def handler(self, type_name: str) -> Handler | None:
         """Who handles a type here; several functions do it one after the other."""
-        return self._handlers.get(type_name)
+        return self.handlers.get(type_name)
 
     def new_id(self) -> str:
         """An id that no message and no other call has."""
         self.minted += 1
         return f"{self.name}-{self.minted}"
 
+    def join(self, _: None) -> None:
+        """Its group takes messages from now on."""
+        self.joins = 0
+        detail = f"from the {'earliest' if self.earliest else 'latest'}"
+        self.world.record_step("subscribe", (self.name, 1), detail=detail)
+        for channel in self.world.channels.values():
+            if any(map(self.handler, channel.heard)):
+                channel.subscribe(self)
+
+    def next_number(self, sequence: str) -> int:
+        """The next number of a sequence, from 1. No transaction gives it back."""
+        self.sequences[sequence] = number = self.sequences.get(sequence, 0) + 1
+        return number
+
     def next_up(self) -> Replica | None:
         """The replica that a question goes to: those that are up take turns."""
         up = [replica for replica in self.replicas if replica.up and not replica.left]
         if not up:
             return None
+        up = [replica for replica in up if replica.next_version is None] or up
         self.turn += 1
         return up[self.turn % len(up) - 1]
 
@@ -122,6 +141,7 @@ class ServiceRuntime:
             world.record_step("join", replica.actor)
             for queue in self.queues:
                 queue.consumers.append(replica)
+            world.schedule(world.now, replica.deploy, self.latest)
             if self.cut:  # the broker has never heard of it
                 replica.fall_silent()
                 replica.silent_since = world.now - SESSION
@@ -175,8 +195,9 @@ class ServiceRuntime:
     def hear(self, *replicas: Replica) -> None:
         """The broker hears of those that are up, go on and are not cut off, which renews their sessions."""
         for replica in replicas:
-            replica.reachable = not (replica.left or replica.paused or self.cut) and replica.up
-            if replica.reachable and replica.session is not None:
+            heard = not (replica.left or replica.paused or self.cut) and replica.up
+            replica.reachable = heard and replica.next_version is None
+            if heard and replica.session is not None:
                 replica.silent_since = None
                 replica.session.cancel()
         self.rebalance()  # once all are back: what they held they keep
@@ -185,21 +206,3 @@ class ServiceRuntime:
 
     def __repr__(self) -> str:
         return f"<{self.name}: {'up' if self.up else 'down'}, lag {self.lag}, {len(self.in_flight)} in flight>"
-
-
-def _in_turn(handlers: list[Handler]) -> Handler:
-    """One handler that runs several, and returns what all of them return."""
-    if len(handlers) == 1:
-        return handlers[0]
-
-    async def all_of_them(event, ctx):
-        messages = []
-        for handler in handlers:
-            result = handler.function(event, ctx) if handler.takes_ctx else handler.function(event)
-            result = await result if handler.is_async else result
-            if result is not None:
-                messages += result if isinstance(result, list | tuple) else [result]
-        return messages
-
-    names = " and ".join(handler.name for handler in handlers)
-    return replace(handlers[0], name=names, function=all_of_them, takes_ctx=True, is_async=True)

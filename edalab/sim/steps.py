@@ -14,17 +14,27 @@ from ..errors import (
     SaveFailed,
     Text,
     Unanswered,
+    Unreadable,
     line_raised,
     shortened,
 )
 from ..model import Envelope
 
-_OF_THE_WORLD = (Busy, ConcurrencyError, HandlerFailed, PublishFailed, SaveFailed, Unanswered)
+_OF_THE_WORLD = (
+    Busy,
+    ConcurrencyError,
+    HandlerFailed,
+    PublishFailed,
+    SaveFailed,
+    Unanswered,
+    Unreadable,
+)
 _OURS = os.path.join(Path(__file__).parents[1], "")  # no folder beside it whose name begins so
 # Details of steps by which readers of a record know what happened.
 BUSY = "busy"  # an answer: its asker was turned away
 TOO_LATE = "too late"  # an answer, which its asker no longer waits for
 NOT_ACKNOWLEDGED = "not acknowledged"  # begins why a queue gave up a message: no handler failed
+UNHEARD = ", and its sender does not hear of it"  # ends why a message was rejected
 WIDTH = 9  # values of a step in a record: those of `Step`, service and replica being one
 
 

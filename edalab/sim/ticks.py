@@ -1,24 +1,41 @@
 """A tick is a function of a service that one of its replicas runs every so many seconds."""
 
 from heapq import heappush
+from typing import TYPE_CHECKING
 
 from ..model import Envelope, Tick
 from .limits import MOST_ATTEMPTS, MOST_BUSY_TICKS
 
+if TYPE_CHECKING:
+    from .execution import Execution
+    from .replicas import Replica
+    from .version import Version
+
 MOST_FAILURES = 10  # in a row; after so many there is no waiting for one that succeeds
 
 
+class Lease:
+    """Who has the lease of a tick, in all versions of its service. token: counts the leaders."""
+
+    leader: "Replica | None" = None
+    token = 0
+
+
 class Ticking:
-    """A tick at run time. It does not keep the run alive, and two of it never overlap."""
+    """A tick at run time. It does not keep the run alive, and two of it overlap only where a lease has run out.
+
+    current: the run under way, of the leader where there is a lease."""
 
     publishes = True
     partition = None
 
-    def __init__(self, world, tick: Tick):
-        self.world, self.tick = world, tick
+    def __init__(self, world, tick: Tick, version: "Version"):
+        self.world, self.tick, self.version = world, tick, version
         self.every = max(1, round(tick.seconds * 1000))
+        self.lease = None if tick.lease is None else round(tick.lease * 1000)
         self.ran = 0
-        self.running = False
+        self.current: Execution | None = None
+        self.held = world.leases[tick.service, tick.name]
         self.failures = 0  # in a row
         self.stamp = -1  # what had happened when it last did nothing
         self._schedule()
@@ -35,17 +52,40 @@ class Ticking:
         self._schedule()
         world, name, service = self.world, self.tick.name, self.tick.service
         replicas = world.services[service].serving
-        replica = next((one for one in replicas if one.up and not one.paused), None)  # its leader
-        if replica is None or self.running:
+        live = [one for one in replicas if one.up and not one.paused]
+        ready = [one for one in live if one.next_version is None]
+        replica = next(iter(ready or live), None)  # its leader
+        if self.lease is not None:
+            replica = self._leader(replica)
+        if replica is None or self.current is not None or replica.next_version is not None:
             return
-        self.running = True
         self.ran += 1
+        if replica.version is not self.version:
+            self.stamp = world.step_count()
+            return
+        world.ticked[service, name] += 1
         self.before = world.step_count()
         world.tick_rows += 1
-        id = f"{service}.{name}-{self.ran}"
+        id = f"{service}.{name}-{world.ticked[service, name]}"
         envelope = Envelope(id, name, None, service, None, None, world.now, None, None, 0)
-        execution = replica.new_execution(self, envelope)
+        self.current = execution = replica.new_execution(self, envelope)
+        execution.lease = self.held.token or None
         execution.begin(self.tick)
+
+    def _leader(self, live: "Replica | None") -> "Replica | None":
+        """Who has the lease and can run; `live` where nobody has it any more."""
+        leader = self.held.leader
+        if leader is not None:
+            still = not leader.up or leader.paused
+            if not (still or (leader.left and self.current is None)):
+                return leader
+            if live is None or (still and self.world.now - leader.stopped < self.lease):
+                return None
+            detail = f"{self.tick.name} from replica {leader.number}"
+            self.world.record_step("takeover", live.actor, detail=detail)
+        if live is not None:
+            self.held.leader, self.current, self.held.token = live, None, self.held.token + 1
+        return live
 
     def handled(self, execution, _) -> None:
         self.failures = 0
@@ -58,15 +98,15 @@ class Ticking:
         self._ended(execution)
 
     def abandoned(self, execution) -> None:
-        self.running = False
+        self._is_over(execution)
         self.failures += 1
         if self.failures > MOST_ATTEMPTS:
             self._endless(f"crashes every time, over {MOST_ATTEMPTS:,} times")
 
     def _ended(self, execution) -> None:
         world = self.world
-        self.running = False
-        execution.replica.running.pop(execution, None)
+        self._is_over(execution)
+        execution.replica.finish(execution)
         world.tick_rows += 1
         if world.step_count() == self.before and not 0 < self.failures < MOST_FAILURES:
             self.stamp = self.before
@@ -74,6 +114,10 @@ class Ticking:
             world.busy_ticks += 1
             if world.busy_ticks > MOST_BUSY_TICKS:
                 self._endless("always has something to do; give `until=`")
+
+    def _is_over(self, execution: "Execution") -> None:
+        if self.current is execution:  # and not one of an old leader
+            self.current = None
 
     def _endless(self, what: str) -> None:
         self.world.endless(f"the tick {self.tick.service}.{self.tick.name} {what}")

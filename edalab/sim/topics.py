@@ -20,10 +20,11 @@ class Reader:
 
     publishes = True  # what a handler returns
 
-    def __init__(self, log: "Log", partition: int, service: ServiceRuntime):
+    def __init__(self, log: "Log", partition: int, service: ServiceRuntime, started: int):
         self.log, self.partition, self.service = log, partition, service
         self.records = log.partitions[partition]
-        self.position = self.committed = len(self.records)
+        self.position = self.committed = self.started = started
+        self.goes_back: int | None = None  # to this offset, when the message in hand is done with
         self.owner: Replica = service.serving[partition % len(service.serving)]
         self.handler: Any = None  # of the message at the position
         self.attempts: dict[int, int] = {}  # by offset: the attempts made so far
@@ -71,8 +72,25 @@ class Reader:
         """Back to the committed offset; what was in flight belongs to the past."""
         if self.execution is not None and self.execution.attempt:
             self.attempts[self.execution.offset] = self.execution.attempt
+        if self.goes_back is not None:
+            where = self.owner.actor, None, self.partition, self.goes_back
+            detail = f"{self.log.name} partition {self.partition} from offset {self.position}"
+            self.log.world.record_step("rewind", *where, detail=detail)
+            self.committed, self.goes_back, self.attempts = self.goes_back, None, {}
         self.epoch += 1
         self.position, self.uncommitted = self.committed, 0
+        self._reset()
+
+    def go_back(self, offset: int) -> None:
+        """Handle again what lies from an offset on, when the message in hand is done with."""
+        self.goes_back = offset
+        if self.execution is None:
+            self.rewind()
+            self.wake()
+
+    def restart(self) -> None:
+        """Its owner runs another version: what waits for a retry begins anew."""
+        self.epoch += 1
         self._reset()
 
     # -- one message
@@ -81,7 +99,7 @@ class Reader:
         """Fetch the next message that this group handles, if there is one."""
         records = self.records
         while self.position < len(records):
-            self.handler = self.service.handler(records[self.position].type)
+            self.handler = self.owner.version.handlers.get(records[self.position].type)
             if self.handler is not None:
                 if self.owner.up:
                     self.engaged = True
@@ -106,6 +124,8 @@ class Reader:
         offset = execution.offset = self.position
         execution.envelope = envelope = self.records[offset]
         execution.attempt = attempt = self.attempts.pop(offset, 0) + 1 if self.attempts else 1
+        if self.log.retention and not self.skip_fetch and self._has_lost(execution):
+            return
         if self.log.deadlines and not self.failures and self.log.has_expired(execution):
             self._has_committed(execution)
             self._advance(execution)
@@ -135,6 +155,22 @@ class Reader:
             else:
                 self.attempts[offset] = attempt  # it may come again
         execution.begin(handler)
+
+    def _has_lost(self, execution: Execution) -> bool:
+        """Whether the message was removed before this group read it. Then it goes on at the first that is left."""
+        first, log = self.log.first_kept(self.partition), self.log
+        places = range(self.position, first)
+        gone = [place for place in places if self.service.handler(self.records[place].type)]
+        if not gone:
+            return False
+        execution.attempt = None  # pyrefly: ignore[bad-assignment]
+        for number, offset in enumerate(gone, 1):
+            execution.offset, execution.envelope = offset, self.records[offset]
+            why = f"removed after {log.retention / 1000:g} s, {number} of {len(gone)}"
+            execution.record_step("discarded", None, why)
+        self._has_committed(execution)
+        self._advance(execution)
+        return True
 
     def _is_reached(self, execution: Execution) -> bool:
         """Whether the replica that fetches is still there, still the owner, and within reach."""
@@ -266,6 +302,8 @@ class Reader:
             self.attempts[execution.offset] = execution.attempt
         self._reset()
         self._let_go(execution)
+        if self.goes_back is not None:
+            self.rewind()
         if self.moves:
             self.rebalance()
         else:

@@ -1,20 +1,22 @@
 """What happens to a run at a time: a replica stands still, a service is cut off, a clock is wrong, a topic gets more
-partitions or a service other replicas."""
+partitions or a service other replicas. (restore.py: a database goes back in time.)"""
 
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ..errors import Misuse, Unknown, listed, shown
+from ..errors import Misuse, Unknown, shown
 from ..model import System
 from ..model.numbers import check_whole
+from .at_time import SECONDS, Timed, check_name, check_service
 from .clock import milliseconds
+from .restore import Restore, parse_restore
+from .rewind import Rewind, parse_rewind
 from .routes import log_of
 
 if TYPE_CHECKING:
     from .world import World
 
-SECONDS = r"(\d*\.?\d+(?:e[+-]?\d+)?)"
 _PAUSE = re.compile(rf"pause +([\w-]+)(?:/(\d{{1,9}}))? +from +{SECONDS} *s? +to +{SECONDS} *s")
 _CUT = re.compile(rf"cut +([\w-]+)(?: +from +([\w-]+))? +from +{SECONDS} *s? +to +{SECONDS} *s")
 _REPARTITION = re.compile(rf"repartition +(\S+) +to +(\d{{1,9}}) +at +{SECONDS} *s")
@@ -22,16 +24,8 @@ _SCALE = re.compile(rf"scale +([\w-]+) +to +(\d{{1,9}}) +at +{SECONDS} *s")
 _SKEW = re.compile(rf"skew +([\w-]+) +by +(-?){SECONDS} *s")
 
 
-class _AtTime:
-    """What happens at a time: `check` raises Misuse where it could never strike a system, and `strike` lets it happen
-    in a world; False if it changes nothing."""
-
-    def __repr__(self) -> str:
-        return repr(str(self))
-
-
 @dataclass(frozen=True, repr=False)
-class Window(_AtTime):
+class Window(Timed):
     """A time in which a replica stands still (`pause`), or a service is cut off (`cut`): from the broker and all
     services, or from what one service sends."""
 
@@ -43,9 +37,9 @@ class Window(_AtTime):
     from_: str | None = None
 
     def __post_init__(self):
-        _check_name(self.do, self.service)
+        check_name(self.do, self.service)
         if self.from_ is not None:
-            _check_name(f"{self.do} {self.service}: from_=", self.from_)
+            check_name(f"{self.do} {self.service}: from_=", self.from_)
         if self.replica is not None:
             check_whole(f"{self.do} {self.service}: replica=", self.replica)
         what = f"{self.do}({self.service!r}, {shown(self.start)}, {shown(self.end)})"
@@ -58,7 +52,7 @@ class Window(_AtTime):
         return f"{self.do} {self.service}{replica}{sender} from {self.start:g} s to {self.end:g} s"
 
     def check(self, system: System) -> None:
-        _check_service(self, system)
+        check_service(self, system)
         if self.from_ == self.service:
             raise Misuse(f"{self}: from_= takes another service, or 'client'")
         if self.from_ not in (None, "client", *system.services):
@@ -106,7 +100,7 @@ def cut(service: str, start: float, end: float, from_: str | None = None) -> Win
 
 
 @dataclass(frozen=True, repr=False)
-class Repartition(_AtTime):
+class Repartition(Timed):
     """From a time on (seconds) a topic has more partitions."""
 
     do: ClassVar[str] = "repartition"
@@ -115,7 +109,7 @@ class Repartition(_AtTime):
     start: float
 
     def __post_init__(self):
-        _check_name("repartition", self.topic, "topic, such as 'orders'")
+        check_name("repartition", self.topic, "topic, such as 'orders'")
         check_whole(f"repartition {self.topic}: partitions=", self.partitions)
         milliseconds(self.start, f"repartition {self.topic}: at=")
 
@@ -144,7 +138,7 @@ def repartition(topic: str, partitions: int, at: float) -> Repartition:
 
 
 @dataclass(frozen=True, repr=False)
-class Skew(_AtTime):
+class Skew(Timed):
     """For a whole run, the clock of a service is so many seconds ahead, or behind where they are negative."""
 
     do: ClassVar[str] = "skew"
@@ -153,7 +147,7 @@ class Skew(_AtTime):
     seconds: float
 
     def __post_init__(self):
-        _check_name("skew", self.service)
+        check_name("skew", self.service)
         behind = isinstance(self.seconds, int | float) and self.seconds < 0
         milliseconds(-self.seconds if behind else self.seconds, f"skew {self.service}: seconds=")
 
@@ -161,7 +155,7 @@ class Skew(_AtTime):
         return f"skew {self.service} by {self.seconds:g} s"
 
     def check(self, system: System) -> None:
-        _check_service(self, system)
+        check_service(self, system)
 
     def strike(self, world: "World") -> bool:
         world.services[self.service].ahead = ahead = round(self.seconds * 1000)
@@ -182,7 +176,7 @@ def skew(service: str, seconds: float) -> Skew:
 
 
 @dataclass(frozen=True, repr=False)
-class Scale(_AtTime):
+class Scale(Timed):
     """From a time on (seconds) a service has more or fewer replicas."""
 
     do: ClassVar[str] = "scale"
@@ -191,7 +185,7 @@ class Scale(_AtTime):
     start: float
 
     def __post_init__(self):
-        _check_name("scale", self.service)
+        check_name("scale", self.service)
         check_whole(f"scale {self.service}: replicas=", self.replicas)
         milliseconds(self.start, f"scale {self.service}: at=")
 
@@ -199,7 +193,7 @@ class Scale(_AtTime):
         return f"scale {self.service} to {self.replicas} at {self.start:g} s"
 
     def check(self, system: System) -> None:
-        _check_service(self, system)
+        check_service(self, system)
         if self.replicas > 1000:
             raise Misuse(f"{self}: a service has at most 1,000 replicas")
 
@@ -217,7 +211,7 @@ def scale(service: str, replicas: int, at: float) -> Scale:
     return Scale(service, replicas, at)
 
 
-AtTime = Window | Repartition | Skew | Scale
+AtTime = Window | Repartition | Skew | Scale | Restore | Rewind
 
 
 def parse_at_time(text: str) -> AtTime | None:
@@ -237,17 +231,4 @@ def parse_at_time(text: str) -> AtTime | None:
     if match := _SKEW.fullmatch(text):
         service, sign, seconds = match.groups()
         return skew(service, float(sign + seconds))
-    return None
-
-
-def _check_name(what: str, name: object, kind: str = "service, such as 'payments'") -> None:
-    if not isinstance(name, str):
-        raise Misuse(f"{what} takes the name of a {kind}, not {shown(name)}")
-
-
-def _check_service(fault: Window | Skew | Scale, system: System) -> None:
-    if fault.service == "client":
-        services = listed(system.services)
-        raise Misuse(f"{fault}: the client plays the outside world; {fault.do} one of {services}")
-    if fault.service not in system.services:
-        raise Unknown("service", fault.service, system.services)
+    return parse_restore(text) or parse_rewind(text)

@@ -1,6 +1,6 @@
 """The world is one object: its clock, its agenda of actions, its services and channels, and the record of what happened."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import cache
 from heapq import heappop, heappush
@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Endless, Hung, Misuse, Unknown, shown
 from ..model import Envelope, Handler, Message, Service, System
-from ..model.messages import fields_of, fits, key_of, wire_copy
+from ..model.messages import key_of, wire_copy
+from ..model.versions import clash, differ
 from ..model.wire import unfit_field
 from ..stuck import Watched
+from .capture import Capturing
 from .context import Context
 from .dead_letters import DeadLetters
+from .deploy import Deploy
 from .execution import Execution
 from .forgotten import running_in
 from .limits import DEEPEST, MOST_AT_ONCE, Budget
@@ -22,7 +25,7 @@ from .plan import Plan
 from .routes import channel_for, unhandled
 from .services import ServiceRuntime
 from .steps import WIDTH, Failure
-from .ticks import Ticking
+from .ticks import Lease, Ticking
 from .windows import AtTime
 
 if TYPE_CHECKING:
@@ -73,7 +76,7 @@ class World:
     """A running system. `run` plays it to its end, or to a moment: then it is the world as it was at that moment."""
 
     def __init__(self, system: System, seed: int, plan: Plan):
-        self.system, self.seed, self.plan = system, seed, plan
+        self.system, self.seed, self.plan = plan.system, seed, plan
         self.fixed_latencies = seed == 0  # those that constants name
         self.now = 0
         self.agenda: list[tuple] = []  # (time, number, action, argument)
@@ -83,23 +86,31 @@ class World:
         self.record: list = []  # flat, WIDTH values a step: a tuple a step costs half as much memory again, and twice the time
         self.failures: list[Failure] = []
         self.misuse: Misuse | None = None
-        self.types: dict[str, type[Message]] = {}
+        self.types: dict[tuple[str, int], type[Message]] = {}
         self.warnings: list[str] = []
         self.channel_of, self.answerer = cache(self._channel_of), cache(self._answerer)
+        self.differ = cache(differ)
         self.channels: dict[str, Log | WorkQueue] = {}
         self.dead_letters = DeadLetters(self)
         self.unheard: Counter[str] = Counter()  # events that went to nobody, by type
         self.client = ServiceRuntime(self, "client", Service(system, "client"))
         services = system.services.items()
         self.services = Services((name, ServiceRuntime(self, name, one)) for name, one in services)
-        ticks = [tick for service in system.services.values() for tick in service.ticks.values()]
-        self.ticks = [Ticking(self, tick) for tick in ticks]
+        for name, declared in services:
+            if declared.captures is not None:
+                captured, table = declared.captures
+                Capturing(self.services[name], self.services[captured], table)
+        self.ticked: Counter[tuple[str, str]] = Counter()  # times that each tick ran
+        self.leases: defaultdict[tuple[str, str], Lease] = defaultdict(Lease)  # of ticks
+        versions = [service.version for service in self.services.values()]
+        self.ticks = [Ticking(self, tick, one) for one in versions for tick in one.ticks.values()]
         self.tick_rows = self.busy_ticks = 0
         self.workload: Execution | None = None
         self.budget: Budget | None = None
         for window in plan.windows:
-            start = round(window.start * 1000)
-            heappush(self.background, (start, next(self.number), self._open, window))
+            start = round((window.start or 0) * 1000)
+            heap = self.agenda if window.keeps_alive else self.background
+            heappush(heap, (start, next(self.number), self._open, window))
 
     def rows(self, service: str, sql: str, parameters: tuple = ()) -> list[tuple]:
         """What a `select` finds in a service's database."""
@@ -167,7 +178,7 @@ class World:
         """How many steps there are, but for those that say that a tick began or ended."""
         return len(self.record) // WIDTH - self.tick_rows
 
-    def _open(self, window: AtTime) -> None:
+    def _open(self, window: AtTime | Deploy) -> None:
         if window.strike(self):
             self.plan.struck.append(window)
 
@@ -183,24 +194,20 @@ class World:
 
     def _channel_of(self, cls: type[Message]) -> "Log | WorkQueue":
         """Where messages of this class go."""
-        self.types[cls.__name__] = cls
+        self.types[cls.__wire__, cls.__declared__.version] = cls
         self._compare(cls)
         return channel_for(self, cls)
 
     def _compare(self, cls: type[Message]) -> None:
-        """Note who handles a class that has other fields than the one it was declared with."""
-        for handler in self.system.handlers(cls.__name__):
-            if handler.message is not cls and not fits(handler.message, cls):
-                who = f"{handler.service}.{handler.name}"
-                there, here = _fields(handler.message), _fields(cls)
-                self.warnings.append(
-                    f"the class {cls.__name__} was declared again: {who} expects one with the fields {there}, and "
-                    f"gets one with {here}; run the cell of {who} again, and those that make one"
-                )
+        """Note who handles a class that has other fields than the one it was declared with, though its version is the same."""
+        for handler in self.system.handlers(cls.__wire__):
+            if handler.message is not cls:
+                text = clash(cls, handler.message, f"{handler.service}.{handler.name}")
+                self.warnings += [text] if text else []
 
     def mint(self, execution: Execution, message: Message, topic: str) -> Envelope:
         """A message in a fresh envelope, caused by the message being handled."""
-        service, type_name = execution.replica.service, message.__class__.__name__
+        service, type_name = execution.replica.service, message.__wire__
         id = service.new_id()
         if not message.__immutable__:
             message = self._carried(execution, message)
@@ -229,7 +236,7 @@ class World:
 
     def _answerer(self, cls: type[Message]) -> Handler:
         """Who answers a query or carries out a command. Raises Unknown where nobody does."""
-        handlers = self.system.handlers(cls.__name__)
+        handlers = self.system.handlers(cls.__wire__)
         if not handlers:
             raise self.refuse(unhandled(self.system, cls))
         self._compare(cls)
@@ -265,10 +272,6 @@ class World:
 
     def __repr__(self) -> str:
         return f"<{self.system.name} at {self.now / 1000:g} s: {', '.join(map(repr, self.services.values()))}>"
-
-
-def _fields(cls: type[Message]) -> str:
-    return ", ".join(f"{name}: {kind}" for name, kind in fields_of(cls).items()) or "none"
 
 
 def _action(frame: FrameType | None) -> int | None:

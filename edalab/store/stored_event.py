@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, get_args
 from pydantic_core import ValidationError, from_json
 
 from ..errors import Misuse, choices, listed, shortened, shown
-from ..model import Event, message_types
+from ..model import Event, class_of, message_types
 from ..model.messages import Message
+from ..model.versions import NotUpcast, upcast, upcasters_missing
 from .instants import as_datetime
 
 COLUMNS = "position, stream, version, type, schema, data, happened, recorded, "
@@ -41,13 +42,17 @@ class StoredEvent(NamedTuple):
 
     @property
     def event(self) -> Event:
-        """The message, as its class is declared now. Raises Misuse where no class of its name is
-        declared, where the class is of an older version, or where an upcaster is missing."""
+        """The message, as its class is declared now, or where an upcaster is missing as the class of
+        the stored version. Raises Misuse where no class of its name is declared, where the class is
+        of an older version, or where an upcaster and the older class are missing."""
         declared = declaration(self.type)
         if declared is None:
             raise Misuse(f"{self._place} is {_undeclared(self.type)}")
-        _, version, read = declared
+        cls, version, read = declared
         try:
+            older = self.schema < version and upcasters_missing(cls, self.schema)
+            if older and (written := _written(Message.__count__, self.type, self.schema)):
+                return written.__pydantic_validator__.validate_json(self.text)
             return read(self.text if self.schema == version else json.dumps(self.data))
         except ValueError as error:
             raise Misuse(f"{self._place}{_unfit(error, self, version)}") from None
@@ -64,14 +69,11 @@ class StoredEvent(NamedTuple):
         if self.schema > now:
             fix = f"declare it as it is now: class {self.type}(Event, version={self.schema})"
             raise Misuse(f"{what}, and the class declared is version {now}; {fix}")
-        for version in range(self.schema, now):
-            upcast = cls.__declared__.upcasts.get(version)
-            data = None if upcast is None else upcast(data)
-            if not isinstance(data, dict):
-                what += f", and nothing turns version {version} into {version + 1}"
-                fix = f"version={now}, upcasts={{{version}: a function that returns its new data}})"
-                raise Misuse(f"{what}; declare class {self.type}(Event, {fix}")
-        return data
+        try:
+            return upcast(cls, data, self.schema)
+        except NotUpcast as missing:
+            fix = f"version={now}, upcasts={{{missing.version}: a function that returns its new data}})"
+            raise Misuse(f"{what}, and {missing}; declare class {self.type}(Event, {fix}") from None
 
     @property
     def happened(self) -> datetime:
@@ -183,7 +185,7 @@ def _writer(cls: type[Event]) -> tuple[str, int, Callable[[Event], bytes], bool]
         for field in cls.model_fields.values()
     )
     to_json = cls.__pydantic_serializer__.to_json
-    return cls.__name__, cls.__declared__.version, to_json, not exact
+    return cls.__wire__, cls.__declared__.version, to_json, not exact
 
 
 def is_text(value: object) -> bool:
@@ -198,6 +200,12 @@ def is_text(value: object) -> bool:
 def declaration(name: str) -> "tuple[type[Event], int, Callable[[str], Event]] | None":
     """The event class of a name as it is declared now, its version, and what reads its JSON."""
     return _declarations(Message.__count__).get(name)
+
+
+@lru_cache(maxsize=16)
+def _written(count: int, name: str, version: int) -> type[Message] | None:
+    """The class of a stored version, at a `count` of the classes declared."""
+    return class_of(name, version)
 
 
 @lru_cache(maxsize=1)  # to look this up for each event would take half of the time of a replay

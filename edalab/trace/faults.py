@@ -22,6 +22,7 @@ FAULTS = {
     "fail": Meaning(False, True, "not confirmed", "fail"),
     "unconfirmed": Meaning(True, True, "stored, not confirmed", "unconfirmed"),
     "cut": Meaning(False, True, "cut off", ""),
+    "too large": Meaning(False, True, "too large", ""),
     "lose": Meaning(False, False, "lost silently", "lose/drop"),
     "drop": Meaning(False, False, "dropped", "lose/drop"),
     "duplicate": Meaning(True, False, "published twice", "duplicate"),

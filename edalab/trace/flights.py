@@ -12,7 +12,6 @@ from ..model import Envelope
 from ..sim.clock import DELAY, DELIVER, DUPLICATE, PUBLISH
 from ..sim.faults import Fault
 from ..sim.steps import Step
-from .faults import NOT_ARRIVED
 from .spans import Trace
 from .transfers import Transfer
 
@@ -80,7 +79,7 @@ class Flights:
             if (after := bisect_right(delivered, start)) < len(delivered):
                 end = max(start, min(end, delivered[after] - DELIVER))
             way = "publish", step.service, None, transfer.envelope
-            yield Flight(start, end, *way, stopped=fault in NOT_ARRIVED, again=number > 0)
+            yield Flight(start, end, *way, stopped=not transfer.reached_broker, again=number > 0)
 
     def _sent_again(self, step: Step) -> list[int]:
         """When an unconfirmed message was sent again: not by a service that was out of reach before."""

@@ -10,7 +10,7 @@ from functools import cached_property
 from ..errors import Refused
 from ..model import DeadLetter, Envelope
 from ..sim.run import Run
-from ..sim.steps import BUSY, NOT_ACKNOWLEDGED, TOO_LATE, WIDTH, Step, steps_of
+from ..sim.steps import BUSY, NOT_ACKNOWLEDGED, TOO_LATE, UNHEARD, WIDTH, Step, steps_of
 from .faults import FAILED_TO_SEND, IN_DOUBT, NOT_ARRIVED
 from .identity import logical_message_ids
 from .transfers import Traffic
@@ -70,10 +70,11 @@ class Trace:
         self.spans: list[Span] = []
         self.sends: list[int] = []  # every publish and ask, whatever struck it
         self.sent_in: dict[int, Span | None] = {}  # a publish or ask -> the span it happened in
-        # (service, id of a message that was dead-lettered or lost, or expired) -> where
+        # (service, id of a message that was dead-lettered or lost, expired or discarded) -> where
         self.given_up: dict[tuple[str, str], int] = {}
         # ids of what was asked without an answer, and published without a confirmation
         self.in_doubt: set[str] = set()
+        self.rejected: set[int] = set()  # publishes whose sender heard that the queue was full
         self.answered: dict[str, int] = {}  # id of what was asked -> where its answer came in time
         self._read()
 
@@ -121,12 +122,25 @@ class Trace:
             elif step == "crash":
                 for span in open_spans.pop(actor, {}).values():
                     span.last, span.ended_by = number, step
-            elif step == "expired":
+            elif step == "expired" or step == "discarded":  # by its queue: service is its sender
                 self.given_up[actor[0], envelope.id] = number
+            elif step == "rejected":
+                self._take_back(number, envelope, detail)
             elif step == "timeout" or step == "busy":
                 self.in_doubt.add(envelope.id)
             elif step == "answer" and fault is None and detail not in (BUSY, TOO_LATE):
                 self.answered[envelope.id] = number
+
+    def _take_back(self, number: int, envelope: Envelope, detail: str) -> None:
+        """A publish whose message a full queue did not take."""
+        publish = next(n for n in reversed(self.sends) if self.envelope(n) is envelope)
+        if detail.endswith(UNHEARD):
+            self.given_up[envelope.source, envelope.id] = number
+            return
+        self.rejected.add(publish)
+        span = self.sent_in[publish]
+        if span is not None and publish in span.sent:
+            span.sent.remove(publish)
 
     # -- steps by their number
 
@@ -202,6 +216,7 @@ class Trace:
             if record[number * WIDTH + 3].type == name
             and record[number * WIDTH + 1] == "publish"
             and record[number * WIDTH + 7] not in unsent
+            and number not in self.rejected
         ]
 
     def messages_of(self, span: Span) -> list[Envelope]:

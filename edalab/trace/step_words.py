@@ -12,10 +12,12 @@ _VERBS = {
     "ack": "acknowledges", "ask": "asks", "reply": "answers", "answer": "gets the answer to", "done": "is done with",
     "timeout": "gets no answer in time to", "retry": "fails and will retry", "failure": "fails at",
     "dead_letter": "dead-letters", "lost": "loses", "crash": "crashes at", "restart": "restarts", "note": "notes",
-    "takeover": "takes over partitions", "pause": "stands still", "resume": "goes on", "cut": "is cut off",
+    "takeover": "takes over", "pause": "stands still", "resume": "goes on", "cut": "is cut off",
     "heal": "is connected again", "deduplicated": "is told that the broker has",
     "in_progress": "asks for more time for", "evicted": "is evicted while it handles",
-    "skew": "has a wrong clock", "join": "joins its group", "leave": "leaves its group", "expired": "passes over the expired",
+    "skew": "has a wrong clock", "join": "joins its group", "leave": "leaves its group", "restore": "is restored", "expired": "passes over the expired",
+    "subscribe": "subscribes", "rewind": "goes back in its partitions", "discarded": "loses the discarded", "rejected": "cannot store",
+    "deploy": "switches to another version",
     "waiting": "has no worker yet for", "busy": "turns away",
 }  # fmt: skip
 _STRUCK = {  # what a fault makes a service do at a step
@@ -24,7 +26,7 @@ _STRUCK = {  # what a fault makes a service do at a step
     "unconfirmed": "gets no confirmation at",
     "lose": "loses the",
 }
-_PASSIVE = {"drop": "dropped", "duplicate": "doubled", "delay": "delayed", "cut": "cut off", "fenced": "refused"}  # fmt: skip
+_PASSIVE = {"drop": "dropped", "duplicate": "doubled", "delay": "delayed", "cut": "cut off", "fenced": "refused", "too large": "refused as too large"}  # fmt: skip
 
 
 class Doing(NamedTuple):
@@ -54,7 +56,9 @@ def doing(journal: list[Step], number: int) -> Doing:
         predicate = f"is {_PASSIVE[step.fault]}"
     elif step.step == "crash" and step.detail:
         predicate = f"crashes ({clean(step.detail, 80)})"
-    elif step.step in ("cut", "heal", "skew") and step.detail:
+    elif step.step == "takeover":
+        predicate = f"takes over {clean(step.detail or '', 80)}"
+    elif step.step in ("cut", "heal", "skew", "restore", "deploy") and step.detail:
         predicate = f"{verb} ({clean(step.detail, 80)})"
     elif step.step == "note":
         predicate = f"notes “{clean(step.detail or '', 60)}”"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .spans import Span, Trace
 
 _OUTAGE_BEGINS = {"crash": "down", "pause": "pause", "cut": "cut"}
-_RECEIVED = ("deliver", "handle", "lost", "expired", "deduplicated")
+_RECEIVED = ("deliver", "handle", "lost", "expired", "discarded", "rejected", "deduplicated")
 _OUTAGE_ENDS = {"restart": "down", "resume": "pause", "heal": "cut"}
 
 
@@ -35,6 +35,7 @@ class Transfer:
     """One message or question on its way from the step that sent it.
 
     fault: what struck it there.
+    rejected: its queue was full.
     received: a consumer got it, it was lost on its way to one, or it was sent again with the same id.
     losses: the steps that lost it after the broker had it.
     answers: the steps that sent those not yet received."""
@@ -44,13 +45,14 @@ class Transfer:
     question: bool
     fault: str | None
     received: bool = False
+    rejected: bool = False
     losses: list[int] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
 
     @property
     def reached_broker(self) -> bool:
         """Whether it reached the broker, or the service that was asked."""
-        return self.fault not in NOT_ARRIVED
+        return self.fault not in NOT_ARRIVED and not self.rejected
 
     @property
     def unreceived(self) -> bool:
@@ -143,10 +145,11 @@ class Traffic:
                 previous, span = self._received.get(key), self.span_of[number]
                 self.arrival_at[number] = Arrival(span, again, late and not again, previous)
                 self._received[key] = span
-            case "lost" | "expired" if (
+            case "lost" | "expired" | "discarded" | "rejected" if (
                 transfer and number not in self.span_of and step.fault != "drop"
             ):
                 transfer.losses.append(number)  # a dropped one was noted on delivery
+                transfer.rejected = step.step == "rejected"
             case "dead_letter" | "note" | "in_progress" | "evicted":
                 self._note(number, step, envelope)
             case "reply" if transfer and step.fault != "crash":

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from math import inf
 from typing import Any, NamedTuple
 
-from ..model import Envelope
+from ..model import DeadLetter, Envelope
 from ..sim.logs import Log
 from .spans import Trace
 
 Place = tuple[str, int | None, str]  # a channel, a partition of it (None in a queue), a service
-_CLOSES = ("ack", "dead_letter", "expired")  # a message of a queue
+_CLOSES = ("ack", "dead_letter", "expired", "discarded")  # a message of a queue
 
 
 class Kept(NamedTuple):
@@ -48,10 +48,9 @@ def kept_messages(
                 if name == channel:
                     envelope, key = trace.messages[id], (name, id)
                     copies = _in_queue(envelope, sorted([*times, *doubled[key]]), closed[key])
+                    letter = isinstance(envelope, DeadLetter)
                     for service in services[envelope.type]:
-                        if service in takers and keeper.is_for(
-                            keeper.world.services[service], envelope
-                        ):
+                        if service in takers and (not letter or envelope.source == service):
                             found[channel, None, service] += copies
         if channel in trace.system.topics:
             for _, _, service in [key for key in found if key[0] == channel]:
@@ -63,23 +62,31 @@ def kept_messages(
 def _in_log(
     log: Log,
     services: dict[str, list[str]],
-    committed: dict[Place, list[tuple[int, int]]],
+    committed: dict[Place, list[tuple]],
     stored: dict[tuple[str, str], list[int]],
 ) -> Iterator[tuple[int, str, Kept]]:
-    """A service has done with all that lies before the offset it committed."""
+    """A service has done with all that lies before the offset it committed, until it goes back."""
     copies: Counter[str] = Counter()  # that came before, by id
     for partition, records in enumerate(log.partitions):
         start: float = 0
+        readers = {reader.service.name: reader for reader in log.readers[partition]}
         for offset, envelope in enumerate(records):
             times = stored[log.name, envelope.id]
             start = max(start, times[min(copies[envelope.id], len(times) - 1)])
             copies[envelope.id] += 1
             for service in services[envelope.type]:
-                commits = committed[log.name, partition, service]
-                at = bisect_left(commits, (offset, 0))
-                end = commits[at][1] if at < len(commits) else inf
+                if service not in readers:  # its group has not joined
+                    continue
                 name = name_of(service, partition, offset, envelope)
-                yield partition, service, Kept(start, end, envelope, name)
+                joins = round(log.world.system.services[service].joins * 1000)
+                readings = committed[log.name, partition, service]
+                readings = [(joins, readers[service].started, readings[0][2]), *readings[1:]]
+                ends = [*(since for since, *_ in readings[1:]), inf]
+                for (since, first, commits), last in zip(readings, ends, strict=True):
+                    at = bisect_left(commits, (offset, 0))
+                    end = min(commits[at][1] if at < len(commits) else inf, last)
+                    if offset >= first and max(start, since) <= end:
+                        yield partition, service, Kept(max(start, since), end, envelope, name)
 
 
 def _in_queue(envelope: Envelope, starts: list[float], ends: list[float]) -> list[Kept]:
@@ -94,11 +101,15 @@ def _in_queue(envelope: Envelope, starts: list[float], ends: list[float]) -> lis
 
 
 def _read_steps(trace: Trace) -> tuple[dict, dict, dict]:
-    """A place in a log -> the offsets that it committed and when; (a queue, the id of a message in it) -> when
+    """A place in a log -> its readings, of which a rewind begins a new one: since when, from which offset, and the
+    offsets that it committed and when; (a queue, the id of a message in it) -> when
     copies were acknowledged or given up, and when a delivery made another copy."""
-    committed, closed, doubled = defaultdict(list), defaultdict(list), defaultdict(list)
+    committed, closed, doubled = defaultdict(_first), defaultdict(list), defaultdict(list)
     for number, step in enumerate(trace.journal):
         envelope, dropped = step.envelope, step.step == "lost" and step.fault == "drop"
+        if step.step == "rewind":
+            place = (step.detail or "").split()[0], step.partition, step.service
+            committed[place].append((step.time, step.offset or 0, []))
         if envelope is None:
             continue
         if step.step == "deliver" and step.fault == "duplicate" and step.offset is None:
@@ -106,10 +117,14 @@ def _read_steps(trace: Trace) -> tuple[dict, dict, dict]:
             ends = [inf if s.last is None else trace.journal[s.last].time for s in after[:1]]
             doubled[envelope.topic, envelope.id] += ends
         elif step.offset is not None and (
-            dropped or (step.step in ("commit", "expired") and not step.fault)
+            dropped or (step.step in ("commit", "expired", "discarded") and not step.fault)
         ):
             place = envelope.topic, step.partition, step.service
-            committed[place].append((step.offset, step.time))
+            committed[place][-1][2].append((step.offset, step.time))
         elif step.offset is None and (dropped or (step.step in _CLOSES and not step.fault)):
             closed[envelope.topic, envelope.id].append(step.time)
     return committed, closed, doubled
+
+
+def _first() -> list[tuple[int, int, list]]:
+    return [(0, 0, [])]

@@ -82,7 +82,7 @@ class Drawn:
                 words = f"dead-lettered after {counted(step.attempt or 1, 'attempt')}"
                 self._strike(number)
                 self._died = self._event(number, "dead letter", words, detail)
-            case "lost" | "expired":
+            case "lost" | "expired" | "discarded" | "rejected":
                 self._lose(number, step)
             case "busy":
                 self._turn_away(number, step)
@@ -104,6 +104,12 @@ class Drawn:
                 self._event(number, "in progress", "in progress" + (why and f", {why}"))
             case "join" | "leave":
                 self._event(number, "note", f"{step.step}s")
+            case "subscribe" | "rewind":
+                self._event(number, "note", f"{step.step}s {detail}")
+            case "deploy":
+                self._event(number, "note", f"deploy, {detail}")
+            case "restore":
+                self._event(number, "note", f"restored {detail}")
             case "note" | "skew":
                 self._event(number, "note", clean(step.detail or "", 120))
 

@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import accumulate, groupby, pairwise
 from typing import NamedTuple
 
-from ..claims.explore import Exploration, Schedule
+from ..claims.exploration import Exploration, Schedule
 from ..model import System
 from ..sim import ACTIONS, actions_at
 from ..text import clean, counted, shorten, text_width
@@ -58,7 +58,7 @@ class Matrix(Picture):
         self._marks = {
             schedule: mark(result, schedule)
             for schedule in result.schedules
-            if len(schedule.faults) == 1 and schedule.seed == result.seeds[0]
+            if len(schedule.plan) == 1 == len(schedule.faults) and schedule.seed == result.seeds[0]
         }
         self.broke = sum(map(_is_red, self._marks.values()))
         times = Counter(number for one in self._marks for number in broken_by(result, one))

@@ -61,7 +61,7 @@ class Flow(Picture):
     """A picture of the messages of a run, counted for each link between a service and a channel.
 
     `graph` is a networkx.DiGraph of services and the client by name, and of channels as "topic
-    orders" or "queue emails". Edges have `kind` (publish, deliver, ask, dead letter), `count`,
+    orders" or "queue emails". Edges have `kind` (publish, deliver, ask, dead letter, capture), `count`,
     `types` and `faults`."""
 
     def __init__(self, run: Run):
@@ -120,9 +120,16 @@ class Links:
                     fault = {"timeout": "unanswered", "busy": "busy"}.get(step.step)
                 case "publish" if not isinstance(message, DeadLetter):  # that is a link already
                     link = self._link(step.service, self.channel(message), "publish")
-                case "deliver" | "lost" | "expired" | "handle" if not transfer.question:
+                case "rejected" | "discarded" if step.offset is None:  # by a queue
+                    link, fault = (
+                        self._link(step.service, self.channel(message), "publish"),
+                        step.step,
+                    )
+                case "deliver" | "lost" | "expired" | "discarded" | "handle" if (
+                    not transfer.question
+                ):
                     link = self._link(self.channel(message), step.service, "deliver")
-                    if step.step in ("lost", "expired"):
+                    if step.step in ("lost", "expired", "discarded"):
                         fault = step.step
                     elif step.step == "handle":
                         fault = "again" if traffic.arrival_at[number].previous else None
@@ -138,6 +145,11 @@ class Links:
                 link.messages.append((step.time, message.type))
             if fault:
                 link.struck.append((step.time, fault))
+        for name, service in self.run.system.services.items():
+            taken = [s for s in journal if s.service == name and s.step == "handle"]
+            if service.captures is not None and taken:
+                link = self._link(service.captures[0], name, "capture")
+                link.messages += [(s.time, s.envelope.type) for s in taken if s.envelope]
 
     def channel(self, message: Envelope) -> str:
         system, name = self.run.system, message.topic

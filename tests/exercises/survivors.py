@@ -140,6 +140,34 @@ SURVIVORS: dict[str, dict[str, str]] = {
         "(message.transfer_id, *saved))": APART,
         "0 -> -1": "what is found or made has one part: its first is its last",
     },
+    "10.1": {
+        "swapped: field, strict = (before or after, change['billing reads'] == 'strict') | added = "
+        "'readers' if after else 'writers'": "both are set before they are used",
+        "GtE: len(after) > len(before)": "no change has two texts of one length there",
+    },
+    "10.2": {"swapped: def to_2(data): | def to_3(data):": "both are defined before they are used"},
+    "10.3": {
+        "swapped: def with_cents(old): | class Expanded(Event, name='OrderPlaced', version=2, "
+        "topic='orders'):": "neither uses the other",
+        "swapped: class Expanded(Event, name='OrderPlaced', version=2, topic='orders'): | class "
+        "Contracted(Event, name='OrderPlaced', version=3, topic='orders', upcasts={1: "
+        "with_cents}):": "neither uses the other",
+        "swapped: order_id: str | total: float": "fields have no order",
+        "swapped: total: float | cents: int": "fields have no order",
+        "swapped: order_id: str | cents: int": "fields have no order",
+        "3 -> 4": "any number above 2 is a newer version",
+        "1 -> 2": "on its way to version 3 a message of version 1 passes this step, too, with its total",
+    },
+    "11.1": {
+        "swapped: if crash == 'relay: publish': | if crash == 'relay: delete':": "no crash is before both",
+    },
+    "11.2": {
+        "swapped: with ctx.database as db: | stuck = set()": "the set is empty, before or after",
+        "swapped: if order_id in stuck: | state = 'sent'": "a row that waits needs no state",
+        "'sent' -> 'sentx'": "check sees what is published, and reads no state but 'waiting'",
+        "swapped: stuck.add(order_id) | attempts, state = (attempts + 1, 'waiting')": "neither line looks at what the other does",
+        "swapped: await ctx.publish(RowParked(id=id, order_id=order_id)) | state = 'parked'": "the state is saved after both",
+    },
     "12.1": {
         "swapped: needed = int(arrivals * service) + 1 | grows = arrivals - workers / service": APART,
         "20 -> 21": "within the tolerance",

@@ -1,0 +1,150 @@
+"""What is wrong with answers about versions of an event: decided from what is billed, and from what is read."""
+
+import re
+from copy import deepcopy
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError, to_json
+
+from ..errors import InvalidMessage, shown
+from ..model import Event
+from ..practice.answer import Answer
+from ..practice.exercise import Anomaly
+from ..practice.explained import paired
+from ..sim.run import Run
+from . import lesson_10_shop as shop
+
+# -- 10.1
+
+# Do new readers read old messages, and old readers new ones?
+FIRST = {"any": (True, True), "readers": (True, False), "writers": (False, True), "neither": (False, False)}  # fmt: skip
+REASONS = "abcd"
+
+
+def changes(variant: int) -> dict[str, list[dict[str, Any]]]:
+    """The eight changes of a learner."""
+    columns = "change", "billing reads", "before", "after"
+    eight = [(n, *edit[2:]) for n, edit in enumerate(shop.edits(variant), 1)]
+    return {"changes": [dict(zip(columns, row, strict=True)) for row in eight]}
+
+
+def sort_changes(answer: Answer, variant: int) -> Anomaly | str:
+    if anomaly := paired(answer, 8, (FIRST, REASONS)):
+        return anomaly
+    said = answer.again or answer.last
+    for n, ((first, reason), edit) in enumerate(zip(said, shop.edits(variant), strict=True), 1):
+        for backward, works in zip((True, False), FIRST[first], strict=True):
+            run, wrong = shop.tried(edit, variant, backward)
+            if works == bool(wrong):
+                readers = "new readers read old" if backward else "old readers read new"
+                evidence = f"change {n}: you say {first}, but when {readers} messages, "
+                kind = "cannot be read" if wrong.startswith("billing") else "a wrong bill"
+                name = kind if wrong else "a false alarm"
+                return Anomaly(name, evidence + (wrong or "each bill is right"), run)
+        if reason != edit.reason:
+            evidence = f"change {n}: {first} is right, and ({reason}) is not why"
+            return Anomaly("another reason", evidence)
+    return "eight changes, each with new readers of old messages and old readers of new ones"
+
+
+# -- 10.2
+
+WRONG = {"cents": "a wrong amount", "channel": "invented", "order_id": "lost"}
+WRONG |= dict.fromkeys(("customer", "first_name", "last_name"), "a wrong name")
+
+
+def read_stored(answer: Answer, variant: int) -> Anomaly | str:
+    """Stored orders of three versions, upcast step by step."""
+    steps = answer.call()
+    if not isinstance(steps, dict) or {*steps} != {1, 2} or not all(map(callable, steps.values())):
+        return Anomaly("not as asked for", f"{answer.name} returned {shown(steps)}")
+    for version, data, means in shop.stored(variant):
+        for step in range(version, 3):
+            before = deepcopy(data)
+            after = steps[step](data)
+            if data != before:
+                evidence = f"step {step} made {shown(before)} into {shown(data)}"
+                return Anomaly("changes its argument", evidence)
+            name, why = _wrong(after, shop.FORMS[step], means)
+            if name:
+                return Anomaly(name, f"after step {step} of {shown(before, 120)} {why}")
+            data = after
+    return f"{len(shop.stored(variant))} stored orders of two older versions"
+
+
+def _wrong(data: Any, form: Any, means: dict[str, Any]) -> tuple[str, str]:
+    """What a version reads wrongly in the data of an order, and the evidence."""
+    if not isinstance(data, dict):
+        return "cannot be read", f"there is {shown(data)}, which is no dict"
+    try:
+        known = {name: value for name, value in data.items() if name in form.model_fields}
+        read = dict(form.model_validate_json(to_json(known)))
+    except (InvalidMessage, ValidationError, PydanticSerializationError) as error:
+        return "cannot be read", str(error)
+    for name, value in read.items():
+        if value != means[name]:
+            default = "invented" if means[name] is None else "lost"
+            return WRONG.get(name, default), f"{name} is {value!r}, and should be {means[name]!r}"
+    return "", ""
+
+
+# -- 10.3
+
+
+def roll_out(answer: Answer, variant: int) -> Anomaly | str:
+    """The learner's steps, in every order that they allow and at several moments."""
+    steps = answer.call()
+    try:
+        plans = [*shop.rollouts(_steps(steps), variant)]
+    except (TypeError, ValueError, LookupError):
+        return Anomaly("not as asked for", f"{answer.name} returned {shown(steps)}")
+    for number, (plan, many) in enumerate(plans):
+        if answer.again in (None, number):
+            answer.last = number
+            run, costs = shop.rolled_out(plan, many, variant)
+            if wrong := _wrong_rollout(run, costs):
+                return Anomaly(*wrong, run)
+    return f"{len(plans)} rollouts, in every order that your steps allow"
+
+
+def _steps(steps: Any) -> shop.Steps:
+    """The steps, if they can be deployed. Raises TypeError, ValueError or LookupError otherwise."""
+    found = []
+    for step in steps:
+        single = isinstance(step, tuple) and isinstance(step[0], str)
+        services, forms = zip(*([step] if single else step), strict=True)
+        ways = {(form.__wire__, form.__declared__.topic) for form in forms if issubclass(form, Event)}  # fmt: skip
+        if not {*services} <= {*shop.OLD} or len({*services}) < len(services) or len(found) == 6:
+            raise ValueError(services)
+        if ways != {("OrderPlaced", "orders")}:
+            raise ValueError(forms)
+        found.append([*zip(services, forms, strict=True)])
+    return found
+
+
+def _wrong_rollout(run: Run, costs: dict[str, int]) -> tuple[str, str] | None:
+    """The first order that a service cannot write or read, or reads wrongly, and what is left of the old field."""
+    failed = {f.message.data.order_id: f for f in run.failures if f.message and f.message.data}
+    for order_id, failure in failed.items():
+        if failure.handler == "place":
+            return "cannot be written", f"orders cannot write {order_id}: {failure.error}"
+    for service in ("billing", "mail"):
+        bills = dict(run.rows(service, "select order_id, cents from bills"))
+        for order_id, cents in costs.items():
+            if order_id not in bills:
+                why = (
+                    str(failed[order_id].error)
+                    if order_id in failed
+                    else f"{service}: no {order_id}"
+                )
+                written, known = map(int, re.findall(r" version (\d+) with", why)[:2] or (0, 0))
+                return f"{'an old' if written < known else 'a new'} message is unreadable", why
+            if bills[order_id] != cents:
+                evidence = f"{service} has {order_id} with {bills[order_id]:,} cents, not {cents:,}"
+                return "a wrong bill", evidence
+    sent = [step.envelope for step in run.journal if step.step == "publish"]
+    last = [envelope.data for envelope in sent if envelope and envelope.source == "orders"][-1]
+    if "total" in type(last).model_fields:
+        return "the old field is still there", f"the last message is {last}"
+    return None

@@ -1,0 +1,281 @@
+"""The shop of lesson 10's exercises: OrderPlaced is written in one version and read in another."""
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import islice, permutations, product
+from typing import Any, Literal, NamedTuple
+from zlib import crc32
+
+from pydantic import create_model
+
+from ..model import Command, Event, System
+from ..sim import cut, deploy, pause, simulate
+from ..sim.run import Run
+
+BILLS = "create table bills (order_id text, cents int)"
+
+
+def mixed(things: Iterable, variant: int) -> list:
+    """These things in an order that differs from learner to learner."""
+    return sorted(things, key=lambda thing: crc32(f"{variant}. {thing}".encode()))
+
+
+# -- 10.1
+
+# Who is deployed first and why, how readers read, and the field before and after. The first four change a meaning.
+CHANGES = """
+neither;c;tolerant;total: float  # euros;total: float  # cents
+neither;c;tolerant;total: float  # cents;total: float  # euros
+neither;c;tolerant;total: float  # euros;total: float  # euros, without 20 % tax
+neither;c;tolerant;discount: int  # per cent;discount: int  # euros
+readers;c;tolerant;;discount: int = 0  # per cent
+writers;c;tolerant;discount: int = 0  # per cent;
+readers;c;tolerant;;pieces: int = 1  # total is for one piece
+writers;c;tolerant;;cents: int = 0  # the same as total
+readers;c;tolerant;cents: int = 0  # the same as total;
+writers;a;tolerant;;customer: str
+readers;a;tolerant;customer: str;
+neither;a;tolerant;total: float  # euros;euros: float  # instead of total
+any;d;tolerant;;note: str = ""
+any;d;tolerant;note: str = "";
+any;d;strict;note: str = "";note: str = "none"
+readers;b;strict;;note: str = ""
+writers;b;strict;note: str = "";
+readers;b;tolerant;weight: int;weight: float
+writers;b;tolerant;weight: float;weight: int
+readers;b;tolerant;state: Literal["new", "paid"];state: Literal["new", "paid", "gift"]
+writers;b;tolerant;state: Literal["new", "paid", "gift"];state: Literal["new", "paid"]
+readers;b;tolerant;note: str;note: str | None
+writers;b;tolerant;note: str | None;note: str
+neither;b;tolerant;table: int;table: Literal["A1", "B2"]
+""".split("\n")[1:-1]
+MEANINGS = 4
+# Each type with the values that orders have.
+TYPES: dict[str, tuple[Any, list]] = {
+    "float": (float, [12.5, 19.99, 0.5]),
+    "int": (int, [2, 3, 4]),
+    "str": (str, ["green", "black", "white"]),
+    "str | None": (str | None, ["green", None, "white"]),
+    'Literal["new", "paid"]': (Literal["new", "paid"], ["new", "paid", "new"]),
+    'Literal["new", "paid", "gift"]': (Literal["new", "paid", "gift"], ["new", "paid", "gift"]),
+    'Literal["A1", "B2"]': (Literal["A1", "B2"], ["A1", "B2", "A1"]),
+}
+
+
+class Edit(NamedTuple):
+    """A change of one field, with what is right to say of it."""
+
+    first: str
+    reason: str
+    readers: str
+    before: str
+    after: str
+
+
+def edits(variant: int) -> list[Edit]:
+    """Eight changes, with each side that can be first, and at least one change of a meaning."""
+    order = mixed(CHANGES, variant)
+    eight = [change for change in order if change in CHANGES[:MEANINGS]][:1]
+    for first in ("any", "readers", "writers", "neither"):
+        eight.append(next(c for c in order if c.startswith(first) and c not in eight))
+    eight += [change for change in order if change not in eight][:3]
+    return [Edit(*change.split(";")) for change in mixed(eight, variant)]
+
+
+def _fields(edit: Edit, field: str) -> list[tuple[str, str, str, str]]:
+    """The fields of a version: names, types, defaults, comments."""
+    total = [] if edit.before.startswith("total") else ["total: float  # euros"]
+    split = []
+    for text in ["order_id: str", *total, *([field] if field else [])]:
+        declared, _, comment = text.partition("  # ")
+        name, _, kind = declared.partition(": ")
+        kind, _, default = kind.partition(" = ")
+        split.append((name, kind, default, comment))
+    return split
+
+
+@lru_cache(maxsize=64)
+def version_of(edit: Edit, field: str) -> type[Event]:
+    """The class before or after a change, whichever has this field."""
+    fields: dict[str, Any] = {}
+    for name, kind, default, _ in _fields(edit, field):
+        value = int(default) if default.isdigit() else default.strip('"')
+        fields[name] = TYPES[kind][0], value if default else ...
+    number = 1 if field == edit.before else 2
+    words: dict[str, Any] = {"name": "OrderPlaced", "version": number, "topic": "orders"}
+    words["reads"] = edit.readers
+    bases: dict[str, Any] = {"__base__": Event, "__module__": __name__, "__cls_kwargs__": words}
+    return create_model(f"OrderPlacedV{number}", **bases, **fields)
+
+
+def owed(edit: Edit, field: str, order: Event) -> int:
+    """What a version of billing bills for an order, in cents."""
+    units = {name: comment for name, _, _, comment in _fields(edit, field)}
+    data = dict(order)
+    amount = data.get("total", data.get("euros")) * (1 if units.get("total") == "cents" else 100)
+    amount = data.get("cents", amount) * (1.2 if "tax" in units.get("total", "") else 1)
+    off = data.get("discount", 0)
+    amount -= off * 100 if units.get("discount") == "euros" else amount * off / 100
+    return round(amount * data.get("pieces", 1))
+
+
+@lru_cache(maxsize=64)
+def tried(edit: Edit, variant: int, backward: bool) -> tuple[Run, str]:
+    """The run in which new readers read old messages (backward), or old readers new ones, and what goes wrong in it."""
+    written, known = (edit.before, edit.after) if backward else (edit.after, edit.before)
+    orders = []
+    for n in range(3):
+        data = {name: TYPES[kind][1][n] for name, kind, *_ in _fields(edit, written)}
+        data |= {"order_id": f"order-{variant % 50 + n}"}
+        data |= {"cents": round(data["total"] * 100)} if "cents" in data else {}
+        orders.append(version_of(edit, written)(**data))
+    shop = System("shop")
+
+    def bill(event, ctx):
+        with ctx.database as db:
+            row = event.order_id, owed(edit, known, event)
+            db.execute("insert into bills values (?, ?)", row)
+
+    async def place(ctx):
+        for order in orders:
+            await ctx.publish(order)
+
+    shop.service("billing", schema=BILLS).on(version_of(edit, known))(bill)
+    run = simulate(shop, place)
+    billed = dict(run.rows("billing", "select order_id, cents from bills"))
+    for order in orders:
+        cents = owed(edit, written, order)
+        if order.order_id not in billed:
+            return run, f"billing cannot read {order.order_id}"
+        if billed[order.order_id] != cents:
+            return run, f"{order.order_id} is billed {billed[order.order_id]:,} cents, not {cents:,}"  # fmt: skip
+    return run, ""
+
+
+# -- 10.2
+
+
+class OrderPlacedV1(Event, name="OrderPlaced", topic="orders"):
+    order_id: str
+    total: float  # euros
+    customer: str
+    note: str | None = None
+
+
+class OrderPlacedV2(Event, name="OrderPlaced", version=2, topic="orders"):
+    order_id: str
+    cents: int
+    customer: str
+    note: str | None = None
+
+
+class OrderPlacedV3(Event, name="OrderPlaced", version=3, topic="orders"):
+    order_id: str
+    cents: int
+    first_name: str
+    last_name: str
+    channel: Literal["web", "phone", "unknown"]
+    note: str | None = None
+
+
+FORMS = (OrderPlacedV1, OrderPlacedV2, OrderPlacedV3)
+TOTALS = {19.99: 1999, 0.1 + 0.2: 30, 20: 2000, -4.35: -435, 1136.1: 113610, 0.0: 0}
+NAMES = ["Ada Lovelace", "Mary Ann Evans", "Cher", "Bob Fox", "Ludwig van Beethoven", "Gül Ay"]
+
+
+def stored(variant: int) -> list[tuple[int, dict[str, Any], dict[str, Any]]]:
+    """Orders as they were stored: the version, the data, and what they mean in all versions."""
+    found = []
+    names = mixed(NAMES, variant)
+    for n, (total, cents) in enumerate([*TOTALS.items()] * 2):
+        version, name = 1 + n // len(TOTALS), names[n % len(names)]
+        first, _, last = name.rpartition(" ")
+        note = f"for {names[n % 5]}" if n % 3 else None
+        means = {"order_id": f"order-{variant % 90 + n}", "total": total, "cents": cents, "note": note}  # fmt: skip
+        means |= {"customer": name, "first_name": first, "last_name": last, "channel": "unknown"}
+        data = {field: means[field] for field in FORMS[version - 1].model_fields}
+        found.append((version, {f: v for f, v in data.items() if v is not None}, means))
+    return found
+
+
+# -- 10.3
+
+
+class PlaceOrder(Command):
+    order_id: str
+    cents: int
+
+
+class OrderPlacedInEuros(Event, name="OrderPlaced", topic="orders"):
+    order_id: str
+    total: float
+
+
+OLD: dict[str, type[Event]] = dict.fromkeys(("orders", "billing", "mail"), OrderPlacedInEuros)
+OUTBOX = "create table outbox (number integer primary key, event text)"
+ROLLING = 1  # s
+Steps = list[list[tuple[str, type[Event]]]]
+
+
+def shop_of(forms: dict[str, type[Event]]) -> System:
+    """`orders`, which has an outbox, and `billing` and `mail`, which write the amount down: each has its form of the event."""
+    shop = System("shop")
+    orders = shop.service("orders", replicas=2, schema=OUTBOX)
+
+    @orders.handles(PlaceOrder)
+    def place(command, ctx):
+        values = {"order_id": command.order_id, "total": command.cents / 100, "cents": command.cents}  # fmt: skip
+        form = forms["orders"]
+        event = form(**{name: value for name, value in values.items() if name in form.model_fields})
+        with ctx.database as db:
+            db.execute("insert into outbox (event) values (?)", (ctx.envelope(event),))
+
+    @orders.every(0.2)
+    async def relay(ctx):
+        with ctx.database as db:
+            rows = db.execute("select number, event from outbox order by number").fetchall()
+        for number, event in rows:
+            await ctx.publish(event)
+            with ctx.database as db:
+                db.execute("delete from outbox where number = ?", (number,))
+
+    for name in ("billing", "mail"):
+
+        @shop.service(name, replicas=2, schema=BILLS).on(forms[name])
+        def bill(event, ctx):
+            cents = getattr(event, "cents", None)
+            with ctx.database as db:
+                row = event.order_id, round(event.total * 100) if cents is None else cents
+                db.execute("insert into bills values (?, ?)", row)
+
+    return shop
+
+
+def rollouts(steps: Steps, variant: int) -> Iterator[tuple[list, int]]:
+    """Every order of the deploys that these steps allow, at several moments: what to simulate, and the number of orders."""
+    for ways in islice(product(*map(permutations, steps)), 24):
+        for moment in (0, 0.07, 0.14):
+            at, plan = 1 + moment + variant % 9 / 10, []
+            for way in ways:
+                for name, form in way:
+                    new = shop_of({**OLD, name: form}).services[name]
+                    plan.append(deploy(new, at=round(at, 2), rolling=ROLLING))
+                    at += 0.3
+                at += ROLLING
+            yield plan, int(at / 0.25) + 5
+        # All that time nobody reads, or nothing leaves the outbox: what is old is read by what is new.
+        yield [*plan, pause("billing", 0.9, at), pause("mail", 0.9, at)], int(at / 0.25) + 5
+        yield [*plan, cut("orders", 0.9, at)], int(at / 0.25) + 5
+
+
+def rolled_out(plan: list, many: int, variant: int) -> tuple[Run, dict[str, int]]:
+    """A run with these deploys, and what its orders cost."""
+    odd = [cents for cents in range(1000, 5000) if int(cents / 100 * 100) < cents]
+    costs = {f"order-{n}": cents for n, cents in enumerate(mixed(odd, variant)[:many], 1)}
+
+    async def customers(ctx):
+        for order_id, cents in costs.items():
+            await ctx.send(PlaceOrder(order_id=order_id, cents=cents))
+            await ctx.sleep(0.25)
+
+    return simulate(shop_of(OLD), customers, faults=plan), costs

@@ -1,0 +1,145 @@
+"""What is wrong with a relay, decided from what was saved, what was published, when, and by whom."""
+
+from collections import Counter
+from typing import NamedTuple
+
+from ..sim import Fault
+from ..sim.run import Run
+from ..sim.steps import Step
+from ..trace.faults import NOT_ARRIVED
+from .lesson_09_claims import Mistakes
+from .lesson_11_shop import AddLines, LineAdded, RowParked
+
+MOST, ATTEMPTS = 10, 3  # rows in one run of the relay, and publishes of one row
+SOON, AGAIN = 5_500, 3_000  # ms: a lease of 3 s and the next run; a restart and the next run
+Arrived = dict[tuple[str, int], list[Step]]
+
+
+class Row(NamedTuple):
+    """A row of the outbox: its number, its line, when it was saved, and whether the broker never takes it."""
+
+    id: int
+    line: tuple[str, int]
+    saved: int
+    large: bool
+
+
+def rows_of(run: Run) -> list[Row]:
+    """The rows that were saved, in the order of their numbers."""
+    taken, begun, rows = 0, {}, []
+    for s in run.journal:
+        if s.envelope is None or not isinstance(add := s.envelope.data, AddLines):
+            continue
+        if s.step == "handle":
+            begun[s.envelope.id], taken = taken, taken + add.lines
+        elif s.step == "save" and not s.fault:
+            for n in range(add.lines):
+                line = add.order_id, add.first + n
+                row = begun[s.envelope.id] + 1 + n, line, s.time, add.first + n == add.large
+                rows.append(Row(*row))
+    return sorted(rows)
+
+
+def _line(event) -> tuple[str, int]:
+    return event.order_id, event.line
+
+
+def _arrived(run: Run) -> Arrived:
+    """The publishes of each line that reached the topic, in the order of the first ones."""
+    found: Arrived = {}
+    for s in run.journal:
+        event = s.envelope and s.envelope.data
+        if s.step == "publish" and isinstance(event, LineAdded) and s.fault not in NOT_ARRIVED:
+            found.setdefault(_line(event), []).append(s)
+    return found
+
+
+def wrong_order(run: Run, rows: list[Row], arrived: Arrived) -> Mistakes:
+    """What is wrong with the events that are in the topic."""
+    large = {row.line[0]: row.line[1] for row in rows if row.large}
+    newest: dict[str, int] = {}
+    for (order, line), sent in arrived.items():
+        ids = sorted({getattr(s.envelope, "id", "") for s in sent})
+        what = f"line {line} of {order}"
+        if len(ids) > 1:
+            yield "another id", f"{what} is in the topic as {' and '.join(ids)}"
+        elif len(sent) > 1 and not run.faults:
+            times = " and ".join(f"{s.time / 1000:g} s" for s in sent[:2])
+            yield "published again", f"{what} was published at {times}, and nothing had failed"
+        before, refused = newest.get(order, 0), large.get(order, line)
+        if line < before:
+            yield "out of order", f"{what} is in the topic after line {before}"
+        elif line > refused:
+            yield "out of order", f"{what} is in the topic, and line {refused} is never taken"
+        newest[order] = max(line, before)
+
+
+def wrong_relay(run: Run) -> Mistakes:
+    """What a relay does wrong that is the only one."""
+    rows, arrived = rows_of(run), _arrived(run)
+    yield from wrong_order(run, rows, arrived)
+    tries, in_run = Counter(), Counter()
+    tick, told, first = "", set(), {}
+    by_line, by_id = {row.line: row for row in rows}, {row.id: row for row in rows}
+    for s in run.journal:
+        event = s.envelope and s.envelope.data
+        if s.step == "handle" and s.envelope and event is None:
+            tick = s.envelope.id
+        elif s.step == "publish" and isinstance(event, LineAdded):
+            row = by_line.get(_line(event))
+            if row is None:
+                yield "another id", f"{event} is in no row of the outbox"
+                continue
+            in_run[tick] += 1
+            tries[row] += s.fault != "crash"
+            first.setdefault(row.id, s.time)
+            if in_run[tick] == MOST + 1:
+                yield "too many at once", f"{tick} publishes more than {MOST} rows"
+            if tries[row] > ATTEMPTS + len(run.faults) and row.large:
+                times = f"{tries[row]} times, the last time at {s.time / 1000:g} s"
+                yield "never given up", f"row {row.id} was published {times}, and refused"
+        elif s.step == "publish" and isinstance(event, RowParked) and s.fault not in NOT_ARRIVED:
+            row = by_id.get(event.id)
+            told.add(event.id)
+            if row is None or row.line[0] != event.order_id:
+                yield "nobody is told", f"there is no row {event.id} of {event.order_id}"
+            elif not row.large or tries[row] < ATTEMPTS:
+                often = f"published {tries[row]} times before"
+                yield "parked too early", f"{event} was published, and row {row.id} was {often}"
+    for row in rows:
+        if row.large and row.id not in told:
+            yield "nobody is told", f"the broker never takes row {row.id}, and no RowParked says so"
+    left = dict(run.rows("orders", "select id, state from outbox"))
+    stuck = {row.line[0]: row.id for row in rows if row.large}
+    for row in rows:
+        if row.line in arrived or row.id >= stuck.get(row.line[0], row.id + 1):
+            continue
+        earlier = [id for id, time in first.items() if id > row.id and time < row.saved]
+        what = f"row {row.id}, saved at {row.saved / 1000:g} s, is not in the topic"
+        if earlier:
+            yield "passed over", f"{what}; row {min(earlier)} was published before it was saved"
+        elif left.get(row.id) == "waiting" and row.id not in first:
+            yield "others wait", f"{what}, and nothing is wrong with its order"
+        else:
+            yield "an event is lost", what
+
+
+def wrong_leaders(run: Run) -> Mistakes:
+    """What two relays do wrong, of which one is the leader."""
+    leader, since = None, 0
+    for s in run.journal:
+        if s.step == "takeover":
+            leader, since = s.replica, s.time
+        elif s.step == "publish" and leader not in (None, s.replica) and s.service == "orders":
+            what = f"replica {s.replica} publishes {s.envelope and s.envelope.data}"
+            after = f"replica {leader} is the leader since {since / 1000:g} s"
+            yield "an old leader publishes", f"{what} at {s.time / 1000:g} s, and {after}"
+    rows, arrived = rows_of(run), _arrived(run)
+    yield from wrong_order(run, rows, arrived)
+    late = SOON + sum(AGAIN for fault in run.faults if isinstance(fault, Fault))
+    for row in rows:
+        sent, what = arrived.get(row.line), f"row {row.id}, saved at {row.saved / 1000:g} s"
+        if not sent:
+            yield "an event is lost", f"{what}, is not in the topic"
+        elif sent[0].time > row.saved + late:
+            yield "others wait", f"{what}, was published at {sent[0].time / 1000:g} s"

@@ -1,0 +1,42 @@
+"""What the things that happen to a run at a time have in common."""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ..errors import Misuse, Unknown, listed, shown
+from ..model import System
+
+if TYPE_CHECKING:
+    from .world import World
+
+SECONDS = r"(\d*\.?\d+(?:e[+-]?\d+)?)"
+
+
+class Timed:
+    """What happens at a time: `check` raises Misuse where it could never strike a system, and `strike` lets it happen
+    in a world; False if it changes nothing."""
+
+    keeps_alive: ClassVar[bool] = False  # a run does not end before it
+
+    def check(self, system: System) -> None:
+        raise NotImplementedError
+
+    def strike(self, world: "World") -> bool:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return repr(str(self))
+
+
+def check_name(what: str, name: object, kind: str = "service, such as 'payments'") -> None:
+    """Raise Misuse for what is no name."""
+    if not isinstance(name, str):
+        raise Misuse(f"{what} takes the name of a {kind}, not {shown(name)}")
+
+
+def check_service(fault: Any, system: System) -> None:
+    """Raise Misuse where the service of a fault is none of the system's."""
+    if fault.service == "client":
+        services = listed(system.services)
+        raise Misuse(f"{fault}: the client plays the outside world; {fault.do} one of {services}")
+    if fault.service not in system.services:
+        raise Unknown("service", fault.service, system.services)

@@ -1,0 +1,139 @@
+"""Change data capture: a connector reads the log of a service's database, and publishes what was inserted into a table."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from ..errors import Unknown
+from ..model import Envelope, Tick
+from .clock import CAPTURE, RETRY, varied
+from .execution import Execution
+
+if TYPE_CHECKING:
+    from .context import Context
+    from .services import ServiceRuntime
+
+_INSERTED = "temp.edalab_inserted"
+
+
+class Capturing:
+    """A connector at run time: it publishes the envelopes in the rows that each transaction inserted, in the order of
+    the commits, one transaction after the other.
+
+    log: of each transaction, when the connector may have it, and its envelopes.
+    committed: the position in it that a crash of the connector leaves. `position` is in its memory."""
+
+    publishes = False
+    partition = None
+
+    def __init__(self, service: "ServiceRuntime", captured: "ServiceRuntime", table: str):
+        self.service, self.captured, self.table = service, captured, table
+        self.world, self.owner = service.world, service.replicas[0]
+        self.log: list[tuple[int, list[Envelope]]] = []
+        self.position = self.committed = 0
+        self.attempts: Counter[int] = Counter()  # by position
+        self.execution: Execution | None = None
+        self.failures = 0  # of the transaction at the position
+        self.handler = Tick(service.name, table, self._publish, 0, True, True)
+        service.readers.append(self)
+        captured.database.capture = self
+        self.watch()
+
+    def watch(self) -> None:
+        """Have SQLite note each inserted row, also one that the same transaction deletes again."""
+        database = self.captured.database
+        if self.table not in (tables := database.tables()):
+            raise Unknown("table", self.table, tables, f" of {self.captured.name}")
+        quoted = ['"{}"'.format(name.replace('"', '""')) for name in database.columns(self.table)]
+        name = '"{}"'.format(self.table.replace('"', '""'))
+        row = ", ".join(f"new.{column}" for column in quoted)
+        connection = database.connection
+        connection.execute(f"create table {_INSERTED} ({', '.join(quoted)})")
+        into = f"insert into {_INSERTED.partition('.')[2]} values ({row})"
+        watch = f"create temp trigger edalab_captures after insert on main.{name}"
+        connection.execute(f"{watch} begin {into}; end")
+
+    def append(self, execution: Execution) -> None:
+        """A transaction was committed: what it inserted is in the log from now on."""
+        connection, world = self.captured.database.connection, self.world
+        rows = connection.execute(f"select * from {_INSERTED} order by rowid").fetchall()
+        if not rows:
+            return
+        connection.execute(f"delete from {_INSERTED}")
+        envelopes = [self._envelope(row, execution) for row in rows]
+        takes = CAPTURE if world.fixed_latencies else varied(CAPTURE, self.service.jitter)
+        self.log.append((world.now + takes, envelopes))
+        world.schedule(world.now + takes, self.wake, None)
+
+    def _envelope(self, row: tuple, execution: Execution) -> Envelope:
+        stored = [one for one in row if isinstance(one, str) and Envelope.is_stored(one)]
+        if not stored:
+            where = f"{self.captured.name}.{self.table}"
+            what = f"inserts into {where} a row without an envelope, and {self.service.name} publishes it"
+            raise execution.refuse(f"{what}; insert ctx.envelope(event)")
+        return Envelope.from_stored(stored[0], self.world.types)
+
+    # -- one transaction after the other
+
+    def wake(self, _: None = None) -> None:
+        """Publish the next transaction, if there is one and the connector can."""
+        if self.execution is not None or not self.owner.reachable or self.position == len(self.log):
+            return
+        if self.log[self.position][0] > self.world.now:
+            return
+        number = self.position + 1
+        who, now = self.service.name, self.world.now
+        id = f"{who}.{self.table}-{number}"
+        envelope = Envelope(id, self.table, None, who, None, None, now, None, None, 0)
+        self.execution = execution = self.owner.new_execution(self, envelope)
+        self.attempts[self.position] += 1
+        execution.attempt = self.attempts[self.position]
+        execution.begin(self.handler)
+
+    async def _publish(self, ctx: "Context") -> None:
+        for envelope in self.log[self.position][1]:
+            await ctx.publish(envelope)  # pyrefly: ignore[not-async]
+
+    def handled(self, execution: Execution, _result: object) -> None:
+        """Store the position, and go on."""
+        prevented = execution.acknowledge("commit")
+        if prevented == "crash":
+            return
+        self.failures = 0
+        self.position += 1
+        if prevented is None:
+            self.committed = self.position
+        self._let_go(execution)
+
+    def failed(self, execution: Execution, error: Exception) -> None:
+        """Tried again after a while; what comes after it waits."""
+        self.failures += 1
+        after = RETRY * self.failures
+        execution.record_failure("retry", error, f"; again in {after / 1000:g} s")
+        due = self.world.now + after
+        self.log[self.position] = due, self.log[self.position][1]
+        self._let_go(execution)
+        self.world.schedule(due, self.wake, None)
+
+    def abandoned(self, execution: Execution) -> None:
+        """The connector crashed, which rewinds it."""
+
+    def _let_go(self, execution: Execution) -> None:
+        execution.replica.running.pop(execution, None)
+        self.execution = None
+        self.wake()
+
+    # -- what a service does with each of its readers
+
+    def lag(self) -> int:
+        """The transactions that the log keeps, because their position is not stored yet."""
+        return len(self.log) - self.committed
+
+    def rewind(self) -> None:
+        """Back to the stored position."""
+        self.position, self.execution, self.failures = self.committed, None, 0
+
+    restart = rewind
+
+    def rebalance(self) -> None:
+        """The connector is back."""
+        self.wake()

@@ -1,0 +1,71 @@
+"""A version of a service is what its replicas run: handlers and ticks. A deploy brings another one."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..errors import Misuse
+from ..model import Handler, Service
+from ..model.versions import differ
+from .steps import WIDTH
+from .ticks import Ticking
+
+if TYPE_CHECKING:
+    from .replicas import Replica
+
+
+class Version:
+    """The handlers and ticks of a service, and the SQL that changes its database before the first replica runs them."""
+
+    def __init__(self, declared: Service, number: int = 1, migration: str = ""):
+        self.number, self.migration, self.ticks = number, migration, declared.ticks
+        by_type: dict[str, list[Handler]] = {}
+        for handler in declared.handlers.values():
+            by_type.setdefault(handler.type, []).append(handler)
+        self.handlers = {name: _in_turn(handlers) for name, handlers in by_type.items()}
+
+    def begin(self, replica: "Replica") -> None:
+        """A replica switches to it. The first one changes the database, and lets the service take what is new to it."""
+        service = replica.service
+        world = service.world
+        world.record_step("deploy", replica.actor, detail=f"version {self.number}")
+        if service.version.number >= self.number:
+            return
+        if self.migration:
+            try:
+                service.database.migrate(self.migration, len(world.record) // WIDTH - 1)
+            except Misuse as misuse:
+                raise world.refuse(misuse) from None
+        service.version, service.handlers = self, service.handlers | self.handlers
+        world.ticks += [Ticking(world, tick, self) for tick in self.ticks.values()]
+        for channel in world.channels.values():
+            channel.heard.clear()  # it may handle other types now
+            if channel.lag(service):
+                channel.subscribe(service)
+
+
+def _in_turn(handlers: list[Handler]) -> Handler:
+    """One handler that runs several, and returns what all of them return."""
+    if len(handlers) == 1:
+        return handlers[0]
+    first = handlers[0]
+    for other in handlers:
+        if differ(first.message, other.message):
+            both = f"in {first.name} and as {_form(other)} in {other.name}"
+            what = f"{first.service} reads {first.type} as {_form(first)} {both}"
+            raise Misuse(f"{what}; a service reads a message as one class: declare both with it")
+
+    async def all_of_them(event, ctx):
+        messages = []
+        for handler in handlers:
+            result = handler.function(event, ctx) if handler.takes_ctx else handler.function(event)
+            result = await result if handler.is_async else result
+            if result is not None:
+                messages += result if isinstance(result, list | tuple) else [result]
+        return messages
+
+    names = " and ".join(handler.name for handler in handlers)
+    return replace(handlers[0], name=names, function=all_of_them, takes_ctx=True, is_async=True)
+
+
+def _form(handler: Handler) -> str:
+    return f"{handler.message.__name__} (version {handler.message.__declared__.version})"

@@ -1,0 +1,203 @@
+"""Lesson 10 says what its runs say: who reads whom, which deploys are safe, and what a gate sees."""
+
+import lessons
+import pytest
+
+from edalab import deploy, explore, pause, simulate
+
+NAME = "10-schema-evolution"
+ALL_VERSIONS = (1, 2, 3, 4, 5)
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    return lessons.definitions(NAME)
+
+
+def verdicts(run, claims) -> list[str]:
+    return [run.check(claim).outcome for claim in claims]
+
+
+def test_without_a_deploy_every_order_is_billed_right(lesson):
+    run = simulate(lesson.shop(), lesson.six_orders)
+    assert lesson.bills(run) == {str(number): 1250 for number in range(1, 7)}
+    assert verdicts(run, lesson.CLAIMS) == ["holds", "holds"]
+
+
+def test_on_monday_three_bills_are_a_hundred_times_too_high_and_nothing_fails(lesson):
+    bills = lesson.bills(lesson.monday)
+    assert bills == {**dict.fromkeys("123", 1250), **dict.fromkeys("456", 125000)}
+    assert verdicts(lesson.monday, lesson.CLAIMS) == ["broken", "holds"]
+    assert not lesson.monday.failures
+    assert not {"dead_letter", "retry"} & {step.step for step in lesson.monday.journal}
+
+
+def test_going_back_to_version_1_leaves_the_wrong_bills(lesson):
+    plan = [deploy(lesson.shop(writer=writer).services["orders"], at=at)
+            for writer, at in ((2, 2.5), (1, 3.5))]  # fmt: skip
+    run = simulate(lesson.shop(), lesson.six_orders, faults=plan)
+    assert run.check(lesson.billed_right).evidence == ["4"]
+
+
+def test_on_tuesday_the_renamed_field_is_unreadable_three_times_for_each_event(lesson):
+    run = lesson.tuesday
+    assert verdicts(run, lesson.CLAIMS) == ["holds", "broken"]
+    assert run.check(lesson.all_billed).evidence == ["4", "5", "6"]
+    assert len(run.failures) == 9 and "OrderPlacedV1 needs total" in str(run.failures[0].error)
+    assert [step.step for step in run.journal].count("dead_letter") == 3
+
+
+def test_the_grid_of_writers_and_readers(lesson):
+    words = {"r": "reads", "w": "reads wrongly", "-": "cannot read"}
+    expected = {1: "rrw--", 2: "wwr--", 3: "---r-", 4: "r-wrr"}
+    assert [*lesson.grid] == [f"reads {reader}" for reader in (1, "1 strict", 2, 3, 4)]
+    for writer, row in expected.items():
+        assert [*lesson.grid.loc[f"writes {writer}"]] == [words[sign] for sign in row]
+    assert (lesson.grid == "reads").sum().sum() == 7
+
+
+def test_a_strict_reader_of_version_4_reads_nothing_else(lesson):
+    class OrderPlacedV4Exactly(
+        lesson.Event, name="OrderPlaced", version=4, topic="orders", reads="strict"
+    ):
+        order_id: str
+        total: float
+        cents: int
+
+    lesson.READERS["4 exactly"] = OrderPlacedV4Exactly, lesson.READERS[4][1]
+    reads = [lesson.outcome(writer, "4 exactly") for writer in (1, 2, 3, 4)]
+    assert reads == ["cannot read"] * 3 + ["reads"]
+
+
+def test_in_three_steps_every_order_is_billed_and_all_three_forms_are_published(lesson):
+    assert verdicts(lesson.in_time, lesson.CLAIMS) == ["holds", "holds"]
+    published = [step.envelope.data.__declared__.version for step in lesson.in_time.journal
+                 if (step.step, step.service) == ("publish", "orders")]  # fmt: skip
+    assert published == [1, 1, 4, 4, 4, 3]
+
+
+def test_each_step_may_be_taken_back(lesson):
+    orders = {writer: lesson.shop(writer=writer).services["orders"] for writer in (1, 3, 4)}
+    billing = {reader: lesson.shop(reader=reader).services["billing"] for reader in (1, 3)}
+    stages = [orders[4], billing[3], orders[3]]
+    back = [orders[1], billing[1], orders[4]]
+    for done, undo in enumerate(back):
+        plan = lesson.deployed([*stages[: done + 1], undo], *[1.5, 2.5, 3.5][: done + 1], 4.5)
+        run = simulate(lesson.shop(), lesson.six_orders, faults=plan)
+        assert verdicts(run, lesson.CLAIMS) == ["holds", "holds"]
+
+
+def test_an_event_that_still_waits_is_read_only_with_upcasters(lesson):
+    assert lesson.late.check(lesson.all_billed).evidence == ["2"]
+    assert "version 1" in str(lesson.late.failures[0].error)
+    assert verdicts(lesson.upcast, lesson.CLAIMS) == ["holds", "holds"]
+    assert [lesson.outcome(writer, 5) for writer in ALL_VERSIONS] == ["reads"] * 5
+
+
+def test_old_events_in_an_outbox_and_in_a_store_are_of_version_1(lesson):
+    billed = [lesson.from_outbox(reader) for reader in (1, 3, 5)]
+    assert billed == [{"1": 1250}, {}, {"1": 1250}]
+    fact = lesson.store.read("order-1")[0]
+    assert fact.schema == 1 and fact.event == lesson.OrderPlacedV5(order_id="1", cents=1250)
+
+
+def test_a_default_bills_nothing_without_an_error(lesson):
+    run = simulate(lesson.shop(1, "3 default"), lesson.ada_orders(1))
+    assert lesson.bills(run) == {"1": 0} and not run.failures
+    assert verdicts(run, lesson.CLAIMS) == ["broken", "holds"]
+
+
+def test_in_a_rolling_deploy_two_versions_are_published_in_turn(lesson):
+    def unread(reader):
+        return [order for order, cents in lesson.rolled(reader)[1].items() if cents == "no bill"]
+
+    assert [unread(reader) for reader in (1, 3, 5)] == [["3", "5", "6"], ["1", "2", "4"], []]
+    run = lesson.rolled(5)[0]
+    assert verdicts(run, lesson.CLAIMS) == ["holds", "holds"]
+
+
+def test_the_gate_lets_mondays_change_pass_and_stops_tuesdays(lesson):
+    found = {pair: (gate.backward, gate.forward, gate.first)
+             for pair, gate in lesson.CHANGES.items()}  # fmt: skip
+    assert found == {
+        (1, 2): (True, True, "any order"),
+        (1, 3): (False, False, "neither: expand and contract"),
+        (1, 4): (False, True, "writers first"),
+        (4, 5): (True, False, "readers first"),
+        (1, 5): (True, False, "readers first"),
+    }
+
+
+def test_the_gate_says_what_the_grid_says_but_for_the_meaning(lesson):
+    for (old, new), gate in lesson.CHANGES.items():
+        assert gate.backward == (lesson.outcome(old, new) != "cannot read")
+        assert gate.forward == (lesson.outcome(new, old) != "cannot read")
+
+
+def test_only_version_4_passes_the_contract_test_of_reader_1(lesson):
+    read = [lesson.outcome(writer, reader=1) for writer in ALL_VERSIONS]
+    assert read == ["reads", "reads wrongly", "cannot read", "reads", "cannot read"]
+
+
+def outcomes(result) -> dict[str, list[str]]:
+    """The outcomes of the claims for each order of the deploys."""
+    found = {}
+    for one in result.orders:
+        found.setdefault(", ".join(one.order), []).append(one.outcome)
+    return found
+
+
+def test_of_six_orders_those_with_both_readers_first_are_safe_at_every_moment(lesson):
+    holds, broken = "holds", "broken"
+    assert outcomes(lesson.tried) == {
+        "orders, billing, loyalty": [holds, broken, broken],
+        "orders, loyalty, billing": [holds, broken, broken],
+        "billing, orders, loyalty": [holds, holds, broken],
+        "billing, loyalty, orders": [holds, holds, holds],
+        "loyalty, orders, billing": [holds, broken, holds],
+        "loyalty, billing, orders": [holds, holds, holds],
+    }
+    assert {one.tried for one in lesson.tried.orders} == {84}
+    assert "every order of 3 deploys, at every choice of moments" in lesson.tried.coverage
+
+
+def test_without_upcasters_no_order_of_the_three_jumps_is_safe(lesson):
+    jump = lesson.jump(3)
+    result = explore(lesson.shop(loyalty=1), lesson.ada_orders(2), lesson.ALL, deploys=jump)
+    assert all("broken" in found for found in outcomes(result).values())
+
+
+def test_expand_migrate_contract_is_the_best_order_and_safe_only_with_upcasters(lesson):
+    broken = {", ".join(one.order): one.broken for one in lesson.expanded.orders
+              if one.claim == lesson.all_billed.sentence}  # fmt: skip
+    assert broken["orders, billing, orders 2"] == min(broken.values()) > 0
+    assert not any(one.broken for one in lesson.expanded.orders
+                   if one.claim == lesson.billed_right.sentence)  # fmt: skip
+    steps = [deploy(service) for service in lesson.three_steps(new=5)]
+    result = explore(lesson.shop(), lesson.ada_orders(2), lesson.CLAIMS, deploys=steps)
+    safe = [order for order, found in outcomes(result).items() if found == ["holds", "holds"]]
+    assert sorted(safe) == ["billing, orders, orders 2", "orders, billing, orders 2"]
+
+
+def test_the_price_of_each_way(lesson):
+    two, three = [lesson.three_steps(new) for new in (3, 5)]
+    rows = [
+        lesson.price(3, two[1:], 1.5, 1.5),
+        lesson.price(4, two, 1.5, 2.5, 4.5),
+        lesson.price(4, three, 1.5, 2.5, 4.5),
+        lesson.price(5, three[1:], 1.5, 4.5),
+    ]
+    assert [[*row.values()] for row in rows] == [[2, 29, 1], [3, 42, 1], [3, 42, 0], [2, 29, 0]]
+
+
+def test_in_the_panel_the_pairs_are_red_that_the_text_names(lesson):
+    def red(writer, reader, plan=()):
+        run = simulate(lesson.the_shop(writer, reader), lesson.six_orders, faults=plan)
+        return [claim.name for claim in lesson.CLAIMS if run.check(claim).outcome == "broken"]
+
+    still = [pause("billing", 0.5, 3)]
+    assert red(2, 1) == ["billed_right"] and red(3, 1) == ["all_billed"]
+    green = {writer: [reader for reader in ALL_VERSIONS if not red(writer, reader)]
+             for writer in ALL_VERSIONS}  # fmt: skip
+    assert green == {1: [1, 5], 2: [2, 5], 3: [3, 5], 4: [1, 3, 4, 5], 5: [3, 5]}
+    assert all(red(writer, 1, still) == red(writer, 1) for writer in ALL_VERSIONS)

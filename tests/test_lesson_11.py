@@ -1,0 +1,202 @@
+"""Lesson 11 says what its runs say: which fault each way to write twice falls to, how an outbox fails, and what a log
+brings back."""
+
+import lessons
+import pytest
+
+from edalab import explore, pause, restore, rewind, simulate
+
+NAME = "11-dual-writes-and-recovery"
+AT_CLIENT = ["client"]
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    return lessons.definitions(NAME)
+
+
+def points(result, claim) -> set[tuple[str, str]]:
+    """The single faults that break a claim, by what they do and where."""
+    return {(fault.do, fault.at) for schedule in result.broken(claim) for fault in schedule.faults}
+
+
+def outcomes(lesson, system, workload, faults=1) -> list[str]:
+    result = explore(system, workload, lesson.CLAIMS, faults=faults, leave_out=AT_CLIENT)
+    return [result.outcome(claim) for claim in lesson.CLAIMS]
+
+
+def test_save_first_loses_publish_first_invents_and_an_outbox_only_doubles(lesson):
+    table = lesson.count(lesson.WAYS)
+    assert {way: tuple(row) for way, row in table.T.items()} == {
+        "save, then publish": (2, 0, 1, 9),
+        "publish, then save": (0, 3, 1, 8),
+        "publish inside": (0, 3, 1, 8),
+        "outbox, relay": (0, 0, 4, 14),
+        "outbox, capture": (0, 0, 3, 13),
+    }
+
+
+def test_what_is_left_of_the_order_after_a_crash(lesson):
+    assert lesson.saved(lesson.between) == {("17", 1)} and lesson.labels(lesson.between) == []
+    assert not lesson.saved(lesson.rolled_back) and lesson.labels(lesson.rolled_back) == [("17", 1)]
+    for take in (lesson.publish_then_save, lesson.publish_inside):
+        result = explore(
+            lesson.shop(take), lesson.ada_orders, lesson.CLAIMS, leave_out=["client", "shipping"]
+        )
+        assert points(result, lesson.none_invented) == {
+            ("unconfirmed", "orders.publish.OrderPlaced"),
+            ("crash", "orders.save.PlaceOrder"),
+            ("fail", "orders.save.PlaceOrder"),
+        }
+
+
+def test_a_relay_that_marks_first_loses_orders(lesson):
+    async def my_relay(ctx):
+        for number, _, event in lesson.rows(ctx, lesson.UNSENT):
+            lesson.mark(ctx, number)
+            await ctx.publish(event)
+
+    table = lesson.count({"mine": {"take": lesson.save_with_event, "relay": my_relay}})
+    assert [*table.loc["mine"]] == [2, 0, 1, 15]
+
+
+def test_the_two_messages_of_a_relay_have_one_id_and_the_inbox_knows_it(lesson):
+    first, second = lesson.unmarked.rows("shipping", "select message from labels")
+    assert first == second
+    for how in (lesson.OUTBOX, lesson.CAPTURE):
+        shop = lesson.shop(ship=lesson.print_once, **how)
+        assert outcomes(lesson, shop, lesson.ada_orders) == ["holds"] * 3
+
+
+def test_a_lower_number_that_commits_later_is_passed_by_without_a_fault(lesson):
+    assert lesson.labels(lesson.passed_by) == [("18", 1)] and not lesson.passed_by.faults
+    saves = [(s.time, s.envelope.type) for s in lesson.passed_by.journal if s.step == "save"]
+    assert (510, "PlaceOrder") in saves and (210, "relay_above") in saves
+
+
+def test_who_waits_at_a_gap_waits_for_ever_where_a_number_was_never_used(lesson):
+    async def relay_to_gap(ctx):
+        [(last,)] = lesson.rows(ctx, "select last from progress")
+        for number, _, event in lesson.rows(ctx, lesson.ABOVE):
+            if number > last + 1:
+                break
+            await ctx.publish(event)
+            lesson.keep(ctx, number)
+            last = number
+
+    shop = lesson.shop(lesson.save_numbered, relay_to_gap)
+    quiet, crashed = (simulate(shop, lesson.two_order, faults=faults) for faults in lesson.ENDS)
+    assert lesson.labels(quiet) == [("17", 9), ("18", 1)] and lesson.labels(crashed) == []
+    assert lesson.saved(crashed) == {("18", 1)}
+
+
+@pytest.mark.parametrize("how", ["relay", "captured"])
+def test_marks_and_capture_pass_no_number_by(lesson, how):
+    by = {"relay": lesson.relay} if how == "relay" else {"captured": True}
+    shop = lesson.shop(lesson.save_numbered, ship=lesson.print_once, **by)
+    assert outcomes(lesson, shop, lesson.two_order) == ["holds"] * 3
+
+
+def test_a_refused_row_is_waited_for_skipped_or_parked(lesson):
+    table = {then: [*lesson.refused(then).values()] for then in ("waits", "skips", "parks")}
+    assert table == {
+        "waits": ["3.03 s", "1, 2", "holds", "holds"],
+        "skips": ["0.22 s", "2, 1", "broken", "broken"],
+        "parks": ["0.22 s", "1, 2", "holds", "holds"],
+    }
+
+
+def test_two_relays_print_an_old_label_last_unless_a_token_or_an_inbox_stops_it(lesson):
+    assert lesson.cups(lesson.still) == "1, 1, 2, 3, 2"
+    assert "takeover" in {step.step for step in lesson.still.journal}
+    ways = {
+        "marks": (lesson.relay, lesson.print_label),
+        "marks, inbox": (lesson.relay, lesson.print_once),
+        "taken, inbox": (lesson.take_rows, lesson.print_once),
+        "fenced": (lesson.fenced, lesson.print_label),
+        "fenced, inbox": (lesson.fenced, lesson.print_once),
+    }
+    assert {name: [*lesson.judged(*way).values()] for name, way in ways.items()} == {
+        "marks": ["1, 1, 2, 3, 2", "holds", "broken"],
+        "marks, inbox": ["1, 2, 3", "holds", "holds"],
+        "taken, inbox": ["1, 3, 2", "broken", "broken"],
+        "fenced": ["1, 1, 2, 3", "holds", "holds"],
+        "fenced, inbox": ["1, 2, 3", "holds", "holds"],
+    }
+
+
+def test_a_longer_lease_prints_no_old_label_and_makes_everybody_wait(lesson):
+    system = lesson.shop(lesson.save_with_event, lesson.relay, replicas=2, lease=5)
+    still = simulate(system, lesson.changes_her_mind, faults=[pause("orders", 0.205, 3)])
+    assert lesson.cups(still) == "1, 2, 3"
+    bobs = "select at from labels where order_id = '18'"
+    assert still.rows("shipping", bobs) == [(3.02,)]
+    down = ["crash orders.publish.OrderPlaced for 60 s"]
+    crashed = simulate(system, lesson.changes_her_mind, faults=down)
+    assert crashed.rows("shipping", bobs) == [(5.23,)]
+
+
+def test_a_restored_service_lacks_what_the_broker_believes_it_has_read(lesson):
+    assert len(lesson.old.check(lesson.none_lost).evidence) == 3
+    assert all(lesson.cured.check(claim) for claim in lesson.CLAIMS)
+    owner = simulate(lesson.safe, lesson.ten_orders, faults=[restore("orders", to=3.5, at=6.5)])
+    broken = [claim for claim in lesson.CLAIMS if not owner.check(claim)]
+    assert broken == [lesson.none_invented]
+    assert len(owner.check(lesson.none_invented).evidence) == 3
+
+
+def test_a_mail_goes_out_again_with_a_rewind_unless_it_has_a_key(lesson):
+    assert lesson.mails("key text") == 15 and lesson.mails("key text unique") == 10
+
+
+def test_a_service_and_a_read_model_rebuilt_from_the_log_equal_the_live_ones(lesson):
+    assert {*lesson.labels(lesson.anew)} == {*lesson.labels(lesson.live)}
+    assert {*lesson.anew.rows("report", "select * from cups")} == lesson.saved(lesson.live)
+    assert len(lesson.labels(lesson.live)) == 10
+    lost = simulate(lesson.rebuilt, lesson.ten_orders, faults=lesson.EMPTY[:1])
+    assert lesson.labels(lost) == []
+
+
+def test_polling_waits_half_its_interval_and_capture_does_not(lesson):
+    ways = {
+        "at once": lesson.price(),
+        "0.05": lesson.price(every=0.05, **lesson.OUTBOX),
+        "0.2": lesson.price(**lesson.OUTBOX),
+        "1": lesson.price(every=1, **lesson.OUTBOX),
+        "capture": lesson.price(**lesson.CAPTURE),
+    }
+    assert {way: tuple(row.values()) for way, row in ways.items()} == {
+        "at once": (20, 20, 20),
+        "0.05": (50, 70, 40),
+        "0.2": (125, 220, 40),
+        "1": (563, 1010, 40),
+        "capture": (30, 30, 20),
+    }
+
+
+def test_a_slot_that_nobody_reads_keeps_the_log(lesson):
+    assert lesson.slot == [0, 10, 20, 29, 0]
+    assert all(lesson.unread.check(claim) for claim in lesson.CLAIMS)
+
+
+def test_in_the_panel_the_claims_turn_red_that_the_text_names(lesson):
+    claims_shown = [*lesson.CLAIMS, lesson.up_to_date]
+
+    def red(relay, inbox, *faults):
+        run = simulate(lesson.the_shop(relay, inbox), lesson.changes_her_mind, faults=faults)
+        return [claim for claim in claims_shown if not run.check(claim)]
+
+    still = pause("orders", 0.205, 3)
+    assert red("marks", False, still) == [lesson.none_twice, lesson.up_to_date]
+    fine = [
+        (relay, inbox)
+        for relay in lesson.RELAYS
+        for inbox in (False, True)
+        if not red(relay, inbox, still)
+    ]
+    assert fine == [("marks", True), ("fenced", True)]
+    backup, again = restore("shipping", to=1.5, at=4), rewind("shipping", at=5, to=0)
+    for inbox in (False, True):
+        assert red("marks", inbox, backup) == [lesson.none_lost, lesson.up_to_date]
+    assert red("marks", False, backup, again) == [lesson.none_twice]
+    assert red("marks", True, backup, again) == []
