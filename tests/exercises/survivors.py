@@ -158,6 +158,9 @@ SURVIVORS: dict[str, dict[str, str]] = {
         "3 -> 4": "any number above 2 is a newer version",
         "1 -> 2": "on its way to version 3 a message of version 1 passes this step, too, with its total",
     },
+    "11.1": {
+        "swapped: if crash == 'relay: publish': | if crash == 'relay: delete':": "no crash is before both",
+    },
     "11.2": {
         "swapped: with ctx.database as db: | stuck = set()": "the set is empty, before or after",
         "swapped: if order_id in stuck: | state = 'sent'": "a row that waits needs no state",
