@@ -84,7 +84,7 @@ def wrong_redrives(run: Run) -> Mistakes:
             yield "sent back twice", f"{what}, a second time from the same letter"
         letters.add((name, redrives))
         if not run.faults and at > shop.LATEST:
-            yield "waits too long", f"{what}, and the provider has been well since 16 s"
+            yield "waits too long", f"{what}, and the provider has long been well"
     if (looks := len(steps(run, "ask", shop.GetHealth))) > 30 + run.end / 200:
         often = f"billing asks {looks} times in {run.end / 1000:g} s whether the provider is well"
         yield "all at once", often

@@ -270,14 +270,13 @@ def without_a_bound(error, attempt, ctx):
 
 
 RIGHT_2 = [
-    without_a_bound,
     full_jitter,
     half_of_it_by_dice,
     from_a_table,
     one_more_second_each_time,
 ]
 WRONG_2 = {
-    "not as asked for": [returns_nothing, yes_or_no, a_word_of_its_own],
+    "not as asked for": [returns_nothing, yes_or_no, a_word_of_its_own, without_a_bound],
     "a no is no failure": [a_refusal_is_a_failure, a_refusal_may_pass],
     "tried in vain": [everything_three_times, poison_for_ever],
     "an order vanishes": [poison_is_thrown_away, busy_is_a_no, it_was_charged],
@@ -387,7 +386,11 @@ async def for_ever_and_ever(event, ctx):
     await ctx.sleep(0.5)
 
 
-async def unless_it_is_new(event, ctx):
+async def not_even_slowly(event, ctx):
+    await ctx.redrive()
+
+
+async def whatever_it_is(event, ctx):
     await _well(ctx)
     await ctx.redrive()
     await ctx.sleep(0.5)
@@ -431,6 +434,14 @@ async def no_pause(event, ctx):
     if not ctx.message.reason.startswith(PASSING) or ctx.message.redrives == 3:
         raise ValueError("for a person")
     await _well(ctx)
+    await ctx.redrive()
+
+
+async def at_a_fixed_time(event, ctx):
+    """Knows from the evidence when the provider was well."""
+    if not ctx.message.reason.startswith(PASSING) or ctx.message.redrives == 3:
+        raise ValueError("for a person")
+    await ctx.sleep(max(0.5, 18 - ctx.now))
     await ctx.redrive()
 
 
@@ -502,17 +513,18 @@ WRONG_3 = {
     "a letter is dropped": [just_returns, notes_it, catches_everything],
     "sent back in vain": [
         whatever_it_died_of,
+        whatever_it_is,
+        not_even_slowly,
         for_ever_and_ever,
         once_too_often,
         by_the_attempts,
     ],
-    "sent back too early": [slowly_and_blindly, well_once],
+    "sent back too early": [slowly_and_blindly, well_once, at_a_fixed_time],
     "all at once": [no_pause],
     "everybody gets it again": [publishes_it_anew, returns_the_event],
     "sent back twice": [to_make_sure],
     "kept in vain": [keeps_all, raises_while_it_is_ill, one_chance],
     "out of order": [dear_ones_later],
     "waits too long": [half_a_minute_each],
-    "does not end": [unless_it_is_new],
     "raises": [a_slip],
 }
