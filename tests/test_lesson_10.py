@@ -174,7 +174,7 @@ def test_expand_migrate_contract_is_the_best_order_and_safe_only_with_upcasters(
     assert not any(one.broken for one in lesson.expanded.orders
                    if one.claim == lesson.billed_right.sentence)  # fmt: skip
     steps = [deploy(service) for service in lesson.three_steps(new=5)]
-    result = explore(lesson.shop(), lesson.ada_orders(2), lesson.CLAIMS, deploys=steps)
+    result = explore(lesson.shop(), lesson.ada_orders(3), lesson.CLAIMS, deploys=steps)
     safe = [order for order, found in outcomes(result).items() if found == ["holds", "holds"]]
     assert sorted(safe) == ["billing, orders, orders 2", "orders, billing, orders 2"]
 

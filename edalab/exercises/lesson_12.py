@@ -102,7 +102,7 @@ LITTLE_HINTS = {
 DECIDE_HINTS = {
     "not as asked for": (
         "What did your function return for this error, and which answers does its docstring name?",
-        'You return a number of seconds from 0 to 60, "done" or "dead letter". A way through your function without a return gives None.',
+        'You return a number of seconds from 0 to 3600, "done" or "dead letter". A way through your function without a return gives None.',
         "Give each kind of error a `return` of its own, and end with one for all others.",
     ),
     "a no is no failure": (

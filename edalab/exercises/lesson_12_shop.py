@@ -79,7 +79,12 @@ def waited(run: Run, ahead: int) -> float:
 
 # -- 12.2
 
-OUTAGE, MOST, LONGEST, AT_ONCE = 5, 10, 60, 30  # s; attempts at one order; s; orders of one moment
+OUTAGE, MOST, LONGEST, AT_ONCE = (
+    5,
+    10,
+    3600,
+    30,
+)  # s; attempts at one order; s; orders of one moment
 DECISIONS = "create table decisions (order_id, attempt, error, decision, at)"
 
 

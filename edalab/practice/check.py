@@ -8,7 +8,7 @@ from types import FunctionType
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ..errors import Endless, Misuse, listed
+from ..errors import Endless, Misuse
 from ..sim import Printed, printing
 from ..stuck import TooLong, watched
 from ..view.picture import Picture
@@ -111,7 +111,7 @@ def figures(id: str, name: str = "") -> dict[str, Any]:
     """
     asked = exercise(id)
     if asked.figures is None:
-        those = listed([one.id for one in all_exercises() if one.figures])
+        those = ", ".join(one.id for one in all_exercises() if one.figures)
         raise Misuse(f"the question of {id} has no figures; questions with figures: {those}")
     return asked.figures(learner.variant(name or None))
 

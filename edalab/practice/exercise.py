@@ -79,7 +79,8 @@ def exercise(id: object) -> Exercise:
     near = get_close_matches(str(id)[:20], [one.id for one in known], n=1)
     hint = f". Did you mean {near[0]!r}?" if near else ""
     lessons = [of_lesson(lesson) for lesson in LESSONS]
-    raise Unknown("exercise", id, [f"{of[0].id} to {of[-1].id}" for of in lessons], more=hint)
+    all_of_them = ", ".join(f"{of[0].id} to {of[-1].id}" for of in lessons)
+    raise Unknown("exercise", id, [all_of_them], more=hint)
 
 
 def all_exercises() -> list[Exercise]:

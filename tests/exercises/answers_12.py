@@ -271,12 +271,13 @@ def without_a_bound(error, attempt, ctx):
 
 RIGHT_2 = [
     full_jitter,
+    without_a_bound,
     half_of_it_by_dice,
     from_a_table,
     one_more_second_each_time,
 ]
 WRONG_2 = {
-    "not as asked for": [returns_nothing, yes_or_no, a_word_of_its_own, without_a_bound],
+    "not as asked for": [returns_nothing, yes_or_no, a_word_of_its_own],
     "a no is no failure": [a_refusal_is_a_failure, a_refusal_may_pass],
     "tried in vain": [everything_three_times, poison_for_ever],
     "an order vanishes": [poison_is_thrown_away, busy_is_a_no, it_was_charged],
