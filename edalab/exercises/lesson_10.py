@@ -96,6 +96,16 @@ ROLL_OUT_HINTS = {
         "As long as `total` is written, somebody will begin to read it. When no reader needs it any more, it goes.",
         "End with a step that deploys `orders` with a class without `total`.",
     ),
+    "another event": (
+        "Under which name do `billing` and `mail` wait for the event, and in which topic?",
+        "The name on the wire is the name of the class, unless you give another one.",
+        'Declare each class with `Event, name="OrderPlaced", version=…, topic="orders"`.',
+    ),
+    "a version is used twice": (
+        "What does a reader know of an event that says only its number?",
+        "The number of a version stands for one set of fields. OrderPlacedInEuros is version 1.",
+        "Give each of your classes a number that no other class has, beginning with `version=2`.",
+    ),
     "cannot be written": (
         "Which fields does your class need, and where should `orders` take them from?",
         "`orders` knows an order's `order_id`, its `total` in euros and its `cents`. It fills in those of the three that your class has.",

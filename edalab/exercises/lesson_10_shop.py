@@ -73,13 +73,15 @@ class Edit(NamedTuple):
 
 
 def edits(variant: int) -> list[Edit]:
-    """Eight changes, with each side that can be first, and at least one change of a meaning."""
-    order = mixed(CHANGES, variant)
-    eight = [change for change in order if change in CHANGES[:MEANINGS]][:1]
-    for first in ("any", "readers", "writers", "neither"):
-        eight.append(next(c for c in order if c.startswith(first) and c not in eight))
-    eight += [change for change in order if change not in eight][:3]
-    return [Edit(*change.split(";")) for change in mixed(eight, variant)]
+    """Eight changes that differ in what is right to say of them, or in how readers read. There are each side and each
+    reason among them, and a change of a meaning."""
+    order = [Edit(*change.split(";")) for change in mixed(CHANGES, variant)]
+    meanings = [Edit(*change.split(";")) for change in CHANGES[:MEANINGS]]
+    eight = [edit for edit in order if edit in meanings][:1]
+    for word in ("a", "b", "d", "readers", "writers", "", ""):
+        left = [edit for edit in order if edit[:3] not in [one[:3] for one in eight]]
+        eight.append(next(edit for edit in left if not word or word in edit[:2]))
+    return mixed(eight, variant)
 
 
 def _fields(edit: Edit, field: str) -> list[tuple[str, str, str, str]]:
@@ -260,11 +262,14 @@ def rollouts(steps: Steps, variant: int) -> Iterator[tuple[list, int]]:
                 for name, form in way:
                     new = shop_of({**OLD, name: form}).services[name]
                     plan.append(deploy(new, at=round(at, 2), rolling=ROLLING))
-                    at += 0.3
+                    at += 0.9  # longer than all attempts at a message
                 at += ROLLING
             yield plan, int(at / 0.25) + 5
         # All that time nobody reads, or nothing leaves the outbox: what is old is read by what is new.
-        yield [*plan, pause("billing", 0.9, at), pause("mail", 0.9, at)], int(at / 0.25) + 5
+        still = [
+            pause(name, 0.9, at, replica) for name in ("billing", "mail") for replica in (1, 2)
+        ]
+        yield [*plan, *still], int(at / 0.25) + 5
         yield [*plan, cut("orders", 0.9, at)], int(at / 0.25) + 5
 
 
