@@ -1,5 +1,7 @@
 """Lesson 10 says what its runs say: who reads whom, which deploys are safe, and what a gate sees."""
 
+from itertools import pairwise
+
 import lessons
 import pytest
 
@@ -148,6 +150,17 @@ def test_the_gate_lets_mondays_change_pass_and_stops_tuesdays(lesson):
     }
 
 
+def test_the_gate_stops_tuesdays_deploy_of_the_writer_alone_and_lets_each_step_pass(lesson):
+    def first(old, new):
+        return compatibility(lesson.document(*old), lesson.document(*new)).first
+
+    assert first((1, 1), (3, 1)) == "neither: expand and contract"
+    assert first((1, 1), (2, 1)) == "any order"
+    steps = (1, 1), (4, 1), (4, 3), (3, 3)
+    found = [first(old, new) for old, new in pairwise(steps)]
+    assert found == ["writers first", "any order", "readers first"]
+
+
 def test_the_gate_says_what_the_grid_says_but_for_the_meaning(lesson):
     for (old, new), gate in lesson.CHANGES.items():
         assert gate.backward == (lesson.outcome(old, new) != "cannot read")
@@ -161,7 +174,7 @@ def test_a_gate_that_knows_no_upcasters_finds_from_1_to_5_what_it_finds_from_1_t
 
     bare = lesson.System("shop")
     bare.service("billing").on(OrderPlacedV5Bare)(lesson.save_amount(None))
-    found = compatibility(lesson.shop(1, 1).asyncapi(), bare.asyncapi())
+    found = compatibility(lesson.document(1, 1), bare.asyncapi())
     assert found.first == lesson.CHANGES[1, 3].first
     document = lesson.shop(5, 5).asyncapi()["components"]["messages"]
     assert [
