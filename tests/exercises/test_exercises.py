@@ -368,7 +368,7 @@ CHANGES = [
     (3, "tolerant", "weight: int", "weight: float"),
     (4, "strict", 'note: str = ""', ""),
     (5, "tolerant", "total: float  # euros", "total: float  # euros, without 20 % tax"),
-    (6, "tolerant", "", "pieces: int = 1  # total is for one piece"),
+    (6, "tolerant", "", "discount: int = 0  # per cent"),
     (7, "tolerant", "", 'note: str = ""'),
     (8, "tolerant", "customer: str", ""),
 ]
