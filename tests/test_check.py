@@ -17,7 +17,8 @@ from edalab.errors import Misuse
 from edalab.model import declared_in, message_types
 from edalab.practice import check, enrol, learner
 from edalab.practice.answer import Answer
-from edalab.practice.exercise import Anomaly, Exercise, explained, explored
+from edalab.practice.exercise import Anomaly, Exercise, explored
+from edalab.practice.explained import explained
 
 SCHEMA = (
     "create table charges (order_id text primary key, total integer); create table seen (id text)"
