@@ -377,10 +377,16 @@ def capturing() -> System:
 
 def test_pictures_and_comparisons_name_a_deploy():
     run = simulate(office(), busy_day, faults=[deploy(NEW[0], at=0.5)])
-    assert "deploy, version 2" in timeline(run, start=0.4, end=0.8).svg()
+    assert ">deploy<" in timeline(run, start=0.4, end=0.8).svg()
     number = next(n for n, s in enumerate(run.journal) if s.step == "deploy")
     said = doing(run.journal, number).sentence
     assert said == "desk switches to another version (version 2)"
+
+
+def test_a_timeline_counts_the_deploys_of_a_service_that_has_several():
+    plan = [deploy(new, at=at, rolling=0.1) for new, at in ((NEW[0], 0.5), (NEW[1], 0.8))]
+    picture = timeline(simulate(office(), busy_day, faults=plan), start=0.4, end=1.2).svg()
+    assert ">deploy 1<" in picture and ">deploy 2<" in picture and ">deploy<" not in picture
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from edalab import (
     simulate,
 )
 from edalab.model import message_types
+from edalab.view import timeline
 
 
 def to_cents(old: dict) -> dict:
@@ -342,3 +343,25 @@ def test_the_readings_tried_are_of_every_kind():
             (reader.__declared__.reads, (written > version) - (written < version), bool(read))
         )
     assert len(kinds) == 12
+
+
+def test_a_timeline_names_the_version_of_a_message_where_there_are_several():
+    async def both(ctx):
+        await ctx.publish(BilledV1(number="a", euros=1))
+        await ctx.publish(BilledV2(number="b", cents=100))
+
+    async def one(ctx):
+        await ctx.publish(BilledV1(number="a", euros=1))
+        await ctx.publish(BilledV1(number="b", euros=2))
+
+    picture = timeline(simulate(town(BilledV2), both)).svg()
+    assert ">Billed a, v1<" in picture and ">Billed b, v2<" in picture
+    assert "v1<" not in timeline(simulate(town(BilledV2), one)).svg()
+
+
+def test_a_timeline_says_why_a_message_is_unreadable_in_the_tool_tip_only():
+    async def old(ctx):
+        await ctx.publish(BilledV1(number="a", euros=1))
+
+    picture = timeline(simulate(town(BilledBare), old)).svg()
+    assert ">Unreadable<" in picture and "needs cents" in picture
