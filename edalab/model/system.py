@@ -262,12 +262,7 @@ class System:
             copy.saga_roles, copy.revision = saga_roles(), self.revision
             copy.topics, copy.queues = dict(self.topics), dict(self.queues)
             for name, service in self.services.items():
-                twin = copy.services[name] = Service(copy, name)
-                twin.replicas, twin.schema = service.replicas, service.schema
-                twin.joins, twin.starts_at = service.joins, service.starts_at
-                twin.captures = service.captures
-                twin.workers, twin.waiting = service.workers, service.waiting
-                twin.handlers, twin.ticks = dict(service.handlers), dict(service.ticks)
+                copy.services[name] = service.twin(copy)
             self._frozen = copy
         return self._frozen
 
