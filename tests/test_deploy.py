@@ -456,3 +456,41 @@ def test_a_deploy_takes_no_messages_that_another_group_sent_back_to_itself():
     sent_back = {(ack.envelope.topic, ack.service) for ack in acks if "retry" in ack.envelope.topic}
     assert sent_back == {("files.desk.retry", "desk"), ("files.archive.retry", "archive")}
     assert run.at(5).services["desk"].lag == 0 < run.at(5).services["archive"].lag
+
+
+class SealedV1(Event, name="Sealed", topic="seals"):
+    grams: int
+
+
+class Sealed(
+    Event, topic="seals", version=2, upcasts={1: lambda old: {"milligrams": old["grams"] * 1000}}
+):
+    milligrams: int
+
+
+def sealing(make) -> System:
+    system = System("office")
+
+    @system.service("desk").on(Filed)
+    async def seal(event, ctx):
+        await ctx.publish(make())
+
+    @system.service("archive", schema="create table seals (milligrams int)").on(Sealed)
+    def keep(event, ctx):
+        with ctx.database as db:
+            db.execute("insert into seals values (?)", (event.milligrams,))
+
+    return system
+
+
+@pytest.mark.parametrize("milligrams, holds", [(5000, False), (7, True)])
+def test_what_a_newer_version_says_again_is_the_same_fact(milligrams, holds):
+    async def one(ctx):
+        await ctx.publish(Filed(name="a"))
+
+    old, new = sealing(lambda: SealedV1(grams=5)), sealing(lambda: Sealed(milligrams=milligrams))
+    faults = ["crash desk.commit.Filed", deploy(new.services["desk"], at=0.03)]
+    run = simulate(old, one, faults=faults)
+    saved = [step.envelope.data.__class__ for step in run.journal if step.step == "save"]
+    assert saved == [SealedV1, Sealed]
+    assert bool(run.check(claims.handled_once(Sealed))) is holds
