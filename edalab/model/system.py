@@ -231,6 +231,9 @@ class System:
         if service not in self.services:
             raise Unknown("service", service, self.services)
         connector = self.service(f"{service}-capture")
+        if (has := connector.captures or (service, name)) != (service, name):
+            what = f"{connector.name} captures {'.'.join(has)} already, and has one table"
+            raise Misuse(f"{what}; for another one build a new system (run its cells from the top)")
         connector.captures = service, name
         self.revision += 1
         return connector
