@@ -36,6 +36,14 @@ def test_save_first_loses_publish_first_invents_and_an_outbox_only_doubles(lesso
     }
 
 
+def test_save_first_loses_the_order_by_a_crash_or_a_failed_publish(lesson):
+    shop, left_out = lesson.shop(), ["client", "shipping"]
+    result = explore(shop, lesson.ada_orders, lesson.CLAIMS, leave_out=left_out)
+    publish = "orders.publish.OrderPlaced"
+    assert points(result, lesson.none_lost) == {("crash", publish), ("fail", publish)}
+    assert points(result, lesson.none_twice) == {("duplicate", publish)}
+
+
 def test_what_is_left_of_the_order_after_a_crash(lesson):
     assert lesson.saved(lesson.between) == {("17", 1)} and lesson.labels(lesson.between) == []
     assert not lesson.saved(lesson.rolled_back) and lesson.labels(lesson.rolled_back) == [("17", 1)]
@@ -72,6 +80,11 @@ def test_a_lower_number_that_commits_later_is_passed_by_without_a_fault(lesson):
     assert lesson.labels(lesson.passed_by) == [("18", 1)] and not lesson.passed_by.faults
     saves = [(s.time, s.envelope.type) for s in lesson.passed_by.journal if s.step == "save"]
     assert (510, "PlaceOrder") in saves and (210, "relay_above") in saves
+    notes = [(s.time, s.detail) for s in lesson.passed_by.journal if s.step == "note"]
+    numbers, asked = [(10, "number 1"), (10, "number 2")], [(200, 0), (400, 2), (600, 2), (800, 2)]
+    assert notes == numbers + [(time, f"above {last}") for time, last in asked]
+    longer = lesson.shop(lesson.save_numbered, lesson.relay_above)
+    assert lesson.labels(simulate(longer, lesson.two_order, until=9)) == [("18", 1)]
 
 
 def test_who_waits_at_a_gap_waits_for_ever_where_a_number_was_never_used(lesson):
@@ -111,6 +124,12 @@ def test_a_refused_row_is_waited_for_skipped_or_parked(lesson):
 def test_two_relays_print_an_old_label_last_unless_a_token_or_an_inbox_stops_it(lesson):
     assert lesson.cups(lesson.still) == "1, 1, 2, 3, 2"
     assert "takeover" in {step.step for step in lesson.still.journal}
+    late = [
+        (s.envelope.data.order_id, s.envelope.data.cups)
+        for s in lesson.still.journal
+        if s.step == "publish" and s.replica == 1 and s.time >= 3000
+    ]
+    assert late == [("18", 1), ("17", 2)]
     ways = {
         "marks": (lesson.relay, lesson.print_label),
         "marks, inbox": (lesson.relay, lesson.print_once),
@@ -145,6 +164,28 @@ def test_a_restored_service_lacks_what_the_broker_believes_it_has_read(lesson):
     broken = [claim for claim in lesson.CLAIMS if not owner.check(claim)]
     assert broken == [lesson.none_invented]
     assert len(owner.check(lesson.none_invented).evidence) == 3
+
+    def insert_what_is_missing(event, ctx):
+        with ctx.database as db:
+            lesson.save(db, event)
+
+    shop = lesson.shop(ship=lesson.print_once, **lesson.OUTBOX)
+    shop.service("orders").on(lesson.OrderPlaced)(insert_what_is_missing)
+    faults = [restore("orders", to=3.5, at=6.5), rewind("orders", at=7, to=2)]
+    again = simulate(shop, lesson.ten_orders, faults=faults)
+    assert all(again.check(claim) for claim in lesson.CLAIMS)
+
+
+def test_the_rewind_brings_five_orders_and_the_inbox_knows_two_of_them(lesson):
+    handled, saved = (
+        [
+            s.envelope.data.order_id
+            for s in lesson.cured.journal
+            if (s.service, s.step) == ("shipping", step) and 7000 <= s.time < 7100
+        ]
+        for step in ("handle", "save")
+    )
+    assert handled == [*"23456"] and saved == [*"456"]
 
 
 def test_a_mail_goes_out_again_with_a_rewind_unless_it_has_a_key(lesson):

@@ -5,6 +5,7 @@ from ..practice.answer import Answer
 from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import paired
 from ..sim import pause
+from ..text import counted
 from . import lesson_11_shop as shop
 from .lesson_09_claims import claims
 from .lesson_11_claims import wrong_leaders, wrong_relay
@@ -29,9 +30,9 @@ def decide(answer: Answer, variant: int) -> Anomaly | str:
         elif "fine" in (outcome, said[0]):
             name = "a false alarm" if outcome == "fine" else "an anomaly is missed"
         orders, events, begun = shop.left_by(run)
-        left = f"the handler began {begun} times, and at the end there are"
-        what = f"case {n}: you say {said[0]}, ({said[1]}); in this run {left}"
-        return Anomaly(name, f"{what} {orders} orders and {events} events", run)
+        left = f"left {counted(orders, 'saved order')} and {counted(events, 'event')}"
+        what = f"case {n}: you say {said[0]}, ({said[1]}); in this run the handler"
+        return Anomaly(name, f"{what} began {counted(begun, 'time')} and {left}", run)
     return "six runs"
 
 
@@ -86,9 +87,14 @@ ORDER_HINTS = {
 }  # fmt: skip
 RELAY_HINTS = {
     **AGAIN_HINTS,
+    "raises": (
+        "What does the message say? If it is PublishFailed, which rows may still go on in this run?",
+        "A publish may fail, and then `await ctx.publish` raises PublishFailed, which ends your whole run. For any other message, look at the values that this line uses.",
+        "Put your publish into `try:` and write `except PublishFailed:` below it. There you count the attempt, and remember the order, so that its later rows wait.",
+    ),
     "too many at once": (
-        "How many rows does one run of your relay publish?",
-        "Count those too that the broker refuses, but not RowParked.",
+        "How many rows does one run of your relay try to publish?",
+        "A row that the broker refuses is one of the ten, but RowParked isn't.",
         "End your select with `limit 10`.",
     ),
     "never given up": (

@@ -94,7 +94,10 @@ def wrong_relay(run: Run) -> Mistakes:
             tries[row] += s.fault != "crash"
             first.setdefault(row.id, s.time)
             if in_run[tick] == MOST + 1:
-                yield "too many at once", f"{tick} publishes more than {MOST} rows"
+                yield (
+                    "too many at once",
+                    f"{tick} tries more than {MOST} rows, failed ones included",
+                )
             if tries[row] > ATTEMPTS + len(run.faults) and row.large:
                 times = f"{tries[row]} times, the last time at {s.time / 1000:g} s"
                 yield "never given up", f"row {row.id} was published {times}, and refused"
