@@ -83,8 +83,10 @@ def test_a_lower_number_that_commits_later_is_passed_by_without_a_fault(lesson):
     notes = [(s.time, s.detail) for s in lesson.passed_by.journal if s.step == "note"]
     numbers, asked = [(10, "number 1"), (10, "number 2")], [(200, 0), (400, 2), (600, 2), (800, 2)]
     assert notes == numbers + [(time, f"above {last}") for time, last in asked]
-    longer = lesson.shop(lesson.save_numbered, lesson.relay_above)
-    assert lesson.labels(simulate(longer, lesson.two_order, until=9)) == [("18", 1)]
+    shop = lesson.shop(lesson.save_numbered, lesson.relay_above)
+    assert lesson.labels(simulate(shop, lesson.two_order, until=9)) == [("18", 1)]
+    lucky = simulate(shop, lesson.two_order, seed=2, until=0.9)
+    assert lesson.labels(lucky) == [("18", 1), ("17", 9)]
 
 
 def test_who_waits_at_a_gap_waits_for_ever_where_a_number_was_never_used(lesson):
@@ -110,6 +112,27 @@ def test_marks_and_capture_pass_no_number_by(lesson, how):
     by = {"relay": lesson.relay} if how == "relay" else {"captured": True}
     shop = lesson.shop(lesson.save_numbered, ship=lesson.print_once, **by)
     assert outcomes(lesson, shop, lesson.two_order) == ["holds"] * 3
+
+
+@pytest.mark.parametrize("how", ["relay", "captured"])
+def test_marks_publish_in_the_order_of_the_numbers_and_capture_in_that_of_the_commits(lesson, how):
+    async def two_of_one_order(ctx):
+        await ctx.all(
+            ctx.ask(lesson.PlaceOrder(order_id="17", cups=9)),
+            ctx.ask(lesson.PlaceOrder(order_id="17", cups=1)),
+        )
+
+    by = {"relay": lesson.relay, "every": 1} if how == "relay" else {"captured": True}
+    run = simulate(lesson.shop(lesson.save_numbered, **by), two_of_one_order)
+    assert lesson.cups(run) == ("9, 1" if how == "relay" else "1, 9")
+    assert bool(run.check(lesson.IN_ORDER)) == (how == "captured")
+
+
+def test_a_row_that_the_broker_refuses_stops_a_connector(lesson):
+    shop = lesson.shop(ship=lesson.print_once, **lesson.CAPTURE)
+    shop.topic("orders", max_bytes=200)
+    run = simulate(shop, lesson.a_greeting, until=8)
+    assert lesson.labels(run) == [] and run.at(8).services["orders-capture"].lag == 3
 
 
 def test_a_refused_row_is_waited_for_skipped_or_parked(lesson):
@@ -144,6 +167,18 @@ def test_two_relays_print_an_old_label_last_unless_a_token_or_an_inbox_stops_it(
         "fenced": ["1, 1, 2, 3", "holds", "holds"],
         "fenced, inbox": ["1, 2, 3", "holds", "holds"],
     }
+
+
+@pytest.mark.parametrize("inbox", [False, True])
+def test_rows_that_somebody_took_are_given_back_and_only_their_order_is_lost(lesson, inbox):
+    result = explore(
+        lesson.the_shop("takes rows", inbox),
+        lesson.changes_her_mind,
+        [lesson.none_lost, lesson.up_to_date],
+        leave_out=AT_CLIENT,
+    )
+    assert result.outcome(lesson.none_lost) == "holds"
+    assert result.outcome(lesson.up_to_date) == "broken"
 
 
 def test_a_longer_lease_prints_no_old_label_and_makes_everybody_wait(lesson):
@@ -196,6 +231,8 @@ def test_a_service_and_a_read_model_rebuilt_from_the_log_equal_the_live_ones(les
     assert {*lesson.labels(lesson.anew)} == {*lesson.labels(lesson.live)}
     assert {*lesson.anew.rows("report", "select * from cups")} == lesson.saved(lesson.live)
     assert len(lesson.labels(lesson.live)) == 10
+    at = "select at from labels"
+    assert not {*lesson.anew.rows("shipping", at)} & {*lesson.live.rows("shipping", at)}
     lost = simulate(lesson.rebuilt, lesson.ten_orders, faults=lesson.EMPTY[:1])
     assert lesson.labels(lost) == []
 
