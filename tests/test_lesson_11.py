@@ -231,6 +231,8 @@ def test_a_service_and_a_read_model_rebuilt_from_the_log_equal_the_live_ones(les
     assert {*lesson.labels(lesson.anew)} == {*lesson.labels(lesson.live)}
     assert {*lesson.anew.rows("report", "select * from cups")} == lesson.saved(lesson.live)
     assert len(lesson.labels(lesson.live)) == 10
+    ids = "select order_id, message from labels"
+    assert {*lesson.anew.rows("shipping", ids)} == {*lesson.live.rows("shipping", ids)}
     at = "select at from labels"
     assert not {*lesson.anew.rows("shipping", at)} & {*lesson.live.rows("shipping", at)}
     lost = simulate(lesson.rebuilt, lesson.ten_orders, faults=lesson.EMPTY[:1])
