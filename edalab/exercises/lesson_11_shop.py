@@ -182,16 +182,20 @@ def _shop(relay: Callable, lease: float | None = None) -> System:
 
 
 def relay_of(relay: Callable, variant: int) -> tuple[System, Callable]:
-    """One relay: an order with a line that the broker never takes, one with many lines, and one that is saved late."""
+    """One relay: an order with a line that the broker never takes, one with many lines, and one that is saved late.
+
+    The first two take turns, so that rows of the other order stand behind those that wait."""
     large, many, late = (f"o{n}-{variant}" for n in mixed(range(1, 4), variant))
 
     async def people(ctx):
         await ctx.send(AddLines(order_id=late, first=1, lines=4, wait=1.3))
         second = 2 + variant % 2
-        await ctx.send(AddLines(order_id=large, first=1, lines=second + 10, large=second))
-        await ctx.send(AddLines(order_id=many, first=1, lines=9))
+        await ctx.send(AddLines(order_id=large, first=1, lines=second + 1, large=second))
+        await ctx.send(AddLines(order_id=many, first=1, lines=3))
+        await ctx.send(AddLines(order_id=large, first=second + 2, lines=9))
+        await ctx.send(AddLines(order_id=many, first=4, lines=7))
         await ctx.sleep(6)
-        for order_id, first in ((large, second + 11), (many, 10)):
+        for order_id, first in ((large, second + 11), (many, 11)):
             await ctx.send(AddLines(order_id=order_id, first=first, lines=1))
 
     return _shop(relay), people
