@@ -43,7 +43,7 @@ class Result:
     ):
         self.id, self.outcome, self.hint = id, outcome, hint
         self.tried, self.printed = tried, printed
-        self.anomaly, self.evidence, self.run = anomaly or Anomaly("", "")
+        self.anomaly, self.evidence, self.run, self.story = anomaly or Anomaly("", "")
 
     @property
     def correct(self) -> bool:
@@ -53,7 +53,7 @@ class Result:
         """The timeline of the run that shows what is wrong."""
         from ..view import timeline
 
-        return None if self.run is None else timeline(self.run)
+        return None if self.run is None else timeline(self.run, self.story)
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
