@@ -38,7 +38,7 @@ def everything(text: str = "words") -> Scene:
         Polyline((110 + 60 * n, 290, 150 + 60 * n, 290, 150 + 60 * n, 310), kind, text, str(n))
         for n, kind in enumerate(LINES)
     ]
-    scene.marks = [Mark(120 + 32 * n, 350, kind, text) for n, kind in enumerate(MARKS)]
+    scene.marks = [Mark(120 + 30 * n, 350, kind, text) for n, kind in enumerate(MARKS)]
     scene.labels = [
         Label(450, 380 + 16 * n, text[:40], kind, ("start", "middle", "end")[n % 3], text)
         for n, kind in enumerate(LABELS)

@@ -232,12 +232,17 @@ def test_expand_migrate_contract_is_the_best_order_and_safe_only_with_upcasters(
 def test_the_price_of_each_way(lesson):
     two, three = [lesson.three_steps(new) for new in (3, 5)]
     rows = [
-        lesson.price(3, two[1:], 1.5, 1.5),
+        lesson.price(3, two[:0:-1], 1.5, 2.5),
         lesson.price(4, two, 1.5, 2.5, 4.5),
         lesson.price(4, three, 1.5, 2.5, 4.5),
         lesson.price(5, three[1:], 1.5, 4.5),
     ]
-    assert [[*row.values()] for row in rows] == [[2, 29, 1], [3, 42, 1], [3, 42, 0], [2, 29, 0]]
+    assert [[*row.values()] for row in rows] == [
+        [2, 29, 1, 1],
+        [3, 42, 0, 1],
+        [3, 42, 0, 0],
+        [2, 29, 0, 0],
+    ]
 
 
 def test_in_the_panel_deploys_and_pairs_are_red_that_the_text_names(lesson):

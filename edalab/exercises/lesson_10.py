@@ -44,6 +44,11 @@ UPCAST_HINTS = {
         "Each step leads to the next version and no further, because some readers know only that one. It returns a dict. `cents` is a whole number, and `channel` has one of three values.",
         "Step 1 returns order_id, cents and customer, step 2 order_id, cents, first_name, last_name and channel, and both the note if there is one. Make a whole number with `round(…)`.",
     ),
+    "raises": (
+        "How does this order differ from the others?",
+        "A `note` may be missing, and a customer may have one name only or three. Compare this order with what the line that raised expects of it.",
+        "Copy a field that may be missing along with all others, as in `{**data, …}`, or ask for it with `data.get(…)`. To split a name into two, use something that also works if it has one word.",
+    ),
     "a wrong amount": (
         "What is this total times 100 in Python, and what does your step make of it?",
         "19.99 * 100 is 1998.9999999999998, and `int` cuts that off. Adding a half first goes wrong for a credit, whose total is negative. A number of cents stays as it is.",
@@ -82,7 +87,7 @@ ROLL_OUT_HINTS = {
         "If the new readers have an upcaster, deploy them first. Otherwise deploy `orders` with a class that has both fields first. Let it drop `total` in the last step, when both readers have been deployed in a step before.",
     ),
     "an old message is unreadable": (
-        "When was this message written, and where was it until now?",
+        "When was this message written, where was it until now, and which class reads it?",
         "A reader may have been away during the whole rollout, and then it finds old messages in the log. The outbox of `orders` may still hold some, too. None of them has `cents`.",
         'Give the readers\' class an upcaster: `upcasts={1: lambda old: {**old, "cents": round(old["total"] * 100)}}`, with a higher `version=`.',
     ),
@@ -120,5 +125,5 @@ ROLL_OUT_HINTS = {
 EXERCISES = [
     Exercise("10.1", "Sort eight changes", "", sort_changes, SORT_HINTS, figures=changes),
     Exercise("10.2", "Two upcasters", "", read_stored, UPCAST_HINTS),
-    Exercise("10.3", "Expand, migrate, contract", "", roll_out, ROLL_OUT_HINTS, NAMES),
+    Exercise("10.3", "Plan a rollout", "", roll_out, ROLL_OUT_HINTS, NAMES),
 ]

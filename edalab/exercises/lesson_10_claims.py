@@ -65,7 +65,11 @@ def read_stored(answer: Answer, variant: int) -> Anomaly | str:
     for version, data, means in shop.stored(variant):
         for step in range(version, 3):
             before = deepcopy(data)
-            after = steps[step](data)
+            try:
+                after = steps[step](data)
+            except Exception as error:  # of the learner's
+                where = answer.where_raised(error) or f"{type(error).__name__}: {error}"
+                return Anomaly("raises", f"step {step} of {shown(before, 120)}: {where}")
             if data != before:
                 evidence = f"step {step} made {shown(before)} into {shown(data)}"
                 return Anomaly("changes its argument", evidence)

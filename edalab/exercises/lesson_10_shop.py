@@ -107,7 +107,7 @@ def version_of(edit: Edit, field: str) -> type[Event]:
     words: dict[str, Any] = {"name": "OrderPlaced", "version": number, "topic": "orders"}
     words["reads"] = edit.readers
     bases: dict[str, Any] = {"__base__": Event, "__module__": __name__, "__cls_kwargs__": words}
-    return create_model(f"OrderPlacedV{number}", **bases, **fields)
+    return create_model(f"OrderPlaced{'Before' if number == 1 else 'After'}", **bases, **fields)
 
 
 def owed(edit: Edit, field: str, order: Event) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..model import Envelope
+from ..sim.steps import Step
 from ..text import clean, shorten, text_width
 from .items import Bar
 from .labels import ALONG, LabelPlacer, Place
@@ -44,14 +45,17 @@ class Title(NamedTuple):
         return [self.short, self.long, self.brief, *self.outcomes]
 
 
-def name_bars(bars: Iterable[Bar]) -> dict[Bar, Title]:
-    """The names of all bars of a picture. A message has the same name in all lanes."""
+def name_bars(bars: Iterable[Bar], journal: Iterable[Step]) -> dict[Bar, Title]:
+    """The names of all bars of a picture of a run. A message has the same name in all lanes, with its
+    version if the run has a newer one than 1."""
+    messages = (step.envelope for step in journal if step.envelope)
+    newer = {envelope.type for envelope in messages if _version(envelope) > 1}
     alike: defaultdict[str, list[Bar]] = defaultdict(list)
     for bar in bars:
         alike[bar.envelope.type].append(bar)
     titles = {}
     for type_, same in alike.items():
-        name, columns = clean(type_, 60), _columns([bar.envelope for bar in same])
+        name, columns = clean(type_, 60), _columns([bar.envelope for bar in same], type_ in newer)
         first = _WORD.match(name)
         abbreviated = f"{first[0]}…" if first and first[0] != name else name
         types = [text for text in (abbreviated, shorten(name, _TYPE, 11, True)) if text]
@@ -69,15 +73,18 @@ def name_bars(bars: Iterable[Bar]) -> dict[Bar, Title]:
     return titles
 
 
-def _columns(envelopes: list[Envelope]) -> tuple[list[list[str]], list[list[str]]]:
+def _version(envelope: Envelope) -> int:
+    return getattr(getattr(envelope.data, "__declared__", None), "version", 1)
+
+
+def _columns(envelopes: list[Envelope], versioned: bool) -> tuple[list[list[str]], list[list[str]]]:
     """The values that tell messages of one type apart, and those that may be added, as lists with a
     value for each message: the key, or else the first fields that differ. Of a single message it is
     its key, and what its sender chose in place of a default."""
     keys = [_text("", envelope.subject) for envelope in envelopes]
     data = [getattr(envelope.data, "__dict__", {}) for envelope in envelopes]
-    declared = [getattr(envelope.data, "__declared__", None) for envelope in envelopes]
-    versions = [one and one.version for one in declared]
-    if len({*versions}) > 1:  # each of which has a class of its own
+    versions = [_version(envelope) for envelope in envelopes]
+    if versioned:  # each version has a class of its own
         data = [{"version": n} | one for n, one in zip(versions, data, strict=True)]
     apart = len({repr(fields) for fields in data})
     if apart == 1:
@@ -87,7 +94,7 @@ def _columns(envelopes: list[Envelope]) -> tuple[list[list[str]], list[list[str]
         }
         chosen = [name for name, default in optional.items() if data[0][name] != default]
         more = [keys, *([_text(name, data[0][name])] * len(keys) for name in chosen)]
-        return [], more[:_VALUES]
+        return [[_text("version", n) for n in versions]] * versioned, more[:_VALUES]
     columns = {"": keys} | {name: [_text(name, one.get(name)) for one in data] for name in data[0]}
     differ: dict[str, list[str]] = {}
     for name, column in columns.items():  # the key is also a field: it stands in a name once
@@ -95,11 +102,11 @@ def _columns(envelopes: list[Envelope]) -> tuple[list[list[str]], list[list[str]
             differ[name] = column
     enough = [name for name, column in differ.items() if len(set(column)) == apart]
     telling = enough[:1] or list(differ)[:_VALUES]
-    if "version" in differ and "version" not in telling:
+    if (versioned or "version" in differ) and "version" not in telling:
         telling = [*telling[:1], "version"]
     room = 0 if telling == [""] else _VALUES - len(telling)
     more = [name for name in differ if name not in telling][:room]
-    return [differ[name] for name in telling] or [keys], [differ[name] for name in more]
+    return [columns[name] for name in telling] or [keys], [differ[name] for name in more]
 
 
 def _text(field: str, value: object) -> str:

@@ -107,7 +107,7 @@ class Drawn:
             case "subscribe" | "rewind":
                 self._event(number, "note", f"{step.step}s {detail}")
             case "deploy":
-                self._event(number, "note", "deploy" + self._turn(step))
+                self._event(number, "deploy", "deploy" + self._turn(step))
             case "restore":
                 self._event(number, "note", f"restored {detail}")
             case "note" | "skew":

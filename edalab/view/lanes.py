@@ -158,7 +158,7 @@ class _Lanes:
         for id in self.times:
             envelopes.setdefault(id, self.trace.messages[id])
         bars = [Bar("", 1, envelope, 0) for envelope in envelopes.values()]
-        titles = name_bars(bars)
+        titles = name_bars(bars, self.journal)
         return {bar.envelope.id: shorten(titles[bar].brief, 90, 11, True) for bar in bars}
 
     # -- places

@@ -69,7 +69,8 @@ class Layout:
         # At each x the upright parts of arrows at it or beside it, with a bit for each y: of all, and by owner.
         self._columns: defaultdict[int, int] = defaultdict(int)
         self._owners: defaultdict[int, dict[Owner, int]] = defaultdict(dict)
-        self.titles = name_bars(bar for one in (drawn, *beside) for bar in one.bars)
+        all_bars = [bar for one in (drawn, *beside) for bar in one.bars]
+        self.titles = name_bars(all_bars, drawn.journal)
         self._set_times([drawn, *beside])
         self._set_rows()
         self._set_marks()

@@ -188,6 +188,7 @@ MARKS = {
     "untested": MarkLook("ring", FAINT),
     "unheard": MarkLook("ring", MESSAGE),
     "deduplicated": MarkLook("struck ring", MESSAGE),
+    "deploy": MarkLook("diamond", INK),
     "note": MarkLook("diamond", INK),
     "in progress": MarkLook("tick", INK),
     "takeover": MarkLook("handover", INK),

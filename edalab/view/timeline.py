@@ -44,6 +44,7 @@ LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("deduplicated", "grey struck ring: not stored again"),
     ("takeover", "pointed: takes over"),
     ("in progress", "stroke: still in progress"),
+    ("deploy", "diamond: deploy"),
     ("note", "diamond: note"),
 )
 _VERDICTS = {"holds": "done", "broken": "failed", "not exercised": "not yet"}

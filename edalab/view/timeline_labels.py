@@ -17,7 +17,7 @@ _BESIDE_BAR, _BESIDE_MARK = 16, 30  # px from a moment to words beside what is d
 _FAR = 60  # px from a mark to the end of its bar: words behind it would seem to name the end
 _ROOM = 260  # px of words that have room behind the last moment, at most
 _LONG = 560  # px of the words of a mark, at most
-_REMARKS = ("takeover", "note", "deduplicated", "in progress")
+_REMARKS = ("takeover", "deploy", "note", "deduplicated", "in progress")
 Place = tuple[int, int, str]  # level, x and anchor
 
 
