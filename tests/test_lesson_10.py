@@ -6,6 +6,7 @@ import lessons
 import pytest
 
 from edalab import compatibility, deploy, explore, simulate
+from edalab.view import timeline
 
 NAME = "10-schema-evolution"
 ALL_VERSIONS = (1, 2, 3, 4, 5)
@@ -263,3 +264,14 @@ def test_in_the_panel_deploys_and_pairs_are_red_that_the_text_names(lesson):
     green = {reader for reader in lesson.READERS
              if all(not red(writer, reader) for writer in ALL_VERSIONS)}  # fmt: skip
     assert green == {5}
+
+
+def test_a_picture_of_mondays_shop_names_the_version_that_all_its_events_have(lesson):
+    run = simulate(lesson.the_shop(writer=2), lesson.six_orders)
+    assert "v2" in timeline(run).svg() and "v1" not in timeline(run).svg()
+
+
+def test_the_story_of_one_order_shows_the_deploy_before_it(lesson):
+    correlation = lesson.tuesday.failures[0].message.correlation
+    picture = timeline(lesson.tuesday, correlation).svg()
+    assert ">deploy<" in picture and "diamond: deploy" in picture and "v3" in picture

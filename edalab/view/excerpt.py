@@ -139,9 +139,10 @@ def _starts(journal: list[Step], numbers: list[int]) -> list[int]:
 
 
 def _span(journal: list[Step], numbers: Iterable[int], messages_only: bool) -> tuple[int, int]:
-    """The first and the last moment of some steps."""
+    """The first and the last moment of some steps; with the messages those of the deploys before
+    them, which say who reads what."""
     steps = [journal[number] for number in numbers]
-    times = [step.time for step in steps if step.envelope or not messages_only] or [0]
+    times = [s.time for s in steps if s.envelope or s.step == "deploy" or not messages_only] or [0]
     return min(times), max(times)
 
 
