@@ -129,6 +129,8 @@ def _read(story: SagaStory, moment: SagaMoment) -> Outcome:
 def _broken(moment: SagaMoment, looks_well: bool) -> str:
     """What a claim says against a saga; of one that does not look well, only what its end hides."""
     saga, finders = moment.saga, [find_two_ends, find_disordered]
+    if not saga.sent:  # no message of it reached the broker
+        return ""
     if looks_well or not saga.final:
         finders.append(find_needless)
     if looks_well:
