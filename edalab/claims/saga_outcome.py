@@ -41,7 +41,7 @@ def outcome(story: SagaStory, time: int | None = None) -> Outcome:
     moment = story.at(time)
     if "outcome" not in vars(moment):
         found = _read(story, moment)
-        known = found.word in ("inconsistent", "not begun")
+        known = found.word in ("inconsistent", "not begun") or not moment.saga.sent
         broken = "" if known else _broken(moment, found.word in _WELL)
         vars(moment)["outcome"] = Outcome("inconsistent", broken) if broken else found
     return vars(moment)["outcome"]
@@ -129,8 +129,6 @@ def _read(story: SagaStory, moment: SagaMoment) -> Outcome:
 def _broken(moment: SagaMoment, looks_well: bool) -> str:
     """What a claim says against a saga; of one that does not look well, only what its end hides."""
     saga, finders = moment.saga, [find_two_ends, find_disordered]
-    if not saga.sent:  # no message of it reached the broker
-        return ""
     if looks_well or not saga.final:
         finders.append(find_needless)
     if looks_well:
