@@ -79,19 +79,15 @@ def waited(run: Run, ahead: int) -> float:
 
 # -- 12.2
 
-OUTAGE, MOST, LONGEST, AT_ONCE = (
-    5,
-    10,
-    3600,
-    30,
-)  # s; attempts at one order; s; orders of one moment
+OUTAGE, LONGEST, MOST, AT_ONCE = 5, 3600, 10, 30  # s, s, attempts at an order, orders of one moment
 DECISIONS = "create table decisions (order_id, attempt, error, decision, at)"
 
 
 def order(kind: str, variant: int, n: int, total: str = "", customer: str = "") -> OrderPlaced:
     """An order whose id says of what kind it is."""
     total = total or f"{10 + (variant + n) % 9}.50"
-    return OrderPlaced(order_id=f"{kind}-{variant}-{n}", customer=customer or kind, total=total)
+    name = f"{kind}-{variant}-{n}"
+    return OrderPlaced(order_id=name, customer=customer or name, total=total)
 
 
 def in_cents(total: str) -> int:
@@ -129,7 +125,8 @@ def decided(decide: Callable, variant: int) -> tuple[System, list[Callable]]:
             decision = await decision if iscoroutine(decision) else decision
             number = isinstance(decision, int | float) and not isinstance(decision, bool)
             seconds = decision if number and 0 <= decision <= LONGEST else None
-            said = decision if decision in ("done", "dead letter") else f"? {shown(decision)}"
+            other = f"{round(decision, 2):g}" if number else shown(decision)
+            said = decision if decision in ("done", "dead letter") else f"? {other}"
             said = said if seconds is None else f"{seconds:.3g}"
             with ctx.database as db:
                 row = event.order_id, attempt, type(error).__name__, said, ctx.now
