@@ -95,7 +95,7 @@ FITS = {  # what is no mistake, or found later
     ("predict", "a text"), ("Claim", "a text"), ("System", "a text"), ("cut", "a text"),
     ("run.rows, a select", "a text"), ("explore, seeds", "a list"), ("Laboratory", "a function"), ("Laboratory", "a class"),
     ("Laboratory, a workload", "a function"), ("Laboratory, a workload", "a class"),
-    ("explore, claims", "an event"), ("claims.ledger_balanced", "a function"),
+    ("explore, claims", "an event"), ("explore, faults", "None"), ("claims.ledger_balanced", "a function"),
     ("claims.ledger_balanced", "a class"), ("claims.handled_once", "a class"),
     ("claims.no_event_lost", "a class"),
 }  # fmt: skip
