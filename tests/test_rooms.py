@@ -51,7 +51,7 @@ CORE_FILES = {
     ),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 11568, "library": 24371, "exercises": 6649}
+LINES = {"core": 11568, "library": 24371, "exercises": 6661}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 
