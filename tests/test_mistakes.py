@@ -417,7 +417,7 @@ IN_A_HANDLER = {
     "ctx.send(Charge(order_id='1'))": "forgot to await: `await ctx.send(Charge(...))`",
     "return ctx.publish(Charged(order_id='1'))": "forgot to await: `await ctx.publish(Charged(...))`",
     "while True:\n    ctx.sleep(1)": "forgot to await: `await ctx.sleep(...)`",
-    "while await ctx.ask(Stock(sku='a')):\n    ctx.sleep(1)": "forgot to await: `await ctx.sleep(...)`",
+    "while not await ctx.publish(Charged(order_id='1')):\n    ctx.sleep(1)": "forgot to await: `await ctx.sleep(...)`",
     "while ctx.ask(Stock(sku='a')):\n    await ctx.sleep(1)": "forgot to await: `await ctx.ask(Stock(...))`",
     "tell_all(event, ctx)": "forgot to await: `await tell_all(...)`",
     "kept = tell_all(event, ctx)\nawait ctx.sleep(1)\ndel kept": "forgot to await: `await tell_all(...)`",
