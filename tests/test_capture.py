@@ -12,6 +12,7 @@ from edalab import (
     System,
     claims,
     cut,
+    deploy,
     explore,
     pause,
     simulate,
@@ -215,6 +216,7 @@ def test_a_run_without_a_connector_does_not_change():
 )
 def test_a_table_that_is_none_is_refused(table, says):
     system = shop()
+    del system.services["orders-capture"]
     with pytest.raises(Misuse) as error:
         system.capture(table)
         simulate(system, orders(1))
@@ -234,3 +236,28 @@ def test_a_row_without_an_envelope_is_refused():
 
     with pytest.raises(Misuse, match=r"orders.note inserts into orders.outbox a row without"):
         simulate(system, one)
+
+
+REBUILT = """create table new (id integer primary key, event text, note text);
+insert into new (id, event) select id, event from outbox; drop table outbox; alter table new rename to outbox"""
+REPEATED = "insert into outbox (event) select event from outbox"
+
+
+@pytest.mark.parametrize("migration, at_once", [(REBUILT, []), (REPEATED, ["orders-1"])])
+def test_a_migration_is_captured_and_so_is_what_comes_after_it(migration, at_once):
+    async def one_and_one_later(ctx):
+        await ctx.send(PlaceOrder(order_id="o1"))
+        await ctx.sleep(5)
+        await ctx.send(PlaceOrder(order_id="o2"))
+
+    faults = [deploy(shop().services["orders"], at=2, migration=migration)]
+    run = simulate(shop(), one_and_one_later, faults=faults)
+    assert [s.envelope.id for s in published(run)] == ["orders-1", *at_once, "orders-2"]
+    assert [s.envelope.id for s in published(run) if 2000 <= s.time < 3000] == at_once
+
+
+def test_a_service_has_one_connector():
+    system = shop()
+    system.capture("orders.outbox")
+    with pytest.raises(Misuse, match="orders-capture captures orders.outbox already"):
+        system.capture("orders.orders")

@@ -377,10 +377,16 @@ def capturing() -> System:
 
 def test_pictures_and_comparisons_name_a_deploy():
     run = simulate(office(), busy_day, faults=[deploy(NEW[0], at=0.5)])
-    assert "deploy, version 2" in timeline(run, start=0.4, end=0.8).svg()
+    assert ">deploy<" in timeline(run, start=0.4, end=0.8).svg()
     number = next(n for n, s in enumerate(run.journal) if s.step == "deploy")
     said = doing(run.journal, number).sentence
     assert said == "desk switches to another version (version 2)"
+
+
+def test_a_timeline_counts_the_deploys_of_a_service_that_has_several():
+    plan = [deploy(new, at=at, rolling=0.1) for new, at in ((NEW[0], 0.5), (NEW[1], 0.8))]
+    picture = timeline(simulate(office(), busy_day, faults=plan), start=0.4, end=1.2).svg()
+    assert ">deploy 1<" in picture and ">deploy 2<" in picture and ">deploy<" not in picture
 
 
 @pytest.mark.parametrize(
@@ -400,3 +406,97 @@ def test_a_wrong_deploy_is_refused(make, says):
     with pytest.raises(Misuse) as error:
         simulate(capturing(), busy_day, faults=[make()])
     assert says in str(error.value)
+
+
+def late_desk():
+    """A service that subscribes at 3 s and reads its topic from the beginning."""
+    system = System("office")
+    desk = system.service("desk", joins=3, starts_at="earliest")
+
+    @desk.on(Filed)
+    def file(event, ctx):
+        ctx.note(event.name)
+
+    return system
+
+
+@pytest.mark.parametrize("at", [0, 1, 5])
+def test_a_group_that_joins_later_begins_at_the_earliest_whenever_it_is_deployed(at):
+    async def two(ctx):
+        await ctx.publish(Filed(name="a"))
+        await ctx.publish(Filed(name="b"))
+
+    run = simulate(late_desk(), two, faults=[deploy(late_desk().services["desk"], at=at)])
+    read = [(step.detail, step.time > 3000) for step in run.journal if step.step == "note"]
+    assert read == [("a", True), ("b", True)]
+
+
+def two_groups():
+    """Both give each message up once. The desk sends its own back at once, the archive after a while."""
+    system = System("office")
+    for name, after in (("desk", 0), ("archive", 9)):
+        service = system.service(name)
+
+        @service.on(Filed, max_attempts=1)
+        async def file(event, ctx):
+            await ctx.sleep(0.5)
+            if not ctx.message.redrives:
+                raise ValueError("no stamp")
+
+        @service.dead_letters(Filed)
+        async def look(event, ctx, after=after):
+            await ctx.sleep(after)
+            await ctx.redrive()
+
+    return system
+
+
+def test_a_deploy_takes_no_messages_that_another_group_sent_back_to_itself():
+    async def three(ctx):
+        for name in "abc":
+            await ctx.publish(Filed(name=name))
+
+    new = two_groups().services["archive"]
+    run = simulate(two_groups(), three, faults=[deploy(new, at=1)])
+    acks = [step for step in run.journal if step.step == "ack"]
+    sent_back = {(ack.envelope.topic, ack.service) for ack in acks if "retry" in ack.envelope.topic}
+    assert sent_back == {("files.desk.retry", "desk"), ("files.archive.retry", "archive")}
+    assert run.at(5).services["desk"].lag == 0 < run.at(5).services["archive"].lag
+
+
+class SealedV1(Event, name="Sealed", topic="seals"):
+    grams: int
+
+
+class Sealed(
+    Event, topic="seals", version=2, upcasts={1: lambda old: {"milligrams": old["grams"] * 1000}}
+):
+    milligrams: int
+
+
+def sealing(make) -> System:
+    system = System("office")
+
+    @system.service("desk").on(Filed)
+    async def seal(event, ctx):
+        await ctx.publish(make())
+
+    @system.service("archive", schema="create table seals (milligrams int)").on(Sealed)
+    def keep(event, ctx):
+        with ctx.database as db:
+            db.execute("insert into seals values (?)", (event.milligrams,))
+
+    return system
+
+
+@pytest.mark.parametrize("milligrams, holds", [(5000, False), (7, True)])
+def test_what_a_newer_version_says_again_is_the_same_fact(milligrams, holds):
+    async def one(ctx):
+        await ctx.publish(Filed(name="a"))
+
+    old, new = sealing(lambda: SealedV1(grams=5)), sealing(lambda: Sealed(milligrams=milligrams))
+    faults = ["crash desk.commit.Filed", deploy(new.services["desk"], at=0.03)]
+    run = simulate(old, one, faults=faults)
+    saved = [step.envelope.data.__class__ for step in run.journal if step.step == "save"]
+    assert saved == [SealedV1, Sealed]
+    assert bool(run.check(claims.handled_once(Sealed))) is holds

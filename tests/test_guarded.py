@@ -150,3 +150,14 @@ def test_what_reads_frames_in_python_itself_is_no_attack(monkeypatch):
 
     result = check(charge, "05.2")
     assert result.correct, str(result)
+
+
+def test_what_python_keeps_of_warnings_is_not_the_judge(monkeypatch):
+    monkeypatch.setattr(lesson_00_shop, "__warningregistry__", {"version": 1}, raising=False)
+    answer = cell("""
+async def cancel(command, ctx):
+    import edalab.exercises.lesson_00_shop as shop
+    shop.__warningregistry__ = {"version": 2}
+    return "cancelled"
+""")
+    assert check(answer, "00.2").anomaly not in ("misuse", "")

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import flaws
 
-from edalab import Command, Event, Misuse, System, cut, pause, simulate
+from edalab import Command, Event, Misuse, System, cut, pause, rewind, simulate
 from edalab.trace.backlog import Backlog
 from edalab.view import lag
 
@@ -181,3 +181,27 @@ def test_a_service_that_does_not_exist_or_hears_no_event_is_said():
     quiet.service("office")
     with pytest.raises(Misuse, match="office subscribes to no event.*: view, printer"):
         lag(simulate(quiet, moves), "office")
+
+
+def test_two_rewinds_at_one_moment_and_copies_of_what_was_sent_back_are_counted():
+    system = System("shop")
+    view = system.service("view")
+
+    @view.on(StockMoved, max_attempts=1)
+    def project(event, ctx):
+        if not ctx.message.redrives:
+            raise ValueError("unknown shelf")
+
+    @view.dead_letters(StockMoved)
+    async def look(event, ctx):
+        await ctx.redrive()
+        await ctx.sleep(1)
+        await ctx.redrive()
+
+    async def one(ctx):
+        await ctx.publish(StockMoved(shelf="a"))
+
+    copies = [f"duplicate view.deliver.StockMoved #{n}" for n in (2, 3, 4)]
+    for faults in ([rewind("view", at=2), rewind("view", at=2)], copies):
+        levels = Backlog(simulate(system, one, faults=faults), "view").levels
+        assert levels[-1].waiting == 0

@@ -36,6 +36,14 @@ def test_save_first_loses_publish_first_invents_and_an_outbox_only_doubles(lesso
     }
 
 
+def test_save_first_loses_the_order_by_a_crash_or_a_failed_publish(lesson):
+    shop, left_out = lesson.shop(), ["client", "shipping"]
+    result = explore(shop, lesson.ada_orders, lesson.CLAIMS, leave_out=left_out)
+    publish = "orders.publish.OrderPlaced"
+    assert points(result, lesson.none_lost) == {("crash", publish), ("fail", publish)}
+    assert points(result, lesson.none_twice) == {("duplicate", publish)}
+
+
 def test_what_is_left_of_the_order_after_a_crash(lesson):
     assert lesson.saved(lesson.between) == {("17", 1)} and lesson.labels(lesson.between) == []
     assert not lesson.saved(lesson.rolled_back) and lesson.labels(lesson.rolled_back) == [("17", 1)]
@@ -72,6 +80,13 @@ def test_a_lower_number_that_commits_later_is_passed_by_without_a_fault(lesson):
     assert lesson.labels(lesson.passed_by) == [("18", 1)] and not lesson.passed_by.faults
     saves = [(s.time, s.envelope.type) for s in lesson.passed_by.journal if s.step == "save"]
     assert (510, "PlaceOrder") in saves and (210, "relay_above") in saves
+    notes = [(s.time, s.detail) for s in lesson.passed_by.journal if s.step == "note"]
+    numbers, asked = [(10, "number 1"), (10, "number 2")], [(200, 0), (400, 2), (600, 2), (800, 2)]
+    assert notes == numbers + [(time, f"above {last}") for time, last in asked]
+    shop = lesson.shop(lesson.save_numbered, lesson.relay_above)
+    assert lesson.labels(simulate(shop, lesson.two_order, until=9)) == [("18", 1)]
+    lucky = simulate(shop, lesson.two_order, seed=2, until=0.9)
+    assert lesson.labels(lucky) == [("18", 1), ("17", 9)]
 
 
 def test_who_waits_at_a_gap_waits_for_ever_where_a_number_was_never_used(lesson):
@@ -99,6 +114,27 @@ def test_marks_and_capture_pass_no_number_by(lesson, how):
     assert outcomes(lesson, shop, lesson.two_order) == ["holds"] * 3
 
 
+@pytest.mark.parametrize("how", ["relay", "captured"])
+def test_marks_publish_in_the_order_of_the_numbers_and_capture_in_that_of_the_commits(lesson, how):
+    async def two_of_one_order(ctx):
+        await ctx.all(
+            ctx.ask(lesson.PlaceOrder(order_id="17", cups=9)),
+            ctx.ask(lesson.PlaceOrder(order_id="17", cups=1)),
+        )
+
+    by = {"relay": lesson.relay, "every": 1} if how == "relay" else {"captured": True}
+    run = simulate(lesson.shop(lesson.save_numbered, **by), two_of_one_order)
+    assert lesson.cups(run) == ("9, 1" if how == "relay" else "1, 9")
+    assert bool(run.check(lesson.IN_ORDER)) == (how == "captured")
+
+
+def test_a_row_that_the_broker_refuses_stops_a_connector(lesson):
+    shop = lesson.shop(ship=lesson.print_once, **lesson.CAPTURE)
+    shop.topic("orders", max_bytes=200)
+    run = simulate(shop, lesson.a_greeting, until=8)
+    assert lesson.labels(run) == [] and run.at(8).services["orders-capture"].lag == 3
+
+
 def test_a_refused_row_is_waited_for_skipped_or_parked(lesson):
     table = {then: [*lesson.refused(then).values()] for then in ("waits", "skips", "parks")}
     assert table == {
@@ -111,6 +147,12 @@ def test_a_refused_row_is_waited_for_skipped_or_parked(lesson):
 def test_two_relays_print_an_old_label_last_unless_a_token_or_an_inbox_stops_it(lesson):
     assert lesson.cups(lesson.still) == "1, 1, 2, 3, 2"
     assert "takeover" in {step.step for step in lesson.still.journal}
+    late = [
+        (s.envelope.data.order_id, s.envelope.data.cups)
+        for s in lesson.still.journal
+        if s.step == "publish" and s.replica == 1 and s.time >= 3000
+    ]
+    assert late == [("18", 1), ("17", 2)]
     ways = {
         "marks": (lesson.relay, lesson.print_label),
         "marks, inbox": (lesson.relay, lesson.print_once),
@@ -125,6 +167,18 @@ def test_two_relays_print_an_old_label_last_unless_a_token_or_an_inbox_stops_it(
         "fenced": ["1, 1, 2, 3", "holds", "holds"],
         "fenced, inbox": ["1, 2, 3", "holds", "holds"],
     }
+
+
+@pytest.mark.parametrize("inbox", [False, True])
+def test_rows_that_somebody_took_are_given_back_and_only_their_order_is_lost(lesson, inbox):
+    result = explore(
+        lesson.the_shop("takes rows", inbox),
+        lesson.changes_her_mind,
+        [lesson.none_lost, lesson.up_to_date],
+        leave_out=AT_CLIENT,
+    )
+    assert result.outcome(lesson.none_lost) == "holds"
+    assert result.outcome(lesson.up_to_date) == "broken"
 
 
 def test_a_longer_lease_prints_no_old_label_and_makes_everybody_wait(lesson):
@@ -146,6 +200,28 @@ def test_a_restored_service_lacks_what_the_broker_believes_it_has_read(lesson):
     assert broken == [lesson.none_invented]
     assert len(owner.check(lesson.none_invented).evidence) == 3
 
+    def insert_what_is_missing(event, ctx):
+        with ctx.database as db:
+            lesson.save(db, event)
+
+    shop = lesson.shop(ship=lesson.print_once, **lesson.OUTBOX)
+    shop.service("orders").on(lesson.OrderPlaced)(insert_what_is_missing)
+    faults = [restore("orders", to=3.5, at=6.5), rewind("orders", at=7, to=2)]
+    again = simulate(shop, lesson.ten_orders, faults=faults)
+    assert all(again.check(claim) for claim in lesson.CLAIMS)
+
+
+def test_the_rewind_brings_five_orders_and_the_inbox_knows_two_of_them(lesson):
+    handled, saved = (
+        [
+            s.envelope.data.order_id
+            for s in lesson.cured.journal
+            if (s.service, s.step) == ("shipping", step) and 7000 <= s.time < 7100
+        ]
+        for step in ("handle", "save")
+    )
+    assert handled == [*"23456"] and saved == [*"456"]
+
 
 def test_a_mail_goes_out_again_with_a_rewind_unless_it_has_a_key(lesson):
     assert lesson.mails("key text") == 15 and lesson.mails("key text unique") == 10
@@ -155,6 +231,10 @@ def test_a_service_and_a_read_model_rebuilt_from_the_log_equal_the_live_ones(les
     assert {*lesson.labels(lesson.anew)} == {*lesson.labels(lesson.live)}
     assert {*lesson.anew.rows("report", "select * from cups")} == lesson.saved(lesson.live)
     assert len(lesson.labels(lesson.live)) == 10
+    ids = "select order_id, message from labels"
+    assert {*lesson.anew.rows("shipping", ids)} == {*lesson.live.rows("shipping", ids)}
+    at = "select at from labels"
+    assert not {*lesson.anew.rows("shipping", at)} & {*lesson.live.rows("shipping", at)}
     lost = simulate(lesson.rebuilt, lesson.ten_orders, faults=lesson.EMPTY[:1])
     assert lesson.labels(lost) == []
 

@@ -18,6 +18,7 @@ from edalab import (
     simulate,
 )
 from edalab.model import message_types
+from edalab.view import timeline
 
 
 def to_cents(old: dict) -> dict:
@@ -342,3 +343,77 @@ def test_the_readings_tried_are_of_every_kind():
             (reader.__declared__.reads, (written > version) - (written < version), bool(read))
         )
     assert len(kinds) == 12
+
+
+def test_a_timeline_names_the_version_of_a_message_where_there_are_several():
+    async def both(ctx):
+        await ctx.publish(BilledV1(number="a", euros=1))
+        await ctx.publish(BilledV2(number="b", cents=100))
+
+    async def one(ctx):
+        await ctx.publish(BilledV1(number="a", euros=1))
+        await ctx.publish(BilledV1(number="b", euros=2))
+
+    picture = timeline(simulate(town(BilledV2), both)).svg()
+    assert ">Billed a, v1<" in picture and ">Billed b, v2<" in picture
+    assert "v1<" not in timeline(simulate(town(BilledV2), one)).svg()
+
+
+def test_a_timeline_says_why_a_message_is_unreadable_in_the_tool_tip_only():
+    async def old(ctx):
+        await ctx.publish(BilledV1(number="a", euros=1))
+
+    picture = timeline(simulate(town(BilledBare), old)).svg()
+    assert ">Unreadable<" in picture and "needs cents" in picture
+
+
+class BilledLine(Event):
+    sku: str
+
+
+class BilledLineNoted(Event):
+    sku: str
+    note: str
+
+
+class ListedV1(Event, name="Listed", topic="lists"):
+    first: BilledLineNoted
+    lines: list[BilledLineNoted]
+    by_name: dict[str, BilledLineNoted | None]
+
+
+class Listed(Event, version=2, topic="lists"):
+    first: BilledLine
+    lines: list[BilledLine]
+    by_name: dict[str, BilledLine | None]
+
+
+class ListedStrict(Event, name="Listed", version=2, topic="lists", reads="strict"):
+    first: BilledLine
+    lines: list[BilledLine]
+    by_name: dict[str, BilledLine | None]
+
+
+def test_a_tolerant_reader_ignores_also_what_a_class_within_its_own_does_not_know():
+    line = BilledLineNoted(sku="a", note="urgent")
+
+    async def one(ctx):
+        await ctx.publish(ListedV1(first=line, lines=[line, line], by_name={"x": line, "y": None}))
+
+    run = simulate(town(Listed, ListedStrict, max_attempts=1), one)
+    plain = BilledLine(sku="a")
+    read = Listed(first=plain, lines=[plain, plain], by_name={"x": plain, "y": None})
+    assert [s.detail for s in run.journal if s.step == "note"] == [f"{read!r}; {read!r}"]
+    assert [f.service for f in run.failures] == ["reader2"]
+
+
+def test_an_upcaster_that_fails_on_a_stored_envelope_is_named():
+    class Kept(Event, version=3, topic="kept", upcasts={2: lambda old: {"n": old["m"]}}):
+        n: int
+
+    async def publish(ctx):
+        text = ctx.envelope(Kept(n=1)).stored().replace('"version": 3', '"version": 1')
+        await ctx.publish(text)
+
+    with pytest.raises(Misuse, match="whose class cannot read its own data .KeyError: 'm'"):
+        simulate(town(), publish)

@@ -9,7 +9,7 @@ NAMES = {"OrderPlacedInEuros": OrderPlacedInEuros}
 SORT_HINTS = {
     "not as asked for": (
         "What does your function return, and what does its docstring ask for?",
-        "You need one pair for each change, in the order of the table. First comes the side in the words of the docstring, then the letter.",
+        "You need one pair for each of the eight changes, in the order of the table. First comes the side in the words of the docstring, then the letter.",
         'End your function with `return [("any", "d"), …]`, eight pairs in one list.',
     ),
     "a wrong bill": (
@@ -79,22 +79,37 @@ ROLL_OUT_HINTS = {
     "a new message is unreadable": (
         "Which version does this reader run at this moment, and who has been deployed before it?",
         "An old reader ignores a field that it does not know, and it fails if `total` is missing. Within a step the deploys come in any order, and each service has two replicas that switch one after the other.",
-        "Deploy `orders` with a class that has both fields first. Let it drop `total` in the last step, when both readers have been deployed in a step before.",
+        "If the new readers have an upcaster, deploy them first. Otherwise deploy `orders` with a class that has both fields first. Let it drop `total` in the last step, when both readers have been deployed in a step before.",
     ),
     "an old message is unreadable": (
         "When was this message written, and where was it until now?",
         "A reader may have been away during the whole rollout, and then it finds old messages in the log. The outbox of `orders` may still hold some, too. None of them has `cents`.",
-        'Give the readers\' class an upcaster: `upcasts={1: lambda old: {**old, "cents": round(old["total"] * 100)}}`, with a higher `version=`. A class that reads strictly also refuses each field that it does not know.',
+        'Give the readers\' class an upcaster: `upcasts={1: lambda old: {**old, "cents": round(old["total"] * 100)}}`, with a higher `version=`.',
+    ),
+    "a strict reader refuses a field": (
+        "Which fields does this message have, and which does the class of the reader know?",
+        'A class that says `reads="strict"` refuses each field that it does not know. While you expand, the event has both fields.',
+        'Leave `reads="strict"` out. A tolerant reader takes the fields that it needs and ignores all others.',
     ),
     "a wrong bill": (
         "What did the reader find in this message, and where did its number come from?",
-        "If `cents` is missing, a default of 0 is read without any error. And `int(19.99 * 100)` is 1998.",
+        "If `cents` is missing, a default of 0 is read without any error. An upcaster that forgets the factor makes 38 cents of 37.87 euros. And `int(19.99 * 100)` is 1998.",
         'Let `cents` have no default, and upcast version 1 with `round(old["total"] * 100)`.',
     ),
     "the old field is still there": (
         "Which class does `orders` write with at the end?",
         "As long as `total` is written, somebody will begin to read it. When no reader needs it any more, it goes.",
         "End with a step that deploys `orders` with a class without `total`.",
+    ),
+    "another event": (
+        "Under which name do `billing` and `mail` wait for the event, and in which topic?",
+        "The name on the wire is the name of the class, unless you give another one.",
+        'Declare each class with `Event, name="OrderPlaced", version=…, topic="orders"`.',
+    ),
+    "a version is used twice": (
+        "What does a reader know of an event that says only its number?",
+        "The number of a version stands for one set of fields. OrderPlacedInEuros is version 1.",
+        "Give each of your classes a number that no other class has, beginning with `version=2`.",
     ),
     "cannot be written": (
         "Which fields does your class need, and where should `orders` take them from?",

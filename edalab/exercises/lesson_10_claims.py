@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
-from ..errors import InvalidMessage, shown
+from ..errors import InvalidMessage, Misuse, listed, shown
 from ..model import Event
 from ..practice.answer import Answer
 from ..practice.exercise import Anomaly
@@ -34,14 +34,17 @@ def sort_changes(answer: Answer, variant: int) -> Anomaly | str:
         return anomaly
     said = answer.again or answer.last
     for n, ((first, reason), edit) in enumerate(zip(said, shop.edits(variant), strict=True), 1):
-        for backward, works in zip((True, False), FIRST[first], strict=True):
-            run, wrong = shop.tried(edit, variant, backward)
+        # What goes wrong comes before what was feared without need.
+        for backward, works in sorted(
+            zip((True, False), FIRST[first], strict=True), key=lambda way: not way[1]
+        ):
+            wrong = shop.tried(edit, variant, backward)
             if works == bool(wrong):
                 readers = "new readers read old" if backward else "old readers read new"
                 evidence = f"change {n}: you say {first}, but when {readers} messages, "
                 kind = "cannot be read" if wrong.startswith("billing") else "a wrong bill"
                 name = kind if wrong else "a false alarm"
-                return Anomaly(name, evidence + (wrong or "each bill is right"), run)
+                return Anomaly(name, evidence + (wrong or "each bill is right"))
         if reason != edit.reason:
             evidence = f"change {n}: {first} is right, and ({reason}) is not why"
             return Anomaly("another reason", evidence)
@@ -92,43 +95,74 @@ def _wrong(data: Any, form: Any, means: dict[str, Any]) -> tuple[str, str]:
 # -- 10.3
 
 
+MOST_STEPS = 6
+
+
 def roll_out(answer: Answer, variant: int) -> Anomaly | str:
     """The learner's steps, in every order that they allow and at several moments."""
     steps = answer.call()
     try:
         plans = [*shop.rollouts(_steps(steps), variant)]
+    except Misuse as wrong:
+        return Anomaly("not as asked for", str(wrong))
     except (TypeError, ValueError, LookupError):
         return Anomaly("not as asked for", f"{answer.name} returned {shown(steps)}")
+    if unlike := _unlike([form for step in _steps(steps) for _, form in step]):
+        return unlike
     for number, (plan, many) in enumerate(plans):
         if answer.again in (None, number):
             answer.last = number
             run, costs = shop.rolled_out(plan, many, variant)
             if wrong := _wrong_rollout(run, costs):
-                return Anomaly(*wrong, run)
-    return f"{len(plans)} rollouts, in every order that your steps allow"
+                name, evidence, story = wrong
+                return Anomaly(name, evidence, run, story)
+    few = ". Two steps are enough, because the new readers also read version 1" * (len(steps) == 2)
+    return f"{len(plans)} rollouts, in every order that your steps allow{few}"
+
+
+def _unlike(forms: list[type[Event]]) -> Anomaly | None:
+    """A class that is another event, or has the version of another class."""
+    known: dict[int, type[Event]] = {1: shop.OrderPlacedInEuros}
+    for form in forms:
+        wire, topic, version = form.__wire__, form.__declared__.topic, form.__declared__.version
+        if (wire, topic) != ("OrderPlaced", "orders"):
+            evidence = f"{form.__name__} is the event {wire} in the topic {topic}, and billing and mail wait for OrderPlaced in orders"
+            return Anomaly("another event", evidence)
+        other = known.setdefault(version, form)
+        if {*other.model_fields} != {*form.model_fields}:
+            evidence = f"{other.__name__} and {form.__name__} are both version {version} of OrderPlaced, with other fields"
+            return Anomaly("a version is used twice", evidence)
+    return None
 
 
 def _steps(steps: Any) -> shop.Steps:
-    """The steps, if they can be deployed. Raises TypeError, ValueError or LookupError otherwise."""
+    """The steps, if they can be deployed. Raises Misuse, TypeError, ValueError or LookupError otherwise."""
     found = []
-    for step in steps:
+    for number, step in enumerate(steps, 1):
         single = isinstance(step, tuple) and isinstance(step[0], str)
         services, forms = zip(*([step] if single else step), strict=True)
-        ways = {(form.__wire__, form.__declared__.topic) for form in forms if issubclass(form, Event)}  # fmt: skip
-        if not {*services} <= {*shop.OLD} or len({*services}) < len(services) or len(found) == 6:
-            raise ValueError(services)
-        if ways != {("OrderPlaced", "orders")}:
+        if others := {*services} - {*shop.OLD}:
+            raise Misuse(f"step {number}: {shown(min(others))} is none of {listed(shop.OLD)}")
+        if twice := [name for name in services if services.count(name) > 1]:
+            raise Misuse(f"step {number} deploys {twice[0]} twice; make it two steps")
+        if len(found) == MOST_STEPS:
+            raise Misuse(f"there are more than {MOST_STEPS} steps, and three are enough")
+        if not all(issubclass(form, Event) for form in forms):
             raise ValueError(forms)
         found.append([*zip(services, forms, strict=True)])
     return found
 
 
-def _wrong_rollout(run: Run, costs: dict[str, int]) -> tuple[str, str] | None:
-    """The first order that a service cannot write or read, or reads wrongly, and what is left of the old field."""
+def _wrong_rollout(run: Run, costs: dict[str, int]) -> tuple[str, str, str | None] | None:
+    """The first order that a service cannot write or read, or reads wrongly, or what is left of the old field; and the
+    story that shows it."""
+    sent = [step.envelope for step in run.journal if step.step == "publish" and step.envelope]
+    story = {envelope.data.order_id: envelope.correlation for envelope in sent}
     failed = {f.message.data.order_id: f for f in run.failures if f.message and f.message.data}
     for order_id, failure in failed.items():
         if failure.handler == "place":
-            return "cannot be written", f"orders cannot write {order_id}: {failure.error}"
+            evidence = f"orders cannot write {order_id}: {failure.error}"
+            return "cannot be written", evidence, story[order_id]
     for service in ("billing", "mail"):
         bills = dict(run.rows(service, "select order_id, cents from bills"))
         for order_id, cents in costs.items():
@@ -139,12 +173,15 @@ def _wrong_rollout(run: Run, costs: dict[str, int]) -> tuple[str, str] | None:
                     else f"{service}: no {order_id}"
                 )
                 written, known = map(int, re.findall(r" version (\d+) with", why)[:2] or (0, 0))
-                return f"{'an old' if written < known else 'a new'} message is unreadable", why
+                name = f"{'an old' if written < known else 'a new'} message is unreadable"
+                if " has no field " in why:
+                    name = "a strict reader refuses a field"
+                return name, why, story[order_id]
             if bills[order_id] != cents:
                 evidence = f"{service} has {order_id} with {bills[order_id]:,} cents, not {cents:,}"
-                return "a wrong bill", evidence
-    sent = [step.envelope for step in run.journal if step.step == "publish"]
-    last = [envelope.data for envelope in sent if envelope and envelope.source == "orders"][-1]
-    if "total" in type(last).model_fields:
-        return "the old field is still there", f"the last message is {last}"
+                return "a wrong bill", evidence, story[order_id]
+    last = [envelope for envelope in sent if envelope.source == "orders"][-1]
+    if "total" in type(last.data).model_fields:
+        evidence = f"the last message is {last.data}"
+        return "the old field is still there", evidence, last.correlation
     return None

@@ -5,6 +5,7 @@ from ..practice.answer import Answer
 from ..practice.exercise import Anomaly, Exercise, explored
 from ..practice.explained import paired
 from ..sim import pause
+from ..text import counted
 from . import lesson_11_shop as shop
 from .lesson_09_claims import claims
 from .lesson_11_claims import wrong_leaders, wrong_relay
@@ -29,9 +30,9 @@ def decide(answer: Answer, variant: int) -> Anomaly | str:
         elif "fine" in (outcome, said[0]):
             name = "a false alarm" if outcome == "fine" else "an anomaly is missed"
         orders, events, begun = shop.left_by(run)
-        left = f"the handler began {begun} times, and at the end there are"
-        what = f"case {n}: you say {said[0]}, ({said[1]}); in this run {left}"
-        return Anomaly(name, f"{what} {orders} orders and {events} events", run)
+        left = f"left {counted(orders, 'saved order')} and {counted(events, 'event')}"
+        what = f"case {n}: you say {said[0]}, ({said[1]}); in this run the handler"
+        return Anomaly(name, f"{what} began {counted(begun, 'time')} and {left}", run)
     return "six runs"
 
 
@@ -86,19 +87,24 @@ ORDER_HINTS = {
 }  # fmt: skip
 RELAY_HINTS = {
     **AGAIN_HINTS,
+    "raises": (
+        "What does the message say? If it is PublishFailed, which rows may still go on in this run?",
+        "A publish may fail, and then `await ctx.publish` raises PublishFailed, which ends your whole run. For any other message, look at the values that this line uses.",
+        "Put your publish into `try:` and write `except PublishFailed:` below it. There you count the attempt, and remember the order, so that its later rows wait.",
+    ),
     "too many at once": (
         "How many rows does one run of your relay publish?",
-        "Count those too that the broker refuses, but not RowParked.",
+        "Ten rows are the most, however many are waiting. RowParked doesn't count.",
         "End your select with `limit 10`.",
     ),
     "never given up": (
         "How often was this row published, and what does your relay count?",
         "The broker will never take it. If the count isn't saved, each run begins at zero.",
-        "Save attempts + 1 after each failed publish. After the third one, park the row.",
+        "Save attempts + 1 after each failed publish. Park the row if there are three or more, because the relay may have crashed after the third.",
     ),
     "parked too early": (
         "How often had this row been published, and how often had the broker refused it?",
-        "One failed publish may be bad luck, and then the next attempt works. A number that is kept in ctx.state is gone after a crash, and the other replica doesn't see it.",
+        "One failed publish may be bad luck, and then the next attempt works, so make it in the next run. A number that is kept in ctx.state is gone after a crash, and the other replica doesn't see it.",
         "Count in the column `attempts`. Publish RowParked only when this is the third failed attempt of this row.",
     ),
     "an event is lost": (
@@ -111,16 +117,24 @@ RELAY_HINTS = {
         "The number is given out first, and the row is saved later. So a lower number may come after a higher one, and a checkpoint has passed it by then.",
         "Keep no checkpoint. Ask for rows whose state is 'waiting', whatever their numbers are.",
     ),
-    "others wait": (
-        "Which rows did your relay read in its last runs, and which of them could it publish?",
-        "The rows behind a parked one stay 'waiting' for ever. If they fill your ten places, no other order gets one. And does your loop go on with other orders after a failed publish?",
-        "Leave orders with a parked row out of the select: `order_id not in (select order_id from outbox where state = 'parked')`.",
+    "out of order": (
+        *ORDER_HINTS["out of order"][:2],
+        "Publish one row after the other, in the order of their numbers. If one fails, pass over all later rows of its order. A row that was parked in an earlier run holds its order back, too.",
     ),
-    **ORDER_HINTS,
     "nobody is told": (
         "What became of the row that the broker never takes, and who knows of it?",
-        "A row that is marked as parked or as sent, and not reported, is forgotten. If you mark it first, a crash comes before you have told anybody. RowParked takes the id of the row and its order_id.",
-        "After the third failed attempt, publish RowParked(id=…, order_id=…) first, and set state to 'parked' after that.",
+        "A row that isn't tried again, or is marked as parked or as sent and not reported, is forgotten. If you mark it first, a crash comes before you have told anybody. RowParked takes the id of the row and its order_id.",
+        "After the third failed attempt, publish RowParked(id=…, order_id=…) first, and set state to 'parked' after that, for this row only.",
+    ),
+    "not parked": (
+        "What is the state of the row that the broker never takes, once you have published RowParked?",
+        "Your relay, and whoever looks into the table, see by `state` that a row is parked. As long as it is 'waiting', it is reported again or looks as if it was going to be published.",
+        "After RowParked is published, set state to 'parked' for this row, in a transaction of its own.",
+    ),
+    "others wait": (
+        "Which rows did your relay read in its last runs, and which of them could it publish?",
+        "Does your loop go on with other orders after a failed publish? And the rows behind a parked one stay 'waiting' for ever. If they fill your ten places, no other order gets one.",
+        "After a failed publish, `continue` with the next row. Leave orders with a parked row out of the select: `order_id not in (select order_id from outbox where state = 'parked')`.",
     ),
 }  # fmt: skip
 OF_RELAY = (
@@ -150,13 +164,23 @@ LEADER_HINTS = {
     "an old leader publishes": (
         "This replica stood still. What did it know when it went on, and what had happened meanwhile?",
         "It goes on behind the `await` at which it stood still, with rows that it read long before. What it keeps in ctx.state, or has compared at the beginning of its run, says nothing about the new leader. Only the database knows.",
-        "Before each publish: `update fence set token = ? where token <= ?`, both times with ctx.lease. If `.rowcount` is 0, there is a newer leader, so return.",
+        "Before each publish: `update fence set token = ? where token <= ?`, both times with ctx.lease. If `.rowcount` is 0, there is a newer leader, so return. A new leader does this before anything else.",
     ),
     **AGAIN_HINTS,
     "an event is lost": (
         "Who had this row last, and who looks at it now?",
         "If you mark, claim or lock rows before you publish them, a crash or a pause leaves them so, and nobody gives them back. And does your fence let the leader itself pass a second time?",
-        "Mark a row only after it is published. If you claim rows, let a leader with a higher number take them. The fence passes a token that is equal or higher.",
+        "Mark a row only after it is published, and only if the publish raised nothing. If you claim rows, let a leader with a higher number take them. The fence passes a token that is equal or higher.",
+    ),
+    "an event is lost, by itself": (
+        "Did your relay ever publish this row, and what kept it from that?",
+        "There is one leader here, and nothing failed. So does your fence let the leader itself pass, for its second row too? Its token is equal then, and not higher.",
+        "`update fence set token = ? where token <= ?`, both times with ctx.lease, passes a token that is equal or higher.",
+    ),
+    "others wait, by itself": (
+        "How many rows does one run publish, and how many were waiting?",
+        "There is one leader here, and nothing failed. Yet this row waited for several runs.",
+        "Publish all rows that are waiting in one run.",
     ),
     "others wait": (
         "What did the new leader do in its first runs, and what was it waiting for?",

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from ..sim import Fault
 from ..sim.run import Run
 from ..sim.steps import Step
+from ..text import counted
 from ..trace.faults import NOT_ARRIVED
 from .lesson_09_claims import Mistakes
 from .lesson_11_shop import AddLines, LineAdded, RowParked
@@ -74,42 +75,75 @@ def wrong_order(run: Run, rows: list[Row], arrived: Arrived) -> Mistakes:
         newest[order] = max(line, before)
 
 
+def _idle(rows: list[Row], arrived: Arrived, tried: dict[tuple[str, int], set[str]]) -> Mistakes:
+    """Orders that have a row among the first ten, and of which a run tries none."""
+    stuck = {row.line[0] for row in rows if row.large}
+    for (tick, start), orders in tried.items():
+        waiting = [
+            row
+            for row in rows
+            if row.saved < start and (row.line not in arrived or arrived[row.line][0].time >= start)
+        ]
+        for row in waiting[:MOST]:
+            if row.line[0] not in stuck | orders:
+                what = f"row {row.id} of {row.line[0]} was waiting when {tick} began"
+                yield "others wait", f"{what}, which tried no row of this order"
+
+
 def wrong_relay(run: Run) -> Mistakes:
     """What a relay does wrong that is the only one."""
     rows, arrived = rows_of(run), _arrived(run)
     yield from wrong_order(run, rows, arrived)
-    tries, in_run = Counter(), Counter()
-    tick, told, first = "", set(), {}
+    tries, in_run, again, told = Counter(), Counter(), Counter(), Counter()
+    tick, orders, first, tried = "", set(), {}, {}
     by_line, by_id = {row.line: row for row in rows}, {row.id: row for row in rows}
     for s in run.journal:
         event = s.envelope and s.envelope.data
         if s.step == "handle" and s.envelope and event is None:
-            tick = s.envelope.id
+            tick, orders = s.envelope.id, set()
+            tried[tick, s.time] = orders
         elif s.step == "publish" and isinstance(event, LineAdded):
             row = by_line.get(_line(event))
             if row is None:
                 yield "another id", f"{event} is in no row of the outbox"
                 continue
-            in_run[tick] += 1
+            orders.add(row.line[0])
+            in_run[tick] += s.fault is None
+            again[tick, row] += 1
             tries[row] += s.fault != "crash"
             first.setdefault(row.id, s.time)
-            if in_run[tick] == MOST + 1:
+            if in_run[tick] == MOST + 1 and not s.fault:
                 yield "too many at once", f"{tick} publishes more than {MOST} rows"
+            if again[tick, row] == 2:
+                yield (
+                    "parked too early",
+                    f"{tick} tries row {row.id} twice, and not in the next run",
+                )
             if tries[row] > ATTEMPTS + len(run.faults) and row.large:
                 times = f"{tries[row]} times, the last time at {s.time / 1000:g} s"
                 yield "never given up", f"row {row.id} was published {times}, and refused"
         elif s.step == "publish" and isinstance(event, RowParked) and s.fault not in NOT_ARRIVED:
             row = by_id.get(event.id)
-            told.add(event.id)
+            told[event.id] += 1
             if row is None or row.line[0] != event.order_id:
                 yield "nobody is told", f"there is no row {event.id} of {event.order_id}"
             elif not row.large or tries[row] < ATTEMPTS:
                 often = f"published {tries[row]} times before"
                 yield "parked too early", f"{event} was published, and row {row.id} was {often}"
-    for row in rows:
-        if row.large and row.id not in told:
-            yield "nobody is told", f"the broker never takes row {row.id}, and no RowParked says so"
     left = dict(run.rows("orders", "select id, state from outbox"))
+    for row in rows:
+        often = f"RowParked was published {counted(told[row.id], 'time')} for row {row.id}"
+        if row.large and row.id not in told:
+            what = f"the broker never takes row {row.id}, which was tried {counted(tries[row], 'time')}"
+            yield "nobody is told", f"{what}, and no RowParked says so"
+        elif row.id not in told and left.get(row.id) == "parked":
+            yield "nobody is told", f"row {row.id} is parked, and no RowParked says so"
+        elif row.large and left.get(row.id) != "parked":
+            yield "not parked", f"{often}, and its state is {left.get(row.id)!r} in the end"
+        elif told[row.id] > 1 and not run.faults:
+            yield "not parked", f"{often}, and nothing had failed"
+    if not run.faults:
+        yield from _idle(rows, arrived, tried)
     stuck = {row.line[0]: row.id for row in rows if row.large}
     for row in rows:
         if row.line in arrived or row.id >= stuck.get(row.line[0], row.id + 1):

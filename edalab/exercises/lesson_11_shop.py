@@ -16,6 +16,10 @@ def mixed(things: Iterable, variant: int) -> list:
     return sorted(things, key=lambda _: dice.random())
 
 
+def heard(event) -> None:
+    """Does nothing, but a picture shows which event came, and when."""
+
+
 # -- 11.1
 
 
@@ -93,6 +97,7 @@ def one_order(story: Story) -> Run:
     at_once = "at-most-once" if lines[0] == "ack" else "at-least-once"
     orders.handles(Place, delivery=at_once)(place)
     orders.every(1)(relay)
+    shop.service("shipping").on(Placed)(heard)
     steps = {"publish": "publish.Placed", "ack": "ack.Place", "delete": "save.relay"}
     return simulate(shop, customer, faults=[f"crash orders.{steps.get(crash, 'save.Place')}"])
 
@@ -171,20 +176,26 @@ def _shop(relay: Callable, lease: float | None = None) -> System:
     orders = shop.service("orders", replicas=2, schema=OUTBOX)
     orders.handles(AddLines)(add_lines)
     orders.every(1, lease=lease)(relay)
+    shop.service("shipping").on(LineAdded)(heard)
+    shop.service("support").on(RowParked)(heard)
     return shop
 
 
 def relay_of(relay: Callable, variant: int) -> tuple[System, Callable]:
-    """One relay: an order with a line that the broker never takes, one with many lines, and one that is saved late."""
+    """One relay: an order with a line that the broker never takes, one with many lines, and one that is saved late.
+
+    The first two take turns, so that rows of the other order stand behind those that wait."""
     large, many, late = (f"o{n}-{variant}" for n in mixed(range(1, 4), variant))
 
     async def people(ctx):
         await ctx.send(AddLines(order_id=late, first=1, lines=4, wait=1.3))
         second = 2 + variant % 2
-        await ctx.send(AddLines(order_id=large, first=1, lines=second + 10, large=second))
-        await ctx.send(AddLines(order_id=many, first=1, lines=9))
+        await ctx.send(AddLines(order_id=large, first=1, lines=second + 1, large=second))
+        await ctx.send(AddLines(order_id=many, first=1, lines=3))
+        await ctx.send(AddLines(order_id=large, first=second + 2, lines=9))
+        await ctx.send(AddLines(order_id=many, first=4, lines=7))
         await ctx.sleep(6)
-        for order_id, first in ((large, second + 11), (many, 10)):
+        for order_id, first in ((large, second + 11), (many, 11)):
             await ctx.send(AddLines(order_id=order_id, first=first, lines=1))
 
     return _shop(relay), people

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from pydantic_core import from_json, to_json
 
+from ..errors import InvalidMessage
 from .messages import Message, wire_copy
 from .registry import class_of, message_types
 from .versions import upcast
@@ -83,7 +84,10 @@ class Envelope:
         of_version = types.get((name, version)) or class_of(name, version)
         if of_version is None:
             of_version = message_types()[name]
-            data = upcast(of_version, data, version)
+            try:
+                data = upcast(of_version, data, version, optional=True)
+            except Exception as error:  # of the learner's upcasters, too
+                raise InvalidMessage(f"{type(error).__name__}: {error}") from error
         stored["data"] = of_version.model_validate_json(to_json(data))
         return cls(**stored)
 

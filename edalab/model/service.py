@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard
 
@@ -235,6 +236,12 @@ class Service:
         if foreign:
             raise Misuse(f"{where} uses {foreign[0]}, {foreign[1]}")
         return takes_ctx, inspect.iscoroutinefunction(function)
+
+    def twin(self, system: "System") -> "Service":
+        """The same declaration in another system."""
+        twin = copy(self)
+        twin.system, twin.handlers, twin.ticks = system, dict(self.handlers), dict(self.ticks)
+        return twin
 
     def __repr__(self) -> str:
         names = [f"{h.name}({h.type})" for h in self.handlers.values()]

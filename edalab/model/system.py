@@ -231,6 +231,9 @@ class System:
         if service not in self.services:
             raise Unknown("service", service, self.services)
         connector = self.service(f"{service}-capture")
+        if (has := connector.captures or (service, name)) != (service, name):
+            what = f"{connector.name} captures {'.'.join(has)} already, and has one table"
+            raise Misuse(f"{what}; for another one build a new system (run its cells from the top)")
         connector.captures = service, name
         self.revision += 1
         return connector
@@ -262,12 +265,7 @@ class System:
             copy.saga_roles, copy.revision = saga_roles(), self.revision
             copy.topics, copy.queues = dict(self.topics), dict(self.queues)
             for name, service in self.services.items():
-                twin = copy.services[name] = Service(copy, name)
-                twin.replicas, twin.schema = service.replicas, service.schema
-                twin.joins, twin.starts_at = service.joins, service.starts_at
-                twin.captures = service.captures
-                twin.workers, twin.waiting = service.workers, service.waiting
-                twin.handlers, twin.ticks = dict(service.handlers), dict(service.ticks)
+                copy.services[name] = service.twin(copy)
             self._frozen = copy
         return self._frozen
 

@@ -1,9 +1,13 @@
 """Who writes a message and who reads it may know it by different classes: then its data crosses as JSON."""
 
+from contextlib import suppress
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from ..errors import InvalidMessage
 from .messages import Message, fields_of, fits
 
 
@@ -70,11 +74,20 @@ def upcast(cls: type[Message], data: Any, written: int, optional: bool = False) 
 
 
 def read(message: Message, reader: type[Message]) -> Message:
-    """A message as another class reads it: upcast as far as the class has upcasters, then without the fields that it does
-    not know, unless it reads strictly. Raises ValueError, and what an upcaster raises."""
+    """A message as another class reads it: upcast as far as the class has upcasters, then without the fields that it,
+    or a class within it, does not know, unless it reads strictly. Raises ValueError, and what an upcaster raises."""
     data = from_json(message.model_dump_json())
     data = upcast(reader, data, message.__declared__.version, optional=True)
-    if reader.__declared__.reads == "tolerant":
-        known = {*reader.model_fields, *(field.alias for field in reader.model_fields.values())}
-        data = {name: value for name, value in data.items() if name in known}
+    try:
+        return reader.model_validate_json(to_json(data))
+    except InvalidMessage as error:
+        errors: Any = error.__cause__
+        unknown = [one["loc"] for one in errors.errors() if one["type"] == "extra_forbidden"]
+        if reader.__declared__.reads == "strict" or not unknown:
+            raise
+    for *path, name in unknown:
+        with suppress(
+            LookupError, TypeError
+        ):  # a path of pydantic's also names the types of a union
+            del reduce(getitem, path, data)[name]
     return reader.model_validate_json(to_json(data))

@@ -43,23 +43,23 @@ class Result:
     ):
         self.id, self.outcome, self.hint = id, outcome, hint
         self.tried, self.printed = tried, printed
-        self.anomaly, self.evidence, self.run = anomaly or Anomaly("", "")
+        self.anomaly, self.evidence, self.run, self.story = anomaly or Anomaly("", "")
 
     @property
     def correct(self) -> bool:
         return self.outcome == "correct"
 
     def picture(self) -> Picture | None:
-        """The timeline of the run that shows what is wrong; of a large one, of the story that the evidence names first."""
+        """The timeline of the run that shows what is wrong; of a large one, of the story that the evidence names."""
         from ..view import timeline
         from ..view.excerpt import LARGEST, is_large, story_names
 
-        run, story = self.run, None
-        if run is not None and (is_large(run) or len(run.journal) > LARGEST):
+        run, story = self.run, self.story
+        if run and not story and (is_large(run) or len(run.journal) > LARGEST):
             words = re.findall(r"[\w-]*[^\W\d][\w-]*", self.evidence)  # a number may be anything
             named = {*words}.intersection(story_names(run.journal))
             story = min(named, key=words.index, default=None)
-        return None if run is None else timeline(run, correlation=story)
+        return None if run is None else timeline(run, story)
 
     def _ipython_display_(self) -> None:
         from IPython.display import display

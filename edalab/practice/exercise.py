@@ -34,11 +34,13 @@ Workload = Callable[..., Any]
 
 
 class Anomaly(NamedTuple):
-    """What is wrong with an answer: its name, the evidence, and the run that shows it, if any."""
+    """What is wrong with an answer: its name, the evidence, and the run that shows it, if any; of a large run the story
+    that does, by its correlation id."""
 
     name: str
     evidence: str
     run: Run | None = None
+    story: str | None = None
 
 
 TO_BE_JUDGED = Anomaly("", "")  # by a second call of the trial, where no code of the learner's ran

@@ -67,7 +67,8 @@ def paired(answer: Answer, many: int, words: Sequence[Iterable[str]]) -> Anomaly
     except TypeError:
         answer.last = []
     if [*map(len, answer.last)] != [2] * many:
-        return Anomaly("not as asked for", f"{answer.name} returned {shown(returned)}")
+        number = f"{len(pairs)} of {many} pairs: " * (len(pairs) not in (0, many))
+        return Anomaly("not as asked for", f"{answer.name} returned {number}{shown(returned)}")
     for said, known in zip(zip(*answer.last, strict=True), words, strict=True):
         if others := {*said} - {*known}:
             evidence = f"{shown(min(others))} is none of {listed(known)}"

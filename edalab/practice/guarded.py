@@ -95,6 +95,7 @@ def _parts(path: str, thing: Any) -> dict[Any, Any]:
     """The parts of a thing that decide, by name."""
     if isinstance(thing, ModuleType) or _is_ours(thing):
         parts = {name: held for name, held in vars(thing).items() if isinstance(held, _DECIDE)}
+        parts.pop("__warningregistry__", None)  # Python's own, of the warnings that were shown
         functions = {name: held for name, held in parts.items() if isinstance(held, FunctionType)}
         return parts | {f"{name}.__code__": f.__code__ for name, f in functions.items()}
     if not _of_an_exercise(path):

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from ..errors import Unknown
+from ..errors import Misuse, Unknown
 from ..model import Envelope, Tick
 from .clock import CAPTURE, RETRY, varied
 from .execution import Execution
@@ -36,40 +36,43 @@ class Capturing:
         self.handler = Tick(service.name, table, self._publish, 0, True, True)
         service.readers.append(self)
         captured.database.capture = self
+        if table not in (tables := captured.database.tables()):
+            raise Unknown("table", table, tables, f" of {captured.name}")
         self.watch()
 
     def watch(self) -> None:
-        """Have SQLite note each inserted row, also one that the same transaction deletes again."""
-        database = self.captured.database
-        if self.table not in (tables := database.tables()):
-            raise Unknown("table", self.table, tables, f" of {self.captured.name}")
+        """Have SQLite note each inserted row, also one that the same transaction deletes again. Nothing is inserted where
+        a migration has dropped the table."""
+        connection, database = self.captured.database.connection, self.captured.database
         quoted = ['"{}"'.format(name.replace('"', '""')) for name in database.columns(self.table)]
         name = '"{}"'.format(self.table.replace('"', '""'))
-        row = ", ".join(f"new.{column}" for column in quoted)
-        connection = database.connection
-        connection.execute(f"create table {_INSERTED} ({', '.join(quoted)})")
-        into = f"insert into {_INSERTED.partition('.')[2]} values ({row})"
-        watch = f"create temp trigger edalab_captures after insert on main.{name}"
-        connection.execute(f"{watch} begin {into}; end")
+        connection.execute("drop trigger if exists temp.edalab_captures")
+        connection.execute(f"drop table if exists {_INSERTED}")
+        connection.execute(f"create table {_INSERTED} ({', '.join(quoted) or 'no_column'})")
+        if quoted:
+            row = ", ".join(f"new.{column}" for column in quoted)
+            into = f"insert into {_INSERTED.partition('.')[2]} values ({row})"
+            watch = f"create temp trigger edalab_captures after insert on main.{name}"
+            connection.execute(f"{watch} begin {into}; end")
 
-    def append(self, execution: Execution) -> None:
+    def append(self, who: str) -> None:
         """A transaction was committed: what it inserted is in the log from now on."""
         connection, world = self.captured.database.connection, self.world
         rows = connection.execute(f"select * from {_INSERTED} order by rowid").fetchall()
         if not rows:
             return
         connection.execute(f"delete from {_INSERTED}")
-        envelopes = [self._envelope(row, execution) for row in rows]
+        envelopes = [self._envelope(row, who) for row in rows]
         takes = CAPTURE if world.fixed_latencies else varied(CAPTURE, self.service.jitter)
         self.log.append((world.now + takes, envelopes))
         world.schedule(world.now + takes, self.wake, None)
 
-    def _envelope(self, row: tuple, execution: Execution) -> Envelope:
+    def _envelope(self, row: tuple, who: str) -> Envelope:
         stored = [one for one in row if isinstance(one, str) and Envelope.is_stored(one)]
         if not stored:
             where = f"{self.captured.name}.{self.table}"
-            what = f"inserts into {where} a row without an envelope, and {self.service.name} publishes it"
-            raise execution.refuse(f"{what}; insert ctx.envelope(event)")
+            what = f"{who} inserts into {where} a row without an envelope, and {self.service.name} publishes it"
+            raise self.world.refuse(Misuse(f"{what}; insert ctx.envelope(event)"))
         return Envelope.from_stored(stored[0], self.world.types)
 
     # -- one transaction after the other

@@ -130,6 +130,9 @@ class Database:
             what = f"SQLite cannot run the migration of {self.service}"
             raise Misuse(f"{what} ({error}): {shown((statement or script).strip())}") from None
         self.saves[step] = statements
+        if self.capture is not None:
+            self.capture.append(f"the migration of {self.service}")
+            self.capture.watch()  # the table may be another one now
 
     def columns(self, table: str) -> list[str]:
         """The names of a table's columns."""
@@ -192,7 +195,7 @@ class Transaction:
                 save = len(execution.world.record) // WIDTH - 1
                 database.saves[save] = self._statements
                 if database.capture is not None:
-                    database.capture.append(execution)
+                    database.capture.append(execution.where())
             return
         connection.execute("rollback")
         if action_of(fault, "crash", "fail") == "fail":

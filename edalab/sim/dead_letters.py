@@ -6,6 +6,7 @@ from ..model import DeadLetter, Envelope, Queue
 from .execution import Execution
 from .queues import Item, WorkQueue
 from .replicas import Replica
+from .services import ServiceRuntime
 from .steps import WIDTH
 
 if TYPE_CHECKING:
@@ -79,6 +80,9 @@ class LetterQueue(OwnQueue):
     def is_for(self, replica: Replica, envelope: Envelope) -> bool:
         """A dead letter is for the service that gave its message up."""
         return envelope.source == replica.service.name and super().is_for(replica, envelope)
+
+    def lag(self, service: ServiceRuntime) -> int:
+        return sum(item.envelope.source == service.name for item in self.open)
 
     def failed(self, execution: Execution, error: Exception) -> None:
         """Tried again; after the last attempt it stays where it is."""

@@ -123,8 +123,7 @@ def with_deployed(system: System, services: tuple[Service, ...]) -> System:
         both.topics |= {name: one for name, one in new.system.topics.items() if name not in here}
         both.queues |= {name: one for name, one in new.system.queues.items() if name not in here}
         if (old := both.services.get(new.name)) is not None:
-            twin = both.services[new.name] = Service(both, new.name)
-            twin.replicas, twin.schema, twin.captures = old.replicas, old.schema, old.captures
+            twin = both.services[new.name] = old.twin(both)
             twin.handlers = old.handlers | new.handlers | old.handlers
             twin.ticks = old.ticks | new.ticks | old.ticks
     return both

@@ -297,10 +297,10 @@ class Execution:
         """The error for a misuse by this handler. The world keeps it, in case the handler swallows it."""
         return self.world.refuse(Misuse(f"{self.where()} {what}"))
 
-    def check_unawaited(self, call: Call) -> None:
-        """Raise Misuse for a loop that never awaits, before it fills the memory."""
-        number, earlier = 0, call.earlier  # the call itself may be awaited yet
-        while earlier is not None:
-            earlier, number = earlier.earlier, number + 1
-        if number > MOST_UNAWAITED:
-            raise forgot(self, call.earlier)
+    def check_unawaited(self, new: Call) -> None:
+        """Raise Misuse for a loop that forgets an await, before it fills the memory."""
+        number, call = 0, new.earlier  # the new one may be awaited yet
+        while call is not None:
+            call, number = call.earlier, number + 1
+        if number >= MOST_UNAWAITED:
+            raise forgot(self, new.earlier)

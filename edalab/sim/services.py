@@ -109,8 +109,13 @@ class ServiceRuntime:
         self.joins = 0
         detail = f"from the {'earliest' if self.earliest else 'latest'}"
         self.world.record_step("subscribe", (self.name, 1), detail=detail)
+        self.subscribe()
+
+    def subscribe(self) -> None:
+        """Take messages of all channels that hold a type that it handles."""
         for channel in self.world.channels.values():
-            if any(map(self.handler, channel.heard)):
+            if heard := [*filter(self.handler, channel.heard)]:
+                channel.heard |= dict.fromkeys(heard, True)
                 channel.subscribe(self)
 
     def next_number(self, sequence: str) -> int:

@@ -37,10 +37,8 @@ class Version:
                 raise world.refuse(misuse) from None
         service.version, service.handlers = self, service.handlers | self.handlers
         world.ticks += [Ticking(world, tick, self) for tick in self.ticks.values()]
-        for channel in world.channels.values():
-            channel.heard.clear()  # it may handle other types now
-            if channel.lag(service):
-                channel.subscribe(service)
+        if not service.joins:
+            service.subscribe()  # it may handle other types now
 
 
 def _in_turn(handlers: list[Handler]) -> Handler:

@@ -39,11 +39,11 @@ class Backlog:
         self.outages: list[Outage] = sorted(mine, key=lambda one: one.last or len(run.journal))
         self.levels = [Level(0, 0, None)]
         waiting: dict[int, int] = {}  # number of a message -> when it was published
-        for time, begins, number in sorted(_changes(trace, service, types)):
-            if begins:
-                waiting[number] = time
-            else:
+        for time, ends, number in sorted(_changes(trace, service, types)):
+            if ends:
                 del waiting[number]
+            else:
+                waiting[number] = time
             level = Level(time, len(waiting), next(iter(waiting.values()), None))
             if self.levels[-1][1:] != level[1:]:
                 if self.levels[-1].time == time:
@@ -65,7 +65,7 @@ class Backlog:
 
 
 def _changes(trace: Trace, service: str, types: set[str]) -> list[tuple[int, bool, int]]:
-    """When an event was published to a service (True) or committed (False), and its number. What
+    """When an event was published to a service (False) or committed (True), and its number. What
     the client library sent once more, unasked, counts from when it was stored."""
     published: dict[tuple[str, str], list[int]] = {}
     for transfer in trace.traffic.transfers:
@@ -79,9 +79,10 @@ def _changes(trace: Trace, service: str, types: set[str]) -> list[tuple[int, boo
     for number, (channel, (start, end, envelope, _)) in enumerate(mine):
         if envelope.type in types:
             times = published[channel, envelope.id]
-            changes.append((times.pop(0) if times else int(start), True, number))
+            sent = times and times[0] <= start  # no copy that a delivery made
+            changes.append((times.pop(0) if sent else int(start), False, number))
             if end < inf:
-                changes.append((int(end), False, number))
+                changes.append((int(end), True, number))
     return changes
 
 

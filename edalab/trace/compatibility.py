@@ -58,7 +58,7 @@ def compatibility(before: dict[str, Any], after: dict[str, Any]) -> Compatibilit
     """Compare two AsyncAPI documents, and say for each change who is deployed first.
 
         gate = compatibility(old_shop.asyncapi(), new_shop.asyncapi())
-        assert gate.backward
+        assert gate.forward  # orders goes first; .backward if its readers do
 
     before, after: what `System.asyncapi` returned, or what `json.load` read from a file.
 

@@ -75,6 +75,10 @@ def _columns(envelopes: list[Envelope]) -> tuple[list[list[str]], list[list[str]
     its key, and what its sender chose in place of a default."""
     keys = [_text("", envelope.subject) for envelope in envelopes]
     data = [getattr(envelope.data, "__dict__", {}) for envelope in envelopes]
+    declared = [getattr(envelope.data, "__declared__", None) for envelope in envelopes]
+    versions = [one and one.version for one in declared]
+    if len({*versions}) > 1:  # each of which has a class of its own
+        data = [{"version": n} | one for n, one in zip(versions, data, strict=True)]
     apart = len({repr(fields) for fields in data})
     if apart == 1:
         fields = getattr(type(envelopes[0].data), "model_fields", {})

@@ -107,7 +107,7 @@ class Drawn:
             case "subscribe" | "rewind":
                 self._event(number, "note", f"{step.step}s {detail}")
             case "deploy":
-                self._event(number, "note", f"deploy, {detail}")
+                self._event(number, "note", "deploy" + self._turn(step))
             case "restore":
                 self._event(number, "note", f"restored {detail}")
             case "note" | "skew":
@@ -283,8 +283,18 @@ class Drawn:
         error, _, then = detail.rpartition("; ")
         if not then.startswith(_NEXT):
             error, then = detail, ""
-        whole = [error] * (clean(error, 80) != error) + [then] * bool(then)
-        self._strike(number, "failed", brief(clean(error, 80)), "; ".join(whole))
+        # Why a message cannot be read takes a sentence, and all attempts have the same one.
+        said = "Unreadable" if error.startswith("Unreadable: ") else clean(error, 80)
+        whole = [error] * (said != error) + [then] * bool(then)
+        self._strike(number, "failed", brief(said), "; ".join(whole))
+
+    def _turn(self, deploy: Step) -> str:
+        """Which deploy of its service it is, if there are several."""
+        same = [
+            s.detail for s in self.journal if s.step == "deploy" and s.service == deploy.service
+        ]
+        turns = list(dict.fromkeys(same))
+        return f" {turns.index(deploy.detail) + 1}" * (len(turns) > 1)
 
     def _begin_outage(self, number: int, step: Step) -> None:
         if step.step == "crash":

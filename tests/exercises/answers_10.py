@@ -1,5 +1,6 @@
 """Answers to the exercises of lesson 10 as learners write them: right ones, and wrong ones by the anomaly they have."""
 
+import re
 from decimal import Decimal
 from typing import Literal
 
@@ -8,8 +9,8 @@ from edalab.exercises.lesson_10_shop import OrderPlacedInEuros
 
 # -- 10.1
 
-SIDES = [("any", "d"), ("any", "d"), ("readers", "c"), ("readers", "b"), ("readers", "c")]
-SIDES += [("neither", "b"), ("neither", "c"), ("writers", "b")]
+SIDES = [("any", "d"), ("neither", "b"), ("readers", "b"), ("writers", "b"), ("neither", "c")]
+SIDES += [("readers", "c"), ("any", "d"), ("readers", "a")]
 
 
 def _instead(change, side, reason):
@@ -30,17 +31,17 @@ async def asynchronous():
 
 
 def by_letter():
-    letters = "ddcbcbcb"
-    sides = dict(enumerate("any any readers readers readers neither neither writers".split()))
+    letters = "dbbbccda"
+    sides = dict(enumerate("any neither readers writers neither readers any readers".split()))
     return [(sides[n], letter) for n, letter in enumerate(letters)]
 
 
 def a_default_makes_any_order_right():
-    return _instead(3, "any", "d")
+    return _instead(6, "any", "d")
 
 
 def tax_is_no_change():
-    return _instead(7, "any", "d")
+    return _instead(5, "any", "d")
 
 
 def all_in_any_order():
@@ -48,19 +49,23 @@ def all_in_any_order():
 
 
 def a_wider_type_is_read_by_all():
-    return _instead(4, "any", "d")
+    return _instead(3, "any", "d")
 
 
 def backward_and_forward_mixed_up():
-    return _instead(4, "writers", "b")
+    return _instead(3, "writers", "b")
+
+
+def writers_may_begin():
+    return _instead(6, "writers", "c")
 
 
 def strict_readers_ignore_too():
-    return _instead(8, "any", "d")
+    return _instead(4, "any", "d")
 
 
 def a_new_field_needs_its_reader():
-    return _instead(1, "readers", "a")
+    return _instead(7, "readers", "a")
 
 
 def all_at_once():
@@ -68,11 +73,11 @@ def all_at_once():
 
 
 def a_gate_would_tell():
-    return _instead(7, "neither", "b")
+    return _instead(5, "neither", "b")
 
 
 def a_missing_field():
-    return _instead(6, "neither", "a")
+    return _instead(2, "neither", "a")
 
 
 def seven_pairs():
@@ -93,12 +98,14 @@ def sides_only():
 
 RIGHT_1 = [eight_pairs, eight_lists, asynchronous, by_letter]
 WRONG_1 = {
-    "a wrong bill": [a_default_makes_any_order_right, tax_is_no_change, all_in_any_order],
+    "a wrong bill": [a_default_makes_any_order_right, tax_is_no_change, writers_may_begin],
     "cannot be read": [
+        backward_and_forward_mixed_up,
+        all_in_any_order,
         a_wider_type_is_read_by_all,
         strict_readers_ignore_too,
     ],
-    "a false alarm": [backward_and_forward_mixed_up, a_new_field_needs_its_reader, all_at_once],
+    "a false alarm": [a_new_field_needs_its_reader, all_at_once],
     "another reason": [a_gate_would_tell, a_missing_field],
     "not as asked for": [seven_pairs, in_other_words, another_letter, sides_only],
 }
@@ -176,6 +183,10 @@ def half_a_cent_up():
     return {1: lambda old: {**old, "cents": int(old["total"] * 100 + 0.5)}, 2: _step_2}
 
 
+def tenths_of_a_cent():
+    return {1: lambda old: {**old, "cents": int(old["total"] * 1000) // 10}, 2: _step_2}
+
+
 def euros_once_more():
     return {1: _step_1, 2: lambda old: {**_step_2(old), "cents": old["cents"] * 100}}
 
@@ -219,6 +230,15 @@ def nothing_returned():
 def first_word_first():
     def names(old):
         first, _, last = old["customer"].partition(" ")
+        return {**old, "first_name": first, "last_name": last, "channel": "unknown"}
+
+    return {1: _step_1, 2: names}
+
+
+def split_at_hyphens():
+    def names(old):
+        *first, last = re.split("[ -]", old["customer"])
+        first = " ".join(first)
         return {**old, "first_name": first, "last_name": last, "channel": "unknown"}
 
     return {1: _step_1, 2: names}
@@ -285,7 +305,7 @@ def called_already():
 
 RIGHT_2 = [two_functions, two_lambdas, decimals_and_a_copy, a_class_with_methods]
 WRONG_2 = {
-    "a wrong amount": [cut_off, half_a_cent_up, euros_once_more, unit_forgotten],
+    "a wrong amount": [cut_off, tenths_of_a_cent, half_a_cent_up, euros_once_more, unit_forgotten],
     "cannot be read": [
         no_whole_number,
         straight_to_3,
@@ -293,7 +313,7 @@ WRONG_2 = {
         no_channel,
         nothing_returned,
     ],
-    "a wrong name": [first_word_first],
+    "a wrong name": [first_word_first, split_at_hyphens],
     "invented": [all_came_from_the_web, an_empty_note],
     "lost": [without_its_note],
     "changes its argument": [popped, updated],
@@ -370,6 +390,23 @@ class NoAmount(Event, name="OrderPlaced", version=3, topic="orders"):
 
 
 class Elsewhere(Event, name="OrderPlaced", version=2, topic="sales"):
+    order_id: str
+    cents: int
+
+
+class Number1Again(Event, name="OrderPlaced", version=1, topic="orders"):
+    order_id: str
+    total: float
+    cents: int
+
+
+class OrderPlacedNamedAnew(Event, version=2, topic="orders"):
+    order_id: str
+    total: float
+    cents: int
+
+
+class Number2Again(Event, name="OrderPlaced", version=2, topic="orders", upcasts={1: _to_cents}):
     order_id: str
     cents: int
 
@@ -501,6 +538,19 @@ def another_topic():
     return [[("orders", Elsewhere)]]
 
 
+def another_name():
+    return [[("orders", OrderPlacedNamedAnew)], *expand_migrate_contract()[1:]]
+
+
+def version_1_again():
+    return [[("orders", Number1Again)], *expand_migrate_contract()[1:]]
+
+
+def one_number_for_both():
+    readers = [("billing", Number2Again), ("mail", Number2Again)]
+    return [[("orders", Expanded)], readers, [("orders", Number2Again)]]
+
+
 def twice_in_a_step():
     return [[("orders", Expanded), ("orders", Contracted)]]
 
@@ -522,8 +572,8 @@ WRONG_3 = {
         contracted_too_early,
         nothing_to_bill,
     ],
+    "a strict reader refuses a field": [strict_readers],
     "an old message is unreadable": [
-        strict_readers,
         readers_first_without_an_upcaster,
         nobody_needs_version_1,
     ],
@@ -535,5 +585,7 @@ WRONG_3 = {
         contracted_and_taken_back,
     ],
     "cannot be written": [a_field_from_nowhere],
-    "not as asked for": [no_classes, another_service, another_topic, twice_in_a_step],
+    "another event": [another_topic, another_name],
+    "a version is used twice": [version_1_again, one_number_for_both],
+    "not as asked for": [no_classes, another_service, twice_in_a_step],
 }

@@ -259,6 +259,188 @@ async def news_of_a_parked_row_by_a_row_of_its_own(ctx):
         _set(ctx, id, state="sent")
 
 
+async def until_ten_are_published(ctx):
+    """A row that fails is none of the ten, and the news of a parked row may come in a later run."""
+    stuck, sent = set(), 0
+    for id, order_id, event, attempts in _rows(ctx, WAITING.replace("limit 10", "")):
+        if order_id in stuck or sent == 10:
+            continue
+        try:
+            if attempts < 3:
+                await ctx.publish(event)
+                _set(ctx, id, state="sent")
+                sent += 1
+                continue
+        except PublishFailed:
+            _set(ctx, id, attempts=attempts + 1)
+        stuck.add(order_id)
+        if attempts >= 2:
+            try:
+                await ctx.publish(RowParked(id=id, order_id=order_id))
+                _set(ctx, id, state="parked")
+            except PublishFailed:
+                pass
+
+
+async def marks_up_to_the_last(ctx):
+    """Rows that failed, or were passed over, are marked as sent if a later row was published."""
+    stuck, last = set(), 0
+    for id, order_id, event, attempts in _rows(ctx):
+        if order_id not in stuck:
+            try:
+                await ctx.publish(event)
+                last = id
+            except PublishFailed:
+                stuck.add(order_id)
+                await _failed(ctx, id, order_id, attempts)
+    with ctx.database as db:
+        sql = "update outbox set state = 'sent' where id <= ? and state = 'waiting'"
+        db.execute(sql, (last,))
+
+
+async def marks_all_but_the_failed_up_to_the_last(ctx):
+    """Rows that were passed over are marked as sent if a later row was published."""
+    stuck, last = set(), 0
+    for id, order_id, event, attempts in _rows(ctx):
+        if order_id not in stuck:
+            try:
+                await ctx.publish(event)
+                last = id
+            except PublishFailed:
+                stuck.add(order_id)
+                await _failed(ctx, id, order_id, attempts)
+    with ctx.database as db:
+        sql = (
+            "update outbox set state = 'sent' where id <= ? and state = 'waiting' and attempts = 0"
+        )
+        db.execute(sql, (last,))
+
+
+async def one_failure_ends_the_run(ctx):
+    """Other orders wait for the poison row until it is parked."""
+    for id, order_id, event, attempts in _rows(ctx):
+        try:
+            await ctx.publish(event)
+        except PublishFailed:
+            await _failed(ctx, id, order_id, attempts)
+            return
+        _set(ctx, id, state="sent")
+
+
+async def order_after_order(ctx):
+    """The rows of one order come first, and fill the batch."""
+    stuck = set()
+    for id, order_id, event, attempts in _rows(ctx, WAITING.replace("by id", "by order_id, id")):
+        if order_id not in stuck:
+            try:
+                await ctx.publish(event)
+                _set(ctx, id, state="sent")
+            except PublishFailed:
+                stuck.add(order_id)
+                await _failed(ctx, id, order_id, attempts)
+
+
+async def tells_in_each_run(ctx):
+    """Rows with three attempts are left out, reported again and again, and never parked."""
+    lost = "select id, order_id, event, attempts from outbox where attempts >= 3"
+    for id, order_id, _, _ in _rows(ctx, lost):
+        await ctx.publish(RowParked(id=id, order_id=order_id))
+    stuck = set()
+    for id, order_id, event, attempts in _rows(
+        ctx, WAITING.replace("state = 'parked'", "attempts >= 3")
+    ):
+        if order_id not in stuck:
+            try:
+                await ctx.publish(event)
+                _set(ctx, id, state="sent")
+            except PublishFailed:
+                stuck.add(order_id)
+                _set(ctx, id, attempts=attempts + 1)
+
+
+async def a_mark_of_its_own(ctx):
+    """It tells once, and notes that in another column."""
+    stuck = set()
+    for id, order_id, event, attempts in _rows(
+        ctx, WAITING.replace("state = 'parked'", "attempts = 99")
+    ):
+        if order_id not in stuck:
+            try:
+                await ctx.publish(event)
+                _set(ctx, id, state="sent")
+            except PublishFailed:
+                stuck.add(order_id)
+                if attempts >= 2:
+                    await ctx.publish(RowParked(id=id, order_id=order_id))
+                    attempts = 98
+                _set(ctx, id, attempts=attempts + 1)
+
+
+async def tells_and_leaves_it_waiting(ctx):
+    stuck = set()
+    for id, order_id, event, attempts in _rows(ctx):
+        if order_id in stuck:
+            continue
+        if attempts >= 3:
+            stuck.add(order_id)
+            await ctx.publish(RowParked(id=id, order_id=order_id))
+            continue
+        try:
+            await ctx.publish(event)
+            _set(ctx, id, state="sent")
+        except PublishFailed:
+            stuck.add(order_id)
+            _set(ctx, id, attempts=attempts + 1)
+
+
+async def parks_the_whole_order(ctx):
+    """Later rows of the order are parked, too, and nobody hears of them."""
+    stuck = set()
+    for id, order_id, event, attempts in _rows(ctx):
+        if order_id in stuck:
+            continue
+        try:
+            await ctx.publish(event)
+            _set(ctx, id, state="sent")
+        except PublishFailed:
+            stuck.add(order_id)
+            _set(ctx, id, attempts=attempts + 1)
+            if attempts >= 2:
+                await ctx.publish(RowParked(id=id, order_id=order_id))
+                with ctx.database as db:
+                    sql = "update outbox set state = 'parked' where order_id = ? and state = 'waiting'"
+                    db.execute(sql, (order_id,))
+
+
+async def three_times_at_once(ctx):
+    """A row is tried three times in one run, and parked."""
+    stuck = set()
+    for id, order_id, event, _ in _rows(ctx):
+        if order_id in stuck:
+            continue
+        for attempts in range(3):
+            try:
+                await ctx.publish(event)
+                _set(ctx, id, state="sent")
+                break
+            except PublishFailed:
+                stuck.add(order_id)
+                await _failed(ctx, id, order_id, attempts)
+
+
+async def never_tries_again(ctx):
+    """An order in which a row has failed is left out for ever."""
+    once = WAITING.replace("state = 'parked'", "attempts > 0")
+    for id, order_id, event, attempts in _rows(ctx, once):
+        if _rows(ctx, f"select 1 from outbox where attempts and order_id = '{order_id}'"):
+            continue
+        try:
+            await ctx.publish(event)
+            _set(ctx, id, state="sent")
+        except PublishFailed:
+            await _failed(ctx, id, order_id, attempts)
+
+
 async def deletes_first(ctx):
     for _, _, event, _ in _rows(ctx):
         with ctx.database as db:
@@ -517,10 +699,21 @@ RIGHT_2 = [
     marks_them_all_at_the_end,
     one_row_of_each_order,
     news_of_a_parked_row_by_a_row_of_its_own,
+    until_ten_are_published,
 ]
 WRONG_2 = {
-    "an event is lost": [marks_first, marks_the_whole_batch],
-    "nobody is told": [tells_nobody, parks_before_it_tells],
+    "an event is lost": [
+        marks_first,
+        marks_the_whole_batch,
+        marks_all_but_the_failed_up_to_the_last,
+    ],
+    "nobody is told": [
+        tells_nobody,
+        parks_before_it_tells,
+        parks_the_whole_order,
+        never_tries_again,
+    ],
+    "not parked": [tells_in_each_run, a_mark_of_its_own, tells_and_leaves_it_waiting],
     "passed over": [a_checkpoint],
     "out of order": [
         deletes_first,
@@ -528,11 +721,12 @@ WRONG_2 = {
         skips_and_goes_on,
         gives_the_row_up_and_goes_on,
         all_at_once,
+        marks_up_to_the_last,
     ],
     "another id": [new_ids],
     "too many at once": [all_that_wait],
-    "others wait": [blocked_rows_fill_the_batch],
-    "parked too early": [parks_at_the_first_failure, counts_in_memory],
+    "others wait": [blocked_rows_fill_the_batch, one_failure_ends_the_run, order_after_order],
+    "parked too early": [parks_at_the_first_failure, counts_in_memory, three_times_at_once],
     "never given up": [tries_for_ever, waits_for_the_first_row],
     "published again": [marks_nothing],
     "raises": [lets_it_out],
@@ -697,6 +891,14 @@ async def claims_that_nobody_gives_back(ctx):
         _set(ctx, id, state="sent")
 
 
+async def one_row_in_each_run(ctx):
+    for id, event in _rows(ctx, LINES.replace("limit 10", "limit 1")):
+        if not _is_leader(ctx):
+            return
+        await ctx.publish(event)
+        _set(ctx, id, state="sent")
+
+
 async def a_flag_that_stays(ctx):
     """Whoever finds the flag waits for the other, which may be down or stand still."""
     if not _is_leader(ctx):
@@ -786,7 +988,7 @@ WRONG_3 = {
         claims_that_nobody_gives_back,
         marks_before_it_publishes,
     ],
-    "others wait": [a_flag_that_stays],
+    "others wait": [a_flag_that_stays, one_row_in_each_run],
     "out of order": [the_latest_first, goes_on_after_a_failure],
     "published again": [forgets_to_mark],
     "another id": [makes_them_anew],

@@ -164,7 +164,7 @@ SURVIVORS: dict[str, dict[str, str]] = {
     "11.2": {
         "swapped: with ctx.database as db: | stuck = set()": "the set is empty, before or after",
         "swapped: if order_id in stuck: | state = 'sent'": "a row that waits needs no state",
-        "'sent' -> 'sentx'": "check sees what is published, and reads no state but 'waiting'",
+        "'sent' -> 'sentx'": "check sees what is published, and reads no states but 'waiting' and 'parked'",
         "swapped: stuck.add(order_id) | attempts, state = (attempts + 1, 'waiting')": "neither line looks at what the other does",
         "swapped: await ctx.publish(RowParked(id=id, order_id=order_id)) | state = 'parked'": "the state is saved after both",
     },

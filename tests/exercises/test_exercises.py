@@ -363,14 +363,14 @@ HISTORY = [
 ]
 CHANGE = ["change", "billing reads", "before", "after"]
 CHANGES = [
-    (1, "tolerant", "", 'note: str = ""'),
-    (2, "tolerant", 'note: str = ""', ""),
-    (3, "tolerant", "", "pieces: int = 1  # total is for one piece"),
-    (4, "tolerant", "weight: int", "weight: float"),
-    (5, "tolerant", "", "discount: int = 0  # per cent"),
-    (6, "tolerant", "table: int", 'table: Literal["A1", "B2"]'),
-    (7, "tolerant", "total: float  # euros", "total: float  # euros, without 20 % tax"),
-    (8, "strict", 'note: str = ""', ""),
+    (1, "strict", 'note: str = ""', 'note: str = "none"'),
+    (2, "tolerant", "table: int", 'table: Literal["A1", "B2"]'),
+    (3, "tolerant", "weight: int", "weight: float"),
+    (4, "strict", 'note: str = ""', ""),
+    (5, "tolerant", "total: float  # euros", "total: float  # euros, without 20 % tax"),
+    (6, "tolerant", "", "discount: int = 0  # per cent"),
+    (7, "tolerant", "", 'note: str = ""'),
+    (8, "tolerant", "customer: str", ""),
 ]
 CASE = ["case", "handler", "relay", "crash before"]
 CASES = [
