@@ -51,7 +51,7 @@ CORE_FILES = {
     ),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 11634, "library": 24433, "exercises": 6789}
+LINES = {"core": 11636, "library": 24443, "exercises": 6804}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 
