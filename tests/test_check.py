@@ -12,11 +12,12 @@ from fractions import Fraction
 import numpy
 import pytest
 
-from edalab import Claim, Event, System, stuck
+from edalab import Claim, Event, System, simulate, stuck
 from edalab.errors import Misuse
 from edalab.model import declared_in, message_types
 from edalab.practice import check, enrol, learner
 from edalab.practice.answer import Answer
+from edalab.practice.check import Result
 from edalab.practice.exercise import Anomaly, Exercise, explored
 from edalab.practice.explained import explained
 
@@ -198,6 +199,23 @@ def test_what_is_shown_is_a_text_and_below_it_the_timeline_of_the_failing_run(mo
     assert "<b>not told</b>" in text["text/html"] and picture.png()
     check(right, "05.2")._ipython_display_()
     assert len(shown) == 3 and "05.2 correct" in shown[2]["text/plain"]
+
+
+def test_of_a_large_run_the_picture_is_the_story_that_the_evidence_names_first():
+    shop = System("shop")
+
+    @shop.service("payments").on(OrderPlaced)
+    def charge(event): ...
+
+    async def orders(ctx):
+        for n in range(50):
+            await ctx.publish(OrderPlaced(order_id=f"order-{n}", total=n))
+
+    run = simulate(shop, orders)
+    evidence = "at 7 s order-17 was charged 3 times, after order-4, as order-171 was not"
+    picture = Result("05.2", "not yet", Anomaly("twice", evidence, run)).picture()
+    assert "the story of OrderPlaced client-18 (order-17)" in picture.svg()
+    assert Result("05.2", "not yet", Anomaly("twice", "at 7 s", run)).picture().svg()
 
 
 def test_an_answer_that_does_nothing_does_not_pass():

@@ -134,6 +134,13 @@ def test_what_it_shows_in_words():
     assert "shaded: no worker is free" in load(run, "scale").svg()
 
 
+def test_with_many_in_line_it_leaves_out_how_many_are_at_work():
+    run = simulate(scales(workers=1), at_once(*weighings(30)))
+    assert list(load(run, "scale").table.waiting)[0] > 10
+    picture = load(run, "scale").svg()
+    assert "in line" in picture and "shaded" in picture and "at work (of 1)" not in picture
+
+
 def test_a_moment_of_the_flow_says_how_many_are_in_line():
     run = simulate(scales(workers=1, waiting=1), at_once(*weighings(3)))
     assert "scale at work; scale with a line" in repr(flow(run, at=0.1))

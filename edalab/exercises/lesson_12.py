@@ -87,7 +87,7 @@ LITTLE_HINTS = {
     ),
     "another wait": (
         "How many of these workers take from the line, and how often does one of them get free?",
-        "All workers serve one line. With w workers one gets free w times in the time that an answer takes. We ask for the wait until a worker begins, so your own answer doesn't count.",
+        "All workers serve one line. With w workers one gets free w times in the time that an answer takes. Use the workers of the figures. We ask for the wait until a worker begins, so your own answer doesn't count.",
         "Divide the 20 by what all workers answer in a second, which is workers / service.",
     ),
     "another reason": (
@@ -123,7 +123,7 @@ DECIDE_HINTS = {
     "gives up too early": (
         "How long does the outage last, and how long do all your attempts last together?",
         "Outages of up to five seconds pass. You have ten attempts, and the waits between them grow.",
-        "Give up at the tenth attempt and not before. Let your waits add up to more than ten seconds.",
+        "Wait after Busy and after Unanswered, until the tenth attempt. Let your waits add up to more than ten seconds.",
     ),
     "never gives up": (
         "What if the provider never answers for this order?",
@@ -137,7 +137,7 @@ DECIDE_HINTS = {
     ),
     "does not back off": (
         "How many questions does a provider get that is down for a minute, and who makes them?",
-        "Every order that fails asks again, beside the new ones. So each attempt has to wait longer than the one before, on average.",
+        "Every order that fails asks again, beside the new ones. So each attempt has to wait longer than the one before, on average. Once it waits twice as long as at first, that is enough.",
         "Double the longest wait with each attempt: 0.5 * 2**attempt.",
     ),
 }  # fmt: skip
@@ -204,7 +204,10 @@ REDRIVE = explored(
     claims("dead letters are dealt with", shop.OrderPlaced, wrong_redrives, REDRIVE_HINTS),
     only=(
         "of the first letters",
-        lambda fault: fault.nth < 3 and (".dlq" in fault.at or "billing.publish" in fault.at),
+        lambda fault: (
+            fault.nth < 3
+            and any(at in fault.at for at in (".dlq", "billing.publish", "status.reply"))
+        ),
     ),
 )
 ERRORS = {"Busy": Busy, "Refused": Refused, "Unanswered": Unanswered}

@@ -21,10 +21,13 @@ def wrong_decisions(run: Run) -> Mistakes:
     for s, charge in steps(run, "ask", shop.ChargePayment):
         asked[charge.order_id].append(s.time)
     for name, attempt, error, said, at in decisions:
-        what = f"attempt {attempt} at {name} ends with {error}, and you say {said.lstrip('? ')}"
         waited = said[0].isdigit()
+        answer = said.lstrip("? ") + " s" * waited
+        what = f"attempt {attempt} at {name} ends with {error}, and you say {answer}"
         passing = error in ("Busy", "Unanswered")
-        if said[0] == "?":
+        if said[0] == "?" and attempt > shop.MOST:  # a wait that has doubled for too long
+            yield "never gives up", what
+        elif said[0] == "?":
             yield "not as asked for", what
         elif error == "Refused" and said != "done":
             yield "a no is no failure", what
@@ -37,22 +40,26 @@ def wrong_decisions(run: Run) -> Mistakes:
         if waited and passing:
             waits[attempt].append(float(said))
             if attempt == 1 and error == "Busy":
-                again[at].append(asked[name][1] if len(asked[name]) > 1 else run.end)
+                again[at].append((asked[name][1] if len(asked[name]) > 1 else run.end, name))
     for s, order in steps(run, "dead_letter", shop.OrderPlaced):
         if (name := order.order_id).startswith("good"):
-            tries = f"after {counted(len(asked[name]), 'attempt')}"
+            last = next(row[2] for row in reversed(decisions) if row[0] == name)
+            tries = f"after {counted(len(asked[name]), 'attempt')}; the last one ended with {last}"
             yield "gives up too early", f"{name} is a dead letter at {s.time / 1000:g} s, {tries}"
     for at, times in again.items():
-        most = max(sum(0 <= other - time < 50 for other in times) for time in times)
-        if len(times) >= shop.AT_ONCE // 2 and most > len(times) / 2:
+        near = [[name for other, name in times if 0 <= other - time < 50] for time, _ in times]
+        most = max(near, key=len)
+        if len(times) >= shop.AT_ONCE // 2 and len(most) > len(times) / 2:
             moment = f"{len(times)} orders are turned away at {at:g} s"
-            yield "all at once", f"{moment}, and {most} of them ask again within 50 ms"
+            many = f"{len(most)} of them, such as {most[0]}, ask again within 50 ms"
+            yield "all at once", f"{moment}, and {many}"
     often = [attempt for attempt in waits if len(waits[attempt]) >= shop.AT_ONCE // 3]
     if often and max(often) > 3:
         first, last = mean(waits[1]), mean(waits[max(often)])
-        if last < 2 * first:
+        if last < 1.5 * first:
             both = f"{first:.3g} s after attempt 1 and {last:.3g} s after attempt {max(often)}"
-            yield "does not back off", f"on average you wait {both}"
+            such = next(row[0] for row in decisions if row[1] == max(often))
+            yield "does not back off", f"on average you wait {both}; {such} is one of these orders"
 
 
 # -- 12.3
@@ -65,9 +72,10 @@ def wrong_redrives(run: Run) -> Mistakes:
     before, letters, lives = -1000, set(), defaultdict(list)
     for s, order in [each for each in published if each[0].service == "billing"]:
         name, at, redrives = order.order_id, s.time / 1000, s.envelope.redrives
-        what = f"{name} is sent back at {at:g} s"
+        story = f"{name} ({s.envelope.correlation})"  # its picture has no order ids
+        what = f"{story} is sent back at {at:g} s"
         if s.envelope.id not in placed:
-            new = f"billing publishes {name} anew at {at:g} s, as {s.envelope.id}"
+            new = f"billing publishes {story} anew at {at:g} s, as {s.envelope.id}"
             yield "everybody gets it again", f"{new}, and mail gets it a second time"
         elif name.startswith("unread"):
             yield "sent back in vain", f"{what}, and still nobody can read its total"
@@ -85,7 +93,7 @@ def wrong_redrives(run: Run) -> Mistakes:
         letters.add((name, redrives))
         if not run.faults and at > shop.LATEST:
             yield "waits too long", f"{what}, and the provider has long been well"
-    if (looks := len(steps(run, "ask", shop.GetHealth))) > 30 + run.end / 200:
+    if (looks := len(steps(run, "ask", shop.GetHealth))) > 30 + run.end / 100:
         often = f"billing asks {looks} times in {run.end / 1000:g} s whether the provider is well"
         yield "all at once", often
     for customer, names in lives.items():
@@ -94,7 +102,8 @@ def wrong_redrives(run: Run) -> Mistakes:
             yield "out of order", f"{customer} ordered {listed(died)}, sent back as {listed(names)}"
     for letter in run._world.dead_letters.letters:
         name, hopeful = letter.data.order_id, letter.redrives < shop.TIMES
-        what = f"{name} died of {letter.reason.partition(':')[0]} at {letter.time / 1000:g} s"
+        story = f"{name} ({letter.correlation})"
+        what = f"{story} died of {letter.reason.partition(':')[0]} at {letter.time / 1000:g} s"
         if letter.state == "handled":
             yield "a letter is dropped", f"{what}; it is gone, neither sent back nor kept"
         elif letter.state == "waiting" and hopeful and not name.startswith("unread"):

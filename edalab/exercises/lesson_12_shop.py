@@ -79,23 +79,24 @@ def waited(run: Run, ahead: int) -> float:
 
 # -- 12.2
 
-OUTAGE, MOST, LONGEST, AT_ONCE = (
-    5,
-    10,
-    3600,
-    30,
-)  # s; attempts at one order; s; orders of one moment
+OUTAGE, LONGEST, MOST, AT_ONCE = 5, 3600, 10, 30  # s, s, attempts at an order, orders of one moment
 DECISIONS = "create table decisions (order_id, attempt, error, decision, at)"
 
 
 def order(kind: str, variant: int, n: int, total: str = "", customer: str = "") -> OrderPlaced:
     """An order whose id says of what kind it is."""
     total = total or f"{10 + (variant + n) % 9}.50"
-    return OrderPlaced(order_id=f"{kind}-{variant}-{n}", customer=customer or kind, total=total)
+    name = f"{kind}-{variant}-{n}"
+    return OrderPlaced(order_id=name, customer=customer or name, total=total)
+
+
+UNREADABLE = {"gift": KeyError, "12 pounds": RuntimeError, "12 yen": OSError}  # besides ValueError
 
 
 def in_cents(total: str) -> int:
-    return round(100 * (float(total) if total[0].isdigit() else {"free": 0}[total]))
+    if total in UNREADABLE:
+        raise UNREADABLE[total](f"no rate for {total}")
+    return round(100 * float(total))
 
 
 def decided(decide: Callable, variant: int) -> tuple[System, list[Callable]]:
@@ -115,7 +116,7 @@ def decided(decide: Callable, variant: int) -> tuple[System, list[Callable]]:
         return Refused("not enough money") if kind == "broke" else "charged"
 
     async def bill(event, ctx):
-        said, error = "", None
+        said, error, raised_at = "", None, None
         for attempt in range(1, 3 * MOST):
             try:
                 charge = ChargePayment(order_id=event.order_id, cents=in_cents(event.total))
@@ -125,11 +126,13 @@ def decided(decide: Callable, variant: int) -> tuple[System, list[Callable]]:
                 error = answer
             except Exception as raised:
                 error = raised
+            raised_at = error.__traceback__  # before `decide` may raise it once more
             decision = decide(error, attempt, ctx)
             decision = await decision if iscoroutine(decision) else decision
             number = isinstance(decision, int | float) and not isinstance(decision, bool)
             seconds = decision if number and 0 <= decision <= LONGEST else None
-            said = decision if decision in ("done", "dead letter") else f"? {shown(decision)}"
+            other = f"{round(decision, 2):g}" if number else shown(decision)
+            said = decision if decision in ("done", "dead letter") else f"? {other}"
             said = said if seconds is None else f"{seconds:.3g}"
             with ctx.database as db:
                 row = event.order_id, attempt, type(error).__name__, said, ctx.now
@@ -138,7 +141,7 @@ def decided(decide: Callable, variant: int) -> tuple[System, list[Callable]]:
                 break
             await ctx.sleep(seconds)
         if said != "done" and error:
-            raise error
+            raise error.with_traceback(raised_at)
 
     payments.handles(ChargePayment)(charge)
     billing.on(OrderPlaced)(bill)
@@ -152,7 +155,7 @@ def decided(decide: Callable, variant: int) -> tuple[System, list[Callable]]:
         return customers
 
     ordinary = [order("good", variant, n) for n in range(3)] + [order("broke", variant, 3)]
-    ordinary += [order("unread", variant, 4, "12,50"), order("unread", variant, 5, "gift")]
+    ordinary += [order("unread", variant, 4 + n, t) for n, t in enumerate(["12,50", *UNREADABLE])]
     both = [[order(kind, variant, n) for n in range(AT_ONCE)] for kind in ("good", "lost")]
     return shop, [day(ordinary, OUTAGE + 1), *(day(orders, 0) for orders in both)]
 
@@ -205,7 +208,7 @@ def redriven(look: Callable, variant: int) -> tuple[System, Callable]:
     async def customers(ctx):
         for n, kind in enumerate(kinds):
             total = ("12,50" if n < 2 else "gift") if kind == "unread" else ""
-            customer = ("ada", "bob")[(n + variant) % 2]
+            customer = ("ada", "bob")[(n // 2 + variant) % 2]
             await ctx.publish(order(kind, variant, n, total, customer))
 
     return shop, customers

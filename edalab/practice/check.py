@@ -50,10 +50,16 @@ class Result:
         return self.outcome == "correct"
 
     def picture(self) -> Picture | None:
-        """The timeline of the run that shows what is wrong."""
+        """The timeline of the run that shows what is wrong; of a large one, of the story that the evidence names."""
         from ..view import timeline
+        from ..view.excerpt import LARGEST, is_large, story_names
 
-        return None if self.run is None else timeline(self.run, self.story)
+        run, story = self.run, self.story
+        if run and not story and (is_large(run) or len(run.journal) > LARGEST):
+            words = re.findall(r"[\w-]*[^\W\d][\w-]*", self.evidence)  # a number may be anything
+            named = {*words}.intersection(story_names(run.journal))
+            story = min(named, key=words.index, default=None)
+        return None if run is None else timeline(run, story)
 
     def _ipython_display_(self) -> None:
         from IPython.display import display

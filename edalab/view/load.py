@@ -16,7 +16,7 @@ from .scene import WIDTH, Box, Label, Polyline, Scene
 if TYPE_CHECKING:
     import pandas
 
-_HEIGHT, _BELOW = 150, 66  # px of a chart; from one to the next
+_HEIGHT, _BELOW = 170, 66  # px of a chart; from one to the next
 _LINES = {  # column of the table -> the words at its line, the kind of the line and of the words
     "asked": ("asked", "difference", "fact"),
     "in_time": ("answered in time", "was", "was"),
@@ -45,7 +45,8 @@ def load(run: Run, service: str, *, width: int = WIDTH) -> LoadPicture:
     """A picture of the load of a service over time. Above, for each second: how many questions and
     commands it was asked, how many answers came before the asker gave up (the goodput), how many came
     too late or not at all, and how many askers it turned away. Below: how many it handled, and how many
-    waited in line. The times in which all workers were at work are shaded.
+    waited in line. With many in line, how many were at work is left out: the times in which all workers
+    were are shaded.
 
         load(run, "payments").table     # the numbers, a row a second
     """
@@ -54,7 +55,8 @@ def load(run: Run, service: str, *, width: int = WIDTH) -> LoadPicture:
     name, scene = clean(service, 60), Scene(width, 0)
     window = moment(0), moment(max(run.end, 1000))
     rates = [rate for rate in RATES if any(found.by_second[rate]) or rate in RATES[:2]]
-    levels = ["at_work"] + ["waiting"] * any(found.by_second["waiting"])
+    most = max(found.by_second["waiting"])
+    levels = ["at_work"] * (most <= 10 * found.workers) + ["waiting"] * (most > 0)
     top = Axes(_values(found, rates), window, 44, _HEIGHT, width)
     below = Axes(_values(found, levels), window, top.bottom + _BELOW, _HEIGHT, width)
     top.left = below.left = max(top.left, below.left)

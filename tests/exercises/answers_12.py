@@ -269,8 +269,39 @@ def without_a_bound(error, attempt, ctx):
     return _else(error, attempt, ctx, ctx.random.uniform(0.7, 1.3) * 2**attempt)
 
 
+def raises_it_again(error, attempt, ctx):
+    try:
+        raise error
+    except Refused:
+        return "done"
+    except (Busy, Unanswered):
+        return "dead letter" if attempt == 10 else attempt + ctx.random.random()
+    except Exception:
+        return "dead letter"
+
+
+def at_most_two_seconds(error, attempt, ctx):
+    wait = min(2, 0.5 * 2**attempt) * ctx.random.uniform(0.5, 1.5)
+    return _else(error, attempt, ctx, wait)
+
+
+def by_what_they_are_made_of(error, attempt, ctx):
+    """Takes every RuntimeError and TimeoutError for Busy and Unanswered."""
+    if isinstance(error, Refused):
+        return "done"
+    if not isinstance(error, RuntimeError | TimeoutError) or attempt >= 10:
+        return "dead letter"
+    return ctx.random.uniform(0, min(8, 2**attempt))
+
+
+def twice_as_long_for_ever(error, attempt, ctx):
+    return _else(error, 1, ctx, ctx.random.uniform(0.5, 1.5) * 0.5 * 2**attempt)
+
+
 RIGHT_2 = [
     full_jitter,
+    raises_it_again,
+    at_most_two_seconds,
     without_a_bound,
     half_of_it_by_dice,
     from_a_table,
@@ -279,7 +310,11 @@ RIGHT_2 = [
 WRONG_2 = {
     "not as asked for": [returns_nothing, yes_or_no, a_word_of_its_own],
     "a no is no failure": [a_refusal_is_a_failure, a_refusal_may_pass],
-    "tried in vain": [everything_three_times, poison_for_ever],
+    "tried in vain": [
+        everything_three_times,
+        poison_for_ever,
+        by_what_they_are_made_of,
+    ],
     "an order vanishes": [poison_is_thrown_away, busy_is_a_no, it_was_charged],
     "gives up too early": [
         in_doubt_a_person_looks,
@@ -287,7 +322,7 @@ WRONG_2 = {
         at_once_again,
         a_tenth_of_a_second,
     ],
-    "never gives up": [for_ever, eleven],
+    "never gives up": [for_ever, eleven, twice_as_long_for_ever],
     "all at once": [no_dice, a_little_dice],
     "does not back off": [always_the_same_dice, shorter_and_shorter],
     "two runs differ": [dice_of_its_own],
@@ -509,9 +544,58 @@ async def a_slip(event, ctx):
         await ctx.redrive()
 
 
-RIGHT_3 = [first_the_hopeless, sleeps_before, longer_each_time, with_a_table]
+async def looks_ten_times_a_second(event, ctx):
+    letter = ctx.message
+    if not letter.reason.startswith(PASSING) or letter.redrives >= 3:
+        raise ValueError("for a person")
+    while await ctx.ask(GetHealth()) != "well":
+        await ctx.sleep(0.1)
+    await ctx.redrive()
+    await ctx.sleep(0.5)
+
+
+async def no_answer_is_well(event, ctx):
+    letter = ctx.message
+    if not letter.reason.startswith(PASSING) or letter.redrives >= 3:
+        raise ValueError("for a person")
+    health = "ill"
+    while health != "well":
+        await ctx.sleep(0.6)
+        try:
+            health = await ctx.ask(GetHealth())
+        except Unanswered:
+            health = "well"
+    await ctx.redrive()
+
+
+async def no_answer_is_the_end(event, ctx):
+    letter = ctx.message
+    if not letter.reason.startswith(PASSING) or letter.redrives >= 3:
+        raise ValueError("for a person")
+    try:
+        await _well(ctx)
+    except Unanswered:
+        return
+    await ctx.redrive()
+    await ctx.sleep(0.5)
+
+
+async def the_first_of_each_later(event, ctx):
+    first = ctx.state.setdefault(event.customer, event.order_id)
+    if first == event.order_id and ctx.message.attempt == 1:
+        raise RuntimeError("later")
+    await first_the_hopeless(event, ctx)
+
+
+RIGHT_3 = [
+    first_the_hopeless,
+    sleeps_before,
+    longer_each_time,
+    with_a_table,
+    looks_ten_times_a_second,
+]
 WRONG_3 = {
-    "a letter is dropped": [just_returns, notes_it, catches_everything],
+    "a letter is dropped": [just_returns, notes_it, catches_everything, no_answer_is_the_end],
     "sent back in vain": [
         whatever_it_died_of,
         whatever_it_is,
@@ -520,12 +604,12 @@ WRONG_3 = {
         once_too_often,
         by_the_attempts,
     ],
-    "sent back too early": [slowly_and_blindly, well_once, at_a_fixed_time],
+    "sent back too early": [slowly_and_blindly, well_once, at_a_fixed_time, no_answer_is_well],
     "all at once": [no_pause],
     "everybody gets it again": [publishes_it_anew, returns_the_event],
     "sent back twice": [to_make_sure],
     "kept in vain": [keeps_all, raises_while_it_is_ill, one_chance],
-    "out of order": [dear_ones_later],
+    "out of order": [dear_ones_later, the_first_of_each_later],
     "waits too long": [half_a_minute_each],
     "raises": [a_slip],
 }
