@@ -118,7 +118,8 @@ RELAY_HINTS = {
         "Keep no checkpoint. Ask for rows whose state is 'waiting', whatever their numbers are.",
     ),
     "out of order": (
-        *ORDER_HINTS["out of order"][:2],
+        ORDER_HINTS["out of order"][0],
+        "If a publish fails, the later rows of the same order have to wait, and once the row is parked, in every later run, too. If several are on their way at once, a later one may be stored first.",
         "Publish one row after the other, in the order of their numbers. If one fails, pass over all later rows of its order. A row that was parked in an earlier run holds its order back, too.",
     ),
     "nobody is told": (
@@ -186,6 +187,11 @@ LEADER_HINTS = {
         "What did the new leader do in its first runs, and what was it waiting for?",
         "A flag in a table that says *busy* stays there while its owner stands still or is down. The new leader needn't ask the old one.",
         "Let the number decide: whoever has the higher lease goes on at once.",
+    ),
+    "one failure ends the run": (
+        "What did your relay do when this publish failed, and which rows were waiting then?",
+        "`await ctx.publish` raises PublishFailed, which ends your whole run if you don't catch it. A row of another order needn't wait for the next one.",
+        "Put your publish into `try:`. In `except PublishFailed:` remember the order, and go on. Pass over the later rows of an order that you have remembered.",
     ),
     **ORDER_HINTS,
 }  # fmt: skip

@@ -12,6 +12,7 @@ from .lesson_09_claims import Mistakes
 from .lesson_11_shop import AddLines, LineAdded, RowParked
 
 MOST, ATTEMPTS = 10, 3  # rows in one run of the relay, and publishes of one row
+IN_A_RUN = 900  # ms: less than from one run of a relay to the next
 SOON, AGAIN = 5_500, 3_000  # ms: a lease of 3 s and the next run; a restart and the next run
 Arrived = dict[tuple[str, int], list[Step]]
 
@@ -87,7 +88,8 @@ def _idle(rows: list[Row], arrived: Arrived, tried: dict[tuple[str, int], set[st
         for row in waiting[:MOST]:
             if row.line[0] not in stuck | orders:
                 what = f"row {row.id} of {row.line[0]} was waiting when {tick} began"
-                yield "others wait", f"{what}, which tried no row of this order"
+                unseen = "" if orders else "; the picture leaves out a run that tries nothing"
+                yield "others wait", f"{what}, which tried no row of this order{unseen}"
 
 
 def wrong_relay(run: Run) -> Mistakes:
@@ -166,14 +168,25 @@ def wrong_leaders(run: Run) -> Mistakes:
             leader, since = s.replica, s.time
         elif s.step == "publish" and leader not in (None, s.replica) and s.service == "orders":
             what = f"replica {s.replica} publishes {s.envelope and s.envelope.data}"
-            after = f"replica {leader} is the leader since {since / 1000:g} s"
+            after = f"replica {leader} has been the leader since {since / 1000:g} s"
             yield "an old leader publishes", f"{what} at {s.time / 1000:g} s, and {after}"
     rows, arrived = rows_of(run), _arrived(run)
     yield from wrong_order(run, rows, arrived)
     late = SOON + sum(AGAIN for fault in run.faults if isinstance(fault, Fault))
+    failed = [
+        (s.time, s.envelope.data.order_id)
+        for s in run.journal
+        if s.envelope and s.envelope.type == "LineAdded" and s.fault in ("fail", "unconfirmed")
+    ]
     for row in rows:
         sent, what = arrived.get(row.line), f"row {row.id}, saved at {row.saved / 1000:g} s"
         if not sent:
             yield "an event is lost", f"{what}, is not in the topic"
         elif sent[0].time > row.saved + late:
             yield "others wait", f"{what}, was published at {sent[0].time / 1000:g} s"
+        elif len(run.faults) == 1:  # nobody stands still besides
+            for time, order in failed:
+                if order != row.line[0] and row.saved < time < sent[0].time - IN_A_RUN:
+                    why = f"because a publish of {order} had failed at {time / 1000:g} s"
+                    what += f", was published only at {sent[0].time / 1000:g} s"
+                    yield "one failure ends the run", f"{what}, {why}"

@@ -735,6 +735,7 @@ WRONG_2 = {
 # -- 11.3
 
 LINES = "select id, event from outbox where state = 'waiting' order by id limit 10"
+THREE = LINES.replace("id,", "id, order_id,", 1)
 PASS = "update fence set token = ? where token <= ?"
 
 
@@ -743,49 +744,77 @@ def _is_leader(ctx):
         return db.execute(PASS, (ctx.lease, ctx.lease)).rowcount == 1
 
 
+async def _fails(ctx, event):
+    try:
+        await ctx.publish(event)
+    except PublishFailed:
+        return True
+
+
 async def passes_the_fence_before_each(ctx):
-    for id, event in _rows(ctx, LINES):
+    stuck = set()
+    for id, order_id, event in _rows(ctx, THREE):
+        if order_id in stuck:
+            continue
         if not _is_leader(ctx):
             return
-        await ctx.publish(event)
-        _set(ctx, id, state="sent")
+        if await _fails(ctx, event):
+            stuck.add(order_id)
+        else:
+            _set(ctx, id, state="sent")
 
 
 async def reads_one_row_at_a_time(ctx):
     """Each transaction passes the fence and reads the next row."""
+    stuck = [""]
     for _ in range(10):
         with ctx.database as db:
             if not db.execute(PASS, (ctx.lease, ctx.lease)).rowcount:
                 return
-            row = db.execute(LINES).fetchone()
+            others = f"and order_id not in ({', '.join('?' * len(stuck))}) order"
+            row = db.execute(THREE.replace("order by", f"{others} by"), stuck).fetchone()
         if row is None:
             return
-        await ctx.publish(row[1])
-        _set(ctx, row[0], state="sent")
+        if await _fails(ctx, row[2]):
+            stuck.append(row[1])
+        else:
+            _set(ctx, row[0], state="sent")
 
 
 async def compares_and_writes(ctx):
-    for id, event in _rows(ctx, LINES):
-        with ctx.database as db:
-            [(token,)] = db.execute("select token from fence")
-            if token > ctx.lease:
-                return
-            db.execute("update fence set token = ?", (ctx.lease,))
-        await ctx.publish(event)
-        with ctx.database as db:
-            db.execute("update outbox set state = 'sent' where id = ?", (id,))
+    """Order after order: a failed publish ends the loop over the rows of one order."""
+    orders = {}
+    for id, order_id, event in _rows(ctx, THREE):
+        orders.setdefault(order_id, []).append((id, event))
+    for waiting in orders.values():
+        for id, event in waiting:
+            with ctx.database as db:
+                [(token,)] = db.execute("select token from fence")
+                if token > ctx.lease:
+                    return
+                db.execute("update fence set token = ?", (ctx.lease,))
+            if await _fails(ctx, event):
+                break
+            with ctx.database as db:
+                db.execute("update outbox set state = 'sent' where id = ?", (id,))
 
 
 async def the_mark_is_fenced(ctx):
     """It takes the fence at its beginning, and looks whether it still has it when it marks a row."""
     with ctx.database as db:
         db.execute("update fence set token = max(token, ?)", (ctx.lease,))
-        waiting = db.execute(LINES).fetchall()
-    for id, event in waiting:
-        await ctx.publish(event)
+        waiting = db.execute(THREE).fetchall()
+    stuck = set()
+    for id, order_id, event in waiting:
+        if order_id in stuck:
+            continue
+        state = "sent"
+        if await _fails(ctx, event):
+            stuck.add(order_id)
+            state = "waiting"
         with ctx.database as db:
-            sql = "update outbox set state = 'sent' where id = ? and (select token from fence) = ?"
-            if not db.execute(sql, (id, ctx.lease)).rowcount:
+            sql = "update outbox set state = ? where id = ? and (select token from fence) = ?"
+            if not db.execute(sql, (state, id, ctx.lease)).rowcount:
                 return
 
 
@@ -798,15 +827,34 @@ async def claims_that_a_newer_leader_takes(ctx):
         db.execute(
             claim.replace("'waiting' limit", "'waiting' and true order by id limit"), (ctx.lease,)
         )
-        mine = """select id, event from outbox join claims using (id)
+        mine = """select id, order_id, event from outbox join claims using (id)
                   where state = 'waiting' and token = ? order by id"""
         rows = db.execute(mine, (ctx.lease,)).fetchall()
-    for id, event in rows:
+    stuck = set()
+    for id, order_id, event in rows:
         with ctx.database as db:
             still = "select 1 from claims where id = ? and token = ?"
             if not db.execute(still, (id, ctx.lease)).fetchone():
                 return
+        if order_id in stuck or await _fails(ctx, event):
+            stuck.add(order_id)
+        else:
+            _set(ctx, id, state="sent")
+
+
+async def as_in_the_lesson(ctx):
+    """The first failed publish ends the run, also for the other orders."""
+    for id, event in _rows(ctx, LINES):
+        if not _is_leader(ctx):
+            return
         await ctx.publish(event)
+        _set(ctx, id, state="sent")
+
+
+async def returns_after_a_failure(ctx):
+    for id, event in _rows(ctx, LINES):
+        if not _is_leader(ctx) or await _fails(ctx, event):
+            return
         _set(ctx, id, state="sent")
 
 
@@ -989,6 +1037,7 @@ WRONG_3 = {
         marks_before_it_publishes,
     ],
     "others wait": [a_flag_that_stays, one_row_in_each_run],
+    "one failure ends the run": [as_in_the_lesson, returns_after_a_failure],
     "out of order": [the_latest_first, goes_on_after_a_failure],
     "published again": [forgets_to_mark],
     "another id": [makes_them_anew],

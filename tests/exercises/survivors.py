@@ -168,6 +168,10 @@ SURVIVORS: dict[str, dict[str, str]] = {
         "swapped: stuck.add(order_id) | attempts, state = (attempts + 1, 'waiting')": "neither line looks at what the other does",
         "swapped: await ctx.publish(RowParked(id=id, order_id=order_id)) | state = 'parked'": "the state is saved after both",
     },
+    "11.3": {
+        "swapped: if order_id in stuck: | with ctx.database as db:": "the leader passes its fence for a row that waits, too",
+        "swapped: with ctx.database as db: | stuck = set()": "the set is empty, before or after",
+    },
     "12.1": {
         "swapped: needed = int(arrivals * service) + 1 | grows = arrivals - workers / service": APART,
         "20 -> 21": "within the tolerance",
