@@ -5,6 +5,8 @@ import lessons
 import pytest
 
 from edalab import explore, pause, restore, rewind, simulate
+from edalab.exercises import lesson_11_shop
+from edalab.view import timeline
 
 NAME = "11-dual-writes-and-recovery"
 AT_CLIENT = ["client"]
@@ -282,3 +284,9 @@ def test_in_the_panel_the_claims_turn_red_that_the_text_names(lesson):
         assert red("marks", inbox, backup) == [lesson.none_lost, lesson.up_to_date]
     assert red("marks", False, backup, again) == [lesson.none_twice]
     assert red("marks", True, backup, again) == []
+
+
+def test_in_pictures_of_the_exercise_each_event_goes_somewhere():
+    pictures = [timeline(lesson_11_shop.one_order(story)).svg() for story in lesson_11_shop.STORIES]
+    assert not any("reached nobody" in picture for picture in pictures)
+    assert any(">Placed o1<" in picture for picture in pictures)

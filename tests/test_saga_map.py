@@ -25,7 +25,7 @@ from weddings import (
 )  # fmt: skip
 from wrong_sagas import orders
 
-from edalab import Command, Misuse, Query, System, simulate
+from edalab import Command, Misuse, Query, System, pause, simulate
 from edalab.claims.saga_outcome import outcome
 from edalab.model import Message
 from edalab.trace.saga_story import stories
@@ -558,12 +558,10 @@ def test_one_of_many_is_shown_by_its_correlation_or_its_key():
     assert by_id.scene.labels[0].text == "Wedding w7: done" and repr(by_id) == repr(by_key)
 
 
-def test_a_saga_that_came_to_nothing_before_a_word_of_sagas_was_said_is_one_too():
-    run = simulate(
-        choreographed(3),
-        many(2),
-        faults=[f"fail halls.handle.WeddingAnnounced #{n}" for n in (1, 2, 3)],
-    )
+@pytest.mark.parametrize("first", [[], [pause("halls", 0, 0.5)]])
+def test_a_saga_that_came_to_nothing_before_a_word_of_sagas_was_said_is_one_too(first):
+    faults = [f"fail halls.handle.WeddingAnnounced #{n}" for n in (1, 2, 3)]
+    run = simulate(choreographed(3), many(2), faults=[*first, *faults])
     assert [outcome(story).sentence for story in stories(run)] == [
         "stuck, halls gave up after 3 tries",
         "done",

@@ -180,17 +180,17 @@ def test_an_outbox_keeps_the_version_of_what_it_stores():
 
 
 def test_an_old_text_is_upcast_where_no_class_of_its_version_is_declared():
-    class Sealed(Event, version=3, upcasts={1: lambda d: d | {"b": 1}, 2: lambda d: d | {"c": 1}}):
+    class Signed(Event, version=3, upcasts={1: lambda d: d | {"b": 1}, 2: lambda d: d | {"c": 1}}):
         a: int
         b: int
         c: int
 
     text = (
-        '{"id": "old-1", "type": "Sealed", "source": "till", "subject": null, "topic": "Sealed", "time": 0, '
+        '{"id": "old-1", "type": "Signed", "source": "till", "subject": null, "topic": "Signed", "time": 0, '
         '"correlation": "old-1", "causation": null, "depth": 0, "data": {"a": 1}}'
     )
-    run = simulate(town(Sealed), publishing(text))
-    assert notes(run) == ["Sealed(a=1, b=1, c=1); Sealed(a=1, b=1, c=1)"]
+    run = simulate(town(Signed), publishing(text))
+    assert notes(run) == ["Signed(a=1, b=1, c=1); Signed(a=1, b=1, c=1)"]
 
 
 def test_a_store_reads_an_old_fact_as_its_own_class_where_an_upcaster_is_missing():

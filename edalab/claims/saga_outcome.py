@@ -136,8 +136,7 @@ def _broken(moment: SagaMoment, looks_well: bool) -> str:
     if looks_well and moment.over:
         finders += [find_left_behind, find_unsettled]
     findings = [finding for find in finders for finding in find(saga) or ()]
-    sentence = findings[0][0] if findings else ""
-    return sentence.removeprefix("in ").removeprefix(f"{saga} ")
+    return findings[0][0].removeprefix("in ").removeprefix(f"{saga} ") if findings else ""
 
 
 def _joined(*parts: str) -> str:

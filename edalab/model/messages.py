@@ -59,7 +59,7 @@ def _check_wire(what: str, declared: Declared) -> None:
     if (name := declared.name) is not None and not (isinstance(name, str) and name.isidentifier()):
         raise Misuse(f"{what} name= takes one word such as 'OrderPlaced', not {shown(name)}")
     if declared.reads not in READS:
-        raise Unknown("way to read", declared.reads, READS)
+        raise Unknown("reading", declared.reads, READS)
 
 
 def _upcasts(what: str, declared: Declared) -> dict:

@@ -86,8 +86,8 @@ def deploy(
         migration = "alter table bills add column cents integer"
         simulate(old, busy_day, faults=[deploy(new.services["billing"], at=5, rolling=2, migration=migration)])
 
-    service: of another system, with the name of one in the system that runs, as it is declared now. Its `replicas=`
-        and `schema=` are not used.
+    service: of another system, with the name of one in the system that runs, as it is declared now. Only its
+        handlers and ticks count, and not its `schema=` or `workers=`.
     rolling: seconds from one replica to the next; between them, both versions run.
     migration: SQL that is run once, in one transaction, as the first replica switches. The run raises Misuse if
         SQLite refuses it.

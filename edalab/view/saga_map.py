@@ -17,7 +17,7 @@ from .waterfall import BAR, waterfall
 _LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("row", "bar: at work"), ("idle", "grey bar: nothing done"), ("waiting", "grey line: waited for"), ("saved", "tick: done or saved"), ("crash", "cross: crash"),
     ("failed", "triangle: failed"), ("dead letter", "square: dead letter"), ("refused", "barred ring: refused"),
-    ("no answer", "hourglass: no answer in time"), ("lost", "struck ring: did not arrive"),
+    ("no answer", "hourglass: no answer in time"), ("lost", "struck ring: lost or too late"),
     ("doubled", "two dots: done again"), ("published", "dot: published"),
     ("break", "dashed gap: time left out"), ("stretched", "thick line below: time stretched"),
 )  # fmt: skip

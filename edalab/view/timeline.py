@@ -38,7 +38,7 @@ LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("evicted", "hourglass: too slow for its group"),
     ("dead letter", "square: dead letter"),
     ("refused", "barred ring: refused"),
-    ("lost", "struck ring: did not arrive"),
+    ("lost", "struck ring: lost or too late"),
     ("doubled", "two dots: published twice"),
     ("unheard", "ring: reached nobody yet"),
     ("deduplicated", "grey struck ring: not stored again"),
