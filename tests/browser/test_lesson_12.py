@@ -1,4 +1,4 @@
-"""Lesson 12 in the browser: all cells run, and the panel's claims turn green for the one way that keeps every order."""
+"""Lesson 12 in the browser: all cells run, and the panel's claims turn green for a way that keeps every order."""
 
 
 def test_only_a_short_line_with_backoff_leaves_no_dead_letter_after_five_slow_seconds(
