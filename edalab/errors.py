@@ -117,7 +117,7 @@ class Unknown(Misuse, LookupError):
     def __init__(
         self, kind: str, name: object, known: Iterable[str], where: str = "", more: str = ""
     ):
-        plural = kind[:-1] + "ies" if kind.endswith("y") else kind + "s"
+        plural = kind[:-1] + "ies" if kind.endswith(("ry", "ty")) else kind + "s"
         there = choices(name, known)
         hint = "" if "Did you mean" in there else more
         super().__init__(f"no {kind} {shown(name)}{where}; {plural}{where}: {there}{hint}")

@@ -51,7 +51,7 @@ CORE_FILES = {
     ),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 11623, "library": 24430, "exercises": 6800}
+LINES = {"core": 11625, "library": 24432, "exercises": 6800}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 

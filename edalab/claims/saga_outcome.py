@@ -41,7 +41,7 @@ def outcome(story: SagaStory, time: int | None = None) -> Outcome:
     moment = story.at(time)
     if "outcome" not in vars(moment):
         found = _read(story, moment)
-        known = found.word in ("inconsistent", "not begun")
+        known = found.word in ("inconsistent", "not begun") or not moment.saga.sent
         broken = "" if known else _broken(moment, found.word in _WELL)
         vars(moment)["outcome"] = Outcome("inconsistent", broken) if broken else found
     return vars(moment)["outcome"]

@@ -65,6 +65,8 @@ class LimitedReplica(Replica):
     def release(self, execution: Execution | None) -> None:
         """Done with a message: its worker is free."""
         super().release(execution)
+        while self.waiting and self.busy is None and self.reachable:
+            self.offer(self.waiting.popleft())  # into the line, where no worker is free
         self._serve()
 
     def finish(self, execution: Execution) -> None:
