@@ -64,6 +64,7 @@ def test_a_letter_is_sent_back_in_vain_before_the_repair_and_charged_after_it(le
     assert list(early.dead_letters.state) == ["redriven", "waiting"]
     assert list(early.dead_letters.redrives) == [0, 1]
     assert list(late.dead_letters.state) == ["redriven"]
+    assert list(lesson.sent_back) == ["sent back at 5 s", "sent back at 12 s"]
     assert not early.check(lesson.all_charged) and late.check(lesson.all_charged)
     assert early.check(lesson.none_gone) and late.check(lesson.none_gone)
 
@@ -92,6 +93,7 @@ def test_without_limits_the_shop_is_well_as_soon_as_the_provider_is(lesson):
 
 def test_with_four_workers_it_stays_down_although_they_do_twenty_charges_a_second(lesson):
     table = lesson.load(lesson.storm, "payments").table
+    assert (table.in_time[10:30] < 14).sum() == 20  # the prediction
     assert not table.in_time[6:].any() and set(table.too_late[11:120]) == {20}
     assert set(table.at_work[11:120]) == {4} and set(table.asked[12:29]) == {90}
     assert well(lesson, lesson.storm, 1, 5)
@@ -114,6 +116,13 @@ def test_a_budget_that_saves_no_more_than_ten_ends_the_storm_after_a_long_good_t
     run = simulate(system, lesson.crowd(seconds=since + 25))
     assert lesson.load(run, "payments").table.asked.max() <= 26
     assert well(lesson, run, since + 22, since + 24) and len(run.dead_letters) in (309, 311)
+
+
+def test_with_a_budget_the_line_gets_shorter_more_slowly_than_without_retries(lesson):
+    for way, each_second in (("retry budget", 3.5), ("no retry", 5)):
+        run = simulate(lesson.friday(workers=4, **lesson.WAYS[way]), lesson.crowd())
+        line = lesson.load(run, "payments").table.waiting
+        assert (line[11] - line[19]) / 8 == pytest.approx(each_second, abs=0.1)
 
 
 def test_a_breaker_with_backoff_closes_into_a_crowd(lesson):
@@ -147,6 +156,10 @@ def test_no_fix_is_enough_alone(lesson):
     }
     asked = {way: row["asked"] for way, row in lesson.results.items()}
     assert asked["at once"] == asked["backoff, jitter"] == 2325
+    waits = [row["median wait"] for row in lesson.results.values()]
+    assert waits == [50.6, 0.5, 92.4, 2.1, 0.2, 10.2, 1.2, 0.2, 0.6, 0.6]
+    best = simulate(lesson.friday(workers=4, **lesson.WAYS[list(lesson.WAYS)[-1]]), lesson.crowd())
+    assert max(lesson.charged_after(best).values()) == pytest.approx(30, abs=2)
     assert {way for way, row in lesson.results.items() if row["turned away"]} == {
         way for way in lesson.results if way.startswith("line")
     }
@@ -160,15 +173,24 @@ def test_jitter_spreads_those_who_come_back(lesson):
     table = lesson.load(lesson.opened["backoff"], "payments").table
     assert list(table.index[table.busy > 150]) == [0, 1, 3, 7, 15, 31]  # the waves
     assert set(table.at_work[19:31]) == {3}
-    assert table.busy[31] > 200  # who waited at home until then
+    assert table.busy[31] > 200  # who waited for their next attempt until then
+    assert set(lesson.opened["backoff, jitter"].dead_letters.reason.str.partition(":")[0]) == {
+        "Busy"
+    }
+    system = lesson.friday(lesson.retrying(lesson.jitter), slow=(0, 0), workers=4, prefetch=20)
+    assert not len(simulate(system, lesson.sale_opens).dead_letters)
 
 
 def test_a_consumer_that_takes_twenty_at_once_floods_nobody(lesson):
     row = lesson.measure(**lesson.takes_20)
     assert (row["in time"], row["dead letters"], row["turned away"]) == (450, 0, 0)
-    bounded = lesson.measure(**lesson.takes_20, max_length=50)
+    bounded = lesson.measure(**lesson.queue_of_50)
     assert (bounded["in time"], bounded["dead letters"], bounded["turned away"]) == (421, 0, 29)
     assert bounded["gone"] == bounded["not charged"] == 0
+    assert (row["median wait"], bounded["median wait"]) == (2.9, 1.2)
+    longer = [lesson.measure(**how, slow=(5, 15)) for how in (lesson.takes_20, lesson.queue_of_50)]
+    assert [each["median wait"] for each in longer] == [8.1, 1.5]
+    assert [each["turned away"] for each in longer] == [0, 108]
     at_once = lesson.measure(bill=lesson.retrying(), prefetch=20)
     assert at_once["well again"] == "never"
 
@@ -176,6 +198,8 @@ def test_a_consumer_that_takes_twenty_at_once_floods_nobody(lesson):
 def test_without_any_line_and_with_backoff_nobody_is_given_up(lesson):
     row = lesson.measure(bill=lesson.retrying(lesson.jitter), waiting=0)
     assert row["dead letters"] == row["not charged"] == 0
+    at_once = lesson.measure(bill=lesson.retrying(), waiting=0)
+    assert at_once["well again"] == 11 and at_once["in time"] == 376
 
 
 def test_vouchers_with_places_of_their_own_dont_notice_the_provider(lesson):
@@ -199,7 +223,7 @@ def test_a_redrive_of_all_letters_brings_a_fast_provider_down_and_a_slow_one_doe
 def test_goodput_falls_to_nothing_or_stays_at_what_the_workers_can_do(lesson):
     naive, kept = lesson.curves.values()
     assert [rate for rate in lesson.rates if abs(naive[rate] - rate) < 1] == [5, 10, 15, 20]
-    assert all(naive[rate] < 1 for rate in (25, 30, 40))
+    assert naive[22] == 7.2 and all(naive[rate] < 1 for rate in (25, 30, 40))
     assert all(kept[rate] == pytest.approx(min(rate, 20), abs=1) for rate in lesson.rates)
 
 
@@ -222,3 +246,9 @@ def test_in_the_panel_a_short_line_and_backoff_are_green_and_a_limit_alone_has_a
     best = ["line of 10, backoff", "line of 10, backoff, jitter"]
     assert [way for way in lesson.WAYS if not red(way, 5)] == best
     assert {way for way in lesson.WAYS if red(way, 1)} == {"no retry", "line of 10"}
+    given_up = {
+        way: simulate(lesson.the_shop(way, 1), lesson.crowd()) for way in ("no retry", "line of 10")
+    }
+    assert [len(run.dead_letters) for run in given_up.values()] == [4, 4]
+    never = [run.check(lesson.all_charged).evidence for run in given_up.values()]
+    assert [len(orders) for orders in never] == [0, 1]

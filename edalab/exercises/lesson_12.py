@@ -132,7 +132,7 @@ DECIDE_HINTS = {
     ),
     "all at once": (
         "Many orders failed at the same moment. When does each of them ask again?",
-        "If all wait equally long, they meet again at the door. The dice of `ctx.random` give each of them another wait, and always the same in the same run.",
+        "If all wait equally long, or nearly so, they meet again at the door. The dice of `ctx.random` give each of them another wait. A few milliseconds make no difference, because the provider needs 50 for each order.",
         "Choose the whole wait by dice: ctx.random.uniform(0, longest).",
     ),
     "does not back off": (
@@ -174,9 +174,14 @@ REDRIVE_HINTS = {
         'Repeat `await ctx.ask(GetHealth())` with a sleep in between until it answers "well", for each letter.',
     ),
     "all at once": (
-        "How many orders and questions a second does a provider get that is ill, or has just become well?",
+        "How many orders a second does a provider get that has just become well?",
         "Your handler has one letter after the other, so a sleep in it holds the next ones back.",
-        "Sleep half a second after each order that you send back, and a second between two questions about its health.",
+        "Sleep half a second after each order that you send back.",
+    ),
+    "asks too often": (
+        "How many questions a second does a provider get that is ill?",
+        "It doesn't become well sooner if you ask more often. Does your loop sleep between two questions?",
+        "Sleep a second between two questions about its health.",
     ),
     "sent back twice": (
         "How often does your handler call `ctx.redrive()` for one letter?",
@@ -185,8 +190,8 @@ REDRIVE_HINTS = {
     ),
     "kept in vain": (
         "Could this order be charged when the provider is well again?",
-        "After three attempts that raise, a letter stays for good, and they take less than a second. To wait, sleep in your handler. An order may be sent back three times.",
-        "Raise only if no further attempt can help, or if redrives is 3. Otherwise wait in a loop until the provider is well.",
+        "An order that died of Unanswered or of Busy can still be charged, and you may send it back three times. Did you raise in order to wait? After three attempts that raise, which take less than a second, a letter stays for good.",
+        "Raise only if the reason is neither Unanswered nor Busy, or if redrives is 3. Otherwise sleep in a loop until the provider is well.",
     ),
     "out of order": (
         "In which order did this customer place them, and in which one were they sent back?",

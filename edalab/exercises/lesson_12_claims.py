@@ -95,7 +95,7 @@ def wrong_redrives(run: Run) -> Mistakes:
             yield "waits too long", f"{what}, and the provider has long been well"
     if (looks := len(steps(run, "ask", shop.GetHealth))) > 30 + run.end / 100:
         often = f"billing asks {looks} times in {run.end / 1000:g} s whether the provider is well"
-        yield "all at once", often
+        yield "asks too often", often
     for customer, names in lives.items():
         died = [order.order_id for order in placed.values() if order.order_id in names]
         if not run.faults and names != died:

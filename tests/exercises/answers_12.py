@@ -544,6 +544,16 @@ async def a_slip(event, ctx):
         await ctx.redrive()
 
 
+async def asks_without_end(event, ctx):
+    letter = ctx.message
+    if not letter.reason.startswith(PASSING) or letter.redrives >= 3:
+        raise ValueError("for a person")
+    while await ctx.ask(GetHealth()) != "well":
+        await ctx.sleep(0.05)
+    await ctx.redrive()
+    await ctx.sleep(0.5)
+
+
 async def looks_ten_times_a_second(event, ctx):
     letter = ctx.message
     if not letter.reason.startswith(PASSING) or letter.redrives >= 3:
@@ -606,6 +616,7 @@ WRONG_3 = {
     ],
     "sent back too early": [slowly_and_blindly, well_once, at_a_fixed_time, no_answer_is_well],
     "all at once": [no_pause],
+    "asks too often": [asks_without_end],
     "everybody gets it again": [publishes_it_anew, returns_the_event],
     "sent back twice": [to_make_sure],
     "kept in vain": [keeps_all, raises_while_it_is_ill, one_chance],
