@@ -160,6 +160,12 @@ def test_the_gate_stops_tuesdays_deploy_of_the_writer_alone_and_lets_each_step_p
     steps = (1, 1), (4, 1), (4, 3), (3, 3)
     found = [first(old, new) for old, new in pairwise(steps)]
     assert found == ["writers first", "any order", "readers first"]
+    # It compares the newest versions, so what is safe from 4 to 3 would not pass as a writer's deploy ...
+    assert not compatibility(lesson.document(4, 3), lesson.document(3, 3)).forward
+    # ... and passes if the last form has the highest number.
+    renamed = (1, 1), (4, 1), (4, 5), (5, 5)
+    gates = [compatibility(lesson.document(*a), lesson.document(*b)) for a, b in pairwise(renamed)]
+    assert gates[0].forward and gates[1].backward and gates[2].forward
 
 
 def test_the_gate_says_what_the_grid_says_but_for_the_meaning(lesson):

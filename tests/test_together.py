@@ -226,14 +226,18 @@ def left_over(run) -> list[str]:
     return found
 
 
+ENDLESS = {13, 16, 47, 58, 67, 69, 81, 95}  # a handling always takes too long for its group
+
+
 @pytest.mark.parametrize(
     "number", [*range(SWEEP), 450, 514]
 )  # once a reader was forgotten in these
 def test_all_of_it_together(number):
-    try:
-        run = simulate(**story(number), max_steps=100_000)
-    except Endless:  # a handling that always takes too long for its group
-        pytest.skip("endless")
+    if number in ENDLESS:
+        with pytest.raises(Endless):
+            simulate(**story(number), max_steps=100_000)
+        return
+    run = simulate(**story(number), max_steps=100_000)
     assert left_over(run) == []
     times = sorted({step.time for step in run.journal})
     middle = times[len(times) // 2] / 1000
