@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 from hypothesis import HealthCheck, settings
 
-from edalab.model import Message
+from edalab.model import Message, declared_in
 
 HERE = os.path.join(Path(__file__).parent, "")
 
@@ -25,9 +25,10 @@ settings.load_profile("edalab")
 
 @pytest.fixture(autouse=True, scope="module")
 def messages_of_this_file(request):
-    """Files of tests have messages of the same names, and a name means the class declared last: for the tests of a file
-    that is its own, or one of a file that it imports, whatever other files this process ran before."""
-    things = [thing for module in _imported(request.module, {}) for thing in vars(module).values()]
+    """Files of tests have messages of the same names, and a name means the highest version, or the class declared last:
+    for the tests of a file that is its own, or one of a file that it imports, whatever this process ran before."""
+    modules = _imported(request.module, {})
+    things = [thing for module in modules for thing in vars(module).values()]
     own = {
         thing
         for thing in things
@@ -35,6 +36,11 @@ def messages_of_this_file(request):
     }
     for cls in sorted(own, key=lambda cls: cls.__number__):
         cls.__number__ = Message.__count__ = Message.__count__ + 1
+    meant = [module.__name__ for module in modules]
+    if lesson := getattr(request.module, "NAME", ""):  # its cells' definitions
+        meant.append(f"lesson {lesson}")
+    with declared_in(tuple(meant)):
+        yield
 
 
 def _imported(module: ModuleType, seen: dict) -> dict:

@@ -5,14 +5,17 @@ from contextlib import contextmanager
 
 from .messages import Command, Declared, Event, Message, Query
 
-_meant, _own = "", frozenset()
+_meant: str | tuple[str, ...] = ""
+_own: frozenset[type[Message]] = frozenset()
 _PACKAGE = __name__.partition(".")[0]
 
 
 @contextmanager
-def declared_in(module: str, own: Collection[type[Message]] = ()) -> Generator[None]:
+def declared_in(
+    module: str | tuple[str, ...], own: Collection[type[Message]] = ()
+) -> Generator[None]:
     """Within it, a name that several message classes share means the one among `own`, or else the class declared in
-    this module, or in one whose name begins with it."""
+    this module (or one of these), or in one whose name begins with it."""
     global _meant, _own
     before, _meant, _own = (_meant, _own), module, frozenset(own)
     Message.__count__ += 1
