@@ -27,9 +27,9 @@ def declared_in(
 
 
 def message_types() -> dict[str, type[Message]]:
-    """Every message class, by its name on the wire. If two share it, it means the highest version, and of one class that
-    was declared again the last. Classes of an exercise come
-    first while that exercise is checked; otherwise the learner's own do."""
+    """Every message class, by its name on the wire. If several share it, it means the highest version, and of a class
+    that was declared again the last. Classes of an exercise come first while that exercise is checked; otherwise the
+    learner's own do."""
     found: dict[str, type[Message]] = {}
     for cls in _declared_last():
         name = cls.__wire__

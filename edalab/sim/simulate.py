@@ -37,7 +37,7 @@ def simulate(
     system: what is declared; a later declaration does not change the run.
     workload: `async def three_orders(ctx)`, which plays the outside world. Its steps are those of the service `client`.
     seed: varies latencies and dice. With 0, latencies are exact.
-    faults: a list of any mix of `Fault`, its text, `Faults`, `pause`, `cut`, `repartition`, `scale`, `skew`, `restore`
+    faults: a list of any mix of `Fault`, its text, `Faults`, `pause`, `cut`, `repartition`, `scale`, `skew`, `restore`,
         `rewind` and `deploy`.
     until: ends the run early, in seconds of virtual time.
     max_steps: the most steps that a run may have.
