@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 from hypothesis import HealthCheck, settings
 
-from edalab.model import Message, declared_in
+from edalab.model import Message, registry
 
 HERE = os.path.join(Path(__file__).parent, "")
 
@@ -25,22 +25,21 @@ settings.load_profile("edalab")
 
 @pytest.fixture(autouse=True, scope="module")
 def messages_of_this_file(request):
-    """Files of tests have messages of the same names, and a name means the highest version, or the class declared last:
-    for the tests of a file that is its own, or one of a file that it imports, whatever this process ran before."""
-    modules = _imported(request.module, {})
-    things = [thing for module in modules for thing in vars(module).values()]
-    own = {
-        thing
-        for thing in things
-        if isinstance(thing, type) and issubclass(thing, Message) and _home(thing)
+    """Files of tests have messages of the same names. The tests of a file see its own, those of the files that it
+    imports and those that they declare themselves: none of another file that the same process ran or only read."""
+    meant = {module.__name__ for module in _imported(request.module, {})}
+    meant.add(f"lesson {getattr(request.module, 'NAME', '')}")  # its cells' definitions
+    declared = registry._declared
+    others = {
+        cls
+        for cls in declared()
+        if cls.__module__ not in meant and cls.__module__.partition(".")[0] != "edalab"
     }
-    for cls in sorted(own, key=lambda cls: cls.__number__):
-        cls.__number__ = Message.__count__ = Message.__count__ + 1
-    meant = [module.__name__ for module in modules]
-    if lesson := getattr(request.module, "NAME", ""):  # its cells' definitions
-        meant.append(f"lesson {lesson}")
-    with declared_in(tuple(meant)):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "_declared", lambda: (c for c in declared() if c not in others))
+        Message.__count__ += 1  # what was remembered of them is stale
         yield
+    Message.__count__ += 1
 
 
 def _imported(module: ModuleType, seen: dict) -> dict:

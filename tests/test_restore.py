@@ -192,7 +192,10 @@ def test_a_claim_that_explore_asks_sees_restored_rows():
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: restore("billing", to=5, at=2), "a backup is older than what it replaces"),
+        (
+            lambda: restore("billing", to=5, at=2),
+            "it goes back to an earlier time; give a to= before at=",
+        ),
         (lambda: restore("billng", to=1, at=2), "Did you mean 'billing'"),
         (lambda: restore("client", to=1, at=2), "restore one of billing"),
         (lambda: restore("billing", to="1", at=2), "restore billing: to= takes seconds"),

@@ -169,7 +169,7 @@ def faults_of(number: int, dice: Random) -> list:
             [
                 deploy(new, at=at, rolling=dice.choice([0, 0.2])),
                 deploy(new, at=at, migration=more if service not in migrated else ""),
-                rewind(service, at=at, to=at / 2),
+                rewind(service, at=at or 0.001, to=at / 2),
                 restore(service, to=at / 2, at=at + 0.1),
                 scale(service, dice.randint(1, 4), at=at),
                 pause(service, at, at + 2),

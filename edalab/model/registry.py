@@ -1,21 +1,19 @@
 """Which message classes there are, and what each says of sagas."""
 
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager
 
 from .messages import Command, Declared, Event, Message, Query
 
-_meant: str | tuple[str, ...] = ""
+_meant = ""
 _own: frozenset[type[Message]] = frozenset()
 _PACKAGE = __name__.partition(".")[0]
 
 
 @contextmanager
-def declared_in(
-    module: str | tuple[str, ...], own: Collection[type[Message]] = ()
-) -> Generator[None]:
+def declared_in(module: str, own: Collection[type[Message]] = ()) -> Generator[None]:
     """Within it, a name that several message classes share means the one among `own`, or else the class declared in
-    this module (or one of these), or in one whose name begins with it."""
+    this module, or in one whose name begins with it."""
     global _meant, _own
     before, _meant, _own = (_meant, _own), module, frozenset(own)
     Message.__count__ += 1
@@ -51,14 +49,19 @@ def class_of(name: str, version: int) -> type[Message] | None:
 def _declared_last() -> Collection[type[Message]]:
     """The classes by their names on the wire and in Python; of those that share both, the one that is meant."""
     found: dict[tuple[str, str], type[Message]] = {}
+    for cls in _declared():
+        names = cls.__wire__, cls.__name__
+        if names not in found or _precedence(found[names]) < _precedence(cls):
+            found[names] = cls
+    return found.values()
+
+
+def _declared() -> Iterator[type[Message]]:
     ahead = [Event, Command, Query]
     while ahead:
         for cls in ahead.pop(0).__subclasses__():
             ahead.append(cls)
-            names = cls.__wire__, cls.__name__
-            if names not in found or _precedence(found[names]) < _precedence(cls):
-                found[names] = cls
-    return found.values()
+            yield cls
 
 
 def saga_roles() -> dict[str, Declared]:

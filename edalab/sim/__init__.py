@@ -3,11 +3,10 @@
 from .context import Context
 from .deploy import Deploy, deploy
 from .faults import ACTIONS, Fault, Faults
+from .going_back import restore, rewind
 from .plan import AnyFault, parse_plan
 from .points import actions_at, enumerate_faults, points
 from .printed import Printed, printing, quiet
-from .restore import Restore, restore
-from .rewind import Rewind, rewind
 from .simulate import simulate
 from .windows import AtTime, Repartition, Scale, Skew, Window, cut, pause, repartition, scale, skew
 from .world import World
@@ -22,8 +21,6 @@ __all__ = [
     "Faults",
     "Printed",
     "Repartition",
-    "Restore",
-    "Rewind",
     "Scale",
     "Skew",
     "Window",

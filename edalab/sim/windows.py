@@ -1,5 +1,5 @@
 """What happens to a run at a time: a replica stands still, a service is cut off, a clock is wrong, a topic gets more
-partitions or a service other replicas. (restore.py: a database goes back in time.)"""
+partitions or a service other replicas. (going_back.py: a database or a group goes back in time.)"""
 
 import re
 from dataclasses import dataclass
@@ -10,8 +10,7 @@ from ..model import System
 from ..model.numbers import check_whole
 from .at_time import SECONDS, Timed, check_name, check_service
 from .clock import milliseconds
-from .restore import Restore, parse_restore
-from .rewind import Rewind, parse_rewind
+from .going_back import Back, parse_back
 from .routes import log_of
 
 if TYPE_CHECKING:
@@ -211,7 +210,7 @@ def scale(service: str, replicas: int, at: float) -> Scale:
     return Scale(service, replicas, at)
 
 
-AtTime = Window | Repartition | Skew | Scale | Restore | Rewind
+AtTime = Window | Repartition | Skew | Scale | Back
 
 
 def parse_at_time(text: str) -> AtTime | None:
@@ -231,4 +230,4 @@ def parse_at_time(text: str) -> AtTime | None:
     if match := _SKEW.fullmatch(text):
         service, sign, seconds = match.groups()
         return skew(service, float(sign + seconds))
-    return parse_restore(text) or parse_rewind(text)
+    return parse_back(text)
