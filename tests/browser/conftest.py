@@ -43,7 +43,11 @@ PANEL = ".jp-NotebookPanel:visible .edalab-panel"
 def shows(page):
     def wait(sentence, sign):
         chip = page.locator(f"{PANEL} .edalab-chip", has_text=sentence)
-        chip.filter(has_text=sign).wait_for()
+        try:
+            chip.filter(has_text=sign).wait_for()
+        except Exception as error:  # a log keeps no picture: it says what the panel showed instead
+            panels = "\n".join(page.locator(PANEL).all_inner_texts())
+            raise AssertionError(f"no {sign} {sentence}; the panel shows:\n{panels}") from error
 
     return wait
 
