@@ -21,16 +21,20 @@ class Taken:
     def __init__(self, line: int):
         self._line = line
         self._lines: defaultdict[int, int] = defaultdict(int)
-
-    def _at(self, box: Extent) -> tuple[range, int]:
-        left = max(0, box[0])
-        bits = ((1 << max(0, box[2] + 1 - left)) - 1) << left
-        return range(box[1] // self._line, box[3] // self._line + 1), bits
+        # What was added since it was last asked for, by its first and last line: much of it is alike.
+        self._added: defaultdict[tuple[int, int], int] = defaultdict(int)
 
     def add(self, box: Extent) -> None:
-        lines, bits = self._at(box)
-        for line in lines:
-            self._lines[line] |= bits
+        left, top, right, bottom = box
+        self._added[top // self._line, bottom // self._line] |= _bits(left, right)
+
+    def _at(self, box: Extent) -> tuple[range, int]:
+        for (first, last), bits in self._added.items():
+            for line in range(first, last + 1):
+                self._lines[line] |= bits
+        self._added.clear()
+        left, top, right, bottom = box
+        return range(top // self._line, bottom // self._line + 1), _bits(left, right)
 
     def remove(self, box: Extent) -> None:
         """Take back what nothing else lies over."""
@@ -49,6 +53,11 @@ class Taken:
         """How many px of a box are taken, in all of its lines."""
         lines, bits = self._at(box)
         return sum((self._lines[line] & bits).bit_count() for line in lines)
+
+
+def _bits(left: int, right: int) -> int:
+    left = max(0, left)
+    return ((1 << max(0, right + 1 - left)) - 1) << left
 
 
 class LabelPlacer:

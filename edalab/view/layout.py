@@ -4,7 +4,7 @@ All is laid out with room for every line of labels and every track of arrows. Th
 nothing stands on are taken out."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -222,23 +222,22 @@ class Layout:
         self._used[gap] = max(self._used[gap], number + 1)
         return y
 
-    def column(self, places: Sequence[int], y1: int, y2: int, link: Link) -> int:
-        """The x of an upright part of an arrow: the first place that is not beside one of another
-        message, or of the same one on its way again; where there is none, the first."""
+    def column(self, first: int, others: Iterable[int], y1: int, y2: int, link: Link) -> int:
+        """The x of an upright part of an arrow: the first place, or another, that is not beside one
+        of another message, or of the same one on its way again; where there is none, the first."""
         owner, bits = (link.source, link.kind == "again"), abs((1 << y2) - (1 << y1))
+        columns, owners = self._columns, self._owners
 
         def is_free(x: int) -> bool:
-            if not self._columns[x] & bits:
-                return True
-            owners = self._owners[x]
-            return owner in owners and not any(
-                taken & bits for other, taken in owners.items() if other != owner
+            return not columns[x] & bits or (
+                owner in owners[x]
+                and not any(taken & bits for one, taken in owners[x].items() if one != owner)
             )
 
-        x = next(filter(is_free, places), places[0])
+        x = first if is_free(first) else next(filter(is_free, others), first)
         for near in range(x - BESIDE + 1, x + BESIDE):
-            self._columns[near] |= bits
-            self._owners[near][owner] = self._owners[near].get(owner, 0) | bits
+            columns[near] |= bits
+            owners[near][owner] = owners[near].get(owner, 0) | bits
         return x
 
     # -- items
