@@ -1,6 +1,7 @@
 """The arrows of a timeline: straight where nothing stands between, else along the gap between two
 lanes. An arrow is a list of corners, which are rounded when it is drawn."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -86,9 +87,9 @@ def _leave(layout: "Layout", link: Link, row: "Row", until: int) -> Corner:
 def _exits(source: SpanEvent) -> Iterator[int]:
     """Each other x at which an arrow may leave the bar of its source."""
     if bar := source.bar:
-        left, right, others = bar.x, bar.x + bar.w, [event.x for event in bar.inner]
-        before = max([x for x in others if x < source.x], default=left)
-        after = min([x for x in others if x > source.x], default=right)
+        left, right, others = bar.x, bar.x + bar.w, sorted(event.x for event in bar.inner)
+        before = [left, *others[: bisect_left(others, source.x)]][-1]
+        after = [*others[bisect_right(others, source.x) :], right][0]
         # Beyond the events beside it in the bar, it would seem to leave at another moment.
         for first, last, px in ((before, after, BESIDE), (before, after, 1), (left, right, BESIDE)):
             yield from range(source.x + px, last, px)

@@ -56,8 +56,7 @@ class Taken:
 
 
 def _bits(left: int, right: int) -> int:
-    left = max(0, left)
-    return ((1 << max(0, right + 1 - left)) - 1) << left
+    return (1 << max(0, right + 1)) - 1 & -1 << max(0, left)
 
 
 class LabelPlacer:
@@ -84,16 +83,19 @@ class LabelPlacer:
         rather than along it, over at most `over` px of lines. With `cut` the last text is shortened
         where none fits. Return None where there is no room at all."""
         size, bold = LABELS[kind].size, LABELS[kind].bold
-        widths = [text_width(text, size, bold) for text in texts] + [_LEAST[-1]] * cut
-        least = min(widths, default=0)
-        open_places = [place for place in places if self._extent(place, least, size)]
-        shortened = (shorten(texts[-1], room, size, bold) for room in _LEAST)
-        for text in chain(texts, shortened if cut and open_places else ()):
-            crossing, fewest = None, 0
-            for x, y, anchor in open_places if text else ():
-                extent = self._extent((x, y, anchor), text_width(text, size, bold), size)
+        shortened: Iterable[str] = ()
+        if cut or len(texts) > 1:  # where the least of them has no room none has
+            widths = [text_width(text, size, bold) for text in texts] + [_LEAST[-1]] * cut
+            places = [place for place in places if self._extent(place, min(widths), size)]
+            if cut and places:
+                shortened = (shorten(texts[-1], room, size, bold) for room in _LEAST)
+        for text in chain(texts, shortened):
+            crossing, fewest, width = None, 0, text_width(text, size, bold)
+            for place in places if text else ():
+                extent = self._extent(place, width, size)
                 if extent is None:
                     continue
+                x, y, anchor = place
                 label = Label(x, y, text, kind, anchor)
                 along = self._crossed.count(extent)
                 if not along:
@@ -133,7 +135,8 @@ class LabelPlacer:
     def _extent(self, place: Place, width: int, size: int) -> Extent | None:
         """What a text would cover there, if it is free."""
         (x, y, anchor), half = place, (size + 1) // 2
-        x -= {"start": 0, "middle": width // 2, "end": width}[anchor]
+        if anchor != "start":
+            x -= width if anchor == "end" else width // 2
         left, top, right, bottom = self.bounds
         inside = left <= x and x + width <= right and top <= y - half and y + half <= bottom
         extent = x - _MARGIN, y - half, x + width + _MARGIN, y + half

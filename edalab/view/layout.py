@@ -6,7 +6,7 @@ nothing stands on are taken out."""
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, chain
 
 from ..text import clean, seconds, shorten, text_width
 from ..trace.transfers import named
@@ -66,9 +66,11 @@ class Layout:
         self.marks: list[SpanEvent] = []
         self._tops: list[int] = []  # of the lanes
         self._tracks, self._used = Taken(TRACK), [0] * (len(services) + 1)
-        # At each x the upright parts of arrows at it or beside it, with a bit for each y: of all, and by owner.
-        self._columns: defaultdict[int, int] = defaultdict(int)
-        self._owners: defaultdict[int, dict[Owner, int]] = defaultdict(dict)
+        # The upright parts of arrows at each x: from where to where, and whose. A bit for each x that
+        # is beside one: of those from here to there, and of an owner's.
+        self._uprights: defaultdict[int, list[tuple[int, int, Owner]]] = defaultdict(list)
+        self._beside: defaultdict[tuple[int, int], int] = defaultdict(int)
+        self._near: defaultdict[Owner, int] = defaultdict(int)
         all_bars = [bar for one in (drawn, *beside) for bar in one.bars]
         self.titles = name_bars(all_bars, drawn.journal)
         self._set_times([drawn, *beside])
@@ -225,20 +227,30 @@ class Layout:
     def column(self, first: int, others: Iterable[int], y1: int, y2: int, link: Link) -> int:
         """The x of an upright part of an arrow: the first place, or another, that is not beside one
         of another message, or of the same one on its way again; where there is none, the first."""
-        owner, bits = (link.source, link.kind == "again"), abs((1 << y2) - (1 << y1))
-        columns, owners = self._columns, self._owners
-
-        def is_free(x: int) -> bool:
-            return not columns[x] & bits or (
-                owner in owners[x]
-                and not any(taken & bits for one, taken in owners[x].items() if one != owner)
-            )
-
-        x = first if is_free(first) else next(filter(is_free, others), first)
-        for near in range(x - BESIDE + 1, x + BESIDE):
-            columns[near] |= bits
-            owners[near][owner] = owners[near].get(owner, 0) | bits
+        owner, (top, bottom) = (link.source, link.kind == "again"), sorted((y1, y2))
+        taken, own = 0, self._near[owner]
+        for (start, end), bits in self._beside.items():
+            if start < bottom and top < end:
+                taken |= bits
+        maybe = own | ~taken
+        for x in chain((first,), others):
+            if maybe >> x & 1 and (not taken >> x & 1 or self._is_own(x, top, bottom, owner)):
+                break
+        else:
+            x = first
+        bits = (1 << 2 * BESIDE - 1) - 1 << x - BESIDE + 1
+        self._beside[top, bottom] |= bits
+        self._near[owner] |= bits
+        self._uprights[x].append((top, bottom, owner))
         return x
+
+    def _is_own(self, x: int, top: int, bottom: int, owner: Owner) -> bool:
+        """Whether the upright parts at an x or beside it are all of one owner."""
+        near = (self._uprights[at] for at in range(x - BESIDE + 1, x + BESIDE))
+        return all(
+            other == owner or end <= top or bottom <= start
+            for start, end, other in chain.from_iterable(near)
+        )
 
     # -- items
 
