@@ -56,7 +56,8 @@ class Taken:
 
 
 def _bits(left: int, right: int) -> int:
-    return (1 << max(0, right + 1)) - 1 & -1 << max(0, left)
+    left = left if left > 0 else 0  # quicker than max()
+    return (1 << right + 1) - (1 << left) if left <= right else 0
 
 
 class LabelPlacer:

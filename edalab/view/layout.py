@@ -78,7 +78,7 @@ class Layout:
         self._set_marks()
         ways = [(link, route(self, link)) for link in drawn.links]
         for _, way in ways:
-            self.placer.avoid([value for corner in way for value in corner])
+            self.placer.avoid([*chain.from_iterable(way)])
         for x in self.axis.slits():
             self.placer.avoid((x, 0, x, self._tops[-1]))
         place_labels(self)
