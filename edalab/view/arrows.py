@@ -87,7 +87,7 @@ def _leave(layout: "Layout", link: Link, row: "Row", until: int) -> Corner:
 def _exits(source: SpanEvent) -> Iterator[int]:
     """Each other x at which an arrow may leave the bar of its source."""
     if bar := source.bar:
-        left, right, others = bar.x, bar.x + bar.w, sorted(event.x for event in bar.inner)
+        left, right, others = bar.x, bar.x + bar.w, sorted([event.x for event in bar.inner])
         before = [left, *others[: bisect_left(others, source.x)]][-1]
         after = [*others[bisect_right(others, source.x) :], right][0]
         # Beyond the events beside it in the bar, it would seem to leave at another moment.
@@ -127,7 +127,7 @@ def rounded(corners: list[Corner], radius: int = 6) -> tuple[int, ...]:
 
 
 def _towards(corner: Corner, other: Corner, by: int) -> Corner:
-    dx, dy = other[0] - corner[0], other[1] - corner[1]
-    length = max(1, abs(dx) + abs(dy))
+    (x, y), (a, b) = corner, other
+    length = abs(a - x) + abs(b - y) or 1
     part = min(by, length // 2)
-    return corner[0] + dx * part // length, corner[1] + dy * part // length
+    return x + (a - x) * part // length, y + (b - y) * part // length

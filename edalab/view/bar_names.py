@@ -48,8 +48,8 @@ class Title(NamedTuple):
 def name_bars(bars: Iterable[Bar], journal: Iterable[Step]) -> dict[Bar, Title]:
     """The names of all bars of a picture of a run. A message has the same name in all lanes, with its
     version if the run has a newer one than 1."""
-    messages = (step.envelope for step in journal if step.envelope)
-    newer = {envelope.type for envelope in messages if _version(envelope) > 1}
+    messages = {id(step.envelope): step.envelope for step in journal if step.envelope}
+    newer = {envelope.type for envelope in messages.values() if _version(envelope) > 1}
     alike: defaultdict[str, list[Bar]] = defaultdict(list)
     for bar in bars:
         alike[bar.envelope.type].append(bar)
