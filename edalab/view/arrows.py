@@ -81,13 +81,13 @@ def _leave(layout: "Layout", link: Link, row: "Row", until: int) -> Corner:
     """Where an arrow leaves its source upright, to the height `until`."""
     source, side = link.source, 1 if until > row.y else -1
     begin = row.y + side * (BAR // 2 if source.bar else 4)  # the edge of a bar, or beside a dot
-    return layout.column(source.x, _exits(source), begin, until, link), begin
+    return layout.column(source.x, _exits(layout, source), begin, until, link), begin
 
 
-def _exits(source: SpanEvent) -> Iterator[int]:
+def _exits(layout: "Layout", source: SpanEvent) -> Iterator[int]:
     """Each other x at which an arrow may leave the bar of its source."""
     if bar := source.bar:
-        left, right, others = bar.x, bar.x + bar.w, sorted([event.x for event in bar.inner])
+        left, right, others = bar.x, bar.x + bar.w, layout.inner[bar]
         before = [left, *others[: bisect_left(others, source.x)]][-1]
         after = [*others[bisect_right(others, source.x) :], right][0]
         # Beyond the events beside it in the bar, it would seem to leave at another moment.

@@ -67,15 +67,16 @@ class Layout:
         self._tops: list[int] = []  # of the lanes
         self._tracks, self._used = Taken(TRACK), [0] * (len(services) + 1)
         # The upright parts of arrows at each x: from where to where, and whose. A bit for each x that
-        # is beside one: of those from here to there, and of an owner's.
+        # is beside those from here to there, of all and of each owner.
         self._uprights: defaultdict[int, list[tuple[int, int, Owner]]] = defaultdict(list)
         self._beside: defaultdict[tuple[int, int], int] = defaultdict(int)
-        self._near: defaultdict[Owner, int] = defaultdict(int)
+        self._own: defaultdict[Owner, list[tuple[int, int, int]]] = defaultdict(list)
         all_bars = [bar for one in (drawn, *beside) for bar in one.bars]
         self.titles = name_bars(all_bars, drawn.journal)
         self._set_times([drawn, *beside])
         self._set_rows()
         self._set_marks()
+        self.inner = {bar: sorted([event.x for event in bar.inner]) for bar in drawn.bars}
         ways = [(link, route(self, link)) for link in drawn.links]
         for _, way in ways:
             self.placer.avoid([*chain.from_iterable(way)])
@@ -228,11 +229,14 @@ class Layout:
         """The x of an upright part of an arrow: the first place, or another, that is not beside one
         of another message, or of the same one on its way again; where there is none, the first."""
         owner, (top, bottom) = (link.source, link.kind == "again"), sorted((y1, y2))
-        taken, own = 0, self._near[owner]
+        taken, maybe, mine = 0, 0, self._own[owner]
         for (start, end), bits in self._beside.items():
             if start < bottom and top < end:
                 taken |= bits
-        maybe = own | ~taken
+        for start, end, bits in mine:
+            if start < bottom and top < end:
+                maybe |= bits
+        maybe |= ~taken
         for x in chain((first,), others):
             if maybe >> x & 1 and (not taken >> x & 1 or self._is_own(x, top, bottom, owner)):
                 break
@@ -240,7 +244,7 @@ class Layout:
             x = first
         bits = (1 << 2 * BESIDE - 1) - 1 << x - BESIDE + 1
         self._beside[top, bottom] |= bits
-        self._near[owner] |= bits
+        mine.append((top, bottom, bits))
         self._uprights[x].append((top, bottom, owner))
         return x
 
