@@ -29,10 +29,11 @@ class Taken:
         self._added[top // self._line, bottom // self._line] |= _bits(left, right)
 
     def _at(self, box: Extent) -> tuple[range, int]:
-        for (first, last), bits in self._added.items():
-            for line in range(first, last + 1):
-                self._lines[line] |= bits
-        self._added.clear()
+        if self._added:
+            for (first, last), bits in self._added.items():
+                for line in range(first, last + 1):
+                    self._lines[line] |= bits
+            self._added.clear()
         left, top, right, bottom = box
         return range(top // self._line, bottom // self._line + 1), _bits(left, right)
 
@@ -70,7 +71,8 @@ class LabelPlacer:
     def avoid(self, points: Sequence[int]) -> None:
         """Labels rather keep off this line: `points` are x, y of each corner."""
         for (a, b), (c, d) in pairwise(zip(points[::2], points[1::2], strict=True)):
-            self._crossed.add((min(a, c) - 2, min(b, d), max(a, c) + 2, max(b, d)))
+            left, right = (a, c) if a < c else (c, a)
+            self._crossed.add((left - 2, min(b, d), right + 2, max(b, d)))
 
     def place(
         self,
