@@ -163,7 +163,7 @@ def _widths(times: list[int], room: float) -> tuple[list[float], set[int]]:
     if not gaps:
         return [], set()
     least = min(HOP, 0.6 * room / len(gaps))
-    by_length = sorted(range(len(gaps)), key=lambda number: (-gaps[number], number))
+    by_length = sorted(range(len(gaps)), key=gaps.__getitem__, reverse=True)
     cut: set[int] = set()
     while True:
         width = max(2.5 * least, min(CUT, 0.4 * room / max(1, len(cut)))) if cut else 0.0
