@@ -27,6 +27,7 @@ _LEVELS = (3, 2, 1, -1, -2)  # lines of labels above and below a row of bars
 _ROW = (len(_LEVELS) + 2) * _LINE  # a bar has the room of two lines
 _WITHIN = ("save", "send", "hear", "note", "doubled", "no answer", "unconfirmed")
 _UNMARKED = ("save", "send", "hear")
+Heights = tuple[int, int]
 Owner = tuple[SpanEvent, bool]  # of an arrow: its source, and whether it goes there again
 
 
@@ -66,11 +67,13 @@ class Layout:
         self.marks: list[SpanEvent] = []
         self._tops: list[int] = []  # of the lanes
         self._tracks, self._used = Taken(TRACK), [0] * (len(services) + 1)
-        # The upright parts of arrows at each x: from where to where, and whose. A bit for each x that
-        # is beside those from here to there, of all and of each owner.
-        self._uprights: defaultdict[int, list[tuple[int, int, Owner]]] = defaultdict(list)
-        self._beside: defaultdict[tuple[int, int], int] = defaultdict(int)
-        self._own: defaultdict[Owner, list[tuple[int, int, int]]] = defaultdict(list)
+        # A bit for each x beside upright parts of arrows, by the heights from which to which these
+        # stand: of all, of more than one owner, and of each owner.
+        self._beside: defaultdict[Heights, int] = defaultdict(int)
+        self._shared: defaultdict[Heights, int] = defaultdict(int)
+        self._own: defaultdict[Owner, defaultdict[Heights, int]] = defaultdict(
+            lambda: defaultdict(int)
+        )
         all_bars = [bar for one in (drawn, *beside) for bar in one.bars]
         self.titles = name_bars(all_bars, drawn.journal)
         self._set_times([drawn, *beside])
@@ -228,33 +231,17 @@ class Layout:
     def column(self, first: int, others: Iterable[int], y1: int, y2: int, link: Link) -> int:
         """The x of an upright part of an arrow: the first place, or another, that is not beside one
         of another message, or of the same one on its way again; where there is none, the first."""
-        owner, (top, bottom) = (link.source, link.kind == "again"), sorted((y1, y2))
-        taken, maybe, mine = 0, 0, self._own[owner]
-        for (start, end), bits in self._beside.items():
-            if start < bottom and top < end:
-                taken |= bits
-        for start, end, bits in mine:
-            if start < bottom and top < end:
-                maybe |= bits
-        maybe |= ~taken
-        for x in chain((first,), others):
-            if maybe >> x & 1 and (not taken >> x & 1 or self._is_own(x, top, bottom, owner)):
-                break
-        else:
-            x = first
+        top, bottom = here = (min(y1, y2), max(y1, y2))
+        taken, own = 0, self._own[link.source, link.kind == "again"]
+        for span, bits in self._beside.items():
+            if span[0] < bottom and top < span[1]:
+                taken |= bits & ~own[span] | self._shared[span] if span in own else bits
+        x = next((x for x in chain((first,), others) if not taken >> x & 1), first)
         bits = (1 << 2 * BESIDE - 1) - 1 << x - BESIDE + 1
-        self._beside[top, bottom] |= bits
-        mine.append((top, bottom, bits))
-        self._uprights[x].append((top, bottom, owner))
+        self._shared[here] |= self._beside[here] & bits & ~own[here]
+        self._beside[here] |= bits
+        own[here] |= bits
         return x
-
-    def _is_own(self, x: int, top: int, bottom: int, owner: Owner) -> bool:
-        """Whether the upright parts at an x or beside it are all of one owner."""
-        near = (self._uprights[at] for at in range(x - BESIDE + 1, x + BESIDE))
-        return all(
-            other == owner or end <= top or bottom <= start
-            for start, end, other in chain.from_iterable(near)
-        )
 
     # -- items
 
