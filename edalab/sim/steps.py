@@ -97,6 +97,6 @@ def rows_of(record: list) -> Iterator[tuple]:
 
 def steps_of(record: list) -> list[Step]:
     """A flat record as steps."""
-    columns = [record[column::WIDTH] for column in range(WIDTH)]
-    columns[2:3] = zip(*columns[2], strict=True)
+    time, step, actors, *rest = (record[column::WIDTH] for column in range(WIDTH))
+    columns = time, step, *zip(*actors, strict=True), *rest
     return [*map(partial(tuple.__new__, Step), zip(*columns, strict=True))]

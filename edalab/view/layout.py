@@ -236,8 +236,10 @@ class Layout:
         for span, bits in self._beside.items():
             if span[0] < bottom and top < span[1]:
                 taken |= bits & ~own[span] | self._shared[span] if span in own else bits
-        x = next((x for x in chain((first,), others) if not taken >> x & 1), first)
-        bits = (1 << 2 * BESIDE - 1) - 1 << x - BESIDE + 1
+        edge = min(0, self.right - 200)  # of what is too narrow the arrows may begin left of 0
+        free = (x for x in chain((first,), others) if not taken >> x - edge & 1)
+        x = next(free, first)
+        bits = (1 << 2 * BESIDE - 1) - 1 << x - edge - BESIDE + 1
         self._shared[here] |= self._beside[here] & bits & ~own[here]
         self._beside[here] |= bits
         own[here] |= bits
