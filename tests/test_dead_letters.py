@@ -4,7 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edalab import Command, Event, Faults, Misuse, PublishFailed, System, claims, explore, simulate
+from edalab import (
+    Command,
+    Event,
+    Faults,
+    Misuse,
+    PublishFailed,
+    System,
+    claims,
+    deploy,
+    explore,
+    simulate,
+)
 from edalab.errors import Endless
 from edalab.sim import enumerate_faults
 from edalab.view import flow, lag, timeline
@@ -166,6 +177,25 @@ def test_without_a_handler_a_run_is_as_it_was_and_its_dead_letters_wait():
     assert calm.check(claims.nothing_dead_lettered(OrderPlaced)).outcome == "holds"
     none = calm.check(claims.nothing_dead_lettered(Pay))
     assert none.outcome == "not exercised" and "no Pay was published" in str(none)
+
+
+def test_dead_letters_that_wait_are_handed_to_a_version_that_is_deployed_later():
+    orders = [OrderPlaced(order_id=f"o{n}", fails=3 * (n > 1)) for n in range(4)]
+    new = deploy(shop(reads=[OrderPlaced]).services["billing"], at=30, rolling=5)
+    run = simulate(shop(reads=[], replicas=2), sends(*orders), faults=[new])
+    assert list(run.dead_letters.state) == ["redriven"] * 2
+    assert sorted(bills(run)) == ["o0", "o1", "o2", "o3"]
+    assert list(run.dead_letters.time) == [0.34, 0.65]  # when they died, not when they are read
+    published = [s for s in run.journal if s.step == "publish" and s.envelope.type.endswith(".dlq")]
+    assert [s.time for s in published] == [30000, 30000]
+    again = [s.time for s in run.journal if s.step == "handle" and s.envelope.redrives]
+    assert len(again) == 2 and min(again) > 30000
+    alt = timeline(run).scene.alt
+    assert "dead-lettered" in alt and run.at(29).services["billing"].lag == 0
+    for start in (0, 20):  # with the deaths in the picture, and without them
+        assert timeline(run, start=start).svg()
+    assert "orders.dlq" in flow(run).svg()
+    assert run.check(claims.nothing_dead_lettered(OrderPlaced)).outcome == "holds"
 
 
 def test_a_dead_letter_that_waits_for_its_time_holds_up_no_other_work():

@@ -5,6 +5,8 @@ import itertools
 import re
 from functools import partial
 from html import unescape
+from threading import Event as Happened
+from threading import Thread
 
 import pytest
 from scenes import extent
@@ -861,6 +863,34 @@ def test_a_function_of_knobs_that_makes_no_system_is_told(returned):
 
 
 # -- one story of many
+
+
+def test_a_knob_that_is_turned_while_the_panel_simulates_takes_effect_after_it():
+    """A kernel may handle the messages of two widgets in two threads."""
+    begun, go_on, made = Happened(), Happened(), []
+
+    def slowly(replicas=1, dedup="none"):
+        made.append((replicas, dedup))
+        if len(made) == 2:  # the first turn of a knob
+            begun.set()
+            assert go_on.wait(20)
+        return shop(dedup, replicas)
+
+    knobs = {"replicas": [1, 2, 3], "dedup": ["none", "by id"]}
+    lab = Laboratory(slowly, three_orders, knobs=knobs)
+    first = Thread(target=setattr, args=(lab.dedup, "value", "by id"))
+    first.start()
+    assert begun.wait(20)
+    second = Thread(target=setattr, args=(lab.replicas, "value", 3))
+    second.start()
+    second.join(0.2)
+    assert second.is_alive() and len(made) == 2
+    go_on.set()
+    first.join(20)
+    second.join(20)
+    assert made == [(1, "none"), (1, "by id"), (3, "by id")]
+    again = simulate(shop("by id", 3), three_orders)
+    assert lab.run.digest == again.digest and again.digest in lab.code
 
 
 def test_a_story_is_chosen_by_key_and_by_id():

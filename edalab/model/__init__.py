@@ -3,11 +3,12 @@
 from .determinism import foreign_call
 from .envelope import DeadLetter, Envelope, timestamp
 from .messages import Command, Event, Message, Query, wire_copy
-from .registry import class_of, declared_in, message_types
+from .registry import TURN, class_of, declared_in, message_types
 from .service import Handler, Service, Tick
 from .system import Queue, System, Topic
 
 __all__ = [
+    "TURN",
     "Command",
     "DeadLetter",
     "Envelope",

@@ -2,9 +2,13 @@
 
 from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager
+from threading import RLock
 
 from .messages import Command, Declared, Event, Message, Query
 
+# A kernel handles a cell in one thread, and messages of widgets in others (its subshells). What reads and changes what
+# all of them share takes turns: an exercise that is checked, a panel that follows a hand.
+TURN = RLock()
 _meant = ""
 _own: frozenset[type[Message]] = frozenset()
 _PACKAGE = __name__.partition(".")[0]
@@ -15,13 +19,14 @@ def declared_in(module: str, own: Collection[type[Message]] = ()) -> Generator[N
     """Within it, a name that several message classes share means the one among `own`, or else the class declared in
     this module, or in one whose name begins with it."""
     global _meant, _own
-    before, _meant, _own = (_meant, _own), module, frozenset(own)
-    Message.__count__ += 1
-    try:
-        yield
-    finally:
-        _meant, _own = before
+    with TURN:
+        before, _meant, _own = (_meant, _own), module, frozenset(own)
         Message.__count__ += 1
+        try:
+            yield
+        finally:
+            _meant, _own = before
+            Message.__count__ += 1
 
 
 def message_types() -> dict[str, type[Message]]:

@@ -10,6 +10,7 @@ import ipywidgets
 from traitlets import validate
 
 from ..errors import Misuse, Unknown, shown
+from ..model import TURN
 from .call_line import Factory
 
 AUTO = {"width": "auto"}
@@ -36,14 +37,19 @@ class Settling:
     def watch(
         self, react: Callable[[], object], *widgets: ipywidgets.Widget, trait: str = "value"
     ) -> None:
-        """Call `react` whenever one of the widgets changes, unless this control changed it itself."""
+        """Call `react` whenever one of the widgets changes or is pressed, unless this control changed it itself. Two
+        widgets may change at once, in two threads: then the second one waits for its turn."""
 
         def changed(_: object) -> None:
-            if not self._settling:
-                react()
+            with TURN:
+                if not self._settling:
+                    react()
 
         for widget in widgets:
-            widget.observe(changed, trait)
+            if isinstance(widget, ipywidgets.Button):
+                widget.on_click(changed)
+            else:
+                widget.observe(changed, trait)
 
 
 class Choice(ipywidgets.Dropdown):

@@ -8,12 +8,12 @@ from ..sim.run import Run
 from ..trace.compare import Comparison
 from ..view import Picture
 from ..view.compare import draw
-from .controls import AUTO
+from .controls import AUTO, Settling
 
 _NAMES = ("kept", "on the screen")
 
 
-class Kept:
+class Kept(Settling):
     """The button *keep this run*, in `.button`, and the run that it kept, in `.run`.
 
     `screen` returns the run on the screen, the call that makes it, and its knobs as text."""
@@ -24,9 +24,9 @@ class Kept:
         self._comparison: Comparison | None = None
         tip = "keep this run, to compare it with another one in the tab Compare"
         self.button = ipywidgets.Button(description="keep this run", tooltip=tip, layout=AUTO)
-        self.button.on_click(self._keep)
+        self.watch(self._keep, self.button)
 
-    def _keep(self, _: object) -> None:
+    def _keep(self) -> None:
         run, code, knobs = self._screen()
         if run is not None:
             self.run, self._knobs = run, knobs

@@ -51,8 +51,8 @@ class Player(Settling, anywidget.AnyWidget):
         self.watch(self._started_or_stopped, self, trait="playing")
         self.watch(self._ticked, self, trait="clock")
         self.watch(self._moved, cursor.slider)
-        for button in (cursor.back, cursor.forward):  # at an end it moves no slider
-            button.on_click(lambda _: self.set_trait("playing", False))
+        # At an end a button moves no slider.
+        self.watch(lambda: self.set_trait("playing", False), cursor.back, cursor.forward)
 
     @property
     def seconds(self) -> Any:

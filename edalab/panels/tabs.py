@@ -58,7 +58,7 @@ class Tabs(Settling):
         self.widget = ipywidgets.Tab()
         self._offer()
         self.watch(changed, self.widget, trait="selected_index")
-        kept.button.on_click(lambda _: (self._offer(), changed()))
+        self.watch(lambda: (self._offer(), changed()), kept.button)
 
     @property
     def visible(self) -> str:

@@ -39,8 +39,8 @@ class Moments(Settling):
         self.back = ipywidgets.Button(description="◀ step", tooltip="to the moment before")
         self.forward = ipywidgets.Button(description="step ▶", tooltip="to the moment after")
         self.back.layout.width = self.forward.layout.width = "72px"
-        self.back.on_click(lambda _: self.step(-1))
-        self.forward.on_click(lambda _: self.step(1))
+        self.watch(lambda: self.step(-1), self.back)
+        self.watch(lambda: self.step(1), self.forward)
         layout = {"width": "60px", "margin": "0 8px"}
         self._label: ipywidgets.Label | ipywidgets.Text = ipywidgets.Label(layout=layout)
         # Where a row is too narrow for all, the slider with its buttons has the next one: 150 px at least.

@@ -25,20 +25,29 @@ class DeadLetters:
 
     def add(self, execution: Execution, came_from: str) -> None:
         """A message that was given up in the last step of the record becomes a dead letter."""
-        world, died, service = self.world, execution.envelope, execution.replica.service
-        name, type_name = f"{came_from}.dlq", f"{died.type}.dlq"
+        world, died, replica = self.world, execution.envelope, execution.replica
+        name = f"{came_from}.dlq"
         reason = (world.record[-1] or "").removesuffix(f"; to {name}")
-        handled = service.handler(type_name) is not None
-        id = service.new_id() if handled else died.id
         letter = DeadLetter(
-            id, type_name, died.data, service.name, died.subject, name, world.now, died.correlation,
-            died.id, died.depth + 1, None, died.redrives, reason, execution.attempt, came_from,
-            died, len(world.record) // WIDTH - 1,
+            "", f"{died.type}.dlq", died.data, replica.service.name, died.subject, name, world.now,
+            died.correlation, died.id, died.depth + 1, None, died.redrives, reason,
+            execution.attempt, came_from, died, len(world.record) // WIDTH - 1,
         )  # fmt: skip
         self.letters.append(letter)
-        if handled:
-            world.record_step("publish", execution.replica.actor, letter)
-            queue = world.channels.setdefault(name, LetterQueue(world, name, came_from))
+        self._offer(letter, replica)
+
+    def offer_to(self, replica: Replica) -> None:
+        """Those that its service gave up before it had a handler for them."""
+        for letter in self.letters:
+            if letter.source == replica.service.name and not letter.id:
+                self._offer(letter, replica)
+
+    def _offer(self, letter: DeadLetter, replica: Replica) -> None:
+        world, service, name = self.world, replica.service, letter.topic
+        if service.handler(letter.type) is not None:
+            letter.id = service.new_id()
+            world.record_step("publish", replica.actor, letter)
+            queue = world.channels.setdefault(name, LetterQueue(world, name, letter.came_from))
             queue.subscribe(service)
             queue.append(letter)
 

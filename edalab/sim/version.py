@@ -39,6 +39,7 @@ class Version:
         world.ticks += [Ticking(world, tick, self) for tick in self.ticks.values()]
         if not service.joins:
             service.subscribe()  # it may handle other types now
+        world.dead_letters.offer_to(replica)
 
 
 def _in_turn(handlers: list[Handler]) -> Handler:

@@ -33,7 +33,7 @@ class Drawn:
         self._dropped: dict[Transfer, SpanEvent] = {}
         # (service, type, key) -> the newest version of an event that it was handed.
         self._newest: dict[tuple[str, str, str | None], int] = {}
-        self._died: SpanEvent  # where the message of a dead letter was given up
+        self._deaths: dict[int, SpanEvent] = {}  # the step at which a message was given up -> it
         self._answers: dict[int, Link] = {}  # the step that sends an answer -> its link
         for number in excerpt.numbers:
             step = self.journal[number]
@@ -83,7 +83,7 @@ class Drawn:
             case "dead_letter":
                 words = f"dead-lettered after {counted(step.attempt or 1, 'attempt')}"
                 self._strike(number)
-                self._died = self._event(number, "dead letter", words, detail)
+                self._deaths[number] = self._event(number, "dead letter", words, detail)
             case "lost" | "expired" | "discarded" | "rejected":
                 self._lose(number, step)
             case "busy":
@@ -147,7 +147,8 @@ class Drawn:
         transfer = self.traffic.of_step[number]
         name = named(transfer.envelope)
         if isinstance(transfer.envelope, DeadLetter):
-            self._sources[transfer] = self._died
+            if (died := transfer.envelope.number) in self._deaths:
+                self._sources[transfer] = self._deaths[died]
             return
         event = self._sources[transfer] = self._event(number, "send", more=name)
         role = getattr(transfer.envelope.data, "__declared__", None)

@@ -6,11 +6,16 @@ def test_a_reader_that_is_deployed_first_reads_all_and_one_that_comes_too_late_d
 ):
     lab.open(page, "10-schema-evolution.ipynb")
     lab.run_all(page)
-    plan = lab.panel(page).get_by_placeholder("more faults, as text")
+    panel = lab.panel(page)
+    plan, code = panel.get_by_placeholder("more faults, as text"), panel.locator(".edalab-code")
 
     def deploys(text):
         plan.fill(text)
         plan.press("Enter")
+        for time in text.split("at ")[1:]:
+            code.filter(has_text=f".at({time.split()[0]})").wait_for()
+        if not text:
+            code.filter(has_not_text="faults=").wait_for()
 
     shows("every order is billed", "✗")
     screenshot("lesson-10-wrong-order")
