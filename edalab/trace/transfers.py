@@ -132,8 +132,6 @@ class Traffic:
             self.of_step[number] = transfer
             transfer.received = transfer.received or step.step in _RECEIVED
         match step.step:
-            case "publish" | "save" | "commit" | "ack":
-                pass  # most steps
             case "deliver" if step.fault == "delay":
                 self._delayed.add(key)
             case "deliver" if step.fault in NOT_ARRIVED:

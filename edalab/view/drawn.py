@@ -62,8 +62,6 @@ class Drawn:
     def _draw(self, number: int, step: Step) -> None:
         detail, fault = clean(step.detail) if step.detail else "", step.fault
         match step.step:
-            case "deliver" | "commit" | "ack" if fault is None:
-                pass  # most steps
             case "publish" | "ask":
                 self._send(number, step)
             case "deliver" if fault in NOT_ARRIVED:

@@ -71,8 +71,7 @@ class LabelPlacer:
     def avoid(self, points: Sequence[int]) -> None:
         """Labels rather keep off this line: `points` are x, y of each corner."""
         for (a, b), (c, d) in pairwise(zip(points[::2], points[1::2], strict=True)):
-            left, right = (a, c) if a < c else (c, a)
-            self._crossed.add((left - 2, min(b, d), right + 2, max(b, d)))
+            self._crossed.add((min(a, c) - 2, min(b, d), max(a, c) + 2, max(b, d)))
 
     def place(
         self,
@@ -86,19 +85,16 @@ class LabelPlacer:
         rather than along it, over at most `over` px of lines. With `cut` the last text is shortened
         where none fits. Return None where there is no room at all."""
         size, bold = LABELS[kind].size, LABELS[kind].bold
-        shortened: Iterable[str] = ()
         if cut or len(texts) > 1:  # where the least of them has no room none has
             widths = [text_width(text, size, bold) for text in texts] + [_LEAST[-1]] * cut
             places = [place for place in places if self._extent(place, min(widths), size)]
-            if cut and places:
-                shortened = (shorten(texts[-1], room, size, bold) for room in _LEAST)
-        for text in chain(texts, shortened):
+        shortened = (shorten(texts[-1], room, size, bold) for room in _LEAST)
+        for text in chain(texts, shortened if cut and places else ()):
             crossing, fewest, width = None, 0, text_width(text, size, bold)
-            for place in places if text else ():
-                extent = self._extent(place, width, size)
+            for x, y, anchor in places if text else ():
+                extent = self._extent((x, y, anchor), width, size)
                 if extent is None:
                     continue
-                x, y, anchor = place
                 label = Label(x, y, text, kind, anchor)
                 along = self._crossed.count(extent)
                 if not along:
@@ -138,8 +134,7 @@ class LabelPlacer:
     def _extent(self, place: Place, width: int, size: int) -> Extent | None:
         """What a text would cover there, if it is free."""
         (x, y, anchor), half = place, (size + 1) // 2
-        if anchor != "start":
-            x -= width if anchor == "end" else width // 2
+        x -= 0 if anchor == "start" else width if anchor == "end" else width // 2
         left, top, right, bottom = self.bounds
         inside = left <= x and x + width <= right and top <= y - half and y + half <= bottom
         extent = x - _MARGIN, y - half, x + width + _MARGIN, y + half

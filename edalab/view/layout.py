@@ -3,7 +3,7 @@
 All is laid out with room for every line of labels and every track of arrows. Then those that
 nothing stands on are taken out."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, chain
@@ -69,11 +69,9 @@ class Layout:
         self._tracks, self._used = Taken(TRACK), [0] * (len(services) + 1)
         # A bit for each x beside upright parts of arrows, by the heights from which to which these
         # stand: of all, of more than one owner, and of each owner.
-        self._beside: defaultdict[Heights, int] = defaultdict(int)
-        self._shared: defaultdict[Heights, int] = defaultdict(int)
-        self._own: defaultdict[Owner, defaultdict[Heights, int]] = defaultdict(
-            lambda: defaultdict(int)
-        )
+        self._beside: Counter[Heights] = Counter()
+        self._shared: Counter[Heights] = Counter()
+        self._own: defaultdict[Owner, Counter[Heights]] = defaultdict(Counter)
         all_bars = [bar for one in (drawn, *beside) for bar in one.bars]
         self.titles = name_bars(all_bars, drawn.journal)
         self._set_times([drawn, *beside])

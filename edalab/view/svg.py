@@ -27,8 +27,7 @@ class _Texts(dict):
     """The text of a number or a letter: in a picture the same ones come again and again."""
 
     def __missing__(self, value: str | int) -> str:
-        text = self[value] = str(value)
-        return text
+        return self.setdefault(value, str(value))
 
 
 def _paths(shape: Shape, texts: _Texts) -> list[str]:
