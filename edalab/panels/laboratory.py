@@ -277,9 +277,8 @@ class Laboratory(Settling):
         journal = self.run.journal if self.run is not None else ()
         struck = next((step for step in journal if step.fault == fault.do), None)
         if struck is not None:
-            if (
-                struck.envelope and struck not in self._excerpt.rows
-            ):  # of a long run, not all is shown
+            # Of a long run, not all is shown.
+            if struck.envelope and struck not in self._excerpt.rows:
                 self.correlation.value = struck.envelope.correlation or ""
             self.cursor.value = struck.time / 1000
         self.tabs.selected_index = 0
