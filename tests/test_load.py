@@ -9,6 +9,7 @@ from scenes import flaws
 from test_capacity import LIMITS, TRAFFIC, WINDOWS, at_once, scales, traffic_of, weighings
 
 from edalab import Busy, Command, Event, Faults, Misuse, System, Unanswered, simulate
+from edalab.panels import html
 from edalab.view import flow, load, timeline
 
 
@@ -158,6 +159,12 @@ def test_a_moment_of_the_flow_says_how_many_are_in_line():
     assert "scale at work; scale with a line" in repr(flow(run, at=0.1))
     assert "1 in line" in flow(run, at=0.1).svg()
     assert "1 busy" in flow(run).svg() and "in line" not in flow(run, at=0.3).svg()
+
+
+def test_the_state_in_a_panel_says_how_many_are_in_line():
+    run = simulate(scales(workers=1), at_once(*weighings(3)))
+    assert "<td>up, 2 in line</td>" in html.states(run.at(0.1).services.values())
+    assert "in line" not in html.states(run.at(9).services.values())
 
 
 def test_a_timeline_marks_who_was_turned_away():

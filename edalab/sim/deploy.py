@@ -52,9 +52,8 @@ class Deploy(Timed):
 
     def __str__(self) -> str:
         at = "" if self.start is None else f" at {self.start:g} s"
-        return f"deploy {self.service}{at}" + (
-            f" rolling {self.rolling:g} s" if self.rolling else ""
-        )
+        rolling = f" rolling {self.rolling:g} s" if self.rolling else ""
+        return f"deploy {self.service}{at}{rolling}"
 
     def __repr__(self) -> str:  # no text that could be pasted: it holds a service
         return f"<{self}>"

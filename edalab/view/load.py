@@ -73,10 +73,8 @@ def load(run: Run, service: str, *, width: int = WIDTH) -> LoadPicture:
         for chart in (top, below):
             x = chart.x(moment(sent[-1]))
             scene.lines.append(Line(x, chart.top, x, chart.bottom, "last", legend[-1]))
-    y = below.bottom + 38
-    for texts in (parts, legend):
-        y = scene.write(below.left, y, below.right, texts)
-    scene.height = y - 2
+    y = scene.write(below.left, below.bottom + 38, below.right, parts)
+    scene.height = scene.write(below.left, y, below.right, legend) - 2
     scene.shows = f"load of {name} in {run.system.name}: {', '.join(parts)}"
     scene.alt = clean(scene.shows, 600)
     return LoadPicture(scene, found)
