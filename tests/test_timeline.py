@@ -820,3 +820,122 @@ def test_the_digest_changes_when_what_is_shown_changes_and_not_with_where_it_sta
     note = (150, "note", "payments", B, {"detail": "done"})
     assert len({shown(), shown(note), shown(cursor=0.01)}) == 3
     assert shown() == shown(width=700)
+
+
+def at(picture, text):
+    """The label with a text."""
+    (label,) = [label for label in picture.scene.labels if label.text == text]
+    return label
+
+
+def bars_under(picture, label, kind="handled"):
+    """The bars near a label over or under which it stands."""
+    left, _, right, _ = label.extent()
+    bars = [bar for bar in picture.scene.bars if bar.kind == kind and abs(bar.y - label.y) < 70]
+    return [bar for bar in bars if bar.x < right - 8 and left + 8 < bar.x + bar.w]
+
+
+def tries(first, letter, last=3):
+    """The rows of a message that fails as often, 40 ms apart, and then is given up."""
+    rows = []
+    for attempt in range(1, last + 1):
+        time, what = first + 40 * attempt, "retry" if attempt < last else "dead_letter"
+        rows += [(time, "handle", "orders", letter, {"attempt": attempt})]
+        rows += [(time, what, "orders", letter, {"attempt": attempt, "detail": "ValueError: no"})]
+    return rows
+
+
+def test_a_dead_letter_and_the_attempts_are_named_where_they_are_and_not_over_what_comes_next():
+    rows = [(0, "publish", "client", A), *tries(0, A)]
+    for n in range(4):
+        letter = Letter(f"client-{n + 2}", subject=f"o{n + 2}")
+        rows += [
+            (122 + 12 * n, "handle", "orders", letter),
+            (130 + 12 * n, "commit", "orders", letter),
+        ]
+    picture = timeline(told(*rows), width=520)
+    said = [label for label in picture.scene.labels if label.kind == "struck"]
+    assert "3rd" in words(picture)
+    assert not [label.text for label in said if bars_under(picture, label)]
+
+
+def test_the_mark_that_stands_last_at_a_bar_has_the_words_behind_it():
+    desk = System("desk")
+    asking, knowing = desk.service("asking"), desk.service("knowing")
+
+    def answer(question):
+        return 1
+
+    async def ask(event, ctx):
+        await ctx.ask(Price(order=event.order))
+
+    knowing.answers(Price)(answer)
+    asking.on(Placed, max_attempts=1)(ask)
+
+    async def workload(ctx):
+        await ctx.publish(Placed(order="o1"))
+
+    picture = timeline(simulate(desk, workload, faults=["crash knowing.reply.Price"]))
+    (square,) = [mark for mark in picture.scene.marks if mark.kind == "dead letter"]
+    label = at(picture, "dead-lettered after 1 attempt")
+    assert label.y == square.y and 0 < label.extent()[0] - square.x < 20
+    assert at(picture, "no answer after 1 s").y != square.y
+
+
+def test_two_turns_at_one_time_are_both_said_in_full():
+    turns = [
+        (200, "restore", "orders", None, {"detail": "to 0.05 s"}),
+        (200, "rewind", "orders", None, {"detail": "orders partition 0 from offset 7"}),
+    ]
+    again = [(210 + 9 * n, "handle", "orders", A, {"attempt": 1}) for n in range(3)]
+    picture = timeline(told(*HEALTHY, *turns, *again))
+    said = ("restore", "restored to 0.05 s"), ("rewind", "rewinds orders partition 0 from offset 7")
+    for kind, text in said:
+        (mark,) = [mark for mark in picture.scene.marks if mark.kind == kind]
+        left, _, right, _ = at(picture, text).extent()
+        assert left - 12 <= mark.x <= right + 12
+    assert "undone save" in kinds(picture.scene.bars)
+    said = " ".join(label.text for label in picture.scene.labels)
+    assert "diamond: restored" in said and "diamond: goes back" in said and "note" not in said
+
+
+def test_a_dot_is_said_to_be_sent_by_the_client_where_all_are():
+    said = " ".join(label.text for label in timeline(told(*HEALTHY)).scene.labels)
+    assert "dot: sent by the client" in said
+    relayed = (10, "publish", "payments", B)
+    said = " ".join(label.text for label in timeline(told(*HEALTHY[:1], relayed)).scene.labels)
+    assert "dot: sent outside a bar" in said and "client ·" not in said
+
+
+def test_a_bar_is_striped_while_its_replica_stands_still():
+    rows = [(0, "publish", "client", A), (20, "handle", "orders", A, {"attempt": 1})]
+    rows += [
+        (40, "pause", "orders", None),
+        (900, "resume", "orders", None),
+        (920, "commit", "orders", A),
+    ]
+    scene = timeline(told(*rows)).scene
+    bar, still = [box for box in scene.bars if box.kind in ("handled", "still")]
+    assert bar.x < still.x < still.x + still.w < bar.x + bar.w and bar.y < still.y
+
+
+def test_what_is_published_twice_is_said_at_its_dots():
+    rows = [(0, "publish", "client", A), (20, "handle", "orders", A, {"attempt": 1})]
+    rows += [(22, "publish", "orders", B, {"fault": "duplicate"}), (900, "commit", "orders", A)]
+    rows += [(40, "handle", "payments", B), (910, "handle", "payments", B, {"offset": 1})]
+    rows.sort(key=lambda row: row[0])
+    picture = timeline(told(*rows))
+    (dots,) = [mark for mark in picture.scene.marks if mark.kind == "doubled"]
+    assert abs(at(picture, "published twice").extent()[0] - dots.x) < 40
+
+
+def test_a_shortened_name_keeps_what_tells_it_apart():
+    data = [SimpleNamespace(order=f"o{n}") for n in range(9)]
+    letters = [Letter(f"client-{n}", "OrderPlacedByAda", data=data[n]) for n in range(9)]
+    rows = [
+        (9 * n, step, "orders", one)
+        for n, one in enumerate(letters)
+        for step in ("handle", "commit")
+    ]
+    said = words(timeline(told(*rows), width=300))
+    assert said and all(any(f"o{n}" in text for n in range(9)) for text in said)

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 _LETTERS = 16  # of a key or a value in a name, at most
 _VALUES = 2  # in a name, at most
 _TYPE = 50  # px that the type is shortened to
-_OVER = 8  # px of a bar that the name of the one beside it may reach over
+OVER = 8  # px of a bar that the name of the one beside it may reach over
 _NEXT = 40  # px between two attempts that stand beside each other
 _BESIDE_HEAD = 15  # px from the left of a bar to words beside an arrow that goes into it
 _CROWD = 100  # bars: of more only those with words of their own are named
+_LONG = 40  # px of a bar
+_ORDINALS = {"2": "nd", "3": "rd"}
 _WORD = re.compile("[A-Z]?[a-z0-9]+")  # the first word of a type
 
 
@@ -33,7 +35,7 @@ class Title(NamedTuple):
     long: with all that is worth saying of the message.
     brief: without the type.
     outcomes: the short and the brief name with what came of the handling, where it is known.
-    shorter: what is left of the name for want of room."""
+    shorter: what is left of the name for want of room, never without what tells it apart."""
 
     short: str
     long: str
@@ -67,8 +69,10 @@ def name_bars(bars: Iterable[Bar], journal: Iterable[Step]) -> dict[Bar, Title]:
             long = f"{name} {', '.join(telling + more)}".strip() + words
             brief = ", ".join(telling) + words if telling else bar.words or name
             outcomes = [f"{text}, {bar.outcome}" for text in (short, brief) if bar.outcome]
-            shorter = [" ".join([text, *telling]) + words for text in types]
-            titles[bar] = Title(short, long, brief, outcomes, [*shorter, bar.words or name])
+            shorter = [f"{text} {', '.join(telling)}".strip() + words for text in types] + [brief]
+            if bar.words.endswith(" again"):
+                shorter.append(f"{', '.join(telling)} again".strip())
+            titles[bar] = Title(short, long, brief, outcomes, shorter)
     return titles
 
 
@@ -124,7 +128,14 @@ def write_names(layout: "Layout") -> list[tuple["_Name", Label | None]]:
     written: list[tuple[_Name, Label | None]] = []
     for row, bars in rows.items():
         alike: defaultdict[str, list[_Name]] = defaultdict(list)
-        for before, bar, after in zip([None, *bars], bars, [*bars[1:], None], strict=False):
+        for number, bar in enumerate(bars):
+            before, end = bars[number - 1] if number else None, number + 1
+            again = before is not None and before.envelope is bar.envelope
+            while not again and end < len(bars) and bars[end].envelope is bar.envelope:
+                end += 1  # the first may be named over those after it
+            last = bars[end - 1]
+            bar.span = before.span if before and again else (bar.x, last.x + last.w)
+            after = bars[end] if end < len(bars) else None
             if bar.words or not crowded:
                 alike[bar.envelope.type].append(_Name(layout, row, before, bar, after))
         for names in alike.values():
@@ -170,11 +181,19 @@ class _Name:
     ):
         self.row, self.bar, self.title = row, bar, layout.titles[bar]
         self.left = before.x + before.w if before else 0
-        self.right = (after.x if after else layout.right) + _OVER
-        again = bar.words and before is not None and before.envelope is bar.envelope
+        self.right = (after.x if after else layout.right) + OVER
         self.texts = [*self.title.outcomes, self.title.short] + [self.title.brief] * bool(bar.words)
-        if again:  # beside an attempt of the same message less has to be said
+        self.attempt = ""
+        if (
+            bar.words and bar.span[0] < bar.x
+        ):  # beside an attempt of its message less has to be said
             self.texts = [bar.words] if bar.x - self.left < _NEXT else [*self.texts, bar.words]
+            self.attempt = bar.words.partition("attempt ")[2]
+        if len(self.attempt) == 1:
+            self.texts.append(self.attempt + _ORDINALS.get(self.attempt, "th"))
+        # Over what comes next it would seem the name of that.
+        other = after and after.envelope.type != bar.envelope.type and after.w > _LONG
+        self.tight = bool(other or self.attempt)
 
     def at_level(self, level: int, abbreviated: bool) -> tuple[list[str], str, list[Place]]:
         """The texts that may begin at the bar in a line of labels; near it, those that end before
@@ -182,7 +201,7 @@ class _Name:
         x, texts = self.bar.x, self.texts
         if abbreviated and not self.bar.words:
             texts = self.title.shorter[:1]
-        if abs(level) == 1:
+        if abs(level) == 1 or self.tight:
             texts = [text for text in texts if x + text_width(text, 11, True) <= self.right]
         return texts, self.bar.kind, [(x, self.row.level(level), "start")]
 
@@ -210,6 +229,13 @@ class _Name:
         for text, places in spots.items():
             if label := placer.place([text], kind, places):
                 return label
-        further = [(x, self.row.level(level), "start") for level in (2, -2)]
-        texts = [*self.texts, *self.title.shorter]
-        return placer.place(texts, kind, [*further, *self.spots("")], cut=True)
+        if self.attempt:
+            return None
+        further = [] if self.tight else [(x, self.row.level(n), "start") for n in (2, -2)]
+        if label := placer.place(self.texts, kind, further, ALONG - 1):
+            return label
+        for text in self.title.shorter:
+            if label := placer.place([text], kind, self.spots(text) + further):
+                return label
+        texts = self.title.shorter[2:] if self.tight else [*self.texts, *self.title.shorter]
+        return placer.place(texts, kind, [*further, *self.spots("")])

@@ -11,7 +11,7 @@ from ..trace.transfers import Arrival, Transfer, named
 from .excerpt import Excerpt
 from .items import Bar, Link, SpanEvent, Stretch
 
-_ENDED = ("save", "failed", "crash", "no answer", "dead letter", "refused")
+_ENDED = ("save", "undone", "failed", "crash", "no answer", "dead letter", "refused")
 _STORED = {"duplicate": "doubled", "unconfirmed": "unconfirmed"}  # faults -> their marks
 _GERUNDS = {"handle": "handling", "deliver": "delivery"}
 PUBLISHED_AGAIN, REDRIVEN = "published again", "redriven"
@@ -102,16 +102,20 @@ class Drawn:
             case "in_progress":
                 why = "not heard" if fault else detail
                 self._event(number, "in progress", "in progress" + (why and f", {why}"))
-            case "join" | "leave":
-                self._event(number, "note", f"{step.step}s")
-            case "subscribe" | "rewind":
-                self._event(number, "note", f"{step.step}s {detail}")
+            case "join" | "leave" | "subscribe":
+                self._event(number, "join", f"{step.step}s {detail}".strip())
+            case "rewind":
+                self._event(number, "rewind", f"rewinds {detail}")
             case "deploy":
                 self._event(number, "deploy", "deploy" + self._turn(step))
             case "restore":
-                self._event(number, "note", f"restored {detail}")
+                self._event(number, "restore", f"restored {detail}")
+                to = round(1000 * float(detail.split()[1]))
+                for event in self.all_events():
+                    if event.service == step.service and event.what == "save" and event.time > to:
+                        event.what = "undone"
             case "note" | "skew":
-                self._event(number, "note", clean(step.detail or "", 120))
+                self._event(number, step.step, clean(step.detail or "", 120))
 
     def _bar(self, number: int) -> Bar | None:
         span = self.traffic.span_of.get(number)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from ..model import Envelope
 from ..text import clean, seconds
+from ..trace.transfers import named
 
 _OUTAGES = {"pause": "stands still", "cut": "cut off", "cut from": "cut off from"}
 
@@ -26,6 +27,7 @@ class Bar:
     x: int = 0
     w: int = 0
     row: int = 0
+    span: tuple[int, int] = (0, 0)  # from x to x: of it and the attempts of its message beside it
 
     @property
     def kind(self) -> str:
@@ -34,6 +36,18 @@ class Bar:
         role = getattr(self.envelope.data, "__declared__", None)
         undoes = role is not None and (role.refuses or role.compensates)
         return "compensating" if undoes or self.refuses else "handled"
+
+    @property
+    def tip(self) -> str:
+        until = seconds(self.end) if self.end is not None else "unfinished"
+        replica = f" replica {self.replica}" if self.replica > 1 else ""
+        handled = f"{named(self.envelope)}, {seconds(self.start)} to {until}"
+        inner = [
+            f"saved at {seconds(event.time)}" if event.what == "save" else event.words
+            for event in self.inner
+        ]
+        parts = [f"{self.service}{replica}: {handled}", self.words, *inner]
+        return clean(", ".join(filter(None, parts)), 300)
 
 
 @dataclass(slots=True, eq=False)

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, chain
 
-from ..text import clean, seconds, shorten, text_width
-from ..trace.transfers import named
+from ..text import seconds, shorten, text_width
 from .arrows import BAR, BESIDE, TRACK, TRACKS, head, rounded, route
 from .axis import Axis
 from .bar_names import name_bars
@@ -25,8 +24,8 @@ _OUTAGE = BAR + 8  # px: it can be seen behind a bar
 _LINE, _GAP = 15, 30  # px of a line of labels, and between two lanes
 _LEVELS = (3, 2, 1, -1, -2)  # lines of labels above and below a row of bars
 _ROW = (len(_LEVELS) + 2) * _LINE  # a bar has the room of two lines
-_WITHIN = ("save", "send", "hear", "note", "doubled", "no answer", "unconfirmed")
-_UNMARKED = ("save", "send", "hear")
+_WITHIN = ("save", "undone", "send", "hear", "note", "doubled", "no answer", "unconfirmed")
+_UNMARKED = ("save", "undone", "send", "hear")
 Heights = tuple[int, int]
 Owner = tuple[SpanEvent, bool]  # of an arrow: its source, and whether it goes there again
 
@@ -248,24 +247,32 @@ class Layout:
     def _draw_bars(self) -> None:
         """Draw what stands on the rows."""
         scene = self.scene
+        still: defaultdict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
         for stretch in self.drawn.stretches:
             y = self.rows[stretch.service, stretch.replica][0].y
             x, right = self.extent(stretch)
+            if stretch.kind == "pause":
+                still[stretch.service, stretch.replica].append((x, right))
             half = 3 if stretch.kind == "waiting" else _OUTAGE // 2
             until = f" to {seconds(stretch.end)}" if stretch.end is not None else " to the end"
-            what = f"{stretch.service} {stretch.words or stretch.kind}"
-            tip = f"{what}, {seconds(stretch.start)}{until}"
+            tip = f"{stretch.service} {stretch.words or stretch.kind}, {seconds(stretch.start)}{until}"
             right -= 2 * (stretch.kind == "waiting")  # or two questions would look like one
             scene.spans.append(Box(x, y - half, right - x, 2 * half, stretch.kind, tip))
         for bar in self.drawn.bars:
             y = self.row(bar).y - BAR // 2
-            scene.bars.append(Box(bar.x, y, bar.w, BAR, bar.kind, _tip(bar)))
-            saves = [event.x for event in bar.inner if event.what == "save"]
-            scene.bars += [Box(x - 1, y, 2, BAR, "saved") for x in saves]
+            scene.bars.append(Box(bar.x, y, bar.w, BAR, bar.kind, bar.tip))
+            scene.bars += [Box(e.x - 1, y, 2, BAR, "saved") for e in bar.inner if e.what == "save"]
+            gone = [event.x for event in bar.inner if event.what == "undone"]
+            scene.bars += [Box(x - 2, y, 4, BAR, "undone save") for x in gone]
+            for start, end in still[bar.service, bar.replica]:
+                left, right = max(bar.x, start) + 1, min(bar.x + bar.w, end) - 1
+                if left < right:
+                    scene.bars.append(Box(left, y + 1, right - left, BAR - 2, "still", bar.tip))
         sends = [event for event in self.drawn.events if event.what == "send"]
+        sent = "published" if all(event.service == "client" for event in sends) else "sent"
         for event in [*self.marks, *sends]:
-            kind = "published" if event.what == "send" else event.what
-            scene.marks.append(Mark(event.x, self.row(event).y, kind, event.tip))
+            what = sent if event.what == "send" else event.what
+            scene.marks.append(Mark(event.x, self.row(event).y, what, event.tip))
 
     def _squeeze(self, top: int) -> list[int]:
         """Take out the lines that nothing stands on. Return the new y of each y."""
@@ -297,18 +304,5 @@ class Layout:
             replicas = [key for key in self.rows if key[0] == name]
             for key in replicas if len(replicas) > 1 else ():
                 y, number = real[self.rows[key][0].y], key[1]
-                tip = f"replica {number}"
-                scene.labels.append(Label(left - 6, y, str(number), "replica", "end", tip))
-
-
-def _tip(bar: Bar) -> str:
-    """The tool-tip of a bar."""
-    until = seconds(bar.end) if bar.end is not None else "unfinished"
-    replica = f" replica {bar.replica}" if bar.replica > 1 else ""
-    handled = f"{named(bar.envelope)}, {seconds(bar.start)} to {until}"
-    inner = [
-        f"saved at {seconds(event.time)}" if event.what == "save" else event.words
-        for event in bar.inner
-    ]
-    parts = [f"{bar.service}{replica}: {handled}", bar.words, *inner]
-    return clean(", ".join(filter(None, parts)), 300)
+                text, tip = str(number), f"replica {number}"
+                scene.labels.append(Label(left - 6, y, text, "replica", "end", tip))

@@ -1,14 +1,17 @@
 """The labels of a timeline: names of bars, then what went wrong, then what is said elsewhere in the
 lane, where room is left. The rest stands in the tool-tips."""
 
+import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from ..text import shorten, text_width
 from .axis import Axis
-from .bar_names import Title, lengthen, write_names
+from .bar_names import OVER, Title, lengthen, write_names
 from .drawn import Drawn
 from .items import Bar, SpanEvent
+from .labels import ALONG, ANY
+from .scene import Label
 
 if TYPE_CHECKING:
     from .layout import Layout, Row
@@ -17,25 +20,31 @@ _BESIDE_BAR, _BESIDE_MARK = 16, 30  # px from a moment to words beside what is d
 _FAR = 60  # px from a mark to the end of its bar: words behind it would seem to name the end
 _ROOM = 260  # px of words that have room behind the last moment, at most
 _LONG = 560  # px of the words of a mark, at most
-_REMARKS = ("takeover", "deploy", "note", "deduplicated", "in progress")
+_TURNS = ("deploy", "join", "restore", "rewind", "skew", "note")  # outside a bar: named first
+_REMARKS = ("takeover", "deduplicated", "in progress", *_TURNS)
+_BRIEF = re.compile(": | after | from ")  # what follows may be left out
 Place = tuple[int, int, str]  # level, x and anchor
 
 
 def place_labels(layout: "Layout") -> None:
-    names = write_names(layout)
     for stretch in layout.drawn.stretches:
         if stretch.words:
-            row, x = layout.rows[stretch.service, stretch.replica][0], layout.extent(stretch)[0] + 6
-            _write(layout, row, stretch.words, "struck", [(n, x, "start") for n in (0, 1, -1, 2)])
+            row, extent = layout.rows[stretch.service, stretch.replica][0], layout.extent(stretch)
+            places = [(n, extent[0] + 6, "start") for n in (0, 1, -1, 2)]
+            _write(layout, row, [stretch.words], "struck", places, extent)
     marks: defaultdict[str, list[SpanEvent]] = defaultdict(list)
     said: set[tuple[int, str]] = set()
     errors: set[tuple] = set()
     for event in layout.marks:
         words = layout.row(event).lane, event.words
         if event.words and not _repeats(event, errors):
-            what = "remark" if event.what in _REMARKS else "news"
+            turn = event.what in _TURNS and event.bar is None
+            what = "turn" if turn else "remark" if event.what in _REMARKS else "news"
             marks["repeated" if words in said else what].append(event)
             said.add(words)
+    for event in marks["turn"]:
+        _name_mark(layout, event, cut=False)
+    names = write_names(layout)
     for event in marks["news"]:
         _name_mark(layout, event)
     for link in layout.drawn.links:
@@ -43,7 +52,8 @@ def place_labels(layout: "Layout") -> None:
             x, kind = link.source.x, "remark" if link.stop == "unheard" else "struck"
             places = [(-1, x + 26, "start"), (-1, x - 7, "end"), (1, x + 4, "end")]
             places += [(-2, x, "start"), (1, x, "start")]
-            _write(layout, layout.row(link.source), link.words, kind, places)
+            row, own = layout.row(link.source), _own(link.source)
+            _write(layout, row, [link.words], kind, places, own)
     for event in marks["remark"]:
         _name_mark(layout, event)
     for event in marks["repeated"]:
@@ -78,34 +88,84 @@ def _repeats(event: SpanEvent, errors: set[tuple]) -> bool:
     return again or any(other.what in ("no answer", "dead letter") for other in bar.inner)
 
 
-def _name_mark(layout: "Layout", event: SpanEvent, again: bool = False) -> None:
+def _own(event: SpanEvent) -> tuple[int, int]:
+    """From which x to which stands what the words of an event are about."""
+    if (bar := event.bar) is None:
+        return event.x - 7, event.x + 6
+    marks = [other.x + 6 for other in bar.inner if other.words]
+    return min(bar.span[0], event.x - 7), max([bar.span[1], *marks])
+
+
+def _name_mark(layout: "Layout", event: SpanEvent, again: bool = False, cut: bool = True) -> None:
     """Say what a mark means. What is said `again` is brief, and has only the places near it."""
-    text = event.words.partition(":")[0] if again else event.words
-    x, beside = event.x, event.x
+    text = event.words.partition(":")[0] if again else shorten(event.words, _LONG, 11, True)
+    x, beside, last = event.x, event.x, True
     if bar := event.bar:  # beside it means behind its bar and what else is marked there
-        beside = max([bar.x + bar.w, *(other.x for other in bar.inner if other.words)])
-    behind = [(0, beside + 11, "start")]
+        others = [other.x for other in bar.inner if other.words]
+        beside, last = max([bar.x + bar.w, *others]), x >= max(others)
+    behind = [(0, beside + 11, "start")] * last
     near = [(-1, x - 5, "start"), (-1, x, "middle"), (-1, x + 6, "end")]
-    places = near + behind if beside - x > _FAR else behind + near
+    far = beside - x > _FAR
+    places = [*near, (1, x - 5, "start"), *behind] if far else behind + near
     for level in (1, 2, -2, 3):
         places += [(level, x - 5, "start"), (level, x + 6, "end")]
+    if event.bar is None:
+        places.append((0, x - 11, "end"))
     if again or event.what == "takeover":  # there can be many, and they are no news
         places = [place for place in places if -2 < place[0] < 2]
     kind = "remark" if event.what in _REMARKS else "struck"
     if event.what == "refused" and event.bar and event.bar.refuses:
         kind = "compensating"
-    _write(layout, layout.row(event), shorten(text, _LONG, 11, True), kind, places, cut=not again)
+    texts = [text] if event.what == "note" else [text, _BRIEF.split(text)[0]]
+    row, own = layout.row(event), _own(event)
+    if far and _write(layout, row, texts[:1], kind, places[:4], own, ALONG - 1):
+        return
+    if event.what == "dead letter":  # where it can't be that of another, rather brief than far off
+        close = [place for place in places if -2 < place[0] < 2]
+        for some, where in ((texts[:1], close), (texts[1:], behind), (texts, places)):
+            if _write(layout, row, some, kind, where, own, strict=True):
+                return
+        return
+    _write(layout, row, list(dict.fromkeys(texts)), kind, places, own, cut=cut and not again)
 
 
 def _write(
-    layout: "Layout", row: "Row", text: str, kind: str, places: list[Place], cut: bool = True
-) -> None:
-    """Write a text near its row; where there is no room, further off, or with `cut` shortened."""
-    spots = [(x, row.level(level), anchor) for level, x, anchor in places]
-    near = [spot for spot, place in zip(spots, places, strict=True) if -2 < place[0] < 2]
-    label = layout.placer.place([text], kind, near)
-    label = label or layout.placer.place([text], kind, spots, cut=cut)
+    layout: "Layout",
+    row: "Row",
+    texts: list[str],
+    kind: str,
+    places: list[Place],
+    own: tuple[int, int],
+    over: int = ANY,
+    cut: bool = False,
+    strict: bool = False,
+) -> Label | None:
+    """Write the first of these texts near its row; where there is no room, further off. It rather
+    stands over or under nothing of the row but its `own`, or is shorter; with `cut` it is cut.
+    If it is `strict`, or may stand over few px of lines, there is rather no label."""
+    placer, label = layout.placer, None
+    for text in texts:
+        apart = [place for place in places if _apart(layout, row, text, kind, place, own)]
+        for chosen in ([place for place in apart if -2 < place[0] < 2], apart):
+            spots = [(x, row.level(level), anchor) for level, x, anchor in chosen]
+            label = label or placer.place([text], kind, spots, over)
+    if label is None and over == ANY and not strict:
+        spots = [(x, row.level(level), anchor) for level, x, anchor in places]
+        label = placer.place(texts[-1:] if cut else texts, kind, spots, cut=cut)
     if label and kind == "struck" and label.y == row.y:
         left, _, right, _ = label.extent()
         if any(start <= left and right <= end for start, end in row.outages):
             label.kind = "on span"
+    return label
+
+
+def _apart(
+    layout: "Layout", row: "Row", text: str, kind: str, place: Place, own: tuple[int, int]
+) -> bool:
+    """Whether words over or under a row name nothing of it but their own."""
+    level, x, anchor = place
+    if not level:
+        return True
+    left, _, right, _ = Label(x, row.y, text, kind, anchor).extent()
+    sides = (left + OVER, own[0] - 2), (own[1] + 2, right - OVER)
+    return all(layout.placer.taken.free((a, row.y, b, row.y)) for a, b in sides)
