@@ -36,7 +36,7 @@ LEGEND = (  # kinds of items, and what a reader may need to know of them
     ("crash", "cross: crash"),
     ("failed", "triangle: failure"),
     ("no answer", "hourglass: no answer in time"),
-    ("unconfirmed", "open triangle: not confirmed"),
+    ("unconfirmed", "open hourglass: not confirmed"),
     ("evicted", "open square: too slow for its group"),
     ("dead letter", "square: dead letter"),
     ("refused", "barred ring: refused"),

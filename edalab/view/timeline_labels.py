@@ -21,6 +21,7 @@ _FAR = 60  # px from a mark to the end of its bar: words behind it would seem to
 _ROOM = 260  # px of words that have room behind the last moment, at most
 _LONG = 560  # px of the words of a mark, at most
 _TURNS = ("deploy", "join", "restore", "rewind", "skew", "note")  # outside a bar: named first
+_SHORT = 300  # px of them, rather than none but the name of an error
 _REMARKS = ("takeover", "deduplicated", "in progress", *_TURNS)
 _BRIEF = re.compile(": | after | from ")  # what follows may be left out
 Place = tuple[int, int, str]  # level, x and anchor
@@ -102,7 +103,13 @@ def _name_mark(layout: "Layout", event: SpanEvent, again: bool = False, cut: boo
     x, beside, last = event.x, event.x, True
     if bar := event.bar:  # beside it means behind its bar and what else is marked there
         others = [other.x for other in bar.inner if other.words]
-        beside, last = max([bar.x + bar.w, *others]), x >= max(others)
+        beside = max([bar.x + bar.w, *others])
+        said = [
+            one
+            for one in bar.inner
+            if one.words and (one.what, event.what) != ("failed", "no answer")
+        ]
+        last = x >= max(one.x for one in said)
     behind = [(0, beside + 11, "start")] * last
     near = [(-1, x - 5, "start"), (-1, x, "middle"), (-1, x + 6, "end")]
     far = beside - x > _FAR
@@ -116,13 +123,14 @@ def _name_mark(layout: "Layout", event: SpanEvent, again: bool = False, cut: boo
     kind = "remark" if event.what in _REMARKS else "struck"
     if event.what == "refused" and event.bar and event.bar.refuses:
         kind = "compensating"
-    texts = [text] if event.what == "note" else [text, _BRIEF.split(text)[0]]
+    texts = [text, shorten(text, _SHORT, 11, True), _BRIEF.split(text)[0]]
+    texts = texts[: 1 if event.what in ("note", "lost") else 3]
     row, own = layout.row(event), _own(event)
     if far and _write(layout, row, texts[:1], kind, places[:4], own, ALONG - 1):
         return
     if event.what == "dead letter":  # where it can't be that of another, rather brief than far off
         close = [place for place in places if -2 < place[0] < 2]
-        for some, where in ((texts[:1], close), (texts[1:], behind), (texts, places)):
+        for some, where in ((texts[:1], close), (texts[2:], behind), (texts, places)):
             if _write(layout, row, some, kind, where, own, strict=True):
                 return
         return
