@@ -255,11 +255,11 @@ def _sender(open_spans: dict[str, Span], envelope: Envelope) -> Span | None:
     that of a tick. What a service gave up becomes a dead letter outside of any."""
     if isinstance(envelope, DeadLetter):
         return None
-    here = list(open_spans.values())
     if envelope.redrives:
-        for span in here:
+        for span in open_spans.values():
             if isinstance(span.envelope, DeadLetter) and span.envelope.causation == envelope.id:
                 return span
     if envelope.causation in open_spans:
         return open_spans[envelope.causation]
+    here = list(open_spans.values())
     return next((span for span in reversed(here) if span.envelope.data is None), here[-1])
