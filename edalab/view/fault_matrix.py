@@ -232,11 +232,11 @@ class Matrix(Picture):
         for number, claim in enumerate(claims):
             verb = "adds to" if (always := always_broken(self._result, number)) else "breaks"
             if times[number] or not always:
-                text = shorten(f"{verb} “{claim.sentence}”", scene.width - 86, 11)
+                text = shorten(f"{verb} “{claim.sentence}”", scene.width - 80, 11)
                 sign = letter(self._result, number)
                 entries.append((sign, f"{text}: {times[number]:,}", times[number] > 0))
         for kind, text, there in entries:
-            left = max(18, _mark_width(kind) + 4)
+            left = max(18, _mark_width(kind))
             wide = text_width(text, 11) + left + 22
             if x > 2 and x + wide > scene.width:
                 x, y = 2, y + 20
