@@ -180,6 +180,20 @@ def test_a_table_that_one_run_lacks_is_told_and_the_first_row_is_of_a_table_that
     assert "payments.charges has the row (c2, 5) once more" in comparison.lasting.sentence
 
 
+def test_rows_too_long_for_their_place_show_their_key_and_what_differs():
+    def wordy(price):
+        def insert_text(event, ctx):
+            with ctx.database as db:
+                values = event.cake, "a long text " * 9, "another one " * 9, price
+                db.execute("insert into charges values (?, ?, ?, ?)", values)
+
+        schema = "create table charges (cake text, said text, heard text, price integer)"
+        return simulate(bakery(insert_text, schema), orders(1))
+
+    labels = [label.text for label in compare(wordy(5), wordy(7)).scene.labels]
+    assert {"cake, price", "c1, 5", "c1, 7"} <= {*labels}
+
+
 def test_tables_may_differ_where_no_step_does():
     comparison = compared(handler=insert_double)
     assert comparison.first is None

@@ -104,6 +104,24 @@ def test_a_service_that_is_out_of_reach_is_seen_to_be_and_comes_back(fault, kind
     assert kinds(flow(run, at=3.5)).get("orders") in ("service", "busy", "struck service")
 
 
+def test_a_replica_that_stands_still_is_not_at_work_and_the_other_one_may_be():
+    system = System("post")
+    system.topic("Placed", partitions=2)
+
+    @system.service("slow", replicas=2).on(Placed)
+    async def slowly(event, ctx):
+        await ctx.sleep(1)
+
+    async def two(ctx):
+        for order in ("o1", "o2", "o3", "o4"):
+            await ctx.publish(Placed(order=order))
+
+    run = simulate(system, two, faults=[pause("slow", 0.2, 5)])
+    both = "slow (replica 2) at work; slow (replica 1) standing still"
+    assert both in repr(flow(run, at=0.5))
+    assert "at work" not in repr(flow(run, at=4.5))
+
+
 def test_a_message_that_is_lost_ends_in_a_struck_ring_half_way():
     run = simulate(shop(), customers(1), faults=["drop payments.ask.Price #1"])
     asked = next(step.time for step in run.journal if step.step == "ask")

@@ -674,8 +674,11 @@ def test_a_text_may_name_a_deploy_that_the_panel_was_given():
     assert [(s.service, s.time) for s in lab.run.journal if s.step == "deploy"] == [("mail", 100)]
     assert "faults=[new_mail.at(0.1)," in lab.code
     assert pasted(lab).digest == lab.run.digest
-    lab.plan.value = "deploy payments at 1 s"
-    assert 'write deploy(new.services["payments"], at=1)' in lab.error
+    lab.plan.value = "deploy mail at 0.1 rolling 0.5 s"  # as it prints, or without the unit
+    assert not lab.error and len(lab.faults) == 1
+    for wrong in ("payments at 0.1 s", "mail at 0.1 s rolling 3 s", "mail at once"):
+        lab.plan.value = f"deploy {wrong}"
+        assert f"{wrong}' is no deploy on offer; write 'deploy mail at " in lab.error
     with pytest.raises(Misuse, match="deploys= takes a list"):
         Laboratory(shop(), three_orders, deploys=["deploy mail at 1 s"])
 
@@ -903,6 +906,10 @@ def test_a_story_is_chosen_by_key_and_by_id():
         assert "(o150)" in visible(lab) and lab.code.endswith(
             f'\ntimeline(run, correlation="{wanted}")'
         )
+    lab.tabs.selected_index = 1  # the story ends long before the run
+    assert lab.cursor.value < lab.run.end / 1000
+    assert f"at {lab.cursor.value:g} s: " in visible(lab) and "end of the run" not in visible(lab)
+    lab.tabs.selected_index = 0
     lab.orders.value, lab.correlation.value = 5, "o150"
     assert lab.error.startswith("no story 'o150'; stories: o0") and "timeline" not in lab.code
     lab.orders.value = 200

@@ -55,6 +55,29 @@ def test_a_sum_is_wrong_wherever_an_entry_is_handled_twice_and_a_maximum_nowhere
         assert (schedule in result.broken(sums)) == (len(set(positions)) < len(positions)), schedule
 
 
+def test_only_a_relay_that_does_not_wait_lets_one_entry_overtake_another_in_one_partition(
+    lesson, monkeypatch
+):
+    held_up = {("delay", "accounts.publish.EntryRecorded")}
+    result = explore(lesson.bank_of(lesson.checkpoint_beside), lesson.ada_saves, lesson.DRIFT)
+    assert points(result, lesson.DRIFT[0]) == points(result, lesson.DRIFT[1]) == held_up
+    assert len({*result.broken(lesson.DRIFT[0]), *result.broken(lesson.DRIFT[1])}) == 2
+
+    async def relay(ctx):
+        with ctx.database as db:
+            store = EventStore(db)
+            new = store.read(after=store.checkpoint("relay"))
+        for fact in new:
+            await ctx.publish(lesson.entry(fact))
+        with ctx.database as db:
+            for _ in zip(EventStore(db).follow("relay"), new, strict=False):
+                """Its checkpoint moves past it."""
+
+    monkeypatch.setitem(lesson.bank_of.__globals__, "relay", relay)
+    result = explore(lesson.bank_of(lesson.checkpoint_beside), lesson.ada_saves, lesson.DRIFT)
+    assert [result.outcome(claim) for claim in lesson.DRIFT] == ["holds", "holds"]
+
+
 def test_a_table_in_the_same_transaction_is_never_wrong(lesson):
     result = explore(lesson.same_transaction, lesson.audited(2), [lesson.in_step])
     assert result.outcome(lesson.in_step) == "holds"

@@ -4,8 +4,9 @@ brings back."""
 import lessons
 import pytest
 
-from edalab import explore, pause, restore, rewind, simulate
+from edalab import Command, PublishFailed, System, explore, pause, restore, rewind, simulate
 from edalab.exercises import lesson_11_shop
+from edalab.exercises.lesson_11_claims import rows_of, wrong_relay
 from edalab.view import timeline
 
 NAME = "11-dual-writes-and-recovery"
@@ -225,12 +226,48 @@ def test_the_rewind_brings_five_orders_and_the_inbox_knows_two_of_them(lesson):
     assert handled == [*"23456"] and saved == [*"456"]
 
 
+def test_a_queue_has_nothing_to_rewind_to_and_the_orders_are_still_saved(lesson):
+    class PrintLabel(Command):
+        order_id: str
+        cups: int
+
+    async def save_then_send(order, ctx):
+        with ctx.database as db:
+            lesson.save(db, order)
+        await ctx.send(PrintLabel(order_id=order.order_id, cups=order.cups))
+        return "thanks"
+
+    shop = System("shop")
+    shop.service("orders", schema=lesson.ORDERS).handles(lesson.PlaceOrder)(save_then_send)
+    shop.service("shipping", schema=lesson.LABELS).handles(PrintLabel)(lesson.print_once)
+    run = simulate(shop, lesson.ten_orders, faults=[lesson.BACKUP, lesson.AGAIN])
+    assert len(lesson.saved(run)) == 10 and len(lesson.labels(run)) == 7
+    assert len(run.check(lesson.none_lost).evidence) == 3
+
+
+def test_the_picture_of_the_rewind_shows_five_orders_that_come_again(lesson):
+    [note] = [s for s in lesson.cured.journal if s.step == "rewind"]
+    assert note.time == 7000 and "from offset 7" in str(note)
+    picture = timeline(lesson.cured, claims=lesson.CLAIMS, start=6.98, end=7.12).svg()
+    again = [order for order in range(10) if f"{order}: delivered again" in picture]
+    assert again == [2, 3, 4, 5, 6]
+
+
+def test_an_order_comes_each_second_because_an_answer_takes_two_hundredths(lesson):
+    asked, answered = (
+        [s.time for s in lesson.cured.journal if s.step == step and s.service == "client"]
+        for step in ("ask", "answer")
+    )
+    assert [end - start for start, end in zip(asked, answered, strict=True)] == [20] * 10
+    assert asked == [1000 * n for n in range(10)]
+
+
 def test_a_mail_goes_out_again_with_a_rewind_unless_it_has_a_key(lesson):
     assert lesson.mails("key text") == 15 and lesson.mails("key text unique") == 10
 
 
 def test_a_service_and_a_read_model_rebuilt_from_the_log_equal_the_live_ones(lesson):
-    assert {*lesson.labels(lesson.anew)} == {*lesson.labels(lesson.live)}
+    assert lesson.labels(lesson.anew) == lesson.labels(lesson.live)
     assert {*lesson.anew.rows("report", "select * from cups")} == lesson.saved(lesson.live)
     assert len(lesson.labels(lesson.live)) == 10
     ids = "select order_id, message from labels"
@@ -258,6 +295,11 @@ def test_polling_waits_half_its_interval_and_capture_does_not(lesson):
     }
 
 
+def test_who_saves_and_publishes_at_once_loses_an_order_only_by_a_fault(lesson):
+    run = simulate(lesson.shop(ship=lesson.print_once), lesson.orders_come(20, gap=0.37))
+    assert run.check(lesson.none_lost) and len(lesson.labels(run)) == 20
+
+
 def test_a_slot_that_nobody_reads_keeps_the_log(lesson):
     assert lesson.slot == [0, 10, 20, 29, 0]
     assert all(lesson.unread.check(claim) for claim in lesson.CLAIMS)
@@ -279,11 +321,78 @@ def test_in_the_panel_the_claims_turn_red_that_the_text_names(lesson):
         if not red(relay, inbox, still)
     ]
     assert fine == [("marks", True), ("fenced", True)]
+    last = [relay for relay in lesson.RELAYS if lesson.up_to_date not in red(relay, False, still)]
+    assert last == ["fenced"]
     backup, again = restore("shipping", to=1.5, at=4), rewind("shipping", at=5, to=0)
     for inbox in (False, True):
         assert red("marks", inbox, backup) == [lesson.none_lost, lesson.up_to_date]
     assert red("marks", False, backup, again) == [lesson.none_twice]
     assert red("marks", True, backup, again) == []
+
+
+def test_a_run_of_the_exercise_may_end_with_the_news_and_the_row_is_tried_once_more(lesson):
+    """A failed publish of `RowParked` that escapes: the third attempt isn't counted."""
+
+    async def relay(ctx):
+        waiting = """select id, order_id, event, attempts from outbox where state = 'waiting' and
+                     order_id not in (select order_id from outbox where state = 'parked') order by id
+                     limit 10"""
+        stuck = set()
+        for id, order_id, event, attempts in lesson.rows(ctx, waiting):
+            if order_id in stuck:
+                continue
+            done = "sent", attempts
+            try:
+                await ctx.publish(event)
+            except PublishFailed:
+                stuck.add(order_id)
+                done = "waiting", attempts + 1
+                if attempts == 2:
+                    await ctx.publish(lesson_11_shop.RowParked(id=id, order_id=order_id))
+                    done = "parked", 3
+            with ctx.database as db:
+                db.execute("update outbox set state = ?, attempts = ? where id = ?", (*done, id))
+
+    system, people = lesson_11_shop.relay_of(relay, 0)
+    for faults, often in ([], 3), (["fail orders.publish.RowParked"], 4):
+        run = simulate(system, people, faults=faults, until=16)
+        assert [*wrong_relay(run)] == []
+        [large] = [row for row in rows_of(run) if row.large]
+        tries = [
+            s
+            for s in run.journal
+            if s.step == "publish" and s.envelope.type == "LineAdded"
+            if (s.envelope.data.order_id, s.envelope.data.line) == large.line
+        ]
+        assert len(tries) == often
+
+
+@pytest.mark.parametrize("later", ["in this run", "in later runs"])
+def test_a_verdict_of_the_exercise_names_the_row_that_was_refused(lesson, later):
+    waiting = "select id, order_id, event from outbox where state = 'waiting' order by id limit 10"
+
+    async def relay(ctx):
+        stuck = set()
+        for id, order_id, event in lesson.rows(ctx, waiting):
+            if order_id in stuck:
+                continue
+            state = "sent"
+            try:
+                await ctx.publish(event)
+            except PublishFailed:
+                state = "parked"
+                if later != "in this run":
+                    stuck.add(order_id)
+            with ctx.database as db:
+                db.execute("update outbox set state = ? where id = ?", (state, id))
+
+    run = simulate(*lesson_11_shop.relay_of(relay, 0), until=16)
+    [large] = [row for row in rows_of(run) if row.large]
+    order, line = large.line
+    why = f"and line {line} (row {large.id}) was refused"
+    assert ("out of order", f"line {line + 1} of {order} is published, {why}") in [
+        *wrong_relay(run)
+    ]
 
 
 def test_in_pictures_of_the_exercise_each_event_goes_somewhere():

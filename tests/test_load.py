@@ -1,6 +1,7 @@
 """What a service is asked and what comes of it, second by second: counted from the record alone."""
 
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +9,7 @@ from scenes import flaws
 from test_capacity import LIMITS, TRAFFIC, WINDOWS, at_once, scales, traffic_of, weighings
 
 from edalab import Busy, Command, Event, Faults, Misuse, System, Unanswered, simulate
+from edalab.panels import html
 from edalab.view import flow, load, timeline
 
 
@@ -131,7 +133,18 @@ def test_what_it_shows_in_words():
     assert shown.startswith(
         "load of scale in town: 3 asked, 2 answered in time, 1 turned away, at most 1 at work (of 1), at most 1 in line;"
     ), shown
-    assert "shaded: no worker is free" in load(run, "scale").svg()
+    svg = load(run, "scale").svg()
+    assert "shaded: no worker is free · dotted: last message of the client, 0 s" in svg
+    assert "3 asked · 2 answered in time · 1 turned away" in svg
+
+
+def test_a_number_is_drawn_over_its_second_and_a_line_stands_where_the_client_stops():
+    scene = load(storm(workers=4, seconds=8), "payments").scene
+    for line in scene.polylines:
+        corners = [*zip(line.points[::2], line.points[1::2], strict=True)]
+        assert all(x == u or y == v for (x, y), (u, v) in pairwise(corners))
+    last = [line.x1 for line in scene.lines if line.kind == "last"]
+    assert len(last) == 2 and len({*last}) == 1 and last[0] < scene.width * 2 / 3
 
 
 def test_with_many_in_line_it_leaves_out_how_many_are_at_work():
@@ -146,6 +159,12 @@ def test_a_moment_of_the_flow_says_how_many_are_in_line():
     assert "scale at work; scale with a line" in repr(flow(run, at=0.1))
     assert "1 in line" in flow(run, at=0.1).svg()
     assert "1 busy" in flow(run).svg() and "in line" not in flow(run, at=0.3).svg()
+
+
+def test_the_state_in_a_panel_says_how_many_are_in_line():
+    run = simulate(scales(workers=1), at_once(*weighings(3)))
+    assert "<td>up, 2 in line</td>" in html.states(run.at(0.1).services.values())
+    assert "in line" not in html.states(run.at(9).services.values())
 
 
 def test_a_timeline_marks_who_was_turned_away():

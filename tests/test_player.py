@@ -53,6 +53,17 @@ def test_between_two_moments_the_flow_and_the_timeline_move_and_no_table_is_draw
         assert (visible(lab) != before) == moves
 
 
+def test_the_read_out_says_the_time_that_the_picture_shows(lab):
+    lab.cursor.value, lab.play.playing = 0.03, True
+    for tab, seconds in enumerate([0.05, 0.05, 0]):
+        lab.tabs.selected_index = tab
+        lab.play.advance(seconds)
+        assert lab.cursor.value == 0.03
+        shown = lab.cursor.value if tab == 2 else round(lab.play.seconds, 3)
+        assert lab.cursor._label.value == f"{shown:g} s"
+        assert tab == 2 or f"{shown:g} s" in visible(lab)
+
+
 def test_the_picture_keeps_its_size(lab):
     lab.play.playing = True
     sizes = set()

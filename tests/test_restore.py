@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from edalab import Event, Faults, Misuse, Query, System, claims, explore, restore, simulate
 from edalab.sim import parse_plan
+from edalab.trace.compare import Comparison
 from edalab.view import compare, copies, timeline
 
 
@@ -180,6 +181,12 @@ def test_pictures_show_it():
     assert "differ" in repr(copies(run, "select count(*) from sales"))
     assert "restored (to 2.5 s)" in repr(compare(simulate(shop(), sales()), run))
     assert run.otlp()
+
+
+def test_a_comparison_says_since_when_a_restored_table_differs():
+    fault = restore("copy", to=2.5, at=4.5)
+    runs = simulate(shop(), sales()), simulate(shop(), sales(), faults=[fault])
+    assert Comparison(*runs).lasting.time == 4500
 
 
 def test_a_claim_that_explore_asks_sees_restored_rows():

@@ -3,11 +3,17 @@
 import pytest
 from test_timeline import Paid, Pay, Placed, Price, customers, shop
 
-from edalab import Event, System, cut, pause, simulate
+from edalab import Event, PublishFailed, System, cut, pause, simulate
 from edalab.sim.faults import ACTIONS
 from edalab.trace.faults import FAULTS
 from edalab.trace.spans import Trace
 from edalab.view import timeline
+from edalab.view.drawn import Drawn
+from edalab.view.excerpt import choose
+
+
+class Seen(Event, topic="seen", key="order"):
+    order: str
 
 
 def traffic(faults=(), number=1, system=None):
@@ -64,6 +70,35 @@ def test_a_message_that_comes_again_arrives_twice():
     assert (first.again, second.again, second.previous) == (False, True, first.span)
     found = traffic(["delay orders.deliver.Placed #1"])
     assert [arrival.late for arrival in arrivals(found, of_type(found, Placed)[0])] == [True]
+
+
+@pytest.mark.parametrize("queue", [False, True])
+def test_a_message_that_is_published_again_before_it_arrives_is_two_transfers(queue):
+    system = System("shop")
+    (system.queue if queue else system.topic)("seen")
+    mail = system.service("mail")
+
+    @system.service("orders").on(Placed)
+    async def announce(event, ctx):
+        envelope = ctx.envelope(Seen(order=event.order))
+        try:
+            await ctx.publish(envelope)
+        except PublishFailed:
+            await ctx.publish(envelope)
+
+    @mail.on(Seen)
+    def tell(event):
+        """One mail."""
+
+    found = traffic(["unconfirmed orders.publish.Seen #1"], system=system)
+    first, second = of_type(found, Seen)
+    assert first.envelope.id == second.envelope.id and first.fault == "unconfirmed"
+    (early,), (late,) = arrivals(found, first), arrivals(found, second)
+    assert (early.again, late.again, late.previous) == (False, True, early.span)
+    drawn = Drawn(choose(found.trace.run))
+    ways = [link for link in drawn.links if link.target and link.target.service == "mail"]
+    assert len({(link.source.time, link.target.start) for link in ways}) == 2
+    assert [link.source.time for link in ways] == sorted({link.source.time for link in ways})
 
 
 def test_a_dropped_delivery_is_a_loss_and_the_next_one_comes_again():

@@ -91,6 +91,11 @@ ROLL_OUT_HINTS = {
         "A reader may have been away during the whole rollout, and then it finds old messages in the log. The outbox of `orders` may still hold some, too. None of them has `cents`.",
         'Give the readers\' class an upcaster: `upcasts={1: lambda old: {**old, "cents": round(old["total"] * 100)}}`, with a higher `version=`.',
     ),
+    "an upcast message is unreadable": (
+        "What does your upcaster return for this order, and what does the reader's class declare?",
+        "The class reads what your upcaster returns. `cents` is an `int`, and in Python 37.87 * 100 is 3786.9999999999995.",
+        'Return each field that the class needs, and round the amount: `upcasts={1: lambda old: {**old, "cents": round(old["total"] * 100)}}`.',
+    ),
     "a strict reader refuses a field": (
         "Which fields does this message have, and which does the class of the reader know?",
         'A class that says `reads="strict"` refuses each field that it does not know. While you expand, the event has both fields.',

@@ -106,18 +106,20 @@ def roll_out(answer: Answer, variant: int) -> Anomaly | str:
     """The learner's steps, in every order that they allow and at several moments."""
     steps = answer.call()
     try:
-        plans = [*shop.rollouts(_steps(steps), variant)]
+        found = _steps(steps)
+        plans = [*shop.rollouts(found, variant)]
     except Misuse as wrong:
         return Anomaly("not as asked for", str(wrong))
     except (TypeError, ValueError, LookupError):
         return Anomaly("not as asked for", f"{answer.name} returned {shown(steps)}")
-    if unlike := _unlike([form for step in _steps(steps) for _, form in step]):
+    deploys = [pair for step in found for pair in step]
+    if unlike := _unlike([form for _, form in deploys]):
         return unlike
     for number, (plan, many) in enumerate(plans):
         if answer.again in (None, number):
             answer.last = number
             run, costs = shop.rolled_out(plan, many, variant)
-            if wrong := _wrong_rollout(run, costs):
+            if wrong := _wrong_rollout(run, costs, deploys):
                 name, evidence, story = wrong
                 return Anomaly(name, evidence, run, story)
     few = ". Two steps are enough, because the new readers also read version 1" * (len(steps) == 2)
@@ -157,11 +159,15 @@ def _steps(steps: Any) -> shop.Steps:
     return found
 
 
-def _wrong_rollout(run: Run, costs: dict[str, int]) -> tuple[str, str, str | None] | None:
+def _wrong_rollout(
+    run: Run, costs: dict[str, int], deploys: list[tuple[str, type[Event]]]
+) -> tuple[str, str, str | None] | None:
     """The first order that a service cannot write or read, or reads wrongly, or what is left of the old field; and the
     story that shows it."""
     sent = [step.envelope for step in run.journal if step.step == "publish" and step.envelope]
     story = {envelope.data.order_id: envelope.correlation for envelope in sent}
+    events = [envelope for envelope in sent if envelope.source == "orders"]
+    wrote = {envelope.data.order_id: envelope.data for envelope in events}
     failed = {f.message.data.order_id: f for f in run.failures if f.message and f.message.data}
     for order_id, failure in failed.items():
         if failure.handler == "place":
@@ -178,13 +184,17 @@ def _wrong_rollout(run: Run, costs: dict[str, int]) -> tuple[str, str, str | Non
                 )
                 written, known = map(int, re.findall(r" version (\d+) with", why)[:2] or (0, 0))
                 name = f"{'an old' if written < known else 'a new'} message is unreadable"
+                readers = [form.__declared__ for name, form in deploys if name == service]
+                if any(form.version == known and written in form.upcasts for form in readers):
+                    name = "an upcast message is unreadable"
                 if " has no field " in why:
                     name = "a strict reader refuses a field"
                 return name, why, story[order_id]
             if bills[order_id] != cents:
-                evidence = f"{service} has {order_id} with {bills[order_id]:,} cents, not {cents:,}"
+                found = f"{service} has it with {bills[order_id]:,} cents, not {cents:,}"
+                evidence = f"orders wrote {wrote[order_id]}, and {found}"
                 return "a wrong bill", evidence, story[order_id]
-    last = [envelope for envelope in sent if envelope.source == "orders"][-1]
+    last = events[-1]
     if "total" in type(last.data).model_fields:
         evidence = f"the last message is {last.data}"
         return "the old field is still there", evidence, last.correlation

@@ -99,7 +99,7 @@ RELAY_HINTS = {
     ),
     "never given up": (
         "How often was this row published, and what does your relay count?",
-        "The broker will never take it. If the count isn't saved, each run begins at zero.",
+        "The broker always refuses it. If the count isn't saved, each run begins at zero.",
         "Save attempts + 1 after each failed publish. Park the row if there are three or more, because the relay may have crashed after the third.",
     ),
     "parked too early": (
@@ -123,12 +123,12 @@ RELAY_HINTS = {
         "Publish one row after the other, in the order of their numbers. If one fails, pass over all later rows of its order. A row that was parked in an earlier run holds its order back, too.",
     ),
     "nobody is told": (
-        "What became of the row that the broker never takes, and who knows of it?",
+        "What became of the row that the broker always refuses, and who knows of it?",
         "A row that isn't tried again, or is marked as parked or as sent and not reported, is forgotten. If you mark it first, a crash comes before you have told anybody. RowParked takes the id of the row and its order_id.",
         "After the third failed attempt, publish RowParked(id=…, order_id=…) first, and set state to 'parked' after that, for this row only.",
     ),
     "not parked": (
-        "What is the state of the row that the broker never takes, once you have published RowParked?",
+        "What is the state of the row that the broker always refuses, once you have published RowParked?",
         "Your relay, and whoever looks into the table, see by `state` that a row is parked. As long as it is 'waiting', it is reported again or looks as if it was going to be published.",
         "After RowParked is published, set state to 'parked' for this row, in a transaction of its own.",
     ),

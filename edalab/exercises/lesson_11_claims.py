@@ -18,7 +18,7 @@ Arrived = dict[tuple[str, int], list[Step]]
 
 
 class Row(NamedTuple):
-    """A row of the outbox: its number, its line, when it was saved, and whether the broker never takes it."""
+    """A row of the outbox: its number, its line, when it was saved, and whether the broker always refuses it."""
 
     id: int
     line: tuple[str, int]
@@ -58,7 +58,7 @@ def _arrived(run: Run) -> Arrived:
 
 def wrong_order(run: Run, rows: list[Row], arrived: Arrived) -> Mistakes:
     """What is wrong with the events that are in the topic."""
-    large = {row.line[0]: row.line[1] for row in rows if row.large}
+    large = {row.line[0]: (row.line[1], row.id) for row in rows if row.large}
     newest: dict[str, int] = {}
     for (order, line), sent in arrived.items():
         ids = sorted({getattr(s.envelope, "id", "") for s in sent})
@@ -68,11 +68,11 @@ def wrong_order(run: Run, rows: list[Row], arrived: Arrived) -> Mistakes:
         elif len(sent) > 1 and not run.faults:
             times = " and ".join(f"{s.time / 1000:g} s" for s in sent[:2])
             yield "published again", f"{what} was published at {times}, and nothing had failed"
-        before, refused = newest.get(order, 0), large.get(order, line)
+        before, (refused, id) = newest.get(order, 0), large.get(order, (line, 0))
         if line < before:
             yield "out of order", f"{what} is in the topic after line {before}"
         elif line > refused:
-            yield "out of order", f"{what} is in the topic, and line {refused} is never taken"
+            yield "out of order", f"{what} is published, and line {refused} (row {id}) was refused"
         newest[order] = max(line, before)
 
 
@@ -136,7 +136,7 @@ def wrong_relay(run: Run) -> Mistakes:
     for row in rows:
         often = f"RowParked was published {counted(told[row.id], 'time')} for row {row.id}"
         if row.large and row.id not in told:
-            what = f"the broker never takes row {row.id}, which was tried {counted(tries[row], 'time')}"
+            what = f"the broker always refuses row {row.id}, which was tried {counted(tries[row], 'time')}"
             yield "nobody is told", f"{what}, and no RowParked says so"
         elif row.id not in told and left.get(row.id) == "parked":
             yield "nobody is told", f"row {row.id} is parked, and no RowParked says so"

@@ -137,7 +137,7 @@ class AddLines(Command, key="order_id"):
     order_id: str
     first: int
     lines: int
-    large: int = 0  # the line that the broker never takes
+    large: int = 0  # the line that the broker always refuses
     wait: float = 0
 
 
@@ -182,7 +182,7 @@ def _shop(relay: Callable, lease: float | None = None) -> System:
 
 
 def relay_of(relay: Callable, variant: int) -> tuple[System, Callable]:
-    """One relay: an order with a line that the broker never takes, one with many lines, and one that is saved late.
+    """One relay: an order with a line that the broker always refuses, one with many lines, and one that is saved late.
 
     The first two take turns, so that rows of the other order stand behind those that wait."""
     large, many, late = (f"o{n}-{variant}" for n in mixed(range(1, 4), variant))

@@ -16,12 +16,7 @@ from ..view import compare, timeline
 LINE = 82  # characters that fit below a picture
 _SYSTEM = "a system, or a function that makes one from knobs"
 _WORKLOAD = "a workload, `async def three_orders(ctx)`, or a function that makes one"
-_CALLS = (
-    ("edalab", simulate),
-    ("edalab", Faults),
-    ("edalab.view", timeline),
-    ("edalab.view", compare),
-)
+_CALLS = {"edalab": (simulate, Faults), "edalab.view": (timeline, compare)}
 
 
 class Names:
@@ -47,7 +42,8 @@ class Names:
         """The code with the imports it needs, and a comment on things that have no name yet."""
         lines = [
             f"from {module} import {call.__name__}"
-            for module, call in _CALLS
+            for module, calls in _CALLS.items()
+            for call in calls
             if f"{call.__name__}(" in code and self.variables.get(call.__name__) is not call
         ]
         if missing := ", ".join(f"{name} = …" for name in dict.fromkeys(self.missing)):

@@ -31,12 +31,8 @@ class FaultsAsked(Settling):
         self.nth.style.description_width, self.nth.layout.width = "26px", "88px"
         self.plan = ipywidgets.Text(placeholder="more faults, as text", continuous_update=False)
         self.plan.layout = {"flex": "1 1 120px", "width": "auto"}
-        self.rates = {
-            name: ipywidgets.FloatSlider(
-                0, max=1, step=0.05, readout_format=".2f", **labelled(name)
-            )
-            for name in RATES
-        }
+        rate = {"value": 0, "max": 1, "step": 0.05, "readout_format": ".2f"}
+        self.rates = {name: ipywidgets.FloatSlider(**rate, **labelled(name)) for name in RATES}
         self.exactly = self.point, self.action, self.nth, self.plan
         self.deploys = [*deploys]  # which the text may name
         self._changed, self._system = changed, System("unknown")

@@ -44,9 +44,7 @@ class Kept(Settling):
         """What the runs are called, with the knobs that have turned between them."""
         kept, now = self._knobs, self._screen()[2]
         turned = [name for name in now if kept[name] != now[name]]
-        one, other = (
-            ", ".join(f"{name}={knobs[name]}" for name in turned) for knobs in (kept, now)
-        )
+        one, other = (", ".join(f"{name}={of[name]}" for name in turned) for of in (kept, now))
         return (f"kept, {one}", f"on the screen, {other}") if turned else _NAMES
 
     def code(self, run_code: str, arguments: str) -> str:

@@ -259,6 +259,8 @@ class Laboratory(Settling):
         if self.run is not None:
             now = self.play.seconds
             self._tabs.draw(self.run, self._excerpt, self.cursor.value, self._story, now)
+            shown = now if self._tabs.moves else self.cursor.value
+            self.cursor._label.value = f"{round(shown, 3):g} s"
             self._code.value = html.code(self.code)
 
     def _draw_between(self) -> None:
@@ -275,9 +277,8 @@ class Laboratory(Settling):
         journal = self.run.journal if self.run is not None else ()
         struck = next((step for step in journal if step.fault == fault.do), None)
         if struck is not None:
-            if (
-                struck.envelope and struck not in self._excerpt.rows
-            ):  # of a long run, not all is shown
+            # Of a long run, not all is shown.
+            if struck.envelope and struck not in self._excerpt.rows:
                 self.correlation.value = struck.envelope.correlation or ""
             self.cursor.value = struck.time / 1000
         self.tabs.selected_index = 0

@@ -33,9 +33,8 @@ class Player(Settling, anywidget.AnyWidget):
     loop = traitlets.Bool(False).tag(sync=True)
     calm = traitlets.Bool(False).tag(sync=True)
     clock = traitlets.Float(0.0).tag(sync=True)
-    heard = traitlets.Float(0.0).tag(
-        sync=True
-    )  # the last `clock`: tells the browser that a kernel is there
+    # The last `clock`: tells the browser that a kernel is there.
+    heard = traitlets.Float(0.0).tag(sync=True)
     what = traitlets.Unicode("").tag(sync=True)
     speeds = traitlets.List([*SPEEDS]).tag(sync=True)
 

@@ -106,7 +106,9 @@ class Tabs(Settling):
             case "Flow":
                 if self._flow is None or self._flow.run is not run:
                     self._flow = FlowMoments(run)
-                over = round(seconds * 1000) >= excerpt.last
+                # Of all that happened, the last moment shown may be before the end of the run.
+                of_run = excerpt.whole and not excerpt.one_story
+                over = of_run and seconds >= excerpt.last / 1000
                 time = run.end if over else now * 1000
                 return html.flow(self._flow.at(time))
             case "Saga":

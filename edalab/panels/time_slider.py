@@ -93,8 +93,8 @@ class Moments(Settling):
     def _moved(self) -> None:
         self.index = min(self.slider.value, len(self.times) - 1)
         self._wanted = math.inf if self.index == len(self.times) - 1 else self.times[self.index]
-        self._changed()
         self._write()
+        self._changed()
 
     def _write(self) -> None:
         with self.settling():

@@ -15,7 +15,7 @@ from .version import Version
 if TYPE_CHECKING:
     from .world import World
 
-_TEXT = re.compile(rf"deploy +([\w-]+) +at +{SECONDS} *s(?: +rolling +{SECONDS} *s)?")
+_TEXT = re.compile(rf"deploy +([\w-]+) +at +{SECONDS} *s?(?: +rolling +{SECONDS} *s?)?")
 
 
 @dataclass(frozen=True, repr=False)
@@ -52,9 +52,8 @@ class Deploy(Timed):
 
     def __str__(self) -> str:
         at = "" if self.start is None else f" at {self.start:g} s"
-        return f"deploy {self.service}{at}" + (
-            f" rolling {self.rolling:g} s" if self.rolling else ""
-        )
+        rolling = f" rolling {self.rolling:g} s" if self.rolling else ""
+        return f"deploy {self.service}{at}{rolling}"
 
     def __repr__(self) -> str:  # no text that could be pasted: it holds a service
         return f"<{self}>"
@@ -99,15 +98,20 @@ def deploy(
 
 
 def parse_deploy(text: str, known: Iterable[Deploy]) -> Deploy | None:
-    """A deploy from its text form; None if it is another text. Raises Misuse where none of this service is known, for a
+    """A deploy from its text form; None if it is another text. Raises Misuse for one that is none of the `known`, for a
     text cannot hold what is deployed."""
-    if (match := _TEXT.fullmatch(text)) is None:
+    if not text.startswith("deploy "):
         return None
-    service, seconds, _ = match.groups()
-    for one in known:
-        if one.service == service:
-            return one.at(float(seconds))
-    fix = f'write deploy(new.services["{service}"], at={seconds})'
+    match = _TEXT.fullmatch(text)
+    service, at, rolling = match.groups() if match else ("billing", "5", None)
+    offered = [one.at(float(at)) for one in known]
+    for one in offered:
+        if match and one.service == service and float(rolling or one.rolling) == one.rolling:
+            return one
+    if offered:
+        texts = " or ".join(f"'{one}'" for one in offered)
+        raise Misuse(f"{shown(text)} is no deploy on offer; write {texts}")
+    fix = f'write deploy(new.services["{service}"], at={at})'
     raise Misuse(f"{shown(text)} does not say which handlers are deployed; {fix}")
 
 

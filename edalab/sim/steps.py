@@ -3,6 +3,7 @@
 import os
 import traceback
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -96,4 +97,6 @@ def rows_of(record: list) -> Iterator[tuple]:
 
 def steps_of(record: list) -> list[Step]:
     """A flat record as steps."""
-    return [Step(time, step, *actor, *rest) for time, step, actor, *rest in rows_of(record)]
+    time, step, actors, *rest = (record[column::WIDTH] for column in range(WIDTH))
+    columns = time, step, *zip(*actors, strict=True), *rest
+    return [*map(partial(tuple.__new__, Step), zip(*columns, strict=True))]

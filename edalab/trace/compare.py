@@ -179,7 +179,7 @@ def _changes(one: Run, other: Run) -> dict[tuple[str, Row], list[tuple[int, int]
     found: dict[tuple[str, Row], list[tuple[int, int]]] = {}
     for run, sign in ((one, -1), (other, 1)):
         for number, step in enumerate(run.journal):
-            if step.step != "save":
+            if step.step not in ("save", "restore"):
                 continue
             for rows_of, by in zip(run.changes(number), (sign, -sign), strict=True):
                 for table, rows in rows_of.items():

@@ -17,7 +17,7 @@ _VERBS = {
     "in_progress": "asks for more time for", "evicted": "is evicted while it handles",
     "skew": "has a wrong clock", "join": "joins its group", "leave": "leaves its group", "restore": "is restored", "expired": "passes over the expired",
     "subscribe": "subscribes", "rewind": "goes back in its partitions", "discarded": "loses the discarded", "rejected": "cannot store",
-    "deploy": "switches to another version",
+    "deploy": "is deployed",
     "waiting": "has no worker yet for", "busy": "turns away",
 }  # fmt: skip
 _STRUCK = {  # what a fault makes a service do at a step
@@ -58,7 +58,7 @@ def doing(journal: list[Step], number: int) -> Doing:
         predicate = f"crashes ({clean(step.detail, 80)})"
     elif step.step == "takeover":
         predicate = f"takes over {clean(step.detail or '', 80)}"
-    elif step.step in ("cut", "heal", "skew", "restore", "deploy") and step.detail:
+    elif step.step in ("cut", "heal", "skew", "restore") and step.detail:
         predicate = f"{verb} ({clean(step.detail, 80)})"
     elif step.step == "note":
         predicate = f"notes “{clean(step.detail or '', 60)}”"

@@ -36,7 +36,7 @@ class Transfer:
 
     fault: what struck it there.
     rejected: its queue was full.
-    received: a consumer got it, it was lost on its way to one, or it was sent again with the same id.
+    received: a consumer got it, or it was lost on its way to one.
     losses: the steps that lost it after the broker had it.
     answers: the steps that sent those not yet received."""
 
@@ -101,8 +101,9 @@ class Traffic:
         self.arrival_at: dict[int, Arrival] = {}
         self.answer_at: dict[int, int] = {}
         self.prevented_by: dict[int, int] = {}
-        # The last transfer of a message: one may be sent again with the same id.
-        self._latest: dict[str, Transfer] = {}
+        self._of: dict[
+            Envelope, Transfer
+        ] = {}  # what is sent again has the id, and an envelope of its own
         self._received: dict[tuple[str, str], Span | None] = {}  # (service, id) -> its last span
         self._delayed: set[tuple[str, str]] = set()
         self._open_outages: dict[tuple, Outage] = {}
@@ -123,12 +124,10 @@ class Traffic:
         if step.fault == "crash":
             self._struck[step.service, step.replica] = number
         elif step.step in ("publish", "ask"):
-            if before := self._latest.get(envelope.id):
-                before.received = True
             sent = Transfer(number, envelope, step.step == "ask", step.fault)
-            self._latest[envelope.id] = sent
+            self._of[envelope] = sent
             self.transfers.append(sent)
-        transfer = self._latest.get(envelope.id)
+        transfer = self._of.get(envelope)
         if transfer is not None:
             self.of_step[number] = transfer
             transfer.received = transfer.received or step.step in _RECEIVED
@@ -149,7 +148,8 @@ class Traffic:
                 transfer and number not in self.span_of and step.fault != "drop"
             ):
                 transfer.losses.append(number)  # a dropped one was noted on delivery
-                transfer.rejected = step.step == "rejected"
+                doubled = transfer.fault == "duplicate" and len(transfer.losses) == 1
+                transfer.rejected = step.step == "rejected" and not doubled
             case "dead_letter" | "note" | "in_progress" | "evicted":
                 self._note(number, step, envelope)
             case "reply" if transfer and step.fault != "crash":

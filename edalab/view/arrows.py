@@ -1,6 +1,8 @@
 """The arrows of a timeline: straight where nothing stands between, else along the gap between two
 lanes. An arrow is a list of corners, which are rounded when it is drawn."""
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -47,7 +49,7 @@ def _into_lane(
     on_line = isinstance(target, SpanEvent) and not target.bar
     end = goal.y - side * (6 if on_line else BAR // 2)
     turn = end - 12 * side
-    into = layout.column(_entries(target), turn, end, link)
+    into = layout.column(*_entries(target), turn, end, link)
     _keep_head(layout, into, goal, side)
     x, begin = _leave(layout, link, row, turn)
     if x == into:
@@ -61,12 +63,13 @@ def _along_gap(
     """Along the gap beside the target's lane, and into the target from the left or from the gap."""
     side, left = 1 if row.lane <= goal.lane else -1, target.x - 12
     beside = isinstance(target, Bar) and layout.clear(goal, left - 3, target.x - 2)
-    places, end = [left, left - BESIDE], goal.y
+    first, others, end = left, range(left - BESIDE, left, BESIDE), goal.y
     if not beside:
-        places, end = _entries(target), goal.y - side * BAR // 2
-    gap = layout.track(goal.lane if side > 0 else goal.lane + 1, link.source.x, places[0])
+        first, others = _entries(target)
+        end = goal.y - side * BAR // 2
+    gap = layout.track(goal.lane if side > 0 else goal.lane + 1, link.source.x, first)
     x, begin = _leave(layout, link, row, gap)
-    into = layout.column(places, gap, end, link)
+    into = layout.column(first, others, gap, end, link)
     corners = [(x, begin), (x, gap), (into, gap), (into, end)]
     if beside:
         return [*corners, (target.x, end)]
@@ -77,24 +80,28 @@ def _along_gap(
 def _leave(layout: "Layout", link: Link, row: "Row", until: int) -> Corner:
     """Where an arrow leaves its source upright, to the height `until`."""
     source, side = link.source, 1 if until > row.y else -1
-    bar, places = source.bar, [source.x]
-    begin = row.y + side * (BAR // 2 if bar else 4)  # the edge of a bar, or beside a dot
-    if bar:
-        left, right, others = bar.x, bar.x + bar.w, [event.x for event in bar.inner]
-        before = max([x for x in others if x < source.x], default=left)
-        after = min([x for x in others if x > source.x], default=right)
+    begin = row.y + side * (BAR // 2 if source.bar else 4)  # the edge of a bar, or beside a dot
+    return layout.column(source.x, _exits(layout, source), begin, until, link), begin
+
+
+def _exits(layout: "Layout", source: SpanEvent) -> Iterator[int]:
+    """Each other x at which an arrow may leave the bar of its source."""
+    if bar := source.bar:
+        left, right, others = bar.x, bar.x + bar.w, layout.inner[bar]
+        before = [left, *others[: bisect_left(others, source.x)]][-1]
+        after = [*others[bisect_right(others, source.x) :], right][0]
         # Beyond the events beside it in the bar, it would seem to leave at another moment.
         for first, last, px in ((before, after, BESIDE), (before, after, 1), (left, right, BESIDE)):
-            places += [*range(source.x + px, last, px), *range(source.x - px, first, -px)]
-    return layout.column(places, begin, until, link), begin
+            yield from range(source.x + px, last, px)
+            yield from range(source.x - px, first, -px)
 
 
-def _entries(target: Bar | SpanEvent) -> list[int]:
-    """Each x at which an arrow may go into a target from above or below."""
+def _entries(target: Bar | SpanEvent) -> tuple[int, range]:
+    """The x at which an arrow should go into a target from above or below, and each other one."""
     if isinstance(target, SpanEvent):
-        return [target.x]
+        return target.x, range(0)
     first = target.x + min(5, target.w // 2)
-    return [first, *range(first + BESIDE, target.x + target.w - 2, BESIDE)]
+    return first, range(first + BESIDE, target.x + target.w - 2, BESIDE)
 
 
 def _keep_head(layout: "Layout", x: int, goal: "Row", side: int) -> None:
@@ -120,7 +127,7 @@ def rounded(corners: list[Corner], radius: int = 6) -> tuple[int, ...]:
 
 
 def _towards(corner: Corner, other: Corner, by: int) -> Corner:
-    dx, dy = other[0] - corner[0], other[1] - corner[1]
-    length = max(1, abs(dx) + abs(dy))
+    (x, y), (a, b) = corner, other
+    length = abs(a - x) + abs(b - y) or 1
     part = min(by, length // 2)
-    return corner[0] + dx * part // length, corner[1] + dy * part // length
+    return x + (a - x) * part // length, y + (b - y) * part // length

@@ -61,9 +61,10 @@ class Axis:
 
     def x(self, time: int, rank: float = 0) -> int:
         """Where a time stands; `rank` px further on for what comes later in the same instant."""
-        time = max(time, self.times[0])
         if time in self.starts:
             return round(self.starts[time] + rank * self.shrunk)
+        if time < self.times[0]:
+            return self.x(self.times[0], rank)
         if time > self.times[-1]:
             return self.end
         at = bisect_right(self.times, time)
@@ -108,8 +109,8 @@ class Axis:
         for time in dict.fromkeys(times):
             x, text = self.x(time), seconds(time)
             half = text_width(text, 10) // 2 + 4
-            hidden = any(start < time < end for start, end in self.cuts)
-            if not hidden and all(abs(x - other) > half + room for other, room, _ in taken):
+            apart = all(abs(x - other) > half + room for other, room, _ in taken)
+            if apart and not any(start < time < end for start, end in self.cuts):
                 taken.append((x, half, text))
         return sorted((x, text) for x, _, text in taken)
 
@@ -162,7 +163,7 @@ def _widths(times: list[int], room: float) -> tuple[list[float], set[int]]:
     if not gaps:
         return [], set()
     least = min(HOP, 0.6 * room / len(gaps))
-    by_length = sorted(range(len(gaps)), key=lambda number: (-gaps[number], number))
+    by_length = sorted(range(len(gaps)), key=gaps.__getitem__, reverse=True)
     cut: set[int] = set()
     while True:
         width = max(2.5 * least, min(CUT, 0.4 * room / max(1, len(cut)))) if cut else 0.0

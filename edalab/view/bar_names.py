@@ -48,8 +48,8 @@ class Title(NamedTuple):
 def name_bars(bars: Iterable[Bar], journal: Iterable[Step]) -> dict[Bar, Title]:
     """The names of all bars of a picture of a run. A message has the same name in all lanes, with its
     version if the run has a newer one than 1."""
-    messages = (step.envelope for step in journal if step.envelope)
-    newer = {envelope.type for envelope in messages if _version(envelope) > 1}
+    messages = {id(step.envelope): step.envelope for step in journal if step.envelope}
+    newer = {envelope.type for envelope in messages.values() if _version(envelope) > 1}
     alike: defaultdict[str, list[Bar]] = defaultdict(list)
     for bar in bars:
         alike[bar.envelope.type].append(bar)
@@ -60,12 +60,11 @@ def name_bars(bars: Iterable[Bar], journal: Iterable[Step]) -> dict[Bar, Title]:
         abbreviated = f"{first[0]}…" if first and first[0] != name else name
         types = [text for text in (abbreviated, shorten(name, _TYPE, 11, True)) if text]
         for number, bar in enumerate(same):
-            telling, more = ([c[number] for c in part if c[number]] for part in columns)
+            telling = [column[number] for column in columns[0] if column[number]]
+            more = [column[number] for column in columns[1] if column[number]]
             words = f": {bar.words}" if bar.words else ""
-            short, long = (
-                f"{name} {', '.join(values)}".strip() + words
-                for values in (telling, telling + more)
-            )
+            short = f"{name} {', '.join(telling)}".strip() + words
+            long = f"{name} {', '.join(telling + more)}".strip() + words
             brief = ", ".join(telling) + words if telling else bar.words or name
             outcomes = [f"{text}, {bar.outcome}" for text in (short, brief) if bar.outcome]
             shorter = [" ".join([text, *telling]) + words for text in types]
@@ -203,7 +202,7 @@ class _Name:
     def write(self, placer: LabelPlacer) -> Label | None:
         """Write the name where there is room for it, rather where the bar begins."""
         x, kind = self.bar.x, self.bar.kind
-        spots = {text: self.spots(text) for text in self.texts}
+        spots = {text: places for text in self.texts if (places := self.spots(text))}
         for text, places in spots.items():
             begins = [spot for spot in places if spot[::2] == (x, "start")]
             if label := placer.place([text], kind, begins, ALONG - 1):

@@ -17,7 +17,7 @@ _LINE, _TEXT = 13, 14  # px from one line to the next in a box, and at an arrow
 _NODES = ("client", "service", "struck service")
 _LEGEND = (  # kinds of boxes and arrows, and what they mean
     ("service", "green: service"), ("topic", "round: topic"), ("queue", "dashed box: queue"), ("count, struck count", "×: how many messages"),
-    ("question", "dotted: asked, and answered on the way back"), ("stopped", "red: struck by a fault"),
+    ("question", "dotted: asked, and answered on the way back"), ("stopped, struck question", "red: struck by a fault, again, unanswered or set aside"),
 )  # fmt: skip
 Point = tuple[int, int]
 Stop = tuple[int, int, int]  # across, along, and the layer

@@ -170,7 +170,7 @@ def _write_tables(scene: Scene, tables: list[TableDifference], y: int) -> int:
     heads = ("Tables at the end", "only in the first run", "only in the second run")
     scene.labels += [Label(x, y, head, "node") for x, head in zip(columns, heads, strict=True)]
     y += 18
-    for table in tables[:_TABLES]:
+    for table in (_brief(table, width - 12) for table in tables[:_TABLES]):
         fields = table.missing or ", ".join(clean(name, 40) for name in table.columns)
         texts = [[clean(table.name, 80), fields], *(_rows(rows, table) for rows in table.rows)]
         for x, lines in zip(columns, texts, strict=True):
@@ -184,6 +184,19 @@ def _write_tables(scene: Scene, tables: list[TableDifference], y: int) -> int:
         scene.labels.append(Label(MARGIN, y, more, "detail"))
         y += 18
     return y + 6
+
+
+def _brief(table: TableDifference, room: int) -> TableDifference:
+    """Where rows are too long, the table with its first column and those that differ."""
+    (one, other), number = table.rows, len(table.columns)
+    long = any(text_width(words_of(row), 11) > room for row in one + other)
+    alike = {len(row) for row in one + other} == {number} and not table.shared & {*one, *other}
+    if not (long and alike and one and other):
+        return table
+    pairs = [*zip(one, other, strict=False)]
+    kept = [n for n in range(number) if n == 0 or any(a[n] != b[n] for a, b in pairs)]
+    mine, theirs = ([tuple(row[n] for n in kept) for row in rows] for rows in table.rows)
+    return table._replace(columns=[table.columns[n] for n in kept], rows=(mine, theirs))
 
 
 def _rows(rows: list, table: TableDifference) -> list[str]:

@@ -14,35 +14,14 @@ from ..trace.transfers import named
 
 MOST, LARGEST = 40, 300  # spans in one picture, where nobody asked for more, and where somebody did
 # Steps of a service, not of a message.
-LIFE = frozenset(
-    {
-        "crash",
-        "restart",
-        "takeover",
-        "pause",
-        "resume",
-        "cut",
-        "heal",
-        "skew",
-        "join",
-        "leave",
-        "deploy",
-        "restore",
-        "subscribe",
-        "rewind",
-    }
-)
+LIFE = frozenset({
+    "crash", "restart", "takeover", "pause", "resume", "cut", "heal", "skew", "join", "leave", "deploy", "restore",
+    "subscribe", "rewind",
+})  # fmt: skip
 _GRAVE = {
-    "dead_letter": 0,
-    "lost": 1,
-    "expired": 1,
-    "discarded": 1,
-    "rejected": 2,
-    "failure": 2,
-    "timeout": 3,
-    "busy": 3,
+    "dead_letter": 0, "lost": 1, "expired": 1, "discarded": 1, "rejected": 2, "failure": 2, "timeout": 3, "busy": 3,
     "crash": 4,
-}
+}  # fmt: skip
 
 
 class Excerpt(NamedTuple):

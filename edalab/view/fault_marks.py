@@ -15,12 +15,12 @@ def always_broken(result: Exploration, number: int) -> bool:
     return result.schedules[0].outcomes[number] == "broken"
 
 
-def added_by(result: Exploration, schedule: Schedule) -> dict[int, list[str]]:
+def added(result: Exploration, schedule: Schedule) -> dict[int, list[str]]:
     """What each claim, by its number, reports under the faults of a schedule and not without any.
     When an anomaly happens does not count."""
     both = zip(schedule.anomalies, result.schedules[0].anomalies, strict=True)
     found = {number: Counter(now) - Counter(calm) for number, (now, calm) in enumerate(both)}
-    return {number: [*added] for number, added in found.items() if added}
+    return {number: [*new] for number, new in found.items() if new}
 
 
 def letter(result: Exploration, number: int) -> str:
@@ -31,12 +31,8 @@ def letter(result: Exploration, number: int) -> str:
 def mark(result: Exploration, schedule: Schedule) -> str:
     """The letters of the claims that the faults of a schedule broke or added to, or another sign."""
     untested = all(outcome == "not exercised" for outcome in schedule.outcomes)
-    letters = "".join(letter(result, number) for number in added_by(result, schedule))
+    letters = "".join(letter(result, number) for number in added(result, schedule))
     return ENDLESS if schedule.endless else letters or (UNTESTED if untested else SURVIVED)
-
-
-def is_red(kind: str) -> bool:
-    return kind not in (SURVIVED, UNTESTED)
 
 
 def outcome(result: Exploration, schedule: Schedule) -> str:
@@ -44,7 +40,7 @@ def outcome(result: Exploration, schedule: Schedule) -> str:
     spared = "not exercised" if mark(result, schedule) == UNTESTED else "survived"
     spared = "adds nothing to what is broken" if "broken" in schedule.outcomes else spared
     sentences = []
-    for number, anomalies in added_by(result, schedule).items():
+    for number, anomalies in added(result, schedule).items():
         more = clean(f": {'; '.join(anomalies)}", 120) * always_broken(result, number)
         sentences.append(f"✗ {result.claims[number].sentence}{more}")
     return schedule.endless or "; ".join(sentences) or spared

@@ -9,17 +9,7 @@ from ..model import System
 from ..sim import ACTIONS, actions_at
 from ..text import clean, counted, shorten, text_width
 from ..trace.faults import FAULTS
-from .fault_marks import (
-    ENDLESS,
-    SURVIVED,
-    UNTESTED,
-    added_by,
-    always_broken,
-    is_red,
-    letter,
-    mark,
-    outcome,
-)
+from .fault_marks import ENDLESS, SURVIVED, UNTESTED, added, always_broken, letter, mark, outcome
 from .picture import Picture, check_is
 from .scene import WIDTH, Box, Label, Line, Mark, Scene
 
@@ -69,8 +59,8 @@ class Matrix(Picture):
             for schedule in result.schedules
             if len(schedule.plan) == 1 == len(schedule.faults) and schedule.seed == result.seeds[0]
         }
-        self.broke = sum(map(is_red, self._marks.values()))
-        times = Counter(number for one in self._marks for number in added_by(result, one))
+        self.broke = sum(map(_is_red, self._marks.values()))
+        times = Counter(number for one in self._marks for number in added(result, one))
         numbered = enumerate(result.claims)
         always = [claim.sentence for number, claim in numbered if always_broken(result, number)]
         self._worse = ("add", "to what is broken") if always else ("break", "a claim")
@@ -169,7 +159,7 @@ class Matrix(Picture):
 
     def _alike(self, schedules: list[Schedule]) -> list[list[Schedule]]:
         def key(schedule: Schedule) -> tuple[bool, str]:
-            return not is_red(self._marks[schedule]), self._marks[schedule]
+            return not _is_red(self._marks[schedule]), self._marks[schedule]
 
         return [list(group) for _, group in groupby(sorted(schedules, key=key), key=key)]
 
@@ -198,7 +188,7 @@ class Matrix(Picture):
         for number, group in enumerate(groups):
             schedule, kind, wide = group[0], self._marks[group[0]], self._width(group)
             if x + wide - 8 > end - _rest_width(groups[number + 1 :]):
-                style = "struck count" if is_red(kind) else "detail"
+                style = "struck count" if _is_red(kind) else "detail"
                 labels.append(Label(x, y, _rest(groups[number:]), style))
                 self.places.append(Place(x - 3, y - 7, end - x + 6, runs, schedules))
                 break
@@ -214,7 +204,7 @@ class Matrix(Picture):
             x += wide
 
     def _draw_mark(self, kind: str, x: int, y: int, tip: str = "") -> None:
-        if not is_red(kind):
+        if not _is_red(kind):
             shape = "survived" if kind == SURVIVED else "untested"
             self.scene.marks.append(Mark(x + 5, y, shape, tip))
             return
@@ -257,7 +247,7 @@ class Matrix(Picture):
         words.append(clean(self._result.coverage))
         shown = {self._result.schedules[0], *self._marks}
         others = [one for one in self._result.schedules if one not in shown]
-        if red := sum(is_red(mark(self._result, one)) for one in others):
+        if red := sum(_is_red(mark(self._result, one)) for one in others):
             words.append(
                 f"not in this picture: {counted(len(others), 'run')} with another seed or two faults, "
                 f"of which {red:,} {' '.join(self._worse)}"
@@ -271,6 +261,10 @@ def matrix(result: Exploration, width: int = WIDTH) -> Matrix:
     wanted = "what explore found, such as explore(system, workload, claims)"
     check_is("matrix", Exploration, wanted, result)
     return Matrix(result, width)
+
+
+def _is_red(kind: str) -> bool:
+    return kind not in (SURVIVED, UNTESTED)
 
 
 def _mark_width(kind: str) -> int:

@@ -121,10 +121,8 @@ class Links:
                 case "publish" if not isinstance(message, DeadLetter):  # that is a link already
                     link = self._link(step.service, self.channel(message), "publish")
                 case "rejected" | "discarded" if step.offset is None:  # by a queue
-                    link, fault = (
-                        self._link(step.service, self.channel(message), "publish"),
-                        step.step,
-                    )
+                    link = self._link(step.service, self.channel(message), "publish")
+                    fault = step.step
                 case "deliver" | "lost" | "expired" | "discarded" | "handle" if (
                     not transfer.question
                 ):

@@ -56,6 +56,8 @@ class FlowMoments:
     def at(self, time: float) -> Picture:
         """The picture at a time (ms). From the end of the run on it shows all that happened."""
         over, moment = time >= self.run.end, self._moments.at(time)
+        for state in moment.services.values():
+            state.handling = [s for s in state.handling if s.replica not in state.paused]
         whole = self._chart.scene
         scene = Scene(whole.width, whole.height, labels=[*self._words])
         self._draw_links(scene, time)
@@ -198,7 +200,7 @@ class FlowMoments:
         if waiting := sum(sum(_numbers(keys, moment)) for keys in groups):
             parts.append(f"{waiting:,} waiting")
         for state, words in _STATES.items():
-            names = [name for name, each in moment.services.items() if getattr(each, state)]
+            names = [*filter(None, (_part(*each, state) for each in moment.services.items()))]
             parts += [f"{', '.join(names)} {words}"] * bool(names)
         # No time: the cursor may end before the run, with the last step of an order.
         when = "the end of the run" if over else seconds(round(time))
@@ -243,3 +245,13 @@ def _numbers(keys: list[tuple], moment: Moment) -> list[int]:
 def _of(some: int, of: int, words: str) -> str:
     """Such as "down", or "1 of 3 down"."""
     return words if of == 1 else f"{some} of {of} {words}"
+
+
+def _part(name: str, state: State, what: str) -> str:
+    """A service of which this holds, with the replicas of which it does where some are down or stand still."""
+    there = getattr(state, what)
+    apart = state.replicas > 1 and (state.down or state.paused)
+    if not (there and apart) or what not in ("handling", "down", "paused"):
+        return name if there else ""
+    numbers = sorted({getattr(one, "replica", one) for one in there})
+    return f"{name} (replica {', '.join(map(str, numbers))})"

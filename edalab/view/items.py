@@ -29,10 +29,10 @@ class Bar:
 
     @property
     def kind(self) -> str:
-        role = getattr(self.envelope.data, "__declared__", None)
-        undoes = role is not None and (role.refuses or role.compensates)
         if self.struck:
             return "struck"
+        role = getattr(self.envelope.data, "__declared__", None)
+        undoes = role is not None and (role.refuses or role.compensates)
         return "compensating" if undoes or self.refuses else "handled"
 
 

@@ -21,16 +21,21 @@ class Taken:
     def __init__(self, line: int):
         self._line = line
         self._lines: defaultdict[int, int] = defaultdict(int)
-
-    def _at(self, box: Extent) -> tuple[range, int]:
-        left = max(0, box[0])
-        bits = ((1 << max(0, box[2] + 1 - left)) - 1) << left
-        return range(box[1] // self._line, box[3] // self._line + 1), bits
+        # What was added since it was last asked for, by its first and last line: much of it is alike.
+        self._added: defaultdict[tuple[int, int], int] = defaultdict(int)
 
     def add(self, box: Extent) -> None:
-        lines, bits = self._at(box)
-        for line in lines:
-            self._lines[line] |= bits
+        left, top, right, bottom = box
+        self._added[top // self._line, bottom // self._line] |= _bits(left, right)
+
+    def _at(self, box: Extent) -> tuple[range, int]:
+        if self._added:
+            for (first, last), bits in self._added.items():
+                for line in range(first, last + 1):
+                    self._lines[line] |= bits
+            self._added.clear()
+        left, top, right, bottom = box
+        return range(top // self._line, bottom // self._line + 1), _bits(left, right)
 
     def remove(self, box: Extent) -> None:
         """Take back what nothing else lies over."""
@@ -49,6 +54,11 @@ class Taken:
         """How many px of a box are taken, in all of its lines."""
         lines, bits = self._at(box)
         return sum((self._lines[line] & bits).bit_count() for line in lines)
+
+
+def _bits(left: int, right: int) -> int:
+    left = left if left > 0 else 0  # quicker than max()
+    return (1 << right + 1) - (1 << left) if left <= right else 0
 
 
 class LabelPlacer:
@@ -75,14 +85,14 @@ class LabelPlacer:
         rather than along it, over at most `over` px of lines. With `cut` the last text is shortened
         where none fits. Return None where there is no room at all."""
         size, bold = LABELS[kind].size, LABELS[kind].bold
-        widths = [text_width(text, size, bold) for text in texts] + [_LEAST[-1]] * cut
-        least = min(widths, default=0)
-        open_places = [place for place in places if self._extent(place, least, size)]
+        if cut or len(texts) > 1:  # where the least of them has no room none has
+            widths = [text_width(text, size, bold) for text in texts] + [_LEAST[-1]] * cut
+            places = [place for place in places if self._extent(place, min(widths), size)]
         shortened = (shorten(texts[-1], room, size, bold) for room in _LEAST)
-        for text in chain(texts, shortened if cut and open_places else ()):
-            crossing, fewest = None, 0
-            for x, y, anchor in open_places if text else ():
-                extent = self._extent((x, y, anchor), text_width(text, size, bold), size)
+        for text in chain(texts, shortened if cut and places else ()):
+            crossing, fewest, width = None, 0, text_width(text, size, bold)
+            for x, y, anchor in places if text else ():
+                extent = self._extent((x, y, anchor), width, size)
                 if extent is None:
                     continue
                 label = Label(x, y, text, kind, anchor)
@@ -124,7 +134,7 @@ class LabelPlacer:
     def _extent(self, place: Place, width: int, size: int) -> Extent | None:
         """What a text would cover there, if it is free."""
         (x, y, anchor), half = place, (size + 1) // 2
-        x -= {"start": 0, "middle": width // 2, "end": width}[anchor]
+        x -= 0 if anchor == "start" else width if anchor == "end" else width // 2
         left, top, right, bottom = self.bounds
         inside = left <= x and x + width <= right and top <= y - half and y + half <= bottom
         extent = x - _MARGIN, y - half, x + width + _MARGIN, y + half

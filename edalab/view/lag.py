@@ -29,9 +29,8 @@ def lag(run: Run, service: str, *, width: int = WIDTH) -> Picture:
     top.left = below.left = max(top.left, below.left)
     levels = [(moment(level.time), level.waiting) for level in backlog.levels]
     traces = top.steps(0, levels, window[1], "lag", "events waiting")
-    room = _draw(
-        scene, top, f"lag of {name}: events published and not yet committed", traces, False
-    )
+    title = f"lag of {name}: events published and not yet committed"
+    room = _draw(scene, top, title, traces, False)
     traces = [below.line(_ages(backlog, end), "lag", "age of the oldest, s")]
     title = f"staleness of {name}: age of the oldest of them, in seconds"
     room_below = _draw(scene, below, title, traces, True)
@@ -50,11 +49,8 @@ def lag(run: Run, service: str, *, width: int = WIDTH) -> Picture:
         until = end if outage.end is None else outage.end
         last = "the end" if outage.end is None else seconds(until)
         times = f"{seconds(outage.start)} to {last}"
-        words = (
-            f"replica {outage.replica} {what}"
-            if several and not outage.kind.startswith("cut")
-            else what
-        )
+        of_one = several and not outage.kind.startswith("cut")
+        words = f"replica {outage.replica} {what}" if of_one else what
         for chart in (top, below):
             left, right = chart.x(moment(outage.start)), chart.x(moment(until))
             box = left, chart.top - 10, max(2, right - left), chart.bottom - chart.top + 10

@@ -3,10 +3,10 @@
 All is laid out with room for every line of labels and every track of arrows. Then those that
 nothing stands on are taken out."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, chain
 
 from ..text import clean, seconds, shorten, text_width
 from ..trace.transfers import named
@@ -27,6 +27,7 @@ _LEVELS = (3, 2, 1, -1, -2)  # lines of labels above and below a row of bars
 _ROW = (len(_LEVELS) + 2) * _LINE  # a bar has the room of two lines
 _WITHIN = ("save", "send", "hear", "note", "doubled", "no answer", "unconfirmed")
 _UNMARKED = ("save", "send", "hear")
+Heights = tuple[int, int]
 Owner = tuple[SpanEvent, bool]  # of an arrow: its source, and whether it goes there again
 
 
@@ -66,17 +67,20 @@ class Layout:
         self.marks: list[SpanEvent] = []
         self._tops: list[int] = []  # of the lanes
         self._tracks, self._used = Taken(TRACK), [0] * (len(services) + 1)
-        # At each x the upright parts of arrows at it or beside it, with a bit for each y: of all, and by owner.
-        self._columns: defaultdict[int, int] = defaultdict(int)
-        self._owners: defaultdict[int, dict[Owner, int]] = defaultdict(dict)
+        # A bit for each x beside upright parts of arrows, by the heights from which to which these
+        # stand: of all, of more than one owner, and of each owner.
+        self._beside: Counter[Heights] = Counter()
+        self._shared: Counter[Heights] = Counter()
+        self._own: defaultdict[Owner, Counter[Heights]] = defaultdict(Counter)
         all_bars = [bar for one in (drawn, *beside) for bar in one.bars]
         self.titles = name_bars(all_bars, drawn.journal)
         self._set_times([drawn, *beside])
         self._set_rows()
         self._set_marks()
+        self.inner = {bar: sorted([event.x for event in bar.inner]) for bar in drawn.bars}
         ways = [(link, route(self, link)) for link in drawn.links]
         for _, way in ways:
-            self.placer.avoid([value for corner in way for value in corner])
+            self.placer.avoid([*chain.from_iterable(way)])
         for x in self.axis.slits():
             self.placer.avoid((x, 0, x, self._tops[-1]))
         place_labels(self)
@@ -222,23 +226,21 @@ class Layout:
         self._used[gap] = max(self._used[gap], number + 1)
         return y
 
-    def column(self, places: Sequence[int], y1: int, y2: int, link: Link) -> int:
-        """The x of an upright part of an arrow: the first place that is not beside one of another
-        message, or of the same one on its way again; where there is none, the first."""
-        owner, bits = (link.source, link.kind == "again"), abs((1 << y2) - (1 << y1))
-
-        def is_free(x: int) -> bool:
-            if not self._columns[x] & bits:
-                return True
-            owners = self._owners[x]
-            return owner in owners and not any(
-                taken & bits for other, taken in owners.items() if other != owner
-            )
-
-        x = next(filter(is_free, places), places[0])
-        for near in range(x - BESIDE + 1, x + BESIDE):
-            self._columns[near] |= bits
-            self._owners[near][owner] = self._owners[near].get(owner, 0) | bits
+    def column(self, first: int, others: Iterable[int], y1: int, y2: int, link: Link) -> int:
+        """The x of an upright part of an arrow: the first place, or another, that is not beside one
+        of another message, or of the same one on its way again; where there is none, the first."""
+        top, bottom = here = (min(y1, y2), max(y1, y2))
+        taken, own = 0, self._own[link.source, link.kind == "again"]
+        for span, bits in self._beside.items():
+            if span[0] < bottom and top < span[1]:
+                taken |= bits & ~own[span] | self._shared[span] if span in own else bits
+        edge = min(0, self.right - 200)  # of what is too narrow the arrows may begin left of 0
+        free = (x for x in chain((first,), others) if not taken >> x - edge & 1)
+        x = next(free, first)
+        bits = (1 << 2 * BESIDE - 1) - 1 << x - edge - BESIDE + 1
+        self._shared[here] |= self._beside[here] & bits & ~own[here]
+        self._beside[here] |= bits
+        own[here] |= bits
         return x
 
     # -- items

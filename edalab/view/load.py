@@ -4,14 +4,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..sim.run import Run
-from ..text import clean, shorten
+from ..text import clean, seconds, shorten
 from ..trace.load import RATES, Load
 from .axes import Axes
 from .calendar import Calendar
 from .labels import LabelPlacer
 from .lag import moment
 from .picture import Picture, check_run
-from .scene import WIDTH, Box, Label, Polyline, Scene
+from .scene import WIDTH, Box, Label, Line, Polyline, Scene
 
 if TYPE_CHECKING:
     import pandas
@@ -46,7 +46,7 @@ def load(run: Run, service: str, *, width: int = WIDTH) -> LoadPicture:
     commands it was asked, how many answers came before the asker gave up (the goodput), how many came
     too late or not at all, and how many askers it turned away. Below: how many it handled, and how many
     waited in line. With many in line, how many were at work is left out: the times in which all workers
-    were are shaded.
+    were are shaded. A dotted line is at the last message of the client.
 
         load(run, "payments").table     # the numbers, a row a second
     """
@@ -62,13 +62,19 @@ def load(run: Run, service: str, *, width: int = WIDTH) -> LoadPicture:
     top.left = below.left = max(top.left, below.left)
     _draw(scene, top, f"{name}: in each second", found, rates)
     _draw(scene, below, f"{name}: the most at once in each second", found, levels)
-    scene.height = below.bottom + 28
-    if found.workers:
-        words = "shaded: no worker is free"
-        _shade(scene, below, found, words)
-        scene.height = scene.write(below.left, below.bottom + 38, below.right, [words]) - 2
     parts = [f"{len(found.times[rate]):,} {_LINES[rate][0]}" for rate in rates]
     parts += [f"at most {max(found.by_second[each]):,} {_words(found, each)}" for each in levels]
+    legend = ["shaded: no worker is free"] * bool(found.workers)
+    if found.workers:
+        _shade(scene, below, found, legend[0])
+    sent = [s.time for s in run.journal if s.service == "client" and s.step in ("publish", "ask")]
+    if sent:
+        legend.append(f"dotted: last message of the client, {seconds(sent[-1])}")
+        for chart in (top, below):
+            x = chart.x(moment(sent[-1]))
+            scene.lines.append(Line(x, chart.top, x, chart.bottom, "last", legend[-1]))
+    y = scene.write(below.left, below.bottom + 38, below.right, parts)
+    scene.height = scene.write(below.left, y, below.right, legend) - 2
     scene.shows = f"load of {name} in {run.system.name}: {', '.join(parts)}"
     scene.alt = clean(scene.shows, 600)
     return LoadPicture(scene, found)
@@ -84,16 +90,14 @@ def _values(found: Load, columns: list[str]) -> list[int]:
 
 
 def _draw(scene: Scene, chart: Axes, title: str, found: Load, columns: list[str]) -> None:
-    """Draw a chart of some columns of the table: each number in the middle of its second."""
+    """Draw a chart of some columns of the table: each number from the beginning to the end of its second."""
     chart.draw_grid(scene, Calendar((chart.start, chart.end)))
     scene.labels.append(Label(2, chart.top - 28, shorten(title, scene.width - 4, 13, True), "lane"))
     lines = {}
     for column in columns:
         words, kind = _words(found, column), _LINES[column][1]
-        numbers = enumerate(found.by_second[column])
-        lines[column] = chart.line(
-            [(moment(1000 * n + 500), most) for n, most in numbers], kind, words
-        )
+        steps = [(moment(1000 * n), most) for n, most in enumerate(found.by_second[column])]
+        (lines[column],) = chart.steps(0, steps, chart.end, kind, words)
     scene.polylines += lines.values()
     room = LabelPlacer(scene, (chart.left + 2, chart.top - 18, scene.width - 2, chart.bottom - 2))
     for line in lines.values():

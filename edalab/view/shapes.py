@@ -86,7 +86,7 @@ def _marks(look: MarkLook, marks: list[Mark]) -> Iterator[Shape]:
 
 
 def _moved(corners: Sequence[tuple[int, int]], x: int, y: int) -> Path:
-    return ("M", *(number for a, b in corners for number in (x + a, y + b)))
+    return ("M", *[number for a, b in corners for number in (x + a, y + b)])
 
 
 def _labels(look: LabelLook, labels: list[Label]) -> Iterator[Shape | Words]:

@@ -17,12 +17,20 @@ def paint(scene: Scene) -> str:
         f'height="{height}" style="background:{PAPER}" role="img" '
         f'font-family="{FONT}, Verdana, sans-serif" aria-label="{escape(scene.alt)}">'
     ]
+    texts = _Texts()
     for shape in shapes(scene):
-        parts += _words(shape) if isinstance(shape, Words) else _paths(shape)
+        parts += _words(shape) if isinstance(shape, Words) else _paths(shape, texts)
     return "".join([*parts, "</svg>"])
 
 
-def _paths(shape: Shape) -> list[str]:
+class _Texts(dict):
+    """The text of a number or a letter: in a picture the same ones come again and again."""
+
+    def __missing__(self, value: str | int) -> str:
+        return self.setdefault(value, str(value))
+
+
+def _paths(shape: Shape, texts: _Texts) -> list[str]:
     """Paths with their tool-tips. Those without one are a single element, for elements are what
     takes a browser its time; and they let the pointer through to what has one."""
     group = f'<g fill="{shape.fill or "none"}"'
@@ -33,7 +41,7 @@ def _paths(shape: Shape) -> list[str]:
     group += f' fill-opacity="{shape.opacity:g}"' if shape.opacity < 1 else ""
     parts, silent = [f"{group}>"], ""
     for path, tip in shape.paths:
-        d = " ".join(map(str, path))
+        d = " ".join(map(texts.__getitem__, path))
         if tip:
             parts.append(f'<path d="{d}"><title>{escape(tip)}</title></path>')
         else:

@@ -110,6 +110,7 @@ LINES = {
     "grid": StrokeLook(LINE, 0.8),
     "cursor": StrokeLook(CURSOR, 1.4, dash=(3, 3)),
     "difference": StrokeLook(INK, 1.6),
+    "last": StrokeLook(FAINT, 1.2, dash=(2, 2)),
     "lag": StrokeLook(WORK, 2),
     "wasted": StrokeLook(FAULT, 1.8),
     "believed": StrokeLook(BELIEVED, 1.8, dash=(5, 3)),

@@ -366,6 +366,26 @@ class CutOff(
     cents: int
 
 
+def _not_rounded(old):
+    return {**old, "cents": old["total"] * 100}
+
+
+class NotRounded(Event, name="OrderPlaced", version=3, topic="orders", upcasts={1: _not_rounded}):
+    order_id: str
+    cents: int
+
+
+class OtherField(
+    Event,
+    name="OrderPlaced",
+    version=3,
+    topic="orders",
+    upcasts={1: lambda old: {**old, "price": round(old["total"] * 100)}},
+):
+    order_id: str
+    cents: int
+
+
 class Strict(
     Event,
     name="OrderPlaced",
@@ -502,6 +522,14 @@ def nothing_for_old_ones():
     ]
 
 
+def cents_not_rounded():
+    return [[("billing", NotRounded), ("mail", NotRounded)], [("orders", NotRounded)]]
+
+
+def upcast_to_another_field():
+    return [[("billing", Contracted), ("mail", OtherField)], [("orders", Contracted)]]
+
+
 def cents_cut_off():
     return [[("billing", CutOff), ("mail", CutOff)], [("orders", CutOff)]]
 
@@ -577,6 +605,7 @@ WRONG_3 = {
         readers_first_without_an_upcaster,
         nobody_needs_version_1,
     ],
+    "an upcast message is unreadable": [cents_not_rounded, upcast_to_another_field],
     "a wrong bill": [nothing_for_old_ones, cents_cut_off],
     "the old field is still there": [
         never_contracted,
