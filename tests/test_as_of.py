@@ -53,6 +53,23 @@ def test_a_late_event_is_marked_where_it_happened_and_where_it_was_recorded_and_
     ]
 
 
+@pytest.mark.parametrize(
+    ("since", "until", "signs"),
+    [
+        ("2026-03-05", "2026-03-20", "filled: when it happened"),
+        ("2026-03-20", "2026-03-30", "open: when it was recorded"),
+        (None, None, "filled: when it happened, open: when it was recorded"),
+    ],
+)
+def test_the_legend_explains_the_signs_that_stand_in_the_part_that_is_shown(since, until, signs):
+    picture = as_of(account_7(), "account-7", balance, 0, since=since, until=until)
+    assert [line for line in texts(picture, "caption") if "when it " in line][1:] == [
+        f"shaded: what a report in between got wrong · {signs}"
+    ]
+    assert bool(marks(picture, "late")) == ("filled" in signs)
+    assert bool(marks(picture, "learned")) == ("open" in signs)
+
+
 def test_the_values_and_the_names_of_the_lines_stand_at_the_lines():
     picture = as_of(account_7(), "account-7", balance, 0)
     was = [label for label in picture.scene.labels if label.kind == "was"]

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edalab import Command, Event, Faults, Misuse, PublishFailed, System, claims, simulate
+from edalab.trace.spans import Trace
 from edalab.view import compare, flow, lag, timeline
 
 
@@ -65,6 +66,23 @@ def test_a_full_queue_rejects_and_its_publisher_knows_for_certain():
     assert run.rows("web", "select * from seen") == [("client-1",), ("client-2",)]
     assert run.check(claims.no_event_lost(Pack)).outcome == "holds"
     assert not run._world.channels["parcels"].open
+
+
+@pytest.mark.parametrize(("first", "handled"), [(0, True), (1, False)])
+def test_a_doubled_message_is_published_unless_both_copies_are_rejected(first, handled):
+    """One place, and a message that takes 3 s before it: then there is room for its first copy, or for none."""
+    before = [Pack(takes=3)] * (1 + first)
+    faults = [f"duplicate client.publish.Pack #{len(before) + 1}"]
+    run = simulate(shop(most=1), sends([*before, Pack()], [0.1] * 3), faults=faults)
+    doubled = f"client-{len(before) + 1}"
+    rejected = [id for _, _, id, _ in steps(run, "rejected") if id == doubled]
+    assert len(rejected) == (1 if handled else 2)
+    assert (doubled in [id for _, _, id, _ in steps(run, "handle")]) == handled
+    trace = Trace.of(run)
+    published = [trace.envelope(number).id for number in trace.published("Pack")]
+    assert (doubled in published) == handled
+    (transfer,) = [one for one in trace.traffic.transfers if one.envelope.id == doubled]
+    assert transfer.reached_broker == handled
 
 
 def test_drop_oldest_discards_the_one_that_waits_longest_and_nobody_is_told():

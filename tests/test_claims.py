@@ -5,6 +5,7 @@ import types
 import pytest
 
 from edalab import Claim, Command, Event, Misuse, Query, System, simulate
+from edalab.claims.claim import Verdict
 
 SINGLE = "crash payments.commit.OrderPlaced #2"
 
@@ -367,3 +368,15 @@ def test_a_claim_of_a_cell_run_again_is_the_same_claim():
     )
     assert again == charged_once and {charged_once: 1}[again] == 1 and again != claim(yields)
     assert repr(charged_once) == "<Claim charged_once: each order is charged once>"
+
+
+def test_a_verdict_gives_each_anomaly_in_words_and_without_times():
+    def verdict(evidence, outcome="broken"):
+        return Verdict("all is well", outcome, evidence, "").anomalies
+
+    assert verdict(["late at 0.3 s", "by 20 ms", "2 sent"]) == ("late at …", "by …", "2 sent")
+    assert verdict([("o1", 2)]) == ("o1, 2",) and verdict({"o1": 2, "o2": 3}) == ("o1 2", "o2 3")
+    table = pytest.importorskip("pandas").DataFrame({"order": ["o1", "o2"], "times": [2, 3]})
+    assert verdict(table) == ("order o1, times 2", "order o2, times 3")
+    assert verdict(table["times"]) == ("0 2", "1 3")
+    assert verdict([], "holds") == ()

@@ -1,4 +1,4 @@
-"""The fault matrix: every schedule has its mark, only what a fault breaks is red, and any size is legible."""
+"""The fault matrix: every schedule has its mark, only what a fault adds is red, and any size is legible."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +10,8 @@ from test_explore import OrderPlaced, charged, charged_once, shop, two_orders
 from edalab import Claim, Event, System, explore
 from edalab.panels.fault_picker import EveryFault
 from edalab.view import matrix
-from edalab.view.fault_matrix import COLUMNS, mark, why_empty
+from edalab.view.fault_marks import mark, outcome
+from edalab.view.fault_matrix import COLUMNS, why_empty
 
 
 def orders(number):
@@ -63,12 +64,40 @@ def test_only_what_a_fault_breaks_is_red_and_the_rest_is_named_once():
     broken = len(result.broken(charged_once))
     assert {mark(result, one) for one in marked(picture)} == {"", "B"}
     assert "✗ nothing helps" in " ".join(texts(picture)) and picture.broke == broken
-    assert f"{broken} break a claim" in texts(picture)[0]
+    assert f"{broken} add to what is broken" in texts(picture)[0]
     assert f"{broken} broken (each order is charged once {broken}); without any fault: nothing helps" in repr(picture)  # fmt: skip
     picker = EveryFault([hopeless, charged_once], print)
     picker.show(result.system, two_orders, 0)
     assert picker.title == f"Every fault: {broken} ✗"
     assert not [sign for *_, runs in picker.marks.cells for _, sign, _ in runs if "✗ A" in sign]
+
+
+def test_a_fault_that_adds_to_what_a_claim_reports_without_any_is_red_with_a_plus():
+    @Claim("nothing is charged")
+    def nothing_charged(run):
+        return run.rows("payments", "select order_id, count(*) from charges group by 1")
+
+    @Claim("nobody handles an order")
+    def unhandled(run):
+        return [step for step in run.journal if step.step == "save"][:1]
+
+    result = explore(shop(), two_orders, [nothing_charged, unhandled])
+    picture = matrix(result)
+    twice = explore(shop(), two_orders, [charged_once]).broken(charged_once)
+    assert twice and {one.faults for one in twice} == {
+        one.faults for one in marked(picture) if mark(result, one) == "A+"
+    }
+    assert {mark(result, one) for one in marked(picture)} == {"", "A+"}  # another time adds nothing
+    assert f"{len(twice)} add to what is broken" in texts(picture)[0]
+    assert f"adds to “nothing is charged”: {len(twice)}" in texts(picture)
+    assert f"{len(twice)} broken (adds to nothing is charged {len(twice)})" in repr(picture)
+    found = {outcome(result, one) for one in marked(picture) if mark(result, one)}
+    assert "✗ nothing is charged: o1, 2" in found
+    picker = EveryFault([nothing_charged, unhandled], print)
+    picker.show(result.system, two_orders, 0)
+    assert picker.title == f"Every fault: {len(twice)} ✗"
+    signs = {sign for *_, runs in picker.marks.cells for _, sign, _ in runs}
+    assert signs == {"✓", "✗ A+"}
 
 
 def test_where_marks_are_many_what_breaks_a_claim_stands_first_and_what_has_no_room_is_counted():
@@ -292,6 +321,7 @@ def test_what_only_another_seed_or_a_second_fault_breaks_is_said_below_and_what_
     always = explore(shop(), two_orders, [Claim("never holds")(lambda run: ["broken"])])
     assert "never holds: broken without any fault" in repr(always)
     assert "not in this picture" not in matrix(always).svg()
-    assert {matrix(always).outcome(one) for one in always.schedules[1:]} == {
-        "breaks no further claim"
+    assert {outcome(always, one) for one in always.schedules[1:]} == {
+        "adds nothing to what is broken"
     }
+    assert "adds nothing" in texts(matrix(always)) and "survived" not in texts(matrix(always))

@@ -7,9 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import flaws
 from test_queues import movers, six_moves
+from test_together import ENDLESS, story
 from test_windows import MOVED, PriceChanged, changes, shop
 
-from edalab import Event, Faults, Misuse, System, repartition, simulate
+from edalab import Event, Faults, Misuse, Query, System, repartition, simulate
+from edalab.errors import Unknown
+from edalab.trace.spans import Trace
 from edalab.view import lanes
 
 
@@ -184,3 +187,24 @@ def test_a_key_or_a_service_that_is_not_there_is_told_with_those_that_are(argume
         lanes(simulate(shop(), changes(2, 0.1)), *arguments)
     with pytest.raises(Misuse, match="lanes takes a run"):
         lanes("tea", "tea")
+
+
+@pytest.mark.parametrize("number", [n for n in range(24) if n not in ENDLESS])
+def test_messages_of_one_key_may_come_through_several_channels_and_a_question_is_none(number):
+    run = simulate(**story(number))
+    spans = [span for span in Trace.of(run).spans if span.envelope.data is not None]
+    no_message = {
+        span.envelope.id
+        for span in spans
+        if isinstance(span.envelope.data, Query) or span.envelope.type.endswith(".dlq")
+    }
+    for key, service in {(span.envelope.subject, span.service) for span in spans}:
+        mine = [span for span in spans if (span.envelope.subject, span.service) == (key, service)]
+        drawn = [span for span in mine if span.envelope.id not in no_message]
+        if drawn:
+            scene = lanes(run, key, service).scene
+            shown = [bar for bar in scene.bars if bar.kind != "break"]
+            assert len(shown) == len(drawn) or "more not shown" in scene.shows
+        else:
+            with pytest.raises(Unknown):
+                lanes(run, key, service)

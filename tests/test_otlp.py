@@ -179,6 +179,26 @@ def test_what_an_outbox_publishes_links_to_the_handling_that_made_it():
     assert handed.parent_span_id in ticks and handed.trace_id != handling.trace_id
 
 
+def test_what_a_connector_captures_is_no_tick():
+    system = System("shop")
+    post = system.service("post", schema="create table outbox (envelope text)")
+    system.capture("post.outbox")
+
+    @system.service("counter").on(Handed)
+    def count(event):
+        pass
+
+    @post.on(Posted)
+    async def take(event, ctx):
+        with ctx.database as db:
+            db.execute("insert into outbox values (?)", (ctx.envelope(Handed(n=event.n)),))
+
+    exported = Exported(play(system, Posted()))
+    [captured], [published] = exported.named("capture outbox"), exported.named("publish counter")
+    assert published.parent_span_id == captured.span_id
+    assert not [span for span in exported.spans.values() if span.name.startswith("tick")]
+
+
 @pytest.mark.parametrize(
     ("faults", "name", "error"),
     [
@@ -246,5 +266,7 @@ def test_in_any_run_what_a_span_refers_to_exists_and_came_before_it(number):
     ids = Counter(attributes(span)["messaging.message.id"] for span in sent)
     left = [number for number in trace.sends if trace.fault(number) != "crash"]
     assert ids == Counter(trace.envelope(number).id for number in left)
-    handled = [s for s in spans.values() if s.name.split()[0] in ("process", "answer", "tick")]
+    handled = [
+        s for s in spans.values() if s.name.split()[0] in ("process", "answer", "tick", "capture")
+    ]
     assert len(handled) == len(trace.spans)

@@ -422,6 +422,22 @@ def silent() -> System:
     return system
 
 
+@pytest.mark.parametrize(
+    "name", ["led: refused and compensated", "danced: refused and compensated"]
+)
+def test_a_refusal_has_one_ring_in_its_row_however_many_hear_of_it(name):
+    marks = saga_map(CASES[name].run()).scene.marks
+    assert len([mark for mark in marks if ": refused " in mark.tip and ";" not in mark.tip]) == 1
+
+
+def test_compensations_that_go_up_beside_each_other_have_tracks_of_their_own():
+    scene = saga_map(simulate(orchestrated(12, refuse=11), one_wedding)).scene
+    edge = max(bar.x + bar.w for bar in scene.bars if bar.h > 30)
+    far = [max(arrow.points[::2]) for arrow in scene.arrows if arrow.kind == "undo"]
+    tracks = [x for x in far if x > edge + 4]
+    assert len(tracks) == len(set(tracks)) == 2
+
+
 def test_a_step_that_was_saved_and_never_said_has_its_tick_and_no_cross_where_it_only_returned():
     run = simulate(silent(), one_announced, faults=["crash bands.publish.BandHired #1"])
     scene = saga_map(run).scene

@@ -2,6 +2,7 @@
 leaves it "not exercised"."""
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from .observed_run import ObservedRun
 
 _POSITIONAL = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
 SIGNS = {"holds": "✓", "broken": "✗", "not exercised": "–"}
+_TIME = re.compile(r"\b\d[\d,.]* m?s\b")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -34,6 +36,12 @@ class Verdict:
 
     def __bool__(self) -> bool:
         return self.outcome == "holds"
+
+    @property
+    def anomalies(self) -> tuple[str, ...]:
+        """Each piece of evidence in words, with … for each time: two runs may differ in when."""
+        pieces = _pieces(self.evidence) if self.outcome == "broken" else ()
+        return tuple(_TIME.sub("…", _piece(piece)) for piece in pieces)
 
     def __str__(self) -> str:
         cause = f": {self.cause}" if self.cause else ""
@@ -170,19 +178,22 @@ def _refuse_unfit(function: Any, sentence: str) -> None:
 
 def _cause(evidence: Any) -> str:
     """The first piece of evidence, and how much more there is."""
-    if hasattr(evidence, "iloc"):
-        first = evidence.iloc[0]
-        first = first if hasattr(first, "items") else {evidence.index[0]: first}
-    elif isinstance(evidence, Mapping):
-        first = dict([next(iter(evidence.items()))])
-    else:
-        first = evidence[0]
     more = len(evidence) - 1
-    return _piece(first) + (f", and {more:,} more" if more else "")
+    return _piece(next(_pieces(evidence))) + (f", and {more:,} more" if more else "")
+
+
+def _pieces(evidence: Any) -> Iterator:
+    if hasattr(evidence, "iterrows"):
+        return (row for _, row in evidence.iterrows())
+    if isinstance(evidence, Mapping) or hasattr(evidence, "iloc"):
+        return ({name: value} for name, value in evidence.items())
+    return iter(evidence)
 
 
 def _piece(piece: Any) -> str:
     """A piece of evidence in words: a sentence as it is, a row as its values."""
+    if hasattr(piece, "sentence"):  # of a ready-made claim
+        return piece.sentence
     if isinstance(piece, Step):
         message = f" {_piece(piece.envelope)}" if piece.envelope else ""
         return f"{piece.service} {piece.step}{message} at {piece.time / 1000:g} s"

@@ -17,12 +17,14 @@ _SHOWN = 24  # orders of deploys
 
 
 class Schedule(NamedTuple):
-    """One run that was tried: its faults and seed, the outcome of each claim, why it did not end, or "", and its deploys."""
+    """One run that was tried: its faults and seed, the outcome of each claim, why it did not end, or "", what
+    each broken claim reports, and its deploys."""
 
     faults: tuple[Fault, ...]
     seed: int
     outcomes: tuple[str, ...]
     endless: str = ""
+    anomalies: tuple[tuple[str, ...], ...] = ()
     deploys: tuple[Deploy, ...] = ()
 
     @property

@@ -135,15 +135,16 @@ def _try_one(
         if plan:
             misuse.args = (f"{misuse} (under faults={list(plan)})",)
         raise
+    judged = [claim.check(run) if claim.endless or not endless else None for claim in claims]
     outcomes = tuple(
-        "not exercised" if endless and not claim.endless else claim.check(run).outcome
-        for claim in claims
+        verdict.outcome if verdict is not None else "not exercised" for verdict in judged
     )
+    anomalies = tuple(verdict.anomalies if verdict is not None else () for verdict in judged)
     after = faults[-1] if faults else None
     next_faults = enumerate_faults(run, after) if later and not endless else []
     if left_out:
         next_faults = [fault for fault in next_faults if fault.point[0] not in left_out]
-    return Schedule(faults, seed, outcomes, endless), next_faults
+    return Schedule(faults, seed, outcomes, endless, anomalies), next_faults
 
 
 def _try_all(

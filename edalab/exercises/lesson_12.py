@@ -130,10 +130,15 @@ DECIDE_HINTS = {
         "An order may be tried ten times, and `attempt` is the number of the attempt that has just failed.",
         'If attempt is 10, return "dead letter".',
     ),
+    "gives up too late": (
+        "How many attempts has an order had when your function is called with attempt 10?",
+        "`attempt` is the number of the attempt that has just failed. After the tenth one there is no other.",
+        "Wait only if attempt is below 10. If it is 10, return \"dead letter\".",
+    ),
     "all at once": (
         "Many orders failed at the same moment. When does each of them ask again?",
         "If all wait equally long, or nearly so, they meet again at the door. The dice of `ctx.random` give each of them another wait. A few milliseconds make no difference, because the provider needs 50 for each order.",
-        "Choose the whole wait by dice: ctx.random.uniform(0, longest).",
+        "Choose the whole wait by dice, ctx.random.uniform(0, longest), with a longest of a second or more at the first attempt.",
     ),
     "does not back off": (
         "How many questions does a provider get that is down for a minute, and who makes them?",
@@ -169,9 +174,9 @@ REDRIVE_HINTS = {
         'Raise an exception unless reason.startswith(("Unanswered", "Busy")) and redrives is below 3.',
     ),
     "sent back too early": (
-        "How was the provider when this order went back?",
-        "It may become ill again after it was well, so what you asked for the last letter says nothing about this one.",
-        'Repeat `await ctx.ask(GetHealth())` with a sleep in between until it answers "well", for each letter.',
+        "When did you last ask how the provider is, and when did the order go back?",
+        "It may become ill again after it was well, even while you pause. What you asked for another letter, or before a sleep, says nothing about this moment.",
+        'Pause first. Then repeat `await ctx.ask(GetHealth())` with a sleep in between until it answers "well", for each letter, and send it back at once.',
     ),
     "all at once": (
         "How many orders a second does a provider get that has just become well?",

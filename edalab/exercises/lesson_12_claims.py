@@ -20,6 +20,7 @@ def wrong_decisions(run: Run) -> Mistakes:
     waits, again, asked = defaultdict(list), defaultdict(list), defaultdict(list)
     for s, charge in steps(run, "ask", shop.ChargePayment):
         asked[charge.order_id].append(s.time)
+    ends = {name: (attempt, said) for name, attempt, _, said, _ in decisions}
     for name, attempt, error, said, at in decisions:
         waited = said[0].isdigit()
         answer = said.lstrip("? ") + " s" * waited
@@ -36,28 +37,33 @@ def wrong_decisions(run: Run) -> Mistakes:
         elif said == "done" and error != "Refused":
             yield "an order vanishes", what
         elif waited and attempt >= shop.MOST:
-            yield "never gives up", what
+            tries, end = ends[name]
+            late = f"{what}; you give the order up after attempt {tries}"
+            yield ("gives up too late", late) if end == "dead letter" else ("never gives up", what)
         if waited and passing:
             waits[attempt].append(float(said))
             if attempt == 1 and error == "Busy":
-                again[at].append((asked[name][1] if len(asked[name]) > 1 else run.end, name))
+                next_time = asked[name][1] if len(asked[name]) > 1 else run.end
+                again[at].append((next_time, name, float(said)))
     for s, order in steps(run, "dead_letter", shop.OrderPlaced):
         if (name := order.order_id).startswith("good"):
             last = next(row[2] for row in reversed(decisions) if row[0] == name)
             tries = f"after {counted(len(asked[name]), 'attempt')}; the last one ended with {last}"
             yield "gives up too early", f"{name} is a dead letter at {s.time / 1000:g} s, {tries}"
     for at, times in again.items():
-        near = [[name for other, name in times if 0 <= other - time < 50] for time, _ in times]
+        near = [[name for other, name, _ in times if 0 <= other - time < 50] for time, *_ in times]
         most = max(near, key=len)
         if len(times) >= shop.AT_ONCE // 2 and len(most) > len(times) / 2:
             moment = f"{len(times)} orders are turned away at {at:g} s"
             many = f"{len(most)} of them, such as {most[0]}, ask again within 50 ms"
-            yield "all at once", f"{moment}, and {many}"
+            low, *_, high = sorted(wait for _, _, wait in times)
+            their = f"wait {low:g} to {high:g} s" if low < high else f"all wait {low:g} s"
+            yield "all at once", f"{moment}, and {many}; they {their}"
     often = [attempt for attempt in waits if len(waits[attempt]) >= shop.AT_ONCE // 3]
     if often and max(often) > 3:
         first, last = mean(waits[1]), mean(waits[max(often)])
         if last < 1.5 * first:
-            both = f"{first:.3g} s after attempt 1 and {last:.3g} s after attempt {max(often)}"
+            both = f"{shop.brief(first)} s after attempt 1 and {shop.brief(last)} s after attempt {max(often)}"
             such = next(row[0] for row in decisions if row[1] == max(often))
             yield "does not back off", f"on average you wait {both}; {such} is one of these orders"
 
@@ -70,6 +76,7 @@ def wrong_redrives(run: Run) -> Mistakes:
     placed = {s.envelope.id: order for s, order in published if s.service == "client"}
     variant = int(published[0][1].order_id.split("-")[1])
     before, letters, lives = -1000, set(), defaultdict(list)
+    asked = [s for s, _ in steps(run, "handle", shop.GetHealth)]
     for s, order in [each for each in published if each[0].service == "billing"]:
         name, at, redrives = order.order_id, s.time / 1000, s.envelope.redrives
         story = f"{name} ({s.envelope.correlation})"  # its picture has no order ids
@@ -82,7 +89,11 @@ def wrong_redrives(run: Run) -> Mistakes:
         elif redrives > shop.TIMES:
             yield "sent back in vain", f"{what}, for the {redrives}th time"
         elif shop.ill(at, variant) and shop.ill(at - 0.3, variant):
-            yield "sent back too early", f"{what}, when the provider is ill"
+            health = "never asked for its health"
+            if before_it := [look.time / 1000 for look in asked if look.time <= s.time]:
+                was = "ill" if shop.ill(before_it[-1], variant) else "well"
+                health = f"last asked at {before_it[-1]:g} s, when it was {was}"
+            yield "sent back too early", f"{what}, when the provider is ill; billing {health}"
         elif s.time - before < 400:
             yield "all at once", f"{what}, {(s.time - before) / 1000:g} s after the one before"
         before = before if s.fault else s.time

@@ -90,6 +90,10 @@ def order(kind: str, variant: int, n: int, total: str = "", customer: str = "") 
     return OrderPlaced(order_id=name, customer=customer or name, total=total)
 
 
+def brief(seconds: float) -> str:
+    return f"{float(f'{seconds:.3g}'):g}"  # 1050 s, and not 1.05e+03
+
+
 UNREADABLE = {"gift": KeyError, "12 pounds": RuntimeError, "12 yen": OSError}  # besides ValueError
 
 
@@ -133,7 +137,7 @@ def decided(decide: Callable, variant: int) -> tuple[System, list[Callable]]:
             seconds = decision if number and 0 <= decision <= LONGEST else None
             other = f"{round(decision, 2):g}" if number else shown(decision)
             said = decision if decision in ("done", "dead letter") else f"? {other}"
-            said = said if seconds is None else f"{seconds:.3g}"
+            said = said if seconds is None else brief(seconds)
             with ctx.database as db:
                 row = event.order_id, attempt, type(error).__name__, said, ctx.now
                 db.execute("insert into decisions values (?, ?, ?, ?, ?)", row)

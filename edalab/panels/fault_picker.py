@@ -13,7 +13,7 @@ from ..claims.explore import explore
 from ..errors import Misuse
 from ..model import System
 from ..sim import quiet, simulate
-from ..view.fault_matrix import SURVIVED, UNTESTED, mark
+from ..view.fault_marks import SURVIVED, UNTESTED, mark, outcome
 from . import html
 from .controls import Settling, front_end
 from .frame import WIDTH
@@ -79,7 +79,7 @@ class EveryFault(Settling):
         def run(one: Schedule) -> list[str]:
             letters = mark(result, one)
             sign = {SURVIVED: "✓", UNTESTED: "–"}.get(letters, f"✗ {letters}")
-            return [str(one.faults[0]), sign, picture.outcome(one)]
+            return [str(one.faults[0]), sign, outcome(result, one)]
 
         with self.marks.hold_sync():
             self.marks.cells = [

@@ -47,6 +47,11 @@ function render({ model, el }) {
     fold();
     cell.focus();
   });
+  // Once the kernel has taken a pick, another tab is open: bring it in sight, on a wide page with all above it.
+  const show = (panel) =>
+    (panel.clientWidth > 800 ? panel : panel.querySelector(".edalab-right")).scrollIntoView({ block: "start" });
+  model.on("change:picked", () => model.get("picked") || requestAnimationFrame(() =>
+    el.offsetParent || show(el.closest(".edalab-panel"))));
   model.on("change:picture", draw);
   draw();
 }

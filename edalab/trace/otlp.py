@@ -101,10 +101,11 @@ class _Export:
             self._link(span, made[-1].first)  # an outbox: one made it, another publishes it
 
     def _handle(self, number: int, step: Step, handling: Span) -> None:
-        """A message is handled, a question is answered, or a tick runs."""
+        """A message is handled, a question is answered, a tick runs, or a connector captures."""
         transfer, last = self.traffic.of_step.get(number), handling.last
         if handling.envelope.data is None:
-            span = self._add(number, f"tick {handling.envelope.type}", INTERNAL, last)
+            kind = "tick" if self.run.system.services[step.service].captures is None else "capture"
+            span = self._add(number, f"{kind} {handling.envelope.type}", INTERNAL, last)
         elif transfer is not None and transfer.question:
             span = self._add(number, "answer", SERVER, last, "process", transfer.sent)
         else:

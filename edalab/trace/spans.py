@@ -75,6 +75,7 @@ class Trace:
         # ids of what was asked without an answer, and published without a confirmation
         self.in_doubt: set[str] = set()
         self.rejected: set[int] = set()  # publishes whose sender heard that the queue was full
+        self._once_refused: set[int] = set()  # of two copies
         self.answered: dict[str, int] = {}  # id of what was asked -> where its answer came in time
         self._read()
 
@@ -134,6 +135,9 @@ class Trace:
     def _take_back(self, number: int, envelope: Envelope, detail: str) -> None:
         """A publish whose message a full queue did not take."""
         publish = next(n for n in reversed(self.sends) if self.envelope(n) is envelope)
+        if self.fault(publish) == "duplicate" and publish not in self._once_refused:
+            self._once_refused.add(publish)  # the queue has the other copy, or refuses it as well
+            return
         if detail.endswith(UNHEARD):
             self.given_up[envelope.source, envelope.id] = number
             return

@@ -148,7 +148,8 @@ class Traffic:
                 transfer and number not in self.span_of and step.fault != "drop"
             ):
                 transfer.losses.append(number)  # a dropped one was noted on delivery
-                transfer.rejected = step.step == "rejected"
+                doubled = transfer.fault == "duplicate" and len(transfer.losses) == 1
+                transfer.rejected = step.step == "rejected" and not doubled
             case "dead_letter" | "note" | "in_progress" | "evicted":
                 self._note(number, step, envelope)
             case "reply" if transfer and step.fault != "crash":

@@ -9,13 +9,12 @@ from ..model import System
 from ..sim import ACTIONS, actions_at
 from ..text import clean, counted, shorten, text_width
 from ..trace.faults import FAULTS
+from .fault_marks import ENDLESS, SURVIVED, UNTESTED, added, always_broken, letter, mark, outcome
 from .picture import Picture, check_is
 from .scene import WIDTH, Box, Label, Line, Mark, Scene
 
 Point = tuple[str, str, str]  # service, step, type of the message
 COLUMNS = list(dict.fromkeys(fault.column for fault in FAULTS.values() if fault.column))
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-ENDLESS, UNTESTED, SURVIVED = "∞", "–", ""
 _ROW, _MARK, _GAP, _LEAST = 19, 18, 8, 50  # px: of a row, a mark, between columns, and of a column
 _APART = 4  # px between two marks
 _MOST = 6  # marks in a cell before equal ones share one
@@ -49,7 +48,7 @@ class Place(NamedTuple):
 
 class Matrix(Picture):
     """A picture of the single faults that were tried: its `places`, and how many faults `broke` a
-    claim. A count that stands beside marks has a place of its own."""
+    claim, or one further. A count that stands beside marks has a place of its own."""
 
     def __init__(self, result: Exploration, width: int):
         super().__init__(Scene(width, 0))
@@ -61,12 +60,14 @@ class Matrix(Picture):
             if len(schedule.plan) == 1 == len(schedule.faults) and schedule.seed == result.seeds[0]
         }
         self.broke = sum(map(_is_red, self._marks.values()))
-        times = Counter(number for one in self._marks for number in broken_by(result, one))
-        pairs = zip(result.claims, result.schedules[0].outcomes, strict=True)
-        always = [claim.sentence for claim, outcome in pairs if outcome == "broken"]
+        times = Counter(number for one in self._marks for number in added(result, one))
+        numbered = enumerate(result.claims)
+        always = [claim.sentence for number, claim in numbered if always_broken(result, number)]
+        self._worse = ("add", "to what is broken") if always else ("break", "a claim")
         y = self._draw_legend(times, self._draw_title(always))
         self._draw_notes(self._draw_grid(y))
-        broken = [f"{result.claims[number].sentence} {times[number]}" for number in sorted(times)]
+        adds = {number: "adds to " * always_broken(result, number) for number in sorted(times)}
+        broken = [f"{adds[n]}{result.claims[n].sentence} {times[n]}" for n in adds]
         parts = [f"{self.broke:,} broken ({'; '.join(broken) or 'none'})"]
         parts += [f"without any fault: {sentence}" for sentence in always]
         singles = counted(len(self._marks), "single fault")
@@ -78,13 +79,13 @@ class Matrix(Picture):
         result, scene = self._result, self.scene
         every = result.coverage.startswith("every single fault")
         tried = "Every single fault" if every else "Single faults"
-        breaks = "none breaks" if not self.broke else f"{self.broke:,} break"
-        breaks += "s" * (self.broke == 1)
-        scene.labels.append(
-            Label(2, 12, f"{tried}: {len(self._marks):,} tried, {breaks} a claim", "title")
-        )
-        sentences = [f"✗ {sentence}" for sentence in always]
-        words = ["broken without any fault, and not counted below:", *sentences] if always else []
+        verb, what = self._worse
+        many = f"{self.broke:,}" if self.broke else "none"
+        worse = f"{many} {verb}{'s' * (self.broke < 2)} {what}"
+        title = f"{tried}: {len(self._marks):,} tried, {worse}"
+        scene.labels.append(Label(2, 12, title, "title"))
+        words = ["broken without any fault, so only what a fault adds is marked (+):"]
+        words = [*words, *(f"✗ {sentence}" for sentence in always)] if always else []
         return scene.write(2, 31, scene.width - 2, words, "  ") - 17
 
     def _draw_grid(self, y: int) -> int:
@@ -192,7 +193,7 @@ class Matrix(Picture):
                 self.places.append(Place(x - 3, y - 7, end - x + 6, runs, schedules))
                 break
             more = f" and {len(group) - 1} more like it" if len(group) > 1 else ""
-            tip = clean(f"{schedule.faults[0]}{more}: {self.outcome(schedule)}", 300)
+            tip = clean(f"{schedule.faults[0]}{more}: {outcome(self._result, schedule)}", 300)
             self._draw_mark(kind, x, y, tip)
             mark_end = x + _mark_width(kind) - _APART
             self.places.append(Place(x, y - 7, mark_end - x, tip, [schedule]))
@@ -211,34 +212,29 @@ class Matrix(Picture):
         self.scene.bars.append(Box(x, y - 7, wide, 14, "broken", tip))
         self.scene.labels.append(Label(x + wide // 2, y, kind, "in broken", "middle", tip))
 
-    def outcome(self, schedule: Schedule) -> str:
-        """What came of a schedule, in words."""
-        claims, broken = self._result.claims, broken_by(self._result, schedule)
-        spared = "not exercised" if self._marks[schedule] == UNTESTED else "survived"
-        spared = "breaks no further claim" if "broken" in schedule.outcomes else spared
-        sentences = [f"✗ {claims[number].sentence}" for number in broken]
-        return schedule.endless or "; ".join(sentences) or spared
-
     def _draw_legend(self, times: Counter[int], y: int) -> int:
         """Draw what the marks mean below `y`. Return where that ends."""
         scene, claims, x = self.scene, self._result.claims, 2
         y += 20
-        signs = (SURVIVED, "survived"), (UNTESTED, "nothing tested"), (ENDLESS, "did not end")
+        fine = "adds nothing" if self._worse[0] == "add" else "survived"
+        signs = (SURVIVED, fine), (UNTESTED, "nothing tested"), (ENDLESS, "did not end")
         entries = [(*sign, True) for sign in signs if sign[0] in self._marks.values()]
-        without = self._result.schedules[0].outcomes  # any fault
         for number, claim in enumerate(claims):
-            if without[number] != "broken":
-                text = shorten(f"breaks “{claim.sentence}”", scene.width - 80, 11)
-                entries.append((_letter(number), f"{text}: {times[number]:,}", times[number] > 0))
+            verb = "adds to" if (always := always_broken(self._result, number)) else "breaks"
+            if times[number] or not always:
+                text = shorten(f"{verb} “{claim.sentence}”", scene.width - 80, 11)
+                sign = letter(self._result, number)
+                entries.append((sign, f"{text}: {times[number]:,}", times[number] > 0))
         for kind, text, there in entries:
-            wide = text_width(text, 11) + 40
+            left = max(18, _mark_width(kind))
+            wide = text_width(text, 11) + left + 22
             if x > 2 and x + wide > scene.width:
                 x, y = 2, y + 20
             if there:
                 self._draw_mark(kind, x, y)
             else:
                 scene.labels.append(Label(x + 7, y, kind, "detail", "middle"))
-            scene.labels.append(Label(x + 18, y, text, "caption"))
+            scene.labels.append(Label(x + left, y, text, "caption"))
             x += wide
         return y + 4
 
@@ -251,37 +247,20 @@ class Matrix(Picture):
         words.append(clean(self._result.coverage))
         shown = {self._result.schedules[0], *self._marks}
         others = [one for one in self._result.schedules if one not in shown]
-        if red := sum("broken" in one.outcomes for one in others):
+        if red := sum(_is_red(mark(self._result, one)) for one in others):
             words.append(
                 f"not in this picture: {counted(len(others), 'run')} with another seed or two faults, "
-                f"of which {red:,} break a claim"
+                f"of which {red:,} {' '.join(self._worse)}"
             )
         scene.height = scene.write(2, y, scene.width - 2, words)
 
 
 def matrix(result: Exploration, width: int = WIDTH) -> Matrix:
     """A picture of what `explore` found: a mark for each time a point was passed and each action
-    that could strike there. Only what a fault breaks is red, not what is broken without any."""
+    that could strike there. Only what a fault adds is red, not what is broken without any."""
     wanted = "what explore found, such as explore(system, workload, claims)"
     check_is("matrix", Exploration, wanted, result)
     return Matrix(result, width)
-
-
-def broken_by(result: Exploration, schedule: Schedule) -> list[int]:
-    """The numbers of the claims that the faults of a schedule broke."""
-    outcomes = enumerate(zip(schedule.outcomes, result.schedules[0].outcomes, strict=True))
-    return [n for n, (now, calm) in outcomes if now == "broken" and calm != "broken"]
-
-
-def mark(result: Exploration, schedule: Schedule) -> str:
-    """The letters of the claims that the faults of a schedule broke, or another sign."""
-    untested = all(outcome == "not exercised" for outcome in schedule.outcomes)
-    letters = "".join(map(_letter, broken_by(result, schedule)))
-    return ENDLESS if schedule.endless else letters or (UNTESTED if untested else SURVIVED)
-
-
-def _letter(claim: int) -> str:
-    return LETTERS[claim % len(LETTERS)]
 
 
 def _is_red(kind: str) -> bool:

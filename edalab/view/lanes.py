@@ -2,7 +2,7 @@
 which they took effect; a line that crosses another one was overtaken."""
 
 from ..errors import Misuse, Unknown, listed
-from ..model import Envelope
+from ..model import Command, DeadLetter, Envelope, Event
 from ..sim.logs import Log
 from ..sim.run import Run
 from ..text import clean, counted, seconds, shorten, text_width
@@ -52,7 +52,7 @@ def lanes(
     service = _service(trace, key, service)
     if held_in is not None and held_in not in (tables := run._node(service).database.tables()):
         raise Unknown("table", held_in, tables)
-    spans = [span for span in trace.spans if span.service == service and span.envelope.data]
+    spans = [span for span in _handlings(trace) if span.service == service]
     mine = [span for span in spans if span.envelope.subject == key]
     published = published_of(trace, {span.envelope.type for span in mine}, key)
     saving = any(span.saves for span in mine)
@@ -61,11 +61,21 @@ def lanes(
     return Picture(_Lanes(trace, key, service, verb, spans, published, effects, width).scene)
 
 
+def _handlings(trace: Trace) -> list[Span]:
+    """Those of messages that somebody published: of no question, no tick and no dead letter."""
+    every = ((span, span.envelope) for span in trace.spans)
+    return [
+        span
+        for span, envelope in every
+        if isinstance(envelope.data, Event | Command) and not isinstance(envelope, DeadLetter)
+    ]
+
+
 def _service(trace: Trace, key: str, service: str | None) -> str:
     """The service that handles messages of the key."""
     handled: dict[str, dict[str, None]] = {}  # by key, the services
-    for span in trace.spans:
-        if span.envelope.subject is not None and span.envelope.data is not None:
+    for span in _handlings(trace):
+        if span.envelope.subject is not None:
             handled.setdefault(span.envelope.subject, {})[span.service] = None
     if key not in handled:
         raise Unknown("key", key, handled)
@@ -109,7 +119,7 @@ class _Lanes:
         log = trace.run._world.channels[mine[0].envelope.topic]
         partitions = len(log.partitions) if isinstance(log, Log) else 0
         if 0 < partitions <= _LANES:
-            ways = [(number, 0) for number in range(partitions)]
+            ways = sorted({*ways, *((number, 0) for number in range(partitions))}, key=str)
         rows = [_name(way, mine) for way in ways]
         names = ["published", *rows, f"{verb} by {clean(service, 40)}"]
         left = max(text_width(name, 11) for name in names) + 28

@@ -184,6 +184,7 @@ class SagaChart:
     def _draw_arrows(self) -> None:
         """What led to which, and where it went round."""
         self._tracks: Counter[int] = Counter()  # height -> how many arrows run along there
+        self._risers: Counter[int] = Counter()  # x -> how many compensations go up there
         for step in self.story.steps:
             if step.before is not None:
                 back = step.compensates or (self.place[step][1] and step.settles)
@@ -218,7 +219,10 @@ class SagaChart:
         # Out below, along the gap there, and beside the target to its height.
         along = y1 + h + 8 + 4 * (self._tracks[y1] % 4)
         self._tracks[y1] += 1
-        aside = 11 if kind == "undo" else 8
+        aside = 8
+        if kind == "undo":
+            aside = 11 + (0, 4, -4)[self._risers[beside[0]] % 3]
+            self._risers[beside[0]] += 1
         start, gap = x1 + w - 12, beside[0] + (aside if other < column else -aside)
         height = its_height + 10  # below an arrow that comes straight
         corners = [(start, y1 + h), (start, along), (gap, along), (gap, height)]

@@ -86,7 +86,10 @@ class EventMarks:
 
     def captions(self) -> list[str]:
         """What the marks mean, and how many events have none."""
-        captions = ["filled: when it happened, open: when it was recorded"] if self.late else []
+        late = [entry.fact for entry in self.late[:_LATE_MARKED]]
+        signs = ["filled: when it happened"] * any(self._within(one.happened_at) for one in late)
+        signs += ["open: when it was recorded"] * any(self._within(one.recorded_at) for one in late)
+        captions = [", ".join(signs)] if late else []
         unmarked = len(self.late[_LATE_MARKED:]) + (len(self.punctual) if self.crowded else 0)
         return captions + [f"{counted(unmarked, 'event')} not marked"] * (unmarked > 0)
 

@@ -115,7 +115,7 @@ class _Row:
 
     def _draw_events(self) -> None:
         scene, name, y = self.scene, self.step.name, self.y
-        seen: set[tuple[int, str]] = set()  # x, and a mark there
+        seen: set[tuple[int, str]] = set()  # x, or of a refusal the handling, and a mark there
         for event in self.history.events:
             x, at = self.x(event.time), f"at {seconds(event.time)}"
             if event.what in ("done", "saved"):
@@ -126,8 +126,12 @@ class _Row:
                 tip = f"{name} {event.what} {at}"
                 scene.bars.append(Box(x - 1, y - BAR // 2 - 2, 3, BAR + 4, "saved", tip))
                 self.taken.append((x - 1, x + 2))
-            elif event.what in MARKS and (x, MARKS[event.what]) not in seen:
-                seen.add((x, MARKS[event.what]))
+            elif event.what in MARKS:
+                begun = sum(bar.start <= event.time for bar in self.history.bars)
+                once = begun if event.what == "refused" else x, MARKS[event.what]
+                if once in seen:  # such as what the coordinator makes of a refusal
+                    continue
+                seen.add(once)
                 x = self._beside(x)
                 words = f" {event.words}" if event.words else ""
                 tip = clean(f"{name}: {event.what}{words} {at}")

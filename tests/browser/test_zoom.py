@@ -1,7 +1,10 @@
 """Pictures in JupyterLab's dark theme, on a zoomed page, and without a mouse."""
 
+import nbformat
 import pytest
 from playwright.sync_api import expect
+
+from .test_panel import CELL
 
 LESSON = "01-event-notification.ipynb"
 STYLE = "element => getComputedStyle(element).filter"
@@ -99,4 +102,38 @@ def test_every_control_has_a_name_and_shows_the_focus(lab, browser):
     for _ in range(6):
         page.keyboard.press("Tab")
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.context.close()
+
+
+@pytest.mark.parametrize("zoom", [1, 1.5])
+def test_a_picked_mark_is_seen_and_an_unfolded_list_is_read(lab, browser, zoom):
+    cell = nbformat.v4.new_code_cell(CELL)
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata=kernel)
+    nbformat.write(notebook, lab.folder / "notebooks" / "panel.ipynb")
+    page, panel = opened(lab, browser, zoom, "panel.ipynb")
+    panel.get_by_role("tab", name="Every fault").click()
+    panel.get_by_role("tab", name="✗").wait_for(timeout=60_000)
+    window = page.locator(".jp-NotebookPanel:visible .jp-WindowedPanel-outer").bounding_box()
+    sheet = panel.locator(".edalab-marks")
+
+    def seen(part):
+        box, right = part.bounding_box(), sheet.bounding_box()
+        across = (
+            box["x"] >= right["x"] - 1
+            and box["x"] + box["width"] <= right["x"] + right["width"] + 1
+        )
+        return across and window["y"] - 1 <= box["y"] < window["y"] + window["height"] - 20
+
+    panel.locator("button.edalab-cell[aria-expanded]").last.click()  # at the right, below
+    run = panel.locator(".edalab-run").nth(3)
+    run.scroll_into_view_if_needed()
+    assert seen(run) and seen(run.locator("span")), run.bounding_box()
+    run.click()
+    picture = panel.locator(".edalab-picture svg")
+    picture.wait_for()
+    page.wait_for_timeout(500)
+    first = panel.locator("select" if zoom == 1 else ".edalab-chip").first.bounding_box()
+    assert window["y"] - 1 <= first["y"] < window["y"] + 100, first
+    assert picture.bounding_box()["y"] < window["y"] + window["height"] - 100
     page.context.close()

@@ -241,12 +241,20 @@ def eleven(error, attempt, ctx):
     return _else(error, attempt - 1, ctx, ctx.random.uniform(0, min(8, 2**attempt)))
 
 
+def eleven_of_growing_length(error, attempt, ctx):
+    return _else(error, attempt - 1, ctx, ctx.random.uniform(0.5, 1.5) * 2**attempt)
+
+
 def no_dice(error, attempt, ctx):
     return _else(error, attempt, ctx, min(8, 0.5 * 2**attempt))
 
 
 def a_little_dice(error, attempt, ctx):
     return _else(error, attempt, ctx, min(8, 0.5 * 2**attempt) + ctx.random.uniform(0, 0.02))
+
+
+def dice_of_milliseconds(error, attempt, ctx):
+    return _else(error, attempt, ctx, ctx.random.uniform(0.5, 1.5) * 0.01 * 2**attempt)
 
 
 def always_the_same_dice(error, attempt, ctx):
@@ -322,8 +330,9 @@ WRONG_2 = {
         at_once_again,
         a_tenth_of_a_second,
     ],
-    "never gives up": [for_ever, eleven, twice_as_long_for_ever],
-    "all at once": [no_dice, a_little_dice],
+    "never gives up": [for_ever, twice_as_long_for_ever],
+    "gives up too late": [eleven, eleven_of_growing_length],
+    "all at once": [no_dice, a_little_dice, dice_of_milliseconds],
     "does not back off": [always_the_same_dice, shorter_and_shorter],
     "two runs differ": [dice_of_its_own],
     "raises": [asks_the_error],
@@ -473,6 +482,14 @@ async def no_pause(event, ctx):
     await ctx.redrive()
 
 
+async def pauses_after_it_asked(event, ctx):
+    if not ctx.message.reason.startswith(PASSING) or ctx.message.redrives == 3:
+        raise ValueError("for a person")
+    await _well(ctx)
+    await ctx.sleep(0.5)
+    await ctx.redrive()
+
+
 async def at_a_fixed_time(event, ctx):
     """Knows from the evidence when the provider was well."""
     if not ctx.message.reason.startswith(PASSING) or ctx.message.redrives == 3:
@@ -614,7 +631,13 @@ WRONG_3 = {
         once_too_often,
         by_the_attempts,
     ],
-    "sent back too early": [slowly_and_blindly, well_once, at_a_fixed_time, no_answer_is_well],
+    "sent back too early": [
+        slowly_and_blindly,
+        well_once,
+        pauses_after_it_asked,
+        at_a_fixed_time,
+        no_answer_is_well,
+    ],
     "all at once": [no_pause],
     "asks too often": [asks_without_end],
     "everybody gets it again": [publishes_it_anew, returns_the_event],
