@@ -22,8 +22,8 @@ def everything(text: str = "words") -> Scene:
         if kind != "cursor"
     ]
     kinds = [kind for kind in BOXES if kind not in ("lane", "pill")]
-    scene.spans = [Box(110 + 21 * n, 150, 20, 18, kind, text) for n, kind in enumerate(kinds)]
-    scene.bars = [Box(110 + 21 * n, 180, 20, 18, kind, text) for n, kind in enumerate(kinds)]
+    scene.spans = [Box(110 + 20 * n, 150, 18, 18, kind, text) for n, kind in enumerate(kinds)]
+    scene.bars = [Box(110 + 20 * n, 180, 18, 18, kind, text) for n, kind in enumerate(kinds)]
     paths = [
         (110, 220, 110, 260, 130, 260, 150, 260),
         (110, 220, 110, 240, 110, 240, 120, 240, 130, 240, 130, 250, 130, 260),
@@ -38,7 +38,7 @@ def everything(text: str = "words") -> Scene:
         Polyline((110 + 60 * n, 290, 150 + 60 * n, 290, 150 + 60 * n, 310), kind, text, str(n))
         for n, kind in enumerate(LINES)
     ]
-    scene.marks = [Mark(120 + 30 * n, 350, kind, text) for n, kind in enumerate(MARKS)]
+    scene.marks = [Mark(120 + 24 * n, 350, kind, text) for n, kind in enumerate(MARKS)]
     scene.labels = [
         Label(450, 380 + 16 * n, text[:40], kind, ("start", "middle", "end")[n % 3], text)
         for n, kind in enumerate(LABELS)

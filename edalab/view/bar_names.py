@@ -65,13 +65,14 @@ def name_bars(bars: Iterable[Bar], journal: Iterable[Step]) -> dict[Bar, Title]:
             telling = [column[number] for column in columns[0] if column[number]]
             more = [column[number] for column in columns[1] if column[number]]
             words = f": {bar.words}" if bar.words else ""
-            short = f"{name} {', '.join(telling)}".strip() + words
+            apart = ", ".join(telling)
+            short = f"{name} {apart}".strip() + words
             long = f"{name} {', '.join(telling + more)}".strip() + words
-            brief = ", ".join(telling) + words if telling else bar.words or name
+            brief = apart + words if telling else bar.words or name
             outcomes = [f"{text}, {bar.outcome}" for text in (short, brief) if bar.outcome]
-            shorter = [f"{text} {', '.join(telling)}".strip() + words for text in types] + [brief]
+            shorter = [f"{text} {apart}".strip() + words for text in types] + [brief]
             if bar.words.endswith(" again"):
-                shorter.append(f"{', '.join(telling)} again".strip())
+                shorter.append(f"{apart} again".strip())
             titles[bar] = Title(short, long, brief, outcomes, shorter)
     return titles
 
