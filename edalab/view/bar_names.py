@@ -60,7 +60,7 @@ def name_bars(bars: Iterable[Bar], journal: Iterable[Step]) -> dict[Bar, Title]:
         name, columns = clean(type_, 60), _columns([bar.envelope for bar in same], type_ in newer)
         first = _WORD.match(name)
         abbreviated = f"{first[0]}…" if first and first[0] != name else name
-        types = [text for text in (abbreviated, shorten(name, _TYPE, 11, True)) if text]
+        types = [*filter(None, {abbreviated: 0, shorten(name, _TYPE, 11, True): 0})]
         for number, bar in enumerate(same):
             telling = [column[number] for column in columns[0] if column[number]]
             more = [column[number] for column in columns[1] if column[number]]
@@ -238,5 +238,6 @@ class _Name:
         for text in self.title.shorter:
             if label := placer.place([text], kind, self.spots(text) + further):
                 return label
-        texts = self.title.shorter[2:] if self.tight else [*self.texts, *self.title.shorter]
+        brief = [self.title.brief, self.title.shorter[-1]]
+        texts = brief if self.tight else [*self.texts, *self.title.shorter]
         return placer.place(texts, kind, [*further, *self.spots("")])
