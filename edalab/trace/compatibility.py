@@ -14,7 +14,7 @@ _FIRST = {
     (False, True): "writers first",
     (False, False): "neither: expand and contract",
 }
-_BLIND = "Fields and types are compared. No gate sees that a field has another meaning."
+_BLIND = "Fields and types are compared. No gate sees another meaning of a field, or old messages that wait."
 _INSIDE = ("items", "additionalProperties")
 _WORDS = ("title", "description", "default", "examples", "$defs")
 
