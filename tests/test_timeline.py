@@ -895,6 +895,7 @@ def test_two_turns_at_one_time_are_both_said_in_full():
         left, _, right, _ = at(picture, text).extent()
         assert left - 12 <= mark.x <= right + 12
     assert "undone save" in kinds(picture.scene.bars)
+    assert any("saved at 0.12 s, undone" in bar.tip for bar in picture.scene.bars)
     said = " ".join(label.text for label in picture.scene.labels)
     assert "diamond: restored" in said and "diamond: goes back" in said and "note" not in said
 

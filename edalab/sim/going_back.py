@@ -101,7 +101,7 @@ def rewind(service: str, at: float, to: float = 0) -> Rewind:
         simulate(shop, many_orders, faults=[rewind("reports", at=20)])
 
     What is still kept from there on is handled again. A message in hand is finished first. Queues have nothing to go
-    back to. The run goes on until this time, even if nothing else is left to do."""
+    back to. A run does not end before `at`. Raises Misuse for a `to` that does not come before it."""
     return Rewind(service, to, at)
 
 

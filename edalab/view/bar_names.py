@@ -60,7 +60,7 @@ def name_bars(bars: Iterable[Bar], journal: Iterable[Step]) -> dict[Bar, Title]:
         name, columns = clean(type_, 60), _columns([bar.envelope for bar in same], type_ in newer)
         first = _WORD.match(name)
         abbreviated = f"{first[0]}…" if first and first[0] != name else name
-        types = [*filter(None, {abbreviated: 0, shorten(name, _TYPE, 11, True): 0})]
+        types = [*filter(None, dict.fromkeys((abbreviated, shorten(name, _TYPE, 11, True))))]
         for number, bar in enumerate(same):
             telling = [column[number] for column in columns[0] if column[number]]
             more = [column[number] for column in columns[1] if column[number]]
@@ -185,9 +185,7 @@ class _Name:
         self.right = (after.x if after else layout.right) + OVER
         self.texts = [*self.title.outcomes, self.title.short] + [self.title.brief] * bool(bar.words)
         self.attempt = ""
-        if (
-            bar.words and bar.span[0] < bar.x
-        ):  # beside an attempt of its message less has to be said
+        if bar.words and bar.span[0] < bar.x:  # beside an attempt of it less has to be said
             self.texts = [bar.words] if bar.x - self.left < _NEXT else [*self.texts, bar.words]
             self.attempt = bar.words.partition("attempt ")[2]
         if len(self.attempt) == 1:

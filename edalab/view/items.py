@@ -43,7 +43,9 @@ class Bar:
         replica = f" replica {self.replica}" if self.replica > 1 else ""
         handled = f"{named(self.envelope)}, {seconds(self.start)} to {until}"
         inner = [
-            f"saved at {seconds(event.time)}" if event.what == "save" else event.words
+            f"saved at {seconds(event.time)}" + ", undone" * (event.what == "undone")
+            if event.what in ("save", "undone")
+            else event.words
             for event in self.inner
         ]
         parts = [f"{self.service}{replica}: {handled}", self.words, *inner]
