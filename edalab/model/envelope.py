@@ -34,15 +34,14 @@ class Envelope:
     correlation: Any  # the id of the client's message that began it all; None for a tick
     causation: str | None
     depth: int  # the length of the chain of its causes
-    attempt: int | None = None  # while it is handled
-    redrives: int = 0  # how often it was sent back from the dead letters
+    redrives = 0
 
-    def copied(self, attempt: int | None = None, read: Message | None = None) -> "Envelope":
+    def copied(self, attempt: int | None = None, read: Message | None = None) -> "Delivery":
         """This envelope as a handler sees it, with the number of the attempt, and the data as its class read them: what
         it changes in it stays its own."""
         data = self.data if read is None else read
         data = data if data is None else wire_copy(data)
-        return Envelope(
+        return Delivery(
             self.id, self.type, data, self.source, self.subject, self.topic, self.time,
             self.correlation, self.causation, self.depth, attempt, self.redrives,
         )  # fmt: skip
@@ -108,11 +107,19 @@ class Envelope:
         return f"<Envelope {self.id}: {self.data if self.data is not None else self.type}>"
 
 
-_FIELDS = [field.name for field in fields(Envelope)][:-2]  # attempt and redrives are ours alone
+_FIELDS = [field.name for field in fields(Envelope)]
 
 
 @dataclass(slots=True, repr=False, eq=False)
-class DeadLetter(Envelope):
+class Delivery(Envelope):
+    """An envelope that is handed to a handler, or was sent back from the dead letters."""
+
+    attempt: int | None = None  # while it is handled
+    redrives: int = 0  # how often it was sent back
+
+
+@dataclass(slots=True, repr=False, eq=False)
+class DeadLetter(Delivery):
     """A message that its `source` gave up, in a message of its own: in the handler it is the one that died.
 
     `reason` is the error's words, `attempts` how often the message was tried, `came_from` its topic or queue."""
@@ -125,10 +132,10 @@ class DeadLetter(Envelope):
     redriven: bool = False
     state: str = "waiting"  # then "redriven" or "handled"
 
-    def copied(self, attempt: int | None = None, read: Message | None = None) -> Envelope:
+    def copied(self, attempt: int | None = None, read: Message | None = None) -> Delivery:
         seen = self.died.copied(attempt, read)
         return replace(
-            self, **{field.name: getattr(seen, field.name) for field in fields(Envelope)}
+            self, **{field.name: getattr(seen, field.name) for field in fields(Delivery)}
         )
 
 

@@ -155,34 +155,28 @@ class Publish(Call):
 
     Nobody waits inside a transaction, nor for a topic that does not confirm."""
 
-    __slots__ = ("message", "after", "wait", "expires", "envelope", "channel", "tell")
+    __slots__ = ("message", "envelope", "channel", "tell")
     waits = False
-    detail: str | None = None
+    after, wait, detail = 0, True, None  # as long as nobody asks for something else
 
-    def __init__(
-        self, execution, message, after: int = 0, wait: bool = True, expires: int | None = None
-    ):
+    def __init__(self, execution, message):
         Call.__init__(self, execution)
-        self.expires = expires
         self.message = message
-        self.after = after
-        self.wait = wait
 
     def begin(self) -> None:
         execution, message = self.execution, self.message
+        world = execution.world
+        self.channel = channel = world.channel_of(message.__class__)
+        self.envelope = world.mint(execution, message, channel.name)
+        self._send_off()
+
+    def _send_off(self) -> None:
+        """The envelope goes to its channel."""
+        execution, envelope = self.execution, self.envelope
         world, replica = execution.world, execution.replica
-        if isinstance(message, Envelope):
-            self.channel, envelope = self._sent_on(message)
-        else:
-            self.channel = world.channel_of(message.__class__)
-            envelope = world.mint(execution, message, self.channel.name)
-        self.envelope = envelope
-        if self.expires is not None:
-            self.channel.deadlines[envelope] = world.now + self.after + self.expires
         takes = PUBLISH if world.fixed_latencies else self._varied(replica)
-        refused = self.channel.max_bytes is not None and self.channel.refuses(envelope)
-        if replica.service.has_faults or refused:
-            in_vain = replica.service.cut or refused
+        if replica.service.careful:
+            in_vain = replica.service.cut or self.channel.refuses(envelope)
             fault = execution.fault_at("publish", envelope.type, in_vain)
             if fault is not None or in_vain:
                 self._struck(fault, takes)
@@ -192,10 +186,6 @@ class Publish(Call):
         )  # fmt: skip
         heappush(world.agenda, (world.now + takes, next(world.number), self._arrive, None))
         self._go_on()
-
-    def _sent_on(self, message: Envelope) -> tuple:
-        """Where a message that has its envelope goes, and its envelope there."""
-        return self.execution.world.channel_of(message.data.__class__), message.copied()
 
     def _varied(self, replica) -> int:
         """A connection keeps its order: what is published later arrives no earlier."""
@@ -216,14 +206,8 @@ class Publish(Call):
 
     def _store(self, _=None) -> bool | None:
         """Hand the message to its channel. Returns True where that is full, and does not take it."""
-        if self.after:
-            self._after(self.after, self._store_later)
-        elif self.channel.append(self.envelope):
-            return self._rejected("" if self.tell else UNHEARD)
-
-    def _store_later(self, _) -> None:
         if self.channel.append(self.envelope):
-            self._rejected(UNHEARD)
+            return self._rejected("" if self.tell else UNHEARD)
 
     def _rejected(self, unheard: str) -> bool:
         actor, why = self.execution.replica.actor, f"{self.channel.name} is full{unheard}"
@@ -232,9 +216,13 @@ class Publish(Call):
 
     def _arrive(self, late) -> None:
         full = self._store()
-        if self.tell is not None:  # no late confirmation reaches one that is cut off
-            cut = late and self.execution.replica.service.cut
-            self.tell(self._failure(full) if full or cut else None)
+        if self.tell is None:
+            return
+        # No late confirmation reaches one that is cut off.
+        if full or (late and self.execution.replica.service.cut):
+            self.tell(self._failure(full))
+        else:
+            self.tell(None)
 
     def _failure(self, full: bool | None = None) -> PublishFailed:
         return PublishFailed(self.envelope.type, self.channel.name, bool(full))
@@ -288,3 +276,39 @@ class Publish(Call):
         return (
             f"ctx.{'send' if isinstance(data, Command) else 'publish'}({type(data).__name__}(...))"
         )
+
+
+class PublishAs(Publish):
+    """`ctx.publish` and `ctx.send` with options, or of a message that has its envelope.
+
+    after, expires: ms until it arrives, and from then on how long it may wait; None: for ever."""
+
+    __slots__ = ("after", "wait", "expires")
+
+    def __init__(self, execution, message, after: int = 0, wait=True, expires: int | None = None):
+        Publish.__init__(self, execution, message)
+        self.after, self.wait, self.expires = after, wait, expires
+
+    def begin(self) -> None:
+        execution, message = self.execution, self.message
+        if isinstance(message, Envelope):
+            self.channel, self.envelope = self._sent_on(message)
+        else:
+            self.channel = channel = execution.world.channel_of(message.__class__)
+            self.envelope = execution.world.mint(execution, message, channel.name)
+        if self.expires is not None:
+            self.channel.expire(self.envelope, self.after + self.expires)
+        self._send_off()
+
+    def _sent_on(self, message: Envelope) -> tuple:
+        """Where a message that has its envelope goes, and its envelope there."""
+        return self.execution.world.channel_of(message.data.__class__), message.copied()
+
+    def _store(self, _=None) -> bool | None:
+        if not self.after:
+            return super()._store()
+        self._after(self.after, self._store_later)
+
+    def _store_later(self, _) -> None:
+        if self.channel.append(self.envelope):
+            self._rejected(UNHEARD)

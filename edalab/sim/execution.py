@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 MOST_UNAWAITED = 1_000  # calls of one execution at a time
 MOST_REVIVALS = 100
-_RAISED = (Busy, PublishFailed, Unanswered)
+_RAISED = frozenset((Busy, PublishFailed, Unanswered))
 
 
 class Execution:
@@ -56,7 +56,7 @@ class Execution:
     unawaited: Call | None = None
     dead = False  # its replica has crashed
     redeliver = False  # a queue hands the message out once more
-    unconfirmed = 0
+    unconfirmed: int | None = None  # there were none
     unpublished: PublishFailed | None = None  # why one of those failed
     outcome: tuple = ()  # (error, result) of a handler that ended before they were confirmed
     revivals = 0  # times that it went on after its replica had crashed
@@ -146,8 +146,7 @@ class Execution:
             return
         if (
             error is result is self.unawaited is self.transaction is None
-            and self.world.misuse is self.unpublished is None
-            and not self.unconfirmed
+            is self.unconfirmed is self.world.misuse is None
         ):
             self.source.handled(self, None)
             return
@@ -168,13 +167,13 @@ class Execution:
 
     def expect_confirmation(self) -> Callable:
         """Where the broker's answer to a publish that is not waited for goes. The handling is over after the last."""
-        self.unconfirmed += 1
+        self.unconfirmed = (self.unconfirmed or 0) + 1
         return self._confirmed
 
     def _confirmed(self, error: PublishFailed | None) -> None:
         if self.dead or self.replica.holds(self._confirmed, error):
             return
-        self.unconfirmed -= 1
+        self.unconfirmed -= 1  # pyrefly: ignore[unsupported-operation]
         self.unpublished = self.unpublished or error
         if not self.unconfirmed and self.outcome:
             self._end(*self.outcome)
@@ -199,7 +198,7 @@ class Execution:
     def fault_at(self, step: str, message: str, ineffective: bool = False) -> Fault | None:
         """Count one more visit to a point of this service; return the fault that strikes there, or None."""
         service = self.replica.service
-        if not service.has_faults:
+        if not service.careful:
             return None
         return self.world.plan.fault_at((service.name, step, message), ineffective)
 

@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Iterable
 
 from ..errors import Misuse, Unknown, listed, shown
-from ..model import System, message_types
+from ..model import Service, System, message_types
 from .at_time import SECONDS
 from .deploy import Deploy, parse_deploy, with_deployed
 from .faults import ORDER, Fault, Faults
 from .points import SENT, Point, actions_at, points
-from .windows import AtTime, Skew, Window, parse_at_time
+from .windows import AtTime, Repartition, Skew, parse_at_time
 
 AnyFault = Fault | Faults | AtTime | Deploy
 Struck = Fault | AtTime | Deploy
@@ -92,16 +92,25 @@ class Plan:
                 raise Misuse(f"faults= takes {taken}, not {shown(fault)}")
         self.rewinds = any(window.do == "rewind" for window in self.windows)
         self.points = {point for point, _ in self.by_point}
+        self.everywhere = bool(self.rates) or any(
+            topic.is_bounded for topic in self.system.topics.values()
+        )
+        self.services = {point[0] for point in self.points}
+        for window in self.windows:
+            if isinstance(window, Repartition):
+                self.everywhere = True
+            else:
+                self.services.add(window.service)
 
     def _check_only_skew(self, fault: Skew) -> None:
         skews = [each for each in self.windows if isinstance(each, Skew)]
         if sum(each.service == fault.service for each in skews) > 1:
             raise Misuse(f"{fault}: the clock of {fault.service} is skewed already; give one skew")
 
-    def concerns(self, service: str) -> bool:
-        """Whether a fault may strike at this service; all others go on as in a run without faults."""
-        windows = {window.service for window in self.windows if isinstance(window, Window)}
-        return bool(self.rates) or service in windows | {point[0] for point in self.points}
+    def concerns(self, service: Service) -> bool:
+        """Whether something may come between two steps of this service: a fault, a bound or a late commit."""
+        concerned = self.everywhere or service.name in self.services
+        return concerned or not all(one.commits_each for one in service.handlers.values())
 
     def fault_at(self, point: Point, ineffective: bool = False) -> Fault | None:
         """Count one more visit to a point; return the fault that strikes on it, or None.

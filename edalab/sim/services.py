@@ -29,7 +29,7 @@ class ServiceRuntime:
         # What at least one replica has switched to, and what the others are to.
         self.version = self.latest = Version(declaration)
         self.handlers = self.version.handlers  # by type, those of earlier versions, too
-        self.has_faults = world.plan.concerns(name)
+        self.careful = world.plan.concerns(declaration)  # or else steps are taken together
         self.minted = 0  # ids given out; a crash does not take them back
         self.notes = 0
         self.sequences: dict[str, int] = {}  # the last number of each, which nothing takes back

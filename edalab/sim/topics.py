@@ -118,33 +118,38 @@ class Reader:
 
     def deliver(self, execution: Execution) -> None:
         """The message at the position is handed over, and handled."""
-        world, replica, handler = self.log.world, execution.replica, self.handler
-        if self.service.has_faults and not self._is_reached(execution):
+        careful = self.service.careful
+        if careful and not self._is_reached(execution):
             return
         offset = execution.offset = self.position
         execution.envelope = envelope = self.records[offset]
         execution.attempt = attempt = self.attempts.pop(offset, 0) + 1 if self.attempts else 1
-        if self.log.retention and not self.skip_fetch and self._has_lost(execution):
+        if careful or self.skip_fetch:
+            self._deliver_with_care(execution, offset, attempt)
             return
-        if self.log.deadlines and not self.failures and self.log.has_expired(execution):
+        world, actor, partition = execution.world, execution.replica.actor, self.partition
+        now = world.now
+        world.record += (  # two steps at once
+            now, "deliver", actor, envelope, partition, offset, attempt, None, None,
+            now, "handle", actor, envelope, partition, offset, attempt, None, None,
+        )  # fmt: skip
+        execution.run(self.handler)
+
+    def _deliver_with_care(self, execution: Execution, offset: int, attempt: int) -> None:
+        """The same where something may come between."""
+        log, handler = self.log, self.handler
+        if log.retention and not self.skip_fetch and self._has_lost(execution):
+            return
+        if log.deadlines and not self.failures and log.has_expired(execution):
             self._has_committed(execution)
             self._advance(execution)
             return
         at_most_once = handler.delivery == "at-most-once"
-        interval = self.log.interval
-        if not (self.skip_fetch or self.service.has_faults or at_most_once or interval):
-            # Nothing can strike: two steps at once.
-            now, actor, partition = world.now, replica.actor, self.partition
-            world.record += (
-                now, "deliver", actor, envelope, partition, offset, attempt, None, None,
-                now, "handle", actor, envelope, partition, offset, attempt, None, None,
-            )  # fmt: skip
-            execution.run(handler)
-            return
         if not self.skip_fetch and not self._is_handed_over(execution, at_most_once):
             return
-        if interval:
-            execution.deadline = world.timer(interval, replica.evict, execution)
+        if log.interval:
+            evict = execution.replica.evict
+            execution.deadline = log.world.timer(log.interval, evict, execution)
         if at_most_once:
             prevented = execution.acknowledge("commit")
             if prevented is None:
@@ -226,22 +231,25 @@ class Reader:
 
     def handled(self, execution: Execution, _result: object) -> None:
         """Commit the offset, if that was not done before."""
-        if execution.handler.delivery == "at-most-once":
+        if not (self.service.careful or self.failures or execution.epoch != self.epoch):
+            world, offset = execution.world, execution.offset
+            world.record += (
+                world.now, "commit", execution.replica.actor, execution.envelope, self.partition, offset, execution.attempt, None, None,
+            )  # fmt: skip
+            self._has_committed(execution)
+            self.position = self.committed
+            self.engaged, self.execution = False, None
+            execution.replica.release(execution)
+            self.wake()
+        elif execution.handler.delivery == "at-most-once":
             execution.record_step("done")
             self._advance(execution)
         elif execution.handler.commit_every > 1 and not self._is_due(execution):
             execution.record_step("done")
             self.attempts[execution.offset] = execution.attempt  # it may come again
             self._advance(execution)
-        elif self.service.has_faults or execution.epoch != self.epoch:
+        else:
             self._commit(execution)
-        else:  # nothing can strike
-            world, offset = self.log.world, execution.offset
-            world.record += (
-                world.now, "commit", execution.replica.actor, execution.envelope, self.partition, offset, execution.attempt, None, None,
-            )  # fmt: skip
-            self._has_committed(execution)
-            self._advance(execution)
 
     def failed(self, execution: Execution, error: Exception) -> None:
         """Retried after a while, blocking the partition; after the last attempt dead-lettered."""
