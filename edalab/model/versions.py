@@ -1,7 +1,7 @@
 """Who writes a message and who reads it may know it by different classes: then its data crosses as JSON."""
 
 from contextlib import suppress
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import getitem
 from typing import Any
 
@@ -19,6 +19,7 @@ class NotUpcast(ValueError):
         self.version = version
 
 
+@lru_cache(maxsize=1_000)  # asked for each message that a run handles
 def differ(writer: type[Message], reader: type[Message]) -> bool:
     """Whether two classes with one name on the wire are two forms of it. Those with the same Python name and version
     are one class, which a cell declared again."""

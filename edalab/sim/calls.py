@@ -157,7 +157,8 @@ class Publish(Call):
 
     __slots__ = ("message", "envelope", "channel", "tell")
     waits = False
-    after, wait, detail = 0, True, None  # as long as nobody asks for something else
+    after, wait = 0, True
+    detail: str | None = None
 
     def __init__(self, execution, message):
         Call.__init__(self, execution)
@@ -166,7 +167,7 @@ class Publish(Call):
     def begin(self) -> None:
         execution, message = self.execution, self.message
         world = execution.world
-        self.channel = channel = world.channel_of(message.__class__)
+        self.channel = channel = world.channel_of[message.__class__]
         self.envelope = world.mint(execution, message, channel.name)
         self._send_off()
 
@@ -294,7 +295,7 @@ class PublishAs(Publish):
         if isinstance(message, Envelope):
             self.channel, self.envelope = self._sent_on(message)
         else:
-            self.channel = channel = execution.world.channel_of(message.__class__)
+            self.channel = channel = execution.world.channel_of[message.__class__]
             self.envelope = execution.world.mint(execution, message, channel.name)
         if self.expires is not None:
             self.channel.expire(self.envelope, self.after + self.expires)
@@ -302,7 +303,7 @@ class PublishAs(Publish):
 
     def _sent_on(self, message: Envelope) -> tuple:
         """Where a message that has its envelope goes, and its envelope there."""
-        return self.execution.world.channel_of(message.data.__class__), message.copied()
+        return self.execution.world.channel_of[message.data.__class__], message.copied()
 
     def _store(self, _=None) -> bool | None:
         if not self.after:

@@ -16,7 +16,7 @@ from ..errors import (
     without_addresses,
 )
 from ..model import Command, Envelope, Event, Handler, Tick
-from ..model.versions import read
+from ..model.versions import differ, read
 from .calls import Call, Killed
 from .context import Context
 from .database import Transaction
@@ -88,7 +88,7 @@ class Execution:
         data, arguments = self.envelope.data, ()
         if data is not None:  # of a tick
             writer, reader = data.__class__, handler.message  # pyrefly: ignore[missing-attribute]
-            if writer is not reader and self.world.differ(writer, reader):
+            if writer is not reader and differ(writer, reader):
                 try:
                     self.data = data = read(data, reader)
                 except Exception as error:  # of the learner's upcasters, too
@@ -145,8 +145,14 @@ class Execution:
         if self.dead:
             return
         if (
-            error is result is self.unawaited is self.transaction is None
-            is self.unconfirmed is self.world.misuse is None
+            error
+            is result
+            is self.unawaited
+            is self.transaction
+            is None
+            is self.unconfirmed
+            is self.world.misuse
+            is None
         ):
             self.source.handled(self, None)
             return

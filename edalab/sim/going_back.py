@@ -1,7 +1,6 @@
 """A service goes back in time: its database is restored from a backup, or its group rewinds in its topics."""
 
 import re
-from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,7 +9,7 @@ from ..model import System
 from .at_time import SECONDS, Timed, check_name, check_service
 from .changes import back_to
 from .clock import milliseconds
-from .logs import Log
+from .logs import DatedLog
 from .steps import WIDTH
 
 if TYPE_CHECKING:
@@ -70,14 +69,13 @@ class Rewind(Back):
 
     def strike(self, world: "World") -> bool:
         since, back = round(self.to * 1000), False
-        logs = [log for log in world.channels.values() if isinstance(log, Log)]
-        every = [reader for log in logs for readers in log.readers for reader in readers]
-        for reader in every:
+        logs = [log for log in world.channels.values() if isinstance(log, DatedLog)]
+        every = [(log, reader) for log in logs for readers in log.readers for reader in readers]
+        for log, reader in every:
             if reader.service.name != self.service:
                 continue
-            log, partition = reader.log, reader.partition
-            first = bisect_left(log.times[partition], since)
-            offset = max(first, log.first_kept(partition))
+            partition = reader.partition
+            offset = max(log.first_since(partition, since), log.first_kept(partition))
             in_hand = reader.execution is not None and reader.execution.handler is not None
             if offset < reader.position + in_hand:
                 reader.go_back(offset)

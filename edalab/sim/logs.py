@@ -90,5 +90,8 @@ class DatedLog(Log):
         return super().grow(partitions)
 
     def first_kept(self, partition: int) -> int:
-        since = self.world.now - self.retention
-        return bisect_left(self.times[partition], since) if self.retention else 0
+        return self.first_since(partition, self.world.now - self.retention) if self.retention else 0
+
+    def first_since(self, partition: int, time: int) -> int:
+        """The first offset that was stored at a time (ms) or later."""
+        return bisect_left(self.times[partition], time)

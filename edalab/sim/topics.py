@@ -236,8 +236,9 @@ class Reader:
             world.record += (
                 world.now, "commit", execution.replica.actor, execution.envelope, self.partition, offset, execution.attempt, None, None,
             )  # fmt: skip
-            self._has_committed(execution)
-            self.position = self.committed
+            self.position = self.committed = offset + 1
+            if self.attempts:
+                self._has_committed(execution)
             self.engaged, self.execution = False, None
             execution.replica.release(execution)
             self.wake()

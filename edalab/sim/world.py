@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from functools import cache
 from heapq import heappop, heappush
 from itertools import count
 from types import FrameType
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Endless, Hung, Misuse, Unknown, shown
 from ..model import Envelope, Handler, Message, Service, System
 from ..model.messages import key_of, wire_copy
-from ..model.versions import clash, differ
+from ..model.versions import clash
 from ..model.wire import unfit_field
 from ..stuck import Watched
 from .capture import Capturing
@@ -73,6 +72,17 @@ class Services(dict):
         raise Unknown("service", name, self)
 
 
+class Found(dict):
+    """What a function returns for each argument, which it is asked for once."""
+
+    def __init__(self, find: Callable):
+        self.find = find
+
+    def __missing__(self, asked: Any) -> Any:
+        found = self[asked] = self.find(asked)
+        return found
+
+
 class World:
     """A running system. `run` plays it to its end, or to a moment: then it is the world as it was at that moment."""
 
@@ -89,8 +99,7 @@ class World:
         self.misuse: Misuse | None = None
         self.types: dict[tuple[str, int], type[Message]] = {}
         self.warnings: list[str] = []
-        self.channel_of, self.answerer = cache(self._channel_of), cache(self._answerer)
-        self.differ = cache(differ)
+        self.channel_of, self.answerer = Found(self._channel_of), Found(self._answerer)
         self.channels: dict[str, Log | WorkQueue] = {}
         self.dead_letters = DeadLetters(self)
         self.unheard: Counter[str] = Counter()  # events that went to nobody, by type
