@@ -1,12 +1,11 @@
 """A service goes back in time: its database is restored from a backup, or its group rewinds in its topics."""
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import Misuse
 from ..model import System
-from .at_time import SECONDS, Timed, check_name, check_service
+from .at_time import Timed, check_name, check_service
 from .changes import back_to
 from .clock import milliseconds
 from .logs import DatedLog
@@ -14,8 +13,6 @@ from .steps import WIDTH
 
 if TYPE_CHECKING:
     from .world import World
-
-_BACK = re.compile(rf"(restore|rewind) +([\w-]+) +to +{SECONDS} *s? +at +{SECONDS} *s")
 
 
 @dataclass(frozen=True, repr=False)
@@ -101,11 +98,3 @@ def rewind(service: str, at: float, to: float = 0) -> Rewind:
     What is still kept from there on is handled again. A message in hand is finished first. Queues have nothing to go
     back to. A run does not end before `at`. Raises Misuse for a `to` that does not come before it."""
     return Rewind(service, to, at)
-
-
-def parse_back(text: str) -> Back | None:
-    """A restore or a rewind from its text form; None if it is another text."""
-    if match := _BACK.fullmatch(text):
-        do, service, to, at = match.groups()
-        return {"restore": Restore, "rewind": Rewind}[do](service, float(to), float(at))
-    return None

@@ -2,6 +2,7 @@
 partitions or a service other replicas. (going_back.py: a database or a group goes back in time.)"""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,17 +11,11 @@ from ..model import System
 from ..model.numbers import check_whole
 from .at_time import SECONDS, Timed, check_name, check_service
 from .clock import milliseconds
-from .going_back import Back, parse_back
+from .going_back import Back, restore, rewind
 from .routes import log_of
 
 if TYPE_CHECKING:
     from .world import World
-
-_PAUSE = re.compile(rf"pause +([\w-]+)(?:/(\d{{1,9}}))? +from +{SECONDS} *s? +to +{SECONDS} *s")
-_CUT = re.compile(rf"cut +([\w-]+)(?: +from +([\w-]+))? +from +{SECONDS} *s? +to +{SECONDS} *s")
-_REPARTITION = re.compile(rf"repartition +(\S+) +to +(\d{{1,9}}) +at +{SECONDS} *s")
-_SCALE = re.compile(rf"scale +([\w-]+) +to +(\d{{1,9}}) +at +{SECONDS} *s")
-_SKEW = re.compile(rf"skew +([\w-]+) +by +(-?){SECONDS} *s")
 
 
 @dataclass(frozen=True, repr=False)
@@ -213,21 +208,34 @@ def scale(service: str, replicas: int, at: float) -> Scale:
 AtTime = Window | Repartition | Skew | Scale | Back
 
 
+_TEXTS: dict[str, Callable[..., AtTime]] = {
+    rf"pause +([\w-]+)(?:/(\d{{1,9}}))? +from +{SECONDS} *s? +to +{SECONDS} *s": (
+        lambda name, nth, start, end: pause(name, float(start), float(end), int(nth or 1))
+    ),
+    rf"cut +([\w-]+)(?: +from +([\w-]+))? +from +{SECONDS} *s? +to +{SECONDS} *s": (
+        lambda name, sender, start, end: cut(name, float(start), float(end), sender)
+    ),
+    rf"repartition +(\S+) +to +(\d{{1,9}}) +at +{SECONDS} *s": (
+        lambda topic, many, at: repartition(topic, int(many), float(at))
+    ),
+    rf"scale +([\w-]+) +to +(\d{{1,9}}) +at +{SECONDS} *s": (
+        lambda name, many, at: scale(name, int(many), float(at))
+    ),
+    rf"skew +([\w-]+) +by +(-?){SECONDS} *s": (
+        lambda name, sign, seconds: skew(name, float(sign + seconds))
+    ),
+    rf"restore +([\w-]+) +to +{SECONDS} *s? +at +{SECONDS} *s": (
+        lambda name, to, at: restore(name, float(to), float(at))
+    ),
+    rf"rewind +([\w-]+) +to +{SECONDS} *s? +at +{SECONDS} *s": (
+        lambda name, to, at: rewind(name, float(at), float(to))
+    ),
+}  # texts, and what each makes of their groups
+
+
 def parse_at_time(text: str) -> AtTime | None:
     """What happens at a time, from its text form; None if it is another text."""
-    if match := _PAUSE.fullmatch(text):
-        service, replica, start, end = match.groups()
-        return pause(service, float(start), float(end), int(replica or 1))
-    if match := _CUT.fullmatch(text):
-        service, sender, start, end = match.groups()
-        return cut(service, float(start), float(end), sender)
-    if match := _REPARTITION.fullmatch(text):
-        topic, partitions, start = match.groups()
-        return repartition(topic, int(partitions), float(start))
-    if match := _SCALE.fullmatch(text):
-        service, replicas, start = match.groups()
-        return scale(service, int(replicas), float(start))
-    if match := _SKEW.fullmatch(text):
-        service, sign, seconds = match.groups()
-        return skew(service, float(sign + seconds))
-    return parse_back(text)
+    for pattern, make in _TEXTS.items():
+        if match := re.fullmatch(pattern, text):
+            return make(*match.groups())
+    return None
