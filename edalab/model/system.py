@@ -14,6 +14,13 @@ from .service import Handler, Service
 
 OVERFLOWS = ("reject", "drop-oldest")
 STARTS = ("earliest", "latest")
+# Options, and the least that each may be.
+_SECONDS = {
+    "deduplicates": 0, "joins": 0, "max_poll_interval": 0.001, "retention": 0.001, "ack_wait": 0.001,
+}  # fmt: skip
+_UP_TO_1000 = {
+    "partitions": 1, "max_attempts": 1, "prefetch": 1, "max_length": 1, "replicas": 1, "workers": 1, "waiting": 0,
+}  # fmt: skip
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
@@ -96,25 +103,10 @@ class System:
 
         With a keyword, a topic of that name is declared anew. One that nobody declares has the defaults.
         Raises Misuse for a name that no topic can have."""
-        looked_up = partitions is confirms is deduplicates is max_poll_interval is None
-        looked_up = looked_up and max_bytes is retention is None
-        if looked_up and isinstance(name, str) and name in self.topics:
-            return self.topics[name]
-        partitions = 1 if partitions is None else partitions
-        _whole(f"topic {name!r}: partitions=", partitions)
-        self.queues.pop(channel_name(f"{self.name}.topic", name), None)
-        window = _seconds(f"topic {name!r}: deduplicates=", deduplicates or 0)
-        longest = max_poll_interval
-        if longest is not None:
-            longest = _seconds(f"topic {name!r}: max_poll_interval=", longest, 0.001)
-        if max_bytes is not None:
-            check_whole(f"topic {name!r}: max_bytes=", max_bytes)
-        if retention is not None:
-            retention = _seconds(f"topic {name!r}: retention=", retention, 0.001)
-        how = confirms is None or confirms, window, longest, max_bytes, retention
-        self.topics[name] = Topic(name, partitions, *how)
-        self.revision += 1
-        return self.topics[name]
+        return self._channel(
+            Topic, self.topics, self.queues, name, partitions=partitions, confirms=confirms, deduplicates=deduplicates,
+            max_poll_interval=max_poll_interval, max_bytes=max_bytes, retention=retention,
+        )  # fmt: skip
 
     def queue(
         self,
@@ -141,26 +133,26 @@ class System:
             "drop-oldest", which discards the one that waits longest ("reject").
 
         Raises Misuse for a name that no queue can have."""
-        looked_up = max_attempts is ordered_by_key is ack_wait is prefetch is max_length is None
-        looked_up = looked_up and overflow is None
-        if looked_up and isinstance(name, str) and name in self.queues:
-            return self.queues[name]
-        max_attempts = 3 if max_attempts is None else max_attempts
-        _whole(f"queue {name!r}: max_attempts=", max_attempts)
-        self.topics.pop(channel_name(f"{self.name}.queue", name), None)
-        wait = _seconds(f"queue {name!r}: ack_wait=", 5 if ack_wait is None else ack_wait, 0.001)
-        many = 1 if prefetch is None else prefetch
-        _whole(f"queue {name!r}: prefetch=", many)
-        if max_length is not None:
-            _whole(f"queue {name!r}: max_length=", max_length)
         if overflow not in (None, *OVERFLOWS):
             raise Unknown("overflow", overflow, OVERFLOWS)
         if overflow and max_length is None:
             raise Misuse(f"queue {name!r}: overflow= goes with max_length=, such as max_length=100")
-        how = wait, many, max_length, overflow or "reject"
-        self.queues[name] = Queue(name, max_attempts, bool(ordered_by_key), *how)
+        return self._channel(
+            Queue, self.queues, self.topics, name, max_attempts=max_attempts, ordered_by_key=ordered_by_key,
+            ack_wait=ack_wait, prefetch=prefetch, max_length=max_length, overflow=overflow,
+        )  # fmt: skip
+
+    def _channel(self, kind: Any, here: dict, others: dict, name: str, **options: Any) -> Any:
+        """Declare a topic or a queue with the options that are given, or look one up where none is."""
+        given = {option: value for option, value in options.items() if value is not None}
+        if not given and isinstance(name, str) and name in here:
+            return here[name]
+        word = kind.__name__.lower()
+        _check_options(word, name, given)
+        others.pop(channel_name(f"{self.name}.{word}", name), None)
+        here[name] = kind(name, **given)
         self.revision += 1
-        return self.queues[name]
+        return here[name]
 
     def service(
         self,
@@ -187,33 +179,27 @@ class System:
 
         With a keyword, a service of that name is declared anew; it keeps its handlers.
         Raises Misuse for a name that no service can have, and for SQL that SQLite does not run."""
-        given = (replicas, schema, joins, starts_at, workers, waiting)
-        looked_up = all(one is None for one in given)
+        options = {"replicas": replicas, "workers": workers, "waiting": waiting, "joins": joins}
+        given = {option: value for option, value in options.items() if value is not None}
+        looked_up = not given and schema is starts_at is None
         if looked_up and isinstance(name, str) and name in self.services:
             return self.services[name]
-        replicas = 1 if replicas is None else replicas
-        _whole(f"service {name!r}: replicas=", replicas)
-        if workers is not None:
-            _whole(f"service {name!r}: workers=", workers)
-        if waiting is not None:
-            _whole(f"service {name!r}: waiting=", waiting, 0)
-            if workers is None:
-                raise Misuse(
-                    f"service {name!r}: waiting= needs workers=, since without a limit nobody waits; write workers=4"
-                )
+        _check_options("service", name, given)
+        if waiting is not None and workers is None:
+            raise Misuse(
+                f"service {name!r}: waiting= needs workers=, since without a limit nobody waits; write workers=4"
+            )
         if _name("service", name) == "client":
             raise Misuse(
                 "the service 'client' is the outside world, played by the workload; choose another name"
             )
         _try_schema(name, schema)
         service = self.services.setdefault(name, Service(self, name))
-        if joins is not None:
-            joins = _seconds(f"service {name!r}: joins=", joins)
         if starts_at not in (None, *STARTS):
             raise Unknown("starts_at", starts_at, STARTS)
         if starts_at and joins is None:
             raise Misuse(f"service {name!r}: starts_at= goes with joins=, such as joins=10")
-        service.replicas, service.schema = replicas, schema or ""
+        service.replicas, service.schema = replicas or 1, schema or ""
         service.joins, service.starts_at = joins or 0, starts_at or "latest"
         service.workers, service.waiting = workers, waiting
         self.revision += 1
@@ -298,15 +284,22 @@ def _name(kind: str, name: object) -> str:
     return name
 
 
-def _whole(what: str, value: object, least: int = 1) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 1000:
-        raise Misuse(f"{what} takes a whole number from {least} to 1000, not {shown(value)}")
-
-
-def _seconds(what: str, value: object, least: float = 0) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= 1e9:
-        raise Misuse(f"{what} takes seconds from {least} to 1,000,000,000, not {shown(value)}")
-    return value
+def _check_options(kind: str, name: object, given: dict[str, Any]) -> None:
+    """Raise Misuse for a number that an option does not take."""
+    for option, value in given.items():
+        what, number = f"{kind} {name!r}: {option}=", not isinstance(value, bool)
+        if option == "max_bytes":
+            check_whole(what, value)
+        elif option in _SECONDS:
+            least = _SECONDS[option]
+            if not (number and isinstance(value, int | float) and least <= value <= 1e9):
+                takes = f"takes seconds from {least} to 1,000,000,000"
+                raise Misuse(f"{what} {takes}, not {shown(value)}")
+        elif option in _UP_TO_1000:
+            least = _UP_TO_1000[option]
+            if not (number and isinstance(value, int) and least <= value <= 1000):
+                takes = f"takes a whole number from {least} to 1000"
+                raise Misuse(f"{what} {takes}, not {shown(value)}")
 
 
 def _try_schema(service: str, schema: str | None) -> None:
