@@ -37,8 +37,7 @@ class Evidence(NamedTuple):
 class BuiltinClaim(Claim):
     """A claim that a function decides from the trace of a run.
 
-    decide: takes the trace and `arguments`. Returns pairs (sentence, numbers of steps), or why nothing tested the
-        claim.
+    decide: returns the evidence, each as (sentence, numbers of steps), or the reason why nothing tested the claim.
     endless: whether it also judges runs that did not end by themselves."""
 
     def __init__(self, sentence: str, decide: Callable, *arguments: Any, endless=False):
@@ -103,8 +102,7 @@ def in_order_per_key(event: type[Event]) -> Claim:
 
     event: the class of an event or a command that has a key.
 
-    An effect is a transaction that changes something, or a message. A late event that a handler ignores has no
-    effect."""
+    An effect is a transaction that changes something, or a message. An event that a handler ignores has no effect."""
     name = _named("in_order_per_key", event, (Event, Command), key=True)
     sentence = f"{name} of one {event.__declared__.key} take effect in the order published"
     return BuiltinClaim(sentence, find_out_of_order, name)
@@ -200,8 +198,7 @@ def nothing_left_behind() -> Claim:
 def ledger_balanced(ledger: Callable[[Run], Mapping[str, tuple]]) -> Claim:
     """The claim that each account of a ledger balances at the end of a run. `ledger` is a function of the run that
     returns the actual and the expected value of each: {"pens": (free + reserved + shipped, 10), "money": (charged,
-    price * shipped)}. A value that is not such a pair is not judged. `saga_map` takes the same function as
-    `ledger=`."""
+    price * shipped)}. Other values are not judged. `saga_map` takes the same function as `ledger=`."""
     if not callable(ledger):
         what = "def ledger(run): return {'pens': (free + sold, 10)}"
         raise Misuse(
