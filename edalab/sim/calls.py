@@ -151,7 +151,7 @@ class Branch:
 
 
 class Publish(Call):
-    """The call of `ctx.publish` and `ctx.send`. PUBLISH later, the broker has the message and the publisher is told.
+    """The call of `ctx.publish` and `ctx.send`. PUBLISH ms later, the broker stores the message and confirms it.
 
     The handler does not wait inside a transaction, or for a topic that does not confirm."""
 

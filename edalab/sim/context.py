@@ -43,8 +43,8 @@ class Context:
             when all are confirmed, and fails if one is not.
         expires: seconds from now after which the event is no longer delivered.
 
-        Raises PublishFailed if the broker does not confirm. The event may then be stored or not. Inside `with
-        ctx.database`, and for a topic with `confirms=False`, it does not wait."""
+        Raises PublishFailed if the broker does not confirm. The event may then be stored or not. It does not wait
+        inside `with ctx.database`, or for a topic with `confirms=False`."""
         sent = event if isinstance(event, Event) else self._publishable(event, Event, "publish")
         late = None if expires is None else milliseconds(expires, "publish(expires=)")
         return Publish(self._execution, sent, wait=wait, expires=late)
@@ -152,7 +152,7 @@ class Context:
         world.record_step("note", execution.replica.actor, *where, detail=detail)
 
     def envelope(self, event: Event | Command) -> Envelope:
-        """Put a message into an envelope with a fixed id and correlation, for an outbox to store.
+        """Put an event or a command into an envelope with a fixed id and correlation, for an outbox to store.
 
         with ctx.database as db:
             db.execute("insert into outbox values (?)", (ctx.envelope(OrderPlaced(order_id="o1")),))"""

@@ -22,7 +22,7 @@ ORDER = ("crash", "fail", "unconfirmed", "lose", "drop", "duplicate", "delay")
 
 @dataclass(frozen=True, repr=False)
 class Fault:
-    """One exact fault, just before a step takes effect (`unconfirmed` and `duplicate` of a publish: just after it).
+    """One exact fault. It strikes just before a step (a publish with `unconfirmed` or `duplicate`: just after it).
 
         Fault("crash", at="payments.commit.OrderPlaced", nth=2)
         "crash payments.commit.OrderPlaced #2"                     # the same as text

@@ -44,7 +44,7 @@ class Run:
 
     @cached_property
     def journal(self) -> list[Step]:
-        """Every step, in the order in which they happened."""
+        """All steps, in the order in which they happened."""
         return steps_of(self._record)
 
     @cached_property

@@ -44,8 +44,8 @@ def simulate(
 
     The same arguments give the same run. An exception in a handler is part of the run: see `run.failures`.
 
-    Raises Misuse if the laboratory is used wrongly, Endless if the run does not end, and Hung if a handler takes 10
-    s of processor time without an await. The error's `.run` holds the record so far."""
+    Raises Misuse if the laboratory is used wrongly, Endless if the run does not end, and Hung if a handler runs
+    without an await for 10 s of processor time. The error's `.run` holds the record so far."""
     check_system_and_workload(system, workload)
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise Misuse(f"seed= takes a whole number, not {shown(seed)}")

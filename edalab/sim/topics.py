@@ -211,7 +211,7 @@ class Reader:
         return False
 
     def _offer_later(self, execution: Execution, after: int, attempts: int) -> None:
-        """Fetch the message again in `after` ms, when so many `attempts` have been made."""
+        """Fetch the message again in `after` ms. `attempts` is the number of attempts made so far."""
         self.attempts[execution.offset] = attempts
         self.execution = None
         world = self.log.world

@@ -127,7 +127,7 @@ class World:
         heappush(self.agenda, (time, next(self.number), action, argument))
 
     def timer(self, after: int, action, argument: Any = None) -> Timer:
-        """An action `after` so many milliseconds that can be cancelled."""
+        """Put an action on the agenda, `after` ms from now, that can be cancelled."""
         timer = Timer(self, action, argument)
         heappush(self.agenda, (self.now + after, next(self.number), timer.fire, timer))
         return timer
