@@ -98,7 +98,7 @@ def handled_once(message: type[Message]) -> Claim:
 
 
 def in_order_per_key(event: type[Event]) -> Claim:
-    """The claim that in each service, events of one key take effect in the order in which the broker stored them.
+    """The claim that in each service, events of one key take effect in the order published (by offset in a topic).
 
     event: the class of an event or a command that has a key.
 
@@ -172,8 +172,8 @@ def compensated_once() -> Claim:
 
 
 def compensated_in_reverse() -> Claim:
-    """The claim that a step is compensated after the steps that depend on it. A step depends on an earlier one if
-    the service that asked for it (or published it) knew from this saga's messages that the earlier one was done."""
+    """The claim that a step is compensated after the steps that depend on it. It depends on an earlier step if the
+    service that requested or published it knew from this saga's messages or answers that the earlier one was done."""
     sentence = "a step is compensated after the steps that depend on it"
     return BuiltinClaim(sentence, sagas.judge_each, sagas.find_disordered)
 
