@@ -25,8 +25,8 @@ _COLOURS = f"--edalab-cursor: {CURSOR}; --edalab-struck: {tinted(FAULT)}; --edal
 
 
 class Names(anywidget.AnyWidget):
-    """The panels' style. It also sets the accessible name of each slider and list, which ipywidgets omits: its label, or
-    its tooltip if it has no label."""
+    """The panels' style. It also sets the accessible name of each slider and list, which ipywidgets omits: its label,
+    or its tooltip if it has no label."""
 
     _esm = front_end("names.js")
     _css = f".edalab-panel {{ {_COLOURS} }}\n" + front_end("panel.css")

@@ -1,4 +1,4 @@
-"""The load of a service: the questions it gets, those in work and in line, and how many are answered in time."""
+"""The load of a service: the questions it gets, how many are at work and in line, and how many get answers in time."""
 
 from bisect import bisect_left, bisect_right
 from collections import Counter

@@ -31,14 +31,14 @@ def copies(
     cursor: float | None = None,
     width: int = WIDTH,
 ) -> Picture:
-    """A picture of one value in the databases of several services, over time. The times in which the
+    """A picture of one value in the databases of several services, over time. The times at which the
     copies differ are shaded. Outages of the services are shown above.
 
         copies(run, "select pieces from stock where item = 'tea'")
 
     `select` must return one value, a number or a text. If it returns no row, the value is None.
     `services` are two or three names, by default all services in which `select` runs. `cursor`
-    (seconds) marks a moment. Raises Misuse if `select` returns several rows or columns."""
+    (seconds) marks a moment and the value of each copy. Raises Misuse for several rows or columns."""
     check_run("copies", run, "pass the run, and cursor={}")
     marked = None if cursor is None else milliseconds(cursor, "copies: cursor=")
     names, states = values_over_time(run, select, services)
