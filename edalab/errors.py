@@ -124,7 +124,7 @@ class Unknown(Misuse, LookupError):
 
 
 class InvalidMessage(ValueError):
-    """Data that a message class rejects. pydantic's error is the `__cause__`. In a handler it is a failure."""
+    """Data that a message class rejects, with pydantic's error as `__cause__`. A failure in a handler."""
 
 
 class Unreadable(ValueError):
@@ -157,7 +157,7 @@ class Hung(Endless):
 
 
 class Unanswered(TimeoutError):
-    """A question or an asked command got no answer in time. Whether it was carried out is in doubt."""
+    """A question or an asked command got no answer in time. It may have been carried out or not."""
 
     def __init__(self, service: str, message: str = "", seconds: float = 0):
         # A handler may raise one with a message of its own, which is then the only argument.
@@ -212,8 +212,8 @@ class Refused(Exception):
 
 
 class PublishFailed(ConnectionError):
-    """The broker did not confirm a message. It is in doubt whether it is in the topic, and the publisher
-    has to decide what to do. If `.full`, the queue was full, and it is certainly not there."""
+    """The broker did not confirm a message. It may be in the topic or not (in doubt), so the publisher
+    must decide what to do. If `.full`, the queue was full, and it is certainly not there."""
 
     def __init__(self, message: str, topic: str, full: bool = False):
         what = "rejected {}: {} is full" if full else "did not confirm {} to {}"
@@ -222,7 +222,7 @@ class PublishFailed(ConnectionError):
 
 
 class ConcurrencyError(RuntimeError):
-    """Another writer appended to the stream since it was read. Nothing was appended: read and decide again.
+    """Another writer appended to the stream since it was read. Nothing was appended: decide again.
 
     `.stream`, `.expected` and `.actual` version, `.theirs` (stored since), `.yours` (not stored)."""
 
