@@ -45,8 +45,7 @@ def shop() -> System:
 
 
 def in_arrows(arrows: int):
-    """The system, and a workload whose run has this many arrows. (An even number has two
-    orders.)"""
+    """The system, and a workload whose run has this many arrows: if even, from two orders."""
     lines, odd = divmod(arrows, 2)
 
     async def one_order(ctx):

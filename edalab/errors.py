@@ -222,7 +222,7 @@ class PublishFailed(ConnectionError):
 
 
 class ConcurrencyError(RuntimeError):
-    """Another writer appended to the stream since it was read. Nothing was appended: decide again.
+    """Another writer appended to the stream after it was read. Nothing was appended. Decide again.
 
     `.stream`, `.expected` and `.actual` version, `.theirs` (stored since), `.yours` (not stored)."""
 

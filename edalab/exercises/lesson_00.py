@@ -1,4 +1,4 @@
-"""Exercises of lesson 00: delays add up, events replace questions, and one place is written to."""
+"""Exercises of lesson 00: delays that add up, an event instead of questions, and a single write."""
 
 from math import floor
 

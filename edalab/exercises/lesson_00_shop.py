@@ -64,8 +64,8 @@ def customers(*cancel: tuple[str, str], pause: float = 0) -> Callable:
 
 
 def shop(cancel: Callable, variant: int) -> tuple[System, list[Callable]]:
-    """Two workloads. Ada cancels an order that is on record, and Bob one that is not, although its
-    id begins one that is; or Ada cancels hers twice. `stock` is new and takes only events."""
+    """Two workloads. In one, Ada cancels an order that is on record, and Bob one that is not (only
+    a longer id is). In the other, Ada cancels hers twice. `stock` is new and takes only events."""
     ada, bob = ("Ada", f"order-{16 + variant}"), ("Bob", f"order-{98 + variant}")
     system = System("shop")
     on_record = f"insert into orders values ('{ada[1]}'), ('order-1'), ('{bob[1]}0')"
@@ -131,7 +131,7 @@ def done(run: Run, order: str) -> list[str]:
 
 
 def unheard(run: Run, order: str, what: str) -> list[str]:
-    """A sentence for each service that has not done its part for an order, which is `what`."""
+    """Sentences about the services that have not done their part for an order that is `what`."""
     deaf = [name for name in SUBSCRIBERS if name not in done(run, order)]
     return [f"{order} is {what}, but {name} never heard of it" for name in deaf]
 

@@ -70,7 +70,7 @@ HINTS = {
 
 
 def outage(variant: int) -> int:
-    """How long `accounts` is down, in s: for 4 to 12 questions, one more with the pauses alone."""
+    """How long `accounts` is down, in s. It takes 4 to 12 questions, one more with the pauses alone."""
     enough = 4 + (variant + 2) % 9
     return 2 ** (enough - 2) + (3 + variant // 9) % (enough - 1)
 

@@ -108,7 +108,7 @@ def spread_bank_of(project: Callable, variant: int) -> tuple[System, Callable]:
 
 
 def saving(variant: int, pause: float) -> Callable:
-    """Ada's balance is highest at the end, in spite of her withdrawal; Bob's is before his."""
+    """Ada's balance is highest at the end, after a withdrawal; Bob's is highest before one."""
     ada, bob, odd = f"ada-{variant}", f"bob-{variant}", variant % 5
     return people(
         OpenAccount(account=ada, owner="Ada"),

@@ -102,7 +102,7 @@ def told_once(run):
 @Claim("each order is shipped once", about=InventoryReserved)
 def shipped_once(run):
     ordered = [s.envelope.subject for s in steps(run, "client", "publish")]
-    if len(set(ordered)) == len(ordered):  # only if one comes twice: graver mistakes first
+    if len(set(ordered)) == len(ordered):  # so that graver mistakes are found first
         return []
     sent, wrong = in_table(run, "shipping", "parcels"), []
     for order in sorted({order for order in sent if sent.count(order) > 1}):

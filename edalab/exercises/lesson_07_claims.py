@@ -59,7 +59,7 @@ def moved(change: int, moves: dict[int, int]) -> list[int] | None:
 
 
 def changes(run: Run, product: str, moves: dict[int, int]) -> Iterator[tuple]:
-    """Each save of a row: its index in the journal, both stocks, and the moves between them."""
+    """Each save of a row: its index in the journal, the stock before and after, and its moves."""
     was = start(product)[2]
     for n, (*_, stock, _) in history(run, product):
         yield n, was, stock, moved(stock - was, moves) if isinstance(stock, int) else None

@@ -144,7 +144,7 @@ def the_morning(letter: str, variant: int) -> Run:
 
 
 def check_card(query, ctx):
-    """Whether the card is good for an amount: 100 at first, 1000 after one above 150."""
+    """Whether the card is good for an amount: 100 at first, 1000 after a request above 150."""
     with ctx.database as db:
         [(most,)] = db.execute("select most from card")
         if query.amount > max(most, 150):

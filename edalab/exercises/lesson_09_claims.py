@@ -118,7 +118,7 @@ def wrong_trades(run: Run) -> Mistakes:
             sold.setdefault(order.order_id, row)
 
     def had(when: int) -> int:
-        """North's share, without taking off what it moves at this time."""
+        """North's share at this time, including the pieces that it moves now."""
         off = sum(n for of, t, n in sold.values() if of == "north" and t <= when)
         return at_first["north"] - until(when - 1, gone) - off
 

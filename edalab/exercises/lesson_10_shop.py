@@ -123,7 +123,7 @@ def owed(edit: Edit, field: str, order: Event) -> int:
 
 @lru_cache(maxsize=64)
 def tried(edit: Edit, variant: int, backward: bool) -> str:
-    """What goes wrong if new readers read old messages (`backward`) or old ones new; or ""."""
+    """What goes wrong if new readers read old messages (`backward`) or the reverse; or ""."""
     written, known = (edit.before, edit.after) if backward else (edit.after, edit.before)
     orders = []
     for n in range(3):

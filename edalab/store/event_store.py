@@ -75,7 +75,7 @@ class EventStore:
         `happened` is one time, or a list with one for each event. The default is `recorded`.
         `recorded` is the time at which the store learns of the events. In a simulation, the default
         is the service's current time; elsewhere it is required. In one store it never goes back.
-        `ids` are the events' own ids. An id that is already in the store raises Misuse."""
+        `ids` are the events' own ids, each unique in the store. A second one raises Misuse."""
         check_stream(stream, all_streams=False)
         if not isinstance(events, Iterable) or isinstance(events, str | dict | Message):
             call = f"store.append({stream!r}, [{shown(events)}])"
