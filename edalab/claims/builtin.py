@@ -37,8 +37,8 @@ class Evidence(NamedTuple):
 class BuiltinClaim(Claim):
     """A claim that a function decides from the trace of a run.
 
-    decide: returns the evidence, (sentence, numbers of steps) each, or in words why nothing tested the claim.
-    endless: it judges runs, too, that did not end by themselves."""
+    decide: returns the evidence, each as (sentence, numbers of steps), or the reason why nothing tested the claim.
+    endless: whether it also judges runs that did not end by themselves."""
 
     def __init__(self, sentence: str, decide: Callable, *arguments: Any, endless=False):
         super().__init__(sentence)
@@ -98,11 +98,11 @@ def handled_once(message: type[Message]) -> Claim:
 
 
 def in_order_per_key(event: type[Event]) -> Claim:
-    """In each service, events of one key take effect in the order in which they were published: that of their offsets.
+    """The claim that in each service, events of one key take effect in the order in which the broker stored them.
 
     event: the class of an event or a command that has a key.
 
-    An effect is a transaction that changes something, or a message. A late event that a handler ignores has none."""
+    An effect is a transaction that changes something, or a message. An event that a handler ignores has no effect."""
     name = _named("in_order_per_key", event, (Event, Command), key=True)
     sentence = f"{name} of one {event.__declared__.key} take effect in the order published"
     return BuiltinClaim(sentence, find_out_of_order, name)
@@ -197,9 +197,9 @@ def nothing_left_behind() -> Claim:
 
 
 def ledger_balanced(ledger: Callable[[Run], Mapping[str, tuple]]) -> Claim:
-    """At the end of a run `ledger`, a function of the run, finds in each account what should be there. It returns both:
-    {"pens": (free + reserved + shipped, 10), "money": (charged, price * shipped)}; what comes alone is not judged. The
-    same function is the `ledger=` of `saga_map`."""
+    """The claim that each account of a ledger balances at the end of a run. `ledger` is a function of the run that
+    returns the actual and the expected value of each: {"pens": (free + reserved + shipped, 10), "money": (charged,
+    price * shipped)}. Other values are not judged. `saga_map` takes the same function as `ledger=`."""
     if not callable(ledger):
         what = "def ledger(run): return {'pens': (free + sold, 10)}"
         raise Misuse(
