@@ -173,7 +173,8 @@ def _refuse_unfit(function: Any, sentence: str) -> None:
         raise Misuse(f"{decided} function of a run, not by {shown(function)}") from None
     needed = [p for p in parameters if p.default is p.empty and p.kind in _POSITIONAL]
     if len(needed) != 1 or inspect.iscoroutinefunction(function):
-        raise Misuse(f"{decided} plain function of one run: `def {function.__name__}(run):`")
+        name = getattr(function, "__name__", "claim")  # a partial has none
+        raise Misuse(f"{decided} plain function of one run: `def {name}(run):`")
 
 
 def _cause(evidence: Any) -> str:

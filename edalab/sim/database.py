@@ -1,5 +1,6 @@
 """The SQLite database of each service, and the transactions in which handlers use it, one at a time."""
 
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
 _SHAPING = {*range(sqlite3.SQLITE_CREATE_INDEX, sqlite3.SQLITE_DROP_VIEW + 1)}
 _SHAPING = _SHAPING - {sqlite3.SQLITE_DELETE} | {sqlite3.SQLITE_ALTER_TABLE}
-_ENDING = ("begin", "commit", "end", "rollback", "savepoint", "release")
+# A statement that would end the transaction, even after a comment.
+_ENDING = re.compile(
+    r"(?:[\s;]|--[^\n]*(?:\n|$)|/\*.*?\*/)*(?:begin|commit|end|rollback|savepoint|release)\b",
+    re.I | re.S,
+)
 Rows = dict[str, list[tuple]]  # by table
 Statement = tuple[str, str, Any]  # a method of the connection, SQL, parameters
 _PROBE, _MOST_PROBES = 1_000_000, 50  # instructions between two probes, and probes in a transaction
@@ -218,10 +223,11 @@ class Transaction:
         if execution.transaction is not self:
             around = "write `with ctx.database as db:` around it"
             raise execution.refuse(f"calls database.{method} outside a transaction; {around}")
-        verb = sql.lstrip()[:9].lower()
-        if verb.startswith(_ENDING):
+        if not isinstance(sql, str):
+            raise TypeError(f"{method} takes SQL as a text, not {shown(sql)}")
+        if _ENDING.match(sql):
             self._refuse_end()
-        if not verb.startswith("select"):
+        if sql.lstrip()[:6].lower() != "select":
             self._statements.append((method, sql, kept))
         try:
             return getattr(self._database.connection, method)(sql, parameters)

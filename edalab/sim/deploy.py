@@ -51,8 +51,8 @@ class Deploy(Timed):
         return replace(self, start=seconds)
 
     def __str__(self) -> str:
-        at = "" if self.start is None else f" at {self.start:g} s"
-        rolling = f" rolling {self.rolling:g} s" if self.rolling else ""
+        at = "" if self.start is None else f" at {self.start:.15g} s"
+        rolling = f" rolling {self.rolling:.15g} s" if self.rolling else ""
         return f"deploy {self.service}{at}{rolling}"
 
     def __repr__(self) -> str:  # not text for `faults=`, because it holds a service

@@ -71,7 +71,7 @@ class Fault:
         return default if self.seconds is None else milliseconds(self.seconds, self.do)
 
     def __str__(self) -> str:
-        lasts = "" if self.seconds is None else f" for {self.seconds:g} s"
+        lasts = "" if self.seconds is None else f" for {self.seconds:.15g} s"
         return f"{self.do} {self.at} #{self.nth}{lasts}"
 
     def __repr__(self) -> str:  # so that a printed list of faults can be pasted into `simulate`
@@ -101,7 +101,7 @@ class Faults:
                 )
 
     def __repr__(self) -> str:
-        rates = (f"{name}={rate:g}" for name, rate in vars(self).items() if rate)
+        rates = (f"{name}={rate:.15g}" for name, rate in vars(self).items() if rate)
         return f"Faults({', '.join(rates)})"
 
     def strikes(self, seed: int, point: tuple[str, str, str], action: str, nth: int) -> bool:

@@ -37,7 +37,7 @@ class Back(Timed):
             raise Misuse(f"{self}: it goes back to an earlier time; give a to= before at=")
 
     def __str__(self) -> str:
-        return f"{self.do} {self.service} to {self.to:g} s at {self.start:g} s"
+        return f"{self.do} {self.service} to {self.to:.15g} s at {self.start:.15g} s"
 
     def check(self, system: System) -> None:
         check_service(self, system)

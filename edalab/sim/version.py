@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import Misuse
-from ..model import Handler, Service
+from ..model import Handler, Service, wire_copy
 from ..model.versions import differ
 from .steps import WIDTH
 from .ticks import Ticking
@@ -56,7 +56,8 @@ def _in_turn(handlers: list[Handler]) -> Handler:
     async def all_of_them(event, ctx):
         messages = []
         for handler in handlers:
-            result = handler.function(event, ctx) if handler.takes_ctx else handler.function(event)
+            own = wire_copy(event)  # what one handler changes in it, the next one does not see
+            result = handler.function(own, ctx) if handler.takes_ctx else handler.function(own)
             result = await result if handler.is_async else result
             if result is not None:
                 messages += result if isinstance(result, list | tuple) else [result]

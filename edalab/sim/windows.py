@@ -48,7 +48,7 @@ class Window(Timed):
     def __str__(self) -> str:
         replica = f"/{self.replica}" if self.do == "pause" and self.replica != 1 else ""
         sender = f" from {self.from_}" if self.from_ is not None else ""
-        return f"{self.do} {self.service}{replica}{sender} from {self.start:g} s to {self.end:g} s"
+        return f"{self.do} {self.service}{replica}{sender} from {self.start:.15g} s to {self.end:.15g} s"
 
     def check(self, system: System) -> None:
         check_service(self, system)
@@ -113,7 +113,7 @@ class Repartition(Timed):
         milliseconds(self.start, f"repartition {self.topic}: at=")
 
     def __str__(self) -> str:
-        return f"repartition {self.topic} to {self.partitions} at {self.start:g} s"
+        return f"repartition {self.topic} to {self.partitions} at {self.start:.15g} s"
 
     def check(self, system: System) -> None:
         if self.topic not in system.topics:
@@ -151,7 +151,7 @@ class Skew(Timed):
         milliseconds(-self.seconds if behind else self.seconds, f"skew {self.service}: seconds=")
 
     def __str__(self) -> str:
-        return f"skew {self.service} by {self.seconds:g} s"
+        return f"skew {self.service} by {self.seconds:.15g} s"
 
     def check(self, system: System) -> None:
         check_service(self, system)
@@ -189,7 +189,7 @@ class Scale(Timed):
         milliseconds(self.start, f"scale {self.service}: at=")
 
     def __str__(self) -> str:
-        return f"scale {self.service} to {self.replicas} at {self.start:g} s"
+        return f"scale {self.service} to {self.replicas} at {self.start:.15g} s"
 
     def check(self, system: System) -> None:
         check_service(self, system)
