@@ -1,4 +1,4 @@
-"""A topic is a log: it keeps its messages in partitions, and each group has a reader in each partition."""
+"""Logs: a topic stores its messages in partitions, and each group has a reader in each partition."""
 
 from bisect import bisect_left
 from zlib import crc32
@@ -10,7 +10,7 @@ from .topics import Reader
 
 
 class Log(Channel):
-    """The partitions of a topic, and who reads them."""
+    """The partitions of a topic, and their readers."""
 
     def __init__(self, world, topic: Topic):
         super().__init__(world, topic.name, topic.confirms)
@@ -22,7 +22,7 @@ class Log(Channel):
         self.retention = round((topic.retention or 0) * 1000)
 
     def append(self, envelope: Envelope) -> None:
-        """A message takes the next offset of its partition: that of its key, or the next in turn."""
+        """Store a message at the next offset of its key's partition, or without a key of the next partition in turn."""
         if not self.heard.get(envelope.type):
             self.check_heard(envelope)
         many = len(self.partitions)
@@ -43,7 +43,7 @@ class Log(Channel):
         return 0
 
     def grow(self, partitions: int) -> bool:
-        """Have so many partitions from now on, if these are more. What is stored stays where it is."""
+        """Increase the number of partitions to `partitions`, if that is more. Stored messages stay where they are."""
         groups, before = [reader.service for reader in self.readers[0]], len(self.partitions)
         for number in range(before, partitions):
             self.partitions.append([])
@@ -55,7 +55,7 @@ class Log(Channel):
         return partitions > before
 
     def subscribe(self, service: ServiceRuntime) -> None:
-        """A service reads this log from here on."""
+        """Add readers for a service, unless it has them already."""
         if not any(reader.log is self for reader in service.readers):
             late = self.world.system.services[service.name].joins and service.earliest
             for number, readers in enumerate(self.readers):
