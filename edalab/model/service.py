@@ -34,11 +34,6 @@ class Handler:
     message: type[Message] = Message  # the class that it was declared with
     commit_every: int = 1
 
-    @property
-    def commits_each(self) -> bool:
-        """Whether it commits each message after it."""
-        return self.delivery == "at-least-once" and self.commit_every == 1
-
     def __repr__(self) -> str:
         return f"<Handler {self.service}.{self.name} of {self.type}>"
 

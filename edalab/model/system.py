@@ -36,12 +36,6 @@ class Topic:
     max_bytes: int | None = None
     retention: float | None = None  # seconds
 
-    @property
-    def is_bounded(self) -> bool:
-        """Whether it may refuse or forget a message, or take one from its consumer."""
-        bounds = self.max_poll_interval, self.max_bytes, self.retention
-        return any(bound is not None for bound in bounds)
-
 
 @dataclass(frozen=True)
 class Queue:

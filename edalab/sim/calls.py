@@ -166,18 +166,16 @@ class Publish(Call):
 
     def begin(self) -> None:
         execution, message = self.execution, self.message
-        world = execution.world
-        self.channel = channel = world.channel_of[message.__class__]
-        self.envelope = world.mint(execution, message, channel.name)
-        self._send_off()
+        channel = execution.world.channel_of[message.__class__]
+        self._send_off(channel, execution.world.mint(execution, message, channel.name))
 
-    def _send_off(self) -> None:
-        """The envelope goes to its channel."""
-        execution, envelope = self.execution, self.envelope
+    def _send_off(self, channel, envelope: Envelope) -> None:
+        """Send the envelope to its channel."""
+        self.channel, self.envelope, execution = channel, envelope, self.execution
         world, replica = execution.world, execution.replica
         takes = PUBLISH if world.fixed_latencies else self._varied(replica)
         if replica.service.careful:
-            in_vain = replica.service.cut or self.channel.refuses(envelope)
+            in_vain = replica.service.cut or channel.refuses(envelope)
             fault = execution.fault_at("publish", envelope.type, in_vain)
             if fault is not None or in_vain:
                 self._struck(fault, takes)
@@ -291,15 +289,15 @@ class PublishAs(Publish):
         self.after, self.wait, self.expires = after, wait, expires
 
     def begin(self) -> None:
-        execution, message = self.execution, self.message
-        if isinstance(message, Envelope):
-            self.channel, self.envelope = self._sent_on(message)
+        if isinstance(self.message, Envelope):
+            self._send_off(*self._sent_on(self.message))
         else:
-            self.channel = channel = execution.world.channel_of[message.__class__]
-            self.envelope = execution.world.mint(execution, message, channel.name)
+            super().begin()
+
+    def _send_off(self, channel, envelope: Envelope) -> None:
         if self.expires is not None:
-            self.channel.expire(self.envelope, self.after + self.expires)
-        self._send_off()
+            channel.expire(envelope, self.after + self.expires)
+        super()._send_off(channel, envelope)
 
     def _sent_on(self, message: Envelope) -> tuple:
         """The channel for a message that is in an envelope already, and its envelope there."""
