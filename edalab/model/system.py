@@ -14,13 +14,13 @@ from .service import Handler, Service
 
 OVERFLOWS = ("reject", "drop-oldest")
 STARTS = ("earliest", "latest")
-# Options, and the least that each may be.
-_SECONDS = {
-    "deduplicates": 0, "joins": 0, "max_poll_interval": 0.001, "retention": 0.001, "ack_wait": 0.001,
-}  # fmt: skip
-_UP_TO_1000 = {
-    "partitions": 1, "max_attempts": 1, "prefetch": 1, "max_length": 1, "replicas": 1, "workers": 1, "waiting": 0,
-}  # fmt: skip
+_OPTIONS = {  # numbers, each with the least and the most
+    **dict.fromkeys(("deduplicates", "joins"), (0, 1_000_000_000)),  # seconds
+    **dict.fromkeys(("max_poll_interval", "retention", "ack_wait"), (0.001, 1_000_000_000)),
+    **dict.fromkeys(("partitions", "replicas", "workers"), (1, 1000)),
+    **dict.fromkeys(("max_attempts", "prefetch", "max_length"), (1, 1000)),
+    "waiting": (0, 1000),
+}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
@@ -280,20 +280,17 @@ def _name(kind: str, name: object) -> str:
 
 def _check_options(kind: str, name: object, given: dict[str, Any]) -> None:
     """Raise Misuse for a number that an option does not take."""
-    for option, value in given.items():
-        what, number = f"{kind} {name!r}: {option}=", not isinstance(value, bool)
-        if option == "max_bytes":
-            check_whole(what, value)
-        elif option in _SECONDS:
-            least = _SECONDS[option]
-            if not (number and isinstance(value, int | float) and least <= value <= 1e9):
-                takes = f"takes seconds from {least} to 1,000,000,000"
-                raise Misuse(f"{what} {takes}, not {shown(value)}")
-        elif option in _UP_TO_1000:
-            least = _UP_TO_1000[option]
-            if not (number and isinstance(value, int) and least <= value <= 1000):
-                takes = f"takes a whole number from {least} to 1000"
-                raise Misuse(f"{what} {takes}, not {shown(value)}")
+    for option in filter(_OPTIONS.get, given):
+        value, (least, most) = given[option], _OPTIONS[option]
+        takes, types = "a whole number", int
+        if most > 1000:
+            takes, types = "seconds", int | float
+        if isinstance(value, bool) or not isinstance(value, types) or not least <= value <= most:
+            up_to = f"{most:,}" if most > 1000 else most
+            what = f"{kind} {name!r}: {option}= takes {takes} from {least} to {up_to}"
+            raise Misuse(f"{what}, not {shown(value)}")
+    if "max_bytes" in given:
+        check_whole(f"{kind} {name!r}: max_bytes=", given["max_bytes"])
 
 
 def _try_schema(service: str, schema: str | None) -> None:

@@ -35,7 +35,7 @@ class Ask(Call):
     def begin(self) -> None:
         execution, type_name = self.execution, self.question.__wire__
         world = execution.world
-        self.handler = world.answerer[type(self.question)]
+        self.handler = world.answerer(type(self.question))
         self.envelope = world.mint(execution, self.question, self.handler.service)
         self.open = True
         fault = execution.fault_at("ask", type_name)

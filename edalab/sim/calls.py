@@ -166,7 +166,7 @@ class Publish(Call):
 
     def begin(self) -> None:
         execution, message = self.execution, self.message
-        channel = execution.world.channel_of[message.__class__]
+        channel = execution.world.channel_of(message.__class__)
         self._send_off(channel, execution.world.mint(execution, message, channel.name))
 
     def _send_off(self, channel, envelope: Envelope) -> None:
@@ -301,7 +301,7 @@ class PublishAs(Publish):
 
     def _sent_on(self, message: Envelope) -> tuple:
         """The channel for a message that is in an envelope already, and its envelope there."""
-        return self.execution.world.channel_of[message.data.__class__], message.copied()
+        return self.execution.world.channel_of(message.data.__class__), message.copied()
 
     def _store(self, _=None) -> bool | None:
         if not self.after:

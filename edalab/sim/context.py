@@ -164,7 +164,7 @@ class Context:
             raise execution.refuse(
                 f"asks for an envelope of {shown(event)}; only events and commands have one"
             )
-        channel = execution.world.channel_of[type(event)]
+        channel = execution.world.channel_of(type(event))
         return execution.world.mint(execution, event, channel.name)
 
     def new_id(self) -> str:

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import Misuse
-from ..model import System
-from .at_time import Timed, check_name, check_service
+from .at_time import Timed, check_name
 from .changes import back_to
 from .clock import milliseconds
 from .logs import DatedLog
@@ -34,9 +33,6 @@ class Back(Timed):
 
     def __str__(self) -> str:
         return f"{self.do} {self.service} to {self.to:.15g} s at {self.start:.15g} s"
-
-    def check(self, system: System) -> None:
-        check_service(self, system)
 
 
 class Restore(Back):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..errors import Misuse, Unknown, shown
 from ..model import System
 from ..model.numbers import check_whole
-from .at_time import SECONDS, Timed, check_name, check_service
+from .at_time import SECONDS, Timed, check_name
 from .clock import milliseconds
 from .going_back import Back, restore, rewind
 from .routes import log_of
@@ -46,7 +46,7 @@ class Window(Timed):
         return f"{self.do} {self.service}{replica}{sender} from {self.start:.15g} s to {self.end:.15g} s"
 
     def check(self, system: System) -> None:
-        check_service(self, system)
+        super().check(system)
         if self.from_ == self.service:
             raise Misuse(f"{self}: from_= takes another service, or 'client'")
         if self.from_ not in (None, "client", *system.services):
@@ -148,9 +148,6 @@ class Skew(Timed):
     def __str__(self) -> str:
         return f"skew {self.service} by {self.seconds:.15g} s"
 
-    def check(self, system: System) -> None:
-        check_service(self, system)
-
     def strike(self, world: "World") -> bool:
         world.services[self.service].ahead = ahead = round(self.seconds * 1000)
         detail = f"clock {abs(ahead) / 1000:g} s {'behind' if ahead < 0 else 'ahead'}"
@@ -187,7 +184,7 @@ class Scale(Timed):
         return f"scale {self.service} to {self.replicas} at {self.start:.15g} s"
 
     def check(self, system: System) -> None:
-        check_service(self, system)
+        super().check(system)
         if self.replicas > 1000:
             raise Misuse(f"{self}: a service has at most 1,000 replicas")
 

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from functools import cache
 from heapq import heappop, heappush
 from itertools import count
 from types import FrameType
@@ -72,17 +73,6 @@ class Services(dict):
         raise Unknown("service", name, self)
 
 
-class Found(dict):
-    """What a function returns for each argument, which it is asked for once."""
-
-    def __init__(self, find: Callable):
-        self.find = find
-
-    def __missing__(self, asked: Any) -> Any:
-        found = self[asked] = self.find(asked)
-        return found
-
-
 class World:
     """A running system. `run` runs it to its end, or to a moment, and it is then the world at that moment."""
 
@@ -99,7 +89,7 @@ class World:
         self.misuse: Misuse | None = None
         self.types: dict[tuple[str, int], type[Message]] = {}
         self.warnings: list[str] = []
-        self.channel_of, self.answerer = Found(self._channel_of), Found(self._answerer)
+        self.channel_of, self.answerer = cache(self._channel_of), cache(self._answerer)
         self.channels: dict[str, Log | WorkQueue] = {}
         self.dead_letters = DeadLetters(self)
         self.unheard: Counter[str] = Counter()  # events without a handler, by type
