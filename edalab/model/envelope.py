@@ -34,7 +34,7 @@ class Envelope:
     correlation: Any  # the id of the message that began its chain; None for a tick
     causation: str | None
     depth: int  # the number of messages in its chain of causes
-    redrives = 0
+    redrives = 0  # of one that was never sent back
 
     def copied(self, attempt: int | None = None, read: Message | None = None) -> "Delivery":
         """A copy for a handler, with the number of the attempt and the data as the handler's class read them.

@@ -205,34 +205,30 @@ def scale(service: str, replicas: int, at: float) -> Scale:
 AtTime = Window | Repartition | Skew | Scale | Back
 
 
-_TEXTS: dict[str, Callable[..., AtTime]] = {
-    rf"pause +([\w-]+)(?:/(\d{{1,9}}))? +from +{SECONDS} *s? +to +{SECONDS} *s": (
-        lambda name, nth, start, end: pause(name, float(start), float(end), int(nth or 1))
-    ),
-    rf"cut +([\w-]+)(?: +from +([\w-]+))? +from +{SECONDS} *s? +to +{SECONDS} *s": (
-        lambda name, sender, start, end: cut(name, float(start), float(end), sender)
-    ),
-    rf"repartition +(\S+) +to +(\d{{1,9}}) +at +{SECONDS} *s": (
-        lambda topic, many, at: repartition(topic, int(many), float(at))
-    ),
-    rf"scale +([\w-]+) +to +(\d{{1,9}}) +at +{SECONDS} *s": (
-        lambda name, many, at: scale(name, int(many), float(at))
-    ),
-    rf"skew +([\w-]+) +by +(-?){SECONDS} *s": (
-        lambda name, sign, seconds: skew(name, float(sign + seconds))
-    ),
-    rf"restore +([\w-]+) +to +{SECONDS} *s? +at +{SECONDS} *s": (
-        lambda name, to, at: restore(name, float(to), float(at))
-    ),
-    rf"rewind +([\w-]+) +to +{SECONDS} *s? +at +{SECONDS} *s": (
-        lambda name, to, at: rewind(name, float(at), float(to))
-    ),
-}  # texts, and what each makes of their groups
+def _number(name: str) -> str:
+    return f"(?P<{name}>{SECONDS[1:-1]})"
+
+
+_SERVICE, _AT = r"(?P<service>[\w-]+)", rf" +at +{_number('at')} *s"
+_FROM_TO = rf" +from +{_number('start')} *s? +to +{_number('end')} *s"
+_BACK = rf" +{_SERVICE} +to +{_number('to')} *s?{_AT}"
+_TEXTS: dict[str, Callable[..., AtTime]] = {  # the groups are the arguments
+    rf"pause +{_SERVICE}(?:/(?P<replica>\d{{1,9}}))?{_FROM_TO}": pause,
+    rf"cut +{_SERVICE}(?: +from +(?P<from_>[\w-]+))?{_FROM_TO}": cut,
+    rf"repartition +(?P<topic>\S+) +to +(?P<partitions>\d{{1,9}}){_AT}": repartition,
+    rf"scale +{_SERVICE} +to +(?P<replicas>\d{{1,9}}){_AT}": scale,
+    rf"skew +{_SERVICE} +by +(?P<seconds>-?{SECONDS[1:-1]}) *s": skew,
+    rf"restore{_BACK}": restore,
+    rf"rewind{_BACK}": rewind,
+}
+_KINDS = dict.fromkeys(("service", "topic", "from_"), str)  # the others are seconds
+_KINDS |= dict.fromkeys(("replica", "partitions", "replicas"), int)
 
 
 def parse_at_time(text: str) -> AtTime | None:
     """The fault or change of a text; None for any other text."""
     for pattern, make in _TEXTS.items():
         if match := re.fullmatch(pattern, text):
-            return make(*match.groups())
+            words = {name: word for name, word in match.groupdict().items() if word}
+            return make(**{name: _KINDS.get(name, float)(word) for name, word in words.items()})
     return None
