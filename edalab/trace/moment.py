@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ..sim.run import Run
 from .flights import Flight, Flights
+from .handed import Handed, Next
 from .load import in_line
 from .spans import Span, Trace
 from .waiting import kept_messages, name_of
@@ -16,8 +17,9 @@ from .waiting import kept_messages, name_of
 @dataclass(slots=True)
 class State:
     """A service at a moment: how many `replicas` it has, those that are down or stand still, whether it is cut off, and
-    from which senders alone, what it handles, how many questions wait there for a worker, and how many messages it has
-    not yet committed or acknowledged."""
+    from which senders alone, what it handles, how many questions wait there for a worker, how many messages it has
+    not yet committed or acknowledged, which of those that wait for it comes `next`, and when its group `joins`, if it
+    has not yet."""
 
     replicas: int = 1
     down: set[int] = field(default_factory=set)
@@ -27,6 +29,8 @@ class State:
     handling: list[Span] = field(default_factory=list)
     in_line: int = 0
     lag: int = 0
+    next: Next | None = None
+    joins: int | None = None
 
 
 class Moment(NamedTuple):
@@ -51,7 +55,9 @@ class Moments:
         steps = [step for step in run.journal if step.step in more]
         self._scaled = [(step.time, step.service, more[step.step]) for step in steps]
         self.waiting = kept_messages(self._trace, flights.stored)
-        self._in_line = in_line(self._trace)
+        self._in_line, self._handed = in_line(self._trace), Handed(self._trace)
+        services = run.system.services.items()
+        self.joins = {name: round(1000 * one.joins) for name, one in services if one.joins}
 
     def at(self, time: float) -> Moment:
         """The world at a time (ms), when all is done that happens at that time."""
@@ -59,6 +65,8 @@ class Moments:
         services = {name: State(declared[name].replicas) for name in self._run.services}
         for at, service, more in self._scaled:
             services[service].replicas += more if at <= time else 0
+        for name, at in self.joins.items():
+            services[name].joins = at if time < at else None
         for outage in _lasting(self.outages, time):
             state = services[outage.service]
             if outage.kind == "cut":
@@ -79,11 +87,16 @@ class Moments:
             if step.time <= time and (last is None or time < journal[last].time):
                 services[span.service].handling.append(span)
                 in_hand.add(name_of(span.service, step.partition, step.offset, span.envelope))
-        waiting = {}
+        waiting, handed = {}, self._handed
         for place, messages in self.waiting.items():
-            kept = _lasting(messages, time)
-            services[place[2]].lag += len(kept)
-            waiting[place] = sum(message.name not in in_hand for message in kept)
+            kept, state = _lasting(messages, time), services[place[2]]
+            state.lag += len(kept)
+            left = [
+                one for one in kept if one.name not in in_hand and not handed.is_behind(one, time)
+            ]
+            waiting[place] = len(left)
+            nexts = filter(None, (handed.next_of(one, place[2], time) for one in left))
+            state.next = min(filter(None, (state.next, *nexts)), default=None)
         return Moment(flights, waiting, services)
 
 

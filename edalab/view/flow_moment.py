@@ -6,10 +6,12 @@ from bisect import bisect_left
 from collections import Counter
 from dataclasses import replace
 from itertools import accumulate
+from math import inf
 
 from ..sim.run import Run
 from ..text import clean, counted, seconds, shorten, text_width
 from ..trace.flights import Flight
+from ..trace.handed import Next
 from ..trace.moment import Moment, Moments, State
 from ..trace.transfers import named
 from .chart import MARGIN, Chart, point_on
@@ -18,7 +20,11 @@ from .picture import Picture
 from .scene import Box, Label, Mark, Scene
 
 _CELL, _ROW = 20, 17  # px of a partition, and of a group
-_STATE = 80, 14  # px that the words for a service's state need
+_STATE, _RETRIES = (
+    80,
+    114,
+)  # px that the words for a service's state need, and for one that tries again
+_NEXT = {"retried": "tries again at", "again": "again at", "first": "next at"}
 _OUTAGES = {
     "down": "hatched: down",
     "pause": "striped: standing still",
@@ -42,7 +48,8 @@ class FlowMoments:
         self.run, self._links, self._moments = run, Links(run), Moments(run)
         self._rows = {name: self._groups(name) for name in self._links.channels}
         below = {name: _room(rows) for name, rows in self._rows.items() if rows}
-        below |= dict.fromkeys(run.services, _STATE)
+        retry = {step.service for step in run.journal if step.step == "retry"}
+        below |= {name: (_RETRIES if name in retry else _STATE, 14) for name in run.services}
         self._edges = self._links.edges()
         boxes, legend = self._links.boxes(), self._legend()
         self._chart = Chart(boxes, self._edges, run.services, below, legend)
@@ -122,6 +129,8 @@ class FlowMoments:
             (state.paused, "pause", _of(len(state.paused), replicas, "still"), "on span"),
             (state.in_line, "busy", f"{state.in_line:,} in line", "channel"),  # all are at work
             (types, "busy", at_work, "channel"),
+            (state.joins, calm, f"joins at {seconds(state.joins or 0)}", "channel"),
+            (state.next, calm, _words_of(state.next), "channel"),
             (True, calm, past, "detail"),
         )
         _, kind, words, style = next(each for each in states if each[0])
@@ -202,6 +211,8 @@ class FlowMoments:
         for state, words in _STATES.items():
             names = [*filter(None, (_part(*each, state) for each in moment.services.items()))]
             parts += [f"{', '.join(names)} {words}"] * bool(names)
+        nexts = ((name, state.next) for name, state in moment.services.items())
+        parts += [f"{name} {_words_of(n)}" for name, n in nexts if n and n.how == "retried"]
         # No time: the cursor may end before the run, with the last step of an order.
         when = "the end of the run" if over else seconds(round(time))
         said = f"at {when}: {'; '.join(parts) or 'nothing under way'}"
@@ -245,6 +256,13 @@ def _numbers(keys: list[tuple], moment: Moment) -> list[int]:
 def _of(some: int, of: int, words: str) -> str:
     """Such as "down", or "1 of 3 down"."""
     return words if of == 1 else f"{some} of {of} {words}"
+
+
+def _words_of(message: Next | None) -> str:
+    """What a service without work waits for, such as "tries again at 0.4 s"."""
+    if message is None or message.time == inf:
+        return "tries again"
+    return f"{_NEXT[message.how]} {seconds(int(message.time))}"
 
 
 def _part(name: str, state: State, what: str) -> str:
