@@ -450,7 +450,10 @@ def moved(*messages, apart=0.4):
 
 def test_the_fields_in_which_messages_of_a_type_differ_stand_at_their_bars():
     elm, oak = (Moved(who="ada", version=n, street=s) for n, s in ((1, "Elm"), (2, "Oak")))
-    assert words(moved(elm, oak)) == ["Moved v1, Elm", "Moved v2, Oak"]
+    assert words(moved(elm, oak)) == ["Moved Elm, v1", "Moved Oak, v2"]
+    oak_again = Moved(who="ada", version=3, street="Oak")
+    three = words(moved(elm, Moved(who="bob", version=1, street="Oak"), oak_again))
+    assert three == ["Moved ada, v1", "Moved bob, v1", "Moved ada, v3"], "the version stands last"
     bob = Moved(who="bob", version=1, street="Elm")
     assert words(moved(elm, bob)) == ["Moved ada", "Moved bob"], "the keys suffice"
     long = Moved(who="ada", version=1, street="a street of more than sixteen letters")
@@ -940,3 +943,12 @@ def test_a_shortened_name_keeps_what_tells_it_apart():
     ]
     said = words(timeline(told(*rows), width=300))
     assert said and all(any(f"o{n}" in text for n in range(9)) for text in said)
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_the_story_that_is_asked_for_is_named_in_the_caption_and_in_the_line(number):
+    picture = timeline(simulate(shop(), customers(number)), "o0")
+    caption = " ".join(label.text for label in picture.scene.labels if label.kind == "caption")
+    assert "Shown: the story of Placed client-1 (o0); " in caption
+    assert repr(picture).startswith("timeline of shop, the story of Placed client-1 (o0): ")
+    assert picture.scene.alt.startswith("Timeline of shop, the story of Placed client-1 (o0), ")
