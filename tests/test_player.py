@@ -60,7 +60,7 @@ def test_the_read_out_says_the_time_that_the_picture_shows(lab):
         lab.play.advance(seconds)
         assert lab.cursor.value == 0.03
         shown = lab.cursor.value if tab == 2 else round(lab.play.seconds, 3)
-        assert lab.cursor._label.value == f"{shown:g} s"
+        assert lab.cursor.time.value == f"{shown:g} s"
         assert tab == 2 or f"{shown:g} s" in visible(lab)
 
 

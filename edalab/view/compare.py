@@ -101,10 +101,9 @@ def _excerpts(comparison: Comparison, part: Part) -> list[Excerpt]:
         parts = [(None, max(0, near - reach), near + reach) for reach in _REACHES]
         if first.story and all(first.story in story_names(run.journal) for run in runs):
             parts = [(first.story, None, None)]
-    for each in parts:
-        pair = _pair(runs, each)
-        if not any(map(_is_long, pair)):
-            break
+    pair = _pair(runs, parts.pop(0))
+    while parts and any(map(_is_long, pair)):
+        pair = _pair(runs, parts.pop(0))
     shown = [each for each in pair if each.rows] or pair
     times = min(each.first for each in shown), max(each.last for each in shown)
     return [each._replace(first=times[0], last=times[1]) for each in pair]
