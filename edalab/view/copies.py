@@ -9,11 +9,11 @@ from ..sim.clock import milliseconds
 from ..sim.run import Run
 from ..text import clean, seconds, shorten, text_width
 from ..trace.copies import values_over_time
-from ..trace.spans import Trace
 from .axes import Axes, number_text
 from .calendar import Calendar
 from .labels import LabelPlacer
-from .lag import OUTAGES, moment
+from .lag import moment
+from .outages import WORDS, outages_of
 from .picture import Picture, check_run
 from .point_labels import place_beside
 from .scene import WIDTH, Box, Label, Polyline, Scene
@@ -76,13 +76,9 @@ class _Chart:
     def _outages(self, run: Run) -> dict[tuple[str, str], list[tuple[int, int]]]:
         """The times of each row of outages, by its words and its kind."""
         rows: dict[tuple[str, str], list[tuple[int, int]]] = {}
-        for one in Trace.of(run).traffic.outages.values():
-            if one.service in self.names:
-                several = run.system.services[one.service].replicas > 1 and "cut" not in one.kind
-                name = clean(f"{one.service}/{one.replica}" if several else one.service, 24)
-                words = f"{name} {OUTAGES[one.kind]} {clean(one.sender or '', 24)}".rstrip()
-                times = one.start, self.end if one.end is None else one.end
-                rows.setdefault((words, one.kind), []).append(times)
+        for one in outages_of(run, self.names, self.end):
+            name = clean(f"{one.service}/{one.replica}" if one.replica else one.service, 24)
+            rows.setdefault((f"{name} {one.what}", one.kind), []).append((one.start, one.end))
         return rows
 
     def _box(self, start: int, until: int, y: int, height: int, kind: str, words: str) -> Box:
@@ -117,7 +113,7 @@ class _Chart:
             left, _, right, _ = max(boxes, key=lambda one: one.w).extent()
             x = left if text_width(words, 11, True) + 12 < right - left else right
             places = [(x + 6, y + 8, "start"), (left - 6, y + 8, "end")]
-            self.room.place([words, OUTAGES[kind]], "on span", places)
+            self.room.place([words, WORDS[kind]], "on span", places)
         return found
 
     def draw_lines(self) -> None:

@@ -7,12 +7,12 @@ from ..trace.backlog import Backlog
 from .axes import Axes
 from .calendar import Calendar
 from .labels import LabelPlacer
+from .outages import outages_of
 from .picture import Picture, check_run
 from .point_labels import place_beside
 from .scene import WIDTH, Box, Label, Mark, Polyline, Scene
 
 HEIGHT, _BELOW = 84, 66  # px of a chart; from one to the next
-OUTAGES = {"down": "down", "pause": "standing still", "cut": "cut off", "cut from": "cut off from"}
 
 
 def lag(run: Run, service: str, *, width: int = WIDTH) -> Picture:
@@ -43,24 +43,27 @@ def lag(run: Run, service: str, *, width: int = WIDTH) -> Picture:
         _name_peak(room, top, most.time, most.waiting, parts[0])
         _name_peak(room_below, below, aged, age / 1000, parts[1])
     parts.append(f"{backlog.levels[-1].waiting:,} left at the end")
-    several = len(run._world.services[service].replicas) > 1
-    for outage in backlog.outages:
-        what = f"{OUTAGES[outage.kind]} {outage.sender or ''}".rstrip()
-        until = end if outage.end is None else outage.end
-        last = "the end" if outage.end is None else seconds(until)
-        times = f"{seconds(outage.start)} to {last}"
-        of_one = several and not outage.kind.startswith("cut")
-        words = f"replica {outage.replica} {what}" if of_one else what
-        for chart in (top, below):
-            left, right = chart.x(moment(outage.start)), chart.x(moment(until))
-            box = left, chart.top - 10, max(2, right - left), chart.bottom - chart.top + 10
-            scene.spans.append(Box(*box, outage.kind, f"{name} {words}, {times}"))
-        place_beside(room, words, "on span", top.x(moment(outage.start)) - 4, top.top + 9)
-        parts.append(f"{what} from {times}")
+    parts += mark_outages(run, service, (top, below), room)
     scene.height = below.bottom + 28
     scene.shows = f"lag of {name} in {run.system.name}: {'; '.join(parts)}"
     scene.alt = clean(scene.shows, 600)
     return Picture(scene)
+
+
+def mark_outages(run: Run, service: str, charts: tuple[Axes, ...], room: LabelPlacer) -> list[str]:
+    """Draw the outages of a service in some charts, with their words in the first one, whose `room`
+    that is. Return them in words."""
+    parts = []
+    for one in outages_of(run, [service], max(run.end, 1)):
+        for chart in charts:
+            left, right = chart.x(moment(one.start)), chart.x(moment(one.end))
+            box = left, chart.top - 10, max(2, right - left), chart.bottom - chart.top + 10
+            tip = f"{clean(service, 60)} {one.words}, {one.when}"
+            room.scene.spans.append(Box(*box, one.kind, tip))
+        x = charts[0].x(moment(one.start)) - 4
+        place_beside(room, one.words, "on span", x, charts[0].top + 9)
+        parts.append(f"{one.what} from {one.when}")
+    return parts
 
 
 def _draw(

@@ -9,7 +9,7 @@ from ..trace.load import RATES, Load
 from .axes import Axes
 from .calendar import Calendar
 from .labels import LabelPlacer
-from .lag import moment
+from .lag import mark_outages, moment
 from .picture import Picture, check_run
 from .scene import WIDTH, Box, Label, Line, Polyline, Scene
 
@@ -46,7 +46,8 @@ def load(run: Run, service: str, *, width: int = WIDTH) -> LoadPicture:
     commands it was asked, how many answers came before the asker gave up (the goodput), how many came
     too late or not at all, and how many askers it turned away. Below: how many it handled, and how many
     waited in line. With many in line, how many were at work is left out: the times in which all workers
-    were are shaded. A dotted line is at the last message of the client.
+    were are shaded. A dotted line is at the last message of the client. It shows the times in which
+    the service was down, stood still or was cut off.
 
         load(run, "payments").table     # the numbers, a row a second
     """
@@ -60,10 +61,11 @@ def load(run: Run, service: str, *, width: int = WIDTH) -> LoadPicture:
     top = Axes(_values(found, rates), window, 44, _HEIGHT, width)
     below = Axes(_values(found, levels), window, top.bottom + _BELOW, _HEIGHT, width)
     top.left = below.left = max(top.left, below.left)
-    _draw(scene, top, f"{name}: in each second", found, rates)
+    room = _draw(scene, top, f"{name}: in each second", found, rates)
     _draw(scene, below, f"{name}: the most at once in each second", found, levels)
     parts = [f"{len(found.times[rate]):,} {_LINES[rate][0]}" for rate in rates]
     parts += [f"at most {max(found.by_second[each]):,} {_words(found, each)}" for each in levels]
+    parts += mark_outages(run, service, (top, below), room)
     legend = ["shaded: no worker is free"] * bool(found.workers)
     if found.workers:
         _shade(scene, below, found, legend[0])
@@ -89,8 +91,9 @@ def _values(found: Load, columns: list[str]) -> list[int]:
     return [0, 1, *(max(found.by_second[column]) for column in columns)]
 
 
-def _draw(scene: Scene, chart: Axes, title: str, found: Load, columns: list[str]) -> None:
-    """Draw a chart of some columns of the table: each number from the beginning to the end of its second."""
+def _draw(scene: Scene, chart: Axes, title: str, found: Load, columns: list[str]) -> LabelPlacer:
+    """Draw a chart of some columns of the table: each number from the beginning to the end of its
+    second. Return the room for more words."""
     chart.draw_grid(scene, Calendar((chart.start, chart.end)))
     scene.labels.append(Label(2, chart.top - 28, shorten(title, scene.width - 4, 13, True), "lane"))
     lines = {}
@@ -109,6 +112,7 @@ def _draw(scene: Scene, chart: Axes, title: str, found: Load, columns: list[str]
         corners = [corner for corner in best if apart[corner] >= apart[best[0]] / 2]
         places = [(x + dx, y + dy, side) for x, y in corners for dx, dy, side in _AROUND]
         room.place([_words(found, column)], _LINES[column][2], places)
+    return room
 
 
 def _shade(scene: Scene, chart: Axes, found: Load, words: str) -> None:
