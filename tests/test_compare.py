@@ -269,7 +269,7 @@ def test_no_picture_of_two_runs_has_words_on_words_or_outside_of_it(dice):
         other = simulate(tale.system, tale.workload, seed=tale.seed, faults=tale.faults)
     except Endless:
         return
-    for width, cursor in ((900, None), (624, run.end / 2000)):
+    for width, cursor in ((900, None), (624, run.end / 2000), (400, None)):
         assert flaws(compare(run, other, width=width, cursor=cursor).scene) == []
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -14,7 +15,18 @@ from hypothesis import strategies as st
 from scenes import NASTY, flaws
 from systems import story
 
-from edalab import Command, Event, Misuse, Query, Refused, System, cut, pause, simulate
+from edalab import (
+    Command,
+    Event,
+    Misuse,
+    PublishFailed,
+    Query,
+    Refused,
+    System,
+    cut,
+    pause,
+    simulate,
+)
 from edalab.errors import Unknown
 from edalab.sim.steps import Step
 from edalab.view import timeline
@@ -952,3 +964,19 @@ def test_the_story_that_is_asked_for_is_named_in_the_caption_and_in_the_line(num
     assert "Shown: the story of Placed client-1 (o0); " in caption
     assert repr(picture).startswith("timeline of shop, the story of Placed client-1 (o0): ")
     assert picture.scene.alt.startswith("Timeline of shop, the story of Placed client-1 (o0), ")
+
+
+def test_the_legend_explains_no_bar_where_there_are_only_words_in_the_colour_of_one():
+    system = System("post")
+
+    @system.service("mail").on(Placed)
+    def post(event):
+        pass
+
+    async def one(ctx):
+        with suppress(PublishFailed):
+            await ctx.publish(Placed(order="o1"))
+
+    picture = timeline(simulate(system, one, faults=["fail client.publish.Placed #1"]))
+    caption = " ".join(label.text for label in picture.scene.labels if label.kind == "caption")
+    assert "triangle: failure" in caption and "bar:" not in caption and "red:" not in caption

@@ -190,7 +190,9 @@ def _write_tables(scene: Scene, tables: list[TableDifference], y: int) -> int:
         return y
     width = (scene.width - 2 * MARGIN) // 3
     columns = [MARGIN + n * width for n in range(3)]
-    heads = ("Tables at the end", "only in the first run", "only in the second run")
+    heads = ["Tables at the end", "only in the first run", "only in the second run"]
+    if width < text_width(heads[2], 12, True):
+        heads[1:] = "first run only", "second run only"
     scene.labels += [Label(x, y, head, "node") for x, head in zip(columns, heads, strict=True)]
     y += 18
     for table in (_brief(table, width - 12) for table in tables[:_TABLES]):

@@ -8,7 +8,7 @@ from itertools import chain
 
 from ..errors import Misuse, shown
 from ..text import clean, text_width, wrapped
-from .theme import LABELS, MARKS, SHAPES
+from .theme import BOXES, LABELS, MARKS, SHAPES
 
 Extent = tuple[int, int, int, int]  # left, top, right, bottom
 WIDTH = 840  # px of a picture: the output of a notebook beside the list of files, in 1,280 px
@@ -162,7 +162,9 @@ class Scene:
 
     def legend(self, meanings: Iterable[tuple[str, str]]) -> list[str]:
         """The meanings of the kinds of items that are there: (kinds, meaning) in, meanings out."""
-        kinds = {item.kind for item in self.items()}
+        # Words in the colour of a box, such as the name of a bar, are no such box.
+        words = {label.kind for label in self.labels} - BOXES.keys()
+        kinds = {item.kind for item in self.items() if not isinstance(item, Label)} | words
         return [meaning for names, meaning in meanings if kinds & set(names.split(", "))]
 
     def write(
