@@ -195,7 +195,7 @@ def test_a_service_that_waits_for_its_next_attempt_says_when_that_is(kind):
 def test_a_service_says_that_it_tries_again_where_the_run_ends_before():
     system = System("post")
     run = simulate(system, failing(system, Placed), until=0.2)
-    assert "orders tries again;" in repr(flow(run, at=0.2))
+    assert "orders tries again later;" in repr(flow(run, at=0.2))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 from ..sim.clock import DELIVER
+from ..text import seconds
 from .spans import Trace
 from .waiting import Kept, name_of
 
@@ -20,6 +21,12 @@ class Next(NamedTuple):
 
     time: float
     how: str
+
+    @property
+    def words(self) -> str:
+        """Such as "tries again at 0.4 s"."""
+        words = {"retried": "tries again", "again": "again", "first": "next"}[self.how]
+        return f"{words} later" if self.time == inf else f"{words} at {seconds(int(self.time))}"
 
 
 class Handed:
@@ -49,13 +56,13 @@ class Handed:
     def next_of(self, kept: Kept, service: str, time: float) -> Next | None:
         """When a message comes to a service that is not in its hands at a time (ms)."""
         before, after = self._parted(kept, time)
-        comes = next((at for at, kind, who in after if kind == "handed" and who == service), None)
+        comes = next((step for step in after if step[1] == "handed"), (inf, "", service))
+        if comes[2] != service:  # another one takes it from the queue
+            return None
         if before:
-            how = "retried" if before[-1][1] == "retry" else "again"
-            never = comes is None and how == "again"
-            return None if never else Next(inf if comes is None else comes, how)
-        on_its_way = comes is None or comes <= time + 3 * DELIVER  # as long as that may take
-        return None if on_its_way else Next(comes, "first")
+            return Next(comes[0], "retried" if before[-1][1] == "retry" else "again")
+        waits = time + 3 * DELIVER < comes[0] < inf  # longer than its way may take
+        return Next(comes[0], "first") if waits else None
 
     def _parted(self, kept: Kept, time: float) -> tuple[list, list]:
         steps = self._steps.get(kept.name, [])

@@ -6,12 +6,10 @@ from bisect import bisect_left
 from collections import Counter
 from dataclasses import replace
 from itertools import accumulate
-from math import inf
 
 from ..sim.run import Run
 from ..text import clean, counted, seconds, shorten, text_width
 from ..trace.flights import Flight
-from ..trace.handed import Next
 from ..trace.moment import Moment, Moments, State
 from ..trace.transfers import named
 from .chart import MARGIN, Chart, point_on
@@ -24,7 +22,6 @@ _STATE, _RETRIES = (
     80,
     114,
 )  # px that the words for a service's state need, and for one that tries again
-_NEXT = {"retried": "tries again at", "again": "again at", "first": "next at"}
 _OUTAGES = {
     "down": "hatched: down",
     "pause": "striped: standing still",
@@ -130,7 +127,7 @@ class FlowMoments:
             (state.in_line, "busy", f"{state.in_line:,} in line", "channel"),  # all are at work
             (types, "busy", at_work, "channel"),
             (state.joins, calm, f"joins at {seconds(state.joins or 0)}", "channel"),
-            (state.next, calm, _words_of(state.next), "channel"),
+            (state.next, calm, state.next.words if state.next else "", "channel"),
             (True, calm, past, "detail"),
         )
         _, kind, words, style = next(each for each in states if each[0])
@@ -212,7 +209,7 @@ class FlowMoments:
             names = [*filter(None, (_part(*each, state) for each in moment.services.items()))]
             parts += [f"{', '.join(names)} {words}"] * bool(names)
         nexts = ((name, state.next) for name, state in moment.services.items())
-        parts += [f"{name} {_words_of(n)}" for name, n in nexts if n and n.how == "retried"]
+        parts += [f"{name} {n.words}" for name, n in nexts if n and n.how == "retried"]
         # No time: the cursor may end before the run, with the last step of an order.
         when = "the end of the run" if over else seconds(round(time))
         said = f"at {when}: {'; '.join(parts) or 'nothing under way'}"
@@ -256,13 +253,6 @@ def _numbers(keys: list[tuple], moment: Moment) -> list[int]:
 def _of(some: int, of: int, words: str) -> str:
     """Such as "down", or "1 of 3 down"."""
     return words if of == 1 else f"{some} of {of} {words}"
-
-
-def _words_of(message: Next | None) -> str:
-    """What a service without work waits for, such as "tries again at 0.4 s"."""
-    if message is None or message.time == inf:
-        return "tries again"
-    return f"{_NEXT[message.how]} {seconds(int(message.time))}"
 
 
 def _part(name: str, state: State, what: str) -> str:
