@@ -62,8 +62,9 @@ def lanes(
 
 
 def _handlings(trace: Trace) -> list[Span]:
-    """Those of messages that somebody published: of no question, no tick and no dead letter."""
-    every = ((span, span.envelope) for span in trace.spans)
+    """Those of messages that somebody published: of nothing asked, no tick and no dead letter."""
+    asked = {trace.envelope(number).id for number in trace.sends if trace.kind(number) == "ask"}
+    every = ((span, span.envelope) for span in trace.spans if span.envelope.id not in asked)
     return [
         span
         for span, envelope in every
