@@ -158,8 +158,11 @@ def _outcome(comparison: Comparison) -> str:
 def _write_heading(scene: Scene, which: int, name: str, excerpt: Excerpt, y: int) -> int:
     """Which run it is, what struck it, and how much of it is hidden. Return where that ends."""
     title = ("First run", "Second run")[which] + (f": {clean(name, 60)}" if name else "")
-    scene.labels.append(Label(MARGIN, y, title, "node"))
-    x = MARGIN + text_width(title, 12, True) + 12
+    short = shorten(title, scene.width - 2 * MARGIN, 12, True)
+    scene.labels.append(Label(MARGIN, y, short, "node", tip=title))
+    x = MARGIN + text_width(short, 12, True) + 12
+    if x > scene.width * 2 // 3:  # what follows has the next line
+        x, y = MARGIN, y + 16
     struck = "" if excerpt.run.faults else " No fault struck."
     words = f"{caption_of(excerpt.run, excerpt)}{struck}".split()
     return scene.write(x, y, scene.width - MARGIN, words, glue=" ")
