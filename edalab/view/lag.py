@@ -1,5 +1,7 @@
 """`lag(run, service)`: how many published events a service has not yet committed, and how old."""
 
+from collections.abc import Iterable
+
 from ..sim.run import Run
 from ..store.instants import to_microseconds
 from ..text import clean, counted, seconds, shorten
@@ -30,10 +32,10 @@ def lag(run: Run, service: str, *, width: int = WIDTH) -> Picture:
     levels = [(moment(level.time), level.waiting) for level in backlog.levels]
     traces = top.steps(0, levels, window[1], "lag", "events waiting")
     title = f"lag of {name}: events published and not yet committed"
-    room = _draw(scene, top, title, traces, False)
+    room = draw_chart(scene, top, title, traces, words=False)
     traces = [below.line(_ages(backlog, end), "lag", "age of the oldest, s")]
     title = f"staleness of {name}: age of the oldest of them, in seconds"
-    room_below = _draw(scene, below, title, traces, True)
+    room_below = draw_chart(scene, below, title, traces)
     parts = ["never behind"]
     if most.waiting:
         parts = [
@@ -66,13 +68,13 @@ def mark_outages(run: Run, service: str, charts: tuple[Axes, ...], room: LabelPl
     return parts
 
 
-def _draw(
-    scene: Scene, chart: Axes, title: str, traces: list[Polyline], words: bool
+def draw_chart(
+    scene: Scene, chart: Axes, title: str, traces: Iterable[Polyline], words: bool = True
 ) -> LabelPlacer:
-    """Draw a chart; return the room for words in it."""
+    """Draw a chart, with the times below it or without; return the room for words in it."""
     chart.draw_grid(scene, Calendar((chart.start, chart.end)), words=words)
     title = shorten(title, scene.width - 4, 13, True)
-    scene.labels.append(Label(2, chart.top - 32, title, "lane"))
+    scene.labels.append(Label(2, chart.top - 30, title, "lane"))
     scene.polylines += traces
     room = LabelPlacer(scene, (chart.left + 2, chart.top - 18, scene.width - 2, chart.bottom + 14))
     for trace in traces:
