@@ -23,7 +23,7 @@ _LONG = 560  # px of the words of a mark, at most
 _TURNS = ("deploy", "join", "restore", "rewind", "skew", "note")  # outside a bar: named first
 _SHORT = 300  # px of them, rather than none but the name of an error
 _REMARKS = ("takeover", "deduplicated", "in progress", *_TURNS)
-_BRIEF = re.compile(": | after | from ")  # what follows may be left out
+_BRIEF = re.compile(": | after | from | to ")  # what follows may be left out
 Place = tuple[int, int, str]  # level, x and anchor
 
 
