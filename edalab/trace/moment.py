@@ -18,8 +18,7 @@ from .waiting import kept_messages, name_of
 class State:
     """A service at a moment. `down` and `paused` are numbers of replicas, `cut_from` are the senders from which alone
     the service is cut off, `in_line` is how many questions wait for a worker, `lag` how many messages the service
-    has not yet committed or acknowledged, and `next` which of those that wait comes first. `joins` is when its group
-    joins (ms), if it has not yet."""
+    has not yet committed or acknowledged, and `next` which of those that wait comes first."""
 
     replicas: int = 1
     down: set[int] = field(default_factory=set)
@@ -30,7 +29,6 @@ class State:
     in_line: int = 0
     lag: int = 0
     next: Next | None = None
-    joins: int | None = None
 
 
 class Moment(NamedTuple):
@@ -56,8 +54,6 @@ class Moments:
         self._scaled = [(step.time, step.service, more[step.step]) for step in steps]
         self.waiting = kept_messages(self._trace, flights.stored)
         self._in_line, self._handed = in_line(self._trace), Handed(self._trace)
-        services = run.system.services.items()
-        self.joins = {name: round(1000 * one.joins) for name, one in services if one.joins}
 
     def at(self, time: float) -> Moment:
         """The world at a time (ms), after all steps at that time."""
@@ -65,8 +61,6 @@ class Moments:
         services = {name: State(declared[name].replicas) for name in self._run.services}
         for at, service, more in self._scaled:
             services[service].replicas += more if at <= time else 0
-        for name, at in self.joins.items():
-            services[name].joins = at if time < at else None
         for outage in _lasting(self.outages, time):
             state = services[outage.service]
             if outage.kind == "cut":

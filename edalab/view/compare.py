@@ -107,7 +107,7 @@ def _excerpts(comparison: Comparison, part: Part) -> list[Excerpt]:
         if first.story and all(first.story in story_names(run.journal) for run in runs):
             parts = [(first.story, None, None)]
     pair = _pair(runs, parts.pop(0))
-    while parts and any(map(_is_long, pair)):
+    while parts and max(sum(row.step == "handle" for row in each.rows) for each in pair) > MOST:
         pair = _pair(runs, parts.pop(0))
     shown = [each for each in pair if each.rows] or pair
     times = min(each.first for each in shown), max(each.last for each in shown)
@@ -128,10 +128,6 @@ def _pair(runs: tuple[Run, Run], part: Part) -> list[Excerpt]:
     if len(misuses) == 2:
         raise misuses[0]
     return found
-
-
-def _is_long(excerpt: Excerpt) -> bool:
-    return sum(row.step == "handle" for row in excerpt.rows) > MOST
 
 
 # -- words and marks

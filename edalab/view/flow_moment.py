@@ -65,7 +65,7 @@ class FlowMoments:
         crashes = Counter(name for when, name in self._links.crashes if when <= time)
         for name, box in self._chart.boxes.items():
             if name in moment.services:
-                box = self._service(scene, name, moment.services[name], crashes[name], over)
+                box = self._service(scene, name, moment.services[name], crashes[name], time)
             scene.bars.append(box)
         for name, rows in self._rows.items():
             self._draw_waiting(scene, self._chart.boxes[name], rows, moment)
@@ -104,26 +104,23 @@ class FlowMoments:
 
     # -- services
 
-    def _service(self, scene: Scene, name: str, state: State, crashes: int, over: bool) -> Box:
+    def _service(self, scene: Scene, name: str, state: State, crashes: int, time: float) -> Box:
         """Return the box of a service in its state, and write the words for that state."""
         box, replicas = self._chart.boxes[name], state.replicas
         types = [span.envelope.type for span in state.handling]
         at_work = types[0] if len(types) == 1 else f"{len(types)} at work"
-        calm = "struck service" if crashes and over else "service"
+        joins = round(self.run.system.services[name].joins * 1000)
+        calm = "struck service" if crashes and time >= self.run.end else "service"
         past = counted(crashes, "crash", "crashes") if crashes else "idle"
+        cut_from = f"cut from {', '.join(sorted(state.cut_from))}"
         states = (  # the first that holds: kind of the box, words, kind of the words
             (state.down, "down", _of(len(state.down), replicas, "down"), "on span"),
             (state.cut, "cut", "cut off", "on span"),
-            (
-                state.cut_from,
-                "cut from",
-                f"cut from {', '.join(sorted(state.cut_from))}",
-                "on span",
-            ),
+            (state.cut_from, "cut from", cut_from, "on span"),
             (state.paused, "pause", _of(len(state.paused), replicas, "still"), "on span"),
             (state.in_line, "busy", f"{state.in_line:,} in line", "channel"),  # so all are at work
             (types, "busy", at_work, "channel"),
-            (state.joins, calm, f"joins at {seconds(state.joins or 0)}", "channel"),
+            (time < joins, calm, f"joins at {seconds(joins)}", "channel"),
             (state.next, calm, state.next.words if state.next else "", "channel"),
             (True, calm, past, "detail"),
         )

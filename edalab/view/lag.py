@@ -57,13 +57,15 @@ def mark_outages(run: Run, service: str, charts: tuple[Axes, ...], room: LabelPl
     that is. Return them in words."""
     parts = []
     for one in outages_of(run, [service], max(run.end, 1)):
+        words = f"replica {one.replica} {one.what}" if one.replica else one.what
         for chart in charts:
             left, right = chart.x(moment(one.start)), chart.x(moment(one.end))
             box = left, chart.top - 10, max(2, right - left), chart.bottom - chart.top + 10
-            tip = f"{clean(service, 60)} {one.words}, {one.when}"
-            room.scene.spans.append(Box(*box, one.kind, tip))
+            room.scene.spans.append(
+                Box(*box, one.kind, f"{clean(service, 60)} {words}, {one.when}")
+            )
         x = charts[0].x(moment(one.start)) - 4
-        place_beside(room, one.words, "on span", x, charts[0].top + 9)
+        place_beside(room, words, "on span", x, charts[0].top + 9)
         parts.append(f"{one.what} from {one.when}")
     return parts
 
