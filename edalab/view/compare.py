@@ -160,7 +160,8 @@ def _write_heading(scene: Scene, which: int, name: str, excerpt: Excerpt, y: int
     """Write which run it is, its faults, and how much is hidden. Return the y below."""
     title = ("First run", "Second run")[which] + (f": {clean(name, 60)}" if name else "")
     short = shorten(title, scene.width - 2 * MARGIN, 12, True)
-    scene.labels.append(Label(MARGIN, y, short, "node", tip=title))
+    tip = title * (short != title)
+    scene.labels.append(Label(MARGIN, y, short, "node", tip=tip))
     x = MARGIN + text_width(short, 12, True) + 12
     if x > scene.width * 2 // 3:  # what follows has the next line
         x, y = MARGIN, y + 16
