@@ -4,7 +4,7 @@ They are read from the record once, when a picture first asks for them: claims j
 runs by their spans alone. Steps are named by their number in the journal.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..model import Envelope
@@ -46,8 +46,8 @@ class Transfer:
     fault: str | None
     received: bool = False
     rejected: bool = False
-    losses: list[int] = field(default_factory=list)
-    answers: list[int] = field(default_factory=list)
+    losses: tuple[int, ...] = ()
+    answers: tuple[int, ...] = ()
 
     @property
     def reached_broker(self) -> bool:
@@ -120,7 +120,6 @@ class Traffic:
 
     def _read(self, number: int, step: Step, envelope: Envelope) -> None:
         """Read a step that concerns a message."""
-        key = step.service, envelope.id
         if step.fault == "crash":
             self._struck[step.service, step.replica] = number
         elif step.step in ("publish", "ask"):
@@ -131,13 +130,16 @@ class Traffic:
         if transfer is not None:
             self.of_step[number] = transfer
             transfer.received = transfer.received or step.step in _RECEIVED
+        key = step.service, envelope.id
         match step.step:
+            case "publish" | "ask" | "save" | "commit" | "ack":
+                pass  # most steps: it is quicker to ask for them first
             case "deliver" if step.fault == "delay":
                 self._delayed.add(key)
             case "deliver" if step.fault in NOT_ARRIVED:
                 self._received.setdefault(key, None)
                 if transfer:
-                    transfer.losses.append(number)
+                    transfer.losses += (number,)
             case "handle":
                 again = key in self._received or (step.attempt or 1) > 1
                 late = key in self._delayed or (transfer is not None and transfer.fault == "delay")
@@ -147,16 +149,17 @@ class Traffic:
             case "lost" | "expired" | "discarded" | "rejected" if (
                 transfer and number not in self.span_of and step.fault != "drop"
             ):
-                transfer.losses.append(number)  # a dropped one was noted on delivery
+                transfer.losses += (number,)  # a dropped one was noted on delivery
                 doubled = transfer.fault == "duplicate" and len(transfer.losses) == 1
                 transfer.rejected = step.step == "rejected" and not doubled
             case "dead_letter" | "note" | "in_progress" | "evicted":
                 self._note(number, step, envelope)
             case "reply" if transfer and step.fault != "crash":
-                transfer.answers.append(number)
+                transfer.answers += (number,)
             case "answer" | "timeout" if transfer:
                 if step.step == "answer" and transfer.answers:
-                    self.answer_at[number] = transfer.answers.pop(0)
+                    self.answer_at[number] = transfer.answers[0]
+                    transfer.answers = transfer.answers[1:]
                 asker = self.trace.sent_in[transfer.sent]
                 if asker is not None and (asker.last is None or number < asker.last):
                     self.span_of[number] = asker

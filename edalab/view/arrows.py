@@ -81,7 +81,9 @@ def _leave(layout: "Layout", link: Link, row: "Row", until: int) -> Corner:
     """Where an arrow leaves its source upright, to the height `until`."""
     source, side = link.source, 1 if until > row.y else -1
     begin = row.y + side * (BAR // 2 if source.bar else 4)  # the edge of a bar, or beside a dot
-    return layout.column(source.x, _exits(layout, source), begin, until, link), begin
+    bar, places = source.bar, _exits(layout, source)
+    room = range(bar.x, max(bar.x + bar.w, layout.inner[bar][-1])) if bar else range(0)
+    return layout.column(source.x, room, begin, until, link, places), begin
 
 
 def _exits(layout: "Layout", source: SpanEvent) -> Iterator[int]:

@@ -22,7 +22,6 @@ _TYPE = 50  # px that the type is shortened to
 OVER = 8  # px of a bar that the name of the one beside it may reach over
 _NEXT = 40  # px between two attempts that stand beside each other
 _BESIDE_HEAD = 15  # px from the left of a bar to words beside an arrow that goes into it
-_CROWD = 100  # bars: of more only those with words of their own are named
 _LONG = 40  # px of a bar
 _ORDINALS = {"2": "nd", "3": "rd"}
 _WORD = re.compile("[A-Z]?[a-z0-9]+")  # the first word of a type
@@ -62,6 +61,8 @@ def name_bars(bars: Iterable[Bar], journal: Iterable[Step]) -> dict[Bar, Title]:
         abbreviated = f"{first[0]}…" if first and first[0] != name else name
         types = [*filter(None, dict.fromkeys((abbreviated, shorten(name, _TYPE, 11, True))))]
         for number, bar in enumerate(same):
+            if not bar.named:
+                continue
             telling = [column[number] for column in columns[0] if column[number]]
             more = [column[number] for column in columns[1] if column[number]]
             words = f": {bar.words}" if bar.words else ""
@@ -122,7 +123,6 @@ def _text(field: str, value: object) -> str:
 def write_names(layout: "Layout") -> list[tuple["_Name", Label | None]]:
     """Name each bar where it begins, or where it ends; not over or under another bar of its row,
     and those of a type at one side, if there is room. Return the names with their labels."""
-    crowded = len(layout.drawn.bars) > _CROWD
     rows: defaultdict[Row, list[Bar]] = defaultdict(list)
     for bar in sorted(layout.drawn.bars, key=lambda bar: bar.x):
         rows[layout.row(bar)].append(bar)
@@ -137,7 +137,7 @@ def write_names(layout: "Layout") -> list[tuple["_Name", Label | None]]:
             last = bars[end - 1]
             bar.span = before.span if before and again else (bar.x, last.x + last.w)
             after = bars[end] if end < len(bars) else None
-            if bar.words or not crowded:
+            if bar.named:
                 alike[bar.envelope.type].append(_Name(layout, row, before, bar, after))
         for names in alike.values():
             written += zip(names, _write_alike(layout.placer, names), strict=True)

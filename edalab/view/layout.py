@@ -3,7 +3,7 @@
 All is laid out with room for every line of labels and every track of arrows. Then those that
 nothing stands on are taken out."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, chain
@@ -68,9 +68,9 @@ class Layout:
         self._tracks, self._used = Taken(TRACK), [0] * (len(services) + 1)
         # A bit for each x beside upright parts of arrows, by the heights from which to which these
         # stand: of all, of more than one owner, and of each owner.
-        self._beside: Counter[Heights] = Counter()
-        self._shared: Counter[Heights] = Counter()
-        self._own: defaultdict[Owner, Counter[Heights]] = defaultdict(Counter)
+        self._beside: defaultdict[Heights, int] = defaultdict(int)
+        self._shared: defaultdict[Heights, int] = defaultdict(int)
+        self._own: dict[Owner, dict[Heights, int]] = {}
         all_bars = [bar for one in (drawn, *beside) for bar in one.bars]
         self.titles = name_bars(all_bars, drawn.journal)
         self._set_times([drawn, *beside])
@@ -225,21 +225,28 @@ class Layout:
         self._used[gap] = max(self._used[gap], number + 1)
         return y
 
-    def column(self, first: int, others: Iterable[int], y1: int, y2: int, link: Link) -> int:
-        """The x of an upright part of an arrow: the first place, or another, that is not beside one
-        of another message, or of the same one on its way again; where there is none, the first."""
-        top, bottom = here = (min(y1, y2), max(y1, y2))
-        taken, own = 0, self._own[link.source, link.kind == "again"]
+    def column(
+        self, first: int, room: range, y1: int, y2: int, link: Link, places: Iterable[int] = ()
+    ) -> int:
+        """The x of an upright part of an arrow: the first place, or another in its room (tried in the
+        order of `places`), that is not beside one of another message, or of the same one on its way
+        again; where there is none, the first."""
+        top, bottom = here = (y1, y2) if y1 < y2 else (y2, y1)
+        taken, own = 0, self._own.setdefault((link.source, link.kind == "again"), {})
         for span, bits in self._beside.items():
             if span[0] < bottom and top < span[1]:
                 taken |= bits & ~own[span] | self._shared[span] if span in own else bits
         edge = min(0, self.right - 200)  # of what is too narrow the arrows may begin left of 0
-        free = (x for x in chain((first,), others) if not taken >> x - edge & 1)
-        x = next(free, first)
+        x = first
+        if taken >> first - edge & 1:
+            whole = (1 << max(0, room.stop - room.start)) - 1
+            if ~taken >> room.start - edge & whole:  # else all of it is taken
+                x = next((x for x in places or room if not taken >> x - edge & 1), first)
         bits = (1 << 2 * BESIDE - 1) - 1 << x - edge - BESIDE + 1
-        self._shared[here] |= self._beside[here] & bits & ~own[here]
+        mine = own.get(here, 0)
+        self._shared[here] |= self._beside[here] & bits & ~mine
         self._beside[here] |= bits
-        own[here] |= bits
+        own[here] = mine | bits
         return x
 
     # -- items

@@ -115,9 +115,9 @@ def draw(
 def lanes_of(excerpts: Sequence[Excerpt]) -> list[str]:
     """The services that have a lane: those that take part, and in a whole run all of them, for an
     empty lane tells something too."""
-    active = {row.service for excerpt in excerpts for row in excerpt.rows}
-    services = [name for excerpt in excerpts for name in excerpt.run.services]
+    active, services = set(), [name for excerpt in excerpts for name in excerpt.run.services]
     for excerpt in excerpts:
+        active |= {row.service for row in excerpt.rows}
         if excerpt.first == 0 and excerpt.last >= excerpt.run.end and not excerpt.one_story:
             active |= set(excerpt.run.services)
     return [name for name in dict.fromkeys(("client", *services)) if name in active]
