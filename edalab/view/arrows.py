@@ -114,7 +114,7 @@ def _keep_head(layout: "Layout", x: int, goal: "Row", side: int) -> None:
 
 def head(corners: list[Corner]) -> str:
     """Where the head of an arrow points."""
-    before, end = (y for _, y in corners[-2:])
+    (_, before), (_, end) = corners[-2:]
     return "r" if before == end else "d" if end > before else "u"
 
 

@@ -107,10 +107,8 @@ class Axis:
                 break
         taken, ticks = 0, []  # a bit for each x
         for time in dict.fromkeys(times):
-            x = self.x(time)
-            if taken >> max(0, x) & 1:
-                continue
-            half = text_width(text := seconds(time), 10) // 2 + 4
+            x, text = self.x(time), seconds(time)
+            half = text_width(text, 10) // 2 + 4
             room = (1 << 2 * half + 1) - 1 << max(0, x - half)
             if not (taken & room or any(start < time < end for start, end in self.cuts)):
                 taken |= room

@@ -23,7 +23,7 @@ class Bar:
     refuses: bool = False  # it publishes that it refuses
     words: str = ""  # beside the name
     outcome: str = ""  # where there is room for it
-    named: bool = True
+    named: bool = True  # in the picture
     inner: list["SpanEvent"] = field(default_factory=list)
     x: int = 0
     w: int = 0

@@ -71,8 +71,7 @@ class LabelPlacer:
     def avoid(self, points: Sequence[int]) -> None:
         """Labels rather keep off this line: `points` are x, y of each corner."""
         for a, b, c, d in zip(points[::2], points[1::2], points[2::2], points[3::2], strict=False):
-            left, right = (a, c) if a < c else (c, a)  # quicker than min() and max()
-            self._crossed.add((left - 2, b, right + 2, d) if b < d else (left - 2, d, right + 2, b))
+            self._crossed.add((min(a, c) - 2, min(b, d), max(a, c) + 2, max(b, d)))
 
     def place(
         self,

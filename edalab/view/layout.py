@@ -6,6 +6,7 @@ nothing stands on are taken out."""
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import accumulate, chain
 
 from ..text import seconds, shorten, text_width
@@ -70,7 +71,7 @@ class Layout:
         # stand: of all, of more than one owner, and of each owner.
         self._beside: defaultdict[Heights, int] = defaultdict(int)
         self._shared: defaultdict[Heights, int] = defaultdict(int)
-        self._own: dict[Owner, dict[Heights, int]] = {}
+        self._own: defaultdict[Owner, dict[Heights, int]] = defaultdict(partial(defaultdict, int))
         all_bars = [bar for one in (drawn, *beside) for bar in one.bars]
         self.titles = name_bars(all_bars, drawn.journal)
         self._set_times([drawn, *beside])
@@ -228,25 +229,22 @@ class Layout:
     def column(
         self, first: int, room: range, y1: int, y2: int, link: Link, places: Iterable[int] = ()
     ) -> int:
-        """The x of an upright part of an arrow: the first place, or another in its room (tried in the
-        order of `places`), that is not beside one of another message, or of the same one on its way
-        again; where there is none, the first."""
-        top, bottom = here = (y1, y2) if y1 < y2 else (y2, y1)
-        taken, own = 0, self._own.setdefault((link.source, link.kind == "again"), {})
+        """The x of an upright part of an arrow: the first place, or another in the room (in the order
+        of `places`), that is not beside one of another message, or of the same one on its way again;
+        where there is none, the first."""
+        top, bottom = here = (min(y1, y2), max(y1, y2))
+        taken, own = 0, self._own[link.source, link.kind == "again"]
         for span, bits in self._beside.items():
             if span[0] < bottom and top < span[1]:
                 taken |= bits & ~own[span] | self._shared[span] if span in own else bits
         edge = min(0, self.right - 200)  # of what is too narrow the arrows may begin left of 0
-        x = first
-        if taken >> first - edge & 1:
-            whole = (1 << max(0, room.stop - room.start)) - 1
-            if ~taken >> room.start - edge & whole:  # else all of it is taken
-                x = next((x for x in places or room if not taken >> x - edge & 1), first)
+        x, whole = first, (1 << max(0, room.stop - room.start)) - 1
+        if taken >> first - edge & 1 and ~taken >> room.start - edge & whole:
+            x = next((x for x in places or room if not taken >> x - edge & 1), first)
         bits = (1 << 2 * BESIDE - 1) - 1 << x - edge - BESIDE + 1
-        mine = own.get(here, 0)
-        self._shared[here] |= self._beside[here] & bits & ~mine
+        self._shared[here] |= self._beside[here] & bits & ~own[here]
         self._beside[here] |= bits
-        own[here] = mine | bits
+        own[here] |= bits
         return x
 
     # -- items

@@ -24,13 +24,11 @@ class Path(tuple[tuple[Any, ...], ...]):
         return text.replace(" -", "-").removeprefix("m0 0")
 
 
-Placed = tuple[int, int, Path, str]  # x and y, from which a path is counted, and its tool-tip
-
-
 class Shape(NamedTuple):
-    """Paths that are painted alike, each with its tool-tip or none."""
+    """Paths that are painted alike: of each the x and y from which it is counted, the path, and its
+    tool-tip or none."""
 
-    paths: list[Placed]
+    paths: list[tuple[int, int, Path, str]]
     fill: str | None = None
     stroke: StrokeLook | None = None
     opacity: float = 1
@@ -61,7 +59,8 @@ def _boxes(look: BoxLook, boxes: list[Box]) -> Iterator[Shape]:
     yield Shape(placed, look.fill, edge)
     if look.hatch:
         lines = [line for box in boxes for line in hatching(look.hatch, box.x, box.y, box.w, box.h)]
-        yield Shape([_line(line) for line in lines], None, StrokeLook(theme.HATCH, 0.8))
+        placed = [(0, 0, Path([("M", *line)]), "") for line in lines]
+        yield Shape(placed, None, StrokeLook(theme.HATCH, 0.8))
 
 
 @lru_cache(1024)
@@ -69,35 +68,21 @@ def _rectangle(w: int, h: int, radius: int) -> Path:
     r = min(radius, w // 2, h // 2)
     if not r:
         return Path((*_outline(((0, 0), (w, 0), (w, h), (0, h))), ("Z",)))
-    return Path(
-        (
-            *(
-                ("M", r, 0),
-                ("L", w - r, 0),
-                ("Q", w, 0, w, r),
-                ("L", w, h - r),
-                ("Q", w, h, w - r, h),
-            ),
-            *(("L", r, h), ("Q", 0, h, 0, h - r), ("L", 0, r), ("Q", 0, 0, r, 0), ("Z",)),
-        )
-    )
-
-
-def _line(points: Sequence[int], tip: str = "") -> Placed:
-    return 0, 0, Path([("M", *points)]), tip
+    return Path((
+        ("M", r, 0), ("L", w - r, 0), ("Q", w, 0, w, r), ("L", w, h - r), ("Q", w, h, w - r, h),
+        ("L", r, h), ("Q", 0, h, 0, h - r), ("L", 0, r), ("Q", 0, 0, r, 0), ("Z",),
+    ))  # fmt: skip
 
 
 def _lines(look: StrokeLook, lines: Sequence[Line | Polyline]) -> Iterator[Shape]:
-    yield Shape([_line(line.points, line.tip) for line in lines], None, look)
+    yield Shape([(0, 0, Path([("M", *line.points)]), line.tip) for line in lines], None, look)
 
 
 def _arrows(look: StrokeLook, arrows: list[Arrow]) -> Iterator[Shape]:
     for width in sorted({arrow.width for arrow in arrows}):
-        placed: list[Placed] = [
-            (0, 0, Path((("M", *arrow.points[:2]), ("C", *arrow.points[2:]))), arrow.tip)
-            for arrow in arrows
-            if arrow.width == width
-        ]
+        alike = [arrow for arrow in arrows if arrow.width == width]
+        curves = [Path((("M", *one.points[:2]), ("C", *one.points[2:]))) for one in alike]
+        placed = [(0, 0, path, one.tip) for path, one in zip(curves, alike, strict=True)]
         yield Shape(placed, None, look._replace(width=width or look.width))
     ends = [(*arrow.points[-2:], _HEADS[arrow.head], "") for arrow in arrows if arrow.head]
     yield Shape(ends, look.colour)  # pyrefly: ignore[bad-argument-type]
@@ -111,8 +96,7 @@ def _marks(look: MarkLook, marks: list[Mark]) -> Iterator[Shape]:
 
 
 def _outline(corners: Sequence[tuple[int, int]]) -> Path:
-    first, *others = corners
-    return Path((("M", *first), *(("L", *corner) for corner in others)))
+    return Path(("L" if number else "M", *corner) for number, corner in enumerate(corners))
 
 
 _HEADS = {way: _outline(corners) for way, corners in theme.HEADS.items()}
