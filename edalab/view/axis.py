@@ -107,8 +107,9 @@ class Axis:
                 break
         taken, ticks = 0, []  # a bit for each x
         for time in dict.fromkeys(times):
-            x, text = self.x(time), seconds(time)
-            half = text_width(text, 10) // 2 + 4
+            if taken >> max(0, x := self.x(time)) & 1:
+                continue
+            half = text_width(text := seconds(time), 10) // 2 + 4
             room = (1 << 2 * half + 1) - 1 << max(0, x - half)
             if not (taken & room or any(start < time < end for start, end in self.cuts)):
                 taken |= room

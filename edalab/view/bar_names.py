@@ -88,7 +88,7 @@ def _columns(envelopes: list[Envelope], versioned: bool) -> tuple[list[list[str]
     messages are equal, these are the key and the fields that differ from their defaults."""
     keys = [_text("", envelope.subject) for envelope in envelopes]
     data = [getattr(envelope.data, "__dict__", {}) for envelope in envelopes]
-    versions = [_version(envelope) for envelope in envelopes]
+    versions = [_version(envelope) for envelope in envelopes if versioned]
     if versioned:  # each version has a class of its own
         data = [{"version": n} | one for n, one in zip(versions, data, strict=True)]
     apart = len({repr(fields) for fields in data})

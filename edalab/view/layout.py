@@ -194,16 +194,16 @@ class Layout:
     def _set_marks(self) -> None:
         stand: dict[Row, list[int]] = {}
         for event in self.drawn.all_events():
-            row = self.row(event)
             if event.what not in _UNMARKED:
-                taken = stand.setdefault(row, [])
+                taken = stand.setdefault(row := self.row(event), [])
                 while any(abs(event.x - x) < 11 for x in taken) and event.x < self.right - 12:
                     event.x += 1
                 taken.append(event.x)
                 self.marks.append(event)
                 self.placer.taken.add((event.x - 7, row.y - 7, event.x + 6, row.y + 7))
             elif event.what == "send" and not event.bar:
-                self.placer.taken.add((event.x - 4, row.y - 4, event.x + 3, row.y + 4))
+                y = self.row(event).y
+                self.placer.taken.add((event.x - 4, y - 4, event.x + 3, y + 4))
 
     # -- queries for routing arrows
 
