@@ -269,7 +269,7 @@ def test_no_picture_of_two_runs_has_words_on_words_or_outside_of_it(dice):
         other = simulate(tale.system, tale.workload, seed=tale.seed, faults=tale.faults)
     except Endless:
         return
-    for width, cursor in ((900, None), (624, run.end / 2000)):
+    for width, cursor in ((900, None), (624, run.end / 2000), (400, None)):
         assert flaws(compare(run, other, width=width, cursor=cursor).scene) == []
 
 
@@ -310,6 +310,14 @@ def test_the_sentence_the_headings_and_the_rows_are_written():
     assert picture.svg().startswith("<svg") and "aria-label" in picture.svg()
 
 
+@pytest.mark.parametrize("width", [400, 690])
+def test_long_names_of_runs_have_a_line_of_their_own(width):
+    names = "W" * 200, "kept, refusal=an error that is not caught, handling=by id"
+    picture = compare(BASE, BASE, names=names, width=width)
+    assert flaws(picture.scene) == []
+    assert any("handling=by id" in f"{label.text} {label.tip}" for label in picture.scene.labels)
+
+
 def test_equal_runs_are_drawn_without_marks():
     picture = compare(BASE, BASE)
     assert words(picture)[0] == "The runs are the same."
@@ -341,12 +349,37 @@ def test_of_very_long_runs_the_rows_are_compared_at_the_end_only():
     assert "At the end their tables differ." in text and "c290, 5 (once more)" in text
 
 
-def test_a_story_that_one_run_does_not_have_leaves_its_timeline_empty():
+def test_in_the_lanes_of_a_run_that_does_not_have_the_story_it_says_so():
     shorter, longer = simulate(bakery(), orders(2)), simulate(bakery(), orders(4))
-    text = " ".join(words(compare(shorter, longer, "c4")))
-    assert "Shown: nothing, for this run has no such part" in text
+    picture = compare(shorter, longer, "c4")
+    assert "this run has no such story" in words(picture) and flaws(picture.scene) == []
+    assert "Shown: nothing, for this run has no such story" in " ".join(words(picture))
+    assert "nothing happened here" in words(compare(shorter, longer, start=0.001, end=0.002))
     with pytest.raises(Misuse, match="no story 'c9'"):
         compare(shorter, longer, "c9")
+
+
+@pytest.mark.parametrize("more", [1, 10, 40])
+def test_where_one_run_only_has_the_story_that_differs_both_show_what_was_near(more):
+    shorter, longer = simulate(bakery(), orders(40)), simulate(bakery(), orders(40 + more))
+    for one, other in ((shorter, longer), (longer, shorter)):
+        picture = compare(one, other)
+        middle = picture.scene.lanes[3].y
+        handled = [bar for bar in picture.scene.bars if bar.kind == "handled"]
+        upper = sum(bar.y < middle for bar in handled)
+        assert 0 < upper <= 40 and 0 < len(handled) - upper <= 40
+        assert flaws(picture.scene) == []
+
+
+def test_a_run_that_ended_before_the_first_difference_says_when():
+    async def later(ctx):
+        await orders(45)(ctx)
+        await ctx.sleep(20)
+        await ctx.publish(CakeOrdered(customer="c1", cake="late"))
+
+    run = simulate(bakery(), orders(45))
+    picture = compare(run, simulate(bakery(), later))
+    assert f"this run ended at {run.end / 1000:g} s" in " ".join(words(picture))
 
 
 def test_the_cursor_crosses_both_timelines():

@@ -10,7 +10,7 @@ from scenes import flaws
 from systems import story
 from test_timeline import Placed, customers, shop
 
-from edalab import Misuse, System, cut, pause, simulate
+from edalab import Command, Misuse, System, cut, pause, simulate
 from edalab.view import flow
 from edalab.view.flow_moment import FlowMoments
 
@@ -160,3 +160,112 @@ def test_at_any_moment_of_any_system_nothing_overlaps_and_nothing_but_messages_m
         arrows = [arrow.points for arrow in scene.arrows]
         places.add((scene.width, scene.height, *boxes, *arrows))
     assert len(places) == 1
+
+
+def failing(system, kind):
+    """A service that fails at a message at first, on a topic or a queue."""
+    service = system.service("orders")
+
+    async def fail(message, ctx):
+        if ctx.now < 0.2 and message.order == "o1":
+            raise ValueError("not yet")
+
+    (service.on if kind is Placed else service.handles)(kind)(fail)
+
+    async def send(ctx):
+        for order in ("o1", "o2"):
+            await (ctx.publish if kind is Placed else ctx.send)(kind(order=order))
+
+    return send
+
+
+class Pack(Command):
+    order: str
+
+
+@pytest.mark.parametrize("kind", [Placed, Pack])
+def test_a_service_that_waits_for_its_next_attempt_says_when_that_is(kind):
+    system = System("post")
+    run = simulate(system, failing(system, kind))
+    assert words(flow(run, at=0.2), "channel")[-1] == "tries again at 0.32 s"
+    assert "orders tries again at 0.32 s" in repr(flow(run, at=0.2))
+    assert words(flow(run, at=1), "detail")[-1] == "idle"
+
+
+def test_a_service_says_that_it_tries_again_where_the_run_ends_before():
+    system = System("post")
+    run = simulate(system, failing(system, Placed), until=0.2)
+    assert "orders tries again later;" in repr(flow(run, at=0.2))
+
+
+@pytest.mark.parametrize(
+    ("kind", "fault", "at", "state"),
+    [
+        (Placed, "drop orders.deliver.Placed #2", 0.4, "again at 0.83 s"),
+        (Pack, "drop orders.deliver.Pack #2", 2, "again at 5.04 s"),
+        (Pack, "lose orders.ack.Pack #1", 2, "again at 5.04 s"),
+        (Pack, "crash orders.handle.Pack #2", 2, "again at 5.04 s"),
+    ],
+)
+def test_a_service_without_work_says_when_the_broker_hands_a_message_out_again(
+    kind, fault, at, state
+):
+    system = System("post")
+    send = failing(system, kind)
+    run = simulate(system, send, faults=[fault])
+    assert words(flow(run, at=at), "channel")[-1] == state
+
+
+def test_a_service_without_work_says_when_a_command_is_due_and_when_its_group_joins():
+    system = System("post")
+
+    def take(message):
+        pass
+
+    system.service("packers").handles(Pack)(take)
+    system.service("late", joins=1).on(Placed)(take)
+
+    async def later(ctx):
+        await ctx.send(Pack(order="o1"), after=2)
+        await ctx.publish(Placed(order="o1"))
+
+    run = simulate(system, later)
+    states = words(flow(run, at=0.5), "channel")
+    assert "next at 2.02 s" in states and "joins at 1 s" in states
+    assert words(flow(run, at=1.5), "detail")[-1] == "idle"
+
+
+def test_what_is_handled_and_not_yet_committed_does_not_wait():
+    system = System("post")
+
+    async def slowly(event, ctx):
+        await ctx.sleep(0.1)
+
+    system.service("slow").on(Placed, commit_every=4)(slowly)
+
+    async def three(ctx):
+        await ctx.all(*(ctx.publish(Placed(order=order)) for order in ("o1", "o2", "o3")))
+
+    run = simulate(system, three, faults=["crash slow.handle.Placed #3"])
+    waiting = [words(flow(run, at=at), "in waiting") for at in (0.1, 0.2, 0.3, 1.5)]
+    assert waiting == [["2"], ["1"], ["3"], []]
+
+
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@given(st.integers(0, 10**6), st.sampled_from([1, 3, 10]), st.floats(0, 1))
+def test_no_service_is_idle_while_what_it_takes_later_waits(number, faults, share):
+    system, workload, seed, plan = story(Random(number), faults)
+    try:
+        run = simulate(system, workload, seed=seed, faults=plan, max_steps=5_000)
+    except Misuse as error:
+        run = error.run
+    moments, time = FlowMoments(run), run.end * share
+    idle = [box.tip.split(":")[0] for box in moments.at(time).scene.bars if ": idle" in box.tip]
+    for name in idle:
+        world = run.at(time / 1000).services[name]
+        comes = [
+            step.time
+            for step in run.journal
+            if step.service == name and step.step == "handle" and step.time > time + 30
+        ]
+        assert not (world.lag and comes), (name, time)

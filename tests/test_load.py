@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from scenes import flaws
 from test_capacity import LIMITS, TRAFFIC, WINDOWS, at_once, scales, traffic_of, weighings
 
-from edalab import Busy, Command, Event, Faults, Misuse, System, Unanswered, simulate
+from edalab import Busy, Command, Event, Faults, Misuse, System, Unanswered, cut, pause, simulate
 from edalab.panels import html
 from edalab.view import flow, load, timeline
 
@@ -180,3 +180,19 @@ def test_of_what_there_is_no_load():
         load(run, "payment")
     with pytest.raises(Misuse, match="load takes a run"):
         load(7, "payments")
+
+
+@pytest.mark.parametrize("width", [600, 900])
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (pause("payments", 5, 8), "standing still"),
+        (cut("payments", 5, 8), "cut off"),
+        ("crash payments.handle.ChargePayment #40", "down"),
+    ],
+)
+def test_the_times_in_which_the_service_was_out_of_reach_are_marked(fault, words, width):
+    run = simulate(black_friday(slow=(0, 0)), orders(15, 20), faults=[fault])
+    picture = load(run, "payments", width=width)
+    assert len(picture.scene.spans) == 2 and f"{words} from " in repr(picture)
+    assert words in [label.text for label in picture.scene.labels] and not flaws(picture.scene)

@@ -60,8 +60,20 @@ def test_the_read_out_says_the_time_that_the_picture_shows(lab):
         lab.play.advance(seconds)
         assert lab.cursor.value == 0.03
         shown = lab.cursor.value if tab == 2 else round(lab.play.seconds, 3)
-        assert lab.cursor._label.value == f"{shown:g} s"
+        assert lab.cursor.time.value == f"{shown:g} s"
         assert tab == 2 or f"{shown:g} s" in visible(lab)
+
+
+def test_between_two_attempts_the_flow_says_when_the_service_tries_again(lab):
+    lab.plan.value = "fail inventory.handle.OrderTaken"
+    failed = next(step.time for step in lab.run.journal if step.step == "retry") / 1000
+    again = next(step.time for step in lab.run.journal if step.attempt == 2) / 1000
+    lab.cursor.value, lab.play.playing = failed, True
+    while lab.play.seconds < failed + 0.05:
+        lab.play.advance(0.01)
+    lab.play.playing = False
+    assert failed < lab.play.seconds < again
+    assert f"inventory tries again at {again:g} s" in visible(lab)
 
 
 def test_the_picture_keeps_its_size(lab):

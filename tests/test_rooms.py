@@ -51,7 +51,7 @@ CORE_FILES = {
     ),
 }
 # Lines at 100 columns, of today. They may fall. A rise needs a reason, and most often a better place.
-LINES = {"core": 11808, "library": 24673, "exercises": 6863}
+LINES = {"core": 11816, "library": 24829, "exercises": 6863}
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -14,7 +15,18 @@ from hypothesis import strategies as st
 from scenes import NASTY, flaws
 from systems import story
 
-from edalab import Command, Event, Misuse, Query, Refused, System, cut, pause, simulate
+from edalab import (
+    Command,
+    Event,
+    Misuse,
+    PublishFailed,
+    Query,
+    Refused,
+    System,
+    cut,
+    pause,
+    simulate,
+)
 from edalab.errors import Unknown
 from edalab.sim.steps import Step
 from edalab.view import timeline
@@ -450,7 +462,10 @@ def moved(*messages, apart=0.4):
 
 def test_the_fields_in_which_messages_of_a_type_differ_stand_at_their_bars():
     elm, oak = (Moved(who="ada", version=n, street=s) for n, s in ((1, "Elm"), (2, "Oak")))
-    assert words(moved(elm, oak)) == ["Moved v1, Elm", "Moved v2, Oak"]
+    assert words(moved(elm, oak)) == ["Moved Elm, v1", "Moved Oak, v2"]
+    oak_again = Moved(who="ada", version=3, street="Oak")
+    three = words(moved(elm, Moved(who="bob", version=1, street="Oak"), oak_again))
+    assert three == ["Moved ada, v1", "Moved bob, v1", "Moved ada, v3"], "the version stands last"
     bob = Moved(who="bob", version=1, street="Elm")
     assert words(moved(elm, bob)) == ["Moved ada", "Moved bob"], "the keys suffice"
     long = Moved(who="ada", version=1, street="a street of more than sixteen letters")
@@ -900,6 +915,20 @@ def test_two_turns_at_one_time_are_both_said_in_full():
     assert "diamond: restored" in said and "diamond: goes back" in said and "note" not in said
 
 
+def test_the_words_of_a_turn_are_rather_brief_than_under_the_next_one():
+    turns = [
+        (200, "restore", "orders", None, {"detail": "to 0.05 s"}),
+        (225, "rewind", "orders", None, {"detail": "orders partition 0 from offset 7"}),
+    ]
+    again = [(230 + 9 * n, "handle", "orders", A, {"attempt": 1}) for n in range(6)]
+    for width in range(500, 900, 20):
+        picture = timeline(told(*HEALTHY, *turns, *again), width=width)
+        (second,) = [mark for mark in picture.scene.marks if mark.kind == "rewind"]
+        (label,) = [one for one in picture.scene.labels if one.text.startswith("restored")]
+        left, _, right, _ = label.extent()
+        assert not left < second.x < right, (width, label)
+
+
 def test_a_dot_is_said_to_be_sent_by_the_client_where_all_are():
     said = " ".join(label.text for label in timeline(told(*HEALTHY)).scene.labels)
     assert "dot: sent by the client" in said
@@ -940,3 +969,28 @@ def test_a_shortened_name_keeps_what_tells_it_apart():
     ]
     said = words(timeline(told(*rows), width=300))
     assert said and all(any(f"o{n}" in text for n in range(9)) for text in said)
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_the_story_that_is_asked_for_is_named_in_the_caption_and_in_the_line(number):
+    picture = timeline(simulate(shop(), customers(number)), "o0")
+    caption = " ".join(label.text for label in picture.scene.labels if label.kind == "caption")
+    assert "Shown: the story of Placed client-1 (o0); " in caption
+    assert repr(picture).startswith("timeline of shop, the story of Placed client-1 (o0): ")
+    assert picture.scene.alt.startswith("Timeline of shop, the story of Placed client-1 (o0), ")
+
+
+def test_the_legend_explains_no_bar_where_there_are_only_words_in_the_colour_of_one():
+    system = System("post")
+
+    @system.service("mail").on(Placed)
+    def post(event):
+        pass
+
+    async def one(ctx):
+        with suppress(PublishFailed):
+            await ctx.publish(Placed(order="o1"))
+
+    picture = timeline(simulate(system, one, faults=["fail client.publish.Placed #1"]))
+    caption = " ".join(label.text for label in picture.scene.labels if label.kind == "caption")
+    assert "triangle: failure" in caption and "bar:" not in caption and "red:" not in caption

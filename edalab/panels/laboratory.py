@@ -258,8 +258,7 @@ class Laboratory(Settling):
         if self.run is not None:
             now = self.play.seconds
             self._tabs.draw(self.run, self._excerpt, self.cursor.value, self._story, now)
-            shown = now if self._tabs.moves else self.cursor.value
-            self.cursor._label.value = f"{round(shown, 3):g} s"
+            self.cursor.tell(now if self._tabs.moves else self.cursor.value)
             self._code.value = html.code(self.code)
 
     def _draw_between(self) -> None:

@@ -42,14 +42,14 @@ class Moments(Settling):
         self.watch(lambda: self.step(-1), self.back)
         self.watch(lambda: self.step(1), self.forward)
         layout = {"width": "60px", "margin": "0 8px"}
-        self._label: ipywidgets.Label | ipywidgets.Text = ipywidgets.Label(layout=layout)
+        self.time = ipywidgets.Label(layout=layout)
         # In a narrow row, the slider wraps with its buttons, and is at least 150 px wide.
         self._track = ipywidgets.HBox(
             [self.back, self.slider, self.forward],
             layout={"flex": "1 1 318px", "align_items": "center"},
         )
         layout = {"flex_flow": "row wrap", "align_items": "center"}
-        self.row = ipywidgets.HBox([self._label, self._track], layout=layout)
+        self.row = ipywidgets.HBox([self.time, self._track], layout=layout)
 
     @property
     def value(self) -> Any:
@@ -59,9 +59,9 @@ class Moments(Settling):
     def value(self, wanted: Any) -> None:
         self.slider.value = self._find(wanted)
 
-    @property
-    def label(self) -> str:
-        return f"{self.value:g} s"
+    def tell(self, seconds: float) -> None:
+        """Write a time beside the slider: of its moment, or one between two that is shown."""
+        self.time.value = f"{round(seconds, 3):g} s"
 
     def step(self, by: int) -> None:
         """Move to the next stop (1) or the previous one (-1), if there is one."""
@@ -97,8 +97,7 @@ class Moments(Settling):
         self._changed()
 
     def _write(self) -> None:
-        with self.settling():
-            self._label.value = self.label
+        self.tell(self.value)
 
 
 class TimeSlider(Moments):
@@ -118,7 +117,6 @@ class TimeSlider(Moments):
             tooltip=f"{name}: a date such as 2025-03-04, or a time such as 2025-03-04T12:15Z",
             layout={"width": "178px", "margin": "0 8px"},
         )
-        self._label = self.field
         self._name = ipywidgets.Label(name, layout={"width": "92px"})
         self.message = ipywidgets.HTML(layout={"display": "none", "margin": "0 0 0 4px"})
         self.row.children = [self._name, self.field, self._track]
@@ -202,7 +200,8 @@ class TimeSlider(Moments):
             )
 
     def _write(self) -> None:
-        super()._write()
+        with self.settling():
+            self.field.value = self.label
         now = " now" if self.keyword == "as_of" and self.now else ""
         self._name.value = self._words + now
         self._say("")

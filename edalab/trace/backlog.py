@@ -8,7 +8,6 @@ from ..model import Event
 from ..sim.run import Run
 from .flights import Flights
 from .spans import Trace
-from .transfers import Outage
 from .waiting import kept_messages
 
 
@@ -22,8 +21,7 @@ class Level(NamedTuple):
 
 
 class Backlog:
-    """The backlog of a service over a run, as `levels`. `outages` are the outages of the service's
-    replicas, in the order in which they ended."""
+    """The backlog of a service over a run, as `levels`."""
 
     def __init__(self, run: Run, service: str):
         if service not in run.services:
@@ -35,8 +33,6 @@ class Backlog:
             raise Misuse(f"{what}; services that have one: {listed(others)}")
         self.run = run
         trace = Trace.of(run)
-        mine = [outage for outage in trace.traffic.outages.values() if outage.service == service]
-        self.outages: list[Outage] = sorted(mine, key=lambda one: one.last or len(run.journal))
         self.levels = [Level(0, 0, None)]
         waiting: dict[int, int] = {}  # number of a message -> when it was published
         for time, ends, number in sorted(_changes(trace, service, types)):

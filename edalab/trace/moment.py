@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ..sim.run import Run
 from .flights import Flight, Flights
+from .handed import Handed, Next
 from .load import in_line
 from .spans import Span, Trace
 from .waiting import kept_messages, name_of
@@ -16,8 +17,8 @@ from .waiting import kept_messages, name_of
 @dataclass(slots=True)
 class State:
     """A service at a moment. `down` and `paused` are numbers of replicas, `cut_from` are the senders from which alone
-    the service is cut off, `in_line` is how many questions wait for a worker, and `lag` how many messages the service
-    has not yet committed or acknowledged."""
+    the service is cut off, `in_line` is how many questions wait for a worker, `lag` how many messages the service
+    has not yet committed or acknowledged, and `next` which of those that wait comes first."""
 
     replicas: int = 1
     down: set[int] = field(default_factory=set)
@@ -27,6 +28,7 @@ class State:
     handling: list[Span] = field(default_factory=list)
     in_line: int = 0
     lag: int = 0
+    next: Next | None = None
 
 
 class Moment(NamedTuple):
@@ -51,7 +53,7 @@ class Moments:
         steps = [step for step in run.journal if step.step in more]
         self._scaled = [(step.time, step.service, more[step.step]) for step in steps]
         self.waiting = kept_messages(self._trace, flights.stored)
-        self._in_line = in_line(self._trace)
+        self._in_line, self._handed = in_line(self._trace), Handed(self._trace)
 
     def at(self, time: float) -> Moment:
         """The world at a time (ms), after all steps at that time."""
@@ -79,11 +81,16 @@ class Moments:
             if step.time <= time and (last is None or time < journal[last].time):
                 services[span.service].handling.append(span)
                 in_hand.add(name_of(span.service, step.partition, step.offset, span.envelope))
-        waiting = {}
+        waiting, handed = {}, self._handed
         for place, messages in self.waiting.items():
-            kept = _lasting(messages, time)
-            services[place[2]].lag += len(kept)
-            waiting[place] = sum(message.name not in in_hand for message in kept)
+            kept, state = _lasting(messages, time), services[place[2]]
+            state.lag += len(kept)
+            left = [
+                one for one in kept if one.name not in in_hand and not handed.is_behind(one, time)
+            ]
+            waiting[place] = len(left)
+            nexts = filter(None, (handed.next_of(one, place[2], time) for one in left))
+            state.next = min(filter(None, (state.next, *nexts)), default=None)
         return Moment(flights, waiting, services)
 
 

@@ -64,11 +64,11 @@ def name_bars(bars: Iterable[Bar], journal: Iterable[Step]) -> dict[Bar, Title]:
             if not bar.named:
                 continue
             telling = [column[number] for column in columns[0] if column[number]]
-            more = [column[number] for column in columns[1] if column[number]]
+            every = [column[number] for column in columns[1] if column[number]]
             words = f": {bar.words}" if bar.words else ""
             apart = ", ".join(telling)
             short = f"{name} {apart}".strip() + words
-            long = f"{name} {', '.join(telling + more)}".strip() + words
+            long = f"{name} {', '.join(every)}".strip() + words
             brief = apart + words if telling else bar.words or name
             outcomes = [f"{text}, {bar.outcome}" for text in (short, brief) if bar.outcome]
             shorter = [f"{text} {apart}".strip() + words for text in types] + [brief]
@@ -84,8 +84,9 @@ def _version(envelope: Envelope) -> int:
 
 def _columns(envelopes: list[Envelope], versioned: bool) -> tuple[list[list[str]], list[list[str]]]:
     """Two lists of columns, each with a value for every message of a type: values that distinguish the
-    messages (the key, or else the first fields that differ), and values that may be added. If all
-    messages are equal, these are the key and the fields that differ from their defaults."""
+    messages (the key, or else the first fields that differ), and all values worth saying; in both the
+    version is last. If all messages are equal, these are the key and the fields that differ from their
+    defaults."""
     keys = [_text("", envelope.subject) for envelope in envelopes]
     data = [getattr(envelope.data, "__dict__", {}) for envelope in envelopes]
     versions = [_version(envelope) for envelope in envelopes if versioned]
@@ -99,7 +100,8 @@ def _columns(envelopes: list[Envelope], versioned: bool) -> tuple[list[list[str]
         }
         chosen = [name for name, default in optional.items() if data[0][name] != default]
         more = [keys, *([_text(name, data[0][name])] * len(keys) for name in chosen)]
-        return [[_text("version", n) for n in versions]] * versioned, more[:_VALUES]
+        last = [[_text("version", n) for n in versions]] * versioned
+        return last, [*more[:_VALUES], *last]
     columns = {"": keys} | {name: [_text(name, one.get(name)) for one in data] for name in data[0]}
     differ: dict[str, list[str]] = {}
     for name, column in columns.items():  # the key is also a field, and is named once
@@ -111,7 +113,10 @@ def _columns(envelopes: list[Envelope], versioned: bool) -> tuple[list[list[str]
         telling = [*telling[:1], "version"]
     room = 0 if telling == [""] else _VALUES - len(telling)
     more = [name for name in differ if name not in telling][:room]
-    return [columns[name] for name in telling] or [keys], [differ[name] for name in more]
+    short, long = (
+        sorted(names, key=lambda name: name == "version") for names in (telling, telling + more)
+    )
+    return [columns[name] for name in short] or [keys], [columns[name] for name in long]
 
 
 def _text(field: str, value: object) -> str:

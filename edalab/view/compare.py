@@ -6,7 +6,7 @@ from ..sim.run import Run
 from ..text import clean, counted, seconds, shorten, text_width, wrapped
 from ..trace.compare import Comparison, TableDifference, words_of
 from .drawn import Drawn
-from .excerpt import Excerpt, choose, is_large
+from .excerpt import MOST, Excerpt, choose, is_large, story_names
 from .layout import Layout
 from .picture import Picture, check_run, check_seconds
 from .scene import WIDTH, Label, Line, Scene
@@ -16,6 +16,12 @@ from .timeline import LEGEND, caption_of, lanes_of, mark_cursor
 MARGIN = 16
 Part = tuple[str | None, float | None, float | None]  # story, start and end, as `choose` takes them
 _TABLES, _ROWS = 6, 4  # at most shown: tables that differ, and rows of each run
+_REACHES = (
+    1,
+    0.3,
+    0.1,
+    0.03,
+)  # s before and after the first difference; the next if too much is in it
 _LISTS = ("lanes", "lines", "spans", "arrows", "bars", "labels", "marks")
 
 
@@ -71,6 +77,8 @@ def draw(
         layouts.append(layout)
         for name in _LISTS:
             getattr(scene, name).extend(getattr(sub, name))
+        if not excerpt.rows:
+            _write_empty(scene, layout, excerpt)
         y = layout.bottom + 38
     scene.axis, scene.times = layouts[0].axis, sorted({*excerpts[0].times(), *excerpts[1].times()})
     first = comparison.first
@@ -89,29 +97,37 @@ def draw(
 # -- what is shown
 
 
-def _excerpts(comparison: Comparison, part: Part) -> tuple[Excerpt, Excerpt]:
-    """The excerpts of the same part of both runs."""
-    first = comparison.first
-    if part == (None, None, None) and first and any(map(is_large, comparison.runs)):
+def _excerpts(comparison: Comparison, part: Part) -> list[Excerpt]:
+    """The excerpts of the same part of both runs. Of large runs it is the story that differs first, or
+    if a run lacks that story, the time around the first difference."""
+    first, parts, runs = comparison.first, [part], comparison.runs
+    if part == (None, None, None) and first and any(map(is_large, runs)):
         near = first.time / 1000
-        part = (first.story, None, None) if first.story else (None, max(0, near - 1), near + 1)
-    found: list[Excerpt | None] = []
-    for run in comparison.runs:
+        parts = [(None, max(0, near - reach), near + reach) for reach in _REACHES]
+        if first.story and all(first.story in story_names(run.journal) for run in runs):
+            parts = [(first.story, None, None)]
+    pair = _pair(runs, parts.pop(0))
+    while parts and max(sum(row.step == "handle" for row in each.rows) for each in pair) > MOST:
+        pair = _pair(runs, parts.pop(0))
+    shown = [each for each in pair if each.rows] or pair
+    times = min(each.first for each in shown), max(each.last for each in shown)
+    return [each._replace(first=times[0], last=times[1]) for each in pair]
+
+
+def _pair(runs: tuple[Run, Run], part: Part) -> list[Excerpt]:
+    """A part of both runs, and nothing of one that does not have it. Raises Misuse if neither does."""
+    found, misuses = [], []
+    for run in runs:
         try:
             found.append(choose(run, *part))
-        except Misuse:  # one of the runs may lack that story
-            if found == [None]:
-                raise
-            found.append(None)
-    excerpts = [excerpt for excerpt in found if excerpt]
-    first, last = min(e.first for e in excerpts), max(e.last for e in excerpts)
-    one, other = (
-        excerpt._replace(first=first, last=last)
-        if excerpt
-        else Excerpt(run, [], "nothing, for this run has no such part", first, last)
-        for run, excerpt in zip(comparison.runs, found, strict=True)
-    )
-    return one, other
+        except Misuse as misuse:  # one of the runs may lack that story
+            misuses.append(misuse)
+            ended = part[1] is not None and part[1] * 1000 > run.end
+            why = f"ended at {seconds(run.end)}" if ended else "has no such story"
+            found.append(Excerpt(run, [], f"nothing, for this run {why}", 0, 0))
+    if len(misuses) == 2:
+        raise misuses[0]
+    return found
 
 
 # -- words and marks
@@ -143,11 +159,23 @@ def _outcome(comparison: Comparison) -> str:
 def _write_heading(scene: Scene, which: int, name: str, excerpt: Excerpt, y: int) -> int:
     """Write which run it is, its faults, and how much is hidden. Return the y below."""
     title = ("First run", "Second run")[which] + (f": {clean(name, 60)}" if name else "")
-    scene.labels.append(Label(MARGIN, y, title, "node"))
-    x = MARGIN + text_width(title, 12, True) + 12
+    short = shorten(title, scene.width - 2 * MARGIN, 12, True)
+    tip = title * (short != title)
+    scene.labels.append(Label(MARGIN, y, short, "node", tip=tip))
+    x = MARGIN + text_width(short, 12, True) + 12
+    if x > scene.width * 2 // 3:  # what follows has the next line
+        x, y = MARGIN, y + 16
     struck = "" if excerpt.run.faults else " No fault struck."
     words = f"{caption_of(excerpt.run, excerpt)}{struck}".split()
     return scene.write(x, y, scene.width - MARGIN, words, glue=" ")
+
+
+def _write_empty(scene: Scene, layout: Layout, excerpt: Excerpt) -> None:
+    """Say in the lanes of a run why they are empty."""
+    _, lacks, why = excerpt.about.partition("nothing, for ")
+    words = why if lacks else "nothing happened here"
+    middle = (layout.left + layout.right) // 2, (layout.top + layout.bottom) // 2
+    scene.labels.append(Label(*middle, words, "caption", "middle"))
 
 
 def _mark_difference(scene: Scene, time: int, layouts: list[Layout], top: int) -> None:
@@ -167,7 +195,9 @@ def _write_tables(scene: Scene, tables: list[TableDifference], y: int) -> int:
         return y
     width = (scene.width - 2 * MARGIN) // 3
     columns = [MARGIN + n * width for n in range(3)]
-    heads = ("Tables at the end", "only in the first run", "only in the second run")
+    heads = ["Tables at the end", "only in the first run", "only in the second run"]
+    if width < text_width(heads[2], 12, True):
+        heads[1:] = "first run only", "second run only"
     scene.labels += [Label(x, y, head, "node") for x, head in zip(columns, heads, strict=True)]
     y += 18
     for table in (_brief(table, width - 12) for table in tables[:_TABLES]):
@@ -206,7 +236,7 @@ def _rows(rows: list, table: TableDifference) -> list[str]:
     return [*lines, *more] or ["–"]
 
 
-def _describe(scene: Scene, comparison: Comparison, excerpts: tuple[Excerpt, Excerpt]) -> None:
+def _describe(scene: Scene, comparison: Comparison, excerpts: list[Excerpt]) -> None:
     """Set the picture's description in one line and its alternative text."""
     when = f"{seconds(excerpts[0].first)} to {seconds(excerpts[0].last)}"
     at = f" at {scene.cursor[2].text}" if scene.cursor else ""

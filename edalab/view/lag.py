@@ -1,5 +1,7 @@
 """`lag(run, service)`: how many published events a service has not committed yet, and how old they are."""
 
+from collections.abc import Iterable
+
 from ..sim.run import Run
 from ..store.instants import to_microseconds
 from ..text import clean, counted, seconds, shorten
@@ -7,12 +9,12 @@ from ..trace.backlog import Backlog
 from .axes import Axes
 from .calendar import Calendar
 from .labels import LabelPlacer
+from .outages import outages_of
 from .picture import Picture, check_run
 from .point_labels import place_beside
 from .scene import WIDTH, Box, Label, Mark, Polyline, Scene
 
 HEIGHT, _BELOW = 84, 66  # px: height of a chart, and the gap to the next one
-OUTAGES = {"down": "down", "pause": "standing still", "cut": "cut off", "cut from": "cut off from"}
 
 
 def lag(run: Run, service: str, *, width: int = WIDTH) -> Picture:
@@ -30,10 +32,10 @@ def lag(run: Run, service: str, *, width: int = WIDTH) -> Picture:
     levels = [(moment(level.time), level.waiting) for level in backlog.levels]
     traces = top.steps(0, levels, window[1], "lag", "events waiting")
     title = f"lag of {name}: events published and not yet committed"
-    room = _draw(scene, top, title, traces, False)
+    room = draw_chart(scene, top, title, traces, words=False)
     traces = [below.line(_ages(backlog, end), "lag", "age of the oldest, s")]
     title = f"staleness of {name}: age of the oldest of them, in seconds"
-    room_below = _draw(scene, below, title, traces, True)
+    room_below = draw_chart(scene, below, title, traces)
     parts = ["never behind"]
     if most.waiting:
         parts = [
@@ -43,33 +45,38 @@ def lag(run: Run, service: str, *, width: int = WIDTH) -> Picture:
         _name_peak(room, top, most.time, most.waiting, parts[0])
         _name_peak(room_below, below, aged, age / 1000, parts[1])
     parts.append(f"{backlog.levels[-1].waiting:,} left at the end")
-    several = len(run._world.services[service].replicas) > 1
-    for outage in backlog.outages:
-        what = f"{OUTAGES[outage.kind]} {outage.sender or ''}".rstrip()
-        until = end if outage.end is None else outage.end
-        last = "the end" if outage.end is None else seconds(until)
-        times = f"{seconds(outage.start)} to {last}"
-        of_one = several and not outage.kind.startswith("cut")
-        words = f"replica {outage.replica} {what}" if of_one else what
-        for chart in (top, below):
-            left, right = chart.x(moment(outage.start)), chart.x(moment(until))
-            box = left, chart.top - 10, max(2, right - left), chart.bottom - chart.top + 10
-            scene.spans.append(Box(*box, outage.kind, f"{name} {words}, {times}"))
-        place_beside(room, words, "on span", top.x(moment(outage.start)) - 4, top.top + 9)
-        parts.append(f"{what} from {times}")
+    parts += mark_outages(run, service, (top, below), room)
     scene.height = below.bottom + 28
     scene.shows = f"lag of {name} in {run.system.name}: {'; '.join(parts)}"
     scene.alt = clean(scene.shows, 600)
     return Picture(scene)
 
 
-def _draw(
-    scene: Scene, chart: Axes, title: str, traces: list[Polyline], words: bool
+def mark_outages(run: Run, service: str, charts: tuple[Axes, ...], room: LabelPlacer) -> list[str]:
+    """Draw the outages of a service in some charts, with their words in the first one, whose `room`
+    that is. Return them in words."""
+    parts = []
+    for one in outages_of(run, [service], max(run.end, 1)):
+        words = f"replica {one.replica} {one.what}" if one.replica else one.what
+        for chart in charts:
+            left, right = chart.x(moment(one.start)), chart.x(moment(one.end))
+            box = left, chart.top - 10, max(2, right - left), chart.bottom - chart.top + 10
+            room.scene.spans.append(
+                Box(*box, one.kind, f"{clean(service, 60)} {words}, {one.when}")
+            )
+        x = charts[0].x(moment(one.start)) - 4
+        place_beside(room, words, "on span", x, charts[0].top + 9)
+        parts.append(f"{one.what} from {one.when}")
+    return parts
+
+
+def draw_chart(
+    scene: Scene, chart: Axes, title: str, traces: Iterable[Polyline], words: bool = True
 ) -> LabelPlacer:
-    """Draw a chart. Return a placer for its labels."""
+    """Draw a chart, with or without the times below it. Return a placer for its labels."""
     chart.draw_grid(scene, Calendar((chart.start, chart.end)), words=words)
     title = shorten(title, scene.width - 4, 13, True)
-    scene.labels.append(Label(2, chart.top - 32, title, "lane"))
+    scene.labels.append(Label(2, chart.top - 30, title, "lane"))
     scene.polylines += traces
     room = LabelPlacer(scene, (chart.left + 2, chart.top - 18, scene.width - 2, chart.bottom + 14))
     for trace in traces:

@@ -8,7 +8,7 @@ from itertools import chain
 
 from ..errors import Misuse, shown
 from ..text import clean, text_width, wrapped
-from .theme import LABELS, MARKS, SHAPES
+from .theme import BOXES, LABELS, MARKS, SHAPES
 
 Extent = tuple[int, int, int, int]  # left, top, right, bottom
 WIDTH = 840  # px of a picture: a notebook's output next to the list of files, at 1,280 px
@@ -161,7 +161,9 @@ class Scene:
 
     def legend(self, meanings: Iterable[tuple[str, str]]) -> list[str]:
         """The meanings, out of pairs (kinds, meaning), whose kinds occur in the scene."""
-        kinds = {item.kind for item in self.items()}
+        # The name of a bar has the bar's kind, and is no bar.
+        words = {label.kind for label in self.labels} - BOXES.keys()
+        kinds = {item.kind for item in self.items() if not isinstance(item, Label)} | words
         return [meaning for names, meaning in meanings if kinds & set(names.split(", "))]
 
     def write(

@@ -136,10 +136,10 @@ def mark_cursor(layout: Layout, scene: Scene, cursor: float, top: int) -> None:
 def caption_of(run: Run, excerpt: Excerpt) -> str:
     steps, hidden = len(run.journal), len(run.journal) - len(excerpt.numbers)
     caption = ""
-    if hidden:
-        another = "; correlation= shows another" if excerpt.one_story else ""
-        about = excerpt.about or "everything"
-        caption = f"Shown: {about}; {hidden:,} of {counted(steps, 'step')} hidden{another}. "
+    if hidden or excerpt.one_story:
+        another = "; correlation= shows another" if hidden and excerpt.one_story else ""
+        of = f"{hidden:,} of {counted(steps, 'step')} hidden" if hidden else "no step is hidden"
+        caption = f"Shown: {excerpt.about or 'everything'}; {of}{another}. "
     faults = [str(fault) for fault in run.faults]
     if len(faults) > 3 and excerpt.one_story:
         caption += f"In the whole run {len(faults):,} faults struck."
@@ -165,6 +165,7 @@ def _describe(scene: Scene, excerpt: Excerpt, layout: Layout) -> None:
     parts += [f"{published} {PUBLISHED_AGAIN}"] * (published > 0)
     at = f" at {scene.cursor[2].text}" if scene.cursor else ""
     when = f"{seconds(excerpt.first)} to {seconds(excerpt.last)}"
+    name += f", {excerpt.about}" if excerpt.one_story else ""
     scene.shows = f"timeline of {name}{at}: {', '.join(parts)}; {excerpt.steps()}; {when}"
     troubles = [f"{where}: {words} at {seconds(at)}" for at, where, _, words in sorted(struck)[:8]]
     faults = [f"{fault} struck" for fault in excerpt.run.faults[:3]]

@@ -68,6 +68,20 @@ def test_on_a_zoomed_page_a_slider_has_room_and_a_knob_is_seen_with_its_effect(
     page.context.close()
 
 
+def test_on_a_zoomed_page_all_rates_are_in_sight_and_no_heading_stands_at_the_cut(lab, browser):
+    page, panel = opened(lab, browser, 1.5)
+    knobs = panel.locator(".edalab-knobs").bounding_box()
+    cut = knobs["y"] + knobs["height"] - 8
+    rates = panel.locator(".edalab-group-faults .widget-slider")
+    boxes = [rate.bounding_box() for rate in rates.all()]
+    assert len(boxes) == 6 and all(box["y"] + box["height"] <= cut for box in boxes)
+    headings = [one.bounding_box() for one in panel.locator(".edalab-knobs .edalab-heading").all()]
+    assert all(
+        box is None or box["y"] + box["height"] + 20 < cut or box["y"] > cut for box in headings
+    )
+    page.context.close()
+
+
 def test_a_picture_stays_where_it_was_scrolled_to_and_follows_its_cursor(lab, browser):
     page, panel = opened(lab, browser, 1.5)
     sheet = panel.locator(".widget-html-content:has(> .edalab-picture)")
